@@ -1,0 +1,149 @@
+/**
+ * Errors: one class, one function per error. Each says which part speaks, what was found, where, and what is allowed.
+ * @module
+ */
+
+/** What an error tells besides its sentence. */
+export type ErrorDetails = Readonly<{
+  code: string;
+  plugin?: string;
+  path?: string;
+  found?: unknown;
+  allowed?: readonly string[];
+  cause?: unknown;
+}>;
+
+/** Every error that Attune throws on purpose. */
+export class AttuneError extends Error {
+  override readonly name = "AttuneError";
+  readonly code: string;
+  readonly plugin: string;
+  readonly path: string;
+  readonly found: unknown;
+  readonly allowed: readonly string[];
+
+  constructor(message: string, details: ErrorDetails) {
+    const where = details.plugin ? `[attune] [${details.plugin}] ` : "[attune] ";
+    super(where + message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = details.code;
+    this.plugin = details.plugin ?? "";
+    this.path = details.path ?? "";
+    this.found = details.found;
+    this.allowed = details.allowed ?? [];
+  }
+}
+
+/** A value that no option, row or file may have. */
+export function badValue(plugin: string, path: string, found: unknown, allowed: string): AttuneError {
+  return new AttuneError(`${path}: expected ${allowed} but found ${show(found)}`, {
+    code: "BAD_VALUE",
+    plugin,
+    path,
+    found,
+    allowed: [allowed],
+  });
+}
+
+/** A name that is not among those there are; names the nearest. */
+export function unknownName(
+  plugin: string,
+  path: string,
+  what: string,
+  found: string,
+  allowed: readonly string[],
+): AttuneError {
+  const near = nearest(found, allowed);
+  return new AttuneError(
+    `${path}: unknown ${what} ${show(found)}${near ? `, did you mean ${show(near)}?` : ""} Allowed: ${list(allowed)}`,
+    { code: "UNKNOWN_NAME", plugin, path, found, allowed },
+  );
+}
+
+/** Modules that an adapter wants and the model does not have. */
+export function noMatch(plugin: string, targets: unknown, paths: readonly string[]): AttuneError {
+  const names = [...new Set(paths.map((p) => p.split(".").at(-1) ?? p))];
+  return new AttuneError(`No module matches targets ${show(targets)}: found ${list(names)}`, {
+    code: "NO_MATCH",
+    plugin,
+    found: targets,
+    allowed: names,
+  });
+}
+
+/** A file that is not what it should be. */
+export function badFile(plugin: string, file: string, problem: string): AttuneError {
+  return new AttuneError(`${file}: ${problem}`, { code: "BAD_FILE", plugin, path: file });
+}
+
+/** Something that should be there and is not. */
+export function missing(plugin: string, what: string, where: string): AttuneError {
+  return new AttuneError(`${where}: ${what} is missing`, { code: "MISSING", plugin, path: where });
+}
+
+/** A feature that is known but not there. */
+export function unsupported(plugin: string, path: string, found: unknown, why: string): AttuneError {
+  return new AttuneError(`${path}: ${show(found)} is not supported: ${why}`, {
+    code: "UNSUPPORTED",
+    plugin,
+    path,
+    found,
+  });
+}
+
+/** A run spec with everything that is wrong with it. */
+export function badSpec(issues: readonly AttuneError[]): AttuneError {
+  const lines = issues.map((e) => `  ${e.message.replace(/^\[attune\] (\[spec\] )?/, "")}`);
+  return new AttuneError(
+    `The run spec has ${issues.length} ${issues.length === 1 ? "error" : "errors"}:\n${lines.join("\n")}`,
+    { code: "BAD_SPEC", plugin: "spec", found: issues },
+  );
+}
+
+/** A run that is refused before step one: would not fit, or belongs to other data. */
+export function refused(plugin: string, message: string): AttuneError {
+  return new AttuneError(message, { code: "REFUSED", plugin });
+}
+
+/** A value as JSON, cut where it is long. */
+export function show(value: unknown): string {
+  let text: string;
+  if (typeof value === "number" || typeof value === "bigint" || value === undefined) text = String(value);
+  else {
+    try {
+      text = JSON.stringify(value) ?? String(value);
+    } catch {
+      text = String(value);
+    }
+  }
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+/** The name among `allowed` with the smallest edit distance, if it is near enough to be a slip. */
+export function nearest(found: string, allowed: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(found.length / 3)) + 1;
+  for (const name of allowed) {
+    const distance = editDistance(found.toLowerCase(), name.toLowerCase(), bestDistance);
+    if (distance < bestDistance) [best, bestDistance] = [name, distance];
+  }
+  return best;
+}
+
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 40).map((n) => `"${n}"`).join(", ");
+  return names.length > 40 ? `${shown}, ... (${names.length})` : shown;
+}
+
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit) return limit;
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      next.push(Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, (row[j - 1] ?? 0) + same));
+    }
+    row = next;
+  }
+  return row[b.length] ?? limit;
+}

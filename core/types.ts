@@ -1,0 +1,865 @@
+/**
+ * The contracts: one interface per kind of component that fine-tuning is made of. Types only.
+ *
+ * Five ideas carry them. Counts come from the host: a loss is a sum, what divides it is counted on the labels.
+ * Every batch is packed: a row holds one or more sequences, padding is the case of one. One parameter map, several
+ * programs. JSON and objects are one run: where a plugin may stand, `{ use, with }` may stand. Wide methods, narrow
+ * authors: authors annotate their narrow types, no casts.
+ * @module
+ */
+import type { DType, Tensor } from "./tensor.ts";
+import type { Graph, Shape, Value } from "./graph/graph.ts";
+import type { Capabilities } from "./graph/capabilities.ts";
+import type { Random } from "./random.ts";
+
+export type { DType, Tensor } from "./tensor.ts";
+export type { Random } from "./random.ts";
+export type { Graph, Shape, Value } from "./graph/graph.ts";
+
+// ---------------------------------------------------------------------------------------------------------- plugins
+
+/** Anything JSON can hold. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** A read-only map from name to `T`. */
+export type Named<T> = { readonly [name: string]: T };
+
+/** Every kind of plugin: the `kind` it carries and the catalog's first key. */
+export interface Kinds {
+  source: Source;
+  model: Model;
+  tokenizer: TokenizerSource;
+  dataset: Dataset;
+  collator: Collator;
+  head: Head;
+  loss: Loss;
+  objective: Objective;
+  adapter: Adapter;
+  optimizer: Optimizer;
+  schedule: Schedule;
+  regularizer: Regularizer;
+  accelerator: Accelerator;
+  metric: Metric;
+  callback: Callback;
+  logger: Logger;
+  store: StoreSource;
+  exporter: Exporter;
+  search: Search;
+  queue: Queue;
+  trainer: Trainer;
+}
+
+/** The name of a kind. */
+export type Kind = keyof Kinds;
+
+/** What every plugin carries: enough to write it into a run spec and to find it again. */
+export interface Plugin<K extends Kind = Kind> {
+  readonly kind: K;
+  readonly name: string;
+  readonly options: object;
+}
+
+/** A Standard Schema, as valibot's schemas are. */
+export interface Schema<In = unknown, Out = unknown> {
+  readonly "~standard": Readonly<{
+    types?: Readonly<{ input: In; output: Out }> | undefined;
+    validate: (value: unknown) => Result<Out> | Promise<unknown>;
+  }>;
+}
+
+/** A value, or what is wrong with the input. */
+export type Result<T> = Readonly<{ value: T; issues?: undefined }> | Readonly<{ issues: readonly Issue[] }>;
+
+/** One thing that is wrong, and where. */
+export type Issue = Readonly<{
+  message: string;
+  path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}>;
+
+/** What a catalog holds. `parts`: the options that are plugins, as `{ "tasks.*.task": "objective" }`. */
+export interface Entry<K extends Kind = Kind> {
+  readonly kind: K;
+  readonly use: string;
+  readonly schema: Schema;
+  readonly parts: Named<Kind>;
+  parse(options: unknown): Result<Kinds[K]>;
+}
+
+/** `lora({ r: 8 })` is the plugin, `lora` itself the catalog's entry. */
+export interface Factory<K extends Kind, In> extends Entry<K> {
+  (...args: Partial<In> extends In ? [options?: In] : [options: In]): Kinds[K];
+}
+
+/** Plain maps from kind and name to entry, handed in by the host. */
+export type Catalog = { readonly [K in Kind]?: Named<Entry<K>> };
+
+/** A plugin, or a reference to one. */
+export type Use<K extends Kind> = Kinds[K] | Readonly<{ use: string; with?: object }> | string;
+
+/** Several plugins or references. */
+export type Several<K extends Kind> = readonly Use<K>[];
+
+/** A run as JSON or as objects. See `core/spec.ts` for `training` and its defaults. */
+export type RunSpec = Readonly<{
+  version: 1;
+  name?: string;
+  model: Use<"source">;
+  tokenizer?: Use<"tokenizer">;
+  task: Use<"objective">;
+  data: Readonly<{ train?: Use<"dataset">; eval?: Use<"dataset"> }>;
+  collator?: Use<"collator">;
+  head?: Use<"head">;
+  loss?: Use<"loss">;
+  adapter?: Use<"adapter"> | Several<"adapter">;
+  optimizer?: Use<"optimizer">;
+  schedule?: Use<"schedule">;
+  regularizers?: Several<"regularizer">;
+  accelerators?: Several<"accelerator">;
+  metrics?: Several<"metric">;
+  callbacks?: Several<"callback">;
+  loggers?: Several<"logger">;
+  exporters?: Several<"exporter">;
+  store?: Use<"store">;
+  trainer?: Use<"trainer">;
+  search?: Use<"search">;
+  training?: Partial<TrainingArguments>;
+}>;
+
+/** Hugging Face's TrainingArguments in camelCase, as far as they belong to the loop. Steps below 1 are ratios of all steps. */
+export type TrainingArguments = Readonly<{
+  learningRate: number;
+  numTrainEpochs: number;
+  maxSteps: number;
+  perDeviceTrainBatchSize: number;
+  perDeviceEvalBatchSize: number;
+  gradientAccumulationSteps: number;
+  maxGradNorm: number;
+  maxLength: number | null;
+  padding: "longest" | "max_length";
+  padToMultipleOf: number | null;
+  labelSmoothingFactor: number;
+  seed: number;
+  dataSeed: number | null;
+  trainSamplingStrategy: "random" | "sequential" | "group_by_length";
+  dataloaderDropLast: boolean;
+  rowSharing: boolean;
+  gradientCheckpointing: boolean;
+  loggingStrategy: "no" | "steps" | "epoch";
+  loggingSteps: number;
+  loggingFirstStep: boolean;
+  evalStrategy: "no" | "steps" | "epoch";
+  evalSteps: number | null;
+  evalDelay: number;
+  evalOnStart: boolean;
+  saveStrategy: "no" | "steps" | "epoch" | "best";
+  saveSteps: number;
+  saveTotalLimit: number | null;
+  loadBestModelAtEnd: boolean;
+  metricForBestModel: string | null;
+  greaterIsBetter: boolean | null;
+}>;
+
+/** A composed run: every part is a plugin, every default filled in. `use` gives back what a part became. */
+export interface Run {
+  readonly spec: RunSpec;
+  readonly name: string;
+  readonly catalog: Catalog;
+  readonly training: TrainingArguments;
+  readonly source: Source;
+  readonly tokenizer: TokenizerSource;
+  readonly objective: Objective;
+  readonly data: Readonly<{ train?: Dataset; eval?: Dataset }>;
+  readonly adapters: readonly Adapter[];
+  readonly optimizer: Optimizer;
+  readonly schedule: Schedule;
+  readonly regularizers: readonly Regularizer[];
+  readonly accelerators: readonly Accelerator[];
+  readonly metrics: readonly Metric[];
+  readonly callbacks: readonly Callback[];
+  readonly loggers: readonly Logger[];
+  readonly exporters: readonly Exporter[];
+  use<K extends Kind>(kind: K, part: Use<K>): Kinds[K];
+}
+
+// -------------------------------------------------------------------------------------------- building and its seams
+
+/** Which ids a stream holds, as in input_ids and decoder_input_ids. */
+export type Side = "input" | "decoder";
+
+/** What models, adapters, heads, losses and regularizers build with. Inside middleware the seams are plain. */
+export interface Build {
+  readonly mode: "train" | "evaluate" | "generate";
+  readonly graph: Graph;
+  stream(side?: Side): Stream;
+  /** A field that the collator makes; a missing one is found before step 1. */
+  input(name: string, dtype: DType, shape: Shape): Value;
+  /** The same name, the same value. */
+  parameter(name: string, shape: readonly number[], init?: Init): Value;
+  /** What trains in this run. */
+  trainable(): Named<Value>;
+  dropout(x: Value, p: number): Value;
+  linear(path: string, x: Value, options: LinearOptions): Value; // [tokens, in] → [tokens, out]
+  embedding(path: string, ids: Value, options: EmbeddingOptions): Value; // [batch, seq] → [tokens, embeddingDim]
+  attention(path: string, q: Value, k: Value, v: Value, options?: AttentionOptions): Value; // [batch, seq, heads, headDim]
+  /** `f` without the residual. */
+  sublayer(path: string, x: Value, f: (x: Value) => Value): Value;
+  /** Marks a layer's output: hidden states that may be asked for, and where gradient checkpointing cuts. */
+  layer(path: string, x: Value, f: (x: Value) => Value): Value;
+}
+
+/**
+ * One side's places. `segments`: 0 is padding, n the n-th sequence of its row; `positions` restart in each sequence;
+ * both [batch, seq] int32. `first` and `last`: each sequence's place within batch * seq, [sequences] int32.
+ */
+export type Stream = Readonly<{ ids: Value; segments: Value; positions: Value; first: Value; last: Value }>;
+
+/** A linear layer. `tied`: the parameter it shares its weight with. `conv1d`: stored [in, out], as GPT-2 does. */
+export type LinearOptions = Readonly<{ outFeatures: number; bias?: boolean; tied?: string; conv1d?: boolean }>;
+
+/** An embedding table. `paddingIdx`: the row that gets no gradient. */
+export type EmbeddingOptions = Readonly<{
+  numEmbeddings: number;
+  embeddingDim: number;
+  paddingIdx?: number;
+  side?: Side;
+}>;
+
+/** How attention masks, scales and drops. */
+export type AttentionOptions = Readonly<{
+  causal?: boolean;
+  window?: number;
+  scale?: number;
+  softcap?: number;
+  dropout?: number;
+  queries?: Side;
+  keys?: Side;
+  bias?: Value; // [heads, q, k]
+  mask?: Value; // [batch, q, k], besides the segments
+}>;
+
+/** What each middleware is given. `weight` is [out, in] however it is stored; every token sees the first `prefix` keys. */
+export interface Seams {
+  linear: Readonly<
+    { path: string; x: Value; weight: Value; bias: Value | undefined; inFeatures: number; outFeatures: number }
+  >;
+  embedding: Readonly<{ path: string; ids: Value; weight: Value; embeddingDim: number; side: Side }>;
+  attention: Readonly<{ path: string; q: Value; k: Value; v: Value; prefix: number; options: AttentionOptions }>;
+  sublayer: Readonly<{ path: string; x: Value; hiddenSize: number }>;
+}
+
+/** Initial values: a constant fill, a normal's standard deviation, a uniform's bound, or anything else from what is frozen. */
+export type Init =
+  | "zeros"
+  | "ones"
+  | { readonly normal: number }
+  | { readonly uniform: number }
+  | ((weights: Weights, random: Random) => Promise<Float32Array>);
+
+// ------------------------------------------------------------------------------------- source, model, adapter, head
+
+/** Opens a checkpoint: `pretrained`, `random`, `attune:base`. */
+export interface Source extends Plugin<"source"> {
+  open(host: Host): Promise<Checkpoint>;
+}
+
+/** An opened checkpoint; `model_type` of its config picks the model from the catalog. `root`: what weight files are relative to. */
+export type Checkpoint = Readonly<{
+  config: Named<Json>;
+  files: Store;
+  weights: Weights;
+  fingerprint: string;
+  /** How it is named in cards and adapter_config.json. */
+  label: string;
+}>;
+
+/** The tensors of a checkpoint. */
+export interface Weights {
+  readonly names: readonly string[];
+  /** Decoded to float32; throws where there is no such name. */
+  read(name: string): Promise<Tensor<Float32Array>>;
+  /** Where the bytes lie; `file` is a checked real path where the host can map files, else undefined. */
+  locate(name: string): WeightLocation | undefined;
+}
+
+/** Where a tensor's bytes lie. */
+export type WeightLocation = Readonly<{
+  file: string | undefined;
+  offset: number;
+  bytes: number;
+  dtype: DType;
+  dims: readonly number[];
+}>;
+
+/** One family, written once; `read` refuses by name what it does not support. */
+export interface Model extends Plugin<"model"> {
+  readonly modelTypes: readonly string[];
+  read(config: Named<Json>): Architecture;
+}
+
+/** A family read with one config. */
+export type Architecture = Readonly<{
+  hiddenSize: number;
+  numHeads: number;
+  numKeyValueHeads: number;
+  headDim: number;
+  vocabSize: number;
+  maxPositions: number;
+  baseModelPrefix: string;
+  /** Path of the word embeddings' module. */
+  wordEmbeddings: string;
+  /** Paths of the layers, in order. */
+  layers: readonly string[];
+  heads: Named<HeadStyle>;
+  initializerRange: number;
+  /** The dropout that label heads apply. */
+  forward: (b: Build) => States;
+}>;
+
+/** An architecture with the paths that a dry build called `linear` with. */
+export interface Trunk extends Architecture {
+  readonly linears: readonly string[];
+  readonly parameters: readonly string[];
+}
+
+/** What a model computes: rows are places of the batch. */
+export type States = Readonly<{ hidden: Value /* [batch*seq, hidden] */; all: readonly Value[]; encoder?: Value }>;
+
+/** How a family builds "sequence", "token", "mlm", ...: data, so that heads know no family. */
+export type HeadStyle = Readonly<{
+  pool?: "first" | "last";
+  steps: readonly (
+    | { readonly dense: string; readonly outFeatures?: number }
+    | { readonly activation: string }
+    | { readonly norm: string; readonly epsilon: number }
+    | { readonly dropout: number }
+  )[];
+  out: string;
+  bias?: boolean;
+  tied?: boolean;
+}>;
+
+/** Middleware around the named seams of a model. */
+export interface Adapter extends Plugin<"adapter"> {
+  /** Reads what it continues from (`from`), if anything, before it is attached. */
+  open?(host: Host): Promise<Adapter>;
+  attach(trunk: Trunk, head: Readonly<{ modules: readonly string[]; task: string }>): Attached;
+}
+
+/** Middleware per seam. */
+export type Around = {
+  readonly [S in keyof Seams]?: (b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value;
+};
+
+/** An adapter that knows its trunk. */
+export interface Attached extends Around {
+  /** Other parameters: biases, modulesToSave, all, none; the last adapter that answers decides. */
+  trains?(name: string): boolean | undefined;
+  /** Values to start from, where it continues a saved adapter. */
+  readonly weights?: Weights;
+  /** Places kept free in front of each sequence. */
+  readonly reserve?: Readonly<{ tokens?: number; positions?: number }>;
+  /** True where several sequences may not share a row. */
+  readonly unshareable?: boolean;
+  /** The weight with the adapter folded in; absent: cannot be merged. */
+  merge?(path: string, weight: Tensor<Float32Array>, own: (name: string) => Tensor<Float32Array>): Tensor<Float32Array>;
+  /** adapter_config.json, and a parameter's key in the file; loading reads the same map. */
+  readonly peft?: Readonly<{ config: Named<Json>; key(name: string): string | undefined }>;
+}
+
+/** Hidden states to named outputs: "logits", "startLogits". */
+export interface Head extends Plugin<"head"> {
+  /** Modules that train beside an adapter, as PEFT's modules_to_save. */
+  readonly modulesToSave: readonly string[];
+  forward(b: Build, states: States, trunk: Trunk): Named<Value>;
+}
+
+/**
+ * Element losses added up. `count`: what divides the sum, from the target alone. `over`: one mean over the "step", or
+ * the mean of the means of each "batch".
+ */
+export interface Loss extends Plugin<"loss"> {
+  readonly over: "step" | "batch";
+  sum(b: Build, output: Value, target: Value): Value;
+  count(target: Tensor): number;
+}
+
+/** What is learned, as data: tasks whose parts are default references, which a spec may replace. */
+export interface Objective extends Plugin<"objective"> {
+  readonly tasks: readonly Task[];
+  sampling?(rows: Named<number>): Named<number>;
+}
+
+/** What a task may be told when a run is composed: the checkpoint's config. */
+export type TaskContext = Readonly<{ config: Named<Json>; training: TrainingArguments }>;
+
+/**
+ * One task. `name` is "" when alone; else it prefixes metrics, head parameters and the task's own adapters.
+ * `decode`: outputs as metrics read them.
+ */
+export interface Task {
+  readonly name: string;
+  readonly collator: Use<"collator">;
+  readonly heads: Several<"head">;
+  readonly metrics: Several<"metric">;
+  readonly adapters?: Several<"adapter">;
+  readonly losses: readonly Readonly<{ loss: Use<"loss">; output: string; target: string; weight?: number }>[];
+  readonly data?: RunSpec["data"];
+  readonly generate?: Named<Json>;
+  /** Changes to the config of what is saved: id2label, problem_type. */
+  readonly config?: Named<Json>;
+  /** PEFT's task_type. */
+  readonly taskType?: string;
+  decode(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): { readonly [R in keyof Readings]?: readonly Readings[R][] };
+  /** One JSON line per row, as `attune predict` prints it. */
+  predict(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly Named<Json>[];
+}
+
+// -------------------------------------------------------------------------------------------------- rows to batches
+
+/** One row of data. */
+export type Row = Named<unknown>;
+
+/** Behind the last row given; `inner`: those of the sources of a transform. */
+export type Cursor = Readonly<{ at: number; inner?: readonly Cursor[] }>;
+
+/** Rows; a transform is a dataset with a dataset among its options: `dedupe({ source: jsonl({ path }) })`. */
+export interface Dataset extends Plugin<"dataset"> {
+  open(host: Host): Promise<Rows>;
+}
+
+/** Opened rows. `length` absent: a stream. `at` absent: shuffling uses a bounded buffer. */
+export interface Rows {
+  readonly length?: number;
+  readonly fingerprint: string;
+  read(from?: Cursor): AsyncIterable<Readonly<{ row: Row; next: Cursor }>>;
+  at?(indices: readonly number[]): Promise<readonly Row[]>;
+}
+
+/** Opens a tokenizer from a checkpoint's files. */
+export interface TokenizerSource extends Plugin<"tokenizer"> {
+  open(files: Store): Promise<Tokenizer>;
+}
+
+/** Text to ids and back. Offsets are in UTF-16 units. */
+export interface Tokenizer {
+  readonly vocabSize: number;
+  /** Ids of pad, unk, cls, sep, mask, bos, eos, as far as there are any. */
+  readonly special: Named<number>;
+  readonly paddingSide: "left" | "right";
+  readonly modelMaxLength: number | undefined;
+  readonly fingerprint: string;
+  /** All windows: one, or more with `stride`. Throws where a stride leaves no room. */
+  encode(text: string | readonly string[], options?: EncodeOptions): readonly [Encoding, ...Encoding[]];
+  decode(ids: ArrayLike<number>, options?: Readonly<{ skipSpecialTokens?: boolean }>): string;
+  chat(messages: readonly Named<string>[]): Readonly<{
+    text: string;
+    assistant: readonly (readonly [start: number, end: number])[];
+  }>;
+}
+
+/** Hugging Face's call options in camelCase. `overflow`: all windows, not only the first. */
+export type EncodeOptions = Readonly<{
+  textPair?: string | readonly string[];
+  maxLength?: number;
+  truncation?: boolean | "longest_first" | "only_first" | "only_second" | "do_not_truncate";
+  stride?: number;
+  overflow?: boolean;
+  addSpecialTokens?: boolean;
+}>;
+
+/** Per token (offsets: two); wordIds and sequenceIds are -1 at special tokens. */
+export type Encoding = Readonly<{
+  ids: Int32Array;
+  typeIds: Int32Array;
+  specialTokensMask: Int32Array;
+  offsets: Int32Array;
+  wordIds: Int32Array;
+  sequenceIds: Int32Array;
+}>;
+
+/** Row → samples is pure, so it is cached and runs ahead. Samples → batch is padding where `collate` is absent. */
+export interface Collator extends Plugin<"collator"> {
+  /** Told the checkpoint's config and the run's lengths. */
+  encode(row: Row, index: number, context: CollatorContext): readonly Sample[];
+  collate?(samples: readonly Sample[], layout: Layout): Batch;
+}
+
+/** What a collator may know. */
+export type CollatorContext = Readonly<{
+  tokenizer: Tokenizer;
+  random: Random;
+  maxLength: number | undefined;
+  /** True where labels must be there. */
+  labelled: boolean;
+  modelType: string;
+}>;
+
+/** What is counted: one sequence mostly, n for choices; a QA row gives one sample per window. `targets`: [samples, ...]. */
+export type Sample = Readonly<{
+  sequences: readonly Readonly<{ length: number; decoderLength?: number; fields: Named<Field> }>[];
+  targets: Named<Field>;
+  /** The row this came from. */
+  row: number;
+}>;
+
+/** Padding and packing are generic over these. `size`: values per place; `fill`: what padding gets. */
+export type Field = Readonly<{
+  per: "token" | "decoderToken" | "pair" | "sample";
+  data: Float32Array | Int32Array;
+  fill: number;
+  size?: number;
+}>;
+
+/** How a batch is laid out. `share`: short sequences share a row. */
+export type Layout = Readonly<{
+  side: "left" | "right";
+  padToMultipleOf: number;
+  padToLength: number;
+  share: boolean;
+  reserve: Readonly<{ tokens: number; positions: number }>;
+}>;
+
+/** One micro-batch. `inputs` are the graph's; `rows`: indices into the dataset. */
+export type Batch = Readonly<{
+  task: string;
+  inputs: Named<Tensor>;
+  samples: number;
+  tokens: number;
+  rows: Int32Array;
+}>;
+
+// ----------------------------------------------------------------- optimizer, schedule, regularizer, accelerator
+
+/** Views of the one memory: a tensor, or neighbours of one group if `elementwise`. */
+export type Span<S extends string = string> = Readonly<{
+  name: string;
+  shape: readonly number[];
+  parameter: Float32Array;
+  gradient: Float32Array;
+  state: { readonly [K in S]: Float32Array };
+}>;
+
+/**
+ * One update of a span. `step` from 1; `learningRate` of the group; `weightDecay` 0 for biases and norms; `gradientScale`
+ * is clipping's factor, to be multiplied into the gradient as it is read.
+ */
+export type Update = Readonly<{ step: number; learningRate: number; decays: boolean; gradientScale: number }>;
+
+/** A pure rule over spans; owns no memory. */
+export interface Optimizer extends Plugin<"optimizer"> {
+  /** True where neighbouring tensors may be updated as one span. */
+  readonly elementwise: boolean;
+  /** Names and lengths of the state of one tensor; core allocates, zeroes and saves it. */
+  state(shape: readonly number[]): Named<number>;
+  update(span: Span, update: Update, kernels: Kernels): void;
+  /** The rate actually used, where it is not the schedule's (Adafactor's relative step). */
+  learningRate?(step: number, scheduled: number): number;
+}
+
+/** SIMD where there is WebAssembly, loops elsewhere, the same bits. Arrays are views of one memory. */
+export interface Kernels {
+  /** AdamW (Loshchilov & Hutter 2019), one fused pass; the gradient is multiplied by `gradientScale` first. */
+  adamw(
+    span: Span<"m" | "v">,
+    options: Readonly<{
+      step: number;
+      learningRate: number;
+      beta1: number;
+      beta2: number;
+      epsilon: number;
+      weightDecay: number;
+      gradientScale: number;
+    }>,
+  ): void;
+  /** SGD with momentum as torch.optim.SGD; `momentum` state may be empty where momentum is 0. */
+  sgd(
+    span: Span<"momentum">,
+    options: Readonly<{
+      step: number;
+      learningRate: number;
+      momentum: number;
+      dampening: number;
+      nesterov: boolean;
+      weightDecay: number;
+      gradientScale: number;
+    }>,
+  ): void;
+  /** Σ x², accumulated in float64 in a fixed order. */
+  sumOfSquares(x: Float32Array): number;
+  /** x *= factor */
+  scale(x: Float32Array, factor: number): void;
+  /** y += a x */
+  axpy(y: Float32Array, a: number, x: Float32Array): void;
+  /** table[rows[i]] += values[i] for rows of `width`. */
+  scatterAddRows(table: Float32Array, rows: Int32Array, values: Float32Array, width: number): void;
+}
+
+/** A pure factor of the learning rate; `step` from 0. */
+export interface Schedule extends Plugin<"schedule"> {
+  factor(step: number, totalSteps: number, learningRate: number): number;
+}
+
+/** An extra scalar from parameters or activations, averaged over the step's micro-batches. */
+export interface Regularizer extends Plugin<"regularizer"> {
+  prepare?(
+    probe: Readonly<{
+      parameters: Named<Tensor<Float32Array>>;
+      gradients: () => AsyncIterable<Named<Float32Array>>;
+    }>,
+  ): Promise<Named<Tensor>>;
+  term(b: Build, states: States, frozen: Named<Value>): Value;
+}
+
+/** Rewrites graphs before gradients are built or after; says how frozen weights are stored. Not `exact`: asked for by name. */
+export interface Accelerator extends Plugin<"accelerator"> {
+  readonly exact: boolean;
+  readonly lossScale?: Readonly<{ initial: number; growthInterval: number }>;
+  forward?(graph: Graph, device: Device): Graph;
+  training?(graph: Graph, device: Device): Graph;
+  store?(
+    name: string,
+    dims: readonly number[],
+  ): Readonly<{ dtype: DType | "int4"; block?: number; compute?: "int8" }> | undefined;
+}
+
+/** Where a graph will run. */
+export type Device = Readonly<{ provider: Provider; can: Capabilities; bytes: number; trunk: Trunk }>;
+
+/** ONNX Runtime's execution providers, as far as capability tables exist. */
+export type Provider = "cpu" | "wasm" | "webgpu" | "cuda";
+
+// ---------------------------------------------------------------------------------- events, metrics, checkpoints
+
+/** What the loop tells. `step` counts finished optimizer steps, from 1 in "step". */
+export type TrainingEvent =
+  & Readonly<{ step: number; epoch: number }>
+  & (
+    | Readonly<{
+      type: "start";
+      totalSteps: number;
+      totalEpochs: number;
+      trainableParameters: number;
+      totalParameters: number;
+      trainRows: number;
+      evalRows: number;
+    }>
+    | Readonly<{
+      type: "step";
+      loss: number;
+      losses: Named<number>;
+      gradNorm: number;
+      learningRate: number;
+      tokens: number;
+      samples: number;
+      skipped: boolean;
+    }>
+    | Readonly<{ type: "evaluate"; metrics: Named<number>; best: boolean }>
+    | Readonly<{ type: "checkpoint"; name: string }>
+    | Readonly<{ type: "progress"; what: string; done: number; total: number }>
+    | Readonly<{ type: "warning"; code: string; message: string }>
+    | Readonly<{ type: "end"; reason: "done" | "stopped" | "interrupted" | "diverged"; metrics: Named<number>; message?: string }>
+  );
+
+/** A reducer: its state is plain data and part of the checkpoint; what it asks for happens between steps. */
+export interface Callback extends Plugin<"callback"> {
+  init(): unknown;
+  on(state: unknown, event: TrainingEvent): Readonly<{ state: unknown; ask?: Ask }>;
+}
+
+/** What a callback may ask for. */
+export type Ask = Readonly<{
+  stop?: string;
+  evaluate?: boolean;
+  save?: boolean;
+  /** Keep a copy of the trained weights as the best so far, and put it back at the end. */
+  keep?: boolean;
+  learningRateFactor?: number;
+}>;
+
+/** Receives events. */
+export interface Logger extends Plugin<"logger"> {
+  open(host: Host, run: Run, output: Store | undefined): Promise<LogSink>;
+}
+
+/** An opened logger. */
+export interface LogSink {
+  log(event: TrainingEvent): void;
+  close(): Promise<void>;
+}
+
+/** What a metric can read: the same in the trainer, at an endpoint, in a browser. */
+export interface Readings {
+  label: Readonly<{ prediction: number; reference: number; scores?: ArrayLike<number> }>;
+  number: Readonly<{ prediction: number; reference: number }>;
+  labels: Readonly<{ prediction: readonly number[]; reference: readonly number[]; scores?: ArrayLike<number> }>;
+  loss: Readonly<{ sum: number; count: number }>;
+  tags: Readonly<{ prediction: readonly string[]; reference: readonly string[] }>;
+  text: Readonly<{ prediction: string; references: readonly string[] }>;
+}
+
+/**
+ * Streaming: state is plain data of bounded size, so it crosses workers and HTTP; merge is associative. `reads`: the
+ * readings it takes, in order of preference. `compute`'s keys: the metric's use name, F1 and its like with their average.
+ */
+export interface Metric extends Plugin<"metric"> {
+  readonly reads: readonly (keyof Readings)[];
+  readonly greaterIsBetter: boolean;
+  init(): unknown;
+  update(state: unknown, example: Readings[keyof Readings]): unknown;
+  merge(a: unknown, b: unknown): unknown;
+  compute(state: unknown): Named<number | null>;
+}
+
+/** All that an exact resume needs; random bits follow from seed and step. */
+export type CheckpointState = Readonly<{
+  version: 1;
+  step: number;
+  epoch: number;
+  tensors: Named<Tensor<Float32Array>>;
+  callbacks: readonly unknown[];
+  best?: Readonly<{ step: number; value: number }>;
+  fingerprints: Named<string>;
+  skipped: number;
+}>;
+
+// ---------------------------------------------------------------------------- store, exporter, search, trainer, host
+
+/** Opens a store. */
+export interface StoreSource extends Plugin<"store"> {
+  open(host: Host): Promise<Store>;
+}
+
+/** Named bytes. Each write changes `revision`; `if: null` means "only if absent"; a lost race is an answer, not an error. */
+export interface Store {
+  get(
+    key: string,
+    range?: Readonly<{ offset: number; length: number }>,
+  ): Promise<(Stored & { readonly bytes: Uint8Array }) | undefined>;
+  put(
+    key: string,
+    bytes: Uint8Array | AsyncIterable<Uint8Array>,
+    options?: { readonly if?: string | null },
+  ): Promise<Stored | "conflict">;
+  delete(key: string, options?: { readonly if?: string }): Promise<"done" | "conflict">;
+  list(prefix: string): AsyncIterable<Stored>;
+  /** A checked real path that ONNX Runtime may map; absent where there are no files. */
+  locate?(key: string): Promise<string>;
+}
+
+/** What a store knows of one key. `size` is the whole object's, also for ranges. */
+export type Stored = Readonly<{ key: string; size: number; revision: string }>;
+
+/** Trained state → files of another ecosystem. */
+export interface Exporter extends Plugin<"exporter"> {
+  write(trained: Trained, to: Store): Promise<readonly string[]>;
+}
+
+/** What an exporter is given. `parameters`: the trained tensors under the model's names. */
+export type Trained = Readonly<{
+  base: Checkpoint;
+  trunk: Trunk;
+  task: Task;
+  attached: readonly Attached[];
+  /** Trained tensors by parameter name. */
+  parameters: Named<Tensor<Float32Array>>;
+  /** Every parameter of the program, and whether it is an adapter's own. */
+  all: Named<Readonly<{ shape: readonly number[]; adapter: boolean }>>;
+  read(name: string): Promise<Tensor<Float32Array>>;
+  metrics: Named<number>;
+  card: string;
+}>;
+
+/** Pure: the next trial from all trials so far; undefined ends the search. */
+export interface Search extends Plugin<"search"> {
+  next(space: Named<Space>, trials: readonly Trial[], random: Random): Named<Json> | undefined;
+  prune?(trial: Trial, trials: readonly Trial[]): boolean;
+}
+
+/** What one searched option may be. */
+export type Space =
+  | { readonly values: readonly Json[] }
+  | Readonly<{ min: number; max: number; log?: boolean; integer?: boolean }>;
+
+/** One trial and how it went. */
+export type Trial = Readonly<{
+  set: Named<Json>;
+  scores: readonly Readonly<{ step: number; value: number }>[];
+  state: "running" | "done" | "pruned" | "failed";
+}>;
+
+/** Job records with leases: what runners pull from. */
+export interface Queue extends Plugin<"queue"> {
+  open(host: Host): Promise<OpenQueue>;
+}
+
+/** An opened queue. A lease that is not renewed in time goes back. */
+export interface OpenQueue {
+  add(job: Json): Promise<string>;
+  lease(seconds: number): Promise<Readonly<{ id: string; token: string; job: Json }> | undefined>;
+  renew(token: string, seconds: number): Promise<boolean>;
+  finish(token: string, result: Json): Promise<boolean>;
+}
+
+/** Here (ort) or elsewhere (torch): the iterable is all one sees, the signal all one controls. */
+export interface Trainer extends Plugin<"trainer"> {
+  plan(run: Run, host: Host): Promise<Plan>;
+  train(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent>;
+}
+
+/** What a run will take, part by part. */
+export type Plan = Readonly<{
+  fits: boolean;
+  bytes: Named<number>;
+  flops: number;
+  seconds: number;
+  trainableParameters: number;
+  totalParameters: number;
+}>;
+
+/** Where a run writes, and how it is stopped. */
+export type TrainOptions = Readonly<{ output?: Store; resume?: boolean; probe?: boolean; signal?: AbortSignal }>;
+
+/** All that reaches the machine. `lib`: an onnxruntime module as imported. */
+export interface Host {
+  readonly runtime: "node" | "bun" | "deno" | "workerd" | "browser";
+  readonly provider: Provider;
+  readonly lib?: Ort;
+  readonly env: Named<string | undefined>;
+  readonly fetch: typeof fetch;
+  readonly clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> };
+  /** A directory of files as a store; paths are absolute or relative to `base`. */
+  directory?(path: string): Store;
+  /** Absolute path of a relative one. */
+  resolve?(path: string, base?: string): string;
+  /** Rows and files inside an installed package. */
+  packageDirectory?(name: string): string | undefined;
+  spawn?(module: URL): Channel;
+  readonly memoryBytes: number;
+}
+
+/** A two-way line to a worker. */
+export interface Channel {
+  send(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  receive(): AsyncIterable<unknown>;
+  close(): void;
+}
+
+/** What is used of an onnxruntime module. */
+export interface Ort {
+  readonly InferenceSession: { create(model: Uint8Array, options?: object): Promise<OrtSession> };
+  readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => OrtTensor;
+}
+
+/** An onnxruntime tensor, as handed over. */
+export interface OrtTensor {
+  readonly data: unknown;
+  readonly dims: readonly number[];
+}
+
+/** An onnxruntime session. */
+export interface OrtSession {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  run(feeds: Named<OrtTensor>, fetches?: Named<OrtTensor | null>): Promise<Named<OrtTensor>>;
+  release(): Promise<void>;
+}
