@@ -190,6 +190,8 @@ export type Side = "input" | "decoder";
 export interface Build {
   readonly mode: "train" | "evaluate" | "generate";
   readonly graph: Graph;
+  /** ε of label smoothing, for losses that know classes. */
+  readonly labelSmoothing: number;
   stream(side?: Side): Stream;
   /** A field that the collator makes; a missing one is found before step 1. */
   input(name: string, dtype: DType, shape: Shape): Value;
@@ -203,7 +205,9 @@ export interface Build {
   attention(path: string, q: Value, k: Value, v: Value, options?: AttentionOptions): Value; // [batch, seq, heads, headDim]
   /** `f` without the residual. */
   sublayer(path: string, x: Value, f: (x: Value) => Value): Value;
-  /** Marks a layer's output: hidden states that may be asked for, and where gradient checkpointing cuts. */
+  /** Some places of [batch*seq, ...]: what a head does not read is then not computed. */
+  rows(x: Value, index: Value): Value;
+  /** Marks a layer: its output may be asked for, and gradient checkpointing cuts here. */
   layer(path: string, x: Value, f: (x: Value) => Value): Value;
 }
 
@@ -311,7 +315,8 @@ export type Architecture = Readonly<{
   layers: readonly string[];
   heads: Named<HeadStyle>;
   initializerRange: number;
-  /** The dropout that label heads apply. */
+  /** Positions count from `offset` and skip tokens whose id is `skip`, which stand at `skip` (RoBERTa); absent: 0, 1, 2, ... */
+  positions?: Readonly<{ offset: number; skip: number }>;
   forward: (b: Build) => States;
 }>;
 
@@ -516,16 +521,24 @@ export type Layout = Readonly<{
   padToMultipleOf: number;
   padToLength: number;
   share: boolean;
+  positions?: Readonly<{ offset: number; skip: number }>;
   reserve: Readonly<{ tokens: number; positions: number }>;
 }>;
 
-/** One micro-batch. `inputs` are the graph's; `rows`: indices into the dataset. */
+/**
+ * One micro-batch. `inputs` are the graph's; `rows`: each sample's index in the dataset; `places`: for each of
+ * batch * seq places its sequence within the batch (-1: padding) and its place in it, which is what random masks
+ * depend on.
+ */
 export type Batch = Readonly<{
-  task: string;
   inputs: Named<Tensor>;
+  batch: number;
+  seq: number;
   samples: number;
+  sequences: number;
   tokens: number;
   rows: Int32Array;
+  places: Int32Array;
 }>;
 
 // ----------------------------------------------------------------- optimizer, schedule, regularizer, accelerator
@@ -552,6 +565,11 @@ export interface Optimizer extends Plugin<"optimizer"> {
   /** Names and lengths of the state of one tensor; core allocates, zeroes and saves it. */
   state(shape: readonly number[]): Named<number>;
   update(span: Span, update: Update, kernels: Kernels): void;
+  /**
+   * The factor by which a step changes a parameter that never had a gradient (rows of a table no token named);
+   * undefined, or absent: such a parameter must be updated like the others.
+   */
+  idle?(update: Update): number | undefined;
   /** The rate actually used, where it is not the schedule's (Adafactor's relative step). */
   learningRate?(step: number, scheduled: number): number;
 }

@@ -1,0 +1,277 @@
+/**
+ * The build context: what models, adapters, heads and losses write their part of the graph with, and what it remembers
+ * of them (parameters, dropout sites, layers) for the engine.
+ * @module
+ */
+import { missing } from "../errors.ts";
+import { f32 } from "../tensor.ts";
+import * as f from "../graph/functions.ts";
+import { type Graph, reachable, type Shape, type Value } from "../graph/graph.ts";
+import { selectRows } from "../graph/rows.ts";
+import { backward } from "../graph/vjp.ts";
+import type {
+  Attached,
+  AttentionOptions,
+  Build,
+  EmbeddingOptions,
+  Init,
+  LinearOptions,
+  Named,
+  Seams,
+  Side,
+  Stream,
+} from "../types.ts";
+
+/** A parameter that a build asked for. `adapter`: its own, not the model's. `paddingIdx`: a row without gradient. */
+export type Parameter = Readonly<{
+  name: string;
+  value: Value;
+  shape: readonly number[];
+  init: Init;
+  adapter: boolean;
+  paddingIdx: number | undefined;
+  /** The graph input whose ids index it, where it is an embedding table. */
+  ids: string | undefined;
+}>;
+
+/** A dropout site: a mask that the host draws and feeds under `name`. */
+export type Mask = Readonly<{ name: string; site: number; p: number; shape: Shape }>;
+
+/** What a build remembers. */
+export type Recorded = Readonly<{
+  parameters: ReadonlyMap<string, Parameter>;
+  masks: ReadonlyMap<string, Mask>;
+  linears: readonly string[];
+  layers: readonly Readonly<{ path: string; output: Value }>[];
+  attentions: readonly Value[];
+}>;
+
+/** How a build goes. `trains`: whether a parameter trains. */
+export type BuildOptions = Readonly<{
+  graph: Graph;
+  mode: Build["mode"];
+  attached: readonly Attached[];
+  initializerRange: number;
+  labelSmoothing: number;
+  checkpointing: boolean;
+  trains: (name: string, adapter: boolean) => boolean;
+}>;
+
+/** A score so low that its exponential is zero beside any other. */
+const NEVER = -1e9;
+
+/** A build context over a graph, and its memory. */
+export function createBuild(options: BuildOptions): Readonly<{ build: Build; recorded: Recorded }> {
+  const { graph, mode, attached } = options;
+  const parameters = new Map<string, Parameter>();
+  const masks = new Map<string, Mask>();
+  const linears: string[] = [];
+  const layers: { path: string; output: Value }[] = [];
+  const attentions: Value[] = [];
+  const biases = new Map<string, Value>();
+  let site = 0;
+  let inAdapter = false;
+
+  const parameter = (
+    name: string,
+    shape: readonly number[],
+    init: Init = { normal: options.initializerRange },
+    table: Readonly<{ paddingIdx?: number; ids?: string }> = {},
+  ): Value => {
+    const known = parameters.get(name);
+    if (known) return known.value;
+    const value = graph.parameter(name, "float32", shape);
+    const { paddingIdx, ids } = table;
+    parameters.set(name, { name, value, shape, init, adapter: inAdapter, paddingIdx, ids });
+    return value;
+  };
+
+  const throughAdapters = <S extends keyof Seams>(seam: S, call: Seams[S], base: (call: Seams[S]) => Value): Value => {
+    let next = base;
+    for (const adapter of attached) {
+      const around = adapter[seam] as ((b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value) | undefined;
+      if (!around) continue;
+      const inner = next;
+      next = (call) => {
+        const outer = inAdapter;
+        inAdapter = true;
+        try {
+          return around(plain, call, inner);
+        } finally {
+          inAdapter = outer;
+        }
+      };
+    }
+    return next(call);
+  };
+
+  const stream = (side: Side = "input"): Stream => {
+    const prefix = side === "decoder" ? "decoder_" : "";
+    const places = (name: string): Value => graph.input(`${prefix}${name}`, "int32", ["batch", "seq"]);
+    const sequences = (name: string): Value => graph.input(`${prefix}${name}`, "int32", ["sequences"]);
+    return {
+      ids: places("input_ids"),
+      segments: places("segments"),
+      positions: places("positions"),
+      first: sequences("first"),
+      last: sequences("last"),
+    };
+  };
+
+  const dropout = (x: Value, p: number): Value => {
+    if (mode !== "train" || p <= 0) return x;
+    const own = site++;
+    return f.mul(x, mask(`dropout.${own}`, own, p, x.shape));
+  };
+  const mask = (name: string, own: number, p: number, shape: Shape): Value => {
+    masks.set(name, { name, site: own, p, shape });
+    return graph.input(name, "float32", shape);
+  };
+
+  // Added to scores: 0 where a key may be seen, else NEVER. Padding sees every token, as it does in torch.
+  const attentionBias = (options: AttentionOptions): Value => {
+    const key = JSON.stringify([options.causal ?? false, options.window ?? 0, options.queries ?? "input", options.keys ?? "input"]);
+    const known = biases.get(key);
+    if (known) return known;
+    const [q, k] = [stream(options.queries), stream(options.keys)];
+    const asQuery = (v: Value): Value => f.reshape(v, ["batch", 1, "seq", 1]);
+    const asKey = (v: Value): Value => f.reshape(v, ["batch", 1, 1, "seq"]);
+    const [qs, ks] = [asQuery(q.segments), asKey(k.segments)];
+    let seen = f.and(f.or(f.equal(qs, ks), f.equal(qs, 0)), f.greater(ks, 0));
+    if (options.causal || options.window) {
+      const [qp, kp] = [asQuery(q.positions), asKey(k.positions)];
+      if (options.causal) seen = f.and(seen, f.not(f.greater(kp, qp)));
+      if (options.window) seen = f.and(seen, f.greater(kp, f.sub(qp, options.window)));
+    }
+    const bias = f.where(seen, 0, NEVER);
+    biases.set(key, bias);
+    return bias;
+  };
+
+  const attend = ({ path, q, k, v, options }: Seams["attention"]): Value => {
+    const heads = q.shape[2] ?? 1;
+    const headDim = q.shape[3];
+    if (typeof headDim !== "number") throw missing("graph", "a fixed head size", path);
+    const byHead = (x: Value): Value => f.transpose(x, [0, 2, 1, 3]); // [batch, heads, seq, headDim]
+    let scores = f.product(byHead(q), byHead(k), { alpha: options.scale ?? 1 / Math.sqrt(headDim), transB: true });
+    if (options.softcap) scores = f.mul(f.tanh(f.div(scores, options.softcap)), options.softcap);
+    if (options.bias) scores = f.add(scores, f.reshape(options.bias, [1, heads, ...options.bias.shape.slice(1)]));
+    scores = f.add(scores, attentionBias(options));
+    const probabilities = f.softmax(scores);
+    attentions.push(probabilities);
+    return byHead(f.matmul(dropout(probabilities, options.dropout ?? 0), byHead(v))); // [batch, seq, heads, headDim]
+  };
+
+  const linear = (path: string, x: Value, o: LinearOptions): Value => {
+    if (!linears.includes(path)) linears.push(path);
+    const inFeatures = x.shape.at(-1);
+    if (typeof inFeatures !== "number") throw missing("graph", "a fixed input size", path);
+    const { outFeatures } = o;
+    const stored = parameter(o.tied ?? `${path}.weight`, o.conv1d ? [inFeatures, outFeatures] : [outFeatures, inFeatures]);
+    const weight = o.conv1d ? f.transpose(stored) : stored; // [out, in]
+    const bias = o.bias === false ? undefined : parameter(`${path}.bias`, [outFeatures], "zeros");
+    return graph.within(path, () =>
+      throughAdapters("linear", { path, x, weight, bias, inFeatures, outFeatures }, ({ x, weight, bias }) => {
+        const producer = graph.producer(weight);
+        const plainWeight = producer?.op === "Transpose" ? producer.inputs[0] : undefined;
+        return plainWeight ? f.gemm(x, plainWeight, bias) : f.gemm(x, weight, bias, { transB: true });
+      }));
+  };
+
+  const embedding = (path: string, ids: Value, o: EmbeddingOptions): Value => {
+    const origin = graph.origin(ids);
+    const table = { paddingIdx: o.paddingIdx, ids: origin?.kind === "input" ? origin.name : undefined };
+    const weight = parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim], undefined, table);
+    const call = { path, ids, weight, embeddingDim: o.embeddingDim, side: o.side ?? "input" };
+    return graph.within(path, () =>
+      throughAdapters("embedding", call, ({ ids, weight }) => f.reshape(f.gather(weight, ids), ["batch*seq", o.embeddingDim])));
+  };
+
+  const layer = (path: string, x: Value, body: (x: Value) => Value): Value => {
+    const start = site;
+    const run = (x: Value): Value => graph.within(path, () => body(x));
+    const y = run(x);
+    const output = options.checkpointing && mode === "train" ? checkpointed(x, y, start, run) : y;
+    layers.push({ path, output });
+    return output;
+  };
+
+  // The layer is built again from x when its gradient is wanted. A true dependency on the incoming gradient
+  // (+ 0 · max dy) keeps the runtime from computing that copy early or finding it equal to the first one.
+  const checkpointed = (x: Value, y: Value, start: number, run: (x: Value) => Value): Value => {
+    const inside = reachable([y]).filter((node) => !reachable([x]).includes(node));
+    const trained = [...parameters.values()].map((p) => p.value)
+      .filter((v) => isTrained(v) && inside.some((node) => node.inputs.includes(v)));
+    const inputs = [x, ...trained];
+    return graph.withVjp(inputs, [y], ([dy], needs) => {
+      if (!dy) return inputs.map(() => undefined);
+      const gated = f.add(x, f.mul(f.max(dy), 0));
+      const end = site;
+      const marks = [layers.length, attentions.length] as const;
+      site = start;
+      const again = run(gated);
+      site = end;
+      [layers.length, attentions.length] = marks;
+      const wrt = inputs.map((v, i) => (i === 0 ? gated : v));
+      return backward([again], [dy], wrt).map((g, i) => (needs[i] ? g.dense : undefined));
+    }, true)[0] as Value;
+  };
+  const isTrained = (value: Value): boolean => {
+    const origin = graph.origin(value);
+    return origin?.kind === "parameter" && options.trains(origin.name, parameters.get(origin.name)?.adapter ?? false);
+  };
+
+  const shared = {
+    mode,
+    graph,
+    labelSmoothing: options.labelSmoothing,
+    stream,
+    input: (name: string, dtype: Value["dtype"], shape: Shape): Value => graph.input(name, dtype, shape),
+    parameter: (name: string, shape: readonly number[], init?: Init): Value => parameter(name, shape, init),
+    trainable: (): Named<Value> =>
+      Object.fromEntries([...parameters.values()].filter((p) => isTrained(p.value)).map((p) => [p.name, p.value])),
+    dropout,
+    rows: (x: Value, index: Value): Value =>
+      selectRows(x, index, (input, shape) => {
+        const origin = graph.origin(input);
+        const known = origin?.kind === "input" ? masks.get(origin.name) : undefined;
+        return known && mask(`${known.name}.picked`, known.site, known.p, shape);
+      }),
+    layer,
+  };
+  const build: Build = {
+    ...shared,
+    linear,
+    embedding,
+    attention: (path, q, k, v, o = {}) =>
+      graph.within(path, () => throughAdapters("attention", { path, q, k, v, prefix: 0, options: o }, attend)),
+    sublayer: (path, x, body) => {
+      const hiddenSize = x.shape.at(-1);
+      const call = { path, x, hiddenSize: typeof hiddenSize === "number" ? hiddenSize : 0 };
+      return throughAdapters("sublayer", call, ({ x }) => body(x));
+    },
+  };
+  // What middleware builds with: the same context, its own seams plain.
+  const plain: Build = {
+    ...shared,
+    linear: (path, x, o) => {
+      const inFeatures = x.shape.at(-1) as number;
+      const weight = parameter(`${path}.weight`, [o.outFeatures, inFeatures]);
+      return f.gemm(x, weight, o.bias === false ? undefined : parameter(`${path}.bias`, [o.outFeatures], "zeros"), { transB: true });
+    },
+    embedding: (path, ids, o) => f.gather(parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim]), ids),
+    attention: (path, q, k, v, o = {}) => attend({ path, q, k, v, prefix: 0, options: o }),
+    sublayer: (_path, x, body) => body(x),
+  };
+  return { build, recorded: { parameters, masks, linears, layers, attentions } };
+}
+
+/** A scalar of the graph that the host feeds: a loss's factor. */
+export function scalarInput(graph: Graph, name: string): Value {
+  return graph.input(name, "float32", []);
+}
+
+/** The constant zero, for sums that start empty. */
+export function zero(graph: Graph): Value {
+  return graph.constant(f32([], [0]));
+}

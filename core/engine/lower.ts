@@ -1,0 +1,218 @@
+/**
+ * A graph to an ONNX model for one execution provider: picks op forms, orders nodes, says what the host must feed.
+ * @module
+ */
+import { badValue } from "../errors.ts";
+import { evaluateShape, type DimValues, type Shape } from "../graph/dims.ts";
+import { type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
+import { microsoftOps } from "../graph/ops.ts";
+import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "../onnx/model.ts";
+import { bytesPerElement, type DType, type Tensor } from "../tensor.ts";
+
+/** How a parameter reaches the session. */
+export type Storage =
+  | Readonly<{ as: "feed" }>
+  | Readonly<{ as: "inline"; tensor: Tensor }>
+  | Readonly<{ as: "external"; location: string; offset: number; length: number }>;
+
+/** A lowered graph. `feeds`: graph inputs and trained parameters; `shapes`: vectors of sizes, made from a run's dims. */
+export type Lowered = Readonly<{
+  model: OnnxModel;
+  feeds: ReadonlyMap<string, Value>;
+  shapes: ReadonlyMap<string, Shape>;
+  outputs: ReadonlyMap<string, Value>;
+}>;
+
+/** Opset 21 and IR 10: the newest that every onnxruntime of the last years reads. */
+const OPSET = 21;
+const IR_VERSION = 10;
+
+/** Lowers what the outputs of a graph need. `storage` says how each parameter is stored. */
+export function lower(graph: Graph, storage: (name: string, value: Value) => Storage): Lowered {
+  const outputs = graph.outputs;
+  const nodes = executionOrder(reachable([...outputs.values()]));
+  const feeds = new Map<string, Value>();
+  const shapes = new Map<string, Shape>();
+  const initializers = new Map<string, OnnxTensor>();
+  const names = new Map<number, string>();
+
+  const int64s = (data: readonly number[]): string => {
+    const name = `i64[${data}]`;
+    if (!initializers.has(name)) {
+      initializers.set(name, { name, dtype: "int64", dims: [data.length], data: bytesOf(BigInt64Array.from(data, BigInt)) });
+    }
+    return name;
+  };
+  // A shape with one unknown dim is a constant with -1 where that is allowed; with more, the host feeds it.
+  const shapeInput = (shape: Shape, inferred: boolean): string => {
+    const symbolic = shape.filter((dim) => typeof dim === "string").length;
+    if (symbolic === 0 || (inferred && symbolic === 1)) return int64s(shape.map((dim) => (typeof dim === "string" ? -1 : dim)));
+    const name = `shape[${shape}]`;
+    shapes.set(name, shape);
+    return name;
+  };
+  const nameOf = (value: Value): string => {
+    const known = names.get(value.id);
+    if (known) return known;
+    const origin = graph.origin(value);
+    let name = `v${value.id}`;
+    if (origin?.kind === "constant") {
+      name = `c${value.id}`;
+      initializers.set(name, { name, dtype: origin.tensor.dtype, dims: origin.tensor.dims, data: bytesOf(origin.tensor.data) });
+    } else if (origin) {
+      name = origin.name;
+      const stored: Storage = origin.kind === "input" ? { as: "feed" } : storage(name, value);
+      if (stored.as === "feed") feeds.set(name, value);
+      else initializers.set(name, initializer(name, value, stored));
+    }
+    names.set(value.id, name);
+    return name;
+  };
+  for (const [name, value] of outputs) {
+    if (graph.producer(value) && !names.has(value.id)) names.set(value.id, name);
+  }
+
+  const onnxNodes: OnnxNode[] = nodes.map((node) => {
+    const inputs = node.inputs.map((v) => (v ? nameOf(v) : ""));
+    const outs = node.outputs.map((v) => names.get(v.id) ?? nameOf(v));
+    const { extra, attributes } = formOf(node, int64s, shapeInput);
+    return {
+      op: node.op,
+      domain: microsoftOps.has(node.op) ? "com.microsoft" : "",
+      name: `${outs[0]} ${node.scope}`,
+      inputs: [...inputs, ...extra],
+      outputs: outs,
+      attributes,
+    };
+  });
+  // An output that is an input, a constant or a second name of one value gets an Identity.
+  for (const [name, value] of outputs) {
+    const own = nameOf(value);
+    if (own !== name) onnxNodes.push({ op: "Identity", domain: "", name, inputs: [own], outputs: [name], attributes: {} });
+  }
+  const model: OnnxModel = {
+    irVersion: IR_VERSION,
+    opsets: [{ domain: "", version: OPSET }, { domain: "com.microsoft", version: 1 }],
+    producer: "attune",
+    graph: {
+      name: "attune",
+      nodes: onnxNodes,
+      inputs: [
+        ...[...feeds].map(([name, v]) => ({ name, dtype: v.dtype, dims: v.shape })),
+        ...[...shapes].map(([name, shape]) => ({ name, dtype: "int64" as const, dims: [shape.length] })),
+      ],
+      outputs: [...outputs].map(([name, v]) => ({ name, dtype: v.dtype, dims: v.shape })),
+      initializers: [...initializers.values()],
+    },
+  };
+  return { model, feeds, shapes, outputs };
+}
+
+/** The vectors of sizes that a run with these dims feeds. */
+export function shapeFeeds(shapes: ReadonlyMap<string, Shape>, dims: DimValues): Map<string, BigInt64Array> {
+  return new Map([...shapes].map(([name, shape]) => [name, BigInt64Array.from(evaluateShape(shape, dims), BigInt)]));
+}
+
+/**
+ * ONNX Runtime walks back from the nodes nobody uses, the last in the file first. Such leaves (losses, weight
+ * gradients) are therefore put at the end in reverse: each is computed, and what it needs freed, as early as possible.
+ */
+function executionOrder(nodes: readonly Node[]): Node[] {
+  const used = new Set<number>();
+  for (const node of nodes) for (const input of node.inputs) if (input) used.add(input.id);
+  const isLeaf = (node: Node): boolean => !node.outputs.some((v) => used.has(v.id));
+  return [...nodes.filter((n) => !isLeaf(n)), ...nodes.filter(isLeaf).reverse()];
+}
+
+type Form = Readonly<{ extra: readonly string[]; attributes: Readonly<Record<string, OnnxAttribute>> }>;
+
+/** What ONNX wants as attributes and as further inputs. */
+function formOf(
+  node: Node,
+  int64s: (data: readonly number[]) => string,
+  shapeInput: (shape: Shape, inferred: boolean) => string,
+): Form {
+  const int = (value: number): OnnxAttribute => ({ type: "int", value });
+  const float = (value: number): OnnxAttribute => ({ type: "float", value });
+  const only = (attributes: Readonly<Record<string, OnnxAttribute>>): Form => ({ extra: [], attributes });
+  switch (node.op) {
+    case "Cast":
+      return only({ to: int(elementType[attrs(node, "Cast").to]) });
+    case "HardSigmoid": {
+      const { alpha, beta } = attrs(node, "HardSigmoid");
+      return only({ alpha: float(alpha), beta: float(beta) });
+    }
+    case "Gelu":
+      return only({ approximate: { type: "string", value: attrs(node, "Gelu").approximate } });
+    case "QuickGelu":
+      return only({ alpha: float(attrs(node, "QuickGelu").alpha) });
+    case "FusedMatMul":
+    case "Gemm": {
+      const { alpha, transA, transB } = attrs(node, "Gemm");
+      return only({ alpha: float(alpha), transA: int(transA), transB: int(transB) });
+    }
+    case "Transpose":
+      return only({ perm: { type: "ints", value: attrs(node, "Transpose").perm } });
+    case "Reshape":
+      return { extra: [shapeInput(attrs(node, "Reshape").shape, true)], attributes: {} };
+    case "Expand":
+      return { extra: [shapeInput(attrs(node, "Expand").shape, false)], attributes: {} };
+    case "Slice": {
+      const { axis, start, end } = attrs(node, "Slice");
+      return { extra: [int64s([start]), int64s([end ?? 2 ** 31 - 1]), int64s([axis])], attributes: {} };
+    }
+    case "Concat":
+    case "Gather":
+    case "GatherElements":
+    case "Softmax":
+    case "LogSoftmax":
+      return only({ axis: int(attrs(node, "Gather").axis) });
+    case "ScatterND":
+      return only({ reduction: { type: "string", value: "add" } });
+    case "ScatterElements":
+      return only({ axis: int(attrs(node, "ScatterElements").axis), reduction: { type: "string", value: "add" } });
+    case "ReduceSum":
+    case "ReduceMean":
+    case "ReduceMax": {
+      const { axes, keepdims } = attrs(node, "ReduceSum");
+      return { extra: [int64s(axes)], attributes: { keepdims: int(keepdims) } };
+    }
+    case "LayerNormalization":
+    case "SimplifiedLayerNormalization":
+      return only({ axis: int(-1), epsilon: float(attrs(node, "LayerNormalization").epsilon) });
+    default:
+      return only({});
+  }
+}
+
+// The switch has compared the op: this only tells the compiler.
+function attrs<O extends Node["op"]>(node: Node, _op: O): Node<O>["attrs"] {
+  return node.attrs as Node<O>["attrs"];
+}
+
+const elementType: Readonly<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  bfloat16: 16,
+};
+
+function initializer(name: string, value: Value, stored: Exclude<Storage, { as: "feed" }>): OnnxTensor {
+  const dims = value.shape.map((dim) => {
+    if (typeof dim !== "number") throw badValue("engine", name, value.shape, "a fixed shape");
+    return dim;
+  });
+  if (stored.as === "inline") return { name, dtype: stored.tensor.dtype, dims, data: bytesOf(stored.tensor.data) };
+  const bytes = dims.reduce((a, b) => a * b, bytesPerElement[value.dtype]);
+  if (stored.length !== bytes) throw badValue("engine", name, stored.length, `${bytes} bytes for dims [${dims}]`);
+  const { location, offset, length } = stored;
+  return { name, dtype: value.dtype, dims, external: { location, offset, length } };
+}
+
+function bytesOf(data: ArrayBufferView): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

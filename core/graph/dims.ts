@@ -1,0 +1,98 @@
+/**
+ * Symbolic dims: sums of products of names, as "batch*seq" or "seq+8", kept in one canonical spelling.
+ * @module
+ */
+
+/** A size: known, or an expression over names that each run supplies. */
+export type Dim = number | string;
+
+/** Sizes of a tensor, in order. */
+export type Shape = readonly Dim[];
+
+/** What the names stand for in one run. */
+export type DimValues = Readonly<Record<string, number>>;
+
+/** The product of two dims. */
+export function mulDims(a: Dim, b: Dim): Dim {
+  if (typeof a === "number" && typeof b === "number") return a * b;
+  const product = new Map<string, number>();
+  for (const [m, c] of terms(a)) {
+    for (const [n, d] of terms(b)) {
+      const key = [...m.split("*"), ...n.split("*")].filter((s) => s !== "").sort().join("*");
+      product.set(key, (product.get(key) ?? 0) + c * d);
+    }
+  }
+  return spell(product);
+}
+
+/** The sum of two dims. */
+export function addDims(a: Dim, b: Dim): Dim {
+  if (typeof a === "number" && typeof b === "number") return a + b;
+  const sum = new Map(terms(a));
+  for (const [m, c] of terms(b)) sum.set(m, (sum.get(m) ?? 0) + c);
+  return spell(sum);
+}
+
+/** The product of all dims of a shape. */
+export function sizeOfShape(shape: Shape): Dim {
+  return shape.reduce<Dim>(mulDims, 1);
+}
+
+/** The value of a dim. Throws RangeError where a name has none. */
+export function evaluateDim(dim: Dim, values: DimValues): number {
+  if (typeof dim === "number") return dim;
+  let total = 0;
+  for (const [monomial, count] of terms(dim)) {
+    let product = count;
+    for (const name of monomial.split("*")) {
+      if (name === "") continue;
+      const value = values[name];
+      if (value === undefined) throw new RangeError(`Dim "${name}" has no value; known: ${Object.keys(values)}`);
+      product *= value;
+    }
+    total += product;
+  }
+  return total;
+}
+
+/** The values of a shape. */
+export function evaluateShape(shape: Shape, values: DimValues): number[] {
+  return shape.map((dim) => evaluateDim(dim, values));
+}
+
+/** Whether two shapes are spelled alike. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}
+
+/** Replaces names inside a dim, as "seq" by "picks" in "batch*seq". */
+export function renameDim(dim: Dim, from: string, to: string): Dim {
+  if (typeof dim === "number") return dim;
+  const renamed = new Map<string, number>();
+  for (const [monomial, count] of terms(dim)) {
+    const key = monomial.split("*").map((s) => (s === from ? to : s)).sort().join("*");
+    renamed.set(key, (renamed.get(key) ?? 0) + count);
+  }
+  return spell(renamed);
+}
+
+function terms(dim: Dim): Map<string, number> {
+  if (typeof dim === "number") return new Map([["", dim]]);
+  const map = new Map<string, number>();
+  for (const term of dim.split("+")) {
+    const factors = term.split("*");
+    const names = factors.filter((f) => !/^-?\d+$/.test(f));
+    const count = factors.filter((f) => /^-?\d+$/.test(f)).reduce((c, f) => c * Number(f), 1);
+    const key = names.sort().join("*");
+    map.set(key, (map.get(key) ?? 0) + count);
+  }
+  return map;
+}
+
+function spell(map: ReadonlyMap<string, number>): Dim {
+  const parts = [...map].filter(([, c]) => c !== 0).sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : a < b ? -1 : 1));
+  if (parts.length === 0) return 0;
+  const first = parts[0];
+  if (parts.length === 1 && first && first[0] === "") return first[1];
+  return parts.map(([m, c]) => (m === "" ? `${c}` : c === 1 ? m : `${c}*${m}`)).join("+");
+}

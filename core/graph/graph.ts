@@ -1,0 +1,179 @@
+/**
+ * The graph: append-only nodes over values, shapes and dtypes inferred as nodes are appended.
+ *
+ * Equal nodes are the same node (hash-consing), so that a forward value that a gradient rule asks for again costs nothing.
+ * Nodes that lead to no output cost nothing either: only what outputs need is lowered.
+ * @module
+ */
+import type { DType, Tensor } from "../tensor.ts";
+import type { Dim, Shape } from "./dims.ts";
+import type { Op, Ops } from "./ops.ts";
+import { inferShapes } from "./shapes.ts";
+
+export type { Dim, Shape } from "./dims.ts";
+
+/** One tensor of a graph. */
+export type Value = Readonly<{ graph: Graph; id: number; dtype: DType; shape: Shape }>;
+
+/** Values, some of which may be absent. */
+export type Values = readonly (Value | undefined)[];
+
+/** One operation. `scope`: the part of the model that made it. */
+export type Node<O extends Op = Op> = Readonly<{
+  op: O;
+  inputs: Values;
+  outputs: readonly Value[];
+  attrs: Ops[O];
+  scope: string;
+}>;
+
+/** Where a value comes from that no node makes: fed in each run, a parameter of the model, or fixed. */
+export type Origin =
+  | Readonly<{ kind: "input"; name: string }>
+  | Readonly<{ kind: "parameter"; name: string }>
+  | Readonly<{ kind: "constant"; tensor: Tensor }>;
+
+/** A gradient rule for a whole region: gets the outputs' gradients, gives the inputs'. */
+export type Rule = (dy: Values, needs: readonly boolean[]) => Values;
+
+/**
+ * From `inputs` to `outputs`, gradients take `rule` and do not look inside. `transparent`: the rule only saves memory,
+ * so rewrites may look through it.
+ */
+export type Region = Readonly<{
+  inputs: readonly Value[];
+  outputs: readonly Value[];
+  rule: Rule;
+  transparent: boolean;
+}>;
+
+/** A training or inference graph under construction. */
+export class Graph {
+  readonly nodes: Node[] = [];
+  /** Inputs and parameters, by name. */
+  readonly inputs: Map<string, Value> = new Map<string, Value>();
+  readonly outputs: Map<string, Value> = new Map<string, Value>();
+  /** What new nodes are labelled with. */
+  scope = "";
+  readonly #producers: (Node | undefined)[] = [];
+  readonly #origins: (Origin | undefined)[] = [];
+  readonly #known: Map<string, readonly Value[]> = new Map();
+  readonly #regions: Map<number, Region> = new Map();
+
+  /** A value fed in each run; the same name gives the same value. */
+  input(name: string, dtype: DType, shape: Shape): Value {
+    return this.inputs.get(name) ?? this.#source({ kind: "input", name }, dtype, shape);
+  }
+
+  /** A named tensor of the model: trained, or frozen. */
+  parameter(name: string, dtype: DType, shape: Shape): Value {
+    return this.inputs.get(name) ?? this.#source({ kind: "parameter", name }, dtype, shape);
+  }
+
+  /** A small fixed tensor; equal ones are one. */
+  constant(tensor: Tensor): Value {
+    const key = `constant ${tensor.dtype} ${tensor.dims} ${tensor.data.length > 16 ? this.#producers.length : tensor.data}`;
+    const known = this.#known.get(key)?.[0];
+    if (known) return known;
+    const value = this.#value(tensor.dtype, tensor.dims, undefined, { kind: "constant", tensor });
+    this.#known.set(key, [value]);
+    return value;
+  }
+
+  /** Appends an operation and gives its outputs. Throws where shapes or dtypes do not fit. */
+  append<O extends Op>(op: O, inputs: Values, attrs: Ops[O]): readonly Value[] {
+    const key = `${op} ${inputs.map((v) => v?.id ?? "-").join(" ")} ${JSON.stringify(attrs)}`;
+    const known = this.#known.get(key);
+    if (known) return known;
+    const inferred = inferShapes({ op, inputs, attrs });
+    const outputs: Value[] = [];
+    const node: Node<O> = { op, inputs, outputs, attrs, scope: this.scope };
+    for (const { dtype, shape } of inferred) outputs.push(this.#value(dtype, shape, node as Node, undefined));
+    this.nodes.push(node as Node);
+    this.#known.set(key, outputs);
+    return outputs;
+  }
+
+  /** Names a result. */
+  output(name: string, value: Value): void {
+    this.outputs.set(name, value);
+  }
+
+  /** Declares a region whose gradient is `rule`: fused losses, gradient reversal, detach, checkpointing. */
+  withVjp(inputs: readonly Value[], outputs: readonly Value[], rule: Rule, transparent = false): readonly Value[] {
+    // An Identity per output keeps the region apart from other uses of the same nodes.
+    const marked = outputs.map((value) => this.#unique("Identity", value));
+    const region: Region = { inputs, outputs: marked, rule, transparent };
+    for (const value of marked) this.#regions.set(value.id, region);
+    return marked;
+  }
+
+  /** The node that makes a value, if one does. */
+  producer(value: Value): Node | undefined {
+    return this.#producers[value.id];
+  }
+
+  /** Where a value comes from that no node makes. */
+  origin(value: Value): Origin | undefined {
+    return this.#origins[value.id];
+  }
+
+  /** The region that a value is an output of. */
+  region(value: Value): Region | undefined {
+    return this.#regions.get(value.id);
+  }
+
+  /** Runs `build` with its nodes labelled. */
+  within<T>(scope: string, build: () => T): T {
+    const outer = this.scope;
+    this.scope = scope;
+    try {
+      return build();
+    } finally {
+      this.scope = outer;
+    }
+  }
+
+  #source(origin: Origin & { name: string }, dtype: DType, shape: Shape): Value {
+    const value = this.#value(dtype, shape, undefined, origin);
+    this.inputs.set(origin.name, value);
+    return value;
+  }
+
+  #unique(op: "Identity", input: Value): Value {
+    const outputs: Value[] = [];
+    const node: Node<"Identity"> = { op, inputs: [input], outputs, attrs: {}, scope: this.scope };
+    outputs.push(this.#value(input.dtype, input.shape, node as Node, undefined));
+    this.nodes.push(node as Node);
+    return outputs[0] as Value;
+  }
+
+  #value(dtype: DType, shape: Shape, producer: Node | undefined, origin: Origin | undefined): Value {
+    const value: Value = { graph: this, id: this.#producers.length, dtype, shape };
+    this.#producers.push(producer);
+    this.#origins.push(origin);
+    return value;
+  }
+}
+
+/** The nodes that the given values need, producers first, in the order they were appended. */
+export function reachable(values: readonly Value[]): Node[] {
+  const seen = new Set<Node>();
+  const stack = values.flatMap((v) => v.graph.producer(v) ?? []);
+  while (stack.length > 0) {
+    const node = stack.pop();
+    if (!node || seen.has(node)) continue;
+    seen.add(node);
+    for (const input of node.inputs) {
+      const producer = input && input.graph.producer(input);
+      if (producer && !seen.has(producer)) stack.push(producer);
+    }
+  }
+  const first = values[0];
+  return first ? first.graph.nodes.filter((node) => seen.has(node)) : [];
+}
+
+/** The last dim of a shape. */
+export function lastDim(shape: Shape): Dim {
+  return shape[shape.length - 1] ?? 1;
+}

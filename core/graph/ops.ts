@@ -1,0 +1,87 @@
+/**
+ * The op set: standard ONNX ops, and a few of com.microsoft, that inference packages have kernels for.
+ *
+ * A new line here compiles only when the shape table, the gradient table, the capability table and the reference
+ * interpreter have it too.
+ * @module
+ */
+import type { DType } from "../tensor.ts";
+import type { Shape } from "./dims.ts";
+
+/** No attributes. */
+export type None = Readonly<Record<never, never>>;
+
+/** Op → attributes. */
+export interface Ops {
+  // one tensor in, one of the same shape out
+  Identity: None;
+  Neg: None;
+  Abs: None;
+  Sign: None;
+  Sqrt: None;
+  Reciprocal: None;
+  Exp: None;
+  Log: None;
+  Sin: None;
+  Cos: None;
+  Erf: None;
+  Tanh: None;
+  Sigmoid: None;
+  Softplus: None;
+  Relu: None;
+  HardSigmoid: Readonly<{ alpha: number; beta: number }>;
+  Gelu: Readonly<{ approximate: "none" | "tanh" }>;
+  /** x · σ(alpha · x), of com.microsoft; alpha 1 is SiLU. */
+  QuickGelu: Readonly<{ alpha: number }>;
+  Not: None;
+  Cast: Readonly<{ to: DType }>;
+  // two tensors, broadcast
+  Add: None;
+  Sub: None;
+  Mul: None;
+  Div: None;
+  Pow: None;
+  Max: None;
+  Min: None;
+  Equal: None;
+  Less: None;
+  Greater: None;
+  And: None;
+  Or: None;
+  Where: None;
+  // products
+  MatMul: None;
+  /** alpha · A B with A, B transposed on their last two axes where asked; of com.microsoft. */
+  FusedMatMul: Readonly<{ alpha: number; transA: 0 | 1; transB: 0 | 1 }>;
+  /** alpha · A' B' + C on matrices. */
+  Gemm: Readonly<{ alpha: number; transA: 0 | 1; transB: 0 | 1 }>;
+  // shape
+  Transpose: Readonly<{ perm: readonly number[] }>;
+  Reshape: Readonly<{ shape: Shape }>;
+  Expand: Readonly<{ shape: Shape }>;
+  Concat: Readonly<{ axis: number }>;
+  Slice: Readonly<{ axis: number; start: number; end: number | null }>;
+  // places
+  Gather: Readonly<{ axis: number }>;
+  GatherElements: Readonly<{ axis: number }>;
+  /** data with updates added at rows: data [n, ...], indices [m, 1] int64, updates [m, ...]. */
+  ScatterND: None;
+  /** data with updates added along an axis. */
+  ScatterElements: Readonly<{ axis: number }>;
+  // along axes
+  Softmax: Readonly<{ axis: number }>;
+  LogSoftmax: Readonly<{ axis: number }>;
+  ReduceSum: Readonly<{ axes: readonly number[]; keepdims: 0 | 1 }>;
+  ReduceMean: Readonly<{ axes: readonly number[]; keepdims: 0 | 1 }>;
+  ReduceMax: Readonly<{ axes: readonly number[]; keepdims: 0 | 1 }>;
+  /** Over the last axis; outputs: y, mean, 1/σ. */
+  LayerNormalization: Readonly<{ epsilon: number }>;
+  /** Root mean square norm over the last axis; outputs: y, 1/rms. */
+  SimplifiedLayerNormalization: Readonly<{ epsilon: number }>;
+}
+
+/** The name of an op. */
+export type Op = keyof Ops;
+
+/** Ops that live in ONNX Runtime's own domain. */
+export const microsoftOps: ReadonlySet<Op> = new Set<Op>(["FusedMatMul", "QuickGelu"]);

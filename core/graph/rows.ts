@@ -1,0 +1,215 @@
+/**
+ * Row selection: what a head does not read is not computed.
+ *
+ * `selectRows` asks for some places of [batch*seq, ...] and pushes the question down through every row-wise op (and
+ * through attention's query side), until it meets values that other places need whole. The mathematics is the same.
+ *
+ * A row of the batch has up to `picks` chosen places, so that batched ops keep their form: `<index>.picks` holds
+ * them [batch*picks] (rows with fewer repeat a place), `<index>.unpick` [chosen] finds the chosen ones among those.
+ * @module
+ */
+import { mulDims, renameDim, type Shape } from "./dims.ts";
+import * as f from "./functions.ts";
+import type { Graph, Node, Value } from "./graph.ts";
+import type { Op } from "./ops.ts";
+
+/** Where the places lie: on axis 0 as batch*seq ("flat"), or on `axis` behind a batch axis 0. */
+type Form = "flat" | number;
+
+/** One operand of a pushed op: selected in a form, or (undefined) left as it is; `whole` where all its places are needed. */
+type Operand = Readonly<{ value: Value; form: Form | undefined; whole?: boolean }>;
+
+type Push = Readonly<{ operands: readonly Operand[]; rebuild: (operands: readonly Value[]) => Value }>;
+
+const SEQ = "seq";
+const FLAT = "batch*seq";
+
+/** The dim that counts the places chosen in each row. */
+export const PICKS = "picks";
+
+/** Ops that treat every element alone. */
+const elementwise: ReadonlySet<Op> = new Set<Op>([
+  "Identity", "Neg", "Abs", "Sign", "Sqrt", "Reciprocal", "Exp", "Log", "Sin", "Cos", "Erf", "Tanh", "Sigmoid",
+  "Softplus", "Relu", "HardSigmoid", "Gelu", "QuickGelu", "Not", "Cast", "Add", "Sub", "Mul", "Div", "Pow", "Max",
+  "Min", "Equal", "Less", "Greater", "And", "Or", "Where",
+]);
+
+/** What the build context knows of selected inputs: dropout masks are made anew for the chosen places. */
+export type SelectedInput = (input: Value, shape: Shape) => Value | undefined;
+
+/**
+ * The rows of `x` [batch*seq, ...] at the places of the graph input `index` [chosen].
+ * The host feeds `<index>.picks` and `<index>.unpick` (see `choosePlaces`).
+ */
+export function selectRows(x: Value, index: Value, selectedInput: SelectedInput): Value {
+  const origin = x.graph.origin(index);
+  const push = pushOf(x, "flat");
+  if (origin?.kind !== "input" || x.shape[0] !== FLAT || !push) return f.gather(x, index);
+  const picks = x.graph.input(`${origin.name}.picks`, "int32", [mulDims("batch", PICKS)]);
+  const unpick = x.graph.input(`${origin.name}.unpick`, "int32", index.shape);
+  const whole = neededWhole(x);
+  const known = new Map<string, Value>();
+
+  const select = (value: Value, form: Form): Value => {
+    const key = `${value.id} ${form}`;
+    let selected = known.get(key);
+    if (!selected) {
+      const push = whole.has(value.id) ? undefined : pushOf(value, form);
+      selected = push
+        ? value.graph.within(
+          value.graph.producer(value)?.scope ?? "",
+          () => push.rebuild(push.operands.map((o) => (o.form === undefined ? o.value : select(o.value, o.form)))),
+        )
+        : leaf(value, form);
+      known.set(key, selected);
+    }
+    return selected;
+  };
+  const leaf = (value: Value, form: Form): Value => {
+    const shape = selectedShape(value.shape, form);
+    const made = value.graph.origin(value)?.kind === "input" ? selectedInput(value, shape) : undefined;
+    if (made) return made;
+    if (form === "flat") return f.gather(value, picks);
+    // Bring the places behind the batch, gather them as flat rows, and put the axes back.
+    const order = [0, form, ...value.shape.map((_, i) => i).filter((i) => i !== 0 && i !== form)];
+    const moved = f.transpose(value, order);
+    const rows = f.gather(f.reshape(moved, [FLAT, ...moved.shape.slice(2)]), picks);
+    const inverse: number[] = [];
+    order.forEach((axis, i) => (inverse[axis] = i));
+    return f.transpose(f.reshape(rows, ["batch", PICKS, ...moved.shape.slice(2)]), inverse);
+  };
+  return f.gather(select(x, "flat"), unpick);
+}
+
+/** For each row of a batch, the chosen places: what feeds `<index>.picks` and `<index>.unpick`. */
+export function choosePlaces(
+  index: ArrayLike<number>,
+  batch: number,
+  seq: number,
+): Readonly<{ picks: Int32Array; unpick: Int32Array; perRow: number }> {
+  const rows: number[][] = Array.from({ length: batch }, () => []);
+  const slot = new Int32Array(index.length);
+  for (let i = 0; i < index.length; i++) {
+    const place = index[i] ?? 0;
+    const row = rows[Math.floor(place / seq)];
+    slot[i] = row?.length ?? 0;
+    row?.push(place);
+  }
+  const perRow = Math.max(1, ...rows.map((r) => r.length));
+  const picks = new Int32Array(batch * perRow);
+  rows.forEach((row, b) => {
+    for (let k = 0; k < perRow; k++) picks[b * perRow + k] = row[k] ?? row[0] ?? b * seq;
+  });
+  const unpick = Int32Array.from(index as ArrayLike<number>, (place, i) => Math.floor(place / seq) * perRow + (slot[i] ?? 0));
+  return { picks, unpick, perRow };
+}
+
+/** Values that some op needs at all places, with all that they are made of. */
+function neededWhole(x: Value): ReadonlySet<number> {
+  const whole = new Set<number>();
+  const seen = new Set<string>();
+  const visit = (value: Value, form: Form): void => {
+    const key = `${value.id} ${form}`;
+    if (seen.has(key)) return;
+    seen.add(key);
+    for (const operand of pushOf(value, form)?.operands ?? []) {
+      if (operand.form !== undefined) visit(operand.value, operand.form);
+      else if (operand.whole) markWhole(operand.value, whole);
+    }
+  };
+  visit(x, "flat");
+  return whole;
+}
+
+function markWhole(value: Value, whole: Set<number>): void {
+  if (whole.has(value.id)) return;
+  whole.add(value.id);
+  for (const input of value.graph.producer(value)?.inputs ?? []) if (input) markWhole(input, whole);
+}
+
+/** How the question for some places of `value` becomes one for its operands; undefined where it cannot. */
+function pushOf(value: Value, form: Form): Push | undefined {
+  const node = value.graph.producer(value);
+  if (!node || node.outputs[0] !== value || (value.graph.region(value) && !value.graph.region(value)?.transparent)) return undefined;
+  const inputs = node.inputs as readonly Value[];
+  const again = (operands: readonly Value[]): Value => f.apply(node.op, operands, node.attrs);
+  if (elementwise.has(node.op)) {
+    const operands = inputs.map((input) => aligned(input, value, form));
+    return operands.every((o) => o !== undefined) ? { operands: operands as Operand[], rebuild: again } : undefined;
+  }
+  const [a, b] = inputs;
+  if (!a) return undefined;
+  const rank = value.shape.length;
+  const axis = form === "flat" ? 0 : form;
+  switch (node.op) {
+    case "LayerNormalization":
+    case "SimplifiedLayerNormalization":
+    case "Softmax":
+    case "LogSoftmax":
+      if (axis === rank - 1) return undefined;
+      return { operands: inputs.map((value, i) => ({ value, form: i === 0 ? form : undefined })), rebuild: again };
+    case "Gemm":
+      if ((node as Node<"Gemm">).attrs.transA || form !== "flat") return undefined;
+      return {
+        operands: inputs.map((value, i) => ({
+          value,
+          form: i === 0 || (i === 2 && value.shape.length === 2 && value.shape[0] === FLAT) ? form : undefined,
+        })),
+        rebuild: again,
+      };
+    case "MatMul":
+    case "FusedMatMul": {
+      const transA = node.op === "FusedMatMul" && (node as Node<"FusedMatMul">).attrs.transA;
+      if (!b || transA || axis !== rank - 2 || a.shape.length !== rank) return undefined;
+      return { operands: [{ value: a, form }, { value: b, form: undefined, whole: true }], rebuild: again };
+    }
+    case "Transpose": {
+      const from = (node as Node<"Transpose">).attrs.perm[axis] ?? 0;
+      const perm = (node as Node<"Transpose">).attrs.perm;
+      if (form === "flat" ? from !== 0 : perm[0] !== 0) return undefined;
+      return { operands: [{ value: a, form: form === "flat" ? "flat" : from }], rebuild: again };
+    }
+    case "Reshape": {
+      const before = formBefore(a.shape, value.shape, form);
+      if (before === undefined) return undefined;
+      const shape = selectedShape(value.shape, form);
+      return { operands: [{ value: a, form: before }], rebuild: ([x]) => f.reshape(x as Value, shape) };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The operand of an elementwise op, by broadcasting's alignment; undefined where its places have no batch axis. */
+function aligned(operand: Value, result: Value, form: Form): Operand | undefined {
+  const offset = result.shape.length - operand.shape.length;
+  const axis = (form === "flat" ? 0 : form) - offset;
+  if (axis < 0 || operand.shape[axis] === 1) return { value: operand, form: undefined };
+  if (form === "flat") return operand.shape[0] === FLAT ? { value: operand, form } : undefined;
+  return offset === 0 && operand.shape[0] === "batch" && operand.shape[axis] === SEQ
+    ? { value: operand, form: axis }
+    : undefined;
+}
+
+function formBefore(before: Shape, after: Shape, form: Form): Form | undefined {
+  if (form === "flat") {
+    if (before[0] === FLAT) return "flat";
+    return before[0] === "batch" && before[1] === SEQ ? 1 : undefined;
+  }
+  if (after[0] !== "batch" || after[form] !== SEQ) return undefined;
+  if (before[0] === FLAT) return form === 1 ? "flat" : undefined;
+  if (before[0] !== "batch") return undefined;
+  const size = (shape: Shape, end: number) => shape.slice(0, end).reduce(mulDims, 1);
+  const axis = before.findIndex((dim, i) => i > 0 && dim === SEQ && size(before, i) === size(after, form));
+  return axis < 0 ? undefined : axis;
+}
+
+function selectedShape(shape: Shape, form: Form): Shape {
+  const axis = form === "flat" ? 0 : form;
+  return shape.map((dim, i) => (i === axis ? renameDim(dim, SEQ, PICKS) : dim));
+}
+
+/** Whether a graph has asked for chosen places of an input. */
+export function choosesPlaces(graph: Graph, index: string): boolean {
+  return graph.inputs.has(`${index}.picks`);
+}

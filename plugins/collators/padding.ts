@@ -1,0 +1,136 @@
+/**
+ * Rows of text (and pairs) with a label to samples; samples are padded or share rows in core.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
+import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
+
+/** Options of {@link padding}. */
+export interface PaddingOptions {
+  /** What a label is: a class, several labels, or a number. */
+  readonly problemType: "single-label" | "multi-label" | "regression";
+  /** Names of the classes, in order of their ids. */
+  readonly labels: readonly string[];
+  /** Values per row of a regression. */
+  readonly numLabels: number;
+  /** Where the columns are, where not under their own names: `{ "text": "sentence" }`. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link PaddingOptions}. */
+export const paddingSchema: v.GenericSchema<Partial<PaddingOptions>, PaddingOptions> = v.strictObject({
+  problemType: v.optional(v.picklist(["single-label", "multi-label", "regression"]), "single-label"),
+  labels: v.optional(v.array(v.string()), []),
+  numLabels: v.optional(v.number(), 1),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * `text`, optional `textPair`, `label` (or `labels`) → input_ids, token_type_ids and the target `labels`. Rows that
+ * have `input_ids` are taken as they are.
+ *
+ * @throws AttuneError from `encode` where a column is missing or a label is unknown, naming row, column and value.
+ * @example
+ * ```ts
+ * import { padding } from "attune/collators/padding";
+ * console.assert(padding({ labels: ["no", "yes"] }).name === "padding");
+ * ```
+ */
+export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
+  kind: "collator",
+  name: "padding",
+  schema: paddingSchema,
+  create: (options) => ({
+    encode: (row, index, context) => {
+      const fields = "input_ids" in row ? readyMade(row, index) : tokenized(row, index, options, context);
+      const length = fields.input_ids?.data.length ?? 0;
+      const targets: Record<string, Field> = context.labelled ? { labels: target(row, index, options) } : {};
+      const sample: Sample = { sequences: [{ length, fields }], targets, row: index };
+      return [sample];
+    },
+  }),
+});
+
+function tokenized(
+  row: Row,
+  index: number,
+  { columns }: PaddingOptions,
+  { tokenizer, maxLength }: CollatorContext,
+): Record<string, Field> {
+  const text = textOf(row, index, columns.text ?? "text", true);
+  const textPair = textOf(row, index, columns.textPair ?? "textPair", false);
+  const [encoding] = tokenizer.encode(text ?? "", { textPair, maxLength, truncation: maxLength !== undefined });
+  return {
+    input_ids: { per: "token", data: encoding.ids, fill: tokenizer.special.pad ?? 0 },
+    token_type_ids: { per: "token", data: encoding.typeIds, fill: 0 },
+  };
+}
+
+function textOf(row: Row, index: number, column: string, required: boolean): string | undefined {
+  const value = row[column];
+  if (typeof value === "string") return value;
+  if (!required && (value === undefined || value === null)) return undefined;
+  if (!(column in row)) throw missingColumn(row, index, column);
+  throw badValue("padding", `row ${index}, column "${column}"`, value, "a string");
+}
+
+function readyMade(row: Row, index: number): Record<string, Field> {
+  const ids = integers(row, index, "input_ids");
+  const types = "token_type_ids" in row ? integers(row, index, "token_type_ids") : new Int32Array(ids.length);
+  if (ids.length === 0 || types.length !== ids.length) {
+    throw badValue("padding", `row ${index}`, [ids.length, types.length], "input_ids and token_type_ids of one length, at least 1");
+  }
+  return {
+    input_ids: { per: "token", data: ids, fill: 0 },
+    token_type_ids: { per: "token", data: types, fill: 0 },
+  };
+}
+
+function integers(row: Row, index: number, column: string): Int32Array {
+  const value = row[column];
+  if (Array.isArray(value) && value.every((x) => Number.isInteger(x) && x >= 0 && x < 2 ** 31)) return Int32Array.from(value);
+  throw badValue("padding", `row ${index}, column "${column}"`, value, "a list of token ids");
+}
+
+function target(row: Row, index: number, { problemType, labels, numLabels, columns }: PaddingOptions): Field {
+  const column = columns.label ?? (problemType === "multi-label" ? columns.labels ?? "labels" : "label" in row ? "label" : "labels");
+  if (!(column in row)) throw missingColumn(row, index, columns.label ?? "label");
+  const value = row[column];
+  const at = `row ${index}, column "${column}"`;
+  if (problemType === "regression") {
+    const values = Array.isArray(value) ? value : [value];
+    if (values.length !== numLabels || !values.every((x) => typeof x === "number" && Number.isFinite(x))) {
+      throw badValue("padding", at, value, numLabels === 1 ? "a finite number" : `${numLabels} finite numbers`);
+    }
+    return { per: "sample", data: Float32Array.from(values), fill: 0, size: numLabels };
+  }
+  if (problemType === "single-label") {
+    return { per: "sample", data: Int32Array.of(classId(value, labels, at)), fill: -100 };
+  }
+  if (!Array.isArray(value)) throw badValue("padding", at, value, "a list of labels");
+  const bits = new Float32Array(labels.length);
+  for (const label of value) bits[classId(label, labels, at)] = 1;
+  return { per: "sample", data: bits, fill: 0, size: labels.length };
+}
+
+function classId(value: unknown, labels: readonly string[], at: string): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < labels.length) return value;
+  const id = labels.indexOf(String(value));
+  if (id >= 0 && (typeof value === "string" || typeof value === "number" || typeof value === "boolean")) return id;
+  const near = typeof value === "string" ? nearest(value, labels) : undefined;
+  throw new AttuneError(
+    `${at}: unknown label ${show(value)}${near ? `, did you mean "${near}"?` : ""} Allowed: ${show(labels)}`,
+    { code: "UNKNOWN_LABEL", plugin: "padding", path: at, found: value, allowed: labels },
+  );
+}
+
+function missingColumn(row: Row, index: number, column: string): AttuneError {
+  const there = Object.keys(row);
+  const near = nearest(column, there);
+  return new AttuneError(
+    `row ${index} has no column "${column}"${near ? `, did you mean "${near}"?` : ""} Columns: ${show(there)} (task.with.columns renames)`,
+    { code: "UNKNOWN_COLUMN", plugin: "padding", path: column, found: there, allowed: there },
+  );
+}

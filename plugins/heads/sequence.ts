@@ -1,0 +1,59 @@
+/**
+ * The sequence classification head: one place of each sequence, through the family's own layers, to logits.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { unsupported } from "../../core/errors.ts";
+import { activation } from "../../core/graph/activations.ts";
+import type { Build, Factory, HeadStyle, Value } from "../../core/types.ts";
+
+/** Options of {@link sequence}. */
+export interface SequenceOptions {
+  /** Number of outputs: classes, labels, or 1 for a regression. */
+  readonly numLabels: number;
+}
+
+/** Schema of {@link SequenceOptions}. */
+export const sequenceSchema: v.GenericSchema<SequenceOptions, SequenceOptions> = v.strictObject({
+  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)),
+});
+
+/**
+ * Logits [sequences, numLabels] as the family's ForSequenceClassification computes them.
+ *
+ * @example
+ * ```ts
+ * import { sequence } from "attune/heads/sequence";
+ * console.assert(sequence({ numLabels: 2 }).modulesToSave.includes("classifier"));
+ * ```
+ */
+export const sequence: Factory<"head", SequenceOptions> = define({
+  kind: "head",
+  name: "sequence",
+  schema: sequenceSchema,
+  create: ({ numLabels }) => ({
+    modulesToSave: ["classifier", "score"],
+    forward: (b, states, trunk) => {
+      const style = trunk.heads.sequence;
+      if (!style) throw unsupported("sequence", "task", trunk.baseModelPrefix, "this family has no sequence head");
+      const { first, last } = b.stream();
+      const pooled = style.pool ? b.rows(states.hidden, style.pool === "first" ? first : last) : states.hidden;
+      const x = applyStyle(b, style, pooled);
+      return { logits: b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true }) };
+    },
+  }),
+});
+
+/** The steps of a style up to, and without, its last layer. */
+export function applyStyle(b: Build, style: HeadStyle, x: Value): Value {
+  for (const step of style.steps) {
+    if ("dense" in step) {
+      const size = step.outFeatures ?? x.shape.at(-1);
+      x = b.linear(step.dense, x, { outFeatures: typeof size === "number" ? size : 0 });
+    } else if ("activation" in step) x = activation("head", "head.activation", step.activation)(x);
+    else if ("dropout" in step) x = b.dropout(x, step.dropout);
+    else throw unsupported("head", "head.steps", step, "norms come with the language heads");
+  }
+  return x;
+}

@@ -1,0 +1,69 @@
+/**
+ * Reading Hugging Face's config.json: typed fields with defaults, and errors that name the field.
+ * @module
+ */
+import { badValue, unsupported } from "../../core/errors.ts";
+import type { Json, Named } from "../../core/types.ts";
+
+/** Reads fields of one config. */
+export interface ConfigReader {
+  /** A whole number from 1 (or `least`) to 10 million. */
+  count(name: string, fallback?: number, least?: number): number;
+  /** A finite number. */
+  number(name: string, fallback?: number): number;
+  /** A probability of dropping, 0 (included) to 1 (excluded). */
+  rate(name: string, fallback?: number): number;
+  text(name: string, fallback?: string): string;
+  flag(name: string, fallback: boolean): boolean;
+  /** An id that may be null. */
+  id(name: string): number | undefined;
+  /** Throws where a field has a value other than those that are supported. */
+  only(name: string, ...allowed: readonly (Json | undefined)[]): void;
+}
+
+/** A reader of one config for a plugin's messages. Its methods throw AttuneError. */
+export function readConfig(plugin: string, config: Named<Json>): ConfigReader {
+  const at = (name: string): string => `config.${name}`;
+  const own = (name: string): Json | undefined => (Object.hasOwn(config, name) ? config[name] : undefined);
+  const number = (name: string, fallback?: number): number => {
+    const value = own(name) ?? fallback;
+    if (typeof value !== "number" || !Number.isFinite(value)) throw badValue(plugin, at(name), value, "a number");
+    return value;
+  };
+  return {
+    number,
+    count: (name, fallback, least = 1) => {
+      const value = number(name, fallback);
+      if (!Number.isSafeInteger(value) || value < least || value > 1e7) {
+        throw badValue(plugin, at(name), value, `a whole number from ${least} to 10000000`);
+      }
+      return value;
+    },
+    rate: (name, fallback = 0) => {
+      const value = number(name, fallback);
+      if (value < 0 || value >= 1) throw badValue(plugin, at(name), value, "a rate from 0 to below 1");
+      return value;
+    },
+    text: (name, fallback) => {
+      const value = own(name) ?? fallback;
+      if (typeof value !== "string") throw badValue(plugin, at(name), value, "a string");
+      return value;
+    },
+    flag: (name, fallback) => {
+      const value = own(name) ?? fallback;
+      if (typeof value !== "boolean") throw badValue(plugin, at(name), value, "true or false");
+      return value;
+    },
+    id: (name) => {
+      const value = own(name);
+      if (value === undefined || value === null) return undefined;
+      if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw badValue(plugin, at(name), value, "a token id");
+      return value;
+    },
+    only: (name, ...allowed) => {
+      const value = own(name);
+      if (value === undefined || value === null || allowed.includes(value)) return;
+      throw unsupported(plugin, at(name), value, `only ${allowed.map((a) => JSON.stringify(a)).join(", ")} is`);
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * The post-norm transformer encoder that BERT and its relatives share, over the names that each family gives its parts.
+ * @module
+ */
+import { add, layerNorm, reshape } from "../../core/graph/functions.ts";
+import type { Build, States, Value } from "../../core/types.ts";
+
+/** One layer's modules, by full path. */
+export type LayerPaths = Readonly<{
+  query: string;
+  key: string;
+  value: string;
+  attentionOut: string;
+  attentionNorm: string;
+  intermediate: string;
+  output: string;
+  outputNorm: string;
+}>;
+
+/** Sizes and rates of an encoder. `layer(i)`: a path for each layer and where its parameters are. */
+export type EncoderOptions = Readonly<{
+  hiddenSize: number;
+  numHeads: number;
+  intermediateSize: number;
+  epsilon: number;
+  activation: (x: Value) => Value;
+  attentionDropout: number;
+  /** After the attention's output projection. */
+  projectionDropout: number;
+  /** After the feed-forward's second layer. */
+  feedForwardDropout: number;
+  layers: readonly Readonly<{ path: string; paths: LayerPaths }>[];
+}>;
+
+/** A norm's weight and bias under a path, applied. */
+export function norm(b: Build, path: string, x: Value, size: number, epsilon: number): Value {
+  const weight = b.parameter(`${path}.weight`, [size], "ones");
+  const bias = b.parameter(`${path}.bias`, [size], "zeros");
+  return b.graph.within(path, () => layerNorm(x, weight, bias, epsilon));
+}
+
+/** Splits [batch*seq, heads*headDim] into heads. */
+export function splitHeads(x: Value, heads: number, headDim: number): Value {
+  return reshape(x, ["batch", "seq", heads, headDim]);
+}
+
+/** The encoder over embedded tokens [batch*seq, hidden]. */
+export function encode(b: Build, embedded: Value, o: EncoderOptions): States {
+  const headDim = o.hiddenSize / o.numHeads;
+  const all: Value[] = [embedded];
+  let hidden = embedded;
+  for (const { path, paths } of o.layers) {
+    hidden = b.layer(path, hidden, (x) => {
+      const attended = b.sublayer(`${path}.attention`, x, (x) => {
+        const project = (name: string): Value =>
+          splitHeads(b.linear(name, x, { outFeatures: o.hiddenSize }), o.numHeads, headDim);
+        const context = b.attention(path, project(paths.query), project(paths.key), project(paths.value), {
+          dropout: o.attentionDropout,
+        });
+        const joined = reshape(context, ["batch*seq", o.hiddenSize]);
+        return b.dropout(b.linear(paths.attentionOut, joined, { outFeatures: o.hiddenSize }), o.projectionDropout);
+      });
+      const middle = norm(b, paths.attentionNorm, add(attended, x), o.hiddenSize, o.epsilon);
+      const fed = b.sublayer(`${path}.output`, middle, (x) => {
+        const inner = o.activation(b.linear(paths.intermediate, x, { outFeatures: o.intermediateSize }));
+        return b.dropout(b.linear(paths.output, inner, { outFeatures: o.hiddenSize }), o.feedForwardDropout);
+      });
+      return norm(b, paths.outputNorm, add(fed, middle), o.hiddenSize, o.epsilon);
+    });
+    all.push(hidden);
+  }
+  return { hidden, all };
+}
