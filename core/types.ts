@@ -853,6 +853,10 @@ export interface Host {
   packageDirectory?(name: string): string | undefined;
   spawn?(module: URL): Channel;
   readonly memoryBytes: number;
+  /** The kernels as a compiled module, where bytes may not be compiled (workerd). */
+  readonly kernels?: WebAssembly.Module;
+  /** Threads to compute with; absent: onnxruntime's own choice. */
+  readonly threads?: number;
 }
 
 /** A two-way line to a worker. */

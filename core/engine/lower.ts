@@ -11,7 +11,8 @@ import { bytesPerElement, type DType, type Tensor } from "../tensor.ts";
 
 /** How a parameter reaches the session. */
 export type Storage =
-  | Readonly<{ as: "feed" }>
+  /** `rows`: only so many rows of it, renumbered. */
+  | Readonly<{ as: "feed"; rows?: number | undefined }>
   | Readonly<{ as: "inline"; tensor: Tensor }>
   | Readonly<{ as: "external"; location: string; offset: number; length: number }>;
 
@@ -35,6 +36,7 @@ export function lower(graph: Graph, storage: (name: string, value: Value) => Sto
   const shapes = new Map<string, Shape>();
   const initializers = new Map<string, OnnxTensor>();
   const names = new Map<number, string>();
+  const rows = new Map<string, number>();
 
   const int64s = (data: readonly number[]): string => {
     const name = `i64[${data}]`;
@@ -62,8 +64,10 @@ export function lower(graph: Graph, storage: (name: string, value: Value) => Sto
     } else if (origin) {
       name = origin.name;
       const stored: Storage = origin.kind === "input" ? { as: "feed" } : storage(name, value);
-      if (stored.as === "feed") feeds.set(name, value);
-      else initializers.set(name, initializer(name, value, stored));
+      if (stored.as === "feed") {
+        feeds.set(name, value);
+        if (stored.rows !== undefined) rows.set(name, stored.rows);
+      } else initializers.set(name, initializer(name, value, stored));
     }
     names.set(value.id, name);
     return name;
@@ -98,7 +102,11 @@ export function lower(graph: Graph, storage: (name: string, value: Value) => Sto
       name: "attune",
       nodes: onnxNodes,
       inputs: [
-        ...[...feeds].map(([name, v]) => ({ name, dtype: v.dtype, dims: v.shape })),
+        ...[...feeds].map(([name, v]) => ({
+          name,
+          dtype: v.dtype,
+          dims: rows.has(name) ? [rows.get(name) ?? 0, ...v.shape.slice(1)] : v.shape,
+        })),
         ...[...shapes].map(([name, shape]) => ({ name, dtype: "int64" as const, dims: [shape.length] })),
       ],
       outputs: [...outputs].map(([name, v]) => ({ name, dtype: v.dtype, dims: v.shape })),

@@ -1,0 +1,290 @@
+/**
+ * The engine of one task: sessions over the same mapped weights, one state, and the two things a loop asks for:
+ * a training step, and the outputs of a batch.
+ * @module
+ */
+import { createRandom } from "../random.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+import type {
+  Attached,
+  Batch,
+  Checkpoint,
+  Head,
+  Host,
+  Named,
+  Optimizer,
+  Ort,
+  OrtTensor,
+  Regularizer,
+  Trunk,
+} from "../types.ts";
+import { createFeeder } from "./feeds.ts";
+import { buildProgram, factorName, type Program, type TaskLoss } from "./program.ts";
+import { openSession, type Session } from "./sessions.ts";
+import { createState, type State } from "./state.ts";
+import { type InitialWeights, initialWeights } from "./weights.ts";
+
+/** What a step did. `losses`: by name, averaged over the step. */
+export type StepResult = Readonly<{
+  loss: number;
+  losses: Named<number>;
+  gradNorm: number;
+  skipped: boolean;
+}>;
+
+/** What a batch gave. `sums` and `counts` of each loss. */
+export type BatchResult = Readonly<{ outputs: Named<Tensor<Float32Array>>; losses: Named<Readonly<{ sum: number; count: number }>> }>;
+
+/** A run's engine. */
+export interface Engine {
+  readonly state: State;
+  readonly program: Program;
+  readonly initial: InitialWeights;
+  readonly trainableParameters: number;
+  readonly totalParameters: number;
+  /** Parameters that had no saved value. */
+  readonly fresh: readonly string[];
+  /** One optimizer step over micro-batches; a gradient that is not finite skips the update. */
+  step(batches: readonly Batch[], at: Readonly<{ step: number; learningRate: number; maxGradNorm: number }>): Promise<StepResult>;
+  /** Outputs and losses with the present weights. */
+  run(batch: Batch, labelled: boolean): Promise<BatchResult>;
+  /** A parameter as it stands now, whole. */
+  read(name: string): Promise<Tensor<Float32Array>>;
+  bytes(): Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+/** What an engine is made from. `activeRows`: ids that train or evaluation data can name, by graph input. */
+export type EngineOptions = Readonly<{
+  host: Host;
+  checkpoint: Checkpoint;
+  trunk: Trunk;
+  heads: readonly Head[];
+  losses: readonly TaskLoss[];
+  attached: readonly Attached[];
+  regularizers?: readonly Regularizer[];
+  optimizer: Optimizer;
+  labelSmoothing: number;
+  checkpointing: boolean;
+  accumulates: boolean;
+  seed: number;
+  activeRows: ReadonlyMap<string, Int32Array>;
+  /** One batch's inputs, for the ranks and dtypes of targets. */
+  example: Batch;
+  /** Frozen weights up to this many bytes are packed for speed. */
+  prepackLimit: number;
+  outputHiddenStates?: boolean;
+  outputAttentions?: boolean;
+}>;
+
+/** Whether a parameter trains, by the last adapter that has an opinion; without adapters everything does. */
+export function trainsRule(attached: readonly Attached[]): (name: string, adapter: boolean) => boolean {
+  return (name, adapter) => {
+    if (adapter) return true;
+    for (const a of attached.toReversed()) {
+      const answer = a.trains?.(name);
+      if (answer !== undefined) return answer;
+    }
+    return attached.length === 0;
+  };
+}
+
+/** Builds the training program and its state, and opens the training session; the evaluation session is opened when asked for. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const { host, checkpoint, trunk, attached, example } = options;
+  const random = createRandom(options.seed);
+  const initial = initialWeights(checkpoint, attached, trunk.baseModelPrefix, random);
+  const trains = trainsRule(attached);
+  const build = (mode: "train" | "evaluate", labelled: boolean): Program =>
+    buildProgram({ ...options, mode, trains, targets: labelled ? example.inputs : {} });
+  const program = build("train", true);
+  const { parameters } = program.recorded;
+  const state = await createState({
+    parameters,
+    gradients: program.gradients,
+    initial,
+    optimizer: options.optimizer,
+    activeRows: options.activeRows,
+    accumulates: options.accumulates,
+    wasm: host.kernels,
+  });
+  const lib = host.lib as Ort;
+  const fed = new Map(state.trained.map((t) => [t.name, t.rows ? { rows: t.rows.length } : {}]));
+  const renumber = renumbering(state);
+  const feeder = createFeeder(lib, renumber, host.kernels);
+  const open = (p: Program): Promise<Session> =>
+    openSession({
+      host,
+      graph: p.graph,
+      parameters: p.recorded.parameters,
+      checkpoint,
+      initial,
+      fed,
+      frozen: async (name) => {
+        const parameter = p.recorded.parameters.get(name);
+        if (!parameter) throw new RangeError(`No parameter "${name}"`);
+        return await initial.read(parameter);
+      },
+      prepack: frozenBytes(p, fed) <= options.prepackLimit,
+    });
+  const training = await open(program);
+  const weights: Record<string, OrtTensor> = {};
+  for (const t of state.trained) weights[t.name] = new lib.Tensor("float32", t.span.parameter, t.shape);
+  const buffers = (second: boolean): Record<string, OrtTensor> =>
+    Object.fromEntries(state.trained.flatMap((t) =>
+      t.gradient.dense === undefined
+        ? []
+        : [[t.gradient.dense, new lib.Tensor("float32", second ? state.accumulator(t.name) : t.span.gradient, t.shape)]]
+    ));
+  const first = buffers(false);
+  const further = options.accumulates ? buffers(true) : {};
+  const evaluations = new Map<boolean, { program: Program; session: Session }>();
+  const evaluation = async (labelled: boolean): Promise<{ program: Program; session: Session }> => {
+    let known = evaluations.get(labelled);
+    if (!known) {
+      const program = build("evaluate", labelled);
+      evaluations.set(labelled, known = { program, session: await open(program) });
+    }
+    return known;
+  };
+
+  const addRows = (batch: Batch, results: Readonly<Record<string, OrtTensor>>): void => {
+    for (const t of state.trained) {
+      for (const { ids, rows } of t.gradient.sparse) {
+        const indices = batch.inputs[ids]?.data as Int32Array;
+        const values = results[rows]?.data as Float32Array;
+        const width = t.shape[1] ?? 1;
+        addTableRows(t.span.gradient, indices, renumber.get(ids), values, width, parameters.get(t.name)?.paddingIdx);
+      }
+    }
+  };
+
+  return {
+    state,
+    program,
+    initial,
+    trainableParameters: state.trained.reduce((n, t) => n + sizeOf(t.fullShape), 0),
+    totalParameters: [...parameters.values()].reduce((n, p) => n + sizeOf(p.shape), 0),
+    fresh: [...parameters.values()].filter((p) => !p.adapter && initial.isNew(p)).map((p) => p.name),
+    step: async (batches, { step, learningRate, maxGradNorm }) => {
+      for (const t of state.trained) if (t.gradient.sparse.length > 0 && t.gradient.dense === undefined) t.span.gradient.fill(0);
+      const factors = stepFactors(options.losses, batches);
+      const losses: Record<string, number> = Object.fromEntries(options.losses.map((l) => [l.name, 0]));
+      let sequence = 0;
+      for (const [i, batch] of batches.entries()) {
+        const extra: Record<string, OrtTensor> = { ...weights };
+        for (const l of options.losses) {
+          extra[factorName(l.name)] = new lib.Tensor("float32", Float32Array.of(factors[i]?.[l.name] ?? 0), []);
+        }
+        const feeds = await feeder.feeds(training, program.recorded, batch, extra, { random, step, sequence });
+        const fetches: Record<string, OrtTensor | null> = { ...(i === 0 ? first : further) };
+        for (const name of training.outputs) fetches[name] ??= null;
+        const results = await training.run(feeds, fetches);
+        for (const name of program.losses) losses[name] = (losses[name] ?? 0) + scalarOf(results[`loss.${name}`]);
+        if (i > 0) {
+          for (const t of state.trained) {
+            if (t.gradient.dense !== undefined) state.memory.kernels.axpy(t.span.gradient, 1, state.accumulator(t.name));
+          }
+        }
+        addRows(batch, results);
+        sequence += batch.sequences;
+      }
+      const gradNorm = state.gradNorm();
+      const loss = Object.values(losses).reduce((a, b) => a + b, 0);
+      const skipped = !Number.isFinite(gradNorm);
+      if (!skipped) {
+        const gradientScale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
+        state.update({ step, learningRate, gradientScale });
+      }
+      return { loss, losses, gradNorm, skipped };
+    },
+    run: async (batch, labelled) => {
+      const { program, session } = await evaluation(labelled);
+      const extra: Record<string, OrtTensor> = {};
+      for (const t of state.trained) if (session.feeds.has(t.name)) extra[t.name] = weights[t.name] as OrtTensor;
+      for (const name of program.losses) extra[factorName(name)] = new lib.Tensor("float32", Float32Array.of(1), []);
+      const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
+      const outputs: Record<string, Tensor<Float32Array>> = {};
+      for (const name of program.outputs) {
+        const result = results[name];
+        if (result) outputs[name] = { dtype: "float32", dims: result.dims, data: result.data as Float32Array };
+      }
+      const losses = Object.fromEntries(options.losses.filter((l) => program.losses.includes(l.name)).map((l) => [
+        l.name,
+        { sum: l.weight * scalarOf(results[`loss.${l.name}`]), count: l.loss.count(batch.inputs[l.target] as Tensor) },
+      ]));
+      return { outputs, losses };
+    },
+    read: async (name) => {
+      const p = parameters.get(name);
+      if (!p) throw new RangeError(`No parameter "${name}"`);
+      return state.trained.some((t) => t.name === name) ? await state.read(name) : await initial.read(p);
+    },
+    bytes: () => ({
+      parameters: state.bytes.parameters,
+      gradients: state.bytes.gradients,
+      optimizer: state.bytes.optimizer,
+      mapped: training.mappedBytes,
+      inline: training.inlineBytes,
+    }),
+    close: async () => {
+      await training.close();
+      for (const { session } of evaluations.values()) await session.close();
+    },
+  };
+}
+
+/** Each micro-batch's factor of each loss: weight over the step's count, or over its own count and the number of micro-batches. */
+export function stepFactors(losses: readonly TaskLoss[], batches: readonly Batch[]): Record<string, number>[] {
+  const counts = batches.map((batch) =>
+    Object.fromEntries(losses.map((l) => [l.name, l.loss.count(batch.inputs[l.target] as Tensor)]))
+  );
+  return counts.map((own) =>
+    Object.fromEntries(losses.map((l) => {
+      const count = l.loss.over === "step"
+        ? counts.reduce((sum, c) => sum + (c[l.name] ?? 0), 0)
+        : (own[l.name] ?? 0) * batches.length;
+      return [l.name, count === 0 ? 0 : l.weight / count];
+    }))
+  );
+}
+
+function renumbering(state: State): Map<string, Int32Array> {
+  const renumber = new Map<string, Int32Array>();
+  for (const t of state.trained) {
+    const ids = t.gradient.sparse[0]?.ids;
+    if (!t.rows || ids === undefined) continue;
+    const numbers = new Int32Array(t.fullShape[0] ?? 0);
+    t.rows.forEach((row, i) => (numbers[row] = i));
+    renumber.set(ids, numbers);
+  }
+  return renumber;
+}
+
+function frozenBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
+  let bytes = 0;
+  // Tables are gathered from, never packed.
+  for (const p of program.recorded.parameters.values()) if (!fed.has(p.name) && p.ids === undefined) bytes += 4 * sizeOf(p.shape);
+  return bytes;
+}
+
+function addTableRows(
+  table: Float32Array,
+  ids: Int32Array,
+  numbers: Int32Array | undefined,
+  values: Float32Array,
+  width: number,
+  paddingIdx: number | undefined,
+): void {
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i] ?? 0;
+    if (id === paddingIdx) continue;
+    const to = (numbers ? numbers[id] ?? 0 : id) * width;
+    const from = i * width;
+    for (let j = 0; j < width; j++) table[to + j] = (table[to + j] ?? 0) + (values[from + j] ?? 0);
+  }
+}
+
+function scalarOf(tensor: OrtTensor | undefined): number {
+  return (tensor?.data as Float32Array | undefined)?.[0] ?? NaN;
+}

@@ -1,0 +1,167 @@
+/**
+ * A batch as what a session is fed: inputs, dropout masks, chosen places, vectors of sizes.
+ * @module
+ */
+import { AttuneError, badValue } from "../errors.ts";
+import { evaluateShape, type DimValues } from "../graph/dims.ts";
+import { choosePlaces, PICKS } from "../graph/rows.ts";
+import type { Value } from "../graph/graph.ts";
+import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
+import type { Random } from "../random.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+import type { Batch, Ort, OrtTensor } from "../types.ts";
+import type { Mask, Recorded } from "./build.ts";
+import type { Session } from "./sessions.ts";
+import { shapeFeeds } from "./lower.ts";
+
+/** What a batch's random masks depend on. `sequence`: number of the batch's first sequence within the step. */
+export type Moment = Readonly<{ random: Random; step: number; sequence: number }>;
+
+/** Makes feeds, keeping one buffer for masks. */
+export interface Feeder {
+  feeds(
+    session: Session,
+    recorded: Recorded,
+    batch: Batch,
+    extra: Readonly<Record<string, OrtTensor>>,
+    moment: Moment | undefined,
+  ): Promise<Record<string, OrtTensor>>;
+}
+
+/** A feeder over an onnxruntime module. `renumber`: new numbers of ids, by graph input. */
+export function createFeeder(
+  lib: Ort,
+  renumber: ReadonlyMap<string, Int32Array>,
+  wasm: WebAssembly.Module | undefined,
+): Feeder {
+  let memory: KernelMemory | undefined;
+  return {
+    feeds: async (session, recorded, batch, extra, moment) => {
+      const feeds: Record<string, OrtTensor> = { ...extra };
+      const dims: Record<string, number> = { batch: batch.batch, seq: batch.seq, sequences: batch.sequences };
+      const picked = choose(session, batch, dims);
+      checkIds(recorded, batch);
+      const masks: { mask: Mask; dims: number[] }[] = [];
+      for (const [name, value] of session.feeds) {
+        if (feeds[name]) continue;
+        const mask = recorded.masks.get(name);
+        if (mask) {
+          masks.push({ mask, dims: evaluateShape(mask.shape, dims) });
+          continue;
+        }
+        const own = picked.get(name) ?? batch.inputs[name];
+        if (!own) throw missingInput(name, batch);
+        feeds[name] = new lib.Tensor(own.dtype, renumbered(own, renumber.get(name)), own.dims);
+      }
+      for (const [name, data] of shapeFeeds(session.shapes, dims)) feeds[name] = new lib.Tensor("int64", data, [data.length]);
+      if (masks.length > 0 && moment) {
+        const values = masks.reduce((total, m) => total + sizeOf(m.dims) + 16, 0) + 2 * 2 * sizeOf([batch.batch, batch.seq]) * 2;
+        if (!memory || memory.buffer.byteLength < 4 * values + 65536) {
+          memory = await createMemory(Math.ceil(1.25 * 4 * values) + 131072, { module: wasm });
+        }
+        memory.reset();
+        drawMasks(memory, masks, batch, picked, moment, (name, data, dims) => (feeds[name] = new lib.Tensor("float32", data, dims)));
+      }
+      return feeds;
+    },
+  };
+}
+
+/** Feeds `<index>.picks` and `<index>.unpick` where the graph chose places, and sets how many per row. */
+function choose(session: Session, batch: Batch, dims: Record<string, number>): Map<string, Tensor> {
+  const picked = new Map<string, Tensor>();
+  for (const name of session.feeds.keys()) {
+    if (!name.endsWith(".picks")) continue;
+    const index = name.slice(0, -".picks".length);
+    const places = batch.inputs[index];
+    if (!places) throw missingInput(index, batch);
+    const { picks, unpick, perRow } = choosePlaces(places.data as Int32Array, batch.batch, batch.seq);
+    dims[PICKS] = perRow;
+    picked.set(name, { dtype: "int32", dims: [picks.length], data: picks });
+    picked.set(`${index}.unpick`, { dtype: "int32", dims: [unpick.length], data: unpick });
+  }
+  return picked;
+}
+
+/** Token ids must be rows of their tables: a runtime's own message would not say whose they are. */
+function checkIds(recorded: Recorded, batch: Batch): void {
+  for (const p of recorded.parameters.values()) {
+    const ids = p.ids === undefined ? undefined : batch.inputs[p.ids]?.data;
+    const rows = p.shape[0] ?? 0;
+    if (!(ids instanceof Int32Array)) continue;
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i] ?? 0;
+      if (id >= 0 && id < rows) continue;
+      const sequence = batch.places[2 * i] ?? -1;
+      const row = sequence < 0 ? "padding" : `row ${batch.rows[Math.min(sequence, batch.rows.length - 1)]}`;
+      throw badValue("engine", `${p.ids} of ${row}`, id, `an id from 0 to ${rows - 1} (${p.name} has ${rows} rows)`);
+    }
+  }
+}
+
+function renumbered(tensor: Tensor, numbers: Int32Array | undefined): Tensor["data"] {
+  if (!numbers || !(tensor.data instanceof Int32Array)) return tensor.data;
+  return tensor.data.map((id) => numbers[id] ?? 0);
+}
+
+function drawMasks(
+  memory: KernelMemory,
+  masks: readonly Readonly<{ mask: Mask; dims: number[] }>[],
+  batch: Batch,
+  picked: ReadonlyMap<string, Tensor>,
+  moment: Moment,
+  give: (name: string, data: Float32Array, dims: readonly number[]) => void,
+): void {
+  const key = moment.random.fork("dropout", moment.step).key;
+  const shifted = (places: Int32Array): Int32Array => {
+    const own = memory.allocI32(places.length);
+    for (let i = 0; i < places.length; i += 2) {
+      const sequence = places[i] ?? -1;
+      own[i] = sequence < 0 ? -1 : sequence + moment.sequence;
+      own[i + 1] = places[i + 1] ?? 0;
+    }
+    return own;
+  };
+  const all = shifted(batch.places);
+  let chosen: Int32Array | undefined;
+  const chosenPlaces = (): Int32Array => {
+    if (chosen) return chosen;
+    const picks = [...picked].find(([name]) => name.endsWith(".picks"))?.[1].data ?? new Int32Array(0);
+    return chosen = shifted(Int32Array.from({ length: 2 * picks.length }, (_, i) => batch.places[2 * Number(picks[i >> 1]) + (i & 1)] ?? -1));
+  };
+  let perSequence: Int32Array | undefined;
+  const sequencePlaces = (): Int32Array =>
+    perSequence ??= shifted(Int32Array.from({ length: 2 * batch.sequences }, (_, i) => (i & 1 ? 0 : i >> 1)));
+  for (const { mask, dims } of masks) {
+    const out = memory.alloc(sizeOf(dims));
+    const rowDim = mask.shape[0];
+    if (mask.shape.length === 4) {
+      const [, heads = 1, queries = 1, keys = 1] = dims;
+      const from = mask.shape[2] === PICKS ? chosenPlaces() : all;
+      memory.kernels.dropoutAttention(out, from, all, heads, queries, keys, mask.p, key, mask.site);
+    } else {
+      const places = rowDim === "batch*seq" ? all : rowDim === "sequences" ? sequencePlaces() : chosenPlaces();
+      memory.kernels.dropoutRows(out, places, sizeOf(dims.slice(1)), mask.p, key, mask.site);
+    }
+    give(mask.name, out, dims);
+  }
+}
+
+/** The dims of a batch, for estimates. */
+export function dimsOf(batch: Batch): DimValues {
+  return { batch: batch.batch, seq: batch.seq, sequences: batch.sequences };
+}
+
+/** The graph inputs that values of a session come from, for messages. */
+export function feedNames(feeds: ReadonlyMap<string, Value>): string[] {
+  return [...feeds.keys()];
+}
+
+function missingInput(name: string, batch: Batch): AttuneError {
+  return new AttuneError(`The model reads "${name}" but the collator makes ${Object.keys(batch.inputs).join(", ")}`, {
+    code: "MISSING_INPUT",
+    plugin: "engine",
+    path: name,
+    allowed: Object.keys(batch.inputs),
+  });
+}

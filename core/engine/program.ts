@@ -1,0 +1,118 @@
+/**
+ * A program: the graph of one task in one mode, from the model's inputs to losses and gradients.
+ * @module
+ */
+import { missing } from "../errors.ts";
+import * as f from "../graph/functions.ts";
+import { Graph, type Value } from "../graph/graph.ts";
+import { gradients } from "../graph/vjp.ts";
+import type { Attached, Build, Head, Loss, Named, Regularizer, Tensor, Trunk } from "../types.ts";
+import { createBuild, type Recorded, scalarInput } from "./build.ts";
+
+/** A loss of a task with what it reads. */
+export type TaskLoss = Readonly<{ loss: Loss; output: string; target: string; weight: number; name: string }>;
+
+/** What a program is made of. */
+export type ProgramOptions = Readonly<{
+  mode: Build["mode"];
+  trunk: Trunk;
+  heads: readonly Head[];
+  losses: readonly TaskLoss[];
+  attached: readonly Attached[];
+  regularizers?: readonly Regularizer[];
+  labelSmoothing: number;
+  checkpointing: boolean;
+  trains: (name: string, adapter: boolean) => boolean;
+  /** Names further outputs: hidden states, attention probabilities. */
+  outputHiddenStates?: boolean;
+  outputAttentions?: boolean;
+  /** Targets as the collator makes them: the rank of each. */
+  targets: Named<Tensor>;
+}>;
+
+/** Where a trained parameter's gradient comes out: whole, as rows to add up, or both. */
+export type GradientOutput = Readonly<{
+  parameter: string;
+  dense: string | undefined;
+  sparse: readonly Readonly<{ ids: string; rows: string }>[];
+}>;
+
+/** A built program. */
+export type Program = Readonly<{
+  graph: Graph;
+  recorded: Recorded;
+  /** Scalars of the graph: Σ of each loss times its factor. */
+  losses: readonly string[];
+  gradients: readonly GradientOutput[];
+  /** Outputs of the heads. */
+  outputs: readonly string[];
+}>;
+
+/** The graph input that a loss's factor is fed under. */
+export function factorName(loss: string): string {
+  return `factor.${loss}`;
+}
+
+/**
+ * Builds a program. In training, each loss is multiplied by a factor that the host feeds (its weight over its count),
+ * so that accumulation and terms with different denominators are exact.
+ *
+ * @throws AttuneError where a head lacks an output that a loss reads.
+ */
+export function buildProgram(options: ProgramOptions): Program {
+  const graph = new Graph();
+  const { build, recorded } = createBuild({ ...options, graph, initializerRange: options.trunk.initializerRange });
+  const states = options.trunk.forward(build);
+  const outputs: Record<string, Value> = {};
+  for (const head of options.heads) graph.within("head", () => Object.assign(outputs, head.forward(build, states, options.trunk)));
+  const training = options.mode === "train";
+  const losses: string[] = [];
+  let total: Value | undefined;
+  for (const { loss, output, target, name } of options.losses) {
+    const value = outputs[output];
+    if (!value) throw missing("engine", `output "${output}" (there are ${Object.keys(outputs)})`, `loss ${name}`);
+    const shaped = options.targets[target];
+    if (!shaped) continue; // rows without labels: only outputs are wanted
+    const labels = graph.input(target, shaped.dtype, [value.shape[0] ?? "sequences", ...shaped.dims.slice(1)]);
+    const sum = graph.within(`loss.${name}`, () =>
+      f.mul(f.reshape(loss.sum(build, value, labels), []), scalarInput(graph, factorName(name))));
+    graph.output(`loss.${name}`, sum);
+    losses.push(name);
+    total = total ? f.add(total, sum) : sum;
+  }
+  if (!training) {
+    for (const [name, value] of Object.entries(outputs)) graph.output(name, value);
+    if (options.outputHiddenStates) {
+      states.all.forEach((value, i) => graph.output(`hiddenStates.${i}`, f.reshape(value, ["batch", "seq", ...value.shape.slice(1)])));
+    }
+    if (options.outputAttentions) recorded.attentions.forEach((value, i) => graph.output(`attentions.${i}`, value));
+    return { graph, recorded, losses, gradients: [], outputs: [...graph.outputs.keys()].filter((n) => !n.startsWith("loss.")) };
+  }
+  if (!total) throw missing("engine", "a loss with labels", "the task");
+  return { graph, recorded, losses, gradients: addGradients(graph, recorded, total, options), outputs: [] };
+}
+
+function addGradients(graph: Graph, recorded: Recorded, total: Value, options: ProgramOptions): GradientOutput[] {
+  const trained = [...recorded.parameters.values()].filter((p) => options.trains(p.name, p.adapter));
+  const tables = new Set(trained.filter((p) => p.ids !== undefined).map((p) => p.value));
+  const found = gradients(total, trained.map((p) => p.value), tables);
+  const rowNames = new Map<number, string>();
+  return trained.flatMap((p, i): GradientOutput[] => {
+    const { dense, sparse } = found[i] ?? { dense: undefined, sparse: [] };
+    // A parameter that no path leads to does not train (and does not decay).
+    if (!dense && sparse.length === 0) return [];
+    const name = `d.${p.name}`;
+    if (dense) graph.output(name, f.reshape(dense, p.shape));
+    return [{
+      parameter: p.name,
+      dense: dense ? name : undefined,
+      sparse: sparse.map(({ rows }) => {
+        // Tables that are added up (tokens, positions, types) share one gradient.
+        const known = rowNames.get(rows.id) ?? `${name}.rows`;
+        if (!rowNames.has(rows.id)) graph.output(known, rows);
+        rowNames.set(rows.id, known);
+        return { ids: p.ids ?? "", rows: known };
+      }),
+    }];
+  });
+}

@@ -1,0 +1,105 @@
+/**
+ * ONNX Runtime sessions: the options that measurement chose, frozen weights mapped from where they lie.
+ * @module
+ */
+import { AttuneError } from "../errors.ts";
+import { writeOnnx } from "../onnx/write.ts";
+import { bytesPerElement, type Tensor } from "../tensor.ts";
+import type { Checkpoint, Host, OrtSession, OrtTensor } from "../types.ts";
+import type { Graph, Shape, Value } from "../graph/graph.ts";
+import type { Parameter } from "./build.ts";
+import { lower, type Storage } from "./lower.ts";
+import { checkDims, type InitialWeights } from "./weights.ts";
+
+/** An open session with what it must be fed. */
+export type Session = Readonly<{
+  feeds: ReadonlyMap<string, Value>;
+  shapes: ReadonlyMap<string, Shape>;
+  outputs: readonly string[];
+  /** Bytes of frozen weights that lie in mapped files, and in memory of the session's own. */
+  mappedBytes: number;
+  inlineBytes: number;
+  run(feeds: Readonly<Record<string, OrtTensor>>, fetches?: Readonly<Record<string, OrtTensor | null>>): Promise<Readonly<Record<string, OrtTensor>>>;
+  close(): Promise<void>;
+}>;
+
+/** How to open a session. `fed`: the trained parameters, with the rows of those that were made smaller. */
+export type SessionOptions = Readonly<{
+  host: Host;
+  graph: Graph;
+  parameters: ReadonlyMap<string, Parameter>;
+  checkpoint: Checkpoint;
+  initial: InitialWeights;
+  fed: ReadonlyMap<string, Readonly<{ rows?: number }>>;
+  /** Reads a parameter that is neither fed nor in the checkpoint. */
+  frozen: (name: string) => Promise<Tensor<Float32Array>>;
+  /** Packs frozen weights for the matrix products: faster, one more copy of them. */
+  prepack: boolean;
+}>;
+
+/** Opens a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { host, graph, parameters, checkpoint, initial, fed } = options;
+  const lib = host.lib;
+  if (!lib) throw new AttuneError("This host has no onnxruntime: pass one as host.lib", { code: "NO_RUNTIME", plugin: "engine" });
+  const storage = new Map<string, Storage>();
+  const files: { name: string; file: string; offset: number; bytes: number }[] = [];
+  let inlineBytes = 0;
+  for (const p of parameters.values()) {
+    const own = fed.get(p.name);
+    if (own) {
+      storage.set(p.name, { as: "feed", rows: own.rows });
+      continue;
+    }
+    const name = initial.isNew(p) ? undefined : initial.nameInCheckpoint(p.name);
+    const at = name === undefined ? undefined : checkpoint.weights.locate(name);
+    const mappable = at?.file !== undefined && at.dtype === "float32" && at.offset % bytesPerElement.float32 === 0;
+    if (mappable && host.provider === "cpu") {
+      checkDims(p, at.dims, checkpoint.label);
+      files.push({ name: p.name, file: at.file ?? "", offset: at.offset, bytes: at.bytes });
+    } else {
+      const tensor = await options.frozen(p.name);
+      inlineBytes += tensor.data.byteLength;
+      storage.set(p.name, { as: "inline", tensor });
+    }
+  }
+  const folder = commonFolder(files.map((f) => f.file));
+  for (const { name, file, offset, bytes } of files) {
+    storage.set(name, { as: "external", location: file.slice(folder.length + 1), offset, length: bytes });
+  }
+  const { model, feeds, shapes, outputs } = lower(graph, (name) => storage.get(name) ?? { as: "feed" });
+  const bytes = writeOnnx(model);
+  const session: OrtSession = await lib.InferenceSession.create(bytes, {
+    executionProviders: [host.provider],
+    graphOptimizationLevel: "disabled",
+    enableMemPattern: false,
+    enableCpuMemArena: true,
+    ...(host.threads === undefined ? {} : { intraOpNumThreads: host.threads }),
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        disable_prepacking: options.prepack ? "0" : "1",
+        intra_op: { allow_spinning: "0" },
+        ...(files.length > 0 ? { model_external_initializers_file_folder_path: folder } : {}),
+      },
+    },
+  });
+  return {
+    feeds,
+    shapes,
+    outputs: [...outputs.keys()],
+    mappedBytes: files.reduce((total, f) => total + f.bytes, 0),
+    inlineBytes,
+    run: (given, fetches) => session.run(given, fetches ?? {}),
+    close: () => session.release(),
+  };
+}
+
+/** The folder that all files lie below. */
+function commonFolder(files: readonly string[]): string {
+  const parts = files.map((file) => file.split("/").slice(0, -1));
+  const first = parts[0] ?? [];
+  let depth = first.length;
+  for (const other of parts) while (depth > 0 && first.slice(0, depth).join("/") !== other.slice(0, depth).join("/")) depth--;
+  return first.slice(0, depth).join("/");
+}

@@ -1,0 +1,81 @@
+/**
+ * Where parameters' first values come from: a saved adapter, the checkpoint, or their own initialisation.
+ * @module
+ */
+import { AttuneError, badFile, show } from "../errors.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+import { fillNormal, fillUniform, type Random } from "../random.ts";
+import type { Attached, Checkpoint, Weights } from "../types.ts";
+import type { Parameter } from "./build.ts";
+
+/** Finds and reads first values. */
+export interface InitialWeights {
+  /** The checkpoint's own name of a parameter, if it has it. */
+  nameInCheckpoint(name: string): string | undefined;
+  /** Whether a parameter has no saved value and is drawn. */
+  isNew(parameter: Parameter): boolean;
+  /** The value; throws AttuneError where a saved tensor has other dims. */
+  read(parameter: Parameter): Promise<Tensor<Float32Array>>;
+}
+
+/** First values of parameters of a checkpoint with what is attached to it. */
+export function initialWeights(
+  checkpoint: Checkpoint,
+  attached: readonly Attached[],
+  baseModelPrefix: string,
+  random: Random,
+): InitialWeights {
+  const names = new Set(checkpoint.weights.names);
+  const nameInCheckpoint = (name: string): string | undefined => aliases(name, baseModelPrefix).find((n) => names.has(n));
+  const savedIn = (name: string): Weights | undefined => attached.findLast((a) => a.weights?.names.includes(name))?.weights;
+  return {
+    nameInCheckpoint,
+    isNew: (p) => !savedIn(p.name) && nameInCheckpoint(p.name) === undefined,
+    read: async (p) => {
+      const saved = savedIn(p.name);
+      if (saved) return checked(p, await saved.read(p.name), "the saved adapter");
+      const own = nameInCheckpoint(p.name);
+      if (own !== undefined) return checked(p, await checkpoint.weights.read(own), checkpoint.label);
+      return { dtype: "float32", dims: p.shape, data: await drawn(p, checkpoint.weights, random.fork("init", p.name)) };
+    },
+  };
+}
+
+/** Throws where a stored tensor does not have the dims that the config asks for. */
+export function checkDims(p: Parameter, dims: readonly number[], where: string): void {
+  if (dims.length === p.shape.length && dims.every((d, i) => d === p.shape[i])) return;
+  throw new AttuneError(
+    `${where}: tensor "${p.name}" has dims ${show(dims)} but the config asks for ${show(p.shape)}`,
+    { code: "SHAPE_MISMATCH", plugin: "engine", path: p.name, found: dims, allowed: [show(p.shape)] },
+  );
+}
+
+function checked(p: Parameter, tensor: Tensor<Float32Array>, where: string): Tensor<Float32Array> {
+  checkDims(p, tensor.dims, where);
+  return tensor;
+}
+
+async function drawn(p: Parameter, weights: Weights, random: Random): Promise<Float32Array> {
+  const size = sizeOf(p.shape);
+  if (typeof p.init === "function") {
+    const data = await p.init(weights, random);
+    if (data.length !== size) throw badFile("engine", p.name, `its initialisation gave ${data.length} values, not ${size}`);
+    return data;
+  }
+  const data = new Float32Array(size);
+  if (p.init === "ones") data.fill(1);
+  else if (typeof p.init === "object" && "normal" in p.init) fillNormal(random, data, p.init.normal);
+  else if (typeof p.init === "object") fillUniform(random, data, p.init.uniform);
+  if (p.paddingIdx !== undefined && typeof p.init === "object") {
+    const width = p.shape[1] ?? 1;
+    data.fill(0, p.paddingIdx * width, (p.paddingIdx + 1) * width);
+  }
+  return data;
+}
+
+// A bare encoder is saved without its prefix, a model with a head with it; old BERT files say gamma and beta.
+function aliases(name: string, prefix: string): string[] {
+  const bare = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : `${prefix}.${name}`;
+  const old = (n: string): string => n.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta");
+  return [...new Set([name, bare, old(name), old(bare)])];
+}

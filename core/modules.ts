@@ -1,0 +1,57 @@
+/**
+ * Which modules a list of targets means, by PEFT's rules.
+ * @module
+ */
+import { noMatch } from "./errors.ts";
+
+/**
+ * The paths that targets name: a string is a regular expression for the whole path, "all-linear" is every linear layer;
+ * a list holds names that a path is, or ends with behind a dot.
+ *
+ * @throws AttuneError listing the modules there are, where nothing matches.
+ * @example
+ * ```ts
+ * import { matchModules } from "attune";
+ * console.assert(matchModules("lora", ["query"], ["a.query", "a.key"]).has("a.query"));
+ * ```
+ */
+export function matchModules(
+  plugin: string,
+  targets: string | readonly string[],
+  paths: readonly string[],
+  exclude?: string | readonly string[] | null,
+): ReadonlySet<string> {
+  const found = paths.filter((path) => matches(path, targets) && !(exclude && matches(path, exclude)));
+  if (found.length === 0) throw noMatch(plugin, targets, paths);
+  return new Set(found);
+}
+
+/** Whether a path is meant by targets. */
+export function matches(path: string, targets: string | readonly string[]): boolean {
+  if (targets === "all-linear") return true;
+  if (typeof targets === "string") return wholeMatch(path, targets);
+  return targets.some((target) => path === target || path.endsWith(`.${target}`));
+}
+
+/** The value of a pattern map for a path, by PEFT's rule: keys match the end of the path. */
+export function patternValue(path: string, patterns: Readonly<Record<string, number>>, fallback: number): number {
+  for (const [pattern, value] of Object.entries(patterns)) {
+    if (wholeMatch(path, pattern.startsWith("^") ? pattern : `(.*\\.)?(${pattern})`)) return value;
+  }
+  return fallback;
+}
+
+/** The layer number in a path such as `encoder.layer.3.attention`. */
+export function layerIndex(path: string, pattern?: string | readonly string[] | null): number | undefined {
+  const names = pattern ? (typeof pattern === "string" ? [pattern] : pattern).join("|") : "[^.]+";
+  const found = new RegExp(`(?:^|\\.)(?:${names})\\.(\\d+)\\.`).exec(path);
+  return found?.[1] === undefined ? undefined : Number(found[1]);
+}
+
+function wholeMatch(path: string, pattern: string): boolean {
+  try {
+    return new RegExp(`^(?:${pattern})$`).test(path);
+  } catch {
+    return path === pattern;
+  }
+}
