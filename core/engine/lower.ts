@@ -6,8 +6,8 @@ import { badValue } from "../errors.ts";
 import { evaluateShape, type DimValues, type Shape } from "../graph/dims.ts";
 import { type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
 import { microsoftOps } from "../graph/ops.ts";
-import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "../onnx/model.ts";
-import { bytesPerElement, type DType, type Tensor } from "../tensor.ts";
+import { elementTypes, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from "../onnx/model.ts";
+import { bytesPerElement, type Tensor } from "../tensor.ts";
 
 /** How a parameter reaches the session. */
 export type Storage =
@@ -145,7 +145,7 @@ function formOf(
   const only = (attributes: Readonly<Record<string, OnnxAttribute>>): Form => ({ extra: [], attributes });
   switch (node.op) {
     case "Cast":
-      return only({ to: int(elementType[attrs(node, "Cast").to]) });
+      return only({ to: int(elementTypes[attrs(node, "Cast").to]) });
     case "HardSigmoid": {
       const { alpha, beta } = attrs(node, "HardSigmoid");
       return only({ alpha: float(alpha), beta: float(beta) });
@@ -197,17 +197,6 @@ function formOf(
 function attrs<O extends Node["op"]>(node: Node, _op: O): Node<O>["attrs"] {
   return node.attrs as Node<O>["attrs"];
 }
-
-const elementType: Readonly<Record<DType, number>> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  bfloat16: 16,
-};
 
 function initializer(name: string, value: Value, stored: Exclude<Storage, { as: "feed" }>): OnnxTensor {
   const dims = value.shape.map((dim) => {

@@ -1,0 +1,49 @@
+/**
+ * Evaluation: metrics over batches, streaming.
+ * @module
+ */
+import { badValue } from "../errors.ts";
+import type { Batch, Metric, Named, Readings, Task, Tensor, Tokenizer } from "../types.ts";
+import type { BatchResult } from "../engine/engine.ts";
+
+/** What evaluation asks of an engine. */
+export type Evaluator = Readonly<{ run(batch: Batch, labelled: boolean): Promise<BatchResult> }>;
+
+/** What is seen of each evaluated batch, for reports. */
+export type BatchSeen = (batch: Batch, outputs: Named<Tensor<Float32Array>>, readings: ReturnType<Task["decode"]>) => void;
+
+/**
+ * Metrics of the present weights. `loss`: each batch's mean, weighted by its number of samples.
+ *
+ * @throws AttuneError where a metric cannot read what the task decodes.
+ */
+export async function evaluate(
+  evaluator: Evaluator,
+  batches: Iterable<Batch>,
+  task: Task,
+  metrics: readonly Metric[],
+  tokenizer: Tokenizer,
+  seen?: BatchSeen,
+): Promise<Named<number>> {
+  const states = metrics.map((metric) => metric.init());
+  let lossSum = 0;
+  let samples = 0;
+  for (const batch of batches) {
+    const { outputs, losses } = await evaluator.run(batch, true);
+    const mean = Object.values(losses).reduce((total, { sum, count }) => total + (count > 0 ? sum / count : 0), 0);
+    lossSum += mean * batch.samples;
+    samples += batch.samples;
+    const readings = task.decode(outputs, batch, tokenizer);
+    seen?.(batch, outputs, readings);
+    metrics.forEach((metric, i) => {
+      const kind = metric.reads.find((r) => readings[r] !== undefined);
+      if (!kind) throw badValue(metric.name, "metrics", Object.keys(readings), `readings of kind ${metric.reads.join(" or ")}`);
+      for (const example of readings[kind] as readonly Readings[keyof Readings][]) states[i] = metric.update(states[i], example);
+    });
+  }
+  const result: Record<string, number> = { loss: samples === 0 ? 0 : lossSum / samples };
+  metrics.forEach((metric, i) => {
+    for (const [name, value] of Object.entries(metric.compute(states[i]))) if (value !== null) result[name] = value;
+  });
+  return result;
+}

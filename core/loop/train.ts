@@ -1,0 +1,172 @@
+/**
+ * The training loop: which batches, which rate, when to evaluate and save. It moves no numbers itself.
+ * @module
+ */
+import type { Ask, Batch, Callback, Named, Optimizer, Schedule, TrainingArguments, TrainingEvent } from "../types.ts";
+import type { Engine } from "../engine/engine.ts";
+
+/** Steps in a row whose gradient is not finite before a run is given up. */
+const MAX_SKIPPED = 3;
+
+/** What the loop is made of. */
+export type LoopOptions = Readonly<{
+  engine: Pick<Engine, "step" | "trainableParameters" | "totalParameters">;
+  training: TrainingArguments;
+  optimizer: Optimizer;
+  schedule: Schedule;
+  callbacks: readonly Callback[];
+  steps: Readonly<{ perEpoch: number; total: number; epochs: number }>;
+  rows: Readonly<{ train: number; eval: number }>;
+  /** The micro-batches of step `index` (from 0) of `epoch` (from 0). */
+  batchesOf(epoch: number, index: number): readonly Batch[];
+  /** Metrics with the present weights; absent where there is no evaluation data. */
+  evaluate?: (final: boolean) => Promise<Named<number>>;
+  /** Writes a checkpoint and says its name. */
+  save?: (state: LoopState) => Promise<string>;
+  /** Keeps the present weights as the best, or puts the best back. */
+  keepBest?: () => void;
+  restoreBest?: () => void;
+  resume?: LoopState;
+  signal?: AbortSignal;
+  /** How the best checkpoint is chosen. */
+  metric?: Readonly<{ name: string; greaterIsBetter: boolean }>;
+}>;
+
+/** What of the loop a checkpoint holds. */
+export type LoopState = Readonly<{
+  step: number;
+  skipped: number;
+  callbacks: readonly unknown[];
+  best?: Readonly<{ step: number; value: number }>;
+  learningRateFactor: number;
+}>;
+
+/** Runs the loop; what happens comes out as events. Stops between steps when the signal is aborted. */
+export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEvent> {
+  const { engine, training, optimizer, schedule, callbacks, steps, signal } = options;
+  const evalEvery = training.evalStrategy === "steps" ? toSteps(training.evalSteps ?? training.loggingSteps, steps.total) : undefined;
+  const saveEvery = training.saveStrategy === "steps" ? toSteps(training.saveSteps, steps.total) : undefined;
+  let { step, skipped, learningRateFactor } = options.resume ?? { step: 0, skipped: 0, learningRateFactor: 1 };
+  let best = options.resume?.best;
+  let states: unknown[] = callbacks.map((callback, i) => options.resume?.callbacks[i] ?? callback.init());
+  let asked: Ask = {};
+  let inARow = 0;
+  let saved = -1;
+  let stop: string | undefined;
+  const epochAt = (step: number): number => step / steps.perEpoch;
+  const told = (event: TrainingEvent): TrainingEvent => {
+    states = callbacks.map((callback, i) => {
+      const { state, ask } = callback.on(states[i], event);
+      if (ask) asked = { ...asked, ...ask };
+      return state;
+    });
+    return event;
+  };
+  const loopState = (): LoopState => ({ step, skipped, callbacks: states, best, learningRateFactor });
+  const save = async (): Promise<TrainingEvent | undefined> => {
+    if (!options.save || saved === step) return undefined;
+    saved = step;
+    return told({ type: "checkpoint", step, epoch: epochAt(step), name: await options.save(loopState()) });
+  };
+  const evaluate = async (final: boolean): Promise<TrainingEvent | undefined> => {
+    if (!options.evaluate) return undefined;
+    const metrics = await options.evaluate(final);
+    const { metric } = options;
+    const value = metric ? metrics[metric.name] : undefined;
+    const better = metric && value !== undefined && (!best || (metric.greaterIsBetter ? value > best.value : value < best.value));
+    if (better) {
+      best = { step, value };
+      if (training.loadBestModelAtEnd) options.keepBest?.();
+    }
+    return told({ type: "evaluate", step, epoch: epochAt(step), metrics, best: better === true });
+  };
+
+  yield told({
+    type: "start",
+    step,
+    epoch: epochAt(step),
+    totalSteps: steps.total,
+    totalEpochs: steps.epochs,
+    trainableParameters: engine.trainableParameters,
+    totalParameters: engine.totalParameters,
+    trainRows: options.rows.train,
+    evalRows: options.rows.eval,
+  });
+  if (training.evalOnStart && step === 0) {
+    const event = await evaluate(false);
+    if (event) yield event;
+  }
+  while (step < steps.total && stop === undefined) {
+    if (signal?.aborted) {
+      const event = await save();
+      if (event) yield event;
+      yield told({ type: "end", step, epoch: epochAt(step), reason: "interrupted", metrics: {} });
+      return;
+    }
+    const batches = options.batchesOf(Math.floor(step / steps.perEpoch), step % steps.perEpoch);
+    const scheduled = training.learningRate * schedule.factor(step, steps.total, training.learningRate) * learningRateFactor;
+    step++;
+    const learningRate = optimizer.learningRate?.(step, scheduled) ?? scheduled;
+    const result = await engine.step(batches, { step: step - skipped, learningRate, maxGradNorm: training.maxGradNorm });
+    if (result.skipped) skipped++;
+    inARow = result.skipped ? inARow + 1 : 0;
+    yield told({
+      type: "step",
+      step,
+      epoch: epochAt(step),
+      ...result,
+      learningRate,
+      tokens: batches.reduce((n, b) => n + b.tokens, 0),
+      samples: batches.reduce((n, b) => n + b.samples, 0),
+    });
+    if (result.skipped) {
+      yield told({
+        type: "warning",
+        step,
+        epoch: epochAt(step),
+        code: "NON_FINITE",
+        message: `Step ${step} was skipped: its gradient norm is ${result.gradNorm} (loss ${result.loss})`,
+      });
+      if (inARow >= MAX_SKIPPED) {
+        const message = `Training diverged: ${inARow} steps in a row had a gradient norm that is not finite, the last one step ${step}. ` +
+          `A lower learning rate than ${training.learningRate} may help`;
+        yield told({ type: "end", step, epoch: epochAt(step), reason: "diverged", metrics: {}, message });
+        return;
+      }
+    }
+    const ended = step % steps.perEpoch === 0;
+    const due = (every: number | undefined): boolean => every !== undefined && step % every === 0;
+    const last = step === steps.total;
+    const late = epochAt(step) >= training.evalDelay;
+    if (!last && late && (asked.evaluate || due(evalEvery) || (ended && training.evalStrategy === "epoch"))) {
+      asked = { ...asked, evaluate: false };
+      const event = await evaluate(false);
+      if (event) yield event;
+    }
+    if (asked.keep) options.keepBest?.();
+    if (asked.learningRateFactor !== undefined) learningRateFactor = asked.learningRateFactor;
+    if (asked.save || due(saveEvery) || (ended && training.saveStrategy === "epoch") || (training.saveStrategy === "best" && best?.step === step)) {
+      const event = await save();
+      if (event) yield event;
+    }
+    stop = asked.stop;
+    asked = {};
+  }
+  const final = await evaluate(true);
+  if (final) yield final;
+  let metrics = final?.type === "evaluate" ? final.metrics : {};
+  if (training.loadBestModelAtEnd && best && best.step !== step) {
+    options.restoreBest?.();
+    const again = await evaluate(true);
+    if (again?.type === "evaluate") {
+      metrics = again.metrics;
+      yield again;
+    }
+  }
+  yield told({ type: "end", step, epoch: epochAt(step), reason: stop === undefined ? "done" : "stopped", metrics, ...(stop === undefined ? {} : { message: stop }) });
+}
+
+/** A number of steps; below 1 a ratio of all of them. */
+function toSteps(value: number, total: number): number {
+  return value < 1 ? Math.max(1, Math.ceil(value * total)) : Math.floor(value);
+}
