@@ -712,7 +712,7 @@ export interface Readings {
   labels: Readonly<{ prediction: readonly number[]; reference: readonly number[]; scores?: ArrayLike<number> }>;
   loss: Readonly<{ sum: number; count: number }>;
   tags: Readonly<{ prediction: readonly string[]; reference: readonly string[] }>;
-  text: Readonly<{ prediction: string; references: readonly string[] }>;
+  text: Readonly<{ prediction: string; references: readonly string[]; noAnswerProbability?: number }>;
 }
 
 /**
@@ -760,6 +760,8 @@ export interface Store {
   ): Promise<Stored | "conflict">;
   delete(key: string, options?: { readonly if?: string }): Promise<"done" | "conflict">;
   list(prefix: string): AsyncIterable<Stored>;
+  /** Adds to the end of an object, which it makes where there is none; absent where an object can only be replaced. */
+  append?(key: string, bytes: Uint8Array): Promise<Stored>;
   /** A checked real path that ONNX Runtime may map; absent where there are no files. */
   locate?(key: string): Promise<string>;
 }
@@ -852,6 +854,8 @@ export interface Host {
   /** Rows and files inside an installed package. */
   packageDirectory?(name: string): string | undefined;
   spawn?(module: URL): Channel;
+  /** Where people read; absent where nobody does. `columns`: the width of one line. */
+  readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
   /** The kernels as a compiled module, where bytes may not be compiled (workerd). */
   readonly kernels?: WebAssembly.Module;
