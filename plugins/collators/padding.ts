@@ -44,7 +44,7 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
   schema: paddingSchema,
   create: (options) => ({
     encode: (row, index, context) => {
-      const fields = "input_ids" in row ? readyMade(row, index) : tokenized(row, index, options, context);
+      const fields = "input_ids" in row ? readyMade(row, index, context.tokenizer.special.pad ?? 0) : tokenized(row, index, options, context);
       const length = fields.input_ids?.data.length ?? 0;
       const targets: Record<string, Field> = context.labelled ? { labels: target(row, index, options) } : {};
       const sample: Sample = { sequences: [{ length, fields }], targets, row: index };
@@ -76,14 +76,14 @@ function textOf(row: Row, index: number, column: string, required: boolean): str
   throw badValue("padding", `row ${index}, column "${column}"`, value, "a string");
 }
 
-function readyMade(row: Row, index: number): Record<string, Field> {
+function readyMade(row: Row, index: number, pad: number): Record<string, Field> {
   const ids = integers(row, index, "input_ids");
   const types = "token_type_ids" in row ? integers(row, index, "token_type_ids") : new Int32Array(ids.length);
   if (ids.length === 0 || types.length !== ids.length) {
     throw badValue("padding", `row ${index}`, [ids.length, types.length], "input_ids and token_type_ids of one length, at least 1");
   }
   return {
-    input_ids: { per: "token", data: ids, fill: 0 },
+    input_ids: { per: "token", data: ids, fill: pad },
     token_type_ids: { per: "token", data: types, fill: 0 },
   };
 }

@@ -1,0 +1,99 @@
+/**
+ * Opens what a run names: checkpoint, model, tokenizer, and the parts of its task.
+ * @module
+ */
+import { missing, unknownName, unsupported } from "../errors.ts";
+import { trunkOf } from "../engine/trunk.ts";
+import type { TaskLoss } from "../engine/program.ts";
+import type {
+  Attached,
+  Checkpoint,
+  Collator,
+  Head,
+  Host,
+  Json,
+  Layout,
+  Metric,
+  Model,
+  Named,
+  Run,
+  Task,
+  Tokenizer,
+  Trunk,
+} from "../types.ts";
+
+/** A run with everything opened but its data. */
+export type OpenRun = Readonly<{
+  run: Run;
+  host: Host;
+  checkpoint: Checkpoint;
+  trunk: Trunk;
+  tokenizer: Tokenizer;
+  task: Task;
+  collator: Collator;
+  heads: readonly Head[];
+  losses: readonly TaskLoss[];
+  metrics: readonly Metric[];
+  attached: readonly Attached[];
+  layout: Layout;
+}>;
+
+/** Opens a run's parts. Throws AttuneError where one is missing or not supported. */
+export async function openRun(run: Run, host: Host): Promise<OpenRun> {
+  const checkpoint = await run.source.open(host);
+  const model = modelFor(run, checkpoint.config);
+  const trunk = trunkOf(model.read(checkpoint.config));
+  const tokenizer = await run.tokenizer.open(checkpoint.files);
+  const [task, ...others] = run.objective.tasks;
+  if (!task) throw missing("spec", "a task", run.objective.name);
+  if (others.length > 0) throw unsupported("spec", "task", run.objective.name, "several tasks in one run are not built yet");
+  const heads = run.spec.head === undefined ? task.heads.map((head) => run.use("head", head)) : [run.use("head", run.spec.head)];
+  const losses = task.losses.map(({ loss, output, target, weight = 1 }, i) => ({
+    loss: run.use("loss", i === 0 && run.spec.loss !== undefined ? run.spec.loss : loss),
+    output,
+    target,
+    weight,
+    name: `${output}${i === 0 ? "" : i}`,
+  }));
+  const attached: Attached[] = [];
+  for (const adapter of run.adapters) {
+    const opened = adapter.open ? await adapter.open(host) : adapter;
+    attached.push(opened.attach(trunk, { modules: heads.flatMap((h) => h.modulesToSave), task: task.taskType ?? "" }));
+  }
+  const { training } = run;
+  return {
+    run,
+    host,
+    checkpoint,
+    trunk,
+    tokenizer,
+    task,
+    collator: run.use("collator", run.spec.collator ?? task.collator),
+    heads,
+    losses,
+    metrics: run.spec.metrics === undefined ? task.metrics.map((m) => run.use("metric", m)) : run.metrics,
+    attached,
+    layout: {
+      side: tokenizer.paddingSide,
+      padToMultipleOf: training.padToMultipleOf ?? 1,
+      padToLength: training.padding === "max_length" ? training.maxLength ?? 0 : 0,
+      share: training.rowSharing && training.padding === "longest" && !attached.some((a) => a.unshareable),
+      positions: trunk.positions,
+      reserve: { tokens: 0, positions: 0 },
+    },
+  };
+}
+
+/** The longest input: what the run asks for, within what model and tokenizer can take. */
+export function maxLengthOf({ run, trunk, tokenizer }: OpenRun): number {
+  const most = Math.min(trunk.maxPositions, tokenizer.modelMaxLength ?? Infinity);
+  return run.training.maxLength === null ? most : Math.min(run.training.maxLength, trunk.maxPositions);
+}
+
+function modelFor(run: Run, config: Named<Json>): Model {
+  const type = config.model_type;
+  const models = Object.keys(run.catalog.model ?? {}).map((name) => run.use("model", name));
+  const found = models.find((model) => typeof type === "string" && model.modelTypes.includes(type));
+  if (found) return found;
+  throw unknownName("spec", "config.json: model_type", "model type", String(type), models.flatMap((m) => m.modelTypes));
+}

@@ -1,0 +1,28 @@
+/**
+ * What `--probe` writes of an evaluation: its loss and the logits of the first batch.
+ * @module
+ */
+import type { Evaluator } from "../loop/evaluate.ts";
+import type { Json, Named, Sample } from "../types.ts";
+import { batchesInOrder } from "./data.ts";
+import type { OpenRun } from "./open.ts";
+
+/** Values of a logits array that are written. */
+const VALUES = 4000;
+
+/** The loss and the outputs of the first evaluation batch, in the reference files' shape. */
+export async function probeOf(
+  engine: Evaluator,
+  open: OpenRun,
+  samples: readonly Sample[],
+  metrics: Named<number>,
+): Promise<Json> {
+  const [batch] = batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, { ...open.layout, share: false });
+  const result: Record<string, Json> = { loss: metrics.loss ?? null };
+  if (!batch) return result;
+  const { outputs } = await engine.run(batch, true);
+  for (const [name, tensor] of Object.entries(outputs)) {
+    result[name] = { dims: [...tensor.dims], values: [...tensor.data.subarray(0, VALUES)] };
+  }
+  return result;
+}

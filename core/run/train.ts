@@ -1,0 +1,214 @@
+/**
+ * A whole run: open, encode, train, evaluate, write. What happens comes out as events.
+ * @module
+ */
+import { createEngine, type Engine } from "../engine/engine.ts";
+import { refused } from "../errors.ts";
+import { evaluate } from "../loop/evaluate.ts";
+import { batchesPerEpoch, countSteps, epochOrder } from "../loop/order.ts";
+import { layOut } from "../loop/layout.ts";
+import { type LoopState, trainLoop } from "../loop/train.ts";
+import { createRandom } from "../random.ts";
+import type { Batch, Example, Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
+import { checkpointsIn } from "./checkpoints.ts";
+import { batchesInOrder, encodeRows, type EncodedRows, namedIds } from "./data.ts";
+import { collectExamples } from "./examples.ts";
+import { type OpenRun, openRun } from "./open.ts";
+import { probeOf } from "./probe.ts";
+import { resolvedSpec, writeJson, writeModel } from "./write.ts";
+
+/** Frozen weights up to this size are packed for the matrix products: one more copy of them in memory. */
+const PREPACK_LIMIT = 256 * 2 ** 20;
+
+/** Rows whose evaluation is kept for reports. */
+const EXAMPLES = 20_000;
+
+/** Trains a run. Throws AttuneError where it cannot start; a run that diverges ends with an "end" event that says so. */
+export async function* trainRun(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent> {
+  const { output } = options;
+  const loggers: LogSink[] = [];
+  for (const logger of run.loggers) loggers.push(await logger.open(host, run, output));
+  const told = (event: TrainingEvent): TrainingEvent => {
+    for (const logger of loggers) logger.log(event);
+    return event;
+  };
+  try {
+    for await (const event of trained(run, host, options)) yield told(event);
+  } finally {
+    for (const logger of loggers) await logger.close();
+  }
+}
+
+async function* trained(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent> {
+  const { output, signal } = options;
+  const open = await openRun(run, host);
+  const { training } = run;
+  if (!run.data.train) throw refused("spec", "data.train is missing: there is nothing to train on");
+  const train = await encodeRows(open, run.data.train, true);
+  const held = run.data.eval ? await encodeRows(open, run.data.eval, true) : undefined;
+  const engine = await engineOf(open, train, held);
+  try {
+    if (engine.fresh.length > 0) {
+      const message = `${engine.fresh.length} parameters are not in ${open.checkpoint.label} and start at random: ${engine.fresh.slice(0, 6).join(", ")}`;
+      yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
+    }
+    const fingerprints = {
+      base: open.checkpoint.fingerprint,
+      tokenizer: open.tokenizer.fingerprint,
+      train: train.fingerprint,
+      ...(held ? { eval: held.fingerprint } : {}),
+    };
+    if (output) await writeJson(output, "spec.json", resolvedSpec(run, host, fingerprints));
+    const checkpoints = output && checkpointsIn(output, training.saveTotalLimit ?? undefined);
+    const resumed = options.resume && checkpoints ? await checkpoints.newest(fingerprints) : undefined;
+    if (resumed) engine.state.restore(resumed.tensors);
+
+    let examples: Example[] = [];
+    const measure = async (): Promise<Named<number>> => {
+      examples = [];
+      const batches = held ? batchesInOrder(held.samples, training.perDeviceEvalBatchSize, open.layout) : [];
+      return await evaluate(engine, batches, open.task, open.metrics, open.tokenizer, (batch, outputs, readings) => {
+        if (held && examples.length < EXAMPLES) collectExamples(examples, open, held, batch, outputs, readings);
+      });
+    };
+    const labels = Object.values((open.task.config?.id2label ?? {}) as Named<string>);
+    const seen = (phase: "before" | "after", step: number, metrics: Named<number>): TrainingEvent => ({
+      type: "examples", step, epoch: 0, phase, labels, metrics, examples,
+    });
+    const wantsReport = run.loggers.some((logger) => logger.name === "report");
+    const before = held && options.probe ? await probeOf(engine, open, held.samples, await measure()) : undefined;
+    if (held && wantsReport && !resumed) yield seen("before", 0, await measure());
+
+    const steps = countSteps(
+      batchesPerEpoch(train.samples.length, training.perDeviceTrainBatchSize, training.dataloaderDropLast),
+      training,
+    );
+    const started = await checkpointed(run, engine);
+    let metrics: Named<number> = {};
+    let diverged = false;
+    let last: TrainingEvent | undefined;
+    const events = trainLoop({
+      engine,
+      training,
+      optimizer: run.optimizer,
+      schedule: run.schedule,
+      callbacks: run.callbacks,
+      steps,
+      rows: { train: train.samples.length, eval: held?.samples.length ?? 0 },
+      batchesOf: batchPlan(open, train),
+      evaluate: held ? measure : undefined,
+      save: checkpoints
+        ? (state: LoopState) => checkpoints.save({ state, tensors: engine.state.tensors(), fingerprints })
+        : undefined,
+      keepBest: started.keep,
+      restoreBest: started.restore,
+      resume: resumed?.state,
+      signal,
+      metric: bestMetric(run, open),
+    });
+    for await (const event of events) {
+      if (event.type === "evaluate") metrics = event.metrics;
+      if (event.type === "end") {
+        last = event;
+        diverged = event.reason !== "done" && event.reason !== "stopped";
+        break;
+      }
+      yield event;
+    }
+    if (last && !diverged && output) {
+      if (held) yield seen("after", last.step, metrics);
+      if (held) await writeJson(output, "metrics.json", metrics);
+      if (options.probe) {
+        const after = held ? await probeOf(engine, open, held.samples, metrics) : undefined;
+        await writeJson(output, "probe.json", probeFile(open, train, before, after));
+      }
+      await writeModel(open, engine, metrics, output);
+    }
+    if (last) yield last;
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Opens the engine for given rows. */
+export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedRows | undefined): Promise<Engine> {
+  const { run, host, checkpoint, trunk, heads, losses, attached, layout } = open;
+  const { training } = run;
+  const all = [...train.samples, ...(held?.samples ?? [])];
+  return await createEngine({
+    host,
+    checkpoint,
+    trunk,
+    heads,
+    losses,
+    attached,
+    regularizers: run.regularizers,
+    optimizer: run.optimizer,
+    labelSmoothing: training.labelSmoothingFactor,
+    checkpointing: training.gradientCheckpointing,
+    accumulates: training.gradientAccumulationSteps > 1,
+    seed: training.seed,
+    activeRows: new Map([["input_ids", namedIds(all, "input_ids")]]),
+    example: layOut(train.samples.slice(0, 1), layout),
+    prepackLimit: PREPACK_LIMIT,
+  });
+}
+
+/** The micro-batches of each step, from seeded orders of the epochs. */
+function batchPlan(open: OpenRun, { samples }: EncodedRows): (epoch: number, index: number) => readonly Batch[] {
+  const { training } = open.run;
+  const random = createRandom(training.dataSeed ?? training.seed).fork("order");
+  const size = training.perDeviceTrainBatchSize;
+  const count = batchesPerEpoch(samples.length, size, training.dataloaderDropLast);
+  let known: { epoch: number; order: Int32Array } | undefined;
+  return (epoch, index) => {
+    if (known?.epoch !== epoch) {
+      const lengths = (i: number): number => samples[i]?.sequences.reduce((n, s) => n + s.length, 0) ?? 0;
+      const options = { count: samples.length, strategy: training.trainSamplingStrategy, batchSize: size, lengths };
+      known = { epoch, order: epochOrder({ ...options, random: random.fork(epoch) }) };
+    }
+    const first = index * training.gradientAccumulationSteps;
+    const batches: Batch[] = [];
+    for (let b = first; b < Math.min(first + training.gradientAccumulationSteps, count); b++) {
+      const chosen = [...known.order.subarray(b * size, (b + 1) * size)].flatMap((i) => samples[i] ?? []);
+      batches.push(layOut(chosen, open.layout));
+    }
+    return batches;
+  };
+}
+
+/** Keeps a copy of the trained weights, and puts it back. */
+async function checkpointed(_run: Run, engine: Engine): Promise<{ keep: () => void; restore: () => void }> {
+  let best: Map<string, Float32Array> | undefined;
+  return {
+    keep: () => (best = new Map(engine.state.trained.map((t) => [t.name, t.span.parameter.slice()]))),
+    restore: () => {
+      for (const t of engine.state.trained) t.span.parameter.set(best?.get(t.name) ?? t.span.parameter);
+    },
+  };
+}
+
+function bestMetric(run: Run, open: OpenRun): { name: string; greaterIsBetter: boolean } {
+  const name = (run.training.metricForBestModel ?? "loss").replace(/^eval_/, "");
+  const known = open.metrics.find((m) => name === m.name || name.startsWith(`${m.name}_`));
+  return { name, greaterIsBetter: run.training.greaterIsBetter ?? known?.greaterIsBetter ?? !name.endsWith("loss") };
+}
+
+function probeFile(open: OpenRun, train: EncodedRows, before: Json | undefined, after: Json | undefined): Json {
+  const first = train.samples.slice(0, 6);
+  const ids = first.map((s) => [...(s.sequences[0]?.fields.input_ids?.data ?? [])]);
+  const labels = first[0]?.sequences[0]?.fields.labels;
+  return {
+    tokenization: ids,
+    ...(labels ? { tokenizationLabels: first.map((s) => [...(s.sequences[0]?.fields.labels?.data ?? [])]) } : {}),
+    ...(open.task.taskType === "QUESTION_ANS" ? { features: train.samples.length } : {}),
+    ...(before === undefined ? {} : { evalBefore: before }),
+    ...(after === undefined ? {} : { eval: after }),
+  };
+}
+
+/** Whether a store already holds a run. */
+export async function isEmpty(store: Store): Promise<boolean> {
+  for await (const _ of store.list("")) return false;
+  return true;
+}

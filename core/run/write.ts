@@ -1,0 +1,87 @@
+/**
+ * What a finished run leaves: its spec, its metrics, the adapter or model.
+ * @module
+ */
+import type { Engine } from "../engine/engine.ts";
+import { toSpec } from "../compose.ts";
+import type { Host, Json, Named, Run, Store, Tensor, Trained } from "../types.ts";
+import type { OpenRun } from "./open.ts";
+import { VERSION } from "../version.ts";
+
+/** Writes a value as indented JSON. */
+export async function writeJson(store: Store, key: string, value: Json): Promise<void> {
+  await store.put(key, new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n"));
+}
+
+/** The spec with every default filled in, versions and fingerprints. */
+export function resolvedSpec(run: Run, host: Host, fingerprints: Named<string>): Json {
+  return { ...toSpec(run) as Named<Json>, versions: { attune: VERSION, runtime: host.runtime }, fingerprints };
+}
+
+/** Writes adapter/ (with an adapter) or model/, and what further exporters make. */
+export async function writeModel(open: OpenRun, engine: Engine, metrics: Named<number>, output: Store): Promise<void> {
+  const trained = await trainedOf(open, engine, metrics);
+  const saves = open.attached.some((a) => a.peft);
+  const name = saves ? "peft" : "hf";
+  await open.run.use("exporter", name).write(trained, within(output, saves ? "adapter/" : "model/"));
+  for (const exporter of open.run.exporters) await exporter.write(trained, within(output, `${exporter.name}/`));
+}
+
+/** What exporters are given. */
+export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>): Promise<Trained> {
+  const parameters: Record<string, Tensor<Float32Array>> = {};
+  for (const t of engine.state.trained) parameters[t.name] = await engine.read(t.name);
+  return {
+    base: open.checkpoint,
+    trunk: open.trunk,
+    task: open.task,
+    attached: open.attached,
+    parameters,
+    all: Object.fromEntries([...engine.program.recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }])),
+    read: (name) => engine.read(name),
+    metrics,
+    card: modelCard(open, metrics),
+  };
+}
+
+/** A store's keys below a prefix as a store. */
+export function within(store: Store, prefix: string): Store {
+  return {
+    ...store,
+    get: (key, range) => store.get(prefix + key, range),
+    put: (key, bytes, options) => store.put(prefix + key, bytes, options),
+    delete: (key, options) => store.delete(prefix + key, options),
+    list: (own) => store.list(prefix + own),
+  };
+}
+
+/** A model card in Markdown, with the front matter that the hub reads. */
+export function modelCard(open: OpenRun, metrics: Named<number>): string {
+  const { run, checkpoint, task, attached } = open;
+  const adapter = attached.some((a) => a.peft);
+  const rows = Object.entries(metrics).map(([name, value]) => `| ${name} | ${Number(value.toPrecision(6))} |`);
+  const { training } = run;
+  return [
+    "---",
+    `base_model: ${JSON.stringify(checkpoint.label)}`,
+    `library_name: ${adapter ? "peft" : "transformers"}`,
+    "tags:",
+    "- attune",
+    ...run.adapters.map((a) => `- ${a.name}`),
+    "---",
+    "",
+    `# ${run.name}`,
+    "",
+    `${adapter ? "An adapter for" : "A model fine-tuned from"} \`${checkpoint.label}\`, task ${task.taskType ?? run.objective.name}, made with Attune ${VERSION}.`,
+    "",
+    "## Evaluation",
+    "",
+    ...(rows.length > 0 ? ["| metric | value |", "|---|---|", ...rows] : ["No evaluation data was given."]),
+    "",
+    "## Training",
+    "",
+    `Optimizer ${run.optimizer.name}, schedule ${run.schedule.name}, learning rate ${training.learningRate}, batch ${training.perDeviceTrainBatchSize}` +
+    ` × ${training.gradientAccumulationSteps}, ${training.maxSteps > 0 ? `${training.maxSteps} steps` : `${training.numTrainEpochs} epochs`}, seed ${training.seed}.`,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,134 @@
+/**
+ * `training`: Hugging Face's TrainingArguments in camelCase, as far as they belong to the loop; where the others live.
+ * @module
+ */
+import { AttuneError, badValue, unknownName, unsupported } from "./errors.ts";
+import type { TrainingArguments } from "./types.ts";
+
+type Check = Readonly<{ allowed: string; accepts: (value: unknown) => boolean }>;
+type Field<T> = Readonly<{ default: T } & Check>;
+
+const number = (allowed: string, accepts: (x: number) => boolean): Check => ({
+  allowed,
+  accepts: (x) => typeof x === "number" && Number.isFinite(x) && accepts(x),
+});
+const whole = (least: number): Check => number(`a whole number from ${least}`, (x) => Number.isSafeInteger(x) && x >= least);
+const atLeast = (least: number): Check => number(`a number from ${least}`, (x) => x >= least);
+const flag: Check = { allowed: "true or false", accepts: (x) => typeof x === "boolean" };
+const oneOf = (...names: string[]): Check => ({
+  allowed: `one of ${names.map((n) => `"${n}"`).join(", ")}`,
+  accepts: (x) => names.includes(x as string),
+});
+const orNull = (check: Check): Check => ({ allowed: `${check.allowed}, or null`, accepts: (x) => x === null || check.accepts(x) });
+/** A count of steps, or below 1 a ratio of all of them. */
+const steps = number("a whole number from 1, or a ratio below 1", (x) => x > 0 && (x < 1 || Number.isSafeInteger(x)));
+
+const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments[K]> } = {
+  learningRate: { default: 5e-5, ...atLeast(0) },
+  numTrainEpochs: { default: 3, ...number("a number above 0", (x) => x > 0) },
+  maxSteps: { default: -1, ...number("a whole number from 1, or -1 for none", (x) => Number.isSafeInteger(x) && (x > 0 || x === -1)) },
+  perDeviceTrainBatchSize: { default: 8, ...whole(1) },
+  perDeviceEvalBatchSize: { default: 8, ...whole(1) },
+  gradientAccumulationSteps: { default: 1, ...whole(1) },
+  maxGradNorm: { default: 1, ...atLeast(0) },
+  maxLength: { default: null, ...orNull(whole(1)) },
+  padding: { default: "longest", ...oneOf("longest", "max_length") },
+  padToMultipleOf: { default: null, ...orNull(whole(1)) },
+  labelSmoothingFactor: { default: 0, ...number("a number from 0 to below 1", (x) => x >= 0 && x < 1) },
+  seed: { default: 42, ...whole(0) },
+  dataSeed: { default: null, ...orNull(whole(0)) },
+  trainSamplingStrategy: { default: "random", ...oneOf("random", "sequential", "group_by_length") },
+  dataloaderDropLast: { default: false, ...flag },
+  rowSharing: { default: true, ...flag },
+  gradientCheckpointing: { default: false, ...flag },
+  loggingStrategy: { default: "steps", ...oneOf("no", "steps", "epoch") },
+  loggingSteps: { default: 500, ...steps },
+  loggingFirstStep: { default: false, ...flag },
+  evalStrategy: { default: "no", ...oneOf("no", "steps", "epoch") },
+  evalSteps: { default: null, ...orNull(steps) },
+  evalDelay: { default: 0, ...atLeast(0) },
+  evalOnStart: { default: false, ...flag },
+  saveStrategy: { default: "steps", ...oneOf("no", "steps", "epoch", "best") },
+  saveSteps: { default: 500, ...steps },
+  saveTotalLimit: { default: null, ...orNull(whole(1)) },
+  loadBestModelAtEnd: { default: false, ...flag },
+  metricForBestModel: { default: null, ...orNull({ allowed: "a metric's name", accepts: (x) => typeof x === "string" }) },
+  greaterIsBetter: { default: null, ...orNull(flag) },
+};
+
+/** TrainingArguments that a run spec keeps elsewhere. */
+const elsewhere: Readonly<Record<string, string>> = {
+  optim: 'optimizer (as { "use": "adamw" })',
+  optimArgs: "optimizer.with",
+  weightDecay: "optimizer.with.weightDecay",
+  adamBeta1: "optimizer.with.beta1",
+  adamBeta2: "optimizer.with.beta2",
+  adamEpsilon: "optimizer.with.epsilon",
+  lrSchedulerType: 'schedule (as { "use": "cosine" })',
+  lrSchedulerKwargs: "schedule.with",
+  warmupSteps: "schedule.with.warmupSteps",
+  warmupRatio: "schedule.with.warmupSteps (a number below 1 is a ratio)",
+  reportTo: "loggers",
+  loggingDir: 'loggers (as { "use": "tensorboard", "with": ... })',
+  runName: "name",
+  outputDir: "the option --output",
+  overwriteOutputDir: "the option --output with a new directory, or --resume",
+  resumeFromCheckpoint: "the option --resume",
+  groupByLength: 'training.trainSamplingStrategy ("group_by_length")',
+  evaluationStrategy: "training.evalStrategy",
+  maxSeqLength: "training.maxLength",
+  perGpuTrainBatchSize: "training.perDeviceTrainBatchSize",
+  perGpuEvalBatchSize: "training.perDeviceEvalBatchSize",
+  batchSize: "training.perDeviceTrainBatchSize",
+  epochs: "training.numTrainEpochs",
+  lr: "training.learningRate",
+  neftuneNoiseAlpha: "regularizers",
+  packing: "task.with.packing",
+  earlyStoppingPatience: 'callbacks (as { "use": "early-stopping", "with": { "earlyStoppingPatience": 3 } })',
+  pushToHub: "exporters",
+  deepspeed: 'trainer (as { "use": "torch" })',
+  fsdp: 'trainer (as { "use": "torch" })',
+};
+
+/** TrainingArguments that mean something here but are not built; off (false, null, 0) they are accepted. */
+const notBuilt: readonly string[] = [
+  "fp16", "bf16", "fp16FullEval", "bf16FullEval", "tf32", "torchCompile", "useLigerKernel", "autoFindBatchSize",
+  "averageTokensAcrossDevices", "dataloaderNumWorkers", "dataloaderPrefetchFactor", "torchEmptyCacheSteps",
+  "evalAccumulationSteps", "predictionLossOnly", "saveOnlyModel", "ignoreDataSkip", "fullDeterminism",
+  "includeNumInputTokensSeen", "hubModelId", "hubStrategy", "hubToken", "useCpu", "enableJitCheckpoint",
+];
+
+/** The arguments with every default filled in, and everything that is wrong with those given. */
+export function readTrainingArguments(
+  given: unknown,
+): Readonly<{ training: TrainingArguments; issues: readonly AttuneError[] }> {
+  const issues: AttuneError[] = [];
+  const values: Record<string, unknown> = Object.fromEntries(Object.entries(fields).map(([name, f]) => [name, f.default]));
+  if (given !== undefined && (typeof given !== "object" || given === null || Array.isArray(given))) {
+    issues.push(badValue("spec", "training", given, "an object"));
+  } else {
+    for (const [name, value] of Object.entries(given ?? {})) {
+      const field = Object.hasOwn(fields, name) ? fields[name as keyof TrainingArguments] : undefined;
+      if (field) {
+        if (field.accepts(value)) values[name] = value;
+        else issues.push(badValue("spec", `training.${name}`, value, field.allowed));
+      } else if (Object.hasOwn(elsewhere, name)) {
+        issues.push(
+          new AttuneError(`training.${name}: this lives in ${elsewhere[name]}`, {
+            code: "MISPLACED",
+            plugin: "spec",
+            path: `training.${name}`,
+            found: value,
+            allowed: [elsewhere[name] ?? ""],
+          }),
+        );
+      } else if (notBuilt.includes(name)) {
+        if (value !== false && value !== null && value !== 0) {
+          issues.push(unsupported("spec", `training.${name}`, value, "it is not built yet"));
+        }
+      } else issues.push(unknownName("spec", `training.${name}`, "training argument", name, Object.keys(fields)));
+    }
+  }
+  // Every field was filled from the table of the same type.
+  return { training: values as TrainingArguments, issues };
+}

@@ -1,0 +1,57 @@
+/**
+ * Partial fine-tuning: everything is frozen but the last layers and the head.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link freeze}. */
+export interface FreezeOptions {
+  /** How many of the last layers train; 0 trains the head alone. */
+  readonly trainLastLayers: number;
+  /** Whether the embeddings train too. */
+  readonly trainEmbeddings: boolean;
+}
+
+/** Schema of {@link FreezeOptions}. */
+export const freezeSchema: v.GenericSchema<Partial<FreezeOptions>, FreezeOptions> = v.strictObject({
+  trainLastLayers: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
+  trainEmbeddings: v.optional(v.boolean(), false),
+});
+
+/**
+ * Trains the last layers, what stands behind them, and the head. Nothing is computed backwards below the lowest of them.
+ *
+ * @throws AttuneError on attaching where the model has fewer layers.
+ * @example
+ * ```ts
+ * import { freeze } from "attune/adapters/freeze";
+ * console.assert(freeze({ trainLastLayers: 2 }).name === "freeze");
+ * ```
+ */
+export const freeze: Factory<"adapter", Partial<FreezeOptions>> = define({
+  kind: "adapter",
+  name: "freeze",
+  schema: freezeSchema,
+  create: ({ trainLastLayers, trainEmbeddings }) => ({
+    attach: (trunk) => {
+      const count = trunk.layers.length;
+      if (trainLastLayers > count) throw badValue("freeze", "adapter.with.trainLastLayers", trainLastLayers, `at most ${count} layers`);
+      const frozen = trunk.layers.slice(0, count - trainLastLayers);
+      const trained = new Set(trunk.layers.slice(count - trainLastLayers));
+      const embeddings = trunk.wordEmbeddings.split(".").slice(0, -1).join(".");
+      return {
+        trains: (name) => {
+          if ([...trained].some((path) => name.startsWith(`${path}.`))) return true;
+          if (frozen.some((path) => name.startsWith(`${path}.`))) return false;
+          if (name.startsWith(`${embeddings}.`)) return trainEmbeddings;
+          // Projections between embeddings and the first layer belong to the trunk's bottom.
+          if (/embeddings_project|embedding_hidden_mapping_in/.test(name)) return trainEmbeddings;
+          return true;
+        },
+      };
+    },
+  }),
+});

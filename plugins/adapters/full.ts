@@ -1,0 +1,29 @@
+/**
+ * Full fine-tuning, spelled out: every parameter of the model trains.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** No options. */
+export type FullOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link FullOptions}. */
+export const fullSchema: v.GenericSchema<FullOptions, FullOptions> = v.strictObject({});
+
+/**
+ * Trains everything, as a run without an adapter does.
+ *
+ * @example
+ * ```ts
+ * import { full } from "attune/adapters/full";
+ * console.assert(full().kind === "adapter");
+ * ```
+ */
+export const full: Factory<"adapter", FullOptions> = define({
+  kind: "adapter",
+  name: "full",
+  schema: fullSchema,
+  create: () => ({ attach: () => ({ trains: () => true }) }),
+});

@@ -1,0 +1,83 @@
+/**
+ * Models as Hugging Face's `save_pretrained` writes them.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { writeSafetensors } from "../../core/safetensors.ts";
+import type { Factory, Json, Tensor, Trained } from "../../core/types.ts";
+
+/** Options of {@link hf}. */
+export interface HfOptions {
+  /** Folds adapters into the weights that they adapt. */
+  readonly merge: boolean;
+}
+
+/** Schema of {@link HfOptions}. */
+export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strictObject({ merge: v.optional(v.boolean(), true) });
+
+/** Files of a checkpoint that go along unchanged. */
+const carried: readonly string[] = [
+  "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "chat_template.jinja", "generation_config.json",
+];
+
+/**
+ * A model directory: config.json, model.safetensors (adapters merged), tokenizer files, README.md.
+ *
+ * @throws AttuneError from `write` where an adapter cannot be merged.
+ * @example
+ * ```ts
+ * import { hf } from "attune/exporters/hf";
+ * console.assert(hf().name === "hf");
+ * ```
+ */
+export const hf: Factory<"exporter", Partial<HfOptions>> = define({
+  kind: "exporter",
+  name: "hf",
+  schema: hfSchema,
+  create: ({ merge }) => ({
+    write: async (trained, to) => {
+      const tensors = await mergedTensors(trained, merge);
+      const config: Json = { ...trained.base.config, ...trained.task.config, architectures: architecture(trained) };
+      const encoder = new TextEncoder();
+      await to.put("model.safetensors", writeSafetensors(tensors));
+      await to.put("config.json", encoder.encode(JSON.stringify(config, null, 2) + "\n"));
+      await to.put("README.md", encoder.encode(trained.card));
+      const written = ["config.json", "model.safetensors", "README.md"];
+      for (const name of carried) {
+        const file = await trained.base.files.get(name);
+        if (!file) continue;
+        await to.put(name, file.bytes);
+        written.push(name);
+      }
+      return written;
+    },
+  }),
+});
+
+/** The model's own parameters, with adapters folded in. */
+export async function mergedTensors(trained: Trained, merge = true): Promise<Record<string, Tensor<Float32Array>>> {
+  const tensors: Record<string, Tensor<Float32Array>> = {};
+  for (const [name, { adapter }] of Object.entries(trained.all)) {
+    if (adapter) continue;
+    let tensor = await trained.read(name);
+    if (merge && name.endsWith(".weight")) {
+      for (const attached of trained.attached) {
+        tensor = attached.merge?.(name.slice(0, -".weight".length), tensor, (own) => trained.parameters[own] as Tensor<Float32Array>) ?? tensor;
+      }
+    }
+    tensors[name] = tensor;
+  }
+  return tensors;
+}
+
+const suffixes: Readonly<Record<string, string>> = { SEQ_CLS: "ForSequenceClassification" };
+const classNames: Readonly<Record<string, string>> = {
+  bert: "Bert", roberta: "Roberta", distilbert: "DistilBert", albert: "Albert", electra: "Electra",
+};
+
+function architecture({ base, task }: Trained): Json {
+  const prefix = classNames[String(base.config.model_type)];
+  const suffix = suffixes[task.taskType ?? ""];
+  return prefix && suffix ? [prefix + suffix] : base.config.architectures ?? [];
+}
