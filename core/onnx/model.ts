@@ -1,19 +1,20 @@
 /**
- * An ONNX model as plain data: the part of the format that training graphs need.
+ * An ONNX model as plain data: the part of the format that training and inference graphs need.
  * @module
  */
 import type { DType } from "../tensor.ts";
 import type { Named } from "../types.ts";
 
-/** An attribute of a node. */
+/** An attribute of a node. Ints are whole numbers within ±2^53, floats are stored as float32. */
 export type OnnxAttribute =
-  | Readonly<{ type: "int" | "float"; value: number }>
+  | Readonly<{ type: "int"; value: number }>
+  | Readonly<{ type: "float"; value: number }>
   | Readonly<{ type: "string"; value: string }>
   | Readonly<{ type: "ints"; value: readonly number[] }>
   | Readonly<{ type: "floats"; value: readonly number[] }>
   | Readonly<{ type: "tensor"; value: OnnxTensor }>;
 
-/** One operation. */
+/** One operation. An empty name among the inputs is an absent input; `domain` is "" for ONNX's own ops. */
 export type OnnxNode = Readonly<{
   op: string;
   domain: string;
@@ -23,19 +24,22 @@ export type OnnxNode = Readonly<{
   attributes: Named<OnnxAttribute>;
 }>;
 
-/** A stored tensor: its bytes, or where in another file they lie. */
+/** A stored tensor: its little-endian bytes in `data`, or where in another file they lie in `external`. */
 export type OnnxTensor = Readonly<{
   name: string;
   dtype: DType;
   dims: readonly number[];
   data?: Uint8Array;
-  external?: Readonly<{ location: string; offset: number; length: number }>;
+  external?: OnnxExternal;
 }>;
 
-/** An input or output of a graph; a string is a symbolic dim. */
+/** Where a tensor's bytes lie: a path relative to the model file, and offset and length in bytes. */
+export type OnnxExternal = Readonly<{ location: string; offset: number; length: number }>;
+
+/** An input or output of a graph. A string is a symbolic dim, "" an unknown one. */
 export type OnnxValueInfo = Readonly<{ name: string; dtype: DType; dims: readonly (number | string)[] }>;
 
-/** A graph. */
+/** A graph: its nodes stand in an order in which each finds its inputs made. */
 export type OnnxGraph = Readonly<{
   name: string;
   nodes: readonly OnnxNode[];
@@ -44,7 +48,7 @@ export type OnnxGraph = Readonly<{
   initializers: readonly OnnxTensor[];
 }>;
 
-/** A model file. */
+/** A model file. `irVersion`: of the file format; `opsets`: which version of each domain's ops is meant. */
 export type OnnxModel = Readonly<{
   irVersion: number;
   opsets: readonly Readonly<{ domain: string; version: number }>[];
@@ -53,7 +57,7 @@ export type OnnxModel = Readonly<{
   metadata?: Named<string>;
 }>;
 
-/** ONNX's numbers of element types. */
+/** ONNX's numbers of element types (TensorProto.DataType). */
 export const elementTypes: Readonly<Record<DType, number>> = {
   float32: 1,
   uint8: 2,
@@ -65,7 +69,7 @@ export const elementTypes: Readonly<Record<DType, number>> = {
   bfloat16: 16,
 };
 
-/** ONNX's numbers of attribute types. */
+/** ONNX's numbers of attribute types (AttributeProto.AttributeType). */
 export const attributeTypes: Readonly<Record<OnnxAttribute["type"], number>> = {
   float: 1,
   int: 2,
