@@ -673,10 +673,22 @@ export type TrainingEvent =
     }>
     | Readonly<{ type: "evaluate"; metrics: Named<number>; best: boolean }>
     | Readonly<{ type: "checkpoint"; name: string }>
+    | Readonly<{ type: "examples"; phase: "before" | "after"; labels: readonly string[]; metrics: Named<number>; examples: readonly Example[] }>
     | Readonly<{ type: "progress"; what: string; done: number; total: number }>
     | Readonly<{ type: "warning"; code: string; message: string }>
     | Readonly<{ type: "end"; reason: "done" | "stopped" | "interrupted" | "diverged"; metrics: Named<number>; message?: string }>
   );
+
+/** One evaluated row, for reports. `scores`: probabilities by class, where there are classes. */
+export type Example = Readonly<{
+  row: number;
+  text: string;
+  reference: Json;
+  prediction: Json;
+  scores?: readonly number[];
+  /** This row's own loss, where it is one of classes. */
+  loss?: number;
+}>;
 
 /** A reducer: its state is plain data and part of the checkpoint; what it asks for happens between steps. */
 export interface Callback extends Plugin<"callback"> {

@@ -20,7 +20,8 @@ import type {
 } from "../types.ts";
 import { createFeeder } from "./feeds.ts";
 import { buildProgram, factorName, type Program, type TaskLoss } from "./program.ts";
-import { openSession, type Session } from "./sessions.ts";
+import { type BatchResult, createEvaluator, frozenBytes, scalarOf } from "./evaluator.ts";
+import { openSession } from "./sessions.ts";
 import { createState, type State } from "./state.ts";
 import { type InitialWeights, initialWeights } from "./weights.ts";
 
@@ -31,9 +32,6 @@ export type StepResult = Readonly<{
   gradNorm: number;
   skipped: boolean;
 }>;
-
-/** What a batch gave. `sums` and `counts` of each loss. */
-export type BatchResult = Readonly<{ outputs: Named<Tensor<Float32Array>>; losses: Named<Readonly<{ sum: number; count: number }>> }>;
 
 /** A run's engine. */
 export interface Engine {
@@ -73,8 +71,6 @@ export type EngineOptions = Readonly<{
   example: Batch;
   /** Frozen weights up to this many bytes are packed for speed. */
   prepackLimit: number;
-  outputHiddenStates?: boolean;
-  outputAttentions?: boolean;
 }>;
 
 /** Whether a parameter trains, by the last adapter that has an opinion; without adapters everything does. */
@@ -94,10 +90,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { host, checkpoint, trunk, attached, example } = options;
   const random = createRandom(options.seed);
   const initial = initialWeights(checkpoint, attached, trunk.baseModelPrefix, random);
-  const trains = trainsRule(attached);
-  const build = (mode: "train" | "evaluate", labelled: boolean): Program =>
-    buildProgram({ ...options, mode, trains, targets: labelled ? example.inputs : {} });
-  const program = build("train", true);
+  const program = buildProgram({ ...options, mode: "train", trains: trainsRule(attached), targets: example.inputs });
   const { parameters } = program.recorded;
   const state = await createState({
     parameters,
@@ -112,22 +105,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const fed = new Map(state.trained.map((t) => [t.name, t.rows ? { rows: t.rows.length } : {}]));
   const renumber = renumbering(state);
   const feeder = createFeeder(lib, renumber, host.kernels);
-  const open = (p: Program): Promise<Session> =>
-    openSession({
-      host,
-      graph: p.graph,
-      parameters: p.recorded.parameters,
-      checkpoint,
-      initial,
-      fed,
-      frozen: async (name) => {
-        const parameter = p.recorded.parameters.get(name);
-        if (!parameter) throw new RangeError(`No parameter "${name}"`);
-        return await initial.read(parameter);
-      },
-      prepack: frozenBytes(p, fed) <= options.prepackLimit,
-    });
-  const training = await open(program);
+  const training = await openSession({
+    host,
+    graph: program.graph,
+    parameters,
+    checkpoint,
+    initial,
+    fed,
+    prepack: frozenBytes(program, fed) <= options.prepackLimit,
+  });
   const weights: Record<string, OrtTensor> = {};
   for (const t of state.trained) weights[t.name] = new lib.Tensor("float32", t.span.parameter, t.shape);
   const buffers = (second: boolean): Record<string, OrtTensor> =>
@@ -138,15 +124,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     ));
   const first = buffers(false);
   const further = options.accumulates ? buffers(true) : {};
-  const evaluations = new Map<boolean, { program: Program; session: Session }>();
-  const evaluation = async (labelled: boolean): Promise<{ program: Program; session: Session }> => {
-    let known = evaluations.get(labelled);
-    if (!known) {
-      const program = build("evaluate", labelled);
-      evaluations.set(labelled, known = { program, session: await open(program) });
-    }
-    return known;
-  };
+  const evaluator = createEvaluator({ ...options, initial, fed, weights, feeder });
 
   const addRows = (batch: Batch, results: Readonly<Record<string, OrtTensor>>): void => {
     for (const t of state.trained) {
@@ -198,23 +176,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       }
       return { loss, losses, gradNorm, skipped };
     },
-    run: async (batch, labelled) => {
-      const { program, session } = await evaluation(labelled);
-      const extra: Record<string, OrtTensor> = {};
-      for (const t of state.trained) if (session.feeds.has(t.name)) extra[t.name] = weights[t.name] as OrtTensor;
-      for (const name of program.losses) extra[factorName(name)] = new lib.Tensor("float32", Float32Array.of(1), []);
-      const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
-      const outputs: Record<string, Tensor<Float32Array>> = {};
-      for (const name of program.outputs) {
-        const result = results[name];
-        if (result) outputs[name] = { dtype: "float32", dims: result.dims, data: result.data as Float32Array };
-      }
-      const losses = Object.fromEntries(options.losses.filter((l) => program.losses.includes(l.name)).map((l) => [
-        l.name,
-        { sum: l.weight * scalarOf(results[`loss.${l.name}`]), count: l.loss.count(batch.inputs[l.target] as Tensor) },
-      ]));
-      return { outputs, losses };
-    },
+    run: evaluator.run,
     read: async (name) => {
       const p = parameters.get(name);
       if (!p) throw new RangeError(`No parameter "${name}"`);
@@ -229,7 +191,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     }),
     close: async () => {
       await training.close();
-      for (const { session } of evaluations.values()) await session.close();
+      await evaluator.close();
     },
   };
 }
@@ -261,13 +223,6 @@ function renumbering(state: State): Map<string, Int32Array> {
   return renumber;
 }
 
-function frozenBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
-  let bytes = 0;
-  // Tables are gathered from, never packed.
-  for (const p of program.recorded.parameters.values()) if (!fed.has(p.name) && p.ids === undefined) bytes += 4 * sizeOf(p.shape);
-  return bytes;
-}
-
 function addTableRows(
   table: Float32Array,
   ids: Int32Array,
@@ -283,8 +238,4 @@ function addTableRows(
     const from = i * width;
     for (let j = 0; j < width; j++) table[to + j] = (table[to + j] ?? 0) + (values[from + j] ?? 0);
   }
-}
-
-function scalarOf(tensor: OrtTensor | undefined): number {
-  return (tensor?.data as Float32Array | undefined)?.[0] ?? NaN;
 }

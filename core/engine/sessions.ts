@@ -4,7 +4,7 @@
  */
 import { AttuneError } from "../errors.ts";
 import { writeOnnx } from "../onnx/write.ts";
-import { bytesPerElement, type Tensor } from "../tensor.ts";
+import { bytesPerElement } from "../tensor.ts";
 import type { Checkpoint, Host, OrtSession, OrtTensor } from "../types.ts";
 import type { Graph, Shape, Value } from "../graph/graph.ts";
 import type { Parameter } from "./build.ts";
@@ -31,8 +31,6 @@ export type SessionOptions = Readonly<{
   checkpoint: Checkpoint;
   initial: InitialWeights;
   fed: ReadonlyMap<string, Readonly<{ rows?: number }>>;
-  /** Reads a parameter that is neither fed nor in the checkpoint. */
-  frozen: (name: string) => Promise<Tensor<Float32Array>>;
   /** Packs frozen weights for the matrix products: faster, one more copy of them. */
   prepack: boolean;
 }>;
@@ -58,7 +56,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       checkDims(p, at.dims, checkpoint.label);
       files.push({ name: p.name, file: at.file ?? "", offset: at.offset, bytes: at.bytes });
     } else {
-      const tensor = await options.frozen(p.name);
+      const tensor = await initial.read(p);
       inlineBytes += tensor.data.byteLength;
       storage.set(p.name, { as: "inline", tensor });
     }

@@ -4,10 +4,7 @@
  */
 import { badValue } from "../errors.ts";
 import type { Batch, Metric, Named, Readings, Task, Tensor, Tokenizer } from "../types.ts";
-import type { BatchResult } from "../engine/engine.ts";
-
-/** What evaluation asks of an engine. */
-export type Evaluator = Readonly<{ run(batch: Batch, labelled: boolean): Promise<BatchResult> }>;
+import type { Evaluator } from "../engine/evaluator.ts";
 
 /** What is seen of each evaluated batch, for reports. */
 export type BatchSeen = (batch: Batch, outputs: Named<Tensor<Float32Array>>, readings: ReturnType<Task["decode"]>) => void;
@@ -18,7 +15,7 @@ export type BatchSeen = (batch: Batch, outputs: Named<Tensor<Float32Array>>, rea
  * @throws AttuneError where a metric cannot read what the task decodes.
  */
 export async function evaluate(
-  evaluator: Evaluator,
+  evaluator: Pick<Evaluator, "run">,
   batches: Iterable<Batch>,
   task: Task,
   metrics: readonly Metric[],

@@ -2,7 +2,7 @@
  * What `--probe` writes of an evaluation: its loss and the logits of the first batch.
  * @module
  */
-import type { Evaluator } from "../loop/evaluate.ts";
+import type { Evaluator } from "../engine/evaluator.ts";
 import type { Json, Named, Sample } from "../types.ts";
 import { batchesInOrder } from "./data.ts";
 import type { OpenRun } from "./open.ts";
@@ -12,7 +12,7 @@ const VALUES = 4000;
 
 /** The loss and the outputs of the first evaluation batch, in the reference files' shape. */
 export async function probeOf(
-  engine: Evaluator,
+  engine: Pick<Evaluator, "run">,
   open: OpenRun,
   samples: readonly Sample[],
   metrics: Named<number>,

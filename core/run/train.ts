@@ -18,7 +18,7 @@ import { probeOf } from "./probe.ts";
 import { resolvedSpec, writeJson, writeModel } from "./write.ts";
 
 /** Frozen weights up to this size are packed for the matrix products: one more copy of them in memory. */
-const PREPACK_LIMIT = 256 * 2 ** 20;
+export const PREPACK_LIMIT: number = 256 * 2 ** 20;
 
 /** Rows whose evaluation is kept for reports. */
 const EXAMPLES = 20_000;

@@ -1,0 +1,105 @@
+/**
+ * Outputs and losses of batches, with weights as they stand: its own session over the same mapped files.
+ * @module
+ */
+import { sizeOf, type Tensor } from "../tensor.ts";
+import type { Attached, Batch, Checkpoint, Head, Host, Named, Ort, OrtTensor, Trunk } from "../types.ts";
+import type { Feeder } from "./feeds.ts";
+import { buildProgram, factorName, type Program, type TaskLoss } from "./program.ts";
+import { openSession, type Session } from "./sessions.ts";
+import type { InitialWeights } from "./weights.ts";
+
+/** What a batch gave: outputs, and sum and count of each loss. */
+export type BatchResult = Readonly<{
+  outputs: Named<Tensor<Float32Array>>;
+  losses: Named<Readonly<{ sum: number; count: number }>>;
+}>;
+
+/** Computes batches. */
+export interface Evaluator {
+  /** Without labels only outputs come back. */
+  run(batch: Batch, labelled: boolean): Promise<BatchResult>;
+  close(): Promise<void>;
+}
+
+/** What an evaluator is made from. `fed`, `weights`: what trains, and its tensors. */
+export type EvaluatorOptions = Readonly<{
+  host: Host;
+  checkpoint: Checkpoint;
+  trunk: Trunk;
+  heads: readonly Head[];
+  losses: readonly TaskLoss[];
+  attached: readonly Attached[];
+  initial: InitialWeights;
+  fed: ReadonlyMap<string, Readonly<{ rows?: number }>>;
+  weights: Readonly<Record<string, OrtTensor>>;
+  feeder: Feeder;
+  labelSmoothing: number;
+  prepackLimit: number;
+  outputHiddenStates?: boolean;
+  outputAttentions?: boolean;
+}>;
+
+/** An evaluator; its sessions are opened when they are first asked for. */
+export function createEvaluator(options: EvaluatorOptions): Evaluator {
+  const { host, checkpoint, initial, fed, weights, feeder } = options;
+  const lib = host.lib as Ort;
+  const known = new Map<boolean, Readonly<{ program: Program; session: Session }>>();
+  const opened = async (batch: Batch, labelled: boolean): Promise<Readonly<{ program: Program; session: Session }>> => {
+    const found = known.get(labelled);
+    if (found) return found;
+    const program = buildProgram({
+      ...options,
+      mode: "evaluate",
+      checkpointing: false,
+      trains: () => false,
+      targets: labelled ? batch.inputs : {},
+    });
+    const session = await openSession({
+      host,
+      graph: program.graph,
+      parameters: program.recorded.parameters,
+      checkpoint,
+      initial,
+      fed,
+      prepack: frozenBytes(program, fed) <= options.prepackLimit,
+    });
+    const own = { program, session };
+    known.set(labelled, own);
+    return own;
+  };
+  return {
+    run: async (batch, labelled) => {
+      const { program, session } = await opened(batch, labelled);
+      const extra: Record<string, OrtTensor> = {};
+      for (const [name, tensor] of Object.entries(weights)) if (session.feeds.has(name)) extra[name] = tensor;
+      for (const name of program.losses) extra[factorName(name)] = new lib.Tensor("float32", Float32Array.of(1), []);
+      const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
+      const outputs: Record<string, Tensor<Float32Array>> = {};
+      for (const name of program.outputs) {
+        const result = results[name];
+        if (result) outputs[name] = { dtype: "float32", dims: result.dims, data: result.data as Float32Array };
+      }
+      const losses = options.losses.filter((l) => program.losses.includes(l.name)).map((l) => [
+        l.name,
+        { sum: l.weight * scalarOf(results[`loss.${l.name}`]), count: l.loss.count(batch.inputs[l.target] as Tensor) },
+      ]);
+      return { outputs, losses: Object.fromEntries(losses) };
+    },
+    close: async () => {
+      for (const { session } of known.values()) await session.close();
+    },
+  };
+}
+
+/** Bytes of the frozen matrices, which a session may pack; tables are gathered from and never packed. */
+export function frozenBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
+  let bytes = 0;
+  for (const p of program.recorded.parameters.values()) if (!fed.has(p.name) && p.ids === undefined) bytes += 4 * sizeOf(p.shape);
+  return bytes;
+}
+
+/** The one number of a scalar result. */
+export function scalarOf(tensor: OrtTensor | undefined): number {
+  return (tensor?.data as Float32Array | undefined)?.[0] ?? NaN;
+}

@@ -1,0 +1,87 @@
+/**
+ * Using a trained run: outputs of rows, without training state.
+ * @module
+ */
+import { createEvaluator, type Evaluator } from "../engine/evaluator.ts";
+import { createFeeder } from "../engine/feeds.ts";
+import { initialWeights } from "../engine/weights.ts";
+import { evaluate } from "../loop/evaluate.ts";
+import { createRandom } from "../random.ts";
+import { AttuneError } from "../errors.ts";
+import type { Batch, Dataset, Json, Named, Tensor } from "../types.ts";
+import { batchesInOrder, encodeRows } from "./data.ts";
+import type { OpenRun } from "./open.ts";
+import { PREPACK_LIMIT } from "./train.ts";
+
+/** Further outputs that may be asked for. */
+export type InferOptions = Readonly<{ outputHiddenStates?: boolean; outputAttentions?: boolean }>;
+
+/** An evaluator of an opened run. Throws AttuneError where the host has no onnxruntime. */
+export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator {
+  const { host, checkpoint, attached, trunk, run } = open;
+  if (!host.lib) throw new AttuneError("This host has no onnxruntime: pass one as host.lib", { code: "NO_RUNTIME", plugin: "engine" });
+  return createEvaluator({
+    ...open,
+    ...options,
+    initial: initialWeights(checkpoint, attached, trunk.baseModelPrefix, createRandom(run.training.seed)),
+    fed: new Map(),
+    weights: {},
+    feeder: createFeeder(host.lib, new Map(), host.kernels),
+    labelSmoothing: run.training.labelSmoothingFactor,
+    prepackLimit: PREPACK_LIMIT,
+  });
+}
+
+/** Metrics of an opened run over a dataset. */
+export async function evaluateRun(open: OpenRun, dataset: Dataset): Promise<Named<number>> {
+  const evaluator = inferencer(open);
+  try {
+    const { samples } = await encodeRows(open, dataset, true);
+    const batches = batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, open.layout);
+    return await evaluate(evaluator, batches, open.task, open.metrics, open.tokenizer);
+  } finally {
+    await evaluator.close();
+  }
+}
+
+/** One prediction per row, in order. */
+export async function* predictRows(open: OpenRun, dataset: Dataset, options: InferOptions = {}): AsyncIterable<Named<Json>> {
+  const evaluator = inferencer(open, options);
+  try {
+    const { samples } = await encodeRows(open, dataset, false);
+    for (const batch of batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, open.layout)) {
+      const { outputs } = await evaluator.run(batch, false);
+      const predictions = open.task.predict(outputs, batch, open.tokenizer);
+      const states = perSequence(outputs, batch);
+      for (const [i, prediction] of predictions.entries()) yield { ...prediction, ...states[i] };
+    }
+  } finally {
+    await evaluator.close();
+  }
+}
+
+/** Hidden states [layer][token][hidden] and attentions [layer][head][query][key] of each sequence, cut out of shared rows. */
+function perSequence(outputs: Named<Tensor<Float32Array>>, batch: Batch): Named<Json>[] {
+  const results: Record<string, Json[]>[] = Array.from({ length: batch.sequences }, () => ({}));
+  for (const [name, { data, dims }] of Object.entries(outputs)) {
+    const [kind] = name.split(".");
+    if (kind !== "hiddenStates" && kind !== "attentions") continue;
+    results.forEach((result, i) => {
+      const places: number[] = [];
+      for (let p = 0; p < batch.batch * batch.seq; p++) if (batch.places[2 * p] === i) places.push(p);
+      const list = result[kind] ??= [];
+      if (kind === "hiddenStates") {
+        const width = dims[2] ?? 1;
+        list.push(places.map((p) => [...data.subarray(p * width, (p + 1) * width)]));
+        return;
+      }
+      const [, heads = 1, , seq = 1] = dims;
+      const row = Math.floor((places[0] ?? 0) / seq);
+      list.push(
+        Array.from({ length: heads }, (_, h) =>
+          places.map((q) => places.map((k) => data[((row * heads + h) * seq + (q % seq)) * seq + (k % seq)] ?? 0))),
+      );
+    });
+  }
+  return results;
+}

@@ -1,0 +1,112 @@
+/**
+ * What Node, Bun and Deno share: a host over node:fs, worker threads and onnxruntime-node.
+ * @module
+ */
+import { createRequire } from "node:module";
+import { availableParallelism, totalmem } from "node:os";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import process from "node:process";
+import { Worker } from "node:worker_threads";
+import type { Channel, Host, Ort } from "../core/types.ts";
+import { directoryStore } from "./directory_store.ts";
+import { hubCache } from "./hub_cache.ts";
+
+/** What a host may be told. */
+export type HostOptions = Readonly<{
+  /** An onnxruntime module; absent: onnxruntime-node is imported. */
+  lib?: Ort;
+  provider?: Host["provider"];
+  threads?: number;
+}>;
+
+/** A host for one of the three runtimes. Throws where onnxruntime-node is not installed and no `lib` is given. */
+export async function createHost(runtime: "node" | "bun" | "deno", options: HostOptions = {}): Promise<Host> {
+  const lib = options.lib ?? await import("onnxruntime-node") as unknown as Ort;
+  return {
+    runtime,
+    provider: options.provider ?? "cpu",
+    lib,
+    env: process.env,
+    fetch: (input, init) => fetch(input, init),
+    clock: { now: () => performance.now(), sleep },
+    directory: (path) => directoryStore(resolve(path)),
+    resolve: (path, base) => (isAbsolute(path) ? path : resolve(base ?? process.cwd(), path)),
+    packageDirectory,
+    spawn: (module) => workerChannel(new Worker(module)),
+    hubCache: hubCache(process.env),
+    terminal: {
+      write: (text) => process.stderr.write(text),
+      isTerminal: process.stderr.isTTY === true,
+      columns: process.stderr.columns ?? 80,
+    },
+    memoryBytes: totalmem(),
+    threads: options.threads ?? availableParallelism(),
+  };
+}
+
+/** The runtime this process is. */
+export function thisRuntime(): "node" | "bun" | "deno" {
+  return "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
+}
+
+/** The folder of an installed package, or undefined. */
+export function packageDirectory(name: string): string | undefined {
+  try {
+    return dirname(createRequire(import.meta.url).resolve(join(name, "package.json")));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A two-way line over a worker or, inside one, its parent's port. */
+export function workerChannel(
+  port: Readonly<{
+    postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+    on(event: string, listener: (value: never) => void): unknown;
+  }> & { terminate?: () => unknown },
+): Channel {
+  const queue: unknown[] = [];
+  let wake: (() => void) | undefined;
+  let closed = false;
+  let failure: unknown;
+  const push = (message: unknown): void => {
+    queue.push(message);
+    wake?.();
+  };
+  port.on("message", push as (value: never) => void);
+  port.on("error", ((error: unknown) => {
+    failure = error;
+    closed = true;
+    wake?.();
+  }) as (value: never) => void);
+  port.on("exit", (() => {
+    closed = true;
+    wake?.();
+  }) as (value: never) => void);
+  return {
+    send: (message, transfer) => port.postMessage(message, transfer),
+    receive: async function* () {
+      while (true) {
+        while (queue.length > 0) yield queue.shift();
+        if (failure !== undefined) throw failure;
+        if (closed) return;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    },
+    close: () => {
+      closed = true;
+      port.terminate?.();
+      wake?.();
+    },
+  };
+}
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((done, fail) => {
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      fail(signal.reason);
+    }, { once: true });
+  });
+}

@@ -1,0 +1,59 @@
+/**
+ * Training in a worker thread, so that the caller's event loop stays free.
+ * @module
+ */
+import process from "node:process";
+import { AttuneError } from "../core/errors.ts";
+import type { Json, TrainingEvent } from "../core/types.ts";
+import { createHost, thisRuntime, workerChannel } from "./host.ts";
+
+/** What a worker is told to do. */
+export type WorkerTask = Readonly<{ spec: Json; output: string | undefined; resume: boolean; probe: boolean; threads: number | undefined }>;
+
+/** What a worker answers. */
+export type WorkerMessage =
+  | Readonly<{ type: "event"; event: TrainingEvent }>
+  | Readonly<{ type: "done" }>
+  | Readonly<{ type: "error"; message: string; code: string | undefined; stack: string | undefined }>;
+
+/** How a run is trained in a worker. */
+export type TrainInWorkerOptions = Readonly<{ output?: string; resume?: boolean; probe?: boolean; signal?: AbortSignal; threads?: number }>;
+
+/**
+ * Trains a run spec (JSON) in a worker; events come as they happen.
+ *
+ * @throws AttuneError as `trainRun` does.
+ */
+export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions = {}): AsyncIterable<TrainingEvent> {
+  // The worker's file has its own module's extension: .ts in a checkout, .js where it is published.
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const { Worker } = await import("node:worker_threads");
+  const worker = new Worker(new URL(`./train_worker.${extension}`, import.meta.url), { env: process.env });
+  const channel = workerChannel(worker);
+  const { output, resume = false, probe = false, signal, threads } = options;
+  channel.send({ type: "run", task: { spec, output, resume, probe, threads } satisfies WorkerTask });
+  const abort = (): void => channel.send({ type: "abort" });
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    for await (const message of channel.receive() as AsyncIterable<WorkerMessage>) {
+      if (message.type === "event") yield message.event;
+      else if (message.type === "done") return;
+      else throw revived(message);
+    }
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    channel.close();
+  }
+}
+
+function revived({ message, code, stack }: Extract<WorkerMessage, { type: "error" }>): Error {
+  const error = code === undefined ? new Error(message) : new AttuneError(message.replace(/^\[attune\] /, ""), { code });
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}
+
+/** A host of this process's runtime. */
+export function hostHere(threads?: number): ReturnType<typeof createHost> {
+  return createHost(thisRuntime(), threads === undefined ? {} : { threads });
+}
