@@ -1,0 +1,76 @@
+/**
+ * A trained run, opened from its files, as exporters want it; and the proof that what they wrote is the same.
+ * @module
+ */
+import { Graph } from "../graph/graph.ts";
+import { createBuild } from "../engine/build.ts";
+import { trainsRule } from "../engine/engine.ts";
+import { initialWeights } from "../engine/weights.ts";
+import { createRandom } from "../random.ts";
+import type { Tensor, Trained } from "../types.ts";
+import { batchesInOrder, encodeRows } from "./data.ts";
+import { inferencer } from "./infer.ts";
+import type { OpenRun } from "./open.ts";
+import { modelCard } from "./write.ts";
+
+/** Rows that a verification compares. */
+const VERIFIED = 32;
+
+/** The trained tensors of an opened run. */
+export async function trainedForExport(open: OpenRun): Promise<Trained> {
+  const { checkpoint, trunk, task, attached, heads, run } = open;
+  const trains = trainsRule(attached);
+  const { build, recorded } = createBuild({
+    graph: new Graph(),
+    mode: "evaluate",
+    attached,
+    initializerRange: trunk.initializerRange,
+    labelSmoothing: 0,
+    checkpointing: false,
+    trains,
+  });
+  const states = trunk.forward(build);
+  for (const head of heads) head.forward(build, states, trunk);
+  const initial = initialWeights(checkpoint, attached, trunk.baseModelPrefix, createRandom(run.training.seed));
+  const read = async (name: string): Promise<Tensor<Float32Array>> => {
+    const p = recorded.parameters.get(name);
+    if (!p) throw new RangeError(`No parameter "${name}"`);
+    return await initial.read(p);
+  };
+  const parameters: Record<string, Tensor<Float32Array>> = {};
+  for (const p of recorded.parameters.values()) if (trains(p.name, p.adapter)) parameters[p.name] = await read(p.name);
+  return {
+    base: checkpoint,
+    trunk,
+    task,
+    attached,
+    parameters,
+    all: Object.fromEntries([...recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }])),
+    read,
+    metrics: {},
+    card: modelCard(open, {}),
+  };
+}
+
+/** The largest difference of an output between two opened runs, over rows of the evaluation data or, without, made-up ids. */
+export async function verifyExport(a: OpenRun, b: OpenRun): Promise<number> {
+  const data = a.run.data.eval ?? a.run.data.train;
+  if (!data) return NaN;
+  const { samples } = await encodeRows(a, data, false);
+  const [left, right] = [inferencer(a), inferencer(b)];
+  let difference = 0;
+  try {
+    for (const batch of batchesInOrder(samples.slice(0, VERIFIED), 8, a.layout)) {
+      const [x, y] = [await left.run(batch, false), await right.run(batch, false)];
+      for (const [name, { data }] of Object.entries(x.outputs)) {
+        const other = y.outputs[name]?.data;
+        data.forEach((value, i) => (difference = Math.max(difference, Math.abs(value - (other?.[i] ?? NaN)))));
+        if (!other || other.length !== data.length) return NaN;
+      }
+    }
+  } finally {
+    await left.close();
+    await right.close();
+  }
+  return difference;
+}

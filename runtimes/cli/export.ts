@@ -1,0 +1,48 @@
+/**
+ * `attune export`: a trained run in the files of another ecosystem.
+ * @module
+ */
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { compose } from "../../core/compose.ts";
+import { AttuneError, missing } from "../../core/errors.ts";
+import { trainedForExport, verifyExport } from "../../core/run/export.ts";
+import { openRun } from "../../core/run/open.ts";
+import type { RunSpec } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { hostHere } from "../train.ts";
+import { exitCodes } from "./main.ts";
+import { readRun } from "./spec_file.ts";
+
+/** Largest difference of a logit that --verify accepts. */
+const TOLERANCE = 1e-4;
+
+/** Writes a trained run in a format; with --verify, loads it again and compares. */
+export async function exportCommand(
+  path: string,
+  options: Readonly<{ format: string; merge?: boolean; verify?: boolean; output?: string }>,
+): Promise<number> {
+  const host = await hostHere();
+  const spec = readRun(path) as unknown as RunSpec;
+  const run = compose(spec, catalog);
+  const open = await openRun(run, host);
+  const output = resolve(options.output ?? join(path, `export-${options.format}`));
+  mkdirSync(output, { recursive: true });
+  const store = host.directory?.(output);
+  if (!store) throw missing("export", "access to files", host.runtime);
+  const merge = options.merge ?? false;
+  if (options.format === "hf" && !merge && open.attached.length > 0) {
+    throw new AttuneError("--format hf writes a whole model: pass --merge to fold the adapter in, or use --format peft", { code: "USAGE", plugin: "export" });
+  }
+  const exporter = run.use("exporter", options.format === "hf" ? { use: "hf", with: { merge } } : options.format);
+  const files = await exporter.write(await trainedForExport(open), store);
+  process.stdout.write(files.map((file) => `${join(output, file)}\n`).join(""));
+  if (!options.verify) return exitCodes.done;
+  const again = options.format === "hf"
+    ? { ...spec, model: { use: "pretrained", with: { path: output } }, adapter: [] }
+    : { ...spec, adapter: [{ use: run.adapters[0]?.name ?? "lora", with: { from: output } }] };
+  const difference = await verifyExport(open, await openRun(compose(again, catalog), host));
+  process.stdout.write(`verified: largest logit difference ${difference.toExponential(2)}\n`);
+  return difference <= TOLERANCE ? exitCodes.done : exitCodes.failed;
+}

@@ -1,0 +1,80 @@
+/**
+ * Commands, their options, and exit codes: 0 done, 1 failed, 2 wrong usage or spec, 3 refused, 130 interrupted.
+ * @module
+ */
+import { Command, CommanderError } from "commander";
+import process from "node:process";
+import { AttuneError } from "../../core/errors.ts";
+import { VERSION } from "../../core/version.ts";
+
+/** What each kind of ending is to the shell. */
+export const exitCodes: Readonly<{ done: 0; failed: 1; usage: 2; refused: 3; interrupted: 130 }> = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  refused: 3,
+  interrupted: 130,
+};
+
+/** Codes of errors that are the user's input, not the run's failure. */
+const usageCodes: ReadonlySet<string> = new Set([
+  "BAD_SPEC", "BAD_VALUE", "BAD_OPTION", "UNKNOWN_NAME", "UNKNOWN_LABEL", "UNKNOWN_COLUMN", "MISSING", "NO_MATCH",
+  "UNSUPPORTED", "EMPTY_DATA", "BAD_FILE", "USAGE", "SHAPE_MISMATCH", "MISSING_INPUT",
+]);
+
+/** Runs one command line and gives its exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  let code: number = exitCodes.done;
+  const set = (result: number): void => {
+    code = result;
+  };
+  const program = new Command("attune")
+    .description("Fine-tune transformer language models")
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => process.stderr.write(text) })
+    .showSuggestionAfterError();
+  program.command("run").argument("<spec>", "run spec (JSON)").description("train a run spec")
+    .option("-o, --output <dir>", "output directory (default: runs/<name>)")
+    .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
+    .option("--json", "events as JSON lines on stdout")
+    .option("--resume", "continue from the newest checkpoint")
+    .option("--probe", "write probe.json")
+    .option("--threads <n>", "threads to compute with", Number)
+    .action(async (spec, options) => set(await (await import("./run.ts")).runCommand(spec, options)));
+  program.command("plan").argument("<spec>").description("memory, parameters and time of a run, before step one")
+    .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
+    .option("--json", "as JSON")
+    .action(async (spec, options) => set(await (await import("./plan.ts")).planCommand(spec, options)));
+  program.command("evaluate").argument("<spec|dir>").description("metrics of a trained run or a spec's model")
+    .option("--data <rows.jsonl>", "rows in place of the spec's data.eval")
+    .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
+    .action(async (path, options) => set(await (await import("./infer.ts")).evaluateCommand(path, options)));
+  program.command("predict").argument("<dir>", "a run's output directory").description("one JSON line per row")
+    .option("--input <rows.jsonl|->", "rows (default: standard input)", "-")
+    .option("--hidden-states", "with every layer's hidden states")
+    .option("--attentions", "with every layer's attention probabilities")
+    .action(async (path, options) => set(await (await import("./infer.ts")).predictCommand(path, options)));
+  program.command("export").argument("<dir>", "a run's output directory").description("write a trained run for another ecosystem")
+    .requiredOption("--format <name>", "peft, hf")
+    .option("--merge", "fold the adapter into the model")
+    .option("--verify", "load what was written and compare logits")
+    .option("-o, --output <dir>", "where to (default: <dir>/export-<format>)")
+    .action(async (path, options) => set(await (await import("./export.ts")).exportCommand(path, options)));
+  program.command("plugins").description("every plugin with its options")
+    .option("--json", "with the options' JSON Schema")
+    .action(async (options) => set(await (await import("./plugins.ts")).pluginsCommand(options)));
+  try {
+    await program.parseAsync(["node", "attune", ...args]);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    process.stderr.write(`${error instanceof AttuneError ? error.message : error instanceof Error ? error.stack : error}\n`);
+    if (!(error instanceof AttuneError)) return exitCodes.failed;
+    return error.code === "REFUSED" ? exitCodes.refused : usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed;
+  }
+  return code;
+}
+
+function collect(value: string, all: string[]): string[] {
+  return [...all, value];
+}

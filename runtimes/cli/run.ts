@@ -1,0 +1,80 @@
+/**
+ * `attune run`: trains a spec in a worker and shows how it goes.
+ * @module
+ */
+import { mkdirSync, readdirSync, existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { compose } from "../../core/compose.ts";
+import { AttuneError } from "../../core/errors.ts";
+import type { Json, LogSink, Named, Run, RunSpec, Use } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { consoleLogger } from "../../plugins/loggers/console.ts";
+import { hostHere, trainInWorker } from "../train.ts";
+import { exitCodes } from "./main.ts";
+import { readSpec } from "./spec_file.ts";
+
+/** Options of `attune run`. */
+export type RunCommandOptions = Readonly<{ output?: string; set?: readonly string[]; json?: boolean; resume?: boolean; probe?: boolean; threads?: number }>;
+
+/** Trains the spec in a file. */
+export async function runCommand(path: string, options: RunCommandOptions): Promise<number> {
+  return await trainSpec(readSpec(path, options.set), options);
+}
+
+/** Trains a spec and gives the exit code. What a command shows beside the run's own loggers: a progress bar, or JSON lines. */
+export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): Promise<number> {
+  const run = compose(withLoggers(spec) as unknown as RunSpec, catalog);
+  const output = resolve(options.output ?? join("runs", run.name));
+  if (!options.resume && existsSync(output) && readdirSync(output).length > 0) {
+    throw new AttuneError(`${output} is not empty: pass --resume to continue it, or another --output`, {
+      code: "USAGE",
+      plugin: "run",
+      path: output,
+    });
+  }
+  mkdirSync(output, { recursive: true });
+  const abort = new AbortController();
+  let interrupts = 0;
+  const interrupt = (): void => {
+    if (++interrupts > 1) process.exit(exitCodes.interrupted);
+    process.stderr.write("\nInterrupted: finishing the step and saving a checkpoint (again to stop at once)\n");
+    abort.abort();
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  const display = options.json ? undefined : await shown(run);
+  let code: number = exitCodes.failed;
+  try {
+    const { resume, probe, threads } = options;
+    for await (const event of trainInWorker(withLoggers(spec), { output, resume, probe, threads, signal: abort.signal })) {
+      if (options.json) {
+        if (event.type !== "examples") process.stdout.write(JSON.stringify(event) + "\n");
+      } else display?.log(event);
+      if (event.type === "end") {
+        code = event.reason === "interrupted" ? exitCodes.interrupted : event.reason === "diverged" ? exitCodes.failed : exitCodes.done;
+        if (event.reason === "diverged") process.stderr.write(`${event.message}\n`);
+      }
+    }
+  } finally {
+    await display?.close();
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+  if (code === exitCodes.done && !options.json) {
+    process.stdout.write(`\nreport   ${join(output, "report.html")}\nresults  ${output}\n`);
+  }
+  return code;
+}
+
+/** Every run of a command writes log.jsonl and report.html; the console is the command's own. */
+function withLoggers(spec: Named<Json>): Named<Json> {
+  const given = (Array.isArray(spec.loggers) ? spec.loggers : []) as readonly Use<"logger">[];
+  const nameOf = (use: Use<"logger">): string => (typeof use === "string" ? use : "use" in use ? use.use : use.name);
+  const own = ["jsonl", "report"].filter((name) => !given.some((use) => nameOf(use) === name));
+  return { ...spec, loggers: [...given.filter((use) => nameOf(use) !== "console"), ...own] as unknown as Json };
+}
+
+async function shown(run: Run): Promise<LogSink> {
+  return await consoleLogger().open(await hostHere(), run, undefined);
+}

@@ -1,0 +1,73 @@
+/**
+ * Run specs from files: relative paths made absolute, values changed by --set.
+ * @module
+ */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { AttuneError, badFile, badValue } from "../../core/errors.ts";
+import type { Json, Named } from "../../core/types.ts";
+
+/** Option names that hold paths. */
+const pathKeys: ReadonlySet<string> = new Set(["path", "from", "vocabPath"]);
+
+/** Reads a spec. Throws AttuneError where it is missing or not JSON. */
+export function readSpec(path: string, set: readonly string[] = []): Named<Json> {
+  if (!existsSync(path)) throw badFile("spec", path, "does not exist");
+  let spec: Json;
+  try {
+    spec = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw badFile("spec", path, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+  if (typeof spec !== "object" || spec === null || Array.isArray(spec)) throw badValue("spec", path, spec, "an object");
+  const changed = set.reduce<Json>((value, change) => changedBy(value, change), spec);
+  return absolute(changed, dirname(resolve(path))) as Named<Json>;
+}
+
+/** The spec of a finished run, its model or adapter in place of the base. */
+export function readRun(dir: string): Named<Json> {
+  const path = join(dir, "spec.json");
+  if (!existsSync(path)) throw badFile("spec", dir, "holds no run: spec.json is missing");
+  const { versions: _versions, fingerprints: _fingerprints, ...spec } = readSpec(path) as Record<string, Json>;
+  const at = (name: string): string => join(resolve(dir), name);
+  if (existsSync(at("model/config.json"))) return { ...spec, model: { use: "pretrained", with: { path: at("model") } }, adapter: [] };
+  if (!existsSync(at("adapter/adapter_config.json"))) throw badFile("spec", dir, "holds no finished run: neither model/ nor adapter/ is there");
+  const adapters = (Array.isArray(spec.adapter) ? spec.adapter : [spec.adapter]) as readonly { use: string }[];
+  const first = adapters[0];
+  return { ...spec, adapter: [{ use: first?.use ?? "lora", with: { from: at("adapter") } }] };
+}
+
+/** Whether a path is a run's output directory rather than a spec. */
+export function isDirectory(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
+
+function changedBy(spec: Json, change: string): Json {
+  const at = change.indexOf("=");
+  if (at < 1) throw new AttuneError(`--set ${change}: expected path.to.key=value`, { code: "USAGE", plugin: "spec", found: change });
+  const text = change.slice(at + 1);
+  let value: Json = text;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // a plain string
+  }
+  const put = (target: Json | undefined, [key, ...rest]: readonly string[]): Json => {
+    if (key === undefined) return value;
+    if (Array.isArray(target) && /^\d+$/.test(key)) return target.map((item, i) => (i === Number(key) ? put(item, rest) : item));
+    const own = typeof target === "object" && target !== null && !Array.isArray(target) ? target as Named<Json> : typeof target === "string" ? { use: target } : {};
+    return { ...own, [key]: put(own[key], rest) };
+  };
+  return put(spec, change.slice(0, at).split("."));
+}
+
+// A path that is not there may be a name on the hub, and stays as it is.
+function absolute(value: Json, base: string, key = ""): Json {
+  if (typeof value === "string" && pathKeys.has(key) && !isAbsolute(value)) {
+    const full = resolve(base, value);
+    return value.startsWith(".") || existsSync(full) || !/^[\w.-]+\/[\w.@/-]+$|^attune:/.test(value) ? full : value;
+  }
+  if (Array.isArray(value)) return value.map((item) => absolute(item, base));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, absolute(v, base, k)]));
+}
