@@ -1,0 +1,40 @@
+/**
+ * Accuracy.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Readings } from "../../core/types.ts";
+import { classesOf } from "./counts.ts";
+import { meanMetric } from "./mean.ts";
+
+/** Options of {@link accuracy}: none. */
+export type AccuracyOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link AccuracyOptions}. */
+export const accuracySchema: v.GenericSchema<AccuracyOptions, AccuracyOptions> = v.strictObject({});
+
+/**
+ * The share of rows that are right; with any number of labels per row, rows whose labels are all right (scikit-learn's
+ * subset accuracy).
+ *
+ * @throws AttuneError from `update` where a class is not a whole number.
+ * @example
+ * ```ts
+ * import { accuracy } from "attune/metrics/accuracy";
+ * const metric = accuracy();
+ * const half = metric.update(metric.update(metric.init(), { prediction: 1, reference: 1 }), { prediction: 0, reference: 1 });
+ * console.assert(metric.compute(half).accuracy === 0.5);
+ * ```
+ */
+export const accuracy: Factory<"metric", AccuracyOptions> = define({
+  kind: "metric",
+  name: "accuracy",
+  schema: accuracySchema,
+  create: () =>
+    meanMetric("accuracy", ["label", "labels"], ({ prediction, reference }: Readings["label" | "labels"]) => {
+      const predicted = classesOf("accuracy", "prediction", prediction);
+      const actual = classesOf("accuracy", "reference", reference);
+      return predicted.length === actual.length && predicted.every((label) => actual.includes(label)) ? 1 : 0;
+    }, { greaterIsBetter: true }),
+});

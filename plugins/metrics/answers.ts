@@ -1,0 +1,36 @@
+/**
+ * Comparing answers as SQuAD's official scripts do (Rajpurkar et al. 2016, 2018).
+ * @module
+ */
+import { common, countItems, punctuation, words } from "./words.ts";
+
+const articles = /(?<![\p{L}\p{N}_])(a|an|the)(?![\p{L}\p{N}_])/gu;
+
+/** The words that count: lower case, no ASCII punctuation, no articles. */
+export function answerWords(text: string): string[] {
+  const plain = Array.from(text.toLowerCase()).filter((c) => !punctuation.has(c)).join("");
+  return words(plain.replace(articles, " "));
+}
+
+/** 1 where both answers have the same words in the same order. */
+export function exactAnswer(gold: readonly string[], guess: readonly string[]): number {
+  return gold.length === guess.length && gold.every((word, i) => word === guess[i]) ? 1 : 0;
+}
+
+/** F1 of the words in common; of an empty answer 1 where the other is empty too. */
+export function answerF1(gold: readonly string[], guess: readonly string[]): number {
+  if (gold.length === 0 || guess.length === 0) return gold.length === guess.length ? 1 : 0;
+  return 2 * common(countItems(gold), countItems(guess)) / (gold.length + guess.length);
+}
+
+/** The best of both scores over the golds; no golds ask for the empty answer. */
+export function bestAnswer(
+  golds: readonly (readonly string[])[],
+  guess: readonly string[],
+): Readonly<{ exact: number; f1: number }> {
+  const all = golds.length > 0 ? golds : [[]];
+  return {
+    exact: Math.max(...all.map((gold) => exactAnswer(gold, guess))),
+    f1: Math.max(...all.map((gold) => answerF1(gold, guess))),
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * Balanced accuracy.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Readings } from "../../core/types.ts";
+import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "./counts.ts";
+import { finite } from "./mean.ts";
+
+/** Options of {@link balancedAccuracy}. */
+export interface BalancedAccuracyOptions {
+  /** Shifts and scales so that guessing gives 0. */
+  readonly adjusted: boolean;
+}
+
+/** Schema of {@link BalancedAccuracyOptions}. */
+export const balancedAccuracySchema: v.GenericSchema<Partial<BalancedAccuracyOptions>, BalancedAccuracyOptions> = v
+  .strictObject({ adjusted: v.optional(v.boolean(), false) });
+
+/**
+ * The mean over the classes that are there of each class's recall (Brodersen et al. 2010).
+ *
+ * @throws AttuneError from `update` where a class is not a whole number.
+ * @example
+ * ```ts
+ * import { balancedAccuracy } from "attune/metrics/balanced-accuracy";
+ * const metric = balancedAccuracy();
+ * const state = metric.update(metric.init(), { prediction: 1, reference: 1 });
+ * console.assert(metric.compute(state)["balanced-accuracy"] === 1);
+ * ```
+ */
+export const balancedAccuracy: Factory<"metric", Partial<BalancedAccuracyOptions>> = define({
+  kind: "metric",
+  name: "balanced-accuracy",
+  schema: balancedAccuracySchema,
+  create: ({ adjusted }) => ({
+    reads: ["label"],
+    greaterIsBetter: true,
+    init: emptyCounts,
+    update: (state: ClassCounts, { prediction, reference }: Readings["label"]) =>
+      countRow("balanced-accuracy", state, prediction, reference),
+    merge: (a: ClassCounts, b: ClassCounts) => mergeCounts(a, b),
+    compute: ({ classes }: ClassCounts) => {
+      const recalls = Object.values(classes).flatMap(([right, , actual]) => (actual > 0 ? [right / actual] : []));
+      const mean = recalls.reduce((a, b) => a + b, 0) / recalls.length;
+      const chance = 1 / recalls.length;
+      return { "balanced-accuracy": finite(adjusted ? (mean - chance) / (1 - chance) : mean) };
+    },
+  }),
+});

@@ -1,0 +1,48 @@
+/**
+ * Brier score.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { meanMetric } from "./mean.ts";
+import { positiveScore, scoresOf } from "./scores.ts";
+
+/** Options of {@link brier}. */
+export interface BrierOptions {
+  /** Squares of class 1 alone, or summed over all classes; `auto`: class 1 where there are two. */
+  readonly over: "auto" | "positive" | "classes";
+}
+
+/** Schema of {@link BrierOptions}. */
+export const brierSchema: v.GenericSchema<Partial<BrierOptions>, BrierOptions> = v.strictObject({
+  over: v.optional(v.picklist(["auto", "positive", "classes"]), "auto"),
+});
+
+/**
+ * The mean squared distance of probabilities from what was there (Brier 1950).
+ *
+ * @throws AttuneError from `update` where there are no scores.
+ * @example
+ * ```ts
+ * import { brier } from "attune/metrics/brier";
+ * const metric = brier();
+ * const state = metric.update(metric.init(), { prediction: 1, reference: 1, scores: [0.5, 0.5] });
+ * console.assert(metric.compute(state).brier === 0.25);
+ * ```
+ */
+export const brier: Factory<"metric", Partial<BrierOptions>> = define({
+  kind: "metric",
+  name: "brier",
+  schema: brierSchema,
+  create: ({ over }) =>
+    meanMetric("brier", ["label"], (example) => {
+      const scores = scoresOf("brier", example);
+      if (over === "positive" || (over === "auto" && scores.length <= 2)) {
+        return (positiveScore("brier", example) - (example.reference === 1 ? 1 : 0)) ** 2;
+      }
+      let sum = 0;
+      for (let c = 0; c < scores.length; c++) sum += ((scores[c] ?? 0) - (c === example.reference ? 1 : 0)) ** 2;
+      return sum;
+    }),
+});

@@ -1,0 +1,33 @@
+/**
+ * Character error rate.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { errorRate } from "./edits.ts";
+import { trim } from "./words.ts";
+
+/** Options of {@link cer}: none. */
+export type CerOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link CerOptions}. */
+export const cerSchema: v.GenericSchema<CerOptions, CerOptions> = v.strictObject({});
+
+/**
+ * Edits of characters over the characters of the references, summed over all rows; blanks at both ends do not count.
+ *
+ * @example
+ * ```ts
+ * import { cer } from "attune/metrics/cer";
+ * const metric = cer();
+ * const state = metric.update(metric.init(), { prediction: "ab", references: ["ac"] });
+ * console.assert(metric.compute(state).cer === 0.5);
+ * ```
+ */
+export const cer: Factory<"metric", CerOptions> = define({
+  kind: "metric",
+  name: "cer",
+  schema: cerSchema,
+  create: () => errorRate("cer", (text) => Array.from(trim(text))),
+});

@@ -1,0 +1,81 @@
+/**
+ * Counts per class: what accuracy, precision, recall, F1, Matthews' coefficient and kappa are made of. A state is of the
+ * size of the number of classes, however many rows there are.
+ * @module
+ */
+import { badValue } from "../../core/errors.ts";
+
+/** Of one class: how often it was predicted rightly, predicted, and there. */
+export type ClassCount = [truePositives: number, predicted: number, actual: number];
+
+/** Counts per class; `correct`: rows where everything was right. */
+export type ClassCounts = { rows: number; correct: number; classes: { [label: string]: ClassCount } };
+
+/** No rows. */
+export function emptyCounts(): ClassCounts {
+  return { rows: 0, correct: 0, classes: {} };
+}
+
+/**
+ * Adds a row with one class, or with any number of them. Changes and gives back `state`.
+ *
+ * @throws AttuneError where a class is not a whole number.
+ */
+export function countRow(
+  plugin: string,
+  state: ClassCounts,
+  prediction: number | readonly number[],
+  reference: number | readonly number[],
+): ClassCounts {
+  const predicted = classesOf(plugin, "prediction", prediction);
+  const actual = classesOf(plugin, "reference", reference);
+  state.rows++;
+  let right = 0;
+  for (const label of predicted) {
+    const found = actual.includes(label);
+    if (found) right++;
+    addTo(state.classes, String(label), found ? 1 : 0, 1, 0);
+  }
+  for (const label of actual) addTo(state.classes, String(label), 0, 0, 1);
+  if (right === predicted.length && right === actual.length) state.correct++;
+  return state;
+}
+
+/** Adds counts to one class. */
+export function addTo(
+  classes: ClassCounts["classes"],
+  label: string,
+  truePositives: number,
+  predicted: number,
+  actual: number,
+): void {
+  // A key of this name would set the object's prototype.
+  if (label === "__proto__") throw badValue("metric", "label", label, "another name");
+  const count = Object.hasOwn(classes, label) ? classes[label] : undefined;
+  if (count === undefined) classes[label] = [truePositives, predicted, actual];
+  else {
+    count[0] += truePositives;
+    count[1] += predicted;
+    count[2] += actual;
+  }
+}
+
+/** The counts of both. */
+export function mergeCounts(a: ClassCounts, b: ClassCounts): ClassCounts {
+  return { rows: a.rows + b.rows, correct: a.correct + b.correct, classes: mergeClasses(a.classes, b.classes) };
+}
+
+/** The classes of both. */
+export function mergeClasses(a: ClassCounts["classes"], b: ClassCounts["classes"]): ClassCounts["classes"] {
+  const classes: ClassCounts["classes"] = {};
+  for (const [label, count] of Object.entries(a)) addTo(classes, label, ...count);
+  for (const [label, count] of Object.entries(b)) addTo(classes, label, ...count);
+  return classes;
+}
+
+/** Distinct class numbers, checked. */
+export function classesOf(plugin: string, path: string, value: number | readonly number[]): readonly number[] {
+  const list = typeof value === "number" ? [value] : value;
+  for (const label of list) if (!Number.isInteger(label)) throw badValue(plugin, path, label, "the number of a class");
+  return list.length > 1 ? [...new Set(list)] : list;
+}

@@ -1,0 +1,81 @@
+/**
+ * Expected calibration error.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Readings } from "../../core/types.ts";
+import { finite } from "./mean.ts";
+import { argmax, scoresOf } from "./scores.ts";
+
+/** Options of {@link expectedCalibrationError}. */
+export interface ExpectedCalibrationErrorOptions {
+  /** How many bins of equal width confidence is cut into. */
+  readonly bins: number;
+}
+
+/** Schema of {@link ExpectedCalibrationErrorOptions}. */
+export const expectedCalibrationErrorSchema: v.GenericSchema<
+  Partial<ExpectedCalibrationErrorOptions>,
+  ExpectedCalibrationErrorOptions
+> = v.strictObject({ bins: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10000)), 15) });
+
+/** Of each bin: rows, rows that are right, and the sum of confidences. */
+type State = { rows: number; bins: [count: number, right: number, confidence: number][] };
+
+/**
+ * How far confidence, the largest probability, is from accuracy: Σ share · |accuracy - mean confidence| over the bins
+ * (i/n, (i+1)/n] (Guo et al. 2017).
+ *
+ * @throws AttuneError from `update` where there are no scores.
+ * @example
+ * ```ts
+ * import { expectedCalibrationError } from "attune/metrics/expected-calibration-error";
+ * const metric = expectedCalibrationError({ bins: 10 });
+ * const state = metric.update(metric.init(), { prediction: 1, reference: 1, scores: [0.25, 0.75] });
+ * console.assert(metric.compute(state)["expected-calibration-error"] === 0.25);
+ * ```
+ */
+export const expectedCalibrationError: Factory<"metric", Partial<ExpectedCalibrationErrorOptions>> = define({
+  kind: "metric",
+  name: "expected-calibration-error",
+  schema: expectedCalibrationErrorSchema,
+  create: ({ bins: n }) => ({
+    reads: ["label"],
+    greaterIsBetter: false,
+    init: (): State => ({ rows: 0, bins: Array.from({ length: n }, () => [0, 0, 0]) }),
+    update: (state: State, example: Readings["label"]) => {
+      const scores = scoresOf("expected-calibration-error", example);
+      const best = scores.length === 1 && (scores[0] ?? 0) < 0.5 ? 0 : scores.length === 1 ? 1 : argmax(scores);
+      const confidence = scores.length === 1 ? Math.max(scores[0] ?? 0, 1 - (scores[0] ?? 0)) : scores[best] ?? 0;
+      const bin = state.bins[binOf(confidence, n)];
+      state.rows++;
+      if (bin) {
+        bin[0]++;
+        bin[1] += best === example.reference ? 1 : 0;
+        bin[2] += confidence;
+      }
+      return state;
+    },
+    merge: (a: State, b: State): State => ({
+      rows: a.rows + b.rows,
+      bins: a.bins.map(([count, right, confidence], i) => {
+        const [c, r, s] = b.bins[i] ?? [0, 0, 0];
+        return [count + c, right + r, confidence + s];
+      }),
+    }),
+    compute: ({ rows, bins }: State) => ({
+      "expected-calibration-error": finite(
+        bins.reduce((sum, [, right, confidence]) => sum + Math.abs(right - confidence), 0) / rows,
+      ),
+    }),
+  }),
+});
+
+/** The bin (i/n, (i+1)/n] of a confidence, by the very comparisons, so that rounding moves nothing over an edge. */
+function binOf(confidence: number, n: number): number {
+  let i = Math.min(Math.max(Math.ceil(confidence * n) - 1, 0), n - 1);
+  while (i > 0 && confidence <= i / n) i--;
+  while (i < n - 1 && confidence > (i + 1) / n) i++;
+  return i;
+}

@@ -1,0 +1,34 @@
+/**
+ * F1.
+ * @module
+ */
+import type * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { averaged, type AveragingOptions, averagingSchema } from "./averaging.ts";
+
+/** Options of {@link f1}. */
+export interface F1Options extends AveragingOptions {}
+
+/** Schema of {@link F1Options}. */
+export const f1Schema: v.GenericSchema<Partial<F1Options>, F1Options> = averagingSchema;
+
+/**
+ * The harmonic mean of precision and recall: 2·tp / (2·tp + fp + fn), averaged over classes as scikit-learn does. Key:
+ * `f1_` and the average, with `none` the class.
+ *
+ * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
+ * @example
+ * ```ts
+ * import { f1 } from "attune/metrics/f1";
+ * const metric = f1({ average: "macro" });
+ * const state = metric.update(metric.init(), { prediction: 1, reference: 1 });
+ * console.assert(metric.compute(state).f1_macro === 1);
+ * ```
+ */
+export const f1: Factory<"metric", Partial<F1Options>> = define({
+  kind: "metric",
+  name: "f1",
+  schema: f1Schema,
+  create: (options) => averaged("f1", options, 1, (scores, suffix) => ({ [`f1_${suffix}`]: scores.f })),
+});

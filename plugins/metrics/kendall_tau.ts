@@ -1,0 +1,71 @@
+/**
+ * Kendall's tau.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { finite } from "./mean.ts";
+import { type Pair, pairMetric } from "./ranks.ts";
+
+/** Options of {@link kendallTau}: none. */
+export type KendallTauOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link KendallTauOptions}. */
+export const kendallTauSchema: v.GenericSchema<KendallTauOptions, KendallTauOptions> = v.strictObject({});
+
+/**
+ * Tau-b (Kendall 1945): pairs of rows in the same order less those in opposite order, over √ of those not tied on either
+ * side; null where either side never varies. Exact up to 65,536 distinct pairs, see `tally.ts`; n log n.
+ *
+ * @example
+ * ```ts
+ * import { kendallTau } from "attune/metrics/kendall-tau";
+ * const metric = kendallTau();
+ * let state = metric.init();
+ * for (const x of [1, 2, 3]) state = metric.update(state, { prediction: -x, reference: x });
+ * console.assert(metric.compute(state)["kendall-tau"] === -1);
+ * ```
+ */
+export const kendallTau: Factory<"metric", KendallTauOptions> = define({
+  kind: "metric",
+  name: "kendall-tau",
+  schema: kendallTauSchema,
+  create: () => pairMetric("kendall-tau", tau),
+});
+
+function tau(pairs: readonly Pair[]): number | null {
+  const sorted = pairs.toSorted((a, b) => a.x - b.x || a.y - b.y);
+  const places = new Map([...new Set(pairs.map((p) => p.y))].sort((a, b) => a - b).map((y, i) => [y, i + 1]));
+  // A Fenwick tree over the places of y: how many rows of smaller x lie at or below a place.
+  const tree = new Float64Array(places.size + 1);
+  const atOrBelow = (place: number): number => {
+    let sum = 0;
+    for (let i = place; i > 0; i -= i & -i) sum += tree[i] ?? 0;
+    return sum;
+  };
+  let [difference, seen] = [0, 0];
+  for (let i = 0; i < sorted.length;) {
+    let end = i;
+    for (; end < sorted.length && sorted[end]?.x === sorted[i]?.x; end++) {
+      const { y, count } = sorted[end] ?? { y: 0, count: 0 };
+      const place = places.get(y) ?? 0;
+      difference += count * (atOrBelow(place - 1) - (seen - atOrBelow(place)));
+    }
+    for (; i < end; i++) {
+      const { y, count } = sorted[i] ?? { y: 0, count: 0 };
+      seen += count;
+      for (let at = places.get(y) ?? 0; at > 0 && at < tree.length; at += at & -at) tree[at] = (tree[at] ?? 0) + count;
+    }
+  }
+  const all = seen * (seen - 1) / 2;
+  return finite(difference / (Math.sqrt(all - tied(pairs, "x")) * Math.sqrt(all - tied(pairs, "y"))));
+}
+
+function tied(pairs: readonly Pair[], side: "x" | "y"): number {
+  const counts = new Map<number, number>();
+  for (const pair of pairs) counts.set(pair[side], (counts.get(pair[side]) ?? 0) + pair.count);
+  let sum = 0;
+  for (const count of counts.values()) sum += count * (count - 1) / 2;
+  return sum;
+}

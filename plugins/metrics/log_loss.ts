@@ -1,0 +1,38 @@
+/**
+ * Log loss.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { meanMetric } from "./mean.ts";
+import { referenceScore } from "./scores.ts";
+
+/** Options of {@link logLoss}: none. */
+export type LogLossOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link LogLossOptions}. */
+export const logLossSchema: v.GenericSchema<LogLossOptions, LogLossOptions> = v.strictObject({});
+
+/**
+ * The mean of -ln of the probability given to the class that is there, kept 2.2e-16 away from 0 and 1.
+ *
+ * @throws AttuneError from `update` where there are no scores, or none of that class.
+ * @example
+ * ```ts
+ * import { logLoss } from "attune/metrics/log-loss";
+ * const metric = logLoss();
+ * const state = metric.update(metric.init(), { prediction: 0, reference: 0, scores: [0.5, 0.5] });
+ * console.assert(metric.compute(state)["log-loss"] === Math.LN2);
+ * ```
+ */
+export const logLoss: Factory<"metric", LogLossOptions> = define({
+  kind: "metric",
+  name: "log-loss",
+  schema: logLossSchema,
+  create: () =>
+    meanMetric("log-loss", ["label"], (example) => {
+      const p = referenceScore("log-loss", example);
+      return -Math.log(Math.min(Math.max(p, Number.EPSILON), 1 - Number.EPSILON));
+    }),
+});

@@ -1,0 +1,31 @@
+/**
+ * Mean absolute error.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { meanMetric } from "./mean.ts";
+
+/** Options of {@link mae}: none. */
+export type MaeOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link MaeOptions}. */
+export const maeSchema: v.GenericSchema<MaeOptions, MaeOptions> = v.strictObject({});
+
+/**
+ * The mean of |prediction - reference|.
+ *
+ * @example
+ * ```ts
+ * import { mae } from "attune/metrics/mae";
+ * const metric = mae();
+ * console.assert(metric.compute(metric.update(metric.init(), { prediction: 3, reference: 1 })).mae === 2);
+ * ```
+ */
+export const mae: Factory<"metric", MaeOptions> = define({
+  kind: "metric",
+  name: "mae",
+  schema: maeSchema,
+  create: () => meanMetric("mae", ["number"], ({ prediction, reference }) => Math.abs(prediction - reference)),
+});

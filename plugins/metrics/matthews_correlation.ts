@@ -1,0 +1,56 @@
+/**
+ * Matthews' correlation coefficient.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Readings } from "../../core/types.ts";
+import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "./counts.ts";
+
+/** Options of {@link matthewsCorrelation}: none. */
+export type MatthewsCorrelationOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link MatthewsCorrelationOptions}. */
+export const matthewsCorrelationSchema: v.GenericSchema<MatthewsCorrelationOptions, MatthewsCorrelationOptions> = v
+  .strictObject({});
+
+/**
+ * Matthews' correlation coefficient over any number of classes (Gorodkin 2004): -1 to 1, and 0 where either side is of one
+ * class only. (c·n - Σ pₖtₖ) / √((n² - Σ pₖ²)(n² - Σ tₖ²)) with c right of n rows, pₖ predicted and tₖ there of class k.
+ *
+ * @throws AttuneError from `update` where a class is not a whole number.
+ * @example
+ * ```ts
+ * import { matthewsCorrelation } from "attune/metrics/matthews-correlation";
+ * const metric = matthewsCorrelation();
+ * let state = metric.init();
+ * for (const label of [0, 1]) state = metric.update(state, { prediction: label, reference: label });
+ * console.assert(metric.compute(state)["matthews-correlation"] === 1);
+ * ```
+ */
+export const matthewsCorrelation: Factory<"metric", MatthewsCorrelationOptions> = define({
+  kind: "metric",
+  name: "matthews-correlation",
+  schema: matthewsCorrelationSchema,
+  create: () => ({
+    reads: ["label"],
+    greaterIsBetter: true,
+    init: emptyCounts,
+    update: (state: ClassCounts, { prediction, reference }: Readings["label"]) =>
+      countRow("matthews-correlation", state, prediction, reference),
+    merge: (a: ClassCounts, b: ClassCounts) => mergeCounts(a, b),
+    compute: (state: ClassCounts) => ({ "matthews-correlation": coefficient(state) }),
+  }),
+});
+
+function coefficient({ rows, correct, classes }: ClassCounts): number | null {
+  if (rows === 0) return null;
+  let [both, predictedSquares, actualSquares] = [0, 0, 0];
+  for (const [, predicted, actual] of Object.values(classes)) {
+    both += predicted * actual;
+    predictedSquares += predicted * predicted;
+    actualSquares += actual * actual;
+  }
+  const below = (rows * rows - predictedSquares) * (rows * rows - actualSquares);
+  return below > 0 ? (correct * rows - both) / Math.sqrt(below) : 0;
+}

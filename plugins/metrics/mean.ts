@@ -1,0 +1,65 @@
+/**
+ * Metrics that are the mean of one number per example.
+ * @module
+ */
+import type { Metric, Plugin, Readings } from "../../core/types.ts";
+
+/** What a metric has besides its name and options. */
+export type MetricParts = Omit<Metric, keyof Plugin>;
+
+/** A running mean. */
+export type Mean = Readonly<{ count: number; sum: number }>;
+
+/** The mean of nothing. */
+export const emptyMean: Mean = { count: 0, sum: 0 };
+
+/** The mean with one more value, or with `count` values that add up to `sum`. */
+export function addToMean(mean: Mean, sum: number, count: number = 1): Mean {
+  return { count: mean.count + count, sum: mean.sum + sum };
+}
+
+/** The mean over both. */
+export function mergeMeans(a: Mean, b: Mean): Mean {
+  return { count: a.count + b.count, sum: a.sum + b.sum };
+}
+
+/** The mean; null where there is none. */
+export function meanOf(mean: Mean): number | null {
+  return mean.count > 0 ? finite(mean.sum / mean.count) : null;
+}
+
+/** The number, or null where it is none: results travel as JSON, which has no NaN. */
+export function finite(x: number): number | null {
+  return Number.isFinite(x) ? x : null;
+}
+
+/**
+ * A metric that is the mean of `value` over the examples, through `finish`.
+ *
+ * @example
+ * ```ts
+ * import { meanMetric } from "attune/metrics/mean";
+ * const bias = meanMetric("bias", ["number"], ({ prediction, reference }) => prediction - reference);
+ * console.assert(bias.compute(bias.update(bias.init(), { prediction: 3, reference: 1 })).bias === 2);
+ * ```
+ */
+export function meanMetric<R extends keyof Readings>(
+  name: string,
+  reads: readonly R[],
+  value: (example: Readings[R]) => number,
+  { greaterIsBetter = false, finish = (mean: number) => mean }: Readonly<
+    { greaterIsBetter?: boolean; finish?: (mean: number) => number }
+  > = {},
+): MetricParts {
+  return {
+    reads,
+    greaterIsBetter,
+    init: () => emptyMean,
+    update: (state: Mean, example: Readings[R]) => addToMean(state, value(example)),
+    merge: (a: Mean, b: Mean) => mergeMeans(a, b),
+    compute: (state: Mean) => {
+      const mean = meanOf(state);
+      return { [name]: mean === null ? null : finite(finish(mean)) };
+    },
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * Pearson's correlation.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Readings } from "../../core/types.ts";
+import { addToMoments, correlation, emptyMoments, mergeMoments, type Moments } from "./moments.ts";
+
+/** Options of {@link pearson}: none. */
+export type PearsonOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link PearsonOptions}. */
+export const pearsonSchema: v.GenericSchema<PearsonOptions, PearsonOptions> = v.strictObject({});
+
+/**
+ * Pearson's r of predictions and references; null where either never varies.
+ *
+ * @example
+ * ```ts
+ * import { pearson } from "attune/metrics/pearson";
+ * const metric = pearson();
+ * let state = metric.init();
+ * for (const x of [1, 2, 3]) state = metric.update(state, { prediction: 2 * x, reference: x });
+ * console.assert(metric.compute(state).pearson === 1);
+ * ```
+ */
+export const pearson: Factory<"metric", PearsonOptions> = define({
+  kind: "metric",
+  name: "pearson",
+  schema: pearsonSchema,
+  create: () => ({
+    reads: ["number"],
+    greaterIsBetter: true,
+    init: () => emptyMoments,
+    update: (state: Moments, example: Readings["number"]) => addToMoments(state, example),
+    merge: (a: Moments, b: Moments) => mergeMoments(a, b),
+    compute: (state: Moments) => ({ pearson: correlation(state) }),
+  }),
+});

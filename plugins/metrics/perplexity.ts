@@ -1,0 +1,41 @@
+/**
+ * Perplexity.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Readings } from "../../core/types.ts";
+import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans } from "./mean.ts";
+
+/** Options of {@link perplexity}: none. */
+export type PerplexityOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link PerplexityOptions}. */
+export const perplexitySchema: v.GenericSchema<PerplexityOptions, PerplexityOptions> = v.strictObject({});
+
+/**
+ * e to the mean negative log likelihood (in nats) over all tokens.
+ *
+ * @example
+ * ```ts
+ * import { perplexity } from "attune/metrics/perplexity";
+ * const metric = perplexity();
+ * console.assert(metric.compute(metric.update(metric.init(), { sum: 0, count: 5 })).perplexity === 1);
+ * ```
+ */
+export const perplexity: Factory<"metric", PerplexityOptions> = define({
+  kind: "metric",
+  name: "perplexity",
+  schema: perplexitySchema,
+  create: () => ({
+    reads: ["loss"],
+    greaterIsBetter: false,
+    init: () => emptyMean,
+    update: (state: Mean, { sum, count }: Readings["loss"]) => addToMean(state, sum, count),
+    merge: (a: Mean, b: Mean) => mergeMeans(a, b),
+    compute: (state: Mean) => {
+      const mean = meanOf(state);
+      return { perplexity: mean === null ? null : finite(Math.exp(mean)) };
+    },
+  }),
+});

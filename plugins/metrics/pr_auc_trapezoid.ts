@@ -1,0 +1,45 @@
+/**
+ * Area under the precision-recall curve by trapezoids.
+ * @module
+ */
+import type * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { curveMetric, type CurveOptions, curveSchema, type Point, precisionRecall } from "./curve.ts";
+
+/** Options of {@link prAucTrapezoid}. */
+export interface PrAucTrapezoidOptions extends CurveOptions {}
+
+/** Schema of {@link PrAucTrapezoidOptions}. */
+export const prAucTrapezoidSchema: v.GenericSchema<Partial<PrAucTrapezoidOptions>, PrAucTrapezoidOptions> = curveSchema;
+
+/**
+ * The area under straight lines between the points of the precision-recall curve, which begins at precision 1: too
+ * optimistic (Davis & Goadrich 2006), but what some report; see `average-precision`. The state keeps at most 65,536
+ * distinct scores exactly, see `tally.ts`.
+ *
+ * @throws AttuneError from `update` where there are no scores.
+ * @example
+ * ```ts
+ * import { prAucTrapezoid } from "attune/metrics/pr-auc-trapezoid";
+ * const metric = prAucTrapezoid();
+ * const state = metric.update(metric.init(), { prediction: 1, reference: 1, scores: [0.2, 0.8] });
+ * console.assert(metric.compute(state)["pr-auc-trapezoid"] === 1);
+ * ```
+ */
+export const prAucTrapezoid: Factory<"metric", Partial<PrAucTrapezoidOptions>> = define({
+  kind: "metric",
+  name: "pr-auc-trapezoid",
+  schema: prAucTrapezoidSchema,
+  create: (options) => curveMetric("pr-auc-trapezoid", area, options),
+});
+
+function area(ascending: readonly Point[]): number {
+  let sum = 0;
+  let [recallBefore, precisionBefore] = [0, 1];
+  for (const [recall, precision] of precisionRecall(ascending)) {
+    sum += (recall - recallBefore) * (precision + precisionBefore) / 2;
+    [recallBefore, precisionBefore] = [recall, precision];
+  }
+  return sum;
+}

@@ -1,0 +1,35 @@
+/**
+ * Precision.
+ * @module
+ */
+import type * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { averaged, type AveragingOptions, averagingSchema } from "./averaging.ts";
+
+/** Options of {@link precision}. */
+export interface PrecisionOptions extends AveragingOptions {}
+
+/** Schema of {@link PrecisionOptions}. */
+export const precisionSchema: v.GenericSchema<Partial<PrecisionOptions>, PrecisionOptions> = averagingSchema;
+
+/**
+ * How much of what was predicted is right: tp / (tp + fp), averaged over classes as scikit-learn does. Key: `precision_` and
+ * the average.
+ *
+ * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
+ * @example
+ * ```ts
+ * import { precision } from "attune/metrics/precision";
+ * const metric = precision({ average: "macro" });
+ * const state = metric.update(metric.init(), { prediction: 1, reference: 1 });
+ * console.assert(metric.compute(state).precision_macro === 1);
+ * ```
+ */
+export const precision: Factory<"metric", Partial<PrecisionOptions>> = define({
+  kind: "metric",
+  name: "precision",
+  schema: precisionSchema,
+  create: (options) =>
+    averaged("precision", options, 1, (scores, suffix) => ({ [`precision_${suffix}`]: scores.precision })),
+});

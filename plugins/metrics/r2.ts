@@ -1,0 +1,44 @@
+/**
+ * Coefficient of determination.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Readings } from "../../core/types.ts";
+import { finite } from "./mean.ts";
+import { addToMoments, emptyMoments, mergeMoments, type Moments } from "./moments.ts";
+
+/** Options of {@link r2}: none. */
+export type R2Options = Readonly<Record<never, never>>;
+
+/** Schema of {@link R2Options}. */
+export const r2Schema: v.GenericSchema<R2Options, R2Options> = v.strictObject({});
+
+/**
+ * The share of the references' variance that predictions explain: 1 - Σ (p - r)² / Σ (r - r̄)². Where references never
+ * vary, 1 if all are met and else 0, as scikit-learn has it.
+ *
+ * @example
+ * ```ts
+ * import { r2 } from "attune/metrics/r2";
+ * const metric = r2();
+ * let state = metric.init();
+ * for (const x of [1, 2, 3]) state = metric.update(state, { prediction: x, reference: x });
+ * console.assert(metric.compute(state).r2 === 1);
+ * ```
+ */
+export const r2: Factory<"metric", R2Options> = define({
+  kind: "metric",
+  name: "r2",
+  schema: r2Schema,
+  create: () => ({
+    reads: ["number"],
+    greaterIsBetter: true,
+    init: () => emptyMoments,
+    update: (state: Moments, example: Readings["number"]) => addToMoments(state, example),
+    merge: (a: Moments, b: Moments) => mergeMoments(a, b),
+    compute: ({ rows, yy, squaredError }: Moments) => ({
+      r2: rows < 2 ? null : yy > 0 ? finite(1 - squaredError / yy) : squaredError === 0 ? 1 : 0,
+    }),
+  }),
+});

@@ -1,0 +1,40 @@
+/**
+ * Pairs of numbers for metrics of order.
+ * @module
+ */
+import type { Readings } from "../../core/types.ts";
+import type { MetricParts } from "./mean.ts";
+import { addToTally, emptyTally, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
+
+/** A pair and how often it occurred. */
+export type Pair = Readonly<{ x: number; y: number; count: number }>;
+
+/** A metric over the pairs of prediction and reference; at most 65,536 distinct ones are kept exactly, see `tally.ts`. */
+export function pairMetric(name: string, value: (pairs: readonly Pair[]) => number | null): MetricParts {
+  return {
+    reads: ["number"],
+    greaterIsBetter: true,
+    init: emptyTally,
+    update: (state: Tally, { prediction, reference }: Readings["number"]) =>
+      addToTally(state, "", [prediction, reference]),
+    merge: (a: Tally, b: Tally) => mergeTallies(a, b),
+    compute: (state: Tally) => {
+      const pairs: Pair[] = [];
+      for (const { values: [x = 0, y = 0], count } of tallyEntries(state)) pairs.push({ x, y, count });
+      return { [name]: pairs.some(({ x, y }) => Number.isNaN(x + y)) ? null : value(pairs) };
+    },
+  };
+}
+
+/** Ranks from 1, of equals their mean, by value. */
+export function ranks(values: Iterable<readonly [value: number, count: number]>): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const [value, count] of values) counts.set(value, (counts.get(value) ?? 0) + count);
+  let before = 0;
+  return new Map(
+    [...counts].sort((a, b) => a[0] - b[0]).map(([value, count]) => {
+      before += count;
+      return [value, before - (count - 1) / 2];
+    }),
+  );
+}

@@ -1,0 +1,34 @@
+/**
+ * Recall.
+ * @module
+ */
+import type * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { averaged, type AveragingOptions, averagingSchema } from "./averaging.ts";
+
+/** Options of {@link recall}. */
+export interface RecallOptions extends AveragingOptions {}
+
+/** Schema of {@link RecallOptions}. */
+export const recallSchema: v.GenericSchema<Partial<RecallOptions>, RecallOptions> = averagingSchema;
+
+/**
+ * How much of what is there was found: tp / (tp + fn), averaged over classes as scikit-learn does. Key: `recall_` and
+ * the average.
+ *
+ * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
+ * @example
+ * ```ts
+ * import { recall } from "attune/metrics/recall";
+ * const metric = recall({ average: "macro" });
+ * const state = metric.update(metric.init(), { prediction: 1, reference: 1 });
+ * console.assert(metric.compute(state).recall_macro === 1);
+ * ```
+ */
+export const recall: Factory<"metric", Partial<RecallOptions>> = define({
+  kind: "metric",
+  name: "recall",
+  schema: recallSchema,
+  create: (options) => averaged("recall", options, 1, (scores, suffix) => ({ [`recall_${suffix}`]: scores.recall })),
+});

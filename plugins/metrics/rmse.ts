@@ -1,0 +1,32 @@
+/**
+ * Root mean squared error.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { meanMetric } from "./mean.ts";
+
+/** Options of {@link rmse}: none. */
+export type RmseOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link RmseOptions}. */
+export const rmseSchema: v.GenericSchema<RmseOptions, RmseOptions> = v.strictObject({});
+
+/**
+ * The square root of the mean of (prediction - reference)².
+ *
+ * @example
+ * ```ts
+ * import { rmse } from "attune/metrics/rmse";
+ * const metric = rmse();
+ * console.assert(metric.compute(metric.update(metric.init(), { prediction: 3, reference: 1 })).rmse === 2);
+ * ```
+ */
+export const rmse: Factory<"metric", RmseOptions> = define({
+  kind: "metric",
+  name: "rmse",
+  schema: rmseSchema,
+  create: () =>
+    meanMetric("rmse", ["number"], ({ prediction, reference }) => (prediction - reference) ** 2, { finish: Math.sqrt }),
+});

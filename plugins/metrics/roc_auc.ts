@@ -1,0 +1,108 @@
+/**
+ * Area under the ROC curve.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Readings } from "../../core/types.ts";
+import { addOneVersusRest, averageAreas, type CurveOptions, type Point, pointsByClass, rocArea } from "./curve.ts";
+import { finite } from "./mean.ts";
+import { scoresOf } from "./scores.ts";
+import { addToTally, emptyTally, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
+
+/** Options of {@link rocAuc}. */
+export interface RocAucOptions extends CurveOptions {
+  /** With more than two classes: each against the rest, or each pair of classes both ways (Hand & Till 2001). */
+  readonly multiClass: "ovr" | "ovo";
+}
+
+/** Schema of {@link RocAucOptions}. */
+export const rocAucSchema: v.GenericSchema<Partial<RocAucOptions>, RocAucOptions> = v.strictObject({
+  average: v.optional(v.picklist(["macro", "weighted"]), "macro"),
+  multiClass: v.optional(v.picklist(["ovr", "ovo"]), "ovr"),
+});
+
+/**
+ * The chance that a positive row scores higher than a negative one, ties half. Two classes: of class 1. Null where a class
+ * has no positive or no negative rows. The state keeps at most 65,536 distinct scores exactly, see `tally.ts`.
+ *
+ * @throws AttuneError from `update` where there are no scores.
+ * @example
+ * ```ts
+ * import { rocAuc } from "attune/metrics/roc-auc";
+ * const metric = rocAuc();
+ * let state = metric.init();
+ * for (const label of [0, 1]) state = metric.update(state, { prediction: 0, reference: label, scores: [1 - label / 2, label / 2] });
+ * console.assert(metric.compute(state)["roc-auc"] === 1);
+ * ```
+ */
+export const rocAuc: Factory<"metric", Partial<RocAucOptions>> = define({
+  kind: "metric",
+  name: "roc-auc",
+  schema: rocAucSchema,
+  create: ({ average, multiClass }) => ({
+    reads: ["label", "labels"],
+    greaterIsBetter: true,
+    init: emptyTally,
+    update: (state: Tally, example: Readings["label" | "labels"]) => {
+      const scores = scoresOf("roc-auc", example);
+      if (multiClass === "ovo" && scores.length > 2 && typeof example.reference === "number") {
+        for (let c = 0; c < scores.length; c++) addToTally(state, `${c}:${example.reference}`, [scores[c] ?? 0]);
+      } else addOneVersusRest("roc-auc", state, example);
+      return state;
+    },
+    merge: (a: Tally, b: Tally) => mergeTallies(a, b),
+    compute: (state: Tally) => ({
+      "roc-auc": pairAreas(state, average) ??
+        averageAreas([...pointsByClass(onlyRest(state)).values()], rocArea, average),
+    }),
+  }),
+});
+
+function onlyRest(state: Tally): Tally {
+  return Object.keys(state.counts).some((key) => key.includes(":")) ? emptyTally() : state;
+}
+
+/** Of each two classes that are there, among their rows: the mean of both ways. */
+function pairAreas(state: Tally, average: CurveOptions["average"]): number | null {
+  const scored: (readonly [of: number, actual: number, score: number, count: number])[] = [];
+  for (const { group, values, count } of tallyEntries(state)) {
+    const [c, actual] = group.split(":").map(Number);
+    if (c !== undefined && actual !== undefined) scored.push([c, actual, values[0] ?? 0, count]);
+  }
+  const there = [...new Set(scored.map((s) => s[1]))].sort((a, b) => a - b);
+  let [sum, total] = [0, 0];
+  for (const [i, a] of there.entries()) {
+    for (const b of there.slice(i + 1)) {
+      const ways = [areaOf(scored, a, b), areaOf(scored, b, a)] as const;
+      const weight = average === "weighted" ? ways[0].rows : 1;
+      sum += weight * (ways[0].area + ways[1].area) / 2;
+      total += weight;
+    }
+  }
+  return total > 0 ? finite(sum / total) : null;
+}
+
+function areaOf(
+  scored: readonly (readonly [of: number, actual: number, score: number, count: number])[],
+  positive: number,
+  negative: number,
+): Readonly<{ area: number; rows: number }> {
+  const points: Point[] = [];
+  let rows = 0;
+  for (const [c, actual, score, count] of scored) {
+    if (c !== positive || (actual !== positive && actual !== negative)) continue;
+    points.push({ score, positive: actual === positive ? count : 0, negative: actual === negative ? count : 0 });
+    rows += count;
+  }
+  points.sort((a, b) => a.score - b.score);
+  const merged: Point[] = [];
+  for (const point of points) {
+    const last = merged.at(-1);
+    if (last?.score === point.score) {
+      last.positive += point.positive;
+      last.negative += point.negative;
+    } else merged.push(point);
+  }
+  return { area: rocArea(merged), rows };
+}

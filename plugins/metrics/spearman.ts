@@ -1,0 +1,50 @@
+/**
+ * Spearman's rank correlation.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { correlation } from "./moments.ts";
+import { type Pair, pairMetric, ranks } from "./ranks.ts";
+
+/** Options of {@link spearman}: none. */
+export type SpearmanOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link SpearmanOptions}. */
+export const spearmanSchema: v.GenericSchema<SpearmanOptions, SpearmanOptions> = v.strictObject({});
+
+/**
+ * Pearson's r of the ranks (Spearman 1904), equals sharing theirs; null where either side never varies. Exact up to 65,536
+ * distinct pairs, see `tally.ts`.
+ *
+ * @example
+ * ```ts
+ * import { spearman } from "attune/metrics/spearman";
+ * const metric = spearman();
+ * let state = metric.init();
+ * for (const x of [1, 2, 3]) state = metric.update(state, { prediction: x * x, reference: x });
+ * console.assert(metric.compute(state).spearman === 1);
+ * ```
+ */
+export const spearman: Factory<"metric", SpearmanOptions> = define({
+  kind: "metric",
+  name: "spearman",
+  schema: spearmanSchema,
+  create: () => pairMetric("spearman", rho),
+});
+
+function rho(pairs: readonly Pair[]): number | null {
+  const xs = ranks(pairs.map(({ x, count }) => [x, count]));
+  const ys = ranks(pairs.map(({ y, count }) => [y, count]));
+  const rows = pairs.reduce((n, { count }) => n + count, 0);
+  const mean = (rows + 1) / 2;
+  let [xx, yy, xy] = [0, 0, 0];
+  for (const { x, y, count } of pairs) {
+    const [dx, dy] = [(xs.get(x) ?? 0) - mean, (ys.get(y) ?? 0) - mean];
+    xx += count * dx * dx;
+    yy += count * dy * dy;
+    xy += count * dx * dy;
+  }
+  return correlation({ rows, xx, yy, xy });
+}

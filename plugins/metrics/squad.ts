@@ -1,0 +1,49 @@
+/**
+ * SQuAD's exact match and F1.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Readings } from "../../core/types.ts";
+import { answerWords, bestAnswer } from "./answers.ts";
+import { finite } from "./mean.ts";
+
+/** Options of {@link squad}: none. */
+export type SquadOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link SquadOptions}. */
+export const squadSchema: v.GenericSchema<SquadOptions, SquadOptions> = v.strictObject({});
+
+type State = Readonly<{ rows: number; exact: number; f1: number }>;
+
+/**
+ * Exact match and F1 of words in percent, the best over the golds, as the official script of SQuAD 1.1 (Rajpurkar et al.
+ * 2016). Keys: `squad_exactMatch`, `squad_f1`.
+ *
+ * @example
+ * ```ts
+ * import { squad } from "attune/metrics/squad";
+ * const metric = squad();
+ * const state = metric.update(metric.init(), { prediction: "the Cat!", references: ["cat"] });
+ * console.assert(metric.compute(state).squad_exactMatch === 100);
+ * ```
+ */
+export const squad: Factory<"metric", SquadOptions> = define({
+  kind: "metric",
+  name: "squad",
+  schema: squadSchema,
+  create: () => ({
+    reads: ["text"],
+    greaterIsBetter: true,
+    init: (): State => ({ rows: 0, exact: 0, f1: 0 }),
+    update: (state: State, { prediction, references }: Readings["text"]): State => {
+      const { exact, f1 } = bestAnswer(references.map(answerWords), answerWords(prediction));
+      return { rows: state.rows + 1, exact: state.exact + exact, f1: state.f1 + f1 };
+    },
+    merge: (a: State, b: State): State => ({ rows: a.rows + b.rows, exact: a.exact + b.exact, f1: a.f1 + b.f1 }),
+    compute: ({ rows, exact, f1 }: State) => ({
+      squad_exactMatch: finite(100 * exact / rows),
+      squad_f1: finite(100 * f1 / rows),
+    }),
+  }),
+});

@@ -1,0 +1,70 @@
+/**
+ * Translation edit rate.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Readings } from "../../core/types.ts";
+import { terEdits } from "./ter_shifts.ts";
+import { words } from "./words.ts";
+
+/** Options of {@link ter}, as sacreBLEU has them. */
+export interface TerOptions {
+  /** Compare without punctuation. */
+  readonly noPunct: boolean;
+  /** Compare as written, in place of in lower case. */
+  readonly caseSensitive: boolean;
+}
+
+/** Schema of {@link TerOptions}. */
+export const terSchema: v.GenericSchema<Partial<TerOptions>, TerOptions> = v.strictObject({
+  noPunct: v.optional(v.boolean(), false),
+  caseSensitive: v.optional(v.boolean(), false),
+});
+
+type State = Readonly<{ rows: number; edits: number; length: number }>;
+
+/**
+ * Edits, shifts of runs of words among them, over the words of the references, in percent (Snover et al. 2006), as
+ * sacreBLEU computes it. Of several references the fewest edits count, over their mean length.
+ *
+ * @example
+ * ```ts
+ * import { ter } from "attune/metrics/ter";
+ * const metric = ter();
+ * const state = metric.update(metric.init(), { prediction: "b c d a", references: ["a b c d"] });
+ * console.assert(metric.compute(state).ter === 25);
+ * ```
+ */
+export const ter: Factory<"metric", Partial<TerOptions>> = define({
+  kind: "metric",
+  name: "ter",
+  schema: terSchema,
+  create: (options) => ({
+    reads: ["text"],
+    greaterIsBetter: false,
+    init: (): State => ({ rows: 0, edits: 0, length: 0 }),
+    update: (state: State, { prediction, references }: Readings["text"]): State => {
+      const guess = tokens(prediction, options);
+      const golds = (references.length > 0 ? references : [""]).map((reference) => tokens(reference, options));
+      return {
+        rows: state.rows + 1,
+        edits: state.edits + Math.min(...golds.map((gold) => terEdits(guess, gold))),
+        length: state.length + golds.reduce((sum, gold) => sum + gold.length, 0) / golds.length,
+      };
+    },
+    merge: (a: State, b: State): State => ({
+      rows: a.rows + b.rows,
+      edits: a.edits + b.edits,
+      length: a.length + b.length,
+    }),
+    compute: ({ rows, edits, length }: State) => ({
+      ter: rows === 0 ? null : length > 0 ? 100 * edits / length : edits > 0 ? 100 : 0,
+    }),
+  }),
+});
+
+function tokens(text: string, { noPunct, caseSensitive }: TerOptions): string[] {
+  const line = caseSensitive ? text : text.toLowerCase();
+  return words(noPunct ? line.replace(/[.,?:;!"()]/gu, "") : line);
+}

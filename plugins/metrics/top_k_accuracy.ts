@@ -1,0 +1,50 @@
+/**
+ * Top-k accuracy.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { meanMetric } from "./mean.ts";
+import { referenceScore, scoresOf } from "./scores.ts";
+
+/** Options of {@link topKAccuracy}. */
+export interface TopKAccuracyOptions {
+  /** Among how many classes of highest score the right one must be. */
+  readonly k: number;
+}
+
+/** Schema of {@link TopKAccuracyOptions}. */
+export const topKAccuracySchema: v.GenericSchema<Partial<TopKAccuracyOptions>, TopKAccuracyOptions> = v.strictObject({
+  k: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 2),
+});
+
+/**
+ * The share of rows whose class is among the `k` of highest score; of equal scores the higher class comes first, as in
+ * scikit-learn.
+ *
+ * @throws AttuneError from `update` where there are no scores, or none of the class that is there.
+ * @example
+ * ```ts
+ * import { topKAccuracy } from "attune/metrics/top-k-accuracy";
+ * const metric = topKAccuracy({ k: 2 });
+ * const state = metric.update(metric.init(), { prediction: 0, reference: 1, scores: [0.5, 0.3, 0.2] });
+ * console.assert(metric.compute(state)["top-k-accuracy"] === 1);
+ * ```
+ */
+export const topKAccuracy: Factory<"metric", Partial<TopKAccuracyOptions>> = define({
+  kind: "metric",
+  name: "top-k-accuracy",
+  schema: topKAccuracySchema,
+  create: ({ k }) =>
+    meanMetric("top-k-accuracy", ["label"], (example) => {
+      const scores = scoresOf("top-k-accuracy", example);
+      const own = referenceScore("top-k-accuracy", example);
+      let before = 0;
+      for (let c = 0; c < scores.length; c++) {
+        const score = scores[c] ?? 0;
+        if (score > own || (score === own && c > example.reference)) before++;
+      }
+      return before < k ? 1 : 0;
+    }, { greaterIsBetter: true }),
+});

@@ -1,0 +1,33 @@
+/**
+ * Word error rate.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { errorRate } from "./edits.ts";
+import { words } from "./words.ts";
+
+/** Options of {@link wer}: none. */
+export type WerOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link WerOptions}. */
+export const werSchema: v.GenericSchema<WerOptions, WerOptions> = v.strictObject({});
+
+/**
+ * Edits of words over the words of the references, summed over all rows; runs of blanks count as one.
+ *
+ * @example
+ * ```ts
+ * import { wer } from "attune/metrics/wer";
+ * const metric = wer();
+ * const state = metric.update(metric.init(), { prediction: "a b", references: ["a c"] });
+ * console.assert(metric.compute(state).wer === 0.5);
+ * ```
+ */
+export const wer: Factory<"metric", WerOptions> = define({
+  kind: "metric",
+  name: "wer",
+  schema: werSchema,
+  create: () => errorRate("wer", words),
+});
