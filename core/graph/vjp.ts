@@ -209,7 +209,7 @@ export function gradients(loss: Value, wrt: readonly Value[], sparse: ReadonlySe
   return backward([loss], [f.reshape(one, loss.shape)], wrt, sparse);
 }
 
-/** Gradients of Σ outputs · dy. */
+/** Gradients of Σ outputs · dy. Values of `wrt` are where it ends: what they are made of is not looked at. */
 export function backward(
   outputs: readonly Value[],
   dy: readonly Value[],
@@ -230,7 +230,7 @@ export function backward(
   outputs.forEach((output, i) => dy[i] && accumulate(output, dy[i]));
 
   for (const node of reachable(outputs).reverse()) {
-    if (!node.outputs.some((v) => between.has(v.id) && adjoint.has(v.id))) continue;
+    if (!node.outputs.some((v) => between.has(v.id) && adjoint.has(v.id) && !targets.has(v.id))) continue;
     const ds = node.outputs.map((v) => adjoint.get(v.id));
     graph.within(`d.${node.scope}`, () => {
       const region = node.outputs[0] && graph.region(node.outputs[0]);
