@@ -869,6 +869,8 @@ export interface Host {
   /** Where people read; absent where nobody does. `columns`: the width of one line. */
   readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
+  /** The hub's cache on disk. */
+  readonly hubCache?: unknown;
   /** The kernels as a compiled module, where bytes may not be compiled (workerd). */
   readonly kernels?: WebAssembly.Module;
   /** Threads to compute with; absent: onnxruntime's own choice. */

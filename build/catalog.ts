@@ -1,0 +1,50 @@
+/**
+ * Writes plugins/catalog.ts from the plugins there are: `node build/catalog.ts`.
+ * @module
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../plugins", import.meta.url));
+
+/** The text of plugins/catalog.ts for the present tree. */
+export function catalogText(): string {
+  const found: { kind: string; use: string; factory: string; file: string }[] = [];
+  for (const folder of readdirSync(root, { withFileTypes: true }).filter((d) => d.isDirectory()).map((d) => d.name).sort()) {
+    for (const file of readdirSync(`${root}/${folder}`).filter((f) => f.endsWith(".ts")).sort()) {
+      const text = readFileSync(`${root}/${folder}/${file}`, "utf8");
+      for (const match of text.matchAll(/^export const (\w+): Factory<\s*"(\w+)"[\s\S]*?\bname: (?:"([\w-]+)"|(\w+))/gm)) {
+        const [, factory = "", kind = "", literal, variable] = match;
+        const use = literal ?? new RegExp(`const ${variable} = "([\\w-]+)"`).exec(text)?.[1] ?? "";
+        found.push({ kind, use, factory, file: `./${folder}/${file}` });
+      }
+    }
+  }
+  const local = ({ kind, factory }: { kind: string; factory: string }): string => `${kind}${factory[0]?.toUpperCase()}${factory.slice(1)}`;
+  const kinds = [...new Set(found.map((f) => f.kind))].sort();
+  return [
+    "/**",
+    " * Every plugin of this package by kind and name. Written by build/catalog.ts; hosts may hand in another catalog.",
+    " * @module",
+    " */",
+    'import type { Catalog } from "../core/types.ts";',
+    ...found.map((f) => `import { ${f.factory} as ${local(f)} } from "${f.file}";`),
+    "",
+    "/** The plugins that come with Attune. */",
+    "export const catalog: Catalog = {",
+    ...kinds.flatMap((kind) => [
+      `  ${kind}: {`,
+      ...found.filter((f) => f.kind === kind).sort((a, b) => (a.use < b.use ? -1 : 1)).map((f) => {
+        const key = /^\w+$/.test(f.use) ? f.use : `"${f.use}"`;
+        return `    ${key}: ${local(f)},`;
+      }),
+      "  },",
+    ]),
+    "};",
+    "",
+  ].join("\n");
+}
+
+if (import.meta.main ?? process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(`${root}/catalog.ts`, catalogText());
+}

@@ -1,0 +1,16 @@
+/**
+ * `npm run parity -- --reference DIR [--match REGEX]`: runs every case of a folder of reference figures and says where
+ * ours differ.
+ * @module
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { parity } from "./parity/main.ts";
+
+const { values } = parseArgs({
+  options: {
+    reference: { type: "string", default: "../shared/reference" },
+    match: { type: "string", default: "" },
+  },
+});
+process.exitCode = await parity(values.reference, new RegExp(values.match));
