@@ -5,10 +5,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { checkMetricsReference } from "../../test/reference/metrics.ts";
-import { checkTokenizerReference } from "../../test/reference/tokenizers.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { checkCase } from "./cases.ts";
+import { checkMetricsReference } from "../reference/metrics.ts";
+import { checkTokenizerReference } from "../reference/tokenizers.ts";
 import { checkLosses } from "./losses.ts";
 
 /** One checked item. */

@@ -10,8 +10,8 @@ import { AttuneError } from "../../core/errors.ts";
 import { trainRun } from "../../core/run/train.ts";
 import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../train.ts";
-import { readSpec } from "../cli/spec_file.ts";
+import { hostHere } from "../../runtimes/train.ts";
+import { readSpec } from "../../runtimes/cli/spec_file.ts";
 import type { Item } from "./main.ts";
 
 type Evaluation = Readonly<{ loss: number; mask?: readonly number[] }> & Readonly<Record<string, unknown>>;
