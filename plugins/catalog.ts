@@ -58,8 +58,15 @@ import { bert as modelBert } from "./models/bert.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
 import { adamw as optimizerAdamw } from "./optimizers/adamw.ts";
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
+import { constant as scheduleConstant } from "./schedules/constant.ts";
+import { constantWithWarmup as scheduleConstantWithWarmup } from "./schedules/constant_with_warmup.ts";
 import { cosine as scheduleCosine } from "./schedules/cosine.ts";
+import { cosineWithMinLr as scheduleCosineWithMinLr } from "./schedules/cosine_with_min_lr.ts";
+import { cosineWithRestarts as scheduleCosineWithRestarts } from "./schedules/cosine_with_restarts.ts";
+import { inverseSqrt as scheduleInverseSqrt } from "./schedules/inverse_sqrt.ts";
 import { linear as scheduleLinear } from "./schedules/linear.ts";
+import { polynomial as schedulePolynomial } from "./schedules/polynomial.ts";
+import { warmupStableDecay as scheduleWarmupStableDecay } from "./schedules/warmup_stable_decay.ts";
 import { pretrained as sourcePretrained } from "./sources/pretrained.ts";
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
 import { ort as trainerOrt } from "./trainers/ort.ts";
@@ -144,8 +151,15 @@ export const catalog: Catalog = {
     sgd: optimizerSgd,
   },
   schedule: {
+    constant: scheduleConstant,
+    "constant-with-warmup": scheduleConstantWithWarmup,
     cosine: scheduleCosine,
+    "cosine-with-min-lr": scheduleCosineWithMinLr,
+    "cosine-with-restarts": scheduleCosineWithRestarts,
+    "inverse-sqrt": scheduleInverseSqrt,
     linear: scheduleLinear,
+    polynomial: schedulePolynomial,
+    "warmup-stable-decay": scheduleWarmupStableDecay,
   },
   source: {
     pretrained: sourcePretrained,
