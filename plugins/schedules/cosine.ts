@@ -1,5 +1,45 @@
-/** interim */
+/**
+ * The cosine schedule.
+ * @module
+ */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { cos } from "../../core/math.ts";
 import type { Factory } from "../../core/types.ts";
-export const cosine: Factory<"schedule", { warmupSteps?: number }> = define({ kind: "schedule", name: "cosine", schema: v.object({ warmupSteps: v.optional(v.number(), 0) }), create: ({ warmupSteps: w }) => ({ factor: (s, n) => s < w ? s / w : Math.max(0, (n - s) / (n - w)) }) });
+import { warmUp, type WarmupOptions, warmupSteps } from "./warmup.ts";
+
+/** Options of {@link cosine}. */
+export interface CosineOptions extends WarmupOptions {
+  /** Waves behind warm-up; a half goes down to 0 once. */
+  readonly numCycles: number;
+}
+
+/** Schema of {@link CosineOptions}. */
+export const cosineSchema: v.GenericSchema<Partial<CosineOptions>, CosineOptions> = v.strictObject({
+  warmupSteps,
+  numCycles: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 0.5),
+});
+
+/**
+ * Warm-up, then (1 + cos(2π · numCycles · progress)) / 2 (Loshchilov & Hutter 2017).
+ *
+ * @example
+ * ```ts
+ * import { cosine } from "attune/schedules/cosine";
+ * console.assert(Math.abs(cosine().factor(5, 10, 1e-3) - 0.5) < 1e-12);
+ * ```
+ */
+export const cosine: Factory<"schedule", Partial<CosineOptions>> = define({
+  kind: "schedule",
+  name: "cosine",
+  schema: cosineSchema,
+  create: ({ warmupSteps, numCycles }) => ({
+    factor: (step, totalSteps) =>
+      warmUp(
+        step,
+        totalSteps,
+        warmupSteps,
+        (since, length) => Math.max(0, 0.5 * (1 + cos(Math.PI * numCycles * 2 * (since / length)))),
+      ),
+  }),
+});

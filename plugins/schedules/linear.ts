@@ -1,5 +1,33 @@
-/** interim */
+/**
+ * The linear schedule.
+ * @module
+ */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-export const linear: Factory<"schedule", { warmupSteps?: number }> = define({ kind: "schedule", name: "linear", schema: v.object({ warmupSteps: v.optional(v.number(), 0) }), create: ({ warmupSteps: w }) => ({ factor: (s, n) => s < w ? s / w : Math.max(0, (n - s) / (n - w)) }) });
+import { warmUp, type WarmupOptions, warmupSteps } from "./warmup.ts";
+
+/** Options of {@link linear}. */
+export interface LinearOptions extends WarmupOptions {}
+
+/** Schema of {@link LinearOptions}. */
+export const linearSchema: v.GenericSchema<Partial<LinearOptions>, LinearOptions> = v.strictObject({ warmupSteps });
+
+/**
+ * Warm-up, then a line down to 0 behind the last step.
+ *
+ * @example
+ * ```ts
+ * import { linear } from "attune/schedules/linear";
+ * console.assert(linear().factor(5, 10, 1e-3) === 0.5);
+ * ```
+ */
+export const linear: Factory<"schedule", Partial<LinearOptions>> = define({
+  kind: "schedule",
+  name: "linear",
+  schema: linearSchema,
+  create: ({ warmupSteps }) => ({
+    factor: (step, totalSteps) =>
+      warmUp(step, totalSteps, warmupSteps, (since, length) => Math.max(0, (length - since) / length)),
+  }),
+});

@@ -1,0 +1,29 @@
+/**
+ * The constant schedule.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link constant}: none. */
+export type ConstantOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link ConstantOptions}. */
+export const constantSchema: v.GenericSchema<ConstantOptions, ConstantOptions> = v.strictObject({});
+
+/**
+ * The learning rate as it is, in every step.
+ *
+ * @example
+ * ```ts
+ * import { constant } from "attune/schedules/constant";
+ * console.assert(constant().factor(7, 10, 1e-3) === 1);
+ * ```
+ */
+export const constant: Factory<"schedule", ConstantOptions> = define({
+  kind: "schedule",
+  name: "constant",
+  schema: constantSchema,
+  create: () => ({ factor: () => 1 }),
+});

@@ -1,0 +1,32 @@
+/**
+ * The constant schedule with warm-up.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { warmUp, type WarmupOptions, warmupSteps } from "./warmup.ts";
+
+/** Options of {@link constantWithWarmup}. */
+export interface ConstantWithWarmupOptions extends WarmupOptions {}
+
+/** Schema of {@link ConstantWithWarmupOptions}. */
+export const constantWithWarmupSchema: v.GenericSchema<Partial<ConstantWithWarmupOptions>, ConstantWithWarmupOptions> =
+  v
+    .strictObject({ warmupSteps });
+
+/**
+ * Warm-up, then the learning rate as it is.
+ *
+ * @example
+ * ```ts
+ * import { constantWithWarmup } from "attune/schedules/constant-with-warmup";
+ * console.assert(constantWithWarmup({ warmupSteps: 0.2 }).factor(1, 10, 1e-3) === 0.5);
+ * ```
+ */
+export const constantWithWarmup: Factory<"schedule", Partial<ConstantWithWarmupOptions>> = define({
+  kind: "schedule",
+  name: "constant-with-warmup",
+  schema: constantWithWarmupSchema,
+  create: ({ warmupSteps }) => ({ factor: (step, totalSteps) => warmUp(step, totalSteps, warmupSteps, () => 1) }),
+});

@@ -1,0 +1,56 @@
+/**
+ * The cosine schedule down to a lowest rate.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { cos } from "../../core/math.ts";
+import type { Factory } from "../../core/types.ts";
+import { warmUp, type WarmupOptions, warmupSteps } from "./warmup.ts";
+
+/** Options of {@link cosineWithMinLr}; one of `minLr` and `minLrRate` is given. */
+export interface CosineWithMinLrOptions extends WarmupOptions {
+  /** Waves behind warm-up; a half goes down once. */
+  readonly numCycles: number;
+  /** The lowest learning rate. */
+  readonly minLr?: number | undefined;
+  /** The lowest learning rate as a ratio of the highest. */
+  readonly minLrRate?: number | undefined;
+}
+
+const rate: v.GenericSchema<number> = v.pipe(v.number(), v.finite(), v.minValue(0));
+
+/** Schema of {@link CosineWithMinLrOptions}. */
+export const cosineWithMinLrSchema: v.GenericSchema<Partial<CosineWithMinLrOptions>, CosineWithMinLrOptions> = v.pipe(
+  v.strictObject({
+    warmupSteps,
+    numCycles: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 0.5),
+    minLr: v.optional(rate),
+    minLrRate: v.optional(v.pipe(rate, v.maxValue(1))),
+  }),
+  v.check(({ minLr, minLrRate }) => (minLr === undefined) !== (minLrRate === undefined), "either minLr or minLrRate"),
+);
+
+/**
+ * Warm-up, then a cosine wave between the learning rate and a lowest one: c · (1 - m) + m, where c is the cosine schedule's
+ * factor and m the lowest.
+ *
+ * @example
+ * ```ts
+ * import { cosineWithMinLr } from "attune/schedules/cosine-with-min-lr";
+ * console.assert(Math.abs(cosineWithMinLr({ minLr: 1e-4 }).factor(10, 10, 1e-3) - 0.1) < 1e-12);
+ * ```
+ */
+export const cosineWithMinLr: Factory<"schedule", Partial<CosineWithMinLrOptions>> = define({
+  kind: "schedule",
+  name: "cosine-with-min-lr",
+  schema: cosineWithMinLrSchema,
+  create: ({ warmupSteps, numCycles, minLr, minLrRate }) => ({
+    factor: (step, totalSteps, learningRate) =>
+      warmUp(step, totalSteps, warmupSteps, (since, length) => {
+        const lowest = minLrRate ?? (minLr ?? 0) / learningRate;
+        const factor = 0.5 * (1 + cos(Math.PI * numCycles * 2 * (since / length)));
+        return Math.max(0, factor * (1 - lowest) + lowest);
+      }),
+  }),
+});

@@ -1,0 +1,41 @@
+/**
+ * The inverse square root schedule.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { warmUp, warmupLength, type WarmupOptions, warmupSteps } from "./warmup.ts";
+
+/** Options of {@link inverseSqrt}. */
+export interface InverseSqrtOptions extends WarmupOptions {
+  /** In how many steps behind warm-up the rate falls to 1/√2; null: as many as warm up, or 10,000 where none do. */
+  readonly timescale: number | null;
+}
+
+/** Schema of {@link InverseSqrtOptions}. */
+export const inverseSqrtSchema: v.GenericSchema<Partial<InverseSqrtOptions>, InverseSqrtOptions> = v.strictObject({
+  warmupSteps,
+  timescale: v.optional(v.nullable(v.pipe(v.number(), v.finite(), v.gtValue(0))), null),
+});
+
+/**
+ * Warm-up, then 1 / √(1 + steps since / timescale) (Zhai et al. 2022).
+ *
+ * @example
+ * ```ts
+ * import { inverseSqrt } from "attune/schedules/inverse-sqrt";
+ * console.assert(inverseSqrt({ timescale: 2 }).factor(6, 10, 1e-3) === 0.5);
+ * ```
+ */
+export const inverseSqrt: Factory<"schedule", Partial<InverseSqrtOptions>> = define({
+  kind: "schedule",
+  name: "inverse-sqrt",
+  schema: inverseSqrtSchema,
+  create: ({ warmupSteps, timescale }) => ({
+    factor: (step, totalSteps) => {
+      const scale = timescale ?? (warmupLength(warmupSteps, totalSteps) || 10_000);
+      return warmUp(step, totalSteps, warmupSteps, (since) => 1 / Math.sqrt((since + scale) / scale));
+    },
+  }),
+});

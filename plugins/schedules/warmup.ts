@@ -1,0 +1,41 @@
+/**
+ * Warm-up: what every schedule does first.
+ * @module
+ */
+import * as v from "valibot";
+
+/** Options of warm-up. */
+export interface WarmupOptions {
+  /** Steps in which the rate rises in a line from 0; below 1, a ratio of all steps, rounded up. */
+  readonly warmupSteps: number;
+}
+
+/** Entry of the schemas of {@link WarmupOptions}. */
+export const warmupSteps: v.OptionalSchema<v.GenericSchema<number>, 0> = v.optional(
+  v.pipe(v.number(), v.finite(), v.minValue(0)),
+  0,
+);
+
+/** How many steps warm up. */
+export function warmupLength(warmupSteps: number, totalSteps: number): number {
+  return warmupSteps < 1 ? Math.ceil(warmupSteps * totalSteps) : Math.floor(warmupSteps);
+}
+
+/**
+ * The rising line, and `after` behind it. `after` is given the number of steps since warm-up and how many there are in all.
+ *
+ * @example
+ * ```ts
+ * import { warmUp } from "attune/schedules/warmup";
+ * console.assert(warmUp(1, 10, 4, () => 1) === 0.25 && warmUp(4, 10, 4, () => 1) === 1);
+ * ```
+ */
+export function warmUp(
+  step: number,
+  totalSteps: number,
+  warmupSteps: number,
+  after: (since: number, length: number) => number,
+): number {
+  const warm = warmupLength(warmupSteps, totalSteps);
+  return step < warm ? step / warm : after(step - warm, Math.max(1, totalSteps - warm));
+}

@@ -1,0 +1,80 @@
+/**
+ * The warm-up, stable, decay schedule.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { cos } from "../../core/math.ts";
+import type { Factory } from "../../core/types.ts";
+import { warmupLength, type WarmupOptions, warmupSteps } from "./warmup.ts";
+
+/** How a rate goes from one level to another. */
+export type Shape = "linear" | "cosine" | "1-sqrt";
+
+/** Options of {@link warmupStableDecay}. */
+export interface WarmupStableDecayOptions extends WarmupOptions {
+  /** Steps of decay at the end; below 1, a ratio of all steps, rounded up. */
+  readonly numDecaySteps: number;
+  /** Steps in which the rate stays; null: those that remain. */
+  readonly numStableSteps: number | null;
+  /** How the rate rises. */
+  readonly warmupType: Shape;
+  /** How the rate falls. */
+  readonly decayType: Shape;
+  /** The lowest rate, at both ends, as a ratio of the highest. */
+  readonly minLrRatio: number;
+  /** Waves of a cosine decay; a half goes down once. */
+  readonly numCycles: number;
+}
+
+type Input = Partial<WarmupStableDecayOptions> & Pick<WarmupStableDecayOptions, "numDecaySteps">;
+
+const steps: v.GenericSchema<number> = v.pipe(v.number(), v.finite(), v.minValue(0));
+const shape: v.GenericSchema<Shape> = v.picklist(["linear", "cosine", "1-sqrt"]);
+
+/** Schema of {@link WarmupStableDecayOptions}. */
+export const warmupStableDecaySchema: v.GenericSchema<Input, WarmupStableDecayOptions> = v.strictObject({
+  warmupSteps,
+  numDecaySteps: steps,
+  numStableSteps: v.optional(v.nullable(steps), null),
+  warmupType: v.optional(shape, "linear"),
+  decayType: v.optional(shape, "cosine"),
+  minLrRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
+  numCycles: v.optional(steps, 0.5),
+});
+
+/**
+ * Warm-up, then the rate as it is, then down (Hu et al. 2024).
+ *
+ * @example
+ * ```ts
+ * import { warmupStableDecay } from "attune/schedules/warmup-stable-decay";
+ * const schedule = warmupStableDecay({ numDecaySteps: 4, decayType: "linear" });
+ * console.assert(schedule.factor(6, 10, 1e-3) === 1 && schedule.factor(8, 10, 1e-3) === 0.5);
+ * ```
+ */
+export const warmupStableDecay: Factory<"schedule", Input> = define({
+  kind: "schedule",
+  name: "warmup-stable-decay",
+  schema: warmupStableDecaySchema,
+  create: ({ warmupSteps, numDecaySteps, numStableSteps, warmupType, decayType, minLrRatio, numCycles }) => ({
+    factor: (step, totalSteps) => {
+      const warm = warmupLength(warmupSteps, totalSteps);
+      const decay = warmupLength(numDecaySteps, totalSteps);
+      const stable = warm + (numStableSteps ?? totalSteps - warm - decay);
+      const above = (factor: number): number => Math.max(0, factor * (1 - minLrRatio) + minLrRatio);
+      if (step < warm) {
+        const progress = step / warm;
+        if (warmupType === "linear") return above(progress);
+        return above(warmupType === "cosine" ? 0.5 * (1 - cos(Math.PI * progress)) : 1 - Math.sqrt(1 - progress));
+      }
+      if (step < stable) return 1;
+      if (step >= stable + decay) return minLrRatio;
+      const progress = (step - stable) / decay;
+      if (decayType === "linear") return above(1 - progress);
+      return above(
+        decayType === "cosine" ? 0.5 * (1 + cos(Math.PI * numCycles * 2 * progress)) : 1 - Math.sqrt(progress),
+      );
+    },
+  }),
+});
