@@ -1,0 +1,43 @@
+/**
+ * Keeping the best weights.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Ask, Factory, TrainingEvent } from "../../core/types.ts";
+import { isBetter, judged, judgedMetricEntries, type JudgedMetricOptions } from "./judged_metric.ts";
+
+/** Options of {@link bestWeights}. */
+export interface BestWeightsOptions extends JudgedMetricOptions {}
+
+/** Schema of {@link BestWeightsOptions}. */
+export const bestWeightsSchema: v.GenericSchema<Partial<BestWeightsOptions>, BestWeightsOptions> = v.strictObject(
+  judgedMetricEntries,
+);
+
+type State = Readonly<{ best: number | null }>;
+
+/**
+ * Asks to keep the trained weights whenever an evaluation is the best so far, so that they can be put back at the end.
+ *
+ * @example
+ * ```ts
+ * import { bestWeights } from "attune/callbacks/best-weights";
+ * const callback = bestWeights({ metric: "accuracy" });
+ * const { ask } = callback.on(callback.init(), { type: "evaluate", step: 1, epoch: 1, metrics: { accuracy: 0.5 }, best: false });
+ * console.assert(ask?.keep === true);
+ * ```
+ */
+export const bestWeights: Factory<"callback", Partial<BestWeightsOptions>> = define({
+  kind: "callback",
+  name: "best-weights",
+  schema: bestWeightsSchema,
+  create: (options) => ({
+    init: (): State => ({ best: null }),
+    on: (state: State, event: TrainingEvent): Readonly<{ state: State; ask?: Ask }> => {
+      const value = event.type === "evaluate" ? judged(options, event.metrics) : undefined;
+      if (value === undefined || (state.best !== null && !isBetter(options, value, state.best))) return { state };
+      return { state: { best: value }, ask: { keep: true } };
+    },
+  }),
+});

@@ -1,0 +1,70 @@
+/**
+ * Early stopping.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Ask, Factory, TrainingEvent } from "../../core/types.ts";
+import { isBetter, judged, judgedMetricEntries, type JudgedMetricOptions } from "./judged_metric.ts";
+
+/** Options of {@link earlyStopping}. */
+export interface EarlyStoppingOptions extends JudgedMetricOptions {
+  /** Evaluations without enough improvement after which training stops. */
+  readonly earlyStoppingPatience: number;
+  /** By how much the metric must improve on the best so far to count. */
+  readonly earlyStoppingThreshold: number;
+}
+
+/** Schema of {@link EarlyStoppingOptions}. */
+export const earlyStoppingSchema: v.GenericSchema<Partial<EarlyStoppingOptions>, EarlyStoppingOptions> = v.strictObject(
+  {
+    ...judgedMetricEntries,
+    earlyStoppingPatience: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
+    earlyStoppingThreshold: v.optional(v.pipe(v.number(), v.minValue(0)), 0),
+  },
+);
+
+type State = Readonly<{ best: number | null; bad: number }>;
+
+/**
+ * Asks to stop when the metric has not improved for some evaluations, as transformers' EarlyStoppingCallback. An evaluation
+ * without the metric is one without improvement, and what it had is said when training stops.
+ *
+ * @example
+ * ```ts
+ * import { earlyStopping } from "attune/callbacks/early-stopping";
+ * const callback = earlyStopping({ earlyStoppingPatience: 1 });
+ * const told = (step: number, loss: number) => ({ type: "evaluate", step, epoch: 1, metrics: { loss }, best: false }) as const;
+ * const { state } = callback.on(callback.init(), told(1, 0.5));
+ * console.assert(callback.on(state, told(2, 0.6)).ask?.stop !== undefined);
+ * ```
+ */
+export const earlyStopping: Factory<"callback", Partial<EarlyStoppingOptions>> = define({
+  kind: "callback",
+  name: "early-stopping",
+  schema: earlyStoppingSchema,
+  create: (options) => ({
+    init: (): State => ({ best: null, bad: 0 }),
+    on: (state: State, event: TrainingEvent): Readonly<{ state: State; ask?: Ask }> => {
+      if (event.type !== "evaluate") return { state };
+      const value = judged(options, event.metrics);
+      const better = value !== undefined && (state.best === null || isBetter(options, value, state.best));
+      const enough = better && (state.best === null || Math.abs(value - state.best) > options.earlyStoppingThreshold);
+      const next = { best: better ? value : state.best, bad: enough ? 0 : state.bad + 1 };
+      if (next.bad < options.earlyStoppingPatience) return { state: next };
+      return { state: next, ask: { stop: reason(options, value, next, Object.keys(event.metrics)) } };
+    },
+  }),
+});
+
+function reason(
+  { metric }: EarlyStoppingOptions,
+  value: number | undefined,
+  { best, bad }: State,
+  names: readonly string[],
+): string {
+  const what = value === undefined
+    ? `${metric} was not among what was evaluated (${names.join(", ")})`
+    : `${metric} is ${value}, the best was ${best}`;
+  return `Early stopping: no improvement in ${bad} ${bad === 1 ? "evaluation" : "evaluations"}; ${what}`;
+}
