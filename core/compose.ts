@@ -181,18 +181,25 @@ function resolve<K extends Kind>(kind: K, part: unknown, path: string, catalog: 
   if (!result.issues) return result.value;
   for (const issue of result.issues) {
     const at = issuePath(issue.path);
-    issues.push(
-      new AttuneError(`${path}.with${at ? `.${at}` : ""}: ${issue.message}, found ${show(valueAt(options, at))}`, {
-        code: "BAD_OPTION",
-        plugin: "spec",
-        path: `${path}.with${at ? `.${at}` : ""}`,
-        found: valueAt(options, at),
-      }),
-    );
+    const where = `${path}.with${at ? `.${at}` : ""}`;
+    const found = valueAt(options, at);
+    const allowed = optionNames(entry);
+    // A strict schema says of a key it does not know only that it expected none.
+    if (allowed && issue.message.includes("Expected never")) {
+      issues.push(unknownName("spec", where, "option", at.split(".").at(-1) ?? "", allowed));
+    } else {
+      const details = { code: "BAD_OPTION", plugin: "spec", path: where, found };
+      issues.push(new AttuneError(`${where}: ${issue.message}, found ${show(found)}`, details));
+    }
   }
   return undefined;
 }
-
+/** The names of a plugin's options, where its schema is an object's (valibot's, possibly inside a pipe). */
+function optionNames(entry: Entry): string[] | undefined {
+  const schema = entry.schema as { entries?: object; pipe?: readonly { entries?: object }[] };
+  const entries = schema.entries ?? schema.pipe?.[0]?.entries;
+  return entries && Object.keys(entries);
+}
 
 function valueAt(options: unknown, path: string): unknown {
   let value = options;

@@ -6,6 +6,8 @@ import type { Catalog } from "../core/types.ts";
 import { freeze as adapterFreeze } from "./adapters/freeze.ts";
 import { full as adapterFull } from "./adapters/full.ts";
 import { lora as adapterLora } from "./adapters/lora.ts";
+import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts";
+import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
 import { jsonl as datasetJsonl } from "./data/jsonl.ts";
 import { memory as datasetMemory } from "./data/memory.ts";
@@ -68,6 +70,7 @@ import { linear as scheduleLinear } from "./schedules/linear.ts";
 import { polynomial as schedulePolynomial } from "./schedules/polynomial.ts";
 import { warmupStableDecay as scheduleWarmupStableDecay } from "./schedules/warmup_stable_decay.ts";
 import { pretrained as sourcePretrained } from "./sources/pretrained.ts";
+import { memory as storeMemory } from "./stores/memory.ts";
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
 import { ort as trainerOrt } from "./trainers/ort.ts";
 
@@ -77,6 +80,10 @@ export const catalog: Catalog = {
     freeze: adapterFreeze,
     full: adapterFull,
     lora: adapterLora,
+  },
+  callback: {
+    "best-weights": callbackBestWeights,
+    "early-stopping": callbackEarlyStopping,
   },
   collator: {
     padding: collatorPadding,
@@ -163,6 +170,9 @@ export const catalog: Catalog = {
   },
   source: {
     pretrained: sourcePretrained,
+  },
+  store: {
+    memory: storeMemory,
   },
   tokenizer: {
     hf: tokenizerHf,

@@ -122,6 +122,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         ? []
         : [[t.gradient.dense, new lib.Tensor("float32", second ? state.accumulator(t.name) : t.span.gradient, t.shape)]]
     ));
+  // The native runtime writes results into the buffers it is given; the WebAssembly build does not.
+  const inPlace = host.provider === "cpu";
   const first = buffers(false);
   const further = options.accumulates ? buffers(true) : {};
   const evaluator = createEvaluator({ ...options, initial, fed, weights, feeder });
@@ -155,9 +157,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
           extra[factorName(l.name)] = new lib.Tensor("float32", Float32Array.of(factors[i]?.[l.name] ?? 0), []);
         }
         const feeds = await feeder.feeds(training, program.recorded, batch, extra, { random, step, sequence });
-        const fetches: Record<string, OrtTensor | null> = { ...(i === 0 ? first : further) };
+        const own = i === 0 ? first : further;
+        const fetches: Record<string, OrtTensor | null> = inPlace ? { ...own } : {};
         for (const name of training.outputs) fetches[name] ??= null;
         const results = await training.run(feeds, fetches);
+        if (!inPlace) for (const [name, tensor] of Object.entries(own)) (tensor.data as Float32Array).set(results[name]?.data as Float32Array);
         for (const name of program.losses) losses[name] = (losses[name] ?? 0) + scalarOf(results[`loss.${name}`]);
         if (i > 0) {
           for (const t of state.trained) {

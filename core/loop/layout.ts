@@ -54,7 +54,7 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
       at += length;
     });
     // Padding behind the only sequence of a row goes on counting, as position ids do in torch.
-    if (row.length === 1 && layout.side === "right") for (; at < (b + 1) * seq; at++) positions[at] = at - b * seq;
+    if (!layout.share && layout.side === "right") for (; at < (b + 1) * seq; at++) positions[at] = at - b * seq;
   });
 
   const inputs: Record<string, Tensor> = {};

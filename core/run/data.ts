@@ -37,7 +37,7 @@ export async function encodeRows(
     modelType: String(checkpoint.config.model_type),
   };
   for await (const { row } of opened.read()) {
-    for (const sample of collator.encode(row, rows.length, context)) samples.push(withoutUnread(sample, open));
+    for (const sample of collator.encode(row, rows.length, context)) samples.push(checked(sample, open));
     rows.push(row);
     if (rows.length % PROGRESS === 0) progress?.(rows.length);
   }
@@ -47,12 +47,14 @@ export async function encodeRows(
   return { rows, samples, fingerprint: opened.fingerprint };
 }
 
-// Ready-made rows may be longer than the model's positions.
-function withoutUnread(sample: Sample, open: OpenRun): Sample {
-  for (const { length } of sample.sequences) {
-    if (length > open.trunk.maxPositions) {
-      throw badValue("engine", `row ${sample.row}`, `${length} tokens`, `at most ${open.trunk.maxPositions} (the model's positions)`);
+/** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */
+function checked(sample: Sample, { trunk }: OpenRun): Sample {
+  for (const { length, fields } of sample.sequences) {
+    if (length > trunk.maxPositions) {
+      throw badValue("engine", `row ${sample.row}`, `${length} tokens`, `at most ${trunk.maxPositions} (the model's positions)`);
     }
+    const wrong = fields.input_ids?.data.find((id) => id < 0 || id >= trunk.vocabSize);
+    if (wrong !== undefined) throw badValue("engine", `input_ids of row ${sample.row}`, wrong, `an id from 0 to ${trunk.vocabSize - 1}`);
   }
   return sample;
 }

@@ -1,5 +1,50 @@
-/** interim */
+/**
+ * The report of a run: one HTML file with curves, intervals, mistakes and facts.
+ * @module
+ */
 import * as v from "valibot";
+import { toSpec } from "../../core/compose.ts";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-export const report: Factory<"logger", {}> = define({ kind: "logger", name: "report", schema: v.strictObject({}), create: () => ({ open: async () => ({ log: () => {}, close: async () => {} }) }) });
+import { createCollector } from "./report_collect.ts";
+import { page } from "./report_page.ts";
+
+/** Options of {@link report}. */
+export interface ReportOptions {
+  /** How many of the rows with the highest loss are shown, texts included. 0 keeps every text out of the file. */
+  readonly worstRows: number;
+}
+
+/** Schema of {@link ReportOptions}. */
+export const reportSchema: v.GenericSchema<Partial<ReportOptions>, ReportOptions> = v.strictObject({
+  worstRows: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000)), 20),
+});
+
+/**
+ * Writes `report.html` when a run closes: the figure that counts with its interval beside the untouched model and the
+ * majority class, curves, confusion matrix, calibration, worst rows, the spec. The file fetches and executes nothing.
+ * Nothing is written where a run has no output.
+ *
+ * @throws what the output's store throws where the file cannot be written.
+ * @example
+ * ```ts
+ * import { report } from "attune/loggers/report";
+ * console.assert(report({ worstRows: 50 }).name === "report");
+ * ```
+ */
+export const report: Factory<"logger", Partial<ReportOptions>> = define({
+  kind: "logger",
+  name: "report",
+  schema: reportSchema,
+  create: ({ worstRows }) => ({
+    open: async (host, run, output) => {
+      const { log, collected } = createCollector(host.clock.now, worstRows);
+      return {
+        log,
+        close: async () => {
+          await output?.put("report.html", new TextEncoder().encode(page(run, toSpec(run), collected())));
+        },
+      };
+    },
+  }),
+});

@@ -1,0 +1,80 @@
+/**
+ * What a report keeps of a run's events, in bounded memory.
+ * @module
+ */
+import type { Named, TrainingEvent } from "../../core/types.ts";
+import { type Analysis, analyze } from "./report_analysis.ts";
+import { createSeries, type Point } from "./report_series.ts";
+
+/** One evaluation. */
+export type Evaluation = Readonly<{ step: number; metrics: Named<number>; best: boolean }>;
+
+/** Everything that a page is made of, as it was seen until now. */
+export type Collected = Readonly<{
+  start?: EventOf<"start">;
+  end?: EventOf<"end">;
+  before?: Analysis;
+  after?: Analysis;
+  points: readonly Point[];
+  evaluations: readonly Evaluation[];
+  warnings: readonly EventOf<"warning">[];
+  /** Warnings that were too many to keep. */
+  moreWarnings: number;
+  steps: number;
+  epoch: number;
+  tokens: number;
+  samples: number;
+  skipped: number;
+  /** Seconds in steps, without evaluations and saving. */
+  seconds: number;
+}>;
+
+/** A collector of events. */
+export type Collector = Readonly<{ log: (event: TrainingEvent) => void; collected: () => Collected }>;
+
+type EventOf<T extends TrainingEvent["type"]> = Extract<TrainingEvent, { readonly type: T }>;
+
+const POINTS = 2000;
+const WARNINGS = 50;
+
+/** Collects events; `now` is a clock in milliseconds, `worstRows` how many rows of each phase are kept. */
+export function createCollector(now: () => number, worstRows: number): Collector {
+  const series = createSeries(POINTS);
+  const warnings: EventOf<"warning">[] = [];
+  const phases: { before?: Analysis; after?: Analysis } = {};
+  const edges: { start?: EventOf<"start">; end?: EventOf<"end"> } = {};
+  const sums = { steps: 0, epoch: 0, tokens: 0, samples: 0, skipped: 0, seconds: 0, moreWarnings: 0 };
+  let evaluations: Evaluation[] = [];
+  let last = now();
+  const step = (event: EventOf<"step">): void => {
+    const { loss, gradNorm, learningRate } = event;
+    series.add({ step: event.step, steps: 1, loss: finite(loss), gradNorm: finite(gradNorm), learningRate });
+    sums.tokens += event.tokens;
+    sums.samples += event.samples;
+    sums.skipped += event.skipped ? 1 : 0;
+    sums.seconds += Math.max(0, now() - last) / 1000;
+  };
+  return {
+    log: (event) => {
+      sums.steps = Math.max(sums.steps, event.step);
+      sums.epoch = Math.max(sums.epoch, event.epoch);
+      if (event.type === "step") step(event);
+      else if (event.type === "start") edges.start = event;
+      else if (event.type === "end") edges.end = event;
+      else if (event.type === "examples") phases[event.phase] = analyze(event, worstRows);
+      else if (event.type === "warning") warnings.length < WARNINGS ? warnings.push(event) : sums.moreWarnings++;
+      else if (event.type === "evaluate") {
+        evaluations.push({ step: event.step, metrics: event.metrics, best: event.best });
+        // Every other one goes, the best and the newest stay.
+        if (evaluations.length > POINTS) evaluations = evaluations.filter((e, i) => i % 2 === 1 || e.best);
+        if (evaluations.length > POINTS) evaluations = evaluations.filter((_, i) => i % 2 === 1);
+      }
+      last = now();
+    },
+    collected: () => ({ ...sums, ...edges, ...phases, points: series.points(), evaluations, warnings }),
+  };
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,90 @@
+/**
+ * Counts by class: the confusion matrix, and precision and recall of each class.
+ * @module
+ */
+
+/** Rows by what they are and what was predicted; sparse, for there may be thousands of classes. */
+export type Confusion = Readonly<{
+  names: readonly string[];
+  count: (reference: number, prediction: number) => number;
+  cells: readonly (readonly [reference: number, prediction: number, count: number])[];
+}>;
+
+/** One class: right ones, predicted ones, those there are. */
+export type ClassCounts = Readonly<{ name: string; hits: number; predicted: number; support: number }>;
+
+/** Precision, recall and their harmonic mean; 0 where nothing was predicted or there is nothing to find. */
+export type Rates = Readonly<{ precision: number; recall: number; f1: number }>;
+
+/**
+ * Counts pairs of class indices.
+ *
+ * @example
+ * ```ts
+ * import { confusionOf } from "attune/loggers/report-counts";
+ * console.assert(confusionOf(["a", "b"], [[0, 1], [0, 1], [1, 1]]).count(0, 1) === 2);
+ * ```
+ */
+export function confusionOf(names: readonly string[], pairs: readonly (readonly [number, number])[]): Confusion {
+  const counts = new Map<number, number>();
+  for (const [reference, prediction] of pairs) {
+    const key = reference * names.length + prediction;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return {
+    names,
+    count: (reference, prediction) => counts.get(reference * names.length + prediction) ?? 0,
+    cells: [...counts].map(([key, count]) => [Math.floor(key / names.length), key % names.length, count] as const),
+  };
+}
+
+/** The classes of a confusion matrix. */
+export function classCounts({ names, cells }: Confusion): readonly ClassCounts[] {
+  const classes = names.map((name) => ({ name, hits: 0, predicted: 0, support: 0 }));
+  for (const [reference, prediction, count] of cells) {
+    const [there, said] = [classes[reference], classes[prediction]];
+    if (there) there.support += count;
+    if (said) said.predicted += count;
+    if (there && there === said) there.hits += count;
+  }
+  return classes;
+}
+
+/** The labels of rows that may have several. */
+export function labelCounts(
+  labels: readonly string[],
+  rows: readonly Readonly<{ reference: ReadonlySet<string>; prediction: ReadonlySet<string> }>[],
+): readonly ClassCounts[] {
+  const classes = new Map(labels.map((name) => [name, { name, hits: 0, predicted: 0, support: 0 }]));
+  for (const { reference, prediction } of rows) {
+    for (const name of reference) {
+      const own = classes.get(name);
+      if (own) own.support++;
+      if (own && prediction.has(name)) own.hits++;
+    }
+    for (const name of prediction) {
+      const own = classes.get(name);
+      if (own) own.predicted++;
+    }
+  }
+  return [...classes.values()];
+}
+
+/** Precision, recall and F1 of one class. */
+export function ratesOf({ hits, predicted, support }: ClassCounts): Rates {
+  const share = (whole: number): number => (whole === 0 ? 0 : hits / whole);
+  return { precision: share(predicted), recall: share(support), f1: predicted + support === 0 ? 0 : 2 * hits / (predicted + support) };
+}
+
+/** The `limit` classes with most rows in their own order, the rest as one class at the end. */
+export function largestClasses(confusion: Confusion, limit: number): Confusion {
+  const { names, cells } = confusion;
+  if (names.length <= limit) return confusion;
+  const support = classCounts(confusion).map((own, i) => ({ i, size: own.support + own.predicted }));
+  const kept = support.sort((a, b) => b.size - a.size || a.i - b.i).slice(0, limit - 1).map(({ i }) => i).sort((a, b) => a - b);
+  const place = new Map(kept.map((old, i) => [old, i]));
+  const pairs = cells.flatMap(([reference, prediction, count]) =>
+    Array.from({ length: count }, () => [place.get(reference) ?? kept.length, place.get(prediction) ?? kept.length] as const)
+  );
+  return confusionOf([...kept.map((i) => names[i] ?? ""), `${names.length - kept.length} others`], pairs);
+}

@@ -1,0 +1,93 @@
+/**
+ * The top of a report: the figure that counts, with its interval, beside the baselines.
+ * @module
+ */
+import { createRandom } from "../../core/random.ts";
+import type { Analysis } from "./report_analysis.ts";
+import type { Collected } from "./report_collect.ts";
+import { html, type Html } from "./report_html.ts";
+import { meanInterval } from "./report_intervals.ts";
+import { extent, linearScale, showNumber, showPercent } from "./report_scale.ts";
+import { type Whisker, whiskers } from "./report_whiskers.ts";
+
+/** Draws the headline of a finished, evaluated run; of other runs, what is known of the loss. */
+export function headline(run: Collected, seed: number): Html {
+  const { after } = run;
+  if (!after || after.scores.length === 0) return lossHeadline(run);
+  return after.kind === "other" && Object.keys(after.metrics).some((name) => name !== "loss")
+    ? metricHeadline(after, run.before)
+    : scoreHeadline(after, run.before, seed);
+}
+
+function scoreHeadline(after: Analysis, before: Analysis | undefined, seed: number): Html {
+  const random = createRandom(seed).fork("report");
+  const share = after.kind !== "numbers";
+  const show = share ? (value: number) => showPercent(value) : (value: number) => showNumber(value, 3);
+  const others = [
+    ...(before && paired(before, after) ? [{ name: "Untouched model", scores: before.scores }] : []),
+    ...(after.baseline ? [{ name: capital(after.baseline.name), scores: after.baseline.scores }] : []),
+  ];
+  const lines = [{ name: "This model", scores: after.scores }, ...others].flatMap(({ name, scores }, i): Whisker[] => {
+    const interval = meanInterval(scores, random.fork("value", i));
+    return interval ? [{ name, main: i === 0, interval }] : [];
+  });
+  const own = lines[0]?.interval ?? { value: NaN, low: NaN, high: NaN };
+  const scale = share ? linearScale([0, 1], 4, true) : linearScale([0, ...extent(lines.map(({ interval }) => interval.high))], 4, true);
+  const gains = others.map(({ name, scores }, i) => {
+    const gain = meanInterval(after.scores.map((score, row) => (score - (scores[row] ?? 0)) * (share ? 1 : -1)), random.fork("gain", i));
+    return gain && html`<li>${gainText(name, gain, share)}</li>`;
+  });
+  return html`<section class="hero">
+<div class="lead"><p class="label">${NAMES[after.kind]}</p><p class="big">${show(own.value)}</p>
+<p class="sub">95 % interval ${show(own.low)} to ${show(own.high)}<br>on ${showNumber(after.scores.length)} held-out ${after.scores.length === 1 ? "row" : "rows"}</p></div>
+<div class="beside">${whiskers(lines, scale, show, share ? (value) => showPercent(value, 0) : (value) => showNumber(value, 3))}
+${gains.length > 0 && html`<ul class="gains">${gains}</ul>`}</div>
+</section>`;
+}
+
+const NAMES: { readonly [K in Analysis["kind"]]: string } = {
+  classes: "Accuracy",
+  labels: "Rows with all labels right",
+  numbers: "Mean absolute error",
+  other: "Rows exactly right",
+};
+
+function gainText(name: string, gain: { value: number; low: number; high: number }, share: boolean): Html {
+  const amount = (value: number): string => share ? Math.abs(value * 100).toFixed(1) : showNumber(Math.abs(value), 3);
+  const unit = share ? " points" : "";
+  const other = name === "Untouched model" ? "the untouched model" : `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+  if (gain.low <= 0 && gain.high >= 0) return html`No clear difference from ${other}: the interval of the difference holds 0.`;
+  const [from, to] = [gain.low, gain.high].map((value) => Math.abs(value)).sort((a, b) => a - b);
+  const better = gain.value > 0;
+  return html`<b class="${better ? "good" : "bad"}">${amount(gain.value)}${unit} ${better ? "better" : "worse"}</b> than ${other} <span class="muted">(${amount(from ?? 0)} to ${amount(to ?? 0)})</span>`;
+}
+
+function metricHeadline(after: Analysis, before: Analysis | undefined): Html {
+  const name = Object.keys(after.metrics).find((key) => key !== "loss") ?? "loss";
+  const untouched = before?.metrics[name];
+  return html`<section class="hero"><div class="lead"><p class="label">${name}</p><p class="big">${showNumber(after.metrics[name] ?? NaN)}</p>
+<p class="sub">on ${showNumber(after.scores.length)} held-out rows${untouched !== undefined && html`<br>untouched model ${showNumber(untouched)}`}</p></div></section>`;
+}
+
+function lossHeadline({ points, evaluations, end }: Collected): Html {
+  const losses = points.flatMap(({ loss }) => (loss === null ? [] : [loss]));
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const part = Math.max(1, Math.round(losses.length / 20));
+  const why = end?.reason === "diverged" || end?.reason === "interrupted"
+    ? "The run did not come to its final evaluation."
+    : evaluations.length > 0
+    ? "No evaluated rows were kept."
+    : "No evaluation data was given: data.eval adds accuracy, mistakes and calibration to this page.";
+  if (losses.length === 0) return html`<section class="hero"><div class="lead"><p class="label">Training loss</p><p class="big">–</p><p class="sub">No step was made. ${why}</p></div></section>`;
+  return html`<section class="hero"><div class="lead"><p class="label">Training loss</p><p class="big">${showNumber(mean(losses.slice(-part)), 3)}</p>
+<p class="sub">${showNumber(mean(losses.slice(0, part)), 3)} at the start<br>${why}</p></div></section>`;
+}
+
+/** Whether two phases saw the same rows in the same order. */
+function paired(a: Analysis, b: Analysis): boolean {
+  return a.kind === b.kind && a.rows.length === b.rows.length && a.rows.every((row, i) => row === b.rows[i]);
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

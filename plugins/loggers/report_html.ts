@@ -1,0 +1,49 @@
+/**
+ * Markup that escapes by construction: whatever is put into an `html` template is text unless it is markup itself.
+ * @module
+ */
+
+const MARKUP: unique symbol = Symbol("markup");
+
+/** A piece of finished markup. Only {@link html} makes it, so no row can pass for one. */
+export type Html = Readonly<{ [MARKUP]: string }>;
+
+/** What a template may hold; what is absent prints nothing. */
+export type Part = Html | string | number | false | null | undefined | readonly Part[];
+
+/**
+ * A template whose values are escaped, for element content and quoted attributes alike.
+ *
+ * @example
+ * ```ts
+ * import { html, markupOf } from "attune/loggers/report-html";
+ * console.assert(markupOf(html`<b>${"</b>"}</b>`) === "<b>&lt;/b&gt;</b>");
+ * ```
+ */
+export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
+  let text = strings[0] ?? "";
+  for (const [i, part] of parts.entries()) text += markupOf(part) + (strings[i + 1] ?? "");
+  return { [MARKUP]: text };
+}
+
+/** The text of a part: markup as it is, all else escaped. */
+export function markupOf(part: Part): string {
+  if (part === null || part === undefined || part === false) return "";
+  if (typeof part === "string") return escapeText(part);
+  if (typeof part === "number") return String(part);
+  return MARKUP in part ? part[MARKUP] : part.map(markupOf).join("");
+}
+
+/** Text as HTML: the five characters that markup is made of as entities, control characters as U+FFFD. */
+export function escapeText(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[&<>"'\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, (c) => ENTITIES[c] ?? "\ufffd");
+}
+
+const ENTITIES: { readonly [char: string]: string } = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};

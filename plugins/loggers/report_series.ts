@@ -1,0 +1,82 @@
+/**
+ * Step figures in bounded memory: points are merged in pairs as they come.
+ * @module
+ */
+
+/** One place of a curve: the means over `steps` optimizer steps that end at `step`, the greatest of gradient norms. */
+export type Point = Readonly<{
+  step: number;
+  steps: number;
+  loss: number | null;
+  gradNorm: number | null;
+  learningRate: number;
+}>;
+
+/** Collects points; `points` holds never more than `limit`. */
+export type Series = Readonly<{ add: (point: Point) => void; points: () => readonly Point[] }>;
+
+/**
+ * A collector of at most `limit` points. When it is full, neighbours are merged, so that no step is forgotten.
+ *
+ * @example
+ * ```ts
+ * import { createSeries } from "attune/loggers/report-series";
+ * const series = createSeries(4);
+ * for (let step = 1; step <= 100; step++) series.add({ step, steps: 1, loss: 1, gradNorm: 2, learningRate: 0.1 });
+ * console.assert(series.points().length <= 4 && series.points().at(-1)?.step === 100);
+ * ```
+ */
+export function createSeries(limit: number): Series {
+  let points: Point[] = [];
+  let open: Point | undefined;
+  let every = 1;
+  return {
+    add: (point) => {
+      open = open ? merge(open, point) : point;
+      if (open.steps < every) return;
+      // A full list makes room first: a half-filled last place counts as one of `limit`.
+      if (points.length + 1 >= limit) {
+        const pairs: Point[] = [];
+        for (let i = 0; i < points.length; i += 2) {
+          const [a, b] = [points[i], points[i + 1]];
+          if (a) pairs.push(b ? merge(a, b) : a);
+        }
+        points = pairs;
+        every *= 2;
+      }
+      points.push(open);
+      open = undefined;
+    },
+    points: () => open ? [...points, open] : points,
+  };
+}
+
+/** Smooths by a triangular window of `2 * reach + 1` places that gets narrower at the ends; gaps stay gaps. */
+export function smooth(values: readonly (number | null)[], reach: number): (number | null)[] {
+  return values.map((value, i) => {
+    if (value === null) return null;
+    const near = Math.min(reach, Math.max(i, 1), Math.max(values.length - 1 - i, 1));
+    let [sum, weights] = [0, 0];
+    for (let j = -near; j <= near; j++) {
+      const other = values[i + j];
+      if (other === null || other === undefined) continue;
+      const weight = near + 1 - Math.abs(j);
+      sum += weight * other;
+      weights += weight;
+    }
+    return sum / weights;
+  });
+}
+
+function merge(a: Point, b: Point): Point {
+  const steps = a.steps + b.steps;
+  const mean = (x: number | null, y: number | null): number | null =>
+    x === null ? y : y === null ? x : x + (y - x) * (b.steps / steps);
+  return {
+    step: b.step,
+    steps,
+    loss: mean(a.loss, b.loss),
+    gradNorm: a.gradNorm === null ? b.gradNorm : b.gradNorm === null ? a.gradNorm : Math.max(a.gradNorm, b.gradNorm),
+    learningRate: mean(a.learningRate, b.learningRate) ?? 0,
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * The curves of a run: loss, learning rate, gradient norm, and evaluations over time.
+ * @module
+ */
+import type { Collected, Evaluation } from "./report_collect.ts";
+import { html, type Html } from "./report_html.ts";
+import { type Curve, lineChart } from "./report_line_chart.ts";
+import { extent } from "./report_scale.ts";
+import { smooth } from "./report_series.ts";
+
+/** Metrics that get a chart of their own. */
+const PANELS = 6;
+
+/** Draws the training section; nothing where no step was made. */
+export function trainingSection(run: Collected): Html | undefined {
+  const { points } = run;
+  if (points.length === 0) return undefined;
+  const losses = points.map(({ loss }) => loss);
+  const smoothed = smooth(losses, Math.max(1, Math.round(points.length / 30)));
+  const held = evaluationsOf(run).flatMap(({ step, metrics }): [number, number][] =>
+    metrics.loss !== undefined && Number.isFinite(metrics.loss) ? [[step, metrics.loss]] : []
+  );
+  const x = points.map(({ step }) => step);
+  const at = (values: readonly (number | null)[]): Curve["points"] => x.map((step, i) => [step, values[i] ?? null]);
+  const curves: Curve[] = [
+    { name: "each step", color: 1, style: "faint", points: at(losses) },
+    { name: "smoothed", color: 1, style: "line", points: at(smoothed) },
+    ...(held.length > 1 ? [{ name: "held-out rows", color: 2, style: "dots", points: held } as const] : []),
+  ];
+  const norms = points.map(({ gradNorm }) => gradNorm);
+  const [least, most] = extent(norms.filter((norm) => norm !== null));
+  const rates = points.map(({ learningRate }) => learningRate);
+  const best = run.evaluations.findLast((evaluation) => evaluation.best);
+  const worth = best && run.evaluations.length > 1 && best.step < run.steps;
+  const merged = Math.max(...points.map(({ steps }) => steps));
+  return html`<section><h2>Training</h2>
+${lineChart({ title: "Loss", curves, height: 260, xLabel: "step", from: 0, marks: worth ? [{ x: best.step, text: "best" }] : [] })}
+<div class="pair">
+${lineChart({ title: "Learning rate", curves: [{ name: "learning rate", color: 3, style: "line", points: at(rates) }], height: 150, xLabel: "step", from: 0 })}
+${norms.some((norm) => norm !== null) && lineChart({ title: "Gradient norm before clipping", curves: [{ name: "gradient norm", color: 4, style: "line", points: at(norms) }], height: 150, xLabel: "step", ...(least > 0 && most / least > 200 ? { log: true } : { from: 0 }) })}
+</div>
+${merged > 1 && html`<p class="muted">Each place of these curves stands for ${merged} steps: their mean, of gradient norms the greatest.</p>`}
+</section>`;
+}
+
+/** Draws each metric over time; nothing where there was one evaluation only. */
+export function evaluationSection(run: Collected): Html | undefined {
+  const evaluations = evaluationsOf(run);
+  if (evaluations.length < 2) return undefined;
+  const names = [...new Set(evaluations.flatMap(({ metrics }) => Object.keys(metrics)))].slice(0, PANELS);
+  const charts = names.flatMap((name) => {
+    const points = evaluations.flatMap(({ step, metrics }): [number, number][] => {
+      const value = metrics[name];
+      return typeof value === "number" && Number.isFinite(value) ? [[step, value]] : [];
+    });
+    return points.length < 2 ? [] : [lineChart({ title: name, curves: [{ name, color: name === "loss" ? 2 : 1, style: "dots", points }], height: 130, xLabel: "step" })];
+  });
+  return charts.length === 0 ? undefined : html`<section><h2>Evaluation over time</h2><div class="pair">${charts}</div></section>`;
+}
+
+/** All evaluations: the untouched model at step 0, those of the loop, the final one. */
+function evaluationsOf({ before, after, evaluations, steps }: Collected): readonly Evaluation[] {
+  const first = before && evaluations[0]?.step !== 0 ? [{ step: 0, metrics: before.metrics, best: false }] : [];
+  const last = after && evaluations.at(-1)?.step !== steps && steps > 0 ? [{ step: steps, metrics: after.metrics, best: false }] : [];
+  return [...first, ...evaluations, ...last];
+}
