@@ -3,8 +3,8 @@
  * @module
  */
 import type { Example, Json, Named, TrainingEvent } from "../../core/types.ts";
-import { type Calibration, calibrate } from "./report_calibration.ts";
-import { type ClassCounts, classCounts, confusionOf, type Confusion, labelCounts } from "./report_counts.ts";
+import { calibrate, type Calibration } from "./report_calibration.ts";
+import { type ClassCounts, classCounts, type Confusion, confusionOf, labelCounts } from "./report_counts.ts";
 
 /** The event with evaluated rows. */
 export type ExamplesEvent = Extract<TrainingEvent, { readonly type: "examples" }>;
@@ -70,7 +70,9 @@ function kindOf(examples: readonly Example[], labels: readonly string[]): Analys
   const every = (test: (example: Example) => boolean): boolean => examples.every(test);
   if (examples.length === 0) return "other";
   const bare = every((e) => e.scores === undefined);
-  if (bare && every((e) => typeof e.reference === "number" && typeof e.prediction === "number") && labels.length < 2) return "numbers";
+  if (bare && every((e) => typeof e.reference === "number" && typeof e.prediction === "number") && labels.length < 2) {
+    return "numbers";
+  }
   const known = new Set(labels);
   const isSet = (value: Json): boolean =>
     Array.isArray(value) && new Set(value).size === value.length && value.every((name) => known.has(String(name)));
@@ -84,7 +86,10 @@ function kindOf(examples: readonly Example[], labels: readonly string[]): Analys
 function classes(examples: readonly Example[], labels: readonly string[], worstRows: number) {
   const names = [...new Set([...labels, ...examples.flatMap((e) => [String(e.reference), String(e.prediction)])])];
   const index = new Map(names.map((name, i) => [name, i]));
-  const confusion = confusionOf(names, examples.map((e) => [index.get(String(e.reference)) ?? 0, index.get(String(e.prediction)) ?? 0]));
+  const confusion = confusionOf(
+    names,
+    examples.map((e) => [index.get(String(e.reference)) ?? 0, index.get(String(e.prediction)) ?? 0]),
+  );
   const common = mostFrequent(examples.map((e) => String(e.reference)));
   const scores = examples.map(isRight);
   const probabilities = examples.map((e) => classScores(e));
@@ -95,7 +100,11 @@ function classes(examples: readonly Example[], labels: readonly string[], worstR
   const detail = (i: number): Partial<WorstRow> => {
     const [own, e] = [probabilities[i], examples[i]];
     if (!own || !e) return {};
-    return { confidence: own[index.get(String(e.prediction)) ?? -1], referenceScore: own[index.get(String(e.reference)) ?? -1], loss: badness[i] };
+    return {
+      confidence: own[index.get(String(e.prediction)) ?? -1],
+      referenceScore: own[index.get(String(e.reference)) ?? -1],
+      loss: badness[i],
+    };
   };
   const pairs = examples.flatMap((_, i): [number, number][] => {
     const own = probabilities[i];
@@ -106,7 +115,10 @@ function classes(examples: readonly Example[], labels: readonly string[], worstR
     classes: classCounts(confusion),
     ...(pairs.length > 0 ? { calibration: calibrate(pairs) } : {}),
     scores,
-    baseline: { name: `always “${cut(common, 40)}”`, scores: examples.map((e) => Number(String(e.reference) === common)) },
+    baseline: {
+      name: `always “${cut(common, 40)}”`,
+      scores: examples.map((e) => Number(String(e.reference) === common)),
+    },
     worst: worstOf(examples, badness, worstRows, detail),
   };
 }
@@ -133,7 +145,10 @@ function labelSets(examples: readonly Example[], labels: readonly string[], wors
     classes: labelCounts(labels, sets),
     ...(pairs.length > 0 ? { calibration: calibrate(pairs) } : {}),
     scores,
-    baseline: { name: common === "" ? "always no label" : `always “${cut(common, 40)}”`, scores: sets.map(({ reference }) => Number(key(reference) === common)) },
+    baseline: {
+      name: common === "" ? "always no label" : `always “${cut(common, 40)}”`,
+      scores: sets.map(({ reference }) => Number(key(reference) === common)),
+    },
     worst: worstOf(examples, badness, worstRows, (i) => (measured ? { loss: badness[i] } : {}), (i) => scores[i] === 0),
   };
 }
@@ -143,7 +158,10 @@ function numbers(examples: readonly Example[], worstRows: number) {
   const scores = pairs.map(([reference, prediction]) => Math.abs(reference - prediction));
   const mean = pairs.reduce((sum, [reference]) => sum + reference, 0) / Math.max(1, pairs.length);
   const every = Math.max(1, pairs.length / SCATTER);
-  const chosen = Array.from({ length: Math.min(pairs.length, SCATTER) }, (_, i) => pairs[Math.floor(i * every)] ?? [0, 0] as const);
+  const chosen = Array.from(
+    { length: Math.min(pairs.length, SCATTER) },
+    (_, i) => pairs[Math.floor(i * every)] ?? [0, 0] as const,
+  );
   return {
     points: chosen.filter((pair) => pair.every(Number.isFinite)),
     scores,
@@ -164,7 +182,16 @@ function worstOf(
   order.sort((a, b) => (badness[b] ?? 0) - (badness[a] ?? 0) || a - b);
   return order.slice(0, count).flatMap((i) => {
     const e = examples[i];
-    return e ? [{ row: e.row, text: cut(e.text, 600), reference: cut(shown(e.reference), 200), prediction: cut(shown(e.prediction), 200), wrong: wrong(i), ...detail(i) }] : [];
+    return e
+      ? [{
+        row: e.row,
+        text: cut(e.text, 600),
+        reference: cut(shown(e.reference), 200),
+        prediction: cut(shown(e.prediction), 200),
+        wrong: wrong(i),
+        ...detail(i),
+      }]
+      : [];
   });
 }
 
@@ -183,7 +210,11 @@ function setOf(value: Json): ReadonlySet<string> {
 
 function shown(value: Json): string {
   if (Array.isArray(value)) return value.length === 0 ? "none" : value.map(shown).join(", ");
-  return typeof value === "string" ? value : typeof value === "number" ? String(Number(value.toPrecision(5))) : JSON.stringify(value);
+  return typeof value === "string"
+    ? value
+    : typeof value === "number"
+    ? String(Number(value.toPrecision(5)))
+    : JSON.stringify(value);
 }
 
 function mostFrequent(values: readonly string[]): string {

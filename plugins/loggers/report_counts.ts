@@ -73,7 +73,11 @@ export function labelCounts(
 /** Precision, recall and F1 of one class. */
 export function ratesOf({ hits, predicted, support }: ClassCounts): Rates {
   const share = (whole: number): number => (whole === 0 ? 0 : hits / whole);
-  return { precision: share(predicted), recall: share(support), f1: predicted + support === 0 ? 0 : 2 * hits / (predicted + support) };
+  return {
+    precision: share(predicted),
+    recall: share(support),
+    f1: predicted + support === 0 ? 0 : 2 * hits / (predicted + support),
+  };
 }
 
 /** The `limit` classes with most rows in their own order, the rest as one class at the end. */
@@ -81,10 +85,15 @@ export function largestClasses(confusion: Confusion, limit: number): Confusion {
   const { names, cells } = confusion;
   if (names.length <= limit) return confusion;
   const support = classCounts(confusion).map((own, i) => ({ i, size: own.support + own.predicted }));
-  const kept = support.sort((a, b) => b.size - a.size || a.i - b.i).slice(0, limit - 1).map(({ i }) => i).sort((a, b) => a - b);
+  const kept = support.sort((a, b) => b.size - a.size || a.i - b.i).slice(0, limit - 1).map(({ i }) => i).sort((a, b) =>
+    a - b
+  );
   const place = new Map(kept.map((old, i) => [old, i]));
   const pairs = cells.flatMap(([reference, prediction, count]) =>
-    Array.from({ length: count }, () => [place.get(reference) ?? kept.length, place.get(prediction) ?? kept.length] as const)
+    Array.from(
+      { length: count },
+      () => [place.get(reference) ?? kept.length, place.get(prediction) ?? kept.length] as const,
+    )
   );
   return confusionOf([...kept.map((i) => names[i] ?? ""), `${names.length - kept.length} others`], pairs);
 }

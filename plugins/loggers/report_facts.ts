@@ -4,7 +4,7 @@
  */
 import type { Json, Plugin, Run } from "../../core/types.ts";
 import type { Collected } from "./report_collect.ts";
-import { html, type Html } from "./report_html.ts";
+import { type Html, html } from "./report_html.ts";
 import { showNumber, showPercent, showSeconds } from "./report_scale.ts";
 
 /** Draws the facts of a run. */
@@ -13,10 +13,20 @@ export function factsSection(run: Run, seen: Collected): Html {
   const { start } = seen;
   const accumulated = training.gradientAccumulationSteps;
   const facts: readonly (readonly [name: string, value: string, note?: string])[] = [
-    ["Steps", showNumber(seen.steps), start && seen.steps !== start.totalSteps ? `of ${showNumber(start.totalSteps)}` : undefined],
+    [
+      "Steps",
+      showNumber(seen.steps),
+      start && seen.steps !== start.totalSteps ? `of ${showNumber(start.totalSteps)}` : undefined,
+    ],
     ["Epochs", showNumber(Math.round(seen.epoch * 1000) / 1000)],
-    ...(start ? [["Rows", showNumber(start.trainRows), `to train on, ${showNumber(start.evalRows)} held out`]] as const : []),
-    ["Tokens", showNumber(seen.tokens), seen.seconds > 0 ? `${showNumber(Math.round(seen.tokens / seen.seconds))} a second` : undefined],
+    ...(start
+      ? [["Rows", showNumber(start.trainRows), `to train on, ${showNumber(start.evalRows)} held out`]] as const
+      : []),
+    [
+      "Tokens",
+      showNumber(seen.tokens),
+      seen.seconds > 0 ? `${showNumber(Math.round(seen.tokens / seen.seconds))} a second` : undefined,
+    ],
     ["Time in steps", showSeconds(seen.seconds)],
     ...(start
       ? [[
@@ -25,25 +35,62 @@ export function factsSection(run: Run, seen: Collected): Html {
         `${showPercent(start.trainableParameters / start.totalParameters, 2)} of ${showNumber(start.totalParameters)}`,
       ]] as const
       : []),
-    ["Adapter", run.adapters.map((adapter) => adapter.name).join(", ") || "none", run.adapters.map(ranks).join(", ") || undefined],
+    [
+      "Adapter",
+      run.adapters.map((adapter) => adapter.name).join(", ") || "none",
+      run.adapters.map(ranks).join(", ") || undefined,
+    ],
     ["Optimizer", run.optimizer.name, `${run.schedule.name} schedule`],
     ["Learning rate", showNumber(training.learningRate)],
-    ["Batch", showNumber(training.perDeviceTrainBatchSize), accumulated > 1 ? `× ${accumulated} accumulated` : undefined],
+    [
+      "Batch",
+      showNumber(training.perDeviceTrainBatchSize),
+      accumulated > 1 ? `× ${accumulated} accumulated` : undefined,
+    ],
     ["Seed", String(training.seed)],
     ...(seen.skipped > 0 ? [["Skipped steps", showNumber(seen.skipped), "loss or gradient not finite"]] as const : []),
   ];
-  return html`<section><h2>Run</h2><dl class="facts">${facts.map(([name, value, note]) => html`<div><dt>${name}</dt><dd>${value}${note !== undefined && html` <span class="muted">${note}</span>`}</dd></div>`)}</dl></section>`;
+  return html`
+    <section>
+      <h2>Run</h2>
+      <dl class="facts">${facts.map(([name, value, note]) =>
+        html`
+          <div>
+            <dt>${name}</dt>
+            <dd>${value}${note !== undefined && html`
+              <span class="muted">${note}</span>
+            `}</dd>
+          </div>
+        `
+      )}</dl>
+    </section>
+  `;
 }
 
 /** Draws the warnings; nothing where there are none. */
 export function warningsSection({ warnings, moreWarnings }: Collected): Html | undefined {
   if (warnings.length === 0) return undefined;
-  return html`<section><h2>Warnings</h2><ul class="warnings">${warnings.map(({ step, code, message }) => html`<li><code>${code}</code> ${message}${step > 0 && html` <span class="muted">step ${step}</span>`}</li>`)}</ul>${moreWarnings > 0 && html`<p class="muted">And ${moreWarnings} more.</p>`}</section>`;
+  return html`<section><h2>Warnings</h2><ul class="warnings">${
+    warnings.map(({ step, code, message }) =>
+      html`<li><code>${code}</code> ${message}${
+        step > 0 && html`
+          <span class="muted">step ${step}</span>
+        `
+      }</li>`
+    )
+  }</ul>${moreWarnings > 0 && html`<p class="muted">And ${moreWarnings} more.</p>`}</section>`;
 }
 
 /** Draws the spec, folded. */
 export function specSection(spec: Json): Html {
-  return html`<section><details><summary><h2>Spec</h2><span class="muted">every default filled in</span></summary><pre>${JSON.stringify(spec, null, 2)}</pre></details></section>`;
+  return html`
+    <section>
+      <details>
+        <summary><h2>Spec</h2><span class="muted">every default filled in</span></summary>
+        <pre>${JSON.stringify(spec, null, 2)}</pre>
+      </details>
+    </section>
+  `;
 }
 
 /** What a run was fine-tuned from, as its spec names it. */

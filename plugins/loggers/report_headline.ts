@@ -5,7 +5,7 @@
 import { createRandom } from "../../core/random.ts";
 import type { Analysis } from "./report_analysis.ts";
 import type { Collected } from "./report_collect.ts";
-import { html, type Html } from "./report_html.ts";
+import { type Html, html } from "./report_html.ts";
 import { meanInterval } from "./report_intervals.ts";
 import { extent, linearScale, showNumber, showPercent } from "./report_scale.ts";
 import { type Whisker, whiskers } from "./report_whiskers.ts";
@@ -32,17 +32,34 @@ function scoreHeadline(after: Analysis, before: Analysis | undefined, seed: numb
     return interval ? [{ name, main: i === 0, interval }] : [];
   });
   const own = lines[0]?.interval ?? { value: NaN, low: NaN, high: NaN };
-  const scale = share ? linearScale([0, 1], 4, true) : linearScale([0, ...extent(lines.map(({ interval }) => interval.high))], 4, true);
+  const scale = share
+    ? linearScale([0, 1], 4, true)
+    : linearScale([0, ...extent(lines.map(({ interval }) => interval.high))], 4, true);
   const gains = others.map(({ name, scores }, i) => {
-    const gain = meanInterval(after.scores.map((score, row) => (score - (scores[row] ?? 0)) * (share ? 1 : -1)), random.fork("gain", i));
+    const gain = meanInterval(
+      after.scores.map((score, row) => (score - (scores[row] ?? 0)) * (share ? 1 : -1)),
+      random.fork("gain", i),
+    );
     return gain && html`<li>${gainText(name, gain, share)}</li>`;
   });
-  return html`<section class="hero">
-<div class="lead"><p class="label">${NAMES[after.kind]}</p><p class="big">${show(own.value)}</p>
-<p class="sub">95 % interval ${show(own.low)} to ${show(own.high)}<br>on ${showNumber(after.scores.length)} held-out ${after.scores.length === 1 ? "row" : "rows"}</p></div>
-<div class="beside">${whiskers(lines, scale, show, share ? (value) => showPercent(value, 0) : (value) => showNumber(value, 3))}
-${gains.length > 0 && html`<ul class="gains">${gains}</ul>`}</div>
-</section>`;
+  return html`
+    <section class="hero">
+      <div class="lead">
+        <p class="label">${NAMES[after.kind]}</p>
+        <p class="big">${show(own.value)}</p>
+        <p class="sub">95 % interval ${show(own.low)} to ${show(own.high)}<br>on ${showNumber(
+          after.scores.length,
+        )} held-out ${after.scores.length === 1 ? "row" : "rows"}</p>
+      </div>
+      <div class="beside">${whiskers(
+        lines,
+        scale,
+        show,
+        share ? (value) => showPercent(value, 0) : (value) => showNumber(value, 3),
+      )}
+    ${gains.length > 0 && html`<ul class="gains">${gains}</ul>`}</div>
+    </section>
+  `;
 }
 
 const NAMES: { readonly [K in Analysis["kind"]]: string } = {
@@ -56,17 +73,32 @@ function gainText(name: string, gain: { value: number; low: number; high: number
   const amount = (value: number): string => share ? Math.abs(value * 100).toFixed(1) : showNumber(Math.abs(value), 3);
   const unit = share ? " points" : "";
   const other = name === "Untouched model" ? "the untouched model" : `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
-  if (gain.low <= 0 && gain.high >= 0) return html`No clear difference from ${other}: the interval of the difference holds 0.`;
+  if (gain.low <= 0 && gain.high >= 0) {
+    return html`No clear difference from ${other}: the interval of the difference holds 0.`;
+  }
   const [from, to] = [gain.low, gain.high].map((value) => Math.abs(value)).sort((a, b) => a - b);
   const better = gain.value > 0;
-  return html`<b class="${better ? "good" : "bad"}">${amount(gain.value)}${unit} ${better ? "better" : "worse"}</b> than ${other} <span class="muted">(${amount(from ?? 0)} to ${amount(to ?? 0)})</span>`;
+  return html`
+    <b class="${better ? "good" : "bad"}">${amount(gain.value)}${unit} ${better
+      ? "better"
+      : "worse"}</b> than ${other} <span
+      class="muted">(${amount(from ?? 0)} to ${amount(to ?? 0)})</span>
+  `;
 }
 
 function metricHeadline(after: Analysis, before: Analysis | undefined): Html {
   const name = Object.keys(after.metrics).find((key) => key !== "loss") ?? "loss";
   const untouched = before?.metrics[name];
-  return html`<section class="hero"><div class="lead"><p class="label">${name}</p><p class="big">${showNumber(after.metrics[name] ?? NaN)}</p>
-<p class="sub">on ${showNumber(after.scores.length)} held-out rows${untouched !== undefined && html`<br>untouched model ${showNumber(untouched)}`}</p></div></section>`;
+  return html`
+    <section class="hero">
+      <div class="lead">
+        <p class="label">${name}</p>
+        <p class="big">${showNumber(after.metrics[name] ?? NaN)}</p>
+        <p class="sub">on ${showNumber(after.scores.length)} held-out rows${untouched !== undefined &&
+          html`<br>untouched model ${showNumber(untouched)}`}</p>
+      </div>
+    </section>
+  `;
 }
 
 function lossHeadline({ points, evaluations, end }: Collected): Html {
@@ -78,9 +110,26 @@ function lossHeadline({ points, evaluations, end }: Collected): Html {
     : evaluations.length > 0
     ? "No evaluated rows were kept."
     : "No evaluation data was given: data.eval adds accuracy, mistakes and calibration to this page.";
-  if (losses.length === 0) return html`<section class="hero"><div class="lead"><p class="label">Training loss</p><p class="big">–</p><p class="sub">No step was made. ${why}</p></div></section>`;
-  return html`<section class="hero"><div class="lead"><p class="label">Training loss</p><p class="big">${showNumber(mean(losses.slice(-part)), 3)}</p>
-<p class="sub">${showNumber(mean(losses.slice(0, part)), 3)} at the start<br>${why}</p></div></section>`;
+  if (losses.length === 0) {
+    return html`
+      <section class="hero">
+        <div class="lead">
+          <p class="label">Training loss</p>
+          <p class="big">–</p>
+          <p class="sub">No step was made. ${why}</p>
+        </div>
+      </section>
+    `;
+  }
+  return html`
+    <section class="hero">
+      <div class="lead">
+        <p class="label">Training loss</p>
+        <p class="big">${showNumber(mean(losses.slice(-part)), 3)}</p>
+        <p class="sub">${showNumber(mean(losses.slice(0, part)), 3)} at the start<br>${why}</p>
+      </div>
+    </section>
+  `;
 }
 
 /** Whether two phases saw the same rows in the same order. */

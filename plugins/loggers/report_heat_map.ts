@@ -3,7 +3,7 @@
  * @module
  */
 import { type Confusion, largestClasses } from "./report_counts.ts";
-import { html, type Html } from "./report_html.ts";
+import { type Html, html } from "./report_html.ts";
 import { showNumber, showPercent } from "./report_scale.ts";
 
 /** Classes beyond which the smallest are shown together. */
@@ -17,11 +17,27 @@ export function heatMap(whole: Confusion): Html {
   const sums = places.map((i) => places.reduce((sum, j) => sum + count(i, j), 0));
   const size = names.length <= 4 ? "large" : names.length <= 10 ? "medium" : "small";
   const turned = names.length > 6 || names.some((name) => name.length > 14);
-  return html`<div class="scroll"><table class="heat ${size}${turned && " turned"}">
-<thead><tr><td></td><th class="side" colspan="${names.length}" scope="colgroup">Predicted</th><td></td></tr>
-<tr><th class="corner" scope="col">True</th>${names.map((name) => html`<th scope="col" title="${name}"><span>${name}</span></th>`)}<th class="sum" scope="col"><span>Rows</span></th></tr></thead>
-<tbody>${places.map((i) => html`<tr><th scope="row" title="${names[i]}"><span>${names[i]}</span></th>${places.map((j) => cell(names, i, j, count(i, j), sums[i] ?? 0))}<td class="sum">${showNumber(sums[i] ?? 0)}</td></tr>`)}</tbody>
-</table></div>`;
+  return html`
+    <div class="scroll">
+      <table class="heat ${size}${turned && " turned"}">
+        <thead>
+          <tr>
+            <td></td>
+            <th class="side" colspan="${names.length}" scope="colgroup">Predicted</th>
+            <td></td>
+          </tr>
+          <tr><th class="corner" scope="col">True</th>${names.map((name) =>
+            html`<th scope="col" title="${name}"><span>${name}</span></th>`
+          )}<th class="sum" scope="col"><span>Rows</span></th></tr>
+        </thead>
+        <tbody>${places.map((i) =>
+          html`<tr><th scope="row" title="${names[i]}"><span>${names[i]}</span></th>${
+            places.map((j) => cell(names, i, j, count(i, j), sums[i] ?? 0))
+          }<td class="sum">${showNumber(sums[i] ?? 0)}</td></tr>`
+        )}</tbody>
+      </table>
+    </div>
+  `;
 }
 
 function cell(names: readonly string[], i: number, j: number, count: number, sum: number): Html {
@@ -30,5 +46,7 @@ function cell(names: readonly string[], i: number, j: number, count: number, sum
   // Small shares stay visible: the ramp starts above zero.
   const strength = count === 0 ? 0 : Math.round((0.06 + 0.94 * share) * 100) / 100;
   const classes = `${i === j ? "hit" : "miss"}${strength > 0.55 ? " strong" : ""}${count === 0 ? " none" : ""}`;
-  return html`<td class="${classes}" style="--a:${strength}" title="${i === j ? `${names[i]}, right: ${count} of ${sum} rows, ${showPercent(share)}` : title}"><b>${count === 0 ? "0" : showNumber(count)}</b><small>${showPercent(share, 0)}</small></td>`;
+  return html`<td class="${classes}" style="--a:${strength}" title="${
+    i === j ? `${names[i]}, right: ${count} of ${sum} rows, ${showPercent(share)}` : title
+  }"><b>${count === 0 ? "0" : showNumber(count)}</b><small>${showPercent(share, 0)}</small></td>`;
 }

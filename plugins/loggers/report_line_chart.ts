@@ -2,7 +2,7 @@
  * Line charts as SVG that fills its width: places are in percent, type and strokes keep their size.
  * @module
  */
-import { html, type Html } from "./report_html.ts";
+import { type Html, html } from "./report_html.ts";
 import { extent, linearScale, logScale, percentAt, type Scale, showNumber, showTicks } from "./report_scale.ts";
 
 /** One curve; `color` 1..4 of the palette. `faint`: thin and pale, behind the others. `dots`: marks at every point. */
@@ -44,22 +44,58 @@ export function lineChart({ title, curves, height, xLabel, log = false, from, ma
   const y = log ? logScale(values) : linearScale(from === undefined ? values : [...values, from], 4, true);
   const labels = log ? y.ticks.map((tick) => showNumber(tick, 3)) : showTicks(y.ticks);
   const xTicks = x.ticks.filter(Number.isInteger);
-  return html`<figure class="chart">
-<figcaption><b>${title}</b>${curves.length > 1 && legend(curves)}</figcaption>
-<div class="plot" style="height:${height}px"><svg role="img" aria-label="${summary(title, curves, xLabel)}">
-${y.ticks.map((tick, i) => html`<line class="grid" x1="0" x2="100%" y1="${down(y, tick)}%" y2="${down(y, tick)}%"/><text class="tick" x="0" dx="-10" y="${down(y, tick)}%" dy=".32em" text-anchor="end">${labels[i]}</text>`)}
-${xTicks.map((tick) => html`<text class="tick" x="${percentAt(x, tick)}%" y="100%" dy="20" text-anchor="middle">${showNumber(tick)}</text>`)}
-<text class="axis" x="100%" y="100%" dy="36" text-anchor="end">${xLabel}</text>
-${marks.map((mark) => html`<line class="mark" x1="${percentAt(x, mark.x)}%" x2="${percentAt(x, mark.x)}%" y1="0" y2="100%"/><text class="note" x="${percentAt(x, mark.x)}%" ${x.at(mark.x) > 0.85 ? html`dx="-5" text-anchor="end"` : html`dx="5"`} y="0" dy="10">${mark.text}</text>`)}
-<svg class="curves" viewBox="0 0 1000 1000" preserveAspectRatio="none">${curves.map((curve) => html`<path class="${curve.style} s${curve.color}" d="${path(curve, x, y)}"/>`)}</svg>
-${curves.filter(({ style }) => style === "dots").map((curve) => curve.points.map(([place, value]) => value !== null && html`<circle class="dot f${curve.color}" cx="${percentAt(x, place)}%" cy="${down(y, value)}%" r="${curve.points.length > 60 ? 2 : 3.5}"/>`))}
-${strips(curves, x, y, xLabel)}
-</svg></div></figure>`;
+  return html`
+    <figure class="chart">
+      <figcaption><b>${title}</b>${curves.length > 1 && legend(curves)}</figcaption>
+      <div class="plot" style="height:${height}px">
+        <svg role="img" aria-label="${summary(title, curves, xLabel)}">
+    ${y.ticks.map((tick, i) =>
+      html`
+        <line class="grid" x1="0" x2="100%" y1="${down(y, tick)}%" y2="${down(y, tick)}%" />
+        <text class="tick" x="0" dx="-10" y="${down(y, tick)}%" dy=".32em" text-anchor="end">${labels[i]}</text>
+      `
+    )}
+    ${xTicks.map((tick) =>
+      html`<text class="tick" x="${percentAt(x, tick)}%" y="100%" dy="20" text-anchor="middle">${
+        showNumber(tick)
+      }</text>`
+    )}
+    <text class="axis" x="100%" y="100%" dy="36" text-anchor="end">${xLabel}</text>
+    ${marks.map((mark) =>
+      html`
+        <line class="mark" x1="${percentAt(x, mark.x)}%" x2="${percentAt(x, mark.x)}%" y1="0" y2="100%" />
+        <text class="note" x="${percentAt(x, mark.x)}%" ${x.at(mark.x) > 0.85
+          ? html`dx="-5" text-anchor="end"`
+          : html`dx="5"`} y="0" dy="10">${mark.text}</text>
+      `
+    )}
+    <svg class="curves" viewBox="0 0 1000 1000" preserveAspectRatio="none">${curves.map((curve) =>
+      html`
+        <path class="${curve.style} s${curve.color}" d="${path(curve, x, y)}" />
+      `
+    )}</svg>
+    ${curves.filter(({ style }) => style === "dots").map((curve) =>
+      curve.points.map(([place, value]) =>
+        value !== null && html`
+          <circle class="dot f${curve.color}" cx="${percentAt(x, place)}%" cy="${down(
+            y,
+            value,
+          )}%" r="${curve.points.length > 60 ? 2 : 3.5}" />
+        `
+      )
+    )}
+    ${strips(curves, x, y, xLabel)}
+        </svg>
+      </div>
+    </figure>
+  `;
 }
 
 /** The names of curves beside their colours. */
 function legend(curves: readonly Curve[]): Html {
-  return html`<span class="legend">${curves.map(({ name, color, style }) => html`<span><i class="key ${style} b${color}"></i>${name}</span>`)}</span>`;
+  return html`<span class="legend">${
+    curves.map(({ name, color, style }) => html`<span><i class="key ${style} b${color}"></i>${name}</span>`)
+  }</span>`;
 }
 
 /** Pens up at gaps. */
@@ -78,9 +114,15 @@ function path({ points }: Curve, x: Scale, y: Scale): string {
 
 /** Invisible columns that show a rule, dots and the values while the pointer is over them. */
 function strips(curves: readonly Curve[], x: Scale, y: Scale, xLabel: string): Html[] {
-  const longest = curves.reduce((most, curve) => (curve.points.length > most.length ? curve.points : most), [] as Curve["points"]);
+  const longest = curves.reduce(
+    (most, curve) => (curve.points.length > most.length ? curve.points : most),
+    [] as Curve["points"],
+  );
   const count = Math.min(STRIPS, longest.length);
-  const places = Array.from({ length: count }, (_, i) => longest[Math.floor((i + 0.5) * longest.length / count)]?.[0] ?? 0);
+  const places = Array.from(
+    { length: count },
+    (_, i) => longest[Math.floor((i + 0.5) * longest.length / count)]?.[0] ?? 0,
+  );
   return places.map((place, i) => {
     const left = i === 0 ? 0 : (percentAt(x, places[i - 1] ?? 0) + percentAt(x, place)) / 2;
     const right = i === count - 1 ? 100 : (percentAt(x, places[i + 1] ?? 0) + percentAt(x, place)) / 2;
@@ -88,7 +130,24 @@ function strips(curves: readonly Curve[], x: Scale, y: Scale, xLabel: string): H
       const value = nearest(curve.points, place, (x.high - x.low) / 60);
       return value === undefined ? [] : [{ curve, value }];
     });
-    return html`<g class="strip"><rect x="${left}%" width="${Math.max(0.01, Math.round((right - left) * 100) / 100)}%" height="100%"/><line x1="${percentAt(x, place)}%" x2="${percentAt(x, place)}%" y1="0" y2="100%"/>${read.map(({ curve, value }) => html`<circle class="f${curve.color}" cx="${percentAt(x, place)}%" cy="${down(y, value)}%" r="3.5"/>`)}<text x="100%" y="0" dy="-10" text-anchor="end">${xLabel} ${showNumber(place)}${read.map(({ curve, value }) => html` · ${curves.length > 1 && `${curve.name} `}${showNumber(value)}`)}</text></g>`;
+    return html`
+      <g
+        class="strip"><rect x="${left}%" width="${Math.max(
+          0.01,
+          Math.round((right - left) * 100) / 100,
+        )}%" height="100%"/><line x1="${percentAt(x, place)}%" x2="${percentAt(x, place)}%" y1="0" y2="100%"/>${read
+          .map(({ curve, value }) =>
+            html`
+              <circle class="f${curve.color}" cx="${percentAt(x, place)}%" cy="${down(y, value)}%" r="3.5" />
+            `
+          )}<text x="100%" y="0" dy="-10" text-anchor="end">${xLabel} ${showNumber(place)}${read.map((
+            { curve, value },
+          ) =>
+            html`
+              · ${curves.length > 1 && `${curve.name} `}${showNumber(value)}
+            `
+          )}</text></g>
+    `;
   });
 }
 
@@ -112,7 +171,9 @@ function summary(title: string, curves: readonly Curve[], xLabel: string): strin
   const said = curves.map(({ name, points }) => {
     const values = points.flatMap(([, value]) => (value === null ? [] : [value]));
     const [low, high] = extent(values);
-    return `${name} from ${showNumber(values[0] ?? 0)} to ${showNumber(values.at(-1) ?? 0)}, least ${showNumber(low)}, greatest ${showNumber(high)}`;
+    return `${name} from ${showNumber(values[0] ?? 0)} to ${showNumber(values.at(-1) ?? 0)}, least ${
+      showNumber(low)
+    }, greatest ${showNumber(high)}`;
   });
   return `${title} by ${xLabel}: ${said.join("; ")}`;
 }

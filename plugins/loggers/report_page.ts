@@ -7,7 +7,7 @@ import { VERSION } from "../../core/version.ts";
 import type { Collected } from "./report_collect.ts";
 import { baseOf, factsSection, specSection, warningsSection } from "./report_facts.ts";
 import { headline } from "./report_headline.ts";
-import { html, type Html, markupOf } from "./report_html.ts";
+import { type Html, html, markupOf } from "./report_html.ts";
 import { metricsSection, qualitySections } from "./report_quality.ts";
 import { style } from "./report_style.ts";
 import { evaluationSection, trainingSection } from "./report_training.ts";
@@ -16,24 +16,37 @@ import { evaluationSection, trainingSection } from "./report_training.ts";
 export function page(run: Run, spec: Json, seen: Collected): string {
   const { after, before } = seen;
   const last = seen.end?.metrics ?? seen.evaluations.at(-1)?.metrics ?? {};
-  const body = html`<header>
-<div class="top"><p class="brand">Attune</p>
-<fieldset class="theme"><legend>Theme</legend>${["auto", "light", "dark"].map((theme) => html`<label><input type="radio" name="theme" id="theme-${theme}"${theme === "auto" && html` checked`}><span>${theme}</span></label>`)}</fieldset></div>
-<h1 dir="auto">${run.name}</h1>
-<p class="about"><span>${run.objective.name}</span><span>from <b>${baseOf(run)}</b></span>${run.adapters.length > 0 && html`<span>with ${run.adapters.map(({ name }) => name).join(", ")}</span>`}${ending(seen)}</p>
-</header>
-<main>
-${seen.end?.message !== undefined && seen.end.reason !== "done" && html`<p class="message">${seen.end.message}</p>`}
-${headline(seen, run.training.seed)}
-${metricsSection(after, before, last)}
-${trainingSection(seen)}
-${evaluationSection(seen)}
-${after && qualitySections(after)}
-${factsSection(run, seen)}
-${warningsSection(seen)}
-${specSection(spec)}
-</main>
-<footer>Made by Attune ${VERSION}. Intervals: percentile bootstrap over rows, 1${"\u202f"}000 samples; differences are paired by row.</footer>`;
+  const body = html`
+    <header>
+      <div class="top">
+        <p class="brand">Attune</p>
+        <fieldset class="theme"><legend>Theme</legend>${["auto", "light", "dark"].map((theme) =>
+          html`<label><input type="radio" name="theme" id="theme-${theme}"${
+            theme === "auto" && html`
+              checked
+            `
+          }><span>${theme}</span></label>`
+        )}</fieldset>
+      </div>
+      <h1 dir="auto">${run.name}</h1>
+      <p class="about"><span>${run.objective.name}</span><span>from <b>${baseOf(
+        run,
+      )}</b></span>${run.adapters.length > 0 &&
+        html`<span>with ${run.adapters.map(({ name }) => name).join(", ")}</span>`}${ending(seen)}</p>
+    </header>
+    <main>
+    ${seen.end?.message !== undefined && seen.end.reason !== "done" && html`<p class="message">${seen.end.message}</p>`}
+    ${headline(seen, run.training.seed)}
+    ${metricsSection(after, before, last)}
+    ${trainingSection(seen)}
+    ${evaluationSection(seen)}
+    ${after && qualitySections(after)}
+    ${factsSection(run, seen)}
+    ${warningsSection(seen)}
+    ${specSection(spec)}
+    </main>
+    <footer>Made by Attune ${VERSION}. Intervals: percentile bootstrap over rows, 1${"\u202f"}000 samples; differences are paired by row.</footer>
+  `;
   return `<!doctype html>
 <html lang="en">
 <head>

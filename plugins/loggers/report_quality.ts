@@ -7,7 +7,7 @@ import type { Analysis, WorstRow } from "./report_analysis.ts";
 import { calibrationChart } from "./report_calibration_chart.ts";
 import { type ClassCounts, ratesOf } from "./report_counts.ts";
 import { heatMap } from "./report_heat_map.ts";
-import { html, type Html } from "./report_html.ts";
+import { type Html, html } from "./report_html.ts";
 import { scatter } from "./report_scatter.ts";
 import { showNumber, showPercent } from "./report_scale.ts";
 
@@ -15,48 +15,148 @@ import { showNumber, showPercent } from "./report_scale.ts";
 const CLASSES = 200;
 
 /** Draws the final metrics beside those of the untouched model. */
-export function metricsSection(after: Analysis | undefined, before: Analysis | undefined, last: Named<number>): Html | undefined {
+export function metricsSection(
+  after: Analysis | undefined,
+  before: Analysis | undefined,
+  last: Named<number>,
+): Html | undefined {
   const metrics = Object.entries(after?.metrics ?? last).filter(([, value]) => typeof value === "number");
   if (metrics.length === 0) return undefined;
-  return html`<section><h2>Metrics</h2><dl class="tiles">${metrics.map(([name, value]) => {
-    const untouched = before?.metrics[name];
-    return html`<div><dt>${name}</dt><dd><b>${showNumber(value)}</b>${typeof untouched === "number" && html`<span class="muted">untouched ${showNumber(untouched)}</span>`}</dd></div>`;
-  })}</dl></section>`;
+  return html`
+    <section>
+      <h2>Metrics</h2>
+      <dl class="tiles">${metrics.map(([name, value]) => {
+        const untouched = before?.metrics[name];
+        return html`
+          <div>
+            <dt>${name}</dt>
+            <dd><b>${showNumber(value)}</b>${typeof untouched === "number" &&
+              html`<span class="muted">untouched ${showNumber(untouched)}</span>`}</dd>
+          </div>
+        `;
+      })}</dl>
+    </section>
+  `;
 }
 
 /** Draws what there is to draw of evaluated rows. */
 export function qualitySections(after: Analysis): Html {
-  return html`${after.kind === "numbers" && after.points.length > 0 && html`<section><h2>Predicted against true</h2><div class="narrow">${scatter(after.points)}</div>
-${after.points.length < after.scores.length && html`<p class="muted">${showNumber(after.points.length)} of ${showNumber(after.scores.length)} rows, evenly chosen.</p>`}</section>`}
-${after.kind === "classes" && html`<section><h2>Confusion matrix</h2><p class="muted">Rows are what is true, columns what was predicted; shares are of a row. Blue is right, orange is wrong.</p>${heatMap(after.confusion)}</section>`}
-${(after.kind === "classes" || after.kind === "labels") && html`<div class="pair sections">${after.calibration && calibrationSection(after.calibration)}<section class="grow"><h2>${after.kind === "labels" ? "Labels" : "Classes"}</h2>${classTable(after.classes)}</section></div>`}
+  return html`${
+    after.kind === "numbers" && after.points.length > 0 &&
+    html`<section><h2>Predicted against true</h2><div class="narrow">${scatter(after.points)}</div>
+${
+      after.points.length < after.scores.length &&
+      html`<p class="muted">${showNumber(after.points.length)} of ${
+        showNumber(after.scores.length)
+      } rows, evenly chosen.</p>`
+    }</section>`
+  }
+${
+    after.kind === "classes" &&
+    html`<section><h2>Confusion matrix</h2><p class="muted">Rows are what is true, columns what was predicted; shares are of a row. Blue is right, orange is wrong.</p>${
+      heatMap(after.confusion)
+    }</section>`
+  }
+${
+    (after.kind === "classes" || after.kind === "labels") &&
+    html`<div class="pair sections">${
+      after.calibration && calibrationSection(after.calibration)
+    }<section class="grow"><h2>${after.kind === "labels" ? "Labels" : "Classes"}</h2>${
+      classTable(after.classes)
+    }</section></div>`
+  }
 ${after.worst.length > 0 && worstSection(after)}`;
 }
 
 function calibrationSection(calibration: Parameters<typeof calibrationChart>[0]): Html {
-  return html`<section><h2>Calibration</h2><p class="muted">How often predictions hold (bars) by how sure they are (dark lines). Expected calibration error <b>${showPercent(calibration.ece)}</b>.</p>${calibrationChart(calibration)}</section>`;
+  return html`<section><h2>Calibration</h2><p class="muted">How often predictions hold (bars) by how sure they are (dark lines). Expected calibration error <b>${
+    showPercent(calibration.ece)
+  }</b>.</p>${calibrationChart(calibration)}</section>`;
 }
 
 function classTable(classes: readonly ClassCounts[]): Html {
   const rows = classes.map((own) => ({ ...own, ...ratesOf(own) }));
   const total = rows.reduce((sum, { support }) => sum + support, 0);
-  const mean = (value: (row: (typeof rows)[number]) => number): number => rows.reduce((sum, row) => sum + value(row), 0) / Math.max(1, rows.length);
-  const weighted = (value: (row: (typeof rows)[number]) => number): number => rows.reduce((sum, row) => sum + value(row) * row.support, 0) / Math.max(1, total);
-  const bar = (value: number): Html => html`<td class="num bar" style="--w:${Math.round(value * 1000) / 10}%">${showPercent(value)}</td>`;
-  return html`<div class="scroll"><table class="rows"><thead><tr><th scope="col">Class</th><th scope="col" class="num">Precision</th><th scope="col" class="num">Recall</th><th scope="col" class="num">F1</th><th scope="col" class="num">Rows</th></tr></thead>
-<tbody>${rows.slice(0, CLASSES).map((row) => html`<tr><th scope="row">${row.name}</th>${bar(row.precision)}${bar(row.recall)}${bar(row.f1)}<td class="num">${showNumber(row.support)}</td></tr>`)}</tbody>
-<tfoot><tr><th scope="row">Mean of classes</th><td class="num">${showPercent(mean((row) => row.precision))}</td><td class="num">${showPercent(mean((row) => row.recall))}</td><td class="num">${showPercent(mean((row) => row.f1))}</td><td></td></tr>
-<tr><th scope="row">Weighted by rows</th><td class="num">${showPercent(weighted((row) => row.precision))}</td><td class="num">${showPercent(weighted((row) => row.recall))}</td><td class="num">${showPercent(weighted((row) => row.f1))}</td><td class="num">${showNumber(total)}</td></tr></tfoot></table></div>
-${rows.length > CLASSES && html`<p class="muted">The first ${CLASSES} of ${rows.length} classes.</p>`}`;
+  const mean = (value: (row: (typeof rows)[number]) => number): number =>
+    rows.reduce((sum, row) => sum + value(row), 0) / Math.max(1, rows.length);
+  const weighted = (value: (row: (typeof rows)[number]) => number): number =>
+    rows.reduce((sum, row) => sum + value(row) * row.support, 0) / Math.max(1, total);
+  const bar = (value: number): Html =>
+    html`<td class="num bar" style="--w:${Math.round(value * 1000) / 10}%">${showPercent(value)}</td>`;
+  return html`
+    <div class="scroll">
+      <table class="rows">
+        <thead>
+          <tr>
+            <th scope="col">Class</th>
+            <th scope="col" class="num">Precision</th>
+            <th scope="col" class="num">Recall</th>
+            <th scope="col" class="num">F1</th>
+            <th scope="col" class="num">Rows</th>
+          </tr>
+        </thead>
+        <tbody>${rows.slice(0, CLASSES).map((row) =>
+          html`<tr><th scope="row">${row.name}</th>${bar(row.precision)}${bar(row.recall)}${
+            bar(row.f1)
+          }<td class="num">${showNumber(row.support)}</td></tr>`
+        )}</tbody>
+        <tfoot>
+          <tr>
+            <th scope="row">Mean of classes</th>
+            <td class="num">${showPercent(mean((row) => row.precision))}</td>
+            <td class="num">${showPercent(mean((row) => row.recall))}</td>
+            <td class="num">${showPercent(mean((row) => row.f1))}</td>
+            <td></td>
+          </tr>
+          <tr>
+            <th scope="row">Weighted by rows</th>
+            <td class="num">${showPercent(weighted((row) => row.precision))}</td>
+            <td class="num">${showPercent(weighted((row) => row.recall))}</td>
+            <td class="num">${showPercent(weighted((row) => row.f1))}</td>
+            <td class="num">${showNumber(total)}</td>
+          </tr>
+        </tfoot>
+      </table>
+    </div>
+    ${rows.length > CLASSES && html`<p class="muted">The first ${CLASSES} of ${rows.length} classes.</p>`}
+  `;
 }
 
 function worstSection({ worst, kind }: Analysis): Html {
   const probable = worst.some((row) => row.confidence !== undefined);
   const measured = worst.some((row) => row.loss !== undefined);
   const title = kind === "numbers" ? "absolute error" : "loss";
-  const number = (value: number | undefined, show: (value: number) => string): string => value === undefined ? "" : show(value);
-  const line = (row: WorstRow): Html => html`<tr class="${row.wrong ? "wrong" : "right"}"><td class="num muted">${row.row}</td><td class="text" dir="auto">${row.text}</td><td class="gold" dir="auto">${row.reference}</td><td class="said" dir="auto">${row.prediction}</td>${probable && html`<td class="num">${number(row.confidence, showPercent)}</td><td class="num">${number(row.referenceScore, showPercent)}</td>`}${measured && html`<td class="num">${number(row.loss, (value) => showNumber(value, 3))}</td>`}</tr>`;
-  return html`<section><h2>Worst rows</h2><p class="muted">The ${worst.length === 1 ? "row" : `${worst.length} rows`} with the highest ${title} of their own: the first place to look for wrong labels.</p>
-<div class="scroll"><table class="rows worst"><thead><tr><th scope="col" class="num">Row</th><th scope="col">Text</th><th scope="col">True</th><th scope="col">Predicted</th>${probable && html`<th scope="col" class="num">How sure</th><th scope="col" class="num">Of the true one</th>`}${measured && html`<th scope="col" class="num">${kind === "numbers" ? "Error" : "Loss"}</th>`}</tr></thead>
-<tbody>${worst.map(line)}</tbody></table></div></section>`;
+  const number = (value: number | undefined, show: (value: number) => string): string =>
+    value === undefined ? "" : show(value);
+  const line = (row: WorstRow): Html =>
+    html`
+      <tr
+        class="${row.wrong ? "wrong" : "right"}"><td class="num muted">${row.row}</td><td class="text" dir="auto">${row
+          .text}</td><td class="gold" dir="auto">${row.reference}</td><td class="said" dir="auto">${row
+          .prediction}</td>${probable && html`
+          <td class="num">${number(row.confidence, showPercent)}</td>
+          <td class="num">${number(row.referenceScore, showPercent)}</td>
+        `}${measured && html`<td class="num">${number(row.loss, (value) => showNumber(value, 3))}</td>`}</tr>
+    `;
+  return html`
+    <section>
+      <h2>Worst rows</h2>
+      <p
+        class="muted">The ${worst.length === 1
+          ? "row"
+          : `${worst.length} rows`} with the highest ${title} of their own: the first place to look for wrong labels.</p>
+      <div class="scroll">
+        <table class="rows worst">
+          <thead>
+            <tr><th scope="col" class="num">Row</th><th scope="col">Text</th><th scope="col">True</th><th scope="col">Predicted</th>${probable &&
+              html`
+                <th scope="col" class="num">How sure</th>
+                <th scope="col" class="num">Of the true one</th>
+              `}${measured && html`<th scope="col" class="num">${kind === "numbers" ? "Error" : "Loss"}</th>`}</tr>
+          </thead>
+          <tbody>${worst.map(line)}</tbody>
+        </table>
+      </div>
+    </section>
+  `;
 }

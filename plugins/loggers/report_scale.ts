@@ -63,7 +63,9 @@ export function showTicks(ticks: readonly number[]): string[] {
   const gaps = ticks.slice(1).map((tick, i) => Math.abs(tick - (ticks[i] ?? 0)));
   const step = Math.min(...gaps, Infinity);
   const largest = Math.max(...ticks.map(Math.abs), 0);
-  if (step < 1e-3 || largest >= 1e7) return ticks.map((tick) => tick === 0 ? "0" : sign(tick, exponent(Math.abs(tick), 3)));
+  if (step < 1e-3 || largest >= 1e7) {
+    return ticks.map((tick) => tick === 0 ? "0" : sign(tick, exponent(Math.abs(tick), 3)));
+  }
   // 0.25 needs two decimals though its magnitude is one.
   const decimals = Number.isFinite(step) ? (tidy(step).toString().split(".")[1] ?? "").length : 3;
   return ticks.map((tick) => sign(tick, grouped(Math.abs(tick).toFixed(Math.min(decimals, 6)))));

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Collected, Evaluation } from "./report_collect.ts";
-import { html, type Html } from "./report_html.ts";
+import { type Html, html } from "./report_html.ts";
 import { type Curve, lineChart } from "./report_line_chart.ts";
 import { extent } from "./report_scale.ts";
 import { smooth } from "./report_series.ts";
@@ -34,12 +34,43 @@ export function trainingSection(run: Collected): Html | undefined {
   const worth = best && run.evaluations.length > 1 && best.step < run.steps;
   const merged = Math.max(...points.map(({ steps }) => steps));
   return html`<section><h2>Training</h2>
-${lineChart({ title: "Loss", curves, height: 260, xLabel: "step", from: 0, marks: worth ? [{ x: best.step, text: "best" }] : [] })}
+${
+    lineChart({
+      title: "Loss",
+      curves,
+      height: 260,
+      xLabel: "step",
+      from: 0,
+      marks: worth ? [{ x: best.step, text: "best" }] : [],
+    })
+  }
 <div class="pair">
-${lineChart({ title: "Learning rate", curves: [{ name: "learning rate", color: 3, style: "line", points: at(rates) }], height: 150, xLabel: "step", from: 0 })}
-${norms.some((norm) => norm !== null) && lineChart({ title: "Gradient norm before clipping", curves: [{ name: "gradient norm", color: 4, style: "line", points: at(norms) }], height: 150, xLabel: "step", ...(least > 0 && most / least > 200 ? { log: true } : { from: 0 }) })}
+${
+    lineChart({
+      title: "Learning rate",
+      curves: [{ name: "learning rate", color: 3, style: "line", points: at(rates) }],
+      height: 150,
+      xLabel: "step",
+      from: 0,
+    })
+  }
+${
+    norms.some((norm) => norm !== null) &&
+    lineChart({
+      title: "Gradient norm before clipping",
+      curves: [{ name: "gradient norm", color: 4, style: "line", points: at(norms) }],
+      height: 150,
+      xLabel: "step",
+      ...(least > 0 && most / least > 200 ? { log: true } : { from: 0 }),
+    })
+  }
 </div>
-${merged > 1 && html`<p class="muted">Each place of these curves stands for ${merged} steps: their mean, of gradient norms the greatest.</p>`}
+${
+    merged > 1 && html`
+      <p
+        class="muted">Each place of these curves stands for ${merged} steps: their mean, of gradient norms the greatest.</p>
+    `
+  }
 </section>`;
 }
 
@@ -53,14 +84,28 @@ export function evaluationSection(run: Collected): Html | undefined {
       const value = metrics[name];
       return typeof value === "number" && Number.isFinite(value) ? [[step, value]] : [];
     });
-    return points.length < 2 ? [] : [lineChart({ title: name, curves: [{ name, color: name === "loss" ? 2 : 1, style: "dots", points }], height: 130, xLabel: "step" })];
+    return points.length < 2 ? [] : [
+      lineChart({
+        title: name,
+        curves: [{ name, color: name === "loss" ? 2 : 1, style: "dots", points }],
+        height: 130,
+        xLabel: "step",
+      }),
+    ];
   });
-  return charts.length === 0 ? undefined : html`<section><h2>Evaluation over time</h2><div class="pair">${charts}</div></section>`;
+  return charts.length === 0 ? undefined : html`
+    <section>
+      <h2>Evaluation over time</h2>
+      <div class="pair">${charts}</div>
+    </section>
+  `;
 }
 
 /** All evaluations: the untouched model at step 0, those of the loop, the final one. */
 function evaluationsOf({ before, after, evaluations, steps }: Collected): readonly Evaluation[] {
   const first = before && evaluations[0]?.step !== 0 ? [{ step: 0, metrics: before.metrics, best: false }] : [];
-  const last = after && evaluations.at(-1)?.step !== steps && steps > 0 ? [{ step: steps, metrics: after.metrics, best: false }] : [];
+  const last = after && evaluations.at(-1)?.step !== steps && steps > 0
+    ? [{ step: steps, metrics: after.metrics, best: false }]
+    : [];
   return [...first, ...evaluations, ...last];
 }
