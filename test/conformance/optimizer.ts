@@ -1,0 +1,92 @@
+/**
+ * What every optimizer must do. Exported for plugin authors.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createMemory, type KernelMemory } from "../../core/kernels/kernels.ts";
+import type { Optimizer, Span } from "../../core/types.ts";
+
+/** torch's parameters after each step on ½ Σ scale (x - 1)². */
+export type OptimizerFigures = Readonly<{
+  learningRate: number;
+  start: readonly number[];
+  scale: readonly number[];
+  steps: readonly (readonly number[])[];
+}>;
+
+/** A span over fresh memory. */
+export async function spanOf(optimizer: Optimizer, start: readonly number[]): Promise<{ span: Span; memory: KernelMemory }> {
+  const memory = await createMemory(1 << 16);
+  const parameter = memory.alloc(start.length);
+  parameter.set(start);
+  const state = Object.fromEntries(Object.entries(optimizer.state([start.length])).map(([slot, n]) => [slot, memory.alloc(n)]));
+  return { span: { name: "x", shape: [start.length], parameter, gradient: memory.alloc(start.length), state }, memory };
+}
+
+/** Registers the battery for one configuration, with torch's figures for it. */
+export function testOptimizer(name: string, make: () => Optimizer, figures: OptimizerFigures): void {
+  const { start, scale, learningRate } = figures;
+  const slope = (span: Span, factor = 1): void => {
+    span.parameter.forEach((x, i) => (span.gradient[i] = factor * (scale[i] ?? 0) * (x - 1)));
+  };
+  describe(`optimizer ${name}`, () => {
+    it("takes torch's steps", async () => {
+      const optimizer = make();
+      const { span, memory } = await spanOf(optimizer, start);
+      figures.steps.forEach((wanted, i) => {
+        slope(span);
+        optimizer.update(span, { step: i + 1, learningRate, decays: true, gradientScale: 1 }, memory.kernels);
+        wanted.forEach((w, k) => assert.ok(Math.abs((span.parameter[k] ?? NaN) - w) <= 2e-6 * Math.max(1, Math.abs(w)), `step ${i + 1}, ${k}: ${span.parameter[k]} and ${w}`));
+      });
+    });
+
+    it("reaches the bottom of a parabola", async () => {
+      const optimizer = make();
+      const { span, memory } = await spanOf(optimizer, [1.5, 0.5]);
+      for (let step = 1; step <= 3000; step++) {
+        span.parameter.forEach((x, i) => (span.gradient[i] = x - 1));
+        optimizer.update(span, { step, learningRate: 0.02 / Math.sqrt(step), decays: false, gradientScale: 1 }, memory.kernels);
+      }
+      span.parameter.forEach((x) => assert.ok(Math.abs(x - 1) < 1e-2, `${x}`));
+    });
+
+    it("scales the gradient as it reads it", async () => {
+      const optimizer = make();
+      const [a, b] = [await spanOf(optimizer, start), await spanOf(optimizer, start)];
+      for (let step = 1; step <= 3; step++) {
+        slope(a.span, 0.25);
+        slope(b.span);
+        optimizer.update(a.span, { step, learningRate, decays: true, gradientScale: 1 }, a.memory.kernels);
+        optimizer.update(b.span, { step, learningRate, decays: true, gradientScale: 0.25 }, b.memory.kernels);
+      }
+      assert.deepEqual(a.span.parameter, b.span.parameter);
+    });
+
+    it("goes on exactly from saved state", async () => {
+      const optimizer = make();
+      const [a, b] = [await spanOf(optimizer, start), await spanOf(optimizer, start)];
+      const step = (s: typeof a, i: number): void => {
+        slope(s.span);
+        optimizer.update(s.span, { step: i, learningRate, decays: true, gradientScale: 1 }, s.memory.kernels);
+      };
+      for (let i = 1; i <= 4; i++) step(a, i);
+      b.span.parameter.set(a.span.parameter);
+      for (const [slot, values] of Object.entries(a.span.state)) b.span.state[slot]?.set(values);
+      for (let i = 5; i <= 7; i++) {
+        step(a, i);
+        step(b, i);
+      }
+      assert.deepEqual(a.span.parameter, b.span.parameter);
+    });
+
+    it("leaves a parameter without gradient to its idle factor", async () => {
+      const optimizer = make();
+      const factor = optimizer.idle?.({ step: 1, learningRate, decays: true, gradientScale: 1 });
+      if (factor === undefined) return;
+      const { span, memory } = await spanOf(optimizer, start);
+      optimizer.update(span, { step: 1, learningRate, decays: true, gradientScale: 1 }, memory.kernels);
+      start.forEach((x, i) => assert.ok(Math.abs((span.parameter[i] ?? NaN) - factor * x) < 1e-6));
+    });
+  });
+}

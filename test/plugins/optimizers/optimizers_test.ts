@@ -1,0 +1,16 @@
+import { readFileSync } from "node:fs";
+import { catalog } from "../../../plugins/catalog.ts";
+import { type OptimizerFigures, testOptimizer } from "../../conformance/optimizer.ts";
+
+type Case = OptimizerFigures & Readonly<{ use: string; with: object }>;
+const path = new URL("../../fixtures/optimizers.json", import.meta.url);
+const { cases }: { cases: readonly Case[] } = JSON.parse(readFileSync(path, "utf8"));
+
+for (const figures of cases) {
+  const entry = catalog.optimizer?.[figures.use];
+  testOptimizer(`${figures.use} ${JSON.stringify(figures.with)}`, () => {
+    const made = entry?.parse(figures.with).value;
+    if (!made) throw new Error(`No optimizer "${figures.use}"`);
+    return made;
+  }, figures);
+}
