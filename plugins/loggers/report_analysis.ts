@@ -166,7 +166,7 @@ function numbers(examples: readonly Example[], worstRows: number) {
     points: chosen.filter((pair) => pair.every(Number.isFinite)),
     scores,
     baseline: { name: "always the mean", scores: pairs.map(([reference]) => Math.abs(reference - mean)) },
-    worst: worstOf(examples, scores, worstRows, (i) => ({ loss: scores[i] })),
+    worst: worstOf(examples, scores, worstRows, (i) => ({ loss: scores[i] }), () => false),
   };
 }
 

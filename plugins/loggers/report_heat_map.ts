@@ -15,7 +15,7 @@ export function heatMap(whole: Confusion): Html {
   const { names, count } = confusion;
   const places = names.map((_, i) => i);
   const sums = places.map((i) => places.reduce((sum, j) => sum + count(i, j), 0));
-  const size = names.length <= 4 ? "large" : names.length <= 10 ? "medium" : "small";
+  const size = names.length <= 4 ? "large" : names.length <= 13 ? "medium" : "small";
   const turned = names.length > 6 || names.some((name) => name.length > 14);
   return html`
     <div class="scroll">
@@ -43,9 +43,9 @@ export function heatMap(whole: Confusion): Html {
 function cell(names: readonly string[], i: number, j: number, count: number, sum: number): Html {
   const share = sum === 0 ? 0 : count / sum;
   const title = `${names[i]} taken for ${names[j]}: ${count} of ${sum} rows, ${showPercent(share)}`;
-  // Small shares stay visible: the ramp starts above zero.
-  const strength = count === 0 ? 0 : Math.round((0.06 + 0.94 * share) * 100) / 100;
-  const classes = `${i === j ? "hit" : "miss"}${strength > 0.55 ? " strong" : ""}${count === 0 ? " none" : ""}`;
+  // Mistakes have small shares: their ramp rises early, and never from nothing.
+  const strength = count === 0 ? 0 : Math.round((0.08 + 0.92 * (i === j ? share : Math.sqrt(share) * 0.9)) * 100) / 100;
+  const classes = `${i === j ? "hit" : "miss"}${strength > 0.72 ? " strong" : ""}${count === 0 ? " none" : ""}`;
   return html`<td class="${classes}" style="--a:${strength}" title="${
     i === j ? `${names[i]}, right: ${count} of ${sum} rows, ${showPercent(share)}` : title
   }"><b>${count === 0 ? "0" : showNumber(count)}</b><small>${showPercent(share, 0)}</small></td>`;

@@ -41,7 +41,9 @@ const STRIPS = 100;
 export function lineChart({ title, curves, height, xLabel, log = false, from, marks = [] }: LineChart): Html {
   const values = curves.flatMap((curve) => curve.points.flatMap(([, value]) => (value === null ? [] : [value])));
   const x = linearScale(curves.flatMap((curve) => curve.points.map(([place]) => place)), 6, false);
-  const y = log ? logScale(values) : linearScale(from === undefined ? values : [...values, from], 4, true);
+  const y = log
+    ? logScale(values)
+    : linearScale(from === undefined ? values : [...values, from], height > 200 ? 6 : 4, true);
   const labels = log ? y.ticks.map((tick) => showNumber(tick, 3)) : showTicks(y.ticks);
   const xTicks = x.ticks.filter(Number.isInteger);
   return html`

@@ -14,6 +14,12 @@ import { showNumber, showPercent } from "./report_scale.ts";
 /** Rows of the class table. */
 const CLASSES = 200;
 
+/** Classes up to which the confusion matrix has half the width. */
+const BESIDE = 5;
+
+/** Classes beyond which their table needs the whole width. */
+const TALL = 14;
+
 /** Draws the final metrics beside those of the untouched model. */
 export function metricsSection(
   after: Analysis | undefined,
@@ -51,27 +57,50 @@ ${
       } rows, evenly chosen.</p>`
     }</section>`
   }
+${after.kind === "classes" && classSections(after)}
 ${
-    after.kind === "classes" &&
-    html`<section><h2>Confusion matrix</h2><p class="muted">Rows are what is true, columns what was predicted; shares are of a row. Blue is right, orange is wrong.</p>${
-      heatMap(after.confusion)
-    }</section>`
-  }
-${
-    (after.kind === "classes" || after.kind === "labels") &&
-    html`<div class="pair sections">${
-      after.calibration && calibrationSection(after.calibration)
-    }<section class="grow"><h2>${after.kind === "labels" ? "Labels" : "Classes"}</h2>${
-      classTable(after.classes)
-    }</section></div>`
+    after.kind === "labels" &&
+    pair(
+      after.calibration && calibrationSection(after.calibration),
+      tableSection("Labels", after.classes),
+      after.classes.length <= TALL,
+    )
   }
 ${after.worst.length > 0 && worstSection(after)}`;
 }
 
+/** A small matrix stands beside the calibration, a large one alone. */
+function classSections({ confusion, classes, calibration }: Extract<Analysis, { readonly kind: "classes" }>): Html {
+  const matrix =
+    html`<section><h2>Confusion matrix</h2><p class="muted">Down: what is true, across: what was predicted, in shares of the row. Blue is right, orange is wrong.</p>${
+      heatMap(confusion)
+    }</section>`;
+  const reliability = calibration && calibrationSection(calibration);
+  const table = tableSection("Classes", classes);
+  return confusion.names.length <= BESIDE
+    ? html`${pair(matrix, reliability)}${table}`
+    : html`${matrix}${pair(reliability, table, classes.length <= TALL)}`;
+}
+
+function pair(a: Html | undefined, b: Html | undefined, beside = true): Html {
+  return a && b && beside ? html`<div class="pair sections">${a}${b}</div>` : html`${a}${b}`;
+}
+
+function tableSection(title: string, classes: readonly ClassCounts[]): Html {
+  return html`<section><h2>${title}</h2>${classTable(classes)}</section>`;
+}
+
 function calibrationSection(calibration: Parameters<typeof calibrationChart>[0]): Html {
-  return html`<section><h2>Calibration</h2><p class="muted">How often predictions hold (bars) by how sure they are (dark lines). Expected calibration error <b>${
-    showPercent(calibration.ece)
-  }</b>.</p>${calibrationChart(calibration)}</section>`;
+  return html`
+    <section>
+      <h2>Calibration</h2>
+      <p
+        class="muted">How often predictions hold (bars) by how sure they are (dark lines). Expected calibration error <b>${showPercent(
+          calibration.ece,
+        )}</b>.</p>
+      <div class="narrow">${calibrationChart(calibration)}</div>
+    </section>
+  `;
 }
 
 function classTable(classes: readonly ClassCounts[]): Html {

@@ -7,7 +7,7 @@ import { linearScale, percentAt, showNumber, showTicks } from "./report_scale.ts
 
 /** Draws pairs of numbers on one scale for both axes, with the line on which predictions are right. */
 export function scatter(points: readonly (readonly [reference: number, prediction: number])[]): Html {
-  const scale = linearScale(points.flat(), 5, true);
+  const scale = linearScale(points.flat(), 8, true);
   const labels = showTicks(scale.ticks);
   return html`
     <div class="plot square" style="height:400px">

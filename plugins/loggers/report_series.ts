@@ -51,11 +51,12 @@ export function createSeries(limit: number): Series {
   };
 }
 
-/** Smooths by a triangular window of `2 * reach + 1` places that gets narrower at the ends; gaps stay gaps. */
+/** Smooths by a triangular window of `2 * reach + 1` places, down to a third of it at the ends; gaps stay gaps. */
 export function smooth(values: readonly (number | null)[], reach: number): (number | null)[] {
   return values.map((value, i) => {
     if (value === null) return null;
-    const near = Math.min(reach, Math.max(i, 1), Math.max(values.length - 1 - i, 1));
+    // Narrower windows follow a steep start, but a window of one place would only repeat the noise of the last step.
+    const near = Math.min(reach, Math.max(Math.min(i, values.length - 1 - i), Math.ceil(reach / 3)));
     let [sum, weights] = [0, 0];
     for (let j = -near; j <= near; j++) {
       const other = values[i + j];

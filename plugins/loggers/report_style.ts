@@ -28,7 +28,7 @@ h1, h2, p, dl, dd, ul, figure, fieldset { margin: 0; padding: 0; border: 0; }
 h1 { font-size: 34px; line-height: 1.15; letter-spacing: -.022em; font-weight: 650; margin-top: 26px; overflow-wrap: anywhere; }
 h2 { font-size: 17px; line-height: 1.3; font-weight: 620; letter-spacing: -.008em; }
 .muted { color: var(--soft); font-weight: 400; }
-p.muted { font-size: 13.5px; margin-top: 2px; max-width: 72ch; }
+p.muted { font-size: 13.5px; margin-top: 2px; max-width: 100ch; }
 .top { display: flex; justify-content: space-between; align-items: center; }
 .brand { font-weight: 650; letter-spacing: -.01em; color: var(--soft); }
 .theme { display: flex; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; font-size: 12.5px; }
@@ -81,7 +81,7 @@ circle.value.main { fill: var(--c1); }
 .dots.b1 { background: var(--c1); } .dots.b2 { background: var(--c2); } .dots.b3 { background: var(--c3); } .dots.b4 { background: var(--c4); }
 .plot { margin: 30px 14px 42px 58px; }
 .plot.square { margin: 26px 14px 22px 58px; }
-.narrow .plot.square { margin-bottom: 42px; }
+.narrow .plot.square:last-child { margin-bottom: 42px; }
 .plot.below { margin: 0 14px 26px 58px; }
 .plot > svg { display: block; width: 100%; height: 100%; overflow: visible; }
 .curves { overflow: visible; }
@@ -131,11 +131,13 @@ table { border-collapse: collapse; }
 .heat .none b { font-weight: 400; }
 .heat .none small { display: none; }
 .heat .sum { color: var(--soft); padding: 0 8px; text-align: right; font-weight: 400; }
-.heat.large .hit, .heat.large .miss { width: 118px; height: 66px; }
+.heat.large .hit, .heat.large .miss { width: 104px; height: 84px; }
 .heat.large td b { font-size: 18px; }
-.heat.medium .hit, .heat.medium .miss { width: 62px; height: 46px; }
+.heat.medium .hit, .heat.medium .miss { width: 58px; height: 44px; }
 .heat.small { border-spacing: 1px; font-size: 11px; }
-.heat.small .hit, .heat.small .miss { min-width: 25px; height: 25px; border-radius: 3px; }
+.heat.small tbody th span { max-width: 110px; }
+.heat.small .sum { padding: 0 2px 0 6px; }
+.heat.small .hit, .heat.small .miss { min-width: 27px; height: 26px; border-radius: 3px; }
 .heat.small td small { display: none; }
 .heat.small td b { font-weight: 500; }
 .heat.small .none b { visibility: hidden; }

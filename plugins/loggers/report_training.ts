@@ -16,7 +16,7 @@ export function trainingSection(run: Collected): Html | undefined {
   const { points } = run;
   if (points.length === 0) return undefined;
   const losses = points.map(({ loss }) => loss);
-  const smoothed = smooth(losses, Math.max(1, Math.round(points.length / 30)));
+  const reach = Math.max(1, Math.round(points.length / 30));
   const held = evaluationsOf(run).flatMap(({ step, metrics }): [number, number][] =>
     metrics.loss !== undefined && Number.isFinite(metrics.loss) ? [[step, metrics.loss]] : []
   );
@@ -24,7 +24,7 @@ export function trainingSection(run: Collected): Html | undefined {
   const at = (values: readonly (number | null)[]): Curve["points"] => x.map((step, i) => [step, values[i] ?? null]);
   const curves: Curve[] = [
     { name: "each step", color: 1, style: "faint", points: at(losses) },
-    { name: "smoothed", color: 1, style: "line", points: at(smoothed) },
+    { name: "smoothed", color: 1, style: "line", points: at(smooth(losses, reach)) },
     ...(held.length > 1 ? [{ name: "held-out rows", color: 2, style: "dots", points: held } as const] : []),
   ];
   const norms = points.map(({ gradNorm }) => gradNorm);
@@ -58,7 +58,10 @@ ${
     norms.some((norm) => norm !== null) &&
     lineChart({
       title: "Gradient norm before clipping",
-      curves: [{ name: "gradient norm", color: 4, style: "line", points: at(norms) }],
+      curves: [
+        { name: "each step", color: 4, style: "faint", points: at(norms) },
+        { name: "smoothed", color: 4, style: "line", points: at(smooth(norms, reach)) },
+      ],
       height: 150,
       xLabel: "step",
       ...(least > 0 && most / least > 200 ? { log: true } : { from: 0 }),
@@ -66,10 +69,8 @@ ${
   }
 </div>
 ${
-    merged > 1 && html`
-      <p
-        class="muted">Each place of these curves stands for ${merged} steps: their mean, of gradient norms the greatest.</p>
-    `
+    merged > 1 &&
+    html`<p class="muted">One place stands for ${merged} steps: their mean, for gradient norms the greatest.</p>`
   }
 </section>`;
 }
