@@ -1,5 +1,161 @@
-/** interim */
+/**
+ * The console.
+ * @module
+ */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory } from "../../core/types.ts";
-export const consoleLogger: Factory<"logger", {}> = define({ kind: "logger", name: "console", schema: v.strictObject({}), create: () => ({ open: async (host) => ({ log: (e) => { if (e.type !== "examples" && e.type !== "step") host.terminal?.write(JSON.stringify(e) + "\n"); }, close: async () => {} }) }) });
+import type { Factory, Host, LogSink, Run, TrainingEvent } from "../../core/types.ts";
+import { bar, duration, fit, harmless, metricsText, short, whole } from "./console_text.ts";
+import { type LoggedSteps, loggingInterval } from "./logging_interval.ts";
+import { stepMeter } from "./step_meter.ts";
+
+/** Options of {@link consoleLogger}. */
+export interface ConsoleOptions {
+  /** How much of the loss shown in the progress bar is of earlier steps, from 0 to 1. */
+  readonly smoothing: number;
+}
+
+/** Schema of {@link ConsoleOptions}. */
+export const consoleSchema: v.GenericSchema<Partial<ConsoleOptions>, ConsoleOptions> = v.strictObject({
+  smoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0.9),
+});
+
+type Terminal = NonNullable<Host["terminal"]>;
+type Event<T extends TrainingEvent["type"]> = Extract<TrainingEvent, { type: T }>;
+
+/** Milliseconds between two drawings of the bar. */
+const REDRAW = 80;
+/** To the start of the line, and what is right of the cursor away. */
+const CLEAR = "\r\x1b[K";
+
+/**
+ * How a run goes, for people: on a terminal a bar with loss, rate and time left and a line for each evaluation; elsewhere a
+ * line every `training.loggingSteps`. Writes to `host.terminal`, and nothing where there is none.
+ *
+ * @example
+ * ```ts
+ * import { consoleLogger } from "attune/loggers/console";
+ * console.assert(consoleLogger().name === "console");
+ * ```
+ */
+export const consoleLogger: Factory<"logger", Partial<ConsoleOptions>> = define({
+  kind: "logger",
+  name: "console",
+  schema: consoleSchema,
+  create: ({ smoothing }) => ({
+    open: async (host, run) => (host.terminal ? sinkOf(host.terminal, host.clock, run, smoothing) : silent),
+  }),
+});
+
+const silent: LogSink = { log: () => {}, close: async () => {} };
+
+function sinkOf(terminal: Terminal, clock: Host["clock"], run: Run, smoothing: number): LogSink {
+  const interval = loggingInterval(run.training);
+  const meter = stepMeter(smoothing);
+  let totalSteps = 0;
+  let startedAt = clock.now();
+  let shown = ""; // the bar as it stands
+  let drawnAt = -Infinity;
+
+  const line = (text: string): void => {
+    terminal.write(terminal.isTerminal ? `${CLEAR}${text}\n${shown}` : `${text}\n`);
+  };
+  const draw = (parts: readonly string[], now: number, must: boolean): void => {
+    if (!terminal.isTerminal || (!must && now - drawnAt < REDRAW)) return;
+    drawnAt = now;
+    shown = fit(parts, Math.max(10, terminal.columns - 1));
+    terminal.write(CLEAR + shown);
+  };
+  const clear = (): void => {
+    if (shown !== "") terminal.write(CLEAR);
+    shown = "";
+  };
+  const speed = (step: number): string[] => {
+    const [rate, left] = [meter.rate(), meter.left(totalSteps - step)];
+    return [
+      ...(rate === undefined ? [] : [`${whole(rate)} tokens/s`]),
+      ...(left === undefined ? [] : [`${duration(left)} left`]),
+    ];
+  };
+  const row = (logged: LoggedSteps | undefined): void => {
+    if (!logged || terminal.isTerminal) return;
+    const { step, epoch, loss, gradNorm, learningRate } = logged;
+    line([
+      `${stepText(step, totalSteps)}  epoch ${epoch.toFixed(2)}  loss ${short(loss)}  grad ${short(gradNorm)}  lr ${
+        short(learningRate)
+      }`,
+      ...speed(step),
+    ].join("  "));
+  };
+  const stepped = ({ step, epoch, loss, tokens, learningRate }: Event<"step">): void => {
+    const now = clock.now();
+    meter.step(now, tokens, loss);
+    const width = Math.min(30, Math.max(8, terminal.columns - 70));
+    draw(
+      [
+        `${bar(step, totalSteps, width)} ${stepText(step, totalSteps)}`,
+        `loss ${short(meter.loss() ?? loss)}`,
+        ...speed(step).reverse(),
+        `lr ${short(learningRate)}`,
+        `epoch ${epoch.toFixed(2)}`,
+      ],
+      now,
+      step === totalSteps,
+    );
+  };
+  const progress = ({ what, done, total }: Event<"progress">): void => {
+    const count = total > 0 ? `${whole(done)}/${whole(total)}` : whole(done);
+    if (terminal.isTerminal) draw([`${harmless(what)} ${bar(done, total, 12)} ${count}`], clock.now(), done >= total);
+    else if (done >= total) line(`${harmless(what)} ${count}`);
+  };
+  const log = (event: TrainingEvent): void => {
+    row(interval.see(event));
+    if (event.type === "step") return stepped(event);
+    if (event.type === "progress") return progress(event);
+    if (event.type === "start") {
+      totalSteps = event.totalSteps;
+      startedAt = clock.now();
+      clear();
+      line(startText(event, run.name));
+    } else if (event.type === "evaluate") {
+      line(
+        `${stepText(event.step, totalSteps)}  evaluation  ${metricsText(event.metrics)}${event.best ? "  (best)" : ""}`,
+      );
+    } else if (event.type === "checkpoint" && !terminal.isTerminal) {
+      line(`${stepText(event.step, totalSteps)}  checkpoint  ${harmless(event.name)}`);
+    } else if (event.type === "warning") {
+      line(`warning: ${harmless(event.message)}`);
+    } else if (event.type === "end") {
+      row(interval.rest());
+      clear();
+      line(endText(event, clock.now() - startedAt));
+    }
+    meter.mark(clock.now());
+  };
+  return {
+    log,
+    close: async () => clear(),
+  };
+}
+
+function stepText(step: number, total: number): string {
+  return total > 0 ? `step ${String(step).padStart(String(total).length)}/${total}` : `step ${step}`;
+}
+
+function startText(event: Event<"start">, name: string): string {
+  const { trainRows, evalRows, totalEpochs, totalSteps, trainableParameters, totalParameters, step } = event;
+  const share = totalParameters > 0 ? ` (${(100 * trainableParameters / totalParameters).toFixed(2)} %)` : "";
+  const rows = evalRows > 0 ? `${whole(trainRows)} rows, ${whole(evalRows)} held out` : `${whole(trainRows)} rows`;
+  const epochs = `${whole(totalEpochs)} ${totalEpochs === 1 ? "epoch" : "epochs"}`;
+  return `${harmless(name)}: ${rows}; ${epochs}, ${whole(totalSteps)} steps; ` +
+    `${whole(trainableParameters)} of ${whole(totalParameters)} parameters train${share}${
+      step > 0 ? `; from step ${step}` : ""
+    }`;
+}
+
+function endText({ reason, step, metrics, message }: Event<"end">, ms: number): string {
+  const found = metricsText(metrics);
+  return `${reason} after step ${step} in ${duration(ms)}${found === "" ? "" : `  ${found}`}${
+    message ? `\n${harmless(message)}` : ""
+  }`;
+}

@@ -1,0 +1,92 @@
+/**
+ * Writing a growing object to a store from a place that cannot wait.
+ * @module
+ */
+import type { Store } from "../../core/types.ts";
+
+/** Takes bytes at once and writes them in order. */
+export interface AppendQueue {
+  append(bytes: Uint8Array): void;
+  /** What the object holds from here on. */
+  replace(bytes: Uint8Array): void;
+  /** Waits for everything to be written; throws what the store threw. After a failure nothing more is written. */
+  close(): Promise<void>;
+}
+
+/** Where a store only replaces, the object is written again after it has grown by this part, and at the end. */
+const GROWTH = 1 / 8;
+
+/**
+ * A queue onto one object. Where the store appends, each write goes out at once, and a crash loses nothing that was handed
+ * over; where it does not, the object is kept in memory and written as a whole now and then.
+ */
+export function appendQueue(store: Store, key: string): AppendQueue {
+  let chunks: Uint8Array[] = [];
+  let replacing = false;
+  // Where the store only replaces: all of the object, and how much of it the store lacks.
+  let held: Uint8Array[] = [];
+  let [size, unwritten] = [0, 0];
+  let running: Promise<void> | undefined;
+  let closing = false;
+  let failure: { error: unknown } | undefined;
+
+  const write = async (): Promise<void> => {
+    while (chunks.length > 0 || replacing || unwritten > 0) {
+      const bytes = joined(chunks);
+      const fresh = replacing;
+      [chunks, replacing] = [[], false];
+      if (store.append) {
+        if (fresh) await store.put(key, bytes);
+        else await store.append(key, bytes);
+        continue;
+      }
+      if (fresh) [held, size, unwritten] = [[], 0, 0];
+      held.push(bytes);
+      size += bytes.length;
+      unwritten += bytes.length;
+      if (!closing && !fresh && unwritten < GROWTH * size) return;
+      held = [joined(held)];
+      if (held[0]) await store.put(key, held[0]);
+      unwritten = 0;
+    }
+  };
+  const start = (): void => {
+    if (running || failure) return;
+    running = write().catch((error: unknown) => {
+      failure = { error };
+    }).finally(() => {
+      running = undefined;
+      if (chunks.length > 0 || replacing) start();
+    });
+  };
+  return {
+    append: (bytes) => {
+      if (failure) return;
+      chunks.push(bytes);
+      start();
+    },
+    replace: (bytes) => {
+      if (failure) return;
+      [chunks, replacing] = [[bytes], true];
+      start();
+    },
+    close: async () => {
+      while (running) await running;
+      closing = true;
+      start();
+      while (running) await running;
+      if (failure) throw failure.error;
+    },
+  };
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1 && chunks[0]) return chunks[0];
+  const all = new Uint8Array(chunks.reduce((n, chunk) => n + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}

@@ -1,0 +1,53 @@
+/**
+ * Numbers, times and bars as the console shows them.
+ * @module
+ */
+
+/** A whole number with its thousands apart. */
+export function whole(n: number): string {
+  return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** About four digits: 0.6931, 12.35, 2.9e-4. */
+export function short(x: number): string {
+  if (!Number.isFinite(x) || x === 0) return String(x);
+  const size = Math.abs(x);
+  if (size < 1e-3 || size >= 1e6) return x.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
+  return size < 10 ? x.toFixed(4) : size < 100 ? x.toFixed(2) : x.toFixed(1);
+}
+
+/** Milliseconds as 0:42, 12:05 or 1:02:03. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (n: number): string => String(n).padStart(2, "0");
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** A bar of `width` characters. */
+export function bar(done: number, total: number, width: number): string {
+  const filled = total > 0 ? Math.min(width, Math.max(0, Math.floor(width * done / total))) : 0;
+  return "━".repeat(filled) + "─".repeat(width - filled);
+}
+
+/** The parts that fit in one line, the first ones first, two blanks apart. */
+export function fit(parts: readonly string[], columns: number): string {
+  let line = "";
+  for (const part of parts) {
+    const longer = line === "" ? part : `${line}  ${part}`;
+    if (longer.length > columns) break;
+    line = longer;
+  }
+  return line;
+}
+
+/** A text without what moves a terminal's cursor or changes its colours: names and messages may come from anywhere. */
+export function harmless(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/\s+/g, " ").replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
+}
+
+/** Metrics in a row: the loss first. */
+export function metricsText(metrics: Readonly<Record<string, number>>): string {
+  return Object.entries(metrics).map(([name, value]) => `${harmless(name)} ${short(value)}`).join("  ");
+}

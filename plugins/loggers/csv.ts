@@ -1,0 +1,84 @@
+/**
+ * A log of comma-separated values.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { lineLog } from "./line_log.ts";
+import { type LoggedSteps, loggingInterval } from "./logging_interval.ts";
+
+/** Options of {@link csv}. */
+export interface CsvOptions {
+  /** The name in the output of the log of steps. */
+  readonly path: string;
+  /** The name in the output of the log of evaluations. */
+  readonly evalPath: string;
+}
+
+const name: v.GenericSchema<string> = v.pipe(v.string(), v.minLength(1));
+
+/** Schema of {@link CsvOptions}. */
+export const csvSchema: v.GenericSchema<Partial<CsvOptions>, CsvOptions> = v.pipe(
+  v.strictObject({ path: v.optional(name, "log.csv"), evalPath: v.optional(name, "eval.csv") }),
+  v.check(({ path, evalPath }) => path !== evalPath, "two different names"),
+);
+
+const columns = ["step", "epoch", "loss", "gradNorm", "learningRate", "tokens", "samples"] as const;
+
+/**
+ * Two tables: of steps, a row every `training.loggingSteps` with the mean loss since the last; of evaluations, a row per metric
+ * (`step,epoch,metric,value`). A resumed run continues both from its step. Without an output it does nothing.
+ *
+ * @example
+ * ```ts
+ * import { csv } from "attune/loggers/csv";
+ * console.assert(csv().name === "csv");
+ * ```
+ */
+export const csv: Factory<"logger", Partial<CsvOptions>> = define({
+  kind: "logger",
+  name: "csv",
+  schema: csvSchema,
+  create: ({ path, evalPath }) => ({
+    open: async (_host, run, output) => {
+      if (!output) return { log: () => {}, close: async () => {} };
+      const steps = await lineLog(output, path, belongs, columns.join(","));
+      const evaluations = await lineLog(output, evalPath, belongs, "step,epoch,metric,value");
+      const interval = loggingInterval(run.training);
+      const write = (row: LoggedSteps | undefined): void => {
+        if (row) steps.write(columns.map((column) => row[column]).join(","));
+      };
+      return {
+        log: (event) => {
+          if (event.type === "start") {
+            steps.begin(event.step);
+            evaluations.begin(event.step);
+          }
+          write(interval.see(event));
+          if (event.type === "end") write(interval.rest());
+          if (event.type !== "evaluate") return;
+          for (const [metric, value] of Object.entries(event.metrics)) {
+            evaluations.write([event.step, event.epoch, quoted(metric), value].join(","));
+          }
+        },
+        close: async () => {
+          write(interval.rest());
+          await steps.close();
+          await evaluations.close();
+        },
+      };
+    },
+  }),
+});
+
+function belongs(line: string, step: number): boolean {
+  const found = /^(\d+),.*,[^,]+$/.exec(line);
+  return found !== null && Number(found[1]) <= step;
+}
+
+/** A field as RFC 4180 has it; line breaks become blanks, since a line is a row here. */
+function quoted(text: string): string {
+  const line = text.replace(/[\r\n]+/g, " ");
+  return /[",]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
+}

@@ -1,0 +1,66 @@
+/**
+ * What of the steps is logged, and when: `training.loggingSteps`, `loggingStrategy` and `loggingFirstStep`.
+ * @module
+ */
+import type { TrainingArguments, TrainingEvent } from "../../core/types.ts";
+
+/**
+ * Some steps as one row: `loss` is the mean over those since the last row that were not skipped, `tokens` and `samples` are
+ * sums, the rest is that of the last step.
+ */
+export type LoggedSteps = Readonly<{
+  step: number;
+  epoch: number;
+  loss: number;
+  gradNorm: number;
+  learningRate: number;
+  tokens: number;
+  samples: number;
+}>;
+
+/** Gathers steps. `see` gives a row whenever one is due, `rest` what has not been given yet. */
+export interface LoggingInterval {
+  see(event: TrainingEvent): LoggedSteps | undefined;
+  rest(): LoggedSteps | undefined;
+}
+
+type Training = Pick<TrainingArguments, "loggingStrategy" | "loggingSteps" | "loggingFirstStep">;
+
+/**
+ * Rows as transformers logs them. Steps below 1 are a ratio of all steps, rounded up.
+ *
+ * @example
+ * ```ts
+ * import { loggingInterval } from "attune/loggers/logging-interval";
+ * const interval = loggingInterval({ loggingStrategy: "steps", loggingSteps: 2, loggingFirstStep: false });
+ * console.assert(interval.rest() === undefined);
+ * ```
+ */
+export function loggingInterval({ loggingStrategy, loggingSteps, loggingFirstStep }: Training): LoggingInterval {
+  let every = loggingSteps < 1 ? Infinity : Math.floor(loggingSteps);
+  let sums = { loss: 0, steps: 0, tokens: 0, samples: 0 };
+  let last: LoggedSteps | undefined;
+  const take = (): LoggedSteps | undefined => {
+    const row = last && { ...last, loss: sums.loss / sums.steps, tokens: sums.tokens, samples: sums.samples };
+    last = undefined;
+    sums = { loss: 0, steps: 0, tokens: 0, samples: 0 };
+    return row;
+  };
+  return {
+    see: (event) => {
+      if (event.type === "start" && loggingSteps < 1) every = Math.max(1, Math.ceil(loggingSteps * event.totalSteps));
+      if (event.type !== "step" || loggingStrategy === "no") return undefined;
+      const { step, epoch, loss, gradNorm, learningRate, tokens, samples, skipped } = event;
+      sums = {
+        loss: sums.loss + (skipped ? 0 : loss),
+        steps: sums.steps + (skipped ? 0 : 1),
+        tokens: sums.tokens + tokens,
+        samples: sums.samples + samples,
+      };
+      last = { step, epoch, loss, gradNorm, learningRate, tokens, samples };
+      const due = loggingStrategy === "epoch" ? Number.isInteger(epoch) : step % every === 0;
+      return due || (loggingFirstStep && step === 1) ? take() : undefined;
+    },
+    rest: take,
+  };
+}

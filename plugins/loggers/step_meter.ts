@@ -1,0 +1,44 @@
+/**
+ * How fast steps are, and a smooth loss.
+ * @module
+ */
+
+/** What is measured. `rate`: tokens per second; `left`: milliseconds that `steps` more will take. */
+export interface StepMeter {
+  /** Something other than a step ended, so the time since does not count. */
+  mark(now: number): void;
+  step(now: number, tokens: number, loss: number): void;
+  loss(): number | undefined;
+  rate(): number | undefined;
+  left(steps: number): number | undefined;
+}
+
+/** How much each step keeps of the speeds before it: about the last 20 steps count. */
+const KEEP = 0.95;
+
+/** Measures exponentially weighted means, of the loss with `smoothing`, corrected for their start from nothing. */
+export function stepMeter(smoothing: number): StepMeter {
+  let last: number | undefined;
+  let [time, tokensDone, weight] = [0, 0, 0];
+  let [lossSum, lossWeight] = [0, 0];
+  return {
+    mark: (now) => {
+      last = now;
+    },
+    step: (now, tokens, loss) => {
+      if (last !== undefined) {
+        time = KEEP * time + Math.max(0, now - last);
+        tokensDone = KEEP * tokensDone + tokens;
+        weight = KEEP * weight + 1;
+      }
+      last = now;
+      if (Number.isFinite(loss)) {
+        lossSum = smoothing * lossSum + (1 - smoothing) * loss;
+        lossWeight = smoothing * lossWeight + (1 - smoothing);
+      }
+    },
+    loss: () => (lossWeight > 0 ? lossSum / lossWeight : undefined),
+    rate: () => (time > 0 ? 1000 * tokensDone / time : undefined),
+    left: (steps) => (weight > 0 ? steps * time / weight : undefined),
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * What every logger must do: a battery for `node:test`.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Host, Logger, Run, Store, Stored, TrainingEvent } from "../../core/types.ts";
+
+/** What a run tells: three epochs of two steps, one of them skipped, and everything else that happens. */
+export const loggedEvents: readonly TrainingEvent[] = [
+  { type: "progress", step: 0, epoch: 0, what: "tokenizing", done: 0, total: 8 },
+  { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message: "2 parameters start at random" },
+  { type: "progress", step: 0, epoch: 0, what: "tokenizing", done: 8, total: 8 },
+  {
+    type: "start",
+    step: 0,
+    epoch: 0,
+    totalSteps: 6,
+    totalEpochs: 3,
+    trainableParameters: 294912,
+    totalParameters: 66955010,
+    trainRows: 8,
+    evalRows: 2,
+  },
+  ...[1, 2].map((step) => stepped(step)),
+  { type: "evaluate", step: 2, epoch: 1, metrics: { loss: 0.5, accuracy: 0.75 }, best: true },
+  { type: "checkpoint", step: 2, epoch: 1, name: "step-00000002" },
+  ...[3, 4].map((step) => stepped(step)),
+  { type: "warning", step: 4, epoch: 2, code: "NON_FINITE", message: "Step 4 was skipped" },
+  { type: "evaluate", step: 4, epoch: 2, metrics: { loss: 0.625, accuracy: 0.5 }, best: false },
+  ...[5, 6].map((step) => stepped(step)),
+  { type: "evaluate", step: 6, epoch: 3, metrics: { loss: 0.25, accuracy: 1 }, best: true },
+  { type: "examples", step: 6, epoch: 3, phase: "after", labels: [], metrics: { loss: 0.25 }, examples: [] },
+  { type: "end", step: 6, epoch: 3, reason: "done", metrics: { loss: 0.25, accuracy: 1 } },
+];
+
+function stepped(step: number): TrainingEvent {
+  const skipped = step === 4;
+  return {
+    type: "step",
+    step,
+    epoch: step / 2,
+    loss: skipped ? NaN : 1 / step,
+    losses: { "": skipped ? NaN : 1 / step },
+    gradNorm: skipped ? Infinity : step / 4,
+    learningRate: 0.001 * (1 - step / 6),
+    tokens: 100 + step,
+    samples: 4,
+    skipped,
+  };
+}
+
+/** A store in memory; `appends: false` lacks `append`, `fails` lets every write fail. */
+export function testStore(
+  { appends = true, fails = false }: Readonly<{ appends?: boolean; fails?: boolean }> = {},
+): Store & { readonly files: Map<string, Uint8Array>; readonly writes: { count: number } } {
+  const files = new Map<string, Uint8Array>();
+  const writes = { count: 0 };
+  const set = (key: string, bytes: Uint8Array): Stored => {
+    if (fails) throw new Error("The disk is full");
+    writes.count++;
+    files.set(key, bytes);
+    return { key, size: bytes.length, revision: String(writes.count) };
+  };
+  return {
+    files,
+    writes,
+    get: async (key) => {
+      const bytes = files.get(key);
+      return bytes && { key, size: bytes.length, revision: "", bytes };
+    },
+    put: async (key, bytes) => {
+      if (!(bytes instanceof Uint8Array)) throw new Error("Loggers write bytes");
+      await Promise.resolve();
+      return set(key, bytes);
+    },
+    ...(appends
+      ? {
+        append: async (key: string, bytes: Uint8Array) => {
+          await Promise.resolve();
+          const before = files.get(key) ?? new Uint8Array();
+          const all = new Uint8Array(before.length + bytes.length);
+          all.set(before);
+          all.set(bytes, before.length);
+          return set(key, all);
+        },
+      }
+      : {}),
+    delete: async (key) => {
+      files.delete(key);
+      return "done";
+    },
+    list: async function* (prefix) {
+      for (const [key, bytes] of files) if (key.startsWith(prefix)) yield { key, size: bytes.length, revision: "" };
+    },
+  };
+}
+
+/**
+ * Tests a logger: it takes every event and any number without throwing, with an output and without, writes the same to any
+ * kind of store, leaves events as they are, and tells of a failing store when it is closed, not in the middle of a run.
+ */
+export function loggerConformance(title: string, logger: Logger, host: Host, run: Run): void {
+  const whole = async (output: Store | undefined, events: readonly TrainingEvent[] = loggedEvents): Promise<void> => {
+    const sink = await logger.open(host, run, output);
+    for (const event of events) assert.equal(sink.log(event), undefined);
+    await sink.close();
+  };
+
+  test(`${title}: takes every event, with and without an output`, async () => {
+    assert.equal(logger.kind, "logger");
+    const before = JSON.stringify(loggedEvents);
+    await whole(undefined);
+    await whole(testStore());
+    assert.equal(JSON.stringify(loggedEvents), before);
+  });
+
+  test(`${title}: a run may end anywhere, even before it starts`, async () => {
+    for (let n = 0; n < loggedEvents.length; n++) await whole(testStore(), loggedEvents.slice(0, n));
+  });
+
+  test(`${title}: writes the same to a store that appends and to one that replaces`, async () => {
+    const [a, b] = [testStore(), testStore({ appends: false })];
+    await whole(a);
+    await whole(b);
+    assert.deepEqual([...b.files.values()].map((f) => f.length), [...a.files.values()].map((f) => f.length));
+  });
+
+  test(`${title}: a failing store does not stop the run, and is not passed over in silence`, async () => {
+    const works = testStore();
+    await whole(works);
+    const sink = await logger.open(host, run, testStore({ fails: true }));
+    for (const event of loggedEvents) {
+      sink.log(event);
+      await Promise.resolve();
+    }
+    if (works.writes.count > 0) await assert.rejects(sink.close(), /The disk is full/);
+    else await sink.close();
+  });
+}
