@@ -59,7 +59,7 @@ function tau(pairs: readonly Pair[]): number | null {
     }
   }
   const all = seen * (seen - 1) / 2;
-  return finite(difference / (Math.sqrt(all - tied(pairs, "x")) * Math.sqrt(all - tied(pairs, "y"))));
+  return finite(difference / (Math.sqrt((all - tied(pairs, "x")) * (all - tied(pairs, "y")))));
 }
 
 function tied(pairs: readonly Pair[], side: "x" | "y"): number {

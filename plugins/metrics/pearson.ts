@@ -22,7 +22,7 @@ export const pearsonSchema: v.GenericSchema<PearsonOptions, PearsonOptions> = v.
  * const metric = pearson();
  * let state = metric.init();
  * for (const x of [1, 2, 3]) state = metric.update(state, { prediction: 2 * x, reference: x });
- * console.assert(metric.compute(state).pearson === 1);
+ * console.assert(Math.abs((metric.compute(state).pearson ?? 0) - 1) < 1e-12);
  * ```
  */
 export const pearson: Factory<"metric", PearsonOptions> = define({
