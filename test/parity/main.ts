@@ -32,7 +32,7 @@ export async function parity(reference: string, match: RegExp): Promise<number> 
   }
   const file = (name: string): string | undefined => (existsSync(join(reference, name)) ? join(reference, name) : undefined);
   const losses = file("losses.json");
-  if (losses) for (const item of await checkLosses(losses)) tell(item);
+  if (losses) for (const item of await checkLosses(losses, match)) tell(item);
   const metrics = file("metrics.json");
   if (metrics) {
     for (const { name, ok, detail } of (await checkMetricsReference(metrics, catalog.metric ?? {})).items) {
