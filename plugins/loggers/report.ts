@@ -23,7 +23,7 @@ export const reportSchema: v.GenericSchema<Partial<ReportOptions>, ReportOptions
 /**
  * Writes `report.html` when a run closes: the figure that counts with its interval beside the untouched model and the
  * majority class, curves, confusion matrix, calibration, worst rows, the spec. The file fetches and executes nothing.
- * Nothing is written where a run has no output.
+ * Nothing is written where a run has no output or did not start.
  *
  * @throws what the output's store throws where the file cannot be written.
  * @example
@@ -42,7 +42,10 @@ export const report: Factory<"logger", Partial<ReportOptions>> = define({
       return {
         log,
         close: async () => {
-          await output?.put("report.html", new TextEncoder().encode(page(run, toSpec(run), collected())));
+          const seen = collected();
+          // A run that failed before its first step leaves its folder as it was.
+          if (!output || !(seen.start || seen.before || seen.after)) return;
+          await output.put("report.html", new TextEncoder().encode(page(run, toSpec(run), seen)));
         },
       };
     },

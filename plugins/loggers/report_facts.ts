@@ -87,11 +87,27 @@ export function specSection(spec: Json): Html {
     <section>
       <details>
         <summary><h2>Spec</h2><span class="muted">every default filled in</span></summary>
-        <pre>${JSON.stringify(spec, null, 2)}</pre>
+        <pre>${JSON.stringify(abridged(spec), null, 2)}</pre>
       </details>
     </section>
   `;
 }
+
+/** A spec without the rows and long texts that it may hold; spec.json has it whole. */
+function abridged(value: Json): Json {
+  if (typeof value === "string") {
+    return value.length > TEXT ? `${value.slice(0, TEXT)}… (${value.length} characters)` : value;
+  }
+  if (Array.isArray(value)) {
+    const shown = value.slice(0, ITEMS).map(abridged);
+    return value.length > ITEMS ? [...shown, `… (${value.length} items)`] : shown;
+  }
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, abridged(own)]));
+}
+
+const TEXT = 500;
+const ITEMS = 40;
 
 /** What a run was fine-tuned from, as its spec names it. */
 export function baseOf(run: Run): string {

@@ -21,10 +21,22 @@ export type Part = Html | string | number | false | null | undefined | readonly 
  * ```
  */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
-  let text = strings[0] ?? "";
-  for (const [i, part] of parts.entries()) text += markupOf(part) + (strings[i + 1] ?? "");
+  const fixed = unindented(strings);
+  let text = fixed[0] ?? "";
+  for (const [i, part] of parts.entries()) text += markupOf(part) + (fixed[i + 1] ?? "");
   return { [MARKUP]: text };
 }
+
+/** A template without its indentation, which is layout of the source and not of the page. */
+function unindented(strings: TemplateStringsArray): readonly string[] {
+  const known = UNINDENTED.get(strings);
+  if (known) return known;
+  const made = strings.map((text) => text.replace(/\s*\n\s*/g, "\n"));
+  UNINDENTED.set(strings, made);
+  return made;
+}
+
+const UNINDENTED: WeakMap<TemplateStringsArray, readonly string[]> = new WeakMap();
 
 /** The text of a part: markup as it is, all else escaped. */
 export function markupOf(part: Part): string {

@@ -157,15 +157,17 @@ function worstSection({ worst, kind }: Analysis): Html {
   const title = kind === "numbers" ? "absolute error" : "loss";
   const number = (value: number | undefined, show: (value: number) => string): string =>
     value === undefined ? "" : show(value);
-  const line = (row: WorstRow): Html =>
+  const line = ({ row, text, reference, prediction, wrong, confidence, referenceScore, loss }: WorstRow): Html =>
     html`
-      <tr
-        class="${row.wrong ? "wrong" : "right"}"><td class="num muted">${row.row}</td><td class="text" dir="auto">${row
-          .text}</td><td class="gold" dir="auto">${row.reference}</td><td class="said" dir="auto">${row
-          .prediction}</td>${probable && html`
-          <td class="num">${number(row.confidence, showPercent)}</td>
-          <td class="num">${number(row.referenceScore, showPercent)}</td>
-        `}${measured && html`<td class="num">${number(row.loss, (value) => showNumber(value, 3))}</td>`}</tr>
+      <tr class="${wrong ? "wrong" : "right"}">
+        <td class="num muted">${row}</td>
+        <td class="text" dir="auto">${text}</td>
+        <td class="gold" dir="auto">${reference}</td>
+        <td class="said" dir="auto">${prediction}</td>
+        ${probable && html`<td class="num">${number(confidence, showPercent)}</td>`}
+        ${probable && html`<td class="num">${number(referenceScore, showPercent)}</td>`}
+        ${measured && html`<td class="num">${number(loss, (value) => showNumber(value, 3))}</td>`}
+      </tr>
     `;
   return html`
     <section>
@@ -179,8 +181,8 @@ function worstSection({ worst, kind }: Analysis): Html {
           <thead>
             <tr><th scope="col" class="num">Row</th><th scope="col">Text</th><th scope="col">True</th><th scope="col">Predicted</th>${probable &&
               html`
-                <th scope="col" class="num">How sure</th>
-                <th scope="col" class="num">Of the true one</th>
+                <th scope="col" class="num">Probability</th>
+                <th scope="col" class="num">Of the true</th>
               `}${measured && html`<th scope="col" class="num">${kind === "numbers" ? "Error" : "Loss"}</th>`}</tr>
           </thead>
           <tbody>${worst.map(line)}</tbody>

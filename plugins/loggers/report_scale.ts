@@ -17,7 +17,10 @@ export type Scale = Readonly<{ low: number; high: number; ticks: readonly number
  */
 export function linearScale(values: readonly number[], count: number, nice: boolean): Scale {
   let [low, high] = extent(values);
-  if (low === high) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2];
+  // Values that rounding alone tells apart are one value, and those next to zero are zero.
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (size < 1e-200) [low, high] = [0, 1];
+  else if (high - low < size * 1e-9) [low, high] = [low - size / 2, high + size / 2];
   const step = niceStep((high - low) / count);
   if (nice) [low, high] = [Math.floor(low / step) * step, Math.ceil(high / step) * step];
   const ticks: number[] = [];

@@ -131,7 +131,7 @@ table { border-collapse: collapse; }
 .heat .none b { font-weight: 400; }
 .heat .none small { display: none; }
 .heat .sum { color: var(--soft); padding: 0 8px; text-align: right; font-weight: 400; }
-.heat.large .hit, .heat.large .miss { width: 104px; height: 84px; }
+.heat.large .hit, .heat.large .miss { width: 108px; height: 96px; }
 .heat.large td b { font-size: 18px; }
 .heat.medium .hit, .heat.medium .miss { width: 58px; height: 44px; }
 .heat.small { border-spacing: 1px; font-size: 11px; }

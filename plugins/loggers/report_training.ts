@@ -32,6 +32,7 @@ export function trainingSection(run: Collected): Html | undefined {
   const rates = points.map(({ learningRate }) => learningRate);
   const best = run.evaluations.findLast((evaluation) => evaluation.best);
   const worth = best && run.evaluations.length > 1 && best.step < run.steps;
+  const broken = points.find(({ loss }) => loss === null);
   const merged = Math.max(...points.map(({ steps }) => steps));
   return html`<section><h2>Training</h2>
 ${
@@ -41,7 +42,10 @@ ${
       height: 260,
       xLabel: "step",
       from: 0,
-      marks: worth ? [{ x: best.step, text: "best" }] : [],
+      marks: [
+        ...(worth ? [{ x: best.step, text: "best" }] : []),
+        ...(broken ? [{ x: broken.step, text: "not finite" }] : []),
+      ],
     })
   }
 <div class="pair">
