@@ -46,14 +46,6 @@ const SCATTER = 800;
 
 /**
  * Reduces evaluated rows to what a report shows.
- *
- * @example
- * ```ts
- * import { analyze } from "attune/loggers/report-analysis";
- * const examples = [{ row: 0, text: "good", reference: "a", prediction: "b", scores: [0.3, 0.7] }];
- * const rows = { type: "examples", phase: "after", step: 1, epoch: 1, labels: ["a", "b"], metrics: {}, examples } as const;
- * console.assert(analyze(rows, 20).kind === "classes");
- * ```
  */
 export function analyze({ examples, labels, metrics }: ExamplesEvent, worstRows: number): Analysis {
   const rows = examples.map((example) => example.row);

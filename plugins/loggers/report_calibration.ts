@@ -13,12 +13,6 @@ const BINS = 10;
 
 /**
  * Bins pairs of a probability and 1 or 0.
- *
- * @example
- * ```ts
- * import { calibrate } from "attune/loggers/report-calibration";
- * console.assert(calibrate([[0.75, 1], [0.75, 0]]).ece === 0.25);
- * ```
  */
 export function calibrate(pairs: Iterable<readonly [probability: number, holds: number]>): Calibration {
   const sums = Array.from({ length: BINS }, () => ({ rows: 0, confidence: 0, accuracy: 0 }));

@@ -18,12 +18,6 @@ export type Rates = Readonly<{ precision: number; recall: number; f1: number }>;
 
 /**
  * Counts pairs of class indices.
- *
- * @example
- * ```ts
- * import { confusionOf } from "attune/loggers/report-counts";
- * console.assert(confusionOf(["a", "b"], [[0, 1], [0, 1], [1, 1]]).count(0, 1) === 2);
- * ```
  */
 export function confusionOf(names: readonly string[], pairs: readonly (readonly [number, number])[]): Confusion {
   const counts = new Map<number, number>();

@@ -13,12 +13,6 @@ export type Part = Html | string | number | false | null | undefined | readonly 
 
 /**
  * A template whose values are escaped, for element content and quoted attributes alike.
- *
- * @example
- * ```ts
- * import { html, markupOf } from "attune/loggers/report-html";
- * console.assert(markupOf(html`<b>${"</b>"}</b>`) === "<b>&lt;/b&gt;</b>");
- * ```
  */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   const fixed = unindented(strings);

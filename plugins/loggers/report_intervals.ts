@@ -13,15 +13,6 @@ const CELLS = 256;
 /**
  * The mean of `values` and its percentile bootstrap interval (Efron 1979); undefined where there are no values. 0/1
  * values, and differences of them, are resampled exactly; of more than 256 different ones, neighbours share a cell.
- *
- * @example
- * ```ts
- * import { createRandom } from "attune";
- * import { meanInterval } from "attune/loggers/report-intervals";
- * const right = Array.from({ length: 100 }, (_, i) => (i < 90 ? 1 : 0));
- * const { low, high } = meanInterval(right, createRandom(1)) ?? { low: 0, high: 0 };
- * console.assert(low > 0.8 && low < 0.87 && high > 0.93 && high < 0.99);
- * ```
  */
 export function meanInterval(
   values: readonly number[],

@@ -29,14 +29,6 @@ const STRIPS = 100;
 
 /**
  * Draws a line chart, with the values under the pointer in its upper right corner.
- *
- * @example
- * ```ts
- * import { lineChart } from "attune/loggers/report-line-chart";
- * import { markupOf } from "attune/loggers/report-html";
- * const curves = [{ name: "loss", color: 1, style: "line", points: [[1, 0.7], [2, 0.5]] }] as const;
- * console.assert(markupOf(lineChart({ title: "Loss", curves, height: 200, xLabel: "step" })).includes("<svg"));
- * ```
  */
 export function lineChart({ title, curves, height, xLabel, log = false, from, marks = [] }: LineChart): Html {
   const values = curves.flatMap((curve) => curve.points.flatMap(([, value]) => (value === null ? [] : [value])));

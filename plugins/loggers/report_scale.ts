@@ -8,12 +8,6 @@ export type Scale = Readonly<{ low: number; high: number; ticks: readonly number
 
 /**
  * A linear scale over `values`; `nice`: the domain grows to round ends.
- *
- * @example
- * ```ts
- * import { linearScale } from "attune/loggers/report-scale";
- * console.assert(linearScale([0.1, 9.7], 5, true).ticks.join() === "0,2,4,6,8,10");
- * ```
  */
 export function linearScale(values: readonly number[], count: number, nice: boolean): Scale {
   let [low, high] = extent(values);

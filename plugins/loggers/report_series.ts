@@ -17,14 +17,6 @@ export type Series = Readonly<{ add: (point: Point) => void; points: () => reado
 
 /**
  * A collector of at most `limit` points. When it is full, neighbours are merged, so that no step is forgotten.
- *
- * @example
- * ```ts
- * import { createSeries } from "attune/loggers/report-series";
- * const series = createSeries(4);
- * for (let step = 1; step <= 100; step++) series.add({ step, steps: 1, loss: 1, gradNorm: 2, learningRate: 0.1 });
- * console.assert(series.points().length <= 4 && series.points().at(-1)?.step === 100);
- * ```
  */
 export function createSeries(limit: number): Series {
   let points: Point[] = [];
