@@ -16,8 +16,10 @@ import { hf as exporterHf } from "./exporters/hf.ts";
 import { peft as exporterPeft } from "./exporters/peft.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
 import { consoleLogger as loggerConsoleLogger } from "./loggers/console.ts";
+import { csv as loggerCsv } from "./loggers/csv.ts";
 import { jsonl as loggerJsonl } from "./loggers/jsonl.ts";
 import { report as loggerReport } from "./loggers/report.ts";
+import { tensorboard as loggerTensorboard } from "./loggers/tensorboard.ts";
 import { bceWithLogits as lossBceWithLogits } from "./losses/bce_with_logits.ts";
 import { crossEntropy as lossCrossEntropy } from "./losses/cross_entropy.ts";
 import { mse as lossMse } from "./losses/mse.ts";
@@ -102,8 +104,10 @@ export const catalog: Catalog = {
   },
   logger: {
     console: loggerConsoleLogger,
+    csv: loggerCsv,
     jsonl: loggerJsonl,
     report: loggerReport,
+    tensorboard: loggerTensorboard,
   },
   loss: {
     "bce-with-logits": lossBceWithLogits,

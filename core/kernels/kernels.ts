@@ -1,44 +1,139 @@
-/** interim */
+/**
+ * One memory and the kernels over it: WebAssembly SIMD, or plain loops with the same bits where there is none.
+ * @module
+ */
+import { refused } from "../errors.ts";
 import type { Kernels } from "../types.ts";
+import { fallbackKernels } from "./fallback.ts";
+
+/** Kernels that draw dropout masks: values 0 or 1/(1-p) that depend on (key, site, sequence, position, column) alone. */
+export interface DropoutKernels {
+  /** `out` [n, width]; `places`: n pairs (sequence, position), -1 for padding, whose row gets ones. */
+  dropoutRows(out: Float32Array, places: Int32Array, width: number, p: number, key: readonly [number, number], site: number): void;
+  /**
+   * `out` [batch, heads, queries, keys], `queryPlaces` batch·queries pairs, `keyPlaces` batch·keys pairs. Only keys of a
+   * query's own sequence are written: elsewhere attention is zero anyway.
+   */
+  dropoutAttention(
+    out: Float32Array,
+    queryPlaces: Int32Array,
+    keyPlaces: Int32Array,
+    heads: number,
+    queries: number,
+    keys: number,
+    p: number,
+    key: readonly [number, number],
+    site: number,
+  ): void;
+}
+
+/** Memory that kernels and the runtime share. It never grows, since that would detach every view. */
 export interface KernelMemory {
   readonly buffer: ArrayBuffer;
-  readonly kernels: Kernels & {
-    dropoutRows(out: Float32Array, places: Int32Array, width: number, p: number, key: readonly [number, number], site: number): void;
-    dropoutAttention(out: Float32Array, q: Int32Array, k: Int32Array, heads: number, queries: number, keys: number, p: number, key: readonly [number, number], site: number): void;
-  };
+  readonly kernels: Kernels & DropoutKernels;
+  /** `length` zeroed floats on a 64-byte boundary. Throws AttuneError (refused) where they do not fit. */
   alloc(length: number): Float32Array;
   allocI32(length: number): Int32Array;
+  /** Takes everything back; contents stay until they are overwritten. */
   reset(): void;
   used(): number;
 }
-export async function createMemory(bytes: number, _o?: { module?: WebAssembly.Module | undefined }): Promise<KernelMemory> {
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) });
-  const buffer = memory.buffer;
-  let at = 0;
-  const take = (n: number): number => { const p = Math.ceil(at / 64) * 64; at = p + n; if (at > buffer.byteLength) throw new RangeError(`full ${at} of ${buffer.byteLength}`); return p; };
+
+/** How a memory is made. `module`: the compiled kernels, where bytes may not be compiled; `fallback`: plain loops. */
+export type MemoryOptions = Readonly<{ module?: WebAssembly.Module | undefined; fallback?: boolean }>;
+
+type Exports = Readonly<Record<string, (...args: number[]) => number>>;
+
+const PAGE = 65536;
+const MAX_PAGES = 65536;
+const ALIGN = 64;
+/** Bytes kept for the kernels: where rows are cut. */
+const SCRATCH = 256;
+
+let compiled: Promise<WebAssembly.Module | undefined> | undefined;
+
+/**
+ * A memory of at least `bytes`.
+ *
+ * @throws AttuneError (refused) above 4 GiB, which one WebAssembly memory cannot hold.
+ */
+export async function createMemory(bytes: number, options: MemoryOptions = {}): Promise<KernelMemory> {
+  const pages = Math.ceil((bytes + SCRATCH + ALIGN) / PAGE);
+  if (pages > MAX_PAGES) {
+    throw refused("engine", `What trains takes ${(bytes / 2 ** 30).toFixed(1)} GiB, and one memory holds 4 GiB: train an adapter, or fewer layers`);
+  }
+  const module = options.fallback ? undefined : options.module ?? await (compiled ??= compile());
+  const memory = module && new WebAssembly.Memory({ initial: pages });
+  const buffer = memory ? memory.buffer : new ArrayBuffer(pages * PAGE);
+  let at = SCRATCH;
+  const take = (size: number): number => {
+    const start = Math.ceil(at / ALIGN) * ALIGN;
+    if (start + size > buffer.byteLength) {
+      throw refused("engine", `${size} bytes more do not fit: ${at} of ${buffer.byteLength} bytes are taken`);
+    }
+    at = start + size;
+    return start;
+  };
   return {
     buffer,
-    alloc: (n) => new Float32Array(buffer, take(4 * n), n),
-    allocI32: (n) => new Int32Array(buffer, take(4 * n), n),
-    reset: () => { at = 0; },
+    kernels: memory ? wasmKernels((await WebAssembly.instantiate(module, { env: { memory, abort } })).exports as unknown as Exports) : fallbackKernels,
+    alloc: (length) => new Float32Array(buffer, take(4 * length), length),
+    allocI32: (length) => new Int32Array(buffer, take(4 * length), length),
+    reset: () => (at = SCRATCH),
     used: () => at,
-    kernels: {
-      adamw: ({ parameter: p, gradient: g, state: { m, v } }, o) => {
-        const c1 = 1 - o.beta1 ** o.step, c2 = Math.sqrt(1 - o.beta2 ** o.step);
-        for (let i = 0; i < p.length; i++) {
-          const d = (g[i] ?? 0) * o.gradientScale;
-          const mi = (m[i] = o.beta1 * (m[i] ?? 0) + (1 - o.beta1) * d);
-          const vi = (v[i] = o.beta2 * (v[i] ?? 0) + (1 - o.beta2) * d * d);
-          p[i] = (p[i] ?? 0) * (1 - o.learningRate * o.weightDecay) - (o.learningRate / c1) * mi / (Math.sqrt(vi) / c2 + o.epsilon);
-        }
-      },
-      sgd: () => { throw new Error("interim"); },
-      sumOfSquares: (x) => { let s = 0; for (const y of x) s += y * y; return s; },
-      scale: (x, f) => { for (let i = 0; i < x.length; i++) x[i] = (x[i] ?? 0) * f; },
-      axpy: (y, a, x) => { for (let i = 0; i < x.length; i++) y[i] = (y[i] ?? 0) + a * (x[i] ?? 0); },
-      scatterAddRows: () => { throw new Error("interim"); },
-      dropoutRows: (out) => { out.fill(1); },
-      dropoutAttention: (out) => { out.fill(1); },
-    },
   };
+}
+
+async function compile(): Promise<WebAssembly.Module | undefined> {
+  try {
+    const { base64 } = await import("./bytes.ts");
+    return await WebAssembly.compile(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
+  } catch {
+    return undefined; // no WebAssembly, or no SIMD
+  }
+}
+
+function abort(): never {
+  throw new Error("A kernel was aborted");
+}
+
+/** The threshold that 16 random bits are held against: below it a value is dropped. */
+export function dropThreshold(p: number): number {
+  return Math.round(p * 65536);
+}
+
+function wasmKernels(x: Exports): Kernels & DropoutKernels {
+  const call = (name: string, ...args: number[]): number => x[name]?.(...args) ?? NaN;
+  return {
+    adamw: ({ parameter, gradient, state: { m, v } }, o) => {
+      const { rate, root } = adamRates(o);
+      const keep = 1 - o.learningRate * o.weightDecay;
+      call(
+        "adamw", parameter.byteOffset, gradient.byteOffset, m.byteOffset, v.byteOffset, parameter.length,
+        o.gradientScale, o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2, keep, rate, root, o.epsilon,
+      );
+    },
+    sgd: ({ parameter, gradient, state: { momentum } }, o) =>
+      void call(
+        "sgd", parameter.byteOffset, gradient.byteOffset, momentum.byteOffset, parameter.length,
+        o.gradientScale, o.weightDecay, o.momentum, 1 - o.dampening, o.learningRate, Number(o.step === 1), Number(o.nesterov),
+      ),
+    sumOfSquares: (a) => call("sumOfSquares", a.byteOffset, a.length),
+    scale: (a, factor) => void call("scale", a.byteOffset, a.length, factor),
+    axpy: (y, a, b) => void call("axpy", y.byteOffset, a, b.byteOffset, b.length),
+    scatterAddRows: (table, rows, values, width) =>
+      void call("scatterAddRows", table.byteOffset, rows.byteOffset, values.byteOffset, rows.length, width),
+    dropoutRows: (out, places, width, p, [k0, k1], site) =>
+      void call("dropoutRows", out.byteOffset, places.byteOffset, places.length / 2, width, dropThreshold(p), 1 / (1 - p), k0, k1, site, 0),
+    dropoutAttention: (out, queryPlaces, keyPlaces, heads, queries, keys, p, [k0, k1], site) =>
+      void call(
+        "dropoutAttention", out.byteOffset, queryPlaces.byteOffset, keyPlaces.byteOffset, keyPlaces.length / 2 / keys,
+        heads, queries, keys, dropThreshold(p), 1 / (1 - p), k0, k1, site, 0,
+      ),
+  };
+}
+
+/** Adam's bias corrections as two factors: of the step, and of √v. */
+export function adamRates(o: Readonly<{ step: number; learningRate: number; beta1: number; beta2: number }>): { rate: number; root: number } {
+  return { rate: o.learningRate / (1 - o.beta1 ** o.step), root: 1 / Math.sqrt(1 - o.beta2 ** o.step) };
 }

@@ -52,6 +52,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   let asked: Ask = {};
   let inARow = 0;
   let saved = -1;
+  let kept: number | undefined;
   let stop: string | undefined;
   const epochAt = (step: number): number => step / steps.perEpoch;
   const told = (event: TrainingEvent): TrainingEvent => {
@@ -76,7 +77,10 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     const better = metric && value !== undefined && (!best || (metric.greaterIsBetter ? value > best.value : value < best.value));
     if (better) {
       best = { step, value };
-      if (training.loadBestModelAtEnd) options.keepBest?.();
+      if (training.loadBestModelAtEnd) {
+        options.keepBest?.();
+        kept = step;
+      }
     }
     return told({ type: "evaluate", step, epoch: epochAt(step), metrics, best: better === true });
   };
@@ -143,7 +147,10 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
       const event = await evaluate(false);
       if (event) yield event;
     }
-    if (asked.keep) options.keepBest?.();
+    if (asked.keep) {
+      options.keepBest?.();
+      kept = step;
+    }
     if (asked.learningRateFactor !== undefined) learningRateFactor = asked.learningRateFactor;
     if (asked.save || due(saveEvery) || (ended && training.saveStrategy === "epoch") || (training.saveStrategy === "best" && best?.step === step)) {
       const event = await save();
@@ -155,7 +162,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   const final = await evaluate(true);
   if (final) yield final;
   let metrics = final?.type === "evaluate" ? final.metrics : {};
-  if (training.loadBestModelAtEnd && best && best.step !== step) {
+  if (kept !== undefined && kept !== step) {
     options.restoreBest?.();
     const again = await evaluate(true);
     if (again?.type === "evaluate") {

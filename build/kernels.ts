@@ -1,0 +1,39 @@
+/**
+ * Compiles the kernels: `npm run kernels` writes kernels.wasm and bytes.ts.
+ * @module
+ */
+import asc from "assemblyscript/asc";
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import process from "node:process";
+
+/** The module's bytes, compiled from source. Throws Error with the compiler's messages. */
+export async function compileKernels(): Promise<Uint8Array> {
+  const source = readFileSync(fileURLToPath(new URL("../core/kernels/source/kernels.ts", import.meta.url)), "utf8");
+  let binary: Uint8Array | undefined;
+  const { error, stderr } = await asc.main(
+    ["kernels.ts", "--outFile", "kernels.wasm", "-O3", "--runtime", "stub", "--importMemory", "--noAssert", "--noExportMemory", "--enable", "simd,bulk-memory"],
+    {
+      readFile: (name) => (name === "kernels.ts" ? source : null),
+      writeFile: (name, contents) => {
+        if (name === "kernels.wasm") binary = contents as Uint8Array;
+      },
+      listFiles: () => [],
+    },
+  );
+  if (error || !binary) throw new Error(`${error?.message ?? "no output"}\n${stderr.toString()}`);
+  return binary;
+}
+
+/** The text of bytes.ts for a module. */
+export function bytesModule(bytes: Uint8Array): string {
+  return `/**\n * The kernels' module as base64, for hosts that compile bytes. Written by build/kernels.ts.\n * @module\n */\n\n` +
+    `/** Base64 of kernels.wasm. */\nexport const base64: string =\n  "${btoa(String.fromCharCode(...bytes))}";\n`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const bytes = await compileKernels();
+  writeFileSync(new URL("../core/kernels/kernels.wasm", import.meta.url), bytes);
+  writeFileSync(new URL("../core/kernels/bytes.ts", import.meta.url), bytesModule(bytes));
+  console.log(`${bytes.length} bytes`);
+}

@@ -1,0 +1,92 @@
+/**
+ * The kernels as plain loops, for hosts without WebAssembly SIMD: the same operations in the same order and precision.
+ * @module
+ */
+import { philox4x32 } from "../random.ts";
+import type { Kernels } from "../types.ts";
+import { adamRates, dropThreshold, type DropoutKernels } from "./kernels.ts";
+
+const f = Math.fround;
+
+/** Every kernel, without WebAssembly. */
+export const fallbackKernels: Kernels & DropoutKernels = {
+  adamw: ({ parameter: p, gradient: g, state: { m, v } }, o) => {
+    const { rate, root } = adamRates(o);
+    const [S, B1, C1, B2, C2] = [f(o.gradientScale), f(o.beta1), f(1 - o.beta1), f(o.beta2), f(1 - o.beta2)];
+    const [K, R, Q, E] = [f(1 - o.learningRate * o.weightDecay), f(rate), f(root), f(o.epsilon)];
+    for (let i = 0; i < p.length; i++) {
+      const d = f((g[i] ?? 0) * S);
+      const a = m[i] = f(f((m[i] ?? 0) * B1) + f(d * C1));
+      const b = v[i] = f(f((v[i] ?? 0) * B2) + f(f(d * d) * C2));
+      p[i] = f(f((p[i] ?? 0) * K) - f(f(a * R) / f(f(f(Math.sqrt(b)) * Q) + E)));
+    }
+  },
+  sgd: ({ parameter: p, gradient: g, state: { momentum: b } }, o) => {
+    const [S, L, M, G, R] = [f(o.gradientScale), f(o.weightDecay), f(o.momentum), f(1 - o.dampening), f(o.learningRate)];
+    for (let i = 0; i < p.length; i++) {
+      const w = p[i] ?? 0;
+      let d = f(f((g[i] ?? 0) * S) + f(L * w));
+      if (M !== 0) {
+        const m = b[i] = o.step === 1 ? d : f(f((b[i] ?? 0) * M) + f(d * G));
+        d = o.nesterov ? f(d + f(M * m)) : m;
+      }
+      p[i] = f(w - f(R * d));
+    }
+  },
+  sumOfSquares: (x) => {
+    const lanes = [0, 0, 0, 0];
+    const end = x.length - (x.length % 4);
+    for (let i = 0; i < end; i++) lanes[i % 4] = (lanes[i % 4] ?? 0) + (x[i] ?? 0) * (x[i] ?? 0);
+    let sum = lanes.reduce((a, b) => a + b, 0);
+    for (let i = end; i < x.length; i++) sum += (x[i] ?? 0) * (x[i] ?? 0);
+    return sum;
+  },
+  scale: (x, factor) => {
+    for (let i = 0; i < x.length; i++) x[i] = f((x[i] ?? 0) * f(factor));
+  },
+  axpy: (y, a, x) => {
+    for (let i = 0; i < x.length; i++) y[i] = f((y[i] ?? 0) + f((x[i] ?? 0) * f(a)));
+  },
+  scatterAddRows: (table, rows, values, width) => {
+    rows.forEach((row, i) => {
+      if (row < 0) return;
+      for (let j = 0; j < width; j++) table[row * width + j] = f((table[row * width + j] ?? 0) + (values[i * width + j] ?? 0));
+    });
+  },
+  dropoutRows: (out, places, width, p, key, site) => {
+    for (let i = 0; i < places.length / 2; i++) {
+      const sequence = places[2 * i] ?? -1;
+      const row = out.subarray(i * width, (i + 1) * width);
+      if (sequence < 0) row.fill(1);
+      else maskRow(row, p, places[2 * i + 1] ?? 0, sequence, site, key);
+    }
+  },
+  dropoutAttention: (out, queryPlaces, keyPlaces, heads, queries, keys, p, key, site) => {
+    for (let b = 0; b < keyPlaces.length / 2 / keys; b++) {
+      for (let q = 0; q < queries; q++) {
+        const place = 2 * (b * queries + q);
+        const sequence = queryPlaces[place] ?? -1;
+        if (sequence < 0) continue;
+        const own: number[] = [];
+        for (let k = 0; k < keys; k++) if (keyPlaces[2 * (b * keys + k)] === sequence) own.push(k);
+        for (let h = 0; h < heads; h++) {
+          const start = ((b * heads + h) * queries + q) * keys + (own[0] ?? 0);
+          maskRow(out.subarray(start, start + own.length), p, (queryPlaces[place + 1] ?? 0) * heads + h, sequence, site, key);
+        }
+      }
+    }
+  },
+};
+
+// As maskRow of the WebAssembly kernels: four counters give four words each; every word two values, 8 words apart.
+function maskRow(out: Float32Array, p: number, c1: number, c2: number, c3: number, key: readonly [number, number]): void {
+  const [threshold, keep] = [dropThreshold(p), f(1 / (1 - p))];
+  for (let start = 0; start < out.length; start += 32) {
+    const blocks = [0, 1, 2, 3].map((k) => philox4x32([start / 8 + k, c1, c2, c3], key));
+    for (let i = 0; i < Math.min(32, out.length - start); i++) {
+      const bits = blocks[i & 3]?.[i >> 3] ?? 0;
+      const value = (i >> 2) & 1 ? bits >>> 16 : bits & 0xffff;
+      out[start + i] = value >= threshold ? keep : 0;
+    }
+  }
+}
