@@ -869,12 +869,29 @@ export interface Host {
   /** Where people read; absent where nobody does. `columns`: the width of one line. */
   readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
-  /** The hub's cache on disk. */
-  readonly hubCache?: unknown;
+  /** The Hugging Face hub's cache on disk, as Python lays it out. */
+  readonly hubCache?: HubCache;
   /** The kernels as a compiled module, where bytes may not be compiled (workerd). */
   readonly kernels?: WebAssembly.Module;
   /** Threads to compute with; absent: onnxruntime's own choice. */
   readonly threads?: number;
+}
+
+/** The hub's cache: blobs by etag, snapshots by commit, refs by branch. `repo` is org/name. */
+export interface HubCache {
+  /** The commit that a branch or tag stood for when it was last asked. */
+  ref(repo: string, revision: string): Promise<string | undefined>;
+  setRef(repo: string, revision: string, commit: string): Promise<void>;
+  /** A snapshot's files. */
+  snapshot(repo: string, commit: string): Store;
+  /** Bytes of a blob that an earlier download left unfinished. */
+  partial(repo: string, etag: string): Promise<number>;
+  /** Adds to an unfinished blob, or starts it anew at 0. */
+  write(repo: string, etag: string, from: number, bytes: AsyncIterable<Uint8Array>): Promise<number>;
+  /** Makes a finished blob a file of a snapshot. */
+  link(repo: string, etag: string, commit: string, file: string): Promise<void>;
+  /** Whether a blob is there, finished. */
+  has(repo: string, etag: string): Promise<boolean>;
 }
 
 /** A two-way line to a worker. */

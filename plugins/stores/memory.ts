@@ -1,8 +1,80 @@
-/** interim */
+/**
+ * Bytes in memory.
+ * @module
+ */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory } from "../../core/types.ts";
-export const memory: Factory<"store", {}> = define({ kind: "store", name: "memory", schema: v.strictObject({}), create: () => ({ open: async () => {
-  const m = new Map<string, Uint8Array>(); const s = (key: string) => ({ key, size: m.get(key)!.length, revision: "1" });
-  return { get: async (k) => m.has(k) ? { ...s(k), bytes: m.get(k)!.slice() } : undefined, put: async (k, b) => { m.set(k, (b as Uint8Array).slice()); return s(k); }, delete: async (k) => { m.delete(k); return "done" as const; }, list: async function* (p) { for (const k of m.keys()) if (k.startsWith(p)) yield s(k); } };
-} }) });
+import type { Factory, Stored } from "../../core/types.ts";
+
+/** No options. */
+export type MemoryOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link MemoryOptions}. */
+export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.strictObject({});
+
+/**
+ * A store that lives as long as the process; each `open` gives a new one.
+ *
+ * @example
+ * ```ts
+ * import { memory } from "attune/stores/memory";
+ * console.assert(memory().kind === "store");
+ * ```
+ */
+export const memory: Factory<"store", MemoryOptions> = define({
+  kind: "store",
+  name: "memory",
+  schema: memorySchema,
+  create: () => ({
+    open: async () => {
+      const held = new Map<string, { bytes: Uint8Array; revision: string }>();
+      let writes = 0;
+      const stored = (key: string): Stored => ({ key, size: held.get(key)?.bytes.length ?? 0, revision: held.get(key)?.revision ?? "" });
+      const conflicts = (key: string, wanted: string | null | undefined): boolean =>
+        wanted !== undefined && (held.get(key)?.revision ?? null) !== wanted;
+      const write = (key: string, bytes: Uint8Array): Stored => {
+        held.set(key, { bytes, revision: String(++writes) });
+        return stored(key);
+      };
+      return {
+        get: async (key, range) => {
+          const own = held.get(key)?.bytes;
+          if (!own) return undefined;
+          const from = range?.offset ?? 0;
+          return { ...stored(key), bytes: own.slice(from, range ? from + range.length : undefined) };
+        },
+        put: async (key, bytes, options) => {
+          const all = bytes instanceof Uint8Array ? bytes.slice() : await joined(bytes);
+          return conflicts(key, options?.if) ? "conflict" : write(key, all);
+        },
+        append: async (key, bytes) => {
+          const before = held.get(key)?.bytes ?? new Uint8Array();
+          const both = new Uint8Array(before.length + bytes.length);
+          both.set(before);
+          both.set(bytes, before.length);
+          return write(key, both);
+        },
+        delete: async (key, options) => {
+          if (conflicts(key, options?.if)) return "conflict";
+          held.delete(key);
+          return "done";
+        },
+        list: async function* (prefix) {
+          for (const key of [...held.keys()].filter((k) => k.startsWith(prefix)).sort()) yield stored(key);
+        },
+      };
+    },
+  }),
+});
+
+async function joined(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const part of parts) all.push(part.slice());
+  const out = new Uint8Array(all.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of all) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -94,7 +94,7 @@ export function testAdapter(name: string, use: Json, claims: AdapterClaims, cata
         // merged = unmerged
         const open = await openRun(again, host);
         const merged = await memory().open(host);
-        await own.exporter?.hf?.parse({ merge: true }).value?.write(await trainedForExport(open), merged);
+        await again.use("exporter", "hf").write(await trainedForExport(open), merged);
         const model = tinyHost(await hostHere(1), await filesIn(merged, ""));
         near(await scores(tinySpec() as unknown as RunSpec, model), await scores(again.spec, host), 1e-5);
       });

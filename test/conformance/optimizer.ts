@@ -46,7 +46,7 @@ export function testOptimizer(name: string, make: () => Optimizer, figures: Opti
       const { span, memory } = await spanOf(optimizer, [1.5, 0.5]);
       for (let step = 1; step <= 3000; step++) {
         span.parameter.forEach((x, i) => (span.gradient[i] = x - 1));
-        optimizer.update(span, { step, learningRate: 0.02 / Math.sqrt(step), decays: false, gradientScale: 1 }, memory.kernels);
+        optimizer.update(span, { step, learningRate: 0.05 / Math.sqrt(step), decays: false, gradientScale: 1 }, memory.kernels);
       }
       span.parameter.forEach((x) => assert.ok(Math.abs(x - 1) < 1e-2, `${x}`));
     });

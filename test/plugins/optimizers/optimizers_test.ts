@@ -9,8 +9,8 @@ const { cases }: { cases: readonly Case[] } = JSON.parse(readFileSync(path, "utf
 for (const figures of cases) {
   const entry = catalog.optimizer?.[figures.use];
   testOptimizer(`${figures.use} ${JSON.stringify(figures.with)}`, () => {
-    const made = entry?.parse(figures.with).value;
-    if (!made) throw new Error(`No optimizer "${figures.use}"`);
-    return made;
+    const made = entry?.parse(figures.with);
+    if (!made || made.issues) throw new Error(`No optimizer "${figures.use}" with ${JSON.stringify(figures.with)}`);
+    return made.value;
   }, figures);
 }

@@ -1,0 +1,51 @@
+/**
+ * A data set in another order.
+ * @module
+ */
+import * as v from "valibot";
+import { define, isPlugin } from "../../core/define.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import { createRandom, permutation } from "../../core/random.ts";
+import type { Dataset, Factory } from "../../core/types.ts";
+import { allRows, rowsInMemory } from "./rows.ts";
+
+/** Options of {@link shuffle}. */
+export interface ShuffleOptions {
+  /** What is shuffled. */
+  readonly source: Dataset;
+  /** Of the order. */
+  readonly seed: number;
+}
+
+type Input = Readonly<{ source: unknown; seed?: number }>;
+
+/** Schema of {@link ShuffleOptions}. */
+export const shuffleSchema: v.GenericSchema<Input, ShuffleOptions> = v.strictObject({
+  source: v.custom<Dataset>(isPlugin("dataset"), "a dataset"),
+  seed: v.optional(v.pipe(v.number(), v.integer()), 42),
+}) as v.GenericSchema<Input, ShuffleOptions>;
+
+/**
+ * All rows in a seeded order; NumPy's generator gives other orders for the same seed.
+ *
+ * @example
+ * ```ts
+ * import { memory } from "attune/data/memory";
+ * import { shuffle } from "attune/data/shuffle";
+ * console.assert(shuffle({ source: memory({ rows: [] }), seed: 1 }).name === "shuffle");
+ * ```
+ */
+export const shuffle: Factory<"dataset", Input> = define({
+  kind: "dataset",
+  name: "shuffle",
+  schema: shuffleSchema,
+  parts: { source: "dataset" },
+  create: ({ source, seed }) => ({
+    open: async (host) => {
+      const opened = await source.open(host);
+      const rows = await allRows(opened);
+      const order = permutation(createRandom(seed).fork("shuffle"), rows.length);
+      return rowsInMemory([...order].map((i) => rows[i] ?? {}), await sha256(`${opened.fingerprint} shuffle ${seed}`));
+    },
+  }),
+});

@@ -1,0 +1,58 @@
+/**
+ * The first rows of a data set.
+ * @module
+ */
+import * as v from "valibot";
+import { define, isPlugin } from "../../core/define.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import type { Dataset, Factory, Row } from "../../core/types.ts";
+import { rowsInMemory } from "./rows.ts";
+
+/** Options of {@link take}. */
+export interface TakeOptions {
+  /** Where rows come from. */
+  readonly source: Dataset;
+  /** How many at most. */
+  readonly limit: number;
+  /** How many are passed over first. */
+  readonly skip: number;
+}
+
+type Input = Readonly<{ source: unknown; limit: number; skip?: number }>;
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** Schema of {@link TakeOptions}. */
+export const takeSchema: v.GenericSchema<Input, TakeOptions> = v.strictObject({
+  source: v.custom<Dataset>(isPlugin("dataset"), "a dataset"),
+  limit: whole,
+  skip: v.optional(whole, 0),
+}) as v.GenericSchema<Input, TakeOptions>;
+
+/**
+ * At most `limit` rows; the rest of a stream is not read.
+ *
+ * @example
+ * ```ts
+ * import { memory } from "attune/data/memory";
+ * import { take } from "attune/data/take";
+ * console.assert(take({ source: memory({ rows: [{ text: "a" }] }), limit: 1 }).name === "take");
+ * ```
+ */
+export const take: Factory<"dataset", Input> = define({
+  kind: "dataset",
+  name: "take",
+  schema: takeSchema,
+  parts: { source: "dataset" },
+  create: ({ source, limit, skip }) => ({
+    open: async (host) => {
+      const opened = await source.open(host);
+      const rows: Row[] = [];
+      let at = 0;
+      for await (const { row } of opened.read()) {
+        if (rows.length >= limit) break;
+        if (at++ >= skip) rows.push(row);
+      }
+      return rowsInMemory(rows, await sha256(`${opened.fingerprint} take ${skip} ${limit}`));
+    },
+  }),
+});

@@ -1,0 +1,39 @@
+/**
+ * A directory of files.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { missing } from "../../core/errors.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link directory}. */
+export interface DirectoryOptions {
+  /** The directory; it is made when something is first put into it. */
+  readonly path: string;
+}
+
+/** Schema of {@link DirectoryOptions}. */
+export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions> = v.strictObject({ path: v.string() });
+
+/**
+ * The host's files below a directory.
+ *
+ * @throws AttuneError from `open` where the host has no files.
+ * @example
+ * ```ts
+ * import { directory } from "attune/stores/directory";
+ * console.assert(directory({ path: "./runs" }).name === "directory");
+ * ```
+ */
+export const directory: Factory<"store", DirectoryOptions> = define({
+  kind: "store",
+  name: "directory",
+  schema: directorySchema,
+  create: ({ path }) => ({
+    open: async (host) => {
+      if (!host.directory) throw missing("directory", "access to files", host.runtime);
+      return host.directory(path);
+    },
+  }),
+});
