@@ -1,8 +1,8 @@
 /**
- * Comma-separated values, over csv-parse.
+ * Comma-separated values, over Papa Parse.
  * @module
  */
-import { parse } from "csv-parse/browser/esm/sync";
+import Papa from "papaparse";
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badFile } from "../../core/errors.ts";
@@ -29,7 +29,7 @@ export const csvSchema: v.GenericSchema<Partial<CsvOptions> & { path: string }, 
 /**
  * Rows of a CSV file (RFC 4180); every value is a string.
  *
- * @throws AttuneError from `open` with the line's number where a quote stays open or a row has other columns.
+ * @throws AttuneError from `open` with the row's number where a quote stays open or a row has other columns.
  * @example
  * ```ts
  * import { csv } from "attune/data/csv";
@@ -43,14 +43,16 @@ export const csv: Factory<"dataset", Partial<CsvOptions> & { path: string }> = d
   create: ({ path, delimiter, columns }) => ({
     open: async (host) => {
       const { text, fingerprint } = await readText("csv", path, host);
-      let records: string[][];
-      try {
-        records = parse(text, { delimiter, skip_empty_lines: true, max_record_size: 64 * 2 ** 20 });
-      } catch (cause) {
-        throw badFile("csv", path, cause instanceof Error ? cause.message : String(cause));
-      }
-      const names = columns ?? records.shift() ?? [];
-      const rows = records.map((record): Row => Object.fromEntries(names.map((name, i) => [name, record[i] ?? ""])));
+      const { data, errors } = Papa.parse<string[]>(text, { delimiter, skipEmptyLines: true });
+      const error = errors[0];
+      if (error) throw badFile("csv", `${path}, row ${(error.row ?? 0) + 1}`, error.message);
+      const names = columns ?? data.shift() ?? [];
+      const rows = data.map((record, i): Row => {
+        if (record.length !== names.length) {
+          throw badFile("csv", `${path}, row ${i + (columns ? 1 : 2)}`, `has ${record.length} values for ${names.length} columns`);
+        }
+        return Object.fromEntries(names.map((name, k) => [name, record[k] ?? ""]));
+      });
       return rowsInMemory(rows, fingerprint);
     },
   }),
