@@ -1,17 +1,264 @@
-/** interim */
+/**
+ * Hugging Face tokenizers: tokenizer.json over `@huggingface/tokenizers`, with the layer that the library leaves out
+ * (offsets, words, truncation that keeps special tokens, windows).
+ * @module
+ */
+import { Tokenizer as Library } from "@huggingface/tokenizers";
+import { Template } from "@huggingface/jinja";
 import * as v from "valibot";
-import { Tokenizer as Hf } from "@huggingface/tokenizers";
 import { define } from "../../core/define.ts";
-import type { Factory } from "../../core/types.ts";
-export const hf: Factory<"tokenizer", {}> = define({ kind: "tokenizer", name: "hf", schema: v.strictObject({}), create: () => ({
-  open: async (files) => {
-    const j = async (k: string) => JSON.parse(new TextDecoder().decode((await files.get(k))!.bytes));
-    const conf = await j("tokenizer_config.json"); const t = new Hf(await j("tokenizer.json"), conf) as any;
-    const pad = t.token_to_id(conf.pad_token ?? "[PAD]");
-    return { vocabSize: 1, special: { pad }, paddingSide: conf.padding_side ?? "right", modelMaxLength: conf.model_max_length, fingerprint: "t",
-      encode: (text: any, o: any = {}) => {
-        const n = t.encode(text, { text_pair: o.textPair ?? null, return_token_type_ids: true }); let ids = n.ids, ty = n.token_type_ids ?? ids.map(() => 0);
-        if (o.maxLength && ids.length > o.maxLength) { ids = [...ids.slice(0, o.maxLength - 1), ids.at(-1)]; ty = [...ty.slice(0, o.maxLength - 1), ty.at(-1)]; }
-        return [{ ids: Int32Array.from(ids), typeIds: Int32Array.from(ty) } as any];
-      }, decode: () => "", chat: () => ({ text: "", assistant: [] }) };
-  } }) });
+import { badFile, missing, unsupported } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import type { EncodeOptions, Encoding, Factory, Named, Store, Tokenizer } from "../../core/types.ts";
+import { type Tokens, tokensOf, type Traits } from "./sequence.ts";
+import { type Strategy, type Window, windowsOf } from "./truncate.ts";
+
+/** Options of {@link hf}. */
+export interface HfOptions {
+  /** Replaces the checkpoint's padding side. */
+  readonly paddingSide: "left" | "right" | null;
+  /** Replaces the checkpoint's limit of tokens. */
+  readonly modelMaxLength: number | null;
+}
+
+/** Schema of {@link HfOptions}. */
+export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strictObject({
+  paddingSide: v.optional(v.nullable(v.picklist(["left", "right"])), null),
+  modelMaxLength: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+});
+
+/** Limits above this are how tokenizers say that there is none. */
+const NO_LIMIT = 1e9;
+
+/** Ids above this are refused: vocabularies are lists. */
+const MAX_ID = 10_000_000;
+
+/**
+ * The tokenizer of a checkpoint, from tokenizer.json and tokenizer_config.json.
+ *
+ * @throws AttuneError from `open` where tokenizer.json is missing or broken.
+ * @example
+ * ```ts
+ * import { hf } from "attune/tokenizers/hf";
+ * console.assert(hf({ paddingSide: "left" }).name === "hf");
+ * ```
+ */
+export const hf: Factory<"tokenizer", Partial<HfOptions>> = define({
+  kind: "tokenizer",
+  name: "hf",
+  schema: hfSchema,
+  create: (options) => ({ open: (files) => openTokenizer(files, options) }),
+});
+
+type Config = Readonly<Record<string, unknown>>;
+
+async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenizer> {
+  const file = await files.get("tokenizer.json");
+  if (!file) throw missing("hf", "tokenizer.json", "the model directory");
+  const definition = parsed("tokenizer.json", file.bytes);
+  const settings = await files.get("tokenizer_config.json");
+  const config: Config = settings ? parsed("tokenizer_config.json", settings.bytes) : {};
+  checkDefinition(definition);
+  let library: Library;
+  try {
+    library = new Library(definition, { ...config });
+  } catch (cause) {
+    throw badFile("hf", "tokenizer.json", cause instanceof Error ? cause.message : String(cause));
+  }
+  const special = specialIds(library, config);
+  const template = await files.get("chat_template.jinja");
+  const chatTemplate = template ? new TextDecoder().decode(template.bytes) : templateOf(config);
+  const traits = traitsOf(definition);
+  const post = postProcessorOf(library);
+  const limit = options.modelMaxLength ?? (typeof config.model_max_length === "number" && config.model_max_length < NO_LIMIT ? config.model_max_length : undefined);
+
+  const encode = (text: string | readonly string[], o: EncodeOptions = {}): [Encoding, ...Encoding[]] => {
+    const a = sequenceOf(library, traits, text);
+    const b = o.textPair === undefined ? undefined : sequenceOf(library, traits, o.textPair);
+    const adds = o.addSpecialTokens ?? true;
+    const strategy: Strategy = o.truncation === true ? "longest_first" : o.truncation === false || o.truncation === undefined ? "do_not_truncate" : o.truncation;
+    const room = (o.maxLength ?? limit ?? Infinity) - post.added(b !== undefined, adds);
+    const windows = windowsOf(a.ids.length, b?.ids.length, { strategy, room, stride: o.stride ?? 0, overflow: o.overflow ?? false });
+    return windows.map((w) => assemble(post.apply(w, adds), w, a, b)) as [Encoding, ...Encoding[]];
+  };
+  const { length: vocabSize } = (library as unknown as { model: { vocab: readonly string[] } }).model.vocab;
+  return {
+    vocabSize,
+    special,
+    paddingSide: options.paddingSide ?? (config.padding_side === "left" ? "left" : "right"),
+    modelMaxLength: limit,
+    fingerprint: await sha256(new TextDecoder().decode(file.bytes) + JSON.stringify(config)),
+    encode,
+    decode: (ids, o = {}) => {
+      const list = Array.from(ids);
+      return list.length === 0 ? "" : library.decode(list, { skip_special_tokens: o.skipSpecialTokens ?? false });
+    },
+    chat: (messages) => renderChat(chatTemplate, messages, config),
+  };
+}
+
+function sequenceOf(library: Library, traits: Traits, text: string | readonly string[]): Tokens {
+  if (typeof text === "string") return tokensOf(library, traits, text);
+  // Words that are given: each is tokenized alone, and counts as one.
+  const all: Tokens = { ids: [], offsets: [], words: [] };
+  text.forEach((word, i) => {
+    const own = tokensOf(library, traits, word);
+    all.ids.push(...own.ids);
+    all.offsets.push(...own.offsets);
+    all.words.push(...own.ids.map(() => i));
+  });
+  return all;
+}
+
+/** A token of an assembled sequence: a special one's id, or a place in text 0 or 1. */
+type Part = Readonly<{ id: number; type: number }> | Readonly<{ sequence: 0 | 1; at: number; type: number }>;
+type PostProcessor = Readonly<{ added(pair: boolean, adds: boolean): number; apply(window: Window, adds: boolean): Part[] }>;
+
+// The library's post-processors work on token strings; marks in their place say what stands where.
+function postProcessorOf(library: Library): PostProcessor {
+  const process = library.post_processor as unknown as
+    | ((a: string[], b: string[] | null, adds: boolean) => { tokens: string[]; token_type_ids?: number[] })
+    | null;
+  const mark = (sequence: 0 | 1, at: number): string => `\u0001${sequence}:${at}`;
+  const counts = new Map<string, number>();
+  const run = (a: string[], b: string[] | null, adds: boolean): { tokens: string[]; token_type_ids?: number[] } =>
+    process ? process(a, b, adds) : { tokens: [...a, ...(b ?? [])] };
+  return {
+    added: (pair, adds) => {
+      const key = `${pair} ${adds}`;
+      const known = counts.get(key) ?? run([mark(0, 0)], pair ? [mark(1, 0)] : null, adds).tokens.length - (pair ? 2 : 1);
+      counts.set(key, known);
+      return known;
+    },
+    apply: ({ a, b }, adds) => {
+      const marks = (sequence: 0 | 1, [from, to]: readonly [number, number]): string[] =>
+        Array.from({ length: to - from }, (_, i) => mark(sequence, from + i));
+      const { tokens, token_type_ids: types } = run(marks(0, a), b ? marks(1, b) : null, adds);
+      return tokens.map((token, i): Part => {
+        const type = types?.[i] ?? 0;
+        if (!token.startsWith("\u0001")) return { id: library.token_to_id(token) ?? 0, type };
+        return { sequence: token[1] === "1" ? 1 : 0, at: Number(token.slice(3)), type };
+      });
+    },
+  };
+}
+
+function assemble(parts: readonly Part[], _window: Window, a: Tokens, b: Tokens | undefined): Encoding {
+  const n = parts.length;
+  const encoding: Encoding = {
+    ids: new Int32Array(n),
+    typeIds: new Int32Array(n),
+    specialTokensMask: new Int32Array(n),
+    offsets: new Int32Array(2 * n),
+    wordIds: new Int32Array(n).fill(-1),
+    sequenceIds: new Int32Array(n).fill(-1),
+  };
+  parts.forEach((part, i) => {
+    encoding.typeIds[i] = part.type;
+    if ("id" in part) {
+      encoding.ids[i] = part.id;
+      encoding.specialTokensMask[i] = 1;
+      return;
+    }
+    const own = part.sequence === 0 ? a : b ?? a;
+    encoding.ids[i] = own.ids[part.at] ?? 0;
+    encoding.offsets.set(own.offsets[part.at] ?? [0, 0], 2 * i);
+    encoding.wordIds[i] = own.words[part.at] ?? -1;
+    encoding.sequenceIds[i] = part.sequence;
+  });
+  return encoding;
+}
+
+/** Offsets in code points, as Python counts them, from UTF-16 units. */
+export function codePointOffsets(text: string, offsets: ArrayLike<number>): Int32Array {
+  const points = new Int32Array(text.length + 1);
+  let count = 0;
+  for (let i = 0; i < text.length; i++) {
+    points[i] = count;
+    const code = text.charCodeAt(i);
+    // The second half of a pair belongs to the same code point.
+    if (code < 0xdc00 || code > 0xdfff) count++;
+    else points[i] = count - 1;
+  }
+  points[text.length] = count;
+  return Int32Array.from({ length: offsets.length }, (_, i) => {
+    const at = offsets[i] ?? 0;
+    const low = text.charCodeAt(at);
+    return (points[at] ?? 0) + (i % 2 === 1 && low >= 0xdc00 && low <= 0xdfff ? 1 : 0);
+  });
+}
+
+function parsed(name: string, bytes: Uint8Array): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (cause) {
+    throw badFile("hf", name, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+  throw badFile("hf", name, "is not an object");
+}
+
+function checkDefinition(definition: Readonly<Record<string, unknown>>): void {
+  const model = definition.model as { vocab?: unknown; type?: unknown } | undefined;
+  if (typeof model !== "object" || model === null) throw badFile("hf", "tokenizer.json", "has no model");
+  if (typeof model.vocab !== "object" || model.vocab === null) throw badFile("hf", "tokenizer.json", "its model has no vocabulary");
+  // Unigram vocabularies are lists; the others name each token's id.
+  if (Array.isArray(model.vocab)) return;
+  const seen = new Set<unknown>();
+  for (const [token, id] of Object.entries(model.vocab)) {
+    if (!Number.isSafeInteger(id) || (id as number) < 0 || (id as number) > MAX_ID) throw badFile("hf", "tokenizer.json", `token ${JSON.stringify(token)} has id ${id}`);
+    if (seen.has(id)) throw badFile("hf", "tokenizer.json", `two tokens have id ${id}`);
+    seen.add(id);
+  }
+}
+
+function traitsOf(definition: Readonly<Record<string, unknown>>): Traits {
+  const text = (part: unknown): string => JSON.stringify(part ?? null);
+  const model = definition.model as { type?: string; unk_token?: string; continuing_subword_prefix?: string };
+  return {
+    byteLevel: text(definition.pre_tokenizer).includes('"ByteLevel"'),
+    metaspace: text(definition.pre_tokenizer).includes('"Metaspace"'),
+    prefix: model.continuing_subword_prefix ?? (model.type === "WordPiece" ? "##" : "\u0000"),
+    trims: /"trim_offsets":true/.test(text(definition.post_processor)),
+    unk: model.type === "WordPiece" ? model.unk_token : undefined,
+  };
+}
+
+function specialIds(library: Library, config: Config): Named<number> {
+  const ids: Record<string, number> = {};
+  for (const name of ["pad", "unk", "cls", "sep", "mask", "bos", "eos"]) {
+    const given = config[`${name}_token`];
+    const token = typeof given === "string" ? given : (given as { content?: unknown } | undefined)?.content;
+    const id = typeof token === "string" ? library.token_to_id(token) : undefined;
+    if (id !== undefined) ids[name] = id;
+  }
+  return ids;
+}
+
+function templateOf(config: Config): string | undefined {
+  const given = config.chat_template;
+  if (typeof given === "string") return given;
+  const list = Array.isArray(given) ? given as readonly { name?: unknown; template?: unknown }[] : [];
+  const found = list.find((t) => t.name === "default") ?? list[0];
+  return typeof found?.template === "string" ? found.template : undefined;
+}
+
+// What the assistant said is found by rendering up to and with each of its turns.
+function renderChat(template: string | undefined, messages: readonly Named<string>[], config: Config): ReturnType<Tokenizer["chat"]> {
+  if (template === undefined) throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
+  const compiled = new Template(template.replace(/\{%-?\s*(end)?generation\s*-?%\}/g, ""));
+  const tokenOf = (name: string): string => {
+    const given = config[name];
+    return typeof given === "string" ? given : String((given as { content?: unknown } | undefined)?.content ?? "");
+  };
+  const render = (part: readonly Named<string>[], prompt: boolean): string =>
+    compiled.render({ messages: part, add_generation_prompt: prompt, bos_token: tokenOf("bos_token"), eos_token: tokenOf("eos_token") });
+  const text = render(messages, false);
+  const assistant = messages.flatMap((message, i): (readonly [number, number])[] => {
+    if (message.role !== "assistant") return [];
+    const before = render(messages.slice(0, i), true);
+    const after = render(messages.slice(0, i + 1), false);
+    return text.startsWith(before) && text.startsWith(after) ? [[before.length, after.length]] : [];
+  });
+  return { text, assistant };
+}

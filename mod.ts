@@ -1,0 +1,40 @@
+/**
+ * Attune fine-tunes transformer language models in TypeScript, on stock ONNX Runtime.
+ *
+ * @example
+ * ```ts
+ * import { compose, trainRun } from "attune";
+ * import { catalog } from "attune/catalog";
+ * import { node } from "attune/node";
+ * const run = compose({
+ *   version: 1,
+ *   model: { use: "pretrained", with: { path: "./model" } },
+ *   task: { use: "sequence-classification", with: { labels: ["negative", "positive"] } },
+ *   data: { train: { use: "reviews" } },
+ *   adapter: { use: "lora", with: { r: 8 } },
+ * }, catalog);
+ * console.assert(typeof trainRun === "function" && typeof node === "function" && run.adapters.length === 1);
+ * ```
+ * @module
+ */
+export { bootstrap } from "./core/bootstrap.ts";
+export { compose, toSpec } from "./core/compose.ts";
+export { define, isPlugin } from "./core/define.ts";
+export { AttuneError } from "./core/errors.ts";
+export { activation } from "./core/graph/activations.ts";
+export { type Capabilities, capabilities } from "./core/graph/capabilities.ts";
+export * from "./core/graph/functions.ts";
+export { type Dim, Graph, type Node, type Shape, type Value, type Values } from "./core/graph/graph.ts";
+export { print } from "./core/graph/print.ts";
+export { backward, type Gradient, gradients } from "./core/graph/vjp.ts";
+export { createEngine, type Engine, type EngineOptions } from "./core/engine/engine.ts";
+export { matches, matchModules } from "./core/modules.ts";
+export { createRandom, permutation, philox4x32 } from "./core/random.ts";
+export { evaluateRun, predictRows } from "./core/run/infer.ts";
+export { openRun, type OpenRun } from "./core/run/open.ts";
+export { planRun } from "./core/run/plan.ts";
+export { trainRun } from "./core/run/train.ts";
+export { openSafetensors, openWeights, streamSafetensors, toFloat32, writeSafetensors } from "./core/safetensors.ts";
+export { bytesPerElement, f32, i32, sizeOf, type TensorData } from "./core/tensor.ts";
+export type * from "./core/types.ts";
+export { VERSION } from "./core/version.ts";

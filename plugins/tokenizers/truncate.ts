@@ -1,0 +1,61 @@
+/**
+ * Truncation that knows how much special tokens take, and windows with a stride.
+ * @module
+ */
+import { badValue } from "../../core/errors.ts";
+
+/** How tokens are cut. */
+export type Strategy = "longest_first" | "only_first" | "only_second" | "do_not_truncate";
+
+/** A stretch of each text, by token: [start, end). */
+export type Window = Readonly<{ a: readonly [number, number]; b: readonly [number, number] | undefined }>;
+
+/**
+ * The windows over texts of `a` and `b` tokens that leave `room` tokens, `stride` of them shared by neighbours.
+ *
+ * @throws AttuneError where there is no room, or a stride as long as it.
+ */
+export function windowsOf(
+  a: number,
+  b: number | undefined,
+  options: Readonly<{ strategy: Strategy; room: number; stride: number; overflow: boolean }>,
+): [Window, ...Window[]] {
+  const { strategy, room, stride, overflow } = options;
+  const whole: Window = { a: [0, a], b: b === undefined ? undefined : [0, b] };
+  if (strategy === "do_not_truncate" || a + (b ?? 0) <= room) return [whole];
+  if (room < 0) throw badValue("hf", "maxLength", room, "a length that holds the special tokens");
+  if (strategy === "longest_first") {
+    if (b === undefined) return windowsOfOne(a, room, stride, overflow);
+    // The longer text gives up tokens first, then both: the shorter keeps half, the longer what is left.
+    const [less, more] = [Math.min(a, b), Math.max(a, b)];
+    const rest = less > room ? less : Math.max(less, room - less);
+    const [keepLess, keepMore] = less + rest > room ? [Math.floor(room / 2), Math.ceil(room / 2)] : [less, Math.min(more, rest)];
+    const [keepA, keepB] = a > b ? [keepMore, keepLess] : [keepLess, keepMore];
+    if (!overflow) return [{ a: [0, keepA], b: [0, keepB] }];
+    // Every window of one with every window of the other, as the original library merges them.
+    const [as, bs] = [spans(a, keepA, stride), spans(b, keepB, stride)];
+    return as.flatMap((x, i) => (i === 0 ? bs.slice(0, 1) : bs).map((y): Window => ({ a: x, b: y })))
+      .concat(bs.slice(1).map((y): Window => ({ a: as[0] ?? [0, 0], b: y }))) as [Window, ...Window[]];
+  }
+  const second = strategy === "only_second" && b !== undefined;
+  const [cut, kept] = second ? [b, a] : [a, b ?? 0];
+  const size = room - kept;
+  if (size <= 0) throw badValue("hf", "maxLength", room, `a length that leaves room beside the ${second ? "first" : "second"} text's ${kept} tokens`);
+  const parts = overflow ? spans(cut, size, stride) : [[0, Math.min(cut, size)] as const];
+  return parts.map((own): Window => (second ? { a: [0, a], b: own } : { a: own, b: b === undefined ? undefined : [0, b] })) as [Window, ...Window[]];
+}
+
+function windowsOfOne(length: number, room: number, stride: number, overflow: boolean): [Window, ...Window[]] {
+  if (!overflow) return [{ a: [0, room], b: undefined }];
+  return spans(length, room, stride).map((a): Window => ({ a, b: undefined })) as [Window, ...Window[]];
+}
+
+function spans(length: number, size: number, stride: number): (readonly [number, number])[] {
+  if (stride >= size) throw badValue("hf", "stride", stride, `a stride below the room for the text, ${size} tokens`);
+  const found: (readonly [number, number])[] = [];
+  for (let start = 0;; start += size - stride) {
+    const end = Math.min(length, start + size);
+    found.push([start, end]);
+    if (end >= length) return found;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Runs the tests on Node, Bun and Deno, one after the other: `npm test`, `npm test -- --runtime node core/graph`.
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import process from "node:process";
+import { parseArgs } from "node:util";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runtime: { type: "string" }, slow: { type: "boolean", default: false } },
+});
+const pattern = values.slow ? "test/slow/**/*_test.ts" : "test/**/*_test.ts";
+const files = globSync(pattern, { cwd: root }).filter((file) => values.slow || !file.startsWith("test/slow/"))
+  .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part))).sort();
+const bin = (name: string): string => `${root}node_modules/.bin/${name}`;
+
+type Counts = { passed: number; failed: number; skipped: number };
+type Runtime = Readonly<{ command: readonly string[]; count: (output: string) => Counts }>;
+
+const sum = (text: string, find: RegExp): number => [...text.matchAll(find)].reduce((n, m) => n + Number(m[1]), 0);
+const runtimes: Readonly<Record<string, Runtime>> = {
+  node: {
+    command: [bin("node"), "--test", "--test-concurrency=2", "--test-reporter=spec", ...files],
+    count: (text) => ({ passed: sum(text, /^ℹ pass (\d+)/gm), failed: sum(text, /^ℹ fail (\d+)/gm) + sum(text, /^ℹ cancelled (\d+)/gm), skipped: sum(text, /^ℹ skipped (\d+)/gm) }),
+  },
+  bun: {
+    command: [bin("bun"), "test", "--timeout", "60000", ...files.map((f) => `./${f}`)],
+    count: (text) => ({ passed: sum(text, /^ (\d+) pass/gm), failed: sum(text, /^ (\d+) fail/gm), skipped: sum(text, /^ (\d+) skip/gm) }),
+  },
+  deno: {
+    command: [bin("deno"), "test", "-A", "--no-check", ...files],
+    count: (text) => ({
+      passed: sum(text, /\| (\d+) passed/gm) + sum(text, /passed \((\d+) steps?\)/gm),
+      failed: sum(text, /\| (\d+) failed/gm) + sum(text, /failed \((\d+) steps?\)/gm),
+      skipped: sum(text, /\| (\d+) ignored/gm),
+    }),
+  },
+};
+
+/** Runs one runtime's tests; everything it prints is kept, and shown where something failed. */
+async function run(name: string, { command, count }: Runtime): Promise<Counts> {
+  const [program = "", ...args] = command;
+  const start = performance.now();
+  const child = spawn(program, args, { cwd: root, env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" }, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  child.stdout.on("data", (chunk) => (output += chunk));
+  child.stderr.on("data", (chunk) => (output += chunk));
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  const counts = count(output);
+  // A crash counts as a failure even where no test said so, and so does a run that found none.
+  if ((code !== 0 && counts.failed === 0) || counts.passed === 0) counts.failed++;
+  if (counts.failed > 0) process.stdout.write(`${output}\n`);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  process.stdout.write(`${name.padEnd(6)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds} s\n`);
+  return counts;
+}
+
+const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+for (const [name, runtime] of Object.entries(runtimes)) {
+  if (values.runtime !== undefined && values.runtime !== name) continue;
+  const counts = await run(name, runtime);
+  for (const key of ["passed", "failed", "skipped"] as const) total[key] += counts[key];
+}
+process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+process.exitCode = total.failed === 0 ? 0 : 1;
