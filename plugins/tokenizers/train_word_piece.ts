@@ -1,0 +1,159 @@
+/**
+ * Training a WordPiece vocabulary, as Hugging Face's WordPieceTrainer does: byte-pair merges by count.
+ * @module
+ */
+import { Tokenizer as Library } from "@huggingface/tokenizers";
+import { badValue } from "../../core/errors.ts";
+import type { Json, Named } from "../../core/types.ts";
+
+/** How a vocabulary is made. */
+export type TrainWordPieceOptions = Readonly<{
+  /** Tokens in all, special ones and the alphabet included. */
+  vocabSize: number;
+  lowercase?: boolean;
+  /** Pairs seen fewer times are not joined. */
+  minFrequency?: number;
+  specialTokens?: readonly string[];
+  /** At most so many different characters; the rarest become unknown. */
+  limitAlphabet?: number;
+}>;
+
+/** Files of a tokenizer: what tokenizer.json and tokenizer_config.json hold. */
+export type TokenizerFiles = Readonly<{ tokenizerJson: Named<Json>; tokenizerConfig: Named<Json> }>;
+
+const PREFIX = "##";
+
+/**
+ * A BERT-style tokenizer from texts; the same texts give the same vocabulary.
+ *
+ * @throws AttuneError where `vocabSize` does not hold special tokens and alphabet.
+ * @example
+ * ```ts
+ * import { trainWordPiece } from "attune/tokenizers/train-word-piece";
+ * const { tokenizerJson } = trainWordPiece(["low lower lowest"], { vocabSize: 30 });
+ * console.assert(tokenizerJson.version === "1.0");
+ * ```
+ */
+export function trainWordPiece(texts: Iterable<string>, options: TrainWordPieceOptions): TokenizerFiles {
+  const { vocabSize, lowercase = true, minFrequency = 2, limitAlphabet = 1000 } = options;
+  const specialTokens = options.specialTokens ?? ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+  const words = countWords(texts, lowercase);
+  const alphabet = alphabetOf(words, limitAlphabet);
+  const vocab = new Map<string, number>();
+  const add = (token: string): void => void (vocab.has(token) || vocab.set(token, vocab.size));
+  for (const token of specialTokens) add(token);
+  for (const character of alphabet) add(character);
+  const split = [...words].map(([word, count]) => ({
+    count,
+    symbols: [...word].filter((c) => alphabet.has(c)).map((c, i) => (i === 0 ? c : PREFIX + c)),
+  }));
+  for (const { symbols } of split) for (const symbol of symbols) add(symbol);
+  if (vocab.size > vocabSize) throw badValue("train-word-piece", "vocabSize", vocabSize, `at least ${vocab.size} (special tokens and alphabet)`);
+  merge(split, minFrequency, () => vocab.size < vocabSize, add);
+  return filesOf(vocab, specialTokens, lowercase);
+}
+
+type Word = { readonly count: number; symbols: string[] };
+
+/** Joins the most frequent pair, again and again; of equals the alphabetically first. */
+function merge(words: readonly Word[], minFrequency: number, wanted: () => boolean, add: (token: string) => void): void {
+  const counts = new Map<string, number>();
+  const holders = new Map<string, Set<number>>();
+  const change = (word: Word, index: number, sign: 1 | -1): void => {
+    for (let i = 0; i + 1 < word.symbols.length; i++) {
+      const pair = `${word.symbols[i]} ${word.symbols[i + 1]}`;
+      counts.set(pair, (counts.get(pair) ?? 0) + sign * word.count);
+      if (sign === 1) {
+        const own = holders.get(pair) ?? new Set();
+        holders.set(pair, own.add(index));
+      }
+    }
+  };
+  words.forEach((word, i) => change(word, i, 1));
+  while (wanted()) {
+    let best = "";
+    let most = minFrequency - 1;
+    for (const [pair, count] of counts) if (count > most || (count === most && best !== "" && pair < best)) [best, most] = [pair, count];
+    if (best === "") return;
+    const [a = "", b = ""] = best.split(" ");
+    const joined = a + (b.startsWith(PREFIX) ? b.slice(PREFIX.length) : b);
+    for (const index of holders.get(best) ?? []) {
+      const word = words[index];
+      if (!word) continue;
+      change(word, index, -1);
+      const symbols: string[] = [];
+      for (let i = 0; i < word.symbols.length; i++) {
+        const own = word.symbols[i] ?? "";
+        if (own === a && word.symbols[i + 1] === b) {
+          symbols.push(joined);
+          i++;
+        } else symbols.push(own);
+      }
+      word.symbols = symbols;
+      change(word, index, 1);
+    }
+    counts.delete(best);
+    holders.delete(best);
+    add(joined);
+  }
+}
+
+function countWords(texts: Iterable<string>, lowercase: boolean): Map<string, number> {
+  const library = new Library(definition({ "[UNK]": 0 }, [], lowercase) as object, {});
+  const counts = new Map<string, number>();
+  for (const text of texts) {
+    const normalized: string = library.normalizer?.(text) ?? text;
+    for (const word of library.pre_tokenizer?.(normalized) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function alphabetOf(words: ReadonlyMap<string, number>, limit: number): Set<string> {
+  const counts = new Map<string, number>();
+  for (const [word, count] of words) for (const c of word) counts.set(c, (counts.get(c) ?? 0) + count);
+  const kept = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, limit).map(([c]) => c);
+  return new Set(kept.sort());
+}
+
+function filesOf(vocab: ReadonlyMap<string, number>, specialTokens: readonly string[], lowercase: boolean): TokenizerFiles {
+  const named = (name: string): string => specialTokens.find((t) => t === `[${name}]`) ?? specialTokens[0] ?? "";
+  return {
+    tokenizerJson: definition(Object.fromEntries(vocab), specialTokens, lowercase),
+    tokenizerConfig: {
+      tokenizer_class: "BertTokenizer",
+      do_lower_case: lowercase,
+      model_max_length: 512,
+      padding_side: "right",
+      pad_token: named("PAD"),
+      unk_token: named("UNK"),
+      cls_token: named("CLS"),
+      sep_token: named("SEP"),
+      mask_token: named("MASK"),
+    },
+  };
+}
+
+function definition(vocab: Named<number>, specialTokens: readonly string[], lowercase: boolean): Named<Json> {
+  const special = (token: string): Json => ({ id: token, ids: [vocab[token] ?? 0], tokens: [token] });
+  const cls = { SpecialToken: { id: "[CLS]", type_id: 0 } };
+  const sep = (type: number): Json => ({ SpecialToken: { id: "[SEP]", type_id: type } });
+  const text = (id: string, type: number): Json => ({ Sequence: { id, type_id: type } });
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: specialTokens.map((content) => ({
+      id: vocab[content] ?? 0, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true,
+    })),
+    normalizer: { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase },
+    pre_tokenizer: { type: "BertPreTokenizer" },
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [cls, text("A", 0), sep(0)],
+      pair: [cls, text("A", 0), sep(0), text("B", 1), sep(1)],
+      special_tokens: { "[CLS]": special("[CLS]"), "[SEP]": special("[SEP]") },
+    },
+    decoder: { type: "WordPiece", prefix: PREFIX, cleanup: true },
+    model: { type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: PREFIX, max_input_chars_per_word: 100, vocab },
+  };
+}
