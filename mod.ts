@@ -31,7 +31,7 @@ export { createEngine, type Engine, type EngineOptions } from "./core/engine/eng
 export { matches, matchModules } from "./core/modules.ts";
 export { createRandom, permutation, philox4x32 } from "./core/random.ts";
 export { evaluateRun, predictRows } from "./core/run/infer.ts";
-export { openRun, type OpenRun } from "./core/run/open.ts";
+export { type OpenRun, openRun } from "./core/run/open.ts";
 export { planRun } from "./core/run/plan.ts";
 export { trainRun } from "./core/run/train.ts";
 export { openSafetensors, openWeights, streamSafetensors, toFloat32, writeSafetensors } from "./core/safetensors.ts";

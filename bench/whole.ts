@@ -28,7 +28,10 @@ const { values: flags } = parseArgs({
 });
 
 /** Runs a command, watching its peak memory; `line` sees its output. */
-async function watched(command: readonly string[], line: (text: string) => void): Promise<{ seconds: number; peak: number }> {
+async function watched(
+  command: readonly string[],
+  line: (text: string) => void,
+): Promise<{ seconds: number; peak: number }> {
   const [program = "", ...args] = command;
   const env: NodeJS.ProcessEnv = { ...process.env };
   delete env["OPENBLAS_CORETYPE"];
@@ -62,12 +65,26 @@ async function attune(seed: number): Promise<Figures> {
     task: { use: "sequence-classification", with: { labels: ["negative", "positive"] } },
     data: { train: { use: "reviews", with: { split: "train" } }, eval: { use: "reviews", with: { split: "test" } } },
     ...(flags.mode === "lora" ? { adapter: lora } : {}),
-    training: { learningRate: flags.mode === "lora" ? 1e-3 : 5e-5, numTrainEpochs: 3, perDeviceTrainBatchSize: 16, maxLength: 128, seed },
+    training: {
+      learningRate: flags.mode === "lora" ? 1e-3 : 5e-5,
+      numTrainEpochs: 3,
+      perDeviceTrainBatchSize: 16,
+      maxLength: 128,
+      seed,
+    },
   };
   writeFileSync(join(folder, "spec.json"), JSON.stringify(spec));
   const start = performance.now();
   let first = 0;
-  const command = [process.execPath, `${root}runtimes/cli.ts`, "run", join(folder, "spec.json"), "--output", join(folder, "out"), "--json"];
+  const command = [
+    process.execPath,
+    `${root}runtimes/cli.ts`,
+    "run",
+    join(folder, "spec.json"),
+    "--output",
+    join(folder, "out"),
+    "--json",
+  ];
   const { seconds, peak } = await watched(command, (text) => {
     if (first === 0 && text.includes('"type":"step"')) first = (performance.now() - start) / 1000;
   });
@@ -80,11 +97,28 @@ async function huggingFace(seed: number): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), "attune-whole-"));
   const out = join(folder, "results.json");
   const extra = flags.hf.split(" ").filter((word) => word !== "");
-  const command = [flags.python, `${root}bench/hf/trainer.py`, "--mode", flags.mode, "--model", flags.model, "--seed", `${seed}`, "--out", out, ...extra];
+  const command = [
+    flags.python,
+    `${root}bench/hf/trainer.py`,
+    "--mode",
+    flags.mode,
+    "--model",
+    flags.model,
+    "--seed",
+    `${seed}`,
+    "--out",
+    out,
+    ...extra,
+  ];
   const { seconds, peak } = await watched(command, () => {});
   const result = JSON.parse(readFileSync(out, "utf8"));
   rmSync(folder, { recursive: true });
-  return { accuracy: result.accuracy, wallSeconds: seconds, peakRssBytes: peak, firstStepSeconds: result.firstStepSeconds };
+  return {
+    accuracy: result.accuracy,
+    wallSeconds: seconds,
+    peakRssBytes: peak,
+    firstStepSeconds: result.firstStepSeconds,
+  };
 }
 
 const contenders = { attune, hf: huggingFace };
@@ -100,11 +134,22 @@ for (const seed of flags.seeds.split(",").map(Number)) {
 const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
 for (const [name, list] of Object.entries(results)) {
   console.log(
-    `${name.padEnd(8)} accuracy ${mean(list.map((f) => f.accuracy)).toFixed(4)}, wall ${mean(list.map((f) => f.wallSeconds)).toFixed(1)} s, ` +
-      `peak ${Math.round(Math.max(...list.map((f) => f.peakRssBytes)) / 1e6)} MB, first step ${mean(list.map((f) => f.firstStepSeconds)).toFixed(2)} s`,
+    `${name.padEnd(8)} accuracy ${mean(list.map((f) => f.accuracy)).toFixed(4)}, wall ${
+      mean(list.map((f) => f.wallSeconds)).toFixed(1)
+    } s, ` +
+      `peak ${Math.round(Math.max(...list.map((f) => f.peakRssBytes)) / 1e6)} MB, first step ${
+        mean(list.map((f) => f.firstStepSeconds)).toFixed(2)
+      } s`,
   );
 }
 const [a, b] = [results["attune"], results["hf"]];
-if (a && b) console.log(`wall time: ${(mean(a.map((f) => f.wallSeconds)) / mean(b.map((f) => f.wallSeconds))).toFixed(2)} of theirs`);
+if (a && b) {
+  console.log(
+    `wall time: ${(mean(a.map((f) => f.wallSeconds)) / mean(b.map((f) => f.wallSeconds))).toFixed(2)} of theirs`,
+  );
+}
 mkdirSync(`${root}bench/results`, { recursive: true });
-writeFileSync(`${root}bench/results/whole-${flags.mode}-${new Date().toISOString().replace(/[:.]/g, "-")}.json`, JSON.stringify(results, null, 2));
+writeFileSync(
+  `${root}bench/results/whole-${flags.mode}-${new Date().toISOString().replace(/[:.]/g, "-")}.json`,
+  JSON.stringify(results, null, 2),
+);

@@ -10,17 +10,22 @@ const root = fileURLToPath(new URL("../plugins", import.meta.url));
 /** The text of plugins/catalog.ts for the present tree. */
 export function catalogText(): string {
   const found: { kind: string; use: string; factory: string; file: string }[] = [];
-  for (const folder of readdirSync(root, { withFileTypes: true }).filter((d) => d.isDirectory()).map((d) => d.name).sort()) {
+  for (
+    const folder of readdirSync(root, { withFileTypes: true }).filter((d) => d.isDirectory()).map((d) => d.name).sort()
+  ) {
     for (const file of readdirSync(`${root}/${folder}`).filter((f) => f.endsWith(".ts")).sort()) {
       const text = readFileSync(`${root}/${folder}/${file}`, "utf8");
-      for (const match of text.matchAll(/^export const (\w+): Factory<\s*"(\w+)"[\s\S]*?\bname: (?:"([\w-]+)"|(\w+))/gm)) {
+      for (
+        const match of text.matchAll(/^export const (\w+): Factory<\s*"(\w+)"[\s\S]*?\bname: (?:"([\w-]+)"|(\w+))/gm)
+      ) {
         const [, factory = "", kind = "", literal, variable] = match;
         const use = literal ?? new RegExp(`const ${variable} = "([\\w-]+)"`).exec(text)?.[1] ?? "";
         found.push({ kind, use, factory, file: `./${folder}/${file}` });
       }
     }
   }
-  const local = ({ kind, factory }: { kind: string; factory: string }): string => `${kind}${factory[0]?.toUpperCase()}${factory.slice(1)}`;
+  const local = ({ kind, factory }: { kind: string; factory: string }): string =>
+    `${kind}${factory[0]?.toUpperCase()}${factory.slice(1)}`;
   const kinds = [...new Set(found.map((f) => f.kind))].sort();
   return [
     "/**",

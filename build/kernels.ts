@@ -12,7 +12,19 @@ export async function compileKernels(): Promise<Uint8Array> {
   const source = readFileSync(fileURLToPath(new URL("../core/kernels/source/kernels.ts", import.meta.url)), "utf8");
   let binary: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
-    ["kernels.ts", "--outFile", "kernels.wasm", "-O3", "--runtime", "stub", "--importMemory", "--noAssert", "--noExportMemory", "--enable", "simd,bulk-memory"],
+    [
+      "kernels.ts",
+      "--outFile",
+      "kernels.wasm",
+      "-O3",
+      "--runtime",
+      "stub",
+      "--importMemory",
+      "--noAssert",
+      "--noExportMemory",
+      "--enable",
+      "simd,bulk-memory",
+    ],
     {
       readFile: (name) => (name === "kernels.ts" ? source : null),
       writeFile: (name, contents) => {

@@ -3,7 +3,7 @@
  * wrong is reported at once.
  * @module
  */
-import { issuePath, isPlugin, nameOf } from "./define.ts";
+import { isPlugin, issuePath, nameOf } from "./define.ts";
 import { AttuneError, badSpec, badValue, show, unknownName } from "./errors.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
 import type { Catalog, Entry, Json, Kind, Kinds, Named, Plugin, Run, RunSpec, Use } from "./types.ts";
@@ -62,7 +62,9 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
   if (given.name !== undefined && (typeof given.name !== "string" || !/^[\w][\w.-]{0,127}$/.test(given.name))) {
     issues.push(badValue("spec", "name", given.name, "letters, digits, dots, dashes and underscores"));
   }
-  for (const key of ["model", "task", "data"]) if (given[key] === undefined) issues.push(badValue("spec", key, undefined, "a value"));
+  for (const key of ["model", "task", "data"]) {
+    if (given[key] === undefined) issues.push(badValue("spec", key, undefined, "a value"));
+  }
 
   const made: Record<string, Plugin[]> = {};
   for (const [key, { kind, several, fallback }] of Object.entries(parts)) {
@@ -83,7 +85,9 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
       const dataset = resolve("dataset", part, `data.${key}`, catalog, issues);
       if (dataset) data[key] = dataset;
     }
-  } else if (given.data !== undefined) issues.push(badValue("spec", "data", given.data, "an object with train and eval"));
+  } else if (given.data !== undefined) {
+    issues.push(badValue("spec", "data", given.data, "an object with train and eval"));
+  }
   const { training, issues: wrong } = readTrainingArguments(given.training);
   issues.push(...wrong);
   if (training.padding === "max_length" && training.maxLength === null) {
@@ -106,7 +110,8 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
   }
   if (issues.length > 0) throw badSpec(issues);
   const one = <K extends Kind>(key: string, _kind: K): Kinds[K] => made[key]?.[0] as unknown as Kinds[K];
-  const all = <K extends Kind>(key: string, _kind: K): readonly Kinds[K][] => (made[key] ?? []) as unknown as readonly Kinds[K][];
+  const all = <K extends Kind>(key: string, _kind: K): readonly Kinds[K][] =>
+    (made[key] ?? []) as unknown as readonly Kinds[K][];
   return {
     spec,
     name: spec.name ?? "run",
@@ -157,15 +162,25 @@ export function toSpec(run: Run): Json {
   return spec;
 }
 
-function resolve<K extends Kind>(kind: K, part: unknown, path: string, catalog: Catalog, issues: AttuneError[]): Kinds[K] | undefined {
+function resolve<K extends Kind>(
+  kind: K,
+  part: unknown,
+  path: string,
+  catalog: Catalog,
+  issues: AttuneError[],
+): Kinds[K] | undefined {
   if (isPlugin(kind)(part)) return part;
   const reference = typeof part === "string" ? { use: part } : part;
-  if (typeof reference !== "object" || reference === null || !("use" in reference) || typeof reference.use !== "string") {
+  if (
+    typeof reference !== "object" || reference === null || !("use" in reference) || typeof reference.use !== "string"
+  ) {
     issues.push(badValue("spec", path, part, `a ${kind}: a name, or { "use": name, "with": options }`));
     return undefined;
   }
   for (const key of Object.keys(reference)) {
-    if (key !== "use" && key !== "with") issues.push(unknownName("spec", `${path}.${key}`, "key", key, ["use", "with"]));
+    if (key !== "use" && key !== "with") {
+      issues.push(unknownName("spec", `${path}.${key}`, "key", key, ["use", "with"]));
+    }
   }
   const entries: Named<Entry<K>> = (catalog[kind] ?? {}) as Named<Entry<K>>;
   const entry = Object.hasOwn(entries, reference.use) ? entries[reference.use] : undefined;
@@ -175,7 +190,12 @@ function resolve<K extends Kind>(kind: K, part: unknown, path: string, catalog: 
   }
   let options: unknown = "with" in reference ? reference.with : {};
   for (const [pattern, partKind] of Object.entries(entry.parts)) {
-    options = replaceAt(options, pattern.split("."), `${path}.with`, (inner, at) => resolve(partKind, inner, at, catalog, issues) ?? inner);
+    options = replaceAt(
+      options,
+      pattern.split("."),
+      `${path}.with`,
+      (inner, at) => resolve(partKind, inner, at, catalog, issues) ?? inner,
+    );
   }
   const result = entry.parse(options);
   if (!result.issues) return result.value;
@@ -211,7 +231,12 @@ function valueAt(options: unknown, path: string): unknown {
 }
 
 /** A copy with the values at a pattern ("tasks.*.task") replaced. */
-function replaceAt(value: unknown, pattern: readonly string[], path: string, replace: (value: unknown, path: string) => unknown): unknown {
+function replaceAt(
+  value: unknown,
+  pattern: readonly string[],
+  path: string,
+  replace: (value: unknown, path: string) => unknown,
+): unknown {
   const [head, ...rest] = pattern;
   if (head === undefined) return replace(value, path);
   if (typeof value !== "object" || value === null) return value;
@@ -234,7 +259,9 @@ function jsonOf(options: object, plugin: string): Json {
       if ("kind" in value && "name" in value && "options" in value) {
         return { use: nameOf(value), with: convert(value.options) };
       }
-      return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => [k, convert(v)]));
+      return Object.fromEntries(
+        Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => [k, convert(v)]),
+      );
     }
     throw badValue(plugin, "options", value, "JSON (a run with other values cannot be written down)");
   };

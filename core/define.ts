@@ -29,7 +29,9 @@ export function define<K extends Kind, In, Out extends object>(
   const { kind, name, schema, parts = {}, create } = plugin;
   const parse = (input: unknown): Result<Kinds[K]> => {
     const parsed = schema["~standard"].validate(input ?? {});
-    if (parsed instanceof Promise) throw new AttuneError("Schemas must be synchronous", { code: "BAD_SCHEMA", plugin: name });
+    if (parsed instanceof Promise) {
+      throw new AttuneError("Schemas must be synchronous", { code: "BAD_SCHEMA", plugin: name });
+    }
     const result = parsed as Result<Out>;
     if (result.issues) return result;
     // The one cast of the plugin system: create's methods plus the head are the kind's interface.

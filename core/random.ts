@@ -21,7 +21,12 @@ export interface Random {
 
 /** Four 32-bit words of Philox4x32-10 from a counter of four and a key of two. */
 export function philox4x32(counter: readonly number[], key: readonly number[]): [number, number, number, number] {
-  let [a, b, c, d] = [(counter[0] ?? 0) >>> 0, (counter[1] ?? 0) >>> 0, (counter[2] ?? 0) >>> 0, (counter[3] ?? 0) >>> 0];
+  let [a, b, c, d] = [
+    (counter[0] ?? 0) >>> 0,
+    (counter[1] ?? 0) >>> 0,
+    (counter[2] ?? 0) >>> 0,
+    (counter[3] ?? 0) >>> 0,
+  ];
   let [x, y] = [(key[0] ?? 0) >>> 0, (key[1] ?? 0) >>> 0];
   for (let round = 0; round < 10; round++) {
     const h0 = highWord(a, 0xd2511f53);
@@ -106,7 +111,8 @@ function derived(key: readonly [number, number], part: string | number): readonl
   const bytes = new TextEncoder().encode(part);
   let own = key;
   for (let i = 0; i < bytes.length; i += 4) {
-    const word = (bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8) | ((bytes[i + 2] ?? 0) << 16) | ((bytes[i + 3] ?? 0) << 24);
+    const word = (bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8) | ((bytes[i + 2] ?? 0) << 16) |
+      ((bytes[i + 3] ?? 0) << 24);
     own = next([word, i, 0, 2], own);
   }
   return next([bytes.length, 0, 0, 3], own);

@@ -21,15 +21,26 @@ export interface SafetensorsFile {
 const MAX_HEADER = 100_000_000;
 
 const dtypes: Readonly<Record<string, DType>> = {
-  F32: "float32", F16: "float16", BF16: "bfloat16", I64: "int64", I32: "int32", I8: "int8", U8: "uint8", BOOL: "bool",
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+  I64: "int64",
+  I32: "int32",
+  I8: "int8",
+  U8: "uint8",
+  BOOL: "bool",
 };
-const codes: Readonly<Record<string, string>> = Object.fromEntries(Object.entries(dtypes).map(([code, dtype]) => [dtype, code]));
+const codes: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(dtypes).map(([code, dtype]) => [dtype, code]),
+);
 
 /** Opens a file of a store. Throws AttuneError where it is missing or not a sound safetensors file. */
 export async function openSafetensors(store: Store, key: string): Promise<SafetensorsFile> {
   const head = await store.get(key, { offset: 0, length: 8 });
   if (!head) throw missing("safetensors", key, "the directory");
-  if (head.size < 8 || head.bytes.length < 8) throw badFile("safetensors", key, `has ${head.size} bytes, fewer than a header's length takes`);
+  if (head.size < 8 || head.bytes.length < 8) {
+    throw badFile("safetensors", key, `has ${head.size} bytes, fewer than a header's length takes`);
+  }
   const length = Number(new DataView(head.bytes.buffer, head.bytes.byteOffset, 8).getBigUint64(0, true));
   if (length < 2 || length > MAX_HEADER || length > head.size - 8) {
     throw badFile("safetensors", key, `declares a header of ${length} bytes in a file of ${head.size}`);
@@ -77,7 +88,8 @@ export function parseHeader(file: string, bytes: Uint8Array, start: number, size
   for (const [name, value] of entries) {
     if (name === "__metadata__") continue;
     const at = `tensor ${show(name)}`;
-    const { dtype, shape, data_offsets: offsets } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+    const { dtype, shape, data_offsets: offsets } =
+      (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
     const own = typeof dtype === "string" && Object.hasOwn(dtypes, dtype) ? dtypes[dtype] : undefined;
     if (!own) throw broken(`${at} has dtype ${show(dtype)}; known are ${Object.keys(dtypes).join(", ")}`);
     if (!isWholeList(shape)) throw broken(`${at} has shape ${show(shape)}`);
@@ -85,14 +97,22 @@ export function parseHeader(file: string, bytes: Uint8Array, start: number, size
     const [from = 0, to = 0] = offsets;
     const elements = shape.reduce((product, dim) => product * dim, 1);
     if (!Number.isSafeInteger(elements) || elements * bytesPerElement[own] !== to - from) {
-      throw broken(`${at} has ${to - from} bytes, and its shape ${show(shape)} in ${dtype} takes ${elements * bytesPerElement[own]}`);
+      throw broken(
+        `${at} has ${to - from} bytes, and its shape ${show(shape)} in ${dtype} takes ${
+          elements * bytesPerElement[own]
+        }`,
+      );
     }
     if (start + to > size) throw broken(`${at} ends at byte ${start + to} of ${size}`);
     infos.set(name, { dtype: own, dims: shape, offset: start + from, bytes: to - from });
   }
   let at = start;
   for (const [name, info] of [...infos].sort(([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes)) {
-    if (info.offset !== at) throw broken(`tensor ${show(name)} starts at byte ${info.offset}, where ${at} is due: tensors overlap or leave gaps`);
+    if (info.offset !== at) {
+      throw broken(
+        `tensor ${show(name)} starts at byte ${info.offset}, where ${at} is due: tensors overlap or leave gaps`,
+      );
+    }
     at += info.bytes;
   }
   if (at !== size) throw broken(`${size - at} bytes behind its last tensor belong to none`);
@@ -107,7 +127,7 @@ export function toFloat32(tensor: Tensor): Tensor<Float32Array> {
   if (dtype === "bfloat16") {
     const bits = new Uint32Array(out.buffer);
     for (let i = 0; i < bits.length; i++) bits[i] = Number(data[i]) << 16;
-  } else if (dtype === "float16") for (let i = 0; i < out.length; i++) out[i] = halfToFloat(Number(data[i]));
+  } else if (dtype === "float16") { for (let i = 0; i < out.length; i++) out[i] = halfToFloat(Number(data[i])); }
   else for (let i = 0; i < out.length; i++) out[i] = Number(data[i]);
   return { dtype: "float32", dims, data: out };
 }
@@ -126,7 +146,10 @@ export function writeSafetensors(tensors: Named<Tensor>, metadata: Named<string>
 }
 
 /** The same file tensor by tensor, for stores that take streams. */
-export async function* streamSafetensors(tensors: Named<Tensor>, metadata: Named<string> = { format: "pt" }): AsyncIterable<Uint8Array> {
+export async function* streamSafetensors(
+  tensors: Named<Tensor>,
+  metadata: Named<string> = { format: "pt" },
+): AsyncIterable<Uint8Array> {
   yield headerOf(tensors, metadata).head;
   for (const { data } of Object.values(tensors)) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
@@ -136,7 +159,9 @@ function headerOf(tensors: Named<Tensor>, metadata: Named<string>): { head: Uint
   let total = 0;
   for (const [name, { dtype, dims, data }] of Object.entries(tensors)) {
     const bytes = sizeOf(dims) * bytesPerElement[dtype];
-    if (data.byteLength !== bytes) throw badFile("safetensors", name, `has ${data.byteLength} bytes where its dims take ${bytes}`);
+    if (data.byteLength !== bytes) {
+      throw badFile("safetensors", name, `has ${data.byteLength} bytes where its dims take ${bytes}`);
+    }
     header[name] = { dtype: codes[dtype], shape: dims, data_offsets: [total, total + bytes] };
     total += bytes;
   }
@@ -157,11 +182,14 @@ export async function openWeights(store: Store): Promise<Weights> {
     const file = await openSafetensors(store, key);
     opened.set(key, { file, path: await store.locate?.(key) });
     for (const name of file.names) {
-      if (owner.has(name)) throw badFile("safetensors", key, `holds tensor ${show(name)}, which ${owner.get(name)} holds too`);
+      if (owner.has(name)) {
+        throw badFile("safetensors", key, `holds tensor ${show(name)}, which ${owner.get(name)} holds too`);
+      }
       owner.set(name, key);
     }
   }
-  const of = (name: string): { file: SafetensorsFile; path: string | undefined } | undefined => opened.get(owner.get(name) ?? "");
+  const of = (name: string): { file: SafetensorsFile; path: string | undefined } | undefined =>
+    opened.get(owner.get(name) ?? "");
   return {
     names: [...owner.keys()],
     read: async (name) => {
@@ -185,14 +213,22 @@ async function weightFiles(store: Store): Promise<string[]> {
     const torch = there.some((key) => key.endsWith(".bin"));
     throw missing(
       "safetensors",
-      `model.safetensors${torch ? " (pytorch_model.bin is not read: save the model with safe_serialization=True)" : ""}`,
+      `model.safetensors${
+        torch ? " (pytorch_model.bin is not read: save the model with safe_serialization=True)" : ""
+      }`,
       `the model directory, which holds ${there.join(", ") || "nothing"},`,
     );
   }
   const { weight_map: map } = JSON.parse(new TextDecoder().decode(index.bytes));
   const names = [...new Set(Object.values(map ?? {}))].map(String);
   for (const name of names) {
-    if (!/^[\w.-]+\.safetensors$/.test(name)) throw badFile("safetensors", "model.safetensors.index.json", `names shard ${show(name)}, which is not a plain file name`);
+    if (!/^[\w.-]+\.safetensors$/.test(name)) {
+      throw badFile(
+        "safetensors",
+        "model.safetensors.index.json",
+        `names shard ${show(name)}, which is not a plain file name`,
+      );
+    }
   }
   return names;
 }

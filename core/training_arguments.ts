@@ -12,21 +12,28 @@ const number = (allowed: string, accepts: (x: number) => boolean): Check => ({
   allowed,
   accepts: (x) => typeof x === "number" && Number.isFinite(x) && accepts(x),
 });
-const whole = (least: number): Check => number(`a whole number from ${least}`, (x) => Number.isSafeInteger(x) && x >= least);
+const whole = (least: number): Check =>
+  number(`a whole number from ${least}`, (x) => Number.isSafeInteger(x) && x >= least);
 const atLeast = (least: number): Check => number(`a number from ${least}`, (x) => x >= least);
 const flag: Check = { allowed: "true or false", accepts: (x) => typeof x === "boolean" };
 const oneOf = (...names: string[]): Check => ({
   allowed: `one of ${names.map((n) => `"${n}"`).join(", ")}`,
   accepts: (x) => names.includes(x as string),
 });
-const orNull = (check: Check): Check => ({ allowed: `${check.allowed}, or null`, accepts: (x) => x === null || check.accepts(x) });
+const orNull = (check: Check): Check => ({
+  allowed: `${check.allowed}, or null`,
+  accepts: (x) => x === null || check.accepts(x),
+});
 /** A count of steps, or below 1 a ratio of all of them. */
 const steps = number("a whole number from 1, or a ratio below 1", (x) => x > 0 && (x < 1 || Number.isSafeInteger(x)));
 
 const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments[K]> } = {
   learningRate: { default: 5e-5, ...atLeast(0) },
   numTrainEpochs: { default: 3, ...number("a number above 0", (x) => x > 0) },
-  maxSteps: { default: -1, ...number("a whole number from 1, or -1 for none", (x) => Number.isSafeInteger(x) && (x > 0 || x === -1)) },
+  maxSteps: {
+    default: -1,
+    ...number("a whole number from 1, or -1 for none", (x) => Number.isSafeInteger(x) && (x > 0 || x === -1)),
+  },
   perDeviceTrainBatchSize: { default: 8, ...whole(1) },
   perDeviceEvalBatchSize: { default: 8, ...whole(1) },
   gradientAccumulationSteps: { default: 1, ...whole(1) },
@@ -52,7 +59,10 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
   saveSteps: { default: 500, ...steps },
   saveTotalLimit: { default: null, ...orNull(whole(1)) },
   loadBestModelAtEnd: { default: false, ...flag },
-  metricForBestModel: { default: null, ...orNull({ allowed: "a metric's name", accepts: (x) => typeof x === "string" }) },
+  metricForBestModel: {
+    default: null,
+    ...orNull({ allowed: "a metric's name", accepts: (x) => typeof x === "string" }),
+  },
   greaterIsBetter: { default: null, ...orNull(flag) },
 };
 
@@ -92,10 +102,29 @@ const elsewhere: Readonly<Record<string, string>> = {
 
 /** TrainingArguments that mean something here but are not built; off (false, null, 0) they are accepted. */
 const notBuilt: readonly string[] = [
-  "fp16", "bf16", "fp16FullEval", "bf16FullEval", "tf32", "torchCompile", "useLigerKernel", "autoFindBatchSize",
-  "averageTokensAcrossDevices", "dataloaderNumWorkers", "dataloaderPrefetchFactor", "torchEmptyCacheSteps",
-  "evalAccumulationSteps", "predictionLossOnly", "saveOnlyModel", "ignoreDataSkip", "fullDeterminism",
-  "includeNumInputTokensSeen", "hubModelId", "hubStrategy", "hubToken", "useCpu", "enableJitCheckpoint",
+  "fp16",
+  "bf16",
+  "fp16FullEval",
+  "bf16FullEval",
+  "tf32",
+  "torchCompile",
+  "useLigerKernel",
+  "autoFindBatchSize",
+  "averageTokensAcrossDevices",
+  "dataloaderNumWorkers",
+  "dataloaderPrefetchFactor",
+  "torchEmptyCacheSteps",
+  "evalAccumulationSteps",
+  "predictionLossOnly",
+  "saveOnlyModel",
+  "ignoreDataSkip",
+  "fullDeterminism",
+  "includeNumInputTokensSeen",
+  "hubModelId",
+  "hubStrategy",
+  "hubToken",
+  "useCpu",
+  "enableJitCheckpoint",
 ];
 
 /** The arguments with every default filled in, and everything that is wrong with those given. */
@@ -103,7 +132,9 @@ export function readTrainingArguments(
   given: unknown,
 ): Readonly<{ training: TrainingArguments; issues: readonly AttuneError[] }> {
   const issues: AttuneError[] = [];
-  const values: Record<string, unknown> = Object.fromEntries(Object.entries(fields).map(([name, f]) => [name, f.default]));
+  const values: Record<string, unknown> = Object.fromEntries(
+    Object.entries(fields).map(([name, f]) => [name, f.default]),
+  );
   if (given !== undefined && (typeof given !== "object" || given === null || Array.isArray(given))) {
     issues.push(badValue("spec", "training", given, "an object"));
   } else {

@@ -414,7 +414,11 @@ export interface Task {
   readonly config?: Named<Json>;
   /** PEFT's task_type. */
   readonly taskType?: string;
-  decode(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): { readonly [R in keyof Readings]?: readonly Readings[R][] };
+  decode(
+    outputs: Named<Tensor>,
+    batch: Batch,
+    tokenizer: Tokenizer,
+  ): { readonly [R in keyof Readings]?: readonly Readings[R][] };
   /** One JSON line per row, as `attune predict` prints it. */
   predict(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly Named<Json>[];
 }
@@ -673,10 +677,20 @@ export type TrainingEvent =
     }>
     | Readonly<{ type: "evaluate"; metrics: Named<number>; best: boolean }>
     | Readonly<{ type: "checkpoint"; name: string }>
-    | Readonly<{ type: "examples"; phase: "before" | "after"; labels: readonly string[]; metrics: Named<number>; examples: readonly Example[] }>
+    | Readonly<
+      {
+        type: "examples";
+        phase: "before" | "after";
+        labels: readonly string[];
+        metrics: Named<number>;
+        examples: readonly Example[];
+      }
+    >
     | Readonly<{ type: "progress"; what: string; done: number; total: number }>
     | Readonly<{ type: "warning"; code: string; message: string }>
-    | Readonly<{ type: "end"; reason: "done" | "stopped" | "interrupted" | "diverged"; metrics: Named<number>; message?: string }>
+    | Readonly<
+      { type: "end"; reason: "done" | "stopped" | "interrupted" | "diverged"; metrics: Named<number>; message?: string }
+    >
   );
 
 /** One evaluated row, for reports. `scores`: probabilities by class, where there are classes. */

@@ -25,8 +25,11 @@ const { values } = parseArgs({
   },
 });
 
-const base = values.model ?? await scratchModel(await hostHere(), { rows: reviews(), directory: join(values.output, "base") });
-if (values.model === undefined) console.log("No --model: a small encoder (2 layers, 128 wide) starts from random weights.\n");
+const base = values.model ??
+  await scratchModel(await hostHere(), { rows: reviews(), directory: join(values.output, "base") });
+if (values.model === undefined) {
+  console.log("No --model: a small encoder (2 layers, 128 wide) starts from random weights.\n");
+}
 const rate = values.adapter === "lora" ? 1e-3 : values.model ? 5e-5 : 1e-3;
 
 process.exitCode = await trainSpec({

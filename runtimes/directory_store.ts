@@ -2,7 +2,7 @@
  * A directory as a store: keys are relative paths, writes are atomic, nothing outside the directory is reached.
  * @module
  */
-import { open, mkdir, readdir, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, open, readdir, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import process from "node:process";
 import { AttuneError } from "../core/errors.ts";
@@ -12,8 +12,14 @@ import type { Store, Stored } from "../core/types.ts";
 export function directoryStore(root: string): Store {
   const path = (key: string): string => {
     const parts = key.split("/");
-    if (key === "" || key.includes("\0") || key.includes("\\") || parts.some((p) => p === "" || p === "." || p === "..")) {
-      throw new AttuneError(`Key ${JSON.stringify(key)} is not a path inside the store`, { code: "BAD_KEY", plugin: "directory", found: key });
+    if (
+      key === "" || key.includes("\0") || key.includes("\\") || parts.some((p) => p === "" || p === "." || p === "..")
+    ) {
+      throw new AttuneError(`Key ${JSON.stringify(key)} is not a path inside the store`, {
+        code: "BAD_KEY",
+        plugin: "directory",
+        found: key,
+      });
     }
     return join(root, ...parts);
   };
@@ -24,11 +30,17 @@ export function directoryStore(root: string): Store {
     const repository = /^(.*[\\/]models--[^\\/]+)[\\/]snapshots[\\/]/.exec(base + sep)?.[1];
     const inside = (folder: string): boolean => own.startsWith(folder + sep);
     if (inside(base) || (repository !== undefined && inside(join(repository, "blobs")))) return own;
-    throw new AttuneError(`Key ${JSON.stringify(key)} leads outside ${root}`, { code: "BAD_KEY", plugin: "directory", found: own });
+    throw new AttuneError(`Key ${JSON.stringify(key)} leads outside ${root}`, {
+      code: "BAD_KEY",
+      plugin: "directory",
+      found: own,
+    });
   };
   const stored = async (key: string): Promise<Stored | undefined> => {
     const info = await stat(path(key)).catch(absent);
-    return info?.isFile() ? { key, size: info.size, revision: `${info.size}-${Math.round(info.mtimeMs * 1000)}-${info.ino}` } : undefined;
+    return info?.isFile()
+      ? { key, size: info.size, revision: `${info.size}-${Math.round(info.mtimeMs * 1000)}-${info.ino}` }
+      : undefined;
   };
   const conflicts = async (key: string, wanted: string | null | undefined): Promise<boolean> =>
     wanted !== undefined && ((await stored(key))?.revision ?? null) !== wanted;

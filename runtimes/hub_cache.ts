@@ -12,7 +12,8 @@ import { directoryStore } from "./directory_store.ts";
 export function hubCache(env: Named<string | undefined>): HubCache {
   const home = env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "huggingface");
   const root = env.HF_HUB_CACHE ?? env.HUGGINGFACE_HUB_CACHE ?? join(home, "hub");
-  const of = (repo: string, ...parts: string[]): string => join(root, `models--${repo.replaceAll("/", "--")}`, ...parts);
+  const of = (repo: string, ...parts: string[]): string =>
+    join(root, `models--${repo.replaceAll("/", "--")}`, ...parts);
   const blob = (repo: string, etag: string): string => of(repo, "blobs", etag);
   const size = (path: string): Promise<number | undefined> => stat(path).then((s) => s.size, () => undefined);
   return {

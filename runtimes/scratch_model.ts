@@ -6,10 +6,15 @@ import type { Dataset, Host, Json, Named } from "../core/types.ts";
 import { trainWordPiece } from "../plugins/tokenizers/train_word_piece.ts";
 
 /** What the model is made from. `config` may replace fields. */
-export type ScratchModelOptions = Readonly<{ rows: Dataset; directory: string; vocabSize?: number; config?: Named<Json> }>;
+export type ScratchModelOptions = Readonly<
+  { rows: Dataset; directory: string; vocabSize?: number; config?: Named<Json> }
+>;
 
 /** Writes config.json and tokenizer files of a small BERT whose vocabulary comes from the rows' `text`; gives the directory. */
-export async function scratchModel(host: Host, { rows, directory, vocabSize = 4000, config }: ScratchModelOptions): Promise<string> {
+export async function scratchModel(
+  host: Host,
+  { rows, directory, vocabSize = 4000, config }: ScratchModelOptions,
+): Promise<string> {
   const texts: string[] = [];
   for await (const { row } of (await rows.open(host)).read()) if (typeof row.text === "string") texts.push(row.text);
   const { tokenizerJson, tokenizerConfig } = trainWordPiece(texts, { vocabSize });

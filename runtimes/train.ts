@@ -8,7 +8,9 @@ import type { Json, TrainingEvent } from "../core/types.ts";
 import { createHost, thisRuntime, workerChannel } from "./host.ts";
 
 /** What a worker is told to do. */
-export type WorkerTask = Readonly<{ spec: Json; output: string | undefined; resume: boolean; probe: boolean; threads: number | undefined }>;
+export type WorkerTask = Readonly<
+  { spec: Json; output: string | undefined; resume: boolean; probe: boolean; threads: number | undefined }
+>;
 
 /** What a worker answers. */
 export type WorkerMessage =
@@ -17,7 +19,9 @@ export type WorkerMessage =
   | Readonly<{ type: "error"; message: string; code: string | undefined; stack: string | undefined }>;
 
 /** How a run is trained in a worker. */
-export type TrainInWorkerOptions = Readonly<{ output?: string; resume?: boolean; probe?: boolean; signal?: AbortSignal; threads?: number }>;
+export type TrainInWorkerOptions = Readonly<
+  { output?: string; resume?: boolean; probe?: boolean; signal?: AbortSignal; threads?: number }
+>;
 
 /**
  * Trains a run spec (JSON) in a worker; events come as they happen.
@@ -48,7 +52,9 @@ export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions =
 }
 
 function revived({ message, code, stack }: Extract<WorkerMessage, { type: "error" }>): Error {
-  const error = code === undefined ? new Error(message) : new AttuneError(message.replace(/^\[attune\] /, ""), { code });
+  const error = code === undefined
+    ? new Error(message)
+    : new AttuneError(message.replace(/^\[attune\] /, ""), { code });
   if (stack !== undefined) error.stack = stack;
   return error;
 }

@@ -25,11 +25,19 @@ const sum = (text: string, find: RegExp): number => [...text.matchAll(find)].red
 const runtimes: Readonly<Record<string, Runtime>> = {
   node: {
     command: [bin("node"), "--test", "--test-concurrency=2", "--test-reporter=spec", ...files],
-    count: (text) => ({ passed: sum(text, /^ℹ pass (\d+)/gm), failed: sum(text, /^ℹ fail (\d+)/gm) + sum(text, /^ℹ cancelled (\d+)/gm), skipped: sum(text, /^ℹ skipped (\d+)/gm) }),
+    count: (text) => ({
+      passed: sum(text, /^ℹ pass (\d+)/gm),
+      failed: sum(text, /^ℹ fail (\d+)/gm) + sum(text, /^ℹ cancelled (\d+)/gm),
+      skipped: sum(text, /^ℹ skipped (\d+)/gm),
+    }),
   },
   bun: {
     command: [bin("bun"), "test", "--timeout", "60000", ...files.map((f) => `./${f}`)],
-    count: (text) => ({ passed: sum(text, /^ (\d+) pass/gm), failed: sum(text, /^ (\d+) fail/gm), skipped: sum(text, /^ (\d+) skip/gm) }),
+    count: (text) => ({
+      passed: sum(text, /^ (\d+) pass/gm),
+      failed: sum(text, /^ (\d+) fail/gm),
+      skipped: sum(text, /^ (\d+) skip/gm),
+    }),
   },
   deno: {
     command: [bin("deno"), "test", "-A", "--no-check", ...files],
@@ -45,7 +53,11 @@ const runtimes: Readonly<Record<string, Runtime>> = {
 async function run(name: string, { command, count }: Runtime): Promise<Counts> {
   const [program = "", ...args] = command;
   const start = performance.now();
-  const child = spawn(program, args, { cwd: root, env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    cwd: root,
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));
   child.stderr.on("data", (chunk) => (output += chunk));
@@ -55,7 +67,9 @@ async function run(name: string, { command, count }: Runtime): Promise<Counts> {
   if ((code !== 0 && counts.failed === 0) || counts.passed === 0) counts.failed++;
   if (counts.failed > 0) process.stdout.write(`${output}\n`);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  process.stdout.write(`${name.padEnd(6)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds} s\n`);
+  process.stdout.write(
+    `${name.padEnd(6)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds} s\n`,
+  );
   return counts;
 }
 

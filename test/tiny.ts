@@ -10,7 +10,29 @@ import { sizeOf, type Tensor } from "../core/tensor.ts";
 import type { Host, Json, Named, Row, Store } from "../core/types.ts";
 import { bert } from "../plugins/models/bert.ts";
 
-const words = ["the", "a", "film", "food", "phone", "was", "is", "very", "good", "bad", "great", "awful", "nice", "poor", "and", "but", "not", "fun", "dull", "!", "."];
+const words = [
+  "the",
+  "a",
+  "film",
+  "food",
+  "phone",
+  "was",
+  "is",
+  "very",
+  "good",
+  "bad",
+  "great",
+  "awful",
+  "nice",
+  "poor",
+  "and",
+  "but",
+  "not",
+  "fun",
+  "dull",
+  "!",
+  ".",
+];
 const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 const vocabulary = [...special, ...words, "##s", "##ly"];
 
@@ -36,12 +58,28 @@ export const tinyTokenizer: Named<Json> = {
   version: "1.0",
   truncation: null,
   padding: null,
-  added_tokens: special.map((content, id) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
-  normalizer: { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true },
+  added_tokens: special.map((content, id) => ({
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  })),
+  normalizer: {
+    type: "BertNormalizer",
+    clean_text: true,
+    handle_chinese_chars: true,
+    strip_accents: null,
+    lowercase: true,
+  },
   pre_tokenizer: { type: "BertPreTokenizer" },
   post_processor: {
     type: "TemplateProcessing",
-    single: [{ SpecialToken: { id: "[CLS]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }, { SpecialToken: { id: "[SEP]", type_id: 0 } }],
+    single: [{ SpecialToken: { id: "[CLS]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }, {
+      SpecialToken: { id: "[SEP]", type_id: 0 },
+    }],
     pair: [
       { SpecialToken: { id: "[CLS]", type_id: 0 } },
       { Sequence: { id: "A", type_id: 0 } },
@@ -49,7 +87,10 @@ export const tinyTokenizer: Named<Json> = {
       { Sequence: { id: "B", type_id: 1 } },
       { SpecialToken: { id: "[SEP]", type_id: 1 } },
     ],
-    special_tokens: { "[CLS]": { id: "[CLS]", ids: [2], tokens: ["[CLS]"] }, "[SEP]": { id: "[SEP]", ids: [3], tokens: ["[SEP]"] } },
+    special_tokens: {
+      "[CLS]": { id: "[CLS]", ids: [2], tokens: ["[CLS]"] },
+      "[SEP]": { id: "[SEP]", ids: [3], tokens: ["[SEP]"] },
+    },
   },
   decoder: { type: "WordPiece", prefix: "##", cleanup: true },
   model: {
@@ -62,8 +103,14 @@ export const tinyTokenizer: Named<Json> = {
 };
 
 const tokenizerConfig: Json = {
-  tokenizer_class: "BertTokenizer", model_max_length: 32, padding_side: "right",
-  pad_token: "[PAD]", unk_token: "[UNK]", cls_token: "[CLS]", sep_token: "[SEP]", mask_token: "[MASK]",
+  tokenizer_class: "BertTokenizer",
+  model_max_length: 32,
+  padding_side: "right",
+  pad_token: "[PAD]",
+  unk_token: "[UNK]",
+  cls_token: "[CLS]",
+  sep_token: "[SEP]",
+  mask_token: "[MASK]",
 };
 
 /** Sentences whose label follows from one word. */
@@ -71,14 +118,23 @@ export const tinyRows: readonly Row[] = Array.from({ length: 24 }, (_, i) => {
   const good = i % 2 === 0;
   const thing = ["the film", "a food", "the phone", "the very nice film"][i % 4];
   const word = (good ? ["good", "great", "fun"] : ["bad", "awful", "dull"])[i % 3];
-  return { text: `${thing} was ${i % 5 === 0 ? "very " : ""}${word}${i % 7 === 0 ? " and nice !" : " ."}`, label: good ? "good" : "bad" };
+  return {
+    text: `${thing} was ${i % 5 === 0 ? "very " : ""}${word}${i % 7 === 0 ? " and nice !" : " ."}`,
+    label: good ? "good" : "bad",
+  };
 });
 
 /** The tiny model's weights, the same every time. */
 export function tinyWeights(): Named<Tensor<Float32Array>> {
   const architecture = bert().read(tinyConfig);
   const { build, recorded } = createBuild({
-    graph: new Graph(), mode: "evaluate", attached: [], initializerRange: 0.1, labelSmoothing: 0, checkpointing: false, trains: () => false,
+    graph: new Graph(),
+    mode: "evaluate",
+    attached: [],
+    initializerRange: 0.1,
+    labelSmoothing: 0,
+    checkpointing: false,
+    trains: () => false,
   });
   architecture.forward(build);
   build.parameter("bert.pooler.dense.weight", [16, 16]);
@@ -109,7 +165,12 @@ export function tinyHost(host: Host, files: Named<Uint8Array> = {}): Host {
     get: async (key, range) => {
       const bytes = held.get(key);
       if (!bytes) return undefined;
-      return { key, size: bytes.length, revision: "1", bytes: range ? bytes.slice(range.offset, range.offset + range.length) : bytes };
+      return {
+        key,
+        size: bytes.length,
+        revision: "1",
+        bytes: range ? bytes.slice(range.offset, range.offset + range.length) : bytes,
+      };
     },
     put: async () => "conflict",
     delete: async () => "conflict",

@@ -89,7 +89,9 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
   const throughAdapters = <S extends keyof Seams>(seam: S, call: Seams[S], base: (call: Seams[S]) => Value): Value => {
     let next = base;
     for (const adapter of attached) {
-      const around = adapter[seam] as ((b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value) | undefined;
+      const around = adapter[seam] as
+        | ((b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value)
+        | undefined;
       if (!around) continue;
       const inner = next;
       next = (call) => {
@@ -130,7 +132,12 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
 
   // Added to scores: 0 where a key may be seen, else NEVER. Padding sees every token, as it does in torch.
   const attentionBias = (options: AttentionOptions): Value => {
-    const key = JSON.stringify([options.causal ?? false, options.window ?? 0, options.queries ?? "input", options.keys ?? "input"]);
+    const key = JSON.stringify([
+      options.causal ?? false,
+      options.window ?? 0,
+      options.queries ?? "input",
+      options.keys ?? "input",
+    ]);
     const known = biases.get(key);
     if (known) return known;
     const [q, k] = [stream(options.queries), stream(options.keys)];
@@ -167,15 +174,21 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     const inFeatures = x.shape.at(-1);
     if (typeof inFeatures !== "number") throw missing("graph", "a fixed input size", path);
     const { outFeatures } = o;
-    const stored = parameter(o.tied ?? `${path}.weight`, o.conv1d ? [inFeatures, outFeatures] : [outFeatures, inFeatures]);
+    const stored = parameter(
+      o.tied ?? `${path}.weight`,
+      o.conv1d ? [inFeatures, outFeatures] : [outFeatures, inFeatures],
+    );
     const weight = o.conv1d ? f.transpose(stored) : stored; // [out, in]
     const bias = o.bias === false ? undefined : parameter(`${path}.bias`, [outFeatures], "zeros");
-    return graph.within(path, () =>
-      throughAdapters("linear", { path, x, weight, bias, inFeatures, outFeatures }, ({ x, weight, bias }) => {
-        const producer = graph.producer(weight);
-        const plainWeight = producer?.op === "Transpose" ? producer.inputs[0] : undefined;
-        return plainWeight ? f.gemm(x, plainWeight, bias) : f.gemm(x, weight, bias, { transB: true });
-      }));
+    return graph.within(
+      path,
+      () =>
+        throughAdapters("linear", { path, x, weight, bias, inFeatures, outFeatures }, ({ x, weight, bias }) => {
+          const producer = graph.producer(weight);
+          const plainWeight = producer?.op === "Transpose" ? producer.inputs[0] : undefined;
+          return plainWeight ? f.gemm(x, plainWeight, bias) : f.gemm(x, weight, bias, { transB: true });
+        }),
+    );
   };
 
   const embedding = (path: string, ids: Value, o: EmbeddingOptions): Value => {
@@ -183,8 +196,15 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     const table = { paddingIdx: o.paddingIdx, ids: origin?.kind === "input" ? origin.name : undefined };
     const weight = parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim], undefined, table);
     const call = { path, ids, weight, embeddingDim: o.embeddingDim, side: o.side ?? "input" };
-    return graph.within(path, () =>
-      throughAdapters("embedding", call, ({ ids, weight }) => f.reshape(f.gather(weight, ids), ["batch*seq", o.embeddingDim])));
+    return graph.within(
+      path,
+      () =>
+        throughAdapters(
+          "embedding",
+          call,
+          ({ ids, weight }) => f.reshape(f.gather(weight, ids), ["batch*seq", o.embeddingDim]),
+        ),
+    );
   };
 
   const layer = (path: string, x: Value, body: (x: Value) => Value): Value => {
@@ -257,7 +277,9 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     linear: (path, x, o) => {
       const inFeatures = x.shape.at(-1) as number;
       const weight = parameter(`${path}.weight`, [o.outFeatures, inFeatures]);
-      return f.gemm(x, weight, o.bias === false ? undefined : parameter(`${path}.bias`, [o.outFeatures], "zeros"), { transB: true });
+      return f.gemm(x, weight, o.bias === false ? undefined : parameter(`${path}.bias`, [o.outFeatures], "zeros"), {
+        transB: true,
+      });
     },
     embedding: (path, ids, o) => f.gather(parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim]), ids),
     attention: (path, q, k, v, o = {}) => attend({ path, q, k, v, prefix: 0, options: o }),

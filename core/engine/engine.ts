@@ -43,7 +43,10 @@ export interface Engine {
   /** Parameters that had no saved value. */
   readonly fresh: readonly string[];
   /** One optimizer step over micro-batches; a gradient that is not finite skips the update. */
-  step(batches: readonly Batch[], at: Readonly<{ step: number; learningRate: number; maxGradNorm: number }>): Promise<StepResult>;
+  step(
+    batches: readonly Batch[],
+    at: Readonly<{ step: number; learningRate: number; maxGradNorm: number }>,
+  ): Promise<StepResult>;
   /** Outputs and losses with the present weights. */
   run(batch: Batch, labelled: boolean): Promise<BatchResult>;
   /** A parameter as it stands now, whole. */
@@ -117,11 +120,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const weights: Record<string, OrtTensor> = {};
   for (const t of state.trained) weights[t.name] = new lib.Tensor("float32", t.span.parameter, t.shape);
   const buffers = (second: boolean): Record<string, OrtTensor> =>
-    Object.fromEntries(state.trained.flatMap((t) =>
-      t.gradient.dense === undefined
-        ? []
-        : [[t.gradient.dense, new lib.Tensor("float32", second ? state.accumulator(t.name) : t.span.gradient, t.shape)]]
-    ));
+    Object.fromEntries(
+      state.trained.flatMap((t) =>
+        t.gradient.dense === undefined ? [] : [[
+          t.gradient.dense,
+          new lib.Tensor("float32", second ? state.accumulator(t.name) : t.span.gradient, t.shape),
+        ]]
+      ),
+    );
   // The native runtime writes results into the buffers it is given; the WebAssembly build does not.
   const inPlace = host.provider === "cpu";
   const first = buffers(false);
@@ -147,7 +153,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     totalParameters: [...parameters.values()].reduce((n, p) => n + sizeOf(p.shape), 0),
     fresh: [...parameters.values()].filter((p) => !p.adapter && initial.isNew(p)).map((p) => p.name),
     step: async (batches, { step, learningRate, maxGradNorm }) => {
-      for (const t of state.trained) if (t.gradient.sparse.length > 0 && t.gradient.dense === undefined) t.span.gradient.fill(0);
+      for (const t of state.trained) {
+        if (t.gradient.sparse.length > 0 && t.gradient.dense === undefined) t.span.gradient.fill(0);
+      }
       const factors = stepFactors(options.losses, batches);
       const losses: Record<string, number> = Object.fromEntries(options.losses.map((l) => [l.name, 0]));
       let sequence = 0;
@@ -161,11 +169,17 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         const fetches: Record<string, OrtTensor | null> = inPlace ? { ...own } : {};
         for (const name of training.outputs) fetches[name] ??= null;
         const results = await training.run(feeds, fetches);
-        if (!inPlace) for (const [name, tensor] of Object.entries(own)) (tensor.data as Float32Array).set(results[name]?.data as Float32Array);
+        if (!inPlace) {
+          for (const [name, tensor] of Object.entries(own)) {
+            (tensor.data as Float32Array).set(results[name]?.data as Float32Array);
+          }
+        }
         for (const name of program.losses) losses[name] = (losses[name] ?? 0) + scalarOf(results[`loss.${name}`]);
         if (i > 0) {
           for (const t of state.trained) {
-            if (t.gradient.dense !== undefined) state.memory.kernels.axpy(t.span.gradient, 1, state.accumulator(t.name));
+            if (t.gradient.dense !== undefined) {
+              state.memory.kernels.axpy(t.span.gradient, 1, state.accumulator(t.name));
+            }
           }
         }
         addRows(batch, results);

@@ -95,7 +95,9 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
 /** Bytes of the frozen matrices, which a session may pack; tables are gathered from and never packed. */
 export function frozenBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
   let bytes = 0;
-  for (const p of program.recorded.parameters.values()) if (!fed.has(p.name) && p.ids === undefined) bytes += 4 * sizeOf(p.shape);
+  for (const p of program.recorded.parameters.values()) {
+    if (!fed.has(p.name) && p.ids === undefined) bytes += 4 * sizeOf(p.shape);
+  }
   return bytes;
 }
 

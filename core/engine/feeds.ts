@@ -3,7 +3,7 @@
  * @module
  */
 import { AttuneError, badValue } from "../errors.ts";
-import { evaluateShape, type DimValues } from "../graph/dims.ts";
+import { type DimValues, evaluateShape } from "../graph/dims.ts";
 import { choosePlaces, PICKS } from "../graph/rows.ts";
 import type { Value } from "../graph/graph.ts";
 import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
@@ -42,7 +42,7 @@ export function createFeeder(
       const picked = choose(session, batch, dims);
       checkIds(recorded, batch);
       const masks: { mask: Mask; dims: number[] }[] = [];
-      for (const [name, value] of session.feeds) {
+      for (const name of session.feeds.keys()) {
         if (feeds[name]) continue;
         const mask = recorded.masks.get(name);
         if (mask) {
@@ -53,14 +53,24 @@ export function createFeeder(
         if (!own) throw missingInput(name, batch);
         feeds[name] = new lib.Tensor(own.dtype, renumbered(own, renumber.get(name)), own.dims);
       }
-      for (const [name, data] of shapeFeeds(session.shapes, dims)) feeds[name] = new lib.Tensor("int64", data, [data.length]);
+      for (const [name, data] of shapeFeeds(session.shapes, dims)) {
+        feeds[name] = new lib.Tensor("int64", data, [data.length]);
+      }
       if (masks.length > 0 && moment) {
-        const values = masks.reduce((total, m) => total + sizeOf(m.dims) + 16, 0) + 2 * 2 * sizeOf([batch.batch, batch.seq]) * 2;
+        const values = masks.reduce((total, m) => total + sizeOf(m.dims) + 16, 0) +
+          2 * 2 * sizeOf([batch.batch, batch.seq]) * 2;
         if (!memory || memory.buffer.byteLength < 4 * values + 65536) {
           memory = await createMemory(Math.ceil(1.25 * 4 * values) + 131072, { module: wasm });
         }
         memory.reset();
-        drawMasks(memory, masks, batch, picked, moment, (name, data, dims) => (feeds[name] = new lib.Tensor("float32", data, dims)));
+        drawMasks(
+          memory,
+          masks,
+          batch,
+          picked,
+          moment,
+          (name, data, dims) => (feeds[name] = new lib.Tensor("float32", data, dims)),
+        );
       }
       return feeds;
     },
@@ -127,7 +137,9 @@ function drawMasks(
   const chosenPlaces = (): Int32Array => {
     if (chosen) return chosen;
     const picks = [...picked].find(([name]) => name.endsWith(".picks"))?.[1].data ?? new Int32Array(0);
-    return chosen = shifted(Int32Array.from({ length: 2 * picks.length }, (_, i) => batch.places[2 * Number(picks[i >> 1]) + (i & 1)] ?? -1));
+    return chosen = shifted(
+      Int32Array.from({ length: 2 * picks.length }, (_, i) => batch.places[2 * Number(picks[i >> 1]) + (i & 1)] ?? -1),
+    );
   };
   let perSequence: Int32Array | undefined;
   const sequencePlaces = (): Int32Array =>

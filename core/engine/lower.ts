@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue } from "../errors.ts";
-import { evaluateShape, type DimValues, type Shape } from "../graph/dims.ts";
+import { type DimValues, evaluateShape, type Shape } from "../graph/dims.ts";
 import { type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
 import { microsoftOps } from "../graph/ops.ts";
 import { elementTypes, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from "../onnx/model.ts";
@@ -41,14 +41,21 @@ export function lower(graph: Graph, storage: (name: string, value: Value) => Sto
   const int64s = (data: readonly number[]): string => {
     const name = `i64[${data}]`;
     if (!initializers.has(name)) {
-      initializers.set(name, { name, dtype: "int64", dims: [data.length], data: bytesOf(BigInt64Array.from(data, BigInt)) });
+      initializers.set(name, {
+        name,
+        dtype: "int64",
+        dims: [data.length],
+        data: bytesOf(BigInt64Array.from(data, BigInt)),
+      });
     }
     return name;
   };
   // A shape with one unknown dim is a constant with -1 where that is allowed; with more, the host feeds it.
   const shapeInput = (shape: Shape, inferred: boolean): string => {
     const symbolic = shape.filter((dim) => typeof dim === "string").length;
-    if (symbolic === 0 || (inferred && symbolic === 1)) return int64s(shape.map((dim) => (typeof dim === "string" ? -1 : dim)));
+    if (symbolic === 0 || (inferred && symbolic === 1)) {
+      return int64s(shape.map((dim) => (typeof dim === "string" ? -1 : dim)));
+    }
     const name = `shape[${shape}]`;
     shapes.set(name, shape);
     return name;
@@ -60,7 +67,12 @@ export function lower(graph: Graph, storage: (name: string, value: Value) => Sto
     let name = `v${value.id}`;
     if (origin?.kind === "constant") {
       name = `c${value.id}`;
-      initializers.set(name, { name, dtype: origin.tensor.dtype, dims: origin.tensor.dims, data: bytesOf(origin.tensor.data) });
+      initializers.set(name, {
+        name,
+        dtype: origin.tensor.dtype,
+        dims: origin.tensor.dims,
+        data: bytesOf(origin.tensor.data),
+      });
     } else if (origin) {
       name = origin.name;
       const stored: Storage = origin.kind === "input" ? { as: "feed" } : storage(name, value);
@@ -92,7 +104,9 @@ export function lower(graph: Graph, storage: (name: string, value: Value) => Sto
   // An output that is an input, a constant or a second name of one value gets an Identity.
   for (const [name, value] of outputs) {
     const own = nameOf(value);
-    if (own !== name) onnxNodes.push({ op: "Identity", domain: "", name, inputs: [own], outputs: [name], attributes: {} });
+    if (own !== name) {
+      onnxNodes.push({ op: "Identity", domain: "", name, inputs: [own], outputs: [name], attributes: {} });
+    }
   }
   const model: OnnxModel = {
     irVersion: IR_VERSION,

@@ -64,7 +64,9 @@ export function buildProgram(options: ProgramOptions): Program {
   const { build, recorded } = createBuild({ ...options, graph, initializerRange: options.trunk.initializerRange });
   const states = options.trunk.forward(build);
   const outputs: Record<string, Value> = {};
-  for (const head of options.heads) graph.within("head", () => Object.assign(outputs, head.forward(build, states, options.trunk)));
+  for (const head of options.heads) {
+    graph.within("head", () => Object.assign(outputs, head.forward(build, states, options.trunk)));
+  }
   const training = options.mode === "train";
   const losses: string[] = [];
   let total: Value | undefined;
@@ -74,8 +76,10 @@ export function buildProgram(options: ProgramOptions): Program {
     const shaped = options.targets[target];
     if (!shaped) continue; // rows without labels: only outputs are wanted
     const labels = graph.input(target, shaped.dtype, [value.shape[0] ?? "sequences", ...shaped.dims.slice(1)]);
-    const sum = graph.within(`loss.${name}`, () =>
-      f.mul(f.reshape(loss.sum(build, value, labels), []), scalarInput(graph, factorName(name))));
+    const sum = graph.within(
+      `loss.${name}`,
+      () => f.mul(f.reshape(loss.sum(build, value, labels), []), scalarInput(graph, factorName(name))),
+    );
     graph.output(`loss.${name}`, sum);
     losses.push(name);
     total = total ? f.add(total, sum) : sum;
@@ -83,10 +87,18 @@ export function buildProgram(options: ProgramOptions): Program {
   if (!training) {
     for (const [name, value] of Object.entries(outputs)) graph.output(name, value);
     if (options.outputHiddenStates) {
-      states.all.forEach((value, i) => graph.output(`hiddenStates.${i}`, f.reshape(value, ["batch", "seq", ...value.shape.slice(1)])));
+      states.all.forEach((value, i) =>
+        graph.output(`hiddenStates.${i}`, f.reshape(value, ["batch", "seq", ...value.shape.slice(1)]))
+      );
     }
     if (options.outputAttentions) recorded.attentions.forEach((value, i) => graph.output(`attentions.${i}`, value));
-    return { graph, recorded, losses, gradients: [], outputs: [...graph.outputs.keys()].filter((n) => !n.startsWith("loss.")) };
+    return {
+      graph,
+      recorded,
+      losses,
+      gradients: [],
+      outputs: [...graph.outputs.keys()].filter((n) => !n.startsWith("loss.")),
+    };
   }
   if (!total) throw missing("engine", "a loss with labels", "the task");
   return { graph, recorded, losses, gradients: addGradients(graph, recorded, total, options), outputs: [] };

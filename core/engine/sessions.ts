@@ -19,7 +19,10 @@ export type Session = Readonly<{
   /** Bytes of frozen weights that lie in mapped files, and in memory of the session's own. */
   mappedBytes: number;
   inlineBytes: number;
-  run(feeds: Readonly<Record<string, OrtTensor>>, fetches?: Readonly<Record<string, OrtTensor | null>>): Promise<Readonly<Record<string, OrtTensor>>>;
+  run(
+    feeds: Readonly<Record<string, OrtTensor>>,
+    fetches?: Readonly<Record<string, OrtTensor | null>>,
+  ): Promise<Readonly<Record<string, OrtTensor>>>;
   close(): Promise<void>;
 }>;
 
@@ -39,7 +42,12 @@ export type SessionOptions = Readonly<{
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { host, graph, parameters, checkpoint, initial, fed } = options;
   const lib = host.lib;
-  if (!lib) throw new AttuneError("This host has no onnxruntime: pass one as host.lib", { code: "NO_RUNTIME", plugin: "engine" });
+  if (!lib) {
+    throw new AttuneError("This host has no onnxruntime: pass one as host.lib", {
+      code: "NO_RUNTIME",
+      plugin: "engine",
+    });
+  }
   const storage = new Map<string, Storage>();
   const files: { name: string; file: string; offset: number; bytes: number }[] = [];
   let inlineBytes = 0;
@@ -98,6 +106,8 @@ function commonFolder(files: readonly string[]): string {
   const parts = files.map((file) => file.split("/").slice(0, -1));
   const first = parts[0] ?? [];
   let depth = first.length;
-  for (const other of parts) while (depth > 0 && first.slice(0, depth).join("/") !== other.slice(0, depth).join("/")) depth--;
+  for (const other of parts) {
+    while (depth > 0 && first.slice(0, depth).join("/") !== other.slice(0, depth).join("/")) depth--;
+  }
   return first.slice(0, depth).join("/");
 }

@@ -113,7 +113,9 @@ export async function createState(options: StateOptions): Promise<State> {
     if (t.rows) copyRows(data, t.rows, t.span.parameter, sizeOf(t.shape.slice(1)));
     else t.span.parameter.set(data);
   }
-  const groups = optimizer.elementwise ? joined(trained, memory.buffer) : trained.map((t) => ({ span: t.span, decays: t.decays }));
+  const groups = optimizer.elementwise
+    ? joined(trained, memory.buffer)
+    : trained.map((t) => ({ span: t.span, decays: t.decays }));
   // What unnamed rows have shrunk by so far.
   let idleFactor = 1;
   const { kernels } = memory;
@@ -136,12 +138,14 @@ export async function createState(options: StateOptions): Promise<State> {
       if (!t.rows) return { dtype: "float32", dims: p.shape, data: Float32Array.from(t.span.parameter) };
       const full = Float32Array.from((await initial.read(p)).data);
       const width = sizeOf(p.shape.slice(1));
-      if (t.decays && idleFactor !== 1) for (let i = 0; i < full.length; i++) full[i] = (full[i] ?? 0) * idleFactor;
+      if (t.decays && idleFactor !== 1) { for (let i = 0; i < full.length; i++) full[i] = (full[i] ?? 0) * idleFactor; }
       t.rows.forEach((row, i) => full.set(t.span.parameter.subarray(i * width, (i + 1) * width), row * width));
       return { dtype: "float32", dims: p.shape, data: full };
     },
     tensors: () => {
-      const all: Record<string, Tensor<Float32Array>> = { "idle": { dtype: "float32", dims: [2], data: split(idleFactor) } };
+      const all: Record<string, Tensor<Float32Array>> = {
+        "idle": { dtype: "float32", dims: [2], data: split(idleFactor) },
+      };
       for (const t of trained) {
         all[`parameter/${t.name}`] = { dtype: "float32", dims: t.shape, data: t.span.parameter };
         for (const slot of slots) {
@@ -154,7 +158,9 @@ export async function createState(options: StateOptions): Promise<State> {
     restore: (tensors) => {
       for (const t of trained) {
         t.span.parameter.set(saved(tensors, `parameter/${t.name}`, t.span.parameter.length));
-        for (const slot of slots) t.span.state[slot]?.set(saved(tensors, `${slot}/${t.name}`, t.span.state[slot]?.length ?? 0));
+        for (const slot of slots) {
+          t.span.state[slot]?.set(saved(tensors, `${slot}/${t.name}`, t.span.state[slot]?.length ?? 0));
+        }
       }
       const idle = saved(tensors, "idle", 2);
       idleFactor = new Float64Array(Uint8Array.from(new Uint8Array(idle.buffer, idle.byteOffset, 8)).buffer)[0] ?? 1;
@@ -164,7 +170,9 @@ export async function createState(options: StateOptions): Promise<State> {
 
 function saved(tensors: Readonly<Record<string, Tensor<Float32Array>>>, name: string, length: number): Float32Array {
   const data = tensors[name]?.data;
-  if (data?.length !== length) throw new RangeError(`The checkpoint's "${name}" has ${data?.length ?? "no"} values, not ${length}`);
+  if (data?.length !== length) {
+    throw new RangeError(`The checkpoint's "${name}" has ${data?.length ?? "no"} values, not ${length}`);
+  }
   return data;
 }
 

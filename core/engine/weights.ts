@@ -26,8 +26,10 @@ export function initialWeights(
   random: Random,
 ): InitialWeights {
   const names = new Set(checkpoint.weights.names);
-  const nameInCheckpoint = (name: string): string | undefined => aliases(name, baseModelPrefix).find((n) => names.has(n));
-  const savedIn = (name: string): Weights | undefined => attached.findLast((a) => a.weights?.names.includes(name))?.weights;
+  const nameInCheckpoint = (name: string): string | undefined =>
+    aliases(name, baseModelPrefix).find((n) => names.has(n));
+  const savedIn = (name: string): Weights | undefined =>
+    attached.findLast((a) => a.weights?.names.includes(name))?.weights;
   return {
     nameInCheckpoint,
     isNew: (p) => !savedIn(p.name) && nameInCheckpoint(p.name) === undefined,
@@ -59,7 +61,9 @@ async function drawn(p: Parameter, weights: Weights, random: Random): Promise<Fl
   const size = sizeOf(p.shape);
   if (typeof p.init === "function") {
     const data = await p.init(weights, random);
-    if (data.length !== size) throw badFile("engine", p.name, `its initialisation gave ${data.length} values, not ${size}`);
+    if (data.length !== size) {
+      throw badFile("engine", p.name, `its initialisation gave ${data.length} values, not ${size}`);
+    }
     return data;
   }
   const data = new Float32Array(size);
@@ -76,6 +80,7 @@ async function drawn(p: Parameter, weights: Weights, random: Random): Promise<Fl
 // A bare encoder is saved without its prefix, a model with a head with it; old BERT files say gamma and beta.
 function aliases(name: string, prefix: string): string[] {
   const bare = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : `${prefix}.${name}`;
-  const old = (n: string): string => n.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta");
+  const old = (n: string): string =>
+    n.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta");
   return [...new Set([name, bare, old(name), old(bare)])];
 }

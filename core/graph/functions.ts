@@ -24,7 +24,9 @@ export function scalar(like: Value, value: number): Value {
     : like.dtype === "bool"
     ? Uint8Array.of(value)
     : Float32Array.of(value);
-  const dtype: DType = like.dtype === "int32" || like.dtype === "int64" || like.dtype === "bool" ? like.dtype : "float32";
+  const dtype: DType = like.dtype === "int32" || like.dtype === "int64" || like.dtype === "bool"
+    ? like.dtype
+    : "float32";
   return like.graph.constant({ dtype, dims: [], data });
 }
 
@@ -144,12 +146,16 @@ export function transpose(x: Value, perm?: readonly number[]): Value {
 
 /** The same elements in another shape. */
 export function reshape(x: Value, shape: Shape): Value {
-  return x.shape.length === shape.length && x.shape.every((d, i) => d === shape[i]) ? x : apply("Reshape", [x], { shape });
+  return x.shape.length === shape.length && x.shape.every((d, i) => d === shape[i])
+    ? x
+    : apply("Reshape", [x], { shape });
 }
 
 /** Dims of size 1 repeated. */
 export function expand(x: Value, shape: Shape): Value {
-  return x.shape.length === shape.length && x.shape.every((d, i) => d === shape[i]) ? x : apply("Expand", [x], { shape });
+  return x.shape.length === shape.length && x.shape.every((d, i) => d === shape[i])
+    ? x
+    : apply("Expand", [x], { shape });
 }
 
 /** Values one after the other along an axis. */

@@ -72,7 +72,9 @@ export class Graph {
 
   /** A small fixed tensor; equal ones are one. */
   constant(tensor: Tensor): Value {
-    const key = `constant ${tensor.dtype} ${tensor.dims} ${tensor.data.length > 16 ? this.#producers.length : tensor.data}`;
+    const key = `constant ${tensor.dtype} ${tensor.dims} ${
+      tensor.data.length > 16 ? this.#producers.length : tensor.data
+    }`;
     const known = this.#known.get(key)?.[0];
     if (known) return known;
     const value = this.#value(tensor.dtype, tensor.dims, undefined, { kind: "constant", tensor });

@@ -29,9 +29,39 @@ export const PICKS = "picks";
 
 /** Ops that treat every element alone. */
 const elementwise: ReadonlySet<Op> = new Set<Op>([
-  "Identity", "Neg", "Abs", "Sign", "Sqrt", "Reciprocal", "Exp", "Log", "Sin", "Cos", "Erf", "Tanh", "Sigmoid",
-  "Softplus", "Relu", "HardSigmoid", "Gelu", "QuickGelu", "Not", "Cast", "Add", "Sub", "Mul", "Div", "Pow", "Max",
-  "Min", "Equal", "Less", "Greater", "And", "Or", "Where",
+  "Identity",
+  "Neg",
+  "Abs",
+  "Sign",
+  "Sqrt",
+  "Reciprocal",
+  "Exp",
+  "Log",
+  "Sin",
+  "Cos",
+  "Erf",
+  "Tanh",
+  "Sigmoid",
+  "Softplus",
+  "Relu",
+  "HardSigmoid",
+  "Gelu",
+  "QuickGelu",
+  "Not",
+  "Cast",
+  "Add",
+  "Sub",
+  "Mul",
+  "Div",
+  "Pow",
+  "Max",
+  "Min",
+  "Equal",
+  "Less",
+  "Greater",
+  "And",
+  "Or",
+  "Where",
 ]);
 
 /** What the build context knows of selected inputs: dropout masks are made anew for the chosen places. */
@@ -100,7 +130,10 @@ export function choosePlaces(
   rows.forEach((row, b) => {
     for (let k = 0; k < perRow; k++) picks[b * perRow + k] = row[k] ?? row[0] ?? b * seq;
   });
-  const unpick = Int32Array.from(index as ArrayLike<number>, (place, i) => Math.floor(place / seq) * perRow + (slot[i] ?? 0));
+  const unpick = Int32Array.from(
+    index as ArrayLike<number>,
+    (place, i) => Math.floor(place / seq) * perRow + (slot[i] ?? 0),
+  );
   return { picks, unpick, perRow };
 }
 
@@ -130,7 +163,9 @@ function markWhole(value: Value, whole: Set<number>): void {
 /** How the question for some places of `value` becomes one for its operands; undefined where it cannot. */
 function pushOf(value: Value, form: Form): Push | undefined {
   const node = value.graph.producer(value);
-  if (!node || node.outputs[0] !== value || (value.graph.region(value) && !value.graph.region(value)?.transparent)) return undefined;
+  if (!node || node.outputs[0] !== value || (value.graph.region(value) && !value.graph.region(value)?.transparent)) {
+    return undefined;
+  }
   const inputs = node.inputs as readonly Value[];
   const again = (operands: readonly Value[]): Value => f.apply(node.op, operands, node.attrs);
   if (elementwise.has(node.op)) {

@@ -22,7 +22,8 @@ const broadcasting = (call: Call): readonly Inferred[] => {
   if (a.dtype !== b.dtype) throw misfit(call, "operands of one dtype");
   return [{ dtype: a.dtype, shape: broadcast(call, a.shape, b.shape) }];
 };
-const comparing = (call: Call): readonly Inferred[] => broadcasting(call).map(({ shape }) => ({ dtype: "bool", shape }));
+const comparing = (call: Call): readonly Inferred[] =>
+  broadcasting(call).map(({ shape }) => ({ dtype: "bool", shape }));
 
 const table: ShapeTable = {
   Identity: same,
@@ -112,7 +113,10 @@ const table: ShapeTable = {
   Gather: (call) => {
     const [data, indices] = [arg(call, 0), arg(call, 1)];
     const axis = call.attrs.axis;
-    return [{ dtype: data.dtype, shape: [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)] }];
+    return [{
+      dtype: data.dtype,
+      shape: [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)],
+    }];
   },
   GatherElements: (call) => [{ dtype: arg(call, 0).dtype, shape: arg(call, 1).shape }],
   ScatterND: same,
@@ -186,5 +190,9 @@ function arg(call: Pick<Call, "op" | "inputs">, index: number): Value {
 
 function misfit(call: Pick<Node, "op" | "inputs">, wanted: string): AttuneError {
   const found = call.inputs.map((v) => (v ? `${v.dtype}${show(v.shape)}` : "-")).join(", ");
-  return new AttuneError(`${call.op}: expected ${wanted} but found ${found}`, { code: "BAD_SHAPE", plugin: "graph", found });
+  return new AttuneError(`${call.op}: expected ${wanted} but found ${found}`, {
+    code: "BAD_SHAPE",
+    plugin: "graph",
+    found,
+  });
 }

@@ -38,7 +38,10 @@ const table: VjpTable = {
   // 1 where y > 0
   Relu: (node, dy) => [f.mul(out(dy), f.cast(f.greater(y0(node), 0), "float32"))],
   HardSigmoid: null,
-  Gelu: (node, dy) => [node.attrs.approximate === "tanh" ? geluTanhGradient(x0(node), out(dy)) : geluGradient(x0(node), out(dy))],
+  Gelu: (
+    node,
+    dy,
+  ) => [node.attrs.approximate === "tanh" ? geluTanhGradient(x0(node), out(dy)) : geluGradient(x0(node), out(dy))],
   // s + αx s (1 - s) with s = σ(αx)
   QuickGelu: (node, dy) => {
     const x = x0(node);
@@ -92,11 +95,13 @@ const table: VjpTable = {
   },
   // dA = dY Bᵀ, dB = Aᵀ dY
   MatMul: (node, dy, needs) => productGradient(node, out(dy), needs, 1, 0, 0),
-  FusedMatMul: (node, dy, needs) => productGradient(node, out(dy), needs, node.attrs.alpha, node.attrs.transA, node.attrs.transB),
+  FusedMatMul: (node, dy, needs) =>
+    productGradient(node, out(dy), needs, node.attrs.alpha, node.attrs.transA, node.attrs.transB),
   Gemm: (node, dy, needs) => {
     const { alpha, transA, transB } = node.attrs;
     const [a, b, d] = [x0(node), x1(node), out(dy)];
-    const g = (p: Value, q: Value, tp: 0 | 1, tq: 0 | 1): Value => f.gemm(p, q, undefined, { alpha, transA: tp === 1, transB: tq === 1 });
+    const g = (p: Value, q: Value, tp: 0 | 1, tq: 0 | 1): Value =>
+      f.gemm(p, q, undefined, { alpha, transA: tp === 1, transB: tq === 1 });
     const c = node.inputs[2];
     return [
       !needs[0] ? undefined : transA ? g(b, d, transB, 1) : g(d, b, 0, transB ? 0 : 1),
@@ -115,7 +120,9 @@ const table: VjpTable = {
     let start = 0;
     return node.inputs.map((input, i) => {
       const size = input?.shape[node.attrs.axis];
-      if (typeof size !== "number" && i < node.inputs.length - 1) throw noRule(node, "only the last part may be symbolic");
+      if (typeof size !== "number" && i < node.inputs.length - 1) {
+        throw noRule(node, "only the last part may be symbolic");
+      }
       const from = start;
       if (typeof size === "number") start += size;
       return needs[i] ? f.slice(out(dy), node.attrs.axis, from, typeof size === "number" ? start : null) : undefined;
@@ -145,7 +152,10 @@ const table: VjpTable = {
   },
   GatherElements: (node, dy) => {
     const [data, indices] = [x0(node), x1(node)];
-    return [f.apply("ScatterElements", [f.zeros(data, data.shape), indices, out(dy)], { axis: node.attrs.axis }), undefined];
+    return [
+      f.apply("ScatterElements", [f.zeros(data, data.shape), indices, out(dy)], { axis: node.attrs.axis }),
+      undefined,
+    ];
   },
   ScatterND: null,
   ScatterElements: null,
@@ -274,7 +284,7 @@ function dependents(outputs: readonly Value[], targets: ReadonlySet<number>): Re
     const region = node.outputs[0] && node.outputs[0].graph.region(node.outputs[0]);
     const inputs = region ? region.inputs : node.inputs;
     if (!region && table[node.op] === null) continue;
-    if (inputs.some((v) => v && found.has(v.id))) for (const v of node.outputs) found.add(v.id);
+    if (inputs.some((v) => v && found.has(v.id))) { for (const v of node.outputs) found.add(v.id); }
   }
   return found;
 }

@@ -4,7 +4,7 @@
  */
 import { philox4x32 } from "../random.ts";
 import type { Kernels } from "../types.ts";
-import { adamRates, dropThreshold, type DropoutKernels } from "./kernels.ts";
+import { adamRates, type DropoutKernels, dropThreshold } from "./shared.ts";
 
 const f = Math.fround;
 
@@ -22,7 +22,13 @@ export const fallbackKernels: Kernels & DropoutKernels = {
     }
   },
   sgd: ({ parameter: p, gradient: g, state: { momentum: b } }, o) => {
-    const [S, L, M, G, R] = [f(o.gradientScale), f(o.weightDecay), f(o.momentum), f(1 - o.dampening), f(o.learningRate)];
+    const [S, L, M, G, R] = [
+      f(o.gradientScale),
+      f(o.weightDecay),
+      f(o.momentum),
+      f(1 - o.dampening),
+      f(o.learningRate),
+    ];
     for (let i = 0; i < p.length; i++) {
       const w = p[i] ?? 0;
       let d = f(f((g[i] ?? 0) * S) + f(L * w));
@@ -50,7 +56,9 @@ export const fallbackKernels: Kernels & DropoutKernels = {
   scatterAddRows: (table, rows, values, width) => {
     rows.forEach((row, i) => {
       if (row < 0) return;
-      for (let j = 0; j < width; j++) table[row * width + j] = f((table[row * width + j] ?? 0) + (values[i * width + j] ?? 0));
+      for (let j = 0; j < width; j++) {
+        table[row * width + j] = f((table[row * width + j] ?? 0) + (values[i * width + j] ?? 0));
+      }
     });
   },
   dropoutRows: (out, places, width, p, key, site) => {
@@ -71,7 +79,14 @@ export const fallbackKernels: Kernels & DropoutKernels = {
         for (let k = 0; k < keys; k++) if (keyPlaces[2 * (b * keys + k)] === sequence) own.push(k);
         for (let h = 0; h < heads; h++) {
           const start = ((b * heads + h) * queries + q) * keys + (own[0] ?? 0);
-          maskRow(out.subarray(start, start + own.length), p, (queryPlaces[place + 1] ?? 0) * heads + h, sequence, site, key);
+          maskRow(
+            out.subarray(start, start + own.length),
+            p,
+            (queryPlaces[place + 1] ?? 0) * heads + h,
+            sequence,
+            site,
+            key,
+          );
         }
       }
     }
@@ -79,7 +94,14 @@ export const fallbackKernels: Kernels & DropoutKernels = {
 };
 
 // As maskRow of the WebAssembly kernels: four counters give four words each; every word two values, 8 words apart.
-function maskRow(out: Float32Array, p: number, c1: number, c2: number, c3: number, key: readonly [number, number]): void {
+function maskRow(
+  out: Float32Array,
+  p: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  key: readonly [number, number],
+): void {
   const [threshold, keep] = [dropThreshold(p), f(1 / (1 - p))];
   for (let start = 0; start < out.length; start += 32) {
     const blocks = [0, 1, 2, 3].map((k) => philox4x32([start / 8 + k, c1, c2, c3], key));

@@ -5,27 +5,9 @@
 import { refused } from "../errors.ts";
 import type { Kernels } from "../types.ts";
 import { fallbackKernels } from "./fallback.ts";
+import { adamRates, type DropoutKernels, dropThreshold } from "./shared.ts";
 
-/** Kernels that draw dropout masks: values 0 or 1/(1-p) that depend on (key, site, sequence, position, column) alone. */
-export interface DropoutKernels {
-  /** `out` [n, width]; `places`: n pairs (sequence, position), -1 for padding, whose row gets ones. */
-  dropoutRows(out: Float32Array, places: Int32Array, width: number, p: number, key: readonly [number, number], site: number): void;
-  /**
-   * `out` [batch, heads, queries, keys], `queryPlaces` batch·queries pairs, `keyPlaces` batch·keys pairs. Only keys of a
-   * query's own sequence are written: elsewhere attention is zero anyway.
-   */
-  dropoutAttention(
-    out: Float32Array,
-    queryPlaces: Int32Array,
-    keyPlaces: Int32Array,
-    heads: number,
-    queries: number,
-    keys: number,
-    p: number,
-    key: readonly [number, number],
-    site: number,
-  ): void;
-}
+export type { DropoutKernels } from "./shared.ts";
 
 /** Memory that kernels and the runtime share. It never grows, since that would detach every view. */
 export interface KernelMemory {
@@ -60,7 +42,12 @@ let compiled: Promise<WebAssembly.Module | undefined> | undefined;
 export async function createMemory(bytes: number, options: MemoryOptions = {}): Promise<KernelMemory> {
   const pages = Math.ceil((bytes + SCRATCH + ALIGN) / PAGE);
   if (pages > MAX_PAGES) {
-    throw refused("engine", `What trains takes ${(bytes / 2 ** 30).toFixed(1)} GiB, and one memory holds 4 GiB: train an adapter, or fewer layers`);
+    throw refused(
+      "engine",
+      `What trains takes ${
+        (bytes / 2 ** 30).toFixed(1)
+      } GiB, and one memory holds 4 GiB: train an adapter, or fewer layers`,
+    );
   }
   const module = options.fallback ? undefined : options.module ?? await (compiled ??= compile());
   const memory = module && new WebAssembly.Memory({ initial: pages });
@@ -76,7 +63,9 @@ export async function createMemory(bytes: number, options: MemoryOptions = {}): 
   };
   return {
     buffer,
-    kernels: memory ? wasmKernels((await WebAssembly.instantiate(module, { env: { memory, abort } })).exports as unknown as Exports) : fallbackKernels,
+    kernels: memory
+      ? wasmKernels((await WebAssembly.instantiate(module, { env: { memory, abort } })).exports as unknown as Exports)
+      : fallbackKernels,
     alloc: (length) => new Float32Array(buffer, take(4 * length), length),
     allocI32: (length) => new Int32Array(buffer, take(4 * length), length),
     reset: () => (at = SCRATCH),
@@ -97,11 +86,6 @@ function abort(): never {
   throw new Error("A kernel was aborted");
 }
 
-/** The threshold that 16 random bits are held against: below it a value is dropped. */
-export function dropThreshold(p: number): number {
-  return Math.round(p * 65536);
-}
-
 function wasmKernels(x: Exports): Kernels & DropoutKernels {
   const call = (name: string, ...args: number[]): number => x[name]?.(...args) ?? NaN;
   return {
@@ -109,14 +93,37 @@ function wasmKernels(x: Exports): Kernels & DropoutKernels {
       const { rate, root } = adamRates(o);
       const keep = 1 - o.learningRate * o.weightDecay;
       call(
-        "adamw", parameter.byteOffset, gradient.byteOffset, m.byteOffset, v.byteOffset, parameter.length,
-        o.gradientScale, o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2, keep, rate, root, o.epsilon,
+        "adamw",
+        parameter.byteOffset,
+        gradient.byteOffset,
+        m.byteOffset,
+        v.byteOffset,
+        parameter.length,
+        o.gradientScale,
+        o.beta1,
+        1 - o.beta1,
+        o.beta2,
+        1 - o.beta2,
+        keep,
+        rate,
+        root,
+        o.epsilon,
       );
     },
     sgd: ({ parameter, gradient, state: { momentum } }, o) =>
       void call(
-        "sgd", parameter.byteOffset, gradient.byteOffset, momentum.byteOffset, parameter.length,
-        o.gradientScale, o.weightDecay, o.momentum, 1 - o.dampening, o.learningRate, Number(o.step === 1), Number(o.nesterov),
+        "sgd",
+        parameter.byteOffset,
+        gradient.byteOffset,
+        momentum.byteOffset,
+        parameter.length,
+        o.gradientScale,
+        o.weightDecay,
+        o.momentum,
+        1 - o.dampening,
+        o.learningRate,
+        Number(o.step === 1),
+        Number(o.nesterov),
       ),
     sumOfSquares: (a) => call("sumOfSquares", a.byteOffset, a.length),
     scale: (a, factor) => void call("scale", a.byteOffset, a.length, factor),
@@ -124,16 +131,35 @@ function wasmKernels(x: Exports): Kernels & DropoutKernels {
     scatterAddRows: (table, rows, values, width) =>
       void call("scatterAddRows", table.byteOffset, rows.byteOffset, values.byteOffset, rows.length, width),
     dropoutRows: (out, places, width, p, [k0, k1], site) =>
-      void call("dropoutRows", out.byteOffset, places.byteOffset, places.length / 2, width, dropThreshold(p), 1 / (1 - p), k0, k1, site, 0),
+      void call(
+        "dropoutRows",
+        out.byteOffset,
+        places.byteOffset,
+        places.length / 2,
+        width,
+        dropThreshold(p),
+        1 / (1 - p),
+        k0,
+        k1,
+        site,
+        0,
+      ),
     dropoutAttention: (out, queryPlaces, keyPlaces, heads, queries, keys, p, [k0, k1], site) =>
       void call(
-        "dropoutAttention", out.byteOffset, queryPlaces.byteOffset, keyPlaces.byteOffset, keyPlaces.length / 2 / keys,
-        heads, queries, keys, dropThreshold(p), 1 / (1 - p), k0, k1, site, 0,
+        "dropoutAttention",
+        out.byteOffset,
+        queryPlaces.byteOffset,
+        keyPlaces.byteOffset,
+        keyPlaces.length / 2 / keys,
+        heads,
+        queries,
+        keys,
+        dropThreshold(p),
+        1 / (1 - p),
+        k0,
+        k1,
+        site,
+        0,
       ),
   };
-}
-
-/** Adam's bias corrections as two factors: of the step, and of √v. */
-export function adamRates(o: Readonly<{ step: number; learningRate: number; beta1: number; beta2: number }>): { rate: number; root: number } {
-  return { rate: o.learningRate / (1 - o.beta1 ** o.step), root: 1 / Math.sqrt(1 - o.beta2 ** o.step) };
 }

@@ -7,7 +7,11 @@ import type { Batch, Metric, Named, Readings, Task, Tensor, Tokenizer } from "..
 import type { Evaluator } from "../engine/evaluator.ts";
 
 /** What is seen of each evaluated batch, for reports. */
-export type BatchSeen = (batch: Batch, outputs: Named<Tensor<Float32Array>>, readings: ReturnType<Task["decode"]>) => void;
+export type BatchSeen = (
+  batch: Batch,
+  outputs: Named<Tensor<Float32Array>>,
+  readings: ReturnType<Task["decode"]>,
+) => void;
 
 /**
  * Metrics of the present weights. `loss`: each batch's mean, weighted by its number of samples.
@@ -34,8 +38,12 @@ export async function evaluate(
     seen?.(batch, outputs, readings);
     metrics.forEach((metric, i) => {
       const kind = metric.reads.find((r) => readings[r] !== undefined);
-      if (!kind) throw badValue(metric.name, "metrics", Object.keys(readings), `readings of kind ${metric.reads.join(" or ")}`);
-      for (const example of readings[kind] as readonly Readings[keyof Readings][]) states[i] = metric.update(states[i], example);
+      if (!kind) {
+        throw badValue(metric.name, "metrics", Object.keys(readings), `readings of kind ${metric.reads.join(" or ")}`);
+      }
+      for (const example of readings[kind] as readonly Readings[keyof Readings][]) {
+        states[i] = metric.update(states[i], example);
+      }
     });
   }
   const result: Record<string, number> = { loss: samples === 0 ? 0 : lossSum / samples };

@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue } from "../errors.ts";
-import { type Tensor, type TensorData } from "../tensor.ts";
+import type { Tensor, TensorData } from "../tensor.ts";
 import type { Batch, Field, Layout, Sample } from "../types.ts";
 
 /** Rows shorter than this are filled up with other sequences where rows are shared. */
@@ -54,7 +54,7 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
       at += length;
     });
     // Padding behind the only sequence of a row goes on counting, as position ids do in torch.
-    if (!layout.share && layout.side === "right") for (; at < (b + 1) * seq; at++) positions[at] = at - b * seq;
+    if (!layout.share && layout.side === "right") { for (; at < (b + 1) * seq; at++) positions[at] = at - b * seq; }
   });
 
   const inputs: Record<string, Tensor> = {};
@@ -65,7 +65,12 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
     sequences.forEach((sequence, i) => {
       const own = sequence.fields[name];
       if (own?.data.length !== sequence.length * size) {
-        throw badValue("layout", `field "${name}" of sequence ${i}`, own?.data.length, `${sequence.length * size} values`);
+        throw badValue(
+          "layout",
+          `field "${name}" of sequence ${i}`,
+          own?.data.length,
+          `${sequence.length * size} values`,
+        );
       }
       data.set(own.data, (starts[i] ?? 0) * size);
     });
@@ -127,7 +132,9 @@ function targetsOf(samples: readonly Sample[]): Record<string, Tensor> {
     const data = filled(field, samples.length * size);
     samples.forEach((sample, i) => {
       const own = sample.targets[name];
-      if (own?.data.length !== size) throw badValue("layout", `target "${name}" of row ${sample.row}`, own?.data.length, `${size} values`);
+      if (own?.data.length !== size) {
+        throw badValue("layout", `target "${name}" of row ${sample.row}`, own?.data.length, `${size} values`);
+      }
       data.set(own.data, i * size);
     });
     targets[name] = { dtype: dtypeOf(data), dims: size === 1 ? [samples.length] : [samples.length, size], data };

@@ -45,7 +45,10 @@ export function batchesPerEpoch(count: number, batchSize: number, dropLast: bool
 }
 
 /** How many steps a run has, and each epoch. A step never reaches over the end of an epoch. */
-export function countSteps(batches: number, training: TrainingArguments): Readonly<{ perEpoch: number; total: number; epochs: number }> {
+export function countSteps(
+  batches: number,
+  training: TrainingArguments,
+): Readonly<{ perEpoch: number; total: number; epochs: number }> {
   const perEpoch = Math.max(1, Math.ceil(batches / training.gradientAccumulationSteps));
   const total = training.maxSteps > 0 ? training.maxSteps : Math.max(1, Math.ceil(training.numTrainEpochs * perEpoch));
   return { perEpoch, total, epochs: Math.ceil(total / perEpoch) };

@@ -44,7 +44,9 @@ export type LoopState = Readonly<{
 /** Runs the loop; what happens comes out as events. Stops between steps when the signal is aborted. */
 export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEvent> {
   const { engine, training, optimizer, schedule, callbacks, steps, signal } = options;
-  const evalEvery = training.evalStrategy === "steps" ? toSteps(training.evalSteps ?? training.loggingSteps, steps.total) : undefined;
+  const evalEvery = training.evalStrategy === "steps"
+    ? toSteps(training.evalSteps ?? training.loggingSteps, steps.total)
+    : undefined;
   const saveEvery = training.saveStrategy === "steps" ? toSteps(training.saveSteps, steps.total) : undefined;
   let { step, skipped, learningRateFactor } = options.resume ?? { step: 0, skipped: 0, learningRateFactor: 1 };
   let best = options.resume?.best;
@@ -74,7 +76,8 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     const metrics = await options.evaluate(final);
     const { metric } = options;
     const value = metric ? metrics[metric.name] : undefined;
-    const better = metric && value !== undefined && (!best || (metric.greaterIsBetter ? value > best.value : value < best.value));
+    const better = metric && value !== undefined &&
+      (!best || (metric.greaterIsBetter ? value > best.value : value < best.value));
     if (better) {
       best = { step, value };
       if (training.loadBestModelAtEnd) {
@@ -108,10 +111,15 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
       return;
     }
     const batches = options.batchesOf(Math.floor(step / steps.perEpoch), step % steps.perEpoch);
-    const scheduled = training.learningRate * schedule.factor(step, steps.total, training.learningRate) * learningRateFactor;
+    const scheduled = training.learningRate * schedule.factor(step, steps.total, training.learningRate) *
+      learningRateFactor;
     step++;
     const learningRate = optimizer.learningRate?.(step, scheduled) ?? scheduled;
-    const result = await engine.step(batches, { step: step - skipped, learningRate, maxGradNorm: training.maxGradNorm });
+    const result = await engine.step(batches, {
+      step: step - skipped,
+      learningRate,
+      maxGradNorm: training.maxGradNorm,
+    });
     if (result.skipped) skipped++;
     inARow = result.skipped ? inARow + 1 : 0;
     yield told({
@@ -132,7 +140,8 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
         message: `Step ${step} was skipped: its gradient norm is ${result.gradNorm} (loss ${result.loss})`,
       });
       if (inARow >= MAX_SKIPPED) {
-        const message = `Training diverged: ${inARow} steps in a row had a gradient norm that is not finite, the last one step ${step}. ` +
+        const message =
+          `Training diverged: ${inARow} steps in a row had a gradient norm that is not finite, the last one step ${step}. ` +
           `A lower learning rate than ${training.learningRate} may help`;
         yield told({ type: "end", step, epoch: epochAt(step), reason: "diverged", metrics: {}, message });
         return;
@@ -152,7 +161,10 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
       kept = step;
     }
     if (asked.learningRateFactor !== undefined) learningRateFactor = asked.learningRateFactor;
-    if (asked.save || due(saveEvery) || (ended && training.saveStrategy === "epoch") || (training.saveStrategy === "best" && best?.step === step)) {
+    if (
+      asked.save || due(saveEvery) || (ended && training.saveStrategy === "epoch") ||
+      (training.saveStrategy === "best" && best?.step === step)
+    ) {
       const event = await save();
       if (event) yield event;
     }
@@ -170,7 +182,14 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
       yield again;
     }
   }
-  yield told({ type: "end", step, epoch: epochAt(step), reason: stop === undefined ? "done" : "stopped", metrics, ...(stop === undefined ? {} : { message: stop }) });
+  yield told({
+    type: "end",
+    step,
+    epoch: epochAt(step),
+    reason: stop === undefined ? "done" : "stopped",
+    metrics,
+    ...(stop === undefined ? {} : { message: stop }),
+  });
 }
 
 /** A number of steps; below 1 a ratio of all of them. */

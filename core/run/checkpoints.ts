@@ -66,12 +66,19 @@ export function checkpointsIn(output: Store, limit: number | undefined): Checkpo
         if (!found?.good) continue;
         for (const [what, own] of Object.entries(fingerprints)) {
           if (found.record.fingerprints[what] === own) continue;
-          throw refused("resume", `Checkpoint ${name} belongs to another ${what}: its fingerprint is ${found.record.fingerprints[what]}, this run's ${own}`);
+          throw refused(
+            "resume",
+            `Checkpoint ${name} belongs to another ${what}: its fingerprint is ${
+              found.record.fingerprints[what]
+            }, this run's ${own}`,
+          );
         }
         const file = await openSafetensors(output, tensorFile(name));
         const tensors: Record<string, Tensor<Float32Array>> = {};
         for (const key of file.names) tensors[key] = toFloat32(await file.read(key));
-        if (found.record.version !== 1) throw badFile("resume", record(name), `version ${found.record.version} is not known`);
+        if (found.record.version !== 1) {
+          throw badFile("resume", record(name), `version ${found.record.version} is not known`);
+        }
         return { state: found.record.state, tensors, fingerprints: found.record.fingerprints };
       }
       return undefined;

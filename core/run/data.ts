@@ -42,7 +42,12 @@ export async function encodeRows(
     if (rows.length % PROGRESS === 0) progress?.(rows.length);
   }
   if (samples.length === 0) {
-    throw new AttuneError("The data set has no rows", { code: "EMPTY_DATA", plugin: dataset.name, found: 0, allowed: ["at least one row"] });
+    throw new AttuneError("The data set has no rows", {
+      code: "EMPTY_DATA",
+      plugin: dataset.name,
+      found: 0,
+      allowed: ["at least one row"],
+    });
   }
   return { rows, samples, fingerprint: opened.fingerprint };
 }
@@ -51,10 +56,17 @@ export async function encodeRows(
 function checked(sample: Sample, { trunk }: OpenRun): Sample {
   for (const { length, fields } of sample.sequences) {
     if (length > trunk.maxPositions) {
-      throw badValue("engine", `row ${sample.row}`, `${length} tokens`, `at most ${trunk.maxPositions} (the model's positions)`);
+      throw badValue(
+        "engine",
+        `row ${sample.row}`,
+        `${length} tokens`,
+        `at most ${trunk.maxPositions} (the model's positions)`,
+      );
     }
     const wrong = fields.input_ids?.data.find((id) => id < 0 || id >= trunk.vocabSize);
-    if (wrong !== undefined) throw badValue("engine", `input_ids of row ${sample.row}`, wrong, `an id from 0 to ${trunk.vocabSize - 1}`);
+    if (wrong !== undefined) {
+      throw badValue("engine", `input_ids of row ${sample.row}`, wrong, `an id from 0 to ${trunk.vocabSize - 1}`);
+    }
   }
   return sample;
 }

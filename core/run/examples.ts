@@ -33,7 +33,13 @@ export function collectExamples(
   });
   readings.number?.forEach((r: Readings["number"], i) => {
     const row = batch.rows[i] ?? 0;
-    examples.push({ row, text: text(row), reference: r.reference, prediction: r.prediction, loss: (r.prediction - r.reference) ** 2 });
+    examples.push({
+      row,
+      text: text(row),
+      reference: r.reference,
+      prediction: r.prediction,
+      loss: (r.prediction - r.reference) ** 2,
+    });
   });
   readings.labels?.forEach((r: Readings["labels"], i) => {
     const row = batch.rows[i] ?? 0;

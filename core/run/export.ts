@@ -45,7 +45,9 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
     task,
     attached,
     parameters,
-    all: Object.fromEntries([...recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }])),
+    all: Object.fromEntries(
+      [...recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
+    ),
     read,
     metrics: {},
     card: modelCard(open, {}),

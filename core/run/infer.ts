@@ -19,7 +19,12 @@ export type InferOptions = Readonly<{ outputHiddenStates?: boolean; outputAttent
 /** An evaluator of an opened run. Throws AttuneError where the host has no onnxruntime. */
 export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator {
   const { host, checkpoint, attached, trunk, run } = open;
-  if (!host.lib) throw new AttuneError("This host has no onnxruntime: pass one as host.lib", { code: "NO_RUNTIME", plugin: "engine" });
+  if (!host.lib) {
+    throw new AttuneError("This host has no onnxruntime: pass one as host.lib", {
+      code: "NO_RUNTIME",
+      plugin: "engine",
+    });
+  }
   return createEvaluator({
     ...open,
     ...options,
@@ -45,7 +50,11 @@ export async function evaluateRun(open: OpenRun, dataset: Dataset): Promise<Name
 }
 
 /** One prediction per row, in order. */
-export async function* predictRows(open: OpenRun, dataset: Dataset, options: InferOptions = {}): AsyncIterable<Named<Json>> {
+export async function* predictRows(
+  open: OpenRun,
+  dataset: Dataset,
+  options: InferOptions = {},
+): AsyncIterable<Named<Json>> {
   const evaluator = inferencer(open, options);
   try {
     const { samples } = await encodeRows(open, dataset, false);
@@ -78,8 +87,11 @@ function perSequence(outputs: Named<Tensor<Float32Array>>, batch: Batch): Named<
       const [, heads = 1, , seq = 1] = dims;
       const row = Math.floor((places[0] ?? 0) / seq);
       list.push(
-        Array.from({ length: heads }, (_, h) =>
-          places.map((q) => places.map((k) => data[((row * heads + h) * seq + (q % seq)) * seq + (k % seq)] ?? 0))),
+        Array.from(
+          { length: heads },
+          (_, h) =>
+            places.map((q) => places.map((k) => data[((row * heads + h) * seq + (q % seq)) * seq + (k % seq)] ?? 0)),
+        ),
       );
     });
   }

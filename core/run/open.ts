@@ -46,8 +46,12 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
   const tokenizer = await run.tokenizer.open(checkpoint.files);
   const [task, ...others] = run.objective.tasks;
   if (!task) throw missing("spec", "a task", run.objective.name);
-  if (others.length > 0) throw unsupported("spec", "task", run.objective.name, "several tasks in one run are not built yet");
-  const heads = run.spec.head === undefined ? task.heads.map((head) => run.use("head", head)) : [run.use("head", run.spec.head)];
+  if (others.length > 0) {
+    throw unsupported("spec", "task", run.objective.name, "several tasks in one run are not built yet");
+  }
+  const heads = run.spec.head === undefined
+    ? task.heads.map((head) => run.use("head", head))
+    : [run.use("head", run.spec.head)];
   const losses = task.losses.map(({ loss, output, target, weight = 1 }, i) => ({
     loss: run.use("loss", i === 0 && run.spec.loss !== undefined ? run.spec.loss : loss),
     output,

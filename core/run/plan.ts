@@ -25,7 +25,9 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   const open = await openRun(run, host);
   const { training } = run;
   const rows = run.data.train ? await encodeRows(open, run.data.train, true) : undefined;
-  const longest = [...(rows?.samples ?? [])].sort((a, b) => (b.sequences[0]?.length ?? 0) - (a.sequences[0]?.length ?? 0));
+  const longest = [...(rows?.samples ?? [])].sort((a, b) =>
+    (b.sequences[0]?.length ?? 0) - (a.sequences[0]?.length ?? 0)
+  );
   const batch = layOut(longest.slice(0, training.perDeviceTrainBatchSize), open.layout);
   const program = buildProgram({
     mode: "train",
@@ -40,10 +42,12 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   });
   const trained = new Set(program.gradients.map((g) => g.parameter));
   const parameters = [...program.recorded.parameters.values()];
-  const count = (own: boolean): number => parameters.filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
+  const count = (own: boolean): number =>
+    parameters.filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
   const slots = Object.values(run.optimizer.state([1])).reduce((a, b) => a + b, 0);
   const dims = { ...dimsOf(batch), picks: Math.ceil(batch.sequences / batch.batch) };
-  const size = (shape: readonly (number | string)[]): number => shape.reduce<number>((n, d) => n * evaluateDim(d, dims), 1);
+  const size = (shape: readonly (number | string)[]): number =>
+    shape.reduce<number>((n, d) => n * evaluateDim(d, dims), 1);
   const nodes = reachable([...program.graph.outputs.values()]);
   let activations = 0;
   let flops = 0;
@@ -66,9 +70,16 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
     activations,
   };
   const total = Object.values(bytes).reduce((a, b) => a + b, 0);
-  const steps = rows ? countSteps(batchesPerEpoch(rows.samples.length, training.perDeviceTrainBatchSize, training.dataloaderDropLast), training).total : 0;
+  const steps = rows
+    ? countSteps(
+      batchesPerEpoch(rows.samples.length, training.perDeviceTrainBatchSize, training.dataloaderDropLast),
+      training,
+    ).total
+    : 0;
   const mean = rows ? rows.samples.reduce((n, s) => n + (s.sequences[0]?.length ?? 0), 0) / rows.samples.length : 0;
-  const share = batch.tokens === 0 ? 1 : Math.min(1, (mean * training.perDeviceTrainBatchSize) / (batch.batch * batch.seq));
+  const share = batch.tokens === 0
+    ? 1
+    : Math.min(1, (mean * training.perDeviceTrainBatchSize) / (batch.batch * batch.seq));
   const totalFlops = flops * share * steps * training.gradientAccumulationSteps;
   return {
     fits: total <= MEMORY_SHARE * host.memoryBytes,

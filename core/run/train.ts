@@ -11,7 +11,7 @@ import { type LoopState, trainLoop } from "../loop/train.ts";
 import { createRandom } from "../random.ts";
 import type { Batch, Example, Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
 import { checkpointsIn } from "./checkpoints.ts";
-import { batchesInOrder, encodeRows, type EncodedRows, namedIds } from "./data.ts";
+import { batchesInOrder, type EncodedRows, encodeRows, namedIds } from "./data.ts";
 import { collectExamples } from "./examples.ts";
 import { type OpenRun, openRun } from "./open.ts";
 import { probeOf } from "./probe.ts";
@@ -49,7 +49,9 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
   const engine = await engineOf(open, train, held);
   try {
     if (engine.fresh.length > 0) {
-      const message = `${engine.fresh.length} parameters are not in ${open.checkpoint.label} and start at random: ${engine.fresh.slice(0, 6).join(", ")}`;
+      const message = `${engine.fresh.length} parameters are not in ${open.checkpoint.label} and start at random: ${
+        engine.fresh.slice(0, 6).join(", ")
+      }`;
       yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
     }
     const fingerprints = {
@@ -73,7 +75,13 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
     };
     const labels = Object.values((open.task.config?.id2label ?? {}) as Named<string>);
     const seen = (phase: "before" | "after", step: number, metrics: Named<number>): TrainingEvent => ({
-      type: "examples", step, epoch: 0, phase, labels, metrics, examples,
+      type: "examples",
+      step,
+      epoch: 0,
+      phase,
+      labels,
+      metrics,
+      examples,
     });
     const wantsReport = run.loggers.some((logger) => logger.name === "report");
     const before = held && options.probe ? await probeOf(engine, open, held.samples, await measure()) : undefined;

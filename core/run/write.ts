@@ -37,7 +37,9 @@ export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<nu
     task: open.task,
     attached: open.attached,
     parameters,
-    all: Object.fromEntries([...engine.program.recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }])),
+    all: Object.fromEntries(
+      [...engine.program.recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
+    ),
     read: (name) => engine.read(name),
     metrics,
     card: modelCard(open, metrics),
@@ -72,7 +74,9 @@ export function modelCard(open: OpenRun, metrics: Named<number>): string {
     "",
     `# ${run.name}`,
     "",
-    `${adapter ? "An adapter for" : "A model fine-tuned from"} \`${checkpoint.label}\`, task ${task.taskType ?? run.objective.name}, made with Attune ${VERSION}.`,
+    `${adapter ? "An adapter for" : "A model fine-tuned from"} \`${checkpoint.label}\`, task ${
+      task.taskType ?? run.objective.name
+    }, made with Attune ${VERSION}.`,
     "",
     "## Evaluation",
     "",
@@ -81,7 +85,9 @@ export function modelCard(open: OpenRun, metrics: Named<number>): string {
     "## Training",
     "",
     `Optimizer ${run.optimizer.name}, schedule ${run.schedule.name}, learning rate ${training.learningRate}, batch ${training.perDeviceTrainBatchSize}` +
-    ` × ${training.gradientAccumulationSteps}, ${training.maxSteps > 0 ? `${training.maxSteps} steps` : `${training.numTrainEpochs} epochs`}, seed ${training.seed}.`,
+    ` × ${training.gradientAccumulationSteps}, ${
+      training.maxSteps > 0 ? `${training.maxSteps} steps` : `${training.numTrainEpochs} epochs`
+    }, seed ${training.seed}.`,
     "",
   ].join("\n");
 }

@@ -38,7 +38,9 @@ export const freeze: Factory<"adapter", Partial<FreezeOptions>> = define({
   create: ({ trainLastLayers, trainEmbeddings }) => ({
     attach: (trunk) => {
       const count = trunk.layers.length;
-      if (trainLastLayers > count) throw badValue("freeze", "adapter.with.trainLastLayers", trainLastLayers, `at most ${count} layers`);
+      if (trainLastLayers > count) {
+        throw badValue("freeze", "adapter.with.trainLastLayers", trainLastLayers, `at most ${count} layers`);
+      }
       const frozen = trunk.layers.slice(0, count - trainLastLayers);
       const trained = new Set(trunk.layers.slice(count - trainLastLayers));
       const embeddings = trunk.wordEmbeddings.split(".").slice(0, -1).join(".");

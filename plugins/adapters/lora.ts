@@ -65,7 +65,9 @@ export const loraSchema: v.GenericSchema<Input, LoraOptions> = v.strictObject({
 });
 
 /** The modules that PEFT adapts by default, by what a family calls them. */
-const defaultTargets: readonly (readonly string[])[] = [["query", "value"], ["q_lin", "v_lin"], ["q_proj", "v_proj"], ["c_attn"]];
+const defaultTargets: readonly (readonly string[])[] = [["query", "value"], ["q_lin", "v_lin"], ["q_proj", "v_proj"], [
+  "c_attn",
+]];
 
 /** Fields of adapter_config.json that change the mathematics and are not built here; any other value is refused. */
 const refusedFields: Readonly<Record<string, readonly (Json | undefined)[]>> = {
@@ -130,15 +132,32 @@ function readSaved(config: Named<Json>): LoraOptions {
 }
 
 const loraSchemaEntries: Readonly<Record<keyof LoraOptions, true>> = {
-  r: true, loraAlpha: true, loraDropout: true, targetModules: true, excludeModules: true, useRslora: true, bias: true,
-  modulesToSave: true, layersToTransform: true, layersPattern: true, rankPattern: true, alphaPattern: true,
-  initLoraWeights: true, from: true,
+  r: true,
+  loraAlpha: true,
+  loraDropout: true,
+  targetModules: true,
+  excludeModules: true,
+  useRslora: true,
+  bias: true,
+  modulesToSave: true,
+  layersToTransform: true,
+  layersPattern: true,
+  rankPattern: true,
+  alphaPattern: true,
+  initLoraWeights: true,
+  from: true,
 };
 
-function attach(o: LoraOptions, trunk: Trunk, head: Readonly<{ modules: readonly string[]; task: string }>, saved?: Weights): Attached {
+function attach(
+  o: LoraOptions,
+  trunk: Trunk,
+  head: Readonly<{ modules: readonly string[]; task: string }>,
+  saved?: Weights,
+): Attached {
   const saves = [...new Set([...(o.modulesToSave ?? []), ...head.modules])];
   // PEFT takes a module to save by the end of its name, without a dot: "classifier" also means "pre_classifier".
-  const savedModule = (path: string): boolean => path.split(".").some((part) => saves.some((name) => part.endsWith(name)));
+  const savedModule = (path: string): boolean =>
+    path.split(".").some((part) => saves.some((name) => part.endsWith(name)));
   const inTrunk = trunk.linears.filter((path) => !savedModule(path));
   const wanted = o.targetModules ?? defaultTargets.find((t) => inTrunk.some((path) => matches(path, t)));
   if (!wanted) throw unknownName("lora", "adapter.with.targetModules", "family default", "null", inTrunk);
@@ -149,7 +168,14 @@ function attach(o: LoraOptions, trunk: Trunk, head: Readonly<{ modules: readonly
       return !layers || (layer !== undefined && layers.includes(layer));
     }),
   );
-  if (targets.size === 0) throw badValue("lora", "adapter.with.layersToTransform", o.layersToTransform, "numbers of layers that have the targets");
+  if (targets.size === 0) {
+    throw badValue(
+      "lora",
+      "adapter.with.layersToTransform",
+      o.layersToTransform,
+      "numbers of layers that have the targets",
+    );
+  }
   const rankOf = (path: string): number => patternValue(path, o.rankPattern, o.r);
   const scaleOf = (path: string): number => {
     const r = rankOf(path);
@@ -210,7 +236,9 @@ function merged(
       const factor = b.data[i * r + k] ?? 0;
       for (let j = 0; j < inFeatures; j++) row[j] = (row[j] ?? 0) + factor * (a.data[k * inFeatures + j] ?? 0);
     }
-    for (let j = 0; j < inFeatures; j++) data[i * inFeatures + j] = (data[i * inFeatures + j] ?? 0) + scale * (row[j] ?? 0);
+    for (let j = 0; j < inFeatures; j++) {
+      data[i * inFeatures + j] = (data[i * inFeatures + j] ?? 0) + scale * (row[j] ?? 0);
+    }
   }
   return { dtype: "float32", dims: weight.dims, data };
 }

@@ -19,9 +19,15 @@ export async function openPeft(plugin: string, path: string, type: string, host:
   try {
     config = JSON.parse(new TextDecoder().decode(file.bytes));
   } catch (cause) {
-    throw badFile(plugin, `${path}/adapter_config.json`, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+    throw badFile(
+      plugin,
+      `${path}/adapter_config.json`,
+      `is not JSON (${cause instanceof Error ? cause.message : cause})`,
+    );
   }
-  if (config.peft_type !== type) throw badValue(plugin, `${path}/adapter_config.json: peft_type`, config.peft_type, `"${type}"`);
+  if (config.peft_type !== type) {
+    throw badValue(plugin, `${path}/adapter_config.json: peft_type`, config.peft_type, `"${type}"`);
+  }
   const tensors = await openSafetensors(store, "adapter_model.safetensors");
   const keys = new Map(tensors.names.map((key) => [withoutPrefix(key), key]));
   return {
@@ -48,12 +54,25 @@ export function fromPeft(config: Named<Json>, names: readonly string[]): Record<
   return options;
 }
 
-const nullable: ReadonlySet<string> = new Set(["targetModules", "excludeModules", "modulesToSave", "layersToTransform", "layersPattern"]);
+const nullable: ReadonlySet<string> = new Set([
+  "targetModules",
+  "excludeModules",
+  "modulesToSave",
+  "layersToTransform",
+  "layersPattern",
+]);
 
 /** An adapter_config.json from options in camelCase. */
 export function peftConfig(type: string, options: Named<Json>, taskType: string): Named<Json> {
   const fields = Object.fromEntries(Object.entries(options).map(([name, value]) => [snakeCase(name), value]));
-  const config: Record<string, Json> = { ...fields, peft_type: type, task_type: taskType, inference_mode: true, auto_mapping: null, revision: null };
+  const config: Record<string, Json> = {
+    ...fields,
+    peft_type: type,
+    task_type: taskType,
+    inference_mode: true,
+    auto_mapping: null,
+    revision: null,
+  };
   return Object.fromEntries(Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

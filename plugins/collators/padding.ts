@@ -44,7 +44,9 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
   schema: paddingSchema,
   create: (options) => ({
     encode: (row, index, context) => {
-      const fields = "input_ids" in row ? readyMade(row, index, context.tokenizer.special.pad ?? 0) : tokenized(row, index, options, context);
+      const fields = "input_ids" in row
+        ? readyMade(row, index, context.tokenizer.special.pad ?? 0)
+        : tokenized(row, index, options, context);
       const length = fields.input_ids?.data.length ?? 0;
       const targets: Record<string, Field> = context.labelled ? { labels: target(row, index, options) } : {};
       const sample: Sample = { sequences: [{ length, fields }], targets, row: index };
@@ -80,7 +82,12 @@ function readyMade(row: Row, index: number, pad: number): Record<string, Field> 
   const ids = integers(row, index, "input_ids");
   const types = "token_type_ids" in row ? integers(row, index, "token_type_ids") : new Int32Array(ids.length);
   if (ids.length === 0 || types.length !== ids.length) {
-    throw badValue("padding", `row ${index}`, [ids.length, types.length], "input_ids and token_type_ids of one length, at least 1");
+    throw badValue(
+      "padding",
+      `row ${index}`,
+      [ids.length, types.length],
+      "input_ids and token_type_ids of one length, at least 1",
+    );
   }
   return {
     input_ids: { per: "token", data: ids, fill: pad },
@@ -90,12 +97,15 @@ function readyMade(row: Row, index: number, pad: number): Record<string, Field> 
 
 function integers(row: Row, index: number, column: string): Int32Array {
   const value = row[column];
-  if (Array.isArray(value) && value.every((x) => Number.isInteger(x) && x >= 0 && x < 2 ** 31)) return Int32Array.from(value);
+  if (Array.isArray(value) && value.every((x) => Number.isInteger(x) && x >= 0 && x < 2 ** 31)) {
+    return Int32Array.from(value);
+  }
   throw badValue("padding", `row ${index}, column "${column}"`, value, "a list of token ids");
 }
 
 function target(row: Row, index: number, { problemType, labels, numLabels, columns }: PaddingOptions): Field {
-  const column = columns.label ?? (problemType === "multi-label" ? columns.labels ?? "labels" : "label" in row ? "label" : "labels");
+  const column = columns.label ??
+    (problemType === "multi-label" ? columns.labels ?? "labels" : "label" in row ? "label" : "labels");
   if (!(column in row)) throw missingColumn(row, index, columns.label ?? "label");
   const value = row[column];
   const at = `row ${index}, column "${column}"`;
@@ -130,7 +140,9 @@ function missingColumn(row: Row, index: number, column: string): AttuneError {
   const there = Object.keys(row);
   const near = nearest(column, there);
   return new AttuneError(
-    `row ${index} has no column "${column}"${near ? `, did you mean "${near}"?` : ""} Columns: ${show(there)} (task.with.columns renames)`,
+    `row ${index} has no column "${column}"${near ? `, did you mean "${near}"?` : ""} Columns: ${
+      show(there)
+    } (task.with.columns renames)`,
     { code: "UNKNOWN_COLUMN", plugin: "padding", path: column, found: there, allowed: there },
   );
 }

@@ -49,7 +49,11 @@ export const csv: Factory<"dataset", Partial<CsvOptions> & { path: string }> = d
       const names = columns ?? data.shift() ?? [];
       const rows = data.map((record, i): Row => {
         if (record.length !== names.length) {
-          throw badFile("csv", `${path}, row ${i + (columns ? 1 : 2)}`, `has ${record.length} values for ${names.length} columns`);
+          throw badFile(
+            "csv",
+            `${path}, row ${i + (columns ? 1 : 2)}`,
+            `has ${record.length} values for ${names.length} columns`,
+          );
         }
         return Object.fromEntries(names.map((name, k) => [name, record[k] ?? ""]));
       });

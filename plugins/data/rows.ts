@@ -26,7 +26,11 @@ export async function allRows(source: Rows): Promise<Row[]> {
 }
 
 /** The text of a file, and its fingerprint. Throws AttuneError where it is missing or not UTF-8. */
-export async function readText(plugin: string, path: string, host: Host): Promise<{ text: string; fingerprint: string }> {
+export async function readText(
+  plugin: string,
+  path: string,
+  host: Host,
+): Promise<{ text: string; fingerprint: string }> {
   if (!host.directory) throw missing(plugin, "access to files", host.runtime);
   const full = host.resolve?.(path) ?? path;
   const at = full.lastIndexOf("/");
@@ -34,7 +38,10 @@ export async function readText(plugin: string, path: string, host: Host): Promis
   if (!file) throw badFile(plugin, path, "does not exist");
   try {
     // A byte order mark is dropped by the decoder.
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(file.bytes), fingerprint: await sha256(file.bytes) };
+    return {
+      text: new TextDecoder("utf-8", { fatal: true }).decode(file.bytes),
+      fingerprint: await sha256(file.bytes),
+    };
   } catch {
     throw badFile(plugin, path, "is not UTF-8");
   }

@@ -72,7 +72,9 @@ export const split: Factory<"dataset", Input> = define({
         order.subarray(0, Math.round(share * members.length)).forEach((i) => test.add(members[i] ?? 0));
       }
       const own = rows.filter((_, i) => test.has(i) === (part === "test"));
-      if (own.length === 0) throw badValue("split", "testSize", testSize, `a size that leaves rows in "${part}" of ${rows.length}`);
+      if (own.length === 0) {
+        throw badValue("split", "testSize", testSize, `a size that leaves rows in "${part}" of ${rows.length}`);
+      }
       return rowsInMemory(own, await sha256(`${opened.fingerprint} ${part} ${testSize} ${seed} ${stratifyByColumn}`));
     },
   }),

@@ -14,11 +14,18 @@ export interface HfOptions {
 }
 
 /** Schema of {@link HfOptions}. */
-export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strictObject({ merge: v.optional(v.boolean(), true) });
+export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strictObject({
+  merge: v.optional(v.boolean(), true),
+});
 
 /** Files of a checkpoint that go along unchanged. */
 const carried: readonly string[] = [
-  "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "chat_template.jinja", "generation_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "vocab.txt",
+  "chat_template.jinja",
+  "generation_config.json",
 ];
 
 /**
@@ -63,7 +70,8 @@ export async function mergedTensors(trained: Trained, merge = true): Promise<Rec
     let tensor = await trained.read(name);
     if (merge && name.endsWith(".weight")) {
       for (const attached of trained.attached) {
-        tensor = attached.merge?.(name.slice(0, -".weight".length), tensor, (own) => trained.parameters[own] as Tensor<Float32Array>) ?? tensor;
+        tensor = attached.merge?.(name.slice(0, -".weight".length), tensor, (own) =>
+          trained.parameters[own] as Tensor<Float32Array>) ?? tensor;
       }
     }
     tensors[name] = tensor;
@@ -73,7 +81,11 @@ export async function mergedTensors(trained: Trained, merge = true): Promise<Rec
 
 const suffixes: Readonly<Record<string, string>> = { SEQ_CLS: "ForSequenceClassification" };
 const classNames: Readonly<Record<string, string>> = {
-  bert: "Bert", roberta: "Roberta", distilbert: "DistilBert", albert: "Albert", electra: "Electra",
+  bert: "Bert",
+  roberta: "Roberta",
+  distilbert: "DistilBert",
+  albert: "Albert",
+  electra: "Electra",
 };
 
 function architecture({ base, task }: Trained): Json {

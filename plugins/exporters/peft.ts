@@ -38,7 +38,11 @@ export const peft: Factory<"exporter", PeftOptions> = define({
         const key = format.key(name);
         if (key !== undefined) tensors[key] = tensor;
       }
-      const config: Json = { ...format.config, base_model_name_or_path: trained.base.label, peft_version: `attune ${VERSION}` };
+      const config: Json = {
+        ...format.config,
+        base_model_name_or_path: trained.base.label,
+        peft_version: `attune ${VERSION}`,
+      };
       await to.put("adapter_model.safetensors", writeSafetensors(tensors));
       await to.put("adapter_config.json", new TextEncoder().encode(JSON.stringify(config, null, 2) + "\n"));
       await to.put("README.md", new TextEncoder().encode(trained.card));

@@ -49,17 +49,23 @@ function read(config: Named<Json>): Architecture {
   const hiddenSize = small ? c.count("dim", 768) : c.count("hidden_size", family === "albert" ? 4096 : 768);
   const numHeads = small ? c.count("n_heads", 12) : c.count("num_attention_heads", family === "albert" ? 64 : 12);
   const numLayers = small ? c.count("n_layers", 6) : c.count("num_hidden_layers", 12);
-  if (hiddenSize % numHeads !== 0) throw badValue("bert", "config.num_attention_heads", numHeads, `a divisor of ${hiddenSize}`);
+  if (hiddenSize % numHeads !== 0) {
+    throw badValue("bert", "config.num_attention_heads", numHeads, `a divisor of ${hiddenSize}`);
+  }
   const hiddenDropout = small ? c.rate("dropout", 0.1) : c.rate("hidden_dropout_prob", family === "albert" ? 0 : 0.1);
   const encoder: EncoderOptions = {
     hiddenSize,
     numHeads,
-    intermediateSize: small ? c.count("hidden_dim", 3072) : c.count("intermediate_size", family === "albert" ? 16384 : 3072),
+    intermediateSize: small
+      ? c.count("hidden_dim", 3072)
+      : c.count("intermediate_size", family === "albert" ? 16384 : 3072),
     epsilon: small ? 1e-12 : c.number("layer_norm_eps", 1e-12),
     activation: small
       ? activation("bert", "config.activation", config.activation ?? "gelu")
       : activation("bert", "config.hidden_act", config.hidden_act ?? (family === "albert" ? "gelu_new" : "gelu")),
-    attentionDropout: small ? c.rate("attention_dropout", 0.1) : c.rate("attention_probs_dropout_prob", family === "albert" ? 0 : 0.1),
+    attentionDropout: small
+      ? c.rate("attention_dropout", 0.1)
+      : c.rate("attention_probs_dropout_prob", family === "albert" ? 0 : 0.1),
     projectionDropout: small ? 0 : hiddenDropout,
     feedForwardDropout: family === "albert" ? 0 : hiddenDropout,
     layers: layersOf(family, c, numLayers),
@@ -76,10 +82,14 @@ function read(config: Named<Json>): Architecture {
     const table = (name: string, ids: Value, numEmbeddings: number, paddingIdx?: number): Value =>
       b.embedding(`${root}.${name}`, ids, { numEmbeddings, embeddingDim: embeddingSize, paddingIdx });
     let x = table("word_embeddings", stream.ids, vocabSize, padId);
-    if (types > 0) x = add(x, table("token_type_embeddings", b.input("token_type_ids", "int32", ["batch", "seq"]), types));
+    if (types > 0) {
+      x = add(x, table("token_type_embeddings", b.input("token_type_ids", "int32", ["batch", "seq"]), types));
+    }
     x = add(x, table("position_embeddings", stream.positions, maxPositions, family === "roberta" ? padId : undefined));
     x = b.dropout(norm(b, `${root}.LayerNorm`, x, embeddingSize, encoder.epsilon), hiddenDropout);
-    if (family === "albert") return b.linear("albert.encoder.embedding_hidden_mapping_in", x, { outFeatures: hiddenSize });
+    if (family === "albert") {
+      return b.linear("albert.encoder.embedding_hidden_mapping_in", x, { outFeatures: hiddenSize });
+    }
     if (embeddingSize === hiddenSize) return x;
     return b.linear(`${family}.embeddings_project`, x, { outFeatures: hiddenSize });
   };
@@ -172,7 +182,11 @@ function sequenceHead(
   const dropout = { dropout: rate };
   switch (family) {
     case "bert":
-      return { pool: "first", steps: [{ dense: "bert.pooler.dense", outFeatures: hiddenSize }, { activation: "tanh" }, dropout], out: "classifier" };
+      return {
+        pool: "first",
+        steps: [{ dense: "bert.pooler.dense", outFeatures: hiddenSize }, { activation: "tanh" }, dropout],
+        out: "classifier",
+      };
     case "albert":
       return {
         pool: "first",

@@ -57,7 +57,9 @@ export function readConfig(plugin: string, config: Named<Json>): ConfigReader {
     id: (name) => {
       const value = own(name);
       if (value === undefined || value === null) return undefined;
-      if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw badValue(plugin, at(name), value, "a token id");
+      if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+        throw badValue(plugin, at(name), value, "a token id");
+      }
       return value;
     },
     only: (name, ...allowed) => {

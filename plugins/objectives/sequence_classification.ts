@@ -23,7 +23,9 @@ type Input = Partial<SequenceClassificationOptions>;
 
 /** Schema of {@link SequenceClassificationOptions}. */
 export const sequenceClassificationSchema: v.GenericSchema<Input, SequenceClassificationOptions> = v.strictObject({
-  labels: v.optional(v.pipe(v.array(v.string()), v.minLength(1), v.check((l) => new Set(l).size === l.length, "distinct labels"))),
+  labels: v.optional(
+    v.pipe(v.array(v.string()), v.minLength(1), v.check((l) => new Set(l).size === l.length, "distinct labels")),
+  ),
   numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
   problemType: v.optional(v.picklist(["single-label", "multi-label", "regression"]), "single-label"),
   columns: v.optional(v.record(v.string(), v.string()), {}),
@@ -55,7 +57,11 @@ export const sequenceClassification: Factory<"objective", Input> = define({
 function taskOf({ labels: given, numLabels: count, problemType, columns }: SequenceClassificationOptions): Task {
   const size = given?.length ?? count ?? (problemType === "regression" ? 1 : 2);
   const labels = given ?? Array.from({ length: size }, (_, i) => `LABEL_${i}`);
-  const loss = problemType === "single-label" ? "cross-entropy" : problemType === "multi-label" ? "bce-with-logits" : "mse";
+  const loss = problemType === "single-label"
+    ? "cross-entropy"
+    : problemType === "multi-label"
+    ? "bce-with-logits"
+    : "mse";
   return {
     name: "",
     collator: { use: "padding", with: { problemType, labels, numLabels: size, columns } },
@@ -91,7 +97,8 @@ function readings(
   size: number,
 ): { readonly [R in keyof Readings]?: readonly Readings[R][] } {
   const rows = rowsOf(outputs, size);
-  const at = (i: number, k = 0): number => Number(target?.data[i * (problemType === "single-label" ? 1 : size) + k] ?? 0);
+  const at = (i: number, k = 0): number =>
+    Number(target?.data[i * (problemType === "single-label" ? 1 : size) + k] ?? 0);
   if (problemType === "regression") {
     return { number: rows.flatMap((row, i) => [...row].map((prediction, k) => ({ prediction, reference: at(i, k) }))) };
   }
@@ -117,7 +124,9 @@ function predictions(
     if (problemType === "regression") return size === 1 ? { score: row[0] ?? 0 } : { scores: [...row] };
     const scores = problemType === "single-label" ? softmax(row) : [...row].map(logistic);
     const named = Object.fromEntries(labels.map((label, i) => [label, scores[i] ?? 0]));
-    if (problemType === "multi-label") return { labels: labels.filter((_, i) => (scores[i] ?? 0) > 0.5), scores: named };
+    if (problemType === "multi-label") {
+      return { labels: labels.filter((_, i) => (scores[i] ?? 0) > 0.5), scores: named };
+    }
     const best = argmax(row);
     return { label: labels[best] ?? "", score: scores[best] ?? 0, scores: named };
   });

@@ -26,7 +26,10 @@ export const sgdSchema: v.GenericSchema<Partial<SgdOptions>, SgdOptions> = v.pip
     nesterov: v.optional(v.boolean(), false),
     weightDecay: v.optional(v.pipe(v.number(), v.minValue(0)), 0),
   }),
-  v.check((o) => !o.nesterov || (o.momentum > 0 && o.dampening === 0), "nesterov with a momentum and without dampening"),
+  v.check(
+    (o) => !o.nesterov || (o.momentum > 0 && o.dampening === 0),
+    "nesterov with a momentum and without dampening",
+  ),
 );
 
 /**

@@ -9,8 +9,16 @@ import type { Host, HubCache, Store } from "../../core/types.ts";
 
 /** Files that a run may need; weights are chosen apart. */
 const wanted: ReadonlySet<string> = new Set([
-  "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-  "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "chat_template.jinja",
+  "config.json",
+  "generation_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+  "chat_template.jinja",
 ]);
 
 /** The snapshot of `org/name[@revision]` as a store. Throws AttuneError where it cannot be had. */
@@ -43,7 +51,9 @@ function chosen(files: readonly string[], path: string): string[] {
   const own = files.filter((f) => wanted.has(f));
   if (files.includes("model.safetensors")) return [...own, "model.safetensors"];
   const shards = files.filter((f) => /^model-\d+-of-\d+\.safetensors$/.test(f));
-  if (shards.length > 0 && files.includes("model.safetensors.index.json")) return [...own, "model.safetensors.index.json", ...shards];
+  if (shards.length > 0 && files.includes("model.safetensors.index.json")) {
+    return [...own, "model.safetensors.index.json", ...shards];
+  }
   throw missing("hub", "model.safetensors", `${path}, which holds ${files.slice(0, 20).join(", ")},`);
 }
 
@@ -51,8 +61,13 @@ async function list(repo: string, revision: string, host: Host): Promise<{ commi
   const response = await request(`/api/models/${repo}/revision/${encodeURIComponent(revision)}`, host);
   checkStatus(response, `${repo}@${revision}`);
   const { sha, siblings }: { sha?: unknown; siblings?: readonly { rfilename?: unknown }[] } = await response.json();
-  if (typeof sha !== "string" || !/^[0-9a-f]{40}$/.test(sha)) throw hubError("HUB_ANSWER", `The hub gave no commit for ${repo}@${revision}`, repo);
-  return { commit: sha, files: (siblings ?? []).flatMap((s) => (typeof s.rfilename === "string" ? [s.rfilename] : [])) };
+  if (typeof sha !== "string" || !/^[0-9a-f]{40}$/.test(sha)) {
+    throw hubError("HUB_ANSWER", `The hub gave no commit for ${repo}@${revision}`, repo);
+  }
+  return {
+    commit: sha,
+    files: (siblings ?? []).flatMap((s) => (typeof s.rfilename === "string" ? [s.rfilename] : [])),
+  };
 }
 
 async function fetchFile(repo: string, commit: string, file: string, host: Host, cache: HubCache): Promise<void> {
@@ -62,7 +77,10 @@ async function fetchFile(repo: string, commit: string, file: string, host: Host,
   // Large files answer with a redirect whose headers name the blob.
   const head = await request(path, host, { method: "HEAD", redirect: "manual" });
   if (head.status >= 400) checkStatus(head, `${repo}/${file}`);
-  const etag = (head.headers.get("x-linked-etag") ?? head.headers.get("etag") ?? "").replace(/^W\//, "").replaceAll('"', "");
+  const etag = (head.headers.get("x-linked-etag") ?? head.headers.get("etag") ?? "").replace(/^W\//, "").replaceAll(
+    '"',
+    "",
+  );
   const size = Number(head.headers.get("x-linked-size") ?? head.headers.get("content-length") ?? NaN);
   if (!/^[\w-]{8,}$/.test(etag)) throw hubError("HUB_ANSWER", `The hub gave no etag for ${repo}/${file}`, file);
   if (!await cache.has(repo, etag)) {
@@ -76,7 +94,11 @@ async function fetchFile(repo: string, commit: string, file: string, host: Host,
       const body = response.body ?? new ReadableStream<Uint8Array>({ start: (c) => c.close() });
       const written = await cache.write(repo, etag, start, body as unknown as AsyncIterable<Uint8Array>);
       if (Number.isFinite(size) && written !== size) {
-        throw hubError("HUB_TRUNCATED", `${repo}/${file}: ${written} of ${size} bytes arrived; run again to go on from there`, file);
+        throw hubError(
+          "HUB_TRUNCATED",
+          `${repo}/${file}: ${written} of ${size} bytes arrived; run again to go on from there`,
+          file,
+        );
       }
     }
   }
@@ -101,13 +123,18 @@ function checkStatus(response: Response, what: string): void {
     : response.status === 404
     ? "does not exist"
     : "could not be had";
-  throw hubError(`HUB_${response.status}`, `${what} ${why} (status ${response.status}${code ? `, ${code}` : ""})`, what);
+  throw hubError(
+    `HUB_${response.status}`,
+    `${what} ${why} (status ${response.status}${code ? `, ${code}` : ""})`,
+    what,
+  );
 }
 
 async function complete(cache: HubCache, repo: string, commit: string): Promise<boolean> {
   const store = cache.snapshot(repo, commit);
   const there = async (file: string): Promise<boolean> => await store.get(file, { offset: 0, length: 0 }) !== undefined;
-  return await there("config.json") && (await there("model.safetensors") || await there("model.safetensors.index.json"));
+  return await there("config.json") &&
+    (await there("model.safetensors") || await there("model.safetensors.index.json"));
 }
 
 function hubError(code: string, message: string, found: string): AttuneError {

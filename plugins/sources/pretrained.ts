@@ -45,9 +45,13 @@ export const pretrained: Factory<"source", Input> = define({
 });
 
 async function filesOf(path: string, host: Host): Promise<Store> {
-  if (path.startsWith("attune:")) throw unsupported("pretrained", "model.with.path", path, "the embedded base is not built yet");
+  if (path.startsWith("attune:")) {
+    throw unsupported("pretrained", "model.with.path", path, "the embedded base is not built yet");
+  }
   const local = host.directory?.(host.resolve?.(path) ?? path);
   if (local && await local.get("config.json", { offset: 0, length: 0 })) return local;
-  if (/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(path) || /^[\w-][\w.-]*(@[\w./-]+)?$/.test(path)) return await openHub(path, host);
+  if (/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(path) || /^[\w-][\w.-]*(@[\w./-]+)?$/.test(path)) {
+    return await openHub(path, host);
+  }
   throw missing("pretrained", "config.json", path);
 }

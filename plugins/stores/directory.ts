@@ -14,7 +14,9 @@ export interface DirectoryOptions {
 }
 
 /** Schema of {@link DirectoryOptions}. */
-export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions> = v.strictObject({ path: v.string() });
+export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions> = v.strictObject({
+  path: v.string(),
+});
 
 /**
  * The host's files below a directory.

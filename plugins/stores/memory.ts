@@ -29,7 +29,11 @@ export const memory: Factory<"store", MemoryOptions> = define({
     open: async () => {
       const held = new Map<string, { bytes: Uint8Array; revision: string }>();
       let writes = 0;
-      const stored = (key: string): Stored => ({ key, size: held.get(key)?.bytes.length ?? 0, revision: held.get(key)?.revision ?? "" });
+      const stored = (key: string): Stored => ({
+        key,
+        size: held.get(key)?.bytes.length ?? 0,
+        revision: held.get(key)?.revision ?? "",
+      });
       const conflicts = (key: string, wanted: string | null | undefined): boolean =>
         wanted !== undefined && (held.get(key)?.revision ?? null) !== wanted;
       const write = (key: string, bytes: Uint8Array): Stored => {

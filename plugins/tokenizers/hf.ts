@@ -70,15 +70,27 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   const chatTemplate = template ? new TextDecoder().decode(template.bytes) : templateOf(config);
   const traits = traitsOf(definition);
   const post = postProcessorOf(library);
-  const limit = options.modelMaxLength ?? (typeof config.model_max_length === "number" && config.model_max_length < NO_LIMIT ? config.model_max_length : undefined);
+  const limit = options.modelMaxLength ??
+    (typeof config.model_max_length === "number" && config.model_max_length < NO_LIMIT
+      ? config.model_max_length
+      : undefined);
 
   const encode = (text: string | readonly string[], o: EncodeOptions = {}): [Encoding, ...Encoding[]] => {
     const a = sequenceOf(library, traits, text);
     const b = o.textPair === undefined ? undefined : sequenceOf(library, traits, o.textPair);
     const adds = o.addSpecialTokens ?? true;
-    const strategy: Strategy = o.truncation === true ? "longest_first" : o.truncation === false || o.truncation === undefined ? "do_not_truncate" : o.truncation;
+    const strategy: Strategy = o.truncation === true
+      ? "longest_first"
+      : o.truncation === false || o.truncation === undefined
+      ? "do_not_truncate"
+      : o.truncation;
     const room = (o.maxLength ?? limit ?? Infinity) - post.added(b !== undefined, adds);
-    const windows = windowsOf(a.ids.length, b?.ids.length, { strategy, room, stride: o.stride ?? 0, overflow: o.overflow ?? false });
+    const windows = windowsOf(a.ids.length, b?.ids.length, {
+      strategy,
+      room,
+      stride: o.stride ?? 0,
+      overflow: o.overflow ?? false,
+    });
     return windows.map((w) => assemble(post.apply(w, adds), w, a, b)) as [Encoding, ...Encoding[]];
   };
   const { length: vocabSize } = (library as unknown as { model: { vocab: readonly string[] } }).model.vocab;
@@ -112,7 +124,9 @@ function sequenceOf(library: Library, traits: Traits, text: string | readonly st
 
 /** A token of an assembled sequence: a special one's id, or a place in text 0 or 1. */
 type Part = Readonly<{ id: number; type: number }> | Readonly<{ sequence: 0 | 1; at: number; type: number }>;
-type PostProcessor = Readonly<{ added(pair: boolean, adds: boolean): number; apply(window: Window, adds: boolean): Part[] }>;
+type PostProcessor = Readonly<
+  { added(pair: boolean, adds: boolean): number; apply(window: Window, adds: boolean): Part[] }
+>;
 
 // The library's post-processors work on token strings; marks in their place say what stands where.
 function postProcessorOf(library: Library): PostProcessor {
@@ -126,7 +140,8 @@ function postProcessorOf(library: Library): PostProcessor {
   return {
     added: (pair, adds) => {
       const key = `${pair} ${adds}`;
-      const known = counts.get(key) ?? run([mark(0, 0)], pair ? [mark(1, 0)] : null, adds).tokens.length - (pair ? 2 : 1);
+      const known = counts.get(key) ??
+        run([mark(0, 0)], pair ? [mark(1, 0)] : null, adds).tokens.length - (pair ? 2 : 1);
       counts.set(key, known);
       return known;
     },
@@ -201,12 +216,16 @@ function parsed(name: string, bytes: Uint8Array): Record<string, unknown> {
 function checkDefinition(definition: Readonly<Record<string, unknown>>): void {
   const model = definition.model as { vocab?: unknown; type?: unknown } | undefined;
   if (typeof model !== "object" || model === null) throw badFile("hf", "tokenizer.json", "has no model");
-  if (typeof model.vocab !== "object" || model.vocab === null) throw badFile("hf", "tokenizer.json", "its model has no vocabulary");
+  if (typeof model.vocab !== "object" || model.vocab === null) {
+    throw badFile("hf", "tokenizer.json", "its model has no vocabulary");
+  }
   // Unigram vocabularies are lists; the others name each token's id.
   if (Array.isArray(model.vocab)) return;
   const seen = new Set<unknown>();
   for (const [token, id] of Object.entries(model.vocab)) {
-    if (!Number.isSafeInteger(id) || (id as number) < 0 || (id as number) > MAX_ID) throw badFile("hf", "tokenizer.json", `token ${JSON.stringify(token)} has id ${id}`);
+    if (!Number.isSafeInteger(id) || (id as number) < 0 || (id as number) > MAX_ID) {
+      throw badFile("hf", "tokenizer.json", `token ${JSON.stringify(token)} has id ${id}`);
+    }
     if (seen.has(id)) throw badFile("hf", "tokenizer.json", `two tokens have id ${id}`);
     seen.add(id);
   }
@@ -244,7 +263,11 @@ function templateOf(config: Config): string | undefined {
 }
 
 // What the assistant said is found by rendering up to and with each of its turns.
-function renderChat(template: string | undefined, messages: readonly Named<string>[], config: Config): ReturnType<Tokenizer["chat"]> {
+function renderChat(
+  template: string | undefined,
+  messages: readonly Named<string>[],
+  config: Config,
+): ReturnType<Tokenizer["chat"]> {
   if (template === undefined) throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
   const compiled = new Template(template.replace(/\{%-?\s*(end)?generation\s*-?%\}/g, ""));
   const tokenOf = (name: string): string => {
@@ -252,7 +275,12 @@ function renderChat(template: string | undefined, messages: readonly Named<strin
     return typeof given === "string" ? given : String((given as { content?: unknown } | undefined)?.content ?? "");
   };
   const render = (part: readonly Named<string>[], prompt: boolean): string =>
-    compiled.render({ messages: part, add_generation_prompt: prompt, bos_token: tokenOf("bos_token"), eos_token: tokenOf("eos_token") });
+    compiled.render({
+      messages: part,
+      add_generation_prompt: prompt,
+      bos_token: tokenOf("bos_token"),
+      eos_token: tokenOf("eos_token"),
+    });
   const text = render(messages, false);
   const assistant = messages.flatMap((message, i): (readonly [number, number])[] => {
     if (message.role !== "assistant") return [];

@@ -3,13 +3,15 @@
  * @module
  */
 import type { Tokenizer as Library } from "@huggingface/tokenizers";
-import { byteStarts, normalizeWithSpans, type Normalized, type Span, spanOf, trimmed } from "./align.ts";
+import { byteStarts, type Normalized, normalizeWithSpans, type Span, spanOf, trimmed } from "./align.ts";
 
 /** Tokens of one text. `special`: a special token that stands in the text itself. */
 export type Tokens = Readonly<{ ids: number[]; offsets: Span[]; words: number[] }>;
 
 /** What of tokenizer.json decides how tokens are followed. */
-export type Traits = Readonly<{ byteLevel: boolean; metaspace: boolean; prefix: string; trims: boolean; unk: string | undefined }>;
+export type Traits = Readonly<
+  { byteLevel: boolean; metaspace: boolean; prefix: string; trims: boolean; unk: string | undefined }
+>;
 
 type Internals = Readonly<{
   normalizer: ((text: string) => string) | null;
@@ -46,7 +48,9 @@ export function tokensOf(library: Library, traits: Traits, text: string, start =
       own = own.slice(shift);
     }
     const normalize = t.normalizer;
-    const normalized = normalize ? normalizeWithSpans(own, from + shift, (x) => normalize(x)) : identity(own, from + shift);
+    const normalized = normalize
+      ? normalizeWithSpans(own, from + shift, (x) => normalize(x))
+      : identity(own, from + shift);
     let place = 0;
     for (const part of t.splitter_normalized.split(normalized.text)) {
       const begin = place;
@@ -63,7 +67,9 @@ export function tokensOf(library: Library, traits: Traits, text: string, start =
         const locate = traits.byteLevel ? inBytes(inner, cursor) : inUnits(inner, piece, cursor, traits.metaspace);
         let unit = 0;
         for (const token of t.model([piece])) {
-          const length = token === traits.unk ? piece.length : token.length - (unit > 0 && token.startsWith(traits.prefix) ? traits.prefix.length : 0);
+          const length = token === traits.unk
+            ? piece.length
+            : token.length - (unit > 0 && token.startsWith(traits.prefix) ? traits.prefix.length : 0);
           push(token, locate.span(unit, unit + length), word);
           unit += length;
         }

@@ -48,7 +48,9 @@ export function trainWordPiece(texts: Iterable<string>, options: TrainWordPieceO
     symbols: [...word].filter((c) => alphabet.has(c)).map((c, i) => (i === 0 ? c : PREFIX + c)),
   }));
   for (const { symbols } of split) for (const symbol of symbols) add(symbol);
-  if (vocab.size > vocabSize) throw badValue("train-word-piece", "vocabSize", vocabSize, `at least ${vocab.size} (special tokens and alphabet)`);
+  if (vocab.size > vocabSize) {
+    throw badValue("train-word-piece", "vocabSize", vocabSize, `at least ${vocab.size} (special tokens and alphabet)`);
+  }
   merge(split, minFrequency, () => vocab.size < vocabSize, add);
   return filesOf(vocab, specialTokens, lowercase);
 }
@@ -56,7 +58,12 @@ export function trainWordPiece(texts: Iterable<string>, options: TrainWordPieceO
 type Word = { readonly count: number; symbols: string[] };
 
 /** Joins the most frequent pair, again and again; of equals the alphabetically first. */
-function merge(words: readonly Word[], minFrequency: number, wanted: () => boolean, add: (token: string) => void): void {
+function merge(
+  words: readonly Word[],
+  minFrequency: number,
+  wanted: () => boolean,
+  add: (token: string) => void,
+): void {
   const counts = new Map<string, number>();
   const holders = new Map<string, Set<number>>();
   const change = (word: Word, index: number, sign: 1 | -1): void => {
@@ -73,7 +80,9 @@ function merge(words: readonly Word[], minFrequency: number, wanted: () => boole
   while (wanted()) {
     let best = "";
     let most = minFrequency - 1;
-    for (const [pair, count] of counts) if (count > most || (count === most && best !== "" && pair < best)) [best, most] = [pair, count];
+    for (const [pair, count] of counts) {
+      if (count > most || (count === most && best !== "" && pair < best)) [best, most] = [pair, count];
+    }
     if (best === "") return;
     const [a = "", b = ""] = best.split(" ");
     const joined = a + (b.startsWith(PREFIX) ? b.slice(PREFIX.length) : b);
@@ -115,7 +124,11 @@ function alphabetOf(words: ReadonlyMap<string, number>, limit: number): Set<stri
   return new Set(kept.sort());
 }
 
-function filesOf(vocab: ReadonlyMap<string, number>, specialTokens: readonly string[], lowercase: boolean): TokenizerFiles {
+function filesOf(
+  vocab: ReadonlyMap<string, number>,
+  specialTokens: readonly string[],
+  lowercase: boolean,
+): TokenizerFiles {
   const named = (name: string): string => specialTokens.find((t) => t === `[${name}]`) ?? specialTokens[0] ?? "";
   return {
     tokenizerJson: definition(Object.fromEntries(vocab), specialTokens, lowercase),
@@ -143,9 +156,21 @@ function definition(vocab: Named<number>, specialTokens: readonly string[], lowe
     truncation: null,
     padding: null,
     added_tokens: specialTokens.map((content) => ({
-      id: vocab[content] ?? 0, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true,
+      id: vocab[content] ?? 0,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
     })),
-    normalizer: { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase },
+    normalizer: {
+      type: "BertNormalizer",
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: null,
+      lowercase,
+    },
     pre_tokenizer: { type: "BertPreTokenizer" },
     post_processor: {
       type: "TemplateProcessing",
@@ -154,6 +179,12 @@ function definition(vocab: Named<number>, specialTokens: readonly string[], lowe
       special_tokens: { "[CLS]": special("[CLS]"), "[SEP]": special("[SEP]") },
     },
     decoder: { type: "WordPiece", prefix: PREFIX, cleanup: true },
-    model: { type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: PREFIX, max_input_chars_per_word: 100, vocab },
+    model: {
+      type: "WordPiece",
+      unk_token: "[UNK]",
+      continuing_subword_prefix: PREFIX,
+      max_input_chars_per_word: 100,
+      vocab,
+    },
   };
 }

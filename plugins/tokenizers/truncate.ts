@@ -29,7 +29,9 @@ export function windowsOf(
     // The longer text gives up tokens first, then both: the shorter keeps half, the longer what is left.
     const [less, more] = [Math.min(a, b), Math.max(a, b)];
     const rest = less > room ? less : Math.max(less, room - less);
-    const [keepLess, keepMore] = less + rest > room ? [Math.floor(room / 2), Math.ceil(room / 2)] : [less, Math.min(more, rest)];
+    const [keepLess, keepMore] = less + rest > room
+      ? [Math.floor(room / 2), Math.ceil(room / 2)]
+      : [less, Math.min(more, rest)];
     const [keepA, keepB] = a > b ? [keepMore, keepLess] : [keepLess, keepMore];
     if (!overflow) return [{ a: [0, keepA], b: [0, keepB] }];
     // Every window of one with every window of the other, as the original library merges them.
@@ -40,9 +42,21 @@ export function windowsOf(
   const second = strategy === "only_second" && b !== undefined;
   const [cut, kept] = second ? [b, a] : [a, b ?? 0];
   const size = room - kept;
-  if (size <= 0) throw badValue("hf", "maxLength", room, `a length that leaves room beside the ${second ? "first" : "second"} text's ${kept} tokens`);
+  if (size <= 0) {
+    throw badValue(
+      "hf",
+      "maxLength",
+      room,
+      `a length that leaves room beside the ${second ? "first" : "second"} text's ${kept} tokens`,
+    );
+  }
   const parts = overflow ? spans(cut, size, stride) : [[0, Math.min(cut, size)] as const];
-  return parts.map((own): Window => (second ? { a: [0, a], b: own } : { a: own, b: b === undefined ? undefined : [0, b] })) as [Window, ...Window[]];
+  return parts.map((
+    own,
+  ): Window => (second ? { a: [0, a], b: own } : { a: own, b: b === undefined ? undefined : [0, b] })) as [
+    Window,
+    ...Window[],
+  ];
 }
 
 function windowsOfOne(length: number, room: number, stride: number, overflow: boolean): [Window, ...Window[]] {

@@ -33,7 +33,10 @@ export async function exportCommand(
   if (!store) throw missing("export", "access to files", host.runtime);
   const merge = options.merge ?? false;
   if (options.format === "hf" && !merge && open.attached.length > 0) {
-    throw new AttuneError("--format hf writes a whole model: pass --merge to fold the adapter in, or use --format peft", { code: "USAGE", plugin: "export" });
+    throw new AttuneError(
+      "--format hf writes a whole model: pass --merge to fold the adapter in, or use --format peft",
+      { code: "USAGE", plugin: "export" },
+    );
   }
   const exporter = run.use("exporter", options.format === "hf" ? { use: "hf", with: { merge } } : options.format);
   const files = await exporter.write(await trainedForExport(open), store);

@@ -16,9 +16,14 @@ import { exitCodes } from "./main.ts";
 import { isDirectory, readRun, readSpec } from "./spec_file.ts";
 
 /** Prints the metrics of a trained run, or of a spec's untrained model, as JSON. */
-export async function evaluateCommand(path: string, options: Readonly<{ data?: string; set?: readonly string[] }>): Promise<number> {
+export async function evaluateCommand(
+  path: string,
+  options: Readonly<{ data?: string; set?: readonly string[] }>,
+): Promise<number> {
   const run = compose((isDirectory(path) ? readRun(path) : readSpec(path, options.set)) as unknown as RunSpec, catalog);
-  const data = options.data === undefined ? run.data.eval : run.use("dataset", { use: "jsonl", with: { path: resolve(options.data) } });
+  const data = options.data === undefined
+    ? run.data.eval
+    : run.use("dataset", { use: "jsonl", with: { path: resolve(options.data) } });
   if (!data) throw missing("evaluate", "data to evaluate on (--data, or data.eval of the spec)", path);
   const metrics = await evaluateRun(await openRun(run, await hostHere()), data);
   process.stdout.write(JSON.stringify(metrics, null, 2) + "\n");
@@ -46,7 +51,11 @@ function rowsOf(run: Run, input: string): Dataset {
     try {
       return [JSON.parse(line)];
     } catch (cause) {
-      throw badFile("predict", `standard input, line ${i + 1}`, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+      throw badFile(
+        "predict",
+        `standard input, line ${i + 1}`,
+        `is not JSON (${cause instanceof Error ? cause.message : cause})`,
+      );
     }
   });
   return run.use("dataset", { use: "memory", with: { rows } });

@@ -18,8 +18,20 @@ export const exitCodes: Readonly<{ done: 0; failed: 1; usage: 2; refused: 3; int
 
 /** Codes of errors that are the user's input, not the run's failure. */
 const usageCodes: ReadonlySet<string> = new Set([
-  "BAD_SPEC", "BAD_VALUE", "BAD_OPTION", "UNKNOWN_NAME", "UNKNOWN_LABEL", "UNKNOWN_COLUMN", "MISSING", "NO_MATCH",
-  "UNSUPPORTED", "EMPTY_DATA", "BAD_FILE", "USAGE", "SHAPE_MISMATCH", "MISSING_INPUT",
+  "BAD_SPEC",
+  "BAD_VALUE",
+  "BAD_OPTION",
+  "UNKNOWN_NAME",
+  "UNKNOWN_LABEL",
+  "UNKNOWN_COLUMN",
+  "MISSING",
+  "NO_MATCH",
+  "UNSUPPORTED",
+  "EMPTY_DATA",
+  "BAD_FILE",
+  "USAGE",
+  "SHAPE_MISMATCH",
+  "MISSING_INPUT",
 ]);
 
 /** Runs one command line and gives its exit code. */
@@ -55,7 +67,9 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--hidden-states", "with every layer's hidden states")
     .option("--attentions", "with every layer's attention probabilities")
     .action(async (path, options) => set(await (await import("./infer.ts")).predictCommand(path, options)));
-  program.command("export").argument("<dir>", "a run's output directory").description("write a trained run for another ecosystem")
+  program.command("export").argument("<dir>", "a run's output directory").description(
+    "write a trained run for another ecosystem",
+  )
     .requiredOption("--format <name>", "peft, hf")
     .option("--merge", "fold the adapter into the model")
     .option("--verify", "load what was written and compare logits")
@@ -68,9 +82,15 @@ export async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync(["node", "attune", ...args]);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    process.stderr.write(`${error instanceof AttuneError ? error.message : error instanceof Error ? error.stack : error}\n`);
+    process.stderr.write(
+      `${error instanceof AttuneError ? error.message : error instanceof Error ? error.stack : error}\n`,
+    );
     if (!(error instanceof AttuneError)) return exitCodes.failed;
-    return error.code === "REFUSED" ? exitCodes.refused : usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed;
+    return error.code === "REFUSED"
+      ? exitCodes.refused
+      : usageCodes.has(error.code)
+      ? exitCodes.usage
+      : exitCodes.failed;
   }
   return code;
 }

@@ -12,7 +12,10 @@ import { exitCodes } from "./main.ts";
 import { readSpec } from "./spec_file.ts";
 
 /** Prints the plan of a spec; exit code 3 where it cannot fit. */
-export async function planCommand(path: string, options: Readonly<{ set?: readonly string[]; json?: boolean }>): Promise<number> {
+export async function planCommand(
+  path: string,
+  options: Readonly<{ set?: readonly string[]; json?: boolean }>,
+): Promise<number> {
   const host = await hostHere();
   const plan = await planRun(compose(readSpec(path, options.set) as unknown as RunSpec, catalog), host);
   if (options.json) process.stdout.write(JSON.stringify(plan, null, 2) + "\n");
@@ -20,7 +23,9 @@ export async function planCommand(path: string, options: Readonly<{ set?: readon
     const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`.padStart(12);
     const rows = Object.entries(plan.bytes).map(([name, bytes]) => `  ${name.padEnd(18)}${mb(bytes)}`);
     process.stdout.write([
-      `parameters   ${plan.totalParameters.toLocaleString("en")} (${plan.trainableParameters.toLocaleString("en")} train)`,
+      `parameters   ${plan.totalParameters.toLocaleString("en")} (${
+        plan.trainableParameters.toLocaleString("en")
+      } train)`,
       "memory",
       ...rows,
       `work         ${(plan.flops / 1e12).toFixed(2)} TFLOP, about ${Math.ceil(plan.seconds)} s here`,

@@ -2,7 +2,7 @@
  * `attune run`: trains a spec in a worker and shows how it goes.
  * @module
  */
-import { mkdirSync, readdirSync, existsSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { compose } from "../../core/compose.ts";
@@ -15,7 +15,9 @@ import { exitCodes } from "./main.ts";
 import { readSpec } from "./spec_file.ts";
 
 /** Options of `attune run`. */
-export type RunCommandOptions = Readonly<{ output?: string; set?: readonly string[]; json?: boolean; resume?: boolean; probe?: boolean; threads?: number }>;
+export type RunCommandOptions = Readonly<
+  { output?: string; set?: readonly string[]; json?: boolean; resume?: boolean; probe?: boolean; threads?: number }
+>;
 
 /** Trains the spec in a file. */
 export async function runCommand(path: string, options: RunCommandOptions): Promise<number> {
@@ -47,12 +49,18 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
   let code: number = exitCodes.failed;
   try {
     const { resume, probe, threads } = options;
-    for await (const event of trainInWorker(withLoggers(spec), { output, resume, probe, threads, signal: abort.signal })) {
+    for await (
+      const event of trainInWorker(withLoggers(spec), { output, resume, probe, threads, signal: abort.signal })
+    ) {
       if (options.json) {
         if (event.type !== "examples") process.stdout.write(JSON.stringify(event) + "\n");
       } else display?.log(event);
       if (event.type === "end") {
-        code = event.reason === "interrupted" ? exitCodes.interrupted : event.reason === "diverged" ? exitCodes.failed : exitCodes.done;
+        code = event.reason === "interrupted"
+          ? exitCodes.interrupted
+          : event.reason === "diverged"
+          ? exitCodes.failed
+          : exitCodes.done;
         if (event.reason === "diverged") process.stderr.write(`${event.message}\n`);
       }
     }

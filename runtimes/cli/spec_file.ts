@@ -30,8 +30,12 @@ export function readRun(dir: string): Named<Json> {
   if (!existsSync(path)) throw badFile("spec", dir, "holds no run: spec.json is missing");
   const { versions: _versions, fingerprints: _fingerprints, ...spec } = readSpec(path) as Record<string, Json>;
   const at = (name: string): string => join(resolve(dir), name);
-  if (existsSync(at("model/config.json"))) return { ...spec, model: { use: "pretrained", with: { path: at("model") } }, adapter: [] };
-  if (!existsSync(at("adapter/adapter_config.json"))) throw badFile("spec", dir, "holds no finished run: neither model/ nor adapter/ is there");
+  if (existsSync(at("model/config.json"))) {
+    return { ...spec, model: { use: "pretrained", with: { path: at("model") } }, adapter: [] };
+  }
+  if (!existsSync(at("adapter/adapter_config.json"))) {
+    throw badFile("spec", dir, "holds no finished run: neither model/ nor adapter/ is there");
+  }
   const adapters = (Array.isArray(spec.adapter) ? spec.adapter : [spec.adapter]) as readonly { use: string }[];
   const first = adapters[0];
   return { ...spec, adapter: [{ use: first?.use ?? "lora", with: { from: at("adapter") } }] };
@@ -44,7 +48,13 @@ export function isDirectory(path: string): boolean {
 
 function changedBy(spec: Json, change: string): Json {
   const at = change.indexOf("=");
-  if (at < 1) throw new AttuneError(`--set ${change}: expected path.to.key=value`, { code: "USAGE", plugin: "spec", found: change });
+  if (at < 1) {
+    throw new AttuneError(`--set ${change}: expected path.to.key=value`, {
+      code: "USAGE",
+      plugin: "spec",
+      found: change,
+    });
+  }
   const text = change.slice(at + 1);
   let value: Json = text;
   try {
@@ -54,8 +64,14 @@ function changedBy(spec: Json, change: string): Json {
   }
   const put = (target: Json | undefined, [key, ...rest]: readonly string[]): Json => {
     if (key === undefined) return value;
-    if (Array.isArray(target) && /^\d+$/.test(key)) return target.map((item, i) => (i === Number(key) ? put(item, rest) : item));
-    const own = typeof target === "object" && target !== null && !Array.isArray(target) ? target as Named<Json> : typeof target === "string" ? { use: target } : {};
+    if (Array.isArray(target) && /^\d+$/.test(key)) {
+      return target.map((item, i) => (i === Number(key) ? put(item, rest) : item));
+    }
+    const own = typeof target === "object" && target !== null && !Array.isArray(target)
+      ? target as Named<Json>
+      : typeof target === "string"
+      ? { use: target }
+      : {};
     return { ...own, [key]: put(own[key], rest) };
   };
   return put(spec, change.slice(0, at).split("."));

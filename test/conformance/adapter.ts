@@ -26,7 +26,8 @@ export type AdapterClaims = Readonly<{
 
 /** Registers the battery for one configuration of an adapter. */
 export function testAdapter(name: string, use: Json, claims: AdapterClaims, catalog: Catalog = own): void {
-  const spec = (change: Parameters<typeof tinySpec>[0] = {}): RunSpec => tinySpec({ adapter: [use], ...change }) as unknown as RunSpec;
+  const spec = (change: Parameters<typeof tinySpec>[0] = {}): RunSpec =>
+    tinySpec({ adapter: [use], ...change }) as unknown as RunSpec;
   const trained = async (output: Store): Promise<TrainingEvent[]> => {
     const events: TrainingEvent[] = [];
     const run = compose(spec({ training: { maxSteps: 5, learningRate: 0.02 } }), catalog);
@@ -46,7 +47,9 @@ export function testAdapter(name: string, use: Json, claims: AdapterClaims, cata
   };
   const filesIn = async (store: Store, folder: string): Promise<Named<Uint8Array>> => {
     const files: Record<string, Uint8Array> = {};
-    for await (const { key } of store.list(folder)) files[key.slice(folder.length)] = (await store.get(key))?.bytes ?? new Uint8Array();
+    for await (const { key } of store.list(folder)) {
+      files[key.slice(folder.length)] = (await store.get(key))?.bytes ?? new Uint8Array();
+    }
     return files;
   };
 
@@ -72,7 +75,9 @@ export function testAdapter(name: string, use: Json, claims: AdapterClaims, cata
       const before = tinyWeights();
       const host = tinyHost(await hostHere(1));
       const open = await openRun(compose(spec(), catalog), host);
-      for (const key of open.checkpoint.weights.names) assert.deepEqual((await open.checkpoint.weights.read(key)).data, before[key]?.data);
+      for (const key of open.checkpoint.weights.names) {
+        assert.deepEqual((await open.checkpoint.weights.read(key)).data, before[key]?.data);
+      }
     });
 
     if (claims.peft) {
@@ -81,15 +86,30 @@ export function testAdapter(name: string, use: Json, claims: AdapterClaims, cata
         const events = await trained(output);
         const files = await filesIn(output, "adapter/");
         const plain = tinyHost(await hostHere(1));
-        const host: Host = { ...plain, directory: (path) => (path === "tiny:adapter" ? storeOf(files) : plain.directory?.(path) ?? storeOf({})) };
+        const host: Host = {
+          ...plain,
+          directory: (path) => (path === "tiny:adapter" ? storeOf(files) : plain.directory?.(path) ?? storeOf({})),
+        };
         const name = (use as { use: string }).use;
-        const again = compose(tinySpec({ adapter: [{ use: name, with: { from: "tiny:adapter" } }] }) as unknown as RunSpec, catalog);
+        const again = compose(
+          tinySpec({ adapter: [{ use: name, with: { from: "tiny:adapter" } }] }) as unknown as RunSpec,
+          catalog,
+        );
         const events2: TrainingEvent[] = [];
-        for await (const event of trainRun({ ...again, training: { ...again.training, maxSteps: 1, learningRate: 0, evalOnStart: true } }, host, {})) events2.push(event);
+        for await (
+          const event of trainRun(
+            { ...again, training: { ...again.training, maxSteps: 1, learningRate: 0, evalOnStart: true } },
+            host,
+            {},
+          )
+        ) events2.push(event);
         const final = events.findLast((e) => e.type === "evaluate");
         const first = events2.find((e) => e.type === "evaluate");
         assert.ok(final?.type === "evaluate" && first?.type === "evaluate");
-        assert.ok(Math.abs((final.metrics.loss ?? NaN) - (first.metrics.loss ?? NaN)) < 1e-6, `${final.metrics.loss} and ${first.metrics.loss}`);
+        assert.ok(
+          Math.abs((final.metrics.loss ?? NaN) - (first.metrics.loss ?? NaN)) < 1e-6,
+          `${final.metrics.loss} and ${first.metrics.loss}`,
+        );
         if (!claims.mergeable) return;
         // merged = unmerged
         const open = await openRun(again, host);
@@ -107,7 +127,12 @@ function storeOf(files: Named<Uint8Array>): Store {
     get: async (key, range) => {
       const bytes = files[key];
       if (!bytes) return undefined;
-      return { key, size: bytes.length, revision: "1", bytes: range ? bytes.slice(range.offset, range.offset + range.length) : bytes };
+      return {
+        key,
+        size: bytes.length,
+        revision: "1",
+        bytes: range ? bytes.slice(range.offset, range.offset + range.length) : bytes,
+      };
     },
     put: async () => "conflict",
     delete: async () => "conflict",

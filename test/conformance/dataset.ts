@@ -7,7 +7,12 @@ import { describe, it } from "node:test";
 import type { Dataset, Host, Row } from "../../core/types.ts";
 
 /** Registers the battery; `rows` is what the data set must give. */
-export function testDataset(name: string, dataset: () => Dataset, host: () => Promise<Host>, rows: readonly Row[]): void {
+export function testDataset(
+  name: string,
+  dataset: () => Dataset,
+  host: () => Promise<Host>,
+  rows: readonly Row[],
+): void {
   describe(`data set ${name}`, () => {
     it("gives its rows in order, the same each time", async () => {
       const opened = await dataset().open(await host());

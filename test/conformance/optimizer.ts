@@ -16,11 +16,16 @@ export type OptimizerFigures = Readonly<{
 }>;
 
 /** A span over fresh memory. */
-export async function spanOf(optimizer: Optimizer, start: readonly number[]): Promise<{ span: Span; memory: KernelMemory }> {
+export async function spanOf(
+  optimizer: Optimizer,
+  start: readonly number[],
+): Promise<{ span: Span; memory: KernelMemory }> {
   const memory = await createMemory(1 << 16);
   const parameter = memory.alloc(start.length);
   parameter.set(start);
-  const state = Object.fromEntries(Object.entries(optimizer.state([start.length])).map(([slot, n]) => [slot, memory.alloc(n)]));
+  const state = Object.fromEntries(
+    Object.entries(optimizer.state([start.length])).map(([slot, n]) => [slot, memory.alloc(n)]),
+  );
   return { span: { name: "x", shape: [start.length], parameter, gradient: memory.alloc(start.length), state }, memory };
 }
 
@@ -37,7 +42,12 @@ export function testOptimizer(name: string, make: () => Optimizer, figures: Opti
       figures.steps.forEach((wanted, i) => {
         slope(span);
         optimizer.update(span, { step: i + 1, learningRate, decays: true, gradientScale: 1 }, memory.kernels);
-        wanted.forEach((w, k) => assert.ok(Math.abs((span.parameter[k] ?? NaN) - w) <= 2e-6 * Math.max(1, Math.abs(w)), `step ${i + 1}, ${k}: ${span.parameter[k]} and ${w}`));
+        wanted.forEach((w, k) =>
+          assert.ok(
+            Math.abs((span.parameter[k] ?? NaN) - w) <= 2e-6 * Math.max(1, Math.abs(w)),
+            `step ${i + 1}, ${k}: ${span.parameter[k]} and ${w}`,
+          )
+        );
       });
     });
 
@@ -46,7 +56,11 @@ export function testOptimizer(name: string, make: () => Optimizer, figures: Opti
       const { span, memory } = await spanOf(optimizer, [1.5, 0.5]);
       for (let step = 1; step <= 3000; step++) {
         span.parameter.forEach((x, i) => (span.gradient[i] = x - 1));
-        optimizer.update(span, { step, learningRate: 0.05 / Math.sqrt(step), decays: false, gradientScale: 1 }, memory.kernels);
+        optimizer.update(
+          span,
+          { step, learningRate: 0.05 / Math.sqrt(step), decays: false, gradientScale: 1 },
+          memory.kernels,
+        );
       }
       span.parameter.forEach((x) => assert.ok(Math.abs(x - 1) < 1e-2, `${x}`));
     });

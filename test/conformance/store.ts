@@ -7,7 +7,8 @@ import { describe, it } from "node:test";
 import type { Store } from "../../core/types.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const text = (found: { bytes: Uint8Array } | undefined): string | undefined => found && new TextDecoder().decode(found.bytes);
+const text = (found: { bytes: Uint8Array } | undefined): string | undefined =>
+  found && new TextDecoder().decode(found.bytes);
 
 /** Registers the battery; `make` gives an empty store each time. */
 export function testStore(name: string, make: () => Promise<Store>): void {
@@ -23,10 +24,13 @@ export function testStore(name: string, make: () => Promise<Store>): void {
     });
     it("takes streams", async () => {
       const store = await make();
-      await store.put("s", (async function* () {
-        yield bytes("one ");
-        yield bytes("two");
-      })());
+      await store.put(
+        "s",
+        (async function* () {
+          yield bytes("one ");
+          yield bytes("two");
+        })(),
+      );
       assert.equal(text(await store.get("s")), "one two");
     });
     it("writes only if nothing else did", async () => {

@@ -29,11 +29,31 @@ describe("kernels", () => {
   for (const n of lengths) {
     it(`give the same bits with and without SIMD (${n})`, () =>
       both((memory) => {
-        const [p, g, m, v, b] = ["p", "g", "m", "v", "b"].map((s) => filled(memory, n, s)) as Float32Array[] as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
+        const [p, g, m, v, b] = ["p", "g", "m", "v", "b"].map((s) => filled(memory, n, s)) as Float32Array[] as [
+          Float32Array,
+          Float32Array,
+          Float32Array,
+          Float32Array,
+          Float32Array,
+        ];
         v.forEach((x, i) => (v[i] = Math.abs(x)));
         const { kernels } = memory;
-        const span = <S extends string>(state: { readonly [K in S]: Float32Array }) => ({ name: "x", shape: [n], parameter: p, gradient: g, state });
-        kernels.adamw(span({ m, v }), { step: 3, learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, gradientScale: 0.7 });
+        const span = <S extends string>(state: { readonly [K in S]: Float32Array }) => ({
+          name: "x",
+          shape: [n],
+          parameter: p,
+          gradient: g,
+          state,
+        });
+        kernels.adamw(span({ m, v }), {
+          step: 3,
+          learningRate: 0.01,
+          beta1: 0.9,
+          beta2: 0.999,
+          epsilon: 1e-8,
+          weightDecay: 0.1,
+          gradientScale: 0.7,
+        });
         const rest = { learningRate: 0.01, momentum: 0.9, dampening: 0.1, weightDecay: 0.1, gradientScale: 0.7 };
         kernels.sgd(span({ momentum: b }), { step: 1, nesterov: false, ...rest });
         kernels.sgd(span({ momentum: b }), { step: 2, nesterov: true, ...rest });
@@ -108,7 +128,14 @@ describe("dropout masks", () => {
   it("drop the share that was asked for and keep the mean", async () => {
     const memory = await createMemory(1 << 22);
     const out = memory.alloc(1000 * 256);
-    memory.kernels.dropoutRows(out, places(memory, Array.from({ length: 1000 }, (_, i) => [i, i % 7] as const)), 256, 0.1, key, 0);
+    memory.kernels.dropoutRows(
+      out,
+      places(memory, Array.from({ length: 1000 }, (_, i) => [i, i % 7] as const)),
+      256,
+      0.1,
+      key,
+      0,
+    );
     const dropped = out.filter((x) => x === 0).length / out.length;
     assert.ok(Math.abs(dropped - 0.1) < 0.003, `${dropped}`);
     assert.ok(out.every((x) => x === 0 || x === Math.fround(1 / 0.9)));
@@ -118,7 +145,14 @@ describe("dropout masks", () => {
     const memory = await createMemory(1 << 16);
     const outs = [[0, key], [1, key], [0, createRandom(4).key]].map(([site, k]) => {
       const out = memory.alloc(64);
-      memory.kernels.dropoutRows(out, places(memory, [[0, 0]]), 64, 0.5, k as readonly [number, number], site as number);
+      memory.kernels.dropoutRows(
+        out,
+        places(memory, [[0, 0]]),
+        64,
+        0.5,
+        k as readonly [number, number],
+        site as number,
+      );
       return out.join();
     });
     assert.equal(new Set(outs).size, 3);

@@ -9,7 +9,8 @@ describe("philox4x32-10", () => {
   // The known answers of Random123, its authors' library.
   const ones = 0xffffffff;
   it("zeros", () => assert.equal(hex(philox4x32([0, 0, 0, 0], [0, 0])), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"));
-  it("ones", () => assert.equal(hex(philox4x32([ones, ones, ones, ones], [ones, ones])), "408f276d 41c83b0e a20bc7c6 6d5451fd"));
+  it("ones", () =>
+    assert.equal(hex(philox4x32([ones, ones, ones, ones], [ones, ones])), "408f276d 41c83b0e a20bc7c6 6d5451fd"));
   it("digits of pi", () =>
     assert.equal(
       hex(philox4x32([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0])),
@@ -25,8 +26,19 @@ describe("random streams", () => {
     assert.equal(random.uniform(1000), late);
   });
   it("differ by seed and path, and do not confuse paths", () => {
-    const keys = [createRandom(1), createRandom(2), createRandom(1).fork("a"), createRandom(1).fork("b"), createRandom(1).fork(1), createRandom(1).fork("1"),
-      createRandom(1).fork("a", "b"), createRandom(1).fork("ab"), createRandom(1).fork("a", 1), createRandom(1).fork("abcd"), createRandom(1).fork("abcd", "")];
+    const keys = [
+      createRandom(1),
+      createRandom(2),
+      createRandom(1).fork("a"),
+      createRandom(1).fork("b"),
+      createRandom(1).fork(1),
+      createRandom(1).fork("1"),
+      createRandom(1).fork("a", "b"),
+      createRandom(1).fork("ab"),
+      createRandom(1).fork("a", 1),
+      createRandom(1).fork("abcd"),
+      createRandom(1).fork("abcd", ""),
+    ];
     assert.equal(new Set(keys.map((r) => r.key.join())).size, keys.length);
   });
   it("are uniform and normal enough", () => {
@@ -39,15 +51,27 @@ describe("random streams", () => {
     const variance = normals.reduce((a, b) => a + b * b, 0) / n;
     assert.ok(Math.abs(variance - 4) < 0.15, `${variance}`);
   });
-  it("shuffle all of 0 to n-1", () => assert.deepEqual([...permutation(createRandom(1), 50)].sort((a, b) => a - b), [...Array(50).keys()]));
+  it("shuffle all of 0 to n-1", () =>
+    assert.deepEqual([...permutation(createRandom(1), 50)].sort((a, b) => a - b), [...Array(50).keys()]));
   it("have the same bits on every engine", () => {
     const random = createRandom(42).fork("pinned");
-    assert.deepEqual([0, 1, 2].map((i) => random.normal(i)), [-0.10129398243935286, -0.8391356784743818, -0.6764598314392832]);
+    assert.deepEqual([0, 1, 2].map((i) => random.normal(i)), [
+      -0.10129398243935286,
+      -0.8391356784743818,
+      -0.6764598314392832,
+    ]);
   });
 });
 
 describe("functions from arithmetic", () => {
-  const near = (name: string, own: (x: number) => number, wanted: (x: number) => number, from: number, to: number, tolerance = 4e-15) =>
+  const near = (
+    name: string,
+    own: (x: number) => number,
+    wanted: (x: number) => number,
+    from: number,
+    to: number,
+    tolerance = 4e-15,
+  ) =>
     it(name, () => {
       for (let i = 0; i <= 2000; i++) {
         const x = from + ((to - from) * i) / 2000;
@@ -62,6 +86,14 @@ describe("functions from arithmetic", () => {
   near("sin", sin, Math.sin, -100, 100, 1e-13);
   near("pow", (x) => pow(x, 0.37), (x) => x ** 0.37, 1e-6, 50);
   it("edges", () => {
-    assert.deepEqual([log(0), log(-1), exp(-1000), exp(1000), pow(0, 2), pow(3, 0), pow(2, 10)], [-Infinity, NaN, 0, Infinity, 0, 1, 1024]);
+    assert.deepEqual([log(0), log(-1), exp(-1000), exp(1000), pow(0, 2), pow(3, 0), pow(2, 10)], [
+      -Infinity,
+      NaN,
+      0,
+      Infinity,
+      0,
+      1,
+      1024,
+    ]);
   });
 });

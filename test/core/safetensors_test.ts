@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { openSafetensors, openWeights, streamSafetensors, toFloat32, writeSafetensors } from "../../core/safetensors.ts";
+import {
+  openSafetensors,
+  openWeights,
+  streamSafetensors,
+  toFloat32,
+  writeSafetensors,
+} from "../../core/safetensors.ts";
 import { f32, i32, type Tensor } from "../../core/tensor.ts";
 import type { Store } from "../../core/types.ts";
 
@@ -9,7 +15,13 @@ function storeOf(files: Readonly<Record<string, Uint8Array>>): Store {
   return {
     get: async (key, range) => {
       const own = files[key];
-      return own && { key, size: own.length, revision: "1", bytes: range ? own.slice(range.offset, range.offset + range.length) : own };
+      return own &&
+        {
+          key,
+          size: own.length,
+          revision: "1",
+          bytes: range ? own.slice(range.offset, range.offset + range.length) : own,
+        };
     },
     put: async () => "conflict",
     delete: async () => "conflict",
@@ -29,13 +41,21 @@ function file(header: string, data: number): Uint8Array {
 
 describe("safetensors", () => {
   it("reads what it wrote", () =>
-    fc.assert(fc.asyncProperty(fc.array(fc.array(fc.float({ noNaN: true }), { maxLength: 9 }), { maxLength: 5 }), async (lists) => {
-      const tensors: Record<string, Tensor> = Object.fromEntries(lists.map((list, i) => [`t.${i}`, f32([list.length], list)]));
-      tensors.ids = i32([2, 2], [1, -2, 3, 4]);
-      const opened = await open(writeSafetensors(tensors));
-      assert.deepEqual(opened.names, Object.keys(tensors));
-      for (const [name, tensor] of Object.entries(tensors)) assert.deepEqual(await opened.read(name), tensor);
-    }), { numRuns: 50 }));
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(fc.float({ noNaN: true }), { maxLength: 9 }), { maxLength: 5 }),
+        async (lists) => {
+          const tensors: Record<string, Tensor> = Object.fromEntries(
+            lists.map((list, i) => [`t.${i}`, f32([list.length], list)]),
+          );
+          tensors.ids = i32([2, 2], [1, -2, 3, 4]);
+          const opened = await open(writeSafetensors(tensors));
+          assert.deepEqual(opened.names, Object.keys(tensors));
+          for (const [name, tensor] of Object.entries(tensors)) assert.deepEqual(await opened.read(name), tensor);
+        },
+      ),
+      { numRuns: 50 },
+    ));
 
   it("streams the same bytes", async () => {
     const tensors = { a: f32([2], [1, 2]), b: f32([0], []) };
@@ -58,7 +78,8 @@ describe("safetensors", () => {
     assert.deepEqual([...brain.data], [1, -3]);
   });
 
-  const x = (offsets: string, shape = "[1]", dtype = "F32"): string => `"x":{"dtype":"${dtype}","shape":${shape},"data_offsets":${offsets}}`;
+  const x = (offsets: string, shape = "[1]", dtype = "F32"): string =>
+    `"x":{"dtype":"${dtype}","shape":${shape},"data_offsets":${offsets}}`;
   const hostile: Readonly<Record<string, Uint8Array>> = {
     "no bytes": new Uint8Array(),
     "a length beyond the file": file("{}", 0).fill(255, 0, 8),
@@ -89,9 +110,14 @@ describe("safetensors", () => {
   it("opens shards, and refuses shard names that are paths", async () => {
     const shard = { "model-1-of-1.safetensors": writeSafetensors({ a: f32([1], [5]) }) };
     const index = (name: string): Uint8Array => new TextEncoder().encode(JSON.stringify({ weight_map: { a: name } }));
-    const weights = await openWeights(storeOf({ ...shard, "model.safetensors.index.json": index("model-1-of-1.safetensors") }));
+    const weights = await openWeights(
+      storeOf({ ...shard, "model.safetensors.index.json": index("model-1-of-1.safetensors") }),
+    );
     assert.equal((await weights.read("a")).data[0], 5);
-    await assert.rejects(openWeights(storeOf({ ...shard, "model.safetensors.index.json": index("../x.safetensors") })), /not a plain file name/);
+    await assert.rejects(
+      openWeights(storeOf({ ...shard, "model.safetensors.index.json": index("../x.safetensors") })),
+      /not a plain file name/,
+    );
   });
   it("says what is there where weights are missing", () =>
     assert.rejects(openWeights(storeOf({ "pytorch_model.bin": new Uint8Array(1) })), /pytorch_model.bin is not read/));

@@ -48,8 +48,18 @@ export async function checkCase(folder: string, name: string): Promise<Item> {
     const probe: Probe = JSON.parse(readFileSync(join(output, "probe.json"), "utf8"));
     const noise = expected.noise ?? {};
     const worst = [
-      largest("loss", losses, expected.losses, (x) => Math.max(1e-5 * Math.max(1, Math.abs(x)), 10 * (noise.losses ?? 0))),
-      largest("gradNorm", gradNorms, expected.gradNorms, (x) => Math.abs(x) * Math.max(1e-4, 10 * (noise.gradNorms ?? 0))),
+      largest(
+        "loss",
+        losses,
+        expected.losses,
+        (x) => Math.max(1e-5 * Math.max(1, Math.abs(x)), 10 * (noise.losses ?? 0)),
+      ),
+      largest(
+        "gradNorm",
+        gradNorms,
+        expected.gradNorms,
+        (x) => Math.abs(x) * Math.max(1e-4, 10 * (noise.gradNorms ?? 0)),
+      ),
       largest("learningRate", learningRates, expected.learningRates, (x) => Math.max(1e-9 * Math.abs(x), 1e-15)),
       ...evaluations(probe.eval, expected.eval, noise),
       ...same("tokenization", probe.tokenization, expected.tokenization),
@@ -71,14 +81,25 @@ export async function checkCase(folder: string, name: string): Promise<Item> {
 type Worst = Readonly<{ what: string; share: number; detail: string }>;
 
 /** The element that uses most of what it may differ by. */
-function largest(what: string, found: readonly number[], wanted: readonly number[], allowed: (wanted: number) => number): Worst {
-  if (found.length !== wanted.length) return { what, share: Infinity, detail: `has ${found.length} values, not ${wanted.length}` };
+function largest(
+  what: string,
+  found: readonly number[],
+  wanted: readonly number[],
+  allowed: (wanted: number) => number,
+): Worst {
+  if (found.length !== wanted.length) {
+    return { what, share: Infinity, detail: `has ${found.length} values, not ${wanted.length}` };
+  }
   let worst: Worst = { what, share: 0, detail: "equal" };
   wanted.forEach((want, i) => {
     const difference = Math.abs((found[i] ?? NaN) - want);
     const share = difference === 0 ? 0 : difference / allowed(want);
     if (!(share <= worst.share)) {
-      worst = { what, share, detail: `${difference.toExponential(1)} (${Math.round(100 * share)} % of the limit) at ${i}` };
+      worst = {
+        what,
+        share,
+        detail: `${difference.toExponential(1)} (${Math.round(100 * share)} % of the limit) at ${i}`,
+      };
     }
   });
   return worst;
@@ -87,7 +108,12 @@ function largest(what: string, found: readonly number[], wanted: readonly number
 function evaluations(found: Evaluation | undefined, wanted: Evaluation | undefined, noise: Noise): Worst[] {
   if (!wanted) return [];
   const results = [
-    largest("eval loss", [found?.loss ?? NaN], [wanted.loss], (x) => Math.max(1e-5 * Math.max(1, Math.abs(x)), 10 * (noise.evalLoss ?? 0))),
+    largest(
+      "eval loss",
+      [found?.loss ?? NaN],
+      [wanted.loss],
+      (x) => Math.max(1e-5 * Math.max(1, Math.abs(x)), 10 * (noise.evalLoss ?? 0)),
+    ),
   ];
   for (const [name, value] of Object.entries(wanted)) {
     if (!name.toLowerCase().endsWith("logits")) continue;
@@ -97,7 +123,12 @@ function evaluations(found: Evaluation | undefined, wanted: Evaluation | undefin
     const counts = (i: number): boolean => wanted.mask === undefined || wanted.mask[Math.floor(i / width)] === 1;
     const kept = want.values.map((_, i) => i).filter(counts);
     results.push(
-      largest(name, kept.map((i) => have?.values[i] ?? NaN), kept.map((i) => want.values[i] ?? NaN), () => Math.max(1e-4, 10 * (noise.logits ?? 0))),
+      largest(
+        name,
+        kept.map((i) => have?.values[i] ?? NaN),
+        kept.map((i) => want.values[i] ?? NaN),
+        () => Math.max(1e-4, 10 * (noise.logits ?? 0)),
+      ),
       ...same(`${name} dims`, have?.dims, want.dims),
     );
   }
@@ -107,5 +138,9 @@ function evaluations(found: Evaluation | undefined, wanted: Evaluation | undefin
 function same(what: string, found: unknown, wanted: unknown): Worst[] {
   if (wanted === undefined) return [];
   const equal = JSON.stringify(found) === JSON.stringify(wanted);
-  return [{ what, share: equal ? 0 : Infinity, detail: equal ? "equal" : `found ${JSON.stringify(found)?.slice(0, 60)}` }];
+  return [{
+    what,
+    share: equal ? 0 : Infinity,
+    detail: equal ? "equal" : `found ${JSON.stringify(found)?.slice(0, 60)}`,
+  }];
 }

@@ -51,7 +51,13 @@ async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
   try {
     const graph = new Graph();
     const { build } = createBuild({
-      graph, mode: "train", attached: [], initializerRange: 0.02, labelSmoothing: Number(labelSmoothing), checkpointing: false, trains: () => true,
+      graph,
+      mode: "train",
+      attached: [],
+      initializerRange: 0.02,
+      labelSmoothing: Number(labelSmoothing),
+      checkpointing: false,
+      trains: () => true,
     });
     const output = tensorOf(first[1], false);
     const target = tensorOf(second[1], loss.name === "cross-entropy");
@@ -61,7 +67,10 @@ async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
     const [gradient] = gradients(sum, [x]);
     if (gradient?.dense) graph.output("gradient", gradient.dense);
     const { model, feeds, shapes } = lower(graph, () => ({ as: "feed" }));
-    const session = await lib.InferenceSession.create(writeOnnx(model), { graphOptimizationLevel: "disabled", logSeverityLevel: 3 });
+    const session = await lib.InferenceSession.create(writeOnnx(model), {
+      graphOptimizationLevel: "disabled",
+      logSeverityLevel: 3,
+    });
     const fed = Object.fromEntries([...feeds.keys()].map((key) => {
       const t = key === first[0] ? output : target;
       return [key, new lib.Tensor(t.dtype, t.data, t.dims)];
@@ -73,12 +82,21 @@ async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
     const value = scale * ((results.value?.data as Float32Array)[0] ?? NaN);
     const found = [...(results.gradient?.data as Float32Array)].map((g) => g * scale);
     const wanted = flat(one.gradient[first[0]] ?? []);
-    const worst = Math.max(...wanted.map((g, i) => Math.abs(g - (found[i] ?? NaN)))) / Math.max(1e-3, ...wanted.map(Math.abs));
+    const worst = Math.max(...wanted.map((g, i) => Math.abs(g - (found[i] ?? NaN)))) /
+      Math.max(1e-3, ...wanted.map(Math.abs));
     const off = Math.abs(value - Number(one.value)) / Math.max(1, Math.abs(Number(one.value)));
     const ok = off <= TOLERANCE && worst <= TOLERANCE;
-    return { name, status: ok ? "ok" : "differs", detail: `value ${off.toExponential(1)}, gradient ${worst.toExponential(1)}` };
+    return {
+      name,
+      status: ok ? "ok" : "differs",
+      detail: `value ${off.toExponential(1)}, gradient ${worst.toExponential(1)}`,
+    };
   } catch (error) {
-    return { name, status: error instanceof AttuneError ? "missing" : "differs", detail: error instanceof Error ? error.message : String(error) };
+    return {
+      name,
+      status: error instanceof AttuneError ? "missing" : "differs",
+      detail: error instanceof Error ? error.message : String(error),
+    };
   }
 }
 

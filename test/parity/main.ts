@@ -30,9 +30,11 @@ export async function parity(reference: string, match: RegExp): Promise<number> 
   for (const name of existsSync(cases) ? readdirSync(cases).sort() : []) {
     if (match.test(`cases/${name}`)) tell(await checkCase(join(cases, name), `cases/${name}`));
   }
-  const file = (name: string): string | undefined => (existsSync(join(reference, name)) ? join(reference, name) : undefined);
+  const file = (
+    name: string,
+  ): string | undefined => (existsSync(join(reference, name)) ? join(reference, name) : undefined);
   const losses = file("losses.json");
-  if (losses) for (const item of await checkLosses(losses, match)) tell(item);
+  if (losses) { for (const item of await checkLosses(losses, match)) tell(item); }
   const metrics = file("metrics.json");
   if (metrics) {
     for (const { name, ok, detail } of (await checkMetricsReference(metrics, catalog.metric ?? {})).items) {
@@ -44,7 +46,9 @@ export async function parity(reference: string, match: RegExp): Promise<number> 
     if (!match.test(`tokenizers/${name}`)) continue;
     const { items } = await checkTokenizerReference(join(tokenizers, name));
     const wrong = items.filter((item) => !item.ok);
-    const detail = wrong.length === 0 ? `${items.length} checked` : `${wrong.length} of ${items.length} differ, first ${wrong[0]?.name}: ${wrong[0]?.detail}`;
+    const detail = wrong.length === 0
+      ? `${items.length} checked`
+      : `${wrong.length} of ${items.length} differ, first ${wrong[0]?.name}: ${wrong[0]?.detail}`;
     tell({ name: `tokenizers/${name}`, status: wrong.length === 0 ? "ok" : "differs", detail });
   }
   process.stdout.write(`\n${counts.ok} passed, ${counts.differs + counts.missing} failed\n`);

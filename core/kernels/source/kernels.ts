@@ -5,8 +5,20 @@
 
 // AdamW (Loshchilov & Hutter 2019) in one pass: g·scale, both moments, decay, step.
 export function adamw(
-  p: usize, g: usize, m: usize, v: usize, n: usize,
-  scale: f32, beta1: f32, gain1: f32, beta2: f32, gain2: f32, keep: f32, rate: f32, root: f32, epsilon: f32,
+  p: usize,
+  g: usize,
+  m: usize,
+  v: usize,
+  n: usize,
+  scale: f32,
+  beta1: f32,
+  gain1: f32,
+  beta2: f32,
+  gain2: f32,
+  keep: f32,
+  rate: f32,
+  root: f32,
+  epsilon: f32,
 ): void {
   const S = f32x4.splat(scale), B1 = f32x4.splat(beta1), C1 = f32x4.splat(gain1);
   const B2 = f32x4.splat(beta2), C2 = f32x4.splat(gain2);
@@ -35,8 +47,17 @@ export function adamw(
 
 // torch.optim.SGD: g·scale + λp; the momentum starts as the gradient.
 export function sgd(
-  p: usize, g: usize, b: usize, n: usize,
-  scale: f32, decay: f32, momentum: f32, gain: f32, rate: f32, first: bool, nesterov: bool,
+  p: usize,
+  g: usize,
+  b: usize,
+  n: usize,
+  scale: f32,
+  decay: f32,
+  momentum: f32,
+  gain: f32,
+  rate: f32,
+  first: bool,
+  nesterov: bool,
 ): void {
   for (let i: usize = 0; i < n; i++) {
     const o = i << 2;
@@ -62,9 +83,10 @@ export function sumOfSquares(x: usize, n: usize): f64 {
     low = f64x2.add(low, f64x2.mul(a, a));
     high = f64x2.add(high, f64x2.mul(b, b));
   }
-  let sum = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1) + f64x2.extract_lane(high, 0) + f64x2.extract_lane(high, 1);
+  let sum = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1) + f64x2.extract_lane(high, 0) +
+    f64x2.extract_lane(high, 1);
   for (; i < n; i++) {
-    const value = <f64>load<f32>(x + (i << 2));
+    const value = <f64> load<f32>(x + (i << 2));
     sum += value * value;
   }
   return sum;
@@ -93,7 +115,7 @@ export function axpy(y: usize, a: f32, x: usize, n: usize): void {
 export function scatterAddRows(table: usize, rows: usize, values: usize, count: usize, width: usize): void {
   for (let i: usize = 0; i < count; i++) {
     const row = load<i32>(rows + (i << 2));
-    if (row >= 0) axpy(table + (<usize>row * width << 2), 1, values + (i * width << 2), width);
+    if (row >= 0) axpy(table + (<usize> row * width << 2), 1, values + (i * width << 2), width);
   }
 }
 
@@ -101,9 +123,28 @@ export function scatterAddRows(table: usize, rows: usize, values: usize, count: 
 let w0: v128 = i32x4.splat(0), w1: v128 = i32x4.splat(0), w2: v128 = i32x4.splat(0), w3: v128 = i32x4.splat(0);
 
 // @ts-ignore: decorator
-@inline
+
 function high(a: v128, b: v128): v128 {
-  return i8x16.shuffle(i64x2.extmul_low_i32x4_u(a, b), i64x2.extmul_high_i32x4_u(a, b), 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+  return i8x16.shuffle(
+    i64x2.extmul_low_i32x4_u(a, b),
+    i64x2.extmul_high_i32x4_u(a, b),
+    4,
+    5,
+    6,
+    7,
+    12,
+    13,
+    14,
+    15,
+    20,
+    21,
+    22,
+    23,
+    28,
+    29,
+    30,
+    31,
+  );
 }
 
 function philox(c0: u32, c1: u32, c2: u32, c3: u32, k0: u32, k1: u32): void {
@@ -127,7 +168,7 @@ function philox(c0: u32, c1: u32, c2: u32, c3: u32, k0: u32, k1: u32): void {
 
 // Scratch of 32 values behind which a row's end is cut.
 // @ts-ignore: decorator
-@inline
+
 function put(out: usize, word: v128, threshold: v128, keep: v128): void {
   // Each 32-bit word gives two values: its low and its high 16 bits.
   const lowBits = v128.and(word, i32x4.splat(0xffff)), highBits = i32x4.shr_u(word, 16);
@@ -137,7 +178,18 @@ function put(out: usize, word: v128, threshold: v128, keep: v128): void {
 
 // `n` mask values (0 or keep) of one row: value i depends on (i, c1, c2, c3, key) alone. 32 values a round; `scratch`
 // takes what goes over the end.
-export function maskRow(out: usize, n: usize, threshold: u32, keep: f32, c1: u32, c2: u32, c3: u32, k0: u32, k1: u32, scratch: usize): void {
+export function maskRow(
+  out: usize,
+  n: usize,
+  threshold: u32,
+  keep: f32,
+  c1: u32,
+  c2: u32,
+  c3: u32,
+  k0: u32,
+  k1: u32,
+  scratch: usize,
+): void {
   const T = i32x4.splat(threshold), K = f32x4.splat(keep);
   for (let i: usize = 0, block: u32 = 0; i < n; i += 32, block += 4) {
     philox(block, c1, c2, c3, k0, k1);
@@ -155,7 +207,18 @@ function fillOnes(out: usize, n: usize): void {
 }
 
 // A row per place (sequence, position); padding (sequence -1) gets ones.
-export function dropoutRows(out: usize, places: usize, count: usize, width: usize, threshold: u32, keep: f32, k0: u32, k1: u32, site: u32, scratch: usize): void {
+export function dropoutRows(
+  out: usize,
+  places: usize,
+  count: usize,
+  width: usize,
+  threshold: u32,
+  keep: f32,
+  k0: u32,
+  k1: u32,
+  site: u32,
+  scratch: usize,
+): void {
   for (let i: usize = 0; i < count; i++) {
     const sequence = load<i32>(places + (i << 3)), position = load<i32>(places + (i << 3), 4);
     const to = out + (i * width << 2);
@@ -166,8 +229,19 @@ export function dropoutRows(out: usize, places: usize, count: usize, width: usiz
 
 // [batch, heads, queries, keys]: for each query the keys of its own sequence; elsewhere attention is zero anyway.
 export function dropoutAttention(
-  out: usize, queryPlaces: usize, keyPlaces: usize, batch: usize, heads: usize, queries: usize, keys: usize,
-  threshold: u32, keep: f32, k0: u32, k1: u32, site: u32, scratch: usize,
+  out: usize,
+  queryPlaces: usize,
+  keyPlaces: usize,
+  batch: usize,
+  heads: usize,
+  queries: usize,
+  keys: usize,
+  threshold: u32,
+  keep: f32,
+  k0: u32,
+  k1: u32,
+  site: u32,
+  scratch: usize,
 ): void {
   for (let b: usize = 0; b < batch; b++) {
     for (let q: usize = 0; q < queries; q++) {
@@ -182,7 +256,18 @@ export function dropoutAttention(
       }
       for (let h: usize = 0; h < heads; h++) {
         const row = out + ((((b * heads + h) * queries + q) * keys + first) << 2);
-        maskRow(row, length, threshold, keep, <u32>(position * <i32>heads + <i32>h), sequence, site, k0, k1, scratch);
+        maskRow(
+          row,
+          length,
+          threshold,
+          keep,
+          <u32> (position * <i32> heads + <i32> h),
+          sequence,
+          site,
+          k0,
+          k1,
+          scratch,
+        );
       }
     }
   }

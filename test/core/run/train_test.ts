@@ -10,11 +10,21 @@ import { tinyHost, tinySpec } from "../../tiny.ts";
 
 type Step = Extract<TrainingEvent, { type: "step" }>;
 
-async function run(spec: Named<Json>, output?: Store, options: { resume?: boolean; stopAt?: number } = {}): Promise<TrainingEvent[]> {
+async function run(
+  spec: Named<Json>,
+  output?: Store,
+  options: { resume?: boolean; stopAt?: number } = {},
+): Promise<TrainingEvent[]> {
   const host = tinyHost(await hostHere(1));
   const abort = new AbortController();
   const events: TrainingEvent[] = [];
-  for await (const event of trainRun(compose(spec as unknown as RunSpec, catalog), host, { output, resume: options.resume, signal: abort.signal })) {
+  for await (
+    const event of trainRun(compose(spec as unknown as RunSpec, catalog), host, {
+      output,
+      resume: options.resume,
+      signal: abort.signal,
+    })
+  ) {
     events.push(event);
     if (event.type === "step" && event.step === options.stopAt) abort.abort();
   }
@@ -62,13 +72,22 @@ describe("a run", () => {
     });
 
     it(`recomputes layers without changing anything (${name})`, async () => {
-      const spec = (gradientCheckpointing: boolean) => tinySpec({ adapter, dropout: 0.2, training: { gradientCheckpointing } });
+      const spec = (gradientCheckpointing: boolean) =>
+        tinySpec({ adapter, dropout: 0.2, training: { gradientCheckpointing } });
       near(losses(await run(spec(true))), losses(await run(spec(false))), 2e-6);
     });
 
     it(`takes two micro-batches as one batch (${name})`, async () => {
       const spec = (size: number, accumulation: number) =>
-        tinySpec({ adapter, dropout: 0.2, training: { perDeviceTrainBatchSize: size, gradientAccumulationSteps: accumulation, trainSamplingStrategy: "sequential" } });
+        tinySpec({
+          adapter,
+          dropout: 0.2,
+          training: {
+            perDeviceTrainBatchSize: size,
+            gradientAccumulationSteps: accumulation,
+            trainSamplingStrategy: "sequential",
+          },
+        });
       const [one, two] = [await run(spec(8, 1)), await run(spec(4, 2))];
       near(losses(one), losses(two), 2e-6);
       near(steps(one).map((s) => s.gradNorm), steps(two).map((s) => s.gradNorm), 2e-5);
@@ -76,13 +95,17 @@ describe("a run", () => {
   }
 
   it("starts a LoRA run at the base model's loss", async () => {
-    const at = async (adapter: Json): Promise<number | undefined> => losses(await run(tinySpec({ adapter, training: { maxSteps: 1 } })))[0];
+    const at = async (adapter: Json): Promise<number | undefined> =>
+      losses(await run(tinySpec({ adapter, training: { maxSteps: 1 } })))[0];
     near([await at([{ use: "lora", with: { r: 2 } }]) ?? NaN], [await at([]) ?? NaN], 1e-6);
   });
 
   it("stops with a typed end after three steps that are not finite, and writes no model", async () => {
     const output = await store();
-    const events = await run(tinySpec({ training: { learningRate: 1e30, maxGradNorm: 0, maxSteps: 20 }, optimizer: "sgd" }), output);
+    const events = await run(
+      tinySpec({ training: { learningRate: 1e30, maxGradNorm: 0, maxSteps: 20 }, optimizer: "sgd" }),
+      output,
+    );
     const end = events.at(-1);
     assert.equal(end?.type, "end");
     assert.equal(end.reason, "diverged");
@@ -92,7 +115,9 @@ describe("a run", () => {
   });
 
   it("keeps the best weights where asked", async () => {
-    const spec = tinySpec({ training: { evalStrategy: "steps", evalSteps: 2, maxSteps: 8, learningRate: 0.05, loadBestModelAtEnd: true } });
+    const spec = tinySpec({
+      training: { evalStrategy: "steps", evalSteps: 2, maxSteps: 8, learningRate: 0.05, loadBestModelAtEnd: true },
+    });
     const events = await run(spec);
     const evaluations = events.filter((e) => e.type === "evaluate").map((e) => e.metrics.loss ?? NaN);
     const end = events.at(-1);
@@ -107,16 +132,27 @@ describe("a run refuses", () => {
     for await (const { key } of output.list("")) assert.fail(`${key} was written`);
   };
   it("an empty data set", () => rejects({ rows: [] }, /no rows/));
-  it("an unknown label, naming row and nearest", () => rejects({ rows: [{ text: "a", label: "god" }] }, /row 0.*"god", did you mean "good"/));
-  it("a missing column", () => rejects({ rows: [{ txt: "a", label: "good" }] }, /no column "text", did you mean "txt"/));
-  it("ids outside the vocabulary", () => rejects({ rows: [{ input_ids: [1, 5000], label: "good" }] }, /input_ids of row 0: expected an id from 0/));
+  it("an unknown label, naming row and nearest", () =>
+    rejects({ rows: [{ text: "a", label: "god" }] }, /row 0.*"god", did you mean "good"/));
+  it("a missing column", () =>
+    rejects({ rows: [{ txt: "a", label: "good" }] }, /no column "text", did you mean "txt"/));
+  it("ids outside the vocabulary", () =>
+    rejects({ rows: [{ input_ids: [1, 5000], label: "good" }] }, /input_ids of row 0: expected an id from 0/));
   it("NaN in a regression's number", () =>
-    rejects({ rows: [{ text: "a", label: NaN }], task: { problemType: "regression", numLabels: 1 } }, /row 0.*finite number/));
-  it("a config that does not fit the tensors", () => rejects({ config: { intermediate_size: 99 } }, /dims.*but the config asks for/));
+    rejects(
+      { rows: [{ text: "a", label: NaN }], task: { problemType: "regression", numLabels: 1 } },
+      /row 0.*finite number/,
+    ));
+  it("a config that does not fit the tensors", () =>
+    rejects({ config: { intermediate_size: 99 } }, /dims.*but the config asks for/));
 });
 
 describe("a run takes", () => {
-  it("a single row", async () => assert.equal(steps(await run(tinySpec({ rows: [{ text: "good film", label: "good" }], training: { maxSteps: 2 } }))).length, 2));
+  it("a single row", async () =>
+    assert.equal(
+      steps(await run(tinySpec({ rows: [{ text: "good film", label: "good" }], training: { maxSteps: 2 } }))).length,
+      2,
+    ));
   it("rows of one label", async () => {
     const rows = Array.from({ length: 6 }, () => ({ text: "good film", label: "good" }));
     assert.ok(losses(await run(tinySpec({ rows, training: { maxSteps: 3 } }))).every(Number.isFinite));

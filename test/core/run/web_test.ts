@@ -12,7 +12,9 @@ import { tinyHost, tinySpec } from "../../tiny.ts";
 async function losses(host: Host, adapter: readonly object[]): Promise<number[]> {
   const spec = tinySpec({ adapter: adapter as never, dropout: 0.1 }) as unknown as RunSpec;
   const found: number[] = [];
-  for await (const event of trainRun(compose(spec, catalog), tinyHost(host), {})) if (event.type === "step") found.push(event.loss);
+  for await (const event of trainRun(compose(spec, catalog), tinyHost(host), {})) {
+    if (event.type === "step") found.push(event.loss);
+  }
   return found;
 }
 
@@ -22,6 +24,8 @@ for (const adapter of [[], [{ use: "lora", with: { r: 2 } }]]) {
     const here = await losses(await hostHere(1), adapter);
     const there = await losses(web({ lib: ortWeb as unknown as Ort }), adapter);
     assert.equal(there.length, here.length);
-    there.forEach((loss, i) => assert.ok(Math.abs(loss - (here[i] ?? NaN)) < 1e-5, `step ${i}: ${loss} and ${here[i]}`));
+    there.forEach((loss, i) =>
+      assert.ok(Math.abs(loss - (here[i] ?? NaN)) < 1e-5, `step ${i}: ${loss} and ${here[i]}`)
+    );
   });
 }

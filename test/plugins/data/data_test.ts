@@ -58,8 +58,12 @@ describe("csv", () => {
 });
 
 describe("split", () => {
-  const parts = async (seed: number) => await Promise.all((["train", "test"] as const).map((part) =>
-    read(split({ source: memory({ rows }), part, testSize: 0.25, seed, stratifyByColumn: "label" }))));
+  const parts = async (seed: number) =>
+    await Promise.all(
+      (["train", "test"] as const).map((part) =>
+        read(split({ source: memory({ rows }), part, testSize: 0.25, seed, stratifyByColumn: "label" }))
+      ),
+    );
   it("divides without loss, keeps shares, and depends on the seed", async () => {
     const [train = [], test = []] = await parts(1);
     assert.equal(train.length + test.length, rows.length);
@@ -74,7 +78,10 @@ describe("split", () => {
 it("shuffle keeps every row, in another order", async () => {
   const found = await read(shuffle({ source: memory({ rows }), seed: 1 }));
   assert.notDeepEqual(found, rows);
-  assert.deepEqual([...found].sort((a, b) => rows.findIndex((r) => r.text === a.text) - rows.findIndex((r) => r.text === b.text)), rows);
+  assert.deepEqual(
+    [...found].sort((a, b) => rows.findIndex((r) => r.text === a.text) - rows.findIndex((r) => r.text === b.text)),
+    rows,
+  );
 });
 
 it("reviews are 2,400 and 600 labelled sentences", async () => {

@@ -41,12 +41,19 @@ async function serve(log: string[], options: { cut?: number } = {}): Promise<{ s
     if (!own) return deny(404);
     if (url.includes("/resolve/") && name === "model.safetensors") {
       return void response.writeHead(302, {
-        location: `/blob/${name}`, "x-repo-commit": commit, "x-linked-etag": `"${etag(name)}"`, "x-linked-size": own.length,
+        location: `/blob/${name}`,
+        "x-repo-commit": commit,
+        "x-linked-etag": `"${etag(name)}"`,
+        "x-linked-size": own.length,
       }).end();
     }
     const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
     const body = own.subarray(from);
-    response.writeHead(from > 0 ? 206 : 200, { etag: `"${etag(name)}"`, "content-length": body.length, "x-repo-commit": commit });
+    response.writeHead(from > 0 ? 206 : 200, {
+      etag: `"${etag(name)}"`,
+      "content-length": body.length,
+      "x-repo-commit": commit,
+    });
     if (request.method === "HEAD") return void response.end();
     if (options.cut && name === "model.safetensors" && from === 0) {
       response.write(body.subarray(0, options.cut));
@@ -78,7 +85,10 @@ describe("the hub", () => {
       const repo = join(cache, "models--org--tiny");
       assert.equal(readFileSync(join(repo, "refs/main"), "utf8"), commit);
       assert.ok(lstatSync(join(repo, "snapshots", commit, "model.safetensors")).isSymbolicLink());
-      assert.deepEqual(new Uint8Array(readFileSync(join(repo, "blobs", etag("model.safetensors")))), files["model.safetensors"]);
+      assert.deepEqual(
+        new Uint8Array(readFileSync(join(repo, "blobs", etag("model.safetensors")))),
+        files["model.safetensors"],
+      );
       const requests = log.length;
       await pretrained({ path: `org/tiny@${commit}` }).open(await hostOf(cache, { HF_ENDPOINT: url }));
       assert.equal(log.length, requests + 1);
@@ -87,7 +97,10 @@ describe("the hub", () => {
     }
     const offline = await pretrained({ path: "org/tiny" }).open(await hostOf(cache, { HF_HUB_OFFLINE: "1" }));
     assert.equal(offline.config.model_type, "bert");
-    await assert.rejects(pretrained({ path: "org/other" }).open(await hostOf(cache, { HF_HUB_OFFLINE: "1" })), /HF_HUB_OFFLINE is set/);
+    await assert.rejects(
+      pretrained({ path: "org/other" }).open(await hostOf(cache, { HF_HUB_OFFLINE: "1" })),
+      /HF_HUB_OFFLINE is set/,
+    );
     // The server is gone: what was downloaded serves.
     await pretrained({ path: "org/tiny" }).open(await hostOf(cache, { HF_ENDPOINT: url }));
   });
@@ -109,7 +122,8 @@ describe("the hub", () => {
   it("says what it lacks: token, repository, safetensors", async () => {
     const { server, url } = await serve([]);
     try {
-      const open = async (path: string, env: Record<string, string> = {}) => await pretrained({ path }).open(await hostOf(folder(), { HF_ENDPOINT: url, ...env }));
+      const open = async (path: string, env: Record<string, string> = {}) =>
+        await pretrained({ path }).open(await hostOf(folder(), { HF_ENDPOINT: url, ...env }));
       await assert.rejects(open("gated/tiny"), /gated or private: set HF_TOKEN/);
       await open("gated/tiny", { HF_TOKEN: "good" });
       await assert.rejects(open("org/none"), /does not exist/);

@@ -1,0 +1,45 @@
+/**
+ * The export maps of package.json and deno.json, made from the tree: `node build/exports.ts` writes both.
+ * @module
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import process from "node:process";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Subpath → source file: the core, the catalog, the hosts, and every plugin. */
+export function exportMap(): Record<string, string> {
+  const map: Record<string, string> = {
+    ".": "./mod.ts",
+    "./catalog": "./plugins/catalog.ts",
+    "./onnx": "./core/onnx/mod.ts",
+    "./node": "./runtimes/node.ts",
+    "./bun": "./runtimes/bun.ts",
+    "./deno": "./runtimes/deno.ts",
+    "./web": "./runtimes/web.ts",
+    "./train": "./runtimes/train.ts",
+    "./tokenizers/train-word-piece": "./plugins/tokenizers/train_word_piece.ts",
+  };
+  for (
+    const folder of readdirSync(`${root}plugins`, { withFileTypes: true }).filter((d) => d.isDirectory()).map((d) =>
+      d.name
+    ).sort()
+  ) {
+    for (const file of readdirSync(`${root}plugins/${folder}`).filter((f) => f.endsWith(".ts")).sort()) {
+      const path = `./plugins/${folder}/${file}`;
+      // Helpers of plugins have no path of their own.
+      if (!/^export const \w+: Factory</m.test(readFileSync(`${root}${path}`, "utf8"))) continue;
+      map[`./${folder}/${file.slice(0, -3).replaceAll("_", "-")}`] = path;
+    }
+  }
+  return map;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const name of ["package.json", "deno.json"]) {
+    const file = JSON.parse(readFileSync(root + name, "utf8"));
+    file.exports = exportMap();
+    writeFileSync(root + name, JSON.stringify(file, null, 2) + "\n");
+  }
+}

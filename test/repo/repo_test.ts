@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { catalogText } from "../../build/catalog.ts";
+import { exportMap } from "../../build/exports.ts";
+import { VERSION } from "../../core/version.ts";
+import { catalog } from "../../plugins/catalog.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const json = (name: string) => JSON.parse(readFileSync(join(root, name), "utf8"));
+const sources = (folder: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((f) => join(folder, f))
+    .filter((f) => f.endsWith(".ts") && !f.startsWith("core/kernels/source"));
+const files = [...["core", "plugins", "runtimes", "recipes"].flatMap(sources), "mod.ts"];
+const importsOf = (file: string): string[] =>
+  [
+    ...readFileSync(join(root, file), "utf8").replaceAll(/^ \*.*$/gm, "").matchAll(
+      /^(?:import|export)[^;"]*?from "([^"]+)"|import\("([^"]+)"\)|^import "([^"]+)"/gm,
+    ),
+  ].map((m) => m[1] ?? m[2] ?? m[3] ?? "");
+const inTree = (file: string, specifier: string): string => relative(root, resolve(root, dirname(file), specifier));
+
+describe("the repository", () => {
+  it("exports the same in package.json and deno.json, and all there is", () => {
+    assert.deepEqual(json("package.json").exports, exportMap());
+    assert.deepEqual(json("deno.json").exports, exportMap());
+  });
+  it("has one version", () =>
+    assert.deepEqual([json("package.json").version, json("deno.json").version], [VERSION, VERSION]));
+  it("has every plugin in its catalog", () => {
+    // Formatting may differ; the names must not.
+    const names = (text: string) =>
+      [...text.matchAll(/import \{ (\w+) as (\w+) \} from "([^"]+)"/g)].map((m) => m.slice(1).join(" ")).sort();
+    assert.deepEqual(names(readFileSync(join(root, "plugins/catalog.ts"), "utf8")), names(catalogText()));
+  });
+  it("names plugins in kebab-case, each under its own name", () => {
+    for (const [kind, entries] of Object.entries(catalog)) {
+      for (const [name, entry] of Object.entries(entries)) {
+        assert.match(name, /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
+        assert.deepEqual([entry.kind, entry.use], [kind, name]);
+      }
+    }
+  });
+});
+
+describe("imports", () => {
+  it("core reaches nothing outside core", () => {
+    for (const file of files.filter((f) => f.startsWith("core/"))) {
+      for (const specifier of importsOf(file)) {
+        assert.ok(specifier.startsWith("."), `${file} imports ${specifier}`);
+        assert.match(inTree(file, specifier), /^core\//, `${file} imports ${specifier}`);
+      }
+    }
+  });
+  it("plugins reach core and their own kind", () => {
+    for (const file of files.filter((f) => f.startsWith("plugins/") && f !== "plugins/catalog.ts")) {
+      for (const specifier of importsOf(file).filter((s) => s.startsWith("."))) {
+        const to = inTree(file, specifier);
+        assert.ok(to.startsWith("core/") || dirname(to) === dirname(file), `${file} imports ${specifier}`);
+      }
+    }
+  });
+  it("only hosts reach the machine", () => {
+    for (const file of files.filter((f) => f.startsWith("core/") || f.startsWith("plugins/") || f === "mod.ts")) {
+      assert.deepEqual(importsOf(file).filter((s) => s.startsWith("node:") || s.startsWith("onnxruntime")), [], file);
+    }
+  });
+  it("runtimes and recipes are reached by none below them", () => {
+    for (const file of files.filter((f) => f.startsWith("runtimes/"))) {
+      for (const specifier of importsOf(file).filter((s) => s.startsWith("."))) {
+        assert.doesNotMatch(inTree(file, specifier), /^(recipes|test|bench|build)\//, `${file} imports ${specifier}`);
+      }
+    }
+  });
+  it("have no cycles that a value passes through", () => {
+    // Type-only imports are erased and may go round.
+    const values = (file: string): string[] => {
+      const text = readFileSync(join(root, file), "utf8").replaceAll(/^ \*.*$/gm, "");
+      return [...text.matchAll(/^(?:import|export)\s+(?!type)([^;]*?)\s*from "(\.[^"]+)"/gm)]
+        .filter(([, names = ""]) =>
+          !/^\{[^}]*\}$/s.test(names) ||
+          names.slice(1, -1).split(",").some((n) => n.trim() !== "" && !n.trim().startsWith("type "))
+        )
+        .map((m) => inTree(file, m[2] ?? ""));
+    };
+    const state = new Map<string, "open" | "done">();
+    const visit = (file: string, path: readonly string[]): void => {
+      if (state.get(file) === "done") return;
+      assert.notEqual(state.get(file), "open", `cycle: ${[...path.slice(path.indexOf(file)), file].join(" → ")}`);
+      state.set(file, "open");
+      for (const next of values(file)) visit(next, [...path, file]);
+      state.set(file, "done");
+    };
+    for (const file of files) visit(file, []);
+  });
+});
+
+describe("documentation", () => {
+  it("every file says what it is, every export too", () => {
+    const missing: string[] = [];
+    for (const file of files) {
+      const text = readFileSync(join(root, file), "utf8");
+      if (!/^\/\*\*[\s\S]*?@module/.test(text)) missing.push(`${file}: @module`);
+      for (
+        const match of text.matchAll(
+          /^export (?:declare )?(?:async )?(?:function\*?|const|interface|type|class) (\w+)/gm,
+        )
+      ) {
+        if (!/\*\/\s*$/.test(text.slice(0, match.index))) missing.push(`${file}: ${match[1]}`);
+      }
+    }
+    assert.deepEqual(missing, []);
+  });
+  it("every plugin has an example", () => {
+    const without = Object.values(exportMap()).filter((f) => f.startsWith("./plugins/") && f !== "./plugins/catalog.ts")
+      .filter((f) => !readFileSync(join(root, f), "utf8").includes("@example"));
+    assert.deepEqual(without, []);
+  });
+});
