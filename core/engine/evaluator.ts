@@ -35,7 +35,6 @@ export type EvaluatorOptions = Readonly<{
   weights: Readonly<Record<string, OrtTensor>>;
   feeder: Feeder;
   labelSmoothing: number;
-  prepackLimit: number;
   outputHiddenStates?: boolean;
   outputAttentions?: boolean;
 }>;
@@ -62,7 +61,8 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       checkpoint,
       initial,
       fed,
-      prepack: frozenBytes(program, fed) <= options.prepackLimit,
+      // Weights stay mapped: evaluation is short, and packing would be one more copy of them.
+      prepack: false,
     });
     const own = { program, session };
     known.set(labelled, own);

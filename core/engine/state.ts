@@ -40,6 +40,8 @@ export interface State {
   /** Everything that a checkpoint needs, by name. */
   tensors(): Record<string, Tensor<Float32Array>>;
   restore(tensors: Readonly<Record<string, Tensor<Float32Array>>>): void;
+  /** Puts the first values in place of the trained ones; the result puts the trained ones back. */
+  rewind(): Promise<() => void>;
 }
 
 /** What a state is made from. */
@@ -106,13 +108,16 @@ export async function createState(options: StateOptions): Promise<State> {
       state: Object.fromEntries(slots.map((slot) => [slot, state[slot]?.[i] as Float32Array])),
     },
   }));
-  for (const t of trained) {
-    const p = parameters.get(t.name);
-    if (!p) continue;
-    const { data } = await initial.read(p);
-    if (t.rows) copyRows(data, t.rows, t.span.parameter, sizeOf(t.shape.slice(1)));
-    else t.span.parameter.set(data);
-  }
+  const setFirstValues = async (): Promise<void> => {
+    for (const t of trained) {
+      const p = parameters.get(t.name);
+      if (!p) continue;
+      const { data } = await initial.read(p);
+      if (t.rows) copyRows(data, t.rows, t.span.parameter, sizeOf(t.shape.slice(1)));
+      else t.span.parameter.set(data);
+    }
+  };
+  await setFirstValues();
   const groups = optimizer.elementwise
     ? joined(trained, memory.buffer)
     : trained.map((t) => ({ span: t.span, decays: t.decays }));
@@ -154,6 +159,11 @@ export async function createState(options: StateOptions): Promise<State> {
         }
       }
       return all;
+    },
+    rewind: async () => {
+      const kept = trained.map((t) => t.span.parameter.slice());
+      await setFirstValues();
+      return () => trained.forEach((t, i) => t.span.parameter.set(kept[i] ?? t.span.parameter));
     },
     restore: (tensors) => {
       for (const t of trained) {

@@ -11,7 +11,6 @@ import { AttuneError } from "../errors.ts";
 import type { Batch, Dataset, Json, Named, Tensor } from "../types.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
-import { PREPACK_LIMIT } from "./train.ts";
 
 /** Further outputs that may be asked for. */
 export type InferOptions = Readonly<{ outputHiddenStates?: boolean; outputAttentions?: boolean }>;
@@ -33,7 +32,6 @@ export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator
     weights: {},
     feeder: createFeeder(host.lib, new Map(), host.kernels),
     labelSmoothing: run.training.labelSmoothingFactor,
-    prepackLimit: PREPACK_LIMIT,
   });
 }
 

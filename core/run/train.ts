@@ -85,7 +85,6 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
     });
     const wantsReport = run.loggers.some((logger) => logger.name === "report");
     const before = held && options.probe ? await probeOf(engine, open, held.samples, await measure()) : undefined;
-    if (held && wantsReport && !resumed) yield seen("before", 0, await measure());
 
     const steps = countSteps(
       batchesPerEpoch(train.samples.length, training.perDeviceTrainBatchSize, training.dataloaderDropLast),
@@ -125,6 +124,12 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
     }
     if (last && !diverged && output) {
       if (held) yield seen("after", last.step, metrics);
+      if (held && wantsReport) {
+        // The untouched model's figures, measured last so that the first step does not wait for them.
+        const putBack = await engine.state.rewind();
+        yield seen("before", 0, await measure());
+        putBack();
+      }
       if (held) await writeJson(output, "metrics.json", metrics);
       if (options.probe) {
         const after = held ? await probeOf(engine, open, held.samples, metrics) : undefined;

@@ -7,10 +7,9 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { compose } from "../../core/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
-import type { Json, LogSink, Named, Run, RunSpec, Use } from "../../core/types.ts";
-import { catalog } from "../../plugins/catalog.ts";
-import { consoleLogger } from "../../plugins/loggers/console.ts";
-import { hostHere, trainInWorker } from "../train.ts";
+import type { Json, LogSink, Named, Ort, Run, RunSpec, Use } from "../../core/types.ts";
+import { createHost, thisRuntime } from "../host.ts";
+import { trainInWorker } from "../train.ts";
 import { exitCodes } from "./main.ts";
 import { readSpec } from "./spec_file.ts";
 
@@ -26,8 +25,7 @@ export async function runCommand(path: string, options: RunCommandOptions): Prom
 
 /** Trains a spec and gives the exit code. What a command shows beside the run's own loggers: a progress bar, or JSON lines. */
 export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): Promise<number> {
-  const run = compose(withLoggers(spec) as unknown as RunSpec, catalog);
-  const output = resolve(options.output ?? join("runs", run.name));
+  const output = resolve(options.output ?? join("runs", typeof spec.name === "string" ? spec.name : "run"));
   if (!options.resume && existsSync(output) && readdirSync(output).length > 0) {
     throw new AttuneError(`${output} is not empty: pass --resume to continue it, or another --output`, {
       code: "USAGE",
@@ -35,7 +33,6 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
       path: output,
     });
   }
-  mkdirSync(output, { recursive: true });
   const abort = new AbortController();
   let interrupts = 0;
   const interrupt = (): void => {
@@ -45,13 +42,19 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
-  const display = options.json ? undefined : await shown(run);
   let code: number = exitCodes.failed;
+  let display: LogSink | undefined;
+  const { resume, probe, threads } = options;
+  const full = withLoggers(spec);
+  const events = trainInWorker(full, { output, resume, probe, threads, signal: abort.signal })[Symbol.asyncIterator]();
   try {
-    const { resume, probe, threads } = options;
-    for await (
-      const event of trainInWorker(withLoggers(spec), { output, resume, probe, threads, signal: abort.signal })
-    ) {
+    // The worker starts while the spec is checked here.
+    let next = events.next();
+    next.catch(() => {});
+    const run = compose(full as unknown as RunSpec, (await import("../../plugins/catalog.ts")).catalog);
+    display = options.json ? undefined : await shown(run);
+    for (let result = await next; !result.done; next = events.next(), result = await next) {
+      const event = result.value;
       if (options.json) {
         if (event.type !== "examples") process.stdout.write(JSON.stringify(event) + "\n");
       } else display?.log(event);
@@ -65,6 +68,7 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
       }
     }
   } finally {
+    await events.return?.(undefined);
     await display?.close();
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
@@ -83,6 +87,16 @@ function withLoggers(spec: Named<Json>): Named<Json> {
   return { ...spec, loggers: [...given.filter((use) => nameOf(use) !== "console"), ...own] as unknown as Json };
 }
 
+// The console needs a terminal and a clock; onnxruntime is loaded by the worker alone.
 async function shown(run: Run): Promise<LogSink> {
-  return await consoleLogger().open(await hostHere(), run, undefined);
+  const { consoleLogger } = await import("../../plugins/loggers/console.ts");
+  return await consoleLogger().open(await createHost(thisRuntime(), { lib: noRuntime }), run, undefined);
 }
+
+const noRuntime: Ort = {
+  InferenceSession: { create: () => Promise.reject(new Error("Sessions live in the training worker")) },
+  Tensor: class {
+    readonly data: unknown = undefined;
+    readonly dims: readonly number[] = [];
+  },
+};
