@@ -77,7 +77,7 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
 
   const encode = (text: string | readonly string[], o: EncodeOptions = {}): [Encoding, ...Encoding[]] => {
     const a = sequenceOf(library, traits, text);
-    const b = o.textPair === undefined ? undefined : sequenceOf(library, traits, o.textPair);
+    const b = o.textPair === undefined || o.textPair.length === 0 ? undefined : sequenceOf(library, traits, o.textPair);
     const adds = o.addSpecialTokens ?? true;
     const strategy: Strategy = o.truncation === true
       ? "longest_first"
@@ -103,7 +103,10 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
     encode,
     decode: (ids, o = {}) => {
       const list = Array.from(ids);
-      return list.length === 0 ? "" : library.decode(list, { skip_special_tokens: o.skipSpecialTokens ?? false });
+      return list.length === 0 ? "" : library.decode(list, {
+        skip_special_tokens: o.skipSpecialTokens ?? false,
+        clean_up_tokenization_spaces: false,
+      });
     },
     chat: (messages) => renderChat(chatTemplate, messages, config),
   };
@@ -135,8 +138,11 @@ function postProcessorOf(library: Library): PostProcessor {
     | null;
   const mark = (sequence: 0 | 1, at: number): string => `\u0001${sequence}:${at}`;
   const counts = new Map<string, number>();
-  const run = (a: string[], b: string[] | null, adds: boolean): { tokens: string[]; token_type_ids?: number[] } =>
-    process ? process(a, b, adds) : { tokens: [...a, ...(b ?? [])] };
+  const run = (a: string[], b: string[] | null, adds: boolean): { tokens: string[]; token_type_ids?: number[] } => {
+    const made = process ? process(a, b, adds) : { tokens: [...a, ...(b ?? [])] };
+    // The library's byte-level post-processor forgets the second text.
+    return b && !made.tokens.some((t) => t.startsWith("\u00011")) ? { tokens: [...made.tokens, ...b] } : made;
+  };
   return {
     added: (pair, adds) => {
       const key = `${pair} ${adds}`;
@@ -240,6 +246,7 @@ function traitsOf(definition: Readonly<Record<string, unknown>>): Traits {
     prefix: model.continuing_subword_prefix ?? (model.type === "WordPiece" ? "##" : "\u0000"),
     trims: /"trim_offsets":true/.test(text(definition.post_processor)),
     unk: model.type === "WordPiece" ? model.unk_token : undefined,
+    spacesIdeographs: /"BertNormalizer"[^}]*"handle_chinese_chars":true/.test(text(definition.normalizer)),
   };
 }
 

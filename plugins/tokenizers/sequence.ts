@@ -10,7 +10,15 @@ export type Tokens = Readonly<{ ids: number[]; offsets: Span[]; words: number[] 
 
 /** What of tokenizer.json decides how tokens are followed. */
 export type Traits = Readonly<
-  { byteLevel: boolean; metaspace: boolean; prefix: string; trims: boolean; unk: string | undefined }
+  {
+    byteLevel: boolean;
+    metaspace: boolean;
+    prefix: string;
+    trims: boolean;
+    unk: string | undefined;
+    /** Whether blanks go around ideographs. */
+    spacesIdeographs: boolean;
+  }
 >;
 
 type Internals = Readonly<{
@@ -21,6 +29,9 @@ type Internals = Readonly<{
   splitter_unnormalized: { split(text: string): string[] };
   splitter_normalized: { split(text: string): string[] };
 }>;
+
+// BERT puts blanks around ideographs; the library does so only for those of the basic plane.
+const farIdeographs = /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu;
 
 /** Tokenizes one text. `firstWord`: the number of its first word. */
 export function tokensOf(library: Library, traits: Traits, text: string, start = 0, firstWord = 0): Tokens {
@@ -48,8 +59,9 @@ export function tokensOf(library: Library, traits: Traits, text: string, start =
       own = own.slice(shift);
     }
     const normalize = t.normalizer;
+    const spaced = (x: string): string => (traits.spacesIdeographs ? x.replace(farIdeographs, " $& ") : x);
     const normalized = normalize
-      ? normalizeWithSpans(own, from + shift, (x) => normalize(x))
+      ? normalizeWithSpans(own, from + shift, (x) => normalize(spaced(x)))
       : identity(own, from + shift);
     let place = 0;
     for (const part of t.splitter_normalized.split(normalized.text)) {

@@ -65,6 +65,7 @@ function windowsOfOne(length: number, room: number, stride: number, overflow: bo
 }
 
 function spans(length: number, size: number, stride: number): (readonly [number, number])[] {
+  if (length <= size) return [[0, length]];
   if (stride >= size) throw badValue("hf", "stride", stride, `a stride below the room for the text, ${size} tokens`);
   const found: (readonly [number, number])[] = [];
   for (let start = 0;; start += size - stride) {
