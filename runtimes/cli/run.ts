@@ -2,7 +2,7 @@
  * `attune run`: trains a spec in a worker and shows how it goes.
  * @module
  */
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { compose } from "../../core/compose.ts";
