@@ -104,6 +104,17 @@ export function refused(plugin: string, message: string): AttuneError {
   return new AttuneError(message, { code: "REFUSED", plugin });
 }
 
+/** A store's key that is not a plain relative path, or that links lead outside of the store. */
+export function badKey(plugin: string, key: string, problem = "is not a path inside the store"): AttuneError {
+  return new AttuneError(`Key ${show(key)} ${problem}`, { code: "BAD_KEY", plugin, path: key, found: key });
+}
+
+/** A store that could not do what it was asked: no room, no permission, a folder where a file should be. */
+export function storeFailed(plugin: string, key: string, cause: unknown): AttuneError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new AttuneError(`Key ${show(key)} failed: ${why}`, { code: "STORE", plugin, path: key, cause });
+}
+
 /** A value as JSON, cut where it is long. */
 export function show(value: unknown): string {
   let text: string;

@@ -1,125 +1,77 @@
 /**
- * The safetensors format, read within bounds and written: 8 bytes of header length, a JSON header, the tensors' bytes.
+ * The safetensors format: files read by range, one tensor at a time, and a model's weights over one file or many.
  * @module
  */
 import { badFile, missing, show } from "./errors.ts";
-import { bytesPerElement, type DType, sizeOf, type Tensor, type TensorData } from "./tensor.ts";
+import { parseSafetensorsHeader, safetensorsHeaderLength, type TensorInfo } from "./safetensors_header.ts";
+import { bytesPerElement, type DType, type Tensor, type TensorData } from "./tensor.ts";
 import type { Named, Store, WeightLocation, Weights } from "./types.ts";
 
-/** Where a tensor lies in its file. */
-export type TensorInfo = Readonly<{ dtype: DType; dims: readonly number[]; offset: number; bytes: number }>;
+export { parseSafetensorsHeader, type SafetensorsHeader, type TensorInfo } from "./safetensors_header.ts";
+export { streamSafetensors, type TensorForm, writeSafetensors } from "./safetensors_write.ts";
 
-/** An opened file: tensors are read by range, one at a time. */
+/** An opened file. Both methods throw AttuneError where there is no such tensor. */
 export interface SafetensorsFile {
   readonly names: readonly string[];
-  info(name: string): TensorInfo;
-  /** As stored. Throws AttuneError where there is no such tensor. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Where a tensor's bytes lie. */
+  locate(name: string): TensorInfo;
+  /** A tensor as stored; throws AttuneError where the file has changed since it was opened. */
   read(name: string): Promise<Tensor>;
 }
 
-/** Longer headers are refused, as the format's own library does. */
-const MAX_HEADER = 100_000_000;
+/** A larger index of shards is refused. */
+const MAX_INDEX = 64 * 2 ** 20;
 
-const dtypes: Readonly<Record<string, DType>> = {
-  F32: "float32",
-  F16: "float16",
-  BF16: "bfloat16",
-  I64: "int64",
-  I32: "int32",
-  I8: "int8",
-  U8: "uint8",
-  BOOL: "bool",
-};
-const codes: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(dtypes).map(([code, dtype]) => [dtype, code]),
-);
-
-/** Opens a file of a store. Throws AttuneError where it is missing or not a sound safetensors file. */
+/**
+ * Opens a file of a store; only its header is read.
+ *
+ * @throws AttuneError where it is missing or not a sound safetensors file.
+ * @example
+ * ```ts
+ * import { f32, openSafetensors, writeSafetensors } from "attune";
+ * import { memory } from "attune/stores/memory";
+ * import { node } from "attune/node";
+ * const store = await memory().open(await node());
+ * await store.put("x.safetensors", writeSafetensors({ x: f32([1], [7]) }));
+ * console.assert((await (await openSafetensors(store, "x.safetensors")).read("x")).data[0] === 7);
+ * ```
+ */
 export async function openSafetensors(store: Store, key: string): Promise<SafetensorsFile> {
-  const head = await store.get(key, { offset: 0, length: 8 });
-  if (!head) throw missing("safetensors", key, "the directory");
-  if (head.size < 8 || head.bytes.length < 8) {
-    throw badFile("safetensors", key, `has ${head.size} bytes, fewer than a header's length takes`);
-  }
-  const length = Number(new DataView(head.bytes.buffer, head.bytes.byteOffset, 8).getBigUint64(0, true));
-  if (length < 2 || length > MAX_HEADER || length > head.size - 8) {
-    throw badFile("safetensors", key, `declares a header of ${length} bytes in a file of ${head.size}`);
-  }
-  const header = await store.get(key, { offset: 8, length });
-  if (header?.bytes.length !== length) throw badFile("safetensors", key, "is truncated in its header");
-  const infos = parseHeader(key, header.bytes, 8 + length, head.size);
-  const info = (name: string): TensorInfo => {
-    const found = infos.get(name);
+  const first = await store.get(key, { offset: 0, length: 8 });
+  if (!first) throw missing("safetensors", key, "the directory");
+  const length = safetensorsHeaderLength(first.bytes, first.size, key);
+  const head = await store.get(key, { offset: 0, length: 8 + length });
+  if (head?.revision !== first.revision) throw badFile("safetensors", key, "changed while it was read");
+  const { tensors, metadata } = parseSafetensorsHeader(head.bytes, head.size, key);
+  const locate = (name: string): TensorInfo => {
+    const found = tensors.get(name);
     if (!found) throw missing("safetensors", `tensor ${show(name)}`, key);
     return found;
   };
   return {
-    names: [...infos.keys()],
-    info,
+    names: [...tensors.keys()],
+    metadata,
+    locate,
     read: async (name) => {
-      const { dtype, dims, offset, bytes } = info(name);
+      const { dtype, dims, offset, bytes } = locate(name);
       const part = await store.get(key, { offset, length: bytes });
-      if (part?.bytes.length !== bytes) throw badFile("safetensors", key, `is truncated in tensor ${show(name)}`);
+      if (part?.revision !== head.revision) throw badFile("safetensors", key, "changed while it was read");
+      if (part.bytes.length !== bytes) throw badFile("safetensors", key, `is truncated in tensor ${show(name)}`);
       return { dtype, dims, data: viewOf(dtype, part.bytes) };
     },
   };
 }
 
-/** The tensors that a header describes, with offsets in the file. Throws AttuneError on anything that the format forbids. */
-export function parseHeader(file: string, bytes: Uint8Array, start: number, size: number): Map<string, TensorInfo> {
-  const broken = (problem: string): Error => badFile("safetensors", file, problem);
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw broken("its header is not UTF-8");
-  }
-  if (!text.startsWith("{")) throw broken("its header does not start with {");
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    throw broken(`its header is not JSON (${cause instanceof Error ? cause.message : cause})`);
-  }
-  const entries = Object.entries(parsed as Record<string, unknown>);
-  // JSON.parse keeps the last of equal keys, and another reader may keep the first.
-  if (topLevelKeys(text) !== entries.length) throw broken("its header names a tensor twice");
-  const infos = new Map<string, TensorInfo>();
-  for (const [name, value] of entries) {
-    if (name === "__metadata__") continue;
-    const at = `tensor ${show(name)}`;
-    const { dtype, shape, data_offsets: offsets } =
-      (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
-    const own = typeof dtype === "string" && Object.hasOwn(dtypes, dtype) ? dtypes[dtype] : undefined;
-    if (!own) throw broken(`${at} has dtype ${show(dtype)}; known are ${Object.keys(dtypes).join(", ")}`);
-    if (!isWholeList(shape)) throw broken(`${at} has shape ${show(shape)}`);
-    if (!isWholeList(offsets) || offsets.length !== 2) throw broken(`${at} has data_offsets ${show(offsets)}`);
-    const [from = 0, to = 0] = offsets;
-    const elements = shape.reduce((product, dim) => product * dim, 1);
-    if (!Number.isSafeInteger(elements) || elements * bytesPerElement[own] !== to - from) {
-      throw broken(
-        `${at} has ${to - from} bytes, and its shape ${show(shape)} in ${dtype} takes ${
-          elements * bytesPerElement[own]
-        }`,
-      );
-    }
-    if (start + to > size) throw broken(`${at} ends at byte ${start + to} of ${size}`);
-    infos.set(name, { dtype: own, dims: shape, offset: start + from, bytes: to - from });
-  }
-  let at = start;
-  for (const [name, info] of [...infos].sort(([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes)) {
-    if (info.offset !== at) {
-      throw broken(
-        `tensor ${show(name)} starts at byte ${info.offset}, where ${at} is due: tensors overlap or leave gaps`,
-      );
-    }
-    at += info.bytes;
-  }
-  if (at !== size) throw broken(`${size - at} bytes behind its last tensor belong to none`);
-  return infos;
-}
-
-/** Any dtype as float32. */
+/**
+ * Any dtype as float32; a float32 tensor is given back as it is.
+ *
+ * @example
+ * ```ts
+ * import { toFloat32 } from "attune";
+ * console.assert(toFloat32({ dtype: "bfloat16", dims: [1], data: Uint16Array.of(0x3f80) }).data[0] === 1);
+ * ```
+ */
 export function toFloat32(tensor: Tensor): Tensor<Float32Array> {
   const { dtype, dims, data } = tensor;
   if (data instanceof Float32Array) return { dtype: "float32", dims, data };
@@ -132,60 +84,38 @@ export function toFloat32(tensor: Tensor): Tensor<Float32Array> {
   return { dtype: "float32", dims, data: out };
 }
 
-/** The bytes of a file of tensors, in the given order. */
-export function writeSafetensors(tensors: Named<Tensor>, metadata: Named<string> = { format: "pt" }): Uint8Array {
-  const { head, total } = headerOf(tensors, metadata);
-  const out = new Uint8Array(head.length + total);
-  out.set(head);
-  let at = head.length;
-  for (const { data } of Object.values(tensors)) {
-    out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
-  return out;
-}
-
-/** The same file tensor by tensor, for stores that take streams. */
-export async function* streamSafetensors(
-  tensors: Named<Tensor>,
-  metadata: Named<string> = { format: "pt" },
-): AsyncIterable<Uint8Array> {
-  yield headerOf(tensors, metadata).head;
-  for (const { data } of Object.values(tensors)) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-function headerOf(tensors: Named<Tensor>, metadata: Named<string>): { head: Uint8Array; total: number } {
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  let total = 0;
-  for (const [name, { dtype, dims, data }] of Object.entries(tensors)) {
-    const bytes = sizeOf(dims) * bytesPerElement[dtype];
-    if (data.byteLength !== bytes) {
-      throw badFile("safetensors", name, `has ${data.byteLength} bytes where its dims take ${bytes}`);
-    }
-    header[name] = { dtype: codes[dtype], shape: dims, data_offsets: [total, total + bytes] };
-    total += bytes;
-  }
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const length = Math.ceil(json.length / 8) * 8;
-  const head = new Uint8Array(8 + length).fill(0x20);
-  new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
-  head.set(json, 8);
-  return { head, total };
-}
-
-/** The weights of a checkpoint: model.safetensors, or the shards that model.safetensors.index.json names. */
+/**
+ * The weights of a checkpoint: model.safetensors, or the shards that model.safetensors.index.json names.
+ *
+ * @throws AttuneError where there are none (it says what is there), or where index and shards do not fit.
+ * @example
+ * ```ts
+ * import { f32, openWeights, writeSafetensors } from "attune";
+ * import { memory } from "attune/stores/memory";
+ * import { node } from "attune/node";
+ * const store = await memory().open(await node());
+ * await store.put("model.safetensors", writeSafetensors({ x: f32([1], [7]) }));
+ * console.assert((await openWeights(store)).names[0] === "x");
+ * ```
+ */
 export async function openWeights(store: Store): Promise<Weights> {
-  const files = await weightFiles(store);
+  const { files, map } = await weightFiles(store);
   const opened = new Map<string, { file: SafetensorsFile; path: string | undefined }>();
   const owner = new Map<string, string>();
   for (const key of files) {
     const file = await openSafetensors(store, key);
     opened.set(key, { file, path: await store.locate?.(key) });
     for (const name of file.names) {
-      if (owner.has(name)) {
-        throw badFile("safetensors", key, `holds tensor ${show(name)}, which ${owner.get(name)} holds too`);
+      const other = owner.get(name);
+      if (other !== undefined) {
+        throw badFile("safetensors", key, `holds tensor ${show(name)}, which ${other} holds too`);
       }
       owner.set(name, key);
+    }
+  }
+  for (const [name, key] of map) {
+    if (owner.get(name) !== key) {
+      throw badFile("safetensors", key, `lacks tensor ${show(name)}, which the index says it holds`);
     }
   }
   const of = (name: string): { file: SafetensorsFile; path: string | undefined } | undefined =>
@@ -199,58 +129,54 @@ export async function openWeights(store: Store): Promise<Weights> {
     },
     locate: (name): WeightLocation | undefined => {
       const own = of(name);
-      return own && { file: own.path, ...own.file.info(name) };
+      return own && { file: own.path, ...own.file.locate(name) };
     },
   };
 }
 
-async function weightFiles(store: Store): Promise<string[]> {
-  if (await store.get("model.safetensors", { offset: 0, length: 0 })) return ["model.safetensors"];
-  const index = await store.get("model.safetensors.index.json");
-  if (!index) {
-    const there: string[] = [];
-    for await (const { key } of store.list("")) if (there.length < 20) there.push(key);
-    const torch = there.some((key) => key.endsWith(".bin"));
-    throw missing(
-      "safetensors",
-      `model.safetensors${
-        torch ? " (pytorch_model.bin is not read: save the model with safe_serialization=True)" : ""
-      }`,
-      `the model directory, which holds ${there.join(", ") || "nothing"},`,
-    );
+type WeightFiles = Readonly<{ files: readonly string[]; map: ReadonlyMap<string, string> }>;
+
+async function weightFiles(store: Store): Promise<WeightFiles> {
+  if (await store.get("model.safetensors", { offset: 0, length: 0 })) {
+    return { files: ["model.safetensors"], map: new Map() };
   }
-  const { weight_map: map } = JSON.parse(new TextDecoder().decode(index.bytes));
-  const names = [...new Set(Object.values(map ?? {}))].map(String);
-  for (const name of names) {
-    if (!/^[\w.-]+\.safetensors$/.test(name)) {
-      throw badFile(
-        "safetensors",
-        "model.safetensors.index.json",
-        `names shard ${show(name)}, which is not a plain file name`,
-      );
-    }
+  const index = await shardIndex(store);
+  if (index) return { files: [...new Set(index.values())], map: index };
+  const there: string[] = [];
+  for await (const { key } of store.list("")) {
+    if (there.push(key) >= 20) break;
   }
-  return names;
+  const torch = there.some((key) => /^pytorch_model.*\.bin$/.test(key));
+  const hint = " (pytorch_model.bin is not read: save the model with safe_serialization=True)";
+  const where = `the model directory, which holds ${there.join(", ") || "nothing"},`;
+  throw missing("safetensors", `model.safetensors${torch ? hint : ""}`, where);
 }
 
-/** How many keys the outermost object of a JSON text has, equal ones counted each. */
-function topLevelKeys(text: string): number {
-  let [depth, keys, inString] = [0, 0, false];
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (inString) {
-      if (c === "\\") i++;
-      else if (c === '"') inString = false;
-    } else if (c === '"') inString = true;
-    else if (c === "{" || c === "[") depth++;
-    else if (c === "}" || c === "]") depth--;
-    else if (c === ":" && depth === 1) keys++;
+/** Which shard holds which tensor, by model.safetensors.index.json; undefined where there is none. Throws AttuneError where it is not sound. */
+export async function shardIndex(store: Store): Promise<ReadonlyMap<string, string> | undefined> {
+  const key = "model.safetensors.index.json";
+  const found = await store.get(key, { offset: 0, length: MAX_INDEX });
+  if (!found) return undefined;
+  if (found.size > MAX_INDEX) throw badFile("safetensors", key, `has ${found.size} bytes; at most ${MAX_INDEX}`);
+  let index: { weight_map?: unknown } | null;
+  try {
+    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(found.bytes));
+  } catch (cause) {
+    throw badFile("safetensors", key, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
-  return keys;
-}
-
-function isWholeList(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((x) => Number.isSafeInteger(x) && x >= 0);
+  const map = index?.weight_map;
+  if (typeof map !== "object" || map === null || Array.isArray(map) || Object.keys(map).length === 0) {
+    throw badFile("safetensors", key, `has weight_map ${show(map)} where names of tensors and their shards are due`);
+  }
+  return new Map(
+    Object.entries(map as Named<unknown>).map(([name, shard]) => {
+      // Paths would lead anywhere.
+      if (typeof shard !== "string" || !/^\w[\w.-]*\.safetensors$/.test(shard)) {
+        throw badFile("safetensors", key, `names shard ${show(shard)}, which is not a plain file name`);
+      }
+      return [name, shard];
+    }),
+  );
 }
 
 function viewOf(dtype: DType, bytes: Uint8Array): TensorData {

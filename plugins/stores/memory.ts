@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { keyParts } from "../../core/store_key.ts";
 import type { Factory, Stored } from "../../core/types.ts";
 
 /** No options. */
@@ -15,6 +16,7 @@ export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.str
 /**
  * A store that lives as long as the process; each `open` gives a new one.
  *
+ * @throws AttuneError from the store's methods on keys that are not relative paths.
  * @example
  * ```ts
  * import { memory } from "attune/stores/memory";
@@ -42,16 +44,19 @@ export const memory: Factory<"store", MemoryOptions> = define({
       };
       return {
         get: async (key, range) => {
+          keyParts("memory", key);
           const own = held.get(key)?.bytes;
           if (!own) return undefined;
           const from = range?.offset ?? 0;
           return { ...stored(key), bytes: own.slice(from, range ? from + range.length : undefined) };
         },
         put: async (key, bytes, options) => {
+          keyParts("memory", key);
           const all = bytes instanceof Uint8Array ? bytes.slice() : await joined(bytes);
           return conflicts(key, options?.if) ? "conflict" : write(key, all);
         },
         append: async (key, bytes) => {
+          keyParts("memory", key);
           const before = held.get(key)?.bytes ?? new Uint8Array();
           const both = new Uint8Array(before.length + bytes.length);
           both.set(before);
@@ -59,6 +64,7 @@ export const memory: Factory<"store", MemoryOptions> = define({
           return write(key, both);
         },
         delete: async (key, options) => {
+          keyParts("memory", key);
           if (conflicts(key, options?.if)) return "conflict";
           held.delete(key);
           return "done";

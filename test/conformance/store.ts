@@ -9,6 +9,11 @@ import type { Store } from "../../core/types.ts";
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (found: { bytes: Uint8Array } | undefined): string | undefined =>
   found && new TextDecoder().decode(found.bytes);
+const keysOf = async (store: Store, prefix: string): Promise<string[]> => {
+  const found: string[] = [];
+  for await (const { key } of store.list(prefix)) found.push(key);
+  return found;
+};
 
 /** Registers the battery; `make` gives an empty store each time. */
 export function testStore(name: string, make: () => Promise<Store>): void {
@@ -21,8 +26,19 @@ export function testStore(name: string, make: () => Promise<Store>): void {
       const part = await store.get("dir/a.txt", { offset: 1, length: 3 });
       assert.deepEqual([text(part), part?.size], ["ell", 5]);
       assert.equal(text(await store.get("dir/a.txt", { offset: 3, length: 100 })), "lo");
+      assert.equal(text(await store.get("dir/a.txt", { offset: 9, length: 2 ** 40 })), "");
+      assert.equal(await store.get("dir"), undefined);
     });
-    it("takes streams", async () => {
+    it("keeps its own copy", async () => {
+      const store = await make();
+      const given = bytes("one");
+      await store.put("k", given);
+      given[0] = 0;
+      assert.equal(text(await store.get("k")), "one");
+      (await store.get("k"))?.bytes.fill(0);
+      assert.equal(text(await store.get("k")), "one");
+    });
+    it("takes streams, and nothing of one that breaks", async () => {
       const store = await make();
       await store.put(
         "s",
@@ -32,6 +48,23 @@ export function testStore(name: string, make: () => Promise<Store>): void {
         })(),
       );
       assert.equal(text(await store.get("s")), "one two");
+      const broken = (async function* () {
+        yield bytes("three");
+        throw new Error("broken stream");
+      })();
+      await assert.rejects(store.put("s", broken), /broken stream/);
+      assert.equal(text(await store.get("s")), "one two");
+      assert.deepEqual(await keysOf(store, ""), ["s"]);
+    });
+    it("gives a new revision to each write, also of the same bytes", async () => {
+      const store = await make();
+      const revisions = new Set<string>();
+      for (let i = 0; i < 20; i++) {
+        const done = await store.put("k", bytes("same"));
+        if (done !== "conflict") revisions.add(done.revision);
+        assert.equal((await store.get("k"))?.revision, done !== "conflict" && done.revision);
+      }
+      assert.equal(revisions.size, 20);
     });
     it("writes only if nothing else did", async () => {
       const store = await make();
@@ -44,27 +77,67 @@ export function testStore(name: string, make: () => Promise<Store>): void {
       assert.equal(await store.put("k", bytes("333"), { if: first.revision }), "conflict");
       assert.equal(await store.delete("k", { if: first.revision }), "conflict");
       assert.equal(text(await store.get("k")), "22");
+      assert.equal(await store.put("none", bytes("1"), { if: first.revision }), "conflict");
+      assert.equal(await store.delete("none", { if: first.revision }), "conflict");
+    });
+    it("lets one of many writers win", async () => {
+      const store = await make();
+      const race = async (wanted: string | null): Promise<string[]> => {
+        const done = await Promise.all(
+          Array.from({ length: 8 }, (_, i) => store.put("k", bytes(`writer ${i}`), { if: wanted })),
+        );
+        return done.flatMap((d) => (d === "conflict" ? [] : [d.revision]));
+      };
+      const [first, ...others] = await race(null);
+      assert.ok(first !== undefined && others.length === 0, `${others.length + 1} writers made it`);
+      const second = await race(first);
+      assert.equal(second.length, 1);
+      assert.equal((await store.get("k"))?.revision, second[0]);
+      assert.deepEqual(await keysOf(store, ""), ["k"]);
     });
     it("lists by prefix, in order, and forgets what is deleted", async () => {
       const store = await make();
-      for (const key of ["b/2", "a/1", "b/1"]) await store.put(key, bytes(key));
-      const keys = async (prefix: string): Promise<string[]> => {
-        const found: string[] = [];
-        for await (const { key } of store.list(prefix)) found.push(key);
-        return found;
-      };
-      assert.deepEqual(await keys(""), ["a/1", "b/1", "b/2"]);
-      assert.deepEqual(await keys("b/"), ["b/1", "b/2"]);
+      for (const key of ["b/2", "a/1", "b/1", "a-b", "a/b/c", "a.b"]) await store.put(key, bytes(key));
+      assert.deepEqual(await keysOf(store, ""), ["a-b", "a.b", "a/1", "a/b/c", "b/1", "b/2"]);
+      assert.deepEqual(await keysOf(store, "b/"), ["b/1", "b/2"]);
+      assert.deepEqual(await keysOf(store, "a/b"), ["a/b/c"]);
       assert.equal(await store.delete("b/1"), "done");
       assert.equal(await store.delete("b/1"), "done");
-      assert.deepEqual(await keys("b"), ["b/2"]);
+      assert.deepEqual(await keysOf(store, "b"), ["b/2"]);
+      assert.deepEqual(await keysOf(store, "no/such"), []);
+    });
+    it("refuses keys that are not relative paths", async () => {
+      const store = await make();
+      for (
+        const key of [
+          "",
+          ".",
+          "..",
+          "../x",
+          "/etc/passwd",
+          "a/../../x",
+          "a//b",
+          "a/",
+          "a\0b",
+          "..\\x",
+          "x".repeat(2000),
+        ]
+      ) {
+        const refused = { name: "AttuneError", code: "BAD_KEY" };
+        await assert.rejects(store.get(key), refused, key);
+        await assert.rejects(store.put(key, new Uint8Array()), refused, key);
+        await assert.rejects(store.delete(key), refused, key);
+        if (store.append) await assert.rejects(store.append(key, new Uint8Array()), refused, key);
+      }
+      assert.deepEqual(await keysOf(store, ""), []);
     });
     it("adds to the end, where it can", async () => {
       const store = await make();
       if (!store.append) return;
-      await store.append("log", bytes("a\n"));
-      await store.append("log", bytes("b\n"));
-      assert.equal(text(await store.get("log")), "a\nb\n");
+      const first = await store.append("dir/log", bytes("a\n"));
+      const second = await store.append("dir/log", bytes("b\n"));
+      assert.notEqual(first.revision, second.revision);
+      assert.deepEqual([text(await store.get("dir/log")), second.size], ["a\nb\n", 4]);
     });
   });
 }

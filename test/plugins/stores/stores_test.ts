@@ -1,38 +1,105 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import type { Store } from "../../../core/types.ts";
+import { directory } from "../../../plugins/stores/directory.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { directoryStore } from "../../../runtimes/directory_store.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import { testStore } from "../../conformance/store.ts";
 
 const folder = (): string => mkdtempSync(join(tmpdir(), "attune-store-"));
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const refused = { name: "AttuneError", code: "BAD_KEY" };
 testStore("memory", async () => await memory().open(await hostHere(1)));
-testStore("directory", async () => directoryStore(folder()));
+testStore("directory", async () => await directory({ path: join(folder(), "made", "later") }).open(await hostHere(1)));
 
 describe("a directory store", () => {
-  it("reaches nothing outside itself", async () => {
-    const root = folder();
+  it("follows no link that leads outside", async () => {
+    const [root, outside] = [folder(), folder()];
     const store = directoryStore(root);
-    for (const key of ["../x", "/etc/passwd", "a/../../x", "", "a//b", "a\0b", "..\\x"]) {
-      await assert.rejects(store.get(key), /not a path inside the store/, key);
-      await assert.rejects(store.put(key, new Uint8Array()), /not a path inside the store/, key);
+    writeFileSync(join(outside, "secret"), "s");
+    symlinkSync(join(outside, "secret"), join(root, "file"));
+    symlinkSync(outside, join(root, "folder"));
+    symlinkSync(join(outside, "none"), join(root, "dangling"));
+    symlinkSync("loop", join(root, "loop"));
+    for (const key of ["file", "folder/secret", "loop"]) {
+      await assert.rejects(store.get(key), refused, key);
+      await assert.rejects(store.locate?.(key) ?? Promise.resolve(), refused, key);
+      await assert.rejects(store.append?.(key, bytes("x")) ?? Promise.resolve(), refused, key);
+      await assert.rejects(store.delete(key), refused, key);
     }
-    writeFileSync(join(root, "..", "attune-secret"), "s");
-    symlinkSync(join(root, "..", "attune-secret"), join(root, "link"));
-    await assert.rejects(store.get("link"), /leads outside/);
-    await assert.rejects(store.locate?.("link") ?? Promise.reject(new Error("no locate")), /leads outside/);
+    for (const key of ["folder/x", "folder/deep/x"]) {
+      await assert.rejects(store.put(key, bytes("x")), refused, key);
+      await assert.rejects(store.append?.(key, bytes("x")) ?? Promise.resolve(), refused, key);
+    }
+    await assert.rejects(store.append?.("dangling", bytes("x")) ?? Promise.resolve(), { code: "STORE" });
+    assert.deepEqual(readdirSync(outside), ["secret"]);
+    assert.equal(readFileSync(join(outside, "secret"), "utf8"), "s");
+    const keys: string[] = [];
+    for await (const { key } of store.list("")) keys.push(key);
+    assert.deepEqual(keys, []);
+  });
+  it("follows links inside itself", async () => {
+    const root = folder();
+    mkdirSync(join(root, "a"));
+    writeFileSync(join(root, "a", "x"), "inside");
+    symlinkSync("a", join(root, "b"));
+    const found = await directoryStore(root).get("b/x");
+    assert.equal(new TextDecoder().decode(found?.bytes), "inside");
   });
   it("follows a hub snapshot's links into its own blobs only", async () => {
     const root = folder();
-    const repo = join(root, "models--org--name");
-    mkdirSync(join(repo, "blobs"), { recursive: true });
-    mkdirSync(join(repo, "snapshots", "c"), { recursive: true });
-    writeFileSync(join(repo, "blobs", "etag"), "weights");
-    symlinkSync("../../blobs/etag", join(repo, "snapshots", "c", "model.safetensors"));
-    const found = await directoryStore(join(repo, "snapshots", "c")).get("model.safetensors");
-    assert.equal(new TextDecoder().decode(found?.bytes), "weights");
+    const [own, other] = [join(root, "models--org--name"), join(root, "models--org--other")];
+    for (const repo of [own, other]) {
+      mkdirSync(join(repo, "blobs"), { recursive: true });
+      mkdirSync(join(repo, "snapshots", "c"), { recursive: true });
+      writeFileSync(join(repo, "blobs", "etag"), "weights");
+    }
+    writeFileSync(join(own, "token"), "t");
+    symlinkSync("../../blobs/etag", join(own, "snapshots", "c", "model.safetensors"));
+    symlinkSync("../../token", join(own, "snapshots", "c", "token"));
+    symlinkSync("../../../models--org--other/blobs/etag", join(own, "snapshots", "c", "other"));
+    const store = directoryStore(join(own, "snapshots", "c"));
+    assert.equal(new TextDecoder().decode((await store.get("model.safetensors"))?.bytes), "weights");
+    assert.match(await store.locate?.("model.safetensors") ?? "", /models--org--name.blobs.etag$/);
+    await assert.rejects(store.get("token"), refused);
+    await assert.rejects(store.get("other"), refused);
+  });
+  it("says what the disk could not do", async () => {
+    const root = folder();
+    writeFileSync(join(root, "file"), "x");
+    mkdirSync(join(root, "folder"));
+    const failed = { name: "AttuneError", code: "STORE" };
+    await assert.rejects(directoryStore(root).put("file/below", bytes("x")), failed);
+    await assert.rejects(directoryStore(root).put("folder", bytes("x")), failed);
+    assert.deepEqual(readdirSync(root).sort(), ["file", "folder"]);
+  });
+  it("is not held up by the lock of a process that is gone", async () => {
+    const root = folder();
+    const lock = join(root, ".~attune-lock-k");
+    writeFileSync(lock, "");
+    utimesSync(lock, new Date(Date.now() - 60_000), new Date(Date.now() - 60_000));
+    assert.notEqual(await directoryStore(root).put("k", bytes("x"), { if: null }), "conflict");
+    assert.ok(!existsSync(lock));
+  });
+  it("hides files in the making", async () => {
+    const store: Store = directoryStore(folder());
+    await assert.rejects(store.get(".~attune-lock-k"), refused);
+    await store.put(".hidden.tmp", bytes("x"));
+    const keys: string[] = [];
+    for await (const { key } of store.list("")) keys.push(key);
+    assert.deepEqual(keys, [".hidden.tmp"]);
   });
 });

@@ -1,0 +1,237 @@
+/**
+ * The header of a safetensors file, by a parser of its own: JSON.parse keeps the last of equal names where another
+ * reader may keep the first, rounds large numbers, and builds whatever it is told.
+ * @module
+ */
+import { badFile, show, unsupported } from "./errors.ts";
+import { bytesPerElement, type DType } from "./tensor.ts";
+
+/** Where a tensor lies in its file; `offset` counts from the file's start. */
+export type TensorInfo = Readonly<{ dtype: DType; dims: readonly number[]; offset: number; bytes: number }>;
+
+/** What a header says. Tensors are in the header's order. */
+export type SafetensorsHeader = Readonly<{
+  tensors: ReadonlyMap<string, TensorInfo>;
+  metadata: ReadonlyMap<string, string>;
+  /** Where the tensors' bytes begin. */
+  start: number;
+}>;
+
+/** Longer headers are refused, as the format's own library does. */
+export const MAX_HEADER = 100_000_000;
+
+/** Files with more tensors are refused; the largest models have some thousands a file. */
+const MAX_TENSORS = 65_536;
+
+/** Names of dtypes in a header. */
+export const dtypeCodes: Readonly<Record<DType, string>> = {
+  float32: "F32",
+  float16: "F16",
+  bfloat16: "BF16",
+  int64: "I64",
+  int32: "I32",
+  int8: "I8",
+  uint8: "U8",
+  bool: "BOOL",
+};
+const dtypes: ReadonlyMap<string, DType> = new Map(
+  (Object.keys(dtypeCodes) as DType[]).map((dtype) => [dtypeCodes[dtype], dtype]),
+);
+/** Dtypes of the format that nothing here computes with. */
+const others: ReadonlySet<string> = new Set(
+  "F64 I16 U16 U32 U64 C64 F8_E4M3 F8_E5M2 F8_E8M0 F6_E2M3 F6_E3M2 F4".split(" "),
+);
+
+/**
+ * Reads a header from a file's first bytes: 8 bytes of length, then at least the header itself. Nothing is allocated
+ * by a size that the file declares.
+ *
+ * @throws AttuneError (`BAD_FILE`) on anything that the format forbids: names given twice, bytes that are not UTF-8, a
+ * byte order mark, numbers beyond 2⁵³, shapes that do not fit their bytes, tensors that overlap or leave gaps, bytes
+ * that belong to none; (`UNSUPPORTED`) on dtypes that are known and not read.
+ * @example
+ * ```ts
+ * import { f32, parseSafetensorsHeader, writeSafetensors } from "attune";
+ * const file = writeSafetensors({ x: f32([2], [1, 2]) });
+ * console.assert(parseSafetensorsHeader(file, file.length).tensors.get("x")?.bytes === 8);
+ * ```
+ */
+export function parseSafetensorsHeader(
+  bytes: Uint8Array,
+  fileSize: number,
+  file = "safetensors file",
+): SafetensorsHeader {
+  const length = safetensorsHeaderLength(bytes, fileSize, file);
+  if (bytes.length < 8 + length) throw badFile("safetensors", file, "is truncated in its header");
+  const header = bytes.subarray(8, 8 + length);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(header);
+  } catch {
+    throw badFile("safetensors", file, "its header is not UTF-8");
+  }
+  const start = 8 + length;
+  const { tensors, metadata } = scanHeader(text, start, fileSize, file);
+  checkLayout(tensors, start, fileSize, file);
+  return { tensors, metadata, start };
+}
+
+/** The length of the header that a file's first 8 bytes declare. Throws AttuneError where the file cannot hold it. */
+export function safetensorsHeaderLength(bytes: Uint8Array, fileSize: number, file: string): number {
+  if (fileSize < 8 || bytes.length < 8) {
+    throw badFile("safetensors", file, `has ${fileSize} bytes, fewer than the length of a header takes`);
+  }
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+  if (length < 2 || length > MAX_HEADER || length > fileSize - 8) {
+    throw badFile(
+      "safetensors",
+      file,
+      `declares a header of ${length} bytes in a file of ${fileSize}; at most ${MAX_HEADER}`,
+    );
+  }
+  return length;
+}
+
+type Scanned = { tensors: Map<string, TensorInfo>; metadata: Map<string, string> };
+
+/** The one grammar of headers: an object of tensors and, perhaps, `__metadata__`, an object of strings. */
+function scanHeader(text: string, start: number, fileSize: number, file: string): Scanned {
+  let at = 0;
+  const broken = (problem: string): Error => badFile("safetensors", file, `its header ${problem}`);
+  const unexpected = (wanted: string): Error =>
+    broken(`has ${at < text.length ? show(text[at]) : "no more"} at character ${at}, where ${wanted} is due`);
+  const space = (): void => {
+    while (text[at] === " " || text[at] === "\n" || text[at] === "\r" || text[at] === "\t") at++;
+  };
+  const take = (symbol: string): boolean => {
+    space();
+    if (text[at] !== symbol) return false;
+    at++;
+    return true;
+  };
+  const need = (symbol: string): void => {
+    if (!take(symbol)) throw unexpected(show(symbol));
+  };
+  const string = (): string => {
+    need('"');
+    const from = at - 1;
+    for (;; at++) {
+      const c = text.charCodeAt(at);
+      if (Number.isNaN(c)) throw unexpected("the end of a string");
+      if (c === 0x22) break;
+      if (c === 0x5c) at++;
+    }
+    at++;
+    let value: string;
+    try {
+      value = JSON.parse(text.slice(from, at));
+    } catch {
+      throw broken(`has a broken string at character ${from}`);
+    }
+    // Half of a surrogate pair has no UTF-8, and NUL ends names in other readers.
+    if (/\p{Surrogate}|\0/u.test(value)) throw broken(`has a string at character ${from} that no file can hold`);
+    return value;
+  };
+  const whole = (): number => {
+    space();
+    const from = at;
+    while (at < text.length && /[0-9]/.test(text[at] ?? "")) at++;
+    const value = Number(text.slice(from, at));
+    if (at === from || at - from > 16 || (text[from] === "0" && at > from + 1) || !Number.isSafeInteger(value)) {
+      at = from;
+      throw unexpected("a whole number below 2⁵³");
+    }
+    return value;
+  };
+  const list = (): number[] => {
+    need("[");
+    const values: number[] = [];
+    if (take("]")) return values;
+    do values.push(whole()); while (take(","));
+    need("]");
+    return values;
+  };
+  const object = (what: string, member: (name: string) => void): void => {
+    const seen = new Set<string>();
+    need("{");
+    if (take("}")) return;
+    do {
+      const name = string();
+      if (seen.has(name)) throw broken(`names ${show(name)} twice in ${what}`);
+      seen.add(name);
+      need(":");
+      member(name);
+    } while (take(","));
+    need("}");
+  };
+
+  const tensors = new Map<string, TensorInfo>();
+  const metadata = new Map<string, string>();
+  if (text[0] !== "{") throw unexpected("{");
+  object("its outermost object", (name) => {
+    if (name === "__metadata__") return object("__metadata__", (key) => void metadata.set(key, string()));
+    if (tensors.size >= MAX_TENSORS) throw broken(`has more than ${MAX_TENSORS} tensors`);
+    let dtype: string | undefined;
+    let dims: number[] | undefined;
+    let offsets: number[] | undefined;
+    object(`tensor ${show(name)}`, (key) => {
+      if (key === "dtype") dtype = string();
+      else if (key === "shape") dims = list();
+      else if (key === "data_offsets") offsets = list();
+      else throw broken(`has ${show(key)} in tensor ${show(name)}; known are dtype, shape, data_offsets`);
+    });
+    tensors.set(name, infoOf(`tensor ${show(name)}`, dtype, dims, offsets, start, fileSize, file));
+  });
+  space();
+  if (at !== text.length) throw unexpected("the end");
+  return { tensors, metadata };
+}
+
+function infoOf(
+  name: string,
+  code: string | undefined,
+  dims: readonly number[] | undefined,
+  offsets: readonly number[] | undefined,
+  start: number,
+  fileSize: number,
+  file: string,
+): TensorInfo {
+  const broken = (problem: string): Error => badFile("safetensors", file, `${name} ${problem}`);
+  if (code === undefined || !dims || !offsets) throw broken("lacks its dtype, shape or data_offsets");
+  const dtype = dtypes.get(code);
+  if (!dtype && others.has(code)) {
+    throw unsupported("safetensors", `${file}: ${name}`, code, `read are ${[...dtypes.keys()].join(", ")}`);
+  }
+  if (!dtype) throw broken(`has dtype ${show(code)}; known are ${[...dtypes.keys()].join(", ")}`);
+  const [from = 0, to = 0] = offsets;
+  if (offsets.length !== 2 || from > to) throw broken(`has data_offsets ${show(offsets)}`);
+  if (start + to > fileSize) throw broken(`ends at byte ${start + to} of ${fileSize}`);
+  let bytes = bytesPerElement[dtype];
+  for (const dim of dims) {
+    bytes *= dim;
+    if (!Number.isSafeInteger(bytes)) throw broken(`has shape ${show(dims)}, more than 2⁵³ bytes`);
+  }
+  if (bytes !== to - from) {
+    throw broken(`has ${to - from} bytes, and its shape ${show(dims)} in ${code} takes ${bytes}`);
+  }
+  return { dtype, dims, offset: start + from, bytes };
+}
+
+/** Tensors lie one behind the other, from the header to the end of the file. */
+function checkLayout(tensors: ReadonlyMap<string, TensorInfo>, start: number, fileSize: number, file: string): void {
+  let due = start;
+  for (
+    const [name, { offset, bytes }] of [...tensors].sort(([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes)
+  ) {
+    if (offset !== due) {
+      const problem = `tensor ${
+        show(name)
+      } starts at byte ${offset}, where ${due} is due: tensors overlap or leave gaps`;
+      throw badFile("safetensors", file, problem);
+    }
+    due += bytes;
+  }
+  if (due !== fileSize) {
+    throw badFile("safetensors", file, `${fileSize - due} bytes behind its last tensor belong to none`);
+  }
+}
