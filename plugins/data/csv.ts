@@ -5,9 +5,10 @@
 import Papa from "papaparse";
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { badFile } from "../../core/errors.ts";
+import { badFile, show } from "../../core/errors.ts";
 import type { Factory, Row } from "../../core/types.ts";
-import { readText, rowsInMemory } from "./rows.ts";
+import { rowsInMemory } from "./rows.ts";
+import { openTextFile } from "./text_file.ts";
 
 /** Options of {@link csv}. */
 export interface CsvOptions {
@@ -22,14 +23,18 @@ export interface CsvOptions {
 /** Schema of {@link CsvOptions}. */
 export const csvSchema: v.GenericSchema<Partial<CsvOptions> & { path: string }, CsvOptions> = v.strictObject({
   path: v.string(),
-  delimiter: v.optional(v.pipe(v.string(), v.minLength(1)), ","),
+  // Papa Parse would put a comma in place of these without a word.
+  delimiter: v.optional(v.pipe(v.string(), v.regex(/^[^\r\n"\uFEFF]+$/, "no line break, quote or empty text")), ","),
   columns: v.optional(v.nullable(v.array(v.string())), null),
 });
 
+/** Larger files are refused: the parser wants the text in one piece. */
+const MAX_BYTES = 256 * 2 ** 20;
+
 /**
- * Rows of a CSV file (RFC 4180); every value is a string.
+ * Rows of a CSV file (RFC 4180) of at most 256 MiB; every value is a string, empty lines are passed over.
  *
- * @throws AttuneError from `open` with the row's number where a quote stays open or a row has other columns.
+ * @throws AttuneError from `open` with the line's number where a quote stays open or a row has other columns.
  * @example
  * ```ts
  * import { csv } from "attune/data/csv";
@@ -42,22 +47,40 @@ export const csv: Factory<"dataset", Partial<CsvOptions> & { path: string }> = d
   schema: csvSchema,
   create: ({ path, delimiter, columns }) => ({
     open: async (host) => {
-      const { text, fingerprint } = await readText("csv", path, host);
-      const { data, errors } = Papa.parse<string[]>(text, { delimiter, skipEmptyLines: true });
-      const error = errors[0];
-      if (error) throw badFile("csv", `${path}, row ${(error.row ?? 0) + 1}`, error.message);
-      const names = columns ?? data.shift() ?? [];
-      const rows = data.map((record, i): Row => {
-        if (record.length !== names.length) {
-          throw badFile(
-            "csv",
-            `${path}, row ${i + (columns ? 1 : 2)}`,
-            `has ${record.length} values for ${names.length} columns`,
-          );
-        }
-        return Object.fromEntries(names.map((name, k) => [name, record[k] ?? ""]));
-      });
-      return rowsInMemory(rows, fingerprint);
+      const file = await openTextFile("csv", path, host);
+      const { data, errors } = Papa.parse<string[]>(await file.text(MAX_BYTES), { delimiter });
+      const problems = new Map(errors.map((error) => [error.row ?? 0, error.message]));
+      const rows: Row[] = [];
+      let names = columns;
+      let line = 1;
+      for (const [i, record] of data.entries()) {
+        const where = `${path}, line ${line}`;
+        const problem = problems.get(i);
+        if (problem !== undefined) throw badFile("csv", where, problem);
+        line++;
+        for (const value of record) line += lineBreaks(value);
+        if (record.length === 1 && record[0] === "") continue;
+        if (names) rows.push(rowOf(names, record, where));
+        else names = headerOf(record, where);
+      }
+      return rowsInMemory(rows, await file.fingerprint());
     },
   }),
 });
+
+function headerOf(record: readonly string[], where: string): readonly string[] {
+  const twice = record.find((name, i) => record.indexOf(name) !== i);
+  if (twice !== undefined) throw badFile("csv", where, `names column ${show(twice)} twice`);
+  return record;
+}
+
+function rowOf(names: readonly string[], record: readonly string[], where: string): Row {
+  if (record.length !== names.length) {
+    throw badFile("csv", where, `has ${record.length} values for ${names.length} columns`);
+  }
+  return Object.fromEntries(names.map((name, k) => [name, record[k] ?? ""]));
+}
+
+function lineBreaks(value: string): number {
+  return value.includes("\n") || value.includes("\r") ? value.split(/\r\n|\r|\n/).length - 1 : 0;
+}

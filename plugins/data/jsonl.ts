@@ -6,7 +6,8 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badFile, badValue } from "../../core/errors.ts";
 import type { Factory, Row } from "../../core/types.ts";
-import { readText, rowsInMemory } from "./rows.ts";
+import { rowsInMemory } from "./rows.ts";
+import { openTextFile } from "./text_file.ts";
 
 /** Options of {@link jsonl}. */
 export interface JsonlOptions {
@@ -17,13 +18,10 @@ export interface JsonlOptions {
 /** Schema of {@link JsonlOptions}. */
 export const jsonlSchema: v.GenericSchema<JsonlOptions, JsonlOptions> = v.strictObject({ path: v.string() });
 
-/** Longer lines are refused: a file without line breaks is not JSON lines. */
-const MAX_LINE = 64 * 2 ** 20;
-
 /**
- * Rows of a file of JSON lines.
+ * Rows of a file of JSON lines, parsed as they are read.
  *
- * @throws AttuneError from `open` with the line's number where one is not a JSON object.
+ * @throws AttuneError from `open` with the line's number where one is not a JSON object, not UTF-8 or beyond 64 MiB.
  * @example
  * ```ts
  * import { jsonl } from "attune/data/jsonl";
@@ -36,39 +34,24 @@ export const jsonl: Factory<"dataset", JsonlOptions> = define({
   schema: jsonlSchema,
   create: ({ path }) => ({
     open: async (host) => {
-      const { text, fingerprint } = await readText("jsonl", path, host);
-      return rowsInMemory(parseJsonLines("jsonl", path, text), fingerprint);
+      const file = await openTextFile("jsonl", path, host);
+      const rows: Row[] = [];
+      for await (const { number, text } of file.lines()) {
+        const line = text.trim();
+        if (line !== "") rows.push(rowOf(line, `${path}, line ${number}`));
+      }
+      return rowsInMemory(rows, await file.fingerprint());
     },
   }),
 });
 
-/** The rows of a text of JSON lines. Throws AttuneError with the line's number. */
-export function parseJsonLines(plugin: string, path: string, text: string): Row[] {
-  const rows: Row[] = [];
-  let line = 0;
-  for (let start = 0; start < text.length; line++) {
-    let end = text.indexOf("\n", start);
-    if (end < 0) end = text.length;
-    if (end - start > MAX_LINE) {
-      throw badFile(plugin, `${path}, line ${line + 1}`, `is longer than ${MAX_LINE} characters`);
-    }
-    const own = text.slice(start, end).trim();
-    start = end + 1;
-    if (own === "") continue;
-    let row: unknown;
-    try {
-      row = JSON.parse(own);
-    } catch (cause) {
-      throw badFile(
-        plugin,
-        `${path}, line ${line + 1}`,
-        `is not JSON (${cause instanceof Error ? cause.message : cause})`,
-      );
-    }
-    if (typeof row !== "object" || row === null || Array.isArray(row)) {
-      throw badValue(plugin, `${path}, line ${line + 1}`, row, "an object");
-    }
-    rows.push(row as Row);
+function rowOf(line: string, where: string): Row {
+  let row: unknown;
+  try {
+    row = JSON.parse(line);
+  } catch (cause) {
+    throw badFile("jsonl", where, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
-  return rows;
+  if (typeof row !== "object" || row === null || Array.isArray(row)) throw badValue("jsonl", where, row, "an object");
+  return row as Row;
 }

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Factory, Row } from "../../core/types.ts";
 import { rowsInMemory } from "./rows.ts";
@@ -22,6 +23,7 @@ export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.str
 /**
  * Rows from the program or the run spec itself.
  *
+ * @throws AttuneError from `open` where rows hold what JSON cannot: big integers, cycles.
  * @example
  * ```ts
  * import { memory } from "attune/data/memory";
@@ -32,5 +34,13 @@ export const memory: Factory<"dataset", MemoryOptions> = define({
   kind: "dataset",
   name: "memory",
   schema: memorySchema,
-  create: ({ rows }) => ({ open: async () => rowsInMemory(rows, await sha256(JSON.stringify(rows))) }),
+  create: ({ rows }) => ({ open: async () => rowsInMemory(rows, await sha256(textOf(rows))) }),
 });
+
+function textOf(rows: readonly Row[]): string {
+  try {
+    return JSON.stringify(rows);
+  } catch (cause) {
+    throw badValue("memory", "rows", cause instanceof Error ? cause.message : cause, "rows that JSON can hold");
+  }
+}

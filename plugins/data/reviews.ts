@@ -49,13 +49,9 @@ export const reviews: Factory<"dataset", Partial<ReviewsOptions>> = define({
       const rows: Row[] = [];
       const store = host.directory(folder);
       for (const name of files) {
-        const file = await store.get(`test/fixtures/${name}.json`);
-        if (!file) {
-          throw badFile("reviews", `${folder}/test/fixtures/${name}.json`, "does not exist: sentiment 5.0.2 has it");
-        }
-        const all: readonly { text?: unknown; class?: unknown }[] = JSON.parse(new TextDecoder().decode(file.bytes));
-        const labelled = all.filter((r) =>
-          typeof r.text === "string" && r.text !== "" && (r.class === 0 || r.class === 1)
+        const labelled = labelledRows(
+          await store.get(`test/fixtures/${name}.json`),
+          `${folder}/test/fixtures/${name}.json`,
         );
         labelled.forEach((r, i) => {
           if (split === "all" || (i % 5 === 4) === (split === "test")) {
@@ -67,3 +63,20 @@ export const reviews: Factory<"dataset", Partial<ReviewsOptions>> = define({
     },
   }),
 });
+
+type Labelled = Readonly<{ text: string; class: 0 | 1 }>;
+
+/** The rows of one file, without the empty ones. */
+function labelledRows(file: { readonly bytes: Uint8Array } | undefined, path: string): Labelled[] {
+  if (!file) throw badFile("reviews", path, "does not exist: sentiment 5.0.2 has it");
+  let all: unknown;
+  try {
+    all = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(file.bytes));
+  } catch (cause) {
+    throw badFile("reviews", path, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+  if (!Array.isArray(all)) throw badFile("reviews", path, "is not a list");
+  return all.filter((r): r is Labelled =>
+    typeof r?.text === "string" && r.text !== "" && (r.class === 0 || r.class === 1)
+  );
+}

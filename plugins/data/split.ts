@@ -7,7 +7,7 @@ import { define, isPlugin } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { createRandom, permutation } from "../../core/random.ts";
-import type { Dataset, Factory } from "../../core/types.ts";
+import type { Dataset, Factory, Row } from "../../core/types.ts";
 import { allRows, rowsInMemory } from "./rows.ts";
 
 /** Options of {@link split}. */
@@ -16,7 +16,7 @@ export interface SplitOptions {
   readonly source: Dataset;
   /** Which part this is. */
   readonly part: "train" | "test";
-  /** Share (below 1) or number of test rows. */
+  /** Share (below 1) or number of test rows; a share is rounded up. */
   readonly testSize: number;
   /** The same seed gives parts that fit together. */
   readonly seed: number;
@@ -30,15 +30,18 @@ type Input = Partial<Omit<SplitOptions, "source" | "part">> & Readonly<{ source:
 export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject({
   source: v.custom<Dataset>(isPlugin("dataset"), "a dataset"),
   part: v.picklist(["train", "test"]),
-  testSize: v.optional(v.pipe(v.number(), v.gtValue(0)), 0.2),
+  testSize: v.optional(
+    v.pipe(v.number(), v.gtValue(0), v.check((n) => n < 1 || Number.isInteger(n), "a share below 1 or a whole number")),
+    0.25,
+  ),
   seed: v.optional(v.pipe(v.number(), v.integer()), 42),
   stratifyByColumn: v.optional(v.nullable(v.string()), null),
 }) as v.GenericSchema<Input, SplitOptions>;
 
 /**
- * One part of a seeded split, stratified where asked.
+ * One part of a seeded split as `datasets.train_test_split` makes it, stratified where asked; rows keep their order.
  *
- * @throws AttuneError from `open` where a part would be empty or the column is missing.
+ * @throws AttuneError from `open` where a part would be empty, the column is missing, or one of its values is too rare.
  * @example
  * ```ts
  * import { memory } from "attune/data/memory";
@@ -56,26 +59,57 @@ export const split: Factory<"dataset", Input> = define({
     open: async (host) => {
       const opened = await source.open(host);
       const rows = await allRows(opened);
-      const groups = new Map<string, number[]>();
-      rows.forEach((row, i) => {
-        if (stratifyByColumn !== null && !(stratifyByColumn in row)) {
-          throw badValue("split", `row ${i}`, Object.keys(row), `a column "${stratifyByColumn}"`);
-        }
-        const key = stratifyByColumn === null ? "" : JSON.stringify(row[stratifyByColumn]);
-        groups.set(key, [...(groups.get(key) ?? []), i]);
-      });
-      const share = testSize < 1 ? testSize : testSize / rows.length;
+      const size = testSize < 1 ? Math.ceil(testSize * rows.length) : testSize;
+      if (size < 1 || size >= rows.length) {
+        throw badValue("split", "testSize", testSize, `a size that leaves rows in both parts of ${rows.length}`);
+      }
+      const groups = groupsOf(rows, stratifyByColumn);
       const random = createRandom(seed).fork("split");
       const test = new Set<number>();
-      for (const [key, members] of groups) {
+      for (const { key, members, quota } of quotas(groups, size, rows.length)) {
         const order = permutation(random.fork(key), members.length);
-        order.subarray(0, Math.round(share * members.length)).forEach((i) => test.add(members[i] ?? 0));
+        order.subarray(0, quota).forEach((i) => test.add(members[i] ?? 0));
       }
       const own = rows.filter((_, i) => test.has(i) === (part === "test"));
-      if (own.length === 0) {
-        throw badValue("split", "testSize", testSize, `a size that leaves rows in "${part}" of ${rows.length}`);
-      }
       return rowsInMemory(own, await sha256(`${opened.fingerprint} ${part} ${testSize} ${seed} ${stratifyByColumn}`));
     },
   }),
 });
+
+/** Indices of the rows by their value in a column; one group where there is none. */
+function groupsOf(rows: readonly Row[], column: string | null): Map<string, number[]> {
+  const groups = new Map<string, number[]>();
+  rows.forEach((row, i) => {
+    if (column !== null && !Object.hasOwn(row, column)) {
+      throw badValue("split", `row ${i}`, Object.keys(row), `a column "${column}"`);
+    }
+    const key = column === null ? "" : JSON.stringify(row[column]) ?? "undefined";
+    const members = groups.get(key);
+    if (members) members.push(i);
+    else groups.set(key, [i]);
+  });
+  return groups;
+}
+
+/** How many rows of each group are test rows: shares rounded down, what is left to the largest remainders. */
+function quotas(
+  groups: ReadonlyMap<string, readonly number[]>,
+  size: number,
+  total: number,
+): readonly { key: string; members: readonly number[]; quota: number }[] {
+  const shares = [...groups].map(([key, members]) => {
+    if (groups.size > 1 && members.length < 2) {
+      throw badValue("split", "stratifyByColumn", `one row with ${key}`, "at least two rows of each value");
+    }
+    const exact = size * members.length / total;
+    return { key, members, quota: Math.floor(exact), remainder: exact - Math.floor(exact) };
+  });
+  if (groups.size > Math.min(size, total - size)) {
+    throw badValue("split", "testSize", size, `at least ${groups.size} rows in each part, one for each value`);
+  }
+  let left = size - shares.reduce((n, share) => n + share.quota, 0);
+  for (const share of [...shares].sort((a, b) => b.remainder - a.remainder)) {
+    if (left-- > 0) share.quota++;
+  }
+  return shares;
+}

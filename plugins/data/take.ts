@@ -48,9 +48,10 @@ export const take: Factory<"dataset", Input> = define({
       const opened = await source.open(host);
       const rows: Row[] = [];
       let at = 0;
-      for await (const { row } of opened.read()) {
-        if (rows.length >= limit) break;
-        if (at++ >= skip) rows.push(row);
+      if (limit > 0) {
+        for await (const { row } of opened.read()) {
+          if (at++ >= skip && rows.push(row) >= limit) break;
+        }
       }
       return rowsInMemory(rows, await sha256(`${opened.fingerprint} take ${skip} ${limit}`));
     },

@@ -6,12 +6,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Dataset, Host, Row } from "../../core/types.ts";
 
-/** Registers the battery; `rows` is what the data set must give. */
+/** Registers the battery; `rows` is what the data set must give, `other` the same kind over other rows or with another seed. */
 export function testDataset(
   name: string,
   dataset: () => Dataset,
   host: () => Promise<Host>,
   rows: readonly Row[],
+  other: () => Dataset,
 ): void {
   describe(`data set ${name}`, () => {
     it("gives its rows in order, the same each time", async () => {
@@ -23,26 +24,35 @@ export function testDataset(
       }
       if (opened.length !== undefined) assert.equal(opened.length, rows.length);
     });
-    it("goes on behind any row", async () => {
+    it("goes on behind any row, in another process too", async () => {
       const opened = await dataset().open(await host());
       let count = 0;
       for await (const { next } of opened.read()) {
         count++;
+        // Cursors are kept as JSON.
+        const again = await dataset().open(await host());
         const rest: Row[] = [];
-        for await (const { row } of opened.read(JSON.parse(JSON.stringify(next)))) rest.push(row);
+        for await (const { row } of again.read(JSON.parse(JSON.stringify(next)))) rest.push(row);
         assert.deepEqual(rest, rows.slice(count));
-        if (count > 5) break;
+        if (count >= 50) break;
       }
+      assert.equal(count, Math.min(50, rows.length));
     });
-    it("gives rows by index, where it can", async () => {
+    it("gives rows by index as it reads them, and none that are not there", async () => {
       const opened = await dataset().open(await host());
-      if (!opened.at || rows.length === 0) return;
-      assert.deepEqual(await opened.at([rows.length - 1, 0]), [rows.at(-1), rows[0]]);
+      if (!opened.at) return;
+      const indices = rows.map((_, i) => rows.length - 1 - i);
+      assert.deepEqual(await opened.at(indices), indices.map((i) => rows[i]));
+      assert.deepEqual(await opened.at([0, 0]), [rows[0], rows[0]]);
+      for (const index of [-1, rows.length, 0.5]) await assert.rejects(opened.at([index]), { name: "AttuneError" });
     });
     it("has a fingerprint of its content", async () => {
-      const [a, b] = [await dataset().open(await host()), await dataset().open(await host())];
-      assert.equal(a.fingerprint, b.fingerprint);
-      assert.match(a.fingerprint, /^[0-9a-f]{64}$/);
+      const [a, b, c] = await Promise.all(
+        [dataset(), dataset(), other()].map(async (d) => (await d.open(await host())).fingerprint),
+      );
+      assert.match(a ?? "", /^[0-9a-f]{64}$/);
+      assert.equal(a, b);
+      assert.notEqual(a, c);
     });
   });
 }

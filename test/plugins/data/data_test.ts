@@ -3,7 +3,8 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { Dataset, Row } from "../../../core/types.ts";
+import fc from "fast-check";
+import type { Dataset, Host, Row, Store } from "../../../core/types.ts";
 import { csv } from "../../../plugins/data/csv.ts";
 import { jsonl } from "../../../plugins/data/jsonl.ts";
 import { memory } from "../../../plugins/data/memory.ts";
@@ -15,78 +16,234 @@ import { hostHere } from "../../../runtimes/train.ts";
 import { testDataset } from "../../conformance/dataset.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-data-"));
-const written = (name: string, text: string): string => {
+const written = (name: string, text: string | Uint8Array): string => {
   writeFileSync(join(folder, name), text);
   return join(folder, name);
 };
 const host = () => hostHere(1);
 const rows: Row[] = Array.from({ length: 12 }, (_, i) => ({ text: `row ${i}`, label: i % 3 === 0 ? "a" : "b" }));
-const read = async (dataset: Dataset): Promise<Row[]> => {
+const source = memory({ rows });
+const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {
   const found: Row[] = [];
-  for await (const { row } of (await dataset.open(await host())).read()) found.push(row);
+  for await (const { row } of (await dataset.open(on ?? await host())).read()) found.push(row);
   return found;
 };
 
-testDataset("memory", () => memory({ rows }), host, rows);
+testDataset("memory", () => memory({ rows }), host, rows, () => memory({ rows: rows.slice(1) }));
 const lines = written("rows.jsonl", "\uFEFF" + rows.map((r) => JSON.stringify(r)).join("\r\n") + "\n\n");
-testDataset("jsonl", () => jsonl({ path: lines }), host, rows);
+const line = written("row.jsonl", JSON.stringify(rows[0]));
+testDataset("jsonl", () => jsonl({ path: lines }), host, rows, () => jsonl({ path: line }));
 const table = written("rows.csv", "text,label\n" + rows.map((r) => `"${r.text}",${r.label}`).join("\n") + "\n");
-testDataset("csv", () => csv({ path: table }), host, rows);
-testDataset("take", () => take({ source: memory({ rows }), limit: 3, skip: 2 }), host, rows.slice(2, 5));
+testDataset("csv", () => csv({ path: table }), host, rows, () => csv({ path: written("row.csv", "text\nx\n") }));
+const taken = (skip: number) => () => take({ source, limit: 3, skip });
+testDataset("take", taken(2), host, rows.slice(2, 5), taken(3));
+const shuffled = (seed: number) => () => shuffle({ source, seed });
+testDataset("shuffle", shuffled(1), host, await read(shuffled(1)()), shuffled(2));
+const half = (seed: number) => () => split({ source, part: "train", seed });
+testDataset("split", half(1), host, await read(half(1)()), half(2));
+const sentences = await read(reviews({ split: "test" }));
+testDataset("reviews", () => reviews({ split: "test" }), host, sentences, () => reviews());
+
+/** A host whose only file has `size` bytes of one value; how far it is read is kept. */
+async function hostOf(size: number, byte: number): Promise<{ on: Host; read: () => number }> {
+  let most = 0;
+  const none = () => Promise.resolve("conflict" as const);
+  const store: Store = {
+    get: async (key, range = { offset: 0, length: size }) => {
+      const bytes = new Uint8Array(Math.max(0, Math.min(range.length, size - range.offset))).fill(byte);
+      most = Math.max(most, range.offset + bytes.length);
+      return { key, size, revision: "1", bytes };
+    },
+    put: none,
+    delete: none,
+    list: async function* () {},
+  };
+  return { on: { ...await host(), directory: () => store }, read: () => most };
+}
 
 describe("json lines", () => {
   it("say the line that is wrong", async () => {
-    await assert.rejects(read(jsonl({ path: written("bad.jsonl", '{"a":1}\n{"a":\n') })), /line 2: is not JSON/);
-    await assert.rejects(read(jsonl({ path: written("list.jsonl", "[1]\n") })), /line 1: expected an object/);
+    const bad = (name: string, text: string | Uint8Array) => read(jsonl({ path: written(name, text) }));
+    await assert.rejects(bad("bad.jsonl", '{"a":1}\n\n{"a":\n'), {
+      code: "BAD_FILE",
+      message: /bad.jsonl, line 3: is not JSON/,
+    });
+    await assert.rejects(bad("list.jsonl", "[1]\n"), /line 1: expected an object/);
+    await assert.rejects(bad("null.jsonl", '{"a":1}\r\nnull'), /line 2: expected an object/);
+    await assert.rejects(bad("bytes.jsonl", Uint8Array.of(0x7b, 0x7d, 0x0a, 0xff, 0x0a)), /line 2: is not UTF-8/);
+    await assert.rejects(bad("deep.jsonl", "[".repeat(100_000)), { name: "AttuneError" });
     await assert.rejects(read(jsonl({ path: join(folder, "none.jsonl") })), /does not exist/);
   });
+  it("may have no end of line at the end, and no rows", async () => {
+    assert.deepEqual(await read(jsonl({ path: written("one.jsonl", '{"a":1}') })), [{ a: 1 }]);
+    assert.deepEqual(await read(jsonl({ path: written("empty.jsonl", "") })), []);
+  });
   it("keep __proto__ harmless", async () => {
-    await read(jsonl({ path: written("proto.jsonl", '{"__proto__":{"polluted":1},"text":"x"}\n') }));
+    const [row] = await read(jsonl({ path: written("proto.jsonl", '{"__proto__":{"polluted":1},"text":"x"}\n') }));
+    assert.equal(row?.text, "x");
+    assert.equal(row?.polluted, undefined);
     assert.equal(({} as Record<string, unknown>).polluted, undefined);
+  });
+  it("are read in pieces that cut lines and characters anywhere", async () => {
+    // 4 MiB is one piece; lines of 3-byte characters cross its end.
+    const texts = Array.from({ length: 3 }, (_, i) => "€".repeat(700_000 + i));
+    const path = written("long.jsonl", texts.map((text) => JSON.stringify({ text })).join("\n"));
+    assert.deepEqual(await read(jsonl({ path })), texts.map((text) => ({ text })));
+  });
+  it("stop at a line without end, long before the file's", async () => {
+    const { on, read: bytes } = await hostOf(2 ** 40, 0x20);
+    await assert.rejects(read(jsonl({ path: "/endless" }), on), /line 1: is longer than 67108864 bytes/);
+    assert.ok(bytes() <= 72 * 2 ** 20, `${bytes()} bytes were read`);
   });
 });
 
 describe("csv", () => {
-  it("knows quotes, line breaks in them, and other delimiters", async () => {
-    const path = written("q.tsv", 'text\tn\n"a ""b""\nc"\t1\n');
-    assert.deepEqual(await read(csv({ path, delimiter: "\t" })), [{ text: 'a "b"\nc', n: "1" }]);
+  const readCsv = (name: string, text: string, options: object = {}) =>
+    read(csv({ path: written(name, text), ...options }));
+  it("reads what was written, whatever the values", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.array(fc.string({ unit: fc.constantFrom("a", ",", '"', "\n", "\r\n", " ", "é") }), {
+            minLength: 2,
+            maxLength: 2,
+          }),
+        ),
+        async (values) => {
+          const quoted = (value: string): string => `"${value.replaceAll('"', '""')}"`;
+          const text = [["x", "y"], ...values].map((record) => record.map(quoted).join(",")).join("\n");
+          assert.deepEqual(await readCsv("any.csv", text), values.map(([x, y]) => ({ x, y })));
+        },
+      ),
+      { numRuns: 50 },
+    ));
+  it("knows other delimiters, names of columns, byte order marks and empty lines", async () => {
+    const expected = [{ text: 'a "b"\nc', n: "1" }];
+    assert.deepEqual(await readCsv("q.tsv", '\uFEFFtext\tn\n\n"a ""b""\nc"\t1\n', { delimiter: "\t" }), expected);
+    assert.deepEqual(await readCsv("c.csv", '"a ""b""\nc",1\r\n', { columns: ["text", "n"] }), expected);
+    for (const delimiter of ["", "\n", '"']) assert.throws(() => csv({ path: "x", delimiter }), { code: "BAD_VALUE" });
   });
-  it("refuses an open quote and rows of another length", async () => {
-    await assert.rejects(read(csv({ path: written("open.csv", 'a,b\n"x,1\n') })), { code: "BAD_FILE" });
-    await assert.rejects(read(csv({ path: written("short.csv", "a,b\n1\n") })), { code: "BAD_FILE" });
+  it("says the line of an open quote, of other columns, of a name given twice", async () => {
+    const refused = (text: string, message: RegExp) =>
+      assert.rejects(readCsv("bad.csv", text), { code: "BAD_FILE", message });
+    await refused('a,b\n"1\n2",3\n"x,1\n4,5\n', /line 4: Quoted field unterminated/);
+    await refused('a,b\n\n1,2\n"x\r\ny",2\n1\n', /line 6: has 1 values for 2 columns/);
+    await refused('a,b\n"x"y,2\n', /line 2/);
+    await refused("a,b,a\n", /line 1: names column "a" twice/);
+  });
+  it("keeps __proto__ harmless", async () => {
+    const [row] = await readCsv("proto.csv", "__proto__,text\npolluted,x\n");
+    assert.equal(row?.text, "x");
+    assert.equal(Object.getPrototypeOf(row), Object.prototype);
+  });
+  it("refuses a file that is too large, before it is read", async () => {
+    const { on, read: bytes } = await hostOf(2 ** 40, 0x20);
+    await assert.rejects(read(csv({ path: "/endless" }), on), { code: "BAD_FILE", message: /more than 268435456/ });
+    assert.equal(bytes(), 0);
   });
 });
 
 describe("split", () => {
-  const parts = async (seed: number) =>
+  const parts = async (options: object, of: readonly Row[] = rows) =>
     await Promise.all(
-      (["train", "test"] as const).map((part) =>
-        read(split({ source: memory({ rows }), part, testSize: 0.25, seed, stratifyByColumn: "label" }))
-      ),
+      (["train", "test"] as const).map((part) => read(split({ source: memory({ rows: of }), part, ...options }))),
     );
   it("divides without loss, keeps shares, and depends on the seed", async () => {
-    const [train = [], test = []] = await parts(1);
-    assert.equal(train.length + test.length, rows.length);
+    const options = { testSize: 0.25, stratifyByColumn: "label" };
+    const [train = [], test = []] = await parts({ ...options, seed: 1 });
     assert.deepEqual(new Set([...train, ...test].map((r) => r.text)), new Set(rows.map((r) => r.text)));
+    assert.equal(train.length + test.length, rows.length);
     assert.equal(test.filter((r) => r.label === "a").length, 1);
     assert.equal(test.filter((r) => r.label === "b").length, 2);
-    assert.deepEqual(await parts(1), [train, test]);
-    assert.notDeepEqual(await parts(2), [train, test]);
+    assert.deepEqual(await parts({ ...options, seed: 1 }), [train, test]);
+    assert.notDeepEqual(await parts({ ...options, seed: 2 }), [train, test]);
+  });
+  it("has as many test rows as asked for, each value within one of its share", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 2, max: 9 }), { minLength: 2, maxLength: 5 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.nat(),
+        async (sizes, share, seed) => {
+          const own = sizes.flatMap((n, label) => Array.from({ length: n }, (_, i): Row => ({ label, i })));
+          const testSize = Math.round(sizes.length + share * (own.length - 2 * sizes.length));
+          const [train = [], test = []] = await parts({ testSize, seed, stratifyByColumn: "label" }, own);
+          assert.deepEqual([train.length, test.length], [own.length - testSize, testSize]);
+          sizes.forEach((n, label) => {
+            const found = test.filter((r) => r.label === label).length;
+            assert.ok(Math.abs(found - testSize * n / own.length) < 1, `${found} of ${n}`);
+          });
+        },
+      ),
+      { numRuns: 30 },
+    ));
+  it("rounds a share up and takes a quarter by default, as Hugging Face does", async () => {
+    assert.deepEqual((await parts({})).map((p) => p.length), [9, 3]);
+    assert.deepEqual((await parts({ testSize: 0.3 })).map((p) => p.length), [8, 4]);
+    assert.deepEqual((await parts({ testSize: 5 })).map((p) => p.length), [7, 5]);
+  });
+  it("refuses parts that would be empty, columns that are missing, values that are too rare", async () => {
+    for (const testSize of [12, 13]) {
+      await assert.rejects(parts({ testSize }), { code: "BAD_VALUE", message: /testSize/ });
+    }
+    for (const testSize of [0, -1, 1.5, NaN]) await assert.rejects(parts({ testSize }), { code: "BAD_VALUE" });
+    await assert.rejects(parts({ stratifyByColumn: "class" }), /row 0: expected a column "class"/);
+    await assert.rejects(parts({ stratifyByColumn: "text" }), /at least two rows of each value/);
+    await assert.rejects(parts({ stratifyByColumn: "label", testSize: 1 }), /at least 2 rows in each part/);
+  });
+  it("takes its time from the rows, not from their square", async () => {
+    const many = memory({ rows: Array.from({ length: 50_000 }, (_, i) => ({ i })) });
+    assert.equal((await split({ source: many, part: "test" }).open(await host())).length, 12_500);
   });
 });
 
-it("shuffle keeps every row, in another order", async () => {
-  const found = await read(shuffle({ source: memory({ rows }), seed: 1 }));
-  assert.notDeepEqual(found, rows);
-  assert.deepEqual(
-    [...found].sort((a, b) => rows.findIndex((r) => r.text === a.text) - rows.findIndex((r) => r.text === b.text)),
-    rows,
-  );
+describe("shuffle and take", () => {
+  it("keep every row, in another order", async () => {
+    const found = await read(shuffle({ source, seed: 1 }));
+    assert.notDeepEqual(found, rows);
+    const place = (row: Row): number => rows.findIndex((r) => r.text === row.text);
+    assert.deepEqual([...found].sort((a, b) => place(a) - place(b)), rows);
+  });
+  it("read no further than they must", async () => {
+    let given = 0;
+    const counted: Dataset = {
+      ...source,
+      open: async () => ({
+        fingerprint: "f",
+        read: async function* () {
+          for (const row of rows) yield { row, next: { at: ++given } };
+        },
+      }),
+    };
+    assert.deepEqual(await read(take({ source: counted, limit: 2, skip: 1 })), rows.slice(1, 3));
+    assert.equal(given, 3);
+    assert.deepEqual(await read(take({ source: counted, limit: 0 })), []);
+    assert.equal(given, 3);
+    assert.deepEqual(await read(take({ source, limit: 99 })), rows);
+  });
 });
 
-it("reviews are 2,400 and 600 labelled sentences", async () => {
-  const [train, test] = [await read(reviews({ split: "train" })), await read(reviews({ split: "test" }))];
-  assert.deepEqual([train.length, test.length], [2400, 600]);
-  assert.deepEqual(new Set(train.map((r) => r.label)), new Set(["negative", "positive"]));
-  assert.ok([...train, ...test].every((r) => typeof r.text === "string" && r.text !== ""));
+describe("reviews", () => {
+  it("are 2,400 and 600 labelled sentences, half of them positive", async () => {
+    const [train, all] = [await read(reviews()), await read(reviews({ split: "all" }))];
+    assert.deepEqual([train.length, sentences.length, all.length], [2400, 600, 3000]);
+    assert.ok(all.every((r) => typeof r.text === "string" && r.text !== ""));
+    assert.deepEqual(["negative", "positive"].map((label) => all.filter((r) => r.label === label).length), [
+      1500,
+      1500,
+    ]);
+    assert.deepEqual(all.filter((_, i) => i % 5 === 4), sentences);
+  });
+  it("name the package where it is missing, and its file where that is broken", async () => {
+    const without = { ...await host(), packageDirectory: () => undefined };
+    await assert.rejects(reviews().open(without), { code: "MISSING", message: /npm install --save-dev sentiment/ });
+    const { on } = await hostOf(3, 0x7b);
+    await assert.rejects(reviews().open({ ...on, packageDirectory: () => "/p" }), {
+      code: "BAD_FILE",
+      message: /amazon.json: is not JSON/,
+    });
+  });
 });
+
+it("memory refuses rows that JSON cannot hold", () =>
+  assert.rejects(read(memory({ rows: [{ n: 1n }] })), { code: "BAD_VALUE" }));
