@@ -191,7 +191,7 @@ export function mean(x: Value, axis?: number, keepdims = false): Value {
   return apply("ReduceMean", [x], { axes: axesOf(x, axis), keepdims: keepdims ? 1 : 0 });
 }
 
-/** Largest along an axis, or of everything; no gradient. */
+/** Largest along an axis, or of everything. */
 export function max(x: Value, axis?: number, keepdims = false): Value {
   return apply("ReduceMax", [x], { axes: axesOf(x, axis), keepdims: keepdims ? 1 : 0 });
 }

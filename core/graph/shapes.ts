@@ -107,7 +107,9 @@ const table: ShapeTable = {
     if (typeof dim === "number") size = (end ?? dim) - start;
     else if (end === null) size = addDims(dim, -start);
     else size = end - start;
-    if (typeof size === "number" && size < 0) throw misfit(call, "a start before the end");
+    if (start < 0 || (end !== null && end < start) || (typeof dim === "number" && Math.max(start, end ?? 0) > dim)) {
+      throw misfit(call, `an axis ${axis} that has places ${start} to ${end ?? "its end"}`);
+    }
     return [{ dtype, shape: shape.map((d, i) => (i === axis ? size : d)) }];
   },
   Gather: (call) => {

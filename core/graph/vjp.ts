@@ -7,10 +7,13 @@
 import { AttuneError } from "../errors.ts";
 import { type Dim, sizeOfShape } from "./dims.ts";
 import * as f from "./functions.ts";
-import { type Node, reachable, type Value, type Values } from "./graph.ts";
+import { type Node, reachable, type Region, type Value, type Values } from "./graph.ts";
 import type { Op } from "./ops.ts";
 
-/** Gradients of a node's inputs from those of its outputs; only where `needs`. `null`: gradients do not pass. */
+/**
+ * Gradients of a node's inputs from those of its outputs; only where `needs`. `null`: the derivative is zero wherever
+ * there is one, so that gradients end there; an op whose derivative is not zero has a rule or throws.
+ */
 type Rule<O extends Op> = (node: Node<O>, dy: Values, needs: readonly boolean[]) => Values;
 type VjpTable = { readonly [O in Op]: Rule<O> | null };
 
@@ -37,7 +40,11 @@ const table: VjpTable = {
   Softplus: (node, dy) => [f.mul(out(dy), f.sigmoid(x0(node)))],
   // 1 where y > 0
   Relu: (node, dy) => [f.mul(out(dy), f.cast(f.greater(y0(node), 0), "float32"))],
-  HardSigmoid: null,
+  // alpha where 0 < y < 1
+  HardSigmoid: (node, dy) => {
+    const inside = f.and(f.greater(y0(node), 0), f.less(y0(node), 1));
+    return [f.mul(f.mul(out(dy), node.attrs.alpha), f.cast(inside, "float32"))];
+  },
   Gelu: (
     node,
     dy,
@@ -157,8 +164,17 @@ const table: VjpTable = {
       undefined,
     ];
   },
-  ScatterND: null,
-  ScatterElements: null,
+  // what was added goes through, and the rows or elements that were added to give theirs
+  ScatterND: (node, dy, needs) => {
+    const indices = x1(node);
+    const rows = f.reshape(indices, [indices.shape[0] ?? 1]);
+    return [out(dy), undefined, needs[2] ? f.gather(out(dy), rows) : undefined];
+  },
+  ScatterElements: (node, dy, needs) => [
+    out(dy),
+    undefined,
+    needs[2] ? f.apply("GatherElements", [out(dy), x1(node)], { axis: node.attrs.axis }) : undefined,
+  ],
   // y (dy - Σ dy y)
   Softmax: (node, dy) => {
     const y = y0(node);
@@ -173,7 +189,12 @@ const table: VjpTable = {
     if (typeof size !== "number") throw noRule(node, "a mean over a symbolic axis: use a sum and divide by a count");
     return [f.expand(f.mul(kept(node, out(dy)), 1 / size), x.shape)];
   },
-  ReduceMax: null,
+  // to the largest; in equal parts where there are several, as torch's amax does
+  ReduceMax: (node, dy) => {
+    const largest = f.cast(f.equal(x0(node), kept(node, y0(node))), "float32");
+    const count = f.apply("ReduceSum", [largest], { axes: node.attrs.axes, keepdims: 1 });
+    return [f.mul(largest, f.div(kept(node, out(dy)), count))];
+  },
   // x̂ = (x - μ)/σ, g = dy w: dx = (g - mean g - x̂ mean(g x̂)) / σ
   LayerNormalization: (node, dy, needs) => {
     if (dy[1] || dy[2]) throw noRule(node, "its statistics must not be used");
@@ -233,6 +254,8 @@ export function backward(
   const between = dependents(outputs, targets);
   const adjoint = new Map<number, Value>();
   const rows = new Map<number, SparseGradient[]>();
+  const doneRegions = new Set<Region>();
+  const incoming = (v: Value): Value | undefined => (targets.has(v.id) ? undefined : adjoint.get(v.id));
   const accumulate = (value: Value, d: Value): void => {
     const known = adjoint.get(value.id);
     adjoint.set(value.id, known ? f.add(known, d) : d);
@@ -240,19 +263,22 @@ export function backward(
   outputs.forEach((output, i) => dy[i] && accumulate(output, dy[i]));
 
   for (const node of reachable(outputs).reverse()) {
-    if (!node.outputs.some((v) => between.has(v.id) && adjoint.has(v.id) && !targets.has(v.id))) continue;
-    const ds = node.outputs.map((v) => adjoint.get(v.id));
+    if (!node.outputs.some((v) => between.has(v.id) && incoming(v))) continue;
+    const ds = node.outputs.map(incoming);
     graph.within(`d.${node.scope}`, () => {
       const region = node.outputs[0] && graph.region(node.outputs[0]);
       if (region) {
+        // All outputs of a region are made together: at the last of them the gradients of all are complete.
+        if (doneRegions.has(region)) return;
+        doneRegions.add(region);
         const needs = region.inputs.map((v) => between.has(v.id));
-        const given = region.rule(region.outputs.map((v) => adjoint.get(v.id)), needs);
+        const given = region.rule(region.outputs.map(incoming), needs);
         region.inputs.forEach((input, i) => given[i] && needs[i] && accumulate(input, given[i]));
         return;
       }
       const needs = node.inputs.map((v) => v !== undefined && between.has(v.id));
       const data = node.inputs[0];
-      if (node.op === "Gather" && data && sparseIds.has(data.id)) {
+      if (isRowGather(node) && data && sparseIds.has(data.id)) {
         const indices = x1(node);
         const count = sizeOfShape(indices.shape);
         const list = rows.get(data.id) ?? [];
@@ -270,6 +296,10 @@ export function backward(
     });
   }
   return wrt.map((v) => ({ dense: adjoint.get(v.id), sparse: rows.get(v.id) ?? [] }));
+}
+
+function isRowGather(node: Node): boolean {
+  return node.op === "Gather" && (node as Node<"Gather">).attrs.axis === 0;
 }
 
 /** Whether gradients pass through an op. */
@@ -350,7 +380,7 @@ export function unbroadcast(dy: Value, value: Value): Value {
   return f.reshape(f.apply("ReduceSum", [dy], { axes, keepdims: 1 }), shape);
 }
 
-function kept(node: Node<"ReduceSum" | "ReduceMean">, dy: Value): Value {
+function kept(node: Node<"ReduceSum" | "ReduceMean" | "ReduceMax">, dy: Value): Value {
   const axes = new Set(node.attrs.axes);
   return f.reshape(dy, x0(node).shape.map((d, i) => (axes.has(i) ? 1 : d)));
 }
