@@ -141,7 +141,7 @@ export function gemm(
 export function transpose(x: Value, perm?: readonly number[]): Value {
   const rank = x.shape.length;
   const order = perm ?? Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
-  return order.every((p, i) => p === i) ? x : apply("Transpose", [x], { perm: order });
+  return order.length === rank && order.every((p, i) => p === i) ? x : apply("Transpose", [x], { perm: order });
 }
 
 /** The same elements in another shape. */

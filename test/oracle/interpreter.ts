@@ -166,7 +166,9 @@ const table: Table = {
   Add: pair((a, b) => a + b),
   Sub: pair((a, b) => a - b),
   Mul: pair((a, b) => a * b),
-  Div: pair((a, b) => a / b),
+  // whole numbers are divided towards zero
+  Div: (node, inputs) =>
+    pair((a, b) => (node.inputs[0]?.dtype === "float32" ? a / b : Math.trunc(a / b)))(node as Node, inputs, {}),
   Pow: pair((a, b) => a ** b),
   Max: pair(Math.max),
   Min: pair(Math.min),

@@ -1,0 +1,127 @@
+/**
+ * Gradients by central differences of the interpreter, to compare gradient rules with.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { type DimValues, evaluateShape, type Shape } from "../../core/graph/dims.ts";
+import * as f from "../../core/graph/functions.ts";
+import type { Graph, Value } from "../../core/graph/graph.ts";
+import { type Gradient, gradients } from "../../core/graph/vjp.ts";
+import { createRandom } from "../../core/random.ts";
+import { type DType, sizeOf } from "../../core/tensor.ts";
+import { interpret, type Reference } from "./interpreter.ts";
+
+/** Inputs of a run, by name. */
+export type Given = Record<string, Reference>;
+
+const STEP = 1e-4;
+
+/** A float input filled with random numbers that float32 holds exactly, added to `given`. */
+export function randomInput(graph: Graph, given: Given, name: string, shape: Shape, dims: DimValues): Value {
+  const own = evaluateShape(shape, dims);
+  const random = createRandom(5).fork(name);
+  given[name] = {
+    dims: own,
+    data: Float64Array.from({ length: sizeOf(own) }, (_, i) => Math.fround(random.normal(i))),
+  };
+  return graph.input(name, "float32", shape);
+}
+
+/** An input of given numbers, added to `given`. */
+export function fixedInput(
+  graph: Graph,
+  given: Given,
+  name: string,
+  dtype: DType,
+  shape: Shape,
+  dims: DimValues,
+  data: readonly number[],
+): Value {
+  given[name] = { dims: evaluateShape(shape, dims), data: Float64Array.from(data) };
+  return graph.input(name, dtype, shape);
+}
+
+/** A scalar that tells all elements of some values apart: ∑ of each times a random weight. */
+export function mixed(outputs: readonly Value[], given: Given, dims: DimValues): Value {
+  return outputs
+    .map((value) => {
+      const weights = randomInput(value.graph, given, `weights of ${value.id}`, value.shape, dims);
+      return f.sum(f.mul(f.cast(value, "float32"), weights));
+    })
+    .reduce((a, b) => f.add(a, b));
+}
+
+/** dloss/dx by four-point central differences, whose error is of order h⁴. */
+export function differences(loss: Value, name: string, given: Readonly<Given>, dims: DimValues): Reference {
+  const x = given[name];
+  if (!x) throw new RangeError(`Nothing is given for ${name}`);
+  const lossAt = (i: number, change: number): number => {
+    const data = Float64Array.from(x.data);
+    data[i] = (x.data[i] ?? NaN) + change;
+    return interpret(loss.graph, { ...given, [name]: { dims: x.dims, data } }, [loss], dims)[0]?.data[0] ?? NaN;
+  };
+  const data = Float64Array.from(x.data, (_, i) => {
+    const near = lossAt(i, STEP) - lossAt(i, -STEP);
+    const far = lossAt(i, 2 * STEP) - lossAt(i, -2 * STEP);
+    return (8 * near - far) / (12 * STEP);
+  });
+  return { dims: x.dims, data };
+}
+
+/** A gradient whole: its dense part, and its rows added where they belong; zeros where there is none. */
+export function wholeGradient(
+  gradient: Gradient | undefined,
+  graph: Graph,
+  like: Reference,
+  given: Readonly<Given>,
+  dims: DimValues,
+): Reference {
+  const total = new Float64Array(like.data.length);
+  if (gradient?.dense) {
+    const [dense] = interpret(graph, given, [gradient.dense], dims);
+    assert.deepEqual(dense?.dims, like.dims, "a gradient has the dims of its value");
+    assert.deepEqual(evaluateShape(gradient.dense.shape, dims), like.dims, "and is known to have them");
+    dense?.data.forEach((d, i) => (total[i] = d));
+  }
+  const width = like.data.length / (like.dims[0] ?? 1);
+  for (const { indices, rows } of gradient?.sparse ?? []) {
+    const [index, row] = interpret(graph, given, [indices, rows], dims);
+    row?.data.forEach((d, i) => {
+      const at = (index?.data[Math.floor(i / width)] ?? NaN) * width + (i % width);
+      total[at] = (total[at] ?? NaN) + d;
+    });
+  }
+  return { dims: like.dims, data: total };
+}
+
+/** Asserts that the gradients of `loss` with respect to the named inputs equal its differences. */
+export function checkGradients(
+  loss: Value,
+  names: readonly string[],
+  given: Readonly<Given>,
+  dims: DimValues,
+  sparse: ReadonlySet<Value> = new Set(),
+): void {
+  const wrt = names.map((name) => loss.graph.inputs.get(name) as Value);
+  const found = gradients(loss, wrt, sparse);
+  names.forEach((name, i) => {
+    const like = given[name] as Reference;
+    near(wholeGradient(found[i], loss.graph, like, given, dims), differences(loss, name, given, dims), `d ${name}`);
+  });
+}
+
+/** Asserts equality, relative to the largest element; a graph's own constants are float32, so 1e-6 by default. */
+export function near(
+  got: Readonly<{ dims: readonly number[]; data: ArrayLike<number> }> | undefined,
+  want: Reference | undefined,
+  what: string,
+  tolerance = 1e-6,
+): void {
+  assert.ok(got && want, what);
+  assert.deepEqual([...got.dims], [...want.dims], what);
+  const scale = want.data.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-3);
+  want.data.forEach((w, k) => {
+    const error = Math.abs((got.data[k] ?? NaN) - w);
+    assert.ok(error <= tolerance * scale, `${what}, element ${k}: expected ${w} but found ${got.data[k]}`);
+  });
+}

@@ -1,0 +1,68 @@
+/**
+ * A graph run by onnxruntime-node, through the engine's own lowering and writing.
+ * @module
+ */
+import * as ort from "onnxruntime-node";
+import { lower, shapeFeeds } from "../../core/engine/lower.ts";
+import type { DimValues } from "../../core/graph/dims.ts";
+import type { Graph } from "../../core/graph/graph.ts";
+import { writeOnnx } from "../../core/onnx/write.ts";
+import type { DType } from "../../core/tensor.ts";
+import type { Reference } from "./interpreter.ts";
+
+/** One result of the runtime. */
+export type Result = Readonly<{ dtype: string; dims: readonly number[]; data: Float64Array }>;
+
+/** A graph's outputs as the CPU provider computes them, without graph optimizations. */
+export async function runOnnx(
+  graph: Graph,
+  inputs: Readonly<Record<string, Reference>>,
+  dims: DimValues,
+): Promise<Record<string, Result>> {
+  const { model, feeds, shapes } = lower(graph, () => ({ as: "feed" }));
+  const session = await ort.InferenceSession.create(writeOnnx(model), {
+    executionProviders: ["cpu"],
+    graphOptimizationLevel: "disabled",
+    intraOpNumThreads: 1,
+    logSeverityLevel: 4,
+  });
+  try {
+    const given: Record<string, ort.Tensor> = {};
+    for (const [name, value] of feeds) {
+      const own = inputs[name];
+      if (!own) throw new RangeError(`Nothing is given for ${name}`);
+      given[name] = tensorOf(value.dtype, own);
+    }
+    for (const [name, data] of shapeFeeds(shapes, dims)) given[name] = new ort.Tensor("int64", data, [data.length]);
+    const results = await session.run(given);
+    return Object.fromEntries(
+      Object.entries(results).map(([name, tensor]) => [
+        name,
+        { dtype: tensor.type, dims: tensor.dims, data: Float64Array.from(tensor.data as Float32Array, Number) },
+      ]),
+    );
+  } finally {
+    await session.release();
+  }
+}
+
+/** Values as a tensor of the runtime. */
+export function tensorOf(dtype: DType, { dims, data }: Reference): ort.Tensor {
+  const numbers = Array.from(data);
+  switch (dtype) {
+    case "float32":
+      return new ort.Tensor("float32", Float32Array.from(numbers), dims);
+    case "int32":
+      return new ort.Tensor("int32", Int32Array.from(numbers), dims);
+    case "int64":
+      return new ort.Tensor("int64", BigInt64Array.from(numbers, BigInt), dims);
+    case "bool":
+      return new ort.Tensor("bool", Uint8Array.from(numbers), dims);
+    case "uint8":
+      return new ort.Tensor("uint8", Uint8Array.from(numbers), dims);
+    case "int8":
+      return new ort.Tensor("int8", Int8Array.from(numbers), dims);
+    default:
+      throw new RangeError(`No tensors of ${dtype} here`);
+  }
+}
