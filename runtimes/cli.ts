@@ -3,7 +3,9 @@
  * @module
  */
 import process from "node:process";
-import { main } from "./cli/main.ts";
+import { cacheCompiled } from "./compile_cache.ts";
+
+cacheCompiled();
 
 // A reader that has seen enough (head) is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -11,4 +13,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+const { main } = await import("./cli/main.ts");
 process.exitCode = await main(process.argv.slice(2));

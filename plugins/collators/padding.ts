@@ -63,7 +63,12 @@ function tokenized(
 ): Record<string, Field> {
   const text = textOf(row, index, columns.text ?? "text", true);
   const textPair = textOf(row, index, columns.textPair ?? "textPair", false);
-  const [encoding] = tokenizer.encode(text ?? "", { textPair, maxLength, truncation: maxLength !== undefined });
+  const [encoding] = tokenizer.encode(text ?? "", {
+    textPair,
+    maxLength,
+    truncation: maxLength !== undefined,
+    offsets: false,
+  });
   return {
     input_ids: { per: "token", data: encoding.ids, fill: tokenizer.special.pad ?? 0 },
     token_type_ids: { per: "token", data: encoding.typeIds, fill: 0 },

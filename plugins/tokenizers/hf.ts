@@ -10,7 +10,7 @@ import { define } from "../../core/define.ts";
 import { badFile, missing, unsupported } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { EncodeOptions, Encoding, Factory, Named, Store, Tokenizer } from "../../core/types.ts";
-import { type Tokens, tokensOf, type Traits } from "./sequence.ts";
+import { idsOf, type Tokens, tokensOf, type Traits } from "./sequence.ts";
 import { type Strategy, type Window, windowsOf } from "./truncate.ts";
 
 /** Options of {@link hf}. */
@@ -76,8 +76,11 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
       : undefined);
 
   const encode = (text: string | readonly string[], o: EncodeOptions = {}): [Encoding, ...Encoding[]] => {
-    const a = sequenceOf(library, traits, text);
-    const b = o.textPair === undefined || o.textPair.length === 0 ? undefined : sequenceOf(library, traits, o.textPair);
+    const places = o.offsets ?? true;
+    const a = sequenceOf(library, traits, text, places);
+    const b = o.textPair === undefined || o.textPair.length === 0
+      ? undefined
+      : sequenceOf(library, traits, o.textPair, places);
     const adds = o.addSpecialTokens ?? true;
     const strategy: Strategy = o.truncation === true
       ? "longest_first"
@@ -112,8 +115,8 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   };
 }
 
-function sequenceOf(library: Library, traits: Traits, text: string | readonly string[]): Tokens {
-  if (typeof text === "string") return tokensOf(library, traits, text);
+function sequenceOf(library: Library, traits: Traits, text: string | readonly string[], places: boolean): Tokens {
+  if (typeof text === "string") return places ? tokensOf(library, traits, text) : idsOf(library, traits, text);
   // Words that are given: each is tokenized alone, and counts as one.
   const all: Tokens = { ids: [], offsets: [], words: [] };
   text.forEach((word, i) => {

@@ -33,13 +33,25 @@ type Internals = Readonly<{
 // BERT puts blanks around ideographs; the library does so only for those of the basic plane.
 const farIdeographs = /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu;
 
+/** The ids of one text alone: what needs no places or words is several times as fast. */
+export function idsOf(library: Library, traits: Traits, text: string): Tokens {
+  const t = library as unknown as Internals & { encode_text(text: string): string[] };
+  const spaced = traits.spacesIdeographs ? text.replace(farIdeographs, " $& ") : text;
+  const ids = t.encode_text(spaced).map((token) => idOf(t, token));
+  return { ids, offsets: [], words: [] };
+}
+
+function idOf(t: Internals, token: string): number {
+  return t.added_tokens_map.get(token)?.id ?? t.model.tokens_to_ids.get(token) ?? t.model.unk_token_id ?? 0;
+}
+
 /** Tokenizes one text. `firstWord`: the number of its first word. */
 export function tokensOf(library: Library, traits: Traits, text: string, start = 0, firstWord = 0): Tokens {
   const t = library as unknown as Internals;
   const out: Tokens = { ids: [], offsets: [], words: [] };
   let word = firstWord;
   const push = (token: string, [a, b]: Span, own: number): void => {
-    out.ids.push(t.added_tokens_map.get(token)?.id ?? t.model.tokens_to_ids.get(token) ?? t.model.unk_token_id ?? 0);
+    out.ids.push(idOf(t, token));
     const [from, to] = traits.trims ? trimmed(token, [a, b]) : [a, b];
     out.offsets.push([from + start, to + start]);
     out.words.push(own);

@@ -1,0 +1,38 @@
+/**
+ * What the training worker does.
+ * @module
+ */
+import { parentPort } from "node:worker_threads";
+import { compose } from "../core/compose.ts";
+import { AttuneError } from "../core/errors.ts";
+import { trainRun } from "../core/run/train.ts";
+import type { RunSpec } from "../core/types.ts";
+import { catalog } from "../plugins/catalog.ts";
+import { hostHere, type WorkerMessage, type WorkerTask } from "./train.ts";
+
+const abort = new AbortController();
+const port = parentPort;
+const answer = (message: WorkerMessage): void => port?.postMessage(message);
+
+async function run(task: WorkerTask): Promise<void> {
+  try {
+    const host = await hostHere(task.threads);
+    const run = compose(task.spec as unknown as RunSpec, catalog);
+    const output = task.output === undefined ? undefined : host.directory?.(task.output);
+    const { resume, probe } = task;
+    for await (const event of trainRun(run, host, { output, resume, probe, signal: abort.signal })) {
+      answer({ type: "event", event });
+      // Lets an abort message in: the runtime computes on this thread.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    answer({ type: "done" });
+  } catch (error) {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    answer({ type: "error", message, stack, code: error instanceof AttuneError ? error.code : undefined });
+  }
+}
+
+port?.on("message", (message: { type: "run"; task: WorkerTask } | { type: "abort" }) => {
+  if (message.type === "abort") abort.abort();
+  else void run(message.task);
+});
