@@ -5,7 +5,7 @@
 import { trainsRule } from "../engine/engine.ts";
 import { buildProgram } from "../engine/program.ts";
 import { layOut } from "../loop/layout.ts";
-import { batchesPerEpoch, countSteps } from "../loop/order.ts";
+import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { evaluateDim } from "../graph/dims.ts";
 import { reachable } from "../graph/graph.ts";
 import { sizeOf } from "../tensor.ts";

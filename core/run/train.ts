@@ -5,10 +5,11 @@
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { refused } from "../errors.ts";
 import { evaluate } from "../loop/evaluate.ts";
-import { batchesPerEpoch, countSteps, epochOrder } from "../loop/order.ts";
+import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { layOut } from "../loop/layout.ts";
 import { type LoopState, trainLoop } from "../loop/train.ts";
 import { createRandom } from "../random.ts";
+import { epochOrder } from "../sampling.ts";
 import type { Batch, Example, Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
 import { checkpointsIn } from "./checkpoints.ts";
 import { batchesInOrder, type EncodedRows, encodeRows, namedIds } from "./data.ts";
