@@ -110,7 +110,7 @@ export function checkGradients(
   });
 }
 
-/** Asserts equality, relative to the largest element; a graph's own constants are float32, so 1e-6 by default. */
+/** Asserts equality, relative to the largest element (a graph holds its constants in float32, so 1e-6 by default). */
 export function near(
   got: Readonly<{ dims: readonly number[]; data: ArrayLike<number> }> | undefined,
   want: Reference | undefined,
