@@ -897,6 +897,8 @@ export interface Host {
 
 /** The hub's cache: blobs by etag, snapshots by commit, refs by branch. `repo` is org/name. */
 export interface HubCache {
+  /** The token that `hf auth login` has saved, if any. */
+  token?(): Promise<string | undefined>;
   /** The commit that a branch or tag stood for when it was last asked. */
   ref(repo: string, revision: string): Promise<string | undefined>;
   setRef(repo: string, revision: string, commit: string): Promise<void>;
@@ -904,9 +906,9 @@ export interface HubCache {
   snapshot(repo: string, commit: string): Store;
   /** Bytes of a blob that an earlier download left unfinished. */
   partial(repo: string, etag: string): Promise<number>;
-  /** Adds to an unfinished blob, or starts it anew at 0. */
+  /** Writes to an unfinished blob from a place on, and gives where the bytes end. */
   write(repo: string, etag: string, from: number, bytes: AsyncIterable<Uint8Array>): Promise<number>;
-  /** Makes a finished blob a file of a snapshot. */
+  /** Makes a finished blob a file of a snapshot; throws AttuneError where its bytes are not those that its etag names. */
   link(repo: string, etag: string, commit: string, file: string): Promise<void>;
   /** Whether a blob is there, finished. */
   has(repo: string, etag: string): Promise<boolean>;

@@ -1,54 +1,64 @@
 /**
- * What sources share: a model directory as a checkpoint.
+ * What sources share: a model's files as a checkpoint.
  * @module
  */
 import { badFile, badValue, missing } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
-import { openWeights } from "../../core/safetensors.ts";
 import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.ts";
 
-/** Larger configs are refused. */
+/** Larger configs are refused, in bytes. */
 const MAX_CONFIG = 2 ** 20;
 
-/** Reads config.json, with some fields replaced. Throws AttuneError where it is missing or not a JSON object. */
-export async function readConfig(
-  plugin: string,
-  files: Store,
-  label: string,
-  overrides: Named<Json>,
-): Promise<Named<Json>> {
-  const file = await files.get("config.json");
+/** Deeper configs are refused. */
+const MAX_DEPTH = 64;
+
+/** Reads config.json. Throws AttuneError where it is missing, too large, or not a JSON object. */
+export async function readConfig(plugin: string, files: Store, label: string): Promise<Named<Json>> {
+  const file = await files.get("config.json", { offset: 0, length: MAX_CONFIG });
   if (!file) throw missing(plugin, "config.json", label);
-  if (file.bytes.length > MAX_CONFIG) {
-    throw badFile(plugin, `${label}/config.json`, `has ${file.bytes.length} bytes, more than ${MAX_CONFIG}`);
-  }
+  const where = `${label}/config.json`;
+  if (file.size > MAX_CONFIG) throw badFile(plugin, where, `has ${file.size} bytes, more than ${MAX_CONFIG}`);
   let config: Json;
   try {
-    config = JSON.parse(new TextDecoder().decode(file.bytes));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(file.bytes);
+    // What is nested too deeply to be written again would fail later, and elsewhere.
+    if (depthOf(text) > MAX_DEPTH) throw new Error(`it is nested deeper than ${MAX_DEPTH}`);
+    config = JSON.parse(text);
   } catch (cause) {
-    throw badFile(plugin, `${label}/config.json`, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+    throw badFile(plugin, where, `is not a config (${cause instanceof Error ? cause.message : cause})`);
   }
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
-    throw badValue(plugin, `${label}/config.json`, config, "an object");
+    throw badValue(plugin, where, config, "an object");
   }
-  return { ...config as Named<Json>, ...overrides };
+  return config as Named<Json>;
 }
 
-/** A directory of config, tokenizer and weights as a checkpoint. */
+/** How deep the lists and objects of a JSON text are nested. */
+function depthOf(text: string): number {
+  let [depth, deepest, quoted] = [0, 0, false];
+  for (let i = 0; i < text.length; i++) {
+    const symbol = text[i];
+    if (quoted && symbol === "\\") i++;
+    else if (symbol === '"') quoted = !quoted;
+    else if (!quoted && (symbol === "[" || symbol === "{")) deepest = Math.max(deepest, ++depth);
+    else if (!quoted && (symbol === "]" || symbol === "}")) depth--;
+  }
+  return deepest;
+}
+
+/**
+ * Config, files and weights as a checkpoint. Its fingerprint is over the config and the weights' headers, not over
+ * hundreds of megabytes.
+ */
 export async function checkpointOf(
-  plugin: string,
-  files: Store,
-  label: string,
-  overrides: Named<Json>,
-  weights?: Weights,
+  parts: Readonly<{ config: Named<Json>; files: Store; weights: Weights; label: string }>,
 ): Promise<Checkpoint> {
-  const config = await readConfig(plugin, files, label, overrides);
-  const own = weights ?? await openWeights(files);
-  const parts = own.names.map((name) => {
-    const at = own.locate(name);
-    return `${name} ${at?.dtype} ${at?.dims} ${at?.offset}`;
+  const { config, weights } = parts;
+  const lines = weights.names.map((name) => {
+    const at = weights.locate(name);
+    return JSON.stringify([name, at?.dtype, at?.dims, at?.offset, at?.bytes]);
   });
-  return { config, files, weights: own, fingerprint: await sha256(JSON.stringify(config) + parts.join("\n")), label };
+  return { ...parts, fingerprint: await sha256([JSON.stringify(config), ...lines].join("\n")) };
 }
 
 /** Weights of a model that has none yet. */
@@ -56,4 +66,12 @@ export const noWeights: Weights = {
   names: [],
   read: (name) => Promise.reject(missing("random", `tensor "${name}"`, "a model from scratch")),
   locate: () => undefined,
+};
+
+/** No files. */
+export const noFiles: Store = {
+  get: () => Promise.resolve(undefined),
+  put: () => Promise.resolve("conflict"),
+  delete: () => Promise.resolve("conflict"),
+  list: async function* () {},
 };

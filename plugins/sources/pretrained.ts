@@ -4,10 +4,10 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { missing, unsupported } from "../../core/errors.ts";
-import type { Factory, Host, Json, Named, Store } from "../../core/types.ts";
-import { checkpointOf } from "./checkpoint.ts";
-import { openHub } from "./hub.ts";
+import { openWeights } from "../../core/safetensors.ts";
+import type { Factory, Json, Named } from "../../core/types.ts";
+import { checkpointOf, readConfig } from "./checkpoint.ts";
+import { modelFiles } from "./model_files.ts";
 
 /** Options of {@link pretrained}. */
 export interface PretrainedOptions {
@@ -40,18 +40,10 @@ export const pretrained: Factory<"source", Input> = define({
   name: "pretrained",
   schema: pretrainedSchema,
   create: ({ path, config }) => ({
-    open: async (host) => checkpointOf("pretrained", await filesOf(path, host), path, config),
+    open: async (host) => {
+      const files = await modelFiles("pretrained", path, host, true);
+      const own = await readConfig("pretrained", files, path);
+      return checkpointOf({ config: { ...own, ...config }, files, weights: await openWeights(files), label: path });
+    },
   }),
 });
-
-async function filesOf(path: string, host: Host): Promise<Store> {
-  if (path.startsWith("attune:")) {
-    throw unsupported("pretrained", "model.with.path", path, "the embedded base is not built yet");
-  }
-  const local = host.directory?.(host.resolve?.(path) ?? path);
-  if (local && await local.get("config.json", { offset: 0, length: 0 })) return local;
-  if (/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(path) || /^[\w-][\w.-]*(@[\w./-]+)?$/.test(path)) {
-    return await openHub(path, host);
-  }
-  throw missing("pretrained", "config.json", path);
-}

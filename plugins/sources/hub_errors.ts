@@ -1,0 +1,39 @@
+/**
+ * What can go wrong with the hub.
+ * @module
+ */
+import { AttuneError } from "../../core/errors.ts";
+
+/** An error of the hub; codes begin with `HUB_`. */
+export function hubError(code: string, message: string, found: string, cause?: unknown): AttuneError {
+  return new AttuneError(message, { code, plugin: "hub", found, cause });
+}
+
+/** A refusal as the hub gives it: status, and the header x-error-code where there is one. */
+export function refusal(status: number, reason: string | null, what: string): AttuneError {
+  return hubError(
+    `HUB_${status}`,
+    `${what} ${why(status, reason)} (status ${status}${reason ? `, ${reason}` : ""})`,
+    what,
+  );
+}
+
+/** Whether trying again may help. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof AttuneError && /^HUB_(UNREACHABLE|TRUNCATED|429|5\d\d)$/.test(error.code);
+}
+
+function why(status: number, reason: string | null): string {
+  // The hub answers 401 for what does not exist, too, where no token is sent.
+  if (reason === "RepoNotFound") {
+    return "is no directory here, and on the hub it does not exist, or is private: check its name, or set HF_TOKEN";
+  }
+  if (reason === "RevisionNotFound") return "has no such revision";
+  if (reason === "GatedRepo") {
+    return "is gated: accept its terms on the hub, and set HF_TOKEN to a token that may read it";
+  }
+  if (status === 401 || status === 403) return "is gated or private: set HF_TOKEN to a token that may read it";
+  if (status === 404) return "does not exist, neither as a directory here nor on the hub";
+  if (status === 429) return "was asked for too often: wait, or set HF_TOKEN";
+  return "could not be had";
+}

@@ -1,0 +1,34 @@
+/**
+ * Where a model's files lie: a directory, or a repository of the hub.
+ * @module
+ */
+import { missing, unsupported } from "../../core/errors.ts";
+import type { Host, Store } from "../../core/types.ts";
+import { hubName, openHub } from "./hub.ts";
+import type { HubProgress } from "./hub_download.ts";
+
+/** Downloads from this size on are told of, in bytes. */
+const LARGE = 2 ** 20;
+
+/** The files at a path; `weights` false: config and tokenizer are enough. Throws AttuneError where there are none. */
+export async function modelFiles(plugin: string, path: string, host: Host, weights: boolean): Promise<Store> {
+  if (path.startsWith("attune:")) {
+    throw unsupported(plugin, "model.with.path", path, "the embedded base is not built yet");
+  }
+  const local = host.directory?.(host.resolve?.(path) ?? path);
+  for (const file of weights ? ["config.json"] : ["config.json", "tokenizer.json"]) {
+    if (local && await local.get(file, { offset: 0, length: 0 })) return local;
+  }
+  if (hubName(path)) return await openHub(path, host, { weights, progress: told(path, host) });
+  throw missing(plugin, "config.json", path);
+}
+
+/** Says once of each large file that it is being downloaded. */
+function told(path: string, host: Host): HubProgress {
+  const said = new Set<string>();
+  return (file, _done, total) => {
+    if (total < LARGE || said.has(file)) return;
+    said.add(file);
+    host.terminal?.write(`Downloading ${path}: ${file} (${(total / 1e6).toFixed(1)} MB)\n`);
+  };
+}
