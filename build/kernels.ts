@@ -3,13 +3,16 @@
  * @module
  */
 import asc from "assemblyscript/asc";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 
 /** The module's bytes, compiled from source. Throws Error with the compiler's messages. */
 export async function compileKernels(): Promise<Uint8Array> {
-  const source = readFileSync(fileURLToPath(new URL("../core/kernels/source/kernels.ts", import.meta.url)), "utf8");
+  const folder = new URL("../core/kernels/source/", import.meta.url);
+  const sources = new Map(
+    readdirSync(folder).map((name) => [name, readFileSync(new URL(name, folder), "utf8")] as const),
+  );
   let binary: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
     [
@@ -26,7 +29,7 @@ export async function compileKernels(): Promise<Uint8Array> {
       "simd,bulk-memory",
     ],
     {
-      readFile: (name) => (name === "kernels.ts" ? source : null),
+      readFile: (name) => sources.get(name) ?? null,
       writeFile: (name, contents) => {
         if (name === "kernels.wasm") binary = contents as Uint8Array;
       },

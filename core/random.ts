@@ -3,49 +3,49 @@
  * The same (seed, path, index) gives the same bits everywhere; nothing advances, so every stream is seekable.
  * @module
  */
+import { badValue } from "./errors.ts";
 import { cos, log } from "./math.ts";
 
-/** A stream of random numbers, addressed by index. */
+/** A stream of random numbers, addressed by index: a whole number from 0, for `normal` below 2⁵². */
 export interface Random {
-  /** An independent stream for a purpose: `random.fork("dropout", step)`. */
+  /**
+   * An independent stream for a purpose: `random.fork("dropout", step)`. Parts are text or whole numbers; 1 and "1"
+   * differ, and so do ("a", "b") and "ab". Throws AttuneError where a number is not whole.
+   */
   fork(...path: readonly (string | number)[]): Random;
   /** 32 random bits as an unsigned integer. */
   bits(index: number): number;
   /** Uniform in [0, 1), a multiple of 2⁻³². */
   uniform(index: number): number;
-  /** Standard normal, by Box and Muller. */
+  /** Standard normal, by Box and Muller from uniforms 2 · index and 2 · index + 1; at most 6.7 from 0. */
   normal(index: number): number;
   /** The 64-bit key of this stream, as two unsigned 32-bit halves: what kernels are given. */
   readonly key: readonly [number, number];
 }
 
-/** Four 32-bit words of Philox4x32-10 from a counter of four and a key of two. */
-export function philox4x32(counter: readonly number[], key: readonly number[]): [number, number, number, number] {
-  let [a, b, c, d] = [
-    (counter[0] ?? 0) >>> 0,
-    (counter[1] ?? 0) >>> 0,
-    (counter[2] ?? 0) >>> 0,
-    (counter[3] ?? 0) >>> 0,
-  ];
-  let [x, y] = [(key[0] ?? 0) >>> 0, (key[1] ?? 0) >>> 0];
-  for (let round = 0; round < 10; round++) {
-    const h0 = highWord(a, 0xd2511f53);
-    const l0 = Math.imul(a, 0xd2511f53) >>> 0;
-    const h1 = highWord(c, 0xcd9e8d57);
-    const l1 = Math.imul(c, 0xcd9e8d57) >>> 0;
-    a = (h1 ^ b ^ x) >>> 0;
-    b = l1;
-    c = (h0 ^ d ^ y) >>> 0;
-    d = l0;
-    x = (x + 0x9e3779b9) >>> 0;
-    y = (y + 0xbb67ae85) >>> 0;
-  }
-  return [a, b, c, d];
+type Words = [number, number, number, number];
+
+const TWO_32 = 4294967296;
+
+/**
+ * Four 32-bit words of Philox4x32-10 from a counter of four and a key of two.
+ *
+ * @example
+ * ```ts
+ * import { philox4x32 } from "attune";
+ * console.assert(philox4x32([0, 0, 0, 0], [0, 0])[0] === 0x6627e8d5);
+ * ```
+ */
+export function philox4x32(counter: readonly number[], key: readonly number[]): Words {
+  const words: Words = [0, 0, 0, 0];
+  fill(words, counter[0] ?? 0, counter[1] ?? 0, counter[2] ?? 0, counter[3] ?? 0, key[0] ?? 0, key[1] ?? 0);
+  return words;
 }
 
 /**
- * The stream of a seed.
+ * The stream of a seed, of which 64 bits count.
  *
+ * @throws AttuneError (BAD_VALUE) where the seed is not a whole number.
  * @example
  * ```ts
  * import { createRandom } from "attune";
@@ -54,13 +54,23 @@ export function philox4x32(counter: readonly number[], key: readonly number[]): 
  * ```
  */
 export function createRandom(seed: number | bigint): Random {
+  if (typeof seed === "number" && !Number.isInteger(seed)) throw badValue("random", "seed", seed, "a whole number");
   const wide = BigInt.asUintN(64, BigInt(seed));
   return stream([Number(wide & 0xffffffffn), Number(wide >> 32n)]);
 }
 
-/** The numbers 0 to n-1 in random order (Fisher and Yates), the same for the same stream. */
+/**
+ * The numbers 0 to n-1 in random order (Fisher and Yates over counters), the same for the same stream.
+ *
+ * @example
+ * ```ts
+ * import { createRandom, permutation } from "attune";
+ * console.assert(permutation(createRandom(1), 3).reduce((a, b) => a + b) === 3);
+ * ```
+ */
 export function permutation(random: Random, n: number): Int32Array {
-  const order = Int32Array.from({ length: n }, (_, i) => i);
+  const order = new Int32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor(random.uniform(i) * (i + 1));
     const moved = order[i] ?? 0;
@@ -81,13 +91,19 @@ export function fillUniform(random: Random, out: Float32Array, bound: number): v
 }
 
 function stream(key: readonly [number, number]): Random {
-  let [block, words] = [-1, [0, 0, 0, 0] as readonly number[]];
+  // The block that was asked for last: neighbours share it.
+  const words: Words = [0, 0, 0, 0];
+  const [k0, k1] = key;
+  let block = -1;
   const bits = (index: number): number => {
     const own = Math.floor(index / 4);
-    if (own !== block) [block, words] = [own, philox4x32([own, Math.floor(own / 2 ** 32), 0, 0], key)];
-    return words[index % 4] ?? 0;
+    if (own !== block) {
+      fill(words, own, Math.floor(own / TWO_32), 0, 0, k0, k1);
+      block = own;
+    }
+    return words[index - 4 * own] ?? 0;
   };
-  const uniform = (index: number): number => bits(index) / 2 ** 32;
+  const uniform = (index: number): number => bits(index) / TWO_32;
   return {
     key,
     bits,
@@ -101,26 +117,53 @@ function stream(key: readonly [number, number]): Random {
   };
 }
 
-// Each part is hashed into the key by Philox itself; the last counter word tells numbers, text and the end of text apart.
+// Each part is hashed into the key by Philox itself; the last counter word tells numbers, text and the end of text
+// apart. Keys have 64 bits: among a billion forks two are equal with a chance of 1 in 37.
 function derived(key: readonly [number, number], part: string | number): readonly [number, number] {
-  const next = (counter: readonly number[], key: readonly [number, number]): [number, number] => {
-    const [a, b] = philox4x32(counter, key);
-    return [a, b];
+  const next = (a: number, b: number, kind: number, key: readonly [number, number]): [number, number] => {
+    const words = philox4x32([a, b, 0, kind], key);
+    return [words[0], words[1]];
   };
-  if (typeof part === "number") return next([part, Math.floor(part / 2 ** 32), 0, 1], key);
+  if (typeof part === "number") {
+    if (!Number.isSafeInteger(part)) throw badValue("random", "path", part, "text or a whole number");
+    return next(part, Math.floor(part / TWO_32), 1, key);
+  }
   const bytes = new TextEncoder().encode(part);
   let own = key;
   for (let i = 0; i < bytes.length; i += 4) {
     const word = (bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8) | ((bytes[i + 2] ?? 0) << 16) |
       ((bytes[i + 3] ?? 0) << 24);
-    own = next([word, i, 0, 2], own);
+    own = next(word, i, 2, own);
   }
-  return next([bytes.length, 0, 0, 3], own);
+  return next(bytes.length, 0, 3, own);
 }
 
-/** The upper 32 bits of a 64-bit product, by 16-bit halves; every partial sum stays below 2⁵³. */
-function highWord(a: number, b: number): number {
-  const [ah, al, bh, bl] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
-  const middle = ah * bl + al * bh + Math.floor((al * bl) / 65536);
-  return (ah * bh + Math.floor(middle / 65536)) >>> 0;
+// Writes a block's four words; numbers of any size count modulo 2³². In 32-bit integers throughout: |0 keeps engines
+// from falling back to doubles.
+function fill(out: Words, a: number, b: number, c: number, d: number, x: number, y: number): void {
+  for (let round = 0; round < 10; round++) {
+    const h0 = highWord(a, 0xd251, 0x1f53);
+    const h1 = highWord(c, 0xcd9e, 0x8d57);
+    const l0 = Math.imul(a, 0xd2511f53);
+    const l1 = Math.imul(c, 0xcd9e8d57);
+    a = h1 ^ b ^ x;
+    b = l1;
+    c = h0 ^ d ^ y;
+    d = l0;
+    x = (x + 0x9e3779b9) | 0;
+    y = (y + 0xbb67ae85) | 0;
+  }
+  out[0] = a >>> 0;
+  out[1] = b >>> 0;
+  out[2] = c >>> 0;
+  out[3] = d >>> 0;
+}
+
+// The upper 32 bits of a 64-bit product, by 16-bit halves; every partial sum stays below 2³².
+function highWord(a: number, high: number, low: number): number {
+  const ah = a >>> 16;
+  const al = a & 0xffff;
+  const middle = (Math.imul(ah, low) + (Math.imul(al, low) >>> 16)) | 0;
+  const other = (Math.imul(al, high) + (middle & 0xffff)) | 0;
+  return (Math.imul(ah, high) + (middle >>> 16) + (other >>> 16)) | 0;
 }

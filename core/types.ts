@@ -582,21 +582,28 @@ export interface Optimizer extends Plugin<"optimizer"> {
   learningRate?(step: number, scheduled: number): number;
 }
 
-/** SIMD where there is WebAssembly, loops elsewhere, the same bits. Arrays are views of one memory. */
+/** One step of Adam. `step` counts from 1. */
+export type AdamStepOptions = Readonly<{
+  step: number;
+  learningRate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+  gradientScale: number;
+}>;
+
+/**
+ * SIMD where there is WebAssembly, loops elsewhere, the same bits. Arrays are views of one memory and long enough, else
+ * AttuneError is thrown before anything is written.
+ */
 export interface Kernels {
   /** AdamW (Loshchilov & Hutter 2019), one fused pass; the gradient is multiplied by `gradientScale` first. */
-  adamw(
-    span: Span<"m" | "v">,
-    options: Readonly<{
-      step: number;
-      learningRate: number;
-      beta1: number;
-      beta2: number;
-      epsilon: number;
-      weightDecay: number;
-      gradientScale: number;
-    }>,
-  ): void;
+  adamw(span: Span<"m" | "v">, options: AdamStepOptions): void;
+  /** Adam (Kingma & Ba 2015) as torch.optim.Adam: `weightDecay` is an L2 term of the gradient. */
+  adam(span: Span<"m" | "v">, options: AdamStepOptions): void;
+  /** AdamW of some rows of a table of `width` columns; a row that is named twice steps twice. */
+  adamwRows(span: Span<"m" | "v">, rows: Int32Array, width: number, options: AdamStepOptions): void;
   /** SGD with momentum as torch.optim.SGD; `momentum` state may be empty where momentum is 0. */
   sgd(
     span: Span<"momentum">,
@@ -616,7 +623,7 @@ export interface Kernels {
   scale(x: Float32Array, factor: number): void;
   /** y += a x */
   axpy(y: Float32Array, a: number, x: Float32Array): void;
-  /** table[rows[i]] += values[i] for rows of `width`. */
+  /** table[rows[i]] += values[i] for rows of `width`; row -1 is left out. */
   scatterAddRows(table: Float32Array, rows: Int32Array, values: Float32Array, width: number): void;
 }
 

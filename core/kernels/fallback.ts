@@ -3,24 +3,23 @@
  * @module
  */
 import { philox4x32 } from "../random.ts";
-import type { Kernels } from "../types.ts";
-import { adamRates, type DropoutKernels, dropThreshold } from "./shared.ts";
+import { type AdamFactors, adamKernels, type AllKernels, dropThreshold } from "./shared.ts";
 
 const f = Math.fround;
 
 /** Every kernel, without WebAssembly. */
-export const fallbackKernels: Kernels & DropoutKernels = {
-  adamw: ({ parameter: p, gradient: g, state: { m, v } }, o) => {
-    const { rate, root } = adamRates(o);
-    const [S, B1, C1, B2, C2] = [f(o.gradientScale), f(o.beta1), f(1 - o.beta1), f(o.beta2), f(1 - o.beta2)];
-    const [K, R, Q, E] = [f(1 - o.learningRate * o.weightDecay), f(rate), f(root), f(o.epsilon)];
-    for (let i = 0; i < p.length; i++) {
-      const d = f((g[i] ?? 0) * S);
-      const a = m[i] = f(f((m[i] ?? 0) * B1) + f(d * C1));
-      const b = v[i] = f(f((v[i] ?? 0) * B2) + f(f(d * d) * C2));
-      p[i] = f(f((p[i] ?? 0) * K) - f(f(a * R) / f(f(f(Math.sqrt(b)) * Q) + E)));
+export const fallbackKernels: AllKernels = {
+  ...adamKernels(({ parameter: p, gradient: g, state: { m, v } }, start, count, factors) => {
+    const [scale, beta1, gain1, beta2, gain2, keep, l2, rate, root, epsilon] = rounded(factors);
+    for (let i = start; i < start + count; i++) {
+      const w = p[i] ?? 0;
+      let d = f((g[i] ?? 0) * scale);
+      if (l2 !== 0) d = f(d + f(w * l2));
+      const a = m[i] = f(f((m[i] ?? 0) * beta1) + f(d * gain1));
+      const b = v[i] = f(f((v[i] ?? 0) * beta2) + f(f(d * d) * gain2));
+      p[i] = f(f(w * keep) - f(f(a * rate) / f(f(f(Math.sqrt(b)) * root) + epsilon)));
     }
-  },
+  }),
   sgd: ({ parameter: p, gradient: g, state: { momentum: b } }, o) => {
     const [S, L, M, G, R] = [
       f(o.gradientScale),
@@ -93,7 +92,13 @@ export const fallbackKernels: Kernels & DropoutKernels = {
   },
 };
 
-// As maskRow of the WebAssembly kernels: four counters give four words each; every word two values, 8 words apart.
+function rounded(factors: AdamFactors): AdamFactors {
+  const [scale, beta1, gain1, beta2, gain2, keep, l2, rate, root, epsilon] = factors;
+  return [f(scale), f(beta1), f(gain1), f(beta2), f(gain2), f(keep), f(l2), f(rate), f(root), f(epsilon)];
+}
+
+// As maskRows of the WebAssembly kernels: counters 4k to 4k+3 give values 32k to 32k+31. Value i takes counter i mod 4,
+// its word i div 8, and of that the lower or, where i div 4 is odd, the upper half.
 function maskRow(
   out: Float32Array,
   p: number,
