@@ -34,7 +34,15 @@ export { evaluateRun, predictRows } from "./core/run/infer.ts";
 export { type OpenRun, openRun } from "./core/run/open.ts";
 export { planRun } from "./core/run/plan.ts";
 export { trainRun } from "./core/run/train.ts";
-export { openSafetensors, openWeights, streamSafetensors, toFloat32, writeSafetensors } from "./core/safetensors.ts";
+export { epochOrder } from "./core/sampling.ts";
+export {
+  openSafetensors,
+  openWeights,
+  parseSafetensorsHeader,
+  streamSafetensors,
+  toFloat32,
+  writeSafetensors,
+} from "./core/safetensors.ts";
 export { bytesPerElement, f32, i32, sizeOf, type TensorData } from "./core/tensor.ts";
 export type * from "./core/types.ts";
 export { VERSION } from "./core/version.ts";

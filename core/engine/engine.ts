@@ -116,6 +116,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     initial,
     fed,
     prepack: frozenBytes(program, fed) <= options.prepackLimit,
+    arena: true,
   });
   const weights: Record<string, OrtTensor> = {};
   for (const t of state.trained) weights[t.name] = new lib.Tensor("float32", t.span.parameter, t.shape);

@@ -63,6 +63,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       fed,
       // Weights stay mapped: evaluation is short, and packing would be one more copy of them.
       prepack: false,
+      arena: false,
     });
     const own = { program, session };
     known.set(labelled, own);

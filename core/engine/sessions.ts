@@ -36,6 +36,8 @@ export type SessionOptions = Readonly<{
   fed: ReadonlyMap<string, Readonly<{ rows?: number }>>;
   /** Packs frozen weights for the matrix products: faster, one more copy of them. */
   prepack: boolean;
+  /** Keeps the memory of a run for the next one. */
+  arena: boolean;
 }>;
 
 /** Opens a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
@@ -79,7 +81,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     executionProviders: [host.provider],
     graphOptimizationLevel: "disabled",
     enableMemPattern: false,
-    enableCpuMemArena: true,
+    // Without an arena, what a run took is given back behind it.
+    enableCpuMemArena: options.arena,
     ...(host.threads === undefined ? {} : { intraOpNumThreads: host.threads }),
     logSeverityLevel: 3,
     extra: {

@@ -48,8 +48,10 @@ export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<nu
 
 /** A store's keys below a prefix as a store. */
 export function within(store: Store, prefix: string): Store {
+  const { append, locate } = store;
   return {
-    ...store,
+    ...(append ? { append: (key, bytes) => append(prefix + key, bytes) } : {}),
+    ...(locate ? { locate: (key) => locate(prefix + key) } : {}),
     get: (key, range) => store.get(prefix + key, range),
     put: (key, bytes, options) => store.put(prefix + key, bytes, options),
     delete: (key, options) => store.delete(prefix + key, options),

@@ -8,7 +8,10 @@ import { AttuneError, badFile, badValue } from "../../core/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 
 /** Option names that hold paths. */
-const pathKeys: ReadonlySet<string> = new Set(["path", "from", "vocabPath"]);
+const pathKeys: ReadonlySet<string> = new Set(["path", "from", "tokenizer"]);
+
+/** Sources whose paths may be names on the hub. */
+const hubSources: ReadonlySet<string> = new Set(["pretrained", "random"]);
 
 /** Reads a spec. Throws AttuneError where it is missing or not JSON. */
 export function readSpec(path: string, set: readonly string[] = []): Named<Json> {
@@ -77,13 +80,26 @@ function changedBy(spec: Json, change: string): Json {
   return put(spec, change.slice(0, at).split("."));
 }
 
-// A path that is not there may be a name on the hub, and stays as it is.
-function absolute(value: Json, base: string, key = ""): Json {
-  if (typeof value === "string" && pathKeys.has(key) && !isAbsolute(value)) {
-    const full = resolve(base, value);
-    return value.startsWith(".") || existsSync(full) || !/^[\w.-]+\/[\w.@/-]+$|^attune:/.test(value) ? full : value;
-  }
+// Paths are only among the options of a plugin, whose name tells whether they may be names on the hub.
+function absolute(value: Json, base: string): Json {
   if (Array.isArray(value)) return value.map((item) => absolute(item, base));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, absolute(v, base, k)]));
+  const { use, with: options } = value as Named<Json>;
+  return mapped(value as Named<Json>, (own, key) => {
+    const named = key === "with" && typeof own === "object" && own !== null && !Array.isArray(own);
+    return named
+      ? mapped(options as Named<Json>, (v, k) => absoluteOption(v, k, String(use), base))
+      : absolute(own, base);
+  });
+}
+
+function absoluteOption(value: Json, key: string, use: string, base: string): Json {
+  if (typeof value !== "string" || !pathKeys.has(key) || isAbsolute(value)) return absolute(value, base);
+  const full = resolve(base, value);
+  const named = hubSources.has(use) && /^(attune:)?[\w-][\w.-]*(\/[\w.-]+)?(@[\w./-]+)?$/.test(value);
+  return named && !existsSync(full) ? value : full;
+}
+
+function mapped(object: Named<Json>, change: (value: Json, key: string) => Json): Named<Json> {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value, key)]));
 }
