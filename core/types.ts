@@ -195,6 +195,8 @@ export interface Build {
   stream(side?: Side): Stream;
   /** A field that the collator makes; a missing one is found before step 1. */
   input(name: string, dtype: DType, shape: Shape): Value;
+  /** The places [picked] that have labels of this name, for `rows`; undefined where rows come without labels. */
+  labelled(name: string): Value | undefined;
   /** The same name, the same value. */
   parameter(name: string, shape: readonly number[], init?: Init): Value;
   /** What trains in this run. */
@@ -515,12 +517,16 @@ export type Sample = Readonly<{
   row: number;
 }>;
 
-/** Padding and packing are generic over these. `size`: values per place; `fill`: what padding gets. */
+/**
+ * Padding and packing are generic over these. `size`: values per place; `fill`: what padding gets. `ignore`: labels,
+ * of which only places with another value are laid out: `<name>` [picked] and `<name>.at` [picked], their places.
+ */
 export type Field = Readonly<{
   per: "token" | "decoderToken" | "pair" | "sample";
   data: Float32Array | Int32Array;
   fill: number;
   size?: number;
+  ignore?: number;
 }>;
 
 /** How a batch is laid out. `share`: short sequences share a row. */

@@ -134,6 +134,7 @@ export function tinyWeights(): Named<Tensor<Float32Array>> {
     initializerRange: 0.1,
     labelSmoothing: 0,
     checkpointing: false,
+    targets: {},
     trains: () => false,
   });
   architecture.forward(build);

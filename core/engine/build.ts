@@ -20,6 +20,7 @@ import type {
   Seams,
   Side,
   Stream,
+  Tensor,
 } from "../types.ts";
 
 /** A parameter that a build asked for. `adapter`: its own, not the model's. `paddingIdx`: a row without gradient. */
@@ -55,6 +56,8 @@ export type BuildOptions = Readonly<{
   labelSmoothing: number;
   checkpointing: boolean;
   trains: (name: string, adapter: boolean) => boolean;
+  /** What the collator makes of labels. */
+  targets: Named<Tensor>;
 }>;
 
 /** A score so low that its exponential is zero beside any other. */
@@ -247,6 +250,10 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     labelSmoothing: options.labelSmoothing,
     stream,
     input: (name: string, dtype: Value["dtype"], shape: Shape): Value => graph.input(name, dtype, shape),
+    labelled: (name: string): Value | undefined => {
+      const at = labelPlaces(name);
+      return options.targets[at] && graph.input(at, "int32", [countDim(at)]);
+    },
     parameter: (name: string, shape: readonly number[], init?: Init): Value => parameter(name, shape, init),
     trainable: (): Named<Value> =>
       Object.fromEntries([...parameters.values()].filter((p) => isTrained(p.value)).map((p) => [p.name, p.value])),
@@ -255,7 +262,9 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
       selectRows(x, index, (input, shape) => {
         const origin = graph.origin(input);
         const known = origin?.kind === "input" ? masks.get(origin.name) : undefined;
-        return known && mask(`${known.name}.picked`, known.site, known.p, shape);
+        const chosen = graph.origin(index);
+        return known &&
+          mask(`${known.name}@${chosen?.kind === "input" ? chosen.name : index.id}`, known.site, known.p, shape);
       }),
     layer,
   };
@@ -286,6 +295,16 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     sublayer: (_path, x, body) => body(x),
   };
   return { build, recorded: { parameters, masks, linears, layers, attentions } };
+}
+
+/** The input that says where labels are. */
+export function labelPlaces(name: string): string {
+  return `${name}.at`;
+}
+
+/** The dim that counts the values of an input of places. */
+export function countDim(places: string): string {
+  return `${places}.count`;
 }
 
 /** A scalar of the graph that the host feeds: a loss's factor. */

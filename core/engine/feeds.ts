@@ -3,16 +3,22 @@
  * @module
  */
 import { AttuneError, badValue } from "../errors.ts";
-import { type DimValues, evaluateShape } from "../graph/dims.ts";
-import { choosePlaces, PICKS } from "../graph/rows.ts";
+import { type Dim, type DimValues, evaluateShape, mulDims } from "../graph/dims.ts";
+import { choosePlaces, picksDim } from "../graph/rows.ts";
 import type { Value } from "../graph/graph.ts";
 import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
 import type { Random } from "../random.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
-import type { Mask, Recorded } from "./build.ts";
+import { countDim, type Mask, type Recorded } from "./build.ts";
 import type { Session } from "./sessions.ts";
 import { shapeFeeds } from "./lower.ts";
+
+/**
+ * The sequence of padding. Masks of attention leave padding as the memory was, where zero probabilities meet it; read
+ * as floats, these bits are -0 and those of small counts nearly 0, while -1 would be NaN.
+ */
+const PADDING = -(2 ** 31);
 
 /** What a batch's random masks depend on. `sequence`: number of the batch's first sequence within the step. */
 export type Moment = Readonly<{ random: Random; step: number; sequence: number }>;
@@ -38,7 +44,7 @@ export function createFeeder(
   return {
     feeds: async (session, recorded, batch, extra, moment) => {
       const feeds: Record<string, OrtTensor> = { ...extra };
-      const dims: Record<string, number> = { batch: batch.batch, seq: batch.seq, sequences: batch.sequences };
+      const dims: Record<string, number> = { ...dimsOf(batch) };
       const picked = choose(session, batch, dims);
       checkIds(recorded, batch);
       const masks: { mask: Mask; dims: number[] }[] = [];
@@ -86,7 +92,7 @@ function choose(session: Session, batch: Batch, dims: Record<string, number>): M
     const places = batch.inputs[index];
     if (!places) throw missingInput(index, batch);
     const { picks, unpick, perRow } = choosePlaces(places.data as Int32Array, batch.batch, batch.seq);
-    dims[PICKS] = perRow;
+    dims[picksDim(index)] = perRow;
     picked.set(name, { dtype: "int32", dims: [picks.length], data: picks });
     picked.set(`${index}.unpick`, { dtype: "int32", dims: [unpick.length], data: unpick });
   }
@@ -127,41 +133,60 @@ function drawMasks(
     const own = memory.allocI32(places.length);
     for (let i = 0; i < places.length; i += 2) {
       const sequence = places[i] ?? -1;
-      own[i] = sequence < 0 ? -1 : sequence + moment.sequence;
-      own[i + 1] = places[i + 1] ?? 0;
+      own[i] = sequence < 0 ? PADDING : sequence + moment.sequence;
+      own[i + 1] = Math.max(0, places[i + 1] ?? 0);
     }
     return own;
   };
-  const all = shifted(batch.places);
-  let chosen: Int32Array | undefined;
-  const chosenPlaces = (): Int32Array => {
-    if (chosen) return chosen;
-    const picks = [...picked].find(([name]) => name.endsWith(".picks"))?.[1].data ?? new Int32Array(0);
-    return chosen = shifted(
-      Int32Array.from({ length: 2 * picks.length }, (_, i) => batch.places[2 * Number(picks[i >> 1]) + (i & 1)] ?? -1),
+  const at = (chosen: ArrayLike<number>): Int32Array =>
+    shifted(
+      Int32Array.from(
+        { length: 2 * chosen.length },
+        (_, i) => batch.places[2 * Number(chosen[i >> 1]) + (i & 1)] ?? -1,
+      ),
     );
-  };
-  let perSequence: Int32Array | undefined;
-  const sequencePlaces = (): Int32Array =>
-    perSequence ??= shifted(Int32Array.from({ length: 2 * batch.sequences }, (_, i) => (i & 1 ? 0 : i >> 1)));
-  for (const { mask, dims } of masks) {
-    const out = memory.alloc(sizeOf(dims));
-    const rowDim = mask.shape[0];
-    if (mask.shape.length === 4) {
-      const [, heads = 1, queries = 1, keys = 1] = dims;
-      const from = mask.shape[2] === PICKS ? chosenPlaces() : all;
-      memory.kernels.dropoutAttention(out, from, all, heads, queries, keys, mask.p, key, mask.site);
-    } else {
-      const places = rowDim === "batch*seq" ? all : rowDim === "sequences" ? sequencePlaces() : chosenPlaces();
-      memory.kernels.dropoutRows(out, places, sizeOf(dims.slice(1)), mask.p, key, mask.site);
+  const known = new Map<Dim, Int32Array>();
+  // Which places the rows of a mask are, by the dim that counts them.
+  const placesOf = (dim: Dim): Int32Array => {
+    let own = known.get(dim);
+    if (own) return own;
+    if (dim === "sequences") {
+      own = shifted(Int32Array.from({ length: 2 * batch.sequences }, (_, i) => (i & 1 ? 0 : i >> 1)));
     }
-    give(mask.name, out, dims);
+    for (const [name, tensor] of picked) {
+      if (dim === mulDims("batch", name) || dim === name) own ??= at(tensor.data as Int32Array);
+    }
+    for (const [name, tensor] of Object.entries(batch.inputs)) {
+      if (dim === countDim(name)) own ??= at(tensor.data as Int32Array);
+    }
+    own ??= shifted(batch.places);
+    known.set(dim, own);
+    return own;
+  };
+  for (const { mask, dims } of masks) {
+    const [rows = "", , queries = "", keys = ""] = mask.shape;
+    if (mask.shape.length === 4) {
+      const [from, to] = [placesOf(queries), placesOf(keys)];
+      const out = memory.alloc(sizeOf(dims));
+      const [, heads = 1, q = 1, k = 1] = dims;
+      memory.kernels.dropoutAttention(out, from, to, heads, q, k, mask.p, key, mask.site);
+      give(mask.name, out, dims);
+    } else {
+      const places = placesOf(rows);
+      const out = memory.alloc(sizeOf(dims));
+      memory.kernels.dropoutRows(out, places, sizeOf(dims.slice(1)), mask.p, key, mask.site);
+      give(mask.name, out, dims);
+    }
   }
 }
 
 /** The dims of a batch, for estimates. */
 export function dimsOf(batch: Batch): DimValues {
-  return { batch: batch.batch, seq: batch.seq, sequences: batch.sequences };
+  const dims: Record<string, number> = { batch: batch.batch, seq: batch.seq, sequences: batch.sequences };
+  for (const [name, { dims: [count = 0] }] of Object.entries(batch.inputs)) {
+    if (name.endsWith(".at")) dims[countDim(name)] = count;
+  }
+  return dims;
 }
 
 /** The graph inputs that values of a session come from, for messages. */

@@ -75,7 +75,8 @@ export function buildProgram(options: ProgramOptions): Program {
     if (!value) throw missing("engine", `output "${output}" (there are ${Object.keys(outputs)})`, `loss ${name}`);
     const shaped = options.targets[target];
     if (!shaped) continue; // rows without labels: only outputs are wanted
-    const labels = graph.input(target, shaped.dtype, [value.shape[0] ?? "sequences", ...shaped.dims.slice(1)]);
+    const count = build.labelled(target)?.shape[0] ?? value.shape[0] ?? "sequences";
+    const labels = graph.input(target, shaped.dtype, [count, ...shaped.dims.slice(1)]);
     const sum = graph.within(
       `loss.${name}`,
       () => f.mul(f.reshape(loss.sum(build, value, labels), []), scalarInput(graph, factorName(name))),

@@ -15,6 +15,7 @@ export function trunkOf(architecture: Architecture): Trunk {
     initializerRange: architecture.initializerRange,
     labelSmoothing: 0,
     checkpointing: false,
+    targets: {},
     trains: () => false,
   });
   architecture.forward(build);

@@ -4,8 +4,8 @@
  * `selectRows` asks for some places of [batch*seq, ...] and pushes the question down through every row-wise op (and
  * through attention's query side), until it meets values that other places need whole. The mathematics is the same.
  *
- * A row of the batch has up to `picks` chosen places, so that batched ops keep their form: `<index>.picks` holds
- * them [batch*picks] (rows with fewer repeat a place), `<index>.unpick` [chosen] finds the chosen ones among those.
+ * A row of the batch has up to `<index>.picks` chosen places, so that batched ops keep their form: `<index>.picks` holds
+ * them [batch * picks] (rows with fewer repeat a place), `<index>.unpick` [chosen] finds the chosen ones among those.
  * @module
  */
 import { mulDims, renameDim, type Shape } from "./dims.ts";
@@ -19,13 +19,15 @@ type Form = "flat" | number;
 /** One operand of a pushed op: selected in a form, or (undefined) left as it is; `whole` where all its places are needed. */
 type Operand = Readonly<{ value: Value; form: Form | undefined; whole?: boolean }>;
 
-type Push = Readonly<{ operands: readonly Operand[]; rebuild: (operands: readonly Value[]) => Value }>;
+type Push = Readonly<{ operands: readonly Operand[]; rebuild: (operands: readonly Value[], perRow: string) => Value }>;
 
 const SEQ = "seq";
 const FLAT = "batch*seq";
 
-/** The dim that counts the places chosen in each row. */
-export const PICKS = "picks";
+/** The dim that counts the places of `index` chosen in each row. */
+export function picksDim(index: string): string {
+  return `${index}.picks`;
+}
 
 /** Ops that treat every element alone. */
 const elementwise: ReadonlySet<Op> = new Set<Op>([
@@ -75,7 +77,8 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
   const origin = x.graph.origin(index);
   const push = pushOf(x, "flat");
   if (origin?.kind !== "input" || x.shape[0] !== FLAT || !push) return f.gather(x, index);
-  const picks = x.graph.input(`${origin.name}.picks`, "int32", [mulDims("batch", PICKS)]);
+  const perRow = picksDim(origin.name);
+  const picks = x.graph.input(`${origin.name}.picks`, "int32", [mulDims("batch", perRow)]);
   const unpick = x.graph.input(`${origin.name}.unpick`, "int32", index.shape);
   const whole = neededWhole(x);
   const known = new Map<string, Value>();
@@ -88,7 +91,8 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
       selected = push
         ? value.graph.within(
           value.graph.producer(value)?.scope ?? "",
-          () => push.rebuild(push.operands.map((o) => (o.form === undefined ? o.value : select(o.value, o.form)))),
+          () =>
+            push.rebuild(push.operands.map((o) => (o.form === undefined ? o.value : select(o.value, o.form))), perRow),
         )
         : leaf(value, form);
       known.set(key, selected);
@@ -96,7 +100,7 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
     return selected;
   };
   const leaf = (value: Value, form: Form): Value => {
-    const shape = selectedShape(value.shape, form);
+    const shape = selectedShape(value.shape, form, perRow);
     const made = value.graph.origin(value)?.kind === "input" ? selectedInput(value, shape) : undefined;
     if (made) return made;
     if (form === "flat") return f.gather(value, picks);
@@ -106,7 +110,7 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
     const rows = f.gather(f.reshape(moved, [FLAT, ...moved.shape.slice(2)]), picks);
     const inverse: number[] = [];
     order.forEach((axis, i) => (inverse[axis] = i));
-    return f.transpose(f.reshape(rows, ["batch", PICKS, ...moved.shape.slice(2)]), inverse);
+    return f.transpose(f.reshape(rows, ["batch", perRow, ...moved.shape.slice(2)]), inverse);
   };
   return f.gather(select(x, "flat"), unpick);
 }
@@ -207,8 +211,10 @@ function pushOf(value: Value, form: Form): Push | undefined {
     case "Reshape": {
       const before = formBefore(a.shape, value.shape, form);
       if (before === undefined) return undefined;
-      const shape = selectedShape(value.shape, form);
-      return { operands: [{ value: a, form: before }], rebuild: ([x]) => f.reshape(x as Value, shape) };
+      return {
+        operands: [{ value: a, form: before }],
+        rebuild: ([x], perRow) => f.reshape(x as Value, selectedShape(value.shape, form, perRow)),
+      };
     }
     default:
       return undefined;
@@ -239,9 +245,9 @@ function formBefore(before: Shape, after: Shape, form: Form): Form | undefined {
   return axis < 0 ? undefined : axis;
 }
 
-function selectedShape(shape: Shape, form: Form): Shape {
+function selectedShape(shape: Shape, form: Form, perRow: string): Shape {
   const axis = form === "flat" ? 0 : form;
-  return shape.map((dim, i) => (i === axis ? renameDim(dim, SEQ, PICKS) : dim));
+  return shape.map((dim, i) => (i === axis ? renameDim(dim, SEQ, perRow) : dim));
 }
 
 /** Whether a graph has asked for chosen places of an input. */

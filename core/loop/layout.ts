@@ -60,6 +60,10 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
   const inputs: Record<string, Tensor> = {};
   for (const [name, field] of Object.entries(sequences[0]?.fields ?? {})) {
     if (field.per !== "token") continue;
+    if (field.ignore !== undefined) {
+      Object.assign(inputs, labelledPlaces(name, field, sequences, starts));
+      continue;
+    }
     const size = field.size ?? 1;
     const data = filled(field, batch * seq * size);
     sequences.forEach((sequence, i) => {
@@ -123,6 +127,31 @@ function skipPositions(
     const counts = places[2 * i] !== -1 && Number(ids?.[i]) !== skip;
     positions[i] = counts ? offset + count++ : skip;
   }
+}
+
+/** Labels of places: those that count, and where they are. */
+function labelledPlaces(
+  name: string,
+  { ignore, data }: Field,
+  sequences: Sample["sequences"],
+  starts: Int32Array,
+): Record<string, Tensor> {
+  const found: { place: number; value: number }[] = [];
+  sequences.forEach((sequence, i) => {
+    sequence.fields[name]?.data.forEach((value, j) => {
+      if (value !== ignore) found.push({ place: (starts[i] ?? 0) + j, value });
+    });
+  });
+  found.sort((a, b) => a.place - b.place);
+  const values = found.map((f) => f.value);
+  return {
+    [name]: {
+      dtype: dtypeOf(data),
+      dims: [found.length],
+      data: data instanceof Float32Array ? Float32Array.from(values) : Int32Array.from(values),
+    },
+    [`${name}.at`]: { dtype: "int32", dims: [found.length], data: Int32Array.from(found, (f) => f.place) },
+  };
 }
 
 function targetsOf(samples: readonly Sample[]): Record<string, Tensor> {

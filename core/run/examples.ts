@@ -20,6 +20,8 @@ export function collectExamples(
     const own = held.rows[row] ?? {};
     return [own.text, own.textPair].filter((t) => typeof t === "string").join(" | ");
   };
+  // Readings of places rather than of rows are not shown row by row.
+  if (readings.label && readings.label.length !== batch.samples) return;
   readings.label?.forEach((r: Readings["label"], i) => {
     const row = batch.rows[i] ?? 0;
     const scores = r.scores ? Array.from(r.scores) : undefined;

@@ -27,6 +27,7 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
     initializerRange: trunk.initializerRange,
     labelSmoothing: 0,
     checkpointing: false,
+    targets: {},
     trains,
   });
   const states = trunk.forward(build);

@@ -20,9 +20,12 @@ export async function probeOf(
   const [batch] = batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, { ...open.layout, share: false });
   const result: Record<string, Json> = { loss: metrics.loss ?? null };
   if (!batch) return result;
-  const { outputs } = await engine.run(batch, true);
-  for (const [name, tensor] of Object.entries(outputs)) {
-    result[name] = { dims: [...tensor.dims], values: [...tensor.data.subarray(0, VALUES)] };
+  // Without labels, heads that read labelled places only give every place's outputs.
+  const perPlace = Object.keys(batch.inputs).some((input) => input.endsWith(".at"));
+  const { outputs } = await engine.run(batch, !perPlace);
+  for (const [name, { dims: [rows = 0, ...rest], data }] of Object.entries(outputs)) {
+    const dims = perPlace && rows !== batch.sequences ? [batch.batch, rows / batch.batch, ...rest] : [rows, ...rest];
+    result[name] = { dims, values: [...data.subarray(0, VALUES)] };
   }
   return result;
 }

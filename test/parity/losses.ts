@@ -57,6 +57,7 @@ async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
       initializerRange: 0.02,
       labelSmoothing: Number(labelSmoothing),
       checkpointing: false,
+      targets: {},
       trains: () => true,
     });
     const output = tensorOf(first[1], false);

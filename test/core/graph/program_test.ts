@@ -48,8 +48,8 @@ describe("a training graph", () => {
     const rows = (scope: string) =>
       outer.filter((n) => n.scope === `bert.encoder.layer.1.${scope}`).map((n) => n.outputs[0]?.shape[0]);
     assert.deepEqual(rows("attention.self.key"), ["batch*seq"]);
-    assert.deepEqual(rows("attention.self.query"), ["batch*picks"]);
-    assert.deepEqual(rows("intermediate.dense"), ["batch*picks"]);
+    assert.deepEqual(rows("attention.self.query"), ["batch*first.picks"]);
+    assert.deepEqual(rows("intermediate.dense"), ["batch*first.picks"]);
     assert.deepEqual(
       nodesOf(program([])).filter((n) => n.scope === "bert.encoder.layer.0.intermediate.dense").map((n) =>
         n.outputs[0]?.shape[0]

@@ -60,7 +60,7 @@ function build(model: Model, { batch, seq, places }: Batch): {
   const graph = new Graph();
   const given: Given = {};
   const { picks, unpick, perRow } = choosePlaces(places, batch, seq);
-  const dims: Record<string, number> = { batch, seq, sequences: places.length, picks: perRow };
+  const dims: Record<string, number> = { batch, seq, sequences: places.length, "first.picks": perRow };
   const weights: string[] = [];
   const masks: Value[] = [];
   const weight = (name: string, shape: Shape): Value => {
@@ -144,15 +144,15 @@ function selected({ graph, given, dims, hidden, index, masks }: ReturnType<typeo
   return selectRows(hidden, index, (input, shape) => {
     if (!masks.includes(input)) return undefined;
     const name = masks.indexOf(input);
-    const places = graph.input("all places", "int32", ["batch*picks"]);
+    const places = graph.input("all places", "int32", ["batch*first.picks"]);
     given["all places"] = { dims: [picks.length], data: picks };
-    const flat = shape[0] === "batch*picks";
+    const flat = shape[0] === "batch*first.picks";
     // [batch, heads, seq, seq] by places: [batch*seq, heads, seq], gathered, and back.
     const [rows] = interpret(graph, given, [
       flat ? f.gather(input, places) : f.transpose(
         f.reshape(
           f.gather(f.reshape(f.transpose(input, [0, 2, 1, 3]), ["batch*seq", HEADS, "seq"]), places),
-          ["batch", "picks", HEADS, "seq"],
+          ["batch", "first.picks", HEADS, "seq"],
         ),
         [0, 2, 1, 3],
       ),
@@ -169,8 +169,8 @@ function productRows(values: readonly Value[], dims: DimValues): number {
     if (node.op === "Gemm") {
       total += node.outputs[0]?.shape[0] === "batch*seq" ? (dims.batch ?? 0) * (dims.seq ?? 0) : 0;
     }
-    if (node.op === "Gemm" && node.outputs[0]?.shape[0] === "batch*picks") {
-      total += (dims.batch ?? 0) * (dims.picks ?? 0);
+    if (node.op === "Gemm" && node.outputs[0]?.shape[0] === "batch*first.picks") {
+      total += (dims.batch ?? 0) * (dims["first.picks"] ?? 0);
     }
   }
   return total;
@@ -214,7 +214,7 @@ describe("selected rows", () => {
       const softmaxes = reachable([few]).filter((node) => node.op === "Softmax").map((node) =>
         node.outputs[0]?.shape[2]
       );
-      assert.deepEqual(softmaxes, ["seq", "picks"]);
+      assert.deepEqual(softmaxes, ["seq", "first.picks"]);
       assert.ok(!reachable([few]).some((node) => node.op === "Gather" && node.inputs[0] === hidden));
       const used = new Set(reachable([few]).flatMap((node) => node.inputs));
       const masks = [...graph.inputs].filter(([name, v]) => name.startsWith("mask.") && used.has(v)).map(([name]) =>

@@ -58,7 +58,7 @@ function program(kind: Kind, checkpointing: boolean, labelSmoothing = 0): Progra
 
 const places = [0, 4, 7];
 const { picks, unpick, perRow } = choosePlaces(places, 2, 4);
-const dims = { batch: 2, seq: 4, sequences: 3, picks: perRow };
+const dims = { batch: 2, seq: 4, sequences: 3, "first.picks": perRow };
 const fixed: Readonly<Record<string, readonly number[]>> = {
   input_ids: [2, 5, 5, 0, 2, 7, 3, 11],
   token_type_ids: [0, 0, 1, 0, 0, 1, 0, 0],
