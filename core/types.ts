@@ -215,9 +215,12 @@ export interface Build {
 
 /**
  * One side's places. `segments`: 0 is padding, n the n-th sequence of its row; `positions` restart in each sequence;
- * both [batch, seq] int32. `first` and `last`: each sequence's place within batch * seq, [sequences] int32.
+ * both [batch, seq] int32, as `sequence`: the batch's sequence that a place belongs to, -1 at padding. `first` and `last`:
+ * each sequence's place within batch * seq, [sequences] int32.
  */
-export type Stream = Readonly<{ ids: Value; segments: Value; positions: Value; first: Value; last: Value }>;
+export type Stream = Readonly<
+  { ids: Value; segments: Value; positions: Value; sequence: Value; first: Value; last: Value }
+>;
 
 /** A linear layer. `tied`: the parameter it shares its weight with. `conv1d`: stored [in, out], as GPT-2 does. */
 export type LinearOptions = Readonly<{ outFeatures: number; bias?: boolean; tied?: string; conv1d?: boolean }>;
@@ -416,6 +419,8 @@ export interface Task {
   readonly config?: Named<Json>;
   /** PEFT's task_type. */
   readonly taskType?: string;
+  /** Whose outputs become targets. */
+  readonly teacher?: Teacher;
   decode(
     outputs: Named<Tensor>,
     batch: Batch,
@@ -424,6 +429,15 @@ export interface Task {
   /** One JSON line per row, as `attune predict` prints it. */
   predict(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly Named<Json>[];
 }
+
+/** A model whose `outputs` for each row become targets `teacher.<output>`; cached under `cache`, if not null. */
+export type Teacher = Readonly<{
+  source: Use<"source">;
+  tokenizer?: Use<"tokenizer">;
+  task: Task;
+  outputs: readonly string[];
+  cache: string | null;
+}>;
 
 // -------------------------------------------------------------------------------------------------- rows to batches
 

@@ -18,6 +18,8 @@ import { split as datasetSplit } from "./data/split.ts";
 import { take as datasetTake } from "./data/take.ts";
 import { hf as exporterHf } from "./exporters/hf.ts";
 import { peft as exporterPeft } from "./exporters/peft.ts";
+import { embedding as headEmbedding } from "./heads/embedding.ts";
+import { hiddenStates as headHiddenStates } from "./heads/hidden_states.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
 import { consoleLogger as loggerConsoleLogger } from "./loggers/console.ts";
 import { csv as loggerCsv } from "./loggers/csv.ts";
@@ -63,6 +65,7 @@ import { ter as metricTer } from "./metrics/ter.ts";
 import { topKAccuracy as metricTopKAccuracy } from "./metrics/top_k_accuracy.ts";
 import { wer as metricWer } from "./metrics/wer.ts";
 import { bert as modelBert } from "./models/bert.ts";
+import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
 import { adamw as optimizerAdamw } from "./optimizers/adamw.ts";
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
@@ -110,6 +113,8 @@ export const catalog: Catalog = {
     peft: exporterPeft,
   },
   head: {
+    embedding: headEmbedding,
+    "hidden-states": headHiddenStates,
     sequence: headSequence,
   },
   logger: {
@@ -165,6 +170,7 @@ export const catalog: Catalog = {
     bert: modelBert,
   },
   objective: {
+    distillation: objectiveDistillation,
     "sequence-classification": objectiveSequenceClassification,
   },
   optimizer: {

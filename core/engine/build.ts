@@ -118,6 +118,7 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
       ids: places("input_ids"),
       segments: places("segments"),
       positions: places("positions"),
+      sequence: places("sequence_ids"),
       first: sequences("first"),
       last: sequences("last"),
     };

@@ -71,10 +71,10 @@ export function buildProgram(options: ProgramOptions): Program {
   const losses: string[] = [];
   let total: Value | undefined;
   for (const { loss, output, target, name } of options.losses) {
-    const value = outputs[output];
-    if (!value) throw missing("engine", `output "${output}" (there are ${Object.keys(outputs)})`, `loss ${name}`);
     const shaped = options.targets[target];
     if (!shaped) continue; // rows without labels: only outputs are wanted
+    const value = outputs[output];
+    if (!value) throw missing("engine", `output "${output}" (there are ${Object.keys(outputs)})`, `loss ${name}`);
     const count = build.labelled(target)?.shape[0] ?? value.shape[0] ?? "sequences";
     const labels = graph.input(target, shaped.dtype, [count, ...shaped.dims.slice(1)]);
     const sum = graph.within(

@@ -81,6 +81,8 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
     inputs[name] = { dtype: dtypeOf(data), dims: size === 1 ? [batch, seq] : [batch, seq, size], data };
   }
   inputs.segments = { dtype: "int32", dims: [batch, seq], data: segments };
+  const sequence = Int32Array.from({ length: batch * seq }, (_, place) => places[2 * place] ?? -1);
+  inputs.sequence_ids = { dtype: "int32", dims: [batch, seq], data: sequence };
   inputs.positions = { dtype: "int32", dims: [batch, seq], data: positions };
   inputs.first = { dtype: "int32", dims: [first.length], data: first };
   inputs.last = { dtype: "int32", dims: [last.length], data: last };
@@ -132,25 +134,26 @@ function skipPositions(
 /** Labels of places: those that count, and where they are. */
 function labelledPlaces(
   name: string,
-  { ignore, data }: Field,
+  field: Field,
   sequences: Sample["sequences"],
   starts: Int32Array,
 ): Record<string, Tensor> {
-  const found: { place: number; value: number }[] = [];
+  const { ignore, data, size = 1 } = field;
+  const found: { place: number; values: Float32Array | Int32Array }[] = [];
   sequences.forEach((sequence, i) => {
-    sequence.fields[name]?.data.forEach((value, j) => {
-      if (value !== ignore) found.push({ place: (starts[i] ?? 0) + j, value });
-    });
+    const own = sequence.fields[name]?.data ?? data.subarray(0, 0);
+    for (let j = 0; j < sequence.length; j++) {
+      if (own[j * size] === ignore) continue;
+      found.push({ place: (starts[i] ?? 0) + j, values: own.subarray(j * size, (j + 1) * size) });
+    }
   });
   found.sort((a, b) => a.place - b.place);
-  const values = found.map((f) => f.value);
+  const kept = filled({ ...field, fill: 0 }, found.length * size);
+  found.forEach(({ values }, i) => kept.set(values, i * size));
+  const count = found.length;
   return {
-    [name]: {
-      dtype: dtypeOf(data),
-      dims: [found.length],
-      data: data instanceof Float32Array ? Float32Array.from(values) : Int32Array.from(values),
-    },
-    [`${name}.at`]: { dtype: "int32", dims: [found.length], data: Int32Array.from(found, (f) => f.place) },
+    [name]: { dtype: dtypeOf(data), dims: size === 1 ? [count] : [count, size], data: kept },
+    [`${name}.at`]: { dtype: "int32", dims: [count], data: Int32Array.from(found, (f) => f.place) },
   };
 }
 

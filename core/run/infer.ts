@@ -5,7 +5,6 @@
 import { createEvaluator, type Evaluator } from "../engine/evaluator.ts";
 import { createFeeder } from "../engine/feeds.ts";
 import { initialWeights } from "../engine/weights.ts";
-import { evaluate } from "../loop/evaluate.ts";
 import { createRandom } from "../random.ts";
 import { AttuneError } from "../errors.ts";
 import type { Batch, Dataset, Json, Named, Tensor } from "../types.ts";
@@ -33,18 +32,6 @@ export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator
     feeder: createFeeder(host.lib, new Map(), host.kernels),
     labelSmoothing: run.training.labelSmoothingFactor,
   });
-}
-
-/** Metrics of an opened run over a dataset. */
-export async function evaluateRun(open: OpenRun, dataset: Dataset): Promise<Named<number>> {
-  const evaluator = inferencer(open);
-  try {
-    const { samples } = await encodeRows(open, dataset, true);
-    const batches = batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, open.layout);
-    return await evaluate(evaluator, batches, open.task, open.metrics, open.tokenizer);
-  } finally {
-    await evaluator.close();
-  }
 }
 
 /** One prediction per row, in order. */

@@ -57,7 +57,7 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
     output,
     target,
     weight,
-    name: `${output}${i === 0 ? "" : i}`,
+    name: task.losses.findIndex((l) => l.output === output) === i ? output : `${output}${i}`,
   }));
   const attached: Attached[] = [];
   for (const adapter of run.adapters) {

@@ -12,10 +12,11 @@ import { createRandom } from "../random.ts";
 import { epochOrder } from "../sampling.ts";
 import type { Batch, Example, Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
 import { checkpointsIn } from "./checkpoints.ts";
-import { batchesInOrder, type EncodedRows, encodeRows, namedIds } from "./data.ts";
+import { batchesInOrder, type EncodedRows, namedIds } from "./data.ts";
 import { collectExamples } from "./examples.ts";
 import { type OpenRun, openRun } from "./open.ts";
 import { probeOf } from "./probe.ts";
+import { labelledRows } from "./teacher.ts";
 import { resolvedSpec, writeJson, writeModel } from "./write.ts";
 
 /** Frozen weights up to this size are packed for the matrix products: one more copy of them in memory. */
@@ -45,8 +46,8 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
   const open = await openRun(run, host);
   const { training } = run;
   if (!run.data.train) throw refused("spec", "data.train is missing: there is nothing to train on");
-  const train = await encodeRows(open, run.data.train, true);
-  const held = run.data.eval ? await encodeRows(open, run.data.eval, true) : undefined;
+  const train = await labelledRows(open, run.data.train);
+  const held = run.data.eval ? await labelledRows(open, run.data.eval) : undefined;
   const engine = await engineOf(open, train, held);
   try {
     if (engine.fresh.length > 0) {

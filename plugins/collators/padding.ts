@@ -9,8 +9,8 @@ import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/ty
 
 /** Options of {@link padding}. */
 export interface PaddingOptions {
-  /** What a label is: a class, several labels, or a number. */
-  readonly problemType: "single-label" | "multi-label" | "regression";
+  /** What a label is: a class, several labels, a number, or nothing. */
+  readonly problemType: "single-label" | "multi-label" | "regression" | "none";
   /** Names of the classes, in order of their ids. */
   readonly labels: readonly string[];
   /** Values per row of a regression. */
@@ -21,7 +21,7 @@ export interface PaddingOptions {
 
 /** Schema of {@link PaddingOptions}. */
 export const paddingSchema: v.GenericSchema<Partial<PaddingOptions>, PaddingOptions> = v.strictObject({
-  problemType: v.optional(v.picklist(["single-label", "multi-label", "regression"]), "single-label"),
+  problemType: v.optional(v.picklist(["single-label", "multi-label", "regression", "none"]), "single-label"),
   labels: v.optional(v.array(v.string()), []),
   numLabels: v.optional(v.number(), 1),
   columns: v.optional(v.record(v.string(), v.string()), {}),
@@ -48,7 +48,9 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
         ? readyMade(row, index, context.tokenizer.special.pad ?? 0)
         : tokenized(row, index, options, context);
       const length = fields.input_ids?.data.length ?? 0;
-      const targets: Record<string, Field> = context.labelled ? { labels: target(row, index, options) } : {};
+      const targets: Record<string, Field> = context.labelled && options.problemType !== "none"
+        ? { labels: target(row, index, options) }
+        : {};
       const sample: Sample = { sequences: [{ length, fields }], targets, row: index };
       return [sample];
     },

@@ -1,0 +1,195 @@
+/**
+ * A teacher's outputs as targets of the student's samples: computed once, before training, and cached.
+ * @module
+ */
+import { badValue, missing, unsupported } from "../errors.ts";
+import { sha256 } from "../fingerprint.ts";
+import { openSafetensors, writeSafetensors } from "../safetensors.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+import type { Dataset, Field, Objective, Row, Sample, Store, Task, Teacher } from "../types.ts";
+import { batchesInOrder, type EncodedRows, encodeRows } from "./data.ts";
+import { inferencer } from "./infer.ts";
+import { type OpenRun, openRun } from "./open.ts";
+
+/** Sequences that a teacher computes at once. */
+const BATCH = 32;
+
+/** How often progress is told, in rows. */
+const PROGRESS = 5000;
+
+/** Values of one output: those of row i from `starts[i]` to `starts[i + 1]`, `size` values each. */
+type Taught = Readonly<{ values: Float32Array; size: number; starts: readonly number[]; perToken: boolean }>;
+
+/** Rows with labels, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `taught` do. */
+export async function labelledRows(open: OpenRun, dataset: Dataset): Promise<EncodedRows> {
+  const encoded = await encodeRows(open, dataset, true);
+  return open.task.teacher ? await taught(open, open.task.teacher, encoded) : encoded;
+}
+
+/**
+ * Samples with the teacher's outputs among their targets.
+ *
+ * @throws AttuneError where the teacher cannot be opened, lacks an output, or its tokens are not the student's though
+ * outputs per token are wanted.
+ */
+export async function taught(open: OpenRun, teacher: Teacher, encoded: EncodedRows): Promise<EncodedRows> {
+  const own = await openRun(
+    {
+      ...open.run,
+      spec: { ...open.run.spec, head: undefined, loss: undefined, collator: undefined, metrics: [] },
+      source: open.run.use("source", teacher.source),
+      tokenizer: open.run.use("tokenizer", teacher.tokenizer ?? "hf"),
+      objective: alone(teacher.task),
+      adapters: [],
+      metrics: [],
+    },
+    open.host,
+  );
+  const { samples } = await encodeRows(own, rowsAgain(encoded), false);
+  const cache = teacher.cache === null ? undefined : open.host.directory?.(open.host.resolve?.(teacher.cache) ?? "");
+  const key = `${await fingerprintOf(own, teacher, encoded)}.safetensors`;
+  const outputs = await cached(cache, key, samples, teacher) ?? await computed(own, teacher, samples);
+  if (cache) await save(cache, key, outputs);
+  return {
+    ...encoded,
+    samples: encoded.samples.map((sample, i) => withTargets(sample, samples[i]?.sequences[0]?.length ?? 0, i, outputs)),
+  };
+}
+
+function alone(task: Task): Objective {
+  return { kind: "objective", name: "teacher", options: {}, tasks: [task] };
+}
+
+function rowsAgain({ rows, fingerprint }: EncodedRows): Dataset {
+  const read = async function* (): AsyncIterable<Readonly<{ row: Row; next: { at: number } }>> {
+    for (const [at, row] of rows.entries()) yield await Promise.resolve({ row, next: { at: at + 1 } });
+  };
+  const opened = { length: rows.length, fingerprint, read };
+  return { kind: "dataset", name: "rows", options: {}, open: () => Promise.resolve(opened) };
+}
+
+function fingerprintOf(open: OpenRun, { outputs }: Teacher, { fingerprint }: EncodedRows): Promise<string> {
+  const parts = [
+    open.checkpoint.fingerprint,
+    open.tokenizer.fingerprint,
+    fingerprint,
+    JSON.stringify(open.run.training.maxLength),
+    JSON.stringify(outputs),
+    JSON.stringify(open.heads.map((head) => [head.name, head.options])),
+  ];
+  return sha256(parts.join("\n"));
+}
+
+async function computed(
+  open: OpenRun,
+  { outputs }: Teacher,
+  samples: readonly Sample[],
+): Promise<ReadonlyMap<string, Taught>> {
+  const evaluator = inferencer(open, { outputHiddenStates: outputs.some((name) => name.startsWith("hiddenStates.")) });
+  const lengths = samples.map((sample) => sample.sequences[0]?.length ?? 0);
+  const found = new Map<string, Taught>();
+  // Rows of like length together; where they stand does not matter to what comes out.
+  const order = samples.map((_, i) => i).sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0));
+  const sorted = order.map((i) => ({ ...samples[i] as Sample, row: i }));
+  try {
+    let [done, next] = [0, 0];
+    for (const batch of batchesInOrder(sorted, BATCH, open.layout)) {
+      const result = await evaluator.run(batch, false);
+      for (const name of outputs) {
+        const output = result.outputs[name];
+        if (!output) {
+          throw missing("teacher", `output "${name}" (there are ${Object.keys(result.outputs)})`, "its task");
+        }
+        const perToken = name.startsWith("hiddenStates.");
+        if (!perToken && output.dims[0] !== batch.samples) {
+          throw unsupported("teacher", "outputs", name, "outputs of places are not distilled, only of whole rows");
+        }
+        const own = found.get(name) ?? room(output, perToken, lengths);
+        found.set(name, own);
+        const { values, size, starts } = own;
+        if (perToken) {
+          for (let place = 0; place < batch.batch * batch.seq; place++) {
+            const [sequence = -1, position = 0] = batch.places.subarray(2 * place, 2 * place + 2);
+            if (sequence < 0) continue;
+            const to = (starts[batch.rows[sequence] ?? 0] ?? 0) + position;
+            values.set(output.data.subarray(place * size, (place + 1) * size), to * size);
+          }
+        } else {
+          batch.rows.forEach((row, i) => values.set(output.data.subarray(i * size, (i + 1) * size), row * size));
+        }
+      }
+      done += batch.samples;
+      if (done >= next) {
+        open.host.terminal?.write(`Teacher: ${done} of ${samples.length} rows\n`);
+        next += PROGRESS;
+      }
+    }
+  } finally {
+    await evaluator.close();
+  }
+  return found;
+}
+
+function room({ dims }: Tensor, perToken: boolean, lengths: readonly number[]): Taught {
+  const size = sizeOf(dims.slice(perToken ? 2 : 1));
+  const starts = startsOf(perToken, lengths);
+  return { values: new Float32Array((starts.at(-1) ?? 0) * size), size, starts, perToken };
+}
+
+function startsOf(perToken: boolean, lengths: readonly number[]): number[] {
+  const starts = [0];
+  for (const length of lengths) starts.push((starts.at(-1) ?? 0) + (perToken ? length : 1));
+  return starts;
+}
+
+function withTargets(sample: Sample, length: number, i: number, outputs: ReadonlyMap<string, Taught>): Sample {
+  const [sequence] = sample.sequences;
+  if (!sequence) return sample;
+  const fields: Record<string, Field> = { ...sequence.fields };
+  const targets: Record<string, Field> = { ...sample.targets };
+  for (const [name, { values, size, starts, perToken }] of outputs) {
+    const data = values.subarray((starts[i] ?? 0) * size, (starts[i + 1] ?? 0) * size);
+    if (!perToken) {
+      targets[`teacher.${name}`] = { per: "sample", data, fill: 0, size };
+      continue;
+    }
+    if (length !== sequence.length) {
+      const what = `row ${sample.row}: the student's ${sequence.length} tokens`;
+      throw badValue("teacher", what, length, "the same tokenizer as the teacher's, where hidden states are compared");
+    }
+    // No value is Infinity: every place of a sequence has a target, and padding has none.
+    fields[`teacher.${name}`] = { per: "token", data, fill: 0, size, ignore: Infinity };
+  }
+  return { ...sample, sequences: [{ ...sequence, fields }, ...sample.sequences.slice(1)], targets };
+}
+
+async function save(cache: Store, key: string, outputs: ReadonlyMap<string, Taught>): Promise<void> {
+  const tensors = [...outputs].map(([name, { values, size }]): [string, Tensor] => [
+    name,
+    { dtype: "float32", dims: [values.length / size, size], data: values },
+  ]);
+  await cache.put(key, writeSafetensors(Object.fromEntries(tensors)));
+}
+
+async function cached(
+  cache: Store | undefined,
+  key: string,
+  samples: readonly Sample[],
+  { outputs }: Teacher,
+): Promise<ReadonlyMap<string, Taught> | undefined> {
+  if (!cache || !await cache.get(key, { offset: 0, length: 0 })) return undefined;
+  const file = await openSafetensors(cache, key);
+  const lengths = samples.map((sample) => sample.sequences[0]?.length ?? 0);
+  const found = new Map<string, Taught>();
+  for (const name of outputs) {
+    const { dims, data } = await file.read(name);
+    const perToken = name.startsWith("hiddenStates.");
+    found.set(name, {
+      values: data as Float32Array,
+      size: dims[1] ?? 1,
+      starts: startsOf(perToken, lengths),
+      perToken,
+    });
+  }
+  return found;
+}

@@ -1,0 +1,58 @@
+/**
+ * Sentence embeddings: one vector of length 1 per sequence.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { cast, div, equal, gather, matmul, reshape, sqrt, square, sum } from "../../core/graph/functions.ts";
+import type { Build, Factory, Value } from "../../core/types.ts";
+
+/** Options of {@link embedding}. */
+export interface EmbeddingOptions {
+  /** The mean over a sequence's tokens, or its first token's state. */
+  readonly pooling: "mean" | "first";
+  /** Whether vectors have length 1. */
+  readonly normalize: boolean;
+  /** Width of a linear layer behind pooling, where the state's own width is not wanted. */
+  readonly projection?: number | undefined;
+}
+
+/** Schema of {@link EmbeddingOptions}. */
+export const embeddingSchema: v.GenericSchema<Partial<EmbeddingOptions>, EmbeddingOptions> = v.strictObject({
+  pooling: v.optional(v.picklist(["mean", "first"]), "mean"),
+  normalize: v.optional(v.boolean(), true),
+  projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+});
+
+/**
+ * `embedding` [sequences, hidden], as Sentence-BERT pools it (Reimers & Gurevych 2019).
+ *
+ * @example
+ * ```ts
+ * import { embedding } from "attune/heads/embedding";
+ * console.assert(embedding({ pooling: "mean" }).modulesToSave.length === 0);
+ * ```
+ */
+export const embedding: Factory<"head", Partial<EmbeddingOptions>> = define({
+  kind: "head",
+  name: "embedding",
+  schema: embeddingSchema,
+  create: ({ pooling, normalize, projection }) => ({
+    modulesToSave: projection === undefined ? [] : ["embedding_projection"],
+    forward: (b, states) => {
+      let x = pooling === "first" ? b.rows(states.hidden, b.stream().first) : meanOfSequences(b, states.hidden);
+      if (projection !== undefined) x = b.linear("embedding_projection", x, { outFeatures: projection });
+      if (normalize) x = div(x, sqrt(sum(square(x), 1, true)));
+      return { embedding: x };
+    },
+  }),
+});
+
+/** Means over each sequence's tokens [sequences, hidden], as a product with a matrix of who belongs to whom. */
+function meanOfSequences(b: Build, hidden: Value): Value {
+  const { sequence, first } = b.stream();
+  const flat = reshape(sequence, ["batch*seq"]);
+  const own = reshape(gather(flat, first), ["sequences", 1]);
+  const belongs = cast(equal(own, reshape(flat, [1, "batch*seq"])), "float32"); // [sequences, batch*seq]
+  return div(matmul(belongs, hidden), sum(belongs, 1, true));
+}

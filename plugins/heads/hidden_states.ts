@@ -1,0 +1,53 @@
+/**
+ * States of inner layers as outputs, for distillation.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import type { Factory, Value } from "../../core/types.ts";
+
+/** Options of {@link hiddenStates}. */
+export interface HiddenStatesOptions {
+  /** Pairs of layers: this model's and the one that it is compared with; 0 is the embeddings' output. */
+  readonly layers: readonly (readonly [own: number, target: number])[];
+  /** Width of a linear layer behind each, where widths differ. */
+  readonly projection?: number | undefined;
+}
+
+const layer = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** Schema of {@link HiddenStatesOptions}. */
+export const hiddenStatesSchema: v.GenericSchema<HiddenStatesOptions, HiddenStatesOptions> = v.strictObject({
+  layers: v.pipe(v.array(v.tuple([layer, layer])), v.minLength(1)),
+  projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+});
+
+/**
+ * `hiddenStates.n` [tokens, hidden] for each pair [m, n]: layer m at the places that have a target of layer n.
+ *
+ * @example
+ * ```ts
+ * import { hiddenStates } from "attune/heads/hidden-states";
+ * console.assert(hiddenStates({ layers: [[2, 6]] }).name === "hidden-states");
+ * ```
+ */
+export const hiddenStates: Factory<"head", HiddenStatesOptions> = define({
+  kind: "head",
+  name: "hidden-states",
+  schema: hiddenStatesSchema,
+  create: ({ layers, projection }) => ({
+    modulesToSave: [],
+    forward: (b, states) =>
+      Object.fromEntries(layers.flatMap(([own, target]): [string, Value][] => {
+        const at = b.labelled(`teacher.hiddenStates.${target}`);
+        if (!at) return [];
+        const state = states.all[own];
+        if (!state) throw badValue("hidden-states", "layers", own, `a layer from 0 to ${states.all.length - 1}`);
+        const x = b.rows(state, at);
+        const path = `hidden_states_projection.${target}`;
+        const y = projection === undefined ? x : b.linear(path, x, { outFeatures: projection });
+        return [[`hiddenStates.${target}`, y]];
+      })),
+  }),
+});

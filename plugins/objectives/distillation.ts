@@ -1,0 +1,153 @@
+/**
+ * Knowledge distillation: a small model learns what a larger one gives for the same rows.
+ * @module
+ */
+import * as v from "valibot";
+import { define, isPlugin } from "../../core/define.ts";
+import type { Factory, Json, Named, Objective, Source, Task, Tensor, TokenizerSource } from "../../core/types.ts";
+
+/** Options of {@link distillation}. At least one of `embeddings`, `hiddenStates` and `logits` is compared. */
+export interface DistillationOptions {
+  /** The model that teaches; frozen, and mapped from its files. */
+  readonly teacher: Source;
+  /** Its tokenizer, where not that of its files. */
+  readonly teacherTokenizer?: TokenizerSource | undefined;
+  /** A task that is learned from labels, too, and whose logits may be compared. */
+  readonly task?: Objective | undefined;
+  /** Sentence embeddings: mean squared difference of vectors of length 1. `projection`: the teacher's width, where it is not the student's. */
+  readonly embeddings?:
+    | Readonly<{ weight: number; pooling: "mean" | "first"; projection?: number | undefined }>
+    | undefined;
+  /** States: mean squared difference over pairs of layers [student, teacher]; 0 is the embeddings' output. */
+  readonly hiddenStates?:
+    | Readonly<{ weight: number; layers: readonly (readonly [number, number])[]; projection?: number | undefined }>
+    | undefined;
+  /** Logits of `task`: Kullback-Leibler divergence at a temperature T, times T² (Hinton et al. 2015). */
+  readonly logits?: Readonly<{ weight: number; temperature: number }> | undefined;
+  /** Weight of the loss of `task` itself. */
+  readonly taskWeight: number;
+  /** Where the teacher's outputs are kept from run to run; null: nowhere. */
+  readonly cache: string | null;
+  /** Where the columns are, where there is no `task`. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+type Input = Readonly<{
+  teacher: unknown;
+  teacherTokenizer?: unknown;
+  task?: unknown;
+  embeddings?: Readonly<{ weight?: number; pooling?: "mean" | "first"; projection?: number }>;
+  hiddenStates?: Readonly<{ weight?: number; layers: readonly (readonly [number, number])[]; projection?: number }>;
+  logits?: Readonly<{ weight?: number; temperature?: number }>;
+  taskWeight?: number;
+  cache?: string | null;
+  columns?: Readonly<Record<string, string>>;
+}>;
+
+const weight = v.optional(v.pipe(v.number(), v.minValue(0)), 1);
+const width = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)));
+const layer = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** Schema of {@link DistillationOptions}. */
+export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v.pipe(
+  v.strictObject({
+    teacher: v.custom<Source>(isPlugin("source"), 'a source, as { use: "pretrained", with: { path } }'),
+    teacherTokenizer: v.optional(v.custom<TokenizerSource>(isPlugin("tokenizer"), "a tokenizer")),
+    task: v.optional(v.custom<Objective>(isPlugin("objective"), "a task")),
+    embeddings: v.optional(
+      v.strictObject({ weight, pooling: v.optional(v.picklist(["mean", "first"]), "mean"), projection: width }),
+    ),
+    hiddenStates: v.optional(
+      v.strictObject({
+        weight,
+        layers: v.pipe(v.array(v.tuple([layer, layer])), v.minLength(1)),
+        projection: width,
+      }),
+    ),
+    logits: v.optional(v.strictObject({ weight, temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 2) })),
+    taskWeight: weight,
+    cache: v.optional(v.nullable(v.string()), "runs/teachers"),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  v.check(
+    ({ embeddings, hiddenStates, logits }) => (embeddings ?? hiddenStates ?? logits) !== undefined,
+    "at least one of embeddings, hiddenStates and logits",
+  ),
+  v.check(({ logits, task }) => !logits || task !== undefined, "a task, where logits are compared"),
+) as v.GenericSchema<Input, DistillationOptions>;
+
+/**
+ * Teacher and student in one run: the teacher's outputs are computed once and become targets of the student.
+ *
+ * @example
+ * ```ts
+ * import { distillation } from "attune/objectives/distillation";
+ * import { pretrained } from "attune/sources/pretrained";
+ * const { tasks } = distillation({ teacher: pretrained({ path: "org/teacher" }), embeddings: {} });
+ * console.assert(tasks[0]?.losses[0]?.target === "teacher.embedding");
+ * ```
+ */
+export const distillation: Factory<"objective", Input> = define({
+  kind: "objective",
+  name: "distillation",
+  schema: distillationSchema,
+  parts: { teacher: "source", teacherTokenizer: "tokenizer", task: "objective" },
+  create: (options) => ({ tasks: (options.task?.tasks ?? [undefined]).map((task) => taskOf(options, task)) }),
+});
+
+function taskOf(options: DistillationOptions, task: Task | undefined): Task {
+  const { embeddings, hiddenStates, logits } = options;
+  const compared: Task["losses"][number][] = [];
+  const heads: Task["heads"][number][] = [];
+  const teacherHeads: Task["heads"][number][] = logits ? [...task?.heads ?? []] : [];
+  if (embeddings) {
+    const { pooling, projection, weight } = embeddings;
+    heads.push({ use: "embedding", with: { pooling, projection } });
+    teacherHeads.push({ use: "embedding", with: { pooling } });
+    compared.push({ loss: "mse", output: "embedding", target: "teacher.embedding", weight });
+  }
+  if (hiddenStates) {
+    const { layers, projection, weight } = hiddenStates;
+    heads.push({ use: "hidden-states", with: { layers, projection } });
+    for (const [, n] of layers) {
+      const name = `hiddenStates.${n}`;
+      compared.push({ loss: "mse", output: name, target: `teacher.${name}`, weight: weight / layers.length });
+    }
+  }
+  if (logits) {
+    const { temperature, weight } = logits;
+    const loss = { use: "distillation-kl", with: { temperature } };
+    compared.push({ loss, output: "logits", target: "teacher.logits", weight });
+  }
+  const collator = task?.collator ?? { use: "padding", with: { problemType: "none", columns: options.columns } };
+  const alone: Task = {
+    name: "",
+    collator,
+    heads,
+    metrics: [],
+    losses: compared,
+    decode: () => ({}),
+    predict: vectors,
+  };
+  const own = (task?.losses ?? []).map((l) => ({ ...l, weight: (l.weight ?? 1) * options.taskWeight }));
+  return {
+    ...alone,
+    ...task,
+    heads: [...task?.heads ?? [], ...heads],
+    losses: [...own.filter((l) => l.weight > 0), ...compared],
+    teacher: {
+      source: options.teacher,
+      ...(options.teacherTokenizer ? { tokenizer: options.teacherTokenizer } : {}),
+      task: { ...alone, heads: teacherHeads, losses: [] },
+      outputs: [...new Set(compared.map((l) => l.target.replace("teacher.", "")))],
+      cache: options.cache,
+    },
+  };
+}
+
+function vectors(outputs: Named<Tensor>): readonly Named<Json>[] {
+  const { embedding } = outputs;
+  const [rows = 0, width = 0] = embedding?.dims ?? [];
+  const data = embedding?.data as Float32Array | undefined;
+  return Array.from({ length: rows }, (_, i) => ({ embedding: [...data?.subarray(i * width, (i + 1) * width) ?? []] }));
+}
