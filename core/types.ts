@@ -197,8 +197,8 @@ export interface Build {
   input(name: string, dtype: DType, shape: Shape): Value;
   /** The places [picked] that have labels of this name, for `rows`; undefined where rows come without labels. */
   labelled(name: string): Value | undefined;
-  /** The same name, the same value. */
-  parameter(name: string, shape: readonly number[], init?: Init): Value;
+  /** The same name, the same value. `frozen`: never trains, as a buffer. */
+  parameter(name: string, shape: readonly number[], init?: Init, options?: { readonly frozen?: boolean }): Value;
   /** What trains in this run. */
   trainable(): Named<Value>;
   dropout(x: Value, p: number): Value;
@@ -207,20 +207,30 @@ export interface Build {
   attention(path: string, q: Value, k: Value, v: Value, options?: AttentionOptions): Value; // [batch, seq, heads, headDim]
   /** `f` without the residual. */
   sublayer(path: string, x: Value, f: (x: Value) => Value): Value;
-  /** Some places of [batch*seq, ...]: what a head does not read is then not computed. */
+  /** Some places of [batch*seq, ...] of either side: what a head does not read is then not computed. */
   rows(x: Value, index: Value): Value;
-  /** Marks a layer: its output may be asked for, and gradient checkpointing cuts here. */
-  layer(path: string, x: Value, f: (x: Value) => Value): Value;
+  /**
+   * Marks a layer: its output may be asked for, and gradient checkpointing cuts here. `also`: what else it reads that
+   * was computed before it, as the encoder's states.
+   */
+  layer(path: string, x: Value, f: (x: Value) => Value, also?: readonly Value[]): Value;
 }
 
 /**
- * One side's places. `segments`: 0 is padding, n the n-th sequence of its row; `positions` restart in each sequence;
- * both [batch, seq] int32, as `sequence`: the batch's sequence that a place belongs to, -1 at padding. `first` and `last`:
- * each sequence's place within batch * seq, [sequences] int32.
+ * One side's places; the decoder's side has `decoderSeq` where the other has `seq`. `segments`: 0 is padding, n the n-th
+ * sequence of its row, the same on both sides; `positions` restart in each sequence; both [batch, seq] int32, as
+ * `sequence`: the batch's sequence that a place belongs to, -1 at padding. `columns`: 0, 1, 2, ... [seq] int32. `first`
+ * and `last`: each sequence's place within batch * seq, [sequences] int32.
  */
-export type Stream = Readonly<
-  { ids: Value; segments: Value; positions: Value; sequence: Value; first: Value; last: Value }
->;
+export type Stream = Readonly<{
+  ids: Value;
+  segments: Value;
+  positions: Value;
+  sequence: Value;
+  columns: Value;
+  first: Value;
+  last: Value;
+}>;
 
 /** A linear layer. `tied`: the parameter it shares its weight with. `conv1d`: stored [in, out], as GPT-2 does. */
 export type LinearOptions = Readonly<{ outFeatures: number; bias?: boolean; tied?: string; conv1d?: boolean }>;
@@ -320,8 +330,8 @@ export type Architecture = Readonly<{
   layers: readonly string[];
   heads: Named<HeadStyle>;
   initializerRange: number;
-  /** Positions count from `offset` and skip tokens whose id is `skip`, which stand at `skip` (RoBERTa); absent: 0, 1, 2, ... */
-  positions?: Readonly<{ offset: number; skip: number }>;
+  /** Positions count from `offset`; tokens whose id is `skip` are skipped and stand at `skip` (RoBERTa). Absent: from 0. */
+  positions?: Readonly<{ offset: number; skip?: number }>;
   forward: (b: Build) => States;
 }>;
 
@@ -332,7 +342,14 @@ export interface Trunk extends Architecture {
 }
 
 /** What a model computes: rows are places of the batch. */
-export type States = Readonly<{ hidden: Value /* [batch*seq, hidden] */; all: readonly Value[]; encoder?: Value }>;
+export type States = Readonly<{
+  /** [batch*seq, hidden]; of a model with two sides the decoder's, [batch*decoderSeq, hidden]. */
+  hidden: Value;
+  /** What the layers gave whose last is `hidden`, from the embeddings on. */
+  all: readonly Value[];
+  /** What the decoder's side reads of the other one. */
+  encoder?: Value;
+}>;
 
 /** How a family builds "sequence", "token", "mlm", ...: data, so that heads know no family. */
 export type HeadStyle = Readonly<{
@@ -521,6 +538,8 @@ export type CollatorContext = Readonly<{
   /** True where labels must be there. */
   labelled: boolean;
   modelType: string;
+  /** The checkpoint's config. */
+  config: Named<Json>;
 }>;
 
 /** What is counted: one sequence mostly, n for choices; a QA row gives one sample per window. `targets`: [samples, ...]. */
@@ -549,14 +568,14 @@ export type Layout = Readonly<{
   padToMultipleOf: number;
   padToLength: number;
   share: boolean;
-  positions?: Readonly<{ offset: number; skip: number }>;
+  positions?: Readonly<{ offset: number; skip?: number }>;
   reserve: Readonly<{ tokens: number; positions: number }>;
 }>;
 
 /**
  * One micro-batch. `inputs` are the graph's; `rows`: each sample's index in the dataset; `places`: for each of
  * batch * seq places its sequence within the batch (-1: padding) and its place in it, which is what random masks
- * depend on.
+ * depend on. `decoder`: the same of the decoder's side, and which of the inputs are of that side.
  */
 export type Batch = Readonly<{
   inputs: Named<Tensor>;
@@ -567,6 +586,7 @@ export type Batch = Readonly<{
   tokens: number;
   rows: Int32Array;
   places: Int32Array;
+  decoder?: Readonly<{ seq: number; places: Int32Array; inputs: readonly string[] }>;
 }>;
 
 // ----------------------------------------------------------------- optimizer, schedule, regularizer, accelerator

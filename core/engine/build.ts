@@ -6,6 +6,7 @@
 import { missing } from "../errors.ts";
 import { f32 } from "../tensor.ts";
 import * as f from "../graph/functions.ts";
+import { sizeOfShape } from "../graph/dims.ts";
 import { type Graph, reachable, type Shape, type Value } from "../graph/graph.ts";
 import { selectRows } from "../graph/rows.ts";
 import { backward } from "../graph/vjp.ts";
@@ -31,8 +32,10 @@ export type Parameter = Readonly<{
   init: Init;
   adapter: boolean;
   paddingIdx: number | undefined;
-  /** The graph input whose ids index it, where it is an embedding table. */
-  ids: string | undefined;
+  /** Never trains, whatever adapters answer. */
+  frozen: boolean;
+  /** The graph inputs whose ids index it, where it is an embedding table. */
+  ids: readonly string[];
 }>;
 
 /** A dropout site: a mask that the host draws and feeds under `name`. */
@@ -79,13 +82,13 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     name: string,
     shape: readonly number[],
     init: Init = { normal: options.initializerRange },
-    table: Readonly<{ paddingIdx?: number; ids?: string }> = {},
+    { paddingIdx, ids, frozen = false }: Readonly<{ paddingIdx?: number; ids?: string; frozen?: boolean }> = {},
   ): Value => {
     const known = parameters.get(name);
-    if (known) return known.value;
-    const value = graph.parameter(name, "float32", shape);
-    const { paddingIdx, ids } = table;
-    parameters.set(name, { name, value, shape, init, adapter: inAdapter, paddingIdx, ids });
+    const named = [...new Set([...known?.ids ?? [], ...(ids === undefined ? [] : [ids])])];
+    const value = known?.value ?? graph.parameter(name, "float32", shape);
+    const own = known ?? { name, value, shape, init, adapter: inAdapter, frozen, paddingIdx };
+    parameters.set(name, { ...own, ids: named });
     return value;
   };
 
@@ -112,13 +115,15 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
 
   const stream = (side: Side = "input"): Stream => {
     const prefix = side === "decoder" ? "decoder_" : "";
-    const places = (name: string): Value => graph.input(`${prefix}${name}`, "int32", ["batch", "seq"]);
+    const seq = seqDim(side);
+    const places = (name: string): Value => graph.input(`${prefix}${name}`, "int32", ["batch", seq]);
     const sequences = (name: string): Value => graph.input(`${prefix}${name}`, "int32", ["sequences"]);
     return {
       ids: places("input_ids"),
       segments: places("segments"),
       positions: places("positions"),
       sequence: places("sequence_ids"),
+      columns: graph.input(`${prefix}columns`, "int32", [seq]),
       first: sequences("first"),
       last: sequences("last"),
     };
@@ -145,8 +150,8 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     const known = biases.get(key);
     if (known) return known;
     const [q, k] = [stream(options.queries), stream(options.keys)];
-    const asQuery = (v: Value): Value => f.reshape(v, ["batch", 1, "seq", 1]);
-    const asKey = (v: Value): Value => f.reshape(v, ["batch", 1, 1, "seq"]);
+    const asQuery = (v: Value): Value => f.reshape(v, ["batch", 1, v.shape[1] ?? 1, 1]);
+    const asKey = (v: Value): Value => f.reshape(v, ["batch", 1, 1, v.shape[1] ?? 1]);
     const [qs, ks] = [asQuery(q.segments), asKey(k.segments)];
     let seen = f.and(f.or(f.equal(qs, ks), f.equal(qs, 0)), f.greater(ks, 0));
     if (options.causal || options.window) {
@@ -206,27 +211,29 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
         throughAdapters(
           "embedding",
           call,
-          ({ ids, weight }) => f.reshape(f.gather(weight, ids), ["batch*seq", o.embeddingDim]),
+          ({ ids, weight }) => f.reshape(f.gather(weight, ids), [sizeOfShape(ids.shape), o.embeddingDim]),
         ),
     );
   };
 
-  const layer = (path: string, x: Value, body: (x: Value) => Value): Value => {
+  const layer = (path: string, x: Value, body: (x: Value) => Value, also: readonly Value[] = []): Value => {
     const start = site;
     const run = (x: Value): Value => graph.within(path, () => body(x));
     const y = run(x);
-    const output = options.checkpointing && mode === "train" ? checkpointed(x, y, start, run) : y;
+    const output = options.checkpointing && mode === "train" ? checkpointed([x, ...also], y, start, run) : y;
     layers.push({ path, output });
     return output;
   };
 
   // The layer is built again from x when its gradient is wanted. A true dependency on the incoming gradient
   // (+ 0 · max dy) keeps the runtime from computing that copy early or finding it equal to the first one.
-  const checkpointed = (x: Value, y: Value, start: number, run: (x: Value) => Value): Value => {
-    const inside = reachable([y]).filter((node) => !reachable([x]).includes(node));
+  const checkpointed = (from: readonly Value[], y: Value, start: number, run: (x: Value) => Value): Value => {
+    const before = new Set(reachable(from));
+    const inside = reachable([y]).filter((node) => !before.has(node));
+    const x = from[0] as Value;
     const trained = [...parameters.values()].map((p) => p.value)
       .filter((v) => isTrained(v) && inside.some((node) => node.inputs.includes(v)));
-    const inputs = [x, ...trained];
+    const inputs = [...from, ...trained];
     return graph.withVjp(inputs, [y], ([dy], needs) => {
       if (!dy) return inputs.map(() => undefined);
       const gated = f.add(x, f.mul(f.max(dy), 0));
@@ -242,7 +249,8 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
   };
   const isTrained = (value: Value): boolean => {
     const origin = graph.origin(value);
-    return origin?.kind === "parameter" && options.trains(origin.name, parameters.get(origin.name)?.adapter ?? false);
+    const p = origin?.kind === "parameter" ? parameters.get(origin.name) : undefined;
+    return p !== undefined && !p.frozen && options.trains(p.name, p.adapter);
   };
 
   const shared = {
@@ -255,7 +263,8 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
       const at = labelPlaces(name);
       return options.targets[at] && graph.input(at, "int32", [countDim(at)]);
     },
-    parameter: (name: string, shape: readonly number[], init?: Init): Value => parameter(name, shape, init),
+    parameter: (name: string, shape: readonly number[], init?: Init, o: { readonly frozen?: boolean } = {}): Value =>
+      parameter(name, shape, init, { frozen: o.frozen }),
     trainable: (): Named<Value> =>
       Object.fromEntries([...parameters.values()].filter((p) => isTrained(p.value)).map((p) => [p.name, p.value])),
     dropout,
@@ -296,6 +305,11 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     sublayer: (_path, x, body) => body(x),
   };
   return { build, recorded: { parameters, masks, linears, layers, attentions } };
+}
+
+/** The dim that counts the places of a row. */
+export function seqDim(side: Side = "input"): string {
+  return side === "decoder" ? "decoderSeq" : "seq";
 }
 
 /** The input that says where labels are. */

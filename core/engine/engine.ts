@@ -106,7 +106,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   });
   const lib = host.lib as Ort;
   const fed = new Map(state.trained.map((t) => [t.name, t.rows ? { rows: t.rows.length } : {}]));
-  const renumber = renumbering(state);
+  const renumber = renumbering(state, parameters);
   const feeder = createFeeder(lib, renumber, host.kernels);
   const training = await openSession({
     host,
@@ -230,14 +230,13 @@ export function stepFactors(losses: readonly TaskLoss[], batches: readonly Batch
   );
 }
 
-function renumbering(state: State): Map<string, Int32Array> {
+function renumbering(state: State, parameters: Program["recorded"]["parameters"]): Map<string, Int32Array> {
   const renumber = new Map<string, Int32Array>();
   for (const t of state.trained) {
-    const ids = t.gradient.sparse[0]?.ids;
-    if (!t.rows || ids === undefined) continue;
+    if (!t.rows) continue;
     const numbers = new Int32Array(t.fullShape[0] ?? 0);
     t.rows.forEach((row, i) => (numbers[row] = i));
-    renumber.set(ids, numbers);
+    for (const ids of parameters.get(t.name)?.ids ?? []) renumber.set(ids, numbers);
   }
   return renumber;
 }

@@ -97,7 +97,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
 export function frozenBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
   let bytes = 0;
   for (const p of program.recorded.parameters.values()) {
-    if (!fed.has(p.name) && p.ids === undefined) bytes += 4 * sizeOf(p.shape);
+    if (!fed.has(p.name) && p.ids.length === 0) bytes += 4 * sizeOf(p.shape);
   }
   return bytes;
 }

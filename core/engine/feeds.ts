@@ -10,7 +10,7 @@ import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
 import type { Random } from "../random.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
-import { countDim, type Mask, type Recorded } from "./build.ts";
+import { countDim, type Mask, type Recorded, seqDim } from "./build.ts";
 import type { Session } from "./sessions.ts";
 import { shapeFeeds } from "./lower.ts";
 
@@ -64,7 +64,7 @@ export function createFeeder(
       }
       if (masks.length > 0 && moment) {
         const values = masks.reduce((total, m) => total + sizeOf(m.dims) + 16, 0) +
-          2 * 2 * sizeOf([batch.batch, batch.seq]) * 2;
+          2 * 2 * sizeOf([batch.batch, batch.seq + (batch.decoder?.seq ?? 0)]) * 2;
         if (!memory || memory.buffer.byteLength < 4 * values + 65536) {
           memory = await createMemory(Math.ceil(1.25 * 4 * values) + 131072, { module: wasm });
         }
@@ -91,7 +91,8 @@ function choose(session: Session, batch: Batch, dims: Record<string, number>): M
     const index = name.slice(0, -".picks".length);
     const places = batch.inputs[index];
     if (!places) throw missingInput(index, batch);
-    const { picks, unpick, perRow } = choosePlaces(places.data as Int32Array, batch.batch, batch.seq);
+    const { seq } = sideOf(batch, index);
+    const { picks, unpick, perRow } = choosePlaces(places.data as Int32Array, batch.batch, seq);
     dims[picksDim(index)] = perRow;
     picked.set(name, { dtype: "int32", dims: [picks.length], data: picks });
     picked.set(`${index}.unpick`, { dtype: "int32", dims: [unpick.length], data: unpick });
@@ -102,17 +103,25 @@ function choose(session: Session, batch: Batch, dims: Record<string, number>): M
 /** Token ids must be rows of their tables: a runtime's own message would not say whose they are. */
 function checkIds(recorded: Recorded, batch: Batch): void {
   for (const p of recorded.parameters.values()) {
-    const ids = p.ids === undefined ? undefined : batch.inputs[p.ids]?.data;
-    const rows = p.shape[0] ?? 0;
-    if (!(ids instanceof Int32Array)) continue;
-    for (let i = 0; i < ids.length; i++) {
-      const id = ids[i] ?? 0;
-      if (id >= 0 && id < rows) continue;
-      const sequence = batch.places[2 * i] ?? -1;
-      const row = sequence < 0 ? "padding" : `row ${batch.rows[Math.min(sequence, batch.rows.length - 1)]}`;
-      throw badValue("engine", `${p.ids} of ${row}`, id, `an id from 0 to ${rows - 1} (${p.name} has ${rows} rows)`);
-    }
+    for (const name of p.ids) checkRows(name, p.name, p.shape[0] ?? 0, batch);
   }
+}
+
+function checkRows(name: string, table: string, rows: number, batch: Batch): void {
+  const ids = batch.inputs[name]?.data;
+  if (!(ids instanceof Int32Array)) return;
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i] ?? 0;
+    if (id >= 0 && id < rows) continue;
+    const sequence = sideOf(batch, name).places[2 * i] ?? -1;
+    const row = sequence < 0 ? "padding" : `row ${batch.rows[Math.min(sequence, batch.rows.length - 1)]}`;
+    throw badValue("engine", `${name} of ${row}`, id, `an id from 0 to ${rows - 1} (${table} has ${rows} rows)`);
+  }
+}
+
+/** The side of a batch that an input is of. */
+function sideOf(batch: Batch, input: string): Readonly<{ seq: number; places: Int32Array }> {
+  return batch.decoder?.inputs.includes(input) ? batch.decoder : batch;
 }
 
 function renumbered(tensor: Tensor, numbers: Int32Array | undefined): Tensor["data"] {
@@ -138,13 +147,12 @@ function drawMasks(
     }
     return own;
   };
-  const at = (chosen: ArrayLike<number>): Int32Array =>
-    shifted(
-      Int32Array.from(
-        { length: 2 * chosen.length },
-        (_, i) => batch.places[2 * Number(chosen[i >> 1]) + (i & 1)] ?? -1,
-      ),
+  const at = (index: string, chosen: ArrayLike<number>): Int32Array => {
+    const { places } = sideOf(batch, index);
+    return shifted(
+      Int32Array.from({ length: 2 * chosen.length }, (_, i) => places[2 * Number(chosen[i >> 1]) + (i & 1)] ?? -1),
     );
+  };
   const known = new Map<Dim, Int32Array>();
   // Which places the rows of a mask are, by the dim that counts them.
   const placesOf = (dim: Dim): Int32Array => {
@@ -154,12 +162,15 @@ function drawMasks(
       own = shifted(Int32Array.from({ length: 2 * batch.sequences }, (_, i) => (i & 1 ? 0 : i >> 1)));
     }
     for (const [name, tensor] of picked) {
-      if (dim === mulDims("batch", name) || dim === name) own ??= at(tensor.data as Int32Array);
+      if (dim === mulDims("batch", name) || dim === name) {
+        own ??= at(name.slice(0, -".picks".length), tensor.data as Int32Array);
+      }
     }
     for (const [name, tensor] of Object.entries(batch.inputs)) {
-      if (dim === countDim(name)) own ??= at(tensor.data as Int32Array);
+      if (dim === countDim(name)) own ??= at(name, tensor.data as Int32Array);
     }
-    own ??= shifted(batch.places);
+    const decoder = String(dim).split(/\W+/).includes(seqDim("decoder")) ? batch.decoder : undefined;
+    own ??= shifted((decoder ?? batch).places);
     known.set(dim, own);
     return own;
   };
@@ -183,6 +194,7 @@ function drawMasks(
 /** The dims of a batch, for estimates. */
 export function dimsOf(batch: Batch): DimValues {
   const dims: Record<string, number> = { batch: batch.batch, seq: batch.seq, sequences: batch.sequences };
+  if (batch.decoder) dims[seqDim("decoder")] = batch.decoder.seq;
   for (const [name, { dims: [count = 0] }] of Object.entries(batch.inputs)) {
     if (name.endsWith(".at")) dims[countDim(name)] = count;
   }

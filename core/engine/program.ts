@@ -7,7 +7,7 @@ import * as f from "../graph/functions.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { gradients } from "../graph/vjp.ts";
 import type { Attached, Build, Head, Loss, Named, Regularizer, Tensor, Trunk } from "../types.ts";
-import { createBuild, type Recorded, scalarInput } from "./build.ts";
+import { createBuild, type Recorded, scalarInput, seqDim } from "./build.ts";
 
 /** A loss of a task with what it reads. */
 export type TaskLoss = Readonly<{ loss: Loss; output: string; target: string; weight: number; name: string }>;
@@ -88,8 +88,9 @@ export function buildProgram(options: ProgramOptions): Program {
   if (!training) {
     for (const [name, value] of Object.entries(outputs)) graph.output(name, value);
     if (options.outputHiddenStates) {
+      const side = states.encoder ? "decoder" : "input";
       states.all.forEach((value, i) =>
-        graph.output(`hiddenStates.${i}`, f.reshape(value, ["batch", "seq", ...value.shape.slice(1)]))
+        graph.output(`hiddenStates.${i}`, f.reshape(value, ["batch", seqDim(side), ...value.shape.slice(1)]))
       );
     }
     if (options.outputAttentions) recorded.attentions.forEach((value, i) => graph.output(`attentions.${i}`, value));
@@ -106,8 +107,8 @@ export function buildProgram(options: ProgramOptions): Program {
 }
 
 function addGradients(graph: Graph, recorded: Recorded, total: Value, options: ProgramOptions): GradientOutput[] {
-  const trained = [...recorded.parameters.values()].filter((p) => options.trains(p.name, p.adapter));
-  const tables = new Set(trained.filter((p) => p.ids !== undefined).map((p) => p.value));
+  const trained = [...recorded.parameters.values()].filter((p) => !p.frozen && options.trains(p.name, p.adapter));
+  const tables = new Set(trained.filter((p) => p.ids.length > 0).map((p) => p.value));
   const found = gradients(total, trained.map((p) => p.value), tables);
   const rowNames = new Map<number, string>();
   return trained.flatMap((p, i): GradientOutput[] => {
@@ -119,13 +120,22 @@ function addGradients(graph: Graph, recorded: Recorded, total: Value, options: P
     return [{
       parameter: p.name,
       dense: dense ? name : undefined,
-      sparse: sparse.map(({ rows }) => {
+      sparse: sparse.map(({ indices, rows }) => {
         // Tables that are added up (tokens, positions, types) share one gradient.
-        const known = rowNames.get(rows.id) ?? `${name}.rows`;
+        const ids = idsInput(graph, indices);
+        const known = rowNames.get(rows.id) ?? `${name}.rows${ids === "input_ids" ? "" : `.${ids}`}`;
         if (!rowNames.has(rows.id)) graph.output(known, rows);
         rowNames.set(rows.id, known);
-        return { ids: p.ids ?? "", rows: known };
+        return { ids, rows: known };
       }),
     }];
   });
+}
+
+/** The input that gathered ids come from. */
+function idsInput(graph: Graph, indices: Value): string {
+  let ids = indices;
+  for (let node = graph.producer(ids); node; node = graph.producer(ids)) ids = node.inputs[0] ?? ids;
+  const origin = graph.origin(ids);
+  return origin?.kind === "input" ? origin.name : "";
 }

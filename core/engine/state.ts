@@ -50,7 +50,7 @@ export type StateOptions = Readonly<{
   gradients: readonly GradientOutput[];
   initial: InitialWeights;
   optimizer: Optimizer;
-  /** Ids that the data can name, sorted, by graph input; absent: all. */
+  /** Ids that the data can name, sorted, by graph input; absent: all. Inputs of one table share one list. */
   activeRows: ReadonlyMap<string, Int32Array>;
   accumulates: boolean;
   wasm?: WebAssembly.Module;
@@ -67,7 +67,7 @@ export async function createState(options: StateOptions): Promise<State> {
   const planned = gradients.flatMap((gradient) => {
     const p = parameters.get(gradient.parameter);
     if (!p) return [];
-    const active = p.ids === undefined ? undefined : activeRows.get(p.ids);
+    const active = activeRowsOf(p, activeRows);
     // A table is shortened only where its gradient comes as rows alone and unnamed rows change in closed form.
     const idle = optimizer.idle?.({ step: 1, learningRate: 0, decays: decays(p.name), gradientScale: 1 });
     const rows = active && gradient.dense === undefined && idle !== undefined ? active : undefined;
@@ -176,6 +176,13 @@ export async function createState(options: StateOptions): Promise<State> {
       idleFactor = new Float64Array(Uint8Array.from(new Uint8Array(idle.buffer, idle.byteOffset, 8)).buffer)[0] ?? 1;
     },
   };
+}
+
+/** The rows of a table that the data can name, where that is known of all inputs that index it. */
+function activeRowsOf({ ids }: Parameter, activeRows: StateOptions["activeRows"]): Int32Array | undefined {
+  const lists = new Set(ids.map((name) => activeRows.get(name)));
+  const [list] = lists;
+  return lists.size === 1 ? list : undefined;
 }
 
 function saved(tensors: Readonly<Record<string, Tensor<Float32Array>>>, name: string, length: number): Float32Array {

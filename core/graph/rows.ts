@@ -8,7 +8,7 @@
  * them [batch * picks] (rows with fewer repeat a place), `<index>.unpick` [chosen] finds the chosen ones among those.
  * @module
  */
-import { mulDims, renameDim, type Shape } from "./dims.ts";
+import { type Dim, mulDims, renameDim, type Shape } from "./dims.ts";
 import * as f from "./functions.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Op } from "./ops.ts";
@@ -21,8 +21,10 @@ type Operand = Readonly<{ value: Value; form: Form | undefined; whole?: boolean 
 
 type Push = Readonly<{ operands: readonly Operand[]; rebuild: (operands: readonly Value[], perRow: string) => Value }>;
 
-const SEQ = "seq";
-const FLAT = "batch*seq";
+/** The places of a row, of whichever side, as in "batch*seq"; undefined where a dim is not one of flat places. */
+function placesDim(dim: Dim | undefined): string | undefined {
+  return typeof dim === "string" ? /^batch\*([A-Za-z]+)$/.exec(dim)?.[1] : undefined;
+}
 
 /** The dim that counts the places of `index` chosen in each row. */
 export function picksDim(index: string): string {
@@ -75,19 +77,20 @@ export type SelectedInput = (input: Value, shape: Shape) => Value | undefined;
  */
 export function selectRows(x: Value, index: Value, selectedInput: SelectedInput): Value {
   const origin = x.graph.origin(index);
-  const push = pushOf(x, "flat");
-  if (origin?.kind !== "input" || x.shape[0] !== FLAT || !push) return f.gather(x, index);
+  const seq = placesDim(x.shape[0]);
+  const push = seq && pushOf(x, "flat", seq);
+  if (origin?.kind !== "input" || !push) return f.gather(x, index);
   const perRow = picksDim(origin.name);
   const picks = x.graph.input(`${origin.name}.picks`, "int32", [mulDims("batch", perRow)]);
   const unpick = x.graph.input(`${origin.name}.unpick`, "int32", index.shape);
-  const whole = neededWhole(x);
+  const whole = neededWhole(x, seq);
   const known = new Map<string, Value>();
 
   const select = (value: Value, form: Form): Value => {
     const key = `${value.id} ${form}`;
     let selected = known.get(key);
     if (!selected) {
-      const push = whole.has(value.id) ? undefined : pushOf(value, form);
+      const push = whole.has(value.id) ? undefined : pushOf(value, form, seq);
       selected = push
         ? value.graph.within(
           value.graph.producer(value)?.scope ?? "",
@@ -100,14 +103,14 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
     return selected;
   };
   const leaf = (value: Value, form: Form): Value => {
-    const shape = selectedShape(value.shape, form, perRow);
+    const shape = selectedShape(value.shape, form, seq, perRow);
     const made = value.graph.origin(value)?.kind === "input" ? selectedInput(value, shape) : undefined;
     if (made) return made;
     if (form === "flat") return f.gather(value, picks);
     // Bring the places behind the batch, gather them as flat rows, and put the axes back.
     const order = [0, form, ...value.shape.map((_, i) => i).filter((i) => i !== 0 && i !== form)];
     const moved = f.transpose(value, order);
-    const rows = f.gather(f.reshape(moved, [FLAT, ...moved.shape.slice(2)]), picks);
+    const rows = f.gather(f.reshape(moved, [mulDims("batch", seq), ...moved.shape.slice(2)]), picks);
     const inverse: number[] = [];
     order.forEach((axis, i) => (inverse[axis] = i));
     return f.transpose(f.reshape(rows, ["batch", perRow, ...moved.shape.slice(2)]), inverse);
@@ -142,14 +145,14 @@ export function choosePlaces(
 }
 
 /** Values that some op needs at all places, with all that they are made of. */
-function neededWhole(x: Value): ReadonlySet<number> {
+function neededWhole(x: Value, seq: string): ReadonlySet<number> {
   const whole = new Set<number>();
   const seen = new Set<string>();
   const visit = (value: Value, form: Form): void => {
     const key = `${value.id} ${form}`;
     if (seen.has(key)) return;
     seen.add(key);
-    for (const operand of pushOf(value, form)?.operands ?? []) {
+    for (const operand of pushOf(value, form, seq)?.operands ?? []) {
       if (operand.form !== undefined) visit(operand.value, operand.form);
       else if (operand.whole) markWhole(operand.value, whole);
     }
@@ -165,7 +168,7 @@ function markWhole(value: Value, whole: Set<number>): void {
 }
 
 /** How the question for some places of `value` becomes one for its operands; undefined where it cannot. */
-function pushOf(value: Value, form: Form): Push | undefined {
+function pushOf(value: Value, form: Form, seq: string): Push | undefined {
   const node = value.graph.producer(value);
   if (!node || node.outputs[0] !== value || (value.graph.region(value) && !value.graph.region(value)?.transparent)) {
     return undefined;
@@ -173,13 +176,14 @@ function pushOf(value: Value, form: Form): Push | undefined {
   const inputs = node.inputs as readonly Value[];
   const again = (operands: readonly Value[]): Value => f.apply(node.op, operands, node.attrs);
   if (elementwise.has(node.op)) {
-    const operands = inputs.map((input) => aligned(input, value, form));
+    const operands = inputs.map((input) => aligned(input, value, form, seq));
     return operands.every((o) => o !== undefined) ? { operands: operands as Operand[], rebuild: again } : undefined;
   }
   const [a, b] = inputs;
   if (!a) return undefined;
   const rank = value.shape.length;
   const axis = form === "flat" ? 0 : form;
+  const flat = mulDims("batch", seq);
   switch (node.op) {
     case "LayerNormalization":
     case "SimplifiedLayerNormalization":
@@ -192,7 +196,7 @@ function pushOf(value: Value, form: Form): Push | undefined {
       return {
         operands: inputs.map((value, i) => ({
           value,
-          form: i === 0 || (i === 2 && value.shape.length === 2 && value.shape[0] === FLAT) ? form : undefined,
+          form: i === 0 || (i === 2 && value.shape.length === 2 && value.shape[0] === flat) ? form : undefined,
         })),
         rebuild: again,
       };
@@ -209,11 +213,11 @@ function pushOf(value: Value, form: Form): Push | undefined {
       return { operands: [{ value: a, form: form === "flat" ? "flat" : from }], rebuild: again };
     }
     case "Reshape": {
-      const before = formBefore(a.shape, value.shape, form);
+      const before = formBefore(a.shape, value.shape, form, seq);
       if (before === undefined) return undefined;
       return {
         operands: [{ value: a, form: before }],
-        rebuild: ([x], perRow) => f.reshape(x as Value, selectedShape(value.shape, form, perRow)),
+        rebuild: ([x], perRow) => f.reshape(x as Value, selectedShape(value.shape, form, seq, perRow)),
       };
     }
     default:
@@ -222,32 +226,33 @@ function pushOf(value: Value, form: Form): Push | undefined {
 }
 
 /** The operand of an elementwise op, by broadcasting's alignment; undefined where its places have no batch axis. */
-function aligned(operand: Value, result: Value, form: Form): Operand | undefined {
+function aligned(operand: Value, result: Value, form: Form, seq: string): Operand | undefined {
   const offset = result.shape.length - operand.shape.length;
   const axis = (form === "flat" ? 0 : form) - offset;
   if (axis < 0 || operand.shape[axis] === 1) return { value: operand, form: undefined };
-  if (form === "flat") return operand.shape[0] === FLAT ? { value: operand, form } : undefined;
-  return offset === 0 && operand.shape[0] === "batch" && operand.shape[axis] === SEQ
+  if (form === "flat") return operand.shape[0] === mulDims("batch", seq) ? { value: operand, form } : undefined;
+  return offset === 0 && operand.shape[0] === "batch" && operand.shape[axis] === seq
     ? { value: operand, form: axis }
     : undefined;
 }
 
-function formBefore(before: Shape, after: Shape, form: Form): Form | undefined {
+function formBefore(before: Shape, after: Shape, form: Form, seq: string): Form | undefined {
+  const flat = mulDims("batch", seq);
   if (form === "flat") {
-    if (before[0] === FLAT) return "flat";
-    return before[0] === "batch" && before[1] === SEQ ? 1 : undefined;
+    if (before[0] === flat) return "flat";
+    return before[0] === "batch" && before[1] === seq ? 1 : undefined;
   }
-  if (after[0] !== "batch" || after[form] !== SEQ) return undefined;
-  if (before[0] === FLAT) return form === 1 ? "flat" : undefined;
+  if (after[0] !== "batch" || after[form] !== seq) return undefined;
+  if (before[0] === flat) return form === 1 ? "flat" : undefined;
   if (before[0] !== "batch") return undefined;
   const size = (shape: Shape, end: number) => shape.slice(0, end).reduce(mulDims, 1);
-  const axis = before.findIndex((dim, i) => i > 0 && dim === SEQ && size(before, i) === size(after, form));
+  const axis = before.findIndex((dim, i) => i > 0 && dim === seq && size(before, i) === size(after, form));
   return axis < 0 ? undefined : axis;
 }
 
-function selectedShape(shape: Shape, form: Form, perRow: string): Shape {
+function selectedShape(shape: Shape, form: Form, seq: string, perRow: string): Shape {
   const axis = form === "flat" ? 0 : form;
-  return shape.map((dim, i) => (i === axis ? renameDim(dim, SEQ, perRow) : dim));
+  return shape.map((dim, i) => (i === axis ? renameDim(dim, seq, perRow) : dim));
 }
 
 /** Whether a graph has asked for chosen places of an input. */

@@ -18,27 +18,71 @@ export const plainLayout: Layout = {
   reserve: { tokens: 0, positions: 0 },
 };
 
+/** One side of a batch: how wide its rows are, where each sequence starts, and what its places hold. */
+type SideLayout = Readonly<{
+  seq: number;
+  starts: Int32Array;
+  first: Int32Array;
+  last: Int32Array;
+  segments: Int32Array;
+  positions: Int32Array;
+  places: Int32Array;
+}>;
+
 /**
- * Lays samples out as one batch [batch, seq], every field of theirs with it.
+ * Lays samples out as one batch [batch, seq], every field of theirs with it; where sequences have a decoder's side,
+ * that one as [batch, decoderSeq]: a sequence stands in the same row of both.
  *
  * @throws AttuneError where samples disagree about their fields.
  */
 export function layOut(samples: readonly Sample[], layout: Layout): Batch {
   const sequences = samples.flatMap((sample) => sample.sequences);
   const lengths = sequences.map((s) => s.length);
+  const decoderLengths = sequences.map((s) => s.decoderLength ?? 0);
+  const hasDecoder = sequences.some((s) => s.decoderLength !== undefined);
+  const sides = hasDecoder ? [lengths, decoderLengths] : [lengths];
+  const rows = layout.share
+    ? shareRows(sides, sides.map((side, i) => Math.max(SHARED_LENGTH, i === 0 ? layout.padToLength : 0, ...side)))
+    : lengths.map((_, i) => [i]);
+  const input = layOutSide(lengths, rows, layout);
+  const decoder = hasDecoder ? layOutSide(decoderLengths, rows, { ...layout, padToLength: 0 }) : undefined;
+  const inputs: Record<string, Tensor> = {
+    ...fieldsOf(sequences, "token", lengths, rows.length, input),
+    ...placeInputs("", rows.length, input),
+  };
+  const decoderInputs = decoder && {
+    ...fieldsOf(sequences, "decoderToken", decoderLengths, rows.length, decoder),
+    ...placeInputs("decoder_", rows.length, decoder),
+  };
+  if (layout.positions) {
+    setPositions(inputs.input_ids, input, layout.positions);
+    if (decoder) setPositions(decoderInputs?.decoder_input_ids, decoder, layout.positions);
+  }
+  return {
+    inputs: { ...inputs, ...decoderInputs, ...targetsOf(samples) },
+    batch: rows.length,
+    seq: input.seq,
+    samples: samples.length,
+    sequences: sequences.length,
+    tokens: lengths.reduce((a, b) => a + b, 0),
+    rows: Int32Array.from(samples, (s) => s.row),
+    places: input.places,
+    ...(decoder && { decoder: { seq: decoder.seq, places: decoder.places, inputs: Object.keys(decoderInputs ?? {}) } }),
+  };
+}
+
+function layOutSide(lengths: readonly number[], rows: readonly (readonly number[])[], layout: Layout): SideLayout {
   const longest = Math.max(1, layout.padToLength, ...lengths);
-  const rows = layout.share ? shareRows(lengths, Math.max(longest, SHARED_LENGTH)) : lengths.map((_, i) => [i]);
   const used = rows.map((row) => row.reduce((total, i) => total + (lengths[i] ?? 0), 0));
   const multiple = layout.padToMultipleOf;
   const seq = Math.ceil(Math.max(layout.share ? 1 : longest, ...used) / multiple) * multiple;
-  const batch = rows.length;
-
-  const segments = new Int32Array(batch * seq);
-  const positions = new Int32Array(batch * seq);
-  const places = new Int32Array(batch * seq * 2).fill(-1);
-  const first = new Int32Array(sequences.length);
-  const last = new Int32Array(sequences.length);
-  const starts = new Int32Array(sequences.length);
+  const size = rows.length * seq;
+  const segments = new Int32Array(size);
+  const positions = new Int32Array(size);
+  const places = new Int32Array(size * 2).fill(-1);
+  const first = new Int32Array(lengths.length);
+  const last = new Int32Array(lengths.length);
+  const starts = new Int32Array(lengths.length);
   rows.forEach((row, b) => {
     let at = b * seq + (layout.side === "left" ? seq - (used[b] ?? 0) : 0);
     row.forEach((i, k) => {
@@ -56,77 +100,91 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
     // Padding behind the only sequence of a row goes on counting, as position ids do in torch.
     if (!layout.share && layout.side === "right") { for (; at < (b + 1) * seq; at++) positions[at] = at - b * seq; }
   });
+  return { seq, starts, first, last, segments, positions, places };
+}
 
+/** What every side has, whatever its fields. */
+function placeInputs(prefix: string, batch: number, side: SideLayout): Record<string, Tensor> {
+  const { seq, places } = side;
+  const sequence = Int32Array.from({ length: batch * seq }, (_, place) => places[2 * place] ?? -1);
+  const ints = (data: Int32Array, dims: readonly number[]): Tensor => ({ dtype: "int32", dims, data });
+  return {
+    [`${prefix}segments`]: ints(side.segments, [batch, seq]),
+    [`${prefix}sequence_ids`]: ints(sequence, [batch, seq]),
+    [`${prefix}positions`]: ints(side.positions, [batch, seq]),
+    [`${prefix}columns`]: ints(Int32Array.from({ length: seq }, (_, i) => i), [seq]),
+    [`${prefix}first`]: ints(side.first, [side.first.length]),
+    [`${prefix}last`]: ints(side.last, [side.last.length]),
+  };
+}
+
+function fieldsOf(
+  sequences: Sample["sequences"],
+  per: Field["per"],
+  lengths: readonly number[],
+  batch: number,
+  { seq, starts }: SideLayout,
+): Record<string, Tensor> {
   const inputs: Record<string, Tensor> = {};
   for (const [name, field] of Object.entries(sequences[0]?.fields ?? {})) {
-    if (field.per !== "token") continue;
+    if (field.per !== per) continue;
     if (field.ignore !== undefined) {
-      Object.assign(inputs, labelledPlaces(name, field, sequences, starts));
+      Object.assign(inputs, labelledPlaces(name, field, sequences, lengths, starts));
       continue;
     }
     const size = field.size ?? 1;
     const data = filled(field, batch * seq * size);
     sequences.forEach((sequence, i) => {
       const own = sequence.fields[name];
-      if (own?.data.length !== sequence.length * size) {
-        throw badValue(
-          "layout",
-          `field "${name}" of sequence ${i}`,
-          own?.data.length,
-          `${sequence.length * size} values`,
-        );
+      const values = (lengths[i] ?? 0) * size;
+      if (own?.data.length !== values) {
+        throw badValue("layout", `field "${name}" of sequence ${i}`, own?.data.length, `${values} values`);
       }
       data.set(own.data, (starts[i] ?? 0) * size);
     });
     inputs[name] = { dtype: dtypeOf(data), dims: size === 1 ? [batch, seq] : [batch, seq, size], data };
   }
-  inputs.segments = { dtype: "int32", dims: [batch, seq], data: segments };
-  const sequence = Int32Array.from({ length: batch * seq }, (_, place) => places[2 * place] ?? -1);
-  inputs.sequence_ids = { dtype: "int32", dims: [batch, seq], data: sequence };
-  inputs.positions = { dtype: "int32", dims: [batch, seq], data: positions };
-  inputs.first = { dtype: "int32", dims: [first.length], data: first };
-  inputs.last = { dtype: "int32", dims: [last.length], data: last };
-  if (layout.positions) skipPositions(inputs, places, layout.positions);
-  Object.assign(inputs, targetsOf(samples));
-  return {
-    inputs,
-    batch,
-    seq,
-    samples: samples.length,
-    sequences: sequences.length,
-    tokens: lengths.reduce((a, b) => a + b, 0),
-    rows: Int32Array.from(samples, (s) => s.row),
-    places,
-  };
+  return inputs;
 }
 
-/** Which sequences share a row of at most `capacity` places: best fit, longest first. */
-export function shareRows(lengths: readonly number[], capacity: number): number[][] {
+/**
+ * Which sequences share a row: best fit by the first side, longest first. `sides`: the lengths of each sequence on each
+ * side, `capacities`: the places of a row there.
+ */
+export function shareRows(
+  sides: readonly (readonly number[])[],
+  capacities: readonly number[],
+): number[][] {
+  const lengths = sides[0] ?? [];
   const order = lengths.map((_, i) => i).sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);
-  const rows: { free: number; members: number[] }[] = [];
+  const rows: { free: number[]; members: number[] }[] = [];
   for (const i of order) {
-    const length = lengths[i] ?? 0;
-    let best: { free: number; members: number[] } | undefined;
-    for (const row of rows) if (row.free >= length && (!best || row.free < best.free)) best = row;
-    if (!best) rows.push(best = { free: capacity, members: [] });
+    let best: { free: number[]; members: number[] } | undefined;
+    for (const row of rows) {
+      const fits = sides.every((side, s) => (row.free[s] ?? 0) >= (side[i] ?? 0));
+      if (fits && (!best || (row.free[0] ?? 0) < (best.free[0] ?? 0))) best = row;
+    }
+    if (!best) rows.push(best = { free: [...capacities], members: [] });
     best.members.push(i);
-    best.free -= length;
+    best.free = best.free.map((free, s) => free - (sides[s]?.[i] ?? 0));
   }
   return rows.map((row) => row.members);
 }
 
-// RoBERTa counts tokens whose id is not the padding id, from padding id + 1.
-function skipPositions(
-  inputs: Record<string, Tensor>,
-  places: Int32Array,
-  { offset, skip }: Readonly<{ offset: number; skip: number }>,
+// Positions from an offset on; those of RoBERTa skip tokens of one id, which stand at that number.
+function setPositions(
+  ids: Tensor | undefined,
+  { positions, places }: SideLayout,
+  { offset, skip }: Readonly<{ offset: number; skip?: number }>,
 ): void {
-  const ids = inputs.input_ids?.data;
-  const positions = inputs.positions?.data as Int32Array;
   let count = 0;
   for (let i = 0; i < positions.length; i++) {
+    if (skip === undefined) {
+      positions[i] = (positions[i] ?? 0) + offset;
+      continue;
+    }
     if (places[2 * i + 1] === 0) count = 0;
-    const counts = places[2 * i] !== -1 && Number(ids?.[i]) !== skip;
+    const counts = places[2 * i] !== -1 && Number(ids?.data[i]) !== skip;
     positions[i] = counts ? offset + count++ : skip;
   }
 }
@@ -136,13 +194,14 @@ function labelledPlaces(
   name: string,
   field: Field,
   sequences: Sample["sequences"],
+  lengths: readonly number[],
   starts: Int32Array,
 ): Record<string, Tensor> {
   const { ignore, data, size = 1 } = field;
   const found: { place: number; values: Float32Array | Int32Array }[] = [];
   sequences.forEach((sequence, i) => {
     const own = sequence.fields[name]?.data ?? data.subarray(0, 0);
-    for (let j = 0; j < sequence.length; j++) {
+    for (let j = 0; j < (lengths[i] ?? 0); j++) {
       if (own[j * size] === ignore) continue;
       found.push({ place: (starts[i] ?? 0) + j, values: own.subarray(j * size, (j + 1) * size) });
     }

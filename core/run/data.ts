@@ -35,6 +35,7 @@ export async function encodeRows(
     maxLength: maxLengthOf(open),
     labelled,
     modelType: String(checkpoint.config.model_type),
+    config: checkpoint.config,
   };
   for await (const { row } of opened.read()) {
     for (const sample of collator.encode(row, rows.length, context)) samples.push(checked(sample, open));
@@ -54,18 +55,20 @@ export async function encodeRows(
 
 /** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */
 function checked(sample: Sample, { trunk }: OpenRun): Sample {
-  for (const { length, fields } of sample.sequences) {
-    if (length > trunk.maxPositions) {
+  for (const { length, decoderLength = 0, fields } of sample.sequences) {
+    for (const [size, what] of [[length, "tokens"], [decoderLength, "tokens of the decoder"]] as const) {
+      if (size <= trunk.maxPositions) continue;
       throw badValue(
         "engine",
         `row ${sample.row}`,
-        `${length} tokens`,
+        `${size} ${what}`,
         `at most ${trunk.maxPositions} (the model's positions)`,
       );
     }
-    const wrong = fields.input_ids?.data.find((id) => id < 0 || id >= trunk.vocabSize);
-    if (wrong !== undefined) {
-      throw badValue("engine", `input_ids of row ${sample.row}`, wrong, `an id from 0 to ${trunk.vocabSize - 1}`);
+    for (const name of ["input_ids", "decoder_input_ids"]) {
+      const wrong = fields[name]?.data.find((id) => id < 0 || id >= trunk.vocabSize);
+      if (wrong === undefined) continue;
+      throw badValue("engine", `${name} of row ${sample.row}`, wrong, `an id from 0 to ${trunk.vocabSize - 1}`);
     }
   }
   return sample;
@@ -76,16 +79,22 @@ export function* batchesInOrder(samples: readonly Sample[], size: number, layout
   for (let start = 0; start < samples.length; start += size) yield layOut(samples.slice(start, start + size), layout);
 }
 
-/** The distinct ids of a field over all samples, sorted, with the fill of padding. */
-export function namedIds(samples: Iterable<Sample>, field: string): Int32Array {
+/** The distinct ids that samples name on either side, sorted, with those of padding; one list for both sides. */
+export function activeIds(samples: Iterable<Sample>): Map<string, Int32Array> {
+  const sides = ["input_ids", "decoder_input_ids"];
   const seen = new Set<number>();
+  const found = new Set<string>();
   for (const sample of samples) {
     for (const { fields } of sample.sequences) {
-      const own = fields[field];
-      if (!own) continue;
-      seen.add(own.fill);
-      for (const id of own.data) seen.add(id);
+      for (const side of sides) {
+        const own = fields[side];
+        if (!own) continue;
+        found.add(side);
+        seen.add(own.fill);
+        for (const id of own.data) seen.add(id);
+      }
     }
   }
-  return Int32Array.from([...seen].sort((a, b) => a - b));
+  const ids = Int32Array.from([...seen].sort((a, b) => a - b));
+  return new Map([...found].map((side) => [side, ids]));
 }

@@ -39,7 +39,9 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
     return await initial.read(p);
   };
   const parameters: Record<string, Tensor<Float32Array>> = {};
-  for (const p of recorded.parameters.values()) if (trains(p.name, p.adapter)) parameters[p.name] = await read(p.name);
+  for (const p of recorded.parameters.values()) {
+    if (!p.frozen && trains(p.name, p.adapter)) parameters[p.name] = await read(p.name);
+  }
   return {
     base: checkpoint,
     trunk,

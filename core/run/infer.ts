@@ -6,7 +6,7 @@ import { createEvaluator, type Evaluator } from "../engine/evaluator.ts";
 import { createFeeder } from "../engine/feeds.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
-import { AttuneError } from "../errors.ts";
+import { AttuneError, unsupported } from "../errors.ts";
 import type { Batch, Dataset, Json, Named, Tensor } from "../types.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
@@ -60,9 +60,13 @@ function perSequence(outputs: Named<Tensor<Float32Array>>, batch: Batch): Named<
   for (const [name, { data, dims }] of Object.entries(outputs)) {
     const [kind] = name.split(".");
     if (kind !== "hiddenStates" && kind !== "attentions") continue;
+    if (kind === "attentions" && batch.decoder) {
+      throw unsupported("engine", "outputAttentions", true, "attentions of models with a decoder's side are not given");
+    }
     results.forEach((result, i) => {
       const places: number[] = [];
-      for (let p = 0; p < batch.batch * batch.seq; p++) if (batch.places[2 * p] === i) places.push(p);
+      const side = batch.decoder ?? batch;
+      for (let p = 0; p < batch.batch * side.seq; p++) if (side.places[2 * p] === i) places.push(p);
       const list = result[kind] ??= [];
       if (kind === "hiddenStates") {
         const width = dims[2] ?? 1;

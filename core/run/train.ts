@@ -12,7 +12,7 @@ import { createRandom } from "../random.ts";
 import { epochOrder } from "../sampling.ts";
 import type { Batch, Example, Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
 import { checkpointsIn } from "./checkpoints.ts";
-import { batchesInOrder, type EncodedRows, namedIds } from "./data.ts";
+import { activeIds, batchesInOrder, type EncodedRows } from "./data.ts";
 import { collectExamples } from "./examples.ts";
 import { type OpenRun, openRun } from "./open.ts";
 import { probeOf } from "./probe.ts";
@@ -163,7 +163,7 @@ export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedR
     checkpointing: training.gradientCheckpointing,
     accumulates: training.gradientAccumulationSteps > 1,
     seed: training.seed,
-    activeRows: new Map([["input_ids", namedIds(all, "input_ids")]]),
+    activeRows: activeIds(all),
     example: layOut(train.samples.slice(0, 1), layout),
     prepackLimit: PREPACK_LIMIT,
   });
