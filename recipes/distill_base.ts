@@ -1,0 +1,103 @@
+/**
+ * Makes `attune:base`: a small English encoder, distilled from a sentence encoder.
+ *
+ *     npm run distill-base -- --teacher ./all-MiniLM-L6-v2
+ *
+ * Texts come from packages (recipes/base/texts.ts); sentences of the sentiment rows are left out of them.
+ * @module
+ */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { createRandom, permutation } from "../core/random.ts";
+import { reviews } from "../plugins/data/reviews.ts";
+import { trainSpec } from "../runtimes/cli/run.ts";
+import { hostHere } from "../runtimes/train.ts";
+import { makeStudent } from "./base/student.ts";
+import { essence, texts } from "./base/texts.ts";
+
+const { values } = parseArgs({
+  options: {
+    teacher: { type: "string", default: "../shared/models/all-MiniLM-L6-v2" },
+    work: { type: "string", default: "runs/base" },
+    vocab: { type: "string", default: "8192" },
+    epochs: { type: "string", default: "4" },
+    rate: { type: "string", default: "8e-4" },
+    rows: { type: "string" },
+    steps: { type: "string", default: "-1" },
+    threads: { type: "string" },
+    name: { type: "string", default: "distilled" },
+    resume: { type: "boolean", default: false },
+  },
+});
+const work = resolve(values.work);
+const teacher = resolve(values.teacher);
+const host = await hostHere();
+mkdirSync(work, { recursive: true });
+
+const held = new Set<string>();
+for await (const { row } of (await reviews({ split: "all" }).open(host)).read()) held.add(essence(String(row.text)));
+const found = texts(join(work, "packages"));
+const fresh = (sentences: readonly string[]): string[] => sentences.filter((s) => !held.has(essence(s)));
+const [snippets, dictionary] = [fresh(found.reviews), fresh(found.dictionary)];
+// Snippets read as reviews do: they count three times. Every 50th sentence is held out, to measure by.
+const isHeld = (_: string, i: number): boolean => i % 50 === 49;
+const test = [...snippets.filter(isHeld), ...dictionary.filter(isHeld)];
+const reviewLike = snippets.filter((s, i) => !isHeld(s, i));
+const rest = dictionary.filter((s, i) => !isHeld(s, i));
+const all = [...reviewLike, ...reviewLike, ...reviewLike, ...rest];
+const order = permutation(createRandom(42).fork("texts"), all.length).subarray(0, Number(values.rows ?? all.length));
+const write = (name: string, sentences: readonly string[]): string => {
+  const path = join(work, name);
+  writeFileSync(path, sentences.map((text) => JSON.stringify({ text })).join("\n") + "\n");
+  return path;
+};
+const train = write("train.jsonl", [...order].map((i) => all[i] ?? ""));
+const evaluation = write("test.jsonl", test);
+console.log(
+  `${snippets.length} snippets and ${dictionary.length} glosses; ${order.length} rows train, ${test.length} are held out`,
+);
+
+const student = join(work, "student");
+if (!existsSync(join(student, "model.safetensors"))) {
+  await makeStudent(host, { texts: all, vocabSize: Number(values.vocab), teacher, directory: student });
+}
+
+process.exitCode = await trainSpec({
+  version: 1,
+  name: "base",
+  // Nothing to regularise: every target is the teacher's own.
+  model: {
+    use: "pretrained",
+    with: { path: student, config: { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 } },
+  },
+  task: {
+    use: "distillation",
+    with: {
+      teacher: { use: "pretrained", with: { path: teacher } },
+      embeddings: { weight: 384 },
+      cache: join(work, "teacher"),
+    },
+  },
+  data: { train: { use: "jsonl", with: { path: train } }, eval: { use: "jsonl", with: { path: evaluation } } },
+  optimizer: { use: "adamw", with: { weightDecay: 0.01 } },
+  schedule: { use: "linear", with: { warmupSteps: 0.05 } },
+  training: {
+    learningRate: Number(values.rate),
+    numTrainEpochs: Number(values.epochs),
+    maxSteps: Number(values.steps),
+    perDeviceTrainBatchSize: 64,
+    perDeviceEvalBatchSize: 64,
+    maxLength: 96,
+    evalStrategy: "epoch",
+    saveStrategy: "epoch",
+    saveTotalLimit: 1,
+    loggingSteps: 50,
+    seed: 42,
+  },
+}, {
+  output: join(work, values.name),
+  resume: values.resume,
+  ...(values.threads ? { threads: Number(values.threads) } : {}),
+});
