@@ -851,14 +851,14 @@ export interface Exporter extends Plugin<"exporter"> {
   write(trained: Trained, to: Store): Promise<readonly string[]>;
 }
 
-/** What an exporter is given. `parameters`: the trained tensors under the model's names. */
+/** What an exporter is given. Tensors are read one at a time, so that a model need not be in memory at once. */
 export type Trained = Readonly<{
   base: Checkpoint;
   trunk: Trunk;
   task: Task;
   attached: readonly Attached[];
-  /** Trained tensors by parameter name. */
-  parameters: Named<Tensor<Float32Array>>;
+  /** Names of the parameters that trained. */
+  trained: readonly string[];
   /** Every parameter of the program, and whether it is an adapter's own. */
   all: Named<Readonly<{ shape: readonly number[]; adapter: boolean }>>;
   read(name: string): Promise<Tensor<Float32Array>>;

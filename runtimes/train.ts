@@ -32,7 +32,11 @@ export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions =
   // The worker's file has its own module's extension: .ts in a checkout, .js where it is published.
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const { Worker } = await import("node:worker_threads");
-  const worker = new Worker(new URL(`./train_worker.${extension}`, import.meta.url), { env: process.env });
+  const worker = new Worker(new URL(`./train_worker.${extension}`, import.meta.url), {
+    env: process.env,
+    // Rows and steps leave little behind: a small nursery is enough, and saves tens of megabytes.
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  });
   const channel = workerChannel(worker);
   const { output, resume = false, probe = false, signal, threads } = options;
   channel.send({ type: "run", task: { spec, output, resume, probe, threads } satisfies WorkerTask });

@@ -52,6 +52,8 @@ export interface Engine {
   /** A parameter as it stands now, whole. */
   read(name: string): Promise<Tensor<Float32Array>>;
   bytes(): Readonly<Record<string, number>>;
+  /** Gives the sessions' memory back: evaluation opens its own again, steps are over. */
+  endTraining(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -146,6 +148,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     }
   };
 
+  let ended = false;
+  const endTraining = async (): Promise<void> => {
+    await evaluator.close();
+    if (!ended) await training.close();
+    ended = true;
+  };
+
   return {
     state,
     program,
@@ -208,10 +217,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       mapped: training.mappedBytes,
       inline: training.inlineBytes,
     }),
-    close: async () => {
-      await training.close();
-      await evaluator.close();
-    },
+    endTraining,
+    close: endTraining,
   };
 }
 

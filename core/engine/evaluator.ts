@@ -19,6 +19,7 @@ export type BatchResult = Readonly<{
 export interface Evaluator {
   /** Without labels only outputs come back. */
   run(batch: Batch, labelled: boolean): Promise<BatchResult>;
+  /** Gives the sessions' memory back; they are opened again where they are needed again. */
   close(): Promise<void>;
 }
 
@@ -89,6 +90,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     },
     close: async () => {
       for (const { session } of known.values()) await session.close();
+      known.clear();
     },
   };
 }

@@ -40,8 +40,6 @@ export interface State {
   /** Everything that a checkpoint needs, by name. */
   tensors(): Record<string, Tensor<Float32Array>>;
   restore(tensors: Readonly<Record<string, Tensor<Float32Array>>>): void;
-  /** Puts the first values in place of the trained ones; the result puts the trained ones back. */
-  rewind(): Promise<() => void>;
 }
 
 /** What a state is made from. */
@@ -159,11 +157,6 @@ export async function createState(options: StateOptions): Promise<State> {
         }
       }
       return all;
-    },
-    rewind: async () => {
-      const kept = trained.map((t) => t.span.parameter.slice());
-      await setFirstValues();
-      return () => trained.forEach((t, i) => t.span.parameter.set(kept[i] ?? t.span.parameter));
     },
     restore: (tensors) => {
       for (const t of trained) {

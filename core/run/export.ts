@@ -38,16 +38,12 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
     if (!p) throw new RangeError(`No parameter "${name}"`);
     return await initial.read(p);
   };
-  const parameters: Record<string, Tensor<Float32Array>> = {};
-  for (const p of recorded.parameters.values()) {
-    if (!p.frozen && trains(p.name, p.adapter)) parameters[p.name] = await read(p.name);
-  }
   return {
     base: checkpoint,
     trunk,
     task,
     attached,
-    parameters,
+    trained: [...recorded.parameters.values()].filter((p) => !p.frozen && trains(p.name, p.adapter)).map((p) => p.name),
     all: Object.fromEntries(
       [...recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
     ),

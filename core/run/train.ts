@@ -11,9 +11,11 @@ import { type LoopState, trainLoop } from "../loop/train.ts";
 import { createRandom } from "../random.ts";
 import { epochOrder } from "../sampling.ts";
 import type { Batch, Example, Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
+import type { Evaluator } from "../engine/evaluator.ts";
 import { checkpointsIn } from "./checkpoints.ts";
 import { activeIds, batchesInOrder, type EncodedRows } from "./data.ts";
 import { collectExamples } from "./examples.ts";
+import { inferencer } from "./infer.ts";
 import { type OpenRun, openRun } from "./open.ts";
 import { probeOf } from "./probe.ts";
 import { labelledRows } from "./teacher.ts";
@@ -68,10 +70,10 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
     if (resumed) engine.state.restore(resumed.tensors);
 
     let examples: Example[] = [];
-    const measure = async (): Promise<Named<number>> => {
+    const measure = async (evaluator: Pick<Evaluator, "run">): Promise<Named<number>> => {
       examples = [];
       const batches = held ? batchesInOrder(held.samples, training.perDeviceEvalBatchSize, open.layout) : [];
-      return await evaluate(engine, batches, open.task, open.metrics, open.tokenizer, (batch, outputs, readings) => {
+      return await evaluate(evaluator, batches, open.task, open.metrics, open.tokenizer, (batch, outputs, readings) => {
         if (held && examples.length < EXAMPLES) collectExamples(examples, open, held, batch, outputs, readings);
       });
     };
@@ -86,7 +88,7 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
       examples,
     });
     const wantsReport = run.loggers.some((logger) => logger.name === "report");
-    const before = held && options.probe ? await probeOf(engine, open, held.samples, await measure()) : undefined;
+    const before = held && options.probe ? await probeOf(engine, open, held.samples, await measure(engine)) : undefined;
 
     const steps = countSteps(
       batchesPerEpoch(train.samples.length, training.perDeviceTrainBatchSize, training.dataloaderDropLast),
@@ -105,7 +107,12 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
       steps,
       rows: { train: train.samples.length, eval: held?.samples.length ?? 0 },
       batchesOf: batchPlan(open, train),
-      evaluate: held ? measure : undefined,
+      evaluate: held
+        ? async (final) => {
+          if (final) await engine.endTraining();
+          return await measure(engine);
+        }
+        : undefined,
       save: checkpoints
         ? (state: LoopState) => checkpoints.save({ state, tensors: engine.state.tensors(), fingerprints })
         : undefined,
@@ -128,9 +135,10 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
       if (held) yield seen("after", last.step, metrics);
       if (held && wantsReport) {
         // The untouched model's figures, measured last so that the first step does not wait for them.
-        const putBack = await engine.state.rewind();
-        yield seen("before", 0, await measure());
-        putBack();
+        await engine.endTraining();
+        const untouched = inferencer(open);
+        yield seen("before", 0, await measure(untouched));
+        await untouched.close();
       }
       if (held) await writeJson(output, "metrics.json", metrics);
       if (options.probe) {

@@ -29,14 +29,12 @@ export async function writeModel(open: OpenRun, engine: Engine, metrics: Named<n
 
 /** What exporters are given. */
 export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>): Promise<Trained> {
-  const parameters: Record<string, Tensor<Float32Array>> = {};
-  for (const t of engine.state.trained) parameters[t.name] = await engine.read(t.name);
   return {
     base: open.checkpoint,
     trunk: open.trunk,
     task: open.task,
     attached: open.attached,
-    parameters,
+    trained: engine.state.trained.map((t) => t.name),
     all: Object.fromEntries(
       [...engine.program.recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
     ),

@@ -34,9 +34,9 @@ export const peft: Factory<"exporter", PeftOptions> = define({
       const format = trained.attached.map((a) => a.peft).find((p) => p !== undefined);
       if (!format) throw missing("peft", "an adapter that PEFT can load", "the run");
       const tensors: Record<string, Tensor> = {};
-      for (const [name, tensor] of Object.entries(trained.parameters)) {
+      for (const name of trained.trained) {
         const key = format.key(name);
-        if (key !== undefined) tensors[key] = tensor;
+        if (key !== undefined) tensors[key] = await trained.read(name);
       }
       const config: Json = {
         ...format.config,
