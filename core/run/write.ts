@@ -4,7 +4,7 @@
  */
 import type { Engine } from "../engine/engine.ts";
 import { toSpec } from "../compose.ts";
-import type { Host, Json, Named, Run, Store, Tensor, Trained } from "../types.ts";
+import type { Host, Json, Named, Run, Store, Trained } from "../types.ts";
 import type { OpenRun } from "./open.ts";
 import { VERSION } from "../version.ts";
 
