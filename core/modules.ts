@@ -41,11 +41,14 @@ export function patternValue(path: string, patterns: Readonly<Record<string, num
   return fallback;
 }
 
-/** The layer number in a path such as `encoder.layer.3.attention`. */
+/** The layer number in a path such as `encoder.layer.3.attention`: the last number, or the last behind a pattern. */
 export function layerIndex(path: string, pattern?: string | readonly string[] | null): number | undefined {
-  const names = pattern ? (typeof pattern === "string" ? [pattern] : pattern).join("|") : "[^.]+";
-  const found = new RegExp(`(?:^|\\.)(?:${names})\\.(\\d+)\\.`).exec(path);
-  return found?.[1] === undefined ? undefined : Number(found[1]);
+  const patterns = pattern ? [pattern].flat() : [];
+  for (const name of patterns.length > 0 ? patterns : ["[^.]*"]) {
+    const found = new RegExp(`^(?:.*\\.)?${name}\\.(\\d+)\\.`).exec(path);
+    if (found?.[1] !== undefined) return Number(found[1]);
+  }
+  return undefined;
 }
 
 function wholeMatch(path: string, pattern: string): boolean {

@@ -197,7 +197,7 @@ export interface Build {
   input(name: string, dtype: DType, shape: Shape): Value;
   /** The places [picked] that have labels of this name, for `rows`; undefined where rows come without labels. */
   labelled(name: string): Value | undefined;
-  /** The same name, the same value. `frozen`: never trains, as a buffer. */
+  /** The same name, the same value. `frozen`: never trains, as a buffer or what an adapter keeps as it was. */
   parameter(name: string, shape: readonly number[], init?: Init, options?: { readonly frozen?: boolean }): Value;
   /** What trains in this run. */
   trainable(): Named<Value>;
@@ -266,13 +266,13 @@ export interface Seams {
   sublayer: Readonly<{ path: string; x: Value; hiddenSize: number }>;
 }
 
-/** Initial values: a constant fill, a normal's standard deviation, a uniform's bound, or anything else from what is frozen. */
+/** Initial values: a constant fill, a normal's standard deviation, a uniform's bound, or anything else from the checkpoint. */
 export type Init =
   | "zeros"
   | "ones"
   | { readonly normal: number }
   | { readonly uniform: number }
-  | ((weights: Weights, random: Random) => Promise<Float32Array>);
+  | ((weights: Pick<Weights, "read">, random: Random) => Promise<Float32Array>);
 
 // ------------------------------------------------------------------------------------- source, model, adapter, head
 
@@ -335,9 +335,14 @@ export type Architecture = Readonly<{
   forward: (b: Build) => States;
 }>;
 
-/** An architecture with the paths that a dry build called `linear` with. */
+/** An architecture with what a dry build asked for: paths of its linear layers and embeddings, names of its parameters. */
 export interface Trunk extends Architecture {
+  /** model_type of the config. */
+  readonly modelType: string;
   readonly linears: readonly string[];
+  /** Those of the linear layers that store their weight as [in, out]. */
+  readonly conv1ds: readonly string[];
+  readonly embeddings: readonly string[];
   readonly parameters: readonly string[];
 }
 
@@ -369,8 +374,11 @@ export type HeadStyle = Readonly<{
 export interface Adapter extends Plugin<"adapter"> {
   /** Reads what it continues from (`from`), if anything, before it is attached. */
   open?(host: Host): Promise<Adapter>;
-  attach(trunk: Trunk, head: Readonly<{ modules: readonly string[]; task: string }>): Attached;
+  attach(trunk: Trunk, context: AttachContext): Attached;
 }
+
+/** What an adapter is told besides the model: the head's own modules, PEFT's task_type, the run's tokenizer. */
+export type AttachContext = Readonly<{ modules: readonly string[]; task: string; tokenizer?: Tokenizer }>;
 
 /** Middleware per seam. */
 export type Around = {
@@ -383,14 +391,23 @@ export interface Attached extends Around {
   trains?(name: string): boolean | undefined;
   /** Values to start from, where it continues a saved adapter. */
   readonly weights?: Weights;
+  /** Stands in front of the names of its own parameters, where several adapters are attached. */
+  readonly name?: string;
   /** Places kept free in front of each sequence. */
   readonly reserve?: Readonly<{ tokens?: number; positions?: number }>;
   /** True where several sequences may not share a row. */
   readonly unshareable?: boolean;
-  /** The weight with the adapter folded in; absent: cannot be merged. */
-  merge?(path: string, weight: Tensor<Float32Array>, own: (name: string) => Tensor<Float32Array>): Tensor<Float32Array>;
-  /** adapter_config.json, and a parameter's key in the file; loading reads the same map. */
-  readonly peft?: Readonly<{ config: Named<Json>; key(name: string): string | undefined }>;
+  /** A parameter of the model with the adapter folded in, weights as [out, in]; absent: cannot be merged. */
+  merge?(name: string, value: Tensor<Float32Array>, own: (name: string) => Tensor<Float32Array>): Tensor<Float32Array>;
+  /**
+   * adapter_config.json, and a parameter's key in the file (undefined: it is not in it); loading reads the same map.
+   * `derived`: further tensors of the file, made of own parameters.
+   */
+  readonly peft?: Readonly<{
+    config: Named<Json>;
+    key(name: string): string | undefined;
+    derived?(read: (name: string) => Promise<Tensor<Float32Array>>): Promise<Named<Tensor>>;
+  }>;
 }
 
 /** Hidden states to named outputs: "logits", "startLogits". */

@@ -3,9 +3,13 @@
  * @module
  */
 import type { Catalog } from "../core/types.ts";
+import { dora as adapterDora } from "./adapters/dora.ts";
 import { freeze as adapterFreeze } from "./adapters/freeze.ts";
 import { full as adapterFull } from "./adapters/full.ts";
+import { ia3 as adapterIa3 } from "./adapters/ia3.ts";
 import { lora as adapterLora } from "./adapters/lora.ts";
+import { prefixTuning as adapterPrefixTuning } from "./adapters/prefix_tuning.ts";
+import { promptTuning as adapterPromptTuning } from "./adapters/prompt_tuning.ts";
 import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts";
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
@@ -88,9 +92,13 @@ import { ort as trainerOrt } from "./trainers/ort.ts";
 /** The plugins that come with Attune. */
 export const catalog: Catalog = {
   adapter: {
+    dora: adapterDora,
     freeze: adapterFreeze,
     full: adapterFull,
+    ia3: adapterIa3,
     lora: adapterLora,
+    "prefix-tuning": adapterPrefixTuning,
+    "prompt-tuning": adapterPromptTuning,
   },
   callback: {
     "best-weights": callbackBestWeights,

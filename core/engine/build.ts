@@ -6,7 +6,7 @@
 import { missing } from "../errors.ts";
 import { f32 } from "../tensor.ts";
 import * as f from "../graph/functions.ts";
-import { sizeOfShape } from "../graph/dims.ts";
+import { addDims, type Dim, mulDims, sizeOfShape } from "../graph/dims.ts";
 import { type Graph, reachable, type Shape, type Value } from "../graph/graph.ts";
 import { selectRows } from "../graph/rows.ts";
 import { backward } from "../graph/vjp.ts";
@@ -45,7 +45,8 @@ export type Mask = Readonly<{ name: string; site: number; p: number; shape: Shap
 export type Recorded = Readonly<{
   parameters: ReadonlyMap<string, Parameter>;
   masks: ReadonlyMap<string, Mask>;
-  linears: readonly string[];
+  linears: ReadonlyMap<string, LinearOptions>;
+  embeddings: ReadonlyMap<string, EmbeddingOptions>;
   layers: readonly Readonly<{ path: string; output: Value }>[];
   attentions: readonly Value[];
 }>;
@@ -71,12 +72,14 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
   const { graph, mode, attached } = options;
   const parameters = new Map<string, Parameter>();
   const masks = new Map<string, Mask>();
-  const linears: string[] = [];
+  const linears = new Map<string, LinearOptions>();
+  const embeddings = new Map<string, EmbeddingOptions>();
   const layers: { path: string; output: Value }[] = [];
   const attentions: Value[] = [];
   const biases = new Map<string, Value>();
   let site = 0;
-  let inAdapter = false;
+  // The adapter that is building, if one is.
+  let inAdapter: Attached | undefined;
 
   const parameter = (
     name: string,
@@ -84,11 +87,12 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     init: Init = { normal: options.initializerRange },
     { paddingIdx, ids, frozen = false }: Readonly<{ paddingIdx?: number; ids?: string; frozen?: boolean }> = {},
   ): Value => {
-    const known = parameters.get(name);
+    const full = ownName(inAdapter, name);
+    const known = parameters.get(full);
     const named = [...new Set([...known?.ids ?? [], ...(ids === undefined ? [] : [ids])])];
-    const value = known?.value ?? graph.parameter(name, "float32", shape);
-    const own = known ?? { name, value, shape, init, adapter: inAdapter, frozen, paddingIdx };
-    parameters.set(name, { ...own, ids: named });
+    const value = known?.value ?? graph.parameter(full, "float32", shape);
+    const own = known ?? { name: full, value, shape, init, adapter: inAdapter !== undefined, frozen, paddingIdx };
+    parameters.set(full, { ...own, ids: named });
     return value;
   };
 
@@ -102,7 +106,7 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
       const inner = next;
       next = (call) => {
         const outer = inAdapter;
-        inAdapter = true;
+        inAdapter = adapter;
         try {
           return around(plain, call, inner);
         } finally {
@@ -134,14 +138,26 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     const own = site++;
     return f.mul(x, mask(`dropout.${own}`, own, p, x.shape));
   };
+  // Keys that every token sees stand in front of the sequences' own: their masks are drawn apart, a row for each query.
+  const attentionDropout = (x: Value, p: number, prefix: number): Value => {
+    if (mode !== "train" || p <= 0 || prefix === 0) return dropout(x, p);
+    const [batch = "batch", heads = 1, queries = "seq", keys = "seq"] = x.shape;
+    const [a, b] = [site++, site++];
+    const width = mulDims(heads, prefix);
+    const front = mask(`dropout.${a}`, a, p, [mulDims(batch, queries), width]);
+    const rest = mask(`dropout.${b}`, b, p, [batch, heads, queries, addDims(keys, -prefix)]);
+    const byHead = f.transpose(f.reshape(front, [batch, queries, heads, prefix]), [0, 2, 1, 3]);
+    return f.mul(x, f.concat([byHead, rest], 3));
+  };
   const mask = (name: string, own: number, p: number, shape: Shape): Value => {
     masks.set(name, { name, site: own, p, shape });
     return graph.input(name, "float32", shape);
   };
 
   // Added to scores: 0 where a key may be seen, else NEVER. Padding sees every token, as it does in torch.
-  const attentionBias = (options: AttentionOptions): Value => {
+  const attentionBias = (options: AttentionOptions, prefix: number): Value => {
     const key = JSON.stringify([
+      prefix,
       options.causal ?? false,
       options.window ?? 0,
       options.queries ?? "input",
@@ -159,27 +175,34 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
       if (options.causal) seen = f.and(seen, f.not(f.greater(kp, qp)));
       if (options.window) seen = f.and(seen, f.greater(kp, f.sub(qp, options.window)));
     }
-    const bias = f.where(seen, 0, NEVER);
+    const own = f.where(seen, 0, NEVER);
+    const [batch, one, queries] = own.shape as [Dim, Dim, Dim];
+    const bias = prefix === 0 ? own : f.concat([f.zeros(own, [batch, one, queries, prefix]), own], 3);
     biases.set(key, bias);
     return bias;
   };
 
-  const attend = ({ path, q, k, v, options }: Seams["attention"]): Value => {
+  const attend = ({ path, q, k, v, prefix, options }: Seams["attention"]): Value => {
     const heads = q.shape[2] ?? 1;
     const headDim = q.shape[3];
     if (typeof headDim !== "number") throw missing("graph", "a fixed head size", path);
     const byHead = (x: Value): Value => f.transpose(x, [0, 2, 1, 3]); // [batch, heads, seq, headDim]
     let scores = f.product(byHead(q), byHead(k), { alpha: options.scale ?? 1 / Math.sqrt(headDim), transB: true });
     if (options.softcap) scores = f.mul(f.tanh(f.div(scores, options.softcap)), options.softcap);
-    if (options.bias) scores = f.add(scores, f.reshape(options.bias, [1, heads, ...options.bias.shape.slice(1)]));
-    scores = f.add(scores, attentionBias(options));
+    if (options.bias) {
+      const [n, queries, keys] = options.bias.shape as [Dim, Dim, Dim];
+      const own = f.reshape(options.bias, [1, n, queries, keys]);
+      scores = f.add(scores, prefix === 0 ? own : f.concat([f.zeros(own, [1, n, queries, prefix]), own], 3));
+    }
+    scores = f.add(scores, attentionBias(options, prefix));
     const probabilities = f.softmax(scores);
     attentions.push(probabilities);
-    return byHead(f.matmul(dropout(probabilities, options.dropout ?? 0), byHead(v))); // [batch, seq, heads, headDim]
+    const kept = attentionDropout(probabilities, options.dropout ?? 0, prefix);
+    return byHead(f.matmul(kept, byHead(v))); // [batch, seq, heads, headDim]
   };
 
   const linear = (path: string, x: Value, o: LinearOptions): Value => {
-    if (!linears.includes(path)) linears.push(path);
+    linears.set(path, o);
     const inFeatures = x.shape.at(-1);
     if (typeof inFeatures !== "number") throw missing("graph", "a fixed input size", path);
     const { outFeatures } = o;
@@ -201,6 +224,7 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
   };
 
   const embedding = (path: string, ids: Value, o: EmbeddingOptions): Value => {
+    embeddings.set(path, o);
     const origin = graph.origin(ids);
     const table = { paddingIdx: o.paddingIdx, ids: origin?.kind === "input" ? origin.name : undefined };
     const weight = parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim], undefined, table);
@@ -304,7 +328,12 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     attention: (path, q, k, v, o = {}) => attend({ path, q, k, v, prefix: 0, options: o }),
     sublayer: (_path, x, body) => body(x),
   };
-  return { build, recorded: { parameters, masks, linears, layers, attentions } };
+  return { build, recorded: { parameters, masks, linears, embeddings, layers, attentions } };
+}
+
+/** What an adapter's own parameter is called in a program. */
+export function ownName(adapter: Attached | undefined, name: string): string {
+  return adapter?.name === undefined ? name : `${adapter.name}/${name}`;
 }
 
 /** The dim that counts the places of a row. */

@@ -6,8 +6,8 @@ import { Graph } from "../graph/graph.ts";
 import type { Architecture, Trunk } from "../types.ts";
 import { createBuild } from "./build.ts";
 
-/** An architecture with the paths of its linear layers and the names of its parameters. */
-export function trunkOf(architecture: Architecture): Trunk {
+/** An architecture with the paths of its linear layers and embeddings, and the names of its parameters. */
+export function trunkOf(architecture: Architecture, modelType: string): Trunk {
   const { build, recorded } = createBuild({
     graph: new Graph(),
     mode: "evaluate",
@@ -19,5 +19,12 @@ export function trunkOf(architecture: Architecture): Trunk {
     trains: () => false,
   });
   architecture.forward(build);
-  return { ...architecture, linears: recorded.linears, parameters: [...recorded.parameters.keys()] };
+  return {
+    ...architecture,
+    modelType,
+    linears: [...recorded.linears.keys()],
+    conv1ds: [...recorded.linears].filter(([, o]) => o.conv1d).map(([path]) => path),
+    embeddings: [...recorded.embeddings.keys()],
+    parameters: [...recorded.parameters.keys()],
+  };
 }

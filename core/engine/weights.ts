@@ -6,11 +6,11 @@ import { AttuneError, badFile, show } from "../errors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { fillNormal, fillUniform, type Random } from "../random.ts";
 import type { Attached, Checkpoint, Weights } from "../types.ts";
-import type { Parameter } from "./build.ts";
+import { ownName, type Parameter } from "./build.ts";
 
 /** Finds and reads first values. */
 export interface InitialWeights {
-  /** The checkpoint's own name of a parameter, if it has it. */
+  /** The checkpoint's own name of a parameter, if its value comes from there. */
   nameInCheckpoint(name: string): string | undefined;
   /** Whether a parameter has no saved value and is drawn. */
   isNew(parameter: Parameter): boolean;
@@ -26,19 +26,28 @@ export function initialWeights(
   random: Random,
 ): InitialWeights {
   const names = new Set(checkpoint.weights.names);
-  const nameInCheckpoint = (name: string): string | undefined =>
-    aliases(name, baseModelPrefix).find((n) => names.has(n));
-  const savedIn = (name: string): Weights | undefined =>
-    attached.findLast((a) => a.weights?.names.includes(name))?.weights;
+  const inCheckpoint = (name: string): string | undefined => aliases(name, baseModelPrefix).find((n) => names.has(n));
+  // The last adapter that has it; its own parameters may stand under its name.
+  const savedIn = (name: string): (() => Promise<Tensor<Float32Array>>) | undefined => {
+    for (const a of attached.toReversed()) {
+      const own = a.weights?.names.find((n) => n === name || ownName(a, n) === name);
+      if (own !== undefined) return () => (a.weights as Weights).read(own);
+    }
+    return undefined;
+  };
+  // What initialisations read: the checkpoint under the model's names.
+  const weights: Pick<Weights, "read"> = {
+    read: (name) => checkpoint.weights.read(inCheckpoint(name) ?? name),
+  };
   return {
-    nameInCheckpoint,
-    isNew: (p) => !savedIn(p.name) && nameInCheckpoint(p.name) === undefined,
+    nameInCheckpoint: (name) => (savedIn(name) ? undefined : inCheckpoint(name)),
+    isNew: (p) => !savedIn(p.name) && inCheckpoint(p.name) === undefined,
     read: async (p) => {
       const saved = savedIn(p.name);
-      if (saved) return checked(p, await saved.read(p.name), "the saved adapter");
-      const own = nameInCheckpoint(p.name);
+      if (saved) return checked(p, await saved(), "the saved adapter");
+      const own = inCheckpoint(p.name);
       if (own !== undefined) return checked(p, await checkpoint.weights.read(own), checkpoint.label);
-      return { dtype: "float32", dims: p.shape, data: await drawn(p, checkpoint.weights, random.fork("init", p.name)) };
+      return { dtype: "float32", dims: p.shape, data: await drawn(p, weights, random.fork("init", p.name)) };
     },
   };
 }
@@ -57,7 +66,7 @@ function checked(p: Parameter, tensor: Tensor<Float32Array>, where: string): Ten
   return tensor;
 }
 
-async function drawn(p: Parameter, weights: Weights, random: Random): Promise<Float32Array> {
+async function drawn(p: Parameter, weights: Pick<Weights, "read">, random: Random): Promise<Float32Array> {
   const size = sizeOf(p.shape);
   if (typeof p.init === "function") {
     const data = await p.init(weights, random);

@@ -27,11 +27,14 @@ type SideLayout = Readonly<{
   segments: Int32Array;
   positions: Int32Array;
   places: Int32Array;
+  virtual: Int32Array;
 }>;
 
 /**
  * Lays samples out as one batch [batch, seq], every field of theirs with it; where sequences have a decoder's side,
- * that one as [batch, decoderSeq]: a sequence stands in the same row of both.
+ * that one as [batch, decoderSeq]: a sequence stands in the same row of both. Where adapters reserve tokens, each sequence
+ * of the input has as many virtual ones in front, which `virtual` [batch, seq] numbers from 1 (0: none). In `places` they
+ * count as behind the last, so that what names tokens by their place need not know of them.
  *
  * @throws AttuneError where samples disagree about their fields.
  */
@@ -40,22 +43,27 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
   const lengths = sequences.map((s) => s.length);
   const decoderLengths = sequences.map((s) => s.decoderLength ?? 0);
   const hasDecoder = sequences.some((s) => s.decoderLength !== undefined);
-  const sides = hasDecoder ? [lengths, decoderLengths] : [lengths];
+  const taken = lengths.map((length) => length + layout.reserve.tokens);
+  const sides = hasDecoder ? [taken, decoderLengths] : [taken];
   const rows = layout.share
     ? shareRows(sides, sides.map((side, i) => Math.max(SHARED_LENGTH, i === 0 ? layout.padToLength : 0, ...side)))
     : lengths.map((_, i) => [i]);
   const input = layOutSide(lengths, rows, layout);
-  const decoder = hasDecoder ? layOutSide(decoderLengths, rows, { ...layout, padToLength: 0 }) : undefined;
+  const plain = { ...layout, padToLength: 0, reserve: plainLayout.reserve };
+  const decoder = hasDecoder ? layOutSide(decoderLengths, rows, plain) : undefined;
   const inputs: Record<string, Tensor> = {
     ...fieldsOf(sequences, "token", lengths, rows.length, input),
     ...placeInputs("", rows.length, input),
   };
+  if (layout.reserve.tokens > 0) {
+    inputs.virtual = { dtype: "int32", dims: [rows.length, input.seq], data: input.virtual };
+  }
   const decoderInputs = decoder && {
     ...fieldsOf(sequences, "decoderToken", decoderLengths, rows.length, decoder),
     ...placeInputs("decoder_", rows.length, decoder),
   };
   if (layout.positions) {
-    setPositions(inputs.input_ids, input, layout.positions);
+    setPositions(inputs.input_ids, input, layout.positions, layout.reserve.positions);
     if (decoder) setPositions(decoderInputs?.decoder_input_ids, decoder, layout.positions);
   }
   return {
@@ -71,8 +79,10 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
   };
 }
 
-function layOutSide(lengths: readonly number[], rows: readonly (readonly number[])[], layout: Layout): SideLayout {
-  const longest = Math.max(1, layout.padToLength, ...lengths);
+function layOutSide(real: readonly number[], rows: readonly (readonly number[])[], layout: Layout): SideLayout {
+  const { tokens: reserved, positions: shift } = layout.reserve;
+  const lengths = real.map((length) => length + reserved);
+  const longest = Math.max(1, layout.padToLength + reserved, ...lengths);
   const used = rows.map((row) => row.reduce((total, i) => total + (lengths[i] ?? 0), 0));
   const multiple = layout.padToMultipleOf;
   const seq = Math.ceil(Math.max(layout.share ? 1 : longest, ...used) / multiple) * multiple;
@@ -80,6 +90,7 @@ function layOutSide(lengths: readonly number[], rows: readonly (readonly number[
   const segments = new Int32Array(size);
   const positions = new Int32Array(size);
   const places = new Int32Array(size * 2).fill(-1);
+  const virtual = new Int32Array(size);
   const first = new Int32Array(lengths.length);
   const last = new Int32Array(lengths.length);
   const starts = new Int32Array(lengths.length);
@@ -87,20 +98,24 @@ function layOutSide(lengths: readonly number[], rows: readonly (readonly number[
     let at = b * seq + (layout.side === "left" ? seq - (used[b] ?? 0) : 0);
     row.forEach((i, k) => {
       const length = lengths[i] ?? 0;
-      starts[i] = first[i] = at;
+      first[i] = at;
+      starts[i] = at + reserved;
       last[i] = at + length - 1;
       for (let j = 0; j < length; j++) {
         segments[at + j] = k + 1;
-        positions[at + j] = j;
+        positions[at + j] = shift + j;
         places[2 * (at + j)] = i;
-        places[2 * (at + j) + 1] = j;
+        places[2 * (at + j) + 1] = j < reserved ? length - reserved + j : j - reserved;
+        if (j < reserved) virtual[at + j] = j + 1;
       }
       at += length;
     });
     // Padding behind the only sequence of a row goes on counting, as position ids do in torch.
-    if (!layout.share && layout.side === "right") { for (; at < (b + 1) * seq; at++) positions[at] = at - b * seq; }
+    if (!layout.share && layout.side === "right") {
+      for (; at < (b + 1) * seq; at++) positions[at] = shift + at - b * seq;
+    }
   });
-  return { seq, starts, first, last, segments, positions, places };
+  return { seq, starts, first, last, segments, positions, places, virtual };
 }
 
 /** What every side has, whatever its fields. */
@@ -174,8 +189,9 @@ export function shareRows(
 // Positions from an offset on; those of RoBERTa skip tokens of one id, which stand at that number.
 function setPositions(
   ids: Tensor | undefined,
-  { positions, places }: SideLayout,
+  { positions, places, virtual }: SideLayout,
   { offset, skip }: Readonly<{ offset: number; skip?: number }>,
+  shift = 0,
 ): void {
   let count = 0;
   for (let i = 0; i < positions.length; i++) {
@@ -183,9 +199,9 @@ function setPositions(
       positions[i] = (positions[i] ?? 0) + offset;
       continue;
     }
-    if (places[2 * i + 1] === 0) count = 0;
-    const counts = places[2 * i] !== -1 && Number(ids?.data[i]) !== skip;
-    positions[i] = counts ? offset + count++ : skip;
+    if (places[2 * i] !== places[2 * i - 2]) count = 0;
+    const counts = places[2 * i] !== -1 && ((virtual[i] ?? 0) > 0 || Number(ids?.data[i]) !== skip);
+    positions[i] = counts ? offset + shift + count++ : skip;
   }
 }
 

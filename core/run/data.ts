@@ -54,15 +54,21 @@ export async function encodeRows(
 }
 
 /** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */
-function checked(sample: Sample, { trunk }: OpenRun): Sample {
+function checked(sample: Sample, { trunk, layout: { reserve } }: OpenRun): Sample {
+  const taken = reserve.tokens + reserve.positions;
   for (const { length, decoderLength = 0, fields } of sample.sequences) {
-    for (const [size, what] of [[length, "tokens"], [decoderLength, "tokens of the decoder"]] as const) {
-      if (size <= trunk.maxPositions) continue;
+    for (
+      const [size, what, room] of [
+        [length, "tokens", trunk.maxPositions - taken],
+        [decoderLength, "tokens of the decoder", trunk.maxPositions],
+      ] as const
+    ) {
+      if (size <= room) continue;
       throw badValue(
         "engine",
         `row ${sample.row}`,
         `${size} ${what}`,
-        `at most ${trunk.maxPositions} (the model's positions)`,
+        `at most ${room} (the model's positions${room < trunk.maxPositions ? ", less those that adapters take" : ""})`,
       );
     }
     for (const name of ["input_ids", "decoder_input_ids"]) {

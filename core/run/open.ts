@@ -42,7 +42,7 @@ export type OpenRun = Readonly<{
 export async function openRun(run: Run, host: Host): Promise<OpenRun> {
   const checkpoint = await run.source.open(host);
   const model = modelFor(run, checkpoint.config);
-  const trunk = trunkOf(model.read(checkpoint.config));
+  const trunk = trunkOf(model.read(checkpoint.config), String(checkpoint.config.model_type));
   const tokenizer = await run.tokenizer.open(checkpoint.files);
   const [task, ...others] = run.objective.tasks;
   if (!task) throw missing("spec", "a task", run.objective.name);
@@ -59,10 +59,12 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
     weight,
     name: task.losses.findIndex((l) => l.output === output) === i ? output : `${output}${i}`,
   }));
+  const context = { modules: heads.flatMap((h) => h.modulesToSave), task: task.taskType ?? "", tokenizer };
   const attached: Attached[] = [];
-  for (const adapter of run.adapters) {
+  const names = adapterNames(run.adapters);
+  for (const [i, adapter] of run.adapters.entries()) {
     const opened = adapter.open ? await adapter.open(host) : adapter;
-    attached.push(opened.attach(trunk, { modules: heads.flatMap((h) => h.modulesToSave), task: task.taskType ?? "" }));
+    attached.push({ ...opened.attach(trunk, context), name: names[i] });
   }
   const { training } = run;
   return {
@@ -83,15 +85,35 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
       padToLength: training.padding === "max_length" ? training.maxLength ?? 0 : 0,
       share: training.rowSharing && training.padding === "longest" && !attached.some((a) => a.unshareable),
       positions: trunk.positions,
-      reserve: { tokens: 0, positions: 0 },
+      reserve: reserved(attached),
     },
   };
 }
 
-/** The longest input: what the run asks for, within what model and tokenizer can take. */
-export function maxLengthOf({ run, trunk, tokenizer }: OpenRun): number {
-  const most = Math.min(trunk.maxPositions, tokenizer.modelMaxLength ?? Infinity);
-  return run.training.maxLength === null ? most : Math.min(run.training.maxLength, trunk.maxPositions);
+/** The longest input: what the run asks for, within what model, adapters and tokenizer leave room for. */
+export function maxLengthOf({ run, trunk, tokenizer, layout }: OpenRun): number {
+  const room = trunk.maxPositions - layout.reserve.tokens - layout.reserve.positions;
+  if (run.training.maxLength !== null) return Math.min(run.training.maxLength, room);
+  return Math.min(room, tokenizer.modelMaxLength ?? Infinity);
+}
+
+/** What each of several adapters is called; one alone needs no name. */
+export function adapterNames(adapters: readonly Readonly<{ name: string }>[]): readonly (string | undefined)[] {
+  if (adapters.length < 2) return adapters.map(() => undefined);
+  const earlier = (i: number): number => adapters.slice(0, i).filter((a) => a.name === adapters[i]?.name).length;
+  return adapters.map(({ name }, i) => (earlier(i) === 0 ? name : `${name}-${earlier(i) + 1}`));
+}
+
+/** What attached adapters keep free in front of each sequence. */
+function reserved(attached: readonly Attached[]): Layout["reserve"] {
+  const tokens = attached.flatMap((a) => a.reserve?.tokens ?? []);
+  if (tokens.length > 1) {
+    throw unsupported("spec", "adapter", tokens, "only one adapter may put tokens in front of each sequence");
+  }
+  return {
+    tokens: tokens[0] ?? 0,
+    positions: attached.reduce((n, a) => n + (a.reserve?.positions ?? 0), 0),
+  };
 }
 
 function modelFor(run: Run, config: Named<Json>): Model {

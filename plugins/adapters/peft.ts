@@ -1,16 +1,62 @@
 /**
- * PEFT's files: adapter_config.json and adapter_model.safetensors, read and described.
+ * PEFT's files and rules, as far as adapters share them: adapter_config.json and adapter_model.safetensors read and
+ * described, modules that train whole.
  * @module
  */
+import * as v from "valibot";
 import { badFile, badValue, missing } from "../../core/errors.ts";
 import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
-import type { Host, Json, Named, Weights } from "../../core/types.ts";
+import type { Adapter, AttachContext, Attached, Host, Json, Named, Plugin, Trunk, Weights } from "../../core/types.ts";
 
 /** An opened adapter directory. `weights` are under the model's own names. */
 export type SavedAdapter = Readonly<{ config: Named<Json>; weights: Weights }>;
 
+/** An adapter type of PEFT. */
+export type PeftType<O> = Readonly<{
+  /** The plugin's name. */
+  name: string;
+  /** peft_type of the config. */
+  type: string;
+  /** What stands in front of the model's names in the file. */
+  prefix: "base_model.model." | "base_model.";
+  schema: v.GenericSchema<unknown, O>;
+  /** Names of the options. */
+  names: readonly string[];
+  /** Fields of the config that say nothing of the mathematics, whatever their value. */
+  harmless?: readonly string[];
+}>;
+
+/** `open` and `attach` of an adapter whose option `from` continues a directory that PEFT saved. */
+export function continued<O extends { readonly from: string | null }>(
+  type: PeftType<O>,
+  options: O,
+  attach: (options: O, trunk: Trunk, context: AttachContext, saved?: Weights) => Attached,
+): Omit<Adapter, keyof Plugin> {
+  const { from } = options;
+  if (from === null) return { attach: (trunk, context) => attach(options, trunk, context) };
+  return {
+    open: async (host) => {
+      const saved = await openPeft(type, from, host);
+      const read = readConfig(type, saved.config);
+      return {
+        kind: "adapter",
+        name: type.name,
+        options,
+        attach: (trunk, context) => attach(read, trunk, context, saved.weights),
+      };
+    },
+    attach: () => {
+      throw missing(type.name, "the saved adapter (open it first)", from);
+    },
+  };
+}
+
 /** Opens what PEFT saved. Throws AttuneError where a file is missing, broken, or of another type of adapter. */
-export async function openPeft(plugin: string, path: string, type: string, host: Host): Promise<SavedAdapter> {
+async function openPeft<O>(
+  { name: plugin, type, prefix }: PeftType<O>,
+  path: string,
+  host: Host,
+): Promise<SavedAdapter> {
   if (!host.directory) throw missing(plugin, "access to files", host.runtime);
   const store = host.directory(path);
   const file = await store.get("adapter_config.json");
@@ -29,7 +75,7 @@ export async function openPeft(plugin: string, path: string, type: string, host:
     throw badValue(plugin, `${path}/adapter_config.json: peft_type`, config.peft_type, `"${type}"`);
   }
   const tensors = await openSafetensors(store, "adapter_model.safetensors");
-  const keys = new Map(tensors.names.map((key) => [withoutPrefix(key), key]));
+  const keys = new Map(tensors.names.map((key) => [key.startsWith(prefix) ? key.slice(prefix.length) : key, key]));
   return {
     config,
     weights: {
@@ -44,31 +90,43 @@ export async function openPeft(plugin: string, path: string, type: string, host:
   };
 }
 
-/** The options among PEFT's fields, in camelCase. */
-export function fromPeft(config: Named<Json>, names: readonly string[]): Record<string, Json> {
+/** Fields of every adapter_config.json that name what it belongs to. */
+const common: readonly string[] = [
+  "auto_mapping",
+  "base_model_name_or_path",
+  "inference_mode",
+  "peft_type",
+  "peft_version",
+  "revision",
+  "task_type",
+];
+
+/** The options that an adapter_config.json stands for. A field that is not known here must hold nothing. */
+function readConfig<O>({ name: plugin, schema, names, harmless = [] }: PeftType<O>, config: Named<Json>): O {
   const options: Record<string, Json> = {};
-  for (const name of names) {
-    const value = config[snakeCase(name)];
-    if (value !== undefined && (value !== null || nullable.has(name))) options[name] = value;
+  const known = new Map(names.map((name) => [snakeCase(name), name]));
+  for (const [field, value] of Object.entries(config)) {
+    if (common.includes(field) || harmless.includes(field) || value === null) continue;
+    const name = known.get(field);
+    if (name !== undefined) options[name] = value;
+    else if (value !== false && !(typeof value === "object" && Object.keys(value).length === 0)) {
+      throw badValue(plugin, `adapter_config.json: ${field}`, value, "null (it is not built)");
+    }
   }
-  return options;
+  const parsed = v.safeParse(schema, options);
+  if (parsed.success) return parsed.output;
+  const issue = parsed.issues[0];
+  throw badValue(plugin, `adapter_config.json: ${v.getDotPath(issue) ?? ""}`, issue.input, issue.message);
 }
 
-const nullable: ReadonlySet<string> = new Set([
-  "targetModules",
-  "excludeModules",
-  "modulesToSave",
-  "layersToTransform",
-  "layersPattern",
-]);
-
-/** An adapter_config.json from options in camelCase. */
-export function peftConfig(type: string, options: Named<Json>, taskType: string): Named<Json> {
-  const fields = Object.fromEntries(Object.entries(options).map(([name, value]) => [snakeCase(name), value]));
+/** An adapter_config.json from options in camelCase; `from` stays out. */
+export function peftConfig(type: string, options: object, taskType: string): Named<Json> {
+  const fields = Object.entries(options as Named<Json>).filter(([name]) => name !== "from")
+    .map(([name, value]) => [snakeCase(name), value]);
   const config: Record<string, Json> = {
-    ...fields,
+    ...Object.fromEntries(fields),
     peft_type: type,
-    task_type: taskType,
+    task_type: taskType === "" ? null : taskType,
     inference_mode: true,
     auto_mapping: null,
     revision: null,
@@ -76,10 +134,32 @@ export function peftConfig(type: string, options: Named<Json>, taskType: string)
   return Object.fromEntries(Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+/** Modules that train whole beside an adapter. */
+export type SavedModules = Readonly<{
+  names: readonly string[] | null;
+  /** Whether a module's path is one of them, or inside one. */
+  has(path: string): boolean;
+  /** Whether a parameter is theirs, as `Attached.trains` answers. */
+  trains(name: string): true | undefined;
+}>;
+
+/**
+ * PEFT's modules_to_save: those that are asked for and the head's own. A name is taken for the end of a path, without a
+ * dot: "classifier" also means "pre_classifier".
+ */
+export function savedModules(asked: readonly string[] | null, head: readonly string[]): SavedModules {
+  const names = [...new Set([...(asked ?? []), ...head])];
+  const has = (path: string): boolean => {
+    const parts = path.split(".");
+    return parts.some((_, i) => names.some((name) => parts.slice(0, i + 1).join(".").endsWith(name)));
+  };
+  return {
+    names: names.length > 0 ? names : null,
+    has,
+    trains: (name) => (has(name.slice(0, name.lastIndexOf("."))) ? true : undefined),
+  };
 }
 
-function withoutPrefix(key: string): string {
-  return key.replace(/^base_model\.model\./, "").replace(/^base_model\./, "");
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 }

@@ -4,8 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { streamSafetensors, type TensorForm } from "../../core/safetensors.ts";
-import type { Factory, Json, Named, Tensor, Trained } from "../../core/types.ts";
+import { mergedTensors } from "../../core/run/merged.ts";
+import { streamSafetensors } from "../../core/safetensors.ts";
+import type { Factory, Json, Trained } from "../../core/types.ts";
 
 /** Options of {@link hf}. */
 export interface HfOptions {
@@ -46,7 +47,7 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
     write: async (trained, to) => {
       const config: Json = { ...trained.base.config, ...trained.task.config, architectures: architecture(trained) };
       const encoder = new TextEncoder();
-      const { forms, read } = await mergedTensors(trained, merge);
+      const { forms, read } = await mergedTensors(merge ? trained : { ...trained, attached: [] });
       await to.put("model.safetensors", streamSafetensors(forms, read));
       await to.put("config.json", encoder.encode(JSON.stringify(config, null, 2) + "\n"));
       await to.put("README.md", encoder.encode(trained.card));
@@ -61,31 +62,6 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
     },
   }),
 });
-
-/** A model's own parameters, to be read one at a time. */
-export type MergedTensors = Readonly<
-  { forms: Named<TensorForm>; read: (name: string) => Promise<Tensor<Float32Array>> }
->;
-
-/** The model's own parameters, with adapters folded in. */
-export async function mergedTensors(trained: Trained, merge = true): Promise<MergedTensors> {
-  const adapters: Record<string, Tensor<Float32Array>> = {};
-  const forms: Record<string, TensorForm> = {};
-  for (const [name, { adapter, shape }] of Object.entries(trained.all)) {
-    if (adapter) adapters[name] = await trained.read(name);
-    else forms[name] = { dtype: "float32", dims: shape };
-  }
-  const read = async (name: string): Promise<Tensor<Float32Array>> => {
-    let tensor = await trained.read(name);
-    if (!merge || !name.endsWith(".weight")) return tensor;
-    for (const attached of trained.attached) {
-      tensor = attached.merge?.(name.slice(0, -".weight".length), tensor, (own) =>
-        adapters[own] as Tensor<Float32Array>) ?? tensor;
-    }
-    return tensor;
-  };
-  return { forms, read };
-}
 
 const suffixes: Readonly<Record<string, string>> = { SEQ_CLS: "ForSequenceClassification" };
 const classNames: Readonly<Record<string, string>> = {

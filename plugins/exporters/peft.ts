@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import { VERSION } from "../../core/version.ts";
-import type { Factory, Json, Tensor } from "../../core/types.ts";
+import type { Attached, Factory, Json, Tensor, Trained } from "../../core/types.ts";
 
 /** No options. */
 export type PeftOptions = Readonly<Record<never, never>>;
@@ -31,22 +31,47 @@ export const peft: Factory<"exporter", PeftOptions> = define({
   schema: peftSchema,
   create: () => ({
     write: async (trained, to) => {
-      const format = trained.attached.map((a) => a.peft).find((p) => p !== undefined);
-      if (!format) throw missing("peft", "an adapter that PEFT can load", "the run");
-      const tensors: Record<string, Tensor> = {};
-      for (const name of trained.trained) {
-        const key = format.key(name);
-        if (key !== undefined) tensors[key] = await trained.read(name);
-      }
-      const config: Json = {
-        ...format.config,
-        base_model_name_or_path: trained.base.label,
-        peft_version: `attune ${VERSION}`,
+      const saved = trained.attached.filter((a) => a.peft !== undefined);
+      if (saved.length === 0) throw missing("peft", "an adapter that PEFT can load", "the run");
+      const written: string[] = [];
+      const put = async (key: string, content: Uint8Array | string): Promise<void> => {
+        await to.put(key, typeof content === "string" ? new TextEncoder().encode(content) : content);
+        written.push(key);
       };
-      await to.put("adapter_model.safetensors", writeSafetensors(tensors));
-      await to.put("adapter_config.json", new TextEncoder().encode(JSON.stringify(config, null, 2) + "\n"));
-      await to.put("README.md", new TextEncoder().encode(trained.card));
-      return ["adapter_config.json", "adapter_model.safetensors", "README.md"];
+      for (const [i, attached] of saved.entries()) {
+        const folder = i === 0 ? "" : `${attached.name}/`;
+        const config: Json = {
+          ...attached.peft?.config,
+          base_model_name_or_path: trained.base.label,
+          peft_version: `attune ${VERSION}`,
+        };
+        await put(`${folder}adapter_model.safetensors`, writeSafetensors(await tensorsOf(trained, attached, i === 0)));
+        await put(`${folder}adapter_config.json`, JSON.stringify(config, null, 2) + "\n");
+      }
+      // Which of the run's adapters lies where.
+      if (trained.attached.length > 1) {
+        const places = trained.attached.map((a) => (a.peft ? (a === saved[0] ? "." : a.name ?? ".") : null));
+        await put("adapters.json", JSON.stringify(places) + "\n");
+      }
+      await put("README.md", trained.card);
+      return written;
     },
   }),
 });
+
+/** An adapter's file: its own parameters, and those of the model that it trains; the first has those that none asks for. */
+async function tensorsOf(trained: Trained, attached: Attached, first: boolean): Promise<Record<string, Tensor>> {
+  const { peft, name: prefix } = attached;
+  const tensors: Record<string, Tensor> = {};
+  for (const name of trained.trained) {
+    const adapter = trained.all[name]?.adapter ?? false;
+    const own = prefix === undefined || name.startsWith(`${prefix}/`);
+    const asked = trained.attached.some((a) => a.peft && a.trains?.(name) === true);
+    if (adapter ? !own : asked ? attached.trains?.(name) !== true : !first) continue;
+    const key = peft?.key(adapter && prefix !== undefined ? name.slice(prefix.length + 1) : name);
+    if (key !== undefined) tensors[key] = await trained.read(name);
+  }
+  const read = (name: string): Promise<Tensor<Float32Array>> =>
+    trained.read(prefix === undefined ? name : `${prefix}/${name}`);
+  return { ...tensors, ...await peft?.derived?.(read) };
+}

@@ -40,8 +40,14 @@ export function readRun(dir: string): Named<Json> {
     throw badFile("spec", dir, "holds no finished run: neither model/ nor adapter/ is there");
   }
   const adapters = (Array.isArray(spec.adapter) ? spec.adapter : [spec.adapter]) as readonly { use: string }[];
-  const first = adapters[0];
-  return { ...spec, adapter: [{ use: first?.use ?? "lora", with: { from: at("adapter") } }] };
+  const places: readonly (string | null)[] = existsSync(at("adapter/adapters.json"))
+    ? JSON.parse(readFileSync(at("adapter/adapters.json"), "utf8"))
+    : ["."];
+  const saved = adapters.flatMap(({ use }, i) => {
+    const place = places[i];
+    return typeof place === "string" ? [{ use, with: { from: join(at("adapter"), place) } }] : [];
+  });
+  return { ...spec, adapter: saved };
 }
 
 /** Whether a path is a run's output directory rather than a spec. */

@@ -1,0 +1,74 @@
+/**
+ * A model's parameters with what is attached folded in.
+ * @module
+ */
+import { unsupported } from "../errors.ts";
+import { ownName } from "../engine/build.ts";
+import type { TensorForm } from "../safetensors.ts";
+import type { Attached, Named, Tensor, Trained, Trunk } from "../types.ts";
+
+/** What merging reads. `own`: an adapter's own parameter. */
+export type MergeOptions = Readonly<{
+  trunk: Trunk;
+  attached: readonly Attached[];
+  own: (name: string) => Tensor<Float32Array>;
+}>;
+
+/**
+ * One parameter with all adapters folded in, in order.
+ *
+ * @throws AttuneError where an adapter computes what no weight can hold.
+ */
+export function mergedTensor(
+  name: string,
+  value: Tensor<Float32Array>,
+  { trunk, attached, own }: MergeOptions,
+): Tensor<Float32Array> {
+  if (attached.length === 0) return value;
+  const conv1d = trunk.conv1ds.some((path) => name === `${path}.weight`);
+  let result = conv1d ? transposed(value) : value;
+  for (const adapter of attached) {
+    if (!adapter.merge) {
+      const seam = (["linear", "embedding", "attention", "sublayer"] as const).find((seam) => adapter[seam]);
+      if (seam) throw unsupported("merge", "adapter", adapter.name ?? seam, "it is no change of weights");
+      continue;
+    }
+    result = adapter.merge(name, result, (n) => own(ownName(adapter, n)));
+  }
+  return conv1d ? transposed(result) : result;
+}
+
+/** A model's own parameters, to be read one at a time. */
+export type MergedTensors = Readonly<
+  { forms: Named<TensorForm>; read: (name: string) => Promise<Tensor<Float32Array>> }
+>;
+
+/** The model's own parameters, with adapters folded in. */
+export async function mergedTensors(trained: Trained): Promise<MergedTensors> {
+  const { all, trunk, attached } = trained;
+  const adapters: Record<string, Tensor<Float32Array>> = {};
+  const forms: Record<string, TensorForm> = {};
+  for (const [name, { adapter, shape }] of Object.entries(all)) {
+    if (adapter) adapters[name] = await trained.read(name);
+    else forms[name] = { dtype: "float32", dims: shape };
+  }
+  const own = (name: string): Tensor<Float32Array> => found(adapters, name);
+  return {
+    forms,
+    read: async (name) => mergedTensor(name, await trained.read(name), { trunk, attached, own }),
+  };
+}
+
+function found(tensors: Named<Tensor<Float32Array>>, name: string): Tensor<Float32Array> {
+  const tensor = tensors[name];
+  if (!tensor) throw new RangeError(`No parameter "${name}" of an adapter`);
+  return tensor;
+}
+
+function transposed({ dtype, dims: [rows = 1, columns = 1], data }: Tensor<Float32Array>): Tensor<Float32Array> {
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j] ?? 0;
+  }
+  return { dtype, dims: [columns, rows], data: out };
+}

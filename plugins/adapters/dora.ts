@@ -1,0 +1,43 @@
+/**
+ * DoRA: LoRA of a weight's direction, and its magnitude by itself.
+ * @module
+ */
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { attachLora, harmlessLoraFields } from "./low_rank.ts";
+import { doraSchema, loraNames, type LoraOptions } from "./lora_options.ts";
+import { continued } from "./peft.ts";
+
+/** Options of {@link dora}: LoRA's, with `useDora` on. */
+export type DoraOptions = LoraOptions;
+
+export { doraSchema } from "./lora_options.ts";
+
+/**
+ * W' = m · (W + (α/r) B A) / ‖W + (α/r) B A‖ by row, the norm a constant to the gradient (Liu et al. 2024).
+ *
+ * @throws AttuneError on attaching where no module matches; the message lists those there are.
+ * @example
+ * ```ts
+ * import { dora } from "attune/adapters/dora";
+ * console.assert(dora({ r: 4, targetModules: ["query"] }).name === "dora");
+ * ```
+ */
+export const dora: Factory<"adapter", Partial<DoraOptions>> = define({
+  kind: "adapter",
+  name: "dora",
+  schema: doraSchema,
+  create: (options) =>
+    continued(
+      {
+        name: "dora",
+        type: "LORA",
+        prefix: "base_model.model.",
+        schema: doraSchema,
+        names: loraNames,
+        harmless: harmlessLoraFields,
+      },
+      options,
+      (o, trunk, context, saved) => attachLora("dora", o, trunk, context, saved),
+    ),
+});

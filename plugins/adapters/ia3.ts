@@ -1,0 +1,149 @@
+/**
+ * IA3: keys, values and feed-forward activations rescaled by learned vectors.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import { mul, reshape } from "../../core/graph/functions.ts";
+import { matches, matchModules } from "../../core/modules.ts";
+import type { AttachContext, Attached, Factory, Trunk, Weights } from "../../core/types.ts";
+import { continued, peftConfig, savedModules } from "./peft.ts";
+import { defaultTargets, type TargetTable } from "./targets.ts";
+
+/** Options of {@link ia3}, PEFT's IA3Config in camelCase. */
+export interface Ia3Options {
+  /** Modules by the end of their path, or a regular expression for all of it; null: the family's default. */
+  readonly targetModules: string | readonly string[] | null;
+  /** Modules left out of the targets. */
+  readonly excludeModules: string | readonly string[] | null;
+  /** Those of the targets whose input is rescaled rather than their output; null: the family's default. */
+  readonly feedforwardModules: string | readonly string[] | null;
+  /** Modules that train whole; null: the task's own head. */
+  readonly modulesToSave: readonly string[] | null;
+  /** Whether vectors start as ones; else normal, of standard deviation 0.02. */
+  readonly initIa3Weights: boolean;
+  /** How a weight is stored, as PEFT notes it; read from the model here, so that either value is taken. */
+  readonly fanInFanOut: boolean;
+  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  readonly from: string | null;
+}
+
+const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
+const entries = {
+  targetModules: v.optional(v.nullable(names), null),
+  excludeModules: v.optional(v.nullable(names), null),
+  feedforwardModules: v.optional(v.nullable(v.union([v.string(), v.array(v.string())])), null),
+  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+  initIa3Weights: v.optional(v.boolean(), true),
+  fanInFanOut: v.optional(v.boolean(), false),
+  from: v.optional(v.nullable(v.string()), null),
+};
+
+/** Schema of {@link Ia3Options}. */
+export const ia3Schema: v.GenericSchema<Partial<Ia3Options>, Ia3Options> = v.strictObject(entries);
+
+const feedForward: TargetTable = {
+  bert: ["output.dense"],
+  roberta: ["output.dense"],
+  t5: ["wo"],
+  gpt2: ["mlp.c_proj"],
+  bart: ["fc2"],
+  llama: ["down_proj"],
+  mistral: ["down_proj"],
+  gemma: ["down_proj"],
+  gemma2: ["down_proj"],
+  gemma3_text: ["down_proj"],
+  qwen2: ["down_proj"],
+  qwen3: ["down_proj"],
+  phi: ["fc2"],
+  falcon: ["dense_4h_to_h"],
+};
+
+const attention: TargetTable = {
+  bert: ["key", "value"],
+  roberta: ["key", "value"],
+  t5: ["k", "v"],
+  gpt2: ["c_attn"],
+  bart: ["q_proj", "v_proj"],
+  llama: ["k_proj", "v_proj"],
+  mistral: ["k_proj", "v_proj"],
+  gemma: ["q_proj", "v_proj"],
+  gemma2: ["q_proj", "v_proj"],
+  gemma3_text: ["q_proj", "v_proj"],
+  qwen2: ["q_proj", "v_proj"],
+  qwen3: ["q_proj", "v_proj"],
+  phi: ["q_proj", "v_proj"],
+  falcon: ["query_key_value"],
+};
+
+/**
+ * y = l ⊙ (W x + b), or y = W (l ⊙ x) + b in feed-forward modules, with W and b frozen (Liu et al. 2022).
+ *
+ * @throws AttuneError on attaching where no module matches; the message lists those there are.
+ * @example
+ * ```ts
+ * import { ia3 } from "attune/adapters/ia3";
+ * console.assert(ia3({ targetModules: ["key", "value"], feedforwardModules: [] }).name === "ia3");
+ * ```
+ */
+export const ia3: Factory<"adapter", Partial<Ia3Options>> = define({
+  kind: "adapter",
+  name: "ia3",
+  schema: ia3Schema,
+  create: (options) =>
+    continued(
+      { name: "ia3", type: "IA3", prefix: "base_model.model.", schema: ia3Schema, names: Object.keys(entries) },
+      options,
+      attach,
+    ),
+});
+
+function attach(o: Ia3Options, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+  const saves = savedModules(o.modulesToSave, context.modules);
+  const fed = o.feedforwardModules ??
+    (o.targetModules === null ? defaultTargets("ia3", "feedforwardModules", feedForward, trunk) : []);
+  const wanted = o.targetModules ??
+    [...defaultTargets("ia3", "targetModules", attention, trunk), ...(typeof fed === "string" ? [fed] : fed)];
+  const targets = matchModules("ia3", wanted, trunk.linears.filter((path) => !saves.has(path)), o.excludeModules);
+  if (typeof wanted !== "string" && typeof fed !== "string") {
+    const stray = fed.find((name) => !wanted.includes(name));
+    if (stray !== undefined) throw badValue("ia3", "adapter.with.feedforwardModules", stray, `one of ${wanted}`);
+  }
+  // PEFT takes the end of a path, without a dot.
+  const feeds = (path: string): boolean =>
+    typeof fed === "string" ? matches(path, fed) : fed.some((name) => path.endsWith(name));
+  const own = (path: string): string => `${path}.ia3_l`;
+  const init = o.initIa3Weights ? "ones" as const : { normal: 0.02 };
+  return {
+    linear: (b, call, next) => {
+      const { path, x, inFeatures, outFeatures } = call;
+      if (!targets.has(path)) return next(call);
+      if (feeds(path)) {
+        return next({ ...call, x: mul(x, b.parameter(own(path), [1, inFeatures], init)) });
+      }
+      return mul(next(call), reshape(b.parameter(own(path), [outFeatures, 1], init), [1, outFeatures]));
+    },
+    trains: saves.trains,
+    weights: saved,
+    merge: (name, value, read) => {
+      const dot = name.lastIndexOf(".");
+      const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
+      if (!targets.has(path) || (part === "bias" && feeds(path))) return value;
+      const { data: scales } = read(own(path));
+      const width = value.dims[1] ?? 1;
+      const at = (i: number): number => (feeds(path) ? i % width : Math.floor(i / width));
+      return { ...value, data: value.data.map((x, i) => x * (scales[at(i)] ?? 0)) };
+    },
+    peft: {
+      config: peftConfig("IA3", {
+        ...o,
+        targetModules: wanted,
+        feedforwardModules: fed,
+        modulesToSave: saves.names,
+        fanInFanOut: [...targets].some((path) => trunk.conv1ds.includes(path)),
+      }, context.task),
+      key: (name) => `base_model.model.${name}`,
+    },
+  };
+}

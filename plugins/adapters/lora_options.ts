@@ -1,0 +1,86 @@
+/**
+ * PEFT's LoraConfig in camelCase, as `lora` and `dora` take it.
+ * @module
+ */
+import * as v from "valibot";
+
+/** Options of LoRA. */
+export interface LoraOptions {
+  /** Rank of the update. */
+  readonly r: number;
+  /** Numerator of the scale α/r (α/√r with `useRslora`). */
+  readonly loraAlpha: number;
+  /** Dropout on the input of A. */
+  readonly loraDropout: number;
+  /** Modules by the end of their path, or a regular expression for all of it, or "all-linear"; null: the family's default. */
+  readonly targetModules: string | readonly string[] | null;
+  /** Modules left out of the targets. */
+  readonly excludeModules: string | readonly string[] | null;
+  /** Rank-stabilised scale (Kalajdzievski 2023). */
+  readonly useRslora: boolean;
+  /** Trains a magnitude beside the direction (Liu et al. 2024). */
+  readonly useDora: boolean;
+  /** Which biases of the model train: none, all, or those of the targets. */
+  readonly bias: "none" | "all" | "lora_only";
+  /** Whether B has a bias. */
+  readonly loraBias: boolean;
+  /** Modules that train whole; null: the task's own head. */
+  readonly modulesToSave: readonly string[] | null;
+  /** Only layers of these numbers. */
+  readonly layersToTransform: number | readonly number[] | null;
+  /** Name of the list of layers in paths. */
+  readonly layersPattern: string | readonly string[] | null;
+  /** Ranks of modules by pattern. */
+  readonly rankPattern: Readonly<Record<string, number>>;
+  /** Alphas of modules by pattern. */
+  readonly alphaPattern: Readonly<Record<string, number>>;
+  /** Rows of the word embeddings, or of the embeddings named, that train by themselves. */
+  readonly trainableTokenIndices: readonly number[] | Readonly<Record<string, readonly number[]>> | null;
+  /**
+   * True: A Kaiming-uniform, B zero; "gaussian": A normal of standard deviation 1/r, B zero; "orthogonal": A and B of
+   * mutually orthogonal halves; "pissa": the largest singular directions (Meng et al. 2024); "olora": the first columns
+   * of QR (Büyükakyüz 2024); false: both random.
+   */
+  readonly initLoraWeights: boolean | "gaussian" | "orthogonal" | "pissa" | "olora";
+  /** How a weight is stored, as PEFT notes it; read from the model here, so that either value is taken. */
+  readonly fanInFanOut: boolean;
+  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  readonly from: string | null;
+}
+
+const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
+const counts = v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(1)));
+const ids = v.array(v.pipe(v.number(), v.integer(), v.minValue(0)));
+
+const entries = {
+  r: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65536)), 8),
+  loraAlpha: v.optional(v.pipe(v.number(), v.finite()), 8),
+  loraDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
+  targetModules: v.optional(v.nullable(names), null),
+  excludeModules: v.optional(v.nullable(names), null),
+  useRslora: v.optional(v.boolean(), false),
+  useDora: v.optional(v.boolean(), false),
+  bias: v.optional(v.picklist(["none", "all", "lora_only"]), "none"),
+  loraBias: v.optional(v.boolean(), false),
+  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+  layersToTransform: v.optional(v.nullable(v.union([v.number(), v.array(v.number())])), null),
+  layersPattern: v.optional(v.nullable(names), null),
+  rankPattern: v.optional(counts, {}),
+  alphaPattern: v.optional(v.record(v.string(), v.number()), {}),
+  trainableTokenIndices: v.optional(v.nullable(v.union([ids, v.record(v.string(), ids)])), null),
+  initLoraWeights: v.optional(v.union([v.boolean(), v.picklist(["gaussian", "orthogonal", "pissa", "olora"])]), true),
+  fanInFanOut: v.optional(v.boolean(), false),
+  from: v.optional(v.nullable(v.string()), null),
+} as const;
+
+/** Names of the options. */
+export const loraNames: readonly string[] = Object.keys(entries);
+
+/** Schema of {@link LoraOptions}. */
+export const loraSchema: v.GenericSchema<Partial<LoraOptions>, LoraOptions> = v.strictObject(entries);
+
+/** The same with `useDora` on. */
+export const doraSchema: v.GenericSchema<Partial<LoraOptions>, LoraOptions> = v.strictObject({
+  ...entries,
+  useDora: v.optional(v.literal(true), true),
+});

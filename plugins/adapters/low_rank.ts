@@ -1,0 +1,348 @@
+/**
+ * LoRA and DoRA on an opened model: which modules, their parameters, the update, and the way to PEFT's files.
+ * @module
+ */
+import { badValue, missing } from "../../core/errors.ts";
+import {
+  add,
+  apply,
+  cast,
+  detach,
+  div,
+  equal,
+  gather,
+  gemm,
+  maximum,
+  mul,
+  reshape,
+  sqrt,
+  square,
+  sub,
+  sum,
+  transpose,
+  where,
+} from "../../core/graph/functions.ts";
+import { layerIndex, matches, matchModules, patternValue } from "../../core/modules.ts";
+import type { AttachContext, Attached, Build, Named, Seams, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
+import { firstFactors } from "./lora_init.ts";
+import type { LoraOptions } from "./lora_options.ts";
+import { peftConfig, savedModules } from "./peft.ts";
+import { defaultTargets, projections } from "./targets.ts";
+
+/** Fields of adapter_config.json that only other kinds of layers read. */
+export const harmlessLoraFields: readonly string[] = ["megatron_core", "qalora_group_size", "ensure_weight_tying"];
+
+/** Attaches LoRA. Throws AttuneError where no module matches; the message lists those there are. */
+export function attachLora(
+  plugin: string,
+  o: LoraOptions,
+  trunk: Trunk,
+  context: AttachContext,
+  saved?: Weights,
+): Attached {
+  const saves = savedModules(o.modulesToSave, context.modules);
+  const { wanted, targets } = targetsOf(plugin, o, trunk, saves.has);
+  const { useDora, loraBias, initLoraWeights } = o;
+  if (useDora && (loraBias || initLoraWeights === false)) {
+    throw badValue(plugin, "adapter.with.useDora", true, "no loraBias, and initLoraWeights other than false");
+  }
+  const rankOf = (path: string): number => patternValue(path, o.rankPattern, o.r);
+  const scaleOf = (path: string): number => {
+    const r = rankOf(path);
+    return patternValue(path, o.alphaPattern, o.loraAlpha) / (o.useRslora ? Math.sqrt(r) : r);
+  };
+  const tokens = tokenRows(plugin, o, trunk);
+  const init = firstFactors(plugin, initLoraWeights, rankOf, scaleOf);
+  // PiSSA and OLoRA start from a weight less their first product; that product is held apart, frozen.
+  const parted = initLoraWeights === "pissa" || initLoraWeights === "olora";
+
+  const linear = (b: Build, call: Seams["linear"], next: (call: Seams["linear"]) => Value): Value => {
+    const { path, x, inFeatures, outFeatures } = call;
+    const rows = tokens.get(path);
+    if (rows) call = { ...call, weight: replacedRows(b, `${rows.path}`, rows.ids, call.weight) };
+    if (!targets.has(path)) return next(call);
+    const y = next(useDora ? { ...call, bias: undefined } : call);
+    const r = rankOf(path);
+    const scale = scaleOf(path);
+    const shapeA = [r, inFeatures];
+    const shapeB = [outFeatures, r];
+    const a = b.parameter(factor(path, "A"), shapeA, init.a(path, inFeatures, outFeatures));
+    const bb = b.parameter(factor(path, "B"), shapeB, init.b(path, inFeatures, outFeatures));
+    const dropped = b.dropout(x, o.loraDropout);
+    const through = (x: Value, a: Value, bb: Value, alpha: number, bias?: Value): Value =>
+      gemm(gemm(x, a, undefined, { transB: true }), bb, bias && mul(bias, alpha), { alpha, transB: true });
+    const bias = loraBias ? b.parameter(`${path}.lora_B.bias`, [outFeatures], "zeros") : undefined;
+    const update = through(dropped, a, bb, scale, bias);
+    // x (W - s B₀A₀)ᵀ, with what is left of W where a first product stands apart
+    const rest = (x: Value, y: Value): Value => {
+      if (!parted) return y;
+      const a0 = b.parameter(first(path, "A"), shapeA, init.a(path, inFeatures, outFeatures), { frozen: true });
+      const b0 = b.parameter(first(path, "B"), shapeB, init.b(path, inFeatures, outFeatures), { frozen: true });
+      return add(y, through(x, a0, b0, -scale));
+    };
+    if (!useDora) return add(rest(x, y), update);
+    if (parted) {
+      throw badValue(plugin, "adapter.with.initLoraWeights", initLoraWeights, "true or gaussian with useDora");
+    }
+    const magnitude = b.parameter(magnitudeOf(path), [outFeatures], async (weights) => {
+      const { data, dims } = await weights.read(`${path}.weight`);
+      return rowNorms(
+        data,
+        trunk.conv1ds.includes(path) ? [dims[1] ?? 1, dims[0] ?? 1] : dims,
+        trunk.conv1ds.includes(path),
+      );
+    });
+    // ‖W + s B A‖ by row is a constant to the gradient, as the paper has it.
+    const whole = gemm(bb, a, call.weight, { alpha: scale });
+    const share = div(magnitude, detach(sqrt(sum(square(whole), -1)))); // [out]
+    // With dropout on, the base term is x W but its change by the magnitude is of the dropped x, as in PEFT.
+    const change = dropped === x
+      ? mul(y, share)
+      : add(y, mul(gemm(dropped, call.weight, undefined, { transB: true }), sub(share, 1)));
+    const result = add(change, mul(update, share));
+    return call.bias ? add(result, call.bias) : result;
+  };
+
+  const embedding = (b: Build, call: Seams["embedding"], next: (call: Seams["embedding"]) => Value): Value => {
+    const { path, ids, embeddingDim } = call;
+    const rows = tokens.get(path);
+    let y = next(call);
+    if (rows) y = replaced(b, path, rows.ids, call, y);
+    if (!targets.has(path)) return y;
+    if (useDora) throw badValue(plugin, "adapter.with.targetModules", path, "no embeddings with useDora");
+    const r = rankOf(path);
+    const count = call.weight.shape[0];
+    if (typeof count !== "number") throw missing(plugin, "a table of fixed size", path);
+    const a = b.parameter(`${path}.lora_embedding_A`, [r, count], initLoraWeights === false ? { normal: 1 } : "zeros");
+    const bb = b.parameter(`${path}.lora_embedding_B`, [embeddingDim, r], { normal: 1 });
+    const inner = reshape(gather(transpose(a), ids), ["batch*seq", r]);
+    return add(y, gemm(inner, bb, undefined, { alpha: scaleOf(path), transB: true }));
+  };
+
+  return {
+    linear,
+    ...(tokens.size > 0 || trunk.embeddings.some((path) => targets.has(path)) ? { embedding } : {}),
+    trains: (name) => {
+      if (saves.trains(name)) return true;
+      if (!name.endsWith(".bias") || o.bias === "none") return undefined;
+      return o.bias === "all" || targets.has(name.slice(0, -".bias".length)) ? true : undefined;
+    },
+    weights: saved,
+    merge: (name, value, own) => {
+      const dot = name.lastIndexOf(".");
+      const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
+      const rows = tokens.get(path);
+      if (rows && part === "weight") value = withRows(value, rows.ids, own(deltaOf(rows.path)));
+      if (!targets.has(path)) return value;
+      const scale = scaleOf(path);
+      if (part === "bias") return loraBias ? sumOf(value, own(`${path}.lora_B.bias`), scale) : value;
+      if (loraBias && !trunk.parameters.includes(`${path}.bias`)) {
+        throw badValue(plugin, path, "loraBias", "a layer with a bias, to merge it into");
+      }
+      if (trunk.embeddings.includes(path)) {
+        return plusProduct(value, own(`${path}.lora_embedding_A`), own(`${path}.lora_embedding_B`), scale, true);
+      }
+      let result = plusProduct(value, own(factor(path, "A")), own(factor(path, "B")), scale, false);
+      if (parted) result = plusProduct(result, own(first(path, "A")), own(first(path, "B")), -scale, false);
+      return useDora ? rescaled(result, own(magnitudeOf(path))) : result;
+    },
+    peft: {
+      config: peftConfig("LORA", {
+        ...o,
+        ...(parted ? doubled(o) : {}),
+        targetModules: wanted,
+        modulesToSave: saves.names,
+        layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
+        fanInFanOut: [...targets].some((path) => trunk.conv1ds.includes(path)),
+      }, context.task),
+      key: (
+        name,
+      ) => (/\.lora_(A|B)\.first$/.test(name) || (parted && /\.lora_(A|B)\.weight$/.test(name))
+        ? undefined
+        : `base_model.model.${name}`),
+      // The first product, subtracted, is a further r ranks: what PEFT itself converts such adapters to.
+      ...(parted
+        ? {
+          derived: async (read) => {
+            const tensors: Record<string, Tensor> = {};
+            for (const path of targets) {
+              if (trunk.embeddings.includes(path)) continue;
+              const [a, a0] = [await read(factor(path, "A")), await read(first(path, "A"))];
+              const [bb, b0] = [await read(factor(path, "B")), await read(first(path, "B"))];
+              tensors[`base_model.model.${factor(path, "A")}`] = stackedRows(a, a0);
+              tensors[`base_model.model.${factor(path, "B")}`] = besideNegated(bb, b0);
+            }
+            return tensors;
+          },
+        }
+        : {}),
+    },
+  };
+}
+
+const factor = (path: string, part: "A" | "B"): string => `${path}.lora_${part}.weight`;
+const first = (path: string, part: "A" | "B"): string => `${path}.lora_${part}.first`;
+const magnitudeOf = (path: string): string => `${path}.lora_magnitude_vector`;
+const deltaOf = (path: string): string => `${path}.token_adapter.trainable_tokens_delta`;
+
+function targetsOf(
+  plugin: string,
+  o: LoraOptions,
+  trunk: Trunk,
+  saved: (path: string) => boolean,
+): Readonly<{ wanted: string | readonly string[]; targets: ReadonlySet<string> }> {
+  const wanted = o.targetModules ?? defaultTargets(plugin, "targetModules", projections, trunk);
+  const linears = trunk.linears.filter((path) => !saved(path));
+  const embeddings = trunk.embeddings.filter((path) =>
+    wanted !== "all-linear" && !saved(path) && matches(path, wanted)
+  );
+  const layers = o.layersToTransform === null ? undefined : [o.layersToTransform].flat();
+  const targets = [...matchModules(plugin, wanted, [...linears, ...embeddings], o.excludeModules)].filter((path) => {
+    const layer = layerIndex(path, o.layersPattern);
+    return !layers || (layer !== undefined && layers.includes(layer));
+  });
+  if (targets.length === 0) {
+    const allowed = "numbers of layers that have the targets";
+    throw badValue(plugin, "adapter.with.layersToTransform", o.layersToTransform, allowed);
+  }
+  return { wanted, targets: new Set(targets) };
+}
+
+/** Rows that train by themselves, by the path of the module that uses them. `path`: of the table they are rows of. */
+function tokenRows(
+  plugin: string,
+  { trainableTokenIndices }: LoraOptions,
+  trunk: Trunk,
+): ReadonlyMap<string, Readonly<{ path: string; ids: readonly number[] }>> {
+  const found = new Map<string, Readonly<{ path: string; ids: readonly number[] }>>();
+  if (trainableTokenIndices === null) return found;
+  const named = Array.isArray(trainableTokenIndices)
+    ? { [trunk.wordEmbeddings]: trainableTokenIndices as readonly number[] }
+    : trainableTokenIndices as Named<readonly number[]>;
+  for (const [module, ids] of Object.entries(named)) {
+    const path = trunk.embeddings.find((path) => matches(path, [module]));
+    if (path === undefined) {
+      throw badValue(plugin, "adapter.with.trainableTokenIndices", module, `one of ${trunk.embeddings.join(", ")}`);
+    }
+    const wrong = ids.find((id) => path === trunk.wordEmbeddings && id >= trunk.vocabSize);
+    if (wrong !== undefined) {
+      throw badValue(plugin, "adapter.with.trainableTokenIndices", wrong, `ids below ${trunk.vocabSize}`);
+    }
+    found.set(path, { path, ids });
+  }
+  return found;
+}
+
+/** The trained rows [n, dim], first those of the table. */
+function deltaRows(b: Build, path: string, ids: readonly number[], dim: number): Value {
+  return b.parameter(deltaOf(path), [ids.length, dim], async (weights) => {
+    const { data } = await weights.read(`${path}.weight`);
+    const rows = new Float32Array(ids.length * dim);
+    ids.forEach((id, i) => rows.set(data.subarray(id * dim, (id + 1) * dim), i * dim));
+    return rows;
+  });
+}
+
+/** Looked-up rows [tokens, dim], with the trained ones in their places. */
+function replaced(b: Build, path: string, ids: readonly number[], call: Seams["embedding"], y: Value): Value {
+  const { graph } = b;
+  const delta = deltaRows(b, path, ids, call.embeddingDim);
+  const numbers = new Int32Array(Number(call.weight.shape[0]));
+  ids.forEach((id, i) => (numbers[id] = i + 1));
+  const table = graph.constant({ dtype: "int32", dims: [numbers.length], data: numbers });
+  const number = reshape(gather(table, call.ids), ["batch*seq", 1]);
+  const rows = gather(delta, maximum(sub(reshape(number, ["batch*seq"]), 1), 0));
+  return where(equal(number, 0), y, rows);
+}
+
+/** A table [n, dim] with the trained rows in their places. */
+function replacedRows(b: Build, path: string, ids: readonly number[], weight: Value): Value {
+  const delta = deltaRows(b, path, ids, Number(weight.shape[1]));
+  const index = b.graph.constant({ dtype: "int64", dims: [ids.length, 1], data: BigInt64Array.from(ids, BigInt) });
+  const old = gather(weight, cast(reshape(index, [ids.length]), "int32"));
+  return apply("ScatterND", [weight, index, sub(delta, old)], {});
+}
+
+/** Options of the same update with its first product as further ranks. */
+function doubled(o: LoraOptions): Partial<LoraOptions> {
+  const factor = o.useRslora ? Math.SQRT2 : 2;
+  const times = (map: Readonly<Record<string, number>>, by: number): Record<string, number> =>
+    Object.fromEntries(Object.entries(map).map(([key, value]) => [key, value * by]));
+  return {
+    r: 2 * o.r,
+    loraAlpha: factor * o.loraAlpha,
+    rankPattern: times(o.rankPattern, 2),
+    alphaPattern: times(o.alphaPattern, factor),
+    initLoraWeights: true,
+  };
+}
+
+type Matrix = Tensor<Float32Array>;
+
+function withRows(table: Matrix, ids: readonly number[], rows: Matrix): Matrix {
+  const data = Float32Array.from(table.data);
+  const width = table.dims[1] ?? 1;
+  ids.forEach((id, i) => data.set(rows.data.subarray(i * width, (i + 1) * width), id * width));
+  return { ...table, data };
+}
+
+function sumOf(x: Matrix, y: Matrix, scale: number): Matrix {
+  return { ...x, data: x.data.map((value, i) => value + scale * (y.data[i] ?? 0)) };
+}
+
+/** W + scale · B A in float64 sums; for a table of embeddings W + scale · (B A)ᵀ. */
+function plusProduct(weight: Matrix, a: Matrix, b: Matrix, scale: number, table: boolean): Matrix {
+  const [rows = 0, columns = 0] = weight.dims;
+  const r = a.dims[0] ?? 0;
+  const data = Float32Array.from(weight.data);
+  const row = new Float64Array(columns);
+  const [inA, inB] = [a.dims[1] ?? 0, b.dims[1] ?? 0];
+  for (let i = 0; i < rows; i++) {
+    row.fill(0);
+    for (let k = 0; k < r; k++) {
+      const factor = (table ? a.data[k * inA + i] : b.data[i * inB + k]) ?? 0;
+      for (let j = 0; j < columns; j++) {
+        row[j] = (row[j] ?? 0) + factor * ((table ? b.data[j * inB + k] : a.data[k * inA + j]) ?? 0);
+      }
+    }
+    for (let j = 0; j < columns; j++) data[i * columns + j] = (data[i * columns + j] ?? 0) + scale * (row[j] ?? 0);
+  }
+  return { dtype: "float32", dims: weight.dims, data };
+}
+
+function rowNorms(data: Float32Array, [rows = 1, columns = 1]: readonly number[], transposed = false): Float32Array {
+  return Float32Array.from({ length: rows }, (_, i) => {
+    let total = 0;
+    for (let j = 0; j < columns; j++) total += (data[transposed ? j * rows + i : i * columns + j] ?? 0) ** 2;
+    return Math.sqrt(total);
+  });
+}
+
+function rescaled(weight: Matrix, magnitude: Matrix): Matrix {
+  const norms = rowNorms(weight.data, weight.dims);
+  const columns = weight.dims[1] ?? 1;
+  const data = weight.data.map((value, i) => {
+    const row = Math.floor(i / columns);
+    return (value * (magnitude.data[row] ?? 0)) / (norms[row] ?? 1);
+  });
+  return { ...weight, data };
+}
+
+function stackedRows(a: Matrix, b: Matrix): Matrix {
+  const data = new Float32Array(a.data.length + b.data.length);
+  data.set(a.data);
+  data.set(b.data, a.data.length);
+  return { dtype: "float32", dims: [(a.dims[0] ?? 0) + (b.dims[0] ?? 0), a.dims[1] ?? 0], data };
+}
+
+function besideNegated(a: Matrix, b: Matrix): Matrix {
+  const [rows = 0, r = 0] = a.dims;
+  const data = new Float32Array(2 * rows * r);
+  for (let i = 0; i < rows; i++) {
+    for (let k = 0; k < r; k++) {
+      data[2 * i * r + k] = a.data[i * r + k] ?? 0;
+      data[(2 * i + 1) * r + k] = -(b.data[i * r + k] ?? 0);
+    }
+  }
+  return { dtype: "float32", dims: [rows, 2 * r], data };
+}

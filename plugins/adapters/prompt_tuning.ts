@@ -1,0 +1,135 @@
+/**
+ * Prompt tuning: learned embeddings in front of each sequence.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue, missing, unsupported } from "../../core/errors.ts";
+import type { AttachContext, Attached, Factory, Init, Trunk, Weights } from "../../core/types.ts";
+import { continued, peftConfig, savedModules } from "./peft.ts";
+import { promptAdapter, submodules } from "./prompts.ts";
+
+/** Options of {@link promptTuning}, PEFT's PromptTuningConfig in camelCase. */
+export interface PromptTuningOptions {
+  /** How many virtual tokens stand in front. */
+  readonly numVirtualTokens: number;
+  /** How they start: normal, as the embeddings of a text, or as those of tokens drawn from the vocabulary. */
+  readonly promptTuningInit: "RANDOM" | "TEXT" | "SAMPLE_VOCAB";
+  /** The text, tokenized by the run's tokenizer, cut or repeated to as many tokens. */
+  readonly promptTuningInitText: string | null;
+  /** Modules that train whole; null: the task's own head. */
+  readonly modulesToSave: readonly string[] | null;
+  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  readonly from: string | null;
+}
+
+const entries = {
+  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 8),
+  promptTuningInit: v.optional(v.picklist(["RANDOM", "TEXT", "SAMPLE_VOCAB"]), "RANDOM"),
+  promptTuningInitText: v.optional(v.nullable(v.string()), null),
+  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+  from: v.optional(v.nullable(v.string()), null),
+};
+
+/** Schema of {@link PromptTuningOptions}. */
+export const promptTuningSchema: v.GenericSchema<Partial<PromptTuningOptions>, PromptTuningOptions> = v.strictObject(
+  entries,
+);
+
+/**
+ * [P; E(x)] in place of E(x), P trained and the model frozen (Lester et al. 2021). Virtual tokens take positions and
+ * count for what reads a sequence's first token.
+ *
+ * @throws AttuneError on attaching where `promptTuningInit` is TEXT without a text.
+ * @example
+ * ```ts
+ * import { promptTuning } from "attune/adapters/prompt-tuning";
+ * console.assert(promptTuning({ numVirtualTokens: 4 }).name === "prompt-tuning");
+ * ```
+ */
+export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = define({
+  kind: "adapter",
+  name: "prompt-tuning",
+  schema: promptTuningSchema,
+  create: (options) =>
+    continued(
+      {
+        name: "prompt-tuning",
+        type: "PROMPT_TUNING",
+        prefix: "base_model.",
+        schema: promptTuningSchema,
+        names: Object.keys(entries),
+        harmless: [
+          "num_attention_heads",
+          "num_layers",
+          "num_transformer_submodules",
+          "token_dim",
+          "tokenizer_name_or_path",
+          "tokenizer_kwargs",
+        ],
+      },
+      options,
+      attach,
+    ),
+});
+
+function attach(o: PromptTuningOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+  const saves = savedModules(o.modulesToSave, context.modules);
+  const count = o.numVirtualTokens * submodules(context.task);
+  const init = saved ? "zeros" as const : firstPrompt(o, count, trunk, context);
+  return {
+    ...promptAdapter(
+      trunk,
+      o.numVirtualTokens,
+      (b, dim) => b.parameter("prompt_embeddings", [count, dim], init),
+    ),
+    trains: saves.trains,
+    weights: saved,
+    peft: {
+      config: peftConfig("PROMPT_TUNING", {
+        numVirtualTokens: o.numVirtualTokens,
+        // How it started is of no consequence to a saved prompt, and PEFT would want a tokenizer's name.
+        promptTuningInit: "RANDOM",
+        promptTuningInitText: null,
+        modulesToSave: saves.names,
+        tokenDim: trunk.hiddenSize,
+        numLayers: trunk.layers.length,
+        numAttentionHeads: trunk.numHeads,
+        numTransformerSubmodules: submodules(context.task),
+      }, context.task),
+      key: (name) => (name === "prompt_embeddings" ? name : `base_model.${name}`),
+    },
+  };
+}
+
+function firstPrompt(o: PromptTuningOptions, count: number, trunk: Trunk, { tokenizer }: AttachContext): Init {
+  if (o.promptTuningInit === "RANDOM") {
+    if (o.promptTuningInitText !== null) {
+      throw badValue(
+        "prompt-tuning",
+        "adapter.with.promptTuningInitText",
+        o.promptTuningInitText,
+        "null unless promptTuningInit is TEXT",
+      );
+    }
+    return { normal: 1 };
+  }
+  const text = o.promptTuningInitText;
+  if (o.promptTuningInit === "TEXT" && text === null) {
+    throw badValue("prompt-tuning", "adapter.with.promptTuningInitText", null, "a text, as promptTuningInit is TEXT");
+  }
+  if (text !== null && !tokenizer) throw missing("prompt-tuning", "a tokenizer", "the run");
+  const ids = text === null ? undefined : tokenizer?.encode(text)[0].ids;
+  if (ids?.length === 0) {
+    throw unsupported("prompt-tuning", "adapter.with.promptTuningInitText", text, "it has no tokens");
+  }
+  return async (weights, random) => {
+    const { data, dims: [vocabulary = 1, dim = 1] } = await weights.read(`${trunk.wordEmbeddings}.weight`);
+    const prompt = new Float32Array(count * dim);
+    for (let i = 0; i < count; i++) {
+      const id = ids ? ids[i % ids.length] ?? 0 : Math.floor(random.uniform(i) * vocabulary);
+      prompt.set(data.subarray(id * dim, (id + 1) * dim), i * dim);
+    }
+    return prompt;
+  };
+}
