@@ -183,7 +183,6 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
   };
 
   const attend = ({ path, q, k, v, prefix, options }: Seams["attention"]): Value => {
-    const heads = q.shape[2] ?? 1;
     const headDim = q.shape[3];
     if (typeof headDim !== "number") throw missing("graph", "a fixed head size", path);
     const byHead = (x: Value): Value => f.transpose(x, [0, 2, 1, 3]); // [batch, heads, seq, headDim]
