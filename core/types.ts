@@ -204,7 +204,8 @@ export interface Build {
   dropout(x: Value, p: number): Value;
   linear(path: string, x: Value, options: LinearOptions): Value; // [tokens, in] → [tokens, out]
   embedding(path: string, ids: Value, options: EmbeddingOptions): Value; // [batch, seq] → [tokens, embeddingDim]
-  attention(path: string, q: Value, k: Value, v: Value, options?: AttentionOptions): Value; // [batch, seq, heads, headDim]
+  /** [batch, seq, heads, headDim] each; several heads of `q` may share one of `k` and `v`, in order. */
+  attention(path: string, q: Value, k: Value, v: Value, options?: AttentionOptions): Value;
   /** `f` without the residual. */
   sublayer(path: string, x: Value, f: (x: Value) => Value): Value;
   /** Some places of [batch*seq, ...] of either side: what a head does not read is then not computed. */
@@ -252,7 +253,7 @@ export type AttentionOptions = Readonly<{
   dropout?: number;
   queries?: Side;
   keys?: Side;
-  bias?: Value; // [heads, q, k]
+  bias?: Value; // broadcasts to [batch, heads, q, k]
   mask?: Value; // [batch, q, k], besides the segments
 }>;
 
@@ -332,6 +333,8 @@ export type Architecture = Readonly<{
   initializerRange: number;
   /** Positions count from `offset`; tokens whose id is `skip` are skipped and stand at `skip` (RoBERTa). Absent: from 0. */
   positions?: Readonly<{ offset: number; skip?: number }>;
+  /** Where a head reads each sequence's last token, tokens with this id at its end do not count. */
+  padTokenId?: number;
   forward: (b: Build) => States;
 }>;
 
@@ -368,6 +371,8 @@ export type HeadStyle = Readonly<{
   out: string;
   bias?: boolean;
   tied?: boolean;
+  /** c of c · tanh(x / c) on what comes out. */
+  softcap?: number;
 }>;
 
 /** Middleware around the named seams of a model. */
@@ -449,6 +454,8 @@ export interface Task {
   readonly losses: readonly Readonly<{ loss: Use<"loss">; output: string; target: string; weight?: number }>[];
   readonly data?: RunSpec["data"];
   readonly generate?: Named<Json>;
+  /** Outputs that `decode` reads; absent: all. Others are not computed whole where rows have labels. */
+  readonly reads?: readonly string[];
   /** Changes to the config of what is saved: id2label, problem_type. */
   readonly config?: Named<Json>;
   /** PEFT's task_type. */
@@ -586,6 +593,8 @@ export type Layout = Readonly<{
   padToLength: number;
   share: boolean;
   positions?: Readonly<{ offset: number; skip?: number }>;
+  /** `last` is the last token whose id is another one. */
+  padTokenId?: number;
   reserve: Readonly<{ tokens: number; positions: number }>;
 }>;
 

@@ -24,6 +24,7 @@ import { hf as exporterHf } from "./exporters/hf.ts";
 import { peft as exporterPeft } from "./exporters/peft.ts";
 import { embedding as headEmbedding } from "./heads/embedding.ts";
 import { hiddenStates as headHiddenStates } from "./heads/hidden_states.ts";
+import { lm as headLm } from "./heads/lm.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
 import { consoleLogger as loggerConsoleLogger } from "./loggers/console.ts";
 import { csv as loggerCsv } from "./loggers/csv.ts";
@@ -69,6 +70,9 @@ import { ter as metricTer } from "./metrics/ter.ts";
 import { topKAccuracy as metricTopKAccuracy } from "./metrics/top_k_accuracy.ts";
 import { wer as metricWer } from "./metrics/wer.ts";
 import { bert as modelBert } from "./models/bert.ts";
+import { falcon as modelFalcon } from "./models/falcon.ts";
+import { gpt2 as modelGpt2 } from "./models/gpt2.ts";
+import { llama as modelLlama } from "./models/llama.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
 import { adamw as optimizerAdamw } from "./optimizers/adamw.ts";
@@ -123,6 +127,7 @@ export const catalog: Catalog = {
   head: {
     embedding: headEmbedding,
     "hidden-states": headHiddenStates,
+    lm: headLm,
     sequence: headSequence,
   },
   logger: {
@@ -176,6 +181,9 @@ export const catalog: Catalog = {
   },
   model: {
     bert: modelBert,
+    falcon: modelFalcon,
+    gpt2: modelGpt2,
+    llama: modelLlama,
   },
   objective: {
     distillation: objectiveDistillation,

@@ -3,7 +3,7 @@
  * of them (parameters, dropout sites, layers) for the engine.
  * @module
  */
-import { missing } from "../errors.ts";
+import { badValue, missing, unsupported } from "../errors.ts";
 import { f32 } from "../tensor.ts";
 import * as f from "../graph/functions.ts";
 import { addDims, type Dim, mulDims, sizeOfShape } from "../graph/dims.ts";
@@ -182,22 +182,29 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     return bias;
   };
 
+  // Query heads that share a key head are folded into its rows, so that keys and values are never repeated.
   const attend = ({ path, q, k, v, prefix, options }: Seams["attention"]): Value => {
-    const headDim = q.shape[3];
-    if (typeof headDim !== "number") throw missing("graph", "a fixed head size", path);
-    const byHead = (x: Value): Value => f.transpose(x, [0, 2, 1, 3]); // [batch, heads, seq, headDim]
-    let scores = f.product(byHead(q), byHead(k), { alpha: options.scale ?? 1 / Math.sqrt(headDim), transB: true });
-    if (options.softcap) scores = f.mul(f.tanh(f.div(scores, options.softcap)), options.softcap);
-    if (options.bias) {
-      const [n, queries, keys] = options.bias.shape as [Dim, Dim, Dim];
-      const own = f.reshape(options.bias, [1, n, queries, keys]);
-      scores = f.add(scores, prefix === 0 ? own : f.concat([f.zeros(own, [1, n, queries, prefix]), own], 3));
+    const [batch = 1, queries = 1, heads, headDim] = q.shape;
+    const kept = k.shape[2];
+    if (typeof headDim !== "number" || typeof heads !== "number" || typeof kept !== "number") {
+      throw missing("graph", "a fixed number and size of heads", path);
     }
+    const group = heads / kept;
+    if (!Number.isInteger(group)) throw badValue("graph", `${path}: key heads`, kept, `a divisor of ${heads}`);
+    const byHead = (x: Value): Value => f.transpose(x, [0, 2, 1, 3]); // [batch, heads, seq, headDim]
+    const folded = (x: Value): Value =>
+      group === 1 ? x : f.reshape(x, [batch, kept, mulDims(group, queries), x.shape[3] ?? 1]);
+    const unfolded = (x: Value): Value => group === 1 ? x : f.reshape(x, [batch, heads, queries, x.shape[3] ?? 1]);
+    let scores = unfolded(
+      f.product(folded(byHead(q)), byHead(k), { alpha: options.scale ?? 1 / Math.sqrt(headDim), transB: true }),
+    );
+    if (options.softcap) scores = f.mul(f.tanh(f.div(scores, options.softcap)), options.softcap);
+    if (options.bias) scores = f.add(scores, keysBehind(options.bias, prefix, path));
     scores = f.add(scores, attentionBias(options, prefix));
     const probabilities = f.softmax(scores);
     attentions.push(probabilities);
-    const kept = attentionDropout(probabilities, options.dropout ?? 0, prefix);
-    return byHead(f.matmul(kept, byHead(v))); // [batch, seq, heads, headDim]
+    const dropped = attentionDropout(probabilities, options.dropout ?? 0, prefix);
+    return byHead(unfolded(f.matmul(folded(dropped), byHead(v)))); // [batch, seq, heads, headDim]
   };
 
   const linear = (path: string, x: Value, o: LinearOptions): Value => {
@@ -338,6 +345,15 @@ export function ownName(adapter: Attached | undefined, name: string): string {
 /** The dim that counts the places of a row. */
 export function seqDim(side: Side = "input"): string {
   return side === "decoder" ? "decoderSeq" : "seq";
+}
+
+/** A bias of scores with zeros for the keys in front, which have no positions of their own. */
+function keysBehind(bias: Value, prefix: number, path: string): Value {
+  if (prefix === 0) return bias;
+  if (bias.shape.at(-2) === 1) {
+    throw unsupported("graph", path, "a prefix", "positions that are a bias of keys (ALiBi) would have to count it");
+  }
+  return f.concat([f.zeros(bias, [...bias.shape.slice(0, -1), prefix]), bias], bias.shape.length - 1);
 }
 
 /** The input that says where labels are. */

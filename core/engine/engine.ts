@@ -74,6 +74,8 @@ export type EngineOptions = Readonly<{
   activeRows: ReadonlyMap<string, Int32Array>;
   /** One batch's inputs, for the ranks and dtypes of targets. */
   example: Batch;
+  /** Outputs that evaluation reads where rows have labels; absent: all. */
+  reads?: readonly string[] | undefined;
   /** Frozen weights up to this many bytes are packed for speed. */
   prepackLimit: number;
 }>;

@@ -36,6 +36,7 @@ export type EvaluatorOptions = Readonly<{
   weights: Readonly<Record<string, OrtTensor>>;
   feeder: Feeder;
   labelSmoothing: number;
+  reads?: readonly string[] | undefined;
   outputHiddenStates?: boolean;
   outputAttentions?: boolean;
 }>;

@@ -199,6 +199,8 @@ function formOf(
       const { axes, keepdims } = attrs(node, "ReduceSum");
       return { extra: [int64s(axes)], attributes: { keepdims: int(keepdims) } };
     }
+    case "ArgMax":
+      return only({ axis: int(attrs(node, "ArgMax").axis), keepdims: int(0) });
     case "LayerNormalization":
     case "SimplifiedLayerNormalization":
       return only({ axis: int(-1), epsilon: float(attrs(node, "LayerNormalization").epsilon) });

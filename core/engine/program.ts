@@ -26,6 +26,8 @@ export type ProgramOptions = Readonly<{
   /** Names further outputs: hidden states, attention probabilities. */
   outputHiddenStates?: boolean;
   outputAttentions?: boolean;
+  /** Outputs of the heads that are wanted where rows have labels; absent: all. */
+  reads?: readonly string[] | undefined;
   /** Targets as the collator makes them: the rank of each. */
   targets: Named<Tensor>;
 }>;
@@ -86,7 +88,8 @@ export function buildProgram(options: ProgramOptions): Program {
     total = total ? f.add(total, sum) : sum;
   }
   if (!training) {
-    for (const [name, value] of Object.entries(outputs)) graph.output(name, value);
+    const wanted = losses.length > 0 ? options.reads : undefined;
+    for (const [name, value] of Object.entries(outputs)) if (wanted?.includes(name) ?? true) graph.output(name, value);
     if (options.outputHiddenStates) {
       const side = states.encoder ? "decoder" : "input";
       states.all.forEach((value, i) =>

@@ -54,9 +54,9 @@ export type StateOptions = Readonly<{
   wasm?: WebAssembly.Module;
 }>;
 
-/** Whether weight decay applies: not to biases and norms, by Hugging Face's rule over names. */
+/** Whether weight decay applies: not to biases and norms, by Hugging Face's rule over names (`ln_` is what GPT-2 calls its). */
 export function decays(name: string): boolean {
-  return !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/.test(name.toLowerCase());
+  return !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)|(?:^|\.)ln_[^.]+(?:$|\.)/.test(name.toLowerCase());
 }
 
 /** Allocates and fills the state. Throws AttuneError (refused) above the memory's limit. */

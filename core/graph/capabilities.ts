@@ -66,6 +66,7 @@ export const cpu: Capabilities = {
   ReduceSum: numbers,
   ReduceMean: numbers,
   ReduceMax: any,
+  ArgMax: numbers,
   LayerNormalization: f,
   SimplifiedLayerNormalization: f,
 };
@@ -79,6 +80,7 @@ export const webgpu: Capabilities = {
   ScatterElements: f,
   ReduceMean: fi,
   ReduceMax: numbers,
+  ArgMax: fi,
   Sin: [],
   Cos: [],
   Sign: [],

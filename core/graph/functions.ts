@@ -52,6 +52,10 @@ export const reciprocal: Unary = unary("Reciprocal");
 export const exp: Unary = unary("Exp");
 /** ln x */
 export const log: Unary = unary("Log");
+/** sin x */
+export const sin: Unary = unary("Sin");
+/** cos x */
+export const cos: Unary = unary("Cos");
 /** erf x */
 export const erf: Unary = unary("Erf");
 /** tanh x */
@@ -194,6 +198,11 @@ export function mean(x: Value, axis?: number, keepdims = false): Value {
 /** Largest along an axis, or of everything. */
 export function max(x: Value, axis?: number, keepdims = false): Value {
   return apply("ReduceMax", [x], { axes: axesOf(x, axis), keepdims: keepdims ? 1 : 0 });
+}
+
+/** Where the largest of the last axis is, the first of several: [..., n] → [...] int64. */
+export function argmax(x: Value): Value {
+  return apply("ArgMax", [x], { axis: x.shape.length - 1 });
 }
 
 /** eˣ / Σ eˣ along an axis. */

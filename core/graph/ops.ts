@@ -74,6 +74,8 @@ export interface Ops {
   ReduceSum: Readonly<{ axes: readonly number[]; keepdims: 0 | 1 }>;
   ReduceMean: Readonly<{ axes: readonly number[]; keepdims: 0 | 1 }>;
   ReduceMax: Readonly<{ axes: readonly number[]; keepdims: 0 | 1 }>;
+  /** Where the largest of an axis is, the first of several; int64. */
+  ArgMax: Readonly<{ axis: number }>;
   /** Over the last axis; outputs: y, mean, 1/σ. */
   LayerNormalization: Readonly<{ epsilon: number }>;
   /** Root mean square norm over the last axis; outputs: y, 1/rms. */

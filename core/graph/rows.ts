@@ -206,6 +206,12 @@ function pushOf(value: Value, form: Form, seq: string): Push | undefined {
       if (!b || transA || axis !== rank - 2 || a.shape.length !== rank) return undefined;
       return { operands: [{ value: a, form }, { value: b, form: undefined, whole: true }], rebuild: again };
     }
+    case "Slice":
+      if ((node as Node<"Slice">).attrs.axis === axis) return undefined;
+      return { operands: [{ value: a, form }], rebuild: again };
+    case "Concat":
+      if ((node as Node<"Concat">).attrs.axis === axis) return undefined;
+      return { operands: inputs.map((value) => ({ value, form })), rebuild: again };
     case "Transpose": {
       const from = (node as Node<"Transpose">).attrs.perm[axis] ?? 0;
       const perm = (node as Node<"Transpose">).attrs.perm;

@@ -128,6 +128,7 @@ const table: ShapeTable = {
   ReduceSum: (call) => reduced(call),
   ReduceMean: (call) => reduced(call),
   ReduceMax: (call) => reduced(call),
+  ArgMax: (call) => [{ dtype: "int64", shape: arg(call, 0).shape.filter((_, i) => i !== call.attrs.axis) }],
   LayerNormalization: (call) => {
     const x = arg(call, 0);
     const statistics = like(x, [...x.shape.slice(0, -1), 1]);

@@ -89,6 +89,7 @@ const table: VjpTable = {
   Min: (node, dy, needs) => extreme(node, dy, needs, "Min"),
   Equal: null,
   Less: null,
+  ArgMax: null,
   Greater: null,
   And: null,
   Or: null,

@@ -66,6 +66,7 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
     setPositions(inputs.input_ids, input, layout.positions, layout.reserve.positions);
     if (decoder) setPositions(decoderInputs?.decoder_input_ids, decoder, layout.positions);
   }
+  if (layout.padTokenId !== undefined) skipPadding(input, inputs.input_ids, layout.padTokenId);
   return {
     inputs: { ...inputs, ...decoderInputs, ...targetsOf(samples) },
     batch: rows.length,
@@ -202,6 +203,15 @@ function setPositions(
     if (places[2 * i] !== places[2 * i - 2]) count = 0;
     const counts = places[2 * i] !== -1 && ((virtual[i] ?? 0) > 0 || Number(ids?.data[i]) !== skip);
     positions[i] = counts ? offset + shift + count++ : skip;
+  }
+}
+
+// A sequence that ends in padding ids of its own ends before them; of nothing else, its first place is read.
+function skipPadding({ first, last }: SideLayout, ids: Tensor | undefined, pad: number): void {
+  for (let i = 0; i < last.length; i++) {
+    let at = last[i] ?? 0;
+    while (at > (first[i] ?? 0) && Number(ids?.data[at]) === pad) at--;
+    last[i] = at;
   }
 }
 

@@ -30,6 +30,7 @@ export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator
     fed: new Map(),
     weights: {},
     feeder: createFeeder(host.lib, new Map(), host.kernels),
+    reads: open.task.reads,
     labelSmoothing: run.training.labelSmoothingFactor,
   });
 }

@@ -85,6 +85,7 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
       padToLength: training.padding === "max_length" ? training.maxLength ?? 0 : 0,
       share: training.rowSharing && training.padding === "longest" && !attached.some((a) => a.unshareable),
       positions: trunk.positions,
+      padTokenId: trunk.padTokenId,
       reserve: reserved(attached),
     },
   };

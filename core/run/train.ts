@@ -173,6 +173,7 @@ export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedR
     seed: training.seed,
     activeRows: activeIds(all),
     example: layOut(train.samples.slice(0, 1), layout),
+    reads: open.task.reads,
     prepackLimit: PREPACK_LIMIT,
   });
 }

@@ -10,7 +10,8 @@ import { add } from "../../core/graph/functions.ts";
 import type { Architecture, Build, Factory, HeadStyle, Json, Named, Value } from "../../core/types.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { type ConfigReader, readConfig } from "./config.ts";
-import { encode, type EncoderOptions, type LayerPaths, norm } from "./encoder.ts";
+import { encode, type EncoderOptions, type LayerPaths } from "./encoder.ts";
+import { layerNorm } from "./norms.ts";
 
 /** No options: everything is in the checkpoint's config. */
 export type BertOptions = Readonly<Record<never, never>>;
@@ -86,7 +87,7 @@ function read(config: Named<Json>): Architecture {
       x = add(x, table("token_type_embeddings", b.input("token_type_ids", "int32", ["batch", "seq"]), types));
     }
     x = add(x, table("position_embeddings", stream.positions, maxPositions, family === "roberta" ? padId : undefined));
-    x = b.dropout(norm(b, `${root}.LayerNorm`, x, embeddingSize, encoder.epsilon), hiddenDropout);
+    x = b.dropout(layerNorm(encoder.epsilon)(b, `${root}.LayerNorm`, x, embeddingSize), hiddenDropout);
     if (family === "albert") {
       return b.linear("albert.encoder.embedding_hidden_mapping_in", x, { outFeatures: hiddenSize });
     }

@@ -2,8 +2,9 @@
  * The post-norm transformer encoder that BERT and its relatives share, over the names that each family gives its parts.
  * @module
  */
-import { add, layerNorm, reshape } from "../../core/graph/functions.ts";
+import { add, reshape } from "../../core/graph/functions.ts";
 import type { Build, States, Value } from "../../core/types.ts";
+import { layerNorm } from "./norms.ts";
 
 /** One layer's modules, by full path. */
 export type LayerPaths = Readonly<{
@@ -32,13 +33,6 @@ export type EncoderOptions = Readonly<{
   layers: readonly Readonly<{ path: string; paths: LayerPaths }>[];
 }>;
 
-/** A norm's weight and bias under a path, applied. */
-export function norm(b: Build, path: string, x: Value, size: number, epsilon: number): Value {
-  const weight = b.parameter(`${path}.weight`, [size], "ones");
-  const bias = b.parameter(`${path}.bias`, [size], "zeros");
-  return b.graph.within(path, () => layerNorm(x, weight, bias, epsilon));
-}
-
 /** Splits [batch*seq, heads*headDim] into heads. */
 export function splitHeads(x: Value, heads: number, headDim: number): Value {
   return reshape(x, ["batch", "seq", heads, headDim]);
@@ -49,6 +43,7 @@ export function encode(b: Build, embedded: Value, o: EncoderOptions): States {
   const headDim = o.hiddenSize / o.numHeads;
   const all: Value[] = [embedded];
   let hidden = embedded;
+  const norm = layerNorm(o.epsilon);
   for (const { path, paths } of o.layers) {
     hidden = b.layer(path, hidden, (x) => {
       const attended = b.sublayer(`${path}.attention`, x, (x) => {
@@ -60,12 +55,12 @@ export function encode(b: Build, embedded: Value, o: EncoderOptions): States {
         const joined = reshape(context, ["batch*seq", o.hiddenSize]);
         return b.dropout(b.linear(paths.attentionOut, joined, { outFeatures: o.hiddenSize }), o.projectionDropout);
       });
-      const middle = norm(b, paths.attentionNorm, add(attended, x), o.hiddenSize, o.epsilon);
+      const middle = norm(b, paths.attentionNorm, add(attended, x), o.hiddenSize);
       const fed = b.sublayer(`${path}.output`, middle, (x) => {
         const inner = o.activation(b.linear(paths.intermediate, x, { outFeatures: o.intermediateSize }));
         return b.dropout(b.linear(paths.output, inner, { outFeatures: o.hiddenSize }), o.feedForwardDropout);
       });
-      return norm(b, paths.outputNorm, add(fed, middle), o.hiddenSize, o.epsilon);
+      return norm(b, paths.outputNorm, add(fed, middle), o.hiddenSize);
     });
     all.push(hidden);
   }

@@ -252,6 +252,7 @@ const table: Table = {
     [x],
   ) => [reduce(x!, attrs.axes, attrs.keepdims === 1, (v) => v.reduce((a, b) => a + b, 0) / v.length)],
   ReduceMax: ({ attrs }, [x]) => [reduce(x!, attrs.axes, attrs.keepdims === 1, (v) => Math.max(...v))],
+  ArgMax: ({ attrs }, [x]) => [reduce(x!, [attrs.axis], false, (v) => v.indexOf(Math.max(...v)))],
   LayerNormalization: ({ attrs }, [x, w, b]) => {
     const { mean, inverse, normal } = statistics(x!, attrs.epsilon, true);
     return [make(x!.dims, (i) => read(normal, i) * broadcastRead(w!, i) + broadcastRead(b!, i)), mean, inverse];

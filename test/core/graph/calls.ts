@@ -235,6 +235,7 @@ export const calls: { readonly [O in Op]: readonly Call<O>[] } = {
     { ...call({ axes: [0], keepdims: 0 }, f("seq", 2)), refuses: /a mean over a symbolic axis/ },
   ],
   ReduceMax: [...reductions(f), call({ axes: [1], keepdims: 1 }, f("batch", "seq"))],
+  ArgMax: [call({ axis: 1 }, f("n", 4)), call({ axis: 0 }, f(3, "seq")), call({ axis: 2 }, f("batch", "seq", 5))],
   LayerNormalization: [
     call({ epsilon: 1e-5 }, f("batch", "seq", 4), weight(4), f(4)),
     call({ epsilon: 1e-12 }, f("batch*seq", 8), weight(8), f(8)),

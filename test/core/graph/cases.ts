@@ -136,6 +136,7 @@ export const cases: readonly OpCase[] = [
   { op: "ReduceSum", name: "ReduceSum", shapes: { x: [2, 3, 4] }, build: ({ x }) => f.sum(x!, 1) },
   { op: "ReduceSum", name: "ReduceSum of all", shapes: { x: [2, 3] }, build: ({ x }) => f.sum(x!) },
   { op: "ReduceMean", name: "ReduceMean", shapes: { x: [2, 3, 4] }, build: ({ x }) => f.mean(x!, -1, true) },
+  { op: "ArgMax", name: "ArgMax", shapes: { x: [3, 4] }, build: ({ x }) => float(f.argmax(x!)) },
   { op: "ReduceMax", name: "ReduceMax", shapes: { x: [2, 3, 4] }, build: ({ x }) => f.max(x!, 2) },
   {
     op: "LayerNormalization",

@@ -22,7 +22,7 @@ import { interpret, type Reference } from "../../oracle/interpreter.ts";
 import { type Call, callDims as dims, calls, graphOf } from "./calls.ts";
 
 /** Ops whose derivative is zero wherever there is one. */
-const flat: ReadonlySet<string> = new Set(["Sign", "Not", "Equal", "Less", "Greater", "And", "Or"]);
+const flat: ReadonlySet<string> = new Set(["Sign", "Not", "Equal", "ArgMax", "Less", "Greater", "And", "Or"]);
 
 /** A graph with random inputs. */
 function start(shapes: Readonly<Record<string, Shape>>): { graph: Graph; given: Given; v: (name: string) => Value } {
