@@ -40,6 +40,7 @@ export {
   openSafetensors,
   openWeights,
   parseSafetensorsHeader,
+  readSafetensors,
   streamSafetensors,
   toFloat32,
   writeSafetensors,

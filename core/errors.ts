@@ -109,10 +109,12 @@ export function badKey(plugin: string, key: string, problem = "is not a path ins
   return new AttuneError(`Key ${show(key)} ${problem}`, { code: "BAD_KEY", plugin, path: key, found: key });
 }
 
-/** A store that could not do what it was asked: no room, no permission, a folder where a file should be. */
+/** A store (`STORE`, or `DISK_FULL`) that could not do what it was asked: no room, no permission, a folder where a file should be. */
 export function storeFailed(plugin: string, key: string, cause: unknown): AttuneError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new AttuneError(`Key ${show(key)} failed: ${why}`, { code: "STORE", plugin, path: key, cause });
+  const full = cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
+  const code = full ? "DISK_FULL" : "STORE";
+  return new AttuneError(`Key ${show(key)} failed: ${why}`, { code, plugin, path: key, cause });
 }
 
 /** A value as JSON, cut where it is long. */

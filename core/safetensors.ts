@@ -64,6 +64,28 @@ export async function openSafetensors(store: Store, key: string): Promise<Safete
 }
 
 /**
+ * Every tensor of a whole file's bytes, as stored.
+ *
+ * @throws AttuneError where they are not a sound safetensors file; `file` is how it is named then.
+ * @example
+ * ```ts
+ * import { f32, readSafetensors, writeSafetensors } from "attune";
+ * console.assert(readSafetensors(writeSafetensors({ x: f32([1], [7]) }), "x.safetensors").x?.data[0] === 7);
+ * ```
+ */
+export function readSafetensors(bytes: Uint8Array, file: string): Record<string, Tensor> {
+  const length = safetensorsHeaderLength(bytes.subarray(0, 8), bytes.length, file);
+  const { tensors } = parseSafetensorsHeader(bytes.subarray(0, 8 + length), bytes.length, file);
+  return Object.fromEntries(
+    [...tensors].map(([name, { dtype, dims, offset, bytes: size }]) => [name, {
+      dtype,
+      dims,
+      data: viewOf(dtype, bytes.subarray(offset, offset + size)),
+    }]),
+  );
+}
+
+/**
  * Any dtype as float32; a float32 tensor is given back as it is.
  *
  * @example

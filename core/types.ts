@@ -805,6 +805,10 @@ export interface Logger extends Plugin<"logger"> {
 /** An opened logger. */
 export interface LogSink {
   log(event: TrainingEvent): void;
+  /** Called before a checkpoint: writes out what was logged and says where the log stands. */
+  mark?(): Promise<Json>;
+  /** Called before "start" where a run goes on from a checkpoint: what was logged behind the mark never was. */
+  resume?(mark: Json): void;
   close(): Promise<void>;
 }
 
@@ -831,18 +835,6 @@ export interface Metric extends Plugin<"metric"> {
   compute(state: unknown): Named<number | null>;
 }
 
-/** All that an exact resume needs; random bits follow from seed and step. */
-export type CheckpointState = Readonly<{
-  version: 1;
-  step: number;
-  epoch: number;
-  tensors: Named<Tensor<Float32Array>>;
-  callbacks: readonly unknown[];
-  best?: Readonly<{ step: number; value: number }>;
-  fingerprints: Named<string>;
-  skipped: number;
-}>;
-
 // ---------------------------------------------------------------------------- store, exporter, search, trainer, host
 
 /** Opens a store. */
@@ -863,8 +855,11 @@ export interface Store {
   ): Promise<Stored | "conflict">;
   delete(key: string, options?: { readonly if?: string }): Promise<"done" | "conflict">;
   list(prefix: string): AsyncIterable<Stored>;
-  /** Adds to the end of an object, which it makes where there is none; absent where an object can only be replaced. */
-  append?(key: string, bytes: Uint8Array): Promise<Stored>;
+  /**
+   * Adds to the end of an object, which it makes where there is none; absent where an object can only be replaced. What
+   * was appended may be lost with the machine until one append has asked for `sync`.
+   */
+  append?(key: string, bytes: Uint8Array, options?: { readonly sync?: boolean }): Promise<Stored>;
   /** A checked real path that ONNX Runtime may map; absent where there are no files. */
   locate?(key: string): Promise<string>;
 }

@@ -3,7 +3,9 @@
  * @module
  */
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, rmdir, stat, utimes } from "node:fs/promises";
+import * as nodeFiles from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import process from "node:process";
 import { AttuneError, badKey, storeFailed } from "../core/errors.ts";
@@ -14,6 +16,15 @@ import { withLock } from "./lock_file.ts";
 /** How names of files begin that are in the making: never keys. */
 const OWN = ".~attune-";
 
+/** Whose files in the making these are: a process of this machine. */
+const MACHINE = [...hostname()].reduce((hash, c) => (31 * hash + (c.codePointAt(0) ?? 0)) >>> 0, 7).toString(36);
+
+/** What is used of node:fs/promises; tests hand in a disk that loses power. */
+export type Files = Pick<
+  typeof nodeFiles,
+  "mkdir" | "open" | "readdir" | "realpath" | "rename" | "rm" | "rmdir" | "stat" | "utimes"
+>;
+
 /** One read call moves at most 2 GiB. */
 const MAX_READ = 2 ** 30;
 
@@ -23,7 +34,9 @@ const MAX_READ = 2 ** 30;
  *
  * @throws AttuneError from its methods: `BAD_KEY` on keys that leave the directory, `STORE` where the disk fails.
  */
-export function directoryStore(root: string): Store {
+export function directoryStore(root: string, files: Files = nodeFiles): Store {
+  const { open, readdir, realpath, rename, rm, rmdir, stat, utimes } = files;
+  const swept = new Set<string>();
   const path = (key: string): string => {
     const parts = keyParts("directory", key);
     if (parts.some((part) => part.startsWith(OWN))) throw badKey("directory", key);
@@ -49,7 +62,7 @@ export function directoryStore(root: string): Store {
   /** Where a key is written, its folder made. The folders there are may be links, too. */
   const writable = async (key: string): Promise<string> => {
     const target = path(key);
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     const base = await realpath(root);
     for (let folder = dirname(target);; folder = dirname(folder)) {
       const own = await realpath(folder).catch(absent);
@@ -57,8 +70,43 @@ export function directoryStore(root: string): Store {
       if (own !== base && !inside(base, own)) throw badKey("directory", key, `leads outside ${root}`);
       break;
     }
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     return target;
+  };
+  /** Makes a rename or a new folder outlive a loss of power, where folders can be synced. */
+  const syncFolder = async (folder: string): Promise<void> => {
+    const file = await open(folder, "r").catch(() => undefined);
+    await file?.sync().catch(() => {});
+    await file?.close();
+  };
+  const makeFolder = async (folder: string): Promise<void> => {
+    const first = await files.mkdir(folder, { recursive: true });
+    if (first === undefined) return;
+    for (let made = folder; inside(dirname(first), made); made = dirname(made)) await syncFolder(dirname(made));
+  };
+  /** Removes what processes of this machine that are gone have left half-written. */
+  const sweep = async (folder: string): Promise<void> => {
+    if (swept.has(folder)) return;
+    swept.add(folder);
+    for (const name of await readdir(folder)) {
+      const pid = name.startsWith(`${OWN}put-${MACHINE}-`) ? Number(name.split("-")[3]) : undefined;
+      if (pid !== undefined && !isAlive(pid)) await rm(join(folder, name), { force: true });
+    }
+  };
+  /** Two writes within one tick of the file system's clock must not look the same: inodes are used again. */
+  const laterThan = async (target: string, temporary: string): Promise<void> => {
+    const [before, own] = [await stat(target).catch(absent), await stat(temporary)];
+    if (before && own.mtimeMs <= before.mtimeMs) await utimes(temporary, own.atime, new Date(before.mtimeMs + 2));
+  };
+  const writeFile = async (path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> => {
+    const file = await open(path, "wx");
+    try {
+      if (bytes instanceof Uint8Array) await file.writeFile(bytes);
+      else for await (const part of bytes) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   };
   const matches = async (key: string, wanted: string | null): Promise<boolean> =>
     ((await stored(key))?.revision ?? null) === wanted;
@@ -87,7 +135,8 @@ export function directoryStore(root: string): Store {
         const wanted = options?.if;
         if (wanted !== undefined && !await matches(key, wanted)) return "conflict";
         const target = await writable(key);
-        const temporary = join(dirname(target), `${OWN}${process.pid}-${crypto.randomUUID()}`);
+        await sweep(dirname(target));
+        const temporary = join(dirname(target), `${OWN}put-${MACHINE}-${process.pid}-${crypto.randomUUID()}`);
         try {
           await writeFile(temporary, bytes);
           const commit = async (): Promise<void> => {
@@ -108,13 +157,18 @@ export function directoryStore(root: string): Store {
         await syncFolder(dirname(target));
         return storedOf(key, await stat(target));
       }),
-    append: (key, bytes) =>
+    append: (key, bytes, options) =>
       typed(key, async () => {
         // A real path has no link left to follow; a new file's may be one that leads to nothing yet.
         const flags = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
-        const file = await open(await real(key) ?? await writable(key), flags);
+        const target = await real(key) ?? await writable(key);
+        const file = await open(target, flags);
         try {
           await file.writeFile(bytes);
+          if (options?.sync) {
+            await file.sync();
+            await syncFolder(dirname(target));
+          }
           return storedOf(key, await file.stat());
         } finally {
           await file.close();
@@ -188,30 +242,6 @@ async function readAt(file: FileHandle, from: number, length: number): Promise<U
   return bytes;
 }
 
-async function writeFile(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
-  const file = await open(path, "wx");
-  try {
-    if (bytes instanceof Uint8Array) await file.writeFile(bytes);
-    else for await (const part of bytes) await file.writeFile(part);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** Two writes within one tick of the file system's clock must not look the same: inodes are used again. */
-async function laterThan(target: string, temporary: string): Promise<void> {
-  const [before, own] = [await stat(target).catch(absent), await stat(temporary)];
-  if (before && own.mtimeMs <= before.mtimeMs) await utimes(temporary, own.atime, new Date(before.mtimeMs + 2));
-}
-
-/** Makes a rename outlive a loss of power, where folders can be synced. */
-async function syncFolder(folder: string): Promise<void> {
-  const file = await open(folder, "r").catch(() => undefined);
-  await file?.sync().catch(() => {});
-  await file?.close();
-}
-
 function absent(error: unknown): undefined {
   if (isSystemError(error) && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined;
   throw error;
@@ -220,6 +250,15 @@ function absent(error: unknown): undefined {
 function notAKey(error: unknown): undefined {
   if (error instanceof AttuneError && error.code === "BAD_KEY") return undefined;
   throw error;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !(isSystemError(error) && error.code === "ESRCH");
+  }
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {

@@ -153,15 +153,19 @@ export function tinyWeights(): Named<Tensor<Float32Array>> {
 
 const encode = (value: Json): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
-/** A host whose directory "tiny:model" holds the tiny model, in memory. */
-export function tinyHost(host: Host, files: Named<Uint8Array> = {}): Host {
-  const held = new Map<string, Uint8Array>(Object.entries({
+/** The tiny model's files. */
+export function tinyFiles(): Named<Uint8Array> {
+  return {
     "config.json": encode(tinyConfig),
     "tokenizer.json": encode(tinyTokenizer),
     "tokenizer_config.json": encode(tokenizerConfig),
     "model.safetensors": writeSafetensors(tinyWeights()),
-    ...files,
-  }));
+  };
+}
+
+/** A host whose directory "tiny:model" holds the tiny model, in memory. */
+export function tinyHost(host: Host, files: Named<Uint8Array> = {}): Host {
+  const held = new Map<string, Uint8Array>(Object.entries({ ...tinyFiles(), ...files }));
   const store: Store = {
     get: async (key, range) => {
       const bytes = held.get(key);

@@ -37,10 +37,18 @@ export interface State {
   update(update: Omit<Update, "decays">): void;
   /** A parameter with all its rows. */
   read(name: string): Promise<Tensor<Float32Array>>;
-  /** Everything that a checkpoint needs, by name. */
-  tensors(): Record<string, Tensor<Float32Array>>;
-  restore(tensors: Readonly<Record<string, Tensor<Float32Array>>>): void;
+  /** Copies of the trained weights by name, and what unnamed rows have shrunk by. */
+  weights(): SavedTensors;
+  setWeights(weights: SavedTensors): void;
+  /** Everything that a checkpoint needs: views of weights and optimizer state, by name. */
+  tensors(): SavedTensors;
+  restore(tensors: SavedTensors): void;
+  /** Whether every trained weight is a finite number. */
+  isFinite(): boolean;
 }
+
+/** Tensors of a checkpoint by name. */
+export type SavedTensors = Readonly<Record<string, Tensor<Float32Array>>>;
 
 /** What a state is made from. */
 export type StateOptions = Readonly<{
@@ -123,6 +131,16 @@ export async function createState(options: StateOptions): Promise<State> {
   let idleFactor = 1;
   const { kernels } = memory;
   const byName = new Map(trained.map((t, i) => [t.name, i]));
+  const weights = (): Record<string, Tensor<Float32Array>> => ({
+    idle: { dtype: "float32", dims: [2], data: split(idleFactor) },
+    ...Object.fromEntries(
+      trained.map((t) => [`parameter/${t.name}`, { dtype: "float32", dims: t.shape, data: t.span.parameter }]),
+    ),
+  });
+  const setWeights = (tensors: SavedTensors): void => {
+    for (const t of trained) t.span.parameter.set(saved(tensors, `parameter/${t.name}`, t.span.parameter.length));
+    idleFactor = joinedBits(saved(tensors, "idle", 2));
+  };
 
   return {
     memory,
@@ -145,12 +163,11 @@ export async function createState(options: StateOptions): Promise<State> {
       t.rows.forEach((row, i) => full.set(t.span.parameter.subarray(i * width, (i + 1) * width), row * width));
       return { dtype: "float32", dims: p.shape, data: full };
     },
+    weights: () => copied(weights()),
+    setWeights,
     tensors: () => {
-      const all: Record<string, Tensor<Float32Array>> = {
-        "idle": { dtype: "float32", dims: [2], data: split(idleFactor) },
-      };
+      const all: Record<string, Tensor<Float32Array>> = { ...weights() };
       for (const t of trained) {
-        all[`parameter/${t.name}`] = { dtype: "float32", dims: t.shape, data: t.span.parameter };
         for (const slot of slots) {
           const data = t.span.state[slot] ?? new Float32Array(0);
           all[`${slot}/${t.name}`] = { dtype: "float32", dims: [data.length], data };
@@ -158,15 +175,14 @@ export async function createState(options: StateOptions): Promise<State> {
       }
       return all;
     },
+    isFinite: () => trained.every((t) => Number.isFinite(kernels.sumOfSquares(t.span.parameter))),
     restore: (tensors) => {
+      setWeights(tensors);
       for (const t of trained) {
-        t.span.parameter.set(saved(tensors, `parameter/${t.name}`, t.span.parameter.length));
         for (const slot of slots) {
           t.span.state[slot]?.set(saved(tensors, `${slot}/${t.name}`, t.span.state[slot]?.length ?? 0));
         }
       }
-      const idle = saved(tensors, "idle", 2);
-      idleFactor = new Float64Array(Uint8Array.from(new Uint8Array(idle.buffer, idle.byteOffset, 8)).buffer)[0] ?? 1;
     },
   };
 }
@@ -178,7 +194,7 @@ function activeRowsOf({ ids }: Parameter, activeRows: StateOptions["activeRows"]
   return lists.size === 1 ? list : undefined;
 }
 
-function saved(tensors: Readonly<Record<string, Tensor<Float32Array>>>, name: string, length: number): Float32Array {
+function saved(tensors: SavedTensors, name: string, length: number): Float32Array {
   const data = tensors[name]?.data;
   if (data?.length !== length) {
     throw new RangeError(`The checkpoint's "${name}" has ${data?.length ?? "no"} values, not ${length}`);
@@ -189,6 +205,15 @@ function saved(tensors: Readonly<Record<string, Tensor<Float32Array>>>, name: st
 // A float64 as two float32 slots of bits, so that it survives a float32 file exactly.
 function split(value: number): Float32Array {
   return new Float32Array(Float64Array.of(value).buffer);
+}
+
+// Byte by byte: half of a float64 may look like a float32 NaN, whose bits copying by value would change.
+function joinedBits({ buffer, byteOffset }: Float32Array): number {
+  return new Float64Array(Uint8Array.from(new Uint8Array(buffer, byteOffset, 8)).buffer)[0] ?? 1;
+}
+
+function copied(tensors: SavedTensors): SavedTensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, { ...t, data: t.data.slice() }]));
 }
 
 function copyRows(table: Float32Array, rows: Int32Array, to: Float32Array, width: number): void {

@@ -27,18 +27,28 @@ export type LoopOptions = Readonly<{
   keepBest?: () => void;
   restoreBest?: () => void;
   resume?: LoopState;
+  /** The name of the checkpoint that the run goes on from. */
+  resumed?: string;
   signal?: AbortSignal;
   /** How the best checkpoint is chosen. */
   metric?: Readonly<{ name: string; greaterIsBetter: boolean }>;
 }>;
 
-/** What of the loop a checkpoint holds. */
+/** What of the loop a checkpoint holds: all that the next step depends on and does not follow from its number. */
 export type LoopState = Readonly<{
   step: number;
   skipped: number;
+  /** Skipped steps in a row. */
+  inARow: number;
   callbacks: readonly unknown[];
   best?: Readonly<{ step: number; value: number }>;
+  /** The step whose weights are kept as the best. */
+  kept?: number;
   learningRateFactor: number;
+  /** Why the run is about to stop. */
+  stop?: string;
+  /** False where only an interruption asked for this checkpoint: an uninterrupted run does not have it. */
+  planned: boolean;
 }>;
 
 /** Runs the loop; what happens comes out as events. Stops between steps when the signal is aborted. */
@@ -48,14 +58,13 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     ? toSteps(training.evalSteps ?? training.loggingSteps, steps.total)
     : undefined;
   const saveEvery = training.saveStrategy === "steps" ? toSteps(training.saveSteps, steps.total) : undefined;
-  let { step, skipped, learningRateFactor } = options.resume ?? { step: 0, skipped: 0, learningRateFactor: 1 };
-  let best = options.resume?.best;
-  let states: unknown[] = callbacks.map((callback, i) => options.resume?.callbacks[i] ?? callback.init());
+  const { resume } = options;
+  let { step, skipped, inARow, learningRateFactor } = resume ??
+    { step: 0, skipped: 0, inARow: 0, learningRateFactor: 1 };
+  let { best, kept, stop } = resume ?? {};
+  let states: unknown[] = callbacks.map((callback, i) => resume?.callbacks[i] ?? callback.init());
   let asked: Ask = {};
-  let inARow = 0;
-  let saved = -1;
-  let kept: number | undefined;
-  let stop: string | undefined;
+  let saved = resume?.step ?? -1;
   const epochAt = (step: number): number => step / steps.perEpoch;
   const told = (event: TrainingEvent): TrainingEvent => {
     states = callbacks.map((callback, i) => {
@@ -65,18 +74,24 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     });
     return event;
   };
-  const loopState = (): LoopState => ({ step, skipped, callbacks: states, best, learningRateFactor });
-  const save = async (): Promise<TrainingEvent | undefined> => {
+  const save = async (planned: boolean): Promise<TrainingEvent | undefined> => {
     if (!options.save || saved === step) return undefined;
+    const state = { step, skipped, inARow, callbacks: states, best, kept, learningRateFactor };
+    const name = await options.save({ ...state, stop: stop ?? asked.stop, planned });
     saved = step;
-    return told({ type: "checkpoint", step, epoch: epochAt(step), name: await options.save(loopState()) });
+    return told({ type: "checkpoint", step, epoch: epochAt(step), name });
+  };
+  const interrupted = async function* (): AsyncIterable<TrainingEvent> {
+    const event = await save(false);
+    if (event) yield event;
+    yield told({ type: "end", step, epoch: epochAt(step), reason: "interrupted", metrics: {} });
   };
   const evaluate = async (final: boolean): Promise<TrainingEvent | undefined> => {
     if (!options.evaluate) return undefined;
     const metrics = await options.evaluate(final);
     const { metric } = options;
     const value = metric ? metrics[metric.name] : undefined;
-    const better = metric && value !== undefined &&
+    const better = metric && value !== undefined && !Number.isNaN(value) &&
       (!best || (metric.greaterIsBetter ? value > best.value : value < best.value));
     if (better) {
       best = { step, value };
@@ -88,7 +103,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     return told({ type: "evaluate", step, epoch: epochAt(step), metrics, best: better === true });
   };
 
-  yield told({
+  const start: TrainingEvent = {
     type: "start",
     step,
     epoch: epochAt(step),
@@ -98,18 +113,20 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     totalParameters: engine.totalParameters,
     trainRows: options.rows.train,
     evalRows: options.rows.eval,
-  });
+  };
+  // To callbacks and in what follows a resumed run is the one that was cut off.
+  yield resume ? start : told(start);
+  if (resume?.planned) {
+    yield told({ type: "checkpoint", step, epoch: epochAt(step), name: options.resumed ?? "" });
+    stop ??= asked.stop;
+    asked = {};
+  }
   if (training.evalOnStart && step === 0) {
     const event = await evaluate(false);
     if (event) yield event;
   }
   while (step < steps.total && stop === undefined) {
-    if (signal?.aborted) {
-      const event = await save();
-      if (event) yield event;
-      yield told({ type: "end", step, epoch: epochAt(step), reason: "interrupted", metrics: {} });
-      return;
-    }
+    if (signal?.aborted) return yield* interrupted();
     const batches = options.batchesOf(Math.floor(step / steps.perEpoch), step % steps.perEpoch);
     const scheduled = training.learningRate * schedule.factor(step, steps.total, training.learningRate) *
       learningRateFactor;
@@ -165,12 +182,13 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
       asked.save || due(saveEvery) || (ended && training.saveStrategy === "epoch") ||
       (training.saveStrategy === "best" && best?.step === step)
     ) {
-      const event = await save();
+      const event = await save(true);
       if (event) yield event;
     }
     stop = asked.stop;
     asked = {};
   }
+  if (signal?.aborted) return yield* interrupted();
   const final = await evaluate(true);
   if (final) yield final;
   let metrics = final?.type === "evaluate" ? final.metrics : {};

@@ -3,7 +3,7 @@
  * @module
  */
 import { createEngine, type Engine } from "../engine/engine.ts";
-import { refused } from "../errors.ts";
+import { AttuneError, refused } from "../errors.ts";
 import { evaluate } from "../loop/evaluate.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { layOut } from "../loop/layout.ts";
@@ -12,12 +12,14 @@ import { createRandom } from "../random.ts";
 import { epochOrder } from "../sampling.ts";
 import type { Batch, Example, Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
-import { checkpointsIn } from "./checkpoints.ts";
+import { toSpec } from "../compose.ts";
+import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
 import { activeIds, batchesInOrder, type EncodedRows } from "./data.ts";
 import { collectExamples } from "./examples.ts";
 import { inferencer } from "./infer.ts";
 import { type OpenRun, openRun } from "./open.ts";
 import { probeOf } from "./probe.ts";
+import { checkSame, lasting } from "./resume.ts";
 import { labelledRows } from "./teacher.ts";
 import { resolvedSpec, writeJson, writeModel } from "./write.ts";
 
@@ -37,13 +39,38 @@ export async function* trainRun(run: Run, host: Host, options: TrainOptions): As
     return event;
   };
   try {
-    for await (const event of trained(run, host, options)) yield told(event);
+    for await (const event of trained(run, host, options, logMarks(run, loggers))) yield told(event);
   } finally {
     for (const logger of loggers) await logger.close();
   }
 }
 
-async function* trained(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent> {
+/** Where all logs stand, each under its logger. */
+type LogMarks = Readonly<{ mark(): Promise<Named<Json>>; resume(marks: Named<Json>): void }>;
+
+function logMarks({ loggers }: Run, sinks: readonly LogSink[]): LogMarks {
+  const keys = loggers.map(({ name, options }) => `${name} ${JSON.stringify(options)}`);
+  return {
+    mark: async () => {
+      const marks: Record<string, Json> = {};
+      for (const [i, sink] of sinks.entries()) if (sink.mark) marks[keys[i] ?? ""] = await sink.mark();
+      return marks;
+    },
+    resume: (marks) => {
+      for (const [i, sink] of sinks.entries()) {
+        const mark = marks[keys[i] ?? ""];
+        if (mark !== undefined) sink.resume?.(mark);
+      }
+    },
+  };
+}
+
+async function* trained(
+  run: Run,
+  host: Host,
+  options: TrainOptions,
+  logs: LogMarks,
+): AsyncIterable<TrainingEvent> {
   const { output, signal } = options;
   const open = await openRun(run, host);
   const { training } = run;
@@ -52,22 +79,32 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
   const held = run.data.eval ? await labelledRows(open, run.data.eval) : undefined;
   const engine = await engineOf(open, train, held);
   try {
-    if (engine.fresh.length > 0) {
-      const message = `${engine.fresh.length} parameters are not in ${open.checkpoint.label} and start at random: ${
-        engine.fresh.slice(0, 6).join(", ")
-      }`;
-      yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
-    }
     const fingerprints = {
       base: open.checkpoint.fingerprint,
       tokenizer: open.tokenizer.fingerprint,
       train: train.fingerprint,
       ...(held ? { eval: held.fingerprint } : {}),
     };
-    if (output) await writeJson(output, "spec.json", resolvedSpec(run, host, fingerprints));
+    const spec = output && resolvedSpec(run, host, fingerprints);
+    const same = output ? lasting(toSpec(run) as Named<Json>) : {};
     const checkpoints = output && checkpointsIn(output, training.saveTotalLimit ?? undefined);
-    const resumed = options.resume && checkpoints ? await checkpoints.newest(fingerprints) : undefined;
-    if (resumed) engine.state.restore(resumed.tensors);
+    const { name, saved, damaged } = options.resume && checkpoints ? await checkpoints.newest() : { damaged: [] };
+    for (const { name, problem } of damaged) {
+      const message = `Checkpoint ${name} is damaged and passed over: ${problem}`;
+      yield { type: "warning", step: 0, epoch: 0, code: "DAMAGED_CHECKPOINT", message };
+    }
+    if (saved) {
+      checkSame(name ?? "", saved, same, fingerprints);
+      await checkpoints?.retire(name ?? "");
+      engine.state.restore(saved.tensors);
+      logs.resume(saved.logs);
+    } else if (engine.fresh.length > 0) {
+      const message = `${engine.fresh.length} parameters are not in ${open.checkpoint.label} and start at random: ${
+        engine.fresh.slice(0, 6).join(", ")
+      }`;
+      yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
+    }
+    if (output && spec) await writeJson(output, "spec.json", spec);
 
     let examples: Example[] = [];
     const measure = async (evaluator: Pick<Evaluator, "run">): Promise<Named<number>> => {
@@ -94,7 +131,12 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
       batchesPerEpoch(train.samples.length, training.perDeviceTrainBatchSize, training.dataloaderDropLast),
       training,
     );
-    const started = await checkpointed(run, engine);
+    let best = saved?.best;
+    const save = async (store: Checkpoints, state: LoopState): Promise<string> => {
+      finiteWeights(engine, state.step);
+      const tensors = engine.state.tensors();
+      return await store.save({ state, tensors, best, fingerprints, spec: same, logs: await logs.mark() });
+    };
     let metrics: Named<number> = {};
     let diverged = false;
     let last: TrainingEvent | undefined;
@@ -113,12 +155,11 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
           return await measure(engine);
         }
         : undefined,
-      save: checkpoints
-        ? (state: LoopState) => checkpoints.save({ state, tensors: engine.state.tensors(), fingerprints })
-        : undefined,
-      keepBest: started.keep,
-      restoreBest: started.restore,
-      resume: resumed?.state,
+      save: checkpoints && ((state) => save(checkpoints, state)),
+      keepBest: () => (best = engine.state.weights()),
+      restoreBest: () => best && engine.state.setWeights(best),
+      resume: saved?.state,
+      resumed: name,
       signal,
       metric: bestMetric(run, open),
     });
@@ -145,6 +186,7 @@ async function* trained(run: Run, host: Host, options: TrainOptions): AsyncItera
         const after = held ? await probeOf(engine, open, held.samples, metrics) : undefined;
         await writeJson(output, "probe.json", probeFile(open, train, before, after));
       }
+      finiteWeights(engine, last.step);
       await writeModel(open, engine, metrics, output);
     }
     if (last) yield last;
@@ -201,15 +243,13 @@ function batchPlan(open: OpenRun, { samples }: EncodedRows): (epoch: number, ind
   };
 }
 
-/** Keeps a copy of the trained weights, and puts it back. */
-async function checkpointed(_run: Run, engine: Engine): Promise<{ keep: () => void; restore: () => void }> {
-  let best: Map<string, Float32Array> | undefined;
-  return {
-    keep: () => (best = new Map(engine.state.trained.map((t) => [t.name, t.span.parameter.slice()]))),
-    restore: () => {
-      for (const t of engine.state.trained) t.span.parameter.set(best?.get(t.name) ?? t.span.parameter);
-    },
-  };
+/** A weight that is not finite must never be saved: the next good checkpoint would make room for it. */
+function finiteWeights(engine: Engine, step: number): void {
+  if (engine.state.isFinite()) return;
+  throw new AttuneError(`After step ${step} some trained weights are not finite numbers; nothing of them was saved`, {
+    code: "NON_FINITE",
+    plugin: "train",
+  });
 }
 
 function bestMetric(run: Run, open: OpenRun): { name: string; greaterIsBetter: boolean } {

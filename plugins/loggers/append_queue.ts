@@ -9,6 +9,8 @@ export interface AppendQueue {
   append(bytes: Uint8Array): void;
   /** What the object holds from here on. */
   replace(bytes: Uint8Array): void;
+  /** Waits for everything to be on disk; throws what the store threw. */
+  flush(): Promise<void>;
   /** Waits for everything to be written; throws what the store threw. After a failure nothing more is written. */
   close(): Promise<void>;
 }
@@ -27,7 +29,7 @@ export function appendQueue(store: Store, key: string): AppendQueue {
   let held: Uint8Array[] = [];
   let [size, unwritten] = [0, 0];
   let running: Promise<void> | undefined;
-  let closing = false;
+  let [flushing, unsynced] = [false, false];
   let failure: { error: unknown } | undefined;
 
   const write = async (): Promise<void> => {
@@ -38,13 +40,14 @@ export function appendQueue(store: Store, key: string): AppendQueue {
       if (store.append) {
         if (fresh) await store.put(key, bytes);
         else await store.append(key, bytes);
+        unsynced = true;
         continue;
       }
       if (fresh) [held, size, unwritten] = [[], 0, 0];
       held.push(bytes);
       size += bytes.length;
       unwritten += bytes.length;
-      if (!closing && !fresh && unwritten < GROWTH * size) return;
+      if (!flushing && !fresh && unwritten < GROWTH * size) return;
       held = [joined(held)];
       if (held[0]) await store.put(key, held[0]);
       unwritten = 0;
@@ -59,6 +62,14 @@ export function appendQueue(store: Store, key: string): AppendQueue {
       if (chunks.length > 0 || replacing) start();
     });
   };
+  const settle = async (): Promise<void> => {
+    while (running) await running;
+    flushing = true;
+    start();
+    while (running) await running;
+    flushing = false;
+    if (failure) throw failure.error;
+  };
   return {
     append: (bytes) => {
       if (failure) return;
@@ -70,13 +81,12 @@ export function appendQueue(store: Store, key: string): AppendQueue {
       [chunks, replacing] = [[bytes], true];
       start();
     },
-    close: async () => {
-      while (running) await running;
-      closing = true;
-      start();
-      while (running) await running;
-      if (failure) throw failure.error;
+    flush: async () => {
+      await settle();
+      if (unsynced) await store.append?.(key, new Uint8Array(), { sync: true });
+      unsynced = false;
     },
+    close: settle,
   };
 }
 

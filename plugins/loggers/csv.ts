@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { lineLog } from "./line_log.ts";
-import { type LoggedSteps, loggingInterval } from "./logging_interval.ts";
+import { type Gathered, type LoggedSteps, loggingInterval } from "./logging_interval.ts";
 
 /** Options of {@link csv}. */
 export interface CsvOptions {
@@ -28,7 +28,7 @@ const columns = ["step", "epoch", "loss", "gradNorm", "learningRate", "tokens", 
 
 /**
  * Two tables: of steps, a row every `training.loggingSteps` with the mean loss since the last; of evaluations, a row per metric
- * (`step,epoch,metric,value`). A resumed run continues both from its step. Without an output it does nothing.
+ * (`step,epoch,metric,value`). A resumed run continues both from its checkpoint. Without an output it does nothing.
  *
  * @example
  * ```ts
@@ -43,8 +43,8 @@ export const csv: Factory<"logger", Partial<CsvOptions>> = define({
   create: ({ path, evalPath }) => ({
     open: async (_host, run, output) => {
       if (!output) return { log: () => {}, close: async () => {} };
-      const steps = await lineLog(output, path, belongs, columns.join(","));
-      const evaluations = await lineLog(output, evalPath, belongs, "step,epoch,metric,value");
+      const steps = await lineLog(output, path, columns.join(","));
+      const evaluations = await lineLog(output, evalPath, "step,epoch,metric,value");
       const interval = loggingInterval(run.training);
       const write = (row: LoggedSteps | undefined): void => {
         if (row) steps.write(columns.map((column) => row[column]).join(","));
@@ -52,8 +52,7 @@ export const csv: Factory<"logger", Partial<CsvOptions>> = define({
       return {
         log: (event) => {
           if (event.type === "start") {
-            steps.begin(event.step);
-            evaluations.begin(event.step);
+            for (const lines of [steps, evaluations]) lines.begin(event.step === 0 ? 0 : undefined);
           }
           write(interval.see(event));
           if (event.type === "end") write(interval.rest());
@@ -61,6 +60,13 @@ export const csv: Factory<"logger", Partial<CsvOptions>> = define({
           for (const [metric, value] of Object.entries(event.metrics)) {
             evaluations.write([event.step, event.epoch, quoted(metric), value].join(","));
           }
+        },
+        mark: async () => [await steps.mark(), await evaluations.mark(), interval.state()],
+        resume: (mark) => {
+          const [atStep, atEvaluation, gathered] = mark as unknown as readonly [number, number, Gathered];
+          steps.begin(atStep);
+          evaluations.begin(atEvaluation);
+          interval.restore(gathered);
         },
         close: async () => {
           write(interval.rest());
@@ -71,11 +77,6 @@ export const csv: Factory<"logger", Partial<CsvOptions>> = define({
     },
   }),
 });
-
-function belongs(line: string, step: number): boolean {
-  const found = /^(\d+),.*,[^,]+$/.exec(line);
-  return found !== null && Number(found[1]) <= step;
-}
 
 /** A field as RFC 4180 has it; line breaks become blanks, since a line is a row here. */
 function quoted(text: string): string {

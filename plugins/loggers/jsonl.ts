@@ -20,8 +20,8 @@ export const jsonlSchema: v.GenericSchema<Partial<JsonlOptions>, JsonlOptions> =
 
 /**
  * One JSON line per event: every optimizer step, unrounded, whatever `loggingSteps` says, and evaluations, checkpoints,
- * warnings, start and end. Numbers that JSON lacks are null. A resumed run continues the log from its step. Without an
- * output it does nothing.
+ * warnings, start and end. Numbers that JSON lacks are null. The log of a resumed run
+ * is, byte for byte, that of a run that was never cut off. Without an output it does nothing.
  *
  * @example
  * ```ts
@@ -36,27 +36,22 @@ export const jsonl: Factory<"logger", Partial<JsonlOptions>> = define({
   create: ({ path }) => ({
     open: async (_host, _run, output) => {
       if (!output) return { log: () => {}, close: async () => {} };
-      const lines = await lineLog(output, path, belongs);
+      const lines = await lineLog(output, path);
       return {
         log: (event) => {
           if (event.type === "progress" || event.type === "examples") return;
-          if (event.type === "start") lines.begin(event.step);
+          // The log of a resumed run is the one of a run that was never cut off, so it starts once.
+          if (event.type === "start") {
+            lines.begin(event.step === 0 ? 0 : undefined);
+            if (event.step > 0) return;
+          }
           const { type, step, epoch, ...rest } = event;
           lines.write(JSON.stringify({ type, step, epoch, ...rest }));
         },
+        mark: () => lines.mark(),
+        resume: (mark) => lines.begin(Number(mark)),
         close: () => lines.close(),
       };
     },
   }),
 });
-
-/** Whether a line belongs to a run that goes on from `step`. An end was none then. */
-function belongs(line: string, step: number): boolean {
-  try {
-    const event: unknown = JSON.parse(line);
-    if (typeof event !== "object" || event === null || !("step" in event) || !("type" in event)) return false;
-    return typeof event.step === "number" && event.step <= step && event.type !== "end";
-  } catch {
-    return false;
-  }
-}

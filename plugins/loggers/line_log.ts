@@ -1,6 +1,6 @@
 /**
- * A text of one line per event that survives crashes and resuming: what lies behind the step from which a run continues is
- * cut off, and so is a line that a crash has torn.
+ * A text of one line per event that survives crashes and resuming: a checkpoint remembers how long it was, and what came
+ * later is cut off when the run goes on from there.
  * @module
  */
 import type { Store } from "../../core/types.ts";
@@ -8,50 +8,56 @@ import { appendQueue } from "./append_queue.ts";
 
 /** Lines on their way to a store. */
 export interface LineLog {
-  /** Says from which step the run goes on; lines wait for it. */
-  begin(step: number): void;
+  /**
+   * Lets lines out, behind the first `kept` bytes of an earlier attempt; undefined: behind all of its whole lines. Later
+   * calls do nothing.
+   */
+  begin(kept: number | undefined): void;
   write(line: string): void;
+  /** Waits until everything is on disk, and says how many bytes that is. */
+  mark(): Promise<number>;
   close(): Promise<void>;
 }
 
-/**
- * Opens a log. `keeps` says of a line written by an earlier attempt whether it belongs to the run up to a step; `header` is
- * the first line of a new log.
- */
-export async function lineLog(
-  store: Store,
-  key: string,
-  keeps: (line: string, step: number) => boolean,
-  header?: string,
-): Promise<LineLog> {
+/** Opens a log. `header` is the first line of a new one. */
+export async function lineLog(store: Store, key: string, header?: string): Promise<LineLog> {
   const found = await store.get(key);
-  let before = found ? new TextDecoder().decode(found.bytes) : undefined;
+  let before = found?.bytes;
   const queue = appendQueue(store, key);
   const encoder = new TextEncoder();
   const waiting: string[] = [];
   let begun = false;
-  const write = (line: string): void => queue.append(encoder.encode(`${line}\n`));
+  let size = 0;
+  const write = (line: string): void => {
+    const bytes = encoder.encode(`${line}\n`);
+    size += bytes.length;
+    queue.append(bytes);
+  };
   return {
-    begin: (step) => {
+    begin: (kept = before?.length ?? 0) => {
       if (begun) return;
       begun = true;
-      const kept = step === 0
-        ? []
-        : (before ?? "").split("\n").slice(0, -1).filter((line) => line === header || keeps(line, step));
-      if (header !== undefined && kept[0] !== header) kept.unshift(header);
-      const text = kept.map((line) => `${line}\n`).join("");
-      if (text !== (before ?? "")) queue.replace(encoder.encode(text));
+      const old = before ?? new Uint8Array();
+      const text = old.subarray(0, old.subarray(0, kept).lastIndexOf(0x0a) + 1);
+      if (text.length !== old.length) queue.replace(text);
+      size = text.length;
       before = undefined;
+      if (header !== undefined && size === 0) write(header);
       for (const line of waiting.splice(0)) write(line);
     },
     write: (line) => {
       if (begun) write(line);
       else waiting.push(line);
     },
+    mark: async () => {
+      await queue.flush();
+      return size;
+    },
     close: async () => {
       // A run that never began leaves the log of an earlier attempt as it was, and says why.
       if (waiting.length > 0) {
-        queue.replace(encoder.encode(`${before ?? ""}${waiting.splice(0).map((line) => `${line}\n`).join("")}`));
+        const text = new TextDecoder().decode(before) + waiting.splice(0).map((line) => `${line}\n`).join("");
+        queue.replace(encoder.encode(text));
       }
       await queue.close();
     },

@@ -22,7 +22,16 @@ export type LoggedSteps = Readonly<{
 export interface LoggingInterval {
   see(event: TrainingEvent): LoggedSteps | undefined;
   rest(): LoggedSteps | undefined;
+  /** What has been gathered and not given: plain data, for a checkpoint. */
+  state(): Gathered;
+  restore(state: Gathered): void;
 }
+
+/** Steps that are gathered. */
+export type Gathered = Readonly<{
+  sums: Readonly<{ loss: number; steps: number; tokens: number; samples: number }>;
+  last?: LoggedSteps;
+}>;
 
 type Training = Pick<TrainingArguments, "loggingStrategy" | "loggingSteps" | "loggingFirstStep">;
 
@@ -62,5 +71,7 @@ export function loggingInterval({ loggingStrategy, loggingSteps, loggingFirstSte
       return due || (loggingFirstStep && step === 1) ? take() : undefined;
     },
     rest: take,
+    state: () => ({ sums, ...(last ? { last } : {}) }),
+    restore: (state) => ({ sums, last } = { last: undefined, ...state }),
   };
 }

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { toSpec } from "../../core/compose.ts";
 import { define } from "../../core/define.ts";
-import type { Factory } from "../../core/types.ts";
-import { createCollector } from "./report_collect.ts";
+import type { Factory, Json } from "../../core/types.ts";
+import { type CollectorState, createCollector } from "./report_collect.ts";
 import { page } from "./report_page.ts";
 
 /** Options of {@link report}. */
@@ -38,9 +38,11 @@ export const report: Factory<"logger", Partial<ReportOptions>> = define({
   schema: reportSchema,
   create: ({ worstRows }) => ({
     open: async (host, run, output) => {
-      const { log, collected } = createCollector(host.clock.now, worstRows);
+      const { log, collected, state, restore } = createCollector(host.clock.now, worstRows);
       return {
         log,
+        mark: async () => state() as unknown as Json,
+        resume: (mark) => restore(mark as unknown as CollectorState),
         close: async () => {
           const seen = collected();
           // A run that failed before its first step leaves its folder as it was.

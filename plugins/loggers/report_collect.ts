@@ -4,7 +4,7 @@
  */
 import type { Named, TrainingEvent } from "../../core/types.ts";
 import { type Analysis, analyze } from "./report_analysis.ts";
-import { createSeries, type Point } from "./report_series.ts";
+import { createSeries, type Point, type SeriesState } from "./report_series.ts";
 
 /** One evaluation. */
 export type Evaluation = Readonly<{ step: number; metrics: Named<number>; best: boolean }>;
@@ -30,7 +30,34 @@ export type Collected = Readonly<{
 }>;
 
 /** A collector of events. */
-export type Collector = Readonly<{ log: (event: TrainingEvent) => void; collected: () => Collected }>;
+export type Collector = Readonly<{
+  log: (event: TrainingEvent) => void;
+  collected: () => Collected;
+  /** Plain data, for a checkpoint. */
+  state: () => CollectorState;
+  restore: (state: CollectorState) => void;
+}>;
+
+/** What a resumed run's report goes on from. */
+export type CollectorState = Readonly<{
+  sums: Sums;
+  start?: EventOf<"start">;
+  series: SeriesState;
+  evaluations: readonly Evaluation[];
+  warnings: readonly EventOf<"warning">[];
+}>;
+
+type Sums = Readonly<
+  {
+    steps: number;
+    epoch: number;
+    tokens: number;
+    samples: number;
+    skipped: number;
+    seconds: number;
+    moreWarnings: number;
+  }
+>;
 
 type EventOf<T extends TrainingEvent["type"]> = Extract<TrainingEvent, { readonly type: T }>;
 
@@ -43,7 +70,15 @@ export function createCollector(now: () => number, worstRows: number): Collector
   const warnings: EventOf<"warning">[] = [];
   const phases: { before?: Analysis; after?: Analysis } = {};
   const edges: { start?: EventOf<"start">; end?: EventOf<"end"> } = {};
-  const sums = { steps: 0, epoch: 0, tokens: 0, samples: 0, skipped: 0, seconds: 0, moreWarnings: 0 };
+  const sums: { -readonly [K in keyof Sums]: number } = {
+    steps: 0,
+    epoch: 0,
+    tokens: 0,
+    samples: 0,
+    skipped: 0,
+    seconds: 0,
+    moreWarnings: 0,
+  };
   let evaluations: Evaluation[] = [];
   let last = now();
   const step = (event: EventOf<"step">): void => {
@@ -59,7 +94,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
       sums.steps = Math.max(sums.steps, event.step);
       sums.epoch = Math.max(sums.epoch, event.epoch);
       if (event.type === "step") step(event);
-      else if (event.type === "start") edges.start = event;
+      else if (event.type === "start") edges.start ??= event;
       else if (event.type === "end") edges.end = event;
       else if (event.type === "examples") phases[event.phase] = analyze(event, worstRows);
       else if (event.type === "warning") warnings.length < WARNINGS ? warnings.push(event) : sums.moreWarnings++;
@@ -70,6 +105,20 @@ export function createCollector(now: () => number, worstRows: number): Collector
         if (evaluations.length > POINTS) evaluations = evaluations.filter((_, i) => i % 2 === 1);
       }
       last = now();
+    },
+    state: () => ({
+      sums: { ...sums },
+      ...(edges.start ? { start: edges.start } : {}),
+      series: series.state(),
+      evaluations: [...evaluations],
+      warnings: [...warnings],
+    }),
+    restore: (state) => {
+      Object.assign(sums, state.sums);
+      if (state.start) edges.start = state.start;
+      series.restore(state.series);
+      evaluations = [...state.evaluations];
+      warnings.splice(0, warnings.length, ...state.warnings);
     },
     collected: () => ({ ...sums, ...edges, ...phases, points: series.points(), evaluations, warnings }),
   };

@@ -13,7 +13,16 @@ export type Point = Readonly<{
 }>;
 
 /** Collects points; `points` holds never more than `limit`. */
-export type Series = Readonly<{ add: (point: Point) => void; points: () => readonly Point[] }>;
+export type Series = Readonly<{
+  add: (point: Point) => void;
+  points: () => readonly Point[];
+  /** Plain data, for a checkpoint. */
+  state: () => SeriesState;
+  restore: (state: SeriesState) => void;
+}>;
+
+/** What a series holds; `open`: a place that is not full yet. */
+export type SeriesState = Readonly<{ points: readonly Point[]; open?: Point; every: number }>;
 
 /**
  * A collector of at most `limit` points. When it is full, neighbours are merged, so that no step is forgotten.
@@ -40,6 +49,11 @@ export function createSeries(limit: number): Series {
       open = undefined;
     },
     points: () => open ? [...points, open] : points,
+    state: () => ({ points: [...points], ...(open ? { open } : {}), every }),
+    restore: (state) => {
+      points = [...state.points];
+      ({ open, every } = { open: undefined, ...state });
+    },
   };
 }
 

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import { sha256 } from "../../../core/fingerprint.ts";
+import { trainRun } from "../../../core/run/train.ts";
+import type { Json, Named, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { memory } from "../../../plugins/stores/memory.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
+
+const host = tinyHost(await hostHere(1));
+const store = (): Promise<Store> => memory().open(host);
+
+async function run(spec: Named<Json>, output: Store, resume = false, signal?: AbortSignal): Promise<TrainingEvent[]> {
+  const events: TrainingEvent[] = [];
+  const run = compose({ loggers: ["jsonl", "csv"], ...spec } as unknown as RunSpec, catalog);
+  for await (const event of trainRun(run, host, { output, resume, signal })) events.push(event);
+  return events;
+}
+
+/** A store whose machine dies right after the n-th checkpoint is committed. */
+function dying(store: Store, n: number): Store {
+  let commits = 0;
+  let dead = false;
+  return {
+    ...store,
+    put: async (key, bytes, options) => {
+      if (dead) throw new Error("dead");
+      const done = await store.put(key, bytes, options);
+      if (key === "checkpoints/latest" && ++commits === n) {
+        dead = true;
+        throw new Error("dead");
+      }
+      return done;
+    },
+    append: async (key, bytes, options) => {
+      if (dead) throw new Error("dead");
+      return await store.append?.(key, bytes, options) ?? { key, size: 0, revision: "" };
+    },
+  };
+}
+
+async function contents(store: Store): Promise<Named<string>> {
+  const found: Record<string, string> = {};
+  for await (const { key } of store.list("")) {
+    if (/^(adapter|model)\/.*safetensors|^log|^eval|^metrics|^checkpoints\/.*safetensors/.test(key)) {
+      found[key] = await sha256((await store.get(key))?.bytes ?? "");
+    }
+  }
+  return found;
+}
+
+describe("a resumed run", () => {
+  const training = { evalStrategy: "steps", evalSteps: 2, saveSteps: 2, learningRate: 0.05, loggingSteps: 3 };
+
+  it("goes on as it would have, wherever the machine died behind a checkpoint", async () => {
+    // Early stopping decides in the evaluation right before a save: what it asked for must not be forgotten.
+    const spec = tinySpec({
+      dropout: 0.1,
+      training: {
+        ...training,
+        maxSteps: 20,
+        perDeviceTrainBatchSize: 4,
+        gradientAccumulationSteps: 2,
+        loadBestModelAtEnd: true,
+        saveTotalLimit: 2,
+      },
+    });
+    const early = { ...spec, callbacks: [{ use: "early-stopping", with: { earlyStoppingPatience: 2 } }] };
+    const whole = await store();
+    const straight = await run(early, whole);
+    const end = straight.at(-1);
+    assert.equal(end?.type === "end" && end.reason, "stopped", "early stopping was at work");
+    const saves = straight.filter((e) => e.type === "checkpoint").length;
+    for (let n = 1; n <= saves; n++) {
+      const parts = await store();
+      await assert.rejects(run(early, dying(parts, n)), /dead/);
+      await run(early, parts, true);
+      assert.deepEqual(await contents(parts), await contents(whole), `died behind checkpoint ${n} of ${saves}`);
+    }
+  });
+
+  it("puts back the best weights that it had before it was interrupted", async () => {
+    const spec = tinySpec({ training: { ...training, maxSteps: 8, learningRate: 0.3, loadBestModelAtEnd: true } });
+    const whole = await store();
+    const straight = await run(spec, whole);
+    const best = straight.filter((e) => e.type === "evaluate" && e.best).map((e) => e.step);
+    assert.ok((best.at(-1) ?? 8) < 8, `the best was at ${best}`);
+    const parts = await store();
+    await assert.rejects(run(spec, dying(parts, 3)), /dead/);
+    await run(spec, parts, true);
+    assert.deepEqual(await contents(parts), await contents(whole));
+  });
+
+  it("starts anew where nothing was committed", async () => {
+    const [whole, parts] = [await store(), await store()];
+    await run(tinySpec(), whole);
+    await parts.put("log.jsonl", new TextEncoder().encode('{"type":"step","step":1}\n'));
+    await run(tinySpec(), parts, true);
+    assert.deepEqual(await contents(parts), await contents(whole));
+  });
+
+  it("names a damaged checkpoint and uses the one before", async () => {
+    const spec = tinySpec({ training: { ...training, maxSteps: 6 } });
+    const [whole, parts] = [await store(), await store()];
+    await run(spec, whole);
+    await assert.rejects(run(spec, dying(parts, 2)), /dead/);
+    const key = "checkpoints/step-00000004/state-00001.safetensors";
+    const bytes = (await parts.get(key))?.bytes ?? new Uint8Array();
+    bytes[bytes.length - 5] = (bytes.at(-5) ?? 0) ^ 1;
+    await parts.put(key, bytes);
+    const events = await run(spec, parts, true);
+    const warning = events.find((e) => e.type === "warning" && e.code === "DAMAGED_CHECKPOINT");
+    assert.match(warning?.type === "warning" ? warning.message : "", /step-00000004.*hash differs/);
+    assert.equal(events.find((e) => e.type === "step")?.step, 3);
+    assert.equal(
+      (await contents(parts))["model/model.safetensors"],
+      (await contents(whole))["model/model.safetensors"],
+    );
+  });
+
+  it("is refused with every difference where it is another run", async () => {
+    const spec = tinySpec({ training: { ...training, maxSteps: 4 } });
+    const output = await store();
+    await run(spec, output);
+    const before = await contents(output);
+    const rows = tinyRows.map((row, i) => (i === 3 ? { ...row, label: "good" } : row));
+    const other = {
+      ...tinySpec({
+        rows,
+        training: { ...training, maxSteps: 5, seed: 4 },
+        adapter: [{ use: "lora", with: { r: 2 } }],
+      }),
+      optimizer: { use: "adamw", with: { weightDecay: 0.5 } },
+    };
+    await assert.rejects(run(other, output, true), (error: Error & { code: string }) => {
+      assert.equal(error.code, "REFUSED");
+      for (const what of ["train: its fingerprint", "eval: its", "training.maxSteps: was 4, now 5", "training.seed"]) {
+        assert.ok(error.message.includes(what), `${what} in ${error.message}`);
+      }
+      assert.match(error.message, /optimizer\.with\.weightDecay: was 0, now 0\.5/);
+      assert.match(error.message, /adapter\.0/);
+      return true;
+    });
+    assert.deepEqual(await contents(output), before);
+    // What only reports may change.
+    await run({ ...spec, name: "other", loggers: ["jsonl"] }, output, true);
+  });
+
+  it("never saves weights that are not finite", async () => {
+    const output = await store();
+    const spec = tinySpec({
+      optimizer: "sgd",
+      training: { learningRate: 1e300, maxGradNorm: 0, maxSteps: 2, saveSteps: 1 },
+    });
+    await assert.rejects(run(spec, output), { code: "NON_FINITE" });
+    for await (const { key } of output.list("")) assert.doesNotMatch(key, /^(checkpoints|model)/);
+  });
+});

@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { damage, fullAt, replayPrefixes } from "../faults/checkpoint_faults.ts";
+
+describe("checkpoints, at length", () => {
+  it("survive 5,000 crashes", async () => {
+    const crashes = await replayPrefixes(5, 2, 40);
+    assert.ok(crashes >= 5000, `${crashes} crashes`);
+  });
+  it("stay when the disk is full, at every byte", async () => {
+    let failed = 0;
+    for (let k = 0; k < 3000; k++) failed += Number(await fullAt(k));
+    assert.ok(failed > 1000 && failed < 3000, `${failed}`);
+  });
+  it("are named as damaged, 10,000 of 10,000", () => damage(10_000));
+});

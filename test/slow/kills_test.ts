@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { createRandom } from "../../core/random.ts";
+import { assertSameResults, commands, here, killableRun, killed, uninterrupted } from "../faults/killed_runs.ts";
+
+const seed = 20;
+
+describe("a run that is killed at random moments", () => {
+  it("20 times leaves the bytes of one that was not", async () => {
+    const { folder, spec } = killableRun();
+    await uninterrupted(spec, join(folder, "whole"));
+    const random = createRandom(seed).fork(here);
+    const hit = await killed(spec, join(folder, "parts"), 20, random.uniform);
+    assert.equal(hit, 20, "every kill hit");
+    assertSameResults(join(folder, "whole"), join(folder, "parts"));
+  });
+
+  it("goes on from Node to Bun to Deno to the same bytes", async () => {
+    const { folder, spec } = killableRun();
+    await uninterrupted(spec, join(folder, "whole"));
+    const random = createRandom(seed).fork("round");
+    const hit = await killed(spec, join(folder, "parts"), 9, random.uniform, Object.keys(commands));
+    assert.equal(hit, 9, "every kill hit");
+    assertSameResults(join(folder, "whole"), join(folder, "parts"));
+  });
+
+  it("with everything trained, 10 times", async () => {
+    const { folder, spec } = killableRun({ adapter: [] });
+    await uninterrupted(spec, join(folder, "whole"));
+    const random = createRandom(seed).fork("full");
+    assert.equal(await killed(spec, join(folder, "parts"), 10, random.uniform), 10);
+    assertSameResults(join(folder, "whole"), join(folder, "parts"));
+  });
+});
