@@ -35,6 +35,7 @@ export { predictRows } from "./core/run/infer.ts";
 export { type OpenRun, openRun } from "./core/run/open.ts";
 export { planRun } from "./core/run/plan.ts";
 export { trainRun } from "./core/run/train.ts";
+export { dequantizeInt8, quantizeInt8 } from "./core/int8.ts";
 export { epochOrder } from "./core/sampling.ts";
 export {
   openSafetensors,

@@ -3,6 +3,7 @@
  * @module
  */
 import { badFile, missing, show } from "./errors.ts";
+import { dequantizeInt8, scaleName } from "./int8.ts";
 import { parseSafetensorsHeader, safetensorsHeaderLength, type TensorInfo } from "./safetensors_header.ts";
 import { bytesPerElement, type DType, type Tensor, type TensorData } from "./tensor.ts";
 import type { Named, Store, WeightLocation, Weights } from "./types.ts";
@@ -107,7 +108,8 @@ export function toFloat32(tensor: Tensor): Tensor<Float32Array> {
 }
 
 /**
- * The weights of a checkpoint: model.safetensors, or the shards that model.safetensors.index.json names.
+ * The weights of a checkpoint: model.safetensors, or the shards that model.safetensors.index.json names. A tensor with
+ * another of the name `<its>.scale` beside it is stored as integers (see `quantizeInt8`).
  *
  * @throws AttuneError where there are none (it says what is there), or where index and shards do not fit.
  * @example
@@ -142,12 +144,17 @@ export async function openWeights(store: Store): Promise<Weights> {
   }
   const of = (name: string): { file: SafetensorsFile; path: string | undefined } | undefined =>
     opened.get(owner.get(name) ?? "");
+  // Scales belong to the integers that they scale, and are no weights themselves.
+  const scales = new Set([...owner.keys()].map(scaleName).filter((scale) => owner.has(scale)));
   return {
-    names: [...owner.keys()],
+    names: [...owner.keys()].filter((name) => !scales.has(name)),
     read: async (name) => {
       const own = of(name);
       if (!own) throw missing("safetensors", `tensor ${show(name)}`, files.join(", "));
-      return toFloat32(await own.file.read(name));
+      const stored = await own.file.read(name);
+      const scale = of(scaleName(name));
+      if (!scale) return toFloat32(stored);
+      return dequantizeInt8(stored, await scale.file.read(scaleName(name)), name);
     },
     locate: (name): WeightLocation | undefined => {
       const own = of(name);

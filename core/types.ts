@@ -955,6 +955,8 @@ export interface Host {
   /** Where people read; absent where nobody does. `columns`: the width of one line. */
   readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
+  /** The files of `attune:base`, the encoder that comes with Attune. */
+  readonly base?: Store;
   /** The Hugging Face hub's cache on disk, as Python lays it out. */
   readonly hubCache?: HubCache;
   /** The kernels as a compiled module, where bytes may not be compiled (workerd). */

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Channel, Host, Ort } from "../core/types.ts";
 import { directoryStore } from "./directory_store.ts";
@@ -33,6 +34,7 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
     resolve: (path, base) => (isAbsolute(path) ? path : resolve(base ?? process.cwd(), path)),
     packageDirectory,
     spawn: (module) => workerChannel(new Worker(module)),
+    base: directoryStore(fileURLToPath(new URL("../plugins/sources/base", import.meta.url))),
     hubCache: hubCache(process.env),
     terminal: {
       write: (text) => process.stderr.write(text),

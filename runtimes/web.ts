@@ -2,7 +2,7 @@
  * A host for anything with web standards: browsers, workers, and every runtime through onnxruntime-web.
  * @module
  */
-import type { Host, Ort } from "../core/types.ts";
+import type { Host, Ort, Store } from "../core/types.ts";
 
 /** What a web host needs. */
 export type WebOptions = Readonly<{
@@ -12,6 +12,8 @@ export type WebOptions = Readonly<{
   runtime?: Host["runtime"];
   /** Stores by path, for checkpoints and rows. */
   directory?: Host["directory"];
+  /** The files of `attune:base`. */
+  base?: Store;
   /** The kernels as a compiled module, where bytes may not be compiled. */
   kernels?: WebAssembly.Module;
   /** Bytes a run may take; a WebAssembly address space has 4 GiB. */
@@ -29,7 +31,7 @@ export type WebOptions = Readonly<{
  * ```
  */
 export function web(options: WebOptions): Host {
-  const { lib, provider = "wasm", runtime = "browser", directory, kernels, memoryBytes = 2 ** 32 } = options;
+  const { lib, provider = "wasm", runtime = "browser", directory, base, kernels, memoryBytes = 2 ** 32 } = options;
   return {
     runtime,
     provider,
@@ -41,6 +43,7 @@ export function web(options: WebOptions): Host {
       sleep: (ms) => new Promise((done) => setTimeout(done, ms)),
     },
     ...(directory ? { directory } : {}),
+    ...(base ? { base } : {}),
     ...(kernels ? { kernels } : {}),
     memoryBytes,
   };

@@ -1,11 +1,14 @@
 /**
- * Where a model's files lie: a directory, or a repository of the hub.
+ * Where a model's files lie: a directory, a repository of the hub, or within Attune.
  * @module
  */
-import { missing, unsupported } from "../../core/errors.ts";
+import { missing, unknownName } from "../../core/errors.ts";
 import type { Host, Store } from "../../core/types.ts";
 import { hubName, openHub } from "./hub.ts";
 import type { HubProgress } from "./hub_download.ts";
+
+/** The encoder that comes with Attune. */
+const BASE = "attune:base";
 
 /** Downloads from this size on are told of, in bytes. */
 const LARGE = 2 ** 20;
@@ -13,7 +16,9 @@ const LARGE = 2 ** 20;
 /** The files at a path; `weights` false: config and tokenizer are enough. Throws AttuneError where there are none. */
 export async function modelFiles(plugin: string, path: string, host: Host, weights: boolean): Promise<Store> {
   if (path.startsWith("attune:")) {
-    throw unsupported(plugin, "model.with.path", path, "the embedded base is not built yet");
+    if (path !== BASE) throw unknownName(plugin, "path", "embedded model", path, [BASE]);
+    if (!host.base) throw missing(plugin, `${BASE}: its files, as host.base,`, `this host (${host.runtime})`);
+    return host.base;
   }
   const local = host.directory?.(host.resolve?.(path) ?? path);
   for (const file of weights ? ["config.json"] : ["config.json", "tokenizer.json"]) {

@@ -11,7 +11,7 @@ import { modelFiles } from "./model_files.ts";
 
 /** Options of {@link pretrained}. */
 export interface PretrainedOptions {
-  /** A directory, or `org/name` with an optional `@revision` on the hub. */
+  /** A directory, `org/name` with an optional `@revision` on the hub, or `attune:base`. */
   readonly path: string;
   /** Replaces fields of the checkpoint's config.json, in its own snake_case. */
   readonly config: Named<Json>;
