@@ -20,6 +20,7 @@ export function exportMap(): Record<string, string> {
     "./web": "./runtimes/web.ts",
     "./train": "./runtimes/train.ts",
     "./tokenizers/train-word-piece": "./plugins/tokenizers/train_word_piece.ts",
+    "./tokenizers/slim-tokenizer": "./plugins/tokenizers/slim_tokenizer.ts",
   };
   for (
     const folder of readdirSync(`${root}plugins`, { withFileTypes: true }).filter((d) => d.isDirectory()).map((d) =>
