@@ -233,13 +233,19 @@ export type Stream = Readonly<{
   last: Value;
 }>;
 
-/** A linear layer. `tied`: the parameter it shares its weight with. `conv1d`: stored [in, out], as GPT-2 does. */
-export type LinearOptions = Readonly<{ outFeatures: number; bias?: boolean; tied?: string; conv1d?: boolean }>;
+/**
+ * A linear layer. `tied`: the parameter it shares its weight with. `conv1d`: stored [in, out], as GPT-2 does. `init`:
+ * of the weight, where not as the model's others.
+ */
+export type LinearOptions = Readonly<
+  { outFeatures: number; bias?: boolean; tied?: string; conv1d?: boolean; init?: Init }
+>;
 
 /** An embedding table. `paddingIdx`: the row that gets no gradient. */
 export type EmbeddingOptions = Readonly<{
   numEmbeddings: number;
   embeddingDim: number;
+  init?: Init;
   paddingIdx?: number;
   side?: Side;
 }>;
@@ -313,7 +319,8 @@ export type WeightLocation = Readonly<{
 /** One family, written once; `read` refuses by name what it does not support. */
 export interface Model extends Plugin<"model"> {
   readonly modelTypes: readonly string[];
-  read(config: Named<Json>): Architecture;
+  /** `names`: those of the checkpoint's tensors, where they are known. */
+  read(config: Named<Json>, names?: readonly string[]): Architecture;
 }
 
 /** A family read with one config. */
@@ -331,6 +338,11 @@ export type Architecture = Readonly<{
   layers: readonly string[];
   heads: Named<HeadStyle>;
   initializerRange: number;
+  /**
+   * The token that a decoder's inputs begin with, of a model that has that side. Sequences without inputs of their own
+   * for it get theirs shifted right behind it.
+   */
+  decoderStart?: number;
   /** Positions count from `offset`; tokens whose id is `skip` are skipped and stand at `skip` (RoBERTa). Absent: from 0. */
   positions?: Readonly<{ offset: number; skip?: number }>;
   /** Where a head reads each sequence's last token, tokens with this id at its end do not count. */
@@ -367,12 +379,15 @@ export type HeadStyle = Readonly<{
     | { readonly activation: string }
     | { readonly norm: string; readonly epsilon: number }
     | { readonly dropout: number }
+    | { readonly scale: number }
   )[];
   out: string;
   bias?: boolean;
   tied?: boolean;
   /** c of c · tanh(x / c) on what comes out. */
   softcap?: number;
+  /** A buffer [1, classes] that is added to the outputs and does not train. */
+  buffer?: string;
 }>;
 
 /** Middleware around the named seams of a model. */

@@ -13,6 +13,7 @@ import { promptTuning as adapterPromptTuning } from "./adapters/prompt_tuning.ts
 import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts";
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
+import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { csv as datasetCsv } from "./data/csv.ts";
 import { jsonl as datasetJsonl } from "./data/jsonl.ts";
 import { memory as datasetMemory } from "./data/memory.ts";
@@ -25,6 +26,7 @@ import { peft as exporterPeft } from "./exporters/peft.ts";
 import { embedding as headEmbedding } from "./heads/embedding.ts";
 import { hiddenStates as headHiddenStates } from "./heads/hidden_states.ts";
 import { lm as headLm } from "./heads/lm.ts";
+import { seq2seq as headSeq2seq } from "./heads/seq2seq.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
 import { consoleLogger as loggerConsoleLogger } from "./loggers/console.ts";
 import { csv as loggerCsv } from "./loggers/csv.ts";
@@ -69,11 +71,14 @@ import { squadV2 as metricSquadV2 } from "./metrics/squad_v2.ts";
 import { ter as metricTer } from "./metrics/ter.ts";
 import { topKAccuracy as metricTopKAccuracy } from "./metrics/top_k_accuracy.ts";
 import { wer as metricWer } from "./metrics/wer.ts";
+import { bart as modelBart } from "./models/bart.ts";
 import { bert as modelBert } from "./models/bert.ts";
 import { falcon as modelFalcon } from "./models/falcon.ts";
 import { gpt2 as modelGpt2 } from "./models/gpt2.ts";
 import { llama as modelLlama } from "./models/llama.ts";
+import { t5 as modelT5 } from "./models/t5.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
+import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
 import { adamw as optimizerAdamw } from "./optimizers/adamw.ts";
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
@@ -110,6 +115,7 @@ export const catalog: Catalog = {
   },
   collator: {
     padding: collatorPadding,
+    seq2seq: collatorSeq2seq,
   },
   dataset: {
     csv: datasetCsv,
@@ -128,6 +134,7 @@ export const catalog: Catalog = {
     embedding: headEmbedding,
     "hidden-states": headHiddenStates,
     lm: headLm,
+    seq2seq: headSeq2seq,
     sequence: headSequence,
   },
   logger: {
@@ -180,13 +187,16 @@ export const catalog: Catalog = {
     wer: metricWer,
   },
   model: {
+    bart: modelBart,
     bert: modelBert,
     falcon: modelFalcon,
     gpt2: modelGpt2,
     llama: modelLlama,
+    t5: modelT5,
   },
   objective: {
     distillation: objectiveDistillation,
+    "seq2seq-lm": objectiveSeq2seqLm,
     "sequence-classification": objectiveSequenceClassification,
   },
   optimizer: {

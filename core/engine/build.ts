@@ -6,7 +6,7 @@
 import { badValue, missing, unsupported } from "../errors.ts";
 import { f32 } from "../tensor.ts";
 import * as f from "../graph/functions.ts";
-import { addDims, type Dim, mulDims, sizeOfShape } from "../graph/dims.ts";
+import { addDims, type Dim, mulDims, seqDim, sizeOfShape } from "../graph/dims.ts";
 import { type Graph, reachable, type Shape, type Value } from "../graph/graph.ts";
 import { selectRows } from "../graph/rows.ts";
 import { backward } from "../graph/vjp.ts";
@@ -215,6 +215,7 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     const stored = parameter(
       o.tied ?? `${path}.weight`,
       o.conv1d ? [inFeatures, outFeatures] : [outFeatures, inFeatures],
+      o.init,
     );
     const weight = o.conv1d ? f.transpose(stored) : stored; // [out, in]
     const bias = o.bias === false ? undefined : parameter(`${path}.bias`, [outFeatures], "zeros");
@@ -233,7 +234,7 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     embeddings.set(path, o);
     const origin = graph.origin(ids);
     const table = { paddingIdx: o.paddingIdx, ids: origin?.kind === "input" ? origin.name : undefined };
-    const weight = parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim], undefined, table);
+    const weight = parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim], o.init, table);
     const call = { path, ids, weight, embeddingDim: o.embeddingDim, side: o.side ?? "input" };
     return graph.within(
       path,
@@ -340,11 +341,6 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
 /** What an adapter's own parameter is called in a program. */
 export function ownName(adapter: Attached | undefined, name: string): string {
   return adapter?.name === undefined ? name : `${adapter.name}/${name}`;
-}
-
-/** The dim that counts the places of a row. */
-export function seqDim(side: Side = "input"): string {
-  return side === "decoder" ? "decoderSeq" : "seq";
 }
 
 /** A bias of scores with zeros for the keys in front, which have no positions of their own. */

@@ -3,14 +3,14 @@
  * @module
  */
 import { AttuneError, badValue } from "../errors.ts";
-import { type Dim, type DimValues, evaluateShape, mulDims } from "../graph/dims.ts";
+import { type Dim, type DimValues, evaluateShape, mulDims, seqDim } from "../graph/dims.ts";
 import { choosePlaces, picksDim } from "../graph/rows.ts";
 import type { Value } from "../graph/graph.ts";
 import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
 import type { Random } from "../random.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
-import { countDim, type Mask, type Recorded, seqDim } from "./build.ts";
+import { countDim, type Mask, type Recorded } from "./build.ts";
 import type { Session } from "./sessions.ts";
 import { shapeFeeds } from "./lower.ts";
 

@@ -4,10 +4,11 @@
  */
 import { missing } from "../errors.ts";
 import * as f from "../graph/functions.ts";
+import { seqDim } from "../graph/dims.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { gradients } from "../graph/vjp.ts";
 import type { Attached, Build, Head, Loss, Named, Regularizer, Tensor, Trunk } from "../types.ts";
-import { createBuild, type Recorded, scalarInput, seqDim } from "./build.ts";
+import { createBuild, type Recorded, scalarInput } from "./build.ts";
 
 /** A loss of a task with what it reads. */
 export type TaskLoss = Readonly<{ loss: Loss; output: string; target: string; weight: number; name: string }>;

@@ -12,6 +12,11 @@ export type Shape = readonly Dim[];
 /** What the names stand for in one run. */
 export type DimValues = Readonly<Record<string, number>>;
 
+/** The dim that counts the places of a row, of a model's inputs or of its decoder's. */
+export function seqDim(side: "input" | "decoder" = "input"): string {
+  return side === "decoder" ? "decoderSeq" : "seq";
+}
+
 /** The product of two dims. */
 export function mulDims(a: Dim, b: Dim): Dim {
   if (typeof a === "number" && typeof b === "number") return a * b;

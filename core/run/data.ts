@@ -4,7 +4,7 @@
  */
 import { AttuneError, badValue } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
-import type { Batch, Dataset, Layout, Row, Sample } from "../types.ts";
+import type { Batch, Dataset, Field, Layout, Row, Sample } from "../types.ts";
 import { createRandom } from "../random.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 
@@ -32,13 +32,15 @@ export async function encodeRows(
   const context = {
     tokenizer,
     random: createRandom(run.training.seed).fork("collator"),
-    maxLength: maxLengthOf(open),
+    maxLength: finite(maxLengthOf(open)),
     labelled,
     modelType: String(checkpoint.config.model_type),
     config: checkpoint.config,
   };
   for await (const { row } of opened.read()) {
-    for (const sample of collator.encode(row, rows.length, context)) samples.push(checked(sample, open));
+    for (const sample of collator.encode(row, rows.length, context)) {
+      samples.push(checked(withDecoder(sample, open), open));
+    }
     rows.push(row);
     if (rows.length % PROGRESS === 0) progress?.(rows.length);
   }
@@ -51,6 +53,29 @@ export async function encodeRows(
     });
   }
   return { rows, samples, fingerprint: opened.fingerprint };
+}
+
+function finite(length: number): number | undefined {
+  return Number.isFinite(length) ? length : undefined;
+}
+
+/** Where a model has a decoder's side and a task does not say what it reads there: its inputs, shifted right. */
+function withDecoder(sample: Sample, { trunk: { decoderStart } }: OpenRun): Sample {
+  if (decoderStart === undefined || sample.sequences.some((s) => s.decoderLength !== undefined)) return sample;
+  return {
+    ...sample,
+    sequences: sample.sequences.map((sequence) => {
+      const ids = sequence.fields.input_ids;
+      if (!ids) return sequence;
+      const shifted = Int32Array.from(ids.data, (_, i) => (i === 0 ? decoderStart : Number(ids.data[i - 1])));
+      const field: Field = { per: "decoderToken", data: shifted, fill: ids.fill };
+      return {
+        length: sequence.length,
+        decoderLength: sequence.length,
+        fields: { ...sequence.fields, decoder_input_ids: field },
+      };
+    }),
+  };
 }
 
 /** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */

@@ -42,7 +42,10 @@ export type OpenRun = Readonly<{
 export async function openRun(run: Run, host: Host): Promise<OpenRun> {
   const checkpoint = await run.source.open(host);
   const model = modelFor(run, checkpoint.config);
-  const trunk = trunkOf(model.read(checkpoint.config), String(checkpoint.config.model_type));
+  const trunk = trunkOf(
+    model.read(checkpoint.config, checkpoint.weights.names),
+    String(checkpoint.config.model_type),
+  );
   const tokenizer = await run.tokenizer.open(checkpoint.files);
   const [task, ...others] = run.objective.tasks;
   if (!task) throw missing("spec", "a task", run.objective.name);

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
+import { idsOf, missingColumn, textOf } from "./columns.ts";
 
 /** Options of {@link padding}. */
 export interface PaddingOptions {
@@ -63,8 +64,8 @@ function tokenized(
   { columns }: PaddingOptions,
   { tokenizer, maxLength }: CollatorContext,
 ): Record<string, Field> {
-  const text = textOf(row, index, columns.text ?? "text", true);
-  const textPair = textOf(row, index, columns.textPair ?? "textPair", false);
+  const text = textOf("padding", row, index, columns.text ?? "text", true);
+  const textPair = textOf("padding", row, index, columns.textPair ?? "textPair", false);
   const [encoding] = tokenizer.encode(text ?? "", {
     textPair,
     maxLength,
@@ -77,17 +78,9 @@ function tokenized(
   };
 }
 
-function textOf(row: Row, index: number, column: string, required: boolean): string | undefined {
-  const value = row[column];
-  if (typeof value === "string") return value;
-  if (!required && (value === undefined || value === null)) return undefined;
-  if (!(column in row)) throw missingColumn(row, index, column);
-  throw badValue("padding", `row ${index}, column "${column}"`, value, "a string");
-}
-
 function readyMade(row: Row, index: number, pad: number): Record<string, Field> {
-  const ids = integers(row, index, "input_ids");
-  const types = "token_type_ids" in row ? integers(row, index, "token_type_ids") : new Int32Array(ids.length);
+  const ids = idsOf("padding", row, index, "input_ids");
+  const types = "token_type_ids" in row ? idsOf("padding", row, index, "token_type_ids") : new Int32Array(ids.length);
   if (ids.length === 0 || types.length !== ids.length) {
     throw badValue(
       "padding",
@@ -102,18 +95,10 @@ function readyMade(row: Row, index: number, pad: number): Record<string, Field> 
   };
 }
 
-function integers(row: Row, index: number, column: string): Int32Array {
-  const value = row[column];
-  if (Array.isArray(value) && value.every((x) => Number.isInteger(x) && x >= 0 && x < 2 ** 31)) {
-    return Int32Array.from(value);
-  }
-  throw badValue("padding", `row ${index}, column "${column}"`, value, "a list of token ids");
-}
-
 function target(row: Row, index: number, { problemType, labels, numLabels, columns }: PaddingOptions): Field {
   const column = columns.label ??
     (problemType === "multi-label" ? columns.labels ?? "labels" : "label" in row ? "label" : "labels");
-  if (!(column in row)) throw missingColumn(row, index, columns.label ?? "label");
+  if (!(column in row)) throw missingColumn("padding", row, index, columns.label ?? "label");
   const value = row[column];
   const at = `row ${index}, column "${column}"`;
   if (problemType === "regression") {
@@ -140,16 +125,5 @@ function classId(value: unknown, labels: readonly string[], at: string): number 
   throw new AttuneError(
     `${at}: unknown label ${show(value)}${near ? `, did you mean "${near}"?` : ""} Allowed: ${show(labels)}`,
     { code: "UNKNOWN_LABEL", plugin: "padding", path: at, found: value, allowed: labels },
-  );
-}
-
-function missingColumn(row: Row, index: number, column: string): AttuneError {
-  const there = Object.keys(row);
-  const near = nearest(column, there);
-  return new AttuneError(
-    `row ${index} has no column "${column}"${near ? `, did you mean "${near}"?` : ""} Columns: ${
-      show(there)
-    } (task.with.columns renames)`,
-    { code: "UNKNOWN_COLUMN", plugin: "padding", path: column, found: there, allowed: there },
   );
 }

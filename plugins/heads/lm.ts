@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
-import { argmax, cast, div, logSoftmax, mul, pick, tanh } from "../../core/graph/functions.ts";
-import type { Factory, Named, Value } from "../../core/types.ts";
+import { add, argmax, cast, div, logSoftmax, mul, pick, tanh } from "../../core/graph/functions.ts";
+import type { Build, Factory, HeadStyle, Named, States, Trunk, Value } from "../../core/types.ts";
 import { applyStyle } from "./sequence.ts";
 
 /** Options of {@link lm}: none. */
@@ -34,21 +34,28 @@ export const lm: Factory<"head", LmOptions> = define({
     forward: (b, states, trunk): Named<Value> => {
       const style = trunk.heads.lm;
       if (!style) throw unsupported("lm", "task", trunk.baseModelPrefix, "this family has no language modelling head");
-      const at = b.labelled("labels");
-      const hidden = at ? b.rows(states.hidden, at) : states.hidden;
-      const made = b.linear(style.out, applyStyle(b, style, hidden), {
-        outFeatures: trunk.vocabSize,
-        bias: style.bias ?? false,
-        ...(style.tied ? { tied: `${trunk.wordEmbeddings}.weight` } : {}),
-      });
-      const logits = style.softcap === undefined ? made : mul(tanh(div(made, style.softcap)), style.softcap);
-      if (!at || b.mode === "train") return { logits };
-      const labels: Value = b.input("labels", "int32", at.shape);
-      return {
-        logits,
-        predictions: cast(argmax(logits), "float32"),
-        logProbabilities: pick(logSoftmax(logits), labels),
-      };
+      return languageOutputs(b, states, trunk, style);
     },
   }),
 });
+
+/** Logits over the vocabulary by a family's style, of what has labels; and what those come to, outside training. */
+export function languageOutputs(b: Build, states: States, trunk: Trunk, style: HeadStyle): Named<Value> {
+  const at = b.labelled("labels");
+  const hidden = at ? b.rows(states.hidden, at) : states.hidden;
+  const { out, bias = false, tied, softcap, buffer } = style;
+  let logits = b.linear(out, applyStyle(b, style, hidden), {
+    outFeatures: trunk.vocabSize,
+    bias,
+    ...(tied ? { tied: `${trunk.wordEmbeddings}.weight` } : {}),
+  });
+  if (buffer !== undefined) logits = add(logits, b.parameter(buffer, [1, trunk.vocabSize], "zeros", { frozen: true }));
+  if (softcap !== undefined) logits = mul(tanh(div(logits, softcap)), softcap);
+  if (!at || b.mode === "train") return { logits };
+  const labels: Value = b.input("labels", "int32", at.shape);
+  return {
+    logits,
+    predictions: cast(argmax(logits), "float32"),
+    logProbabilities: pick(logSoftmax(logits), labels),
+  };
+}

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
+import { mul } from "../../core/graph/functions.ts";
 import { activation } from "../../core/graph/activations.ts";
 import type { Build, Factory, HeadStyle, Value } from "../../core/types.ts";
 
@@ -37,7 +38,7 @@ export const sequence: Factory<"head", SequenceOptions> = define({
     forward: (b, states, trunk) => {
       const style = trunk.heads.sequence;
       if (!style) throw unsupported("sequence", "task", trunk.baseModelPrefix, "this family has no sequence head");
-      const { first, last } = b.stream();
+      const { first, last } = b.stream(states.encoder ? "decoder" : "input");
       const pooled = style.pool ? b.rows(states.hidden, style.pool === "first" ? first : last) : states.hidden;
       const x = applyStyle(b, style, pooled);
       return { logits: b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true }) };
@@ -53,6 +54,7 @@ export function applyStyle(b: Build, style: HeadStyle, x: Value): Value {
       x = b.linear(step.dense, x, { outFeatures: typeof size === "number" ? size : 0 });
     } else if ("activation" in step) x = activation("head", "head.activation", step.activation)(x);
     else if ("dropout" in step) x = b.dropout(x, step.dropout);
+    else if ("scale" in step) x = mul(x, step.scale);
     else throw unsupported("head", "head.steps", step, "norms come with the language heads");
   }
   return x;

@@ -2,8 +2,9 @@
  * The post-norm transformer encoder that BERT and its relatives share, over the names that each family gives its parts.
  * @module
  */
+import { mulDims, seqDim } from "../../core/graph/dims.ts";
 import { add, reshape } from "../../core/graph/functions.ts";
-import type { Build, States, Value } from "../../core/types.ts";
+import type { Build, Side, States, Value } from "../../core/types.ts";
 import { layerNorm } from "./norms.ts";
 
 /** One layer's modules, by full path. */
@@ -33,9 +34,15 @@ export type EncoderOptions = Readonly<{
   layers: readonly Readonly<{ path: string; paths: LayerPaths }>[];
 }>;
 
-/** Splits [batch*seq, heads*headDim] into heads. */
-export function splitHeads(x: Value, heads: number, headDim: number): Value {
-  return reshape(x, ["batch", "seq", heads, headDim]);
+/** Splits [batch*seq, heads*headDim] into heads: [batch, seq, heads, headDim]. */
+export function splitHeads(x: Value, heads: number, headDim: number, side: Side = "input"): Value {
+  return reshape(x, ["batch", seqDim(side), heads, headDim]);
+}
+
+/** [batch, seq, heads, headDim] as [batch*seq, heads*headDim]. */
+export function joinHeads(x: Value): Value {
+  const [batch = 1, seq = 1, heads = 1, headDim = 1] = x.shape;
+  return reshape(x, [mulDims(batch, seq), mulDims(heads, headDim)]);
 }
 
 /** The encoder over embedded tokens [batch*seq, hidden]. */
@@ -52,8 +59,10 @@ export function encode(b: Build, embedded: Value, o: EncoderOptions): States {
         const context = b.attention(path, project(paths.query), project(paths.key), project(paths.value), {
           dropout: o.attentionDropout,
         });
-        const joined = reshape(context, ["batch*seq", o.hiddenSize]);
-        return b.dropout(b.linear(paths.attentionOut, joined, { outFeatures: o.hiddenSize }), o.projectionDropout);
+        return b.dropout(
+          b.linear(paths.attentionOut, joinHeads(context), { outFeatures: o.hiddenSize }),
+          o.projectionDropout,
+        );
       });
       const middle = norm(b, paths.attentionNorm, add(attended, x), o.hiddenSize);
       const fed = b.sublayer(`${path}.output`, middle, (x) => {

@@ -1,0 +1,99 @@
+/**
+ * Rows of a source and a target text to samples of an encoder-decoder model.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue, missing } from "../../core/errors.ts";
+import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
+import { idsOf, textOf } from "./columns.ts";
+
+/** Options of {@link seq2seq}. */
+export interface Seq2seqOptions {
+  /** Targets are cut to so many tokens; null: they are not cut. */
+  readonly maxTargetLength: number | null;
+  /** Where the columns are, where not under their own names: `{ "source": "article" }`. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link Seq2seqOptions}. */
+export const seq2seqSchema: v.GenericSchema<Partial<Seq2seqOptions>, Seq2seqOptions> = v.strictObject({
+  maxTargetLength: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/** Labels of this value do not count. */
+const IGNORE = -100;
+
+/**
+ * `source`, `target` → input_ids, labels, and decoder_input_ids: the labels shifted right behind the config's
+ * `decoder_start_token_id`. Rows that have `input_ids` (and `labels`) are taken as they are.
+ *
+ * @throws AttuneError from `encode` where a column is missing or is not what it should be, naming row and column.
+ * @example
+ * ```ts
+ * import { seq2seq } from "attune/collators/seq2seq";
+ * console.assert(seq2seq({ maxTargetLength: 64 }).name === "seq2seq");
+ * ```
+ */
+export const seq2seq: Factory<"collator", Partial<Seq2seqOptions>> = define({
+  kind: "collator",
+  name: "seq2seq",
+  schema: seq2seqSchema,
+  create: (options) => ({
+    encode: (row, index, context) => [encode(row, index, options, context)],
+  }),
+});
+
+function encode(row: Row, index: number, o: Seq2seqOptions, context: CollatorContext): Sample {
+  const { tokenizer, maxLength, labelled } = context;
+  if ("input_ids" in row) {
+    const ids = idsOf("seq2seq", row, index, "input_ids");
+    const labels = labelled || "labels" in row ? idsOf("seq2seq", row, index, "labels", IGNORE) : undefined;
+    const decoder = "decoder_input_ids" in row ? idsOf("seq2seq", row, index, "decoder_input_ids") : undefined;
+    return sequencePair(ids, labels, index, context, decoder);
+  }
+  const source = textOf("seq2seq", row, index, o.columns.source ?? "source", true);
+  const target = textOf("seq2seq", row, index, o.columns.target ?? "target", labelled);
+  const idsUpTo = (text: string, length: number | undefined): Int32Array =>
+    tokenizer.encode(text, { maxLength: length, truncation: length !== undefined, offsets: false })[0].ids;
+  const labels = target === undefined ? undefined : idsUpTo(target, o.maxTargetLength ?? undefined);
+  return sequencePair(idsUpTo(source, maxLength), labels, index, context);
+}
+
+/**
+ * A sample of ids of both sides. Without labels the decoder has only its start token.
+ *
+ * @throws AttuneError where a side is empty, or the config names no start token.
+ */
+export function sequencePair(
+  ids: Int32Array,
+  labels: Int32Array | undefined,
+  index: number,
+  { tokenizer, config, labelled }: CollatorContext,
+  decoder?: Int32Array,
+): Sample {
+  const pad = tokenizer.special.pad ?? 0;
+  const inputs = decoder ?? shiftRight(labels ?? Int32Array.of(IGNORE), startToken(config), pad);
+  if (ids.length === 0 || inputs.length === 0 || (labels && labels.length !== inputs.length)) {
+    const allowed = "at least one token on either side, and as many labels as decoder_input_ids";
+    throw badValue("seq2seq", `row ${index}`, [ids.length, labels?.length, inputs.length], allowed);
+  }
+  const fields: Record<string, Field> = {
+    input_ids: { per: "token", data: ids, fill: pad },
+    decoder_input_ids: { per: "decoderToken", data: inputs, fill: pad },
+  };
+  if (labelled && labels) fields.labels = { per: "decoderToken", data: labels, fill: IGNORE, ignore: IGNORE };
+  return { sequences: [{ length: ids.length, decoderLength: inputs.length, fields }], targets: {}, row: index };
+}
+
+/** Labels as the decoder reads them: behind its start token, one place later, padding where they do not count. */
+function shiftRight(labels: Int32Array, start: number, pad: number): Int32Array {
+  return labels.map((_, i) => (i === 0 ? start : labels[i - 1] === IGNORE ? pad : labels[i - 1] ?? pad));
+}
+
+function startToken(config: CollatorContext["config"]): number {
+  const start = config.decoder_start_token_id;
+  if (typeof start === "number") return start;
+  throw missing("seq2seq", "decoder_start_token_id (is this an encoder-decoder model?)", "config.json");
+}

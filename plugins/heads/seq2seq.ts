@@ -1,0 +1,41 @@
+/**
+ * The head of encoder-decoder language models: the decoder's states to logits over the vocabulary.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { unsupported } from "../../core/errors.ts";
+import type { Factory } from "../../core/types.ts";
+import { languageOutputs } from "./lm.ts";
+
+/** No options: the family knows its head. */
+export type Seq2seqOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link Seq2seqOptions}. */
+export const seq2seqSchema: v.GenericSchema<Seq2seqOptions, Seq2seqOptions> = v.strictObject({});
+
+/**
+ * Logits as the family's ForConditionalGeneration computes them: of the places that have labels, or without labels of
+ * every place of the decoder. Beside them what `lm` gives.
+ *
+ * @example
+ * ```ts
+ * import { seq2seq } from "attune/heads/seq2seq";
+ * console.assert(seq2seq().modulesToSave.length === 0);
+ * ```
+ */
+export const seq2seq: Factory<"head", Seq2seqOptions> = define({
+  kind: "head",
+  name: "seq2seq",
+  schema: seq2seqSchema,
+  create: () => ({
+    modulesToSave: [],
+    forward: (b, states, trunk) => {
+      const style = trunk.heads.seq2seq;
+      if (!style) {
+        throw unsupported("seq2seq", "task", trunk.baseModelPrefix, "this family does not turn one text into another");
+      }
+      return languageOutputs(b, states, trunk, style);
+    },
+  }),
+});

@@ -1,0 +1,212 @@
+/**
+ * BART (Lewis et al. 2020): an encoder like BERT's, and a decoder that reads it, over one table of embeddings.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import { activation } from "../../core/graph/activations.ts";
+import { add, mul } from "../../core/graph/functions.ts";
+import type { Architecture, Build, Factory, Json, Named, Side, States, Value } from "../../core/types.ts";
+import { readConfig } from "./config.ts";
+import { joinHeads, splitHeads } from "./encoder.ts";
+import { layerNorm } from "./norms.ts";
+
+/** No options: everything is in the checkpoint's config. */
+export type BartOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link BartOptions}. */
+export const bartSchema: v.GenericSchema<BartOptions, BartOptions> = v.strictObject({});
+
+/**
+ * BART, read from `config.json`.
+ *
+ * @example
+ * ```ts
+ * import { bart } from "attune/models/bart";
+ * console.assert(bart().modelTypes.includes("bart"));
+ * ```
+ */
+export const bart: Factory<"model", BartOptions> = define({
+  kind: "model",
+  name: "bart",
+  schema: bartSchema,
+  create: () => ({ modelTypes: ["bart"], read }),
+});
+
+/** Learned positions begin behind two rows that are not used. */
+const POSITION_OFFSET = 2;
+
+/** With torch's default, which the configs do not mention. */
+const norm = layerNorm(1e-5);
+
+/** Where a config may ask for what is not built. */
+const unbuilt: Readonly<Record<string, Json>> = {
+  is_decoder: false,
+  is_encoder_decoder: true,
+  encoder_layerdrop: 0,
+  decoder_layerdrop: 0,
+  normalize_before: false,
+  add_final_layer_norm: false,
+  add_bias_logits: false,
+  normalize_embedding: true,
+  static_position_embeddings: false,
+};
+
+type Sizes = Readonly<{
+  hiddenSize: number;
+  activation: (x: Value) => Value;
+  dropout: number;
+  attentionDropout: number;
+  activationDropout: number;
+}>;
+
+/** One of the two stacks. */
+type Stack = Readonly<
+  { name: "encoder" | "decoder"; side: Side; layers: number; numHeads: number; intermediateSize: number }
+>;
+
+function read(config: Named<Json>, names: readonly string[] = []): Architecture {
+  const c = readConfig("bart", config);
+  for (const [field, allowed] of Object.entries(unbuilt)) c.only(field, allowed);
+  const hiddenSize = c.count("d_model", 1024);
+  const dropout = c.rate("dropout", 0.1);
+  const sizes: Sizes = {
+    hiddenSize,
+    activation: activation("bart", "config.activation_function", config.activation_function ?? "gelu"),
+    dropout,
+    attentionDropout: c.rate("attention_dropout", 0),
+    activationDropout: c.rate("activation_dropout", 0),
+  };
+  const stackOf = (name: Stack["name"], side: Side): Stack => ({
+    name,
+    side,
+    layers: c.count(`${name}_layers`, 12),
+    numHeads: headsOf(c.count(`${name}_attention_heads`, 16), `config.${name}_attention_heads`, hiddenSize),
+    intermediateSize: c.count(`${name}_ffn_dim`, 4096),
+  });
+  const [encoder, decoder] = [stackOf("encoder", "input"), stackOf("decoder", "decoder")];
+  const vocabSize = c.count("vocab_size", 50265);
+  const maxPositions = c.count("max_position_embeddings", 1024);
+  const paddingIdx = c.id("pad_token_id") ?? 1;
+  const scale = c.flag("scale_embedding", false) ? Math.sqrt(hiddenSize) : 1;
+  const classifierDropout = { dropout: c.rate("classifier_dropout", 0) };
+  const tied = c.flag("tie_word_embeddings", true) || (names.length > 0 && !names.includes("lm_head.weight"));
+
+  const embed = (b: Build, { name, side }: Stack): Value => {
+    const { ids, positions } = b.stream(side);
+    const words = b.embedding("model.shared", ids, {
+      numEmbeddings: vocabSize,
+      embeddingDim: hiddenSize,
+      paddingIdx,
+      side,
+    });
+    const places = b.embedding(`model.${name}.embed_positions`, positions, {
+      numEmbeddings: maxPositions + POSITION_OFFSET,
+      embeddingDim: hiddenSize,
+      side,
+    });
+    const x = add(scale === 1 ? words : mul(words, scale), places);
+    return b.dropout(norm(b, `model.${name}.layernorm_embedding`, x, hiddenSize), dropout);
+  };
+
+  return {
+    hiddenSize,
+    numHeads: decoder.numHeads,
+    numKeyValueHeads: decoder.numHeads,
+    headDim: hiddenSize / decoder.numHeads,
+    vocabSize,
+    maxPositions,
+    baseModelPrefix: "model",
+    wordEmbeddings: "model.shared",
+    layers: [...layerPaths(encoder), ...layerPaths(decoder)],
+    heads: {
+      seq2seq: { steps: [], out: "lm_head", bias: false, tied, buffer: "final_logits_bias" },
+      sequence: {
+        pool: "last",
+        steps: [
+          classifierDropout,
+          { dense: "classification_head.dense", outFeatures: hiddenSize },
+          { activation: "tanh" },
+          classifierDropout,
+        ],
+        out: "classification_head.out_proj",
+      },
+    },
+    initializerRange: c.number("init_std", 0.02),
+    decoderStart: c.id("decoder_start_token_id") ?? 2,
+    positions: { offset: POSITION_OFFSET },
+    forward: (b) => {
+      const read = run(b, encoder, embed(b, encoder), sizes).hidden;
+      return { ...run(b, decoder, embed(b, decoder), sizes, read), encoder: read };
+    },
+  };
+}
+
+function headsOf(count: number, field: string, hiddenSize: number): number {
+  if (hiddenSize % count !== 0) throw badValue("bart", field, count, `a divisor of ${hiddenSize}`);
+  return count;
+}
+
+function layerPaths({ name, layers }: Stack): string[] {
+  return Array.from({ length: layers }, (_, i) => `model.${name}.layers.${i}`);
+}
+
+/** The encoder, or the decoder over what that one gave: a norm behind each block. */
+function run(b: Build, stack: Stack, embedded: Value, sizes: Sizes, encoder?: Value): Pick<States, "hidden" | "all"> {
+  const { side } = stack;
+  const { hiddenSize, dropout } = sizes;
+  const all: Value[] = [embedded];
+  let hidden = embedded;
+  for (const path of layerPaths(stack)) {
+    const block = (name: string, normed: string, x: Value, f: (x: Value) => Value): Value => {
+      const added = b.sublayer(`${path}.${name}`, x, (x) => b.dropout(f(x), dropout));
+      return norm(b, `${path}.${normed}`, add(x, added), hiddenSize);
+    };
+    const layer = (x: Value): Value => {
+      const options = { causal: side === "decoder", queries: side, keys: side };
+      x = block(
+        "self_attn",
+        "self_attn_layer_norm",
+        x,
+        (x) => attention(b, `${path}.self_attn`, path, x, x, options, stack, sizes),
+      );
+      if (encoder) {
+        const cross = `${path}.encoder_attn`;
+        const sides = { queries: "decoder", keys: "input" } as const;
+        x = block(
+          "encoder_attn",
+          "encoder_attn_layer_norm",
+          x,
+          (x) => attention(b, cross, cross, x, encoder, sides, stack, sizes),
+        );
+      }
+      return block("fc2", "final_layer_norm", x, (x) => {
+        const inner = sizes.activation(b.linear(`${path}.fc1`, x, { outFeatures: stack.intermediateSize }));
+        return b.linear(`${path}.fc2`, b.dropout(inner, sizes.activationDropout), { outFeatures: hiddenSize });
+      });
+    };
+    hidden = b.layer(path, hidden, layer, encoder ? [encoder] : []);
+    all.push(hidden);
+  }
+  return { hidden, all };
+}
+
+function attention(
+  b: Build,
+  path: string,
+  name: string,
+  x: Value,
+  from: Value,
+  options: Readonly<{ causal?: boolean; queries: Side; keys: Side }>,
+  { numHeads }: Stack,
+  { hiddenSize, attentionDropout }: Sizes,
+): Value {
+  const project = (part: string, x: Value, side: Side): Value =>
+    splitHeads(b.linear(`${path}.${part}`, x, { outFeatures: hiddenSize }), numHeads, hiddenSize / numHeads, side);
+  const query = project("q_proj", x, options.queries);
+  const key = project("k_proj", from, options.keys);
+  const value = project("v_proj", from, options.keys);
+  const context = b.attention(name, query, key, value, { ...options, dropout: attentionDropout });
+  return b.linear(`${path}.out_proj`, joinHeads(context), { outFeatures: hiddenSize });
+}

@@ -1,0 +1,256 @@
+/**
+ * T5 (Raffel et al. 2020), T5 v1.1 and mT5 (Xue et al. 2021): an encoder and a decoder over one table of embeddings.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import { activation } from "../../core/graph/activations.ts";
+import { add, gather, maximum, minimum, mul, reshape, sub, transpose } from "../../core/graph/functions.ts";
+import { log } from "../../core/math.ts";
+import type { Architecture, Build, Factory, Init, Json, Named, Side, States, Value } from "../../core/types.ts";
+import { readConfig } from "./config.ts";
+import { joinHeads, splitHeads } from "./encoder.ts";
+import { type Norm, rmsNorm } from "./norms.ts";
+
+/** No options: everything is in the checkpoint's config. */
+export type T5Options = Readonly<Record<never, never>>;
+
+/** Schema of {@link T5Options}. */
+export const t5Schema: v.GenericSchema<T5Options, T5Options> = v.strictObject({});
+
+/**
+ * T5 and its relatives, read from `config.json`: scores are not scaled but get a bias by relative position, which all
+ * layers of a stack share; norms are root mean squares and stand before each block.
+ *
+ * @example
+ * ```ts
+ * import { t5 } from "attune/models/t5";
+ * console.assert(t5().modelTypes.includes("mt5"));
+ * ```
+ */
+export const t5: Factory<"model", T5Options> = define({
+  kind: "model",
+  name: "t5",
+  schema: t5Schema,
+  create: () => ({ modelTypes: ["t5", "mt5"], read }),
+});
+
+type Sizes = Readonly<{
+  hiddenSize: number;
+  numHeads: number;
+  headDim: number;
+  intermediateSize: number;
+  norm: Norm;
+  dropout: number;
+  gated: boolean;
+  activation: (x: Value) => Value;
+  numBuckets: number;
+  maxDistance: number;
+  /** Factor of all initial standard deviations. */
+  factor: number;
+}>;
+
+function read(config: Named<Json>, names: readonly string[] = []): Architecture {
+  const c = readConfig("t5", config);
+  const multilingual = config.model_type === "mt5";
+  c.only("is_decoder", false);
+  c.only("is_encoder_decoder", true);
+  const [first = "", second] = c.text("feed_forward_proj", multilingual ? "gated-gelu" : "relu").split("-");
+  if (second !== undefined && first !== "gated") {
+    throw badValue("t5", "config.feed_forward_proj", config.feed_forward_proj, '"relu", or "gated-" and an activation');
+  }
+  // "gated-gelu" has always meant the approximation by tanh.
+  const named = second === "gelu" ? "gelu_new" : second ?? first;
+  const sizes: Sizes = {
+    hiddenSize: c.count("d_model", 512),
+    numHeads: c.count("num_heads", multilingual ? 6 : 8),
+    headDim: c.count("d_kv", 64),
+    intermediateSize: c.count("d_ff", multilingual ? 1024 : 2048),
+    norm: rmsNorm(c.number("layer_norm_epsilon", 1e-6)),
+    dropout: c.rate("dropout_rate", 0.1),
+    gated: second !== undefined,
+    activation: activation("t5", "config.feed_forward_proj", named),
+    numBuckets: c.count("relative_attention_num_buckets", 32, 4),
+    maxDistance: c.count("relative_attention_max_distance", 128),
+    factor: c.number("initializer_factor", 1),
+  };
+  if (sizes.maxDistance <= sizes.numBuckets / 2) {
+    const allowed = `more than ${sizes.numBuckets / 2}, half of relative_attention_num_buckets`;
+    throw badValue("t5", "config.relative_attention_max_distance", sizes.maxDistance, allowed);
+  }
+  const { hiddenSize } = sizes;
+  const encoderLayers = c.count("num_layers", multilingual ? 8 : 6);
+  const decoderLayers = config.num_decoder_layers === null
+    ? encoderLayers
+    : c.count("num_decoder_layers", encoderLayers);
+  const vocabSize = c.count("vocab_size", multilingual ? 250112 : 32128);
+  // Version 1.1 says tie_word_embeddings: false, has an output layer of its own, and does not scale what that one reads.
+  const scales = c.flag("scale_decoder_outputs", c.flag("tie_word_embeddings", !multilingual));
+  const tied = scales || (names.length > 0 && !names.includes("lm_head.weight"));
+  const classifierDropout = { dropout: c.rate("classifier_dropout", 0) };
+  const embed = (b: Build, side: Side): Value => {
+    const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize, init: normal(sizes, 1), side };
+    return b.dropout(b.embedding("shared", b.stream(side).ids, options), sizes.dropout);
+  };
+  return {
+    hiddenSize,
+    numHeads: sizes.numHeads,
+    numKeyValueHeads: sizes.numHeads,
+    headDim: sizes.headDim,
+    vocabSize,
+    maxPositions: Infinity,
+    baseModelPrefix: "transformer",
+    wordEmbeddings: "shared",
+    layers: [...layerPaths("encoder", encoderLayers), ...layerPaths("decoder", decoderLayers)],
+    heads: {
+      seq2seq: {
+        steps: scales ? [{ scale: hiddenSize ** -0.5 }] : [],
+        out: "lm_head",
+        bias: false,
+        tied,
+      },
+      sequence: {
+        pool: "last",
+        steps: [
+          classifierDropout,
+          { dense: "classification_head.dense", outFeatures: hiddenSize },
+          { activation: "tanh" },
+          classifierDropout,
+        ],
+        out: "classification_head.out_proj",
+      },
+    },
+    initializerRange: sizes.factor * hiddenSize ** -0.5,
+    decoderStart: c.id("decoder_start_token_id") ?? c.id("pad_token_id") ?? 0,
+    forward: (b) => {
+      const encoder = stack(b, "encoder", encoderLayers, embed(b, "input"), sizes).hidden;
+      return { ...stack(b, "decoder", decoderLayers, embed(b, "decoder"), sizes, encoder), encoder };
+    },
+  };
+}
+
+function layerPaths(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${name}.block.${i}`);
+}
+
+function normal({ factor }: Sizes, variance: number): Init {
+  return { normal: factor * Math.sqrt(variance) };
+}
+
+/** The encoder, or the decoder over what that one gave. */
+function stack(
+  b: Build,
+  name: "encoder" | "decoder",
+  count: number,
+  embedded: Value,
+  sizes: Sizes,
+  encoder?: Value,
+): Pick<States, "hidden" | "all"> {
+  const side = name === "decoder" ? "decoder" : "input";
+  const bias = relativeBias(b, `${name}.block.0.layer.0.SelfAttention.relative_attention_bias`, side, sizes);
+  const all: Value[] = [embedded];
+  let hidden = embedded;
+  for (const path of layerPaths(name, count)) {
+    const layer = (x: Value): Value => {
+      const own = `${path}.layer.0`;
+      const options = { causal: side === "decoder", queries: side, keys: side, bias } as const;
+      x = block(b, own, x, sizes, (x) => attention(b, `${own}.SelfAttention`, path, x, x, options, sizes));
+      if (encoder) {
+        const cross = `${path}.layer.1`;
+        x = block(b, cross, x, sizes, (x) => {
+          const sides = { queries: "decoder", keys: "input" } as const;
+          return attention(b, `${cross}.EncDecAttention`, `${cross}.EncDecAttention`, x, encoder, sides, sizes);
+        });
+      }
+      const fed = `${path}.layer.${encoder ? 2 : 1}`;
+      return block(b, fed, x, sizes, (x) => feedForward(b, `${fed}.DenseReluDense`, x, sizes));
+    };
+    hidden = b.layer(path, hidden, layer, encoder ? [encoder, bias] : [bias]);
+    all.push(hidden);
+  }
+  hidden = b.dropout(sizes.norm(b, `${name}.final_layer_norm`, hidden, sizes.hiddenSize), sizes.dropout);
+  return { hidden, all: [...all.slice(0, -1), hidden] };
+}
+
+function block(b: Build, path: string, x: Value, sizes: Sizes, f: (x: Value) => Value): Value {
+  const added = b.sublayer(path, sizes.norm(b, `${path}.layer_norm`, x, sizes.hiddenSize), f);
+  return add(x, b.dropout(added, sizes.dropout));
+}
+
+function attention(
+  b: Build,
+  path: string,
+  name: string,
+  x: Value,
+  from: Value,
+  options: Readonly<{ causal?: boolean; queries: Side; keys: Side; bias?: Value }>,
+  sizes: Sizes,
+): Value {
+  const { hiddenSize, numHeads, headDim, dropout } = sizes;
+  const inner = numHeads * headDim;
+  const project = (part: string, x: Value, variance: number, side: Side): Value =>
+    splitHeads(
+      b.linear(`${path}.${part}`, x, { outFeatures: inner, bias: false, init: normal(sizes, variance) }),
+      numHeads,
+      headDim,
+      side,
+    );
+  const query = project("q", x, 1 / (hiddenSize * headDim), options.queries);
+  const key = project("k", from, 1 / hiddenSize, options.keys);
+  const value = project("v", from, 1 / hiddenSize, options.keys);
+  const context = joinHeads(b.attention(name, query, key, value, { ...options, scale: 1, dropout }));
+  return b.linear(`${path}.o`, context, { outFeatures: hiddenSize, bias: false, init: normal(sizes, 1 / inner) });
+}
+
+function feedForward(b: Build, path: string, x: Value, sizes: Sizes): Value {
+  const { hiddenSize, intermediateSize } = sizes;
+  const wide = (name: string): Value =>
+    b.linear(`${path}.${name}`, x, {
+      outFeatures: intermediateSize,
+      bias: false,
+      init: normal(sizes, 1 / hiddenSize),
+    });
+  const inner = sizes.gated ? mul(sizes.activation(wide("wi_0")), wide("wi_1")) : sizes.activation(wide("wi"));
+  return b.linear(`${path}.wo`, b.dropout(inner, sizes.dropout), {
+    outFeatures: hiddenSize,
+    bias: false,
+    init: normal(sizes, 1 / intermediateSize),
+  });
+}
+
+/**
+ * [heads, queries, keys]: a number for each head and bucket of distances. Sequences stand in one piece, so the distance
+ * of two places of one is that of their columns.
+ */
+function relativeBias(b: Build, path: string, side: Side, sizes: Sizes): Value {
+  const { numBuckets, maxDistance, numHeads, hiddenSize } = sizes;
+  const { columns } = b.stream(side);
+  const seq = columns.shape[0] ?? 1;
+  const distance = sub(reshape(columns, [1, seq]), reshape(columns, [seq, 1])); // key - query
+  const index = add(minimum(maximum(distance, -maxDistance), maxDistance), maxDistance);
+  const data = relativeBuckets(numBuckets, maxDistance, side === "input");
+  const buckets = gather(b.graph.constant({ dtype: "int32", dims: [data.length], data }), index);
+  const table = b.parameter(`${path}.weight`, [numBuckets, numHeads], normal(sizes, 1 / hiddenSize));
+  return transpose(gather(table, buckets), [2, 0, 1]);
+}
+
+/**
+ * The bucket of each distance from -maxDistance to maxDistance: one each for the nearest, then logarithmically wider
+ * ones. Without `bidirectional` all keys that come later share bucket 0. In float32 steps, as torch takes them.
+ */
+export function relativeBuckets(numBuckets: number, maxDistance: number, bidirectional: boolean): Int32Array {
+  const count = bidirectional ? Math.floor(numBuckets / 2) : numBuckets;
+  const exact = Math.floor(count / 2);
+  const scale = Math.fround(log(maxDistance / exact));
+  const bucketOf = (distance: number): number => {
+    if (distance < exact) return distance;
+    const share = Math.fround(Math.fround(log(Math.fround(distance / exact))) / scale);
+    return Math.min(count - 1, exact + Math.trunc(Math.fround(share * (count - exact))));
+  };
+  return Int32Array.from({ length: 2 * maxDistance + 1 }, (_, i) => {
+    const distance = i - maxDistance;
+    if (bidirectional) return bucketOf(Math.abs(distance)) + (distance > 0 ? count : 0);
+    return bucketOf(Math.max(0, -distance));
+  });
+}

@@ -1,0 +1,51 @@
+/**
+ * The objective of turning one text into another.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Task } from "../../core/types.ts";
+
+/** Options of {@link seq2seqLm}. */
+export interface Seq2seqLmOptions {
+  /** Targets are cut to so many tokens; null: they are not cut. */
+  readonly maxTargetLength: number | null;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link Seq2seqLmOptions}. */
+export const seq2seqLmSchema: v.GenericSchema<Partial<Seq2seqLmOptions>, Seq2seqLmOptions> = v.strictObject({
+  maxTargetLength: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Conditional language modelling: -Σ ln p(target token | source, target tokens before it). Rows: `source`, `target`.
+ *
+ * @example
+ * ```ts
+ * import { seq2seqLm } from "attune/objectives/seq2seq-lm";
+ * console.assert(seq2seqLm({ maxTargetLength: 64 }).tasks[0]?.taskType === "SEQ_2_SEQ_LM");
+ * ```
+ */
+export const seq2seqLm: Factory<"objective", Partial<Seq2seqLmOptions>> = define({
+  kind: "objective",
+  name: "seq2seq-lm",
+  schema: seq2seqLmSchema,
+  create: (options) => ({ tasks: [seq2seqTask({ use: "seq2seq", with: options })] }),
+});
+
+/** The task of a decoder's tokens, over rows that `collator` makes samples of. */
+export function seq2seqTask(collator: Task["collator"]): Task {
+  return {
+    name: "",
+    collator,
+    heads: ["seq2seq"],
+    losses: [{ loss: { use: "cross-entropy", with: { over: "step" } }, output: "logits", target: "labels" }],
+    metrics: [],
+    taskType: "SEQ_2_SEQ_LM",
+    decode: () => ({}),
+    predict: () => [],
+  };
+}
