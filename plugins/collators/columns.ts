@@ -5,15 +5,17 @@
 import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
 import type { Row } from "../../core/types.ts";
 
-/** A text column. Throws AttuneError where it is something else, or missing though `required`. */
-export function textOf(plugin: string, row: Row, index: number, column: string, required: true): string;
-export function textOf(plugin: string, row: Row, index: number, column: string, required: boolean): string | undefined;
-export function textOf(plugin: string, row: Row, index: number, column: string, required: boolean): string | undefined {
+/** A text column. Throws AttuneError where it is missing or something else. */
+export function textOf(plugin: string, row: Row, index: number, column: string): string {
   const value = row[column];
   if (typeof value === "string") return value;
-  if (!required && (value === undefined || value === null)) return undefined;
   if (!(column in row)) throw missingColumn(plugin, row, index, column);
   throw badValue(plugin, `row ${index}, column "${column}"`, value, "a string");
+}
+
+/** A text column that may be missing, or null. */
+export function optionalText(plugin: string, row: Row, index: number, column: string): string | undefined {
+  return row[column] === undefined || row[column] === null ? undefined : textOf(plugin, row, index, column);
 }
 
 /** A column of token ids; `also` may stand among them. Throws AttuneError where it is something else. */

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { idsOf, missingColumn, textOf } from "./columns.ts";
+import { idsOf, missingColumn, optionalText, textOf } from "./columns.ts";
 
 /** Options of {@link padding}. */
 export interface PaddingOptions {
@@ -64,9 +64,9 @@ function tokenized(
   { columns }: PaddingOptions,
   { tokenizer, maxLength }: CollatorContext,
 ): Record<string, Field> {
-  const text = textOf("padding", row, index, columns.text ?? "text", true);
-  const textPair = textOf("padding", row, index, columns.textPair ?? "textPair", false);
-  const [encoding] = tokenizer.encode(text ?? "", {
+  const text = textOf("padding", row, index, columns.text ?? "text");
+  const textPair = optionalText("padding", row, index, columns.textPair ?? "textPair");
+  const [encoding] = tokenizer.encode(text, {
     textPair,
     maxLength,
     truncation: maxLength !== undefined,

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue, missing } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { idsOf, textOf } from "./columns.ts";
+import { idsOf, optionalText, textOf } from "./columns.ts";
 
 /** Options of {@link seq2seq}. */
 export interface Seq2seqOptions {
@@ -53,8 +53,9 @@ function encode(row: Row, index: number, o: Seq2seqOptions, context: CollatorCon
     const decoder = "decoder_input_ids" in row ? idsOf("seq2seq", row, index, "decoder_input_ids") : undefined;
     return sequencePair(ids, labels, index, context, decoder);
   }
-  const source = textOf("seq2seq", row, index, o.columns.source ?? "source", true);
-  const target = textOf("seq2seq", row, index, o.columns.target ?? "target", labelled);
+  const source = textOf("seq2seq", row, index, o.columns.source ?? "source");
+  const column = o.columns.target ?? "target";
+  const target = labelled ? textOf("seq2seq", row, index, column) : optionalText("seq2seq", row, index, column);
   const idsUpTo = (text: string, length: number | undefined): Int32Array =>
     tokenizer.encode(text, { maxLength: length, truncation: length !== undefined, offsets: false })[0].ids;
   const labels = target === undefined ? undefined : idsUpTo(target, o.maxTargetLength ?? undefined);
