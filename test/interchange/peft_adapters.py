@@ -1,0 +1,185 @@
+"""Adapters exchanged with PEFT, both ways.
+
+For each member: PEFT makes an adapter with random weights and saves it, Attune loads it and its logits are compared with
+PEFT's; then Attune trains one from its options, and PEFT loads what was saved and is compared with Attune.
+
+    python test/interchange/peft_adapters.py --case shared/reference/cases/bert-seqcls-lora [--only name] [--out file.json]
+
+Needs torch, transformers and peft; run from the repository's root. Exits 1 where a logit differs by more than 1e-5.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import warnings
+
+import peft
+import torch
+import transformers
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+warnings.filterwarnings("ignore")
+transformers.utils.logging.disable_progress_bar()
+LIMIT = 1e-5
+BATCH = 4
+
+# name: (PEFT's config, the plugin, its options). Options are the config's in camelCase unless given.
+MEMBERS = {
+    "lora": (lambda: peft.LoraConfig(r=4, lora_alpha=8, target_modules=["query", "value"]), "lora", {}),
+    "lora-all-linear": (lambda: peft.LoraConfig(r=4, target_modules="all-linear", use_rslora=True), "lora", {}),
+    "lora-exclude": (lambda: peft.LoraConfig(r=4, target_modules="all-linear", exclude_modules=["dense"]), "lora", {}),
+    "lora-layers": (
+        lambda: peft.LoraConfig(r=4, target_modules=["query"], layers_to_transform=[1], layers_pattern="layer"),
+        "lora",
+        {},
+    ),
+    "lora-patterns": (
+        lambda: peft.LoraConfig(
+            r=4, target_modules=["query", "value"], rank_pattern={"value": 2}, alpha_pattern={"layer.0.attention.self.query": 3}
+        ),
+        "lora",
+        {},
+    ),
+    "lora-bias": (lambda: peft.LoraConfig(r=4, target_modules=["query", "value"], bias="lora_only"), "lora", {}),
+    "lora-bias-all": (lambda: peft.LoraConfig(r=4, target_modules=["query", "value"], bias="all"), "lora", {}),
+    "lora-bias-of-b": (lambda: peft.LoraConfig(r=4, target_modules=["query", "value"], lora_bias=True), "lora", {}),
+    "lora-embeddings": (
+        lambda: peft.LoraConfig(r=4, target_modules=["query", "word_embeddings", "position_embeddings"]),
+        "lora",
+        {},
+    ),
+    "lora-tokens": (
+        lambda: peft.LoraConfig(
+            r=4, target_modules=["query"], trainable_token_indices={"word_embeddings": [5, 40, 41]}
+        ),
+        "lora",
+        {},
+    ),
+    "lora-modules-to-save": (
+        lambda: peft.LoraConfig(r=4, target_modules=["query"], modules_to_save=["pooler"]),
+        "lora",
+        {},
+    ),
+    "lora-gaussian": (lambda: peft.LoraConfig(r=4, target_modules=["query"], init_lora_weights="gaussian"), "lora", {}),
+    "lora-orthogonal": (
+        lambda: peft.LoraConfig(r=4, target_modules=["query"], init_lora_weights="orthogonal"),
+        "lora",
+        {},
+    ),
+    "lora-pissa": (
+        lambda: peft.LoraConfig(r=4, target_modules=["query", "output.dense"], init_lora_weights="pissa"),
+        "lora",
+        {},
+    ),
+    "lora-olora": (
+        lambda: peft.LoraConfig(r=4, target_modules=["query", "output.dense"], init_lora_weights="olora"),
+        "lora",
+        {},
+    ),
+    "dora": (lambda: peft.LoraConfig(r=4, target_modules=["query", "output.dense"], use_dora=True), "dora", {}),
+    "ia3": (lambda: peft.IA3Config(), "ia3", {}),
+    "prompt-tuning": (lambda: peft.PromptTuningConfig(num_virtual_tokens=5), "prompt-tuning", {"numVirtualTokens": 5}),
+    "prefix-tuning": (lambda: peft.PrefixTuningConfig(num_virtual_tokens=5), "prefix-tuning", {"numVirtualTokens": 5}),
+}
+
+# Fields of PEFT's configs that are no options here.
+PLAIN = {
+    "peft_type", "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode",
+    "runtime_config", "megatron_core", "qalora_group_size", "fan_in_fan_out", "loftq_config", "use_qalora",
+    "ensure_weight_tying",
+}
+
+
+def camel(name):
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)
+
+
+def options(config, own):
+    if own:
+        return own
+    fields = {k: v for k, v in config.to_dict().items() if k not in PLAIN and v is not None}
+    return {camel(k): sorted(v) if isinstance(v, set) else v for k, v in fields.items()}
+
+
+def batch(case, tokenizer):
+    rows = [json.loads(line) for line in (case / "eval.jsonl").read_text().splitlines()[:BATCH]]
+    return tokenizer([row["text"] for row in rows], return_tensors="pt", padding=True, truncation=True, max_length=40)
+
+
+def attune(case, out, adapter, **training):
+    spec = {
+        "version": 1,
+        "model": {"use": "pretrained", "with": {"path": str(case / "model")}},
+        "task": {"use": "sequence-classification", "with": {"labels": ["negative", "positive"]}},
+        "data": {
+            part: {"use": "jsonl", "with": {"path": str(case / f"{part}.jsonl")}} for part in ("train", "eval")
+        },
+        "adapter": adapter,
+        "training": {"maxSteps": 1, "perDeviceTrainBatchSize": 4, "perDeviceEvalBatchSize": BATCH, "maxLength": 40, **training},
+    }
+    path = out / "spec.json"
+    out.mkdir(parents=True)
+    path.write_text(json.dumps(spec))
+    command = ["node_modules/.bin/node", "runtimes/cli.ts", "run", str(path), "--output", str(out / "run"), "--probe"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "attune failed")
+    logits = json.loads((out / "run/probe.json").read_text())["eval"]["logits"]
+    return torch.tensor(logits["values"]).reshape(logits["dims"])
+
+
+def base(case):
+    return AutoModelForSequenceClassification.from_pretrained(case / "model").eval()
+
+
+def check(case, name, folder):
+    make, use, own = MEMBERS[name]
+    config = make()
+    config.task_type = "SEQ_CLS"
+    given = options(config, own)
+    inputs = batch(case, AutoTokenizer.from_pretrained(case / "model"))
+    torch.manual_seed(3)
+    model = peft.get_peft_model(base(case), config).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.requires_grad:
+                p.add_(0.2 * torch.randn_like(p))
+        theirs = model(**inputs).logits
+    model.save_pretrained(folder / "peft")
+    read = attune(case, folder / "read", {"use": use, "with": {"from": str(folder / "peft")}}, learningRate=0)
+    there = (read - theirs).abs().max().item()
+    ours = attune(case, folder / "train", {"use": use, "with": given}, learningRate=0.02, maxSteps=4)
+    loaded = peft.PeftModel.from_pretrained(base(case), folder / "train/run/adapter").eval()
+    with torch.no_grad():
+        back = (loaded(**inputs).logits - ours).abs().max().item()
+        plain = (base(case)(**inputs).logits - ours).abs().max().item()
+    return {"peftToAttune": there, "attuneToPeft": back, "changedBy": plain}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--case", type=pathlib.Path, required=True)
+    parser.add_argument("--only")
+    parser.add_argument("--out", type=pathlib.Path)
+    arguments = parser.parse_args()
+    case = arguments.case.resolve()
+    results, failed = {}, False
+    with tempfile.TemporaryDirectory() as root:
+        for name in [arguments.only] if arguments.only else MEMBERS:
+            try:
+                result = check(case, name, pathlib.Path(root) / name)
+                ok = max(result["peftToAttune"], result["attuneToPeft"]) <= LIMIT and result["changedBy"] > LIMIT
+            except Exception as error:  # each member is told of
+                result, ok = {"error": str(error)[:300]}, False
+            results[name] = result
+            failed |= not ok
+            print("ok  " if ok else "FAIL", name.ljust(24), result, flush=True)
+    if arguments.out:
+        arguments.out.write_text(json.dumps({"versions": {"peft": peft.__version__, "torch": torch.__version__}, "members": results}, indent=2) + "\n")
+    sys.exit(1 if failed else 0)
+
+
+main()
