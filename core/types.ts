@@ -358,6 +358,8 @@ export interface Trunk extends Architecture {
   /** Those of the linear layers that store their weight as [in, out]. */
   readonly conv1ds: readonly string[];
   readonly embeddings: readonly string[];
+  /** Dims of its parameters, by name. */
+  readonly shapes: Named<readonly number[]>;
   readonly parameters: readonly string[];
 }
 

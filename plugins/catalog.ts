@@ -3,13 +3,17 @@
  * @module
  */
 import type { Catalog } from "../core/types.ts";
+import { bitfit as adapterBitfit } from "./adapters/bitfit.ts";
 import { dora as adapterDora } from "./adapters/dora.ts";
 import { freeze as adapterFreeze } from "./adapters/freeze.ts";
 import { full as adapterFull } from "./adapters/full.ts";
 import { ia3 as adapterIa3 } from "./adapters/ia3.ts";
+import { lnTuning as adapterLnTuning } from "./adapters/ln_tuning.ts";
 import { lora as adapterLora } from "./adapters/lora.ts";
+import { pTuning as adapterPTuning } from "./adapters/p_tuning.ts";
 import { prefixTuning as adapterPrefixTuning } from "./adapters/prefix_tuning.ts";
 import { promptTuning as adapterPromptTuning } from "./adapters/prompt_tuning.ts";
+import { vera as adapterVera } from "./adapters/vera.ts";
 import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts";
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
@@ -101,13 +105,17 @@ import { ort as trainerOrt } from "./trainers/ort.ts";
 /** The plugins that come with Attune. */
 export const catalog: Catalog = {
   adapter: {
+    bitfit: adapterBitfit,
     dora: adapterDora,
     freeze: adapterFreeze,
     full: adapterFull,
     ia3: adapterIa3,
+    "ln-tuning": adapterLnTuning,
     lora: adapterLora,
+    "p-tuning": adapterPTuning,
     "prefix-tuning": adapterPrefixTuning,
     "prompt-tuning": adapterPromptTuning,
+    vera: adapterVera,
   },
   callback: {
     "best-weights": callbackBestWeights,

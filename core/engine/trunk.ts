@@ -26,5 +26,6 @@ export function trunkOf(architecture: Architecture, modelType: string): Trunk {
     conv1ds: [...recorded.linears].filter(([, o]) => o.conv1d).map(([path]) => path),
     embeddings: [...recorded.embeddings.keys()],
     parameters: [...recorded.parameters.keys()],
+    shapes: Object.fromEntries([...recorded.parameters].map(([name, p]) => [name, p.shape])),
   };
 }

@@ -4,24 +4,33 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { AttachContext, Attached, Factory, Trunk, Weights } from "../../core/types.ts";
+import type { AttachContext, Attached, Build, Factory, Trunk, Value, Weights } from "../../core/types.ts";
 import { continued, peftConfig, savedModules } from "./peft.ts";
-import { prefixAdapter } from "./prompts.ts";
+import { encoded, encodeRows, mlp, prefixAdapter } from "./prompts.ts";
 
 /** Options of {@link prefixTuning}, PEFT's PrefixTuningConfig in camelCase. */
 export interface PrefixTuningOptions {
   /** How many keys and values stand in front. */
   readonly numVirtualTokens: number;
-  /** "zero": they start as zeros; null: as normals. */
+  /** Whether two linear layers with tanh between make them of a smaller table. */
+  readonly prefixProjection: boolean;
+  /** Width between those layers; null: that of the keys of all heads. */
+  readonly encoderHiddenSize: number | null;
+  /** "zero": the prefix starts as zeros; null: at random. */
   readonly initWeights: "zero" | null;
   /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
-  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  /**
+   * Directory of an adapter saved by PEFT to continue; its config replaces the options above. A file holds what the
+   * projection made and not the projection: from there keys and values themselves train.
+   */
   readonly from: string | null;
 }
 
 const entries = {
   numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 8),
+  prefixProjection: v.optional(v.boolean(), false),
+  encoderHiddenSize: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
   initWeights: v.optional(v.nullable(v.literal("zero")), null),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
   from: v.optional(v.nullable(v.string()), null),
@@ -31,6 +40,9 @@ const entries = {
 export const prefixTuningSchema: v.GenericSchema<Partial<PrefixTuningOptions>, PrefixTuningOptions> = v.strictObject(
   entries,
 );
+
+const parts = ["prompt_encoder.transform.0", "prompt_encoder.transform.2"];
+const table = "prompt_encoder.embedding.weight";
 
 /**
  * softmax(q [Pk; k]ᵀ) [Pv; v] in every layer, Pk and Pv trained and the model frozen (Li & Liang 2021). Every token sees
@@ -56,13 +68,10 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
         schema: prefixTuningSchema,
         names: Object.keys(entries),
         harmless: [
-          "encoder_hidden_size",
           "num_attention_heads",
           "num_layers",
           "num_transformer_submodules",
           "token_dim",
-          // A file holds what the projection made of its prefix, never the projection.
-          "prefix_projection",
         ],
       },
       options,
@@ -73,14 +82,22 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
 function attach(o: PrefixTuningOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
   const saves = savedModules(o.modulesToSave, context.modules);
   const { numVirtualTokens: count } = o;
+  const tokenDim = trunk.numKeyValueHeads * trunk.headDim;
+  const hidden = o.encoderHiddenSize ?? tokenDim;
+  const projects = o.prefixProjection && !saved;
   const init = o.initWeights === "zero" ? "zeros" as const : { normal: 1 };
+  const prefix = (b: Build, width: number): Value => {
+    if (!projects) return b.parameter("prompt_embeddings", [count, width], init);
+    const x = b.parameter(table, [count, tokenDim], { normal: 1 });
+    return mlp(b, x, parts, [hidden, width], "tanh", o.initWeights === "zero");
+  };
   return {
     ...prefixAdapter(
       "prefix-tuning",
       trunk,
       count,
       context.task,
-      (b, width) => b.parameter("prompt_embeddings", [count, width], init),
+      prefix,
     ),
     trains: saves.trains,
     weights: saved,
@@ -89,14 +106,17 @@ function attach(o: PrefixTuningOptions, trunk: Trunk, context: AttachContext, sa
         numVirtualTokens: count,
         initWeights: o.initWeights,
         modulesToSave: saves.names,
+        // PEFT makes the projection anew where this is true and the file cannot fill it.
         prefixProjection: false,
-        encoderHiddenSize: trunk.hiddenSize,
-        tokenDim: trunk.numKeyValueHeads * trunk.headDim,
+        encoderHiddenSize: hidden,
+        tokenDim,
         numLayers: trunk.layers.length,
         numAttentionHeads: trunk.numKeyValueHeads,
         numTransformerSubmodules: 1,
       }, context.task),
-      key: (name) => (name === "prompt_embeddings" ? name : `base_model.${name}`),
+      key: (name) =>
+        name === "prompt_embeddings" ? name : name.startsWith("prompt_encoder.") ? undefined : `base_model.${name}`,
+      ...(projects ? { derived: encoded(async (read) => await encodeRows(read, table, parts, "tanh")) } : {}),
     },
   };
 }

@@ -3,8 +3,22 @@
  * @module
  */
 import { badValue, unsupported } from "../../core/errors.ts";
-import { concat, equal, expand, gather, maximum, reshape, slice, sub, where } from "../../core/graph/functions.ts";
-import type { Attached, Build, Trunk, Value } from "../../core/types.ts";
+import { tanh as hyperbolic } from "../../core/math.ts";
+import {
+  concat,
+  equal,
+  expand,
+  gather,
+  gemm,
+  maximum,
+  relu,
+  reshape,
+  slice,
+  sub,
+  tanh,
+  where,
+} from "../../core/graph/functions.ts";
+import type { Attached, Build, Tensor, Trunk, Value } from "../../core/types.ts";
 
 /** How many parts of a model have prompts of their own, by PEFT's rule: of encoder and decoder each, though only one reads. */
 export function submodules(task: string): number {
@@ -76,4 +90,64 @@ export function prefixAdapter(
       });
     },
   };
+}
+
+type Activation = "relu" | "tanh";
+type Read = (name: string) => Promise<Tensor<Float32Array>>;
+
+/**
+ * Linear layers over the rows of a table, an activation between them; `paths` name their weights and biases. `zero`: the
+ * last starts as zeros.
+ */
+export function mlp(
+  b: Build,
+  x: Value,
+  paths: readonly string[],
+  widths: readonly number[],
+  activation: Activation,
+  zero = false,
+): Value {
+  return paths.reduce((x, path, i) => {
+    const [inFeatures, outFeatures] = [Number(x.shape[1]), widths[i] ?? 1];
+    // As torch.nn.Linear starts.
+    const last = i === paths.length - 1;
+    const init = last && zero ? "zeros" as const : { uniform: 1 / Math.sqrt(inFeatures) };
+    const weight = b.parameter(`${path}.weight`, [outFeatures, inFeatures], init);
+    const y = gemm(x, weight, b.parameter(`${path}.bias`, [outFeatures], init), { transB: true });
+    return last ? y : activation === "relu" ? relu(y) : tanh(y);
+  }, x);
+}
+
+/** What `mlp` computes, on the host: the rows that a file holds. */
+export async function encodeRows(
+  read: Read,
+  table: string,
+  paths: readonly string[],
+  activation: Activation,
+): Promise<Tensor<Float32Array>> {
+  const first = await read(table);
+  const rows = first.dims[0] ?? 0;
+  let [x, width] = [Float64Array.from(first.data), first.dims[1] ?? 1];
+  for (const [i, path] of paths.entries()) {
+    const [{ data: weight, dims }, { data: bias }] = [await read(`${path}.weight`), await read(`${path}.bias`)];
+    const outFeatures = dims[0] ?? 1;
+    const y = new Float64Array(rows * outFeatures);
+    for (let r = 0; r < rows; r++) {
+      for (let o = 0; o < outFeatures; o++) {
+        let sum = bias[o] ?? 0;
+        for (let j = 0; j < width; j++) sum += (x[r * width + j] ?? 0) * (weight[o * width + j] ?? 0);
+        const last = i === paths.length - 1;
+        y[r * outFeatures + o] = last ? sum : activation === "relu" ? Math.max(0, sum) : hyperbolic(sum);
+      }
+    }
+    [x, width] = [y, outFeatures];
+  }
+  return { dtype: "float32", dims: [rows, width], data: Float32Array.from(x) };
+}
+
+/** The `derived` of an adapter whose file holds one table that its own parameters make. */
+export function encoded(
+  rows: (read: Read) => Promise<Tensor<Float32Array>>,
+): (read: Read) => Promise<Readonly<{ prompt_embeddings: Tensor }>> {
+  return async (read) => ({ prompt_embeddings: await rows(read) });
 }

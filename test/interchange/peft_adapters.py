@@ -82,6 +82,18 @@ MEMBERS = {
     "ia3": (lambda: peft.IA3Config(), "ia3", {}),
     "prompt-tuning": (lambda: peft.PromptTuningConfig(num_virtual_tokens=5), "prompt-tuning", {"numVirtualTokens": 5}),
     "prefix-tuning": (lambda: peft.PrefixTuningConfig(num_virtual_tokens=5), "prefix-tuning", {"numVirtualTokens": 5}),
+    "prefix-projection": (
+        lambda: peft.PrefixTuningConfig(num_virtual_tokens=5, prefix_projection=True, encoder_hidden_size=12),
+        "prefix-tuning",
+        {"numVirtualTokens": 5, "prefixProjection": True, "encoderHiddenSize": 12},
+    ),
+    "p-tuning": (
+        lambda: peft.PromptEncoderConfig(num_virtual_tokens=5, encoder_hidden_size=12),
+        "p-tuning",
+        {"numVirtualTokens": 5, "encoderHiddenSize": 12},
+    ),
+    "vera": (lambda: peft.VeraConfig(r=16, target_modules=["query", "output.dense"]), "vera", {}),
+    "ln-tuning": (lambda: peft.LNTuningConfig(target_modules=["LayerNorm"]), "ln-tuning", {}),
 }
 
 # Fields of PEFT's configs that are no options here.

@@ -42,6 +42,18 @@ testAdapter("prefix-tuning", { use: "prefix-tuning", with: { numVirtualTokens: 3
   mergeable: false,
   peft: true,
 });
+testAdapter("prefix-tuning with a projection", {
+  use: "prefix-tuning",
+  with: { numVirtualTokens: 3, prefixProjection: true, encoderHiddenSize: 6 },
+}, { startsAtBase: false, mergeable: false, peft: true });
+testAdapter("p-tuning", { use: "p-tuning", with: { numVirtualTokens: 3, encoderHiddenSize: 6 } }, {
+  startsAtBase: false,
+  mergeable: false,
+  peft: true,
+});
+testAdapter("vera", { use: "vera", with: { r: 8, targetModules: ["query", "output.dense"] } }, lora);
+testAdapter("ln-tuning", { use: "ln-tuning" }, lora);
+testAdapter("bitfit", { use: "bitfit" }, { startsAtBase: true, mergeable: false, peft: false });
 testAdapter("full", { use: "full" }, { startsAtBase: true, mergeable: false, peft: false });
 testAdapter("freeze", { use: "freeze", with: { trainLastLayers: 1 } }, {
   startsAtBase: true,

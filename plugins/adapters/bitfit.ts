@@ -1,0 +1,43 @@
+/**
+ * BitFit: the biases train, all weights are frozen.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { missing } from "../../core/errors.ts";
+import type { Factory } from "../../core/types.ts";
+import { savedModules } from "./peft.ts";
+
+/** Options of {@link bitfit}. */
+export interface BitfitOptions {
+  /** Modules that train whole; null: the task's own head. */
+  readonly modulesToSave: readonly string[] | null;
+}
+
+/** Schema of {@link BitfitOptions}. */
+export const bitfitSchema: v.GenericSchema<Partial<BitfitOptions>, BitfitOptions> = v.strictObject({
+  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+});
+
+/**
+ * Trains every bias of the model, and its head (Ben Zaken et al. 2022). What it leaves is a whole model.
+ *
+ * @throws AttuneError on attaching where the model has no biases.
+ * @example
+ * ```ts
+ * import { bitfit } from "attune/adapters/bitfit";
+ * console.assert(bitfit().name === "bitfit");
+ * ```
+ */
+export const bitfit: Factory<"adapter", Partial<BitfitOptions>> = define({
+  kind: "adapter",
+  name: "bitfit",
+  schema: bitfitSchema,
+  create: ({ modulesToSave }) => ({
+    attach: (trunk, context) => {
+      if (!trunk.parameters.some((name) => name.endsWith(".bias"))) throw missing("bitfit", "a bias", trunk.modelType);
+      const saves = savedModules(modulesToSave, context.modules);
+      return { trains: (name) => (name.endsWith(".bias") ? true : saves.trains(name)) };
+    },
+  }),
+});

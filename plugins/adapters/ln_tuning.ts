@@ -1,0 +1,119 @@
+/**
+ * LN tuning: the normalization layers train, all else is frozen.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { matchModules } from "../../core/modules.ts";
+import type { AttachContext, Attached, Factory, Trunk, Weights } from "../../core/types.ts";
+import { continued, peftConfig, savedModules } from "./peft.ts";
+import { defaultTargets, type TargetTable } from "./targets.ts";
+
+/** Options of {@link lnTuning}, PEFT's LNTuningConfig in camelCase. */
+export interface LnTuningOptions {
+  /** Modules by the end of their path, or a regular expression for all of it; null: the family's default. */
+  readonly targetModules: string | readonly string[] | null;
+  /** Modules left out of the targets. */
+  readonly excludeModules: string | readonly string[] | null;
+  /** Modules that train whole; null: the task's own head. */
+  readonly modulesToSave: readonly string[] | null;
+  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  readonly from: string | null;
+}
+
+const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
+const entries = {
+  targetModules: v.optional(v.nullable(names), null),
+  excludeModules: v.optional(v.nullable(names), null),
+  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+  from: v.optional(v.nullable(v.string()), null),
+};
+
+/** Schema of {@link LnTuningOptions}. */
+export const lnTuningSchema: v.GenericSchema<Partial<LnTuningOptions>, LnTuningOptions> = v.strictObject(entries);
+
+const blocks = ["input_layernorm", "post_attention_layernorm"];
+const gemma = [...blocks, "pre_feedforward_layernorm", "post_feedforward_layernorm", "norm"];
+
+/** Norms by family: PEFT's where it has any, else all there are. */
+const norms: TargetTable = {
+  bert: ["LayerNorm"],
+  roberta: ["LayerNorm"],
+  electra: ["LayerNorm"],
+  albert: ["LayerNorm", "full_layer_layer_norm"],
+  distilbert: ["LayerNorm", "sa_layer_norm", "output_layer_norm"],
+  t5: ["layer_norm", "final_layer_norm"],
+  bart: ["self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"],
+  gpt2: ["ln_1", "ln_2", "ln_f"],
+  llama: [...blocks, "norm"],
+  mistral: [...blocks, "norm"],
+  gemma: [...blocks, "norm"],
+  gemma2: gemma,
+  gemma3_text: gemma,
+  falcon: [...blocks, "ln_f"],
+  phi: ["input_layernorm", "final_layernorm"],
+  qwen2: ["post_attention_layernorm"],
+  qwen3: ["post_attention_layernorm"],
+};
+
+const inside = ".ln_tuning_layers.";
+
+/**
+ * Weights and biases of the norms train (Zhao et al. 2024).
+ *
+ * @throws AttuneError on attaching where no module matches.
+ * @example
+ * ```ts
+ * import { lnTuning } from "attune/adapters/ln-tuning";
+ * console.assert(lnTuning().name === "ln-tuning");
+ * ```
+ */
+export const lnTuning: Factory<"adapter", Partial<LnTuningOptions>> = define({
+  kind: "adapter",
+  name: "ln-tuning",
+  schema: lnTuningSchema,
+  create: (options) =>
+    continued(
+      {
+        name: "ln-tuning",
+        type: "LN_TUNING",
+        prefix: "base_model.model.",
+        schema: lnTuningSchema,
+        names: Object.keys(entries),
+      },
+      options,
+      attach,
+    ),
+});
+
+function attach(o: LnTuningOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+  const saves = savedModules(o.modulesToSave, context.modules);
+  const modules = [...new Set(trunk.parameters.map((name) => name.slice(0, name.lastIndexOf("."))))]
+    .filter((path) => !saves.has(path) && !trunk.linears.includes(path) && !trunk.embeddings.includes(path));
+  const wanted = o.targetModules ?? defaultTargets("ln-tuning", "targetModules", norms, trunk);
+  const targets = matchModules("ln-tuning", wanted, modules, o.excludeModules);
+  const inTarget = (name: string): boolean => targets.has(name.slice(0, name.lastIndexOf(".")));
+  return {
+    trains: (name) => (saves.trains(name) ?? (inTarget(name) ? true : undefined)),
+    ...(saved
+      ? {
+        weights: {
+          ...saved,
+          names: saved.names.map((name) => name.replace(inside, ".")),
+          read: (name) => {
+            const dot = name.lastIndexOf(".");
+            const nested = name.slice(0, dot) + inside + name.slice(dot + 1);
+            return saved.read(saved.names.includes(nested) ? nested : name);
+          },
+        },
+      }
+      : {}),
+    peft: {
+      config: peftConfig("LN_TUNING", { ...o, targetModules: wanted, modulesToSave: saves.names }, context.task),
+      key: (name) => {
+        const dot = name.lastIndexOf(".");
+        return `base_model.model.${inTarget(name) ? name.slice(0, dot) + inside + name.slice(dot + 1) : name}`;
+      },
+    },
+  };
+}
