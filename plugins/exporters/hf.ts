@@ -63,13 +63,19 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
   }),
 });
 
-const suffixes: Readonly<Record<string, string>> = { SEQ_CLS: "ForSequenceClassification" };
+const suffixes: Readonly<Record<string, string>> = {
+  SEQ_CLS: "ForSequenceClassification",
+  SEQ_2_SEQ_LM: "ForConditionalGeneration",
+};
 const classNames: Readonly<Record<string, string>> = {
   bert: "Bert",
   roberta: "Roberta",
   distilbert: "DistilBert",
   albert: "Albert",
   electra: "Electra",
+  t5: "T5",
+  mt5: "MT5",
+  bart: "Bart",
 };
 
 function architecture({ base, task }: Trained): Json {

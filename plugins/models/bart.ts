@@ -51,6 +51,7 @@ const unbuilt: Readonly<Record<string, Json>> = {
   add_bias_logits: false,
   normalize_embedding: true,
   static_position_embeddings: false,
+  tie_word_embeddings: true,
 };
 
 type Sizes = Readonly<{
@@ -66,7 +67,7 @@ type Stack = Readonly<
   { name: "encoder" | "decoder"; side: Side; layers: number; numHeads: number; intermediateSize: number }
 >;
 
-function read(config: Named<Json>, names: readonly string[] = []): Architecture {
+function read(config: Named<Json>): Architecture {
   const c = readConfig("bart", config);
   for (const [field, allowed] of Object.entries(unbuilt)) c.only(field, allowed);
   const hiddenSize = c.count("d_model", 1024);
@@ -91,7 +92,6 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
   const paddingIdx = c.id("pad_token_id") ?? 1;
   const scale = c.flag("scale_embedding", false) ? Math.sqrt(hiddenSize) : 1;
   const classifierDropout = { dropout: c.rate("classifier_dropout", 0) };
-  const tied = c.flag("tie_word_embeddings", true) || (names.length > 0 && !names.includes("lm_head.weight"));
 
   const embed = (b: Build, { name, side }: Stack): Value => {
     const { ids, positions } = b.stream(side);
@@ -121,7 +121,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
     wordEmbeddings: "model.shared",
     layers: [...layerPaths(encoder), ...layerPaths(decoder)],
     heads: {
-      seq2seq: { steps: [], out: "lm_head", bias: false, tied, buffer: "final_logits_bias" },
+      seq2seq: { steps: [], out: "lm_head", bias: false, tied: true, buffer: "final_logits_bias" },
       sequence: {
         pool: "last",
         steps: [

@@ -2,6 +2,7 @@
  * Laying samples out as batches: labels of places.
  * @module
  */
+import fc from "fast-check";
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { layOut, plainLayout } from "../../core/loop/layout.ts";
@@ -31,3 +32,38 @@ for (const share of [false, true]) {
     assert.deepEqual(new Map(found as [number, number][]), new Map([[2, 7], [4, 8], [5, 9]]));
   });
 }
+
+it("a sequence stands in the same row of both sides, under the same number, however rows are shared", () => {
+  const size = fc.record({ length: fc.integer({ min: 1, max: 40 }), decoderLength: fc.integer({ min: 1, max: 90 }) });
+  fc.assert(fc.property(fc.array(size, { minLength: 1, maxLength: 9 }), fc.boolean(), (sizes, share) => {
+    const both = sizes.map(({ length, decoderLength }, row): Sample => ({
+      sequences: [{
+        length,
+        decoderLength,
+        fields: {
+          input_ids: { per: "token", data: new Int32Array(length).fill(row + 1), fill: 0 },
+          decoder_input_ids: { per: "decoderToken", data: new Int32Array(decoderLength).fill(row + 1), fill: 0 },
+        },
+      }],
+      targets: {},
+      row,
+    }));
+    const { inputs, batch, seq, decoder } = layOut(both, { ...plainLayout, share });
+    assert.ok(decoder);
+    assert.deepEqual(inputs.decoder_input_ids?.dims, [batch, decoder.seq]);
+    const found = (ids: string, segments: string, width: number): Map<number, string> => {
+      const places = new Map<number, string>();
+      for (let i = 0; i < batch * width; i++) {
+        const id = Number(inputs[ids]?.data[i]);
+        if (id > 0) places.set(id, `${Math.floor(i / width)} ${inputs[segments]?.data[i]}`);
+      }
+      return places;
+    };
+    const own = found("input_ids", "segments", seq);
+    assert.equal(new Set(own.values()).size, sizes.length);
+    assert.deepEqual(
+      own,
+      new Map([...own].map(([id]) => [id, found("decoder_input_ids", "decoder_segments", decoder.seq).get(id)])),
+    );
+  }));
+});
