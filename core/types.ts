@@ -534,7 +534,8 @@ export interface Tokenizer {
   /** All windows: one, or more with `stride`. Throws where a stride leaves no room. */
   encode(text: string | readonly string[], options?: EncodeOptions): readonly [Encoding, ...Encoding[]];
   decode(ids: ArrayLike<number>, options?: Readonly<{ skipSpecialTokens?: boolean }>): string;
-  chat(messages: readonly Named<string>[]): Readonly<{
+  /** A conversation as text; `addGenerationPrompt`: up to where the assistant would begin. */
+  chat(messages: readonly Named<string>[], options?: Readonly<{ addGenerationPrompt?: boolean }>): Readonly<{
     text: string;
     assistant: readonly (readonly [start: number, end: number])[];
   }>;
@@ -594,6 +595,7 @@ export type Sample = Readonly<{
 /**
  * Padding and packing are generic over these. `size`: values per place; `fill`: what padding gets. `ignore`: labels,
  * of which only places with another value are laid out: `<name>` [picked] and `<name>.at` [picked], their places.
+ * `shift`: a label is predicted that many places before its own.
  */
 export type Field = Readonly<{
   per: "token" | "decoderToken" | "pair" | "sample";
@@ -601,6 +603,7 @@ export type Field = Readonly<{
   fill: number;
   size?: number;
   ignore?: number;
+  shift?: number;
 }>;
 
 /** How a batch is laid out. `share`: short sequences share a row. */

@@ -223,15 +223,17 @@ function labelledPlaces(
   lengths: readonly number[],
   starts: Int32Array,
 ): Record<string, Tensor> {
-  const { ignore, data, size = 1 } = field;
+  const { ignore, data, size = 1, shift = 0 } = field;
   const found: { place: number; values: Float32Array | Int32Array }[] = [];
   sequences.forEach((sequence, i) => {
     const own = sequence.fields[name]?.data ?? data.subarray(0, 0);
-    for (let j = 0; j < (lengths[i] ?? 0); j++) {
+    for (let j = shift; j < (lengths[i] ?? 0); j++) {
       if (own[j * size] === ignore) continue;
-      found.push({ place: (starts[i] ?? 0) + j, values: own.subarray(j * size, (j + 1) * size) });
+      found.push({ place: (starts[i] ?? 0) + j - shift, values: own.subarray(j * size, (j + 1) * size) });
     }
   });
+  // A batch always has a place: of one that nothing counts in, the sum is zero.
+  if (found.length === 0) found.push({ place: starts[0] ?? 0, values: filled({ ...field, fill: ignore ?? 0 }, size) });
   found.sort((a, b) => a.place - b.place);
   const kept = filled({ ...field, fill: 0 }, found.length * size);
   found.forEach(({ values }, i) => kept.set(values, i * size));

@@ -13,6 +13,8 @@ export type EncodedRows = Readonly<{
   rows: readonly Row[];
   samples: readonly Sample[];
   fingerprint: string;
+  /** Samples that have labels of places, none of which counts. */
+  unlabelled: number;
 }>;
 
 /** How often progress is told, in rows. */
@@ -52,7 +54,22 @@ export async function encodeRows(
       allowed: ["at least one row"],
     });
   }
-  return { rows, samples, fingerprint: opened.fingerprint };
+  const unlabelled = labelled ? samples.filter(nothingCounts).length : 0;
+  if (unlabelled === samples.length) {
+    throw new AttuneError(
+      `Nothing would be learned: no label of the ${samples.length} rows counts. What is to be learned may be missing, or ` +
+        `lie behind training.maxLength`,
+      { code: "NO_LABELS", plugin: dataset.name, found: 0, allowed: ["at least one label that counts"] },
+    );
+  }
+  return { rows, samples, fingerprint: opened.fingerprint, unlabelled };
+}
+
+/** Whether a sample has labels of places, and none of them counts. */
+function nothingCounts({ sequences }: Sample): boolean {
+  const fields = sequences.flatMap((s) => Object.values(s.fields)).filter((field) => field.ignore !== undefined);
+  return fields.length > 0 &&
+    fields.every(({ data, ignore, size = 1, shift = 0 }) => data.subarray(shift * size).every((x) => x === ignore));
 }
 
 function finite(length: number): number | undefined {

@@ -77,6 +77,11 @@ async function* trained(
   if (!run.data.train) throw refused("spec", "data.train is missing: there is nothing to train on");
   const train = await labelledRows(open, run.data.train);
   const held = run.data.eval ? await labelledRows(open, run.data.eval) : undefined;
+  for (const [name, { unlabelled, samples }] of Object.entries({ train, ...(held ? { eval: held } : {}) })) {
+    if (unlabelled === 0) continue;
+    const message = `data.${name}: ${unlabelled} of ${samples.length} rows have nothing to learn (cut at maxLength?)`;
+    yield { type: "warning", step: 0, epoch: 0, code: "NO_LABELS", message };
+  }
   const engine = await engineOf(open, train, held);
   try {
     const fingerprints = {

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
-import { add, argmax, cast, div, logSoftmax, mul, pick, tanh } from "../../core/graph/functions.ts";
+import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, tanh } from "../../core/graph/functions.ts";
 import type { Build, Factory, HeadStyle, Named, States, Trunk, Value } from "../../core/types.ts";
 import { applyStyle } from "./sequence.ts";
 
@@ -56,6 +56,6 @@ export function languageOutputs(b: Build, states: States, trunk: Trunk, style: H
   return {
     logits,
     predictions: cast(argmax(logits), "float32"),
-    logProbabilities: pick(logSoftmax(logits), labels),
+    logProbabilities: pick(logSoftmax(logits), maximum(labels, 0)),
   };
 }

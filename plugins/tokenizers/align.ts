@@ -68,14 +68,18 @@ export function trimmed(token: string, [start, end]: Span): Span {
   return [from, Math.max(end - trailing, from)];
 }
 
+/** Bytes of a code point in UTF-8. */
+export function utf8Length(code: number): number {
+  return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+}
+
 /** How many bytes each UTF-16 unit of a text takes in UTF-8; a pair's bytes stand at its first unit. */
 export function byteStarts(text: string): number[] {
   const units: number[] = [];
   let at = 0;
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0;
-    const bytes = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (let i = 0; i < bytes; i++) units.push(at);
+    for (let i = 0; i < utf8Length(code); i++) units.push(at);
     at += character.length;
   }
   units.push(at);

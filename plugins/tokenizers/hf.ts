@@ -4,12 +4,12 @@
  * @module
  */
 import { Tokenizer as Library } from "@huggingface/tokenizers";
-import { Template } from "@huggingface/jinja";
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badFile, missing, unsupported } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { EncodeOptions, Encoding, Factory, Named, Store, Tokenizer } from "../../core/types.ts";
+import { chatRenderer, type Renderer } from "./chat.ts";
 import { idsOf, type Tokens, tokensOf, type Traits } from "./sequence.ts";
 import { type Strategy, type Window, windowsOf } from "./truncate.ts";
 
@@ -68,6 +68,7 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   const special = specialIds(library, config);
   const template = await files.get("chat_template.jinja");
   const chatTemplate = template ? new TextDecoder().decode(template.bytes) : templateOf(config);
+  let renderer: Renderer | undefined;
   const traits = traitsOf(definition);
   const post = postProcessorOf(library);
   const limit = options.modelMaxLength ??
@@ -111,7 +112,13 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
         clean_up_tokenization_spaces: false,
       });
     },
-    chat: (messages) => renderChat(chatTemplate, messages, config),
+    chat: (messages, o = {}) => {
+      if (chatTemplate === undefined) {
+        throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
+      }
+      renderer ??= chatRenderer(chatTemplate, specialTokens(config));
+      return renderer(messages, o.addGenerationPrompt ?? false);
+    },
   };
 }
 
@@ -242,10 +249,16 @@ function checkDefinition(definition: Readonly<Record<string, unknown>>): void {
 
 function traitsOf(definition: Readonly<Record<string, unknown>>): Traits {
   const text = (part: unknown): string => JSON.stringify(part ?? null);
-  const model = definition.model as { type?: string; unk_token?: string; continuing_subword_prefix?: string };
+  const model = definition.model as {
+    type?: string;
+    unk_token?: string;
+    continuing_subword_prefix?: string;
+    byte_fallback?: boolean;
+  };
   return {
     byteLevel: text(definition.pre_tokenizer).includes('"ByteLevel"'),
     metaspace: text(definition.pre_tokenizer).includes('"Metaspace"'),
+    byteFallback: model.byte_fallback === true,
     prefix: model.continuing_subword_prefix ?? (model.type === "WordPiece" ? "##" : "\u0000"),
     trims: /"trim_offsets":true/.test(text(definition.post_processor)),
     unk: model.type === "WordPiece" ? model.unk_token : undefined,
@@ -255,11 +268,9 @@ function traitsOf(definition: Readonly<Record<string, unknown>>): Traits {
 
 function specialIds(library: Library, config: Config): Named<number> {
   const ids: Record<string, number> = {};
-  for (const name of ["pad", "unk", "cls", "sep", "mask", "bos", "eos"]) {
-    const given = config[`${name}_token`];
-    const token = typeof given === "string" ? given : (given as { content?: unknown } | undefined)?.content;
-    const id = typeof token === "string" ? library.token_to_id(token) : undefined;
-    if (id !== undefined) ids[name] = id;
+  for (const [name, token] of Object.entries(specialTokens(config))) {
+    const id = library.token_to_id(token);
+    if (id !== undefined) ids[name.replace(/_token$/, "")] = id;
   }
   return ids;
 }
@@ -272,31 +283,13 @@ function templateOf(config: Config): string | undefined {
   return typeof found?.template === "string" ? found.template : undefined;
 }
 
-// What the assistant said is found by rendering up to and with each of its turns.
-function renderChat(
-  template: string | undefined,
-  messages: readonly Named<string>[],
-  config: Config,
-): ReturnType<Tokenizer["chat"]> {
-  if (template === undefined) throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
-  const compiled = new Template(template.replace(/\{%-?\s*(end)?generation\s*-?%\}/g, ""));
-  const tokenOf = (name: string): string => {
-    const given = config[name];
-    return typeof given === "string" ? given : String((given as { content?: unknown } | undefined)?.content ?? "");
-  };
-  const render = (part: readonly Named<string>[], prompt: boolean): string =>
-    compiled.render({
-      messages: part,
-      add_generation_prompt: prompt,
-      bos_token: tokenOf("bos_token"),
-      eos_token: tokenOf("eos_token"),
-    });
-  const text = render(messages, false);
-  const assistant = messages.flatMap((message, i): (readonly [number, number])[] => {
-    if (message.role !== "assistant") return [];
-    const before = render(messages.slice(0, i), true);
-    const after = render(messages.slice(0, i + 1), false);
-    return text.startsWith(before) && text.startsWith(after) ? [[before.length, after.length]] : [];
-  });
-  return { text, assistant };
+/** Special tokens as templates name them. */
+function specialTokens(config: Config): Named<string> {
+  const tokens: Record<string, string> = {};
+  for (const name of ["pad", "unk", "cls", "sep", "mask", "bos", "eos"]) {
+    const given = config[`${name}_token`];
+    const token = typeof given === "string" ? given : (given as { content?: unknown } | undefined)?.content;
+    if (typeof token === "string") tokens[`${name}_token`] = token;
+  }
+  return tokens;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Tokenizer as Library } from "@huggingface/tokenizers";
-import { byteStarts, type Normalized, normalizeWithSpans, type Span, spanOf, trimmed } from "./align.ts";
+import { byteStarts, type Normalized, normalizeWithSpans, type Span, spanOf, trimmed, utf8Length } from "./align.ts";
 
 /** Tokens of one text. `special`: a special token that stands in the text itself. */
 export type Tokens = Readonly<{ ids: number[]; offsets: Span[]; words: number[] }>;
@@ -15,6 +15,8 @@ export type Traits = Readonly<
     metaspace: boolean;
     prefix: string;
     trims: boolean;
+    /** Whether characters that are not in the vocabulary become tokens of bytes. */
+    byteFallback: boolean;
     unk: string | undefined;
     /** Whether blanks go around ideographs. */
     spacesIdeographs: boolean;
@@ -90,7 +92,17 @@ export function tokensOf(library: Library, traits: Traits, text: string, start =
       for (const piece of pieces) {
         const locate = traits.byteLevel ? inBytes(inner, cursor) : inUnits(inner, piece, cursor, traits.metaspace);
         let unit = 0;
+        let bytes = 0;
         for (const token of t.model([piece])) {
+          if (traits.byteFallback && byteToken.test(token)) {
+            // A character that the vocabulary lacks is one token per byte; the last of them stands for it.
+            const code = piece.codePointAt(unit) ?? 0;
+            const last = ++bytes === utf8Length(code);
+            const next = unit + (last ? (code > 0xffff ? 2 : 1) : 0);
+            push(token, locate.span(unit, next), word);
+            if (last) [unit, bytes] = [next, 0];
+            continue;
+          }
           const length = token === traits.unk
             ? piece.length
             : token.length - (unit > 0 && token.startsWith(traits.prefix) ? traits.prefix.length : 0);
@@ -104,6 +116,8 @@ export function tokensOf(library: Library, traits: Traits, text: string, start =
   });
   return out;
 }
+
+const byteToken = /^<0x[0-9A-F]{2}>$/;
 
 type Locator = Readonly<{ span(from: number, to: number): Span; end(length: number): number }>;
 

@@ -1,0 +1,69 @@
+/**
+ * The objective of predicting each next token.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { unsupported } from "../../core/errors.ts";
+import type { Factory, Named, Readings, Tensor } from "../../core/types.ts";
+
+/** Options of {@link causalLm}. */
+export interface CausalLmOptions {
+  /** Which tokens are learned: every one, those that the assistant says, or those of the completion. */
+  readonly lossOn: "all" | "assistant" | "completion";
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link CausalLmOptions}. */
+export const causalLmSchema: v.GenericSchema<Partial<CausalLmOptions>, CausalLmOptions> = v.strictObject({
+  lossOn: v.optional(v.picklist(["all", "assistant", "completion"]), "all"),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Causal language modelling: `text`, `messages`, or `prompt` and `completion`. The loss is one mean over all predicted
+ * tokens of a step.
+ *
+ * @example
+ * ```ts
+ * import { causalLm } from "attune/objectives/causal-lm";
+ * console.assert(causalLm({ lossOn: "assistant" }).tasks[0]?.taskType === "CAUSAL_LM");
+ * ```
+ */
+export const causalLm: Factory<"objective", Partial<CausalLmOptions>> = define({
+  kind: "objective",
+  name: "causal-lm",
+  schema: causalLmSchema,
+  create: ({ lossOn, columns }) => ({
+    tasks: [{
+      name: "",
+      collator: { use: "causal-lm", with: { lossOn, columns } },
+      heads: ["lm"],
+      losses: [{ loss: { use: "cross-entropy", with: { over: "step" } }, output: "logits", target: "labels" }],
+      metrics: ["perplexity", "accuracy"],
+      taskType: "CAUSAL_LM",
+      reads: ["predictions", "logProbabilities"],
+      decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
+      predict: () => {
+        throw unsupported("causal-lm", "predict", "causal-lm", "text is generated, not read off one batch");
+      },
+    }],
+  }),
+});
+
+/** Readings of predicted tokens: each as a class, and their log-likelihood. */
+export function tokenReadings(
+  { predictions, logProbabilities }: Named<Tensor>,
+  labels: Tensor | undefined,
+): { readonly [R in keyof Readings]?: readonly Readings[R][] } {
+  const label: Readings["label"][] = [];
+  let sum = 0;
+  for (let i = 0; i < (labels?.data.length ?? 0); i++) {
+    const reference = Number(labels?.data[i]);
+    if (reference < 0) continue;
+    label.push({ prediction: Number(predictions?.data[i]), reference });
+    sum -= Number(logProbabilities?.data[i]);
+  }
+  return { label, loss: [{ sum, count: label.length }] };
+}
