@@ -16,6 +16,7 @@ import { promptTuning as adapterPromptTuning } from "./adapters/prompt_tuning.ts
 import { vera as adapterVera } from "./adapters/vera.ts";
 import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts";
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
+import { causalLm as collatorCausalLm } from "./collators/causal_lm.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { csv as datasetCsv } from "./data/csv.ts";
@@ -81,6 +82,7 @@ import { falcon as modelFalcon } from "./models/falcon.ts";
 import { gpt2 as modelGpt2 } from "./models/gpt2.ts";
 import { llama as modelLlama } from "./models/llama.ts";
 import { t5 as modelT5 } from "./models/t5.ts";
+import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
 import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
@@ -122,6 +124,7 @@ export const catalog: Catalog = {
     "early-stopping": callbackEarlyStopping,
   },
   collator: {
+    "causal-lm": collatorCausalLm,
     padding: collatorPadding,
     seq2seq: collatorSeq2seq,
   },
@@ -203,6 +206,7 @@ export const catalog: Catalog = {
     t5: modelT5,
   },
   objective: {
+    "causal-lm": objectiveCausalLm,
     distillation: objectiveDistillation,
     "seq2seq-lm": objectiveSeq2seqLm,
     "sequence-classification": objectiveSequenceClassification,
