@@ -925,17 +925,25 @@ export type Trial = Readonly<{
   state: "running" | "done" | "pruned" | "failed";
 }>;
 
-/** Job records with leases: what runners pull from. */
+/** Tells runners which jobs to look at. A hint only: what a job is, its record says, and records rebuild a queue that is lost. */
 export interface Queue extends Plugin<"queue"> {
   open(host: Host): Promise<OpenQueue>;
 }
 
-/** An opened queue. A lease that is not renewed in time goes back. */
+/** An opened queue: at least once, in no order that matters. */
 export interface OpenQueue {
-  add(job: Json): Promise<string>;
-  lease(seconds: number): Promise<Readonly<{ id: string; token: string; job: Json }> | undefined>;
-  renew(token: string, seconds: number): Promise<boolean>;
-  finish(token: string, result: Json): Promise<boolean>;
+  /** Adds a job's id; the same one may be there several times. */
+  push(id: string): Promise<void>;
+  /** Takes an id, which others do not see for some seconds; it comes back then unless it was done. */
+  pull(seconds: number): Promise<Hint | undefined>;
+  close(): Promise<void>;
+}
+
+/** An id from a queue. `done` removes it, `back` gives it to others at once; both do nothing where it has come back already. */
+export interface Hint {
+  readonly id: string;
+  done(): Promise<void>;
+  back(): Promise<void>;
 }
 
 /** Here (ort) or elsewhere (torch): the iterable is all one sees, the signal all one controls. */

@@ -88,6 +88,8 @@ import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
 import { adamw as optimizerAdamw } from "./optimizers/adamw.ts";
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
+import { directory as queueDirectory } from "./queues/directory.ts";
+import { memory as queueMemory } from "./queues/memory.ts";
 import { constant as scheduleConstant } from "./schedules/constant.ts";
 import { constantWithWarmup as scheduleConstantWithWarmup } from "./schedules/constant_with_warmup.ts";
 import { cosine as scheduleCosine } from "./schedules/cosine.ts";
@@ -214,6 +216,10 @@ export const catalog: Catalog = {
   optimizer: {
     adamw: optimizerAdamw,
     sgd: optimizerSgd,
+  },
+  queue: {
+    directory: queueDirectory,
+    memory: queueMemory,
   },
   schedule: {
     constant: scheduleConstant,

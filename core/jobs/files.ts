@@ -1,0 +1,105 @@
+/**
+ * Uploaded files and results, as OpenAI's files endpoint knows them.
+ * @module
+ */
+import { badFile } from "../errors.ts";
+import type { Store } from "../types.ts";
+
+/** What is known of a file. */
+export type FileInfo = Readonly<{
+  id: string;
+  bytes: number;
+  createdAt: number;
+  filename: string;
+  purpose: string;
+  /** Rows of JSON lines. */
+  rows?: number;
+}>;
+
+/** Files in a store. */
+export interface JobFilesStore {
+  create(file: Readonly<{ filename: string; purpose: string; bytes: Uint8Array; rows?: number }>): Promise<FileInfo>;
+  get(id: string): Promise<FileInfo | undefined>;
+  content(id: string): Promise<Uint8Array | undefined>;
+  list(): AsyncIterable<FileInfo>;
+  delete(id: string): Promise<boolean>;
+}
+
+/** The files of a store; `time`: seconds since 1970. */
+export function filesIn(store: Store, time: () => number): JobFilesStore {
+  const known = (id: string): boolean => /^file-[\w-]{1,64}$/.test(id);
+  const info = (id: string): string => `files/${id}/info.json`;
+  const content = (id: string): string => `files/${id}/content`;
+  const get = async (id: string): Promise<FileInfo | undefined> => {
+    const found = known(id) ? await store.get(info(id)) : undefined;
+    return found && JSON.parse(new TextDecoder().decode(found.bytes));
+  };
+  return {
+    create: async ({ filename, purpose, bytes, rows }) => {
+      const createdAt = time();
+      const random = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+      const id = `file-${Math.floor(createdAt * 1000).toString(36).padStart(9, "0")}${random}`;
+      await store.put(content(id), bytes);
+      const own: FileInfo = { id, bytes: bytes.length, createdAt, filename, purpose, ...(rows ? { rows } : {}) };
+      // Written last: a file without it was never uploaded.
+      await store.put(info(id), new TextEncoder().encode(JSON.stringify(own)));
+      return own;
+    },
+    get,
+    content: async (id) => (await get(id)) && (await store.get(content(id)))?.bytes,
+    list: async function* () {
+      const ids: string[] = [];
+      for await (const { key } of store.list("files/")) {
+        const id = /^files\/([^/]+)\/info\.json$/.exec(key)?.[1];
+        if (id !== undefined) ids.push(id);
+      }
+      for (const id of ids.sort().reverse()) {
+        const found = await get(id);
+        if (found) yield found;
+      }
+    },
+    delete: async (id) => {
+      if (!await get(id)) return false;
+      await store.delete(info(id));
+      await store.delete(content(id));
+      return true;
+    },
+  };
+}
+
+/** A longer line of JSON is refused. */
+const MAX_LINE = 16 * 2 ** 20;
+
+/**
+ * Checks JSON lines one by one and counts the rows.
+ *
+ * @throws AttuneError (`BAD_FILE`) that names the first line that is not a JSON object in UTF-8.
+ */
+export function checkJsonLines(bytes: Uint8Array, file: string): number {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let rows = 0;
+  let number = 0;
+  for (let at = 0; at < bytes.length;) {
+    const next = bytes.indexOf(0x0a, at);
+    const end = next < 0 ? bytes.length : next;
+    number++;
+    const where = `${file}, line ${number}`;
+    if (end - at > MAX_LINE) throw badFile("jobs", where, `is longer than ${MAX_LINE} bytes`);
+    let row: unknown;
+    try {
+      const line = decoder.decode(bytes.subarray(at, end)).trim();
+      if (line !== "") row = JSON.parse(line);
+    } catch (cause) {
+      throw badFile("jobs", where, `is not JSON in UTF-8 (${cause instanceof Error ? cause.message : cause})`);
+    }
+    if (row !== undefined) {
+      if (typeof row !== "object" || row === null || Array.isArray(row)) {
+        throw badFile("jobs", where, "is not a JSON object");
+      }
+      rows++;
+    }
+    at = end + 1;
+  }
+  if (rows === 0) throw badFile("jobs", file, "has no rows");
+  return rows;
+}

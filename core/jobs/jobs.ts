@@ -1,0 +1,207 @@
+/**
+ * Jobs in a store: every change is a compare-and-set of one record, every queue a hint.
+ * @module
+ */
+import { AttuneError } from "../errors.ts";
+import type { Json, Named, OpenQueue, Store } from "../types.ts";
+import { eventsIn, type JobEvents, type NewEvent } from "./events.ts";
+import { type Change, isOver, isWaiting, type JobRecord, leased, lost, outdated, type Refusal } from "./record.ts";
+
+/** What jobs are kept with. `now`: a clock that only goes forward, in milliseconds; `time`: seconds since 1970, for people. */
+export type JobsOptions = Readonly<{
+  store: Store;
+  queue: OpenQueue;
+  now: () => number;
+  time: () => number;
+  /** How long a runner may give no sign of life. */
+  leaseSeconds: number;
+  /** Attempts without progress before a job fails. */
+  maxAttempts: number;
+  /** Random text for ids; tests make their own. */
+  random?: () => string;
+}>;
+
+/** How a change went. */
+export type Changed = Readonly<{ record: JobRecord; refused?: Refusal }>;
+
+/** The jobs of a store; any number of processes may hold the same. */
+export interface Jobs {
+  create(request: Named<Json>, spec: Named<Json>): Promise<JobRecord>;
+  get(id: string): Promise<JobRecord | undefined>;
+  /** The newest first, those created before `after`. */
+  list(after?: string): AsyncIterable<JobRecord>;
+  /** Applies a change until it wins; undefined where there is no such job. */
+  change(id: string, apply: (record: JobRecord) => Change): Promise<Changed | undefined>;
+  /** A waiting job that a runner can do, with its lease. */
+  lease(runner: string, can: (record: JobRecord) => boolean): Promise<JobRecord | undefined>;
+  events(id: string): JobEvents;
+  /** Looks at every job once: leases without a sign of life are lost, waiting jobs are put into the queue. */
+  watch(): Promise<void>;
+}
+
+/** How many hints a runner that can do none of them looks at. */
+const LOOKS = 50;
+
+/** Jobs over a store and a queue. */
+export function jobsIn(options: JobsOptions): Jobs {
+  const { store, queue, now, time, leaseSeconds } = options;
+  const random = options.random ?? (() => crypto.randomUUID().replaceAll("-", "").slice(0, 16));
+  const keyOf = (id: string): string => `jobs/${id}/record.json`;
+  const logs = new Map<string, JobEvents>();
+  const over = new Set<string>();
+  const seen = new Map<string, { token: number; beat: number; since: number }>();
+  let watched = now();
+
+  const events = (id: string): JobEvents => {
+    const found = logs.get(id) ?? eventsIn(store, `jobs/${id}/events/`);
+    logs.set(id, found);
+    return found;
+  };
+  const read = async (id: string): Promise<{ record: JobRecord; revision: string } | undefined> => {
+    if (!/^ftjob-[\w-]{1,64}$/.test(id)) return undefined;
+    const found = await store.get(keyOf(id));
+    return found && { record: JSON.parse(new TextDecoder().decode(found.bytes)), revision: found.revision };
+  };
+  const write = async (record: JobRecord, revision: string | null): Promise<boolean> => {
+    const bytes = new TextEncoder().encode(JSON.stringify(record));
+    return await store.put(keyOf(record.id), bytes, { if: revision }) !== "conflict";
+  };
+  const ids = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { key } of store.list("jobs/")) {
+      const id = /^jobs\/([^/]+)\/record\.json$/.exec(key)?.[1];
+      if (id !== undefined) found.push(id);
+    }
+    return found;
+  };
+  const change: Jobs["change"] = async (id, apply) => {
+    while (true) {
+      const found = await read(id);
+      if (!found) return undefined;
+      const { record, refused } = { refused: undefined, record: found.record, ...apply(found.record) };
+      if (refused !== undefined || record === found.record) return { record: found.record, refused };
+      if (!await write(record, found.revision)) continue;
+      await told(found.record, record);
+      return { record };
+    }
+  };
+  /** What follows from a change, and may be lost or come twice: notes, hints, files that are no longer needed. */
+  const told = async (before: JobRecord, after: JobRecord): Promise<void> => {
+    const notes = notesOf(before, after);
+    if (notes.length > 0) {
+      await events(after.id).append(notes.map((note) => ({ at: time(), level: "info", type: "message", ...note })));
+    }
+    if (isWaiting(after) && !isWaiting(before)) await queue.push(after.id);
+    const still = new Set(outdated(before).map((c) => c.folder));
+    for (const { folder, files } of outdated(after)) {
+      if (!still.has(folder)) { for (const file of files) await store.delete(`${folder}${file}`); }
+    }
+    if (isOver(after)) {
+      logs.delete(after.id);
+      seen.delete(after.id);
+    }
+  };
+
+  return {
+    create: async (request, spec) => {
+      const at = time();
+      const id = `ftjob-${Math.floor(at * 1000).toString(36).padStart(9, "0")}${random()}`;
+      const record: JobRecord = {
+        version: 1,
+        id,
+        status: "validating_files",
+        createdAt: at,
+        request,
+        spec,
+        needs: { bytes: 0, provider: null, plugins: [] },
+        token: 0,
+        attempts: 0,
+        causes: [],
+        maxAttempts: options.maxAttempts,
+        step: 0,
+        trainedTokens: 0,
+        checkpoints: [],
+      };
+      if (!await write(record, null)) throw new AttuneError(`Job ${id} exists`, { code: "CONFLICT", plugin: "jobs" });
+      await events(id).append([{ at, level: "info", type: "message", message: `Created fine-tuning job: ${id}` }]);
+      return record;
+    },
+    get: async (id) => (await read(id))?.record,
+    list: async function* (after) {
+      for (const id of (await ids()).sort().reverse()) {
+        if (after !== undefined && id >= after) continue;
+        const found = await read(id);
+        if (found) yield found.record;
+      }
+    },
+    change,
+    lease: async (runner, can) => {
+      const passed: { back(): Promise<void> }[] = [];
+      try {
+        while (passed.length < LOOKS) {
+          const hint = await queue.pull(leaseSeconds);
+          if (!hint) return undefined;
+          const found = await read(hint.id);
+          if (found && isWaiting(found.record) && !can(found.record)) {
+            passed.push(hint);
+            continue;
+          }
+          const done = found && await change(hint.id, (record) => leased(record, runner, time()));
+          await hint.done();
+          if (done && done.refused === undefined) return done.record;
+        }
+        return undefined;
+      } finally {
+        for (const hint of passed) await hint.back();
+      }
+    },
+    events,
+    watch: async () => {
+      const at = now();
+      // Where nobody watched for long, leases could not be renewed either: they get their time again.
+      if (at - watched > 1000 * leaseSeconds) seen.clear();
+      watched = at;
+      for (const id of await ids()) {
+        if (over.has(id)) continue;
+        const found = await read(id);
+        if (!found) continue;
+        const { record } = found;
+        if (isOver(record)) over.add(id);
+        if (isWaiting(record)) await queue.push(id);
+        const { token, lease } = record;
+        if (record.status !== "running" || !lease) continue;
+        const known = seen.get(id);
+        if (known?.token !== token || known.beat !== lease.beat) seen.set(id, { token, beat: lease.beat, since: at });
+        else if (at - known.since > 1000 * leaseSeconds) await change(id, (r) => lost(r, token, lease.beat, time()));
+      }
+    },
+  };
+}
+
+/** What people are told of a change. */
+function notesOf(before: JobRecord, after: JobRecord): (Pick<NewEvent, "message"> & Partial<NewEvent>)[] {
+  const notes: (Pick<NewEvent, "message"> & Partial<NewEvent>)[] = [];
+  if (after.causes.length > before.causes.length) {
+    notes.push({ level: "warn", message: `Attempt ended: ${after.causes.at(-1)}` });
+  }
+  if (after.token > before.token) {
+    const from = after.checkpoints.at(-1)?.step;
+    const where = from === undefined ? "" : `, from the checkpoint of step ${from}`;
+    notes.push({ message: `Runner ${after.lease?.runner} has taken the job${where}` });
+  }
+  if (after.checkpoints.length > before.checkpoints.length) {
+    notes.push({ message: `Checkpoint created at step ${after.checkpoints.at(-1)?.step}` });
+  }
+  if (after.wants !== before.wants && after.wants) notes.push({ message: `The runner is asked to ${after.wants}` });
+  if (after.status === before.status) return notes;
+  const words: Named<string> = {
+    queued: before.status === "paused" ? "The job goes on" : "The job is queued",
+    paused: "The job is paused",
+    succeeded: "The job has successfully completed",
+    cancelled: "The job was cancelled",
+    failed: after.error?.message ?? "The job has failed",
+  };
+  const message = words[after.status];
+  if (message !== undefined) notes.push({ message, level: after.status === "failed" ? "error" : "info" });
+  return notes;
+}

@@ -1,0 +1,215 @@
+/**
+ * A job's record and how it may change: pure functions, so that whoever holds the store applies them with compare-and-set.
+ *
+ * A lease gives a token that is one above every earlier one. What a runner does names its token, and only the newest
+ * counts: a runner that was stopped past its lease and wakes up finds a higher one and can change nothing. No clock
+ * decides here; who finds a lease dead says so.
+ * @module
+ */
+import type { Json, Named } from "../types.ts";
+
+/** Where a job stands: OpenAI's names. */
+export type JobStatus = "validating_files" | "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
+
+/** Why a job failed. */
+export type JobError = Readonly<{ code: string; message: string; param: string | null }>;
+
+/** What a job needs of a runner. */
+export type JobNeeds = Readonly<{ bytes: number; provider: string | null; plugins: readonly string[] }>;
+
+/** Files of one moment under a folder that only one lease writes to. */
+export type JobFiles = Readonly<{ folder: string; files: readonly string[] }>;
+
+/** One saved moment of a job that another runner can go on from. */
+export type JobCheckpoint = JobFiles & Readonly<{ id: string; step: number; at: number; metrics: Named<number> }>;
+
+/** All that is known of a job. Times are seconds since 1970 and decide nothing. */
+export type JobRecord = Readonly<{
+  version: 1;
+  id: string;
+  status: JobStatus;
+  createdAt: number;
+  startedAt?: number;
+  finishedAt?: number;
+  /** What was asked for, as it came. */
+  request: Named<Json>;
+  /** The run spec; its files and model are names that runners resolve. */
+  spec: Named<Json>;
+  needs: JobNeeds;
+  estimate?: Named<number>;
+  /** The token of the newest lease; 0 before the first. */
+  token: number;
+  /** Who has the newest lease; absent where nobody works on the job. `beat` counts its signs of life. */
+  lease?: Readonly<{ runner: string; beat: number }>;
+  /** What its user wants of a runner. */
+  wants?: "cancel" | "pause";
+  /** Attempts that ended without a new checkpoint, and why. */
+  attempts: number;
+  causes: readonly string[];
+  maxAttempts: number;
+  step: number;
+  totalSteps?: number;
+  trainedTokens: number;
+  checkpoints: readonly JobCheckpoint[];
+  result?: JobFiles & Readonly<{ token: number; metrics: Named<number> }>;
+  error?: JobError;
+}>;
+
+/** A change, or why it is refused: the record is as it was. */
+export type Change = Readonly<{ record: JobRecord; refused?: undefined }> | Readonly<{ refused: Refusal }>;
+
+/** `stale`: another lease is newer. `status`: not in this state. */
+export type Refusal = "stale" | "status";
+
+/** Checkpoints of which a record still knows the files. */
+const KEPT = 2;
+
+const changed = (record: JobRecord, change: Partial<JobRecord>): Change => ({ record: { ...record, ...change } });
+const refused = (refusal: Refusal): Change => ({ refused: refusal });
+
+/** Whether nothing can change any more. */
+export function isOver({ status }: JobRecord): boolean {
+  return status === "succeeded" || status === "failed" || status === "cancelled";
+}
+
+/** Whether somebody has to be told of the job: it waits for a runner. */
+export function isWaiting({ status, lease }: JobRecord): boolean {
+  return status === "queued" || (status === "running" && lease === undefined);
+}
+
+/** The checks before queueing are through. */
+export function queued(
+  record: JobRecord,
+  found: Pick<JobRecord, "spec" | "needs" | "estimate" | "totalSteps">,
+): Change {
+  if (record.status !== "validating_files") return refused("status");
+  return changed(record, { ...found, status: "queued" });
+}
+
+/** A runner takes the job. */
+export function leased(record: JobRecord, runner: string, at: number): Change {
+  if (!isWaiting(record)) return refused("status");
+  return changed(record, {
+    status: "running",
+    startedAt: record.startedAt ?? at,
+    token: record.token + 1,
+    lease: { runner, beat: 0 },
+  });
+}
+
+/** A runner is alive. */
+export function renewed(record: JobRecord, token: number, step: number, trainedTokens: number): Change {
+  return owned(record, token, (lease) => ({
+    lease: { ...lease, beat: lease.beat + 1 },
+    step: Math.max(record.step, step),
+    trainedTokens: Math.max(record.trainedTokens, trainedTokens),
+  }));
+}
+
+/** A runner has saved a moment from which others can go on. */
+export function saved(record: JobRecord, token: number, checkpoint: JobCheckpoint): Change {
+  return owned(record, token, (lease) => {
+    const known = record.checkpoints.some((c) => c.step >= checkpoint.step);
+    return {
+      lease: { ...lease, beat: lease.beat + 1 },
+      // Attempts that get further are not the kind that are given up.
+      ...(known ? {} : { attempts: 0, causes: [] }),
+      checkpoints: known ? record.checkpoints : [...record.checkpoints, checkpoint],
+    };
+  });
+}
+
+/** A runner has finished: once, by the newest lease alone. */
+export function committed(
+  record: JobRecord,
+  token: number,
+  result: JobFiles & Readonly<{ metrics: Named<number> }>,
+  at: number,
+): Change {
+  if (record.status === "succeeded" && record.result?.token === token) return { record };
+  return owned(record, token, () => ({
+    status: "succeeded",
+    finishedAt: at,
+    lease: undefined,
+    wants: undefined,
+    result: { ...result, token },
+  }));
+}
+
+/** A runner gives the job back: it was told to cancel or pause, it shuts down, or the run has failed. */
+export function givenBack(
+  record: JobRecord,
+  token: number,
+  why:
+    | Readonly<{ reason: "cancelled" | "paused" | "shutdown" }>
+    | Readonly<{ reason: "failed"; error: JobError; retry: boolean }>,
+  at: number,
+): Change {
+  if (record.token !== token || record.lease === undefined) return refused(isOver(record) ? "status" : "stale");
+  const free = { lease: undefined };
+  if (why.reason === "failed" && !why.retry) {
+    return changed(record, { ...free, status: "failed", finishedAt: at, error: why.error, wants: undefined });
+  }
+  if (record.wants !== undefined) return changed({ ...record, ...free }, wanted(record.wants, at));
+  if (why.reason === "failed") return lostAttempt({ ...record, ...free }, why.error.message, at);
+  return changed(record, { ...free, status: "queued" });
+}
+
+/** Whoever watches has seen no sign of life of a lease for too long. */
+export function lost(record: JobRecord, token: number, beat: number, at: number): Change {
+  const { lease } = record;
+  if (record.status !== "running" || record.token !== token || lease?.beat !== beat) return refused("stale");
+  const free = { ...record, lease: undefined };
+  if (record.wants !== undefined) return changed(free, wanted(record.wants, at));
+  return lostAttempt(free, `runner ${lease.runner} was lost at step ${record.step}`, at);
+}
+
+/** Its user wants it to stop, for good or for a while. Where no runner has it, it does at once. */
+export function asked(record: JobRecord, what: "cancel" | "pause", at: number): Change {
+  if (isOver(record)) return what === "cancel" && record.status === "cancelled" ? { record } : refused("status");
+  if (record.status === "paused" && what === "pause") return { record };
+  if (record.lease !== undefined) return changed(record, { wants: record.wants === "cancel" ? "cancel" : what });
+  return changed(record, wanted(what, at));
+}
+
+/** Its user lets it go on. */
+export function unpaused(record: JobRecord): Change {
+  if (record.wants === "pause") return changed(record, { wants: undefined });
+  return record.status === "paused" ? changed(record, { status: "queued" }) : refused("status");
+}
+
+/** The checks before queueing have found something. */
+export function rejected(record: JobRecord, error: JobError, at: number): Change {
+  if (record.status !== "validating_files") return refused("status");
+  return changed(record, { status: "failed", finishedAt: at, error });
+}
+
+/** Checkpoints whose files are no longer needed. */
+export function outdated({ checkpoints, status }: JobRecord): readonly JobCheckpoint[] {
+  return status === "succeeded" || status === "cancelled" ? checkpoints : checkpoints.slice(0, -KEPT);
+}
+
+function owned(
+  record: JobRecord,
+  token: number,
+  change: (lease: NonNullable<JobRecord["lease"]>) => Partial<JobRecord>,
+): Change {
+  if (record.token !== token) return refused("stale");
+  if (record.status !== "running" || record.lease === undefined) return refused("status");
+  return changed(record, change(record.lease));
+}
+
+function wanted(what: "cancel" | "pause", at: number): Partial<JobRecord> {
+  return what === "pause"
+    ? { status: "paused", wants: undefined }
+    : { status: "cancelled", finishedAt: at, wants: undefined };
+}
+
+function lostAttempt(record: JobRecord, cause: string, at: number): Change {
+  const causes = [...record.causes, cause];
+  const attempts = record.attempts + 1;
+  if (attempts < record.maxAttempts) return changed(record, { status: "queued", attempts, causes });
+  const message = `Gave up after ${attempts} attempts without progress: ${causes.join("; ")}`;
+  const error = { code: "attempts_exhausted", message, param: null };
+  return changed(record, { status: "failed", finishedAt: at, attempts, causes, error });
+}

@@ -1,0 +1,42 @@
+/**
+ * A queue on disk.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { missing } from "../../core/errors.ts";
+import { storeQueue } from "../../core/jobs/store_queue.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link directory}. */
+export interface DirectoryOptions {
+  /** The directory, which several processes may share. */
+  readonly path: string;
+}
+
+/** Schema of {@link DirectoryOptions}. */
+export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions> = v.strictObject({
+  path: v.string(),
+});
+
+/**
+ * One file for each waiting job, below `queue/`; times are the machine's.
+ *
+ * @throws AttuneError from `open` where the host has no files.
+ * @example
+ * ```ts
+ * import { directory } from "attune/queues/directory";
+ * console.assert(directory({ path: "./jobs" }).kind === "queue");
+ * ```
+ */
+export const directory: Factory<"queue", DirectoryOptions> = define({
+  kind: "queue",
+  name: "directory",
+  schema: directorySchema,
+  create: ({ path }) => ({
+    open: async (host) => {
+      if (!host.directory) throw missing("directory", "access to files", host.runtime);
+      return storeQueue(host.directory(path), () => Date.now());
+    },
+  }),
+});

@@ -1,0 +1,90 @@
+/**
+ * What every queue must do. Exported for plugin authors.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Hint, OpenQueue } from "../../core/types.ts";
+
+/** How a queue is tested: `open` gives an empty one; `shared`: another handle of it; `shortest`: seconds that it can hide an id for. */
+export type QueueUnderTest = Readonly<{
+  open: () => Promise<{ queue: OpenQueue; shared?: () => Promise<OpenQueue> }>;
+  shortest: number;
+}>;
+
+const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+
+/** Registers the battery. */
+export function testQueue(name: string, { open, shortest }: QueueUnderTest): void {
+  const long = 60;
+  const all = async (queue: OpenQueue, seconds = long): Promise<Hint[]> => {
+    const found: Hint[] = [];
+    for (let hint = await queue.pull(seconds); hint; hint = await queue.pull(seconds)) found.push(hint);
+    return found;
+  };
+  describe(`queue ${name}`, () => {
+    it("gives each id once, however often it was pushed", async () => {
+      const { queue } = await open();
+      assert.equal(await queue.pull(long), undefined);
+      for (const id of ["ftjob-a", "ftjob-b", "ftjob-a"]) await queue.push(id);
+      assert.deepEqual((await all(queue)).map((h) => h.id).sort(), ["ftjob-a", "ftjob-b"]);
+      assert.equal(await queue.pull(long), undefined);
+      await queue.close();
+    });
+    it("forgets what is done, also when it is said twice", async () => {
+      const { queue } = await open();
+      await queue.push("ftjob-a");
+      const hint = await queue.pull(shortest);
+      await hint?.done();
+      await hint?.done();
+      await sleep(1.2 * shortest);
+      assert.equal(await queue.pull(long), undefined);
+      await queue.push("ftjob-a");
+      assert.equal((await queue.pull(long))?.id, "ftjob-a");
+      await queue.close();
+    });
+    it("gives back what is given back, and what nobody was heard of again", async () => {
+      const { queue } = await open();
+      await queue.push("ftjob-a");
+      await (await queue.pull(long))?.back();
+      assert.equal((await queue.pull(shortest))?.id, "ftjob-a");
+      assert.equal(await queue.pull(shortest), undefined);
+      await sleep(1.5 * shortest);
+      assert.equal((await queue.pull(long))?.id, "ftjob-a");
+      await queue.close();
+    });
+    it("gives each of 40 ids to one of four who pull at once", async () => {
+      const { queue, shared } = await open();
+      const others = await Promise.all(Array.from({ length: 3 }, () => shared?.() ?? Promise.resolve(queue)));
+      const ids = Array.from({ length: 40 }, (_, i) => `ftjob-${String(i).padStart(3, "0")}`);
+      for (const id of ids) await queue.push(id);
+      const taken: string[] = [];
+      await Promise.all([queue, ...others].map(async (own) => {
+        for (let misses = 0; misses < 3;) {
+          const hint = await own.pull(long);
+          if (!hint) misses++;
+          else {
+            taken.push(hint.id);
+            await hint.done();
+          }
+        }
+      }));
+      assert.deepEqual(taken.sort(), ids);
+      for (const own of new Set([queue, ...others])) await own.close();
+    });
+    it("does nothing for a hint that has come back to others", async () => {
+      const { queue } = await open();
+      await queue.push("ftjob-a");
+      const late = await queue.pull(shortest);
+      await sleep(1.5 * shortest);
+      const now = await queue.pull(long);
+      assert.equal(now?.id, "ftjob-a");
+      // The first to take it wakes up: late words may at most cost a hint, which records bring again.
+      await late?.back();
+      await late?.done();
+      await now?.done();
+      assert.equal(await queue.pull(long), undefined);
+      await queue.close();
+    });
+  });
+}

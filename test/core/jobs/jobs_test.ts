@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { checkJsonLines } from "../../../core/jobs/files.ts";
+import { type Jobs, jobsIn } from "../../../core/jobs/jobs.ts";
+import { asked, committed, givenBack, type JobRecord, queued, renewed, saved } from "../../../core/jobs/record.ts";
+import { storeQueue } from "../../../core/jobs/store_queue.ts";
+import type { Store } from "../../../core/types.ts";
+import { memory } from "../../../plugins/stores/memory.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+
+const host = await hostHere(1);
+const result = { folder: "r/", files: ["adapter/adapter_model.safetensors"], metrics: { loss: 0.5 } };
+
+async function setUp(): Promise<{ jobs: Jobs; store: Store; clock: { now: number } }> {
+  const store = await memory().open(host);
+  const clock = { now: 0 };
+  const options = { now: () => clock.now, time: () => clock.now / 1000, leaseSeconds: 30, maxAttempts: 3 };
+  return { jobs: jobsIn({ store, queue: storeQueue(store, () => clock.now), ...options }), store, clock };
+}
+async function ready(jobs: Jobs): Promise<JobRecord> {
+  const { id } = await jobs.create({ model: "m" }, {});
+  const done = await jobs.change(id, (r) => queued(r, { spec: {}, needs: r.needs }));
+  if (!done) throw new Error("no job");
+  return done.record;
+}
+const checkpoint = (step: number) => ({ id: `c${step}`, folder: `f${step}/`, files: ["a"], step, at: 0, metrics: {} });
+
+describe("jobs", () => {
+  it("are given to one runner, which commits once", async () => {
+    const { jobs } = await setUp();
+    const { id } = await ready(jobs);
+    const both = await Promise.all([jobs.lease("a", () => true), jobs.lease("b", () => true)]);
+    const [job] = both.filter((j) => j !== undefined);
+    assert.equal(both.filter((j) => j !== undefined).length, 1);
+    assert.deepEqual([job?.id, job?.token, job?.status], [id, 1, "running"]);
+    assert.equal((await jobs.change(id, (r) => committed(r, 2, result, 0)))?.refused, "stale");
+    for (let i = 0; i < 2; i++) {
+      const done = await jobs.change(id, (r) => committed(r, 1, result, 9));
+      assert.deepEqual([done?.record.status, done?.refused], ["succeeded", undefined]);
+    }
+    assert.equal((await jobs.change(id, (r) => asked(r, "cancel", 0)))?.refused, "status");
+  });
+
+  it("go to another runner when one gives no sign of life, and the first is told so", async () => {
+    const { jobs, clock } = await setUp();
+    const { id } = await ready(jobs);
+    await jobs.lease("a", () => true);
+    for (let t = 0; t <= 60; t += 10) {
+      clock.now = 1000 * t;
+      if (t <= 20) await jobs.change(id, (r) => renewed(r, 1, t, 100 * t));
+      if (t === 20) await jobs.change(id, (r) => saved(r, 1, checkpoint(20)));
+      await jobs.watch();
+    }
+    const job = await jobs.lease("b", () => true);
+    assert.deepEqual([job?.token, job?.checkpoints.at(-1)?.step, job?.trainedTokens], [2, 20, 2000]);
+    assert.equal((await jobs.change(id, (r) => renewed(r, 1, 30, 0)))?.refused, "stale");
+    assert.equal((await jobs.change(id, (r) => committed(r, 1, result, 0)))?.refused, "stale");
+    const messages: string[] = [];
+    for await (const event of jobs.events(id).after(0)) messages.push(event.message);
+    assert.ok(messages.includes("Attempt ended: runner a was lost at step 20"), messages.join("\n"));
+    assert.ok(messages.includes("Runner b has taken the job, from the checkpoint of step 20"), messages.join("\n"));
+  });
+
+  it("are not lost to a server that was itself stopped", async () => {
+    const { jobs, clock } = await setUp();
+    await ready(jobs);
+    await jobs.lease("a", () => true);
+    await jobs.watch();
+    clock.now = 3_600_000;
+    await jobs.watch();
+    await jobs.watch();
+    assert.equal(await jobs.lease("b", () => true), undefined);
+  });
+
+  it("that always crash fail with their causes", async () => {
+    const { jobs } = await setUp();
+    const { id } = await ready(jobs);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      const job = await jobs.lease("a", () => true);
+      const error = { code: "crashed", message: `exit ${attempt}`, param: null };
+      await jobs.change(id, (r) => givenBack(r, job?.token ?? 0, { reason: "failed", error, retry: true }, 7));
+    }
+    const job = await jobs.get(id);
+    assert.equal(job?.status, "failed");
+    assert.match(job.error?.message ?? "", /3 attempts.*exit 1; exit 2; exit 3/);
+    assert.equal(await jobs.lease("a", () => true), undefined);
+  });
+
+  it("that get further are not given up", async () => {
+    const { jobs } = await setUp();
+    const { id } = await ready(jobs);
+    for (let attempt = 1; attempt <= 10; attempt++) {
+      const job = await jobs.lease("a", () => true);
+      const token = job?.token ?? 0;
+      await jobs.change(id, (r) => saved(r, token, checkpoint(attempt)));
+      const error = { code: "crashed", message: "spot machine", param: null };
+      await jobs.change(id, (r) => givenBack(r, token, { reason: "failed", error, retry: true }, 7));
+    }
+    assert.equal((await jobs.get(id))?.status, "queued");
+  });
+
+  it("are put into the queue again when it has lost everything", async () => {
+    const { jobs, store } = await setUp();
+    const made = [(await ready(jobs)).id, (await ready(jobs)).id];
+    for await (const { key } of store.list("queue/")) await store.delete(key);
+    assert.equal(await jobs.lease("a", () => true), undefined);
+    await jobs.watch();
+    const found = [await jobs.lease("a", () => true), await jobs.lease("b", () => true)];
+    assert.deepEqual(found.map((j) => j?.id).sort(), made.sort());
+  });
+
+  it("stay in the queue where a runner cannot do them", async () => {
+    const { jobs } = await setUp();
+    const { id } = await ready(jobs);
+    assert.equal(await jobs.lease("small", () => false), undefined);
+    assert.equal((await jobs.lease("large", () => true))?.id, id);
+  });
+
+  it("are cancelled at once without a runner, by their runner else; a pause keeps the checkpoint", async () => {
+    const { jobs } = await setUp();
+    const { id } = await ready(jobs);
+    assert.equal((await jobs.change(id, (r) => asked(r, "pause", 1)))?.record.status, "paused");
+    const other = await ready(jobs);
+    const job = await jobs.lease("a", () => true);
+    assert.equal(job?.id, other.id);
+    assert.equal((await jobs.change(other.id, (r) => asked(r, "cancel", 1)))?.record.status, "running");
+    const beat = await jobs.change(other.id, (r) => renewed(r, 1, 1, 1));
+    assert.equal(beat?.record.wants, "cancel");
+    const done = await jobs.change(other.id, (r) => givenBack(r, 1, { reason: "cancelled" }, 2));
+    assert.equal(done?.record.status, "cancelled");
+  });
+
+  it("tell what is sent twice once, and a step once whoever computes it", async () => {
+    const { jobs } = await setUp();
+    const { id } = await ready(jobs);
+    const events = jobs.events(id);
+    const before = await events.count();
+    const step = (n: number) => ({ at: 0, level: "info", type: "metrics", message: `step ${n}`, step: n }) as const;
+    await events.append([step(1), step(2)], { token: 1, from: 1 });
+    await events.append([step(1), step(2), step(3)], { token: 1, from: 1 });
+    await events.append([step(2), step(3), step(4)], { token: 2, from: 1 });
+    await events.append([step(5)], { token: 1, from: 4 });
+    const told: string[] = [];
+    const numbers: number[] = [];
+    for await (const event of events.after(before)) {
+      told.push(event.message);
+      numbers.push(event.number - before);
+    }
+    assert.deepEqual([told, numbers], [["step 1", "step 2", "step 3", "step 4"], [1, 2, 3, 4]]);
+  });
+});
+
+describe("uploaded lines", () => {
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  it("are counted, and the first that is wrong is named", () => {
+    assert.equal(checkJsonLines(bytes('{"a":1}\n\n{"b":2}'), "f"), 2);
+    const wrong = [['{"a":1}\n[1]', /line 2.*not a JSON object/], ['{"a":1}\n{"a"', /line 2.*not JSON/], [
+      "\n",
+      /no rows/,
+    ]];
+    for (const [text, pattern] of wrong) {
+      assert.throws(() => checkJsonLines(bytes(String(text)), "f"), pattern as RegExp);
+    }
+    assert.throws(() => checkJsonLines(Uint8Array.of(0x7b, 0xff, 0x7d), "f"), /line 1.*UTF-8/);
+  });
+});

@@ -1,0 +1,18 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { directory } from "../../../plugins/queues/directory.ts";
+import { memory } from "../../../plugins/queues/memory.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { testQueue } from "../../conformance/queue.ts";
+
+const host = await hostHere(1);
+testQueue("memory", { open: async () => ({ queue: await memory().open(host) }), shortest: 0.05 });
+testQueue("directory", {
+  open: async () => {
+    const path = mkdtempSync(join(tmpdir(), "attune-queue-"));
+    const shared = () => directory({ path }).open(host);
+    return { queue: await shared(), shared };
+  },
+  shortest: 0.05,
+});
