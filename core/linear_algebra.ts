@@ -126,6 +126,7 @@ function lanczos(w: Float64Array, rows: number, columns: number, count: number):
   };
   let v = start(0);
   let scale = 0;
+  let nextCheck = 2 * count;
   for (let k = 0; k < columns; k++) {
     vs.push(v);
     const u = orthogonalized(times(w, rows, columns, v), us);
@@ -136,7 +137,8 @@ function lanczos(w: Float64Array, rows: number, columns: number, count: number):
     const next = orthogonalized(timesTransposed(w, rows, columns, us[k] as Float64Array), vs);
     const beta = length(next);
     const done = k + 1 >= columns;
-    const checks = k + 1 >= 2 * count && (k + 1) % count === 0;
+    const checks = k + 1 >= nextCheck;
+    if (checks) nextCheck = Math.ceil(1.25 * nextCheck);
     if (done || checks || beta <= 1e-14 * scale) {
       const small = bidiagonal(diagonal, above);
       const found = jacobi(small, k + 1, k + 1, Math.min(count, k + 1));

@@ -75,6 +75,18 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--verify", "load what was written and compare logits")
     .option("-o, --output <dir>", "where to (default: <dir>/export-<format>)")
     .action(async (path, options) => set(await (await import("./export.ts")).exportCommand(path, options)));
+  program.command("merge").argument("<adapter...>", "directories of saved adapters").description(
+    "merge adapters into one",
+  )
+    .requiredOption("--method <name>", "linear, cat, svd, ties, dare_linear, dare_ties, magnitude_prune, or with _svd")
+    .requiredOption("-o, --output <dir>", "where to")
+    .option("--weights <w,...>", "one per adapter (default: equal, adding up to 1)")
+    .option("--density <share>", "share of the values that ties, dare and magnitude_prune keep")
+    .option("--svd-rank <r>", "rank of what is decomposed again (default: the largest of the adapters')")
+    .option("--majority-sign <how>", "total or frequency", "total")
+    .option("--modules-from <n>", "number (from 0) of the adapter whose wholly trained modules are taken")
+    .option("--seed <n>", "seed of dare's masks", "42")
+    .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
   program.command("plugins").description("every plugin with its options")
     .option("--json", "with the options' JSON Schema")
     .action(async (options) => set(await (await import("./plugins.ts")).pluginsCommand(options)));
