@@ -569,6 +569,8 @@ export type Encoding = Readonly<{
 export interface Collator extends Plugin<"collator"> {
   /** Told the checkpoint's config and the run's lengths. */
   encode(row: Row, index: number, context: CollatorContext): readonly Sample[];
+  /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
+  draw?(sample: Sample, random: Random, context: CollatorContext): Sample;
   collate?(samples: readonly Sample[], layout: Layout): Batch;
 }
 

@@ -17,6 +17,7 @@ import { vera as adapterVera } from "./adapters/vera.ts";
 import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts";
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
 import { causalLm as collatorCausalLm } from "./collators/causal_lm.ts";
+import { denoising as collatorDenoising } from "./collators/denoising.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { csv as datasetCsv } from "./data/csv.ts";
@@ -83,9 +84,11 @@ import { gpt2 as modelGpt2 } from "./models/gpt2.ts";
 import { llama as modelLlama } from "./models/llama.ts";
 import { t5 as modelT5 } from "./models/t5.ts";
 import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
+import { denoising as objectiveDenoising } from "./objectives/denoising.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
 import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
+import { spanCorruption as objectiveSpanCorruption } from "./objectives/span_corruption.ts";
 import { adamw as optimizerAdamw } from "./optimizers/adamw.ts";
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
 import { directory as queueDirectory } from "./queues/directory.ts";
@@ -127,6 +130,7 @@ export const catalog: Catalog = {
   },
   collator: {
     "causal-lm": collatorCausalLm,
+    denoising: collatorDenoising,
     padding: collatorPadding,
     seq2seq: collatorSeq2seq,
   },
@@ -209,9 +213,11 @@ export const catalog: Catalog = {
   },
   objective: {
     "causal-lm": objectiveCausalLm,
+    denoising: objectiveDenoising,
     distillation: objectiveDistillation,
     "seq2seq-lm": objectiveSeq2seqLm,
     "sequence-classification": objectiveSequenceClassification,
+    "span-corruption": objectiveSpanCorruption,
   },
   optimizer: {
     adamw: optimizerAdamw,

@@ -11,7 +11,10 @@ import { maxLengthOf, type OpenRun } from "./open.ts";
 /** Encoded rows. */
 export type EncodedRows = Readonly<{
   rows: readonly Row[];
+  /** As they are in the first epoch, and in evaluation. */
   samples: readonly Sample[];
+  /** A sample as it is in an epoch, where something of it is drawn anew in each. */
+  drawn?: (index: number, epoch: number) => Sample;
   fingerprint: string;
   /** Samples that have labels of places, none of which counts. */
   unlabelled: number;
@@ -30,7 +33,7 @@ export async function encodeRows(
   const { run, host, tokenizer, collator, checkpoint } = open;
   const opened = await dataset.open(host);
   const rows: Row[] = [];
-  const samples: Sample[] = [];
+  const encoded: Sample[] = [];
   const context = {
     tokenizer,
     random: createRandom(run.training.seed).fork("collator"),
@@ -40,12 +43,16 @@ export async function encodeRows(
     config: checkpoint.config,
   };
   for await (const { row } of opened.read()) {
-    for (const sample of collator.encode(row, rows.length, context)) {
-      samples.push(checked(withDecoder(sample, open), open));
-    }
+    encoded.push(...collator.encode(row, rows.length, context));
     rows.push(row);
     if (rows.length % PROGRESS === 0) progress?.(rows.length);
   }
+  const drawn = (index: number, epoch: number): Sample => {
+    const sample = encoded[index] as Sample;
+    const own = collator.draw?.(sample, context.random.fork(epoch, index), context) ?? sample;
+    return checked(withDecoder(own, open), open);
+  };
+  const samples = encoded.map((_, i) => drawn(i, 0));
   if (samples.length === 0) {
     throw new AttuneError("The data set has no rows", {
       code: "EMPTY_DATA",
@@ -62,7 +69,7 @@ export async function encodeRows(
       { code: "NO_LABELS", plugin: dataset.name, found: 0, allowed: ["at least one label that counts"] },
     );
   }
-  return { rows, samples, fingerprint: opened.fingerprint, unlabelled };
+  return { rows, samples, fingerprint: opened.fingerprint, unlabelled, ...(collator.draw ? { drawn } : {}) };
 }
 
 /** Whether a sample has labels of places, and none of them counts. */

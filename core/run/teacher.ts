@@ -33,6 +33,14 @@ export async function labelledRows(open: OpenRun, dataset: Dataset): Promise<Enc
  * outputs per token are wanted.
  */
 export async function taught(open: OpenRun, teacher: Teacher, encoded: EncodedRows): Promise<EncodedRows> {
+  if (encoded.drawn) {
+    throw unsupported(
+      "teacher",
+      "task",
+      open.task.taskType,
+      "a teacher's outputs are computed once, but these samples change",
+    );
+  }
   const own = await openRun(
     {
       ...open.run,

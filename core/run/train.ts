@@ -218,7 +218,8 @@ export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedR
     checkpointing: training.gradientCheckpointing,
     accumulates: training.gradientAccumulationSteps > 1,
     seed: training.seed,
-    activeRows: activeIds(all),
+    // Other epochs may name other ids where samples are drawn.
+    activeRows: train.drawn ? new Map() : activeIds(all),
     example: layOut(train.samples.slice(0, 1), layout),
     reads: open.task.reads,
     prepackLimit: PREPACK_LIMIT,
@@ -226,7 +227,7 @@ export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedR
 }
 
 /** The micro-batches of each step, from seeded orders of the epochs. */
-function batchPlan(open: OpenRun, { samples }: EncodedRows): (epoch: number, index: number) => readonly Batch[] {
+function batchPlan(open: OpenRun, { samples, drawn }: EncodedRows): (epoch: number, index: number) => readonly Batch[] {
   const { training } = open.run;
   const random = createRandom(training.dataSeed ?? training.seed).fork("order");
   const size = training.perDeviceTrainBatchSize;
@@ -241,7 +242,9 @@ function batchPlan(open: OpenRun, { samples }: EncodedRows): (epoch: number, ind
     const first = index * training.gradientAccumulationSteps;
     const batches: Batch[] = [];
     for (let b = first; b < Math.min(first + training.gradientAccumulationSteps, count); b++) {
-      const chosen = [...known.order.subarray(b * size, (b + 1) * size)].flatMap((i) => samples[i] ?? []);
+      const chosen = [...known.order.subarray(b * size, (b + 1) * size)].flatMap((i) =>
+        (epoch > 0 && drawn ? drawn(i, epoch) : samples[i]) ?? []
+      );
       batches.push(layOut(chosen, open.layout));
     }
     return batches;

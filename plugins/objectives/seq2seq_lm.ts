@@ -4,7 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { unsupported } from "../../core/errors.ts";
 import type { Factory, Task } from "../../core/types.ts";
+import { tokenReadings } from "./causal_lm.ts";
 
 /** Options of {@link seq2seqLm}. */
 export interface Seq2seqLmOptions {
@@ -43,9 +45,12 @@ export function seq2seqTask(collator: Task["collator"]): Task {
     collator,
     heads: ["seq2seq"],
     losses: [{ loss: { use: "cross-entropy", with: { over: "step" } }, output: "logits", target: "labels" }],
-    metrics: [],
+    metrics: ["perplexity", "accuracy"],
     taskType: "SEQ_2_SEQ_LM",
-    decode: () => ({}),
-    predict: () => [],
+    reads: ["predictions", "logProbabilities"],
+    decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
+    predict: () => {
+      throw unsupported("seq2seq-lm", "predict", "seq2seq-lm", "text is generated, not read off one batch");
+    },
   };
 }

@@ -1,0 +1,118 @@
+/**
+ * Texts with parts taken out, and what was there: how T5 and BART were trained.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue, missing } from "../../core/errors.ts";
+import type { CollatorContext, Factory, Random, Row, Sample, Tokenizer } from "../../core/types.ts";
+import { textOf } from "./columns.ts";
+import { sequencePair } from "./seq2seq.ts";
+import { corruptSpans, infillText, longestWithin } from "./spans.ts";
+
+/** Options of {@link denoising}. */
+export interface DenoisingOptions {
+  /** Spans become sentinels and are told apart (T5), or masks, and the whole text is told again (BART). */
+  readonly kind: "span-corruption" | "text-infilling";
+  /** Share of the tokens that are taken out. */
+  readonly noiseDensity: number;
+  /** Mean length of a span, in tokens. */
+  readonly meanNoiseSpanLength: number;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link DenoisingOptions}. */
+export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, DenoisingOptions> = v.strictObject({
+  kind: v.optional(v.picklist(["span-corruption", "text-infilling"]), "span-corruption"),
+  noiseDensity: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.15),
+  meanNoiseSpanLength: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * `text` → input_ids with spans taken out, labels with what was there, drawn anew in each epoch. A text that is longer
+ * than fits is several samples.
+ *
+ * @throws AttuneError from `encode` where a text has fewer than two tokens or the tokenizer lacks what stands for spans.
+ * @example
+ * ```ts
+ * import { denoising } from "attune/collators/denoising";
+ * console.assert(denoising({ noiseDensity: 0.3 }).name === "denoising");
+ * ```
+ */
+export const denoising: Factory<"collator", Partial<DenoisingOptions>> = define({
+  kind: "collator",
+  name: "denoising",
+  schema: denoisingSchema,
+  create: (options) => ({
+    encode: (row, index, context) => pieces(row, index, options, context),
+    draw: (sample, random, context) => drawn(sample, random, options, context),
+  }),
+});
+
+/** Pieces of a row's tokens, not yet changed, that fit when they are. */
+function pieces(row: Row, index: number, o: DenoisingOptions, { tokenizer, maxLength }: CollatorContext): Sample[] {
+  const text = textOf("denoising", row, index, o.columns.text ?? "text");
+  const [{ ids }] = tokenizer.encode(text, { addSpecialTokens: false, offsets: false });
+  if (ids.length < 2) throw badValue("denoising", `row ${index}`, text, "a text of at least two tokens");
+  const [before, after] = around(tokenizer);
+  const room = maxLength === undefined
+    ? ids.length
+    : o.kind === "span-corruption"
+    ? longestWithin(maxLength - 1, o.noiseDensity, o.meanNoiseSpanLength)
+    : maxLength - before.length - after.length;
+  if (room < 2) throw badValue("denoising", "training.maxLength", maxLength, "room for two tokens of text");
+  const samples: Sample[] = [];
+  for (let start = 0; start < ids.length; start += room) {
+    const data = ids.slice(start, start + room);
+    // The last piece may be too short for a span and something beside it.
+    if (data.length < 2) continue;
+    const fields = { input_ids: { per: "token", data, fill: tokenizer.special.pad ?? 0 } } as const;
+    samples.push({ sequences: [{ length: data.length, fields }], targets: {}, row: index });
+  }
+  return samples;
+}
+
+function drawn(sample: Sample, random: Random, o: DenoisingOptions, context: CollatorContext): Sample {
+  const { tokenizer } = context;
+  const ids = sample.sequences[0]?.fields.input_ids?.data as Int32Array;
+  const share = { noiseDensity: o.noiseDensity, meanNoiseSpanLength: o.meanNoiseSpanLength };
+  const [before, after] = around(tokenizer);
+  if (o.kind === "span-corruption") {
+    const { input, target } = corruptSpans(ids, sentinelsOf(tokenizer), random, share);
+    const end = after.slice(-1);
+    return sequencePair(Int32Array.from([...input, ...end]), Int32Array.from([...target, ...end]), sample.row, context);
+  }
+  const { mask } = tokenizer.special;
+  if (mask === undefined) throw missing("denoising", "a mask token", "the tokenizer");
+  const whole = (part: ArrayLike<number>): Int32Array => Int32Array.from([...before, ...Array.from(part), ...after]);
+  return sequencePair(whole(infillText(ids, mask, random, share)), whole(ids), sample.row, context);
+}
+
+/** What a tokenizer puts in front of a text and behind it. */
+function around(tokenizer: Tokenizer): readonly [number[], number[]] {
+  const [{ ids, specialTokensMask }] = tokenizer.encode("a", { offsets: false });
+  const first = specialTokensMask.indexOf(0);
+  const last = specialTokensMask.lastIndexOf(0);
+  return [[...ids.subarray(0, Math.max(0, first))], [...ids.subarray(last + 1)]];
+}
+
+const known = new WeakMap<Tokenizer, readonly number[]>();
+
+/** <extra_id_0>, <extra_id_1>, ... as far as a tokenizer has them. */
+function sentinelsOf(tokenizer: Tokenizer): readonly number[] {
+  const found = known.get(tokenizer) ?? [];
+  if (found.length > 0) return found;
+  const sentinels: number[] = [];
+  for (;;) {
+    const text = `<extra_id_${sentinels.length}>`;
+    const [{ ids }] = tokenizer.encode(text, { addSpecialTokens: false, offsets: false });
+    const [id] = ids;
+    if (ids.length !== 1 || id === undefined || id === tokenizer.special.unk) break;
+    sentinels.push(id);
+  }
+  if (sentinels.length === 0) throw missing("denoising", "sentinels (<extra_id_0>, ...)", "the tokenizer");
+  known.set(tokenizer, sentinels);
+  return sentinels;
+}

@@ -1,0 +1,108 @@
+/**
+ * Spans of tokens that are taken out of a text at random.
+ * @module
+ */
+import { exp } from "../../core/math.ts";
+import { permutation } from "../../core/random.ts";
+import type { Random } from "../../core/types.ts";
+
+/** How much is taken out, and in spans of what mean length. */
+export type Noise = Readonly<{ noiseDensity: number; meanNoiseSpanLength: number }>;
+
+/** How many tokens of a text are noise, and in how many spans, at most `most`. At least one of each, and one token stays. */
+export function noiseOf(
+  length: number,
+  noise: Noise,
+  most: number = Infinity,
+): Readonly<{ tokens: number; spans: number }> {
+  const tokens = Math.min(Math.max(Math.round(length * noise.noiseDensity), 1), length - 1);
+  const spans = Math.max(Math.round(tokens / noise.meanNoiseSpanLength), 1);
+  return { tokens, spans: Math.min(spans, length - tokens, most) };
+}
+
+/** The longest text whose rest, with a sentinel for each span, fits into `room` tokens. */
+export function longestWithin(room: number, noiseDensity: number, meanNoiseSpanLength: number): number {
+  let length = 1;
+  for (;;) {
+    const { tokens, spans } = noiseOf(length + 1, { noiseDensity, meanNoiseSpanLength });
+    if (length + 1 - tokens + spans > room) return length;
+    length++;
+  }
+}
+
+/**
+ * Span corruption (Raffel et al. 2020): the text begins with what stays; kept and taken spans take turns, both cut at
+ * random. A taken span is one sentinel in the input, and in the target that sentinel and the span.
+ */
+export function corruptSpans(
+  ids: ArrayLike<number>,
+  sentinels: readonly number[],
+  random: Random,
+  noise: Noise,
+): Readonly<{ input: number[]; target: number[] }> {
+  const { tokens, spans } = noiseOf(ids.length, noise, sentinels.length);
+  const taken = segments(random.fork("noise"), tokens, spans);
+  const kept = segments(random.fork("kept"), ids.length - tokens, spans);
+  const [input, target]: [number[], number[]] = [[], []];
+  let at = 0;
+  const move = (to: number[], count: number): void => {
+    for (const end = at + count; at < end; at++) to.push(ids[at] ?? 0);
+  };
+  sentinels.slice(0, spans).forEach((sentinel, i) => {
+    move(input, kept[i] ?? 0);
+    input.push(sentinel);
+    target.push(sentinel);
+    move(target, taken[i] ?? 0);
+  });
+  return { input, target };
+}
+
+/** A number as a sum of so many numbers from 1 on; each way of doing so is as likely. */
+function segments(random: Random, total: number, count: number): number[] {
+  const cuts = [...permutation(random, total - 1).subarray(0, count - 1)].map((cut) => cut + 1).sort((a, b) => a - b);
+  return [...cuts, total].map((cut, i) => cut - (cuts[i - 1] ?? 0));
+}
+
+/**
+ * Text infilling (Lewis et al. 2020): spans, whose lengths are Poisson distributed, each become one mask; one of length
+ * 0 is a mask put in between. Spans lie at random and do not overlap.
+ */
+export function infillText(ids: ArrayLike<number>, mask: number, random: Random, noise: Noise): number[] {
+  const wanted = Math.ceil(ids.length * noise.noiseDensity);
+  const lengths: number[] = [];
+  const draws = random.fork("lengths");
+  for (let left = wanted; left > 0;) {
+    // Never more spans than tokens that they take, so that no text gets longer.
+    const least = lengths.length < wanted - left ? 0 : 1;
+    const drawn = poisson(draws.uniform(lengths.length), noise.meanNoiseSpanLength);
+    const length = Math.min(left, Math.max(least, drawn));
+    lengths.push(length);
+    left -= length;
+  }
+  // Each span is one of kept + spans slots; the others are the kept tokens, in order.
+  const slots = ids.length - wanted + lengths.length;
+  const chosen = new Set(permutation(random.fork("places"), slots).subarray(0, lengths.length));
+  const out: number[] = [];
+  let at = 0;
+  let span = 0;
+  for (let slot = 0; slot < slots; slot++) {
+    if (chosen.has(slot)) {
+      out.push(mask);
+      at += lengths[span++] ?? 0;
+    } else out.push(ids[at++] ?? 0);
+  }
+  return out;
+}
+
+/** The number at which the distribution function of a Poisson distribution passes a uniform number. */
+function poisson(uniform: number, mean: number): number {
+  let probability = exp(-mean);
+  let total = probability;
+  let value = 0;
+  while (uniform >= total && probability > 0) {
+    value++;
+    probability *= mean / value;
+    total += probability;
+  }
+  return value;
+}
