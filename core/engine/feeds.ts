@@ -45,7 +45,7 @@ export function createFeeder(
     feeds: async (session, recorded, batch, extra, moment) => {
       const feeds: Record<string, OrtTensor> = { ...extra };
       const dims: Record<string, number> = { ...dimsOf(batch) };
-      const picked = choose(session, batch, dims);
+      const picked = choose(session.feeds.keys(), batch, dims);
       checkIds(recorded, batch);
       const masks: { mask: Mask; dims: number[] }[] = [];
       for (const name of session.feeds.keys()) {
@@ -84,9 +84,9 @@ export function createFeeder(
 }
 
 /** Feeds `<index>.picks` and `<index>.unpick` where the graph chose places, and sets how many per row. */
-function choose(session: Session, batch: Batch, dims: Record<string, number>): Map<string, Tensor> {
+function choose(inputs: Iterable<string>, batch: Batch, dims: Record<string, number>): Map<string, Tensor> {
   const picked = new Map<string, Tensor>();
-  for (const name of session.feeds.keys()) {
+  for (const name of inputs) {
     if (!name.endsWith(".picks")) continue;
     const index = name.slice(0, -".picks".length);
     const places = batch.inputs[index];
@@ -191,8 +191,14 @@ function drawMasks(
   }
 }
 
-/** The dims of a batch, for estimates. */
-export function dimsOf(batch: Batch): DimValues {
+/** The dims of a graph with such inputs on a batch, for estimates. */
+export function dimsWith(inputs: Iterable<string>, batch: Batch): DimValues {
+  const dims: Record<string, number> = { ...dimsOf(batch) };
+  choose(inputs, batch, dims);
+  return dims;
+}
+
+function dimsOf(batch: Batch): DimValues {
   const dims: Record<string, number> = { batch: batch.batch, seq: batch.seq, sequences: batch.sequences };
   if (batch.decoder) dims[seqDim("decoder")] = batch.decoder.seq;
   for (const [name, { dims: [count = 0] }] of Object.entries(batch.inputs)) {

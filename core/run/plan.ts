@@ -9,8 +9,8 @@ import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { evaluateDim } from "../graph/dims.ts";
 import { reachable } from "../graph/graph.ts";
 import { sizeOf } from "../tensor.ts";
-import type { Host, Plan, Run } from "../types.ts";
-import { dimsOf } from "../engine/feeds.ts";
+import type { Host, Plan, Run, Sample } from "../types.ts";
+import { dimsWith } from "../engine/feeds.ts";
 import { encodeRows } from "./data.ts";
 import { openRun } from "./open.ts";
 
@@ -25,9 +25,8 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   const open = await openRun(run, host);
   const { training } = run;
   const rows = run.data.train ? await encodeRows(open, run.data.train, true) : undefined;
-  const longest = [...(rows?.samples ?? [])].sort((a, b) =>
-    (b.sequences[0]?.length ?? 0) - (a.sequences[0]?.length ?? 0)
-  );
+  const tokensOf = ({ sequences: [first] }: Sample): number => (first?.length ?? 0) + (first?.decoderLength ?? 0);
+  const longest = [...(rows?.samples ?? [])].sort((a, b) => tokensOf(b) - tokensOf(a));
   const batch = layOut(longest.slice(0, training.perDeviceTrainBatchSize), open.layout);
   const program = buildProgram({
     mode: "train",
@@ -45,7 +44,7 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   const count = (own: boolean): number =>
     parameters.filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
   const slots = Object.values(run.optimizer.state([1])).reduce((a, b) => a + b, 0);
-  const dims = { ...dimsOf(batch), picks: Math.ceil(batch.sequences / batch.batch) };
+  const dims = dimsWith(program.graph.inputs.keys(), batch);
   const size = (shape: readonly (number | string)[]): number =>
     shape.reduce<number>((n, d) => n * evaluateDim(d, dims), 1);
   const nodes = reachable([...program.graph.outputs.values()]);
