@@ -111,5 +111,7 @@ function turnOf(
   const tail = alone?.slice(alone.indexOf(INSTEAD) + INSTEAD.length) ?? "";
   let more = 0;
   while (more < tail.length && tail[more] === text[end + more]) more++;
+  // Where only some of what ends the conversation ends the turn, too, that is whole tags and lines.
+  if (more < tail.length) more = /^[^]*[>\]\s]/.exec(tail.slice(0, more))?.[0].length ?? 0;
   return [[start, end + more]];
 }

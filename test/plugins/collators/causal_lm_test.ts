@@ -1,0 +1,150 @@
+/**
+ * Rows of next-token prediction: which tokens are learned, and where their labels stand.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { layOut, plainLayout } from "../../../core/loop/layout.ts";
+import { encodeRows } from "../../../core/run/data.ts";
+import type { OpenRun } from "../../../core/run/open.ts";
+import { createRandom } from "../../../core/random.ts";
+import type { CollatorContext, Encoding, Row, Tokenizer } from "../../../core/types.ts";
+import { causalLm, type CausalLmOptions } from "../../../plugins/collators/causal_lm.ts";
+import { memory } from "../../../plugins/data/memory.ts";
+import { causalLm as objective } from "../../../plugins/objectives/causal_lm.ts";
+import { chatRenderer } from "../../../plugins/tokenizers/chat.ts";
+
+const render = chatRenderer(
+  "{% for m in messages %}{{ m.role[0] }}{{ m.content }};{% endfor %}{% if add_generation_prompt %}a{% endif %}",
+  {},
+);
+
+/** One token per character, 1 in front where special tokens are added. */
+const tokenizer: Tokenizer = {
+  vocabSize: 128,
+  special: { pad: 0, bos: 1 },
+  paddingSide: "right",
+  modelMaxLength: undefined,
+  fingerprint: "",
+  encode: (text, { addSpecialTokens = true, maxLength = Infinity, truncation } = {}) => {
+    const own = [...String(text)].map((c) => c.charCodeAt(0));
+    const ids = Int32Array.from(addSpecialTokens ? [1, ...own] : own).subarray(0, truncation ? maxLength : Infinity);
+    const offsets = Int32Array.from(
+      { length: 2 * ids.length },
+      (_, i) => Math.ceil(i / 2) - (addSpecialTokens ? 1 : 0),
+    );
+    return [{ ids, offsets } as unknown as Encoding];
+  },
+  decode: (ids) => String.fromCharCode(...Array.from(ids)),
+  chat: (messages, { addGenerationPrompt = false } = {}) => render(messages, addGenerationPrompt),
+};
+const context: CollatorContext = {
+  tokenizer,
+  random: createRandom(1),
+  maxLength: undefined,
+  labelled: true,
+  modelType: "llama",
+  config: {},
+};
+
+/** The text of a row's tokens, and of those that are learned, with dots for the others. */
+function learned(row: Row, options: Partial<CausalLmOptions> = {}, more: Partial<CollatorContext> = {}): string[] {
+  const [sample] = causalLm(options).encode(row, 3, { ...context, ...more });
+  const { input_ids: ids, labels } = sample!.sequences[0]!.fields;
+  const show = (data: ArrayLike<number> = []): string =>
+    Array.from(data, (id) => (id === -100 ? "." : id === 1 ? "^" : String.fromCharCode(id))).join("");
+  return labels ? [show(ids?.data), show(labels.data)] : [show(ids?.data)];
+}
+
+const messages = [{ role: "user", content: "hi" }, { role: "assistant", content: "yo" }, {
+  role: "user",
+  content: "k",
+}];
+
+describe("rows", () => {
+  it("text", () => assert.deepEqual(learned({ text: "abc" }), ["^abc", "^abc"]));
+  it("text, cut", () => assert.deepEqual(learned({ text: "abc" }, {}, { maxLength: 2 }), ["^a", "^a"]));
+  it("prompt and completion", () => assert.deepEqual(learned({ prompt: "ab", completion: "cd" }), ["^abcd", "^abcd"]));
+  it("the completion alone", () =>
+    assert.deepEqual(learned({ prompt: "ab", completion: "cd" }, { lossOn: "completion" }), ["^abcd", "...cd"]));
+  it("a conversation", () => assert.deepEqual(learned({ messages }), ["uhi;ayo;uk;", "uhi;ayo;uk;"]));
+  it("what the assistant says", () =>
+    assert.deepEqual(learned({ messages }, { lossOn: "assistant" }), ["uhi;ayo;uk;", ".....yo;..."]));
+  it("ready-made tokens", () => assert.deepEqual(learned({ input_ids: [97, 98], labels: [-100, 98] }), ["ab", ".b"]));
+  it("other columns", () => assert.deepEqual(learned({ body: "a" }, { columns: { text: "body" } }), ["^a", "^a"]));
+  it("to be completed", () => {
+    assert.deepEqual(learned({ prompt: "ab", completion: "cd" }, {}, { labelled: false, maxLength: 1 }), ["^ab"]);
+    assert.deepEqual(learned({ messages }, { lossOn: "assistant" }, { labelled: false }), ["uhi;ayo;uk;a"]);
+  });
+});
+
+describe("errors", () => {
+  const wrong: readonly (readonly [Row, Partial<CausalLmOptions>, RegExp])[] = [
+    [{ txt: "a" }, {}, /no column "text".*did you mean "txt"/],
+    [{ prompt: "a" }, {}, /no column "completion"/],
+    [{ text: "a" }, { lossOn: "assistant" }, /task\.with\.lossOn.*"text"/],
+    [{ messages }, { lossOn: "completion" }, /task\.with\.lossOn.*"assistant".*"messages"/],
+    [{ messages: [] }, {}, /messages of texts/],
+    [{ messages: [{ role: "user", content: 1 }] }, {}, /messages of texts/],
+    [{ input_ids: [1, 2], labels: [1] }, {}, /of one length/],
+    [{ input_ids: [] }, {}, /at least one token/],
+  ];
+  for (const [row, options, message] of wrong) {
+    it(`${JSON.stringify(row)} ${JSON.stringify(options)}`, () => assert.throws(() => learned(row, options), message));
+  }
+
+  const open = (): OpenRun =>
+    ({
+      run: { training: { seed: 1, maxLength: 3 } },
+      host: {},
+      tokenizer,
+      collator: causalLm({ lossOn: "completion" }),
+      checkpoint: { config: {} },
+      trunk: { maxPositions: 64, vocabSize: 128 },
+      layout: { reserve: { tokens: 0, positions: 0 } },
+    }) as unknown as OpenRun;
+  const cut = { prompt: "abc", completion: "d" };
+  it("data of which nothing is learned", async () => {
+    await assert.rejects(encodeRows(open(), memory({ rows: [cut] }), true), /Nothing would be learned/);
+  });
+  it("some rows of which nothing is learned are counted", async () => {
+    const { unlabelled } = await encodeRows(open(), memory({ rows: [cut, { prompt: "a", completion: "b" }] }), true);
+    assert.equal(unlabelled, 1);
+  });
+});
+
+describe("a batch", () => {
+  const batchOf = (rows: readonly Row[], share: boolean) =>
+    layOut(rows.flatMap((row, i) => causalLm().encode(row, i, context)), { ...plainLayout, share });
+
+  it("labels stand one place before their tokens, in each sequence", () => {
+    const { inputs } = batchOf([{ input_ids: [7, 8, 9] }, { input_ids: [5, 6], labels: [5, 6] }], false);
+    assert.deepEqual([...inputs.labels!.data], [8, 9, 6]);
+    assert.deepEqual([...inputs["labels.at"]!.data], [0, 1, 3]);
+  });
+  it("a row shared by two predicts nothing across them", () => {
+    const { inputs, batch } = batchOf([{ input_ids: [7, 8, 9] }, { input_ids: [5, 6] }], true);
+    assert.equal(batch, 1);
+    assert.deepEqual([...inputs.labels!.data], [8, 9, 6]);
+    assert.deepEqual([...inputs["labels.at"]!.data], [0, 1, 3]);
+  });
+  it("of which nothing is learned still has a place, which does not count", () => {
+    const { inputs } = batchOf([{ input_ids: [7, 8], labels: [-100, -100] }], false);
+    assert.deepEqual([...inputs.labels!.data], [-100]);
+    const readings = objective().tasks[0]!.decode({}, batchOf([{ input_ids: [7] }], false), tokenizer);
+    assert.deepEqual(readings, { label: [], loss: [{ sum: 0, count: 0 }] });
+  });
+  it("is read as classes and a likelihood", () => {
+    const f = (...data: number[]) => ({
+      dtype: "float32" as const,
+      dims: [data.length],
+      data: Float32Array.from(data),
+    });
+    const outputs = { predictions: f(8, 3), logProbabilities: f(-0.5, -2) };
+    const readings = objective().tasks[0]!.decode(outputs, batchOf([{ input_ids: [7, 8, 9] }], false), tokenizer);
+    assert.deepEqual(readings, {
+      label: [{ prediction: 8, reference: 8 }, { prediction: 3, reference: 9 }],
+      loss: [{ sum: 2.5, count: 2 }],
+    });
+  });
+});
