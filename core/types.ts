@@ -441,10 +441,11 @@ export interface Head extends Plugin<"head"> {
 
 /**
  * Element losses added up. `count`: what divides the sum, from the target alone. `over`: one mean over the "step", or
- * the mean of the means of each "batch".
+ * the mean of the means of each "batch". `per`: what the target has a row for, where it is not each row of the output.
  */
 export interface Loss extends Plugin<"loss"> {
   readonly over: "step" | "batch";
+  readonly per?: "sequence";
   sum(b: Build, output: Value, target: Value): Value;
   count(target: Tensor): number;
 }

@@ -40,8 +40,19 @@ import { jsonl as loggerJsonl } from "./loggers/jsonl.ts";
 import { report as loggerReport } from "./loggers/report.ts";
 import { tensorboard as loggerTensorboard } from "./loggers/tensorboard.ts";
 import { bceWithLogits as lossBceWithLogits } from "./losses/bce_with_logits.ts";
+import { cosineEmbedding as lossCosineEmbedding } from "./losses/cosine_embedding.ts";
 import { crossEntropy as lossCrossEntropy } from "./losses/cross_entropy.ts";
+import { ctc as lossCtc } from "./losses/ctc.ts";
+import { distillationKl as lossDistillationKl } from "./losses/distillation_kl.ts";
+import { dpoSigmoid as lossDpoSigmoid } from "./losses/dpo_sigmoid.ts";
+import { focal as lossFocal } from "./losses/focal.ts";
+import { focalBinary as lossFocalBinary } from "./losses/focal_binary.ts";
+import { huber as lossHuber } from "./losses/huber.ts";
+import { klDiv as lossKlDiv } from "./losses/kl_div.ts";
+import { mae as lossMae } from "./losses/mae.ts";
 import { mse as lossMse } from "./losses/mse.ts";
+import { smoothL1 as lossSmoothL1 } from "./losses/smooth_l1.ts";
+import { triplet as lossTriplet } from "./losses/triplet.ts";
 import { accuracy as metricAccuracy } from "./metrics/accuracy.ts";
 import { averagePrecision as metricAveragePrecision } from "./metrics/average_precision.ts";
 import { balancedAccuracy as metricBalancedAccuracy } from "./metrics/balanced_accuracy.ts";
@@ -163,8 +174,19 @@ export const catalog: Catalog = {
   },
   loss: {
     "bce-with-logits": lossBceWithLogits,
+    "cosine-embedding": lossCosineEmbedding,
     "cross-entropy": lossCrossEntropy,
+    ctc: lossCtc,
+    "distillation-kl": lossDistillationKl,
+    "dpo-sigmoid": lossDpoSigmoid,
+    focal: lossFocal,
+    "focal-binary": lossFocalBinary,
+    huber: lossHuber,
+    "kl-div": lossKlDiv,
+    mae: lossMae,
     mse: lossMse,
+    "smooth-l1": lossSmoothL1,
+    triplet: lossTriplet,
   },
   metric: {
     accuracy: metricAccuracy,

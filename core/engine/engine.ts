@@ -19,7 +19,7 @@ import type {
   Trunk,
 } from "../types.ts";
 import { createFeeder } from "./feeds.ts";
-import { buildProgram, factorName, type Program, type TaskLoss } from "./program.ts";
+import { buildProgram, factorName, type Program, type TaskLoss, trainsRule } from "./program.ts";
 import { type BatchResult, createEvaluator, frozenBytes, scalarOf } from "./evaluator.ts";
 import { openSession } from "./sessions.ts";
 import { createState, type State } from "./state.ts";
@@ -79,18 +79,6 @@ export type EngineOptions = Readonly<{
   /** Frozen weights up to this many bytes are packed for speed. */
   prepackLimit: number;
 }>;
-
-/** Whether a parameter trains, by the last adapter that has an opinion; without adapters everything does. */
-export function trainsRule(attached: readonly Attached[]): (name: string, adapter: boolean) => boolean {
-  return (name, adapter) => {
-    if (adapter) return true;
-    for (const a of attached.toReversed()) {
-      const answer = a.trains?.(name);
-      if (answer !== undefined) return answer;
-    }
-    return attached.length === 0;
-  };
-}
 
 /** Builds the training program and its state, and opens the training session; the evaluation session is opened when asked for. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {

@@ -5,7 +5,7 @@
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Attached, Batch, Checkpoint, Head, Host, Named, Ort, OrtTensor, Trunk } from "../types.ts";
 import type { Feeder } from "./feeds.ts";
-import { buildProgram, factorName, type Program, type TaskLoss } from "./program.ts";
+import { buildProgram, factorName, type Program, type TaskLoss, trainsRule } from "./program.ts";
 import { openSession, type Session } from "./sessions.ts";
 import type { InitialWeights } from "./weights.ts";
 
@@ -53,7 +53,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       ...options,
       mode: "evaluate",
       checkpointing: false,
-      trains: () => false,
+      trains: trainsRule(options.attached),
       targets: labelled ? batch.inputs : {},
     });
     const session = await openSession({

@@ -56,6 +56,18 @@ export function factorName(loss: string): string {
   return `factor.${loss}`;
 }
 
+/** Whether a parameter trains, by the last adapter that has an opinion; without adapters everything does. */
+export function trainsRule(attached: readonly Attached[]): (name: string, adapter: boolean) => boolean {
+  return (name, adapter) => {
+    if (adapter) return true;
+    for (const a of attached.toReversed()) {
+      const answer = a.trains?.(name);
+      if (answer !== undefined) return answer;
+    }
+    return attached.length === 0;
+  };
+}
+
 /**
  * Builds a program. In training, each loss is multiplied by a factor that the host feeds (its weight over its count),
  * so that accumulation and terms with different denominators are exact.
@@ -78,7 +90,8 @@ export function buildProgram(options: ProgramOptions): Program {
     if (!shaped) continue; // rows without labels: only outputs are wanted
     const value = outputs[output];
     if (!value) throw missing("engine", `output "${output}" (there are ${Object.keys(outputs)})`, `loss ${name}`);
-    const count = build.labelled(target)?.shape[0] ?? value.shape[0] ?? "sequences";
+    const rows = loss.per === "sequence" ? "sequences" : value.shape[0] ?? "sequences";
+    const count = build.labelled(target)?.shape[0] ?? rows;
     const labels = graph.input(target, shaped.dtype, [count, ...shaped.dims.slice(1)]);
     const sum = graph.within(
       `loss.${name}`,

@@ -4,7 +4,7 @@
  */
 import { Graph } from "../graph/graph.ts";
 import { createBuild } from "../engine/build.ts";
-import { trainsRule } from "../engine/engine.ts";
+import { trainsRule } from "../engine/program.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
 import type { Tensor, Trained } from "../types.ts";

@@ -2,7 +2,7 @@
  * What a run will take, part by part, before step one.
  * @module
  */
-import { trainsRule } from "../engine/engine.ts";
+import { trainsRule } from "../engine/program.ts";
 import { buildProgram } from "../engine/program.ts";
 import { layOut } from "../loop/layout.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";

@@ -4,17 +4,27 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { mul, softplus, sub, sum } from "../../core/graph/functions.ts";
+import { add, constant, mul, neg, softplus, sub, sum } from "../../core/graph/functions.ts";
+import { f32 } from "../../core/tensor.ts";
 import type { Factory } from "../../core/types.ts";
+import { counted, type Reduction, reductionSchema } from "./reduction.ts";
 
-/** No options. */
-export type BceWithLogitsOptions = Readonly<Record<never, never>>;
+/** Options of {@link bceWithLogits}. */
+export interface BceWithLogitsOptions {
+  /** How much a positive counts beside a negative, by label. */
+  readonly posWeight?: readonly number[] | undefined;
+  /** The mean over all rows and labels, or their sum. */
+  readonly reduction: Reduction;
+}
 
 /** Schema of {@link BceWithLogitsOptions}. */
-export const bceWithLogitsSchema: v.GenericSchema<BceWithLogitsOptions, BceWithLogitsOptions> = v.strictObject({});
+export const bceWithLogitsSchema: v.GenericSchema<Partial<BceWithLogitsOptions>, BceWithLogitsOptions> = v.strictObject(
+  { posWeight: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))), reduction: reductionSchema },
+);
 
 /**
- * ln(1 + eˣ) - x·t, the mean over all rows and labels, as torch's BCEWithLogitsLoss.
+ * ln(1 + eˣ) - x·t, the mean over all rows and labels, as torch's BCEWithLogitsLoss; with weights w of positives
+ * (1 + (w - 1)t) ln(1 + e⁻ˣ) + (1 - t)x.
  *
  * @example
  * ```ts
@@ -22,13 +32,18 @@ export const bceWithLogitsSchema: v.GenericSchema<BceWithLogitsOptions, BceWithL
  * console.assert(bceWithLogits().count({ dtype: "float32", dims: [2, 3], data: new Float32Array(6) }) === 6);
  * ```
  */
-export const bceWithLogits: Factory<"loss", BceWithLogitsOptions> = define({
+export const bceWithLogits: Factory<"loss", Partial<BceWithLogitsOptions>> = define({
   kind: "loss",
   name: "bce-with-logits",
   schema: bceWithLogitsSchema,
-  create: () => ({
+  create: ({ posWeight, reduction }) => ({
     over: "batch",
-    sum: (_, logits, target) => sum(sub(softplus(logits), mul(logits, target))),
-    count: (target) => target.data.length,
+    sum: (_, logits, target) => {
+      if (!posWeight) return sum(sub(softplus(logits), mul(logits, target)));
+      const extra = constant(logits, f32([posWeight.length], posWeight.map((w) => w - 1)));
+      const weight = add(mul(target, extra), 1);
+      return sum(sub(add(mul(weight, softplus(neg(logits))), logits), mul(logits, target)));
+    },
+    count: counted(reduction, (target) => target.data.length),
   }),
 });

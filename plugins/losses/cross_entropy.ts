@@ -4,21 +4,52 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { add, cast, equal, logSoftmax, maximum, mean, mul, neg, not, pick, sum } from "../../core/graph/functions.ts";
-import type { Factory } from "../../core/types.ts";
+import {
+  add,
+  cast,
+  constant,
+  equal,
+  gather,
+  logSoftmax,
+  maximum,
+  mean,
+  mul,
+  neg,
+  not,
+  pick,
+  sum,
+} from "../../core/graph/functions.ts";
+import { f32 } from "../../core/tensor.ts";
+import type { Factory, Tensor, Value } from "../../core/types.ts";
+import { counted, type Reduction, reductionSchema, rowsOf } from "./reduction.ts";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
   /** Targets of this value stay out of the sum and of the count. */
   readonly ignoreIndex: number;
-  /** One mean over the optimizer step (language models) or the mean of the micro-batches' means. */
-  readonly over: "step" | "batch";
+  /**
+   * What one mean is taken over: all "tokens" of the optimizer step (also called "step"; language models), or each
+   * "batch", of whose means then the mean is taken.
+   */
+  readonly over: "step" | "tokens" | "batch";
+  /** Weight of each class; the sum is divided by the weights of the targets. */
+  readonly weight?: readonly number[] | undefined;
+  /** ε of label smoothing, in place of the run's `labelSmoothingFactor`. */
+  readonly labelSmoothing?: number | undefined;
+  /** Targets are numbers of classes, or a probability for each class. */
+  readonly target: "indices" | "probabilities";
+  /** The mean over all targets, or their sum. */
+  readonly reduction: Reduction;
 }
 
 /** Schema of {@link CrossEntropyOptions}. */
 export const crossEntropySchema: v.GenericSchema<Partial<CrossEntropyOptions>, CrossEntropyOptions> = v.strictObject({
   ignoreIndex: v.optional(v.pipe(v.number(), v.integer()), -100),
-  over: v.optional(v.picklist(["step", "batch"]), "batch"),
+  over: v.optional(v.picklist(["step", "tokens", "batch"]), "batch"),
+  weight: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))),
+  labelSmoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+  target: v.optional(v.picklist(["indices", "probabilities"]), "indices"),
+  reduction: reductionSchema,
 });
 
 /**
@@ -34,20 +65,31 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
   kind: "loss",
   name: "cross-entropy",
   schema: crossEntropySchema,
-  create: ({ ignoreIndex, over }) => ({
-    over,
-    sum: (b, logits, target) => {
-      const logp = logSoftmax(logits); // [rows, classes]
-      const kept = cast(not(equal(target, ignoreIndex)), "float32"); // [rows]
-      const nll = neg(pick(logp, maximum(target, 0)));
-      const e = b.labelSmoothing;
-      const each = e === 0 ? nll : add(mul(nll, 1 - e), mul(neg(mean(logp, -1)), e));
-      return sum(mul(each, kept));
-    },
-    count: (target) => {
+  create: ({ ignoreIndex, over, weight, labelSmoothing, target, reduction }) => {
+    const weights = (like: Value): Value | undefined => weight && constant(like, f32([weight.length], weight));
+    const countOf = ({ data }: Tensor): number => {
       let count = 0;
-      for (const id of target.data) if (Number(id) !== ignoreIndex) count++;
+      for (const id of data) if (Number(id) !== ignoreIndex) count += weight?.[Number(id)] ?? 1;
       return count;
-    },
-  }),
+    };
+    return {
+      over: over === "batch" ? "batch" : "step",
+      sum: (b, logits, labels) => {
+        const logp = logSoftmax(logits); // [rows, classes]
+        const e = labelSmoothing ?? b.labelSmoothing;
+        const w = weights(logits);
+        const even = (): Value => mul(neg(mean(w ? mul(logp, w) : logp, -1)), e); // [rows]
+        if (target === "probabilities") {
+          const nll = neg(sum(mul(w ? mul(logp, w) : logp, labels), -1));
+          return sum(e === 0 ? nll : add(mul(nll, 1 - e), even()));
+        }
+        const kept = cast(not(equal(labels, ignoreIndex)), "float32"); // [rows]
+        const classes = maximum(labels, 0);
+        const nll = neg(pick(logp, classes));
+        const weighted = w ? mul(nll, gather(w, classes)) : nll;
+        return sum(mul(e === 0 ? weighted : add(mul(weighted, 1 - e), even()), kept));
+      },
+      count: counted(reduction, target === "probabilities" ? rowsOf : countOf),
+    };
+  },
 });

@@ -6,12 +6,18 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { reshape, square, sub, sum } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
+import { counted, type Reduction, reductionSchema } from "./reduction.ts";
 
-/** No options. */
-export type MseOptions = Readonly<Record<never, never>>;
+/** Options of {@link mse}. */
+export interface MseOptions {
+  /** The mean over all elements, or their sum. */
+  readonly reduction: Reduction;
+}
 
 /** Schema of {@link MseOptions}. */
-export const mseSchema: v.GenericSchema<MseOptions, MseOptions> = v.strictObject({});
+export const mseSchema: v.GenericSchema<Partial<MseOptions>, MseOptions> = v.strictObject({
+  reduction: reductionSchema,
+});
 
 /**
  * (x - t)², the mean over all elements.
@@ -22,13 +28,13 @@ export const mseSchema: v.GenericSchema<MseOptions, MseOptions> = v.strictObject
  * console.assert(mse().over === "batch");
  * ```
  */
-export const mse: Factory<"loss", MseOptions> = define({
+export const mse: Factory<"loss", Partial<MseOptions>> = define({
   kind: "loss",
   name: "mse",
   schema: mseSchema,
-  create: () => ({
+  create: ({ reduction }) => ({
     over: "batch",
     sum: (_, output, target) => sum(square(sub(output, reshape(target, output.shape)))),
-    count: (target) => target.data.length,
+    count: counted(reduction, (target) => target.data.length),
   }),
 });

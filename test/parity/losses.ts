@@ -9,7 +9,7 @@ import { AttuneError } from "../../core/errors.ts";
 import { Graph } from "../../core/graph/graph.ts";
 import { gradients } from "../../core/graph/vjp.ts";
 import { writeOnnx } from "../../core/onnx/write.ts";
-import type { Ort, Tensor } from "../../core/types.ts";
+import type { Loss, Ort, Tensor } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../../runtimes/train.ts";
 import type { Item } from "./main.ts";
@@ -38,54 +38,57 @@ export async function checkLosses(path: string, match: RegExp): Promise<Item[]> 
   return items;
 }
 
+/** Losses whose targets are numbers of classes, where they are whole numbers. */
+const classes = new Set(["cross-entropy", "focal", "ctc"]);
+
+/** What a loss is given: its own tensors, and what of a batch it reads besides. */
+type Given = Readonly<{ output: Tensor; target: Tensor; batch: Readonly<Record<string, Tensor>> }>;
+type Inputs = Readonly<Record<string, Nested>>;
+
+/** How named inputs become one output and one target, where they are not simply these two. */
+const arranged: Readonly<Record<string, Readonly<{ output(x: Inputs): Tensor; target(x: Inputs): Tensor }>>> = {
+  "cosine-embedding": { output: (x) => stacked([x.a, x.b]), target: (x) => tensorOf(x.target ?? [], false) },
+  triplet: {
+    output: (x) => stacked([x.anchor, x.positive, x.negative]),
+    target: (x) => tensorOf((x.anchor as readonly Nested[]).map(() => 1), false),
+  },
+  "dpo-sigmoid": {
+    output: (x) => stacked([x.policyChosen, x.policyRejected]),
+    target: (x) => stacked([x.referenceChosen, x.referenceRejected]),
+  },
+  ctc: {
+    output: (x) => stacked(x.logits as readonly Nested[]), // [time, batch, classes] → [batch, time, classes]
+    target: (x) => {
+      const lengths = x.targetLengths as readonly number[];
+      const rows = x.target as readonly (readonly number[])[];
+      return tensorOf(rows.map((row, i) => row.map((id, k) => (k < (lengths[i] ?? 0) ? id : -100))), true);
+    },
+  },
+};
+
 async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
   const entry = catalog.loss?.[one.loss];
   if (!entry) return { name, status: "missing", detail: "no loss of this name" };
-  const { labelSmoothing = 0, reduction = "mean", ...options } = one.options;
-  const parsed = entry.parse(options);
-  const [first, second, ...more] = Object.entries(one.inputs);
-  if (parsed.issues || reduction === "none" || !first || !second || more.length > 0) {
+  const none = one.options.reduction === "none";
+  const parsed = entry.parse(none ? { ...one.options, reduction: "sum" } : one.options);
+  if (parsed.issues) {
     return { name, status: "missing", detail: `options ${JSON.stringify(one.options)} are not built` };
   }
-  const loss = parsed.value;
   try {
-    const graph = new Graph();
-    const { build } = createBuild({
-      graph,
-      mode: "train",
-      attached: [],
-      initializerRange: 0.02,
-      labelSmoothing: Number(labelSmoothing),
-      checkpointing: false,
-      targets: {},
-      trains: () => true,
-    });
-    const output = tensorOf(first[1], false);
-    const target = tensorOf(second[1], loss.name === "cross-entropy");
-    const x = graph.input(first[0], "float32", output.dims);
-    const sum = loss.sum(build, x, graph.input(second[0], target.dtype, target.dims));
-    graph.output("value", sum);
-    const [gradient] = gradients(sum, [x]);
-    if (gradient?.dense) graph.output("gradient", gradient.dense);
-    const { model, feeds, shapes } = lower(graph, () => ({ as: "feed" }));
-    const session = await lib.InferenceSession.create(writeOnnx(model), {
-      graphOptimizationLevel: "disabled",
-      logSeverityLevel: 3,
-    });
-    const fed = Object.fromEntries([...feeds.keys()].map((key) => {
-      const t = key === first[0] ? output : target;
-      return [key, new lib.Tensor(t.dtype, t.data, t.dims)];
-    }));
-    for (const [key, data] of shapeFeeds(shapes, {})) fed[key] = new lib.Tensor("int64", data, [data.length]);
-    const results = await session.run(fed);
-    await session.release();
-    const scale = reduction === "sum" ? 1 : 1 / loss.count(target);
-    const value = scale * ((results.value?.data as Float32Array)[0] ?? NaN);
-    const found = [...(results.gradient?.data as Float32Array)].map((g) => g * scale);
-    const wanted = flat(one.gradient[first[0]] ?? []);
-    const worst = Math.max(...wanted.map((g, i) => Math.abs(g - (found[i] ?? NaN)))) /
-      Math.max(1e-3, ...wanted.map(Math.abs));
-    const off = Math.abs(value - Number(one.value)) / Math.max(1, Math.abs(Number(one.value)));
+    const loss = parsed.value;
+    const all = given(one);
+    const wanted = outputOf(one.loss, one.gradient, all.output);
+    // What is not reduced is checked element by element.
+    const parts = none ? elements(all, flat(one.value).length) : [all];
+    const found: { value: number; gradient: Float32Array }[] = [];
+    for (const part of parts) found.push(await compute(lib, loss, part));
+    const values = flat(one.value).map((value, i) =>
+      Math.abs(value - (found[i]?.value ?? NaN)) / Math.max(1, Math.abs(value))
+    );
+    const slopes = found.flatMap(({ gradient }) => [...gradient]);
+    const worst = Math.max(...[...wanted.data].map((g, i) => Math.abs(Number(g) - (slopes[i] ?? NaN)))) /
+      Math.max(1e-3, ...[...wanted.data].map((g) => Math.abs(Number(g))));
+    const off = Math.max(...values);
     const ok = off <= TOLERANCE && worst <= TOLERANCE;
     return {
       name,
@@ -99,6 +102,110 @@ async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
       detail: error instanceof Error ? error.message : String(error),
     };
   }
+}
+
+/** Value and gradient of a loss, over its count. */
+async function compute(lib: Ort, loss: Loss, all: Given): Promise<{ value: number; gradient: Float32Array }> {
+  const { output, target, batch } = all;
+  const graph = new Graph();
+  const { build } = createBuild({
+    graph,
+    mode: "train",
+    attached: [],
+    initializerRange: 0.02,
+    labelSmoothing: 0,
+    checkpointing: false,
+    targets: {},
+    trains: () => true,
+  });
+  const x = graph.input("output", "float32", batch.segments ? ["batch", "seq", output.dims[2] ?? 1] : output.dims);
+  const rows = loss.per === "sequence" ? "sequences" : target.dims[0] ?? 1;
+  const sum = loss.sum(build, x, graph.input("target", target.dtype, [rows, ...target.dims.slice(1)]));
+  graph.output("value", sum);
+  const [gradient] = gradients(sum, [x]);
+  if (gradient?.dense) graph.output("gradient", gradient.dense);
+  const { model, feeds, shapes } = lower(graph, () => ({ as: "feed" }));
+  const session = await lib.InferenceSession.create(writeOnnx(model), {
+    graphOptimizationLevel: "disabled",
+    logSeverityLevel: 3,
+  });
+  const tensors: Readonly<Record<string, Tensor>> = { output, target, ...batch };
+  const fed = Object.fromEntries([...feeds.keys()].map((key) => {
+    const t = tensors[key];
+    if (!t) throw new Error(`The loss reads "${key}"`);
+    return [key, new lib.Tensor(t.dtype, t.data, t.dims)];
+  }));
+  const dims = { batch: output.dims[0] ?? 1, seq: output.dims[1] ?? 1, sequences: target.dims[0] ?? 1 };
+  for (const [key, data] of shapeFeeds(shapes, dims)) fed[key] = new lib.Tensor("int64", data, [data.length]);
+  const results = await session.run(fed);
+  await session.release();
+  const scale = 1 / loss.count(target);
+  return {
+    value: scale * ((results.value?.data as Float32Array)[0] ?? NaN),
+    gradient: (results.gradient?.data as Float32Array).map((g) => g * scale),
+  };
+}
+
+function given(one: LossCase): Given {
+  const own = arranged[one.loss];
+  const [first, second, ...more] = Object.values(one.inputs);
+  if (!own && more.length > 0) throw new Error(`${Object.keys(one.inputs)}: no arrangement of these inputs`);
+  const output = own ? own.output(one.inputs) : tensorOf(first ?? [], false);
+  const target = own ? own.target(one.inputs) : tensorOf(second ?? [], classes.has(one.loss));
+  return {
+    output,
+    target,
+    batch: one.loss === "ctc" ? places(one.inputs.inputLengths as readonly number[], output) : {},
+  };
+}
+
+function outputOf(loss: string, gradient: Inputs, like: Tensor): Tensor {
+  const own = arranged[loss];
+  const [first] = Object.values(gradient);
+  const tensor = own ? own.output(gradient) : tensorOf(first ?? [], false);
+  if (tensor.data.length !== like.data.length) throw new Error("The gradient is not of the output's size");
+  return tensor;
+}
+
+/** The places of a batch of one sequence a row. */
+function places(lengths: readonly number[], { dims: [batch = 0, seq = 0] }: Tensor): Record<string, Tensor> {
+  const at = (value: (row: number, column: number) => number): Int32Array =>
+    Int32Array.from({ length: batch * seq }, (_, i) => value(Math.floor(i / seq), i % seq));
+  const real = (row: number, column: number): boolean => column < (lengths[row] ?? 0);
+  return {
+    segments: { dtype: "int32", dims: [batch, seq], data: at((r, c) => (real(r, c) ? 1 : 0)) },
+    sequence_ids: { dtype: "int32", dims: [batch, seq], data: at((r, c) => (real(r, c) ? r : -1)) },
+    columns: { dtype: "int32", dims: [seq], data: Int32Array.from({ length: seq }, (_, i) => i) },
+    first: { dtype: "int32", dims: [batch], data: Int32Array.from({ length: batch }, (_, i) => i * seq) },
+  };
+}
+
+/** Rows (or, where there are more values than rows, single elements) as calls of their own. */
+function elements({ output, target, batch }: Given, count: number): Given[] {
+  const part = (tensor: Tensor, i: number): Tensor => {
+    const size = tensor.data.length / count;
+    const dims = count === tensor.dims[0] ? [1, ...tensor.dims.slice(1)] : [1, size];
+    return { ...tensor, dims, data: tensor.data.slice(i * size, (i + 1) * size) } as Tensor;
+  };
+  return Array.from({ length: count }, (_, i) => {
+    const lengths = batch.segments ? [[...part(batch.segments, i).data].filter((s) => s === 1).length] : [];
+    const own = part(output, i);
+    return { output: own, target: part(target, i), batch: batch.segments ? places(lengths, own) : {} };
+  });
+}
+
+/** Tensors of one shape side by side along a new second axis. */
+function stacked(parts: readonly (Nested | undefined)[]): Tensor {
+  const tensors = parts.map((part) => tensorOf(part ?? [], false));
+  const [rows = 0, ...rest] = tensors[0]?.dims ?? [];
+  const size = rest.reduce((a, b) => a * b, 1);
+  const data = new Float32Array(rows * tensors.length * size);
+  tensors.forEach((t, k) => {
+    for (let i = 0; i < rows; i++) {
+      data.set((t.data as Float32Array).subarray(i * size, (i + 1) * size), (i * tensors.length + k) * size);
+    }
+  });
+  return { dtype: "float32", dims: [rows, tensors.length, ...rest], data };
 }
 
 function flat(value: Nested): number[] {

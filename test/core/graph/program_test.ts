@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { buildProgram, type Program } from "../../../core/engine/program.ts";
-import { trainsRule } from "../../../core/engine/engine.ts";
+import { trainsRule } from "../../../core/engine/program.ts";
 import { trunkOf } from "../../../core/engine/trunk.ts";
 import { addDims, evaluateDim, mulDims, renameDim } from "../../../core/graph/dims.ts";
 import { reachable } from "../../../core/graph/graph.ts";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { trainsRule } from "../../../core/engine/engine.ts";
+import { trainsRule } from "../../../core/engine/program.ts";
 import { buildProgram, factorName, type Program } from "../../../core/engine/program.ts";
 import { trunkOf } from "../../../core/engine/trunk.ts";
 import { evaluateShape } from "../../../core/graph/dims.ts";

@@ -1,0 +1,60 @@
+/**
+ * Pairs of embeddings that should point the same way, or not.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import {
+  add,
+  constant,
+  div,
+  greater,
+  mul,
+  relu,
+  reshape,
+  slice,
+  sqrt,
+  sub,
+  sum,
+  where,
+} from "../../core/graph/functions.ts";
+import { f32 } from "../../core/tensor.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link cosineEmbedding}. */
+export interface CosineEmbeddingOptions {
+  /** Cosines of unlike pairs below this cost nothing. */
+  readonly margin: number;
+}
+
+/** Schema of {@link CosineEmbeddingOptions}. */
+export const cosineEmbeddingSchema: v.GenericSchema<Partial<CosineEmbeddingOptions>, CosineEmbeddingOptions> = v
+  .strictObject({ margin: v.optional(v.pipe(v.number(), v.minValue(-1), v.maxValue(1)), 0) });
+
+/**
+ * 1 - cos(a, b) where the target is 1, max(0, cos(a, b) - margin) where it is -1, the mean over pairs, as torch's
+ * CosineEmbeddingLoss. The output is [pairs, 2, size].
+ *
+ * @example
+ * ```ts
+ * import { cosineEmbedding } from "attune/losses/cosine-embedding";
+ * console.assert(cosineEmbedding().count({ dtype: "int32", dims: [2], data: Int32Array.of(1, -1) }) === 2);
+ * ```
+ */
+export const cosineEmbedding: Factory<"loss", Partial<CosineEmbeddingOptions>> = define({
+  kind: "loss",
+  name: "cosine-embedding",
+  schema: cosineEmbeddingSchema,
+  create: ({ margin }) => ({
+    over: "batch",
+    sum: (_, output, target) => {
+      const [a, b] = [slice(output, 1, 0, 1), slice(output, 1, 1, 2)];
+      // Added to squared lengths, as torch does: two zeros have a cosine of 0.
+      const length = sqrt(mul(add(sum(mul(a, a), -1), 1e-12), add(sum(mul(b, b), -1), 1e-12)));
+      const cosine = reshape(div(sum(mul(a, b), -1), length), target.shape);
+      const one = constant(output, f32([], [1]));
+      return sum(where(greater(target, 0), sub(one, cosine), relu(sub(cosine, margin))));
+    },
+    count: (target) => target.data.length,
+  }),
+});

@@ -1,0 +1,49 @@
+/**
+ * Direct preference optimization.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { add, mul, neg, reshape, slice, softplus, sub, sum } from "../../core/graph/functions.ts";
+import type { Factory, Value } from "../../core/types.ts";
+
+/** Options of {@link dpoSigmoid}. */
+export interface DpoSigmoidOptions {
+  /** β: how strongly the policy is held to the reference. */
+  readonly beta: number;
+  /** s: the share of preferences that may be the wrong way round (conservative DPO). */
+  readonly labelSmoothing: number;
+}
+
+/** Schema of {@link DpoSigmoidOptions}. */
+export const dpoSigmoidSchema: v.GenericSchema<Partial<DpoSigmoidOptions>, DpoSigmoidOptions> = v.strictObject({
+  beta: v.optional(v.pipe(v.number(), v.gtValue(0)), 0.1),
+  labelSmoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(0.5)), 0),
+});
+
+/**
+ * -(1-s) ln σ(βΔ) - s ln σ(-βΔ), the mean over pairs, where Δ is how much more the policy prefers the chosen answer than
+ * the reference does (Rafailov et al. 2023). Output and target are [pairs, 2]: log probabilities of the chosen and the
+ * rejected answer under the policy, and under the reference.
+ *
+ * @example
+ * ```ts
+ * import { dpoSigmoid } from "attune/losses/dpo-sigmoid";
+ * console.assert(dpoSigmoid().count({ dtype: "float32", dims: [3, 2], data: new Float32Array(6) }) === 3);
+ * ```
+ */
+export const dpoSigmoid: Factory<"loss", Partial<DpoSigmoidOptions>> = define({
+  kind: "loss",
+  name: "dpo-sigmoid",
+  schema: dpoSigmoidSchema,
+  create: ({ beta, labelSmoothing: s }) => ({
+    over: "batch",
+    sum: (_, output, target) => {
+      const preference = (logps: Value): Value => sub(slice(logps, 1, 0, 1), slice(logps, 1, 1, 2));
+      const scaled = mul(sub(preference(reshape(output, target.shape)), preference(target)), beta);
+      const each = softplus(neg(scaled));
+      return sum(s === 0 ? each : add(mul(each, 1 - s), mul(softplus(scaled), s)));
+    },
+    count: (target) => target.dims[0] ?? 0,
+  }),
+});

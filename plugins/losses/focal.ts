@@ -1,0 +1,77 @@
+/**
+ * Focal loss over classes.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import {
+  cast,
+  constant,
+  equal,
+  exp,
+  gather,
+  logSoftmax,
+  maximum,
+  mul,
+  neg,
+  not,
+  pick,
+  pow,
+  sub,
+  sum,
+} from "../../core/graph/functions.ts";
+import { f32 } from "../../core/tensor.ts";
+import type { Factory, Value } from "../../core/types.ts";
+
+/** Options of {@link focal}. */
+export interface FocalOptions {
+  /** How much less what is already right counts; 0: cross entropy. */
+  readonly gamma: number;
+  /** Weight of each class. It does not enter what the sum is divided by. */
+  readonly alpha?: readonly number[] | undefined;
+  /** Targets of this value stay out of the sum and of the count. */
+  readonly ignoreIndex: number;
+}
+
+/** Schema of {@link FocalOptions}. */
+export const focalSchema: v.GenericSchema<Partial<FocalOptions>, FocalOptions> = v.strictObject({
+  gamma: v.optional(v.pipe(v.number(), v.minValue(0)), 2),
+  alpha: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))),
+  ignoreIndex: v.optional(v.pipe(v.number(), v.integer()), -100),
+});
+
+/**
+ * -α(1 - p)^γ ln p of the target's probability p, the mean over targets (Lin et al. 2017).
+ *
+ * @example
+ * ```ts
+ * import { focal } from "attune/losses/focal";
+ * console.assert(focal({ gamma: 1, alpha: [0.25, 0.75] }).over === "batch");
+ * ```
+ */
+export const focal: Factory<"loss", Partial<FocalOptions>> = define({
+  kind: "loss",
+  name: "focal",
+  schema: focalSchema,
+  create: ({ gamma, alpha, ignoreIndex }) => ({
+    over: "batch",
+    sum: (_, logits, target) => {
+      const classes = maximum(target, 0);
+      const logp = pick(logSoftmax(logits), classes);
+      const kept = cast(not(equal(target, ignoreIndex)), "float32");
+      const weight = alpha ? mul(kept, gather(constant(logits, f32([alpha.length], alpha)), classes)) : kept;
+      return sum(mul(mul(focused(exp(logp), gamma), neg(logp)), weight));
+    },
+    count: ({ data }) => {
+      let count = 0;
+      for (const id of data) if (Number(id) !== ignoreIndex) count++;
+      return count;
+    },
+  }),
+});
+
+/** (1 - p)^γ, kept off zero, where the slope of a root has no end. */
+export function focused(p: Value, gamma: number): Value {
+  const one = constant(p, f32([], [1]));
+  return pow(maximum(sub(one, p), 1e-12), gamma);
+}

@@ -1,0 +1,51 @@
+/**
+ * Focal loss over independent labels.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { add, constant, mul, sigmoid, softplus, sub, sum } from "../../core/graph/functions.ts";
+import { f32 } from "../../core/tensor.ts";
+import type { Factory } from "../../core/types.ts";
+import { focused } from "./focal.ts";
+
+/** Options of {@link focalBinary}. */
+export interface FocalBinaryOptions {
+  /** How much less what is already right counts; 0: binary cross entropy. */
+  readonly gamma: number;
+  /** Weight of positives; negatives have 1 - α. Absent: both count alike, as 1. */
+  readonly alpha?: number | undefined;
+}
+
+/** Schema of {@link FocalBinaryOptions}. */
+export const focalBinarySchema: v.GenericSchema<Partial<FocalBinaryOptions>, FocalBinaryOptions> = v.strictObject({
+  gamma: v.optional(v.pipe(v.number(), v.minValue(0)), 2),
+  alpha: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+});
+
+/**
+ * -α(1 - q)^γ ln q, q the probability of what each label is, the mean over rows and labels (Lin et al. 2017).
+ *
+ * @example
+ * ```ts
+ * import { focalBinary } from "attune/losses/focal-binary";
+ * console.assert(focalBinary({ alpha: 0.25 }).count({ dtype: "float32", dims: [2], data: new Float32Array(2) }) === 2);
+ * ```
+ */
+export const focalBinary: Factory<"loss", Partial<FocalBinaryOptions>> = define({
+  kind: "loss",
+  name: "focal-binary",
+  schema: focalBinarySchema,
+  create: ({ gamma, alpha }) => ({
+    over: "batch",
+    sum: (_, logits, target) => {
+      const one = constant(logits, f32([], [1]));
+      const negative = sub(one, target);
+      const p = sigmoid(logits);
+      const right = add(mul(p, target), mul(sub(one, p), negative));
+      const each = mul(focused(right, gamma), sub(softplus(logits), mul(logits, target)));
+      return sum(alpha === undefined ? each : mul(each, add(mul(target, alpha), mul(negative, 1 - alpha))));
+    },
+    count: (target) => target.data.length,
+  }),
+});

@@ -1,0 +1,50 @@
+/**
+ * Huber's loss.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { abs, minimum, mul, reshape, sub, sum } from "../../core/graph/functions.ts";
+import type { Factory, Value } from "../../core/types.ts";
+import { counted, type Reduction, reductionSchema } from "./reduction.ts";
+
+/** Options of {@link huber}. */
+export interface HuberOptions {
+  /** Where the parabola goes over into a straight line. */
+  readonly delta: number;
+  /** The mean over all elements, or their sum. */
+  readonly reduction: Reduction;
+}
+
+/** Schema of {@link HuberOptions}. */
+export const huberSchema: v.GenericSchema<Partial<HuberOptions>, HuberOptions> = v.strictObject({
+  delta: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
+  reduction: reductionSchema,
+});
+
+/**
+ * ½d² for |d| ≤ δ, beyond it δ(|d| - ½δ), of d = x - t (Huber 1964): squares near the target, absolute values far off.
+ *
+ * @example
+ * ```ts
+ * import { huber } from "attune/losses/huber";
+ * console.assert(huber({ delta: 2 }).name === "huber");
+ * ```
+ */
+export const huber: Factory<"loss", Partial<HuberOptions>> = define({
+  kind: "loss",
+  name: "huber",
+  schema: huberSchema,
+  create: ({ delta, reduction }) => ({
+    over: "batch",
+    sum: (_, output, target) => sum(huberOf(sub(output, reshape(target, output.shape)), delta)),
+    count: counted(reduction, (target) => target.data.length),
+  }),
+});
+
+/** Huber's function of each difference: with c = min(|d|, δ), c(|d| - ½c). */
+export function huberOf(difference: Value, delta: number): Value {
+  const size = abs(difference);
+  const cut = minimum(size, delta);
+  return mul(cut, sub(size, mul(cut, 0.5)));
+}

@@ -1,0 +1,50 @@
+/**
+ * Kullback-Leibler divergence from probabilities.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { greater, log, logSoftmax, maximum, mul, sub, sum, where } from "../../core/graph/functions.ts";
+import type { Factory, Value } from "../../core/types.ts";
+import { counted, rowsOf } from "./reduction.ts";
+
+/** Options of {@link klDiv}. */
+export interface KlDivOptions {
+  /** Divided by rows, as is the mathematical meaning; by all elements, as torch's default is; or not at all. */
+  readonly reduction: "batchmean" | "mean" | "sum";
+}
+
+/** Schema of {@link KlDivOptions}. */
+export const klDivSchema: v.GenericSchema<Partial<KlDivOptions>, KlDivOptions> = v.strictObject({
+  reduction: v.optional(v.picklist(["batchmean", "mean", "sum"]), "batchmean"),
+});
+
+/**
+ * Σ t (ln t - ln p), p = softmax(logits), t the probabilities that are the target.
+ *
+ * @example
+ * ```ts
+ * import { klDiv } from "attune/losses/kl-div";
+ * console.assert(klDiv().count({ dtype: "float32", dims: [2, 3], data: new Float32Array(6) }) === 2);
+ * ```
+ */
+export const klDiv: Factory<"loss", Partial<KlDivOptions>> = define({
+  kind: "loss",
+  name: "kl-div",
+  schema: klDivSchema,
+  create: ({ reduction }) => ({
+    over: "batch",
+    sum: (_, logits, target) => divergence(target, logSafe(target), logSoftmax(logits)),
+    count: counted(reduction, reduction === "mean" ? (target) => target.data.length : rowsOf),
+  }),
+});
+
+/** Σ t (ln t - ln p) over everything. */
+export function divergence(t: Value, logt: Value, logp: Value): Value {
+  return sum(mul(t, sub(logt, logp)));
+}
+
+// 0 ln 0 is 0.
+function logSafe(t: Value): Value {
+  return where(greater(t, 0), log(maximum(t, 1.2e-38)), 0);
+}

@@ -1,0 +1,40 @@
+/**
+ * Mean absolute error.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { abs, reshape, sub, sum } from "../../core/graph/functions.ts";
+import type { Factory } from "../../core/types.ts";
+import { counted, type Reduction, reductionSchema } from "./reduction.ts";
+
+/** Options of {@link mae}. */
+export interface MaeOptions {
+  /** The mean over all elements, or their sum. */
+  readonly reduction: Reduction;
+}
+
+/** Schema of {@link MaeOptions}. */
+export const maeSchema: v.GenericSchema<Partial<MaeOptions>, MaeOptions> = v.strictObject({
+  reduction: reductionSchema,
+});
+
+/**
+ * |x - t|, the mean over all elements, as torch's L1Loss.
+ *
+ * @example
+ * ```ts
+ * import { mae } from "attune/losses/mae";
+ * console.assert(mae().count({ dtype: "float32", dims: [2, 3], data: new Float32Array(6) }) === 6);
+ * ```
+ */
+export const mae: Factory<"loss", Partial<MaeOptions>> = define({
+  kind: "loss",
+  name: "mae",
+  schema: maeSchema,
+  create: ({ reduction }) => ({
+    over: "batch",
+    sum: (_, output, target) => sum(abs(sub(output, reshape(target, output.shape)))),
+    count: counted(reduction, (target) => target.data.length),
+  }),
+});

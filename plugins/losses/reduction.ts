@@ -1,0 +1,25 @@
+/**
+ * What divides a loss.
+ * @module
+ */
+import * as v from "valibot";
+import type { Tensor } from "../../core/types.ts";
+
+/** The mean over what is counted, or the plain sum over each micro-batch. */
+export type Reduction = "mean" | "sum";
+
+/** The schema of the option. */
+export const reductionSchema: v.OptionalSchema<v.PicklistSchema<["mean", "sum"], undefined>, "mean"> = v.optional(
+  v.picklist(["mean", "sum"]),
+  "mean",
+);
+
+/** What divides the sum: the count, or 1. */
+export function counted(reduction: string, count: (target: Tensor) => number): (target: Tensor) => number {
+  return reduction === "sum" ? () => 1 : count;
+}
+
+/** The rows of a target: all its axes but the last. */
+export function rowsOf(target: Tensor): number {
+  return target.dims.slice(0, -1).reduce((a, b) => a * b, 1);
+}

@@ -1,0 +1,47 @@
+/**
+ * Smooth L1.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { abs, div, reshape, sub, sum } from "../../core/graph/functions.ts";
+import type { Factory } from "../../core/types.ts";
+import { huberOf } from "./huber.ts";
+import { counted, type Reduction, reductionSchema } from "./reduction.ts";
+
+/** Options of {@link smoothL1}. */
+export interface SmoothL1Options {
+  /** Where squares go over into absolute values; 0: absolute values everywhere. */
+  readonly beta: number;
+  /** The mean over all elements, or their sum. */
+  readonly reduction: Reduction;
+}
+
+/** Schema of {@link SmoothL1Options}. */
+export const smoothL1Schema: v.GenericSchema<Partial<SmoothL1Options>, SmoothL1Options> = v.strictObject({
+  beta: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
+  reduction: reductionSchema,
+});
+
+/**
+ * ½d²/β for |d| < β, beyond it |d| - ½β, of d = x - t (Girshick 2015): Huber's loss over β.
+ *
+ * @example
+ * ```ts
+ * import { smoothL1 } from "attune/losses/smooth-l1";
+ * console.assert(smoothL1({ beta: 0.5 }).over === "batch");
+ * ```
+ */
+export const smoothL1: Factory<"loss", Partial<SmoothL1Options>> = define({
+  kind: "loss",
+  name: "smooth-l1",
+  schema: smoothL1Schema,
+  create: ({ beta, reduction }) => ({
+    over: "batch",
+    sum: (_, output, target) => {
+      const difference = sub(output, reshape(target, output.shape));
+      return sum(beta === 0 ? abs(difference) : div(huberOf(difference, beta), beta));
+    },
+    count: counted(reduction, (target) => target.data.length),
+  }),
+});

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as v from "valibot";
+import { compose } from "../../../core/compose.ts";
+import { define } from "../../../core/define.ts";
+import { createBuild } from "../../../core/engine/build.ts";
+import { add, mul, square, sum } from "../../../core/graph/functions.ts";
+import { Graph, type Value } from "../../../core/graph/graph.ts";
+import { trainRun } from "../../../core/run/train.ts";
+import type { Build, Loss, RunSpec } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { ctc } from "../../../plugins/losses/ctc.ts";
+import { focal } from "../../../plugins/losses/focal.ts";
+import { triplet } from "../../../plugins/losses/triplet.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { checkGradients, fixedInput, type Given, randomInput } from "../../oracle/differences.ts";
+import { interpret } from "../../oracle/interpreter.ts";
+import { checkLosses } from "../../parity/losses.ts";
+import { sharedPath, SKIP_REASON } from "../../shared.ts";
+import { tinyHost, tinySpec } from "../../tiny.ts";
+
+const path = sharedPath("reference/losses.json");
+
+it("losses and their gradients equal torch's", { skip: path ? false : SKIP_REASON }, async () => {
+  const items = await checkLosses(path ?? "", /./);
+  assert.ok(items.length >= 48);
+  assert.deepEqual(items.filter((i) => i.status !== "ok").map((i) => `${i.name}: ${i.detail}`), []);
+});
+
+const buildOn = (graph: Graph): Build =>
+  createBuild({
+    graph,
+    mode: "train",
+    attached: [],
+    initializerRange: 0.02,
+    labelSmoothing: 0,
+    checkpointing: false,
+    targets: {},
+    trains: () => true,
+  }).build;
+
+describe("ctc", () => {
+  // Two sequences share the first row (3 and 2 places), one stands alone behind padding in the second.
+  const dims = { batch: 2, seq: 5, sequences: 3 };
+  const segments = [1, 1, 1, 2, 2, 0, 1, 1, 1, 1];
+  const ids = [0, 0, 0, 1, 1, -1, 2, 2, 2, 2];
+  const labels = [[1, 2], [2, -100], [1, 1]];
+  const classes = 3;
+
+  const made = (loss: Loss): { value: Value; given: Given } => {
+    const graph = new Graph();
+    const given: Given = {};
+    const x = randomInput(graph, given, "logits", ["batch*seq", classes], dims);
+    const int = (name: string, shape: readonly (string | number)[], data: readonly number[]): Value =>
+      fixedInput(graph, given, name, "int32", shape, dims, data);
+    int("segments", ["batch", "seq"], segments);
+    int("sequence_ids", ["batch", "seq"], ids);
+    int("columns", ["seq"], [0, 1, 2, 3, 4]);
+    int("first", ["sequences"], [0, 3, 6]);
+    return { value: loss.sum(buildOn(graph), x, int("labels", ["sequences", 2], labels.flat())), given };
+  };
+
+  // Every way to name a class at each place, those that spell the labels added up.
+  const enumerated = (logits: Float64Array): number[] =>
+    labels.map((own, sequence) => {
+      const places = ids.flatMap((id, i) => (id === sequence ? [i] : []));
+      const wanted = own.filter((id) => id >= 0).join();
+      let total = 0;
+      for (let code = 0; code < classes ** places.length; code++) {
+        const path = places.map((_, i) => Math.floor(code / classes ** i) % classes);
+        const spelled = path.filter((c, i) => c !== 0 && c !== path[i - 1]).join();
+        if (spelled !== wanted) continue;
+        total += places.reduce((p, place, i) => {
+          const row = [...logits.subarray(place * classes, (place + 1) * classes)].map(Math.exp);
+          return p * (row[path[i] ?? 0] ?? 0) / row.reduce((a, b) => a + b);
+        }, 1);
+      }
+      return -Math.log(total);
+    });
+
+  it("is the sum over all spellings, in rows that are shared and behind padding", () => {
+    const { value, given } = made(ctc({ reduction: "sum" }));
+    const wanted = enumerated(given.logits?.data ?? new Float64Array()).reduce((a, b) => a + b);
+    const [found] = interpret(value.graph, given, [value], dims);
+    assert.ok(Math.abs((found?.data[0] ?? NaN) - wanted) < 1e-9, `${found?.data[0]} and ${wanted}`);
+  });
+
+  it("has the slope of that sum", () => {
+    const { value, given } = made(ctc());
+    checkGradients(value, ["logits"], given, dims);
+  });
+});
+
+it("focal has a slope where the prediction is certain", () => {
+  const graph = new Graph();
+  const given: Given = {};
+  const x = fixedInput(graph, given, "logits", "float32", [2, 2], {}, [60, -60, 1, 0]);
+  const target = fixedInput(graph, given, "target", "int32", [2], {}, [0, 1]);
+  checkGradients(focal({ gamma: 0.5 }).sum(buildOn(graph), x, target), ["logits"], given, {});
+});
+
+it("triplets of any norm have its slope", () => {
+  const graph = new Graph();
+  const given: Given = {};
+  const x = randomInput(graph, given, "output", [2, 3, 4], {});
+  const weight = fixedInput(graph, given, "weight", "float32", [2], {}, [1, 0.5]);
+  checkGradients(triplet({ p: 3, margin: 4, swap: true }).sum(buildOn(graph), x, weight), ["output"], given, {});
+});
+
+it("a loss of one's own is a function of graph values and may read what trains", async () => {
+  const host = tinyHost(await hostHere(1));
+  // Cross entropy and a pull of the classifier's weights towards zero
+  const own = (pull: number) =>
+    define({
+      kind: "loss",
+      name: "own",
+      schema: v.strictObject({}),
+      create: () => ({
+        over: "batch" as const,
+        sum: (b, logits, target) => {
+          const fallback = catalog.loss?.["cross-entropy"]?.parse({});
+          if (!fallback || fallback.issues) throw new Error("no cross entropy");
+          const weight = b.trainable()["classifier.weight"] as Value;
+          return add(fallback.value.sum(b, logits, target), mul(sum(square(weight)), pull));
+        },
+        count: (target) => target.data.length,
+      }),
+    })();
+  const last = async (pull: number): Promise<number> => {
+    const spec = { ...tinySpec({ training: { maxSteps: 30 } }), loss: own(pull) } as unknown as RunSpec;
+    let loss = NaN;
+    for await (const event of trainRun(compose(spec, catalog), host, {})) if (event.type === "step") loss = event.loss;
+    return loss;
+  };
+  const [free, held] = [await last(0), await last(50)];
+  assert.ok(free < 0.5, `${free}`);
+  assert.ok(held > free + 0.05, `the weights that tell the classes apart are pulled to zero: ${held} and ${free}`);
+});
