@@ -32,6 +32,7 @@ export { mergeAdapters, type MergedAdapter, type MergeOptions, writeMerged } fro
 export { type MergeMethod, mergeMethods } from "./core/merge/methods.ts";
 export { matches, matchModules } from "./core/modules.ts";
 export { createRandom, permutation, philox4x32 } from "./core/random.ts";
+export { type AdapterSet, openAdapters, type Stack } from "./core/run/adapters.ts";
 export { evaluateRun } from "./core/run/evaluate.ts";
 export { predictRows } from "./core/run/infer.ts";
 export { type OpenRun, openRun } from "./core/run/open.ts";

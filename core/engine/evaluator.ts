@@ -17,8 +17,8 @@ export type BatchResult = Readonly<{
 
 /** Computes batches. */
 export interface Evaluator {
-  /** Without labels only outputs come back. */
-  run(batch: Batch, labelled: boolean): Promise<BatchResult>;
+  /** Without labels only outputs come back. `weights`: fed parameters, in place of those the evaluator has. */
+  run(batch: Batch, labelled: boolean, weights?: Readonly<Record<string, OrtTensor>>): Promise<BatchResult>;
   /** Gives the sessions' memory back; they are opened again where they are needed again. */
   close(): Promise<void>;
 }
@@ -43,7 +43,7 @@ export type EvaluatorOptions = Readonly<{
 
 /** An evaluator; its sessions are opened when they are first asked for. */
 export function createEvaluator(options: EvaluatorOptions): Evaluator {
-  const { host, checkpoint, initial, fed, weights, feeder } = options;
+  const { host, checkpoint, initial, fed, feeder } = options;
   const lib = host.lib as Ort;
   const known = new Map<boolean, Readonly<{ program: Program; session: Session }>>();
   const opened = async (batch: Batch, labelled: boolean): Promise<Readonly<{ program: Program; session: Session }>> => {
@@ -72,7 +72,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     return own;
   };
   return {
-    run: async (batch, labelled) => {
+    run: async (batch, labelled, weights = options.weights) => {
       const { program, session } = await opened(batch, labelled);
       const extra: Record<string, OrtTensor> = {};
       for (const [name, tensor] of Object.entries(weights)) if (session.feeds.has(name)) extra[name] = tensor;

@@ -46,13 +46,17 @@ export async function* predictRows(
     const { samples } = await encodeRows(open, dataset, false);
     for (const batch of batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, open.layout)) {
       const { outputs } = await evaluator.run(batch, false);
-      const predictions = open.task.predict(outputs, batch, open.tokenizer);
-      const states = perSequence(outputs, batch);
-      for (const [i, prediction] of predictions.entries()) yield { ...prediction, ...states[i] };
+      yield* predictions(open, outputs, batch);
     }
   } finally {
     await evaluator.close();
   }
+}
+
+/** Predictions of a batch, with what further outputs there are. */
+export function predictions(open: OpenRun, outputs: Named<Tensor<Float32Array>>, batch: Batch): Named<Json>[] {
+  const states = perSequence(outputs, batch);
+  return open.task.predict(outputs, batch, open.tokenizer).map((prediction, i) => ({ ...prediction, ...states[i] }));
 }
 
 /** Hidden states [layer][token][hidden] and attentions [layer][head][query][key] of each sequence, cut out of shared rows. */
@@ -74,13 +78,18 @@ function perSequence(outputs: Named<Tensor<Float32Array>>, batch: Batch): Named<
         list.push(places.map((p) => [...data.subarray(p * width, (p + 1) * width)]));
         return;
       }
-      const [, heads = 1, , seq = 1] = dims;
+      const [, heads = 1, seq = 1, keys = seq] = dims;
+      // Keys that every token sees, in front of the tokens' own.
+      const prefix = Array.from({ length: keys - seq }, (_, k) => k);
       const row = Math.floor((places[0] ?? 0) / seq);
       list.push(
         Array.from(
           { length: heads },
           (_, h) =>
-            places.map((q) => places.map((k) => data[((row * heads + h) * seq + (q % seq)) * seq + (k % seq)] ?? 0)),
+            places.map((q) =>
+              [...prefix, ...places.map((k) => prefix.length + (k % seq))]
+                .map((k) => data[((row * heads + h) * seq + (q % seq)) * keys + k] ?? 0)
+            ),
         ),
       );
     });

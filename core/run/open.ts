@@ -6,6 +6,7 @@ import { missing, unknownName, unsupported } from "../errors.ts";
 import { trunkOf } from "../engine/trunk.ts";
 import type { TaskLoss } from "../engine/program.ts";
 import type {
+  Adapter,
   Attached,
   Checkpoint,
   Collator,
@@ -62,12 +63,10 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
     weight,
     name: task.losses.findIndex((l) => l.output === output) === i ? output : `${output}${i}`,
   }));
-  const context = { modules: heads.flatMap((h) => h.modulesToSave), task: task.taskType ?? "", tokenizer };
   const attached: Attached[] = [];
   const names = adapterNames(run.adapters);
   for (const [i, adapter] of run.adapters.entries()) {
-    const opened = adapter.open ? await adapter.open(host) : adapter;
-    attached.push({ ...opened.attach(trunk, context), name: names[i] });
+    attached.push({ ...await attachedTo({ trunk, heads, task, tokenizer, host }, adapter), name: names[i] });
   }
   const { training } = run;
   return {
@@ -92,6 +91,21 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
       reserve: reserved(attached),
     },
   };
+}
+
+/** An adapter opened and attached to a model and its head. */
+export async function attachedTo(
+  { trunk, heads, task, tokenizer, host }: Pick<OpenRun, "trunk" | "heads" | "task" | "tokenizer" | "host">,
+  adapter: Adapter,
+): Promise<Attached> {
+  const opened = adapter.open ? await adapter.open(host) : adapter;
+  return opened.attach(trunk, { modules: heads.flatMap((h) => h.modulesToSave), task: task.taskType ?? "", tokenizer });
+}
+
+/** The same run with other adapters, and the room that they need. */
+export function withAttached(open: OpenRun, attached: readonly Attached[]): OpenRun {
+  const share = open.layout.share && !attached.some((a) => a.unshareable);
+  return { ...open, attached, layout: { ...open.layout, share, reserve: reserved(attached) } };
 }
 
 /** The longest input: what the run asks for, within what model, adapters and tokenizer leave room for. */
