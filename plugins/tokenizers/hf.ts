@@ -10,7 +10,7 @@ import { badFile, missing, unsupported } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { EncodeOptions, Encoding, Factory, Named, Store, Tokenizer } from "../../core/types.ts";
 import { chatRenderer, type Renderer } from "./chat.ts";
-import { idsOf, type Tokens, tokensOf, type Traits } from "./sequence.ts";
+import { idsOf, type Steps, stepsOf, type Tokens, tokensOf } from "./sequence.ts";
 import { type Strategy, type Window, windowsOf } from "./truncate.ts";
 
 /** Options of {@link hf}. */
@@ -65,11 +65,12 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   } catch (cause) {
     throw badFile("hf", "tokenizer.json", cause instanceof Error ? cause.message : String(cause));
   }
+  keepByteOrderMarks(library.decoder);
   const special = specialIds(library, config);
   const template = await files.get("chat_template.jinja");
   const chatTemplate = template ? new TextDecoder().decode(template.bytes) : templateOf(config);
   let renderer: Renderer | undefined;
-  const traits = traitsOf(definition);
+  const steps = stepsOf(definition);
   const post = postProcessorOf(library);
   const limit = options.modelMaxLength ??
     (typeof config.model_max_length === "number" && config.model_max_length < NO_LIMIT
@@ -78,10 +79,10 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
 
   const encode = (text: string | readonly string[], o: EncodeOptions = {}): [Encoding, ...Encoding[]] => {
     const places = o.offsets ?? true;
-    const a = sequenceOf(library, traits, text, places);
+    const a = sequenceOf(library, steps, text, places);
     const b = o.textPair === undefined || o.textPair.length === 0
       ? undefined
-      : sequenceOf(library, traits, o.textPair, places);
+      : sequenceOf(library, steps, o.textPair, places);
     const adds = o.addSpecialTokens ?? true;
     const strategy: Strategy = o.truncation === true
       ? "longest_first"
@@ -122,12 +123,12 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   };
 }
 
-function sequenceOf(library: Library, traits: Traits, text: string | readonly string[], places: boolean): Tokens {
-  if (typeof text === "string") return places ? tokensOf(library, traits, text) : idsOf(library, traits, text);
+function sequenceOf(library: Library, steps: Steps, text: string | readonly string[], places: boolean): Tokens {
+  if (typeof text === "string") return places ? tokensOf(library, steps, text) : idsOf(library, steps, text);
   // Words that are given: each is tokenized alone, and counts as one.
   const all: Tokens = { ids: [], offsets: [], words: [] };
   text.forEach((word, i) => {
-    const own = tokensOf(library, traits, word);
+    const own = tokensOf(library, steps, word);
     all.ids.push(...own.ids);
     all.offsets.push(...own.offsets);
     all.words.push(...own.ids.map(() => i));
@@ -247,23 +248,11 @@ function checkDefinition(definition: Readonly<Record<string, unknown>>): void {
   }
 }
 
-function traitsOf(definition: Readonly<Record<string, unknown>>): Traits {
-  const text = (part: unknown): string => JSON.stringify(part ?? null);
-  const model = definition.model as {
-    type?: string;
-    unk_token?: string;
-    continuing_subword_prefix?: string;
-    byte_fallback?: boolean;
-  };
-  return {
-    byteLevel: text(definition.pre_tokenizer).includes('"ByteLevel"'),
-    metaspace: text(definition.pre_tokenizer).includes('"Metaspace"'),
-    byteFallback: model.byte_fallback === true,
-    prefix: model.continuing_subword_prefix ?? (model.type === "WordPiece" ? "##" : "\u0000"),
-    trims: /"trim_offsets":true/.test(text(definition.post_processor)),
-    unk: model.type === "WordPiece" ? model.unk_token : undefined,
-    spacesIdeographs: /"BertNormalizer"[^}]*"handle_chinese_chars":true/.test(text(definition.normalizer)),
-  };
+/** The library's byte fallback would swallow a byte order mark inside a text. */
+function keepByteOrderMarks(decoder: unknown): void {
+  const own = decoder as { text_decoder?: TextDecoder; decoders?: readonly unknown[] } | null;
+  if (own?.text_decoder) own.text_decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  for (const inner of own?.decoders ?? []) keepByteOrderMarks(inner);
 }
 
 function specialIds(library: Library, config: Config): Named<number> {

@@ -3,59 +3,68 @@
  * @module
  */
 import type { Tokenizer as Library } from "@huggingface/tokenizers";
-import { byteStarts, type Normalized, normalizeWithSpans, type Span, spanOf, trimmed, utf8Length } from "./align.ts";
+import { type Aligned, alignedOf, pieces, type Span, spanOf, textOf } from "./aligned.ts";
+import { type Definition, type Normalizer, normalizerOf } from "./normalizers.ts";
+import { type PreTokenizer, preTokenizerOf } from "./pre_tokenizers.ts";
 
-/** Tokens of one text. `special`: a special token that stands in the text itself. */
+/** Tokens of one text. */
 export type Tokens = Readonly<{ ids: number[]; offsets: Span[]; words: number[] }>;
 
-/** What of tokenizer.json decides how tokens are followed. */
-export type Traits = Readonly<
-  {
-    byteLevel: boolean;
-    metaspace: boolean;
-    prefix: string;
-    trims: boolean;
-    /** Whether characters that are not in the vocabulary become tokens of bytes. */
-    byteFallback: boolean;
-    unk: string | undefined;
-    /** Whether blanks go around ideographs. */
-    spacesIdeographs: boolean;
-  }
->;
+/** What tokenizer.json says of a text's way to tokens. */
+export type Steps = Readonly<{
+  normalize: Normalizer;
+  preTokenize: PreTokenizer;
+  /** What pieces of words begin with. */
+  prefix: string;
+  /** Whether blanks that a token begins or ends with are left out of its place. */
+  trims: boolean;
+  /** Whether the library's own steps give the same pieces. */
+  alike: boolean;
+}>;
 
 type Internals = Readonly<{
-  normalizer: ((text: string) => string) | null;
-  pre_tokenizer: ((text: string, options?: object) => string[]) | null;
   model: ((tokens: string[]) => string[]) & { tokens_to_ids: Map<string, number>; unk_token_id?: number };
   added_tokens_map: Map<string, { id: number; lstrip: boolean; rstrip: boolean }>;
   splitter_unnormalized: { split(text: string): string[] };
   splitter_normalized: { split(text: string): string[] };
+  encode_text(text: string): string[];
 }>;
 
-// BERT puts blanks around ideographs; the library does so only for those of the basic plane.
-const farIdeographs = /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu;
+/** The steps of a tokenizer.json. Throws AttuneError where one is of an unknown kind. */
+export function stepsOf(definition: Readonly<Record<string, unknown>>): Steps {
+  const text = (part: unknown): string => JSON.stringify(part ?? null);
+  const model = definition.model as { type?: string; continuing_subword_prefix?: string };
+  return {
+    normalize: normalizerOf(definition.normalizer as Definition | null),
+    preTokenize: preTokenizerOf(definition.pre_tokenizer as Definition | null),
+    prefix: model.continuing_subword_prefix ?? (model.type === "WordPiece" ? "##" : "\u0000"),
+    trims: /"trim_offsets":true/.test(text(definition.post_processor)),
+    alike: !/"Precompiled"|"Digits"/.test(text([definition.normalizer, definition.pre_tokenizer])),
+  };
+}
+
+/** BERT puts blanks around ideographs, JavaScript's \s has a byte order mark, normal forms differ: where the library goes another way. */
+const unlike = /[\u{20000}-\u{2FA1F}\uFEFF\u0085]|\p{M}/u;
 
 /** The ids of one text alone: what needs no places or words is several times as fast. */
-export function idsOf(library: Library, traits: Traits, text: string): Tokens {
-  const t = library as unknown as Internals & { encode_text(text: string): string[] };
-  const spaced = traits.spacesIdeographs ? text.replace(farIdeographs, " $& ") : text;
-  const ids = t.encode_text(spaced).map((token) => idOf(t, token));
-  return { ids, offsets: [], words: [] };
+export function idsOf(library: Library, steps: Steps, text: string): Tokens {
+  if (!steps.alike || unlike.test(text)) return { ...tokensOf(library, steps, text), offsets: [], words: [] };
+  const t = library as unknown as Internals;
+  return { ids: t.encode_text(text).map((token) => idOf(t, token)), offsets: [], words: [] };
 }
 
 function idOf(t: Internals, token: string): number {
   return t.added_tokens_map.get(token)?.id ?? t.model.tokens_to_ids.get(token) ?? t.model.unk_token_id ?? 0;
 }
 
-/** Tokenizes one text. `firstWord`: the number of its first word. */
-export function tokensOf(library: Library, traits: Traits, text: string, start = 0, firstWord = 0): Tokens {
+/** Tokenizes one text. */
+export function tokensOf(library: Library, steps: Steps, text: string): Tokens {
   const t = library as unknown as Internals;
   const out: Tokens = { ids: [], offsets: [], words: [] };
-  let word = firstWord;
-  const push = (token: string, [a, b]: Span, own: number): void => {
+  let word = 0;
+  const push = (token: string, place: Span, own: number): void => {
     out.ids.push(idOf(t, token));
-    const [from, to] = traits.trims ? trimmed(token, [a, b]) : [a, b];
-    out.offsets.push([from + start, to + start]);
+    out.offsets.push(steps.trims ? trimmed(token, place) : place);
     out.words.push(own);
   };
   let at = 0;
@@ -64,7 +73,14 @@ export function tokensOf(library: Library, traits: Traits, text: string, start =
     const from = at;
     at += section.length;
     if (section === "") return;
-    if (t.added_tokens_map.has(section)) return push(section, [from, at], word++);
+    const added = t.added_tokens_map.get(section);
+    if (added) {
+      const [before, behind] = [sections[index - 1] ?? "", sections[index + 1] ?? ""];
+      if (steps.trims) return push(section, [from, at], word++);
+      const start = added.lstrip ? from - (before.length - before.trimEnd().length) : from;
+      const end = added.rstrip ? at + behind.length - behind.trimStart().length : at;
+      return push(section, [start, end], word++);
+    }
     // A special token may swallow the blanks beside it.
     let [own, shift] = [section, 0];
     if (t.added_tokens_map.get(sections[index + 1] ?? "")?.lstrip) own = own.trimEnd();
@@ -72,89 +88,64 @@ export function tokensOf(library: Library, traits: Traits, text: string, start =
       shift = own.length - own.trimStart().length;
       own = own.slice(shift);
     }
-    const normalize = t.normalizer;
-    const spaced = (x: string): string => (traits.spacesIdeographs ? x.replace(farIdeographs, " $& ") : x);
-    const normalized = normalize
-      ? normalizeWithSpans(own, from + shift, (x) => normalize(spaced(x)))
-      : identity(own, from + shift);
-    let place = 0;
-    for (const part of t.splitter_normalized.split(normalized.text)) {
-      const begin = place;
-      place += part.length;
-      if (part === "") continue;
-      if (t.added_tokens_map.has(part)) {
-        push(part, spanOf(normalized, begin, place), word++);
-        continue;
-      }
-      const pieces = t.pre_tokenizer ? t.pre_tokenizer(part, { section_index: index }) : [part];
-      const inner: Normalized = { text: part, spans: normalized.spans.slice(begin, place) };
-      let cursor = 0;
-      for (const piece of pieces) {
-        const locate = traits.byteLevel ? inBytes(inner, cursor) : inUnits(inner, piece, cursor, traits.metaspace);
-        let unit = 0;
-        let bytes = 0;
-        for (const token of t.model([piece])) {
-          if (traits.byteFallback && byteToken.test(token)) {
-            // A character that the vocabulary lacks is one token per byte; the last of them stands for it.
-            const code = piece.codePointAt(unit) ?? 0;
-            const last = ++bytes === utf8Length(code);
-            const next = unit + (last ? (code > 0xffff ? 2 : 1) : 0);
-            push(token, locate.span(unit, next), word);
-            if (last) [unit, bytes] = [next, 0];
-            continue;
-          }
-          const length = token === traits.unk
-            ? piece.length
-            : token.length - (unit > 0 && token.startsWith(traits.prefix) ? traits.prefix.length : 0);
-          push(token, locate.span(unit, unit + length), word);
-          unit += length;
-        }
-        cursor = locate.end(piece.length);
+    const normalized = steps.normalize(alignedOf(own, from + shift));
+    pieces(normalized, (x) => t.splitter_normalized.split(x)).forEach((part, k) => {
+      const string = textOf(part);
+      if (t.added_tokens_map.has(string)) return push(string, spanOf(part, 0, part.chars.length), word++);
+      for (const piece of steps.preTokenize(part, k === 0 && (part.spans[0]?.[0] ?? 0) === 0)) {
+        if (piece.chars.length === 0) continue;
+        const tokens = t.model([textOf(piece)]);
+        placesOf(tokens, piece, steps.prefix).forEach((place, i) => push(tokens[i] ?? "", place, word));
         word++;
       }
-    }
+    });
   });
   return out;
 }
 
-const byteToken = /^<0x[0-9A-F]{2}>$/;
-
-type Locator = Readonly<{ span(from: number, to: number): Span; end(length: number): number }>;
-
-// Every unit of a byte-level piece is a byte of the text.
-function inBytes(text: Normalized, cursor: number): Locator {
-  const units = byteStarts(text.text);
-  return {
-    span: (from, to) => {
-      const [a, b] = [units[cursor + from] ?? 0, units[cursor + Math.max(from, to - 1)] ?? 0];
-      const last = text.text.codePointAt(b) ?? 0;
-      return spanOf(text, a, b + (last > 0xffff ? 2 : 1));
-    },
-    end: (length) => cursor + length,
+/** Where each token of a piece stands: tokens are stretches of it, bytes of one of its characters, or unknown. */
+function placesOf(tokens: readonly string[], piece: Aligned, prefix: string): Span[] {
+  const text = textOf(piece);
+  const charAt: number[] = [];
+  piece.chars.forEach((char, i) => {
+    for (let k = 0; k < char.length; k++) charAt.push(i);
+  });
+  charAt.push(piece.chars.length);
+  let unit = 0;
+  const bare = (i: number): string => {
+    const token = tokens[i] ?? "";
+    return i > 0 && token.startsWith(prefix) ? token.slice(prefix.length) : token;
   };
+  let bytesLeft = 0;
+  return tokens.map((_, i): Span => {
+    const token = bare(i);
+    const char = charAt[unit] ?? piece.chars.length;
+    if (token !== "" && text.startsWith(token, unit)) {
+      const end = unit + token.length;
+      const place = spanOf(piece, char, charAt[end] ?? piece.chars.length);
+      unit = end;
+      return place;
+    }
+    if (/^<0x[0-9A-F]{2}>$/.test(token)) {
+      const own = piece.chars[char] ?? "";
+      if (bytesLeft === 0) bytesLeft = new TextEncoder().encode(own).length;
+      const place = spanOf(piece, char, char + 1);
+      if (--bytesLeft === 0) unit += own.length;
+      return place;
+    }
+    // Unknown: up to where the next known token begins.
+    const next = tokens.findIndex((_, k) => k > i && text.indexOf(bare(k), unit + 1) >= 0);
+    const end = next < 0 ? text.length : Math.max(unit + 1, text.indexOf(bare(next), unit + 1));
+    const place = spanOf(piece, char, charAt[end] ?? piece.chars.length);
+    unit = end;
+    return place;
+  });
 }
 
-// Pieces are stretches of the text; Metaspace's blanks may stand for one, or for nothing.
-function inUnits(text: Normalized, piece: string, cursor: number, metaspace: boolean): Locator {
-  const places: number[] = [];
-  let at = cursor;
-  if (!metaspace) {
-    const found = text.text.indexOf(piece, cursor);
-    if (found >= 0) at = found;
-  }
-  for (const unit of piece) {
-    if (metaspace && unit === "▁") {
-      places.push(at);
-      if (/\s/.test(text.text[at] ?? "") || text.text[at] === "▁") at++;
-    } else for (let i = 0; i < unit.length; i++) places.push(at++);
-  }
-  places.push(at);
-  return {
-    span: (from, to) => spanOf(text, places[from] ?? at, places[to] ?? at),
-    end: () => at,
-  };
-}
-
-function identity(text: string, from: number): Normalized {
-  return { text, spans: Array.from({ length: text.length }, (_, i): Span => [from + i, from + i + 1]) };
+/** The place without the blanks that a byte-level token begins or ends with; other blanks are parts of characters. */
+function trimmed(token: string, [start, end]: Span): Span {
+  const leading = /^[Ġ\s]*/.exec(token)?.[0].length ?? 0;
+  const trailing = /[Ġ\s]*$/.exec(token)?.[0].length ?? 0;
+  const from = Math.min(start + leading, end);
+  return [from, Math.max(end - trailing, from)];
 }

@@ -1,0 +1,92 @@
+/**
+ * SentencePiece's compiled normalization rules: a double-array trie from byte strings to their replacements.
+ * @module
+ */
+import { badFile } from "../../core/errors.ts";
+import { type Aligned, type Change, textOf, transformed } from "./aligned.ts";
+
+/** Longer groups of characters, in bytes, have no rule as a whole. */
+const LONGEST = 6;
+
+/** The rules of a `precompiled_charsmap`. Throws AttuneError where it is not sound. */
+export function charsmap(base64: string): (text: Aligned) => Aligned {
+  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const view = new DataView(bytes.buffer);
+  const size = bytes.length >= 4 ? view.getUint32(0, true) : 0;
+  if (size % 4 !== 0 || 4 + size > bytes.length) {
+    throw badFile(
+      "hf",
+      "tokenizer.json",
+      `has a precompiled_charsmap whose trie takes ${size} of ${bytes.length} bytes`,
+    );
+  }
+  const trie = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true));
+  const results = bytes.subarray(4 + size);
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder();
+  const known = new Map<string, string | undefined>();
+  const lookUp = (part: string): string | undefined => {
+    const at = prefixValue(trie, encoder.encode(part));
+    if (at === undefined) return undefined;
+    const end = results.indexOf(0, at);
+    return decoder.decode(results.subarray(at, end < 0 ? results.length : end));
+  };
+  const rule = (part: string): string | undefined => {
+    if (!known.has(part)) known.set(part, lookUp(part));
+    return known.get(part);
+  };
+  const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return (text) => {
+    const changes: Change[] = [];
+    for (const { segment } of graphemes.segment(textOf(text))) {
+      const whole = encoder.encode(segment).length < LONGEST ? rule(segment) : undefined;
+      if (whole !== undefined) {
+        changes.push(...replacement(segment, whole));
+        continue;
+      }
+      for (const char of segment) {
+        const own = rule(char);
+        changes.push(...(own === undefined ? [[char, 0] as const] : replacement(char, own)));
+      }
+    }
+    return withoutLosses(text, changes);
+  };
+}
+
+/** What the trie holds for the shortest of its keys that the bytes begin with. */
+function prefixValue(trie: Uint32Array, key: Uint8Array): number | undefined {
+  const unitAt = (at: number): number => trie[at] ?? 0;
+  const offset = (unit: number): number => (unit >>> 10) << ((unit & 0x200) >>> 6);
+  let node = offset(unitAt(0));
+  for (const byte of key) {
+    if (byte === 0) return undefined;
+    node ^= byte;
+    const unit = unitAt(node);
+    if ((unit & 0x800000ff) >>> 0 !== byte) return undefined;
+    node ^= offset(unit);
+    if ((unit >>> 8) & 1) return unitAt(node) & 0x7fffffff;
+  }
+  return undefined;
+}
+
+/** The last of more characters are inserted; the last of fewer takes the rest along. Nothing takes what is before it. */
+function replacement(old: string, now: string): Change[] {
+  const chars = [...now];
+  const more = chars.length - [...old].length;
+  if (chars.length === 0) return [["", more]];
+  return chars.map((char, i): Change => {
+    if (more > 0) return [char, i >= chars.length - more ? 1 : 0];
+    return [char, i === chars.length - 1 ? more : 0];
+  });
+}
+
+/** Applies changes; one that leaves nothing hands what it takes to the change before it (at the start, to none). */
+function withoutLosses(text: Aligned, changes: readonly Change[]): Aligned {
+  const out: Change[] = [];
+  for (const [char, change] of changes) {
+    const last = out.at(-1);
+    if (char !== "") out.push([char, change]);
+    else if (last) out[out.length - 1] = [last[0], last[1] + change];
+  }
+  return transformed(text, out);
+}
