@@ -61,7 +61,9 @@ export function normalizerOf(definition: Definition | null | undefined): Normali
   }
 }
 
+// deno-lint-ignore no-control-regex
 const nmtRemoved = /[\u0001-\u0008\u000B\u000E-\u001F\u007F\u008F\u009F]/;
+// deno-lint-ignore no-control-regex
 const nmtBlank = /[\u0009\u000A\u000C\u000D\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/;
 
 function lowercase(text: Aligned): Aligned {
