@@ -388,6 +388,8 @@ export type HeadStyle = Readonly<{
   tied?: boolean;
   /** c of c · tanh(x / c) on what comes out. */
   softcap?: number;
+  /** Modules that train beside an adapter, where not those that the head names. */
+  modulesToSave?: readonly string[];
   /** A buffer [1, classes] that is added to the outputs and does not train. */
   buffer?: string;
 }>;

@@ -99,7 +99,11 @@ export async function attachedTo(
   adapter: Adapter,
 ): Promise<Attached> {
   const opened = adapter.open ? await adapter.open(host) : adapter;
-  return opened.attach(trunk, { modules: heads.flatMap((h) => h.modulesToSave), task: task.taskType ?? "", tokenizer });
+  return opened.attach(trunk, {
+    modules: heads.flatMap((h) => trunk.heads[h.name]?.modulesToSave ?? h.modulesToSave),
+    task: task.taskType ?? "",
+    tokenizer,
+  });
 }
 
 /** The same run with other adapters, and the room that they need. */

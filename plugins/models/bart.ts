@@ -131,6 +131,7 @@ function read(config: Named<Json>): Architecture {
           classifierDropout,
         ],
         out: "classification_head.out_proj",
+        modulesToSave: ["classification_head"],
       },
     },
     initializerRange: c.number("init_std", 0.02),

@@ -119,6 +119,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
           classifierDropout,
         ],
         out: "classification_head.out_proj",
+        modulesToSave: ["classification_head"],
       },
     },
     initializerRange: sizes.factor * hiddenSize ** -0.5,

@@ -175,3 +175,10 @@ for (const name of ["t5", "bart"]) {
     assert.ok(a?.some((value, i) => Math.abs(value - (plain?.[i] ?? NaN)) > 1e-3), "the adapter changes something");
   });
 }
+
+it("BART's classifier trains beside an adapter", async () => {
+  const { engine } = await opened(caseOf("bart-sequence"), { adapter: { use: "lora", with: { r: 2 } } });
+  assert.ok(engine.state.trained.some((t) => t.name === "classification_head.dense.weight"));
+  assert.ok(!engine.state.trained.some((t) => t.name.includes("fc1")));
+  await engine.close();
+});
