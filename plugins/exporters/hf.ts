@@ -49,7 +49,8 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
       const encoder = new TextEncoder();
       const { forms, read } = await mergedTensors(merge ? trained : { ...trained, attached: [] });
       await to.put("model.safetensors", streamSafetensors(forms, read));
-      await to.put("config.json", encoder.encode(JSON.stringify(config, null, 2) + "\n"));
+      const source = await trained.base.files.get("config.json");
+      await to.put("config.json", encoder.encode(configText(config, source && new TextDecoder().decode(source.bytes))));
       await to.put("README.md", encoder.encode(trained.card));
       const written = ["config.json", "model.safetensors", "README.md"];
       for (const name of carried) {
@@ -62,6 +63,13 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
     },
   }),
 });
+
+/** A config as JSON. transformers refuses 1 where it wants 1.0: numbers with a point in the `source` keep one. */
+function configText(config: Json, source = ""): string {
+  const floats = new Set([...source.matchAll(/"([^"\\]+)"\s*:\s*-?\d+(?:\.\d|[eE])/g)].map(([, key]) => key));
+  const text = JSON.stringify(config, null, 2);
+  return text.replaceAll(/"([^"\\]+)": -?\d+(?=[,\n])/g, (pair, key) => (floats.has(key) ? `${pair}.0` : pair)) + "\n";
+}
 
 const suffixes: Readonly<Record<string, string>> = {
   SEQ_CLS: "ForSequenceClassification",

@@ -1,0 +1,29 @@
+/**
+ * Models as Hugging Face wants them: numbers of config.json keep their kind.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import { trainedForExport } from "../../../core/run/export.ts";
+import { openRun } from "../../../core/run/open.ts";
+import type { RunSpec } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { hf } from "../../../plugins/exporters/hf.ts";
+import { memory } from "../../../plugins/stores/memory.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { tinyConfig, tinyHost, tinySpec } from "../../tiny.ts";
+
+it("writes a number with a point where the checkpoint's config has one", async () => {
+  const source = JSON.stringify({ ...tinyConfig, own: 3 }).replace("{", '{"initializer_factor":1.0,"other":2e2,');
+  const host = tinyHost(await hostHere(1), { "config.json": new TextEncoder().encode(source) });
+  const spec = tinySpec({ config: { hidden_dropout_prob: 0.1 } }) as unknown as RunSpec;
+  const to = await memory().open(host);
+  await hf().write(await trainedForExport(await openRun(compose(spec, catalog), host)), to);
+  const written = new TextDecoder().decode((await to.get("config.json"))?.bytes);
+  assert.match(written, /"initializer_factor": 1\.0,\n/);
+  assert.match(written, /"other": 200\.0,\n/);
+  assert.match(written, /"own": 3,\n/);
+  assert.match(written, /"num_hidden_layers": 2,\n/);
+  assert.equal(JSON.parse(written).hidden_dropout_prob, 0.1);
+});
