@@ -438,6 +438,8 @@ export interface Attached extends Around {
 export interface Head extends Plugin<"head"> {
   /** Modules that train beside an adapter, as PEFT's modules_to_save. */
   readonly modulesToSave: readonly string[];
+  /** True where several sequences may not share a row. */
+  readonly unshareable?: boolean;
   forward(b: Build, states: States, trunk: Trunk): Named<Value>;
 }
 
@@ -480,6 +482,8 @@ export interface Task {
   readonly config?: Named<Json>;
   /** PEFT's task_type. */
   readonly taskType?: string;
+  /** What of transformers' classes has this head: "ForMultipleChoice"; absent: `taskType` says it. */
+  readonly modelClass?: string;
   /** Whose outputs become targets. */
   readonly teacher?: Teacher;
   decode(
@@ -489,6 +493,15 @@ export interface Task {
   ): { readonly [R in keyof Readings]?: readonly Readings[R][] };
   /** One JSON line per row, as `attune predict` prints it. */
   predict(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly Named<Json>[];
+  /** How rows are read that may be several samples, where they are. */
+  readonly windows?: Windows;
+}
+
+/** What each sample of a row gives, and what a row's readings and prediction are, of all that its samples gave. */
+export interface Windows {
+  part(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly unknown[];
+  decode(parts: readonly unknown[]): { readonly [R in keyof Readings]?: readonly Readings[R][] };
+  predict(parts: readonly unknown[]): Named<Json>;
 }
 
 /** A model whose `outputs` for each row become targets `teacher.<output>`; cached under `cache`, if not null. */
@@ -595,12 +608,15 @@ export type Sample = Readonly<{
   targets: Named<Field>;
   /** The row this came from. */
   row: number;
+  /** What the task's decoding wants to know of it, beside numbers. */
+  about?: unknown;
 }>;
 
 /**
  * Padding and packing are generic over these. `size`: values per place; `fill`: what padding gets. `ignore`: labels,
  * of which only places with another value are laid out: `<name>` [picked] and `<name>.at` [picked], their places.
- * `shift`: a label is predicted that many places before its own.
+ * `shift`: a label is predicted that many places before its own. `column`: values are places of the sample's first
+ * sequence, and become those of its row.
  */
 export type Field = Readonly<{
   per: "token" | "decoderToken" | "pair" | "sample";
@@ -609,6 +625,7 @@ export type Field = Readonly<{
   size?: number;
   ignore?: number;
   shift?: number;
+  column?: boolean;
 }>;
 
 /** How a batch is laid out. `share`: short sequences share a row. */
@@ -626,7 +643,8 @@ export type Layout = Readonly<{
 /**
  * One micro-batch. `inputs` are the graph's; `rows`: each sample's index in the dataset; `places`: for each of
  * batch * seq places its sequence within the batch (-1: padding) and its place in it, which is what random masks
- * depend on. `decoder`: the same of the decoder's side, and which of the inputs are of that side.
+ * depend on. `decoder`: the same of the decoder's side, and which of the inputs are of that side. Where samples have
+ * other than one sequence each, the input `members` [samples, members] says which are whose (-1: none).
  */
 export type Batch = Readonly<{
   inputs: Named<Tensor>;
@@ -638,6 +656,8 @@ export type Batch = Readonly<{
   rows: Int32Array;
   places: Int32Array;
   decoder?: Readonly<{ seq: number; places: Int32Array; inputs: readonly string[] }>;
+  /** What the collator says of each sample. */
+  about?: readonly unknown[];
 }>;
 
 // ----------------------------------------------------------------- optimizer, schedule, regularizer, accelerator

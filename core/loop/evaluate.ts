@@ -4,6 +4,7 @@
  */
 import { badValue } from "../errors.ts";
 import type { Batch, Metric, Named, Readings, Task, Tensor, Tokenizer } from "../types.ts";
+import { readingsReader } from "./rows.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 
 /** What is seen of each evaluated batch, for reports. */
@@ -27,15 +28,8 @@ export async function evaluate(
   seen?: BatchSeen,
 ): Promise<Named<number>> {
   const states = metrics.map((metric) => metric.init());
-  let lossSum = 0;
-  let samples = 0;
-  for (const batch of batches) {
-    const { outputs, losses } = await evaluator.run(batch, true);
-    const mean = Object.values(losses).reduce((total, { sum, count }) => total + (count > 0 ? sum / count : 0), 0);
-    lossSum += mean * batch.samples;
-    samples += batch.samples;
-    const readings = task.decode(outputs, batch, tokenizer);
-    seen?.(batch, outputs, readings);
+  const reader = readingsReader(task, tokenizer);
+  const update = (readings: ReturnType<Task["decode"]>): void => {
     metrics.forEach((metric, i) => {
       const kind = metric.reads.find((r) => readings[r] !== undefined);
       if (!kind) {
@@ -45,7 +39,20 @@ export async function evaluate(
         states[i] = metric.update(states[i], example);
       }
     });
+  };
+  let lossSum = 0;
+  let samples = 0;
+  for (const batch of batches) {
+    const { outputs, losses } = await evaluator.run(batch, true);
+    const mean = Object.values(losses).reduce((total, { sum, count }) => total + (count > 0 ? sum / count : 0), 0);
+    lossSum += mean * batch.samples;
+    samples += batch.samples;
+    for (const readings of reader.read(outputs, batch)) {
+      if (!task.windows) seen?.(batch, outputs, readings);
+      update(readings);
+    }
   }
+  reader.end().forEach(update);
   const result: Record<string, number> = { loss: samples === 0 ? 0 : lossSum / samples };
   metrics.forEach((metric, i) => {
     for (const [name, value] of Object.entries(metric.compute(states[i]))) if (value !== null) result[name] = value;

@@ -68,7 +68,7 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
   }
   if (layout.padTokenId !== undefined) skipPadding(input, inputs.input_ids, layout.padTokenId);
   return {
-    inputs: { ...inputs, ...decoderInputs, ...targetsOf(samples) },
+    inputs: { ...inputs, ...decoderInputs, ...membersOf(samples), ...targetsOf(samples, input) },
     batch: rows.length,
     seq: input.seq,
     samples: samples.length,
@@ -76,6 +76,7 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
     tokens: lengths.reduce((a, b) => a + b, 0),
     rows: Int32Array.from(samples, (s) => s.row),
     places: input.places,
+    ...(samples.some((s) => s.about !== undefined) && { about: samples.map((s) => s.about) }),
     ...(decoder && { decoder: { seq: decoder.seq, places: decoder.places, inputs: Object.keys(decoderInputs ?? {}) } }),
   };
 }
@@ -244,7 +245,26 @@ function labelledPlaces(
   };
 }
 
-function targetsOf(samples: readonly Sample[]): Record<string, Tensor> {
+/** Which sequences are whose, where that is not one each. */
+function membersOf(samples: readonly Sample[]): Record<string, Tensor> {
+  if (samples.every((s) => s.sequences.length === 1)) return {};
+  const width = Math.max(...samples.map((s) => s.sequences.length));
+  const data = new Int32Array(samples.length * width).fill(-1);
+  let sequence = 0;
+  samples.forEach((sample, i) => {
+    for (let k = 0; k < sample.sequences.length; k++) data[i * width + k] = sequence++;
+  });
+  return { members: { dtype: "int32", dims: [samples.length, width], data } };
+}
+
+function targetsOf(samples: readonly Sample[], { starts, seq }: SideLayout): Record<string, Tensor> {
+  let sequence = 0;
+  // The column that each sample's first sequence begins at.
+  const columns = samples.map((sample) => {
+    const start = starts[sequence] ?? 0;
+    sequence += sample.sequences.length;
+    return start % seq;
+  });
   const targets: Record<string, Tensor> = {};
   for (const [name, field] of Object.entries(samples[0]?.targets ?? {})) {
     const size = field.size ?? 1;
@@ -254,7 +274,7 @@ function targetsOf(samples: readonly Sample[]): Record<string, Tensor> {
       if (own?.data.length !== size) {
         throw badValue("layout", `target "${name}" of row ${sample.row}`, own?.data.length, `${size} values`);
       }
-      data.set(own.data, i * size);
+      data.set(own.column ? own.data.map((place) => place + (columns[i] ?? 0)) : own.data, i * size);
     });
     targets[name] = { dtype: dtypeOf(data), dims: size === 1 ? [samples.length] : [samples.length, size], data };
   }

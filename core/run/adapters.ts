@@ -27,6 +27,7 @@ import type {
   Use,
 } from "../types.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
+import { predictionsReader } from "../loop/rows.ts";
 import { predictions } from "./infer.ts";
 import { mergedTensor } from "./merged.ts";
 import { attachedTo, type OpenRun, openRun, withAttached } from "./open.ts";
@@ -225,9 +226,11 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
         open: async () => ({ fingerprint: "", read }),
       } as const;
       const { samples } = await encodeRows(open, dataset, false);
+      const reader = predictionsReader(open.task, open.tokenizer);
       for (const batch of batchesInOrder(samples, run.training.perDeviceEvalBatchSize, open.layout)) {
-        yield* predictions(open, (await run_(batch, members)).outputs, batch);
+        yield* predictions(open, reader, (await run_(batch, members)).outputs, batch);
       }
+      yield* reader.end();
     },
     close: closeSessions,
   };

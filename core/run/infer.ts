@@ -6,6 +6,7 @@ import { createEvaluator, type Evaluator } from "../engine/evaluator.ts";
 import { createFeeder } from "../engine/feeds.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
+import { predictionsReader, type RowReader } from "../loop/rows.ts";
 import { AttuneError, unsupported } from "../errors.ts";
 import type { Batch, Dataset, Json, Named, Tensor } from "../types.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
@@ -44,19 +45,29 @@ export async function* predictRows(
   const evaluator = inferencer(open, options);
   try {
     const { samples } = await encodeRows(open, dataset, false);
+    const reader = predictionsReader(open.task, open.tokenizer);
     for (const batch of batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, open.layout)) {
       const { outputs } = await evaluator.run(batch, false);
-      yield* predictions(open, outputs, batch);
+      yield* predictions(open, reader, outputs, batch);
     }
+    yield* reader.end();
   } finally {
     await evaluator.close();
   }
 }
 
-/** Predictions of a batch, with what further outputs there are. */
-export function predictions(open: OpenRun, outputs: Named<Tensor<Float32Array>>, batch: Batch): Named<Json>[] {
+/** Predictions of the rows that a batch completes, with what further outputs there are. */
+export function predictions(
+  { task }: OpenRun,
+  reader: RowReader<Named<Json>>,
+  outputs: Named<Tensor<Float32Array>>,
+  batch: Batch,
+): Named<Json>[] {
   const states = perSequence(outputs, batch);
-  return open.task.predict(outputs, batch, open.tokenizer).map((prediction, i) => ({ ...prediction, ...states[i] }));
+  if (states.some((s) => Object.keys(s).length > 0) && (task.windows || batch.sequences !== batch.samples)) {
+    throw unsupported("engine", "outputHiddenStates, outputAttentions", true, "a row is several sequences here");
+  }
+  return reader.read(outputs, batch).map((prediction, i) => ({ ...prediction, ...states[i] }));
 }
 
 /** Hidden states [layer][token][hidden] and attentions [layer][head][query][key] of each sequence, cut out of shared rows. */

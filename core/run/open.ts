@@ -85,7 +85,8 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
       side: tokenizer.paddingSide,
       padToMultipleOf: training.padToMultipleOf ?? 1,
       padToLength: training.padding === "max_length" ? training.maxLength ?? 0 : 0,
-      share: training.rowSharing && training.padding === "longest" && !attached.some((a) => a.unshareable),
+      share: training.rowSharing && training.padding === "longest" &&
+        ![...attached, ...heads].some((part) => part.unshareable),
       positions: trunk.positions,
       padTokenId: trunk.padTokenId,
       reserve: reserved(attached),

@@ -10,7 +10,19 @@ import { layOut } from "../loop/layout.ts";
 import { type LoopState, trainLoop } from "../loop/train.ts";
 import { createRandom } from "../random.ts";
 import { epochOrder } from "../sampling.ts";
-import type { Batch, Example, Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
+import type {
+  Batch,
+  Example,
+  Host,
+  Json,
+  LogSink,
+  Named,
+  Run,
+  Sample,
+  Store,
+  TrainingEvent,
+  TrainOptions,
+} from "../types.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 import { toSpec } from "../compose.ts";
 import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
@@ -189,7 +201,7 @@ async function* trained(
       if (held) await writeJson(output, "metrics.json", metrics);
       if (options.probe) {
         const after = held ? await probeOf(engine, open, held.samples, metrics) : undefined;
-        await writeJson(output, "probe.json", probeFile(open, train, before, after));
+        await writeJson(output, "probe.json", probeFile(open, train, held, before, after));
       }
       finiteWeights(engine, last.step);
       await writeModel(open, engine, metrics, output);
@@ -266,14 +278,25 @@ function bestMetric(run: Run, open: OpenRun): { name: string; greaterIsBetter: b
   return { name, greaterIsBetter: run.training.greaterIsBetter ?? known?.greaterIsBetter ?? !name.endsWith("loss") };
 }
 
-function probeFile(open: OpenRun, train: EncodedRows, before: Json | undefined, after: Json | undefined): Json {
+function probeFile(
+  open: OpenRun,
+  train: EncodedRows,
+  held: EncodedRows | undefined,
+  before: Json | undefined,
+  after: Json | undefined,
+): Json {
   const first = train.samples.slice(0, 6);
-  const ids = first.map((s) => [...(s.sequences[0]?.fields.input_ids?.data ?? [])]);
-  const labels = first[0]?.sequences[0]?.fields.labels;
+  const ids = (s: Sample): Json[] => s.sequences.map(({ fields }) => [...(fields.input_ids?.data ?? [])]);
+  const labels = first.map((s): Json => {
+    const own = s.sequences[0]?.fields.labels;
+    return own ? [...own.data] : Object.values(s.targets).filter((t) => t.column).flatMap((t) => [...t.data]);
+  });
   return {
-    tokenization: ids,
-    ...(labels ? { tokenizationLabels: first.map((s) => [...(s.sequences[0]?.fields.labels?.data ?? [])]) } : {}),
-    ...(open.task.taskType === "QUESTION_ANS" ? { features: train.samples.length } : {}),
+    tokenization: first.map((s) => (s.sequences.length === 1 ? ids(s)[0] ?? [] : ids(s))),
+    ...(labels.every((l) => Array.isArray(l) && l.length > 0) ? { tokenizationLabels: labels } : {}),
+    ...(open.task.windows
+      ? { features: { train: train.samples.length, ...(held ? { eval: held.samples.length } : {}) } }
+      : {}),
     ...(before === undefined ? {} : { evalBefore: before }),
     ...(after === undefined ? {} : { eval: after }),
   };

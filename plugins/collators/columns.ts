@@ -3,7 +3,7 @@
  * @module
  */
 import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
-import type { Row } from "../../core/types.ts";
+import type { Field, Row } from "../../core/types.ts";
 
 /** A text column. Throws AttuneError where it is missing or something else. */
 export function textOf(plugin: string, row: Row, index: number, column: string): string {
@@ -36,5 +36,35 @@ export function missingColumn(plugin: string, row: Row, index: number, column: s
       show(there)
     } (task.with.columns renames)`,
     { code: "UNKNOWN_COLUMN", plugin, path: column, found: there, allowed: there },
+  );
+}
+
+/** input_ids and token_type_ids of a row that has them. Throws AttuneError where they are of two lengths, or empty. */
+export function readyMade(plugin: string, row: Row, index: number, pad: number): Record<string, Field> {
+  const ids = idsOf(plugin, row, index, "input_ids");
+  const types = "token_type_ids" in row ? idsOf(plugin, row, index, "token_type_ids") : new Int32Array(ids.length);
+  if (ids.length === 0 || types.length !== ids.length) {
+    throw badValue(
+      plugin,
+      `row ${index}`,
+      [ids.length, types.length],
+      "input_ids and token_type_ids of one length, at least 1",
+    );
+  }
+  return {
+    input_ids: { per: "token", data: ids, fill: pad },
+    token_type_ids: { per: "token", data: types, fill: 0 },
+  };
+}
+
+/** A class by its name or number. Throws AttuneError that lists the classes where there is none of that name. */
+export function classId(plugin: string, value: unknown, labels: readonly string[], at: string): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < labels.length) return value;
+  const id = labels.indexOf(String(value));
+  if (id >= 0 && (typeof value === "string" || typeof value === "number" || typeof value === "boolean")) return id;
+  const near = typeof value === "string" ? nearest(value, labels) : undefined;
+  throw new AttuneError(
+    `${at}: unknown label ${show(value)}${near ? `, did you mean "${near}"?` : ""} Allowed: ${show(labels)}`,
+    { code: "UNKNOWN_LABEL", plugin, path: at, found: value, allowed: labels },
   );
 }

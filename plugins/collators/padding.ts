@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
+import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { idsOf, missingColumn, optionalText, textOf } from "./columns.ts";
+import { classId, missingColumn, optionalText, readyMade, textOf } from "./columns.ts";
 
 /** Options of {@link padding}. */
 export interface PaddingOptions {
@@ -46,7 +46,7 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
   create: (options) => ({
     encode: (row, index, context) => {
       const fields = "input_ids" in row
-        ? readyMade(row, index, context.tokenizer.special.pad ?? 0)
+        ? readyMade("padding", row, index, context.tokenizer.special.pad ?? 0)
         : tokenized(row, index, options, context);
       const length = fields.input_ids?.data.length ?? 0;
       const targets: Record<string, Field> = context.labelled && options.problemType !== "none"
@@ -78,23 +78,6 @@ function tokenized(
   };
 }
 
-function readyMade(row: Row, index: number, pad: number): Record<string, Field> {
-  const ids = idsOf("padding", row, index, "input_ids");
-  const types = "token_type_ids" in row ? idsOf("padding", row, index, "token_type_ids") : new Int32Array(ids.length);
-  if (ids.length === 0 || types.length !== ids.length) {
-    throw badValue(
-      "padding",
-      `row ${index}`,
-      [ids.length, types.length],
-      "input_ids and token_type_ids of one length, at least 1",
-    );
-  }
-  return {
-    input_ids: { per: "token", data: ids, fill: pad },
-    token_type_ids: { per: "token", data: types, fill: 0 },
-  };
-}
-
 function target(row: Row, index: number, { problemType, labels, numLabels, columns }: PaddingOptions): Field {
   const column = columns.label ??
     (problemType === "multi-label" ? columns.labels ?? "labels" : "label" in row ? "label" : "labels");
@@ -109,21 +92,10 @@ function target(row: Row, index: number, { problemType, labels, numLabels, colum
     return { per: "sample", data: Float32Array.from(values), fill: 0, size: numLabels };
   }
   if (problemType === "single-label") {
-    return { per: "sample", data: Int32Array.of(classId(value, labels, at)), fill: -100 };
+    return { per: "sample", data: Int32Array.of(classId("padding", value, labels, at)), fill: -100 };
   }
   if (!Array.isArray(value)) throw badValue("padding", at, value, "a list of labels");
   const bits = new Float32Array(labels.length);
-  for (const label of value) bits[classId(label, labels, at)] = 1;
+  for (const label of value) bits[classId("padding", label, labels, at)] = 1;
   return { per: "sample", data: bits, fill: 0, size: labels.length };
-}
-
-function classId(value: unknown, labels: readonly string[], at: string): number {
-  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < labels.length) return value;
-  const id = labels.indexOf(String(value));
-  if (id >= 0 && (typeof value === "string" || typeof value === "number" || typeof value === "boolean")) return id;
-  const near = typeof value === "string" ? nearest(value, labels) : undefined;
-  throw new AttuneError(
-    `${at}: unknown label ${show(value)}${near ? `, did you mean "${near}"?` : ""} Allowed: ${show(labels)}`,
-    { code: "UNKNOWN_LABEL", plugin: "padding", path: at, found: value, allowed: labels },
-  );
 }

@@ -73,6 +73,8 @@ function configText(config: Json, source = ""): string {
 
 const suffixes: Readonly<Record<string, string>> = {
   SEQ_CLS: "ForSequenceClassification",
+  TOKEN_CLS: "ForTokenClassification",
+  QUESTION_ANS: "ForQuestionAnswering",
   SEQ_2_SEQ_LM: "ForConditionalGeneration",
 };
 const classNames: Readonly<Record<string, string>> = {
@@ -88,6 +90,6 @@ const classNames: Readonly<Record<string, string>> = {
 
 function architecture({ base, task }: Trained): Json {
   const prefix = classNames[String(base.config.model_type)];
-  const suffix = suffixes[task.taskType ?? ""];
+  const suffix = task.modelClass ?? suffixes[task.taskType ?? ""];
   return prefix && suffix ? [prefix + suffix] : base.config.architectures ?? [];
 }

@@ -9,6 +9,7 @@ import { badValue } from "../../core/errors.ts";
 import { add } from "../../core/graph/functions.ts";
 import type { Architecture, Build, Factory, HeadStyle, Json, Named, Value } from "../../core/types.ts";
 import { activation } from "../../core/graph/activations.ts";
+import { furtherHeads } from "./bert_heads.ts";
 import { type ConfigReader, readConfig } from "./config.ts";
 import { encode, type EncoderOptions, type LayerPaths } from "./encoder.ts";
 import { layerNorm } from "./norms.ts";
@@ -105,7 +106,10 @@ function read(config: Named<Json>): Architecture {
     baseModelPrefix: family,
     wordEmbeddings: `${root}.word_embeddings`,
     layers: encoder.layers.map((l) => l.path),
-    heads: { sequence: sequenceHead(family, c, config, hiddenSize, hiddenDropout) },
+    heads: {
+      sequence: sequenceHead(family, c, config, hiddenSize, hiddenDropout),
+      ...furtherHeads(family, c, config, hiddenSize, hiddenDropout),
+    },
     initializerRange: c.number("initializer_range", 0.02),
     positions: family === "roberta" ? { offset: padId + 1, skip: padId } : undefined,
     forward: (b) => encode(b, embed(b), encoder),

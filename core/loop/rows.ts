@@ -1,0 +1,47 @@
+/**
+ * Rows that are several samples, whatever batches these came in.
+ * @module
+ */
+import type { Batch, Json, Named, Task, Tensor, Tokenizer } from "../types.ts";
+
+/** Reads whole rows: samples of one row must come one after the other. */
+export interface RowReader<T> {
+  /** What the rows gave that are complete. */
+  read(outputs: Named<Tensor>, batch: Batch): T[];
+  /** The last row. */
+  end(): T[];
+}
+
+/** Readings of a task, row by row where a row may be several samples, else of each batch. */
+export function readingsReader(task: Task, tokenizer: Tokenizer): RowReader<ReturnType<Task["decode"]>> {
+  const { windows } = task;
+  if (!windows) return { read: (outputs, batch) => [task.decode(outputs, batch, tokenizer)], end: () => [] };
+  return rowReader(task, tokenizer, (parts) => windows.decode(parts));
+}
+
+/** Predictions of a task, one per row. */
+export function predictionsReader(task: Task, tokenizer: Tokenizer): RowReader<Named<Json>> {
+  const { windows } = task;
+  if (!windows) return { read: (outputs, batch) => [...task.predict(outputs, batch, tokenizer)], end: () => [] };
+  return rowReader(task, tokenizer, (parts) => windows.predict(parts));
+}
+
+function rowReader<T>(task: Task, tokenizer: Tokenizer, whole: (parts: readonly unknown[]) => T): RowReader<T> {
+  let row: number | undefined;
+  let parts: unknown[] = [];
+  const end = (): T[] => {
+    const done = row === undefined ? [] : [whole(parts)];
+    [row, parts] = [undefined, []];
+    return done;
+  };
+  return {
+    read: (outputs, batch) =>
+      (task.windows?.part(outputs, batch, tokenizer) ?? []).flatMap((part, i) => {
+        const done = batch.rows[i] === row ? [] : end();
+        row = batch.rows[i];
+        parts.push(part);
+        return done;
+      }),
+    end,
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * Rows of words with a tag each to samples whose tokens have labels.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
+import { classId, idsOf, missingColumn, readyMade } from "./columns.ts";
+
+/** Options of {@link tokenLabels}. */
+export interface TokenLabelsOptions {
+  /** Names of the tags, in order of their ids. */
+  readonly labels: readonly string[];
+  /** Where the columns are, where not under their own names: `{ "tags": "ner_tags" }`. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link TokenLabelsOptions}. */
+export const tokenLabelsSchema: v.GenericSchema<Partial<TokenLabelsOptions>, TokenLabelsOptions> = v.strictObject({
+  labels: v.optional(v.array(v.string()), []),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+const NAME = "token-labels";
+
+/** Labels of this value do not count. */
+const IGNORE = -100;
+
+/**
+ * `tokens` (words) and `tags` (names, or ids) → input_ids, token_type_ids and `labels`: the first token of a word has its
+ * tag, all others -100. A word without tokens loses its tag. Rows that have `input_ids` (and `labels`) are taken as they
+ * are. Tells decoding which token begins each word (-1: none does).
+ *
+ * @throws AttuneError from `encode` where a column is missing, a tag is unknown, or there are not as many tags as words.
+ * @example
+ * ```ts
+ * import { tokenLabels } from "attune/collators/token-labels";
+ * console.assert(tokenLabels({ labels: ["O", "B-PER"] }).name === "token-labels");
+ * ```
+ */
+export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = define({
+  kind: "collator",
+  name: NAME,
+  schema: tokenLabelsSchema,
+  create: (options) => ({
+    encode: (row, index, context) => [
+      "input_ids" in row ? readyMadeSample(row, index, context) : sampleOf(row, index, options, context),
+    ],
+  }),
+});
+
+function sampleOf(row: Row, index: number, { labels, columns }: TokenLabelsOptions, context: CollatorContext): Sample {
+  const { tokenizer, maxLength, labelled } = context;
+  const column = columns.tokens ?? "tokens";
+  const words = row[column];
+  if (!(column in row)) throw missingColumn(NAME, row, index, column);
+  if (!Array.isArray(words) || words.length === 0 || !words.every((word) => typeof word === "string")) {
+    throw badValue(NAME, `row ${index}, column "${column}"`, words, "a list of words");
+  }
+  const [{ ids, typeIds, wordIds }] = tokenizer.encode(words, { maxLength, truncation: maxLength !== undefined });
+  const starts = words.map((_, word) => wordIds.indexOf(word));
+  const fields: Record<string, Field> = {
+    input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
+    token_type_ids: { per: "token", data: typeIds, fill: 0 },
+  };
+  if (labelled) {
+    const tags = tagsOf(row, index, columns.tags ?? "tags", words.length, labels);
+    const data = new Int32Array(ids.length).fill(IGNORE);
+    starts.forEach((at, word) => {
+      if (at >= 0) data[at] = tags[word] ?? IGNORE;
+    });
+    fields.labels = labelField(data);
+  }
+  return { sequences: [{ length: ids.length, fields }], targets: {}, row: index, about: starts };
+}
+
+function tagsOf(row: Row, index: number, column: string, words: number, labels: readonly string[]): number[] {
+  const tags = row[column];
+  if (!(column in row)) throw missingColumn(NAME, row, index, column);
+  const at = `row ${index}, column "${column}"`;
+  if (!Array.isArray(tags)) throw badValue(NAME, at, tags, "a list of tags");
+  if (tags.length !== words) throw badValue(NAME, at, `${tags.length} tags`, `${words} tags, one for each word`);
+  return tags.map((tag, i) => classId(NAME, tag, labels, `${at}, tag ${i}`));
+}
+
+function readyMadeSample(row: Row, index: number, { tokenizer, labelled }: CollatorContext): Sample {
+  const fields = readyMade(NAME, row, index, tokenizer.special.pad ?? 0);
+  const length = fields.input_ids?.data.length ?? 0;
+  if (labelled) {
+    const data = idsOf(NAME, row, index, "labels", IGNORE);
+    if (data.length !== length) {
+      throw badValue(NAME, `row ${index}`, [length, data.length], "input_ids and labels of one length");
+    }
+    fields.labels = labelField(data);
+  }
+  const marked = "labels" in row ? [...idsOf(NAME, row, index, "labels", IGNORE)] : undefined;
+  const starts = Array.from({ length }, (_, i) => i).filter((i) => marked === undefined || marked[i] !== IGNORE);
+  return { sequences: [{ length, fields }], targets: {}, row: index, about: starts };
+}
+
+function labelField(data: Int32Array): Field {
+  return { per: "token", data, fill: IGNORE, ignore: IGNORE };
+}

@@ -1,0 +1,46 @@
+/**
+ * The token classification head: the state of each token that has a label, to logits.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { unsupported } from "../../core/errors.ts";
+import type { Factory } from "../../core/types.ts";
+import { applyStyle } from "./sequence.ts";
+
+/** Options of {@link token}. */
+export interface TokenOptions {
+  /** Number of classes. */
+  readonly numLabels: number;
+}
+
+/** Schema of {@link TokenOptions}. */
+export const tokenSchema: v.GenericSchema<TokenOptions, TokenOptions> = v.strictObject({
+  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)),
+});
+
+/**
+ * Logits [picked, numLabels] of the places that have labels, or of every place where rows have none, as the family's
+ * ForTokenClassification computes them.
+ *
+ * @example
+ * ```ts
+ * import { token } from "attune/heads/token";
+ * console.assert(token({ numLabels: 5 }).modulesToSave.includes("classifier"));
+ * ```
+ */
+export const token: Factory<"head", TokenOptions> = define({
+  kind: "head",
+  name: "token",
+  schema: tokenSchema,
+  create: ({ numLabels }) => ({
+    modulesToSave: ["classifier", "score"],
+    forward: (b, states, trunk) => {
+      const style = trunk.heads.token;
+      if (!style) throw unsupported("token", "task", trunk.baseModelPrefix, "this family has no token head");
+      const at = b.labelled("labels");
+      const x = applyStyle(b, style, at ? b.rows(states.hidden, at) : states.hidden);
+      return { logits: b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true }) };
+    },
+  }),
+});

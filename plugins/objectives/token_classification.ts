@@ -1,0 +1,107 @@
+/**
+ * The objective of tagging words: names, parts of speech, chunks.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Batch, Factory, Json, Named, Readings, Task, Tensor } from "../../core/types.ts";
+
+/** Options of {@link tokenClassification}. */
+export interface TokenClassificationOptions {
+  /** Names of the tags in order of their ids. */
+  readonly labels?: readonly string[] | undefined;
+  /** Number of tags, where they have no names. */
+  readonly numLabels?: number | undefined;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+type Input = Partial<TokenClassificationOptions>;
+
+/** Schema of {@link TokenClassificationOptions}. */
+export const tokenClassificationSchema: v.GenericSchema<Input, TokenClassificationOptions> = v.strictObject({
+  labels: v.optional(
+    v.pipe(v.array(v.string()), v.minLength(1), v.check((l) => new Set(l).size === l.length, "distinct labels")),
+  ),
+  numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Token classification: `tokens` (words) and `tags`. The first token of a word has its label, the rest none.
+ *
+ * @example
+ * ```ts
+ * import { tokenClassification } from "attune/objectives/token-classification";
+ * const { tasks } = tokenClassification({ labels: ["O", "B-PER", "I-PER"] });
+ * console.assert(tasks[0]?.taskType === "TOKEN_CLS");
+ * ```
+ */
+export const tokenClassification: Factory<"objective", Input> = define({
+  kind: "objective",
+  name: "token-classification",
+  schema: tokenClassificationSchema,
+  create: (options) => ({ tasks: [taskOf(options)] }),
+});
+
+function taskOf({ labels: given, numLabels, columns }: TokenClassificationOptions): Task {
+  const labels = given ?? Array.from({ length: numLabels ?? 2 }, (_, i) => `LABEL_${i}`);
+  return {
+    name: "",
+    collator: { use: "token-labels", with: { labels, columns } },
+    heads: [{ use: "token", with: { numLabels: labels.length } }],
+    losses: [{ loss: "cross-entropy", output: "logits", target: "labels" }],
+    metrics: ["seqeval"],
+    taskType: "TOKEN_CLS",
+    config: {
+      id2label: Object.fromEntries(labels.map((label, i) => [String(i), label])),
+      label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+    },
+    decode: ({ logits }, batch) => ({ tags: tagReadings(logits, batch, labels) }),
+    predict: ({ logits }, batch) => tagPredictions(logits, batch, labels),
+  };
+}
+
+/** Tags of each sequence's words, in order, from the logits of the places that have labels. */
+function tagReadings(logits: Tensor | undefined, batch: Batch, names: readonly string[]): Readings["tags"][] {
+  const { labels, "labels.at": at } = batch.inputs;
+  const found = Array.from({ length: batch.sequences }, () => ({
+    prediction: [] as string[],
+    reference: [] as string[],
+  }));
+  for (let i = 0; i < (at?.data.length ?? 0); i++) {
+    const own = found[batch.places[2 * Number(at?.data[i])] ?? -1];
+    const reference = Number(labels?.data[i]);
+    if (!own || reference < 0) continue;
+    own.reference.push(names[reference] ?? "");
+    own.prediction.push(names[best(logits, i, names.length).index] ?? "");
+  }
+  return found;
+}
+
+/** A tag for each word; null for one that has no token, or lies behind maxLength. */
+function tagPredictions(logits: Tensor | undefined, batch: Batch, names: readonly string[]): Named<Json>[] {
+  const places: number[][] = Array.from({ length: batch.sequences }, () => []);
+  for (let place = 0; place < batch.places.length / 2; place++) {
+    const own = places[batch.places[2 * place] ?? -1];
+    if (own) own[batch.places[2 * place + 1] ?? 0] = place;
+  }
+  return places.map((own, i) => {
+    const starts = batch.about?.[i] as readonly number[] | undefined;
+    const words = (starts ?? []).map((start) => {
+      const place = own[start];
+      return place === undefined ? undefined : best(logits, place, names.length);
+    });
+    return {
+      tags: words.map((word) => (word ? names[word.index] ?? "" : null)),
+      scores: words.map((word) => word?.score ?? null),
+    };
+  });
+}
+
+/** The best of row i of the logits, and its probability. */
+function best(logits: Tensor | undefined, i: number, size: number): Readonly<{ index: number; score: number }> {
+  const row = Array.from({ length: size }, (_, k) => Number(logits?.data[i * size + k]));
+  const top = Math.max(...row);
+  return { index: row.indexOf(top), score: 1 / row.reduce((sum, x) => sum + Math.exp(x - top), 0) };
+}
