@@ -20,6 +20,7 @@ import { causalLm as collatorCausalLm } from "./collators/causal_lm.ts";
 import { denoising as collatorDenoising } from "./collators/denoising.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
+import { tokenLabels as collatorTokenLabels } from "./collators/token_labels.ts";
 import { csv as datasetCsv } from "./data/csv.ts";
 import { jsonl as datasetJsonl } from "./data/jsonl.ts";
 import { memory as datasetMemory } from "./data/memory.ts";
@@ -34,6 +35,7 @@ import { hiddenStates as headHiddenStates } from "./heads/hidden_states.ts";
 import { lm as headLm } from "./heads/lm.ts";
 import { seq2seq as headSeq2seq } from "./heads/seq2seq.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
+import { token as headToken } from "./heads/token.ts";
 import { consoleLogger as loggerConsoleLogger } from "./loggers/console.ts";
 import { csv as loggerCsv } from "./loggers/csv.ts";
 import { jsonl as loggerJsonl } from "./loggers/jsonl.ts";
@@ -100,6 +102,7 @@ import { distillation as objectiveDistillation } from "./objectives/distillation
 import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
 import { spanCorruption as objectiveSpanCorruption } from "./objectives/span_corruption.ts";
+import { tokenClassification as objectiveTokenClassification } from "./objectives/token_classification.ts";
 import { adamw as optimizerAdamw } from "./optimizers/adamw.ts";
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
 import { directory as queueDirectory } from "./queues/directory.ts";
@@ -144,6 +147,7 @@ export const catalog: Catalog = {
     denoising: collatorDenoising,
     padding: collatorPadding,
     seq2seq: collatorSeq2seq,
+    "token-labels": collatorTokenLabels,
   },
   dataset: {
     csv: datasetCsv,
@@ -164,6 +168,7 @@ export const catalog: Catalog = {
     lm: headLm,
     seq2seq: headSeq2seq,
     sequence: headSequence,
+    token: headToken,
   },
   logger: {
     console: loggerConsoleLogger,
@@ -240,6 +245,7 @@ export const catalog: Catalog = {
     "seq2seq-lm": objectiveSeq2seqLm,
     "sequence-classification": objectiveSequenceClassification,
     "span-corruption": objectiveSpanCorruption,
+    "token-classification": objectiveTokenClassification,
   },
   optimizer: {
     adamw: optimizerAdamw,
