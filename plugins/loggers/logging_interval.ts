@@ -37,13 +37,6 @@ type Training = Pick<TrainingArguments, "loggingStrategy" | "loggingSteps" | "lo
 
 /**
  * Rows as transformers logs them. Steps below 1 are a ratio of all steps, rounded up.
- *
- * @example
- * ```ts
- * import { loggingInterval } from "attune/loggers/logging-interval";
- * const interval = loggingInterval({ loggingStrategy: "steps", loggingSteps: 2, loggingFirstStep: false });
- * console.assert(interval.rest() === undefined);
- * ```
  */
 export function loggingInterval({ loggingStrategy, loggingSteps, loggingFirstStep }: Training): LoggingInterval {
   let every = loggingSteps < 1 ? Infinity : Math.floor(loggingSteps);

@@ -17,12 +17,6 @@ const table: Uint32Array = Uint32Array.from({ length: 256 }, (_, n) => {
 
 /**
  * CRC-32C of some bytes.
- *
- * @example
- * ```ts
- * import { crc32c } from "attune/loggers/tfevents";
- * console.assert(crc32c(new TextEncoder().encode("123456789")) === 0xe3069283);
- * ```
  */
 export function crc32c(bytes: Uint8Array): number {
   let c = 0xffffffff;

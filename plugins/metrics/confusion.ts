@@ -16,12 +16,6 @@ export function emptyConfusion(): Confusion {
  * Adds a row. Changes and gives back `state`.
  *
  * @throws AttuneError where a class is not a whole number.
- * @example
- * ```ts
- * import { addToConfusion, emptyConfusion, matrixOf } from "attune/metrics/confusion";
- * const state = addToConfusion("report", emptyConfusion(), 1, 0);
- * console.assert(matrixOf(state).counts[0]?.[1] === 1);
- * ```
  */
 export function addToConfusion(plugin: string, state: Confusion, prediction: number, reference: number): Confusion {
   classesOf(plugin, "prediction", prediction);

@@ -63,11 +63,6 @@ const schemes: Readonly<
  * Entities of which every tag keeps to the scheme.
  *
  * @throws AttuneError where a tag has a prefix that the scheme lacks.
- * @example
- * ```ts
- * import { strictEntities } from "attune/metrics/entities";
- * console.assert(strictEntities("seqeval", ["I-PER", "B-LOC", "I-LOC"], "IOB2").length === 1);
- * ```
  */
 export function strictEntities(plugin: string, tags: readonly string[], scheme: Scheme): Entity[] {
   const { start, inner, next, end, all } = schemes[scheme];

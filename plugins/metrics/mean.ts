@@ -35,13 +35,6 @@ export function finite(x: number): number | null {
 
 /**
  * A metric that is the mean of `value` over the examples, through `finish`.
- *
- * @example
- * ```ts
- * import { meanMetric } from "attune/metrics/mean";
- * const bias = meanMetric("bias", ["number"], ({ prediction, reference }) => prediction - reference);
- * console.assert(bias.compute(bias.update(bias.init(), { prediction: 3, reference: 1 })).bias === 2);
- * ```
  */
 export function meanMetric<R extends keyof Readings>(
   name: string,

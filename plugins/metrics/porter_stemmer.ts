@@ -66,12 +66,6 @@ const step4: readonly string[] = (
 
 /**
  * The stem of a word.
- *
- * @example
- * ```ts
- * import { stem } from "attune/metrics/porter-stemmer";
- * console.assert(stem("running") === "run" && stem("relational") === "relat");
- * ```
  */
 export function stem(word: string): string {
   const lower = word.toLowerCase();

@@ -13,12 +13,6 @@ type Distance = Readonly<{ edits: number; trace: readonly Op[] }>;
 
 /**
  * The fewest edits found, each shift of a run of words being one, that make `guess` into `gold`.
- *
- * @example
- * ```ts
- * import { terEdits } from "attune/metrics/ter-shifts";
- * console.assert(terEdits(["c", "a", "b"], ["a", "b", "c"]) === 1);
- * ```
  */
 export function terEdits(guess: readonly string[], gold: readonly string[]): number {
   if (gold.length === 0) return guess.length;

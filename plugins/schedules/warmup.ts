@@ -23,12 +23,6 @@ export function warmupLength(warmupSteps: number, totalSteps: number): number {
 
 /**
  * The rising line, and `after` behind it. `after` is given the number of steps since warm-up and how many there are in all.
- *
- * @example
- * ```ts
- * import { warmUp } from "attune/schedules/warmup";
- * console.assert(warmUp(1, 10, 4, () => 1) === 0.25 && warmUp(4, 10, 4, () => 1) === 1);
- * ```
  */
 export function warmUp(
   step: number,
