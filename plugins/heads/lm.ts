@@ -5,7 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
-import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, tanh } from "../../core/graph/functions.ts";
+import { scoresOfClasses } from "../../core/graph/classes.ts";
+import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, sub, tanh } from "../../core/graph/functions.ts";
 import type { Build, Factory, HeadStyle, Named, States, Trunk, Value } from "../../core/types.ts";
 import { applyStyle } from "./sequence.ts";
 
@@ -52,10 +53,12 @@ export function languageOutputs(b: Build, states: States, trunk: Trunk, style: H
   if (buffer !== undefined) logits = add(logits, b.parameter(buffer, [1, trunk.vocabSize], "zeros", { frozen: true }));
   if (softcap !== undefined) logits = mul(tanh(div(logits, softcap)), softcap);
   if (!at || b.mode === "train") return { logits };
-  const labels: Value = b.input("labels", "int32", at.shape);
+  const labels: Value = maximum(b.input("labels", "int32", at.shape), 0);
+  const many = scoresOfClasses(logits, labels);
+  if (many) return { logits, predictions: many.best, logProbabilities: sub(many.own, many.logSum) };
   return {
     logits,
     predictions: cast(argmax(logits), "float32"),
-    logProbabilities: pick(logSoftmax(logits), maximum(labels, 0)),
+    logProbabilities: pick(logSoftmax(logits), labels),
   };
 }

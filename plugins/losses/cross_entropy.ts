@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { scoresOfClasses } from "../../core/graph/classes.ts";
 import {
   add,
   cast,
@@ -17,6 +18,7 @@ import {
   neg,
   not,
   pick,
+  sub,
   sum,
 } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
@@ -75,19 +77,26 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
     return {
       over: over === "batch" ? "batch" : "step",
       sum: (b, logits, labels) => {
-        const logp = logSoftmax(logits); // [rows, classes]
+        const logp = (): Value => logSoftmax(logits); // [rows, classes]
         const e = labelSmoothing ?? b.labelSmoothing;
         const w = weights(logits);
-        const even = (): Value => mul(neg(mean(w ? mul(logp, w) : logp, -1)), e); // [rows]
+        const even = (): Value => mul(neg(mean(w ? mul(logp(), w) : logp(), -1)), e); // [rows]
         if (target === "probabilities") {
-          const nll = neg(sum(mul(w ? mul(logp, w) : logp, labels), -1));
+          const nll = neg(sum(mul(w ? mul(logp(), w) : logp(), labels), -1));
           return sum(e === 0 ? nll : add(mul(nll, 1 - e), even()));
         }
         const kept = cast(not(equal(labels, ignoreIndex)), "float32"); // [rows]
         const classes = maximum(labels, 0);
-        const nll = neg(pick(logp, classes));
+        // What a large vocabulary's logits come to, without them.
+        const many = w && e !== 0 ? undefined : scoresOfClasses(logits, classes);
+        const nll = many ? sub(many.logSum, many.own) : neg(pick(logp(), classes));
         const weighted = w ? mul(nll, gather(w, classes)) : nll;
-        return sum(mul(e === 0 ? weighted : add(mul(weighted, 1 - e), even()), kept));
+        return sum(
+          mul(
+            e === 0 ? weighted : add(mul(weighted, 1 - e), many ? mul(sub(many.logSum, many.mean), e) : even()),
+            kept,
+          ),
+        );
       },
       count: counted(reduction, target === "probabilities" ? rowsOf : countOf),
     };
