@@ -1,0 +1,54 @@
+/**
+ * What is published to npm: `node build/dist.ts` writes JavaScript with declarations and a package.json to dist/.
+ *
+ * Node strips no types under node_modules, so that sources cannot be published as they are.
+ * @module
+ */
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = join(root, "dist");
+
+rmSync(dist, { recursive: true, force: true });
+execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", join(root, "tsconfig.dist.json")], { stdio: "inherit" });
+
+// What is no module goes along as it is.
+for (const top of ["core", "plugins", "runtimes"]) {
+  for (const name of readdirSync(join(root, top), { recursive: true, encoding: "utf8" })) {
+    const from = join(root, top, name);
+    if (/\.(wasm|json|safetensors|html|css|md|jsonc)$/.test(name) && !name.startsWith("kernels/source")) {
+      cpSync(from, join(dist, top, name));
+    }
+  }
+}
+for (const name of ["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md"]) cpSync(join(root, name), join(dist, name));
+
+const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const script = (path: string): string => path.replace(/\.ts$/, ".js");
+const exported = Object.fromEntries(
+  Object.entries(own.exports as Record<string, string>).filter(([, path]) => existsSync(join(dist, script(path))))
+    .map(([key, path]) => [key, { types: path.replace(/\.ts$/, ".d.ts"), default: script(path) }]),
+);
+const { name, version, description, license, type, engines, dependencies } = own;
+const published = {
+  name,
+  version,
+  description,
+  license,
+  type,
+  engines,
+  bin: { attune: "runtimes/cli.js" },
+  sideEffects: false,
+  exports: { ...exported, "./package.json": "./package.json" },
+  dependencies,
+  // For browsers and edge workers, whose programs bring it.
+  peerDependencies: { "onnxruntime-web": own.devDependencies["onnxruntime-web"] },
+  peerDependenciesMeta: { "onnxruntime-web": { optional: true } },
+};
+writeFileSync(join(dist, "package.json"), JSON.stringify(published, null, 2) + "\n");
+const cli = join(dist, "runtimes/cli.js");
+writeFileSync(cli, `#!/usr/bin/env node\n${readFileSync(cli, "utf8")}`, { mode: 0o755 });
+console.log(`${dirname(cli).replace(/runtimes$/, "")}: ${Object.keys(exported).length} entries`);
