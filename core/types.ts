@@ -476,6 +476,8 @@ export interface Task {
   readonly losses: readonly Readonly<{ loss: Use<"loss">; output: string; target: string; weight?: number }>[];
   readonly data?: RunSpec["data"];
   readonly generate?: Named<Json>;
+  /** Whether several samples of the training data make one row of `maxLength`. */
+  readonly packing?: boolean;
   /** Outputs that `decode` reads; absent: all. Others are not computed whole where rows have labels. */
   readonly reads?: readonly string[];
   /** Changes to the config of what is saved: id2label, problem_type. */
@@ -610,6 +612,8 @@ export type Sample = Readonly<{
   row: number;
   /** What the task's decoding wants to know of it, beside numbers. */
   about?: unknown;
+  /** All of its sequences stand in one row. */
+  packed?: boolean;
 }>;
 
 /**

@@ -45,7 +45,9 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
   const hasDecoder = sequences.some((s) => s.decoderLength !== undefined);
   const taken = lengths.map((length) => length + layout.reserve.tokens);
   const sides = hasDecoder ? [taken, decoderLengths] : [taken];
-  const rows = layout.share
+  const rows = samples.some((sample) => sample.packed)
+    ? rowsOf(samples)
+    : layout.share
     ? shareRows(sides, sides.map((side, i) => Math.max(SHARED_LENGTH, i === 0 ? layout.padToLength : 0, ...side)))
     : lengths.map((_, i) => [i]);
   const input = layOutSide(lengths, rows, layout);
@@ -79,6 +81,12 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
     ...(samples.some((s) => s.about !== undefined) && { about: samples.map((s) => s.about) }),
     ...(decoder && { decoder: { seq: decoder.seq, places: decoder.places, inputs: Object.keys(decoderInputs ?? {}) } }),
   };
+}
+
+/** One row for each sample, with all of its sequences. */
+function rowsOf(samples: readonly Sample[]): number[][] {
+  let next = 0;
+  return samples.map((sample) => sample.sequences.map(() => next++));
 }
 
 function layOutSide(real: readonly number[], rows: readonly (readonly number[])[], layout: Layout): SideLayout {

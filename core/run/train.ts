@@ -30,6 +30,7 @@ import { activeIds, batchesInOrder, type EncodedRows } from "./data.ts";
 import { collectExamples } from "./examples.ts";
 import { inferencer } from "./infer.ts";
 import { type OpenRun, openRun } from "./open.ts";
+import { packed } from "./pack.ts";
 import { probeOf } from "./probe.ts";
 import { checkSame, lasting } from "./resume.ts";
 import { labelledRows } from "./teacher.ts";
@@ -87,9 +88,10 @@ async function* trained(
   const open = await openRun(run, host);
   const { training } = run;
   if (!run.data.train) throw refused("spec", "data.train is missing: there is nothing to train on");
-  const train = await labelledRows(open, run.data.train);
+  const rows = await labelledRows(open, run.data.train);
+  const train = open.task.packing ? packed(open, rows) : rows;
   const held = run.data.eval ? await labelledRows(open, run.data.eval) : undefined;
-  for (const [name, { unlabelled, samples }] of Object.entries({ train, ...(held ? { eval: held } : {}) })) {
+  for (const [name, { unlabelled, samples }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })) {
     if (unlabelled === 0) continue;
     const message = `data.${name}: ${unlabelled} of ${samples.length} rows have nothing to learn (cut at maxLength?)`;
     yield { type: "warning", step: 0, epoch: 0, code: "NO_LABELS", message };

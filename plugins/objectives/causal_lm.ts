@@ -11,6 +11,8 @@ import type { Factory, Named, Readings, Tensor } from "../../core/types.ts";
 export interface CausalLmOptions {
   /** Which tokens are learned: every one, those that the assistant says, or those of the completion. */
   readonly lossOn: "all" | "assistant" | "completion";
+  /** Whether short rows of the training data make rows of `training.maxLength`; none sees another. */
+  readonly packing: boolean;
   /** Where the columns are, where not under their own names. */
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -18,6 +20,7 @@ export interface CausalLmOptions {
 /** Schema of {@link CausalLmOptions}. */
 export const causalLmSchema: v.GenericSchema<Partial<CausalLmOptions>, CausalLmOptions> = v.strictObject({
   lossOn: v.optional(v.picklist(["all", "assistant", "completion"]), "all"),
+  packing: v.optional(v.boolean(), false),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
 
@@ -35,13 +38,14 @@ export const causalLm: Factory<"objective", Partial<CausalLmOptions>> = define({
   kind: "objective",
   name: "causal-lm",
   schema: causalLmSchema,
-  create: ({ lossOn, columns }) => ({
+  create: ({ lossOn, packing, columns }) => ({
     tasks: [{
       name: "",
       collator: { use: "causal-lm", with: { lossOn, columns } },
       heads: ["lm"],
       losses: [{ loss: { use: "cross-entropy", with: { over: "step" } }, output: "logits", target: "labels" }],
       metrics: ["perplexity", "accuracy"],
+      packing,
       taskType: "CAUSAL_LM",
       reads: ["predictions", "logProbabilities"],
       decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),

@@ -9,8 +9,9 @@ import type { Engine } from "../../../core/engine/engine.ts";
 import { buildProgram } from "../../../core/engine/program.ts";
 import { trunkOf } from "../../../core/engine/trunk.ts";
 import { layOut } from "../../../core/loop/layout.ts";
-import { encodeRows } from "../../../core/run/data.ts";
-import { openRun } from "../../../core/run/open.ts";
+import { type EncodedRows, encodeRows } from "../../../core/run/data.ts";
+import { type OpenRun, openRun } from "../../../core/run/open.ts";
+import { packed } from "../../../core/run/pack.ts";
 import { engineOf } from "../../../core/run/train.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf, type Tensor } from "../../../core/tensor.ts";
@@ -58,7 +59,7 @@ function weightsOf(config: Named<Json>, head: Head): Named<Tensor> {
   }));
 }
 
-type Opened = Readonly<{ engine: Engine; shared: Batch; padded: Batch }>;
+type Opened = Readonly<{ open: OpenRun; train: EncodedRows; engine: Engine; shared: Batch; padded: Batch }>;
 
 /** An engine over a case's model with all rows as one batch. */
 async function opened({ name, config }: Case, change: Named<Json> = {}, training: Named<Json> = {}): Promise<Opened> {
@@ -80,6 +81,8 @@ async function opened({ name, config }: Case, change: Named<Json> = {}, training
   const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
   const train = await encodeRows(open, open.run.use("dataset", spec.data.train), true);
   return {
+    open,
+    train,
     engine: await engineOf(open, train, undefined),
     shared: layOut(train.samples, open.layout),
     padded: layOut(train.samples, { ...open.layout, share: false }),
@@ -152,6 +155,34 @@ describe("decoders against themselves", () => {
       await again.engine.close();
     });
   }
+});
+
+describe("packing", () => {
+  const figure = cases.find((c) => c.name === "qwen2-window") as Case;
+
+  it("rows hold whole sequences, as many as fit, and compute what they compute alone", async () => {
+    const { open, train, engine, padded } = await opened(figure, { attention_dropout: 0 }, { maxLength: 10 });
+    const { samples } = packed(open, train);
+    assert.deepEqual(samples.map((s) => s.sequences.map((q) => q.length)), [[9], [3, 6]]);
+    for (const share of [true, false]) {
+      const batch = layOut(samples, { ...open.layout, share });
+      assert.deepEqual([batch.batch, batch.samples, batch.sequences, batch.tokens], [2, 2, 3, 18]);
+      assert.deepEqual([...batch.inputs.segments!.data].slice(-batch.seq), [1, 1, 1, 2, 2, 2, 2, 2, 2]);
+      assert.deepEqual([...batch.inputs.positions!.data].slice(-batch.seq), [0, 1, 2, 0, 1, 2, 3, 4, 5]);
+      const [found, wanted] = [await gradients(engine, batch), await gradients(engine, padded)];
+      near(found.loss, wanted.loss, 2e-6, "loss");
+      for (const [key, own] of Object.entries(wanted.all)) {
+        own.forEach((g, i) => near(found.all[key]?.[i], g, 1e-5 * Math.max(1, Math.abs(g)), `${key} ${i}`));
+      }
+    }
+    await engine.close();
+  });
+
+  it("without a length is an error", async () => {
+    const { open, train, engine } = await opened(figure);
+    await engine.close();
+    assert.throws(() => packed(open, train), /training\.maxLength/);
+  });
 });
 
 describe("what is not supported is an error that names it", () => {
