@@ -19,6 +19,7 @@ import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stoppi
 import { causalLm as collatorCausalLm } from "./collators/causal_lm.ts";
 import { denoising as collatorDenoising } from "./collators/denoising.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
+import { questionAnswering as collatorQuestionAnswering } from "./collators/question_answering.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { tokenLabels as collatorTokenLabels } from "./collators/token_labels.ts";
 import { csv as datasetCsv } from "./data/csv.ts";
@@ -35,6 +36,7 @@ import { hiddenStates as headHiddenStates } from "./heads/hidden_states.ts";
 import { lm as headLm } from "./heads/lm.ts";
 import { seq2seq as headSeq2seq } from "./heads/seq2seq.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
+import { span as headSpan } from "./heads/span.ts";
 import { token as headToken } from "./heads/token.ts";
 import { consoleLogger as loggerConsoleLogger } from "./loggers/console.ts";
 import { csv as loggerCsv } from "./loggers/csv.ts";
@@ -99,6 +101,7 @@ import { t5 as modelT5 } from "./models/t5.ts";
 import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
 import { denoising as objectiveDenoising } from "./objectives/denoising.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
+import { questionAnswering as objectiveQuestionAnswering } from "./objectives/question_answering.ts";
 import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
 import { spanCorruption as objectiveSpanCorruption } from "./objectives/span_corruption.ts";
@@ -146,6 +149,7 @@ export const catalog: Catalog = {
     "causal-lm": collatorCausalLm,
     denoising: collatorDenoising,
     padding: collatorPadding,
+    "question-answering": collatorQuestionAnswering,
     seq2seq: collatorSeq2seq,
     "token-labels": collatorTokenLabels,
   },
@@ -168,6 +172,7 @@ export const catalog: Catalog = {
     lm: headLm,
     seq2seq: headSeq2seq,
     sequence: headSequence,
+    span: headSpan,
     token: headToken,
   },
   logger: {
@@ -242,6 +247,7 @@ export const catalog: Catalog = {
     "causal-lm": objectiveCausalLm,
     denoising: objectiveDenoising,
     distillation: objectiveDistillation,
+    "question-answering": objectiveQuestionAnswering,
     "seq2seq-lm": objectiveSeq2seqLm,
     "sequence-classification": objectiveSequenceClassification,
     "span-corruption": objectiveSpanCorruption,

@@ -1,0 +1,160 @@
+/**
+ * Questions and contexts to windows, each with the answer's first and last token.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import type { CollatorContext, Encoding, Factory, Field, Row, Sample } from "../../core/types.ts";
+import { idsOf, missingColumn, readyMade, textOf } from "./columns.ts";
+
+/** Options of {@link questionAnswering}. */
+export interface QuestionAnsweringOptions {
+  /** Tokens that two windows over one context share. */
+  readonly docStride: number;
+  /** Where the columns are, where not under their own names: `{ "context": "passage" }`. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link QuestionAnsweringOptions}. */
+export const questionAnsweringSchema: v.GenericSchema<Partial<QuestionAnsweringOptions>, QuestionAnsweringOptions> = v
+  .strictObject({
+    docStride: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  });
+
+const NAME = "question-answering";
+
+/**
+ * `question`, `context` and `answers` (SQuAD's `text` and `answer_start`, in code points) → windows of input_ids and
+ * token_type_ids, with the targets `start_positions` and `end_positions`: the first answer's first and last token, or
+ * [CLS] for both where the answer is not wholly inside, or there is none. Blanks before a question go. Rows that have
+ * `input_ids` (and both positions) are taken as they are. Tells decoding of each window: the context, which tokens are of
+ * it and where they stand (UTF-16), where [CLS] is, and the answers.
+ *
+ * @throws AttuneError from `encode` where a column is missing, or an answer is not where `answer_start` says.
+ * @example
+ * ```ts
+ * import { questionAnswering } from "attune/collators/question-answering";
+ * console.assert(questionAnswering({ docStride: 128 }).name === "question-answering");
+ * ```
+ */
+export const questionAnswering: Factory<"collator", Partial<QuestionAnsweringOptions>> = define({
+  kind: "collator",
+  name: NAME,
+  schema: questionAnsweringSchema,
+  create: (options) => ({
+    encode: (row, index, context) =>
+      "input_ids" in row ? [readyMadeSample(row, index, context)] : windowsOf(row, index, options, context),
+  }),
+});
+
+/** A stretch of the context in UTF-16 units. */
+type Answer = Readonly<{ from: number; to: number }>;
+
+function windowsOf(
+  row: Row,
+  index: number,
+  { docStride, columns }: QuestionAnsweringOptions,
+  { tokenizer, maxLength, labelled }: CollatorContext,
+): Sample[] {
+  const question = textOf(NAME, row, index, columns.question ?? "question").trimStart();
+  const context = textOf(NAME, row, index, columns.context ?? "context");
+  const { texts, first } = answersOf(row, index, columns.answers ?? "answers", context, labelled);
+  const windows = tokenizer.encode(question, {
+    textPair: context,
+    maxLength,
+    truncation: maxLength === undefined ? "do_not_truncate" : "only_second",
+    stride: docStride,
+    overflow: true,
+  });
+  return windows.map((window) => {
+    const { ids, typeIds, offsets, sequenceIds } = window;
+    const cls = Math.max(0, ids.indexOf(tokenizer.special.cls ?? -1));
+    const [start, end] = first ? answerTokens(window, first, cls) : [cls, cls];
+    const fields: Record<string, Field> = {
+      input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
+      token_type_ids: { per: "token", data: typeIds, fill: 0 },
+    };
+    const targets: Record<string, Field> = labelled
+      ? { start_positions: place(start), end_positions: place(end) }
+      : {};
+    return {
+      sequences: [{ length: ids.length, fields }],
+      targets,
+      row: index,
+      about: { context, offsets, inContext: sequenceIds.map((id) => Number(id === 1)), cls, answers: texts },
+    };
+  });
+}
+
+/** First and last token of an answer, or [CLS] twice where it is not wholly inside. */
+function answerTokens({ offsets, sequenceIds }: Encoding, { from, to }: Answer, cls: number): readonly [number, number] {
+  const [first, last] = [sequenceIds.indexOf(1), sequenceIds.lastIndexOf(1)];
+  const begins = (token: number): number => offsets[2 * token] ?? 0;
+  const ends = (token: number): number => offsets[2 * token + 1] ?? 0;
+  if (first < 0 || begins(first) > from || ends(last) < to) return [cls, cls];
+  let [start, end] = [first, last];
+  while (start < last && begins(start + 1) <= from) start++;
+  while (end > first && ends(end - 1) >= to) end--;
+  return [start, end];
+}
+
+function answersOf(
+  row: Row,
+  index: number,
+  column: string,
+  context: string,
+  labelled: boolean,
+): Readonly<{ texts: readonly string[]; first?: Answer }> {
+  const value = row[column];
+  if (!(column in row)) {
+    if (!labelled) return { texts: [] };
+    throw missingColumn(NAME, row, index, column);
+  }
+  const at = `row ${index}, column "${column}"`;
+  const { text, answer_start: starts } = (value ?? {}) as Readonly<{ text?: unknown; answer_start?: unknown }>;
+  const wanted = "text and answer_start, lists of one length";
+  if (!Array.isArray(text) || !Array.isArray(starts) || text.length !== starts.length) {
+    throw badValue(NAME, at, value, wanted);
+  }
+  if (!text.every((t) => typeof t === "string") || !starts.every((s) => Number.isInteger(s) && Number(s) >= 0)) {
+    throw badValue(NAME, at, value, `${wanted}, of strings and of places`);
+  }
+  const [answer] = text;
+  if (answer === undefined) return { texts: [] };
+  const from = units(context, Number(starts[0]));
+  const to = from + answer.length;
+  if (to > context.length) {
+    throw badValue(NAME, `${at}, answer_start`, starts[0], `a place in the context where "${answer}" stands`);
+  }
+  return { texts: text, first: { from, to } };
+}
+
+/** UTF-16 units of the first so many code points. */
+function units(text: string, codePoints: number): number {
+  let at = 0;
+  for (let i = 0; i < codePoints && at < text.length; i++) at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+  return at;
+}
+
+function readyMadeSample(row: Row, index: number, { tokenizer, labelled }: CollatorContext): Sample {
+  const fields = readyMade(NAME, row, index, tokenizer.special.pad ?? 0);
+  const length = fields.input_ids?.data.length ?? 0;
+  const position = (column: string): Field => {
+    const value = row[column];
+    if (!(column in row)) throw missingColumn(NAME, row, index, column);
+    if (!Number.isInteger(value) || Number(value) < 0 || Number(value) >= length) {
+      throw badValue(NAME, `row ${index}, column "${column}"`, value, `a place from 0 to ${length - 1}`);
+    }
+    return place(Number(value));
+  };
+  const targets: Record<string, Field> = labelled
+    ? { start_positions: position("start_positions"), end_positions: position("end_positions") }
+    : {};
+  return { sequences: [{ length, fields }], targets, row: index };
+}
+
+function place(token: number): Field {
+  return { per: "sample", data: Int32Array.of(token), fill: 0, column: true };
+}

@@ -1,0 +1,46 @@
+/**
+ * The question answering head: where a span begins and ends.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { unsupported } from "../../core/errors.ts";
+import { reshape, slice } from "../../core/graph/functions.ts";
+import type { Factory } from "../../core/types.ts";
+import { applyStyle } from "./sequence.ts";
+
+/** Options of {@link span}: none. */
+export type SpanOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link SpanOptions}. */
+export const spanSchema: v.GenericSchema<SpanOptions, SpanOptions> = v.strictObject({});
+
+/**
+ * `startLogits` and `endLogits` [batch, seq] as the family's ForQuestionAnswering computes them. What is made of them is
+ * one distribution over a row, padding included, so that a row is one sequence's alone.
+ *
+ * @example
+ * ```ts
+ * import { span } from "attune/heads/span";
+ * console.assert(span().unshareable);
+ * ```
+ */
+export const span: Factory<"head", SpanOptions> = define({
+  kind: "head",
+  name: "span",
+  schema: spanSchema,
+  create: () => ({
+    modulesToSave: ["qa_outputs"],
+    unshareable: true,
+    forward: (b, states, trunk) => {
+      const style = trunk.heads.span;
+      if (!style || states.encoder) {
+        throw unsupported("span", "task", trunk.baseModelPrefix, "this family has no question answering head");
+      }
+      const x = applyStyle(b, style, states.hidden);
+      const logits = b.linear(style.out, x, { outFeatures: 2, bias: style.bias ?? true }); // [batch*seq, 2]
+      const column = (i: number) => reshape(slice(logits, 1, i, i + 1), ["batch", "seq"]);
+      return { startLogits: column(0), endLogits: column(1) };
+    },
+  }),
+});
