@@ -647,8 +647,8 @@ export type Layout = Readonly<{
 /**
  * One micro-batch. `inputs` are the graph's; `rows`: each sample's index in the dataset; `places`: for each of
  * batch * seq places its sequence within the batch (-1: padding) and its place in it, which is what random masks
- * depend on. `decoder`: the same of the decoder's side, and which of the inputs are of that side. Where samples have
- * other than one sequence each, the input `members` [samples, members] says which are whose (-1: none).
+ * depend on. `decoder`: the same of the decoder's side, and which of the inputs are of that side. The input `members`
+ * [samples, members] says which sequences are whose (-1: none).
  */
 export type Batch = Readonly<{
   inputs: Named<Tensor>;

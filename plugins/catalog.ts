@@ -18,6 +18,7 @@ import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts"
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
 import { causalLm as collatorCausalLm } from "./collators/causal_lm.ts";
 import { denoising as collatorDenoising } from "./collators/denoising.ts";
+import { multipleChoice as collatorMultipleChoice } from "./collators/multiple_choice.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
 import { questionAnswering as collatorQuestionAnswering } from "./collators/question_answering.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
@@ -31,6 +32,7 @@ import { split as datasetSplit } from "./data/split.ts";
 import { take as datasetTake } from "./data/take.ts";
 import { hf as exporterHf } from "./exporters/hf.ts";
 import { peft as exporterPeft } from "./exporters/peft.ts";
+import { choice as headChoice } from "./heads/choice.ts";
 import { embedding as headEmbedding } from "./heads/embedding.ts";
 import { hiddenStates as headHiddenStates } from "./heads/hidden_states.ts";
 import { lm as headLm } from "./heads/lm.ts";
@@ -101,6 +103,7 @@ import { t5 as modelT5 } from "./models/t5.ts";
 import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
 import { denoising as objectiveDenoising } from "./objectives/denoising.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
+import { multipleChoice as objectiveMultipleChoice } from "./objectives/multiple_choice.ts";
 import { questionAnswering as objectiveQuestionAnswering } from "./objectives/question_answering.ts";
 import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
@@ -148,6 +151,7 @@ export const catalog: Catalog = {
   collator: {
     "causal-lm": collatorCausalLm,
     denoising: collatorDenoising,
+    "multiple-choice": collatorMultipleChoice,
     padding: collatorPadding,
     "question-answering": collatorQuestionAnswering,
     seq2seq: collatorSeq2seq,
@@ -167,6 +171,7 @@ export const catalog: Catalog = {
     peft: exporterPeft,
   },
   head: {
+    choice: headChoice,
     embedding: headEmbedding,
     "hidden-states": headHiddenStates,
     lm: headLm,
@@ -247,6 +252,7 @@ export const catalog: Catalog = {
     "causal-lm": objectiveCausalLm,
     denoising: objectiveDenoising,
     distillation: objectiveDistillation,
+    "multiple-choice": objectiveMultipleChoice,
     "question-answering": objectiveQuestionAnswering,
     "seq2seq-lm": objectiveSeq2seqLm,
     "sequence-classification": objectiveSequenceClassification,

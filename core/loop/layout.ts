@@ -253,9 +253,8 @@ function labelledPlaces(
   };
 }
 
-/** Which sequences are whose, where that is not one each. */
+/** Which sequences are whose. */
 function membersOf(samples: readonly Sample[]): Record<string, Tensor> {
-  if (samples.every((s) => s.sequences.length === 1)) return {};
   const width = Math.max(...samples.map((s) => s.sequences.length));
   const data = new Int32Array(samples.length * width).fill(-1);
   let sequence = 0;

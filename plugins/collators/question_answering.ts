@@ -76,9 +76,7 @@ function windowsOf(
       input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
       token_type_ids: { per: "token", data: typeIds, fill: 0 },
     };
-    const targets: Record<string, Field> = labelled
-      ? { start_positions: place(start), end_positions: place(end) }
-      : {};
+    const targets: Record<string, Field> = labelled ? { start_positions: place(start), end_positions: place(end) } : {};
     return {
       sequences: [{ length: ids.length, fields }],
       targets,
@@ -89,7 +87,11 @@ function windowsOf(
 }
 
 /** First and last token of an answer, or [CLS] twice where it is not wholly inside. */
-function answerTokens({ offsets, sequenceIds }: Encoding, { from, to }: Answer, cls: number): readonly [number, number] {
+function answerTokens(
+  { offsets, sequenceIds }: Encoding,
+  { from, to }: Answer,
+  cls: number,
+): readonly [number, number] {
   const [first, last] = [sequenceIds.indexOf(1), sequenceIds.lastIndexOf(1)];
   const begins = (token: number): number => offsets[2 * token] ?? 0;
   const ends = (token: number): number => offsets[2 * token + 1] ?? 0;

@@ -124,10 +124,9 @@ function bestSpans(
   const at = (logits: Tensor | undefined, token: number): number =>
     Number(logits?.data[i * batch.seq + (columns[token] ?? 0)]);
   const { inContext, offsets } = about;
-  const tokens = Array.from(inContext, (_, token) => token);
+  const tokens = Array.from(inContext, (_, token) => token).filter((token) => inContext[token] === 1);
   const likeliest = (logits: Tensor | undefined): number[] =>
-    tokens.toSorted((a, b) => at(logits, b) - at(logits, a)).slice(0, nBestSize)
-      .filter((token) => inContext[token] === 1);
+    tokens.toSorted((a, b) => at(logits, b) - at(logits, a)).slice(0, nBestSize);
   const ends = likeliest(endLogits);
   const spans = likeliest(startLogits).flatMap((start) =>
     ends.filter((end) => end >= start && end - start < maxAnswerLength).map((end): Span => ({

@@ -1,0 +1,96 @@
+/**
+ * A context and its choices to samples of several sequences.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import type { CollatorContext, Factory, Row, Sample } from "../../core/types.ts";
+import { missingColumn, readyMade, textOf } from "./columns.ts";
+
+/** Options of {@link multipleChoice}. */
+export interface MultipleChoiceOptions {
+  /** Where the columns are, where not under their own names: `{ "choices": "endings" }`. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link MultipleChoiceOptions}. */
+export const multipleChoiceSchema: v.GenericSchema<Partial<MultipleChoiceOptions>, MultipleChoiceOptions> = v
+  .strictObject({ columns: v.optional(v.record(v.string(), v.string()), {}) });
+
+const NAME = "multiple-choice";
+
+type Sequence = Sample["sequences"][number];
+
+/**
+ * `context` and `choices` → one sequence per choice, the pair (context, choice) cut longest first; `label`, the number of
+ * the right one, is the target `labels`. Rows that have `input_ids` (one list per choice) are taken as they are.
+ *
+ * @throws AttuneError from `encode` where a column is missing or the label is no choice's number.
+ * @example
+ * ```ts
+ * import { multipleChoice } from "attune/collators/multiple-choice";
+ * console.assert(multipleChoice({ columns: { choices: "endings" } }).name === "multiple-choice");
+ * ```
+ */
+export const multipleChoice: Factory<"collator", Partial<MultipleChoiceOptions>> = define({
+  kind: "collator",
+  name: NAME,
+  schema: multipleChoiceSchema,
+  create: ({ columns }) => ({
+    encode: (row, index, context) => {
+      const sequences = "input_ids" in row
+        ? readyMadeSequences(row, index, context)
+        : pairs(row, index, columns, context);
+      if (!context.labelled) return [{ sequences, targets: {}, row: index }];
+      const column = columns.label ?? ("label" in row ? "label" : "labels");
+      if (!(column in row)) throw missingColumn(NAME, row, index, columns.label ?? "label");
+      const label = row[column];
+      if (!Number.isInteger(label) || Number(label) < 0 || Number(label) >= sequences.length) {
+        const wanted = `the number of a choice, 0 to ${sequences.length - 1}`;
+        throw badValue(NAME, `row ${index}, column "${column}"`, label, wanted);
+      }
+      const labels = { per: "sample" as const, data: Int32Array.of(Number(label)), fill: -100 };
+      return [{ sequences, targets: { labels }, row: index }];
+    },
+  }),
+});
+
+function pairs(
+  row: Row,
+  index: number,
+  columns: MultipleChoiceOptions["columns"],
+  { tokenizer, maxLength }: CollatorContext,
+): Sequence[] {
+  const text = textOf(NAME, row, index, columns.context ?? "context");
+  const column = columns.choices ?? "choices";
+  const choices = row[column];
+  if (!(column in row)) throw missingColumn(NAME, row, index, column);
+  if (!Array.isArray(choices) || choices.length === 0 || !choices.every((c) => typeof c === "string")) {
+    throw badValue(NAME, `row ${index}, column "${column}"`, choices, "a list of texts");
+  }
+  return choices.map((textPair) => {
+    const truncation = maxLength !== undefined;
+    const [{ ids, typeIds }] = tokenizer.encode(text, { textPair, maxLength, truncation, offsets: false });
+    return {
+      length: ids.length,
+      fields: {
+        input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
+        token_type_ids: { per: "token", data: typeIds, fill: 0 },
+      },
+    };
+  });
+}
+
+function readyMadeSequences(row: Row, index: number, { tokenizer }: CollatorContext): Sequence[] {
+  const lists = row.input_ids;
+  const types = row.token_type_ids;
+  if (!Array.isArray(lists) || lists.length === 0 || !lists.every(Array.isArray)) {
+    throw badValue(NAME, `row ${index}, column "input_ids"`, lists, "a list of token ids for each choice");
+  }
+  return lists.map((input_ids: unknown, i) => {
+    const own: Row = Array.isArray(types) ? { input_ids, token_type_ids: types[i] as unknown } : { input_ids };
+    const fields = readyMade(NAME, own, index, tokenizer.special.pad ?? 0);
+    return { length: fields.input_ids?.data.length ?? 0, fields };
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * The multiple choice head: a number for each of a sample's sequences.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { unsupported } from "../../core/errors.ts";
+import { gather, less, maximum, reshape, where } from "../../core/graph/functions.ts";
+import type { Factory } from "../../core/types.ts";
+import { applyStyle } from "./sequence.ts";
+
+/** Options of {@link choice}: none. */
+export type ChoiceOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link ChoiceOptions}. */
+export const choiceSchema: v.GenericSchema<ChoiceOptions, ChoiceOptions> = v.strictObject({});
+
+/** The logit of a choice that a sample does not have: its probability is zero. */
+const ABSENT = -1e9;
+
+/**
+ * Logits [samples, choices] as the family's ForMultipleChoice computes them. Samples may have different numbers of
+ * choices.
+ *
+ * @example
+ * ```ts
+ * import { choice } from "attune/heads/choice";
+ * console.assert(choice().modulesToSave.includes("classifier"));
+ * ```
+ */
+export const choice: Factory<"head", ChoiceOptions> = define({
+  kind: "head",
+  name: "choice",
+  schema: choiceSchema,
+  create: () => ({
+    modulesToSave: ["classifier", "pre_classifier", "score"],
+    forward: (b, states, trunk) => {
+      const style = trunk.heads.choice;
+      if (!style) throw unsupported("choice", "task", trunk.baseModelPrefix, "this family has no multiple choice head");
+      const { first, last } = b.stream();
+      const pooled = b.rows(states.hidden, style.pool === "last" ? last : first);
+      const each = b.linear(style.out, applyStyle(b, style, pooled), { outFeatures: 1, bias: style.bias ?? true });
+      const members = b.input("members", "int32", ["samples", "members"]);
+      const own = gather(reshape(each, ["sequences"]), maximum(members, 0));
+      return { logits: where(less(members, 0), ABSENT, own) };
+    },
+  }),
+});
