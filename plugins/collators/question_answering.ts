@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Encoding, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { idsOf, missingColumn, readyMade, textOf } from "./columns.ts";
+import { missingColumn, readyMade, textOf } from "./columns.ts";
 
 /** Options of {@link questionAnswering}. */
 export interface QuestionAnsweringOptions {
