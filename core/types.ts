@@ -207,7 +207,7 @@ export interface Build {
   /** [batch, seq, heads, headDim] each; several heads of `q` may share one of `k` and `v`, in order. */
   attention(path: string, q: Value, k: Value, v: Value, options?: AttentionOptions): Value;
   /** `f` without the residual. */
-  sublayer(path: string, x: Value, f: (x: Value) => Value): Value;
+  sublayer(path: string, x: Value, f: (x: Value) => Value, options?: SublayerOptions): Value;
   /** Some places of [batch*seq, ...] of either side: what a head does not read is then not computed. */
   rows(x: Value, index: Value): Value;
   /**
@@ -263,6 +263,9 @@ export type AttentionOptions = Readonly<{
   mask?: Value; // [batch, q, k], besides the segments
 }>;
 
+/** What `f` is added to (absent: `x`), and the norm that comes behind the sum, if one does. */
+export type SublayerOptions = Readonly<{ residual?: Value; norm?: (sum: Value) => Value }>;
+
 /** What each middleware is given. `weight` is [out, in] however it is stored; every token sees the first `prefix` keys. */
 export interface Seams {
   linear: Readonly<
@@ -270,7 +273,9 @@ export interface Seams {
   >;
   embedding: Readonly<{ path: string; ids: Value; weight: Value; embeddingDim: number; side: Side }>;
   attention: Readonly<{ path: string; q: Value; k: Value; v: Value; prefix: number; options: AttentionOptions }>;
-  sublayer: Readonly<{ path: string; x: Value; hiddenSize: number }>;
+  sublayer: Readonly<{ path: string; x: Value; hiddenSize: number; residual: Value; norm?: (sum: Value) => Value }>;
+  /** Around a whole layer. */
+  layer: Readonly<{ path: string; x: Value; hiddenSize: number }>;
 }
 
 /** Initial values: a constant fill, a normal's standard deviation, a uniform's bound, or anything else from the checkpoint. */
@@ -428,6 +433,8 @@ export interface Attached extends Around {
    * `derived`: further tensors of the file, made of own parameters.
    */
   readonly peft?: Readonly<{
+    /** Whose files: PEFT's (absent), or AdapterHub's, where the head has a file of its own. */
+    format?: "adapterhub";
     config: Named<Json>;
     key(name: string): string | undefined;
     derived?(read: (name: string) => Promise<Tensor<Float32Array>>): Promise<Named<Tensor>>;

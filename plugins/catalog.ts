@@ -7,12 +7,16 @@ import { bitfit as adapterBitfit } from "./adapters/bitfit.ts";
 import { dora as adapterDora } from "./adapters/dora.ts";
 import { freeze as adapterFreeze } from "./adapters/freeze.ts";
 import { full as adapterFull } from "./adapters/full.ts";
+import { houlsby as adapterHoulsby } from "./adapters/houlsby.ts";
 import { ia3 as adapterIa3 } from "./adapters/ia3.ts";
 import { lnTuning as adapterLnTuning } from "./adapters/ln_tuning.ts";
 import { lora as adapterLora } from "./adapters/lora.ts";
 import { pTuning as adapterPTuning } from "./adapters/p_tuning.ts";
+import { parallel as adapterParallel } from "./adapters/parallel.ts";
+import { pfeiffer as adapterPfeiffer } from "./adapters/pfeiffer.ts";
 import { prefixTuning as adapterPrefixTuning } from "./adapters/prefix_tuning.ts";
 import { promptTuning as adapterPromptTuning } from "./adapters/prompt_tuning.ts";
+import { reft as adapterReft } from "./adapters/reft.ts";
 import { vera as adapterVera } from "./adapters/vera.ts";
 import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts";
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
@@ -136,12 +140,16 @@ export const catalog: Catalog = {
     dora: adapterDora,
     freeze: adapterFreeze,
     full: adapterFull,
+    houlsby: adapterHoulsby,
     ia3: adapterIa3,
     "ln-tuning": adapterLnTuning,
     lora: adapterLora,
     "p-tuning": adapterPTuning,
+    parallel: adapterParallel,
+    pfeiffer: adapterPfeiffer,
     "prefix-tuning": adapterPrefixTuning,
     "prompt-tuning": adapterPromptTuning,
+    reft: adapterReft,
     vera: adapterVera,
   },
   callback: {

@@ -96,8 +96,18 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     return value;
   };
 
+  // What the model builds is its own, also where an adapter around it is building.
+  const asModel = <T>(build: () => T): T => {
+    const outer = inAdapter;
+    inAdapter = undefined;
+    try {
+      return build();
+    } finally {
+      inAdapter = outer;
+    }
+  };
   const throughAdapters = <S extends keyof Seams>(seam: S, call: Seams[S], base: (call: Seams[S]) => Value): Value => {
-    let next = base;
+    let next = (call: Seams[S]): Value => asModel(() => base(call));
     for (const adapter of attached) {
       const around = adapter[seam] as
         | ((b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value)
@@ -249,7 +259,8 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
 
   const layer = (path: string, x: Value, body: (x: Value) => Value, also: readonly Value[] = []): Value => {
     const start = site;
-    const run = (x: Value): Value => graph.within(path, () => body(x));
+    const around = ({ x }: Seams["layer"]): Value => graph.within(path, () => body(x));
+    const run = (x: Value): Value => throughAdapters("layer", { path, x, hiddenSize: widthOf(x) }, around);
     const y = run(x);
     const output = options.checkpointing && mode === "train" ? checkpointed([x, ...also], y, start, run) : y;
     layers.push({ path, output });
@@ -315,10 +326,9 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     embedding,
     attention: (path, q, k, v, o = {}) =>
       graph.within(path, () => throughAdapters("attention", { path, q, k, v, prefix: 0, options: o }, attend)),
-    sublayer: (path, x, body) => {
-      const hiddenSize = x.shape.at(-1);
-      const call = { path, x, hiddenSize: typeof hiddenSize === "number" ? hiddenSize : 0 };
-      return throughAdapters("sublayer", call, ({ x }) => body(x));
+    sublayer: (path, x, body, { residual = x, norm } = {}) => {
+      const own = norm && { norm: (sum: Value): Value => asModel(() => norm(sum)) };
+      return throughAdapters("sublayer", { path, x, hiddenSize: widthOf(x), residual, ...own }, ({ x }) => body(x));
     },
   };
   // What middleware builds with: the same context, its own seams plain.
@@ -336,6 +346,12 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     sublayer: (_path, x, body) => body(x),
   };
   return { build, recorded: { parameters, masks, linears, embeddings, layers, attentions } };
+}
+
+/** The last dim of hidden states, which is fixed. */
+function widthOf(x: Value): number {
+  const width = x.shape.at(-1);
+  return typeof width === "number" ? width : 0;
 }
 
 /** What an adapter's own parameter is called in a program. */

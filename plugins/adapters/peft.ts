@@ -160,6 +160,7 @@ export function savedModules(asked: readonly string[] | null, head: readonly str
   };
 }
 
-function snakeCase(name: string): string {
+/** An option's name as Python's libraries spell it. */
+export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 }

@@ -16,7 +16,8 @@ export type PeftOptions = Readonly<Record<never, never>>;
 export const peftSchema: v.GenericSchema<PeftOptions, PeftOptions> = v.strictObject({});
 
 /**
- * adapter_config.json, adapter_model.safetensors and README.md, which PEFT's `from_pretrained` loads.
+ * adapter_config.json, adapter_model.safetensors and README.md, which PEFT's `from_pretrained` loads. Bottlenecks and
+ * ReFT, which PEFT does not have, are saved as AdapterHub does.
  *
  * @throws AttuneError from `write` where the run has no adapter that PEFT knows.
  * @example
@@ -40,6 +41,10 @@ export const peft: Factory<"exporter", PeftOptions> = define({
       };
       for (const [i, attached] of saved.entries()) {
         const folder = i === 0 ? "" : `${attached.name}/`;
+        if (attached.peft?.format === "adapterhub") {
+          await writeHub(trained, attached, i === 0, (key, content) => put(folder + key, content));
+          continue;
+        }
         const config: Json = {
           ...attached.peft?.config,
           base_model_name_or_path: trained.base.label,
@@ -58,6 +63,30 @@ export const peft: Factory<"exporter", PeftOptions> = define({
     },
   }),
 });
+
+/** AdapterHub's files: the adapter's, and the head's apart from them. */
+async function writeHub(
+  trained: Trained,
+  attached: Attached,
+  first: boolean,
+  put: (key: string, content: Uint8Array | string) => Promise<void>,
+): Promise<void> {
+  const tensors = await tensorsOf(trained, attached, first);
+  const pick = (head: boolean): Record<string, Tensor> =>
+    Object.fromEntries(Object.entries(tensors).filter(([name]) => /\.(adapters|refts)\./.test(name) !== head));
+  const head = pick(true);
+  const config = { ...attached.peft?.config, model_name: trained.base.label };
+  // A scaling must be a float to AdapterHub, also where it is whole.
+  const json = (value: Json): string =>
+    JSON.stringify(value, null, 2).replace(/("scaling": -?\d+)(?=[,\n])/, "$1.0") + "\n";
+  await put("adapter.safetensors", writeSafetensors(pick(false)));
+  await put("adapter_config.json", json(config));
+  if (Object.keys(head).length === 0) return;
+  const { label2id = null, id2label } = trained.task.config ?? {};
+  const labels = typeof id2label === "object" && id2label !== null ? Object.keys(id2label).length : 0;
+  await put("model_head.safetensors", writeSafetensors(head));
+  await put("head_config.json", json({ ...config, config: null, name: null, label2id, num_labels: labels }));
+}
 
 /** An adapter's file: its own parameters, and those of the model that it trains; the first has those that none asks for. */
 async function tensorsOf(trained: Trained, attached: Attached, first: boolean): Promise<Record<string, Tensor>> {

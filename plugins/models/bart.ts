@@ -161,8 +161,9 @@ function run(b: Build, stack: Stack, embedded: Value, sizes: Sizes, encoder?: Va
   let hidden = embedded;
   for (const path of layerPaths(stack)) {
     const block = (name: string, normed: string, x: Value, f: (x: Value) => Value): Value => {
-      const added = b.sublayer(`${path}.${name}`, x, (x) => b.dropout(f(x), dropout));
-      return norm(b, `${path}.${normed}`, add(x, added), hiddenSize);
+      const normAt = (sum: Value): Value => norm(b, `${path}.${normed}`, sum, hiddenSize);
+      const added = b.sublayer(`${path}.${name}`, x, (x) => b.dropout(f(x), dropout), { norm: normAt });
+      return normAt(add(x, added));
     };
     const layer = (x: Value): Value => {
       const options = { causal: side === "decoder", queries: side, keys: side };

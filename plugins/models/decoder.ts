@@ -38,13 +38,14 @@ export function decode(b: Build, embedded: Value, layers: readonly DecoderLayer[
     all.push(hidden);
     hidden = b.layer(layer.path, hidden, (x) => {
       const read = layer.attentionNorm(b, x);
-      const attended = b.sublayer(layer.attentionPath, read, (x) => layer.attention(b, x));
+      const attended = b.sublayer(layer.attentionPath, read, (x) => layer.attention(b, x), { residual: x });
       const own = layer.attentionAfter ? layer.attentionAfter(b, attended) : attended;
       const middle = layer.parallel ? x : add(own, x);
       const fed = b.sublayer(
         layer.feedForwardPath,
         layer.feedForwardNorm ? layer.feedForwardNorm(b, middle) : read,
         (x) => layer.feedForward(b, x),
+        { residual: middle },
       );
       const after = layer.feedForwardAfter ? layer.feedForwardAfter(b, fed) : fed;
       const rate = layer.dropout ?? 0;

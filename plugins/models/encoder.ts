@@ -51,6 +51,7 @@ export function encode(b: Build, embedded: Value, o: EncoderOptions): States {
   const all: Value[] = [embedded];
   let hidden = embedded;
   const norm = layerNorm(o.epsilon);
+  const normAt = (path: string) => (sum: Value): Value => norm(b, path, sum, o.hiddenSize);
   for (const { path, paths } of o.layers) {
     hidden = b.layer(path, hidden, (x) => {
       const attended = b.sublayer(`${path}.attention`, x, (x) => {
@@ -63,13 +64,13 @@ export function encode(b: Build, embedded: Value, o: EncoderOptions): States {
           b.linear(paths.attentionOut, joinHeads(context), { outFeatures: o.hiddenSize }),
           o.projectionDropout,
         );
-      });
-      const middle = norm(b, paths.attentionNorm, add(attended, x), o.hiddenSize);
+      }, { norm: normAt(paths.attentionNorm) });
+      const middle = normAt(paths.attentionNorm)(add(attended, x));
       const fed = b.sublayer(`${path}.output`, middle, (x) => {
         const inner = o.activation(b.linear(paths.intermediate, x, { outFeatures: o.intermediateSize }));
         return b.dropout(b.linear(paths.output, inner, { outFeatures: o.hiddenSize }), o.feedForwardDropout);
-      });
-      return norm(b, paths.outputNorm, add(fed, middle), o.hiddenSize);
+      }, { norm: normAt(paths.outputNorm) });
+      return normAt(paths.outputNorm)(add(fed, middle));
     });
     all.push(hidden);
   }

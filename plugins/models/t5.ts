@@ -175,7 +175,7 @@ function stack(
 }
 
 function block(b: Build, path: string, x: Value, sizes: Sizes, f: (x: Value) => Value): Value {
-  const added = b.sublayer(path, sizes.norm(b, `${path}.layer_norm`, x, sizes.hiddenSize), f);
+  const added = b.sublayer(path, sizes.norm(b, `${path}.layer_norm`, x, sizes.hiddenSize), f, { residual: x });
   return add(x, b.dropout(added, sizes.dropout));
 }
 

@@ -62,6 +62,20 @@ export function testAdapter(name: string, use: Json, claims: AdapterClaims, cata
       assert.notEqual(losses[0], losses.at(-1));
     });
 
+    it("learns the same where rows are shared, and where layers are computed again", async () => {
+      const losses = async (training: Named<Json>): Promise<number[]> => {
+        const run = compose(spec({ training: { maxSteps: 3, learningRate: 0.02, ...training } }), catalog);
+        const found: number[] = [];
+        for await (const event of trainRun(run, tinyHost(await hostHere(1)), {})) {
+          if (event.type === "step") found.push(event.loss, event.gradNorm);
+        }
+        return found;
+      };
+      const shared = await losses({});
+      near(await losses({ rowSharing: false }), shared, 2e-5);
+      near(await losses({ gradientCheckpointing: true }), shared, 2e-5);
+    });
+
     if (claims.startsAtBase) {
       it("starts as the base model", async () => {
         const host = tinyHost(await hostHere(1));

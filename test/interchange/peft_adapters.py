@@ -7,24 +7,16 @@ PEFT's; then Attune trains one from its options, and PEFT loads what was saved a
 
 Needs torch, transformers and peft; run from the repository's root. Exits 1 where a logit differs by more than 1e-5.
 """
-import argparse
-import json
-import pathlib
-import subprocess
-import sys
-import tempfile
 import warnings
 
 import peft
 import torch
 import transformers
+from common import attune, batch, run
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 warnings.filterwarnings("ignore")
 transformers.utils.logging.disable_progress_bar()
-LIMIT = 1e-5
-BATCH = 4
-
 # name: (PEFT's config, the plugin, its options). Options are the config's in camelCase unless given.
 MEMBERS = {
     "lora": (lambda: peft.LoraConfig(r=4, lora_alpha=8, target_modules=["query", "value"]), "lora", {}),
@@ -116,33 +108,6 @@ def options(config, own):
     return {camel(k): sorted(v) if isinstance(v, set) else v for k, v in fields.items()}
 
 
-def batch(case, tokenizer):
-    rows = [json.loads(line) for line in (case / "eval.jsonl").read_text().splitlines()[:BATCH]]
-    return tokenizer([row["text"] for row in rows], return_tensors="pt", padding=True, truncation=True, max_length=40)
-
-
-def attune(case, out, adapter, **training):
-    spec = {
-        "version": 1,
-        "model": {"use": "pretrained", "with": {"path": str(case / "model")}},
-        "task": {"use": "sequence-classification", "with": {"labels": ["negative", "positive"]}},
-        "data": {
-            part: {"use": "jsonl", "with": {"path": str(case / f"{part}.jsonl")}} for part in ("train", "eval")
-        },
-        "adapter": adapter,
-        "training": {"maxSteps": 1, "perDeviceTrainBatchSize": 4, "perDeviceEvalBatchSize": BATCH, "maxLength": 40, **training},
-    }
-    path = out / "spec.json"
-    out.mkdir(parents=True)
-    path.write_text(json.dumps(spec))
-    command = ["node_modules/.bin/node", "runtimes/cli.ts", "run", str(path), "--output", str(out / "run"), "--probe"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "attune failed")
-    logits = json.loads((out / "run/probe.json").read_text())["eval"]["logits"]
-    return torch.tensor(logits["values"]).reshape(logits["dims"])
-
-
 def base(case):
     return AutoModelForSequenceClassification.from_pretrained(case / "model").eval()
 
@@ -168,30 +133,7 @@ def check(case, name, folder):
     with torch.no_grad():
         back = (loaded(**inputs).logits - ours).abs().max().item()
         plain = (base(case)(**inputs).logits - ours).abs().max().item()
-    return {"peftToAttune": there, "attuneToPeft": back, "changedBy": plain}
+    return {"there": there, "back": back, "changedBy": plain}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--case", type=pathlib.Path, required=True)
-    parser.add_argument("--only")
-    parser.add_argument("--out", type=pathlib.Path)
-    arguments = parser.parse_args()
-    case = arguments.case.resolve()
-    results, failed = {}, False
-    with tempfile.TemporaryDirectory() as root:
-        for name in [arguments.only] if arguments.only else MEMBERS:
-            try:
-                result = check(case, name, pathlib.Path(root) / name)
-                ok = max(result["peftToAttune"], result["attuneToPeft"]) <= LIMIT and result["changedBy"] > LIMIT
-            except Exception as error:  # each member is told of
-                result, ok = {"error": str(error)[:300]}, False
-            results[name] = result
-            failed |= not ok
-            print("ok  " if ok else "FAIL", name.ljust(24), result, flush=True)
-    if arguments.out:
-        arguments.out.write_text(json.dumps({"versions": {"peft": peft.__version__, "torch": torch.__version__}, "members": results}, indent=2) + "\n")
-    sys.exit(1 if failed else 0)
-
-
-main()
+run(MEMBERS, check, {"peft": peft.__version__, "torch": torch.__version__, "transformers": transformers.__version__})

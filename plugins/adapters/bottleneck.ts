@@ -1,0 +1,142 @@
+/**
+ * Bottleneck adapters: a small feed-forward network inside each layer, in the variants and files of AdapterHub.
+ * @module
+ */
+import * as v from "valibot";
+import { badValue } from "../../core/errors.ts";
+import { activation } from "../../core/graph/activations.ts";
+import { add, gemm, mul } from "../../core/graph/functions.ts";
+import type { AttachContext, Attached, Build, Init, Trunk, Value, Weights } from "../../core/types.ts";
+import { hubFormat, ownWeights } from "./adapter_hub.ts";
+import { savedModules } from "./peft.ts";
+
+/** Options of bottleneck adapters, AdapterHub's BnConfig in camelCase. */
+export interface BottleneckOptions {
+  /** The hidden size over that of the bottleneck. */
+  readonly reductionFactor: number;
+  /** The activation between the two projections. */
+  readonly nonLinearity: string;
+  /** Factor of what is added: a number, "learned", or "channel" for one of each channel. */
+  readonly scaling: number | "learned" | "channel";
+  /** Dropout on what is added. */
+  readonly dropout: number;
+  /** Numbers of layers without one. */
+  readonly leaveOut: readonly number[];
+  /** "bert": normals of 0.02; "mam_adapter": Kaiming-uniform down, zeros up. */
+  readonly initWeights: "bert" | "mam_adapter";
+  /** Modules that train whole; null: the task's own head. */
+  readonly modulesToSave: readonly string[] | null;
+  /** Directory of an adapter saved by AdapterHub (with safetensors) to continue; its config replaces the options above. */
+  readonly from: string | null;
+}
+
+/** Where the networks stand: behind which blocks, and what they read. */
+export type Placement = Readonly<{
+  mhAdapter: boolean;
+  outputAdapter: boolean;
+  originalLnBefore: boolean;
+  isParallel: boolean;
+}>;
+
+/** A schema with a variant's defaults. */
+export function bottleneckSchema(
+  defaults: Pick<BottleneckOptions, "reductionFactor" | "nonLinearity" | "scaling" | "initWeights">,
+): v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions> {
+  return v.strictObject({
+    reductionFactor: v.optional(v.pipe(v.number(), v.gtValue(0)), defaults.reductionFactor),
+    nonLinearity: v.optional(v.string(), defaults.nonLinearity),
+    scaling: v.optional(v.union([v.number(), v.picklist(["learned", "channel"])]), defaults.scaling),
+    dropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
+    leaveOut: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0))), []),
+    initWeights: v.optional(v.picklist(["bert", "mam_adapter"]), defaults.initWeights),
+    modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+    from: v.optional(v.nullable(v.string()), null),
+  });
+}
+
+/** Names of the options that AdapterHub's config has too. */
+export const bottleneckNames: readonly string[] = [
+  "reductionFactor",
+  "nonLinearity",
+  "scaling",
+  "dropout",
+  "leaveOut",
+  "initWeights",
+];
+
+/** Attaches bottlenecks. Throws AttuneError where the bottleneck or a layer's number does not fit the model. */
+export function attachBottleneck(
+  plugin: string,
+  placement: Placement,
+  o: BottleneckOptions,
+  trunk: Trunk,
+  context: AttachContext,
+  saved?: Weights,
+): Attached {
+  const { hiddenSize, layers } = trunk;
+  const saves = savedModules(o.modulesToSave, context.modules);
+  const width = Math.max(1, Math.floor(hiddenSize / o.reductionFactor));
+  const f = activation(plugin, "adapter.with.nonLinearity", o.nonLinearity);
+  const wrong = o.leaveOut.find((n) => n >= layers.length);
+  if (wrong !== undefined) throw badValue(plugin, "adapter.with.leaveOut", wrong, `numbers below ${layers.length}`);
+  const bert = o.initWeights === "bert";
+  const add_ = (b: Build, path: string, x: Value): Value => {
+    const of = (name: string, shape: readonly number[], init: Init): Value =>
+      b.parameter(`${path}.${name}`, shape, init);
+    const downInit: Init = bert ? { normal: 0.02 } : { uniform: 1 / Math.sqrt(hiddenSize) };
+    const down = gemm(
+      x,
+      of("adapter_down.0.weight", [width, hiddenSize], downInit),
+      of("adapter_down.0.bias", [width], "zeros"),
+      { transB: true },
+    );
+    const up = gemm(
+      f(down),
+      of("adapter_up.weight", [hiddenSize, width], bert ? { normal: 0.02 } : "zeros"),
+      of("adapter_up.bias", [hiddenSize], "zeros"),
+      { transB: true },
+    );
+    const scaled = typeof o.scaling === "number"
+      ? o.scaling === 1 ? up : mul(up, o.scaling)
+      : mul(up, of("scaling", [o.scaling === "channel" ? hiddenSize : 1], "ones"));
+    return b.dropout(scaled, o.dropout);
+  };
+  return {
+    sublayer: (b, call, next) => {
+      const y = next(call);
+      const layer = layers.findIndex((path) => call.path.startsWith(`${path}.`));
+      const attends = /attn|attention/i.test(call.path.slice((layers[layer] ?? "").length));
+      if (layer < 0 || o.leaveOut.includes(layer) || !(attends ? placement.mhAdapter : placement.outputAdapter)) {
+        return y;
+      }
+      const path = `${modulePath(trunk.modelType, layers[layer] ?? "", attends)}.adapters.default`;
+      if (placement.isParallel) return add(y, add_(b, path, call.residual));
+      const sum = placement.originalLnBefore ? add(y, call.residual) : y;
+      const read = placement.originalLnBefore && call.norm ? call.norm(sum) : sum;
+      return add(y, add_(b, path, read));
+    },
+    trains: saves.trains,
+    weights: saved && ownWeights(saved),
+    peft: hubFormat(trunk, context, {
+      ...placement,
+      originalLnAfter: true,
+      residualBeforeLn: true,
+      adapterResidualBeforeLn: false,
+      lnBefore: false,
+      lnAfter: false,
+      useGating: false,
+      invAdapter: null,
+      crossAdapter: false,
+      phmLayer: false,
+      ...Object.fromEntries(bottleneckNames.map((name) => [name, o[name as keyof BottleneckOptions]])),
+    }),
+  };
+}
+
+/** The module that AdapterHub hangs a layer's adapters on: the block's output in BERT's relatives, else one of its own. */
+function modulePath(modelType: string, layer: string, attends: boolean): string {
+  if (["bert", "roberta", "electra"].includes(modelType)) {
+    return attends ? `${layer}.attention.output` : `${layer}.output`;
+  }
+  return attends ? `${layer}.attention_adapters` : `${layer}.output_adapters`;
+}

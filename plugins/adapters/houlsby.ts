@@ -1,0 +1,49 @@
+/**
+ * Houlsby's adapters: a bottleneck behind attention and one behind the feed-forward of each layer.
+ * @module
+ */
+import type * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { continuedHub } from "./adapter_hub.ts";
+import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
+
+/** Options of {@link houlsby}. */
+export type HoulsbyOptions = BottleneckOptions;
+
+/** Schema of {@link HoulsbyOptions}. */
+export const houlsbySchema: v.GenericSchema<Partial<HoulsbyOptions>, HoulsbyOptions> = bottleneckSchema({
+  reductionFactor: 16,
+  nonLinearity: "swish",
+  scaling: 1,
+  initWeights: "bert",
+});
+
+const placement = { mhAdapter: true, outputAdapter: true, originalLnBefore: false, isParallel: false };
+
+/**
+ * h ← h + up(f(down(h))) behind attention and behind the feed-forward, before each residual (Houlsby et al. 2019).
+ *
+ * @throws AttuneError on attaching where an option does not fit the model.
+ * @example
+ * ```ts
+ * import { houlsby } from "attune/adapters/houlsby";
+ * console.assert(houlsby({ reductionFactor: 8 }).name === "houlsby");
+ * ```
+ */
+export const houlsby: Factory<"adapter", Partial<HoulsbyOptions>> = define({
+  kind: "adapter",
+  name: "houlsby",
+  schema: houlsbySchema,
+  create: (options) =>
+    continuedHub(
+      {
+        name: "houlsby",
+        schema: houlsbySchema,
+        names: bottleneckNames,
+        fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
+      },
+      options,
+      (o, trunk, context, saved) => attachBottleneck("houlsby", placement, o, trunk, context, saved),
+    ),
+});

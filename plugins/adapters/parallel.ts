@@ -1,0 +1,49 @@
+/**
+ * Parallel adapters: a scaled bottleneck beside the feed-forward of each layer.
+ * @module
+ */
+import type * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { continuedHub } from "./adapter_hub.ts";
+import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
+
+/** Options of {@link parallel}. */
+export type ParallelOptions = BottleneckOptions;
+
+/** Schema of {@link ParallelOptions}. */
+export const parallelSchema: v.GenericSchema<Partial<ParallelOptions>, ParallelOptions> = bottleneckSchema({
+  reductionFactor: 2,
+  nonLinearity: "relu",
+  scaling: 4,
+  initWeights: "mam_adapter",
+});
+
+const placement = { mhAdapter: false, outputAdapter: true, originalLnBefore: false, isParallel: true };
+
+/**
+ * h ← h + s · up(f(down(x))) beside the feed-forward, x the residual (He et al. 2022).
+ *
+ * @throws AttuneError on attaching where an option does not fit the model.
+ * @example
+ * ```ts
+ * import { parallel } from "attune/adapters/parallel";
+ * console.assert(parallel({ reductionFactor: 8 }).name === "parallel");
+ * ```
+ */
+export const parallel: Factory<"adapter", Partial<ParallelOptions>> = define({
+  kind: "adapter",
+  name: "parallel",
+  schema: parallelSchema,
+  create: (options) =>
+    continuedHub(
+      {
+        name: "parallel",
+        schema: parallelSchema,
+        names: bottleneckNames,
+        fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
+      },
+      options,
+      (o, trunk, context, saved) => attachBottleneck("parallel", placement, o, trunk, context, saved),
+    ),
+});

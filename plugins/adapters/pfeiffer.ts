@@ -1,0 +1,50 @@
+/**
+ * Pfeiffer's adapters: one bottleneck behind the feed-forward of each layer.
+ * @module
+ */
+import type * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { continuedHub } from "./adapter_hub.ts";
+import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
+
+/** Options of {@link pfeiffer}. */
+export type PfeifferOptions = BottleneckOptions;
+
+/** Schema of {@link PfeifferOptions}. */
+export const pfeifferSchema: v.GenericSchema<Partial<PfeifferOptions>, PfeifferOptions> = bottleneckSchema({
+  reductionFactor: 16,
+  nonLinearity: "relu",
+  scaling: 1,
+  initWeights: "bert",
+});
+
+const placement = { mhAdapter: false, outputAdapter: true, originalLnBefore: true, isParallel: false };
+
+/**
+ * h ← h + up(f(down(norm(h + x)))) behind the feed-forward, x the residual, with the layer's own norm where it has one there
+ * (Pfeiffer et al. 2021).
+ *
+ * @throws AttuneError on attaching where an option does not fit the model.
+ * @example
+ * ```ts
+ * import { pfeiffer } from "attune/adapters/pfeiffer";
+ * console.assert(pfeiffer({ reductionFactor: 8 }).name === "pfeiffer");
+ * ```
+ */
+export const pfeiffer: Factory<"adapter", Partial<PfeifferOptions>> = define({
+  kind: "adapter",
+  name: "pfeiffer",
+  schema: pfeifferSchema,
+  create: (options) =>
+    continuedHub(
+      {
+        name: "pfeiffer",
+        schema: pfeifferSchema,
+        names: bottleneckNames,
+        fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
+      },
+      options,
+      (o, trunk, context, saved) => attachBottleneck("pfeiffer", placement, o, trunk, context, saved),
+    ),
+});

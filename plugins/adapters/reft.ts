@@ -1,0 +1,276 @@
+/**
+ * ReFT: edits of hidden states in a small subspace, at the first and last tokens.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badFile, badValue } from "../../core/errors.ts";
+import {
+  add,
+  and,
+  concat,
+  div,
+  equal,
+  expand,
+  gather,
+  gemm,
+  greater,
+  mul,
+  not,
+  product,
+  reshape,
+  slice,
+  square,
+  sub,
+  sum,
+  where,
+} from "../../core/graph/functions.ts";
+import type { AttachContext, Attached, Build, Factory, Init, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
+import { continuedHub, hubFormat, ownWeights } from "./adapter_hub.ts";
+import { savedModules } from "./peft.ts";
+
+/** Options of {@link reft}, AdapterHub's ReftConfig in camelCase. */
+export interface ReftOptions {
+  /** Rank of the subspace. */
+  readonly r: number;
+  /** Numbers of the layers behind which states are edited, or "all". */
+  readonly layers: "all" | readonly number[];
+  /** How many of each sequence's first tokens are edited. */
+  readonly prefixPositions: number;
+  /** How many of its last. */
+  readonly suffixPositions: number;
+  /** LoReFT's rows are orthonormal; without it is NoReFT. */
+  readonly orthogonality: boolean;
+  /** Whether first and last tokens share the edit. */
+  readonly tiedWeights: boolean;
+  /** Dropout on edited states. */
+  readonly dropout: number;
+  /** Modules that train whole; null: the task's own head. */
+  readonly modulesToSave: readonly string[] | null;
+  /** Directory of an adapter saved by AdapterHub (with safetensors) to continue; its config replaces the options above. */
+  readonly from: string | null;
+}
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const entries = {
+  r: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
+  layers: v.optional(v.union([v.literal("all"), v.array(count)]), "all"),
+  prefixPositions: v.optional(count, 3),
+  suffixPositions: v.optional(count, 0),
+  orthogonality: v.optional(v.boolean(), true),
+  tiedWeights: v.optional(v.boolean(), false),
+  dropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0.05),
+  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+  from: v.optional(v.nullable(v.string()), null),
+};
+
+/** Schema of {@link ReftOptions}. */
+export const reftSchema: v.GenericSchema<Partial<ReftOptions>, ReftOptions> = v.strictObject(entries);
+
+const names = [
+  "r",
+  "layers",
+  "prefixPositions",
+  "suffixPositions",
+  "orthogonality",
+  "tiedWeights",
+  "dropout",
+] as const;
+
+/**
+ * h ← h + Rᵀ(W h + b - R h) behind a layer, at the first and last tokens of each sequence, R with orthonormal rows
+ * (Wu et al. 2024).
+ *
+ * @throws AttuneError on attaching where layers or positions are none.
+ * @example
+ * ```ts
+ * import { reft } from "attune/adapters/reft";
+ * console.assert(reft({ r: 4, prefixPositions: 2 }).name === "reft");
+ * ```
+ */
+export const reft: Factory<"adapter", Partial<ReftOptions>> = define({
+  kind: "adapter",
+  name: "reft",
+  schema: reftSchema,
+  create: (options) =>
+    continuedHub(
+      {
+        name: "reft",
+        schema: reftSchema,
+        names,
+        fixed: { architecture: "reft", outputReft: true, nonLinearity: null, dtype: null },
+      },
+      options,
+      attach,
+    ),
+});
+
+function attach(o: ReftOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+  const { layers, hiddenSize } = trunk;
+  const saves = savedModules(o.modulesToSave, context.modules);
+  const chosen = o.layers === "all" ? layers.map((_, i) => i) : o.layers;
+  const wrong = chosen.find((n) => n >= layers.length);
+  if (wrong !== undefined || chosen.length === 0) {
+    throw badValue("reft", "adapter.with.layers", o.layers, `numbers below ${layers.length}`);
+  }
+  if (o.prefixPositions + o.suffixPositions === 0) {
+    throw badValue("reft", "adapter.with.prefixPositions", 0, "at least one first or last token");
+  }
+  if (o.r >= hiddenSize) throw badValue("reft", "adapter.with.r", o.r, `less than the hidden size ${hiddenSize}`);
+  const projection = (b: Build, path: string): Value => {
+    if (!o.orthogonality) return b.parameter(`${path}.projection.weight`, [o.r, hiddenSize], linearInit(hiddenSize));
+    const at = `${path}.projection.parametrizations.weight`;
+    const base = b.parameter(`${at}.0.base`, [hiddenSize, hiddenSize], randomRotation(hiddenSize, o.r), {
+      frozen: true,
+    });
+    return orthonormalRows(b.parameter(`${at}.original`, [o.r, hiddenSize], minusIdentity(o.r, hiddenSize)), base);
+  };
+  const edited = (b: Build, path: string, h: Value): Value => {
+    const r = projection(b, path);
+    const source = gemm(
+      h,
+      b.parameter(`${path}.learned_source.weight`, [o.r, hiddenSize], linearInit(hiddenSize)),
+      b.parameter(`${path}.learned_source.bias`, [o.r], linearInit(hiddenSize)),
+      { transB: true },
+    );
+    const change = gemm(sub(source, gemm(h, r, undefined, { transB: true })), r);
+    return b.dropout(add(h, change), o.dropout);
+  };
+  return {
+    layer: (b, call, next) => {
+      const h = next(call);
+      const layer = layers.indexOf(call.path);
+      if (!chosen.includes(layer)) return h;
+      const unit = (i: number): string => `${call.path}.reft_layer.refts.default.units.${i}`;
+      const first = o.prefixPositions > 0 ? where(isFirst(b, o.prefixPositions), edited(b, unit(0), h), h) : h;
+      if (o.suffixPositions === 0) return first;
+      return where(isLast(b, o.suffixPositions), edited(b, unit(o.tiedWeights ? 0 : 1), h), first);
+    },
+    trains: saves.trains,
+    weights: saved && checkedDiagonals(ownWeights(saved)),
+    peft: {
+      ...hubFormat(trunk, context, {
+        ...Object.fromEntries(names.map((name) => [name, o[name]])),
+        architecture: "reft",
+        outputReft: true,
+        nonLinearity: null,
+        dtype: null,
+      }),
+      derived: async (read) => {
+        if (!o.orthogonality) return {};
+        const units = [
+          ...(o.prefixPositions > 0 || o.tiedWeights ? [0] : []),
+          ...(o.suffixPositions > 0 && !o.tiedWeights ? [1] : []),
+        ];
+        const stems = chosen.flatMap((layer) =>
+          units.map((i) => `${layers[layer]}.reft_layer.refts.default.units.${i}.projection.parametrizations.weight`)
+        );
+        const tensors: Record<string, Tensor> = {};
+        for (const stem of stems) {
+          tensors[`${stem}.0.base`] = await read(`${stem}.0.base`);
+          tensors[`${stem}.original`] = withDiagonal(await read(`${stem}.original`));
+        }
+        return tensors;
+      },
+    },
+  };
+}
+
+// Torch cuts the diagonal to whole numbers, which are -1: it gets no gradient, but weight decay must not shrink it.
+function withDiagonal(original: Tensor<Float32Array>): Tensor<Float32Array> {
+  const [r = 0, n = 0] = original.dims;
+  const data = Float32Array.from(original.data);
+  for (let i = 0; i < r; i++) data[i * n + i] = -1;
+  return { ...original, data };
+}
+
+function checkedDiagonals(saved: Weights): Weights {
+  return {
+    ...saved,
+    read: async (name) => {
+      const tensor = await saved.read(name);
+      const [r = 0, n = 0] = tensor.dims;
+      for (let i = 0; name.endsWith(".weight.original") && i < r; i++) {
+        if (Math.trunc(tensor.data[i * n + i] ?? 0) === -1) continue;
+        throw badFile("reft", name, `has ${tensor.data[i * n + i]} on its diagonal, where rows orthonormal need -1`);
+      }
+      return tensor;
+    },
+  };
+}
+
+/** Places among the first n of their sequence, as a column of bools. */
+function isFirst(b: Build, n: number): Value {
+  const { own, beyond } = sequences(b, n);
+  return apart(own, gather(concat([beyond, own], 1), b.input("columns", "int32", ["seq"]), 1));
+}
+
+/** Places among the last n of their sequence. */
+function isLast(b: Build, n: number): Value {
+  const { own, beyond } = sequences(b, n);
+  return apart(own, slice(concat([own, beyond], 1), 1, n, null));
+}
+
+/** The sequence of each place (-1: padding), and n columns of none for beside them. */
+function sequences(b: Build, n: number): Readonly<{ own: Value; beyond: Value }> {
+  const none = b.graph.constant({ dtype: "int32", dims: [], data: Int32Array.of(-2) });
+  return { own: b.input("sequence_ids", "int32", ["batch", "seq"]), beyond: expand(none, ["batch", n]) };
+}
+
+/** Where a place's sequence is another than that of the place n columns away: sequences lie in one piece. */
+function apart(own: Value, other: Value): Value {
+  return reshape(and(not(equal(own, other)), greater(own, -1)), ["batch*seq", 1]);
+}
+
+/** The transpose of base · H₁ … H_r D: reflections whose vectors are the columns below the diagonal, as torch keeps them. */
+function orthonormalRows(original: Value, base: Value): Value {
+  const [r, n] = [Number(original.shape[0]), Number(original.shape[1])];
+  const { graph } = original;
+  const constant = (rows: number, at: (i: number, j: number) => number): Value =>
+    graph.constant({
+      dtype: "float32",
+      dims: [rows, n],
+      data: Float32Array.from({ length: rows * n }, (_, k) => at(Math.floor(k / n), k % n)),
+    });
+  // Row i of `below` is a reflection's vector but for its leading 1.
+  const below = mul(original, constant(r, (i, j) => (j > i ? 1 : 0)));
+  let q = constant(r, (i, j) => (i === j ? -1 : 0)); // Qᵀ
+  for (let i = r - 1; i >= 0; i--) {
+    const vector = add(slice(below, 0, i, i + 1), constant(1, (_, j) => (j === i ? 1 : 0))); // [1, n]
+    const onto = product(q, vector, { transB: true }); // [r, 1]
+    const two = graph.constant({ dtype: "float32", dims: [], data: Float32Array.of(2) });
+    q = sub(q, mul(product(onto, vector), div(two, sum(square(vector)))));
+  }
+  return gemm(q, base, undefined, { transB: true });
+}
+
+function linearInit(inFeatures: number): Init {
+  return { uniform: 1 / Math.sqrt(inFeatures) };
+}
+
+function minusIdentity(r: number, n: number): Init {
+  return () => {
+    const data = new Float32Array(r * n);
+    for (let i = 0; i < r; i++) data[i * n + i] = -1;
+    return Promise.resolve(data);
+  };
+}
+
+/** A product of random reflections: its first columns are what torch's random orthogonal ones are, any completion will do. */
+function randomRotation(n: number, r: number): Init {
+  return (_, random) => {
+    const q = new Float64Array(n * n);
+    for (let i = 0; i < n; i++) q[i * n + i] = 1;
+    for (let k = 0; k <= r; k++) {
+      const stream = random.fork("reflection", k);
+      const u = Float64Array.from({ length: n }, (_, i) => stream.normal(i));
+      const scale = 2 / u.reduce((total, x) => total + x * x, 0);
+      for (let j = 0; j < n; j++) {
+        let dot = 0;
+        for (let i = 0; i < n; i++) dot += (u[i] ?? 0) * (q[i * n + j] ?? 0);
+        for (let i = 0; i < n; i++) q[i * n + j] = (q[i * n + j] ?? 0) - scale * dot * (u[i] ?? 0);
+      }
+    }
+    return Promise.resolve(Float32Array.from(q));
+  };
+}
