@@ -683,18 +683,34 @@ export type Span<S extends string = string> = Readonly<{
 }>;
 
 /**
- * One update of a span. `step` from 1; `learningRate` of the group; `weightDecay` 0 for biases and norms; `gradientScale`
- * is clipping's factor, to be multiplied into the gradient as it is read.
+ * One update of a span. `step` from 1; `learningRate` of the group; `decays` is false for biases and norms, whose weights
+ * do not decay; `weightDecay` is the group's own, where it has one; `gradientScale` is clipping's factor, to be multiplied
+ * into the gradient as it is read.
  */
-export type Update = Readonly<{ step: number; learningRate: number; decays: boolean; gradientScale: number }>;
+export type Update = Readonly<{
+  step: number;
+  learningRate: number;
+  decays: boolean;
+  weightDecay?: number | undefined;
+  gradientScale: number;
+}>;
+
+/** How a parameter differs from the others: a rate of its own or a factor of it, a decay of its own. */
+export type Group = Readonly<{
+  learningRate?: number | undefined;
+  lrScale?: number | undefined;
+  weightDecay?: number | undefined;
+}>;
 
 /** A pure rule over spans; owns no memory. */
 export interface Optimizer extends Plugin<"optimizer"> {
   /** True where neighbouring tensors may be updated as one span. */
   readonly elementwise: boolean;
-  /** Names and lengths of the state of one tensor; core allocates, zeroes and saves it. */
-  state(shape: readonly number[]): Named<number>;
+  /** Names and lengths of the state of one tensor; core allocates, zeroes and saves it. The names are always the same. */
+  state(shape: readonly number[], name: string): Named<number>;
   update(span: Span, update: Update, kernels: Kernels): void;
+  /** The group of each of some parameters; absent: they are all alike. */
+  groups?(names: readonly string[], trunk: Trunk): readonly Group[];
   /**
    * The factor by which a step changes a parameter that never had a gradient (rows of a table no token named);
    * undefined, or absent: such a parameter must be updated like the others.
@@ -702,6 +718,8 @@ export interface Optimizer extends Plugin<"optimizer"> {
   idle?(update: Update): number | undefined;
   /** The rate actually used, where it is not the schedule's (Adafactor's relative step). */
   learningRate?(step: number, scheduled: number): number;
+  /** Writes the weights to evaluate and to save, where they are not those that train (averages). */
+  evaluated?(span: Span, to: Float32Array): void;
 }
 
 /** One step of Adam. `step` counts from 1. */

@@ -67,6 +67,8 @@ export type EngineOptions = Readonly<{
   attached: readonly Attached[];
   regularizers?: readonly Regularizer[];
   optimizer: Optimizer;
+  /** The run's, before the schedule. */
+  learningRate: number;
   labelSmoothing: number;
   checkpointing: boolean;
   accumulates: boolean;
@@ -92,6 +94,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     gradients: program.gradients,
     initial,
     optimizer: options.optimizer,
+    trunk,
+    learningRate: options.learningRate,
     activeRows: options.activeRows,
     accumulates: options.accumulates,
     wasm: host.kernels,
@@ -153,6 +157,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     totalParameters: [...parameters.values()].reduce((n, p) => n + sizeOf(p.shape), 0),
     fresh: [...parameters.values()].filter((p) => !p.adapter && initial.isNew(p)).map((p) => p.name),
     step: async (batches, { step, learningRate, maxGradNorm }) => {
+      state.present("trained");
       for (const t of state.trained) {
         if (t.gradient.sparse.length > 0 && t.gradient.dense === undefined) t.span.gradient.fill(0);
       }
@@ -194,8 +199,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       }
       return { loss, losses, gradNorm, skipped };
     },
-    run: evaluator.run,
+    run: async (batch, labelled) => {
+      state.present("evaluated");
+      return await evaluator.run(batch, labelled);
+    },
     read: async (name) => {
+      state.present("evaluated");
       const p = parameters.get(name);
       if (!p) throw new RangeError(`No parameter "${name}"`);
       return state.trained.some((t) => t.name === name) ? await state.read(name) : await initial.read(p);

@@ -7,7 +7,7 @@
  */
 import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import type { Optimizer, Span, Update } from "../types.ts";
+import type { Group, Optimizer, Span, Trunk, Update } from "../types.ts";
 import type { Parameter } from "./build.ts";
 import type { GradientOutput } from "./program.ts";
 import type { InitialWeights } from "./weights.ts";
@@ -19,12 +19,15 @@ export type Trained = Readonly<{
   shape: readonly number[];
   fullShape: readonly number[];
   rows: Int32Array | undefined;
-  decays: boolean;
+  own: Own;
   gradient: GradientOutput;
   span: Span;
 }>;
 
-/** The state of a run's training. */
+/** What an update of a parameter has of its own: a factor of the rate, and its decay. */
+type Own = Readonly<{ lrScale: number; decays: boolean; weightDecay: number | undefined }>;
+
+/** The state of a run's training. Between steps it holds the weights that train, or those to evaluate. */
 export interface State {
   readonly memory: KernelMemory;
   readonly trained: readonly Trained[];
@@ -34,10 +37,12 @@ export interface State {
   /** √Σ g² over all gradients. */
   gradNorm(): number;
   /** One optimizer step over everything. */
-  update(update: Omit<Update, "decays">): void;
+  update(update: Omit<Update, "decays" | "weightDecay">): void;
+  /** Puts the weights that train in place, or those to evaluate, where an optimizer tells them apart. */
+  present(weights: "trained" | "evaluated"): void;
   /** A parameter with all its rows. */
   read(name: string): Promise<Tensor<Float32Array>>;
-  /** Copies of the trained weights by name, and what unnamed rows have shrunk by. */
+  /** Copies of the weights to evaluate by name, and what unnamed rows have shrunk by. */
   weights(): SavedTensors;
   setWeights(weights: SavedTensors): void;
   /** Everything that a checkpoint needs: views of weights and optimizer state, by name. */
@@ -56,6 +61,9 @@ export type StateOptions = Readonly<{
   gradients: readonly GradientOutput[];
   initial: InitialWeights;
   optimizer: Optimizer;
+  trunk: Trunk;
+  /** The run's, which groups with a rate of their own are held against. */
+  learningRate: number;
   /** Ids that the data can name, sorted, by graph input; absent: all. Inputs of one table share one list. */
   activeRows: ReadonlyMap<string, Int32Array>;
   accumulates: boolean;
@@ -70,23 +78,28 @@ export function decays(name: string): boolean {
 /** Allocates and fills the state. Throws AttuneError (refused) above the memory's limit. */
 export async function createState(options: StateOptions): Promise<State> {
   const { parameters, gradients, initial, optimizer, activeRows } = options;
-  const planned = gradients.flatMap((gradient) => {
+  const groupsOf = optimizer.groups?.(gradients.map((g) => g.parameter), options.trunk);
+  const planned = gradients.flatMap((gradient, i) => {
     const p = parameters.get(gradient.parameter);
     if (!p) return [];
+    const own = ownOf(p.name, groupsOf?.[i] ?? {}, options.learningRate);
     const active = activeRowsOf(p, activeRows);
     // A table is shortened only where its gradient comes as rows alone and unnamed rows change in closed form.
-    const idle = optimizer.idle?.({ step: 1, learningRate: 0, decays: decays(p.name), gradientScale: 1 });
+    const idle = optimizer.idle?.({ step: 1, learningRate: 1, ...own, gradientScale: 1 });
     const rows = active && gradient.dense === undefined && idle !== undefined ? active : undefined;
     const shape = rows ? [rows.length, ...p.shape.slice(1)] : p.shape;
-    return [{ p, gradient, rows, shape, decays: decays(p.name) }];
+    return [{ p, gradient, rows, shape, own }];
   });
-  // Those that decay first, so that each group is one span.
-  planned.sort((a, b) => Number(b.decays) - Number(a.decays));
-  const slots = Object.keys(optimizer.state([1]));
+  // Those that decay first, and those alike together, so that each group is one span.
+  const keys = [...new Set(planned.map((t) => keyOf(t.own)))];
+  planned.sort((a, b) =>
+    Number(b.own.decays) - Number(a.own.decays) || keys.indexOf(keyOf(a.own)) - keys.indexOf(keyOf(b.own))
+  );
+  const slots = Object.keys(optimizer.state([1], ""));
   const lengthOf = (shape: readonly number[]): number => Math.ceil(sizeOf(shape) / 16) * 16;
   const total = planned.reduce((sum, t) => sum + lengthOf(t.shape), 0);
   const stateLength = planned.reduce(
-    (sum, t) => sum + Object.values(optimizer.state(t.shape)).reduce((a, b) => a + Math.ceil(b / 16) * 16, 0),
+    (sum, t) => sum + Object.values(optimizer.state(t.shape, t.p.name)).reduce((a, b) => a + Math.ceil(b / 16) * 16, 0),
     0,
   );
   const copies = options.accumulates ? 3 : 2;
@@ -97,14 +110,14 @@ export async function createState(options: StateOptions): Promise<State> {
   const grads = region(sizes);
   const seconds = options.accumulates ? region(sizes) : [];
   const state = Object.fromEntries(
-    slots.map((slot) => [slot, region(planned.map((t) => optimizer.state(t.shape)[slot] ?? 0))]),
+    slots.map((slot) => [slot, region(planned.map((t) => optimizer.state(t.shape, t.p.name)[slot] ?? 0))]),
   );
-  const trained: Trained[] = planned.map(({ p, gradient, rows, shape, decays }, i) => ({
+  const trained: Trained[] = planned.map(({ p, gradient, rows, shape, own }, i) => ({
     name: p.name,
     shape,
     fullShape: p.shape,
     rows,
-    decays,
+    own,
     gradient,
     span: {
       name: p.name,
@@ -126,20 +139,38 @@ export async function createState(options: StateOptions): Promise<State> {
   await setFirstValues();
   const groups = optimizer.elementwise
     ? joined(trained, memory.buffer)
-    : trained.map((t) => ({ span: t.span, decays: t.decays }));
-  // What unnamed rows have shrunk by so far.
-  let idleFactor = 1;
+    : trained.map((t) => ({ span: t.span, own: t.own }));
+  // What unnamed rows of each table have shrunk by so far.
+  const idle = new Map(trained.filter((t) => t.rows).map((t) => [t.name, 1]));
+  let updates = 0;
+  // The weights that train, while those to evaluate are in place.
+  let aside: Float32Array[] | undefined;
+  const present = (weights: "trained" | "evaluated"): void => {
+    if (weights === "trained") {
+      trained.forEach((t, i) => aside?.[i] && t.span.parameter.set(aside[i]));
+      aside = undefined;
+      return;
+    }
+    // Before the first step there is nothing to average.
+    if (aside || !optimizer.evaluated || updates === 0) return;
+    aside = trained.map((t) => t.span.parameter.slice());
+    for (const { span } of groups) optimizer.evaluated(span, span.parameter);
+  };
   const { kernels } = memory;
   const byName = new Map(trained.map((t, i) => [t.name, i]));
   const weights = (): Record<string, Tensor<Float32Array>> => ({
-    idle: { dtype: "float32", dims: [2], data: split(idleFactor) },
+    ...Object.fromEntries(
+      [...idle].map((
+        [name, factor],
+      ) => [`idle/${name}`, { dtype: "float32" as const, dims: [2], data: split(factor) }]),
+    ),
     ...Object.fromEntries(
       trained.map((t) => [`parameter/${t.name}`, { dtype: "float32", dims: t.shape, data: t.span.parameter }]),
     ),
   });
   const setWeights = (tensors: SavedTensors): void => {
     for (const t of trained) t.span.parameter.set(saved(tensors, `parameter/${t.name}`, t.span.parameter.length));
-    idleFactor = joinedBits(saved(tensors, "idle", 2));
+    for (const name of idle.keys()) idle.set(name, joinedBits(saved(tensors, `idle/${name}`, 2)));
   };
 
   return {
@@ -149,9 +180,15 @@ export async function createState(options: StateOptions): Promise<State> {
     accumulator: (name) => seconds[byName.get(name) ?? -1] ?? new Float32Array(0),
     gradNorm: () => Math.sqrt(groups.reduce((sum, g) => sum + kernels.sumOfSquares(g.span.gradient), 0)),
     update: (update) => {
-      for (const { span, decays } of groups) optimizer.update(span, { ...update, decays }, kernels);
-      idleFactor *= optimizer.idle?.({ ...update, decays: true }) ?? 1;
+      present("trained");
+      for (const { span, own } of groups) optimizer.update(span, updateOf(update, own), kernels);
+      for (const t of trained) {
+        const factor = idle.get(t.name);
+        if (factor !== undefined) idle.set(t.name, factor * (optimizer.idle?.(updateOf(update, t.own)) ?? 1));
+      }
+      updates++;
     },
+    present,
     read: async (name) => {
       const t = trained[byName.get(name) ?? -1];
       const p = parameters.get(name);
@@ -159,14 +196,25 @@ export async function createState(options: StateOptions): Promise<State> {
       if (!t.rows) return { dtype: "float32", dims: p.shape, data: Float32Array.from(t.span.parameter) };
       const full = Float32Array.from((await initial.read(p)).data);
       const width = sizeOf(p.shape.slice(1));
-      if (t.decays && idleFactor !== 1) { for (let i = 0; i < full.length; i++) full[i] = (full[i] ?? 0) * idleFactor; }
+      const factor = idle.get(name) ?? 1;
+      if (factor !== 1) { for (let i = 0; i < full.length; i++) full[i] = (full[i] ?? 0) * factor; }
       t.rows.forEach((row, i) => full.set(t.span.parameter.subarray(i * width, (i + 1) * width), row * width));
       return { dtype: "float32", dims: p.shape, data: full };
     },
-    weights: () => copied(weights()),
-    setWeights,
+    weights: () => {
+      present("evaluated");
+      return copied(weights());
+    },
+    setWeights: (tensors) => {
+      present("evaluated");
+      setWeights(tensors);
+    },
     tensors: () => {
-      const all: Record<string, Tensor<Float32Array>> = { ...weights() };
+      present("trained");
+      const all: Record<string, Tensor<Float32Array>> = {
+        ...weights(),
+        updates: { dtype: "float32", dims: [2], data: split(updates) },
+      };
       for (const t of trained) {
         for (const slot of slots) {
           const data = t.span.state[slot] ?? new Float32Array(0);
@@ -177,7 +225,9 @@ export async function createState(options: StateOptions): Promise<State> {
     },
     isFinite: () => trained.every((t) => Number.isFinite(kernels.sumOfSquares(t.span.parameter))),
     restore: (tensors) => {
+      present("trained");
       setWeights(tensors);
+      updates = joinedBits(saved(tensors, "updates", 2));
       for (const t of trained) {
         for (const slot of slots) {
           t.span.state[slot]?.set(saved(tensors, `${slot}/${t.name}`, t.span.state[slot]?.length ?? 0));
@@ -220,11 +270,26 @@ function copyRows(table: Float32Array, rows: Int32Array, to: Float32Array, width
   rows.forEach((row, i) => to.set(table.subarray(row * width, (row + 1) * width), i * width));
 }
 
-/** Neighbours of one group as one span each. */
-function joined(trained: readonly Trained[], buffer: ArrayBuffer): { span: Span; decays: boolean }[] {
-  const groups: { span: Span; decays: boolean }[] = [];
-  for (const decays of [true, false]) {
-    const members = trained.filter((t) => t.decays === decays);
+function ownOf(name: string, group: Group, learningRate: number): Own {
+  const { lrScale = 1, weightDecay } = group;
+  const rate = group.learningRate === undefined ? 1 : group.learningRate / learningRate;
+  // A group that says how much its weights decay says it of its biases too.
+  return { lrScale: lrScale * rate, decays: weightDecay === undefined ? decays(name) : true, weightDecay };
+}
+
+function keyOf({ lrScale, decays, weightDecay }: Own): string {
+  return `${decays} ${lrScale} ${weightDecay}`;
+}
+
+function updateOf(update: Omit<Update, "decays" | "weightDecay">, { lrScale, decays, weightDecay }: Own): Update {
+  return { ...update, learningRate: update.learningRate * lrScale, decays, weightDecay };
+}
+
+/** Neighbours that are alike as one span each. */
+function joined(trained: readonly Trained[], buffer: ArrayBuffer): { span: Span; own: Own }[] {
+  const groups: { span: Span; own: Own }[] = [];
+  for (const key of new Set(trained.map((t) => keyOf(t.own)))) {
+    const members = trained.filter((t) => keyOf(t.own) === key);
     const [first, last] = [members[0], members.at(-1)];
     if (!first || !last) continue;
     const over = (pick: (t: Trained) => Float32Array | undefined): Float32Array => {
@@ -234,9 +299,9 @@ function joined(trained: readonly Trained[], buffer: ArrayBuffer): { span: Span;
     };
     const parameter = over((t) => t.span.parameter);
     groups.push({
-      decays,
+      own: first.own,
       span: {
-        name: decays ? "decayed" : "plain",
+        name: `${first.name} to ${last.name}`,
         shape: [parameter.length],
         parameter,
         gradient: over((t) => t.span.gradient),

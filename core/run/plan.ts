@@ -43,7 +43,8 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   const parameters = [...program.recorded.parameters.values()];
   const count = (own: boolean): number =>
     parameters.filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
-  const slots = Object.values(run.optimizer.state([1])).reduce((a, b) => a + b, 0);
+  const slots = (p: (typeof parameters)[number]): number =>
+    Object.values(run.optimizer.state(p.shape, p.name)).reduce((a, b) => a + b, 0);
   const dims = dimsWith(program.graph.inputs.keys(), batch);
   const size = (shape: readonly (number | string)[]): number =>
     shape.reduce<number>((n, d) => n * evaluateDim(d, dims), 1);
@@ -65,7 +66,7 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
     frozenWeights: 4 * count(false),
     trainedWeights: 4 * count(true),
     gradients: 4 * count(true) * (training.gradientAccumulationSteps > 1 ? 2 : 1),
-    optimizerState: 4 * count(true) * slots,
+    optimizerState: 4 * parameters.filter((p) => trained.has(p.name)).reduce((n, p) => n + slots(p), 0),
     activations,
   };
   const total = Object.values(bytes).reduce((a, b) => a + b, 0);

@@ -228,6 +228,7 @@ export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedR
     attached,
     regularizers: run.regularizers,
     optimizer: run.optimizer,
+    learningRate: training.learningRate,
     labelSmoothing: training.labelSmoothingFactor,
     checkpointing: training.gradientCheckpointing,
     accumulates: training.gradientAccumulationSteps > 1,

@@ -5,26 +5,25 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Span } from "../../core/types.ts";
+import { commonEntries, type CommonOptions, decayOf, idleCoupled, notNegative, sizeOf, withCommon } from "./common.ts";
 
-/** Options of {@link sgd}. */
-export interface SgdOptions {
+/** Options of {@link sgd}. Weight decay is λ of an L2 term in the gradient. */
+export interface SgdOptions extends CommonOptions {
   /** Share of the last step's direction that is kept. */
   readonly momentum: number;
   /** Share of the gradient that does not enter the momentum. */
   readonly dampening: number;
   /** Looks one momentum step ahead. */
   readonly nesterov: boolean;
-  /** λ of an L2 term in the gradient. */
-  readonly weightDecay: number;
 }
 
 /** Schema of {@link SgdOptions}. */
 export const sgdSchema: v.GenericSchema<Partial<SgdOptions>, SgdOptions> = v.pipe(
   v.strictObject({
-    momentum: v.optional(v.pipe(v.number(), v.minValue(0)), 0),
+    momentum: v.optional(notNegative, 0),
     dampening: v.optional(v.number(), 0),
     nesterov: v.optional(v.boolean(), false),
-    weightDecay: v.optional(v.pipe(v.number(), v.minValue(0)), 0),
+    ...commonEntries(),
   }),
   v.check(
     (o) => !o.nesterov || (o.momentum > 0 && o.dampening === 0),
@@ -38,26 +37,27 @@ export const sgdSchema: v.GenericSchema<Partial<SgdOptions>, SgdOptions> = v.pip
  * @example
  * ```ts
  * import { sgd } from "attune/optimizers/sgd";
- * console.assert(sgd().state([3]).momentum === 0);
+ * console.assert(sgd().state([3], "w").momentum === 0);
  * ```
  */
 export const sgd: Factory<"optimizer", Partial<SgdOptions>> = define({
   kind: "optimizer",
   name: "sgd",
   schema: sgdSchema,
-  create: ({ momentum, dampening, nesterov, weightDecay }) => ({
-    elementwise: true,
-    state: (shape) => ({ momentum: momentum === 0 ? 0 : shape.reduce((a, b) => a * b, 1) }),
-    update: (span, { step, learningRate, decays, gradientScale }, kernels) =>
-      kernels.sgd(span as Span<"momentum">, {
-        step,
-        learningRate,
-        momentum,
-        dampening,
-        nesterov,
-        weightDecay: decays ? weightDecay : 0,
-        gradientScale,
-      }),
-    idle: ({ decays }) => (decays && weightDecay > 0 ? undefined : 1),
-  }),
+  create: (options) => {
+    const { momentum, dampening, nesterov } = options;
+    return withCommon(options, {
+      elementwise: true,
+      state: (shape) => ({ momentum: momentum === 0 ? 0 : sizeOf(shape) }),
+      update: (span, update, kernels) =>
+        kernels.sgd(span as Span<"momentum">, {
+          ...update,
+          momentum,
+          dampening,
+          nesterov,
+          weightDecay: decayOf(update, options),
+        }),
+      idle: idleCoupled(options),
+    });
+  },
 });

@@ -7,9 +7,16 @@ import { describe, it } from "node:test";
 import { createMemory, type KernelMemory } from "../../core/kernels/kernels.ts";
 import type { Optimizer, Span } from "../../core/types.ts";
 
-/** torch's parameters after each step on ½ Σ scale (x - 1)². */
+/**
+ * Parameters after each step on ½ Σ scale (x - 1)², by torch or by the paper's formulas. `shape`: of one tensor; absent:
+ * a vector. `descent`: the first rate on the way to the bottom.
+ */
 export type OptimizerFigures = Readonly<{
   learningRate: number;
+  shape?: readonly number[];
+  descent?: number;
+  /** The weights to evaluate after the last step, where they are not those that train. */
+  averaged?: readonly number[];
   start: readonly number[];
   scale: readonly number[];
   steps: readonly (readonly number[])[];
@@ -19,26 +26,27 @@ export type OptimizerFigures = Readonly<{
 export async function spanOf(
   optimizer: Optimizer,
   start: readonly number[],
+  shape: readonly number[] = [start.length],
 ): Promise<{ span: Span; memory: KernelMemory }> {
   const memory = await createMemory(1 << 16);
   const parameter = memory.alloc(start.length);
   parameter.set(start);
   const state = Object.fromEntries(
-    Object.entries(optimizer.state([start.length])).map(([slot, n]) => [slot, memory.alloc(n)]),
+    Object.entries(optimizer.state(shape, "x")).map(([slot, n]) => [slot, memory.alloc(n)]),
   );
-  return { span: { name: "x", shape: [start.length], parameter, gradient: memory.alloc(start.length), state }, memory };
+  return { span: { name: "x", shape, parameter, gradient: memory.alloc(start.length), state }, memory };
 }
 
 /** Registers the battery for one configuration, with torch's figures for it. */
 export function testOptimizer(name: string, make: () => Optimizer, figures: OptimizerFigures): void {
-  const { start, scale, learningRate } = figures;
+  const { start, scale, learningRate, shape } = figures;
   const slope = (span: Span, factor = 1): void => {
     span.parameter.forEach((x, i) => (span.gradient[i] = factor * (scale[i] ?? 0) * (x - 1)));
   };
   describe(`optimizer ${name}`, () => {
-    it("takes torch's steps", async () => {
+    it("takes the reference's steps", async () => {
       const optimizer = make();
-      const { span, memory } = await spanOf(optimizer, start);
+      const { span, memory } = await spanOf(optimizer, start, shape);
       figures.steps.forEach((wanted, i) => {
         slope(span);
         optimizer.update(span, { step: i + 1, learningRate, decays: true, gradientScale: 1 }, memory.kernels);
@@ -49,16 +57,22 @@ export function testOptimizer(name: string, make: () => Optimizer, figures: Opti
           )
         );
       });
+      const evaluated = new Float32Array(start.length);
+      assert.equal(optimizer.evaluated !== undefined, figures.averaged !== undefined);
+      optimizer.evaluated?.(span, evaluated);
+      figures.averaged?.forEach((w, k) =>
+        assert.ok(Math.abs((evaluated[k] ?? NaN) - w) <= 2e-6, `${evaluated[k]} ${w}`)
+      );
     });
 
     it("reaches the bottom of a parabola", async () => {
       const optimizer = make();
-      const { span, memory } = await spanOf(optimizer, [1.5, 0.5]);
+      const { span, memory } = await spanOf(optimizer, [1.5, 0.5], shape && [2, 1]);
       for (let step = 1; step <= 3000; step++) {
         span.parameter.forEach((x, i) => (span.gradient[i] = x - 1));
         optimizer.update(
           span,
-          { step, learningRate: 0.05 / Math.sqrt(step), decays: false, gradientScale: 1 },
+          { step, learningRate: (figures.descent ?? 0.05) / Math.sqrt(step), decays: false, gradientScale: 1 },
           memory.kernels,
         );
       }
@@ -67,7 +81,7 @@ export function testOptimizer(name: string, make: () => Optimizer, figures: Opti
 
     it("scales the gradient as it reads it", async () => {
       const optimizer = make();
-      const [a, b] = [await spanOf(optimizer, start), await spanOf(optimizer, start)];
+      const [a, b] = [await spanOf(optimizer, start, shape), await spanOf(optimizer, start, shape)];
       for (let step = 1; step <= 3; step++) {
         slope(a.span, 0.25);
         slope(b.span);
@@ -79,7 +93,7 @@ export function testOptimizer(name: string, make: () => Optimizer, figures: Opti
 
     it("goes on exactly from saved state", async () => {
       const optimizer = make();
-      const [a, b] = [await spanOf(optimizer, start), await spanOf(optimizer, start)];
+      const [a, b] = [await spanOf(optimizer, start, shape), await spanOf(optimizer, start, shape)];
       const step = (s: typeof a, i: number): void => {
         slope(s.span);
         optimizer.update(s.span, { step: i, learningRate, decays: true, gradientScale: 1 }, s.memory.kernels);
@@ -98,7 +112,7 @@ export function testOptimizer(name: string, make: () => Optimizer, figures: Opti
       const optimizer = make();
       const factor = optimizer.idle?.({ step: 1, learningRate, decays: true, gradientScale: 1 });
       if (factor === undefined) return;
-      const { span, memory } = await spanOf(optimizer, start);
+      const { span, memory } = await spanOf(optimizer, start, shape);
       optimizer.update(span, { step: 1, learningRate, decays: true, gradientScale: 1 }, memory.kernels);
       start.forEach((x, i) => assert.ok(Math.abs((span.parameter[i] ?? NaN) - factor * x) < 1e-6));
     });

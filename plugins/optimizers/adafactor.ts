@@ -1,0 +1,151 @@
+/**
+ * Adafactor.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Span } from "../../core/types.ts";
+import { commonEntries, type CommonOptions, decayOf, notNegative, rate, sizeOf, withCommon } from "./common.ts";
+
+/** Options of {@link adafactor}. */
+export interface AdafactorOptions extends CommonOptions {
+  /** Added to squared gradients; the least scale of a parameter. */
+  readonly eps: readonly [number, number];
+  /** The root mean square of a step before the rate is at most this. */
+  readonly clipThreshold: number;
+  /** Exponent of the step in the decay of squares, negative. */
+  readonly decayRate: number;
+  /** Decay of the mean of steps; null: no such mean. */
+  readonly beta1: number | null;
+  /** The rate is min(0.01, 1/√step) in place of the schedule's. */
+  readonly relativeStep: boolean;
+  /** Rates are relative to the root mean square of each parameter. */
+  readonly scaleParameter: boolean;
+  /** The relative rate is min(10⁻⁶·step, 1/√step). */
+  readonly warmupInit: boolean;
+}
+
+/** Schema of {@link AdafactorOptions}. */
+export const adafactorSchema: v.GenericSchema<Partial<AdafactorOptions>, AdafactorOptions> = v.pipe(
+  v.strictObject({
+    eps: v.optional(v.tuple([notNegative, notNegative]), [1e-30, 1e-3]),
+    clipThreshold: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
+    decayRate: v.optional(v.pipe(v.number(), v.maxValue(0)), -0.8),
+    beta1: v.optional(v.nullable(rate), null),
+    relativeStep: v.optional(v.boolean(), true),
+    scaleParameter: v.optional(v.boolean(), true),
+    warmupInit: v.optional(v.boolean(), false),
+    ...commonEntries(),
+  }),
+  v.check((o) => !o.warmupInit || o.relativeStep, "warmupInit only with relativeStep"),
+  v.check(
+    (o) => !o.relativeStep || o.groups.every((g) => g.learningRate === undefined),
+    "groups with lrScale, where relativeStep makes the rate",
+  ),
+);
+
+/**
+ * Adafactor (Shazeer & Stern 2018) as transformers.optimization.Adafactor. Of a matrix's squared gradients only the means
+ * of rows r and columns c are kept: u = g / √(r cᵀ / mean r), cut to a root mean square of `clipThreshold`,
+ * w ← w - lr·λ·w - lr·u, where lr may be relative to the parameter's own size.
+ *
+ * @example
+ * ```ts
+ * import { adafactor } from "attune/optimizers/adafactor";
+ * console.assert(JSON.stringify(adafactor().state([30, 20], "w")) === '{"row":30,"column":20,"square":0,"m":0}');
+ * ```
+ */
+export const adafactor: Factory<"optimizer", Partial<AdafactorOptions>> = define({
+  kind: "optimizer",
+  name: "adafactor",
+  schema: adafactorSchema,
+  create: (options) => {
+    const { eps, clipThreshold, decayRate, beta1, relativeStep, scaleParameter, warmupInit } = options;
+    return withCommon(options, {
+      elementwise: false,
+      state: (shape) => {
+        const size = sizeOf(shape);
+        const [rows, columns] = factors(shape);
+        return { row: rows, column: columns, square: rows > 0 ? 0 : size, m: beta1 === null ? 0 : size };
+      },
+      learningRate: (step, scheduled) =>
+        relativeStep ? Math.min(warmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step)) : scheduled,
+      update: (span, update) => {
+        const { parameter: p, gradient, shape, state } = span as Span<"row" | "column" | "square" | "m">;
+        const kept = 1 - update.step ** decayRate;
+        const scale = scaleParameter ? Math.max(eps[1], rootMeanSquare(p)) : 1;
+        const learningRate = update.learningRate * scale;
+        const u = Float64Array.from(gradient, (g) => g * update.gradientScale);
+        if (state.row.length > 0) divideByFactors(u, shape, state.row, state.column, kept, eps[0]);
+        else {
+          for (let i = 0; i < u.length; i++) {
+            const g = u[i] ?? 0;
+            const s = state.square[i] = kept * (state.square[i] ?? 0) + (1 - kept) * (g * g + eps[0]);
+            u[i] = g / Math.sqrt(s);
+          }
+        }
+        const size = learningRate / Math.max(1, rootMeanSquare(u) / clipThreshold);
+        const keep = 1 - learningRate * decayOf(update, options);
+        for (let i = 0; i < u.length; i++) {
+          let step = size * (u[i] ?? 0);
+          if (beta1 !== null) step = state.m[i] = beta1 * (state.m[i] ?? 0) + (1 - beta1) * step;
+          p[i] = (p[i] ?? 0) * keep - step;
+        }
+      },
+    });
+  },
+});
+
+/** Lengths of the means of rows and columns; zero where there are no matrices. */
+function factors(shape: readonly number[]): readonly [number, number] {
+  if (shape.length < 2) return [0, 0];
+  const [rows = 1, columns = 1] = shape.slice(-2);
+  const matrices = sizeOf(shape.slice(0, -2));
+  return [matrices * rows, matrices * columns];
+}
+
+/** u ← u / √(r cᵀ / mean r) for each matrix, its r and c brought up to date first. */
+function divideByFactors(
+  u: Float64Array,
+  shape: readonly number[],
+  row: Float32Array,
+  column: Float32Array,
+  kept: number,
+  eps: number,
+): void {
+  const [rows = 1, columns = 1] = shape.slice(-2);
+  for (let matrix = 0; matrix * rows * columns < u.length; matrix++) {
+    const at = matrix * rows * columns;
+    const columnSums = new Float64Array(columns);
+    let total = 0;
+    for (let i = 0; i < rows; i++) {
+      let sum = 0;
+      for (let j = 0; j < columns; j++) {
+        const g = u[at + i * columns + j] ?? 0;
+        const square = g * g + eps;
+        sum += square;
+        columnSums[j] = (columnSums[j] ?? 0) + square;
+      }
+      const k = matrix * rows + i;
+      total += row[k] = kept * (row[k] ?? 0) + (1 - kept) * sum / columns;
+    }
+    for (let j = 0; j < columns; j++) {
+      const k = matrix * columns + j;
+      column[k] = kept * (column[k] ?? 0) + (1 - kept) * (columnSums[j] ?? 0) / rows;
+    }
+    const mean = total / rows;
+    for (let i = 0; i < rows; i++) {
+      const r = (row[matrix * rows + i] ?? 0) / mean;
+      for (let j = 0; j < columns; j++) {
+        const k = at + i * columns + j;
+        u[k] = (u[k] ?? 0) / Math.sqrt(r * (column[matrix * columns + j] ?? 0));
+      }
+    }
+  }
+}
+
+function rootMeanSquare(x: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += (x[i] ?? 0) ** 2;
+  return Math.sqrt(sum / x.length);
+}

@@ -1,0 +1,59 @@
+/**
+ * Adagrad.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Span } from "../../core/types.ts";
+import { commonEntries, type CommonOptions, decayOf, idleCoupled, notNegative, sizeOf, withCommon } from "./common.ts";
+
+/** Options of {@link adagrad}. Weight decay is λ of an L2 term in the gradient. */
+export interface AdagradOptions extends CommonOptions {
+  /** The rate falls as 1 / (1 + (step - 1)·lrDecay), besides the schedule. */
+  readonly lrDecay: number;
+  /** What the sum of squares starts from. */
+  readonly initialAccumulatorValue: number;
+  /** Added to the denominator. */
+  readonly epsilon: number;
+}
+
+/** Schema of {@link AdagradOptions}. */
+export const adagradSchema: v.GenericSchema<Partial<AdagradOptions>, AdagradOptions> = v.strictObject({
+  lrDecay: v.optional(notNegative, 0),
+  initialAccumulatorValue: v.optional(notNegative, 0),
+  epsilon: v.optional(notNegative, 1e-10),
+  ...commonEntries(),
+});
+
+/**
+ * Adagrad (Duchi et al. 2011) as torch.optim.Adagrad: s ← s + g², w ← w - lr·g / (√s + ε).
+ *
+ * @example
+ * ```ts
+ * import { adagrad } from "attune/optimizers/adagrad";
+ * console.assert(adagrad().state([3], "w").sum === 3);
+ * ```
+ */
+export const adagrad: Factory<"optimizer", Partial<AdagradOptions>> = define({
+  kind: "optimizer",
+  name: "adagrad",
+  schema: adagradSchema,
+  create: (options) =>
+    withCommon(options, {
+      elementwise: true,
+      state: (shape) => ({ sum: sizeOf(shape) }),
+      update: (span, update) => {
+        const { parameter, gradient, state: { sum } } = span as Span<"sum">;
+        if (update.step === 1) sum.fill(options.initialAccumulatorValue);
+        const decay = decayOf(update, options);
+        const size = update.learningRate / (1 + (update.step - 1) * options.lrDecay);
+        for (let i = 0; i < parameter.length; i++) {
+          const w = parameter[i] ?? 0;
+          const g = (gradient[i] ?? 0) * update.gradientScale + decay * w;
+          const s = sum[i] = (sum[i] ?? 0) + g * g;
+          parameter[i] = w - size * g / (Math.sqrt(s) + options.epsilon);
+        }
+      },
+      idle: idleCoupled(options),
+    }),
+});

@@ -1,0 +1,71 @@
+/**
+ * Adam.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Span, Update } from "../../core/types.ts";
+import type { AdamwOptions } from "./adamw.ts";
+import { commonEntries, decayOf, idleCoupled, notNegative, rate, sizeOf, withCommon } from "./common.ts";
+
+/** Options of {@link adam}. */
+export interface AdamOptions extends AdamwOptions {
+  /** Divides by the largest mean of squares so far (Reddi et al. 2018). */
+  readonly amsgrad: boolean;
+}
+
+/** Schema of {@link AdamOptions}. */
+export const adamSchema: v.GenericSchema<Partial<AdamOptions>, AdamOptions> = v.strictObject({
+  beta1: v.optional(rate, 0.9),
+  beta2: v.optional(rate, 0.999),
+  epsilon: v.optional(notNegative, 1e-8),
+  amsgrad: v.optional(v.boolean(), false),
+  ...commonEntries(),
+});
+
+/**
+ * Adam (Kingma & Ba 2015) as torch.optim.Adam: weight decay is an L2 term of the gradient, g ← g + λw,
+ * m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², w ← w - lr · m̂ / (√v̂ + ε).
+ *
+ * @example
+ * ```ts
+ * import { adam } from "attune/optimizers/adam";
+ * console.assert(adam({ amsgrad: true }).state([2], "w").largest === 2);
+ * ```
+ */
+export const adam: Factory<"optimizer", Partial<AdamOptions>> = define({
+  kind: "optimizer",
+  name: "adam",
+  schema: adamSchema,
+  create: (options) => {
+    const { beta1, beta2, epsilon, amsgrad } = options;
+    return withCommon(options, {
+      elementwise: true,
+      state: (shape) => ({ m: sizeOf(shape), v: sizeOf(shape), largest: amsgrad ? sizeOf(shape) : 0 }),
+      update: (span, update, kernels) => {
+        const weightDecay = decayOf(update, options);
+        if (amsgrad) withLargest(span as Span<"m" | "v" | "largest">, update, options, weightDecay);
+        else kernels.adam(span as Span<"m" | "v">, { ...update, beta1, beta2, epsilon, weightDecay });
+      },
+      idle: idleCoupled(options),
+    });
+  },
+});
+
+function withLargest(
+  { parameter, gradient, state: { m, v, largest } }: Span<"m" | "v" | "largest">,
+  { step, learningRate, gradientScale }: Update,
+  { beta1, beta2, epsilon }: AdamOptions,
+  decay: number,
+): void {
+  const size = learningRate / (1 - beta1 ** step);
+  const root = Math.sqrt(1 - beta2 ** step);
+  for (let i = 0; i < parameter.length; i++) {
+    const w = parameter[i] ?? 0;
+    const g = (gradient[i] ?? 0) * gradientScale + decay * w;
+    const mean = m[i] = beta1 * (m[i] ?? 0) + (1 - beta1) * g;
+    const square = v[i] = beta2 * (v[i] ?? 0) + (1 - beta2) * g * g;
+    const most = largest[i] = Math.max(largest[i] ?? 0, square);
+    parameter[i] = w - size * mean / (Math.sqrt(most) / root + epsilon);
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * AdEMAMix.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Span } from "../../core/types.ts";
+import type { AdamwOptions } from "./adamw.ts";
+import { commonEntries, decayOf, idleDecoupled, notNegative, rate, sizeOf, withCommon } from "./common.ts";
+
+/** Options of {@link ademamix}. */
+export interface AdemamixOptions extends AdamwOptions {
+  /** Decay of the slow mean of gradients. */
+  readonly beta3: number;
+  /** How much the slow mean counts beside the fast one. */
+  readonly alpha: number;
+  /** Steps in which alpha and beta3 grow to what they are; null: they are so from the start. */
+  readonly tAlphaBeta3: number | null;
+}
+
+/** Schema of {@link AdemamixOptions}. */
+export const ademamixSchema: v.GenericSchema<Partial<AdemamixOptions>, AdemamixOptions> = v.strictObject({
+  beta1: v.optional(rate, 0.9),
+  beta2: v.optional(rate, 0.999),
+  beta3: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.9999),
+  alpha: v.optional(notNegative, 5),
+  tAlphaBeta3: v.optional(v.nullable(v.pipe(v.number(), v.minValue(1))), null),
+  epsilon: v.optional(notNegative, 1e-8),
+  ...commonEntries(),
+});
+
+/**
+ * AdEMAMix (Pagliardini et al. 2024): AdamW with a second, slow mean of gradients n ← β₃n + (1-β₃)g,
+ * w ← w - lr((m̂ + αn) / (√v̂ + ε) + λw). Both may grow in: α linearly, β₃ so that the mean's half-life does.
+ *
+ * @example
+ * ```ts
+ * import { ademamix } from "attune/optimizers/ademamix";
+ * console.assert(ademamix({ tAlphaBeta3: 1000 }).state([2], "w").slow === 2);
+ * ```
+ */
+export const ademamix: Factory<"optimizer", Partial<AdemamixOptions>> = define({
+  kind: "optimizer",
+  name: "ademamix",
+  schema: ademamixSchema,
+  create: (options) => {
+    const { beta1, beta2, epsilon } = options;
+    return withCommon(options, {
+      elementwise: true,
+      state: (shape) => ({ m: sizeOf(shape), slow: sizeOf(shape), v: sizeOf(shape) }),
+      update: (span, update) => {
+        const { parameter, gradient, state: { m, slow, v } } = span as Span<"m" | "slow" | "v">;
+        const { step, learningRate } = update;
+        const { alpha, beta3 } = grown(options, step);
+        const keep = 1 - learningRate * decayOf(update, options);
+        const fast = 1 / (1 - beta1 ** step);
+        const root = Math.sqrt(1 - beta2 ** step);
+        for (let i = 0; i < parameter.length; i++) {
+          const g = (gradient[i] ?? 0) * update.gradientScale;
+          const mean = m[i] = beta1 * (m[i] ?? 0) + (1 - beta1) * g;
+          const long = slow[i] = beta3 * (slow[i] ?? 0) + (1 - beta3) * g;
+          const square = v[i] = beta2 * (v[i] ?? 0) + (1 - beta2) * g * g;
+          const u = (mean * fast + alpha * long) / (Math.sqrt(square) / root + epsilon);
+          parameter[i] = (parameter[i] ?? 0) * keep - learningRate * u;
+        }
+      },
+      idle: idleDecoupled(options),
+    });
+  },
+});
+
+function grown({ alpha, beta1, beta3, tAlphaBeta3 }: AdemamixOptions, step: number): { alpha: number; beta3: number } {
+  const share = tAlphaBeta3 === null ? 1 : step / tAlphaBeta3;
+  if (share >= 1 || beta1 === 0) return { alpha: Math.min(1, share) * alpha, beta3 };
+  const [from, to] = [Math.log(beta1), Math.log(beta3)];
+  return { alpha: share * alpha, beta3: Math.min(beta3, Math.exp(from * to / ((1 - share) * to + share * from))) };
+}

@@ -1,0 +1,145 @@
+/**
+ * What all optimizers have in common: weight decay, groups of parameters, clipping of single values.
+ * @module
+ */
+import * as v from "valibot";
+import { AttuneError, badValue } from "../../core/errors.ts";
+import type { Group, Kernels, Optimizer, Plugin, Span, Trunk, Update } from "../../core/types.ts";
+
+/** Parameters whose name has a pattern in it, and what they have of their own. */
+export interface ParameterGroup extends Group {
+  /** A regular expression; of several groups the first that fits counts. */
+  readonly pattern: string;
+  /** The rate before the schedule, in place of the run's. */
+  readonly learningRate?: number | undefined;
+  /** A factor of the rate: `{ pattern: "lora_B", lrScale: 16 }` is LoRA+ (Hayou et al. 2024). */
+  readonly lrScale?: number | undefined;
+  /** Weight decay, in place of the optimizer's; holds for biases and norms of the group too. */
+  readonly weightDecay?: number | undefined;
+}
+
+/** Options that every optimizer has. */
+export interface CommonOptions {
+  /** How strongly weights are pulled towards zero; biases and norms are spared. */
+  readonly weightDecay: number;
+  /** Parameters with a rate or a decay of their own. */
+  readonly groups: readonly ParameterGroup[];
+  /** d: the layer k below the topmost learns at dᵏ⁺¹ of the rate, embeddings below all of them (Clark et al. 2020). */
+  readonly layerDecay: number;
+  /** No value of a gradient is larger than this, after clipping by the norm. */
+  readonly clipValue?: number | undefined;
+}
+
+/** A number from 0 on. */
+export const notNegative: v.SchemaWithPipe<
+  readonly [v.NumberSchema<undefined>, v.MinValueAction<number, 0, undefined>]
+> = v.pipe(v.number(), v.minValue(0));
+
+/** A share: from 0 to below 1. */
+export const rate: v.SchemaWithPipe<
+  readonly [v.NumberSchema<undefined>, v.MinValueAction<number, 0, undefined>, v.LtValueAction<number, 1, undefined>]
+> = v.pipe(v.number(), v.minValue(0), v.ltValue(1));
+
+const group = v.strictObject({
+  pattern: v.pipe(v.string(), v.nonEmpty(), v.check(isPattern, "a regular expression")),
+  learningRate: v.optional(notNegative),
+  lrScale: v.optional(notNegative),
+  weightDecay: v.optional(notNegative),
+});
+
+type Entries = Readonly<{
+  weightDecay: v.GenericSchema<number | undefined, number>;
+  groups: v.GenericSchema<readonly ParameterGroup[] | undefined, readonly ParameterGroup[]>;
+  layerDecay: v.GenericSchema<number | undefined, number>;
+  clipValue: v.OptionalSchema<v.GenericSchema<number>, undefined>;
+}>;
+
+/** Schema entries of {@link CommonOptions}. `weightDecay`: the default. */
+export function commonEntries(weightDecay = 0): Entries {
+  return {
+    weightDecay: v.optional(notNegative, weightDecay),
+    groups: v.optional(v.array(group), []),
+    layerDecay: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 1),
+    clipValue: v.optional(v.pipe(v.number(), v.gtValue(0))),
+  };
+}
+
+/** An optimizer's own rule with what all have in common around it. */
+export function withCommon<R extends Omit<Optimizer, keyof Plugin>>(options: CommonOptions, rule: R): R {
+  const { groups, layerDecay, clipValue } = options;
+  return {
+    ...rule,
+    ...(groups.length === 0 && layerDecay === 1 ? {} : {
+      groups: (names: readonly string[], trunk: Trunk) => groupsOf(names, trunk, options),
+    }),
+    update: clipValue === undefined ? rule.update : (span: Span, update: Update, kernels: Kernels) => {
+      clip(span.gradient, update.gradientScale, clipValue);
+      rule.update(span, { ...update, gradientScale: 1 }, kernels);
+    },
+  };
+}
+
+/** The weight decay of an update. */
+export function decayOf({ decays, weightDecay }: Update, { weightDecay: own }: CommonOptions): number {
+  return decays ? weightDecay ?? own : 0;
+}
+
+/** The idle factor where weights decay apart from the gradient. */
+export function idleDecoupled(options: CommonOptions): (update: Update) => number {
+  return (update) => 1 - update.learningRate * decayOf(update, options);
+}
+
+/** The idle factor where weight decay is a part of the gradient: with it, no weight is idle. */
+export function idleCoupled(options: CommonOptions): (update: Update) => number | undefined {
+  return (update) => (decayOf(update, options) > 0 ? undefined : 1);
+}
+
+/** The number of elements. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+function groupsOf(names: readonly string[], trunk: Trunk, { groups, layerDecay }: CommonOptions): Group[] {
+  const patterns = groups.map(({ pattern }) => new RegExp(pattern));
+  const unused = groups.find((_, i) => !names.some((name) => patterns[i]?.test(name)));
+  if (unused) {
+    throw new AttuneError(
+      `No trained parameter fits groups pattern "${unused.pattern}": ${names.slice(0, 8).join(", ")}`,
+      {
+        code: "NO_MATCH",
+        plugin: "optimizer",
+        path: "optimizer.with.groups",
+        found: unused.pattern,
+        allowed: names,
+      },
+    );
+  }
+  if (layerDecay !== 1 && trunk.layers.length === 0) {
+    throw badValue("optimizer", "layerDecay", layerDecay, "1 for a model without layers");
+  }
+  return names.map((name) => {
+    const { lrScale = 1, learningRate, weightDecay } = groups[patterns.findIndex((p) => p.test(name))] ?? {};
+    return { lrScale: lrScale * layerDecay ** heightsAbove(name, trunk), learningRate, weightDecay };
+  });
+}
+
+/** How many levels are above a parameter's: 0 above the layers, and so on down to the embeddings. */
+function heightsAbove(name: string, { layers, embeddings }: Trunk): number {
+  const layer = layers.findIndex((path) => name.includes(`${path}.`));
+  if (layer >= 0) return layers.length - layer;
+  return /embeddings\./.test(name) || embeddings.some((path) => name.includes(`${path}.`)) ? layers.length + 1 : 0;
+}
+
+function clip(gradient: Float32Array, scale: number, limit: number): void {
+  for (let i = 0; i < gradient.length; i++) {
+    gradient[i] = Math.max(-limit, Math.min(limit, (gradient[i] ?? 0) * scale));
+  }
+}
+
+function isPattern(pattern: string): boolean {
+  try {
+    return new RegExp(pattern) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}

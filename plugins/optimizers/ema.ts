@@ -1,0 +1,62 @@
+/**
+ * The exponential moving average of weights.
+ * @module
+ */
+import * as v from "valibot";
+import { define, isPlugin } from "../../core/define.ts";
+import type { Factory, Optimizer } from "../../core/types.ts";
+import { adamw } from "./adamw.ts";
+import { rate, sizeOf } from "./common.ts";
+
+/** Options of {@link ema}. */
+export interface EmaOptions {
+  /** What makes the steps. */
+  readonly optimizer: Optimizer;
+  /** The share of the average that a step leaves as it is. */
+  readonly decay: number;
+}
+
+type Input = Readonly<{ optimizer?: unknown; decay?: number }>;
+
+/** Schema of {@link EmaOptions}. */
+export const emaSchema: v.GenericSchema<Input, EmaOptions> = v.strictObject({
+  optimizer: v.optional(v.custom<Optimizer>(isPlugin("optimizer"), "an optimizer"), () => adamw()),
+  decay: v.optional(rate, 0.999),
+}) as v.GenericSchema<Input, EmaOptions>;
+
+/**
+ * Any optimizer with an average of the weights beside it, a ← d·a + (1-d)·w, as torch's AveragedModel with
+ * get_ema_multi_avg_fn: from the weights behind the first step on. Evaluated and saved is the average, trained on are the
+ * weights; checkpoints hold both.
+ *
+ * @example
+ * ```ts
+ * import { adamw } from "attune/optimizers/adamw";
+ * import { ema } from "attune/optimizers/ema";
+ * console.assert(Object.keys(ema({ optimizer: adamw(), decay: 0.99 }).state([2], "w")).join() === "m,v,average");
+ * ```
+ */
+export const ema: Factory<"optimizer", Input> = define({
+  kind: "optimizer",
+  name: "ema",
+  schema: emaSchema,
+  parts: { optimizer: "optimizer" },
+  create: ({ optimizer, decay }) => ({
+    elementwise: optimizer.elementwise,
+    state: (shape, name) => ({ ...optimizer.state(shape, name), average: sizeOf(shape) }),
+    ...(optimizer.groups && { groups: optimizer.groups }),
+    ...(optimizer.learningRate && { learningRate: optimizer.learningRate }),
+    update: (span, update, kernels) => {
+      optimizer.update(span, update, kernels);
+      const { parameter, state: { average } } = span;
+      if (!average) return;
+      if (update.step === 1) average.set(parameter);
+      for (let i = 0; i < average.length; i++) {
+        average[i] = decay * (average[i] ?? 0) + (1 - decay) * (parameter[i] ?? 0);
+      }
+    },
+    // Rows that shrink have an average that lags behind them.
+    idle: (update) => (optimizer.idle?.(update) === 1 ? 1 : undefined),
+    evaluated: ({ state: { average } }, to) => average && to.set(average),
+  }),
+});

@@ -1,0 +1,82 @@
+/**
+ * RMSprop.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Span } from "../../core/types.ts";
+import {
+  commonEntries,
+  type CommonOptions,
+  decayOf,
+  idleCoupled,
+  notNegative,
+  rate,
+  sizeOf,
+  withCommon,
+} from "./common.ts";
+
+/** Options of {@link rmsprop}. Weight decay is λ of an L2 term in the gradient. */
+export interface RmspropOptions extends CommonOptions {
+  /** Decay of the mean of squared gradients. */
+  readonly alpha: number;
+  /** Added to the denominator. */
+  readonly epsilon: number;
+  /** Share of the last step's direction that is kept. */
+  readonly momentum: number;
+  /** Divides by the standard deviation, not the root mean square. */
+  readonly centered: boolean;
+}
+
+/** Schema of {@link RmspropOptions}. */
+export const rmspropSchema: v.GenericSchema<Partial<RmspropOptions>, RmspropOptions> = v.strictObject({
+  alpha: v.optional(rate, 0.99),
+  epsilon: v.optional(notNegative, 1e-8),
+  momentum: v.optional(notNegative, 0),
+  centered: v.optional(v.boolean(), false),
+  ...commonEntries(),
+});
+
+/**
+ * RMSprop (Tieleman & Hinton 2012) as torch.optim.RMSprop: v ← αv + (1-α)g², u = g / (√v + ε), or √(v - m²) if
+ * centered, b ← μb + u, w ← w - lr·b.
+ *
+ * @example
+ * ```ts
+ * import { rmsprop } from "attune/optimizers/rmsprop";
+ * console.assert(rmsprop({ centered: true }).state([3], "w").mean === 3);
+ * ```
+ */
+export const rmsprop: Factory<"optimizer", Partial<RmspropOptions>> = define({
+  kind: "optimizer",
+  name: "rmsprop",
+  schema: rmspropSchema,
+  create: (options) => {
+    const { alpha, epsilon, momentum, centered } = options;
+    return withCommon(options, {
+      elementwise: true,
+      state: (shape) => ({
+        square: sizeOf(shape),
+        mean: centered ? sizeOf(shape) : 0,
+        momentum: momentum > 0 ? sizeOf(shape) : 0,
+      }),
+      update: (span, update) => {
+        const { parameter, gradient, state } = span as Span<"square" | "mean" | "momentum">;
+        const decay = decayOf(update, options);
+        for (let i = 0; i < parameter.length; i++) {
+          const w = parameter[i] ?? 0;
+          const g = (gradient[i] ?? 0) * update.gradientScale + decay * w;
+          let spread = state.square[i] = alpha * (state.square[i] ?? 0) + (1 - alpha) * g * g;
+          if (centered) {
+            const mean = state.mean[i] = alpha * (state.mean[i] ?? 0) + (1 - alpha) * g;
+            spread = Math.max(0, spread - mean * mean);
+          }
+          let u = g / (Math.sqrt(spread) + epsilon);
+          if (momentum > 0) u = state.momentum[i] = momentum * (state.momentum[i] ?? 0) + u;
+          parameter[i] = w - update.learningRate * u;
+        }
+      },
+      idle: idleCoupled(options),
+    });
+  },
+});

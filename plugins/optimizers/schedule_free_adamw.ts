@@ -1,0 +1,79 @@
+/**
+ * Schedule-free AdamW.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Span } from "../../core/types.ts";
+import type { AdamwOptions } from "./adamw.ts";
+import { commonEntries, decayOf, notNegative, sizeOf, withCommon } from "./common.ts";
+
+/** Options of {@link scheduleFreeAdamw}. */
+export interface ScheduleFreeAdamwOptions extends AdamwOptions {
+  /** A step's share in the average is its number to this power. */
+  readonly r: number;
+  /** And the largest rate so far to this one. */
+  readonly weightLrPower: number;
+}
+
+const share = v.pipe(v.number(), v.gtValue(0), v.ltValue(1));
+
+/** Schema of {@link ScheduleFreeAdamwOptions}. */
+export const scheduleFreeAdamwSchema: v.GenericSchema<Partial<ScheduleFreeAdamwOptions>, ScheduleFreeAdamwOptions> = v
+  .strictObject({
+    beta1: v.optional(share, 0.9),
+    beta2: v.optional(share, 0.999),
+    epsilon: v.optional(notNegative, 1e-8),
+    r: v.optional(notNegative, 0),
+    weightLrPower: v.optional(notNegative, 2),
+    ...commonEntries(),
+  });
+
+/**
+ * Schedule-free AdamW (Defazio et al. 2024): z steps, x is the mean of all z, and gradients are taken between the two,
+ * u = g / (√v̂ + ε) + λy, z ← z - lr·u, x ← (1-c)x + cz, y = (1-β₁)z + β₁x. Evaluated and saved is x. With the
+ * schedules `constant` or `constant-with-warmup`.
+ *
+ * @example
+ * ```ts
+ * import { scheduleFreeAdamw } from "attune/optimizers/schedule-free-adamw";
+ * console.assert(scheduleFreeAdamw().evaluated !== undefined);
+ * ```
+ */
+export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamwOptions>> = define({
+  kind: "optimizer",
+  name: "schedule-free-adamw",
+  schema: scheduleFreeAdamwSchema,
+  create: (options) => {
+    const { beta1, beta2, epsilon, r, weightLrPower } = options;
+    return withCommon(options, {
+      elementwise: false,
+      // sums: what the steps so far weigh, and the largest rate.
+      state: (shape) => ({ z: sizeOf(shape), v: sizeOf(shape), sums: 2 }),
+      update: (span, update) => {
+        const { parameter: y, gradient, state: { z, v, sums } } = span as Span<"z" | "v" | "sums">;
+        const { step, learningRate } = update;
+        if (step === 1) z.set(y);
+        const largest = sums[1] = Math.max(sums[1] ?? 0, learningRate);
+        const weight = step ** r * largest ** weightLrPower;
+        const total = sums[0] = (sums[0] ?? 0) + weight;
+        const c = total > 0 ? weight / total : 0;
+        const decay = decayOf(update, options);
+        const root = Math.sqrt(1 - beta2 ** step);
+        for (let i = 0; i < y.length; i++) {
+          const g = (gradient[i] ?? 0) * update.gradientScale;
+          const square = v[i] = beta2 * (v[i] ?? 0) + (1 - beta2) * g * g;
+          const at = y[i] ?? 0;
+          const before = z[i] ?? 0;
+          const after = z[i] = before - learningRate * (g / (Math.sqrt(square) / root + epsilon) + decay * at);
+          // The mean is not kept: it follows from y and z.
+          const mean = (at - (1 - beta1) * before) / beta1;
+          y[i] = (1 - beta1) * after + beta1 * ((1 - c) * mean + c * after);
+        }
+      },
+      evaluated: ({ parameter: y, state: { z } }, to) => {
+        for (let i = 0; i < y.length; i++) to[i] = ((y[i] ?? 0) - (1 - beta1) * (z?.[i] ?? 0)) / beta1;
+      },
+    });
+  },
+});
