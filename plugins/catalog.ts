@@ -113,7 +113,20 @@ import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
 import { spanCorruption as objectiveSpanCorruption } from "./objectives/span_corruption.ts";
 import { tokenClassification as objectiveTokenClassification } from "./objectives/token_classification.ts";
+import { adafactor as optimizerAdafactor } from "./optimizers/adafactor.ts";
+import { adagrad as optimizerAdagrad } from "./optimizers/adagrad.ts";
+import { adam as optimizerAdam } from "./optimizers/adam.ts";
 import { adamw as optimizerAdamw } from "./optimizers/adamw.ts";
+import { adamw8bit as optimizerAdamw8bit } from "./optimizers/adamw_8bit.ts";
+import { ademamix as optimizerAdemamix } from "./optimizers/ademamix.ts";
+import { ema as optimizerEma } from "./optimizers/ema.ts";
+import { lamb as optimizerLamb } from "./optimizers/lamb.ts";
+import { lion as optimizerLion } from "./optimizers/lion.ts";
+import { muon as optimizerMuon } from "./optimizers/muon.ts";
+import { nadam as optimizerNadam } from "./optimizers/nadam.ts";
+import { radam as optimizerRadam } from "./optimizers/radam.ts";
+import { rmsprop as optimizerRmsprop } from "./optimizers/rmsprop.ts";
+import { scheduleFreeAdamw as optimizerScheduleFreeAdamw } from "./optimizers/schedule_free_adamw.ts";
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
 import { directory as queueDirectory } from "./queues/directory.ts";
 import { memory as queueMemory } from "./queues/memory.ts";
@@ -268,7 +281,20 @@ export const catalog: Catalog = {
     "token-classification": objectiveTokenClassification,
   },
   optimizer: {
+    adafactor: optimizerAdafactor,
+    adagrad: optimizerAdagrad,
+    adam: optimizerAdam,
     adamw: optimizerAdamw,
+    "adamw-8bit": optimizerAdamw8bit,
+    ademamix: optimizerAdemamix,
+    ema: optimizerEma,
+    lamb: optimizerLamb,
+    lion: optimizerLion,
+    muon: optimizerMuon,
+    nadam: optimizerNadam,
+    radam: optimizerRadam,
+    rmsprop: optimizerRmsprop,
+    "schedule-free-adamw": optimizerScheduleFreeAdamw,
     sgd: optimizerSgd,
   },
   queue: {
