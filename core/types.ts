@@ -382,14 +382,16 @@ export type States = Readonly<{
 export type HeadStyle = Readonly<{
   pool?: "first" | "last";
   steps: readonly (
-    | { readonly dense: string; readonly outFeatures?: number }
+    | { readonly dense: string; readonly outFeatures?: number; readonly bias?: boolean }
     | { readonly activation: string }
-    | { readonly norm: string; readonly epsilon: number }
+    | { readonly norm: string; readonly epsilon: number; readonly bias?: boolean }
     | { readonly dropout: number }
     | { readonly scale: number }
   )[];
   out: string;
   bias?: boolean;
+  /** The output's bias, where it is not of the module `out`. */
+  outBias?: string;
   tied?: boolean;
   /** c of c · tanh(x / c) on what comes out. */
   softcap?: number;

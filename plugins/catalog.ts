@@ -22,8 +22,10 @@ import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts"
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
 import { causalLm as collatorCausalLm } from "./collators/causal_lm.ts";
 import { denoising as collatorDenoising } from "./collators/denoising.ts";
+import { maskedLm as collatorMaskedLm } from "./collators/masked_lm.ts";
 import { multipleChoice as collatorMultipleChoice } from "./collators/multiple_choice.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
+import { pretraining as collatorPretraining } from "./collators/pretraining.ts";
 import { questionAnswering as collatorQuestionAnswering } from "./collators/question_answering.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { tokenLabels as collatorTokenLabels } from "./collators/token_labels.ts";
@@ -40,6 +42,8 @@ import { choice as headChoice } from "./heads/choice.ts";
 import { embedding as headEmbedding } from "./heads/embedding.ts";
 import { hiddenStates as headHiddenStates } from "./heads/hidden_states.ts";
 import { lm as headLm } from "./heads/lm.ts";
+import { mlm as headMlm } from "./heads/mlm.ts";
+import { nextSentence as headNextSentence } from "./heads/next_sentence.ts";
 import { seq2seq as headSeq2seq } from "./heads/seq2seq.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
 import { span as headSpan } from "./heads/span.ts";
@@ -107,7 +111,9 @@ import { t5 as modelT5 } from "./models/t5.ts";
 import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
 import { denoising as objectiveDenoising } from "./objectives/denoising.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
+import { maskedLm as objectiveMaskedLm } from "./objectives/masked_lm.ts";
 import { multipleChoice as objectiveMultipleChoice } from "./objectives/multiple_choice.ts";
+import { pretraining as objectivePretraining } from "./objectives/pretraining.ts";
 import { questionAnswering as objectiveQuestionAnswering } from "./objectives/question_answering.ts";
 import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
@@ -172,8 +178,10 @@ export const catalog: Catalog = {
   collator: {
     "causal-lm": collatorCausalLm,
     denoising: collatorDenoising,
+    "masked-lm": collatorMaskedLm,
     "multiple-choice": collatorMultipleChoice,
     padding: collatorPadding,
+    pretraining: collatorPretraining,
     "question-answering": collatorQuestionAnswering,
     seq2seq: collatorSeq2seq,
     "token-labels": collatorTokenLabels,
@@ -196,6 +204,8 @@ export const catalog: Catalog = {
     embedding: headEmbedding,
     "hidden-states": headHiddenStates,
     lm: headLm,
+    mlm: headMlm,
+    "next-sentence": headNextSentence,
     seq2seq: headSeq2seq,
     sequence: headSequence,
     span: headSpan,
@@ -273,7 +283,9 @@ export const catalog: Catalog = {
     "causal-lm": objectiveCausalLm,
     denoising: objectiveDenoising,
     distillation: objectiveDistillation,
+    "masked-lm": objectiveMaskedLm,
     "multiple-choice": objectiveMultipleChoice,
+    pretraining: objectivePretraining,
     "question-answering": objectiveQuestionAnswering,
     "seq2seq-lm": objectiveSeq2seqLm,
     "sequence-classification": objectiveSequenceClassification,

@@ -44,12 +44,13 @@ export const lm: Factory<"head", LmOptions> = define({
 export function languageOutputs(b: Build, states: States, trunk: Trunk, style: HeadStyle): Named<Value> {
   const at = b.labelled("labels");
   const hidden = at ? b.rows(states.hidden, at) : states.hidden;
-  const { out, bias = false, tied, softcap, buffer } = style;
+  const { out, bias = false, outBias, tied, softcap, buffer } = style;
   let logits = b.linear(out, applyStyle(b, style, hidden), {
     outFeatures: trunk.vocabSize,
     bias,
     ...(tied ? { tied: `${trunk.wordEmbeddings}.weight` } : {}),
   });
+  if (outBias !== undefined) logits = add(logits, b.parameter(outBias, [trunk.vocabSize], "zeros"));
   if (buffer !== undefined) logits = add(logits, b.parameter(buffer, [1, trunk.vocabSize], "zeros", { frozen: true }));
   if (softcap !== undefined) logits = mul(tanh(div(logits, softcap)), softcap);
   if (!at || b.mode === "train") return { logits };

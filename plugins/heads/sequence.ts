@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
-import { mul } from "../../core/graph/functions.ts";
+import { layerNorm, mul } from "../../core/graph/functions.ts";
 import { activation } from "../../core/graph/activations.ts";
 import type { Build, Factory, HeadStyle, Value } from "../../core/types.ts";
 
@@ -51,11 +51,23 @@ export function applyStyle(b: Build, style: HeadStyle, x: Value): Value {
   for (const step of style.steps) {
     if ("dense" in step) {
       const size = step.outFeatures ?? x.shape.at(-1);
-      x = b.linear(step.dense, x, { outFeatures: typeof size === "number" ? size : 0 });
+      const { bias } = step;
+      x = b.linear(step.dense, x, { outFeatures: typeof size === "number" ? size : 0, bias });
     } else if ("activation" in step) x = activation("head", "head.activation", step.activation)(x);
     else if ("dropout" in step) x = b.dropout(x, step.dropout);
     else if ("scale" in step) x = mul(x, step.scale);
-    else throw unsupported("head", "head.steps", step, "norms come with the language heads");
+    else x = normed(b, step, x);
   }
   return x;
+}
+
+function normed(
+  b: Build,
+  { norm, epsilon, bias }: Readonly<{ norm: string; epsilon: number; bias?: boolean }>,
+  x: Value,
+): Value {
+  const size = Number(x.shape.at(-1));
+  const weight = b.parameter(`${norm}.weight`, [size], "ones");
+  const zeros = (): Value => b.graph.constant({ dtype: "float32", dims: [size], data: new Float32Array(size) });
+  return layerNorm(x, weight, bias === false ? zeros() : b.parameter(`${norm}.bias`, [size], "zeros"), epsilon);
 }

@@ -21,6 +21,12 @@ export function furtherHeads(
     : hiddenDropout;
   const spanDropout = family === "distilbert" ? [{ dropout: c.rate("qa_dropout", 0.1) }] : [];
   return {
+    mlm: languageHead(family, c, config, hiddenSize),
+    nextSentence: {
+      pool: "first",
+      steps: [{ dense: "bert.pooler.dense", outFeatures: hiddenSize }, { activation: "tanh" }],
+      out: "cls.seq_relationship",
+    },
     token: { steps: [{ dropout: classifierDropout }], out: "classifier" },
     span: { steps: spanDropout, out: "qa_outputs" },
     choice: {
@@ -29,6 +35,76 @@ export function furtherHeads(
       out: "classifier",
     },
   };
+}
+
+/** The family's ForMaskedLM. */
+function languageHead(
+  family: "bert" | "roberta" | "distilbert" | "albert" | "electra",
+  c: ConfigReader,
+  config: Named<Json>,
+  hiddenSize: number,
+): HeadStyle {
+  const tied = config.tie_word_embeddings !== false;
+  const epsilon = c.number("layer_norm_eps", 1e-12);
+  const activation = c.text("hidden_act", family === "albert" ? "gelu_new" : "gelu");
+  switch (family) {
+    case "bert": {
+      const path = "cls.predictions.transform";
+      return {
+        steps: [{ dense: `${path}.dense`, outFeatures: hiddenSize }, { activation }, {
+          norm: `${path}.LayerNorm`,
+          epsilon,
+        }],
+        out: "cls.predictions.decoder",
+        outBias: "cls.predictions.bias",
+        tied,
+      };
+    }
+    case "roberta":
+      return {
+        steps: [
+          { dense: "lm_head.dense", outFeatures: hiddenSize },
+          { activation: "gelu" },
+          { norm: "lm_head.layer_norm", epsilon },
+        ],
+        out: "lm_head.decoder",
+        outBias: "lm_head.bias",
+        tied,
+      };
+    case "distilbert":
+      return {
+        steps: [
+          { dense: "vocab_transform", outFeatures: hiddenSize },
+          { activation: c.text("activation", "gelu") },
+          { norm: "vocab_layer_norm", epsilon: 1e-12 },
+        ],
+        out: "vocab_projector",
+        bias: true,
+        tied,
+      };
+    case "albert":
+      return {
+        steps: [
+          { dense: "predictions.dense", outFeatures: c.count("embedding_size", 128) },
+          { activation },
+          { norm: "predictions.LayerNorm", epsilon },
+        ],
+        out: "predictions.decoder",
+        outBias: "predictions.bias",
+        tied,
+      };
+    case "electra":
+      return {
+        steps: [
+          { dense: "generator_predictions.dense", outFeatures: c.count("embedding_size", 128) },
+          { activation: "gelu" },
+          { norm: "generator_predictions.LayerNorm", epsilon },
+        ],
+        out: "generator_lm_head",
+        bias: true,
+        tied,
+      };
+  }
 }
 
 function choiceSteps(

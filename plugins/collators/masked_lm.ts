@@ -1,0 +1,101 @@
+/**
+ * Texts with masked tokens.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
+import { idsOf, readyMade, textOf } from "./columns.ts";
+import { IGNORE, labelField, type Maskable, maskable, masked, type MaskingOptions } from "./masking.ts";
+
+/** Options of {@link maskedLm}. */
+export interface MaskedLmOptions extends MaskingOptions {
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+
+/** Schema of {@link MaskedLmOptions}. */
+export const maskedLmSchema: v.GenericSchema<Partial<MaskedLmOptions>, MaskedLmOptions> = v.pipe(
+  v.strictObject({
+    mlmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.15),
+    maskReplaceProb: v.optional(share, 0.8),
+    randomReplaceProb: v.optional(share, 0.1),
+    wholeWordMask: v.optional(v.boolean(), false),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  v.check(
+    (o) => o.maskReplaceProb + o.randomReplaceProb <= 1,
+    "maskReplaceProb and randomReplaceProb of 1 together at most",
+  ),
+);
+
+const NAME = "masked-lm";
+
+/**
+ * `text` → input_ids with masks and `labels` where they are, drawn anew in each epoch. A text that is longer than fits
+ * is several samples. Rows that have `input_ids` and `labels` are taken as they are.
+ *
+ * @throws AttuneError where a column is missing, or the tokenizer has no mask token.
+ * @example
+ * ```ts
+ * import { maskedLm } from "attune/collators/masked-lm";
+ * console.assert(maskedLm({ wholeWordMask: true }).name === "masked-lm");
+ * ```
+ */
+export const maskedLm: Factory<"collator", Partial<MaskedLmOptions>> = define({
+  kind: "collator",
+  name: NAME,
+  schema: maskedLmSchema,
+  create: (options) => ({
+    encode: (row, index, context) =>
+      "input_ids" in row ? [readyMadeSample(row, index, context)] : samplesOf(row, index, options, context),
+    draw: (sample, random, context) => {
+      const [sequence] = sample.sequences;
+      const about = sample.about as Maskable | undefined;
+      if (!about || !sequence || !context.labelled) return sample;
+      const { inputIds, labels } = masked(about, random, options, context);
+      const fields: Record<string, Field> = { ...sequence.fields, labels: labelField(labels) };
+      fields.input_ids = { per: "token", data: inputIds, fill: sequence.fields.input_ids?.fill ?? 0 };
+      return { ...sample, sequences: [{ ...sequence, fields }] };
+    },
+  }),
+});
+
+function samplesOf(
+  row: Row,
+  index: number,
+  { columns }: MaskedLmOptions,
+  { tokenizer, maxLength }: CollatorContext,
+): Sample[] {
+  const text = textOf(NAME, row, index, columns.text ?? "text");
+  const windows = tokenizer.encode(text, { maxLength, truncation: maxLength !== undefined, overflow: true });
+  return windows.map((encoding) => ({
+    sequences: [{
+      length: encoding.ids.length,
+      fields: {
+        input_ids: { per: "token", data: encoding.ids, fill: tokenizer.special.pad ?? 0 },
+        token_type_ids: { per: "token", data: encoding.typeIds, fill: 0 },
+      },
+    }],
+    targets: {},
+    row: index,
+    about: maskable(encoding),
+  }));
+}
+
+/** A row that was masked beforehand. */
+export function readyMadeSample(row: Row, index: number, { tokenizer, labelled }: CollatorContext): Sample {
+  const fields = readyMade(NAME, row, index, tokenizer.special.pad ?? 0);
+  const length = fields.input_ids?.data.length ?? 0;
+  if (labelled) {
+    const labels = idsOf(NAME, row, index, "labels", IGNORE);
+    if (labels.length !== length) {
+      throw badValue(NAME, `row ${index}, column "labels"`, labels.length, `${length} labels, one per token`);
+    }
+    fields.labels = labelField(labels);
+  }
+  return { sequences: [{ length, fields }], targets: {}, row: index };
+}

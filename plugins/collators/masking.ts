@@ -1,0 +1,66 @@
+/**
+ * Which tokens are masked, and what stands in their place.
+ * @module
+ */
+import { missing } from "../../core/errors.ts";
+import type { CollatorContext, Encoding, Field, Random } from "../../core/types.ts";
+
+/** How tokens are masked. The rest of the chosen ones stay as they are. */
+export interface MaskingOptions {
+  /** Share of the tokens that are chosen. */
+  readonly mlmProbability: number;
+  /** Share of the chosen ones that the mask token replaces. */
+  readonly maskReplaceProb: number;
+  /** Share of the chosen ones that a random token replaces. */
+  readonly randomReplaceProb: number;
+  /** Whether all tokens of a word are chosen together. */
+  readonly wholeWordMask: boolean;
+}
+
+/** Labels of this value do not count. */
+export const IGNORE = -100;
+
+/** What masking needs to know of a text. `words`: -1 at special tokens, else the word's number. */
+export type Maskable = Readonly<{ ids: Int32Array; words: Int32Array }>;
+
+/** An encoded text, ready to be masked. Pieces that continue a word (##ing) belong to it, as do tokens without a blank before them. */
+export function maskable({ ids, wordIds, specialTokensMask }: Encoding): Maskable {
+  return { ids, words: wordIds.map((word, i) => (specialTokensMask[i] === 1 ? -1 : word)) };
+}
+
+/**
+ * Masks as BERT does (Devlin et al. 2019): each token, or word, is chosen by itself; what is drawn depends on its place
+ * alone.
+ *
+ * @throws AttuneError where the tokenizer has no mask token.
+ */
+export function masked(
+  { ids, words }: Maskable,
+  random: Random,
+  options: MaskingOptions,
+  { tokenizer }: CollatorContext,
+): Readonly<{ inputIds: Int32Array; labels: Int32Array }> {
+  const { mask } = tokenizer.special;
+  if (mask === undefined) throw missing("masked-lm", "a mask token", "the tokenizer");
+  const { mlmProbability, maskReplaceProb, randomReplaceProb, wholeWordMask } = options;
+  const inputIds = ids.slice();
+  const labels = new Int32Array(ids.length).fill(IGNORE);
+  for (let i = 0; i < ids.length; i++) {
+    const word = words[i] ?? -1;
+    if (word < 0) continue;
+    const chosen = random.uniform(3 * (wholeWordMask ? words.indexOf(word) : i)) < mlmProbability;
+    if (!chosen) continue;
+    labels[i] = ids[i] ?? IGNORE;
+    const change = random.uniform(3 * i + 1);
+    if (change < maskReplaceProb) inputIds[i] = mask;
+    else if (change < maskReplaceProb + randomReplaceProb) {
+      inputIds[i] = Math.floor(random.uniform(3 * i + 2) * tokenizer.vocabSize);
+    }
+  }
+  return { inputIds, labels };
+}
+
+/** Labels of places as a field. */
+export function labelField(data: Int32Array): Field {
+  return { per: "token", data, fill: IGNORE, ignore: IGNORE };
+}

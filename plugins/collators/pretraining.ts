@@ -1,0 +1,119 @@
+/**
+ * Pairs of sentences, half of which belong together, with masked tokens.
+ * @module
+ */
+import type * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
+import { missingColumn } from "./columns.ts";
+import { type MaskedLmOptions, maskedLmSchema, readyMadeSample } from "./masked_lm.ts";
+import { labelField, maskable, masked } from "./masking.ts";
+
+/** Options of {@link pretraining}: those of masking. */
+export type PretrainingOptions = MaskedLmOptions;
+
+/** Schema of {@link PretrainingOptions}. */
+export const pretrainingSchema: v.GenericSchema<Partial<PretrainingOptions>, PretrainingOptions> = maskedLmSchema;
+
+const NAME = "pretraining";
+const FOLLOWS = 0, STRANGER = 1;
+
+type Pair = Readonly<{ first: string; second: string }>;
+
+/** The sentences of all rows of a data set, as they have been seen. */
+const documents = new WeakMap<CollatorContext, Map<number, readonly string[]>>();
+
+/**
+ * `sentences` (those of one document, in order) → pairs of neighbours; in half of them, drawn anew in each epoch, the
+ * second is one of another document. Rows that have `input_ids`, `labels` and `next_sentence_label` are taken as they are.
+ *
+ * @throws AttuneError where a document has fewer than two sentences, or there is no other document.
+ * @example
+ * ```ts
+ * import { pretraining } from "attune/collators/pretraining";
+ * console.assert(pretraining({ mlmProbability: 0.2 }).name === "pretraining");
+ * ```
+ */
+export const pretraining: Factory<"collator", Partial<PretrainingOptions>> = define({
+  kind: "collator",
+  name: NAME,
+  schema: pretrainingSchema,
+  create: (options) => ({
+    encode: (
+      row,
+      index,
+      context,
+    ) => ("input_ids" in row ? [readyPair(row, index, context)] : pairs(row, index, options, context)),
+    draw: (sample, random, context) => {
+      const pair = sample.about as Pair | undefined;
+      return pair ? drawn(sample, pair, random, options, context) : sample;
+    },
+  }),
+});
+
+function pairs(row: Row, index: number, { columns }: PretrainingOptions, context: CollatorContext): Sample[] {
+  const column = columns.sentences ?? "sentences";
+  const sentences = row[column];
+  if (!(column in row)) throw missingColumn(NAME, row, index, column);
+  if (!Array.isArray(sentences) || sentences.length < 2 || !sentences.every((s) => typeof s === "string")) {
+    throw badValue(NAME, `row ${index}, column "${column}"`, sentences, "a list of at least two sentences");
+  }
+  const seen = documents.get(context) ?? new Map<number, readonly string[]>();
+  documents.set(context, seen.set(index, sentences));
+  return sentences.slice(1).map((second, i) => ({
+    sequences: [{ length: 0, fields: {} }],
+    targets: {},
+    row: index,
+    about: { first: sentences[i] ?? "", second } satisfies Pair,
+  }));
+}
+
+/** The place among a sample's random numbers where those of masks begin. */
+const MASKS = "masks";
+
+function drawn(
+  sample: Sample,
+  pair: Pair,
+  random: Random,
+  options: PretrainingOptions,
+  context: CollatorContext,
+): Sample {
+  const { tokenizer, maxLength, labelled } = context;
+  const follows = !labelled || random.uniform(0) < 0.5;
+  const second = follows ? pair.second : stranger(sample.row, random, context);
+  const [encoding] = tokenizer.encode(pair.first, { textPair: second, maxLength, truncation: maxLength !== undefined });
+  const { inputIds, labels } = masked(maskable(encoding), random.fork(MASKS), options, context);
+  const fields: Record<string, Field> = {
+    input_ids: { per: "token", data: labelled ? inputIds : encoding.ids, fill: tokenizer.special.pad ?? 0 },
+    token_type_ids: { per: "token", data: encoding.typeIds, fill: 0 },
+    ...(labelled ? { labels: labelField(labels) } : {}),
+  };
+  const target = Int32Array.of(follows ? FOLLOWS : STRANGER);
+  return {
+    sequences: [{ length: encoding.ids.length, fields }],
+    targets: labelled ? { next_sentence_label: { per: "sample", data: target, fill: -100 } } : {},
+    row: sample.row,
+  };
+}
+
+/** A sentence of another document. */
+function stranger(row: number, random: Random, context: CollatorContext): string {
+  const others = [...documents.get(context) ?? []].filter(([index]) => index !== row);
+  const [, sentences] = others[Math.floor(random.uniform(1) * others.length)] ?? [];
+  if (!sentences) {
+    throw badValue(NAME, "data", "one document", "at least two, so that some pairs do not belong together");
+  }
+  return sentences[Math.floor(random.uniform(2) * sentences.length)] ?? "";
+}
+
+function readyPair(row: Row, index: number, context: CollatorContext): Sample {
+  const sample = readyMadeSample(row, index, context);
+  if (!context.labelled) return sample;
+  const label = row.next_sentence_label;
+  if (label !== FOLLOWS && label !== STRANGER) {
+    throw badValue(NAME, `row ${index}, column "next_sentence_label"`, label, "0 (it follows) or 1 (it does not)");
+  }
+  const target: Field = { per: "sample", data: Int32Array.of(label), fill: -100 };
+  return { ...sample, targets: { next_sentence_label: target } };
+}

@@ -1,0 +1,41 @@
+/**
+ * BERT's next sentence head: whether the second text follows the first.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { unsupported } from "../../core/errors.ts";
+import type { Factory } from "../../core/types.ts";
+import { applyStyle } from "./sequence.ts";
+
+/** Options of {@link nextSentence}: none. */
+export type NextSentenceOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link NextSentenceOptions}. */
+export const nextSentenceSchema: v.GenericSchema<NextSentenceOptions, NextSentenceOptions> = v.strictObject({});
+
+/**
+ * `seqRelationshipLogits` [sequences, 2]: class 0 follows, class 1 does not (Devlin et al. 2019).
+ *
+ * @example
+ * ```ts
+ * import { nextSentence } from "attune/heads/next-sentence";
+ * console.assert(nextSentence().name === "next-sentence");
+ * ```
+ */
+export const nextSentence: Factory<"head", NextSentenceOptions> = define({
+  kind: "head",
+  name: "next-sentence",
+  schema: nextSentenceSchema,
+  create: () => ({
+    modulesToSave: [],
+    forward: (b, states, trunk) => {
+      const style = trunk.heads.nextSentence;
+      if (!style || trunk.baseModelPrefix !== "bert") {
+        throw unsupported("next-sentence", "task", trunk.baseModelPrefix, "only BERT has a next sentence head");
+      }
+      const x = applyStyle(b, style, b.rows(states.hidden, b.stream().first));
+      return { seqRelationshipLogits: b.linear(style.out, x, { outFeatures: 2 }) };
+    },
+  }),
+});

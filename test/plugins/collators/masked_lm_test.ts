@@ -1,0 +1,124 @@
+/**
+ * Masking: shares, whole words, what is never masked, pairs of sentences.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import { encodeRows } from "../../../core/run/data.ts";
+import { openRun } from "../../../core/run/open.ts";
+import { predictRows } from "../../../core/run/infer.ts";
+import { trainRun } from "../../../core/run/train.ts";
+import type { Row, RunSpec, Sample } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { memory } from "../../../plugins/data/memory.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { tinyHost, tinySpec } from "../../tiny.ts";
+
+const host = tinyHost(await hostHere(1));
+const text = "the very nice film was good and the foods was awfully dull !";
+const rows = Array.from({ length: 400 }, () => ({ text }));
+const spec = (options: object, of: readonly Row[] = rows, use = "masked-lm"): RunSpec =>
+  ({ ...tinySpec({ rows: of }), task: { use, with: options }, metrics: [] }) as unknown as RunSpec;
+
+async function samplesOf(
+  run: RunSpec,
+): Promise<{ samples: readonly Sample[]; again: (i: number, epoch: number) => Sample }> {
+  const open = await openRun(compose(run, catalog), host);
+  const dataset = open.run.data.train;
+  assert.ok(dataset);
+  const { samples, drawn } = await encodeRows(open, dataset, true);
+  assert.ok(drawn);
+  return { samples, again: drawn };
+}
+
+const field = (
+  sample: Sample | undefined,
+  name: string,
+): number[] => [...sample?.sequences[0]?.fields[name]?.data ?? []];
+const MASK = 4;
+
+describe("masked-lm", () => {
+  it("chooses and replaces the shares that it is told, and never special tokens", async () => {
+    const { samples } = await samplesOf(spec({ mlmProbability: 0.3 }));
+    const [plain] = (await samplesOf(spec({ mlmProbability: 0.3, maskReplaceProb: 0, randomReplaceProb: 0 }))).samples;
+    const ids = field(plain, "input_ids");
+    let [chosen, masks, same] = [0, 0, 0];
+    for (const sample of samples) {
+      const [input, labels] = [field(sample, "input_ids"), field(sample, "labels")];
+      assert.equal(labels[0], -100);
+      assert.equal(labels.at(-1), -100);
+      labels.forEach((label, i) => {
+        if (label === -100) return assert.equal(input[i], ids[i]);
+        chosen++;
+        assert.equal(label, ids[i]);
+        if (input[i] === MASK) masks++;
+        else if (input[i] === ids[i]) same++;
+      });
+    }
+    const near = (share: number, of: number): void =>
+      assert.ok(Math.abs(share - of) < 0.03, `${share} is not near ${of}`);
+    near(chosen / (samples.length * (ids.length - 2)), 0.3);
+    // One random token in 28 is the mask or the token itself.
+    near(masks / chosen, 0.8 + 0.1 / 28);
+    near(same / chosen, 0.1 + 0.1 / 28);
+  });
+  it("chooses words as a whole where it is told", async () => {
+    const { samples } = await samplesOf(spec({ mlmProbability: 0.4, wholeWordMask: true }));
+    const [plain] = (await samplesOf(spec({ maskReplaceProb: 0, randomReplaceProb: 0 }))).samples;
+    const ids = field(plain, "input_ids");
+    const continued = ids.flatMap((id, i) => (id >= 26 ? [i] : [])); // ##s and ##ly
+    assert.equal(continued.length, 2);
+    for (const sample of samples) {
+      const labels = field(sample, "labels");
+      for (const i of continued) assert.equal(labels[i] === -100, labels[i - 1] === -100);
+    }
+  });
+  it("draws anew in each epoch, and the same for the same epoch", async () => {
+    const { samples, again } = await samplesOf(spec({}));
+    assert.deepEqual(again(3, 0), samples[3]);
+    assert.deepEqual(again(3, 2), again(3, 2));
+    const labels = (epoch: number) => rows.map((_, i) => field(again(i, epoch), "labels").join());
+    assert.notDeepEqual(labels(1), labels(2));
+  });
+  it("learns, and fills masks in", async () => {
+    const losses: number[] = [];
+    const run = compose(
+      { ...spec({ mlmProbability: 0.3 }), training: { maxSteps: 60, learningRate: 0.01, seed: 3 } },
+      catalog,
+    );
+    for await (const event of trainRun(run, host, {})) if (event.type === "step") losses.push(event.loss);
+    const mean = (x: number[]): number => x.reduce((a, b) => a + b, 0) / x.length;
+    assert.ok(mean(losses.slice(-10)) < 0.5 * mean(losses.slice(0, 10)), losses.join(" "));
+    const told = [];
+    for await (
+      const row of predictRows(await openRun(run, host), memory({ rows: [{ text: "the [MASK] was good ." }] }))
+    ) told.push(row);
+    const [fill] = told[0]?.fills as { token: string; score: number }[];
+    assert.ok(fill && fill.score > 0 && fill.score <= 1);
+  });
+});
+
+describe("pretraining", () => {
+  const documents = Array.from({ length: 60 }, (_, i) => ({
+    sentences: i % 2 ? ["the film was good .", "a nice film !"] : ["the phone was bad .", "a poor phone !"],
+  }));
+  it("pairs neighbours, and strangers in half of them", async () => {
+    const { samples } = await samplesOf(spec({}, documents, "pretraining"));
+    const labels = samples.map((sample) => sample.targets.next_sentence_label?.data[0] ?? -1);
+    assert.equal(samples.length, 60);
+    assert.ok(labels.every((label) => label === 0 || label === 1));
+    const share = labels.filter((label) => label === 1).length / labels.length;
+    assert.ok(share > 0.25 && share < 0.75, String(share));
+  });
+  it("refuses a document of one sentence, and one document alone", async () => {
+    await assert.rejects(
+      samplesOf(spec({}, [{ sentences: ["a film"] }], "pretraining")),
+      /row 0.*at least two sentences/,
+    );
+    await assert.rejects(
+      samplesOf(spec({}, [{ sentences: Array(40).fill("a film") }], "pretraining")),
+      /at least two.*one document/,
+    );
+  });
+});
