@@ -2,7 +2,7 @@
  * BERT's own objective: masked tokens and next sentences.
  * @module
  */
-import * as v from "valibot";
+import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Json, Named, Tensor } from "../../core/types.ts";
 import { tokenReadings } from "./causal_lm.ts";
