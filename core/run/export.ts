@@ -57,7 +57,7 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
 export async function verifyExport(a: OpenRun, b: OpenRun): Promise<number> {
   const data = a.run.data.eval ?? a.run.data.train;
   if (!data) return NaN;
-  const { samples } = await encodeRows(a, data, false);
+  const { samples } = await encodeRows(a, data, true);
   const [left, right] = [inferencer(a), inferencer(b)];
   let difference = 0;
   try {

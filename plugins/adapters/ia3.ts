@@ -44,6 +44,9 @@ const entries = {
 export const ia3Schema: v.GenericSchema<Partial<Ia3Options>, Ia3Options> = v.strictObject(entries);
 
 const feedForward: TargetTable = {
+  electra: ["output.dense"],
+  albert: ["ffn_output"],
+  distilbert: ["lin2"],
   bert: ["output.dense"],
   roberta: ["output.dense"],
   t5: ["wo"],
@@ -61,6 +64,9 @@ const feedForward: TargetTable = {
 };
 
 const attention: TargetTable = {
+  electra: ["key", "value"],
+  albert: ["key", "value"],
+  distilbert: ["k_lin", "v_lin"],
   bert: ["key", "value"],
   roberta: ["key", "value"],
   t5: ["k", "v"],

@@ -25,6 +25,7 @@ import {
   sum,
   where,
 } from "../../core/graph/functions.ts";
+import { sizeOfShape } from "../../core/graph/dims.ts";
 import type { AttachContext, Attached, Build, Factory, Init, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
 import { continuedHub, hubFormat, ownWeights } from "./adapter_hub.ts";
 import { savedModules } from "./peft.ts";
@@ -141,10 +142,11 @@ function attach(o: ReftOptions, trunk: Trunk, context: AttachContext, saved?: We
       const h = next(call);
       const layer = layers.indexOf(call.path);
       if (!chosen.includes(layer)) return h;
+      const side = h.shape[0] === "batch*decoderSeq" ? "decoder_" : "";
       const unit = (i: number): string => `${call.path}.reft_layer.refts.default.units.${i}`;
-      const first = o.prefixPositions > 0 ? where(isFirst(b, o.prefixPositions), edited(b, unit(0), h), h) : h;
+      const first = o.prefixPositions > 0 ? where(isFirst(b, side, o.prefixPositions), edited(b, unit(0), h), h) : h;
       if (o.suffixPositions === 0) return first;
-      return where(isLast(b, o.suffixPositions), edited(b, unit(o.tiedWeights ? 0 : 1), h), first);
+      return where(isLast(b, side, o.suffixPositions), edited(b, unit(o.tiedWeights ? 0 : 1), h), first);
     },
     trains: saves.trains,
     weights: saved && checkedDiagonals(ownWeights(saved)),
@@ -200,26 +202,28 @@ function checkedDiagonals(saved: Weights): Weights {
 }
 
 /** Places among the first n of their sequence, as a column of bools. */
-function isFirst(b: Build, n: number): Value {
-  const { own, beyond } = sequences(b, n);
-  return apart(own, gather(concat([beyond, own], 1), b.input("columns", "int32", ["seq"]), 1));
+function isFirst(b: Build, side: "" | "decoder_", n: number): Value {
+  const { own, beyond } = sequences(b, side, n);
+  const columns = b.input(`${side}columns`, "int32", [own.shape[1] ?? "seq"]);
+  return apart(own, gather(concat([beyond, own], 1), columns, 1));
 }
 
 /** Places among the last n of their sequence. */
-function isLast(b: Build, n: number): Value {
-  const { own, beyond } = sequences(b, n);
+function isLast(b: Build, side: "" | "decoder_", n: number): Value {
+  const { own, beyond } = sequences(b, side, n);
   return apart(own, slice(concat([own, beyond], 1), 1, n, null));
 }
 
 /** The sequence of each place (-1: padding), and n columns of none for beside them. */
-function sequences(b: Build, n: number): Readonly<{ own: Value; beyond: Value }> {
+function sequences(b: Build, side: "" | "decoder_", n: number): Readonly<{ own: Value; beyond: Value }> {
   const none = b.graph.constant({ dtype: "int32", dims: [], data: Int32Array.of(-2) });
-  return { own: b.input("sequence_ids", "int32", ["batch", "seq"]), beyond: expand(none, ["batch", n]) };
+  const seq = side === "" ? "seq" : "decoderSeq";
+  return { own: b.input(`${side}sequence_ids`, "int32", ["batch", seq]), beyond: expand(none, ["batch", n]) };
 }
 
 /** Where a place's sequence is another than that of the place n columns away: sequences lie in one piece. */
 function apart(own: Value, other: Value): Value {
-  return reshape(and(not(equal(own, other)), greater(own, -1)), ["batch*seq", 1]);
+  return reshape(and(not(equal(own, other)), greater(own, -1)), [sizeOfShape(own.shape), 1]);
 }
 
 /** The transpose of base · H₁ … H_r D: reflections whose vectors are the columns below the diagonal, as torch keeps them. */
