@@ -192,7 +192,8 @@ export interface Build {
   readonly graph: Graph;
   /** ε of label smoothing, for losses that know classes. */
   readonly labelSmoothing: number;
-  stream(side?: Side): Stream;
+  /** `role`: whose places are asked for; in generation there are more keys than queries. */
+  stream(side?: Side, role?: "queries" | "keys"): Stream;
   /** A field that the collator makes; a missing one is found before step 1. */
   input(name: string, dtype: DType, shape: Shape): Value;
   /** The places [picked] that have labels of this name, for `rows`; undefined where rows come without labels. */
@@ -469,6 +470,27 @@ export interface Objective extends Plugin<"objective"> {
   sampling?(rows: Named<number>): Named<number>;
 }
 
+/** How text is generated, as far as Hugging Face's GenerationConfig is built here, in camelCase. */
+export type GenerationConfig = Readonly<{
+  maxNewTokens: number;
+  minNewTokens: number;
+  doSample: boolean;
+  temperature: number;
+  /** The tokens that may be drawn: the most likely so many; 0: all. */
+  topK: number;
+  /** The tokens that may be drawn: the most likely that together reach this probability. */
+  topP: number;
+  numBeams: number;
+  lengthPenalty: number;
+  earlyStopping: boolean | "never";
+  /** 0: all may come again. */
+  noRepeatNgramSize: number;
+  repetitionPenalty: number;
+  /** What ends a text; null: what the checkpoint says. */
+  eosTokenId: number | readonly number[] | null;
+  seed: number;
+}>;
+
 /** What a task may be told when a run is composed: the checkpoint's config. */
 export type TaskContext = Readonly<{ config: Named<Json>; training: TrainingArguments }>;
 
@@ -484,9 +506,13 @@ export interface Task {
   readonly adapters?: Several<"adapter">;
   readonly losses: readonly Readonly<{ loss: Use<"loss">; output: string; target: string; weight?: number }>[];
   readonly data?: RunSpec["data"];
-  readonly generate?: Named<Json>;
   /** Whether several samples of the training data make one row of `maxLength`. */
   readonly packing?: boolean;
+  /**
+   * Rows are answered with what the model goes on with: `predict` is given `sequences` [rows, longest], -1 behind the
+   * end. What is not said here is as the checkpoint's generation_config.json has it.
+   */
+  readonly generate?: Partial<GenerationConfig>;
   /** Outputs that `decode` reads; absent: all. Others are not computed whole where rows have labels. */
   readonly reads?: readonly string[];
   /** Changes to the config of what is saved: id2label, problem_type. */
@@ -669,6 +695,8 @@ export type Batch = Readonly<{
   rows: Int32Array;
   places: Int32Array;
   decoder?: Readonly<{ seq: number; places: Int32Array; inputs: readonly string[] }>;
+  /** In generation: places of each row that were computed before. */
+  past?: number;
   /** What the collator says of each sample. */
   about?: readonly unknown[];
 }>;

@@ -49,6 +49,8 @@ export type Recorded = Readonly<{
   embeddings: ReadonlyMap<string, EmbeddingOptions>;
   layers: readonly Readonly<{ path: string; output: Value }>[];
   attentions: readonly Value[];
+  /** What generation keeps for the next token: keys and values, by the input that takes them. */
+  kept: ReadonlyMap<string, Value>;
 }>;
 
 /** How a build goes. `trains`: whether a parameter trains. */
@@ -62,7 +64,14 @@ export type BuildOptions = Readonly<{
   trains: (name: string, adapter: boolean) => boolean;
   /** What the collator makes of labels. */
   targets: Named<Tensor>;
+  /** In generation: whether what comes before is computed, or is what was kept of it. */
+  phase?: Phase | undefined;
+  /** The side that generation adds to. */
+  grows?: Side | undefined;
 }>;
+
+/** The first call of generation, over prompts, or one of those for further tokens. */
+export type Phase = "first" | "next";
 
 /** A score so low that its exponential is zero beside any other. */
 const NEVER = -1e9;
@@ -77,7 +86,9 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
   const layers: { path: string; output: Value }[] = [];
   const attentions: Value[] = [];
   const biases = new Map<string, Value>();
+  const kept = new Map<string, Value>();
   let site = 0;
+  let calls = 0;
   // The adapter that is building, if one is.
   let inAdapter: Attached | undefined;
 
@@ -127,11 +138,20 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     return next(call);
   };
 
-  const stream = (side: Side = "input"): Stream => {
+  const stream = (side: Side = "input", role: "queries" | "keys" = "queries"): Stream => {
     const prefix = side === "decoder" ? "decoder_" : "";
     const seq = seqDim(side);
     const places = (name: string): Value => graph.input(`${prefix}${name}`, "int32", ["batch", seq]);
     const sequences = (name: string): Value => graph.input(`${prefix}${name}`, "int32", ["sequences"]);
+    if (role === "keys" && options.phase === "next" && side === options.grows) {
+      const all = addDims("pastSeq", seq);
+      return {
+        ...stream(side),
+        segments: graph.input("key_segments", "int32", ["batch", all]),
+        positions: graph.input("key_positions", "int32", ["batch", all]),
+        columns: graph.input("key_columns", "int32", [all]),
+      };
+    }
     return {
       ids: places("input_ids"),
       segments: places("segments"),
@@ -175,7 +195,7 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     ]);
     const known = biases.get(key);
     if (known) return known;
-    const [q, k] = [stream(options.queries), stream(options.keys)];
+    const [q, k] = [stream(options.queries), stream(options.keys, "keys")];
     const asQuery = (v: Value): Value => f.reshape(v, ["batch", 1, v.shape[1] ?? 1, 1]);
     const asKey = (v: Value): Value => f.reshape(v, ["batch", 1, 1, v.shape[1] ?? 1]);
     const [qs, ks] = [asQuery(q.segments), asKey(k.segments)];
@@ -190,6 +210,25 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     const bias = prefix === 0 ? own : f.concat([f.zeros(own, [batch, one, queries, prefix]), own], 3);
     biases.set(key, bias);
     return bias;
+  };
+
+  // In generation, keys and values of what came before are kept; those of the other side never change.
+  const remembered = (k: Value, v: Value, { queries = "input", keys = "input" }: AttentionOptions): [Value, Value] => {
+    if (options.phase === undefined || queries !== options.grows) return [k, v];
+    const name = `past.${calls++}`;
+    const keep = (part: string, now: Value): Value => {
+      const input = `${name}.${part}`;
+      const [batch = 1, , ...rest] = now.shape;
+      const before = (dim: Dim): Value => graph.input(input, "float32", [batch, dim, ...rest]);
+      const all = options.phase === "first"
+        ? now
+        : keys !== queries
+        ? before(now.shape[1] ?? 1)
+        : f.concat([before("pastSeq"), now], 1);
+      kept.set(input, all);
+      return all;
+    };
+    return [keep("key", k), keep("value", v)];
   };
 
   // Query heads that share a key head are folded into its rows, so that keys and values are never repeated.
@@ -325,7 +364,10 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     linear,
     embedding,
     attention: (path, q, k, v, o = {}) =>
-      graph.within(path, () => throughAdapters("attention", { path, q, k, v, prefix: 0, options: o }, attend)),
+      graph.within(path, () => {
+        const [keys, values] = remembered(k, v, o);
+        return throughAdapters("attention", { path, q, k: keys, v: values, prefix: 0, options: o }, attend);
+      }),
     sublayer: (path, x, body, { residual = x, norm } = {}) => {
       const own = norm && { norm: (sum: Value): Value => asModel(() => norm(sum)) };
       return throughAdapters("sublayer", { path, x, hiddenSize: widthOf(x), residual, ...own }, ({ x }) => body(x));
@@ -345,7 +387,7 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     attention: (path, q, k, v, o = {}) => attend({ path, q, k, v, prefix: 0, options: o }),
     sublayer: (_path, x, body) => body(x),
   };
-  return { build, recorded: { parameters, masks, linears, embeddings, layers, attentions } };
+  return { build, recorded: { parameters, masks, linears, embeddings, layers, attentions, kept } };
 }
 
 /** The last dim of hidden states, which is fixed. */

@@ -18,6 +18,7 @@ import type {
   Regularizer,
   Trunk,
 } from "../types.ts";
+import type { Generator } from "./generator.ts";
 import { createFeeder } from "./feeds.ts";
 import { buildProgram, factorName, type Program, type TaskLoss, trainsRule } from "./program.ts";
 import { type BatchResult, createEvaluator, frozenBytes, scalarOf } from "./evaluator.ts";
@@ -49,6 +50,8 @@ export interface Engine {
   ): Promise<StepResult>;
   /** Outputs and losses with the present weights. */
   run(batch: Batch, labelled: boolean): Promise<BatchResult>;
+  /** What goes on with prompts, with the present weights. */
+  generator(): Generator;
   /** A parameter as it stands now, whole. */
   read(name: string): Promise<Tensor<Float32Array>>;
   bytes(): Readonly<Record<string, number>>;
@@ -202,6 +205,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     run: async (batch, labelled) => {
       state.present("evaluated");
       return await evaluator.run(batch, labelled);
+    },
+    generator: () => {
+      state.present("evaluated");
+      return evaluator.generator();
     },
     read: async (name) => {
       state.present("evaluated");

@@ -201,6 +201,7 @@ export function dimsWith(inputs: Iterable<string>, batch: Batch): DimValues {
 function dimsOf(batch: Batch): DimValues {
   const dims: Record<string, number> = { batch: batch.batch, seq: batch.seq, sequences: batch.sequences };
   if (batch.decoder) dims[seqDim("decoder")] = batch.decoder.seq;
+  if (batch.past !== undefined) dims.pastSeq = batch.past;
   [dims.samples = 0, dims.members = 0] = batch.inputs.members?.dims ?? [];
   for (const [name, { dims: [count = 0] }] of Object.entries(batch.inputs)) {
     if (name.endsWith(".at")) dims[countDim(name)] = count;

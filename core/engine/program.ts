@@ -8,7 +8,7 @@ import { seqDim } from "../graph/dims.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { gradients } from "../graph/vjp.ts";
 import type { Attached, Build, Head, Loss, Named, Regularizer, Tensor, Trunk } from "../types.ts";
-import { createBuild, type Recorded, scalarInput } from "./build.ts";
+import { createBuild, type Phase, type Recorded, scalarInput } from "./build.ts";
 
 /** A loss of a task with what it reads. */
 export type TaskLoss = Readonly<{ loss: Loss; output: string; target: string; weight: number; name: string }>;
@@ -31,6 +31,7 @@ export type ProgramOptions = Readonly<{
   reads?: readonly string[] | undefined;
   /** Targets as the collator makes them: the rank of each. */
   targets: Named<Tensor>;
+  phase?: Phase | undefined;
 }>;
 
 /** Where a trained parameter's gradient comes out: whole, as rows to add up, or both. */
@@ -76,7 +77,9 @@ export function trainsRule(attached: readonly Attached[]): (name: string, adapte
  */
 export function buildProgram(options: ProgramOptions): Program {
   const graph = new Graph();
-  const { build, recorded } = createBuild({ ...options, graph, initializerRange: options.trunk.initializerRange });
+  const { initializerRange, decoderStart } = options.trunk;
+  const grows = decoderStart === undefined ? "input" : "decoder";
+  const { build, recorded } = createBuild({ ...options, graph, initializerRange, grows });
   const states = options.trunk.forward(build);
   const outputs: Record<string, Value> = {};
   for (const head of options.heads) {
@@ -104,6 +107,7 @@ export function buildProgram(options: ProgramOptions): Program {
   if (!training) {
     const wanted = losses.length > 0 ? options.reads : undefined;
     for (const [name, value] of Object.entries(outputs)) if (wanted?.includes(name) ?? true) graph.output(name, value);
+    for (const [name, value] of recorded.kept) graph.output(`kept.${name}`, value);
     if (options.outputHiddenStates) {
       const side = states.encoder ? "decoder" : "input";
       states.all.forEach((value, i) =>
@@ -116,7 +120,7 @@ export function buildProgram(options: ProgramOptions): Program {
       recorded,
       losses,
       gradients: [],
-      outputs: [...graph.outputs.keys()].filter((n) => !n.startsWith("loss.")),
+      outputs: [...graph.outputs.keys()].filter((n) => !n.startsWith("loss.") && !n.startsWith("kept.")),
     };
   }
   if (!total) throw missing("engine", "a loss with labels", "the task");

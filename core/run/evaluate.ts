@@ -2,9 +2,11 @@
  * Evaluating an opened run.
  * @module
  */
-import { evaluate } from "../loop/evaluate.ts";
-import type { Dataset, Named } from "../types.ts";
+import type { Evaluator } from "../engine/evaluator.ts";
+import { type BatchSeen, evaluate } from "../loop/evaluate.ts";
+import type { Dataset, Named, Sample } from "../types.ts";
 import { batchesInOrder } from "./data.ts";
+import { readsText, textMetrics } from "./generate.ts";
 import { inferencer } from "./infer.ts";
 import type { OpenRun } from "./open.ts";
 import { labelledRows } from "./teacher.ts";
@@ -14,9 +16,28 @@ export async function evaluateRun(open: OpenRun, dataset: Dataset): Promise<Name
   const evaluator = inferencer(open);
   try {
     const { samples } = await labelledRows(open, dataset);
-    const batches = batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, open.layout);
-    return await evaluate(evaluator, batches, open.task, open.metrics, open.tokenizer);
+    return await measured(open, evaluator, samples);
   } finally {
     await evaluator.close();
+  }
+}
+
+/** Metrics over samples, those of generated text too. */
+export async function measured(
+  open: OpenRun,
+  evaluator: Pick<Evaluator, "run" | "generator">,
+  samples: readonly Sample[],
+  seen?: BatchSeen,
+): Promise<Named<number>> {
+  const { task, tokenizer, run, layout } = open;
+  const batches = batchesInOrder(samples, run.training.perDeviceEvalBatchSize, layout);
+  const [text, others] = [true, false].map((own) => open.metrics.filter((m) => readsText(open, m) === own));
+  const metrics = await evaluate(evaluator, batches, task, others ?? [], tokenizer, seen);
+  if (!text || text.length === 0) return metrics;
+  const generator = evaluator.generator();
+  try {
+    return { ...metrics, ...await textMetrics(open, generator, samples, text) };
+  } finally {
+    await generator.close();
   }
 }

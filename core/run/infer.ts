@@ -8,7 +8,10 @@ import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
 import { predictionsReader, type RowReader } from "../loop/rows.ts";
 import { AttuneError, unsupported } from "../errors.ts";
-import type { Batch, Dataset, Json, Named, Tensor } from "../types.ts";
+import type { Generator } from "../engine/generator.ts";
+import { layOut } from "../loop/layout.ts";
+import type { Batch, Dataset, Json, Named, Sample, Tensor } from "../types.ts";
+import { generateSamples, generationOf, sequencesOf } from "./generate.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
 
@@ -45,6 +48,10 @@ export async function* predictRows(
   const evaluator = inferencer(open, options);
   try {
     const { samples } = await encodeRows(open, dataset, false);
+    if (open.task.generate) {
+      yield* generated(open, evaluator.generator(), samples);
+      return;
+    }
     const reader = predictionsReader(open.task, open.tokenizer);
     for (const batch of batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, open.layout)) {
       const { outputs } = await evaluator.run(batch, false);
@@ -53,6 +60,19 @@ export async function* predictRows(
     yield* reader.end();
   } finally {
     await evaluator.close();
+  }
+}
+
+/** Predictions of a task that generates. */
+async function* generated(open: OpenRun, generator: Generator, samples: readonly Sample[]): AsyncIterable<Named<Json>> {
+  const options = await generationOf(open);
+  try {
+    for await (const own of generateSamples(open, generator, samples, options)) {
+      const batch = layOut([own.sample], { ...open.layout, share: false });
+      yield* open.task.predict({ sequences: sequencesOf([own]) }, batch, open.tokenizer);
+    }
+  } finally {
+    await generator.close();
   }
 }
 

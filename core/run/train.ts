@@ -4,7 +4,6 @@
  */
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { AttuneError, refused } from "../errors.ts";
-import { evaluate } from "../loop/evaluate.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { layOut } from "../loop/layout.ts";
 import { type LoopState, trainLoop } from "../loop/train.ts";
@@ -26,9 +25,11 @@ import type {
 import type { Evaluator } from "../engine/evaluator.ts";
 import { toSpec } from "../compose.ts";
 import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
-import { activeIds, batchesInOrder, type EncodedRows } from "./data.ts";
+import { activeIds, type EncodedRows } from "./data.ts";
+import { measured } from "./evaluate.ts";
 import { collectExamples } from "./examples.ts";
 import { inferencer } from "./infer.ts";
+import { readsText } from "./generate.ts";
 import { type OpenRun, openRun } from "./open.ts";
 import { packed } from "./pack.ts";
 import { probeOf } from "./probe.ts";
@@ -126,10 +127,9 @@ async function* trained(
     if (output && spec) await writeJson(output, "spec.json", spec);
 
     let examples: Example[] = [];
-    const measure = async (evaluator: Pick<Evaluator, "run">): Promise<Named<number>> => {
+    const measure = async (evaluator: Pick<Evaluator, "run" | "generator">): Promise<Named<number>> => {
       examples = [];
-      const batches = held ? batchesInOrder(held.samples, training.perDeviceEvalBatchSize, open.layout) : [];
-      return await evaluate(evaluator, batches, open.task, open.metrics, open.tokenizer, (batch, outputs, readings) => {
+      return await measured(open, evaluator, held?.samples ?? [], (batch, outputs, readings) => {
         if (held && examples.length < EXAMPLES) collectExamples(examples, open, held, batch, outputs, readings);
       });
     };
@@ -233,8 +233,8 @@ export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedR
     checkpointing: training.gradientCheckpointing,
     accumulates: training.gradientAccumulationSteps > 1,
     seed: training.seed,
-    // Other epochs may name other ids where samples are drawn.
-    activeRows: train.drawn ? new Map() : activeIds(all),
+    // Other epochs may name other ids where samples are drawn, and generated text any.
+    activeRows: train.drawn || open.metrics.some((m) => readsText(open, m)) ? new Map() : activeIds(all),
     example: layOut(train.samples.slice(0, 1), layout),
     reads: open.task.reads,
     prepackLimit: PREPACK_LIMIT,

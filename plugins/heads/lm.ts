@@ -53,7 +53,7 @@ export function languageOutputs(b: Build, states: States, trunk: Trunk, style: H
   if (outBias !== undefined) logits = add(logits, b.parameter(outBias, [trunk.vocabSize], "zeros"));
   if (buffer !== undefined) logits = add(logits, b.parameter(buffer, [1, trunk.vocabSize], "zeros", { frozen: true }));
   if (softcap !== undefined) logits = mul(tanh(div(logits, softcap)), softcap);
-  if (!at || b.mode === "train") return { logits };
+  if (!at || b.mode !== "evaluate") return { logits };
   const labels: Value = maximum(b.input("labels", "int32", at.shape), 0);
   const many = scoresOfClasses(logits, labels);
   if (many) return { logits, predictions: many.best, logProbabilities: sub(many.own, many.logSum) };

@@ -155,8 +155,8 @@ function alibiBias(b: Build, numHeads: number, headDim: number, maxPositions: nu
     }
   }
   const rows = b.graph.constant({ dtype: "float32", dims: [maxPositions, numHeads], data: table });
-  const byKey = gather(rows, b.stream().positions); // [batch, seq, heads]
-  return transpose(reshape(byKey, ["batch", "seq", 1, numHeads]), [0, 3, 2, 1]);
+  const byKey = gather(rows, b.stream("input", "keys").positions); // [batch, seq, heads]
+  return transpose(reshape(byKey, [...byKey.shape.slice(0, 2), 1, numHeads]), [0, 3, 2, 1]);
 }
 
 function slopesOf(numHeads: number): number[] {

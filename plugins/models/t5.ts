@@ -226,9 +226,8 @@ function feedForward(b: Build, path: string, x: Value, sizes: Sizes): Value {
  */
 function relativeBias(b: Build, path: string, side: Side, sizes: Sizes): Value {
   const { numBuckets, maxDistance, numHeads, hiddenSize } = sizes;
-  const { columns } = b.stream(side);
-  const seq = columns.shape[0] ?? 1;
-  const distance = sub(reshape(columns, [1, seq]), reshape(columns, [seq, 1])); // key - query
+  const [queries, keys] = [b.stream(side).columns, b.stream(side, "keys").columns];
+  const distance = sub(reshape(keys, [1, keys.shape[0] ?? 1]), reshape(queries, [queries.shape[0] ?? 1, 1]));
   const index = add(minimum(maximum(distance, -maxDistance), maxDistance), maxDistance);
   const data = relativeBuckets(numBuckets, maxDistance, side === "input");
   const buckets = gather(b.graph.constant({ dtype: "int32", dims: [data.length], data }), index);

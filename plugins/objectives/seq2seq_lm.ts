@@ -4,14 +4,16 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { unsupported } from "../../core/errors.ts";
-import type { Factory, Task } from "../../core/types.ts";
+import type { Factory, GenerationConfig, Task } from "../../core/types.ts";
 import { tokenReadings } from "./causal_lm.ts";
+import { generationSchema, texts } from "./generation.ts";
 
 /** Options of {@link seq2seqLm}. */
 export interface Seq2seqLmOptions {
   /** Targets are cut to so many tokens; null: they are not cut. */
   readonly maxTargetLength: number | null;
+  /** How texts are generated, for predictions and for metrics of text. */
+  readonly generation: Partial<GenerationConfig>;
   /** Where the columns are, where not under their own names. */
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -19,6 +21,7 @@ export interface Seq2seqLmOptions {
 /** Schema of {@link Seq2seqLmOptions}. */
 export const seq2seqLmSchema: v.GenericSchema<Partial<Seq2seqLmOptions>, Seq2seqLmOptions> = v.strictObject({
   maxTargetLength: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  generation: v.optional(generationSchema, {}),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
 
@@ -35,7 +38,13 @@ export const seq2seqLm: Factory<"objective", Partial<Seq2seqLmOptions>> = define
   kind: "objective",
   name: "seq2seq-lm",
   schema: seq2seqLmSchema,
-  create: (options) => ({ tasks: [seq2seqTask({ use: "seq2seq", with: options })] }),
+  create: ({ generation, maxTargetLength, columns }) => ({
+    tasks: [{
+      ...seq2seqTask({ use: "seq2seq", with: { maxTargetLength, columns } }),
+      // A text is as long as those that were learned may be.
+      generate: { ...(maxTargetLength === null ? {} : { maxNewTokens: maxTargetLength }), ...generation },
+    }],
+  }),
 });
 
 /** The task of a decoder's tokens, over rows that `collator` makes samples of. */
@@ -49,8 +58,7 @@ export function seq2seqTask(collator: Task["collator"]): Task {
     taskType: "SEQ_2_SEQ_LM",
     reads: ["predictions", "logProbabilities"],
     decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
-    predict: () => {
-      throw unsupported("seq2seq-lm", "predict", "seq2seq-lm", "text is generated, not read off one batch");
-    },
+    generate: {},
+    predict: (outputs, _, tokenizer) => texts(outputs, tokenizer),
   };
 }

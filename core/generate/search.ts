@@ -1,0 +1,122 @@
+/**
+ * Which tokens come next: the likeliest, drawn ones, or those of the likeliest whole text that beams find.
+ * @module
+ */
+import type { Random } from "../types.ts";
+import type { GenerationOptions } from "./options.ts";
+import { best, largest, logSoftmax, processScores, sample } from "./scores.ts";
+
+/** Scores [rows, vocabSize] of next tokens. */
+export type Scores = Readonly<{ rows: number; vocabSize: number; logits: Float32Array }>;
+
+/** Behind all prompts, then behind one more token of some rows of the step before. */
+export interface Steps {
+  first(): Promise<Scores>;
+  next(from: Int32Array, tokens: Int32Array): Promise<Scores>;
+}
+
+/** One text on its way: which prompt it continues and what came so far. */
+interface Search {
+  /** Takes the scores of its rows, `first` on; gives the rows to continue with a token each, none where it ends. */
+  advance(scores: Scores, first: number): readonly Readonly<{ row: number; token: number }>[];
+  readonly found: readonly number[];
+}
+
+/**
+ * Continues each prompt. `prompts`: their tokens, of a decoder its start token. `random`: of each prompt its own stream.
+ * What comes back has what was generated, with the token that ended it.
+ */
+export async function search(
+  steps: Steps,
+  prompts: readonly (readonly number[])[],
+  options: GenerationOptions,
+  random: (prompt: number) => Random,
+): Promise<number[][]> {
+  const searches = prompts.map((prompt, i) =>
+    options.numBeams > 1 ? beamSearch(prompt, options) : singleSearch(prompt, options, random(i))
+  );
+  let running = searches.map((own, i) => ({ own, first: i }));
+  let scores = await steps.first();
+  while (running.length > 0) {
+    const from: number[] = [];
+    const tokens: number[] = [];
+    const still: typeof running = [];
+    for (const { own, first } of running) {
+      const chosen = own.advance(scores, first);
+      if (chosen.length > 0) still.push({ own, first: from.length });
+      for (const { row, token } of chosen) {
+        from.push(row);
+        tokens.push(token);
+      }
+    }
+    running = still;
+    if (running.length > 0) scores = await steps.next(Int32Array.from(from), Int32Array.from(tokens));
+  }
+  return searches.map(({ found }) => [...found]);
+}
+
+function rowOf({ logits, vocabSize }: Scores, row: number): Float32Array {
+  return logits.subarray(row * vocabSize, (row + 1) * vocabSize);
+}
+
+function singleSearch(prompt: readonly number[], o: GenerationOptions, random: Random): Search {
+  const found: number[] = [];
+  return {
+    found,
+    advance: (scores, row) => {
+      const own = Float64Array.from(rowOf(scores, row));
+      processScores(own, [...prompt, ...found], found.length, o);
+      const token = o.doSample ? sample(own, random.uniform(found.length), o) : best(own);
+      found.push(token);
+      return o.eosTokenIds.includes(token) || found.length >= o.maxNewTokens ? [] : [{ row, token }];
+    },
+  };
+}
+
+/** A text with the sum of its tokens' log-likelihoods. */
+type Beam = Readonly<{ tokens: readonly number[]; score: number }>;
+
+/**
+ * Beam search as transformers does it: of the likeliest `numBeams` of each step those that end are finished, at a score
+ * divided by length^lengthPenalty; the search goes on while a running one may still become better than those.
+ */
+function beamSearch(prompt: readonly number[], o: GenerationOptions): Search {
+  const candidates = Math.max(2, 1 + o.eosTokenIds.length) * o.numBeams;
+  let running: Beam[] = [{ tokens: [], score: 0 }];
+  let finished: Beam[] = [];
+  let found: readonly number[] = [];
+  const normalized = (score: number, length: number): number => score / length ** o.lengthPenalty;
+  const finish = (beams: readonly Beam[]): void => {
+    finished = [...finished, ...beams].sort((a, b) => b.score - a.score).slice(0, o.numBeams);
+    found = finished[0]?.tokens ?? found;
+  };
+  return {
+    get found() {
+      return found;
+    },
+    advance: (scores, first) => {
+      const { vocabSize } = scores;
+      const all = new Float64Array(running.length * vocabSize);
+      running.forEach(({ tokens, score }, i) => {
+        const own = logSoftmax(rowOf(scores, first + i));
+        processScores(own, [...prompt, ...tokens], tokens.length, o);
+        own.forEach((x, k) => (all[i * vocabSize + k] = x + score));
+      });
+      const length = (running[0]?.tokens.length ?? 0) + 1;
+      const next = largest(all, candidates).map((index) => {
+        const [row, token] = [Math.floor(index / vocabSize), index % vocabSize];
+        const tokens = [...running[row]?.tokens ?? [], token];
+        const ends = length >= o.maxNewTokens || o.eosTokenIds.includes(token);
+        return { row: first + row, token, tokens, score: all[index] ?? -Infinity, ends };
+      });
+      const ended = next.slice(0, o.numBeams).filter((beam) => beam.ends);
+      finish(ended.map(({ tokens, score }) => ({ tokens, score: normalized(score, length) })));
+      const goOn = next.filter((beam) => !beam.ends).slice(0, o.numBeams);
+      running = goOn;
+      const full = finished.length === o.numBeams;
+      const reach = o.earlyStopping === "never" && o.lengthPenalty > 0 ? o.maxNewTokens : length;
+      const hope = normalized(goOn[0]?.score ?? -Infinity, reach) > (finished.at(-1)?.score ?? -Infinity);
+      return goOn.length === 0 || (full && (o.earlyStopping === true || !hope)) ? [] : goOn;
+    },
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * What a run's model goes on with, row by row.
+ * @module
+ */
+import type { Generator, Step } from "../engine/generator.ts";
+import { badFile } from "../errors.ts";
+import { type GenerationOptions, generationOptions } from "../generate/options.ts";
+import { search } from "../generate/search.ts";
+import { layOut } from "../loop/layout.ts";
+import { createRandom } from "../random.ts";
+import type { Field, GenerationConfig, Json, Metric, Named, Sample, Tensor } from "../types.ts";
+import type { OpenRun } from "./open.ts";
+
+/** A sample with the tokens that were generated for it, without the one that ended them. */
+export type Generated = Readonly<{ sample: Sample; tokens: readonly number[] }>;
+
+/** The options of generation of an opened run. Throws AttuneError where its files ask for what is not built. */
+export async function generationOf(open: OpenRun, asked?: Partial<GenerationConfig>): Promise<GenerationOptions> {
+  const { checkpoint, trunk, task } = open;
+  const file = await checkpoint.files.get("generation_config.json");
+  const saved = file && parsed(file.bytes);
+  const prompt = trunk.decoderStart === undefined ? 0 : 1;
+  return generationOptions({ ...task.generate, ...asked }, checkpoint.config, saved, prompt);
+}
+
+/** What comes behind each sample's prompt, in order. */
+export async function* generateSamples(
+  open: OpenRun,
+  generator: Generator,
+  samples: readonly Sample[],
+  options: GenerationOptions,
+): AsyncIterable<Generated> {
+  const size = open.run.training.perDeviceEvalBatchSize;
+  const random = createRandom(options.seed).fork("generate");
+  for (let start = 0; start < samples.length; start += size) {
+    const own = samples.slice(start, start + size);
+    const prompts = own.map((sample) => promptOf(sample, open.trunk.decoderStart !== undefined));
+    const batch = layOut(prompts, { ...open.layout, share: false });
+    let step: Step | undefined;
+    const found = await search(
+      {
+        first: async () => step = await generator.first(batch),
+        next: async (from, tokens) => step = await generator.next(step as Step, from, tokens),
+      },
+      prompts.map((prompt) => promptTokens(prompt)),
+      options,
+      (i) => random.fork(start + i),
+    );
+    for (const [i, tokens] of found.entries()) {
+      const end = options.eosTokenIds.includes(tokens.at(-1) ?? -1) ? tokens.length - 1 : tokens.length;
+      yield { sample: own[i] as Sample, tokens: tokens.slice(0, end) };
+    }
+  }
+}
+
+/** Generated tokens as the output `sequences` [rows, longest], -1 behind the end of each. */
+export function sequencesOf(generated: readonly Generated[]): Tensor {
+  const longest = Math.max(0, ...generated.map(({ tokens }) => tokens.length));
+  const data = new Int32Array(generated.length * longest).fill(-1);
+  generated.forEach(({ tokens }, i) => data.set(tokens, i * longest));
+  return { dtype: "int32", dims: [generated.length, longest], data };
+}
+
+/** Metrics of generated text against what samples' labels say. */
+export async function textMetrics(
+  open: OpenRun,
+  generator: Generator,
+  samples: readonly Sample[],
+  metrics: readonly Metric[],
+): Promise<Named<number>> {
+  const options = await generationOf(open);
+  const states = metrics.map((metric) => metric.init());
+  const textOf = (ids: ArrayLike<number>): string => open.tokenizer.decode(ids, { skipSpecialTokens: true });
+  for await (const { sample, tokens } of generateSamples(open, generator, samples, options)) {
+    const example = { prediction: textOf(tokens), references: [textOf(labelsOf(sample))] };
+    metrics.forEach((metric, i) => (states[i] = metric.update(states[i], example)));
+  }
+  const found = metrics.flatMap((metric, i) => Object.entries(metric.compute(states[i])));
+  return Object.fromEntries(found.filter((pair): pair is [string, number] => pair[1] !== null));
+}
+
+/** Whether a metric is one of generated text, of a task that generates. */
+export function readsText({ task }: OpenRun, metric: Metric): boolean {
+  return task.generate !== undefined && metric.reads[0] === "text";
+}
+
+function parsed(bytes: Uint8Array): Named<Json> {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw badFile("generate", "generation_config.json", "is not JSON");
+  }
+}
+
+/** What comes before the first label that counts: of a decoder's side its first token. */
+function promptOf(sample: Sample, decoder: boolean): Sample {
+  const [sequence] = sample.sequences;
+  if (!sequence) return sample;
+  const { labels, ...fields } = sequence.fields;
+  const side = decoder ? "decoderToken" : "token";
+  const whole = decoder ? sequence.decoderLength ?? 0 : sequence.length;
+  const learned = labels ? labels.data.findIndex((label) => label !== labels.ignore) : -1;
+  const length = decoder ? 1 : learned > 0 ? learned : whole;
+  const cut = (field: Field): Field =>
+    field.per === side ? { ...field, data: field.data.slice(0, length * (field.size ?? 1)) } : field;
+  const own = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, cut(field)]));
+  const lengths = decoder ? { length: sequence.length, decoderLength: length } : { length };
+  return { ...sample, sequences: [{ ...lengths, fields: own }] };
+}
+
+function promptTokens({ sequences: [sequence] }: Sample): number[] {
+  const { decoder_input_ids: decoder, input_ids: input } = sequence?.fields ?? {};
+  return Array.from((decoder ?? input)?.data ?? []);
+}
+
+function labelsOf({ sequences: [sequence] }: Sample): number[] {
+  const labels = sequence?.fields.labels;
+  return Array.from(labels?.data ?? []).filter((label) => label !== labels?.ignore);
+}
