@@ -254,6 +254,7 @@ export type EmbeddingOptions = Readonly<{
 /** How attention masks, scales and drops. */
 export type AttentionOptions = Readonly<{
   causal?: boolean;
+  /** Keys less than so many places away are seen: before the query where causal, else to both sides. */
   window?: number;
   scale?: number;
   softcap?: number;
@@ -381,7 +382,7 @@ export type States = Readonly<{
 
 /** How a family builds "sequence", "token", "mlm", ...: data, so that heads know no family. */
 export type HeadStyle = Readonly<{
-  pool?: "first" | "last";
+  pool?: "first" | "last" | "mean";
   steps: readonly (
     | { readonly dense: string; readonly outFeatures?: number; readonly bias?: boolean }
     | { readonly activation: string }

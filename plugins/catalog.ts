@@ -107,6 +107,7 @@ import { bert as modelBert } from "./models/bert.ts";
 import { falcon as modelFalcon } from "./models/falcon.ts";
 import { gpt2 as modelGpt2 } from "./models/gpt2.ts";
 import { llama as modelLlama } from "./models/llama.ts";
+import { modernbert as modelModernbert } from "./models/modernbert.ts";
 import { t5 as modelT5 } from "./models/t5.ts";
 import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
 import { denoising as objectiveDenoising } from "./objectives/denoising.ts";
@@ -277,6 +278,7 @@ export const catalog: Catalog = {
     falcon: modelFalcon,
     gpt2: modelGpt2,
     llama: modelLlama,
+    modernbert: modelModernbert,
     t5: modelT5,
   },
   objective: {

@@ -203,7 +203,10 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     if (options.causal || options.window) {
       const [qp, kp] = [asQuery(q.positions), asKey(k.positions)];
       if (options.causal) seen = f.and(seen, f.not(f.greater(kp, qp)));
-      if (options.window) seen = f.and(seen, f.greater(kp, f.sub(qp, options.window)));
+      if (options.window) {
+        seen = f.and(seen, f.greater(kp, f.sub(qp, options.window)));
+        if (!options.causal) seen = f.and(seen, f.greater(f.add(qp, options.window), kp));
+      }
     }
     const own = f.where(seen, 0, NEVER);
     const [batch, one, queries] = own.shape as [Dim, Dim, Dim];

@@ -7,6 +7,7 @@ import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import { gather, less, maximum, reshape, where } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
+import { pooledStates } from "./pooling.ts";
 import { applyStyle } from "./sequence.ts";
 
 /** Options of {@link choice}: none. */
@@ -37,8 +38,7 @@ export const choice: Factory<"head", ChoiceOptions> = define({
     forward: (b, states, trunk) => {
       const style = trunk.heads.choice;
       if (!style) throw unsupported("choice", "task", trunk.baseModelPrefix, "this family has no multiple choice head");
-      const { first, last } = b.stream();
-      const pooled = b.rows(states.hidden, style.pool === "last" ? last : first);
+      const pooled = pooledStates(b, states.hidden, style.pool);
       const each = b.linear(style.out, applyStyle(b, style, pooled), { outFeatures: 1, bias: style.bias ?? true });
       const members = b.input("members", "int32", ["samples", "members"]);
       const own = gather(reshape(each, ["sequences"]), maximum(members, 0));

@@ -4,8 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { cast, div, equal, gather, matmul, reshape, sqrt, square, sum } from "../../core/graph/functions.ts";
-import type { Build, Factory, Value } from "../../core/types.ts";
+import { div, sqrt, square, sum } from "../../core/graph/functions.ts";
+import type { Factory } from "../../core/types.ts";
+import { pooledStates } from "./pooling.ts";
 
 /** Options of {@link embedding}. */
 export interface EmbeddingOptions {
@@ -40,19 +41,10 @@ export const embedding: Factory<"head", Partial<EmbeddingOptions>> = define({
   create: ({ pooling, normalize, projection }) => ({
     modulesToSave: projection === undefined ? [] : ["embedding_projection"],
     forward: (b, states) => {
-      let x = pooling === "first" ? b.rows(states.hidden, b.stream().first) : meanOfSequences(b, states.hidden);
+      let x = pooledStates(b, states.hidden, pooling);
       if (projection !== undefined) x = b.linear("embedding_projection", x, { outFeatures: projection });
       if (normalize) x = div(x, sqrt(sum(square(x), 1, true)));
       return { embedding: x };
     },
   }),
 });
-
-/** Means over each sequence's tokens [sequences, hidden], as a product with a matrix of who belongs to whom. */
-function meanOfSequences(b: Build, hidden: Value): Value {
-  const { sequence, first } = b.stream();
-  const flat = reshape(sequence, ["batch*seq"]);
-  const own = reshape(gather(flat, first), ["sequences", 1]);
-  const belongs = cast(equal(own, reshape(flat, [1, "batch*seq"])), "float32"); // [sequences, batch*seq]
-  return div(matmul(belongs, hidden), sum(belongs, 1, true));
-}

@@ -8,6 +8,7 @@ import { unsupported } from "../../core/errors.ts";
 import { layerNorm, mul } from "../../core/graph/functions.ts";
 import { activation } from "../../core/graph/activations.ts";
 import type { Build, Factory, HeadStyle, Value } from "../../core/types.ts";
+import { pooledStates } from "./pooling.ts";
 
 /** Options of {@link sequence}. */
 export interface SequenceOptions {
@@ -38,8 +39,7 @@ export const sequence: Factory<"head", SequenceOptions> = define({
     forward: (b, states, trunk) => {
       const style = trunk.heads.sequence;
       if (!style) throw unsupported("sequence", "task", trunk.baseModelPrefix, "this family has no sequence head");
-      const { first, last } = b.stream(states.encoder ? "decoder" : "input");
-      const pooled = style.pool ? b.rows(states.hidden, style.pool === "first" ? first : last) : states.hidden;
+      const pooled = pooledStates(b, states.hidden, style.pool, states.encoder ? "decoder" : "input");
       const x = applyStyle(b, style, pooled);
       return { logits: b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true }) };
     },

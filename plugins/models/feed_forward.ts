@@ -12,6 +12,8 @@ export type FeedForwardOptions = Readonly<{
   activation: (x: Value) => Value;
   bias: boolean;
   conv1d?: boolean;
+  /** Before the second layer. */
+  dropout?: number;
 }>;
 
 /** W₂ act(W₁ x). */
@@ -32,12 +34,15 @@ export function gatedFeedForward(
   b: Build,
   x: Value,
   paths: Readonly<{ gate: string; up: string; down: string }>,
-  { hiddenSize, intermediateSize, activation, bias }: FeedForwardOptions,
+  { hiddenSize, intermediateSize, activation, bias, dropout = 0 }: FeedForwardOptions,
 ): Value {
   const [gate, up] = paths.gate === paths.up
     ? halves(b.linear(paths.gate, x, { outFeatures: 2 * intermediateSize, bias }), intermediateSize)
     : [paths.gate, paths.up].map((path) => b.linear(path, x, { outFeatures: intermediateSize, bias }));
-  return b.linear(paths.down, mul(activation(gate as Value), up as Value), { outFeatures: hiddenSize, bias });
+  return b.linear(paths.down, b.dropout(mul(activation(gate as Value), up as Value), dropout), {
+    outFeatures: hiddenSize,
+    bias,
+  });
 }
 
 function halves(x: Value, size: number): Value[] {

@@ -8,11 +8,13 @@ import type { Build, Value } from "../../core/types.ts";
 /** A norm of some width, wherever it stands. */
 export type Norm = (b: Build, path: string, x: Value, size: number) => Value;
 
-/** (x - mean) / √(variance + ε) · weight + bias (Ba et al. 2016). */
-export function layerNorm(epsilon: number): Norm {
+/** (x - mean) / √(variance + ε) · weight + bias, if it has one (Ba et al. 2016). */
+export function layerNorm(epsilon: number, hasBias = true): Norm {
   return (b, path, x, size) => {
     const weight = b.parameter(`${path}.weight`, [size], "ones");
-    const bias = b.parameter(`${path}.bias`, [size], "zeros");
+    const bias = hasBias
+      ? b.parameter(`${path}.bias`, [size], "zeros")
+      : b.graph.constant({ dtype: "float32", dims: [size], data: new Float32Array(size) });
     return b.graph.within(path, () => normalized(x, weight, bias, epsilon));
   };
 }
