@@ -26,7 +26,10 @@ export type Changed = Readonly<{ record: JobRecord; refused?: Refusal }>;
 
 /** The jobs of a store; any number of processes may hold the same. */
 export interface Jobs {
-  create(request: Named<Json>, spec: Named<Json>): Promise<JobRecord>;
+  /** An id that nothing has. */
+  newId(): string;
+  /** Makes a job; where one of that id is there already, gives that one. */
+  create(request: Named<Json>, spec: Named<Json>, id?: string): Promise<JobRecord>;
   get(id: string): Promise<JobRecord | undefined>;
   /** The newest first, those created before `after`. */
   list(after?: string): AsyncIterable<JobRecord>;
@@ -102,10 +105,12 @@ export function jobsIn(options: JobsOptions): Jobs {
     }
   };
 
+  const newId = (): string => `ftjob-${Math.floor(time() * 1000).toString(36).padStart(9, "0")}${random()}`;
+
   return {
-    create: async (request, spec) => {
+    newId,
+    create: async (request, spec, id = newId()) => {
       const at = time();
-      const id = `ftjob-${Math.floor(at * 1000).toString(36).padStart(9, "0")}${random()}`;
       const record: JobRecord = {
         version: 1,
         id,
@@ -122,7 +127,11 @@ export function jobsIn(options: JobsOptions): Jobs {
         trainedTokens: 0,
         checkpoints: [],
       };
-      if (!await write(record, null)) throw new AttuneError(`Job ${id} exists`, { code: "CONFLICT", plugin: "jobs" });
+      if (!await write(record, null)) {
+        const there = await read(id);
+        if (there) return there.record;
+        throw new AttuneError(`Job ${id} cannot be made`, { code: "CONFLICT", plugin: "jobs" });
+      }
       await events(id).append([{ at, level: "info", type: "message", message: `Created fine-tuning job: ${id}` }]);
       return record;
     },

@@ -87,6 +87,16 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--modules-from <n>", "number (from 0) of the adapter whose wholly trained modules are taken")
     .option("--seed <n>", "seed of dare's masks", "42")
     .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
+  program.command("runner").description("take fine-tuning jobs from a server (its token in ATTUNE_RUNNER_TOKEN)")
+    .requiredOption("--server <url>", "the server")
+    .option("--work <dir>", "where files, models and jobs are kept", "runs/runner")
+    .option("--models <dir>", "models that are here already; others are fetched")
+    .option("--name <name>", "what it is called (default: host and process)")
+    .option("--plugins <names>", "the only plugins that jobs may use, separated by commas")
+    .option("--memory <MiB>", "memory that jobs may take (default: the machine's)", Number)
+    .option("--threads <n>", "threads to compute with", Number)
+    .option("--jobs <n>", "end after this many jobs", Number)
+    .action(async (options) => set(await (await import("./runner.ts")).runnerCommand(options)));
   program.command("plugins").description("every plugin with its options")
     .option("--json", "with the options' JSON Schema")
     .action(async (options) => set(await (await import("./plugins.ts")).pluginsCommand(options)));

@@ -1,0 +1,58 @@
+/**
+ * `attune runner`: takes jobs from a server.
+ * @module
+ */
+import { resolve } from "node:path";
+import process from "node:process";
+import { AttuneError } from "../../core/errors.ts";
+import { runRunner } from "../runner/runner.ts";
+import { exitCodes } from "./main.ts";
+
+/** Options of `attune runner`. */
+export type RunnerCommandOptions = Readonly<{
+  server: string;
+  work: string;
+  name?: string;
+  models?: string;
+  plugins?: string;
+  memory?: number;
+  threads?: number;
+  jobs?: number;
+}>;
+
+/** Runs until it is told to end; a job in hand is saved and given back then. */
+export async function runnerCommand(options: RunnerCommandOptions): Promise<number> {
+  const token = process.env.ATTUNE_RUNNER_TOKEN;
+  if (!token) {
+    throw new AttuneError("ATTUNE_RUNNER_TOKEN is not set: the server prints it, or has it from its own environment", {
+      code: "USAGE",
+      plugin: "runner",
+    });
+  }
+  const abort = new AbortController();
+  let interrupts = 0;
+  const interrupt = (): void => {
+    if (++interrupts > 1) process.exit(exitCodes.interrupted);
+    process.stderr.write("Interrupted: saving the job in hand and giving it back (again to stop at once)\n");
+    abort.abort();
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  const { server, work, name, models, plugins, memory, threads, jobs } = options;
+  await runRunner({
+    server,
+    token,
+    work: resolve(work),
+    name,
+    models: models === undefined ? undefined : resolve(models),
+    plugins: plugins?.split(","),
+    memoryBytes: memory === undefined ? undefined : memory * 2 ** 20,
+    threads,
+    jobs,
+    signal: abort.signal,
+    tell: (text) => void process.stderr.write(`${text}\n`),
+  });
+  process.off("SIGINT", interrupt);
+  process.off("SIGTERM", interrupt);
+  return abort.signal.aborted ? exitCodes.interrupted : exitCodes.done;
+}

@@ -1,0 +1,110 @@
+/**
+ * Jobs on this machine: records and files in a directory or NATS, models in a folder, plans made here.
+ * @module
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { compose, toSpec } from "../core/compose.ts";
+import { checkJsonLines } from "../core/jobs/files.ts";
+import { encodeRows } from "../core/run/data.ts";
+import { openRun } from "../core/run/open.ts";
+import { planRun } from "../core/run/plan.ts";
+import type { Host, Json, Named, OpenQueue, Row, RunSpec, Store } from "../core/types.ts";
+import { catalog } from "../plugins/catalog.ts";
+import { directory as directoryQueue } from "../plugins/queues/directory.ts";
+import { directoryStore } from "./directory_store.ts";
+import { pluginsOf } from "./edge/job_request.ts";
+import { type JobsApp, jobsApp, type JobsAppOptions, type Prepared } from "./edge/jobs_app.ts";
+
+/** Where jobs live and who may use them. */
+export type JobsServerOptions =
+  & Pick<
+    JobsAppOptions,
+    "apiKeys" | "runnerTokens" | "leaseSeconds" | "heartbeatSeconds" | "maxAttempts" | "maxFileBytes"
+  >
+  & Readonly<{
+    host: Host;
+    /** A directory. */
+    store: string;
+    /** The folder of models that jobs may name. */
+    models?: string;
+    /** A store and queue of one's own in place of the directory's. */
+    opened?: Readonly<{ store: Store; queue: OpenQueue }>;
+  }>;
+
+/** The app over a directory. */
+export async function openJobs(options: JobsServerOptions): Promise<JobsApp> {
+  const { host, models, ...rest } = options;
+  const path = resolve(options.store);
+  const { store, queue } = options.opened ??
+    { store: directoryStore(path), queue: await directoryQueue({ path }).open(host) };
+  const folderOf = (name: string): string | undefined => {
+    if (models === undefined || !/^[\w][\w.-]*(\/[\w][\w.-]*)?$/.test(name)) return undefined;
+    const folder = join(resolve(models), name);
+    return existsSync(join(folder, "config.json")) ? folder : undefined;
+  };
+  return jobsApp({
+    ...rest,
+    store,
+    queue,
+    models: {
+      names: async () => modelNames(models),
+      files: async (name) => {
+        const folder = folderOf(name);
+        return folder === undefined ? undefined : directoryStore(folder);
+      },
+    },
+    prepare: (spec, rows) => prepared(spec, rows, host, folderOf),
+  });
+}
+
+/** Models of a folder: `name` or `org/name`. */
+function modelNames(folder: string | undefined): string[] {
+  if (folder === undefined || !existsSync(folder)) return [];
+  const isModel = (name: string): boolean => existsSync(join(folder, name, "config.json"));
+  const below = (name: string): string[] =>
+    readdirSync(join(folder, name), { withFileTypes: true }).filter((e) => e.isDirectory() || e.isSymbolicLink())
+      .map((e) => (name === "" ? e.name : `${name}/${e.name}`));
+  return below("").flatMap((name) => (isModel(name) ? [name] : below(name).filter(isModel)));
+}
+
+async function prepared(
+  spec: Named<Json>,
+  rows: (fileId: string) => Promise<Uint8Array | undefined>,
+  host: Host,
+  folderOf: (name: string) => string | undefined,
+): Promise<Prepared> {
+  const data: Record<string, Json> = {};
+  for (const [key, source] of Object.entries(spec.data as Named<{ with: { path: string } }>)) {
+    const id = source.with.path;
+    const bytes = await rows(id) ?? new Uint8Array();
+    checkJsonLines(bytes, id);
+    const lines = new TextDecoder().decode(bytes).split("\n").filter((line) => line.trim() !== "");
+    data[key] = { use: "memory", with: { rows: lines.map((line) => JSON.parse(line) as Row) as unknown as Json } };
+  }
+  const name = (spec.model as { with: { path: string } }).with.path;
+  const model = { use: "pretrained", with: { path: folderOf(name) ?? name } };
+  const run = compose({ ...spec, data, model } as unknown as RunSpec, catalog);
+  const open = await openRun(run, host);
+  let tokens = 0;
+  for (const [key, source] of Object.entries(run.data)) {
+    const encoded = await encodeRows(open, source, true);
+    if (key !== "train") continue;
+    for (const { sequences } of encoded.samples) for (const { length } of sequences) tokens += length;
+  }
+  const plan = await planRun(run, host);
+  const resolved = toSpec({ ...run, data: {} }) as Named<Json>;
+  return {
+    needs: {
+      bytes: plan.bytes.total ?? 0,
+      provider: null,
+      plugins: [...new Set([...pluginsOf(resolved), "jsonl", "report"])],
+    },
+    estimate: {
+      tokens: Math.round(tokens * (run.training.maxSteps > 0 ? 1 : run.training.numTrainEpochs)),
+      seconds: Math.ceil(plan.seconds),
+      bytes: plan.bytes.total ?? 0,
+      trainable_parameters: plan.trainableParameters,
+    },
+  };
+}

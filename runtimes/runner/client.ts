@@ -1,0 +1,155 @@
+/**
+ * What a runner says to its server. What fails on the way is tried again; what the server refuses is not.
+ * @module
+ */
+import { createReadStream } from "node:fs";
+import { mkdir, open, rename, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AttuneError } from "../../core/errors.ts";
+import type { Json, Named, TrainingEvent } from "../../core/types.ts";
+
+/** A job as it is leased. */
+export type Lease = Readonly<{
+  id: string;
+  token: number;
+  spec: Named<Json>;
+  step: number;
+  checkpoint: Readonly<{ step: number; folder: string; files: readonly string[] }> | null;
+  leaseSeconds: number;
+  heartbeatSeconds: number;
+}>;
+
+/** What its user wants of a job. */
+export type Wants = "cancel" | "pause" | null;
+
+/** A runner's line to its server. Everything throws AttuneError: `LEASE_LOST` where another has the job, `REFUSED` else. */
+export interface RunnerClient {
+  lease(waitSeconds: number, signal?: AbortSignal): Promise<Lease | undefined>;
+  heartbeat(lease: Lease, step: number, trainedTokens: number): Promise<Wants>;
+  events(lease: Lease, from: number, events: readonly TrainingEvent[], totalSteps?: number): Promise<Wants>;
+  /** Sends a file of a job; gives its size. */
+  send(lease: Lease, path: string, file: string): Promise<number>;
+  checkpoint(
+    lease: Lease,
+    step: number,
+    folder: string,
+    files: readonly string[],
+    metrics: Named<number>,
+  ): Promise<void>;
+  commit(
+    lease: Lease,
+    files: readonly Readonly<{ path: string; bytes: number }>[],
+    metrics: Named<number>,
+  ): Promise<void>;
+  release(lease: Lease, why: Named<Json>): Promise<void>;
+  /** Gets what is at a path below /v1/runners into a file. */
+  fetchTo(path: string, file: string): Promise<void>;
+  modelFiles(name: string): Promise<readonly Readonly<{ path: string; bytes: number }>[]>;
+}
+
+/** How a client reaches its server. `patienceSeconds`: for how long a call is tried again. */
+export type ClientOptions = Readonly<{
+  server: string;
+  token: string;
+  name: string;
+  capabilities: Readonly<{ providers: readonly string[]; memoryBytes: number; plugins?: readonly string[] }>;
+  fetch?: typeof fetch;
+  patienceSeconds?: number;
+}>;
+
+/** A client. */
+export function runnerClient(options: ClientOptions): RunnerClient {
+  const { server, token, name, capabilities, patienceSeconds = 60 } = options;
+  const base = `${server.replace(/\/+$/, "")}/v1/runners`;
+  const request = options.fetch ?? fetch;
+  const once = async (path: string, init: RequestInit): Promise<Response> => {
+    const headers = { authorization: `Bearer ${token}`, ...init.headers as Record<string, string> };
+    const answer = await request(`${base}${path}`, { ...init, headers });
+    if (answer.ok) return answer;
+    const text = await answer.text();
+    let message = text.slice(0, 300);
+    try {
+      message = JSON.parse(text).error.message;
+    } catch {
+      // not the server's own answer
+    }
+    if (answer.status === 409) throw new AttuneError(message, { code: "LEASE_LOST", plugin: "runner" });
+    if (answer.status < 500 && answer.status !== 429) {
+      throw new AttuneError(`${path}: ${message}`, { code: "REFUSED", plugin: "runner" });
+    }
+    throw new Error(`${path}: ${answer.status} ${message}`);
+  };
+  const call = async (path: string, init: () => RequestInit, signal?: AbortSignal): Promise<Response> => {
+    const until = performance.now() + 1000 * patienceSeconds;
+    for (let wait = 100;; wait = Math.min(2 * wait, 5000)) {
+      try {
+        return await once(path, { ...init(), ...(signal ? { signal } : {}) });
+      } catch (error) {
+        if (error instanceof AttuneError || signal?.aborted || performance.now() > until) throw error;
+        await sleep(wait * (0.5 + Math.random()), undefined, signal ? { signal } : {});
+      }
+    }
+  };
+  const post = (path: string, body: unknown, signal?: AbortSignal): Promise<Response> =>
+    call(
+      path,
+      () => ({ method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      signal,
+    );
+  const job = ({ id }: Lease, what: string): string => `/jobs/${id}/${what}`;
+  const encoded = (path: string): string => path.split("/").map(encodeURIComponent).join("/");
+
+  return {
+    lease: async (waitSeconds, signal) => {
+      const answer = await post("/lease", { runner: name, capabilities, waitSeconds }, signal);
+      return answer.status === 204 ? undefined : await answer.json() as Lease;
+    },
+    heartbeat: async (lease, step, trainedTokens) => {
+      const answer = await post(job(lease, "heartbeat"), { token: lease.token, step, trainedTokens });
+      return (await answer.json() as { wants: Wants }).wants;
+    },
+    events: async (lease, from, events, totalSteps) => {
+      const body = { token: lease.token, from, events, ...(totalSteps === undefined ? {} : { totalSteps }) };
+      return (await (await post(job(lease, "events"), body)).json() as { wants: Wants }).wants;
+    },
+    send: async (lease, path, file) => {
+      const { size } = await stat(file);
+      await call(`${job(lease, "files")}/${encoded(path)}?token=${lease.token}`, () => ({
+        method: "PUT",
+        body: size === 0 ? new Uint8Array() : Readable.toWeb(createReadStream(file)) as ReadableStream,
+        headers: { "content-length": String(size) },
+        duplex: "half",
+      } as RequestInit));
+      return size;
+    },
+    checkpoint: async (lease, step, folder, files, metrics) => {
+      await post(job(lease, "checkpoints"), { token: lease.token, step, folder, files, metrics });
+    },
+    commit: async (lease, files, metrics) => {
+      await post(job(lease, "commit"), { token: lease.token, files, metrics });
+    },
+    release: async (lease, why) => {
+      await post(job(lease, "release"), { token: lease.token, ...why });
+    },
+    fetchTo: async (path, file) => {
+      const answer = await call(path, () => ({}));
+      await mkdir(dirname(file), { recursive: true });
+      const temporary = `${file}.part`;
+      const handle = await open(temporary, "w");
+      try {
+        if (answer.body) {
+          for await (const part of answer.body as unknown as AsyncIterable<Uint8Array>) await handle.write(part);
+        }
+      } finally {
+        await handle.close();
+      }
+      await rename(temporary, file);
+    },
+    modelFiles: async (name) => {
+      const answer = await call(`/models?name=${encodeURIComponent(name)}`, () => ({}));
+      return (await answer.json() as { files: { path: string; bytes: number }[] }).files;
+    },
+  };
+}

@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import OpenAI, { toFile } from "openai";
+import type { Json, Named } from "../../core/types.ts";
+import { openJobs } from "../../runtimes/jobs_server.ts";
+import { listen } from "../../runtimes/listen.ts";
+import { runRunner } from "../../runtimes/runner/runner.ts";
+import { hostHere } from "../../runtimes/train.ts";
+import { tinyFiles, tinyRows } from "../tiny.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "attune-jobs-"));
+mkdirSync(join(folder, "models", "tiny"), { recursive: true });
+for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(folder, "models", "tiny", name), bytes);
+
+const host = await hostHere(1);
+const server = await openJobs({
+  host,
+  store: join(folder, "store"),
+  models: join(folder, "models"),
+  apiKeys: ["key"],
+  runnerTokens: ["runner-token"],
+  leaseSeconds: 3,
+  maxFileBytes: 100_000,
+});
+const { port, close } = await listen(server.app.fetch, { port: 0, hostname: "127.0.0.1" });
+const url = `http://127.0.0.1:${port}`;
+const stop = server.start();
+const abort = new AbortController();
+after(async () => {
+  abort.abort();
+  stop();
+  await close();
+});
+const client = new OpenAI({ apiKey: "key", baseURL: `${url}/v1`, maxRetries: 0 });
+const lines = tinyRows.map((row) => JSON.stringify(row)).join("\n");
+const attune = (training: Named<Json> = {}): Named<Json> => ({
+  task: { use: "sequence-classification", with: { labels: ["bad", "good"] } },
+  adapter: { use: "lora", with: { r: 2, targetModules: ["query", "value"] } },
+  training: { perDeviceTrainBatchSize: 4, ...training },
+});
+type Create = OpenAI.FineTuning.JobCreateParams;
+const until = async <T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> => {
+  for (let i = 0; i < 300; i++) {
+    const found = await look();
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${what} never came`);
+};
+const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(`${url}${path}`, { headers: { authorization: "Bearer key", ...headers } });
+const runner = (jobs: number) =>
+  runRunner({
+    server: url,
+    token: "runner-token",
+    work: join(folder, "work"),
+    name: "test-runner",
+    threads: 1,
+    jobs,
+    signal: abort.signal,
+  });
+
+describe("the unmodified openai client", () => {
+  it("uploads, trains, follows and gets the adapter", async () => {
+    const file = await client.files.create({
+      file: await toFile(new TextEncoder().encode(lines), "rows.jsonl"),
+      purpose: "fine-tune",
+    });
+    assert.deepEqual([file.object, file.bytes, file.status], ["file", lines.length, "processed"]);
+    const body = {
+      model: "tiny",
+      training_file: file.id,
+      validation_file: file.id,
+      suffix: "reviews",
+      seed: 7,
+      metadata: { team: "a" },
+      method: { type: "supervised", supervised: { hyperparameters: { n_epochs: 2, learning_rate_multiplier: 10 } } },
+      attune: attune({ learningRate: 0.001, saveSteps: 4 }),
+    } as Create;
+    const once = { headers: { "Idempotency-Key": "once" } };
+    const job = await client.fineTuning.jobs.create(body, once);
+    const again = await client.fineTuning.jobs.create(body, once);
+    assert.equal(again.id, job.id);
+    assert.deepEqual([job.object, job.model, job.seed, job.metadata], ["fine_tuning.job", "tiny", 7, { team: "a" }]);
+    const done = runner(1);
+    const ended = await until("the end", async () => {
+      const now = await client.fineTuning.jobs.retrieve(job.id);
+      return ["succeeded", "failed"].includes(now.status) ? now : undefined;
+    });
+    assert.deepEqual([ended.status, ended.error], ["succeeded", null]);
+    await done;
+    assert.match(ended.fine_tuned_model ?? "", /^ft:tiny:attune:reviews:/);
+    assert.ok((ended.trained_tokens ?? 0) > 100);
+    const estimate = (ended as unknown as { attune: { estimate: Named<number> } }).attune.estimate;
+    assert.equal(estimate.tokens, ended.trained_tokens, "what was estimated was trained");
+
+    const events: OpenAI.FineTuning.FineTuningJobEvent[] = [];
+    for await (const event of client.fineTuning.jobs.listEvents(job.id, { limit: 5 })) events.push(event);
+    const metrics = events.filter((e) => e.type === "metrics" && "train_loss" in (e.data as object)).toReversed();
+    assert.deepEqual(
+      metrics.map((e) => (e.data as { step: number }).step),
+      Array.from({ length: 12 }, (_, i) => i + 1),
+    );
+    assert.equal(events[0]?.message, "The job has successfully completed");
+    assert.match(events.at(-1)?.message ?? "", /^Created fine-tuning job/);
+    const checkpoints = await client.fineTuning.jobs.checkpoints.list(job.id);
+    // A run that is faster than its uploads sends the newest.
+    assert.equal(checkpoints.data[0]?.step_number, 12);
+    assert.ok(checkpoints.data.every((c) => [4, 8, 12].includes(c.step_number)));
+    const listed: string[] = [];
+    for await (const one of client.fineTuning.jobs.list({ metadata: { team: "a" } })) listed.push(one.id);
+    assert.deepEqual(listed, [job.id]);
+
+    const names = new Map<string, string>();
+    for (const id of ended.result_files) names.set((await client.files.retrieve(id)).filename, id);
+    for (
+      const name of ["adapter/adapter_config.json", "adapter/adapter_model.safetensors", "metrics.json", "log.jsonl"]
+    ) {
+      assert.ok(names.has(name), `${name} in ${[...names.keys()]}`);
+    }
+    mkdirSync(join(folder, "adapter"), { recursive: true });
+    for (const [name, id] of names) {
+      if (!name.startsWith("adapter/")) continue;
+      writeFileSync(join(folder, name), new Uint8Array(await (await client.files.content(id)).arrayBuffer()));
+    }
+    assert.ok(existsSync(join(folder, "adapter", "adapter_model.safetensors")));
+
+    // Live events: everything from the start, then only what a client has not seen.
+    const streamed = await (await get(`/v1/fine_tuning/jobs/${job.id}/events`, { accept: "text/event-stream" })).text();
+    const ids = [...streamed.matchAll(/^id: (.+)$/gm)].map((m) => m[1] ?? "");
+    assert.deepEqual(ids, events.map((e) => e.id).toReversed());
+    const from = { accept: "text/event-stream", "last-event-id": ids.at(-3) ?? "" };
+    const rest = await (await get(`/v1/fine_tuning/jobs/${job.id}/events`, from)).text();
+    assert.deepEqual([...rest.matchAll(/^id: (.+)$/gm)].map((m) => m[1]), ids.slice(-2));
+    assert.match(rest, /event: done/);
+  });
+
+  it("pauses, resumes and cancels a job that runs", async () => {
+    const file = await client.files.create({
+      file: await toFile(new TextEncoder().encode(lines), "rows.jsonl"),
+      purpose: "fine-tune",
+    });
+    const job = await client.fineTuning.jobs.create({
+      model: "tiny",
+      training_file: file.id,
+      attune: attune({ maxSteps: 100_000, saveSteps: 50_000 }),
+    } as Create);
+    const done = runner(2);
+    const step = async (): Promise<number> =>
+      (await (await get(`/v1/fine_tuning/jobs/${job.id}/events?limit=1`)).json()).data[0]?.data?.step ?? 0;
+    const status = async (): Promise<string> => (await client.fineTuning.jobs.retrieve(job.id)).status;
+    await until("step 5", async () => await step() > 5);
+    await client.fineTuning.jobs.pause(job.id);
+    await until("the pause", async () => await status() === "paused");
+    const [checkpoint] = (await client.fineTuning.jobs.checkpoints.list(job.id)).data;
+    assert.ok((checkpoint?.step_number ?? 0) > 5);
+    await client.fineTuning.jobs.resume(job.id);
+    await until("the next step", async () => await step() > (checkpoint?.step_number ?? 0) + 2);
+    await client.fineTuning.jobs.cancel(job.id);
+    await until("the end", async () => await status() === "cancelled");
+    await done;
+    const events: number[] = [];
+    for await (const event of client.fineTuning.jobs.listEvents(job.id, { limit: 1000 })) {
+      const data = event.data as { step?: number; train_loss?: number } | null;
+      if (data?.train_loss !== undefined) events.unshift(data.step ?? 0);
+    }
+    assert.deepEqual(events, events.map((_, i) => i + 1), "each step once, in order, over the pause");
+  });
+
+  it("is told what is wrong, and where", async () => {
+    const upload = async (text: string): Promise<OpenAI.FileObject> =>
+      await client.files.create({
+        file: await toFile(new TextEncoder().encode(text), "rows.jsonl"),
+        purpose: "fine-tune",
+      });
+    const rejected = (work: Promise<unknown>, status: number, pattern: RegExp): Promise<void> =>
+      assert.rejects(work, (error: InstanceType<typeof OpenAI.APIError>) => {
+        assert.equal(error.status, status, String(error));
+        assert.match(error.message, pattern);
+        return true;
+      });
+    await rejected(upload('{"text":"a"}\n{"text"'), 400, /line 2.*not JSON/);
+    await rejected(upload("x".repeat(200_000)), 413, /100000 bytes/);
+    const file = await upload(lines);
+    const create = (change: Named<unknown>): Promise<unknown> =>
+      client.fineTuning.jobs.create({ model: "tiny", training_file: file.id, attune: attune(), ...change } as Create);
+    await rejected(create({ model: "gpt-9" }), 400, /"gpt-9" is not one of tiny/);
+    await rejected(create({ training_file: "file-none" }), 400, /no file file-none/);
+    await rejected(create({ method: { type: "dpo" } }), 400, /method.*only supervised/);
+    await rejected(create({ attune: { model: { use: "pretrained", with: { path: "/etc" } } } }), 400, /attune\.model/);
+    await rejected(
+      create({ attune: { adapter: { use: "lora", with: { from: "/etc" } } } }),
+      400,
+      /attune\.adapter\.with\.from/,
+    );
+    await rejected(create({ colour: "red" }), 400, /colour/);
+    await rejected(client.fineTuning.jobs.retrieve("ftjob-none"), 404, /No such fine-tuning job/);
+    await rejected(new OpenAI({ apiKey: "x", baseURL: `${url}/v1`, maxRetries: 0 }).files.list(), 401, /wrong/);
+    assert.equal(
+      (await fetch(`${url}/v1/runners/lease`, { method: "POST", headers: { authorization: "Bearer key" } })).status,
+      401,
+    );
+    // Rows that are JSON but not the task's are found before the job is queued.
+    const wrong = await upload('{"text":"good film","label":"god"}');
+    const job = await client.fineTuning.jobs.create(
+      { model: "tiny", training_file: wrong.id, attune: attune() } as Create,
+    );
+    const ended = await until("the refusal", async () => {
+      const now = await client.fineTuning.jobs.retrieve(job.id);
+      return now.status === "failed" ? now : undefined;
+    });
+    assert.match(ended.error?.message ?? "", /row 0.*"god", did you mean "good"/);
+    await client.files.delete(file.id);
+    await rejected(client.files.content(file.id), 404, /No such File/);
+  });
+});
