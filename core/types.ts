@@ -352,6 +352,8 @@ export type Architecture = Readonly<{
   decoderStart?: number;
   /** Positions count from `offset`; tokens whose id is `skip` are skipped and stand at `skip` (RoBERTa). Absent: from 0. */
   positions?: Readonly<{ offset: number; skip?: number }>;
+  /** Batches with more positions than this are computed with other angles: what was kept of earlier steps does not fit. */
+  anglesChangeAt?: number;
   /** Where a head reads each sequence's last token, tokens with this id at its end do not count. */
   padTokenId?: number;
   forward: (b: Build) => States;

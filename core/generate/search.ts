@@ -23,18 +23,21 @@ interface Search {
 }
 
 /**
- * Continues each prompt. `prompts`: their tokens, of a decoder its start token. `random`: of each prompt its own stream.
+ * Continues each prompt. `prompts`: their tokens, of a decoder its start token. `own`: of each prompt its random stream
+ * and how many new tokens there is room for.
  * What comes back has what was generated, with the token that ended it.
  */
 export async function search(
   steps: Steps,
   prompts: readonly (readonly number[])[],
   options: GenerationOptions,
-  random: (prompt: number) => Random,
+  own: (prompt: number) => Readonly<{ random: Random; room: number }>,
 ): Promise<number[][]> {
-  const searches = prompts.map((prompt, i) =>
-    options.numBeams > 1 ? beamSearch(prompt, options) : singleSearch(prompt, options, random(i))
-  );
+  const searches = prompts.map((prompt, i) => {
+    const { random, room } = own(i);
+    const o = { ...options, maxNewTokens: Math.min(options.maxNewTokens, room) };
+    return o.numBeams > 1 ? beamSearch(prompt, o) : singleSearch(prompt, o, random);
+  });
   let running = searches.map((own, i) => ({ own, first: i }));
   let scores = await steps.first();
   while (running.length > 0) {

@@ -3,9 +3,9 @@
  * @module
  */
 import type { Generator, Step } from "../engine/generator.ts";
-import { badFile } from "../errors.ts";
+import { badFile, badValue } from "../errors.ts";
 import { type GenerationOptions, generationOptions } from "../generate/options.ts";
-import { search } from "../generate/search.ts";
+import { search, type Steps } from "../generate/search.ts";
 import { layOut } from "../loop/layout.ts";
 import { createRandom } from "../random.ts";
 import type { Field, GenerationConfig, Json, Metric, Named, Sample, Tensor } from "../types.ts";
@@ -35,22 +35,58 @@ export async function* generateSamples(
   for (let start = 0; start < samples.length; start += size) {
     const own = samples.slice(start, start + size);
     const prompts = own.map((sample) => promptOf(sample, open.trunk.decoderStart !== undefined));
-    const batch = layOut(prompts, { ...open.layout, share: false });
-    let step: Step | undefined;
+    const tokens = prompts.map((prompt) => promptTokens(prompt));
     const found = await search(
-      {
-        first: async () => step = await generator.first(batch),
-        next: async (from, tokens) => step = await generator.next(step as Step, from, tokens),
-      },
-      prompts.map((prompt) => promptTokens(prompt)),
+      stepsOf(open, generator, prompts),
+      tokens,
       options,
-      (i) => random.fork(start + i),
+      (i) => ({ random: random.fork(start + i), room: roomBehind(open, tokens[i] ?? [], own[i]?.row ?? 0) }),
     );
     for (const [i, tokens] of found.entries()) {
       const end = options.eosTokenIds.includes(tokens.at(-1) ?? -1) ? tokens.length - 1 : tokens.length;
       yield { sample: own[i] as Sample, tokens: tokens.slice(0, end) };
     }
   }
+}
+
+/** Steps behind prompts; what is kept of them is computed anew where a text becomes too long for it. */
+function stepsOf({ layout, trunk }: OpenRun, generator: Generator, prompts: readonly Sample[]): Steps {
+  // The last token counts here, whatever it is.
+  const { padTokenId: _, ...plain } = layout;
+  const first = async (samples: readonly Sample[]): Promise<Step> =>
+    await generator.first(layOut(samples, { ...plain, share: false, padToLength: 0 }));
+  const most = (trunk.anglesChangeAt ?? Infinity) - layout.reserve.tokens - layout.reserve.positions;
+  const long = (): boolean => texts.some((text) => text.length > most);
+  let texts = prompts.map(promptTokens);
+  let step: Step | undefined;
+  return {
+    first: async () => step = await first(prompts),
+    next: async (from, tokens) => {
+      const wasLong = long();
+      texts = Array.from(from, (row, i) => [...texts[row] ?? [], tokens[i] ?? 0]);
+      const again = long() && !wasLong;
+      return step = again ? await first(texts.map(sampleOf)) : await generator.next(step as Step, from, tokens);
+    },
+  };
+}
+
+function sampleOf(ids: readonly number[], row: number): Sample {
+  const fields = { input_ids: { per: "token", data: Int32Array.from(ids), fill: 0 } } as const;
+  return { sequences: [{ length: ids.length, fields }], targets: {}, row };
+}
+
+/** How many tokens may come behind a prompt. Throws AttuneError where there is room for none. */
+function roomBehind({ trunk, layout }: OpenRun, prompt: readonly number[], row: number): number {
+  const taken = trunk.decoderStart === undefined ? layout.reserve.tokens + layout.reserve.positions : 0;
+  const room = trunk.maxPositions - taken - prompt.length;
+  if (room >= 1) return room;
+  const most = trunk.maxPositions - taken - 1;
+  throw badValue(
+    "generate",
+    `row ${row}`,
+    `${prompt.length} tokens`,
+    `at most ${most}, so that one more has a position`,
+  );
 }
 
 /** Generated tokens as the output `sequences` [rows, longest], -1 behind the end of each. */

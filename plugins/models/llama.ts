@@ -218,6 +218,7 @@ function read(config: Named<Json>): Architecture {
     }),
     initializerRange: c.number("initializer_range", 0.02),
     ...(padTokenId === undefined ? {} : { padTokenId }),
+    ...(rotaries[""]?.long ? { anglesChangeAt: rotaries[""].long.beyond } : {}),
     forward: (b) => {
       const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize, paddingIdx: padTokenId };
       const embedded = b.embedding("model.embed_tokens", b.stream().ids, options);

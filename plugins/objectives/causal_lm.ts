@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { unsupported } from "../../core/errors.ts";
-import type { Factory, Named, Readings, Tensor } from "../../core/types.ts";
+import type { Factory, GenerationConfig, Named, Readings, Tensor } from "../../core/types.ts";
+import { generationSchema, texts } from "./generation.ts";
 
 /** Options of {@link causalLm}. */
 export interface CausalLmOptions {
@@ -13,6 +13,8 @@ export interface CausalLmOptions {
   readonly lossOn: "all" | "assistant" | "completion";
   /** Whether short rows of the training data make rows of `training.maxLength`; none sees another. */
   readonly packing: boolean;
+  /** How predictions are generated; what is not said is as the checkpoint has it. */
+  readonly generation: Partial<GenerationConfig>;
   /** Where the columns are, where not under their own names. */
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -21,6 +23,7 @@ export interface CausalLmOptions {
 export const causalLmSchema: v.GenericSchema<Partial<CausalLmOptions>, CausalLmOptions> = v.strictObject({
   lossOn: v.optional(v.picklist(["all", "assistant", "completion"]), "all"),
   packing: v.optional(v.boolean(), false),
+  generation: v.optional(generationSchema, {}),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
 
@@ -38,7 +41,7 @@ export const causalLm: Factory<"objective", Partial<CausalLmOptions>> = define({
   kind: "objective",
   name: "causal-lm",
   schema: causalLmSchema,
-  create: ({ lossOn, packing, columns }) => ({
+  create: ({ lossOn, packing, generation, columns }) => ({
     tasks: [{
       name: "",
       collator: { use: "causal-lm", with: { lossOn, columns } },
@@ -46,12 +49,11 @@ export const causalLm: Factory<"objective", Partial<CausalLmOptions>> = define({
       losses: [{ loss: { use: "cross-entropy", with: { over: "step" } }, output: "logits", target: "labels" }],
       metrics: ["perplexity", "accuracy"],
       packing,
+      generate: generation,
       taskType: "CAUSAL_LM",
       reads: ["predictions", "logProbabilities"],
       decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
-      predict: () => {
-        throw unsupported("causal-lm", "predict", "causal-lm", "text is generated, not read off one batch");
-      },
+      predict: (outputs, _, tokenizer) => texts(outputs, tokenizer),
     }],
   }),
 });

@@ -1,0 +1,195 @@
+/**
+ * Generated sequences against transformers', and what must hold of any.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import { buildProgram } from "../../../core/engine/program.ts";
+import { trunkOf } from "../../../core/engine/trunk.ts";
+import { encodeRows } from "../../../core/run/data.ts";
+import { generateSamples, generationOf } from "../../../core/run/generate.ts";
+import { inferencer, predictRows } from "../../../core/run/infer.ts";
+import { type OpenRun, openRun } from "../../../core/run/open.ts";
+import { sample } from "../../../core/generate/scores.ts";
+import { writeSafetensors } from "../../../core/safetensors.ts";
+import { sizeOf } from "../../../core/tensor.ts";
+import type { GenerationConfig, Json, Model, Named, Row, RunSpec } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { lm } from "../../../plugins/heads/lm.ts";
+import { falcon } from "../../../plugins/models/falcon.ts";
+import { gpt2 } from "../../../plugins/models/gpt2.ts";
+import { llama } from "../../../plugins/models/llama.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { tinyHost } from "../../tiny.ts";
+import figures from "../../fixtures/generation.json" with { type: "json" };
+
+type Case = Readonly<{ name: string; config: Named<Json>; found: readonly (readonly (readonly number[])[])[] }>;
+const cases = figures.cases as unknown as readonly Case[];
+const models: readonly Model[] = [llama(), gpt2(), falcon()];
+
+/** A run over a case's model, with the weights that the script beside the figures makes. */
+async function opened({ config }: Case, generation: Named<unknown> = {}, adapter?: Json, size = 3): Promise<OpenRun> {
+  const modelType = String(config.model_type);
+  const trunk = trunkOf(models.find((m) => m.modelTypes.includes(modelType))!.read(config), modelType);
+  const { recorded } = buildProgram({
+    mode: "evaluate",
+    trunk,
+    heads: [lm()],
+    losses: [],
+    attached: [],
+    labelSmoothing: 0,
+    checkpointing: false,
+    trains: () => false,
+    targets: {},
+  });
+  const weights = [...recorded.parameters.values()].map(({ name, shape: dims }) => {
+    const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
+    const base = name.endsWith("weight") && /norm|ln_/.test(name) ? 1 : 0;
+    const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => base + 0.4 * Math.sin(i * 12.9898 + seed));
+    return [name, { dtype: "float32", dims, data }] as const;
+  });
+  const host = tinyHost(await hostHere(1), {
+    "config.json": new TextEncoder().encode(JSON.stringify(config)),
+    "model.safetensors": writeSafetensors(Object.fromEntries(weights)),
+  });
+  const spec = {
+    version: 1,
+    model: { use: "pretrained", with: { path: "tiny:model" } },
+    task: { use: "causal-lm", with: { generation } },
+    data: {},
+    training: { perDeviceEvalBatchSize: size },
+    ...(adapter === undefined ? {} : { adapter }),
+  };
+  return await openRun(compose(spec as unknown as RunSpec, catalog), host);
+}
+
+const camel = (options: Named<unknown>): Named<unknown> =>
+  Object.fromEntries(
+    Object.entries(options).map(([k, v]) => [k.replace(/_(.)/g, (_, c: string) => c.toUpperCase()), v]),
+  );
+
+/** What prompts go on with, without what ends it. */
+async function generated(open: OpenRun, prompts: readonly (readonly number[])[]): Promise<(readonly number[])[]> {
+  const rows: Row[] = prompts.map((input_ids) => ({ input_ids }));
+  const { samples } = await encodeRows(open, open.run.use("dataset", { use: "memory", with: { rows } }), false);
+  const generator = inferencer(open).generator();
+  const found: (readonly number[])[] = [];
+  for await (const { tokens } of generateSamples(open, generator, samples, await generationOf(open))) {
+    found.push(tokens);
+  }
+  await generator.close();
+  return found;
+}
+
+describe("sequences are transformers'", () => {
+  for (const figure of cases) {
+    // Phi-3's angles depend on the longest text of a batch.
+    const size = figure.name === "phi3" ? 1 : 3;
+    for (const [i, search] of figures.searches.entries()) {
+      it(`${figure.name} ${JSON.stringify(search)}`, async () => {
+        const open = await opened(figure, camel(search), undefined, size);
+        const wanted = figure.found[i]?.map((tokens) => tokens.filter((id) => id !== 3));
+        assert.deepEqual(await generated(open, figures.prompts), wanted);
+      });
+    }
+  }
+});
+
+describe("generation", () => {
+  const figure = cases.find((c) => c.name === "qwen3") as Case;
+
+  it("together or alone, in any order", async () => {
+    const by = (size: number): Promise<OpenRun> => opened(figure, { numBeams: 2, maxNewTokens: 7 }, undefined, size);
+    const together = await generated(await by(3), figures.prompts);
+    assert.deepEqual(await generated(await by(1), figures.prompts), together);
+    assert.deepEqual(await generated(await by(2), figures.prompts.toReversed()), together.toReversed());
+  });
+
+  it("drawing is seeded, differs by row and seed, and is greedy where one token may be drawn", async () => {
+    const at = async (generate: Named<unknown>) =>
+      await generated(await opened(figure, { doSample: true, maxNewTokens: 8, ...generate }), [[2, 9], [2, 9]]);
+    const [one, other] = await at({ seed: 1 });
+    assert.deepEqual(await at({ seed: 1 }), [one, other]);
+    assert.notDeepEqual(one, other);
+    assert.notDeepEqual(await at({ seed: 2 }), [one, other]);
+    const greedy = await generated(await opened(figure, { maxNewTokens: 8 }), [[2, 9], [2, 9]]);
+    assert.deepEqual(await at({ topK: 1 }), greedy);
+    assert.deepEqual(await at({ topP: 1e-6 }), greedy);
+    assert.deepEqual(await at({ temperature: 1e-4 }), greedy);
+  });
+
+  it("ends where it is told to", async () => {
+    const [found = []] = await generated(await opened(figure), [[2, 9, 14, 6, 21]]);
+    const end = found[4] ?? 0;
+    const [cut = []] = await generated(await opened(figure, { eosTokenId: [end, 99] }), [[2, 9, 14, 6, 21]]);
+    assert.deepEqual(cut, found.slice(0, found.indexOf(end)));
+  });
+
+  it("stops at the model's positions; a prompt that fills them is an error", async () => {
+    const open = await opened(figure, { maxNewTokens: 50, eosTokenId: [] });
+    const [found = []] = await generated(open, [[2, 9, 14]]);
+    assert.equal(found.length, 37);
+    await assert.rejects(generated(open, [Array.from({ length: 40 }, () => 5)]), /row 0.*at most 39/);
+  });
+
+  const adapters: readonly Readonly<{ use: string; with: Named<Json> }>[] = [
+    { use: "prompt-tuning", with: { numVirtualTokens: 3 } },
+    { use: "prefix-tuning", with: { numVirtualTokens: 2 } },
+    { use: "lora", with: { r: 2, initLoraWeights: false } },
+  ];
+  for (const adapter of adapters) {
+    it(`with ${adapter.use}, each token is the likeliest of all that stands before it`, async () => {
+      const open = await opened(figure, { maxNewTokens: 5, eosTokenId: [] }, adapter);
+      const prompts = [[2, 9, 14], [2, 7, 7, 7, 8]];
+      const found = await generated(open, prompts);
+      for (const [i, prompt] of prompts.entries()) {
+        const again = [...prompt];
+        for (const token of found[i] ?? []) {
+          const [next] = await generated(
+            await opened(figure, { maxNewTokens: 1, eosTokenId: [] }, adapter),
+            [again],
+          );
+          assert.deepEqual(next, [token]);
+          again.push(token);
+        }
+      }
+      const plain = await generated(await opened(figure, { maxNewTokens: 5, eosTokenId: [] }), prompts);
+      assert.notDeepEqual(plain, found);
+    });
+  }
+
+  it("predictions are texts", async () => {
+    const open = await opened({ ...figure, config: { ...figure.config, eos_token_id: 26 } }, { maxNewTokens: 3 });
+    const texts = [];
+    const rows = [{ text: "the film" }, { prompt: "a good", completion: "ignored" }];
+    for await (const prediction of predictRows(open, open.run.use("dataset", { use: "memory", with: { rows } }))) {
+      texts.push(prediction);
+    }
+    assert.deepEqual(texts.map((t) => Object.keys(t)), [["text"], ["text"]]);
+    assert.ok(texts.every(({ text }) => typeof text === "string" && text.length > 0), JSON.stringify(texts));
+  });
+});
+
+describe("drawing", () => {
+  const probabilities = [0.5, 0.2, 0.2, 0.08, 0.02];
+  const at = (uniform: number, options: Partial<GenerationConfig> = {}): number =>
+    sample(
+      Float64Array.from(probabilities, Math.log),
+      uniform,
+      { temperature: 1, topK: 0, topP: 1, ...options } as never,
+    );
+
+  it("takes each token as often as it is likely", () => {
+    assert.deepEqual([0, 0.49, 0.51, 0.69, 0.71, 0.95, 0.99].map((u) => at(u)), [0, 0, 1, 1, 2, 3, 4]);
+  });
+
+  it("keeps the likeliest, equals together", () => {
+    assert.deepEqual([0, 0.99].map((u) => at(u, { topK: 1 })), [0, 0]);
+    assert.deepEqual([0.55, 0.56, 0.99].map((u) => at(u, { topK: 2 })), [0, 1, 2]);
+    assert.deepEqual([0.55, 0.56, 0.99].map((u) => at(u, { topP: 0.85 })), [0, 1, 2]);
+    assert.deepEqual([0.51, 0.92, 0.999].map((u) => at(u, { topP: 0.95 })), [0, 3, 3]);
+  });
+
+  it("colder is likelier", () => assert.deepEqual([at(0.72), at(0.72, { temperature: 0.5 })], [2, 0]));
+});
