@@ -420,6 +420,21 @@ export type Around = {
   readonly [S in keyof Seams]?: (b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value;
 };
 
+/** What is done between optimizer steps. Its state is part of checkpoints. */
+export interface Stepper {
+  tensors(): Named<Tensor<Float32Array>>;
+  restore(tensors: Named<Tensor<Float32Array>>): void;
+  /** Behind an update; `parameter` gives views that may be changed, and the gradient of that update, not yet clipped. */
+  after(
+    at: Readonly<{
+      step: number;
+      totalSteps: number;
+      gradientScale: number;
+      parameter(name: string): Readonly<{ value: Float32Array; gradient: Float32Array }> | undefined;
+    }>,
+  ): void;
+}
+
 /** An adapter that knows its trunk. */
 export interface Attached extends Around {
   /** Other parameters: biases, modulesToSave, all, none; the last adapter that answers decides. */
@@ -428,6 +443,10 @@ export interface Attached extends Around {
   readonly weights?: Weights;
   /** Stands in front of the names of its own parameters, where several adapters are attached. */
   readonly name?: string;
+  /** A further term of the training loss, of its own parameters: a scalar, once a step. */
+  penalty?(b: Build): Value;
+  /** What it does between steps, afresh for each training. */
+  stepper?(): Stepper;
   /** Places kept free in front of each sequence. */
   readonly reserve?: Readonly<{ tokens?: number; positions?: number }>;
   /** True where several sequences may not share a row. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Catalog } from "../core/types.ts";
+import { adalora as adapterAdalora } from "./adapters/adalora.ts";
 import { bitfit as adapterBitfit } from "./adapters/bitfit.ts";
 import { dora as adapterDora } from "./adapters/dora.ts";
 import { freeze as adapterFreeze } from "./adapters/freeze.ts";
@@ -156,6 +157,7 @@ import { ort as trainerOrt } from "./trainers/ort.ts";
 /** The plugins that come with Attune. */
 export const catalog: Catalog = {
   adapter: {
+    adalora: adapterAdalora,
     bitfit: adapterBitfit,
     dora: adapterDora,
     freeze: adapterFreeze,

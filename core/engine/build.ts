@@ -77,7 +77,9 @@ export type Phase = "first" | "next";
 const NEVER = -1e9;
 
 /** A build context over a graph, and its memory. */
-export function createBuild(options: BuildOptions): Readonly<{ build: Build; recorded: Recorded }> {
+export function createBuild(
+  options: BuildOptions,
+): Readonly<{ build: Build; recorded: Recorded; within: <T>(adapter: Attached, make: (b: Build) => T) => T }> {
   const { graph, mode, attached } = options;
   const parameters = new Map<string, Parameter>();
   const masks = new Map<string, Mask>();
@@ -107,16 +109,17 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     return value;
   };
 
-  // What the model builds is its own, also where an adapter around it is building.
-  const asModel = <T>(build: () => T): T => {
+  const inside = <T>(adapter: Attached | undefined, make: () => T): T => {
     const outer = inAdapter;
-    inAdapter = undefined;
+    inAdapter = adapter;
     try {
-      return build();
+      return make();
     } finally {
       inAdapter = outer;
     }
   };
+  // What the model builds is its own, also where an adapter around it is building.
+  const asModel = <T>(make: () => T): T => inside(undefined, make);
   const throughAdapters = <S extends keyof Seams>(seam: S, call: Seams[S], base: (call: Seams[S]) => Value): Value => {
     let next = (call: Seams[S]): Value => asModel(() => base(call));
     for (const adapter of attached) {
@@ -125,15 +128,7 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
         | undefined;
       if (!around) continue;
       const inner = next;
-      next = (call) => {
-        const outer = inAdapter;
-        inAdapter = adapter;
-        try {
-          return around(plain, call, inner);
-        } finally {
-          inAdapter = outer;
-        }
-      };
+      next = (call) => inside(adapter, () => around(plain, call, inner));
     }
     return next(call);
   };
@@ -390,7 +385,11 @@ export function createBuild(options: BuildOptions): Readonly<{ build: Build; rec
     attention: (path, q, k, v, o = {}) => attend({ path, q, k, v, prefix: 0, options: o }),
     sublayer: (_path, x, body) => body(x),
   };
-  return { build, recorded: { parameters, masks, linears, embeddings, layers, attentions, kept } };
+  return {
+    build,
+    recorded: { parameters, masks, linears, embeddings, layers, attentions, kept },
+    within: (adapter, make) => inside(adapter, () => make(plain)),
+  };
 }
 
 /** The last dim of hidden states, which is fixed. */

@@ -18,12 +18,13 @@ import type {
   Regularizer,
   Trunk,
 } from "../types.ts";
+import { ownName } from "./build.ts";
 import type { Generator } from "./generator.ts";
 import { createFeeder } from "./feeds.ts";
 import { buildProgram, factorName, type Program, type TaskLoss, trainsRule } from "./program.ts";
 import { type BatchResult, createEvaluator, frozenBytes, scalarOf } from "./evaluator.ts";
 import { openSession } from "./sessions.ts";
-import { createState, type State } from "./state.ts";
+import { createState, type SavedTensors, type State } from "./state.ts";
 import { type InitialWeights, initialWeights } from "./weights.ts";
 
 /** What a step did. `losses`: by name, averaged over the step. */
@@ -46,8 +47,11 @@ export interface Engine {
   /** One optimizer step over micro-batches; a gradient that is not finite skips the update. */
   step(
     batches: readonly Batch[],
-    at: Readonly<{ step: number; learningRate: number; maxGradNorm: number }>,
+    at: Readonly<{ step: number; totalSteps?: number; learningRate: number; maxGradNorm: number }>,
   ): Promise<StepResult>;
+  /** What a checkpoint needs of the state and of what adapters do between steps. */
+  tensors(): SavedTensors;
+  restore(tensors: SavedTensors): void;
   /** Outputs and losses with the present weights. */
   run(batch: Batch, labelled: boolean): Promise<BatchResult>;
   /** What goes on with prompts, with the present weights. */
@@ -103,6 +107,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     accumulates: options.accumulates,
     wasm: host.kernels,
   });
+  const steppers = attached.flatMap((a) => (a.stepper ? [{ attached: a, stepper: a.stepper() }] : []));
   const lib = host.lib as Ort;
   const fed = new Map(state.trained.map((t) => [t.name, t.rows ? { rows: t.rows.length } : {}]));
   const renumber = renumbering(state, parameters);
@@ -159,7 +164,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     trainableParameters: state.trained.reduce((n, t) => n + sizeOf(t.fullShape), 0),
     totalParameters: [...parameters.values()].reduce((n, p) => n + sizeOf(p.shape), 0),
     fresh: [...parameters.values()].filter((p) => !p.adapter && initial.isNew(p)).map((p) => p.name),
-    step: async (batches, { step, learningRate, maxGradNorm }) => {
+    step: async (batches, { step, totalSteps = step, learningRate, maxGradNorm }) => {
       state.present("trained");
       for (const t of state.trained) {
         if (t.gradient.sparse.length > 0 && t.gradient.dense === undefined) t.span.gradient.fill(0);
@@ -171,6 +176,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         const extra: Record<string, OrtTensor> = { ...weights };
         for (const l of options.losses) {
           extra[factorName(l.name)] = new lib.Tensor("float32", Float32Array.of(factors[i]?.[l.name] ?? 0), []);
+        }
+        // Terms of parameters alone are the same in every micro-batch.
+        for (const name of program.losses) {
+          extra[factorName(name)] ??= new lib.Tensor("float32", Float32Array.of(1 / batches.length), []);
         }
         const feeds = await feeder.feeds(training, program.recorded, batch, extra, { random, step, sequence });
         const own = i === 0 ? first : further;
@@ -199,8 +208,30 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       if (!skipped) {
         const gradientScale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
         state.update({ step, learningRate, gradientScale });
+        for (const { attached, stepper } of steppers) {
+          const parameter = (name: string): { value: Float32Array; gradient: Float32Array } | undefined => {
+            const span = state.trained.find((t) => t.name === ownName(attached, name))?.span;
+            return span && { value: span.parameter, gradient: span.gradient };
+          };
+          stepper.after({ step, totalSteps, gradientScale, parameter });
+        }
       }
       return { loss, losses, gradNorm, skipped };
+    },
+    tensors: () => ({
+      ...state.tensors(),
+      ...Object.fromEntries(
+        steppers.flatMap(({ stepper }, i) =>
+          Object.entries(stepper.tensors()).map(([name, tensor]) => [`stepper/${i}/${name}`, tensor])
+        ),
+      ),
+    }),
+    restore: (tensors) => {
+      state.restore(tensors);
+      steppers.forEach(({ stepper }, i) => {
+        const own = Object.entries(tensors).filter(([name]) => name.startsWith(`stepper/${i}/`));
+        stepper.restore(Object.fromEntries(own.map(([name, t]) => [name.slice(`stepper/${i}/`.length), t])));
+      });
     },
     run: async (batch, labelled) => {
       state.present("evaluated");

@@ -79,7 +79,7 @@ export function buildProgram(options: ProgramOptions): Program {
   const graph = new Graph();
   const { initializerRange, decoderStart } = options.trunk;
   const grows = decoderStart === undefined ? "input" : "decoder";
-  const { build, recorded } = createBuild({ ...options, graph, initializerRange, grows });
+  const { build, recorded, within } = createBuild({ ...options, graph, initializerRange, grows });
   const states = options.trunk.forward(build);
   const outputs: Record<string, Value> = {};
   for (const head of options.heads) {
@@ -124,6 +124,15 @@ export function buildProgram(options: ProgramOptions): Program {
     };
   }
   if (!total) throw missing("engine", "a loss with labels", "the task");
+  for (const attached of options.attached) {
+    const term = attached.penalty && within(attached, (b) => attached.penalty?.(b));
+    if (!term) continue;
+    const name = `${attached.name ?? "adapter"}.penalty`;
+    const scaled = f.mul(f.reshape(term, []), scalarInput(graph, factorName(name)));
+    graph.output(`loss.${name}`, scaled);
+    losses.push(name);
+    total = f.add(total, scaled);
+  }
   return { graph, recorded, losses, gradients: addGradients(graph, recorded, total, options), outputs: [] };
 }
 

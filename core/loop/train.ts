@@ -134,6 +134,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     const learningRate = optimizer.learningRate?.(step, scheduled) ?? scheduled;
     const result = await engine.step(batches, {
       step: step - skipped,
+      totalSteps: steps.total,
       learningRate,
       maxGradNorm: training.maxGradNorm,
     });

@@ -116,7 +116,7 @@ async function* trained(
     if (saved) {
       checkSame(name ?? "", saved, same, fingerprints);
       await checkpoints?.retire(name ?? "");
-      engine.state.restore(saved.tensors);
+      engine.restore(saved.tensors);
       logs.resume(saved.logs);
     } else if (engine.fresh.length > 0) {
       const message = `${engine.fresh.length} parameters are not in ${open.checkpoint.label} and start at random: ${
@@ -153,7 +153,7 @@ async function* trained(
     let best = saved?.best;
     const save = async (store: Checkpoints, state: LoopState): Promise<string> => {
       finiteWeights(engine, state.step);
-      const tensors = engine.state.tensors();
+      const tensors = engine.tensors();
       return await store.save({ state, tensors, best, fingerprints, spec: same, logs: await logs.mark() });
     };
     let metrics: Named<number> = {};

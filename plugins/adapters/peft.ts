@@ -162,5 +162,6 @@ export function savedModules(asked: readonly string[] | null, head: readonly str
 
 /** An option's name as Python's libraries spell it. */
 export function snakeCase(name: string): string {
+  if (name === "deltaT") return name;
   return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 }

@@ -84,6 +84,13 @@ MEMBERS = {
         "p-tuning",
         {"numVirtualTokens": 5, "encoderHiddenSize": 12},
     ),
+    "adalora": (
+        lambda: peft.AdaLoraConfig(
+            init_r=4, target_r=2, tinit=1, tfinal=1, total_step=4, target_modules=["query", "output.dense"]
+        ),
+        "adalora",
+        {"initR": 4, "targetR": 2, "tinit": 1, "tfinal": 1, "targetModules": ["query", "output.dense"]},
+    ),
     "vera": (lambda: peft.VeraConfig(r=16, target_modules=["query", "output.dense"]), "vera", {}),
     "ln-tuning": (lambda: peft.LNTuningConfig(target_modules=["LayerNorm"]), "ln-tuning", {}),
 }

@@ -1,0 +1,257 @@
+/**
+ * AdaLoRA: low-rank updates whose ranks are given where they matter most, step by step.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import { add, gemm, mul, sqrt, square, sub, sum } from "../../core/graph/functions.ts";
+import { layerIndex, matchModules } from "../../core/modules.ts";
+import type {
+  AttachContext,
+  Attached,
+  Build,
+  Factory,
+  Json,
+  Named,
+  Tensor,
+  Trunk,
+  Value,
+  Weights,
+} from "../../core/types.ts";
+import { type Budget, rankStepper } from "./rank_allocation.ts";
+import { continued, peftConfig, savedModules } from "./peft.ts";
+import { defaultTargets, projections, type TargetTable } from "./targets.ts";
+
+/** Options of {@link adalora}, PEFT's AdaLoraConfig in camelCase. */
+export interface AdaloraOptions {
+  /** Mean rank at the end. */
+  readonly targetR: number;
+  /** Rank of every module at the start. */
+  readonly initR: number;
+  /** Steps at the start in which nothing is taken away. */
+  readonly tinit: number;
+  /** Steps at the end in which ranks stay as they are. */
+  readonly tfinal: number;
+  /** Steps between two allocations. */
+  readonly deltaT: number;
+  /** Smoothing of the sensitivity. */
+  readonly beta1: number;
+  /** Smoothing of its uncertainty. */
+  readonly beta2: number;
+  /** Weight of the term that keeps singular vectors orthogonal. */
+  readonly orthRegWeight: number;
+  /** All steps; null: the run's. */
+  readonly totalStep: number | null;
+  /** The scale's numerator; its denominator is `initR`. */
+  readonly loraAlpha: number;
+  /** Dropout on the input of the update. */
+  readonly loraDropout: number;
+  /** Modules by the end of their path, or a regular expression for all of it, or "all-linear"; null: the family's default. */
+  readonly targetModules: string | readonly string[] | null;
+  /** Modules left out of the targets. */
+  readonly excludeModules: string | readonly string[] | null;
+  /** Which biases of the model train: none, all, or those of the targets. */
+  readonly bias: "none" | "all" | "lora_only";
+  /** Modules that train whole; null: the task's own head. */
+  readonly modulesToSave: readonly string[] | null;
+  /** Only layers of these numbers. */
+  readonly layersToTransform: number | readonly number[] | null;
+  /** Name of the list of layers in paths. */
+  readonly layersPattern: string | readonly string[] | null;
+  /** Which ranks of a saved adapter are left, as its config notes them. */
+  readonly rankPattern: Readonly<Record<string, readonly boolean[]>> | null;
+  /** How a weight is stored, as PEFT notes it; read from the model here, so that either value is taken. */
+  readonly fanInFanOut: boolean;
+  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  readonly from: string | null;
+}
+
+const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
+const count = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least));
+const smoothing = v.pipe(v.number(), v.gtValue(0), v.ltValue(1));
+const entries = {
+  targetR: v.optional(count(1), 8),
+  initR: v.optional(count(1), 12),
+  tinit: v.optional(count(0), 0),
+  tfinal: v.optional(count(0), 0),
+  deltaT: v.optional(count(1), 1),
+  beta1: v.optional(smoothing, 0.85),
+  beta2: v.optional(smoothing, 0.85),
+  orthRegWeight: v.optional(v.pipe(v.number(), v.minValue(0)), 0.5),
+  totalStep: v.optional(v.nullable(count(1)), null),
+  loraAlpha: v.optional(v.pipe(v.number(), v.gtValue(0)), 8),
+  loraDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
+  targetModules: v.optional(v.nullable(names), null),
+  excludeModules: v.optional(v.nullable(names), null),
+  bias: v.optional(v.picklist(["none", "all", "lora_only"]), "none"),
+  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+  layersToTransform: v.optional(v.nullable(v.union([v.number(), v.array(v.number())])), null),
+  layersPattern: v.optional(v.nullable(names), null),
+  rankPattern: v.optional(v.nullable(v.record(v.string(), v.array(v.boolean()))), null),
+  fanInFanOut: v.optional(v.boolean(), false),
+  from: v.optional(v.nullable(v.string()), null),
+};
+
+/** Schema of {@link AdaloraOptions}. */
+export const adaloraSchema: v.GenericSchema<Partial<AdaloraOptions>, AdaloraOptions> = v.strictObject(entries);
+
+/** As for LoRA, but for the families that PEFT gives more modules. */
+const targetsByFamily: TargetTable = {
+  ...projections,
+  roberta: ["query", "key", "value", "dense"],
+  t5: ["q", "k", "v", "o", "wi", "wo"],
+  bart: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+};
+
+/**
+ * y = W x + b + (α/r₀) · B (E ⊙ A) dropout(x), with E, the singular values, set to zero where they matter least, down to a
+ * budget that falls as a cube; orthRegWeight · mean ‖P Pᵀ - I‖ is added to the training loss (Zhang et al. 2023).
+ *
+ * @throws AttuneError on attaching where no module matches or steps leave no room for allocation.
+ * @example
+ * ```ts
+ * import { adalora } from "attune/adapters/adalora";
+ * console.assert(adalora({ initR: 6, targetR: 4 }).name === "adalora");
+ * ```
+ */
+export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = define({
+  kind: "adapter",
+  name: "adalora",
+  schema: adaloraSchema,
+  create: (options) =>
+    continued(
+      {
+        name: "adalora",
+        type: "ADALORA",
+        prefix: "base_model.model.",
+        schema: adaloraSchema,
+        names: Object.keys(entries),
+        // The first is LoRA's rank, which AdaLoRA does not read.
+        harmless: ["r", "init_lora_weights", "megatron_core", "qalora_group_size", "ensure_weight_tying"],
+      },
+      options,
+      attach,
+    ),
+});
+
+function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+  if (o.targetR > o.initR) throw badValue("adalora", "adapter.with.targetR", o.targetR, `at most initR (${o.initR})`);
+  const saves = savedModules(o.modulesToSave, context.modules);
+  const wanted = o.targetModules ?? defaultTargets("adalora", "targetModules", targetsByFamily, trunk);
+  const layers = o.layersToTransform === null ? undefined : [o.layersToTransform].flat();
+  const linears = trunk.linears.filter((path) => !saves.has(path));
+  const targets = [...matchModules("adalora", wanted, linears, o.excludeModules)]
+    .filter((path) => !layers || layers.includes(layerIndex(path, o.layersPattern) ?? -1));
+  if (targets.length === 0) {
+    throw badValue(
+      "adalora",
+      "adapter.with.layersToTransform",
+      o.layersToTransform,
+      "numbers of layers that have the targets",
+    );
+  }
+  const own = (path: string, part: "A" | "B" | "E"): string => `${path}.lora_${part}`;
+  const rankOf = (path: string): number => {
+    const kept = o.rankPattern?.[own(path, "E")];
+    return kept ? kept.filter(Boolean).length : o.initR;
+  };
+  // A module that has no rank left adds nothing.
+  const adapted = new Set(targets.filter((path) => rankOf(path) > 0));
+  const scale = o.loraAlpha / (o.initR + 1e-5);
+  const sizes = (path: string): readonly [out: number, inner: number] => {
+    const [rows = 0, columns = 0] = trunk.shapes[`${path}.weight`] ?? [];
+    return trunk.conv1ds.includes(path) ? [columns, rows] : [rows, columns];
+  };
+  const factors = (b: Build, path: string): Readonly<{ a: Value; bb: Value; e: Value }> => {
+    const [out, inner] = sizes(path);
+    const r = rankOf(path);
+    return {
+      a: b.parameter(own(path, "A"), [r, inner], { normal: 0.02 }),
+      bb: b.parameter(own(path, "B"), [out, r], { normal: 0.02 }),
+      e: b.parameter(own(path, "E"), [r, 1], "zeros"),
+    };
+  };
+  const budget: Budget = {
+    ...o,
+    modules: [...adapted].map((path) => ({ a: own(path, "A"), b: own(path, "B"), e: own(path, "E") })),
+  };
+  let totalSteps = o.totalStep ?? undefined;
+  return {
+    linear: (b, call, next) => {
+      const y = next(call);
+      if (!adapted.has(call.path)) return y;
+      const { a, bb, e } = factors(b, call.path);
+      const inner = gemm(b.dropout(call.x, o.loraDropout), mul(a, e), undefined, { transB: true });
+      return add(y, gemm(inner, bb, undefined, { alpha: scale, transB: true }));
+    },
+    ...(o.orthRegWeight > 0
+      ? {
+        penalty: (b) => {
+          const terms = [...adapted].flatMap((path) => {
+            const { a, bb } = factors(b, path);
+            return [unevenness(a, false), unevenness(bb, true)];
+          });
+          return mul(terms.reduce((x, y) => add(x, y)), o.orthRegWeight / terms.length);
+        },
+      }
+      : {}),
+    stepper: () => rankStepper(budget, (steps) => (totalSteps = steps)),
+    trains: (name) => {
+      if (saves.trains(name)) return true;
+      if (!name.endsWith(".bias") || o.bias === "none") return undefined;
+      return o.bias === "all" || adapted.has(name.slice(0, -".bias".length)) ? true : undefined;
+    },
+    weights: saved,
+    merge: (name, value, read) => {
+      const path = name.replace(/\.weight$/, "");
+      if (!adapted.has(path) || path === name) return value;
+      return merged(value, read(own(path, "A")), read(own(path, "B")), read(own(path, "E")), scale);
+    },
+    peft: {
+      get config(): Named<Json> {
+        return peftConfig("ADALORA", {
+          ...o,
+          targetModules: wanted,
+          modulesToSave: saves.names,
+          layersToTransform: layers ?? null,
+          rankPattern: o.rankPattern,
+          // PEFT insists on a number, also where nothing trains any more.
+          totalStep: totalSteps ?? o.tinit + o.tfinal + 1,
+          fanInFanOut: targets.some((path) => trunk.conv1ds.includes(path)),
+        }, context.task);
+      },
+      key: (name) => `base_model.model.${name}`,
+    },
+  };
+}
+
+/** ‖P Pᵀ - I‖ of the rows of P, or of its columns. */
+function unevenness(p: Value, columns: boolean): Value {
+  const gram = gemm(p, p, undefined, columns ? { transA: true } : { transB: true });
+  const n = Number(gram.shape[0]);
+  const identity = p.graph.constant({
+    dtype: "float32",
+    dims: [n, n],
+    data: Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
+  });
+  return sqrt(sum(square(sub(gram, identity))));
+}
+
+type Matrix = Tensor<Float32Array>;
+
+function merged(weight: Matrix, a: Matrix, b: Matrix, e: Matrix, scale: number): Matrix {
+  const [rows = 0, columns = 0] = weight.dims;
+  const r = e.data.length;
+  const data = Float32Array.from(weight.data);
+  const row = new Float64Array(columns);
+  for (let i = 0; i < rows; i++) {
+    row.fill(0);
+    for (let k = 0; k < r; k++) {
+      const factor = scale * (b.data[i * r + k] ?? 0) * (e.data[k] ?? 0);
+      for (let j = 0; j < columns; j++) row[j] = (row[j] ?? 0) + factor * (a.data[k * columns + j] ?? 0);
+    }
+    for (let j = 0; j < columns; j++) data[i * columns + j] = (data[i * columns + j] ?? 0) + (row[j] ?? 0);
+  }
+  return { ...weight, data };
+}
