@@ -1,0 +1,139 @@
+/**
+ * What encoder-decoder models go on with, against transformers' generate; texts in predictions and metrics.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import { generateSamples, generationOf } from "../../../core/run/generate.ts";
+import { encodeRows } from "../../../core/run/data.ts";
+import { evaluateRun } from "../../../core/run/evaluate.ts";
+import { inferencer, predictRows } from "../../../core/run/infer.ts";
+import { type OpenRun, openRun } from "../../../core/run/open.ts";
+import { trainRun } from "../../../core/run/train.ts";
+import { writeSafetensors } from "../../../core/safetensors.ts";
+import { sizeOf, type Tensor } from "../../../core/tensor.ts";
+import type { GenerationConfig, Json, Named, RunSpec } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { tinyHost } from "../../tiny.ts";
+import figures from "../../fixtures/seq2seq_generation.json" with { type: "json" };
+
+type Case = Readonly<{
+  name: string;
+  config: Named<Json>;
+  tensors: Named<readonly number[]>;
+  factor: number;
+  shift: number;
+  generated: readonly (readonly (readonly number[])[])[];
+}>;
+const cases = figures.cases as unknown as readonly Case[];
+
+/** The weights that the script beside the figures makes. */
+function formula(name: string, dims: readonly number[], { factor, shift }: Case): Tensor<Float32Array> {
+  const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
+  const norm = name.endsWith("weight") && name.includes("norm");
+  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => {
+    const x = Math.sin(i * 12.9898 + seed + shift) * 43758.5453;
+    const value = factor * (2 * (x - Math.floor(x)) - 1);
+    return norm ? 1 + value / 3 : value;
+  });
+  return { dtype: "float32", dims, data };
+}
+
+type Change = Readonly<{ rows?: readonly unknown[]; task?: Named<Json>; metrics?: Json; files?: Named<Uint8Array> }>;
+
+async function opened(own: Case, change: Change = {}): Promise<OpenRun> {
+  const weights = Object.fromEntries(Object.entries(own.tensors).map(([k, dims]) => [k, formula(k, dims, own)]));
+  const host = tinyHost(await hostHere(1), {
+    "config.json": new TextEncoder().encode(JSON.stringify(own.config)),
+    "model.safetensors": writeSafetensors(weights),
+    ...change.files,
+  });
+  const data = { use: "memory", with: { rows: change.rows ?? figures.rows.map((input_ids) => ({ input_ids })) } };
+  const spec = {
+    version: 1,
+    model: { use: "pretrained", with: { path: "tiny:model" } },
+    task: { use: "seq2seq-lm", with: change.task ?? {} },
+    data: { train: data, eval: data },
+    ...(change.metrics ? { metrics: change.metrics } : {}),
+    training: { perDeviceEvalBatchSize: 3, maxSteps: 2, learningRate: 0.01 },
+  };
+  return await openRun(compose(spec as unknown as RunSpec, catalog), host);
+}
+
+async function generated(open: OpenRun, asked: Partial<GenerationConfig>): Promise<number[][]> {
+  const { samples } = await encodeRows(open, open.run.data.train as never, false);
+  const evaluator = inferencer(open);
+  const generator = evaluator.generator();
+  const found: number[][] = [];
+  for await (const { tokens } of generateSamples(open, generator, samples, await generationOf(open, asked))) {
+    found.push([...tokens]);
+  }
+  await generator.close();
+  await evaluator.close();
+  return found;
+}
+
+const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+const rows = [{ source: "the film was good", target: "good film" }, { source: "a food is bad", target: "bad" }];
+
+for (const own of cases) {
+  describe(own.name, () => {
+    figures.settings.forEach((settings, i) => {
+      it(`goes on as transformers does: ${JSON.stringify(settings)}`, async () => {
+        const asked = Object.fromEntries(Object.entries(settings).map(([name, value]) => [camel(name), value]));
+        assert.deepEqual(await generated(await opened(own), asked), own.generated[i]);
+      });
+    });
+  });
+}
+
+const [first] = cases as [Case];
+
+describe("generation", () => {
+  it("takes its defaults from generation_config.json, and refuses what is not built", async () => {
+    const config = (fields: Named<Json>): Named<Uint8Array> => ({
+      "generation_config.json": new TextEncoder().encode(JSON.stringify(fields)),
+    });
+    const saved = await opened(first, { files: config({ max_length: 9, num_beams: 3, eos_token_id: 3 }) });
+    assert.deepEqual(await generated(saved, {}), first.generated[3]);
+    const other = await opened(first, { files: config({ penalty_alpha: 0.6 }) });
+    await assert.rejects(generated(other, {}), /penalty_alpha/);
+  });
+
+  it("draws the same for a seed, and otherwise for another; one likely token alone is the likeliest", async () => {
+    const open = await opened(first);
+    const draw = { doSample: true, maxNewTokens: 10, temperature: 2, topK: 0 };
+    const one = await generated(open, { ...draw, seed: 1 });
+    assert.deepEqual(one, await generated(open, { ...draw, seed: 1 }));
+    assert.notDeepEqual(one, await generated(open, { ...draw, seed: 2 }));
+    assert.deepEqual(await generated(open, { ...draw, topK: 1 }), first.generated[0]);
+    assert.deepEqual(await generated(open, { ...draw, topP: 1e-6 }), first.generated[0]);
+  });
+
+  it("answers rows with texts, and measures them", async () => {
+    const task = { generation: { maxNewTokens: 6 } };
+    const open = await opened(first, { rows, task, metrics: ["rouge", "perplexity"] });
+    const texts: Json[] = [];
+    for await (const prediction of predictRows(open, open.run.data.eval as never)) texts.push(prediction.text ?? null);
+    assert.equal(texts.length, 2);
+    assert.ok(texts.every((text) => typeof text === "string"));
+    const metrics = await evaluateRun(open, open.run.data.eval as never);
+    assert.ok(metrics.loss !== undefined && metrics.perplexity !== undefined, `${Object.keys(metrics)}`);
+    const [rouge] = open.metrics;
+    assert.ok(rouge);
+    const state = rows.reduce(
+      (state, { target }, i) => rouge.update(state, { prediction: String(texts[i]), references: [target] }),
+      rouge.init(),
+    );
+    for (const [name, score] of Object.entries(rouge.compute(state))) assert.equal(metrics[name], score, name);
+  });
+
+  it("measures texts of the weights as they are trained", async () => {
+    const open = await opened(first, { rows, task: { generation: { maxNewTokens: 4 } }, metrics: ["rouge"] });
+    const seen: Named<number>[] = [];
+    for await (const event of trainRun(open.run, open.host, {})) if (event.type === "end") seen.push(event.metrics);
+    assert.ok(Object.keys(seen[0] ?? {}).some((name) => name.startsWith("rouge")), JSON.stringify(seen));
+  });
+});
