@@ -527,7 +527,10 @@ export interface Task {
   readonly metrics: Several<"metric">;
   readonly adapters?: Several<"adapter">;
   readonly losses: readonly Readonly<{ loss: Use<"loss">; output: string; target: string; weight?: number }>[];
+  /** Its own data, where several tasks have theirs. */
   readonly data?: RunSpec["data"];
+  /** How much its losses count beside other tasks'. */
+  readonly weight?: number;
   /** Whether several samples of the training data make one row of `maxLength`. */
   readonly packing?: boolean;
   /**
@@ -698,6 +701,8 @@ export type Layout = Readonly<{
   positions?: Readonly<{ offset: number; skip?: number }>;
   /** `last` is the last token whose id is another one. */
   padTokenId?: number;
+  /** The name of the task whose samples these are, where there are several. */
+  task?: string;
   reserve: Readonly<{ tokens: number; positions: number }>;
 }>;
 
@@ -721,6 +726,8 @@ export type Batch = Readonly<{
   past?: number;
   /** What the collator says of each sample. */
   about?: readonly unknown[];
+  /** The name of its task, where there are several. */
+  task?: string;
 }>;
 
 // ----------------------------------------------------------------- optimizer, schedule, regularizer, accelerator

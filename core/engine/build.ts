@@ -24,9 +24,13 @@ import type {
   Tensor,
 } from "../types.ts";
 
-/** A parameter that a build asked for. `adapter`: its own, not the model's. `paddingIdx`: a row without gradient. */
+/**
+ * A parameter that a build asked for. `local`: its name without the task's, which a head's own has in front where tasks
+ * have names. `adapter`: its own, not the model's. `paddingIdx`: a row without gradient.
+ */
 export type Parameter = Readonly<{
   name: string;
+  local: string;
   value: Value;
   shape: readonly number[];
   init: Init;
@@ -68,6 +72,10 @@ export type BuildOptions = Readonly<{
   phase?: Phase | undefined;
   /** The side that generation adds to. */
   grows?: Side | undefined;
+  /** Stands in front of the names of a head's own parameters, where several tasks share a model. */
+  taskName?: string;
+  /** Whether a parameter that a head asks for is the model's, and so every task's. */
+  shared?: (name: string) => boolean;
 }>;
 
 /** The first call of generation, over prompts, or one of those for further tokens. */
@@ -79,7 +87,12 @@ const NEVER = -1e9;
 /** A build context over a graph, and its memory. */
 export function createBuild(
   options: BuildOptions,
-): Readonly<{ build: Build; recorded: Recorded; within: <T>(adapter: Attached, make: (b: Build) => T) => T }> {
+): Readonly<{
+  build: Build;
+  recorded: Recorded;
+  within: <T>(adapter: Attached, make: (b: Build) => T) => T;
+  inHead: <T>(f: () => T) => T;
+}> {
   const { graph, mode, attached } = options;
   const parameters = new Map<string, Parameter>();
   const masks = new Map<string, Mask>();
@@ -93,6 +106,7 @@ export function createBuild(
   let calls = 0;
   // The adapter that is building, if one is.
   let inAdapter: Attached | undefined;
+  let building: "model" | "head" = "model";
 
   const parameter = (
     name: string,
@@ -100,11 +114,14 @@ export function createBuild(
     init: Init = { normal: options.initializerRange },
     { paddingIdx, ids, frozen = false }: Readonly<{ paddingIdx?: number; ids?: string; frozen?: boolean }> = {},
   ): Value => {
-    const full = ownName(inAdapter, name);
+    const local = ownName(inAdapter, name);
+    const owned = building === "head" && options.taskName && !options.shared?.(name);
+    const full = owned ? `${options.taskName}.${local}` : local;
     const known = parameters.get(full);
     const named = [...new Set([...known?.ids ?? [], ...(ids === undefined ? [] : [ids])])];
     const value = known?.value ?? graph.parameter(full, "float32", shape);
-    const own = known ?? { name: full, value, shape, init, adapter: inAdapter !== undefined, frozen, paddingIdx };
+    const adapter = inAdapter !== undefined;
+    const own = known ?? { name: full, local, value, shape, init, adapter, frozen, paddingIdx };
     parameters.set(full, { ...own, ids: named });
     return value;
   };
@@ -329,7 +346,7 @@ export function createBuild(
   const isTrained = (value: Value): boolean => {
     const origin = graph.origin(value);
     const p = origin?.kind === "parameter" ? parameters.get(origin.name) : undefined;
-    return p !== undefined && !p.frozen && options.trains(p.name, p.adapter);
+    return p !== undefined && !p.frozen && options.trains(p.local, p.adapter);
   };
 
   const shared = {
@@ -385,9 +402,19 @@ export function createBuild(
     attention: (path, q, k, v, o = {}) => attend({ path, q, k, v, prefix: 0, options: o }),
     sublayer: (_path, x, body) => body(x),
   };
+  const inHead = <T>(f: () => T): T => {
+    const outer = building;
+    building = "head";
+    try {
+      return f();
+    } finally {
+      building = outer;
+    }
+  };
   return {
     build,
     recorded: { parameters, masks, linears, embeddings, layers, attentions, kept },
+    inHead,
     within: (adapter, make) => inside(adapter, () => make(plain)),
   };
 }

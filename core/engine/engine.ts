@@ -1,8 +1,9 @@
 /**
- * The engine of one task: sessions over the same mapped weights, one state, and the two things a loop asks for:
- * a training step, and the outputs of a batch.
+ * The engine of a run: a program for each task, sessions over the same mapped weights, one state, and the two things a
+ * loop asks for: a training step, and the outputs of a batch.
  * @module
  */
+import { missing } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type {
@@ -16,15 +17,16 @@ import type {
   Ort,
   OrtTensor,
   Regularizer,
+  Stepper,
   Trunk,
 } from "../types.ts";
-import { ownName } from "./build.ts";
+import { ownName, type Parameter } from "./build.ts";
 import type { Generator } from "./generator.ts";
 import { createFeeder } from "./feeds.ts";
 import { buildProgram, factorName, type Program, type TaskLoss, trainsRule } from "./program.ts";
-import { type BatchResult, createEvaluator, frozenBytes, scalarOf } from "./evaluator.ts";
-import { openSession } from "./sessions.ts";
-import { createState, type SavedTensors, type State } from "./state.ts";
+import { type BatchResult, createEvaluator, type Evaluator, frozenBytes, scalarOf } from "./evaluator.ts";
+import { openSession, type Session } from "./sessions.ts";
+import { createState, type SavedTensors, type State, type Trained } from "./state.ts";
 import { type InitialWeights, initialWeights } from "./weights.ts";
 
 /** What a step did. `losses`: by name, averaged over the step. */
@@ -38,13 +40,17 @@ export type StepResult = Readonly<{
 /** A run's engine. */
 export interface Engine {
   readonly state: State;
-  readonly program: Program;
+  /** The training program of a task; that of the first where no name is given. */
+  program(task?: string): Program;
   readonly initial: InitialWeights;
   readonly trainableParameters: number;
   readonly totalParameters: number;
   /** Parameters that had no saved value. */
   readonly fresh: readonly string[];
-  /** One optimizer step over micro-batches; a gradient that is not finite skips the update. */
+  /**
+   * One optimizer step over micro-batches, each of its own task; what none of them reaches stays as it is. A gradient
+   * that is not finite skips the update.
+   */
   step(
     batches: readonly Batch[],
     at: Readonly<{ step: number; totalSteps?: number; learningRate: number; maxGradNorm: number }>,
@@ -56,6 +62,8 @@ export interface Engine {
   run(batch: Batch, labelled: boolean): Promise<BatchResult>;
   /** What goes on with prompts, with the present weights. */
   generator(): Generator;
+  /** The same of one of several tasks. */
+  of(task: string): Pick<Evaluator, "run" | "generator">;
   /** A parameter as it stands now, whole. */
   read(name: string): Promise<Tensor<Float32Array>>;
   bytes(): Readonly<Record<string, number>>;
@@ -64,14 +72,27 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** What a task brings to an engine. */
+export type EngineTask = Readonly<{
+  /** "" where it is alone. */
+  name: string;
+  heads: readonly Head[];
+  losses: readonly TaskLoss[];
+  /** How much its losses count beside other tasks'. */
+  weight: number;
+  attached: readonly Attached[];
+  /** One batch's inputs, for the ranks and dtypes of targets. */
+  example: Batch;
+  /** Outputs that evaluation reads where rows have labels; absent: all. */
+  reads?: readonly string[] | undefined;
+}>;
+
 /** What an engine is made from. `activeRows`: ids that train or evaluation data can name, by graph input. */
 export type EngineOptions = Readonly<{
   host: Host;
   checkpoint: Checkpoint;
   trunk: Trunk;
-  heads: readonly Head[];
-  losses: readonly TaskLoss[];
-  attached: readonly Attached[];
+  tasks: readonly EngineTask[];
   regularizers?: readonly Regularizer[];
   optimizer: Optimizer;
   /** The run's, before the schedule. */
@@ -81,24 +102,47 @@ export type EngineOptions = Readonly<{
   accumulates: boolean;
   seed: number;
   activeRows: ReadonlyMap<string, Int32Array>;
-  /** One batch's inputs, for the ranks and dtypes of targets. */
-  example: Batch;
-  /** Outputs that evaluation reads where rows have labels; absent: all. */
-  reads?: readonly string[] | undefined;
   /** Frozen weights up to this many bytes are packed for speed. */
   prepackLimit: number;
 }>;
 
-/** Builds the training program and its state, and opens the training session; the evaluation session is opened when asked for. */
+/** Builds the training programs and their state, and opens their sessions; those of evaluation are opened when asked for. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { host, checkpoint, trunk, attached, example } = options;
+  const { host, checkpoint, trunk } = options;
   const random = createRandom(options.seed);
-  const initial = initialWeights(checkpoint, attached, trunk.baseModelPrefix, random);
-  const program = buildProgram({ ...options, mode: "train", trains: trainsRule(attached), targets: example.inputs });
-  const { parameters } = program.recorded;
+  const programs = options.tasks.map((task) => ({
+    task,
+    program: buildProgram({
+      ...options,
+      ...task,
+      taskName: task.name,
+      mode: "train",
+      trains: trainsRule(task.attached),
+      targets: task.example.inputs,
+    }),
+    initial: initialWeights(checkpoint, task.attached, trunk.baseModelPrefix, random),
+  }));
+  const first = programs[0];
+  if (!first) throw missing("engine", "a task", "the run");
+  const parameters = new Map<string, Parameter>();
+  const owners = new Map<string, InitialWeights>();
+  for (const { program, initial } of programs) {
+    for (const p of program.recorded.parameters.values()) {
+      const known = parameters.get(p.name);
+      parameters.set(p.name, { ...p, ids: [...new Set([...known?.ids ?? [], ...p.ids])] });
+      if (!known) owners.set(p.name, initial);
+    }
+  }
+  // A value that several tasks share is what the first one says.
+  const of = (p: Parameter): InitialWeights => owners.get(p.name) ?? first.initial;
+  const initial: InitialWeights = {
+    nameInCheckpoint: (p) => of(p).nameInCheckpoint(p),
+    isNew: (p) => of(p).isNew(p),
+    read: (p) => of(p).read(p),
+  };
   const state = await createState({
     parameters,
-    gradients: program.gradients,
+    gradients: programs.map(({ program }) => program.gradients),
     initial,
     optimizer: options.optimizer,
     trunk,
@@ -107,41 +151,59 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     accumulates: options.accumulates,
     wasm: host.kernels,
   });
-  const steppers = attached.flatMap((a) => (a.stepper ? [{ attached: a, stepper: a.stepper() }] : []));
+  const steppers: { attached: Attached; stepper: Stepper; reached: number[] }[] = [];
+  for (const [i, { task }] of programs.entries()) {
+    for (const a of task.attached) {
+      if (!a.stepper) continue;
+      // One that several tasks share is one.
+      const known = steppers.find(({ attached, reached }) => attached.name === a.name && !reached.includes(i));
+      if (known) known.reached.push(i);
+      else steppers.push({ attached: a, stepper: a.stepper(), reached: [i] });
+    }
+  }
   const lib = host.lib as Ort;
   const fed = new Map(state.trained.map((t) => [t.name, t.rows ? { rows: t.rows.length } : {}]));
   const renumber = renumbering(state, parameters);
   const feeder = createFeeder(lib, renumber, host.kernels);
-  const training = await openSession({
-    host,
-    graph: program.graph,
-    parameters,
-    checkpoint,
-    initial,
-    fed,
-    prepack: frozenBytes(program, fed) <= options.prepackLimit,
-    arena: true,
-  });
+  const frozen = programs.reduce((bytes, { program }) => bytes + frozenBytes(program, fed), 0);
+  const sessions: Session[] = [];
+  for (const { program } of programs) {
+    sessions.push(
+      await openSession({
+        host,
+        graph: program.graph,
+        parameters: program.recorded.parameters,
+        checkpoint,
+        initial,
+        fed,
+        prepack: frozen <= options.prepackLimit,
+        arena: true,
+      }),
+    );
+  }
   const weights: Record<string, OrtTensor> = {};
   for (const t of state.trained) weights[t.name] = new lib.Tensor("float32", t.span.parameter, t.shape);
-  const buffers = (second: boolean): Record<string, OrtTensor> =>
-    Object.fromEntries(
-      state.trained.flatMap((t) =>
-        t.gradient.dense === undefined ? [] : [[
-          t.gradient.dense,
-          new lib.Tensor("float32", second ? state.accumulator(t.name) : t.span.gradient, t.shape),
-        ]]
-      ),
-    );
+  const buffers = (of: (t: Trained) => Float32Array): ReadonlyMap<string, OrtTensor> =>
+    new Map(state.trained.map((t) => [t.name, new lib.Tensor("float32", of(t), t.shape)]));
   // The native runtime writes results into the buffers it is given; the WebAssembly build does not.
   const inPlace = host.provider === "cpu";
-  const first = buffers(false);
-  const further = options.accumulates ? buffers(true) : {};
-  const evaluator = createEvaluator({ ...options, initial, fed, weights, feeder });
+  const firsts = buffers((t) => t.span.gradient);
+  const further = options.accumulates ? buffers((t) => state.accumulator(t.name)) : firsts;
+  const byName = new Map(state.trained.map((t) => [t.name, t]));
+  const evaluators = options.tasks.map((task) =>
+    createEvaluator({ ...options, ...task, taskName: task.name, initial, fed, weights, feeder })
+  );
+  const numberOf = (batch: Batch): number => {
+    const found = batch.task === undefined ? 0 : options.tasks.findIndex((task) => task.name === batch.task);
+    if (found < 0) throw missing("engine", `a task "${batch.task}"`, "the run");
+    return found;
+  };
 
-  const addRows = (batch: Batch, results: Readonly<Record<string, OrtTensor>>): void => {
-    for (const t of state.trained) {
-      for (const { ids, rows } of t.gradient.sparse) {
+  const addRows = (batch: Batch, { gradients }: Program, results: Readonly<Record<string, OrtTensor>>): void => {
+    for (const { parameter, sparse } of gradients) {
+      const t = byName.get(parameter);
+      if (!t) continue;
+      for (const { ids, rows } of sparse) {
         const indices = batch.inputs[ids]?.data as Int32Array;
         const values = results[rows]?.data as Float32Array;
         const width = t.shape[1] ?? 1;
@@ -152,29 +214,42 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 
   let ended = false;
   const endTraining = async (): Promise<void> => {
-    await evaluator.close();
-    if (!ended) await training.close();
+    for (const evaluator of evaluators) await evaluator.close();
+    if (!ended) { for (const session of sessions) await session.close(); }
     ended = true;
   };
 
   return {
     state,
-    program,
+    program: (task) => (programs.find((own) => own.task.name === task) ?? first).program,
     initial,
     trainableParameters: state.trained.reduce((n, t) => n + sizeOf(t.fullShape), 0),
     totalParameters: [...parameters.values()].reduce((n, p) => n + sizeOf(p.shape), 0),
     fresh: [...parameters.values()].filter((p) => !p.adapter && initial.isNew(p)).map((p) => p.name),
     step: async (batches, { step, totalSteps = step, learningRate, maxGradNorm }) => {
       state.present("trained");
-      for (const t of state.trained) {
-        if (t.gradient.sparse.length > 0 && t.gradient.dense === undefined) t.span.gradient.fill(0);
+      const numbers = batches.map(numberOf);
+      const active = new Set(numbers);
+      // Gradients that have something of this step. Those that come as rows alone are added up from zero.
+      const written = new Set<string>();
+      for (const i of active) {
+        for (const { parameter, dense } of programs[i]?.program.gradients ?? []) {
+          if (dense !== undefined || written.has(parameter)) continue;
+          byName.get(parameter)?.span.gradient.fill(0);
+          written.add(parameter);
+        }
       }
-      const factors = stepFactors(options.losses, batches);
-      const losses: Record<string, number> = Object.fromEntries(options.losses.map((l) => [l.name, 0]));
+      const factors = stepFactors(numbers.map((i) => options.tasks[i] as EngineTask), batches);
+      const losses: Record<string, number> = {};
+      for (const task of options.tasks) for (const l of task.losses) losses[lossName(task, l)] = 0;
       let sequence = 0;
       for (const [i, batch] of batches.entries()) {
-        const extra: Record<string, OrtTensor> = { ...weights };
-        for (const l of options.losses) {
+        const number = numbers[i] ?? 0;
+        const { task, program } = programs[number] ?? first;
+        const training = sessions[number] as Session;
+        const extra: Record<string, OrtTensor> = {};
+        for (const [name, tensor] of Object.entries(weights)) if (training.feeds.has(name)) extra[name] = tensor;
+        for (const l of task.losses) {
           extra[factorName(l.name)] = new lib.Tensor("float32", Float32Array.of(factors[i]?.[l.name] ?? 0), []);
         }
         // Terms of parameters alone are the same in every micro-batch.
@@ -182,7 +257,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
           extra[factorName(name)] ??= new lib.Tensor("float32", Float32Array.of(1 / batches.length), []);
         }
         const feeds = await feeder.feeds(training, program.recorded, batch, extra, { random, step, sequence });
-        const own = i === 0 ? first : further;
+        const own: Record<string, OrtTensor> = {};
+        const added: string[] = [];
+        for (const { parameter, dense } of program.gradients) {
+          const again = written.has(parameter);
+          const buffer = (again ? further : firsts).get(parameter);
+          if (dense === undefined || !buffer) continue;
+          own[dense] = buffer;
+          if (again) added.push(parameter);
+          written.add(parameter);
+        }
         const fetches: Record<string, OrtTensor | null> = inPlace ? { ...own } : {};
         for (const name of training.outputs) fetches[name] ??= null;
         const results = await training.run(feeds, fetches);
@@ -191,26 +275,28 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
             (tensor.data as Float32Array).set(results[name]?.data as Float32Array);
           }
         }
-        for (const name of program.losses) losses[name] = (losses[name] ?? 0) + scalarOf(results[`loss.${name}`]);
-        if (i > 0) {
-          for (const t of state.trained) {
-            if (t.gradient.dense !== undefined) {
-              state.memory.kernels.axpy(t.span.gradient, 1, state.accumulator(t.name));
-            }
-          }
+        for (const own of program.losses) {
+          const l = task.losses.find(({ name }) => name === own);
+          const name = l ? lossName(task, l) : own;
+          losses[name] = (losses[name] ?? 0) + scalarOf(results[`loss.${own}`]);
         }
-        addRows(batch, results);
+        for (const name of added) {
+          const t = byName.get(name);
+          if (t) state.memory.kernels.axpy(t.span.gradient, 1, state.accumulator(name));
+        }
+        addRows(batch, program, results);
         sequence += batch.sequences;
       }
-      const gradNorm = state.gradNorm();
+      const gradNorm = state.gradNorm(active);
       const loss = Object.values(losses).reduce((a, b) => a + b, 0);
       const skipped = !Number.isFinite(gradNorm);
       if (!skipped) {
         const gradientScale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
-        state.update({ step, learningRate, gradientScale });
-        for (const { attached, stepper } of steppers) {
+        state.update({ step, learningRate, gradientScale }, active);
+        for (const { attached, stepper, reached } of steppers) {
+          if (!reached.some((i) => active.has(i))) continue;
           const parameter = (name: string): { value: Float32Array; gradient: Float32Array } | undefined => {
-            const span = state.trained.find((t) => t.name === ownName(attached, name))?.span;
+            const span = byName.get(ownName(attached, name))?.span;
             return span && { value: span.parameter, gradient: span.gradient };
           };
           stepper.after({ step, totalSteps, gradientScale, parameter });
@@ -235,43 +321,69 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     run: async (batch, labelled) => {
       state.present("evaluated");
-      return await evaluator.run(batch, labelled);
+      return await (evaluators[numberOf(batch)] as Evaluator).run(batch, labelled);
     },
     generator: () => {
       state.present("evaluated");
-      return evaluator.generator();
+      return (evaluators[0] as Evaluator).generator();
+    },
+    of: (task) => {
+      const number = Math.max(0, options.tasks.findIndex(({ name }) => name === task));
+      const own = evaluators[number] as Evaluator;
+      return {
+        run: async (batch, labelled) => {
+          state.present("evaluated");
+          return await own.run(batch, labelled);
+        },
+        generator: () => {
+          state.present("evaluated");
+          return own.generator();
+        },
+      };
     },
     read: async (name) => {
       state.present("evaluated");
       const p = parameters.get(name);
       if (!p) throw new RangeError(`No parameter "${name}"`);
-      return state.trained.some((t) => t.name === name) ? await state.read(name) : await initial.read(p);
+      return byName.has(name) ? await state.read(name) : await initial.read(p);
     },
     bytes: () => ({
       parameters: state.bytes.parameters,
       gradients: state.bytes.gradients,
       optimizer: state.bytes.optimizer,
-      mapped: training.mappedBytes,
-      inline: training.inlineBytes,
+      mapped: Math.max(...sessions.map((session) => session.mappedBytes)),
+      inline: sessions.reduce((bytes, session) => bytes + session.inlineBytes, 0),
     }),
     endTraining,
     close: endTraining,
   };
 }
 
-/** Each micro-batch's factor of each loss: weight over the step's count, or over its own count and the number of micro-batches. */
-export function stepFactors(losses: readonly TaskLoss[], batches: readonly Batch[]): Record<string, number>[] {
-  const counts = batches.map((batch) =>
-    Object.fromEntries(losses.map((l) => [l.name, l.loss.count(batch.inputs[l.target] as Tensor)]))
+function lossName({ name }: EngineTask, loss: TaskLoss): string {
+  return name === "" ? loss.name : `${name}.${loss.name}`;
+}
+
+/**
+ * Each micro-batch's factor of each loss: weight over the step's count, or over its own count and the number of
+ * micro-batches. Where a step's micro-batches are of several tasks, each task counts by its share of them.
+ */
+export function stepFactors(
+  tasks: readonly Pick<EngineTask, "name" | "losses" | "weight">[],
+  batches: readonly Batch[],
+): Record<string, number>[] {
+  const counts = batches.map((batch, i) =>
+    Object.fromEntries((tasks[i]?.losses ?? []).map((l) => [l.name, l.loss.count(batch.inputs[l.target] as Tensor)]))
   );
-  return counts.map((own) =>
-    Object.fromEntries(losses.map((l) => {
+  return counts.map((own, i) => {
+    const task = tasks[i];
+    const same = counts.filter((_, k) => tasks[k]?.name === task?.name);
+    return Object.fromEntries((task?.losses ?? []).map((l) => {
       const count = l.loss.over === "step"
-        ? counts.reduce((sum, c) => sum + (c[l.name] ?? 0), 0)
+        ? same.reduce((sum, c) => sum + (c[l.name] ?? 0), 0) * (batches.length / same.length)
         : (own[l.name] ?? 0) * batches.length;
-      return [l.name, count === 0 ? 0 : l.weight / count];
-    }))
-  );
+      return [l.name, count === 0 ? 0 : l.weight * (task?.weight ?? 1) / count];
+    }));
+  });
 }
 
 function renumbering(state: State, parameters: Program["recorded"]["parameters"]): Map<string, Int32Array> {

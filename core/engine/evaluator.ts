@@ -40,6 +40,8 @@ export type EvaluatorOptions = Readonly<{
   feeder: Feeder;
   labelSmoothing: number;
   reads?: readonly string[] | undefined;
+  /** The task's name, where several share a model. */
+  taskName?: string;
   outputHiddenStates?: boolean;
   outputAttentions?: boolean;
 }>;

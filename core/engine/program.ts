@@ -32,6 +32,8 @@ export type ProgramOptions = Readonly<{
   /** Targets as the collator makes them: the rank of each. */
   targets: Named<Tensor>;
   phase?: Phase | undefined;
+  /** The task's name, where several share a model. */
+  taskName?: string;
 }>;
 
 /** Where a trained parameter's gradient comes out: whole, as rows to add up, or both. */
@@ -77,13 +79,18 @@ export function trainsRule(attached: readonly Attached[]): (name: string, adapte
  */
 export function buildProgram(options: ProgramOptions): Program {
   const graph = new Graph();
-  const { initializerRange, decoderStart } = options.trunk;
-  const grows = decoderStart === undefined ? "input" : "decoder";
-  const { build, recorded, within } = createBuild({ ...options, graph, initializerRange, grows });
+  const { trunk } = options;
+  const { build, recorded, within, inHead } = createBuild({
+    ...options,
+    graph,
+    initializerRange: trunk.initializerRange,
+    grows: trunk.decoderStart === undefined ? "input" : "decoder",
+    shared: (name) => name in trunk.shapes || name.startsWith(`${trunk.baseModelPrefix}.`),
+  });
   const states = options.trunk.forward(build);
   const outputs: Record<string, Value> = {};
   for (const head of options.heads) {
-    graph.within("head", () => Object.assign(outputs, head.forward(build, states, options.trunk)));
+    graph.within("head", () => inHead(() => Object.assign(outputs, head.forward(build, states, options.trunk))));
   }
   const training = options.mode === "train";
   const losses: string[] = [];
@@ -137,7 +144,7 @@ export function buildProgram(options: ProgramOptions): Program {
 }
 
 function addGradients(graph: Graph, recorded: Recorded, total: Value, options: ProgramOptions): GradientOutput[] {
-  const trained = [...recorded.parameters.values()].filter((p) => !p.frozen && options.trains(p.name, p.adapter));
+  const trained = [...recorded.parameters.values()].filter((p) => !p.frozen && options.trains(p.local, p.adapter));
   const tables = new Set(trained.filter((p) => p.ids.length > 0).map((p) => p.value));
   const found = gradients(total, trained.map((p) => p.value), tables);
   const rowNames = new Map<number, string>();

@@ -59,7 +59,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       storage.set(p.name, { as: "feed", rows: own.rows });
       continue;
     }
-    const name = initial.nameInCheckpoint(p.name);
+    const name = initial.nameInCheckpoint(p);
     const at = name === undefined ? undefined : checkpoint.weights.locate(name);
     const mappable = at?.file !== undefined && at.dtype === "float32" && at.offset % bytesPerElement.float32 === 0;
     if (mappable && host.provider === "cpu") {

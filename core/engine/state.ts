@@ -20,12 +20,13 @@ export type Trained = Readonly<{
   fullShape: readonly number[];
   rows: Int32Array | undefined;
   own: Own;
-  gradient: GradientOutput;
   span: Span;
 }>;
 
-/** What an update of a parameter has of its own: a factor of the rate, and its decay. */
-type Own = Readonly<{ lrScale: number; decays: boolean; weightDecay: number | undefined }>;
+/** What an update of a parameter has of its own: a factor of the rate, its decay, and the numbers of the programs that reach it. */
+type Own = Readonly<
+  { lrScale: number; decays: boolean; weightDecay: number | undefined; reached: readonly number[] }
+>;
 
 /** The state of a run's training. Between steps it holds the weights that train, or those to evaluate. */
 export interface State {
@@ -34,10 +35,10 @@ export interface State {
   readonly bytes: Readonly<{ parameters: number; gradients: number; optimizer: number }>;
   /** Second gradient buffers, for adding up micro-batches. */
   accumulator(name: string): Float32Array;
-  /** √Σ g² over all gradients. */
-  gradNorm(): number;
-  /** One optimizer step over everything. */
-  update(update: Omit<Update, "decays" | "weightDecay">): void;
+  /** √Σ g² over the gradients of some programs. */
+  gradNorm(programs: ReadonlySet<number>): number;
+  /** One optimizer step over what some programs reach. */
+  update(update: Omit<Update, "decays" | "weightDecay">, programs: ReadonlySet<number>): void;
   /** Puts the weights that train in place, or those to evaluate, where an optimizer tells them apart. */
   present(weights: "trained" | "evaluated"): void;
   /** A parameter with all its rows. */
@@ -58,7 +59,8 @@ export type SavedTensors = Readonly<Record<string, Tensor<Float32Array>>>;
 /** What a state is made from. */
 export type StateOptions = Readonly<{
   parameters: ReadonlyMap<string, Parameter>;
-  gradients: readonly GradientOutput[];
+  /** What each program gives. */
+  gradients: readonly (readonly GradientOutput[])[];
   initial: InitialWeights;
   optimizer: Optimizer;
   trunk: Trunk;
@@ -78,17 +80,21 @@ export function decays(name: string): boolean {
 /** Allocates and fills the state. Throws AttuneError (refused) above the memory's limit. */
 export async function createState(options: StateOptions): Promise<State> {
   const { parameters, gradients, initial, optimizer, activeRows } = options;
-  const groupsOf = optimizer.groups?.(gradients.map((g) => g.parameter), options.trunk);
-  const planned = gradients.flatMap((gradient, i) => {
-    const p = parameters.get(gradient.parameter);
+  const all = gradients.flat();
+  const names = [...new Set(all.map((g) => g.parameter))];
+  const groupsOf = optimizer.groups?.(names.map((name) => parameters.get(name)?.local ?? name), options.trunk);
+  const planned = names.flatMap((name, i) => {
+    const p = parameters.get(name);
     if (!p) return [];
-    const own = ownOf(p.name, groupsOf?.[i] ?? {}, options.learningRate);
+    const reached = gradients.flatMap((given, k) => (given.some((g) => g.parameter === name) ? [k] : []));
+    const own = { ...ownOf(p.local, groupsOf?.[i] ?? {}, options.learningRate), reached };
     const active = activeRowsOf(p, activeRows);
     // A table is shortened only where its gradient comes as rows alone and unnamed rows change in closed form.
     const idle = optimizer.idle?.({ step: 1, learningRate: 1, ...own, gradientScale: 1 });
-    const rows = active && gradient.dense === undefined && idle !== undefined ? active : undefined;
+    const dense = all.some((g) => g.parameter === name && g.dense !== undefined);
+    const rows = active && !dense && idle !== undefined ? active : undefined;
     const shape = rows ? [rows.length, ...p.shape.slice(1)] : p.shape;
-    return [{ p, gradient, rows, shape, own }];
+    return [{ p, rows, shape, own }];
   });
   // Those that decay first, and those alike together, so that each group is one span.
   const keys = [...new Set(planned.map((t) => keyOf(t.own)))];
@@ -112,13 +118,12 @@ export async function createState(options: StateOptions): Promise<State> {
   const state = Object.fromEntries(
     slots.map((slot) => [slot, region(planned.map((t) => optimizer.state(t.shape, t.p.name)[slot] ?? 0))]),
   );
-  const trained: Trained[] = planned.map(({ p, gradient, rows, shape, own }, i) => ({
+  const trained: Trained[] = planned.map(({ p, rows, shape, own }, i) => ({
     name: p.name,
     shape,
     fullShape: p.shape,
     rows,
     own,
-    gradient,
     span: {
       name: p.name,
       shape,
@@ -143,6 +148,11 @@ export async function createState(options: StateOptions): Promise<State> {
   // What unnamed rows of each table have shrunk by so far.
   const idle = new Map(trained.filter((t) => t.rows).map((t) => [t.name, 1]));
   let updates = 0;
+  // The same of what not every program reaches, by who does.
+  const ownUpdates = new Map(
+    trained.filter((t) => t.own.reached.length < gradients.length).map((t) => [reachOf(t.own), 0]),
+  );
+  const updatesOf = (own: Own): number => ownUpdates.get(reachOf(own)) ?? updates;
   // The weights that train, while those to evaluate are in place.
   let aside: Float32Array[] | undefined;
   const present = (weights: "trained" | "evaluated"): void => {
@@ -154,7 +164,7 @@ export async function createState(options: StateOptions): Promise<State> {
     // Before the first step there is nothing to average.
     if (aside || !optimizer.evaluated || updates === 0) return;
     aside = trained.map((t) => t.span.parameter.slice());
-    for (const { span } of groups) optimizer.evaluated(span, span.parameter);
+    for (const { span, own } of groups) if (updatesOf(own) > 0) optimizer.evaluated(span, span.parameter);
   };
   const { kernels } = memory;
   const byName = new Map(trained.map((t, i) => [t.name, i]));
@@ -178,13 +188,24 @@ export async function createState(options: StateOptions): Promise<State> {
     trained,
     bytes: { parameters: 4 * total, gradients: 4 * total * (copies - 1), optimizer: 4 * stateLength },
     accumulator: (name) => seconds[byName.get(name) ?? -1] ?? new Float32Array(0),
-    gradNorm: () => Math.sqrt(groups.reduce((sum, g) => sum + kernels.sumOfSquares(g.span.gradient), 0)),
-    update: (update) => {
+    gradNorm: (programs) =>
+      Math.sqrt(
+        groups.filter((g) => reaches(g.own, programs)).reduce(
+          (sum, g) => sum + kernels.sumOfSquares(g.span.gradient),
+          0,
+        ),
+      ),
+    update: (update, programs) => {
       present("trained");
-      for (const { span, own } of groups) optimizer.update(span, updateOf(update, own), kernels);
+      for (const [key, count] of ownUpdates) {
+        if (key.split("+").some((i) => programs.has(Number(i)))) ownUpdates.set(key, count + 1);
+      }
+      const at = (own: Own): Update => updateOf({ ...update, step: ownUpdates.get(reachOf(own)) ?? update.step }, own);
+      for (const { span, own } of groups) if (reaches(own, programs)) optimizer.update(span, at(own), kernels);
       for (const t of trained) {
         const factor = idle.get(t.name);
-        if (factor !== undefined) idle.set(t.name, factor * (optimizer.idle?.(updateOf(update, t.own)) ?? 1));
+        if (factor === undefined || !reaches(t.own, programs)) continue;
+        idle.set(t.name, factor * (optimizer.idle?.(at(t.own)) ?? 1));
       }
       updates++;
     },
@@ -215,6 +236,9 @@ export async function createState(options: StateOptions): Promise<State> {
         ...weights(),
         updates: { dtype: "float32", dims: [2], data: split(updates) },
       };
+      for (const [key, count] of ownUpdates) {
+        all[`updates/${key}`] = { dtype: "float32", dims: [2], data: split(count) };
+      }
       for (const t of trained) {
         for (const slot of slots) {
           const data = t.span.state[slot] ?? new Float32Array(0);
@@ -228,6 +252,7 @@ export async function createState(options: StateOptions): Promise<State> {
       present("trained");
       setWeights(tensors);
       updates = joinedBits(saved(tensors, "updates", 2));
+      for (const key of ownUpdates.keys()) ownUpdates.set(key, joinedBits(saved(tensors, `updates/${key}`, 2)));
       for (const t of trained) {
         for (const slot of slots) {
           t.span.state[slot]?.set(saved(tensors, `${slot}/${t.name}`, t.span.state[slot]?.length ?? 0));
@@ -270,15 +295,24 @@ function copyRows(table: Float32Array, rows: Int32Array, to: Float32Array, width
   rows.forEach((row, i) => to.set(table.subarray(row * width, (row + 1) * width), i * width));
 }
 
-function ownOf(name: string, group: Group, learningRate: number): Own {
+function ownOf(name: string, group: Group, learningRate: number): Omit<Own, "reached"> {
   const { lrScale = 1, weightDecay } = group;
   const rate = group.learningRate === undefined ? 1 : group.learningRate / learningRate;
   // A group that says how much its weights decay says it of its biases too.
   return { lrScale: lrScale * rate, decays: weightDecay === undefined ? decays(name) : true, weightDecay };
 }
 
-function keyOf({ lrScale, decays, weightDecay }: Own): string {
-  return `${decays} ${lrScale} ${weightDecay}`;
+function keyOf({ lrScale, decays, weightDecay, reached }: Own): string {
+  return `${decays} ${lrScale} ${weightDecay} ${reached}`;
+}
+
+/** The programs that reach a parameter, as one word. */
+function reachOf({ reached }: Own): string {
+  return reached.join("+");
+}
+
+function reaches({ reached }: Own, programs: ReadonlySet<number>): boolean {
+  return reached.some((i) => programs.has(i));
 }
 
 function updateOf(update: Omit<Update, "decays" | "weightDecay">, { lrScale, decays, weightDecay }: Own): Update {

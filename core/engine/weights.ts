@@ -11,7 +11,7 @@ import { ownName, type Parameter } from "./build.ts";
 /** Finds and reads first values. */
 export interface InitialWeights {
   /** The checkpoint's own name of a parameter, if its value comes from there. */
-  nameInCheckpoint(name: string): string | undefined;
+  nameInCheckpoint(parameter: Parameter): string | undefined;
   /** Whether a parameter has no saved value and is drawn. */
   isNew(parameter: Parameter): boolean;
   /** The value; throws AttuneError where a saved tensor has other dims. */
@@ -40,12 +40,12 @@ export function initialWeights(
     read: (name) => checkpoint.weights.read(inCheckpoint(name) ?? name),
   };
   return {
-    nameInCheckpoint: (name) => (savedIn(name) ? undefined : inCheckpoint(name)),
-    isNew: (p) => !savedIn(p.name) && inCheckpoint(p.name) === undefined,
+    nameInCheckpoint: (p) => (savedIn(p.local) ? undefined : inCheckpoint(p.local)),
+    isNew: (p) => !savedIn(p.local) && inCheckpoint(p.local) === undefined,
     read: async (p) => {
-      const saved = savedIn(p.name);
+      const saved = savedIn(p.local);
       if (saved) return checked(p, await saved(), "the saved adapter");
-      const own = inCheckpoint(p.name);
+      const own = inCheckpoint(p.local);
       if (own !== undefined) return checked(p, await checkpoint.weights.read(own), checkpoint.label);
       return { dtype: "float32", dims: p.shape, data: await drawn(p, weights, random.fork("init", p.name)) };
     },

@@ -78,6 +78,7 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
     tokens: lengths.reduce((a, b) => a + b, 0),
     rows: Int32Array.from(samples, (s) => s.row),
     places: input.places,
+    ...(layout.task === undefined ? {} : { task: layout.task }),
     ...(samples.some((s) => s.about !== undefined) && { about: samples.map((s) => s.about) }),
     ...(decoder && { decoder: { seq: decoder.seq, places: decoder.places, inputs: Object.keys(decoderInputs ?? {}) } }),
   };

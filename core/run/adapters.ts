@@ -195,7 +195,7 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
       for (const p of parametersOf(open).values()) {
         if (p.adapter) continue;
         const whole = members.findLast((m) => m.tensors.has(p.name))?.tensors.get(p.name);
-        const stored = initial.nameInCheckpoint(p.name);
+        const stored = initial.nameInCheckpoint(p);
         if (whole) result.set(p.name, whole);
         else if (stored !== undefined) {
           const value = await weights.read(stored);

@@ -3,7 +3,7 @@
  * @module
  */
 import { createEngine, type Engine } from "../engine/engine.ts";
-import { AttuneError, refused } from "../errors.ts";
+import { AttuneError, missing, refused } from "../errors.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { layOut } from "../loop/layout.ts";
 import { type LoopState, trainLoop } from "../loop/train.ts";
@@ -214,18 +214,33 @@ async function* trained(
   }
 }
 
-/** Opens the engine for given rows. */
+/** A task of a run, opened, with its rows. */
+export type TaskRows = Readonly<{ open: OpenRun; train: EncodedRows; held: EncodedRows | undefined }>;
+
+/** Opens the engine of one task for given rows. */
 export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedRows | undefined): Promise<Engine> {
-  const { run, host, checkpoint, trunk, heads, losses, attached, layout } = open;
+  return await engineFor([{ open, train, held }]);
+}
+
+/** Opens the engine of a run's tasks. Throws AttuneError where there is none. */
+async function engineFor(tasks: readonly TaskRows[]): Promise<Engine> {
+  const [first] = tasks;
+  if (!first) throw missing("spec", "a task", "the run");
+  const { run, host, checkpoint, trunk } = first.open;
   const { training } = run;
-  const all = [...train.samples, ...(held?.samples ?? [])];
   return await createEngine({
     host,
     checkpoint,
     trunk,
-    heads,
-    losses,
-    attached,
+    tasks: tasks.map(({ open, train }) => ({
+      name: open.task.name,
+      heads: open.heads,
+      losses: open.losses,
+      weight: open.task.weight ?? 1,
+      attached: open.attached,
+      example: layOut(train.samples.slice(0, 1), open.layout),
+      reads: open.task.reads,
+    })),
     regularizers: run.regularizers,
     optimizer: run.optimizer,
     learningRate: training.learningRate,
@@ -234,9 +249,9 @@ export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedR
     accumulates: training.gradientAccumulationSteps > 1,
     seed: training.seed,
     // Other epochs may name other ids where samples are drawn, and generated text any.
-    activeRows: train.drawn || open.metrics.some((m) => readsText(open, m)) ? new Map() : activeIds(all),
-    example: layOut(train.samples.slice(0, 1), layout),
-    reads: open.task.reads,
+    activeRows: tasks.some(({ open, train }) => train.drawn || open.metrics.some((m) => readsText(open, m)))
+      ? new Map()
+      : activeIds(tasks.flatMap(({ train, held }) => [...train.samples, ...(held?.samples ?? [])])),
     prepackLimit: PREPACK_LIMIT,
   });
 }

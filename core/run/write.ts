@@ -29,16 +29,18 @@ export async function writeModel(open: OpenRun, engine: Engine, metrics: Named<n
 
 /** What exporters are given. */
 export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>): Promise<Trained> {
+  const own = [...engine.program(open.task.name).recorded.parameters.values()];
+  const names = new Map(own.map((p) => [p.local, p.name]));
+  const reached = new Set(engine.state.trained.map((t) => t.name));
   return {
     base: open.checkpoint,
     trunk: open.trunk,
     task: open.task,
     attached: open.attached,
-    trained: engine.state.trained.map((t) => t.name),
-    all: Object.fromEntries(
-      [...engine.program.recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
-    ),
-    read: (name) => engine.read(name),
+    // A task's files know its parameters without its name: they are those of a run that has no other task.
+    trained: own.filter((p) => reached.has(p.name)).map((p) => p.local),
+    all: Object.fromEntries(own.map((p) => [p.local, { shape: p.shape, adapter: p.adapter }])),
+    read: (name) => engine.read(names.get(name) ?? name),
     metrics,
     card: modelCard(open, metrics),
   };
