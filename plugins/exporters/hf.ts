@@ -76,6 +76,7 @@ const suffixes: Readonly<Record<string, string>> = {
   TOKEN_CLS: "ForTokenClassification",
   QUESTION_ANS: "ForQuestionAnswering",
   SEQ_2_SEQ_LM: "ForConditionalGeneration",
+  CAUSAL_LM: "ForCausalLM",
 };
 const classNames: Readonly<Record<string, string>> = {
   bert: "Bert",
@@ -86,10 +87,26 @@ const classNames: Readonly<Record<string, string>> = {
   t5: "T5",
   mt5: "MT5",
   bart: "Bart",
+  gpt2: "GPT2",
+  falcon: "Falcon",
+  llama: "Llama",
+  mistral: "Mistral",
+  qwen2: "Qwen2",
+  qwen3: "Qwen3",
+  gemma2: "Gemma2",
+  gemma3_text: "Gemma3Text",
+  phi: "Phi",
+  phi3: "Phi3",
+};
+/** Classes that are not called by the rule. */
+const odd: Readonly<Record<string, string>> = {
+  GPT2ForCausalLM: "GPT2LMHeadModel",
+  Gemma3TextForCausalLM: "Gemma3ForCausalLM",
 };
 
 function architecture({ base, task }: Trained): Json {
   const prefix = classNames[String(base.config.model_type)];
   const suffix = task.modelClass ?? suffixes[task.taskType ?? ""];
-  return prefix && suffix ? [prefix + suffix] : base.config.architectures ?? [];
+  const name = `${prefix}${suffix}`;
+  return prefix && suffix ? [odd[name] ?? name] : base.config.architectures ?? [];
 }

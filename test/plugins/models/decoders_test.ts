@@ -19,6 +19,7 @@ import type { Batch, Head, Json, Model, Named, RunSpec } from "../../../core/typ
 import { catalog } from "../../../plugins/catalog.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
 import { sequence } from "../../../plugins/heads/sequence.ts";
+import { token } from "../../../plugins/heads/token.ts";
 import { falcon } from "../../../plugins/models/falcon.ts";
 import { gpt2 } from "../../../plugins/models/gpt2.ts";
 import { llama } from "../../../plugins/models/llama.ts";
@@ -64,16 +65,26 @@ type Opened = Readonly<{ open: OpenRun; train: EncodedRows; engine: Engine; shar
 /** An engine over a case's model with all rows as one batch. */
 async function opened({ name, config }: Case, change: Named<Json> = {}, training: Named<Json> = {}): Promise<Opened> {
   const classes = name.endsWith("sequence");
-  const rows = figures.rows.map((row, i) => (classes ? { ...row, labels: figures.classes[i] } : row));
+  const tokens = name.endsWith("token");
+  const rows = figures.rows.map((row, i) => ({
+    ...row,
+    ...(classes ? { labels: figures.classes[i] } : {}),
+    ...(tokens ? { labels: row.labels.map((label) => (label < 0 ? label : label % 3)) } : {}),
+  }));
+  const head = classes ? sequence({ numLabels: 3 }) : tokens ? token({ numLabels: 3 }) : lm();
   const changed = { ...config, ...change };
   const host = tinyHost(await hostHere(1), {
     "config.json": new TextEncoder().encode(JSON.stringify(changed)),
-    "model.safetensors": writeSafetensors(weightsOf(changed, classes ? sequence({ numLabels: 3 }) : lm())),
+    "model.safetensors": writeSafetensors(weightsOf(changed, head)),
   });
   const spec = {
     version: 1,
     model: { use: "pretrained", with: { path: "tiny:model" } },
-    task: classes ? { use: "sequence-classification", with: { numLabels: 3 } } : "causal-lm",
+    task: classes
+      ? { use: "sequence-classification", with: { numLabels: 3 } }
+      : tokens
+      ? { use: "token-classification", with: { labels: ["a", "b", "c"] } }
+      : "causal-lm",
     data: { train: { use: "memory", with: { rows } } },
     optimizer: "sgd",
     training: { perDeviceTrainBatchSize: 3, ...training },
