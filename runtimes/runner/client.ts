@@ -118,7 +118,10 @@ export function runnerClient(options: ClientOptions): RunnerClient {
       const { size } = await stat(file);
       await call(`${job(lease, "files")}/${encoded(path)}?token=${lease.token}`, () => ({
         method: "PUT",
-        body: size === 0 ? new Uint8Array() : Readable.toWeb(createReadStream(file)) as ReadableStream,
+        // A log may grow while it is sent.
+        body: size === 0
+          ? new Uint8Array()
+          : Readable.toWeb(createReadStream(file, { end: size - 1 })) as ReadableStream,
         headers: { "content-length": String(size) },
         duplex: "half",
       } as RequestInit));

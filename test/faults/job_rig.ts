@@ -1,0 +1,138 @@
+/**
+ * A server with a tiny model, and runners as processes that can be stopped and killed.
+ * @module
+ */
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { sha256 } from "../../core/fingerprint.ts";
+import type { JobRecord } from "../../core/jobs/record.ts";
+import type { Json, Named } from "../../core/types.ts";
+import { type JobsServerOptions, openJobs } from "../../runtimes/jobs_server.ts";
+import { listen } from "../../runtimes/listen.ts";
+import { hostHere } from "../../runtimes/train.ts";
+import { tinyFiles, tinyRows } from "../tiny.ts";
+import { commands, here } from "./killed_runs.ts";
+
+/** A runner's process. */
+export type RunnerProcess = Readonly<{
+  name: string;
+  signal(signal: NodeJS.Signals): void;
+  ended: Promise<number | null>;
+  output(): string;
+}>;
+
+/** A server and what is done with it. */
+export type JobRig = Readonly<{
+  url: string;
+  /** The tiny model's folder. */
+  models: string;
+  server: Awaited<ReturnType<typeof openJobs>>;
+  /** Sends a job over tiny rows; `training` of its spec. */
+  submit(training: Named<Json>): Promise<string>;
+  runner(name: string, runtime?: string): RunnerProcess;
+  /** Waits until a job is as wanted. */
+  until(id: string, what: string, wanted: (job: JobRecord) => boolean): Promise<JobRecord>;
+  /** SHA-256 of a finished job's files by name, but for what tells times. */
+  results(id: string): Promise<Named<string>>;
+  close(): Promise<void>;
+}>;
+
+/** Starts one. */
+export async function jobRig(options: Partial<JobsServerOptions> = {}): Promise<JobRig> {
+  const folder = mkdtempSync(join(tmpdir(), "attune-rig-"));
+  mkdirSync(join(folder, "models", "tiny"), { recursive: true });
+  for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(folder, "models", "tiny", name), bytes);
+  const opened = options.opened;
+  const server = await openJobs({
+    host: await hostHere(1),
+    store: join(folder, "store"),
+    models: join(folder, "models"),
+    apiKeys: ["key"],
+    runnerTokens: ["runner-token"],
+    leaseSeconds: 1.5,
+    heartbeatSeconds: 0.4,
+    ...options,
+    ...(opened ? { opened } : {}),
+  });
+  const { port, close } = await listen(server.app.fetch, { port: 0, hostname: "127.0.0.1" });
+  const url = `http://127.0.0.1:${port}`;
+  const stop = server.start();
+  const children: RunnerProcess[] = [];
+  const headers = { authorization: "Bearer key", "content-type": "application/json" };
+  return {
+    url,
+    models: join(folder, "models", "tiny"),
+    server,
+    submit: async (training) => {
+      const form = new FormData();
+      form.set("purpose", "fine-tune");
+      form.set("file", new Blob([tinyRows.map((row) => JSON.stringify(row)).join("\n")]), "rows.jsonl");
+      const { authorization } = headers;
+      const file = await (await fetch(`${url}/v1/files`, { method: "POST", body: form, headers: { authorization } }))
+        .json();
+      const attune = {
+        task: { use: "sequence-classification", with: { labels: ["bad", "good"] } },
+        adapter: { use: "lora", with: { r: 2, loraDropout: 0.1, targetModules: ["query", "value"] } },
+        training: { perDeviceTrainBatchSize: 4, gradientAccumulationSteps: 2, learningRate: 0.01, ...training },
+      };
+      const body = JSON.stringify({ model: "tiny", training_file: file.id, validation_file: file.id, attune });
+      const answer = await fetch(`${url}/v1/fine_tuning/jobs`, { method: "POST", body, headers });
+      if (!answer.ok) throw new Error(await answer.text());
+      return (await answer.json()).id;
+    },
+    runner: (name, runtime = here) => {
+      const [program = "", ...args] = commands[runtime] ?? [];
+      const work = join(folder, "work", name);
+      const child = spawn(
+        program,
+        [...args, "runner", "--server", url, "--work", work, "--name", name, "--threads", "1"],
+        { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ATTUNE_RUNNER_TOKEN: "runner-token" } },
+      );
+      let output = "";
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (chunk: Uint8Array) => (output += new TextDecoder().decode(chunk)));
+      }
+      const own: RunnerProcess = {
+        name,
+        signal: (signal) => {
+          if (child.exitCode === null && child.signalCode === null) process.kill(child.pid ?? 0, signal);
+        },
+        ended: new Promise((resolve) => child.on("close", resolve)),
+        output: () => output,
+      };
+      children.push(own);
+      return own;
+    },
+    until: async (id, what, wanted) => {
+      for (let i = 0; i < 600; i++) {
+        const job = await server.jobs.get(id);
+        if (job && wanted(job)) return job;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      const outputs = children.map((c) => `${c.name}: ${c.output()}`).join("\n");
+      throw new Error(`${what} never came: ${JSON.stringify(await server.jobs.get(id))}\n${outputs}`);
+    },
+    results: async (id) => {
+      const job = await server.jobs.get(id);
+      const found: Record<string, string> = {};
+      for (const [i, name] of (job?.result?.files ?? []).entries()) {
+        if (name === "report.html") continue;
+        const answer = await fetch(`${url}/v1/files/file-result-${id.slice(6)}-${i}/content`, { headers });
+        found[name] = await sha256(new Uint8Array(await answer.arrayBuffer()));
+      }
+      return found;
+    },
+    close: async () => {
+      for (const child of children) {
+        child.signal("SIGCONT");
+        child.signal("SIGKILL");
+      }
+      for (const child of children) await child.ended;
+      stop();
+      await close();
+    },
+  };
+}
