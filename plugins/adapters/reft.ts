@@ -203,27 +203,40 @@ function checkedDiagonals(saved: Weights): Weights {
 
 /** Places among the first n of their sequence, as a column of bools. */
 function isFirst(b: Build, side: "" | "decoder_", n: number): Value {
-  const { own, beyond } = sequences(b, side, n);
-  const columns = b.input(`${side}columns`, "int32", [own.shape[1] ?? "seq"]);
-  return apart(own, gather(concat([beyond, own], 1), columns, 1));
+  const { own, beyond, columns } = sequences(b, side, n);
+  // Counted from the first column there is.
+  const local = sub(columns, slice(columns, 0, 0, 1));
+  return apart(own, gather(concat([beyond, own], 1), local, 1), columns);
 }
 
 /** Places among the last n of their sequence. */
 function isLast(b: Build, side: "" | "decoder_", n: number): Value {
-  const { own, beyond } = sequences(b, side, n);
-  return apart(own, slice(concat([own, beyond], 1), 1, n, null));
+  const { own, beyond, columns } = sequences(b, side, n);
+  return apart(own, slice(concat([own, beyond], 1), 1, n, null), columns);
 }
 
 /** The sequence of each place (-1: padding), and n columns of none for beside them. */
-function sequences(b: Build, side: "" | "decoder_", n: number): Readonly<{ own: Value; beyond: Value }> {
+function sequences(
+  b: Build,
+  side: "" | "decoder_",
+  n: number,
+): Readonly<{ own: Value; beyond: Value; columns: Value }> {
   const none = b.graph.constant({ dtype: "int32", dims: [], data: Int32Array.of(-2) });
   const seq = side === "" ? "seq" : "decoderSeq";
-  return { own: b.input(`${side}sequence_ids`, "int32", ["batch", seq]), beyond: expand(none, ["batch", n]) };
+  return {
+    own: b.input(`${side}sequence_ids`, "int32", ["batch", seq]),
+    beyond: expand(none, ["batch", n]),
+    columns: b.input(`${side}columns`, "int32", [seq]),
+  };
 }
 
-/** Where a place's sequence is another than that of the place n columns away: sequences lie in one piece. */
-function apart(own: Value, other: Value): Value {
-  return reshape(and(not(equal(own, other)), greater(own, -1)), [sizeOfShape(own.shape), 1]);
+/**
+ * Where a place's sequence is another than that of the place n columns away: sequences lie in one piece. Tokens that are
+ * generated one by one come behind the first column, and are not edited.
+ */
+function apart(own: Value, other: Value, columns: Value): Value {
+  const whole = equal(slice(columns, 0, 0, 1), 0);
+  return reshape(and(and(not(equal(own, other)), greater(own, -1)), whole), [sizeOfShape(own.shape), 1]);
 }
 
 /** The transpose of base · H₁ … H_r D: reflections whose vectors are the columns below the diagonal, as torch keeps them. */
