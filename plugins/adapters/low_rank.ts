@@ -58,8 +58,10 @@ export function attachLora(
 
   const linear = (b: Build, call: Seams["linear"], next: (call: Seams["linear"]) => Value): Value => {
     const { path, x, inFeatures, outFeatures } = call;
-    const rows = tokens.get(path);
-    if (rows) call = { ...call, weight: replacedRows(b, `${rows.path}`, rows.ids, call.weight) };
+    // A layer whose weight is the table's (a language model's output) uses the same rows.
+    const origin = b.graph.origin(call.weight);
+    const rows = origin?.kind === "parameter" ? tokens.get(origin.name.replace(/\.weight$/, "")) : undefined;
+    if (rows) call = { ...call, weight: replacedRows(b, rows.path, rows.ids, call.weight) };
     if (!targets.has(path)) return next(call);
     const y = next(useDora ? { ...call, bias: undefined } : call);
     const r = rankOf(path);

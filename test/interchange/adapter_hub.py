@@ -9,7 +9,7 @@ import warnings
 import adapters
 import torch
 import transformers
-from common import attune, batch, run
+from common import attune, batch, difference, run
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
 warnings.filterwarnings("ignore")
@@ -64,19 +64,20 @@ def check(case, name, folder):
         theirs = model(**inputs).logits
     model.save_adapter(str(folder / "hub"), "x", use_safetensors=True)
     read = attune(case, folder / "read", {"use": use, "with": {"from": str(folder / "hub")}}, learningRate=0)
-    there = (read - theirs).abs().max().item()
+    there = difference(read, theirs, inputs)
     ours = attune(case, folder / "train", {"use": use, "with": options}, learningRate=0.02, maxSteps=4)
     loaded = base(case)
     loaded.load_adapter(str(folder / "train/run/adapter"), set_active=True, use_safetensors=True)
     loaded.eval()
     with torch.no_grad():
-        back = (loaded(**inputs).logits - ours).abs().max().item()
-        plain = (base(case).eval()(**inputs).logits - ours).abs().max().item()
+        made = loaded(**inputs).logits
+        back = difference(ours, made, inputs)
+        plain = (base(case).eval()(**inputs).logits - made).abs().max().item()
     return {"there": there, "back": back, "changedBy": plain}
 
 
 run(
-    MEMBERS,
+    lambda case: MEMBERS,
     check,
     {"adapters": adapters.__version__, "torch": torch.__version__, "transformers": transformers.__version__},
 )

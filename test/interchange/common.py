@@ -12,6 +12,10 @@ LIMIT = 1e-5
 BATCH = 4
 
 
+def task_of(case):
+    return json.loads((case / "spec.json").read_text())["task"]
+
+
 def batch(case, tokenizer):
     rows = [json.loads(line) for line in (case / "eval.jsonl").read_text().splitlines()[:BATCH]]
     return tokenizer([row["text"] for row in rows], return_tensors="pt", padding=True, truncation=True, max_length=40)
@@ -21,7 +25,7 @@ def attune(case, out, adapter, **training):
     spec = {
         "version": 1,
         "model": {"use": "pretrained", "with": {"path": str(case / "model")}},
-        "task": {"use": "sequence-classification", "with": {"labels": ["negative", "positive"]}},
+        "task": task_of(case),
         "data": {
             part: {"use": "jsonl", "with": {"path": str(case / f"{part}.jsonl")}} for part in ("train", "eval")
         },
@@ -36,11 +40,26 @@ def attune(case, out, adapter, **training):
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "attune failed")
     logits = json.loads((out / "run/probe.json").read_text())["eval"]["logits"]
-    return torch.tensor(logits["values"]).reshape(logits["dims"])
+    return logits
+
+
+def difference(ours, theirs, inputs):
+    """The largest one, relative where a logit is above 1, over places that count; of long logits the first values."""
+    dims, values = ours["dims"], torch.tensor(ours["values"])
+    if list(theirs.shape) != dims:
+        raise ValueError(f"dims {dims} here and {list(theirs.shape)} there")
+    counts = torch.ones(dims, dtype=torch.bool)
+    if len(dims) == 3:
+        mask = inputs["attention_mask"].bool()
+        virtual = dims[1] - mask.shape[1]
+        counts[:] = torch.cat([torch.ones(dims[0], virtual, dtype=torch.bool), mask], dim=1)[:, :, None]
+    theirs = theirs.flatten()[: len(values)]
+    distance = (theirs - values).abs() / theirs.abs().clamp(min=1)
+    return distance[counts.flatten()[: len(values)]].max().item()
 
 
 def run(members, check, versions):
-    """Checks each member, prints a line for it, and exits 1 where one differs."""
+    """Checks each member that there is for the case, prints a line for it, and exits 1 where one differs."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--case", type=pathlib.Path, required=True)
     parser.add_argument("--only")
@@ -49,7 +68,7 @@ def run(members, check, versions):
     case = arguments.case.resolve()
     results, failed = {}, False
     with tempfile.TemporaryDirectory() as root:
-        for name in [arguments.only] if arguments.only else members:
+        for name in [arguments.only] if arguments.only else members(case):
             try:
                 result = check(case, name, pathlib.Path(root) / name)
                 ok = max(result["there"], result["back"]) <= LIMIT and result["changedBy"] > LIMIT

@@ -12,8 +12,8 @@ import warnings
 import peft
 import torch
 import transformers
-from common import attune, batch, run
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from common import attune, batch, difference, run, task_of
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 warnings.filterwarnings("ignore")
 transformers.utils.logging.disable_progress_bar()
@@ -115,14 +115,39 @@ def options(config, own):
     return {camel(k): sorted(v) if isinstance(v, set) else v for k, v in fields.items()}
 
 
+# Members over a family's default modules, for decoders.
+DECODERS = {
+    "lora": (lambda: peft.LoraConfig(r=4), "lora", {}),
+    "lora-all-linear": (lambda: peft.LoraConfig(r=4, target_modules="all-linear", lora_bias=True), "lora", {}),
+    "lora-pissa": (lambda: peft.LoraConfig(r=4, init_lora_weights="pissa"), "lora", {}),
+    "lora-tokens": (lambda: peft.LoraConfig(r=4, trainable_token_indices=[5, 40]), "lora", {}),
+    "dora": (lambda: peft.LoraConfig(r=4, use_dora=True), "dora", {}),
+    "adalora": (lambda: peft.AdaLoraConfig(init_r=4, target_r=2, tinit=1, tfinal=1, total_step=4), "adalora", {
+        "initR": 4, "targetR": 2, "tinit": 1, "tfinal": 1,
+    }),
+    "ia3": MEMBERS["ia3"],
+    "vera": (lambda: peft.VeraConfig(r=16), "vera", {}),
+    "ln-tuning": (lambda: peft.LNTuningConfig(), "ln-tuning", {}),
+    "prompt-tuning": MEMBERS["prompt-tuning"],
+    "p-tuning": MEMBERS["p-tuning"],
+    "prefix-tuning": MEMBERS["prefix-tuning"],
+    "prefix-projection": MEMBERS["prefix-projection"],
+}
+
+
+def is_causal(case):
+    return task_of(case)["use"] == "causal-lm"
+
+
 def base(case):
-    return AutoModelForSequenceClassification.from_pretrained(case / "model").eval()
+    kind = AutoModelForCausalLM if is_causal(case) else AutoModelForSequenceClassification
+    return kind.from_pretrained(case / "model").eval()
 
 
 def check(case, name, folder):
-    make, use, own = MEMBERS[name]
+    make, use, own = (DECODERS if is_causal(case) else MEMBERS)[name]
     config = make()
-    config.task_type = "SEQ_CLS"
+    config.task_type = "CAUSAL_LM" if is_causal(case) else "SEQ_CLS"
     given = options(config, own)
     inputs = batch(case, AutoTokenizer.from_pretrained(case / "model"))
     torch.manual_seed(3)
@@ -134,13 +159,19 @@ def check(case, name, folder):
         theirs = model(**inputs).logits
     model.save_pretrained(folder / "peft")
     read = attune(case, folder / "read", {"use": use, "with": {"from": str(folder / "peft")}}, learningRate=0)
-    there = (read - theirs).abs().max().item()
+    there = difference(read, theirs, inputs)
     ours = attune(case, folder / "train", {"use": use, "with": given}, learningRate=0.02, maxSteps=4)
     loaded = peft.PeftModel.from_pretrained(base(case), folder / "train/run/adapter").eval()
     with torch.no_grad():
-        back = (loaded(**inputs).logits - ours).abs().max().item()
-        plain = (base(case)(**inputs).logits - ours).abs().max().item()
+        made = loaded(**inputs).logits
+        back = difference(ours, made, inputs)
+        own = made[:, -inputs["input_ids"].shape[1] :] if made.dim() == 3 else made
+        plain = (base(case)(**inputs).logits - own).abs().max().item()
     return {"there": there, "back": back, "changedBy": plain}
 
 
-run(MEMBERS, check, {"peft": peft.__version__, "torch": torch.__version__, "transformers": transformers.__version__})
+run(
+    lambda case: DECODERS if is_causal(case) else MEMBERS,
+    check,
+    {"peft": peft.__version__, "torch": torch.__version__, "transformers": transformers.__version__},
+)
