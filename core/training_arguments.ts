@@ -92,7 +92,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   batchSize: "training.perDeviceTrainBatchSize",
   epochs: "training.numTrainEpochs",
   lr: "training.learningRate",
-  neftuneNoiseAlpha: "regularizers",
+  neftuneNoiseAlpha: 'regularizers (as { "use": "neftune", "with": { "noiseAlpha": 5 } })',
   packing: "task.with.packing",
   earlyStoppingPatience: 'callbacks (as { "use": "early-stopping", "with": { "earlyStoppingPatience": 3 } })',
   pushToHub: "exporters",

@@ -202,7 +202,10 @@ export interface Build {
   parameter(name: string, shape: readonly number[], init?: Init, options?: { readonly frozen?: boolean }): Value;
   /** What trains in this run. */
   trainable(): Named<Value>;
+  /** In training each value is zero with probability p, the others grow by 1 / (1 - p); x is of places, or of weights. */
   dropout(x: Value, p: number): Value;
+  /** Uniform numbers from -1 to 1 of a shape [places, ...], drawn by the host; zero at padding and outside training. */
+  noise(like: Value): Value;
   linear(path: string, x: Value, options: LinearOptions): Value; // [tokens, in] → [tokens, out]
   embedding(path: string, ids: Value, options: EmbeddingOptions): Value; // [batch, seq] → [tokens, embeddingDim]
   /** [batch, seq, heads, headDim] each; several heads of `q` may share one of `k` and `v`, in order. */
@@ -831,16 +834,34 @@ export interface Schedule extends Plugin<"schedule"> {
   factor(step: number, totalSteps: number, learningRate: number): number;
 }
 
-/** An extra scalar from parameters or activations, averaged over the step's micro-batches. */
+/** What stands between training and its loss alone: terms, middleware in training, or both. Evaluation has none of it. */
 export interface Regularizer extends Plugin<"regularizer"> {
-  prepare?(
-    probe: Readonly<{
-      parameters: Named<Tensor<Float32Array>>;
-      gradients: () => AsyncIterable<Named<Float32Array>>;
-    }>,
-  ): Promise<Named<Tensor>>;
-  term(b: Build, states: States, frozen: Named<Value>): Value;
+  /** What it reads of a training row besides what the collator makes: targets of its sample. */
+  fields?(row: Row, index: number): Named<Field>;
+  /** Tensors that are computed once, before the first step, and stay as they are. */
+  prepare?(probe: Probe): Promise<Named<Tensor<Float32Array>>>;
+  /** Middleware around the model's seams, outside of what adapters put there. */
+  around?(trunk: Trunk, frozen: Named<Value>): Around;
+  /**
+   * A scalar to be minimized beside the losses, averaged over the step's micro-batches. Parameters that it asks for train,
+   * and are not part of what is saved as the model.
+   */
+  term?(b: Build, pass: Pass & Readonly<{ frozen: Named<Value>; again: () => Pass }>): Value;
 }
+
+/** One forward pass. `loss`: the task's, scaled as terms are. `again`: another one, with dropout drawn anew. */
+export type Pass = Readonly<{ states: States; outputs: Named<Value>; loss: Value }>;
+
+/** What a regularizer may know before the first step: what trains, from where, and the gradients of single rows there. */
+export type Probe = Readonly<{
+  /** By name; `fresh`: it had no saved value. */
+  parameters: Named<Readonly<{ shape: readonly number[]; fresh: boolean }>>;
+  /** Paths of linear layers, the head's too. */
+  linears: readonly string[];
+  read(name: string): Promise<Tensor<Float32Array>>;
+  /** Of the task's loss of each row, without dropout. */
+  gradients(data: Dataset): AsyncIterable<Named<Float32Array>>;
+}>;
 
 /** Rewrites graphs before gradients are built or after; says how frozen weights are stored. Not `exact`: asked for by name. */
 export interface Accelerator extends Plugin<"accelerator"> {

@@ -138,6 +138,12 @@ import { scheduleFreeAdamw as optimizerScheduleFreeAdamw } from "./optimizers/sc
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
 import { directory as queueDirectory } from "./queues/directory.ts";
 import { memory as queueMemory } from "./queues/memory.ts";
+import { adversarialDebiasing as regularizerAdversarialDebiasing } from "./regularizers/adversarial_debiasing.ts";
+import { ewc as regularizerEwc } from "./regularizers/ewc.ts";
+import { l2Sp as regularizerL2Sp } from "./regularizers/l2_sp.ts";
+import { mixout as regularizerMixout } from "./regularizers/mixout.ts";
+import { neftune as regularizerNeftune } from "./regularizers/neftune.ts";
+import { rDrop as regularizerRDrop } from "./regularizers/r_drop.ts";
 import { constant as scheduleConstant } from "./schedules/constant.ts";
 import { constantWithWarmup as scheduleConstantWithWarmup } from "./schedules/constant_with_warmup.ts";
 import { cosine as scheduleCosine } from "./schedules/cosine.ts";
@@ -316,6 +322,14 @@ export const catalog: Catalog = {
   queue: {
     directory: queueDirectory,
     memory: queueMemory,
+  },
+  regularizer: {
+    "adversarial-debiasing": regularizerAdversarialDebiasing,
+    ewc: regularizerEwc,
+    "l2-sp": regularizerL2Sp,
+    mixout: regularizerMixout,
+    neftune: regularizerNeftune,
+    "r-drop": regularizerRDrop,
   },
   schedule: {
     constant: scheduleConstant,

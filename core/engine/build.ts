@@ -11,6 +11,7 @@ import { type Graph, reachable, type Shape, type Value } from "../graph/graph.ts
 import { selectRows } from "../graph/rows.ts";
 import { backward } from "../graph/vjp.ts";
 import type {
+  Around,
   Attached,
   AttentionOptions,
   Build,
@@ -38,12 +39,14 @@ export type Parameter = Readonly<{
   paddingIdx: number | undefined;
   /** Never trains, whatever adapters answer. */
   frozen: boolean;
+  /** A regularizer's own: it trains, and is not part of the model. */
+  regularizer: boolean;
   /** The graph inputs whose ids index it, where it is an embedding table. */
   ids: readonly string[];
 }>;
 
-/** A dropout site: a mask that the host draws and feeds under `name`. */
-export type Mask = Readonly<{ name: string; site: number; p: number; shape: Shape }>;
+/** A dropout site: a mask that the host draws and feeds under `name`; without `p` uniform numbers from -1 to 1. */
+export type Mask = Readonly<{ name: string; site: number; p: number | undefined; shape: Shape }>;
 
 /** What a build remembers. */
 export type Recorded = Readonly<{
@@ -62,6 +65,10 @@ export type BuildOptions = Readonly<{
   graph: Graph;
   mode: Build["mode"];
   attached: readonly Attached[];
+  /** Regularizers' middleware, outside of the adapters'. */
+  around?: readonly Readonly<{ name: string; around: Around }>[];
+  /** False where a training graph is wanted without its randomness. */
+  random?: boolean;
   initializerRange: number;
   labelSmoothing: number;
   checkpointing: boolean;
@@ -92,8 +99,11 @@ export function createBuild(
   recorded: Recorded;
   within: <T>(adapter: Attached, make: (b: Build) => T) => T;
   inHead: <T>(f: () => T) => T;
+  /** Builds what a regularizer of a name asks for; without a name what the model does, inside of that. */
+  asRegularizer: <T>(name: string | undefined, make: () => T) => T;
 }> {
   const { graph, mode, attached } = options;
+  const draws = mode === "train" && options.random !== false;
   const parameters = new Map<string, Parameter>();
   const masks = new Map<string, Mask>();
   const linears = new Map<string, LinearOptions>();
@@ -106,6 +116,8 @@ export function createBuild(
   let calls = 0;
   // The adapter that is building, if one is.
   let inAdapter: Attached | undefined;
+  // The name of the regularizer that is building, if one is.
+  let inRegularizer: string | undefined;
   let building: "model" | "head" = "model";
 
   const parameter = (
@@ -114,38 +126,41 @@ export function createBuild(
     init: Init = { normal: options.initializerRange },
     { paddingIdx, ids, frozen = false }: Readonly<{ paddingIdx?: number; ids?: string; frozen?: boolean }> = {},
   ): Value => {
-    const local = ownName(inAdapter, name);
+    const regularizer = inRegularizer !== undefined;
+    const local = regularizer ? `${inRegularizer}/${name}` : ownName(inAdapter, name);
     const owned = building === "head" && options.taskName && !options.shared?.(name);
     const full = owned ? `${options.taskName}.${local}` : local;
     const known = parameters.get(full);
     const named = [...new Set([...known?.ids ?? [], ...(ids === undefined ? [] : [ids])])];
     const value = known?.value ?? graph.parameter(full, "float32", shape);
     const adapter = inAdapter !== undefined;
-    const own = known ?? { name: full, local, value, shape, init, adapter, frozen, paddingIdx };
+    const own = known ?? { name: full, local, value, shape, init, adapter, regularizer, frozen, paddingIdx };
     parameters.set(full, { ...own, ids: named });
     return value;
   };
 
-  const inside = <T>(adapter: Attached | undefined, make: () => T): T => {
-    const outer = inAdapter;
-    inAdapter = adapter;
+  const inside = <T>(adapter: Attached | undefined, make: () => T, regularizer?: string): T => {
+    const outer = [inAdapter, inRegularizer] as const;
+    [inAdapter, inRegularizer] = [adapter, regularizer];
     try {
       return make();
     } finally {
-      inAdapter = outer;
+      [inAdapter, inRegularizer] = outer;
     }
   };
   // What the model builds is its own, also where an adapter around it is building.
   const asModel = <T>(make: () => T): T => inside(undefined, make);
   const throughAdapters = <S extends keyof Seams>(seam: S, call: Seams[S], base: (call: Seams[S]) => Value): Value => {
     let next = (call: Seams[S]): Value => asModel(() => base(call));
-    for (const adapter of attached) {
-      const around = adapter[seam] as
-        | ((b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value)
-        | undefined;
+    const layers: readonly Readonly<{ around: Around; adapter?: Attached; name?: string }>[] = [
+      ...attached.map((adapter) => ({ around: adapter, adapter })),
+      ...options.around ?? [],
+    ];
+    for (const { around: { [seam]: own }, adapter, name } of layers) {
+      const around = own as ((b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value) | undefined;
       if (!around) continue;
       const inner = next;
-      next = (call) => inside(adapter, () => around(plain, call, inner));
+      next = (call) => inside(adapter, () => around(plain, call, inner), name);
     }
     return next(call);
   };
@@ -176,13 +191,18 @@ export function createBuild(
   };
 
   const dropout = (x: Value, p: number): Value => {
-    if (mode !== "train" || p <= 0) return x;
+    if (!draws || p <= 0) return x;
     const own = site++;
     return f.mul(x, mask(`dropout.${own}`, own, p, x.shape));
   };
+  const noise = (like: Value): Value => {
+    if (!draws) return f.zeros(like, like.shape);
+    const own = site++;
+    return mask(`noise.${own}`, own, undefined, like.shape);
+  };
   // Keys that every token sees stand in front of the sequences' own: their masks are drawn apart, a row for each query.
   const attentionDropout = (x: Value, p: number, prefix: number): Value => {
-    if (mode !== "train" || p <= 0 || prefix === 0) return dropout(x, p);
+    if (!draws || p <= 0 || prefix === 0) return dropout(x, p);
     const [batch = "batch", heads = 1, queries = "seq", keys = "seq"] = x.shape;
     const [a, b] = [site++, site++];
     const width = mulDims(heads, prefix);
@@ -191,7 +211,7 @@ export function createBuild(
     const byHead = f.transpose(f.reshape(front, [batch, queries, heads, prefix]), [0, 2, 1, 3]);
     return f.mul(x, f.concat([byHead, rest], 3));
   };
-  const mask = (name: string, own: number, p: number, shape: Shape): Value => {
+  const mask = (name: string, own: number, p: number | undefined, shape: Shape): Value => {
     masks.set(name, { name, site: own, p, shape });
     return graph.input(name, "float32", shape);
   };
@@ -346,7 +366,7 @@ export function createBuild(
   const isTrained = (value: Value): boolean => {
     const origin = graph.origin(value);
     const p = origin?.kind === "parameter" ? parameters.get(origin.name) : undefined;
-    return p !== undefined && !p.frozen && options.trains(p.local, p.adapter);
+    return p !== undefined && trainsIn(p, options.trains);
   };
 
   const shared = {
@@ -362,8 +382,11 @@ export function createBuild(
     parameter: (name: string, shape: readonly number[], init?: Init, o: { readonly frozen?: boolean } = {}): Value =>
       parameter(name, shape, init, { frozen: o.frozen }),
     trainable: (): Named<Value> =>
-      Object.fromEntries([...parameters.values()].filter((p) => isTrained(p.value)).map((p) => [p.name, p.value])),
+      Object.fromEntries(
+        [...parameters.values()].filter((p) => !p.regularizer && isTrained(p.value)).map((p) => [p.name, p.value]),
+      ),
     dropout,
+    noise,
     rows: (x: Value, index: Value): Value =>
       selectRows(x, index, (input, shape) => {
         const origin = graph.origin(input);
@@ -415,6 +438,7 @@ export function createBuild(
     build,
     recorded: { parameters, masks, linears, embeddings, layers, attentions, kept },
     inHead,
+    asRegularizer: (name, make) => inside(undefined, make, name),
     within: (adapter, make) => inside(adapter, () => make(plain)),
   };
 }
@@ -423,6 +447,11 @@ export function createBuild(
 function widthOf(x: Value): number {
   const width = x.shape.at(-1);
   return typeof width === "number" ? width : 0;
+}
+
+/** Whether a parameter trains. */
+export function trainsIn(p: Parameter, trains: BuildOptions["trains"]): boolean {
+  return p.regularizer || (!p.frozen && trains(p.local, p.adapter));
 }
 
 /** What an adapter's own parameter is called in a program. */

@@ -10,6 +10,7 @@ import type {
   Attached,
   Batch,
   Checkpoint,
+  Dataset,
   Head,
   Host,
   Named,
@@ -23,7 +24,17 @@ import type {
 import { ownName, type Parameter } from "./build.ts";
 import type { Generator } from "./generator.ts";
 import { createFeeder } from "./feeds.ts";
-import { buildProgram, factorName, type Program, type TaskLoss, trainsRule } from "./program.ts";
+import { stepFactors } from "./factors.ts";
+import { addTableRows, prepareRegularizers } from "./prepare.ts";
+import {
+  buildProgram,
+  factorName,
+  frozenName,
+  type PreparedRegularizer,
+  type Program,
+  type TaskLoss,
+  trainsRule,
+} from "./program.ts";
 import { type BatchResult, createEvaluator, type Evaluator, frozenBytes, scalarOf } from "./evaluator.ts";
 import { openSession, type Session } from "./sessions.ts";
 import { createState, type SavedTensors, type State, type Trained } from "./state.ts";
@@ -85,6 +96,8 @@ export type EngineTask = Readonly<{
   example: Batch;
   /** Outputs that evaluation reads where rows have labels; absent: all. */
   reads?: readonly string[] | undefined;
+  /** Rows of a data set, each a batch of its own: what regularizers may take gradients of. */
+  rowsOf?: (data: Dataset) => AsyncIterable<Batch>;
 }>;
 
 /** What an engine is made from. `activeRows`: ids that train or evaluation data can name, by graph input. */
@@ -110,18 +123,26 @@ export type EngineOptions = Readonly<{
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { host, checkpoint, trunk } = options;
   const random = createRandom(options.seed);
-  const programs = options.tasks.map((task) => ({
-    task,
-    program: buildProgram({
+  const programs: Readonly<{
+    task: EngineTask;
+    program: Program;
+    initial: InitialWeights;
+    regularizers: readonly PreparedRegularizer[];
+  }>[] = [];
+  for (const task of options.tasks) {
+    const initial = initialWeights(checkpoint, task.attached, trunk.baseModelPrefix, random);
+    const regularizers = await prepareRegularizers(options, task, initial);
+    const program = buildProgram({
       ...options,
       ...task,
+      regularizers,
       taskName: task.name,
       mode: "train",
       trains: trainsRule(task.attached),
       targets: task.example.inputs,
-    }),
-    initial: initialWeights(checkpoint, task.attached, trunk.baseModelPrefix, random),
-  }));
+    });
+    programs.push({ task, program, initial, regularizers });
+  }
   const first = programs[0];
   if (!first) throw missing("engine", "a task", "the run");
   const parameters = new Map<string, Parameter>();
@@ -181,6 +202,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       }),
     );
   }
+  const constants = programs.map(({ regularizers }) =>
+    new Map(
+      regularizers.flatMap(({ name, frozen }) =>
+        Object.entries(frozen).map(([key, t]) =>
+          [frozenName(name, key), new lib.Tensor("float32", t.data, t.dims)] as const
+        )
+      ),
+    )
+  );
   const weights: Record<string, OrtTensor> = {};
   for (const t of state.trained) weights[t.name] = new lib.Tensor("float32", t.span.parameter, t.shape);
   const buffers = (of: (t: Trained) => Float32Array): ReadonlyMap<string, OrtTensor> =>
@@ -225,7 +255,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     initial,
     trainableParameters: state.trained.reduce((n, t) => n + sizeOf(t.fullShape), 0),
     totalParameters: [...parameters.values()].reduce((n, p) => n + sizeOf(p.shape), 0),
-    fresh: [...parameters.values()].filter((p) => !p.adapter && initial.isNew(p)).map((p) => p.name),
+    fresh: [...parameters.values()].filter((p) => !p.adapter && !p.regularizer && initial.isNew(p)).map((p) => p.name),
     step: async (batches, { step, totalSteps = step, learningRate, maxGradNorm }) => {
       state.present("trained");
       const numbers = batches.map(numberOf);
@@ -249,10 +279,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         const training = sessions[number] as Session;
         const extra: Record<string, OrtTensor> = {};
         for (const [name, tensor] of Object.entries(weights)) if (training.feeds.has(name)) extra[name] = tensor;
+        for (const [name, tensor] of constants[number] ?? []) if (training.feeds.has(name)) extra[name] = tensor;
         for (const l of task.losses) {
           extra[factorName(l.name)] = new lib.Tensor("float32", Float32Array.of(factors[i]?.[l.name] ?? 0), []);
         }
-        // Terms of parameters alone are the same in every micro-batch.
+        // Terms beside the losses are averaged over the micro-batches.
         for (const name of program.losses) {
           extra[factorName(name)] ??= new lib.Tensor("float32", Float32Array.of(1 / batches.length), []);
         }
@@ -363,29 +394,6 @@ function lossName({ name }: EngineTask, loss: TaskLoss): string {
   return name === "" ? loss.name : `${name}.${loss.name}`;
 }
 
-/**
- * Each micro-batch's factor of each loss: weight over the step's count, or over its own count and the number of
- * micro-batches. Where a step's micro-batches are of several tasks, each task counts by its share of them.
- */
-export function stepFactors(
-  tasks: readonly Pick<EngineTask, "name" | "losses" | "weight">[],
-  batches: readonly Batch[],
-): Record<string, number>[] {
-  const counts = batches.map((batch, i) =>
-    Object.fromEntries((tasks[i]?.losses ?? []).map((l) => [l.name, l.loss.count(batch.inputs[l.target] as Tensor)]))
-  );
-  return counts.map((own, i) => {
-    const task = tasks[i];
-    const same = counts.filter((_, k) => tasks[k]?.name === task?.name);
-    return Object.fromEntries((task?.losses ?? []).map((l) => {
-      const count = l.loss.over === "step"
-        ? same.reduce((sum, c) => sum + (c[l.name] ?? 0), 0) * (batches.length / same.length)
-        : (own[l.name] ?? 0) * batches.length;
-      return [l.name, count === 0 ? 0 : l.weight * (task?.weight ?? 1) / count];
-    }));
-  });
-}
-
 function renumbering(state: State, parameters: Program["recorded"]["parameters"]): Map<string, Int32Array> {
   const renumber = new Map<string, Int32Array>();
   for (const t of state.trained) {
@@ -395,21 +403,4 @@ function renumbering(state: State, parameters: Program["recorded"]["parameters"]
     for (const ids of parameters.get(t.name)?.ids ?? []) renumber.set(ids, numbers);
   }
   return renumber;
-}
-
-function addTableRows(
-  table: Float32Array,
-  ids: Int32Array,
-  numbers: Int32Array | undefined,
-  values: Float32Array,
-  width: number,
-  paddingIdx: number | undefined,
-): void {
-  for (let i = 0; i < ids.length; i++) {
-    const id = ids[i] ?? 0;
-    if (id === paddingIdx) continue;
-    const to = (numbers ? numbers[id] ?? 0 : id) * width;
-    const from = i * width;
-    for (let j = 0; j < width; j++) table[to + j] = (table[to + j] ?? 0) + (values[from + j] ?? 0);
-  }
 }

@@ -7,7 +7,7 @@ import { type Dim, type DimValues, evaluateShape, mulDims, seqDim } from "../gra
 import { choosePlaces, picksDim } from "../graph/rows.ts";
 import type { Value } from "../graph/graph.ts";
 import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
-import type { Random } from "../random.ts";
+import { fillUniform, type Random } from "../random.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
 import { countDim, type Mask, type Recorded } from "./build.ts";
@@ -63,7 +63,7 @@ export function createFeeder(
         feeds[name] = new lib.Tensor("int64", data, [data.length]);
       }
       if (masks.length > 0 && moment) {
-        const values = masks.reduce((total, m) => total + sizeOf(m.dims) + 16, 0) +
+        const values = masks.reduce((total, m) => total + sizeOf(m.dims) + 2 * (m.dims[0] ?? 0) + 32, 0) +
           2 * 2 * sizeOf([batch.batch, batch.seq + (batch.decoder?.seq ?? 0)]) * 2;
         if (!memory || memory.buffer.byteLength < 4 * values + 65536) {
           memory = await createMemory(Math.ceil(1.25 * 4 * values) + 131072, { module: wasm });
@@ -124,6 +124,16 @@ function sideOf(batch: Batch, input: string): Readonly<{ seq: number; places: In
   return batch.decoder?.inputs.includes(input) ? batch.decoder : batch;
 }
 
+/** Uniform numbers that depend on a place's sequence and its place there; zero at padding. */
+function drawNoise(out: Float32Array, places: Int32Array, width: number, random: Random): void {
+  for (let i = 0; i < places.length / 2; i++) {
+    const row = out.subarray(i * width, (i + 1) * width);
+    const sequence = places[2 * i] ?? -1;
+    if (sequence < 0) row.fill(0);
+    else fillUniform(random.fork(sequence, places[2 * i + 1] ?? 0), row, 1);
+  }
+}
+
 function renumbered(tensor: Tensor, numbers: Int32Array | undefined): Tensor["data"] {
   if (!numbers || !(tensor.data instanceof Int32Array)) return tensor.data;
   return tensor.data.map((id) => numbers[id] ?? 0);
@@ -176,16 +186,21 @@ function drawMasks(
   };
   for (const { mask, dims } of masks) {
     const [rows = "", , queries = "", keys = ""] = mask.shape;
-    if (mask.shape.length === 4) {
+    if (mask.shape.length === 4 && mask.p !== undefined) {
       const [from, to] = [placesOf(queries), placesOf(keys)];
       const out = memory.alloc(sizeOf(dims));
       const [, heads = 1, q = 1, k = 1] = dims;
       memory.kernels.dropoutAttention(out, from, to, heads, q, k, mask.p, key, mask.site);
       give(mask.name, out, dims);
     } else {
-      const places = placesOf(rows);
       const out = memory.alloc(sizeOf(dims));
-      memory.kernels.dropoutRows(out, places, sizeOf(dims.slice(1)), mask.p, key, mask.site);
+      const width = sizeOf(dims.slice(1));
+      // Rows whose number is fixed are not places but weights': the micro-batch's first sequence stands for it.
+      const places = typeof rows === "number"
+        ? shifted(Int32Array.from({ length: 2 * rows }, (_, i) => (i & 1 ? i >> 1 : 0)))
+        : placesOf(rows);
+      if (mask.p === undefined) drawNoise(out, places, width, moment.random.fork("noise", moment.step, mask.site));
+      else memory.kernels.dropoutRows(out, places, width, mask.p, key, mask.site);
       give(mask.name, out, dims);
     }
   }

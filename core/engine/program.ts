@@ -7,11 +7,23 @@ import * as f from "../graph/functions.ts";
 import { seqDim } from "../graph/dims.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { gradients } from "../graph/vjp.ts";
-import type { Attached, Build, Head, Loss, Named, Regularizer, Tensor, Trunk } from "../types.ts";
-import { createBuild, type Phase, type Recorded, scalarInput } from "./build.ts";
+import type { Attached, Build, Head, Loss, Named, Pass, Regularizer, States, Tensor, Trunk } from "../types.ts";
+import { createBuild, type Phase, type Recorded, scalarInput, trainsIn } from "./build.ts";
 
 /** A loss of a task with what it reads. */
 export type TaskLoss = Readonly<{ loss: Loss; output: string; target: string; weight: number; name: string }>;
+
+/** A regularizer under a name of its own, with what it computed before the first step. */
+export type PreparedRegularizer = Readonly<{
+  name: string;
+  regularizer: Regularizer;
+  frozen: Named<Tensor<Float32Array>>;
+}>;
+
+/** The graph input that a regularizer's frozen tensor is fed under. */
+export function frozenName(regularizer: string, name: string): string {
+  return `${regularizer}/${name}`;
+}
 
 /** What a program is made of. */
 export type ProgramOptions = Readonly<{
@@ -20,7 +32,9 @@ export type ProgramOptions = Readonly<{
   heads: readonly Head[];
   losses: readonly TaskLoss[];
   attached: readonly Attached[];
-  regularizers?: readonly Regularizer[];
+  regularizers?: readonly PreparedRegularizer[] | undefined;
+  /** False where a training graph is wanted without its randomness. */
+  random?: boolean;
   labelSmoothing: number;
   checkpointing: boolean;
   trains: (name: string, adapter: boolean) => boolean;
@@ -78,39 +92,38 @@ export function trainsRule(attached: readonly Attached[]): (name: string, adapte
  * @throws AttuneError where a head lacks an output that a loss reads.
  */
 export function buildProgram(options: ProgramOptions): Program {
+  const { mode, trunk } = options;
+  const training = mode === "train";
   const graph = new Graph();
-  const { trunk } = options;
-  const { build, recorded, within, inHead } = createBuild({
+  const regularizers = (training ? options.regularizers ?? [] : []).map(({ name, regularizer, frozen }) => ({
+    name,
+    regularizer,
+    frozen: Object.fromEntries(
+      Object.entries(frozen).map(([key, t]) => [key, graph.input(frozenName(name, key), "float32", t.dims)]),
+    ),
+  }));
+  const { build, recorded, within, inHead, asRegularizer } = createBuild({
     ...options,
     graph,
     initializerRange: trunk.initializerRange,
     grows: trunk.decoderStart === undefined ? "input" : "decoder",
     shared: (name) => name in trunk.shapes || name.startsWith(`${trunk.baseModelPrefix}.`),
+    around: regularizers.flatMap(({ name, regularizer, frozen }) => {
+      const around = regularizer.around?.(trunk, frozen);
+      return around ? [{ name, around }] : [];
+    }),
   });
-  const states = options.trunk.forward(build);
-  const outputs: Record<string, Value> = {};
-  for (const head of options.heads) {
-    graph.within("head", () => inHead(() => Object.assign(outputs, head.forward(build, states, options.trunk))));
-  }
-  const training = options.mode === "train";
-  const losses: string[] = [];
-  let total: Value | undefined;
-  for (const { loss, output, target, name } of options.losses) {
-    const shaped = options.targets[target];
-    if (!shaped) continue; // rows without labels: only outputs are wanted
-    const value = outputs[output];
-    if (!value) throw missing("engine", `output "${output}" (there are ${Object.keys(outputs)})`, `loss ${name}`);
-    const rows = loss.per === "sequence" ? "sequences" : value.shape[0] ?? "sequences";
-    const count = build.labelled(target)?.shape[0] ?? rows;
-    const labels = graph.input(target, shaped.dtype, [count, ...shaped.dims.slice(1)]);
-    const sum = graph.within(
-      `loss.${name}`,
-      () => f.mul(f.reshape(loss.sum(build, value, labels), []), scalarInput(graph, factorName(name))),
-    );
-    graph.output(`loss.${name}`, sum);
-    losses.push(name);
-    total = total ? f.add(total, sum) : sum;
-  }
+  const forward = (): Forward => {
+    const states = trunk.forward(build);
+    const outputs: Record<string, Value> = {};
+    for (const head of options.heads) {
+      graph.within("head", () => inHead(() => Object.assign(outputs, head.forward(build, states, trunk))));
+    }
+    return { states, outputs, sums: lossSums(build, outputs, options) };
+  };
+  const { states, outputs, sums } = forward();
+  for (const [name, sum] of sums) graph.output(`loss.${name}`, sum);
+  const losses = sums.map(([name]) => name);
   if (!training) {
     const wanted = losses.length > 0 ? options.reads : undefined;
     for (const [name, value] of Object.entries(outputs)) if (wanted?.includes(name) ?? true) graph.output(name, value);
@@ -130,21 +143,63 @@ export function buildProgram(options: ProgramOptions): Program {
       outputs: [...graph.outputs.keys()].filter((n) => !n.startsWith("loss.") && !n.startsWith("kept.")),
     };
   }
-  if (!total) throw missing("engine", "a loss with labels", "the task");
-  for (const attached of options.attached) {
-    const term = attached.penalty && within(attached, (b) => attached.penalty?.(b));
-    if (!term) continue;
-    const name = `${attached.name ?? "adapter"}.penalty`;
-    const scaled = f.mul(f.reshape(term, []), scalarInput(graph, factorName(name)));
+  if (sums.length === 0) throw missing("engine", "a loss with labels", "the task");
+  let total = added(sums);
+  // Terms are averaged over the step's micro-batches: their factor is one over the number of these.
+  const addTerm = (name: string, term: Value, share: Value): void => {
+    const scaled = f.mul(f.reshape(term, []), share);
     graph.output(`loss.${name}`, scaled);
     losses.push(name);
     total = f.add(total, scaled);
+  };
+  for (const attached of options.attached) {
+    const term = attached.penalty && within(attached, (b) => attached.penalty?.(b));
+    const name = `${attached.name ?? "adapter"}.penalty`;
+    if (term) addTerm(name, term, scalarInput(graph, factorName(name)));
+  }
+  for (const { name, regularizer, frozen } of regularizers) {
+    if (!regularizer.term) continue;
+    const share = scalarInput(graph, factorName(name));
+    const pass = ({ states, outputs, sums }: Forward): Pass => ({ states, outputs, loss: f.div(added(sums), share) });
+    const again = (): Pass => pass(asRegularizer(undefined, forward));
+    const context = { ...pass({ states, outputs, sums }), frozen, again };
+    const term = graph.within(
+      `regularizer.${name}`,
+      () => asRegularizer(name, () => regularizer.term?.(build, context)),
+    );
+    if (term) addTerm(name, term, share);
   }
   return { graph, recorded, losses, gradients: addGradients(graph, recorded, total, options), outputs: [] };
 }
 
+/** One forward pass with the losses of it by name. */
+type Forward = Readonly<{ states: States; outputs: Named<Value>; sums: readonly (readonly [string, Value])[] }>;
+
+function added(sums: Forward["sums"]): Value {
+  return sums.map(([, sum]) => sum).reduce((a, b) => f.add(a, b));
+}
+
+/** The task's losses by name, each times the factor that the host feeds. */
+function lossSums(build: Build, outputs: Named<Value>, options: ProgramOptions): Forward["sums"] {
+  const { graph } = build;
+  return options.losses.flatMap(({ loss, output, target, name }) => {
+    const shaped = options.targets[target];
+    if (!shaped) return []; // rows without labels: only outputs are wanted
+    const value = outputs[output];
+    if (!value) throw missing("engine", `output "${output}" (there are ${Object.keys(outputs)})`, `loss ${name}`);
+    const rows = loss.per === "sequence" ? "sequences" : value.shape[0] ?? "sequences";
+    const count = build.labelled(target)?.shape[0] ?? rows;
+    const labels = graph.input(target, shaped.dtype, [count, ...shaped.dims.slice(1)]);
+    const sum = graph.within(
+      `loss.${name}`,
+      () => f.mul(f.reshape(loss.sum(build, value, labels), []), scalarInput(graph, factorName(name))),
+    );
+    return [[name, sum] as const];
+  });
+}
+
 function addGradients(graph: Graph, recorded: Recorded, total: Value, options: ProgramOptions): GradientOutput[] {
-  const trained = [...recorded.parameters.values()].filter((p) => !p.frozen && options.trains(p.local, p.adapter));
+  const trained = [...recorded.parameters.values()].filter((p) => trainsIn(p, options.trains));
   const tables = new Set(trained.filter((p) => p.ids.length > 0).map((p) => p.value));
   const found = gradients(total, trained.map((p) => p.value), tables);
   const rowNames = new Map<number, string>();

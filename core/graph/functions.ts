@@ -230,6 +230,11 @@ export function detach(x: Value): Value {
   return x.graph.withVjp([x], [x], () => [undefined])[0] as Value;
 }
 
+/** The value, its gradient turned round and times a factor (Ganin & Lempitsky 2015). */
+export function reversed(x: Value, factor: number): Value {
+  return x.graph.withVjp([x], [x], ([dy]) => [dy && mul(dy, -factor)])[0] as Value;
+}
+
 /** A tensor fixed in the graph. */
 export function constant(like: Value, tensor: Tensor): Value {
   return like.graph.constant(tensor);

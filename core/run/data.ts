@@ -4,7 +4,7 @@
  */
 import { AttuneError, badValue } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
-import type { Batch, Dataset, Field, Layout, Row, Sample } from "../types.ts";
+import type { Batch, Dataset, Field, Layout, Regularizer, Row, Sample } from "../types.ts";
 import { createRandom } from "../random.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 
@@ -70,6 +70,25 @@ export async function encodeRows(
     );
   }
   return { rows, samples, fingerprint: opened.fingerprint, unlabelled, ...(collator.draw ? { drawn } : {}) };
+}
+
+/** Rows with what regularizers read of them among the targets. */
+export function withFields(encoded: EncodedRows, regularizers: readonly Regularizer[]): EncodedRows {
+  const reading = regularizers.filter((r) => r.fields);
+  if (reading.length === 0) return encoded;
+  const more = (sample: Sample): Sample => {
+    const row = encoded.rows[sample.row] ?? {};
+    return {
+      ...sample,
+      targets: Object.assign({}, sample.targets, ...reading.map((r) => r.fields?.(row, sample.row))),
+    };
+  };
+  const { drawn } = encoded;
+  return {
+    ...encoded,
+    samples: encoded.samples.map(more),
+    ...(drawn && { drawn: (index: number, epoch: number) => more(drawn(index, epoch)) }),
+  };
 }
 
 /** Whether a sample has labels of places, and none of them counts. */

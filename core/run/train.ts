@@ -25,7 +25,7 @@ import type {
 import type { Evaluator } from "../engine/evaluator.ts";
 import { toSpec } from "../compose.ts";
 import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
-import { activeIds, type EncodedRows } from "./data.ts";
+import { activeIds, type EncodedRows, withFields } from "./data.ts";
 import { measured } from "./evaluate.ts";
 import { collectExamples } from "./examples.ts";
 import { inferencer } from "./infer.ts";
@@ -89,7 +89,7 @@ async function* trained(
   const open = await openRun(run, host);
   const { training } = run;
   if (!run.data.train) throw refused("spec", "data.train is missing: there is nothing to train on");
-  const rows = await labelledRows(open, run.data.train);
+  const rows = withFields(await labelledRows(open, run.data.train), run.regularizers);
   const train = open.task.packing ? packed(open, rows) : rows;
   const held = run.data.eval ? await labelledRows(open, run.data.eval) : undefined;
   for (const [name, { unlabelled, samples }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })) {
@@ -240,6 +240,9 @@ async function engineFor(tasks: readonly TaskRows[]): Promise<Engine> {
       attached: open.attached,
       example: layOut(train.samples.slice(0, 1), open.layout),
       reads: open.task.reads,
+      rowsOf: async function* (data) {
+        for (const sample of (await labelledRows(open, data)).samples) yield layOut([sample], open.layout);
+      },
     })),
     regularizers: run.regularizers,
     optimizer: run.optimizer,

@@ -68,10 +68,9 @@ function negativeLog(b: Build, logp: Value, target: Value, blank: number): Value
   if (typeof labels !== "number") {
     throw badValue("ctc", "target", target.shape, "[sequences, a fixed number of labels]");
   }
-  const { segments, first } = b.stream();
+  const { segments, columns, sequence: ids, first } = b.stream();
   const [batch, seq] = segments.shape as [string, string];
-  const sequence = f.maximum(b.input("sequence_ids", "int32", [batch, seq]), 0);
-  const columns = b.input("columns", "int32", [seq]);
+  const sequence = f.maximum(ids, 0);
   const asKey = (x: Value): Value => f.reshape(x, [batch, 1, seq]);
   const asQuery = (x: Value): Value => f.reshape(x, [batch, seq, 1]);
   const same = f.and(f.equal(asQuery(segments), asKey(segments)), f.greater(asKey(segments), 0));

@@ -1,0 +1,29 @@
+/**
+ * What losses are multiplied by.
+ * @module
+ */
+import type { Batch, Tensor } from "../types.ts";
+import type { TaskLoss } from "./program.ts";
+
+/**
+ * Each micro-batch's factor of each loss: weight over the step's count, or over its own count and the number of
+ * micro-batches. Where a step's micro-batches are of several tasks, each task counts by its share of them.
+ */
+export function stepFactors(
+  tasks: readonly Readonly<{ name: string; losses: readonly TaskLoss[]; weight: number }>[],
+  batches: readonly Batch[],
+): Record<string, number>[] {
+  const counts = batches.map((batch, i) =>
+    Object.fromEntries((tasks[i]?.losses ?? []).map((l) => [l.name, l.loss.count(batch.inputs[l.target] as Tensor)]))
+  );
+  return counts.map((own, i) => {
+    const task = tasks[i];
+    const same = counts.filter((_, k) => tasks[k]?.name === task?.name);
+    return Object.fromEntries((task?.losses ?? []).map((l) => {
+      const count = l.loss.over === "step"
+        ? same.reduce((sum, c) => sum + (c[l.name] ?? 0), 0) * (batches.length / same.length)
+        : (own[l.name] ?? 0) * batches.length;
+      return [l.name, count === 0 ? 0 : l.weight * (task?.weight ?? 1) / count];
+    }));
+  });
+}

@@ -1,0 +1,75 @@
+/**
+ * Representations that do not tell a protected attribute.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { unknownName } from "../../core/errors.ts";
+import * as f from "../../core/graph/functions.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link adversarialDebiasing}. */
+export interface AdversarialDebiasingOptions {
+  /** The column that holds the attribute; rows without it only train the task. */
+  readonly column: string;
+  /** The values it may have. */
+  readonly labels: readonly string[];
+  /** How strongly the model works against the adversary; 0: the adversary only watches. */
+  readonly lambda: number;
+  /** What the adversary reads of a sequence. */
+  readonly pooling: "first" | "last";
+}
+
+type Input = Readonly<{ column: string; labels: readonly string[]; lambda?: number; pooling?: "first" | "last" }>;
+
+/** Schema of {@link AdversarialDebiasingOptions}. */
+export const adversarialDebiasingSchema: v.GenericSchema<Input, AdversarialDebiasingOptions> = v.strictObject({
+  column: v.pipe(v.string(), v.nonEmpty()),
+  labels: v.pipe(v.array(v.string()), v.minLength(2)),
+  lambda: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
+  pooling: v.optional(v.picklist(["first", "last"]), "first"),
+});
+
+const IGNORED = -100;
+
+/**
+ * An adversary (Ganin et al. 2016; Zhang et al. 2018): a linear classifier of the last hidden state predicts the
+ * attribute, and its gradient goes on into the model turned round and times λ. The adversary learns to tell, the model
+ * not to. It trains beside the model and is not saved with it.
+ *
+ * @example
+ * ```ts
+ * import { adversarialDebiasing } from "attune/regularizers/adversarial-debiasing";
+ * const { fields } = adversarialDebiasing({ column: "gender", labels: ["f", "m"] });
+ * console.assert(fields?.({ gender: "m" }, 0)["adversary.gender"]?.data[0] === 1);
+ * ```
+ */
+export const adversarialDebiasing: Factory<"regularizer", Input> = define({
+  kind: "regularizer",
+  name: "adversarial-debiasing",
+  schema: adversarialDebiasingSchema,
+  create: ({ column, labels, lambda, pooling }) => {
+    const field = `adversary.${column}`;
+    return {
+      fields: (row, index) => {
+        const value = row[column];
+        const label = value === undefined || value === null ? IGNORED : labels.indexOf(String(value));
+        if (label === -1) {
+          throw unknownName("adversarial-debiasing", `${column} of row ${index}`, "value", String(value), labels);
+        }
+        return { [field]: { per: "sample", data: Int32Array.of(label), fill: IGNORED } };
+      },
+      term: (b, { states }) => {
+        const target = b.input(field, "int32", ["sequences"]);
+        const hidden = f.reversed(b.rows(states.hidden, b.stream()[pooling]), lambda);
+        const size = hidden.shape.at(-1) as number;
+        const weight = b.parameter("weight", [labels.length, size]);
+        const bias = b.parameter("bias", [labels.length], "zeros");
+        const logp = f.logSoftmax(f.gemm(hidden, weight, bias, { transB: true }));
+        const known = f.cast(f.greater(target, -1), "float32");
+        const nll = f.mul(f.neg(f.pick(logp, f.maximum(target, 0))), known);
+        return f.div(f.sum(nll), f.maximum(f.sum(known), 1));
+      },
+    };
+  },
+});

@@ -1,0 +1,62 @@
+/**
+ * Weights held to where they started.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { add, mul, square, sub, sum } from "../../core/graph/functions.ts";
+import type { Factory, Named, Probe, Tensor } from "../../core/types.ts";
+
+/** Options of {@link l2Sp}. */
+export interface L2SpOptions {
+  /** How strongly parameters with a saved value are held to it. */
+  readonly alpha: number;
+  /** How strongly new parameters are held to zero. */
+  readonly beta: number;
+}
+
+const strength = v.pipe(v.number(), v.minValue(0));
+
+/** Schema of {@link L2SpOptions}. */
+export const l2SpSchema: v.GenericSchema<Partial<L2SpOptions>, L2SpOptions> = v.strictObject({
+  alpha: v.optional(strength, 0.01),
+  beta: v.optional(strength, 0.01),
+});
+
+/**
+ * L²-SP (Li et al. 2018): ½α |w - w₀|² over parameters that start from a saved value w₀, ½β |w|² over new ones. All that
+ * trains counts; the saved values are held in memory once more.
+ *
+ * @example
+ * ```ts
+ * import { l2Sp } from "attune/regularizers/l2-sp";
+ * console.assert(l2Sp({ alpha: 0.1 }).name === "l2-sp");
+ * ```
+ */
+export const l2Sp: Factory<"regularizer", Partial<L2SpOptions>> = define({
+  kind: "regularizer",
+  name: "l2-sp",
+  schema: l2SpSchema,
+  create: ({ alpha, beta }) => ({
+    prepare: (probe) => savedValues(probe, () => true),
+    term: (b, { frozen }) =>
+      Object.entries(b.trainable())
+        .map(([name, w]) => {
+          const start = frozen[name];
+          return start ? mul(sum(square(sub(w, start))), alpha / 2) : mul(sum(square(w)), beta / 2);
+        })
+        .reduce((a, c) => add(a, c)),
+  }),
+});
+
+/** The values that parameters start from, where they are saved ones. */
+export async function savedValues(
+  { parameters, read }: Probe,
+  wanted: (name: string) => boolean,
+): Promise<Named<Tensor<Float32Array>>> {
+  const values: Record<string, Tensor<Float32Array>> = {};
+  for (const [name, { fresh }] of Object.entries(parameters)) {
+    if (!fresh && wanted(name)) values[name] = await read(name);
+  }
+  return values;
+}

@@ -1,0 +1,49 @@
+/**
+ * Noise on embeddings.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import * as f from "../../core/graph/functions.ts";
+import { f32 } from "../../core/tensor.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link neftune}. */
+export interface NeftuneOptions {
+  /** α: the noise's bound is α / √(tokens · width). */
+  readonly noiseAlpha: number;
+}
+
+/** Schema of {@link NeftuneOptions}. */
+export const neftuneSchema: v.GenericSchema<Partial<NeftuneOptions>, NeftuneOptions> = v.strictObject({
+  noiseAlpha: v.optional(v.pipe(v.number(), v.minValue(0)), 5),
+});
+
+/**
+ * NEFTune (Jain et al. 2024): in training, word embeddings get uniform noise of at most α/√(Ld), L the sequence's own
+ * number of tokens (where Hugging Face's takes the padded length, so that it depends on the batch), d their width.
+ *
+ * @example
+ * ```ts
+ * import { neftune } from "attune/regularizers/neftune";
+ * console.assert(neftune({ noiseAlpha: 10 }).name === "neftune");
+ * ```
+ */
+export const neftune: Factory<"regularizer", Partial<NeftuneOptions>> = define({
+  kind: "regularizer",
+  name: "neftune",
+  schema: neftuneSchema,
+  create: ({ noiseAlpha }) => ({
+    around: (trunk) => ({
+      embedding: (b, call, next) => {
+        const x = next(call);
+        if (call.path !== trunk.wordEmbeddings) return x;
+        const { first, last, sequence } = b.stream(call.side);
+        const lengths = f.cast(f.add(f.sub(last, first), 1), "float32"); // [sequences]
+        const values = f.mul(f.gather(lengths, f.maximum(sequence, 0)), call.embeddingDim);
+        const bound = f.div(f.constant(x, f32([], [noiseAlpha])), f.sqrt(values));
+        return f.add(x, f.mul(b.noise(x), f.reshape(bound, [x.shape[0] ?? 1, 1])));
+      },
+    }),
+  }),
+});

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { add, mul, reversed, square, sum } from "../../../core/graph/functions.ts";
+import { Graph, type Value } from "../../../core/graph/graph.ts";
+import { gradients } from "../../../core/graph/vjp.ts";
+import type { Json, Row } from "../../../core/types.ts";
+import { type Given, randomInput } from "../../oracle/differences.ts";
+import { interpret } from "../../oracle/interpreter.ts";
+import { tinyRows } from "../../tiny.ts";
+import { type Ran, run } from "./runs.ts";
+
+const near = (found: number | undefined, wanted: number, tolerance = 1e-9): void =>
+  assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance, `${found} and ${wanted}`);
+
+describe("adversarial debiasing", () => {
+  it("a reversed gradient is minus its factor times the plain one", () => {
+    const graph = new Graph();
+    const given: Given = {};
+    const x = randomInput(graph, given, "x", [3], {});
+    const loss = add(sum(square(reversed(x, 0.5))), sum(mul(x, 2)));
+    const [g] = gradients(loss, [x]);
+    const [found] = interpret(graph, given, [g?.dense as Value], {});
+    [0, 1, 2].forEach((i) => near(found?.data[i], -0.5 * 2 * (given.x?.data[i] ?? NaN) + 2));
+  });
+
+  // What a row is about is what it says of it, so that fighting the one is fighting the other; some rows do not say.
+  const rows: Row[] = tinyRows.map((row, i) => ({ ...row, ...(i % 4 === 3 ? {} : { about: row.label }) }));
+  const options = (lambda: number): Json => [{
+    use: "adversarial-debiasing",
+    with: { column: "about", labels: ["bad", "good"], lambda },
+  }];
+  const trained = (lambda: number): Promise<Ran> =>
+    run({ rows, regularizers: options(lambda), optimizer: "adamw", training: { maxSteps: 40, learningRate: 0.005 } });
+
+  it("begins near the loss of guessing, and is not in what is saved", async () => {
+    const { losses, weights } = await run({ rows, regularizers: options(1), training: { maxSteps: 1 } });
+    near(losses[0]?.["adversarial-debiasing"], Math.LN2, 0.2);
+    assert.deepEqual(Object.keys(weights).filter((name) => name.includes("adversar")), []);
+    assert.ok(Object.keys(weights).length > 30);
+  });
+
+  it("keeps an adversary from telling what one that only watches does tell", async () => {
+    const [watched, fought] = [await trained(0), await trained(1)];
+    const last = (ran: Ran): number =>
+      ran.losses.slice(-6).reduce((s, l) => s + (l["adversarial-debiasing"] ?? NaN), 0) / 6;
+    assert.ok(last(watched) < 0.1, `${last(watched)}`);
+    assert.ok(last(fought) > 0.65, `${last(fought)}`);
+  });
+
+  it("does not take a value that it does not know", async () => {
+    const wrong = [{ text: "a film", label: "good", about: "flim" }];
+    await assert.rejects(
+      run({ rows: wrong, regularizers: options(1), training: { maxSteps: 1 } }),
+      /about of row 0.*"flim"/s,
+    );
+  });
+});

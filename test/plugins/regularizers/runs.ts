@@ -1,0 +1,71 @@
+/**
+ * Runs of the tiny model with regularizers.
+ * @module
+ */
+import { compose } from "../../../core/compose.ts";
+import { trainRun } from "../../../core/run/train.ts";
+import { readSafetensors } from "../../../core/safetensors.ts";
+import type { Json, Named, Row, RunSpec } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { memory } from "../../../plugins/stores/memory.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { tinyHost, tinySpec } from "../../tiny.ts";
+
+/** What a run did. `losses`: each term by step. */
+export type Ran = Readonly<{
+  losses: Readonly<Record<string, number>>[];
+  evaluated: Named<number>;
+  weights: Named<Float32Array>;
+  bytes: Uint8Array | undefined;
+}>;
+
+/** A run with plain SGD unless said otherwise, without clipping. */
+export async function run(
+  change: Readonly<{
+    regularizers?: Json;
+    optimizer?: Json;
+    training?: Named<Json>;
+    rows?: readonly Row[];
+    evaluation?: readonly Row[];
+    dropout?: number;
+    model?: Uint8Array | undefined;
+    adapter?: Json;
+    metrics?: Json;
+  }> = {},
+): Promise<Ran> {
+  const spec = tinySpec({
+    optimizer: change.optimizer ?? "sgd",
+    training: { learningRate: 0.1, maxGradNorm: 0, trainSamplingStrategy: "sequential", ...change.training },
+    rows: change.rows,
+    dropout: change.dropout,
+    adapter: change.adapter,
+  });
+  const evaluation = change.evaluation && { use: "memory", with: { rows: change.evaluation as unknown as Json } };
+  const whole = {
+    ...spec,
+    schedule: "constant",
+    regularizers: change.regularizers ?? [],
+    ...(change.metrics ? { metrics: change.metrics } : {}),
+    data: { ...(spec.data as Named<Json>), ...(evaluation ? { eval: evaluation } : {}) },
+  } as unknown as RunSpec;
+  const output = await memory().open(await hostHere(1));
+  const host = tinyHost(await hostHere(1), change.model ? { "model.safetensors": change.model } : {});
+  const losses: Readonly<Record<string, number>>[] = [];
+  let evaluated: Named<number> = {};
+  for await (const event of trainRun(compose(whole, catalog), host, { output })) {
+    if (event.type === "step") losses.push({ ...event.losses, total: event.loss });
+    if (event.type === "evaluate") evaluated = event.metrics;
+  }
+  const key = change.adapter ? "adapter/adapter_model.safetensors" : "model/model.safetensors";
+  const bytes = (await output.get(key))?.bytes;
+  const tensors = bytes ? readSafetensors(bytes, key) : {};
+  const weights = Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, t.data as Float32Array]));
+  return { losses, evaluated, weights, bytes };
+}
+
+/** Σ of a function of two lists of numbers. */
+export function summed(a: ArrayLike<number>, b: ArrayLike<number>, f: (a: number, b: number) => number): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += f(a[i] ?? NaN, b[i] ?? NaN);
+  return sum;
+}
