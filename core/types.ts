@@ -663,6 +663,8 @@ export type CollatorContext = Readonly<{
   /** True where labels must be there. */
   labelled: boolean;
   modelType: string;
+  /** The token that the decoder's inputs begin with, of a model that has that side. */
+  decoderStart?: number | undefined;
   /** The checkpoint's config. */
   config: Named<Json>;
 }>;

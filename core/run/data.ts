@@ -40,6 +40,7 @@ export async function encodeRows(
     maxLength: finite(maxLengthOf(open)),
     labelled,
     modelType: String(checkpoint.config.model_type),
+    decoderStart: open.trunk.decoderStart,
     config: checkpoint.config,
   };
   for await (const { row } of opened.read()) {

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { badValue, missing } from "../../core/errors.ts";
+import { badValue, unsupported } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
 import { idsOf, optionalText, textOf } from "./columns.ts";
 
@@ -26,7 +26,7 @@ export const seq2seqSchema: v.GenericSchema<Partial<Seq2seqOptions>, Seq2seqOpti
 const IGNORE = -100;
 
 /**
- * `source`, `target` → input_ids, labels, and decoder_input_ids: the labels shifted right behind the config's
+ * `source`, `target` → input_ids, labels, and decoder_input_ids: the labels shifted right behind the model's
  * `decoder_start_token_id`. Rows that have `input_ids` (and `labels`) are taken as they are.
  *
  * @throws AttuneError from `encode` where a column is missing or is not what it should be, naming row and column.
@@ -65,17 +65,25 @@ function encode(row: Row, index: number, o: Seq2seqOptions, context: CollatorCon
 /**
  * A sample of ids of both sides. Without labels the decoder has only its start token.
  *
- * @throws AttuneError where a side is empty, or the config names no start token.
+ * @throws AttuneError where a side is empty, or the model has no decoder's side.
  */
 export function sequencePair(
   ids: Int32Array,
   labels: Int32Array | undefined,
   index: number,
-  { tokenizer, config, labelled }: CollatorContext,
+  { tokenizer, modelType, decoderStart, labelled }: CollatorContext,
   decoder?: Int32Array,
 ): Sample {
+  if (decoderStart === undefined) {
+    throw unsupported(
+      "seq2seq",
+      "model_type",
+      modelType,
+      "one text from another is made by models with encoder and decoder",
+    );
+  }
   const pad = tokenizer.special.pad ?? 0;
-  const inputs = decoder ?? shiftRight(labels ?? Int32Array.of(IGNORE), startToken(config), pad);
+  const inputs = decoder ?? shiftRight(labels ?? Int32Array.of(IGNORE), decoderStart, pad);
   if (ids.length === 0 || inputs.length === 0 || (labels && labels.length !== inputs.length)) {
     const allowed = "at least one token on either side, and as many labels as decoder_input_ids";
     throw badValue("seq2seq", `row ${index}`, [ids.length, labels?.length, inputs.length], allowed);
@@ -91,10 +99,4 @@ export function sequencePair(
 /** Labels as the decoder reads them: behind its start token, one place later, padding where they do not count. */
 function shiftRight(labels: Int32Array, start: number, pad: number): Int32Array {
   return labels.map((_, i) => (i === 0 ? start : labels[i - 1] === IGNORE ? pad : labels[i - 1] ?? pad));
-}
-
-function startToken(config: CollatorContext["config"]): number {
-  const start = config.decoder_start_token_id;
-  if (typeof start === "number") return start;
-  throw missing("seq2seq", "decoder_start_token_id (is this an encoder-decoder model?)", "config.json");
 }
