@@ -7,7 +7,7 @@ import { badValue, missing, unsupported } from "../errors.ts";
 import { f32 } from "../tensor.ts";
 import * as f from "../graph/functions.ts";
 import { addDims, type Dim, mulDims, seqDim, sizeOfShape } from "../graph/dims.ts";
-import { type Graph, reachable, type Shape, type Value } from "../graph/graph.ts";
+import { type Graph, type Node, reachable, type Shape, type Value } from "../graph/graph.ts";
 import { selectRows } from "../graph/rows.ts";
 import { backward } from "../graph/vjp.ts";
 import type {
@@ -87,6 +87,12 @@ export type BuildOptions = Readonly<{
 
 /** The first call of generation, over prompts, or one of those for further tokens. */
 export type Phase = "first" | "next";
+
+/** Places behind heads, and heads behind places again. */
+const HEADS_FIRST: readonly number[] = [0, 2, 1, 3];
+
+/** What begins the names of keys and values of the other side, which stay as they are. */
+export const OTHER_SIDE = "cross";
 
 /** A score so low that its exponential is zero beside any other. */
 const NEVER = -1e9;
@@ -208,8 +214,7 @@ export function createBuild(
     const width = mulDims(heads, prefix);
     const front = mask(`dropout.${a}`, a, p, [mulDims(batch, queries), width]);
     const rest = mask(`dropout.${b}`, b, p, [batch, heads, queries, addDims(keys, -prefix)]);
-    const byHead = f.transpose(f.reshape(front, [batch, queries, heads, prefix]), [0, 2, 1, 3]);
-    return f.mul(x, f.concat([byHead, rest], 3));
+    return f.mul(x, f.concat([byHead(f.reshape(front, [batch, queries, heads, prefix])), rest], 3));
   };
   const mask = (name: string, own: number, p: number | undefined, shape: Shape): Value => {
     masks.set(name, { name, site: own, p, shape });
@@ -247,21 +252,31 @@ export function createBuild(
     return bias;
   };
 
-  // In generation, keys and values of what came before are kept; those of the other side never change.
+  // [batch, seq, heads, headDim] as [batch, heads, seq, headDim], and back.
+  const byHead = (x: Value): Value => {
+    const made = graph.producer(x);
+    // There and back again is where it was.
+    const before = made?.op === "Transpose" && `${(made as Node<"Transpose">).attrs.perm}` === `${HEADS_FIRST}`;
+    return (before && made?.inputs[0]) || f.transpose(x, HEADS_FIRST);
+  };
+
+  // In generation, keys and values of what came before are kept by head, as they are computed with; those of the other
+  // side never change.
   const remembered = (k: Value, v: Value, { queries = "input", keys = "input" }: AttentionOptions): [Value, Value] => {
     if (options.phase === undefined || queries !== options.grows) return [k, v];
-    const name = `past.${calls++}`;
+    const name = `${keys === queries ? "past" : OTHER_SIDE}.${calls++}`;
     const keep = (part: string, now: Value): Value => {
       const input = `${name}.${part}`;
-      const [batch = 1, , ...rest] = now.shape;
-      const before = (dim: Dim): Value => graph.input(input, "float32", [batch, dim, ...rest]);
+      const own = byHead(now);
+      const [batch = 1, heads = 1, seq = 1, headDim = 1] = own.shape;
+      const before = (dim: Dim): Value => graph.input(input, "float32", [batch, heads, dim, headDim]);
       const all = options.phase === "first"
-        ? now
+        ? own
         : keys !== queries
-        ? before(now.shape[1] ?? 1)
-        : f.concat([before("pastSeq"), now], 1);
+        ? before(seq)
+        : f.concat([before("pastSeq"), own], 2);
       kept.set(input, all);
-      return all;
+      return byHead(all);
     };
     return [keep("key", k), keep("value", v)];
   };
@@ -275,7 +290,6 @@ export function createBuild(
     }
     const group = heads / kept;
     if (!Number.isInteger(group)) throw badValue("graph", `${path}: key heads`, kept, `a divisor of ${heads}`);
-    const byHead = (x: Value): Value => f.transpose(x, [0, 2, 1, 3]); // [batch, heads, seq, headDim]
     const folded = (x: Value): Value =>
       group === 1 ? x : f.reshape(x, [batch, kept, mulDims(group, queries), x.shape[3] ?? 1]);
     const unfolded = (x: Value): Value => group === 1 ? x : f.reshape(x, [batch, heads, queries, x.shape[3] ?? 1]);

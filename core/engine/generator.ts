@@ -5,7 +5,7 @@
  */
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
-import type { Phase } from "./build.ts";
+import { OTHER_SIDE, type Phase } from "./build.ts";
 import type { EvaluatorOptions } from "./evaluator.ts";
 import { buildProgram, type Program, trainsRule } from "./program.ts";
 import { openSession, type Session } from "./sessions.ts";
@@ -114,7 +114,12 @@ export function createGenerator(options: EvaluatorOptions): Generator {
       const segments = grown(step.segments, () => 1);
       const positions = grown(step.positions, (i) => position[i] ?? 0);
       const batch = nextBatch(step, prefix, of, { tokens, position, segments, positions });
-      const kept = new Map([...step.kept].map(([name, tensor]) => [name, chosenRows(lib, tensor, from)]));
+      // Beams of one prompt read the same of the other side, whichever of them goes on.
+      const samePrompts = of.length === step.of.length && of.every((prompt, i) => prompt === step.of[i]);
+      const kept = new Map([...step.kept].map(([name, tensor]) => {
+        const stays = samePrompts && name.startsWith(OTHER_SIDE);
+        return [name, stays ? tensor : chosenRows(lib, tensor, from)];
+      }));
       const result = await run("next", batch, kept);
       return {
         ...result,

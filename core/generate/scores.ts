@@ -34,14 +34,18 @@ function only(scores: Float64Array, id: number): void {
   scores[id] = 0;
 }
 
-/** x - ln Σ eˣ */
-export function logSoftmax(scores: ArrayLike<number>): Float64Array {
+/** x - ln Σ eˣ, written to `out`. Plain loops: `from` with a function takes twenty times as long. */
+export function logSoftmax(
+  scores: ArrayLike<number>,
+  out: Float64Array = new Float64Array(scores.length),
+): Float64Array {
   let top = -Infinity;
   for (let i = 0; i < scores.length; i++) top = Math.max(top, scores[i] ?? 0);
   let total = 0;
   for (let i = 0; i < scores.length; i++) total += Math.exp((scores[i] ?? 0) - top);
   const shift = top + Math.log(total);
-  return Float64Array.from(scores, (score) => score - shift);
+  for (let i = 0; i < scores.length; i++) out[i] = (scores[i] ?? 0) - shift;
+  return out;
 }
 
 /** The first of the largest scores. */

@@ -67,7 +67,7 @@ function singleSearch(prompt: readonly number[], o: GenerationOptions, random: R
   return {
     found,
     advance: (scores, row) => {
-      const own = Float64Array.from(rowOf(scores, row));
+      const own = new Float64Array(rowOf(scores, row));
       processScores(own, [...prompt, ...found], found.length, o);
       const token = o.doSample ? sample(own, random.uniform(found.length), o) : best(own);
       found.push(token);
@@ -101,9 +101,9 @@ function beamSearch(prompt: readonly number[], o: GenerationOptions): Search {
       const { vocabSize } = scores;
       const all = new Float64Array(running.length * vocabSize);
       running.forEach(({ tokens, score }, i) => {
-        const own = logSoftmax(rowOf(scores, first + i));
+        const own = logSoftmax(rowOf(scores, first + i), all.subarray(i * vocabSize, (i + 1) * vocabSize));
         processScores(own, [...prompt, ...tokens], tokens.length, o);
-        own.forEach((x, k) => (all[i * vocabSize + k] = x + score));
+        for (let k = 0; k < vocabSize; k++) own[k] = (own[k] ?? 0) + score;
       });
       const length = (running[0]?.tokens.length ?? 0) + 1;
       const next = largest(all, candidates).map((index) => {
