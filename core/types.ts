@@ -1018,6 +1018,8 @@ export interface Store {
   append?(key: string, bytes: Uint8Array, options?: { readonly sync?: boolean }): Promise<Stored>;
   /** A checked real path that ONNX Runtime may map; absent where there are no files. */
   locate?(key: string): Promise<string>;
+  /** Lets go of a connection, where there is one. */
+  close?(): Promise<void>;
 }
 
 /** What a store knows of one key. `size` is the whole object's, also for ranges. */

@@ -11,8 +11,8 @@ import { openRun } from "../core/run/open.ts";
 import { planRun } from "../core/run/plan.ts";
 import type { Host, Json, Named, OpenQueue, Row, RunSpec, Store } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
-import { directory as directoryQueue } from "../plugins/queues/directory.ts";
 import { directoryStore } from "./directory_store.ts";
+import { openJobStore } from "./job_store.ts";
 import { pluginsOf } from "./edge/job_request.ts";
 import { type JobsApp, jobsApp, type JobsAppOptions, type Prepared } from "./edge/jobs_app.ts";
 
@@ -24,20 +24,18 @@ export type JobsServerOptions =
   >
   & Readonly<{
     host: Host;
-    /** A directory. */
+    /** A directory, or nats://host:port. */
     store: string;
     /** The folder of models that jobs may name. */
     models?: string;
-    /** A store and queue of one's own in place of the directory's. */
+    /** An opened store and queue in place of the address. */
     opened?: Readonly<{ store: Store; queue: OpenQueue }>;
   }>;
 
 /** The app over a directory. */
 export async function openJobs(options: JobsServerOptions): Promise<JobsApp> {
   const { host, models, ...rest } = options;
-  const path = resolve(options.store);
-  const { store, queue } = options.opened ??
-    { store: directoryStore(path), queue: await directoryQueue({ path }).open(host) };
+  const { store, queue } = options.opened ?? await openJobStore(options.store, host);
   const folderOf = (name: string): string | undefined => {
     if (models === undefined || !/^[\w][\w.-]*(\/[\w][\w.-]*)?$/.test(name)) return undefined;
     const folder = join(resolve(models), name);

@@ -49,7 +49,7 @@ const LOOKS = 50;
 export function jobsIn(options: JobsOptions): Jobs {
   const { store, queue, now, time, leaseSeconds } = options;
   const random = options.random ?? (() => crypto.randomUUID().replaceAll("-", "").slice(0, 16));
-  const keyOf = (id: string): string => `jobs/${id}/record.json`;
+  const keyOf = (id: string): string => `records/${id}.json`;
   const logs = new Map<string, JobEvents>();
   const over = new Set<string>();
   const seen = new Map<string, { token: number; beat: number; since: number }>();
@@ -71,8 +71,8 @@ export function jobsIn(options: JobsOptions): Jobs {
   };
   const ids = async (): Promise<string[]> => {
     const found: string[] = [];
-    for await (const { key } of store.list("jobs/")) {
-      const id = /^jobs\/([^/]+)\/record\.json$/.exec(key)?.[1];
+    for await (const { key } of store.list("records/")) {
+      const id = /^records\/([^/]+)\.json$/.exec(key)?.[1];
       if (id !== undefined) found.push(id);
     }
     return found;

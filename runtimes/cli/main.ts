@@ -87,6 +87,12 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--modules-from <n>", "number (from 0) of the adapter whose wholly trained modules are taken")
     .option("--seed <n>", "seed of dare's masks", "42")
     .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
+  program.command("serve").description("files, fine-tuning jobs and runners over HTTP")
+    .option("--port <n>", "0 takes a free one", Number, 8787)
+    .option("--host <name>", "address to listen on", "127.0.0.1")
+    .option("--store <dir|nats://...>", "where jobs and files are kept", "runs/jobs")
+    .option("--models <dir>", "models that jobs may name")
+    .action(async (options) => set(await (await import("./serve.ts")).serveCommand(options)));
   program.command("runner").description("take fine-tuning jobs from a server (its token in ATTUNE_RUNNER_TOKEN)")
     .requiredOption("--server <url>", "the server")
     .option("--work <dir>", "where files, models and jobs are kept", "runs/runner")

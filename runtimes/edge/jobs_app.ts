@@ -8,6 +8,7 @@ import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
 import { type JobRecord, queued, rejected } from "../../core/jobs/record.ts";
 import type { Json, Named, OpenQueue, Store } from "../../core/types.ts";
 import { answerError, bearer } from "./answers.ts";
+import { fineTunedModel } from "./job_shapes.ts";
 import { type EventHub, eventHub } from "./event_hub.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { fineTuningRoutes } from "./routes/fine_tuning.ts";
@@ -109,6 +110,15 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   app.use("/v1/files/*", bearer(options.apiKeys));
   app.use("/v1/fine_tuning/*", bearer(options.apiKeys));
   app.use("/v1/runners/*", bearer(options.runnerTokens));
+  app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.get("/v1/models", bearer(options.apiKeys), async (c) => {
+    const made: Json[] = [];
+    const shape = (id: string, created: number): Json => ({ id, object: "model", created, owned_by: "attune" });
+    for await (const record of jobs.list()) {
+      if (record.status === "succeeded") made.push(shape(fineTunedModel(record), Math.floor(record.finishedAt ?? 0)));
+    }
+    return c.json({ object: "list", data: [...(await options.models.names()).map((name) => shape(name, 0)), ...made] });
+  });
   app.route("/v1/files", fileRoutes(context));
   app.route("/v1/fine_tuning/jobs", fineTuningRoutes(context));
   app.route("/v1/runners", runnerRoutes(context));

@@ -87,7 +87,7 @@ export async function simulate(seed: number, commit: typeof committed = committe
         await wait(actor, below(50));
         const wanted = options?.if;
         if (wanted !== undefined && (held.get(key)?.revision ?? null) !== wanted) return "conflict";
-        if (key.endsWith("/record.json")) {
+        if (key.startsWith("records/")) {
           const after = recordOf(bytes as Uint8Array);
           if (after) checkRecord(recordOf(held.get(key)?.bytes), after);
         }

@@ -1,0 +1,137 @@
+/**
+ * A work queue of NATS JetStream.
+ * @module
+ */
+import type { NatsConnection } from "@nats-io/nats-core";
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { storeFailed } from "../../core/errors.ts";
+import type { Factory, OpenQueue } from "../../core/types.ts";
+
+/** Options of {@link nats}. */
+export interface NatsOptions {
+  /** As nats://user:password@host:4222; ws:// and wss:// where there are no sockets. */
+  readonly url: string;
+  /** The stream's name, which is made where it is missing. */
+  readonly stream: string;
+  /** After how many seconds without a word an id comes back from a process that is gone. */
+  readonly ackSeconds: number;
+}
+
+/** Schema of {@link NatsOptions}. */
+export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions, "url">, NatsOptions> = v.strictObject(
+  {
+    url: v.pipe(v.string(), v.regex(/^(nats|tls|wss?):\/\//)),
+    stream: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)), "attune-queue"),
+    ackSeconds: v.optional(v.pipe(v.number(), v.gtValue(0)), 15),
+  },
+);
+
+const CONSUMER = "runners";
+
+/**
+ * One message for each waiting job, in a stream of its own; who takes one says that it is still at work until its time is
+ * over. A stream that was deleted is made again, empty: records fill it.
+ *
+ * @throws AttuneError from `open` where the server is not reached.
+ * @example
+ * ```ts
+ * import { nats } from "attune/queues/nats";
+ * console.assert(nats({ url: "nats://127.0.0.1:4222" }).kind === "queue");
+ * ```
+ */
+export const nats: Factory<"queue", Partial<NatsOptions> & Pick<NatsOptions, "url">> = define({
+  kind: "queue",
+  name: "nats",
+  schema: natsSchema,
+  create: (options) => ({ open: async () => await openNatsQueue(await connected(options.url), options) }),
+});
+
+async function connected(url: string): Promise<NatsConnection> {
+  const { username, password, protocol, host } = new URL(url);
+  const options = {
+    servers: protocol.startsWith("ws") ? `${protocol}//${host}` : host,
+    ...(username ? { user: decodeURIComponent(username), pass: decodeURIComponent(password) } : {}),
+    ...(protocol === "tls:" ? { tls: {} } : {}),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+  };
+  try {
+    return protocol.startsWith("ws")
+      ? await (await import("@nats-io/nats-core")).wsconnect(options)
+      : await (await import("@nats-io/transport-node")).connect(options);
+  } catch (error) {
+    throw storeFailed("nats", url, error);
+  }
+}
+
+async function openNatsQueue(connection: NatsConnection, { stream, ackSeconds }: NatsOptions): Promise<OpenQueue> {
+  const { AckPolicy, DiscardPolicy, jetstream, jetstreamManager, RetentionPolicy } = await import("@nats-io/jetstream");
+  const manager = await jetstreamManager(connection);
+  const js = jetstream(connection);
+  const ensure = async (): Promise<void> => {
+    await manager.streams.add({
+      name: stream,
+      subjects: [`${stream}.>`],
+      retention: RetentionPolicy.Workqueue,
+      // A job that is there already is not put there again.
+      max_msgs_per_subject: 1,
+      discard: DiscardPolicy.New,
+      discard_new_per_subject: true,
+    });
+    await manager.consumers.add(stream, {
+      durable_name: CONSUMER,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: Math.round(1e9 * ackSeconds),
+      max_ack_pending: -1,
+    });
+  };
+  await ensure();
+  /** Tries once more after making the stream anew. */
+  const healed = async <T>(act: () => Promise<T>): Promise<T> => {
+    try {
+      return await act();
+    } catch {
+      await ensure();
+      return await act();
+    }
+  };
+  const full = (error: unknown): void => {
+    if (!/maximum messages per subject/i.test(error instanceof Error ? error.message : "")) throw error;
+  };
+  const speaking = new Set<ReturnType<typeof setInterval>>();
+  const silence = (timer: ReturnType<typeof setInterval>): void => {
+    clearInterval(timer);
+    speaking.delete(timer);
+  };
+  return {
+    push: (id) =>
+      healed(async () => {
+        await js.publish(`${stream}.${id}`).then(() => {}, full);
+      }),
+    pull: async (seconds) => {
+      const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${CONSUMER}`;
+      // Its own subscription: the answer comes under the message's subject, not the inbox's.
+      const asked = JSON.stringify({ batch: 1, no_wait: true });
+      const message = await healed(() => connection.request(next, asked, { timeout: 2000, noMux: true }));
+      if (message.headers?.code || !message.reply) return undefined;
+      const say = async (word: string): Promise<void> => {
+        silence(timer);
+        await connection.request(message.reply ?? "", word, { timeout: 5000 }).catch(() => {});
+      };
+      const until = performance.now() + 1000 * (seconds - ackSeconds);
+      const timer = setInterval(() => {
+        if (performance.now() > until || connection.isClosed()) silence(timer);
+        else connection.publish(message.reply ?? "", "+WPI");
+      }, 400 * ackSeconds);
+      speaking.add(timer);
+      // Nothing waits for this timer alone.
+      if (typeof timer === "object" && "unref" in timer) timer.unref();
+      return { id: message.subject.slice(stream.length + 1), done: () => say("+ACK"), back: () => say("-NAK") };
+    },
+    close: async () => {
+      speaking.forEach(silence);
+      await connection.close();
+    },
+  };
+}

@@ -1,0 +1,207 @@
+/**
+ * A NATS server's key-value and object stores.
+ * @module
+ */
+import type { NatsConnection } from "@nats-io/nats-core";
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { storeFailed } from "../../core/errors.ts";
+import { keyParts } from "../../core/store_key.ts";
+import type { Factory, Store, Stored } from "../../core/types.ts";
+
+/** Options of {@link nats}. */
+export interface NatsOptions {
+  /** As nats://user:password@host:4222; ws:// and wss:// where there are no sockets. */
+  readonly url: string;
+  /** The name of the key-value bucket and the object store, which are made where they are missing. */
+  readonly bucket: string;
+}
+
+/** Schema of {@link NatsOptions}. */
+export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions, "url">, NatsOptions> = v.strictObject(
+  {
+    url: v.pipe(v.string(), v.regex(/^(nats|tls|wss?):\/\//)),
+    bucket: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)), "attune"),
+  },
+);
+
+/** Larger values go to the object store: a message of NATS has at most 1 MiB. */
+const INLINE = 256 * 1024;
+
+/**
+ * Keys with revisions that compare and set, over JetStream's file storage; large values are objects that a key names.
+ * JetStream acknowledges before it syncs: set `sync_interval: always` where a loss of power must lose nothing.
+ *
+ * @throws AttuneError from the store's methods: `BAD_KEY`, `STORE`; from `open` where the server is not reached.
+ * @example
+ * ```ts
+ * import { nats } from "attune/stores/nats";
+ * console.assert(nats({ url: "nats://127.0.0.1:4222" }).kind === "store");
+ * ```
+ */
+export const nats: Factory<"store", Partial<NatsOptions> & Pick<NatsOptions, "url">> = define({
+  kind: "store",
+  name: "nats",
+  schema: natsSchema,
+  create: ({ url, bucket }) => ({ open: async () => await openNatsStore(await connected(url), bucket) }),
+});
+
+async function connected(url: string): Promise<NatsConnection> {
+  const { username, password, protocol, host } = new URL(url);
+  const options = {
+    servers: protocol.startsWith("ws") ? `${protocol}//${host}` : host,
+    ...(username ? { user: decodeURIComponent(username), pass: decodeURIComponent(password) } : {}),
+    ...(protocol === "tls:" ? { tls: {} } : {}),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+  };
+  try {
+    return protocol.startsWith("ws")
+      ? await (await import("@nats-io/nats-core")).wsconnect(options)
+      : await (await import("@nats-io/transport-node")).connect(options);
+  } catch (error) {
+    throw storeFailed("nats", url, error);
+  }
+}
+
+/** A value in the bucket: the bytes behind a 0, or behind a 1 the object that holds them. */
+type Held = Readonly<{ bytes: Uint8Array; blob?: undefined }> | Readonly<{ blob: string; size: number }>;
+
+async function openNatsStore(connection: NatsConnection, bucket: string): Promise<Store> {
+  const { Kvm } = await import("@nats-io/kv");
+  const { Objm } = await import("@nats-io/obj");
+  const kv = await new Kvm(connection).create(bucket, { history: 1 });
+  const objects = await new Objm(connection).create(bucket);
+  let last: { blob: string; bytes: Uint8Array } | undefined;
+
+  const nameOf = (key: string): string => keyParts("nats", key).map(encoded).join(".");
+  const keyOf = (name: string): string => name.split(".").map(decoded).join("/");
+  const typed = async <T>(key: string, act: () => Promise<T>): Promise<T> => {
+    const name = nameOf(key);
+    return await act().catch((error) => {
+      throw storeFailed("nats", `${key} (${name})`, error);
+    });
+  };
+  const entryOf = async (key: string): Promise<{ held: Held; revision: number } | undefined> => {
+    const found = await kv.get(nameOf(key));
+    if (!found || found.operation !== "PUT") return undefined;
+    return { held: heldIn(found.value), revision: found.revision };
+  };
+  const bytesOf = async (held: Held): Promise<Uint8Array> => {
+    if (held.blob === undefined) return held.bytes;
+    if (last?.blob === held.blob) return last.bytes;
+    const bytes = await objects.getBlob(held.blob);
+    if (!bytes) throw new Error("its object is missing");
+    last = { blob: held.blob, bytes };
+    return bytes;
+  };
+  const forget = async (held: Held | undefined): Promise<void> => {
+    if (held?.blob !== undefined) await objects.delete(held.blob).catch(() => {});
+  };
+  /** What a lost race is told as. */
+  const raced = (error: unknown): "conflict" => {
+    if (/wrong last sequence|key exists/i.test(error instanceof Error ? error.message : "")) return "conflict";
+    throw error;
+  };
+
+  return {
+    get: (key, range) =>
+      typed(key, async () => {
+        const found = await entryOf(key);
+        if (!found) return undefined;
+        const { held, revision } = found;
+        const size = held.blob === undefined ? held.bytes.length : held.size;
+        const own = { key, size, revision: String(revision) };
+        if (range?.length === 0) return { ...own, bytes: new Uint8Array() };
+        const bytes = await bytesOf(held);
+        const from = range?.offset ?? 0;
+        return { ...own, bytes: bytes.slice(from, range ? from + range.length : undefined) };
+      }),
+    put: (key, content, options) =>
+      typed(key, async () => {
+        const bytes = content instanceof Uint8Array ? content : await joined(content);
+        const before = await entryOf(key);
+        const wanted = options?.if;
+        if (wanted !== undefined && (before === undefined ? null : String(before.revision)) !== wanted) {
+          return "conflict";
+        }
+        let value = new Uint8Array(bytes.length + 1);
+        if (bytes.length <= INLINE) value.set(bytes, 1);
+        else {
+          const blob = crypto.randomUUID();
+          await objects.putBlob({ name: blob }, bytes);
+          value = new TextEncoder().encode(`\u0001${JSON.stringify({ blob, size: bytes.length })}`);
+        }
+        const name = nameOf(key);
+        const done = await (wanted === undefined
+          ? kv.put(name, value)
+          : before
+          ? kv.update(name, value, before.revision)
+          : kv.create(name, value)).catch(raced);
+        await forget(done === "conflict" ? heldIn(value) : before?.held);
+        return done === "conflict" ? done : { key, size: bytes.length, revision: String(done) };
+      }),
+    delete: (key, options) =>
+      typed(key, async () => {
+        const before = await entryOf(key);
+        const wanted = options?.if;
+        if (!before) return wanted === undefined ? "done" : "conflict";
+        if (wanted !== undefined && String(before.revision) !== wanted) return "conflict";
+        const at = wanted === undefined ? {} : { previousSeq: before.revision };
+        const done = await kv.delete(nameOf(key), at).then(() => "done" as const, raced);
+        if (done === "done") await forget(before.held);
+        return done;
+      }),
+    list: async function* (prefix) {
+      const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
+      const key = folder === "" ? ">" : `${folder.slice(0, -1).split("/").map(encoded).join(".")}.>`;
+      const found: Stored[] = [];
+      for await (const entry of await kv.history({ key })) {
+        if (entry.operation !== "PUT") continue;
+        const own = keyOf(entry.key);
+        if (!own.startsWith(prefix)) continue;
+        const held = heldIn(entry.value);
+        const size = held.blob === undefined ? held.bytes.length : held.size;
+        found.push({ key: own, size, revision: String(entry.revision) });
+      }
+      yield* found.sort((a, b) => (a.key < b.key ? -1 : 1));
+    },
+    close: () => connection.close(),
+  };
+}
+
+function heldIn(value: Uint8Array): Held {
+  return value[0] === 0 ? { bytes: value.slice(1) } : JSON.parse(new TextDecoder().decode(value.subarray(1)));
+}
+
+/** One part of a key as one token of a subject: anything but letters, digits, - and _ by its bytes. */
+function encoded(part: string): string {
+  return [...new TextEncoder().encode(part)].map((byte) => {
+    const c = String.fromCharCode(byte);
+    return /[\w-]/.test(c) ? c : `=${byte.toString(16).padStart(2, "0")}`;
+  }).join("");
+}
+
+function decoded(token: string): string {
+  const bytes: number[] = [];
+  for (let i = 0; i < token.length; i++) {
+    if (token[i] !== "=") bytes.push(token.charCodeAt(i));
+    else {
+      bytes.push(parseInt(token.slice(i + 1, i + 3), 16));
+      i += 2;
+    }
+  }
+  return new TextDecoder().decode(Uint8Array.from(bytes));
+}
+
+async function joined(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const part of parts) all.push(part.slice());
+  const out = new Uint8Array(all.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of all) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
