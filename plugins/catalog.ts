@@ -138,6 +138,7 @@ import { scheduleFreeAdamw as optimizerScheduleFreeAdamw } from "./optimizers/sc
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
 import { directory as queueDirectory } from "./queues/directory.ts";
 import { memory as queueMemory } from "./queues/memory.ts";
+import { nats as queueNats } from "./queues/nats.ts";
 import { adversarialDebiasing as regularizerAdversarialDebiasing } from "./regularizers/adversarial_debiasing.ts";
 import { ewc as regularizerEwc } from "./regularizers/ewc.ts";
 import { l2Sp as regularizerL2Sp } from "./regularizers/l2_sp.ts";
@@ -157,6 +158,7 @@ import { pretrained as sourcePretrained } from "./sources/pretrained.ts";
 import { random as sourceRandom } from "./sources/random.ts";
 import { directory as storeDirectory } from "./stores/directory.ts";
 import { memory as storeMemory } from "./stores/memory.ts";
+import { nats as storeNats } from "./stores/nats.ts";
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
 import { ort as trainerOrt } from "./trainers/ort.ts";
 
@@ -322,6 +324,7 @@ export const catalog: Catalog = {
   queue: {
     directory: queueDirectory,
     memory: queueMemory,
+    nats: queueNats,
   },
   regularizer: {
     "adversarial-debiasing": regularizerAdversarialDebiasing,
@@ -349,6 +352,7 @@ export const catalog: Catalog = {
   store: {
     directory: storeDirectory,
     memory: storeMemory,
+    nats: storeNats,
   },
   tokenizer: {
     hf: tokenizerHf,
