@@ -4,7 +4,7 @@
  * @module
  */
 import { isPlugin, issuePath, nameOf } from "./define.ts";
-import { AttuneError, badSpec, badValue, show, unknownName } from "./errors.ts";
+import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "./errors.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
 import type { Catalog, Entry, Json, Kind, Kinds, Named, Plugin, Run, RunSpec, Use } from "./types.ts";
 
@@ -62,7 +62,7 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
   if (given.name !== undefined && (typeof given.name !== "string" || !/^[\w][\w.-]{0,127}$/.test(given.name))) {
     issues.push(badValue("spec", "name", given.name, "letters, digits, dots, dashes and underscores"));
   }
-  for (const key of ["model", "task", "data"]) {
+  for (const key of ["model", "task"]) {
     if (given[key] === undefined) issues.push(badValue("spec", key, undefined, "a value"));
   }
 
@@ -88,6 +88,16 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
   } else if (given.data !== undefined) {
     issues.push(badValue("spec", "data", given.data, "an object with train and eval"));
   }
+  const objective = made.task?.[0] as Kinds["objective"] | undefined;
+  const several = objective?.tasks.some((task) => task.name !== "") ?? false;
+  if (several) {
+    for (const key of ["data", "collator", "head", "loss", "metrics"]) {
+      if (given[key] === undefined) continue;
+      issues.push(unsupported("spec", key, given[key], `each task of "${objective?.name}" has its own`));
+    }
+  } else if (given.data === undefined && (objective || given.task === undefined)) {
+    issues.push(badValue("spec", "data", undefined, "a value"));
+  }
   const { training, issues: wrong } = readTrainingArguments(given.training);
   issues.push(...wrong);
   if (training.padding === "max_length" && training.maxLength === null) {
@@ -100,7 +110,6 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
     if (!plugin) throw badSpec(found);
     return plugin;
   };
-  const objective = made.task?.[0] as Kinds["objective"] | undefined;
   // The parts that the task names by default must be there, too; better to know now than at step one.
   for (const task of objective?.tasks ?? []) {
     for (const part of task.heads) resolve("head", part, "task.head", catalog, issues);
@@ -143,7 +152,9 @@ export function toSpec(run: Run): Json {
     model: reference(run.source),
     tokenizer: reference(run.tokenizer),
     task: reference(run.objective),
-    data: Object.fromEntries(Object.entries(run.data).map(([key, dataset]) => [key, reference(dataset)])),
+    ...(run.spec.data === undefined
+      ? {}
+      : { data: Object.fromEntries(Object.entries(run.data).map(([key, dataset]) => [key, reference(dataset)])) }),
     adapter: run.adapters.map(reference),
     optimizer: reference(run.optimizer),
     schedule: reference(run.schedule),
@@ -194,7 +205,10 @@ function resolve<K extends Kind>(
       options,
       pattern.split("."),
       `${path}.with`,
-      (inner, at) => resolve(partKind, inner, at, catalog, issues) ?? inner,
+      (inner, at) =>
+        Array.isArray(inner)
+          ? inner.map((one, i) => resolve(partKind, one, `${at}.${i}`, catalog, issues) ?? one)
+          : resolve(partKind, inner, at, catalog, issues) ?? inner,
     );
   }
   const result = entry.parse(options);

@@ -106,7 +106,8 @@ export type RunSpec = Readonly<{
   model: Use<"source">;
   tokenizer?: Use<"tokenizer">;
   task: Use<"objective">;
-  data: Readonly<{ train?: Use<"dataset">; eval?: Use<"dataset"> }>;
+  /** Absent where the task has its own. */
+  data?: Readonly<{ train?: Use<"dataset">; eval?: Use<"dataset"> }>;
   collator?: Use<"collator">;
   head?: Use<"head">;
   loss?: Use<"loss">;
@@ -492,6 +493,7 @@ export interface Loss extends Plugin<"loss"> {
 /** What is learned, as data: tasks whose parts are default references, which a spec may replace. */
 export interface Objective extends Plugin<"objective"> {
   readonly tasks: readonly Task[];
+  /** How often each of several tasks has its turn, in proportion, given the number of its rows; absent: by these. */
   sampling?(rows: Named<number>): Named<number>;
 }
 

@@ -114,6 +114,7 @@ import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
 import { denoising as objectiveDenoising } from "./objectives/denoising.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
 import { maskedLm as objectiveMaskedLm } from "./objectives/masked_lm.ts";
+import { multiTask as objectiveMultiTask } from "./objectives/multi_task.ts";
 import { multipleChoice as objectiveMultipleChoice } from "./objectives/multiple_choice.ts";
 import { pretraining as objectivePretraining } from "./objectives/pretraining.ts";
 import { questionAnswering as objectiveQuestionAnswering } from "./objectives/question_answering.ts";
@@ -296,6 +297,7 @@ export const catalog: Catalog = {
     denoising: objectiveDenoising,
     distillation: objectiveDistillation,
     "masked-lm": objectiveMaskedLm,
+    "multi-task": objectiveMultiTask,
     "multiple-choice": objectiveMultipleChoice,
     pretraining: objectivePretraining,
     "question-answering": objectiveQuestionAnswering,

@@ -20,18 +20,17 @@ export type LoopOptions = Readonly<{
   /** The micro-batches of step `index` (from 0) of `epoch` (from 0). */
   batchesOf(epoch: number, index: number): readonly Batch[];
   /** Metrics with the present weights; absent where there is no evaluation data. */
-  evaluate?: (final: boolean) => Promise<Named<number>>;
+  evaluate?: (which: "now" | "final" | "best") => Promise<Named<number>>;
   /** Writes a checkpoint and says its name. */
   save?: (state: LoopState) => Promise<string>;
-  /** Keeps the present weights as the best, or puts the best back. */
-  keepBest?: () => void;
-  restoreBest?: () => void;
+  /** Keeps the present weights as the best of a task; evaluating "best" puts each task's back. */
+  keepBest?: (task: string) => void;
   resume?: LoopState;
   /** The name of the checkpoint that the run goes on from. */
   resumed?: string;
   signal?: AbortSignal;
-  /** How the best checkpoint is chosen. */
-  metric?: Readonly<{ name: string; greaterIsBetter: boolean }>;
+  /** How each task's best checkpoint is chosen: `name` is among all metrics. */
+  judges?: readonly Readonly<{ task: string; name: string; greaterIsBetter: boolean }>[];
 }>;
 
 /** What of the loop a checkpoint holds: all that the next step depends on and does not follow from its number. */
@@ -41,9 +40,10 @@ export type LoopState = Readonly<{
   /** Skipped steps in a row. */
   inARow: number;
   callbacks: readonly unknown[];
-  best?: Readonly<{ step: number; value: number }>;
-  /** The step whose weights are kept as the best. */
-  kept?: number;
+  /** Of each task. */
+  best: Named<Readonly<{ step: number; value: number }>>;
+  /** The step whose weights are kept as each task's best. */
+  kept: Named<number>;
   learningRateFactor: number;
   /** Why the run is about to stop. */
   stop?: string;
@@ -61,7 +61,12 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   const { resume } = options;
   let { step, skipped, inARow, learningRateFactor } = resume ??
     { step: 0, skipped: 0, inARow: 0, learningRateFactor: 1 };
-  let { best, kept, stop } = resume ?? {};
+  let { best, kept, stop }: Pick<LoopState, "best" | "kept" | "stop"> = resume ?? { best: {}, kept: {} };
+  const judges = options.judges ?? [];
+  const keep = (task: string): void => {
+    options.keepBest?.(task);
+    kept = { ...kept, [task]: step };
+  };
   let states: unknown[] = callbacks.map((callback, i) => resume?.callbacks[i] ?? callback.init());
   let asked: Ask = {};
   let saved = resume?.step ?? -1;
@@ -86,21 +91,20 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     if (event) yield event;
     yield told({ type: "end", step, epoch: epochAt(step), reason: "interrupted", metrics: {} });
   };
-  const evaluate = async (final: boolean): Promise<TrainingEvent | undefined> => {
+  const evaluate = async (which: "now" | "final" | "best"): Promise<TrainingEvent | undefined> => {
     if (!options.evaluate) return undefined;
-    const metrics = await options.evaluate(final);
-    const { metric } = options;
-    const value = metric ? metrics[metric.name] : undefined;
-    const better = metric && value !== undefined && !Number.isNaN(value) &&
-      (!best || (metric.greaterIsBetter ? value > best.value : value < best.value));
-    if (better) {
-      best = { step, value };
-      if (training.loadBestModelAtEnd) {
-        options.keepBest?.();
-        kept = step;
-      }
+    const metrics = await options.evaluate(which);
+    const better = judges.filter(({ task, name, greaterIsBetter }) => {
+      if (which === "best") return false;
+      const [value, known] = [metrics[name], best[task]?.value];
+      if (value === undefined || Number.isNaN(value)) return false;
+      return known === undefined || (greaterIsBetter ? value > known : value < known);
+    });
+    for (const { task, name } of better) {
+      best = { ...best, [task]: { step, value: metrics[name] ?? NaN } };
+      if (training.loadBestModelAtEnd) keep(task);
     }
-    return told({ type: "evaluate", step, epoch: epochAt(step), metrics, best: better === true });
+    return told({ type: "evaluate", step, epoch: epochAt(step), metrics, best: better.length > 0 });
   };
 
   const start: TrainingEvent = {
@@ -122,7 +126,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     asked = {};
   }
   if (training.evalOnStart && step === 0) {
-    const event = await evaluate(false);
+    const event = await evaluate("now");
     if (event) yield event;
   }
   while (step < steps.total && stop === undefined) {
@@ -171,17 +175,16 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     const late = epochAt(step) >= training.evalDelay;
     if (!last && late && (asked.evaluate || due(evalEvery) || (ended && training.evalStrategy === "epoch"))) {
       asked = { ...asked, evaluate: false };
-      const event = await evaluate(false);
+      const event = await evaluate("now");
       if (event) yield event;
     }
     if (asked.keep) {
-      options.keepBest?.();
-      kept = step;
+      for (const { task } of judges) keep(task);
     }
     if (asked.learningRateFactor !== undefined) learningRateFactor = asked.learningRateFactor;
     if (
       asked.save || due(saveEvery) || (ended && training.saveStrategy === "epoch") ||
-      (training.saveStrategy === "best" && best?.step === step)
+      (training.saveStrategy === "best" && Object.values(best).some((b) => b.step === step))
     ) {
       const event = await save(true);
       if (event) yield event;
@@ -190,12 +193,11 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     asked = {};
   }
   if (signal?.aborted) return yield* interrupted();
-  const final = await evaluate(true);
+  const final = await evaluate("final");
   if (final) yield final;
   let metrics = final?.type === "evaluate" ? final.metrics : {};
-  if (kept !== undefined && kept !== step) {
-    options.restoreBest?.();
-    const again = await evaluate(true);
+  if (Object.values(kept).some((at) => at !== step)) {
+    const again = await evaluate("best");
     if (again?.type === "evaluate") {
       metrics = again.metrics;
       yield again;

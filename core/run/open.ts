@@ -10,6 +10,7 @@ import type {
   Attached,
   Checkpoint,
   Collator,
+  Dataset,
   Head,
   Host,
   Json,
@@ -21,6 +22,7 @@ import type {
   Task,
   Tokenizer,
   Trunk,
+  Use,
 } from "../types.ts";
 
 /** A run with everything opened but its data. */
@@ -37,10 +39,27 @@ export type OpenRun = Readonly<{
   metrics: readonly Metric[];
   attached: readonly Attached[];
   layout: Layout;
+  data: Readonly<{ train?: Dataset; eval?: Dataset }>;
 }>;
 
-/** Opens a run's parts. Throws AttuneError where one is missing or not supported. */
+/** Opens the parts of a run of one task. Throws AttuneError where one is missing or not supported. */
 export async function openRun(run: Run, host: Host): Promise<OpenRun> {
+  const [open, ...others] = await openTasks(run, host);
+  if (!open) throw missing("spec", "a task", run.objective.name);
+  if (others.length > 0) {
+    const names = run.objective.tasks.map((task) => task.name);
+    throw unsupported(
+      "spec",
+      "task",
+      run.objective.name,
+      `only one of its tasks (${names.join(", ")}) can be opened here`,
+    );
+  }
+  return open;
+}
+
+/** Opens a run, each of its tasks with what they share. Throws AttuneError where a part is missing or not supported. */
+export async function openTasks(run: Run, host: Host): Promise<OpenRun[]> {
   const checkpoint = await run.source.open(host);
   const model = modelFor(run, checkpoint.config);
   const trunk = trunkOf(
@@ -48,11 +67,17 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
     String(checkpoint.config.model_type),
   );
   const tokenizer = await run.tokenizer.open(checkpoint.files);
-  const [task, ...others] = run.objective.tasks;
-  if (!task) throw missing("spec", "a task", run.objective.name);
-  if (others.length > 0) {
-    throw unsupported("spec", "task", run.objective.name, "several tasks in one run are not built yet");
+  const opened: OpenRun[] = [];
+  for (const task of run.objective.tasks) {
+    opened.push(await openTask({ run, host, checkpoint, trunk, tokenizer, task }));
   }
+  return opened;
+}
+
+async function openTask(
+  shared: Pick<OpenRun, "run" | "host" | "checkpoint" | "trunk" | "tokenizer" | "task">,
+): Promise<OpenRun> {
+  const { run, host, trunk, tokenizer, task } = shared;
   const heads = run.spec.head === undefined
     ? task.heads.map((head) => run.use("head", head))
     : [run.use("head", run.spec.head)];
@@ -64,18 +89,22 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
     name: task.losses.findIndex((l) => l.output === output) === i ? output : `${output}${i}`,
   }));
   const attached: Attached[] = [];
-  const names = adapterNames(run.adapters);
-  for (const [i, adapter] of run.adapters.entries()) {
+  const own = (task.adapters ?? []).map((adapter) => run.use("adapter", adapter));
+  // Adapters of one task beside those of all: every one needs a name.
+  const several = run.objective.tasks.some((t) => (t.adapters ?? []).length > 0);
+  const names = [
+    ...adapterNames(run.adapters, several),
+    ...own.map((_, i) => (i === 0 ? task.name : `${task.name}-${i + 1}`)),
+  ];
+  for (const [i, adapter] of [...run.adapters, ...own].entries()) {
     attached.push({ ...await attachedTo({ trunk, heads, task, tokenizer, host }, adapter), name: names[i] });
   }
   const { training } = run;
+  const part = (dataset: Use<"dataset"> | undefined): Dataset | undefined =>
+    dataset === undefined ? undefined : run.use("dataset", dataset);
+  const [train, held] = [part(task.data?.train), part(task.data?.eval)];
   return {
-    run,
-    host,
-    checkpoint,
-    trunk,
-    tokenizer,
-    task,
+    ...shared,
     collator: run.use("collator", run.spec.collator ?? task.collator),
     heads,
     losses,
@@ -90,7 +119,9 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
       positions: trunk.positions,
       padTokenId: trunk.padTokenId,
       reserve: reserved(attached),
+      ...(task.name === "" ? {} : { task: task.name }),
     },
+    data: task.data ? { ...(train ? { train } : {}), ...(held ? { eval: held } : {}) } : run.data,
   };
 }
 
@@ -121,8 +152,11 @@ export function maxLengthOf({ run, trunk, tokenizer, layout }: OpenRun): number 
 }
 
 /** What each of several adapters is called; one alone needs no name. */
-export function adapterNames(adapters: readonly Readonly<{ name: string }>[]): readonly (string | undefined)[] {
-  if (adapters.length < 2) return adapters.map(() => undefined);
+export function adapterNames(
+  adapters: readonly Readonly<{ name: string }>[],
+  always = false,
+): readonly (string | undefined)[] {
+  if (adapters.length < 2 && !always) return adapters.map(() => undefined);
   const earlier = (i: number): number => adapters.slice(0, i).filter((a) => a.name === adapters[i]?.name).length;
   return adapters.map(({ name }, i) => (earlier(i) === 0 ? name : `${name}-${earlier(i) + 1}`));
 }

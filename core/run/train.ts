@@ -22,15 +22,18 @@ import type {
   TrainingEvent,
   TrainOptions,
 } from "../types.ts";
+import type { SavedTensors } from "../engine/state.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 import { toSpec } from "../compose.ts";
 import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
 import { activeIds, type EncodedRows, withFields } from "./data.ts";
+import { batchPlan, type TaskRows } from "./batches.ts";
 import { measured } from "./evaluate.ts";
+import { metricsFile, together } from "./metrics.ts";
 import { collectExamples } from "./examples.ts";
 import { inferencer } from "./infer.ts";
 import { readsText } from "./generate.ts";
-import { type OpenRun, openRun } from "./open.ts";
+import { type OpenRun, openTasks } from "./open.ts";
 import { packed } from "./pack.ts";
 import { probeOf } from "./probe.ts";
 import { checkSame, lasting } from "./resume.ts";
@@ -86,24 +89,33 @@ async function* trained(
   logs: LogMarks,
 ): AsyncIterable<TrainingEvent> {
   const { output, signal } = options;
-  const open = await openRun(run, host);
   const { training } = run;
-  if (!run.data.train) throw refused("spec", "data.train is missing: there is nothing to train on");
-  const rows = withFields(await labelledRows(open, run.data.train), run.regularizers);
-  const train = open.task.packing ? packed(open, rows) : rows;
-  const held = run.data.eval ? await labelledRows(open, run.data.eval) : undefined;
-  for (const [name, { unlabelled, samples }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })) {
-    if (unlabelled === 0) continue;
-    const message = `data.${name}: ${unlabelled} of ${samples.length} rows have nothing to learn (cut at maxLength?)`;
-    yield { type: "warning", step: 0, epoch: 0, code: "NO_LABELS", message };
+  const tasks: TaskRows[] = [];
+  for (const open of await openTasks(run, host)) {
+    const { data, task } = open;
+    const at = `${task.name === "" ? "" : `task.with.tasks.${task.name}.`}data`;
+    if (!data.train) throw refused("spec", `${at}.train is missing: there is nothing to train on`);
+    const rows = withFields(await labelledRows(open, data.train), run.regularizers);
+    const held = data.eval ? await labelledRows(open, data.eval) : undefined;
+    tasks.push({ open, train: task.packing ? packed(open, rows) : rows, held });
+    for (const [name, { unlabelled, samples }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })) {
+      if (unlabelled === 0) continue;
+      const message =
+        `${at}.${name}: ${unlabelled} of ${samples.length} rows have nothing to learn (cut at maxLength?)`;
+      yield { type: "warning", step: 0, epoch: 0, code: "NO_LABELS", message };
+    }
   }
-  const engine = await engineOf(open, train, held);
+  const engine = await engineFor(tasks);
+  const [first] = tasks as [TaskRows];
+  const { open } = first;
   try {
     const fingerprints = {
       base: open.checkpoint.fingerprint,
       tokenizer: open.tokenizer.fingerprint,
-      train: train.fingerprint,
-      ...(held ? { eval: held.fingerprint } : {}),
+      ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, held }) => {
+        const prefix = task.name === "" ? "" : `${task.name}.`;
+        return [[`${prefix}train`, train.fingerprint], ...(held ? [[`${prefix}eval`, held.fingerprint]] : [])];
+      })),
     };
     const spec = output && resolvedSpec(run, host, fingerprints);
     const same = output ? lasting(toSpec(run) as Named<Json>) : {};
@@ -127,7 +139,10 @@ async function* trained(
     if (output && spec) await writeJson(output, "spec.json", spec);
 
     let examples: Example[] = [];
-    const measure = async (evaluator: Pick<Evaluator, "run" | "generator">): Promise<Named<number>> => {
+    const measure = async (
+      { open, held }: TaskRows,
+      evaluator: Pick<Evaluator, "run" | "generator">,
+    ): Promise<Named<number>> => {
       examples = [];
       return await measured(open, evaluator, held?.samples ?? [], (batch, outputs, readings) => {
         if (held && examples.length < EXAMPLES) collectExamples(examples, open, held, batch, outputs, readings);
@@ -143,19 +158,46 @@ async function* trained(
       metrics,
       examples,
     });
+    const measuredTasks = tasks.filter(({ held }) => held);
+    // The report shows the rows of one task.
+    const alone = tasks.length === 1 && first.held;
     const wantsReport = run.loggers.some((logger) => logger.name === "report");
-    const before = held && options.probe ? await probeOf(engine, open, held.samples, await measure(engine)) : undefined;
+    const probes = async (found: ReadonlyMap<string, Named<number>>): Promise<Map<string, Json>> => {
+      const results = new Map<string, Json>();
+      for (const { open, held } of measuredTasks) {
+        const { name } = open.task;
+        results.set(name, await probeOf(engine.of(name), open, held?.samples ?? [], found.get(name) ?? {}));
+      }
+      return results;
+    };
+    const measureAll = async (before: (task: string) => void = () => {}): Promise<Map<string, Named<number>>> => {
+      const found = new Map<string, Named<number>>();
+      for (const task of measuredTasks) {
+        const { name } = task.open.task;
+        before(name);
+        found.set(name, await measure(task, engine.of(name)));
+      }
+      return found;
+    };
+    const before = options.probe ? await probes(await measureAll()) : new Map<string, Json>();
 
-    const steps = countSteps(
-      batchesPerEpoch(train.samples.length, training.perDeviceTrainBatchSize, training.dataloaderDropLast),
-      training,
-    );
-    let best = saved?.best;
+    const plan = batchPlan(run, tasks);
+    const best = splitBest(saved?.best ?? {}, tasks);
+    let latest: SavedTensors | undefined;
+    // Each task is measured and written with its own best weights, where they were kept.
+    const present = (task: string): void => {
+      latest ??= tasks.length > 1 ? engine.state.weights() : undefined;
+      const own = best.get(task) ?? latest;
+      if (own) engine.state.setWeights(own);
+    };
+    let restored = false;
     const save = async (store: Checkpoints, state: LoopState): Promise<string> => {
       finiteWeights(engine, state.step);
       const tensors = engine.tensors();
-      return await store.save({ state, tensors, best, fingerprints, spec: same, logs: await logs.mark() });
+      const kept = joinedBest(best);
+      return await store.save({ state, tensors, best: kept, fingerprints, spec: same, logs: await logs.mark() });
     };
+    let byTask = new Map<string, Named<number>>();
     let metrics: Named<number> = {};
     let diverged = false;
     let last: TrainingEvent | undefined;
@@ -165,22 +207,26 @@ async function* trained(
       optimizer: run.optimizer,
       schedule: run.schedule,
       callbacks: run.callbacks,
-      steps,
-      rows: { train: train.samples.length, eval: held?.samples.length ?? 0 },
-      batchesOf: batchPlan(open, train),
-      evaluate: held
-        ? async (final) => {
-          if (final) await engine.endTraining();
-          return await measure(engine);
+      steps: countSteps(plan.perEpoch, training),
+      rows: {
+        train: tasks.reduce((n, { train }) => n + train.samples.length, 0),
+        eval: tasks.reduce((n, { held }) => n + (held?.samples.length ?? 0), 0),
+      },
+      batchesOf: plan.of,
+      evaluate: measuredTasks.length > 0
+        ? async (which) => {
+          if (which !== "now") await engine.endTraining();
+          restored = which === "best";
+          byTask = await measureAll(restored ? present : undefined);
+          return together(tasks, byTask);
         }
         : undefined,
       save: checkpoints && ((state) => save(checkpoints, state)),
-      keepBest: () => (best = engine.state.weights()),
-      restoreBest: () => best && engine.state.setWeights(best),
+      keepBest: (task) => best.set(task, engine.state.weights()),
       resume: saved?.state,
       resumed: name,
       signal,
-      metric: bestMetric(run, open),
+      judges: measuredTasks.map(({ open }) => judgeOf(run, open)),
     });
     for await (const event of events) {
       if (event.type === "evaluate") metrics = event.metrics;
@@ -192,30 +238,34 @@ async function* trained(
       yield event;
     }
     if (last && !diverged && output) {
-      if (held) yield seen("after", last.step, metrics);
-      if (held && wantsReport) {
+      if (alone) yield seen("after", last.step, metrics);
+      if (alone && wantsReport) {
         // The untouched model's figures, measured last so that the first step does not wait for them.
         await engine.endTraining();
         const untouched = inferencer(open);
-        yield seen("before", 0, await measure(untouched));
+        yield seen("before", 0, await measure(first, untouched));
         await untouched.close();
       }
-      if (held) await writeJson(output, "metrics.json", metrics);
-      if (options.probe) {
-        const after = held ? await probeOf(engine, open, held.samples, metrics) : undefined;
-        await writeJson(output, "probe.json", probeFile(open, train, held, before, after));
-      }
+      if (measuredTasks.length > 0) await writeJson(output, "metrics.json", metricsFile(tasks, byTask));
       finiteWeights(engine, last.step);
-      await writeModel(open, engine, metrics, output);
+      const probed: Record<string, Json> = {};
+      for (const task of tasks) {
+        const { name } = task.open.task;
+        if (restored) present(name);
+        if (options.probe) {
+          const after = task.held &&
+            await probeOf(engine.of(name), task.open, task.held.samples, byTask.get(name) ?? {});
+          probed[name] = probeFile(task, before.get(name), after);
+        }
+        await writeModel(task.open, engine, byTask.get(name) ?? {}, output);
+      }
+      if (options.probe) await writeJson(output, "probe.json", probed[""] ?? { tasks: probed });
     }
     if (last) yield last;
   } finally {
     await engine.close();
   }
 }
-
-/** A task of a run, opened, with its rows. */
-export type TaskRows = Readonly<{ open: OpenRun; train: EncodedRows; held: EncodedRows | undefined }>;
 
 /** Opens the engine of one task for given rows. */
 export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedRows | undefined): Promise<Engine> {
@@ -259,31 +309,6 @@ async function engineFor(tasks: readonly TaskRows[]): Promise<Engine> {
   });
 }
 
-/** The micro-batches of each step, from seeded orders of the epochs. */
-function batchPlan(open: OpenRun, { samples, drawn }: EncodedRows): (epoch: number, index: number) => readonly Batch[] {
-  const { training } = open.run;
-  const random = createRandom(training.dataSeed ?? training.seed).fork("order");
-  const size = training.perDeviceTrainBatchSize;
-  const count = batchesPerEpoch(samples.length, size, training.dataloaderDropLast);
-  let known: { epoch: number; order: Int32Array } | undefined;
-  return (epoch, index) => {
-    if (known?.epoch !== epoch) {
-      const lengths = (i: number): number => samples[i]?.sequences.reduce((n, s) => n + s.length, 0) ?? 0;
-      const options = { count: samples.length, strategy: training.trainSamplingStrategy, batchSize: size, lengths };
-      known = { epoch, order: epochOrder({ ...options, random: random.fork(epoch) }) };
-    }
-    const first = index * training.gradientAccumulationSteps;
-    const batches: Batch[] = [];
-    for (let b = first; b < Math.min(first + training.gradientAccumulationSteps, count); b++) {
-      const chosen = [...known.order.subarray(b * size, (b + 1) * size)].flatMap((i) =>
-        (epoch > 0 && drawn ? drawn(i, epoch) : samples[i]) ?? []
-      );
-      batches.push(layOut(chosen, open.layout));
-    }
-    return batches;
-  };
-}
-
 /** A weight that is not finite must never be saved: the next good checkpoint would make room for it. */
 function finiteWeights(engine: Engine, step: number): void {
   if (engine.state.isFinite()) return;
@@ -293,19 +318,43 @@ function finiteWeights(engine: Engine, step: number): void {
   });
 }
 
-function bestMetric(run: Run, open: OpenRun): { name: string; greaterIsBetter: boolean } {
-  const name = (run.training.metricForBestModel ?? "loss").replace(/^eval_/, "");
-  const known = open.metrics.find((m) => name === m.name || name.startsWith(`${m.name}_`));
-  return { name, greaterIsBetter: run.training.greaterIsBetter ?? known?.greaterIsBetter ?? !name.endsWith("loss") };
+/** How a task's best weights are told: by the metric that the run names where the task has it, else by its loss. */
+function judgeOf(
+  run: Run,
+  { task, metrics }: OpenRun,
+): Readonly<{ task: string; name: string; greaterIsBetter: boolean }> {
+  const own = task.name === "" ? "" : `${task.name}_`;
+  const asked = (run.training.metricForBestModel ?? "loss").replace(/^eval_/, "");
+  const wanted = own !== "" && asked.startsWith(own) ? asked.slice(own.length) : asked;
+  const known = metrics.find((m) => wanted === m.name || wanted.startsWith(`${m.name}_`));
+  const name = known || own === "" ? wanted : "loss";
+  const greater = run.training.greaterIsBetter ?? known?.greaterIsBetter ?? !name.endsWith("loss");
+  return { task: task.name, name: own + name, greaterIsBetter: name === wanted ? greater : false };
 }
 
-function probeFile(
-  open: OpenRun,
-  train: EncodedRows,
-  held: EncodedRows | undefined,
-  before: Json | undefined,
-  after: Json | undefined,
-): Json {
+/** The best weights of each task, by the names that a checkpoint has for them. */
+function joinedBest(best: ReadonlyMap<string, SavedTensors>): SavedTensors | undefined {
+  if (best.size === 0) return undefined;
+  return Object.fromEntries(
+    [...best].flatMap(([task, tensors]) => Object.entries(tensors).map(([name, t]) => [bestName(task, name), t])),
+  );
+}
+
+function splitBest(saved: SavedTensors, tasks: readonly TaskRows[]): Map<string, SavedTensors> {
+  const best = new Map<string, SavedTensors>();
+  for (const { open: { task } } of tasks) {
+    const prefix = bestName(task.name, "");
+    const own = Object.entries(saved).filter(([name]) => name.startsWith(prefix));
+    if (own.length > 0) best.set(task.name, Object.fromEntries(own.map(([name, t]) => [name.slice(prefix.length), t])));
+  }
+  return best;
+}
+
+function bestName(task: string, name: string): string {
+  return task === "" ? name : `${task}|${name}`;
+}
+
+function probeFile({ open, train, held }: TaskRows, before: Json | undefined, after: Json | undefined): Json {
   const first = train.samples.slice(0, 6);
   const ids = (s: Sample): Json[] => s.sequences.map(({ fields }) => [...(fields.input_ids?.data ?? [])]);
   const labels = first.map((s): Json => {

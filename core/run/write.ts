@@ -18,13 +18,19 @@ export function resolvedSpec(run: Run, host: Host, fingerprints: Named<string>):
   return { ...toSpec(run) as Named<Json>, versions: { attune: VERSION, runtime: host.runtime }, fingerprints };
 }
 
-/** Writes adapter/ (with an adapter) or model/, and what further exporters make. */
+/**
+ * Writes adapter/ (with an adapter) or model/, and what further exporters make. Each of several tasks has a folder of its
+ * name in there, which is what a run of that task alone would have left: it loads in PEFT or transformers unchanged.
+ */
 export async function writeModel(open: OpenRun, engine: Engine, metrics: Named<number>, output: Store): Promise<void> {
   const trained = await trainedOf(open, engine, metrics);
   const saves = open.attached.some((a) => a.peft);
   const name = saves ? "peft" : "hf";
-  await open.run.use("exporter", name).write(trained, within(output, saves ? "adapter/" : "model/"));
-  for (const exporter of open.run.exporters) await exporter.write(trained, within(output, `${exporter.name}/`));
+  const folder = open.task.name === "" ? "" : `${open.task.name}/`;
+  await open.run.use("exporter", name).write(trained, within(output, `${saves ? "adapter" : "model"}/${folder}`));
+  for (const exporter of open.run.exporters) {
+    await exporter.write(trained, within(output, `${exporter.name}/${folder}`));
+  }
 }
 
 /** What exporters are given. */

@@ -21,10 +21,10 @@ const TOLERANCE = 1e-4;
 /** Writes a trained run in a format; with --verify, loads it again and compares. */
 export async function exportCommand(
   path: string,
-  options: Readonly<{ format: string; merge?: boolean; verify?: boolean; output?: string }>,
+  options: Readonly<{ format: string; task?: string; merge?: boolean; verify?: boolean; output?: string }>,
 ): Promise<number> {
   const host = await hostHere();
-  const spec = readRun(path) as unknown as RunSpec;
+  const spec = readRun(path, options.task) as unknown as RunSpec;
   const run = compose(spec, catalog);
   const open = await openRun(run, host);
   const output = resolve(options.output ?? join(path, `export-${options.format}`));

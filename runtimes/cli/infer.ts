@@ -6,37 +6,64 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { compose } from "../../core/compose.ts";
-import { badFile, missing } from "../../core/errors.ts";
+import { badFile, missing, unknownName } from "../../core/errors.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { predictRows } from "../../core/run/infer.ts";
-import { openRun } from "../../core/run/open.ts";
-import type { Dataset, Row, Run, RunSpec } from "../../core/types.ts";
+import { metricsFile } from "../../core/run/metrics.ts";
+import { type OpenRun, openRun, openTasks } from "../../core/run/open.ts";
+import type { Dataset, Named, Row, Run, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../train.ts";
 import { exitCodes } from "./main.ts";
-import { isDirectory, readRun, readSpec } from "./spec_file.ts";
+import { isDirectory, readRun, readSpec, taskNames } from "./spec_file.ts";
 
-/** Prints the metrics of a trained run, or of a spec's untrained model, as JSON. */
+/** Prints the metrics of a trained run, or of a spec's untrained model, as JSON; of several tasks those of each. */
 export async function evaluateCommand(
   path: string,
-  options: Readonly<{ data?: string; set?: readonly string[] }>,
+  options: Readonly<{ data?: string; task?: string; set?: readonly string[] }>,
 ): Promise<number> {
-  const run = compose((isDirectory(path) ? readRun(path) : readSpec(path, options.set)) as unknown as RunSpec, catalog);
-  const data = options.data === undefined
-    ? run.data.eval
-    : run.use("dataset", { use: "jsonl", with: { path: resolve(options.data) } });
-  if (!data) throw missing("evaluate", "data to evaluate on (--data, or data.eval of the spec)", path);
-  const metrics = await evaluateRun(await openRun(run, await hostHere()), data);
-  process.stdout.write(JSON.stringify(metrics, null, 2) + "\n");
+  const host = await hostHere();
+  const opened: Readonly<{ name: string; open: OpenRun }>[] = [];
+  if (isDirectory(path)) {
+    const names = options.task === undefined ? taskNames(path) : [options.task];
+    for (const task of names.length > 0 ? names : [undefined]) {
+      const run = compose(readRun(path, task) as unknown as RunSpec, catalog);
+      opened.push({ name: options.task === undefined ? task ?? "" : "", open: await openRun(run, host) });
+    }
+  } else {
+    const run = compose(readSpec(path, options.set) as unknown as RunSpec, catalog);
+    const all = await openTasks(run, host);
+    const wanted = all.filter(({ task }) => options.task === undefined || task.name === options.task);
+    if (wanted.length === 0) {
+      throw unknownName(
+        "evaluate",
+        "--task",
+        "task",
+        options.task ?? "",
+        all.map((o) => o.task.name),
+      );
+    }
+    for (const open of wanted) opened.push({ name: options.task === undefined ? open.task.name : "", open });
+  }
+  const found = new Map<string, Named<number>>();
+  for (const { name, open } of opened) {
+    const data = options.data === undefined
+      ? open.data.eval
+      : open.run.use("dataset", { use: "jsonl", with: { path: resolve(options.data) } });
+    if (data) found.set(name, await evaluateRun(open, data));
+  }
+  if (found.size === 0) throw missing("evaluate", "data to evaluate on (--data, or data.eval of the spec)", path);
+  const tasks = opened.map(({ name, open }) => ({ open: { task: { ...open.task, name } } }));
+  process.stdout.write(JSON.stringify(metricsFile(tasks, found), null, 2) + "\n");
   return exitCodes.done;
 }
 
 /** Prints one JSON line per row. */
 export async function predictCommand(
   path: string,
-  options: Readonly<{ input: string; hiddenStates?: boolean; attentions?: boolean }>,
+  options: Readonly<{ input: string; task?: string; hiddenStates?: boolean; attentions?: boolean }>,
 ): Promise<number> {
-  const run = compose(readRun(path) as unknown as RunSpec, catalog);
+  const run = compose(readRun(path, options.task) as unknown as RunSpec, catalog);
   const open = await openRun(run, await hostHere());
   const outputs = { outputHiddenStates: options.hiddenStates ?? false, outputAttentions: options.attentions ?? false };
   for await (const prediction of predictRows(open, rowsOf(run, options.input), outputs)) {

@@ -27,27 +27,70 @@ export function readSpec(path: string, set: readonly string[] = []): Named<Json>
   return absolute(changed, dirname(resolve(path))) as Named<Json>;
 }
 
-/** The spec of a finished run, its model or adapter in place of the base. */
-export function readRun(dir: string): Named<Json> {
+/** The names of a finished run's tasks, where it has several. */
+export function taskNames(dir: string): readonly string[] {
+  const path = join(dir, "spec.json");
+  return existsSync(path) ? Object.keys(tasksOf(readSpec(path)) ?? {}) : [];
+}
+
+/**
+ * The spec of a finished run, its model or adapter in place of the base. Of several tasks the one that is named, as a run
+ * of its own: what the run left of it is a folder of its name.
+ */
+export function readRun(dir: string, task?: string): Named<Json> {
   const path = join(dir, "spec.json");
   if (!existsSync(path)) throw badFile("spec", dir, "holds no run: spec.json is missing");
-  const { versions: _versions, fingerprints: _fingerprints, ...spec } = readSpec(path) as Record<string, Json>;
+  const { versions: _versions, fingerprints: _fingerprints, ...whole } = readSpec(path) as Record<string, Json>;
+  const tasks = tasksOf(whole);
+  const own = task === undefined ? undefined : tasks?.[task];
+  if (tasks ? !own : task !== undefined) {
+    throw new AttuneError(
+      tasks
+        ? `${dir} holds several tasks: name one with --task: ${Object.keys(tasks).join(", ")}`
+        : `${dir} holds one task, which has no name: --task ${task} is none of it`,
+      { code: "USAGE", plugin: "spec", found: task, allowed: Object.keys(tasks ?? {}) },
+    );
+  }
+  const listed = (
+    value: Json | undefined,
+  ): Json[] => (Array.isArray(value) ? [...value] : value === undefined ? [] : [value]);
+  const spec: Record<string, Json> = own
+    ? {
+      ...whole,
+      task: own.task ?? null,
+      data: own.data ?? {},
+      ...(own.metrics === undefined ? {} : { metrics: own.metrics }),
+      adapter: [...listed(whole.adapter), ...listed(own.adapter)],
+    }
+    : whole;
   const at = (name: string): string => join(resolve(dir), name);
-  if (existsSync(at("model/config.json"))) {
-    return { ...spec, model: { use: "pretrained", with: { path: at("model") } }, adapter: [] };
+  const [model, adapter] = ["model", "adapter"].map((kind) => (task === undefined ? kind : `${kind}/${task}`)) as [
+    string,
+    string,
+  ];
+  if (existsSync(at(`${model}/config.json`))) {
+    return { ...spec, model: { use: "pretrained", with: { path: at(model) } }, adapter: [] };
   }
-  if (!existsSync(at("adapter/adapter_config.json"))) {
-    throw badFile("spec", dir, "holds no finished run: neither model/ nor adapter/ is there");
+  if (!existsSync(at(`${adapter}/adapter_config.json`))) {
+    throw badFile("spec", dir, `holds no finished run: neither ${model}/ nor ${adapter}/ is there`);
   }
-  const adapters = (Array.isArray(spec.adapter) ? spec.adapter : [spec.adapter]) as readonly { use: string }[];
-  const places: readonly (string | null)[] = existsSync(at("adapter/adapters.json"))
-    ? JSON.parse(readFileSync(at("adapter/adapters.json"), "utf8"))
+  const adapters = listed(spec.adapter) as unknown as readonly { use: string }[];
+  const places: readonly (string | null)[] = existsSync(at(`${adapter}/adapters.json`))
+    ? JSON.parse(readFileSync(at(`${adapter}/adapters.json`), "utf8"))
     : ["."];
   const saved = adapters.flatMap(({ use }, i) => {
     const place = places[i];
-    return typeof place === "string" ? [{ use, with: { from: join(at("adapter"), place) } }] : [];
+    return typeof place === "string" ? [{ use, with: { from: join(at(adapter), place) } }] : [];
   });
   return { ...spec, adapter: saved };
+}
+
+function tasksOf(spec: Named<Json>): Named<Named<Json>> | undefined {
+  const { task } = spec;
+  if (typeof task !== "object" || task === null || Array.isArray(task)) return undefined;
+  const { with: options } = task as Named<Json>;
+  const tasks = (options as Named<Json> | null | undefined)?.tasks;
+  return tasks === undefined ? undefined : tasks as Named<Named<Json>>;
 }
 
 /** Whether a path is a run's output directory rather than a spec. */

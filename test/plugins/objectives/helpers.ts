@@ -14,9 +14,9 @@ import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import { tinyHost, tinyWeights } from "../../tiny.ts";
 
-/** A host with the tiny model, without a head. */
-export async function host(): Promise<Host> {
-  const trunk = Object.entries(tinyWeights()).filter(([name]) => !name.startsWith("classifier."));
+/** A host with the tiny model, without a head or with one. */
+export async function host(head = false): Promise<Host> {
+  const trunk = Object.entries(tinyWeights()).filter(([name]) => head || !name.startsWith("classifier."));
   return tinyHost(await hostHere(1), { "model.safetensors": writeSafetensors(Object.fromEntries(trunk)) });
 }
 
@@ -45,8 +45,11 @@ export function specOf(task: Json, rows: readonly Row[], change: Named<Json> = {
   };
 }
 
-/** A run's events, its losses, last metrics and files. */
-export async function trained(spec: Named<Json>): Promise<
+/** A run's events, its losses, last metrics and files. `stopAt`: the step it is interrupted behind, to be resumed. */
+export async function trained(
+  spec: Named<Json>,
+  { head = false, stopAt }: Readonly<{ head?: boolean; stopAt?: number }> = {},
+): Promise<
   Readonly<{
     events: readonly TrainingEvent[];
     losses: readonly number[];
@@ -55,11 +58,16 @@ export async function trained(spec: Named<Json>): Promise<
     file(key: string): Promise<Json>;
   }>
 > {
-  const here = await host();
+  const here = await host(head);
   const output = await memory().open(here);
   const events: TrainingEvent[] = [];
-  for await (const event of trainRun(compose(spec as unknown as RunSpec, catalog), here, { output, probe: true })) {
-    events.push(event);
+  for (const resume of stopAt === undefined ? [false] : [false, true]) {
+    const abort = new AbortController();
+    const options = { output, resume, probe: true, signal: abort.signal };
+    for await (const event of trainRun(compose(spec as unknown as RunSpec, catalog), here, options)) {
+      events.push(event);
+      if (!resume && event.type === "step" && event.step === stopAt) abort.abort();
+    }
   }
   const end = events.findLast((e) => e.type === "end");
   return {

@@ -1,0 +1,110 @@
+/**
+ * Which micro-batches each step has, of which tasks: functions of the seed and the step alone, so that resuming needs no
+ * state.
+ * @module
+ */
+import { layOut } from "../loop/layout.ts";
+import { batchesPerEpoch } from "../loop/steps.ts";
+import { createRandom } from "../random.ts";
+import { epochOrder } from "../sampling.ts";
+import type { Batch, Named, Run } from "../types.ts";
+import type { EncodedRows } from "./data.ts";
+import type { OpenRun } from "./open.ts";
+
+/** A task of a run, opened, with its rows. */
+export type TaskRows = Readonly<{ open: OpenRun; train: EncodedRows; held: EncodedRows | undefined }>;
+
+/** The micro-batches of the steps of epochs. An epoch has as many as all tasks' rows make. */
+export type BatchPlan = Readonly<{
+  perEpoch: number;
+  /** Those of step `index` of `epoch`, both from 0. */
+  of(epoch: number, index: number): readonly Batch[];
+}>;
+
+/**
+ * The plan of a run: each task goes through its own rows, epoch after epoch of its own; whose turn it is follows from the
+ * objective's sampling (by the number of rows where it has none), drawn at random or, where rows are taken in order, so
+ * that every task is as close to its share as can be.
+ */
+export function batchPlan(run: Run, tasks: readonly TaskRows[]): BatchPlan {
+  const { training } = run;
+  const sources = tasks.map(({ open, train }) => batchesOfTask(open, train));
+  const perEpoch = sources.reduce((n, source) => n + source.count, 0);
+  const rows = Object.fromEntries(tasks.map(({ open, train }) => [open.task.name, train.samples.length]));
+  const shares = sharesOf(tasks.map(({ open }) => open.task.name), run.objective.sampling?.(rows) ?? rows);
+  const turns = turnsOf(shares, run);
+  return {
+    perEpoch,
+    of: (epoch, index) => {
+      const first = index * training.gradientAccumulationSteps;
+      const batches: Batch[] = [];
+      for (let b = first; b < Math.min(first + training.gradientAccumulationSteps, perEpoch); b++) {
+        const { task, earlier } = turns(epoch * perEpoch + b);
+        const source = sources[task];
+        if (source) batches.push(source.at(Math.floor(earlier / source.count), earlier % source.count));
+      }
+      return batches;
+    },
+  };
+}
+
+/** Each task's part of all micro-batches. */
+function sharesOf(names: readonly string[], weights: Named<number>): number[] {
+  const given = names.map((name) => weights[name] ?? 0);
+  const total = given.reduce((a, b) => a + b, 0);
+  return given.map((weight) => weight / total);
+}
+
+/** Whose turn micro-batch n is, and how many turns that task had before. */
+function turnsOf(shares: readonly number[], run: Run): (n: number) => Readonly<{ task: number; earlier: number }> {
+  const { training } = run;
+  const random = createRandom(training.dataSeed ?? training.seed).fork("tasks");
+  const turns: number[] = [];
+  const earlier: number[] = [];
+  const had = shares.map(() => 0);
+  const next = (n: number): number => {
+    if (training.trainSamplingStrategy === "sequential") {
+      const lag = shares.map((share, i) => share * (n + 1) - (had[i] ?? 0));
+      return lag.indexOf(Math.max(...lag));
+    }
+    let left = random.uniform(n);
+    const drawn = shares.findIndex((share) => (left -= share) < 0);
+    return drawn >= 0 ? drawn : shares.findLastIndex((share) => share > 0);
+  };
+  return (n) => {
+    while (turns.length <= n) {
+      const task = shares.length === 1 ? 0 : next(turns.length);
+      turns.push(task);
+      earlier.push(had[task] ?? 0);
+      had[task] = (had[task] ?? 0) + 1;
+    }
+    return { task: turns[n] ?? 0, earlier: earlier[n] ?? 0 };
+  };
+}
+
+/** One task's batches, from seeded orders of its epochs. */
+function batchesOfTask(
+  open: OpenRun,
+  { samples, drawn }: EncodedRows,
+): Readonly<{ count: number; at(epoch: number, index: number): Batch }> {
+  const { training } = open.run;
+  const { name } = open.task;
+  const seeded = createRandom(training.dataSeed ?? training.seed);
+  const random = name === "" ? seeded.fork("order") : seeded.fork("order", name);
+  const size = training.perDeviceTrainBatchSize;
+  let known: { epoch: number; order: Int32Array } | undefined;
+  return {
+    count: batchesPerEpoch(samples.length, size, training.dataloaderDropLast),
+    at: (epoch, index) => {
+      if (known?.epoch !== epoch) {
+        const lengths = (i: number): number => samples[i]?.sequences.reduce((n, s) => n + s.length, 0) ?? 0;
+        const options = { count: samples.length, strategy: training.trainSamplingStrategy, batchSize: size, lengths };
+        known = { epoch, order: epochOrder({ ...options, random: random.fork(epoch) }) };
+      }
+      const chosen = [...known.order.subarray(index * size, (index + 1) * size)].flatMap((i) =>
+        (epoch > 0 && drawn ? drawn(i, epoch) : samples[i]) ?? []
+      );
+      return layOut(chosen, open.layout);
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/**
+ * Metrics of several tasks as one.
+ * @module
+ */
+import type { Json, Named } from "../types.ts";
+import type { OpenRun } from "./open.ts";
+
+type Tasks = readonly Readonly<{ open: Pick<OpenRun, "task"> }>[];
+
+/**
+ * All tasks' metrics in one map, each under its task's name: `reviews_accuracy`; and `loss`, the mean of their losses by
+ * their weights. Those of a task that is alone are as they are.
+ */
+export function together(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): Named<number> {
+  const alone = byTask.get("");
+  if (alone) return alone;
+  const all: Record<string, number> = { loss: meanLoss(tasks, byTask) };
+  for (const [task, metrics] of byTask) {
+    for (const [name, value] of Object.entries(metrics)) all[`${task}_${name}`] = value;
+  }
+  return all;
+}
+
+/** What metrics.json holds: `{ loss, tasks: { name: metrics } }`, of a task that is alone its metrics. */
+export function metricsFile(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): Json {
+  return byTask.get("") ?? { loss: meanLoss(tasks, byTask), tasks: Object.fromEntries(byTask) };
+}
+
+function meanLoss(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): number {
+  let [sum, weights] = [0, 0];
+  for (const { open: { task: { name, weight = 1 } } } of tasks) {
+    const loss = byTask.get(name)?.loss;
+    if (loss === undefined) continue;
+    sum += weight * loss;
+    weights += weight;
+  }
+  return weights > 0 ? sum / weights : 0;
+}
