@@ -4,24 +4,10 @@
  */
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { AttuneError, missing, refused } from "../errors.ts";
-import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
+import { countSteps } from "../loop/steps.ts";
 import { layOut } from "../loop/layout.ts";
 import { type LoopState, trainLoop } from "../loop/train.ts";
-import { createRandom } from "../random.ts";
-import { epochOrder } from "../sampling.ts";
-import type {
-  Batch,
-  Example,
-  Host,
-  Json,
-  LogSink,
-  Named,
-  Run,
-  Sample,
-  Store,
-  TrainingEvent,
-  TrainOptions,
-} from "../types.ts";
+import type { Example, Host, Json, LogSink, Named, Run, Sample, Store, TrainingEvent, TrainOptions } from "../types.ts";
 import type { SavedTensors } from "../engine/state.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 import { toSpec } from "../compose.ts";
