@@ -403,6 +403,8 @@ export type HeadStyle = Readonly<{
   tied?: boolean;
   /** c of c · tanh(x / c) on what comes out. */
   softcap?: number;
+  /** What the library's class with this head puts in front of the model's names, where those with other heads do not. */
+  under?: string;
   /** Modules that train beside an adapter, where not those that the head names. */
   modulesToSave?: readonly string[];
   /** A buffer [1, classes] that is added to the outputs and does not train. */

@@ -30,7 +30,9 @@ export function initialWeights(
   // The last adapter that has it; its own parameters may stand under its name.
   const savedIn = (name: string): (() => Promise<Tensor<Float32Array>>) | undefined => {
     for (const a of attached.toReversed()) {
-      const own = a.weights?.names.find((n) => n === name || ownName(a, n) === name);
+      const own = a.weights?.names.find((n) =>
+        aliases(n, baseModelPrefix).some((m) => m === name || ownName(a, m) === name)
+      );
       if (own !== undefined) return () => (a.weights as Weights).read(own);
     }
     return undefined;

@@ -131,11 +131,16 @@ export async function attachedTo(
   adapter: Adapter,
 ): Promise<Attached> {
   const opened = adapter.open ? await adapter.open(host) : adapter;
-  return opened.attach(trunk, {
-    modules: heads.flatMap((h) => trunk.heads[h.name]?.modulesToSave ?? h.modulesToSave),
-    task: task.taskType ?? "",
-    tokenizer,
-  });
+  const modules = heads.flatMap((h) => trunk.heads[h.name]?.modulesToSave ?? h.modulesToSave);
+  const attached = opened.attach(trunk, { modules, task: task.taskType ?? "", tokenizer });
+  const under = heads.map((h) => trunk.heads[h.name]?.under).find((name) => name !== undefined);
+  const { peft } = attached;
+  if (under === undefined || !peft || peft.format) return attached;
+  const key = (name: string): string | undefined => {
+    const own = modules.some((module) => name.startsWith(`${module}.`));
+    return own ? peft.key(name) : peft.key(name)?.replace(/^base_model\.model\./, (start) => `${start}${under}.`);
+  };
+  return { ...attached, peft: { ...peft, key } };
 }
 
 /** The same run with other adapters, and the room that they need. */

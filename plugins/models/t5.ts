@@ -120,6 +120,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
         ],
         out: "classification_head.out_proj",
         modulesToSave: ["classification_head"],
+        under: "transformer",
       },
     },
     initializerRange: sizes.factor * hiddenSize ** -0.5,

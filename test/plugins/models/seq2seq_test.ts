@@ -176,6 +176,15 @@ for (const name of ["t5", "bart"]) {
   });
 }
 
+it("adapters of T5's classifier have the names that PEFT gives them", async () => {
+  const { engine, open } = await opened(caseOf("t5-sequence"), { adapter: { use: "lora", with: { r: 2 } } });
+  const key = (name: string): string | undefined => open.attached[0]?.peft?.key(name);
+  const query = "encoder.block.0.layer.0.SelfAttention.q.lora_A.weight";
+  assert.equal(key(query), `base_model.model.transformer.${query}`);
+  assert.equal(key("classification_head.dense.bias"), "base_model.model.classification_head.dense.bias");
+  await engine.close();
+});
+
 it("BART's classifier trains beside an adapter", async () => {
   const { engine } = await opened(caseOf("bart-sequence"), { adapter: { use: "lora", with: { r: 2 } } });
   assert.ok(engine.state.trained.some((t) => t.name === "classification_head.dense.weight"));
