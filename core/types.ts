@@ -199,6 +199,8 @@ export interface Build {
   input(name: string, dtype: DType, shape: Shape): Value;
   /** The places [picked] that have labels of this name, for `rows`; undefined where rows come without labels. */
   labelled(name: string): Value | undefined;
+  /** Whether the collator makes a field; false where nothing is known of rows. */
+  given(name: string): boolean;
   /** The same name, the same value. `frozen`: never trains, as a buffer or what an adapter keeps as it was. */
   parameter(name: string, shape: readonly number[], init?: Init, options?: { readonly frozen?: boolean }): Value;
   /** What trains in this run. */
@@ -384,6 +386,8 @@ export type States = Readonly<{
   all: readonly Value[];
   /** What the decoder's side reads of the other one. */
   encoder?: Value;
+  /** A second stream over the same places, as XLNet's of queries. */
+  query?: Value;
 }>;
 
 /** How a family builds "sequence", "token", "mlm", ...: data, so that heads know no family. */

@@ -26,6 +26,7 @@ import { denoising as collatorDenoising } from "./collators/denoising.ts";
 import { maskedLm as collatorMaskedLm } from "./collators/masked_lm.ts";
 import { multipleChoice as collatorMultipleChoice } from "./collators/multiple_choice.ts";
 import { padding as collatorPadding } from "./collators/padding.ts";
+import { permutationLm as collatorPermutationLm } from "./collators/permutation_lm.ts";
 import { pretraining as collatorPretraining } from "./collators/pretraining.ts";
 import { questionAnswering as collatorQuestionAnswering } from "./collators/question_answering.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
@@ -45,6 +46,7 @@ import { hiddenStates as headHiddenStates } from "./heads/hidden_states.ts";
 import { lm as headLm } from "./heads/lm.ts";
 import { mlm as headMlm } from "./heads/mlm.ts";
 import { nextSentence as headNextSentence } from "./heads/next_sentence.ts";
+import { permutationLm as headPermutationLm } from "./heads/permutation_lm.ts";
 import { seq2seq as headSeq2seq } from "./heads/seq2seq.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
 import { span as headSpan } from "./heads/span.ts";
@@ -110,12 +112,14 @@ import { gpt2 as modelGpt2 } from "./models/gpt2.ts";
 import { llama as modelLlama } from "./models/llama.ts";
 import { modernbert as modelModernbert } from "./models/modernbert.ts";
 import { t5 as modelT5 } from "./models/t5.ts";
+import { xlnet as modelXlnet } from "./models/xlnet.ts";
 import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
 import { denoising as objectiveDenoising } from "./objectives/denoising.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
 import { maskedLm as objectiveMaskedLm } from "./objectives/masked_lm.ts";
 import { multiTask as objectiveMultiTask } from "./objectives/multi_task.ts";
 import { multipleChoice as objectiveMultipleChoice } from "./objectives/multiple_choice.ts";
+import { permutationLm as objectivePermutationLm } from "./objectives/permutation_lm.ts";
 import { pretraining as objectivePretraining } from "./objectives/pretraining.ts";
 import { questionAnswering as objectiveQuestionAnswering } from "./objectives/question_answering.ts";
 import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
@@ -193,6 +197,7 @@ export const catalog: Catalog = {
     "masked-lm": collatorMaskedLm,
     "multiple-choice": collatorMultipleChoice,
     padding: collatorPadding,
+    "permutation-lm": collatorPermutationLm,
     pretraining: collatorPretraining,
     "question-answering": collatorQuestionAnswering,
     seq2seq: collatorSeq2seq,
@@ -218,6 +223,7 @@ export const catalog: Catalog = {
     lm: headLm,
     mlm: headMlm,
     "next-sentence": headNextSentence,
+    "permutation-lm": headPermutationLm,
     seq2seq: headSeq2seq,
     sequence: headSequence,
     span: headSpan,
@@ -291,6 +297,7 @@ export const catalog: Catalog = {
     llama: modelLlama,
     modernbert: modelModernbert,
     t5: modelT5,
+    xlnet: modelXlnet,
   },
   objective: {
     "causal-lm": objectiveCausalLm,
@@ -299,6 +306,7 @@ export const catalog: Catalog = {
     "masked-lm": objectiveMaskedLm,
     "multi-task": objectiveMultiTask,
     "multiple-choice": objectiveMultipleChoice,
+    "permutation-lm": objectivePermutationLm,
     pretraining: objectivePretraining,
     "question-answering": objectiveQuestionAnswering,
     "seq2seq-lm": objectiveSeq2seqLm,

@@ -75,6 +75,8 @@ export type BuildOptions = Readonly<{
   trains: (name: string, adapter: boolean) => boolean;
   /** What the collator makes of labels. */
   targets: Named<Tensor>;
+  /** Names of what the collator makes. */
+  given?: readonly string[];
   /** In generation: whether what comes before is computed, or is what was kept of it. */
   phase?: Phase | undefined;
   /** The side that generation adds to. */
@@ -389,6 +391,7 @@ export function createBuild(
     labelSmoothing: options.labelSmoothing,
     stream,
     input: (name: string, dtype: Value["dtype"], shape: Shape): Value => graph.input(name, dtype, shape),
+    given: (name: string): boolean => options.given?.includes(name) ?? false,
     labelled: (name: string): Value | undefined => {
       const at = labelPlaces(name);
       return options.targets[at] && graph.input(at, "int32", [countDim(at)]);

@@ -140,6 +140,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       mode: "train",
       trains: trainsRule(task.attached),
       targets: task.example.inputs,
+      given: Object.keys(task.example.inputs),
     });
     programs.push({ task, program, initial, regularizers });
   }

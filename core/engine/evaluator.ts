@@ -60,6 +60,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       checkpointing: false,
       trains: trainsRule(options.attached),
       targets: labelled ? batch.inputs : {},
+      given: Object.keys(batch.inputs),
     });
     const session = await openSession({
       host,

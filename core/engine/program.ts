@@ -45,6 +45,8 @@ export type ProgramOptions = Readonly<{
   reads?: readonly string[] | undefined;
   /** Targets as the collator makes them: the rank of each. */
   targets: Named<Tensor>;
+  /** Names of what the collator makes. */
+  given?: readonly string[];
   phase?: Phase | undefined;
   /** The task's name, where several share a model. */
   taskName?: string;

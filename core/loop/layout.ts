@@ -55,6 +55,7 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
   const decoder = hasDecoder ? layOutSide(decoderLengths, rows, plain) : undefined;
   const inputs: Record<string, Tensor> = {
     ...fieldsOf(sequences, "token", lengths, rows.length, input),
+    ...pairsOf(sequences, rows.length, input),
     ...placeInputs("", rows.length, input),
   };
   if (layout.reserve.tokens > 0) {
@@ -142,6 +143,26 @@ function placeInputs(prefix: string, batch: number, side: SideLayout): Record<st
     [`${prefix}first`]: ints(side.first, [side.first.length]),
     [`${prefix}last`]: ints(side.last, [side.last.length]),
   };
+}
+
+/** Fields of pairs of places [batch, seq, seq]: each sequence's own square within its row's. */
+function pairsOf(sequences: Sample["sequences"], batch: number, { seq, starts }: SideLayout): Record<string, Tensor> {
+  const inputs: Record<string, Tensor> = {};
+  for (const [name, field] of Object.entries(sequences[0]?.fields ?? {})) {
+    if (field.per !== "pair") continue;
+    const data = filled(field, batch * seq * seq);
+    sequences.forEach((sequence, i) => {
+      const n = sequence.length;
+      const own = sequence.fields[name]?.data;
+      if (own?.length !== n * n) {
+        throw badValue("layout", `field "${name}" of sequence ${i}`, own?.length, `${n * n} values`);
+      }
+      const start = starts[i] ?? 0;
+      for (let k = 0; k < n; k++) data.set(own.subarray(k * n, (k + 1) * n), (start + k) * seq + (start % seq));
+    });
+    inputs[name] = { dtype: dtypeOf(data), dims: [batch, seq, seq], data };
+  }
+  return inputs;
 }
 
 function fieldsOf(

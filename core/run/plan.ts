@@ -38,6 +38,7 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
     checkpointing: training.gradientCheckpointing,
     trains: trainsRule(open.attached),
     targets: batch.inputs,
+    given: Object.keys(batch.inputs),
   });
   const trained = new Set(program.gradients.map((g) => g.parameter));
   const parameters = [...program.recorded.parameters.values()];

@@ -1,0 +1,160 @@
+/**
+ * Texts with spans to be told in a random order.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue, missing } from "../../core/errors.ts";
+import { permutation } from "../../core/random.ts";
+import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
+import { idsOf, textOf } from "./columns.ts";
+import { IGNORE, labelField } from "./masking.ts";
+
+/** Options of {@link permutationLm}. */
+export interface PermutationLmOptions {
+  /** Length of a span over that of its surroundings. */
+  readonly plmProbability: number;
+  /** Longest span, in tokens. */
+  readonly maxSpanLength: number;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link PermutationLmOptions}. */
+export const permutationLmSchema: v.GenericSchema<Partial<PermutationLmOptions>, PermutationLmOptions> = v.strictObject(
+  {
+    plmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 1 / 6),
+    maxSpanLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 5),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  },
+);
+
+const NAME = "permutation-lm";
+
+type About = Readonly<{ ids: Int32Array; special: Int32Array }>;
+
+/**
+ * `text` → input_ids with masked spans, `perm_mask` (1 where a place may not see another) and `labels`, drawn anew in each
+ * epoch (Yang et al. 2019, and Hugging Face's collator). Rows that have `input_ids`, `perm_mask`, `target_mapping` and
+ * `labels` are taken as they are.
+ *
+ * @throws AttuneError where a column is missing, or targets are not told at their own places.
+ * @example
+ * ```ts
+ * import { permutationLm } from "attune/collators/permutation-lm";
+ * console.assert(permutationLm({ maxSpanLength: 3 }).name === "permutation-lm");
+ * ```
+ */
+export const permutationLm: Factory<"collator", Partial<PermutationLmOptions>> = define({
+  kind: "collator",
+  name: NAME,
+  schema: permutationLmSchema,
+  create: (options) => ({
+    encode: (
+      row,
+      index,
+      context,
+    ) => ("input_ids" in row ? [readyMade(row, index, context)] : [textSample(row, index, options, context)]),
+    draw: (sample, random, context) => (sample.about ? drawn(sample, random, options, context) : sample),
+  }),
+});
+
+function textSample(
+  row: Row,
+  index: number,
+  { columns }: PermutationLmOptions,
+  { tokenizer, maxLength }: CollatorContext,
+): Sample {
+  const text = textOf(NAME, row, index, columns.text ?? "text");
+  const [{ ids, specialTokensMask, typeIds }] = tokenizer.encode(text, {
+    maxLength,
+    truncation: maxLength !== undefined,
+    offsets: false,
+  });
+  const fields: Record<string, Field> = {
+    input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
+    token_type_ids: { per: "token", data: typeIds, fill: 0 },
+  };
+  const about: About = { ids, special: specialTokensMask };
+  return { sequences: [{ length: ids.length, fields }], targets: {}, row: index, about };
+}
+
+function drawn(
+  sample: Sample,
+  random: Random,
+  options: PermutationLmOptions,
+  { tokenizer, labelled }: CollatorContext,
+): Sample {
+  const { ids, special } = sample.about as About;
+  const [sequence] = sample.sequences;
+  const { mask } = tokenizer.special;
+  if (mask === undefined) throw missing(NAME, "a mask token", "the tokenizer");
+  const n = ids.length;
+  const told = spans(n, random.fork("spans"), options).map((chosen, i) => chosen && special[i] !== 1);
+  const order = orderOf(n, random.fork("order"));
+  // What is not told, and is no special token, comes before everything.
+  const rank = order.map((r, i) => (!told[i] && special[i] !== 1 ? -1 : r));
+  const permMask = new Float32Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) if (told[j] && (rank[i] ?? 0) <= (rank[j] ?? 0)) permMask[i * n + j] = 1;
+  }
+  const fields: Record<string, Field> = {
+    ...sequence?.fields,
+    input_ids: { per: "token", data: ids.map((id, i) => (told[i] ? mask : id)), fill: tokenizer.special.pad ?? 0 },
+    perm_mask: { per: "pair", data: permMask, fill: 0 },
+    ...(labelled ? { labels: labelField(ids.map((id, i) => (told[i] ? id : IGNORE))) } : {}),
+  };
+  return { sequences: [{ length: n, fields }], targets: {}, row: sample.row };
+}
+
+/** Spans of 1 to `maxSpanLength` tokens, each somewhere within surroundings that are 1/`plmProbability` times as long. */
+function spans(length: number, random: Random, { plmProbability, maxSpanLength }: PermutationLmOptions): boolean[] {
+  const chosen = Array<boolean>(length).fill(false);
+  let draw = 0;
+  for (let at = 0; at < length;) {
+    const span = 1 + Math.floor(random.uniform(draw++) * maxSpanLength);
+    const around = Math.floor(span / plmProbability);
+    const start = at + Math.floor(random.uniform(draw++) * (around - span + 1));
+    chosen.fill(true, start, start + span);
+    at += around;
+  }
+  return chosen;
+}
+
+/** A random order of the places of each half, the same for both, as Hugging Face draws it; an odd length is one whole. */
+function orderOf(length: number, random: Random): number[] {
+  const size = length % 2 === 0 ? length / 2 : length;
+  const order = permutation(random, size);
+  return Array.from({ length }, (_, i) => (order[i % size] ?? 0) + Math.floor(i / size) * size);
+}
+
+function readyMade(row: Row, index: number, { tokenizer, labelled }: CollatorContext): Sample {
+  const ids = idsOf(NAME, row, index, "input_ids");
+  const n = ids.length;
+  const square = (column: string): number[][] => {
+    const value = row[column];
+    const fits = Array.isArray(value) && value.length === n &&
+      value.every((r) => Array.isArray(r) && r.length === n && r.every((x) => typeof x === "number"));
+    if (!fits) throw badValue(NAME, `row ${index}, column "${column}"`, value, `${n} lists of ${n} numbers`);
+    return value as number[][];
+  };
+  square("target_mapping").forEach((targets, i) => {
+    if (targets.some((x, j) => x !== 0 && i !== j)) {
+      throw badValue(
+        NAME,
+        `row ${index}, column "target_mapping"`,
+        `target ${i} elsewhere`,
+        "targets at their own places",
+      );
+    }
+  });
+  const fields: Record<string, Field> = {
+    input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
+    perm_mask: { per: "pair", data: Float32Array.from(square("perm_mask").flat()), fill: 0 },
+    ...("token_type_ids" in row
+      ? { token_type_ids: { per: "token", data: idsOf(NAME, row, index, "token_type_ids"), fill: 0 } as const }
+      : {}),
+    ...(labelled ? { labels: labelField(idsOf(NAME, row, index, "labels", IGNORE)) } : {}),
+  };
+  return { sequences: [{ length: n, fields }], targets: {}, row: index };
+}

@@ -1,0 +1,42 @@
+/**
+ * XLNet's language modelling head: what the stream of queries says of its own places.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { missing, unsupported } from "../../core/errors.ts";
+import type { Factory } from "../../core/types.ts";
+import { languageOutputs } from "./lm.ts";
+
+/** Options of {@link permutationLm}: none. */
+export type PermutationLmOptions = Readonly<Record<never, never>>;
+
+/** Schema of {@link PermutationLmOptions}. */
+export const permutationLmSchema: v.GenericSchema<PermutationLmOptions, PermutationLmOptions> = v.strictObject({});
+
+/**
+ * Logits of predicted places [picked, vocabSize], of every place without labels.
+ *
+ * @example
+ * ```ts
+ * import { permutationLm } from "attune/heads/permutation-lm";
+ * console.assert(permutationLm().name === "permutation-lm");
+ * ```
+ */
+export const permutationLm: Factory<"head", PermutationLmOptions> = define({
+  kind: "head",
+  name: "permutation-lm",
+  schema: permutationLmSchema,
+  create: () => ({
+    modulesToSave: [],
+    forward: (b, states, trunk) => {
+      const style = trunk.heads.lm;
+      if (!style || !trunk.layers.some((path) => path.startsWith("transformer.layer"))) {
+        throw unsupported("permutation-lm", "task", trunk.baseModelPrefix, "only XLNet has a stream of queries");
+      }
+      // A dry build, which has no rows, has no order of prediction either.
+      if (!states.query && b.given("input_ids")) throw missing("permutation-lm", "perm_mask", "the collator's fields");
+      return languageOutputs(b, { ...states, hidden: states.query ?? states.hidden }, trunk, style);
+    },
+  }),
+});

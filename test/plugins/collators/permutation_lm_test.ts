@@ -1,0 +1,61 @@
+/**
+ * Orders of prediction: what is hidden from what.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { createRandom } from "../../../core/random.ts";
+import type { CollatorContext, Field, Named, Tokenizer } from "../../../core/types.ts";
+import { permutationLm } from "../../../plugins/collators/permutation_lm.ts";
+
+const N = 24;
+const tokenizer = {
+  special: { mask: 4, pad: 0 },
+  vocabSize: 99,
+  encode: () => [{
+    ids: Int32Array.from({ length: N }, (_, i) => 10 + i),
+    typeIds: new Int32Array(N),
+    specialTokensMask: Int32Array.from({ length: N }, (_, i) => (i >= N - 2 ? 1 : 0)),
+  }],
+} as unknown as Tokenizer;
+const context = { tokenizer, labelled: true, maxLength: N } as unknown as CollatorContext;
+
+it("what is told is masked, hidden from all that comes no later, and never from itself alone", () => {
+  const collator = permutationLm();
+  const [sample] = collator.encode({ text: "" }, 0, context);
+  assert.ok(sample && collator.draw);
+  let told = 0;
+  for (let epoch = 0; epoch < 50; epoch++) {
+    const fields: Named<Field> = collator.draw(sample, createRandom(1).fork(epoch), context).sequences[0]?.fields ?? {};
+    const labels = fields.labels?.data ?? [];
+    const hides = (i: number, j: number): boolean => fields.perm_mask?.data[i * N + j] === 1;
+    for (let j = 0; j < N; j++) {
+      const isTold = labels[j] !== -100;
+      if (isTold) told++;
+      assert.equal(fields.input_ids?.data[j], isTold ? 4 : 10 + j);
+      // A token that is told is hidden from its own place, and from every text token that is not told.
+      assert.equal(hides(j, j), isTold);
+      for (let i = 0; i < N; i++) {
+        if (!isTold) assert.ok(!hides(i, j), "what is not told is seen by all");
+        else if (i < N - 2 && labels[i] === -100) assert.ok(hides(i, j));
+        // Of two that are told, exactly one sees the other.
+        if (isTold && labels[i] !== -100 && i !== j) assert.notEqual(hides(i, j), hides(j, i));
+      }
+    }
+    assert.ok(labels[N - 1] === -100 && labels[N - 2] === -100, "special tokens are never told");
+  }
+  const share = told / (50 * N);
+  assert.ok(share > 0.1 && share < 0.25, String(share));
+});
+
+it("targets elsewhere than at their own places are refused", () => {
+  const square = (n: number, at: (i: number, j: number) => number): number[][] =>
+    Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => at(i, j)));
+  const row = {
+    input_ids: [1, 2],
+    perm_mask: square(2, () => 0),
+    target_mapping: square(2, () => 1),
+    labels: [1, -100],
+  };
+  assert.throws(() => permutationLm().encode(row, 7, context), /row 7.*target_mapping/);
+});
