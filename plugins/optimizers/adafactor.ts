@@ -75,7 +75,8 @@ export const adafactor: Factory<"optimizer", Partial<AdafactorOptions>> = define
         const kept = 1 - update.step ** decayRate;
         const scale = scaleParameter ? Math.max(eps[1], rootMeanSquare(p)) : 1;
         const learningRate = update.learningRate * scale;
-        const u = Float64Array.from(gradient, (g) => g * update.gradientScale);
+        const u = new Float64Array(gradient.length);
+        for (let i = 0; i < u.length; i++) u[i] = (gradient[i] ?? 0) * update.gradientScale;
         if (state.row.length > 0) divideByFactors(u, shape, state.row, state.column, kept, eps[0]);
         else {
           for (let i = 0; i < u.length; i++) {
@@ -134,18 +135,18 @@ function divideByFactors(
       column[k] = kept * (column[k] ?? 0) + (1 - kept) * (columnSums[j] ?? 0) / rows;
     }
     const mean = total / rows;
+    const ofColumn = new Float64Array(columns);
+    for (let j = 0; j < columns; j++) ofColumn[j] = 1 / Math.sqrt(column[matrix * columns + j] ?? 0);
     for (let i = 0; i < rows; i++) {
-      const r = (row[matrix * rows + i] ?? 0) / mean;
-      for (let j = 0; j < columns; j++) {
-        const k = at + i * columns + j;
-        u[k] = (u[k] ?? 0) / Math.sqrt(r * (column[matrix * columns + j] ?? 0));
-      }
+      const ofRow = Math.sqrt(mean / (row[matrix * rows + i] ?? 0));
+      const start = at + i * columns;
+      for (let j = 0; j < columns; j++) u[start + j] = (u[start + j] ?? 0) * ofRow * (ofColumn[j] ?? 0);
     }
   }
 }
 
-function rootMeanSquare(x: ArrayLike<number>): number {
+function rootMeanSquare(x: Float32Array | Float64Array): number {
   let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += (x[i] ?? 0) ** 2;
+  for (let i = 0; i < x.length; i++) sum += (x[i] ?? 0) * (x[i] ?? 0);
   return Math.sqrt(sum / x.length);
 }

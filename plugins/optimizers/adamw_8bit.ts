@@ -67,15 +67,15 @@ export const adamw8bit: Factory<"optimizer", Partial<Adamw8bitOptions>> = define
         const keep = 1 - update.learningRate * weightDecay;
         const size = update.learningRate / (1 - beta1 ** update.step);
         const root = Math.sqrt(1 - beta2 ** update.step);
-        const [m, v] = [new Float64Array(blockSize), new Float64Array(blockSize)];
+        const [m, v] = [new Float32Array(blockSize), new Float32Array(blockSize)];
         for (let start = 0, block = 0; start < parameter.length; start += blockSize, block++) {
           const count = Math.min(blockSize, parameter.length - start);
           const [mScale, vScale] = [state.mScale[block] ?? 0, state.vScale[block] ?? 0];
           for (let k = 0; k < count; k++) {
             const i = start + k;
             const g = (gradient[i] ?? 0) * update.gradientScale;
-            const mean = m[k] = beta1 * (signed[m8[i] ?? 0] ?? 0) * mScale + (1 - beta1) * g;
-            const square = v[k] = beta2 * (unsigned[v8[i] ?? 0] ?? 0) * vScale + (1 - beta2) * g * g;
+            const mean = m[k] = beta1 * (signed.values[m8[i] ?? 0] ?? 0) * mScale + (1 - beta1) * g;
+            const square = v[k] = beta2 * (unsigned.values[v8[i] ?? 0] ?? 0) * vScale + (1 - beta2) * g * g;
             parameter[i] = (parameter[i] ?? 0) * keep - size * mean / (Math.sqrt(square) / root + epsilon);
           }
           state.mScale[block] = store(m, count, signed, m8, start);
@@ -101,30 +101,45 @@ function dynamicMap(isSigned: boolean): Float32Array {
   return Float32Array.from(values).sort();
 }
 
-const signed = dynamicMap(true);
-const unsigned = dynamicMap(false);
+/** The numbers of bytes, where one goes over into the next, and the least byte for each upper half of a float's bits. */
+type Map8 = Readonly<{ values: Float32Array; edges: Float64Array; least: Uint8Array }>;
+
+function tableOf(values: Float32Array): Map8 {
+  const edges = Float64Array.from({ length: 255 }, (_, i) => ((values[i] ?? 0) + (values[i + 1] ?? 0)) / 2);
+  const floats = new Float32Array(1);
+  const bits = new Uint32Array(floats.buffer);
+  const below = (pattern: number): number => {
+    bits[0] = pattern;
+    let [low, high] = [0, 255];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((edges[middle] ?? 0) < (floats[0] ?? 0)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  const least = new Uint8Array(2 ** 16);
+  for (let i = 0; i < least.length; i++) least[i] = Math.min(below(i * 65536), below(i * 65536 + 65535));
+  return { values, edges, least };
+}
+
+const signed = tableOf(dynamicMap(true));
+const unsigned = tableOf(dynamicMap(false));
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** Rounds values of a block to bytes and gives their scale. */
-function store(values: Float64Array, count: number, map: Float32Array, to: Uint8Array, start: number): number {
-  let largest = 0;
-  for (let k = 0; k < count; k++) largest = Math.max(largest, Math.abs(values[k] ?? 0));
-  const scale = Math.fround(largest);
-  for (let k = 0; k < count; k++) to[start + k] = nearest(map, scale > 0 ? (values[k] ?? 0) / scale : 0);
-  return scale;
-}
-
-/** Where in an ascending list the number nearest to a value is. */
-function nearest(map: Float32Array, value: number): number {
-  let low = 0;
-  let high = map.length - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if ((map[middle] ?? 0) <= value) low = middle;
-    else high = middle;
+/** Rounds values of a block to bytes, the nearest each, and gives their scale. */
+function store(values: Float32Array, count: number, { edges, least }: Map8, to: Uint8Array, start: number): number {
+  let scale = 0;
+  for (let k = 0; k < count; k++) scale = Math.max(scale, Math.abs(values[k] ?? 0));
+  const bits = new Uint16Array(values.buffer);
+  for (let k = 0; k < count; k++) {
+    const value = values[k] = scale > 0 ? (values[k] ?? 0) / scale : 0;
+    let code = least[bits[2 * k + 1] ?? 0] ?? 0;
+    while (code < 255 && (edges[code] ?? 0) < value) code++;
+    to[start + k] = code;
   }
-  return value - (map[low] ?? 0) <= (map[high] ?? 0) - value ? low : high;
+  return scale;
 }
