@@ -58,6 +58,8 @@ export type Recorded = Readonly<{
   attentions: readonly Value[];
   /** What generation keeps for the next token: keys and values, by the input that takes them. */
   kept: ReadonlyMap<string, Value>;
+  /** Whether label smoothing was asked for. */
+  smoothed(): boolean;
 }>;
 
 /** How a build goes. `trains`: whether a parameter trains. */
@@ -388,7 +390,6 @@ export function createBuild(
   const shared = {
     mode,
     graph,
-    labelSmoothing: options.labelSmoothing,
     stream,
     input: (name: string, dtype: Value["dtype"], shape: Shape): Value => graph.input(name, dtype, shape),
     given: (name: string): boolean => options.given?.includes(name) ?? false,
@@ -414,8 +415,16 @@ export function createBuild(
       }),
     layer,
   };
+  let smoothed = false;
+  const smoothing = (): number => {
+    smoothed = true;
+    return options.labelSmoothing;
+  };
   const build: Build = {
     ...shared,
+    get labelSmoothing() {
+      return smoothing();
+    },
     linear,
     embedding,
     attention: (path, q, k, v, o = {}) =>
@@ -431,6 +440,9 @@ export function createBuild(
   // What middleware builds with: the same context, its own seams plain.
   const plain: Build = {
     ...shared,
+    get labelSmoothing() {
+      return smoothing();
+    },
     linear: (path, x, o) => {
       const inFeatures = x.shape.at(-1) as number;
       const weight = parameter(`${path}.weight`, [o.outFeatures, inFeatures]);
@@ -453,7 +465,7 @@ export function createBuild(
   };
   return {
     build,
-    recorded: { parameters, masks, linears, embeddings, layers, attentions, kept },
+    recorded: { parameters, masks, linears, embeddings, layers, attentions, kept, smoothed: () => smoothed },
     inHead,
     asRegularizer: (name, make) => inside(undefined, make, name),
     within: (adapter, make) => inside(adapter, () => make(plain)),

@@ -2,7 +2,7 @@
  * A program: the graph of one task in one mode, from the model's inputs to losses and gradients.
  * @module
  */
-import { missing } from "../errors.ts";
+import { missing, unsupported } from "../errors.ts";
 import * as f from "../graph/functions.ts";
 import { seqDim } from "../graph/dims.ts";
 import { Graph, type Value } from "../graph/graph.ts";
@@ -146,6 +146,10 @@ export function buildProgram(options: ProgramOptions): Program {
     };
   }
   if (sums.length === 0) throw missing("engine", "a loss with labels", "the task");
+  if (options.labelSmoothing > 0 && !recorded.smoothed()) {
+    const why = `no loss of this task smooths labels (${options.losses.map((l) => l.loss.name)})`;
+    throw unsupported("spec", "training.labelSmoothingFactor", options.labelSmoothing, why);
+  }
   let total = added(sums);
   // Terms are averaged over the step's micro-batches: their factor is one over the number of these.
   const addTerm = (name: string, term: Value, share: Value): void => {

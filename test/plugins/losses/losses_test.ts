@@ -7,6 +7,7 @@ import { createBuild } from "../../../core/engine/build.ts";
 import { add, mul, square, sum } from "../../../core/graph/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { trainRun } from "../../../core/run/train.ts";
+import { f32 } from "../../../core/tensor.ts";
 import type { Build, Loss, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { ctc } from "../../../plugins/losses/ctc.ts";
@@ -16,6 +17,7 @@ import { hostHere } from "../../../runtimes/train.ts";
 import { checkGradients, fixedInput, type Given, randomInput } from "../../oracle/differences.ts";
 import { interpret } from "../../oracle/interpreter.ts";
 import { checkLosses } from "../../parity/losses.ts";
+import { testLoss } from "../../conformance/loss.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
@@ -135,4 +137,50 @@ it("a loss of one's own is a function of graph values and may read what trains",
   const [free, held] = [await last(0), await last(50)];
   assert.ok(free < 0.5, `${free}`);
   assert.ok(held > free + 0.05, `the weights that tell the classes apart are pulled to zero: ${held} and ${free}`);
+});
+
+const ints = (...data: number[]) => ({ dtype: "int32" as const, dims: [data.length], data: Int32Array.from(data) });
+const floats = (dims: readonly number[], ...data: number[]) => f32(dims, data);
+const shares = floats([4, 3], 0.2, 0.3, 0.5, 1, 0, 0, 0.25, 0.25, 0.5, 0.1, 0.1, 0.8);
+const flags = floats([4, 3], 0, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1);
+const numbers = floats([4, 3], ...shares.data.map((x) => 3 * x - 1));
+const classes = { output: [4, 3], target: ints(0, 2, -100, 1) };
+const examples = {
+  "cross-entropy": [classes, {}, { weight: [1, 0.5, 2] }, { over: "tokens", labelSmoothing: 0.3 }],
+  focal: [classes, {}, { gamma: 0.5, alpha: [1, 0.5, 2] }],
+  "bce-with-logits": [{ output: [4, 3], target: flags }, {}, { posWeight: [1, 2, 3] }],
+  "focal-binary": [{ output: [4, 3], target: flags }, {}, { alpha: 0.25 }],
+  mse: [{ output: [4, 3], target: numbers }, {}],
+  mae: [{ output: [4, 3], target: numbers }, {}],
+  huber: [{ output: [4, 3], target: numbers }, {}, { delta: 0.5 }],
+  "smooth-l1": [{ output: [4, 3], target: numbers }, {}, { beta: 0 }],
+  "kl-div": [{ output: [4, 3], target: shares }, {}, { reduction: "mean" }],
+  "distillation-kl": [{ output: [4, 3], target: numbers }, {}],
+  "cosine-embedding": [{ output: [4, 2, 3], target: ints(1, -1, -1, 1) }, {}, { margin: -0.5 }],
+  triplet: [{ output: [4, 3, 5], target: floats([4], 1, 0.5, 1, 2) }, {}, { p: 1, margin: 3 }],
+  "dpo-sigmoid": [{ output: [4, 2], target: floats([4, 2], -1, -2, -3, -1, 0, -1, -2, -2) }, {}, {
+    labelSmoothing: 0.2,
+  }],
+} as const;
+for (const [name, [example, ...options]] of Object.entries(examples)) {
+  for (const own of options) {
+    testLoss(`${name} ${JSON.stringify(own)}`, () => {
+      const made = catalog.loss?.[name]?.parse(own);
+      if (!made || made.issues) throw new Error(`No loss "${name}" with ${JSON.stringify(own)}`);
+      return made.value;
+    }, example);
+  }
+}
+it("every loss has its battery", () =>
+  assert.deepEqual(
+    Object.keys(catalog.loss ?? {}).filter((name) => name !== "ctc").sort(),
+    Object.keys(examples).sort(),
+  ));
+
+it("label smoothing that no loss knows is an error", async () => {
+  const spec = { ...tinySpec({ training: { labelSmoothingFactor: 0.1 } }), loss: "focal" } as unknown as RunSpec;
+  const events = trainRun(compose(spec, catalog), tinyHost(await hostHere(1)), {});
+  await assert.rejects(async () => {
+    for await (const _ of events);
+  }, /labelSmoothingFactor.*focal/s);
 });

@@ -1,0 +1,70 @@
+/**
+ * What every loss must do. Exported for plugin authors.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createBuild } from "../../core/engine/build.ts";
+import { Graph } from "../../core/graph/graph.ts";
+import type { Loss, Tensor } from "../../core/types.ts";
+import { checkGradients, type Given, randomInput } from "../oracle/differences.ts";
+import { interpret } from "../oracle/interpreter.ts";
+
+/** A target with what its output's dims are. Its first axis counts rows, four or more of them. */
+export type LossExample = Readonly<{ output: readonly number[]; target: Tensor }>;
+
+/** Registers the battery for one loss. */
+export function testLoss(name: string, make: () => Loss, { output, target }: LossExample): void {
+  const rows = target.dims[0] ?? 0;
+  const part = (from: number, to: number): Tensor => {
+    const size = target.data.length / rows;
+    return {
+      ...target,
+      dims: [to - from, ...target.dims.slice(1)],
+      data: target.data.slice(from * size, to * size),
+    } as Tensor;
+  };
+  // Σ over rows from one to another, of one output for all.
+  const summed = (loss: Loss, from: number, to: number, check = false): number => {
+    const graph = new Graph();
+    const given: Given = {};
+    const { build } = createBuild({
+      graph,
+      mode: "train",
+      attached: [],
+      initializerRange: 0.02,
+      labelSmoothing: 0.1,
+      checkpointing: false,
+      targets: {},
+      trains: () => true,
+    });
+    randomInput(graph, given, "whole", output, {});
+    const { dims, data } = given.whole ?? { dims: [], data: new Float64Array() };
+    const size = data.length / rows;
+    given.output = { dims: [to - from, ...dims.slice(1)], data: data.slice(from * size, to * size) };
+    const own = part(from, to);
+    given.target = { dims: own.dims, data: Float64Array.from(own.data, Number) };
+    const x = graph.input("output", "float32", given.output.dims);
+    const value = loss.sum(build, x, graph.input("target", own.dtype, own.dims));
+    if (check) checkGradients(value, ["output"], given, {});
+    const [found] = interpret(graph, given, [value], {});
+    assert.equal(found?.data.length, 1, "a loss is one number");
+    return found?.data[0] ?? NaN;
+  };
+  describe(`loss ${name}`, () => {
+    it("has the slope of its value", () => {
+      summed(make(), 0, rows, true);
+    });
+
+    it("adds up over rows, and so does its count", () => {
+      const loss = make();
+      const [all, a, b] = [summed(loss, 0, rows), summed(loss, 0, 2), summed(loss, 2, rows)];
+      assert.ok(Number.isFinite(all) && all !== 0);
+      assert.ok(Math.abs(all - a - b) <= 1e-9 * Math.max(1, Math.abs(all)), `${all} and ${a} + ${b}`);
+      const counts = [loss.count(part(0, rows)), loss.count(part(0, 2)), loss.count(part(2, rows))] as const;
+      assert.ok(counts[0] > 0 && Math.abs(counts[0] - counts[1] - counts[2]) < 1e-9, `${counts}`);
+    });
+
+    it("says what its mean is over", () => assert.ok(["step", "batch"].includes(make().over)));
+  });
+}
