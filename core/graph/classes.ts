@@ -17,12 +17,18 @@ const STRETCH = 8192;
 /** Of each row [n]: ln Σ eˣ, the score of its own class, the mean score, and the class with the largest (float32). */
 export type ClassScores = Readonly<{ logSum: Value; own: Value; mean: Value; best: Value }>;
 
+/** Which of the scores will be read, beside `logSum` and `own`: one that is read unasked keeps all stretches in memory. */
+export type Asked = Readonly<{ mean: boolean; best: boolean }>;
+
 /** How logits are made: from values that are used whole, and values that are cut along one axis, one cut per class. */
 type Recipe = Readonly<{
   whole: readonly Value[];
   cut: readonly Readonly<{ value: Value; axis: number }>[];
-  build: (whole: ReadonlyMap<Value, Value>, cut: ReadonlyMap<Value, Value>) => Value;
+  build: (parts: Parts) => Value;
 }>;
+
+/** What a stretch is built from, by what it is a part of. `at`: its classes. */
+type Parts = Readonly<{ at: Value; whole: ReadonlyMap<Value, Value>; cut: ReadonlyMap<Value, Value> }>;
 
 /** Ops that treat every element alone and that heads put behind their products. */
 const elementwise: ReadonlySet<Op> = new Set<Op>(["Add", "Sub", "Mul", "Div", "Tanh", "Neg", "Identity"]);
@@ -36,36 +42,54 @@ const known = new WeakMap<Graph, Map<string, ClassScores>>();
 export function scoresOfClasses(
   logits: Value,
   own: Value,
+  asked: Asked,
   { limit = CLASSES_LIMIT, stretch = STRETCH }: Readonly<{ limit?: number; stretch?: number }> = {},
 ): ClassScores | undefined {
   const classes = logits.shape[1];
   if (logits.shape.length !== 2 || typeof classes !== "number" || classes <= limit) return undefined;
   const made = known.get(logits.graph) ?? new Map<string, ClassScores>();
   known.set(logits.graph, made);
-  const key = `${logits.id} ${own.id} ${stretch}`;
+  const key = `${logits.id} ${own.id} ${stretch} ${asked.mean} ${asked.best}`;
   const before = made.get(key);
   if (before) return before;
   const recipe = recipeOf(logits, classes);
   if (!recipe) return undefined;
-  const scores = cutScores(recipe, own, classes, stretch);
+  const scores = cutScores(recipe, own, classes, stretch, asked);
   made.set(key, scores);
   return scores;
 }
 
-function cutScores(recipe: Recipe, own: Value, classes: number, stretch: number): ClassScores {
+function cutScores(recipe: Recipe, own: Value, classes: number, stretch: number, asked: Asked): ClassScores {
   const froms = Array.from({ length: Math.ceil(classes / stretch) }, (_, i) => i * stretch);
-  const cutsAt = (from: number): Map<Value, Value> =>
-    new Map(
-      recipe.cut.map(({ value, axis }) => [value, f.slice(value, axis, from, Math.min(from + stretch, classes))]),
-    );
-  // Each stretch waits for a number of the one before, so that the runtime never has two of them.
-  const after = (gate: Value | undefined): Map<Value, Value> =>
-    new Map(recipe.whole.map((x) => [x, gate ? f.add(x, f.mul(f.max(gate), 0)) : x]));
+  // Each stretch, its part of the weights too, waits for all that the one before gives, so that the runtime never has two.
+  const zeroAfter = (gates: readonly Value[]): Value | undefined =>
+    gates.map((gate) => f.max(gate)).map((x) => f.cast(f.less(x, x), "int32"))
+      .reduce<Value | undefined>((sum, zero) => (sum ? f.add(sum, zero) : zero), undefined);
+  const partsAt = (from: number, gates: readonly Value[]): Parts => {
+    const zero = zeroAfter(gates);
+    const to = Math.min(from + stretch, classes);
+    const places = Int32Array.from({ length: to - from }, (_, i) => from + i);
+    const constant = own.graph.constant({ dtype: "int32", dims: [places.length], data: places });
+    const at = zero ? f.add(constant, zero) : constant;
+    const part = (value: Value, axis: number): Value =>
+      zero ? f.gather(value, at, axis) : f.slice(value, axis, from, to);
+    return {
+      at,
+      whole: new Map(recipe.whole.map((x) => [x, zero ? f.add(x, f.cast(zero, "float32")) : x])),
+      cut: new Map(recipe.cut.map(({ value, axis }) => [value, part(value, axis)])),
+    };
+  };
+  const waited = ({ logSum, own, mean, best }: ClassScores): Value[] => [
+    logSum,
+    own,
+    ...(asked.mean ? [mean] : []),
+    ...(asked.best ? [best] : []),
+  ];
 
   let scores: ClassScores | undefined;
   let top: Value | undefined;
   for (const from of froms) {
-    const x = recipe.build(after(scores?.logSum), cutsAt(from));
+    const x = recipe.build(partsAt(from, scores ? waited(scores) : []));
     const width = x.shape[1] as number;
     const largest = f.max(x, 1);
     const logSum = f.add(f.log(f.sum(f.exp(f.sub(x, f.max(x, 1, true))), 1)), largest);
@@ -90,35 +114,32 @@ function cutScores(recipe: Recipe, own: Value, classes: number, stretch: number)
   const [a, b, c] = logSum.graph.withVjp(inputs, [logSum, chosen, mean], ([dLog, dOwn, dMean], needs) => {
     const n = logSum.shape[0] ?? 1;
     const column = (d: Value | undefined): Value => f.reshape(d ?? f.zeros(logSum, [n]), [n, 1]);
-    const [dl, dc, dm] = [column(dLog), column(dOwn), f.mul(column(dMean), 1 / classes)];
-    let gate: Value = f.add(dl, dc);
+    const [dLogs, dOwns] = [column(dLog), column(dOwn)];
+    let gates: readonly Value[] = [f.add(dLogs, dOwns)];
     const wholes: (Value | undefined)[] = recipe.whole.map(() => undefined);
     const cuts: Value[][] = recipe.cut.map(() => []);
     for (const from of froms) {
-      const [own_, cut] = [after(gate), cutsAt(from)];
-      const x = recipe.build(own_, cut);
-      const width = x.shape[1] as number;
-      const classAt = x.graph.constant({
-        dtype: "int32",
-        dims: [1, width],
-        data: Int32Array.from({ length: width }, (_, i) => from + i),
-      });
-      const hit = f.cast(f.equal(f.reshape(own, [n, 1]), classAt), "float32");
+      const parts = partsAt(from, gates);
+      const x = recipe.build(parts);
+      const hit = f.equal(f.reshape(own, [n, 1]), f.reshape(parts.at, [1, parts.at.shape[0] ?? 1]));
       const p = f.exp(f.sub(x, f.reshape(logSum, [n, 1])));
-      const dx = f.add(f.add(f.mul(p, dl), f.mul(hit, dc)), dm);
+      const dl = f.add(f.mul(p, dLogs), f.where(hit, dOwns, 0));
+      const dx = dMean ? f.add(dl, f.mul(column(dMean), 1 / classes)) : dl;
       const wrt = [
-        ...recipe.whole.map((v) => own_.get(v) as Value),
-        ...recipe.cut.map((c) => cut.get(c.value) as Value),
+        ...recipe.whole.map((v) => parts.whole.get(v) as Value),
+        ...recipe.cut.map((c) => parts.cut.get(c.value) as Value),
       ];
+      const given: Value[] = [];
       const found = backward([x], [dx], wrt.filter((_, i) => needs[i]));
       let k = 0;
       needs.forEach((needed, i) => {
         if (!needed) return;
         const d = found[k++]?.dense ?? f.zeros(wrt[i] as Value, (wrt[i] as Value).shape);
-        gate = d;
+        given.push(d);
         if (i >= wholes.length) cuts[i - wholes.length]?.push(d);
         else wholes[i] = wholes[i] ? f.add(wholes[i] as Value, d) : d;
       });
+      gates = given;
     }
     return [
       ...wholes,
@@ -141,7 +162,7 @@ function recipeOf(logits: Value, classes: number): Recipe | undefined {
   type Build = Recipe["build"];
   const asCut = (value: Value, axis: number): Build => {
     cut.set(value, axis);
-    return (_, cuts) => cuts.get(value) as Value;
+    return (parts) => parts.cut.get(value) as Value;
   };
   const visit = (value: Value): Build | undefined => {
     const last = value.shape.at(-1) ?? 1;
@@ -158,13 +179,12 @@ function recipeOf(logits: Value, classes: number): Recipe | undefined {
       if (c && !own) return undefined;
       whole.add(x);
       const part = asCut(weight, attrs.transB ? 0 : 1);
-      return (wholes, cuts) =>
-        f.apply("Gemm", [wholes.get(x), part(wholes, cuts), ...(own ? [own(wholes, cuts)] : [])], attrs);
+      return (parts) => f.apply("Gemm", [parts.whole.get(x), part(parts), ...(own ? [own(parts)] : [])], attrs);
     }
     if (!elementwise.has(node.op)) return undefined;
     const parts = node.inputs.map((input) => input && visit(input));
     if (parts.some((part) => !part)) return undefined;
-    return (wholes, cuts) => f.apply(node.op, parts.map((part) => part?.(wholes, cuts)), node.attrs);
+    return (all) => f.apply(node.op, parts.map((part) => part?.(all)), node.attrs);
   };
   const build = visit(logits);
   if (!build || whole.size === 0) return undefined;

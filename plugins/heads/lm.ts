@@ -55,7 +55,7 @@ export function languageOutputs(b: Build, states: States, trunk: Trunk, style: H
   if (softcap !== undefined) logits = mul(tanh(div(logits, softcap)), softcap);
   if (!at || b.mode !== "evaluate") return { logits };
   const labels: Value = maximum(b.input("labels", "int32", at.shape), 0);
-  const many = scoresOfClasses(logits, labels);
+  const many = scoresOfClasses(logits, labels, { mean: b.labelSmoothing !== 0, best: true });
   if (many) return { logits, predictions: many.best, logProbabilities: sub(many.own, many.logSum) };
   return {
     logits,

@@ -88,7 +88,9 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
         const kept = cast(not(equal(labels, ignoreIndex)), "float32"); // [rows]
         const classes = maximum(labels, 0);
         // What a large vocabulary's logits come to, without them.
-        const many = w && e !== 0 ? undefined : scoresOfClasses(logits, classes);
+        const many = w && e !== 0
+          ? undefined
+          : scoresOfClasses(logits, classes, { mean: e !== 0, best: b.mode !== "train" });
         const nll = many ? sub(many.logSum, many.own) : neg(pick(logp(), classes));
         const weighted = w ? mul(nll, gather(w, classes)) : nll;
         return sum(
