@@ -20,7 +20,7 @@ export type BatchResult = Readonly<{
 export interface Evaluator {
   /** Without labels only outputs come back. `weights`: fed parameters, in place of those the evaluator has. */
   run(batch: Batch, labelled: boolean, weights?: Readonly<Record<string, OrtTensor>>): Promise<BatchResult>;
-  /** What goes on with prompts, with the same weights. */
+  /** What goes on with prompts, with the same weights; closed with the evaluator. */
   generator(): Generator;
   /** Gives the sessions' memory back; they are opened again where they are needed again. */
   close(): Promise<void>;
@@ -50,6 +50,7 @@ export type EvaluatorOptions = Readonly<{
 export function createEvaluator(options: EvaluatorOptions): Evaluator {
   const { host, checkpoint, initial, fed, feeder } = options;
   const lib = host.lib as Ort;
+  let generator: Generator | undefined;
   const known = new Map<boolean, Readonly<{ program: Program; session: Session }>>();
   const opened = async (batch: Batch, labelled: boolean): Promise<Readonly<{ program: Program; session: Session }>> => {
     const found = known.get(labelled);
@@ -78,7 +79,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     return own;
   };
   return {
-    generator: () => createGenerator(options),
+    generator: () => (generator ??= createGenerator(options)),
     run: async (batch, labelled, weights = options.weights) => {
       const { program, session } = await opened(batch, labelled);
       const extra: Record<string, OrtTensor> = {};
@@ -99,6 +100,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     close: async () => {
       for (const { session } of known.values()) await session.close();
       known.clear();
+      await generator?.close();
     },
   };
 }

@@ -16,6 +16,8 @@ export type Step = Readonly<{
   vocabSize: number;
   logits: Float32Array;
   kept: ReadonlyMap<string, OrtTensor>;
+  /** Fed parameters. */
+  weights: Readonly<Record<string, OrtTensor>>;
   /** The prompts' batch, and which of its rows each row continues. */
   prompts: Batch;
   of: Int32Array;
@@ -28,8 +30,8 @@ export type Step = Readonly<{
 
 /** Computes steps; its sessions are opened when they are first asked for. */
 export interface Generator {
-  /** Behind the prompts of a batch, one sequence in each row. */
-  first(batch: Batch): Promise<Step>;
+  /** Behind the prompts of a batch, one sequence in each row. `weights`: in place of those that the generator has. */
+  first(batch: Batch, weights?: Readonly<Record<string, OrtTensor>>): Promise<Step>;
   /** Behind one more token: `from` says which row of the step before each row continues. */
   next(step: Step, from: Int32Array, tokens: Int32Array): Promise<Step>;
   close(): Promise<void>;
@@ -63,10 +65,11 @@ export function createGenerator(options: EvaluatorOptions): Generator {
     phase: Phase,
     batch: Batch,
     kept: ReadonlyMap<string, OrtTensor>,
-  ): Promise<Pick<Step, "rows" | "vocabSize" | "logits" | "kept">> => {
+    weights: Step["weights"],
+  ): Promise<Pick<Step, "rows" | "vocabSize" | "logits" | "kept" | "weights">> => {
     const { program, session } = await opened(phase, batch);
     const extra: Record<string, OrtTensor> = {};
-    for (const [name, tensor] of [...Object.entries(options.weights), ...kept]) {
+    for (const [name, tensor] of [...Object.entries(weights), ...kept]) {
       if (session.feeds.has(name)) extra[name] = tensor;
     }
     const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
@@ -75,10 +78,10 @@ export function createGenerator(options: EvaluatorOptions): Generator {
     const outputs = [...program.recorded.kept.keys()].map((name) =>
       [name, results[`kept.${name}`] as OrtTensor] as const
     );
-    return { rows, vocabSize, logits: logits.data as Float32Array, kept: new Map(outputs) };
+    return { rows, vocabSize, logits: logits.data as Float32Array, kept: new Map(outputs), weights };
   };
   return {
-    first: async (batch) => {
+    first: async (batch, weights = options.weights) => {
       const side = batch.decoder ?? batch;
       const last = batch.inputs[`${prefix}last`] as Tensor;
       const asked: Batch = {
@@ -86,7 +89,7 @@ export function createGenerator(options: EvaluatorOptions): Generator {
         inputs: { ...batch.inputs, "labels.at": last },
         ...(batch.decoder && { decoder: { ...batch.decoder, inputs: [...batch.decoder.inputs, "labels.at"] } }),
       };
-      const result = await run("first", asked, new Map());
+      const result = await run("first", asked, new Map(), weights);
       const positions = ints(batch.inputs[`${prefix}positions`]);
       return {
         ...result,
@@ -120,7 +123,7 @@ export function createGenerator(options: EvaluatorOptions): Generator {
         const stays = samePrompts && name.startsWith(OTHER_SIDE);
         return [name, stays ? tensor : chosenRows(lib, tensor, from)];
       }));
-      const result = await run("next", batch, kept);
+      const result = await run("next", batch, kept, step.weights);
       return {
         ...result,
         prompts: step.prompts,

@@ -28,7 +28,7 @@ import type {
 } from "../types.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import { predictionsReader } from "../loop/rows.ts";
-import { predictions } from "./infer.ts";
+import { generated, predictions } from "./infer.ts";
 import { mergedTensor } from "./merged.ts";
 import { attachedTo, type OpenRun, openRun, withAttached } from "./open.ts";
 
@@ -130,15 +130,16 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
     known.set(kind, made);
     return made;
   };
-  const run_ = async (batch: Batch, members: readonly Loaded[]): Promise<BatchResult> => {
-    const { evaluator, feeds } = stackedOf(members);
+  const weightsOf = (members: readonly Loaded[]): Record<string, OrtTensor> => {
     const weights: Record<string, OrtTensor> = {};
-    for (const { parameter, place, name } of feeds) {
+    for (const { parameter, place, name } of stackedOf(members).feeds) {
       const tensor = members[place]?.tensors.get(name);
       if (tensor) weights[parameter] = new lib.Tensor("float32", tensor.data, tensor.dims);
     }
-    return await evaluator.run(batch, false, weights);
+    return weights;
   };
+  const run_ = async (batch: Batch, members: readonly Loaded[]): Promise<BatchResult> =>
+    await stackedOf(members).evaluator.run(batch, false, weightsOf(members));
   const closeSessions = async (): Promise<void> => {
     for (const { evaluator } of known.values()) await evaluator.close();
     known.clear();
@@ -226,6 +227,12 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
         open: async () => ({ fingerprint: "", read }),
       } as const;
       const { samples } = await encodeRows(open, dataset, false);
+      if (open.task.generate) {
+        const { first, next } = stackedOf(members).evaluator.generator();
+        const weights = weightsOf(members);
+        yield* generated(open, { first: (batch) => first(batch, weights), next }, samples);
+        return;
+      }
       const reader = predictionsReader(open.task, open.tokenizer);
       for (const batch of batchesInOrder(samples, run.training.perDeviceEvalBatchSize, open.layout)) {
         yield* predictions(open, reader, (await run_(batch, members)).outputs, batch);

@@ -26,7 +26,7 @@ export async function generationOf(open: OpenRun, asked?: Partial<GenerationConf
 /** What comes behind each sample's prompt, in order. */
 export async function* generateSamples(
   open: OpenRun,
-  generator: Generator,
+  generator: Pick<Generator, "first" | "next">,
   samples: readonly Sample[],
   options: GenerationOptions,
 ): AsyncIterable<Generated> {
@@ -50,7 +50,11 @@ export async function* generateSamples(
 }
 
 /** Steps behind prompts; what is kept of them is computed anew where a text becomes too long for it. */
-function stepsOf({ layout, trunk }: OpenRun, generator: Generator, prompts: readonly Sample[]): Steps {
+function stepsOf(
+  { layout, trunk }: OpenRun,
+  generator: Pick<Generator, "first" | "next">,
+  prompts: readonly Sample[],
+): Steps {
   // The last token counts here, whatever it is.
   const { padTokenId: _, ...plain } = layout;
   const first = async (samples: readonly Sample[]): Promise<Step> =>
@@ -100,7 +104,7 @@ export function sequencesOf(generated: readonly Generated[]): Tensor {
 /** Metrics of generated text against what samples' labels say. */
 export async function textMetrics(
   open: OpenRun,
-  generator: Generator,
+  generator: Pick<Generator, "first" | "next">,
   samples: readonly Sample[],
   metrics: readonly Metric[],
 ): Promise<Named<number>> {

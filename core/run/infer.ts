@@ -49,6 +49,14 @@ export async function* predictRows(
   try {
     const { samples } = await encodeRows(open, dataset, false);
     if (open.task.generate) {
+      if (options.outputHiddenStates || options.outputAttentions) {
+        throw unsupported(
+          "engine",
+          "outputHiddenStates, outputAttentions",
+          true,
+          "rows are answered with generated text",
+        );
+      }
       yield* generated(open, evaluator.generator(), samples);
       return;
     }
@@ -64,15 +72,15 @@ export async function* predictRows(
 }
 
 /** Predictions of a task that generates. */
-async function* generated(open: OpenRun, generator: Generator, samples: readonly Sample[]): AsyncIterable<Named<Json>> {
+export async function* generated(
+  open: OpenRun,
+  generator: Pick<Generator, "first" | "next">,
+  samples: readonly Sample[],
+): AsyncIterable<Named<Json>> {
   const options = await generationOf(open);
-  try {
-    for await (const own of generateSamples(open, generator, samples, options)) {
-      const batch = layOut([own.sample], { ...open.layout, share: false });
-      yield* open.task.predict({ sequences: sequencesOf([own]) }, batch, open.tokenizer);
-    }
-  } finally {
-    await generator.close();
+  for await (const own of generateSamples(open, generator, samples, options)) {
+    const batch = layOut([own.sample], { ...open.layout, share: false });
+    yield* open.task.predict({ sequences: sequencesOf([own]) }, batch, open.tokenizer);
   }
 }
 

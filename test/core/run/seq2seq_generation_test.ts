@@ -5,16 +5,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
+import { openAdapters } from "../../../core/run/adapters.ts";
 import { generateSamples, generationOf } from "../../../core/run/generate.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { inferencer, predictRows } from "../../../core/run/infer.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
+import { within } from "../../../core/run/write.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf, type Tensor } from "../../../core/tensor.ts";
 import type { GenerationConfig, Json, Named, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
+import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/seq2seq_generation.json" with { type: "json" };
@@ -128,6 +131,32 @@ describe("generation", () => {
       rouge.init(),
     );
     for (const [name, score] of Object.entries(rouge.compute(state))) assert.equal(metrics[name], score, name);
+  });
+
+  it("of a named adapter is that of its own run", async () => {
+    const open = await opened(first, { rows, task: { generation: { maxNewTokens: 5, numBeams: 2 } } });
+    const output = await memory().open(open.host);
+    const spec = { ...open.run.spec, adapter: { use: "lora", with: { r: 2, initLoraWeights: false } } };
+    for await (const _ of trainRun(compose(spec, catalog), open.host, { output }));
+    const files = within(output, "adapter/");
+    const host = {
+      ...open.host,
+      directory: (path: string) => path === "tiny:own" ? files : open.host.directory?.(path) ?? files,
+      resolve: (path: string, base?: string) => path === "tiny:own" ? path : open.host.resolve?.(path, base) ?? path,
+    };
+    const from = { use: "lora", with: { from: "tiny:own" } };
+    const textsOf = async (answers: AsyncIterable<Named<Json>>): Promise<unknown[]> => {
+      const found: unknown[] = [];
+      for await (const { text } of answers) found.push(text);
+      return found;
+    };
+    const alone = await openRun(compose({ ...spec, adapter: from }, catalog), host);
+    const own = await textsOf(predictRows(alone, alone.run.data.eval as never));
+    const set = await openAdapters(compose({ ...spec, adapter: [] }, catalog), host);
+    await set.add("own", from);
+    assert.deepEqual(await textsOf(set.predict(rows, "own")), own);
+    assert.notDeepEqual(await textsOf(set.predict(rows, [])), own);
+    await set.close();
   });
 
   it("measures texts of the weights as they are trained", async () => {
