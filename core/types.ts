@@ -1139,7 +1139,7 @@ export interface Host {
   readonly threads?: number;
 }
 
-/** The hub's cache: blobs by etag, snapshots by commit, refs by branch. `repo` is org/name. */
+/** The hub's cache: blobs by etag, snapshots by commit, refs by branch. `repo` is org/name, or datasets/org/name. */
 export interface HubCache {
   /** The token that `hf auth login` has saved, if any. */
   token?(): Promise<string | undefined>;

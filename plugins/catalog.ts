@@ -32,8 +32,12 @@ import { questionAnswering as collatorQuestionAnswering } from "./collators/ques
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { tokenLabels as collatorTokenLabels } from "./collators/token_labels.ts";
 import { csv as datasetCsv } from "./data/csv.ts";
+import { hub as datasetHub } from "./data/hub.ts";
+import { json as datasetJson } from "./data/json.ts";
 import { jsonl as datasetJsonl } from "./data/jsonl.ts";
 import { memory as datasetMemory } from "./data/memory.ts";
+import { mix as datasetMix } from "./data/mix.ts";
+import { parquet as datasetParquet } from "./data/parquet.ts";
 import { reviews as datasetReviews } from "./data/reviews.ts";
 import { shuffle as datasetShuffle } from "./data/shuffle.ts";
 import { split as datasetSplit } from "./data/split.ts";
@@ -205,8 +209,12 @@ export const catalog: Catalog = {
   },
   dataset: {
     csv: datasetCsv,
+    hub: datasetHub,
+    json: datasetJson,
     jsonl: datasetJsonl,
     memory: datasetMemory,
+    mix: datasetMix,
+    parquet: datasetParquet,
     reviews: datasetReviews,
     shuffle: datasetShuffle,
     split: datasetSplit,

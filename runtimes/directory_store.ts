@@ -50,7 +50,7 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
     });
     if (own === undefined) return undefined;
     const base = await realpath(root);
-    const repository = /^(.*[\\/]models--[^\\/]+)[\\/]snapshots[\\/]/.exec(base + sep)?.[1];
+    const repository = /^(.*[\\/](?:models|datasets)--[^\\/]+)[\\/]snapshots[\\/]/.exec(base + sep)?.[1];
     if (inside(base, own) || (repository !== undefined && inside(join(repository, "blobs"), own))) return own;
     throw badKey("directory", key, `leads outside ${root}`);
   };

@@ -25,7 +25,8 @@ export function hubCache(env: Named<string | undefined>): HubCache {
   const of = (repo: string, folder: string, ...names: readonly string[]): string =>
     join(
       root,
-      `models--${keyParts("hub", repo).join("--")}`,
+      // A data set's name begins with what the hub's own addresses have in front of it.
+      `${repo.startsWith("datasets/") ? "" : "models--"}${keyParts("hub", repo).join("--")}`,
       folder,
       ...names.flatMap((name) => keyParts("hub", name)),
     );

@@ -7,9 +7,10 @@
 import { AttuneError, missing, show } from "../../core/errors.ts";
 import { shardIndex } from "../../core/safetensors.ts";
 import type { Host, HubCache, Store } from "../../core/types.ts";
-import { downloadFile, type HubProgress } from "./hub_download.ts";
-import { hubError } from "./hub_errors.ts";
-import { type HubClient, hubClient, limitedText } from "./hub_request.ts";
+import { downloadFile, type HubProgress } from "../../core/hub/download.ts";
+import { hubError } from "../../core/hub/errors.ts";
+import { hubName, isCommit, isOffline, type Listed, listFiles } from "../../core/hub/repository.ts";
+import { hubClient } from "../../core/hub/request.ts";
 
 /** Files that a run may need besides weights. config.json comes last: where it is, all others are. */
 const wanted: readonly string[] = [
@@ -27,24 +28,12 @@ const wanted: readonly string[] = [
 
 const INDEX = "model.safetensors.index.json";
 
-/** A list of a repository's files is not longer. */
-const MAX_LIST = 16 * 2 ** 20;
-
 /** What is wanted of a repository. */
 export type HubOptions = Readonly<{
   /** False: config and tokenizer are enough. */
   weights: boolean;
   progress?: HubProgress;
 }>;
-
-/** `org/name[@revision]` in its parts, or undefined where a text is no name of the hub; `..` and `--` are in none. */
-export function hubName(path: string): Readonly<{ repo: string; revision: string }> | undefined {
-  const segment = String.raw`\w(?:[\w.-]{0,94}\w)?`;
-  const found = new RegExp(`^((?:${segment}/)?${segment})(?:@(\\w[\\w./-]{0,254}))?$`).exec(path);
-  if (!found || /\.\.|--|\/\/|\/$/.test(path)) return undefined;
-  const [, repo = "", revision = "main"] = found;
-  return { repo, revision };
-}
 
 /**
  * The snapshot of a repository as a store: downloaded where it must be, from the cache where there is no network or
@@ -62,7 +51,7 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   const known = pinned ? revision : await cache.ref(repo, revision);
   const cached = async (): Promise<Store | undefined> =>
     known !== undefined && isCommit(known) ? await complete(cache, repo, known, options.weights) : undefined;
-  if (isOn(host.env.HF_HUB_OFFLINE) || isOn(host.env.TRANSFORMERS_OFFLINE)) {
+  if (isOffline(host)) {
     const found = await cached();
     if (found) return found;
     throw hubError("HUB_OFFLINE", `${path} is not in the cache, and HF_HUB_OFFLINE is set`, path);
@@ -74,7 +63,7 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   const client = await hubClient(host);
   let listed: Listed;
   try {
-    listed = await list(client, repo, revision);
+    listed = await listFiles(client, "models", repo, revision);
   } catch (error) {
     // Without a network, what was downloaded before serves; what the hub refuses stays refused.
     const away = error instanceof AttuneError && /^HUB_(UNREACHABLE|5\d\d)$/.test(error.code);
@@ -102,25 +91,6 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   return store;
 }
 
-type Listed = Readonly<{ commit: string; files: ReadonlySet<string> }>;
-
-async function list(client: HubClient, repo: string, revision: string): Promise<Listed> {
-  const response = await client.request(
-    `/api/models/${repo}/revision/${encodeURIComponent(revision)}`,
-    `${repo}@${revision}`,
-  );
-  const strange = (): Error => hubError("HUB_ANSWER", `The hub gave no commit and files for ${repo}@${revision}`, repo);
-  let answer: { sha?: unknown; siblings?: unknown } | null;
-  try {
-    answer = JSON.parse(await limitedText(client, response, `${repo}@${revision}`, MAX_LIST));
-  } catch (error) {
-    throw error instanceof SyntaxError ? strange() : error;
-  }
-  const { sha, siblings } = answer ?? {};
-  if (typeof sha !== "string" || !isCommit(sha) || !Array.isArray(siblings)) throw strange();
-  return { commit: sha, files: new Set(siblings.map((s) => s?.rfilename).filter((f) => typeof f === "string")) };
-}
-
 /** A snapshot that has all that is wanted of it. */
 async function complete(cache: HubCache, repo: string, commit: string, weights: boolean): Promise<Store | undefined> {
   const store = cache.snapshot(repo, commit);
@@ -131,12 +101,4 @@ async function complete(cache: HubCache, repo: string, commit: string, weights: 
   if (!index) return undefined;
   for (const shard of new Set(index.values())) if (!await there(shard)) return undefined;
   return store;
-}
-
-function isCommit(revision: string): boolean {
-  return /^[0-9a-f]{40}$/.test(revision);
-}
-
-function isOn(flag: string | undefined): boolean {
-  return /^(1|true|yes|on)$/i.test(flag ?? "");
 }

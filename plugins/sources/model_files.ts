@@ -4,8 +4,9 @@
  */
 import { missing, unknownName } from "../../core/errors.ts";
 import type { Host, Store } from "../../core/types.ts";
-import { hubName, openHub } from "./hub.ts";
-import type { HubProgress } from "./hub_download.ts";
+import { hubName } from "../../core/hub/repository.ts";
+import { openHub } from "./hub.ts";
+import type { HubProgress } from "../../core/hub/download.ts";
 
 /** The encoder that comes with Attune. */
 const BASE = "attune:base";

@@ -75,9 +75,11 @@ export async function startHub(options: HubServerOptions): Promise<HubServer> {
     if (url.includes("/gated/") && request.headers.authorization !== "Bearer good") return deny(401, "GatedRepo");
     if (url.includes("/none")) return deny(request.headers.authorization ? 404 : 401, "RepoNotFound");
     if (url.includes("/forbidden/")) return deny(403);
-    const api = /^\/api\/models\/(?:[\w-]+\/)?[\w-]+\/revision\/(.+)$/.exec(url);
+    const api = /^\/api\/(?:models|datasets)\/(?:[\w-]+\/)?[\w-]+\/revision\/(.+)$/.exec(url);
     if (api) {
-      if (!["main", commit, "refs%2Fpr%2F1"].includes(api[1] ?? "")) return deny(404, "RevisionNotFound");
+      if (!["main", commit, "refs%2Fpr%2F1", "refs%2Fconvert%2Fparquet"].includes(api[1] ?? "")) {
+        return deny(404, "RevisionNotFound");
+      }
       const siblings = Object.keys(files).map((rfilename) => ({ rfilename }));
       return void response.writeHead(200, { "content-type": "application/json" })
         .end(JSON.stringify({ sha: commit, siblings }));

@@ -2,10 +2,10 @@
  * Requests to the hub: where it is, who asks, redirects, and how long one waits.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
-import type { Host } from "../../core/types.ts";
-import { VERSION } from "../../core/version.ts";
-import { hubError, refusal } from "./hub_errors.ts";
+import { badValue } from "../errors.ts";
+import type { Host } from "../types.ts";
+import { VERSION } from "../version.ts";
+import { hubError, refusal } from "./errors.ts";
 
 /** A redirect leads to a redirect at most this often. */
 const MAX_REDIRECTS = 8;

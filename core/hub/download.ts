@@ -2,10 +2,10 @@
  * One file of the hub into the cache: asked for by name, kept by its etag, gone on with where it broke off.
  * @module
  */
-import { AttuneError } from "../../core/errors.ts";
-import type { Host, HubCache } from "../../core/types.ts";
-import { hubError, mayPass } from "./hub_errors.ts";
-import type { HubClient } from "./hub_request.ts";
+import { AttuneError } from "../errors.ts";
+import type { Host, HubCache } from "../types.ts";
+import { hubError, mayPass } from "./errors.ts";
+import type { HubClient } from "./request.ts";
 
 /** Told as bytes arrive; `done` of `total`. */
 export type HubProgress = (file: string, done: number, total: number) => void;

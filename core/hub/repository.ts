@@ -1,0 +1,56 @@
+/**
+ * Repositories of the hub: their names, revisions and files.
+ * @module
+ */
+import type { Host } from "../types.ts";
+import { hubError } from "./errors.ts";
+import { type HubClient, limitedText } from "./request.ts";
+
+/** A list of a repository's files is not longer. */
+const MAX_LIST = 16 * 2 ** 20;
+
+/** The commit that a revision stands for, and its files. */
+export type Listed = Readonly<{ commit: string; files: ReadonlySet<string> }>;
+
+/** `org/name[@revision]` in its parts, or undefined where a text is no name of the hub; `..` and `--` are in none. */
+export function hubName(path: string): Readonly<{ repo: string; revision: string }> | undefined {
+  const segment = String.raw`\w(?:[\w.-]{0,94}\w)?`;
+  const found = new RegExp(`^((?:${segment}/)?${segment})(?:@(\\w[\\w./-]{0,254}))?$`).exec(path);
+  if (!found || /\.\.|--|\/\/|\/$/.test(path)) return undefined;
+  const [, repo = "", revision = "main"] = found;
+  return { repo, revision };
+}
+
+/** The files of a revision. Throws AttuneError where there is none, or the hub gives no list. */
+export async function listFiles(
+  client: HubClient,
+  kind: "models" | "datasets",
+  repo: string,
+  revision: string,
+): Promise<Listed> {
+  const response = await client.request(
+    `/api/${kind}/${repo}/revision/${encodeURIComponent(revision)}`,
+    `${repo}@${revision}`,
+  );
+  const strange = (): Error => hubError("HUB_ANSWER", `The hub gave no commit and files for ${repo}@${revision}`, repo);
+  let answer: { sha?: unknown; siblings?: unknown } | null;
+  try {
+    answer = JSON.parse(await limitedText(client, response, `${repo}@${revision}`, MAX_LIST));
+  } catch (error) {
+    throw error instanceof SyntaxError ? strange() : error;
+  }
+  const { sha, siblings } = answer ?? {};
+  if (typeof sha !== "string" || !isCommit(sha) || !Array.isArray(siblings)) throw strange();
+  return { commit: sha, files: new Set(siblings.map((s) => s?.rfilename).filter((f) => typeof f === "string")) };
+}
+
+/** Whether a revision is a commit. */
+export function isCommit(revision: string): boolean {
+  return /^[0-9a-f]{40}$/.test(revision);
+}
+
+/** Whether the hub must not be asked. */
+export function isOffline({ env }: Host): boolean {
+  return [env.HF_HUB_OFFLINE, env.TRANSFORMERS_OFFLINE]
+    .some((flag) => /^(1|true|yes|on)$/i.test(flag ?? ""));
+}

@@ -1,0 +1,121 @@
+/**
+ * Several data sets as one, each with its share.
+ * @module
+ */
+import * as v from "valibot";
+import { define, isPlugin } from "../../core/define.ts";
+import { AttuneError } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import { createRandom } from "../../core/random.ts";
+import type { Cursor, Dataset, Factory, Row, Rows } from "../../core/types.ts";
+
+/** Options of {@link mix}. */
+export interface MixOptions {
+  readonly sources: readonly Dataset[];
+  /** How likely the next row is from each source, as numbers in proportion; null: all alike. */
+  readonly probabilities: readonly number[] | null;
+  /** When there are no more rows: as soon as one source has none left, or when each had all of its rows at least once. */
+  readonly stoppingStrategy: "first_exhausted" | "all_exhausted";
+  /** Of whose turn it is. */
+  readonly seed: number;
+}
+
+type Input = Readonly<{
+  sources: readonly unknown[];
+  probabilities?: readonly number[] | null;
+  stoppingStrategy?: MixOptions["stoppingStrategy"];
+  seed?: number;
+}>;
+
+/** Schema of {@link MixOptions}. */
+export const mixSchema: v.GenericSchema<Input, MixOptions> = v.pipe(
+  v.strictObject({
+    sources: v.pipe(v.array(v.custom<Dataset>(isPlugin("dataset"), "a dataset")), v.minLength(1)),
+    probabilities: v.optional(v.nullable(v.array(v.pipe(v.number(), v.gtValue(0)))), null),
+    stoppingStrategy: v.optional(v.picklist(["first_exhausted", "all_exhausted"]), "first_exhausted"),
+    seed: v.optional(v.pipe(v.number(), v.integer()), 42),
+  }),
+  v.check(
+    ({ sources, probabilities }) => probabilities === null || probabilities.length === sources.length,
+    "as many probabilities as sources",
+  ),
+) as v.GenericSchema<Input, MixOptions>;
+
+/**
+ * Rows of several sources in a seeded order, as `datasets.interleave_datasets` mixes them with probabilities: each next row
+ * is from a source drawn by these, and is the next one of that source, which begins again at its end where others still
+ * have rows to come. Streams are mixed as they come.
+ *
+ * @throws AttuneError from reading where a source has no rows.
+ * @example
+ * ```ts
+ * import { memory } from "attune/data/memory";
+ * import { mix } from "attune/data/mix";
+ * const sources = [memory({ rows: [{ text: "a" }] }), memory({ rows: [{ text: "b" }] })];
+ * console.assert(mix({ sources, probabilities: [3, 1] }).name === "mix");
+ * ```
+ */
+export const mix: Factory<"dataset", Input> = define({
+  kind: "dataset",
+  name: "mix",
+  schema: mixSchema,
+  parts: { "sources.*": "dataset" },
+  create: (options) => ({
+    open: async (host) => {
+      const sources: Rows[] = [];
+      for (const source of options.sources) sources.push(await source.open(host));
+      const { probabilities, stoppingStrategy, seed } = options;
+      const parts = [...sources.map((s) => s.fingerprint), probabilities, stoppingStrategy, seed];
+      const fingerprint = await sha256(JSON.stringify(["mix", ...parts]));
+      return { fingerprint, read: (from) => mixed(sources, options, from) };
+    },
+  }),
+});
+
+/** Where each source stands: `at` rows were given in all; `inner` has a cursor per source, its rounds in `at` of a further one. */
+async function* mixed(
+  sources: readonly Rows[],
+  { probabilities, stoppingStrategy, seed }: MixOptions,
+  from: Cursor | undefined,
+): AsyncIterable<Readonly<{ row: Row; next: Cursor }>> {
+  const random = createRandom(seed).fork("mix");
+  const weights = probabilities ?? sources.map(() => 1);
+  const total = weights.reduce((a, b) => a + b, 0);
+  const turnOf = (n: number): number => {
+    let left = random.uniform(n) * total;
+    const found = weights.findIndex((weight) => (left -= weight) < 0);
+    return found >= 0 ? found : weights.length - 1;
+  };
+  const cursors: (Cursor | undefined)[] = sources.map((_, i) => from?.inner?.[2 * i]?.inner?.[0]);
+  // How often each source has begun again.
+  const rounds = sources.map((_, i) => from?.inner?.[2 * i + 1]?.at ?? 0);
+  const readers = sources.map((source, i) => source.read(cursors[i])[Symbol.asyncIterator]());
+  const ended = (): boolean =>
+    stoppingStrategy === "first_exhausted" ? rounds.some((n) => n > 0) : rounds.every((n) => n > 0);
+  // A source is exhausted where it has no next row: it is looked at one row ahead.
+  const ahead: (Readonly<{ row: Row; next: Cursor }> | undefined)[] = [];
+  const advance = async (i: number): Promise<void> => {
+    let next = await readers[i]?.next();
+    if (next?.done) {
+      rounds[i] = (rounds[i] ?? 0) + 1;
+      cursors[i] = undefined;
+      readers[i] = (sources[i] as Rows).read()[Symbol.asyncIterator]();
+      next = await readers[i]?.next();
+      if (next?.done) throw new AttuneError(`Source ${i} has no rows`, { code: "EMPTY_DATA", plugin: "mix", found: i });
+    }
+    ahead[i] = next?.value;
+  };
+  for (let i = 0; i < sources.length; i++) await advance(i);
+  for (let at = from?.at ?? 0; !ended(); at++) {
+    const i = turnOf(at);
+    const { row, next } = ahead[i] as Readonly<{ row: Row; next: Cursor }>;
+    cursors[i] = next;
+    await advance(i);
+    const inner = sources.flatMap((_, k): Cursor[] => [
+      { at: 0, ...(cursors[k] ? { inner: [cursors[k]] } : {}) },
+      { at: rounds[k] ?? 0 },
+    ]);
+    yield { row, next: { at: at + 1, inner } };
+  }
+  for (const reader of readers) await reader.return?.();
+}
