@@ -17,6 +17,8 @@ export type JobsOptions = Readonly<{
   leaseSeconds: number;
   /** Attempts without progress before a job fails. */
   maxAttempts: number;
+  /** True where no process lives on between two looks at the jobs: what was seen is kept in the store, `now` is the day's. */
+  forgetful?: boolean;
   /** Random text for ids; tests make their own. */
   random?: () => string;
 }>;
@@ -42,6 +44,9 @@ export interface Jobs {
   watch(): Promise<void>;
 }
 
+/** Where a forgetful process keeps what it has seen of leases. */
+const SEEN = "watch/seen.json";
+
 /** How many hints a runner that can do none of them looks at. */
 const LOOKS = 50;
 
@@ -52,8 +57,13 @@ export function jobsIn(options: JobsOptions): Jobs {
   const keyOf = (id: string): string => `records/${id}.json`;
   const logs = new Map<string, JobEvents>();
   const over = new Set<string>();
-  const seen = new Map<string, { token: number; beat: number; since: number }>();
+  let seen = new Map<string, { token: number; beat: number; since: number }>();
   let watched = now();
+  const remember = async (): Promise<void> => {
+    const found = await store.get(SEEN);
+    const known = found && JSON.parse(new TextDecoder().decode(found.bytes)) as { watched: number; seen: [] };
+    if (known) [watched, seen] = [known.watched, new Map(known.seen)];
+  };
 
   const events = (id: string): JobEvents => {
     const found = logs.get(id) ?? eventsIn(store, `jobs/${id}/events/`);
@@ -167,6 +177,7 @@ export function jobsIn(options: JobsOptions): Jobs {
     events,
     watch: async () => {
       const at = now();
+      if (options.forgetful) await remember();
       // Where nobody watched for long, leases could not be renewed either: they get their time again.
       if (at - watched > 1000 * leaseSeconds) seen.clear();
       watched = at;
@@ -182,6 +193,9 @@ export function jobsIn(options: JobsOptions): Jobs {
         const known = seen.get(id);
         if (known?.token !== token || known.beat !== lease.beat) seen.set(id, { token, beat: lease.beat, since: at });
         else if (at - known.since > 1000 * leaseSeconds) await change(id, (r) => lost(r, token, lease.beat, time()));
+      }
+      if (options.forgetful) {
+        await store.put(SEEN, new TextEncoder().encode(JSON.stringify({ watched, seen: [...seen] })));
       }
     },
   };

@@ -4,7 +4,7 @@
  */
 import type { Engine } from "../engine/engine.ts";
 import { toSpec } from "../compose.ts";
-import type { Host, Json, Named, Run, Store, Trained } from "../types.ts";
+import type { Host, Json, Named, Run, Store, Stored, Trained } from "../types.ts";
 import type { OpenRun } from "./open.ts";
 import { VERSION } from "../version.ts";
 
@@ -55,13 +55,22 @@ export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<nu
 /** A store's keys below a prefix as a store. */
 export function within(store: Store, prefix: string): Store {
   const { append, locate } = store;
+  const own = <T extends Stored>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });
   return {
-    ...(append ? { append: (key, bytes) => append(prefix + key, bytes) } : {}),
+    ...(append ? { append: async (key, bytes, options) => own(await append(prefix + key, bytes, options)) } : {}),
     ...(locate ? { locate: (key) => locate(prefix + key) } : {}),
-    get: (key, range) => store.get(prefix + key, range),
-    put: (key, bytes, options) => store.put(prefix + key, bytes, options),
+    get: async (key, range) => {
+      const found = await store.get(prefix + key, range);
+      return found && own(found);
+    },
+    put: async (key, bytes, options) => {
+      const done = await store.put(prefix + key, bytes, options);
+      return done === "conflict" ? done : own(done);
+    },
     delete: (key, options) => store.delete(prefix + key, options),
-    list: (own) => store.list(prefix + own),
+    list: async function* (below) {
+      for await (const stored of store.list(prefix + below)) yield own(stored);
+    },
   };
 }
 

@@ -39,6 +39,8 @@ export type JobsAppOptions = Readonly<{
   heartbeatSeconds?: number;
   maxAttempts?: number;
   maxFileBytes?: number;
+  /** True on platforms whose processes come and go; `now` must be the time of day then. */
+  forgetful?: boolean;
   /** A clock that only goes forward, in milliseconds. */
   now?: () => number;
   /** Seconds since 1970. */
@@ -83,7 +85,15 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   const time = options.time ?? (() => Date.now() / 1000);
   const leaseSeconds = options.leaseSeconds ?? 30;
   const heartbeatSeconds = options.heartbeatSeconds ?? leaseSeconds / 3;
-  const jobs = jobsIn({ store, queue, now, time, leaseSeconds, maxAttempts: options.maxAttempts ?? 5 });
+  const jobs = jobsIn({
+    store,
+    queue,
+    now,
+    time,
+    leaseSeconds,
+    maxAttempts: options.maxAttempts ?? 5,
+    forgetful: options.forgetful,
+  });
   const files = filesIn(store, time);
   const preparing = new Set<string>();
   const prepare = async (id: string): Promise<void> => {
@@ -103,7 +113,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
       hub.tell(id);
     }
   };
-  const hub = eventHub(jobs);
+  const hub = eventHub(jobs, options.forgetful);
   const context: JobsContext = { options, jobs, files, hub, time, leaseSeconds, heartbeatSeconds, prepare };
   const app = new Hono();
   app.onError((error) => answerError(error));

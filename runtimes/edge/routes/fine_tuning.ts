@@ -59,7 +59,7 @@ export function fineTuningRoutes(context: JobsContext): Hono {
     const spec = specOf(body);
     const id = await idOnce(c, body);
     const record = await jobs.create(body, spec, id);
-    void context.prepare(record.id);
+    later(c, context.prepare(record.id));
     return c.json(jobShape(record));
   });
   app.get("/", async (c) => {
@@ -141,4 +141,13 @@ export function fineTuningRoutes(context: JobsContext): Hono {
     });
   };
   return app;
+}
+
+/** Work that goes on behind the answer; Cloudflare wants to be told of it. */
+function later(c: Context, work: Promise<void>): void {
+  try {
+    c.executionCtx.waitUntil(work);
+  } catch {
+    // elsewhere a process lives on
+  }
 }

@@ -81,7 +81,7 @@ export function runnerRoutes({ options, jobs, files, hub, time, leaseSeconds, he
       needs.bytes <= capabilities.memoryBytes &&
       (needs.provider === null || capabilities.providers.includes(needs.provider)) &&
       (capabilities.plugins === undefined || needs.plugins.every((name) => capabilities.plugins?.includes(name)));
-    const until = performance.now() + 1000 * waitSeconds;
+    const until = Date.now() + 1000 * waitSeconds;
     for (;;) {
       const job = await jobs.lease(runner, can);
       if (job) {
@@ -99,7 +99,7 @@ export function runnerRoutes({ options, jobs, files, hub, time, leaseSeconds, he
           heartbeatSeconds,
         });
       }
-      if (performance.now() >= until || c.req.raw.signal.aborted) return c.body(null, 204);
+      if (Date.now() >= until || c.req.raw.signal.aborted) return c.body(null, 204);
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   });

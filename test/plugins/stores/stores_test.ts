@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { Store } from "../../../core/types.ts";
+import { within } from "../../../core/run/write.ts";
 import { directory } from "../../../plugins/stores/directory.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { directoryStore } from "../../../runtimes/directory_store.ts";
@@ -23,6 +24,7 @@ const folder = (): string => mkdtempSync(join(tmpdir(), "attune-store-"));
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const refused = { name: "AttuneError", code: "BAD_KEY" };
 testStore("memory", async () => await memory().open(await hostHere(1)));
+testStore("part of another", async () => within(await memory().open(await hostHere(1)), "below/it/"));
 testStore("directory", async () => await directory({ path: join(folder(), "made", "later") }).open(await hostHere(1)));
 
 describe("a directory store", () => {

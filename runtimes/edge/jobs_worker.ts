@@ -1,0 +1,64 @@
+/**
+ * Files, jobs and runners as a Cloudflare Worker. Bindings: `DB` (D1), `BUCKET` (R2), the texts `ATTUNE_API_KEY` and
+ * `ATTUNE_RUNNER_TOKEN`; models lie in the bucket's table below `models/<name>/`. A cron trigger of one minute keeps jobs going.
+ * @module
+ */
+import { storeQueue } from "../../core/jobs/store_queue.ts";
+import type { Store } from "../../core/types.ts";
+import { within } from "../../core/run/write.ts";
+import { type Bucket, cloudflareStore, type Database } from "./cloudflare_store.ts";
+import { type JobsApp, jobsApp } from "./jobs_app.ts";
+
+/** The bindings. */
+export type Bindings = Readonly<{
+  DB: Database;
+  BUCKET: Bucket;
+  ATTUNE_API_KEY: string;
+  ATTUNE_RUNNER_TOKEN: string;
+  ATTUNE_LEASE_SECONDS?: string;
+}>;
+
+/** Lets work go on behind an answer. */
+export type Lasting = Readonly<
+  { waitUntil(work: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
+>;
+
+function appOf(env: Bindings): JobsApp {
+  if (!env.ATTUNE_API_KEY || !env.ATTUNE_RUNNER_TOKEN) {
+    throw new Error("ATTUNE_API_KEY or ATTUNE_RUNNER_TOKEN is not set");
+  }
+  const store = cloudflareStore({ database: env.DB, bucket: env.BUCKET });
+  const now = (): number => Date.now();
+  // One for each request: what one request waits for another cannot.
+  return jobsApp({
+    store,
+    queue: storeQueue(store, now),
+    apiKeys: [env.ATTUNE_API_KEY],
+    runnerTokens: [env.ATTUNE_RUNNER_TOKEN],
+    models: { names: () => modelNames(store), files: async (name) => within(store, `models/${name}/`) },
+    // Isolates come and go: what was seen of leases is kept in the store.
+    now,
+    forgetful: true,
+    leaseSeconds: Number(env.ATTUNE_LEASE_SECONDS ?? 90),
+    heartbeatSeconds: Number(env.ATTUNE_LEASE_SECONDS ?? 90) / 4,
+  });
+}
+
+async function modelNames(store: Store): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { key } of store.list("models/")) {
+    const name = /^models\/(.+)\/config\.json$/.exec(key)?.[1];
+    if (name !== undefined) found.push(name);
+  }
+  return found;
+}
+
+/** The handlers. */
+const worker: Readonly<{
+  fetch(request: Request, env: Bindings, context: Lasting): Response | Promise<Response>;
+  scheduled(event: unknown, env: Bindings): Promise<void>;
+}> = {
+  fetch: (request, env, context) => appOf(env).app.fetch(request, env, context),
+  scheduled: async (_event, env) => await appOf(env).watch(),
+};
+export default worker;
