@@ -61,7 +61,7 @@ export function prefixAdapter(
   prefix: (b: Build, width: number) => Value,
 ): Pick<Attached, "reserve" | "attention"> {
   const { layers, numKeyValueHeads: heads, headDim } = trunk;
-  if (task === "SEQ_2_SEQ_LM") {
+  if (trunk.decoderStart !== undefined) {
     throw unsupported(plugin, "task", task, "prefixes of encoder-decoder models are not built");
   }
   if (new Set(layers).size < layers.length) {

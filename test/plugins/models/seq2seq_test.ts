@@ -191,3 +191,8 @@ it("BART's classifier trains beside an adapter", async () => {
   assert.ok(!engine.state.trained.some((t) => t.name.includes("fc1")));
   await engine.close();
 });
+
+it("prefixes of encoder-decoder models are refused, whatever the task", async () => {
+  const adapter = { use: "prefix-tuning", with: { numVirtualTokens: 2 } };
+  for (const name of ["bart", "t5-sequence"]) await assert.rejects(opened(caseOf(name), { adapter }), /not built/);
+});
