@@ -73,7 +73,7 @@ def check(case, name, folder):
         made = loaded(**inputs).logits
         back = difference(ours, made, inputs)
         plain = (base(case).eval()(**inputs).logits - made).abs().max().item()
-    return {"there": there, "back": back, "changedBy": plain}
+    return {"use": use, "there": there, "back": back, "changedBy": plain}
 
 
 run(

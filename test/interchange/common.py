@@ -74,9 +74,9 @@ def run(members, check, versions):
                 ok = max(result["there"], result["back"]) <= LIMIT and result["changedBy"] > LIMIT
             except Exception as error:  # each member is told of
                 result, ok = {"error": str(error)[:300]}, False
-            results[name] = result
+            results[name] = {"ok": ok, **result}
             failed |= not ok
             print("ok  " if ok else "FAIL", name.ljust(24), result, flush=True)
     if arguments.out:
-        arguments.out.write_text(json.dumps({"versions": versions, "members": results}, indent=2) + "\n")
+        arguments.out.write_text(json.dumps({"case": case.name, "versions": versions, "members": results}, indent=2) + "\n")
     sys.exit(1 if failed else 0)

@@ -167,7 +167,7 @@ def check(case, name, folder):
         back = difference(ours, made, inputs)
         own = made[:, -inputs["input_ids"].shape[1] :] if made.dim() == 3 else made
         plain = (base(case)(**inputs).logits - own).abs().max().item()
-    return {"there": there, "back": back, "changedBy": plain}
+    return {"use": use, "there": there, "back": back, "changedBy": plain}
 
 
 run(
