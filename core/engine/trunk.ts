@@ -3,25 +3,38 @@
  * @module
  */
 import { Graph } from "../graph/graph.ts";
-import type { Architecture, Trunk } from "../types.ts";
+import type { Architecture, Build, Head, Trunk } from "../types.ts";
 import { createBuild } from "./build.ts";
 
 /** An architecture with the paths of its linear layers and embeddings, and the names of its parameters. */
 export function trunkOf(architecture: Architecture, modelType: string): Trunk {
+  return { ...architecture, modelType, ...asked(architecture, (b) => void architecture.forward(b)) };
+}
+
+/** A trunk with what its heads ask for too: what adapters may adapt. */
+export function withHeads(trunk: Trunk, heads: readonly Head[]): Trunk {
+  const forward = (b: Build): void => {
+    const states = trunk.forward(b);
+    for (const head of heads) head.forward(b, states, trunk);
+  };
+  return { ...trunk, ...asked(trunk, forward) };
+}
+
+type Asked = Pick<Trunk, "linears" | "conv1ds" | "embeddings" | "parameters" | "shapes">;
+
+function asked({ initializerRange }: Architecture, make: (b: Build) => void): Asked {
   const { build, recorded } = createBuild({
     graph: new Graph(),
     mode: "evaluate",
     attached: [],
-    initializerRange: architecture.initializerRange,
+    initializerRange,
     labelSmoothing: 0,
     checkpointing: false,
     targets: {},
     trains: () => false,
   });
-  architecture.forward(build);
+  make(build);
   return {
-    ...architecture,
-    modelType,
     linears: [...recorded.linears.keys()],
     conv1ds: [...recorded.linears].filter(([, o]) => o.conv1d).map(([path]) => path),
     embeddings: [...recorded.embeddings.keys()],

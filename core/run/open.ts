@@ -3,7 +3,7 @@
  * @module
  */
 import { missing, unknownName, unsupported } from "../errors.ts";
-import { trunkOf } from "../engine/trunk.ts";
+import { trunkOf, withHeads } from "../engine/trunk.ts";
 import type { TaskLoss } from "../engine/program.ts";
 import type {
   Adapter,
@@ -132,15 +132,36 @@ export async function attachedTo(
 ): Promise<Attached> {
   const opened = adapter.open ? await adapter.open(host) : adapter;
   const modules = heads.flatMap((h) => trunk.heads[h.name]?.modulesToSave ?? h.modulesToSave);
-  const attached = opened.attach(trunk, { modules, task: task.taskType ?? "", tokenizer });
+  const attached = opened.attach(withHeads(trunk, heads), { modules, task: task.taskType ?? "", tokenizer });
   const under = heads.map((h) => trunk.heads[h.name]?.under).find((name) => name !== undefined);
-  const { peft } = attached;
-  if (under === undefined || !peft || peft.format) return attached;
+  return under === undefined ? attached : underneath(attached, under, modules);
+}
+
+/** An adapter of a model that its classifier holds under a name: in PEFT's files that stands in front of the model's. */
+function underneath(attached: Attached, under: string, modules: readonly string[]): Attached {
+  const { peft, weights } = attached;
+  if (!peft || peft.format) return attached;
+  const placed = (key: string): string => key.replace(/^base_model\.model\./, (start) => `${start}${under}.`);
   const key = (name: string): string | undefined => {
-    const own = modules.some((module) => name.startsWith(`${module}.`));
-    return own ? peft.key(name) : peft.key(name)?.replace(/^base_model\.model\./, (start) => `${start}${under}.`);
+    const own = peft.key(name);
+    return own === undefined || modules.some((module) => name.startsWith(`${module}.`)) ? own : placed(own);
   };
-  return { ...attached, peft: { ...peft, key } };
+  const { derived } = peft;
+  const names = new Map(weights?.names.map((n) => [n.startsWith(`${under}.`) ? n.slice(under.length + 1) : n, n]));
+  return {
+    ...attached,
+    ...(weights && {
+      weights: { ...weights, names: [...names.keys()], read: (name) => weights.read(names.get(name) ?? name) },
+    }),
+    peft: {
+      ...peft,
+      key,
+      ...(derived && {
+        derived: async (read) =>
+          Object.fromEntries(Object.entries(await derived(read)).map(([name, tensor]) => [placed(name), tensor])),
+      }),
+    },
+  };
 }
 
 /** The same run with other adapters, and the room that they need. */

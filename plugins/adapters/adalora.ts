@@ -20,8 +20,8 @@ import type {
   Weights,
 } from "../../core/types.ts";
 import { type Budget, rankStepper } from "./rank_allocation.ts";
-import { continued, peftConfig, savedModules } from "./peft.ts";
-import { defaultTargets, projections, type TargetTable } from "./targets.ts";
+import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
+import { adaptable, defaultTargets, projections, type TargetTable } from "./targets.ts";
 
 /** Options of {@link adalora}, PEFT's AdaLoraConfig in camelCase. */
 export interface AdaloraOptions {
@@ -140,7 +140,7 @@ function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?:
   const saves = savedModules(o.modulesToSave, context.modules);
   const wanted = o.targetModules ?? defaultTargets("adalora", "targetModules", targetsByFamily, trunk);
   const layers = o.layersToTransform === null ? undefined : [o.layersToTransform].flat();
-  const linears = trunk.linears.filter((path) => !saves.has(path));
+  const linears = adaptable(trunk, wanted, saves.has);
   const targets = [...matchModules("adalora", wanted, linears, o.excludeModules)]
     .filter((path) => !layers || layers.includes(layerIndex(path, o.layersPattern) ?? -1));
   if (targets.length === 0) {
@@ -221,7 +221,7 @@ function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?:
           fanInFanOut: targets.some((path) => trunk.conv1ds.includes(path)),
         }, context.task);
       },
-      key: (name) => `base_model.model.${name}`,
+      key: wrappedKey((path) => adapted.has(path)),
     },
   };
 }

@@ -8,8 +8,8 @@ import { badValue } from "../../core/errors.ts";
 import { mul, reshape } from "../../core/graph/functions.ts";
 import { matches, matchModules } from "../../core/modules.ts";
 import type { AttachContext, Attached, Factory, Trunk, Weights } from "../../core/types.ts";
-import { continued, peftConfig, savedModules } from "./peft.ts";
-import { defaultTargets, type TargetTable } from "./targets.ts";
+import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
+import { adaptable, defaultTargets, type TargetTable } from "./targets.ts";
 
 /** Options of {@link ia3}, PEFT's IA3Config in camelCase. */
 export interface Ia3Options {
@@ -111,7 +111,7 @@ function attach(o: Ia3Options, trunk: Trunk, context: AttachContext, saved?: Wei
     (o.targetModules === null ? defaultTargets("ia3", "feedforwardModules", feedForward, trunk) : []);
   const wanted = o.targetModules ??
     [...defaultTargets("ia3", "targetModules", attention, trunk), ...(typeof fed === "string" ? [fed] : fed)];
-  const targets = matchModules("ia3", wanted, trunk.linears.filter((path) => !saves.has(path)), o.excludeModules);
+  const targets = matchModules("ia3", wanted, adaptable(trunk, wanted, saves.has), o.excludeModules);
   if (typeof wanted !== "string" && typeof fed !== "string") {
     const stray = fed.find((name) => !wanted.includes(name));
     if (stray !== undefined) throw badValue("ia3", "adapter.with.feedforwardModules", stray, `one of ${wanted}`);
@@ -149,7 +149,7 @@ function attach(o: Ia3Options, trunk: Trunk, context: AttachContext, saved?: Wei
         modulesToSave: saves.names,
         fanInFanOut: [...targets].some((path) => trunk.conv1ds.includes(path)),
       }, context.task),
-      key: (name) => `base_model.model.${name}`,
+      key: wrappedKey((path) => targets.has(path)),
     },
   };
 }

@@ -26,8 +26,8 @@ import { layerIndex, matches, matchModules, patternValue } from "../../core/modu
 import type { AttachContext, Attached, Build, Named, Seams, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
 import { firstFactors } from "./lora_init.ts";
 import type { LoraOptions } from "./lora_options.ts";
-import { peftConfig, savedModules } from "./peft.ts";
-import { defaultTargets, projections } from "./targets.ts";
+import { peftConfig, savedModules, wrappedKey } from "./peft.ts";
+import { adaptable, defaultTargets, projections } from "./targets.ts";
 
 /** Fields of adapter_config.json that only other kinds of layers read. */
 export const harmlessLoraFields: readonly string[] = ["megatron_core", "qalora_group_size", "ensure_weight_tying"];
@@ -52,6 +52,7 @@ export function attachLora(
     return patternValue(path, o.alphaPattern, o.loraAlpha) / (o.useRslora ? Math.sqrt(r) : r);
   };
   const tokens = tokenRows(plugin, o, trunk);
+  const wrapped = wrappedKey((path) => targets.has(path));
   const init = firstFactors(plugin, initLoraWeights, rankOf, scaleOf);
   // PiSSA and OLoRA start from a weight less their first product; that product is held apart, frozen.
   const parted = initLoraWeights === "pissa" || initLoraWeights === "olora";
@@ -161,7 +162,7 @@ export function attachLora(
         name,
       ) => (/\.lora_(A|B)\.first$/.test(name) || (parted && /\.lora_(A|B)\.weight$/.test(name))
         ? undefined
-        : `base_model.model.${name}`),
+        : wrapped(name)),
       // The first product, subtracted, is a further r ranks: what PEFT itself converts such adapters to.
       ...(parted
         ? {
@@ -194,7 +195,7 @@ function targetsOf(
   saved: (path: string) => boolean,
 ): Readonly<{ wanted: string | readonly string[]; targets: ReadonlySet<string> }> {
   const wanted = o.targetModules ?? defaultTargets(plugin, "targetModules", projections, trunk);
-  const linears = trunk.linears.filter((path) => !saved(path));
+  const linears = adaptable(trunk, wanted, saved);
   const embeddings = trunk.embeddings.filter((path) =>
     wanted !== "all-linear" && !saved(path) && matches(path, wanted)
   );

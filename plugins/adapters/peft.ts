@@ -75,7 +75,9 @@ async function openPeft<O>(
     throw badValue(plugin, `${path}/adapter_config.json: peft_type`, config.peft_type, `"${type}"`);
   }
   const tensors = await openSafetensors(store, "adapter_model.safetensors");
-  const keys = new Map(tensors.names.map((key) => [key.startsWith(prefix) ? key.slice(prefix.length) : key, key]));
+  const own = (key: string): string =>
+    (key.startsWith(prefix) ? key.slice(prefix.length) : key).replace(wrappedLayer, ".");
+  const keys = new Map(tensors.names.map((key) => [own(key), key]));
   return {
     config,
     weights: {
@@ -87,6 +89,19 @@ async function openPeft<O>(
       },
       locate: () => undefined,
     },
+  };
+}
+
+/** What stands in a key between a module and its parameter where PEFT has wrapped the module. */
+const wrappedLayer = ".base_layer.";
+
+/** Keys of a file for parameters of a model some of whose modules are wrapped; what is the wrapper's own stands beside. */
+export function wrappedKey(isWrapped: (path: string) => boolean): (name: string) => string {
+  return (name) => {
+    const dot = name.lastIndexOf(".");
+    const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
+    const inside = (part === "weight" || part === "bias") && isWrapped(path);
+    return `base_model.model.${inside ? path + wrappedLayer + part : name}`;
   };
 }
 

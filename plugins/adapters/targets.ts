@@ -35,6 +35,23 @@ export const projections: TargetTable = {
   falcon: ["query_key_value"],
 };
 
+/**
+ * The linear layers that may be adapted: not those that train whole. "all-linear" leaves out what gives the logits of the
+ * vocabulary, as PEFT does.
+ */
+export function adaptable(
+  { linears, conv1ds, shapes, vocabSize }: Trunk,
+  wanted: string | readonly string[],
+  saved: (path: string) => boolean,
+): readonly string[] {
+  return linears.filter((path) => {
+    if (saved(path)) return false;
+    if (wanted !== "all-linear") return true;
+    const dims = shapes[`${path}.weight`];
+    return dims !== undefined && dims[conv1ds.includes(path) ? 1 : 0] !== vocabSize;
+  });
+}
+
 /** The family's default. Throws AttuneError where it has none: then the option must say. */
 export function defaultTargets(
   plugin: string,

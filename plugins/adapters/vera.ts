@@ -8,8 +8,8 @@ import { missing } from "../../core/errors.ts";
 import { add, gemm, mul, slice } from "../../core/graph/functions.ts";
 import { layerIndex, matchModules } from "../../core/modules.ts";
 import type { AttachContext, Attached, Build, Factory, Init, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
-import { continued, peftConfig, savedModules } from "./peft.ts";
-import { defaultTargets, projections } from "./targets.ts";
+import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
+import { adaptable, defaultTargets, projections } from "./targets.ts";
 
 /** Options of {@link vera}, PEFT's VeraConfig in camelCase. */
 export interface VeraOptions {
@@ -91,7 +91,7 @@ function attach(o: VeraOptions, trunk: Trunk, context: AttachContext, saved?: We
   const saves = savedModules(o.modulesToSave, context.modules);
   const wanted = o.targetModules ?? defaultTargets("vera", "targetModules", projections, trunk);
   const layers = o.layersToTransform === null ? undefined : [o.layersToTransform].flat();
-  const found = matchModules("vera", wanted, trunk.linears.filter((path) => !saves.has(path)));
+  const found = matchModules("vera", wanted, adaptable(trunk, wanted, saves.has));
   const targets = new Set(
     [...found].filter((path) => !layers || layers.includes(layerIndex(path, o.layersPattern) ?? -1)),
   );
@@ -142,7 +142,7 @@ function attach(o: VeraOptions, trunk: Trunk, context: AttachContext, saved?: We
         layersToTransform: layers ?? null,
         fanInFanOut: [...targets].some((path) => trunk.conv1ds.includes(path)),
       }, context.task),
-      key: (name) => `base_model.model.${name}`,
+      key: wrappedKey((path) => targets.has(path)),
       derived: async (read) => ({ [sharedA]: await read(sharedA), [sharedB]: await read(sharedB) }),
     },
   };
