@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { chatRenderer } from "../../../plugins/tokenizers/chat.ts";
+import figures from "../../fixtures/chat.json" with { type: "json" };
 
 const turns = [
   { role: "system", content: "Be brief." },
@@ -47,6 +48,21 @@ const templates: Readonly<Record<string, readonly [template: string, said: reado
   ],
   "the assistant is left out": ["{% for m in messages if m.role != 'assistant' %}{{ m.content }}{% endfor %}", []],
 };
+
+describe("conversations are as transformers renders them", () => {
+  for (const { name, template, rendered, prompts } of figures.templates) {
+    it(name, () => {
+      const render = chatRenderer(template, figures.tokens);
+      figures.conversations.forEach((messages, i) => {
+        const { text, assistant } = render(messages, false);
+        assert.equal(text, rendered[i]?.text);
+        const marked = rendered[i] as { assistant?: readonly number[][] };
+        if (marked.assistant) assert.deepEqual(assistant, marked.assistant);
+        assert.equal(render(messages, true).text, prompts[i]);
+      });
+    });
+  }
+});
 
 describe("what the assistant says", () => {
   for (const [name, [template, said]] of Object.entries(templates)) {
