@@ -22,6 +22,7 @@ import { vera as adapterVera } from "./adapters/vera.ts";
 import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts";
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
 import { causalLm as collatorCausalLm } from "./collators/causal_lm.ts";
+import { ctc as collatorCtc } from "./collators/ctc.ts";
 import { denoising as collatorDenoising } from "./collators/denoising.ts";
 import { maskedLm as collatorMaskedLm } from "./collators/masked_lm.ts";
 import { multipleChoice as collatorMultipleChoice } from "./collators/multiple_choice.ts";
@@ -45,6 +46,7 @@ import { take as datasetTake } from "./data/take.ts";
 import { hf as exporterHf } from "./exporters/hf.ts";
 import { peft as exporterPeft } from "./exporters/peft.ts";
 import { choice as headChoice } from "./heads/choice.ts";
+import { ctc as headCtc } from "./heads/ctc.ts";
 import { embedding as headEmbedding } from "./heads/embedding.ts";
 import { hiddenStates as headHiddenStates } from "./heads/hidden_states.ts";
 import { lm as headLm } from "./heads/lm.ts";
@@ -118,6 +120,7 @@ import { modernbert as modelModernbert } from "./models/modernbert.ts";
 import { t5 as modelT5 } from "./models/t5.ts";
 import { xlnet as modelXlnet } from "./models/xlnet.ts";
 import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
+import { ctc as objectiveCtc } from "./objectives/ctc.ts";
 import { denoising as objectiveDenoising } from "./objectives/denoising.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
 import { maskedLm as objectiveMaskedLm } from "./objectives/masked_lm.ts";
@@ -197,6 +200,7 @@ export const catalog: Catalog = {
   },
   collator: {
     "causal-lm": collatorCausalLm,
+    ctc: collatorCtc,
     denoising: collatorDenoising,
     "masked-lm": collatorMaskedLm,
     "multiple-choice": collatorMultipleChoice,
@@ -226,6 +230,7 @@ export const catalog: Catalog = {
   },
   head: {
     choice: headChoice,
+    ctc: headCtc,
     embedding: headEmbedding,
     "hidden-states": headHiddenStates,
     lm: headLm,
@@ -309,6 +314,7 @@ export const catalog: Catalog = {
   },
   objective: {
     "causal-lm": objectiveCausalLm,
+    ctc: objectiveCtc,
     denoising: objectiveDenoising,
     distillation: objectiveDistillation,
     "masked-lm": objectiveMaskedLm,

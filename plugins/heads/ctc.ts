@@ -1,0 +1,43 @@
+/**
+ * The head of connectionist temporal classification: every place's state to logits.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link ctc}. */
+export interface CtcOptions {
+  /** Number of classes, the blank among them. */
+  readonly numLabels: number;
+  /** How much of the states is dropped in training, transformers' `final_dropout`. */
+  readonly finalDropout: number;
+}
+
+/** Schema of {@link CtcOptions}. */
+export const ctcSchema: v.GenericSchema<Partial<CtcOptions> & { numLabels: number }, CtcOptions> = v.strictObject({
+  numLabels: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(100_000)),
+  finalDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
+});
+
+/**
+ * Logits [batch*seq, numLabels] of every place: dropout and one linear layer, `lm_head`, as in transformers' models for
+ * CTC. Any encoder's states will do.
+ *
+ * @example
+ * ```ts
+ * import { ctc } from "attune/heads/ctc";
+ * console.assert(ctc({ numLabels: 40 }).modulesToSave.includes("lm_head"));
+ * ```
+ */
+export const ctc: Factory<"head", Partial<CtcOptions> & { numLabels: number }> = define({
+  kind: "head",
+  name: "ctc",
+  schema: ctcSchema,
+  create: ({ numLabels, finalDropout }) => ({
+    modulesToSave: ["lm_head"],
+    forward: (b, states) => ({
+      logits: b.linear("lm_head", b.dropout(states.encoder ?? states.hidden, finalDropout), { outFeatures: numLabels }),
+    }),
+  }),
+});
