@@ -1,0 +1,83 @@
+/**
+ * Writes docs/adapters.md from what was run: `node test/interchange/table.ts RESULT.json... PARITY.txt`, the results of
+ * the interchange scripts (`--out`) and the lines of `npm run parity`.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import process from "node:process";
+import { toJsonSchema } from "@valibot/to-json-schema";
+import { compose } from "../../core/compose.ts";
+import { openRun } from "../../core/run/open.ts";
+import type { Named, RunSpec } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { hostHere } from "../../runtimes/train.ts";
+import { tinyHost, tinySpec } from "../tiny.ts";
+
+type Member = { ok: boolean; use?: string; there?: number; back?: number };
+type Result = { case: string; versions: Named<string>; members: Record<string, Member> };
+
+const files = process.argv.slice(2);
+const results: Result[] = files.filter((f) => f.endsWith(".json")).map((f) => JSON.parse(readFileSync(f, "utf8")));
+const parity = files.filter((f) => !f.endsWith(".json")).flatMap((f) => readFileSync(f, "utf8").split("\n"))
+  .flatMap((line) => /^(ok|differs|missing)\s+cases\/(\S+)\s+(.*)$/.exec(line)?.slice(1, 4) ? [line] : []);
+
+const host = tinyHost(await hostHere(1));
+const rows: string[] = [];
+for (const [name, entry] of Object.entries(catalog.adapter ?? {}).sort()) {
+  const run = compose(tinySpec({ adapter: [{ use: name }] }) as unknown as RunSpec, catalog);
+  const [attached] = (await openRun(run, host)).attached;
+  const format = attached?.peft ? (attached.peft.format === "adapterhub" ? "AdapterHub's" : "PEFT's") : "a whole model";
+  const seams = attached && ["linear", "embedding", "attention", "sublayer", "layer"].some((s) => s in attached);
+  const { properties = {} } = toJsonSchema(entry.schema as never, { errorMode: "ignore" });
+  const options = Object.entries(properties).map(([option, schema]) => {
+    const fallback = typeof schema === "object" && "default" in schema ? JSON.stringify(schema.default) : "";
+    return `\`${option}\`${fallback === "" ? "" : ` ${fallback}`}`;
+  });
+  rows.push(`| \`${name}\` | ${format} | ${attached?.merge || !seams ? "yes" : "no"} | ${options.join(", ")} |`);
+}
+
+const power = (x: number | undefined): string => (x === undefined ? "" : x.toExponential(1));
+const text = [
+  "# Adapters",
+  "",
+  "Written by `test/interchange/table.ts` from runs. Options and defaults are the library's in camelCase; null leaves a choice to",
+  "the model's family.",
+  "",
+  "| adapter | files | merges | options with their defaults |",
+  "|---|---|---|---|",
+  ...rows,
+  "",
+  'LoRA+ is a group of the optimizer: `"groups": [{ "pattern": "lora_B", "lrScale": 16 }]`. `loraAlpha` and `r` stand at PEFT\'s 8;',
+  "`numVirtualTokens`, which PEFT leaves to the caller, at 8. Where PEFT has no default modules for a family (IA3 and LN tuning",
+  "in BERT's relatives), those that its tables name elsewhere are taken. AdaLoRA's `totalStep` is the run's own where it is null.",
+  "",
+  "## Exchanged with other libraries",
+  "",
+  "Logits of the same rows, largest difference (relative where a logit is above 1; the limit is 1e-5). *There*: the other library",
+  "saved random weights, Attune loaded them. *Back*: Attune trained and saved, the other library loaded.",
+  "",
+  ...results.flatMap(({ case: name, versions, members }) => [
+    `### ${name}: ${Object.entries(versions).map(([k, v]) => `${k} ${v}`).join(", ")}`,
+    "",
+    "| member | adapter | there | back |",
+    "|---|---|---|---|",
+    ...Object.entries(members).map(([member, { ok, use, there, back }]) =>
+      `| ${member} | \`${use ?? ""}\` | ${power(there)} | ${power(back)}${ok ? "" : " **fails**"} |`
+    ),
+    "",
+  ]),
+  "## Training against torch",
+  "",
+  "Runs of the reference cases from an adapter that PEFT saved: losses, gradient norms, learning rates and logits.",
+  "",
+  "| case | | largest difference of a loss | of a gradient norm |",
+  "|---|---|---|---|",
+  ...parity.map((line) => {
+    const [, status = "", name = "", detail = ""] = /^(\S+)\s+cases\/(\S+)\s+(.*)$/.exec(line) ?? [];
+    const of = (what: string): string => new RegExp(`(?:^|; )${what} ([\\d.e+-]+|equal)`).exec(detail)?.[1] ?? "";
+    return `| ${name} | ${status} | ${of("loss")} | ${of("gradNorm")} |`;
+  }),
+  "",
+].join("\n");
+mkdirSync(fileURLToPath(new URL("../../docs", import.meta.url)), { recursive: true });
+writeFileSync(fileURLToPath(new URL("../../docs/adapters.md", import.meta.url)), text);
