@@ -5,7 +5,7 @@
 import { compose } from "../../../core/compose.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { readSafetensors } from "../../../core/safetensors.ts";
-import type { Json, Named, Row, RunSpec } from "../../../core/types.ts";
+import type { Json, Named, Row, RunSpec, Store } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/train.ts";
@@ -30,7 +30,10 @@ export async function run(
     dropout?: number;
     model?: Uint8Array | undefined;
     adapter?: Json;
-    metrics?: Json;
+    task?: Json;
+    output?: Store;
+    resume?: boolean;
+    stopAt?: number;
   }> = {},
 ): Promise<Ran> {
   const spec = tinySpec({
@@ -45,15 +48,26 @@ export async function run(
     ...spec,
     schedule: "constant",
     regularizers: change.regularizers ?? [],
-    ...(change.metrics ? { metrics: change.metrics } : {}),
-    data: { ...(spec.data as Named<Json>), ...(evaluation ? { eval: evaluation } : {}) },
+    ...(change.task === undefined
+      ? { data: { ...(spec.data as Named<Json>), ...(evaluation ? { eval: evaluation } : {}) } }
+      : { task: change.task, data: undefined }),
   } as unknown as RunSpec;
-  const output = await memory().open(await hostHere(1));
+  const output = change.output ?? await memory().open(await hostHere(1));
+  const abort = new AbortController();
   const host = tinyHost(await hostHere(1), change.model ? { "model.safetensors": change.model } : {});
   const losses: Readonly<Record<string, number>>[] = [];
   let evaluated: Named<number> = {};
-  for await (const event of trainRun(compose(whole, catalog), host, { output })) {
-    if (event.type === "step") losses.push({ ...event.losses, total: event.loss });
+  for await (
+    const event of trainRun(compose(whole, catalog), host, {
+      output,
+      resume: change.resume,
+      signal: abort.signal,
+    })
+  ) {
+    if (event.type === "step") {
+      losses.push({ ...event.losses, total: event.loss });
+      if (event.step === change.stopAt) abort.abort();
+    }
     if (event.type === "evaluate") evaluated = event.metrics;
   }
   const key = change.adapter ? "adapter/adapter_model.safetensors" : "model/model.safetensors";
