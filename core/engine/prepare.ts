@@ -7,6 +7,7 @@ import { sizeOf } from "../tensor.ts";
 import type { Batch, Dataset, Named, Ort, OrtTensor, Probe, Regularizer, Tensor } from "../types.ts";
 import type { EngineOptions, EngineTask } from "./engine.ts";
 import { stepFactors } from "./factors.ts";
+import type { Parameter } from "./build.ts";
 import { createFeeder } from "./feeds.ts";
 import { buildProgram, factorName, type PreparedRegularizer, type Program, trainsRule } from "./program.ts";
 import { openSession } from "./sessions.ts";
@@ -18,10 +19,38 @@ export async function prepareRegularizers(
   task: EngineTask,
   initial: InitialWeights,
 ): Promise<readonly PreparedRegularizer[]> {
-  const regularizers = options.regularizers ?? [];
+  return await preparedWith(options.regularizers ?? [], () => probeOf(options, task, initial));
+}
+
+/**
+ * Regularizers with frozen tensors that have dims but no values: for what a run will take. `program`: without them;
+ * `isNew`: whether a parameter has no saved value.
+ */
+export async function dryRegularizers(
+  regularizers: readonly Regularizer[],
+  { gradients, recorded }: Program,
+  isNew: (parameter: Parameter) => boolean,
+): Promise<readonly PreparedRegularizer[]> {
+  const { parameters, linears } = recorded;
+  const trained = gradients.flatMap(({ parameter }) => parameters.get(parameter) ?? []);
+  return await preparedWith(regularizers, () => ({
+    parameters: Object.fromEntries(trained.map((p) => [p.name, { shape: p.shape, fresh: isNew(p) }])),
+    linears: [...linears.keys()],
+    read: (name) =>
+      Promise.resolve({ dtype: "float32", dims: parameters.get(name)?.shape ?? [], data: new Float32Array(0) }),
+    gradients: async function* () {
+      yield {};
+    },
+  }));
+}
+
+async function preparedWith(
+  regularizers: readonly Regularizer[],
+  probeOf: () => Probe,
+): Promise<readonly PreparedRegularizer[]> {
   const earlier = (i: number): number =>
     regularizers.slice(0, i).filter((r) => r.name === regularizers[i]?.name).length;
-  const probe = regularizers.some((r) => r.prepare) ? probeOf(options, task, initial) : undefined;
+  const probe = regularizers.some((r) => r.prepare) ? probeOf() : undefined;
   const prepared: PreparedRegularizer[] = [];
   for (const [i, regularizer] of regularizers.entries()) {
     const name = earlier(i) === 0 ? regularizer.name : `${regularizer.name}-${earlier(i) + 1}`;
@@ -45,6 +74,7 @@ function probeOf(options: EngineOptions, task: EngineTask, initial: InitialWeigh
     random: false,
     trains: trainsRule(task.attached),
     targets: task.example.inputs,
+    given: Object.keys(task.example.inputs),
   });
   const { parameters } = program.recorded;
   const trained = program.gradients.flatMap(({ parameter }) => parameters.get(parameter) ?? []);

@@ -3,7 +3,10 @@
  * @module
  */
 import { trainsRule } from "../engine/program.ts";
-import { buildProgram } from "../engine/program.ts";
+import { buildProgram, type ProgramOptions } from "../engine/program.ts";
+import { dryRegularizers } from "../engine/prepare.ts";
+import { initialWeights } from "../engine/weights.ts";
+import { createRandom } from "../random.ts";
 import { layOut } from "../loop/layout.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { evaluateDim } from "../graph/dims.ts";
@@ -11,7 +14,7 @@ import { reachable } from "../graph/graph.ts";
 import { sizeOf } from "../tensor.ts";
 import type { Host, Plan, Run, Sample } from "../types.ts";
 import { dimsWith } from "../engine/feeds.ts";
-import { encodeRows } from "./data.ts";
+import { encodeRows, withFields } from "./data.ts";
 import { openRun } from "./open.ts";
 
 /** Floating-point operations that one core does in a second in matrix products, for the estimate of time. */
@@ -24,11 +27,11 @@ const MEMORY_SHARE = 0.9;
 export async function planRun(run: Run, host: Host): Promise<Plan> {
   const open = await openRun(run, host);
   const { training } = run;
-  const rows = run.data.train ? await encodeRows(open, run.data.train, true) : undefined;
+  const rows = run.data.train ? withFields(await encodeRows(open, run.data.train, true), run.regularizers) : undefined;
   const tokensOf = ({ sequences: [first] }: Sample): number => (first?.length ?? 0) + (first?.decoderLength ?? 0);
   const longest = [...(rows?.samples ?? [])].sort((a, b) => tokensOf(b) - tokensOf(a));
   const batch = layOut(longest.slice(0, training.perDeviceTrainBatchSize), open.layout);
-  const program = buildProgram({
+  const options: ProgramOptions = {
     mode: "train",
     trunk: open.trunk,
     heads: open.heads,
@@ -39,7 +42,13 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
     trains: trainsRule(open.attached),
     targets: batch.inputs,
     given: Object.keys(batch.inputs),
-  });
+  };
+  const random = createRandom(training.seed);
+  const initial = initialWeights(open.checkpoint, open.attached, open.trunk.baseModelPrefix, random);
+  const plain = buildProgram(options);
+  const regularizers = await dryRegularizers(run.regularizers, plain, initial.isNew);
+  const program = regularizers.length === 0 ? plain : buildProgram({ ...options, regularizers });
+  const held = regularizers.flatMap(({ frozen }) => Object.values(frozen));
   const trained = new Set(program.gradients.map((g) => g.parameter));
   const parameters = [...program.recorded.parameters.values()];
   const count = (own: boolean): number =>
@@ -68,6 +77,7 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
     trainedWeights: 4 * count(true),
     gradients: 4 * count(true) * (training.gradientAccumulationSteps > 1 ? 2 : 1),
     optimizerState: 4 * parameters.filter((p) => trained.has(p.name)).reduce((n, p) => n + slots(p), 0),
+    ...(held.length === 0 ? {} : { regularizers: 4 * held.reduce((n, t) => n + sizeOf(t.dims), 0) }),
     activations,
   };
   const total = Object.values(bytes).reduce((a, b) => a + b, 0);

@@ -27,3 +27,18 @@ it("counts parameters, and work that grows with the number of steps", async () =
   assert.equal(lora.trainableParameters, 2 * 2 * 2 * (16 * 2) + 2 * 16 + 2);
   assert.ok(lora.flops < full.flops);
 });
+
+it("counts what regularizers hold and compute", async () => {
+  const all = Object.values(tinyWeights()).reduce((n, tensor) => n + sizeOf(tensor.dims), 0);
+  const data = { use: "memory", with: { rows: [{ text: "a film", label: "good" }] } };
+  const withThem = async (...regularizers: Json[]) => await planned({ ...tinySpec(), regularizers });
+  assert.equal((await withThem("l2-sp")).bytes.regularizers, 4 * all);
+  assert.equal((await withThem({ use: "ewc", with: { data } })).bytes.regularizers, 2 * 4 * all);
+  const [plain, twice] = [await withThem(), await withThem("r-drop")];
+  assert.equal(plain.bytes.regularizers, undefined);
+  // Without dropout both passes are one.
+  assert.equal(twice.flops, plain.flops);
+  const dropped = { ...tinySpec({ dropout: 0.1 }) };
+  const ratio = (await planned({ ...dropped, regularizers: ["r-drop"] })).flops / (await planned(dropped)).flops;
+  assert.ok(ratio > 1.9 && ratio < 2.1, `${ratio}`);
+});
