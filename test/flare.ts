@@ -26,7 +26,7 @@ export async function flare(): Promise<Flare> {
     compatibilityDate: "2026-04-01",
     d1Databases: ["DB"],
     r2Buckets: ["BUCKET"],
-    bindings: { ATTUNE_API_KEY: "key", ATTUNE_RUNNER_TOKEN: "runner-token", ATTUNE_LEASE_SECONDS: "4" },
+    bindings: { ATTUNE_API_KEY: "key", ATTUNE_RUNNER_TOKEN: "runner-token", ATTUNE_LEASE_SECONDS: "30" },
   });
   const url = String(await own.ready).replace(/\/$/, "");
   const bucket = await own.getR2Bucket("BUCKET") as unknown as Bucket;

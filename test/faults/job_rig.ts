@@ -107,7 +107,7 @@ export async function jobRig(options: Partial<JobsServerOptions> = {}): Promise<
       return own;
     },
     until: async (id, what, wanted) => {
-      for (let i = 0; i < 600; i++) {
+      for (let i = 0; i < 2000; i++) {
         const job = await server.jobs.get(id);
         if (job && wanted(job)) return job;
         await new Promise((resolve) => setTimeout(resolve, 50));

@@ -41,7 +41,7 @@ else {
       const told: string[] = [];
       const work = mkdtempSync(join(tmpdir(), "attune-cf-"));
       const options = { server: url, token: "runner-token", work, threads: 1, jobs: 1, signal: abort.signal };
-      setTimeout(() => abort.abort(), 30_000).unref();
+      setTimeout(() => abort.abort(), 120_000).unref();
       await runRunner({ ...options, name: "r", tell: (text) => void told.push(text) });
       const ended = await (await fetch(`${url}/v1/fine_tuning/jobs/${job.id}`, { headers })).json();
       assert.equal(ended.status, "succeeded", `${JSON.stringify(ended)}\n${told.join("\n")}`);

@@ -22,7 +22,8 @@ const server = await openJobs({
   models: join(folder, "models"),
   apiKeys: ["key"],
   runnerTokens: ["runner-token"],
-  leaseSeconds: 3,
+  leaseSeconds: 15,
+  heartbeatSeconds: 0.5,
   maxFileBytes: 100_000,
 });
 const { port, close } = await listen(server.app.fetch, { port: 0, hostname: "127.0.0.1" });
@@ -43,7 +44,7 @@ const attune = (training: Named<Json> = {}): Named<Json> => ({
 });
 type Create = OpenAI.FineTuning.JobCreateParams;
 const until = async <T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> => {
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 1600; i++) {
     const found = await look();
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 50));

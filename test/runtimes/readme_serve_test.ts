@@ -60,7 +60,9 @@ describe("README: Serve and dispatch", { skip: noTools && "curl is not installed
       return output();
     };
     const server = terminal("sh", ["-c", own(serve)]);
-    for (let i = 0; i < 200 && !server.output().includes("listening"); i++) await new Promise((r) => setTimeout(r, 50));
+    for (let i = 0; i < 2000 && !server.output().includes("listening"); i++) {
+      await new Promise((r) => setTimeout(r, 50));
+    }
     const runners = terminal("sh", ["-c", own(runner)]);
     const told = await finished("sh", ["-c", own(curl)]);
     assert.match(told, /event: fine_tuning\.job\.event[^]*training loss=[^]*successfully completed[^]*event: done/);

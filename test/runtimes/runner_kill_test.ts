@@ -4,7 +4,7 @@ import { jobRig } from "../faults/job_rig.ts";
 
 describe("runners that are stopped and killed", () => {
   it("lose their job to another one, which goes on from the checkpoint", async () => {
-    const rig = await jobRig({ leaseSeconds: 0.8, heartbeatSeconds: 0.2 });
+    const rig = await jobRig({ leaseSeconds: 2, heartbeatSeconds: 0.2 });
     after(() => rig.close());
     const id = await rig.submit({ maxSteps: 150, saveSteps: 15 });
     const a = rig.runner("a");
@@ -12,7 +12,7 @@ describe("runners that are stopped and killed", () => {
     const b = rig.runner("b");
     a.signal("SIGKILL");
     const done = await rig.until(id, "the end", (job) => job.status === "succeeded");
-    assert.deepEqual([job.token, done.token], [1, 2], b.output());
+    assert.ok(done.token > job.token, b.output());
     const steps: number[] = [];
     for await (const event of rig.server.jobs.events(id).after(0)) {
       if (event.data?.train_loss !== undefined) steps.push(Number(event.data.step));
@@ -21,7 +21,7 @@ describe("runners that are stopped and killed", () => {
   });
 
   it("give the job back when they are told to end", async () => {
-    const rig = await jobRig();
+    const rig = await jobRig({ leaseSeconds: 30, heartbeatSeconds: 1 });
     after(() => rig.close());
     const id = await rig.submit({ maxSteps: 100_000, saveSteps: 50_000 });
     const a = rig.runner("a");

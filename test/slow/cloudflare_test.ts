@@ -10,6 +10,6 @@ else {
   after(dispose);
   testQueue("cloudflare (D1)", {
     open: async () => ({ queue: storeQueue(await fresh(), () => Date.now()) }),
-    shortest: 0.3,
+    shortest: 2,
   });
 }

@@ -7,12 +7,12 @@ import { hostHere } from "../../../runtimes/train.ts";
 import { testQueue } from "../../conformance/queue.ts";
 
 const host = await hostHere(1);
-testQueue("memory", { open: async () => ({ queue: await memory().open(host) }), shortest: 0.05 });
+testQueue("memory", { open: async () => ({ queue: await memory().open(host) }), shortest: 0.4 });
 testQueue("directory", {
   open: async () => {
     const path = mkdtempSync(join(tmpdir(), "attune-queue-"));
     const shared = () => directory({ path }).open(host);
     return { queue: await shared(), shared };
   },
-  shortest: 0.05,
+  shortest: 0.6,
 });

@@ -30,10 +30,10 @@ else {
   testQueue("nats", {
     open: async () => {
       const stream = `q${++made}`;
-      const shared = () => natsQueue({ url, stream, ackSeconds: 0.4 }).open(host);
+      const shared = () => natsQueue({ url, stream, ackSeconds: 1 }).open(host);
       return { queue: await shared(), shared };
     },
-    shortest: 0.4,
+    shortest: 1,
   });
 
   describe("jobs on NATS", () => {
