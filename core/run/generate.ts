@@ -155,5 +155,9 @@ function promptTokens({ sequences: [sequence] }: Sample): number[] {
 
 function labelsOf({ sequences: [sequence] }: Sample): number[] {
   const labels = sequence?.fields.labels;
-  return Array.from(labels?.data ?? []).filter((label) => label !== labels?.ignore);
+  const all = Array.from(labels?.data ?? []);
+  const first = all.findIndex((label) => label !== labels?.ignore);
+  // Of a conversation, what is generated is the first of the assistant's turns.
+  const end = labels?.shift ? all.findIndex((label, i) => i > first && label === labels.ignore) : -1;
+  return all.slice(Math.max(0, first), end < 0 ? undefined : end).filter((label) => label !== labels?.ignore);
 }

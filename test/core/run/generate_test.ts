@@ -8,6 +8,7 @@ import { compose } from "../../../core/compose.ts";
 import { buildProgram } from "../../../core/engine/program.ts";
 import { trunkOf } from "../../../core/engine/trunk.ts";
 import { encodeRows } from "../../../core/run/data.ts";
+import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { generateSamples, generationOf } from "../../../core/run/generate.ts";
 import { inferencer, predictRows } from "../../../core/run/infer.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
@@ -29,7 +30,13 @@ const cases = figures.cases as unknown as readonly Case[];
 const models: readonly Model[] = [llama(), gpt2(), falcon()];
 
 /** A run over a case's model, with the weights that the script beside the figures makes. */
-async function opened({ config }: Case, generation: Named<unknown> = {}, adapter?: Json, size = 3): Promise<OpenRun> {
+async function opened(
+  { config }: Case,
+  generation: Named<unknown> = {},
+  adapter?: Json,
+  size = 3,
+  metrics?: readonly string[],
+): Promise<OpenRun> {
   const modelType = String(config.model_type);
   const trunk = trunkOf(models.find((m) => m.modelTypes.includes(modelType))!.read(config), modelType);
   const { recorded } = buildProgram({
@@ -60,6 +67,7 @@ async function opened({ config }: Case, generation: Named<unknown> = {}, adapter
     data: {},
     training: { perDeviceEvalBatchSize: size },
     ...(adapter === undefined ? {} : { adapter }),
+    ...(metrics === undefined ? {} : { metrics }),
   };
   return await openRun(compose(spec as unknown as RunSpec, catalog), host);
 }
@@ -158,6 +166,18 @@ describe("generation", () => {
       assert.notDeepEqual(plain, found);
     });
   }
+
+  it("metrics of text compare with the first of several turns", async () => {
+    const [turn = []] = await generated(await opened(figure, { maxNewTokens: 4, eosTokenId: [] }), [[2, 9, 14]]);
+    const row = (said: readonly number[]): Row => ({
+      input_ids: [2, 9, 14, ...said, 7, 7, 8, 9],
+      labels: [-100, -100, -100, ...said, -100, -100, 8, 9],
+    });
+    const rows = [row(turn), row(turn.map((id) => (id === 5 ? 6 : 5)))];
+    const open = await opened(figure, { maxNewTokens: 4, eosTokenId: [] }, undefined, 3, ["exact-match"]);
+    const metrics = await evaluateRun(open, open.run.use("dataset", { use: "memory", with: { rows } }));
+    assert.equal(metrics["exact-match"], 0.5);
+  });
 
   it("predictions are texts", async () => {
     const open = await opened({ ...figure, config: { ...figure.config, eos_token_id: 26 } }, { maxNewTokens: 3 });
