@@ -17,6 +17,8 @@ export type TaskRows = Readonly<{ open: OpenRun; train: EncodedRows; held: Encod
 /** The micro-batches of the steps of epochs. An epoch has as many as all tasks' rows make. */
 export type BatchPlan = Readonly<{
   perEpoch: number;
+  /** Each task's part of all micro-batches. */
+  shares: readonly number[];
   /** Those of step `index` of `epoch`, both from 0. */
   of(epoch: number, index: number): readonly Batch[];
 }>;
@@ -35,6 +37,7 @@ export function batchPlan(run: Run, tasks: readonly TaskRows[]): BatchPlan {
   const turns = turnsOf(shares, run);
   return {
     perEpoch,
+    shares,
     of: (epoch, index) => {
       const first = index * training.gradientAccumulationSteps;
       const batches: Batch[] = [];

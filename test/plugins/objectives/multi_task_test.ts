@@ -4,6 +4,7 @@ import { compose } from "../../../core/compose.ts";
 import { batchPlan } from "../../../core/run/batches.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { openTasks } from "../../../core/run/open.ts";
+import { planRun } from "../../../core/run/plan.ts";
 import { readSafetensors } from "../../../core/safetensors.ts";
 import type { Json, Named, Row, RunSpec, Store, Tensor } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
@@ -168,6 +169,18 @@ describe("multi-task", () => {
     assert.ok(c[key] && d[key]);
     assert.notDeepEqual(c[key]?.data, d[key]?.data);
     assert.deepEqual(Object.keys(c).sort(), Object.keys(a).sort());
+  });
+
+  it("is planned as a whole", async () => {
+    const planned = async (own: Named<Json>) =>
+      await planRun(compose(own as unknown as RunSpec, catalog), await host());
+    const both = await planned(spec({ reviews, things }));
+    const [a, b] = [await planned(spec({ reviews })), await planned(spec({ things }))];
+    // The trunk counts once; tagging has no pooler.
+    const heads = 2 * (2 * 16 + 2);
+    assert.equal(both.totalParameters, a.totalParameters + heads / 2);
+    assert.equal(both.totalParameters, b.totalParameters + heads / 2 + 16 * 16 + 16);
+    assert.ok(both.fits && both.flops > 0 && both.flops < 1.01 * (a.flops + b.flops));
   });
 
   it("keeps each task's best weights", async () => {
