@@ -14,6 +14,9 @@ import { createRandom, permutation } from "../core/random.ts";
 import { reviews } from "../plugins/data/reviews.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
 import { hostHere } from "../runtimes/train.ts";
+import { card } from "./base/card.ts";
+import { correlation, embeddings } from "./base/measure.ts";
+import { pack } from "./base/pack.ts";
 import { makeStudent } from "./base/student.ts";
 import { essence, texts } from "./base/texts.ts";
 
@@ -28,6 +31,7 @@ const { values } = parseArgs({
     steps: { type: "string", default: "-1" },
     threads: { type: "string" },
     name: { type: "string", default: "distilled" },
+    base: { type: "string", default: "plugins/sources/base" },
     resume: { type: "boolean", default: false },
   },
 });
@@ -64,7 +68,9 @@ if (!existsSync(join(student, "model.safetensors"))) {
   await makeStudent(host, { texts: all, vocabSize: Number(values.vocab), teacher, directory: student });
 }
 
-process.exitCode = await trainSpec({
+const output = join(work, values.name);
+const finished = existsSync(join(output, "model/model.safetensors"));
+const code = finished ? 0 : await trainSpec({
   version: 1,
   name: "base",
   // Nothing to regularise: every target is the teacher's own.
@@ -96,8 +102,16 @@ process.exitCode = await trainSpec({
     loggingSteps: 50,
     seed: 42,
   },
-}, {
-  output: join(work, values.name),
-  resume: values.resume,
-  ...(values.threads ? { threads: Number(values.threads) } : {}),
-});
+}, { output, resume: values.resume, ...(values.threads ? { threads: Number(values.threads) } : {}) });
+process.exitCode = code;
+
+if (code === 0) {
+  const [from, to] = [host.directory?.(join(output, "model")), host.directory?.(resolve(values.base))];
+  if (!from || !to) throw new Error("This recipe needs a host with files");
+  const sentences = test.slice(0, 2000);
+  const vectors = await embeddings(host, teacher, sentences);
+  await pack(from, to, "");
+  const figures = correlation(vectors, await embeddings(host, resolve(values.base), sentences), 20_000);
+  const bytes = await pack(from, to, card({ sentences: order.length, epochs: Number(values.epochs), figures }));
+  console.log(`${values.base}: ${bytes} bytes; Spearman's correlation with the teacher's cosines:`, figures);
+}
