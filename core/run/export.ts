@@ -32,6 +32,7 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
   });
   const states = trunk.forward(build);
   for (const head of heads) head.forward(build, states, trunk);
+  const saved = new Set(attached.flatMap((a) => a.weights?.names ?? []));
   const initial = initialWeights(checkpoint, attached, trunk.baseModelPrefix, createRandom(run.training.seed));
   const read = async (name: string): Promise<Tensor<Float32Array>> => {
     const p = recorded.parameters.get(name);
@@ -43,7 +44,9 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
     trunk,
     task,
     attached,
-    trained: [...recorded.parameters.values()].filter((p) => !p.frozen && trains(p.name, p.adapter)).map((p) => p.name),
+    // What an adapter's file has is in the next one too, whether anything here would train it or not.
+    trained: [...recorded.parameters.values()]
+      .filter((p) => !p.frozen && (trains(p.name, p.adapter) || saved.has(p.name))).map((p) => p.name),
     all: Object.fromEntries(
       [...recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
     ),

@@ -38,13 +38,15 @@ export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<nu
   const own = [...engine.program(open.task.name).recorded.parameters.values()].filter((p) => !p.regularizer);
   const names = new Map(own.map((p) => [p.local, p.name]));
   const reached = new Set(engine.state.trained.map((t) => t.name));
+  // What an adapter's file had is in the next one too, whether this run trains it or not.
+  const saved = new Set(open.attached.flatMap((a) => a.weights?.names ?? []));
   return {
     base: open.checkpoint,
     trunk: open.trunk,
     task: open.task,
     attached: open.attached,
     // A task's files know its parameters without its name: they are those of a run that has no other task.
-    trained: own.filter((p) => reached.has(p.name)).map((p) => p.local),
+    trained: own.filter((p) => reached.has(p.name) || (!p.frozen && saved.has(p.local))).map((p) => p.local),
     all: Object.fromEntries(own.map((p) => [p.local, { shape: p.shape, adapter: p.adapter }])),
     read: (name) => engine.read(names.get(name) ?? name),
     metrics,

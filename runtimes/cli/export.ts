@@ -13,7 +13,7 @@ import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../train.ts";
 import { exitCodes } from "./main.ts";
-import { readRun } from "./spec_file.ts";
+import { readRun, savedAdapters } from "./spec_file.ts";
 
 /** Largest difference of a logit that --verify accepts. */
 const TOLERANCE = 1e-4;
@@ -44,7 +44,7 @@ export async function exportCommand(
   if (!options.verify) return exitCodes.done;
   const again = options.format === "hf"
     ? { ...spec, model: { use: "pretrained", with: { path: output } }, adapter: [] }
-    : { ...spec, adapter: [{ use: run.adapters[0]?.name ?? "lora", with: { from: output } }] };
+    : { ...spec, adapter: savedAdapters(output, run.adapters.map((adapter) => adapter.name)) };
   const difference = await verifyExport(open, await openRun(compose(again, catalog), host));
   process.stdout.write(`verified: largest logit difference ${difference.toExponential(2)}\n`);
   return difference <= TOLERANCE ? exitCodes.done : exitCodes.failed;

@@ -75,14 +75,17 @@ export function readRun(dir: string, task?: string): Named<Json> {
     throw badFile("spec", dir, `holds no finished run: neither ${model}/ nor ${adapter}/ is there`);
   }
   const adapters = listed(spec.adapter) as unknown as readonly { use: string }[];
-  const places: readonly (string | null)[] = existsSync(at(`${adapter}/adapters.json`))
-    ? JSON.parse(readFileSync(at(`${adapter}/adapters.json`), "utf8"))
-    : ["."];
-  const saved = adapters.flatMap(({ use }, i) => {
+  return { ...spec, adapter: savedAdapters(at(adapter), adapters.map(({ use }) => use)) };
+}
+
+/** The adapters of these names that a directory holds, as parts of a spec. */
+export function savedAdapters(dir: string, names: readonly string[]): { use: string; with: { from: string } }[] {
+  const list = join(dir, "adapters.json");
+  const places: readonly (string | null)[] = existsSync(list) ? JSON.parse(readFileSync(list, "utf8")) : ["."];
+  return names.flatMap((use, i) => {
     const place = places[i];
-    return typeof place === "string" ? [{ use, with: { from: join(at(adapter), place) } }] : [];
+    return typeof place === "string" ? [{ use, with: { from: join(dir, place) } }] : [];
   });
-  return { ...spec, adapter: saved };
 }
 
 function tasksOf(spec: Named<Json>): Named<Named<Json>> | undefined {
