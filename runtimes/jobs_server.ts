@@ -5,11 +5,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { compose, toSpec } from "../core/compose.ts";
+import { nameOf } from "../core/define.ts";
 import { checkJsonLines } from "../core/jobs/files.ts";
 import { encodeRows } from "../core/run/data.ts";
 import { openRun } from "../core/run/open.ts";
 import { planRun } from "../core/run/plan.ts";
-import type { Host, Json, Named, OpenQueue, Row, RunSpec, Store } from "../core/types.ts";
+import type { Host, Json, Named, OpenQueue, Row, Run, RunSpec, Store } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { directoryStore } from "./directory_store.ts";
 import { openJobStore } from "./job_store.ts";
@@ -91,13 +92,8 @@ async function prepared(
     for (const { sequences } of encoded.samples) for (const { length } of sequences) tokens += length;
   }
   const plan = await planRun(run, host);
-  const resolved = toSpec({ ...run, data: {} }) as Named<Json>;
   return {
-    needs: {
-      bytes: plan.bytes.total ?? 0,
-      provider: null,
-      plugins: [...new Set([...pluginsOf(resolved), "jsonl", "report"])],
-    },
+    needs: { bytes: plan.bytes.total ?? 0, provider: null, plugins: pluginsNeeded(run) },
     estimate: {
       tokens: Math.round(tokens * (run.training.maxSteps > 0 ? 1 : run.training.numTrainEpochs)),
       seconds: Math.ceil(plan.seconds),
@@ -105,4 +101,16 @@ async function prepared(
       trainable_parameters: plan.trainableParameters,
     },
   };
+}
+
+/** Every plugin that a run loads by name: those of its spec, those that its task brings, those that a runner adds. */
+function pluginsNeeded(run: Run): string[] {
+  const parts = run.objective.tasks.flatMap((task) => [
+    ...task.heads,
+    ...task.losses.map(({ loss }) => loss),
+    task.collator,
+    ...task.metrics,
+  ]);
+  const named = pluginsOf(toSpec({ ...run, data: {} }));
+  return [...new Set([...named, ...parts.map(nameOf), "jsonl", "report"])].sort();
 }

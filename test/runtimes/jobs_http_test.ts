@@ -171,6 +171,36 @@ describe("the unmodified openai client", () => {
     assert.deepEqual(events, events.map((_, i) => i + 1), "each step once, in order, over the pause");
   });
 
+  it("gives a job only to a runner that may load its plugins and has the memory", async () => {
+    const file = await client.files.create({
+      file: await toFile(new TextEncoder().encode(lines), "rows.jsonl"),
+      purpose: "fine-tune",
+    });
+    const job = await client.fineTuning.jobs.create(
+      { model: "tiny", training_file: file.id, attune: attune() } as Create,
+    );
+    await until("the queue", async () => (await client.fineTuning.jobs.retrieve(job.id)).status === "queued");
+    const record = await server.jobs.get(job.id);
+    const plugins = record?.needs.plugins ?? [];
+    for (const name of ["lora", "adamw", "sequence-classification", "cross-entropy"]) {
+      assert.ok(plugins.includes(name), name);
+    }
+    const lease = (capabilities: Named<Json>): Promise<Response> =>
+      fetch(`${url}/v1/runners/lease`, {
+        method: "POST",
+        headers: { authorization: "Bearer runner-token", "content-type": "application/json" },
+        body: JSON.stringify({
+          runner: "x",
+          capabilities: { providers: ["cpu"], memoryBytes: 2 ** 34, ...capabilities },
+        }),
+      });
+    assert.equal((await lease({ plugins: plugins.filter((name) => name !== "lora") })).status, 204);
+    assert.equal((await lease({ memoryBytes: 1000 })).status, 204);
+    const given = await lease({ plugins });
+    assert.deepEqual([given.status, (await given.json()).id], [200, job.id]);
+    await client.fineTuning.jobs.cancel(job.id);
+  });
+
   it("is told what is wrong, and where", async () => {
     const upload = async (text: string): Promise<OpenAI.FileObject> =>
       await client.files.create({
