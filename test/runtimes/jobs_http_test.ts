@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import OpenAI, { toFile } from "openai";
+import { writeSafetensors } from "../../core/safetensors.ts";
+import { f32 } from "../../core/tensor.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { openJobs } from "../../runtimes/jobs_server.ts";
 import { listen } from "../../runtimes/listen.ts";
@@ -197,8 +199,28 @@ describe("the unmodified openai client", () => {
     assert.equal((await lease({ plugins: plugins.filter((name) => name !== "lora") })).status, 204);
     assert.equal((await lease({ memoryBytes: 1000 })).status, 204);
     const given = await lease({ plugins });
-    assert.deepEqual([given.status, (await given.json()).id], [200, job.id]);
-    await client.fineTuning.jobs.cancel(job.id);
+    const leased = await given.json();
+    assert.deepEqual([given.status, leased.id], [200, job.id]);
+
+    // What it sends may not hold NaN, and an old token may send nothing.
+    const say = (what: string, body: BodyInit, method = "POST"): Promise<Response> =>
+      fetch(`${url}/v1/runners/jobs/${job.id}/${what}`, {
+        method,
+        body,
+        headers: { authorization: "Bearer runner-token" },
+      });
+    const adapter = writeSafetensors({ w: f32([2], [1, NaN]) }) as Uint8Array<ArrayBuffer>;
+    const path = "adapter/adapter_model.safetensors";
+    assert.equal((await say(`files/${path}?token=${leased.token + 1}`, adapter, "PUT")).status, 409);
+    assert.equal((await say(`files/${path}?token=0`, adapter, "PUT")).status, 409);
+    assert.equal((await say(`files/${path}?token=${leased.token}`, adapter, "PUT")).status, 200);
+    assert.ok((await say(`files/..%2F..%2Frecord.json?token=${leased.token}`, adapter, "PUT")).status >= 400);
+    const commit = (bytes: number): Promise<Response> =>
+      say("commit", JSON.stringify({ token: leased.token, files: [{ path, bytes }], metrics: {} }));
+    assert.match(await (await commit(adapter.length + 1)).text(), /bytes here/);
+    assert.match(await (await commit(adapter.length)).text(), /w is not finite/);
+    const ended = await client.fineTuning.jobs.retrieve(job.id);
+    assert.deepEqual([ended.status, ended.error?.code, ended.result_files], ["failed", "non_finite", []]);
   });
 
   it("is told what is wrong, and where", async () => {
