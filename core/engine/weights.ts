@@ -27,6 +27,12 @@ export function initialWeights(
 ): InitialWeights {
   const names = new Set(checkpoint.weights.names);
   const inCheckpoint = (name: string): string | undefined => aliases(name, baseModelPrefix).find((n) => names.has(n));
+  // Of several tasks' heads, one that the checkpoint has is only theirs whom it fits.
+  const stored = (p: Parameter): string | undefined => {
+    const own = inCheckpoint(p.local);
+    const dims = own === undefined ? undefined : checkpoint.weights.locate(own)?.dims;
+    return p.name !== p.local && dims && !fits(p, dims) ? undefined : own;
+  };
   // The last adapter that has it; its own parameters may stand under its name.
   const savedIn = (name: string): (() => Promise<Tensor<Float32Array>>) | undefined => {
     for (const a of attached.toReversed()) {
@@ -42,12 +48,12 @@ export function initialWeights(
     read: (name) => checkpoint.weights.read(inCheckpoint(name) ?? name),
   };
   return {
-    nameInCheckpoint: (p) => (savedIn(p.local) ? undefined : inCheckpoint(p.local)),
-    isNew: (p) => !savedIn(p.local) && inCheckpoint(p.local) === undefined,
+    nameInCheckpoint: (p) => (savedIn(p.local) ? undefined : stored(p)),
+    isNew: (p) => !savedIn(p.local) && stored(p) === undefined,
     read: async (p) => {
       const saved = savedIn(p.local);
       if (saved) return checked(p, await saved(), "the saved adapter");
-      const own = inCheckpoint(p.local);
+      const own = stored(p);
       if (own !== undefined) return checked(p, await checkpoint.weights.read(own), checkpoint.label);
       return { dtype: "float32", dims: p.shape, data: await drawn(p, weights, random.fork("init", p.name)) };
     },
@@ -56,11 +62,15 @@ export function initialWeights(
 
 /** Throws where a stored tensor does not have the dims that the config asks for. */
 export function checkDims(p: Parameter, dims: readonly number[], where: string): void {
-  if (dims.length === p.shape.length && dims.every((d, i) => d === p.shape[i])) return;
+  if (fits(p, dims)) return;
   throw new AttuneError(
     `${where}: tensor "${p.name}" has dims ${show(dims)} but the config asks for ${show(p.shape)}`,
     { code: "SHAPE_MISMATCH", plugin: "engine", path: p.name, found: dims, allowed: [show(p.shape)] },
   );
+}
+
+function fits({ shape }: Parameter, dims: readonly number[]): boolean {
+  return dims.length === shape.length && dims.every((d, i) => d === shape[i]);
 }
 
 function checked(p: Parameter, tensor: Tensor<Float32Array>, where: string): Tensor<Float32Array> {

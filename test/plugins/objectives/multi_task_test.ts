@@ -171,6 +171,13 @@ describe("multi-task", () => {
     assert.deepEqual(Object.keys(c).sort(), Object.keys(a).sort());
   });
 
+  it("takes a head that the checkpoint has for the tasks that it fits", async () => {
+    const wide = { ...things, task: { use: "token-classification", with: { numLabels: 3 } } };
+    const { events } = await trained(spec({ reviews, wide }, { training: { maxSteps: 1 } }), { head: true });
+    const news = events.flatMap((e) => (e.type === "warning" && e.code === "NEW_PARAMETERS" ? [e.message] : []));
+    assert.match(news[0] ?? "", /^2 parameters .*: wide\.classifier\.weight, wide\.classifier\.bias$/);
+  });
+
   it("is planned as a whole", async () => {
     const planned = async (own: Named<Json>) =>
       await planRun(compose(own as unknown as RunSpec, catalog), await host());
