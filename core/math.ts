@@ -50,9 +50,10 @@ export function exp(x: number): number {
   return sum * power2(half) * power2(k - half);
 }
 
-/** xʸ for x ≥ 0, within 4e-16 · max(4, |y ln x|): exact where y is 0 or 1 and where small whole powers are. */
+/** xʸ for x ≥ 0, within 4e-16 · max(4, |y ln x|): exact where y is 0, ½ or 1 and where small whole powers are. */
 export function pow(x: number, y: number): number {
   if (y === 0 || x === 1) return 1;
+  if (y === 0.5 && x >= 0) return Math.sqrt(x);
   // Whole small powers by multiplication, exactly as people expect of squares.
   if (Number.isInteger(y) && y > 0 && y <= 32) {
     let product = 1;

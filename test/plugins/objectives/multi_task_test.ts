@@ -172,7 +172,7 @@ describe("multi-task", () => {
   });
 
   it("takes a head that the checkpoint has for the tasks that it fits", async () => {
-    const wide = { ...things, task: { use: "token-classification", with: { numLabels: 3 } } };
+    const wide = { ...things, task: { use: "token-classification", with: { labels: ["O", "THING", "PLACE"] } } };
     const { events } = await trained(spec({ reviews, wide }, { training: { maxSteps: 1 } }), { head: true });
     const news = events.flatMap((e) => (e.type === "warning" && e.code === "NEW_PARAMETERS" ? [e.message] : []));
     assert.match(news[0] ?? "", /^2 parameters .*: wide\.classifier\.weight, wide\.classifier\.bias$/);
