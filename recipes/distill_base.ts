@@ -3,10 +3,11 @@
  *
  *     npm run distill-base -- --teacher ./all-MiniLM-L6-v2
  *
- * Texts come from packages (recipes/base/texts.ts); sentences of the sentiment rows are left out of them.
+ * Texts come from packages (recipes/base/texts.ts); sentences of the sentiment rows are left out of them. The log of the
+ * training that made the base here is recipes/base/log.jsonl, every 25th step of it.
  * @module
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -15,6 +16,7 @@ import { reviews } from "../plugins/data/reviews.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
 import { hostHere } from "../runtimes/train.ts";
 import { card } from "./base/card.ts";
+import { shortLog } from "./base/log.ts";
 import { correlation, embeddings } from "./base/measure.ts";
 import { pack } from "./base/pack.ts";
 import { makeStudent } from "./base/student.ts";
@@ -112,6 +114,8 @@ if (code === 0) {
   const vectors = await embeddings(host, teacher, sentences);
   await pack(from, to, "");
   const figures = correlation(vectors, await embeddings(host, resolve(values.base), sentences), 20_000);
+  const log = shortLog(readFileSync(join(output, "log.jsonl"), "utf8"), { every: 25, folder: work });
+  writeFileSync(new URL("base/log.jsonl", import.meta.url), log);
   const bytes = await pack(from, to, card({ sentences: order.length, epochs: Number(values.epochs), figures }));
   console.log(`${values.base}: ${bytes} bytes; Spearman's correlation with the teacher's cosines:`, figures);
 }

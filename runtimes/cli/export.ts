@@ -12,7 +12,7 @@ import { openRun } from "../../core/run/open.ts";
 import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../train.ts";
-import { exitCodes } from "./main.ts";
+import { exitCodes } from "./exit.ts";
 import { readRun, savedAdapters } from "./spec_file.ts";
 
 /** Largest difference of a logit that --verify accepts. */

@@ -14,7 +14,7 @@ import { type OpenRun, openRun, openTasks } from "../../core/run/open.ts";
 import type { Dataset, Named, Row, Run, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../train.ts";
-import { exitCodes } from "./main.ts";
+import { exitCodes } from "./exit.ts";
 import { isDirectory, readRun, readSpec, taskNames } from "./spec_file.ts";
 
 /** Prints the metrics of a trained run, or of a spec's untrained model, as JSON; of several tasks those of each. */

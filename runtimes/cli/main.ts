@@ -4,35 +4,8 @@
  */
 import { Command, CommanderError } from "commander";
 import process from "node:process";
-import { AttuneError } from "../../core/errors.ts";
 import { VERSION } from "../../core/version.ts";
-
-/** What each kind of ending is to the shell. */
-export const exitCodes: Readonly<{ done: 0; failed: 1; usage: 2; refused: 3; interrupted: 130 }> = {
-  done: 0,
-  failed: 1,
-  usage: 2,
-  refused: 3,
-  interrupted: 130,
-};
-
-/** Codes of errors that are the user's input, not the run's failure. */
-const usageCodes: ReadonlySet<string> = new Set([
-  "BAD_SPEC",
-  "BAD_VALUE",
-  "BAD_OPTION",
-  "UNKNOWN_NAME",
-  "UNKNOWN_LABEL",
-  "UNKNOWN_COLUMN",
-  "MISSING",
-  "NO_MATCH",
-  "UNSUPPORTED",
-  "EMPTY_DATA",
-  "BAD_FILE",
-  "USAGE",
-  "SHAPE_MISMATCH",
-  "MISSING_INPUT",
-]);
+import { exitCode, exitCodes } from "./exit.ts";
 
 /** Runs one command line and gives its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -109,21 +82,16 @@ export async function main(args: readonly string[]): Promise<number> {
   program.command("plugins").description("every plugin with its options")
     .option("--json", "with the options' JSON Schema")
     .action(async (options) => set(await (await import("./plugins.ts")).pluginsCommand(options)));
-  try {
-    await program.parseAsync(["node", "attune", ...args]);
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    process.stderr.write(
-      `${error instanceof AttuneError ? error.message : error instanceof Error ? error.stack : error}\n`,
-    );
-    if (!(error instanceof AttuneError)) return exitCodes.failed;
-    return error.code === "REFUSED"
-      ? exitCodes.refused
-      : usageCodes.has(error.code)
-      ? exitCodes.usage
-      : exitCodes.failed;
-  }
-  return code;
+  return await exitCode(async () => {
+    try {
+      await program.parseAsync(["node", "attune", ...args]);
+      return code;
+    } catch (error) {
+      // Commander has said it already.
+      if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+      throw error;
+    }
+  });
 }
 
 function collect(value: string, all: string[]): string[] {

@@ -9,7 +9,7 @@ import { badValue, missing } from "../../core/errors.ts";
 import { mergeAdapters, writeMerged } from "../../core/merge/adapters.ts";
 import { type MergeMethod, mergeMethods } from "../../core/merge/methods.ts";
 import { hostHere } from "../train.ts";
-import { exitCodes } from "./main.ts";
+import { exitCodes } from "./exit.ts";
 
 /** Options of the command, as commander gives them. */
 export type MergeCommandOptions = Readonly<{

@@ -8,7 +8,7 @@ import { planRun } from "../../core/run/plan.ts";
 import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../train.ts";
-import { exitCodes } from "./main.ts";
+import { exitCodes } from "./exit.ts";
 import { readSpec } from "./spec_file.ts";
 
 /** Prints the plan of a spec; exit code 3 where it cannot fit. */

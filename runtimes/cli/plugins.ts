@@ -7,7 +7,7 @@ import process from "node:process";
 import type * as v from "valibot";
 import type { Entry } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { exitCodes } from "./main.ts";
+import { exitCodes } from "./exit.ts";
 
 /** Prints every plugin; with --json, with the JSON Schema of its options. */
 export async function pluginsCommand(options: Readonly<{ json?: boolean }>): Promise<number> {

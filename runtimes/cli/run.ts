@@ -10,7 +10,7 @@ import { AttuneError } from "../../core/errors.ts";
 import type { Json, LogSink, Named, Ort, Run, RunSpec, Use } from "../../core/types.ts";
 import { createHost, thisRuntime } from "../host.ts";
 import { trainInWorker } from "../train.ts";
-import { exitCodes } from "./main.ts";
+import { exitCodes } from "./exit.ts";
 import { readSpec } from "./spec_file.ts";
 
 /** Options of `attune run`. */

@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
 import { runRunner } from "../runner/runner.ts";
-import { exitCodes } from "./main.ts";
+import { exitCodes } from "./exit.ts";
 
 /** Options of `attune runner`. */
 export type RunnerCommandOptions = Readonly<{

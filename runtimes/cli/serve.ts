@@ -8,7 +8,7 @@ import { openJobs } from "../jobs_server.ts";
 import { openJobStore } from "../job_store.ts";
 import { listen } from "../listen.ts";
 import { hostHere } from "../train.ts";
-import { exitCodes } from "./main.ts";
+import { exitCodes } from "./exit.ts";
 
 /** Options of `attune serve`. */
 export type ServeOptions = Readonly<{ port: number; host: string; store: string; models?: string }>;

@@ -72,6 +72,19 @@ it("sentence embeddings have length 1 and do not depend on their neighbours", as
   }
 });
 
+it("logits of a task are compared beside its labels", async () => {
+  const task = { use: "sequence-classification", with: { labels: ["bad", "good"] } };
+  const names: string[][] = [];
+  const both = spec(teacher, { task, logits: { weight: 2 }, embeddings: undefined });
+  for await (const event of trainRun(compose(both, catalog), host, {})) {
+    if (event.type !== "step") continue;
+    names.push(Object.keys(event.losses));
+    // The student's logits are the teacher's at first: only the labels' loss is there.
+    if (event.step === 1) assert.ok(Math.abs(event.losses.logits1 ?? NaN) < 1e-6, JSON.stringify(event.losses));
+  }
+  assert.deepEqual(names[0], ["logits", "logits1"]);
+});
+
 it("nothing to compare is refused", () => {
   assert.throws(() => compose(spec(teacher, {}), catalog), /at least one of embeddings, hiddenStates and logits/);
 });

@@ -1,0 +1,12 @@
+/**
+ * The log of a training, short enough to keep beside its script.
+ * @module
+ */
+
+/** Every `every`-th step of a log.jsonl, and all that is no step; `folder` is left out of what it says. */
+export function shortLog(log: string, { every, folder }: Readonly<{ every: number; folder: string }>): string {
+  return log.trimEnd().replaceAll(folder, ".").split("\n").filter((line) => {
+    const { type, step } = JSON.parse(line) as { type: string; step: number };
+    return type !== "step" || step === 1 || step % every === 0;
+  }).join("\n") + "\n";
+}

@@ -1,0 +1,46 @@
+/**
+ * What a command's ending is to the shell.
+ * @module
+ */
+import process from "node:process";
+import { AttuneError } from "../../core/errors.ts";
+
+/** What each kind of ending is to the shell. */
+export const exitCodes: Readonly<{ done: 0; failed: 1; usage: 2; refused: 3; interrupted: 130 }> = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  refused: 3,
+  interrupted: 130,
+};
+
+/** Codes of errors that are the user's input, not the run's failure. */
+const usageCodes: ReadonlySet<string> = new Set([
+  "BAD_SPEC",
+  "BAD_VALUE",
+  "BAD_OPTION",
+  "UNKNOWN_NAME",
+  "UNKNOWN_LABEL",
+  "UNKNOWN_COLUMN",
+  "MISSING",
+  "NO_MATCH",
+  "UNSUPPORTED",
+  "EMPTY_DATA",
+  "BAD_FILE",
+  "USAGE",
+  "SHAPE_MISMATCH",
+  "MISSING_INPUT",
+]);
+
+/** Runs a command; what it throws is said on standard error, an AttuneError in its own words, and becomes its exit code. */
+export async function exitCode(command: () => Promise<number>): Promise<number> {
+  try {
+    return await command();
+  } catch (error) {
+    const told = error instanceof AttuneError ? error.message : error instanceof Error ? error.stack : error;
+    process.stderr.write(`${told}\n`);
+    if (!(error instanceof AttuneError)) return exitCodes.failed;
+    if (error.code === "REFUSED") return exitCodes.refused;
+    return usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed;
+  }
+}
