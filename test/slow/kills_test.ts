@@ -5,10 +5,12 @@ import { createRandom } from "../../core/random.ts";
 import { assertSameResults, commands, here, killableRun, killed, uninterrupted } from "../faults/killed_runs.ts";
 
 const seed = 20;
+/** Long enough for every kill to find the run at work. */
+const training = { maxSteps: 250 };
 
 describe("a run that is killed at random moments", () => {
   it("20 times leaves the bytes of one that was not", async () => {
-    const { folder, spec } = killableRun();
+    const { folder, spec } = killableRun({ training });
     await uninterrupted(spec, join(folder, "whole"));
     const random = createRandom(seed).fork(here);
     const hit = await killed(spec, join(folder, "parts"), 20, random.uniform);
@@ -17,7 +19,7 @@ describe("a run that is killed at random moments", () => {
   });
 
   it("goes on from Node to Bun to Deno to the same bytes", async () => {
-    const { folder, spec } = killableRun();
+    const { folder, spec } = killableRun({ training });
     await uninterrupted(spec, join(folder, "whole"));
     const random = createRandom(seed).fork("round");
     const hit = await killed(spec, join(folder, "parts"), 9, random.uniform, Object.keys(commands));
@@ -26,7 +28,7 @@ describe("a run that is killed at random moments", () => {
   });
 
   it("with everything trained, 10 times", async () => {
-    const { folder, spec } = killableRun({ adapter: [] });
+    const { folder, spec } = killableRun({ adapter: [], training });
     await uninterrupted(spec, join(folder, "whole"));
     const random = createRandom(seed).fork("full");
     assert.equal(await killed(spec, join(folder, "parts"), 10, random.uniform), 10);
