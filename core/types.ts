@@ -1104,6 +1104,8 @@ export type Plan = Readonly<{
   bytes: Named<number>;
   flops: number;
   seconds: number;
+  /** Where the work lies: the model's parts forward, all of them backward, evaluations. */
+  work: Named<Readonly<{ flops: number; seconds: number }>>;
   trainableParameters: number;
   totalParameters: number;
 }>;

@@ -13,7 +13,7 @@ import { layOut } from "../loop/layout.ts";
 import { countSteps } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf } from "../tensor.ts";
-import type { Host, Plan, Run, Sample } from "../types.ts";
+import type { Host, Named, Plan, Run, Sample, TrainingArguments } from "../types.ts";
 import { batchPlan, type TaskRows } from "./batches.ts";
 import { encodeRows, withFields } from "./data.ts";
 import { type OpenRun, openTasks } from "./open.ts";
@@ -34,7 +34,8 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   for (const open of await openTasks(run, host)) {
     const { train: data } = open.data;
     const train = data && withFields(await encodeRows(open, data, true), run.regularizers);
-    const work = await workOf(open, train?.samples ?? []);
+    const held = open.data.eval && await encodeRows(open, open.data.eval, true);
+    const work = await workOf(open, train?.samples ?? [], held?.samples ?? []);
     for (const p of work.program.recorded.parameters.values()) parameters.set(p.name, p);
     for (const { parameter } of work.program.gradients) trained.add(parameter);
     works.push(work);
@@ -56,29 +57,62 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
     activations: Math.round(Math.max(...works.map((work) => work.activations)) * alive),
   };
   const total = Object.values(bytes).reduce((a, b) => a + b, 0);
-  let flops = 0;
+  const speed = FLOPS_PER_SECOND * (host.threads ?? 2);
+  const work: Record<string, { flops: number; seconds: number }> = {};
+  const add = (part: string, flops: number): void => {
+    const before = work[part]?.flops ?? 0;
+    work[part] = { flops: before + flops, seconds: (before + flops) / speed };
+  };
   if (tasks.length === works.length) {
     const { perEpoch, shares } = batchPlan(run, tasks);
-    const batches = countSteps(perEpoch, training).total * training.gradientAccumulationSteps;
-    works.forEach((work, i) => (flops += work.flops * (shares[i] ?? 0) * batches));
+    const steps = countSteps(perEpoch, training);
+    const batches = steps.total * training.gradientAccumulationSteps;
+    for (const [i, { flops, evaluation }] of works.entries()) {
+      for (const [part, n] of Object.entries(flops)) add(part, n * (shares[i] ?? 0) * batches);
+      if (evaluation > 0) add("evaluation", evaluation * evaluations(training, steps));
+    }
   }
+  const flops = Object.values(work).reduce((n, part) => n + part.flops, 0);
   return {
     fits: total <= MEMORY_SHARE * host.memoryBytes,
     bytes: { ...bytes, total },
     flops,
-    seconds: flops / (FLOPS_PER_SECOND * (host.threads ?? 2)),
+    seconds: flops / speed,
+    work,
     trainableParameters: count(true),
     totalParameters: count(true) + count(false),
   };
 }
 
-/**
- * A task's training program, the bytes of all its values on its longest batch, its operations on a usual one, and how many
- * values its regularizers hold.
- */
-type Work = Readonly<{ program: Program; activations: number; flops: number; held: number }>;
+/** How often the held-out rows are evaluated: as asked, at the end, and once by the untouched model. */
+function evaluations(training: TrainingArguments, { total, perEpoch, epochs }: ReturnType<typeof countSteps>): number {
+  const { evalStrategy, evalSteps, loggingSteps } = training;
+  const every = evalSteps ?? loggingSteps;
+  const during = evalStrategy === "epoch"
+    ? epochs
+    : evalStrategy === "steps"
+    ? Math.floor(total / Math.max(1, every < 1 ? every * total : every))
+    : 0;
+  const atEnd = during > 0 && (evalStrategy === "epoch" ? total % perEpoch === 0 : total % Math.max(1, every) === 0);
+  return during + (atEnd ? 0 : 1) + 1;
+}
 
-async function workOf(open: OpenRun, samples: readonly Sample[]): Promise<Work> {
+/** Part of a model that a node belongs to, by its scope: paths of the trunk have its prefix, those of layers a number. */
+function partOf(scope: string, prefix: string): string {
+  if (scope.startsWith("d.")) return "backward";
+  if (/\.\d+(\.|$)/.test(scope)) return "layers";
+  return scope.startsWith(prefix) ? "embeddings" : "head";
+}
+
+/**
+ * A task's training program, the bytes of all its values on its longest batch, its operations on a usual one by part, those
+ * of one evaluation, and how many values its regularizers hold.
+ */
+type Work = Readonly<
+  { program: Program; activations: number; flops: Named<number>; evaluation: number; held: number }
+>;
+
+async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readonly Sample[]): Promise<Work> {
   const { training } = open.run;
   const tokensOf = ({ sequences: [first] }: Sample): number => (first?.length ?? 0) + (first?.decoderLength ?? 0);
   const longest = [...samples].sort((a, b) => tokensOf(b) - tokensOf(a));
@@ -104,19 +138,26 @@ async function workOf(open: OpenRun, samples: readonly Sample[]): Promise<Work> 
   const dims = dimsWith(program.graph.inputs.keys(), batch);
   const size = (shape: readonly (number | string)[]): number =>
     shape.reduce<number>((n, d) => n * evaluateDim(d, dims), 1);
-  let [activations, flops] = [0, 0];
+  let activations = 0;
+  const all: Record<string, number> = {};
   for (const node of reachable([...program.graph.outputs.values()])) {
     for (const v of node.outputs) activations += 4 * size(v.shape);
     if (node.op === "Gemm" || node.op === "MatMul" || node.op === "FusedMatMul") {
       const [a, out] = [node.inputs[0], node.outputs[0]];
       const transA = "transA" in node.attrs && node.attrs.transA === 1;
       const inner = a?.shape.at(transA ? -2 : -1) ?? 1;
-      flops += 2 * size(out?.shape ?? []) * evaluateDim(inner, dims);
+      const part = partOf(node.scope, open.trunk.baseModelPrefix);
+      all[part] = (all[part] ?? 0) + 2 * size(out?.shape ?? []) * evaluateDim(inner, dims);
     }
   }
-  const tokens = samples.reduce((n, s) => n + s.sequences.reduce((m, { length }) => m + length, 0), 0);
-  const usual = samples.length === 0 ? 0 : tokens / samples.length * training.perDeviceTrainBatchSize;
-  const share = batch.tokens === 0 ? 1 : Math.min(1, usual / (batch.batch * batch.seq));
+  const tokens = (of: readonly Sample[]): number =>
+    of.reduce((n, s) => n + s.sequences.reduce((m, { length }) => m + length, 0), 0);
+  const usual = samples.length === 0 ? 0 : tokens(samples) / samples.length * training.perDeviceTrainBatchSize;
+  const places = batch.batch * batch.seq;
+  const share = batch.tokens === 0 ? 1 : Math.min(1, usual / places);
+  const flops = Object.fromEntries(Object.entries(all).map(([part, n]) => [part, n * share]));
+  const forward = Object.entries(all).reduce((n, [part, of]) => n + (part === "backward" ? 0 : of), 0);
+  const evaluation = places === 0 ? 0 : forward * tokens(heldOut) / places;
   const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
-  return { program, activations, flops: flops * share, held };
+  return { program, activations, flops, evaluation, held };
 }

@@ -21,6 +21,8 @@ export async function planCommand(
   if (options.json) process.stdout.write(JSON.stringify(plan, null, 2) + "\n");
   else {
     const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`.padStart(12);
+    const gflop = (n: number): string => `${(n / 1e9).toFixed(1)} GFLOP`.padStart(18);
+    const seconds = (n: number): string => `${n.toFixed(n < 10 ? 1 : 0)} s`.padStart(10);
     const rows = Object.entries(plan.bytes).map(([name, bytes]) => `  ${name.padEnd(18)}${mb(bytes)}`);
     process.stdout.write([
       `parameters   ${plan.totalParameters.toLocaleString("en")} (${
@@ -28,7 +30,10 @@ export async function planCommand(
       } train)`,
       "memory",
       ...rows,
-      `work         ${(plan.flops / 1e12).toFixed(2)} TFLOP, about ${Math.ceil(plan.seconds)} s here`,
+      `work         ${gflop(plan.flops)}${seconds(plan.seconds)} here`,
+      ...Object.entries(plan.work).map(([name, part]) =>
+        `  ${name.padEnd(11)}${gflop(part.flops)}${seconds(part.seconds)}`
+      ),
       plan.fits ? "fits         yes" : `fits         no: this machine has ${mb(host.memoryBytes).trim()}`,
       "",
     ].join("\n"));

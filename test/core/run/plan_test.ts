@@ -21,7 +21,10 @@ it("counts parameters, and work that grows with the number of steps", async () =
   assert.deepEqual([full.fits, full.trainableParameters, full.totalParameters], [true, all, all]);
   assert.equal(full.bytes.optimizerState, 2 * 4 * all);
   const longer = await planned(tinySpec({ training: { maxSteps: 12 } }));
-  assert.ok(Math.abs(longer.flops / full.flops - 2) < 1e-9);
+  const ratio = (part: string): number => (longer.work[part]?.flops ?? NaN) / (full.work[part]?.flops ?? NaN);
+  for (const part of ["layers", "head", "backward"]) assert.ok(Math.abs(ratio(part) - 2) < 1e-9, part);
+  assert.equal(ratio("evaluation"), 1);
+  assert.equal(Object.values(full.work).reduce((n, { flops }) => n + flops, 0), full.flops);
   const lora = await planned(tinySpec({ adapter: { use: "lora", with: { r: 2 } } }));
   // Two layers' queries and values, A and B of rank 2, and the classifier.
   assert.equal(lora.trainableParameters, 2 * 2 * 2 * (16 * 2) + 2 * 16 + 2);
