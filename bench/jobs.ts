@@ -10,6 +10,8 @@ import process from "node:process";
 import { jobsIn } from "../core/jobs/jobs.ts";
 import { committed, queued, renewed } from "../core/jobs/record.ts";
 import { openJobStore } from "../runtimes/job_store.ts";
+import { createApp, keysOf } from "../runtimes/edge/app.ts";
+import { folderModels } from "../runtimes/folder_models.ts";
 import { openJobs } from "../runtimes/jobs_server.ts";
 import { listen } from "../runtimes/listen.ts";
 import { hostHere } from "../runtimes/train.ts";
@@ -27,7 +29,7 @@ async function controlPlane(name: string, address: string): Promise<void> {
   const jobs = jobsIn({ store, queue, ...clock, leaseSeconds: 30, maxAttempts: 3 });
   const started = performance.now();
   for (let i = 0; i < JOBS; i++) {
-    const { id } = await jobs.create({ model: "m" }, { version: 1 });
+    const { id } = await jobs.create("default", { model: "m" }, { version: 1 });
     await jobs.change(id, (r) => queued(r, { spec: r.spec, needs: r.needs }));
   }
   const filled = performance.now();
@@ -63,9 +65,13 @@ async function controlPlane(name: string, address: string): Promise<void> {
 /** 1,000 clients that wait for events of one job. */
 async function idleClients(): Promise<void> {
   const store = mkdtempSync(join(tmpdir(), "attune-bench-"));
-  const server = await openJobs({ host, store, apiKeys: ["key"], runnerTokens: ["r"] });
-  const { id } = await server.jobs.create({ model: "m" }, {});
-  const { port, close } = await listen(server.app.fetch, { port: 0, hostname: "127.0.0.1" });
+  const keys = keysOf({ api: "key", runner: "runner-token" });
+  const server = await openJobs({ host, store });
+  const { id } = await server.jobs.create("default", { model: "m" }, {});
+  const { port, close } = await listen(
+    createApp({ catalog: {}, keys, models: folderModels(undefined, {}), jobs: server }).fetch,
+    { port: 0, hostname: "127.0.0.1" },
+  );
   const collect = (globalThis as { gc?: () => void }).gc ?? ((): void => {});
   collect();
   const before = process.memoryUsage().rss;

@@ -19,6 +19,7 @@ export function exportMap(): Record<string, string> {
     "./deno": "./runtimes/deno.ts",
     "./web": "./runtimes/web.ts",
     "./train": "./runtimes/train.ts",
+    "./edge": "./runtimes/edge/app.ts",
     "./edge/jobs-app": "./runtimes/edge/jobs_app.ts",
     "./tokenizers/train-word-piece": "./plugins/tokenizers/train_word_piece.ts",
     "./tokenizers/slim-tokenizer": "./plugins/tokenizers/slim_tokenizer.ts",

@@ -2,8 +2,6 @@
  * Jobs on this machine: records and files in a directory or NATS, models in a folder, plans made here.
  * @module
  */
-import { existsSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
 import { compose, toSpec } from "../core/compose.ts";
 import { nameOf } from "../core/define.ts";
 import { checkJsonLines } from "../core/jobs/files.ts";
@@ -12,17 +10,14 @@ import { openRun } from "../core/run/open.ts";
 import { planRun } from "../core/run/plan.ts";
 import type { Host, Json, Named, OpenQueue, Row, Run, RunSpec, Store } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
-import { directoryStore } from "./directory_store.ts";
+import { folderModels, folderOf } from "./folder_models.ts";
 import { openJobStore } from "./job_store.ts";
 import { pluginsOf } from "./edge/job_request.ts";
 import { type JobsApp, jobsApp, type JobsAppOptions, type Prepared } from "./edge/jobs_app.ts";
 
-/** Where jobs live and who may use them. */
+/** Where jobs live. */
 export type JobsServerOptions =
-  & Pick<
-    JobsAppOptions,
-    "apiKeys" | "runnerTokens" | "leaseSeconds" | "heartbeatSeconds" | "maxAttempts" | "maxFileBytes"
-  >
+  & Pick<JobsAppOptions, "leaseSeconds" | "heartbeatSeconds" | "maxAttempts" | "maxFileBytes">
   & Readonly<{
     host: Host;
     /** A directory, or nats://host:port. */
@@ -33,38 +28,18 @@ export type JobsServerOptions =
     opened?: Readonly<{ store: Store; queue: OpenQueue }>;
   }>;
 
-/** The app over a directory. */
+/** The jobs of a directory or of NATS. */
 export async function openJobs(options: JobsServerOptions): Promise<JobsApp> {
-  const { host, models, ...rest } = options;
+  const { host, models: folder, ...rest } = options;
   const { store, queue } = options.opened ?? await openJobStore(options.store, host);
-  const folderOf = (name: string): string | undefined => {
-    if (models === undefined || !/^[\w][\w.-]*(\/[\w][\w.-]*)?$/.test(name)) return undefined;
-    const folder = join(resolve(models), name);
-    return existsSync(join(folder, "config.json")) ? folder : undefined;
-  };
+  const models = folderModels(folder, host);
   return jobsApp({
     ...rest,
     store,
     queue,
-    models: {
-      names: async () => modelNames(models),
-      files: async (name) => {
-        const folder = folderOf(name);
-        return folder === undefined ? undefined : directoryStore(folder);
-      },
-    },
-    prepare: (spec, rows) => prepared(spec, rows, host, folderOf),
+    models,
+    prepare: (spec, rows) => prepared(spec, rows, host, (name) => folderOf(folder, name)),
   });
-}
-
-/** Models of a folder: `name` or `org/name`. */
-function modelNames(folder: string | undefined): string[] {
-  if (folder === undefined || !existsSync(folder)) return [];
-  const isModel = (name: string): boolean => existsSync(join(folder, name, "config.json"));
-  const below = (name: string): string[] =>
-    readdirSync(join(folder, name), { withFileTypes: true }).filter((e) => e.isDirectory() || e.isSymbolicLink())
-      .map((e) => (name === "" ? e.name : `${name}/${e.name}`));
-  return below("").flatMap((name) => (isModel(name) ? [name] : below(name).filter(isModel)));
 }
 
 async function prepared(

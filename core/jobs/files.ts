@@ -8,6 +8,8 @@ import type { Store } from "../types.ts";
 /** What is known of a file. */
 export type FileInfo = Readonly<{
   id: string;
+  /** Whose file it is: nobody else is told of it. */
+  tenant: string;
   bytes: number;
   createdAt: number;
   filename: string;
@@ -18,7 +20,9 @@ export type FileInfo = Readonly<{
 
 /** Files in a store. */
 export interface JobFilesStore {
-  create(file: Readonly<{ filename: string; purpose: string; bytes: Uint8Array; rows?: number }>): Promise<FileInfo>;
+  create(
+    file: Readonly<{ tenant: string; filename: string; purpose: string; bytes: Uint8Array; rows?: number }>,
+  ): Promise<FileInfo>;
   get(id: string): Promise<FileInfo | undefined>;
   content(id: string): Promise<Uint8Array | undefined>;
   list(): AsyncIterable<FileInfo>;
@@ -35,12 +39,13 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
     return found && JSON.parse(new TextDecoder().decode(found.bytes));
   };
   return {
-    create: async ({ filename, purpose, bytes, rows }) => {
+    create: async ({ tenant, filename, purpose, bytes, rows }) => {
       const createdAt = time();
       const random = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
       const id = `file-${Math.floor(createdAt * 1000).toString(36).padStart(9, "0")}${random}`;
       await store.put(content(id), bytes);
-      const own: FileInfo = { id, bytes: bytes.length, createdAt, filename, purpose, ...(rows ? { rows } : {}) };
+      const size = bytes.length;
+      const own: FileInfo = { id, tenant, bytes: size, createdAt, filename, purpose, ...(rows ? { rows } : {}) };
       // Written last: a file without it was never uploaded.
       await store.put(info(id), new TextEncoder().encode(JSON.stringify(own)));
       return own;

@@ -30,8 +30,8 @@ export type Changed = Readonly<{ record: JobRecord; refused?: Refusal }>;
 export interface Jobs {
   /** An id that nothing has. */
   newId(): string;
-  /** Makes a job; where one of that id is there already, gives that one. */
-  create(request: Named<Json>, spec: Named<Json>, id?: string): Promise<JobRecord>;
+  /** Makes a tenant's job; where one of that id is there already, gives that one. */
+  create(tenant: string, request: Named<Json>, spec: Named<Json>, id?: string): Promise<JobRecord>;
   get(id: string): Promise<JobRecord | undefined>;
   /** The newest first, those created before `after`. */
   list(after?: string): AsyncIterable<JobRecord>;
@@ -119,11 +119,12 @@ export function jobsIn(options: JobsOptions): Jobs {
 
   return {
     newId,
-    create: async (request, spec, id = newId()) => {
+    create: async (tenant, request, spec, id = newId()) => {
       const at = time();
       const record: JobRecord = {
         version: 1,
         id,
+        tenant,
         status: "validating_files",
         createdAt: at,
         request,

@@ -27,6 +27,8 @@ export type JobCheckpoint = JobFiles & Readonly<{ id: string; step: number; at: 
 export type JobRecord = Readonly<{
   version: 1;
   id: string;
+  /** Whose job it is: nobody else is told of it. */
+  tenant: string;
   status: JobStatus;
   createdAt: number;
   startedAt?: number;

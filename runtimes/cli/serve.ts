@@ -1,9 +1,12 @@
 /**
- * `attune serve`: files, fine-tuning jobs and runners over HTTP.
+ * `attune serve`: every endpoint over HTTP.
  * @module
  */
 import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { createApp, keysOf } from "../edge/app.ts";
+import { folderModels } from "../folder_models.ts";
 import { openJobs } from "../jobs_server.ts";
 import { openJobStore } from "../job_store.ts";
 import { listen } from "../listen.ts";
@@ -29,19 +32,18 @@ export async function serveCommand({ port, host, store, models }: ServeOptions):
     process.stderr.write(`${name}=${made}\n`);
     return made;
   };
-  const [apiKey, runnerToken] = [key("ATTUNE_API_KEY"), key("ATTUNE_RUNNER_TOKEN")];
+  const keys = keysOf({
+    api: key("ATTUNE_API_KEY"),
+    runner: key("ATTUNE_RUNNER_TOKEN"),
+    admin: key("ATTUNE_ADMIN_KEY"),
+  });
   const own = await hostHere();
   const opened = await openJobStore(store, own);
-  const server = await openJobs({
-    host: own,
-    store,
-    models,
-    opened,
-    apiKeys: [apiKey],
-    runnerTokens: [runnerToken],
-  });
+  const server = await openJobs({ host: own, store, models, opened });
+  const onError = (error: Error): void => void process.stderr.write(`${error.stack ?? error}\n`);
+  const app = createApp({ catalog, keys, host: own, models: folderModels(models, own), jobs: server, onError });
   const stop = server.start();
-  const listening = await listen(server.app.fetch, { port, hostname: host });
+  const listening = await listen(app.fetch, { port, hostname: host });
   const name = host.includes(":") ? `[${host}]` : host;
   process.stderr.write(`listening on http://${name}:${listening.port}\n`);
   await new Promise<void>((resolve) => {

@@ -1,18 +1,18 @@
 /**
- * The routes of files, fine-tuning jobs and runners as one Hono app, on any runtime.
+ * Files, fine-tuning jobs and runners: their routes, which `createApp` mounts, and what keeps jobs going.
  * @module
  */
-import { Hono } from "hono";
 import { filesIn, type JobFilesStore } from "../../core/jobs/files.ts";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
 import { type JobRecord, queued, rejected } from "../../core/jobs/record.ts";
 import type { Json, Named, OpenQueue, Store } from "../../core/types.ts";
-import { answerError, bearer } from "./answers.ts";
-import { fineTunedModel } from "./job_shapes.ts";
+import { answerError } from "./answers.ts";
 import { type EventHub, eventHub } from "./event_hub.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { fineTuningRoutes } from "./routes/fine_tuning.ts";
+import type { Route } from "./route.ts";
 import { runnerRoutes } from "./routes/runners.ts";
+import type { EdgeModels } from "./service.ts";
 
 /** What a job will take, found before it is queued. Throws AttuneError where it cannot run. */
 export type Prepared = Readonly<{
@@ -27,12 +27,8 @@ export type JobsAppOptions = Readonly<{
   /** Records, events, files, checkpoints and results. */
   store: Store;
   queue: OpenQueue;
-  /** Who may use files and jobs. */
-  apiKeys: readonly string[];
-  /** Who may be a runner. */
-  runnerTokens: readonly string[];
   /** Models that jobs may name, and their files for runners that lack them. */
-  models: Readonly<{ names(): Promise<readonly string[]>; files(name: string): Promise<Store | undefined> }>;
+  models: EdgeModels;
   /** Checks a job's rows and plans it; `rows` gives an uploaded file. Absent: jobs are queued unplanned. */
   prepare?: (spec: Named<Json>, rows: (fileId: string) => Promise<Uint8Array | undefined>) => Promise<Prepared>;
   leaseSeconds?: number;
@@ -60,9 +56,10 @@ export type JobsContext = Readonly<{
   prepare(id: string): Promise<void>;
 }>;
 
-/** The app, and what keeps jobs going: call `watch` every few seconds, or `start` it. */
+/** The routes, and what keeps jobs going: call `watch` every few seconds, or `start` it. */
 export type JobsApp = Readonly<{
-  app: Hono;
+  routes: readonly Route[];
+  store: Store;
   jobs: Jobs;
   files: JobFilesStore;
   watch(): Promise<void>;
@@ -71,7 +68,7 @@ export type JobsApp = Readonly<{
 }>;
 
 /**
- * Makes the app.
+ * Makes them.
  *
  * @example
  * ```ts
@@ -115,30 +112,14 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   };
   const hub = eventHub(jobs, options.forgetful);
   const context: JobsContext = { options, jobs, files, hub, time, leaseSeconds, heartbeatSeconds, prepare };
-  const app = new Hono();
-  app.onError((error) => answerError(error));
-  app.use("/v1/files/*", bearer(options.apiKeys));
-  app.use("/v1/fine_tuning/*", bearer(options.apiKeys));
-  app.use("/v1/runners/*", bearer(options.runnerTokens));
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
-  app.get("/v1/models", bearer(options.apiKeys), async (c) => {
-    const made: Json[] = [];
-    const shape = (id: string, created: number): Json => ({ id, object: "model", created, owned_by: "attune" });
-    for await (const record of jobs.list()) {
-      if (record.status === "succeeded") made.push(shape(fineTunedModel(record), Math.floor(record.finishedAt ?? 0)));
-    }
-    return c.json({ object: "list", data: [...(await options.models.names()).map((name) => shape(name, 0)), ...made] });
-  });
-  app.route("/v1/files", fileRoutes(context));
-  app.route("/v1/fine_tuning/jobs", fineTuningRoutes(context));
-  app.route("/v1/runners", runnerRoutes(context));
   const watch = async (): Promise<void> => {
     await jobs.watch();
     // A server that died while it checked a job has left it so.
     for await (const { id, status } of jobs.list()) if (status === "validating_files") await prepare(id);
   };
   return {
-    app,
+    routes: [...fileRoutes(context), ...fineTuningRoutes(context), ...runnerRoutes(context)],
+    store,
     jobs,
     files,
     watch,

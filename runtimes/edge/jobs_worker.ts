@@ -7,7 +7,10 @@ import { storeQueue } from "../../core/jobs/store_queue.ts";
 import type { Store } from "../../core/types.ts";
 import { within } from "../../core/run/write.ts";
 import { type Bucket, cloudflareStore, type Database } from "./cloudflare_store.ts";
+import { createApp } from "./app.ts";
+import { keysOf } from "./guard.ts";
 import { type JobsApp, jobsApp } from "./jobs_app.ts";
+import type { EdgeModels } from "./service.ts";
 
 /** The bindings. */
 export type Bindings = Readonly<{
@@ -23,25 +26,34 @@ export type Lasting = Readonly<
   { waitUntil(work: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
 >;
 
-function appOf(env: Bindings): JobsApp {
-  if (!env.ATTUNE_API_KEY || !env.ATTUNE_RUNNER_TOKEN) {
-    throw new Error("ATTUNE_API_KEY or ATTUNE_RUNNER_TOKEN is not set");
-  }
+function jobsOf(env: Bindings): Readonly<{ jobs: JobsApp; models: EdgeModels }> {
   const store = cloudflareStore({ database: env.DB, bucket: env.BUCKET });
   const now = (): number => Date.now();
+  const models: EdgeModels = {
+    names: () => modelNames(store),
+    open: async (name) =>
+      (await modelNames(store)).includes(name) ? { id: name, files: within(store, `models/${name}/`) } : undefined,
+  };
   // One for each request: what one request waits for another cannot.
-  return jobsApp({
+  const jobs = jobsApp({
     store,
     queue: storeQueue(store, now),
-    apiKeys: [env.ATTUNE_API_KEY],
-    runnerTokens: [env.ATTUNE_RUNNER_TOKEN],
-    models: { names: () => modelNames(store), files: async (name) => within(store, `models/${name}/`) },
+    models,
     // Isolates come and go: what was seen of leases is kept in the store.
     now,
     forgetful: true,
     leaseSeconds: Number(env.ATTUNE_LEASE_SECONDS ?? 90),
     heartbeatSeconds: Number(env.ATTUNE_LEASE_SECONDS ?? 90) / 4,
   });
+  return { jobs, models };
+}
+
+function appOf(env: Bindings): ReturnType<typeof createApp> {
+  if (!env.ATTUNE_API_KEY || !env.ATTUNE_RUNNER_TOKEN) {
+    throw new Error("ATTUNE_API_KEY or ATTUNE_RUNNER_TOKEN is not set");
+  }
+  const keys = keysOf({ api: env.ATTUNE_API_KEY, runner: env.ATTUNE_RUNNER_TOKEN });
+  return createApp({ catalog: {}, keys, ...jobsOf(env) });
 }
 
 async function modelNames(store: Store): Promise<string[]> {
@@ -58,7 +70,7 @@ const worker: Readonly<{
   fetch(request: Request, env: Bindings, context: Lasting): Response | Promise<Response>;
   scheduled(event: unknown, env: Bindings): Promise<void>;
 }> = {
-  fetch: (request, env, context) => appOf(env).app.fetch(request, env, context),
-  scheduled: async (_event, env) => await appOf(env).watch(),
+  fetch: (request, env, context) => appOf(env).fetch(request, env, context),
+  scheduled: async (_event, env) => await jobsOf(env).jobs.watch(),
 };
 export default worker;

@@ -10,6 +10,8 @@ import process from "node:process";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";
 import type { Json, Named } from "../../core/types.ts";
+import { createApp, keysOf } from "../../runtimes/edge/app.ts";
+import { folderModels } from "../../runtimes/folder_models.ts";
 import { type JobsServerOptions, openJobs } from "../../runtimes/jobs_server.ts";
 import { listen } from "../../runtimes/listen.ts";
 import { hostHere } from "../../runtimes/train.ts";
@@ -46,18 +48,20 @@ export async function jobRig(options: Partial<JobsServerOptions> = {}): Promise<
   mkdirSync(join(folder, "models", "tiny"), { recursive: true });
   for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(folder, "models", "tiny", name), bytes);
   const opened = options.opened;
+  const keys = keysOf({ api: "key", runner: "runner-token" });
   const server = await openJobs({
     host: await hostHere(1),
     store: join(folder, "store"),
     models: join(folder, "models"),
-    apiKeys: ["key"],
-    runnerTokens: ["runner-token"],
     leaseSeconds: 1.5,
     heartbeatSeconds: 0.4,
     ...options,
     ...(opened ? { opened } : {}),
   });
-  const { port, close } = await listen(server.app.fetch, { port: 0, hostname: "127.0.0.1" });
+  const { port, close } = await listen(
+    createApp({ catalog: {}, keys, models: folderModels(undefined, {}), jobs: server }).fetch,
+    { port: 0, hostname: "127.0.0.1" },
+  );
   const url = `http://127.0.0.1:${port}`;
   const stop = server.start();
   const children: RunnerProcess[] = [];

@@ -235,7 +235,7 @@ export async function simulate(seed: number, commit: typeof committed = committe
   void (async () => {
     const count = 1 + below(3);
     while (ids.length < count) {
-      const created = await call(user, (jobs) => jobs.create({}, {}));
+      const created = await call(user, (jobs) => jobs.create("t", {}, {}));
       if (created === "lost") continue;
       ids.push(created.id);
       await call(user, (jobs) => jobs.change(created.id, (r) => queued(r, { spec: {}, needs: r.needs })));

@@ -7,6 +7,8 @@ import OpenAI, { toFile } from "openai";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Json, Named } from "../../core/types.ts";
+import { createApp, keysOf } from "../../runtimes/edge/app.ts";
+import { folderModels } from "../../runtimes/folder_models.ts";
 import { openJobs } from "../../runtimes/jobs_server.ts";
 import { listen } from "../../runtimes/listen.ts";
 import { runRunner } from "../../runtimes/runner/runner.ts";
@@ -18,17 +20,19 @@ mkdirSync(join(folder, "models", "tiny"), { recursive: true });
 for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(folder, "models", "tiny", name), bytes);
 
 const host = await hostHere(1);
+const keys = keysOf({ api: "key", runner: "runner-token" });
 const server = await openJobs({
   host,
   store: join(folder, "store"),
   models: join(folder, "models"),
-  apiKeys: ["key"],
-  runnerTokens: ["runner-token"],
   leaseSeconds: 15,
   heartbeatSeconds: 0.5,
   maxFileBytes: 100_000,
 });
-const { port, close } = await listen(server.app.fetch, { port: 0, hostname: "127.0.0.1" });
+const { port, close } = await listen(
+  createApp({ catalog: {}, keys, models: folderModels(undefined, {}), jobs: server }).fetch,
+  { port: 0, hostname: "127.0.0.1" },
+);
 const url = `http://127.0.0.1:${port}`;
 const stop = server.start();
 const abort = new AbortController();
@@ -207,7 +211,7 @@ describe("the unmodified openai client", () => {
       fetch(`${url}/v1/runners/jobs/${job.id}/${what}`, {
         method,
         body,
-        headers: { authorization: "Bearer runner-token" },
+        headers: { authorization: "Bearer runner-token", "content-type": "application/json" },
       });
     const adapter = writeSafetensors({ w: f32([2], [1, NaN]) }) as Uint8Array<ArrayBuffer>;
     const path = "adapter/adapter_model.safetensors";
@@ -254,7 +258,7 @@ describe("the unmodified openai client", () => {
     await rejected(new OpenAI({ apiKey: "x", baseURL: `${url}/v1`, maxRetries: 0 }).files.list(), 401, /wrong/);
     assert.equal(
       (await fetch(`${url}/v1/runners/lease`, { method: "POST", headers: { authorization: "Bearer key" } })).status,
-      401,
+      403,
     );
     // Rows that are JSON but not the task's are found before the job is queued.
     const wrong = await upload('{"text":"good film","label":"god"}');

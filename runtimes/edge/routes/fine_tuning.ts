@@ -2,36 +2,40 @@
  * `/v1/fine_tuning/jobs` in OpenAI's shapes; events also as a stream.
  * @module
  */
-import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import { sha256 } from "../../../core/fingerprint.ts";
 import type { JobEvent } from "../../../core/jobs/events.ts";
 import { asked, type Change, isOver, type JobRecord, unpaused } from "../../../core/jobs/record.ts";
 import type { Json, Named } from "../../../core/types.ts";
-import { failed, jsonBody, listOf, pageOf } from "../answers.ts";
-import { jobRequestSchema, specOf } from "../job_request.ts";
+import { failed, listOf, pageOf } from "../answers.ts";
+import { type JobRequest, jobRequestSchema, specOf } from "../job_request.ts";
 import { checkpointShape, eventNumber, eventShape, jobShape } from "../job_shapes.ts";
 import type { JobsContext } from "../jobs_app.ts";
+import { type EdgeContext, jsonRoute, type Route } from "../route.ts";
 
 /** How often an idle stream says that it is alive, in milliseconds. */
 const ALIVE = 15_000;
 
+const PATH = "/v1/fine_tuning/jobs";
+const shared = { policy: "jobs", rate: "light", maxBytes: 0 } as const;
+
 /** The routes. */
-export function fineTuningRoutes(context: JobsContext): Hono {
+export function fineTuningRoutes(context: JobsContext): readonly Route[] {
   const { jobs, files, hub, time, options } = context;
-  const app = new Hono();
-  const found = async (c: Context): Promise<JobRecord> => {
+  const found = async (c: EdgeContext): Promise<JobRecord> => {
     const id = c.req.param("id") ?? "";
     const record = await jobs.get(id);
-    if (!record) throw failed(404, "not_found", `No such fine-tuning job: ${id}`, "fine_tuning_job_id");
+    if (record?.tenant !== c.get("caller").tenant) {
+      throw failed(404, "not_found", `No such fine-tuning job: ${id}`, "fine_tuning_job_id");
+    }
     return record;
   };
   /** Under an idempotency key the same request makes one job, however often it is sent. */
-  const idOnce = async (c: Context, body: Named<Json>): Promise<string | undefined> => {
+  const idOnce = async (c: EdgeContext, body: Named<Json>): Promise<string | undefined> => {
     const key = c.req.header("idempotency-key");
     if (key === undefined) return undefined;
-    const at = `idempotency/${await sha256(key)}`;
+    const at = `idempotency/${await sha256(`${c.get("caller").tenant}\n${key}`)}`;
     const own = { id: jobs.newId(), body: await sha256(JSON.stringify(body)) };
     const done = await options.store.put(at, new TextEncoder().encode(JSON.stringify(own)), { if: null });
     if (done !== "conflict") return own.id;
@@ -40,29 +44,26 @@ export function fineTuningRoutes(context: JobsContext): Hono {
     throw failed(409, "idempotency_key_reused", "This idempotency key was used for another request");
   };
 
-  const small = bodyLimit({
-    maxSize: 2 ** 20,
-    onError: () => {
-      throw failed(413, "body_too_large", "The body may have 1 MiB");
-    },
-  });
-  app.post("/", small, async (c) => {
-    const body = await jsonBody(c, jobRequestSchema);
-    if (!(await options.models.names()).includes(body.model)) {
-      const names = (await options.models.names()).join(", ") || "none";
-      throw failed(400, "model_not_found", `model: ${JSON.stringify(body.model)} is not one of ${names}`, "model");
+  const create = async (c: EdgeContext, body: JobRequest): Promise<Response> => {
+    const { tenant } = c.get("caller");
+    const names = await options.models.names(tenant);
+    if (!names.includes(body.model)) {
+      const known = names.join(", ") || "none";
+      throw failed(400, "model_not_found", `model: ${JSON.stringify(body.model)} is not one of ${known}`, "model");
     }
     for (const param of ["training_file", "validation_file"] as const) {
       const id = body[param];
-      if (id && !await files.get(id)) throw failed(400, "invalid_value", `${param}: no file ${id}`, param);
+      if (id && (await files.get(id))?.tenant !== tenant) {
+        throw failed(400, "invalid_value", `${param}: no file ${id}`, param);
+      }
     }
     const spec = specOf(body);
     const id = await idOnce(c, body);
-    const record = await jobs.create(body, spec, id);
+    const record = await jobs.create(tenant, body, spec, id);
     later(c, context.prepare(record.id));
     return c.json(jobShape(record));
-  });
-  app.get("/", async (c) => {
+  };
+  const list = async (c: EdgeContext): Promise<Response> => {
     const { after, limit } = pageOf(c);
     const wanted = Object.entries(c.req.query()).flatMap(([key, value]) => {
       const name = /^metadata\[(.+)\]$/.exec(key)?.[1];
@@ -71,15 +72,19 @@ export function fineTuningRoutes(context: JobsContext): Hono {
     const page: JobRecord[] = [];
     for await (const record of jobs.list(after)) {
       const metadata = (record.request.metadata ?? {}) as Named<Json>;
+      if (record.tenant !== c.get("caller").tenant) continue;
       if (wanted.every(([name, value]) => metadata[name] === value)) page.push(record);
       if (page.length > limit) break;
     }
     return c.json(listOf(page.map(jobShape), limit));
-  });
-  app.get("/:id", async (c) => c.json(jobShape(await found(c))));
+  };
 
-  const action = (name: string, apply: (record: JobRecord) => Change): void => {
-    app.post(`/:id/${name}`, async (c) => {
+  const action = (name: string, summary: string, apply: (record: JobRecord) => Change): Route => ({
+    ...shared,
+    method: "post",
+    path: `${PATH}/:id/${name}`,
+    summary,
+    handle: async (c) => {
       const { id } = await found(c);
       const done = await jobs.change(id, apply);
       if (!done || done.refused !== undefined) {
@@ -88,34 +93,31 @@ export function fineTuningRoutes(context: JobsContext): Hono {
       }
       hub.tell(id);
       return c.json(jobShape(done.record));
-    });
-  };
-  action("cancel", (r) => asked(r, "cancel", time()));
-  action("pause", (r) => asked(r, "pause", time()));
-  action("resume", unpaused);
+    },
+  });
 
-  app.get("/:id/checkpoints", async (c) => {
+  const checkpoints = async (c: EdgeContext): Promise<Response> => {
     const record = await found(c);
     const { after, limit } = pageOf(c);
     const all = record.checkpoints.toReversed().map((checkpoint) => checkpointShape(record, checkpoint));
     const from = after === undefined ? 0 : all.findIndex((checkpoint) => checkpoint.id === after) + 1;
     return c.json(listOf(all.slice(from), limit));
-  });
-  app.get("/:id/events", async (c) => {
+  };
+  const events = async (c: EdgeContext): Promise<Response> => {
     const { id } = await found(c);
-    const events = jobs.events(id);
+    const log = jobs.events(id);
     if (c.req.header("accept")?.includes("text/event-stream")) return streamed(c, id);
     const { after, limit } = pageOf(c, 1000);
-    const end = after === undefined ? await events.count() + 1 : eventNumber(after) ?? 1;
+    const end = after === undefined ? await log.count() + 1 : eventNumber(after) ?? 1;
     // One more than asked for tells whether there are more.
     const page: JobEvent[] = [];
-    for await (const event of events.after(Math.max(0, end - 2 - limit))) {
+    for await (const event of log.after(Math.max(0, end - 2 - limit))) {
       if (event.number >= end) break;
       page.push(event);
     }
     return c.json(listOf(page.reverse().map((event) => eventShape(id, event)), limit));
-  });
-  const streamed = (c: Context, id: string): Response => {
+  };
+  const streamed = (c: EdgeContext, id: string): Response => {
     let known = eventNumber(c.req.header("last-event-id") ?? "") ?? 0;
     return streamSSE(c, async (stream) => {
       const gone = new AbortController();
@@ -140,7 +142,46 @@ export function fineTuningRoutes(context: JobsContext): Hono {
       }
     });
   };
-  return app;
+  const page = { after: "the last id of the page before", limit: "at most so many" };
+  return [
+    jsonRoute({
+      ...shared,
+      method: "post",
+      path: PATH,
+      rate: "submit",
+      maxBytes: 2 ** 20,
+      summary: "Make a fine-tuning job",
+      body: jobRequestSchema,
+      handle: create,
+    }),
+    { ...shared, method: "get", path: PATH, summary: "List jobs", query: page, handle: list },
+    {
+      ...shared,
+      method: "get",
+      path: `${PATH}/:id`,
+      summary: "A job",
+      handle: async (c) => c.json(jobShape(await found(c))),
+    },
+    action("cancel", "End a job", (r) => asked(r, "cancel", time())),
+    action("pause", "Let a job rest", (r) => asked(r, "pause", time())),
+    action("resume", "Let a job go on", unpaused),
+    {
+      ...shared,
+      method: "get",
+      path: `${PATH}/:id/checkpoints`,
+      summary: "A job's checkpoints",
+      query: page,
+      handle: checkpoints,
+    },
+    {
+      ...shared,
+      method: "get",
+      path: `${PATH}/:id/events`,
+      summary: "A job's events, as a list, or as a stream with Accept: text/event-stream",
+      query: page,
+      handle: events,
+    },
+  ];
 }
 
 /** Work that goes on behind the answer; Cloudflare wants to be told of it. */

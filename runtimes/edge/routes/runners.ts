@@ -2,14 +2,14 @@
  * `/v1/runners`: what a runner pulls and pushes. Every word of a runner names its lease's token; an old one gets 409.
  * @module
  */
-import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import { committed, givenBack, isOver, type JobRecord, renewed, saved } from "../../../core/jobs/record.ts";
 import { openSafetensors, toFloat32 } from "../../../core/safetensors.ts";
 import type { Named, Store, TrainingEvent } from "../../../core/types.ts";
-import { checked, failed, jsonBody } from "../answers.ts";
+import { checked, failed } from "../answers.ts";
 import { toldEvent } from "../job_shapes.ts";
 import type { JobsContext } from "../jobs_app.ts";
+import { type EdgeContext, jsonRoute, type Route } from "../route.ts";
 
 const token = v.pipe(v.number(), v.integer(), v.minValue(1));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -52,10 +52,47 @@ const releaseSchema = v.variant("reason", [
   }),
 ]);
 
+const shared = { policy: "runners", rate: "runner" } as const;
+
+/** What a runner says, events above all, has at most so many bytes; its files have this many. */
+const [MAX_WORDS, MAX_FILE] = [16 * 2 ** 20, 64 * 2 ** 30];
+
 /** The routes. */
-export function runnerRoutes({ options, jobs, files, hub, time, leaseSeconds, heartbeatSeconds }: JobsContext): Hono {
+export function runnerRoutes(context: JobsContext): readonly Route[] {
+  const { options, jobs, files, hub, time, leaseSeconds, heartbeatSeconds } = context;
   const { store } = options;
-  const app = new Hono();
+  const routes: Route[] = [];
+  const post = <T>(
+    path: string,
+    summary: string,
+    body: v.GenericSchema<unknown, T>,
+    handle: (c: EdgeContext, body: T) => Promise<Response>,
+  ): void =>
+    void routes.push(jsonRoute({
+      ...shared,
+      method: "post",
+      path: `/v1/runners${path}`,
+      maxBytes: MAX_WORDS,
+      summary,
+      body,
+      handle,
+    }));
+  const get = (
+    path: string,
+    summary: string,
+    handle: (c: EdgeContext) => Promise<Response>,
+    query: Route["query"] = undefined,
+  ): void =>
+    void routes.push({
+      ...shared,
+      method: "get",
+      path: `/v1/runners${path}`,
+      maxBytes: 0,
+      summary,
+      ...(query ? { query } : {}),
+      handle,
+    });
+  const idOf = (c: EdgeContext): string => c.req.param("id") ?? "";
   const folderOf = (id: string, token: number): string => `jobs/${id}/leases/${token}/`;
   const changed = async (id: string, apply: Parameters<typeof jobs.change>[1]): Promise<JobRecord> => {
     const done = await jobs.change(id, apply);
@@ -67,7 +104,7 @@ export function runnerRoutes({ options, jobs, files, hub, time, leaseSeconds, he
     hub.tell(id);
     return done.record;
   };
-  const holding = async (c: Context, token: number): Promise<JobRecord> => {
+  const holding = async (c: EdgeContext, token: number): Promise<JobRecord> => {
     const id = c.req.param("id") ?? "";
     const record = await jobs.get(id);
     if (!record) throw failed(404, "not_found", `No job ${id}`);
@@ -75,8 +112,7 @@ export function runnerRoutes({ options, jobs, files, hub, time, leaseSeconds, he
     throw failed(409, "lease_lost", `The lease of job ${id} is over: its token is ${record.token}, not ${token}`);
   };
 
-  app.post("/lease", async (c) => {
-    const { runner, capabilities, waitSeconds } = await jsonBody(c, leaseSchema);
+  post("/lease", "Take a job", leaseSchema, async (c, { runner, capabilities, waitSeconds }) => {
     const can = ({ needs }: JobRecord): boolean =>
       needs.bytes <= capabilities.memoryBytes &&
       (needs.provider === null || capabilities.providers.includes(needs.provider)) &&
@@ -103,13 +139,11 @@ export function runnerRoutes({ options, jobs, files, hub, time, leaseSeconds, he
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   });
-  app.post("/jobs/:id/heartbeat", async (c) => {
-    const { token, step, trainedTokens } = await jsonBody(c, heartbeatSchema);
-    const record = await changed(c.req.param("id"), (r) => renewed(r, token, step, trainedTokens));
+  post("/jobs/:id/heartbeat", "Say that a job goes on", heartbeatSchema, async (c, { token, step, trainedTokens }) => {
+    const record = await changed(idOf(c), (r) => renewed(r, token, step, trainedTokens));
     return c.json({ wants: record.wants ?? null });
   });
-  app.post("/jobs/:id/events", async (c) => {
-    const { token, from, events, totalSteps } = await jsonBody(c, eventsSchema);
+  post("/jobs/:id/events", "Tell what happened", eventsSchema, async (c, { token, from, events, totalSteps }) => {
     const { id, wants } = await holding(c, token);
     const at = time();
     // One answer each, so that the runner's count stays the events' count.
@@ -121,23 +155,30 @@ export function runnerRoutes({ options, jobs, files, hub, time, leaseSeconds, he
     hub.tell(id);
     return c.json({ heard: from + events.length - 1, wants: wants ?? null });
   });
-  app.put("/jobs/:id/files/:path{.+}", async (c) => {
-    const token = Number(c.req.query("token"));
-    const { id } = await holding(c, token);
-    const body = c.req.raw.body;
-    const key = `${folderOf(id, token)}${c.req.param("path")}`;
-    // Only this lease writes below this folder; nothing counts before the record names it.
-    const done = await store.put(key, body ? (body as unknown as AsyncIterable<Uint8Array>) : new Uint8Array());
-    if (done === "conflict") throw failed(409, "conflict", `${key} is being written`);
-    return c.json({ bytes: done.size });
+  routes.push({
+    ...shared,
+    method: "put",
+    path: "/v1/runners/jobs/:id/files/:path{.+}",
+    maxBytes: MAX_FILE,
+    seconds: 3600,
+    summary: "Send a file of a job",
+    query: { token: "the lease's token" },
+    handle: async (c) => {
+      const token = Number(c.req.query("token"));
+      const { id } = await holding(c, token);
+      const key = `${folderOf(id, token)}${c.req.param("path")}`;
+      // Only this lease writes below this folder; nothing counts before the record names it.
+      const done = await store.put(key, c.get("incoming").parts());
+      if (done === "conflict") throw failed(409, "conflict", `${key} is being written`);
+      return c.json({ bytes: done.size });
+    },
   });
-  app.get("/jobs/:id/leases/:path{.+}", async (c) => {
+  get("/jobs/:id/leases/:path{.+}", "A file of an earlier lease", async (c) => {
     const found = await store.get(`jobs/${c.req.param("id")}/leases/${c.req.param("path")}`);
     if (!found) throw failed(404, "not_found", "No such file");
     return c.body(found.bytes as Uint8Array<ArrayBuffer>);
   });
-  app.post("/jobs/:id/checkpoints", async (c) => {
-    const body = await jsonBody(c, checkpointSchema);
+  post("/jobs/:id/checkpoints", "Count what was sent as a checkpoint", checkpointSchema, async (c, body) => {
     const { id } = await holding(c, body.token);
     const folder = `${folderOf(id, body.token)}${body.folder}`;
     await present(store, folder, body.files.map((path) => ({ path })));
@@ -146,9 +187,8 @@ export function runnerRoutes({ options, jobs, files, hub, time, leaseSeconds, he
     await changed(id, (r) => saved(r, body.token, checkpoint));
     return c.json({ step });
   });
-  app.post("/jobs/:id/commit", async (c) => {
-    const body = await jsonBody(c, commitSchema);
-    const id = c.req.param("id");
+  post("/jobs/:id/commit", "Finish a job", commitSchema, async (c, body) => {
+    const id = idOf(c);
     const before = await jobs.get(id);
     const again = before && isOver(before) && before.result?.token === body.token;
     if (!again) {
@@ -170,30 +210,29 @@ export function runnerRoutes({ options, jobs, files, hub, time, leaseSeconds, he
     const record = await changed(id, (r) => committed(r, body.token, result, time()));
     return c.json({ status: record.status });
   });
-  app.post("/jobs/:id/release", async (c) => {
-    const { token, ...why } = await jsonBody(c, releaseSchema);
-    const record = await changed(c.req.param("id"), (r) => givenBack(r, token, why, time()));
+  post("/jobs/:id/release", "Give a job back", releaseSchema, async (c, { token, ...why }) => {
+    const record = await changed(idOf(c), (r) => givenBack(r, token, why, time()));
     return c.json({ status: record.status });
   });
-  app.get("/files/:id", async (c) => {
-    const bytes = await files.content(c.req.param("id"));
+  get("/files/:id", "An uploaded file's bytes", async (c) => {
+    const bytes = await files.content(idOf(c));
     if (!bytes) throw failed(404, "not_found", "No such file");
     return c.body(bytes as Uint8Array<ArrayBuffer>);
   });
-  const modelOf = async (c: Context): Promise<Store> => {
+  const modelOf = async (c: EdgeContext): Promise<Store> => {
     const name = checked(v.string(), c.req.query("name"));
-    const found = (await options.models.names()).includes(name) ? await options.models.files(name) : undefined;
+    const found = await options.models.open(name, c.get("caller").tenant);
     if (!found) throw failed(404, "model_not_found", `No files of model ${name} here`);
-    return found;
+    return found.files;
   };
-  app.get("/models", async (c) => {
+  get("/models", "A model's files", async (c) => {
     const found: { path: string; bytes: number; revision: string }[] = [];
     for await (const { key, size, revision } of (await modelOf(c)).list("")) {
       found.push({ path: key, bytes: size, revision });
     }
     return c.json({ files: found });
-  });
-  app.get("/models/file", async (c) => {
+  }, { name: "the model" });
+  get("/models/file", "A model's file", async (c) => {
     const path = checked(v.string(), c.req.query("path"));
     const model = await modelOf(c);
     const size = (await model.get(path, { offset: 0, length: 0 }))?.size;
@@ -209,8 +248,8 @@ export function runnerRoutes({ options, jobs, files, hub, time, leaseSeconds, he
       },
     });
     return c.body(stream, 200, { "content-length": String(size) });
-  });
-  return app;
+  }, { name: "the model", path: "the file" });
+  return routes;
 }
 
 /** What a runner says it has sent must be there. */

@@ -18,7 +18,7 @@ async function setUp(): Promise<{ jobs: Jobs; store: Store; clock: { now: number
   return { jobs: jobsIn({ store, queue: storeQueue(store, () => clock.now), ...options }), store, clock };
 }
 async function ready(jobs: Jobs): Promise<JobRecord> {
-  const { id } = await jobs.create({ model: "m" }, {});
+  const { id } = await jobs.create("t", { model: "m" }, {});
   const done = await jobs.change(id, (r) => queued(r, { spec: {}, needs: r.needs }));
   if (!done) throw new Error("no job");
   return done.record;

@@ -56,7 +56,7 @@ else {
       const jobs = jobsIn({ store, queue, ...clock, leaseSeconds: 30, maxAttempts: 3 });
       const ids: string[] = [];
       for (let i = 0; i < 5; i++) {
-        const { id } = await jobs.create({}, {});
+        const { id } = await jobs.create("t", {}, {});
         await jobs.change(id, (r) => queued(r, { spec: {}, needs: r.needs }));
         ids.push(id);
       }

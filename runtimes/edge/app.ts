@@ -1,0 +1,157 @@
+/**
+ * One Hono app of all endpoints: a fetch handler for workerd, Deno, Bun and Node.
+ * @module
+ */
+import { Hono } from "hono";
+import { describeRoute, generateSpecs, resolver } from "hono-openapi";
+import { VERSION } from "../../core/version.ts";
+import { answerError, failed } from "./answers.ts";
+import { incomingOf } from "./body.ts";
+import { type Authenticate, authenticator, type Limiter, tokenBuckets } from "./guard.ts";
+import type { Caller, EdgeContext, EdgeEnv, Route } from "./route.ts";
+import { modelRoutes } from "./routes/models.ts";
+import { siteRoutes } from "./routes/site.ts";
+import { type EdgeOptions, type EdgeService, edgeService } from "./service.ts";
+
+export { type Key, keysOf } from "./guard.ts";
+export type { EdgeLimits, EdgeModels, EdgeOptions, ModelFiles } from "./service.ts";
+
+/** Every route of an app. `specs`: the OpenAPI document of them all. */
+function edgeRoutes(service: EdgeService, specs: () => Promise<object>): readonly Route[] {
+  const routes: Route[] = [
+    ...modelRoutes(service),
+    ...service.options.jobs?.routes ?? [],
+  ];
+  return [...routes, ...siteRoutes(service, routes, specs)];
+}
+
+/**
+ * Makes the app: `createApp(options).fetch` is a fetch handler.
+ *
+ * @example
+ * ```ts
+ * import { catalog } from "attune/catalog";
+ * import { createApp } from "attune/edge";
+ * const app = createApp({ catalog, keys: [], models: { names: async () => [], open: async () => undefined } });
+ * console.assert((await app.request("/healthz")).status === 200);
+ * console.assert((await app.request("/v1/models")).status === 401);
+ * ```
+ */
+export function createApp(options: EdgeOptions): Hono<EdgeEnv> {
+  const service = edgeService(options);
+  const now = options.now ?? (() => performance.now());
+  const guard: Guard = {
+    authenticate: authenticator(options.keys, options.time ?? (() => Date.now() / 1000)),
+    limiter: options.limiter ?? tokenBuckets(now),
+    now,
+    service,
+  };
+  const app = new Hono<EdgeEnv>();
+  app.onError((error) => answerError(error));
+  app.notFound(() => failed(404, "not_found", "There is no such route").getResponse());
+  const specs = once(() =>
+    generateSpecs(app, {
+      excludeStaticFile: false,
+      documentation: {
+        info: {
+          title: "Attune",
+          version: VERSION,
+          description: "Fine-tuning, evaluation and adapters of transformers",
+        },
+        components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+      },
+    })
+  );
+  for (const route of edgeRoutes(service, specs)) {
+    app.on(route.method.toUpperCase(), route.path, described(route), (c) => answered(c, route, guard));
+  }
+  return app;
+}
+
+type Guard = Readonly<{ authenticate: Authenticate; limiter: Limiter; now: () => number; service: EdgeService }>;
+
+/** One request: who asks, how often, how much, and then the route itself. Nothing of a body is read before. */
+async function answered(c: EdgeContext, route: Route, guard: Guard): Promise<Response> {
+  const { service, now } = guard;
+  const start = now();
+  let response: Response;
+  try {
+    if (route.policy !== "public") c.set("caller", await admitted(c.req.raw, route, guard));
+    const seconds = route.seconds ?? service.limits.bodySeconds;
+    c.set("incoming", incomingOf(c.req.raw, { maxBytes: route.maxBytes, seconds }));
+    response = await route.handle(c);
+  } catch (thrown) {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    response = answerError(error);
+    if (response.status >= 500) service.options.onError?.(error);
+  }
+  service.meter.answered(c.req.method, route.path, response.status, (now() - start) / 1000);
+  return withHeaders(response);
+}
+
+/** Who asks, where the route is for them. Throws what a route throws. */
+async function admitted(request: Request, { policy, rate }: Route, guard: Guard): Promise<Caller> {
+  const { authenticate, limiter, service: { limits: { rates } } } = guard;
+  const take = async (bucket: string, name: keyof typeof rates): Promise<void> => {
+    const wait = Math.ceil(await limiter(bucket, rates[name]));
+    if (wait === 0) return;
+    throw failed(429, "rate_limit_exceeded", `Too many requests: try again in ${wait} s`, null, {
+      "retry-after": String(wait),
+    });
+  };
+  let caller: Caller;
+  try {
+    caller = await authenticate(request);
+  } catch (error) {
+    await take("failed", "failed");
+    throw error;
+  }
+  if (policy !== "public" && !caller.scopes.includes(policy)) {
+    throw failed(403, "insufficient_scope", `The key is not for ${policy}`);
+  }
+  await take(`${rate}:${caller.key}`, rate);
+  return caller;
+}
+
+function withHeaders(response: Response): Response {
+  response.headers.set("x-content-type-options", "nosniff");
+  if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
+  return response;
+}
+
+/** The route as OpenAPI tells it. */
+function described({ summary, description, policy, path, accepts, query, answers, maxBytes }: Route) {
+  const content = (types: Route["accepts"] = {}) =>
+    Object.fromEntries(
+      Object.entries(types).map(([type, schema]) => [type, { schema: resolver(schema, { errorMode: "ignore" }) }]),
+    );
+  const error = { description: "An error in OpenAI's shape" };
+  return describeRoute({
+    summary,
+    ...(description === undefined ? {} : { description }),
+    tags: [policy === "public" ? "server" : policy],
+    security: policy === "public" ? [] : [{ key: [] }],
+    ...(query
+      ? {
+        parameters: Object.entries(query).map(([name, description]) => ({
+          name,
+          in: "query" as const,
+          description,
+          schema: { type: "string" as const },
+        })),
+      }
+      : {}),
+    ...(accepts ? { requestBody: { required: true, content: content(accepts) } } : {}),
+    responses: {
+      200: { description: summary, ...(answers ? { content: content(answers) } : {}) },
+      ...(maxBytes > 0 ? { 400: error, 413: error } : {}),
+      ...(policy === "public" ? {} : { 401: error, 403: error, 429: error }),
+      ...(path.includes(":") ? { 404: error } : {}),
+    },
+  });
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => made ??= make();
+}

@@ -1,0 +1,166 @@
+/**
+ * A request's body, read within a limit of bytes and of time, whatever its headers say.
+ * @module
+ */
+import type * as v from "valibot";
+import { checked, failed } from "./answers.ts";
+
+/** What a route may do with a body. Every way of reading ends with 413 behind the limit. */
+export type Incoming = Readonly<{
+  /** The media type, without parameters; "" where none is said. */
+  type: string;
+  /** Piece by piece, as they come. */
+  parts(): AsyncIterable<Uint8Array<ArrayBuffer>>;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  json<T>(schema: v.GenericSchema<unknown, T>): Promise<T>;
+  form(): Promise<FormData>;
+  /** JSON lines, one at a time. */
+  lines<T>(schema: v.GenericSchema<unknown, T>): AsyncIterable<T>;
+}>;
+
+/** How a body is read. `seconds`: for how long it may come. */
+export type BodyLimits = Readonly<{ maxBytes: number; seconds: number }>;
+
+/** JSON that is nested deeper is refused. */
+const MAX_DEPTH = 64;
+
+/** A line of JSON lines that is longer is refused. */
+const MAX_LINE = 2 ** 20;
+
+/** The body of a request. Throws what a route throws where its length alone is too much. */
+export function incomingOf(request: Request, { maxBytes, seconds }: BodyLimits): Incoming {
+  const tooLarge = () => failed(413, "body_too_large", `The body may have ${maxBytes} bytes`);
+  const said = request.headers.get("content-length");
+  if (said !== null && Number(said) > maxBytes) throw tooLarge();
+  const coding = request.headers.get("content-encoding") ?? "identity";
+  if (coding.toLowerCase() !== "identity") {
+    throw failed(415, "unsupported_encoding", "The body's Content-Encoding is not supported: send it as it is");
+  }
+  const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  const wants = (...types: readonly string[]): void => {
+    if (!types.includes(type)) {
+      throw failed(400, "unsupported_media_type", `Content-Type: ${types.join(" or ")} is expected`);
+    }
+  };
+  const parts = async function* (): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const reader = (request.body as ReadableStream<Uint8Array<ArrayBuffer>> | null)?.getReader();
+    if (!reader) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(failed(408, "body_too_slow", `The body took over ${seconds} s`)), 1000 * seconds);
+    });
+    late.catch(() => {});
+    let bytes = 0;
+    try {
+      while (true) {
+        const part = await Promise.race([reader.read(), late]).catch((error) => {
+          throw "getResponse" in Object(error) ? error : failed(400, "body_lost", "The body ended too early");
+        });
+        if (part.done) return;
+        bytes += part.value.length;
+        if (bytes > maxBytes) throw tooLarge();
+        yield part.value;
+      }
+    } finally {
+      clearTimeout(timer);
+      void reader.cancel().catch(() => {});
+    }
+  };
+  const bytes = async (): Promise<Uint8Array<ArrayBuffer>> => {
+    const all: Uint8Array[] = [];
+    for await (const part of parts()) all.push(part);
+    return joined(all);
+  };
+  return {
+    type,
+    parts,
+    bytes,
+    json: async (schema) => {
+      wants("application/json");
+      return checked(schema, parseJson(await bytes()));
+    },
+    form: async () => {
+      wants("multipart/form-data");
+      const headers = { "content-type": request.headers.get("content-type") ?? "" };
+      const whole = await bytes();
+      return await new Response(whole, { headers }).formData().catch(() => {
+        throw failed(400, "invalid_form", "The body is not multipart/form-data");
+      });
+    },
+    lines: async function* (schema) {
+      wants("application/x-ndjson", "application/jsonl");
+      let number = 0;
+      for await (const line of linesOf(parts())) {
+        number++;
+        const where = `line ${number}`;
+        if (line.length > 0 && line.some((byte) => byte > 0x20)) yield checked(schema, parseJson(line, where), where);
+      }
+    },
+  };
+}
+
+/** JSON in UTF-8 without what parsers disagree about. Throws what a route throws. */
+export function parseJson(bytes: Uint8Array, where = "The body"): unknown {
+  const wrong = (why: string) => failed(400, "invalid_json", `${where} is not JSON: ${why}`);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw wrong("it is not UTF-8");
+  }
+  if (depthOf(bytes) > MAX_DEPTH) throw wrong(`it is nested deeper than ${MAX_DEPTH}`);
+  // A key of this name would be read as the prototype by what copies objects.
+  const suspicious = text.includes("__proto__") || text.includes("\\u005f") || text.includes("\\u005F");
+  const refuse = (key: string, value: unknown): unknown => {
+    if (key === "__proto__") throw wrong('a key is "__proto__"');
+    return value;
+  };
+  try {
+    return suspicious ? JSON.parse(text, refuse) : JSON.parse(text);
+  } catch (error) {
+    if ("getResponse" in Object(error)) throw error;
+    throw wrong("it cannot be parsed");
+  }
+}
+
+/** How deep brackets are nested, seen without parsing: parsers of some engines recurse. */
+function depthOf(bytes: Uint8Array): number {
+  let [depth, most, quoted] = [0, 0, false];
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (quoted) {
+      if (byte === 0x5c) i++;
+      else if (byte === 0x22) quoted = false;
+    } else if (byte === 0x22) quoted = true;
+    else if (byte === 0x7b || byte === 0x5b) most = Math.max(most, ++depth);
+    else if (byte === 0x7d || byte === 0x5d) depth--;
+  }
+  return most;
+}
+
+async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let rest: Uint8Array[] = [];
+  let held = 0;
+  for await (const chunk of chunks) {
+    let from = 0;
+    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
+      yield joined([...rest, chunk.subarray(from, end)]);
+      [rest, held, from] = [[], 0, end + 1];
+    }
+    held += chunk.length - from;
+    if (held > MAX_LINE) throw failed(413, "line_too_large", `A line may have ${MAX_LINE} bytes`);
+    if (from < chunk.length) rest.push(chunk.subarray(from));
+  }
+  if (held > 0) yield joined(rest);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  if (parts.length === 1) return parts[0] as Uint8Array<ArrayBuffer>;
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

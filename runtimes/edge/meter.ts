@@ -1,0 +1,57 @@
+/**
+ * Counters and times in Prometheus' text format.
+ * @module
+ */
+
+/** What is counted. */
+export interface Meter {
+  /** One answered request; `route` is the declared path, so that names in it are nobody's. */
+  answered(method: string, route: string, status: number, seconds: number): void;
+  /** A value that is read when it is asked for. */
+  gauge(name: string, help: string, read: () => number): void;
+  /** Everything as text. */
+  text(): string;
+}
+
+/** Upper ends of the times that are counted, in seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** An empty meter. */
+export function meter(): Meter {
+  const requests = new Map<string, number>();
+  const times = new Map<string, { counts: number[]; sum: number; count: number }>();
+  const gauges: { name: string; help: string; read: () => number }[] = [];
+  return {
+    answered: (method, route, status, seconds) => {
+      const where = `method="${method}",route="${route}"`;
+      const key = `${where},status="${status}"`;
+      requests.set(key, (requests.get(key) ?? 0) + 1);
+      const own = times.get(where) ?? { counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
+      BUCKETS.forEach((end, i) => {
+        if (seconds <= end) own.counts[i] = (own.counts[i] ?? 0) + 1;
+      });
+      own.sum += seconds;
+      own.count++;
+      times.set(where, own);
+    },
+    gauge: (name, help, read) => void gauges.push({ name, help, read }),
+    text: () => {
+      const lines = [
+        "# HELP attune_http_requests_total Answered requests",
+        "# TYPE attune_http_requests_total counter",
+      ];
+      for (const [labels, count] of requests) lines.push(`attune_http_requests_total{${labels}} ${count}`);
+      const name = "attune_http_request_duration_seconds";
+      lines.push(`# HELP ${name} Time until an answer begins`, `# TYPE ${name} histogram`);
+      for (const [labels, { counts, sum, count }] of times) {
+        BUCKETS.forEach((end, i) => lines.push(`${name}_bucket{${labels},le="${end}"} ${counts[i]}`));
+        lines.push(`${name}_bucket{${labels},le="+Inf"} ${count}`);
+        lines.push(`${name}_sum{${labels}} ${sum}`, `${name}_count{${labels}} ${count}`);
+      }
+      for (const { name, help, read } of gauges) {
+        lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${read()}`);
+      }
+      return `${lines.join("\n")}\n`;
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * What a route is: its path, who may use it, how much it takes, how often, and what it does, declared in one place.
+ * @module
+ */
+import type { Context } from "hono";
+import type * as v from "valibot";
+import type { Incoming } from "./body.ts";
+
+/** What a key may be for. */
+export const scopes = ["tokenize", "evaluate", "infer", "merge", "models", "files", "jobs", "runners"] as const;
+
+/** One of {@link scopes}. */
+export type Scope = (typeof scopes)[number];
+
+/** Who may use a route: everybody, or who has a key of this scope. */
+export type Policy = "public" | Scope;
+
+/** How much a request costs: each class has a rate of its own. */
+export type RateClass = "light" | "heavy" | "submit" | "runner";
+
+/** Who asks. `tenant`: whose files, jobs and adapters are seen; `key`: the key's digest, which tells nothing of it. */
+export type Caller = Readonly<{ tenant: string; scopes: readonly Scope[]; key: string }>;
+
+/** What handlers find in their context: `caller` (of a public route nobody), `incoming` (the body, within its limit). */
+export type EdgeEnv = { Variables: { caller: Caller; incoming: Incoming } };
+
+/** A request as handlers get it. */
+export type EdgeContext = Context<EdgeEnv>;
+
+/** A schema of anything. */
+export type AnySchema = v.GenericSchema<unknown, unknown>;
+
+/** One route. */
+export type Route = Readonly<{
+  method: "get" | "post" | "put" | "delete";
+  /** As Hono writes it. */
+  path: string;
+  policy: Policy;
+  rate: RateClass;
+  /** The most bytes of a body; 0: it has none. */
+  maxBytes: number;
+  /** For how long a body may come, where not as long as others. */
+  seconds?: number;
+  summary: string;
+  description?: string;
+  /** Bodies that it takes, by media type. */
+  accepts?: Readonly<Record<string, AnySchema>>;
+  /** What the query may say. */
+  query?: Readonly<Record<string, string>>;
+  /** What it answers with, by media type; absent: JSON. */
+  answers?: Readonly<Record<string, AnySchema>>;
+  handle(c: EdgeContext): Response | Promise<Response>;
+}>;
+
+/** A route that takes JSON: its handler is given the checked body, and the schema is what /openapi.json says. */
+export function jsonRoute<T>(
+  { body, handle, ...route }:
+    & Omit<Route, "accepts" | "handle">
+    & Readonly<{ body: v.GenericSchema<unknown, T>; handle(c: EdgeContext, body: T): Response | Promise<Response> }>,
+): Route {
+  return {
+    ...route,
+    accepts: { "application/json": body },
+    handle: async (c) => await handle(c, await c.get("incoming").json(body)),
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * Models in a folder of this machine, `name` or `org/name`, and `attune:base`.
+ * @module
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Host } from "../core/types.ts";
+import { directoryStore } from "./directory_store.ts";
+import type { EdgeModels } from "./edge/service.ts";
+
+/** The encoder that comes with Attune. */
+const BASE = "attune:base";
+
+/** What makes a folder a model's, or an adapter's. */
+const FILES = ["config.json", "adapter_config.json"];
+
+/** The models of a folder for everybody; adapters in it can be named, too. */
+export function folderModels(folder: string | undefined, { base }: Pick<Host, "base">): EdgeModels {
+  return {
+    names: async () => [...namesIn(folder), ...base ? [BASE] : []],
+    open: async (name) => {
+      if (name === BASE) return base && { id: BASE, files: base };
+      const own = folderOf(folder, name);
+      return own === undefined ? undefined : { id: `models/${name}`, files: directoryStore(own) };
+    },
+  };
+}
+
+/** The folder of a model or adapter; undefined where there is none of that name. */
+export function folderOf(folder: string | undefined, name: string): string | undefined {
+  if (folder === undefined || !/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
+  const own = join(resolve(folder), name);
+  return FILES.some((file) => existsSync(join(own, file))) ? own : undefined;
+}
+
+function namesIn(folder: string | undefined): string[] {
+  if (folder === undefined || !existsSync(folder)) return [];
+  const isModel = (name: string): boolean => existsSync(join(folder, name, "config.json"));
+  const below = (name: string): string[] =>
+    readdirSync(join(folder, name), { withFileTypes: true }).filter((e) => e.isDirectory() || e.isSymbolicLink())
+      .map((e) => (name === "" ? e.name : `${name}/${e.name}`));
+  return below("").flatMap((name) => (isModel(name) ? [name] : below(name).filter(isModel)));
+}
