@@ -4,16 +4,29 @@
  */
 import { unsupported } from "../errors.ts";
 import type { Value } from "./graph.ts";
-import { gelu, relu, sigmoid, silu, tanh } from "./functions.ts";
+import { add, gelu, maximum, minimum, mul, relu, sigmoid, silu, softplus, square, tanh } from "./functions.ts";
+
+const geluTanh = (x: Value): Value => gelu(x, "tanh");
+const relu6 = (x: Value): Value => minimum(relu(x), 6);
 
 const activations: Readonly<Record<string, (x: Value) => Value>> = {
   gelu: (x) => gelu(x),
-  gelu_new: (x) => gelu(x, "tanh"),
-  gelu_pytorch_tanh: (x) => gelu(x, "tanh"),
-  gelu_fast: (x) => gelu(x, "tanh"),
+  gelu_python: (x) => gelu(x),
+  gelu_new: geluTanh,
+  gelu_pytorch_tanh: geluTanh,
+  gelu_python_tanh: geluTanh,
+  gelu_accurate: geluTanh,
+  gelu_fast: geluTanh,
+  gelu_10: (x) => minimum(maximum(gelu(x), -10), 10),
+  quick_gelu: (x) => mul(x, sigmoid(mul(x, 1.702))),
   relu,
+  relu2: (x) => square(relu(x)),
+  relu6,
+  leaky_relu: (x) => maximum(x, mul(x, 0.01)),
+  hardswish: (x) => mul(x, mul(relu6(add(x, 3)), 1 / 6)),
   silu,
   swish: silu,
+  mish: (x) => mul(x, tanh(softplus(x))),
   tanh,
   sigmoid,
   linear: (x) => x,

@@ -28,6 +28,8 @@ type SideLayout = Readonly<{
   positions: Int32Array;
   places: Int32Array;
   virtual: Int32Array;
+  /** How many virtual places each sequence has in front. */
+  reserved: number;
 }>;
 
 /**
@@ -127,7 +129,7 @@ function layOutSide(real: readonly number[], rows: readonly (readonly number[])[
       for (; at < (b + 1) * seq; at++) positions[at] = shift + at - b * seq;
     }
   });
-  return { seq, starts, first, last, segments, positions, places, virtual };
+  return { seq, starts, first, last, segments, positions, places, virtual, reserved };
 }
 
 /** What every side has, whatever its fields. */
@@ -170,13 +172,13 @@ function fieldsOf(
   per: Field["per"],
   lengths: readonly number[],
   batch: number,
-  { seq, starts }: SideLayout,
+  { seq, starts, reserved }: SideLayout,
 ): Record<string, Tensor> {
   const inputs: Record<string, Tensor> = {};
   for (const [name, field] of Object.entries(sequences[0]?.fields ?? {})) {
     if (field.per !== per) continue;
     if (field.ignore !== undefined) {
-      Object.assign(inputs, labelledPlaces(name, field, sequences, lengths, starts));
+      Object.assign(inputs, labelledPlaces(name, field, sequences, lengths, starts, reserved));
       continue;
     }
     const size = field.size ?? 1;
@@ -253,12 +255,14 @@ function labelledPlaces(
   sequences: Sample["sequences"],
   lengths: readonly number[],
   starts: Int32Array,
+  reserved: number,
 ): Record<string, Tensor> {
   const { ignore, data, size = 1, shift = 0 } = field;
   const found: { place: number; values: Float32Array | Int32Array }[] = [];
   sequences.forEach((sequence, i) => {
     const own = sequence.fields[name]?.data ?? data.subarray(0, 0);
-    for (let j = shift; j < (lengths[i] ?? 0); j++) {
+    // Virtual tokens in front predict the first tokens.
+    for (let j = Math.max(0, shift - reserved); j < (lengths[i] ?? 0); j++) {
       if (own[j * size] === ignore) continue;
       found.push({ place: (starts[i] ?? 0) + j - shift, values: own.subarray(j * size, (j + 1) * size) });
     }

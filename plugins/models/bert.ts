@@ -7,7 +7,8 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { add } from "../../core/graph/functions.ts";
-import type { Architecture, Build, Factory, HeadStyle, Json, Named, Value } from "../../core/types.ts";
+import { cos, pow, sin } from "../../core/math.ts";
+import type { Architecture, Build, Factory, HeadStyle, Init, Json, Named, Value } from "../../core/types.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { furtherHeads } from "./bert_heads.ts";
 import { type ConfigReader, readConfig } from "./config.ts";
@@ -46,7 +47,6 @@ function read(config: Named<Json>): Architecture {
   c.only("position_embedding_type", "absolute");
   c.only("is_decoder", false);
   c.only("add_cross_attention", false);
-  c.only("sinusoidal_pos_embds", false);
   const small = family === "distilbert";
   const hiddenSize = small ? c.count("dim", 768) : c.count("hidden_size", family === "albert" ? 4096 : 768);
   const numHeads = small ? c.count("n_heads", 12) : c.count("num_attention_heads", family === "albert" ? 64 : 12);
@@ -78,16 +78,18 @@ function read(config: Named<Json>): Architecture {
   const types = small ? 0 : c.count("type_vocab_size", 2, 0);
   const maxPositions = c.count("max_position_embeddings", 512);
   const root = `${family}.embeddings`;
+  const firstPositions = c.flag("sinusoidal_pos_embds", false) ? sinusoids(maxPositions, embeddingSize) : undefined;
 
   const embed = (b: Build): Value => {
     const stream = b.stream();
-    const table = (name: string, ids: Value, numEmbeddings: number, paddingIdx?: number): Value =>
-      b.embedding(`${root}.${name}`, ids, { numEmbeddings, embeddingDim: embeddingSize, paddingIdx });
+    const table = (name: string, ids: Value, numEmbeddings: number, paddingIdx?: number, init?: Init): Value =>
+      b.embedding(`${root}.${name}`, ids, { numEmbeddings, embeddingDim: embeddingSize, paddingIdx, init });
     let x = table("word_embeddings", stream.ids, vocabSize, padId);
     if (types > 0) {
       x = add(x, table("token_type_embeddings", b.input("token_type_ids", "int32", ["batch", "seq"]), types));
     }
-    x = add(x, table("position_embeddings", stream.positions, maxPositions, family === "roberta" ? padId : undefined));
+    const unused = family === "roberta" ? padId : undefined;
+    x = add(x, table("position_embeddings", stream.positions, maxPositions, unused, firstPositions));
     x = b.dropout(layerNorm(encoder.epsilon)(b, `${root}.LayerNorm`, x, embeddingSize), hiddenDropout);
     if (family === "albert") {
       return b.linear("albert.encoder.embedding_hidden_mapping_in", x, { outFeatures: hiddenSize });
@@ -114,6 +116,16 @@ function read(config: Named<Json>): Architecture {
     positions: family === "roberta" ? { offset: padId + 1, skip: padId } : undefined,
     forward: (b) => encode(b, embed(b), encoder),
   };
+}
+
+/** Sines and cosines of the positions (Vaswani et al. 2017), which a table of positions may start from. */
+function sinusoids(positions: number, width: number): Init {
+  const at = (position: number, i: number): number => position / pow(10000, (i - (i % 2)) / width);
+  const data = Float32Array.from({ length: positions * width }, (_, k) => {
+    const i = k % width;
+    return (i % 2 === 0 ? sin : cos)(at(Math.floor(k / width), i));
+  });
+  return () => Promise.resolve(data);
 }
 
 function layersOf(family: Family, c: ConfigReader, count: number): EncoderOptions["layers"] {

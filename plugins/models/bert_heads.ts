@@ -45,6 +45,8 @@ function languageHead(
   hiddenSize: number,
 ): HeadStyle {
   const tied = config.tie_word_embeddings !== false;
+  // The bias beside the decoder is the decoder's own, by the same tie as its matrix.
+  const biasOf = (outBias: string): Pick<HeadStyle, "outBias" | "bias"> => (tied ? { outBias } : { bias: true });
   const epsilon = c.number("layer_norm_eps", 1e-12);
   const activation = c.text("hidden_act", family === "albert" ? "gelu_new" : "gelu");
   switch (family) {
@@ -56,7 +58,7 @@ function languageHead(
           epsilon,
         }],
         out: "cls.predictions.decoder",
-        outBias: "cls.predictions.bias",
+        ...biasOf("cls.predictions.bias"),
         tied,
       };
     }
@@ -68,7 +70,7 @@ function languageHead(
           { norm: "lm_head.layer_norm", epsilon },
         ],
         out: "lm_head.decoder",
-        outBias: "lm_head.bias",
+        ...biasOf("lm_head.bias"),
         tied,
       };
     case "distilbert":
@@ -90,7 +92,7 @@ function languageHead(
           { norm: "predictions.LayerNorm", epsilon },
         ],
         out: "predictions.decoder",
-        outBias: "predictions.bias",
+        ...biasOf("predictions.bias"),
         tied,
       };
     case "electra":

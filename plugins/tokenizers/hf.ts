@@ -147,10 +147,14 @@ function postProcessorOf(library: Library): PostProcessor {
   const process = library.post_processor as unknown as
     | ((a: string[], b: string[] | null, adds: boolean) => { tokens: string[]; token_type_ids?: number[] })
     | null;
+  const oneType =
+    (library.post_processor as { config?: { type?: string } } | null)?.config?.type === "RobertaProcessing";
   const mark = (sequence: 0 | 1, at: number): string => `\u0001${sequence}:${at}`;
   const counts = new Map<string, number>();
   const run = (a: string[], b: string[] | null, adds: boolean): { tokens: string[]; token_type_ids?: number[] } => {
     const made = process ? process(a, b, adds) : { tokens: [...a, ...(b ?? [])] };
+    // RoBERTa knows one type of segment, whatever the library says of its second text.
+    if (oneType) delete made.token_type_ids;
     // The library's byte-level post-processor forgets the second text.
     return b && !made.tokens.some((t) => t.startsWith("\u00011")) ? { tokens: [...made.tokens, ...b] } : made;
   };
