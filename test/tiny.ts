@@ -163,10 +163,10 @@ export function tinyFiles(): Named<Uint8Array> {
   };
 }
 
-/** A host whose directory "tiny:model" holds the tiny model, in memory. */
-export function tinyHost(host: Host, files: Named<Uint8Array> = {}): Host {
-  const held = new Map<string, Uint8Array>(Object.entries({ ...tinyFiles(), ...files }));
-  const store: Store = {
+/** Files in memory that can only be read. */
+export function heldStore(files: Named<Uint8Array>): Store {
+  const held = new Map<string, Uint8Array>(Object.entries(files));
+  return {
     get: async (key, range) => {
       const bytes = held.get(key);
       if (!bytes) return undefined;
@@ -183,6 +183,11 @@ export function tinyHost(host: Host, files: Named<Uint8Array> = {}): Host {
       for (const [key, bytes] of held) if (key.startsWith(prefix)) yield { key, size: bytes.length, revision: "1" };
     },
   };
+}
+
+/** A host whose directory "tiny:model" holds the tiny model, in memory. */
+export function tinyHost(host: Host, files: Named<Uint8Array> = {}): Host {
+  const store = heldStore({ ...tinyFiles(), ...files });
   return {
     ...host,
     directory: (path) => (path.endsWith("tiny:model") ? store : host.directory?.(path) ?? store),

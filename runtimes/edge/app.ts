@@ -11,6 +11,7 @@ import { type Authenticate, authenticator, type Limiter, tokenBuckets } from "./
 import type { Caller, EdgeContext, EdgeEnv, Route } from "./route.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { siteRoutes } from "./routes/site.ts";
+import { tokenizeRoutes } from "./routes/tokenize.ts";
 import { type EdgeOptions, type EdgeService, edgeService } from "./service.ts";
 
 export { type Key, keysOf } from "./guard.ts";
@@ -19,6 +20,7 @@ export type { EdgeLimits, EdgeModels, EdgeOptions, ModelFiles } from "./service.
 /** Every route of an app. `specs`: the OpenAPI document of them all. */
 function edgeRoutes(service: EdgeService, specs: () => Promise<object>): readonly Route[] {
   const routes: Route[] = [
+    ...tokenizeRoutes(service),
     ...modelRoutes(service),
     ...service.options.jobs?.routes ?? [],
   ];
