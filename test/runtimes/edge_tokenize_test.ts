@@ -54,7 +54,7 @@ describe("tokenize and detokenize, as transformers", { skip: folder === undefine
     };
     it(tokenizer, async () => {
       const encodings = await ask({ input: file.strings.map((s) => s.text) }, {});
-      for (const [i, { text, decoded, ...wanted }] of file.strings.entries()) {
+      for (const [i, { text, decoded: _, ...wanted }] of file.strings.entries()) {
         assert.deepEqual(figures(encodings[i] as EncodingJson, wanted), wanted, JSON.stringify(text));
       }
       const inputIds = encodings.map((e) => e.inputIds.filter((_, i) => e.specialTokensMask?.[i] === 0));
