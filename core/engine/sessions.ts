@@ -40,6 +40,9 @@ export type SessionOptions = Readonly<{
   arena: boolean;
 }>;
 
+/** Smaller tensors stand in the model itself, in bytes. */
+const SMALL = 1024;
+
 /** Opens a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { host, graph, parameters, checkpoint, initial, fed } = options;
@@ -52,6 +55,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
   const storage = new Map<string, Storage>();
   const files: { name: string; file: string; offset: number; bytes: number }[] = [];
+  // The WebAssembly build has no files; what it is handed beside the model is not parsed, and copied once.
+  const beside: { path: string; data: Uint8Array }[] = [];
   let inlineBytes = 0;
   for (const p of parameters.values()) {
     const own = fed.get(p.name);
@@ -68,7 +73,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     } else {
       const tensor = await initial.read(p);
       inlineBytes += tensor.data.byteLength;
-      storage.set(p.name, { as: "inline", tensor });
+      if (host.provider === "cpu" || tensor.data.byteLength < SMALL) {
+        storage.set(p.name, { as: "inline", tensor });
+        continue;
+      }
+      const { buffer, byteOffset, byteLength: length } = tensor.data;
+      const location = `tensor${beside.length}`;
+      beside.push({ path: location, data: new Uint8Array(buffer, byteOffset, length) });
+      storage.set(p.name, { as: "external", location, offset: 0, length });
     }
   }
   const folder = commonFolder(files.map((f) => f.file));
@@ -85,6 +97,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     enableCpuMemArena: options.arena,
     ...(host.threads === undefined ? {} : { intraOpNumThreads: host.threads }),
     logSeverityLevel: 3,
+    ...(beside.length > 0 ? { externalData: beside } : {}),
     extra: {
       session: {
         disable_prepacking: options.prepack ? "0" : "1",
