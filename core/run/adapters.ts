@@ -5,12 +5,14 @@
  * the base's weights are there once for each kind.
  * @module
  */
-import { Graph } from "../graph/graph.ts";
+import { Graph, reachable } from "../graph/graph.ts";
+import { print } from "../graph/print.ts";
 import { createBuild, ownName, type Parameter } from "../engine/build.ts";
 import { type BatchResult, createEvaluator, type Evaluator } from "../engine/evaluator.ts";
 import { createFeeder } from "../engine/feeds.ts";
-import { initialWeights } from "../engine/weights.ts";
-import { AttuneError, badValue, unknownName } from "../errors.ts";
+import { checkDims, initialWeights } from "../engine/weights.ts";
+import { AttuneError, badFile, badValue, missing, unknownName } from "../errors.ts";
+import { sha256 } from "../fingerprint.ts";
 import { createRandom } from "../random.ts";
 import type {
   Attached,
@@ -23,10 +25,13 @@ import type {
   OrtTensor,
   Row,
   Run,
+  Sample,
   Tensor,
   Use,
+  Weights,
 } from "../types.ts";
-import { batchesInOrder, encodeRows } from "./data.ts";
+import { createTurns, type Turn } from "../turns.ts";
+import { batchesInOrder, batchesOfTokens, encodeRows } from "./data.ts";
 import { predictionsReader } from "../loop/rows.ts";
 import { generated, predictions } from "./infer.ts";
 import { mergedTensor } from "./merged.ts";
@@ -52,11 +57,27 @@ export interface AdapterSet {
   unmerge(): Promise<void>;
   /** How batches for a stack are laid out. */
   layout(stack?: Stack): Layout;
+  /** Names of parameters that neither the model nor a stack has values for: they would be random. */
+  fresh(stack?: Stack): readonly string[];
   run(batch: Batch, stack?: Stack): Promise<BatchResult>;
+  /** Rows as samples, as long as a stack leaves room for. */
+  encode(rows: Iterable<Row> | AsyncIterable<Row>, stack?: Stack): Promise<readonly Sample[]>;
   /** One prediction per row, in order. */
   predict(rows: Iterable<Row> | AsyncIterable<Row>, stack?: Stack): AsyncIterable<Named<Json>>;
+  /** The same of rows that are samples already. */
+  predictSamples(samples: readonly Sample[], stack?: Stack): AsyncIterable<Named<Json>>;
   close(): Promise<void>;
 }
+
+/** How a set computes. */
+export type AdapterSetOptions = Readonly<{
+  /** Sessions that may be open at once; the one that was not used the longest is closed. Absent: any number. */
+  maxSessions?: number;
+  /** Places of one batch; absent: as many rows as `perDeviceEvalBatchSize` says. */
+  batchTokens?: number;
+  /** Whose turn it is to compute, where several sets share what computes. */
+  turn?: Turn;
+}>;
 
 type Loaded = Readonly<{ attached: Attached; tensors: ReadonlyMap<string, Tensor<Float32Array>>; kind: string }>;
 
@@ -71,7 +92,7 @@ type Stacked = Readonly<{
  *
  * @throws AttuneError where the host has no onnxruntime, or a part is missing.
  */
-export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
+export async function openAdapters(run: Run, host: Host, options: AdapterSetOptions = {}): Promise<AdapterSet> {
   const { lib } = host;
   if (!lib) {
     throw new AttuneError("This host has no onnxruntime: pass one as host.lib", {
@@ -79,6 +100,7 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
       plugin: "engine",
     });
   }
+  const { maxSessions = Infinity, batchTokens, turn = createTurns() } = options;
   const base = await openRun({ ...run, adapters: [] }, host);
   const loaded = new Map<string, Loaded>();
   const known = new Map<string, Stacked>();
@@ -102,16 +124,28 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
     }));
     return withAttached({ ...base, checkpoint: overlaid(base.checkpoint, merged) }, attached);
   };
-  const stackedOf = (members: readonly Loaded[]): Stacked => {
+  // Only in a turn: what is closed is used by nobody then.
+  const stackedOf = async (members: readonly Loaded[]): Promise<Stacked> => {
     const kind = members.map((m) => m.kind).join("\n");
     const found = known.get(kind);
-    if (found) return found;
+    known.delete(kind);
+    if (found) {
+      known.set(kind, found);
+      return found;
+    }
+    while (known.size >= maxSessions) {
+      const [oldest] = known;
+      if (!oldest) break;
+      known.delete(oldest[0]);
+      await oldest[1].evaluator.close();
+    }
     const open = openOf(members);
-    const feeds = [...parametersOf(open).keys()].flatMap((parameter) => {
+    const feeds = [...builtOf(open).parameters.keys()].flatMap((parameter) => {
       for (let place = members.length - 1; place >= 0; place--) {
         const own = open.attached[place];
         for (const name of members[place]?.tensors.keys() ?? []) {
-          if (name === parameter || ownName(own, name) === parameter) return [{ parameter, place, name }];
+          const names = [name, `${open.trunk.baseModelPrefix}.${name}`];
+          if (names.some((n) => n === parameter || ownName(own, n) === parameter)) return [{ parameter, place, name }];
         }
       }
       return [];
@@ -130,19 +164,59 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
     known.set(kind, made);
     return made;
   };
-  const weightsOf = (members: readonly Loaded[]): Record<string, OrtTensor> => {
+  const weightsOf = ({ feeds }: Stacked, members: readonly Loaded[]): Record<string, OrtTensor> => {
     const weights: Record<string, OrtTensor> = {};
-    for (const { parameter, place, name } of stackedOf(members).feeds) {
+    for (const { parameter, place, name } of feeds) {
       const tensor = members[place]?.tensors.get(name);
       if (tensor) weights[parameter] = new lib.Tensor("float32", tensor.data, tensor.dims);
     }
     return weights;
   };
-  const run_ = async (batch: Batch, members: readonly Loaded[]): Promise<BatchResult> =>
-    await stackedOf(members).evaluator.run(batch, false, weightsOf(members));
-  const closeSessions = async (): Promise<void> => {
-    for (const { evaluator } of known.values()) await evaluator.close();
-    known.clear();
+  const run_ = (batch: Batch, members: readonly Loaded[]): Promise<BatchResult> =>
+    turn(async () => {
+      const stacked = await stackedOf(members);
+      return await stacked.evaluator.run(batch, false, weightsOf(stacked, members));
+    });
+  const closeSessions = (): Promise<void> =>
+    turn(async () => {
+      for (const { evaluator } of known.values()) await evaluator.close();
+      known.clear();
+    });
+  const encode = async (
+    rows: Iterable<Row> | AsyncIterable<Row>,
+    members: readonly Loaded[],
+  ): Promise<readonly Sample[]> => {
+    const read = async function* () {
+      let at = 0;
+      for await (const row of rows) yield { row, next: { at: ++at } };
+    };
+    const open = async () => ({ fingerprint: "", read });
+    const dataset = { kind: "dataset", name: "rows", options: {}, open } as const;
+    return (await encodeRows(openOf(members), dataset, false)).samples;
+  };
+  const predict = async function* (
+    samples: readonly Sample[],
+    members: readonly Loaded[],
+  ): AsyncIterable<Named<Json>> {
+    const open = openOf(members);
+    if (open.task.generate) {
+      yield* await turn(async () => {
+        const stacked = await stackedOf(members);
+        const { first, next } = stacked.evaluator.generator();
+        const weights = weightsOf(stacked, members);
+        const found: Named<Json>[] = [];
+        const generator = { first: (batch: Batch) => first(batch, weights), next };
+        for await (const prediction of generated(open, generator, samples)) found.push(prediction);
+        return found;
+      });
+      return;
+    }
+    const reader = predictionsReader(open.task, open.tokenizer);
+    const batches = batchTokens === undefined
+      ? batchesInOrder(samples, run.training.perDeviceEvalBatchSize, open.layout)
+      : batchesOfTokens(samples, batchTokens, open.layout);
+    for (const batch of batches) yield* predictions(open, reader, (await run_(batch, members)).outputs, batch);
+    yield* reader.end();
   };
 
   return {
@@ -161,8 +235,7 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
       if (!attached.weights) throw badValue("adapters", name, adapter, "a saved adapter: one with `from`");
       const tensors = new Map<string, Tensor<Float32Array>>();
       for (const own of attached.weights.names) tensors.set(own, await attached.weights.read(own));
-      const shapes = [...tensors].map(([own, { dims }]) => [own, dims]);
-      loaded.set(name, { attached, tensors, kind: JSON.stringify([attached.peft?.config ?? name, shapes]) });
+      loaded.set(name, { attached, tensors, kind: await kindOf(base, attached, tensors, name) });
     },
     activate: (stack) => {
       const names = typeof stack === "string" ? [stack] : [...stack];
@@ -174,12 +247,14 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
       loaded.delete(name);
       active = active.filter((other) => other !== name);
       // Sessions that no remaining adapter can use.
-      for (const [key, { evaluator }] of known) {
-        if (key.split("\n").every((k) => k === "" || [...loaded.values()].some((l) => l.kind === k))) continue;
-        if (!key.split("\n").includes(kind)) continue;
-        known.delete(key);
-        await evaluator.close();
-      }
+      await turn(async () => {
+        for (const [key, { evaluator }] of known) {
+          if (key.split("\n").every((k) => k === "" || [...loaded.values()].some((l) => l.kind === k))) continue;
+          if (!key.split("\n").includes(kind)) continue;
+          known.delete(key);
+          await evaluator.close();
+        }
+      });
     },
     merge: async (stack) => {
       const members = membersOf(stack);
@@ -193,7 +268,7 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
       const { weights } = open.checkpoint;
       const initial = initialWeights(open.checkpoint, [], open.trunk.baseModelPrefix, createRandom(run.training.seed));
       const result = new Map(merged);
-      for (const p of parametersOf(open).values()) {
+      for (const p of builtOf(open).parameters.values()) {
         if (p.adapter) continue;
         const whole = members.findLast((m) => m.tensors.has(p.name))?.tensors.get(p.name);
         const stored = initial.nameInCheckpoint(p);
@@ -212,41 +287,32 @@ export async function openAdapters(run: Run, host: Host): Promise<AdapterSet> {
       merged = new Map();
     },
     layout: (stack) => openOf(membersOf(stack)).layout,
-    run: (batch, stack) => run_(batch, membersOf(stack)),
-    predict: async function* (rows, stack) {
+    fresh: (stack) => {
       const members = membersOf(stack);
       const open = openOf(members);
-      const read = async function* () {
-        let at = 0;
-        for await (const row of rows) yield { row, next: { at: ++at } };
-      };
-      const dataset = {
-        kind: "dataset",
-        name: "rows",
-        options: {},
-        open: async () => ({ fingerprint: "", read }),
-      } as const;
-      const { samples } = await encodeRows(open, dataset, false);
-      if (open.task.generate) {
-        const { first, next } = stackedOf(members).evaluator.generator();
-        const weights = weightsOf(members);
-        yield* generated(open, { first: (batch) => first(batch, weights), next }, samples);
-        return;
-      }
-      const reader = predictionsReader(open.task, open.tokenizer);
-      for (const batch of batchesInOrder(samples, run.training.perDeviceEvalBatchSize, open.layout)) {
-        yield* predictions(open, reader, (await run_(batch, members)).outputs, batch);
-      }
-      yield* reader.end();
+      const weights = members.map(({ attached, tensors }) => ({ ...attached, weights: heldWeights(tensors) }));
+      const random = createRandom(run.training.seed);
+      const initial = initialWeights(open.checkpoint, weights, open.trunk.baseModelPrefix, random);
+      return [...builtOf(open).parameters.values()].filter((p) => !p.adapter && initial.isNew(p)).map((p) => p.name);
     },
+    run: (batch, stack) => run_(batch, membersOf(stack)),
+    encode: (rows, stack) => encode(rows, membersOf(stack)),
+    predict: async function* (rows, stack) {
+      const members = membersOf(stack);
+      yield* predict(await encode(rows, members), members);
+    },
+    predictSamples: (samples, stack) => predict(samples, membersOf(stack)),
     close: closeSessions,
   };
 }
 
-/** What a run's model and head ask for, by name. */
-function parametersOf({ trunk, attached, heads }: OpenRun): ReadonlyMap<string, Parameter> {
+/** What a run's model and head compute, and what they ask for by name. */
+function builtOf(
+  { trunk, attached, heads }: OpenRun,
+): Readonly<{ graph: Graph; parameters: ReadonlyMap<string, Parameter> }> {
+  const graph = new Graph();
   const { build, recorded } = createBuild({
-    graph: new Graph(),
+    graph,
     mode: "evaluate",
     attached,
     initializerRange: trunk.initializerRange,
@@ -256,8 +322,61 @@ function parametersOf({ trunk, attached, heads }: OpenRun): ReadonlyMap<string, 
     trains: () => false,
   });
   const states = trunk.forward(build);
-  for (const head of heads) head.forward(build, states, trunk);
-  return recorded.parameters;
+  for (const head of heads) {
+    for (const [name, value] of Object.entries(head.forward(build, states, trunk))) graph.output(name, value);
+  }
+  return { graph, parameters: recorded.parameters };
+}
+
+/**
+ * What decides which adapters can share a session: all that is computed but the values that are fed.
+ *
+ * @throws AttuneError where an adapter is of another model: tensors of other dims, or of layers that are not there.
+ */
+async function kindOf(
+  base: OpenRun,
+  attached: Attached,
+  tensors: ReadonlyMap<string, Tensor<Float32Array>>,
+  name: string,
+): Promise<string> {
+  const { graph, parameters } = builtOf(withAttached(base, [{ ...attached, weights: undefined, name: undefined }]));
+  const own = new Set<string>();
+  for (const [key, { dims }] of tensors) {
+    const p = parameters.get(key) ?? parameters.get(`${base.trunk.baseModelPrefix}.${key}`);
+    if (p) checkDims(p, dims, `adapter "${name}"`);
+    if (p) own.add(p.name);
+    else if (inLayers(key, base)) {
+      throw badFile("adapters", name, `has "${key}", a place that ${base.checkpoint.label} does not have`);
+    }
+  }
+  const constants = reachable([...graph.outputs.values()]).flatMap(({ inputs }) =>
+    inputs.flatMap((value) => {
+      const origin = value && graph.origin(value);
+      return origin?.kind === "constant" && origin.tensor.data.length > 1 ? [`${origin.tensor.data}`] : [];
+    })
+  );
+  // What is not fed is drawn, as the adapter's config says.
+  const drawn = [...parameters.values()].some((p) => p.adapter && !own.has(p.name));
+  const fed = [...own].sort();
+  const config = drawn ? JSON.stringify(attached.peft?.config ?? name) : "";
+  return await sha256([print(graph), ...constants, ...fed, config].join("\n"));
+}
+
+/** Whether a name is of one of the layers that a model of this family has. */
+function inLayers(name: string, { trunk }: OpenRun): boolean {
+  const lists = new Set(trunk.layers.map((path) => path.slice(0, path.lastIndexOf(".") + 1)));
+  return [...lists].some((list) =>
+    list !== "" && (name.startsWith(list) || `${trunk.baseModelPrefix}.${name}`.startsWith(list))
+  );
+}
+
+/** Tensors in memory as weights. */
+function heldWeights(tensors: ReadonlyMap<string, Tensor<Float32Array>>): Weights {
+  return {
+    names: [...tensors.keys()],
+    read: async (name) => tensors.get(name) ?? await Promise.reject(missing("adapters", name, "the adapter")),
+    locate: () => undefined,
+  };
 }
 
 /** A checkpoint with some tensors in place of its own. */

@@ -154,6 +154,28 @@ export function* batchesInOrder(samples: readonly Sample[], size: number, layout
   for (let start = 0; start < samples.length; start += size) yield layOut(samples.slice(start, start + size), layout);
 }
 
+/** Samples in batches of at most so many places before padding is shared out, in order; one that is longer stands alone. */
+export function* batchesOfTokens(samples: readonly Sample[], tokens: number, layout: Layout): Generator<Batch> {
+  let group: Sample[] = [];
+  let longest = 0;
+  let count = 0;
+  for (const sample of samples) {
+    const widest = Math.max(longest, ...sample.sequences.map((s) => s.length + layout.reserve.tokens));
+    const sequences = count + sample.sequences.length;
+    if (group.length > 0 && widest * sequences > tokens) {
+      yield layOut(group, layout);
+      group = [];
+      longest = Math.max(0, ...sample.sequences.map((s) => s.length + layout.reserve.tokens));
+      count = sample.sequences.length;
+    } else {
+      longest = widest;
+      count = sequences;
+    }
+    group.push(sample);
+  }
+  if (group.length > 0) yield layOut(group, layout);
+}
+
 /** The distinct ids that samples name on either side, sorted, with those of padding; one list for both sides. */
 export function activeIds(samples: Iterable<Sample>): Map<string, Int32Array> {
   const sides = ["input_ids", "decoder_input_ids"];
