@@ -32,6 +32,7 @@ import { pretraining as collatorPretraining } from "./collators/pretraining.ts";
 import { questionAnswering as collatorQuestionAnswering } from "./collators/question_answering.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { tokenLabels as collatorTokenLabels } from "./collators/token_labels.ts";
+import { brown as datasetBrown } from "./data/brown.ts";
 import { csv as datasetCsv } from "./data/csv.ts";
 import { hub as datasetHub } from "./data/hub.ts";
 import { json as datasetJson } from "./data/json.ts";
@@ -212,6 +213,7 @@ export const catalog: Catalog = {
     "token-labels": collatorTokenLabels,
   },
   dataset: {
+    brown: datasetBrown,
     csv: datasetCsv,
     hub: datasetHub,
     json: datasetJson,

