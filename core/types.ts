@@ -248,10 +248,11 @@ export type LinearOptions = Readonly<
   { outFeatures: number; bias?: boolean; tied?: string; conv1d?: boolean; init?: Init }
 >;
 
-/** An embedding table. `paddingIdx`: the row that gets no gradient. */
+/** An embedding table. `paddingIdx`: the row that gets no gradient; `scale`: what rows that are looked up are multiplied by. */
 export type EmbeddingOptions = Readonly<{
   numEmbeddings: number;
   embeddingDim: number;
+  scale?: number;
   init?: Init;
   paddingIdx?: number;
   side?: Side;
@@ -279,7 +280,10 @@ export interface Seams {
   linear: Readonly<
     { path: string; x: Value; weight: Value; bias: Value | undefined; inFeatures: number; outFeatures: number }
   >;
-  embedding: Readonly<{ path: string; ids: Value; weight: Value; embeddingDim: number; side: Side }>;
+  /** What is looked up is multiplied by `scale`. */
+  embedding: Readonly<
+    { path: string; ids: Value; weight: Value; embeddingDim: number; scale: number; side: Side }
+  >;
   attention: Readonly<{ path: string; q: Value; k: Value; v: Value; prefix: number; options: AttentionOptions }>;
   sublayer: Readonly<{ path: string; x: Value; hiddenSize: number; residual: Value; norm?: (sum: Value) => Value }>;
   /** Around a whole layer. */
@@ -373,6 +377,8 @@ export interface Trunk extends Architecture {
   /** Those of the linear layers that store their weight as [in, out]. */
   readonly conv1ds: readonly string[];
   readonly embeddings: readonly string[];
+  /** What rows of embeddings are multiplied by where they are looked up, by path, where not 1. */
+  readonly scales: Named<number>;
   /** Dims of its parameters, by name. */
   readonly shapes: Named<readonly number[]>;
   readonly parameters: readonly string[];

@@ -250,10 +250,17 @@ export function createBuild(
       }
     }
     const own = f.where(seen, 0, NEVER);
-    const [batch, one, queries] = own.shape as [Dim, Dim, Dim];
-    const bias = prefix === 0 ? own : f.concat([f.zeros(own, [batch, one, queries, prefix]), own], 3);
+    const bias = prefix === 0 ? own : f.concat([inFront(own, asQuery(q.positions), prefix, options.window), own], 3);
     biases.set(key, bias);
     return bias;
+  };
+  // Keys in front stand at the first positions: all are seen, but for those that a window leaves behind.
+  const inFront = (like: Value, positions: Value, prefix: number, window: number | undefined): Value => {
+    const [batch, one, queries] = like.shape as [Dim, Dim, Dim];
+    if (!window) return f.zeros(like, [batch, one, queries, prefix]);
+    const data = Int32Array.from({ length: prefix }, (_, i) => i);
+    const keys = graph.constant({ dtype: "int32", dims: [1, 1, 1, prefix], data });
+    return f.where(f.greater(keys, f.sub(positions, window)), 0, NEVER);
   };
 
   // [batch, seq, heads, headDim] as [batch, heads, seq, headDim], and back.
@@ -337,14 +344,15 @@ export function createBuild(
     const origin = graph.origin(ids);
     const table = { paddingIdx: o.paddingIdx, ids: origin?.kind === "input" ? origin.name : undefined };
     const weight = parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim], o.init, table);
-    const call = { path, ids, weight, embeddingDim: o.embeddingDim, side: o.side ?? "input" };
+    const { embeddingDim, scale = 1, side = "input" } = o;
+    const call = { path, ids, weight, embeddingDim, scale, side };
     return graph.within(
       path,
       () =>
         throughAdapters(
           "embedding",
           call,
-          ({ ids, weight }) => f.reshape(f.gather(weight, ids), [sizeOfShape(ids.shape), o.embeddingDim]),
+          ({ ids, weight }) => scaled(f.reshape(f.gather(weight, ids), [sizeOfShape(ids.shape), embeddingDim]), scale),
         ),
     );
   };
@@ -450,7 +458,8 @@ export function createBuild(
         transB: true,
       });
     },
-    embedding: (path, ids, o) => f.gather(parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim]), ids),
+    embedding: (path, ids, o) =>
+      scaled(f.gather(parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim]), ids), o.scale),
     attention: (path, q, k, v, o = {}) => attend({ path, q, k, v, prefix: 0, options: o }),
     sublayer: (_path, x, body) => body(x),
   };
@@ -470,6 +479,10 @@ export function createBuild(
     asRegularizer: (name, make) => inside(undefined, make, name),
     within: (adapter, make) => inside(adapter, () => make(plain)),
   };
+}
+
+function scaled(x: Value, by = 1): Value {
+  return by === 1 ? x : f.mul(x, by);
 }
 
 /** The last dim of hidden states, which is fixed. */

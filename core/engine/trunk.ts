@@ -20,7 +20,7 @@ export function withHeads(trunk: Trunk, heads: readonly Head[]): Trunk {
   return { ...trunk, ...asked(trunk, forward) };
 }
 
-type Asked = Pick<Trunk, "linears" | "conv1ds" | "embeddings" | "parameters" | "shapes">;
+type Asked = Pick<Trunk, "linears" | "conv1ds" | "embeddings" | "scales" | "parameters" | "shapes">;
 
 function asked({ initializerRange }: Architecture, make: (b: Build) => void): Asked {
   const { build, recorded } = createBuild({
@@ -38,6 +38,9 @@ function asked({ initializerRange }: Architecture, make: (b: Build) => void): As
     linears: [...recorded.linears.keys()],
     conv1ds: [...recorded.linears].filter(([, o]) => o.conv1d).map(([path]) => path),
     embeddings: [...recorded.embeddings.keys()],
+    scales: Object.fromEntries(
+      [...recorded.embeddings].flatMap(([path, { scale = 1 }]) => scale === 1 ? [] : [[path, scale]]),
+    ),
     parameters: [...recorded.parameters.keys()],
     shapes: Object.fromEntries([...recorded.parameters].map(([name, p]) => [name, p.shape])),
   };

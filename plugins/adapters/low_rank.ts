@@ -107,7 +107,7 @@ export function attachLora(
   };
 
   const embedding = (b: Build, call: Seams["embedding"], next: (call: Seams["embedding"]) => Value): Value => {
-    const { path, ids, embeddingDim } = call;
+    const { path, ids, embeddingDim, scale } = call;
     const rows = tokens.get(path);
     let y = next(call);
     if (rows) y = replaced(b, path, rows.ids, call, y);
@@ -118,8 +118,8 @@ export function attachLora(
     if (typeof count !== "number") throw missing(plugin, "a table of fixed size", path);
     const a = b.parameter(`${path}.lora_embedding_A`, [r, count], initLoraWeights === false ? { normal: 1 } : "zeros");
     const bb = b.parameter(`${path}.lora_embedding_B`, [embeddingDim, r], { normal: 1 });
-    const inner = reshape(gather(transpose(a), ids), ["batch*seq", r]);
-    return add(y, gemm(inner, bb, undefined, { alpha: scaleOf(path), transB: true }));
+    const inner = reshape(gather(transpose(a), ids), [y.shape[0] ?? 1, r]);
+    return add(y, gemm(inner, bb, undefined, { alpha: scale * scaleOf(path), transB: true }));
   };
 
   return {
@@ -253,9 +253,10 @@ function replaced(b: Build, path: string, ids: readonly number[], call: Seams["e
   const numbers = new Int32Array(Number(call.weight.shape[0]));
   ids.forEach((id, i) => (numbers[id] = i + 1));
   const table = graph.constant({ dtype: "int32", dims: [numbers.length], data: numbers });
-  const number = reshape(gather(table, call.ids), ["batch*seq", 1]);
-  const rows = gather(delta, maximum(sub(reshape(number, ["batch*seq"]), 1), 0));
-  return where(equal(number, 0), y, rows);
+  const [places = 1] = y.shape;
+  const number = reshape(gather(table, call.ids), [places]);
+  const rows = gather(delta, maximum(sub(number, 1), 0));
+  return where(equal(reshape(number, [places, 1]), 0), y, call.scale === 1 ? rows : mul(rows, call.scale));
 }
 
 /** A table [n, dim] with the trained rows in their places. */

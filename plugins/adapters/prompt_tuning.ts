@@ -126,10 +126,12 @@ function firstPrompt(o: PromptTuningOptions, count: number, trunk: Trunk, { toke
   return async (weights, random) => {
     const { data, dims: [vocabulary = 1, dim = 1] } = await weights.read(`${trunk.wordEmbeddings}.weight`);
     const prompt = new Float32Array(count * dim);
+    const scale = trunk.scales[trunk.wordEmbeddings] ?? 1;
     for (let i = 0; i < count; i++) {
       const id = ids ? ids[i % ids.length] ?? 0 : Math.floor(random.uniform(i) * vocabulary);
       prompt.set(data.subarray(id * dim, (id + 1) * dim), i * dim);
     }
+    if (scale !== 1) prompt.forEach((x, i) => (prompt[i] = scale * x));
     return prompt;
   };
 }

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
-import { add, mul } from "../../core/graph/functions.ts";
+import { add } from "../../core/graph/functions.ts";
 import type { Architecture, Build, Factory, Json, Named, Side, States, Value } from "../../core/types.ts";
 import { readConfig } from "./config.ts";
 import { joinHeads, splitHeads } from "./encoder.ts";
@@ -99,6 +99,7 @@ function read(config: Named<Json>): Architecture {
       numEmbeddings: vocabSize,
       embeddingDim: hiddenSize,
       paddingIdx,
+      scale,
       side,
     });
     const places = b.embedding(`model.${name}.embed_positions`, positions, {
@@ -106,7 +107,7 @@ function read(config: Named<Json>): Architecture {
       embeddingDim: hiddenSize,
       side,
     });
-    const x = add(scale === 1 ? words : mul(words, scale), places);
+    const x = add(words, places);
     return b.dropout(norm(b, `model.${name}.layernorm_embedding`, x, hiddenSize), dropout);
   };
 

@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { activation } from "../../core/graph/activations.ts";
 import { define } from "../../core/define.ts";
 import { badValue, unsupported } from "../../core/errors.ts";
-import { mul, slice } from "../../core/graph/functions.ts";
+import { slice } from "../../core/graph/functions.ts";
 import type { Architecture, Build, Factory, Json, Named, Value } from "../../core/types.ts";
 import { type ConfigReader, readConfig } from "./config.ts";
 import { asHeads, causalAttention, decode, type DecoderLayer, languageHeads, type Part } from "./decoder.ts";
@@ -220,9 +220,9 @@ function read(config: Named<Json>): Architecture {
     ...(padTokenId === undefined ? {} : { padTokenId }),
     ...(rotaries[""]?.long ? { anglesChangeAt: rotaries[""].long.beyond } : {}),
     forward: (b) => {
-      const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize, paddingIdx: padTokenId };
-      const embedded = b.embedding("model.embed_tokens", b.stream().ids, options);
-      const x = gemma ? mul(embedded, Math.sqrt(hiddenSize)) : embedded;
+      const scale = gemma ? Math.sqrt(hiddenSize) : 1;
+      const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize, paddingIdx: padTokenId, scale };
+      const x = b.embedding("model.embed_tokens", b.stream().ids, options);
       const rotations = Object.fromEntries(Object.entries(rotaries).map(([type, r]) => [type, rotationOf(b, r)]));
       return decode(
         b,
