@@ -41,14 +41,13 @@ export function patternValue(path: string, patterns: Readonly<Record<string, num
   return fallback;
 }
 
-/** The layer number in a path such as `encoder.layer.3.attention`: the last number, or the last behind a pattern. */
+/** The layer number in a path such as `encoder.layer.3.attention`: the first number, or the first behind a pattern. */
 export function layerIndex(path: string, pattern?: string | readonly string[] | null): number | undefined {
   const patterns = pattern ? [pattern].flat() : [];
-  for (const name of patterns.length > 0 ? patterns : ["[^.]*"]) {
-    const found = new RegExp(`^(?:.*\\.)?${name}\\.(\\d+)\\.`).exec(path);
-    if (found?.[1] !== undefined) return Number(found[1]);
-  }
-  return undefined;
+  const found = patterns.length === 0
+    ? /^.*?\.[^.]*\.(\d+)\./.exec(path)
+    : patterns.map((name) => new RegExp(`^(?:.*?\\.)?${name}\\.(\\d+)\\.`).exec(path)).find((match) => match !== null);
+  return found?.[1] === undefined ? undefined : Number(found[1]);
 }
 
 function wholeMatch(path: string, pattern: string): boolean {

@@ -269,6 +269,8 @@ export type AttentionOptions = Readonly<{
   queries?: Side;
   keys?: Side;
   bias?: Value; // broadcasts to [batch, heads, q, k]
+  /** That of keys that stand in front, at these positions [count] int32; absent: a bias leaves no room for such keys. */
+  biasInFront?: (positions: Value) => Value;
   mask?: Value; // [batch, q, k], besides the segments
 }>;
 
@@ -463,7 +465,7 @@ export interface Attached extends Around {
   penalty?(b: Build): Value;
   /** What it does between steps, afresh for each training. */
   stepper?(): Stepper;
-  /** Places kept free in front of each sequence. */
+  /** Places kept free in front of each sequence; positions alone are the decoder's where a model has that side. */
   readonly reserve?: Readonly<{ tokens?: number; positions?: number }>;
   /** True where several sequences may not share a row. */
   readonly unshareable?: boolean;

@@ -258,8 +258,7 @@ export function createBuild(
   const inFront = (like: Value, positions: Value, prefix: number, window: number | undefined): Value => {
     const [batch, one, queries] = like.shape as [Dim, Dim, Dim];
     if (!window) return f.zeros(like, [batch, one, queries, prefix]);
-    const data = Int32Array.from({ length: prefix }, (_, i) => i);
-    const keys = graph.constant({ dtype: "int32", dims: [1, 1, 1, prefix], data });
+    const keys = f.reshape(firstPositions(graph, prefix), [1, 1, 1, prefix]);
     return f.where(f.greater(keys, f.sub(positions, window)), 0, NEVER);
   };
 
@@ -308,7 +307,7 @@ export function createBuild(
       f.product(folded(byHead(q)), byHead(k), { alpha: options.scale ?? 1 / Math.sqrt(headDim), transB: true }),
     );
     if (options.softcap) scores = f.mul(f.tanh(f.div(scores, options.softcap)), options.softcap);
-    if (options.bias) scores = f.add(scores, keysBehind(options.bias, prefix, path));
+    if (options.bias) scores = f.add(scores, withFront(options, prefix, path));
     scores = f.add(scores, attentionBias(options, prefix));
     const probabilities = f.softmax(scores);
     attentions.push(probabilities);
@@ -501,13 +500,22 @@ export function ownName(adapter: Attached | undefined, name: string): string {
   return adapter?.name === undefined ? name : `${adapter.name}/${name}`;
 }
 
-/** A bias of scores with zeros for the keys in front, which have no positions of their own. */
-function keysBehind(bias: Value, prefix: number, path: string): Value {
+/** A bias of scores with that of the keys in front. */
+function withFront({ bias, biasInFront }: AttentionOptions, prefix: number, path: string): Value {
+  if (!bias) throw missing("graph", "a bias", path);
   if (prefix === 0) return bias;
-  if (bias.shape.at(-2) === 1) {
-    throw unsupported("graph", path, "a prefix", "positions that are a bias of keys (ALiBi) would have to count it");
-  }
-  return f.concat([f.zeros(bias, [...bias.shape.slice(0, -1), prefix]), bias], bias.shape.length - 1);
+  if (!biasInFront) throw unsupported("graph", path, "a prefix", "its bias of keys leaves none in front");
+  const front = biasInFront(firstPositions(bias.graph, prefix));
+  const [batch = 1, heads = 1, queries = 1] = [1, ...front.shape].slice(-4);
+  // The two parts are of one shape but for the keys.
+  const own = bias.shape.length === 4 ? bias : f.reshape(bias, [1, ...bias.shape]);
+  const shaped = f.expand(own, [batch, heads, queries, own.shape[3] ?? 1]);
+  return f.concat([front, shaped], 3);
+}
+
+/** 0, 1, 2, ... as positions of keys. */
+function firstPositions(graph: Graph, count: number): Value {
+  return graph.constant({ dtype: "int32", dims: [count], data: Int32Array.from({ length: count }, (_, i) => i) });
 }
 
 /** The input that says where labels are. */

@@ -52,9 +52,11 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
     : layout.share
     ? shareRows(sides, sides.map((side, i) => Math.max(SHARED_LENGTH, i === 0 ? layout.padToLength : 0, ...side)))
     : lengths.map((_, i) => [i]);
-  const input = layOutSide(lengths, rows, layout);
-  const plain = { ...layout, padToLength: 0, reserve: plainLayout.reserve };
-  const decoder = hasDecoder ? layOutSide(decoderLengths, rows, plain) : undefined;
+  const { tokens, positions } = layout.reserve;
+  const own = { tokens, positions: hasDecoder ? 0 : positions };
+  const input = layOutSide(lengths, rows, { ...layout, reserve: own });
+  const other = { ...layout, padToLength: 0, reserve: { tokens: 0, positions } };
+  const decoder = hasDecoder ? layOutSide(decoderLengths, rows, other) : undefined;
   const inputs: Record<string, Tensor> = {
     ...fieldsOf(sequences, "token", lengths, rows.length, input),
     ...pairsOf(sequences, rows.length, input),
@@ -68,7 +70,7 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
     ...placeInputs("decoder_", rows.length, decoder),
   };
   if (layout.positions) {
-    setPositions(inputs.input_ids, input, layout.positions, layout.reserve.positions);
+    setPositions(inputs.input_ids, input, layout.positions, own.positions);
     if (decoder) setPositions(decoderInputs?.decoder_input_ids, decoder, layout.positions);
   }
   if (layout.padTokenId !== undefined) skipPadding(input, inputs.input_ids, layout.padTokenId);

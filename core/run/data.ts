@@ -124,12 +124,12 @@ function withDecoder(sample: Sample, { trunk: { decoderStart } }: OpenRun): Samp
 
 /** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */
 function checked(sample: Sample, { trunk, layout: { reserve } }: OpenRun): Sample {
-  const taken = reserve.tokens + reserve.positions;
+  const [own, other] = trunk.decoderStart === undefined ? [reserve.positions, 0] : [0, reserve.positions];
   for (const { length, decoderLength = 0, fields } of sample.sequences) {
     for (
       const [size, what, room] of [
-        [length, "tokens", trunk.maxPositions - taken],
-        [decoderLength, "tokens of the decoder", trunk.maxPositions],
+        [length, "tokens", trunk.maxPositions - reserve.tokens - own],
+        [decoderLength, "tokens of the decoder", trunk.maxPositions - other],
       ] as const
     ) {
       if (size <= room) continue;

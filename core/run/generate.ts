@@ -81,7 +81,7 @@ function sampleOf(ids: readonly number[], row: number): Sample {
 
 /** How many tokens may come behind a prompt. Throws AttuneError where there is room for none. */
 function roomBehind({ trunk, layout }: OpenRun, prompt: readonly number[], row: number): number {
-  const taken = trunk.decoderStart === undefined ? layout.reserve.tokens + layout.reserve.positions : 0;
+  const taken = layout.reserve.positions + (trunk.decoderStart === undefined ? layout.reserve.tokens : 0);
   const room = trunk.maxPositions - taken - prompt.length;
   if (room >= 1) return room;
   const most = trunk.maxPositions - taken - 1;

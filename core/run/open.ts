@@ -172,7 +172,8 @@ export function withAttached(open: OpenRun, attached: readonly Attached[]): Open
 
 /** The longest input: what the run asks for, within what model, adapters and tokenizer leave room for. */
 export function maxLengthOf({ run, trunk, tokenizer, layout }: OpenRun): number {
-  const room = trunk.maxPositions - layout.reserve.tokens - layout.reserve.positions;
+  const { tokens, positions } = layout.reserve;
+  const room = trunk.maxPositions - tokens - (trunk.decoderStart === undefined ? positions : 0);
   if (run.training.maxLength !== null) return Math.min(run.training.maxLength, room);
   return Math.min(room, tokenizer.modelMaxLength ?? Infinity);
 }

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { add, gemm, mul, sqrt, square, sub, sum } from "../../core/graph/functions.ts";
-import { layerIndex, matchModules } from "../../core/modules.ts";
+import { matchModules } from "../../core/modules.ts";
 import type {
   AttachContext,
   Attached,
@@ -21,7 +21,7 @@ import type {
 } from "../../core/types.ts";
 import { type Budget, rankStepper } from "./rank_allocation.ts";
 import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets, projections, type TargetTable } from "./targets.ts";
+import { adaptable, defaultTargets, inLayers, projections, type TargetTable } from "./targets.ts";
 
 /** Options of {@link adalora}, PEFT's AdaLoraConfig in camelCase. */
 export interface AdaloraOptions {
@@ -139,10 +139,8 @@ function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?:
   if (o.targetR > o.initR) throw badValue("adalora", "adapter.with.targetR", o.targetR, `at most initR (${o.initR})`);
   const saves = savedModules(o.modulesToSave, context.modules);
   const wanted = o.targetModules ?? defaultTargets("adalora", "targetModules", targetsByFamily, trunk);
-  const layers = o.layersToTransform === null ? undefined : [o.layersToTransform].flat();
   const linears = adaptable(trunk, wanted, saves.has);
-  const targets = [...matchModules("adalora", wanted, linears, o.excludeModules)]
-    .filter((path) => !layers || layers.includes(layerIndex(path, o.layersPattern) ?? -1));
+  const targets = inLayers(matchModules("adalora", wanted, linears, o.excludeModules), o);
   if (targets.length === 0) {
     throw badValue(
       "adalora",
@@ -214,7 +212,7 @@ function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?:
           ...o,
           targetModules: wanted,
           modulesToSave: saves.names,
-          layersToTransform: layers ?? null,
+          layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
           rankPattern: o.rankPattern,
           // PEFT insists on a number, also where nothing trains any more.
           totalStep: totalSteps ?? o.tinit + o.tfinal + 1,

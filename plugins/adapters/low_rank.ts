@@ -22,12 +22,12 @@ import {
   transpose,
   where,
 } from "../../core/graph/functions.ts";
-import { layerIndex, matches, matchModules, patternValue } from "../../core/modules.ts";
+import { matches, matchModules, patternValue } from "../../core/modules.ts";
 import type { AttachContext, Attached, Build, Named, Seams, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
 import { firstFactors } from "./lora_init.ts";
 import type { LoraOptions } from "./lora_options.ts";
 import { peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets, projections } from "./targets.ts";
+import { adaptable, defaultTargets, inLayers, projections } from "./targets.ts";
 
 /** Fields of adapter_config.json that only other kinds of layers read. */
 export const harmlessLoraFields: readonly string[] = ["megatron_core", "qalora_group_size", "ensure_weight_tying"];
@@ -199,11 +199,7 @@ function targetsOf(
   const embeddings = trunk.embeddings.filter((path) =>
     wanted !== "all-linear" && !saved(path) && matches(path, wanted)
   );
-  const layers = o.layersToTransform === null ? undefined : [o.layersToTransform].flat();
-  const targets = [...matchModules(plugin, wanted, [...linears, ...embeddings], o.excludeModules)].filter((path) => {
-    const layer = layerIndex(path, o.layersPattern);
-    return !layers || (layer !== undefined && layers.includes(layer));
-  });
+  const targets = inLayers(matchModules(plugin, wanted, [...linears, ...embeddings], o.excludeModules), o);
   if (targets.length === 0) {
     const allowed = "numbers of layers that have the targets";
     throw badValue(plugin, "adapter.with.layersToTransform", o.layersToTransform, allowed);

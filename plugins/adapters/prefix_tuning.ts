@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { AttachContext, Attached, Build, Factory, Trunk, Value, Weights } from "../../core/types.ts";
 import { continued, peftConfig, savedModules } from "./peft.ts";
-import { encoded, encodeRows, mlp, prefixAdapter } from "./prompts.ts";
+import { encoded, encodeRows, mlp, prefixAdapter, prefixedLayers, submodules } from "./prompts.ts";
 
 /** Options of {@link prefixTuning}, PEFT's PrefixTuningConfig in camelCase. */
 export interface PrefixTuningOptions {
@@ -48,7 +48,9 @@ const table = "prompt_encoder.embedding.weight";
  * softmax(q [Pk; k]ᵀ) [Pv; v] in every layer, Pk and Pv trained and the model frozen (Li & Liang 2021). Every token sees
  * the prefix; positions of the tokens start behind it.
  *
- * @throws AttuneError on attaching where layers share their weights, or in encoder-decoder models.
+ * Of encoder and decoder, only the decoder's attention to itself has it.
+ *
+ * @throws AttuneError on attaching where layers share their weights.
  * @example
  * ```ts
  * import { prefixTuning } from "attune/adapters/prefix-tuning";
@@ -96,7 +98,6 @@ function attach(o: PrefixTuningOptions, trunk: Trunk, context: AttachContext, sa
       "prefix-tuning",
       trunk,
       count,
-      context.task,
       prefix,
     ),
     trains: saves.trains,
@@ -110,9 +111,9 @@ function attach(o: PrefixTuningOptions, trunk: Trunk, context: AttachContext, sa
         prefixProjection: false,
         encoderHiddenSize: hidden,
         tokenDim,
-        numLayers: trunk.layers.length,
+        numLayers: prefixedLayers("prefix-tuning", trunk).count,
         numAttentionHeads: trunk.numKeyValueHeads,
-        numTransformerSubmodules: 1,
+        numTransformerSubmodules: submodules(context.task),
       }, context.task),
       key: (name) =>
         name === "prompt_embeddings" ? name : name.startsWith("prompt_encoder.") ? undefined : `base_model.${name}`,

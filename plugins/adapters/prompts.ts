@@ -52,19 +52,33 @@ export function promptAdapter(
   };
 }
 
-/** Keys and values in front of every layer's own: `prefix` [count, layers × (keys, values) × heads × head size]. */
+/**
+ * The layers that read a prefix: of encoder and decoder the decoder's. `count`: how many the table has, by PEFT's rule as
+ * many as the encoder's.
+ */
+export function prefixedLayers(plugin: string, trunk: Trunk): Readonly<{ layers: readonly string[]; count: number }> {
+  const { layers } = trunk;
+  if (trunk.decoderStart === undefined) return { layers, count: layers.length };
+  const decoder = layers.filter((path) => path.split(".").includes("decoder"));
+  const count = layers.length - decoder.length;
+  if (decoder.length > count) {
+    throw unsupported(plugin, "adapter", trunk.modelType, "its decoder has more layers than its encoder");
+  }
+  return { layers: decoder, count };
+}
+
+/**
+ * Keys and values in front of every layer's own, in encoder-decoder models where the decoder reads itself: `prefix`
+ * [count, layers × (keys, values) × heads × head size].
+ */
 export function prefixAdapter(
   plugin: string,
   trunk: Trunk,
   count: number,
-  task: string,
   prefix: (b: Build, width: number) => Value,
 ): Pick<Attached, "reserve" | "attention"> {
-  const { layers, numKeyValueHeads: heads, headDim } = trunk;
-  if (trunk.decoderStart !== undefined) {
-    throw unsupported(plugin, "task", task, "prefixes of encoder-decoder models are not built");
-  }
-  if (new Set(layers).size < layers.length) {
+  const { numKeyValueHeads: heads, headDim } = trunk;
+  if (new Set(trunk.layers).size < trunk.layers.length) {
     throw unsupported(
       plugin,
       "adapter",
@@ -72,14 +86,20 @@ export function prefixAdapter(
       "its layers share their weights, and so have no places of their own",
     );
   }
+  const { layers, count: parts } = prefixedLayers(plugin, trunk);
   return {
     reserve: { positions: count },
     attention: (b, call, next) => {
       const layer = layers.findIndex((path) => call.path === path || call.path.startsWith(`${path}.`));
+      const { queries = "input", keys = "input" } = call.options;
+      const reads = trunk.decoderStart === undefined || (queries === "decoder" && keys === "decoder");
+      if (!reads) return next(call);
       if (layer < 0) throw badValue(plugin, "adapter", call.path, "attention inside one of the model's layers");
-      const all = reshape(prefix(b, 2 * layers.length * heads * headDim), [count, 2 * layers.length, heads, headDim]);
+      // PEFT hands each layer of a decoder two pairs, for either side, and leaves one: so every second one is read.
+      const pair = trunk.decoderStart === undefined ? layer : (2 * layer) % parts;
+      const all = reshape(prefix(b, 2 * parts * heads * headDim), [count, 2 * parts, heads, headDim]);
       const own = (part: number): Value => {
-        const rows = reshape(slice(all, 1, 2 * layer + part, 2 * layer + part + 1), [1, count, heads, headDim]);
+        const rows = reshape(slice(all, 1, 2 * pair + part, 2 * pair + part + 1), [1, count, heads, headDim]);
         return expand(rows, ["batch", count, heads, headDim]);
       };
       return next({

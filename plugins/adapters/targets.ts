@@ -3,6 +3,7 @@
  * @module
  */
 import { missing } from "../../core/errors.ts";
+import { layerIndex } from "../../core/modules.ts";
 import type { Trunk } from "../../core/types.ts";
 
 /** Modules by model_type. */
@@ -50,6 +51,23 @@ export function adaptable(
     const dims = shapes[`${path}.weight`];
     return dims !== undefined && dims[conv1ds.includes(path) ? 1 : 0] !== vocabSize;
   });
+}
+
+/** Those of the targets that are in layers of some numbers; a path that is named whole is meant whatever its layer. */
+export function inLayers(
+  targets: Iterable<string>,
+  { targetModules, layersToTransform, layersPattern }: Readonly<{
+    targetModules: string | readonly string[] | null;
+    layersToTransform: number | readonly number[] | null;
+    layersPattern: string | readonly string[] | null;
+  }>,
+): readonly string[] {
+  if (layersToTransform === null) return [...targets];
+  const layers = [layersToTransform].flat();
+  return [...targets].filter((path) =>
+    (Array.isArray(targetModules) && targetModules.includes(path)) ||
+    layers.includes(layerIndex(path, layersPattern) ?? -1)
+  );
 }
 
 /** The family's default. Throws AttuneError where it has none: then the option must say. */

@@ -6,10 +6,10 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import { add, gemm, mul, slice } from "../../core/graph/functions.ts";
-import { layerIndex, matchModules } from "../../core/modules.ts";
+import { matchModules } from "../../core/modules.ts";
 import type { AttachContext, Attached, Build, Factory, Init, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
 import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets, projections } from "./targets.ts";
+import { adaptable, defaultTargets, inLayers, projections } from "./targets.ts";
 
 /** Options of {@link vera}, PEFT's VeraConfig in camelCase. */
 export interface VeraOptions {
@@ -90,11 +90,8 @@ export const vera: Factory<"adapter", Partial<VeraOptions>> = define({
 function attach(o: VeraOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
   const saves = savedModules(o.modulesToSave, context.modules);
   const wanted = o.targetModules ?? defaultTargets("vera", "targetModules", projections, trunk);
-  const layers = o.layersToTransform === null ? undefined : [o.layersToTransform].flat();
   const found = matchModules("vera", wanted, adaptable(trunk, wanted, saves.has));
-  const targets = new Set(
-    [...found].filter((path) => !layers || layers.includes(layerIndex(path, o.layersPattern) ?? -1)),
-  );
+  const targets = new Set(inLayers(found, o));
   const sizes = [...targets].map((path) => trunk.shapes[`${path}.weight`] ?? [0, 0]).map((dims, i) =>
     trunk.conv1ds.includes([...targets][i] ?? "") ? [dims[1] ?? 0, dims[0] ?? 0] : dims
   );
@@ -139,7 +136,7 @@ function attach(o: VeraOptions, trunk: Trunk, context: AttachContext, saved?: We
         ...o,
         targetModules: wanted,
         modulesToSave: saves.names,
-        layersToTransform: layers ?? null,
+        layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
         fanInFanOut: [...targets].some((path) => trunk.conv1ds.includes(path)),
       }, context.task),
       key: wrappedKey((path) => targets.has(path)),

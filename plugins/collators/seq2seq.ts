@@ -10,7 +10,7 @@ import { idsOf, optionalText, textOf } from "./columns.ts";
 
 /** Options of {@link seq2seq}. */
 export interface Seq2seqOptions {
-  /** Targets are cut to so many tokens; null: they are not cut. */
+  /** Targets are cut to so many tokens; null: to as many as sources. */
   readonly maxTargetLength: number | null;
   /** Where the columns are, where not under their own names: `{ "source": "article" }`. */
   readonly columns: Readonly<Record<string, string>>;
@@ -58,7 +58,7 @@ function encode(row: Row, index: number, o: Seq2seqOptions, context: CollatorCon
   const target = labelled ? textOf("seq2seq", row, index, column) : optionalText("seq2seq", row, index, column);
   const idsUpTo = (text: string, length: number | undefined): Int32Array =>
     tokenizer.encode(text, { maxLength: length, truncation: length !== undefined, offsets: false })[0].ids;
-  const labels = target === undefined ? undefined : idsUpTo(target, o.maxTargetLength ?? undefined);
+  const labels = target === undefined ? undefined : idsUpTo(target, o.maxTargetLength ?? maxLength);
   return sequencePair(idsUpTo(source, maxLength), labels, index, context);
 }
 

@@ -7,7 +7,7 @@ import { activation } from "../../core/graph/activations.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { gather, reshape, slice, transpose } from "../../core/graph/functions.ts";
-import type { Architecture, Build, Factory, Json, Named, Value } from "../../core/types.ts";
+import type { Architecture, AttentionOptions, Build, Factory, Json, Named, Value } from "../../core/types.ts";
 import { readConfig } from "./config.ts";
 import { asHeads, causalAttention, decode, type DecoderLayer, languageHeads, type Part } from "./decoder.ts";
 import { plainFeedForward } from "./feed_forward.ts";
@@ -80,7 +80,7 @@ function read(config: Named<Json>): Architecture {
   const norm = layerNorm(c.number("layer_norm_epsilon", 1e-5));
   const at = (path: string): Part => (b, x) => norm(b, path, x, hiddenSize);
 
-  const layerOf = (i: number, rotation: Rotation | undefined, slopes: Value | undefined): DecoderLayer => {
+  const layerOf = (i: number, rotation: Rotation | undefined, slopes: Slopes | undefined): DecoderLayer => {
     const path = `transformer.h.${i}`;
     const self = `${path}.self_attention`;
     return {
@@ -93,7 +93,7 @@ function read(config: Named<Json>): Architecture {
         const y = b.linear(`${self}.query_key_value`, x, { outFeatures, bias });
         const [q, k, v] = split(y, numHeads, numKeyValueHeads, headDim, !grouped && multiQuery);
         const context = causalAttention(b, path, q as Value, k as Value, v as Value, heads, rotation, {
-          ...(slopes ? { bias: slopes, dropout: attentionDropout } : {}),
+          ...(slopes ? { ...slopes, dropout: attentionDropout } : {}),
         });
         const out = b.linear(`${self}.dense`, context, { outFeatures: hiddenSize, bias });
         return parallel ? out : b.dropout(out, attentionDropout);
@@ -142,11 +142,13 @@ function split(y: Value, numHeads: number, keyHeads: number, headDim: number, mu
   return [part(0, group), part(group, group + 1), part(group + 1, group + 2)];
 }
 
+type Slopes = Required<Pick<AttentionOptions, "bias" | "biasInFront">>;
+
 /**
  * ALiBi (Press et al. 2022): slope · position of the key, which differs from the distance by a constant of each row.
  * Falcon computes it in bfloat16 and adds it before dividing by √headDim.
  */
-function alibiBias(b: Build, numHeads: number, headDim: number, maxPositions: number): Value {
+function alibiBias(b: Build, numHeads: number, headDim: number, maxPositions: number): Slopes {
   const slopes = slopesOf(numHeads).map(bfloat16);
   const table = new Float32Array(maxPositions * numHeads);
   for (let p = 0; p < maxPositions; p++) {
@@ -155,8 +157,14 @@ function alibiBias(b: Build, numHeads: number, headDim: number, maxPositions: nu
     }
   }
   const rows = b.graph.constant({ dtype: "float32", dims: [maxPositions, numHeads], data: table });
-  const byKey = gather(rows, b.stream("input", "keys").positions); // [batch, seq, heads]
-  return transpose(reshape(byKey, [...byKey.shape.slice(0, 2), 1, numHeads]), [0, 3, 2, 1]);
+  const biasOf = (positions: Value): Value => {
+    const [batch = 1, keys = 1] = positions.shape;
+    return transpose(reshape(gather(rows, positions), [batch, keys, 1, numHeads]), [0, 3, 2, 1]);
+  };
+  return {
+    bias: biasOf(b.stream("input", "keys").positions),
+    biasInFront: (positions) => biasOf(reshape(positions, [1, positions.shape[0] ?? 1])),
+  };
 }
 
 function slopesOf(numHeads: number): number[] {

@@ -8,7 +8,18 @@ import { badValue } from "../../core/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add, gather, maximum, minimum, mul, reshape, sub, transpose } from "../../core/graph/functions.ts";
 import { log } from "../../core/math.ts";
-import type { Architecture, Build, Factory, Init, Json, Named, Side, States, Value } from "../../core/types.ts";
+import type {
+  Architecture,
+  AttentionOptions,
+  Build,
+  Factory,
+  Init,
+  Json,
+  Named,
+  Side,
+  States,
+  Value,
+} from "../../core/types.ts";
 import { readConfig } from "./config.ts";
 import { joinHeads, splitHeads } from "./encoder.ts";
 import { type Norm, rmsNorm } from "./norms.ts";
@@ -150,13 +161,15 @@ function stack(
   encoder?: Value,
 ): Pick<States, "hidden" | "all"> {
   const side = name === "decoder" ? "decoder" : "input";
-  const bias = relativeBias(b, `${name}.block.0.layer.0.SelfAttention.relative_attention_bias`, side, sizes);
+  const table = `${name}.block.0.layer.0.SelfAttention.relative_attention_bias`;
+  const bias = relativeBias(b, table, side, sizes);
   const all: Value[] = [embedded];
   let hidden = embedded;
   for (const path of layerPaths(name, count)) {
     const layer = (x: Value): Value => {
       const own = `${path}.layer.0`;
-      const options = { causal: side === "decoder", queries: side, keys: side, bias } as const;
+      const biasInFront = (positions: Value): Value => relativeBiasInFront(b, table, side, positions, sizes);
+      const options = { causal: side === "decoder", queries: side, keys: side, bias, biasInFront } as const;
       x = block(b, own, x, sizes, (x) => attention(b, `${own}.SelfAttention`, path, x, x, options, sizes));
       if (encoder) {
         const cross = `${path}.layer.1`;
@@ -186,7 +199,7 @@ function attention(
   name: string,
   x: Value,
   from: Value,
-  options: Readonly<{ causal?: boolean; queries: Side; keys: Side; bias?: Value }>,
+  options: Pick<AttentionOptions, "causal" | "bias" | "biasInFront"> & Readonly<{ queries: Side; keys: Side }>,
   sizes: Sizes,
 ): Value {
   const { hiddenSize, numHeads, headDim, dropout } = sizes;
@@ -226,14 +239,26 @@ function feedForward(b: Build, path: string, x: Value, sizes: Sizes): Value {
  * of two places of one is that of their columns.
  */
 function relativeBias(b: Build, path: string, side: Side, sizes: Sizes): Value {
-  const { numBuckets, maxDistance, numHeads, hiddenSize } = sizes;
   const [queries, keys] = [b.stream(side).columns, b.stream(side, "keys").columns];
   const distance = sub(reshape(keys, [1, keys.shape[0] ?? 1]), reshape(queries, [queries.shape[0] ?? 1, 1]));
+  return transpose(biasOf(b, path, side, distance, sizes), [2, 0, 1]);
+}
+
+/** [batch, heads, queries, keys] of keys at the first positions. */
+function relativeBiasInFront(b: Build, path: string, side: Side, positions: Value, sizes: Sizes): Value {
+  const own = b.stream(side).positions;
+  const distance = sub(reshape(positions, [1, 1, positions.shape[0] ?? 1]), reshape(own, [...own.shape, 1]));
+  return transpose(biasOf(b, path, side, distance, sizes), [0, 3, 1, 2]);
+}
+
+/** [..., heads]: what the table has for distances [...]. */
+function biasOf(b: Build, path: string, side: Side, distance: Value, sizes: Sizes): Value {
+  const { numBuckets, maxDistance, numHeads, hiddenSize } = sizes;
   const index = add(minimum(maximum(distance, -maxDistance), maxDistance), maxDistance);
   const data = relativeBuckets(numBuckets, maxDistance, side === "input");
   const buckets = gather(b.graph.constant({ dtype: "int32", dims: [data.length], data }), index);
   const table = b.parameter(`${path}.weight`, [numBuckets, numHeads], normal(sizes, 1 / hiddenSize));
-  return transpose(gather(table, buckets), [2, 0, 1]);
+  return gather(table, buckets);
 }
 
 /**

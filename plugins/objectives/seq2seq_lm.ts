@@ -10,7 +10,7 @@ import { generationSchema, texts } from "./generation.ts";
 
 /** Options of {@link seq2seqLm}. */
 export interface Seq2seqLmOptions {
-  /** Targets are cut to so many tokens; null: they are not cut. */
+  /** Targets are cut to so many tokens; null: to as many as sources. */
   readonly maxTargetLength: number | null;
   /** How texts are generated, for predictions and for metrics of text. */
   readonly generation: Partial<GenerationConfig>;

@@ -67,3 +67,23 @@ it("a sequence stands in the same row of both sides, under the same number, howe
     );
   }));
 });
+
+it("the last virtual token predicts a sequence's first one", () => {
+  const next = (row: number, ids: number[]): Sample => ({
+    sequences: [{
+      length: ids.length,
+      fields: {
+        input_ids: { per: "token", data: Int32Array.from(ids), fill: 0 },
+        labels: { per: "token", data: Int32Array.from(ids), fill: -100, ignore: -100, shift: 1 },
+      },
+    }],
+    targets: {},
+    row,
+  });
+  const texts = [next(0, [5, 6, 7]), next(1, [8])];
+  const plain = layOut(texts, plainLayout).inputs;
+  assert.deepEqual([...plain["labels.at"]?.data ?? []], [0, 1]);
+  const { inputs } = layOut(texts, { ...plainLayout, reserve: { tokens: 2, positions: 0 } });
+  assert.deepEqual([...inputs.labels?.data ?? []], [5, 6, 7, 8]);
+  assert.deepEqual([...inputs["labels.at"]?.data ?? []], [1, 2, 3, 6]);
+});

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { layerIndex, matchModules, patternValue } from "../../../core/modules.ts";
+import { inLayers } from "../../../plugins/adapters/targets.ts";
 import { testAdapter } from "../../conformance/adapter.ts";
 
 const lora = { startsAtBase: true, mergeable: true, peft: true };
@@ -25,5 +26,16 @@ describe("targets, by PEFT's rules", () => {
     assert.deepEqual([...matchModules("t", "all-linear", paths, ["query"])], ["enc.layer.0.key", "out.query_extra"]));
   it("no match lists what there is", () => assert.throws(() => matchModules("t", ["q_prj"], paths), /q_prj.*"query"/));
   it("patterns give ranks", () => assert.equal(patternValue("enc.layer.1.query", { "layer.1.query": 4 }, 8), 4));
-  it("layer numbers", () => assert.equal(layerIndex("enc.layer.12.query"), 12));
+  it("layer numbers", () => {
+    assert.equal(layerIndex("enc.layer.12.query"), 12);
+    assert.equal(layerIndex("decoder.block.1.layer.0.SelfAttention.q"), 1);
+    assert.equal(layerIndex("decoder.block.1.layer.0.SelfAttention.q", "layer"), 0);
+    assert.equal(layerIndex("layers.3.q"), undefined);
+    assert.equal(layerIndex("layers.3.q", ["h", "layers"]), 3);
+  });
+  it("a path named whole is meant whatever its layer", () =>
+    assert.deepEqual(
+      inLayers(paths, { targetModules: ["query", "enc.layer.0.key"], layersToTransform: 1, layersPattern: null }),
+      ["enc.layer.0.key", "enc.layer.1.query"],
+    ));
 });
