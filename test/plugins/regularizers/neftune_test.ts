@@ -39,7 +39,7 @@ describe("neftune", () => {
   });
   const around = (graph: Graph, x: Value, mode: "train" | "evaluate" = "train") => {
     const made = buildOn(graph, mode);
-    const call = { path: "table", ids: x, weight: x, embeddingDim: 6, side: "input" as const };
+    const call = { path: "table", ids: x, weight: x, embeddingDim: 6, scale: 1, side: "input" as const };
     const y = neftune({ noiseAlpha: 5 }).around?.(trunk, {}).embedding?.(made.build, call, () => x) as Value;
     return {
       y,
