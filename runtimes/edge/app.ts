@@ -9,6 +9,7 @@ import { answerError, failed } from "./answers.ts";
 import { incomingOf } from "./body.ts";
 import { type Authenticate, authenticator, type Limiter, tokenBuckets } from "./guard.ts";
 import type { Caller, EdgeContext, EdgeEnv, Route } from "./route.ts";
+import { evaluateRoutes } from "./routes/evaluate.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { siteRoutes } from "./routes/site.ts";
 import { tokenizeRoutes } from "./routes/tokenize.ts";
@@ -21,6 +22,7 @@ export type { EdgeLimits, EdgeModels, EdgeOptions, ModelFiles } from "./service.
 function edgeRoutes(service: EdgeService, specs: () => Promise<object>): readonly Route[] {
   const routes: Route[] = [
     ...tokenizeRoutes(service),
+    ...evaluateRoutes(service),
     ...modelRoutes(service),
     ...service.options.jobs?.routes ?? [],
   ];
@@ -146,7 +148,7 @@ function described({ summary, description, policy, path, accepts, query, answers
     ...(accepts ? { requestBody: { required: true, content: content(accepts) } } : {}),
     responses: {
       200: { description: summary, ...(answers ? { content: content(answers) } : {}) },
-      ...(maxBytes > 0 ? { 400: error, 413: error } : {}),
+      ...(maxBytes !== 0 ? { 400: error, 413: error } : {}),
       ...(policy === "public" ? {} : { 401: error, 403: error, 429: error }),
       ...(path.includes(":") ? { 404: error } : {}),
     },

@@ -18,8 +18,8 @@ export type Incoming = Readonly<{
   lines<T>(schema: v.GenericSchema<unknown, T>): AsyncIterable<T>;
 }>;
 
-/** How a body is read. `seconds`: for how long it may come. */
-export type BodyLimits = Readonly<{ maxBytes: number; seconds: number }>;
+/** How a body is read. `maxBytes`: of all media types, or of each; `seconds`: for how long it may come. */
+export type BodyLimits = Readonly<{ maxBytes: number | Readonly<Record<string, number>>; seconds: number }>;
 
 /** JSON that is nested deeper is refused. */
 const MAX_DEPTH = 64;
@@ -28,7 +28,14 @@ const MAX_DEPTH = 64;
 const MAX_LINE = 2 ** 20;
 
 /** The body of a request. Throws what a route throws where its length alone is too much. */
-export function incomingOf(request: Request, { maxBytes, seconds }: BodyLimits): Incoming {
+export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLimits): Incoming {
+  const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  // What is none of the types will be refused: it may be as large as the smallest.
+  const maxBytes = typeof most === "number"
+    ? most
+    : Object.hasOwn(most, type)
+    ? most[type] ?? 0
+    : Math.min(...Object.values(most));
   const tooLarge = () => failed(413, "body_too_large", `The body may have ${maxBytes} bytes`);
   const said = request.headers.get("content-length");
   if (said !== null && Number(said) > maxBytes) throw tooLarge();
@@ -36,7 +43,6 @@ export function incomingOf(request: Request, { maxBytes, seconds }: BodyLimits):
   if (coding.toLowerCase() !== "identity") {
     throw failed(415, "unsupported_encoding", "The body's Content-Encoding is not supported: send it as it is");
   }
-  const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
   const wants = (...types: readonly string[]): void => {
     if (!types.includes(type)) {
       throw failed(400, "unsupported_media_type", `Content-Type: ${types.join(" or ")} is expected`);

@@ -116,7 +116,8 @@ export function pluginsOf(value: Json): string[] {
   return [...typeof use === "string" ? [use] : [], ...Object.values(value).flatMap((item) => pluginsOf(item))];
 }
 
-function refusePaths(value: Json, path: string): void {
+/** Throws what a route throws where options name files, hosts or other models. */
+export function refusePaths(value: Json, path: string): void {
   if (typeof value !== "object" || value === null) return;
   for (const [key, own] of Object.entries(value)) {
     if (reaching.has(key)) {

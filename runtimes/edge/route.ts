@@ -37,8 +37,8 @@ export type Route = Readonly<{
   path: string;
   policy: Policy;
   rate: RateClass;
-  /** The most bytes of a body; 0: it has none. */
-  maxBytes: number;
+  /** The most bytes of a body, or those of each media type; 0: it has none. */
+  maxBytes: number | Readonly<Record<string, number>>;
   /** For how long a body may come, where not as long as others. */
   seconds?: number;
   summary: string;

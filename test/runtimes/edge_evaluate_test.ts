@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { bootstrap } from "../../core/bootstrap.ts";
+import { compose } from "../../core/compose.ts";
+import { createRandom } from "../../core/random.ts";
+import { batchesInOrder, encodeRows } from "../../core/run/data.ts";
+import { evaluateRun } from "../../core/run/evaluate.ts";
+import { inferencer } from "../../core/run/infer.ts";
+import { openRun } from "../../core/run/open.ts";
+import { evaluate } from "../../core/loop/evaluate.ts";
+import type { Json, Named, Readings, RunSpec } from "../../core/types.ts";
+import { accuracy } from "../../plugins/metrics/accuracy.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { hostHere } from "../../runtimes/train.ts";
+import { edgeRig } from "../edge.ts";
+import { sharedPath, SKIP_REASON } from "../shared.ts";
+import { tinyHost, tinyRows, tinySpec } from "../tiny.ts";
+
+type Answer = Readonly<{
+  metrics: Named<number | null>;
+  intervals?: Named<{ low: number; high: number }>;
+  labels?: string[];
+  error?: { message: string; param: string | null };
+}>;
+const host = await hostHere(1);
+const { app, post } = edgeRig({ host });
+const ask = async (body: object): Promise<Answer> => {
+  const { status, json } = await post<Answer>("/v1/evaluate", body);
+  assert.equal(status, 200, JSON.stringify(json));
+  return json;
+};
+const stream = async (lines: readonly unknown[], query = ""): Promise<Answer> => {
+  const headers = { authorization: "Bearer key-a", "content-type": "application/x-ndjson" };
+  // In pieces that do not end where lines do.
+  const bytes = new TextEncoder().encode(lines.map((line) => JSON.stringify(line)).join("\n"));
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      for (let at = 0; at < bytes.length; at += 37) controller.enqueue(bytes.slice(at, at + 37));
+      controller.close();
+    },
+  });
+  const answer = await app.request(
+    `/v1/evaluate${query}`,
+    { method: "POST", headers, body, duplex: "half" } as RequestInit,
+  );
+  return await answer.json();
+};
+const refused = async (body: object, pattern: RegExp): Promise<void> => {
+  const { status, json } = await post<Answer>("/v1/evaluate", body);
+  assert.equal(status, 400, JSON.stringify(json));
+  assert.match(json.error?.message ?? "", pattern);
+};
+
+describe("evaluate", () => {
+  const file = sharedPath("reference/metrics.json");
+  it("every metric as the field's libraries, as JSON and as lines", { skip: !file && SKIP_REASON }, async () => {
+    type Case = Readonly<{ metric: string; options: Named<Json>; inputs: Named<Json[]>; value: Json }>;
+    const { metrics }: { metrics: Case[] } = JSON.parse(readFileSync(file ?? "", "utf8"));
+    const seen = new Set<string>();
+    for (const { metric, options, inputs, value } of metrics) {
+      seen.add(metric);
+      const joined = (texts: Json | undefined): Json =>
+        Array.isArray(texts) && metric === "meteor" ? texts.map(joined).join(" ") : texts ?? null;
+      const predictions = (inputs.predictions ?? inputs.negativeLogLikelihoods)?.map(joined);
+      const references = inputs.references?.map((gold) => metric === "meteor" ? (gold as Json[]).map(joined) : gold);
+      const scores = inputs.scores ?? inputs.probabilities;
+      const use = [{ use: metric, with: options }];
+      const noAnswerProbabilities = inputs.noAnswerProbabilities;
+      const given = { predictions, references, scores, noAnswerProbabilities };
+      const found = (await ask({ metrics: use, ...given })).metrics;
+      const wanted = typeof value === "object" && value !== null ? Object.values(value) : [value];
+      for (const number of wanted as (number | null)[]) {
+        const close = Object.values(found).some((own) =>
+          own === number || (own !== null && number !== null && Math.abs(own - number) <= 1e-9 * Math.max(1, number))
+        );
+        assert.ok(close, `${metric} ${JSON.stringify(options)}: ${number} in ${JSON.stringify(found)}`);
+      }
+      const count = (predictions ?? scores ?? []).length;
+      const lines = Array.from({ length: count }, (_, i) => ({
+        prediction: predictions?.[i],
+        reference: references?.[i],
+        scores: scores?.[i],
+        noAnswerProbability: noAnswerProbabilities?.[i],
+      }));
+      assert.deepEqual((await stream([{ metrics: use }, ...lines])).metrics, found, metric);
+    }
+    const all = Object.keys(catalog.metric ?? {});
+    // One of these is the mean of what others give one by one.
+    assert.deepEqual(all.filter((name) => !seen.has(name)).sort(), ["exact-match", "f1", "precision", "recall"]);
+  });
+
+  const task = { use: "sequence-classification", with: { labels: ["bad", "good"] } };
+  const metrics = [
+    "accuracy",
+    "f1",
+    "roc-auc",
+    "log-loss",
+    "brier",
+    "matthews-correlation",
+    "expected-calibration-error",
+  ];
+  it("gives the trainer's numbers to the last digit: from what it decoded, and from rows and the model", async () => {
+    const run = compose({ ...tinySpec(), metrics } as unknown as RunSpec, catalog);
+    const open = await openRun(run, tinyHost(host));
+    const data = run.use("dataset", { use: "memory", with: { rows: tinyRows } });
+    const trainers = await evaluateRun(open, data);
+    const { loss, ...own } = trainers;
+    const seen: Readings["label"][] = [];
+    const evaluator = inferencer(open);
+    const { samples } = await encodeRows(open, data, true);
+    const batches = batchesInOrder(samples, 8, open.layout);
+    await evaluate(evaluator, batches, open.task, [], open.tokenizer, (_batch, _outputs, readings) => {
+      seen.push(...readings.label ?? []);
+    });
+    await evaluator.close();
+    const predictions = seen.map((r) => r.prediction);
+    const references = seen.map((r) => r.reference);
+    const scores = seen.map((r) => Array.from(r.scores ?? []));
+    assert.equal(predictions.length, tinyRows.length);
+    assert.deepEqual((await ask({ metrics, predictions, references, scores })).metrics, own);
+    assert.deepEqual((await ask({ metrics, predictions: scores, references })).metrics, own, "scores as predictions");
+    const names = (ids: readonly number[]) => ids.map((id) => ["bad", "good"][id]);
+    const named = await ask({ metrics, predictions: names(predictions), references: names(references), scores });
+    assert.deepEqual(named, { metrics: own, labels: ["bad", "good"] });
+    const lines = seen.map((_, i) => ({ prediction: predictions[i], reference: references[i], scores: scores[i] }));
+    assert.deepEqual((await stream(lines, `?metrics=${metrics.join()}`)).metrics, own);
+    const rowsAnswer = await ask({ metrics, model: "tiny", task, rows: tinyRows });
+    assert.deepEqual(rowsAnswer.metrics, { loss, ...own });
+  });
+
+  it("gives intervals of a seed", async () => {
+    const predictions = Array.from({ length: 60 }, (_, i) => (i % 5 === 0 ? 0 : 1));
+    const references = predictions.map(() => 1);
+    const body = { metrics: ["accuracy"], predictions, references };
+    const { intervals } = await ask({ ...body, intervals: { samples: 200, confidence: 0.9, seed: 7 } });
+    const examples = predictions.map((prediction) => ({ prediction, reference: 1 }));
+    const how = { samples: 200, confidence: 0.9, random: createRandom(7) };
+    assert.deepEqual(intervals, bootstrap(accuracy(), examples, how));
+    const { low = 0, high = 0 } = intervals?.accuracy ?? {};
+    assert.ok(low < 0.8 && high > 0.8);
+    const lines = examples.map(({ prediction }) => ({ prediction, reference: 1 }));
+    const first = { metrics: ["accuracy"], intervals: { samples: 200, confidence: 0.9, seed: 7 } };
+    assert.deepEqual((await stream([first, ...lines])).intervals, intervals);
+    assert.notDeepEqual(
+      (await ask({ ...body, intervals: { samples: 200, confidence: 0.9, seed: 8 } })).intervals,
+      intervals,
+    );
+  });
+
+  it("says what is wrong, and in which row", async () => {
+    const pair = { predictions: [1, 0], references: [1, 1] };
+    await refused({ metrics: ["acuracy"], ...pair }, /acuracy.*did you mean "accuracy"/);
+    await refused({ metrics: [{ use: "f1", with: { averge: "macro" } }], ...pair }, /averge/);
+    await refused({ metrics: ["accuracy"], predictions: [1], references: [1, 1] }, /references: as many/);
+    await refused(
+      { metrics: ["accuracy"], predictions: [1, "x"], references: [1, 1], labels: ["a"] },
+      /row 1.*a class/,
+    );
+    await refused({ metrics: ["accuracy"], predictions: [1, 0.5], references: [1, 1] }, /row 1.*0\.5/);
+    await refused({ metrics: ["roc-auc"], ...pair }, /row 0.*score/);
+    await refused({ metrics: ["bleu"], ...pair }, /row 0.*text/);
+    await refused({ metrics: ["accuracy"], ...pair, colour: 1 }, /colour/);
+    await refused({ metrics: ["accuracy"], model: "tiny", task, rows: tinyRows, predictions: [] }, /predictions/);
+    await refused({
+      metrics: ["accuracy"],
+      model: "tiny",
+      task: { use: "distillation", with: { teacher: {} } },
+      rows: tinyRows,
+    }, /teacher/);
+    const wrong = [{ text: "a film", label: "god" }];
+    await refused({ model: "tiny", task, rows: wrong }, /row 0.*"god", did you mean "good"/);
+    assert.equal((await post("/v1/evaluate", { model: "none", task, rows: tinyRows })).status, 404);
+    assert.match((await stream([{ prediction: 1, reference: 1 }])).error?.message ?? "", /metrics/);
+    assert.match(
+      (await stream([{ metrics: ["accuracy"] }, { prediction: 1, reference: [1] }])).error?.message ?? "",
+      /row 0/,
+    );
+  });
+});
