@@ -13,7 +13,7 @@ import type { EdgeService } from "./service.ts";
 
 /** What a request may say of a run. */
 export type NamedRun = Readonly<
-  { model: string; adapter?: string | undefined; task: Json; metrics?: Json | undefined }
+  { model: string; adapter?: string | undefined; task: Json; metrics?: Json | undefined; rows?: readonly Row[] }
 >;
 
 /** What the paths of these specs stand for. */
