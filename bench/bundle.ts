@@ -1,5 +1,6 @@
 /**
- * Bytes of core with one recipe's plugins, minified and gzipped, dependencies left out: `node bench/bundle.ts`.
+ * Bytes of core with one recipe's plugins, minified and gzipped, dependencies left out: `node bench/bundle.ts`. What is
+ * loaded only where it is needed (generation, distillation, the hub, ...) is counted apart.
  * @module
  */
 import { build } from "esbuild";
@@ -28,14 +29,35 @@ const contents = [
   'export { trainRun } from "./core/run/train.ts";',
   ...plugins.map((path) => `export * from "./plugins/${path}.ts";`),
 ].join("\n");
-const { outputFiles } = await build({
-  stdin: { contents, resolveDir: root, loader: "ts" },
+const { outputFiles, metafile } = await build({
+  stdin: { contents, resolveDir: root, loader: "ts", sourcefile: "recipe.ts" },
   bundle: true,
   minify: true,
+  splitting: true,
+  outdir: "out",
+  metafile: true,
   format: "esm",
   platform: "neutral",
   packages: "external",
   write: false,
 });
-const bytes = outputFiles[0]?.contents ?? new Uint8Array();
-console.log(`${bytes.length} bytes minified, ${gzipSync(bytes, { level: 9 }).length} gzipped`);
+const { outputs } = metafile;
+const loaded = new Set<string>();
+const load = (file: string): void => {
+  if (loaded.has(file)) return;
+  loaded.add(file);
+  for (const { path, kind } of outputs[file]?.imports ?? []) {
+    if (kind === "import-statement" && outputs[path]) load(path);
+  }
+};
+load(Object.keys(outputs).find((file) => outputs[file]?.entryPoint === "recipe.ts") ?? "");
+for (const [name, own] of [["at once", true], ["later, where needed", false]] as const) {
+  const files = outputFiles.filter(({ path }) => [...partsLoaded(own)].some((file) => path.endsWith(`/${file}`)));
+  const bytes = files.reduce((n, { contents }) => n + contents.length, 0);
+  const gzipped = files.reduce((n, { contents }) => n + gzipSync(contents, { level: 9 }).length, 0);
+  console.log(`${name}: ${bytes} bytes minified, ${gzipped} gzipped, ${files.length} files`);
+}
+
+function partsLoaded(atOnce: boolean): string[] {
+  return Object.keys(outputs).filter((file) => loaded.has(file) === atOnce);
+}

@@ -72,7 +72,7 @@ export interface Engine {
   /** Outputs and losses with the present weights. */
   run(batch: Batch, labelled: boolean): Promise<BatchResult>;
   /** What goes on with prompts, with the present weights. */
-  generator(): Generator;
+  generator(): Promise<Generator>;
   /** The same of one of several tasks. */
   of(task: string): Pick<Evaluator, "run" | "generator">;
   /** A parameter as it stands now, whole. */
@@ -355,9 +355,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       state.present("evaluated");
       return await (evaluators[numberOf(batch)] as Evaluator).run(batch, labelled);
     },
-    generator: () => {
+    generator: async () => {
       state.present("evaluated");
-      return (evaluators[0] as Evaluator).generator();
+      return await (evaluators[0] as Evaluator).generator();
     },
     of: (task) => {
       const number = Math.max(0, options.tasks.findIndex(({ name }) => name === task));
@@ -367,9 +367,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
           state.present("evaluated");
           return await own.run(batch, labelled);
         },
-        generator: () => {
+        generator: async () => {
           state.present("evaluated");
-          return own.generator();
+          return await own.generator();
         },
       };
     },

@@ -5,7 +5,7 @@
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Attached, Batch, Checkpoint, Head, Host, Named, Ort, OrtTensor, Trunk } from "../types.ts";
 import type { Feeder } from "./feeds.ts";
-import { createGenerator, type Generator } from "./generator.ts";
+import type { Generator } from "./generator.ts";
 import { buildProgram, factorName, type Program, type TaskLoss, trainsRule } from "./program.ts";
 import { openSession, type Session } from "./sessions.ts";
 import type { InitialWeights } from "./weights.ts";
@@ -21,7 +21,7 @@ export interface Evaluator {
   /** Without labels only outputs come back. `weights`: fed parameters, in place of those the evaluator has. */
   run(batch: Batch, labelled: boolean, weights?: Readonly<Record<string, OrtTensor>>): Promise<BatchResult>;
   /** What goes on with prompts, with the same weights; closed with the evaluator. */
-  generator(): Generator;
+  generator(): Promise<Generator>;
   /** Gives the sessions' memory back; they are opened again where they are needed again. */
   close(): Promise<void>;
 }
@@ -79,7 +79,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     return own;
   };
   return {
-    generator: () => (generator ??= createGenerator(options)),
+    generator: async () => (generator ??= (await import("./generator.ts")).createGenerator(options)),
     run: async (batch, labelled, weights = options.weights) => {
       const { program, session } = await opened(batch, labelled);
       const extra: Record<string, OrtTensor> = {};

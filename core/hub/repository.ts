@@ -1,5 +1,5 @@
 /**
- * Repositories of the hub: their names, revisions and files.
+ * Repositories of the hub: their revisions and files.
  * @module
  */
 import type { Host } from "../types.ts";
@@ -11,15 +11,6 @@ const MAX_LIST = 16 * 2 ** 20;
 
 /** The commit that a revision stands for, and its files. */
 export type Listed = Readonly<{ commit: string; files: ReadonlySet<string> }>;
-
-/** `org/name[@revision]` in its parts, or undefined where a text is no name of the hub; `..` and `--` are in none. */
-export function hubName(path: string): Readonly<{ repo: string; revision: string }> | undefined {
-  const segment = String.raw`\w(?:[\w.-]{0,94}\w)?`;
-  const found = new RegExp(`^((?:${segment}/)?${segment})(?:@(\\w[\\w./-]{0,254}))?$`).exec(path);
-  if (!found || /\.\.|--|\/\/|\/$/.test(path)) return undefined;
-  const [, repo = "", revision = "main"] = found;
-  return { repo, revision };
-}
 
 /** The files of a revision. Throws AttuneError where there is none, or the hub gives no list. */
 export async function listFiles(

@@ -4,7 +4,6 @@
  */
 import { badValue, refused } from "../errors.ts";
 import type { Kernels } from "../types.ts";
-import { fallbackKernels } from "./fallback.ts";
 import { guarded } from "./guard.ts";
 import type { DropoutKernels } from "./shared.ts";
 import { SCRATCH, wasmKernels } from "./wasm.ts";
@@ -58,7 +57,7 @@ export async function createMemory(bytes: number, options: MemoryOptions = {}): 
   const buffer = memory ? memory.buffer : reserved(pages, () => new ArrayBuffer(pages * PAGE));
   // It is never shared: the check is for compilers whose types leave that open.
   if (!(buffer instanceof ArrayBuffer)) throw refused("engine", "The memory of the kernels is shared");
-  const kernels = memory ? await wasmKernels(module, memory) : fallbackKernels;
+  const kernels = memory ? await wasmKernels(module, memory) : (await import("./fallback.ts")).fallbackKernels;
   let at = SCRATCH;
   const take = (length: number): number => {
     if (!Number.isInteger(length) || length < 0) throw badValue("engine", "length", length, "a number of values");

@@ -33,7 +33,7 @@ import type {
 import { createTurns, type Turn } from "../turns.ts";
 import { batchesInOrder, batchesOfTokens, encodeRows } from "./data.ts";
 import { predictionsReader } from "../loop/rows.ts";
-import { generated, predictions } from "./infer.ts";
+import { predictions } from "./infer.ts";
 import { mergedTensor } from "./merged.ts";
 import { attachedTo, type OpenRun, openRun, withAttached } from "./open.ts";
 
@@ -202,9 +202,10 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
     if (open.task.generate) {
       yield* await turn(async () => {
         const stacked = await stackedOf(members);
-        const { first, next } = stacked.evaluator.generator();
+        const { first, next } = await stacked.evaluator.generator();
         const weights = weightsOf(stacked, members);
         const found: Named<Json>[] = [];
+        const { generated } = await import("./generate.ts");
         const generator = { first: (batch: Batch) => first(batch, weights), next };
         for await (const prediction of generated(open, generator, samples)) found.push(prediction);
         return found;

@@ -195,3 +195,9 @@ export function activeIds(samples: Iterable<Sample>): Map<string, Int32Array> {
   const ids = Int32Array.from([...seen].sort((a, b) => a - b));
   return new Map([...found].map((side) => [side, ids]));
 }
+
+/** Rows with labels, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `taught` do. */
+export async function labelledRows(open: OpenRun, dataset: Dataset): Promise<EncodedRows> {
+  const encoded = await encodeRows(open, dataset, true);
+  return open.task.teacher ? await (await import("./teacher.ts")).taught(open, open.task.teacher, encoded) : encoded;
+}

@@ -5,11 +5,10 @@
 import type { Evaluator } from "../engine/evaluator.ts";
 import { type BatchSeen, evaluate } from "../loop/evaluate.ts";
 import type { Dataset, Named, Sample } from "../types.ts";
-import { batchesInOrder } from "./data.ts";
-import { readsText, textMetrics } from "./generate.ts";
+import { batchesInOrder, labelledRows } from "./data.ts";
 import { inferencer } from "./infer.ts";
+import { readsText } from "./metrics.ts";
 import type { OpenRun } from "./open.ts";
-import { labelledRows } from "./teacher.ts";
 
 /** Metrics of an opened run over a dataset. */
 export async function evaluateRun(open: OpenRun, dataset: Dataset): Promise<Named<number>> {
@@ -34,9 +33,9 @@ export async function measured(
   const [text, others] = [true, false].map((own) => open.metrics.filter((m) => readsText(open, m) === own));
   const metrics = await evaluate(evaluator, batches, task, others ?? [], tokenizer, seen);
   if (!text || text.length === 0) return metrics;
-  const generator = evaluator.generator();
+  const generator = await evaluator.generator();
   try {
-    return { ...metrics, ...await textMetrics(open, generator, samples, text) };
+    return { ...metrics, ...await (await import("./generate.ts")).textMetrics(open, generator, samples, text) };
   } finally {
     await generator.close();
   }

@@ -23,6 +23,19 @@ export async function generationOf(open: OpenRun, asked?: Partial<GenerationConf
   return generationOptions({ ...task.generate, ...asked }, checkpoint.config, saved, prompt);
 }
 
+/** Predictions of a task that generates. */
+export async function* generated(
+  open: OpenRun,
+  generator: Pick<Generator, "first" | "next">,
+  samples: readonly Sample[],
+): AsyncIterable<Named<Json>> {
+  const options = await generationOf(open);
+  for await (const own of generateSamples(open, generator, samples, options)) {
+    const batch = layOut([own.sample], { ...open.layout, share: false });
+    yield* open.task.predict({ sequences: sequencesOf([own]) }, batch, open.tokenizer);
+  }
+}
+
 /** What comes behind each sample's prompt, in order. */
 export async function* generateSamples(
   open: OpenRun,
@@ -117,11 +130,6 @@ export async function textMetrics(
   }
   const found = metrics.flatMap((metric, i) => Object.entries(metric.compute(states[i])));
   return Object.fromEntries(found.filter((pair): pair is [string, number] => pair[1] !== null));
-}
-
-/** Whether a metric is one of generated text, of a task that generates. */
-export function readsText({ task }: OpenRun, metric: Metric): boolean {
-  return task.generate !== undefined && metric.reads[0] === "text";
 }
 
 function parsed(bytes: Uint8Array): Named<Json> {

@@ -8,10 +8,7 @@ import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
 import { predictionsReader, type RowReader } from "../loop/rows.ts";
 import { AttuneError, unsupported } from "../errors.ts";
-import type { Generator } from "../engine/generator.ts";
-import { layOut } from "../loop/layout.ts";
-import type { Batch, Dataset, Json, Named, Sample, Tensor } from "../types.ts";
-import { generateSamples, generationOf, sequencesOf } from "./generate.ts";
+import type { Batch, Dataset, Json, Named, Tensor } from "../types.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
 
@@ -57,7 +54,8 @@ export async function* predictRows(
           "rows are answered with generated text",
         );
       }
-      yield* generated(open, evaluator.generator(), samples);
+      const { generated } = await import("./generate.ts");
+      yield* generated(open, await evaluator.generator(), samples);
       return;
     }
     const reader = predictionsReader(open.task, open.tokenizer);
@@ -68,19 +66,6 @@ export async function* predictRows(
     yield* reader.end();
   } finally {
     await evaluator.close();
-  }
-}
-
-/** Predictions of a task that generates. */
-export async function* generated(
-  open: OpenRun,
-  generator: Pick<Generator, "first" | "next">,
-  samples: readonly Sample[],
-): AsyncIterable<Named<Json>> {
-  const options = await generationOf(open);
-  for await (const own of generateSamples(open, generator, samples, options)) {
-    const batch = layOut([own.sample], { ...open.layout, share: false });
-    yield* open.task.predict({ sequences: sequencesOf([own]) }, batch, open.tokenizer);
   }
 }
 

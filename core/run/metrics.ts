@@ -2,7 +2,7 @@
  * Metrics of several tasks as one.
  * @module
  */
-import type { Json, Named } from "../types.ts";
+import type { Json, Metric, Named } from "../types.ts";
 import type { OpenRun } from "./open.ts";
 
 type Tasks = readonly Readonly<{ open: Pick<OpenRun, "task"> }>[];
@@ -35,4 +35,9 @@ function meanLoss(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): num
     weights += weight;
   }
   return weights > 0 ? sum / weights : 0;
+}
+
+/** Whether a metric is one of generated text, of a task that generates. */
+export function readsText({ task }: OpenRun, metric: Metric): boolean {
+  return task.generate !== undefined && metric.reads[0] === "text";
 }

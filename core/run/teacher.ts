@@ -20,12 +20,6 @@ const PROGRESS = 5000;
 /** Values of one output: those of row i from `starts[i]` to `starts[i + 1]`, `size` values each. */
 type Taught = Readonly<{ values: Float32Array; size: number; starts: readonly number[]; perToken: boolean }>;
 
-/** Rows with labels, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `taught` do. */
-export async function labelledRows(open: OpenRun, dataset: Dataset): Promise<EncodedRows> {
-  const encoded = await encodeRows(open, dataset, true);
-  return open.task.teacher ? await taught(open, open.task.teacher, encoded) : encoded;
-}
-
 /**
  * Samples with the teacher's outputs among their targets.
  *

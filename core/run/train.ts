@@ -12,18 +12,14 @@ import type { SavedTensors } from "../engine/state.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 import { toSpec } from "../compose.ts";
 import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
-import { activeIds, type EncodedRows, withFields } from "./data.ts";
+import { activeIds, type EncodedRows, labelledRows, withFields } from "./data.ts";
 import { batchPlan, type TaskRows } from "./batches.ts";
 import { measured } from "./evaluate.ts";
-import { metricsFile, together } from "./metrics.ts";
+import { metricsFile, readsText, together } from "./metrics.ts";
 import { collectExamples } from "./examples.ts";
 import { inferencer } from "./infer.ts";
-import { readsText } from "./generate.ts";
 import { type OpenRun, openTasks } from "./open.ts";
-import { packed } from "./pack.ts";
-import { probeOf } from "./probe.ts";
 import { checkSame, lasting } from "./resume.ts";
-import { labelledRows } from "./teacher.ts";
 import { resolvedSpec, writeJson, writeModel } from "./write.ts";
 
 /** Frozen weights up to this size are packed for the matrix products: one more copy of them in memory. */
@@ -83,7 +79,7 @@ async function* trained(
     if (!data.train) throw refused("spec", `${at}.train is missing: there is nothing to train on`);
     const rows = withFields(await labelledRows(open, data.train), run.regularizers);
     const held = data.eval ? await labelledRows(open, data.eval) : undefined;
-    tasks.push({ open, train: task.packing ? packed(open, rows) : rows, held });
+    tasks.push({ open, train: task.packing ? (await import("./pack.ts")).packed(open, rows) : rows, held });
     for (const [name, { unlabelled, samples }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })) {
       if (unlabelled === 0) continue;
       const message =
@@ -152,7 +148,10 @@ async function* trained(
       const results = new Map<string, Json>();
       for (const { open, held } of measuredTasks) {
         const { name } = open.task;
-        results.set(name, await probeOf(engine.of(name), open, held?.samples ?? [], found.get(name) ?? {}));
+        results.set(
+          name,
+          await (await import("./probe.ts")).probeOf(engine.of(name), open, held?.samples ?? [], found.get(name) ?? {}),
+        );
       }
       return results;
     };
@@ -240,7 +239,12 @@ async function* trained(
         if (restored) present(name);
         if (options.probe) {
           const after = task.held &&
-            await probeOf(engine.of(name), task.open, task.held.samples, byTask.get(name) ?? {});
+            await (await import("./probe.ts")).probeOf(
+              engine.of(name),
+              task.open,
+              task.held.samples,
+              byTask.get(name) ?? {},
+            );
           probed[name] = probeFile(task, before.get(name), after);
         }
         await writeModel(task.open, engine, byTask.get(name) ?? {}, output);

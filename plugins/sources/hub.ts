@@ -9,7 +9,8 @@ import { shardIndex } from "../../core/safetensors.ts";
 import type { Host, HubCache, Store } from "../../core/types.ts";
 import { downloadFile, type HubProgress } from "../../core/hub/download.ts";
 import { hubError } from "../../core/hub/errors.ts";
-import { hubName, isCommit, isOffline, type Listed, listFiles } from "../../core/hub/repository.ts";
+import { hubName } from "../../core/hub/name.ts";
+import { isCommit, isOffline, type Listed, listFiles } from "../../core/hub/repository.ts";
 import { hubClient } from "../../core/hub/request.ts";
 
 /** Files that a run may need besides weights. config.json comes last: where it is, all others are. */

@@ -4,8 +4,7 @@
  */
 import { missing, unknownName } from "../../core/errors.ts";
 import type { Host, Store } from "../../core/types.ts";
-import { hubName } from "../../core/hub/repository.ts";
-import { openHub } from "./hub.ts";
+import { hubName } from "../../core/hub/name.ts";
 import type { HubProgress } from "../../core/hub/download.ts";
 
 /** The encoder that comes with Attune. */
@@ -25,7 +24,11 @@ export async function modelFiles(plugin: string, path: string, host: Host, weigh
   for (const file of weights ? ["config.json"] : ["config.json", "tokenizer.json"]) {
     if (local && await local.get(file, { offset: 0, length: 0 })) return local;
   }
-  if (hubName(path)) return await openHub(path, host, { weights, progress: told(path, host) });
+  // What speaks to the hub is loaded where it is needed, as other large parts are.
+  if (hubName(path)) {
+    const { openHub } = await import("./hub.ts");
+    return await openHub(path, host, { weights, progress: told(path, host) });
+  }
   throw missing(plugin, "config.json", path);
 }
 

@@ -81,7 +81,7 @@ const camel = (options: Named<unknown>): Named<unknown> =>
 async function generated(open: OpenRun, prompts: readonly (readonly number[])[]): Promise<(readonly number[])[]> {
   const rows: Row[] = prompts.map((input_ids) => ({ input_ids }));
   const { samples } = await encodeRows(open, open.run.use("dataset", { use: "memory", with: { rows } }), false);
-  const generator = inferencer(open).generator();
+  const generator = await inferencer(open).generator();
   const found: (readonly number[])[] = [];
   for await (const { tokens } of generateSamples(open, generator, samples, await generationOf(open))) {
     found.push(tokens);

@@ -68,7 +68,7 @@ async function opened(own: Case, change: Change = {}): Promise<OpenRun> {
 async function generated(open: OpenRun, asked: Partial<GenerationConfig>): Promise<number[][]> {
   const { samples } = await encodeRows(open, open.run.data.train as never, false);
   const evaluator = inferencer(open);
-  const generator = evaluator.generator();
+  const generator = await evaluator.generator();
   const found: number[][] = [];
   for await (const { tokens } of generateSamples(open, generator, samples, await generationOf(open, asked))) {
     found.push([...tokens]);

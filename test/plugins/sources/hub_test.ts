@@ -16,7 +16,7 @@ import { describe, it } from "node:test";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { f32 } from "../../../core/tensor.ts";
 import type { Checkpoint, Host } from "../../../core/types.ts";
-import { hubName } from "../../../core/hub/repository.ts";
+import { hubName } from "../../../core/hub/name.ts";
 import { openHub } from "../../../plugins/sources/hub.ts";
 import { pretrained } from "../../../plugins/sources/pretrained.ts";
 import { random } from "../../../plugins/sources/random.ts";
@@ -371,7 +371,8 @@ describe("pretrained", () => {
         path,
       );
     }
-    await assert.rejects(pretrained({ path: "attune:base" }).open(host), { code: "UNSUPPORTED" });
+    assert.equal((await pretrained({ path: "attune:base" }).open(host)).config.model_type, "bert");
+    await assert.rejects(pretrained({ path: "attune:large" }).open(host), { code: "UNKNOWN_NAME" });
   });
 });
 

@@ -1,0 +1,13 @@
+/**
+ * Names of repositories of the hub.
+ * @module
+ */
+
+/** `org/name[@revision]` in its parts, or undefined where a text is no name of the hub; `..` and `--` are in none. */
+export function hubName(path: string): Readonly<{ repo: string; revision: string }> | undefined {
+  const segment = String.raw`\w(?:[\w.-]{0,94}\w)?`;
+  const found = new RegExp(`^((?:${segment}/)?${segment})(?:@(\\w[\\w./-]{0,254}))?$`).exec(path);
+  if (!found || /\.\.|--|\/\/|\/$/.test(path)) return undefined;
+  const [, repo = "", revision = "main"] = found;
+  return { repo, revision };
+}
