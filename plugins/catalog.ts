@@ -124,6 +124,7 @@ import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
 import { ctc as objectiveCtc } from "./objectives/ctc.ts";
 import { denoising as objectiveDenoising } from "./objectives/denoising.ts";
 import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
+import { featureExtraction as objectiveFeatureExtraction } from "./objectives/feature_extraction.ts";
 import { maskedLm as objectiveMaskedLm } from "./objectives/masked_lm.ts";
 import { multiTask as objectiveMultiTask } from "./objectives/multi_task.ts";
 import { multipleChoice as objectiveMultipleChoice } from "./objectives/multiple_choice.ts";
@@ -319,6 +320,7 @@ export const catalog: Catalog = {
     ctc: objectiveCtc,
     denoising: objectiveDenoising,
     distillation: objectiveDistillation,
+    "feature-extraction": objectiveFeatureExtraction,
     "masked-lm": objectiveMaskedLm,
     "multi-task": objectiveMultiTask,
     "multiple-choice": objectiveMultipleChoice,

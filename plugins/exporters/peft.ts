@@ -16,8 +16,8 @@ export type PeftOptions = Readonly<Record<never, never>>;
 export const peftSchema: v.GenericSchema<PeftOptions, PeftOptions> = v.strictObject({});
 
 /**
- * adapter_config.json, adapter_model.safetensors and README.md, which PEFT's `from_pretrained` loads. Bottlenecks and
- * ReFT, which PEFT does not have, are saved as AdapterHub does.
+ * adapter_config.json, adapter_model.safetensors and README.md, which PEFT's `from_pretrained` loads, and beside them
+ * head_config.json with the names of the classes. Bottlenecks and ReFT, which PEFT does not have, are saved as AdapterHub does.
  *
  * @throws AttuneError from `write` where the run has no adapter that PEFT knows.
  * @example
@@ -52,6 +52,11 @@ export const peft: Factory<"exporter", PeftOptions> = define({
         };
         await put(`${folder}adapter_model.safetensors`, writeSafetensors(await tensorsOf(trained, attached, i === 0)));
         await put(`${folder}adapter_config.json`, JSON.stringify(config, null, 2) + "\n");
+        // PEFT does not say what the classes are called.
+        const head = trained.task.config ?? {};
+        if (i === 0 && Object.keys(head).length > 0) {
+          await put("head_config.json", JSON.stringify(head, null, 2) + "\n");
+        }
       }
       // Which of the run's adapters lies where.
       if (trained.attached.length > 1) {

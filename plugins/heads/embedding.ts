@@ -10,8 +10,8 @@ import { pooledStates } from "./pooling.ts";
 
 /** Options of {@link embedding}. */
 export interface EmbeddingOptions {
-  /** The mean over a sequence's tokens, or its first token's state. */
-  readonly pooling: "mean" | "first";
+  /** The mean over a sequence's tokens, or its first or last token's state. */
+  readonly pooling: "mean" | "first" | "last";
   /** Whether vectors have length 1. */
   readonly normalize: boolean;
   /** Width of a linear layer behind pooling, where the state's own width is not wanted. */
@@ -20,7 +20,7 @@ export interface EmbeddingOptions {
 
 /** Schema of {@link EmbeddingOptions}. */
 export const embeddingSchema: v.GenericSchema<Partial<EmbeddingOptions>, EmbeddingOptions> = v.strictObject({
-  pooling: v.optional(v.picklist(["mean", "first"]), "mean"),
+  pooling: v.optional(v.picklist(["mean", "first", "last"]), "mean"),
   normalize: v.optional(v.boolean(), true),
   projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });

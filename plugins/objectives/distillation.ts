@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define, isPlugin } from "../../core/define.ts";
 import type { Factory, Json, Named, Objective, Source, Task, Tensor, TokenizerSource } from "../../core/types.ts";
+import { vectors } from "./vectors.ts";
 
 /** Options of {@link distillation}. At least one of `embeddings`, `hiddenStates` and `logits` is compared. */
 export interface DistillationOptions {
@@ -143,11 +144,4 @@ function taskOf(options: DistillationOptions, task: Task | undefined): Task {
       cache: options.cache,
     },
   };
-}
-
-function vectors(outputs: Named<Tensor>): readonly Named<Json>[] {
-  const { embedding } = outputs;
-  const [rows = 0, width = 0] = embedding?.dims ?? [];
-  const data = embedding?.data as Float32Array | undefined;
-  return Array.from({ length: rows }, (_, i) => ({ embedding: [...data?.subarray(i * width, (i + 1) * width) ?? []] }));
 }

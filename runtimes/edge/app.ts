@@ -10,6 +10,8 @@ import { incomingOf } from "./body.ts";
 import { type Authenticate, authenticator, type Limiter, tokenBuckets } from "./guard.ts";
 import type { Caller, EdgeContext, EdgeEnv, Route } from "./route.ts";
 import { evaluateRoutes } from "./routes/evaluate.ts";
+import { classifyRoutes } from "./routes/classify.ts";
+import { embeddingRoutes } from "./routes/embeddings.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { siteRoutes } from "./routes/site.ts";
 import { tokenizeRoutes } from "./routes/tokenize.ts";
@@ -23,6 +25,8 @@ function edgeRoutes(service: EdgeService, specs: () => Promise<object>): readonl
   const routes: Route[] = [
     ...tokenizeRoutes(service),
     ...evaluateRoutes(service),
+    ...classifyRoutes(service),
+    ...embeddingRoutes(service),
     ...modelRoutes(service),
     ...service.options.jobs?.routes ?? [],
   ];

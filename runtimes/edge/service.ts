@@ -3,17 +3,18 @@
  * @module
  */
 import { within } from "../../core/run/write.ts";
-import type { Catalog, Host, Store, Tokenizer } from "../../core/types.ts";
+import type { Catalog, Host, Json, Named, Store, Tokenizer } from "../../core/types.ts";
 import { failed } from "./answers.ts";
 import { boundedCache } from "./cache.ts";
 import type { Key, Limiter, Rates } from "./guard.ts";
+import { type Inference, inferenceOf } from "./inference.ts";
 import { fineTunedModel } from "./job_shapes.ts";
 import type { JobsApp } from "./jobs_app.ts";
 import { type Meter, meter } from "./meter.ts";
 import type { Caller } from "./route.ts";
 
-/** A model's or adapter's files. `id` is no one else's: caches know it by that. */
-export type ModelFiles = Readonly<{ id: string; files: Store }>;
+/** A model's or adapter's files. `id` is no one else's: caches know it by that. `base`: the name of an adapter's model. */
+export type ModelFiles = Readonly<{ id: string; files: Store; base?: string }>;
 
 /** The models and adapters that a tenant may use; `open` may know more than are listed. Names are checked by it. */
 export type EdgeModels = Readonly<{
@@ -35,6 +36,12 @@ export type EdgeLimits = Readonly<{
   tokenizerBytes: number;
   /** Memory that cached models may take. */
   modelBytes: number;
+  /** Memory that the cached adapters of one model may take. */
+  adapterBytes: number;
+  /** Sessions that one model may have open: one for each kind of adapter, each with the model's weights. */
+  sessions: number;
+  /** Tokens that are computed at once. */
+  batchTokens: number;
   rates: Rates;
 }>;
 
@@ -46,6 +53,9 @@ export const defaultLimits: EdgeLimits = {
   inputs: 2048,
   tokenizerBytes: 64 * 2 ** 20,
   modelBytes: 96 * 2 ** 20,
+  adapterBytes: 16 * 2 ** 20,
+  sessions: 1,
+  batchTokens: 1024,
   rates: {
     light: { perSecond: 10_000, burst: 20_000 },
     heavy: { perSecond: 500, burst: 1000 },
@@ -88,6 +98,8 @@ export type EdgeService = Readonly<{
   names(caller: Caller): Promise<readonly Readonly<{ id: string; created: number }>[]>;
   /** Does something with a model's tokenizer. */
   withTokenizer<R>(name: string, caller: Caller, act: (tokenizer: Tokenizer) => R | Promise<R>): Promise<R>;
+  /** Models in memory. */
+  inference: Inference;
 }>;
 
 /** A vocabulary in memory takes about as many times the bytes of its file (measured on several: 4 to 5). */
@@ -114,6 +126,7 @@ export function edgeService(options: EdgeOptions): EdgeService {
     limits,
     meter: own,
     find,
+    inference: inferenceOf({ options, limits, meter: own, find }),
     names: async ({ tenant }) => {
       const made: { id: string; created: number }[] = [];
       if (options.jobs) {
@@ -147,5 +160,7 @@ async function fineTuned({ jobs }: EdgeOptions, name: string, caller: Caller): P
   const id = /^ft:.+:([\w-]{1,64})$/.exec(name)?.[1];
   const record = id === undefined ? undefined : await jobs?.jobs.get(`ftjob-${id}`);
   if (!jobs || !record?.result || record.tenant !== caller.tenant || fineTunedModel(record) !== name) return undefined;
-  return { id: `job/${record.id}`, files: within(jobs.store, record.result.folder) };
+  const { path } = (record.spec.model as Named<Named<Json>> | undefined)?.with ?? {};
+  const base = typeof path === "string" ? { base: path } : {};
+  return { id: `job/${record.id}`, files: within(jobs.store, record.result.folder), ...base };
 }

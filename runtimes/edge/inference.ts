@@ -1,0 +1,162 @@
+/**
+ * Models that answer requests: one session of a model serves many adapters, which are inputs of its graph.
+ * @module
+ */
+import { compose } from "../../core/compose.ts";
+import { type AdapterSet, openAdapters } from "../../core/run/adapters.ts";
+import { openWeights } from "../../core/safetensors.ts";
+import { sizeOf } from "../../core/tensor.ts";
+import { createTurns } from "../../core/turns.ts";
+import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
+import { failed } from "./answers.ts";
+import { boundedCache, type Cache } from "./cache.ts";
+import type { Caller } from "./route.ts";
+import { type SavedAdapter, savedIn } from "./saved.ts";
+import type { EdgeService, ModelFiles } from "./service.ts";
+
+/** What a request names. */
+export type Asked = Readonly<{ model: string; adapter?: string | undefined; caller: Caller }>;
+
+/** What that stands for: a model's files, and adapters to stack on it. */
+export type Found = Readonly<{ model: Store; adapters: readonly SavedAdapter[] }>;
+
+/** What is done with the model: the task, and the longest text in tokens where not the model's own. */
+export type Purpose = Readonly<{ task: Readonly<{ use: string; with: Named<Json> }>; maxLength?: number | undefined }>;
+
+/** A model with the adapters of a request: `stack` are their names in the set. */
+export type Ready = Readonly<{ set: AdapterSet; stack: readonly string[] }>;
+
+/** Models in memory. */
+export type Inference = Readonly<{
+  /** Does something with what a request names, opened for a purpose that is found from its files. Throws what routes throw. */
+  use<R>(asked: Asked, purpose: (found: Found) => Promise<Purpose>, act: (ready: Ready) => Promise<R>): Promise<R>;
+}>;
+
+type Opened = Readonly<{ set: AdapterSet; adapters: Cache<string>; stores: Map<string, Store> }>;
+
+/** Models within the service's limits of memory. */
+export function inferenceOf(
+  service: Pick<EdgeService, "options" | "limits" | "meter" | "find">,
+): Inference {
+  const { options: { host, catalog }, limits, meter } = service;
+  const turn = createTurns();
+  const models = boundedCache<Opened>(limits.modelBytes, ({ set }) => set.close());
+  let added = 0;
+  meter.gauge("attune_model_cache_bytes", "Memory that cached models are taken to need", () => models.held().bytes);
+  meter.gauge("attune_model_cache_entries", "Cached models", () => models.held().entries);
+  const opened = async (files: Store, { task, maxLength }: Purpose, own: Host): Promise<Opened> => {
+    const stores = new Map<string, Store>([["model", files]]);
+    const spec = {
+      version: 1,
+      model: { use: "pretrained", with: { path: "model" } },
+      task,
+      data: {},
+      training: maxLength === undefined ? {} : { maxLength },
+    } as unknown as RunSpec;
+    // Nothing but what the request names can be reached: no hub, no other folder.
+    const { hubCache: _hub, base: _base, resolve: _resolve, ...rest } = own;
+    const confined: Host = { ...rest, directory: (path) => stores.get(path) ?? nothing };
+    const set = await openAdapters(compose(spec, catalog), confined, {
+      maxSessions: limits.sessions,
+      batchTokens: limits.batchTokens,
+      turn,
+    });
+    return { set, stores, adapters: boundedCache<string>(limits.adapterBytes, (name) => set.delete(name)) };
+  };
+  const loaded = async <R>(
+    { set, adapters, stores }: Opened,
+    wanted: readonly SavedAdapter[],
+    ids: readonly string[],
+    act: (ready: Ready) => Promise<R>,
+    stack: readonly string[] = [],
+  ): Promise<R> => {
+    const [adapter] = wanted;
+    const [id = ""] = ids;
+    if (!adapter) return await act({ set, stack });
+    const { use, files } = adapter;
+    const weights = await files.get("adapter_model.safetensors", { offset: 0, length: 0 });
+    if (!weights) throw failed(400, "no_adapter", "adapter: adapter_model.safetensors is missing", "adapter");
+    const find = async () => {
+      if (weights.size > limits.adapterBytes) {
+        const most = `${weights.size} bytes, more than the ${limits.adapterBytes} that adapters may have`;
+        throw failed(400, "adapter_too_large", `adapter: it has ${most}`, "adapter");
+      }
+      const open = async (): Promise<string> => {
+        const name = `adapter ${++added}`;
+        stores.set(name, files);
+        try {
+          await set.add(name, { use, with: { from: name } });
+        } finally {
+          stores.delete(name);
+        }
+        return name;
+      };
+      return { bytes: weights.size, open };
+    };
+    return await adapters.use(
+      `${id} ${weights.revision}`,
+      find,
+      (name) => loaded({ set, adapters, stores }, wanted.slice(1), ids.slice(1), act, [...stack, name]),
+    );
+  };
+  return {
+    use: async (asked, purpose, act) => {
+      if (!host?.lib) throw failed(503, "not_configured", "No model can be run here");
+      const { model, adapters, id, ids } = await named(service, asked);
+      const wanted = await purpose({ model, adapters });
+      const find = async () => {
+        const { bytes, most } = { bytes: limits.sessions * await float32Bytes(model), most: limits.modelBytes };
+        if (bytes <= most) return { bytes, open: () => opened(model, wanted, host) };
+        const why = `would take about ${bytes} bytes, more than the ${most} that models may have here`;
+        throw failed(400, "model_too_large", `model: ${asked.model} ${why}`, "model");
+      };
+      const key = `${id} ${JSON.stringify(wanted)}`;
+      return await models.use(key, find, (own) => loaded(own, adapters, ids, act));
+    },
+  };
+}
+
+/** No files. */
+const nothing: Store = {
+  get: async () => undefined,
+  put: async () => "conflict",
+  delete: async () => "conflict",
+  list: async function* () {},
+};
+
+/** The files that a request's names stand for. */
+async function named(
+  { find }: Pick<EdgeService, "find">,
+  { model, adapter, caller }: Asked,
+): Promise<Found & Readonly<{ id: string; ids: readonly string[] }>> {
+  const openOf = async (name: string, param: string) => {
+    const files = await find(name, caller, param);
+    const saved = await savedIn(files.files);
+    if (!saved) throw failed(400, "not_a_model", `${param}: ${name} holds neither a model nor an adapter`, param);
+    return { ...files, saved };
+  };
+  const idsOf = ({ id }: ModelFiles, adapters: readonly SavedAdapter[]) => adapters.map((_, i) => `${id} ${i}`);
+  const first = await openOf(model, "model");
+  const over = adapter === undefined ? undefined : await openOf(adapter, "adapter");
+  if (over && !over.saved.adapters) throw failed(400, "not_an_adapter", `adapter: ${adapter} is a model`, "adapter");
+  const further = over?.saved.adapters ?? [];
+  const furtherIds = over ? idsOf(over, further) : [];
+  if (first.saved.model) return { model: first.saved.model, id: first.id, adapters: further, ids: furtherIds };
+  // An adapter that is named as a model is its base with it.
+  const base = first.base ?? first.saved.base;
+  if (base === undefined) throw failed(400, "no_base", `model: ${model} is an adapter that names no model`, "model");
+  const below = await openOf(base, "model");
+  if (!below.saved.model) throw failed(400, "no_base", `model: ${model} is an adapter of what is no model`, "model");
+  return {
+    model: below.saved.model,
+    id: below.id,
+    adapters: [...first.saved.adapters, ...further],
+    ids: [...idsOf(first, first.saved.adapters), ...furtherIds],
+  };
+}
+
+/** Bytes of a model's weights as they are computed with. Throws AttuneError where its files are not sound. */
+async function float32Bytes(model: Store): Promise<number> {
+  const weights = await openWeights(model);
+  return weights.names.reduce((bytes, name) => bytes + 4 * sizeOf(weights.locate(name)?.dims ?? []), 0);
+}

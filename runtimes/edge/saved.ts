@@ -1,0 +1,86 @@
+/**
+ * What a folder holds that somebody names as a model or an adapter: a model, a run's result, adapters as PEFT saves them.
+ * @module
+ */
+import { badFile, badValue } from "../../core/errors.ts";
+import { within } from "../../core/run/write.ts";
+import type { Json, Named, Store } from "../../core/types.ts";
+
+/** A model's folder, or that of adapters over one: `base` as their config names it. */
+export type Saved =
+  | Readonly<{ model: Store; adapters?: undefined }>
+  | Readonly<{ model?: undefined; adapters: readonly SavedAdapter[]; base: string | undefined }>;
+
+/** One adapter: the plugin it is of, and its folder. */
+export type SavedAdapter = Readonly<{ use: string; files: Store }>;
+
+/** The plugin of each of PEFT's types. */
+const plugins: Readonly<Record<string, string>> = {
+  LORA: "lora",
+  ADALORA: "adalora",
+  IA3: "ia3",
+  LN_TUNING: "ln-tuning",
+  P_TUNING: "p-tuning",
+  PREFIX_TUNING: "prefix-tuning",
+  PROMPT_TUNING: "prompt-tuning",
+  VERA: "vera",
+};
+
+/** Larger files of JSON are refused, in bytes. */
+const MAX_JSON = 2 ** 20;
+
+/** What a folder holds; undefined where it is neither. Throws AttuneError where a file of it is not sound. */
+export async function savedIn(files: Store): Promise<Saved | undefined> {
+  for (const model of [files, within(files, "model/")]) {
+    if (await model.get("config.json", { offset: 0, length: 0 })) return { model };
+  }
+  for (const folder of [files, within(files, "adapter/")]) {
+    const config = await jsonIn(folder, "adapter_config.json");
+    if (!config) continue;
+    const name = config.base_model_name_or_path;
+    const first = { use: pluginOf(config), files: folder };
+    const adapters = [first, ...await othersIn(folder)];
+    return { adapters, base: typeof name === "string" ? name : undefined };
+  }
+  return undefined;
+}
+
+/** A small file of JSON, an object. Throws AttuneError where it is something else. */
+export async function jsonIn(files: Store, key: string): Promise<Named<Json> | undefined> {
+  const parsed = await parsedIn(files, key);
+  if (parsed === undefined) return undefined;
+  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as Named<Json>;
+  throw badValue("saved", key, parsed, "an object");
+}
+
+/** Any small file of JSON. */
+export async function parsedIn(files: Store, key: string): Promise<Json | undefined> {
+  const file = await files.get(key, { offset: 0, length: MAX_JSON });
+  if (!file) return undefined;
+  if (file.size > MAX_JSON) throw badFile("saved", key, `has ${file.size} bytes, more than ${MAX_JSON}`);
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(file.bytes));
+  } catch {
+    throw badFile("saved", key, "is not JSON");
+  }
+}
+
+/** Where a run had several adapters, the others' folders, in the run's order. */
+async function othersIn(folder: Store): Promise<SavedAdapter[]> {
+  const places = await parsedIn(folder, "adapters.json");
+  if (!Array.isArray(places)) return [];
+  const found: SavedAdapter[] = [];
+  for (const place of places) {
+    if (typeof place !== "string" || !/^[\w-]{1,64}$/.test(place)) continue;
+    const files = within(folder, `${place}/`);
+    const config = await jsonIn(files, "adapter_config.json");
+    if (config) found.push({ use: pluginOf(config), files });
+  }
+  return found;
+}
+
+function pluginOf({ peft_type: type }: Named<Json>): string {
+  const use = typeof type === "string" && Object.hasOwn(plugins, type) ? plugins[type] : undefined;
+  if (use !== undefined) return use;
+  throw badValue("saved", "adapter_config.json: peft_type", type, `one of ${Object.keys(plugins).join(", ")}`);
+}
