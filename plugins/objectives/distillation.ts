@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define, isPlugin } from "../../core/define.ts";
-import type { Factory, Json, Named, Objective, Source, Task, Tensor, TokenizerSource } from "../../core/types.ts";
+import type { Factory, Objective, Source, Task, TokenizerSource } from "../../core/types.ts";
 import { vectors } from "./vectors.ts";
 
 /** Options of {@link distillation}. At least one of `embeddings`, `hiddenStates` and `logits` is compared. */
