@@ -41,7 +41,16 @@ export async function serveCommand({ port, host, store, models }: ServeOptions):
   const opened = await openJobStore(store, own);
   const server = await openJobs({ host: own, store, models, opened });
   const onError = (error: Error): void => void process.stderr.write(`${error.stack ?? error}\n`);
-  const app = createApp({ catalog, keys, host: own, models: folderModels(models, own), jobs: server, onError });
+  const app = createApp({
+    catalog,
+    keys,
+    host: own,
+    models: folderModels(models, own),
+    jobs: server,
+    // A machine of one's own has more room than a Worker's isolate.
+    limits: { tokenizerBytes: 512 * 2 ** 20, modelBytes: own.memoryBytes / 2 },
+    onError,
+  });
   const stop = server.start();
   const listening = await listen(app.fetch, { port, hostname: host });
   const name = host.includes(":") ? `[${host}]` : host;

@@ -36,9 +36,12 @@ export function failed(
 export function answerError(error: Error): Response {
   if (error instanceof HTTPException) return error.getResponse();
   if (error instanceof AttuneError) {
+    const { code } = error;
+    // What a store says names its paths and hosts.
+    if (code === "STORE" || code === "DISK_FULL") return failed(503, "store_failed", "The store failed").getResponse();
+    if (code === "BAD_KEY") return failed(400, "bad_key", "A name leads nowhere").getResponse();
     const message = error.message.replace(/^\[attune\] (\[[\w.-]+\] )?/, "");
-    const own = error.code === "STORE" || error.code === "DISK_FULL" ? 503 : 400;
-    return failed(own, error.code.toLowerCase(), message, error.path || null).getResponse();
+    return failed(400, code.toLowerCase(), message, error.path || null).getResponse();
   }
   return failed(500, "internal_error", "The server had an error").getResponse();
 }
