@@ -951,6 +951,8 @@ export type Example = Readonly<{
   scores?: readonly number[];
   /** This row's own loss, where it is one of classes. */
   loss?: number;
+  /** The words that reference and prediction have a tag each for. */
+  words?: readonly string[];
 }>;
 
 /** A reducer: its state is plain data and part of the checkpoint; what it asks for happens between steps. */

@@ -3,16 +3,12 @@
  * @module
  */
 import { badValue } from "../errors.ts";
-import type { Batch, Metric, Named, Readings, Task, Tensor, Tokenizer } from "../types.ts";
-import { readingsReader } from "./rows.ts";
+import type { Batch, Metric, Named, Readings, Task, Tokenizer } from "../types.ts";
+import { readingsReader, type RowReadings } from "./rows.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 
-/** What is seen of each evaluated batch, for reports. */
-export type BatchSeen = (
-  batch: Batch,
-  outputs: Named<Tensor<Float32Array>>,
-  readings: ReturnType<Task["decode"]>,
-) => void;
+/** Sees what is read of evaluated rows, for reports. */
+export type RowsSeen = (read: RowReadings) => void;
 
 /**
  * Metrics of the present weights. `loss`: each batch's mean, weighted by its number of samples.
@@ -25,11 +21,13 @@ export async function evaluate(
   task: Task,
   metrics: readonly Metric[],
   tokenizer: Tokenizer,
-  seen?: BatchSeen,
+  seen?: RowsSeen,
 ): Promise<Named<number>> {
   const states = metrics.map((metric) => metric.init());
   const reader = readingsReader(task, tokenizer);
-  const update = (readings: ReturnType<Task["decode"]>): void => {
+  const update = (read: RowReadings): void => {
+    const { readings } = read;
+    seen?.(read);
     metrics.forEach((metric, i) => {
       const kind = metric.reads.find((r) => readings[r] !== undefined);
       if (!kind) {
@@ -47,10 +45,7 @@ export async function evaluate(
     const mean = Object.values(losses).reduce((total, { sum, count }) => total + (count > 0 ? sum / count : 0), 0);
     lossSum += mean * batch.samples;
     samples += batch.samples;
-    for (const readings of reader.read(outputs, batch)) {
-      if (!task.windows) seen?.(batch, outputs, readings);
-      update(readings);
-    }
+    reader.read(outputs, batch).forEach(update);
   }
   reader.end().forEach(update);
   const result: Record<string, number> = { loss: samples === 0 ? 0 : lossSum / samples };

@@ -12,11 +12,19 @@ export interface RowReader<T> {
   end(): T[];
 }
 
+/** Readings, and which rows of the data set they are of. */
+export type RowReadings = Readonly<{ rows: ArrayLike<number>; readings: ReturnType<Task["decode"]> }>;
+
 /** Readings of a task, row by row where a row may be several samples, else of each batch. */
-export function readingsReader(task: Task, tokenizer: Tokenizer): RowReader<ReturnType<Task["decode"]>> {
+export function readingsReader(task: Task, tokenizer: Tokenizer): RowReader<RowReadings> {
   const { windows } = task;
-  if (!windows) return { read: (outputs, batch) => [task.decode(outputs, batch, tokenizer)], end: () => [] };
-  return rowReader(task, tokenizer, (parts) => windows.decode(parts));
+  if (!windows) {
+    const read = (outputs: Named<Tensor>, batch: Batch): RowReadings[] => [
+      { rows: batch.rows, readings: task.decode(outputs, batch, tokenizer) },
+    ];
+    return { read, end: () => [] };
+  }
+  return rowReader(task, tokenizer, (parts, row) => ({ rows: [row], readings: windows.decode(parts) }));
 }
 
 /** Predictions of a task, one per row. */
@@ -26,11 +34,15 @@ export function predictionsReader(task: Task, tokenizer: Tokenizer): RowReader<N
   return rowReader(task, tokenizer, (parts) => windows.predict(parts));
 }
 
-function rowReader<T>(task: Task, tokenizer: Tokenizer, whole: (parts: readonly unknown[]) => T): RowReader<T> {
+function rowReader<T>(
+  task: Task,
+  tokenizer: Tokenizer,
+  whole: (parts: readonly unknown[], row: number) => T,
+): RowReader<T> {
   let row: number | undefined;
   let parts: unknown[] = [];
   const end = (): T[] => {
-    const done = row === undefined ? [] : [whole(parts)];
+    const done = row === undefined ? [] : [whole(parts, row)];
     [row, parts] = [undefined, []];
     return done;
   };

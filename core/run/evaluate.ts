@@ -3,7 +3,7 @@
  * @module
  */
 import type { Evaluator } from "../engine/evaluator.ts";
-import { type BatchSeen, evaluate } from "../loop/evaluate.ts";
+import { evaluate, type RowsSeen } from "../loop/evaluate.ts";
 import type { Dataset, Named, Sample } from "../types.ts";
 import { batchesInOrder, labelledRows } from "./data.ts";
 import { inferencer } from "./infer.ts";
@@ -26,7 +26,7 @@ export async function measured(
   open: OpenRun,
   evaluator: Pick<Evaluator, "run" | "generator">,
   samples: readonly Sample[],
-  seen?: BatchSeen,
+  seen?: RowsSeen,
 ): Promise<Named<number>> {
   const { task, tokenizer, run, layout } = open;
   const batches = batchesInOrder(samples, run.training.perDeviceEvalBatchSize, layout);
@@ -35,7 +35,7 @@ export async function measured(
   if (!text || text.length === 0) return metrics;
   const generator = await evaluator.generator();
   try {
-    return { ...metrics, ...await (await import("./generate.ts")).textMetrics(open, generator, samples, text) };
+    return { ...metrics, ...await (await import("./generate.ts")).textMetrics(open, generator, samples, text, seen) };
   } finally {
     await generator.close();
   }

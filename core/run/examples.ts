@@ -2,56 +2,90 @@
  * Evaluated rows as reports show them.
  * @module
  */
-import type { Batch, Example, Json, Named, Readings, Task, Tensor } from "../types.ts";
+import type { RowReadings } from "../loop/rows.ts";
+import type { Example, Json, Named, Readings, Row } from "../types.ts";
 import type { EncodedRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
 
-/** Appends a batch's rows. */
+/** Appends rows that were evaluated. */
 export function collectExamples(
   examples: Example[],
-  { task }: OpenRun,
+  open: OpenRun,
   held: EncodedRows,
-  batch: Batch,
-  _outputs: Named<Tensor<Float32Array>>,
-  readings: ReturnType<Task["decode"]>,
+  { rows, readings }: RowReadings,
 ): void {
-  const labels = (task.config?.id2label ?? {}) as Named<string>;
-  const text = (row: number): string => {
-    const own = held.rows[row] ?? {};
-    return [own.text, own.textPair].filter((t) => typeof t === "string").join(" | ");
+  const labels = (open.task.config?.id2label ?? {}) as Named<string>;
+  const columns = columnsOf(open);
+  const each = <R>(
+    of: readonly R[] | undefined,
+    show: (reading: R, row: Row) => Omit<Example, "row" | "text">,
+  ): void => {
+    // Readings of places rather than of rows are not shown row by row.
+    if (of?.length !== rows.length) return;
+    of.forEach((reading, i) => {
+      const row = rows[i] ?? 0;
+      const own = held.rows[row] ?? {};
+      examples.push({ row, text: textOf(own, columns), ...show(reading, own) });
+    });
   };
-  // Readings of places rather than of rows are not shown row by row.
-  if (readings.label && readings.label.length !== batch.samples) return;
-  readings.label?.forEach((r: Readings["label"], i) => {
-    const row = batch.rows[i] ?? 0;
-    const scores = r.scores ? Array.from(r.scores) : undefined;
-    examples.push({
-      row,
-      text: text(row),
-      reference: labels[String(r.reference)] ?? r.reference,
-      prediction: labels[String(r.prediction)] ?? r.prediction,
-      ...(scores ? { scores, loss: -Math.log(Math.max(1e-12, scores[r.reference] ?? 0)) } : {}),
-    });
+  const named = (id: number): Json => labels[String(id)] ?? id;
+  each(readings.label, ({ reference, prediction, scores: given }: Readings["label"]) => {
+    const scores = given ? Array.from(given) : undefined;
+    return {
+      reference: named(reference),
+      prediction: named(prediction),
+      ...(scores ? { scores, loss: -Math.log(Math.max(1e-12, scores[reference] ?? 0)) } : {}),
+    };
   });
-  readings.number?.forEach((r: Readings["number"], i) => {
-    const row = batch.rows[i] ?? 0;
-    examples.push({
-      row,
-      text: text(row),
-      reference: r.reference,
-      prediction: r.prediction,
-      loss: (r.prediction - r.reference) ** 2,
-    });
+  each(readings.number, ({ reference, prediction }: Readings["number"]) => ({
+    reference,
+    prediction,
+    loss: (prediction - reference) ** 2,
+  }));
+  each(readings.labels, ({ reference, prediction, scores }: Readings["labels"]) => ({
+    reference: reference.map((id) => String(named(id))),
+    prediction: prediction.map((id) => String(named(id))),
+    ...(scores ? { scores: Array.from(scores) } : {}),
+  }));
+  each(readings.text, ({ references, prediction }: Readings["text"]) => ({
+    reference: references.length === 1 ? references[0] ?? "" : [...references],
+    prediction,
+  }));
+  each(readings.tags, ({ reference, prediction }: Readings["tags"], row) => ({
+    reference: [...reference],
+    prediction: [...prediction],
+    ...wordsOf(row, reference, columns, named),
+  }));
+}
+
+function columnsOf({ collator }: OpenRun): Named<string> {
+  return "columns" in collator.options ? collator.options.columns as Named<string> : {};
+}
+
+/** Columns that hold what a row is about, in the order of reading. */
+const TEXTS = ["text", "textPair", "question", "context", "choices", "source", "prompt", "messages", "tokens"];
+
+function textOf(row: Row, columns: Named<string>): string {
+  const shown = TEXTS.flatMap((name): string[] => {
+    const value = row[columns[name] ?? name];
+    if (typeof value === "string") return [value];
+    if (!Array.isArray(value)) return [];
+    // What the assistant says last is the row's reference.
+    if (name === "messages") return value.slice(0, -1).map((message) => String(message?.content ?? ""));
+    return name === "tokens" ? ("text" in row ? [] : [value.join(" ")]) : value.map(String);
   });
-  readings.labels?.forEach((r: Readings["labels"], i) => {
-    const row = batch.rows[i] ?? 0;
-    const named = (ids: readonly number[]): Json => ids.map((id) => labels[String(id)] ?? String(id));
-    examples.push({
-      row,
-      text: text(row),
-      reference: named(r.reference),
-      prediction: named(r.prediction),
-      ...(r.scores ? { scores: Array.from(r.scores) } : {}),
-    });
-  });
+  return shown.join(" | ");
+}
+
+/** The words of tags, where the row's first tags are those: words without a token have none. */
+function wordsOf(
+  row: Row,
+  reference: readonly string[],
+  columns: Named<string>,
+  named: (id: number) => Json,
+): Readonly<{ words?: readonly string[] }> {
+  const [tokens, tags] = [row[columns.tokens ?? "tokens"], row[columns.tags ?? "tags"]];
+  if (!Array.isArray(tokens) || !Array.isArray(tags)) return {};
+  const same = reference.every((tag, i) => (typeof tags[i] === "number" ? named(tags[i]) : tags[i]) === tag);
+  return same ? { words: tokens.slice(0, reference.length).map(String) } : {};
 }

@@ -6,9 +6,10 @@ import type { Generator, Step } from "../engine/generator.ts";
 import { badFile, badValue } from "../errors.ts";
 import { type GenerationOptions, generationOptions } from "../generate/options.ts";
 import { search, type Steps } from "../generate/search.ts";
+import type { RowsSeen } from "../loop/evaluate.ts";
 import { layOut } from "../loop/layout.ts";
 import { createRandom } from "../random.ts";
-import type { Field, GenerationConfig, Json, Metric, Named, Sample, Tensor } from "../types.ts";
+import type { Field, GenerationConfig, Json, Metric, Named, Readings, Sample, Tensor } from "../types.ts";
 import type { OpenRun } from "./open.ts";
 
 /** A sample with the tokens that were generated for it, without the one that ended them. */
@@ -114,19 +115,30 @@ export function sequencesOf(generated: readonly Generated[]): Tensor {
   return { dtype: "int32", dims: [generated.length, longest], data };
 }
 
+/** What is generated for samples, and what their labels say. */
+export async function* answers(
+  open: OpenRun,
+  generator: Pick<Generator, "first" | "next">,
+  samples: readonly Sample[],
+): AsyncIterable<Readings["text"] & Readonly<{ row: number }>> {
+  const textOf = (ids: ArrayLike<number>): string => open.tokenizer.decode(ids, { skipSpecialTokens: true });
+  for await (const { sample, tokens } of generateSamples(open, generator, samples, await generationOf(open))) {
+    yield { row: sample.row, prediction: textOf(tokens), references: [textOf(labelsOf(sample))] };
+  }
+}
+
 /** Metrics of generated text against what samples' labels say. */
 export async function textMetrics(
   open: OpenRun,
   generator: Pick<Generator, "first" | "next">,
   samples: readonly Sample[],
   metrics: readonly Metric[],
+  seen?: RowsSeen,
 ): Promise<Named<number>> {
-  const options = await generationOf(open);
   const states = metrics.map((metric) => metric.init());
-  const textOf = (ids: ArrayLike<number>): string => open.tokenizer.decode(ids, { skipSpecialTokens: true });
-  for await (const { sample, tokens } of generateSamples(open, generator, samples, options)) {
-    const example = { prediction: textOf(tokens), references: [textOf(labelsOf(sample))] };
-    metrics.forEach((metric, i) => (states[i] = metric.update(states[i], example)));
+  for await (const { row, ...text } of answers(open, generator, samples)) {
+    metrics.forEach((metric, i) => (states[i] = metric.update(states[i], text)));
+    seen?.({ rows: [row], readings: { text: [text] } });
   }
   const found = metrics.flatMap((metric, i) => Object.entries(metric.compute(states[i])));
   return Object.fromEntries(found.filter((pair): pair is [string, number] => pair[1] !== null));
@@ -138,6 +150,12 @@ function parsed(bytes: Uint8Array): Named<Json> {
   } catch {
     throw badFile("generate", "generation_config.json", "is not JSON");
   }
+}
+
+/** Whether something comes before what a sample's labels say: the prompt of a decoder alone, or another side's text. */
+export function isAnswer({ sequences: [sequence] }: Sample): boolean {
+  const labels = sequence?.fields.labels;
+  return sequence?.decoderLength !== undefined || (labels?.data.findIndex((label) => label !== labels.ignore) ?? 0) > 0;
 }
 
 /** What comes before the first label that counts: of a decoder's side its first token. */

@@ -126,8 +126,8 @@ async function* trained(
       evaluator: Pick<Evaluator, "run" | "generator">,
     ): Promise<Named<number>> => {
       examples = [];
-      return await measured(open, evaluator, held?.samples ?? [], (batch, outputs, readings) => {
-        if (held && examples.length < EXAMPLES) collectExamples(examples, open, held, batch, outputs, readings);
+      return await measured(open, evaluator, held?.samples ?? [], (read) => {
+        if (held && examples.length < EXAMPLES) collectExamples(examples, open, held, read);
       });
     };
     const labels = Object.values((open.task.config?.id2label ?? {}) as Named<string>);
@@ -223,7 +223,13 @@ async function* trained(
       yield event;
     }
     if (last && !diverged && output) {
-      if (alone) yield seen("after", last.step, metrics);
+      if (alone) {
+        if (wantsReport && first.held && generatesUnmeasured(open)) {
+          const { generatedExamples } = await import("./generated_examples.ts");
+          examples = await generatedExamples(open, engine.of(""), first.held);
+        }
+        yield seen("after", last.step, metrics);
+      }
       if (alone && wantsReport) {
         // The untouched model's figures, measured last so that the first step does not wait for them.
         await engine.endTraining();
@@ -297,6 +303,11 @@ async function engineFor(tasks: readonly TaskRows[]): Promise<Engine> {
       : activeIds(tasks.flatMap(({ train, held }) => [...train.samples, ...(held?.samples ?? [])])),
     prepackLimit: PREPACK_LIMIT,
   });
+}
+
+/** Whether a task's rows are answered with text that no metric reads. */
+function generatesUnmeasured({ task, metrics }: OpenRun): boolean {
+  return task.generate !== undefined && !metrics.some((metric) => metric.reads[0] === "text");
 }
 
 /** A weight that is not finite must never be saved: the next good checkpoint would make room for it. */

@@ -77,7 +77,7 @@ function rowOf(sentences: readonly Sentence[]): Row {
   const texts = sentences.map((sentence) => asWritten(sentence.map(({ word }) => word)));
   return {
     text: texts.join(" "),
-    tokens: words.map(({ word }) => word),
+    tokens: words.map(({ word }) => QUOTES[word] ?? word),
     tags: words.map(({ tag }) => tag),
     sentences: texts,
   };
@@ -117,7 +117,7 @@ function paragraphsOf(text: string, tagset: BrownOptions["tagset"]): Paragraph[]
       // Of several headings the one right above counts.
       if (words.every(({ tag }) => tag.includes("-hl"))) {
         if (sentences.length === 0) heading = words.map(({ word }) => word);
-      } else sentences.push(words.map(({ word, tag }) => ({ word: QUOTES[word] ?? word, tag: tagOf(tag, tagset) })));
+      } else sentences.push(words.map(({ word, tag }) => ({ word, tag: tagOf(tag, tagset) })));
     }
     if (sentences.length === 0) continue;
     paragraphs.push({ heading: asWritten(heading), sentences });
@@ -133,15 +133,13 @@ function tagOf(tag: string, tagset: BrownOptions["tagset"]): string {
   return tagset === "brown" ? own : partOfSpeech(own);
 }
 
-/** Words as they are written, with blanks where they belong; quotation marks open and close in turn. */
+/** Words as they are written, with blanks where they belong. */
 function asWritten(words: readonly string[]): string {
-  let text = "";
-  let [open, joins] = [false, true];
+  let [text, joins] = ["", true];
   for (const word of words) {
-    const closes = /^[.,;:?!)\]]+$/.test(word) || (word === '"' && open);
-    text += joins || closes ? word : ` ${word}`;
-    if (word === '"') open = !open;
-    joins = word === "(" || word === "[" || (word === '"' && open);
+    text += joins || /^([.,;:?!)\]]+|'')$/.test(word) ? "" : " ";
+    text += QUOTES[word] ?? word;
+    joins = word === "(" || word === "[" || word === "``";
   }
   return text;
 }

@@ -22,7 +22,7 @@ export const reportSchema: v.GenericSchema<Partial<ReportOptions>, ReportOptions
 
 /**
  * Writes `report.html` when a run closes: the figure that counts with its interval beside the untouched model and the
- * majority class, curves, confusion matrix, calibration, worst rows, the spec. The file fetches and executes nothing.
+ * majority class, curves, confusion matrix, calibration, worst rows, texts and tags beside the true ones, the spec. The file fetches and executes nothing.
  * Nothing is written where a run has no output or did not start.
  *
  * @throws what the output's store throws where the file cannot be written.

@@ -20,6 +20,8 @@ export type WorstRow = Readonly<{
   confidence?: number;
   referenceScore?: number;
   loss?: number;
+  /** The words, each with its tag and the tag that was predicted. */
+  words?: readonly Readonly<{ word: string; reference: string; prediction: string }>[];
 }>;
 
 /** What holds of every kind of rows. `scores`: 1 or 0 for right or wrong, for numbers the absolute error. */
@@ -31,14 +33,15 @@ type Common = Readonly<{
   worst: readonly WorstRow[];
 }>;
 
-/** Evaluated rows, reduced. `other`: texts, tags and what else is only compared as a whole. */
+/** Evaluated rows, reduced. `other`: texts and what else is only compared as a whole; `shown` are some of them. */
 export type Analysis =
   & Common
   & (
     | Readonly<{ kind: "classes"; confusion: Confusion; classes: readonly ClassCounts[]; calibration?: Calibration }>
     | Readonly<{ kind: "labels"; classes: readonly ClassCounts[]; calibration?: Calibration }>
     | Readonly<{ kind: "numbers"; points: readonly (readonly [reference: number, prediction: number])[] }>
-    | Readonly<{ kind: "other" }>
+    | Readonly<{ kind: "tags"; confusion: Confusion; classes: readonly ClassCounts[] }>
+    | Readonly<{ kind: "other"; shown: readonly WorstRow[] }>
   );
 
 /** Points of a scatter plot. */
@@ -54,13 +57,23 @@ export function analyze({ examples, labels, metrics }: ExamplesEvent, worstRows:
   if (kind === "numbers") return { ...common, kind, ...numbers(examples, worstRows) };
   if (kind === "labels") return { ...common, kind, ...labelSets(examples, labels, worstRows) };
   if (kind === "classes") return { ...common, kind, ...classes(examples, labels, worstRows) };
+  if (kind === "tags") return { ...common, kind, ...tagged(examples, worstRows) };
   const scores = examples.map(isRight);
-  return { ...common, kind, scores, worst: worstOf(examples, scores.map((score) => 1 - score), worstRows) };
+  const every = Math.max(1, examples.length / Math.max(1, worstRows));
+  const chosen = Array.from({ length: Math.min(examples.length, worstRows) }, (_, i) => Math.floor(i * every));
+  return {
+    ...common,
+    kind,
+    scores,
+    worst: worstOf(examples, scores.map((score) => 1 - score), worstRows),
+    shown: chosen.flatMap((i) => rowOf(examples[i], scores[i] === 0)),
+  };
 }
 
 function kindOf(examples: readonly Example[], labels: readonly string[]): Analysis["kind"] {
   const every = (test: (example: Example) => boolean): boolean => examples.every(test);
   if (examples.length === 0) return "other";
+  if (every((e) => e.words !== undefined)) return "tags";
   const bare = every((e) => e.scores === undefined);
   if (bare && every((e) => typeof e.reference === "number" && typeof e.prediction === "number") && labels.length < 2) {
     return "numbers";
@@ -162,6 +175,40 @@ function numbers(examples: readonly Example[], worstRows: number) {
   };
 }
 
+/** Tags of words: each word counts once, a row's score is the share of its words that are right. */
+function tagged(examples: readonly Example[], worstRows: number) {
+  const pairs = examples.map((e) => {
+    const [reference, prediction] = [e.reference, e.prediction].map((
+      tags,
+    ) => (Array.isArray(tags) ? tags.map(String) : []));
+    return (reference ?? []).map((tag, i) => [tag, prediction?.[i] ?? ""] as const);
+  });
+  const names = [...new Set(pairs.flat(2))].sort();
+  const index = new Map(names.map((name, i) => [name, i]));
+  const confusion = confusionOf(
+    names,
+    pairs.flat().map(([reference, prediction]) => [index.get(reference) ?? 0, index.get(prediction) ?? 0]),
+  );
+  const common = mostFrequent(pairs.flat().map(([reference]) => reference));
+  const share = (right: (tag: string, predicted: string) => boolean): number[] =>
+    pairs.map((own) => own.filter(([tag, predicted]) => right(tag, predicted)).length / Math.max(1, own.length));
+  const scores = share((tag, predicted) => tag === predicted);
+  const wrong = pairs.map((own) => own.filter(([tag, predicted]) => tag !== predicted).length);
+  return {
+    confusion,
+    classes: classCounts(confusion),
+    scores,
+    baseline: { name: `always “${cut(common, 40)}”`, scores: share((tag) => tag === common) },
+    worst: worstOf(examples, wrong, worstRows, (i) => ({
+      words: (pairs[i] ?? []).map(([reference, prediction], k) => ({
+        word: examples[i]?.words?.[k] ?? "",
+        reference,
+        prediction,
+      })),
+    })),
+  };
+}
+
 /** The rows of greatest badness, worst first; rows without any are left out. */
 function worstOf(
   examples: readonly Example[],
@@ -172,19 +219,18 @@ function worstOf(
 ): readonly WorstRow[] {
   const order = badness.map((_, i) => i).filter((i) => badness[i] !== 0);
   order.sort((a, b) => (badness[b] ?? 0) - (badness[a] ?? 0) || a - b);
-  return order.slice(0, count).flatMap((i) => {
-    const e = examples[i];
-    return e
-      ? [{
-        row: e.row,
-        text: cut(e.text, 600),
-        reference: cut(shown(e.reference), 200),
-        prediction: cut(shown(e.prediction), 200),
-        wrong: wrong(i),
-        ...detail(i),
-      }]
-      : [];
-  });
+  return order.slice(0, count).flatMap((i) => rowOf(examples[i], wrong(i)).map((row) => ({ ...row, ...detail(i) })));
+}
+
+function rowOf(e: Example | undefined, wrong: boolean): WorstRow[] {
+  if (!e) return [];
+  return [{
+    row: e.row,
+    text: cut(e.text, 600),
+    reference: cut(shown(e.reference), 200),
+    prediction: cut(shown(e.prediction), 200),
+    wrong,
+  }];
 }
 
 /** Probabilities by class; a single one is that of the second of two classes. */
@@ -193,7 +239,10 @@ function classScores({ scores }: Example): readonly number[] | undefined {
 }
 
 function isRight(example: Example | undefined): number {
-  return Number(JSON.stringify(example?.reference) === JSON.stringify(example?.prediction));
+  const { reference = null, prediction = null } = example ?? {};
+  // Of several texts any may be the right one.
+  if (typeof prediction === "string" && Array.isArray(reference)) return Number(reference.includes(prediction));
+  return Number(JSON.stringify(reference) === JSON.stringify(prediction));
 }
 
 function setOf(value: Json): ReadonlySet<string> {

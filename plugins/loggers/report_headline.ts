@@ -65,6 +65,7 @@ function scoreHeadline(after: Analysis, before: Analysis | undefined, seed: numb
 const NAMES: { readonly [K in Analysis["kind"]]: string } = {
   classes: "Accuracy",
   labels: "Rows with all labels right",
+  tags: "Tags right, mean of rows",
   numbers: "Mean absolute error",
   other: "Rows exactly right",
 };

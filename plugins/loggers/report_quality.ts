@@ -7,7 +7,7 @@ import type { Analysis, WorstRow } from "./report_analysis.ts";
 import { calibrationChart } from "./report_calibration_chart.ts";
 import { type ClassCounts, ratesOf } from "./report_counts.ts";
 import { heatMap } from "./report_heat_map.ts";
-import { type Html, html } from "./report_html.ts";
+import { type Html, html, type Part } from "./report_html.ts";
 import { scatter } from "./report_scatter.ts";
 import { showNumber, showPercent } from "./report_scale.ts";
 
@@ -66,15 +66,85 @@ ${
       after.classes.length <= TALL,
     )
   }
-${after.worst.length > 0 && worstSection(after)}`;
+${after.kind === "tags" && tagSections(after)}
+${
+    after.kind === "other"
+      ? after.shown.length > 0 && textSection(after)
+      : after.worst.length > 0 && worstSection(after)
+  }`;
+}
+
+function tagSections({ confusion, classes, worst }: Extract<Analysis, { readonly kind: "tags" }>): Html {
+  const marked = ({ word, reference, prediction }: NonNullable<WorstRow["words"]>[number]): readonly Part[] => [
+    reference === prediction ? word : html`<mark>${word} <small>${`${prediction}, true ${reference}`}</small></mark>`,
+    " ",
+  ];
+  return html`${matrixSection(confusion)}${tableSection("Tags", classes, "Words")}${
+    worst.length > 0 &&
+    html`
+      <section>
+        <h2>Worst rows</h2>
+        <p class="muted">Those with most wrong tags. Words that are wrong are marked, with the tag that was predicted.</p>
+        <div class="scroll">
+          <table class="rows worst">
+            <thead>
+              <tr>
+                <th scope="col" class="num">Row</th>
+                <th scope="col">Words</th>
+              </tr>
+            </thead>
+            <tbody>${worst.map(({ row, words = [] }) =>
+              html`
+                <tr>
+                  <td class="num muted">${row}</td>
+                  <td class="words" dir="auto">${words.map(marked)}</td>
+                </tr>
+              `
+            )}</tbody>
+          </table>
+        </div>
+      </section>
+    `
+  }`;
+}
+
+/** Some rows beside what was predicted, right and wrong. */
+function textSection({ shown, scores }: Extract<Analysis, { readonly kind: "other" }>): Html {
+  return html`
+    <section>
+      <h2>Texts</h2>
+      <p class="muted">${shown.length < scores.length && html`
+        ${showNumber(shown.length)} of ${showNumber(scores.length)} rows, evenly chosen.
+      `}What differs from the reference is marked.</p>
+      <div class="scroll">
+        <table class="rows worst">
+          <thead>
+            <tr>
+              <th scope="col" class="num">Row</th>
+              <th scope="col">Text</th>
+              <th scope="col">Reference</th>
+              <th scope="col">Predicted</th>
+            </tr>
+          </thead>
+          <tbody>${shown.map(({ row, text, reference, prediction, wrong }) =>
+            html`
+              <tr class="${wrong ? "wrong" : "right"}">
+                <td class="num muted">${row}</td>
+                <td class="text" dir="auto">${text}</td>
+                <td class="gold" dir="auto">${reference}</td>
+                <td class="said" dir="auto">${prediction}</td>
+              </tr>
+            `
+          )}</tbody>
+        </table>
+      </div>
+    </section>
+  `;
 }
 
 /** A small matrix stands beside the calibration, a large one alone. */
 function classSections({ confusion, classes, calibration }: Extract<Analysis, { readonly kind: "classes" }>): Html {
-  const matrix =
-    html`<section><h2>Confusion matrix</h2><p class="muted">Down: what is true, across: what was predicted, in shares of the row. Blue is right, orange is wrong.</p>${
-      heatMap(confusion)
-    }</section>`;
+  const matrix = matrixSection(confusion);
   const reliability = calibration && calibrationSection(calibration);
   const table = tableSection("Classes", classes);
   return confusion.names.length <= BESIDE
@@ -82,12 +152,18 @@ function classSections({ confusion, classes, calibration }: Extract<Analysis, { 
     : html`${matrix}${pair(reliability, table, classes.length <= TALL)}`;
 }
 
+function matrixSection(confusion: Parameters<typeof heatMap>[0]): Html {
+  return html`<section><h2>Confusion matrix</h2><p class="muted">Down: what is true, across: what was predicted, in shares of the row. Blue is right, orange is wrong.</p>${
+    heatMap(confusion)
+  }</section>`;
+}
+
 function pair(a: Html | undefined, b: Html | undefined, beside = true): Html {
   return a && b && beside ? html`<div class="pair sections">${a}${b}</div>` : html`${a}${b}`;
 }
 
-function tableSection(title: string, classes: readonly ClassCounts[]): Html {
-  return html`<section><h2>${title}</h2>${classTable(classes)}</section>`;
+function tableSection(title: string, classes: readonly ClassCounts[], counted = "Rows"): Html {
+  return html`<section><h2>${title}</h2>${classTable(classes, counted)}</section>`;
 }
 
 function calibrationSection(calibration: Parameters<typeof calibrationChart>[0]): Html {
@@ -103,7 +179,7 @@ function calibrationSection(calibration: Parameters<typeof calibrationChart>[0])
   `;
 }
 
-function classTable(classes: readonly ClassCounts[]): Html {
+function classTable(classes: readonly ClassCounts[], counted: string): Html {
   const rows = classes.map((own) => ({ ...own, ...ratesOf(own) }));
   const total = rows.reduce((sum, { support }) => sum + support, 0);
   const mean = (value: (row: (typeof rows)[number]) => number): number =>
@@ -121,7 +197,7 @@ function classTable(classes: readonly ClassCounts[]): Html {
             <th scope="col" class="num">Precision</th>
             <th scope="col" class="num">Recall</th>
             <th scope="col" class="num">F1</th>
-            <th scope="col" class="num">Rows</th>
+            <th scope="col" class="num">${counted}</th>
           </tr>
         </thead>
         <tbody>${rows.slice(0, CLASSES).map((row) =>
@@ -138,7 +214,7 @@ function classTable(classes: readonly ClassCounts[]): Html {
             <td></td>
           </tr>
           <tr>
-            <th scope="row">Weighted by rows</th>
+            <th scope="row">Weighted by ${counted.toLowerCase()}</th>
             <td class="num">${showPercent(weighted((row) => row.precision))}</td>
             <td class="num">${showPercent(weighted((row) => row.recall))}</td>
             <td class="num">${showPercent(weighted((row) => row.f1))}</td>

@@ -151,8 +151,11 @@ table { border-collapse: collapse; }
 .rows .num { text-align: right; white-space: nowrap; }
 .rows .bar { background: linear-gradient(var(--c1), var(--c1)) no-repeat 0 calc(100% - 2px) / calc(var(--w) - 18px) 2px; }
 .worst .text { min-width: 240px; white-space: pre-line; unicode-bidi: plaintext; }
+.worst .words { line-height: 1.75; unicode-bidi: plaintext; }
 .worst .gold, .worst .said { min-width: 76px; unicode-bidi: plaintext; }
 .worst .wrong .said { color: var(--bad); font-weight: 600; }
+mark { background: none; color: var(--bad); font-weight: 600; }
+mark small { font-size: 11px; font-weight: 400; opacity: .85; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)); gap: 12px 28px; margin-top: 12px; }
 .facts dt { color: var(--soft); font-size: 13px; }
 .facts dd { font-weight: 550; overflow-wrap: anywhere; }

@@ -309,6 +309,45 @@ test("texts and tags are compared as a whole", async () => {
   balanced(text);
 });
 
+test("tags of words: counted by word, wrong ones marked in their sentence", async () => {
+  const rows = [
+    { row: 0, text: "", words: ["Ann", "<b>", "ran"], reference: ["N", "X", "V"], prediction: ["N", "V", "V"] },
+    { row: 1, text: "", words: ["run", "on"], reference: ["V", "P"], prediction: ["V", "P"] },
+  ];
+  const event = seen("after", ["N", "P", "V", "X"], rows, { loss: 1, seqeval_accuracy: 0.8 });
+  if (event.type !== "examples") throw new Error("not examples");
+  const reduced = analyze(event, 5);
+  assert.equal(reduced.kind, "tags");
+  if (reduced.kind !== "tags") return;
+  assert.deepEqual(reduced.scores, [2 / 3, 1]);
+  assert.deepEqual(reduced.baseline?.scores, [1 / 3, 1 / 2]);
+  const verbs = reduced.classes.find(({ name }) => name === "V");
+  assert.deepEqual([verbs?.hits, verbs?.predicted, verbs?.support], [2, 3, 2]);
+  const text = await pageOf([start, ...steps(3), event, end]);
+  assert.match(text, /Tags right, mean of rows<\/p>\s*<p class="big">83.3/);
+  assert.match(text, /Ann\s+<mark>&lt;b&gt;\s+<small>V, true X<\/small><\/mark>\s+ran/);
+  balanced(text);
+});
+
+test("texts stand beside their references, right and wrong ones; any of several may be right", async () => {
+  const rows = Array.from({ length: 50 }, (_, i): Example => ({
+    row: i,
+    text: `question ${i}`,
+    reference: i % 2 === 0 ? `answer ${i}` : ["one", "two"],
+    prediction: i % 2 === 0 ? "nothing" : "two",
+  }));
+  const event = seen("after", [], rows, { loss: 1, squad_f1: 50 });
+  if (event.type !== "examples") throw new Error("not examples");
+  const reduced = analyze(event, 5);
+  assert.deepEqual(reduced.scores.slice(0, 4), [0, 1, 0, 1]);
+  assert.deepEqual(reduced.kind === "other" && reduced.shown.map((row) => row.row), [0, 10, 20, 30, 40]);
+  const text = await pageOf([start, ...steps(3), event, end], { worstRows: 50 });
+  assert.match(text, /question 1<\/td>\s*<td class="gold" dir="auto">one, two<\/td>\s*<td class="said" dir="auto">two/);
+  assert.match(text, /<tr class="wrong">\s*<td class="num muted">48</);
+  assert.doesNotMatch(await pageOf([start, ...steps(3), event, end], { worstRows: 0 }), /question/);
+  balanced(text);
+});
+
 test("many classes: the smallest share a line of the matrix", async () => {
   const names = Array.from({ length: 200 }, (_, i) => `class ${i}`);
   const rows = Array.from(

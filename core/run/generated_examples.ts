@@ -1,0 +1,31 @@
+/**
+ * Generated texts as reports show them.
+ * @module
+ */
+import type { Evaluator } from "../engine/evaluator.ts";
+import type { Example } from "../types.ts";
+import type { EncodedRows } from "./data.ts";
+import { collectExamples } from "./examples.ts";
+import { answers, isAnswer } from "./generate.ts";
+import type { OpenRun } from "./open.ts";
+
+/** How many rows. */
+const ROWS = 20;
+
+/** Some rows with what is generated for them, of a task that generates but measures no text. */
+export async function generatedExamples(
+  open: OpenRun,
+  evaluator: Pick<Evaluator, "generator">,
+  held: EncodedRows,
+): Promise<Example[]> {
+  const examples: Example[] = [];
+  const generator = await evaluator.generator();
+  try {
+    for await (const { row, ...text } of answers(open, generator, held.samples.filter(isAnswer).slice(0, ROWS))) {
+      collectExamples(examples, open, held, { rows: [row], readings: { text: [text] } });
+    }
+    return examples;
+  } finally {
+    await generator.close();
+  }
+}
