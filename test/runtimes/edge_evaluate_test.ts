@@ -110,7 +110,7 @@ describe("evaluate", () => {
     const evaluator = inferencer(open);
     const { samples } = await encodeRows(open, data, true);
     const batches = batchesInOrder(samples, 8, open.layout);
-    await evaluate(evaluator, batches, open.task, [], open.tokenizer, (_batch, _outputs, readings) => {
+    await evaluate(evaluator, batches, open.task, [], open.tokenizer, ({ readings }) => {
       seen.push(...readings.label ?? []);
     });
     await evaluator.close();
