@@ -29,6 +29,7 @@ import { multipleChoice as collatorMultipleChoice } from "./collators/multiple_c
 import { padding as collatorPadding } from "./collators/padding.ts";
 import { permutationLm as collatorPermutationLm } from "./collators/permutation_lm.ts";
 import { pretraining as collatorPretraining } from "./collators/pretraining.ts";
+import { prompt as collatorPrompt } from "./collators/prompt.ts";
 import { questionAnswering as collatorQuestionAnswering } from "./collators/question_answering.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { tokenLabels as collatorTokenLabels } from "./collators/token_labels.ts";
@@ -58,6 +59,7 @@ import { seq2seq as headSeq2seq } from "./heads/seq2seq.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
 import { span as headSpan } from "./heads/span.ts";
 import { token as headToken } from "./heads/token.ts";
+import { verbalizer as headVerbalizer } from "./heads/verbalizer.ts";
 import { consoleLogger as loggerConsoleLogger } from "./loggers/console.ts";
 import { csv as loggerCsv } from "./loggers/csv.ts";
 import { jsonl as loggerJsonl } from "./loggers/jsonl.ts";
@@ -130,6 +132,7 @@ import { multiTask as objectiveMultiTask } from "./objectives/multi_task.ts";
 import { multipleChoice as objectiveMultipleChoice } from "./objectives/multiple_choice.ts";
 import { permutationLm as objectivePermutationLm } from "./objectives/permutation_lm.ts";
 import { pretraining as objectivePretraining } from "./objectives/pretraining.ts";
+import { promptClassification as objectivePromptClassification } from "./objectives/prompt_classification.ts";
 import { questionAnswering as objectiveQuestionAnswering } from "./objectives/question_answering.ts";
 import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
@@ -209,6 +212,7 @@ export const catalog: Catalog = {
     padding: collatorPadding,
     "permutation-lm": collatorPermutationLm,
     pretraining: collatorPretraining,
+    prompt: collatorPrompt,
     "question-answering": collatorQuestionAnswering,
     seq2seq: collatorSeq2seq,
     "token-labels": collatorTokenLabels,
@@ -244,6 +248,7 @@ export const catalog: Catalog = {
     sequence: headSequence,
     span: headSpan,
     token: headToken,
+    verbalizer: headVerbalizer,
   },
   logger: {
     console: loggerConsoleLogger,
@@ -326,6 +331,7 @@ export const catalog: Catalog = {
     "multiple-choice": objectiveMultipleChoice,
     "permutation-lm": objectivePermutationLm,
     pretraining: objectivePretraining,
+    "prompt-classification": objectivePromptClassification,
     "question-answering": objectiveQuestionAnswering,
     "seq2seq-lm": objectiveSeq2seqLm,
     "sequence-classification": objectiveSequenceClassification,

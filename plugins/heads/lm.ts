@@ -43,16 +43,7 @@ export const lm: Factory<"head", LmOptions> = define({
 /** Logits over the vocabulary by a family's style, of what has labels; and what those come to, outside training. */
 export function languageOutputs(b: Build, states: States, trunk: Trunk, style: HeadStyle): Named<Value> {
   const at = b.labelled("labels");
-  const hidden = at ? b.rows(states.hidden, at) : states.hidden;
-  const { out, bias = false, outBias, tied, softcap, buffer } = style;
-  let logits = b.linear(out, applyStyle(b, style, hidden), {
-    outFeatures: trunk.vocabSize,
-    bias,
-    ...(tied ? { tied: `${trunk.wordEmbeddings}.weight` } : {}),
-  });
-  if (outBias !== undefined) logits = add(logits, b.parameter(outBias, [trunk.vocabSize], "zeros"));
-  if (buffer !== undefined) logits = add(logits, b.parameter(buffer, [1, trunk.vocabSize], "zeros", { frozen: true }));
-  if (softcap !== undefined) logits = mul(tanh(div(logits, softcap)), softcap);
+  const logits = vocabularyLogits(b, at ? b.rows(states.hidden, at) : states.hidden, trunk, style);
   if (!at || b.mode !== "evaluate") return { logits };
   const labels: Value = maximum(b.input("labels", "int32", at.shape), 0);
   const many = scoresOfClasses(logits, labels, { mean: b.labelSmoothing !== 0, best: true });
@@ -62,4 +53,18 @@ export function languageOutputs(b: Build, states: States, trunk: Trunk, style: H
     predictions: cast(argmax(logits), "float32"),
     logProbabilities: pick(logSoftmax(logits), labels),
   };
+}
+
+/** States [n, hidden] to logits over the vocabulary [n, vocabSize] by a family's style. */
+export function vocabularyLogits(b: Build, hidden: Value, trunk: Trunk, style: HeadStyle): Value {
+  const { out, bias = false, outBias, tied, softcap, buffer } = style;
+  let logits = b.linear(out, applyStyle(b, style, hidden), {
+    outFeatures: trunk.vocabSize,
+    bias,
+    ...(tied ? { tied: `${trunk.wordEmbeddings}.weight` } : {}),
+  });
+  if (outBias !== undefined) logits = add(logits, b.parameter(outBias, [trunk.vocabSize], "zeros"));
+  if (buffer !== undefined) logits = add(logits, b.parameter(buffer, [1, trunk.vocabSize], "zeros", { frozen: true }));
+  if (softcap !== undefined) logits = mul(tanh(div(logits, softcap)), softcap);
+  return logits;
 }

@@ -51,10 +51,13 @@ export const sequenceClassification: Factory<"objective", Input> = define({
   kind: "objective",
   name: "sequence-classification",
   schema: sequenceClassificationSchema,
-  create: (options) => ({ tasks: [taskOf(options)] }),
+  create: (options) => ({ tasks: [classificationTask(options)] }),
 });
 
-function taskOf({ labels: given, numLabels: count, problemType, columns }: SequenceClassificationOptions): Task {
+/** The task; a family of objectives that tell classes differ in how they come to logits. */
+export function classificationTask(
+  { labels: given, numLabels: count, problemType, columns }: SequenceClassificationOptions,
+): Task {
   const size = given?.length ?? count ?? (problemType === "regression" ? 1 : 2);
   const labels = given ?? Array.from({ length: size }, (_, i) => `LABEL_${i}`);
   const loss = problemType === "single-label"

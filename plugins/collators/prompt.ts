@@ -1,0 +1,234 @@
+/**
+ * Rows put into a template whose one gap a language model fills: with which word says the row's class.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue, missing, show, unsupported } from "../../core/errors.ts";
+import type { CollatorContext, Factory, Field, Named, Row, Sample, Tokenizer } from "../../core/types.ts";
+import { classId, missingColumn, optionalText, textOf } from "./columns.ts";
+
+/** Options of {@link prompt}. */
+export interface PromptOptions {
+  /** A text with columns in braces and one `{mask}`: "{text} It was {mask}." */
+  readonly template: string;
+  /** Words that say each label, labels in the order of their ids. */
+  readonly verbalizer: Named<readonly string[]>;
+  /** Whether the gap is a mask token, or the end of the prompt. */
+  readonly lm: "masked" | "causal";
+  /** A word's score: by its first token at the gap, or by all of its tokens behind the prompt. */
+  readonly scoring: "token" | "likelihood";
+  /** Rows with labels that stand in front of every prompt, answered. */
+  readonly demonstrations: readonly Row[];
+  /** What stands behind each of them. */
+  readonly separator: string;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** What may be left out. */
+export type PromptInput =
+  & Readonly<{ template: string; verbalizer: Named<readonly string[]> }>
+  & Partial<Omit<PromptOptions, "template" | "verbalizer">>;
+
+const GAP = "{mask}";
+const NAME = "prompt";
+const IGNORE = -100;
+
+/** Schema of {@link PromptOptions}. */
+export const promptSchema: v.GenericSchema<PromptInput, PromptOptions> = v.strictObject({
+  template: v.pipe(v.string(), v.check((t) => t.split(GAP).length === 2, `one ${GAP}`)),
+  verbalizer: v.record(v.string(), v.array(v.string())),
+  lm: v.optional(v.picklist(["masked", "causal"]), "masked"),
+  scoring: v.optional(v.picklist(["token", "likelihood"]), "token"),
+  demonstrations: v.optional(v.array(v.record(v.string(), v.unknown())), []),
+  separator: v.optional(v.string(), "\n"),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Columns of the template → input_ids, the place of the gap, ids of the label words; `label` → `labels`. What is too long
+ * loses the end of its longest column, never of the template.
+ *
+ * @throws AttuneError from `encode` where a column is missing, a word is not in the vocabulary, or words of two labels
+ * begin with the same token.
+ * @example
+ * ```ts
+ * import { prompt } from "attune/collators/prompt";
+ * const words = { negative: ["bad"], positive: ["good", "great"] };
+ * console.assert(prompt({ template: "{text} It was {mask}.", verbalizer: words }).name === "prompt");
+ * ```
+ */
+export const prompt: Factory<"collator", PromptInput> = define({
+  kind: "collator",
+  name: NAME,
+  schema: promptSchema,
+  create: (options) => {
+    let known: Readonly<{ tokenizer: Tokenizer; words: readonly Int32Array[] }> | undefined;
+    const labels = Object.keys(options.verbalizer);
+    const wordsFor = (tokenizer: Tokenizer): readonly Int32Array[] => {
+      if (known?.tokenizer !== tokenizer) known = { tokenizer, words: labelWords(options, tokenizer) };
+      return known.words;
+    };
+    return {
+      encode: (row, index, context) => {
+        const words = wordsFor(context.tokenizer);
+        const longest = options.scoring === "token" ? 0 : Math.max(...words.map((ids) => ids.length));
+        const { ids, typeIds, gap } = prompted(row, index, options, context, longest);
+        const sequence = (ids: Int32Array, types: Int32Array, answer: Field): Sample["sequences"][number] => ({
+          length: ids.length,
+          fields: {
+            input_ids: { per: "token", data: ids, fill: context.tokenizer.special.pad ?? 0 },
+            token_type_ids: { per: "token", data: types, fill: 0 },
+            answer,
+          },
+        });
+        const filled = (length: number, from: number, values: Int32Array): Int32Array => {
+          const data = new Int32Array(length).fill(IGNORE);
+          data.set(values, from);
+          return data;
+        };
+        const label: Record<string, Field> = context.labelled
+          ? { labels: { per: "sample", data: Int32Array.of(labelOf(row, index, labels, options)), fill: IGNORE } }
+          : {};
+        if (options.scoring === "token") {
+          const data = filled(ids.length, gap, Int32Array.of(0));
+          const first = Int32Array.from(words, (ids) => ids[0] ?? 0);
+          const targets: Record<string, Field> = {
+            ...label,
+            "answer.words": { per: "sample", data: first, fill: 0, size: first.length },
+          };
+          return [{
+            sequences: [sequence(ids, typeIds, { per: "token", data, fill: IGNORE, ignore: IGNORE })],
+            targets,
+            row: index,
+          }];
+        }
+        const sequences = words.map((word) => {
+          const all = Int32Array.from([...ids, ...word]);
+          const data = filled(all.length, ids.length, word);
+          const answer: Field = { per: "token", data, fill: IGNORE, ignore: IGNORE, shift: 1 };
+          return sequence(all, new Int32Array(all.length), answer);
+        });
+        return [{ sequences, targets: label, row: index }];
+      },
+    };
+  },
+});
+
+function labelOf(row: Row, index: number, labels: readonly string[], { columns }: PromptOptions): number {
+  const column = columns.label ?? "label";
+  if (!(column in row)) throw missingColumn(NAME, row, index, column);
+  return classId(NAME, row[column], labels, `row ${index}, column "${column}"`);
+}
+
+/**
+ * Ids of each label's words, one label after the other, as they are behind what the template has in front of its gap.
+ * Throws AttuneError where a word is unknown, or its first token another label's.
+ */
+function labelWords({ template, verbalizer, scoring }: PromptOptions, tokenizer: Tokenizer): readonly Int32Array[] {
+  const before = (template.split(GAP)[0] ?? "").split("}").at(-1) ?? "";
+  const ids = (text: string): Int32Array => tokenizer.encode(text, { addSpecialTokens: false, offsets: false })[0].ids;
+  const bare = ids(before.trimEnd());
+  const taken = new Map<number, string>();
+  return Object.entries(verbalizer).flatMap(([label, words]) =>
+    words.map((word) => {
+      const whole = ids(before + word);
+      let same = 0;
+      while (same < bare.length && bare[same] === whole[same]) same++;
+      const own = whole.subarray(same);
+      const first = own[0];
+      if (first === undefined || own.includes(tokenizer.special.unk ?? -1)) {
+        throw badValue(NAME, `verbalizer.${label}`, word, "words that the tokenizer knows");
+      }
+      if (scoring === "token" && (taken.get(first) ?? label) !== label) {
+        const other = `words that begin otherwise than those of "${taken.get(first)}"`;
+        throw badValue(NAME, `verbalizer.${label}`, word, other);
+      }
+      taken.set(first, label);
+      return own;
+    })
+  );
+}
+
+type Prompted = Readonly<{ ids: Int32Array; typeIds: Int32Array; gap: number }>;
+
+/** The filled template as ids, within `maxLength` less `room`, and the place of its gap: of a causal model its last. */
+function prompted(row: Row, index: number, o: PromptOptions, context: CollatorContext, room: number): Prompted {
+  const { tokenizer, maxLength } = context;
+  const mask = o.lm === "masked" ? tokenizer.special.mask : undefined;
+  if (o.lm === "masked" && mask === undefined) throw missing(NAME, "a mask token (or lm: causal)", "the tokenizer");
+  const gap = mask === undefined ? "" : tokenizer.decode([mask]);
+  const shown = o.demonstrations.map((shown, i) => {
+    const label = Object.keys(o.verbalizer)[labelOf(shown, i, Object.keys(o.verbalizer), o)] ?? "";
+    return fill(o.template, columnsOf(shown, i, o), o.verbalizer[label]?.[0] ?? "").text + o.separator;
+  }).join("");
+  const values = columnsOf(row, index, o);
+  const most = maxLength === undefined ? Infinity : maxLength - room;
+  while (true) {
+    const { text, at } = fill(o.template, values, gap);
+    const whole = o.lm === "causal" ? (shown + text).trimEnd() : shown + text;
+    const [encoding] = tokenizer.encode(whole, { offsets: mask !== undefined });
+    const { ids, typeIds } = encoding;
+    if (ids.length <= most) {
+      return { ids, typeIds, gap: mask === undefined ? ids.length - 1 : placeOf(encoding, shown.length + at, mask) };
+    }
+    const longest = Object.keys(values).reduce((a, b) => ((values[b]?.length ?? 0) > (values[a]?.length ?? 0) ? b : a));
+    const cut = shortened(values[longest] ?? "", ids.length - most, tokenizer);
+    if (cut === values[longest]) {
+      throw unsupported(
+        NAME,
+        "training.maxLength",
+        maxLength,
+        `the prompt of row ${index} without its texts is longer`,
+      );
+    }
+    values[longest] = cut;
+  }
+}
+
+/** The token of the gap: the mask that stands at, or begins before, a place of the text. */
+function placeOf(
+  { ids, offsets }: Readonly<{ ids: Int32Array; offsets: Int32Array }>,
+  at: number,
+  mask: number,
+): number {
+  let best = -1;
+  ids.forEach((id, i) => {
+    if (id === mask && (best < 0 || distance(i) < distance(best))) best = i;
+  });
+  function distance(i: number): number {
+    return Math.abs((offsets[2 * i] ?? 0) - at);
+  }
+  if (best < 0) throw missing(NAME, "the mask", "the tokenized template");
+  return best;
+}
+
+/** A text less so many of its last tokens. */
+function shortened(text: string, tokens: number, tokenizer: Tokenizer): string {
+  const [{ ids, offsets }] = tokenizer.encode(text, { addSpecialTokens: false, offsets: true });
+  const kept = Math.max(0, ids.length - tokens);
+  return kept === 0 ? "" : text.slice(0, Math.min(text.length - 1, offsets[2 * kept - 1] ?? 0));
+}
+
+/** Names of the columns that a template asks for. */
+function placeholders(template: string): string[] {
+  return [...template.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name).filter((name) => `{${name}}` !== GAP);
+}
+
+function columnsOf(row: Row, index: number, { template, columns }: PromptOptions): Record<string, string> {
+  const names = placeholders(template);
+  if (names.length === 0) throw badValue(NAME, "template", show(template), "a column, as {text}");
+  return Object.fromEntries(names.map((name) => {
+    const column = columns[name] ?? name;
+    const value = name === "textPair" ? optionalText(NAME, row, index, column) ?? "" : textOf(NAME, row, index, column);
+    return [name, value];
+  }));
+}
+
+/** The template with its columns and its gap filled, and where the gap is. */
+function fill(template: string, values: Named<string>, gap: string): Readonly<{ text: string; at: number }> {
+  const put = (part: string): string => part.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "");
+  const [before = "", behind = ""] = template.split(GAP).map(put);
+  return { text: before + gap + behind, at: before.length };
+}

@@ -1,0 +1,126 @@
+/**
+ * A language model's head read as a classifier: each class has words, and the model says how likely these are.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { unsupported } from "../../core/errors.ts";
+import {
+  cast,
+  equal,
+  gather,
+  logSoftmax,
+  matmul,
+  maximum,
+  pick,
+  product,
+  reshape,
+  slice,
+  sub,
+  transpose,
+} from "../../core/graph/functions.ts";
+import { scoresOfClasses } from "../../core/graph/classes.ts";
+import type { Build, Factory, Trunk, Value } from "../../core/types.ts";
+import { vocabularyLogits } from "./lm.ts";
+
+/** Options of {@link verbalizer}. */
+export interface VerbalizerOptions {
+  /** How many words each class has. */
+  readonly words: readonly number[];
+  /** Which of the family's heads says words: that of masked tokens, or that of next ones. */
+  readonly lm: "masked" | "causal";
+  /** A word's score: the logit of its first token, or the logarithm of its likelihood over all of its tokens. */
+  readonly scoring: "token" | "likelihood";
+  /**
+   * False: states are held against the word embeddings as they are, for encoders that were saved without the layers of
+   * their language head, which would start at random.
+   */
+  readonly transform: boolean;
+}
+
+type Input = Readonly<
+  { words: readonly number[]; lm?: "masked" | "causal"; scoring?: "token" | "likelihood"; transform?: boolean }
+>;
+
+/** Schema of {@link VerbalizerOptions}. */
+export const verbalizerSchema: v.GenericSchema<Input, VerbalizerOptions> = v.strictObject({
+  words: v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1))), v.minLength(2)),
+  lm: v.optional(v.picklist(["masked", "causal"]), "masked"),
+  scoring: v.optional(v.picklist(["token", "likelihood"]), "token"),
+  transform: v.optional(v.boolean(), true),
+});
+
+/**
+ * Logits [samples, classes]: the mean of the scores of each class's words (Schick & Schütze 2021; OpenPrompt's
+ * ManualVerbalizer). By token, all words are read off one place; by likelihood, each word has a sequence of its own.
+ *
+ * @throws AttuneError where the family has no such language head.
+ * @example
+ * ```ts
+ * import { verbalizer } from "attune/heads/verbalizer";
+ * console.assert(verbalizer({ words: [2, 1] }).modulesToSave.length === 0);
+ * ```
+ */
+export const verbalizer: Factory<"head", Input> = define({
+  kind: "head",
+  name: "verbalizer",
+  schema: verbalizerSchema,
+  create: (options) => ({
+    modulesToSave: [],
+    forward: (b, states, trunk) => {
+      if (states.encoder) {
+        throw unsupported("verbalizer", "task", trunk.baseModelPrefix, "it reads one side, and this model has two");
+      }
+      const { words, scoring } = options;
+      const count = words.reduce((a, n) => a + n, 0);
+      // Without rows, as when a model's modules are listed, any place will do.
+      const at = b.given("answer.at") ? b.input("answer.at", "int32", ["answer.at.count"]) : b.stream().last;
+      const logits = wordLogits(b, b.rows(states.hidden, at), trunk, options);
+      const ofPlace = belongs(b, at);
+      const means = meansOf(b, words);
+      if (scoring === "token") {
+        const ids = reshape(slice(b.input("answer.words", "int32", ["samples", count]), 0, 0, 1), [count]);
+        return { logits: matmul(ofPlace, product(gather(transpose(logits), ids), means, { transA: true })) };
+      }
+      const answer = maximum(b.input("answer", "int32", at.shape), 0);
+      const many = scoresOfClasses(logits, answer, { mean: false, best: false });
+      const each = many ? sub(many.own, many.logSum) : pick(logSoftmax(logits), answer);
+      const likelihood = reshape(matmul(ofPlace, reshape(each, [at.shape[0] ?? 1, 1])), ["sequences"]);
+      return { logits: matmul(gather(likelihood, b.input("members", "int32", ["samples", count])), means) };
+    },
+  }),
+});
+
+function wordLogits(b: Build, x: Value, trunk: Trunk, { lm, transform }: VerbalizerOptions): Value {
+  const style = lm === "masked" ? trunk.heads.mlm : trunk.heads.lm;
+  if (!style) {
+    const what = lm === "masked" ? "masked language" : "language modelling";
+    throw unsupported("verbalizer", "task.with.lm", lm, `${trunk.baseModelPrefix} has no ${what} head`);
+  }
+  if (transform) return vocabularyLogits(b, x, trunk, style);
+  const tied = `${trunk.wordEmbeddings}.weight`;
+  if (trunk.shapes[tied]?.[1] !== trunk.hiddenSize) {
+    throw unsupported("verbalizer", "task.with.transform", false, "word embeddings are not as wide as states");
+  }
+  return b.linear(style.out, x, { outFeatures: trunk.vocabSize, bias: false, tied });
+}
+
+/** [sequences, places]: which place is whose. */
+function belongs(b: Build, at: Value): Value {
+  const { sequence, first } = b.stream();
+  const flat = reshape(sequence, ["batch*seq"]);
+  const own = reshape(gather(flat, first), ["sequences", 1]);
+  return cast(equal(own, reshape(gather(flat, at), [1, at.shape[0] ?? 1])), "float32");
+}
+
+/** [words, classes]: what takes the mean over each class's words, which stand in order. */
+function meansOf(b: Build, words: readonly number[]): Value {
+  const rows = words.flatMap((n, label) =>
+    Array.from({ length: n }, () => words.map((_, other) => (other === label ? 1 / n : 0)))
+  );
+  return b.graph.constant({
+    dtype: "float32",
+    dims: [rows.length, words.length],
+    data: Float32Array.from(rows.flat()),
+  });
+}
