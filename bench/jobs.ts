@@ -30,7 +30,7 @@ async function controlPlane(name: string, address: string): Promise<void> {
   const started = performance.now();
   for (let i = 0; i < JOBS; i++) {
     const { id } = await jobs.create("default", { model: "m" }, { version: 1 });
-    await jobs.change(id, (r) => queued(r, { spec: r.spec, needs: r.needs }));
+    await jobs.change(id, (r) => queued(r, { needs: r.needs, estimate: {} }));
   }
   const filled = performance.now();
   await jobs.watch();
@@ -66,10 +66,11 @@ async function controlPlane(name: string, address: string): Promise<void> {
 async function idleClients(): Promise<void> {
   const store = mkdtempSync(join(tmpdir(), "attune-bench-"));
   const keys = keysOf({ api: "key", runner: "runner-token" });
-  const server = await openJobs({ host, store });
+  const models = folderModels(undefined, host);
+  const server = await openJobs({ host, store, models });
   const { id } = await server.jobs.create("default", { model: "m" }, {});
   const { port, close } = await listen(
-    createApp({ catalog: {}, keys, models: folderModels(undefined, {}), jobs: server }).fetch,
+    createApp({ catalog: {}, keys, models, jobs: server }).fetch,
     { port: 0, hostname: "127.0.0.1" },
   );
   const collect = (globalThis as { gc?: () => void }).gc ?? ((): void => {});

@@ -16,6 +16,8 @@ export type ErrorDetails = Readonly<{
 /** Every error that Attune throws on purpose. */
 export class AttuneError extends Error {
   override readonly name = "AttuneError";
+  /** The message without who speaks. */
+  readonly sentence: string;
   readonly code: string;
   readonly plugin: string;
   readonly path: string;
@@ -25,6 +27,7 @@ export class AttuneError extends Error {
   constructor(message: string, details: ErrorDetails) {
     const where = details.plugin ? `[attune] [${details.plugin}] ` : "[attune] ";
     super(where + message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.sentence = message;
     this.code = details.code;
     this.plugin = details.plugin ?? "";
     this.path = details.path ?? "";

@@ -611,7 +611,8 @@ export interface Dataset extends Plugin<"dataset"> {
 export interface Rows {
   readonly length?: number;
   readonly fingerprint: string;
-  read(from?: Cursor): AsyncIterable<Readonly<{ row: Row; next: Cursor }>>;
+  /** `where`: the place that a person would look for the row at, as a file and its line. */
+  read(from?: Cursor): AsyncIterable<Readonly<{ row: Row; next: Cursor; where?: string }>>;
   at?(indices: readonly number[]): Promise<readonly Row[]>;
 }
 
@@ -1108,9 +1109,11 @@ export interface Trainer extends Plugin<"trainer"> {
   train(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent>;
 }
 
-/** What a run will take, part by part. */
+/** What a run will take, part by part. `tokens`: those of all its steps, without padding. */
 export type Plan = Readonly<{
   fits: boolean;
+  steps: number;
+  tokens: number;
   bytes: Named<number>;
   flops: number;
   seconds: number;
@@ -1141,6 +1144,8 @@ export interface Host {
   /** Where people read; absent where nobody does. `columns`: the width of one line. */
   readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
+  /** What paths of models are called in cards and adapter_config.json, where not by the path. */
+  readonly labels?: Named<string>;
   /** The files of `attune:base`, the encoder that comes with Attune. */
   readonly base?: Store;
   /** The Hugging Face hub's cache on disk, as Python lays it out. */

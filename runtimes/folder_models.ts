@@ -1,10 +1,12 @@
 /**
- * Models in a folder of this machine, `name` or `org/name`, and `attune:base`.
+ * Models in a folder of this machine, `name` or `org/name`, `attune:base`, and those of the hub where that is allowed.
  * @module
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { hubName } from "../core/hub/repository.ts";
 import type { Host } from "../core/types.ts";
+import { modelFiles } from "../plugins/sources/model_files.ts";
 import { directoryStore } from "./directory_store.ts";
 import type { EdgeModels } from "./edge/service.ts";
 
@@ -14,20 +16,25 @@ const BASE = "attune:base";
 /** What makes a folder a model's, or an adapter's. */
 const FILES = ["config.json", "adapter_config.json"];
 
-/** The models of a folder for everybody; adapters in it can be named, too. */
-export function folderModels(folder: string | undefined, { base }: Pick<Host, "base">): EdgeModels {
+/** The models of a folder for everybody; adapters in it can be named, too. `allowHub`: others are looked for on the hub. */
+export function folderModels(folder: string | undefined, host: Host, allowHub = false): EdgeModels {
+  const { base } = host;
+  const isRemote = (name: string): boolean =>
+    allowHub && name !== BASE && hubName(name) !== undefined && folderOf(folder, name) === undefined;
   return {
+    isRemote,
     names: async () => [...namesIn(folder), ...base ? [BASE] : []],
     open: async (name) => {
       if (name === BASE) return base && { id: BASE, files: base };
       const own = folderOf(folder, name);
-      return own === undefined ? undefined : { id: `models/${name}`, files: directoryStore(own) };
+      if (own !== undefined) return { id: `models/${name}`, files: directoryStore(own) };
+      return isRemote(name) ? { id: `hub/${name}`, files: await modelFiles("serve", name, host, true) } : undefined;
     },
   };
 }
 
 /** The folder of a model or adapter; undefined where there is none of that name. */
-export function folderOf(folder: string | undefined, name: string): string | undefined {
+function folderOf(folder: string | undefined, name: string): string | undefined {
   if (folder === undefined || !/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
   const own = join(resolve(folder), name);
   return FILES.some((file) => existsSync(join(own, file))) ? own : undefined;

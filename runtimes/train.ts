@@ -3,24 +3,39 @@
  * @module
  */
 import process from "node:process";
-import { AttuneError } from "../core/errors.ts";
-import type { Json, TrainingEvent } from "../core/types.ts";
+import { AttuneError, type ErrorDetails } from "../core/errors.ts";
+import type { Json, Named, TrainingEvent } from "../core/types.ts";
 import { createHost, thisRuntime, workerChannel } from "./host.ts";
 
 /** What a worker is told to do. */
 export type WorkerTask = Readonly<
-  { spec: Json; output: string | undefined; resume: boolean; probe: boolean; threads: number | undefined }
+  {
+    spec: Json;
+    output: string | undefined;
+    resume: boolean;
+    probe: boolean;
+    threads: number | undefined;
+    labels: Named<string>;
+  }
 >;
 
 /** What a worker answers. */
 export type WorkerMessage =
   | Readonly<{ type: "event"; event: TrainingEvent }>
   | Readonly<{ type: "done" }>
-  | Readonly<{ type: "error"; message: string; code: string | undefined; stack: string | undefined }>;
+  | Readonly<{ type: "error"; message: string; stack: string | undefined; details?: ErrorDetails }>;
 
 /** How a run is trained in a worker. */
 export type TrainInWorkerOptions = Readonly<
-  { output?: string; resume?: boolean; probe?: boolean; signal?: AbortSignal; threads?: number }
+  {
+    output?: string;
+    resume?: boolean;
+    probe?: boolean;
+    signal?: AbortSignal;
+    threads?: number;
+    /** What paths are called in what is written. */
+    labels?: Named<string>;
+  }
 >;
 
 /**
@@ -38,8 +53,8 @@ export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions =
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   });
   const channel = workerChannel(worker);
-  const { output, resume = false, probe = false, signal, threads } = options;
-  channel.send({ type: "run", task: { spec, output, resume, probe, threads } satisfies WorkerTask });
+  const { output, resume = false, probe = false, signal, threads, labels = {} } = options;
+  channel.send({ type: "run", task: { spec, output, resume, probe, threads, labels } satisfies WorkerTask });
   const abort = (): void => channel.send({ type: "abort" });
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort, { once: true });
@@ -49,16 +64,15 @@ export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions =
       else if (message.type === "done") return;
       else throw revived(message);
     }
+    throw new Error("The training thread ended before the run did");
   } finally {
     signal?.removeEventListener("abort", abort);
     channel.close();
   }
 }
 
-function revived({ message, code, stack }: Extract<WorkerMessage, { type: "error" }>): Error {
-  const error = code === undefined
-    ? new Error(message)
-    : new AttuneError(message.replace(/^\[attune\] /, ""), { code });
+function revived({ message, stack, details }: Extract<WorkerMessage, { type: "error" }>): Error {
+  const error = details ? new AttuneError(message, details) : new Error(message);
   if (stack !== undefined) error.stack = stack;
   return error;
 }

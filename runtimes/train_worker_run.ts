@@ -16,7 +16,7 @@ const answer = (message: WorkerMessage): void => port?.postMessage(message);
 
 async function run(task: WorkerTask): Promise<void> {
   try {
-    const host = await hostHere(task.threads);
+    const host = { ...await hostHere(task.threads), labels: task.labels };
     const run = compose(task.spec as unknown as RunSpec, catalog);
     const output = task.output === undefined ? undefined : host.directory?.(task.output);
     const { resume, probe } = task;
@@ -28,7 +28,9 @@ async function run(task: WorkerTask): Promise<void> {
     answer({ type: "done" });
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    answer({ type: "error", message, stack, code: error instanceof AttuneError ? error.code : undefined });
+    if (!(error instanceof AttuneError)) return answer({ type: "error", message, stack });
+    const { sentence, code, plugin, path } = error;
+    answer({ type: "error", message: sentence, stack, details: { code, plugin, path } });
   }
 }
 

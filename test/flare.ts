@@ -20,10 +20,12 @@ export async function flare(): Promise<Flare> {
     format: "esm",
     target: "es2022",
     conditions: ["workerd", "worker", "browser"],
+    external: ["node:*", "cloudflare:*"],
   });
   const own = new Miniflare({
     modules: [{ type: "ESModule", path: "worker.js", contents: bundle?.text ?? "" }],
     compatibilityDate: "2026-04-01",
+    compatibilityFlags: ["nodejs_compat"],
     d1Databases: ["DB"],
     r2Buckets: ["BUCKET"],
     bindings: { ATTUNE_API_KEY: "key", ATTUNE_RUNNER_TOKEN: "runner-token", ATTUNE_LEASE_SECONDS: "30" },

@@ -29,6 +29,23 @@ export interface JobFilesStore {
   delete(id: string): Promise<boolean>;
 }
 
+/** The contents of a store's files as a store of their ids. */
+export function contentIn(store: Store): Store {
+  const key = (id: string): string => `files/${id}/content`;
+  const readOnly = (): never => {
+    throw new Error("Uploaded files do not change");
+  };
+  return {
+    get: async (id, range) => {
+      const found = await store.get(key(id), range);
+      return found && { ...found, key: id };
+    },
+    put: readOnly,
+    delete: readOnly,
+    list: readOnly,
+  };
+}
+
 /** The files of a store; `time`: seconds since 1970. */
 export function filesIn(store: Store, time: () => number): JobFilesStore {
   const known = (id: string): boolean => /^file-[\w-]{1,64}$/.test(id);

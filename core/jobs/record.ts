@@ -82,7 +82,7 @@ export function isWaiting({ status, lease }: JobRecord): boolean {
 /** The checks before queueing are through. */
 export function queued(
   record: JobRecord,
-  found: Pick<JobRecord, "spec" | "needs" | "estimate" | "totalSteps">,
+  found: Pick<JobRecord, "needs" | "estimate" | "totalSteps">,
 ): Change {
   if (record.status !== "validating_files") return refused("status");
   return changed(record, { ...found, status: "queued" });
@@ -177,7 +177,9 @@ export function asked(record: JobRecord, what: "cancel" | "pause", at: number): 
 /** Its user lets it go on. */
 export function unpaused(record: JobRecord): Change {
   if (record.wants === "pause") return changed(record, { wants: undefined });
-  return record.status === "paused" ? changed(record, { status: "queued" }) : refused("status");
+  if (record.status !== "paused") return refused("status");
+  // One that was paused before it was looked at is looked at first.
+  return changed(record, { status: record.estimate ? "queued" : "validating_files" });
 }
 
 /** The checks before queueing have found something. */

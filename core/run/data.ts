@@ -43,8 +43,12 @@ export async function encodeRows(
     decoderStart: open.trunk.decoderStart,
     config: checkpoint.config,
   };
-  for await (const { row } of opened.read()) {
-    encoded.push(...collator.encode(row, rows.length, context));
+  for await (const { row, where } of opened.read()) {
+    try {
+      encoded.push(...collator.encode(row, rows.length, context));
+    } catch (error) {
+      throw where === undefined ? error : locatedAt(error, where);
+    }
     rows.push(row);
     if (rows.length % PROGRESS === 0) progress?.(rows.length);
   }
@@ -71,6 +75,13 @@ export async function encodeRows(
     );
   }
   return { rows, samples, fingerprint: opened.fingerprint, unlabelled, ...(collator.draw ? { drawn } : {}) };
+}
+
+/** An error of a row with the place where a person finds the row. */
+function locatedAt(error: unknown, where: string): unknown {
+  if (!(error instanceof AttuneError)) return error;
+  const { code, plugin, path, found, allowed } = error;
+  return new AttuneError(`${where}: ${error.sentence}`, { code, plugin, path, found, allowed, cause: error });
 }
 
 /** Rows with what regularizers read of them among the targets. */

@@ -10,7 +10,7 @@ import { initialWeights } from "../engine/weights.ts";
 import { evaluateDim } from "../graph/dims.ts";
 import { reachable } from "../graph/graph.ts";
 import { layOut } from "../loop/layout.ts";
-import { countSteps } from "../loop/steps.ts";
+import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf } from "../tensor.ts";
 import type { Host, Named, Plan, Run, Sample, TrainingArguments } from "../types.ts";
@@ -24,7 +24,11 @@ const FLOPS_PER_SECOND = 4e10;
 /** Share of the memory of the machine that a run may take. */
 const MEMORY_SHARE = 0.9;
 
-/** Estimates memory, work and time of a run on the longest batches that its data makes. */
+/**
+ * Estimates memory, work and time of a run on the longest batches that its data makes. Every row is encoded for it.
+ *
+ * @throws AttuneError where the run cannot be opened, or a row of its data is not as its task wants it.
+ */
 export async function planRun(run: Run, host: Host): Promise<Plan> {
   const { training } = run;
   const parameters = new Map<string, Parameter>();
@@ -63,18 +67,24 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
     const before = work[part]?.flops ?? 0;
     work[part] = { flops: before + flops, seconds: (before + flops) / speed };
   };
+  let [steps, tokens] = [0, 0];
   if (tasks.length === works.length) {
     const { perEpoch, shares } = batchPlan(run, tasks);
-    const steps = countSteps(perEpoch, training);
-    const batches = steps.total * training.gradientAccumulationSteps;
-    for (const [i, { flops, evaluation }] of works.entries()) {
-      for (const [part, n] of Object.entries(flops)) add(part, n * (shares[i] ?? 0) * batches);
-      if (evaluation > 0) add("evaluation", evaluation * evaluations(training, steps));
+    const counted = countSteps(perEpoch, training);
+    steps = counted.total;
+    const batches = perEpoch * steps / counted.perEpoch;
+    for (const [i, { flops, evaluation, tokens: own }] of works.entries()) {
+      const turns = (shares[i] ?? 0) * batches;
+      tokens += own * turns;
+      for (const [part, n] of Object.entries(flops)) add(part, n * turns);
+      if (evaluation > 0) add("evaluation", evaluation * evaluations(training, counted));
     }
   }
   const flops = Object.values(work).reduce((n, part) => n + part.flops, 0);
   return {
     fits: total <= MEMORY_SHARE * host.memoryBytes,
+    steps,
+    tokens: Math.round(tokens),
     bytes: { ...bytes, total },
     flops,
     seconds: flops / speed,
@@ -105,11 +115,11 @@ function partOf(scope: string, prefix: string): string {
 }
 
 /**
- * A task's training program, the bytes of all its values on its longest batch, its operations on a usual one by part, those
- * of one evaluation, and how many values its regularizers hold.
+ * A task's training program, the bytes of all its values on its longest batch, operations (by part) and tokens of a usual
+ * one, operations of one evaluation, and how many values its regularizers hold.
  */
 type Work = Readonly<
-  { program: Program; activations: number; flops: Named<number>; evaluation: number; held: number }
+  { program: Program; activations: number; flops: Named<number>; tokens: number; evaluation: number; held: number }
 >;
 
 async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readonly Sample[]): Promise<Work> {
@@ -152,12 +162,14 @@ async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readon
   }
   const tokens = (of: readonly Sample[]): number =>
     of.reduce((n, s) => n + s.sequences.reduce((m, { length }) => m + length, 0), 0);
-  const usual = samples.length === 0 ? 0 : tokens(samples) / samples.length * training.perDeviceTrainBatchSize;
+  const { perDeviceTrainBatchSize, dataloaderDropLast } = training;
+  const usual = samples.length === 0 ? 0 : tokens(samples) / samples.length * perDeviceTrainBatchSize;
   const places = batch.batch * batch.seq;
   const share = batch.tokens === 0 ? 1 : Math.min(1, usual / places);
   const flops = Object.fromEntries(Object.entries(all).map(([part, n]) => [part, n * share]));
   const forward = Object.entries(all).reduce((n, [part, of]) => n + (part === "backward" ? 0 : of), 0);
   const evaluation = places === 0 ? 0 : forward * tokens(heldOut) / places;
   const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
-  return { program, activations, flops, evaluation, held };
+  const perBatch = tokens(samples) / batchesPerEpoch(samples.length, perDeviceTrainBatchSize, dataloaderDropLast);
+  return { program, activations, flops, tokens: perBatch, evaluation, held };
 }

@@ -51,6 +51,7 @@ export const csv: Factory<"dataset", Partial<CsvOptions> & { path: string }> = d
       const { data, errors } = Papa.parse<string[]>(await file.text(MAX_BYTES), { delimiter });
       const problems = new Map(errors.map((error) => [error.row ?? 0, error.message]));
       const rows: Row[] = [];
+      const places: string[] = [];
       let names = columns;
       let line = 1;
       for (const [i, record] of data.entries()) {
@@ -60,10 +61,13 @@ export const csv: Factory<"dataset", Partial<CsvOptions> & { path: string }> = d
         line++;
         for (const value of record) line += lineBreaks(value);
         if (record.length === 1 && record[0] === "") continue;
-        if (names) rows.push(rowOf(names, record, where));
-        else names = headerOf(record, where);
+        if (!names) names = headerOf(record, where);
+        else {
+          rows.push(rowOf(names, record, where));
+          places.push(where);
+        }
       }
-      return rowsInMemory(rows, await file.fingerprint());
+      return rowsInMemory(rows, await file.fingerprint(), (i) => places[i] ?? path);
     },
   }),
 });

@@ -36,11 +36,14 @@ export const jsonl: Factory<"dataset", JsonlOptions> = define({
     open: async (host) => {
       const file = await openTextFile("jsonl", path, host);
       const rows: Row[] = [];
+      const lines: number[] = [];
       for await (const { number, text } of file.lines()) {
         const line = text.trim();
-        if (line !== "") rows.push(rowOf(line, `${path}, line ${number}`));
+        if (line === "") continue;
+        rows.push(rowOf(line, `${path}, line ${number}`));
+        lines.push(number);
       }
-      return rowsInMemory(rows, await file.fingerprint());
+      return rowsInMemory(rows, await file.fingerprint(), (i) => `${path}, line ${lines[i]}`);
     },
   }),
 });

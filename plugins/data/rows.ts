@@ -5,13 +5,15 @@
 import { badValue } from "../../core/errors.ts";
 import type { Row, Rows } from "../../core/types.ts";
 
-/** Rows that are all there. `at` throws AttuneError on rows that are not. */
-export function rowsInMemory(rows: readonly Row[], fingerprint: string): Rows {
+/** Rows that are all there, and where each stands. `at` throws AttuneError on rows that are not. */
+export function rowsInMemory(rows: readonly Row[], fingerprint: string, where?: (index: number) => string): Rows {
   return {
     length: rows.length,
     fingerprint,
     read: async function* (from) {
-      for (let at = from?.at ?? 0; at < rows.length; at++) yield { row: rows[at] ?? {}, next: { at: at + 1 } };
+      for (let at = from?.at ?? 0; at < rows.length; at++) {
+        yield { row: rows[at] ?? {}, next: { at: at + 1 }, ...(where ? { where: where(at) } : {}) };
+      }
     },
     at: async (indices) =>
       indices.map((index) => {

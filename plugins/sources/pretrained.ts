@@ -43,7 +43,8 @@ export const pretrained: Factory<"source", Input> = define({
     open: async (host) => {
       const files = await modelFiles("pretrained", path, host, true);
       const own = await readConfig("pretrained", files, path);
-      return checkpointOf({ config: { ...own, ...config }, files, weights: await openWeights(files), label: path });
+      const label = host.labels?.[path] ?? path;
+      return checkpointOf({ config: { ...own, ...config }, files, weights: await openWeights(files), label });
     },
   }),
 });

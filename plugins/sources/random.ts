@@ -46,6 +46,7 @@ export const random: Factory<"source", Input> = define({
   schema: randomSchema,
   create: ({ path, config, tokenizer }) => ({
     open: async (host) => {
+      const label = path === null ? undefined : host.labels?.[path] ?? path;
       const at = path === null ? undefined : await modelFiles("random", path, host, false);
       const own = at && path !== null ? { ...await readConfig("random", at, path), ...config } : config;
       if (typeof own.model_type !== "string") {
@@ -57,7 +58,7 @@ export const random: Factory<"source", Input> = define({
         );
       }
       const files = tokenizer === null ? at ?? noFiles : await modelFiles("random", tokenizer, host, false);
-      return checkpointOf({ config: own, files, weights: noWeights, label: path ?? `random ${own.model_type}` });
+      return checkpointOf({ config: own, files, weights: noWeights, label: label ?? `random ${own.model_type}` });
     },
   }),
 });

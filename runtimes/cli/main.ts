@@ -67,7 +67,8 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--port <n>", "0 takes a free one", Number, 8787)
     .option("--host <name>", "address to listen on", "127.0.0.1")
     .option("--store <dir|nats://...>", "where jobs and files are kept", "runs/jobs")
-    .option("--models <dir>", "models that jobs may name")
+    .option("--models <dir>", "models that requests may name besides attune:base")
+    .option("--allow-hub", "requests may name models of the Hugging Face hub, which are downloaded")
     .action(async (options) => set(await (await import("./serve.ts")).serveCommand(options)));
   program.command("runner").description("take fine-tuning jobs from a server (its token in ATTUNE_RUNNER_TOKEN)")
     .requiredOption("--server <url>", "the server")

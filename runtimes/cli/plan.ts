@@ -28,6 +28,7 @@ export async function planCommand(
       `parameters   ${plan.totalParameters.toLocaleString("en")} (${
         plan.trainableParameters.toLocaleString("en")
       } train)`,
+      `tokens       ${plan.tokens.toLocaleString("en")} in ${plan.steps.toLocaleString("en")} steps`,
       "memory",
       ...rows,
       `work         ${gflop(plan.flops)}${seconds(plan.seconds)} here`,

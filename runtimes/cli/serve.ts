@@ -14,10 +14,10 @@ import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
 
 /** Options of `attune serve`. */
-export type ServeOptions = Readonly<{ port: number; host: string; store: string; models?: string }>;
+export type ServeOptions = Readonly<{ port: number; host: string; store: string; models?: string; allowHub?: boolean }>;
 
 /** Serves until it is told to end. */
-export async function serveCommand({ port, host, store, models }: ServeOptions): Promise<number> {
+export async function serveCommand({ port, host, store, models, allowHub }: ServeOptions): Promise<number> {
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(host);
   const key = (name: string): string => {
     const given = process.env[name];
@@ -39,13 +39,14 @@ export async function serveCommand({ port, host, store, models }: ServeOptions):
   });
   const own = await hostHere();
   const opened = await openJobStore(store, own);
-  const server = await openJobs({ host: own, store, models, opened });
+  const named = folderModels(models, own, allowHub);
+  const server = await openJobs({ host: own, store, models: named, opened });
   const onError = (error: Error): void => void process.stderr.write(`${error.stack ?? error}\n`);
   const app = createApp({
     catalog,
     keys,
     host: own,
-    models: folderModels(models, own),
+    models: named,
     jobs: server,
     // A machine of one's own has more room than a Worker's isolate.
     limits: { tokenizerBytes: 512 * 2 ** 20, modelBytes: own.memoryBytes / 2 },

@@ -40,8 +40,7 @@ export function answerError(error: Error): Response {
     // What a store says names its paths and hosts.
     if (code === "STORE" || code === "DISK_FULL") return failed(503, "store_failed", "The store failed").getResponse();
     if (code === "BAD_KEY") return failed(400, "bad_key", "A name leads nowhere").getResponse();
-    const message = error.message.replace(/^\[attune\] (\[[\w.-]+\] )?/, "");
-    return failed(400, code.toLowerCase(), message, error.path || null).getResponse();
+    return failed(400, code.toLowerCase(), error.sentence, error.path || null).getResponse();
   }
   return failed(500, "internal_error", "The server had an error").getResponse();
 }

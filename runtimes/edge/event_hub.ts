@@ -26,17 +26,10 @@ export function eventHub(jobs: Jobs, alone = false): EventHub {
     return { tell: () => {}, more };
   }
   const waiting = new Map<string, Set<() => void>>();
-  let timer: ReturnType<typeof setInterval> | undefined;
   const counts = new Map<string, number>();
+  let timer: ReturnType<typeof setInterval> | undefined;
   const wake = (id: string): void => {
-    const all = waiting.get(id);
-    waiting.delete(id);
-    for (const resolve of all ?? []) resolve();
-    if (waiting.size === 0) {
-      clearInterval(timer);
-      timer = undefined;
-      counts.clear();
-    }
+    for (const resolve of waiting.get(id) ?? []) resolve();
   };
   const look = async (): Promise<void> => {
     for (const id of [...waiting.keys()]) {
@@ -46,18 +39,28 @@ export function eventHub(jobs: Jobs, alone = false): EventHub {
       wake(id);
     }
   };
+  const leave = (id: string, resolve: () => void): void => {
+    const all = waiting.get(id);
+    all?.delete(resolve);
+    if (all?.size === 0) waiting.delete(id);
+    if (waiting.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+    counts.clear();
+  };
   return {
     tell: wake,
     more: (id, known, signal) =>
       new Promise((resolve) => {
-        if (signal.aborted) return resolve();
-        const all = waiting.get(id) ?? new Set();
-        waiting.set(id, all.add(resolve));
-        if (!counts.has(id)) counts.set(id, known);
-        signal.addEventListener("abort", () => {
-          waiting.get(id)?.delete(resolve);
+        const done = (): void => {
+          signal.removeEventListener("abort", done);
+          leave(id, done);
           resolve();
-        }, { once: true });
+        };
+        if (signal.aborted) return resolve();
+        signal.addEventListener("abort", done);
+        waiting.set(id, (waiting.get(id) ?? new Set()).add(done));
+        if (!counts.has(id)) counts.set(id, known);
         timer ??= setInterval(() => void look(), LOOK);
       }),
   };

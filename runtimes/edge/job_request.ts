@@ -46,83 +46,58 @@ export type JobRequest =
   }>
   & Named<Json>;
 
-/** Parts of a run spec that a request may say; the others are the server's. */
-const parts: ReadonlySet<string> = new Set([
-  "tokenizer",
-  "task",
-  "collator",
-  "head",
-  "loss",
-  "adapter",
-  "optimizer",
-  "schedule",
-  "regularizers",
-  "accelerators",
-  "metrics",
-  "callbacks",
-  "training",
-]);
-
-/** Options that reach files: never from outside. */
-const reaching: ReadonlySet<string> = new Set(["path", "from", "cache", "source", "teacher", "data", "url"]);
+/** Parts of a run spec that are the server's. */
+const ours: ReadonlySet<string> = new Set(["store", "trainer", "search"]);
 
 /** Rates that a multiplier multiplies, where the request names none. */
 const RATES = { adapter: 2e-4, full: 2e-5 };
 
-/** The run spec; data and model are names that a runner resolves. Throws what a route throws. */
+/** The run spec; its files and models are names that whoever opens it resolves. Throws what a route throws. */
 export function specOf(request: JobRequest): Named<Json> {
   const own = request.attune ?? {};
-  for (const [key, value] of Object.entries(own)) {
-    if (!parts.has(key)) {
-      throw failed(400, "invalid_value", `attune.${key}: a request may say ${[...parts].join(", ")}`, `attune.${key}`);
-    }
-    refusePaths(value, `attune.${key}`);
+  for (const key of Object.keys(own)) {
+    if (ours.has(key)) throw failed(400, "invalid_value", `attune.${key}: a job may not choose it`, `attune.${key}`);
   }
-  const asked = hyperparametersOf(request);
+  const { n_epochs, batch_size, learning_rate_multiplier } = hyperparametersOf(request);
   const given = (own.training ?? {}) as Named<Json>;
   const adapter = own.adapter ?? { use: "lora", with: { r: 8 } };
   const full = Array.isArray(adapter) && adapter.length === 0;
   const rate = typeof given.learningRate === "number" ? given.learningRate : full ? RATES.full : RATES.adapter;
-  const multiplier = typeof asked.learning_rate_multiplier === "number" ? asked.learning_rate_multiplier : 1;
   const rows = (id: string): Json => ({ use: "jsonl", with: { path: id } });
+  // A task with data of its own has placed the file itself.
+  const placed = JSON.stringify(own).includes(JSON.stringify(request.training_file));
+  const data = {
+    train: rows(request.training_file),
+    ...(request.validation_file ? { eval: rows(request.validation_file) } : {}),
+  };
   return {
     version: 1,
     name: "job",
     task: "causal-lm",
     adapter,
+    ...(placed ? {} : { data }),
     ...own,
-    model: { use: "pretrained", with: { path: request.model } },
-    data: {
-      train: rows(request.training_file),
-      ...(request.validation_file ? { eval: rows(request.validation_file) } : {}),
-    },
+    model: modelOf(request),
     training: {
       saveSteps: 100,
       saveTotalLimit: 2,
       ...given,
-      ...(typeof asked.n_epochs === "number" ? { numTrainEpochs: asked.n_epochs } : {}),
-      ...(typeof asked.batch_size === "number" ? { perDeviceTrainBatchSize: asked.batch_size } : {}),
+      ...(typeof n_epochs === "number" ? { numTrainEpochs: n_epochs } : {}),
+      ...(typeof batch_size === "number" ? { perDeviceTrainBatchSize: batch_size } : {}),
       ...(typeof request.seed === "number" ? { seed: request.seed } : {}),
-      learningRate: rate * multiplier,
+      learningRate: rate * (typeof learning_rate_multiplier === "number" ? learning_rate_multiplier : 1),
     },
   };
 }
 
-/** Every plugin that a resolved spec names, where each is `{ use, with }`. */
-export function pluginsOf(value: Json): string[] {
-  if (Array.isArray(value)) return value.flatMap((item) => pluginsOf(item));
-  if (typeof value !== "object" || value === null) return [];
-  const { use } = value as Named<Json>;
-  return [...typeof use === "string" ? [use] : [], ...Object.values(value).flatMap((item) => pluginsOf(item))];
-}
-
-/** Throws what a route throws where options name files, hosts or other models. */
-export function refusePaths(value: Json, path: string): void {
-  if (typeof value !== "object" || value === null) return;
-  for (const [key, own] of Object.entries(value)) {
-    if (reaching.has(key)) {
-      throw failed(400, "invalid_value", `${path}.${key}: a request may not name it`, `${path}.${key}`);
-    }
-    refusePaths(own, `${path}.${key}`);
+/** The model that OpenAI's field names, with what the request says of it besides. */
+function modelOf({ model, attune }: JobRequest): Json {
+  const own = attune?.model ?? "pretrained";
+  const part = (typeof own === "string" ? { use: own } : own) as Named<Json>;
+  if (part.use !== "pretrained") return part;
+  const options = (part.with ?? {}) as Named<Json>;
+  if (options.path !== undefined && options.path !== model) {
+    throw failed(400, "invalid_value", "attune.model.with.path: model names it already", "attune.model.with.path");
   }
+  return { ...part, with: { ...options, path: model } };
 }

@@ -2,25 +2,22 @@
  * Files, fine-tuning jobs and runners: their routes, which `createApp` mounts, and what keeps jobs going.
  * @module
  */
-import { filesIn, type JobFilesStore } from "../../core/jobs/files.ts";
+import { AttuneError } from "../../core/errors.ts";
+import { contentIn, filesIn, type JobFilesStore } from "../../core/jobs/files.ts";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
 import { type JobRecord, queued, rejected } from "../../core/jobs/record.ts";
+import { referenceKind, referencesOf } from "../../core/jobs/references.ts";
+import { within } from "../../core/run/write.ts";
 import type { Json, Named, OpenQueue, Store } from "../../core/types.ts";
-import { answerError } from "./answers.ts";
+import { answerError, failed } from "./answers.ts";
 import { type EventHub, eventHub } from "./event_hub.ts";
+import type { JobPlanner } from "./job_planner.ts";
+import { fineTunedModel } from "./job_shapes.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { fineTuningRoutes } from "./routes/fine_tuning.ts";
 import type { Route } from "./route.ts";
 import { runnerRoutes } from "./routes/runners.ts";
-import type { EdgeModels } from "./service.ts";
-
-/** What a job will take, found before it is queued. Throws AttuneError where it cannot run. */
-export type Prepared = Readonly<{
-  needs: JobRecord["needs"];
-  totalSteps?: number;
-  /** Figures that people are told: tokens, seconds, bytes. */
-  estimate: Named<number>;
-}>;
+import type { EdgeModels, ModelFiles } from "./service.ts";
 
 /** What the routes are made of. */
 export type JobsAppOptions = Readonly<{
@@ -29,8 +26,7 @@ export type JobsAppOptions = Readonly<{
   queue: OpenQueue;
   /** Models that jobs may name, and their files for runners that lack them. */
   models: EdgeModels;
-  /** Checks a job's rows and plans it; `rows` gives an uploaded file. Absent: jobs are queued unplanned. */
-  prepare?: (spec: Named<Json>, rows: (fileId: string) => Promise<Uint8Array | undefined>) => Promise<Prepared>;
+  planner: JobPlanner;
   leaseSeconds?: number;
   heartbeatSeconds?: number;
   maxAttempts?: number;
@@ -52,7 +48,11 @@ export type JobsContext = Readonly<{
   time: () => number;
   leaseSeconds: number;
   heartbeatSeconds: number;
-  /** Checks a new job and queues it, or says why not. */
+  /** Throws what a route throws where a spec refers to what its tenant may not use. */
+  checkReferences(spec: Named<Json>, tenant: string): Promise<void>;
+  /** The files of a model, or of the adapter or model that a job has made. */
+  folder(name: string, tenant: string): Promise<Store | undefined>;
+  /** Plans a new job and queues it, or says why not. */
   prepare(id: string): Promise<void>;
 }>;
 
@@ -62,6 +62,8 @@ export type JobsApp = Readonly<{
   store: Store;
   jobs: Jobs;
   files: JobFilesStore;
+  /** What a tenant's job has made, by the name that the job tells. */
+  made(name: string, tenant: string): Promise<ModelFiles | undefined>;
   watch(): Promise<void>;
   /** Watches until the result is called. */
   start(): () => void;
@@ -92,6 +94,38 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     forgetful: options.forgetful,
   });
   const files = filesIn(store, time);
+  const madeBy = async (name: string, tenant: string): Promise<JobRecord | undefined> => {
+    const id = /^ft:.+:([\w-]{1,64})$/.exec(name)?.[1];
+    const record = id === undefined ? undefined : await jobs.get(`ftjob-${id}`);
+    return record?.result && record.tenant === tenant && fineTunedModel(record) === name ? record : undefined;
+  };
+  const folder = async (name: string, tenant: string): Promise<Store | undefined> => {
+    if (referenceKind(name) === "model") return (await options.models.open(name, tenant))?.files;
+    const result = (await madeBy(name, tenant))?.result;
+    const own = ["adapter/", "model/"].find((at) => result?.files.some((file) => file.startsWith(at)));
+    return result && own !== undefined ? within(store, result.folder + own) : undefined;
+  };
+  const isThere = async (name: string, tenant: string): Promise<boolean> =>
+    referenceKind(name) === "file"
+      ? (await files.get(name))?.tenant === tenant
+      : options.models.isRemote?.(name) === true || await folder(name, tenant) !== undefined;
+  const checkReferences = async (spec: Named<Json>, tenant: string): Promise<void> => {
+    for (const { name, at } of references(spec)) {
+      if (await isThere(name, tenant)) continue;
+      const param = paramOf(at);
+      if (referenceKind(name) === "file") throw failed(400, "invalid_value", `${param}: no file ${name}`, param);
+      const names = (await options.models.names(tenant)).join(", ") || "none";
+      throw failed(400, "model_not_found", `${param}: ${JSON.stringify(name)} is not one of ${names}`, param);
+    }
+  };
+  const placesOf = async ({ spec, tenant }: JobRecord): Promise<Map<string, Store>> => {
+    const places = new Map([["", contentIn(store)]]);
+    for (const { name } of referencesOf(spec)) {
+      const found = referenceKind(name) === "file" ? undefined : await folder(name, tenant);
+      if (found) places.set(name, found);
+    }
+    return places;
+  };
   const preparing = new Set<string>();
   const prepare = async (id: string): Promise<void> => {
     if (preparing.has(id)) return;
@@ -99,19 +133,37 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     try {
       const record = await jobs.get(id);
       if (record?.status !== "validating_files") return;
-      const plan = await options.prepare?.(record.spec, files.content);
-      const found = plan ?? { needs: record.needs, estimate: {} };
-      await jobs.change(id, (r) => queued(r, { spec: r.spec, ...found }));
+      const found = await options.planner.plan(record.spec, await placesOf(record));
+      await jobs.change(id, (r) => queued(r, found));
     } catch (error) {
-      const message = await answerError(error instanceof Error ? error : new Error(String(error))).json();
-      await jobs.change(id, (r) => rejected(r, { param: null, ...pick(message.error) }, time()));
+      // What is wrong with the store is not the job's fault: it is looked at again.
+      if (error instanceof AttuneError && (error.code === "STORE" || error.code === "DISK_FULL")) return;
+      const { error: { code, message, param } } = await answerError(error instanceof Error ? error : new Error())
+        .json();
+      await jobs.change(id, (r) => {
+        const file = (["validation_file", "training_file"] as const).find((p) =>
+          message.includes(String(r.request[p]))
+        );
+        return rejected(r, file ? { code: `invalid_${file}`, message, param: file } : { code, message, param }, time());
+      });
     } finally {
       preparing.delete(id);
       hub.tell(id);
     }
   };
   const hub = eventHub(jobs, options.forgetful);
-  const context: JobsContext = { options, jobs, files, hub, time, leaseSeconds, heartbeatSeconds, prepare };
+  const context: JobsContext = {
+    options,
+    jobs,
+    files,
+    hub,
+    time,
+    leaseSeconds,
+    heartbeatSeconds,
+    checkReferences,
+    folder,
+    prepare,
+  };
   const watch = async (): Promise<void> => {
     await jobs.watch();
     // A server that died while it checked a job has left it so.
@@ -122,6 +174,13 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     store,
     jobs,
     files,
+    made: async (name, tenant) => {
+      const record = await madeBy(name, tenant);
+      if (!record?.result) return undefined;
+      const { path } = (record.spec.model as Named<Named<Json>> | undefined)?.with ?? {};
+      const base = typeof path === "string" ? { base: path } : {};
+      return { id: `job/${record.id}`, files: within(store, record.result.folder), ...base };
+    },
     watch,
     start: () => {
       let running = false;
@@ -136,6 +195,23 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   };
 }
 
-function pick({ code, message }: { code: string; message: string }): { code: string; message: string } {
-  return { code, message };
+/** Every reference of a request's spec. Throws what a route throws where something is none. */
+function references(spec: Named<Json>): ReturnType<typeof referencesOf> {
+  try {
+    return referencesOf(spec);
+  } catch (error) {
+    if (!(error instanceof AttuneError)) throw error;
+    const param = paramOf(error.path);
+    throw failed(400, "invalid_value", error.sentence.replace(error.path, param), param);
+  }
+}
+
+/** The request's own field for what stands at a place of its spec. */
+function paramOf(at: string): string {
+  const own: Named<string> = {
+    "model.with.path": "model",
+    "data.train.with.path": "training_file",
+    "data.eval.with.path": "validation_file",
+  };
+  return own[at] ?? `attune.${at}`;
 }

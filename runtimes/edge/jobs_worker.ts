@@ -1,14 +1,17 @@
 /**
  * Files, jobs and runners as a Cloudflare Worker. Bindings: `DB` (D1), `BUCKET` (R2), the texts `ATTUNE_API_KEY` and
  * `ATTUNE_RUNNER_TOKEN`; models lie in the bucket's table below `models/<name>/`. A cron trigger of one minute keeps jobs going.
+ * It wants the flag `nodejs_compat`: the catalog has stores that speak TCP elsewhere.
  * @module
  */
 import { storeQueue } from "../../core/jobs/store_queue.ts";
 import type { Store } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
 import { within } from "../../core/run/write.ts";
 import { type Bucket, cloudflareStore, type Database } from "./cloudflare_store.ts";
 import { createApp } from "./app.ts";
 import { keysOf } from "./guard.ts";
+import { jobPlanner } from "./job_planner.ts";
 import { type JobsApp, jobsApp } from "./jobs_app.ts";
 import type { EdgeModels } from "./service.ts";
 
@@ -26,6 +29,9 @@ export type Lasting = Readonly<
   { waitUntil(work: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
 >;
 
+/** What an isolate may take, in bytes. */
+const MEMORY = 128 * 2 ** 20;
+
 function jobsOf(env: Bindings): Readonly<{ jobs: JobsApp; models: EdgeModels }> {
   const store = cloudflareStore({ database: env.DB, bucket: env.BUCKET });
   const now = (): number => Date.now();
@@ -39,6 +45,12 @@ function jobsOf(env: Bindings): Readonly<{ jobs: JobsApp; models: EdgeModels }> 
     store,
     queue: storeQueue(store, now),
     models,
+    planner: jobPlanner(catalog, {
+      runtime: "workerd",
+      provider: "wasm",
+      clock: { now, sleep: (ms) => new Promise((done) => setTimeout(done, ms)) },
+      memoryBytes: MEMORY,
+    }),
     // Isolates come and go: what was seen of leases is kept in the store.
     now,
     forgetful: true,

@@ -4,10 +4,10 @@
  */
 import { compose } from "../../core/compose.ts";
 import { badFile } from "../../core/errors.ts";
+import { placed } from "../../core/jobs/references.ts";
 import { within } from "../../core/run/write.ts";
 import type { Host, Json, Named, Row, Run, RunSpec, Store } from "../../core/types.ts";
 import { failed } from "./answers.ts";
-import { refusePaths } from "./job_request.ts";
 import type { Caller } from "./route.ts";
 import type { EdgeService } from "./service.ts";
 
@@ -27,8 +27,9 @@ export async function namedRun(
 ): Promise<Readonly<{ run: Run; host: Host }>> {
   const { host, catalog } = service.options;
   if (!host) throw failed(503, "not_configured", "No models are computed here");
-  refusePaths(task, "task");
-  if (metrics !== undefined) refusePaths(metrics, "metrics");
+  placed({ task, ...(metrics === undefined ? {} : { metrics }) }, (_name, at) => {
+    throw failed(400, "invalid_value", `${at}: a request may not name it`, at);
+  });
   const files = await modelWithin(service, caller, model);
   const own = adapter === undefined ? undefined : await savedAdapter(service, caller, adapter);
   const run = compose({

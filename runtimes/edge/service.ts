@@ -2,7 +2,6 @@
  * What routes share: models and tokenizers of a tenant, caches, limits, counters.
  * @module
  */
-import { within } from "../../core/run/write.ts";
 import type { Catalog, Host, Json, Named, Store, Tokenizer } from "../../core/types.ts";
 import { failed } from "./answers.ts";
 import { boundedCache } from "./cache.ts";
@@ -19,6 +18,8 @@ export type ModelFiles = Readonly<{ id: string; files: Store; base?: string }>;
 /** The models and adapters that a tenant may use; `open` may know more than are listed. Names are checked by it. */
 export type EdgeModels = Readonly<{
   names(tenant: string): Promise<readonly string[]>;
+  /** Whether `open` would fetch what has this name from elsewhere, as from a hub. */
+  isRemote?(name: string): boolean;
   open(name: string, tenant: string): Promise<ModelFiles | undefined>;
 }>;
 
@@ -110,7 +111,7 @@ export function edgeService(options: EdgeOptions): EdgeService {
   const limits: EdgeLimits = { ...defaultLimits, ...options.limits };
   const tokenizers = boundedCache<Tokenizer>(limits.tokenizerBytes);
   const find = async (name: string, caller: Caller, param = "model"): Promise<ModelFiles> => {
-    const found = await options.models.open(name, caller.tenant) ?? await fineTuned(options, name, caller);
+    const found = await options.models.open(name, caller.tenant) ?? await options.jobs?.made(name, caller.tenant);
     if (found) return found;
     throw failed(404, "model_not_found", `${param}: there is no ${JSON.stringify(name.slice(0, 200))} here`, param);
   };
@@ -153,14 +154,4 @@ export function edgeService(options: EdgeOptions): EdgeService {
       }, act);
     },
   };
-}
-
-/** What a caller's own job has made: `ft:...` as its job says it. */
-async function fineTuned({ jobs }: EdgeOptions, name: string, caller: Caller): Promise<ModelFiles | undefined> {
-  const id = /^ft:.+:([\w-]{1,64})$/.exec(name)?.[1];
-  const record = id === undefined ? undefined : await jobs?.jobs.get(`ftjob-${id}`);
-  if (!jobs || !record?.result || record.tenant !== caller.tenant || fineTunedModel(record) !== name) return undefined;
-  const { path } = (record.spec.model as Named<Named<Json>> | undefined)?.with ?? {};
-  const base = typeof path === "string" ? { base: path } : {};
-  return { id: `job/${record.id}`, files: within(jobs.store, record.result.folder), ...base };
 }

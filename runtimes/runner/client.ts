@@ -27,7 +27,8 @@ export type Wants = "cancel" | "pause" | null;
 /** A runner's line to its server. Everything throws AttuneError: `LEASE_LOST` where another has the job, `REFUSED` else. */
 export interface RunnerClient {
   lease(waitSeconds: number, signal?: AbortSignal): Promise<Lease | undefined>;
-  heartbeat(lease: Lease, step: number, trainedTokens: number): Promise<Wants>;
+  /** With a signal, the server may keep the answer for as long as there is nothing to tell. */
+  heartbeat(lease: Lease, step: number, trainedTokens: number, held?: AbortSignal): Promise<Wants>;
   events(lease: Lease, from: number, events: readonly TrainingEvent[], totalSteps?: number): Promise<Wants>;
   /** Sends a file of a job; gives its size. */
   send(lease: Lease, path: string, file: string): Promise<number>;
@@ -44,9 +45,9 @@ export interface RunnerClient {
     metrics: Named<number>,
   ): Promise<void>;
   release(lease: Lease, why: Named<Json>): Promise<void>;
-  /** Gets what is at a path below /v1/runners into a file. */
-  fetchTo(path: string, file: string): Promise<void>;
-  modelFiles(name: string): Promise<readonly Readonly<{ path: string; bytes: number }>[]>;
+  /** Gets what a job's path gives into a file. */
+  fetchTo(lease: Lease, path: string, file: string): Promise<void>;
+  modelFiles(lease: Lease, name: string): Promise<readonly Readonly<{ path: string; bytes: number }>[]>;
 }
 
 /** How a client reaches its server. `patienceSeconds`: for how long a call is tried again. */
@@ -58,6 +59,9 @@ export type ClientOptions = Readonly<{
   fetch?: typeof fetch;
   patienceSeconds?: number;
 }>;
+
+/** A server that says nothing for so long has not heard. */
+const ANSWER_SECONDS = 10;
 
 /** A client. */
 export function runnerClient(options: ClientOptions): RunnerClient {
@@ -85,29 +89,36 @@ export function runnerClient(options: ClientOptions): RunnerClient {
     const until = performance.now() + 1000 * patienceSeconds;
     for (let wait = 100;; wait = Math.min(2 * wait, 5000)) {
       try {
-        return await once(path, { ...init(), ...(signal ? { signal } : {}) });
+        return await once(path, init());
       } catch (error) {
         if (error instanceof AttuneError || signal?.aborted || performance.now() > until) throw error;
         await sleep(wait * (0.5 + Math.random()), undefined, signal ? { signal } : {});
       }
     }
   };
-  const post = (path: string, body: unknown, signal?: AbortSignal): Promise<Response> =>
-    call(
-      path,
-      () => ({ method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-      signal,
-    );
+  /** `waits`: for how many seconds the server may keep the answer. */
+  const post = (path: string, body: unknown, waits = 0, signal?: AbortSignal): Promise<Response> =>
+    call(path, () => {
+      const late = AbortSignal.timeout(1000 * (waits + ANSWER_SECONDS));
+      return {
+        method: "POST",
+        body: JSON.stringify(body),
+        headers: { "content-type": "application/json" },
+        signal: signal ? AbortSignal.any([signal, late]) : late,
+      };
+    }, signal);
   const job = ({ id }: Lease, what: string): string => `/jobs/${id}/${what}`;
   const encoded = (path: string): string => path.split("/").map(encodeURIComponent).join("/");
 
   return {
     lease: async (waitSeconds, signal) => {
-      const answer = await post("/lease", { runner: name, capabilities, waitSeconds }, signal);
+      const answer = await post("/lease", { runner: name, capabilities, waitSeconds }, waitSeconds, signal);
       return answer.status === 204 ? undefined : await answer.json() as Lease;
     },
-    heartbeat: async (lease, step, trainedTokens) => {
-      const answer = await post(job(lease, "heartbeat"), { token: lease.token, step, trainedTokens });
+    heartbeat: async (lease, step, trainedTokens, held) => {
+      const waitSeconds = held ? Math.min(lease.heartbeatSeconds, 25) : 0;
+      const body = { token: lease.token, step, trainedTokens, waitSeconds };
+      const answer = await post(job(lease, "heartbeat"), body, waitSeconds, held);
       return (await answer.json() as { wants: Wants }).wants;
     },
     events: async (lease, from, events, totalSteps) => {
@@ -136,8 +147,8 @@ export function runnerClient(options: ClientOptions): RunnerClient {
     release: async (lease, why) => {
       await post(job(lease, "release"), { token: lease.token, ...why });
     },
-    fetchTo: async (path, file) => {
-      const answer = await call(path, () => ({}));
+    fetchTo: async (lease, path, file) => {
+      const answer = await call(job(lease, path), () => ({}));
       await mkdir(dirname(file), { recursive: true });
       const temporary = `${file}.part`;
       const handle = await open(temporary, "w");
@@ -150,8 +161,9 @@ export function runnerClient(options: ClientOptions): RunnerClient {
       }
       await rename(temporary, file);
     },
-    modelFiles: async (name) => {
-      const answer = await call(`/models?name=${encodeURIComponent(name)}`, () => ({}));
+    modelFiles: async (lease, name) => {
+      const query = `name=${encodeURIComponent(name)}&token=${lease.token}`;
+      const answer = await call(job(lease, `models?${query}`), () => ({}));
       return (await answer.json() as { files: { path: string; bytes: number }[] }).files;
     },
   };

@@ -49,17 +49,19 @@ export async function jobRig(options: Partial<JobsServerOptions> = {}): Promise<
   for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(folder, "models", "tiny", name), bytes);
   const opened = options.opened;
   const keys = keysOf({ api: "key", runner: "runner-token" });
+  const host = await hostHere(1);
+  const models = folderModels(join(folder, "models"), host);
   const server = await openJobs({
-    host: await hostHere(1),
+    host,
     store: join(folder, "store"),
-    models: join(folder, "models"),
+    models,
     leaseSeconds: 1.5,
     heartbeatSeconds: 0.4,
     ...options,
     ...(opened ? { opened } : {}),
   });
   const { port, close } = await listen(
-    createApp({ catalog: {}, keys, models: folderModels(undefined, {}), jobs: server }).fetch,
+    createApp({ catalog: {}, keys, models, jobs: server }).fetch,
     { port: 0, hostname: "127.0.0.1" },
   );
   const url = `http://127.0.0.1:${port}`;

@@ -238,7 +238,7 @@ export async function simulate(seed: number, commit: typeof committed = committe
       const created = await call(user, (jobs) => jobs.create("t", {}, {}));
       if (created === "lost") continue;
       ids.push(created.id);
-      await call(user, (jobs) => jobs.change(created.id, (r) => queued(r, { spec: {}, needs: r.needs })));
+      await call(user, (jobs) => jobs.change(created.id, (r) => queued(r, { needs: r.needs, estimate: {} })));
       await wait(user, below(20_000));
       if (chance(0.3)) {
         await call(user, (jobs) => jobs.change(created.id, (r) => asked(r, chance(0.5) ? "cancel" : "pause", 0)));
@@ -250,7 +250,7 @@ export async function simulate(seed: number, commit: typeof committed = committe
       await wait(user, 60_000);
       for (const id of ids) {
         await call(user, (jobs) => jobs.change(id, unpaused));
-        await call(user, (jobs) => jobs.change(id, (r) => queued(r, { spec: {}, needs: r.needs })));
+        await call(user, (jobs) => jobs.change(id, (r) => queued(r, { needs: r.needs, estimate: {} })));
       }
     }
   })();

@@ -45,6 +45,7 @@ else {
       await runRunner({ ...options, name: "r", tell: (text) => void told.push(text) });
       const ended = await (await fetch(`${url}/v1/fine_tuning/jobs/${job.id}`, { headers })).json();
       assert.equal(ended.status, "succeeded", `${JSON.stringify(ended)}\n${told.join("\n")}`);
+      assert.equal(ended.attune.estimate.tokens, ended.trained_tokens, "it was planned in workerd");
       const names: string[] = [];
       for (const id of ended.result_files) {
         names.push((await (await fetch(`${url}/v1/files/${id}`, { headers })).json()).filename);

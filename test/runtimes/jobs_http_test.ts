@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { after, describe, it } from "node:test";
+import { promisify } from "node:util";
 import OpenAI, { toFile } from "openai";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import { f32 } from "../../core/tensor.ts";
@@ -21,16 +24,17 @@ for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(fold
 
 const host = await hostHere(1);
 const keys = keysOf({ api: "key", runner: "runner-token" });
+const models = folderModels(join(folder, "models"), host);
 const server = await openJobs({
   host,
   store: join(folder, "store"),
-  models: join(folder, "models"),
+  models,
   leaseSeconds: 15,
   heartbeatSeconds: 0.5,
   maxFileBytes: 100_000,
 });
 const { port, close } = await listen(
-  createApp({ catalog: {}, keys, models: folderModels(undefined, {}), jobs: server }).fetch,
+  createApp({ catalog: {}, keys, models, jobs: server }).fetch,
   { port: 0, hostname: "127.0.0.1" },
 );
 const url = `http://127.0.0.1:${port}`;
@@ -50,7 +54,7 @@ const attune = (training: Named<Json> = {}): Named<Json> => ({
 });
 type Create = OpenAI.FineTuning.JobCreateParams;
 const until = async <T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> => {
-  for (let i = 0; i < 1600; i++) {
+  for (let i = 0; i < 3600; i++) {
     const found = await look();
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -59,6 +63,8 @@ const until = async <T>(what: string, look: () => Promise<T | undefined | false>
 };
 const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${url}${path}`, { headers: { authorization: "Bearer key", ...headers } });
+/** What the first job has made. */
+let made = "";
 const runner = (jobs: number) =>
   runRunner({
     server: url,
@@ -134,6 +140,9 @@ describe("the unmodified openai client", () => {
       writeFileSync(join(folder, name), new Uint8Array(await (await client.files.content(id)).arrayBuffer()));
     }
     assert.ok(existsSync(join(folder, "adapter", "adapter_model.safetensors")));
+    const config = JSON.parse(readFileSync(join(folder, "adapter", "adapter_config.json"), "utf8"));
+    assert.equal(config.base_model_name_or_path, "tiny", "no path of the runner's");
+    made = ended.fine_tuned_model ?? "";
 
     // Live events: everything from the start, then only what a client has not seen.
     const streamed = await (await get(`/v1/fine_tuning/jobs/${job.id}/events`, { accept: "text/event-stream" })).text();
@@ -143,6 +152,54 @@ describe("the unmodified openai client", () => {
     const rest = await (await get(`/v1/fine_tuning/jobs/${job.id}/events`, from)).text();
     assert.deepEqual([...rest.matchAll(/^id: (.+)$/gm)].map((m) => m[1]), ids.slice(-2));
     assert.match(rest, /event: done/);
+  });
+
+  const python = process.env.HF_PYTHON;
+  const noPython = python === undefined && "HF_PYTHON does not name a Python with peft";
+  it("gets an adapter that PEFT loads", { skip: noPython }, async () => {
+    const program = [
+      "import sys",
+      "from transformers import AutoModelForSequenceClassification",
+      "from peft import PeftModel",
+      "base = AutoModelForSequenceClassification.from_pretrained(sys.argv[1], num_labels=2)",
+      "model = PeftModel.from_pretrained(base, sys.argv[2])",
+      "print(sum(float(p.abs().sum()) for n, p in model.named_parameters() if 'lora_B' in n) > 0)",
+    ].join("\n");
+    const args = ["-c", program, join(folder, "models", "tiny"), join(folder, "adapter")];
+    const { stdout } = await promisify(execFile)(python ?? "", args);
+    assert.equal(stdout.trim().split("\n").at(-1), "True");
+  });
+
+  it("says any part of a run spec: other rows, the model's config, an adapter that a job has made", async () => {
+    const file = await client.files.create({
+      file: await toFile(new TextEncoder().encode(lines), "rows.jsonl"),
+      purpose: "fine-tune",
+    });
+    const rows = { use: "jsonl", with: { path: file.id } };
+    const from = (name: string): Named<Json> => ({
+      model: { use: "pretrained", with: { config: { hidden_dropout_prob: 0 } } },
+      task: { use: "sequence-classification", with: { labels: ["bad", "good"] } },
+      data: { train: { use: "take", with: { source: rows, limit: 4 } } },
+      adapter: { use: "lora", with: { from: name } },
+      loggers: ["csv"],
+      training: { perDeviceTrainBatchSize: 4, maxSteps: 2 },
+    });
+    const create = (name: string) =>
+      client.fineTuning.jobs.create({ model: "tiny", training_file: file.id, attune: from(name) } as Create);
+    await assert.rejects(create(`${made}0`), /attune\.adapter\.with\.from: "ft:.*0" is not one of/);
+    const job = await create(made);
+    const done = runner(1);
+    const ended = await until("the end", async () => {
+      const now = await client.fineTuning.jobs.retrieve(job.id);
+      return ["succeeded", "failed"].includes(now.status) ? now : undefined;
+    });
+    assert.equal(ended.status, "succeeded", JSON.stringify(ended.error));
+    await done;
+    const names: string[] = [];
+    for (const id of ended.result_files) names.push((await client.files.retrieve(id)).filename);
+    assert.ok(names.includes("log.csv") && names.includes("adapter/adapter_model.safetensors"), names.join());
+    const { estimate } = (ended as unknown as { attune: { estimate: Named<number> } }).attune;
+    assert.deepEqual([estimate.steps, estimate.tokens], [2, ended.trained_tokens]);
   });
 
   it("pauses, resumes and cancels a job that runs", async () => {
@@ -191,18 +248,20 @@ describe("the unmodified openai client", () => {
     for (const name of ["lora", "adamw", "sequence-classification", "cross-entropy"]) {
       assert.ok(plugins.includes(name), name);
     }
-    const lease = (capabilities: Named<Json>): Promise<Response> =>
+    const lease = (capabilities: Named<Json>, waitSeconds = 0): Promise<Response> =>
       fetch(`${url}/v1/runners/lease`, {
         method: "POST",
         headers: { authorization: "Bearer runner-token", "content-type": "application/json" },
         body: JSON.stringify({
           runner: "x",
+          waitSeconds,
           capabilities: { providers: ["cpu"], memoryBytes: 2 ** 34, ...capabilities },
         }),
       });
     assert.equal((await lease({ plugins: plugins.filter((name) => name !== "lora") })).status, 204);
     assert.equal((await lease({ memoryBytes: 1000 })).status, 204);
-    const given = await lease({ plugins });
+    // A job is queued a moment before runners are told of it.
+    const given = await lease({ plugins }, 10);
     const leased = await given.json();
     assert.deepEqual([given.status, leased.id], [200, job.id]);
 
@@ -244,7 +303,7 @@ describe("the unmodified openai client", () => {
     const file = await upload(lines);
     const create = (change: Named<unknown>): Promise<unknown> =>
       client.fineTuning.jobs.create({ model: "tiny", training_file: file.id, attune: attune(), ...change } as Create);
-    await rejected(create({ model: "gpt-9" }), 400, /"gpt-9" is not one of tiny/);
+    await rejected(create({ model: "gpt-9" }), 400, /"gpt-9" is not one of tiny, attune:base/);
     await rejected(create({ training_file: "file-none" }), 400, /no file file-none/);
     await rejected(create({ method: { type: "dpo" } }), 400, /method.*only supervised/);
     await rejected(create({ attune: { model: { use: "pretrained", with: { path: "/etc" } } } }), 400, /attune\.model/);
@@ -261,15 +320,25 @@ describe("the unmodified openai client", () => {
       403,
     );
     // Rows that are JSON but not the task's are found before the job is queued.
-    const wrong = await upload('{"text":"good film","label":"god"}');
-    const job = await client.fineTuning.jobs.create(
-      { model: "tiny", training_file: wrong.id, attune: attune() } as Create,
-    );
-    const ended = await until("the refusal", async () => {
-      const now = await client.fineTuning.jobs.retrieve(job.id);
-      return now.status === "failed" ? now : undefined;
-    });
-    assert.match(ended.error?.message ?? "", /row 0.*"god", did you mean "good"/);
+    const wrong = await upload('{"text":"good film","label":"good"}\n\n{"text":"good film","label":"god"}');
+    for (
+      const [param, files] of [
+        ["training_file", { training_file: wrong.id }],
+        ["validation_file", { training_file: file.id, validation_file: wrong.id }],
+      ] as const
+    ) {
+      const body: unknown = { model: "tiny", ...files, attune: attune() };
+      const job = await client.fineTuning.jobs.create(body as Create);
+      const ended = await until("the refusal", async () => {
+        const now = await client.fineTuning.jobs.retrieve(job.id);
+        return now.status === "failed" ? now : undefined;
+      });
+      assert.deepEqual([ended.error?.param, ended.error?.code], [param, `invalid_${param}`]);
+      assert.match(ended.error?.message ?? "", new RegExp(`^${wrong.id}, line 3:.*"god", did you mean "good"`));
+    }
+    // Every error of a spec at once, before anything is made.
+    const spec = { ...attune({ learningRat: 1 }), optimizer: "adamm" };
+    await rejected(create({ attune: spec }), 400, /2 errors[^]*adamm[^]*learningRat/);
     await client.files.delete(file.id);
     await rejected(client.files.content(file.id), 404, /No such File/);
   });

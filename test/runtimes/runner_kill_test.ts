@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { jobRig } from "../faults/job_rig.ts";
 
+/** Enough to be killed in the middle. */
+const STEPS = 400;
+
 describe("runners that are stopped and killed", () => {
   it("lose their job to another one, which goes on from the checkpoint", async () => {
     const rig = await jobRig({ leaseSeconds: 2, heartbeatSeconds: 0.2 });
     after(() => rig.close());
-    const id = await rig.submit({ maxSteps: 150, saveSteps: 15 });
+    const id = await rig.submit({ maxSteps: STEPS, saveSteps: 15 });
     const a = rig.runner("a");
-    const job = await rig.until(id, "a checkpoint", (job) => job.checkpoints.length >= 1 && job.step < 150);
+    const job = await rig.until(id, "a checkpoint", (job) => job.checkpoints.length >= 1 && job.status === "running");
     const b = rig.runner("b");
     a.signal("SIGKILL");
     const done = await rig.until(id, "the end", (job) => job.status === "succeeded");
@@ -17,7 +20,7 @@ describe("runners that are stopped and killed", () => {
     for await (const event of rig.server.jobs.events(id).after(0)) {
       if (event.data?.train_loss !== undefined) steps.push(Number(event.data.step));
     }
-    assert.deepEqual(steps, Array.from({ length: 150 }, (_, i) => i + 1), "each step was told once");
+    assert.deepEqual(steps, Array.from({ length: STEPS }, (_, i) => i + 1), "each step was told once");
   });
 
   it("give the job back when they are told to end", async () => {

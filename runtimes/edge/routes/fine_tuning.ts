@@ -22,7 +22,7 @@ const shared = { policy: "jobs", rate: "light", maxBytes: 0 } as const;
 
 /** The routes. */
 export function fineTuningRoutes(context: JobsContext): readonly Route[] {
-  const { jobs, files, hub, time, options } = context;
+  const { jobs, hub, time, options } = context;
   const found = async (c: EdgeContext): Promise<JobRecord> => {
     const id = c.req.param("id") ?? "";
     const record = await jobs.get(id);
@@ -46,18 +46,9 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
 
   const create = async (c: EdgeContext, body: JobRequest): Promise<Response> => {
     const { tenant } = c.get("caller");
-    const names = await options.models.names(tenant);
-    if (!names.includes(body.model)) {
-      const known = names.join(", ") || "none";
-      throw failed(400, "model_not_found", `model: ${JSON.stringify(body.model)} is not one of ${known}`, "model");
-    }
-    for (const param of ["training_file", "validation_file"] as const) {
-      const id = body[param];
-      if (id && (await files.get(id))?.tenant !== tenant) {
-        throw failed(400, "invalid_value", `${param}: no file ${id}`, param);
-      }
-    }
     const spec = specOf(body);
+    await context.checkReferences(spec, tenant);
+    options.planner.check(spec);
     const id = await idOnce(c, body);
     const record = await jobs.create(tenant, body, spec, id);
     later(c, context.prepare(record.id));
@@ -92,6 +83,7 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
         throw failed(400, "invalid_state", `The job is ${status}: it cannot be asked to ${name}`);
       }
       hub.tell(id);
+      if (done.record.status === "validating_files") later(c, context.prepare(id));
       return c.json(jobShape(done.record));
     },
   });

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { committed, givenBack, isOver, type JobRecord, renewed, saved } from "../../../core/jobs/record.ts";
+import { referencesOf } from "../../../core/jobs/references.ts";
 import { openSafetensors, toFloat32 } from "../../../core/safetensors.ts";
 import type { Named, Store, TrainingEvent } from "../../../core/types.ts";
 import { checked, failed } from "../answers.ts";
@@ -15,6 +16,8 @@ const token = v.pipe(v.number(), v.integer(), v.minValue(1));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const names = v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(500))), v.maxLength(1000));
 const metrics = v.optional(v.record(v.string(), v.nullable(v.number())), {});
+/** For how long an answer may be kept back. */
+const waitSeconds = v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(25)), 0);
 const leaseSchema = v.strictObject({
   runner: v.pipe(v.string(), v.regex(/^[\w.:-]{1,100}$/, "a name of letters, digits, dots and dashes")),
   capabilities: v.strictObject({
@@ -23,9 +26,9 @@ const leaseSchema = v.strictObject({
     /** What it may load; absent: everything. */
     plugins: v.optional(names),
   }),
-  waitSeconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(25)), 0),
+  waitSeconds,
 });
-const heartbeatSchema = v.strictObject({ token, step: count, trainedTokens: count });
+const heartbeatSchema = v.strictObject({ token, step: count, trainedTokens: count, waitSeconds });
 const eventsSchema = v.strictObject({
   token,
   from: v.pipe(v.number(), v.integer(), v.minValue(1)),
@@ -59,7 +62,7 @@ const [MAX_WORDS, MAX_FILE] = [16 * 2 ** 20, 64 * 2 ** 30];
 
 /** The routes. */
 export function runnerRoutes(context: JobsContext): readonly Route[] {
-  const { options, jobs, files, hub, time, leaseSeconds, heartbeatSeconds } = context;
+  const { options, jobs, files, folder, hub, time, leaseSeconds, heartbeatSeconds } = context;
   const { store } = options;
   const routes: Route[] = [];
   const post = <T>(
@@ -139,8 +142,14 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   });
-  post("/jobs/:id/heartbeat", "Say that a job goes on", heartbeatSchema, async (c, { token, step, trainedTokens }) => {
-    const record = await changed(idOf(c), (r) => renewed(r, token, step, trainedTokens));
+  post("/jobs/:id/heartbeat", "Say that a job goes on", heartbeatSchema, async (c, body) => {
+    const { token, step, trainedTokens, waitSeconds } = body;
+    let record = await changed(idOf(c), (r) => renewed(r, token, step, trainedTokens));
+    const over = AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(1000 * waitSeconds)]);
+    while (!over.aborted && record.wants === undefined && record.token === token && record.lease !== undefined) {
+      await hub.more(record.id, 0, over);
+      record = await jobs.get(record.id) ?? record;
+    }
     return c.json({ wants: record.wants ?? null });
   });
   post("/jobs/:id/events", "Tell what happened", eventsSchema, async (c, { token, from, events, totalSteps }) => {
@@ -214,25 +223,35 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
     const record = await changed(idOf(c), (r) => givenBack(r, token, why, time()));
     return c.json({ status: record.status });
   });
-  get("/files/:id", "An uploaded file's bytes", async (c) => {
-    const bytes = await files.content(idOf(c));
+  /** A job that the caller holds, if its spec refers to a name. */
+  const referring = async (c: EdgeContext, name: string): Promise<JobRecord> => {
+    const record = await holding(c, Number(c.req.query("token")));
+    if (referencesOf(record.spec).some((own) => own.name === name)) return record;
+    throw failed(404, "not_found", `Job ${record.id} does not name it`);
+  };
+  const leaseQuery = { token: "the lease's token" };
+  get("/jobs/:id/uploads/:file", "A file that a job names", async (c) => {
+    const name = c.req.param("file") ?? "";
+    await referring(c, name);
+    const bytes = await files.content(name);
     if (!bytes) throw failed(404, "not_found", "No such file");
     return c.body(bytes as Uint8Array<ArrayBuffer>);
-  });
+  }, leaseQuery);
   const modelOf = async (c: EdgeContext): Promise<Store> => {
     const name = checked(v.string(), c.req.query("name"));
-    const found = await options.models.open(name, c.get("caller").tenant);
-    if (!found) throw failed(404, "model_not_found", `No files of model ${name} here`);
-    return found.files;
+    const { tenant } = await referring(c, name);
+    const found = await folder(name, tenant);
+    if (!found) throw failed(404, "model_not_found", `No files of ${name} here`);
+    return found;
   };
-  get("/models", "A model's files", async (c) => {
+  get("/jobs/:id/models", "The files of a model that a job names", async (c) => {
     const found: { path: string; bytes: number; revision: string }[] = [];
     for await (const { key, size, revision } of (await modelOf(c)).list("")) {
       found.push({ path: key, bytes: size, revision });
     }
     return c.json({ files: found });
-  }, { name: "the model" });
-  get("/models/file", "A model's file", async (c) => {
+  }, { ...leaseQuery, name: "the model" });
+  get("/jobs/:id/models/file", "A file of a model that a job names", async (c) => {
     const path = checked(v.string(), c.req.query("path"));
     const model = await modelOf(c);
     const size = (await model.get(path, { offset: 0, length: 0 }))?.size;
@@ -248,7 +267,7 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
       },
     });
     return c.body(stream, 200, { "content-length": String(size) });
-  }, { name: "the model", path: "the file" });
+  }, { ...leaseQuery, name: "the model", path: "the file" });
   return routes;
 }
 

@@ -19,7 +19,7 @@ async function setUp(): Promise<{ jobs: Jobs; store: Store; clock: { now: number
 }
 async function ready(jobs: Jobs): Promise<JobRecord> {
   const { id } = await jobs.create("t", { model: "m" }, {});
-  const done = await jobs.change(id, (r) => queued(r, { spec: {}, needs: r.needs }));
+  const done = await jobs.change(id, (r) => queued(r, { needs: r.needs, estimate: {} }));
   if (!done) throw new Error("no job");
   return done.record;
 }

@@ -57,7 +57,7 @@ else {
       const ids: string[] = [];
       for (let i = 0; i < 5; i++) {
         const { id } = await jobs.create("t", {}, {});
-        await jobs.change(id, (r) => queued(r, { spec: {}, needs: r.needs }));
+        await jobs.change(id, (r) => queued(r, { needs: r.needs, estimate: {} }));
         ids.push(id);
       }
       await server.kill();

@@ -1,0 +1,130 @@
+/**
+ * What goes to the server while a job runs: signs of life, events, checkpoints. All of it from this thread, which only waits
+ * for the network; the one that trains may block as long as it likes.
+ * @module
+ */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AttuneError } from "../../core/errors.ts";
+import type { Named, TrainingEvent } from "../../core/types.ts";
+import type { Lease, RunnerClient } from "./client.ts";
+import { filesBelow, isResult } from "./inputs.ts";
+
+/** How far a job is. */
+export type Progress = { step: number; tokens: number; totalSteps: number | undefined; metrics: Named<number> };
+
+/** A job's line to the server. */
+export interface Uplink {
+  /** Tells an event; they arrive in order, as fast as the server takes them. */
+  tell(event: TrainingEvent): void;
+  /** Sends a checkpoint. Where they come faster than they can be sent, only the newest. */
+  checkpoint(step: number, name: string): void;
+  /** Resolves when all of it has arrived; throws where it cannot. */
+  flushed(): Promise<void>;
+  /** No more signs of life. */
+  close(): void;
+}
+
+/** What a line needs. */
+export type UplinkOptions = Readonly<{
+  lease: Lease;
+  client: RunnerClient;
+  output: string;
+  progress: Progress;
+  /** Aborted with what ends the run: what its user wants, or that the lease is lost. */
+  stop: AbortController;
+  /** Tells people of what failed on the way. */
+  tell: (text: string) => void;
+}>;
+
+/** How often events are sent, in milliseconds. */
+const PAUSE = 100;
+
+/** Most events of one message. */
+const MOST = 1000;
+
+/** Opens the line; the first sign of life is given at once. */
+export function uplink({ lease, client, output, progress, stop, tell }: UplinkOptions): Uplink {
+  const heard = (wants: "cancel" | "pause" | null): void => {
+    if (wants) stop.abort(wants);
+  };
+  const failed = (error: unknown): void => {
+    // Only the server's word ends a run: while it cannot be reached the work goes on.
+    if (error instanceof AttuneError && error.code === "LEASE_LOST") stop.abort(error);
+    else tell(`${lease.id}: ${error}`);
+  };
+
+  const closed = new AbortController();
+  const beat = async (): Promise<void> => {
+    while (!closed.signal.aborted) {
+      const pause = sleep(1000 * lease.heartbeatSeconds, undefined, { signal: closed.signal }).catch(() => {});
+      // The server keeps the answer until it is wanted: what a user wants arrives at once.
+      await client.heartbeat(lease, progress.step, progress.tokens, closed.signal).then(heard, (error) => {
+        if (!closed.signal.aborted) failed(error);
+      });
+      await pause;
+    }
+  };
+
+  // What did not arrive waits for the next try.
+  const waiting: TrainingEvent[] = [];
+  let from = 1;
+  let message: Promise<void> | undefined;
+  const sendSome = (): Promise<void> => {
+    const events = waiting.slice(0, MOST);
+    return message ??= client.events(lease, from, events, progress.totalSteps).then((wants) => {
+      waiting.splice(0, events.length);
+      from += events.length;
+      heard(wants);
+    }).finally(() => (message = undefined));
+  };
+  const toldUntil = async (end: number): Promise<void> => {
+    while (from < end) await sendSome();
+  };
+  let telling: Promise<void> | undefined;
+  const tellAll = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      await sendSome();
+      if (waiting.length < MOST) await sleep(PAUSE);
+    }
+  };
+
+  let next: Readonly<{ step: number; name: string; files: Promise<readonly string[]>; told: number }> | undefined;
+  let sending: Promise<void> | undefined;
+  const sendOne = async ({ step, name, files, told }: NonNullable<typeof next>): Promise<void> => {
+    const folder = `checkpoints/${name}/`;
+    // Logs as they are now may be longer than the checkpoint needs: resuming cuts them back.
+    const own = (await files).filter((f) => f.startsWith(folder) || isResult(f));
+    for (const file of own) await client.send(lease, `${name}/${file}`, join(output, file));
+    // Whoever goes on from it tells nothing of the steps before.
+    await toldUntil(told);
+    await client.checkpoint(lease, step, `${name}/`, own, progress.metrics);
+  };
+  const sendAll = async (): Promise<void> => {
+    while (next) {
+      const own = next;
+      next = undefined;
+      await sendOne(own).catch((error) => {
+        // Rotated away while it was sent: a newer one is on its way.
+        if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) failed(error);
+      });
+    }
+  };
+
+  void beat();
+  return {
+    tell: (event) => {
+      waiting.push(event);
+      telling ??= tellAll().catch(failed).finally(() => (telling = undefined));
+    },
+    checkpoint: (step, name) => {
+      next = { step, name, files: filesBelow(output), told: from + waiting.length };
+      sending ??= sendAll().finally(() => (sending = undefined));
+    },
+    flushed: async () => {
+      while (sending) await sending;
+      if (!(stop.signal.reason instanceof AttuneError)) await toldUntil(from + waiting.length);
+    },
+    close: () => closed.abort(),
+  };
+}
