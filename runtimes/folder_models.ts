@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { hubName } from "../core/hub/repository.ts";
+import { hubName } from "../core/hub/name.ts";
 import type { Host } from "../core/types.ts";
 import { modelFiles } from "../plugins/sources/model_files.ts";
 import { directoryStore } from "./directory_store.ts";
