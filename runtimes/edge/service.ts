@@ -2,7 +2,7 @@
  * What routes share: models and tokenizers of a tenant, caches, limits, counters.
  * @module
  */
-import type { Catalog, Host, Json, Store, Tokenizer } from "../../core/types.ts";
+import type { Catalog, Host, Store, Tokenizer } from "../../core/types.ts";
 import { failed } from "./answers.ts";
 import { boundedCache } from "./cache.ts";
 import type { Key, Limiter, Rates } from "./guard.ts";
