@@ -210,7 +210,7 @@ describe("what is not supported is an error that names it", () => {
       },
     }, /short_factor/],
     [{ pretraining_tp: 2 }, /pretraining_tp/],
-    [{ hidden_act: "mish" }, /hidden_act.*mish/],
+    [{ hidden_act: "xielu" }, /hidden_act.*xielu/],
     [{ num_key_value_heads: 4 }, /num_key_value_heads/],
     [{ model_type: "gemma2", use_bidirectional_attention: true }, /use_bidirectional_attention/],
     [
