@@ -31,6 +31,7 @@ import { permutationLm as collatorPermutationLm } from "./collators/permutation_
 import { pretraining as collatorPretraining } from "./collators/pretraining.ts";
 import { prompt as collatorPrompt } from "./collators/prompt.ts";
 import { questionAnswering as collatorQuestionAnswering } from "./collators/question_answering.ts";
+import { sentencePairs as collatorSentencePairs } from "./collators/sentence_pairs.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { tokenLabels as collatorTokenLabels } from "./collators/token_labels.ts";
 import { brown as datasetBrown } from "./data/brown.ts";
@@ -40,6 +41,7 @@ import { json as datasetJson } from "./data/json.ts";
 import { jsonl as datasetJsonl } from "./data/jsonl.ts";
 import { memory as datasetMemory } from "./data/memory.ts";
 import { mix as datasetMix } from "./data/mix.ts";
+import { pairs as datasetPairs } from "./data/pairs.ts";
 import { parquet as datasetParquet } from "./data/parquet.ts";
 import { reviews as datasetReviews } from "./data/reviews.ts";
 import { shuffle as datasetShuffle } from "./data/shuffle.ts";
@@ -55,8 +57,10 @@ import { lm as headLm } from "./heads/lm.ts";
 import { mlm as headMlm } from "./heads/mlm.ts";
 import { nextSentence as headNextSentence } from "./heads/next_sentence.ts";
 import { permutationLm as headPermutationLm } from "./heads/permutation_lm.ts";
+import { pooled as headPooled } from "./heads/pooled.ts";
 import { seq2seq as headSeq2seq } from "./heads/seq2seq.ts";
 import { sequence as headSequence } from "./heads/sequence.ts";
+import { similarity as headSimilarity } from "./heads/similarity.ts";
 import { span as headSpan } from "./heads/span.ts";
 import { token as headToken } from "./heads/token.ts";
 import { verbalizer as headVerbalizer } from "./heads/verbalizer.ts";
@@ -134,6 +138,7 @@ import { permutationLm as objectivePermutationLm } from "./objectives/permutatio
 import { pretraining as objectivePretraining } from "./objectives/pretraining.ts";
 import { promptClassification as objectivePromptClassification } from "./objectives/prompt_classification.ts";
 import { questionAnswering as objectiveQuestionAnswering } from "./objectives/question_answering.ts";
+import { sentenceSimilarity as objectiveSentenceSimilarity } from "./objectives/sentence_similarity.ts";
 import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
 import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
 import { spanCorruption as objectiveSpanCorruption } from "./objectives/span_corruption.ts";
@@ -214,6 +219,7 @@ export const catalog: Catalog = {
     pretraining: collatorPretraining,
     prompt: collatorPrompt,
     "question-answering": collatorQuestionAnswering,
+    "sentence-pairs": collatorSentencePairs,
     seq2seq: collatorSeq2seq,
     "token-labels": collatorTokenLabels,
   },
@@ -225,6 +231,7 @@ export const catalog: Catalog = {
     jsonl: datasetJsonl,
     memory: datasetMemory,
     mix: datasetMix,
+    pairs: datasetPairs,
     parquet: datasetParquet,
     reviews: datasetReviews,
     shuffle: datasetShuffle,
@@ -244,8 +251,10 @@ export const catalog: Catalog = {
     mlm: headMlm,
     "next-sentence": headNextSentence,
     "permutation-lm": headPermutationLm,
+    pooled: headPooled,
     seq2seq: headSeq2seq,
     sequence: headSequence,
+    similarity: headSimilarity,
     span: headSpan,
     token: headToken,
     verbalizer: headVerbalizer,
@@ -333,6 +342,7 @@ export const catalog: Catalog = {
     pretraining: objectivePretraining,
     "prompt-classification": objectivePromptClassification,
     "question-answering": objectiveQuestionAnswering,
+    "sentence-similarity": objectiveSentenceSimilarity,
     "seq2seq-lm": objectiveSeq2seqLm,
     "sequence-classification": objectiveSequenceClassification,
     "span-corruption": objectiveSpanCorruption,

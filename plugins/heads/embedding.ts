@@ -4,9 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { div, sqrt, square, sum } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
-import { pooledStates } from "./pooling.ts";
+import { pooledStates, unitLength } from "./pooling.ts";
 
 /** Options of {@link embedding}. */
 export interface EmbeddingOptions {
@@ -43,8 +42,7 @@ export const embedding: Factory<"head", Partial<EmbeddingOptions>> = define({
     forward: (b, states) => {
       let x = pooledStates(b, states.hidden, pooling);
       if (projection !== undefined) x = b.linear("embedding_projection", x, { outFeatures: projection });
-      if (normalize) x = div(x, sqrt(sum(square(x), 1, true)));
-      return { embedding: x };
+      return { embedding: normalize ? unitLength(x) : x };
     },
   }),
 });

@@ -2,7 +2,7 @@
  * One state per sequence.
  * @module
  */
-import { cast, div, equal, gather, matmul, reshape, sum } from "../../core/graph/functions.ts";
+import { cast, div, equal, gather, matmul, reshape, sqrt, square, sum } from "../../core/graph/functions.ts";
 import type { Build, HeadStyle, Side, Value } from "../../core/types.ts";
 
 /** The state of each sequence's first or last token, or the mean of all [sequences, hidden]. */
@@ -10,6 +10,11 @@ export function pooledStates(b: Build, hidden: Value, pool: HeadStyle["pool"], s
   const { first, last } = b.stream(side);
   if (pool === undefined) return hidden;
   return pool === "mean" ? means(b, hidden, side) : b.rows(hidden, pool === "first" ? first : last);
+}
+
+/** Rows with length 1. */
+export function unitLength(x: Value): Value {
+  return div(x, sqrt(sum(square(x), 1, true)));
 }
 
 /** A product with a matrix of which place belongs to which sequence. */

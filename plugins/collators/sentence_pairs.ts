@@ -1,0 +1,69 @@
+/**
+ * Two texts that are compared, each a sequence of its own.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import type { CollatorContext, Factory, Field, Sample } from "../../core/types.ts";
+import { missingColumn, optionalText, textOf } from "./columns.ts";
+
+/** Options of {@link sentencePairs}. */
+export interface SentencePairsOptions {
+  /** Where the columns are, where not under their own names: `{ "text": "sentence1" }`. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link SentencePairsOptions}. */
+export const sentencePairsSchema: v.GenericSchema<Partial<SentencePairsOptions>, SentencePairsOptions> = v.strictObject(
+  {
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  },
+);
+
+const NAME = "sentence-pairs";
+
+/**
+ * `text`, `textPair` → a sample of two sequences; `score` is the target `labels`. Without labels `textPair` may be
+ * missing: then the text stands with itself, as its embedding is wanted.
+ *
+ * @throws AttuneError from `encode` where a column is missing or is not what it should be.
+ * @example
+ * ```ts
+ * import { sentencePairs } from "attune/collators/sentence-pairs";
+ * console.assert(sentencePairs({ columns: { text: "sentence1" } }).name === "sentence-pairs");
+ * ```
+ */
+export const sentencePairs: Factory<"collator", Partial<SentencePairsOptions>> = define({
+  kind: "collator",
+  name: NAME,
+  schema: sentencePairsSchema,
+  create: ({ columns }) => ({
+    encode: (row, index, context) => {
+      const first = textOf(NAME, row, index, columns.text ?? "text");
+      const column = columns.textPair ?? "textPair";
+      const second = context.labelled ? textOf(NAME, row, index, column) : optionalText(NAME, row, index, column);
+      const sequences = [first, second ?? first].map((text) => sequenceOf(text, context));
+      if (!context.labelled) return [{ sequences, targets: {}, row: index, about: { alone: second === undefined } }];
+      const score = row[columns.score ?? "score"];
+      if (score === undefined) throw missingColumn(NAME, row, index, columns.score ?? "score");
+      if (typeof score !== "number" || !Number.isFinite(score)) {
+        throw badValue(NAME, `row ${index}, column "${columns.score ?? "score"}"`, score, "a finite number");
+      }
+      const labels: Field = { per: "sample", data: Float32Array.of(score), fill: 0 };
+      return [{ sequences, targets: { labels }, row: index }];
+    },
+  }),
+});
+
+function sequenceOf(text: string, { tokenizer, maxLength }: CollatorContext): Sample["sequences"][number] {
+  const truncation = maxLength !== undefined;
+  const [{ ids, typeIds }] = tokenizer.encode(text, { maxLength, truncation, offsets: false });
+  return {
+    length: ids.length,
+    fields: {
+      input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
+      token_type_ids: { per: "token", data: typeIds, fill: 0 },
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * Pairs of labelled rows: alike where their labels are the same.
+ * @module
+ */
+import * as v from "valibot";
+import { define, isPlugin } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import { createRandom, permutation } from "../../core/random.ts";
+import type { Dataset, Factory, Row } from "../../core/types.ts";
+import { allRows, rowsInMemory } from "./rows.ts";
+
+/** Options of {@link pairs}. */
+export interface PairsOptions {
+  /** Rows with `text` and `label`. */
+  readonly source: Dataset;
+  /**
+   * How many of either kind: as many as there are of the more frequent one, which repeats the other; as of the less
+   * frequent one; or every pair once.
+   */
+  readonly samplingStrategy: "oversampling" | "undersampling" | "unique";
+  /** At most so many pairs altogether; null: all. */
+  readonly maxPairs: number | null;
+  /** Of the order. */
+  readonly seed: number;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+type Input = Readonly<{ source: unknown }> & Partial<Omit<PairsOptions, "source">>;
+
+/** Schema of {@link PairsOptions}. */
+export const pairsSchema: v.GenericSchema<Input, PairsOptions> = v.strictObject({
+  source: v.custom<Dataset>(isPlugin("dataset"), "a dataset"),
+  samplingStrategy: v.optional(v.picklist(["oversampling", "undersampling", "unique"]), "oversampling"),
+  maxPairs: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  seed: v.optional(v.pipe(v.number(), v.integer()), 42),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+}) as v.GenericSchema<Input, PairsOptions>;
+
+/**
+ * `text`, `textPair` and `score`, 1 for two rows of one label and 0 for two of different ones, in a seeded order: what
+ * SetFit's contrastive stage learns from (Tunstall et al. 2022). As there, a row also pairs with itself.
+ *
+ * @throws AttuneError from `open` where a row has no text or label, or all have the same.
+ * @example
+ * ```ts
+ * import { memory } from "attune/data/memory";
+ * import { pairs } from "attune/data/pairs";
+ * const rows = [{ text: "fine", label: "good" }, { text: "poor", label: "bad" }];
+ * console.assert(pairs({ source: memory({ rows }) }).name === "pairs");
+ * ```
+ */
+export const pairs: Factory<"dataset", Input> = define({
+  kind: "dataset",
+  name: "pairs",
+  schema: pairsSchema,
+  parts: { source: "dataset" },
+  create: ({ source, ...options }) => ({
+    open: async (host) => {
+      const opened = await source.open(host);
+      const made = pairsOf(await allRows(opened), options);
+      return rowsInMemory(made, await sha256(`${opened.fingerprint} pairs ${JSON.stringify(options)}`));
+    },
+  }),
+});
+
+function pairsOf(
+  rows: readonly Row[],
+  { samplingStrategy, maxPairs, seed, columns }: Omit<PairsOptions, "source">,
+): Row[] {
+  const read = (row: Row, index: number, name: string): unknown => {
+    const value = row[columns[name] ?? name];
+    if (value !== undefined) return value;
+    throw badValue("pairs", `row ${index}`, Object.keys(row), `a column "${columns[name] ?? name}"`);
+  };
+  const texts = rows.map((row, i) => read(row, i, "text"));
+  const labels = rows.map((row, i) => JSON.stringify(read(row, i, "label")));
+  const all = rows.flatMap((_, a) => rows.slice(a).map((_, more) => [a, a + more] as const));
+  const random = createRandom(seed).fork("pairs");
+  const mixed = <T>(list: readonly T[], name: string): T[] =>
+    [...permutation(random.fork(name), list.length)].map((i) => list[i] as T);
+  const alike = mixed(all.filter(([a, b]) => labels[a] === labels[b]), "alike");
+  const unlike = mixed(all.filter(([a, b]) => labels[a] !== labels[b]), "unlike");
+  if (unlike.length === 0) throw badValue("pairs", "label", [...new Set(labels)], "rows of two labels at least");
+  const [more, fewer] = [Math.max(alike.length, unlike.length), Math.min(alike.length, unlike.length)];
+  const half = maxPairs === null ? Infinity : Math.ceil(maxPairs / 2);
+  const taken = <T>(list: readonly T[]): T[] => {
+    const count = samplingStrategy === "unique" ? list.length : samplingStrategy === "oversampling" ? more : fewer;
+    return Array.from({ length: Math.min(count, half) }, (_, i) => list[i % list.length] as T);
+  };
+  const row = ([a, b]: readonly [number, number], score: number): Row => ({
+    text: texts[a],
+    textPair: texts[b],
+    score,
+  });
+  const made = [...taken(alike).map((pair) => row(pair, 1)), ...taken(unlike).map((pair) => row(pair, 0))];
+  return mixed(made, "order").slice(0, maxPairs ?? undefined);
+}

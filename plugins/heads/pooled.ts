@@ -1,0 +1,51 @@
+/**
+ * A linear classifier on sentence embeddings.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { pooledStates, unitLength } from "./pooling.ts";
+
+/** Options of {@link pooled}. */
+export interface PooledOptions {
+  /** Number of outputs. */
+  readonly numLabels: number;
+  /** The mean over a sequence's tokens, or its first token's state. */
+  readonly pooling: "mean" | "first";
+  /** Whether embeddings have length 1. */
+  readonly normalize: boolean;
+}
+
+type Input = Readonly<{ numLabels: number; pooling?: "mean" | "first"; normalize?: boolean }>;
+
+/** Schema of {@link PooledOptions}. */
+export const pooledSchema: v.GenericSchema<Input, PooledOptions> = v.strictObject({
+  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)),
+  pooling: v.optional(v.picklist(["mean", "first"]), "mean"),
+  normalize: v.optional(v.boolean(), true),
+});
+
+/**
+ * Logits [sequences, numLabels] = W u + b on a sentence's embedding u, both starting as zeros: over a frozen encoder this
+ * is logistic regression, as SetFit's second stage.
+ *
+ * @example
+ * ```ts
+ * import { pooled } from "attune/heads/pooled";
+ * console.assert(pooled({ numLabels: 2 }).modulesToSave[0] === "classifier");
+ * ```
+ */
+export const pooled: Factory<"head", Input> = define({
+  kind: "head",
+  name: "pooled",
+  schema: pooledSchema,
+  create: ({ numLabels, pooling, normalize }) => ({
+    modulesToSave: ["classifier"],
+    forward: (b, states) => {
+      const state = pooledStates(b, states.hidden, pooling);
+      const embedding = normalize ? unitLength(state) : state;
+      return { logits: b.linear("classifier", embedding, { outFeatures: numLabels, init: "zeros" }) };
+    },
+  }),
+});
