@@ -6,6 +6,10 @@ import { catalog } from "../plugins/catalog.ts";
 import { createApp, type EdgeOptions, type Key } from "../runtimes/edge/app.ts";
 import { type Scope, scopes } from "../runtimes/edge/route.ts";
 import type { Named, Store } from "../core/types.ts";
+import { storeQueue } from "../core/jobs/store_queue.ts";
+import { memory } from "../plugins/stores/memory.ts";
+import { type JobsApp, jobsApp } from "../runtimes/edge/jobs_app.ts";
+import { hostHere } from "../runtimes/train.ts";
 import { heldStore, tinyFiles } from "./tiny.ts";
 
 /** An app, and how it is asked. */
@@ -26,6 +30,20 @@ export const testKeys: readonly Key[] = [
   { key: "old", tenant: "a", scopes: people, expires: 1 },
   { key: "little", tenant: "a", scopes: ["models"] },
 ];
+
+/** Jobs in memory; models are those of {@link edgeRig}. */
+export async function testJobs(): Promise<JobsApp> {
+  const store = await memory().open(await hostHere(1));
+  const files = heldStore(tinyFiles());
+  return jobsApp({
+    store,
+    queue: storeQueue(store, () => performance.now()),
+    models: {
+      names: async () => ["tiny"],
+      open: async (name) => (name === "tiny" ? { id: name, files } : undefined),
+    },
+  });
+}
 
 /** Makes one. `stores`: models by name, those of a tenant as `tenant/name`; "tiny" is there for everybody. */
 export function edgeRig(options: Partial<EdgeOptions> & Readonly<{ stores?: Named<Store> }> = {}): EdgeRig {

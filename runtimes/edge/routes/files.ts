@@ -41,7 +41,7 @@ export function fileRoutes({ options, files, jobs }: JobsContext): readonly Rout
     const [file, purpose] = [form.get("file"), form.get("purpose")];
     if (!(file instanceof File)) throw failed(400, "missing_file", "file: a file is expected", "file");
     if (purpose !== "fine-tune") throw failed(400, "invalid_value", 'purpose: "fine-tune" is expected', "purpose");
-    const filename = file.name.replace(/[^\w. -]/g, "_").slice(-200) || "file";
+    const filename = (file.name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]/g, "_").slice(-200) || "file";
     const bytes = new Uint8Array(await file.arrayBuffer());
     const rows = checkJsonLines(bytes, filename);
     const { tenant } = c.get("caller");
