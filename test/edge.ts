@@ -8,6 +8,7 @@ import { type Scope, scopes } from "../runtimes/edge/route.ts";
 import type { Named, Store } from "../core/types.ts";
 import { storeQueue } from "../core/jobs/store_queue.ts";
 import { memory } from "../plugins/stores/memory.ts";
+import { jobPlanner } from "../runtimes/edge/job_planner.ts";
 import { type JobsApp, jobsApp } from "../runtimes/edge/jobs_app.ts";
 import { hostHere } from "../runtimes/train.ts";
 import { heldStore, tinyFiles } from "./tiny.ts";
@@ -33,11 +34,13 @@ export const testKeys: readonly Key[] = [
 
 /** Jobs in memory; models are those of {@link edgeRig}. */
 export async function testJobs(): Promise<JobsApp> {
-  const store = await memory().open(await hostHere(1));
+  const host = await hostHere(1);
+  const store = await memory().open(host);
   const files = heldStore(tinyFiles());
   return jobsApp({
     store,
     queue: storeQueue(store, () => performance.now()),
+    planner: jobPlanner(catalog, host),
     models: {
       names: async () => ["tiny"],
       open: async (name) => (name === "tiny" ? { id: name, files } : undefined),
