@@ -3,6 +3,7 @@
  * @module
  */
 import { compose } from "../../core/compose.ts";
+import { missing } from "../../core/errors.ts";
 import { badFile } from "../../core/errors.ts";
 import { placed } from "../../core/jobs/references.ts";
 import { within } from "../../core/run/write.ts";
@@ -45,7 +46,8 @@ export async function namedRun(
   // Nothing else can be reached: neither the machine's files nor the hub.
   const { hubCache: _, ...plain } = host;
   const directory = (path: string): Store => stores[path] ?? nothing;
-  return { run, host: { ...plain, directory, resolve: (path) => path } };
+  const noFetch = (): Promise<never> => Promise.reject(missing("named", "access to the network", "this request"));
+  return { run, host: { ...plain, directory, resolve: (path) => path, fetch: noFetch } };
 }
 
 /** The files of a model that has room in memory. Throws what a route throws. */
