@@ -4,6 +4,7 @@
  */
 import { Hono } from "hono";
 import { describeRoute, generateSpecs, resolver } from "hono-openapi";
+import * as v from "valibot";
 import { VERSION } from "../../core/version.ts";
 import { answerError, failed } from "./answers.ts";
 import { incomingOf } from "./body.ts";
@@ -128,12 +129,19 @@ function withHeaders(response: Response): Response {
 }
 
 /** The route as OpenAPI tells it. */
-function described({ summary, description, policy, path, accepts, query, answers, maxBytes }: Route) {
-  const content = (types: Route["accepts"] = {}) =>
+function described({ summary, description, policy, path, accepts, example, query, answers, maxBytes }: Route) {
+  const content = (types: Route["accepts"] = {}, example: unknown = undefined) =>
     Object.fromEntries(
-      Object.entries(types).map(([type, schema]) => [type, { schema: resolver(schema, { errorMode: "ignore" }) }]),
+      Object.entries(types).map(([type, schema], i) => [type, {
+        schema: resolver(schema, { errorMode: "ignore" }),
+        ...(example === undefined || i > 0 ? {} : { example }),
+      }]),
     );
-  const error = { description: "An error in OpenAI's shape" };
+  const errors = (...statuses: readonly (keyof typeof told)[]) =>
+    Object.fromEntries(statuses.map((status) => [
+      status,
+      { description: told[status], content: content({ "application/json": errorSchema }) },
+    ]));
   return describeRoute({
     summary,
     ...(description === undefined ? {} : { description }),
@@ -149,15 +157,33 @@ function described({ summary, description, policy, path, accepts, query, answers
         })),
       }
       : {}),
-    ...(accepts ? { requestBody: { required: true, content: content(accepts) } } : {}),
+    ...(accepts ? { requestBody: { required: true, content: content(accepts, example) } } : {}),
     responses: {
       200: { description: summary, ...(answers ? { content: content(answers) } : {}) },
-      ...(maxBytes !== 0 ? { 400: error, 413: error } : {}),
-      ...(policy === "public" ? {} : { 401: error, 403: error, 429: error }),
-      ...(path.includes(":") ? { 404: error } : {}),
+      ...(maxBytes !== 0 ? errors(400, 413) : {}),
+      ...(policy === "public" ? {} : errors(401, 403, 429)),
+      ...(path.includes(":") ? errors(404) : {}),
     },
   });
 }
+
+const told = {
+  400: "The request is wrong: param says where",
+  401: "There is no key, or none that is known",
+  403: "The key is not for this",
+  404: "There is none of this name for this key",
+  413: "The body is too large",
+  429: "There were too many requests: Retry-After says when to come again",
+} as const;
+
+const errorSchema = v.object({
+  error: v.object({
+    message: v.string(),
+    type: v.string(),
+    code: v.string(),
+    param: v.nullable(v.string()),
+  }),
+});
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;

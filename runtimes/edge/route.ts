@@ -4,6 +4,7 @@
  */
 import type { Context } from "hono";
 import type * as v from "valibot";
+import type { Json } from "../../core/types.ts";
 import type { Incoming } from "./body.ts";
 
 /** What a key may be for. */
@@ -45,6 +46,8 @@ export type Route = Readonly<{
   description?: string;
   /** Bodies that it takes, by media type. */
   accepts?: Readonly<Record<string, AnySchema>>;
+  /** A body of the first of these types that works where the models that it names are there. */
+  example?: Json;
   /** What the query may say. */
   query?: Readonly<Record<string, string>>;
   /** What it answers with, by media type; absent: JSON. */

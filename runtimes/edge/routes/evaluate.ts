@@ -63,6 +63,14 @@ const lineSchema = v.looseObject({
   noAnswerProbability: v.optional(v.number()),
 });
 
+const number = v.nullable(v.number());
+/** What is answered, for /openapi.json. */
+const answerSchema = v.object({
+  metrics: v.record(v.string(), number),
+  intervals: v.optional(v.record(v.string(), v.object({ low: number, high: number }))),
+  labels,
+});
+
 /** The routes. */
 export function evaluateRoutes(service: EdgeService): readonly Route[] {
   const { limits } = service;
@@ -80,6 +88,13 @@ export function evaluateRoutes(service: EdgeService): readonly Route[] {
     summary: "Metrics of predictions and references, or of rows and a model",
     description: "JSON, or JSON lines of {prediction, reference} whose first line, or the query, names metrics.",
     accepts: { "application/json": bodySchema, "application/x-ndjson": lineSchema },
+    answers: { "application/json": answerSchema },
+    example: {
+      metrics: ["accuracy", { use: "f1", with: { average: "macro" } }],
+      predictions: [0, 1, 1, 0],
+      references: [0, 1, 0, 0],
+      intervals: { seed: 7 },
+    },
     query: { metrics: "names by commas, or JSON", labels: "JSON", intervals: "JSON" },
     handle: (c) => (c.get("incoming").type === "application/json" ? whole(c, service) : streamed(c, service)),
   }];

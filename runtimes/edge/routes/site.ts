@@ -3,31 +3,48 @@
  * @module
  */
 import { VERSION } from "../../../core/version.ts";
-import type { Route } from "../route.ts";
+import { docsPage, type Document } from "../pages/docs.ts";
+import { homePage } from "../pages/home.ts";
+import { policy } from "../pages/style.ts";
+import type { EdgeContext, Route } from "../route.ts";
 import type { EdgeService } from "../service.ts";
 
 const open = { method: "get", policy: "public", rate: "light", maxBytes: 0 } as const;
 
-/** The routes. `specs`: the OpenAPI document of all routes. */
-export function siteRoutes(service: EdgeService, routes: readonly Route[], specs: () => Promise<object>): Route[] {
+/** The routes. `routes`: the others; `specs`: the OpenAPI document of all. */
+export function siteRoutes(
+  { meter, options: { host } }: EdgeService,
+  routes: readonly Route[],
+  specs: () => Promise<object>,
+): readonly Route[] {
+  const features = [...new Set(routes.map((route) => route.policy))].filter((name) => name !== "public");
+  const running = { name: "attune", version: VERSION, provider: host?.provider ?? null, features };
+  const page = (c: EdgeContext, text: string): Response => c.html(text, 200, { "content-security-policy": policy });
   return [
     {
       ...open,
       path: "/",
-      summary: "What runs here",
-      handle: (c) => c.json({ name: "attune", version: VERSION, routes: routes.map((r) => `${r.method} ${r.path}`) }),
+      summary: "What runs here, as a page or as JSON",
+      handle: async (c) =>
+        c.req.header("accept")?.includes("text/html") ? page(c, await homePage(running)) : c.json(running),
+    },
+    {
+      ...open,
+      path: "/docs",
+      summary: "These routes as a page",
+      handle: async (c) => page(c, await docsPage(await specs() as Document, new URL(c.req.url).origin)),
     },
     { ...open, path: "/healthz", summary: "Whether it runs", handle: (c) => c.json({ status: "ok" }) },
     {
       ...open,
       path: "/metrics",
       summary: "Counters and times for Prometheus",
-      handle: (c) => c.text(service.meter.text(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
+      handle: (c) => c.text(meter.text(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
     },
     {
       ...open,
       path: "/openapi.json",
-      summary: "This description, as OpenAPI 3.1",
+      summary: "These routes as OpenAPI 3.1",
       handle: async (c) => c.json(await specs()),
     },
   ];

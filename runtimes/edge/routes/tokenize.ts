@@ -2,10 +2,28 @@
  * `/v1/tokenize` and `/v1/detokenize`.
  * @module
  */
+import * as v from "valibot";
 import { failed } from "../answers.ts";
 import { jsonRoute, type Route } from "../route.ts";
 import type { EdgeService } from "../service.ts";
 import { detokenize, detokenizeSchema, inputsOf, tokenize, tokenizeSchema } from "../tokenize.ts";
+
+const numbers = v.array(v.number());
+const places = v.array(v.nullable(v.number()));
+/** What an encoding holds, for /openapi.json. */
+const encodingSchema = v.object({
+  inputIds: numbers,
+  attentionMask: v.optional(numbers),
+  tokenTypeIds: v.optional(numbers),
+  specialTokensMask: v.optional(numbers),
+  assistantMasks: v.optional(numbers),
+  offsets: v.optional(v.array(v.tuple([v.number(), v.number()]))),
+  wordIds: places,
+  sequenceIds: places,
+  length: v.optional(v.number()),
+  text: v.optional(v.string()),
+  overflowing: v.optional(v.array(v.unknown())),
+});
 
 /** The routes. */
 export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly Route[] {
@@ -22,6 +40,12 @@ export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly
       summary: "Text, pairs, words or conversations to token ids",
       description: "Options are those of transformers' tokenizers in camelCase.",
       body: tokenizeSchema,
+      answers: { "application/json": v.object({ encodings: v.array(encodingSchema) }) },
+      example: {
+        tokenizer: "attune:base",
+        input: ["A great film.", "Not for me."],
+        options: { padding: true, truncation: true, maxLength: 32 },
+      },
       handle: async (c, body) => {
         few(inputsOf(body), "input");
         const encodings = await withTokenizer(body.tokenizer, c.get("caller"), (own) => tokenize(own, body));
@@ -33,6 +57,8 @@ export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly
       path: "/v1/detokenize",
       summary: "Token ids to text",
       body: detokenizeSchema,
+      answers: { "application/json": v.object({ text: v.union([v.string(), v.array(v.string())]) }) },
+      example: { tokenizer: "attune:base", inputIds: [101, 102], skipSpecialTokens: true },
       handle: async (c, body) => {
         few(body.inputIds.filter(Array.isArray).length, "inputIds");
         const text = await withTokenizer(body.tokenizer, c.get("caller"), (own) => detokenize(own, body));
