@@ -16,7 +16,7 @@ const settings = settingsOf("classification", {
 });
 const genres = ["news", "hobbies", "learned", "religion", "romance"];
 const brown = (split: string) => ({ use: "brown", with: { split, unit: "paragraph", genres } });
-const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 2400);
+const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 4000);
 const { text, label = settings.data === undefined ? "genre" : "label" } = settings;
 const held = await rowsOf(data.eval);
 
@@ -30,9 +30,9 @@ const { accuracy = NaN } = await trained({
   data,
   adapter: settings.adapter ?? [],
   training: trainingOf(settings, {
-    learningRate: settings.adapter === undefined ? 1e-4 : 1e-3,
+    learningRate: settings.adapter === undefined ? 2e-4 : 1e-3,
     numTrainEpochs: 1,
-    maxLength: 64,
+    maxLength: 96,
   }),
 }, settings);
 

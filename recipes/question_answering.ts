@@ -23,7 +23,7 @@ const questions = async (name: string, split: string) =>
   written(settings, name, whQuestions(await rowsOf({ use: "brown", with: { split, tagset: "brown" } })));
 const own = settings.data === undefined;
 const made = own ? { train: await questions("train", "train"), eval: await questions("eval", "test") } : undefined;
-const data = dataOf(settings, made ?? { train: {}, eval: {} }, 3000);
+const data = dataOf(settings, made ?? { train: {}, eval: {} }, 4000);
 const none = settings["no-answer"];
 
 const metrics = await trained({
@@ -33,7 +33,7 @@ const metrics = await trained({
   data,
   adapter: settings.adapter ?? [],
   training: trainingOf(settings, {
-    learningRate: settings.adapter === undefined ? 3e-4 : 1e-3,
+    learningRate: settings.adapter === undefined ? 5e-4 : 1e-3,
     numTrainEpochs: own ? 1 : 2,
     maxLength: own ? 96 : 256,
   }),

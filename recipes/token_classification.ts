@@ -30,8 +30,8 @@ const { seqeval_accuracy: accuracy = NaN, seqeval_f1_micro: f1 = NaN } = await t
   data,
   adapter: settings.adapter ?? [],
   training: trainingOf(settings, {
-    learningRate: settings.adapter === undefined ? 3e-4 : 1e-3,
-    numTrainEpochs: 1,
+    learningRate: settings.adapter === undefined ? 5e-4 : 2e-3,
+    numTrainEpochs: 2,
     maxLength: 96,
   }),
 }, settings);

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import * as v from "valibot";
 import { compose } from "../../../core/compose.ts";
-import { define } from "../../../core/define.ts";
 import { createBuild } from "../../../core/engine/build.ts";
-import { add, mul, square, sum } from "../../../core/graph/functions.ts";
+import { sum } from "../../../core/graph/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { f32 } from "../../../core/tensor.ts";
@@ -107,36 +105,6 @@ it("triplets of any norm have its slope", () => {
   const x = randomInput(graph, given, "output", [2, 3, 4], {});
   const weight = fixedInput(graph, given, "weight", "float32", [2], {}, [1, 0.5]);
   checkGradients(triplet({ p: 3, margin: 4, swap: true }).sum(buildOn(graph), x, weight), ["output"], given, {});
-});
-
-it("a loss of one's own is a function of graph values and may read what trains", async () => {
-  const host = tinyHost(await hostHere(1));
-  // Cross entropy and a pull of the classifier's weights towards zero
-  const own = (pull: number) =>
-    define({
-      kind: "loss",
-      name: "own",
-      schema: v.strictObject({}),
-      create: () => ({
-        over: "batch" as const,
-        sum: (b, logits, target) => {
-          const fallback = catalog.loss?.["cross-entropy"]?.parse({});
-          if (!fallback || fallback.issues) throw new Error("no cross entropy");
-          const weight = b.trainable()["classifier.weight"] as Value;
-          return add(fallback.value.sum(b, logits, target), mul(sum(square(weight)), pull));
-        },
-        count: (target) => target.data.length,
-      }),
-    })();
-  const last = async (pull: number): Promise<number> => {
-    const spec = { ...tinySpec({ training: { maxSteps: 30 } }), loss: own(pull) } as unknown as RunSpec;
-    let loss = NaN;
-    for await (const event of trainRun(compose(spec, catalog), host, {})) if (event.type === "step") loss = event.loss;
-    return loss;
-  };
-  const [free, held] = [await last(0), await last(50)];
-  assert.ok(free < 0.5, `${free}`);
-  assert.ok(held > free + 0.05, `the weights that tell the classes apart are pulled to zero: ${held} and ${free}`);
 });
 
 const ints = (...data: number[]) => ({ dtype: "int32" as const, dims: [data.length], data: Int32Array.from(data) });
