@@ -31,7 +31,7 @@ const { seqeval_accuracy: accuracy = NaN, seqeval_f1_micro: f1 = NaN } = await t
   adapter: settings.adapter ?? [],
   training: trainingOf(settings, {
     learningRate: settings.adapter === undefined ? 5e-4 : 2e-3,
-    numTrainEpochs: 2,
+    numTrainEpochs: 3,
     maxLength: 96,
   }),
 }, settings);

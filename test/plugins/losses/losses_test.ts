@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
 import { createBuild } from "../../../core/engine/build.ts";
-import { sum } from "../../../core/graph/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { f32 } from "../../../core/tensor.ts";
