@@ -1,0 +1,5 @@
+/**
+ * In place of what a Worker has no use for.
+ * @module
+ */
+export {};

@@ -1,0 +1,137 @@
+/**
+ * Read-only stores over what a Worker is bound to: R2, KV, static assets.
+ * @module
+ */
+import type { Store, Stored } from "../../core/types.ts";
+
+/** What is used of an R2 bucket binding. */
+export interface ModelBucket {
+  get(key: string, options?: { range: { offset: number; length: number } }): Promise<ModelObject | null>;
+  head(key: string): Promise<ModelHead | null>;
+  list(
+    options: { prefix: string; cursor?: string | undefined },
+  ): Promise<{ objects: readonly ModelHead[]; truncated: boolean; cursor?: string }>;
+}
+type ModelHead = Readonly<{ key: string; size: number; etag: string }>;
+type ModelObject = ModelHead & { arrayBuffer(): Promise<ArrayBuffer> };
+
+/** What is used of a KV namespace binding. */
+export interface KeyValues {
+  get(key: string, type: "arrayBuffer"): Promise<ArrayBuffer | null>;
+  list(
+    options: { prefix: string; cursor?: string | undefined },
+  ): Promise<{ keys: readonly { name: string }[]; list_complete: boolean; cursor?: string }>;
+}
+
+/** What is used of a binding of static assets. */
+export interface Assets {
+  fetch(request: Request): Promise<Response>;
+}
+
+/** Files up to this size are read once as a whole, not tensor by tensor. */
+const WHOLE = 16 * 2 ** 20;
+
+type Read = Readonly<{ size: number; revision: string; bytes: Uint8Array }>;
+
+/** How files are read: `part` where ranges can be asked for. */
+type Reader = Readonly<{
+  whole(key: string): Promise<Read | undefined>;
+  head?(key: string): Promise<Omit<Read, "bytes"> | undefined>;
+  part?(key: string, offset: number, length: number): Promise<Uint8Array | undefined>;
+  list(prefix: string): AsyncIterable<string>;
+}>;
+
+/** Objects of an R2 bucket whose keys begin with a prefix. */
+export function bucketStore(bucket: ModelBucket, prefix: string): Store {
+  return readOnly({
+    whole: async (key) => {
+      const found = await bucket.get(prefix + key);
+      return found ? read(found.etag, await found.arrayBuffer()) : undefined;
+    },
+    head: async (key) => {
+      const found = await bucket.head(prefix + key);
+      return found ? { size: found.size, revision: found.etag } : undefined;
+    },
+    part: async (key, offset, length) => {
+      const found = await bucket.get(prefix + key, { range: { offset, length } });
+      return found ? new Uint8Array(await found.arrayBuffer()) : undefined;
+    },
+    list: async function* (below) {
+      let cursor: string | undefined;
+      do {
+        const page = await bucket.list({ prefix: prefix + below, cursor });
+        for (const { key } of page.objects) yield key.slice(prefix.length);
+        cursor = page.truncated ? page.cursor : undefined;
+      } while (cursor !== undefined);
+    },
+  });
+}
+
+/** Values of a KV namespace whose keys begin with a prefix; each has 25 MiB at most. */
+export function keyValueStore(values: KeyValues, prefix: string): Store {
+  return readOnly({
+    whole: async (key) => {
+      const found = await values.get(prefix + key, "arrayBuffer");
+      return found ? read(`${found.byteLength}`, found) : undefined;
+    },
+    list: async function* (below) {
+      let cursor: string | undefined;
+      do {
+        const page = await values.list({ prefix: prefix + below, cursor });
+        for (const { name } of page.keys) yield name.slice(prefix.length);
+        cursor = page.list_complete ? undefined : page.cursor;
+      } while (cursor !== undefined);
+    },
+  });
+}
+
+/** Static assets below a folder. They cannot be listed. */
+export function assetStore(assets: Assets, folder: string): Store {
+  return readOnly({
+    whole: async (key) => {
+      const answer = await assets.fetch(new Request(`http://assets/${folder}${key}`));
+      if (answer.ok) return read(answer.headers.get("etag") ?? "", await answer.arrayBuffer());
+      await answer.body?.cancel();
+      return undefined;
+    },
+    list: async function* () {},
+  });
+}
+
+function read(revision: string, buffer: ArrayBuffer): Read {
+  return { size: buffer.byteLength, revision, bytes: new Uint8Array(buffer) };
+}
+
+function readOnly(reader: Reader): Store {
+  // What is small is asked for once, however many parts of it are wanted.
+  const held = new Map<string, Promise<Read | undefined>>();
+  const wholeOf = (key: string): Promise<Read | undefined> => {
+    const known = held.get(key) ?? reader.whole(key);
+    held.set(key, known);
+    return known;
+  };
+  const head = async (key: string): Promise<Omit<Read, "bytes"> | undefined> =>
+    reader.head ? await reader.head(key) : await wholeOf(key);
+  return {
+    get: async (key, range) => {
+      const known = held.has(key) ? await wholeOf(key) : await head(key);
+      if (!known) return undefined;
+      const stored: Stored = { key, size: known.size, revision: known.revision };
+      if (range?.length === 0) return { ...stored, bytes: new Uint8Array() };
+      if (range && reader.part && known.size > WHOLE) {
+        const bytes = await reader.part(key, range.offset, range.length);
+        return bytes && { ...stored, bytes };
+      }
+      const { bytes } = await wholeOf(key) ?? { bytes: new Uint8Array() };
+      return { ...stored, bytes: range ? bytes.subarray(range.offset, range.offset + range.length) : bytes };
+    },
+    put: async () => "conflict",
+    delete: async () => "conflict",
+    list: async function* (prefix) {
+      for await (const key of reader.list(prefix)) {
+        const found = await head(key);
+        if (found) yield { key, size: found.size, revision: found.revision };
+      }
+    },
+  };
+}
