@@ -6,12 +6,12 @@
  */
 import { badFile, show } from "./errors.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
+import type { QuantizedTensor } from "./types.ts";
+
+export type { QuantizedTensor } from "./types.ts";
 
 /** The largest magnitude of a stored integer: -128 is left out, so that negation stays exact. */
 const LARGEST = 127;
-
-/** What a tensor is stored as. */
-export type QuantizedTensor = Readonly<{ values: Tensor<Int8Array>; scale: Tensor<Float32Array> }>;
 
 /** The name under which the scales of a tensor are stored. */
 export function scaleName(name: string): string {
@@ -46,12 +46,19 @@ export function quantizeInt8({ dims, data }: Tensor<Float32Array>): QuantizedTen
   };
 }
 
-/** Stored integers times their rows' scales [rows, ...]. Throws AttuneError where there is not one scale per row. */
-export function dequantizeInt8({ dims, data }: Tensor, scale: Tensor, name = "x"): Tensor<Float32Array> {
-  const rows = dims[0] ?? 1;
-  if (!(data instanceof Int8Array) || scale.dims.join() !== String(rows)) {
+/** Integers and scales as they were read. Throws AttuneError where there is not one scale per row. */
+export function quantizedTensor(values: Tensor, scale: Tensor, name = "x"): QuantizedTensor {
+  const rows = values.dims[0] ?? 1;
+  if (!(values.data instanceof Int8Array) || !(scale.data instanceof Float32Array) || scale.dims.join() !== `${rows}`) {
     throw badFile("safetensors", scaleName(name), `has dims ${show(scale.dims)} where [${rows}] is due`);
   }
+  return { values: { ...values, data: values.data }, scale: { ...scale, data: scale.data } };
+}
+
+/** Stored integers times their rows' scales [rows, ...]. Throws AttuneError where there is not one scale per row. */
+export function dequantizeInt8(stored: Tensor, scales: Tensor, name = "x"): Tensor<Float32Array> {
+  const { values: { dims, data }, scale } = quantizedTensor(stored, scales, name);
+  const rows = dims[0] ?? 1;
   const width = sizeOf(dims.slice(1));
   const out = new Float32Array(data.length);
   for (let r = 0; r < rows; r++) {

@@ -3,7 +3,7 @@
  * @module
  */
 import { badFile, missing, show } from "./errors.ts";
-import { dequantizeInt8, scaleName } from "./int8.ts";
+import { dequantizeInt8, quantizedTensor, scaleName } from "./int8.ts";
 import { parseSafetensorsHeader, safetensorsHeaderLength, type TensorInfo } from "./safetensors_header.ts";
 import { bytesPerElement, type DType, type Tensor, type TensorData } from "./tensor.ts";
 import type { Named, Store, WeightLocation, Weights } from "./types.ts";
@@ -155,6 +155,11 @@ export async function openWeights(store: Store): Promise<Weights> {
       const scale = of(scaleName(name));
       if (!scale) return toFloat32(stored);
       return dequantizeInt8(stored, await scale.file.read(scaleName(name)), name);
+    },
+    quantized: async (name) => {
+      const [own, scale] = [of(name), of(scaleName(name))];
+      if (!own || !scale) return undefined;
+      return quantizedTensor(await own.file.read(name), await scale.file.read(scaleName(name)), name);
     },
     locate: (name): WeightLocation | undefined => {
       const own = of(name);

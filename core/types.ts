@@ -322,9 +322,14 @@ export interface Weights {
   readonly names: readonly string[];
   /** Decoded to float32; throws where there is no such name. */
   read(name: string): Promise<Tensor<Float32Array>>;
+  /** As it is stored, where that is integers with a scale per row. */
+  quantized?(name: string): Promise<QuantizedTensor | undefined>;
   /** Where the bytes lie; `file` is a checked real path where the host can map files, else undefined. */
   locate(name: string): WeightLocation | undefined;
 }
+
+/** x[r] = scale[r] · values[r]. */
+export type QuantizedTensor = Readonly<{ values: Tensor<Int8Array>; scale: Tensor<Float32Array> }>;
 
 /** Where a tensor's bytes lie. */
 export type WeightLocation = Readonly<{

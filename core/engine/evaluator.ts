@@ -73,6 +73,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       // Weights stay mapped: evaluation is short, and packing would be one more copy of them.
       prepack: false,
       arena: false,
+      compact: true,
     });
     const own = { program, session };
     known.set(labelled, own);

@@ -8,13 +8,16 @@ import { type Graph, type Node, reachable, type Value } from "../graph/graph.ts"
 import { microsoftOps } from "../graph/ops.ts";
 import { elementTypes, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from "../onnx/model.ts";
 import { bytesPerElement, type Tensor } from "../tensor.ts";
+import type { Provider } from "../types.ts";
 
 /** How a parameter reaches the session. */
 export type Storage =
   /** `rows`: only so many rows of it, renumbered. */
   | Readonly<{ as: "feed"; rows?: number | undefined }>
   | Readonly<{ as: "inline"; tensor: Tensor }>
-  | Readonly<{ as: "external"; location: string; offset: number; length: number }>;
+  | Readonly<{ as: "external"; location: string; offset: number; length: number }>
+  /** Integers with a scale per row, which are decoded where they are read: what is looked up, row by row. */
+  | Readonly<{ as: "int8"; location: string; scale: Tensor }>;
 
 /** A lowered graph. `feeds`: graph inputs and trained parameters; `shapes`: vectors of sizes, made from a run's dims. */
 export type Lowered = Readonly<{
@@ -29,7 +32,11 @@ const OPSET = 21;
 const IR_VERSION = 10;
 
 /** Lowers what the outputs of a graph need. `storage` says how each parameter is stored. */
-export function lower(graph: Graph, storage: (name: string, value: Value) => Storage): Lowered {
+export function lower(
+  graph: Graph,
+  storage: (name: string, value: Value) => Storage,
+  provider: Provider = "cpu",
+): Lowered {
   const outputs = graph.outputs;
   const nodes = executionOrder(reachable([...outputs.values()]));
   const feeds = new Map<string, Value>();
@@ -37,6 +44,7 @@ export function lower(graph: Graph, storage: (name: string, value: Value) => Sto
   const initializers = new Map<string, OnnxTensor>();
   const names = new Map<number, string>();
   const rows = new Map<string, number>();
+  const quantized = new Set<number>();
 
   const int64s = (data: readonly number[]): string => {
     const name = `i64[${data}]`;
@@ -48,6 +56,11 @@ export function lower(graph: Graph, storage: (name: string, value: Value) => Sto
         data: bytesOf(BigInt64Array.from(data, BigInt)),
       });
     }
+    return name;
+  };
+  const float32 = (value: number): string => {
+    const name = `f32[${value}]`;
+    initializers.set(name, { name, dtype: "float32", dims: [], data: bytesOf(Float32Array.of(value)) });
     return name;
   };
   // A shape with one unknown dim is a constant with -1 where that is allowed; with more, the host feeds it.
@@ -79,6 +92,13 @@ export function lower(graph: Graph, storage: (name: string, value: Value) => Sto
       if (stored.as === "feed") {
         feeds.set(name, value);
         if (stored.rows !== undefined) rows.set(name, stored.rows);
+      } else if (stored.as === "int8") {
+        quantized.add(value.id);
+        const integers = { name: `${name}.int8`, dtype: "int8" as const, dims: fixed(name, value.shape) };
+        const length = integers.dims.reduce((a, b) => a * b, 1);
+        initializers.set(name, { ...integers, external: { location: stored.location, offset: 0, length } });
+        const { dtype, dims, data } = stored.scale;
+        initializers.set(`${name}.scale`, { name: `${name}.scale`, dtype, dims, data: bytesOf(data) });
       } else initializers.set(name, initializer(name, value, stored));
     }
     names.set(value.id, name);
@@ -88,18 +108,61 @@ export function lower(graph: Graph, storage: (name: string, value: Value) => Sto
     if (graph.producer(value) && !names.has(value.id)) names.set(value.id, name);
   }
 
-  const onnxNodes: OnnxNode[] = nodes.map((node) => {
+  const plain = (op: string, inputs: readonly string[], output: string): OnnxNode => ({
+    op,
+    domain: "",
+    name: output,
+    inputs,
+    outputs: [output],
+    attributes: {},
+  });
+  // Matrices are decoded right before the first that reads them, and live until the last one has.
+  const decoded = new Set<number>();
+  const decode = (node: Node): OnnxNode[] =>
+    node.inputs.flatMap((value) => {
+      const name = value && nameOf(value);
+      if (!name || !quantized.has(value.id) || decoded.has(value.id)) return [];
+      decoded.add(value.id);
+      const attributes = { axis: { type: "int" as const, value: 0 } };
+      return [{ ...plain("DequantizeLinear", [`${name}.int8`, `${name}.scale`], name), attributes }];
+    });
+  // Of a table, only the rows that are looked up.
+  const lookUp = (node: Node): OnnxNode[] | undefined => {
+    const [table, indices] = node.inputs;
+    const [output] = node.outputs;
+    if (node.op !== "Gather" || attrs(node, "Gather").axis !== 0 || !table || !indices || !output) return undefined;
+    const [name, at, out] = [nameOf(table), nameOf(indices), names.get(output.id) ?? nameOf(output)];
+    if (!quantized.has(table.id)) return undefined;
+    return [
+      plain("Gather", [`${name}.int8`, at], `${out}.int8`),
+      plain("Gather", [`${name}.scale`, at], `${out}.scale`),
+      plain("DequantizeLinear", [`${out}.int8`, float32(1)], `${out}.float`),
+      plain("Unsqueeze", [`${out}.scale`, int64s([-1])], `${out}.column`),
+      plain("Mul", [`${out}.float`, `${out}.column`], out),
+    ];
+  };
+
+  const onnxNodes: OnnxNode[] = nodes.flatMap((node) => {
+    const rowsOnly = lookUp(node);
+    if (rowsOnly) return rowsOnly;
     const inputs = node.inputs.map((v) => (v ? nameOf(v) : ""));
     const outs = node.outputs.map((v) => names.get(v.id) ?? nameOf(v));
+    // The WebAssembly build's Cast is one function of half a megabyte, which takes 300 MB and a second to be optimised.
+    const from = provider === "wasm" && node.op === "Cast" && attrs(node, "Cast").to === "float32"
+      ? node.inputs[0]?.dtype
+      : undefined;
+    const [input = "", output = ""] = [inputs[0], outs[0]];
+    if (from === "bool") return [plain("Where", [input, float32(1), float32(0)], output)];
+    if (from === "int32") return [plain("DequantizeLinear", [input, float32(1)], output)];
     const { extra, attributes } = formOf(node, int64s, shapeInput);
-    return {
+    return [...decode(node), {
       op: node.op,
       domain: microsoftOps.has(node.op) ? "com.microsoft" : "",
       name: `${outs[0]} ${node.scope}`,
       inputs: [...inputs, ...extra],
       outputs: outs,
       attributes,
-    };
+    }];
   });
   // An output that is an input, a constant or a second name of one value gets an Identity.
   for (const [name, value] of outputs) {
@@ -214,16 +277,20 @@ function attrs<O extends Node["op"]>(node: Node, _op: O): Node<O>["attrs"] {
   return node.attrs as Node<O>["attrs"];
 }
 
-function initializer(name: string, value: Value, stored: Exclude<Storage, { as: "feed" }>): OnnxTensor {
-  const dims = value.shape.map((dim) => {
-    if (typeof dim !== "number") throw badValue("engine", name, value.shape, "a fixed shape");
-    return dim;
-  });
+function initializer(name: string, value: Value, stored: Exclude<Storage, { as: "feed" | "int8" }>): OnnxTensor {
+  const dims = fixed(name, value.shape);
   if (stored.as === "inline") return { name, dtype: stored.tensor.dtype, dims, data: bytesOf(stored.tensor.data) };
   const bytes = dims.reduce((a, b) => a * b, bytesPerElement[value.dtype]);
   if (stored.length !== bytes) throw badValue("engine", name, stored.length, `${bytes} bytes for dims [${dims}]`);
   const { location, offset, length } = stored;
   return { name, dtype: value.dtype, dims, external: { location, offset, length } };
+}
+
+function fixed(name: string, shape: Shape): number[] {
+  return shape.map((dim) => {
+    if (typeof dim !== "number") throw badValue("engine", name, shape, "a fixed shape");
+    return dim;
+  });
 }
 
 function bytesOf(data: ArrayBufferView): Uint8Array {

@@ -4,7 +4,7 @@
  */
 import { AttuneError } from "../errors.ts";
 import { writeOnnx } from "../onnx/write.ts";
-import { bytesPerElement } from "../tensor.ts";
+import { bytesPerElement, sizeOf } from "../tensor.ts";
 import type { Checkpoint, Host, OrtSession, OrtTensor } from "../types.ts";
 import type { Graph, Shape, Value } from "../graph/graph.ts";
 import type { Parameter } from "./build.ts";
@@ -38,10 +38,15 @@ export type SessionOptions = Readonly<{
   prepack: boolean;
   /** Keeps the memory of a run for the next one. */
   arena: boolean;
+  /** Leaves integers as they are stored where memory is scarce: they are decoded in each run. */
+  compact?: boolean;
 }>;
 
 /** Smaller tensors stand in the model itself, in bytes. */
 const SMALL = 1024;
+
+/** Where a machine has less memory than so many times what a model takes decoded, it stays as it is stored. */
+const SCARCE = 8;
 
 /** Opens a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
 export async function openSession(options: SessionOptions): Promise<Session> {
@@ -58,6 +63,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   // The WebAssembly build has no files; what it is handed beside the model is not parsed, and copied once.
   const beside: { path: string; data: Uint8Array }[] = [];
   let inlineBytes = 0;
+  const place = (bytes: Uint8Array): string =>
+    `tensor${beside.push({ path: `tensor${beside.length}`, data: bytes }) - 1}`;
+  const all = [...parameters.values()].reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0);
+  const compact = options.compact === true && host.provider !== "cpu" && SCARCE * all > host.memoryBytes;
   for (const p of parameters.values()) {
     const own = fed.get(p.name);
     if (own) {
@@ -71,6 +80,18 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       checkDims(p, at.dims, checkpoint.label);
       files.push({ name: p.name, file: at.file ?? "", offset: at.offset, bytes: at.bytes });
     } else {
+      const stored = compact && name !== undefined ? await checkpoint.weights.quantized?.(name) : undefined;
+      if (stored) {
+        checkDims(p, stored.values.dims, checkpoint.label);
+        const { buffer, byteOffset, byteLength } = stored.values.data;
+        inlineBytes += byteLength;
+        storage.set(p.name, {
+          as: "int8",
+          location: place(new Uint8Array(buffer, byteOffset, byteLength)),
+          scale: stored.scale,
+        });
+        continue;
+      }
       const tensor = await initial.read(p);
       inlineBytes += tensor.data.byteLength;
       if (host.provider === "cpu" || tensor.data.byteLength < SMALL) {
@@ -78,8 +99,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         continue;
       }
       const { buffer, byteOffset, byteLength: length } = tensor.data;
-      const location = `tensor${beside.length}`;
-      beside.push({ path: location, data: new Uint8Array(buffer, byteOffset, length) });
+      const location = place(new Uint8Array(buffer, byteOffset, length));
       storage.set(p.name, { as: "external", location, offset: 0, length });
     }
   }
@@ -87,7 +107,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   for (const { name, file, offset, bytes } of files) {
     storage.set(name, { as: "external", location: file.slice(folder.length + 1), offset, length: bytes });
   }
-  const { model, feeds, shapes, outputs } = lower(graph, (name) => storage.get(name) ?? { as: "feed" });
+  const { model, feeds, shapes, outputs } = lower(
+    graph,
+    (name) => storage.get(name) ?? { as: "feed" },
+    host.provider,
+  );
   const bytes = writeOnnx(model);
   const session: OrtSession = await lib.InferenceSession.create(bytes, {
     executionProviders: [host.provider],

@@ -390,6 +390,7 @@ function overlaid(checkpoint: Checkpoint, tensors: ReadonlyMap<string, Tensor<Fl
       ...weights,
       names: [...new Set([...weights.names, ...tensors.keys()])],
       read: async (name) => tensors.get(name) ?? await weights.read(name),
+      quantized: async (name) => (tensors.has(name) ? undefined : await weights.quantized?.(name)),
       locate: (name) => (tensors.has(name) ? undefined : weights.locate(name)),
     },
   };

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import * as ortWeb from "onnxruntime-web";
 import { compose } from "../../../core/compose.ts";
+import { predictRows } from "../../../core/run/infer.ts";
+import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Host, Ort, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
@@ -29,3 +31,30 @@ for (const adapter of [[], [{ use: "lora", with: { r: 2 } }]]) {
     );
   });
 }
+
+it("attune:base gives the same where it stays as it is stored, in a little memory", async () => {
+  ortWeb.env.wasm.numThreads = 1;
+  const here = await hostHere(1);
+  const { base } = here;
+  assert.ok(base);
+  const lib = ortWeb as unknown as Ort;
+  const run = compose({
+    version: 1,
+    model: { use: "pretrained", with: { path: "attune:base" } },
+    task: { use: "feature-extraction" },
+    data: {},
+  }, catalog);
+  const rows = ["A very nice film!", "Zürich, 1999: awful.", "of"].map((text) => ({ text }));
+  const data = run.use("dataset", { use: "memory", with: { rows } });
+  const vectors = async (host: Host): Promise<number[]> => {
+    const found: number[] = [];
+    for await (const { embedding } of predictRows(await openRun(run, host), data)) found.push(...embedding as number[]);
+    return found;
+  };
+  const wanted = await vectors(here);
+  for (const memoryBytes of [128 * 2 ** 20, 2 ** 32]) {
+    const found = await vectors(web({ lib, base, memoryBytes }));
+    assert.equal(found.length, wanted.length);
+    found.forEach((x, i) => assert.ok(Math.abs(x - (wanted[i] ?? NaN)) < 1e-6, `${i}: ${x} and ${wanted[i]}`));
+  }
+});
