@@ -1,4 +1,7 @@
-/** A compiled module, as Workers import it. */
+/**
+ * Compiled modules, as Workers import them.
+ * @module
+ */
 declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;
