@@ -40,8 +40,11 @@ export interface Jobs {
   /** A waiting job that a runner can do, with its lease. */
   lease(runner: string, can: (record: JobRecord) => boolean): Promise<JobRecord | undefined>;
   events(id: string): JobEvents;
-  /** Looks at every job once: leases without a sign of life are lost, waiting jobs are put into the queue. */
-  watch(): Promise<void>;
+  /**
+   * Looks at every job once: leases without a sign of life are lost, waiting jobs are put into the queue. Gives the jobs
+   * that nobody has planned yet.
+   */
+  watch(): Promise<readonly string[]>;
 }
 
 /** Where a forgetful process keeps what it has seen of leases. */
@@ -178,6 +181,7 @@ export function jobsIn(options: JobsOptions): Jobs {
     events,
     watch: async () => {
       const at = now();
+      const unplanned: string[] = [];
       if (options.forgetful) await remember();
       // Where nobody watched for long, leases could not be renewed either: they get their time again.
       if (at - watched > 1000 * leaseSeconds) seen.clear();
@@ -188,6 +192,7 @@ export function jobsIn(options: JobsOptions): Jobs {
         if (!found) continue;
         const { record } = found;
         if (isOver(record)) over.add(id);
+        if (record.status === "validating_files") unplanned.push(id);
         if (isWaiting(record)) await queue.push(id);
         const { token, lease } = record;
         if (record.status !== "running" || !lease) continue;
@@ -198,6 +203,7 @@ export function jobsIn(options: JobsOptions): Jobs {
       if (options.forgetful) {
         await store.put(SEEN, new TextEncoder().encode(JSON.stringify({ watched, seen: [...seen] })));
       }
+      return unplanned;
     },
   };
 }

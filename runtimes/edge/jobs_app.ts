@@ -56,6 +56,9 @@ export type JobsContext = Readonly<{
   prepare(id: string): Promise<void>;
 }>;
 
+/** How often in the time of a lease all jobs are looked at: what is lost is found a tenth of it late. */
+const WATCHES = 10;
+
 /** The routes, and what keeps jobs going: call `watch` every few seconds, or `start` it. */
 export type JobsApp = Readonly<{
   routes: readonly Route[];
@@ -165,9 +168,8 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     prepare,
   };
   const watch = async (): Promise<void> => {
-    await jobs.watch();
-    // A server that died while it checked a job has left it so.
-    for await (const { id, status } of jobs.list()) if (status === "validating_files") await prepare(id);
+    // A server that died while it planned a job has left it so.
+    for (const id of await jobs.watch()) await prepare(id);
   };
   return {
     routes: [...fileRoutes(context), ...fineTuningRoutes(context), ...runnerRoutes(context)],
@@ -188,7 +190,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
         if (running) return;
         running = true;
         void watch().catch(() => {}).finally(() => (running = false));
-      }, 1000 * heartbeatSeconds);
+      }, 1000 * leaseSeconds / WATCHES);
       void watch().catch(() => {});
       return () => clearInterval(timer);
     },

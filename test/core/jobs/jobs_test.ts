@@ -61,6 +61,25 @@ describe("jobs", () => {
     assert.ok(messages.includes("Runner b has taken the job, from the checkpoint of step 20"), messages.join("\n"));
   });
 
+  it("are with another runner within a lease and a half, whenever the first was killed", async () => {
+    for (let killed = 10; killed < 20; killed += 0.7) {
+      const { jobs, clock } = await setUp();
+      const { id } = await ready(jobs);
+      await jobs.lease("a", () => true);
+      // The server looks ten times a lease; a gives its last sign of life right before it is killed.
+      let taken: JobRecord | undefined;
+      for (let look = 0; !taken; look++) {
+        const next = 3000 * look + 1;
+        if (clock.now < 1000 * killed && next >= 1000 * killed) await jobs.change(id, (r) => renewed(r, 1, 1, 1));
+        clock.now = next;
+        await jobs.watch();
+        taken = await jobs.lease("b", () => true);
+      }
+      const seconds = clock.now / 1000 - killed;
+      assert.ok(seconds > 30 && seconds < 40, `${seconds} s`);
+    }
+  });
+
   it("are not lost to a server that was itself stopped", async () => {
     const { jobs, clock } = await setUp();
     await ready(jobs);
