@@ -170,7 +170,8 @@ export async function openWeights(store: Store): Promise<Weights> {
 
 type WeightFiles = Readonly<{ files: readonly string[]; map: ReadonlyMap<string, string> }>;
 
-async function weightFiles(store: Store): Promise<WeightFiles> {
+/** A model's weight files and, of shards, which tensor is where. Throws AttuneError where there are none. */
+export async function weightFiles(store: Store): Promise<WeightFiles> {
   if (await store.get("model.safetensors", { offset: 0, length: 0 })) {
     return { files: ["model.safetensors"], map: new Map() };
   }

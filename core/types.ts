@@ -312,7 +312,8 @@ export type Checkpoint = Readonly<{
   config: Named<Json>;
   files: Store;
   weights: Weights;
-  fingerprint: string;
+  /** Of the config and every byte of the weights, read when it is first asked for. */
+  fingerprint(): Promise<string>;
   /** How it is named in cards and adapter_config.json. */
   label: string;
 }>;

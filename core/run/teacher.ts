@@ -49,11 +49,13 @@ export async function taught(open: OpenRun, teacher: Teacher, encoded: EncodedRo
   );
   const { samples } = await encodeRows(own, rowsAgain(encoded), false);
   const cache = teacher.cache === null ? undefined : open.host.directory?.(open.host.resolve?.(teacher.cache) ?? "");
-  const key = `${await fingerprintOf(own, teacher, encoded)}.safetensors`;
+  const fingerprint = await fingerprintOf(own, teacher, encoded);
+  const key = `${fingerprint}.safetensors`;
   const outputs = await cached(cache, key, samples, teacher) ?? await computed(own, teacher, samples);
   if (cache) await save(cache, key, outputs);
   return {
     ...encoded,
+    fingerprint,
     samples: encoded.samples.map((sample, i) => withTargets(sample, samples[i]?.sequences[0]?.length ?? 0, i, outputs)),
   };
 }
@@ -70,16 +72,16 @@ function rowsAgain({ rows, fingerprint }: EncodedRows): Dataset {
   return { kind: "dataset", name: "rows", options: {}, open: () => Promise.resolve(opened) };
 }
 
-function fingerprintOf(open: OpenRun, { outputs }: Teacher, { fingerprint }: EncodedRows): Promise<string> {
+async function fingerprintOf(open: OpenRun, { outputs }: Teacher, { fingerprint }: EncodedRows): Promise<string> {
   const parts = [
-    open.checkpoint.fingerprint,
+    await open.checkpoint.fingerprint(),
     open.tokenizer.fingerprint,
     fingerprint,
     JSON.stringify(open.run.training.maxLength),
     JSON.stringify(outputs),
     JSON.stringify(open.heads.map((head) => [head.name, head.options])),
   ];
-  return sha256(parts.join("\n"));
+  return await sha256(parts.join("\n"));
 }
 
 async function computed(

@@ -87,12 +87,15 @@ async function* trained(
       yield { type: "warning", step: 0, epoch: 0, code: "NO_LABELS", message };
     }
   }
-  const engine = await engineFor(tasks);
   const [first] = tasks as [TaskRows];
   const { open } = first;
+  // Hashed beside the engine's start; without an output nobody asks for it.
+  const base = output ? open.checkpoint.fingerprint() : Promise.resolve("");
+  base.catch(() => {});
+  const engine = await engineFor(tasks);
   try {
     const fingerprints = {
-      base: open.checkpoint.fingerprint,
+      base: await base,
       tokenizer: open.tokenizer.fingerprint,
       ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, held }) => {
         const prefix = task.name === "" ? "" : `${task.name}.`;

@@ -4,6 +4,7 @@
  */
 import { badFile, badValue, missing } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
+import { weightFiles } from "../../core/safetensors.ts";
 import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.ts";
 
 /** Larger configs are refused, in bytes. */
@@ -46,19 +47,28 @@ function depthOf(text: string): number {
   return deepest;
 }
 
-/**
- * Config, files and weights as a checkpoint. Its fingerprint is over the config and the weights' headers, not over
- * hundreds of megabytes.
- */
-export async function checkpointOf(
+/** Weights are hashed in pieces of so many bytes: the web's digest takes no streams. */
+const PIECE = 16 * 2 ** 20;
+
+/** Config, files and weights as a checkpoint. */
+export function checkpointOf(
   parts: Readonly<{ config: Named<Json>; files: Store; weights: Weights; label: string }>,
-): Promise<Checkpoint> {
-  const { config, weights } = parts;
-  const lines = weights.names.map((name) => {
-    const at = weights.locate(name);
-    return JSON.stringify([name, at?.dtype, at?.dims, at?.offset, at?.bytes]);
-  });
-  return { ...parts, fingerprint: await sha256([JSON.stringify(config), ...lines].join("\n")) };
+): Checkpoint {
+  const { config, files, weights } = parts;
+  let known: Promise<string> | undefined;
+  const fingerprint = async (): Promise<string> => {
+    const digests: string[] = [];
+    for (const key of weights.names.length > 0 ? (await weightFiles(files)).files : []) {
+      const size = (await files.get(key, { offset: 0, length: 0 }))?.size ?? 0;
+      for (let offset = 0; offset < size; offset += PIECE) {
+        const piece = await files.get(key, { offset, length: PIECE });
+        if (!piece) throw missing("checkpoint", key, parts.label);
+        digests.push(await sha256(piece.bytes));
+      }
+    }
+    return await sha256([JSON.stringify(config), ...digests].join("\n"));
+  };
+  return { ...parts, fingerprint: () => known ??= fingerprint() };
 }
 
 /** Weights of a model that has none yet. */

@@ -32,8 +32,12 @@ export type JobRig = Readonly<{
   /** The tiny model's folder. */
   models: string;
   server: Awaited<ReturnType<typeof openJobs>>;
-  /** Sends a job over tiny rows; `training` of its spec. */
-  submit(training: Named<Json>): Promise<string>;
+  /** Sends a job over tiny rows, so many times; `training` of its spec. */
+  submit(training: Named<Json>, times?: number): Promise<string>;
+  /** Asks something of a job, as its user. */
+  ask(id: string, what: "cancel" | "pause" | "resume"): Promise<void>;
+  /** The newest step that was told of a job. */
+  step(id: string): Promise<number>;
   runner(name: string, runtime?: string): RunnerProcess;
   /** Waits until a job is as wanted. */
   until(id: string, what: string, wanted: (job: JobRecord) => boolean): Promise<JobRecord>;
@@ -72,10 +76,14 @@ export async function jobRig(options: Partial<JobsServerOptions> = {}): Promise<
     url,
     models: join(folder, "models", "tiny"),
     server,
-    submit: async (training) => {
+    submit: async (training, times = 1) => {
       const form = new FormData();
       form.set("purpose", "fine-tune");
-      form.set("file", new Blob([tinyRows.map((row) => JSON.stringify(row)).join("\n")]), "rows.jsonl");
+      form.set(
+        "file",
+        new Blob([Array(times).fill(tinyRows.map((row) => JSON.stringify(row)).join("\n")).join("\n")]),
+        "rows.jsonl",
+      );
       const { authorization } = headers;
       const file = await (await fetch(`${url}/v1/files`, { method: "POST", body: form, headers: { authorization } }))
         .json();
@@ -88,6 +96,17 @@ export async function jobRig(options: Partial<JobsServerOptions> = {}): Promise<
       const answer = await fetch(`${url}/v1/fine_tuning/jobs`, { method: "POST", body, headers });
       if (!answer.ok) throw new Error(await answer.text());
       return (await answer.json()).id;
+    },
+    ask: async (id, what) => {
+      const answer = await fetch(`${url}/v1/fine_tuning/jobs/${id}/${what}`, { method: "POST", headers });
+      if (!answer.ok) throw new Error(await answer.text());
+    },
+    step: async (id) => {
+      let step = 0;
+      for await (const { data } of server.jobs.events(id).after(0)) {
+        if (data?.train_loss !== undefined) step = Number(data.step);
+      }
+      return step;
     },
     runner: (name, runtime = here) => {
       const [program = "", ...args] = commands[runtime] ?? [];

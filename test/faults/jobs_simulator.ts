@@ -204,10 +204,12 @@ export async function simulate(seed: number, commit: typeof committed = committe
         const own = step;
         const from = said + 1;
         said += 1;
-        await call(actor, async (jobs) => {
-          const event = { at: 0, level: "info", type: "metrics", message: `step ${own}`, step: own } as const;
-          await jobs.events(id).append([event], { token, from });
-        });
+        const event = { at: 0, level: "info", type: "metrics", message: `step ${own}`, step: own } as const;
+        // Told before anything is saved that others go on from, however often it takes.
+        const told = async (
+          jobs: Jobs,
+        ): Promise<"told"> => (await jobs.events(id).append([event], { token, from }), "told");
+        while (await call(actor, told) === "lost");
         const record = await change((r) => renewed(r, token, own, own));
         if (typeof record === "string") going = false;
         else if (record.wants) {
@@ -315,6 +317,7 @@ export async function simulate(seed: number, commit: typeof committed = committe
     }
     assert.deepEqual(numbers, numbers.map((_, i) => i + 1), "event numbers have no gap and no repeat");
     assert.equal(new Set(steps).size, steps.length, `a step was told twice: ${steps}`);
+    if (latest.get(id)?.status === "succeeded") assert.equal(steps.length, STEPS, `a step was never told: ${steps}`);
   }
   const count = (status: string): number => records().filter((r) => r.status === status).length;
   return {

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createRandom } from "../../core/random.ts";
-import { assertSameResults, commands, here, killableRun, killed, uninterrupted } from "../faults/killed_runs.ts";
+import {
+  assertSameResults,
+  commands,
+  here,
+  killableRun,
+  killed,
+  started,
+  uninterrupted,
+} from "../faults/killed_runs.ts";
 
 const seed = 20;
 /** Long enough for every kill to find the run at work. */
@@ -25,6 +33,20 @@ describe("a run that is killed at random moments", () => {
     const hit = await killed(spec, join(folder, "parts"), 9, random.uniform, Object.keys(commands));
     assert.equal(hit, 9, "every kill hit");
     assertSameResults(join(folder, "whole"), join(folder, "parts"));
+  });
+
+  it("commits a checkpoint on SIGINT, ends with 130, and goes on to the same bytes", async () => {
+    const { folder, spec } = killableRun();
+    await uninterrupted(spec, join(folder, "whole"));
+    const parts = join(folder, "parts");
+    const run = [...commands[here] ?? [], "run", spec, "--output", parts, "--threads", "1", "--json", "--resume"];
+    const ended = await started(run, (line, child) => {
+      if (line.includes('"step":13,')) child.kill("SIGINT");
+    });
+    assert.equal(ended.code, 130, ended.output);
+    assert.match(ended.output, /"type":"checkpoint"[^]*"reason":"interrupted"/);
+    assert.equal((await started(run)).code, 0);
+    assertSameResults(join(folder, "whole"), parts);
   });
 
   it("with everything trained, 10 times", async () => {

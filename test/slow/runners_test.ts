@@ -73,4 +73,63 @@ describe("runners that are stopped and killed, at length", () => {
       } s (lease 1.5 s, start of a process included)`,
     );
   });
+
+  it("is with another one within 45 s, with the lease of 30 s and the heartbeat of 10 s that servers have", async () => {
+    const rig = await jobRig({ leaseSeconds: undefined, heartbeatSeconds: undefined });
+    after(() => rig.close());
+    const id = await rig.submit({ maxSteps: 1_000_000, saveSteps: 20 });
+    const a = rig.runner("a");
+    await rig.until(id, "a checkpoint", (job) => job.lease?.runner === "a" && job.checkpoints.length > 0);
+    rig.runner("b");
+    a.signal("SIGKILL");
+    const killed = performance.now();
+    await rig.until(id, "b", (job) => job.lease?.runner === "b");
+    const seconds = (performance.now() - killed) / 1000;
+    console.log(`take-over after ${seconds.toFixed(1)} s`);
+    assert.ok(seconds < 45, `${seconds} s`);
+    await rig.ask(id, "cancel");
+    await rig.until(id, "the end", (job) => job.status === "cancelled");
+  });
+
+  it("keep their lease through steps that are longer, and pause and cancel at the end of the one under way", async () => {
+    const leaseSeconds = 1.5;
+    const rig = await jobRig({ leaseSeconds });
+    after(() => rig.close());
+    // Each step has 1,800 micro-batches.
+    const training = { maxSteps: 50, gradientAccumulationSteps: 1800, perDeviceTrainBatchSize: 1 };
+    const id = await rig.submit({ ...training, saveSteps: 1000 }, 300);
+    rig.runner("a");
+    const told = async (step: number): Promise<void> => {
+      while (await rig.step(id) < step) await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    await rig.until(id, "a", (job) => job.lease !== undefined);
+    await told(1);
+    const start = performance.now();
+    await told(2);
+    const seconds = (performance.now() - start) / 1000;
+    assert.ok(seconds > leaseSeconds, `a step took ${seconds} s`);
+    await rig.ask(id, "pause");
+    const paused = await rig.until(id, "the pause", (job) => job.status === "paused");
+    assert.deepEqual([paused.token, await rig.step(id), paused.checkpoints.at(-1)?.step], [1, 3, 3]);
+    await rig.ask(id, "resume");
+    await told(4);
+    await rig.ask(id, "cancel");
+    const ended = await rig.until(id, "the end", (job) => job.status === "cancelled");
+    assert.deepEqual([ended.token, await rig.step(id)], [2, 5]);
+  });
+
+  it("that a job always kills make it fail, with the causes", async () => {
+    const rig = await jobRig({ maxAttempts: 3 });
+    after(() => rig.close());
+    const id = await rig.submit({ maxSteps: 1_000_000, saveSteps: 500_000 });
+    for (const name of ["a", "b", "c"]) {
+      const own = rig.runner(name);
+      await rig.until(id, name, (job) => job.lease?.runner === name);
+      own.signal("SIGKILL");
+      await rig.until(id, `the end of ${name}`, (job) => job.lease === undefined);
+    }
+    const { status, error } = await rig.until(id, "the end", (job) => job.status === "failed");
+    assert.deepEqual([status, error?.code], ["failed", "attempts_exhausted"]);
+    assert.match(error?.message ?? "", /3 attempts.*runner a was lost.*runner b was lost.*runner c was lost/);
+  });
 });

@@ -7,15 +7,21 @@ import type { Json, Named, RunSpec, Store, TrainingEvent } from "../../../core/t
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
+import { tinyFiles, tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
 
 const host = tinyHost(await hostHere(1));
 const store = (): Promise<Store> => memory().open(host);
 
-async function run(spec: Named<Json>, output: Store, resume = false, signal?: AbortSignal): Promise<TrainingEvent[]> {
+async function run(
+  spec: Named<Json>,
+  output: Store,
+  resume = false,
+  signal?: AbortSignal,
+  on = host,
+): Promise<TrainingEvent[]> {
   const events: TrainingEvent[] = [];
   const run = compose({ loggers: ["jsonl", "csv"], ...spec } as unknown as RunSpec, catalog);
-  for await (const event of trainRun(run, host, { output, resume, signal })) events.push(event);
+  for await (const event of trainRun(run, on, { output, resume, signal })) events.push(event);
   return events;
 }
 
@@ -146,6 +152,30 @@ describe("a resumed run", () => {
     assert.deepEqual(await contents(output), before);
     // What only reports may change.
     await run({ ...spec, name: "other", loggers: ["jsonl"] }, output, true);
+  });
+
+  it("is refused over another base or tokenizer at the same place", async () => {
+    const spec = tinySpec({ training: { ...training, maxSteps: 2 } });
+    const output = await store();
+    await run(spec, output);
+    const files = tinyFiles();
+    const weights = files["model.safetensors"]?.slice() ?? new Uint8Array();
+    weights[weights.length - 1] = (weights.at(-1) ?? 0) ^ 1;
+    const text = new TextDecoder().decode(files["tokenizer.json"]);
+    const words = new TextEncoder().encode(text.replace('"film":', '"films":'));
+    for (
+      const [what, name, bytes] of [
+        ["base", "model.safetensors", weights],
+        ["tokenizer", "tokenizer.json", words],
+      ] as const
+    ) {
+      const other = tinyHost(await hostHere(1), { [name]: bytes });
+      await assert.rejects(run(spec, output, true, undefined, other), (error: Error & { code: string }) => {
+        assert.equal(error.code, "REFUSED");
+        assert.match(error.message, new RegExp(`${what}: its fingerprint was`));
+        return true;
+      });
+    }
   });
 
   it("never saves weights that are not finite", async () => {
