@@ -56,8 +56,8 @@ export function createApp(options: EdgeOptions): Hono<EdgeEnv> {
     service,
   };
   const app = new Hono<EdgeEnv>();
-  app.onError((error) => answerError(error));
-  app.notFound(() => failed(404, "not_found", "There is no such route").getResponse());
+  app.onError((error) => withHeaders(answerError(error)));
+  app.notFound(() => withHeaders(failed(404, "not_found", "There is no such route").getResponse()));
   const specs = once(() =>
     generateSpecs(app, {
       excludeStaticFile: false,

@@ -65,7 +65,7 @@ function appOf(env: Bindings): ReturnType<typeof createApp> {
     throw new Error("ATTUNE_API_KEY or ATTUNE_RUNNER_TOKEN is not set");
   }
   const keys = keysOf({ api: env.ATTUNE_API_KEY, runner: env.ATTUNE_RUNNER_TOKEN });
-  return createApp({ catalog: {}, keys, ...jobsOf(env) });
+  return createApp({ catalog, keys, ...jobsOf(env) });
 }
 
 async function modelNames(store: Store): Promise<string[]> {

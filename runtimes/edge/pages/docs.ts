@@ -75,7 +75,7 @@ export async function docsPage({ info, paths }: Document, origin: string): Promi
       </body>
     </html>
   `;
-  return String(await page);
+  return String(await page).trim();
 }
 
 function routeOf({ id, method, path, operation }: Route, origin: string): Html {
@@ -115,7 +115,7 @@ function routeOf({ id, method, path, operation }: Route, origin: string): Html {
 /** A path that breaks where its parts do. */
 function breakable(path: string): Html {
   const parts = path.split("/");
-  return html`${parts.map((part, i) => html`${part}${i + 1 < parts.length ? html`/<wbr>` : ""}`)}`;
+  return html`${parts.map((part, i) => html`${part}${i + 1 < parts.length ? "/" : ""}${i > 0 ? html`<wbr>` : ""}`)}`;
 }
 
 function parameterOf(

@@ -43,5 +43,5 @@ export async function homePage({ version, provider, features }: Running): Promis
       </body>
     </html>
   `;
-  return String(await page);
+  return String(await page).trim();
 }
