@@ -21,7 +21,7 @@ const settings = settingsOf("token-classification", {
 const { tokens, tags } = settings;
 const labels = settings.labels.split(",");
 const brown = (split: string) => ({ use: "brown", with: { split } });
-const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 3000);
+const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 1000, 600);
 
 const { seqeval_accuracy: accuracy = NaN, seqeval_f1_micro: f1 = NaN } = await trained({
   name: "token-classification",
@@ -31,7 +31,7 @@ const { seqeval_accuracy: accuracy = NaN, seqeval_f1_micro: f1 = NaN } = await t
   adapter: settings.adapter ?? [],
   training: trainingOf(settings, {
     learningRate: settings.adapter === undefined ? 5e-4 : 2e-3,
-    numTrainEpochs: 3,
+    numTrainEpochs: 4,
     maxLength: 96,
   }),
 }, settings);
