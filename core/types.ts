@@ -437,7 +437,13 @@ export interface Adapter extends Plugin<"adapter"> {
 }
 
 /** What an adapter is told besides the model: the head's own modules, PEFT's task_type, the run's tokenizer. */
-export type AttachContext = Readonly<{ modules: readonly string[]; task: string; tokenizer?: Tokenizer }>;
+export type AttachContext = Readonly<{
+  modules: readonly string[];
+  task: string;
+  tokenizer?: Tokenizer;
+  /** Whether the checkpoint has weights of a module. */
+  stored?: (module: string) => boolean;
+}>;
 
 /** Middleware per seam. */
 export type Around = {

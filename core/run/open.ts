@@ -97,7 +97,10 @@ async function openTask(
     ...own.map((_, i) => (i === 0 ? task.name : `${task.name}-${i + 1}`)),
   ];
   for (const [i, adapter] of [...run.adapters, ...own].entries()) {
-    attached.push({ ...await attachedTo({ trunk, heads, task, tokenizer, host }, adapter), name: names[i] });
+    attached.push({
+      ...await attachedTo({ ...shared, heads }, adapter),
+      name: names[i],
+    });
   }
   const { training } = run;
   const part = (dataset: Use<"dataset"> | undefined): Dataset | undefined =>
@@ -127,12 +130,16 @@ async function openTask(
 
 /** An adapter opened and attached to a model and its head. */
 export async function attachedTo(
-  { trunk, heads, task, tokenizer, host }: Pick<OpenRun, "trunk" | "heads" | "task" | "tokenizer" | "host">,
+  { trunk, heads, task, tokenizer, host, checkpoint }: Pick<
+    OpenRun,
+    "trunk" | "heads" | "task" | "tokenizer" | "host" | "checkpoint"
+  >,
   adapter: Adapter,
 ): Promise<Attached> {
   const opened = adapter.open ? await adapter.open(host) : adapter;
   const modules = heads.flatMap((h) => trunk.heads[h.name]?.modulesToSave ?? h.modulesToSave);
-  const attached = opened.attach(withHeads(trunk, heads), { modules, task: task.taskType ?? "", tokenizer });
+  const stored = (module: string): boolean => checkpoint.weights.names.some((name) => name.startsWith(`${module}.`));
+  const attached = opened.attach(withHeads(trunk, heads), { modules, task: task.taskType ?? "", tokenizer, stored });
   const under = heads.map((h) => trunk.heads[h.name]?.under).find((name) => name !== undefined);
   return under === undefined ? attached : underneath(attached, under, modules);
 }

@@ -42,13 +42,26 @@ export function continued<O extends { readonly from: string | null }>(
         kind: "adapter",
         name: type.name,
         options,
-        attach: (trunk, context) => attach(read, trunk, context, saved.weights),
+        attach: (trunk, context) => {
+          const modules = context.modules.filter((module) => savesWhole(module, saved, context));
+          return attach(read, trunk, { ...context, modules }, saved.weights);
+        },
       };
     },
     attach: () => {
       throw missing(type.name, "the saved adapter (open it first)", from);
     },
   };
+}
+
+/** Modules that PEFT adds to `modules_to_save` by itself, whatever they are part of. */
+const automatic = ["classifier", "score", "qa_outputs"];
+
+/** Whether a head's module trained beside a saved adapter: it is in the file, or PEFT's rule puts it there; else it stays as the checkpoint has it. */
+function savesWhole(module: string, { config, weights }: SavedAdapter, { stored }: AttachContext): boolean {
+  const asked = Array.isArray(config.modules_to_save) ? config.modules_to_save : [];
+  return automatic.includes(module) || asked.includes(module) || !stored?.(module) ||
+    weights.names.some((name) => name.startsWith(`${module}.`) && !name.includes(".lora_"));
 }
 
 /** Opens what PEFT saved. Throws AttuneError where a file is missing, broken, or of another type of adapter. */
