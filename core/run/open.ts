@@ -77,7 +77,7 @@ export async function openTasks(run: Run, host: Host): Promise<OpenRun[]> {
 async function openTask(
   shared: Pick<OpenRun, "run" | "host" | "checkpoint" | "trunk" | "tokenizer" | "task">,
 ): Promise<OpenRun> {
-  const { run, host, trunk, tokenizer, task } = shared;
+  const { run, trunk, tokenizer, task } = shared;
   const heads = run.spec.head === undefined
     ? task.heads.map((head) => run.use("head", head))
     : [run.use("head", run.spec.head)];
