@@ -20,8 +20,13 @@ export type FileInfo = Readonly<{
 
 /** Files in a store. */
 export interface JobFilesStore {
+  /** An id that nothing has. */
+  newId(): string;
+  /** Keeps a file, under an id that is new or of the same file. */
   create(
-    file: Readonly<{ tenant: string; filename: string; purpose: string; bytes: Uint8Array; rows?: number }>,
+    file: Readonly<
+      { id?: string; tenant: string; filename: string; purpose: string; bytes: Uint8Array; rows?: number }
+    >,
   ): Promise<FileInfo>;
   get(id: string): Promise<FileInfo | undefined>;
   content(id: string): Promise<Uint8Array | undefined>;
@@ -51,15 +56,18 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
   const known = (id: string): boolean => /^file-[\w-]{1,64}$/.test(id);
   const info = (id: string): string => `files/${id}/info.json`;
   const content = (id: string): string => `files/${id}/content`;
+  const newId = (): string => {
+    const random = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+    return `file-${Math.floor(time() * 1000).toString(36).padStart(9, "0")}${random}`;
+  };
   const get = async (id: string): Promise<FileInfo | undefined> => {
     const found = known(id) ? await store.get(info(id)) : undefined;
     return found && JSON.parse(new TextDecoder().decode(found.bytes));
   };
   return {
-    create: async ({ tenant, filename, purpose, bytes, rows }) => {
-      const createdAt = time();
-      const random = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
-      const id = `file-${Math.floor(createdAt * 1000).toString(36).padStart(9, "0")}${random}`;
+    newId,
+    create: async ({ id = newId(), tenant, filename, purpose, bytes, rows }) => {
+      const createdAt = (await get(id))?.createdAt ?? time();
       await store.put(content(id), bytes);
       const size = bytes.length;
       const own: FileInfo = { id, tenant, bytes: size, createdAt, filename, purpose, ...(rows ? { rows } : {}) };

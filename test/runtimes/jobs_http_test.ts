@@ -45,7 +45,7 @@ after(async () => {
   stop();
   await close();
 });
-const client = new OpenAI({ apiKey: "key", baseURL: `${url}/v1`, maxRetries: 0 });
+const client = new OpenAI({ apiKey: "key", adminAPIKey: "key", baseURL: `${url}/v1`, maxRetries: 0 });
 const lines = tinyRows.map((row) => JSON.stringify(row)).join("\n");
 const attune = (training: Named<Json> = {}): Named<Json> => ({
   task: { use: "sequence-classification", with: { labels: ["bad", "good"] } },
@@ -339,6 +339,35 @@ describe("the unmodified openai client", () => {
     // Every error of a spec at once, before anything is made.
     const spec = { ...attune({ learningRat: 1 }), optimizer: "adamm" };
     await rejected(create({ attune: spec }), 400, /2 errors[^]*adamm[^]*learningRat/);
+    // Lists go from page to page in either order, results among them.
+    const ids = async (order: "asc" | "desc", purpose?: string): Promise<string[]> => {
+      const found: string[] = [];
+      const query = { limit: 2, order, ...(purpose === undefined ? {} : { purpose }) };
+      for await (const { id } of client.files.list(query)) found.push(id);
+      return found;
+    };
+    const all = await ids("desc");
+    assert.deepEqual(await ids("asc"), all.toReversed());
+    const results = await ids("desc", "fine-tune-results");
+    assert.ok(results.length > 4 && all.includes(file.id) && results.every((id) => all.includes(id)));
+    const once = { headers: { "Idempotency-Key": "one file" } };
+    const sent = async (text: string): Promise<string> => {
+      const form = { file: await toFile(new TextEncoder().encode(text), "rows.jsonl"), purpose: "fine-tune" } as const;
+      return (await client.files.create(form, once)).id;
+    };
+    assert.equal(await sent(lines), await sent(lines));
+    await rejected(sent(`${lines}\n`), 409, /another request/);
+    await rejected(
+      client.files.create({
+        file: await toFile(new TextEncoder().encode(lines), "rows.jsonl"),
+        purpose: "fine-tune",
+        expires_after: { anchor: "created_at", seconds: 3600 },
+      }),
+      400,
+      /expires_after.*kept until/,
+    );
+    const shared = client.fineTuning.checkpoints.permissions;
+    await rejected(shared.create("ft:x:ckpt-step-1", { project_ids: ["p"] }), 400, /cannot be shared/);
     await client.files.delete(file.id);
     await rejected(client.files.content(file.id), 404, /No such File/);
   });

@@ -4,7 +4,9 @@
  */
 import * as v from "valibot";
 import { checkJsonLines, type FileInfo } from "../../../core/jobs/files.ts";
+import { sha256 } from "../../../core/fingerprint.ts";
 import { failed, listOf, pageOf } from "../answers.ts";
+import { idOnce } from "../idempotency.ts";
 import { fileShape, resultFileId, resultOf } from "../job_shapes.ts";
 import type { JobsContext } from "../jobs_app.ts";
 import type { Caller, EdgeContext, Route } from "../route.ts";
@@ -40,32 +42,45 @@ export function fileRoutes({ options, files, jobs }: JobsContext): readonly Rout
     const form = await c.get("incoming").form();
     const [file, purpose] = [form.get("file"), form.get("purpose")];
     if (!(file instanceof File)) throw failed(400, "missing_file", "file: a file is expected", "file");
+    for (const key of form.keys()) {
+      if (key === "file" || key === "purpose") continue;
+      throw failed(
+        400,
+        "unsupported",
+        `${key}: files are kept until they are deleted; file and purpose are known`,
+        key,
+      );
+    }
     if (purpose !== "fine-tune") throw failed(400, "invalid_value", 'purpose: "fine-tune" is expected', "purpose");
     const filename = (file.name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]/g, "_").slice(-200) || "file";
     const bytes = new Uint8Array(await file.arrayBuffer());
     const rows = checkJsonLines(bytes, filename);
     const { tenant } = c.get("caller");
-    return c.json(fileShape(await files.create({ tenant, filename, purpose, bytes, rows })));
+    const request = JSON.stringify([filename, purpose, await sha256(bytes)]);
+    const id = await idOnce(c, options.store, request, files.newId);
+    return c.json(fileShape(await files.create({ id, tenant, filename, purpose, bytes, rows })));
   };
   const list = async (c: EdgeContext): Promise<Response> => {
     const { after, limit } = pageOf(c, 10_000);
-    const purpose = c.req.query("purpose");
+    const { purpose, order = "desc" } = c.req.query();
+    if (order !== "asc" && order !== "desc") {
+      throw failed(400, "invalid_value", "order: asc or desc is expected", "order");
+    }
     const caller = c.get("caller");
     const found: FileInfo[] = [];
-    for await (const file of files.list()) {
-      const wanted = (after === undefined || file.id < after) && (purpose === undefined || file.purpose === purpose);
-      if (wanted && file.tenant === caller.tenant) found.push(file);
-      if (found.length > limit) break;
-    }
-    if (purpose === "fine-tune-results") {
-      for await (const record of jobs.list()) {
-        for (const i of (record.result?.files ?? []).keys()) {
-          const info = await resultInfo(resultFileId(record, i), caller);
-          if (info && found.length <= limit) found.push(info);
-        }
+    for await (const file of files.list()) if (file.tenant === caller.tenant) found.push(file);
+    for await (const record of jobs.list()) {
+      for (const i of (record.result?.files ?? []).keys()) {
+        const info = await resultInfo(resultFileId(record, i), caller);
+        if (info) found.push(info);
       }
     }
-    return c.json(listOf(found.map(fileShape), limit));
+    const wanted = found.filter((file) => purpose === undefined || file.purpose === purpose)
+      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+    if (order === "desc") wanted.reverse();
+    const from = after === undefined ? 0 : wanted.findIndex(({ id }) => id === after) + 1;
+    if (after !== undefined && from === 0) throw failed(400, "invalid_value", `after: no file ${after}`, "after");
+    return c.json(listOf(wanted.slice(from).map(fileShape), limit));
   };
   const retrieve = async (c: EdgeContext): Promise<Response> => {
     const found = await uploaded(idOf(c), c.get("caller")) ?? await resultInfo(idOf(c), c.get("caller"));
@@ -104,7 +119,12 @@ export function fileRoutes({ options, files, jobs }: JobsContext): readonly Rout
       method: "get",
       path: "/v1/files",
       summary: "List files",
-      query: { after: "the last id of the page before", limit: "at most so many", purpose: "only these" },
+      query: {
+        after: "the last id of the page before",
+        limit: "at most so many",
+        order: "desc (the newest first) or asc",
+        purpose: "only these",
+      },
       handle: list,
     },
     { ...shared, method: "get", path: "/v1/files/:id", summary: "A file's name and size", handle: retrieve },

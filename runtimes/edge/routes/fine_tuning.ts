@@ -4,11 +4,11 @@
  */
 import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
-import { sha256 } from "../../../core/fingerprint.ts";
 import type { JobEvent } from "../../../core/jobs/events.ts";
 import { asked, type Change, isOver, type JobRecord, unpaused } from "../../../core/jobs/record.ts";
 import type { Json, Named } from "../../../core/types.ts";
 import { failed, listOf, pageOf } from "../answers.ts";
+import { idOnce } from "../idempotency.ts";
 import { type JobRequest, jobRequestSchema, specOf } from "../job_request.ts";
 import { checkpointShape, eventNumber, eventShape, jobShape } from "../job_shapes.ts";
 import type { JobsContext } from "../jobs_app.ts";
@@ -18,6 +18,7 @@ import { type EdgeContext, jsonRoute, type Route } from "../route.ts";
 const ALIVE = 15_000;
 
 const PATH = "/v1/fine_tuning/jobs";
+const PERMISSIONS = "/v1/fine_tuning/checkpoints/:checkpoint/permissions";
 const shared = { policy: "jobs", rate: "light", maxBytes: 0 } as const;
 
 /** The routes. */
@@ -31,25 +32,12 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
     }
     return record;
   };
-  /** Under an idempotency key the same request makes one job, however often it is sent. */
-  const idOnce = async (c: EdgeContext, body: Named<Json>): Promise<string | undefined> => {
-    const key = c.req.header("idempotency-key");
-    if (key === undefined) return undefined;
-    const at = `idempotency/${await sha256(`${c.get("caller").tenant}\n${key}`)}`;
-    const own = { id: jobs.newId(), body: await sha256(JSON.stringify(body)) };
-    const done = await options.store.put(at, new TextEncoder().encode(JSON.stringify(own)), { if: null });
-    if (done !== "conflict") return own.id;
-    const before = JSON.parse(new TextDecoder().decode((await options.store.get(at))?.bytes)) as typeof own;
-    if (before.body === own.body) return before.id;
-    throw failed(409, "idempotency_key_reused", "This idempotency key was used for another request");
-  };
-
   const create = async (c: EdgeContext, body: JobRequest): Promise<Response> => {
     const { tenant } = c.get("caller");
     const spec = specOf(body);
     await context.checkReferences(spec, tenant);
     options.planner.check(spec);
-    const id = await idOnce(c, body);
+    const id = await idOnce(c, options.store, JSON.stringify(body), jobs.newId);
     const record = await jobs.create(tenant, body, spec, id);
     later(c, context.prepare(record.id));
     return c.json(jobShape(record));
@@ -172,6 +160,23 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
       summary: "A job's events, as a list, or as a stream with Accept: text/event-stream",
       query: page,
       handle: events,
+    },
+    {
+      ...shared,
+      method: "get",
+      path: PERMISSIONS,
+      summary: "Projects that may use a checkpoint besides its own: none",
+      handle: (c) => c.json(listOf([], 20)),
+    },
+    {
+      ...shared,
+      method: "post",
+      path: PERMISSIONS,
+      maxBytes: 2 ** 20,
+      summary: "Not supported: checkpoints stay with their own keys",
+      handle: () => {
+        throw failed(400, "unsupported", "Checkpoints cannot be shared with other projects: they stay with their keys");
+      },
     },
   ];
 }
