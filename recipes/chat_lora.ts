@@ -29,7 +29,6 @@ import { starterDecoder } from "./starter.ts";
 const settings = settingsOf("chat-lora", {
   r: { type: "string", default: "16" },
   "max-new-tokens": { type: "string" },
-  "lora-epochs": { type: "string", default: "2" },
 });
 const own = settings.data === undefined;
 const reviews = (split: string) => ({ use: "reviews", with: { split } });
@@ -46,7 +45,7 @@ const made = own && {
 const data = dataOf(settings, made || { train: {}, eval: {} });
 const training = trainingOf(settings, {
   learningRate: 2e-3,
-  numTrainEpochs: Number(settings["lora-epochs"]),
+  numTrainEpochs: 2,
   maxLength: own ? 96 : 512,
   perDeviceEvalBatchSize: 32,
   evalStrategy: "no",
@@ -84,10 +83,8 @@ const chat = {
 };
 const name = own ? "exact-match" : "rougeL";
 const before = await evaluated(chat);
-const adapter = {
-  use: "lora",
-  with: { r: Number(settings.r), loraAlpha: Number(settings.r), targetModules: "all-linear" },
-};
+const adapter = settings.adapter ??
+  { use: "lora", with: { r: Number(settings.r), loraAlpha: Number(settings.r), targetModules: "all-linear" } };
 const after = await trained({ ...chat, adapter }, settings);
 
 const answers = (await rowsOf(data.eval)).map((row) => String((row.messages as { content: string }[]).at(-1)?.content));

@@ -9,6 +9,7 @@
  * with the same rows, and the most frequent answer.
  * @module
  */
+import { unsupported } from "../core/errors.ts";
 import type { Json, Named } from "../core/types.ts";
 import { partsOfSpeech } from "../plugins/data/parts_of_speech.ts";
 import {
@@ -29,8 +30,11 @@ const settings = settingsOf("multi-task", {
   temperature: { type: "string", default: "1" },
   together: { type: "boolean", default: false },
 });
+if (settings.data !== undefined) {
+  throw unsupported("recipe", "--data", settings.data, "this recipe's tasks have rows of their own");
+}
 const own = (use: string, options: Named<Json> = {}): Data =>
-  dataOf({ ...settings, data: undefined }, {
+  dataOf(settings, {
     train: { use, with: { split: "train", ...options } },
     eval: { use, with: { split: "test", ...options } },
   }, 800);

@@ -8,7 +8,7 @@ import { badValue, missing } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Random, Row, Sample, Tokenizer } from "../../core/types.ts";
 import { textOf } from "./columns.ts";
 import { sequencePair } from "./seq2seq.ts";
-import { corruptSpans, infillText, longestWithin } from "./spans.ts";
+import { corruptSpans, infillText, longestWithin, permuteSentences } from "./spans.ts";
 
 /** Options of {@link denoising}. */
 export interface DenoisingOptions {
@@ -18,17 +18,26 @@ export interface DenoisingOptions {
   readonly noiseDensity: number;
   /** Mean length of a span, in tokens. */
   readonly meanNoiseSpanLength: number;
+  /** Share of the sentences that change places before parts are taken out (BART). */
+  readonly permuteSentenceRatio: number;
   /** Where the columns are, where not under their own names. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
 /** Schema of {@link DenoisingOptions}. */
-export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, DenoisingOptions> = v.strictObject({
-  kind: v.optional(v.picklist(["span-corruption", "text-infilling"]), "span-corruption"),
-  noiseDensity: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.15),
-  meanNoiseSpanLength: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
+export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, DenoisingOptions> = v.pipe(
+  v.strictObject({
+    kind: v.optional(v.picklist(["span-corruption", "text-infilling"]), "span-corruption"),
+    noiseDensity: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.15),
+    meanNoiseSpanLength: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
+    permuteSentenceRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  v.check(
+    ({ kind, permuteSentenceRatio }) => kind === "text-infilling" || permuteSentenceRatio === 0,
+    "permuteSentenceRatio 0 where spans become sentinels",
+  ),
+);
 
 /**
  * `text` → input_ids with spans taken out, labels with what was there, drawn anew in each epoch. A text that is longer
@@ -87,7 +96,19 @@ function drawn(sample: Sample, random: Random, o: DenoisingOptions, context: Col
   const { mask } = tokenizer.special;
   if (mask === undefined) throw missing("denoising", "a mask token", "the tokenizer");
   const whole = (part: ArrayLike<number>): Int32Array => Int32Array.from([...before, ...Array.from(part), ...after]);
-  return sequencePair(whole(infillText(ids, mask, random, share)), whole(ids), sample.row, context);
+  const { permuteSentenceRatio: ratio } = o;
+  const source = ratio === 0 ? ids : permuteSentences(ids, fullStopOf(tokenizer), random, ratio);
+  return sequencePair(whole(infillText(source, mask, random, share)), whole(ids), sample.row, context);
+}
+
+/** The full stop behind a word. Throws AttuneError where the tokenizer has no token for it. */
+function fullStopOf(tokenizer: Tokenizer): number {
+  const [{ ids }] = tokenizer.encode("a.", { addSpecialTokens: false, offsets: false });
+  const id = ids.at(-1);
+  if (id === undefined || ids.length < 2 || id === tokenizer.special.unk) {
+    throw missing("denoising", "a token for the full stop", "the tokenizer");
+  }
+  return id;
 }
 
 /** What a tokenizer puts in front of a text and behind it. */

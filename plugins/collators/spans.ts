@@ -94,6 +94,21 @@ export function infillText(ids: ArrayLike<number>, mask: number, random: Random,
   return out;
 }
 
+/**
+ * Sentence permutation (Lewis et al. 2020), as fairseq does it: a share of the sentences, drawn at random, change places
+ * among themselves. A sentence ends behind a full stop that none stands in front of, and where the text ends.
+ */
+export function permuteSentences(ids: ArrayLike<number>, fullStop: number, random: Random, ratio: number): number[] {
+  const all = Array.from(ids);
+  const stops = (i: number): boolean => i === all.length - 1 || all[i] === fullStop;
+  const ends = all.flatMap((_, i) => (stops(i) && (i === 0 || !stops(i - 1)) ? [i + 1] : []));
+  const chosen = permutation(random.fork("sentences"), ends.length).subarray(0, Math.ceil(ends.length * ratio));
+  const order = ends.map((_, i) => i);
+  permutation(random.fork("order"), chosen.length).forEach((from, i) => (order[chosen[i] ?? 0] = chosen[from] ?? 0));
+  // What stands behind the last end stays there.
+  return [...order.flatMap((i) => all.slice(ends[i - 1] ?? 0, ends[i])), ...all.slice(ends.at(-1) ?? 0)];
+}
+
 /** The number at which the distribution function of a Poisson distribution passes a uniform number. */
 function poisson(uniform: number, mean: number): number {
   let probability = exp(-mean);

@@ -1,5 +1,5 @@
 /**
- * BART (Lewis et al. 2020): an encoder like BERT's, and a decoder that reads it, over one table of embeddings.
+ * BART (Lewis et al. 2020): an encoder like BERT's, and a decoder that reads it, mostly over one table of embeddings.
  * @module
  */
 import * as v from "valibot";
@@ -51,7 +51,6 @@ const unbuilt: Readonly<Record<string, Json>> = {
   add_bias_logits: false,
   normalize_embedding: true,
   static_position_embeddings: false,
-  tie_word_embeddings: true,
 };
 
 type Sizes = Readonly<{
@@ -67,7 +66,7 @@ type Stack = Readonly<
   { name: "encoder" | "decoder"; side: Side; layers: number; numHeads: number; intermediateSize: number }
 >;
 
-function read(config: Named<Json>): Architecture {
+function read(config: Named<Json>, names: readonly string[] = []): Architecture {
   const c = readConfig("bart", config);
   for (const [field, allowed] of Object.entries(unbuilt)) c.only(field, allowed);
   const hiddenSize = c.count("d_model", 1024);
@@ -93,9 +92,16 @@ function read(config: Named<Json>): Architecture {
   const scale = c.flag("scale_embedding", false) ? Math.sqrt(hiddenSize) : 1;
   const classifierDropout = { dropout: c.rate("classifier_dropout", 0) };
 
+  const tied = c.flag("tie_word_embeddings", true);
+  // Untied, each side has a table of its own, unless the file has only the shared one, as older libraries wrote it.
+  const tableOf = (name: Stack["name"]): string => {
+    const own = `${name}.embed_tokens`;
+    const isThere = names.length === 0 || names.some((n) => n.endsWith(`${own}.weight`));
+    return !tied && isThere ? `model.${own}` : "model.shared";
+  };
   const embed = (b: Build, { name, side }: Stack): Value => {
     const { ids, positions } = b.stream(side);
-    const words = b.embedding("model.shared", ids, {
+    const words = b.embedding(tableOf(name), ids, {
       numEmbeddings: vocabSize,
       embeddingDim: hiddenSize,
       paddingIdx,
@@ -119,10 +125,10 @@ function read(config: Named<Json>): Architecture {
     vocabSize,
     maxPositions,
     baseModelPrefix: "model",
-    wordEmbeddings: "model.shared",
+    wordEmbeddings: tableOf("encoder"),
     layers: [...layerPaths(encoder), ...layerPaths(decoder)],
     heads: {
-      seq2seq: { steps: [], out: "lm_head", bias: false, tied: true, buffer: "final_logits_bias" },
+      seq2seq: { steps: [], out: "lm_head", bias: false, tied, buffer: "final_logits_bias" },
       sequence: {
         pool: "last",
         steps: [

@@ -13,6 +13,8 @@ export interface DenoisingOptions {
   readonly maskRatio: number;
   /** Mean of the Poisson distribution of the spans' lengths, in tokens. */
   readonly poissonLambda: number;
+  /** Share of the sentences that change places first; BART was trained with 1. */
+  readonly permuteSentenceRatio: number;
   /** Where the columns are, where not under their own names. */
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -21,12 +23,13 @@ export interface DenoisingOptions {
 export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, DenoisingOptions> = v.strictObject({
   maskRatio: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.3),
   poissonLambda: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
+  permuteSentenceRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
 
 /**
  * Text infilling (Lewis et al. 2020): spans of `text` of Poisson distributed lengths each become one mask, the target is
- * the whole text. Drawn anew in each epoch, the same for the same seed. Sentences keep their order.
+ * the whole text. Before that sentences may change places. Drawn anew in each epoch, the same for the same seed.
  *
  * @example
  * ```ts
@@ -38,10 +41,16 @@ export const denoising: Factory<"objective", Partial<DenoisingOptions>> = define
   kind: "objective",
   name: "denoising",
   schema: denoisingSchema,
-  create: ({ maskRatio, poissonLambda, columns }) => ({
+  create: ({ maskRatio, poissonLambda, permuteSentenceRatio, columns }) => ({
     tasks: [seq2seqTask({
       use: "denoising",
-      with: { kind: "text-infilling", noiseDensity: maskRatio, meanNoiseSpanLength: poissonLambda, columns },
+      with: {
+        kind: "text-infilling",
+        noiseDensity: maskRatio,
+        meanNoiseSpanLength: poissonLambda,
+        permuteSentenceRatio,
+        columns,
+      },
     })],
   }),
 });

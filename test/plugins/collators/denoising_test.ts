@@ -12,7 +12,13 @@ import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Json, Named, RunSpec, Sample } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { corruptSpans, infillText, longestWithin, noiseOf } from "../../../plugins/collators/spans.ts";
+import {
+  corruptSpans,
+  infillText,
+  longestWithin,
+  noiseOf,
+  permuteSentences,
+} from "../../../plugins/collators/spans.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 
@@ -99,6 +105,53 @@ describe("text infilling", () => {
   });
 });
 
+describe("sentence permutation", () => {
+  const STOP = 0;
+  /** Sentences as fairseq's words have them: a stop that none stands in front of ends one, what is left over stays behind. */
+  const sentencesOf = (ids: readonly number[]): { sentences: string[]; rest: string } => {
+    const text = ids.map((id) => (id === STOP ? "." : String.fromCharCode(96 + id))).join("");
+    const sentences = text.match(/(?:^\.|\.*[^.]+(?:\.|$))/g) ?? [];
+    return { sentences, rest: text.slice(sentences.join("").length) };
+  };
+  const told = fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 40 });
+
+  it("moves whole sentences, as many as asked for, and loses nothing", () => {
+    fc.assert(fc.property(told, fc.double({ min: 0, max: 1, noNaN: true }), fc.integer(), (ids, ratio, seed) => {
+      const moved = permuteSentences(ids, STOP, createRandom(seed), ratio);
+      assert.deepEqual(moved.toSorted(), ids.toSorted());
+      const { sentences, rest } = sentencesOf(ids);
+      const text = moved.map((id) => (id === STOP ? "." : String.fromCharCode(96 + id))).join("");
+      assert.ok(text.endsWith(rest));
+      // Some order of the sentences spells it, and not more of them than asked for are elsewhere.
+      if (sentences.length > 5) return;
+      const orders = permutations(sentences.map((_, i) => i));
+      const spelling = orders.filter((order) => order.map((i) => sentences[i]).join("") + rest === text);
+      const least = Math.min(...spelling.map((order) => order.filter((from, i) => from !== i).length));
+      assert.ok(least <= Math.ceil(sentences.length * ratio), `${text} of ${sentences}`);
+    }));
+  });
+
+  it("has every order with the same chance", () => {
+    const counts = new Map<string, number>();
+    const [random, draws] = [createRandom(11), 6000];
+    for (let i = 0; i < draws; i++) {
+      const order = permuteSentences([1, STOP, 2, 2, STOP, 3, 3], STOP, random.fork(i), 1).filter((id) => id > 0).join(
+        "",
+      );
+      counts.set(order, (counts.get(order) ?? 0) + 1);
+    }
+    assert.equal(counts.size, 6);
+    for (const count of counts.values()) {
+      assert.ok(Math.abs(count - draws / 6) < 4 * Math.sqrt(draws * 5 / 36), `${count}`);
+    }
+  });
+});
+
+function permutations(items: readonly number[]): number[][] {
+  if (items.length === 0) return [[]];
+  return items.flatMap((item, i) => permutations(items.toSpliced(i, 1)).map((rest) => [item, ...rest]));
+}
+
 const folder = sharedPath("reference/cases");
 
 describe("a run", { skip: folder === undefined && SKIP_REASON }, () => {
@@ -153,6 +206,25 @@ describe("a run", { skip: folder === undefined && SKIP_REASON }, () => {
       assert.notDeepEqual(a, await losses(spec(model, task, { seed: 5 })));
     });
   }
+
+  it("of denoising may have its sentences in another order, and tells the whole text as it was", async () => {
+    const rows = [{ text: "the food was great. the phone was awful. we went there." }];
+    const task = { use: "denoising", with: { maskRatio: 0.01, permuteSentenceRatio: 1 } };
+    const own = { ...spec("bart-seq2seq-full", task), data: { train: { use: "memory", with: { rows } } } };
+    const run = compose(own, catalog);
+    const open = await openRun(run, await hostHere(1));
+    assert.ok(run.data.train);
+    const { drawn } = await encodeRows(open, run.data.train, true);
+    const all = Array.from({ length: 20 }, (_, epoch) => drawn?.(0, epoch));
+    const texts = all.map((sample) => open.tokenizer.decode(ids(sample, "input_ids"), { skipSpecialTokens: true }));
+    assert.ok(new Set(texts.map((text) => text.trim().slice(0, 8))).size > 2, texts.join("\n"));
+    const [first] = all;
+    for (const sample of all) assert.deepEqual(ids(sample, "labels"), ids(first, "labels"));
+    assert.match(
+      catalog.collator?.denoising?.parse({ permuteSentenceRatio: 1 }).issues?.[0]?.message ?? "",
+      /sentinels/,
+    );
+  });
 
   it("says that a tokenizer has no sentinels", async () => {
     await assert.rejects(losses(spec("bart-seq2seq-full", "span-corruption")), /extra_id_0/);
