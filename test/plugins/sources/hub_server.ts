@@ -54,7 +54,7 @@ export async function startHub(options: HubServerOptions): Promise<HubServer> {
     if (options.cut && cuts > 0 && request.url?.includes("model.safetensors")) {
       cuts--;
       response.write(body.subarray(0, options.cut.bytes));
-      return void setTimeout(() => response.destroy(), 20);
+      return void setTimeout(() => response.destroy(), 250);
     }
     response.end(body);
   };

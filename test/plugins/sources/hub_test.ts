@@ -20,6 +20,7 @@ import { hubName } from "../../../core/hub/name.ts";
 import { openHub } from "../../../plugins/sources/hub.ts";
 import { pretrained } from "../../../plugins/sources/pretrained.ts";
 import { random } from "../../../plugins/sources/random.ts";
+import { folderModels } from "../../../runtimes/folder_models.ts";
 import { hubCache } from "../../../runtimes/hub_cache.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import { tinyConfig, tinyTokenizer, tinyWeights } from "../../tiny.ts";
@@ -64,6 +65,17 @@ const open = async (path: string, cache: string, env: Record<string, string>): P
   await pretrained({ path }).open(await hostOf(cache, env));
 
 describe("the hub", () => {
+  it("is where a server looks for models that jobs name, if it may", () =>
+    withHub({}, async ({ url, log }) => {
+      const host = await hostOf(folder(), { HF_ENDPOINT: url });
+      assert.equal(await folderModels(undefined, host).open("org/tiny", "default"), undefined);
+      assert.deepEqual(log, [], "nothing was asked");
+      const allowed = folderModels(undefined, host, true);
+      assert.deepEqual([allowed.isRemote?.("org/tiny"), allowed.isRemote?.("attune:base")], [true, false]);
+      const found = await allowed.open("org/tiny", "default");
+      assert.deepEqual((await found?.files.get("model.safetensors"))?.bytes, model);
+    }));
+
   it("is downloaded as Python lays it out: what is needed, once", () =>
     withHub({}, async ({ url, log }) => {
       const cache = folder();
