@@ -10,6 +10,7 @@ import { createTurns } from "../../core/turns.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { failed } from "./answers.ts";
 import { boundedCache, type Cache } from "./cache.ts";
+import { heldFiles } from "./held_files.ts";
 import type { Caller } from "./route.ts";
 import { type SavedAdapter, savedIn } from "./saved.ts";
 import type { EdgeService, ModelFiles } from "./service.ts";
@@ -29,22 +30,30 @@ export type Ready = Readonly<{ set: AdapterSet; stack: readonly string[] }>;
 /** Models in memory. */
 export type Inference = Readonly<{
   /** Does something with what a request names, opened for a purpose that is found from its files. Throws what routes throw. */
-  use<R>(asked: Asked, purpose: (found: Found) => Promise<Purpose>, act: (ready: Ready) => Promise<R>): Promise<R>;
+  use<R>(asked: Asked, purpose: PurposeOf, act: (ready: Ready) => Promise<R>): Promise<R>;
 }>;
 
-type Opened = Readonly<{ set: AdapterSet; adapters: Cache<string>; stores: Map<string, Store> }>;
+/** Finds what a model is opened for. */
+export type PurposeOf = (found: Found) => Promise<Purpose>;
+
+type Resolved = Found & Readonly<{ id: string; ids: readonly string[]; wanted: Purpose }>;
+
+type Opened = Readonly<{ set: AdapterSet; adapters: Cache<string>; stores: Map<string, Store>; release(): void }>;
+
+/** How long what names stand for is believed, in milliseconds, and of how many names. */
+const [BELIEVED, REMEMBERED] = [5000, 256];
 
 /** Models within the service's limits of memory. */
 export function inferenceOf(
   service: Pick<EdgeService, "options" | "limits" | "meter" | "find">,
 ): Inference {
-  const { options: { host, catalog }, limits, meter } = service;
+  const { options: { host, catalog, now = () => performance.now() }, limits, meter } = service;
   const turn = createTurns();
   const models = boundedCache<Opened>(limits.modelBytes, ({ set }) => set.close());
   let added = 0;
   meter.gauge("attune_model_cache_bytes", "Memory that cached models are taken to need", () => models.held().bytes);
   meter.gauge("attune_model_cache_entries", "Cached models", () => models.held().entries);
-  const opened = async (files: Store, { task, maxLength }: Purpose, own: Host): Promise<Opened> => {
+  const opened = async (files: Store, { task, maxLength }: Purpose, own: Host): Promise<Omit<Opened, "release">> => {
     const stores = new Map<string, Store>([["model", files]]);
     const spec = {
       version: 1,
@@ -64,7 +73,7 @@ export function inferenceOf(
     return { set, stores, adapters: boundedCache<string>(limits.adapterBytes, (name) => set.delete(name)) };
   };
   const loaded = async <R>(
-    { set, adapters, stores }: Opened,
+    { set, adapters, stores }: Omit<Opened, "release">,
     wanted: readonly SavedAdapter[],
     ids: readonly string[],
     act: (ready: Ready) => Promise<R>,
@@ -99,19 +108,36 @@ export function inferenceOf(
       (name) => loaded({ set, adapters, stores }, wanted.slice(1), ids.slice(1), act, [...stack, name]),
     );
   };
+  // What names stand for takes several looks at their files, and is believed for a while.
+  const known = new Map<string, Readonly<{ until: number; value: Promise<Resolved> }>>();
+  const remembered = (asked: Asked, purpose: PurposeOf): Promise<Resolved> => {
+    const key = JSON.stringify([purpose.name, asked.caller.tenant, asked.model, asked.adapter]);
+    const found = known.get(key);
+    if (found && found.until > now()) return found.value;
+    const value = named(service, asked).then(async (own) => ({ ...own, wanted: await purpose(own) }));
+    known.delete(key);
+    known.set(key, { until: now() + BELIEVED, value });
+    value.catch(() => known.delete(key));
+    for (const oldest of known.keys()) {
+      if (known.size <= REMEMBERED) break;
+      known.delete(oldest);
+    }
+    return value;
+  };
   return {
     use: async (asked, purpose, act) => {
       if (!host?.lib) throw failed(503, "not_configured", "No model can be run here");
-      const { model, adapters, id, ids } = await named(service, asked);
-      const wanted = await purpose({ model, adapters });
+      const { model, adapters, id, ids, wanted } = await remembered(asked, purpose);
       const find = async () => {
-        const { bytes, most } = { bytes: limits.sessions * await float32Bytes(model), most: limits.modelBytes };
-        if (bytes <= most) return { bytes, open: () => opened(model, wanted, host) };
+        const { store, release } = heldFiles(model);
+        const { bytes, most } = { bytes: limits.sessions * await float32Bytes(store), most: limits.modelBytes };
+        if (bytes <= most) return { bytes, open: async () => ({ ...await opened(store, wanted, host), release }) };
         const why = `would take about ${bytes} bytes, more than the ${most} that models may have here`;
         throw failed(400, "model_too_large", `model: ${asked.model} ${why}`, "model");
       };
       const key = `${id} ${JSON.stringify(wanted)}`;
-      return await models.use(key, find, (own) => loaded(own, adapters, ids, act));
+      // Sessions are opened when they are first asked for; then nothing of the files is wanted any more.
+      return await models.use(key, find, (own) => loaded(own, adapters, ids, act).finally(own.release));
     },
   };
 }
@@ -128,7 +154,7 @@ const nothing: Store = {
 async function named(
   { find }: Pick<EdgeService, "find">,
   { model, adapter, caller }: Asked,
-): Promise<Found & Readonly<{ id: string; ids: readonly string[] }>> {
+): Promise<Omit<Resolved, "wanted">> {
   const openOf = async (name: string, param: string) => {
     const files = await find(name, caller, param);
     const saved = await savedIn(files.files);

@@ -20,7 +20,7 @@ export async function classification({ model, adapters }: Found): Promise<Purpos
   let config = await jsonIn(model, "config.json") ?? {};
   for (const { files } of adapters) {
     const head = await jsonIn(files, "head_config.json");
-    const size = await classesIn(files);
+    const size = head?.id2label ? undefined : await classesIn(files);
     if (head?.id2label) config = head;
     else if (size !== undefined && size !== labelsOf(config)?.length) config = { num_labels: size };
   }

@@ -2,7 +2,7 @@
  * Read-only stores over what a Worker is bound to: R2, KV, static assets.
  * @module
  */
-import type { Store, Stored } from "../../core/types.ts";
+import type { Store } from "../../core/types.ts";
 
 /** What is used of an R2 bucket binding. */
 export interface ModelBucket {
@@ -27,9 +27,6 @@ export interface KeyValues {
 export interface Assets {
   fetch(request: Request): Promise<Response>;
 }
-
-/** Files up to this size are read once as a whole, not tensor by tensor. */
-const WHOLE = 16 * 2 ** 20;
 
 type Read = Readonly<{ size: number; revision: string; bytes: Uint8Array }>;
 
@@ -103,27 +100,21 @@ function read(revision: string, buffer: ArrayBuffer): Read {
 }
 
 function readOnly(reader: Reader): Store {
-  // What is small is asked for once, however many parts of it are wanted.
-  const held = new Map<string, Promise<Read | undefined>>();
-  const wholeOf = (key: string): Promise<Read | undefined> => {
-    const known = held.get(key) ?? reader.whole(key);
-    held.set(key, known);
-    return known;
-  };
   const head = async (key: string): Promise<Omit<Read, "bytes"> | undefined> =>
-    reader.head ? await reader.head(key) : await wholeOf(key);
+    await (reader.head ?? reader.whole)(key);
   return {
     get: async (key, range) => {
-      const known = held.has(key) ? await wholeOf(key) : await head(key);
-      if (!known) return undefined;
-      const stored: Stored = { key, size: known.size, revision: known.revision };
-      if (range?.length === 0) return { ...stored, bytes: new Uint8Array() };
-      if (range && reader.part && known.size > WHOLE) {
-        const bytes = await reader.part(key, range.offset, range.length);
-        return bytes && { ...stored, bytes };
+      if (!range || !reader.part) {
+        const found = await reader.whole(key);
+        if (!found || !range) return found && { key, ...found };
+        return { key, ...found, bytes: found.bytes.subarray(range.offset, range.offset + range.length) };
       }
-      const { bytes } = await wholeOf(key) ?? { bytes: new Uint8Array() };
-      return { ...stored, bytes: range ? bytes.subarray(range.offset, range.offset + range.length) : bytes };
+      const known = await head(key);
+      if (!known) return undefined;
+      const { size, revision } = known;
+      const length = Math.min(range.length, size - range.offset);
+      const bytes = length > 0 ? await reader.part(key, range.offset, length) : new Uint8Array();
+      return bytes && { key, size, revision, bytes };
     },
     put: async () => "conflict",
     delete: async () => "conflict",

@@ -22,7 +22,7 @@ const limits: NonNullable<EdgeOptions["limits"]> = {
   modelBytes: 64 * 2 ** 20,
   adapterBytes: 4 * 2 ** 20,
   sessions: 1,
-  batchTokens: 512,
+  batchTokens: 256,
 };
 
 const host = web({ lib: workersOrt(ort), runtime: "workerd", memoryBytes: 128 * 2 ** 20 });
