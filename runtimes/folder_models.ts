@@ -13,8 +13,8 @@ import type { EdgeModels } from "./edge/service.ts";
 /** The encoder that comes with Attune. */
 const BASE = "attune:base";
 
-/** What makes a folder a model's, or an adapter's. */
-const FILES = ["config.json", "adapter_config.json"];
+/** What makes a folder a model's, an adapter's, or that of a run which has made one. */
+const FILES = ["config.json", "adapter_config.json", "model/config.json", "adapter/adapter_config.json"];
 
 /** The models of a folder for everybody; adapters in it can be named, too. `allowHub`: others are looked for on the hub. */
 export function folderModels(folder: string | undefined, host: Host, allowHub = false): EdgeModels {

@@ -49,7 +49,13 @@ export async function serveCommand({ port, host, store, models, allowHub }: Serv
     models: named,
     jobs: server,
     // A machine of one's own has more room than a Worker's isolate.
-    limits: { tokenizerBytes: 512 * 2 ** 20, modelBytes: own.memoryBytes / 2 },
+    limits: {
+      tokenizerBytes: 512 * 2 ** 20,
+      modelBytes: own.memoryBytes / 2,
+      adapterBytes: 256 * 2 ** 20,
+      sessions: 4,
+      batchTokens: 4096,
+    },
     onError,
   });
   const stop = server.start();
