@@ -18,7 +18,6 @@ export const projections: TargetTable = {
   electra: ["query", "value"],
   albert: ["query", "value"],
   distilbert: ["q_lin", "v_lin"],
-  xlnet: ["q", "v"],
   modernbert: ["Wqkv"],
   gpt2: ["c_attn"],
   t5: ["q", "v"],

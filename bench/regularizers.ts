@@ -1,0 +1,176 @@
+/**
+ * What two regularizers do on `attune:base`: EWC against forgetting, over two tasks in sequence, and an adversary against
+ * what tells a protected attribute. Prints the tables of docs/regularizers.md.
+ *
+ *     node bench/regularizers.ts [--seeds 3] [--rows 320] [--only ewc|debiasing]
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { compose } from "../core/compose.ts";
+import { createRandom, permutation } from "../core/random.ts";
+import { evaluateRun } from "../core/run/evaluate.ts";
+import { openRun } from "../core/run/open.ts";
+import { trainRun } from "../core/run/train.ts";
+import type { Host, Json, Named, Row, RunSpec, Store } from "../core/types.ts";
+import { catalog } from "../plugins/catalog.ts";
+import { memory as inMemory } from "../plugins/data/memory.ts";
+import { memory } from "../plugins/stores/memory.ts";
+import { hostHere } from "../runtimes/train.ts";
+import { rowsOf } from "../recipes/recipe.ts";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "3" },
+    rows: { type: "string", default: "320" },
+    only: { type: "string" },
+    lambdas: { type: "string" },
+  },
+});
+const LABELS = ["negative", "positive"];
+const HELD = 200;
+const STAGE = "stage:model";
+const plain = await hostHere();
+const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1);
+const count = Number(values.rows);
+const mixed = (rows: readonly Row[], seed: number): Row[] =>
+  [...permutation(createRandom(seed).fork("rows"), rows.length)].map((i) => rows[i] as Row);
+const given = (rows: readonly Row[]): Json => ({ use: "memory", with: { rows: rows as unknown as Json } });
+
+/** Trains from a model (none: attune:base) and gives what it left. */
+async function trained(
+  rows: readonly Row[],
+  seed: number,
+  from: Store | undefined,
+  change: Named<Json> = {},
+): Promise<Store> {
+  const output = await memory().open(plain);
+  for await (const event of trainRun(compose(specOf(rows, seed, from, change), catalog), hostOf(from), { output })) {
+    if (event.type === "end" && event.reason !== "done") throw new Error(event.message ?? event.reason);
+  }
+  return output;
+}
+
+async function accuracyOf(rows: readonly Row[], from: Store, change: Named<Json> = {}): Promise<number> {
+  const open = await openRun(compose(specOf(rows, 0, from, change), catalog), hostOf(from));
+  return (await evaluateRun(open, inMemory({ rows }))).accuracy ?? NaN;
+}
+
+function specOf(rows: readonly Row[], seed: number, from: Store | undefined, change: Named<Json>): RunSpec {
+  const { training, ...rest } = change;
+  return {
+    version: 1,
+    model: { use: "pretrained", with: { path: from ? STAGE : "attune:base" } },
+    task: { use: "sequence-classification", with: { labels: LABELS } },
+    data: { train: given(rows) },
+    ...rest,
+    training: {
+      learningRate: 1e-4,
+      numTrainEpochs: 3,
+      perDeviceTrainBatchSize: 16,
+      perDeviceEvalBatchSize: 64,
+      maxLength: 48,
+      seed,
+      ...(training as Named<Json> | undefined),
+    },
+  } as unknown as RunSpec;
+}
+
+function hostOf(from: Store | undefined): Host {
+  if (!from) return plain;
+  const model: Store = {
+    ...from,
+    get: (key, range) => from.get(`model/${key}`, range),
+    list: async function* (prefix) {
+      for await (const found of from.list(`model/${prefix}`)) yield { ...found, key: found.key.slice("model/".length) };
+    },
+  };
+  return {
+    ...plain,
+    directory: (path) => (path.endsWith(STAGE) ? model : plain.directory?.(path) ?? model),
+    resolve: (path, base) => (path.endsWith(STAGE) ? STAGE : plain.resolve?.(path, base) ?? path),
+  };
+}
+
+/** Means of columns over seeds, as a line of a table. */
+function line(name: string, columns: readonly (readonly number[])[]): string {
+  const cell = (numbers: readonly number[]): string => {
+    const mean = numbers.reduce((a, b) => a + b, 0) / numbers.length;
+    const deviation = Math.sqrt(numbers.reduce((s, x) => s + (x - mean) ** 2, 0) / Math.max(1, numbers.length - 1));
+    return `${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)}`;
+  };
+  return `| ${[name, ...columns.map(cell)].join(" | ")} |`;
+}
+
+/** What film reviews say of films first; then, under the same two labels, whether a review is of a product or a place. */
+async function forgetting(): Promise<void> {
+  // The rows of three files in turn: products, films, places.
+  const third = async (split: string, i: number): Promise<Row[]> => {
+    const rows = await rowsOf({ use: "reviews", with: { split } });
+    return rows.slice(i * rows.length / 3, (i + 1) * rows.length / 3);
+  };
+  const kinds = async (split: string): Promise<Row[]> => [
+    ...(await third(split, 0)).map(({ text }) => ({ text, label: "negative" })),
+    ...(await third(split, 2)).map(({ text }) => ({ text, label: "positive" })),
+  ];
+  const [oldTrain, oldHeld] = [await third("train", 1), await third("test", 1)];
+  const [newTrain, newHeld] = [await kinds("train"), mixed(await kinds("test"), 0).slice(0, HELD)];
+  console.log("| | films: sentiment | product or place |\n|---|---|---|");
+  const first = [[], []] as number[][];
+  const starts = new Map<number, Readonly<{ model: Store; rows: readonly Row[] }>>();
+  for (const seed of seeds) {
+    const rows = mixed(oldTrain, seed).slice(0, count);
+    const model = await trained(rows, seed, undefined);
+    starts.set(seed, { model, rows });
+    first[0]?.push(await accuracyOf(oldHeld, model));
+    first[1]?.push(await accuracyOf(newHeld, model));
+  }
+  console.log(line("after the first task", first));
+  for (const lambda of (values.lambdas ?? "0,1e3,1e5").split(",").map(Number)) {
+    const columns = [[], []] as number[][];
+    for (const [seed, { model, rows }] of starts) {
+      const regularizers = lambda === 0 ? [] : [{ use: "ewc", with: { data: given(rows), lambda, rows: 128 } }];
+      const then = await trained(mixed(newTrain, seed).slice(0, count), seed, model, { regularizers });
+      columns[0]?.push(await accuracyOf(oldHeld, then));
+      columns[1]?.push(await accuracyOf(newHeld, then));
+    }
+    console.log(line(lambda === 0 ? "then the second" : `then the second, EWC with λ ${lambda}`, columns));
+  }
+}
+
+/** Reviews that begin with who wrote them; in training three of four negative ones are his, of positive ones hers. */
+async function debiasing(): Promise<void> {
+  const written = (rows: readonly Row[], share: number, seed: number): Row[] => {
+    const random = createRandom(seed).fork("written");
+    return rows.map((row, i) => {
+      const hers = (random.uniform(i) < share) === (row.label === "positive");
+      return { text: `${hers ? "She" : "He"} wrote: ${row.text}`, label: row.label, by: hers ? "her" : "him" };
+    });
+  };
+  const train = await rowsOf({ use: "reviews", with: { split: "train" } });
+  const held = written(mixed(await rowsOf({ use: "reviews", with: { split: "test" } }), 0).slice(0, HELD), 0.5, 0);
+  const probe: Named<Json> = {
+    task: { use: "sequence-classification", with: { labels: ["her", "him"], columns: { label: "by" } } },
+    head: { use: "pooled", with: { numLabels: 2, pooling: "first", normalize: false } },
+    adapter: ["freeze"],
+    training: { learningRate: 0.01, numTrainEpochs: 6 },
+  };
+  console.log("| | sentiment | by whom, of a probe |\n|---|---|---|");
+  for (const lambda of (values.lambdas ?? "0,1,3").split(",").map(Number)) {
+    const columns = [[], []] as number[][];
+    for (const seed of seeds) {
+      const rows = mixed(train, seed);
+      const own = written(rows.slice(0, count), 0.75, seed);
+      const use = { use: "adversarial-debiasing", with: { column: "by", labels: ["her", "him"], lambda } };
+      const model = await trained(own, seed, undefined, { regularizers: lambda === 0 ? [] : [use] });
+      columns[0]?.push(await accuracyOf(held, model));
+      // Rows where the attribute says nothing of the label, which no model has seen.
+      const fresh = written(rows.slice(count, 2 * count), 0.5, seed);
+      const watched = await trained(fresh, seed, model, probe);
+      columns[1]?.push(await accuracyOf(held, watched, probe));
+    }
+    console.log(line(lambda === 0 ? "without" : `adversary with λ ${lambda}`, columns));
+  }
+}
+
+if (values.only !== "debiasing") await forgetting();
+if (values.only !== "ewc") await debiasing();

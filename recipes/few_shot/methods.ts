@@ -1,0 +1,169 @@
+/**
+ * The ways to learn from a few rows that are compared: each takes rows and a seed and gives its accuracy on the held rows.
+ * @module
+ */
+import { compose } from "../../core/compose.ts";
+import { trainRun } from "../../core/run/train.ts";
+import { evaluateRun } from "../../core/run/evaluate.ts";
+import { openRun } from "../../core/run/open.ts";
+import type { Host, Json, Named, Row, RunSpec, Store } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { memory as rowsInMemory } from "../../plugins/data/memory.ts";
+import { memory } from "../../plugins/stores/memory.ts";
+
+/** What every method is given. */
+export type Setting = Readonly<{ host: Host; model: string; decoder: string | undefined; held: readonly Row[] }>;
+
+/** A way to learn. `needs`: of what kind of model. */
+export type Method = Readonly<{
+  name: string;
+  needs: "encoder" | "decoder";
+  run: (rows: readonly Row[], seed: number, setting: Setting) => Promise<number>;
+}>;
+
+const LABELS = ["negative", "positive"];
+/** The template and label words for an encoder; states are held against word embeddings, see `transform`. */
+const PROMPT: Named<Json> = {
+  template: "{text} It was {mask}.",
+  verbalizer: { negative: ["bad", "terrible", "poor"], positive: ["good", "great", "excellent"] },
+};
+const MAX_LENGTH = 64;
+const STAGE = "stage:1";
+
+const given = (rows: readonly Row[]): Json => ({ use: "memory", with: { rows: rows as unknown as Json } });
+
+/** How many steps of at most 16 rows few rows are gone through in. */
+const stepsOf = (rows: readonly Row[]): number => 16 + rows.length / 4;
+
+/** A spec of one run. */
+function specOf(
+  { model, held }: Setting,
+  rows: readonly Row[],
+  seed: number,
+  steps: number,
+  learningRate: number,
+  change: Named<Json>,
+): RunSpec {
+  return {
+    version: 1,
+    name: "few-shot",
+    model: { use: "pretrained", with: { path: model } },
+    data: { train: given(rows), eval: given(held) },
+    schedule: { use: "linear", with: { warmupSteps: 0.1 } },
+    ...change,
+    training: {
+      learningRate,
+      maxSteps: steps,
+      perDeviceTrainBatchSize: 16,
+      perDeviceEvalBatchSize: 64,
+      maxLength: MAX_LENGTH,
+      saveStrategy: "no",
+      seed,
+    },
+  } as unknown as RunSpec;
+}
+
+async function trained(spec: RunSpec, host: Host, output?: Store): Promise<number> {
+  let accuracy = NaN;
+  for await (const event of trainRun(compose(spec, catalog), host, { ...(output ? { output } : {}) })) {
+    if (event.type === "evaluate") accuracy = event.metrics.accuracy ?? NaN;
+    if (event.type === "end" && event.reason === "diverged") throw new Error(event.message);
+  }
+  return accuracy;
+}
+
+const classification: Json = { use: "sequence-classification", with: { labels: LABELS } };
+
+const full: Method = {
+  name: "full tuning",
+  needs: "encoder",
+  run: async (rows, seed, s) =>
+    await trained(specOf(s, rows, seed, stepsOf(rows), 2e-4, { task: classification }), s.host),
+};
+
+const prompted = (name: string, learningRate: number, adapter: Json): Method => ({
+  name,
+  needs: "encoder",
+  run: async (rows, seed, s) => {
+    const task = { use: "prompt-classification", with: { ...PROMPT, transform: false } };
+    return await trained(specOf(s, rows, seed, stepsOf(rows), learningRate, { task, adapter }), s.host);
+  },
+});
+
+/** SetFit (Tunstall et al. 2022): embeddings of one label drawn together, then logistic regression on them, frozen. */
+const setFit: Method = {
+  name: "SetFit",
+  needs: "encoder",
+  run: async (rows, seed, s) => {
+    const output = await memory().open(s.host);
+    const pairs = { use: "pairs", with: { source: given(rows), seed } };
+    const first = specOf(s, rows, seed, 20 + rows.length / 4, 1e-4, { task: "sentence-similarity" });
+    const { eval: _, ...data } = { ...first.data, train: pairs };
+    await trained({ ...first, data } as RunSpec, s.host, output);
+    const host = withStage(s.host, output);
+    // The penalty of scikit-learn's C = 1: half of the squared weights over the number of rows.
+    const optimizer = { use: "adam", with: { weightDecay: 1 / rows.length } };
+    const head = { use: "pooled", with: { numLabels: LABELS.length } };
+    const second = specOf({ ...s, model: STAGE }, rows, seed, 40, 0.2, {
+      task: classification,
+      head,
+      adapter: ["freeze"],
+      optimizer,
+    });
+    const config = { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 };
+    return await trained({ ...second, model: { use: "pretrained", with: { path: STAGE, config } } }, host);
+  },
+};
+
+/** In-context learning (Brown et al. 2020): the rows stand in front of each prompt, nothing trains. */
+const inContext: Method = {
+  name: "in context",
+  needs: "decoder",
+  run: async (rows, _seed, s) => {
+    const task = {
+      use: "prompt-classification",
+      with: {
+        template: "Review: {text}\nSentiment: {mask}",
+        verbalizer: { negative: ["negative"], positive: ["positive"] },
+        lm: "causal",
+        scoring: "likelihood",
+        separator: "\n\n",
+        demonstrations: rows as unknown as Json,
+      },
+    };
+    const spec = specOf({ ...s, model: s.decoder ?? "" }, rows, 0, 1, 0, { task });
+    const training = { ...spec.training, maxLength: null, perDeviceEvalBatchSize: 4 };
+    const open = await openRun(compose({ ...spec, training }, catalog), s.host);
+    return (await evaluateRun(open, rowsInMemory({ rows: s.held }))).accuracy ?? NaN;
+  },
+};
+
+/** Every method, in the order of the report. */
+export const methods: readonly Method[] = [
+  full,
+  prompted("prompt, all trains", 2e-4, []),
+  prompted("prompt tuning", 5e-2, [{
+    use: "prompt-tuning",
+    with: { numVirtualTokens: 8, promptTuningInit: "SAMPLE_VOCAB" },
+  }]),
+  setFit,
+  inContext,
+];
+
+/** A host where the first stage's model is found under a name. */
+function withStage(host: Host, output: Store): Host {
+  const model: Store = {
+    ...output,
+    get: (key, range) => output.get(`model/${key}`, range),
+    list: async function* (prefix) {
+      for await (const found of output.list(`model/${prefix}`)) {
+        yield { ...found, key: found.key.slice("model/".length) };
+      }
+    },
+  };
+  return {
+    ...host,
+    directory: (path) => (path.endsWith(STAGE) ? model : host.directory?.(path) ?? model),
+    resolve: (path, base) => (path.endsWith(STAGE) ? STAGE : host.resolve?.(path, base) ?? path),
+  };
+}
