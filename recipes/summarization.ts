@@ -23,6 +23,7 @@ const settings = settingsOf("summarization", {
   target: { type: "string", default: "target" },
   "max-target-length": { type: "string" },
   beams: { type: "string", default: "1" },
+  "no-repeat-ngram-size": { type: "string", default: "3" },
 });
 const { source, target, model } = settings;
 const own = settings.data === undefined;
@@ -34,6 +35,11 @@ const data = dataOf(settings, made || { train: {}, eval: {} }, 9000, 300);
 const small = model === "attune:base";
 const maxTargetLength = Number(settings["max-target-length"] ?? (own ? 32 : 128));
 
+const generation = {
+  numBeams: Number(settings.beams),
+  noRepeatNgramSize: Number(settings["no-repeat-ngram-size"]),
+};
+
 const metrics = await trained({
   name: "summarization",
   model: {
@@ -42,7 +48,7 @@ const metrics = await trained({
   },
   task: {
     use: "seq2seq-lm",
-    with: { maxTargetLength, columns: { source, target }, generation: { numBeams: Number(settings.beams) } },
+    with: { maxTargetLength, columns: { source, target }, generation },
   },
   data,
   metrics: ["rouge", "perplexity"],

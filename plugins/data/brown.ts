@@ -133,10 +133,11 @@ function tagOf(tag: string, tagset: BrownOptions["tagset"]): string {
   return tagset === "brown" ? own : partOfSpeech(own);
 }
 
-/** Words as they are written, with blanks where they belong. */
+/** Words as they are written, with blanks where they belong; the corpus has each "?", "!" and ";" at an end twice. */
 function asWritten(words: readonly string[]): string {
   let [text, joins] = ["", true];
-  for (const word of words) {
+  for (const [i, word] of words.entries()) {
+    if (/^[?!;]$/.test(word) && word === words[i - 1]) continue;
     text += joins || /^([.,;:?!)\]]+|'')$/.test(word) ? "" : " ";
     text += QUOTES[word] ?? word;
     joins = word === "(" || word === "[" || word === "``";

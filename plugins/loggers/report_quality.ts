@@ -132,7 +132,9 @@ function textSection({ shown, scores }: Extract<Analysis, { readonly kind: "othe
                 <td class="num muted">${row}</td>
                 <td class="text" dir="auto">${text}</td>
                 <td class="gold" dir="auto">${reference}</td>
-                <td class="said" dir="auto">${prediction}</td>
+                <td class="said" dir="auto">${prediction === ""
+                  ? html`<span class="muted">nothing</span>`
+                  : prediction}</td>
               </tr>
             `
           )}</tbody>

