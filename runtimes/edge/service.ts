@@ -59,7 +59,7 @@ export const defaultLimits: EdgeLimits = {
   batchTokens: 1024,
   rates: {
     light: { perSecond: 10_000, burst: 20_000 },
-    heavy: { perSecond: 500, burst: 1000 },
+    heavy: { perSecond: 5000, burst: 10_000 },
     submit: { perSecond: 10, burst: 200 },
     runner: { perSecond: 1000, burst: 2000 },
     failed: { perSecond: 10, burst: 200 },
