@@ -6,14 +6,18 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { openWeights, writeSafetensors } from "../core/safetensors.ts";
+import type { Tensor } from "../core/types.ts";
+import { directoryStore } from "../runtimes/directory_store.ts";
+import { edgeWorker, filesOf } from "../test/worker.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({
@@ -27,18 +31,20 @@ const { values } = parseArgs({
 const python = process.env.HF_PYTHON ?? "python3";
 const cli = join(root, "runtimes/cli.ts");
 const bin = (name: string): string => join(root, "node_modules/.bin", name);
-const serve = (
-  port: number,
-): string[] => ["serve", "--port", String(port), "--store", mkdtempSync(join(tmpdir(), "edge-"))];
-const base = join(root, "plugins/sources/base/tokenizer.json");
+const folder = mkdtempSync(join(tmpdir(), "attune-edge-"));
+const model = await classifier(join(folder, "models", "classifier"));
+const serve = (port: number): string[] => {
+  const store = join(folder, String(port));
+  return ["serve", "--port", String(port), "--store", store, "--models", join(folder, "models")];
+};
 const commands: Readonly<Record<string, (port: number) => readonly string[]>> = {
   node: (port) => [bin("node"), cli, ...serve(port)],
   bun: (port) => [bin("bun"), cli, ...serve(port)],
   deno: (port) => [bin("deno"), "run", "-A", "--no-check", cli, ...serve(port)],
-  python: (port) => [python, join(root, "bench/hf/edge_server.py"), String(port), base],
+  python: (port) => [python, join(root, "bench/hf/edge_server.py"), String(port), model],
 };
 
-type Server = Readonly<{ name: string; port: number; child: ChildProcess; readyMs: number }>;
+type Server = Readonly<{ name: string; port: number; readyMs: number; peakBytes(): number; stop(): unknown }>;
 type Work = Readonly<{ name: string; path: string; body: (server: string) => string }>;
 
 const rows = [
@@ -72,9 +78,50 @@ const works: readonly Work[] = [
       return JSON.stringify({ ...(server === "python" ? {} : { metrics }), predictions, references });
     },
   },
+  {
+    name: "classify 8 sentences",
+    path: "/v1/classify",
+    body: (server) => JSON.stringify({ ...(server === "python" ? {} : { model: "classifier" }), input: rows }),
+  },
 ];
 
+/** attune:base with a head of two classes, as any checkpoint that was trained to classify. */
+async function classifier(to: string): Promise<string> {
+  const from = join(root, "plugins/sources/base");
+  mkdirSync(to, { recursive: true });
+  for (const name of readdirSync(from)) writeFileSync(join(to, name), readFileSync(join(from, name)));
+  const config = JSON.parse(readFileSync(join(from, "config.json"), "utf8"));
+  const id2label = { 0: "bad", 1: "good" };
+  const own = { ...config, architectures: ["BertForSequenceClassification"], id2label, label2id: { bad: 0, good: 1 } };
+  writeFileSync(join(to, "config.json"), JSON.stringify(own));
+  const weights = await openWeights(directoryStore(from));
+  const hidden = Number(config.hidden_size);
+  const head = (dims: readonly number[], by: number): Tensor<Float32Array> => ({
+    dtype: "float32",
+    dims,
+    data: Float32Array.from({ length: dims.reduce((a, b) => a * b) }, (_, i) => by * Math.sin(1 + i)),
+  });
+  const tensors: Record<string, Tensor<Float32Array>> = {};
+  for (const name of weights.names) tensors[`bert.${name.replace(/^bert\./, "")}`] = await weights.read(name);
+  tensors["bert.pooler.dense.weight"] = head([hidden, hidden], 0.1);
+  tensors["bert.pooler.dense.bias"] = head([hidden], 0);
+  tensors["classifier.weight"] = head([2, hidden], 0.1);
+  tensors["classifier.bias"] = head([2], 0);
+  writeFileSync(join(to, "model.safetensors"), writeSafetensors(tensors));
+  return to;
+}
+
+async function worker(): Promise<Server> {
+  const start = performance.now();
+  const own = await edgeWorker();
+  for (const [name, bytes] of Object.entries(filesOf(model))) await own.put(`classifier/${name}`, bytes);
+  const port = Number(new URL(own.url).port);
+  const readyMs = performance.now() - start;
+  return { name: "workerd", port, readyMs, peakBytes: () => own.peakBytes() ?? NaN, stop: () => own.dispose() };
+}
+
 async function started(name: string, port: number): Promise<Server> {
+  if (name === "workerd") return await worker();
   const [program = "", ...args] = commands[name]?.(port) ?? [];
   const start = performance.now();
   const env = { ...process.env, ATTUNE_API_KEY: "key", ATTUNE_RUNNER_TOKEN: "runner", ATTUNE_ADMIN_KEY: "admin" };
@@ -82,7 +129,9 @@ async function started(name: string, port: number): Promise<Server> {
   for (let i = 0; i < 1200; i++) {
     try {
       await asked(port, "GET", name === "python" ? "/docs" : "/healthz");
-      return { name, port, child, readyMs: performance.now() - start };
+      const peakBytes = (): number =>
+        1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]);
+      return { name, port, readyMs: performance.now() - start, peakBytes, stop: () => child.kill("SIGKILL") };
     } catch {
       await new Promise((r) => setTimeout(r, 50));
     }
@@ -123,7 +172,7 @@ async function load({ name, port }: Server, work: Work, seconds: number): Promis
   return latencies;
 }
 
-const names = Object.keys(commands).filter((name) =>
+const names = [...Object.keys(commands), "workerd"].filter((name) =>
   values.only === undefined || values.only.split(",").includes(name)
 );
 const servers: Server[] = [];
@@ -134,8 +183,10 @@ try {
     const answers = await Promise.all(
       servers.map(async (s) => JSON.parse(await asked(s.port, "POST", work.path, work.body(s.name)))),
     );
-    const essence = answers.map(({ encodings, metrics }) =>
-      encodings
+    const essence = answers.map(({ encodings, metrics, results }) =>
+      results
+        ? results.map((r: { label: string; score: number }) => [r.label, r.score.toFixed(4)])
+        : encodings
         ? encodings.map((e: { inputIds: number[] }) => e.inputIds)
         : Object.entries<number>(metrics).map(([key, value]) => [key, value.toFixed(12)])
     );
@@ -148,12 +199,11 @@ try {
         all.get(server.name)?.push(...await load(server, work, Number(values.seconds)));
       }
     }
-    for (const { name, child, readyMs } of servers) {
+    for (const { name, peakBytes, readyMs } of servers) {
       const sorted = (all.get(name) ?? []).sort((a, b) => a - b);
       const at = (share: number): number => Number((sorted[Math.floor(share * sorted.length)] ?? 0).toFixed(1));
       const perSecond = Math.round(sorted.length / (rounds * Number(values.seconds)));
-      const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
-      const peakMiB = Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024);
+      const peakMiB = Math.round(peakBytes() / 2 ** 20);
       process.stdout.write(
         `${
           JSON.stringify({
@@ -170,5 +220,5 @@ try {
     }
   }
 } finally {
-  for (const { child } of servers) child.kill("SIGKILL");
+  for (const { stop } of servers) await stop();
 }

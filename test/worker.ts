@@ -68,7 +68,7 @@ export async function edgeWorker(): Promise<EdgeWorker> {
       const answer = await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
       return { status: answer.status, json: await answer.json() as never };
     },
-    put: async (key, bytes) => void await bucket.put(key, bytes.slice().buffer as ArrayBuffer),
+    put: async (key, bytes) => void await bucket.put(key, new Uint8Array(bytes).buffer),
     peakBytes: () => {
       const [peak] = pids.map((pid) => Number(field(`/proc/${pid}/status`, /VmHWM:\s+(\d+)/)));
       return peak === undefined ? undefined : 1024 * peak;

@@ -6,8 +6,8 @@ import process from "node:process";
 import { after } from "node:test";
 import { edgeContract } from "../edge_contract.ts";
 import { commands, here } from "../faults/killed_runs.ts";
-import { flare } from "../flare.ts";
 import { tinyFiles } from "../tiny.ts";
+import { edgeWorker } from "../worker.ts";
 
 // `attune serve` as a process of the runtime that runs the tests: all three have their turn.
 let child: ChildProcess | undefined;
@@ -29,18 +29,17 @@ edgeContract(here, async () => {
     own.stderr.on("data", (part: Uint8Array) => {
       told += new TextDecoder().decode(part);
       const url = /listening on (\S+)/.exec(told)?.[1];
-      if (url !== undefined) resolve({ url, computes: true });
+      if (url !== undefined) resolve({ url, jobs: true });
     });
   });
 });
 
 // Miniflare is a program for Node; what it runs is workerd whoever asks.
 if (here === "node") {
-  const own = await flare();
+  const own = await edgeWorker();
   after(own.dispose);
   edgeContract("workerd", async () => {
-    const store = await own.fresh();
-    for (const [name, bytes] of Object.entries(tinyFiles())) await store.put(`models/tiny/${name}`, bytes);
-    return { url: own.url, computes: false };
+    for (const [name, bytes] of Object.entries(tinyFiles())) await own.put(`tiny/${name}`, bytes);
+    return { url: own.url, jobs: false };
   });
 }
