@@ -95,7 +95,7 @@ function chart(figures: readonly Figure[], names: readonly string[], sizes: read
             percent(f.high)
           })</title>
 <line class="whisker" x1="${place}" x2="${place}" y1="${at(y(f.low))}" y2="${at(y(f.high))}" />${
-            f.accuracies.map((a) => html`<circle class="draw" cx="${place}" cy="${at(y(a))}" r="2.2" />`)
+            f.accuracies.map((a) => html`<circle class="draw" cx="${Number(place) + 7}" cy="${at(y(a))}" r="2.2" />`)
           }<circle cx="${place}" cy="${at(y(f.mean))}" r="5" /></g>`;
         })
       }</g>`;
@@ -117,6 +117,7 @@ body { margin: 0; background: var(--back); color: var(--ink); font: 15px/1.5 sys
 main { max-width: 860px; margin: 0 auto; padding: 32px 20px 48px; }
 h1 { font-size: 1.6rem; margin: 0 0 .4em; }
 p, footer { color: var(--soft); max-width: 70ch; }
+footer { margin-top: 18px; }
 svg { width: 100%; height: auto; }
 svg text { fill: var(--soft); font-size: 13px; }
 .grid { stroke: var(--rule); }
