@@ -2,6 +2,7 @@
  * What jobs tell: events with gapless numbers, in pieces that are each written once.
  * @module
  */
+import { jsonBytes, jsonIn } from "../bytes.ts";
 import { badFile } from "../errors.ts";
 import type { Json, Named, Store } from "../types.ts";
 
@@ -41,7 +42,7 @@ export function eventsIn(store: Store, prefix: string): JobEvents {
   const read = async (key: string): Promise<Piece> => {
     const found = await store.get(key);
     if (!found) throw badFile("jobs", key, "is missing");
-    return JSON.parse(new TextDecoder().decode(found.bytes));
+    return jsonIn(found.bytes);
   };
   const newest = async (): Promise<Piece | undefined> => {
     let next = tail && await store.get(keyOf(behind(tail)));
@@ -52,7 +53,7 @@ export function eventsIn(store: Store, prefix: string): JobEvents {
       return tail;
     }
     while (next) {
-      tail = JSON.parse(new TextDecoder().decode(next.bytes)) as Piece;
+      tail = jsonIn<Piece>(next.bytes);
       next = await store.get(keyOf(behind(tail)));
     }
     return tail;
@@ -85,7 +86,7 @@ export function eventsIn(store: Store, prefix: string): JobEvents {
             ? { heard: last.heard }
             : {}),
         };
-        const bytes = new TextEncoder().encode(JSON.stringify(piece));
+        const bytes = jsonBytes(piece);
         if (await store.put(keyOf(first), bytes, { if: null }) !== "conflict") {
           tail = piece;
           return;

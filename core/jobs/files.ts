@@ -2,6 +2,7 @@
  * Uploaded files and results, as OpenAI's files endpoint knows them.
  * @module
  */
+import { jsonBytes, jsonIn } from "../bytes.ts";
 import { badFile } from "../errors.ts";
 import type { Store } from "../types.ts";
 
@@ -62,7 +63,7 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
   };
   const get = async (id: string): Promise<FileInfo | undefined> => {
     const found = known(id) ? await store.get(info(id)) : undefined;
-    return found && JSON.parse(new TextDecoder().decode(found.bytes));
+    return found && jsonIn(found.bytes);
   };
   return {
     newId,
@@ -72,7 +73,7 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
       const size = bytes.length;
       const own: FileInfo = { id, tenant, bytes: size, createdAt, filename, purpose, ...(rows ? { rows } : {}) };
       // Written last: a file without it was never uploaded.
-      await store.put(info(id), new TextEncoder().encode(JSON.stringify(own)));
+      await store.put(info(id), jsonBytes(own));
       return own;
     },
     get,

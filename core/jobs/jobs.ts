@@ -2,6 +2,7 @@
  * Jobs in a store: every change is a compare-and-set of one record, every queue a hint.
  * @module
  */
+import { jsonBytes, jsonIn } from "../bytes.ts";
 import { AttuneError } from "../errors.ts";
 import type { Json, Named, OpenQueue, Store } from "../types.ts";
 import { eventsIn, type JobEvents, type NewEvent } from "./events.ts";
@@ -64,7 +65,7 @@ export function jobsIn(options: JobsOptions): Jobs {
   let watched = now();
   const remember = async (): Promise<void> => {
     const found = await store.get(SEEN);
-    const known = found && JSON.parse(new TextDecoder().decode(found.bytes)) as { watched: number; seen: [] };
+    const known = found && jsonIn<{ watched: number; seen: [] }>(found.bytes);
     if (known) [watched, seen] = [known.watched, new Map(known.seen)];
   };
 
@@ -76,11 +77,10 @@ export function jobsIn(options: JobsOptions): Jobs {
   const read = async (id: string): Promise<{ record: JobRecord; revision: string } | undefined> => {
     if (!/^ftjob-[\w-]{1,64}$/.test(id)) return undefined;
     const found = await store.get(keyOf(id));
-    return found && { record: JSON.parse(new TextDecoder().decode(found.bytes)), revision: found.revision };
+    return found && { record: jsonIn(found.bytes), revision: found.revision };
   };
   const write = async (record: JobRecord, revision: string | null): Promise<boolean> => {
-    const bytes = new TextEncoder().encode(JSON.stringify(record));
-    return await store.put(keyOf(record.id), bytes, { if: revision }) !== "conflict";
+    return await store.put(keyOf(record.id), jsonBytes(record), { if: revision }) !== "conflict";
   };
   const ids = async (): Promise<string[]> => {
     const found: string[] = [];
@@ -201,7 +201,7 @@ export function jobsIn(options: JobsOptions): Jobs {
         else if (at - known.since > 1000 * leaseSeconds) await change(id, (r) => lost(r, token, lease.beat, time()));
       }
       if (options.forgetful) {
-        await store.put(SEEN, new TextEncoder().encode(JSON.stringify({ watched, seen: [...seen] })));
+        await store.put(SEEN, jsonBytes({ watched, seen: [...seen] }));
       }
       return unplanned;
     },

@@ -2,6 +2,7 @@
  * Text files of a host, in pieces: by lines or as one text, with a fingerprint of their bytes.
  * @module
  */
+import { joinBytes } from "../../core/bytes.ts";
 import { badFile, missing } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Host } from "../../core/types.ts";
@@ -46,7 +47,7 @@ export async function openTextFile(plugin: string, path: string, host: Host): Pr
   const lineOf = (parts: readonly Uint8Array[], number: number): string => {
     checkLength(parts.reduce((n, part) => n + part.length, 0), number);
     try {
-      const text = decoder.decode(joined(parts));
+      const text = decoder.decode(joinBytes(parts));
       return number === 1 && text.startsWith("\uFEFF") ? text.slice(1) : text;
     } catch {
       throw badFile(plugin, `${path}, line ${number}`, "is not UTF-8");
@@ -90,16 +91,4 @@ export async function openTextFile(plugin: string, path: string, host: Host): Pr
     },
     fingerprint: () => sha256(digests.join()),
   };
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (parts.length === 1 && only) return only;
-  const out = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -2,6 +2,7 @@
  * Writing a growing object to a store from a place that cannot wait.
  * @module
  */
+import { joinBytes } from "../../core/bytes.ts";
 import type { Store } from "../../core/types.ts";
 
 /** Takes bytes at once and writes them in order. */
@@ -34,7 +35,7 @@ export function appendQueue(store: Store, key: string): AppendQueue {
 
   const write = async (): Promise<void> => {
     while (chunks.length > 0 || replacing || unwritten > 0) {
-      const bytes = joined(chunks);
+      const bytes = joinBytes(chunks);
       const fresh = replacing;
       [chunks, replacing] = [[], false];
       if (store.append) {
@@ -48,7 +49,7 @@ export function appendQueue(store: Store, key: string): AppendQueue {
       size += bytes.length;
       unwritten += bytes.length;
       if (!flushing && !fresh && unwritten < GROWTH * size) return;
-      held = [joined(held)];
+      held = [joinBytes(held)];
       if (held[0]) await store.put(key, held[0]);
       unwritten = 0;
     }
@@ -88,15 +89,4 @@ export function appendQueue(store: Store, key: string): AppendQueue {
     },
     close: settle,
   };
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  if (chunks.length === 1 && chunks[0]) return chunks[0];
-  const all = new Uint8Array(chunks.reduce((n, chunk) => n + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { allBytes } from "../../core/bytes.ts";
 import { define } from "../../core/define.ts";
 import { keyParts } from "../../core/store_key.ts";
 import type { Factory, Stored } from "../../core/types.ts";
@@ -52,7 +53,7 @@ export const memory: Factory<"store", MemoryOptions> = define({
         },
         put: async (key, bytes, options) => {
           keyParts("memory", key);
-          const all = bytes instanceof Uint8Array ? bytes.slice() : await joined(bytes);
+          const all = bytes instanceof Uint8Array ? bytes.slice() : await allBytes(bytes);
           return conflicts(key, options?.if) ? "conflict" : write(key, all);
         },
         append: async (key, bytes) => {
@@ -76,15 +77,3 @@ export const memory: Factory<"store", MemoryOptions> = define({
     },
   }),
 });
-
-async function joined(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const all: Uint8Array[] = [];
-  for await (const part of parts) all.push(part.slice());
-  const out = new Uint8Array(all.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const part of all) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}

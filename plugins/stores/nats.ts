@@ -4,6 +4,7 @@
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
+import { allBytes } from "../../core/bytes.ts";
 import { define } from "../../core/define.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { keyParts } from "../../core/store_key.ts";
@@ -119,7 +120,7 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
       }),
     put: (key, content, options) =>
       typed(key, async () => {
-        const bytes = content instanceof Uint8Array ? content : await joined(content);
+        const bytes = await allBytes(content);
         const before = await entryOf(key);
         const wanted = options?.if;
         if (wanted !== undefined && (before === undefined ? null : String(before.revision)) !== wanted) {
@@ -192,16 +193,4 @@ function decoded(token: string): string {
     }
   }
   return new TextDecoder().decode(Uint8Array.from(bytes));
-}
-
-async function joined(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const all: Uint8Array[] = [];
-  for await (const part of parts) all.push(part.slice());
-  const out = new Uint8Array(all.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const part of all) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

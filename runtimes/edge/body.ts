@@ -2,6 +2,7 @@
  * A request's body, read within a limit of bytes and of time, whatever its headers say.
  * @module
  */
+import { joinBytes } from "../../core/bytes.ts";
 import type * as v from "valibot";
 import { checked, failed } from "./answers.ts";
 
@@ -75,7 +76,7 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
   const bytes = async (): Promise<Uint8Array<ArrayBuffer>> => {
     const all: Uint8Array[] = [];
     for await (const part of parts()) all.push(part);
-    return joined(all);
+    return joinBytes(all);
   };
   return {
     type,
@@ -150,23 +151,12 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
-      yield joined([...rest, chunk.subarray(from, end)]);
+      yield joinBytes([...rest, chunk.subarray(from, end)]);
       [rest, held, from] = [[], 0, end + 1];
     }
     held += chunk.length - from;
     if (held > MAX_LINE) throw failed(413, "line_too_large", `A line may have ${MAX_LINE} bytes`);
     if (from < chunk.length) rest.push(chunk.subarray(from));
   }
-  if (held > 0) yield joined(rest);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  if (parts.length === 1) return parts[0] as Uint8Array<ArrayBuffer>;
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  if (held > 0) yield joinBytes(rest);
 }

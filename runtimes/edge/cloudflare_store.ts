@@ -2,6 +2,7 @@
  * A store on Cloudflare: rows of D1 that compare and set, large values as objects of R2.
  * @module
  */
+import { allBytes } from "../../core/bytes.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { keyParts } from "../../core/store_key.ts";
 import type { Store, Stored } from "../../core/types.ts";
@@ -76,7 +77,7 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
       }),
     put: (key, content, options) =>
       typed(key, async () => {
-        const bytes = content instanceof Uint8Array ? content : await joined(content);
+        const bytes = await allBytes(content);
         const blob = bytes.length > INLINE ? `blobs/${crypto.randomUUID()}` : null;
         if (blob) await bucket.put(blob, bytes);
         const revision = crypto.randomUUID();
@@ -119,16 +120,4 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
       for (const { key, revision, size } of results) yield { key, revision, size };
     },
   };
-}
-
-async function joined(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const all: Uint8Array[] = [];
-  for await (const part of parts) all.push(part.slice());
-  const out = new Uint8Array(all.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const part of all) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

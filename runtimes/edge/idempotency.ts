@@ -2,6 +2,7 @@
  * Idempotency keys: under one, the same request makes one thing, however often it is sent.
  * @module
  */
+import { jsonBytes, jsonIn } from "../../core/bytes.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Store } from "../../core/types.ts";
 import { failed } from "./answers.ts";
@@ -17,9 +18,10 @@ export async function idOnce(c: EdgeContext, store: Store, request: string, newI
   if (key === undefined) return newId();
   const at = `idempotency/${await sha256(`${c.get("caller").tenant}\n${key}`)}`;
   const own = { id: newId(), body: await sha256(request) };
-  const done = await store.put(at, new TextEncoder().encode(JSON.stringify(own)), { if: null });
+  const done = await store.put(at, jsonBytes(own), { if: null });
   if (done !== "conflict") return own.id;
-  const before = JSON.parse(new TextDecoder().decode((await store.get(at))?.bytes)) as typeof own;
-  if (before.body === own.body) return before.id;
+  const found = await store.get(at);
+  const before = found && jsonIn<typeof own>(found.bytes);
+  if (before?.body === own.body) return before.id;
   throw failed(409, "idempotency_key_reused", "This idempotency key was used for another request");
 }
