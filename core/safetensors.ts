@@ -9,7 +9,7 @@ import { bytesPerElement, type DType, type Tensor, type TensorData } from "./ten
 import type { Named, Store, WeightLocation, Weights } from "./types.ts";
 
 export { parseSafetensorsHeader, type SafetensorsHeader, type TensorInfo } from "./safetensors_header.ts";
-export { streamSafetensors, type TensorForm, writeSafetensors } from "./safetensors_write.ts";
+export { safetensorsSize, streamSafetensors, type TensorForm, writeSafetensors } from "./safetensors_write.ts";
 
 /** An opened file. Both methods throw AttuneError where there is no such tensor. */
 export interface SafetensorsFile {
@@ -19,7 +19,18 @@ export interface SafetensorsFile {
   locate(name: string): TensorInfo;
   /** A tensor as stored; throws AttuneError where the file has changed since it was opened. */
   read(name: string): Promise<Tensor>;
+  /** Some of a tensor's bytes; throws as `read` does. */
+  part(name: string, from: number, length: number): Promise<Uint8Array>;
 }
+
+/** A model's weights, and their bytes as they are stored. */
+export interface StoredWeights extends Weights {
+  /** Some of a tensor's bytes; undefined where it is stored as integers and their scales. Throws where there is no such name. */
+  part(name: string): ((from: number, length: number) => Promise<Uint8Array>) | undefined;
+}
+
+/** How files are opened. `maxHeader`: longer headers are refused, where memory is scarce. */
+export type OpenOptions = Readonly<{ maxHeader?: number }>;
 
 /** A larger index of shards is refused. */
 const MAX_INDEX = 64 * 2 ** 20;
@@ -38,10 +49,17 @@ const MAX_INDEX = 64 * 2 ** 20;
  * console.assert((await (await openSafetensors(store, "x.safetensors")).read("x")).data[0] === 7);
  * ```
  */
-export async function openSafetensors(store: Store, key: string): Promise<SafetensorsFile> {
+export async function openSafetensors(
+  store: Store,
+  key: string,
+  { maxHeader = Infinity }: OpenOptions = {},
+): Promise<SafetensorsFile> {
   const first = await store.get(key, { offset: 0, length: 8 });
   if (!first) throw missing("safetensors", key, "the directory");
   const length = safetensorsHeaderLength(first.bytes, first.size, key);
+  if (length > maxHeader) {
+    throw badFile("safetensors", key, `has a header of ${length} bytes; at most ${maxHeader} are read here`);
+  }
   const head = await store.get(key, { offset: 0, length: 8 + length });
   if (head?.revision !== first.revision) throw badFile("safetensors", key, "changed while it was read");
   const { tensors, metadata } = parseSafetensorsHeader(head.bytes, head.size, key);
@@ -50,16 +68,22 @@ export async function openSafetensors(store: Store, key: string): Promise<Safete
     if (!found) throw missing("safetensors", `tensor ${show(name)}`, key);
     return found;
   };
+  const part = async (name: string, from: number, length: number): Promise<Uint8Array> => {
+    const { offset, bytes } = locate(name);
+    if (from + length > bytes) throw new RangeError(`Bytes ${from} to ${from + length} of ${bytes}`);
+    const found = await store.get(key, { offset: offset + from, length });
+    if (found?.revision !== head.revision) throw badFile("safetensors", key, "changed while it was read");
+    if (found.bytes.length !== length) throw badFile("safetensors", key, `is truncated in tensor ${show(name)}`);
+    return found.bytes;
+  };
   return {
     names: [...tensors.keys()],
     metadata,
     locate,
+    part,
     read: async (name) => {
-      const { dtype, dims, offset, bytes } = locate(name);
-      const part = await store.get(key, { offset, length: bytes });
-      if (part?.revision !== head.revision) throw badFile("safetensors", key, "changed while it was read");
-      if (part.bytes.length !== bytes) throw badFile("safetensors", key, `is truncated in tensor ${show(name)}`);
-      return { dtype, dims, data: viewOf(dtype, part.bytes) };
+      const { dtype, dims, bytes } = locate(name);
+      return { dtype, dims, data: viewOf(dtype, await part(name, 0, bytes)) };
     },
   };
 }
@@ -122,12 +146,12 @@ export function toFloat32(tensor: Tensor): Tensor<Float32Array> {
  * console.assert((await openWeights(store)).names[0] === "x");
  * ```
  */
-export async function openWeights(store: Store): Promise<Weights> {
+export async function openWeights(store: Store, options: OpenOptions = {}): Promise<StoredWeights> {
   const { files, map } = await weightFiles(store);
   const opened = new Map<string, { file: SafetensorsFile; path: string | undefined }>();
   const owner = new Map<string, string>();
   for (const key of files) {
-    const file = await openSafetensors(store, key);
+    const file = await openSafetensors(store, key, options);
     opened.set(key, { file, path: await store.locate?.(key) });
     for (const name of file.names) {
       const other = owner.get(name);
@@ -160,6 +184,11 @@ export async function openWeights(store: Store): Promise<Weights> {
       const [own, scale] = [of(name), of(scaleName(name))];
       if (!own || !scale) return undefined;
       return quantizedTensor(await own.file.read(name), await scale.file.read(scaleName(name)), name);
+    },
+    part: (name) => {
+      const file = of(name)?.file;
+      if (!file) throw missing("safetensors", `tensor ${show(name)}`, files.join(", "));
+      return of(scaleName(name)) ? undefined : (from, length) => file.part(name, from, length);
     },
     locate: (name): WeightLocation | undefined => {
       const own = of(name);
@@ -214,7 +243,8 @@ export async function shardIndex(store: Store): Promise<ReadonlyMap<string, stri
   );
 }
 
-function viewOf(dtype: DType, bytes: Uint8Array): TensorData {
+/** The values that a tensor's bytes are; no copy where they are aligned. */
+export function viewOf(dtype: DType, bytes: Uint8Array): TensorData {
   // Typed arrays want aligned bytes.
   const own = bytes.byteOffset % bytesPerElement[dtype] === 0 ? bytes : bytes.slice();
   const { buffer, byteOffset } = own;
@@ -234,6 +264,36 @@ function viewOf(dtype: DType, bytes: Uint8Array): TensorData {
     default:
       return new Uint8Array(buffer, byteOffset, length);
   }
+}
+
+/** Floats as a dtype of floats stores them, to the nearest, ties to even. */
+export function fromFloat32(values: Float32Array, dtype: DType): Uint8Array {
+  if (dtype === "float32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const out = new Uint16Array(values.length);
+  if (dtype === "bfloat16") {
+    for (let i = 0; i < out.length; i++) {
+      const b = bits[i] ?? 0;
+      out[i] = (b & 0x7fffffff) > 0x7f800000 ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16;
+    }
+  } else if (dtype === "float16") { for (let i = 0; i < out.length; i++) out[i] = floatToHalf(bits[i] ?? 0); }
+  else throw new RangeError(`Floats cannot be stored as ${dtype}`);
+  return new Uint8Array(out.buffer);
+}
+
+function floatToHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const size = bits & 0x7fffffff;
+  if (size > 0x7f800000) return sign | 0x7e00;
+  if (size >= 0x477ff000) return sign | 0x7c00;
+  // Below 2⁻¹⁴ the result counts steps of 2⁻²⁴, above it the exponent moves by 112.
+  const shift = size < 0x38800000 ? 126 - (size >>> 23) : 13;
+  if (shift > 24) return sign;
+  const mantissa = shift === 13 ? size - 0x38000000 : (size & 0x7fffff) | 0x800000;
+  const kept = mantissa >>> shift;
+  const rest = mantissa & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  return sign | (kept + (rest > half || (rest === half && kept & 1) ? 1 : 0));
 }
 
 function halfToFloat(half: number): number {

@@ -36,7 +36,7 @@ export function writeSafetensors(tensors: Named<Tensor>, metadata: Named<string>
 
 /**
  * The same file in pieces, for stores that take streams: `read` is asked for one tensor at a time, when it is due, so
- * that a model need not be in memory at once.
+ * that a model need not be in memory at once; a large tensor may come as its bytes in pieces.
  *
  * @throws AttuneError (`BAD_FILE`) where a tensor is not of the form that was announced.
  * @example
@@ -49,11 +49,29 @@ export function writeSafetensors(tensors: Named<Tensor>, metadata: Named<string>
  */
 export async function* streamSafetensors(
   forms: Named<TensorForm>,
-  read: (name: string) => Tensor | Promise<Tensor>,
+  read: (name: string) => Tensor | AsyncIterable<Uint8Array> | Promise<Tensor>,
   metadata: Named<string> = torch,
 ): AsyncIterable<Uint8Array> {
   yield headerOf(forms, metadata).head;
-  for (const [name, form] of Object.entries(forms)) yield bytesOf(name, form, await read(name));
+  for (const [name, form] of Object.entries(forms)) {
+    const tensor = await read(name);
+    if (!(Symbol.asyncIterator in tensor)) {
+      yield bytesOf(name, form, tensor);
+      continue;
+    }
+    let left = sizeOf(form.dims) * bytesPerElement[form.dtype];
+    for await (const piece of tensor) {
+      left -= piece.length;
+      if (left >= 0) yield piece;
+    }
+    if (left !== 0) throw badFile("safetensors", name, `came with ${-left} bytes more than are due`);
+  }
+}
+
+/** How many bytes the file will have. Throws as `streamSafetensors` does. */
+export function safetensorsSize(forms: Named<TensorForm>, metadata: Named<string> = torch): number {
+  const { head, total } = headerOf(forms, metadata);
+  return head.length + total;
 }
 
 function headerOf(forms: Named<TensorForm>, metadata: Named<string>): { head: Uint8Array; total: number } {

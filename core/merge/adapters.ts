@@ -2,19 +2,14 @@
  * Several saved adapters as one, tensor by tensor: LoRA by every method, IA3 by sums.
  * @module
  */
-import { badFile, badValue, missing, refused } from "../errors.ts";
+import { badValue, missing, refused } from "../errors.ts";
 import { topSingular } from "../linear_algebra.ts";
 import { patternValue } from "../modules.ts";
 import { createRandom } from "../random.ts";
-import {
-  openSafetensors,
-  type SafetensorsFile,
-  streamSafetensors,
-  type TensorForm,
-  toFloat32,
-} from "../safetensors.ts";
+import { streamSafetensors, type TensorForm } from "../safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../types.ts";
 import { type Combination, combine, type DareMask, drawnMask, type MergeMethod, mergeMethods } from "./methods.ts";
+import { openAdapter, type OpenedAdapter } from "./config.ts";
 import type { MajoritySignMethod } from "./arithmetic.ts";
 
 /** How adapters are merged. */
@@ -42,8 +37,6 @@ export type MergedAdapter = Readonly<{
   read(name: string): Promise<Tensor<Float32Array>>;
 }>;
 
-type Opened = Readonly<{ config: Named<Json>; file: SafetensorsFile; label: string }>;
-
 /** The suffixes of a module's two factors. */
 const pairs: readonly (readonly [a: string, b: string])[] = [
   [".lora_A.weight", ".lora_B.weight"],
@@ -53,14 +46,23 @@ const pairs: readonly (readonly [a: string, b: string])[] = [
 /**
  * Opens adapters (stores of their directories) and says what they merge to.
  *
- * @throws AttuneError where they are of different kinds or shapes, or the options do not fit.
+ * @throws as `combineAdapters`.
  */
 export async function mergeAdapters(
   adapters: readonly Readonly<{ label: string; store: Store }>[],
   options: MergeOptions,
 ): Promise<MergedAdapter> {
-  const opened: Opened[] = [];
+  const opened: OpenedAdapter[] = [];
   for (const { label, store } of adapters) opened.push(await openAdapter(label, store));
+  return combineAdapters(opened, options);
+}
+
+/**
+ * What opened adapters merge to.
+ *
+ * @throws AttuneError where they are of different kinds or shapes, or the options do not fit.
+ */
+export function combineAdapters(opened: readonly OpenedAdapter[], options: MergeOptions): MergedAdapter {
   const [first] = opened;
   if (!first) throw badValue("merge", "adapters", 0, "at least one adapter");
   const { weights, combination } = checkedOptions(opened.length, options);
@@ -83,18 +85,6 @@ export async function writeMerged(merged: MergedAdapter, to: Store): Promise<rea
   await to.put("adapter_model.safetensors", streamSafetensors(merged.forms, merged.read));
   await to.put("adapter_config.json", new TextEncoder().encode(JSON.stringify(merged.config, null, 2) + "\n"));
   return ["adapter_config.json", "adapter_model.safetensors"];
-}
-
-async function openAdapter(label: string, store: Store): Promise<Opened> {
-  const file = await store.get("adapter_config.json");
-  if (!file) throw missing("merge", "adapter_config.json", label);
-  try {
-    const config: Named<Json> = JSON.parse(new TextDecoder().decode(file.bytes));
-    return { config, file: await openSafetensors(store, "adapter_model.safetensors"), label };
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw badFile("merge", `${label}/adapter_config.json`, `is not JSON (${cause.message})`);
-  }
 }
 
 function checkedOptions(
@@ -134,16 +124,16 @@ function checkedOptions(
 
 /** Wholly trained modules are no sums of anything: at most one adapter may have them, or one is named. */
 function savedModules(
-  opened: readonly Opened[],
+  opened: readonly OpenedAdapter[],
   isOwn: (name: string) => boolean,
   { modulesFrom }: MergeOptions,
-): ReadonlyMap<string, Opened> {
+): ReadonlyMap<string, OpenedAdapter> {
   if (modulesFrom !== undefined && !opened[modulesFrom]) {
     throw badValue("merge", "modulesFrom", modulesFrom, `a number from 0 to ${opened.length - 1}`);
   }
-  const found = new Map<string, Opened>();
+  const found = new Map<string, OpenedAdapter>();
   for (const [i, adapter] of opened.entries()) {
-    for (const name of adapter.file.names) {
+    for (const name of adapter.names) {
       if (isOwn(name) || (modulesFrom !== undefined && modulesFrom !== i)) continue;
       const other = found.get(name);
       if (other) {
@@ -160,7 +150,7 @@ function savedModules(
 }
 
 function mergeLora(
-  opened: readonly Opened[],
+  opened: readonly OpenedAdapter[],
   weights: readonly number[],
   combination: Combination,
   options: MergeOptions,
@@ -181,8 +171,8 @@ function mergeLora(
   const isFactor = (name: string): boolean => pairs.some((pair) => pair.some((suffix) => name.endsWith(suffix)));
   const whole = savedModules(opened, isFactor, options);
   const modules = new Map<string, readonly [a: string, b: string]>();
-  for (const { file } of opened) {
-    for (const name of file.names) {
+  for (const { names } of opened) {
+    for (const name of names) {
       const pair = pairs.find(([a]) => name.endsWith(a));
       if (pair) modules.set(name.slice(0, -pair[0].length), pair);
     }
@@ -190,13 +180,13 @@ function mergeLora(
   const forms: Record<string, TensorForm> = {};
   const rankPattern: Record<string, number> = {};
   for (const [path, [a, b]] of modules) {
-    const own = opened.filter(({ file }) => file.names.includes(path + a));
-    const [, inFeatures = 0] = own[0]?.file.locate(path + a).dims ?? [];
-    const [outFeatures = 0] = own[0]?.file.locate(path + b).dims ?? [];
-    for (const { file, label } of own) {
-      const [dimsA, dimsB] = [file.locate(path + a).dims, file.locate(path + b).dims];
+    const own = opened.filter(({ names }) => names.includes(path + a));
+    const [, inFeatures = 0] = own[0]?.form(path + a).dims ?? [];
+    const [outFeatures = 0] = own[0]?.form(path + b).dims ?? [];
+    for (const { form, label } of own) {
+      const [dimsA, dimsB] = [form(path + a).dims, form(path + b).dims];
       const fits = dimsA[1] === inFeatures && dimsB[0] === outFeatures && dimsA[0] === dimsB[1];
-      const sameRank = decomposed || method === "cat" || dimsA[0] === own[0]?.file.locate(path + a).dims[0];
+      const sameRank = decomposed || method === "cat" || dimsA[0] === own[0]?.form(path + a).dims[0];
       if (!fits || !sameRank) {
         throw badValue("merge", `${label}: ${path}`, [dimsA, dimsB], "factors of the other adapters' sizes");
       }
@@ -205,18 +195,18 @@ function mergeLora(
       ? Math.min(rank, outFeatures, inFeatures)
       : method === "cat"
       ? rank
-      : own[0]?.file.locate(path + a).dims[0] ?? 0;
+      : own[0]?.form(path + a).dims[0] ?? 0;
     if (most !== rank) rankPattern[path.replace(/^base_model\.model\./, "")] = most;
     forms[path + a] = { dtype: "float32", dims: [most, inFeatures] };
     forms[path + b] = { dtype: "float32", dims: [outFeatures, most] };
   }
-  for (const [name, { file }] of whole) forms[name] = { dtype: "float32", dims: file.locate(name).dims };
+  for (const [name, from] of whole) forms[name] = from.form(name);
 
   // A and B of a module come of one computation, and are asked for one after the other.
   let last: { path: string; factors: Promise<Factors> } | undefined;
   const read = async (name: string): Promise<Tensor<Float32Array>> => {
     const from = whole.get(name);
-    if (from) return toFloat32(await from.file.read(name));
+    if (from) return await from.read(name);
     const pair = pairs.find((p) => p.some((suffix) => name.endsWith(suffix)));
     const suffix = pair?.find((s) => name.endsWith(s)) ?? "";
     const path = name.slice(0, -suffix.length);
@@ -231,7 +221,7 @@ function mergeLora(
     const factors = await last.factors;
     return { dtype: "float32", dims: form.dims, data: Float32Array.from(suffix === pair[0] ? factors.a : factors.b) };
   };
-  const [{ config }] = opened as [Opened];
+  const [{ config }] = opened as [OpenedAdapter];
   return {
     config: {
       ...config,
@@ -256,16 +246,16 @@ type Factors = Readonly<{ a: Float64Array; b: Float64Array }>;
 async function mergedFactors(
   path: string,
   [suffixA, suffixB]: readonly [string, string],
-  opened: readonly Opened[],
+  opened: readonly OpenedAdapter[],
   weights: readonly number[],
   combination: Combination,
   rank: number,
 ): Promise<Factors> {
   const parts: { a: Float64Array; b: Float64Array; r: number; weight: number; scale: number; adapter: number }[] = [];
   let [inFeatures, outFeatures] = [0, 0];
-  for (const [adapter, { file, config }] of opened.entries()) {
-    if (!file.names.includes(path + suffixA)) continue;
-    const [a, b] = [toFloat32(await file.read(path + suffixA)), toFloat32(await file.read(path + suffixB))];
+  for (const [adapter, { names, read, config }] of opened.entries()) {
+    if (!names.includes(path + suffixA)) continue;
+    const [a, b] = [await read(path + suffixA), await read(path + suffixB)];
     [inFeatures, outFeatures] = [a.dims[1] ?? 0, b.dims[0] ?? 0];
     parts.push({
       a: Float64Array.from(a.data),
@@ -340,7 +330,7 @@ function scaleOf(config: Named<Json>, path: string): number {
   return alpha / (config.use_rslora === true ? Math.sqrt(r) : r);
 }
 
-function mergedTargets(opened: readonly Opened[]): Json {
+function mergedTargets(opened: readonly OpenedAdapter[]): Json {
   const targets = opened.map(({ config }) => config.target_modules ?? null);
   if (targets.every((t) => typeof t === "string")) {
     return new Set(targets).size === 1 ? targets[0] as string : targets.map((t) => `(${t})`).join("|");
@@ -353,7 +343,7 @@ function mergedTargets(opened: readonly Opened[]): Json {
 
 // IA3's vectors are added up, as PEFT does for them.
 function mergeIa3(
-  opened: readonly Opened[],
+  opened: readonly OpenedAdapter[],
   weights: readonly number[],
   { method }: Combination,
   options: MergeOptions,
@@ -361,9 +351,9 @@ function mergeIa3(
   if (method !== "linear") throw badValue("merge", "method", method, "linear, for IA3");
   const whole = savedModules(opened, (name) => name.endsWith(".ia3_l"), options);
   const forms: Record<string, TensorForm> = {};
-  for (const { file } of opened) {
-    for (const name of file.names) {
-      if (name.endsWith(".ia3_l") || whole.has(name)) forms[name] = { dtype: "float32", dims: file.locate(name).dims };
+  for (const { names, form } of opened) {
+    for (const name of names) {
+      if (name.endsWith(".ia3_l") || whole.has(name)) forms[name] = form(name);
     }
   }
   const list = (field: string): Json =>
@@ -377,13 +367,13 @@ function mergeIa3(
     forms,
     read: async (name) => {
       const from = whole.get(name);
-      if (from) return toFloat32(await from.file.read(name));
+      if (from) return await from.read(name);
       const dims = forms[name]?.dims ?? [];
       const tasks: Float64Array[] = [];
       const own: number[] = [];
-      for (const [i, { file }] of opened.entries()) {
-        if (!file.names.includes(name)) continue;
-        tasks.push(Float64Array.from(toFloat32(await file.read(name)).data));
+      for (const [i, { names, read }] of opened.entries()) {
+        if (!names.includes(name)) continue;
+        tasks.push(Float64Array.from((await read(name)).data));
         own.push(weights[i] ?? 0);
       }
       const sum = new Float64Array(tasks[0]?.length ?? 0);

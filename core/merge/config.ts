@@ -1,0 +1,99 @@
+/**
+ * A saved adapter, opened: its config within what merging reads of it, its tensors sound.
+ * @module
+ */
+import { badFile, badValue, missing, show } from "../errors.ts";
+import { openSafetensors, type TensorForm, toFloat32 } from "../safetensors.ts";
+import type { Json, Named, Store, Tensor } from "../types.ts";
+
+/** An adapter to merge: PEFT's config and tensors. `read` throws where there is no such name. */
+export type OpenedAdapter = Readonly<{
+  label: string;
+  config: Named<Json>;
+  names: readonly string[];
+  form(name: string): TensorForm;
+  read(name: string): Promise<Tensor<Float32Array>>;
+}>;
+
+const MAX_CONFIG = 2 ** 20;
+/** Headers of adapters are some kilobytes. */
+const MAX_HEADER = 8 * 2 ** 20;
+const MAX_PATTERNS = 1024;
+
+/** Where a safetensors file may carry its own adapter_config.json. */
+export const CONFIG_IN_METADATA = "adapter_config";
+
+/**
+ * Opens an adapter's directory, or a lone adapter_model.safetensors that has its config among its metadata.
+ *
+ * @throws AttuneError that names what is missing or not sound: files, fields of the config, values that are not finite.
+ */
+export async function openAdapter(label: string, store: Store): Promise<OpenedAdapter> {
+  const file = await openSafetensors(store, "adapter_model.safetensors", { maxHeader: MAX_HEADER });
+  const stored = await store.get("adapter_config.json", { offset: 0, length: MAX_CONFIG });
+  const where = `${label}/adapter_config.json`;
+  if (stored && stored.size > MAX_CONFIG) throw badFile("merge", where, `has more than ${MAX_CONFIG} bytes`);
+  const text = stored ? new TextDecoder().decode(stored.bytes) : file.metadata.get(CONFIG_IN_METADATA);
+  if (text === undefined) throw missing("merge", "adapter_config.json", label);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw badFile("merge", where, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+  const config = checkedConfig(parsed, where);
+  if (file.names.length === 0) throw badFile("merge", `${label}/adapter_model.safetensors`, "has no tensors");
+  for (const name of file.names) {
+    if (name.length > 256) throw badFile("merge", label, `has a tensor with a name of ${name.length} characters`);
+    const { data } = toFloat32(await file.read(name));
+    if (!data.every(Number.isFinite)) {
+      throw badFile("merge", label, `tensor ${show(name)} has values that are not finite`);
+    }
+  }
+  return {
+    label,
+    config,
+    names: file.names,
+    form: (name) => ({ dtype: "float32", dims: file.locate(name).dims }),
+    read: async (name) => toFloat32(await file.read(name)),
+  };
+}
+
+function checkedConfig(value: unknown, where: string): Named<Json> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw badFile("merge", where, "is not an object");
+  }
+  const config = value as Named<Json>;
+  const wrong = (field: string, allowed: string): Error =>
+    badValue("merge", `${where}: ${field}`, config[field], allowed);
+  if (typeof config.peft_type !== "string") throw wrong("peft_type", "the name of a type of adapter");
+  for (const field of ["use_dora", "use_rslora", "lora_bias", "fan_in_fan_out"]) {
+    if (![undefined, null, true, false].includes(config[field] as boolean)) throw wrong(field, "true or false");
+  }
+  if (config.peft_type !== "LORA") return config;
+  if (!isRank(config.r)) throw wrong("r", "a whole number from 1");
+  if (!isFinite_(config.lora_alpha)) throw wrong("lora_alpha", "a finite number");
+  checkPatterns(config.rank_pattern, isRank, () => wrong("rank_pattern", "patterns of modules and their ranks"));
+  checkPatterns(
+    config.alpha_pattern,
+    isFinite_,
+    () => wrong("alpha_pattern", "patterns of modules and finite numbers"),
+  );
+  return config;
+}
+
+const isRank = (x: unknown): boolean => Number.isInteger(x) && Number(x) >= 1 && Number(x) <= 2 ** 20;
+const isFinite_ = (x: unknown): boolean => typeof x === "number" && Number.isFinite(x);
+
+/** Patterns are regular expressions by others: those whose search may take more than cubic time are refused. */
+function checkPatterns(value: Json | undefined, isValue: (x: unknown) => boolean, wrong: () => Error): void {
+  if (value === undefined || value === null) return;
+  if (typeof value !== "object" || Array.isArray(value)) throw wrong();
+  const entries = Object.entries(value);
+  if (entries.length > MAX_PATTERNS) throw wrong();
+  for (const [pattern, own] of entries) {
+    const repeated = pattern.replaceAll(/\\./g, "").match(/[*+{?]/g)?.length ?? 0;
+    const nested = /[)][*+{?]|\\[1-9k]|\(\?/.test(pattern);
+    if (pattern.length > 256 || repeated > 2 || nested || !isValue(own)) throw wrong();
+  }
+}
