@@ -27,7 +27,7 @@ type Changes = Readonly<{ weight: Change; bias?: Change; outFeatures: number }>;
 
 /** A stored tensor as rows. */
 type Rows = Readonly<
-  { columns: number; blocks(): AsyncIterable<Readonly<{ values: Float32Array; firstRow: number }>> }
+  { dtype: DType; columns: number; blocks(): AsyncIterable<Readonly<{ values: Float32Array; firstRow: number }>> }
 >;
 
 /**
