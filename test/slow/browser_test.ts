@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { it } from "node:test";
+import { compose } from "../../core/compose.ts";
+import { predictRows } from "../../core/run/infer.ts";
+import { openRun } from "../../core/run/open.ts";
+import { trainRun } from "../../core/run/train.ts";
+import { within } from "../../core/run/write.ts";
+import type { Json, Named, RunSpec, Store } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { memory } from "../../plugins/stores/memory.ts";
+import { hostHere } from "../../runtimes/train.ts";
+import { here } from "../faults/killed_runs.ts";
+import { tinyRows } from "../tiny.ts";
+
+const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
+  existsSync(path)
+);
+const skip = here !== "node" ? "the page is built on Node" : chromium === undefined ? "there is no chromium" : false;
+
+type Shown = { ids: number[]; embeddings: number[][]; labels: string[]; metrics: Named<number> };
+
+it("the page has in a browser what Node has: tokens, embeddings, an adapter's classes, metrics", { skip }, async () => {
+  const { buildPage, servePage } = await import("../../recipes/browser/build.ts");
+  const folder = mkdtempSync(join(tmpdir(), "attune-page-"));
+  const plain = await hostHere(1);
+  const output = await memory().open(plain);
+  const specOf = (task: Json, adapter: readonly Json[]): RunSpec =>
+    ({
+      version: 1,
+      model: { use: "pretrained", with: { path: "attune:base" } },
+      task,
+      data: { train: { use: "memory", with: { rows: tinyRows.slice(0, 8) } } },
+      adapter,
+      training: { learningRate: 0.01, maxSteps: 4, perDeviceTrainBatchSize: 4 },
+    }) as unknown as RunSpec;
+  const task = { use: "sequence-classification", with: { labels: ["bad", "good"] } };
+  const run = compose(specOf(task, [{ use: "lora", with: { r: 2 } }]), catalog);
+  for await (const _ of trainRun(run, plain, { output }));
+  await buildPage(folder);
+  for await (const { key } of output.list("adapter/")) {
+    mkdirSync(dirname(join(folder, key)), { recursive: true });
+    writeFileSync(join(folder, key), (await output.get(key))?.bytes ?? new Uint8Array());
+  }
+  const server = await servePage(folder, 0);
+  try {
+    const { port } = server.address() as AddressInfo;
+    const dom = await dumped(`http://127.0.0.1:${port}/?adapter=adapter/`, join(folder, "profile"));
+    assert.match(dom, /id="status" data-state="done"/, /id="status"[^<]*/.exec(dom)?.[0]);
+    const shown = JSON.parse(/id="shown">([^<]*)/.exec(dom)?.[1] ?? "{}") as Shown;
+    const field = (id: string): string[] =>
+      (new RegExp(`<textarea id="${id}"[^>]*>([^<]*)`).exec(dom)?.[1] ?? "").trim().split("\n");
+    const host = {
+      ...plain,
+      resolve: (path: string) => path,
+      directory: (path: string) => (path === "adapter" ? within(output, "adapter/") : plain.directory?.(path)) as Store,
+    };
+    const predicted = async (spec: RunSpec, texts: readonly string[]): Promise<Named<Json>[]> => {
+      const own = compose(spec, catalog);
+      const data = own.use("dataset", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
+      const found: Named<Json>[] = [];
+      for await (const prediction of predictRows(await openRun(own, host), data)) found.push(prediction);
+      return found;
+    };
+    const vectors = await predicted(specOf({ use: "feature-extraction" }, []), field("texts"));
+    assert.equal(shown.embeddings.length, vectors.length);
+    vectors.forEach(({ embedding }, i) =>
+      (embedding as number[]).forEach((x, k) => assert.ok(Math.abs(x - (shown.embeddings[i]?.[k] ?? NaN)) < 1e-5))
+    );
+    const texts = field("labelled").map((line) => line.slice(line.indexOf(",") + 1).trim());
+    const classes = await predicted(specOf(task, [{ use: "lora", with: { from: "adapter" } }]), texts);
+    assert.deepEqual(shown.labels, classes.map(({ label }) => label));
+    assert.equal(shown.ids.length, 12);
+    assert.equal(shown.metrics.accuracy, 0);
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+/** The page's document when its work is done. */
+function dumped(url: string, profile: string): Promise<string> {
+  const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+  const child = spawn(chromium ?? "", [
+    ...flags,
+    `--user-data-dir=${profile}`,
+    "--virtual-time-budget=60000",
+    "--dump-dom",
+    url,
+  ], { stdio: ["ignore", "pipe", "ignore"] });
+  let text = "";
+  child.stdout.on("data", (part) => (text += part));
+  return new Promise((resolve) => child.on("exit", () => resolve(text)));
+}
