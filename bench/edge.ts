@@ -139,19 +139,21 @@ async function started(name: string, port: number): Promise<Server> {
   throw new Error(`${name} does not answer`);
 }
 
-const agent = new http.Agent({ keepAlive: true, maxSockets: Number(values.clients) });
-function asked(port: number, method: string, path: string, body?: string): Promise<string> {
+function asked(port: number, method: string, path: string, body?: string, agent?: http.Agent): Promise<string> {
   const headers = { authorization: "Bearer key", "content-type": "application/json" };
   return new Promise((resolve, reject) => {
-    const call = http.request({ port, method, path, headers, agent, host: "127.0.0.1" }, (answer) => {
-      const parts: Uint8Array[] = [];
-      answer.on("data", (part: Uint8Array) => parts.push(part));
-      answer.on("end", () => {
-        const text = parts.map((part) => new TextDecoder().decode(part)).join("");
-        if (answer.statusCode === 200) resolve(text);
-        else reject(new Error(`${answer.statusCode} ${text.slice(0, 300)}`));
-      });
-    });
+    const call = http.request(
+      { port, method, path, headers, ...(agent ? { agent } : {}), host: "127.0.0.1" },
+      (answer) => {
+        const parts: Uint8Array[] = [];
+        answer.on("data", (part: Uint8Array) => parts.push(part));
+        answer.on("end", () => {
+          const text = parts.map((part) => new TextDecoder().decode(part)).join("");
+          if (answer.statusCode === 200) resolve(text);
+          else reject(new Error(`${answer.statusCode} ${text.slice(0, 300)}`));
+        });
+      },
+    );
     call.on("error", reject);
     call.end(body);
   });
@@ -162,13 +164,16 @@ async function load({ name, port }: Server, work: Work, seconds: number): Promis
   const body = work.body(name);
   const until = performance.now() + 1000 * seconds;
   const latencies: number[] = [];
+  // Lines of its own: those of an earlier turn may have been closed since.
+  const agent = new http.Agent({ keepAlive: true, maxSockets: Number(values.clients) });
   await Promise.all(Array.from({ length: Number(values.clients) }, async () => {
     while (performance.now() < until) {
       const before = performance.now();
-      await asked(port, "POST", work.path, body);
+      await asked(port, "POST", work.path, body, agent);
       latencies.push(performance.now() - before);
     }
   }));
+  agent.destroy();
   return latencies;
 }
 
