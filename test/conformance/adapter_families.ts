@@ -135,7 +135,11 @@ export async function onFamily(use: Readonly<{ use: string; with?: Named<Json> }
   const saved = { use: use.use, with: { from: "tiny:adapter" } };
   const open = await openRun(compose(specOf([saved]), catalog), host);
   const reloaded = Math.abs((await evaluateRun(open, rowsOf({ rows }))).loss ?? NaN) - after;
-  if (!open.attached[0]?.merge) return { learnt, reloaded: Math.abs(reloaded), merged: undefined };
+  const [attached] = open.attached;
+  // What is nowhere in the graph is the model's own parameters, which merging puts in their place.
+  const mergeable = attached?.merge ??
+    !["linear", "embedding", "attention", "sublayer", "layer"].some((seam) => attached && seam in attached);
+  if (!mergeable) return { learnt, reloaded: Math.abs(reloaded), merged: undefined };
   const set = await openAdapters(compose(specOf([]), catalog), host);
   try {
     await set.add("one", saved);

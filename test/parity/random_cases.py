@@ -145,7 +145,7 @@ def draw_lora(rng, f, dora):
 
 
 def draw_adapter(rng, f):
-    kinds = ["lora"] * 4 + ["dora"] * 2 + ["ia3"] * 2 + ["vera", "ln-tuning"] + (["prompt-tuning", "prefix-tuning"] if f["prompts"] else [])
+    kinds = ["lora"] * 4 + ["dora"] * 2 + ["ia3"] * 2 + ["vera", "ln-tuning"] + ["adalora"] * (f["name"] in ("bert", "roberta", "distilbert")) + (["prompt-tuning", "prefix-tuning"] if f["prompts"] else [])
     kind = args.only or rng.choice(kinds)
     if kind in ("lora", "dora"):
         config = draw_lora(rng, f, kind == "dora")
@@ -155,6 +155,10 @@ def draw_adapter(rng, f):
     elif kind == "vera":
         config = dict(r=rng.choice([4, 8, 17]), target_modules=[rng.choice(f["linears"])], projection_prng_key=rng.randint(0, 99), vera_dropout=0.0,
                       d_initial=rng.choice([0.1, 0.5]))
+    elif kind == "adalora":
+        config = dict(init_r=rng.randint(3, 6), target_r=rng.randint(1, 2), tinit=rng.randint(0, 3), tfinal=rng.randint(1, 4), deltaT=rng.randint(1, 3),
+                      beta1=rng.choice([0.85, 0.5]), orth_reg_weight=rng.choice([0.5, 0.1]), total_step=12, lora_alpha=rng.choice([4, 16]),
+                      lora_dropout=0.0, target_modules=some(rng, f["linears"]))
     elif kind == "ln-tuning":
         config = dict(target_modules=f["norms"])
     else:
@@ -217,7 +221,7 @@ def draw(rng, number):
 
 def build_adapter(case, base, folder):
     """The generator's own, for further kinds, and with every field that was drawn."""
-    classes = {"vera": peft.VeraConfig, "ln-tuning": peft.LNTuningConfig}
+    classes = {"vera": peft.VeraConfig, "ln-tuning": peft.LNTuningConfig, "adalora": peft.AdaLoraConfig}
     kind = case["adapter"]["kind"]
     if kind not in classes:
         return known_adapter(case, base, folder)
@@ -228,6 +232,37 @@ def build_adapter(case, base, folder):
     finally:
         peft.LoraConfig = lora
 
+
+def make_optimizer(model, spec):
+    """AdaLoRA's ranks are allotted behind each step."""
+    optimizer = known_optimizer(model, spec)
+    if spec.get("adapter", {}).get("use") != "adalora":
+        return optimizer
+    done = [0]
+
+    class Allotting(type(optimizer)):
+        def step(self, *given, **named):
+            super().step(*given, **named)
+            done[0] += 1
+            model.base_model.update_and_allocate(done[0])
+
+    optimizer.__class__ = Allotting
+    return optimizer
+
+
+def loss_of(task, out, batch, smoothing):
+    """AdaLoRA's penalty is part of the loss in training."""
+    total, n = known_loss(task, out, batch, smoothing)
+    own = getattr(out, "loss", None)
+    if task["use"] == "sequence-classification" and own is not None and own.requires_grad and not smoothing:
+        penalty = own - total.detach() / n
+        if penalty.detach().abs() > 1e-4:
+            return total + (own - total / n) * n, n
+    return total, n
+
+
+known_optimizer, g.make_optimizer = g.make_optimizer, make_optimizer
+known_loss, g.loss_of = g.loss_of, loss_of
 
 # PEFT's own drops token_type_ids on the way to the model.
 peft.PeftModelForQuestionAnswering.forward = lambda self, **given: self.base_model(**given)
