@@ -128,22 +128,15 @@ export function checkpointsIn(output: Store, limit?: number): Checkpoints {
 
   const load = async (name: string): Promise<Saved> => {
     const manifest = await manifestOf(name);
-    const [tensors, best]: Record<string, Tensor<Float32Array>>[] = [{}, {}];
+    const tensors: Record<string, Tensor<Float32Array>> = {};
+    const best: Record<string, Tensor<Float32Array>> = {};
     await verified(name, manifest, (file, bytes) => {
       const into = file.startsWith(`${BEST}-`) ? best : tensors;
-      for (const [key, tensor] of Object.entries(readSafetensors(bytes, at(name, file)))) {
-        if (into) into[key] = toFloat32(tensor);
-      }
+      for (const [key, tensor] of Object.entries(readSafetensors(bytes, at(name, file)))) into[key] = toFloat32(tensor);
     });
     const { state, fingerprints, spec, logs } = manifest;
-    return {
-      state,
-      tensors: tensors ?? {},
-      ...(best && Object.keys(best).length > 0 ? { best } : {}),
-      fingerprints,
-      spec,
-      logs,
-    };
+    const kept = Object.keys(best).length > 0 ? { best } : {};
+    return { state, tensors, ...kept, fingerprints, spec, logs };
   };
 
   return {
