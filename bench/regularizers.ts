@@ -156,7 +156,7 @@ async function debiasing(): Promise<void> {
     training: { learningRate: 0.01, numTrainEpochs: 6 },
   };
   console.log("| | sentiment | by whom, of a probe |\n|---|---|---|");
-  for (const lambda of (values.lambdas ?? "0,1,3").split(",").map(Number)) {
+  for (const lambda of (values.lambdas ?? "0,0.1,0.3").split(",").map(Number)) {
     const columns = [[], []] as number[][];
     for (const seed of seeds) {
       const rows = mixed(train, seed);

@@ -41,7 +41,7 @@ const text = [
   "# Adapters",
   "",
   "Written by `test/interchange/table.ts` from runs. Options and defaults are the library's in camelCase; null leaves a choice to",
-  "the model's family.",
+  "the model's family. Which adapter goes with which family: [adapters by family](adapters_by_family.md).",
   "",
   "| adapter | files | merges | options with their defaults |",
   "|---|---|---|---|",
