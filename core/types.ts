@@ -1067,7 +1067,7 @@ export type Trained = Readonly<{
   trunk: Trunk;
   task: Task;
   attached: readonly Attached[];
-  /** Names of the parameters that trained. */
+  /** Names of the parameters that trained, or that the base has no values for. */
   trained: readonly string[];
   /** Every parameter of the program, and whether it is an adapter's own. */
   all: Named<Readonly<{ shape: readonly number[]; adapter: boolean }>>;

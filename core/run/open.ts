@@ -138,24 +138,10 @@ export async function attachedTo(
 ): Promise<Attached> {
   const opened = adapter.open ? await adapter.open(host) : adapter;
   const stored = (module: string): boolean => checkpoint.weights.names.some((name) => name.startsWith(`${module}.`));
-  const isNew = (module: string): boolean =>
-    checkpoint.weights.names.length > 0 && !stored(module) && !stored(bareName(module, trunk.baseModelPrefix));
-  const modules = heads.flatMap((h) => {
-    const saved = trunk.heads[h.name]?.modulesToSave ?? h.modulesToSave;
-    const steps = (trunk.heads[h.name]?.steps ?? []).flatMap((step) =>
-      "dense" in step ? [step.dense] : "norm" in step ? [step.norm] : []
-    );
-    return saved.length === 0
-      ? saved
-      : [...saved, ...steps.filter((module) => isNew(module) && !saved.some((name) => module.includes(name)))];
-  });
+  const modules = heads.flatMap((h) => trunk.heads[h.name]?.modulesToSave ?? h.modulesToSave);
   const attached = opened.attach(withHeads(trunk, heads), { modules, task: task.taskType ?? "", tokenizer, stored });
   const under = heads.map((h) => trunk.heads[h.name]?.under).find((name) => name !== undefined);
   return under === undefined ? attached : underneath(attached, under, modules);
-}
-
-function bareName(name: string, prefix: string): string {
-  return name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : name;
 }
 
 /** An adapter of a model that its classifier holds under a name: in PEFT's files that stands in front of the model's. */

@@ -2,6 +2,7 @@
  * What a finished run leaves: its spec, its metrics, the adapter or model.
  * @module
  */
+import type { Parameter } from "../engine/build.ts";
 import type { Engine } from "../engine/engine.ts";
 import { toSpec } from "../compose.ts";
 import type { Host, Json, Named, Run, Store, Stored, Trained } from "../types.ts";
@@ -40,13 +41,16 @@ export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<nu
   const reached = new Set(engine.state.trained.map((t) => t.name));
   // What an adapter's file had is in the next one too, whether this run trains it or not.
   const saved = new Set(open.attached.flatMap((a) => a.weights?.names ?? []));
+  // Nor is what the checkpoint lacks (BERT's pooler, often) left to be drawn anew, and otherwise, wherever it is loaded.
+  const drawn = new Set(open.checkpoint.weights.names.length > 0 ? engine.fresh : []);
+  const kept = (p: Parameter): boolean => !p.frozen && (saved.has(p.local) || drawn.has(p.name));
   return {
     base: open.checkpoint,
     trunk: open.trunk,
     task: open.task,
     attached: open.attached,
     // A task's files know its parameters without its name: they are those of a run that has no other task.
-    trained: own.filter((p) => reached.has(p.name) || (!p.frozen && saved.has(p.local))).map((p) => p.local),
+    trained: own.filter((p) => reached.has(p.name) || kept(p)).map((p) => p.local),
     all: Object.fromEntries(own.map((p) => [p.local, { shape: p.shape, adapter: p.adapter }])),
     read: (name) => engine.read(names.get(name) ?? name),
     metrics,
