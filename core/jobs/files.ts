@@ -3,7 +3,7 @@
  * @module
  */
 import { jsonBytes, jsonIn } from "../bytes.ts";
-import { badFile } from "../errors.ts";
+import { badFile, storeFailed } from "../errors.ts";
 import type { Store } from "../types.ts";
 
 /** What is known of a file. */
@@ -26,7 +26,14 @@ export interface JobFilesStore {
   /** Keeps a file, under an id that is new or of the same file. */
   create(
     file: Readonly<
-      { id?: string; tenant: string; filename: string; purpose: string; bytes: Uint8Array; rows?: number }
+      {
+        id?: string;
+        tenant: string;
+        filename: string;
+        purpose: string;
+        bytes: Uint8Array | AsyncIterable<Uint8Array>;
+        rows?: number;
+      }
     >,
   ): Promise<FileInfo>;
   get(id: string): Promise<FileInfo | undefined>;
@@ -69,8 +76,9 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
     newId,
     create: async ({ id = newId(), tenant, filename, purpose, bytes, rows }) => {
       const createdAt = (await get(id))?.createdAt ?? time();
-      await store.put(content(id), bytes);
-      const size = bytes.length;
+      const kept = await store.put(content(id), bytes);
+      if (kept === "conflict") throw storeFailed("jobs", id, "conflict");
+      const { size } = kept;
       const own: FileInfo = { id, tenant, bytes: size, createdAt, filename, purpose, ...(rows ? { rows } : {}) };
       // Written last: a file without it was never uploaded.
       await store.put(info(id), jsonBytes(own));

@@ -13,6 +13,7 @@ import type { Caller, EdgeContext, EdgeEnv, Route } from "./route.ts";
 import { evaluateRoutes } from "./routes/evaluate.ts";
 import { classifyRoutes } from "./routes/classify.ts";
 import { embeddingRoutes } from "./routes/embeddings.ts";
+import { mergeRoutes } from "./routes/merge.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { siteRoutes } from "./routes/site.ts";
 import { tokenizeRoutes } from "./routes/tokenize.ts";
@@ -28,6 +29,7 @@ function edgeRoutes(service: EdgeService, specs: () => Promise<object>): readonl
     ...evaluateRoutes(service),
     ...classifyRoutes(service),
     ...embeddingRoutes(service),
+    ...mergeRoutes(service),
     ...modelRoutes(service),
     ...service.options.jobs?.routes ?? [],
   ];

@@ -80,6 +80,8 @@ export type EdgeOptions = Readonly<{
   limiter?: Limiter;
   /** Hosts that URLs in requests may name; absent: none. */
   allowUrls?: readonly string[];
+  /** What fetches them, absent: the runtime's own. Redirects must not be followed. */
+  fetch?: typeof fetch;
   /** Is told of errors that callers are told nothing of. */
   onError?: (error: Error) => void;
   /** A clock that only goes forward, in milliseconds. */

@@ -5,7 +5,9 @@
 import * as v from "valibot";
 import { checkJsonLines, type FileInfo } from "../../../core/jobs/files.ts";
 import { sha256 } from "../../../core/fingerprint.ts";
+import { parseSafetensorsHeader } from "../../../core/safetensors.ts";
 import { failed, listOf, pageOf } from "../answers.ts";
+import { parseJson } from "../body.ts";
 import { idOnce } from "../idempotency.ts";
 import { fileShape, resultFileId, resultOf } from "../job_shapes.ts";
 import type { JobsContext } from "../jobs_app.ts";
@@ -14,7 +16,13 @@ import type { Caller, EdgeContext, Route } from "../route.ts";
 const MAX_BYTES = 256 * 2 ** 20;
 
 /** What an upload says, for /openapi.json. */
-const uploadSchema = v.object({ file: v.any(), purpose: v.literal("fine-tune") });
+const uploadSchema = v.object({ file: v.any(), purpose: v.picklist(["fine-tune", "adapter"]) });
+
+/** Files of adapters are tensors, or the JSON of their config. Throws AttuneError where they are neither; they have no rows. */
+function checkAdapterFile(bytes: Uint8Array<ArrayBuffer>, filename: string): undefined {
+  if (filename.endsWith(".json")) parseJson(bytes, "file");
+  else parseSafetensorsHeader(bytes, bytes.length, filename);
+}
 
 /** The routes. */
 export function fileRoutes({ options, files, jobs }: JobsContext): readonly Route[] {
@@ -51,14 +59,16 @@ export function fileRoutes({ options, files, jobs }: JobsContext): readonly Rout
         key,
       );
     }
-    if (purpose !== "fine-tune") throw failed(400, "invalid_value", 'purpose: "fine-tune" is expected', "purpose");
+    if (purpose !== "fine-tune" && purpose !== "adapter") {
+      throw failed(400, "invalid_value", 'purpose: "fine-tune" or "adapter" is expected', "purpose");
+    }
     const filename = (file.name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]/g, "_").slice(-200) || "file";
     const bytes = new Uint8Array(await file.arrayBuffer());
-    const rows = checkJsonLines(bytes, filename);
+    const rows = purpose === "adapter" ? checkAdapterFile(bytes, filename) : checkJsonLines(bytes, filename);
     const { tenant } = c.get("caller");
     const request = JSON.stringify([filename, purpose, await sha256(bytes)]);
     const id = await idOnce(c, options.store, request, files.newId);
-    return c.json(fileShape(await files.create({ id, tenant, filename, purpose, bytes, rows })));
+    return c.json(fileShape(await files.create({ id, tenant, filename, purpose, bytes, ...(rows ? { rows } : {}) })));
   };
   const list = async (c: EdgeContext): Promise<Response> => {
     const { after, limit } = pageOf(c, 10_000);
@@ -110,7 +120,7 @@ export function fileRoutes({ options, files, jobs }: JobsContext): readonly Rout
       path: "/v1/files",
       rate: "submit",
       maxBytes: options.maxFileBytes ?? MAX_BYTES,
-      summary: "Upload rows as JSON lines",
+      summary: "Upload rows as JSON lines, or an adapter",
       accepts: { "multipart/form-data": uploadSchema },
       handle: upload,
     },
