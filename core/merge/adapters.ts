@@ -80,6 +80,16 @@ export function combineAdapters(opened: readonly OpenedAdapter[], options: Merge
   return mergeLora(opened, weights, combination, options);
 }
 
+/** A merged adapter as one that was opened. */
+export function mergedAsOpened({ config, forms, read }: MergedAdapter, label = "the merged adapter"): OpenedAdapter {
+  const form = (name: string): TensorForm => {
+    const found = forms[name];
+    if (!found) throw missing("merge", `tensor "${name}"`, label);
+    return found;
+  };
+  return { label, config, names: Object.keys(forms), form, read };
+}
+
 /** Writes a merged adapter: adapter_config.json and adapter_model.safetensors. */
 export async function writeMerged(merged: MergedAdapter, to: Store): Promise<readonly string[]> {
   await to.put("adapter_model.safetensors", streamSafetensors(merged.forms, merged.read));

@@ -5,16 +5,23 @@
  */
 import { badValue, missing, refused, show, unsupported } from "../errors.ts";
 import { patternValue } from "../modules.ts";
-import { fromFloat32, type StoredWeights, type TensorForm, toFloat32, viewOf } from "../safetensors.ts";
+import {
+  fromFloat32,
+  type StoredWeights,
+  streamSafetensors,
+  type TensorForm,
+  toFloat32,
+  viewOf,
+} from "../safetensors.ts";
 import { bytesPerElement, type DType, sizeOf } from "../tensor.ts";
-import type { Named } from "../types.ts";
+import type { Named, Store } from "../types.ts";
 import type { OpenedAdapter } from "./config.ts";
 
 /** A merged model: its tensors' forms, in the base's order and dtypes, and their bytes, computed when they are read. */
 export type MergedModel = Readonly<{ forms: Named<TensorForm>; pieces(name: string): AsyncIterable<Uint8Array> }>;
 
 /** About so many bytes are read and computed at once. */
-const BLOCK = 2 ** 20;
+const BLOCK = 2 ** 18;
 
 /** What is done to one matrix or bias, some rows of it at a time. */
 type Change = Readonly<{
@@ -120,6 +127,30 @@ export function mergeIntoBase(base: StoredWeights, adapter: OpenedAdapter, weigh
       }
     },
   };
+}
+
+/** Files of a model that go along unchanged. */
+const carried: readonly string[] = [
+  "config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "vocab.txt",
+  "chat_template.jinja",
+  "generation_config.json",
+];
+
+/** Writes a merged model's directory: model.safetensors, and what else there is of `base`. */
+export async function writeModel(model: MergedModel, base: Store, to: Store): Promise<readonly string[]> {
+  await to.put("model.safetensors", streamSafetensors(model.forms, model.pieces));
+  const written = ["model.safetensors"];
+  for (const name of carried) {
+    const file = await base.get(name);
+    if (!file) continue;
+    await to.put(name, file.bytes);
+    written.push(name);
+  }
+  return written;
 }
 
 const PREFIX = "base_model.model.";

@@ -56,11 +56,11 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
   };
 }
 
-/** The largest difference of an output between two opened runs, over rows of the evaluation data or, without, made-up ids. */
-export async function verifyExport(a: OpenRun, b: OpenRun): Promise<number> {
+/** The largest difference of an output between two opened runs, over rows of the evaluation data or, without, made-up ids. `labelled`: its rows have labels. */
+export async function verifyExport(a: OpenRun, b: OpenRun, labelled = true): Promise<number> {
   const data = a.run.data.eval ?? a.run.data.train;
   if (!data) return NaN;
-  const { samples } = await encodeRows(a, data, true);
+  const { samples } = await encodeRows(a, data, labelled);
   const [left, right] = [inferencer(a), inferencer(b)];
   let difference = 0;
   try {

@@ -54,7 +54,12 @@ export async function main(args: readonly string[]): Promise<number> {
   program.command("merge").argument("<adapter...>", "directories of saved adapters").description(
     "merge adapters into one",
   )
-    .requiredOption("--method <name>", "linear, cat, svd, ties, dare_linear, dare_ties, magnitude_prune, or with _svd")
+    .option("--base <dir>", "write the whole model with the adapters folded in")
+    .option(
+      "--method <name>",
+      "linear, cat, svd, ties, dare_linear, dare_ties, magnitude_prune, or with _svd",
+      "linear",
+    )
     .requiredOption("-o, --output <dir>", "where to")
     .option("--weights <w,...>", "one per adapter (default: equal, adding up to 1)")
     .option("--density <share>", "share of the values that ties, dare and magnitude_prune keep")

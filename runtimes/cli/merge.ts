@@ -1,19 +1,24 @@
 /**
- * `attune merge`: several adapters as one.
+ * `attune merge`: several adapters as one, or folded into their base.
  * @module
  */
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { badValue, missing } from "../../core/errors.ts";
-import { mergeAdapters, writeMerged } from "../../core/merge/adapters.ts";
+import { mergeAdapters, mergedAsOpened, type MergeOptions, writeMerged } from "../../core/merge/adapters.ts";
+import { openAdapter } from "../../core/merge/config.ts";
+import { mergeIntoBase, writeModel } from "../../core/merge/into_base.ts";
 import { type MergeMethod, mergeMethods } from "../../core/merge/methods.ts";
+import { openWeights } from "../../core/safetensors.ts";
+import type { Store } from "../../core/types.ts";
 import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
 
 /** Options of the command, as commander gives them. */
 export type MergeCommandOptions = Readonly<{
   method: string;
+  base?: string;
   output: string;
   weights?: string;
   density?: string;
@@ -40,17 +45,34 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
   if (sign !== undefined && sign !== "total" && sign !== "frequency") {
     throw badValue("merge", "--majority-sign", sign, "total or frequency");
   }
-  const merged = await mergeAdapters(paths.map((path) => ({ label: path, store: directory(resolve(path)) })), {
+  const given = options.weights?.split(",").map((w) => number("weights", w) ?? NaN);
+  const adapters = paths.map((path) => ({ label: path, store: directory(resolve(path)) }));
+  const output = resolve(options.output);
+  const merging: MergeOptions = {
     method: method satisfies MergeMethod,
-    weights: options.weights?.split(",").map((w) => number("weights", w) ?? NaN),
+    weights: given,
     density: number("density", options.density),
     svdRank: number("svd-rank", options.svdRank),
     majoritySignMethod: sign,
     modulesFrom: number("modules-from", options.modulesFrom),
     seed: number("seed", options.seed),
-  });
-  const output = resolve(options.output);
-  mkdirSync(output, { recursive: true });
-  for (const file of await writeMerged(merged, directory(output))) process.stdout.write(`${join(output, file)}\n`);
-  return exitCodes.done;
+  };
+  const written = async (files: (to: Store) => Promise<readonly string[]>): Promise<number> => {
+    mkdirSync(output, { recursive: true });
+    for (const file of await files(directory(output))) process.stdout.write(`${join(output, file)}\n`);
+    return exitCodes.done;
+  };
+  const [only] = adapters;
+  // One adapter goes in as it is, DoRA's magnitudes and all; without weights it counts once.
+  const alone = options.base !== undefined && adapters.length === 1 && only && (given?.[0] ?? 1) === 1;
+  if (options.base === undefined) {
+    const merged = await mergeAdapters(adapters, merging);
+    return await written((to) => writeMerged(merged, to));
+  }
+  const base = directory(resolve(options.base));
+  const adapter = alone
+    ? await openAdapter(only.label, only.store)
+    : mergedAsOpened(await mergeAdapters(adapters, merging));
+  const model = mergeIntoBase(await openWeights(base), adapter);
+  return await written((to) => writeModel(model, base, to));
 }

@@ -66,7 +66,7 @@ export function urlFiles(url: string, alone: string, fetch: GuardedFetch): Store
 }
 
 /** Reads in windows of so many bytes, as fits what goes through a file from its start: fewer, larger requests. */
-export function readAhead(store: Store, window = 4 * 2 ** 20): Store {
+export function readAhead(store: Store, window = 2 ** 20): Store {
   let held: { key: string; from: number; size: number; revision: string; bytes: Uint8Array } | undefined;
   return {
     ...store,

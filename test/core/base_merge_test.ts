@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openAdapter } from "../../core/merge/config.ts";
@@ -16,6 +18,7 @@ import {
 } from "../../core/safetensors.ts";
 import type { DType, Json, Named, Store, Tensor } from "../../core/types.ts";
 import { memory } from "../../plugins/stores/memory.ts";
+import { main } from "../../runtimes/cli/main.ts";
 import { hostHere } from "../../runtimes/train.ts";
 
 type Saved = { dtype: DType; dims: number[]; data: number[] };
@@ -207,5 +210,24 @@ describe("floats of 16 bits", () => {
     assert.equal(round(65_520, "float16"), Infinity);
     assert.equal(round(1 + 2 ** -8, "bfloat16"), 1);
     assert.equal(round(1 + 3 * 2 ** -8, "bfloat16"), 1 + 2 ** -6);
+  });
+});
+
+describe("attune merge --base", () => {
+  it("writes the whole model", async () => {
+    const [first] = cases;
+    assert.ok(first && host.directory);
+    const folder = mkdtempSync(join(tmpdir(), "attune-merge-"));
+    const [base, adapter, output] = ["base", "adapter", "output"].map((name) => join(folder, name));
+    assert.ok(base && adapter && output);
+    for (const at of [base, adapter]) mkdirSync(at);
+    writeFileSync(join(base, "config.json"), "{}");
+    writeFileSync(join(base, "model.safetensors"), writeSafetensors(tensors(first.base)));
+    writeFileSync(join(adapter, "adapter_config.json"), json(first.config));
+    writeFileSync(join(adapter, "adapter_model.safetensors"), writeSafetensors(tensors(first.adapter)));
+    assert.equal(await main(["merge", adapter, "--method", "linear", "--base", base, "-o", output]), 0);
+    agree(readSafetensors(readFileSync(join(output, "model.safetensors")), "merged"), first.merged);
+    assert.equal(readFileSync(join(output, "config.json"), "utf8"), "{}");
+    rmSync(folder, { recursive: true });
   });
 });

@@ -170,7 +170,7 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
         own,
       );
     const use = saved?.adapters?.[0]?.use ?? "lora";
-    return await verifyExport(await run("base", [{ use, with: { from: "adapter" } }]), await run("merged", []));
+    return await verifyExport(await run("base", [{ use, with: { from: "adapter" } }]), await run("merged", []), false);
   };
   return [jsonRoute({
     method: "post",
