@@ -17,6 +17,8 @@ import {
   greater,
   matmul,
   max,
+  maximum,
+  minimum,
   mul,
   neg,
   product,
@@ -65,6 +67,10 @@ type Sizes = Readonly<{
   dropout: number;
   activation: (x: Value) => Value;
   norm: Norm;
+  /** Places see only those before them. */
+  causal: boolean;
+  /** Distances further than this count as this; 0: none. */
+  clamp: number;
 }>;
 
 /** What all layers share. `segments`: whether two places differ in theirs. `masked`: scores of places that the order of prediction hides, for the two streams. */
@@ -76,11 +82,10 @@ type Shared = Readonly<{
 
 function read(config: Named<Json>): Architecture {
   const c = readConfig("xlnet", config);
-  c.only("attn_type", "bi");
+  c.only("attn_type", "bi", "uni");
   c.only("bi_data", false);
-  c.only("same_length", false);
-  c.only("clamp_len", -1);
-  c.only("reuse_len");
+  const causal = config.attn_type === "uni";
+  if (causal) c.only("same_length", false);
   const hiddenSize = c.count("d_model", 1024);
   const numHeads = c.count("n_head", 16);
   const headDim = c.count("d_head", hiddenSize / numHeads);
@@ -95,6 +100,8 @@ function read(config: Named<Json>): Architecture {
     dropout: c.rate("dropout", 0.1),
     activation: activation("xlnet", "config.ff_activation", config.ff_activation ?? "gelu"),
     norm: layerNorm(c.number("layer_norm_eps", 1e-12)),
+    causal,
+    clamp: Math.max(0, c.number("clamp_len", -1)),
   };
   const vocabSize = c.count("vocab_size", 32000);
   const layers = Array.from({ length: c.count("n_layer", 24) }, (_, i) => `transformer.layer.${i}`);
@@ -140,7 +147,7 @@ function forward(b: Build, vocabSize: number, layers: readonly string[], sizes: 
   const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize };
   let content = b.dropout(b.embedding("transformer.word_embedding", ids, options), dropout);
   const shared: Shared = {
-    positions: relativePositions(b, hiddenSize),
+    positions: relativePositions(b, sizes),
     segments: segmentsDiffer(b),
     masked: predictionOrder(b),
   };
@@ -188,7 +195,10 @@ function relativeAttention(
   keys: Value,
   hidden: Value | undefined,
   { positions, segments }: Shared,
-  { hiddenSize, numHeads, headDim, dropout }: Pick<Sizes, "hiddenSize" | "numHeads" | "headDim" | "dropout">,
+  { hiddenSize, numHeads, headDim, dropout, causal }: Pick<
+    Sizes,
+    "hiddenSize" | "numHeads" | "headDim" | "dropout" | "causal"
+  >,
 ): Value {
   const of = (name: string): string => `${path}.rel_attn.${name}`;
   const matrix = (name: string): Value =>
@@ -208,7 +218,12 @@ function relativeAttention(
     bias = add(bias, where(segments, slice(own, 3, 1, 2), slice(own, 3, 0, 1)));
   }
   if (hidden) bias = add(bias, hidden);
-  const context = b.attention(path, withBias("r_w_bias"), heads(keys, "k"), heads(keys, "v"), { scale, bias, dropout });
+  const context = b.attention(path, withBias("r_w_bias"), heads(keys, "k"), heads(keys, "v"), {
+    scale,
+    bias,
+    dropout,
+    causal,
+  });
   return reshape(context, ["batch*seq", hiddenSize]);
 }
 
@@ -221,9 +236,10 @@ function relativeShift(scores: Value, heads: number): Value {
 }
 
 /** Sines and cosines of the distances seq - 1, seq - 2, ..., -seq: [2*seq, hidden]. */
-function relativePositions(b: Build, hiddenSize: number): Value {
+function relativePositions(b: Build, { hiddenSize, clamp }: Pick<Sizes, "hiddenSize" | "clamp">): Value {
   const columns = cast(b.input("columns", "int32", ["seq"]), "float32");
-  const distances = concat([sub(max(columns), columns), sub(neg(columns), 1)], 0);
+  const all = concat([sub(max(columns), columns), sub(neg(columns), 1)], 0);
+  const distances = clamp > 0 ? minimum(maximum(all, -clamp), clamp) : all;
   const half = hiddenSize / 2;
   const data = Float32Array.from({ length: half }, (_, i) => 1 / 10000 ** Math.fround((2 * i) / hiddenSize));
   const frequencies = b.graph.constant({ dtype: "float32", dims: [1, half], data });
