@@ -101,6 +101,7 @@ const targetsByFamily: TargetTable = {
   ...projections,
   roberta: ["query", "key", "value", "dense"],
   t5: ["q", "k", "v", "o", "wi", "wo"],
+  mt5: ["q", "k", "v", "o", "wi_0", "wi_1", "wo"],
   bart: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
 };
 

@@ -43,6 +43,7 @@ const norms: TargetTable = {
   albert: ["LayerNorm", "full_layer_layer_norm"],
   distilbert: ["LayerNorm", "sa_layer_norm", "output_layer_norm"],
   t5: ["layer_norm", "final_layer_norm"],
+  mt5: ["layer_norm", "final_layer_norm"],
   bart: ["self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"],
   gpt2: ["ln_1", "ln_2", "ln_f"],
   llama: [...blocks, "norm"],

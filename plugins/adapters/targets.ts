@@ -21,6 +21,7 @@ export const projections: TargetTable = {
   modernbert: ["Wqkv"],
   gpt2: ["c_attn"],
   t5: ["q", "v"],
+  mt5: ["q", "v"],
   bart: attention,
   llama: attention,
   mistral: attention,

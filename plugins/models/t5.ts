@@ -97,7 +97,8 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
     : c.count("num_decoder_layers", encoderLayers);
   const vocabSize = c.count("vocab_size", multilingual ? 250112 : 32128);
   // Version 1.1 says tie_word_embeddings: false, has an output layer of its own, and does not scale what that one reads.
-  const scales = c.flag("scale_decoder_outputs", c.flag("tie_word_embeddings", !multilingual));
+  // mT5 never scales it, whatever its configs say.
+  const scales = !multilingual && c.flag("scale_decoder_outputs", c.flag("tie_word_embeddings", true));
   const tied = scales || (names.length > 0 && !names.includes("lm_head.weight"));
   const classifierDropout = { dropout: c.rate("classifier_dropout", 0) };
   const embed = (b: Build, side: Side): Value => {

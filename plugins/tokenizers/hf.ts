@@ -126,11 +126,12 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
 function sequenceOf(library: Library, steps: Steps, text: string | readonly string[], places: boolean): Tokens {
   if (typeof text === "string") return places ? tokensOf(library, steps, text) : idsOf(library, steps, text);
   // Words that are given: each is tokenized alone, and counts as one.
-  const all: Tokens = { ids: [], offsets: [], words: [] };
+  const all: Tokens = { ids: [], offsets: [], words: [], ...(steps.keepsFirst ? { firsts: [] } : {}) };
   text.forEach((word, i) => {
     const own = tokensOf(library, steps, word);
     all.ids.push(...own.ids);
     all.offsets.push(...own.offsets);
+    all.firsts?.push(...own.firsts ?? []);
     all.words.push(...own.ids.map(() => i));
   });
   return all;
@@ -179,7 +180,7 @@ function postProcessorOf(library: Library): PostProcessor {
   };
 }
 
-function assemble(parts: readonly Part[], _window: Window, a: Tokens, b: Tokens | undefined): Encoding {
+function assemble(parts: readonly Part[], window: Window, a: Tokens, b: Tokens | undefined): Encoding {
   const n = parts.length;
   const encoding: Encoding = {
     ids: new Int32Array(n),
@@ -198,7 +199,8 @@ function assemble(parts: readonly Part[], _window: Window, a: Tokens, b: Tokens 
     }
     const own = part.sequence === 0 ? a : b ?? a;
     encoding.ids[i] = own.ids[part.at] ?? 0;
-    encoding.offsets.set(own.offsets[part.at] ?? [0, 0], 2 * i);
+    const first = part.at === (part.sequence === 0 ? window.a : window.b)?.[0];
+    encoding.offsets.set((first ? own.firsts : undefined)?.[part.at] ?? own.offsets[part.at] ?? [0, 0], 2 * i);
     encoding.wordIds[i] = own.words[part.at] ?? -1;
     encoding.sequenceIds[i] = part.sequence;
   });

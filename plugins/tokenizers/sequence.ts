@@ -7,8 +7,8 @@ import { type Aligned, alignedOf, pieces, type Span, spanOf, textOf } from "./al
 import { type Definition, type Normalizer, normalizerOf } from "./normalizers.ts";
 import { type PreTokenizer, preTokenizerOf } from "./pre_tokenizers.ts";
 
-/** Tokens of one text. */
-export type Tokens = Readonly<{ ids: number[]; offsets: Span[]; words: number[] }>;
+/** Tokens of one text. `firsts`: their places where they are the first of a window, if that makes a difference. */
+export type Tokens = Readonly<{ ids: number[]; offsets: Span[]; words: number[]; firsts?: Span[] }>;
 
 /** What tokenizer.json says of a text's way to tokens. */
 export type Steps = Readonly<{
@@ -18,6 +18,8 @@ export type Steps = Readonly<{
   prefix: string;
   /** Whether blanks that a token begins or ends with are left out of its place. */
   trims: boolean;
+  /** Whether the first token keeps the blank in front of it: one is put before each text. */
+  keepsFirst: boolean;
   /** Whether the library's own steps give the same pieces. */
   alike: boolean;
 }>;
@@ -34,11 +36,13 @@ type Internals = Readonly<{
 export function stepsOf(definition: Readonly<Record<string, unknown>>): Steps {
   const text = (part: unknown): string => JSON.stringify(part ?? null);
   const model = definition.model as { type?: string; continuing_subword_prefix?: string };
+  const trims = /"trim_offsets":true/.test(text(definition.post_processor));
   return {
     normalize: normalizerOf(definition.normalizer as Definition | null),
     preTokenize: preTokenizerOf(definition.pre_tokenizer as Definition | null),
     prefix: model.continuing_subword_prefix ?? (model.type === "WordPiece" ? "##" : "\u0000"),
-    trims: /"trim_offsets":true/.test(text(definition.post_processor)),
+    trims,
+    keepsFirst: trims && /"add_prefix_space":true/.test(text(definition.post_processor)),
     alike: !/"Precompiled"|"Digits"/.test(text([definition.normalizer, definition.pre_tokenizer])),
   };
 }
@@ -60,11 +64,14 @@ function idOf(t: Internals, token: string): number {
 /** Tokenizes one text. */
 export function tokensOf(library: Library, steps: Steps, text: string): Tokens {
   const t = library as unknown as Internals;
-  const out: Tokens = { ids: [], offsets: [], words: [] };
+  const out: Tokens = { ids: [], offsets: [], words: [], ...(steps.keepsFirst ? { firsts: [] } : {}) };
   let word = 0;
   const push = (token: string, place: Span, own: number): void => {
+    const bare = steps.trims ? trimmed(token, place) : place;
+    const first: Span = [place[0], bare[1]];
     out.ids.push(idOf(t, token));
-    out.offsets.push(steps.trims ? trimmed(token, place) : place);
+    out.offsets.push(steps.keepsFirst && place[0] === 0 ? first : bare);
+    out.firsts?.push(first);
     out.words.push(own);
   };
   let at = 0;

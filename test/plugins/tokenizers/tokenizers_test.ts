@@ -56,6 +56,37 @@ describe("encoding", () => {
     assert.equal(text.slice(second?.offsets[2], second?.offsets[3]), "was");
     assert.deepEqual([...(second?.wordIds ?? [])], [-1, 2, 3, 4, -1]);
   });
+  // Places from the Python library.
+  it("keeps the blank of a window's first token where one is put before each text", async () => {
+    const byteLevel = { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true };
+    const tokenizer = await tiny({
+      "tokenizer.json": encode({
+        ...tinyTokenizer,
+        added_tokens: ["<s>", "</s>"].map((content, id) => ({ id, content, special: true, normalized: false })),
+        normalizer: null,
+        pre_tokenizer: byteLevel,
+        post_processor: {
+          type: "RobertaProcessing",
+          cls: ["<s>", 0],
+          sep: ["</s>", 1],
+          trim_offsets: true,
+          add_prefix_space: true,
+        },
+        decoder: byteLevel,
+        model: {
+          type: "BPE",
+          vocab: { "<s>": 0, "</s>": 1, "Ġ": 2, a: 3, b: 4, "Ġa": 5 },
+          merges: [["Ġ", "a"]],
+        },
+      }),
+    });
+    const options = { textPair: " a ab a", maxLength: 8, truncation: "only_second", stride: 1, overflow: true } as const;
+    assert.deepEqual(tokenizer.encode("ab", options).map((w) => [...w.offsets]), [
+      [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 0, 2, 3, 4, 0, 0],
+      [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 2, 4, 4, 5, 0, 0],
+      [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 4, 5, 6, 7, 0, 0],
+    ]);
+  });
   it("cuts the text that is named", async () => {
     const tokenizer = await tiny();
     const [cut] = tokenizer.encode("the film", {
