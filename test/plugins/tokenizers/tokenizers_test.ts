@@ -80,7 +80,13 @@ describe("encoding", () => {
         },
       }),
     });
-    const options = { textPair: " a ab a", maxLength: 8, truncation: "only_second", stride: 1, overflow: true } as const;
+    const options = {
+      textPair: " a ab a",
+      maxLength: 8,
+      truncation: "only_second",
+      stride: 1,
+      overflow: true,
+    } as const;
     assert.deepEqual(tokenizer.encode("ab", options).map((w) => [...w.offsets]), [
       [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 0, 2, 3, 4, 0, 0],
       [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 2, 4, 4, 5, 0, 0],
