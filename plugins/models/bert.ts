@@ -128,16 +128,6 @@ function sinusoids(positions: number, width: number): Init {
   return () => Promise.resolve(data);
 }
 
-/** Rows of sin and cos of position / 10000^(2⌊j/2⌋/size), in turn (Vaswani et al. 2017). */
-function waves(positions: number, size: number): Init {
-  return async () =>
-    Float32Array.from({ length: positions * size }, (_, i) => {
-      const j = i % size;
-      const angle = Math.floor(i / size) / pow(10000, (2 * Math.floor(j / 2)) / size);
-      return j % 2 === 0 ? sin(angle) : cos(angle);
-    });
-}
-
 function layersOf(family: Family, c: ConfigReader, count: number): EncoderOptions["layers"] {
   const groups = family === "albert" ? c.count("num_hidden_groups", 1) : 1;
   const inner = family === "albert" ? c.count("inner_group_num", 1) : 1;
