@@ -7,8 +7,8 @@ import { catalog } from "../../plugins/catalog.ts";
 describe("README: Serve at the edge", { skip: noTools }, () => {
   it("its commands work", async () => {
     const blocks = blocksOf("Serve at the edge");
-    const [serve, tokenize, evaluate, model, script] = blocks;
-    assert.equal(blocks.length, 5);
+    const [serve, tokenize, evaluate, model, embed, script] = blocks;
+    assert.equal(blocks.length, 6);
     const rig = await readmeRig();
     await rig.serve(serve);
     const [urls] = (tokenize ?? "").split("\n");
@@ -22,6 +22,7 @@ describe("README: Serve at the edge", { skip: noTools }, () => {
       /"accuracy":0\.75,"f1_macro":0\.73[^]*"intervals":\{"accuracy":\{"low"[^]*\{"accuracy":0\.5\}/,
     );
     assert.match(await shell(model), /"metrics":\{"loss":[\d.]+,"accuracy":/);
+    assert.match(await shell(embed), /"object":"embedding","index":1,"embedding":\[-?0\.[^]*"total_tokens":\d+/);
     // The script's own names, in the place of its imports.
     const made = new Function(
       "createApp",
