@@ -1,67 +1,175 @@
 /**
- * A page that tokenizes and evaluates in the browser, with the plugins that training and servers use:
- * `npx esbuild recipes/browser/page.ts --bundle --format=esm --outfile=recipes/browser/page.js`, then serve this folder
- * with a model's tokenizer.json and tokenizer_config.json in `model/`.
+ * The page of this recipe: attune:base in the browser, with the plugins that training uses. Nothing leaves the machine.
  * @module
  */
-import { labelNames, measurer, type PlainRow } from "../../core/measure.ts";
-import type { Store } from "../../core/types.ts";
-import { accuracy } from "../../plugins/metrics/accuracy.ts";
-import { f1 } from "../../plugins/metrics/f1.ts";
+import * as ort from "onnxruntime-web/wasm";
+import { compose } from "../../core/compose.ts";
+import { measurer } from "../../core/measure.ts";
+import { type AdapterSet, openAdapters } from "../../core/run/adapters.ts";
+import type { Host, Json, Named, Ort, RunSpec, Store } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";
+import { classification } from "../../runtimes/edge/purposes.ts";
+import { savedIn } from "../../runtimes/edge/saved.ts";
+import { fetchedStore } from "../../runtimes/fetched_store.ts";
+import { web } from "../../runtimes/web.ts";
 
-/** What is used of a page. */
-type Field = { value: string; textContent: string | null; addEventListener(event: "input", act: () => void): void };
-const { document } = globalThis as unknown as { document: { getElementById(id: string): Field } };
-const [text, tokens, rows, metrics] = ["text", "tokens", "rows", "metrics"].map((id) =>
-  document.getElementById(id)
-) as [
-  Field,
-  Field,
-  Field,
-  Field,
-];
-
-/** Files beside the page. */
-const files: Store = {
-  get: async (key) => {
-    const answer = await fetch(`model/${key}`);
-    if (!answer.ok) return undefined;
-    const bytes = new Uint8Array(await answer.arrayBuffer());
-    return { key, bytes, size: bytes.length, revision: "" };
-  },
-  put: async () => "conflict",
-  delete: async () => "conflict",
-  list: async function* () {},
+/** What the page shows, and leaves as JSON for whoever drives it. */
+type Shown = {
+  loadMs: number;
+  ids: readonly number[];
+  tokens: readonly string[];
+  embeddings: readonly (readonly number[])[];
+  labels: readonly string[];
+  metrics: Named<number | null>;
 };
 
-const tokenizer = await hf().open(files);
+const here = new URL("./", document.baseURI).href;
+const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
+const cell = (row: HTMLTableRowElement, text: string, title = ""): void => {
+  const made = row.insertCell();
+  made.textContent = text;
+  made.title = title;
+};
 
-function showTokens(): void {
-  const [{ ids, offsets, specialTokensMask }] = tokenizer.encode(text.value);
-  const words = Array.from(ids, (id, i) => {
-    const part = specialTokensMask[i] ? "·" : text.value.slice(offsets[2 * i], offsets[2 * i + 1]);
-    return `${id} ${part}`;
+ort.env.wasm.wasmPaths = here;
+ort.env.wasm.numThreads = 1;
+const stores = new Map<string, Store>();
+const host: Host = {
+  ...web({ lib: ort as unknown as Ort, base: fetchedStore(`${here}base/`) }),
+  directory: (path) => stores.get(path) ?? fetchedStore(`${here}none/`),
+};
+
+const openedFor = async (task: Json): Promise<AdapterSet> =>
+  await openAdapters(
+    compose(
+      { version: 1, model: { use: "pretrained", with: { path: "attune:base" } }, task, data: {} } as unknown as RunSpec,
+      catalog,
+    ),
+    host,
+  );
+
+const asRows = (texts: readonly string[]): { text: string }[] => texts.map((text) => ({ text }));
+
+/** Sentences and labels of the form, one a line: "label<tab or comma>text". */
+function labelled(): { text: string; label: string }[] {
+  return element<HTMLTextAreaElement>("labelled").value.split("\n").flatMap((line) => {
+    const [, label = "", text = ""] = /^\s*([^\t,]+)[\t,]\s*(.+)$/.exec(line) ?? [];
+    return text === "" ? [] : [{ text, label: label.trim() }];
   });
-  tokens.textContent = words.join(" | ");
 }
 
-function showMetrics(): void {
-  const all = rows.value.split("\n").filter((line) => line.trim() !== "").map((line): PlainRow => {
-    const [prediction, reference] = line.trim().split(/\s+/);
-    return { prediction, reference };
-  });
-  try {
-    const labels = labelNames(all);
-    const measured = measurer([accuracy(), f1({ average: "macro" })], labels ? { labels } : {});
-    for (const row of all) measured.add(row);
-    metrics.textContent = JSON.stringify(measured.compute());
-  } catch (error) {
-    metrics.textContent = error instanceof Error ? error.message : String(error);
-  }
+/** Cosine of vectors of length 1. */
+const cosine = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
+
+async function embedded(set: AdapterSet, texts: readonly string[]): Promise<number[][]> {
+  const found: number[][] = [];
+  for await (const { embedding } of set.predict(asRows(texts), [])) found.push(embedding as number[]);
+  return found;
 }
 
-text.addEventListener("input", showTokens);
-rows.addEventListener("input", showMetrics);
-showTokens();
-showMetrics();
+/** The label of the likest of the other rows: no classifier is needed for that. */
+async function nearest(set: AdapterSet, rows: readonly { text: string; label: string }[]): Promise<string[]> {
+  const vectors = await embedded(set, rows.map((row) => row.text));
+  return vectors.map((own, i) => {
+    const others = vectors.map((other, k) => (k === i ? -Infinity : cosine(own, other)));
+    return rows[others.indexOf(Math.max(...others))]?.label ?? "";
+  });
+}
+
+/** The classes that a saved adapter gives, where the page was given one: `?adapter=path/`. */
+async function classifier(): Promise<((texts: readonly string[]) => Promise<string[]>) | undefined> {
+  const path = new URL(document.location.href).searchParams.get("adapter");
+  if (path === null) return undefined;
+  const saved = await savedIn(fetchedStore(new URL(path, here).href));
+  const [adapter] = saved?.adapters ?? [];
+  if (!adapter) throw new Error(`${path} holds no adapter`);
+  stores.set("adapter", adapter.files);
+  const { task } = await classification({ model: host.base as Store, adapters: [adapter] });
+  const set = await openedFor(task);
+  await set.add("adapter", { use: adapter.use, with: { from: "adapter" } });
+  return async (texts) => {
+    const found: string[] = [];
+    for await (const { label } of set.predict(asRows(texts), "adapter")) found.push(String(label));
+    return found;
+  };
+}
+
+async function main(): Promise<void> {
+  const start = performance.now();
+  const status = element("status");
+  const tokenizer = await hf().open(host.base as Store);
+  const set = await openedFor({ use: "feature-extraction" });
+  const classify = await classifier();
+  await embedded(set, ["warm"]);
+  const loadMs = performance.now() - start;
+  const show = async (): Promise<void> => {
+    const texts = element<HTMLTextAreaElement>("texts").value.split("\n").filter((line) => line.trim() !== "");
+    const [encoding] = tokenizer.encode(texts[0] ?? "");
+    const tokens = [...encoding.ids].map((id, i) => {
+      const [from = 0, to = 0] = encoding.offsets.subarray(2 * i, 2 * i + 2);
+      return to > from ? (texts[0] ?? "").slice(from, to) : tokenizer.decode([id]);
+    });
+    const strip = element("tokens");
+    strip.replaceChildren(...tokens.map((token, i) => {
+      const made = document.createElement("span");
+      made.textContent = token;
+      made.title = String(encoding.ids[i]);
+      return made;
+    }));
+    const began = performance.now();
+    const embeddings = await embedded(set, texts);
+    const took = performance.now() - began;
+    const table = element<HTMLTableElement>("similar");
+    table.replaceChildren();
+    embeddings.forEach((a, i) => {
+      const row = table.insertRow();
+      cell(row, texts[i] ?? "");
+      for (const b of embeddings) cell(row, cosine(a, b).toFixed(2));
+    });
+    const rows = labelled();
+    const labels = classify ? await classify(rows.map((row) => row.text)) : await nearest(set, rows);
+    const metrics = ["accuracy", { use: "f1", with: { average: "macro" } }].map((use) => {
+      const { use: name, with: options } = typeof use === "string" ? { use, with: {} } : use;
+      const parsed = catalog.metric?.[name]?.parse(options);
+      if (!parsed || parsed.issues) throw new Error(`no metric ${name}`);
+      return parsed.value;
+    });
+    const measured = measurer(metrics, { labels: [...new Set([...rows.map((row) => row.label), ...labels])] });
+    rows.forEach((row, i) => measured.add({ prediction: labels[i] ?? "", reference: row.label }));
+    const results = element<HTMLTableElement>("results");
+    results.replaceChildren();
+    rows.forEach(({ text, label }, i) => {
+      const row = results.insertRow();
+      row.className = labels[i] === label ? "right" : "wrong";
+      cell(row, text);
+      cell(row, label);
+      cell(row, labels[i] ?? "");
+    });
+    const values = measured.compute();
+    element("metrics").textContent = Object.entries(values)
+      .map(([name, value]) => `${name} ${value === null ? "none" : Number(value).toFixed(3)}`).join(", ");
+    const shown: Shown = {
+      loadMs,
+      ids: [...encoding.ids],
+      tokens,
+      embeddings,
+      labels,
+      metrics: values as Shown["metrics"],
+    };
+    element("shown").textContent = JSON.stringify(shown);
+    status.textContent = `attune:base was ready after ${loadMs.toFixed(0)} ms; ${texts.length} sentences took ${
+      took.toFixed(0)
+    } ms${classify ? "; classes are the adapter's" : "; classes are those of the likest other sentence"}`;
+    status.dataset.state = "done";
+  };
+  element("again").addEventListener("click", () => void show());
+  await show();
+}
+
+main().catch((error) => {
+  const status = element("status");
+  status.textContent = String(error);
+  status.dataset.state = "failed";
+});
