@@ -28,7 +28,11 @@ async function recipe(
 ): Promise<Readonly<{ text: string; output: string }>> {
   const output = join(folder, `${name}-${args.length}`);
   const all = [...runtime, join(root, `recipes/${name}.ts`), ...args, "--output", output];
-  const child = spawn(process.execPath, all, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, all, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 120_000,
+  });
   let text = "";
   child.stdout.on("data", (chunk) => text += chunk);
   child.stderr.on("data", (chunk) => text += chunk);
