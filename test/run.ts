@@ -65,7 +65,7 @@ async function run(name: string, { command, count }: Runtime): Promise<Counts> {
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
   const counts = count(output);
   // A crash counts as a failure even where no test said so, and so does a run that found none.
-  if ((code !== 0 && counts.failed === 0) || counts.passed === 0) counts.failed++;
+  if ((code !== 0 && counts.failed === 0) || counts.passed + counts.skipped === 0) counts.failed++;
   if (counts.failed > 0) process.stdout.write(`${output}\n`);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   process.stdout.write(
