@@ -115,7 +115,7 @@ export function mergeIntoBase(base: StoredWeights, adapter: OpenedAdapter, weigh
       const form = forms[name];
       const { stored, key } = sources.get(name) ?? {};
       if (!form) throw missing("merge", `tensor ${show(name)}`, "the merged model");
-      if (key !== undefined) return yield fromFloat32((await adapter.read(key)).data, form.dtype);
+      if (key !== undefined) return yield fromFloat32((await adapter.read(key)).data.slice(), form.dtype);
       if (stored === undefined) return;
       const change = changes.get(stored);
       if (!change) return yield* bytesOf(base, stored, form);

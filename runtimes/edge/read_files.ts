@@ -4,7 +4,7 @@
  */
 import { AttuneError } from "../../core/errors.ts";
 import type { Named, Store } from "../../core/types.ts";
-import type { GuardedFetch } from "./guarded_fetch.ts";
+import { type GuardedFetch, released } from "./guarded_fetch.ts";
 
 /** Where a file is: its bytes, or a key of another store. */
 export type Placed = Uint8Array | Readonly<{ store: Store; key: string }>;
@@ -66,7 +66,7 @@ export function urlFiles(url: string, alone: string, fetch: GuardedFetch): Store
 }
 
 /** Reads in windows of so many bytes, as fits what goes through a file from its start: fewer, larger requests. */
-export function readAhead(store: Store, window = 2 ** 20): Store {
+export function readAhead(store: Store, window = 2 ** 19): Store {
   let held: { key: string; from: number; size: number; revision: string; bytes: Uint8Array } | undefined;
   return {
     ...store,
@@ -79,12 +79,14 @@ export function readAhead(store: Store, window = 2 ** 20): Store {
           const found = await store.get(key, { offset: at, length: Math.max(left, window) });
           if (!found) return undefined;
           const { size, revision, bytes } = found;
+          if (held) released(held.bytes);
           held = { key, from: at, size, revision, bytes };
           // Parts of two versions are no file.
           if (out.length > 0 && before !== revision) return { key, size, revision: "changed", bytes: new Uint8Array() };
           if (bytes.length === 0) break;
         }
-        const part = held.bytes.subarray(at - held.from, at - held.from + left);
+        // A copy: the window goes when the next one comes.
+        const part = held.bytes.slice(at - held.from, at - held.from + left);
         out.push(part);
         at += part.length;
         left -= part.length;

@@ -16,7 +16,7 @@ import { within } from "../../../core/run/write.ts";
 import { openWeights, safetensorsSize, streamSafetensors, type TensorForm } from "../../../core/safetensors.ts";
 import type { Host, Json, Named, RunSpec, Store, Tensor } from "../../../core/types.ts";
 import { failed } from "../answers.ts";
-import { guardedFetch } from "../guarded_fetch.ts";
+import { guardedFetch, released } from "../guarded_fetch.ts";
 import { fileShape } from "../job_shapes.ts";
 import { modelWithin } from "../named_run.ts";
 import { classification, embeddings } from "../purposes.ts";
@@ -188,7 +188,7 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
       const { jobs } = options;
       const merged = await planned(body, caller);
       if (!body.store && !body.verify) {
-        return new Response(streamOf(bytesOf(merged)), {
+        return new Response(bodyOf(bytesOf(merged), safetensorsSize(merged.forms, merged.metadata)), {
           headers: {
             "content-type": "application/octet-stream",
             // A body that is cut off is seen to be.
@@ -245,6 +245,31 @@ async function heldAdapter(merged: Parameters<typeof writeMerged>[0]): Promise<S
   };
   await writeMerged(merged, { ...placedFiles(files), put });
   return placedFiles(files);
+}
+
+/** workerd's own stream of a known length: what is written to it is gone when the client has it. */
+type FixedLength = new (length: number) => Readonly<{
+  readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  writable: WritableStream<Uint8Array>;
+}>;
+
+/** A body of a known length. */
+function bodyOf(pieces: AsyncIterable<Uint8Array>, length: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const { FixedLengthStream: own } = globalThis as { FixedLengthStream?: FixedLength };
+  if (!own) return streamOf(pieces);
+  const { readable, writable } = new own(length);
+  const writer = writable.getWriter();
+  const write = async (): Promise<void> => {
+    for await (const piece of pieces) {
+      if (piece.length === 0) continue;
+      await writer.write(piece);
+      // Pieces are the merge's own copies, and this one has been sent.
+      released(piece);
+    }
+    await writer.close();
+  };
+  void write().catch((error) => writer.abort(error).catch(() => {}));
+  return readable;
 }
 
 /** A body that asks for the next piece when there is room for it; what fails breaks it off. */
