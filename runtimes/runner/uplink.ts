@@ -3,6 +3,7 @@
  * for the network; the one that trains may block as long as it likes.
  * @module
  */
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AttuneError } from "../../core/errors.ts";
@@ -42,6 +43,9 @@ const PAUSE = 100;
 
 /** Most events of one message. */
 const MOST = 1000;
+
+const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
+const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT";
 
 /** Opens the line; the first sign of life is given at once. */
 export function uplink({ lease, client, output, progress, stop, tell }: UplinkOptions): Uplink {
@@ -83,31 +87,43 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
   };
   let telling: Promise<void> | undefined;
   const tellAll = async (): Promise<void> => {
-    while (waiting.length > 0) {
-      await sendSome();
-      if (waiting.length < MOST) await sleep(PAUSE);
+    try {
+      while (waiting.length > 0) {
+        await sendSome();
+        if (waiting.length < MOST) await sleep(PAUSE);
+      }
+    } catch (error) {
+      failed(error);
+    } finally {
+      telling = undefined;
     }
   };
 
-  let next: Readonly<{ step: number; name: string; files: Promise<readonly string[]>; told: number }> | undefined;
+  let next: Readonly<{ step: number; name: string; told: number }> | undefined;
   let sending: Promise<void> | undefined;
-  const sendOne = async ({ step, name, files, told }: NonNullable<typeof next>): Promise<void> => {
+  const sendOne = async ({ step, name, told }: NonNullable<typeof next>): Promise<void> => {
     const folder = `checkpoints/${name}/`;
     // Logs as they are now may be longer than the checkpoint needs: resuming cuts them back.
-    const own = (await files).filter((f) => f.startsWith(folder) || isResult(f));
+    const own = (await filesBelow(output)).filter((f) => f.startsWith(folder) || isResult(f));
     for (const file of own) await client.send(lease, `${name}/${file}`, join(output, file));
     // Whoever goes on from it tells nothing of the steps before.
     await toldUntil(told);
     await client.checkpoint(lease, step, `${name}/`, own, progress.metrics);
   };
   const sendAll = async (): Promise<void> => {
-    while (next) {
-      const own = next;
-      next = undefined;
-      await sendOne(own).catch((error) => {
-        // Rotated away while it was sent: a newer one is on its way.
-        if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) failed(error);
-      });
+    try {
+      while (next) {
+        const own = next;
+        next = undefined;
+        await sendOne(own).catch(async (error) => {
+          if (!isMissing(error)) return failed(error);
+          // A file went while others were looked at. Where it is another one's, this checkpoint is still there to be sent.
+          if (await exists(join(output, "checkpoints", own.name))) next ??= own;
+        });
+      }
+    } finally {
+      // Here and not in a callback of its end: what arrives in between would find it still sending, and wait for ever.
+      sending = undefined;
     }
   };
 
@@ -115,11 +131,11 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
   return {
     tell: (event) => {
       waiting.push(event);
-      telling ??= tellAll().catch(failed).finally(() => (telling = undefined));
+      telling ??= tellAll();
     },
     checkpoint: (step, name) => {
-      next = { step, name, files: filesBelow(output), told: from + waiting.length };
-      sending ??= sendAll().finally(() => (sending = undefined));
+      next = { step, name, told: from + waiting.length };
+      sending ??= sendAll();
     },
     flushed: async () => {
       while (sending) await sending;

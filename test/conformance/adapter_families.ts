@@ -253,4 +253,6 @@ export const refusals: Named<readonly string[]> = {
   ia3: ["modernbert", "xlnet", "phi3"],
   "ln-tuning": ["modernbert", "xlnet", "phi3"],
   "prefix-tuning": ["albert", "xlnet"],
+  // Families without a bias.
+  bitfit: ["llama", "mistral", "qwen3", "gemma2", "gemma3", "phi3", "t5"],
 };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { jobRig } from "../faults/job_rig.ts";
+import { tinyRows } from "../tiny.ts";
 
 describe("runners that are stopped and killed, at length", () => {
   it("lose their job to another one, which leaves the same bytes; a late one changes nothing", async () => {
@@ -95,24 +96,31 @@ describe("runners that are stopped and killed, at length", () => {
     const leaseSeconds = 1.5;
     const rig = await jobRig({ leaseSeconds });
     after(() => rig.close());
-    // Each step has 1,800 micro-batches.
-    const training = { maxSteps: 50, gradientAccumulationSteps: 1800, perDeviceTrainBatchSize: 1 };
-    const id = await rig.submit({ ...training, saveSteps: 1000 }, 300);
-    rig.runner("a");
-    const told = async (step: number): Promise<void> => {
-      while (await rig.step(id) < step) await new Promise((resolve) => setTimeout(resolve, 20));
+    const told = async (job: string, step: number): Promise<void> => {
+      while (await rig.step(job) < step) await new Promise((resolve) => setTimeout(resolve, 20));
     };
-    await rig.until(id, "a", (job) => job.lease !== undefined);
-    await told(1);
-    const start = performance.now();
-    await told(2);
-    const seconds = (performance.now() - start) / 1000;
+    const training = { perDeviceTrainBatchSize: 1, saveSteps: 1000 };
+    /** Starts a job of two steps an epoch, of so many times the tiny rows; it, and the seconds of its second step. */
+    const started = async (times: number): Promise<readonly [id: string, seconds: number]> => {
+      const steps = { maxSteps: 50, gradientAccumulationSteps: times * tinyRows.length };
+      const id = await rig.submit({ ...training, ...steps }, 2 * times);
+      await told(id, 1);
+      const start = performance.now();
+      await told(id, 2);
+      return [id, (performance.now() - start) / 1000];
+    };
+    rig.runner("a");
+    const [trial, short] = await started(50);
+    await rig.ask(trial, "cancel");
+    await rig.until(trial, "the end of the trial", (job) => job.status === "cancelled");
+    // Long enough on any machine, and no longer than that.
+    const [id, seconds] = await started(Math.ceil(50 * 2 * leaseSeconds / short));
     assert.ok(seconds > leaseSeconds, `a step took ${seconds} s`);
     await rig.ask(id, "pause");
     const paused = await rig.until(id, "the pause", (job) => job.status === "paused");
     assert.deepEqual([paused.token, await rig.step(id), paused.checkpoints.at(-1)?.step], [1, 3, 3]);
     await rig.ask(id, "resume");
-    await told(4);
+    await told(id, 4);
     await rig.ask(id, "cancel");
     const ended = await rig.until(id, "the end", (job) => job.status === "cancelled");
     assert.deepEqual([ended.token, await rig.step(id)], [2, 5]);
