@@ -56,7 +56,8 @@ async function run(name: string, { command, count }: Runtime): Promise<Counts> {
   const start = performance.now();
   const child = spawn(program, args, {
     cwd: root,
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+    // Counts are read from what is printed; any FORCE_COLOR at all makes Deno colour it.
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
