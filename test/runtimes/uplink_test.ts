@@ -68,10 +68,11 @@ describe("a runner's checkpoints", () => {
 
   it("are sent where they come in the very moment that the one before has arrived", async () => {
     for (let turns = 0; turns < 8; turns++) {
-      const told = Promise.withResolvers<void>();
-      const { own, arrived } = line(() => {}, told.resolve);
+      let onArrival = (): void => {};
+      const told = new Promise<void>((resolve) => (onArrival = resolve));
+      const { own, arrived } = line(() => {}, () => onArrival());
       own.checkpoint(1, "step-1");
-      await told.promise;
+      await told;
       for (let i = 0; i < turns; i++) await Promise.resolve();
       own.checkpoint(2, "step-2");
       await own.flushed();
