@@ -1,0 +1,138 @@
+/**
+ * Time and memory of a training step of each adapter beside PEFT's: the same rows, steps in turn, a process each.
+ *
+ *     node bench/adapters.ts --models decoder,encoder,minilm --adapters lora,dora [--rounds 2] [--steps 2]
+ * @module
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const { values: flags } = parseArgs({
+  options: {
+    models: { type: "string", default: "decoder,encoder,minilm" },
+    adapters: {
+      type: "string",
+      default: "lora,dora,ia3,adalora,vera,ln-tuning,prompt-tuning,prefix-tuning,p-tuning,bitfit,full",
+    },
+    rounds: { type: "string", default: "2" },
+    steps: { type: "string", default: "2" },
+    low: { type: "boolean", default: false },
+    python: { type: "string", default: process.env["HF_PYTHON"] ?? "python3" },
+    folder: { type: "string", default: join(tmpdir(), "attune-bench-models") },
+    minilm: {
+      type: "string",
+      default: fileURLToPath(new URL("../../shared/models/all-MiniLM-L6-v2", import.meta.url)),
+    },
+  },
+});
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+/** Rows of a batch, and their length in tokens. */
+const shapes: Readonly<Record<string, readonly [rows: number, length: number]>> = {
+  decoder: [2, 512],
+  encoder: [8, 128],
+  minilm: [16, 64],
+};
+
+type Answer = Readonly<{ event: string; ms: number[]; losses: number[]; peakRss: number }>;
+
+/** A step server: what it answers, line by line. */
+function serve(command: readonly string[]) {
+  const [program = "", ...args] = command;
+  const env: NodeJS.ProcessEnv = { ...process.env, OMP_NUM_THREADS: "2" };
+  delete env["OPENBLAS_CORETYPE"];
+  delete env["OPENBLAS_L2_SIZE"];
+  const child = spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+  let told = "";
+  child.stderr.on("data", (chunk) => (told = (told + chunk).slice(-4000)));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<Answer> => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${command.join(" ")} ended: ${told}`);
+    return JSON.parse(value);
+  };
+  return {
+    ready: next,
+    steps: async (batches: readonly (readonly number[])[]) => {
+      child.stdin.write(JSON.stringify({ cmd: "steps", batches }) + "\n");
+      return await next();
+    },
+    stop: async () => {
+      child.stdin.end(JSON.stringify({ cmd: "quit" }) + "\n");
+      await new Promise((resolve) => child.on("close", resolve));
+    },
+  };
+}
+
+const median = (x: readonly number[]): number => [...x].sort((a, b) => a - b)[Math.floor(x.length / 2)] ?? NaN;
+const mib = (bytes: number): string => String(Math.round(bytes / 2 ** 20));
+
+/** One line of the table. */
+async function compared(model: string, path: string, adapter: string): Promise<string> {
+  const [size = 1, length = 1] = shapes[model] ?? [];
+  const own = ["--model", path, "--adapter", adapter, "--length", String(length)];
+  const ours = serve([process.execPath, here("model_steps.ts"), ...own, ...(flags.low ? ["--checkpointing"] : [])]);
+  const theirs = serve([flags.python, here("hf/model_steps.py"), ...own]);
+  const all: { ms: number[]; peak: number; losses: number[] }[] = [];
+  await ours.ready();
+  await theirs.ready();
+  for (const server of [ours, theirs]) {
+    const { losses } = await server.steps([Array.from({ length: size }, (_, i) => i)]);
+    all.push({ ms: [], peak: 0, losses });
+  }
+  const ratios: number[] = [];
+  for (let round = 0; round < Number(flags.rounds); round++) {
+    const batches = Array.from(
+      { length: Number(flags.steps) },
+      (_, step) => Array.from({ length: size }, (_, i) => ((round * Number(flags.steps) + step + 1) * size + i) % 64),
+    );
+    const order = round % 2 === 0 ? [0, 1] : [1, 0];
+    const times: number[] = [];
+    for (const i of order) {
+      const { ms, peakRss } = await (i === 0 ? ours : theirs).steps(batches);
+      times[i] = median(ms);
+      all[i]?.ms.push(...ms);
+      (all[i] as { peak: number }).peak = peakRss;
+    }
+    ratios.push((times[1] ?? NaN) / (times[0] ?? NaN));
+  }
+  await ours.stop();
+  await theirs.stop();
+  const [a, b] = all as [typeof all[0], typeof all[0]];
+  const cells = [
+    model,
+    adapter,
+    Math.round(median(a.ms)),
+    Math.round(median(b.ms)),
+    median(ratios).toFixed(2),
+    mib(a.peak),
+    mib(b.peak),
+    (a.peak / b.peak).toFixed(2),
+    a.losses[0]?.toFixed(4),
+    b.losses[0]?.toFixed(4),
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+console.log("| model | adapter | ms here | ms PEFT | speed | MiB here | MiB PEFT | memory | loss here | loss PEFT |");
+console.log("|---|---|---|---|---|---|---|---|---|---|");
+for (const model of flags.models.split(",")) {
+  const path = model === "minilm" ? flags.minilm : join(flags.folder, model);
+  if (!existsSync(join(path, "config.json"))) {
+    const made = spawnSync(flags.python, [here("hf/make_model.py"), "--shape", model, "--out", path], {
+      encoding: "utf8",
+    });
+    if (made.status !== 0) throw new Error(made.stderr);
+  }
+  for (const adapter of flags.adapters.split(",")) {
+    const line = await compared(model, path, adapter).catch((error: Error) =>
+      `| ${model} | ${adapter} | ${error.message.slice(-300)} |`
+    );
+    console.log(line);
+  }
+}

@@ -1,0 +1,102 @@
+"""Does training steps on rows of random token ids with PEFT on torch: JSON lines in, JSON lines out (see README)."""
+
+import common  # First: it starts the clock.
+
+import argparse
+import json
+import sys
+import time
+
+KINDS = ("lora", "dora", "ia3", "adalora", "vera", "ln-tuning", "prompt-tuning", "prefix-tuning", "p-tuning", "bitfit", "full")
+
+
+def rows(count: int, length: int, vocab: int) -> list[list[int]]:
+    """The same numbers as model_steps.ts draws: a linear congruence."""
+    state, out = 12345, []
+    for _ in range(count):
+        row = []
+        for _ in range(length):
+            state = (state * 1103515245 + 12345) % 2147483648
+            row.append(10 + state // 65536 % (vocab - 10))
+        out.append(row)
+    return out
+
+
+def adapted(model, kind: str, causal: bool):
+    import peft
+
+    task = dict(task_type="CAUSAL_LM" if causal else "SEQ_CLS")
+    attention = ["q_proj", "v_proj"] if causal else ["query", "value"]
+    r8 = dict(r=8, lora_alpha=16, lora_dropout=0.0, target_modules=attention)
+    forward = ["down_proj"] if causal else ["output.dense"]
+    made = {
+        "lora": lambda: peft.LoraConfig(**task, **r8),
+        "dora": lambda: peft.LoraConfig(**task, **r8, use_dora=True),
+        "ia3": lambda: peft.IA3Config(**task, target_modules=[*attention, *forward], feedforward_modules=forward),
+        "adalora": lambda: peft.AdaLoraConfig(**task, target_r=8, init_r=12, total_step=1000, target_modules=attention),
+        "vera": lambda: peft.VeraConfig(**task, target_modules=attention),
+        "ln-tuning": lambda: peft.LNTuningConfig(**task),
+        "prompt-tuning": lambda: peft.PromptTuningConfig(**task, num_virtual_tokens=8),
+        "prefix-tuning": lambda: peft.PrefixTuningConfig(**task, num_virtual_tokens=8),
+        "p-tuning": lambda: peft.PromptEncoderConfig(**task, num_virtual_tokens=8),
+    }.get(kind)
+    if made:
+        return peft.get_peft_model(model, made())
+    for name, p in model.named_parameters():
+        p.requires_grad = kind == "full" or name.endswith("bias") or "classifier" in name
+    return model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--adapter", choices=KINDS, default="lora")
+    parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--rows", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--checkpointing", action="store_true")
+    args = parser.parse_args()
+
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(1)
+    causal = AutoConfig.from_pretrained(args.model).model_type == "llama"
+    auto = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
+    model = auto.from_pretrained(args.model, dtype=torch.float32, attn_implementation="sdpa")
+    model.config.use_cache = False
+    data = rows(args.rows, args.length, model.config.vocab_size)
+    model = adapted(model, args.adapter, causal)
+    if args.checkpointing:
+        model.enable_input_require_grads()
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-4, fused=True)
+    say = lambda **message: print(json.dumps(message), flush=True)
+    say(event="ready", name=f"peft {args.adapter}", rows=args.rows, lengths=[args.length] * args.rows,
+        startMs=1000 * (time.perf_counter() - common.START), environment=common.environment())
+    for line in sys.stdin:
+        command = json.loads(line)
+        if command["cmd"] == "quit":
+            break
+        times, losses = [], []
+        for batch in command["batches"]:
+            start = time.perf_counter()
+            ids = torch.tensor([data[i] for i in batch])
+            labels = ids if causal else torch.tensor([i % 2 for i in batch])
+            loss = model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            losses.append(float(loss.detach()))
+            times.append(1000 * (time.perf_counter() - start))
+        say(event="steps", ms=times, losses=losses, **common.memory())
+
+
+main()
