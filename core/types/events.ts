@@ -1,0 +1,114 @@
+/**
+ * What a run tells, and who listens: events, callbacks, loggers, metrics.
+ * @module
+ */
+import type { Host, Store } from "./host.ts";
+import type { Json, Named, Plugin, Run } from "./plugins.ts";
+
+/** What the loop tells. `step` counts finished optimizer steps, from 1 in "step". */
+export type TrainingEvent =
+  & Readonly<{ step: number; epoch: number }>
+  & (
+    | Readonly<{
+      type: "start";
+      totalSteps: number;
+      totalEpochs: number;
+      trainableParameters: number;
+      totalParameters: number;
+      trainRows: number;
+      evalRows: number;
+    }>
+    | Readonly<{
+      type: "step";
+      loss: number;
+      losses: Named<number>;
+      gradNorm: number;
+      learningRate: number;
+      tokens: number;
+      samples: number;
+      skipped: boolean;
+    }>
+    | Readonly<{ type: "evaluate"; metrics: Named<number>; best: boolean }>
+    | Readonly<{ type: "checkpoint"; name: string }>
+    | Readonly<
+      {
+        type: "examples";
+        phase: "before" | "after";
+        labels: readonly string[];
+        metrics: Named<number>;
+        examples: readonly Example[];
+      }
+    >
+    | Readonly<{ type: "progress"; what: string; done: number; total: number }>
+    | Readonly<{ type: "warning"; code: string; message: string }>
+    | Readonly<
+      { type: "end"; reason: "done" | "stopped" | "interrupted" | "diverged"; metrics: Named<number>; message?: string }
+    >
+  );
+
+/** One evaluated row, for reports. `scores`: probabilities by class, where there are classes. */
+export type Example = Readonly<{
+  row: number;
+  text: string;
+  reference: Json;
+  prediction: Json;
+  scores?: readonly number[];
+  /** This row's own loss, where it is one of classes. */
+  loss?: number;
+  /** The words that reference and prediction have a tag each for. */
+  words?: readonly string[];
+}>;
+
+/** A reducer: its state is plain data and part of the checkpoint; what it asks for happens between steps. */
+export interface Callback extends Plugin<"callback"> {
+  init(): unknown;
+  on(state: unknown, event: TrainingEvent): Readonly<{ state: unknown; ask?: Ask }>;
+}
+
+/** What a callback may ask for. */
+export type Ask = Readonly<{
+  stop?: string;
+  evaluate?: boolean;
+  save?: boolean;
+  /** Keep a copy of the trained weights as the best so far, and put it back at the end. */
+  keep?: boolean;
+  learningRateFactor?: number;
+}>;
+
+/** Receives events. */
+export interface Logger extends Plugin<"logger"> {
+  open(host: Host, run: Run, output: Store | undefined): Promise<LogSink>;
+}
+
+/** An opened logger. */
+export interface LogSink {
+  log(event: TrainingEvent): void;
+  /** Called before a checkpoint: writes out what was logged and says where the log stands. */
+  mark?(): Promise<Json>;
+  /** Called before "start" where a run goes on from a checkpoint: what was logged behind the mark never was. */
+  resume?(mark: Json): void;
+  close(): Promise<void>;
+}
+
+/** What a metric can read: the same in the trainer, at an endpoint, in a browser. */
+export interface Readings {
+  label: Readonly<{ prediction: number; reference: number; scores?: ArrayLike<number> }>;
+  number: Readonly<{ prediction: number; reference: number }>;
+  labels: Readonly<{ prediction: readonly number[]; reference: readonly number[]; scores?: ArrayLike<number> }>;
+  loss: Readonly<{ sum: number; count: number }>;
+  tags: Readonly<{ prediction: readonly string[]; reference: readonly string[] }>;
+  text: Readonly<{ prediction: string; references: readonly string[]; noAnswerProbability?: number }>;
+}
+
+/**
+ * Streaming: state is plain data of bounded size, so it crosses workers and HTTP; merge is associative. `reads`: the
+ * readings it takes, in order of preference. `compute`'s keys: the metric's use name, F1 and its like with their average.
+ */
+export interface Metric extends Plugin<"metric"> {
+  readonly reads: readonly (keyof Readings)[];
+  readonly greaterIsBetter: boolean;
+  init(): unknown;
+  update(state: unknown, example: Readings[keyof Readings]): unknown;
+  merge(a: unknown, b: unknown): unknown;
+  compute(state: unknown): Named<number | null>;
+}

@@ -1,0 +1,200 @@
+/**
+ * Where a run happens: stores, exporters, queues, trainers, and the runtime it asks for files, time and sessions.
+ * @module
+ */
+import type { Random } from "../random.ts";
+import type { Tensor } from "../tensor.ts";
+import type { TrainingEvent } from "./events.ts";
+import type { Attached, Checkpoint, Task, Trunk } from "./model.ts";
+import type { Json, Named, Plugin, Run } from "./plugins.ts";
+import type { Provider } from "./training.ts";
+
+/** Opens a store. */
+export interface StoreSource extends Plugin<"store"> {
+  open(host: Host): Promise<Store>;
+}
+
+/** Named bytes. Each write changes `revision`; `if: null` means "only if absent"; a lost race is an answer, not an error. */
+export interface Store {
+  get(
+    key: string,
+    range?: Readonly<{ offset: number; length: number }>,
+  ): Promise<(Stored & { readonly bytes: Uint8Array }) | undefined>;
+  put(
+    key: string,
+    bytes: Uint8Array | AsyncIterable<Uint8Array>,
+    options?: { readonly if?: string | null },
+  ): Promise<Stored | "conflict">;
+  delete(key: string, options?: { readonly if?: string }): Promise<"done" | "conflict">;
+  list(prefix: string): AsyncIterable<Stored>;
+  /**
+   * Adds to the end of an object, which it makes where there is none; absent where an object can only be replaced. What
+   * was appended may be lost with the machine until one append has asked for `sync`.
+   */
+  append?(key: string, bytes: Uint8Array, options?: { readonly sync?: boolean }): Promise<Stored>;
+  /** A checked real path that ONNX Runtime may map; absent where there are no files. */
+  locate?(key: string): Promise<string>;
+  /** Lets go of a connection, where there is one. */
+  close?(): Promise<void>;
+}
+
+/** What a store knows of one key. `size` is the whole object's, also for ranges. */
+export type Stored = Readonly<{ key: string; size: number; revision: string }>;
+
+/** Trained state → files of another ecosystem. */
+export interface Exporter extends Plugin<"exporter"> {
+  write(trained: Trained, to: Store): Promise<readonly string[]>;
+}
+
+/** What an exporter is given. Tensors are read one at a time, so that a model need not be in memory at once. */
+export type Trained = Readonly<{
+  base: Checkpoint;
+  trunk: Trunk;
+  task: Task;
+  attached: readonly Attached[];
+  /** Names of the parameters that trained, or that the base has no values for. */
+  trained: readonly string[];
+  /** Every parameter of the program, and whether it is an adapter's own. */
+  all: Named<Readonly<{ shape: readonly number[]; adapter: boolean }>>;
+  read(name: string): Promise<Tensor<Float32Array>>;
+  metrics: Named<number>;
+  card: string;
+}>;
+
+/** Pure: the next trial from all trials so far; undefined ends the search. */
+export interface Search extends Plugin<"search"> {
+  next(space: Named<Space>, trials: readonly Trial[], random: Random): Named<Json> | undefined;
+  prune?(trial: Trial, trials: readonly Trial[]): boolean;
+}
+
+/** What one searched option may be. */
+export type Space =
+  | { readonly values: readonly Json[] }
+  | Readonly<{ min: number; max: number; log?: boolean; integer?: boolean }>;
+
+/** One trial and how it went. */
+export type Trial = Readonly<{
+  set: Named<Json>;
+  scores: readonly Readonly<{ step: number; value: number }>[];
+  state: "running" | "done" | "pruned" | "failed";
+}>;
+
+/** Tells runners which jobs to look at. A hint only: what a job is, its record says, and records rebuild a queue that is lost. */
+export interface Queue extends Plugin<"queue"> {
+  open(host: Host): Promise<OpenQueue>;
+}
+
+/** An opened queue: at least once, in no order that matters. */
+export interface OpenQueue {
+  /** Adds a job's id; the same one may be there several times. */
+  push(id: string): Promise<void>;
+  /** Takes an id, which others do not see for some seconds; it comes back then unless it was done. */
+  pull(seconds: number): Promise<Hint | undefined>;
+  close(): Promise<void>;
+}
+
+/** An id from a queue. `done` removes it, `back` gives it to others at once; both do nothing where it has come back already. */
+export interface Hint {
+  readonly id: string;
+  done(): Promise<void>;
+  back(): Promise<void>;
+}
+
+/** Here (ort) or elsewhere (torch): the iterable is all one sees, the signal all one controls. */
+export interface Trainer extends Plugin<"trainer"> {
+  plan(run: Run, host: Host): Promise<Plan>;
+  train(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent>;
+}
+
+/** What a run will take, part by part. `tokens`: those of all its steps, without padding. */
+export type Plan = Readonly<{
+  fits: boolean;
+  steps: number;
+  tokens: number;
+  bytes: Named<number>;
+  flops: number;
+  seconds: number;
+  /** Where the work lies: the model's parts forward, all of them backward, evaluations. */
+  work: Named<Readonly<{ flops: number; seconds: number }>>;
+  trainableParameters: number;
+  totalParameters: number;
+}>;
+
+/** Where a run writes, and how it is stopped. */
+export type TrainOptions = Readonly<{ output?: Store; resume?: boolean; probe?: boolean; signal?: AbortSignal }>;
+
+/** All that reaches the machine. `lib`: an onnxruntime module as imported. */
+export interface Host {
+  readonly runtime: "node" | "bun" | "deno" | "workerd" | "browser";
+  readonly provider: Provider;
+  readonly lib?: Ort;
+  readonly env: Named<string | undefined>;
+  readonly fetch: typeof fetch;
+  readonly clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> };
+  /** A directory of files as a store; paths are absolute or relative to `base`. */
+  directory?(path: string): Store;
+  /** Absolute path of a relative one. */
+  resolve?(path: string, base?: string): string;
+  /** Rows and files inside an installed package. */
+  packageDirectory?(name: string): string | undefined;
+  spawn?(module: URL): Channel;
+  /** Where people read; absent where nobody does. `columns`: the width of one line. */
+  readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
+  readonly memoryBytes: number;
+  /** What paths of models are called in cards and adapter_config.json, where not by the path. */
+  readonly labels?: Named<string>;
+  /** The files of `attune:base`, the encoder that comes with Attune. */
+  readonly base?: Store;
+  /** The Hugging Face hub's cache on disk, as Python lays it out. */
+  readonly hubCache?: HubCache;
+  /** The kernels as a compiled module, where bytes may not be compiled (workerd). */
+  readonly kernels?: WebAssembly.Module;
+  /** Threads to compute with; absent: onnxruntime's own choice. */
+  readonly threads?: number;
+}
+
+/** The hub's cache: blobs by etag, snapshots by commit, refs by branch. `repo` is org/name, or datasets/org/name. */
+export interface HubCache {
+  /** The token that `hf auth login` has saved, if any. */
+  token?(): Promise<string | undefined>;
+  /** The commit that a branch or tag stood for when it was last asked. */
+  ref(repo: string, revision: string): Promise<string | undefined>;
+  setRef(repo: string, revision: string, commit: string): Promise<void>;
+  /** A snapshot's files. */
+  snapshot(repo: string, commit: string): Store;
+  /** Bytes of a blob that an earlier download left unfinished. */
+  partial(repo: string, etag: string): Promise<number>;
+  /** Writes to an unfinished blob from a place on, and gives where the bytes end. */
+  write(repo: string, etag: string, from: number, bytes: AsyncIterable<Uint8Array>): Promise<number>;
+  /** Makes a finished blob a file of a snapshot; throws AttuneError where its bytes are not those that its etag names. */
+  link(repo: string, etag: string, commit: string, file: string): Promise<void>;
+  /** Whether a blob is there, finished. */
+  has(repo: string, etag: string): Promise<boolean>;
+}
+
+/** A two-way line to a worker. */
+export interface Channel {
+  send(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  receive(): AsyncIterable<unknown>;
+  close(): void;
+}
+
+/** What is used of an onnxruntime module. */
+export interface Ort {
+  readonly InferenceSession: { create(model: Uint8Array, options?: object): Promise<OrtSession> };
+  readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => OrtTensor;
+}
+
+/** An onnxruntime tensor, as handed over. */
+export interface OrtTensor {
+  readonly data: unknown;
+  readonly dims: readonly number[];
+}
+
+/** An onnxruntime session. */
+export interface OrtSession {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  run(feeds: Named<OrtTensor>, fetches?: Named<OrtTensor | null>): Promise<Named<OrtTensor>>;
+  release(): Promise<void>;
+}

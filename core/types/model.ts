@@ -1,0 +1,315 @@
+/**
+ * Checkpoints, models, adapters, heads, losses, and the objectives that join them.
+ * @module
+ */
+import type { Value } from "../graph/graph.ts";
+import type { DType, Tensor } from "../tensor.ts";
+import type { Build, Seams } from "./build.ts";
+import type { Readings } from "./events.ts";
+import type { Host, Store } from "./host.ts";
+import type { Json, Named, Plugin, RunSpec, Several, TrainingArguments, Use } from "./plugins.ts";
+import type { Batch, Tokenizer } from "./rows.ts";
+
+/** Opens a checkpoint: `pretrained`, `random`, `attune:base`. */
+export interface Source extends Plugin<"source"> {
+  open(host: Host): Promise<Checkpoint>;
+}
+
+/** An opened checkpoint; `model_type` of its config picks the model from the catalog. `root`: what weight files are relative to. */
+export type Checkpoint = Readonly<{
+  config: Named<Json>;
+  files: Store;
+  weights: Weights;
+  /** Of the config and every byte of the weights, read when it is first asked for. */
+  fingerprint(): Promise<string>;
+  /** How it is named in cards and adapter_config.json. */
+  label: string;
+}>;
+
+/** The tensors of a checkpoint. */
+export interface Weights {
+  readonly names: readonly string[];
+  /** Decoded to float32; throws where there is no such name. */
+  read(name: string): Promise<Tensor<Float32Array>>;
+  /** As it is stored, where that is integers with a scale per row. */
+  quantized?(name: string): Promise<QuantizedTensor | undefined>;
+  /** Where the bytes lie; `file` is a checked real path where the host can map files, else undefined. */
+  locate(name: string): WeightLocation | undefined;
+}
+
+/** x[r] = scale[r] · values[r]. */
+export type QuantizedTensor = Readonly<{ values: Tensor<Int8Array>; scale: Tensor<Float32Array> }>;
+
+/** Where a tensor's bytes lie. */
+export type WeightLocation = Readonly<{
+  file: string | undefined;
+  offset: number;
+  bytes: number;
+  dtype: DType;
+  dims: readonly number[];
+}>;
+
+/** One family, written once; `read` refuses by name what it does not support. */
+export interface Model extends Plugin<"model"> {
+  readonly modelTypes: readonly string[];
+  /** `names`: those of the checkpoint's tensors, where they are known. */
+  read(config: Named<Json>, names?: readonly string[]): Architecture;
+}
+
+/** A family read with one config. */
+export type Architecture = Readonly<{
+  hiddenSize: number;
+  numHeads: number;
+  numKeyValueHeads: number;
+  headDim: number;
+  vocabSize: number;
+  maxPositions: number;
+  baseModelPrefix: string;
+  /** Path of the word embeddings' module. */
+  wordEmbeddings: string;
+  /** Paths of the layers, in order. */
+  layers: readonly string[];
+  heads: Named<HeadStyle>;
+  initializerRange: number;
+  /**
+   * The token that a decoder's inputs begin with, of a model that has that side. Sequences without inputs of their own
+   * for it get theirs shifted right behind it.
+   */
+  decoderStart?: number;
+  /** Positions count from `offset`; tokens whose id is `skip` are skipped and stand at `skip` (RoBERTa). Absent: from 0. */
+  positions?: Readonly<{ offset: number; skip?: number }>;
+  /** Batches with more positions than this are computed with other angles: what was kept of earlier steps does not fit. */
+  anglesChangeAt?: number;
+  /** Where a head reads each sequence's last token, tokens with this id at its end do not count. */
+  padTokenId?: number;
+  forward: (b: Build) => States;
+}>;
+
+/** An architecture with what a dry build asked for: paths of its linear layers and embeddings, names of its parameters. */
+export interface Trunk extends Architecture {
+  /** model_type of the config. */
+  readonly modelType: string;
+  readonly linears: readonly string[];
+  /** Those of the linear layers that store their weight as [in, out]. */
+  readonly conv1ds: readonly string[];
+  readonly embeddings: readonly string[];
+  /** What rows of embeddings are multiplied by where they are looked up, by path, where not 1. */
+  readonly scales: Named<number>;
+  /** Dims of its parameters, by name. */
+  readonly shapes: Named<readonly number[]>;
+  readonly parameters: readonly string[];
+}
+
+/** What a model computes: rows are places of the batch. */
+export type States = Readonly<{
+  /** [batch*seq, hidden]; of a model with two sides the decoder's, [batch*decoderSeq, hidden]. */
+  hidden: Value;
+  /** What the layers gave whose last is `hidden`, from the embeddings on. */
+  all: readonly Value[];
+  /** What the decoder's side reads of the other one. */
+  encoder?: Value;
+  /** A second stream over the same places, as XLNet's of queries. */
+  query?: Value;
+}>;
+
+/** How a family builds "sequence", "token", "mlm", ...: data, so that heads know no family. */
+export type HeadStyle = Readonly<{
+  pool?: "first" | "last" | "mean";
+  steps: readonly (
+    | { readonly dense: string; readonly outFeatures?: number; readonly bias?: boolean }
+    | { readonly activation: string }
+    | { readonly norm: string; readonly epsilon: number; readonly bias?: boolean }
+    | { readonly dropout: number }
+    | { readonly scale: number }
+  )[];
+  out: string;
+  bias?: boolean;
+  /** The output's bias, where it is not of the module `out`. */
+  outBias?: string;
+  tied?: boolean;
+  /** c of c · tanh(x / c) on what comes out. */
+  softcap?: number;
+  /** What the library's class with this head puts in front of the model's names, where those with other heads do not. */
+  under?: string;
+  /** Modules that train beside an adapter, where not those that the head names. */
+  modulesToSave?: readonly string[];
+  /** A buffer [1, classes] that is added to the outputs and does not train. */
+  buffer?: string;
+}>;
+
+/** Middleware around the named seams of a model. */
+export interface Adapter extends Plugin<"adapter"> {
+  /** Reads what it continues from (`from`), if anything, before it is attached. */
+  open?(host: Host): Promise<Adapter>;
+  attach(trunk: Trunk, context: AttachContext): Attached;
+}
+
+/** What an adapter is told besides the model: the head's own modules, PEFT's task_type, the run's tokenizer. */
+export type AttachContext = Readonly<{
+  modules: readonly string[];
+  task: string;
+  tokenizer?: Tokenizer;
+  /** Whether the checkpoint has weights of a module. */
+  stored?: (module: string) => boolean;
+}>;
+
+/** Middleware per seam. */
+export type Around = {
+  readonly [S in keyof Seams]?: (b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value;
+};
+
+/** What is done between optimizer steps. Its state is part of checkpoints. */
+export interface Stepper {
+  tensors(): Named<Tensor<Float32Array>>;
+  restore(tensors: Named<Tensor<Float32Array>>): void;
+  /** Behind an update; `parameter` gives views that may be changed, and the gradient of that update, not yet clipped. */
+  after(
+    at: Readonly<{
+      step: number;
+      totalSteps: number;
+      gradientScale: number;
+      parameter(name: string): Readonly<{ value: Float32Array; gradient: Float32Array }> | undefined;
+    }>,
+  ): void;
+}
+
+/** An adapter that knows its trunk. */
+export interface Attached extends Around {
+  /** Other parameters: biases, modulesToSave, all, none; the last adapter that answers decides. */
+  trains?(name: string): boolean | undefined;
+  /** Values to start from, where it continues a saved adapter. */
+  readonly weights?: Weights;
+  /** Stands in front of the names of its own parameters, where several adapters are attached. */
+  readonly name?: string;
+  /** A further term of the training loss, of its own parameters: a scalar, once a step. */
+  penalty?(b: Build): Value;
+  /** What it does between steps, afresh for each training. */
+  stepper?(): Stepper;
+  /** Places kept free in front of each sequence; positions alone are the decoder's where a model has that side. */
+  readonly reserve?: Readonly<{ tokens?: number; positions?: number }>;
+  /** True where several sequences may not share a row. */
+  readonly unshareable?: boolean;
+  /** A parameter of the model with the adapter folded in, weights as [out, in]; absent: cannot be merged. */
+  merge?(name: string, value: Tensor<Float32Array>, own: (name: string) => Tensor<Float32Array>): Tensor<Float32Array>;
+  /**
+   * adapter_config.json, and a parameter's key in the file (undefined: it is not in it); loading reads the same map.
+   * `derived`: further tensors of the file, made of own parameters.
+   */
+  readonly peft?: Readonly<{
+    /** Whose files: PEFT's (absent), or AdapterHub's, where the head has a file of its own. */
+    format?: "adapterhub";
+    config: Named<Json>;
+    key(name: string): string | undefined;
+    derived?(read: (name: string) => Promise<Tensor<Float32Array>>): Promise<Named<Tensor>>;
+  }>;
+}
+
+/** Hidden states to named outputs: "logits", "startLogits". */
+export interface Head extends Plugin<"head"> {
+  /** Modules that train beside an adapter, as PEFT's modules_to_save. */
+  readonly modulesToSave: readonly string[];
+  /** True where several sequences may not share a row. */
+  readonly unshareable?: boolean;
+  forward(b: Build, states: States, trunk: Trunk): Named<Value>;
+}
+
+/**
+ * Element losses added up. `count`: what divides the sum, from the target alone. `over`: one mean over the "step", or
+ * the mean of the means of each "batch". `per`: what the target has a row for, where it is not each row of the output.
+ */
+export interface Loss extends Plugin<"loss"> {
+  readonly over: "step" | "batch";
+  readonly per?: "sequence";
+  sum(b: Build, output: Value, target: Value): Value;
+  count(target: Tensor): number;
+}
+
+/** What is learned, as data: tasks whose parts are default references, which a spec may replace. */
+export interface Objective extends Plugin<"objective"> {
+  readonly tasks: readonly Task[];
+  /** How often each of several tasks has its turn, in proportion, given the number of its rows; absent: by these. */
+  sampling?(rows: Named<number>): Named<number>;
+}
+
+/** How text is generated, as far as Hugging Face's GenerationConfig is built here, in camelCase. */
+export type GenerationConfig = Readonly<{
+  maxNewTokens: number;
+  minNewTokens: number;
+  doSample: boolean;
+  temperature: number;
+  /** The tokens that may be drawn: the most likely so many; 0: all. */
+  topK: number;
+  /** The tokens that may be drawn: the most likely that together reach this probability. */
+  topP: number;
+  numBeams: number;
+  lengthPenalty: number;
+  earlyStopping: boolean | "never";
+  /** 0: all may come again. */
+  noRepeatNgramSize: number;
+  repetitionPenalty: number;
+  /** What ends a text; null: what the checkpoint says. */
+  eosTokenId: number | readonly number[] | null;
+  seed: number;
+}>;
+
+/** What a task may be told when a run is composed: the checkpoint's config. */
+export type TaskContext = Readonly<{ config: Named<Json>; training: TrainingArguments }>;
+
+/**
+ * One task. `name` is "" when alone; else it prefixes metrics, head parameters and the task's own adapters.
+ * `decode`: outputs as metrics read them.
+ */
+export interface Task {
+  readonly name: string;
+  readonly collator: Use<"collator">;
+  readonly heads: Several<"head">;
+  readonly metrics: Several<"metric">;
+  readonly adapters?: Several<"adapter">;
+  readonly losses: readonly Readonly<{ loss: Use<"loss">; output: string; target: string; weight?: number }>[];
+  /** Its own data, where several tasks have theirs. */
+  readonly data?: RunSpec["data"];
+  /** How much its losses count beside other tasks'. */
+  readonly weight?: number;
+  /** Whether several samples of the training data make one row of `maxLength`. */
+  readonly packing?: boolean;
+  /**
+   * Rows are answered with what the model goes on with: `predict` is given `sequences` [rows, longest], -1 behind the
+   * end. What is not said here is as the checkpoint's generation_config.json has it.
+   */
+  readonly generate?: Partial<GenerationConfig>;
+  /** Outputs that `decode` reads; absent: all. Others are not computed whole where rows have labels. */
+  readonly reads?: readonly string[];
+  /** Changes to the config of what is saved: id2label, problem_type. */
+  readonly config?: Named<Json>;
+  /** PEFT's task_type. */
+  readonly taskType?: string;
+  /** What of transformers' classes has this head: "ForMultipleChoice"; absent: `taskType` says it. */
+  readonly modelClass?: string;
+  /** Whose outputs become targets. */
+  readonly teacher?: Teacher;
+  decode(
+    outputs: Named<Tensor>,
+    batch: Batch,
+    tokenizer: Tokenizer,
+  ): { readonly [R in keyof Readings]?: readonly Readings[R][] };
+  /** One JSON line per row, as `attune predict` prints it. */
+  predict(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly Named<Json>[];
+  /** How rows are read that may be several samples, where they are. */
+  readonly windows?: Windows;
+}
+
+/** What each sample of a row gives, and what a row's readings and prediction are, of all that its samples gave. */
+export interface Windows {
+  part(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly unknown[];
+  decode(parts: readonly unknown[]): { readonly [R in keyof Readings]?: readonly Readings[R][] };
+  predict(parts: readonly unknown[]): Named<Json>;
+}
+
+/** A model whose `outputs` for each row become targets `teacher.<output>`; cached under `cache`, if not null. */
+export type Teacher = Readonly<{
+  source: Use<"source">;
+  tokenizer?: Use<"tokenizer">;
+  task: Task;
+  outputs: readonly string[];
+  cache: string | null;
+}>;

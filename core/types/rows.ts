@@ -1,0 +1,164 @@
+/**
+ * From rows to batches: data sets, tokenizers, collators, and how a batch is laid out.
+ * @module
+ */
+import type { Random } from "../random.ts";
+import type { Tensor } from "../tensor.ts";
+import type { Host, Store } from "./host.ts";
+import type { Json, Named, Plugin } from "./plugins.ts";
+
+/** One row of data. */
+export type Row = Named<unknown>;
+
+/** Behind the last row given; `inner`: those of the sources of a transform. */
+export type Cursor = Readonly<{ at: number; inner?: readonly Cursor[] }>;
+
+/** Rows; a transform is a dataset with a dataset among its options: `dedupe({ source: jsonl({ path }) })`. */
+export interface Dataset extends Plugin<"dataset"> {
+  open(host: Host): Promise<Rows>;
+}
+
+/** Opened rows. `length` absent: a stream. `at` absent: shuffling uses a bounded buffer. */
+export interface Rows {
+  readonly length?: number;
+  readonly fingerprint: string;
+  /** `where`: the place that a person would look for the row at, as a file and its line. */
+  read(from?: Cursor): AsyncIterable<Readonly<{ row: Row; next: Cursor; where?: string }>>;
+  at?(indices: readonly number[]): Promise<readonly Row[]>;
+}
+
+/** Opens a tokenizer from a checkpoint's files. */
+export interface TokenizerSource extends Plugin<"tokenizer"> {
+  open(files: Store): Promise<Tokenizer>;
+}
+
+/** Text to ids and back. Offsets are in UTF-16 units. */
+export interface Tokenizer {
+  readonly vocabSize: number;
+  /** Ids of pad, unk, cls, sep, mask, bos, eos, as far as there are any. */
+  readonly special: Named<number>;
+  readonly paddingSide: "left" | "right";
+  readonly modelMaxLength: number | undefined;
+  readonly fingerprint: string;
+  /** All windows: one, or more with `stride`. Throws where a stride leaves no room. */
+  encode(text: string | readonly string[], options?: EncodeOptions): readonly [Encoding, ...Encoding[]];
+  decode(ids: ArrayLike<number>, options?: Readonly<{ skipSpecialTokens?: boolean }>): string;
+  /** A conversation as text; `addGenerationPrompt`: up to where the assistant would begin. */
+  chat(messages: readonly Named<string>[], options?: Readonly<{ addGenerationPrompt?: boolean }>): Readonly<{
+    text: string;
+    assistant: readonly (readonly [start: number, end: number])[];
+  }>;
+}
+
+/**
+ * Hugging Face's call options in camelCase. `overflow`: all windows, not only the first. `offsets`: false leaves
+ * offsets and wordIds empty, which is faster.
+ */
+export type EncodeOptions = Readonly<{
+  textPair?: string | readonly string[];
+  maxLength?: number;
+  truncation?: boolean | "longest_first" | "only_first" | "only_second" | "do_not_truncate";
+  stride?: number;
+  overflow?: boolean;
+  offsets?: boolean;
+  addSpecialTokens?: boolean;
+}>;
+
+/** Per token (offsets: two); wordIds and sequenceIds are -1 at special tokens. */
+export type Encoding = Readonly<{
+  ids: Int32Array;
+  typeIds: Int32Array;
+  specialTokensMask: Int32Array;
+  offsets: Int32Array;
+  wordIds: Int32Array;
+  sequenceIds: Int32Array;
+}>;
+
+/** Row → samples is pure, so it is cached and runs ahead. Samples → batch is padding where `collate` is absent. */
+export interface Collator extends Plugin<"collator"> {
+  /** Told the checkpoint's config and the run's lengths. */
+  encode(row: Row, index: number, context: CollatorContext): readonly Sample[];
+  /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
+  draw?(sample: Sample, random: Random, context: CollatorContext): Sample;
+  collate?(samples: readonly Sample[], layout: Layout): Batch;
+}
+
+/** What a collator may know. */
+export type CollatorContext = Readonly<{
+  tokenizer: Tokenizer;
+  random: Random;
+  maxLength: number | undefined;
+  /** True where labels must be there. */
+  labelled: boolean;
+  modelType: string;
+  /** The token that the decoder's inputs begin with, of a model that has that side. */
+  decoderStart?: number | undefined;
+  /** The checkpoint's config. */
+  config: Named<Json>;
+}>;
+
+/** What is counted: one sequence mostly, n for choices; a QA row gives one sample per window. `targets`: [samples, ...]. */
+export type Sample = Readonly<{
+  sequences: readonly Readonly<{ length: number; decoderLength?: number; fields: Named<Field> }>[];
+  targets: Named<Field>;
+  /** The row this came from. */
+  row: number;
+  /** What the task's decoding wants to know of it, beside numbers. */
+  about?: unknown;
+  /** All of its sequences stand in one row. */
+  packed?: boolean;
+}>;
+
+/**
+ * Padding and packing are generic over these. `size`: values per place; `fill`: what padding gets. `ignore`: labels,
+ * of which only places with another value are laid out: `<name>` [picked] and `<name>.at` [picked], their places.
+ * `shift`: a label is predicted that many places before its own. `column`: values are places of the sample's first
+ * sequence, and become those of its row.
+ */
+export type Field = Readonly<{
+  per: "token" | "decoderToken" | "pair" | "sample";
+  data: Float32Array | Int32Array;
+  fill: number;
+  size?: number;
+  ignore?: number;
+  shift?: number;
+  column?: boolean;
+}>;
+
+/** How a batch is laid out. `share`: short sequences share a row. */
+export type Layout = Readonly<{
+  side: "left" | "right";
+  padToMultipleOf: number;
+  padToLength: number;
+  share: boolean;
+  positions?: Readonly<{ offset: number; skip?: number }>;
+  /** `last` is the last token whose id is another one. */
+  padTokenId?: number;
+  /** The name of the task whose samples these are, where there are several. */
+  task?: string;
+  reserve: Readonly<{ tokens: number; positions: number }>;
+}>;
+
+/**
+ * One micro-batch. `inputs` are the graph's; `rows`: each sample's index in the dataset; `places`: for each of
+ * batch * seq places its sequence within the batch (-1: padding) and its place in it, which is what random masks
+ * depend on. `decoder`: the same of the decoder's side, and which of the inputs are of that side. The input `members`
+ * [samples, members] says which sequences are whose (-1: none).
+ */
+export type Batch = Readonly<{
+  inputs: Named<Tensor>;
+  batch: number;
+  seq: number;
+  samples: number;
+  sequences: number;
+  tokens: number;
+  rows: Int32Array;
+  places: Int32Array;
+  decoder?: Readonly<{ seq: number; places: Int32Array; inputs: readonly string[] }>;
+  /** In generation: places of each row that were computed before. */
+  past?: number;
+  /** What the collator says of each sample. */
+  about?: readonly unknown[];
+  /** The name of its task, where there are several. */
+  task?: string;
+}>;

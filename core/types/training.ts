@@ -1,0 +1,157 @@
+/**
+ * What updates parameters: optimizers, their kernels, schedules, regularizers, accelerators.
+ * @module
+ */
+import type { Capabilities } from "../graph/capabilities.ts";
+import type { Graph, Value } from "../graph/graph.ts";
+import type { DType, Tensor } from "../tensor.ts";
+import type { Build } from "./build.ts";
+import type { Around, States, Trunk } from "./model.ts";
+import type { Named, Plugin } from "./plugins.ts";
+import type { Dataset, Field, Row } from "./rows.ts";
+
+/** Views of the one memory: a tensor, or neighbours of one group if `elementwise`. */
+export type Span<S extends string = string> = Readonly<{
+  name: string;
+  shape: readonly number[];
+  parameter: Float32Array;
+  gradient: Float32Array;
+  state: { readonly [K in S]: Float32Array };
+}>;
+
+/**
+ * One update of a span. `step` from 1; `learningRate` of the group; `decays` is false for biases and norms, whose weights
+ * do not decay; `weightDecay` is the group's own, where it has one; `gradientScale` is clipping's factor, to be multiplied
+ * into the gradient as it is read.
+ */
+export type Update = Readonly<{
+  step: number;
+  learningRate: number;
+  decays: boolean;
+  weightDecay?: number | undefined;
+  gradientScale: number;
+}>;
+
+/** How a parameter differs from the others: a rate of its own or a factor of it, a decay of its own. */
+export type Group = Readonly<{
+  learningRate?: number | undefined;
+  lrScale?: number | undefined;
+  weightDecay?: number | undefined;
+}>;
+
+/** A pure rule over spans; owns no memory. */
+export interface Optimizer extends Plugin<"optimizer"> {
+  /** True where neighbouring tensors may be updated as one span. */
+  readonly elementwise: boolean;
+  /** Names and lengths of the state of one tensor; core allocates, zeroes and saves it. The names are always the same. */
+  state(shape: readonly number[], name: string): Named<number>;
+  update(span: Span, update: Update, kernels: Kernels): void;
+  /** The group of each of some parameters; absent: they are all alike. */
+  groups?(names: readonly string[], trunk: Trunk): readonly Group[];
+  /**
+   * The factor by which a step changes a parameter that never had a gradient (rows of a table no token named);
+   * undefined, or absent: such a parameter must be updated like the others.
+   */
+  idle?(update: Update): number | undefined;
+  /** The rate actually used, where it is not the schedule's (Adafactor's relative step). */
+  learningRate?(step: number, scheduled: number): number;
+  /** Writes the weights to evaluate and to save, where they are not those that train (averages). */
+  evaluated?(span: Span, to: Float32Array): void;
+}
+
+/** One step of Adam. `step` counts from 1. */
+export type AdamStepOptions = Readonly<{
+  step: number;
+  learningRate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+  gradientScale: number;
+}>;
+
+/**
+ * SIMD where there is WebAssembly, loops elsewhere, the same bits. Arrays are views of one memory and long enough, else
+ * AttuneError is thrown before anything is written.
+ */
+export interface Kernels {
+  /** AdamW (Loshchilov & Hutter 2019), one fused pass; the gradient is multiplied by `gradientScale` first. */
+  adamw(span: Span<"m" | "v">, options: AdamStepOptions): void;
+  /** Adam (Kingma & Ba 2015) as torch.optim.Adam: `weightDecay` is an L2 term of the gradient. */
+  adam(span: Span<"m" | "v">, options: AdamStepOptions): void;
+  /** AdamW of some rows of a table of `width` columns; a row that is named twice steps twice. */
+  adamwRows(span: Span<"m" | "v">, rows: Int32Array, width: number, options: AdamStepOptions): void;
+  /** SGD with momentum as torch.optim.SGD; `momentum` state may be empty where momentum is 0. */
+  sgd(
+    span: Span<"momentum">,
+    options: Readonly<{
+      step: number;
+      learningRate: number;
+      momentum: number;
+      dampening: number;
+      nesterov: boolean;
+      weightDecay: number;
+      gradientScale: number;
+    }>,
+  ): void;
+  /** Σ x², accumulated in float64 in a fixed order. */
+  sumOfSquares(x: Float32Array): number;
+  /** x *= factor */
+  scale(x: Float32Array, factor: number): void;
+  /** y += a x */
+  axpy(y: Float32Array, a: number, x: Float32Array): void;
+  /** table[rows[i]] += values[i] for rows of `width`; row -1 is left out. */
+  scatterAddRows(table: Float32Array, rows: Int32Array, values: Float32Array, width: number): void;
+}
+
+/** A pure factor of the learning rate; `step` from 0. */
+export interface Schedule extends Plugin<"schedule"> {
+  factor(step: number, totalSteps: number, learningRate: number): number;
+}
+
+/** What stands between training and its loss alone: terms, middleware in training, or both. Evaluation has none of it. */
+export interface Regularizer extends Plugin<"regularizer"> {
+  /** What it reads of a training row besides what the collator makes: targets of its sample. */
+  fields?(row: Row, index: number): Named<Field>;
+  /** Tensors that are computed once, before the first step, and stay as they are. */
+  prepare?(probe: Probe): Promise<Named<Tensor<Float32Array>>>;
+  /** Middleware around the model's seams, outside of what adapters put there. */
+  around?(trunk: Trunk, frozen: Named<Value>): Around;
+  /**
+   * A scalar to be minimized beside the losses, averaged over the step's micro-batches. Parameters that it asks for train,
+   * and are not part of what is saved as the model.
+   */
+  term?(b: Build, pass: Pass & Readonly<{ frozen: Named<Value>; again: () => Pass }>): Value;
+}
+
+/** One forward pass. `loss`: the task's, scaled as terms are. `again`: another one, with dropout drawn anew. */
+export type Pass = Readonly<{ states: States; outputs: Named<Value>; loss: Value }>;
+
+/** What a regularizer may know before the first step: what trains, from where, and the gradients of single rows there. */
+export type Probe = Readonly<{
+  /** By name; `fresh`: it had no saved value. */
+  parameters: Named<Readonly<{ shape: readonly number[]; fresh: boolean }>>;
+  /** Paths of linear layers, the head's too. */
+  linears: readonly string[];
+  read(name: string): Promise<Tensor<Float32Array>>;
+  /** Of the task's loss of each row, without dropout. */
+  gradients(data: Dataset): AsyncIterable<Named<Float32Array>>;
+}>;
+
+/** Rewrites graphs before gradients are built or after; says how frozen weights are stored. Not `exact`: asked for by name. */
+export interface Accelerator extends Plugin<"accelerator"> {
+  readonly exact: boolean;
+  readonly lossScale?: Readonly<{ initial: number; growthInterval: number }>;
+  forward?(graph: Graph, device: Device): Graph;
+  training?(graph: Graph, device: Device): Graph;
+  store?(
+    name: string,
+    dims: readonly number[],
+  ): Readonly<{ dtype: DType | "int4"; block?: number; compute?: "int8" }> | undefined;
+}
+
+/** Where a graph will run. */
+export type Device = Readonly<{ provider: Provider; can: Capabilities; bytes: number; trunk: Trunk }>;
+
+/** ONNX Runtime's execution providers, as far as capability tables exist. */
+export type Provider = "cpu" | "wasm" | "webgpu" | "cuda";
