@@ -18,7 +18,9 @@ const pattern = values.slow ? "test/slow/**/*_test.ts" : "test/**/*_test.ts";
 const files = globSync(pattern, { cwd: root }).filter((file) => values.slow || !file.startsWith("test/slow/"))
   .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part))).sort();
 if (files.length === 0) {
-  console.error(`no file of ${pattern} has ${positionals.map((part) => JSON.stringify(part)).join(" or ")} in its path`);
+  console.error(
+    `no file of ${pattern} has ${positionals.map((part) => JSON.stringify(part)).join(" or ")} in its path`,
+  );
   process.exit(2);
 }
 const bin = (name: string): string => `${root}node_modules/.bin/${name}`;
