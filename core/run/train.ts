@@ -7,7 +7,19 @@ import { AttuneError, missing, refused } from "../errors.ts";
 import { countSteps } from "../loop/steps.ts";
 import { layOut } from "../loop/layout.ts";
 import { type LoopState, trainLoop } from "../loop/train.ts";
-import type { Example, Host, Json, LogSink, Named, Run, Sample, Store, TrainingEvent, TrainOptions } from "../types.ts";
+import type {
+  Example,
+  Host,
+  Json,
+  LogSink,
+  Named,
+  Run,
+  Sample,
+  Store,
+  Task,
+  TrainingEvent,
+  TrainOptions,
+} from "../types.ts";
 import type { SavedTensors } from "../engine/state.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 import { toSpec } from "../compose.ts";
@@ -123,29 +135,28 @@ async function* trained(
     }
     if (output && spec) await writeJson(output, "spec.json", spec);
 
-    let examples: Example[] = [];
+    const shown = new Map<string, Example[]>();
     const measure = async (
       { open, held }: TaskRows,
       evaluator: Pick<Evaluator, "run" | "generator">,
     ): Promise<Named<number>> => {
-      examples = [];
+      const examples: Example[] = [];
+      shown.set(open.task.name, examples);
       return await measured(open, evaluator, held?.samples ?? [], (read) => {
         if (held && examples.length < EXAMPLES) collectExamples(examples, open, held, read);
       });
     };
-    const labels = Object.values((open.task.config?.id2label ?? {}) as Named<string>);
-    const seen = (phase: "before" | "after", step: number, metrics: Named<number>): TrainingEvent => ({
+    const seen = (phase: "before" | "after", step: number, task: Task, metrics: Named<number>): TrainingEvent => ({
       type: "examples",
       step,
       epoch: 0,
       phase,
-      labels,
+      task: task.name,
+      labels: Object.values((task.config?.id2label ?? {}) as Named<string>),
       metrics,
-      examples,
+      examples: shown.get(task.name) ?? [],
     });
     const measuredTasks = tasks.filter(({ held }) => held);
-    // The report shows the rows of one task.
-    const alone = tasks.length === 1 && first.held;
     const wantsReport = run.loggers.some((logger) => logger.name === "report");
     const probes = async (found: ReadonlyMap<string, Named<number>>): Promise<Map<string, Json>> => {
       const results = new Map<string, Json>();
@@ -186,7 +197,6 @@ async function* trained(
       return await store.save({ state, tensors, best: kept, fingerprints, spec: same, logs: await logs.mark() });
     };
     let byTask = new Map<string, Named<number>>();
-    let metrics: Named<number> = {};
     let diverged = false;
     let last: TrainingEvent | undefined;
     const events = trainLoop({
@@ -217,7 +227,6 @@ async function* trained(
       judges: measuredTasks.map(({ open }) => judgeOf(run, open)),
     });
     for await (const event of events) {
-      if (event.type === "evaluate") metrics = event.metrics;
       if (event.type === "end") {
         last = event;
         diverged = event.reason !== "done" && event.reason !== "stopped";
@@ -226,19 +235,23 @@ async function* trained(
       yield event;
     }
     if (last && !diverged && output) {
-      if (alone) {
-        if (wantsReport && first.held && generatesUnmeasured(open)) {
+      for (const { open, held } of measuredTasks) {
+        const { task } = open;
+        if (wantsReport && held && generatesUnmeasured(open)) {
           const { generatedExamples } = await import("./generated_examples.ts");
-          examples = await generatedExamples(open, engine.of(""), first.held);
+          if (restored) present(task.name);
+          shown.set(task.name, await generatedExamples(open, engine.of(task.name), held));
         }
-        yield seen("after", last.step, metrics);
+        yield seen("after", last.step, task, byTask.get(task.name) ?? {});
       }
-      if (alone && wantsReport) {
+      if (wantsReport && measuredTasks.length > 0) {
         // The untouched model's figures, measured last so that the first step does not wait for them.
         await engine.endTraining();
-        const untouched = inferencer(open);
-        yield seen("before", 0, await measure(first, untouched));
-        await untouched.close();
+        for (const task of measuredTasks) {
+          const untouched = inferencer(task.open);
+          yield seen("before", 0, task.open.task, await measure(task, untouched));
+          await untouched.close();
+        }
       }
       if (measuredTasks.length > 0) await writeJson(output, "metrics.json", metricsFile(tasks, byTask));
       finiteWeights(engine, last.step);

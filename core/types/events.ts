@@ -34,6 +34,8 @@ export type TrainingEvent =
       {
         type: "examples";
         phase: "before" | "after";
+        /** The task whose rows they are; "" where a run has one. */
+        task: string;
         labels: readonly string[];
         metrics: Named<number>;
         examples: readonly Example[];

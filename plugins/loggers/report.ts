@@ -46,7 +46,7 @@ export const report: Factory<"logger", Partial<ReportOptions>> = define({
         close: async () => {
           const seen = collected();
           // A run that failed before its first step leaves its folder as it was.
-          if (!output || !(seen.start || seen.before || seen.after)) return;
+          if (!output || !(seen.start || seen.tasks.size > 0)) return;
           await output.put("report.html", new TextEncoder().encode(page(run, toSpec(run), seen)));
         },
       };

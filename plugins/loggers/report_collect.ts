@@ -9,12 +9,15 @@ import { createSeries, type Point, type SeriesState } from "./report_series.ts";
 /** One evaluation. */
 export type Evaluation = Readonly<{ step: number; metrics: Named<number>; best: boolean }>;
 
+/** Rows of a task before and after training. */
+export type Phases = Readonly<{ before?: Analysis; after?: Analysis }>;
+
 /** Everything that a page is made of, as it was seen until now. */
 export type Collected = Readonly<{
   start?: EventOf<"start">;
   end?: EventOf<"end">;
-  before?: Analysis;
-  after?: Analysis;
+  /** Evaluated rows of each task, by its name: "" where a run has one. */
+  tasks: ReadonlyMap<string, Phases>;
   points: readonly Point[];
   evaluations: readonly Evaluation[];
   warnings: readonly EventOf<"warning">[];
@@ -68,7 +71,7 @@ const WARNINGS = 50;
 export function createCollector(now: () => number, worstRows: number): Collector {
   const series = createSeries(POINTS);
   const warnings: EventOf<"warning">[] = [];
-  const phases: { before?: Analysis; after?: Analysis } = {};
+  const tasks = new Map<string, Phases>();
   const edges: { start?: EventOf<"start">; end?: EventOf<"end"> } = {};
   const sums: { -readonly [K in keyof Sums]: number } = {
     steps: 0,
@@ -96,8 +99,9 @@ export function createCollector(now: () => number, worstRows: number): Collector
       if (event.type === "step") step(event);
       else if (event.type === "start") edges.start ??= event;
       else if (event.type === "end") edges.end = event;
-      else if (event.type === "examples") phases[event.phase] = analyze(event, worstRows);
-      else if (event.type === "warning") warnings.length < WARNINGS ? warnings.push(event) : sums.moreWarnings++;
+      else if (event.type === "examples") {
+        tasks.set(event.task, { ...tasks.get(event.task), [event.phase]: analyze(event, worstRows) });
+      } else if (event.type === "warning") warnings.length < WARNINGS ? warnings.push(event) : sums.moreWarnings++;
       else if (event.type === "evaluate") {
         evaluations.push({ step: event.step, metrics: event.metrics, best: event.best });
         // Every other one goes, the best and the newest stay.
@@ -120,8 +124,17 @@ export function createCollector(now: () => number, worstRows: number): Collector
       evaluations = [...state.evaluations];
       warnings.splice(0, warnings.length, ...state.warnings);
     },
-    collected: () => ({ ...sums, ...edges, ...phases, points: series.points(), evaluations, warnings }),
+    collected: () => ({ ...sums, ...edges, tasks, points: series.points(), evaluations, warnings }),
   };
+}
+
+/** The metrics of all tasks by the names that evaluations give them. */
+export function metricsOf(tasks: ReadonlyMap<string, Phases>, phase: keyof Phases): Named<number> {
+  return Object.fromEntries([...tasks].flatMap(([task, phases]) =>
+    Object.entries(phases[phase]?.metrics ?? {}).map((
+      [name, value],
+    ) => [task === "" ? name : `${task}_${name}`, value])
+  ));
 }
 
 function finite(value: number): number | null {

@@ -10,16 +10,21 @@ import { meanInterval } from "./report_intervals.ts";
 import { extent, linearScale, showNumber, showPercent } from "./report_scale.ts";
 import { type Whisker, whiskers } from "./report_whiskers.ts";
 
-/** Draws the headline of a finished, evaluated run; of other runs, what is known of the loss. */
-export function headline(run: Collected, seed: number): Html {
-  const { after } = run;
-  if (!after || after.scores.length === 0) return lossHeadline(run);
-  return after.kind === "other" && Object.keys(after.metrics).some((name) => name !== "loss")
-    ? metricHeadline(after, run.before)
-    : scoreHeadline(after, run.before, seed);
+/** Draws the headline of each task of a finished, evaluated run; of other runs, what is known of the loss. */
+export function headlines(run: Collected, seed: number): Html {
+  const seen = [...run.tasks].flatMap(([task, { before, after }]) =>
+    after && after.scores.length > 0 ? [headline(task, after, before, seed)] : []
+  );
+  return seen.length === 0 ? lossHeadline(run) : html`${seen}`;
 }
 
-function scoreHeadline(after: Analysis, before: Analysis | undefined, seed: number): Html {
+function headline(task: string, after: Analysis, before: Analysis | undefined, seed: number): Html {
+  return after.kind === "other" && Object.keys(after.metrics).some((name) => name !== "loss")
+    ? metricHeadline(task, after, before)
+    : scoreHeadline(task, after, before, seed);
+}
+
+function scoreHeadline(task: string, after: Analysis, before: Analysis | undefined, seed: number): Html {
   const random = createRandom(seed).fork("report");
   const share = after.kind !== "numbers";
   const show = share ? (value: number) => showPercent(value) : (value: number) => showNumber(value, 3);
@@ -45,7 +50,7 @@ function scoreHeadline(after: Analysis, before: Analysis | undefined, seed: numb
   return html`
     <section class="hero">
       <div class="lead">
-        <p class="label">${NAMES[after.kind]}</p>
+        <p class="label">${named(task, NAMES[after.kind])}</p>
         <p class="big">${show(own.value)}</p>
         <p class="sub">95 % interval ${show(own.low)} to ${show(own.high)}<br>on ${showNumber(
           after.scores.length,
@@ -87,13 +92,13 @@ function gainText(name: string, gain: { value: number; low: number; high: number
   `;
 }
 
-function metricHeadline(after: Analysis, before: Analysis | undefined): Html {
+function metricHeadline(task: string, after: Analysis, before: Analysis | undefined): Html {
   const name = Object.keys(after.metrics).find((key) => key !== "loss") ?? "loss";
   const untouched = before?.metrics[name];
   return html`
     <section class="hero">
       <div class="lead">
-        <p class="label">${name}</p>
+        <p class="label">${named(task, name)}</p>
         <p class="big">${showNumber(after.metrics[name] ?? NaN)}</p>
         <p class="sub">on ${showNumber(after.scores.length)} held-out rows${untouched !== undefined &&
           html`<br>untouched model ${showNumber(untouched)}`}</p>
@@ -136,6 +141,10 @@ function lossHeadline({ points, evaluations, end }: Collected): Html {
 /** Whether two phases saw the same rows in the same order. */
 function paired(a: Analysis, b: Analysis): boolean {
   return a.kind === b.kind && a.rows.length === b.rows.length && a.rows.every((row, i) => row === b.rows[i]);
+}
+
+function named(task: string, figure: string): Html {
+  return task === "" ? html`${figure}` : html`<b dir="auto">${task}</b> · ${figure}`;
 }
 
 function capital(text: string): string {

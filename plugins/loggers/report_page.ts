@@ -6,7 +6,7 @@ import type { Json, Run } from "../../core/types.ts";
 import { VERSION } from "../../core/version.ts";
 import type { Collected } from "./report_collect.ts";
 import { baseOf, factsSection, specSection, warningsSection } from "./report_facts.ts";
-import { headline } from "./report_headline.ts";
+import { headlines } from "./report_headline.ts";
 import { type Html, html, markupOf } from "./report_html.ts";
 import { metricsSection, qualitySections } from "./report_quality.ts";
 import { style } from "./report_style.ts";
@@ -14,7 +14,6 @@ import { evaluationSection, trainingSection } from "./report_training.ts";
 
 /** The whole page as text. */
 export function page(run: Run, spec: Json, seen: Collected): string {
-  const { after, before } = seen;
   const last = seen.end?.metrics ?? seen.evaluations.at(-1)?.metrics ?? {};
   const body = html`
     <header>
@@ -36,11 +35,13 @@ export function page(run: Run, spec: Json, seen: Collected): string {
     </header>
     <main>
     ${seen.end?.message !== undefined && seen.end.reason !== "done" && html`<p class="message">${seen.end.message}</p>`}
-    ${headline(seen, run.training.seed)}
-    ${metricsSection(after, before, last)}
+    ${headlines(seen, run.training.seed)}
+    ${metricsSection(seen.tasks, last)}
     ${trainingSection(seen)}
     ${evaluationSection(seen)}
-    ${after && qualitySections(after)}
+    ${[...seen.tasks].map(([task, { after }]) =>
+      after && html`${task !== "" && html`<h2 class="task" dir="auto">${task}</h2>`}${qualitySections(after)}`
+    )}
     ${factsSection(run, seen)}
     ${warningsSection(seen)}
     ${specSection(spec)}

@@ -4,6 +4,7 @@
  */
 import type { Named } from "../../core/types.ts";
 import type { Analysis, WorstRow } from "./report_analysis.ts";
+import { metricsOf, type Phases } from "./report_collect.ts";
 import { calibrationChart } from "./report_calibration_chart.ts";
 import { type ClassCounts, ratesOf } from "./report_counts.ts";
 import { heatMap } from "./report_heat_map.ts";
@@ -20,19 +21,16 @@ const BESIDE = 5;
 /** Classes beyond which their table needs the whole width. */
 const TALL = 14;
 
-/** Draws the final metrics beside those of the untouched model. */
-export function metricsSection(
-  after: Analysis | undefined,
-  before: Analysis | undefined,
-  last: Named<number>,
-): Html | undefined {
-  const metrics = Object.entries(after?.metrics ?? last).filter(([, value]) => typeof value === "number");
+/** Draws the final metrics beside those of the untouched model; `last` are those of the last evaluation, of all tasks. */
+export function metricsSection(tasks: ReadonlyMap<string, Phases>, last: Named<number>): Html | undefined {
+  const before = metricsOf(tasks, "before");
+  const metrics = Object.entries({ ...last, ...metricsOf(tasks, "after") }).filter(([, v]) => typeof v === "number");
   if (metrics.length === 0) return undefined;
   return html`
     <section>
       <h2>Metrics</h2>
       <dl class="tiles">${metrics.map(([name, value]) => {
-        const untouched = before?.metrics[name];
+        const untouched = before[name];
         return html`
           <div>
             <dt>${name}</dt>

@@ -27,6 +27,8 @@ body { margin: 0 auto; max-width: 1080px; padding: 28px 24px 56px; background: v
 h1, h2, p, dl, dd, ul, figure, fieldset { margin: 0; padding: 0; border: 0; }
 h1 { font-size: 34px; line-height: 1.15; letter-spacing: -.022em; font-weight: 650; margin-top: 26px; overflow-wrap: anywhere; }
 h2 { font-size: 17px; line-height: 1.3; font-weight: 620; letter-spacing: -.008em; }
+h2.task { font-size: 24px; margin: 34px 0 14px; letter-spacing: -.016em; overflow-wrap: anywhere; }
+.label b { color: var(--ink); font-weight: 620; }
 .muted { color: var(--soft); font-weight: 400; }
 p.muted { font-size: 13.5px; margin-top: 2px; max-width: 100ch; }
 .top { display: flex; justify-content: space-between; align-items: center; }

@@ -2,7 +2,8 @@
  * The curves of a run: loss, learning rate, gradient norm, and evaluations over time.
  * @module
  */
-import type { Collected, Evaluation } from "./report_collect.ts";
+import type { Named } from "../../core/types.ts";
+import { type Collected, type Evaluation, metricsOf } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";
 import { type Curve, lineChart } from "./report_line_chart.ts";
 import { extent } from "./report_scale.ts";
@@ -107,10 +108,12 @@ export function evaluationSection(run: Collected): Html | undefined {
 }
 
 /** All evaluations: the untouched model at step 0, those of the loop, the final one. */
-function evaluationsOf({ before, after, evaluations, steps }: Collected): readonly Evaluation[] {
-  const first = before && evaluations[0]?.step !== 0 ? [{ step: 0, metrics: before.metrics, best: false }] : [];
-  const last = after && evaluations.at(-1)?.step !== steps && steps > 0
-    ? [{ step: steps, metrics: after.metrics, best: false }]
+function evaluationsOf({ tasks, evaluations, steps }: Collected): readonly Evaluation[] {
+  const [before, after] = [metricsOf(tasks, "before"), metricsOf(tasks, "after")];
+  const some = (metrics: Named<number>): boolean => Object.keys(metrics).length > 0;
+  const first = some(before) && evaluations[0]?.step !== 0 ? [{ step: 0, metrics: before, best: false }] : [];
+  const last = some(after) && evaluations.at(-1)?.step !== steps && steps > 0
+    ? [{ step: steps, metrics: after, best: false }]
     : [];
   return [...first, ...evaluations, ...last];
 }

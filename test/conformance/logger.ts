@@ -30,7 +30,7 @@ export const loggedEvents: readonly TrainingEvent[] = [
   { type: "evaluate", step: 4, epoch: 2, metrics: { loss: 0.625, accuracy: 0.5 }, best: false },
   ...[5, 6].map((step) => stepped(step)),
   { type: "evaluate", step: 6, epoch: 3, metrics: { loss: 0.25, accuracy: 1 }, best: true },
-  { type: "examples", step: 6, epoch: 3, phase: "after", labels: [], metrics: { loss: 0.25 }, examples: [] },
+  { type: "examples", step: 6, epoch: 3, phase: "after", task: "", labels: [], metrics: { loss: 0.25 }, examples: [] },
   { type: "end", step: 6, epoch: 3, reason: "done", metrics: { loss: 0.25, accuracy: 1 } },
 ];
 

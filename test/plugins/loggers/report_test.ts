@@ -96,6 +96,7 @@ const seen = (
   metrics: Named<number> = { loss: 0.3, accuracy: 0.9 },
 ): TrainingEvent => ({
   type: "examples",
+  task: "",
   step: phase === "before" ? 0 : 40,
   epoch: 0,
   phase,
@@ -159,6 +160,23 @@ test("a whole run: headline, baselines, curves, matrix, calibration, classes, wo
   assert.match(text, />best</);
   assert.match(text, /prefers-color-scheme: dark/);
   assert.ok(text.length < 300_000, String(text.length));
+});
+
+test("several tasks: each has its headline, its metrics by its name, its rows", async () => {
+  const tasks = [["mood", 10], ["<topic>", 4]] as const;
+  const text = await pageOf([
+    start,
+    ...steps(40),
+    ...tasks.map(([task, wrong]) => ({ ...seen("after", labels, classified(wrong)), task } as TrainingEvent)),
+    ...tasks.map(([task]) => ({ ...seen("before", labels, classified(2), { accuracy: 0.5 }), task } as TrainingEvent)),
+    end,
+  ]);
+  balanced(text);
+  const plain = text.replace(/<style>[^]*<\/style>|<[^>]*>/g, " ").replace(/\u202f/g, " ").replace(/\s+/g, " ");
+  assert.match(plain, /mood · Accuracy 90.0 % .*40.0 points better than the untouched model/);
+  assert.match(plain, /&lt;topic&gt; · Accuracy 75.0 % .*25.0 points better than the untouched model/);
+  assert.match(plain, /mood_accuracy 0.9 untouched 0.5 .*&lt;topic&gt;_accuracy 0.9 untouched 0.5/);
+  assert.match(plain, / mood Confusion matrix .* &lt;topic&gt; Confusion matrix /);
 });
 
 test("one file: nothing is fetched or executed, and markup is balanced", async () => {
