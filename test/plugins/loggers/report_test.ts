@@ -175,7 +175,7 @@ test("several tasks: each has its headline, its metrics by its name, its rows", 
   const plain = text.replace(/<style>[^]*<\/style>|<[^>]*>/g, " ").replace(/\u202f/g, " ").replace(/\s+/g, " ");
   assert.match(plain, /mood · Accuracy 90.0 % .*40.0 points better than the untouched model/);
   assert.match(plain, /&lt;topic&gt; · Accuracy 75.0 % .*25.0 points better than the untouched model/);
-  assert.match(plain, /mood_accuracy 0.9 untouched 0.5 .*&lt;topic&gt;_accuracy 0.9 untouched 0.5/);
+  assert.match(plain, /mood_accuracy 0.9000 untouched 0.5000 .*&lt;topic&gt;_accuracy 0.9000 untouched 0.5000/);
   assert.match(plain, / mood Confusion matrix .* &lt;topic&gt; Confusion matrix /);
 });
 
