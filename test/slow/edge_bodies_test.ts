@@ -102,7 +102,8 @@ describe("bodies of a GiB", { skip: process.platform !== "linux" && "resident me
           if (n++ % 64 === 0) most = Math.max(most, rss());
         });
         const grown = Math.max(most, rss()) - before;
-        assert.match(answer || "HTTP/1.1 413", /^HTTP\/1\.1 4(13|15|01|00) /, name);
+        // A line that is cut while it is full may lose the answer.
+        assert.match(answer, /^(HTTP\/1\.1 4(13|15|01|00) |$)/, name);
         assert.ok(grown <= MOST, `${name}: ${(grown / 2 ** 20).toFixed(1)} MiB more`);
       }
       assert.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200);
