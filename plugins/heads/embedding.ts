@@ -25,7 +25,8 @@ export const embeddingSchema: v.GenericSchema<Partial<EmbeddingOptions>, Embeddi
 });
 
 /**
- * `embedding` [sequences, hidden], as Sentence-BERT pools it (Reimers & Gurevych 2019).
+ * `embedding` [sequences, hidden], as Sentence-BERT pools it (Reimers & Gurevych 2019); of the encoder, where there are two
+ * sides (Ni et al. 2021).
  *
  * @example
  * ```ts
@@ -40,7 +41,7 @@ export const embedding: Factory<"head", Partial<EmbeddingOptions>> = define({
   create: ({ pooling, normalize, projection }) => ({
     modulesToSave: projection === undefined ? [] : ["embedding_projection"],
     forward: (b, states) => {
-      let x = pooledStates(b, states.hidden, pooling);
+      let x = pooledStates(b, states.encoder ?? states.hidden, pooling);
       if (projection !== undefined) x = b.linear("embedding_projection", x, { outFeatures: projection });
       return { embedding: normalize ? unitLength(x) : x };
     },

@@ -21,7 +21,7 @@ export const similaritySchema: v.GenericSchema<Partial<SimilarityOptions>, Simil
 
 /**
  * `similarity` [samples], the cosine between the embeddings u and v of a sample's two sequences (Reimers & Gurevych
- * 2019), and `embedding` [sequences, hidden] of length 1.
+ * 2019), and `embedding` [sequences, hidden] of length 1; of the encoder, where there are two sides (Ni et al. 2021).
  *
  * @example
  * ```ts
@@ -36,7 +36,7 @@ export const similarity: Factory<"head", Partial<SimilarityOptions>> = define({
   create: ({ pooling }) => ({
     modulesToSave: [],
     forward: (b, states) => {
-      const embedding = unitLength(pooledStates(b, states.hidden, pooling));
+      const embedding = unitLength(pooledStates(b, states.encoder ?? states.hidden, pooling));
       const members = b.input("members", "int32", ["samples", 2]);
       const of = (column: number): Value =>
         gather(embedding, reshape(slice(members, 1, column, column + 1), ["samples"]));

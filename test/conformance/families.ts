@@ -37,7 +37,7 @@ export type Family = Readonly<{ config: Named<Json>; task: Json }>;
 /** One of each `model_type`. */
 export const families: Named<Family> = {
   bert: { config: { model_type: "bert", ...encoder }, task: classes },
-  roberta: { config: { model_type: "roberta", ...encoder, pad_token_id: 0, type_vocab_size: 1 }, task: classes },
+  roberta: { config: { model_type: "roberta", ...encoder, pad_token_id: 0, type_vocab_size: 2 }, task: classes },
   distilbert: {
     config: { model_type: "distilbert", dim: 16, n_layers: 2, n_heads: 2, hidden_dim: 24, max_position_embeddings: 48 },
     task: classes,
