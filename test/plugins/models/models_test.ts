@@ -15,7 +15,10 @@ for (const [name, family] of Object.entries({ ...families, ...variants })) {
 }
 
 describe("every model_type that a plugin reads", () => {
-  const read = Object.values(catalog.model ?? {}).flatMap((entry) => [...entry.create({}).modelTypes]).sort();
+  const read = Object.values(catalog.model ?? {}).flatMap((entry) => {
+    const made = entry.parse({});
+    return made.issues === undefined ? [...made.value.modelTypes] : [];
+  }).sort();
   const typeOf = (config: object): string => String("model_type" in config && config.model_type);
 
   it("is in this battery", () => assert.deepEqual(Object.values(families).map((f) => typeOf(f.config)).sort(), read));
