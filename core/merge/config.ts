@@ -3,6 +3,7 @@
  * @module
  */
 import { badFile, badValue, missing, show } from "../errors.ts";
+import { jsonObject } from "../json.ts";
 import { openSafetensors, type TensorForm, toFloat32 } from "../safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../types.ts";
 
@@ -33,15 +34,10 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
   const stored = await store.get("adapter_config.json", { offset: 0, length: MAX_CONFIG });
   const where = `${label}/adapter_config.json`;
   if (stored && stored.size > MAX_CONFIG) throw badFile("merge", where, `has more than ${MAX_CONFIG} bytes`);
-  const text = stored ? new TextDecoder().decode(stored.bytes) : file.metadata.get(CONFIG_IN_METADATA);
-  if (text === undefined) throw missing("merge", "adapter_config.json", label);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    throw badFile("merge", where, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
-  }
-  const config = checkedConfig(parsed, where);
+  const own = file.metadata.get(CONFIG_IN_METADATA);
+  const bytes = stored?.bytes ?? (own === undefined ? undefined : new TextEncoder().encode(own));
+  if (bytes === undefined) throw missing("merge", "adapter_config.json", label);
+  const config = checkedConfig(jsonObject("merge", where, bytes), where);
   if (file.names.length === 0) throw badFile("merge", `${label}/adapter_model.safetensors`, "has no tensors");
   for (const name of file.names) {
     if (name.length > 256) throw badFile("merge", label, `has a tensor with a name of ${name.length} characters`);
@@ -59,11 +55,7 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
   };
 }
 
-function checkedConfig(value: unknown, where: string): Named<Json> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw badFile("merge", where, "is not an object");
-  }
-  const config = value as Named<Json>;
+function checkedConfig(config: Named<Json>, where: string): Named<Json> {
   const wrong = (field: string, allowed: string): Error =>
     badValue("merge", `${where}: ${field}`, config[field], allowed);
   if (typeof config.peft_type !== "string") throw wrong("peft_type", "the name of a type of adapter");

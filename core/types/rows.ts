@@ -44,7 +44,14 @@ export interface Tokenizer {
   encode(text: string | readonly string[], options?: EncodeOptions): readonly [Encoding, ...Encoding[]];
   decode(ids: ArrayLike<number>, options?: Readonly<{ skipSpecialTokens?: boolean }>): string;
   /** A conversation as text; `addGenerationPrompt`: up to where the assistant would begin. */
-  chat(messages: readonly Named<string>[], options?: Readonly<{ addGenerationPrompt?: boolean }>): Readonly<{
+  chat(
+    messages: readonly Named<string>[],
+    options?: Readonly<{
+      addGenerationPrompt?: boolean;
+      /** Throw where a message spells a special token, which would become one. */
+      refuseSpecialTokens?: boolean;
+    }>,
+  ): Readonly<{
     text: string;
     assistant: readonly (readonly [start: number, end: number])[];
   }>;

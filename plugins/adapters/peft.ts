@@ -4,7 +4,8 @@
  * @module
  */
 import * as v from "valibot";
-import { badFile, badValue, missing } from "../../core/errors.ts";
+import { badValue, missing } from "../../core/errors.ts";
+import { jsonObject } from "../../core/json.ts";
 import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
 import type { Adapter, AttachContext, Attached, Host, Json, Named, Plugin, Trunk, Weights } from "../../core/types.ts";
 
@@ -74,16 +75,7 @@ async function openPeft<O>(
   const store = host.directory(path);
   const file = await store.get("adapter_config.json");
   if (!file) throw missing(plugin, "adapter_config.json", path);
-  let config: Named<Json>;
-  try {
-    config = JSON.parse(new TextDecoder().decode(file.bytes));
-  } catch (cause) {
-    throw badFile(
-      plugin,
-      `${path}/adapter_config.json`,
-      `is not JSON (${cause instanceof Error ? cause.message : cause})`,
-    );
-  }
+  const config = jsonObject(plugin, `${path}/adapter_config.json`, file.bytes);
   if (config.peft_type !== type) {
     throw badValue(plugin, `${path}/adapter_config.json: peft_type`, config.peft_type, `"${type}"`);
   }

@@ -2,16 +2,14 @@
  * What sources share: a model's files as a checkpoint.
  * @module
  */
-import { badFile, badValue, missing } from "../../core/errors.ts";
+import { badFile, missing } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
+import { jsonObject } from "../../core/json.ts";
 import { weightFiles } from "../../core/safetensors.ts";
 import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.ts";
 
 /** Larger configs are refused, in bytes. */
 const MAX_CONFIG = 2 ** 20;
-
-/** Deeper configs are refused. */
-const MAX_DEPTH = 64;
 
 /** Reads config.json. Throws AttuneError where it is missing, too large, or not a JSON object. */
 export async function readConfig(plugin: string, files: Store, label: string): Promise<Named<Json>> {
@@ -19,32 +17,7 @@ export async function readConfig(plugin: string, files: Store, label: string): P
   if (!file) throw missing(plugin, "config.json", label);
   const where = `${label}/config.json`;
   if (file.size > MAX_CONFIG) throw badFile(plugin, where, `has ${file.size} bytes, more than ${MAX_CONFIG}`);
-  let config: Json;
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(file.bytes);
-    // What is nested too deeply to be written again would fail later, and elsewhere.
-    if (depthOf(text) > MAX_DEPTH) throw new Error(`it is nested deeper than ${MAX_DEPTH}`);
-    config = JSON.parse(text);
-  } catch (cause) {
-    throw badFile(plugin, where, `is not a config (${cause instanceof Error ? cause.message : cause})`);
-  }
-  if (typeof config !== "object" || config === null || Array.isArray(config)) {
-    throw badValue(plugin, where, config, "an object");
-  }
-  return config as Named<Json>;
-}
-
-/** How deep the lists and objects of a JSON text are nested. */
-function depthOf(text: string): number {
-  let [depth, deepest, quoted] = [0, 0, false];
-  for (let i = 0; i < text.length; i++) {
-    const symbol = text[i];
-    if (quoted && symbol === "\\") i++;
-    else if (symbol === '"') quoted = !quoted;
-    else if (!quoted && (symbol === "[" || symbol === "{")) deepest = Math.max(deepest, ++depth);
-    else if (!quoted && (symbol === "]" || symbol === "}")) depth--;
-  }
-  return deepest;
+  return jsonObject(plugin, where, file.bytes);
 }
 
 /** Weights are hashed in pieces of so many bytes: the web's digest takes no streams. */

@@ -2,6 +2,7 @@
  * A text under change that knows where each of its characters came from, as Hugging Face's NormalizedString does.
  * @module
  */
+import type { Pattern } from "./linear.ts";
 
 /** A stretch of the original text in UTF-16 units. */
 export type Span = readonly [start: number, end: number];
@@ -62,18 +63,21 @@ export function mapped(text: Aligned, change: (char: string) => string): Aligned
 }
 
 /** Matches replaced; what replaces one stands where the match's last character did. */
-export function replaced(text: Aligned, pattern: RegExp, content: string): Aligned {
-  const string = textOf(text);
-  if (string.search(pattern) < 0) return text;
+export function replaced(text: Aligned, pattern: Pattern, content: string): Aligned {
+  const matches = [...pattern[Symbol.matchAll](textOf(text))];
+  if (matches.length === 0) return text;
   const at = unitsToChars(text);
   const chars: string[] = [];
   const spans: Span[] = [];
   let done = 0;
   const upTo = (end: number): void => {
-    chars.push(...text.chars.slice(done, end));
-    spans.push(...text.spans.slice(done, end));
+    // Not all at once: a call takes only so many arguments.
+    for (let i = done; i < end; i++) {
+      chars.push(text.chars[i] ?? "");
+      spans.push(text.spans[i] ?? [0, 0]);
+    }
   };
-  for (const match of string.matchAll(pattern)) {
+  for (const match of matches) {
     const [start, end] = [at[match.index] ?? 0, at[match.index + match[0].length] ?? text.chars.length];
     upTo(start);
     for (const char of content) {

@@ -2,9 +2,9 @@
  * Chat templates: conversations as text, and which parts of it the assistant says.
  * @module
  */
-import { Template } from "@huggingface/jinja";
-import { badFile, unsupported } from "../../core/errors.ts";
+import { AttuneError, badFile, unsupported } from "../../core/errors.ts";
 import type { Named } from "../../core/types.ts";
+import { boundedTemplate, type Render } from "./template.ts";
 
 type Message = Named<string>;
 type Span = readonly [start: number, end: number];
@@ -29,25 +29,47 @@ export function chatRenderer(template: string, tokens: Named<string>): Renderer 
   const marks = /\{%-?\s*generation\s*-?%\}/.test(template);
   const compiled = compile(template);
   const marked = marks ? compile(withMarks(template)) : undefined;
-  const render = (with_: Template, messages: readonly Message[], prompt: boolean): string =>
-    with_.render({ messages, add_generation_prompt: prompt, ...tokens });
+  const render = (with_: Render, messages: readonly Message[], prompt: boolean): string => {
+    try {
+      return with_({ ...tokens, messages, add_generation_prompt: prompt });
+    } catch (cause) {
+      throw refused(cause);
+    }
+  };
   return (messages, prompt) => {
     const text = render(compiled, messages, prompt);
-    if (!messages.some((m) => m.role === "assistant")) return { text, assistant: [] };
-    const found = marked && fromMarks(render(marked, messages, prompt), text);
-    return {
-      text,
-      assistant: found ??
+    const found = (): readonly Span[] => {
+      if (!messages.some((m) => m.role === "assistant")) return [];
+      return (marked && fromMarks(render(marked, messages, prompt), text)) ??
         messages.flatMap((m, i) =>
           m.role === "assistant" ? turnOf(messages, i, text, (part, p) => render(compiled, part, p), prompt) : []
-        ),
+        );
+    };
+    let known: readonly Span[] | undefined;
+    // Turn by turn it is rendered again: only for who asks.
+    return {
+      text,
+      get assistant() {
+        return (known ??= found());
+      },
     };
   };
 }
 
-function compile(template: string): Template {
+/** A template that says no to a conversation, or takes more than it may. */
+function refused(cause: unknown): AttuneError {
+  const why = (cause instanceof Error ? cause.message : String(cause)).slice(0, 500);
+  return new AttuneError(`messages: the chat template does not take them: ${why}`, {
+    code: "BAD_VALUE",
+    plugin: "hf",
+    path: "messages",
+    cause,
+  });
+}
+
+function compile(template: string): Render {
   try {
-    return new Template(template);
+    return boundedTemplate(template);
   } catch (cause) {
     throw badFile("hf", "the chat template", cause instanceof Error ? cause.message : String(cause));
   }

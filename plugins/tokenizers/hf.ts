@@ -3,14 +3,17 @@
  * (offsets, words, truncation that keeps special tokens, windows).
  * @module
  */
-import { Tokenizer as Library } from "@huggingface/tokenizers";
+import type { Tokenizer as Library } from "@huggingface/tokenizers";
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { badFile, missing, unsupported } from "../../core/errors.ts";
+import { badValue, missing, unsupported } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
+import { jsonObject } from "../../core/json.ts";
 import type { EncodeOptions, Encoding, Factory, Named, Store, Tokenizer } from "../../core/types.ts";
 import { chatRenderer, type Renderer } from "./chat.ts";
-import { idsOf, type Steps, stepsOf, type Tokens, tokensOf } from "./sequence.ts";
+import { checkDefinition } from "./definition.ts";
+import { openLibrary } from "./library.ts";
+import { idsOf, type Steps, type Tokens, tokensOf } from "./sequence.ts";
 import { type Strategy, type Window, windowsOf } from "./truncate.ts";
 
 /** Options of {@link hf}. */
@@ -29,9 +32,6 @@ export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strict
 
 /** Limits above this are how tokenizers say that there is none. */
 const NO_LIMIT = 1e9;
-
-/** Ids above this are refused: vocabularies are lists. */
-const MAX_ID = 10_000_000;
 
 /**
  * The tokenizer of a checkpoint, from tokenizer.json and tokenizer_config.json.
@@ -55,22 +55,15 @@ type Config = Readonly<Record<string, unknown>>;
 async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenizer> {
   const file = await files.get("tokenizer.json");
   if (!file) throw missing("hf", "tokenizer.json", "the model directory");
-  const definition = parsed("tokenizer.json", file.bytes);
+  const definition = jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true });
   const settings = await files.get("tokenizer_config.json");
-  const config: Config = settings ? parsed("tokenizer_config.json", settings.bytes) : {};
+  const config: Config = settings ? jsonObject("hf", "tokenizer_config.json", settings.bytes, { anyKey: true }) : {};
   checkDefinition(definition);
-  let library: Library;
-  try {
-    library = new Library(definition, { ...config });
-  } catch (cause) {
-    throw badFile("hf", "tokenizer.json", cause instanceof Error ? cause.message : String(cause));
-  }
-  keepByteOrderMarks(library.decoder);
+  const { library, steps } = openLibrary(definition, config);
   const special = specialIds(library, config);
   const template = await files.get("chat_template.jinja");
   const chatTemplate = template ? new TextDecoder().decode(template.bytes) : templateOf(config);
   let renderer: Renderer | undefined;
-  const steps = stepsOf(definition);
   const post = postProcessorOf(library);
   const limit = options.modelMaxLength ??
     (typeof config.model_max_length === "number" && config.model_max_length < NO_LIMIT
@@ -117,10 +110,22 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
       if (chatTemplate === undefined) {
         throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
       }
+      if (o.refuseSpecialTokens) refuseSpecial(messages, library);
       renderer ??= chatRenderer(chatTemplate, specialTokens(config));
       return renderer(messages, o.addGenerationPrompt ?? false);
     },
   };
+}
+
+/** What a user writes is no part of the template: it may not end a turn, or begin another's. */
+function refuseSpecial(messages: readonly Named<string>[], library: Library): void {
+  const { special_tokens: special } = library as unknown as { special_tokens: readonly string[] };
+  messages.forEach((message, i) => {
+    for (const [field, text] of Object.entries(message)) {
+      const found = special.find((token) => token !== "" && text.includes(token));
+      if (found !== undefined) throw badValue("hf", `messages.${i}.${field}`, found, "text without special tokens");
+    }
+  });
 }
 
 function sequenceOf(library: Library, steps: Steps, text: string | readonly string[], places: boolean): Tokens {
@@ -224,41 +229,6 @@ export function codePointOffsets(text: string, offsets: ArrayLike<number>): Int3
     const low = text.charCodeAt(at);
     return (points[at] ?? 0) + (i % 2 === 1 && low >= 0xdc00 && low <= 0xdfff ? 1 : 0);
   });
-}
-
-function parsed(name: string, bytes: Uint8Array): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch (cause) {
-    throw badFile("hf", name, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
-  }
-  throw badFile("hf", name, "is not an object");
-}
-
-function checkDefinition(definition: Readonly<Record<string, unknown>>): void {
-  const model = definition.model as { vocab?: unknown; type?: unknown } | undefined;
-  if (typeof model !== "object" || model === null) throw badFile("hf", "tokenizer.json", "has no model");
-  if (typeof model.vocab !== "object" || model.vocab === null) {
-    throw badFile("hf", "tokenizer.json", "its model has no vocabulary");
-  }
-  // Unigram vocabularies are lists; the others name each token's id.
-  if (Array.isArray(model.vocab)) return;
-  const seen = new Set<unknown>();
-  for (const [token, id] of Object.entries(model.vocab)) {
-    if (!Number.isSafeInteger(id) || (id as number) < 0 || (id as number) > MAX_ID) {
-      throw badFile("hf", "tokenizer.json", `token ${JSON.stringify(token)} has id ${id}`);
-    }
-    if (seen.has(id)) throw badFile("hf", "tokenizer.json", `two tokens have id ${id}`);
-    seen.add(id);
-  }
-}
-
-/** The library's byte fallback would swallow a byte order mark inside a text. */
-function keepByteOrderMarks(decoder: unknown): void {
-  const own = decoder as { text_decoder?: TextDecoder; decoders?: readonly unknown[] } | null;
-  if (own?.text_decoder) own.text_decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  for (const inner of own?.decoders ?? []) keepByteOrderMarks(inner);
 }
 
 function specialIds(library: Library, config: Config): Named<number> {

@@ -3,13 +3,14 @@
  * @module
  */
 import { badFile } from "../../core/errors.ts";
+import { linearPattern, type Pattern } from "./linear.ts";
 
-/** `{ String }` or `{ Regex }` as a global pattern. Throws AttuneError where it cannot be compiled. */
-export function patternOf(pattern: unknown): RegExp {
+/** `{ String }` or `{ Regex }` as a pattern for all matches. Throws AttuneError where it cannot be compiled. */
+export function patternOf(pattern: unknown): Pattern {
   const { String: text, Regex: regex } = (pattern ?? {}) as { String?: string; Regex?: string };
   if (text !== undefined) return new RegExp(text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"), "gu");
   try {
-    return new RegExp(translated(regex ?? ""), "gu");
+    return linearPattern(translated(regex ?? ""));
   } catch (cause) {
     throw badFile(
       "hf",

@@ -5,6 +5,7 @@
 import { unsupported } from "../../core/errors.ts";
 import { type Aligned, prepended, replaced, sliced, textOf } from "./aligned.ts";
 import { bytesOf, type Definition } from "./normalizers.ts";
+import type { Pattern } from "./linear.ts";
 import { patternOf } from "./patterns.ts";
 
 /** One text to its pieces. `isFirst`: whether the whole text begins with it. */
@@ -20,7 +21,7 @@ const punctuation = /[!-/:-@[-`{-~]|\p{P}/gu;
 /** A pre-tokenizer by its definition. Throws AttuneError where its type is not known. */
 export function preTokenizerOf(definition: Definition | null | undefined): PreTokenizer {
   if (!definition) return (text) => [text];
-  const by = (pattern: RegExp, behavior: Behavior): PreTokenizer => (text) => split(text, pattern, behavior);
+  const by = (pattern: Pattern, behavior: Behavior): PreTokenizer => (text) => split(text, pattern, behavior);
   switch (definition.type) {
     case "Sequence": {
       const steps = (definition.pretokenizers as readonly Definition[]).map(preTokenizerOf);
@@ -38,7 +39,8 @@ export function preTokenizerOf(definition: Definition | null | undefined): PreTo
       return metaspace(definition);
     case "Split":
       if (definition.invert === true) {
-        return (text) => split(text, patternOf(definition.pattern), "Removed", true);
+        const pattern = patternOf(definition.pattern);
+        return (text) => split(text, pattern, "Removed", true);
       }
       return by(patternOf(definition.pattern), definition.behavior as Behavior);
     case "Punctuation":
@@ -75,14 +77,14 @@ function metaspace(definition: Definition): PreTokenizer {
 }
 
 /** Stretches that match (or, inverted, do not) and those between them. `pattern` may be given anew, as `other`. */
-function split(text: Aligned, pattern: RegExp, behavior: Behavior, invert = false, other = pattern): Aligned[] {
+function split(text: Aligned, pattern: Pattern, behavior: Behavior, invert = false, other = pattern): Aligned[] {
   const string = textOf(text);
   const parts: { start: number; end: number; match: boolean }[] = [];
   let done = 0;
   const add = (start: number, end: number, match: boolean): void => {
     if (end > start) parts.push({ start, end, match: match !== invert });
   };
-  for (const match of string.matchAll(other)) {
+  for (const match of other[Symbol.matchAll](string)) {
     add(done, match.index, false);
     done = match.index + match[0].length;
     add(match.index, done, true);

@@ -3,6 +3,7 @@
  * @module
  */
 import { joinBytes } from "../../core/bytes.ts";
+import { strictJson } from "../../core/json.ts";
 import type * as v from "valibot";
 import { checked, failed } from "./answers.ts";
 
@@ -21,9 +22,6 @@ export type Incoming = Readonly<{
 
 /** How a body is read. `maxBytes`: of all media types, or of each; `seconds`: for how long it may come. */
 export type BodyLimits = Readonly<{ maxBytes: number | Readonly<Record<string, number>>; seconds: number }>;
-
-/** JSON that is nested deeper is refused. */
-const MAX_DEPTH = 64;
 
 /** A line of JSON lines that is longer is refused. */
 const MAX_LINE = 2 ** 20;
@@ -108,41 +106,11 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
 
 /** JSON in UTF-8 without what parsers disagree about. Throws what a route throws. */
 export function parseJson(bytes: Uint8Array, where = "The body"): unknown {
-  const wrong = (why: string) => failed(400, "invalid_json", `${where} is not JSON: ${why}`);
-  let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw wrong("it is not UTF-8");
+    return strictJson(bytes);
+  } catch (cause) {
+    throw failed(400, "invalid_json", `${where} is not JSON: ${cause instanceof Error ? cause.message : cause}`);
   }
-  if (depthOf(bytes) > MAX_DEPTH) throw wrong(`it is nested deeper than ${MAX_DEPTH}`);
-  // A key of this name would be read as the prototype by what copies objects.
-  const suspicious = text.includes("__proto__") || text.includes("\\u005f") || text.includes("\\u005F");
-  const refuse = (key: string, value: unknown): unknown => {
-    if (key === "__proto__") throw wrong('a key is "__proto__"');
-    return value;
-  };
-  try {
-    return suspicious ? JSON.parse(text, refuse) : JSON.parse(text);
-  } catch (error) {
-    if ("getResponse" in Object(error)) throw error;
-    throw wrong("it cannot be parsed");
-  }
-}
-
-/** How deep brackets are nested, seen without parsing: parsers of some engines recurse. */
-function depthOf(bytes: Uint8Array): number {
-  let [depth, most, quoted] = [0, 0, false];
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (quoted) {
-      if (byte === 0x5c) i++;
-      else if (byte === 0x22) quoted = false;
-    } else if (byte === 0x22) quoted = true;
-    else if (byte === 0x7b || byte === 0x5b) most = Math.max(most, ++depth);
-    else if (byte === 0x7d || byte === 0x5d) depth--;
-  }
-  return most;
 }
 
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -3,6 +3,7 @@
  * @module
  */
 import { badFile, badValue } from "../../core/errors.ts";
+import { strictJson } from "../../core/json.ts";
 import { within } from "../../core/run/write.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 
@@ -59,9 +60,9 @@ export async function parsedIn(files: Store, key: string): Promise<Json | undefi
   if (!file) return undefined;
   if (file.size > MAX_JSON) throw badFile("saved", key, `has ${file.size} bytes, more than ${MAX_JSON}`);
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(file.bytes));
-  } catch {
-    throw badFile("saved", key, "is not JSON");
+    return strictJson(file.bytes);
+  } catch (cause) {
+    throw badFile("saved", key, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
 }
 

@@ -32,6 +32,8 @@ export const tokenizeOptionsSchema = v.strictObject({
   offsetUnit: v.optional(v.picklist(["utf16", "codepoint"]), "utf16"),
   /** Of conversations: up to where the assistant would begin. */
   addGenerationPrompt: flag(false),
+  /** Of conversations: messages may spell special tokens, and those become them. Else that is an error. */
+  allowSpecialTokens: flag(false),
   /** Of conversations: which tokens the assistant says. */
   returnAssistantTokensMask: flag(false),
 });
@@ -99,7 +101,7 @@ export function tokenize(tokenizer: Tokenizer, call: TokenizeCall): EncodingJson
   const all = textsOf(tokenizer, call);
   const chats = all.some((text) => text.chat);
   if (!chats) {
-    for (const name of ["addGenerationPrompt", "returnAssistantTokensMask"] as const) {
+    for (const name of ["addGenerationPrompt", "allowSpecialTokens", "returnAssistantTokensMask"] as const) {
       if (options[name]) throw badValue("tokenize", `options.${name}`, true, "messages as input");
     }
   }
@@ -159,7 +161,13 @@ function textsOf(tokenizer: Tokenizer, { input, pair, options }: TokenizeCall): 
   }
   if (pair !== undefined) throw wrong("pair", "nothing beside messages");
   return (list as readonly Named<string>[][]).map((messages) => {
-    const chat = tokenizer.chat(messages, { addGenerationPrompt: options.addGenerationPrompt });
+    if (options.returnAssistantTokensMask && messages.length > MOST_TURNS) {
+      throw badValue("tokenize", "input", messages.length, `at most ${MOST_TURNS} messages for an assistant's mask`);
+    }
+    const chat = tokenizer.chat(messages, {
+      addGenerationPrompt: options.addGenerationPrompt,
+      refuseSpecialTokens: !options.allowSpecialTokens,
+    });
     return { own: chat.text, chat };
   });
 }
@@ -185,6 +193,9 @@ function paddedLength(tokenizer: Tokenizer, options: Options, encodings: readonl
   return to;
 }
 
+/** Where the assistant speaks is found turn by turn, which takes the square of their number. */
+const MOST_TURNS = 256;
+
 /** Padding is not worth more places than this: answers grow by it, whatever was asked. */
 const MOST = 2 ** 17;
 
@@ -199,7 +210,6 @@ function jsonOf(tokenizer: Tokenizer, options: Options, encoding: Encoding, text
   const pairs = (values: ArrayLike<number>): [number, number][] =>
     Array.from({ length: values.length / 2 }, (_, i) => [values[2 * i] ?? 0, values[2 * i + 1] ?? 0]);
   const { ids, typeIds, specialTokensMask, wordIds, sequenceIds } = encoding;
-  const said = text.chat?.assistant ?? [];
   const json: EncodingJson = {
     inputIds: padded(ids, tokenizer.special.pad ?? 0),
     wordIds: known(wordIds),
@@ -211,6 +221,7 @@ function jsonOf(tokenizer: Tokenizer, options: Options, encoding: Encoding, text
   if (options.returnOffsetsMapping) json.offsets = padded(pairs(offsetsOf(encoding, text, options)), [0, 0]);
   if (options.returnLength) json.length = json.inputIds.length;
   if (options.returnAssistantTokensMask) {
+    const said = text.chat?.assistant ?? [];
     const mask = pairs(encoding.offsets).map(([start, end]) =>
       said.some(([from, upTo]) => start < upTo && end > from && end > start) ? 1 : 0
     );

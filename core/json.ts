@@ -1,0 +1,71 @@
+/**
+ * JSON that others wrote: without what parsers disagree about, and no deeper than anything reads it.
+ * @module
+ */
+import { badFile } from "./errors.ts";
+import type { Json, Named } from "./types.ts";
+
+/** JSON that is nested deeper is refused: what walks it recurses, and parsers of some engines do. */
+const MAX_DEPTH = 64;
+
+/**
+ * What JSON in UTF-8 says. `anyKey`: keys are data (a vocabulary's tokens), even one that is "__proto__".
+ *
+ * @throws SyntaxError that says why not.
+ */
+export function strictJson(bytes: Uint8Array, { anyKey = false }: Readonly<{ anyKey?: boolean }> = {}): Json {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new SyntaxError("it is not UTF-8");
+  }
+  if (depthOf(text) > MAX_DEPTH) throw new SyntaxError(`it is nested deeper than ${MAX_DEPTH}`);
+  // A key of this name would be read as the prototype by what copies objects.
+  const suspicious = !anyKey && (text.includes("__proto__") || /\\u005f/i.test(text));
+  let proto = false;
+  const look = (key: string, value: Json): Json => {
+    proto ||= key === "__proto__";
+    return value;
+  };
+  let value: Json;
+  try {
+    value = suspicious ? JSON.parse(text, look) : JSON.parse(text);
+  } catch {
+    throw new SyntaxError("it cannot be parsed");
+  }
+  if (proto) throw new SyntaxError('a key is "__proto__"');
+  return value;
+}
+
+/** The object that a file of JSON is. Throws AttuneError where it is none. */
+export function jsonObject(
+  plugin: string,
+  file: string,
+  bytes: Uint8Array,
+  options?: Readonly<{ anyKey?: boolean }>,
+): Named<Json> {
+  let value: Json;
+  try {
+    value = strictJson(bytes, options);
+  } catch (cause) {
+    throw badFile(plugin, file, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Named<Json>;
+  throw badFile(plugin, file, "is not an object");
+}
+
+/** How deep the lists and objects of a JSON text are nested, seen without parsing it. */
+function depthOf(text: string): number {
+  let [depth, most, quoted] = [0, 0, false];
+  for (let i = 0; i < text.length; i++) {
+    const symbol = text.charCodeAt(i);
+    if (quoted) {
+      if (symbol === 0x5c) i++;
+      else if (symbol === 0x22) quoted = false;
+    } else if (symbol === 0x22) quoted = true;
+    else if (symbol === 0x7b || symbol === 0x5b) most = Math.max(most, ++depth);
+    else if (symbol === 0x7d || symbol === 0x5d) depth--;
+  }
+  return most;
+}

@@ -1,0 +1,189 @@
+/**
+ * What a tokenizer.json must be before anything is made of it.
+ * @module
+ */
+import { badFile, show } from "../../core/errors.ts";
+
+type Definition = Readonly<Record<string, unknown>>;
+
+/** Ids above this are refused: vocabularies are lists. */
+const MAX_ID = 10_000_000;
+
+/** Longer patterns are refused, in characters; so are tokens, and more parts of a sequence. */
+const [MAX_PATTERN, MAX_TOKEN, MAX_PARTS] = [4096, 4096, 256];
+
+const wrong = (problem: string): Error => badFile("hf", "tokenizer.json", problem);
+const isObject = (value: unknown): value is Definition =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isId = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= MAX_ID;
+
+/** Checks the types and ranges of all that is read. Throws AttuneError that names what is not sound. */
+export function checkDefinition(definition: Definition): void {
+  const { model, added_tokens: added } = definition;
+  if (!isObject(model)) throw wrong("has no model");
+  const ids = vocabularyOf(model);
+  checkModel(model, ids);
+  if (added !== undefined && added !== null) checkAdded(added, ids);
+  for (const part of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) checkPart(definition[part], part);
+}
+
+/** Each token and its id. */
+function vocabularyOf({ vocab }: Definition): ReadonlyMap<string, number> {
+  const tokens = new Map<string, number>();
+  const add = (token: unknown, id: unknown): void => {
+    if (typeof token !== "string" || token.length > MAX_TOKEN) throw wrong(`has ${show(token)} for a token`);
+    if (!isId(id)) throw wrong(`token ${show(token)} has id ${show(id)}`);
+    tokens.set(token, Number(id));
+  };
+  // Unigram vocabularies are lists of tokens with scores; the others name each token's id.
+  if (Array.isArray(vocab)) {
+    vocab.forEach((entry: unknown, id) => {
+      if (!Array.isArray(entry) || entry.length !== 2 || !Number.isFinite(entry[1])) {
+        throw wrong(`has ${show(entry)} in its vocabulary, where a token and its score are due`);
+      }
+      add(entry[0], id);
+    });
+  } else if (isObject(vocab)) { for (const [token, id] of Object.entries(vocab)) add(token, id); }
+  else throw wrong("its model has no vocabulary");
+  if (tokens.size === 0) throw wrong("its vocabulary is empty");
+  const seen = new Set<number>();
+  if (isObject(vocab)) {
+    for (const [token, id] of tokens) {
+      if (seen.has(id)) throw wrong(`two tokens have id ${id}, one is ${show(token)}`);
+      seen.add(id);
+    }
+  }
+  return tokens;
+}
+
+const kinds: readonly unknown[] = ["BPE", "Unigram", "WordPiece", "WordLevel"];
+
+function checkModel(model: Definition, ids: ReadonlyMap<string, number>): void {
+  const { type, unk_id: unknownId, unk_token: unknown, merges } = model;
+  if (type !== undefined && type !== null && !kinds.includes(type)) throw wrong(`its model has type ${show(type)}`);
+  for (const field of ["continuing_subword_prefix", "end_of_word_suffix", "unk_token"]) {
+    const value = model[field];
+    if (value !== undefined && value !== null && (typeof value !== "string" || value.length > MAX_TOKEN)) {
+      throw wrong(`its model has ${field} ${show(value)}`);
+    }
+  }
+  const most = model.max_input_chars_per_word;
+  if (
+    most !== undefined && most !== null && !(Number.isSafeInteger(most) && Number(most) >= 1 && Number(most) <= 1000)
+  ) {
+    throw wrong(`its model has max_input_chars_per_word ${show(most)}; 1 to 1000 are read`);
+  }
+  if (type === "Unigram" || (type === undefined && Array.isArray(model.vocab))) {
+    if (!Array.isArray(model.vocab)) throw wrong("its Unigram model has no list of tokens");
+    if (unknownId !== undefined && unknownId !== null && !(isId(unknownId) && Number(unknownId) < model.vocab.length)) {
+      throw wrong(`its model has unk_id ${show(unknownId)}, which is no token`);
+    }
+  } else if (Array.isArray(model.vocab)) throw wrong(`its ${type} model has a list for a vocabulary`);
+  if (type === "WordPiece" && typeof unknown === "string" && !ids.has(unknown)) {
+    throw wrong(`its model has unk_token ${show(unknown)}, which is no token`);
+  }
+  if (type !== "BPE" && merges === undefined) return;
+  if (!Array.isArray(merges)) throw wrong("its BPE model has no list of merges");
+  const form = typeof merges[0];
+  for (const merge of merges) {
+    const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
+    if (
+      typeof merge !== form || !Array.isArray(pair) || pair.length !== 2 ||
+      !pair.every((side) => typeof side === "string" && side !== "" && side.length <= MAX_TOKEN)
+    ) throw wrong(`has ${show(merge)} for a merge`);
+    const [a, b] = pair as [string, string];
+    const prefix = String(model.continuing_subword_prefix ?? "");
+    if (!ids.has(a) || !ids.has(b)) throw wrong(`its merge ${show(merge)} is of what is no token`);
+    if (!ids.has(a + (b.startsWith(prefix) ? b.slice(prefix.length) : b))) {
+      throw wrong(`its merge ${show(merge)} makes what is no token`);
+    }
+  }
+  if (model.byte_fallback === true) {
+    for (let byte = 0; byte < 256; byte++) {
+      const token = `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
+      if (!ids.has(token)) throw wrong(`falls back to bytes and lacks ${token}`);
+    }
+  }
+}
+
+function checkAdded(added: unknown, ids: ReadonlyMap<string, number>): void {
+  if (!Array.isArray(added)) throw wrong("its added_tokens are no list");
+  const places = new Map([...ids].map(([token, id]) => [id, token]));
+  for (const token of added) {
+    if (!isObject(token) || typeof token.content !== "string" || token.content === "") {
+      throw wrong(`has ${show(token)} among its added_tokens`);
+    }
+    const { content, id } = token;
+    if (content.length > MAX_TOKEN) throw wrong(`has an added token of ${content.length} characters`);
+    if (!isId(id)) throw wrong(`added token ${show(content)} has id ${show(id)}`);
+    const other = places.get(Number(id)) ?? content;
+    if (other !== content) throw wrong(`two tokens have id ${id}: ${show(other)} and ${show(content)}`);
+    places.set(Number(id), content);
+    for (const flag of ["single_word", "lstrip", "rstrip", "normalized", "special"]) {
+      const value = token[flag];
+      if (value !== undefined && typeof value !== "boolean") throw wrong(`added token ${show(content)}: ${flag}`);
+    }
+  }
+}
+
+/** The lists that a part of a kind may be a sequence of. */
+const lists = ["normalizers", "pretokenizers", "processors", "decoders"];
+
+function checkPart(part: unknown, where: string): void {
+  if (part === undefined || part === null) return;
+  if (!isObject(part) || typeof part.type !== "string") throw wrong(`its ${where} is ${show(part)}`);
+  const { type, pattern } = part;
+  if (type === "Sequence") {
+    const inner = lists.map((list) => part[list]).find((list) => list !== undefined);
+    if (!Array.isArray(inner) || inner.length > MAX_PARTS) throw wrong(`its ${where} is a sequence of ${show(inner)}`);
+    return inner.forEach((own) => checkPart(own, where));
+  }
+  for (const field of ["content", "prepend", "replacement", "delimiter", "precompiled_charsmap"]) {
+    const value = part[field];
+    if (value !== undefined && value !== null && typeof value !== "string") {
+      throw wrong(`its ${where} ${type} has ${field} ${show(value)}`);
+    }
+  }
+  for (const field of ["content", "prepend", "replacement"]) {
+    if (String(part[field] ?? "").length > MAX_TOKEN) throw wrong(`its ${where} ${type} has a long ${field}`);
+  }
+  if (type === "Split" || type === "Replace") checkPattern(pattern, `${where} ${type}`);
+  if (type === "Strip" && where === "decoder") {
+    for (const field of ["start", "stop"]) {
+      if (!isId(part[field])) throw wrong(`its decoder Strip has ${field} ${show(part[field])}`);
+    }
+  }
+  if (type === "TemplateProcessing") checkTemplate(part);
+  if (type === "BertProcessing" || type === "RobertaProcessing") {
+    for (const side of ["sep", "cls"]) {
+      const token = part[side];
+      if (!Array.isArray(token) || typeof token[0] !== "string" || !isId(token[1])) {
+        throw wrong(`its ${type} has ${side} ${show(token)}`);
+      }
+    }
+  }
+}
+
+function checkPattern(pattern: unknown, where: string): void {
+  const text = isObject(pattern) ? pattern.String ?? pattern.Regex : undefined;
+  if (typeof text !== "string" || text === "") throw wrong(`its ${where} has the pattern ${show(pattern)}`);
+  if (text.length > MAX_PATTERN) throw wrong(`its ${where} has a pattern of ${text.length} characters`);
+}
+
+function checkTemplate(part: Definition): void {
+  for (const side of ["single", "pair"]) {
+    const template = part[side];
+    if (!Array.isArray(template) || template.length > MAX_PARTS) {
+      throw wrong(`its template has ${side} ${show(template)}`);
+    }
+    for (const item of template) {
+      const own: unknown = isObject(item) ? item.SpecialToken ?? item.Sequence : undefined;
+      if (!isObject(own) || typeof own.id !== "string" || !isId(own.type_id)) {
+        throw wrong(`its template has ${show(item)} in ${side}`);
+      }
+    }
+    // Texts are their places: one that came twice would be counted once.
+    const texts = template.filter((item) => isObject(item) && "Sequence" in item);
+    if (texts.length > 2) throw wrong(`its template has ${texts.length} texts in ${side}`);
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Jinja templates by others, rendered within a budget: so many steps, such depth, and values of such size.
+ * @module
+ */
+import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
+import type { Json, Named } from "../../core/types.ts";
+
+/** Longer templates are refused, in characters; those of the field have some twenty thousand. */
+const MAX_TEMPLATE = 2 ** 17;
+/** Templates with more blanks on end are refused: reading them takes the square of it. */
+const MAX_BLANKS = 512;
+/** How deep expressions and macros may go. */
+const MAX_DEPTH = 200;
+/** What a template may make: characters of a string, or of all strings of a list. */
+const MAX_SIZE = 2 ** 20;
+/** Steps, and more for each character of what is rendered. */
+const [STEPS, STEPS_EACH] = [30_000, 4];
+/** How wide what is indented may be. */
+const MAX_WIDTH = 64;
+/** What a template counts to. */
+const MAX_RANGE = 10_000;
+
+/** Renders variables. Throws Error where the template refuses them or takes more than it may. */
+export type Render = (variables: Named<Json>) => string;
+
+/** A node of a template, or a value of one, as far as it is looked at. */
+type Node = Readonly<{
+  type: string;
+  iterable?: Node;
+  lhs?: Node;
+  operand?: Node;
+  filter?: Node;
+  callee?: Node;
+  object?: Node;
+  property?: Node;
+  value?: unknown;
+  args?: readonly Node[];
+}>;
+type Value = Readonly<{ type?: string; value?: unknown }>;
+
+/** Whose result can be as large as its parts multiplied. */
+const multiplying: ReadonlySet<unknown> = new Set(["replace", "join", "indent", "tojson", "center", "wordwrap"]);
+
+/**
+ * A template, read.
+ *
+ * @throws Error where it cannot be read.
+ */
+export function boundedTemplate(source: string): Render {
+  if (source.length > MAX_TEMPLATE) throw new RangeError(`it has more than ${MAX_TEMPLATE} characters`);
+  let blanks = 0;
+  for (let i = 0; i < source.length; i++) {
+    blanks = /\s/.test(source[i] ?? "") ? blanks + 1 : 0;
+    if (blanks > MAX_BLANKS) throw new RangeError(`it has more than ${MAX_BLANKS} blanks on end`);
+  }
+  const program = parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
+  return (variables) => {
+    const environment = new Environment();
+    for (const [name, value] of Object.entries({ ...globals, ...variables })) environment.set(name, value);
+    const interpreter = new Interpreter(environment);
+    const given = sizeOf(variables);
+    bound(interpreter as unknown as Machine, STEPS + STEPS_EACH * given, MAX_SIZE + 4 * given);
+    return String((interpreter.run(program) as Value).value);
+  };
+}
+
+type Machine = { evaluate(node: Node | undefined, environment: unknown): Value };
+
+/** Everything an interpreter does goes through its `evaluate`. */
+function bound(machine: Machine, steps: number, most: number): void {
+  const evaluate = machine.evaluate.bind(machine);
+  let [left, depth] = [steps, 0];
+  /** What loops go through, which costs steps for each; and the parts of what multiplies them. */
+  const iterables = new WeakSet<object>();
+  const parts = new WeakMap<object, { product: number }>();
+  const widths = new WeakSet<object>();
+  machine.evaluate = (node, environment) => {
+    if (!node) return evaluate(node, environment);
+    if (--left < 0) throw new RangeError("the template takes too many steps");
+    if (depth >= MAX_DEPTH) throw new RangeError("the template goes too deep");
+    if (node.type === "For") { for (const own of [node.iterable, node.iterable?.lhs]) if (own) iterables.add(own); }
+    const group = multiplied(node, parts, widths);
+    const before = group?.product;
+    if (group) group.product = 1;
+    let value: Value;
+    depth++;
+    try {
+      value = evaluate(node, environment);
+    } finally {
+      depth--;
+      if (group && before !== undefined) group.product = before;
+    }
+    const own = value.value;
+    if (widths.has(node) && typeof own === "number" && Math.abs(own) > MAX_WIDTH) {
+      throw new RangeError(`the template asks for a width of ${own}`);
+    }
+    const isNew = node.type !== "Identifier" && node.type !== "MemberExpression";
+    const size = isNew || parts.has(node) ? weightOf(value, most) : 0;
+    if (size > most) throw new RangeError(`the template makes more than ${most} characters`);
+    const part = parts.get(node);
+    if (part && (part.product *= Math.max(1, size)) > 16 * most) {
+      throw new RangeError(`the template makes more than ${16 * most} characters`);
+    }
+    const length = Array.isArray(own) || typeof own === "string" ? own.length : own instanceof Map ? own.size : 0;
+    left -= (length >> 6) + (size >> 5) + (iterables.has(node) ? 3 * length : 0);
+    return value;
+  };
+}
+
+/** What the parts of a filter or a method multiply to, where they do. */
+function multiplied(
+  node: Node,
+  parts: WeakMap<object, { product: number }>,
+  widths: WeakSet<object>,
+): { product: number } | undefined {
+  const isFilter = node.type === "FilterExpression" || node.type === "FilterStatement";
+  if (!isFilter && node.type !== "CallExpression") return undefined;
+  const call = isFilter ? node.filter : node;
+  const method = call?.type === "CallExpression" ? call.callee : call;
+  const name = method?.type === "MemberExpression" ? method.property?.value : method?.value;
+  if (!multiplying.has(name)) return undefined;
+  const args = (call?.args ?? []).map((arg) => {
+    const { type, value } = arg;
+    return type === "KeywordArgumentExpression" && typeof value === "object" && value !== null ? value as Node : arg;
+  });
+  if (name !== "replace") { for (const arg of args) widths.add(arg); }
+  const all = [isFilter ? node.operand : method?.object, ...args].filter((part) => part !== undefined);
+  const group = parts.get(all[0] ?? node) ?? { product: 1 };
+  for (const part of all) parts.set(part, group);
+  return group;
+}
+
+/** The characters of a value and all it holds, counted up to a little over `most`. */
+function weightOf({ value }: Value, most: number): number {
+  if (typeof value === "string") return value.length;
+  if (typeof value !== "object" || value === null) return 1;
+  const inner = value instanceof Map ? value.values() : Array.isArray(value) ? value : [];
+  let weight = 1;
+  for (const own of inner) {
+    weight += weightOf(own, most - weight);
+    if (weight > most) break;
+  }
+  return weight;
+}
+
+function sizeOf(value: Json): number {
+  if (typeof value === "string") return value.length;
+  if (typeof value !== "object" || value === null) return 1;
+  return Object.values(value).reduce<number>((size, own) => size + 50 + sizeOf(own), 0);
+}
+
+/** What transformers gives templates besides what is rendered. */
+const globals: Named<unknown> = {
+  true: true,
+  True: true,
+  false: false,
+  False: false,
+  none: null,
+  None: null,
+  raise_exception: (message: unknown) => {
+    throw new Error(String(message).slice(0, 500));
+  },
+  range: (first: number, last?: number, step = 1): number[] => {
+    const [from, to] = last === undefined ? [0, first] : [first, last];
+    const count = Math.max(0, Math.ceil((to - from) / step));
+    if (!(count <= MAX_RANGE)) throw new RangeError(`range has ${count} numbers; at most ${MAX_RANGE}`);
+    return Array.from({ length: count }, (_, i) => from + i * step);
+  },
+  strftime_now: (format: string): string => {
+    const now = new Date();
+    const two = (n: number): string => String(n).padStart(2, "0");
+    const month = (length: "short" | "long"): string => new Intl.DateTimeFormat("en", { month: length }).format(now);
+    const parts: Readonly<Record<string, () => string>> = {
+      "%Y": () => String(now.getFullYear()),
+      "%m": () => two(now.getMonth() + 1),
+      "%d": () => two(now.getDate()),
+      "%b": () => month("short"),
+      "%B": () => month("long"),
+      "%H": () => two(now.getHours()),
+      "%M": () => two(now.getMinutes()),
+      "%S": () => two(now.getSeconds()),
+      "%%": () => "%",
+    };
+    return format.replaceAll(/%./g, (code) => (Object.hasOwn(parts, code) ? parts[code]?.() ?? code : code));
+  },
+};
