@@ -3,6 +3,7 @@
  * is in memory at once. Names and sizes alone say what is what; no model is built.
  * @module
  */
+import { released } from "../bytes.ts";
 import { badValue, missing, refused, show, unsupported } from "../errors.ts";
 import { patternValue } from "../modules.ts";
 import {
@@ -39,11 +40,15 @@ type Rows = Readonly<
 
 /**
  * What a base becomes with an adapter of LoRA, rsLoRA, DoRA or IA3 folded in, as PEFT's merge_and_unload has it.
- * `weight` scales the update.
+ * `weight` scales the update. `owned`: what parts of the base are read as is nobody else's, and need not be copied.
  *
  * @throws AttuneError that names the tensor, where adapter and base do not fit. No tensor of the base has been read then.
  */
-export function mergeIntoBase(base: StoredWeights, adapter: OpenedAdapter, weight = 1): MergedModel {
+export function mergeIntoBase(
+  base: StoredWeights,
+  adapter: OpenedAdapter,
+  { weight = 1, owned = false }: Readonly<{ weight?: number; owned?: boolean }> = {},
+): MergedModel {
   const type = adapter.config.peft_type;
   if (type !== "LORA" && type !== "IA3") throw badValue("merge", `${adapter.label}: peft_type`, type, "LORA or IA3");
   if (!Number.isFinite(weight)) throw badValue("merge", "weight", weight, "a finite number");
@@ -119,11 +124,13 @@ export function mergeIntoBase(base: StoredWeights, adapter: OpenedAdapter, weigh
       if (stored === undefined) return;
       const change = changes.get(stored);
       if (!change) return yield* bytesOf(base, stored, form);
-      const rows = rowsOf(base, stored, form);
+      const rows = rowsOf(base, stored, form, owned);
       const apply = await change.start(rows);
       for await (const { values, firstRow } of rows.blocks()) {
         apply(values, firstRow);
-        yield fromFloat32(values, form.dtype);
+        const bytes = fromFloat32(values, form.dtype);
+        if (form.dtype !== "float32") released(values);
+        yield bytes;
       }
     },
   };
@@ -357,7 +364,7 @@ async function* bytesOf(base: StoredWeights, name: string, { dtype, dims }: Tens
 }
 
 /** A tensor's rows in blocks of their own memory; a bias is one row. */
-function rowsOf(base: StoredWeights, name: string, { dtype, dims }: TensorForm): Rows {
+function rowsOf(base: StoredWeights, name: string, { dtype, dims }: TensorForm, owned: boolean): Rows {
   const columns = dims.at(-1) ?? 1;
   const rows = sizeOf(dims) / columns;
   const each = columns * bytesPerElement[dtype];
@@ -374,8 +381,9 @@ function rowsOf(base: StoredWeights, name: string, { dtype, dims }: TensorForm):
         const found = bytes
           ? toFloat32({ dtype, dims: [count, columns], data: viewOf(dtype, bytes) }).data
           : all?.subarray(firstRow * columns, (firstRow + count) * columns) ?? new Float32Array();
+        if (bytes && owned && dtype !== "float32") released(bytes);
         // What a store has given may be its own.
-        yield { values: dtype === "float32" ? found.slice() : found, firstRow };
+        yield { values: dtype === "float32" && !(bytes && owned) ? found.slice() : found, firstRow };
       }
     },
   };

@@ -6,6 +6,7 @@
  * (rebinding), which only the allow-list holds against.
  * @module
  */
+import { released } from "../../core/bytes.ts";
 import { AttuneError } from "../../core/errors.ts";
 
 /** What may be fetched, and how much. */
@@ -128,36 +129,62 @@ function joined(location: string, url: URL): string {
   return new URL(location, url).href;
 }
 
-async function bodyOf(response: Response, most: number, ms: number, controller: AbortController): Promise<Uint8Array> {
-  const reader = response.body?.getReader();
-  const parts: Uint8Array[] = [];
+/** A body of at most so many bytes, read into memory of our own: what a stream would allocate is not given back for long. */
+async function bodyOf(
+  { body }: Response,
+  most: number,
+  ms: number,
+  controller: AbortController,
+): Promise<Uint8Array> {
+  // One byte more than may come tells that too much does.
+  let held = new Uint8Array(most + 1);
+  if (!body) return held.subarray(0, 0);
+  const { into, cancel } = intoOf(body);
   let bytes = 0;
   try {
-    while (reader) {
-      const { done, value } = await within(ms, controller, () => reader.read());
-      if (done) break;
-      bytes += value.length;
-      if (bytes > most) throw lost(`more than ${most} bytes came`);
-      parts.push(value);
+    while (bytes <= most) {
+      const [at, own] = [bytes, held];
+      const { done, more, memory } = await within(ms, controller, () => into(own, at));
+      held = memory;
+      bytes += more;
+      if (done) return held.subarray(0, bytes);
     }
+    throw lost(`more than ${most} bytes came`);
   } finally {
-    void reader?.cancel().catch(() => {});
+    void cancel().catch(() => {});
   }
-  if (parts.length === 1 && parts[0]) return parts[0];
-  const out = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-    released(part);
-  }
-  return out;
 }
 
-/** Gives memory back at once that a collector would leave for long: isolates have little. */
-export function released({ buffer }: Uint8Array): void {
-  const own = buffer as ArrayBuffer & { transfer?(length: number): ArrayBuffer };
-  if (own.byteLength > 0) own.transfer?.(0);
+type Memory = Uint8Array<ArrayBuffer>;
+type Into = Readonly<{
+  /** Reads what comes next into memory from a place on, and gives the memory back, which may have moved. */
+  into(memory: Memory, at: number): Promise<Readonly<{ done: boolean; more: number; memory: Memory }>>;
+  cancel(): Promise<void>;
+}>;
+
+function intoOf(body: ReadableStream<Memory>): Into {
+  try {
+    const reader = body.getReader({ mode: "byob" });
+    return {
+      into: async (memory, at) => {
+        const { done, value } = await reader.read(memory.subarray(at));
+        return { done, more: value?.length ?? 0, memory: value ? new Uint8Array(value.buffer) : memory };
+      },
+      cancel: () => reader.cancel(),
+    };
+  } catch {
+    // Not every stream is one of bytes.
+    const reader = body.getReader();
+    return {
+      into: async (memory, at) => {
+        const { done, value } = await reader.read();
+        const more = value?.length ?? 0;
+        if (value && more <= memory.length - at) memory.set(value, at);
+        return { done, more, memory };
+      },
+      cancel: () => reader.cancel(),
+    };
+  }
 }
 
 async function within<T>(ms: number, controller: AbortController, act: () => Promise<T>): Promise<T> {

@@ -2,9 +2,10 @@
  * Files that are only read: held in memory or under other names elsewhere, behind a URL, or read ahead of need.
  * @module
  */
+import { released } from "../../core/bytes.ts";
 import { AttuneError } from "../../core/errors.ts";
 import type { Named, Store } from "../../core/types.ts";
-import { type GuardedFetch, released } from "./guarded_fetch.ts";
+import type { GuardedFetch } from "./guarded_fetch.ts";
 
 /** Where a file is: its bytes, or a key of another store. */
 export type Placed = Uint8Array | Readonly<{ store: Store; key: string }>;

@@ -54,7 +54,7 @@ const adapterOf = async (config: unknown, own: Named<Tensor>): Promise<Store> =>
   await storeOf({ "adapter_config.json": json(config), "adapter_model.safetensors": writeSafetensors(own) });
 
 async function merged(base: Store, adapter: Store, weight?: number): Promise<Record<string, Tensor>> {
-  const { forms, pieces } = mergeIntoBase(await openWeights(base), await openAdapter("a", adapter), weight);
+  const { forms, pieces } = mergeIntoBase(await openWeights(base), await openAdapter("a", adapter), { weight });
   const parts: Uint8Array[] = [];
   for await (const part of streamSafetensors(forms, pieces)) parts.push(part.slice());
   const bytes = Buffer.concat(parts);

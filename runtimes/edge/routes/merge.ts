@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { released } from "../../../core/bytes.ts";
 import { compose } from "../../../core/compose.ts";
 import { badValue } from "../../../core/errors.ts";
 import { contentIn } from "../../../core/jobs/files.ts";
@@ -16,7 +17,7 @@ import { within } from "../../../core/run/write.ts";
 import { openWeights, safetensorsSize, streamSafetensors, type TensorForm } from "../../../core/safetensors.ts";
 import type { Host, Json, Named, RunSpec, Store, Tensor } from "../../../core/types.ts";
 import { failed } from "../answers.ts";
-import { guardedFetch, released } from "../guarded_fetch.ts";
+import { guardedFetch } from "../guarded_fetch.ts";
 import { fileShape } from "../job_shapes.ts";
 import { modelWithin } from "../named_run.ts";
 import { classification, embeddings } from "../purposes.ts";
@@ -134,7 +135,12 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
     const adapter = one ? await heldAdapter(one) : first.store;
     const base = await filesOf(body.base ?? "", caller, "model.safetensors", "base");
     const weightsOf = await openWeights(readAhead(base), { maxHeader: MAX_HEADER });
-    const { forms, pieces } = mergeIntoBase(weightsOf, one ? await openAdapter("adapters", adapter) : first.own);
+    const { forms, pieces } = mergeIntoBase(
+      weightsOf,
+      one ? await openAdapter("adapters", adapter) : first.own,
+      // What is read ahead is a copy.
+      { owned: true },
+    );
     return { forms, read: pieces, metadata: { format: "pt" }, adapter, base };
   };
   const bytesOf = ({ forms, read, metadata }: Merged): AsyncIterable<Uint8Array> =>
