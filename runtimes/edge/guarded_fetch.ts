@@ -6,7 +6,6 @@
  * (rebinding), which only the allow-list holds against.
  * @module
  */
-import { released } from "../../core/bytes.ts";
 import { AttuneError } from "../../core/errors.ts";
 
 /** What may be fetched, and how much. */
