@@ -19,6 +19,7 @@
  */
 export { bootstrap } from "./core/bootstrap.ts";
 export { compose, toSpec } from "./core/compose.ts";
+export { composeOnDemand, type Imports } from "./core/on_demand.ts";
 export { define, isPlugin } from "./core/define.ts";
 export { AttuneError } from "./core/errors.ts";
 export { activation } from "./core/graph/activations.ts";

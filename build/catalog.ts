@@ -1,5 +1,5 @@
 /**
- * Writes plugins/catalog.ts from the plugins there are: `node build/catalog.ts`.
+ * Writes plugins/catalog.ts and plugins/imports.ts from the plugins there are: `node build/catalog.ts`.
  * @module
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -7,9 +7,10 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../plugins", import.meta.url));
 
-/** The text of plugins/catalog.ts for the present tree. */
-export function catalogText(): string {
-  const found: { kind: string; use: string; factory: string; file: string }[] = [];
+type Found = Readonly<{ kind: string; use: string; factory: string; file: string }>;
+
+function plugins(): Found[] {
+  const found: Found[] = [];
   for (
     const folder of readdirSync(root, { withFileTypes: true }).filter((d) => d.isDirectory()).map((d) => d.name).sort()
   ) {
@@ -24,9 +25,24 @@ export function catalogText(): string {
       }
     }
   }
+  return found;
+}
+
+const kindsOf = (found: readonly Found[]): string[] => [...new Set(found.map((f) => f.kind))].sort();
+const entriesOf = (found: readonly Found[], kind: string, value: (f: Found) => string): string[] => [
+  `  ${kind}: {`,
+  ...found.filter((f) => f.kind === kind).sort((a, b) => (a.use < b.use ? -1 : 1)).map((f) => {
+    const key = /^\w+$/.test(f.use) ? f.use : `"${f.use}"`;
+    return `    ${key}: ${value(f)},`;
+  }),
+  "  },",
+];
+
+/** The text of plugins/catalog.ts for the present tree. */
+export function catalogText(): string {
+  const found = plugins();
   const local = ({ kind, factory }: { kind: string; factory: string }): string =>
     `${kind}${factory[0]?.toUpperCase()}${factory.slice(1)}`;
-  const kinds = [...new Set(found.map((f) => f.kind))].sort();
   return [
     "/**",
     " * Every plugin of this package by kind and name. Written by build/catalog.ts; hosts may hand in another catalog.",
@@ -37,14 +53,27 @@ export function catalogText(): string {
     "",
     "/** The plugins that come with Attune. */",
     "export const catalog: Catalog = {",
-    ...kinds.flatMap((kind) => [
-      `  ${kind}: {`,
-      ...found.filter((f) => f.kind === kind).sort((a, b) => (a.use < b.use ? -1 : 1)).map((f) => {
-        const key = /^\w+$/.test(f.use) ? f.use : `"${f.use}"`;
-        return `    ${key}: ${local(f)},`;
-      }),
-      "  },",
-    ]),
+    ...kindsOf(found).flatMap((kind) => entriesOf(found, kind, local)),
+    "};",
+    "",
+  ].join("\n");
+}
+
+/** The text of plugins/imports.ts. */
+export function importsText(): string {
+  const found = plugins();
+  return [
+    "/**",
+    " * Where every plugin of this package is, by kind and name. Written by build/catalog.ts.",
+    " * @module",
+    " */",
+    'import type { Imports } from "../core/on_demand.ts";',
+    "",
+    "/** Imports the plugins that come with Attune, one by one. */",
+    "export const imports: Imports = {",
+    ...kindsOf(found).flatMap((kind) =>
+      entriesOf(found, kind, ({ file, factory }) => `() => import("${file}").then((m) => m.${factory})`)
+    ),
     "};",
     "",
   ].join("\n");
@@ -52,4 +81,5 @@ export function catalogText(): string {
 
 if (import.meta.main ?? process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(`${root}/catalog.ts`, catalogText());
+  writeFileSync(`${root}/imports.ts`, importsText());
 }

@@ -13,6 +13,7 @@ export function exportMap(): Record<string, string> {
   const map: Record<string, string> = {
     ".": "./mod.ts",
     "./catalog": "./plugins/catalog.ts",
+    "./imports": "./plugins/imports.ts",
     "./onnx": "./core/onnx/mod.ts",
     "./node": "./runtimes/node.ts",
     "./bun": "./runtimes/bun.ts",

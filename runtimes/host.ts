@@ -29,20 +29,28 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
     lib,
     env: process.env,
     fetch: (input, init) => fetch(input, init),
-    clock: { now: () => performance.now(), sleep },
+    clock,
     directory: (path) => directoryStore(resolve(path)),
     resolve: (path, base) => (isAbsolute(path) ? path : resolve(base ?? process.cwd(), path)),
     packageDirectory,
     spawn: (module) => workerChannel(new Worker(module)),
     base: directoryStore(fileURLToPath(new URL("../plugins/sources/base", import.meta.url))),
     hubCache: hubCache(process.env),
-    terminal: {
-      write: (text) => process.stderr.write(text),
-      isTerminal: process.stderr.isTTY === true,
-      columns: process.stderr.columns ?? 80,
-    },
+    terminal: terminal(),
     memoryBytes: totalmem(),
     threads: options.threads ?? availableParallelism(),
+  };
+}
+
+/** The time of this process. */
+export const clock: Host["clock"] = { now: () => performance.now(), sleep };
+
+/** Where people read what a process tells them: its standard error. */
+export function terminal(): NonNullable<Host["terminal"]> {
+  return {
+    write: (text) => process.stderr.write(text),
+    isTerminal: process.stderr.isTTY === true,
+    columns: process.stderr.columns ?? 80,
   };
 }
 

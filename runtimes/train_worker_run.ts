@@ -3,11 +3,11 @@
  * @module
  */
 import { parentPort } from "node:worker_threads";
-import { compose } from "../core/compose.ts";
 import { AttuneError } from "../core/errors.ts";
+import { composeOnDemand } from "../core/on_demand.ts";
 import { trainRun } from "../core/run/train.ts";
 import type { RunSpec } from "../core/types.ts";
-import { catalog } from "../plugins/catalog.ts";
+import { imports } from "../plugins/imports.ts";
 import { hostHere, type WorkerMessage, type WorkerTask } from "./train.ts";
 
 const abort = new AbortController();
@@ -17,7 +17,7 @@ const answer = (message: WorkerMessage): void => port?.postMessage(message);
 async function run(task: WorkerTask): Promise<void> {
   try {
     const host = { ...await hostHere(task.threads), labels: task.labels };
-    const run = compose(task.spec as unknown as RunSpec, catalog);
+    const run = await composeOnDemand(task.spec as unknown as RunSpec, imports);
     const output = task.output === undefined ? undefined : host.directory?.(task.output);
     const { resume, probe } = task;
     for await (const event of trainRun(run, host, { output, resume, probe, signal: abort.signal })) {

@@ -43,13 +43,19 @@ export const consoleLogger: Factory<"logger", Partial<ConsoleOptions>> = define(
   name: "console",
   schema: consoleSchema,
   create: ({ smoothing }) => ({
-    open: async (host, run) => (host.terminal ? sinkOf(host.terminal, host.clock, run, smoothing) : silent),
+    open: async (host, run) => (host.terminal ? consoleSink(host.terminal, host.clock, run, smoothing) : silent),
   }),
 });
 
 const silent: LogSink = { log: () => {}, close: async () => {} };
 
-function sinkOf(terminal: Terminal, clock: Host["clock"], run: Run, smoothing: number): LogSink {
+/** What {@link consoleLogger} opens: of a run it wants the name and how often steps are told. */
+export function consoleSink(
+  terminal: Terminal,
+  clock: Host["clock"],
+  run: Pick<Run, "name" | "training">,
+  smoothing: number = 0.9,
+): LogSink {
   const interval = loggingInterval(run.training);
   const meter = stepMeter(smoothing);
   let totalSteps = 0;

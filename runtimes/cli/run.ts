@@ -5,10 +5,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
-import { compose } from "../../core/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
-import type { Json, LogSink, Named, Ort, Run, RunSpec, Use } from "../../core/types.ts";
-import { createHost, thisRuntime } from "../host.ts";
+import { readTrainingArguments } from "../../core/training_arguments.ts";
+import type { Json, LogSink, Named, Use } from "../../core/types.ts";
+import { clock, terminal } from "../host.ts";
 import { trainInWorker } from "../train.ts";
 import { exitCodes } from "./exit.ts";
 import { readSpec } from "./spec_file.ts";
@@ -48,11 +48,10 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
   const full = withLoggers(spec);
   const events = trainInWorker(full, { output, resume, probe, threads, signal: abort.signal })[Symbol.asyncIterator]();
   try {
-    // The worker starts while the spec is checked here.
+    // The worker starts meanwhile; it is the one that checks the spec.
     let next = events.next();
     next.catch(() => {});
-    const run = compose(full as unknown as RunSpec, (await import("../../plugins/catalog.ts")).catalog);
-    display = options.json ? undefined : await shown(run);
+    display = options.json ? undefined : await shown(full);
     for (let result = await next; !result.done; next = events.next(), result = await next) {
       const event = result.value;
       if (options.json) {
@@ -87,16 +86,9 @@ function withLoggers(spec: Named<Json>): Named<Json> {
   return { ...spec, loggers: [...given.filter((use) => nameOf(use) !== "console"), ...own] as unknown as Json };
 }
 
-// The console needs a terminal and a clock; onnxruntime is loaded by the worker alone.
-async function shown(run: Run): Promise<LogSink> {
-  const { consoleLogger } = await import("../../plugins/loggers/console.ts");
-  return await consoleLogger().open(await createHost(thisRuntime(), { lib: noRuntime }), run, undefined);
+/** The console; plugins and runtime are loaded by the worker alone. */
+async function shown({ name, training }: Named<Json>): Promise<LogSink> {
+  const { consoleSink } = await import("../../plugins/loggers/console.ts");
+  const run = { name: typeof name === "string" ? name : "run", training: readTrainingArguments(training).training };
+  return consoleSink(terminal(), clock, run);
 }
-
-const noRuntime: Ort = {
-  InferenceSession: { create: () => Promise.reject(new Error("Sessions live in the training worker")) },
-  Tensor: class {
-    readonly data: unknown = undefined;
-    readonly dims: readonly number[] = [];
-  },
-};
