@@ -101,20 +101,20 @@ async function* trained(
   }
   const [first] = tasks as [TaskRows];
   const { open } = first;
-  // Hashed beside the engine's start; without an output nobody asks for it.
+  // Hashed beside the engine's start and the first steps; without an output nobody asks for it.
   const base = output ? open.checkpoint.fingerprint() : Promise.resolve("");
   base.catch(() => {});
   const engine = await engineFor(tasks);
+  let described: Promise<void> = Promise.resolve();
   try {
-    const fingerprints = {
+    const fingerprintsOf = async (): Promise<Named<string>> => ({
       base: await base,
       tokenizer: open.tokenizer.fingerprint,
       ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, held }) => {
         const prefix = task.name === "" ? "" : `${task.name}.`;
         return [[`${prefix}train`, train.fingerprint], ...(held ? [[`${prefix}eval`, held.fingerprint]] : [])];
       })),
-    };
-    const spec = output && resolvedSpec(run, host, fingerprints);
+    });
     const same = output ? lasting(toSpec(run) as Named<Json>) : {};
     const checkpoints = output && checkpointsIn(output, training.saveTotalLimit ?? undefined);
     const { name, saved, damaged } = options.resume && checkpoints ? await checkpoints.newest() : { damaged: [] };
@@ -123,7 +123,7 @@ async function* trained(
       yield { type: "warning", step: 0, epoch: 0, code: "DAMAGED_CHECKPOINT", message };
     }
     if (saved) {
-      checkSame(name ?? "", saved, same, fingerprints);
+      checkSame(name ?? "", saved, same, await fingerprintsOf());
       await checkpoints?.retire(name ?? "");
       engine.restore(saved.tensors);
       logs.resume(saved.logs);
@@ -133,7 +133,10 @@ async function* trained(
       }`;
       yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
     }
-    if (output && spec) await writeJson(output, "spec.json", spec);
+    const describe = async (store: Store): Promise<void> =>
+      await writeJson(store, "spec.json", resolvedSpec(run, host, await fingerprintsOf()));
+    if (output) described = describe(output);
+    described.catch(() => {});
 
     const shown = new Map<string, Example[]>();
     const measure = async (
@@ -192,6 +195,8 @@ async function* trained(
     let restored = false;
     const save = async (store: Checkpoints, state: LoopState): Promise<string> => {
       finiteWeights(engine, state.step);
+      await described;
+      const fingerprints = await fingerprintsOf();
       const tensors = engine.tensors();
       const kept = joinedBest(best);
       return await store.save({ state, tensors, best: kept, fingerprints, spec: same, logs: await logs.mark() });
@@ -234,6 +239,7 @@ async function* trained(
       }
       yield event;
     }
+    await described;
     if (last && !diverged && output) {
       for (const { open, held } of measuredTasks) {
         const { task } = open;
@@ -275,6 +281,8 @@ async function* trained(
     }
     if (last) yield last;
   } finally {
+    // Nothing is written behind a run's end, however it ended.
+    await described.catch(() => {});
     await engine.close();
   }
 }
