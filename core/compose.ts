@@ -6,7 +6,19 @@
 import { isPlugin, issuePath, nameOf } from "./define.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "./errors.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
-import type { Catalog, Entry, Json, Kind, Kinds, Named, Plugin, Run, RunSpec, Use } from "./types.ts";
+import type {
+  Catalog,
+  Entry,
+  Json,
+  Kind,
+  Kinds,
+  Named,
+  Plugin,
+  Run,
+  RunSpec,
+  TrainingArguments,
+  Use,
+} from "./types.ts";
 
 /** Top-level keys: the kind of part they hold, and whether they hold several. */
 const parts: Readonly<Record<string, Readonly<{ kind: Kind; several?: boolean; fallback?: Json }>>> = {
@@ -103,6 +115,11 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
   if (training.padding === "max_length" && training.maxLength === null) {
     issues.push(badValue("spec", "training.maxLength", null, 'a length, where training.padding is "max_length"'));
   }
+  const evaluated = several
+    ? objective?.tasks.some((task) => task.data?.eval !== undefined)
+    : "eval" in Object(given.data);
+  const callbacks = (made.callbacks ?? []) as unknown as Kinds["callback"][];
+  issues.push(...withoutEvaluation(training, evaluated ?? true, callbacks));
 
   const use = <K extends Kind>(kind: K, part: Use<K>): Kinds[K] => {
     const found: AttuneError[] = [];
@@ -173,6 +190,27 @@ export function toSpec(run: Run): Json {
   return spec;
 }
 
+/** What of a run waits for evaluations that it does not have. */
+function withoutEvaluation(
+  { evalStrategy, evalOnStart, loadBestModelAtEnd, saveStrategy }: TrainingArguments,
+  rows: boolean,
+  callbacks: readonly Kinds["callback"][],
+): AttuneError[] {
+  const never = evalStrategy === "no";
+  const issue = (wrong: boolean, path: string, found: unknown, allowed: string): AttuneError[] =>
+    wrong ? [badValue("spec", path, found, allowed)] : [];
+  const where = 'where training.evalStrategy is "no"';
+  return [
+    ...issue(!never && !rows, "training.evalStrategy", evalStrategy, '"no", where there is no data.eval'),
+    ...issue(evalOnStart && !rows, "training.evalOnStart", evalOnStart, "false, where there is no data.eval"),
+    ...issue(never && loadBestModelAtEnd, "training.loadBestModelAtEnd", true, `false, ${where}`),
+    ...issue(never && saveStrategy === "best", "training.saveStrategy", "best", `another one, ${where}`),
+    ...callbacks.flatMap(({ name, judges }, i) =>
+      issue(never && judges === true, `callbacks.${i}`, name, `no callback that judges evaluations, ${where}`)
+    ),
+  ];
+}
+
 function resolve<K extends Kind>(
   kind: K,
   part: unknown,
@@ -219,7 +257,10 @@ function resolve<K extends Kind>(
     const found = valueAt(options, at);
     const allowed = optionNames(entry);
     // A strict schema says of a key it does not know only that it expected none.
-    if (allowed && issue.message.includes("Expected never")) {
+    if (allowed && found === undefined && issue.message.startsWith("Invalid key: Expected")) {
+      const details = { code: "MISSING", plugin: "spec", path: where, allowed };
+      issues.push(new AttuneError(`${where} is missing: "${entry.use}" cannot do without it`, details));
+    } else if (allowed && issue.message.includes("Expected never")) {
       issues.push(unknownName("spec", where, "option", at.split(".").at(-1) ?? "", allowed));
     } else {
       const details = { code: "BAD_OPTION", plugin: "spec", path: where, found };

@@ -146,6 +146,7 @@ export function nearest(found: string, allowed: readonly string[]): string | und
 }
 
 function list(names: readonly string[]): string {
+  if (names.length === 0) return "none so far";
   const shown = names.slice(0, 40).map((n) => `"${n}"`).join(", ");
   return names.length > 40 ? `${shown}, ... (${names.length})` : shown;
 }

@@ -2,9 +2,9 @@
  * A run's rows as samples and batches.
  * @module
  */
-import { AttuneError, badValue } from "../errors.ts";
+import { AttuneError, badValue, missing } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
-import type { Batch, Dataset, Field, Layout, Regularizer, Row, Sample } from "../types.ts";
+import type { Batch, Dataset, Field, Layout, Regularizer, Row, Sample, Task } from "../types.ts";
 import { createRandom } from "../random.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 
@@ -22,6 +22,17 @@ export type EncodedRows = Readonly<{
 
 /** How often progress is told, in rows. */
 const PROGRESS = 2000;
+
+/** Where a run spec has a task's data. */
+export function dataPath({ name }: Pick<Task, "name">): string {
+  return name === "" ? "data" : `task.with.tasks.${name}.data`;
+}
+
+/** What a task trains on. Throws AttuneError where there is nothing. */
+export function trainData({ task, data }: Pick<OpenRun, "task" | "data">): Dataset {
+  if (!data.train) throw missing("spec", "the data to train on", `${dataPath(task)}.train`);
+  return data.train;
+}
 
 /** Reads and encodes a dataset. Throws AttuneError where it is empty or a row is not as the task wants it. */
 export async function encodeRows(

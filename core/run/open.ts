@@ -69,7 +69,8 @@ export async function openTasks(run: Run, host: Host): Promise<OpenRun[]> {
   const tokenizer = await run.tokenizer.open(checkpoint.files);
   const opened: OpenRun[] = [];
   for (const task of run.objective.tasks) {
-    opened.push(await openTask({ run, host, checkpoint, trunk, tokenizer, task }));
+    const whole = task.completed?.(checkpoint.config) ?? task;
+    opened.push(await openTask({ run, host, checkpoint, trunk, tokenizer, task: whole }));
   }
   return opened;
 }

@@ -15,7 +15,7 @@ import { createRandom } from "../random.ts";
 import { sizeOf } from "../tensor.ts";
 import type { Host, Named, Plan, Run, Sample, TrainingArguments } from "../types.ts";
 import { batchPlan, type TaskRows } from "./batches.ts";
-import { encodeRows, withFields } from "./data.ts";
+import { encodeRows, trainData, withFields } from "./data.ts";
 import { type OpenRun, openTasks } from "./open.ts";
 
 /** Floating-point operations that one core does in a second in matrix products, for the estimate of time. */
@@ -36,14 +36,13 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   const tasks: TaskRows[] = [];
   const works: Work[] = [];
   for (const open of await openTasks(run, host)) {
-    const { train: data } = open.data;
-    const train = data && withFields(await encodeRows(open, data, true), run.regularizers);
+    const train = withFields(await encodeRows(open, trainData(open), true), run.regularizers);
     const held = open.data.eval && await encodeRows(open, open.data.eval, true);
-    const work = await workOf(open, train?.samples ?? [], held?.samples ?? []);
+    const work = await workOf(open, train.samples, held?.samples ?? []);
     for (const p of work.program.recorded.parameters.values()) parameters.set(p.name, p);
     for (const { parameter } of work.program.gradients) trained.add(parameter);
     works.push(work);
-    if (train) tasks.push({ open, train, held: undefined });
+    tasks.push({ open, train, held: undefined });
   }
   const count = (own: boolean): number =>
     [...parameters.values()].filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);

@@ -3,7 +3,7 @@
  * @module
  */
 import { createEngine, type Engine } from "../engine/engine.ts";
-import { AttuneError, missing, refused } from "../errors.ts";
+import { AttuneError, missing, unknownName } from "../errors.ts";
 import { countSteps } from "../loop/steps.ts";
 import { layOut } from "../loop/layout.ts";
 import { type LoopState, trainLoop } from "../loop/train.ts";
@@ -12,6 +12,7 @@ import type {
   Host,
   Json,
   LogSink,
+  Metric,
   Named,
   Run,
   Sample,
@@ -24,7 +25,7 @@ import type { SavedTensors } from "../engine/state.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 import { toSpec } from "../compose.ts";
 import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
-import { activeIds, type EncodedRows, labelledRows, withFields } from "./data.ts";
+import { activeIds, dataPath, type EncodedRows, labelledRows, trainData, withFields } from "./data.ts";
 import { batchPlan, type TaskRows } from "./batches.ts";
 import { measured } from "./evaluate.ts";
 import { metricsFile, readsText, together } from "./metrics.ts";
@@ -87,18 +88,18 @@ async function* trained(
   const tasks: TaskRows[] = [];
   for (const open of await openTasks(run, host)) {
     const { data, task } = open;
-    const at = `${task.name === "" ? "" : `task.with.tasks.${task.name}.`}data`;
-    if (!data.train) throw refused("spec", `${at}.train is missing: there is nothing to train on`);
-    const rows = withFields(await labelledRows(open, data.train), run.regularizers);
+    const rows = withFields(await labelledRows(open, trainData(open)), run.regularizers);
     const held = data.eval ? await labelledRows(open, data.eval) : undefined;
     tasks.push({ open, train: task.packing ? (await import("./pack.ts")).packed(open, rows) : rows, held });
     for (const [name, { unlabelled, samples }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })) {
       if (unlabelled === 0) continue;
-      const message =
-        `${at}.${name}: ${unlabelled} of ${samples.length} rows have nothing to learn (cut at maxLength?)`;
+      const message = `${
+        dataPath(task)
+      }.${name}: ${unlabelled} of ${samples.length} rows have nothing to learn (cut at maxLength?)`;
       yield { type: "warning", step: 0, epoch: 0, code: "NO_LABELS", message };
     }
   }
+  const judges = judgesOf(run, tasks.flatMap(({ open, held }) => (held ? [open] : [])));
   const [first] = tasks as [TaskRows];
   const { open } = first;
   // Hashed beside the engine's start and the first steps; without an output nobody asks for it.
@@ -229,7 +230,7 @@ async function* trained(
       resume: saved?.state,
       resumed: name,
       signal,
-      judges: measuredTasks.map(({ open }) => judgeOf(run, open)),
+      judges,
     });
     for await (const event of events) {
       if (event.type === "end") {
@@ -343,18 +344,40 @@ function finiteWeights(engine: Engine, step: number): void {
   });
 }
 
-/** How a task's best weights are told: by the metric that the run names where the task has it, else by its loss. */
-function judgeOf(
-  run: Run,
-  { task, metrics }: OpenRun,
-): Readonly<{ task: string; name: string; greaterIsBetter: boolean }> {
-  const own = task.name === "" ? "" : `${task.name}_`;
-  const asked = (run.training.metricForBestModel ?? "loss").replace(/^eval_/, "");
-  const wanted = own !== "" && asked.startsWith(own) ? asked.slice(own.length) : asked;
-  const known = metrics.find((m) => wanted === m.name || wanted.startsWith(`${m.name}_`));
-  const name = known || own === "" ? wanted : "loss";
-  const greater = run.training.greaterIsBetter ?? known?.greaterIsBetter ?? !name.endsWith("loss");
-  return { task: task.name, name: own + name, greaterIsBetter: name === wanted ? greater : false };
+type Judge = Readonly<{ task: string; name: string; greaterIsBetter: boolean }>;
+
+/**
+ * How each task's best weights are told: by the metric that the run names where the task has it, else by its loss. Throws
+ * AttuneError where no task has it.
+ */
+function judgesOf({ training }: Run, tasks: readonly OpenRun[]): Judge[] {
+  const asked = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";
+  const all = ["loss", ...tasks.flatMap(({ task, metrics }) => metrics.flatMap(keysOf).map((key) => own(task) + key))];
+  const found = tasks.map(({ task, metrics }): Judge & { found: boolean } => {
+    const wanted = asked.startsWith(own(task)) ? asked.slice(own(task).length) : asked;
+    const known = metrics.find((m) => {
+      const keys = keysOf(m);
+      // Of one that has its keys from what it sees, no more can be said yet.
+      return keys.includes(wanted) || (keys.length === 0 && wanted.startsWith(m.name));
+    });
+    const greater = training.greaterIsBetter ?? known?.greaterIsBetter ?? false;
+    return known || wanted === "loss"
+      ? { task: task.name, name: own(task) + wanted, greaterIsBetter: greater, found: true }
+      : { task: task.name, name: `${own(task)}loss`, greaterIsBetter: false, found: false };
+  });
+  if (tasks.length > 0 && !found.some((judge) => judge.found)) {
+    throw unknownName("spec", "training.metricForBestModel", "metric", asked, all);
+  }
+  return found;
+}
+
+/** What stands in front of a task's metrics among those of several. */
+function own({ name }: Task): string {
+  return name === "" ? "" : `${name}_`;
+}
+
+function keysOf(metric: Metric): string[] {
+  return Object.keys(metric.compute(metric.init()));
 }
 
 /** The best weights of each task, by the names that a checkpoint has for them. */

@@ -63,6 +63,8 @@ export type Example = Readonly<{
 
 /** A reducer: its state is plain data and part of the checkpoint; what it asks for happens between steps. */
 export interface Callback extends Plugin<"callback"> {
+  /** Does nothing where nothing is evaluated while training. */
+  readonly judges?: boolean;
   init(): unknown;
   on(state: unknown, event: TrainingEvent): Readonly<{ state: unknown; ask?: Ask }>;
 }

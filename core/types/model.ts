@@ -261,6 +261,8 @@ export type TaskContext = Readonly<{ config: Named<Json>; training: TrainingArgu
  */
 export interface Task {
   readonly name: string;
+  /** The task as a checkpoint's config completes it, where something is left open: which classes there are. */
+  readonly completed?: ((config: Named<Json>) => Task) | undefined;
   readonly collator: Use<"collator">;
   readonly heads: Several<"head">;
   readonly metrics: Several<"metric">;

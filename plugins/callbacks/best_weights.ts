@@ -33,6 +33,7 @@ export const bestWeights: Factory<"callback", Partial<BestWeightsOptions>> = def
   name: "best-weights",
   schema: bestWeightsSchema,
   create: (options) => ({
+    judges: true,
     init: (): State => ({ best: null }),
     on: (state: State, event: TrainingEvent): Readonly<{ state: State; ask?: Ask }> => {
       const value = event.type === "evaluate" ? judged(options, event.metrics) : undefined;

@@ -44,6 +44,7 @@ export const earlyStopping: Factory<"callback", Partial<EarlyStoppingOptions>> =
   name: "early-stopping",
   schema: earlyStoppingSchema,
   create: (options) => ({
+    judges: true,
     init: (): State => ({ best: null, bad: 0 }),
     on: (state: State, event: TrainingEvent): Readonly<{ state: State; ask?: Ask }> => {
       if (event.type !== "evaluate") return { state };

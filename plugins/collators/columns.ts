@@ -57,6 +57,16 @@ export function readyMade(plugin: string, row: Row, index: number, pad: number):
   };
 }
 
+/** A number that was written as text, as all values of a CSV file are; anything else as it is. */
+export function unquoted(value: unknown): unknown {
+  return typeof value === "string" && /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(value) ? Number(value) : value;
+}
+
+/** A class as {@link classId} has it, of a column of one label: there a number may be written as text. */
+export function classOf(plugin: string, value: unknown, labels: readonly string[], at: string): number {
+  return classId(plugin, labels.includes(String(value)) ? value : unquoted(value), labels, at);
+}
+
 /** A class by its name or number. Throws AttuneError that lists the classes where there is none of that name. */
 export function classId(plugin: string, value: unknown, labels: readonly string[], at: string): number {
   if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < labels.length) return value;

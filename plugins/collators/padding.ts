@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { classId, missingColumn, optionalText, readyMade, textOf } from "./columns.ts";
+import { classId, classOf, missingColumn, optionalText, readyMade, textOf, unquoted } from "./columns.ts";
 
 /** Options of {@link padding}. */
 export interface PaddingOptions {
@@ -85,16 +85,25 @@ function target(row: Row, index: number, { problemType, labels, numLabels, colum
   const value = row[column];
   const at = `row ${index}, column "${column}"`;
   if (problemType === "regression") {
-    const values = Array.isArray(value) ? value : [value];
+    const values = (Array.isArray(value) ? value : [value]).map(unquoted);
     if (values.length !== numLabels || !values.every((x) => typeof x === "number" && Number.isFinite(x))) {
       throw badValue("padding", at, value, numLabels === 1 ? "a finite number" : `${numLabels} finite numbers`);
     }
     return { per: "sample", data: Float32Array.from(values), fill: 0, size: numLabels };
   }
   if (problemType === "single-label") {
-    return { per: "sample", data: Int32Array.of(classId("padding", value, labels, at)), fill: -100 };
+    return { per: "sample", data: Int32Array.of(classOf("padding", value, labels, at)), fill: -100 };
   }
   if (!Array.isArray(value)) throw badValue("padding", at, value, "a list of labels");
+  // As transformers has them, ready-made: a 0 or 1 for each class. A list of numbers of classes has none twice.
+  const hot = value.length === labels.length && value.every((x) => x === 0 || x === 1);
+  const twice = new Set(value).size < value.length;
+  if (hot && (twice || "input_ids" in row)) {
+    return { per: "sample", data: Float32Array.from(value), fill: 0, size: labels.length };
+  }
+  if (twice) {
+    throw badValue("padding", at, value, `labels of which none comes twice, or a 0 or 1 for each of ${labels.length}`);
+  }
   const bits = new Float32Array(labels.length);
   for (const label of value) bits[classId("padding", label, labels, at)] = 1;
   return { per: "sample", data: bits, fill: 0, size: labels.length };

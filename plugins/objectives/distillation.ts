@@ -131,9 +131,11 @@ function taskOf(options: DistillationOptions, task: Task | undefined): Task {
     predict: vectors,
   };
   const own = (task?.losses ?? []).map((l) => ({ ...l, weight: (l.weight ?? 1) * options.taskWeight }));
+  const completed = task?.completed;
   return {
     ...alone,
     ...task,
+    completed: completed && ((config) => taskOf(options, completed(config))),
     heads: [...task?.heads ?? [], ...heads],
     losses: [...own.filter((l) => l.weight > 0), ...compared],
     teacher: {

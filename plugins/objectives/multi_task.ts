@@ -128,11 +128,14 @@ export const multiTask: Factory<"objective", Input> = define({
   }),
 });
 
-function named(name: string, task: Task, { data, weight, metrics, adapter }: MultiTaskEntry): Task {
+function named(name: string, task: Task, entry: MultiTaskEntry): Task {
+  const { data, weight, metrics, adapter } = entry;
   const { train, eval: held } = data;
+  const { completed } = task;
   return {
     ...task,
     name,
+    completed: completed && ((config) => named(name, completed(config), entry)),
     weight,
     data: { train, ...(held ? { eval: held } : {}) },
     ...(metrics ? { metrics } : {}),

@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { classNames } from "../../core/class_names.ts";
 import { define } from "../../core/define.ts";
 import { sizeOf } from "../../core/tensor.ts";
 import type { Factory, Json, Named, Readings, Task, Tensor } from "../../core/types.ts";
@@ -55,9 +56,9 @@ export const sequenceClassification: Factory<"objective", Input> = define({
 });
 
 /** The task; a family of objectives that tell classes differ in how they come to logits. */
-export function classificationTask(
-  { labels: given, numLabels: count, problemType, columns }: SequenceClassificationOptions,
-): Task {
+export function classificationTask(options: SequenceClassificationOptions): Task {
+  const { labels: given, numLabels: count, problemType, columns } = options;
+  const open = given === undefined && count === undefined && problemType !== "regression";
   const size = given?.length ?? count ?? (problemType === "regression" ? 1 : 2);
   const labels = given ?? Array.from({ length: size }, (_, i) => `LABEL_${i}`);
   const loss = problemType === "single-label"
@@ -67,6 +68,7 @@ export function classificationTask(
     : "mse";
   return {
     name: "",
+    completed: open ? (config) => classificationTask({ ...options, labels: classNames(config) ?? labels }) : undefined,
     collator: { use: "padding", with: { problemType, labels, numLabels: size, columns } },
     heads: [{ use: "sequence", with: { numLabels: size } }],
     losses: [{ loss, output: "logits", target: "labels" }],

@@ -3,12 +3,13 @@
  * @module
  */
 import * as v from "valibot";
+import { classNames } from "../../core/class_names.ts";
 import { define } from "../../core/define.ts";
 import type { Batch, Factory, Json, Named, Readings, Task, Tensor } from "../../core/types.ts";
 
 /** Options of {@link tokenClassification}. */
 export interface TokenClassificationOptions {
-  /** Names of the tags in order of their ids. */
+  /** Names of the tags in order of their ids. Where neither these nor `numLabels` are given, the checkpoint's `id2label`. */
   readonly labels?: readonly string[] | undefined;
   /** Number of tags, where they have no names. */
   readonly numLabels?: number | undefined;
@@ -48,6 +49,9 @@ function taskOf({ labels: given, numLabels, columns }: TokenClassificationOption
   const labels = given ?? Array.from({ length: numLabels ?? 2 }, (_, i) => `LABEL_${i}`);
   return {
     name: "",
+    completed: given === undefined && numLabels === undefined
+      ? (config) => taskOf({ labels: classNames(config) ?? labels, columns })
+      : undefined,
     collator: { use: "token-labels", with: { labels, columns } },
     heads: [{ use: "token", with: { numLabels: labels.length } }],
     losses: [{ loss: "cross-entropy", output: "logits", target: "labels" }],

@@ -26,6 +26,7 @@ const usageCodes: ReadonlySet<string> = new Set([
   "NO_MATCH",
   "UNSUPPORTED",
   "EMPTY_DATA",
+  "NO_LABELS",
   "BAD_FILE",
   "USAGE",
   "SHAPE_MISMATCH",

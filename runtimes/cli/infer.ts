@@ -74,7 +74,7 @@ export async function predictCommand(
 
 function rowsOf(run: Run, input: string): Dataset {
   if (input !== "-") return run.use("dataset", { use: "jsonl", with: { path: resolve(input) } });
-  const rows: Row[] = readFileSync(0, "utf8").split("\n").flatMap((line, i) => {
+  const rows: Row[] = readFileSync(0, "utf8").replace(/^\uFEFF/, "").split("\n").flatMap((line, i) => {
     if (line.trim() === "") return [];
     try {
       return [JSON.parse(line)];

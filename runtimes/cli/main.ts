@@ -2,7 +2,7 @@
  * Commands, their options, and exit codes: 0 done, 1 failed, 2 wrong usage or spec, 3 refused, 130 interrupted.
  * @module
  */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 import process from "node:process";
 import { VERSION } from "../../core/version.ts";
 import { exitCode, exitCodes } from "./exit.ts";
@@ -25,7 +25,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--json", "events as JSON lines on stdout")
     .option("--resume", "continue from the newest checkpoint")
     .option("--probe", "write probe.json")
-    .option("--threads <n>", "threads to compute with", Number)
+    .option("--threads <n>", "threads to compute with", whole(1))
     .action(async (spec, options) => set(await (await import("./run.ts")).runCommand(spec, options)));
   program.command("plan").argument("<spec>").description("memory, parameters and time of a run, before step one")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
@@ -69,7 +69,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--seed <n>", "seed of dare's masks", "42")
     .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
   program.command("serve").description("files, fine-tuning jobs and runners over HTTP")
-    .option("--port <n>", "0 takes a free one", Number, 8787)
+    .option("--port <n>", "0 takes a free one", whole(0, 65535), 8787)
     .option("--host <name>", "address to listen on", "127.0.0.1")
     .option("--store <dir|nats://...>", "where jobs and files are kept", "runs/jobs")
     .option("--models <dir>", "models that requests may name besides attune:base")
@@ -81,9 +81,9 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--models <dir>", "models that are here already; others are fetched")
     .option("--name <name>", "what it is called (default: host and process)")
     .option("--plugins <names>", "the only plugins that jobs may use, separated by commas")
-    .option("--memory <MiB>", "memory that jobs may take (default: the machine's)", Number)
-    .option("--threads <n>", "threads to compute with", Number)
-    .option("--jobs <n>", "end after this many jobs", Number)
+    .option("--memory <MiB>", "memory that jobs may take (default: the machine's)", whole(1))
+    .option("--threads <n>", "threads to compute with", whole(1))
+    .option("--jobs <n>", "end after this many jobs", whole(1))
     .action(async (options) => set(await (await import("./runner.ts")).runnerCommand(options)));
   program.command("plugins").description("every plugin with its options")
     .option("--json", "with the options' JSON Schema")
@@ -98,6 +98,14 @@ export async function main(args: readonly string[]): Promise<number> {
       throw error;
     }
   });
+}
+
+function whole(least: number, most = Infinity): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${least}${most < Infinity ? ` to ${most}` : ""}.`);
+  };
 }
 
 function collect(value: string, all: string[]): string[] {

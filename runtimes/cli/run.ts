@@ -11,7 +11,7 @@ import type { Json, LogSink, Named, Use } from "../../core/types.ts";
 import { clock, terminal } from "../host.ts";
 import { trainInWorker } from "../train.ts";
 import { exitCodes } from "./exit.ts";
-import { readSpec } from "./spec_file.ts";
+import { isDirectory, readSpec } from "./spec_file.ts";
 
 /** Options of `attune run`. */
 export type RunCommandOptions = Readonly<
@@ -26,12 +26,12 @@ export async function runCommand(path: string, options: RunCommandOptions): Prom
 /** Trains a spec and gives the exit code. What a command shows beside the run's own loggers: a progress bar, or JSON lines. */
 export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): Promise<number> {
   const output = resolve(options.output ?? join("runs", typeof spec.name === "string" ? spec.name : "run"));
-  if (!options.resume && existsSync(output) && readdirSync(output).length > 0) {
-    throw new AttuneError(`${output} is not empty: pass --resume to continue it, or another --output`, {
-      code: "USAGE",
-      plugin: "run",
-      path: output,
-    });
+  if (existsSync(output)) {
+    const details = { code: "USAGE", plugin: "run", path: output };
+    if (!isDirectory(output)) throw new AttuneError(`${output} is a file: --output names a directory`, details);
+    if (!options.resume && readdirSync(output).length > 0) {
+      throw new AttuneError(`${output} is not empty: pass --resume to continue it, or another --output`, details);
+    }
   }
   const abort = new AbortController();
   let interrupts = 0;
@@ -79,8 +79,9 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
 }
 
 /** Every run of a command writes log.jsonl and report.html; the console is the command's own. */
-function withLoggers(spec: Named<Json>): Named<Json> {
-  const given = (Array.isArray(spec.loggers) ? spec.loggers : []) as readonly Use<"logger">[];
+export function withLoggers(spec: Named<Json>): Named<Json> {
+  const { loggers = [] } = spec;
+  const given = (Array.isArray(loggers) ? loggers : [loggers]) as readonly Use<"logger">[];
   const nameOf = (use: Use<"logger">): string => (typeof use === "string" ? use : "use" in use ? use.use : use.name);
   const own = ["jsonl", "report"].filter((name) => !given.some((use) => nameOf(use) === name));
   return { ...spec, loggers: [...given.filter((use) => nameOf(use) !== "console"), ...own] as unknown as Json };

@@ -2,6 +2,7 @@
  * What a model is opened for, as its files say: classes, or how sentences become vectors.
  * @module
  */
+import { classNames } from "../../core/class_names.ts";
 import { badValue } from "../../core/errors.ts";
 import { openSafetensors } from "../../core/safetensors.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
@@ -22,22 +23,14 @@ export async function classification({ model, adapters }: Found): Promise<Purpos
     const head = await jsonIn(files, "head_config.json");
     const size = head?.id2label ? undefined : await classesIn(files);
     if (head?.id2label) config = head;
-    else if (size !== undefined && size !== labelsOf(config)?.length) config = { num_labels: size };
+    else if (size !== undefined && size !== classNames(config)?.length) config = { num_labels: size };
   }
-  const labels = labelsOf(config);
+  const labels = classNames(config);
   const count = labels?.length ?? (typeof config.num_labels === "number" ? config.num_labels : 2);
   // As transformers takes it: one class is a number.
   const problemType = problems[String(config.problem_type)] ?? (count === 1 ? "regression" : "single-label");
   const named: Named<Json> = problemType === "regression" || !labels ? { numLabels: count } : { labels };
   return { task: { use: "sequence-classification", with: { ...named, problemType } } };
-}
-
-/** Classes in order of their ids, where a config names them. */
-function labelsOf({ id2label }: Named<Json>): readonly string[] | undefined {
-  if (typeof id2label !== "object" || id2label === null || Array.isArray(id2label)) return undefined;
-  const entries = Object.entries(id2label as Named<Json>).sort(([a], [b]) => Number(a) - Number(b));
-  const names = entries.map(([, name]) => String(name));
-  return entries.every(([id], i) => id === String(i)) && new Set(names).size === names.length ? names : undefined;
 }
 
 /** How many classes an adapter's own classifier has, if it has one. */

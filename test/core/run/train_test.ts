@@ -158,3 +158,56 @@ describe("a run takes", () => {
     assert.ok(losses(await run(tinySpec({ rows, training: { maxSteps: 3 } }))).every(Number.isFinite));
   });
 });
+
+describe("what rows and checkpoint leave open", () => {
+  const rows = [{ text: "a good film", label: "1" }, { text: "awful food", label: "0" }, {
+    text: "dull",
+    label: "bad",
+  }];
+
+  it("a class may be a number written as text, as in CSV, a number of a regression too", async () => {
+    const numbers = rows.map(({ text, label }) => ({ text, label: label === "bad" ? 0 : Number(label) }));
+    assert.deepEqual(losses(await run(tinySpec({ rows }))), losses(await run(tinySpec({ rows: numbers }))));
+    const scored = (label: Json): Named<Json> =>
+      tinySpec({ rows: [{ text: "a good film", label }], task: { problemType: "regression", numLabels: 2 } });
+    assert.deepEqual(losses(await run(scored(["-1.5e-1", "2"]))), losses(await run(scored([-0.15, 2]))));
+    await assert.rejects(run(scored(["much", 1])), /row 0, column "label": expected 2 finite numbers but found/);
+    await assert.rejects(run(tinySpec({ rows: [{ text: "fun", label: "2" }] })), /unknown label 2 Allowed/);
+    const named = tinySpec({ rows: [{ text: "fun", label: "1" }], task: { labels: ["1", "2"] } });
+    const first = tinySpec({ rows: [{ text: "fun", label: 0 }], task: { labels: ["1", "2"] } });
+    assert.deepEqual(losses(await run(named)), losses(await run(first)), "a name comes before a number");
+  });
+
+  it("a checkpoint's id2label names the classes that the task does not", async () => {
+    const id2label = { 0: "good", 1: "bad" };
+    const told = losses(await run(tinySpec({ task: { labels: ["good", "bad"] } })));
+    assert.deepEqual(losses(await run(tinySpec({ task: {}, config: { id2label } }))), told);
+    await assert.rejects(run(tinySpec({ task: { numLabels: 2 }, config: { id2label } })), /LABEL_1/);
+    const { task: _, data = null, ...rest } = tinySpec({ config: { id2label } });
+    const several = { use: "multi-task", with: { tasks: { one: { task: "sequence-classification", data } } } };
+    assert.equal(losses(await run({ ...rest, task: several })).length, told.length);
+  });
+
+  it("several labels are names, numbers, or a 0 or 1 for each class", async () => {
+    const told = async (labels: Json, row: Named<Json> = { text: "a good film" }): Promise<readonly number[]> =>
+      losses(await run(tinySpec({ rows: [{ ...row, labels }], task: { problemType: "multi-label" } })));
+    assert.deepEqual(await told([0, 0]), await told([]));
+    assert.deepEqual(await told([1, 1]), await told([0, 1]));
+    assert.deepEqual(await told([0, 1]), await told(["LABEL_0", "LABEL_1"]));
+    const ready = { input_ids: [2, 5, 3] };
+    assert.deepEqual(await told([0, 1], ready), await told(["LABEL_1"], ready));
+    await assert.rejects(told(["LABEL_1", "LABEL_1", 0]), /none comes twice, or a 0 or 1 for each of 2 but found/);
+  });
+
+  it("metricForBestModel is one that is evaluated, and there is something to train on", async () => {
+    const training = { evalStrategy: "epoch", metricForBestModel: "f1" };
+    await assert.rejects(run(tinySpec({ training })), {
+      code: "UNKNOWN_NAME",
+      path: "training.metricForBestModel",
+      allowed: ["loss", "accuracy", "f1_macro"],
+    });
+    const spec = tinySpec();
+    const { eval: held = null } = spec.data as Named<Json>;
+    await assert.rejects(run({ ...spec, data: { eval: held } }), { code: "MISSING", path: "data.train" });
+  });
+});

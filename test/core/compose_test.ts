@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../core/compose.ts";
+import { AttuneError } from "../../core/errors.ts";
+import type { Json, Named, RunSpec } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { tinySpec } from "../tiny.ts";
+
+/** The errors of a spec, each without what is allowed in plugins and names beyond count. */
+function errorsOf(spec: Named<Json>): readonly AttuneError[] {
+  try {
+    compose(spec as unknown as RunSpec, catalog);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof AttuneError && error.code === "BAD_SPEC", String(error));
+    return error.found as readonly AttuneError[];
+  }
+}
+const codes = (spec: Named<Json>): Named<string> => Object.fromEntries(errorsOf(spec).map((e) => [e.path, e.code]));
+const training = (values: Named<Json>): Named<string> => codes(tinySpec({ training: values }));
+
+describe("a run spec's errors", () => {
+  it("come all at once, each with its path", () => {
+    const spec = {
+      ...tinySpec({ training: { fp16: true, weightDecay: 0.1, learningRat: 1, numTrainEpochs: "3" } }),
+      version: 2,
+      optimiser: "adamw",
+      schedule: "linaer",
+      search: "grid",
+      regularizers: ["ewc"],
+      metrics: [{ use: "f1", with: { averag: "macro" } }],
+    };
+    assert.deepEqual(codes(spec), {
+      optimiser: "UNKNOWN_NAME",
+      version: "BAD_VALUE",
+      schedule: "UNKNOWN_NAME",
+      search: "UNKNOWN_NAME",
+      "regularizers.0.with.data": "MISSING",
+      "metrics.0.with.averag": "UNKNOWN_NAME",
+      "training.fp16": "UNSUPPORTED",
+      "training.weightDecay": "MISPLACED",
+      "training.learningRat": "UNKNOWN_NAME",
+      "training.numTrainEpochs": "BAD_VALUE",
+    });
+    const told = errorsOf(spec).map((e) => e.message).join("\n");
+    assert.match(told, /did you mean "optimizer"\?.*did you mean "linear"\?/s);
+    assert.match(told, /unknown search "grid" Allowed: none so far/);
+    assert.match(told, /regularizers\.0\.with\.data is missing: "ewc" cannot do without it/);
+  });
+
+  it("send names of TrainingArguments to parts that exist", () => {
+    const names = ["optim", "adamBeta1", "lrSchedulerType", "warmupSteps", "reportTo", "loggingDir", "runName"];
+    names.push("neftuneNoiseAlpha", "earlyStoppingPatience", "activationCheckpointing");
+    for (const name of names) {
+      const [error] = errorsOf(tinySpec({ training: { [name]: 1 } }));
+      assert.equal(error?.code, "MISPLACED", name);
+      const [place = "", use] = error?.allowed[0]?.split(/ \(as (.*)\)$/) ?? [];
+      if (use === undefined) continue;
+      const several = ["loggers", "callbacks", "regularizers"].includes(place);
+      const part = JSON.parse(use.replace(/, "with": \.\.\./, "")) as Json;
+      const spec = tinySpec({ training: { evalStrategy: "epoch" } });
+      assert.deepEqual(errorsOf({ ...spec, [place]: several ? [part] : part }), [], name);
+    }
+    for (const name of ["bf16", "deepspeed", "pushToHub", "loggingNanInfFilter", "torchCompileMode"]) {
+      assert.deepEqual(training({ [name]: "x" }), { [`training.${name}`]: "UNSUPPORTED" });
+      assert.deepEqual(training({ [name]: false }), {});
+    }
+  });
+});
+
+describe("what waits for evaluations", () => {
+  const never = (values: Named<Json>): readonly string[] => Object.keys(training(values));
+
+  it("needs an evalStrategy", () => {
+    assert.deepEqual(never({ loadBestModelAtEnd: true }), ["training.loadBestModelAtEnd"]);
+    assert.deepEqual(never({ saveStrategy: "best" }), ["training.saveStrategy"]);
+    for (const callback of ["early-stopping", "best-weights"]) {
+      assert.deepEqual(Object.keys(codes({ ...tinySpec(), callbacks: [callback] })), ["callbacks.0"]);
+      assert.deepEqual(codes({ ...tinySpec({ training: { evalStrategy: "epoch" } }), callbacks: [callback] }), {});
+    }
+    assert.deepEqual(never({ loadBestModelAtEnd: true, saveStrategy: "best", evalStrategy: "epoch" }), []);
+  });
+
+  it("needs data.eval, a task's own among several", () => {
+    const spec = tinySpec({ training: { evalStrategy: "epoch", evalOnStart: true } });
+    const { train } = spec.data as Named<Json>;
+    assert.deepEqual(Object.keys(codes({ ...spec, data: { train } as Json })), [
+      "training.evalStrategy",
+      "training.evalOnStart",
+    ]);
+    const { data, task, ...rest } = spec;
+    const several = (own: Json): Named<Json> => ({
+      ...rest,
+      task: { use: "multi-task", with: { tasks: { one: { task: task ?? null, data: own } } } },
+    });
+    assert.deepEqual(codes(several(data ?? null)), {});
+    assert.equal(Object.keys(codes(several({ train } as Json))).length, 2);
+  });
+});
