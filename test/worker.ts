@@ -17,6 +17,8 @@ export type EdgeWorker = Readonly<{
   put(key: string, bytes: Uint8Array): Promise<void>;
   /** The most memory that workerd has had so far, in bytes; undefined where the machine does not tell. */
   peakBytes(): number | undefined;
+  /** The memory that it has now. */
+  residentBytes(): number | undefined;
   dispose(): Promise<void>;
 }>;
 
@@ -60,6 +62,10 @@ export async function edgeWorker(): Promise<EdgeWorker> {
   });
   const url = String(await own.ready).replace(/\/$/, "");
   const pids = workerds().filter((pid) => !before.has(pid));
+  const told = (pattern: RegExp): number | undefined => {
+    const [kilobytes] = pids.map((pid) => Number(field(`/proc/${pid}/status`, pattern)));
+    return kilobytes === undefined ? undefined : 1024 * kilobytes;
+  };
   const bucket = await own.getR2Bucket("MODELS");
   return {
     url,
@@ -69,10 +75,8 @@ export async function edgeWorker(): Promise<EdgeWorker> {
       return { status: answer.status, json: await answer.json() as never };
     },
     put: async (key, bytes) => void await bucket.put(key, new Uint8Array(bytes).buffer),
-    peakBytes: () => {
-      const [peak] = pids.map((pid) => Number(field(`/proc/${pid}/status`, /VmHWM:\s+(\d+)/)));
-      return peak === undefined ? undefined : 1024 * peak;
-    },
+    peakBytes: () => told(/VmHWM:\s+(\d+)/),
+    residentBytes: () => told(/VmRSS:\s+(\d+)/),
     dispose: () => own.dispose(),
   };
 }

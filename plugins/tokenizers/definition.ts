@@ -24,7 +24,9 @@ export function checkDefinition(definition: Definition): void {
   const ids = vocabularyOf(model);
   checkModel(model, ids);
   if (added !== undefined && added !== null) checkAdded(added, ids);
-  for (const part of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) checkPart(definition[part], part);
+  for (const part of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) {
+    if (definition[part] !== undefined && definition[part] !== null) checkPart(definition[part], part);
+  }
 }
 
 /** Each token and its id. */
@@ -129,8 +131,16 @@ function checkAdded(added: unknown, ids: ReadonlyMap<string, number>): void {
 /** The lists that a part of a kind may be a sequence of. */
 const lists = ["normalizers", "pretokenizers", "processors", "decoders"];
 
+const behaviors: readonly unknown[] = [
+  "Removed",
+  "Isolated",
+  "MergedWithPrevious",
+  "MergedWithNext",
+  "Contiguous",
+];
+const flags = ["invert", "add_prefix_space", "trim_offsets", "use_regex", "individual_digits", "cleanup", "split"];
+
 function checkPart(part: unknown, where: string): void {
-  if (part === undefined || part === null) return;
   if (!isObject(part) || typeof part.type !== "string") throw wrong(`its ${where} is ${show(part)}`);
   const { type, pattern } = part;
   if (type === "Sequence") {
@@ -146,6 +156,16 @@ function checkPart(part: unknown, where: string): void {
   }
   for (const field of ["content", "prepend", "replacement"]) {
     if (String(part[field] ?? "").length > MAX_TOKEN) throw wrong(`its ${where} ${type} has a long ${field}`);
+  }
+  const { behavior } = part;
+  if (behavior !== undefined && behavior !== null && !behaviors.includes(behavior)) {
+    throw wrong(`its ${where} ${type} has behavior ${show(behavior)}`);
+  }
+  for (const field of flags) {
+    const value = part[field];
+    if (value !== undefined && value !== null && typeof value !== "boolean") {
+      throw wrong(`its ${where} ${type} has ${field} ${show(value)}`);
+    }
   }
   if (type === "Split" || type === "Replace") checkPattern(pattern, `${where} ${type}`);
   if (type === "Strip" && where === "decoder") {
