@@ -2,7 +2,8 @@
  * Which modules a list of targets means, by PEFT's rules.
  * @module
  */
-import { noMatch } from "./errors.ts";
+import { noMatch, unsupported } from "./errors.ts";
+import { linearPattern, type Pattern } from "./linear_pattern.ts";
 
 /**
  * The paths that targets name: a string is a regular expression for the whole path, "all-linear" is every linear layer;
@@ -44,16 +45,40 @@ export function patternValue(path: string, patterns: Readonly<Record<string, num
 /** The layer number in a path such as `encoder.layer.3.attention`: the first number, or the first behind a pattern. */
 export function layerIndex(path: string, pattern?: string | readonly string[] | null): number | undefined {
   const patterns = pattern ? [pattern].flat() : [];
-  const found = patterns.length === 0
-    ? /^.*?\.[^.]*\.(\d+)\./.exec(path)
-    : patterns.map((name) => new RegExp(`^(?:.*?\\.)?${name}\\.(\\d+)\\.`).exec(path)).find((match) => match !== null);
-  return found?.[1] === undefined ? undefined : Number(found[1]);
+  if (patterns.length === 0) return numberIn(/^.*?\.[^.]*\.(\d+)\./.exec(path));
+  for (const name of patterns) {
+    for (const number of path.matchAll(/\.(\d+)(?=\.)/g)) {
+      if (wholeMatch(path.slice(0, number.index), `(.*\\.)?(${name})`)) return numberIn(number);
+    }
+  }
+  return undefined;
 }
 
-function wholeMatch(path: string, pattern: string): boolean {
+function numberIn(match: RegExpExecArray | null): number | undefined {
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+const known = new Map<string, Pattern | undefined>();
+
+/** Patterns may be by others: saved adapters have some. What is no pattern stands for itself. */
+function wholeMatch(path: string, source: string): boolean {
+  if (!known.has(source)) {
+    if (known.size >= 256) known.clear();
+    known.set(source, patternOf(source));
+  }
+  const pattern = known.get(source);
+  return pattern ? path.match(pattern as unknown as RegExp) !== null : path === source;
+}
+
+function patternOf(source: string): Pattern | undefined {
   try {
-    return new RegExp(`^(?:${pattern})$`).test(path);
-  } catch {
-    return path === pattern;
+    return linearPattern(`^(?:${source})$`);
+  } catch (cause) {
+    try {
+      new RegExp(source);
+    } catch {
+      return undefined;
+    }
+    throw unsupported("modules", "pattern", source, cause instanceof Error ? cause.message : String(cause));
   }
 }

@@ -2,7 +2,7 @@
  * A text under change that knows where each of its characters came from, as Hugging Face's NormalizedString does.
  * @module
  */
-import type { Pattern } from "./linear.ts";
+import type { Pattern } from "../../core/linear_pattern.ts";
 
 /** A stretch of the original text in UTF-16 units. */
 export type Span = readonly [start: number, end: number];

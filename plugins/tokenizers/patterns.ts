@@ -3,7 +3,7 @@
  * @module
  */
 import { badFile } from "../../core/errors.ts";
-import { linearPattern, type Pattern } from "./linear.ts";
+import { linearPattern, type Pattern } from "../../core/linear_pattern.ts";
 
 /** `{ String }` or `{ Regex }` as a pattern for all matches. Throws AttuneError where it cannot be compiled. */
 export function patternOf(pattern: unknown): Pattern {

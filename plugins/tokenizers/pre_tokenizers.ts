@@ -5,7 +5,7 @@
 import { unsupported } from "../../core/errors.ts";
 import { type Aligned, prepended, replaced, sliced, textOf } from "./aligned.ts";
 import { bytesOf, type Definition } from "./normalizers.ts";
-import type { Pattern } from "./linear.ts";
+import type { Pattern } from "../../core/linear_pattern.ts";
 import { patternOf } from "./patterns.ts";
 
 /** One text to its pieces. `isFirst`: whether the whole text begins with it. */

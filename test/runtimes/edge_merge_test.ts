@@ -142,7 +142,11 @@ describe("merging over HTTP", () => {
       [{ adapters, options: { masks: { x: [[2]] } } }, 400, /masks/],
       [{ adapters, vreify: true }, 400, /vreify/],
       [{ adapters: [{ ...one, config: { ...config, lora_alpha: "4" } }] }, 400, /lora_alpha/],
-      [{ adapters: [{ ...one, config: { ...config, alpha_pattern: { "(a+)+b": 1 } } }] }, 400, /alpha_pattern/],
+      [
+        { adapters: [{ ...one, config: { ...config, alpha_pattern: { ["a".repeat(300)]: 1 } } }] },
+        400,
+        /alpha_pattern/,
+      ],
     ];
     for (const [body, status, message] of cases) {
       const answer = await asked(rig, body);

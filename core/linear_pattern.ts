@@ -5,7 +5,7 @@
  * Leftmost, greedy, alternatives in order: what matches is what JavaScript's own would match.
  * @module
  */
-import { badFile } from "../../core/errors.ts";
+import { AttuneError } from "./errors.ts";
 
 /** What String's own methods ask of a pattern; a RegExp with the flag g is one, too. */
 export type Pattern = Pick<
@@ -278,8 +278,8 @@ function searchOf(steps: readonly Step[], text: string, ids: number): (at: numbe
   };
 }
 
-function tooMuch({ length }: string): Error {
-  return badFile("hf", "tokenizer.json", `has a pattern that takes too many steps on a text of ${length} characters`);
+function tooMuch({ length }: string): AttuneError {
+  return new AttuneError(`A pattern takes too many steps on a text of ${length} characters`, { code: "BAD_PATTERN" });
 }
 
 const never: CharSet = () => false;
@@ -457,7 +457,8 @@ const sets = new Map<string, CharSet>();
 function setOf(source: string): CharSet {
   const known = sets.get(source);
   if (known) return known;
-  const one = new RegExp(`^${source}$`, "u");
+  // Before what needs no backslash it says nothing.
+  const one = new RegExp(`^${/^\\[^\p{L}\p{N}$()*+./?[\\\]^{|}]$/u.test(source) ? source.slice(1) : source}$`, "u");
   const has: CharSet = (code) => one.test(String.fromCodePoint(code));
   const ascii = Uint8Array.from({ length: 128 }, (_, code) => (has(code) ? 1 : 0));
   const seen = new Map<number, boolean>();
