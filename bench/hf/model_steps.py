@@ -29,13 +29,14 @@ def adapted(model, kind: str, causal: bool):
     attention = ["q_proj", "v_proj"] if causal else ["query", "value"]
     r8 = dict(r=8, lora_alpha=16, lora_dropout=0.0, target_modules=attention)
     forward = ["down_proj"] if causal else ["output.dense"]
+    norms = ["input_layernorm", "post_attention_layernorm", "norm"] if causal else ["LayerNorm"]
     made = {
         "lora": lambda: peft.LoraConfig(**task, **r8),
         "dora": lambda: peft.LoraConfig(**task, **r8, use_dora=True),
         "ia3": lambda: peft.IA3Config(**task, target_modules=[*attention, *forward], feedforward_modules=forward),
         "adalora": lambda: peft.AdaLoraConfig(**task, target_r=8, init_r=12, total_step=1000, target_modules=attention),
         "vera": lambda: peft.VeraConfig(**task, target_modules=attention),
-        "ln-tuning": lambda: peft.LNTuningConfig(**task),
+        "ln-tuning": lambda: peft.LNTuningConfig(target_modules=norms, **task),
         "prompt-tuning": lambda: peft.PromptTuningConfig(**task, num_virtual_tokens=8),
         "prefix-tuning": lambda: peft.PrefixTuningConfig(**task, num_virtual_tokens=8),
         "p-tuning": lambda: peft.PromptEncoderConfig(**task, num_virtual_tokens=8),
