@@ -33,6 +33,8 @@ export type MergeOptions = Readonly<{
 /** A merged adapter, its tensors computed when they are read. */
 export type MergedAdapter = Readonly<{
   config: Named<Json>;
+  /** The names of a classifier's classes, of the adapter whose classifier is taken. */
+  head?: Named<Json> | undefined;
   forms: Named<TensorForm>;
   read(name: string): Promise<Tensor<Float32Array>>;
 }>;
@@ -70,31 +72,46 @@ export function combineAdapters(opened: readonly OpenedAdapter[], options: Merge
   for (const { config, label } of opened) {
     if (config.peft_type !== type) throw badValue("merge", label, config.peft_type, `an adapter of type ${type}`);
   }
-  if (type === "IA3") return mergeIa3(opened, weights, combination, options);
+  const head = (options.modulesFrom === undefined ? opened.find((own) => own.head) : opened[options.modulesFrom])?.head;
+  if (type === "IA3") return { ...mergeIa3(opened, weights, combination, options), head };
   if (type !== "LORA") throw badValue("merge", first.label, type, "LoRA or IA3");
   for (const { config, label } of opened) {
     if (config.use_dora === true || config.lora_bias === true) {
       throw badValue("merge", label, config.use_dora ? "use_dora" : "lora_bias", "a LoRA of A and B alone");
     }
   }
-  return mergeLora(opened, weights, combination, options);
+  return { ...mergeLora(opened, weights, combination, options), head };
 }
 
 /** A merged adapter as one that was opened. */
-export function mergedAsOpened({ config, forms, read }: MergedAdapter, label = "the merged adapter"): OpenedAdapter {
+export function mergedAsOpened(
+  { config, head, forms, read }: MergedAdapter,
+  label = "the merged adapter",
+): OpenedAdapter {
   const form = (name: string): TensorForm => {
     const found = forms[name];
     if (!found) throw missing("merge", `tensor "${name}"`, label);
     return found;
   };
-  return { label, config, names: Object.keys(forms), form, read };
+  return { label, config, head, names: Object.keys(forms), form, read };
 }
 
-/** Writes a merged adapter: adapter_config.json and adapter_model.safetensors. */
+/** Writes a merged adapter: adapter_config.json, adapter_model.safetensors, and head_config.json where there is one. */
 export async function writeMerged(merged: MergedAdapter, to: Store): Promise<readonly string[]> {
   await to.put("adapter_model.safetensors", streamSafetensors(merged.forms, merged.read));
   await to.put("adapter_config.json", new TextEncoder().encode(JSON.stringify(merged.config, null, 2) + "\n"));
-  return ["adapter_config.json", "adapter_model.safetensors"];
+  const written = ["adapter_config.json", "adapter_model.safetensors"];
+  return [...written, ...await writeHead(merged, to)];
+}
+
+/** Writes the names of a classifier's classes, where there are any. */
+export async function writeHead(
+  { head }: Readonly<{ head?: Named<Json> | undefined }>,
+  to: Store,
+): Promise<readonly string[]> {
+  if (!head) return [];
+  await to.put("head_config.json", new TextEncoder().encode(JSON.stringify(head, null, 2) + "\n"));
+  return ["head_config.json"];
 }
 
 function checkedOptions(

@@ -11,6 +11,8 @@ import type { Json, Named, Store, Tensor } from "../types.ts";
 export type OpenedAdapter = Readonly<{
   label: string;
   config: Named<Json>;
+  /** Its head_config.json: the names of a classifier's classes. */
+  head?: Named<Json> | undefined;
   names: readonly string[];
   form(name: string): TensorForm;
   read(name: string): Promise<Tensor<Float32Array>>;
@@ -38,6 +40,7 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
   const bytes = stored?.bytes ?? (own === undefined ? undefined : new TextEncoder().encode(own));
   if (bytes === undefined) throw missing("merge", "adapter_config.json", label);
   const config = checkedConfig(jsonObject("merge", where, bytes), where);
+  const head = await store.get("head_config.json", { offset: 0, length: MAX_CONFIG });
   if (file.names.length === 0) throw badFile("merge", `${label}/adapter_model.safetensors`, "has no tensors");
   for (const name of file.names) {
     if (name.length > 256) throw badFile("merge", label, `has a tensor with a name of ${name.length} characters`);
@@ -49,6 +52,7 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
   return {
     label,
     config,
+    head: head && jsonObject("merge", `${label}/head_config.json`, head.bytes),
     names: file.names,
     form: (name) => ({ dtype: "float32", dims: file.locate(name).dims }),
     read: async (name) => toFloat32(await file.read(name)),

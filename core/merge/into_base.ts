@@ -15,11 +15,17 @@ import {
   viewOf,
 } from "../safetensors.ts";
 import { bytesPerElement, type DType, sizeOf } from "../tensor.ts";
-import type { Named, Store } from "../types.ts";
+import type { Json, Named, Store } from "../types.ts";
+import { writeHead } from "./adapters.ts";
 import type { OpenedAdapter } from "./config.ts";
 
 /** A merged model: its tensors' forms, in the base's order and dtypes, and their bytes, computed when they are read. */
-export type MergedModel = Readonly<{ forms: Named<TensorForm>; pieces(name: string): AsyncIterable<Uint8Array> }>;
+export type MergedModel = Readonly<{
+  forms: Named<TensorForm>;
+  /** The names of a classifier's classes, where the adapter has them. */
+  head?: Named<Json> | undefined;
+  pieces(name: string): AsyncIterable<Uint8Array>;
+}>;
 
 /** About so many bytes are read and computed at once. */
 const BLOCK = 2 ** 18;
@@ -116,6 +122,7 @@ export function mergeIntoBase(
   }
   return {
     forms,
+    head: adapter.head,
     pieces: async function* (name) {
       const form = forms[name];
       const { stored, key } = sources.get(name) ?? {};
@@ -157,7 +164,7 @@ export async function writeModel(model: MergedModel, base: Store, to: Store): Pr
     await to.put(name, file.bytes);
     written.push(name);
   }
-  return written;
+  return [...written, ...await writeHead(model, to)];
 }
 
 const PREFIX = "base_model.model.";

@@ -11,6 +11,7 @@ import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { failed } from "./answers.ts";
 import { boundedCache, type Cache } from "./cache.ts";
 import { heldFiles } from "./held_files.ts";
+import { noFiles } from "./read_files.ts";
 import type { Caller } from "./route.ts";
 import { type SavedAdapter, savedIn } from "./saved.ts";
 import type { EdgeService, ModelFiles } from "./service.ts";
@@ -64,7 +65,7 @@ export function inferenceOf(
     } as unknown as RunSpec;
     // Nothing but what the request names can be reached: no hub, no other folder.
     const { hubCache: _hub, base: _base, resolve: _resolve, ...rest } = own;
-    const confined: Host = { ...rest, directory: (path) => stores.get(path) ?? nothing };
+    const confined: Host = { ...rest, directory: (path) => stores.get(path) ?? noFiles };
     const set = await openAdapters(compose(spec, catalog), confined, {
       maxSessions: limits.sessions,
       batchTokens: limits.batchTokens,
@@ -141,14 +142,6 @@ export function inferenceOf(
     },
   };
 }
-
-/** No files. */
-const nothing: Store = {
-  get: async () => undefined,
-  put: async () => "conflict",
-  delete: async () => "conflict",
-  list: async function* () {},
-};
 
 /** The files that a request's names stand for. */
 async function named(

@@ -4,12 +4,12 @@
  */
 import { compose } from "../../core/compose.ts";
 import { missing } from "../../core/errors.ts";
-import { badFile } from "../../core/errors.ts";
 import { placed } from "../../core/jobs/references.ts";
-import { within } from "../../core/run/write.ts";
 import type { Host, Json, Named, Row, Run, RunSpec, Store } from "../../core/types.ts";
 import { failed } from "./answers.ts";
+import { noFiles } from "./read_files.ts";
 import type { Caller } from "./route.ts";
+import { type SavedAdapter, savedIn } from "./saved.ts";
 import type { EdgeService } from "./service.ts";
 
 /** What a request may say of a run. */
@@ -18,7 +18,7 @@ export type NamedRun = Readonly<
 >;
 
 /** What the paths of these specs stand for. */
-const [MODEL, ADAPTER] = ["edge:model", "edge:adapter"];
+const [MODEL, ADAPTER] = ["edge:model", "edge:adapter:"];
 
 /** A run over named files, and the host that has them. Throws what a route throws. */
 export async function namedRun(
@@ -32,20 +32,23 @@ export async function namedRun(
     throw failed(400, "invalid_value", `${at}: a request may not name it`, at);
   });
   const files = await modelWithin(service, caller, model);
-  const own = adapter === undefined ? undefined : await savedAdapter(service, caller, adapter);
+  const own = adapter === undefined ? [] : await savedAdapters(service, caller, adapter);
   const run = compose({
     version: 1,
     name: "named",
     model: { use: "pretrained", with: { path: MODEL } },
     task,
     data: { eval: { use: "memory", with: { rows } } },
-    adapter: own ? [{ use: own.use, with: { from: ADAPTER } }] : [],
+    adapter: own.map(({ use }, i) => ({ use, with: { from: `${ADAPTER}${i}` } })),
     ...(metrics === undefined ? {} : { metrics }),
   } as unknown as RunSpec, catalog);
-  const stores: Named<Store> = { [MODEL]: files, ...(own ? { [ADAPTER]: own.files } : {}) };
+  const stores: Named<Store> = {
+    [MODEL]: files,
+    ...Object.fromEntries(own.map((saved, i) => [`${ADAPTER}${i}`, saved.files])),
+  };
   // Nothing else can be reached: neither the machine's files nor the hub.
   const { hubCache: _, ...plain } = host;
-  const directory = (path: string): Store => stores[path] ?? nothing;
+  const directory = (path: string): Store => stores[path] ?? noFiles;
   const noFetch = (): Promise<never> => Promise.reject(missing("named", "access to the network", "this request"));
   return { run, host: { ...plain, directory, resolve: (path) => path, fetch: noFetch } };
 }
@@ -60,36 +63,13 @@ export async function modelWithin({ find, limits }: EdgeService, caller: Caller,
   throw failed(400, "model_too_large", `model: ${name} has ${most}`, "model");
 }
 
-/** The files of a saved adapter and the plugin that it is of. Throws what a route throws. */
-export async function savedAdapter(
+/** The adapters that a name stands for. Throws what a route throws. */
+async function savedAdapters(
   { find }: EdgeService,
   caller: Caller,
   name: string,
-): Promise<Readonly<{ id: string; files: Store; use: string }>> {
-  const found = await find(name, caller, "adapter");
-  // A job's result has its adapter in a folder.
-  for (const files of [found.files, within(found.files, "adapter/")]) {
-    const config = await files.get("adapter_config.json");
-    if (config) return { id: found.id, files, use: adapterUse(config.bytes) };
-  }
+): Promise<readonly SavedAdapter[]> {
+  const saved = await savedIn((await find(name, caller, "adapter")).files);
+  if (saved?.adapters) return saved.adapters;
   throw failed(400, "no_adapter", `adapter: ${name} has no adapter_config.json`, "adapter");
 }
-
-/** The plugin that an adapter_config.json is of: peft_type in kebab case, but that DoRA's is LoRA's. */
-function adapterUse(bytes: Uint8Array): string {
-  let config: Named<Json>;
-  try {
-    config = JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    throw badFile("adapter", "adapter_config.json", "is not JSON");
-  }
-  if (typeof config?.peft_type !== "string") throw badFile("adapter", "adapter_config.json", "has no peft_type");
-  return config.use_dora === true ? "dora" : config.peft_type.toLowerCase().replaceAll("_", "-");
-}
-
-const nothing: Store = {
-  get: async () => undefined,
-  put: async () => "conflict",
-  delete: async () => "conflict",
-  list: async function* () {},
-};

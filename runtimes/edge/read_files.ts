@@ -43,6 +43,9 @@ export function placedFiles(files: Named<Placed>, rest?: Store): Store {
   };
 }
 
+/** No files. */
+export const noFiles: Store = placedFiles({});
+
 /** A file that is asked for whole is at most so long. */
 const MAX_WHOLE = 2 ** 20;
 

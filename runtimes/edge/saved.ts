@@ -80,8 +80,10 @@ async function othersIn(folder: Store): Promise<SavedAdapter[]> {
   return found;
 }
 
-function pluginOf({ peft_type: type }: Named<Json>): string {
+function pluginOf({ peft_type: type, use_dora: dora }: Named<Json>): string {
   const use = typeof type === "string" && Object.hasOwn(plugins, type) ? plugins[type] : undefined;
+  // PEFT has DoRA as a flag of LoRA.
+  if (use === "lora" && dora === true) return "dora";
   if (use !== undefined) return use;
   throw badValue("saved", "adapter_config.json: peft_type", type, `one of ${Object.keys(plugins).join(", ")}`);
 }

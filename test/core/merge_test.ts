@@ -122,6 +122,10 @@ describe("merging adapters, as PEFT does", () => {
     await writeMerged(result, store);
     const file = await openSafetensors(store, "adapter_model.safetensors");
     for (const name of file.names) assert.deepEqual((await file.read(name)).data, (await result.read(name)).data);
+    assert.equal(await store.get("head_config.json"), undefined);
+    const head = { id2label: { 0: "bad", 1: "good" } };
+    assert.ok((await writeMerged({ ...result, head }, store)).includes("head_config.json"));
+    assert.deepEqual(JSON.parse(new TextDecoder().decode((await store.get("head_config.json"))?.bytes)), head);
   });
   it("dare draws its own masks from the seed", async () => {
     const with_ = async (
