@@ -10,7 +10,7 @@ import { badValue, missing, unsupported } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { jsonObject } from "../../core/json.ts";
 import type { EncodeOptions, Encoding, Factory, Named, Store, Tokenizer } from "../../core/types.ts";
-import { chatRenderer, type Renderer } from "./chat.ts";
+import type { Renderer } from "./chat.ts";
 import { checkDefinition } from "./definition.ts";
 import { openLibrary } from "./library.ts";
 import { idsOf, type Steps, type Tokens, tokensOf } from "./sequence.ts";
@@ -63,6 +63,8 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   const special = specialIds(library, config);
   const template = await files.get("chat_template.jinja");
   const chatTemplate = template ? new TextDecoder().decode(template.bytes) : templateOf(config);
+  // Template engines are only loaded for who has a template.
+  const chats = chatTemplate === undefined ? undefined : await import("./chat.ts");
   let renderer: Renderer | undefined;
   const post = postProcessorOf(library);
   const limit = options.modelMaxLength ??
@@ -107,11 +109,11 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
       });
     },
     chat: (messages, o = {}) => {
-      if (chatTemplate === undefined) {
+      if (chatTemplate === undefined || !chats) {
         throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
       }
       if (o.refuseSpecialTokens) refuseSpecial(messages, library);
-      renderer ??= chatRenderer(chatTemplate, specialTokens(config));
+      renderer ??= chats.chatRenderer(chatTemplate, specialTokens(config));
       return renderer(messages, o.addGenerationPrompt ?? false);
     },
   };
