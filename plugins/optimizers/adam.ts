@@ -4,15 +4,13 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span, Update } from "../../core/types.ts";
-import type { AdamwOptions } from "./adamw.ts";
+import type { Factory, Span } from "../../core/types.ts";
+import type { AmsgradOptions } from "./adamw.ts";
+import { withLargest } from "./largest.ts";
 import { commonEntries, decayOf, idleCoupled, notNegative, rate, sizeOf, withCommon } from "./common.ts";
 
 /** Options of {@link adam}. */
-export interface AdamOptions extends AdamwOptions {
-  /** Divides by the largest mean of squares so far (Reddi et al. 2018). */
-  readonly amsgrad: boolean;
-}
+export interface AdamOptions extends AmsgradOptions {}
 
 /** Schema of {@link AdamOptions}. */
 export const adamSchema: v.GenericSchema<Partial<AdamOptions>, AdamOptions> = v.strictObject({
@@ -51,21 +49,3 @@ export const adam: Factory<"optimizer", Partial<AdamOptions>> = define({
     });
   },
 });
-
-function withLargest(
-  { parameter, gradient, state: { m, v, largest } }: Span<"m" | "v" | "largest">,
-  { step, learningRate, gradientScale }: Update,
-  { beta1, beta2, epsilon }: AdamOptions,
-  decay: number,
-): void {
-  const size = learningRate / (1 - beta1 ** step);
-  const root = Math.sqrt(1 - beta2 ** step);
-  for (let i = 0; i < parameter.length; i++) {
-    const w = parameter[i] ?? 0;
-    const g = (gradient[i] ?? 0) * gradientScale + decay * w;
-    const mean = m[i] = beta1 * (m[i] ?? 0) + (1 - beta1) * g;
-    const square = v[i] = beta2 * (v[i] ?? 0) + (1 - beta2) * g * g;
-    const most = largest[i] = Math.max(largest[i] ?? 0, square);
-    parameter[i] = w - size * mean / (Math.sqrt(most) / root + epsilon);
-  }
-}

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Span } from "../../core/types.ts";
+import { withLargest } from "./largest.ts";
 import {
   commonEntries,
   type CommonOptions,
@@ -26,11 +27,18 @@ export interface AdamwOptions extends CommonOptions {
   readonly epsilon: number;
 }
 
-/** Schema of {@link AdamwOptions}. */
-export const adamwSchema: v.GenericSchema<Partial<AdamwOptions>, AdamwOptions> = v.strictObject({
+/** What AdamW takes beside them. */
+export interface AmsgradOptions extends AdamwOptions {
+  /** Divides by the largest mean of squares so far (Reddi et al. 2018). */
+  readonly amsgrad: boolean;
+}
+
+/** Schema of {@link AmsgradOptions}. */
+export const adamwSchema: v.GenericSchema<Partial<AmsgradOptions>, AmsgradOptions> = v.strictObject({
   beta1: v.optional(rate, 0.9),
   beta2: v.optional(rate, 0.999),
   epsilon: v.optional(notNegative, 1e-8),
+  amsgrad: v.optional(v.boolean(), false),
   ...commonEntries(),
 });
 
@@ -44,23 +52,23 @@ export const adamwSchema: v.GenericSchema<Partial<AdamwOptions>, AdamwOptions> =
  * console.assert(Object.keys(adamw({ weightDecay: 0.01 }).state([2], "w")).join() === "m,v");
  * ```
  */
-export const adamw: Factory<"optimizer", Partial<AdamwOptions>> = define({
+export const adamw: Factory<"optimizer", Partial<AmsgradOptions>> = define({
   kind: "optimizer",
   name: "adamw",
   schema: adamwSchema,
   create: (options) => {
-    const { beta1, beta2, epsilon } = options;
+    const { beta1, beta2, epsilon, amsgrad } = options;
     return withCommon(options, {
       elementwise: true,
-      state: (shape) => ({ m: sizeOf(shape), v: sizeOf(shape) }),
-      update: (span, update, kernels) =>
-        kernels.adamw(span as Span<"m" | "v">, {
-          ...update,
-          beta1,
-          beta2,
-          epsilon,
-          weightDecay: decayOf(update, options),
-        }),
+      state: (shape) => ({ m: sizeOf(shape), v: sizeOf(shape), ...(amsgrad ? { largest: sizeOf(shape) } : {}) }),
+      update: (span, update, kernels) => {
+        const weightDecay = decayOf(update, options);
+        if (amsgrad) {
+          const kept = 1 - update.learningRate * weightDecay;
+          for (let i = 0; i < span.parameter.length; i++) span.parameter[i] = (span.parameter[i] ?? 0) * kept;
+          withLargest(span as Span<"m" | "v" | "largest">, update, options, 0);
+        } else kernels.adamw(span as Span<"m" | "v">, { ...update, beta1, beta2, epsilon, weightDecay });
+      },
       idle: idleDecoupled(options),
     });
   },

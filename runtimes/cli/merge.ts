@@ -2,7 +2,7 @@
  * `attune merge`: several adapters as one, or folded into their base.
  * @module
  */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { badValue, missing } from "../../core/errors.ts";
@@ -46,6 +46,8 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     throw badValue("merge", "--majority-sign", sign, "total or frequency");
   }
   const given = options.weights?.split(",").map((w) => number("weights", w) ?? NaN);
+  const none = paths.find((path) => !existsSync(join(path, "adapter_config.json")));
+  if (none !== undefined) throw missing("merge", "adapter_config.json", none);
   const adapters = paths.map((path) => ({ label: path, store: directory(resolve(path)) }));
   const output = resolve(options.output);
   const merging: MergeOptions = {

@@ -10,6 +10,9 @@ import { codePointOffsets } from "../../plugins/tokenizers/hf.ts";
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
 const flag = (value: boolean) => v.optional(v.boolean(), value);
 
+/** What offsets count: UTF-16 units, as JavaScript's `slice` does, or code points, as Python's. */
+const offsetUnit = v.picklist(["utf16", "codepoint"]);
+
 /** Options of a call. */
 export const tokenizeOptionsSchema = v.strictObject({
   addSpecialTokens: v.optional(v.boolean()),
@@ -28,8 +31,7 @@ export const tokenizeOptionsSchema = v.strictObject({
   returnSpecialTokensMask: flag(false),
   returnOffsetsMapping: flag(true),
   returnLength: flag(false),
-  /** What offsets count: UTF-16 units, as JavaScript's `slice` does, or code points, as Python's. */
-  offsetUnit: v.optional(v.picklist(["utf16", "codepoint"]), "utf16"),
+  offsetUnit: v.optional(offsetUnit, "utf16"),
   /** Of conversations: up to where the assistant would begin. */
   addGenerationPrompt: flag(false),
   /** Of conversations: messages may spell special tokens, and those become them. Else that is an error. */
@@ -53,6 +55,8 @@ export const tokenizeSchema = v.strictObject({
   ], "a text, several, words of a text (isSplitIntoWords), or messages of { role, content } are expected"),
   pair: v.optional(texts),
   options: v.optional(tokenizeOptionsSchema, {}),
+  /** May stand here too: it is none of transformers' options. */
+  offsetUnit: v.optional(offsetUnit),
 });
 
 /** A checked call. */
@@ -97,7 +101,7 @@ export function inputsOf({ input, options }: TokenizeCall): number {
  * @throws AttuneError where options contradict each other or the tokenizer, which names the option.
  */
 export function tokenize(tokenizer: Tokenizer, call: TokenizeCall): EncodingJson[] {
-  const { options } = call;
+  const options = { ...call.options, offsetUnit: call.offsetUnit ?? call.options.offsetUnit };
   const all = textsOf(tokenizer, call);
   const chats = all.some((text) => text.chat);
   if (!chats) {

@@ -22,6 +22,7 @@ it("what is wrong on the command line is exit code 2, and nothing is written", a
       ["run", spec, "--set", "training.fp16=true", "--output", output],
       ["run", spec, "--ouptut", output],
       ["serve", "--port", "65536"],
+      ["merge", join(folder, "none"), "--output", output],
       ["runn"],
     ]
   ) assert.equal(await main(args), 2, args.join(" "));

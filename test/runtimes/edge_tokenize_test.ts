@@ -175,3 +175,16 @@ describe("tokenize", () => {
     assert.match(JSON.stringify(json), new RegExp(`${5 * size} bytes.*${size}`));
   });
 });
+
+it("offsetUnit stands beside the options, or among them", async () => {
+  const { post } = edgeRig();
+  const ends = async (body: object): Promise<number | undefined> => {
+    const sent = { tokenizer: "tiny", input: "😀 film", ...body };
+    const { json } = await post<{ encodings: EncodingJson[] }>("/v1/tokenize", sent);
+    return json.encodings[0]?.offsets?.at(-2)?.[1];
+  };
+  assert.equal(await ends({}), 7);
+  assert.equal(await ends({ offsetUnit: "utf16" }), 7);
+  assert.equal(await ends({ offsetUnit: "codepoint" }), 6);
+  assert.equal(await ends({ options: { offsetUnit: "codepoint" } }), 6);
+});
