@@ -12,7 +12,7 @@ import { compose } from "../core/compose.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";
 import { openRun } from "../core/run/open.ts";
-import { engineOf } from "../core/run/train.ts";
+import { engineOf } from "../core/run/engine.ts";
 import type { Json, Named, Row, RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { hostHere } from "../runtimes/train.ts";

@@ -2,16 +2,48 @@
  * What `--probe` writes of an evaluation: its loss and the logits of the first batch.
  * @module
  */
+import type { Engine } from "../engine/engine.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 import type { Json, Named, Sample } from "../types.ts";
+import type { TaskRows } from "./batches.ts";
 import { batchesInOrder } from "./data.ts";
 import type { OpenRun } from "./open.ts";
 
 /** Values of a logits array that are written. */
 const VALUES = 4000;
 
+/** Probes a run before and after training. */
+export type Prober = Readonly<{
+  /** Evaluates the tasks as they are, whose metrics were measured. */
+  before(metrics: ReadonlyMap<string, Named<number>>): Promise<void>;
+  /** Evaluates a task as it became. */
+  after(task: TaskRows, evaluator: Pick<Evaluator, "run">, metrics: Named<number>): Promise<void>;
+  /** What probe.json says. */
+  file(): Json;
+}>;
+
+/** Opens the prober of a run's tasks. */
+export function prober(engine: Pick<Engine, "of">, tasks: readonly TaskRows[]): Prober {
+  const first = new Map<string, Json>();
+  const probed: Record<string, Json> = {};
+  return {
+    before: async (metrics) => {
+      for (const { open, held } of tasks) {
+        const { name } = open.task;
+        if (held) first.set(name, await probeOf(engine.of(name), open, held.samples, metrics.get(name) ?? {}));
+      }
+    },
+    after: async (task, evaluator, metrics) => {
+      const { open, held } = task;
+      const after = held && await probeOf(evaluator, open, held.samples, metrics);
+      probed[open.task.name] = probeFile(task, first.get(open.task.name), after);
+    },
+    file: () => probed[""] ?? { tasks: probed },
+  };
+}
+
 /** The loss and the outputs of the first evaluation batch, in the reference files' shape. */
-export async function probeOf(
+async function probeOf(
   engine: Pick<Evaluator, "run">,
   open: OpenRun,
   samples: readonly Sample[],
@@ -28,4 +60,23 @@ export async function probeOf(
     result[name] = { dims, values: [...data.subarray(0, VALUES)] };
   }
   return result;
+}
+
+/** What probe.json says of a task. */
+function probeFile({ open, train, held }: TaskRows, before: Json | undefined, after: Json | undefined): Json {
+  const first = train.samples.slice(0, 6);
+  const ids = (s: Sample): Json[] => s.sequences.map(({ fields }) => [...(fields.input_ids?.data ?? [])]);
+  const labels = first.map((s): Json => {
+    const own = s.sequences[0]?.fields.labels;
+    return own ? [...own.data] : Object.values(s.targets).filter((t) => t.column).flatMap((t) => [...t.data]);
+  });
+  return {
+    tokenization: first.map((s) => (s.sequences.length === 1 ? ids(s)[0] ?? [] : ids(s))),
+    ...(labels.every((l) => Array.isArray(l) && l.length > 0) ? { tokenizationLabels: labels } : {}),
+    ...(open.task.windows
+      ? { features: { train: train.samples.length, ...(held ? { eval: held.samples.length } : {}) } }
+      : {}),
+    ...(before === undefined ? {} : { evalBefore: before }),
+    ...(after === undefined ? {} : { eval: after }),
+  };
 }

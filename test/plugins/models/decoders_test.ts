@@ -12,7 +12,7 @@ import { layOut } from "../../../core/loop/layout.ts";
 import { type EncodedRows, encodeRows } from "../../../core/run/data.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
 import { packed } from "../../../core/run/pack.ts";
-import { engineOf } from "../../../core/run/train.ts";
+import { engineOf } from "../../../core/run/engine.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf, type Tensor } from "../../../core/tensor.ts";
 import type { Batch, Head, Json, Model, Named, RunSpec } from "../../../core/types.ts";

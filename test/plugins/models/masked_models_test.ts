@@ -10,7 +10,7 @@ import type { Engine } from "../../../core/engine/engine.ts";
 import { layOut } from "../../../core/loop/layout.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { openRun } from "../../../core/run/open.ts";
-import { engineOf } from "../../../core/run/train.ts";
+import { engineOf } from "../../../core/run/engine.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf, type Tensor } from "../../../core/tensor.ts";
 import type { Batch, Json, Named, Row, RunSpec } from "../../../core/types.ts";

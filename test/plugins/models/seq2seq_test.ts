@@ -11,7 +11,7 @@ import { encodeRows } from "../../../core/run/data.ts";
 import { trainedForExport } from "../../../core/run/export.ts";
 import { mergedTensors } from "../../../core/run/merged.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
-import { engineOf } from "../../../core/run/train.ts";
+import { engineOf } from "../../../core/run/engine.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf, type Tensor } from "../../../core/tensor.ts";
 import type { Batch, Json, Named, RunSpec } from "../../../core/types.ts";

@@ -1,0 +1,69 @@
+/**
+ * The best weights of each task: how they are told, and their names in a checkpoint.
+ * @module
+ */
+import type { SavedTensors } from "../engine/state.ts";
+import { unknownName } from "../errors.ts";
+import type { Metric, Run, Task } from "../types.ts";
+import type { TaskRows } from "./batches.ts";
+import type { OpenRun } from "./open.ts";
+
+/** What tells a better evaluation of a task. */
+export type Judge = Readonly<{ task: string; name: string; greaterIsBetter: boolean }>;
+
+/**
+ * How each task's best weights are told: by the metric that the run names where the task has it, else by its loss. Throws
+ * AttuneError where no task has it.
+ */
+export function judgesOf({ training }: Run, tasks: readonly OpenRun[]): Judge[] {
+  const asked = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";
+  const all = ["loss", ...tasks.flatMap(({ task, metrics }) => metrics.flatMap(keysOf).map((key) => own(task) + key))];
+  const found = tasks.map(({ task, metrics }): Judge & { found: boolean } => {
+    const wanted = asked.startsWith(own(task)) ? asked.slice(own(task).length) : asked;
+    const known = metrics.find((m) => {
+      const keys = keysOf(m);
+      // Of one that has its keys from what it sees, no more can be said yet.
+      return keys.includes(wanted) || (keys.length === 0 && wanted.startsWith(m.name));
+    });
+    const greater = training.greaterIsBetter ?? known?.greaterIsBetter ?? false;
+    return known || wanted === "loss"
+      ? { task: task.name, name: own(task) + wanted, greaterIsBetter: greater, found: true }
+      : { task: task.name, name: `${own(task)}loss`, greaterIsBetter: false, found: false };
+  });
+  if (tasks.length > 0 && !found.some((judge) => judge.found)) {
+    throw unknownName("spec", "training.metricForBestModel", "metric", asked, all);
+  }
+  return found;
+}
+
+/** What stands in front of a task's metrics among those of several. */
+function own({ name }: Task): string {
+  return name === "" ? "" : `${name}_`;
+}
+
+function keysOf(metric: Metric): string[] {
+  return Object.keys(metric.compute(metric.init()));
+}
+
+/** The best weights of each task, by the names that a checkpoint has for them. */
+export function joinedBest(best: ReadonlyMap<string, SavedTensors>): SavedTensors | undefined {
+  if (best.size === 0) return undefined;
+  return Object.fromEntries(
+    [...best].flatMap(([task, tensors]) => Object.entries(tensors).map(([name, t]) => [bestName(task, name), t])),
+  );
+}
+
+/** The best weights of each task again, from a checkpoint. */
+export function splitBest(saved: SavedTensors, tasks: readonly TaskRows[]): Map<string, SavedTensors> {
+  const best = new Map<string, SavedTensors>();
+  for (const { open: { task } } of tasks) {
+    const prefix = bestName(task.name, "");
+    const own = Object.entries(saved).filter(([name]) => name.startsWith(prefix));
+    if (own.length > 0) best.set(task.name, Object.fromEntries(own.map(([name, t]) => [name.slice(prefix.length), t])));
+  }
+  return best;
+}
+
+function bestName(task: string, name: string): string {
+  return task === "" ? name : `${task}|${name}`;
+}

@@ -1,0 +1,84 @@
+/**
+ * The tasks of a run that have rows to be measured on, and the rows that its report shows.
+ * @module
+ */
+import type { Evaluator } from "../engine/evaluator.ts";
+import type { Example, Named, TrainingEvent } from "../types.ts";
+import type { TaskRows } from "./batches.ts";
+import { measured } from "./evaluate.ts";
+import { collectExamples } from "./examples.ts";
+import type { OpenRun } from "./open.ts";
+
+/** Rows whose evaluation is kept for reports. */
+const EXAMPLES = 20_000;
+
+type Measuring = Pick<Evaluator, "run" | "generator">;
+
+/** A task with rows to be measured on. */
+export type MeasuredTask = TaskRows & Readonly<{ held: NonNullable<TaskRows["held"]> }>;
+
+/** What measures them. */
+export type MeasuredTasks = Readonly<{
+  tasks: readonly MeasuredTask[];
+  /** One task's metrics; its rows are kept until it is measured again. */
+  measure(task: MeasuredTask, evaluator: Measuring): Promise<Named<number>>;
+  /** Metrics by task; `evaluatorOf` may put a task's own weights in place first. */
+  measureAll(evaluatorOf: (task: string) => Measuring): Promise<Map<string, Named<number>>>;
+  /** The event with a task's rows as they were measured last, or as they were generated where nothing measures texts. */
+  shown(task: MeasuredTask, evaluator: Measuring, at: Shown): Promise<TrainingEvent>;
+}>;
+
+/** Of which evaluation rows are shown. `generates`: texts that no metric reads are wanted, too. */
+export type Shown = Readonly<{
+  phase: "before" | "after";
+  step: number;
+  metrics: Named<number>;
+  generates: boolean;
+}>;
+
+/** Finds them among a run's tasks. */
+export function measuredTasks(all: readonly TaskRows[]): MeasuredTasks {
+  const tasks = all.flatMap(({ held, ...task }): MeasuredTask[] => (held ? [{ ...task, held }] : []));
+  const examples = new Map<string, readonly Example[]>();
+  const measure = async ({ open, held }: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
+    const own: Example[] = [];
+    examples.set(open.task.name, own);
+    return await measured(open, evaluator, held.samples, (read) => {
+      if (own.length < EXAMPLES) collectExamples(own, open, held, read);
+    });
+  };
+  return {
+    tasks,
+    measure,
+    measureAll: async (evaluatorOf) => {
+      const found = new Map<string, Named<number>>();
+      for (const task of tasks) {
+        const { name } = task.open.task;
+        found.set(name, await measure(task, evaluatorOf(name)));
+      }
+      return found;
+    },
+    shown: async ({ open, held }, evaluator, { phase, step, metrics, generates }) => {
+      const { name, config } = open.task;
+      if (generates && generatesUnmeasured(open)) {
+        const { generatedExamples } = await import("./generated_examples.ts");
+        examples.set(name, await generatedExamples(open, evaluator, held));
+      }
+      return {
+        type: "examples",
+        step,
+        epoch: 0,
+        phase,
+        task: name,
+        labels: Object.values((config?.id2label ?? {}) as Named<string>),
+        metrics,
+        examples: examples.get(name) ?? [],
+      };
+    },
+  };
+}
+
+/** Whether a task's rows are answered with text that no metric reads. */
+function generatesUnmeasured({ task, metrics }: OpenRun): boolean {
+  return task.generate !== undefined && !metrics.some((metric) => metric.reads[0] === "text");
+}
