@@ -35,6 +35,7 @@ const specs: Readonly<Record<string, object>> = {
     },
     adapter: [{ use: "lora", with: { r: 2 } }],
     callbacks: ["early-stopping"],
+    training: { evalStrategy: "epoch" },
     regularizers: ["l2-sp"],
   },
   "several tasks": {
