@@ -2,8 +2,11 @@
  * The worker that a run is trained in.
  * @module
  */
+import { parentPort } from "node:worker_threads";
 import { cacheCompiled } from "./compile_cache.ts";
 
 // Before anything large is imported, which is why the rest is a module of its own.
 cacheCompiled();
-await import("./train_worker_run.ts");
+// From the first turn on: on Deno, what comes before somebody listens is lost.
+const work = import("./train_worker_run.ts");
+parentPort?.on("message", async (message) => (await work).receive(message));

@@ -34,7 +34,8 @@ async function run(task: WorkerTask): Promise<void> {
   }
 }
 
-port?.on("message", (message: { type: "run"; task: WorkerTask } | { type: "abort" }) => {
+/** Takes what the caller says. */
+export function receive(message: Readonly<{ type: "run"; task: WorkerTask } | { type: "abort" }>): void {
   if (message.type === "abort") abort.abort();
   else void run(message.task);
-});
+}

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { it } from "node:test";
 import { main } from "../../runtimes/cli/main.ts";
 import { withLoggers } from "../../runtimes/cli/run.ts";
+import { commands } from "../faults/killed_runs.ts";
 import { tinySpec } from "../tiny.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-cli-"));
@@ -35,4 +38,19 @@ it("one logger may be a name, and a run of the command has log and report beside
   }
   assert.deepEqual(withLoggers({ loggers: ["console", "report"] }).loggers, ["report", "jsonl"]);
   assert.deepEqual(withLoggers({}).loggers, ["jsonl", "report"]);
+});
+
+it("a run's worker hears its task however long its modules take to load", async () => {
+  const wrong = join(folder, "wrong.json");
+  writeFileSync(wrong, JSON.stringify({ version: 1, model: "attune:base", task: "sequence-classificatio", data: {} }));
+  const [program = "", ...args] = commands.deno ?? [];
+  // Deno compiles every module for the first time.
+  const env = { ...process.env, DENO_DIR: mkdtempSync(join(tmpdir(), "attune-deno-")), NO_COLOR: "1" };
+  const output = join(folder, "refused");
+  const said = await new Promise<string>((resolve) =>
+    execFile(program, [...args, "run", wrong, "--output", output], { env, timeout: 50_000 }, (error, _, stderr) => {
+      resolve(`${error?.code}: ${stderr}`);
+    })
+  );
+  assert.match(said, /^2: .*[^]*did you mean "sequence-classification"/);
 });
