@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { describe, it } from "node:test";
+import { thisRuntime } from "../../runtimes/host.ts";
+import { listen } from "../../runtimes/listen.ts";
+
+const body = new Uint8Array(2 ** 19).fill(0x20);
+const head = `POST / HTTP/1.1\r\nHost: here\r\nContent-Length: ${body.length}\r\n\r\n`;
+
+describe("a line", () => {
+  const skip = thisRuntime() === "deno" && "Deno's server cuts a line whose body was not read";
+  it("whose bodies are refused unread goes on, however many come", { skip }, async () => {
+    const { port, close } = await listen(() => new Response("no", { status: 401 }), { port: 0, hostname: "127.0.0.1" });
+    const line = connect(port, "127.0.0.1");
+    let [answers, tell] = [0, (): void => {}];
+    const failed = new Promise<never>((_, reject) => line.once("close", () => reject(new Error("the line was cut"))));
+    line.on("data", (part: Uint8Array) => {
+      answers += new TextDecoder().decode(part).split("HTTP/1.1 401").length - 1;
+      tell();
+    });
+    try {
+      for (let n = 1; n <= 6; n++) {
+        // The answer comes while half of the body is on its way.
+        line.write(head);
+        line.write(body.subarray(0, body.length / 2));
+        await Promise.race([failed, new Promise<void>((done) => (tell = () => void (answers >= n && done())))]);
+        line.write(body.subarray(body.length / 2));
+      }
+      assert.equal(answers, 6);
+    } finally {
+      failed.catch(() => {});
+      line.destroy();
+      await close();
+    }
+  });
+});
