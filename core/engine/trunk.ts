@@ -3,12 +3,21 @@
  * @module
  */
 import { Graph } from "../graph/graph.ts";
-import type { Architecture, Build, Head, Trunk } from "../types.ts";
+import type { Architecture, Build, Head, States, Trunk } from "../types.ts";
 import { createBuild } from "./build.ts";
 
-/** An architecture with the paths of its linear layers and embeddings, and the names of its parameters. */
-export function trunkOf(architecture: Architecture, modelType: string): Trunk {
-  return { ...architecture, modelType, ...asked(architecture, (b) => void architecture.forward(b)) };
+/**
+ * An architecture with the paths of its linear layers and embeddings, and the names of its parameters; of a model with
+ * two sides the encoder alone, where that is all that its heads read.
+ */
+export function trunkOf(architecture: Architecture, modelType: string, heads: readonly Head[] = []): Trunk {
+  const whole = { ...architecture, modelType, ...asked(architecture, (b) => void architecture.forward(b)) };
+  const { decoderStart, ...own } = whole;
+  if (decoderStart === undefined || heads.length === 0 || heads.some((head) => !head.readsEncoder)) return whole;
+  const forward = (b: Build): States => architecture.forward(b, { decoder: false });
+  const there = asked(architecture, (b) => void forward(b));
+  const layers = own.layers.filter((path) => there.parameters.some((name) => name.startsWith(`${path}.`)));
+  return { ...own, ...there, layers, forward };
 }
 
 /** A trunk with what its heads ask for too: what adapters may adapt. */

@@ -75,7 +75,7 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
   }
   if (layout.padTokenId !== undefined) skipPadding(input, inputs.input_ids, layout.padTokenId);
   return {
-    inputs: { ...inputs, ...decoderInputs, ...membersOf(samples), ...targetsOf(samples, input) },
+    inputs: { ...inputs, ...decoderInputs, ...membersOf(samples), ...targetsOf(samples, decoder ?? input) },
     batch: rows.length,
     seq: input.seq,
     samples: samples.length,
@@ -294,7 +294,7 @@ function membersOf(samples: readonly Sample[]): Record<string, Tensor> {
 
 function targetsOf(samples: readonly Sample[], { starts, seq }: SideLayout): Record<string, Tensor> {
   let sequence = 0;
-  // The column that each sample's first sequence begins at.
+  // The column that each sample's first sequence begins at, on the side whose states heads read.
   const columns = samples.map((sample) => {
     const start = starts[sequence] ?? 0;
     sequence += sample.sequences.length;

@@ -62,26 +62,31 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
 export async function openTasks(run: Run, host: Host): Promise<OpenRun[]> {
   const checkpoint = await run.source.open(host);
   const model = modelFor(run, checkpoint.config);
+  const tasks = run.objective.tasks.map((task) => task.completed?.(checkpoint.config) ?? task);
+  const heads = tasks.map((task) => headsOf(run, task));
   const trunk = trunkOf(
     model.read(checkpoint.config, checkpoint.weights.names),
     String(checkpoint.config.model_type),
+    heads.flat(),
   );
   const tokenizer = await run.tokenizer.open(checkpoint.files);
   const opened: OpenRun[] = [];
-  for (const task of run.objective.tasks) {
-    const whole = task.completed?.(checkpoint.config) ?? task;
-    opened.push(await openTask({ run, host, checkpoint, trunk, tokenizer, task: whole }));
+  for (const [i, task] of tasks.entries()) {
+    opened.push(await openTask({ run, host, checkpoint, trunk, tokenizer, task, heads: heads[i] ?? [] }));
   }
   return opened;
 }
 
-async function openTask(
-  shared: Pick<OpenRun, "run" | "host" | "checkpoint" | "trunk" | "tokenizer" | "task">,
-): Promise<OpenRun> {
-  const { run, trunk, tokenizer, task } = shared;
-  const heads = run.spec.head === undefined
+function headsOf(run: Run, task: Task): readonly Head[] {
+  return run.spec.head === undefined
     ? task.heads.map((head) => run.use("head", head))
     : [run.use("head", run.spec.head)];
+}
+
+async function openTask(
+  shared: Pick<OpenRun, "run" | "host" | "checkpoint" | "trunk" | "tokenizer" | "task" | "heads">,
+): Promise<OpenRun> {
+  const { run, trunk, tokenizer, task, heads } = shared;
   const losses = task.losses.map(({ loss, output, target, weight = 1 }, i) => ({
     loss: run.use("loss", i === 0 && run.spec.loss !== undefined ? run.spec.loss : loss),
     output,
@@ -98,10 +103,7 @@ async function openTask(
     ...own.map((_, i) => (i === 0 ? task.name : `${task.name}-${i + 1}`)),
   ];
   for (const [i, adapter] of [...run.adapters, ...own].entries()) {
-    attached.push({
-      ...await attachedTo({ ...shared, heads }, adapter),
-      name: names[i],
-    });
+    attached.push({ ...await attachedTo(shared, adapter), name: names[i] });
   }
   const { training } = run;
   const part = (dataset: Use<"dataset"> | undefined): Dataset | undefined =>
@@ -110,7 +112,6 @@ async function openTask(
   return {
     ...shared,
     collator: run.use("collator", run.spec.collator ?? task.collator),
-    heads,
     losses,
     metrics: run.spec.metrics === undefined ? task.metrics.map((m) => run.use("metric", m)) : run.metrics,
     attached,

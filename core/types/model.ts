@@ -82,7 +82,8 @@ export type Architecture = Readonly<{
   anglesChangeAt?: number;
   /** Where a head reads each sequence's last token, tokens with this id at its end do not count. */
   padTokenId?: number;
-  forward: (b: Build) => States;
+  /** `decoder` false: only the encoder of a model with two sides, as one of a model that has no other. */
+  forward: (b: Build, sides?: Readonly<{ decoder: boolean }>) => States;
 }>;
 
 /** An architecture with what a dry build asked for: paths of its linear layers and embeddings, names of its parameters. */
@@ -210,6 +211,8 @@ export interface Head extends Plugin<"head"> {
   readonly modulesToSave: readonly string[];
   /** True where several sequences may not share a row. */
   readonly unshareable?: boolean;
+  /** True where it reads the encoder of a model with two sides: where no head reads more, the other side is not built. */
+  readonly readsEncoder?: boolean;
   forward(b: Build, states: States, trunk: Trunk): Named<Value>;
 }
 

@@ -36,6 +36,7 @@ export const ctc: Factory<"head", Partial<CtcOptions> & { numLabels: number }> =
   schema: ctcSchema,
   create: ({ numLabels, finalDropout }) => ({
     modulesToSave: ["lm_head"],
+    readsEncoder: true,
     forward: (b, states) => ({
       logits: b.linear("lm_head", b.dropout(states.encoder ?? states.hidden, finalDropout), { outFeatures: numLabels }),
     }),

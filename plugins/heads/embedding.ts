@@ -40,6 +40,7 @@ export const embedding: Factory<"head", Partial<EmbeddingOptions>> = define({
   schema: embeddingSchema,
   create: ({ pooling, normalize, projection }) => ({
     modulesToSave: projection === undefined ? [] : ["embedding_projection"],
+    readsEncoder: true,
     forward: (b, states) => {
       let x = pooledStates(b, states.encoder ?? states.hidden, pooling);
       if (projection !== undefined) x = b.linear("embedding_projection", x, { outFeatures: projection });

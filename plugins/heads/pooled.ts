@@ -42,8 +42,9 @@ export const pooled: Factory<"head", Input> = define({
   schema: pooledSchema,
   create: ({ numLabels, pooling, normalize }) => ({
     modulesToSave: ["classifier"],
+    readsEncoder: true,
     forward: (b, states) => {
-      const state = pooledStates(b, states.hidden, pooling);
+      const state = pooledStates(b, states.encoder ?? states.hidden, pooling);
       const embedding = normalize ? unitLength(state) : state;
       return { logits: b.linear("classifier", embedding, { outFeatures: numLabels, init: "zeros" }) };
     },

@@ -35,6 +35,7 @@ export const similarity: Factory<"head", Partial<SimilarityOptions>> = define({
   schema: similaritySchema,
   create: ({ pooling }) => ({
     modulesToSave: [],
+    readsEncoder: true,
     forward: (b, states) => {
       const embedding = unitLength(pooledStates(b, states.encoder ?? states.hidden, pooling));
       const members = b.input("members", "int32", ["samples", 2]);

@@ -16,7 +16,8 @@ export type SpanOptions = Readonly<Record<never, never>>;
 export const spanSchema: v.GenericSchema<SpanOptions, SpanOptions> = v.strictObject({});
 
 /**
- * `startLogits` and `endLogits` [batch, seq] as the family's ForQuestionAnswering computes them. What is made of them is
+ * `startLogits` and `endLogits` [batch, seq] as the family's ForQuestionAnswering computes them; of a model with two sides
+ * the decoder's, which reads the same tokens, shifted right: [batch, decoderSeq]. What is made of them is
  * one distribution over a row, padding included, so that a row is one sequence's alone.
  *
  * @example
@@ -34,12 +35,13 @@ export const span: Factory<"head", SpanOptions> = define({
     unshareable: true,
     forward: (b, states, trunk) => {
       const style = trunk.heads.span;
-      if (!style || states.encoder) {
+      if (!style) {
         throw unsupported("span", "task", trunk.baseModelPrefix, "this family has no question answering head");
       }
       const x = applyStyle(b, style, states.hidden);
       const logits = b.linear(style.out, x, { outFeatures: 2, bias: style.bias ?? true }); // [batch*seq, 2]
-      const column = (i: number) => reshape(slice(logits, 1, i, i + 1), ["batch", "seq"]);
+      const column = (i: number) =>
+        reshape(slice(logits, 1, i, i + 1), ["batch", states.encoder ? "decoderSeq" : "seq"]);
       return { startLogits: column(0), endLogits: column(1) };
     },
   }),

@@ -21,7 +21,7 @@ export const tokenSchema: v.GenericSchema<TokenOptions, TokenOptions> = v.strict
 
 /**
  * Logits [picked, numLabels] of the places that have labels, or of every place where rows have none, as the family's
- * ForTokenClassification computes them.
+ * ForTokenClassification computes them; of a model with two sides the encoder's.
  *
  * @example
  * ```ts
@@ -35,11 +35,13 @@ export const token: Factory<"head", TokenOptions> = define({
   schema: tokenSchema,
   create: ({ numLabels }) => ({
     modulesToSave: ["classifier", "score"],
+    readsEncoder: true,
     forward: (b, states, trunk) => {
       const style = trunk.heads.token;
       if (!style) throw unsupported("token", "task", trunk.baseModelPrefix, "this family has no token head");
       const at = b.labelled("labels");
-      const x = applyStyle(b, style, at ? b.rows(states.hidden, at) : states.hidden);
+      const hidden = states.encoder ?? states.hidden;
+      const x = applyStyle(b, style, at ? b.rows(hidden, at) : hidden);
       return { logits: b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true }) };
     },
   }),

@@ -140,13 +140,15 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
         out: "classification_head.out_proj",
         modulesToSave: ["classification_head"],
       },
+      span: { steps: [], out: "qa_outputs" },
     },
     initializerRange: c.number("init_std", 0.02),
     decoderStart: c.id("decoder_start_token_id") ?? 2,
     positions: { offset: POSITION_OFFSET },
-    forward: (b) => {
-      const read = run(b, encoder, embed(b, encoder), sizes).hidden;
-      return { ...run(b, decoder, embed(b, decoder), sizes, read), encoder: read };
+    forward: (b, sides = { decoder: true }) => {
+      const read = run(b, encoder, embed(b, encoder), sizes);
+      if (!sides.decoder) return read;
+      return { ...run(b, decoder, embed(b, decoder), sizes, read.hidden), encoder: read.hidden };
     },
   };
 }

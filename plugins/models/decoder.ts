@@ -85,7 +85,7 @@ export function causalAttention(
 export function languageHeads(
   c: ConfigReader,
   config: Named<Json>,
-  lm: Readonly<{ bias: boolean; tied: boolean; softcap?: number | undefined; token: string }>,
+  lm: Readonly<{ bias: boolean; tied: boolean; softcap?: number | undefined; token: string; span?: boolean }>,
 ): Named<HeadStyle> {
   const given = [config.classifier_dropout, config.hidden_dropout].findIndex((x) => x !== undefined && x !== null);
   const dropout = given < 0 ? 0.1 : c.rate(given === 0 ? "classifier_dropout" : "hidden_dropout");
@@ -99,5 +99,6 @@ export function languageHeads(
     },
     sequence: { pool: "last", steps: [], out: "score", bias: false },
     token: { steps: [{ dropout }], out: lm.token },
+    ...(lm.span ? { span: { steps: [], out: "qa_outputs" } } : {}),
   };
 }

@@ -114,7 +114,12 @@ function read(config: Named<Json>): Architecture {
     baseModelPrefix: "transformer",
     wordEmbeddings: "transformer.word_embeddings",
     layers: Array.from({ length: numLayers }, (_, i) => `transformer.h.${i}`),
-    heads: languageHeads(c, config, { bias: false, tied: c.flag("tie_word_embeddings", true), token: "classifier" }),
+    heads: languageHeads(c, config, {
+      bias: false,
+      tied: c.flag("tie_word_embeddings", true),
+      token: "classifier",
+      span: true,
+    }),
     initializerRange: c.number("initializer_range", 0.02),
     ...(padTokenId === undefined ? {} : { padTokenId }),
     forward: (b: Build) => {

@@ -134,11 +134,15 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
         modulesToSave: ["classification_head"],
         under: "transformer",
       },
+      token: { steps: [classifierDropout], out: "classifier", under: "transformer" },
+      span: { steps: [], out: "qa_outputs" },
     },
     initializerRange: sizes.factor * hiddenSize ** -0.5,
     decoderStart: c.id("decoder_start_token_id") ?? c.id("pad_token_id") ?? 0,
-    forward: (b) => {
-      const encoder = stack(b, "encoder", encoderLayers, embed(b, "input"), sizes).hidden;
+    forward: (b, { decoder } = { decoder: true }) => {
+      const read = stack(b, "encoder", encoderLayers, embed(b, "input"), sizes);
+      if (!decoder) return read;
+      const { hidden: encoder } = read;
       return { ...stack(b, "decoder", decoderLayers, embed(b, "decoder"), sizes, encoder), encoder };
     },
   };

@@ -116,13 +116,14 @@ function bestSpans(
   const about = batch.about?.[i] as About | undefined;
   if (!about) return { about, spans: [], nothing: 0 };
   // A sequence's token stands in its row behind what adapters put there, and behind padding on the left.
+  const { seq, places } = batch.decoder ?? batch;
   const columns: number[] = [];
-  for (let column = 0; column < batch.seq; column++) {
-    const place = 2 * (i * batch.seq + column);
-    if (batch.places[place] === i) columns[batch.places[place + 1] ?? 0] = column;
+  for (let column = 0; column < seq; column++) {
+    const place = 2 * (i * seq + column);
+    if (places[place] === i) columns[places[place + 1] ?? 0] = column;
   }
   const at = (logits: Tensor | undefined, token: number): number =>
-    Number(logits?.data[i * batch.seq + (columns[token] ?? 0)]);
+    Number(logits?.data[i * seq + (columns[token] ?? 0)]);
   const { inContext, offsets } = about;
   const tokens = Array.from(inContext, (_, token) => token).filter((token) => inContext[token] === 1);
   const likeliest = (logits: Tensor | undefined): number[] =>

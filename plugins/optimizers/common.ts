@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { AttuneError, badValue } from "../../core/errors.ts";
+import { linearPattern } from "../../core/linear_pattern.ts";
 import type { Group, Kernels, Optimizer, Plugin, Span, Trunk, Update } from "../../core/types.ts";
 
 /** Parameters whose name has a pattern in it, and what they have of their own. */
@@ -40,8 +41,13 @@ export const rate: v.SchemaWithPipe<
   readonly [v.NumberSchema<undefined>, v.MinValueAction<number, 0, undefined>, v.LtValueAction<number, 1, undefined>]
 > = v.pipe(v.number(), v.minValue(0), v.ltValue(1));
 
+/** A pattern of names; jobs bring their own, so that it is one for {@link has}. */
+export const pattern: v.SchemaWithPipe<
+  readonly [v.StringSchema<undefined>, v.CheckAction<string, "a regular expression">]
+> = v.pipe(v.string(), v.check(isPattern, "a regular expression"));
+
 const group = v.strictObject({
-  pattern: v.pipe(v.string(), v.nonEmpty(), v.check(isPattern, "a regular expression")),
+  pattern: v.pipe(pattern, v.nonEmpty()),
   learningRate: v.optional(notNegative),
   lrScale: v.optional(notNegative),
   weightDecay: v.optional(notNegative),
@@ -100,8 +106,8 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 function groupsOf(names: readonly string[], trunk: Trunk, { groups, layerDecay }: CommonOptions): Group[] {
-  const patterns = groups.map(({ pattern }) => new RegExp(pattern));
-  const unused = groups.find((_, i) => !names.some((name) => patterns[i]?.test(name)));
+  const fits = groups.map(({ pattern }) => has(pattern));
+  const unused = groups.find((_, i) => !names.some((name) => fits[i]?.(name)));
   if (unused) {
     throw new AttuneError(
       `No trained parameter fits groups pattern "${unused.pattern}": ${names.slice(0, 8).join(", ")}`,
@@ -118,7 +124,7 @@ function groupsOf(names: readonly string[], trunk: Trunk, { groups, layerDecay }
     throw badValue("optimizer", "layerDecay", layerDecay, "1 for a model without layers");
   }
   return names.map((name) => {
-    const { lrScale = 1, learningRate, weightDecay } = groups[patterns.findIndex((p) => p.test(name))] ?? {};
+    const { lrScale = 1, learningRate, weightDecay } = groups[fits.findIndex((fit) => fit(name))] ?? {};
     return { lrScale: lrScale * layerDecay ** heightsAbove(name, trunk), learningRate, weightDecay };
   });
 }
@@ -136,9 +142,15 @@ function clip(gradient: Float32Array, scale: number, limit: number): void {
   }
 }
 
+/** Whether names have a pattern in them; takes time in proportion to them, whatever the pattern. */
+export function has(pattern: string): (name: string) => boolean {
+  const found = linearPattern(pattern) as unknown as RegExp;
+  return (name) => name.match(found) !== null;
+}
+
 function isPattern(pattern: string): boolean {
   try {
-    return new RegExp(pattern) instanceof RegExp;
+    return has(pattern) !== undefined;
   } catch {
     return false;
   }

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Span } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
-import { commonEntries, decayOf, notNegative, rate, sizeOf, withCommon } from "./common.ts";
+import { commonEntries, decayOf, has, notNegative, pattern, rate, sizeOf, withCommon } from "./common.ts";
 
 /** Options of {@link muon}. `beta1`, `beta2` and `epsilon` are those of AdamW, for what is not a hidden matrix. */
 export interface MuonOptions extends AdamwOptions {
@@ -28,7 +28,7 @@ export const muonSchema: v.GenericSchema<Partial<MuonOptions>, MuonOptions> = v.
   nesterov: v.optional(v.boolean(), true),
   nsSteps: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20)), 5),
   adjustLrFn: v.optional(v.picklist(["original", "match_rms_adamw"]), "original"),
-  adamwPattern: v.optional(v.string(), "embed|wte|wpe|shared|lm_head|cls\\.|classifier|score|qa_outputs"),
+  adamwPattern: v.optional(pattern, "embed|wte|wpe|shared|lm_head|cls\\.|classifier|score|qa_outputs"),
   beta1: v.optional(rate, 0.9),
   beta2: v.optional(rate, 0.999),
   epsilon: v.optional(notNegative, 1e-8),
@@ -56,8 +56,8 @@ export const muon: Factory<"optimizer", Partial<MuonOptions>> = define({
   schema: muonSchema,
   create: (options) => {
     const { momentum, nesterov, nsSteps, adjustLrFn, beta1, beta2, epsilon } = options;
-    const others = new RegExp(options.adamwPattern);
-    const isHidden = (shape: readonly number[], name: string): boolean => shape.length === 2 && !others.test(name);
+    const others = has(options.adamwPattern);
+    const isHidden = (shape: readonly number[], name: string): boolean => shape.length === 2 && !others(name);
     return withCommon(options, {
       elementwise: false,
       state: (shape, name) => {

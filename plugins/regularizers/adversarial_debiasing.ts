@@ -33,8 +33,8 @@ export const adversarialDebiasingSchema: v.GenericSchema<Input, AdversarialDebia
 const IGNORED = -100;
 
 /**
- * An adversary (Ganin et al. 2016; Zhang et al. 2018): a linear classifier of the last hidden state predicts the
- * attribute, and its gradient goes on into the model turned round and times λ. The adversary learns to tell, the model
+ * An adversary (Ganin et al. 2016; Zhang et al. 2018): a linear classifier of the last hidden state (of a model
+ * with two sides the encoder's) predicts the attribute, and its gradient goes on into the model turned round and times λ. The adversary learns to tell, the model
  * not to. It trains beside the model and is not saved with it.
  *
  * @example
@@ -61,7 +61,7 @@ export const adversarialDebiasing: Factory<"regularizer", Input> = define({
       },
       term: (b, { states }) => {
         const target = b.input(field, "int32", ["sequences"]);
-        const hidden = f.reversed(b.rows(states.hidden, b.stream()[pooling]), lambda);
+        const hidden = f.reversed(b.rows(states.encoder ?? states.hidden, b.stream()[pooling]), lambda);
         const size = hidden.shape.at(-1) as number;
         const weight = b.parameter("weight", [labels.length, size]);
         const bias = b.parameter("bias", [labels.length], "zeros");

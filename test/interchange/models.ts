@@ -14,7 +14,7 @@ import { families } from "../conformance/families.ts";
 import { lossesOn } from "../conformance/model.ts";
 import { tasks, trains } from "../conformance/model_tasks.ts";
 import decoders from "../fixtures/decoders.json" with { type: "json" };
-import heads from "../fixtures/encoder_heads.json" with { type: "json" };
+import heads from "../fixtures/heads.json" with { type: "json" };
 import masked from "../fixtures/masked_models.json" with { type: "json" };
 import seq2seq from "../fixtures/seq2seq.json" with { type: "json" };
 

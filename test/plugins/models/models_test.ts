@@ -4,7 +4,7 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { families, variants } from "../../conformance/families.ts";
 import { properties } from "../../conformance/model.ts";
 import decoders from "../../fixtures/decoders.json" with { type: "json" };
-import heads from "../../fixtures/encoder_heads.json" with { type: "json" };
+import heads from "../../fixtures/heads.json" with { type: "json" };
 import masked from "../../fixtures/masked_models.json" with { type: "json" };
 import seq2seq from "../../fixtures/seq2seq.json" with { type: "json" };
 

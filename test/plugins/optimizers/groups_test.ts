@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import * as v from "valibot";
 import type { Json, Named } from "../../../core/types.ts";
 import { tinyWeights } from "../../tiny.ts";
+import { adamwSchema } from "../../../plugins/optimizers/adamw.ts";
+import { has } from "../../../plugins/optimizers/common.ts";
+import { muonSchema } from "../../../plugins/optimizers/muon.ts";
 import { run, type Weights } from "./runs.ts";
 
 const before = Object.fromEntries(Object.entries(tinyWeights()).map(([name, t]) => [name, t.data]));
@@ -50,6 +54,21 @@ describe("groups of parameters", () => {
     near(own.weights[name], kept(0.95, name));
     near(own.weights[dense(0)], kept(0.95, dense(0)));
     near(own.weights[dense(1)], kept(0.99, dense(1)));
+  });
+
+  it("are named by patterns that no name makes slow", () => {
+    const start = performance.now();
+    assert.equal(has("^(\\w+)+$")(`${"a".repeat(5000)}.`), false);
+    assert.equal(has("^(?!.*(bias|LayerNorm))")("layer.0.dense.weight"), true);
+    assert.equal(has("^(?!.*(bias|LayerNorm))")("layer.0.dense.bias"), false);
+    assert.ok(performance.now() - start < 1000);
+    for (
+      const { success } of [
+        v.safeParse(adamwSchema, { groups: [{ pattern: "a(" }] }),
+        v.safeParse(adamwSchema, { groups: [{ pattern: "" }] }),
+        v.safeParse(muonSchema, { adamwPattern: "a(" }),
+      ]
+    ) assert.equal(success, false);
   });
 
   it("learn less the deeper they lie, with layerDecay", async () => {
