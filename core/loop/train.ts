@@ -73,7 +73,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   const epochAt = (step: number): number => step / steps.perEpoch;
   const told = (event: TrainingEvent): TrainingEvent => {
     states = callbacks.map((callback, i) => {
-      const { state, ask } = callback.on(states[i], event);
+      const { state, ask } = callback.on(states[i], event, training);
       if (ask) asked = { ...asked, ...ask };
       return state;
     });

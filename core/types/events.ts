@@ -3,7 +3,7 @@
  * @module
  */
 import type { Host, Store } from "./host.ts";
-import type { Json, Named, Plugin, Run } from "./plugins.ts";
+import type { Json, Named, Plugin, Run, TrainingArguments } from "./plugins.ts";
 
 /** What the loop tells. `step` counts finished optimizer steps, from 1 in "step". */
 export type TrainingEvent =
@@ -66,7 +66,8 @@ export interface Callback extends Plugin<"callback"> {
   /** Does nothing where nothing is evaluated while training. */
   readonly judges?: boolean;
   init(): unknown;
-  on(state: unknown, event: TrainingEvent): Readonly<{ state: unknown; ask?: Ask }>;
+  /** `training`: the run's arguments. */
+  on(state: unknown, event: TrainingEvent, training?: TrainingArguments): Readonly<{ state: unknown; ask?: Ask }>;
 }
 
 /** What a callback may ask for. */

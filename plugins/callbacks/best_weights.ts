@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Ask, Factory, TrainingEvent } from "../../core/types.ts";
-import { isBetter, judged, judgedMetricEntries, type JudgedMetricOptions } from "./judged_metric.ts";
+import type { Ask, Factory, TrainingArguments, TrainingEvent } from "../../core/types.ts";
+import { isBetter, judged, judgedMetricEntries, type JudgedMetricOptions, judgeOf } from "./judged_metric.ts";
 
 /** Options of {@link bestWeights}. */
 export interface BestWeightsOptions extends JudgedMetricOptions {}
@@ -35,9 +35,14 @@ export const bestWeights: Factory<"callback", Partial<BestWeightsOptions>> = def
   create: (options) => ({
     judges: true,
     init: (): State => ({ best: null }),
-    on: (state: State, event: TrainingEvent): Readonly<{ state: State; ask?: Ask }> => {
-      const value = event.type === "evaluate" ? judged(options, event.metrics) : undefined;
-      if (value === undefined || (state.best !== null && !isBetter(options, value, state.best))) return { state };
+    on: (
+      state: State,
+      event: TrainingEvent,
+      training?: TrainingArguments,
+    ): Readonly<{ state: State; ask?: Ask }> => {
+      const judge = judgeOf(options, training);
+      const value = event.type === "evaluate" ? judged(judge, event.metrics) : undefined;
+      if (value === undefined || (state.best !== null && !isBetter(judge, value, state.best))) return { state };
       return { state: { best: value }, ask: { keep: true } };
     },
   }),

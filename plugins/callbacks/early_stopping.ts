@@ -4,8 +4,15 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Ask, Factory, TrainingEvent } from "../../core/types.ts";
-import { isBetter, judged, judgedMetricEntries, type JudgedMetricOptions } from "./judged_metric.ts";
+import type { Ask, Factory, TrainingArguments, TrainingEvent } from "../../core/types.ts";
+import {
+  isBetter,
+  type Judge,
+  judged,
+  judgedMetricEntries,
+  type JudgedMetricOptions,
+  judgeOf,
+} from "./judged_metric.ts";
 
 /** Options of {@link earlyStopping}. */
 export interface EarlyStoppingOptions extends JudgedMetricOptions {
@@ -46,20 +53,25 @@ export const earlyStopping: Factory<"callback", Partial<EarlyStoppingOptions>> =
   create: (options) => ({
     judges: true,
     init: (): State => ({ best: null, bad: 0 }),
-    on: (state: State, event: TrainingEvent): Readonly<{ state: State; ask?: Ask }> => {
+    on: (
+      state: State,
+      event: TrainingEvent,
+      training?: TrainingArguments,
+    ): Readonly<{ state: State; ask?: Ask }> => {
       if (event.type !== "evaluate") return { state };
-      const value = judged(options, event.metrics);
-      const better = value !== undefined && (state.best === null || isBetter(options, value, state.best));
+      const judge = judgeOf(options, training);
+      const value = judged(judge, event.metrics);
+      const better = value !== undefined && (state.best === null || isBetter(judge, value, state.best));
       const enough = better && (state.best === null || Math.abs(value - state.best) > options.earlyStoppingThreshold);
       const next = { best: better ? value : state.best, bad: enough ? 0 : state.bad + 1 };
       if (next.bad < options.earlyStoppingPatience) return { state: next };
-      return { state: next, ask: { stop: reason(options, value, next, Object.keys(event.metrics)) } };
+      return { state: next, ask: { stop: reason(judge, value, next, Object.keys(event.metrics)) } };
     },
   }),
 });
 
 function reason(
-  { metric }: EarlyStoppingOptions,
+  { metric }: Judge,
   value: number | undefined,
   { best, bad }: State,
   names: readonly string[],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Callback, Named, TrainingEvent } from "../../../core/types.ts";
+import type { Callback, Named, TrainingArguments, TrainingEvent } from "../../../core/types.ts";
 import { AttuneError } from "../../../core/errors.ts";
 import { bestWeights } from "../../../plugins/callbacks/best_weights.ts";
 import { earlyStopping } from "../../../plugins/callbacks/early_stopping.ts";
@@ -32,10 +32,10 @@ callbackConformance("early-stopping", earlyStopping({ earlyStoppingPatience: 3 }
 callbackConformance("best-weights", bestWeights(), events);
 
 /** At which of some evaluations something was asked for. */
-function asked(callback: Callback, values: readonly Named<number>[]): number[] {
+function asked(callback: Callback, values: readonly Named<number>[], training?: TrainingArguments): number[] {
   let state = callback.init();
   return values.flatMap((metrics, i) => {
-    const answer = callback.on(state, evaluated(metrics));
+    const answer = callback.on(state, evaluated(metrics), training);
     state = answer.state;
     return answer.ask ? [i] : [];
   });
@@ -49,6 +49,20 @@ test("training stops after so many evaluations without improvement", () => {
     assert.deepEqual(asked(earlyStopping({ metric, earlyStoppingPatience: 3 }), values), [6], metric);
   }
   assert.deepEqual(asked(earlyStopping({ metric: "accuracy", greaterIsBetter: false }), values), [1, 2, 3, 4, 5, 6]);
+});
+
+test("what judges is the run's metricForBestModel, where callbacks have no metric of their own", () => {
+  const values = losses.map((loss) => ({ loss: 1, accuracy: 1 - loss }));
+  const judged = (metricForBestModel: string | null, greaterIsBetter: boolean | null = null): TrainingArguments =>
+    ({ metricForBestModel, greaterIsBetter }) as TrainingArguments;
+  assert.deepEqual(asked(bestWeights(), values), [0]);
+  assert.deepEqual(asked(bestWeights(), values, judged(null)), [0]);
+  assert.deepEqual(asked(bestWeights(), values, judged("accuracy")), [0, 1, 3]);
+  assert.deepEqual(asked(bestWeights(), values, judged("eval_accuracy", false)), [0]);
+  assert.deepEqual(asked(bestWeights({ metric: "loss" }), values, judged("accuracy")), [0]);
+  assert.deepEqual(asked(bestWeights({ metric: "accuracy" }), values, judged("loss", false)), [0, 1, 3]);
+  assert.deepEqual(asked(earlyStopping({ earlyStoppingPatience: 3 }), values, judged("accuracy")), [6]);
+  assert.deepEqual(asked(earlyStopping({ earlyStoppingPatience: 3 }), values, judged("loss")), [3, 4, 5, 6]);
 });
 
 test("an improvement below the threshold does not count, but moves the best", () => {
