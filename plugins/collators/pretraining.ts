@@ -26,7 +26,8 @@ const documents = new WeakMap<CollatorContext, Map<number, readonly string[]>>()
 
 /**
  * `sentences` (those of one document, in order) → pairs of neighbours; in half of them, drawn anew in each epoch, the
- * second is one of another document. Rows that have `input_ids`, `labels` and `next_sentence_label` are taken as they are.
+ * second is one of another document, or for ALBERT comes first. Rows that have `input_ids`, `labels` and
+ * `next_sentence_label` (or `sentence_order_label`) are taken as they are.
  *
  * @throws AttuneError where a document has fewer than two sentences, or there is no other document.
  * @example
@@ -81,8 +82,12 @@ function drawn(
 ): Sample {
   const { tokenizer, maxLength, labelled } = context;
   const follows = !labelled || random.uniform(0) < 0.5;
-  const second = follows ? pair.second : stranger(sample.row, random, context);
-  const [encoding] = tokenizer.encode(pair.first, { textPair: second, maxLength, truncation: maxLength !== undefined });
+  const [first, textPair] = follows
+    ? [pair.first, pair.second]
+    : context.modelType === "albert"
+    ? [pair.second, pair.first]
+    : [pair.first, stranger(sample.row, random, context)];
+  const [encoding] = tokenizer.encode(first, { textPair, maxLength, truncation: maxLength !== undefined });
   const { inputIds, labels } = masked(maskable(encoding), random.fork(MASKS), options, context);
   const fields: Record<string, Field> = {
     input_ids: { per: "token", data: labelled ? inputIds : encoding.ids, fill: tokenizer.special.pad ?? 0 },
@@ -110,9 +115,10 @@ function stranger(row: number, random: Random, context: CollatorContext): string
 function readyPair(row: Row, index: number, context: CollatorContext): Sample {
   const sample = readyMadeSample(row, index, context);
   if (!context.labelled) return sample;
-  const label = row.next_sentence_label;
+  const column = "sentence_order_label" in row ? "sentence_order_label" : "next_sentence_label";
+  const label = row[column];
   if (label !== FOLLOWS && label !== STRANGER) {
-    throw badValue(NAME, `row ${index}, column "next_sentence_label"`, label, "0 (it follows) or 1 (it does not)");
+    throw badValue(NAME, `row ${index}, column "${column}"`, label, "0 (it follows) or 1 (it does not)");
   }
   const target: Field = { per: "sample", data: Int32Array.of(label), fill: -100 };
   return { ...sample, targets: { next_sentence_label: target } };

@@ -1,5 +1,5 @@
 /**
- * BERT's next sentence head: whether the second text follows the first.
+ * BERT's and ALBERT's heads of pairs: whether the second text follows the first, or comes before it.
  * @module
  */
 import * as v from "valibot";
@@ -15,7 +15,8 @@ export type NextSentenceOptions = Readonly<Record<never, never>>;
 export const nextSentenceSchema: v.GenericSchema<NextSentenceOptions, NextSentenceOptions> = v.strictObject({});
 
 /**
- * `seqRelationshipLogits` [sequences, 2]: class 0 follows, class 1 does not (Devlin et al. 2019).
+ * `seqRelationshipLogits` [sequences, 2]: class 0 follows, class 1 does not: for BERT it is a stranger (Devlin et al. 2019),
+ * for ALBERT the order is turned round (Lan et al. 2020).
  *
  * @example
  * ```ts
@@ -31,8 +32,8 @@ export const nextSentence: Factory<"head", NextSentenceOptions> = define({
     modulesToSave: [],
     forward: (b, states, trunk) => {
       const style = trunk.heads.nextSentence;
-      if (!style || trunk.baseModelPrefix !== "bert") {
-        throw unsupported("next-sentence", "task", trunk.baseModelPrefix, "only BERT has a next sentence head");
+      if (!style) {
+        throw unsupported("next-sentence", "task", trunk.baseModelPrefix, "only BERT and ALBERT have a head of pairs");
       }
       const x = applyStyle(b, style, b.rows(states.hidden, b.stream().first));
       return { seqRelationshipLogits: b.linear(style.out, x, { outFeatures: 2 }) };

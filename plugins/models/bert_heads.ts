@@ -4,6 +4,7 @@
  */
 import type { HeadStyle, Json, Named } from "../../core/types.ts";
 import type { ConfigReader } from "./config.ts";
+import { sequenceSummary } from "./summary.ts";
 
 /** The family's ForTokenClassification, ForQuestionAnswering and ForMultipleChoice. */
 export function furtherHeads(
@@ -19,21 +20,40 @@ export function furtherHeads(
     : family !== "distilbert" && given("classifier_dropout")
     ? c.rate("classifier_dropout")
     : hiddenDropout;
+  const pooler = (dense: string, dropout = 0): Pick<HeadStyle, "pool" | "steps"> => ({
+    pool: "first",
+    steps: [{ dense, outFeatures: hiddenSize }, { activation: "tanh" }, { dropout }],
+  });
+  const choiceSummary = (): Pick<HeadStyle, "pool" | "steps"> => {
+    switch (family) {
+      case "bert":
+      case "roberta":
+        return pooler(`${family}.pooler.dense`, family === "bert" ? classifierDropout : hiddenDropout);
+      case "albert":
+        return pooler("albert.pooler", classifierDropout);
+      case "distilbert":
+        return {
+          pool: "first",
+          steps: [
+            { dense: "pre_classifier", outFeatures: hiddenSize },
+            { activation: "relu" },
+            { dropout: c.rate("seq_classif_dropout", 0.2) },
+          ],
+        };
+      case "electra":
+        return sequenceSummary(c, config, hiddenSize, { type: "first", activation: "gelu" });
+    }
+  };
   const spanDropout = family === "distilbert" ? [{ dropout: c.rate("qa_dropout", 0.1) }] : [];
   return {
     mlm: languageHead(family, c, config, hiddenSize),
-    nextSentence: {
-      pool: "first",
-      steps: [{ dense: "bert.pooler.dense", outFeatures: hiddenSize }, { activation: "tanh" }],
-      out: "cls.seq_relationship",
-    },
+    ...(family === "bert" ? { nextSentence: { ...pooler("bert.pooler.dense"), out: "cls.seq_relationship" } } : {}),
+    ...(family === "albert"
+      ? { nextSentence: { ...pooler("albert.pooler", classifierDropout), out: "sop_classifier.classifier" } }
+      : {}),
     token: { steps: [{ dropout: classifierDropout }], out: "classifier" },
     span: { steps: spanDropout, out: "qa_outputs" },
-    choice: {
-      pool: "first",
-      steps: choiceSteps(family, c, hiddenSize, family === "roberta" ? hiddenDropout : classifierDropout),
-      out: "classifier",
-    },
+    choice: { ...choiceSummary(), out: "classifier" },
   };
 }
 
@@ -107,44 +127,4 @@ function languageHead(
         tied,
       };
   }
-}
-
-function choiceSteps(
-  family: "bert" | "roberta" | "distilbert" | "albert" | "electra",
-  c: ConfigReader,
-  hiddenSize: number,
-  dropout: number,
-): HeadStyle["steps"] {
-  const pooler = (path: string): HeadStyle["steps"] => [
-    { dense: path, outFeatures: hiddenSize },
-    { activation: "tanh" },
-    { dropout },
-  ];
-  switch (family) {
-    case "bert":
-    case "roberta":
-      return pooler(`${family}.pooler.dense`);
-    case "albert":
-      return pooler("albert.pooler");
-    case "distilbert":
-      return [
-        { dense: "pre_classifier", outFeatures: hiddenSize },
-        { activation: "relu" },
-        { dropout: c.rate("seq_classif_dropout", 0.2) },
-      ];
-    case "electra":
-      return electraSummary(c, hiddenSize);
-  }
-}
-
-/** ELECTRA's `sequence_summary`, as its configs say it. */
-function electraSummary(c: ConfigReader, hiddenSize: number): HeadStyle["steps"] {
-  c.only("summary_type", "first");
-  c.only("summary_proj_to_labels", false);
-  const name = c.text("summary_activation", "gelu");
-  return [
-    ...(c.flag("summary_use_proj", true) ? [{ dense: "sequence_summary.summary", outFeatures: hiddenSize }] : []),
-    ...(name === "" ? [] : [{ activation: name }]),
-    { dropout: c.rate("summary_last_dropout", 0.1) },
-  ];
 }

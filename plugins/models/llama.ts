@@ -105,7 +105,7 @@ function read(config: Named<Json>): Architecture {
   const gemma = family === "gemma2" || family === "gemma3_text";
   c.only("pretraining_tp", 1);
   c.only("use_bidirectional_attention", false);
-  if (family === "gemma3_text") c.only("attn_logit_softcapping");
+  if (family === "gemma3_text") c.only("attn_logit_softcapping", null);
   const hiddenSize = c.count("hidden_size", own.hidden_size);
   const numHeads = c.count("num_attention_heads", own.heads);
   const numKeyValueHeads = keyHeads(c, config, own.key_heads, numHeads);

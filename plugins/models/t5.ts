@@ -13,6 +13,7 @@ import type {
   AttentionOptions,
   Build,
   Factory,
+  HeadStyle,
   Init,
   Json,
   Named,
@@ -66,7 +67,6 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
   const c = readConfig("t5", config);
   const multilingual = config.model_type === "mt5";
   c.only("is_decoder", false);
-  c.only("is_encoder_decoder", true);
   const [first = "", second] = c.text("feed_forward_proj", multilingual ? "gated-gelu" : "relu").split("-");
   if (second !== undefined && first !== "gated") {
     throw badValue("t5", "config.feed_forward_proj", config.feed_forward_proj, '"relu", or "gated-" and an activation');
@@ -91,6 +91,8 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
     throw badValue("t5", "config.relative_attention_max_distance", sizes.maxDistance, allowed);
   }
   const { hiddenSize } = sizes;
+  // T5EncoderModel, and taggers over it, have no other side.
+  const both = c.flag("is_encoder_decoder", true);
   const encoderLayers = c.count("num_layers", multilingual ? 8 : 6);
   const decoderLayers = config.num_decoder_layers === null
     ? encoderLayers
@@ -105,6 +107,27 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
     const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize, init: normal(sizes, 1), side };
     return b.dropout(b.embedding("shared", b.stream(side).ids, options), sizes.dropout);
   };
+  const decoderHeads: Named<HeadStyle> = {
+    seq2seq: {
+      steps: scales ? [{ scale: hiddenSize ** -0.5 }] : [],
+      out: "lm_head",
+      bias: false,
+      tied,
+    },
+    sequence: {
+      pool: "last",
+      steps: [
+        classifierDropout,
+        { dense: "classification_head.dense", outFeatures: hiddenSize },
+        { activation: "tanh" },
+        classifierDropout,
+      ],
+      out: "classification_head.out_proj",
+      modulesToSave: ["classification_head"],
+      under: "transformer",
+    },
+    span: { steps: [], out: "qa_outputs" },
+  };
   return {
     hiddenSize,
     numHeads: sizes.numHeads,
@@ -114,34 +137,16 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
     maxPositions: Infinity,
     baseModelPrefix: "transformer",
     wordEmbeddings: "shared",
-    layers: [...layerPaths("encoder", encoderLayers), ...layerPaths("decoder", decoderLayers)],
+    layers: [...layerPaths("encoder", encoderLayers), ...(both ? layerPaths("decoder", decoderLayers) : [])],
     heads: {
-      seq2seq: {
-        steps: scales ? [{ scale: hiddenSize ** -0.5 }] : [],
-        out: "lm_head",
-        bias: false,
-        tied,
-      },
-      sequence: {
-        pool: "last",
-        steps: [
-          classifierDropout,
-          { dense: "classification_head.dense", outFeatures: hiddenSize },
-          { activation: "tanh" },
-          classifierDropout,
-        ],
-        out: "classification_head.out_proj",
-        modulesToSave: ["classification_head"],
-        under: "transformer",
-      },
       token: { steps: [classifierDropout], out: "classifier", under: "transformer" },
-      span: { steps: [], out: "qa_outputs" },
+      ...(both ? decoderHeads : {}),
     },
     initializerRange: sizes.factor * hiddenSize ** -0.5,
-    decoderStart: c.id("decoder_start_token_id") ?? c.id("pad_token_id") ?? 0,
+    ...(both ? { decoderStart: c.id("decoder_start_token_id") ?? c.id("pad_token_id") ?? 0 } : {}),
     forward: (b, { decoder } = { decoder: true }) => {
       const read = stack(b, "encoder", encoderLayers, embed(b, "input"), sizes);
-      if (!decoder) return read;
+      if (!both || !decoder) return read;
       const { hidden: encoder } = read;
       return { ...stack(b, "decoder", decoderLayers, embed(b, "decoder"), sizes, encoder), encoder };
     },

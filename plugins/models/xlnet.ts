@@ -32,6 +32,7 @@ import {
 } from "../../core/graph/functions.ts";
 import type { Architecture, Build, Factory, HeadStyle, Json, Named, States, Value } from "../../core/types.ts";
 import { type ConfigReader, readConfig } from "./config.ts";
+import { sequenceSummary } from "./summary.ts";
 import { layerNorm, type Norm } from "./norms.ts";
 
 /** No options: everything is in the checkpoint's config. */
@@ -122,22 +123,13 @@ function read(config: Named<Json>): Architecture {
 }
 
 function headsOf(c: ConfigReader, config: Named<Json>, hiddenSize: number): Named<HeadStyle> {
-  c.only("summary_type", "last", "first", "mean");
-  c.only("summary_proj_to_labels", false, true);
-  const pool = c.text("summary_type", "last") as "last" | "first" | "mean";
-  const name = c.text("summary_activation", "tanh");
-  const summary: HeadStyle["steps"] = [
-    { dropout: c.rate("summary_first_dropout", 0) },
-    ...(c.flag("summary_use_proj", true) ? [{ dense: "sequence_summary.summary", outFeatures: hiddenSize }] : []),
-    ...(name === "" ? [] : [{ activation: name }]),
-    { dropout: c.rate("summary_last_dropout", 0.1) },
-  ];
+  const summary = sequenceSummary(c, config, hiddenSize, { type: "last", activation: "tanh" });
   return {
     lm: { steps: [], out: "lm_loss", bias: true, tied: config.tie_word_embeddings !== false },
-    sequence: { pool, steps: summary, out: "logits_proj" },
+    sequence: { ...summary, out: "logits_proj" },
     token: { steps: [], out: "classifier" },
     span: { steps: [], out: "qa_outputs" },
-    choice: { pool, steps: summary, out: "logits_proj" },
+    choice: { ...summary, out: "logits_proj" },
   };
 }
 

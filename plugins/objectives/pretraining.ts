@@ -15,7 +15,8 @@ export type PretrainingOptions = MaskedLmOptions;
 export const pretrainingSchema: v.GenericSchema<Partial<PretrainingOptions>, PretrainingOptions> = maskedLmSchema;
 
 /**
- * Masked language modelling and next sentence prediction (Devlin et al. 2019): `sentences`; the means of both are added.
+ * Masked language modelling and next sentence prediction (Devlin et al. 2019), or for ALBERT the order of two sentences
+ * (Lan et al. 2020): `sentences`; the means of both are added.
  *
  * @example
  * ```ts

@@ -13,6 +13,7 @@ import type { Row, RunSpec, Sample } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { hostHere } from "../../../runtimes/train.ts";
+import { families, tinyModel } from "../../conformance/families.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
 const host = tinyHost(await hostHere(1));
@@ -110,6 +111,19 @@ describe("pretraining", () => {
     assert.ok(labels.every((label) => label === 0 || label === 1));
     const share = labels.filter((label) => label === 1).length / labels.length;
     assert.ok(share > 0.25 && share < 0.75, String(share));
+  });
+  it("turns pairs round for ALBERT", async () => {
+    const model = tinyModel(families.albert ?? assert.fail());
+    const { samples } = await samplesOf({ ...spec({}, documents, "pretraining"), model } as unknown as RunSpec);
+    const begins: Record<number, Set<number>> = { 0: new Set(), 1: new Set() };
+    for (const sample of samples) {
+      const [ids, labels] = [field(sample, "input_ids"), field(sample, "labels")];
+      const first = labels[1] === -100 ? ids[1] : labels[1];
+      begins[Number(sample.targets.next_sentence_label?.data[0])]?.add(first ?? -1);
+    }
+    // In order, every document begins with "the", and goes on with "a".
+    assert.deepEqual([begins[0]?.size, begins[1]?.size], [1, 1]);
+    assert.notDeepEqual(begins[0], begins[1]);
   });
   it("refuses a document of one sentence, and one document alone", async () => {
     await assert.rejects(

@@ -1,0 +1,31 @@
+/**
+ * The `sequence_summary` in front of classifiers of ELECTRA and XLNet.
+ * @module
+ */
+import type { HeadStyle, Json, Named } from "../../core/types.ts";
+import type { ConfigReader } from "./config.ts";
+
+/**
+ * One state of each sequence, a dense layer and an activation, as a config's `summary_*` fields say. "last" and "mean" are
+ * of the sequence's own tokens; the library's are of its row, padding included.
+ */
+export function sequenceSummary(
+  c: ConfigReader,
+  config: Named<Json>,
+  hiddenSize: number,
+  fallback: Readonly<{ type: "first" | "last"; activation: string }>,
+): Required<Pick<HeadStyle, "pool" | "steps">> {
+  c.only("summary_type", "first", "last", "mean");
+  c.only("summary_proj_to_labels", false);
+  const { summary_activation: activation } = config;
+  const name = activation === null ? "" : c.text("summary_activation", fallback.activation);
+  return {
+    pool: c.text("summary_type", fallback.type) as "first" | "last" | "mean",
+    steps: [
+      { dropout: c.rate("summary_first_dropout", 0) },
+      ...(c.flag("summary_use_proj", true) ? [{ dense: "sequence_summary.summary", outFeatures: hiddenSize }] : []),
+      ...(name === "" ? [] : [{ activation: name }]),
+      { dropout: c.rate("summary_last_dropout", 0.1) },
+    ],
+  };
+}
