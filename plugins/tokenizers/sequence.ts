@@ -66,9 +66,9 @@ export function tokensOf(library: Library, steps: Steps, text: string): Tokens {
   const t = library as unknown as Internals;
   const out: Tokens = { ids: [], offsets: [], words: [], ...(steps.keepsFirst ? { firsts: [] } : {}) };
   let word = 0;
-  const push = (token: string, place: Span, own: number): void => {
-    const bare = steps.trims ? trimmed(token, place) : place;
-    const first: Span = [place[0], bare[1]];
+  const push = (token: string, place: Span, own: number, read = token): void => {
+    const bare = steps.trims ? trimmed(read, place) : place;
+    const first = trimmed(read, place, 1);
     out.ids.push(idOf(t, token));
     out.offsets.push(steps.keepsFirst && place[0] === 0 ? first : bare);
     out.firsts?.push(first);
@@ -83,10 +83,9 @@ export function tokensOf(library: Library, steps: Steps, text: string): Tokens {
     const added = t.added_tokens_map.get(section);
     if (added) {
       const [before, behind] = [sections[index - 1] ?? "", sections[index + 1] ?? ""];
-      if (steps.trims) return push(section, [from, at], word++);
       const start = added.lstrip ? from - (before.length - before.trimEnd().length) : from;
       const end = added.rstrip ? at + behind.length - behind.trimStart().length : at;
-      return push(section, [start, end], word++);
+      return push(section, [start, end], word++, text.slice(start, end));
     }
     // A special token may swallow the blanks beside it.
     let [own, shift] = [section, 0];
@@ -149,10 +148,15 @@ function placesOf(tokens: readonly string[], piece: Aligned, prefix: string): Sp
   });
 }
 
-/** The place without the blanks that a byte-level token begins or ends with; other blanks are parts of characters. */
-function trimmed(token: string, [start, end]: Span): Span {
+/**
+ * The place without the blanks that a byte-level token begins or ends with; other blanks are parts of characters. `added`:
+ * so many of those in front are no part of the text.
+ */
+function trimmed(token: string, [start, end]: Span, added = 0): Span {
   const leading = /^[Ġ\s]*/.exec(token)?.[0].length ?? 0;
   const trailing = /[Ġ\s]*$/.exec(token)?.[0].length ?? 0;
-  const from = Math.min(start + leading, end);
-  return [from, Math.max(end - trailing, from)];
+  // A blank that was added, alone, has the place of the first character, however many units that has.
+  if (added === 1 && leading === 1 && token.length === 1) return [start, start];
+  const from = Math.min(start + Math.max(0, leading - added), end);
+  return [from, end >= trailing ? Math.max(end - trailing, from) : end];
 }
