@@ -308,11 +308,16 @@ export function createBuild(
     );
     if (options.softcap) scores = f.mul(f.tanh(f.div(scores, options.softcap)), options.softcap);
     if (options.bias) scores = f.add(scores, withFront(options, prefix, path));
-    scores = f.add(scores, attentionBias(options, prefix));
-    const probabilities = f.softmax(scores);
+    const bias = attentionBias(options, prefix);
+    const probabilities = f.softmax(f.add(scores, bias));
     attentions.push(probabilities);
     const dropped = attentionDropout(probabilities, options.dropout ?? 0, prefix);
-    return byHead(unfolded(f.matmul(folded(dropped), byHead(v)))); // [batch, seq, heads, headDim]
+    let context = unfolded(f.matmul(folded(dropped), byHead(v)));
+    // Padding that is further from all tokens than a window reads nothing, as in torch: spans' distributions count it.
+    if (options.window && !options.causal) {
+      context = f.mul(context, f.cast(f.greater(f.max(bias, 3, true), NEVER / 2), "float32"));
+    }
+    return byHead(context); // [batch, seq, heads, headDim]
   };
 
   const linear = (path: string, x: Value, o: LinearOptions): Value => {
