@@ -57,12 +57,14 @@ describe("encoding", () => {
     assert.deepEqual([...(second?.wordIds ?? [])], [-1, 2, 3, 4, -1]);
   });
   // Places from the Python library.
-  it("keeps the blank of a window's first token where one is put before each text", async () => {
+  describe("where a blank is put before each text", () => {
     const byteLevel = { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true };
-    const tokenizer = await tiny({
+    const tokenizer = tiny({
       "tokenizer.json": encode({
         ...tinyTokenizer,
-        added_tokens: ["<s>", "</s>"].map((content, id) => ({ id, content, special: true, normalized: false })),
+        added_tokens: ["<s>", "</s>", "<m>"].map((content, i) => (
+          { id: i === 2 ? 9 : i, content, special: true, normalized: false, lstrip: i === 2 }
+        )),
         normalizer: null,
         pre_tokenizer: byteLevel,
         post_processor: {
@@ -75,23 +77,38 @@ describe("encoding", () => {
         decoder: byteLevel,
         model: {
           type: "BPE",
-          vocab: { "<s>": 0, "</s>": 1, "Ġ": 2, a: 3, b: 4, "Ġa": 5 },
+          vocab: { "<s>": 0, "</s>": 1, "Ġ": 2, a: 3, b: 4, "Ġa": 5, "ð": 6, "ł": 7, "Ģ": 8 },
           merges: [["Ġ", "a"]],
         },
       }),
     });
-    const options = {
-      textPair: " a ab a",
-      maxLength: 8,
-      truncation: "only_second",
-      stride: 1,
-      overflow: true,
-    } as const;
-    assert.deepEqual(tokenizer.encode("ab", options).map((w) => [...w.offsets]), [
-      [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 0, 2, 3, 4, 0, 0],
-      [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 2, 4, 4, 5, 0, 0],
-      [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 4, 5, 6, 7, 0, 0],
-    ]);
+    it("a window's first token keeps it", async () => {
+      const options = {
+        textPair: " a ab a",
+        maxLength: 8,
+        truncation: "only_second",
+        stride: 1,
+        overflow: true,
+      } as const;
+      assert.deepEqual((await tokenizer).encode("ab", options).map((w) => [...w.offsets]), [
+        [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 0, 2, 3, 4, 0, 0],
+        [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 2, 4, 4, 5, 0, 0],
+        [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 4, 5, 6, 7, 0, 0],
+      ]);
+    });
+    const places = async (text: string): Promise<number[]> =>
+      [...(await tokenizer).encode(text)[0].offsets].slice(2, -2);
+    it("it has no place of its own", async () => {
+      assert.deepEqual(await places(" "), [0, 0]);
+      assert.deepEqual(await places("b"), [0, 0, 0, 1]);
+      assert.deepEqual(await places(" b"), [0, 0, 1, 2]);
+      assert.deepEqual(await places("  a"), [0, 0, 2, 3]);
+      assert.deepEqual(await places("\u{20000}"), [0, 0, 0, 2, 0, 2, 0, 2, 0, 2]);
+    });
+    it("a special token that begins with blanks keeps them in front alone", async () => {
+      assert.deepEqual(await places(" <m> a"), [0, 4, 5, 6]);
+      assert.deepEqual(await places("a <m>"), [0, 1, 2, 5]);
+    });
   });
   it("cuts the text that is named", async () => {
     const tokenizer = await tiny();
