@@ -62,7 +62,8 @@ const automatic = ["classifier", "score", "qa_outputs"];
 function savesWhole(module: string, { config, weights }: SavedAdapter, { stored }: AttachContext): boolean {
   const asked = Array.isArray(config.modules_to_save) ? config.modules_to_save : [];
   return automatic.includes(module) || asked.includes(module) || !stored?.(module) ||
-    weights.names.some((name) => name.startsWith(`${module}.`) && !name.includes(".lora_"));
+    // Biases are also in files of adapters that train every bias.
+    weights.names.some((name) => name.startsWith(`${module}.`) && !/\.lora_|bias$/.test(name));
 }
 
 /** Opens what PEFT saved. Throws AttuneError where a file is missing, broken, or of another type of adapter. */
