@@ -34,7 +34,7 @@ describe("a run that is killed", () => {
 
   it("by SIGTERM commits a checkpoint, ends with 130, and goes on; changed data is refused with 3", async () => {
     const ended = await started(args("term"), (line, child) => {
-      if (line.includes('"step":8,')) child.kill("SIGTERM");
+      if (line.startsWith('{"type":"step","step":8,')) child.kill("SIGTERM");
     });
     assert.equal(ended.code, 130, ended.output);
     const events = ended.output.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));

@@ -41,7 +41,7 @@ describe("a run that is killed at random moments", () => {
     const parts = join(folder, "parts");
     const run = [...commands[here] ?? [], "run", spec, "--output", parts, "--threads", "1", "--json", "--resume"];
     const ended = await started(run, (line, child) => {
-      if (line.includes('"step":13,')) child.kill("SIGINT");
+      if (line.startsWith('{"type":"step","step":13,')) child.kill("SIGINT");
     });
     assert.equal(ended.code, 130, ended.output);
     assert.match(ended.output, /"type":"checkpoint"[^]*"reason":"interrupted"/);
