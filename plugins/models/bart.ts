@@ -8,6 +8,7 @@ import { badValue } from "../../core/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add } from "../../core/graph/functions.ts";
 import type { Architecture, Build, Factory, Json, Named, Side, States, Value } from "../../core/types.ts";
+import { classificationHead } from "./classification_head.ts";
 import { readConfig } from "./config.ts";
 import { joinHeads, splitHeads } from "./encoder.ts";
 import { layerNorm } from "./norms.ts";
@@ -90,7 +91,6 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
   const maxPositions = c.count("max_position_embeddings", 1024);
   const paddingIdx = c.id("pad_token_id") ?? 1;
   const scale = c.flag("scale_embedding", false) ? Math.sqrt(hiddenSize) : 1;
-  const classifierDropout = { dropout: c.rate("classifier_dropout", 0) };
 
   const tied = c.flag("tie_word_embeddings", true);
   // Untied, each side has a table of its own, unless the file has only the shared one, as older libraries wrote it.
@@ -129,17 +129,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
     layers: [...layerPaths(encoder), ...layerPaths(decoder)],
     heads: {
       seq2seq: { steps: [], out: "lm_head", bias: false, tied, buffer: "final_logits_bias" },
-      sequence: {
-        pool: "last",
-        steps: [
-          classifierDropout,
-          { dense: "classification_head.dense", outFeatures: hiddenSize },
-          { activation: "tanh" },
-          classifierDropout,
-        ],
-        out: "classification_head.out_proj",
-        modulesToSave: ["classification_head"],
-      },
+      sequence: classificationHead(hiddenSize, c.rate("classifier_dropout", 0)),
       span: { steps: [], out: "qa_outputs" },
     },
     initializerRange: c.number("init_std", 0.02),

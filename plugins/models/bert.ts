@@ -98,6 +98,7 @@ function read(config: Named<Json>): Architecture {
     return b.linear(`${family}.embeddings_project`, x, { outFeatures: hiddenSize });
   };
 
+  const sequence = sequenceHead(family, c, config, hiddenSize, hiddenDropout);
   return {
     hiddenSize,
     numHeads,
@@ -109,8 +110,8 @@ function read(config: Named<Json>): Architecture {
     wordEmbeddings: `${root}.word_embeddings`,
     layers: encoder.layers.map((l) => l.path),
     heads: {
-      sequence: sequenceHead(family, c, config, hiddenSize, hiddenDropout),
-      ...furtherHeads(family, c, config, hiddenSize, hiddenDropout),
+      sequence,
+      ...furtherHeads(family, c, config, hiddenSize, hiddenDropout, sequence),
     },
     initializerRange: c.number("initializer_range", 0.02),
     positions: family === "roberta" ? { offset: padId + 1, skip: padId } : undefined,

@@ -6,13 +6,14 @@ import type { HeadStyle, Json, Named } from "../../core/types.ts";
 import type { ConfigReader } from "./config.ts";
 import { sequenceSummary } from "./summary.ts";
 
-/** The family's ForTokenClassification, ForQuestionAnswering and ForMultipleChoice. */
+/** The family's ForTokenClassification, ForQuestionAnswering and ForMultipleChoice; `sequence`: its ForSequenceClassification. */
 export function furtherHeads(
   family: "bert" | "roberta" | "distilbert" | "albert" | "electra",
   c: ConfigReader,
   config: Named<Json>,
   hiddenSize: number,
   hiddenDropout: number,
+  sequence: HeadStyle,
 ): Named<HeadStyle> {
   const given = (name: string): boolean => config[name] !== undefined && config[name] !== null;
   const classifierDropout = family === "albert"
@@ -24,26 +25,12 @@ export function furtherHeads(
     pool: "first",
     steps: [{ dense, outFeatures: hiddenSize }, { activation: "tanh" }, { dropout }],
   });
-  const choiceSummary = (): Pick<HeadStyle, "pool" | "steps"> => {
-    switch (family) {
-      case "bert":
-      case "roberta":
-        return pooler(`${family}.pooler.dense`, family === "bert" ? classifierDropout : hiddenDropout);
-      case "albert":
-        return pooler("albert.pooler", classifierDropout);
-      case "distilbert":
-        return {
-          pool: "first",
-          steps: [
-            { dense: "pre_classifier", outFeatures: hiddenSize },
-            { activation: "relu" },
-            { dropout: c.rate("seq_classif_dropout", 0.2) },
-          ],
-        };
-      case "electra":
-        return sequenceSummary(c, config, hiddenSize, { type: "first", activation: "gelu" });
-    }
-  };
+  // Two families choose through other layers than they classify by.
+  const choice = family === "roberta"
+    ? pooler("roberta.pooler.dense", hiddenDropout)
+    : family === "electra"
+    ? sequenceSummary(c, config, hiddenSize, { type: "first", activation: "gelu" })
+    : sequence;
   const spanDropout = family === "distilbert" ? [{ dropout: c.rate("qa_dropout", 0.1) }] : [];
   return {
     mlm: languageHead(family, c, config, hiddenSize),
@@ -53,7 +40,7 @@ export function furtherHeads(
       : {}),
     token: { steps: [{ dropout: classifierDropout }], out: "classifier" },
     span: { steps: spanDropout, out: "qa_outputs" },
-    choice: { ...choiceSummary(), out: "classifier" },
+    choice: { ...choice, out: "classifier" },
   };
 }
 

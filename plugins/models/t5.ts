@@ -21,6 +21,7 @@ import type {
   States,
   Value,
 } from "../../core/types.ts";
+import { classificationHead } from "./classification_head.ts";
 import { readConfig } from "./config.ts";
 import { joinHeads, splitHeads } from "./encoder.ts";
 import { type Norm, rmsNorm } from "./norms.ts";
@@ -102,7 +103,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
   // mT5 never scales it, whatever its configs say.
   const scales = !multilingual && c.flag("scale_decoder_outputs", c.flag("tie_word_embeddings", true));
   const tied = scales || (names.length > 0 && !names.includes("lm_head.weight"));
-  const classifierDropout = { dropout: c.rate("classifier_dropout", 0) };
+  const classifierDropout = c.rate("classifier_dropout", 0);
   const embed = (b: Build, side: Side): Value => {
     const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize, init: normal(sizes, 1), side };
     return b.dropout(b.embedding("shared", b.stream(side).ids, options), sizes.dropout);
@@ -114,18 +115,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
       bias: false,
       tied,
     },
-    sequence: {
-      pool: "last",
-      steps: [
-        classifierDropout,
-        { dense: "classification_head.dense", outFeatures: hiddenSize },
-        { activation: "tanh" },
-        classifierDropout,
-      ],
-      out: "classification_head.out_proj",
-      modulesToSave: ["classification_head"],
-      under: "transformer",
-    },
+    sequence: { ...classificationHead(hiddenSize, classifierDropout), under: "transformer" },
     span: { steps: [], out: "qa_outputs" },
   };
   return {
@@ -139,7 +129,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
     wordEmbeddings: "shared",
     layers: [...layerPaths("encoder", encoderLayers), ...(both ? layerPaths("decoder", decoderLayers) : [])],
     heads: {
-      token: { steps: [classifierDropout], out: "classifier", under: "transformer" },
+      token: { steps: [{ dropout: classifierDropout }], out: "classifier", under: "transformer" },
       ...(both ? decoderHeads : {}),
     },
     initializerRange: sizes.factor * hiddenSize ** -0.5,
