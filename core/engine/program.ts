@@ -8,10 +8,13 @@ import { seqDim } from "../graph/dims.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { gradients } from "../graph/vjp.ts";
 import type { Attached, Build, Head, Loss, Named, Pass, Regularizer, States, Tensor, Trunk } from "../types.ts";
+import { scalarOf, targetFor } from "./loss_shapes.ts";
 import { createBuild, type Phase, type Recorded, scalarInput, trainsIn } from "./build.ts";
 
 /** A loss of a task with what it reads. */
-export type TaskLoss = Readonly<{ loss: Loss; output: string; target: string; weight: number; name: string }>;
+export type TaskLoss = Readonly<
+  { loss: Loss; output: string; target: string; weight: number; name: string; classes?: number | undefined }
+>;
 
 /** A regularizer under a name of its own, with what it computed before the first step. */
 export type PreparedRegularizer = Readonly<{
@@ -188,7 +191,7 @@ function added(sums: Forward["sums"]): Value {
 /** The task's losses by name, each times the factor that the host feeds. */
 function lossSums(build: Build, outputs: Named<Value>, options: ProgramOptions): Forward["sums"] {
   const { graph } = build;
-  return options.losses.flatMap(({ loss, output, target, name }) => {
+  return options.losses.flatMap(({ loss, output, target, name, classes }) => {
     const shaped = options.targets[target];
     if (!shaped) return []; // rows without labels: only outputs are wanted
     const value = outputs[output];
@@ -198,7 +201,10 @@ function lossSums(build: Build, outputs: Named<Value>, options: ProgramOptions):
     const labels = graph.input(target, shaped.dtype, [count, ...shaped.dims.slice(1)]);
     const sum = graph.within(
       `loss.${name}`,
-      () => f.mul(f.reshape(loss.sum(build, value, labels), []), scalarInput(graph, factorName(name))),
+      () => {
+        const sum = loss.sum(build, value, targetFor(loss, value, labels, classes));
+        return f.mul(scalarOf(loss, sum), scalarInput(graph, factorName(name)));
+      },
     );
     return [[name, sum] as const];
   });

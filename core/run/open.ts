@@ -87,11 +87,12 @@ async function openTask(
   shared: Pick<OpenRun, "run" | "host" | "checkpoint" | "trunk" | "tokenizer" | "task" | "heads">,
 ): Promise<OpenRun> {
   const { run, trunk, tokenizer, task, heads } = shared;
-  const losses = task.losses.map(({ loss, output, target, weight = 1 }, i) => ({
+  const losses = task.losses.map(({ loss, output, target, weight = 1, classes }, i) => ({
     loss: run.use("loss", i === 0 && run.spec.loss !== undefined ? run.spec.loss : loss),
     output,
     target,
     weight,
+    classes,
     name: task.losses.findIndex((l) => l.output === output) === i ? output : `${output}${i}`,
   }));
   const attached: Attached[] = [];

@@ -223,6 +223,13 @@ export interface Head extends Plugin<"head"> {
 export interface Loss extends Plugin<"loss"> {
   readonly over: "step" | "batch";
   readonly per?: "sequence";
+  /**
+   * What a target is beside the output: a value for each "element" of it, the number of a class for each row, or one
+   * value for each of its "rows". Shapes are compared before the loss is built. Absent: something else.
+   */
+  readonly compares?: "elements" | "classes" | "rows";
+  /** Options that have a value for each class: as many as the output's last axis is long. */
+  readonly perClass?: Named<readonly number[] | undefined>;
   sum(b: Build, output: Value, target: Value): Value;
   count(target: Tensor): number;
 }
@@ -270,7 +277,10 @@ export interface Task {
   readonly heads: Several<"head">;
   readonly metrics: Several<"metric">;
   readonly adapters?: Several<"adapter">;
-  readonly losses: readonly Readonly<{ loss: Use<"loss">; output: string; target: string; weight?: number }>[];
+  /** `classes`: how many the target tells apart, which the output must have. */
+  readonly losses: readonly Readonly<
+    { loss: Use<"loss">; output: string; target: string; weight?: number; classes?: number }
+  >[];
   /** Its own data, where several tasks have theirs. */
   readonly data?: RunSpec["data"];
   /** How much its losses count beside other tasks'. */

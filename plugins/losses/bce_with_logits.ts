@@ -38,6 +38,8 @@ export const bceWithLogits: Factory<"loss", Partial<BceWithLogitsOptions>> = def
   schema: bceWithLogitsSchema,
   create: ({ posWeight, reduction }) => ({
     over: "batch",
+    compares: "elements",
+    perClass: { posWeight },
     sum: (_, logits, target) => {
       if (!posWeight) return sum(sub(softplus(logits), mul(logits, target)));
       const extra = constant(logits, f32([posWeight.length], posWeight.map((w) => w - 1)));

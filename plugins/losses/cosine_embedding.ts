@@ -47,6 +47,7 @@ export const cosineEmbedding: Factory<"loss", Partial<CosineEmbeddingOptions>> =
   schema: cosineEmbeddingSchema,
   create: ({ margin }) => ({
     over: "batch",
+    compares: "rows",
     sum: (_, output, target) => {
       const [a, b] = [slice(output, 1, 0, 1), slice(output, 1, 1, 2)];
       // Added to squared lengths, as torch does: two zeros have a cosine of 0.

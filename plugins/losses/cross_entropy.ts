@@ -76,6 +76,8 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
     };
     return {
       over: over === "batch" ? "batch" : "step",
+      compares: target === "probabilities" ? "elements" : "classes",
+      perClass: { weight },
       sum: (b, logits, labels) => {
         const logp = (): Value => logSoftmax(logits); // [rows, classes]
         const e = labelSmoothing ?? b.labelSmoothing;

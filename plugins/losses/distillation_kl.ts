@@ -34,6 +34,7 @@ export const distillationKl: Factory<"loss", Partial<DistillationKlOptions>> = d
   schema: distillationKlSchema,
   create: ({ temperature }) => ({
     over: "batch",
+    compares: "elements",
     sum: (_, logits, target) => {
       const logt = logSoftmax(mul(target, 1 / temperature));
       const logp = logSoftmax(mul(logits, 1 / temperature));

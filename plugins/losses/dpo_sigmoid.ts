@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { add, mul, neg, reshape, slice, softplus, sub, sum } from "../../core/graph/functions.ts";
+import { add, mul, neg, slice, softplus, sub, sum } from "../../core/graph/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
 
 /** Options of {@link dpoSigmoid}. */
@@ -38,9 +38,10 @@ export const dpoSigmoid: Factory<"loss", Partial<DpoSigmoidOptions>> = define({
   schema: dpoSigmoidSchema,
   create: ({ beta, labelSmoothing: s }) => ({
     over: "batch",
+    compares: "elements",
     sum: (_, output, target) => {
       const preference = (logps: Value): Value => sub(slice(logps, 1, 0, 1), slice(logps, 1, 1, 2));
-      const scaled = mul(sub(preference(reshape(output, target.shape)), preference(target)), beta);
+      const scaled = mul(sub(preference(output), preference(target)), beta);
       const each = softplus(neg(scaled));
       return sum(s === 0 ? each : add(mul(each, 1 - s), mul(softplus(scaled), s)));
     },

@@ -55,6 +55,8 @@ export const focal: Factory<"loss", Partial<FocalOptions>> = define({
   schema: focalSchema,
   create: ({ gamma, alpha, ignoreIndex }) => ({
     over: "batch",
+    compares: "classes",
+    perClass: { alpha },
     sum: (_, logits, target) => {
       const classes = maximum(target, 0);
       const logp = pick(logSoftmax(logits), classes);

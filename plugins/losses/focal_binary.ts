@@ -38,6 +38,7 @@ export const focalBinary: Factory<"loss", Partial<FocalBinaryOptions>> = define(
   schema: focalBinarySchema,
   create: ({ gamma, alpha }) => ({
     over: "batch",
+    compares: "elements",
     sum: (_, logits, target) => {
       const one = constant(logits, f32([], [1]));
       const negative = sub(one, target);

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { abs, minimum, mul, reshape, sub, sum } from "../../core/graph/functions.ts";
+import { abs, minimum, mul, sub, sum } from "../../core/graph/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
 import { counted, type Reduction, reductionSchema } from "./reduction.ts";
 
@@ -37,7 +37,8 @@ export const huber: Factory<"loss", Partial<HuberOptions>> = define({
   schema: huberSchema,
   create: ({ delta, reduction }) => ({
     over: "batch",
-    sum: (_, output, target) => sum(huberOf(sub(output, reshape(target, output.shape)), delta)),
+    compares: "elements",
+    sum: (_, output, target) => sum(huberOf(sub(output, target), delta)),
     count: counted(reduction, (target) => target.data.length),
   }),
 });

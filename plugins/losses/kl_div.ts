@@ -34,6 +34,7 @@ export const klDiv: Factory<"loss", Partial<KlDivOptions>> = define({
   schema: klDivSchema,
   create: ({ reduction }) => ({
     over: "batch",
+    compares: "elements",
     sum: (_, logits, target) => divergence(target, logSafe(target), logSoftmax(logits)),
     count: counted(reduction, reduction === "mean" ? (target) => target.data.length : rowsOf),
   }),

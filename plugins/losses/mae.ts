@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { abs, reshape, sub, sum } from "../../core/graph/functions.ts";
+import { abs, sub, sum } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { counted, type Reduction, reductionSchema } from "./reduction.ts";
 
@@ -34,7 +34,8 @@ export const mae: Factory<"loss", Partial<MaeOptions>> = define({
   schema: maeSchema,
   create: ({ reduction }) => ({
     over: "batch",
-    sum: (_, output, target) => sum(abs(sub(output, reshape(target, output.shape)))),
+    compares: "elements",
+    sum: (_, output, target) => sum(abs(sub(output, target))),
     count: counted(reduction, (target) => target.data.length),
   }),
 });

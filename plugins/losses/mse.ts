@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { reshape, square, sub, sum } from "../../core/graph/functions.ts";
+import { square, sub, sum } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { counted, type Reduction, reductionSchema } from "./reduction.ts";
 
@@ -34,7 +34,8 @@ export const mse: Factory<"loss", Partial<MseOptions>> = define({
   schema: mseSchema,
   create: ({ reduction }) => ({
     over: "batch",
-    sum: (_, output, target) => sum(square(sub(output, reshape(target, output.shape)))),
+    compares: "elements",
+    sum: (_, output, target) => sum(square(sub(output, target))),
     count: counted(reduction, (target) => target.data.length),
   }),
 });

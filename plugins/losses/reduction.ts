@@ -19,7 +19,7 @@ export function counted(reduction: string, count: (target: Tensor) => number): (
   return reduction === "sum" ? () => 1 : count;
 }
 
-/** The rows of a target: all its axes but the last. */
-export function rowsOf(target: Tensor): number {
-  return target.dims.slice(0, -1).reduce((a, b) => a * b, 1);
+/** The rows of a target: all its axes but the last, which falls away where a row has one value. */
+export function rowsOf({ dims }: Tensor): number {
+  return (dims.length > 1 ? dims.slice(0, -1) : dims).reduce((a, b) => a * b, 1);
 }

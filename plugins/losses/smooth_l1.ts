@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { abs, div, reshape, sub, sum } from "../../core/graph/functions.ts";
+import { abs, div, sub, sum } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { huberOf } from "./huber.ts";
 import { counted, type Reduction, reductionSchema } from "./reduction.ts";
@@ -38,8 +38,9 @@ export const smoothL1: Factory<"loss", Partial<SmoothL1Options>> = define({
   schema: smoothL1Schema,
   create: ({ beta, reduction }) => ({
     over: "batch",
+    compares: "elements",
     sum: (_, output, target) => {
-      const difference = sub(output, reshape(target, output.shape));
+      const difference = sub(output, target);
       return sum(beta === 0 ? abs(difference) : div(huberOf(difference, beta), beta));
     },
     count: counted(reduction, (target) => target.data.length),

@@ -53,6 +53,7 @@ export const triplet: Factory<"loss", Partial<TripletOptions>> = define({
   schema: tripletSchema,
   create: ({ margin, p, swap }) => ({
     over: "batch",
+    compares: "rows",
     sum: (_, output, target) => {
       const [a, pos, neg] = [0, 1, 2].map((i) => slice(output, 1, i, i + 1)) as [Value, Value, Value];
       const far = swap ? minimum(distance(a, neg, p), distance(pos, neg, p)) : distance(a, neg, p);

@@ -71,7 +71,7 @@ export function classificationTask(options: SequenceClassificationOptions): Task
     completed: open ? (config) => classificationTask({ ...options, labels: classNames(config) ?? labels }) : undefined,
     collator: { use: "padding", with: { problemType, labels, numLabels: size, columns } },
     heads: [{ use: "sequence", with: { numLabels: size } }],
-    losses: [{ loss, output: "logits", target: "labels" }],
+    losses: [{ loss, output: "logits", target: "labels", classes: size }],
     metrics: problemType === "regression"
       ? ["mse", "mae", "pearson"]
       : problemType === "multi-label"

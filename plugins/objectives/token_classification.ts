@@ -54,7 +54,7 @@ function taskOf({ labels: given, numLabels, columns }: TokenClassificationOption
       : undefined,
     collator: { use: "token-labels", with: { labels, columns } },
     heads: [{ use: "token", with: { numLabels: labels.length } }],
-    losses: [{ loss: "cross-entropy", output: "logits", target: "labels" }],
+    losses: [{ loss: "cross-entropy", output: "logits", target: "labels", classes: labels.length }],
     metrics: ["seqeval"],
     taskType: "TOKEN_CLS",
     config: {

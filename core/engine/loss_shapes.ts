@@ -1,0 +1,91 @@
+/**
+ * What a loss is given and gives: shapes are compared before anything is built of them, so that nothing is broadcast.
+ * @module
+ */
+import { AttuneError, badValue, show } from "../errors.ts";
+import { reshape } from "../graph/functions.ts";
+import type { Shape, Value } from "../graph/graph.ts";
+import type { Loss } from "../types.ts";
+
+/**
+ * A target as its loss takes it. An axis of length 1 at the end that only the output has (one label, one value) is put on
+ * the target. `wanted`: how many classes the task has.
+ *
+ * @throws AttuneError where the shapes do not belong together, or an option for each class has another number of values.
+ */
+export function targetFor(loss: Loss, output: Value, target: Value, wanted?: number): Value {
+  const { shape } = output;
+  const classes = shape.at(-1);
+  if (wanted !== undefined && classes !== wanted) {
+    throw badValue("spec", "head", `${classes} outputs`, `${wanted}, one for each of the task's classes`);
+  }
+  for (const [option, values] of Object.entries(loss.perClass ?? {})) {
+    if (values === undefined || typeof classes !== "number" || values.length === classes) continue;
+    throw badValue(
+      loss.name,
+      `loss.with.${option}`,
+      `${values.length} (${show(values)})`,
+      `${classes} numbers, one for each class`,
+    );
+  }
+  switch (loss.compares ?? guessed(output, target)) {
+    case "elements":
+      if (!same(withoutOnes(shape), withoutOnes(target.shape))) throw unlike(loss, output, target, shape);
+      return reshape(target, shape);
+    case "classes":
+      if (target.dtype !== "int32" || !same(shape.slice(0, -1), target.shape)) {
+        throw unlike(loss, output, target, shape.slice(0, -1));
+      }
+      return target;
+    case "rows":
+      if (!same(shape.slice(0, 1), target.shape)) throw unlike(loss, output, target, shape.slice(0, 1));
+      return target;
+    default:
+      return target;
+  }
+}
+
+/** A loss's sum as a scalar. Throws AttuneError where it is several numbers. */
+export function scalarOf(loss: Loss, sum: Value): Value {
+  if (sum.shape.every((dim) => dim === 1)) return reshape(sum, []);
+  throw new AttuneError(
+    `The loss "${loss.name}" gives [${
+      sum.shape.join(", ")
+    }], where one number (a scalar) is expected: its sum over all rows`,
+    { code: "BAD_VALUE", plugin: loss.name, path: "loss", found: sum.shape, allowed: ["a scalar"] },
+  );
+}
+
+/** What a loss that does not say so compares: numbers with numbers where both have as many axes, or differ by an axis of 1. */
+function guessed({ shape, dtype }: Value, target: Value): "elements" | undefined {
+  const alike = dtype === target.dtype &&
+    (shape.length === target.shape.length || same(withoutOnes(shape), withoutOnes(target.shape)));
+  return alike ? "elements" : undefined;
+}
+
+/** A shape without axes of length 1 at its end. */
+function withoutOnes(shape: Shape): Shape {
+  return shape.slice(0, shape.findLastIndex((dim) => dim !== 1) + 1);
+}
+
+function same(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}
+
+function unlike(loss: Loss, output: Value, target: Value, wanted: Shape): AttuneError {
+  return new AttuneError(
+    `The loss "${loss.name}" compares an output [${output.shape.join(", ")}] with a target [${
+      target.shape.join(", ")
+    }], ` +
+      `where ${loss.compares === "classes" ? "numbers of classes " : ""}[${
+        wanted.join(", ")
+      }] are expected: loss, head and task do not fit together`,
+    {
+      code: "BAD_VALUE",
+      plugin: loss.name,
+      path: "loss",
+      found: [target.dtype, target.shape],
+      allowed: [`[${wanted.join(", ")}]`],
+    },
+  );
+}
