@@ -3,8 +3,13 @@
  * @module
  */
 import module from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 
-/** Turns it on where the runtime has it (Node 22.8 and later). */
+/** Turns it on where the runtime has it (Node 22.8 and later), in the user's cache: a run leaves nothing in the temporary folder. */
 export function cacheCompiled(): void {
-  if ("enableCompileCache" in module) module.enableCompileCache();
+  if (!("enableCompileCache" in module)) return;
+  const { NODE_COMPILE_CACHE, XDG_CACHE_HOME } = process.env;
+  module.enableCompileCache(NODE_COMPILE_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), ".cache"), "attune", "node"));
 }

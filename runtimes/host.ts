@@ -11,6 +11,7 @@ import { Worker } from "node:worker_threads";
 import type { Channel, Host, Ort } from "../core/types.ts";
 import { directoryStore } from "./directory_store.ts";
 import { hubCache } from "./hub_cache.ts";
+import { disableTelemetry } from "./telemetry.ts";
 
 /** What a host may be told. */
 export type HostOptions = Readonly<{
@@ -22,6 +23,7 @@ export type HostOptions = Readonly<{
 
 /** A host for one of the three runtimes. Throws where onnxruntime-node is not installed and no `lib` is given. */
 export async function createHost(runtime: "node" | "bun" | "deno", options: HostOptions = {}): Promise<Host> {
+  await disableTelemetry();
   const lib = options.lib ?? await import("onnxruntime-node") as unknown as Ort;
   return {
     runtime,

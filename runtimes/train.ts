@@ -6,6 +6,7 @@ import process from "node:process";
 import { AttuneError, type ErrorDetails } from "../core/errors.ts";
 import type { Json, Named, TrainingEvent } from "../core/types.ts";
 import { createHost, thisRuntime, workerChannel } from "./host.ts";
+import { disableTelemetry } from "./telemetry.ts";
 
 /** What a worker is told to do. */
 export type WorkerTask = Readonly<
@@ -47,6 +48,7 @@ export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions =
   // The worker's file has its own module's extension: .ts in a checkout, .js where it is published.
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const { Worker } = await import("node:worker_threads");
+  await disableTelemetry();
   const worker = new Worker(new URL(`./train_worker.${extension}`, import.meta.url), {
     env: process.env,
     // Rows and steps leave little behind: a small nursery is enough, and saves tens of megabytes.

@@ -65,13 +65,14 @@ export function killableRun(change: Named<Json> = {}): { folder: string; spec: s
 /** How a process ended, and what it said. */
 export type Ended = Readonly<{ code: number | null; signal: string | null; output: string }>;
 
-/** Starts a command; `stop` is told every line that it writes. */
+/** Starts a command in an environment; `stop` is told every line that it writes. */
 export function started(
   command: readonly string[],
   stop: (line: string, child: Readonly<{ kill(signal: NodeJS.Signals): void; pid: number }>) => void = () => {},
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<Ended> {
   const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } });
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...env, NO_COLOR: "1" } });
   let [output, rest] = ["", ""];
   // Not child.kill: Deno then says that the signal has ended the process, even where it has exited by itself.
   const own = {

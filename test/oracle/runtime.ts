@@ -2,13 +2,16 @@
  * A graph run by onnxruntime-node, through the engine's own lowering and writing.
  * @module
  */
-import * as ort from "onnxruntime-node";
 import { lower, shapeFeeds } from "../../core/engine/lower.ts";
 import type { DimValues } from "../../core/graph/dims.ts";
 import type { Graph } from "../../core/graph/graph.ts";
 import { writeOnnx } from "../../core/onnx/write.ts";
 import type { DType } from "../../core/tensor.ts";
+import { disableTelemetry } from "../../runtimes/telemetry.ts";
 import type { Reference } from "./interpreter.ts";
+
+await disableTelemetry();
+const ort = await import("onnxruntime-node");
 
 /** One result of the runtime. */
 export type Result = Readonly<{ dtype: string; dims: readonly number[]; data: Float64Array }>;
