@@ -32,6 +32,9 @@ export const testKeys: readonly Key[] = [
   { key: "little", tenant: "a", scopes: ["models"] },
 ];
 
+/** A host to open plugins with. */
+export const testHost = (): ReturnType<typeof hostHere> => hostHere(1);
+
 /** Jobs in memory; models are those of {@link edgeRig}. */
 export async function testJobs(): Promise<JobsApp> {
   const host = await hostHere(1);

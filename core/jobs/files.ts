@@ -17,6 +17,8 @@ export type FileInfo = Readonly<{
   purpose: string;
   /** Rows of JSON lines. */
   rows?: number;
+  /** For how long it is kept; absent: until it is deleted. */
+  keptSeconds?: number;
 }>;
 
 /** Files in a store. */
@@ -33,6 +35,7 @@ export interface JobFilesStore {
         purpose: string;
         bytes: Uint8Array | AsyncIterable<Uint8Array>;
         rows?: number;
+        keptSeconds?: number;
       }
     >,
   ): Promise<FileInfo>;
@@ -40,6 +43,8 @@ export interface JobFilesStore {
   content(id: string): Promise<Uint8Array | undefined>;
   list(): AsyncIterable<FileInfo>;
   delete(id: string): Promise<boolean>;
+  /** Removes those whose time is over; until then they are not there any more either. */
+  expire(): Promise<void>;
 }
 
 /** The contents of a store's files as a store of their ids. */
@@ -68,18 +73,44 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
     const random = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
     return `file-${Math.floor(time() * 1000).toString(36).padStart(9, "0")}${random}`;
   };
-  const get = async (id: string): Promise<FileInfo | undefined> => {
+  const read = async (id: string): Promise<FileInfo | undefined> => {
     const found = known(id) ? await store.get(info(id)) : undefined;
     return found && jsonIn(found.bytes);
   };
+  const isOver = ({ createdAt, keptSeconds = Infinity }: FileInfo): boolean => time() >= createdAt + keptSeconds;
+  const get = async (id: string): Promise<FileInfo | undefined> => {
+    const found = await read(id);
+    return found && !isOver(found) ? found : undefined;
+  };
+  const ids = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { key } of store.list("files/")) {
+      const id = /^files\/([^/]+)\/info\.json$/.exec(key)?.[1];
+      if (id !== undefined) found.push(id);
+    }
+    return found.sort().reverse();
+  };
+  const remove = async (id: string): Promise<void> => {
+    await store.delete(info(id));
+    await store.delete(content(id));
+  };
   return {
     newId,
-    create: async ({ id = newId(), tenant, filename, purpose, bytes, rows }) => {
+    create: async ({ id = newId(), tenant, filename, purpose, bytes, rows, keptSeconds }) => {
       const createdAt = (await get(id))?.createdAt ?? time();
       const kept = await store.put(content(id), bytes);
       if (kept === "conflict") throw storeFailed("jobs", id, "conflict");
       const { size } = kept;
-      const own: FileInfo = { id, tenant, bytes: size, createdAt, filename, purpose, ...(rows ? { rows } : {}) };
+      const own: FileInfo = {
+        id,
+        tenant,
+        bytes: size,
+        createdAt,
+        filename,
+        purpose,
+        ...(rows ? { rows } : {}),
+        ...(keptSeconds === undefined ? {} : { keptSeconds }),
+      };
       // Written last: a file without it was never uploaded.
       await store.put(info(id), jsonBytes(own));
       return own;
@@ -87,21 +118,21 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
     get,
     content: async (id) => (await get(id)) && (await store.get(content(id)))?.bytes,
     list: async function* () {
-      const ids: string[] = [];
-      for await (const { key } of store.list("files/")) {
-        const id = /^files\/([^/]+)\/info\.json$/.exec(key)?.[1];
-        if (id !== undefined) ids.push(id);
-      }
-      for (const id of ids.sort().reverse()) {
+      for (const id of await ids()) {
         const found = await get(id);
         if (found) yield found;
       }
     },
     delete: async (id) => {
       if (!await get(id)) return false;
-      await store.delete(info(id));
-      await store.delete(content(id));
+      await remove(id);
       return true;
+    },
+    expire: async () => {
+      for (const id of await ids()) {
+        const found = await read(id);
+        if (found && isOver(found)) await remove(id);
+      }
     },
   };
 }

@@ -112,6 +112,9 @@ export function jobsIn(options: JobsOptions): Jobs {
     for (const { folder, files } of outdated(after)) {
       if (!still.has(folder)) { for (const file of files) await store.delete(`${folder}${file}`); }
     }
+    if (after.result?.deleted && before.result) {
+      for (const file of before.result.files) await store.delete(`${before.result.folder}${file}`);
+    }
     if (isOver(after)) {
       logs.delete(after.id);
       seen.delete(after.id);

@@ -53,7 +53,8 @@ export type JobRecord = Readonly<{
   totalSteps?: number;
   trainedTokens: number;
   checkpoints: readonly JobCheckpoint[];
-  result?: JobFiles & Readonly<{ token: number; metrics: Named<number> }>;
+  /** `deleted`: its user has removed what the job made; its metrics are kept. */
+  result?: JobFiles & Readonly<{ token: number; metrics: Named<number>; deleted?: true }>;
   error?: JobError;
 }>;
 
@@ -136,6 +137,13 @@ export function committed(
     wants: undefined,
     result: { ...result, token },
   }));
+}
+
+/** Its user removes what the job has made. */
+export function unmade(record: JobRecord): Change {
+  if (!record.result) return refused("status");
+  if (record.result.deleted) return { record };
+  return changed(record, { result: { ...record.result, files: [], deleted: true } });
 }
 
 /** A runner gives the job back: it was told to cancel or pause, it shuts down, or the run has failed. */

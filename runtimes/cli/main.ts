@@ -73,6 +73,12 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--host <name>", "address to listen on", "127.0.0.1")
     .option("--store <dir|nats://...>", "where jobs and files are kept", "runs/jobs")
     .option("--models <dir>", "models that requests may name besides attune:base")
+    .option(
+      "--cors <origin>",
+      "pages of this origin may ask from a browser, as https://app.example; repeatable",
+      collect,
+      [],
+    )
     .option("--allow-hub", "requests may name models of the Hugging Face hub, which are downloaded")
     .action(async (options) => set(await (await import("./serve.ts")).serveCommand(options)));
   program.command("runner").description("take fine-tuning jobs from a server (its token in ATTUNE_RUNNER_TOKEN)")

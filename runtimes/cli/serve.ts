@@ -14,10 +14,12 @@ import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
 
 /** Options of `attune serve`. */
-export type ServeOptions = Readonly<{ port: number; host: string; store: string; models?: string; allowHub?: boolean }>;
+export type ServeOptions = Readonly<
+  { port: number; host: string; store: string; models?: string; allowHub?: boolean; cors?: readonly string[] }
+>;
 
 /** Serves until it is told to end. */
-export async function serveCommand({ port, host, store, models, allowHub }: ServeOptions): Promise<number> {
+export async function serveCommand({ port, host, store, models, allowHub, cors = [] }: ServeOptions): Promise<number> {
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(host);
   const key = (name: string): string => {
     const given = process.env[name];
@@ -48,6 +50,7 @@ export async function serveCommand({ port, host, store, models, allowHub }: Serv
     host: own,
     models: named,
     jobs: server,
+    cors,
     // A machine of one's own has more room than a Worker's isolate.
     limits: {
       tokenizerBytes: 512 * 2 ** 20,

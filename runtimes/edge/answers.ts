@@ -66,6 +66,24 @@ export function pageOf(c: Context, most = 100): PageQuery {
   return { after: c.req.query("after"), limit };
 }
 
+/** Where `after` names nothing of the list that is asked for. */
+export function unknownAfter(after: string | undefined, what: string): HTTPException {
+  const found = (after ?? "").slice(0, 200);
+  return failed(400, "invalid_value", `after: there is no ${what} ${JSON.stringify(found)} in this list`, "after");
+}
+
+/** What of a whole list comes behind `after`. Throws 400 where nothing has that id. */
+export function behind<T extends { id: string }>(
+  all: readonly T[],
+  after: string | undefined,
+  what: string,
+): readonly T[] {
+  if (after === undefined) return all;
+  const at = all.findIndex(({ id }) => id === after);
+  if (at < 0) throw unknownAfter(after, what);
+  return all.slice(at + 1);
+}
+
 /** A page as OpenAI's clients read it. */
 export function listOf<T extends { id: string }>(all: readonly T[], limit: number): object {
   const data = all.slice(0, limit);

@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { VERSION } from "../../core/version.ts";
 import { answerError, failed } from "./answers.ts";
 import { incomingOf } from "./body.ts";
+import { allowOrigins } from "./cors.ts";
 import { type Authenticate, authenticator, type Limiter, tokenBuckets } from "./guard.ts";
 import type { Caller, EdgeContext, EdgeEnv, Route } from "./route.ts";
 import { evaluateRoutes } from "./routes/evaluate.ts";
@@ -58,6 +59,7 @@ export function createApp(options: EdgeOptions): Hono<EdgeEnv> {
     service,
   };
   const app = new Hono<EdgeEnv>();
+  if (options.cors && options.cors.length > 0) app.use("*", allowOrigins(options.cors));
   app.onError((error) => withHeaders(answerError(error)));
   app.notFound(() => withHeaders(failed(404, "not_found", "There is no such route").getResponse()));
   const specs = once(() =>

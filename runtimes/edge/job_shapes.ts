@@ -89,10 +89,11 @@ export function eventShape(jobId: string, { number, at, level, message, type, da
   };
 }
 
-/** The number that an event's id names. */
-export function eventNumber(id: string): number | undefined {
-  const found = /-(\d+)$/.exec(id);
-  return found ? Number(found[1]) : undefined;
+/** The number of a job's event that an id names; undefined where it is no such id. */
+export function eventOf(jobId: string, id: string): number | undefined {
+  const start = `ftevent-${jobId.slice(6)}-`;
+  const number = id.startsWith(start) ? id.slice(start.length) : "";
+  return /^[1-9]\d{0,14}$/.test(number) ? Number(number) : undefined;
 }
 
 /** A checkpoint. */
@@ -111,8 +112,19 @@ export function checkpointShape(record: JobRecord, { id, step, at, metrics }: Jo
 }
 
 /** A file. */
-export function fileShape({ id, bytes, createdAt, filename, purpose }: FileInfo): Named<Json> & { id: string } {
-  return { object: "file", id, bytes, created_at: Math.floor(createdAt), filename, purpose, status: "processed" };
+export function fileShape(file: FileInfo): Named<Json> & { id: string } {
+  const { id, bytes, createdAt, filename, purpose, keptSeconds } = file;
+  const created = Math.floor(createdAt);
+  return {
+    object: "file",
+    id,
+    bytes,
+    created_at: created,
+    ...(keptSeconds === undefined ? {} : { expires_at: created + keptSeconds }),
+    filename,
+    purpose,
+    status: "processed",
+  };
 }
 
 /** What people are told of a training event; undefined where it is nothing to them. */

@@ -59,6 +59,9 @@ export type JobsContext = Readonly<{
 /** How often in the time of a lease all jobs are looked at: what is lost is found a tenth of it late. */
 const WATCHES = 10;
 
+/** How often files whose time is over are removed, in milliseconds. */
+const SWEEP = 60_000;
+
 /** The routes, and what keeps jobs going: call `watch` every few seconds, or `start` it. */
 export type JobsApp = Readonly<{
   routes: readonly Route[];
@@ -100,7 +103,10 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   const madeBy = async (name: string, tenant: string): Promise<JobRecord | undefined> => {
     const id = /^ft:.+:([\w-]{1,64})$/.exec(name)?.[1];
     const record = id === undefined ? undefined : await jobs.get(`ftjob-${id}`);
-    return record?.result && record.tenant === tenant && fineTunedModel(record) === name ? record : undefined;
+    const result = record?.result;
+    return record && result && !result.deleted && record.tenant === tenant && fineTunedModel(record) === name
+      ? record
+      : undefined;
   };
   const folder = async (name: string, tenant: string): Promise<Store | undefined> => {
     if (referenceKind(name) === "model") return (await options.models.open(name, tenant))?.files;
@@ -167,9 +173,13 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     folder,
     prepare,
   };
+  let swept = now();
   const watch = async (): Promise<void> => {
     // A server that died while it planned a job has left it so.
     for (const id of await jobs.watch()) await prepare(id);
+    if (now() - swept < SWEEP) return;
+    swept = now();
+    await files.expire();
   };
   return {
     routes: [...fileRoutes(context), ...fineTuningRoutes(context), ...runnerRoutes(context)],

@@ -78,6 +78,8 @@ export type EdgeOptions = Readonly<{
   limits?: Partial<EdgeLimits>;
   /** Rates over several processes; absent: token buckets in this one. */
   limiter?: Limiter;
+  /** Origins of pages that may ask from a browser, or "*"; absent: none but the server's own. */
+  cors?: readonly string[];
   /** Hosts that URLs in requests may name; absent: none. */
   allowUrls?: readonly string[];
   /** What fetches them, absent: the runtime's own. Redirects must not be followed. */
@@ -134,7 +136,7 @@ export function edgeService(options: EdgeOptions): EdgeService {
       const made: { id: string; created: number }[] = [];
       if (options.jobs) {
         for await (const record of options.jobs.jobs.list()) {
-          if (record.status !== "succeeded" || record.tenant !== tenant) continue;
+          if (record.status !== "succeeded" || record.result?.deleted || record.tenant !== tenant) continue;
           made.push({ id: fineTunedModel(record), created: Math.floor(record.finishedAt ?? 0) });
         }
       }

@@ -11,7 +11,8 @@ import { disableTelemetry } from "../../runtimes/telemetry.ts";
 import type { Reference } from "./interpreter.ts";
 
 await disableTelemetry();
-const ort = await import("onnxruntime-node");
+const { InferenceSession, Tensor } = await import("onnxruntime-node");
+type OrtTensor = InstanceType<typeof Tensor>;
 
 /** One result of the runtime. */
 export type Result = Readonly<{ dtype: string; dims: readonly number[]; data: Float64Array }>;
@@ -23,20 +24,20 @@ export async function runOnnx(
   dims: DimValues,
 ): Promise<Record<string, Result>> {
   const { model, feeds, shapes } = lower(graph, () => ({ as: "feed" }));
-  const session = await ort.InferenceSession.create(writeOnnx(model), {
+  const session = await InferenceSession.create(writeOnnx(model), {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "disabled",
     intraOpNumThreads: 1,
     logSeverityLevel: 4,
   });
   try {
-    const given: Record<string, ort.Tensor> = {};
+    const given: Record<string, OrtTensor> = {};
     for (const [name, value] of feeds) {
       const own = inputs[name];
       if (!own) throw new RangeError(`Nothing is given for ${name}`);
       given[name] = tensorOf(value.dtype, own);
     }
-    for (const [name, data] of shapeFeeds(shapes, dims)) given[name] = new ort.Tensor("int64", data, [data.length]);
+    for (const [name, data] of shapeFeeds(shapes, dims)) given[name] = new Tensor("int64", data, [data.length]);
     const results = await session.run(given);
     return Object.fromEntries(
       Object.entries(results).map(([name, tensor]) => [
@@ -50,21 +51,21 @@ export async function runOnnx(
 }
 
 /** Values as a tensor of the runtime. */
-export function tensorOf(dtype: DType, { dims, data }: Reference): ort.Tensor {
+export function tensorOf(dtype: DType, { dims, data }: Reference): OrtTensor {
   const numbers = Array.from(data);
   switch (dtype) {
     case "float32":
-      return new ort.Tensor("float32", Float32Array.from(numbers), dims);
+      return new Tensor("float32", Float32Array.from(numbers), dims);
     case "int32":
-      return new ort.Tensor("int32", Int32Array.from(numbers), dims);
+      return new Tensor("int32", Int32Array.from(numbers), dims);
     case "int64":
-      return new ort.Tensor("int64", BigInt64Array.from(numbers, BigInt), dims);
+      return new Tensor("int64", BigInt64Array.from(numbers, BigInt), dims);
     case "bool":
-      return new ort.Tensor("bool", Uint8Array.from(numbers), dims);
+      return new Tensor("bool", Uint8Array.from(numbers), dims);
     case "uint8":
-      return new ort.Tensor("uint8", Uint8Array.from(numbers), dims);
+      return new Tensor("uint8", Uint8Array.from(numbers), dims);
     case "int8":
-      return new ort.Tensor("int8", Int8Array.from(numbers), dims);
+      return new Tensor("int8", Int8Array.from(numbers), dims);
     default:
       throw new RangeError(`No tensors of ${dtype} here`);
   }

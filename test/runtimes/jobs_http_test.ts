@@ -357,18 +357,52 @@ describe("the unmodified openai client", () => {
     };
     assert.equal(await sent(lines), await sent(lines));
     await rejected(sent(`${lines}\n`), 409, /another request/);
-    await rejected(
-      client.files.create({
+    const keptFor = async (seconds: number) =>
+      await client.files.create({
         file: await toFile(new TextEncoder().encode(lines), "rows.jsonl"),
         purpose: "fine-tune",
-        expires_after: { anchor: "created_at", seconds: 3600 },
-      }),
-      400,
-      /expires_after.*kept until/,
-    );
+        expires_after: { anchor: "created_at", seconds },
+      });
+    const kept = await keptFor(3600);
+    assert.equal(kept.expires_at, kept.created_at + 3600);
+    for (const seconds of [3599, 2_592_001, 3600.5]) await rejected(keptFor(seconds), 400, /expires_after\[seconds\]/);
+    // A page behind what is not in the list is none: an empty one would look like the list's end.
+    for await (const { id } of client.fineTuning.jobs.list()) {
+      const after = { after: "ftevent-none-1" };
+      await rejected(client.fineTuning.jobs.listEvents(id, after).then(String), 400, /after: there is no event/);
+      await rejected(
+        client.fineTuning.jobs.listEvents(id, { after: `ftevent-${id.slice(6)}-9999` }).then(String),
+        400,
+        /after/,
+      );
+      await rejected(
+        client.fineTuning.jobs.checkpoints.list(id, after).then(String),
+        400,
+        /after: there is no checkpoint/,
+      );
+      break;
+    }
+    await rejected(client.fineTuning.jobs.list({ after: "ftjob-none" }).then(String), 400, /after: there is no job/);
+    await rejected(client.files.list({ after: "file-none" }).then(String), 400, /after: there is no file/);
     const shared = client.fineTuning.checkpoints.permissions;
     await rejected(shared.create("ft:x:ckpt-step-1", { project_ids: ["p"] }), 400, /cannot be shared/);
     await client.files.delete(file.id);
     await rejected(client.files.content(file.id), 404, /No such File/);
+    // What a job has made is one of the models, until its user deletes it; the server's own are not theirs to delete.
+    const model = await client.models.retrieve(made);
+    assert.deepEqual([model.id, model.object, model.owned_by], [made, "model", "attune"]);
+    assert.deepEqual(await client.models.delete(made), { id: made, object: "model", deleted: true });
+    await rejected(client.models.retrieve(made), 404, /does not exist/);
+    await rejected(client.models.delete(made), 404, /does not exist/);
+    await rejected(client.models.delete("tiny"), 403, /is the server's/);
+    await rejected(
+      create({ attune: { ...attune(), adapter: { use: "lora", with: { from: made } } } }),
+      400,
+      /is not one of/,
+    );
+    assert.ok(
+      !(await ids("desc", "fine-tune-results")).some((id) => id.includes(made.split(":").at(-1) ?? "-")),
+      "its files went, too",
+    );
   });
 });

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { checkJsonLines, type FileInfo } from "../../../core/jobs/files.ts";
 import { sha256 } from "../../../core/fingerprint.ts";
 import { parseSafetensorsHeader } from "../../../core/safetensors.ts";
-import { failed, listOf, pageOf } from "../answers.ts";
+import { behind, failed, listOf, pageOf } from "../answers.ts";
 import { parseJson } from "../body.ts";
 import { idOnce } from "../idempotency.ts";
 import { fileShape, resultFileId, resultOf } from "../job_shapes.ts";
@@ -16,7 +16,31 @@ import type { Caller, EdgeContext, Route } from "../route.ts";
 const MAX_BYTES = 256 * 2 ** 20;
 
 /** What an upload says, for /openapi.json. */
-const uploadSchema = v.object({ file: v.any(), purpose: v.picklist(["fine-tune", "adapter"]) });
+const uploadSchema = v.object({
+  file: v.any(),
+  purpose: v.picklist(["fine-tune", "adapter"]),
+  expires_after: v.optional(v.object({ anchor: v.literal("created_at"), seconds: v.number() })),
+});
+
+/** The fields of an upload. */
+const [ANCHOR, SECONDS] = ["expires_after[anchor]", "expires_after[seconds]"];
+const known: ReadonlySet<string> = new Set(["file", "purpose", ANCHOR, SECONDS]);
+
+/** From an hour to thirty days, as OpenAI documents. */
+const [LEAST_KEPT, MOST_KEPT] = [3600, 2_592_000];
+
+/** For how long a file shall be kept, if not until it is deleted. Throws 400 where that is not said as it should be. */
+function keptOf(form: FormData): number | undefined {
+  const [anchor, seconds] = [form.get(ANCHOR), form.get(SECONDS)];
+  if (anchor === null && seconds === null) return undefined;
+  if (anchor !== "created_at") {
+    throw failed(400, "invalid_value", `${ANCHOR}: "created_at" is expected`, ANCHOR);
+  }
+  const value = typeof seconds === "string" && /^\d+$/.test(seconds) ? Number(seconds) : NaN;
+  if (value >= LEAST_KEPT && value <= MOST_KEPT) return value;
+  const allowed = `a whole number from ${LEAST_KEPT} to ${MOST_KEPT} is expected`;
+  throw failed(400, "invalid_value", `${SECONDS}: ${allowed}`, SECONDS);
+}
 
 /** Files of adapters are tensors, or the JSON of their config. Throws AttuneError where they are neither; they have no rows. */
 function checkAdapterFile(bytes: Uint8Array<ArrayBuffer>, filename: string): undefined {
@@ -51,14 +75,10 @@ export function fileRoutes({ options, files, jobs }: JobsContext): readonly Rout
     const [file, purpose] = [form.get("file"), form.get("purpose")];
     if (!(file instanceof File)) throw failed(400, "missing_file", "file: a file is expected", "file");
     for (const key of form.keys()) {
-      if (key === "file" || key === "purpose") continue;
-      throw failed(
-        400,
-        "unsupported",
-        `${key}: files are kept until they are deleted; file and purpose are known`,
-        key,
-      );
+      if (known.has(key)) continue;
+      throw failed(400, "unsupported", `${key}: ${[...known].join(", ")} are known`, key);
     }
+    const keptSeconds = keptOf(form);
     if (purpose !== "fine-tune" && purpose !== "adapter") {
       throw failed(400, "invalid_value", 'purpose: "fine-tune" or "adapter" is expected', "purpose");
     }
@@ -66,9 +86,11 @@ export function fileRoutes({ options, files, jobs }: JobsContext): readonly Rout
     const bytes = new Uint8Array(await file.arrayBuffer());
     const rows = purpose === "adapter" ? checkAdapterFile(bytes, filename) : checkJsonLines(bytes, filename);
     const { tenant } = c.get("caller");
-    const request = JSON.stringify([filename, purpose, await sha256(bytes)]);
+    const kept = keptSeconds === undefined ? {} : { keptSeconds };
+    const request = JSON.stringify([filename, purpose, await sha256(bytes), ...Object.values(kept)]);
     const id = await idOnce(c, options.store, request, files.newId);
-    return c.json(fileShape(await files.create({ id, tenant, filename, purpose, bytes, ...(rows ? { rows } : {}) })));
+    const made = { id, tenant, filename, purpose, bytes, ...(rows ? { rows } : {}), ...kept };
+    return c.json(fileShape(await files.create(made)));
   };
   const list = async (c: EdgeContext): Promise<Response> => {
     const { after, limit } = pageOf(c, 10_000);
@@ -88,9 +110,7 @@ export function fileRoutes({ options, files, jobs }: JobsContext): readonly Rout
     const wanted = found.filter((file) => purpose === undefined || file.purpose === purpose)
       .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
     if (order === "desc") wanted.reverse();
-    const from = after === undefined ? 0 : wanted.findIndex(({ id }) => id === after) + 1;
-    if (after !== undefined && from === 0) throw failed(400, "invalid_value", `after: no file ${after}`, "after");
-    return c.json(listOf(wanted.slice(from).map(fileShape), limit));
+    return c.json(listOf(behind(wanted, after, "file").map(fileShape), limit));
   };
   const retrieve = async (c: EdgeContext): Promise<Response> => {
     const found = await uploaded(idOf(c), c.get("caller")) ?? await resultInfo(idOf(c), c.get("caller"));

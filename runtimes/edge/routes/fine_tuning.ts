@@ -7,10 +7,10 @@ import { streamSSE } from "hono/streaming";
 import type { JobEvent } from "../../../core/jobs/events.ts";
 import { asked, type Change, isOver, type JobRecord, unpaused } from "../../../core/jobs/record.ts";
 import type { Json, Named } from "../../../core/types.ts";
-import { failed, listOf, pageOf } from "../answers.ts";
+import { behind, failed, listOf, pageOf, unknownAfter } from "../answers.ts";
 import { idOnce } from "../idempotency.ts";
 import { type JobRequest, jobRequestSchema, specOf } from "../job_request.ts";
-import { checkpointShape, eventNumber, eventShape, jobShape } from "../job_shapes.ts";
+import { checkpointShape, eventOf, eventShape, jobShape } from "../job_shapes.ts";
 import type { JobsContext } from "../jobs_app.ts";
 import { type EdgeContext, jsonRoute, type Route } from "../route.ts";
 
@@ -44,6 +44,9 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
   };
   const list = async (c: EdgeContext): Promise<Response> => {
     const { after, limit } = pageOf(c);
+    if (after !== undefined && (await jobs.get(after))?.tenant !== c.get("caller").tenant) {
+      throw unknownAfter(after, "job");
+    }
     const wanted = Object.entries(c.req.query()).flatMap(([key, value]) => {
       const name = /^metadata\[(.+)\]$/.exec(key)?.[1];
       return name === undefined ? [] : [[name, value] as const];
@@ -80,15 +83,16 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
     const record = await found(c);
     const { after, limit } = pageOf(c);
     const all = record.checkpoints.toReversed().map((checkpoint) => checkpointShape(record, checkpoint));
-    const from = after === undefined ? 0 : all.findIndex((checkpoint) => checkpoint.id === after) + 1;
-    return c.json(listOf(all.slice(from), limit));
+    return c.json(listOf(behind(all, after, "checkpoint"), limit));
   };
   const events = async (c: EdgeContext): Promise<Response> => {
     const { id } = await found(c);
     const log = jobs.events(id);
     if (c.req.header("accept")?.includes("text/event-stream")) return streamed(c, id);
     const { after, limit } = pageOf(c, 1000);
-    const end = after === undefined ? await log.count() + 1 : eventNumber(after) ?? 1;
+    const count = await log.count();
+    const end = after === undefined ? count + 1 : eventOf(id, after);
+    if (end === undefined || end > count + (after === undefined ? 1 : 0)) throw unknownAfter(after, "event");
     // One more than asked for tells whether there are more.
     const page: JobEvent[] = [];
     for await (const event of log.after(Math.max(0, end - 2 - limit))) {
@@ -98,7 +102,7 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
     return c.json(listOf(page.reverse().map((event) => eventShape(id, event)), limit));
   };
   const streamed = (c: EdgeContext, id: string): Response => {
-    let known = eventNumber(c.req.header("last-event-id") ?? "") ?? 0;
+    let known = eventOf(id, c.req.header("last-event-id") ?? "") ?? 0;
     return streamSSE(c, async (stream) => {
       const gone = new AbortController();
       stream.onAbort(() => gone.abort());
@@ -166,7 +170,11 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
       method: "get",
       path: PERMISSIONS,
       summary: "Projects that may use a checkpoint besides its own: none",
-      handle: (c) => c.json(listOf([], 20)),
+      query: page,
+      handle: (c) => {
+        const { after, limit } = pageOf(c);
+        return c.json(listOf(behind([], after, "permission"), limit));
+      },
     },
     {
       ...shared,

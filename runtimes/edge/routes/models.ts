@@ -2,24 +2,60 @@
  * `/v1/models`: what a tenant may name.
  * @module
  */
-import type { Route } from "../route.ts";
+import { isOver, unmade } from "../../../core/jobs/record.ts";
+import { failed } from "../answers.ts";
+import { fineTunedModel } from "../job_shapes.ts";
+import type { EdgeContext, Route } from "../route.ts";
 import type { EdgeService } from "../service.ts";
+
+type Name = Readonly<{ id: string; created: number }>;
+
+const shape = ({ id, created }: Name) => ({ id, object: "model", created, owned_by: "attune" });
+
+/** Names of models may have a slash, written as one or as `%2F`. */
+const ONE = "/v1/models/:id{.+}";
 
 /** The routes. */
 export function modelRoutes(service: EdgeService): readonly Route[] {
-  return [{
-    method: "get",
-    path: "/v1/models",
-    policy: "models",
-    rate: "light",
-    maxBytes: 0,
-    summary: "Models and adapters that requests may name",
-    handle: async (c) => {
-      const names = await service.names(c.get("caller"));
-      return c.json({
-        object: "list",
-        data: names.map(({ id, created }) => ({ id, object: "model", created, owned_by: "attune" })),
-      });
+  const found = async (c: EdgeContext): Promise<Name> => {
+    const id = c.req.param("id") ?? "";
+    const name = (await service.names(c.get("caller"))).find((one) => one.id === id);
+    if (name) return name;
+    throw failed(404, "model_not_found", `The model ${JSON.stringify(id.slice(0, 200))} does not exist`, "model");
+  };
+  const remove = async (c: EdgeContext): Promise<Response> => {
+    const { id } = await found(c);
+    const jobs = service.options.jobs?.jobs;
+    for await (const record of jobs?.list() ?? []) {
+      if (record.tenant !== c.get("caller").tenant || !isOver(record) || fineTunedModel(record) !== id) continue;
+      await jobs?.change(record.id, unmade);
+      return c.json({ id, object: "model", deleted: true });
+    }
+    throw failed(403, "model_not_yours", `The model ${id} is the server's: only what a job has made can be deleted`);
+  };
+  const shared = { policy: "models", rate: "light", maxBytes: 0 } as const;
+  return [
+    {
+      ...shared,
+      method: "get",
+      path: "/v1/models",
+      summary: "Models and adapters that requests may name",
+      handle: async (c) => c.json({ object: "list", data: (await service.names(c.get("caller"))).map(shape) }),
     },
-  }];
+    {
+      ...shared,
+      method: "get",
+      path: ONE,
+      summary: "A model or adapter",
+      handle: async (c) => c.json(shape(await found(c))),
+    },
+    {
+      ...shared,
+      policy: "jobs",
+      method: "delete",
+      path: ONE,
+      summary: "Delete what a job has made, and its result files",
+      handle: remove,
+    },
+  ];
 }
