@@ -1,5 +1,6 @@
 /**
- * What is published to npm: `node build/dist.ts` writes JavaScript with declarations and a package.json to dist/.
+ * What is published to npm: `node build/dist.ts` writes JavaScript with declarations and a package.json to dist/;
+ * `--pack` makes an archive of it in this folder.
  *
  * Node strips no types under node_modules, so that sources cannot be published as they are.
  * @module
@@ -7,6 +8,7 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -24,7 +26,9 @@ for (const top of ["core", "plugins", "runtimes"]) {
     }
   }
 }
-for (const name of ["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md"]) cpSync(join(root, name), join(dist, name));
+for (const name of ["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "docs"]) {
+  cpSync(join(root, name), join(dist, name), { recursive: true });
+}
 
 const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const script = (path: string): string => path.replace(/\.ts$/, ".js");
@@ -32,11 +36,14 @@ const exported = Object.fromEntries(
   Object.entries(own.exports as Record<string, string>).filter(([, path]) => existsSync(join(dist, script(path))))
     .map(([key, path]) => [key, { types: path.replace(/\.ts$/, ".d.ts"), default: script(path) }]),
 );
-const { name, version, description, license, type, engines, dependencies } = own;
+const { name, version, description, keywords, repository, license, type, engines } = own;
+const { dependencies, peerDependencies, peerDependenciesMeta } = own;
 const published = {
   name,
   version,
   description,
+  keywords,
+  repository,
   license,
   type,
   engines,
@@ -44,11 +51,14 @@ const published = {
   sideEffects: false,
   exports: { ...exported, "./package.json": "./package.json" },
   dependencies,
-  // For browsers and edge workers, whose programs bring it.
-  peerDependencies: { "onnxruntime-web": own.devDependencies["onnxruntime-web"] },
-  peerDependenciesMeta: { "onnxruntime-web": { optional: true } },
+  // Each is asked for where it is used, by a line with the command that gets it.
+  peerDependencies,
+  peerDependenciesMeta,
 };
 writeFileSync(join(dist, "package.json"), JSON.stringify(published, null, 2) + "\n");
 const cli = join(dist, "runtimes/cli.js");
 writeFileSync(cli, `#!/usr/bin/env node\n${readFileSync(cli, "utf8")}`, { mode: 0o755 });
 console.log(`${dirname(cli).replace(/runtimes$/, "")}: ${Object.keys(exported).length} entries`);
+if (process.argv.includes("--pack")) {
+  execFileSync("npm", ["pack", "--silent", "--pack-destination", root], { cwd: dist, stdio: "inherit" });
+}

@@ -1,5 +1,5 @@
 /**
- * The export maps of package.json and deno.json, made from the tree: `node build/exports.ts` writes both.
+ * The export maps of package.json, deno.json and jsr.json, made from the tree: `node build/exports.ts` writes them all.
  * @module
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -40,10 +40,34 @@ export function exportMap(): Record<string, string> {
   return map;
 }
 
+/** What jsr.json says. JSR's names have a scope, deno.json's is npm's: so it is a file of its own, for `npm run jsr`. */
+export function jsrConfig(): Record<string, unknown> {
+  const read = (name: string): Record<string, Record<string, string>> => JSON.parse(readFileSync(root + name, "utf8"));
+  const own = read("package.json");
+  const { compilerOptions, version, license } = read("deno.json");
+  const pinned = own.devDependencies ?? {};
+  const needed = { ...own.dependencies, ...own.peerDependencies };
+  const entries = Object.keys(needed).sort().map((name) => [name, `npm:${name}@${pinned[name] ?? needed[name]}`]);
+  return {
+    name: "@attune/attune",
+    version,
+    license,
+    nodeModulesDir: "manual",
+    exports: exportMap(),
+    imports: Object.fromEntries(entries),
+    compilerOptions,
+    publish: {
+      include: ["core", "plugins", "runtimes", "docs", "mod.ts", "*.md", "LICENSE", "jsr.json"],
+      exclude: ["core/kernels/source", "CONTRIBUTING.md"],
+    },
+  };
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const name of ["package.json", "deno.json"]) {
     const file = JSON.parse(readFileSync(root + name, "utf8"));
     file.exports = exportMap();
     writeFileSync(root + name, JSON.stringify(file, null, 2) + "\n");
   }
+  writeFileSync(`${root}jsr.json`, JSON.stringify(jsrConfig(), null, 2) + "\n");
 }

@@ -8,6 +8,7 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { notInstalled } from "../core/not_installed.ts";
 import type { Channel, Host, Ort } from "../core/types.ts";
 import { directoryStore } from "./directory_store.ts";
 import { hubCache } from "./hub_cache.ts";
@@ -21,14 +22,23 @@ export type HostOptions = Readonly<{
   threads?: number;
 }>;
 
-/** A host for one of the three runtimes. Throws where onnxruntime-node is not installed and no `lib` is given. */
+/**
+ * A host for one of the three runtimes. Where onnxruntime-node is not installed and no `lib` is given, what computes with
+ * a model throws AttuneError (`NOT_INSTALLED`); the rest works.
+ */
 export async function createHost(runtime: "node" | "bun" | "deno", options: HostOptions = {}): Promise<Host> {
   await disableTelemetry();
-  const lib = options.lib ?? await import("onnxruntime-node") as unknown as Ort;
+  const load = async (): Promise<Ort> => await import("onnxruntime-node").catch(noRuntime) as unknown as Ort;
+  let lib = options.lib;
+  let absent: unknown;
+  if (!lib) await load().then((found) => (lib = found), (error) => (absent = error));
   return {
     runtime,
     provider: options.provider ?? "cpu",
-    lib,
+    get lib() {
+      if (!lib) throw absent;
+      return lib;
+    },
     env: process.env,
     fetch: (input, init) => fetch(input, init),
     clock,
@@ -43,6 +53,17 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
     threads: options.threads ?? availableParallelism(),
   };
 }
+
+/** The version of onnxruntime-node that Attune is checked with. */
+export const RUNTIME_VERSION = "1.30.0";
+
+// Its install script fetches libraries of NVIDIA's GPUs from NuGet and fails where that is out of reach.
+const noRuntime = notInstalled({
+  plugin: "host",
+  name: "onnxruntime-node",
+  purpose: "Training or running a model",
+  install: `npm install --ignore-scripts onnxruntime-node@${RUNTIME_VERSION}`,
+});
 
 /** The time of this process. */
 export const clock: Host["clock"] = { now: () => performance.now(), sleep };

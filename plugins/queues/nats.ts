@@ -6,6 +6,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { storeFailed } from "../../core/errors.ts";
+import { notInstalled } from "../../core/not_installed.ts";
 import type { Factory, OpenQueue } from "../../core/types.ts";
 
 /** Options of {@link nats}. */
@@ -47,6 +48,13 @@ export const nats: Factory<"queue", Partial<NatsOptions> & Pick<NatsOptions, "ur
   create: (options) => ({ open: async () => await openNatsQueue(await connected(options.url), options) }),
 });
 
+const absent = notInstalled({
+  plugin: "nats",
+  name: "@nats-io",
+  purpose: "A NATS server",
+  install: "npm install @nats-io/transport-node@3 @nats-io/jetstream@3 @nats-io/kv@3 @nats-io/obj@3",
+});
+
 async function connected(url: string): Promise<NatsConnection> {
   const { username, password, protocol, host } = new URL(url);
   const options = {
@@ -56,17 +64,19 @@ async function connected(url: string): Promise<NatsConnection> {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
   };
+  const open = protocol.startsWith("ws")
+    ? (await import("@nats-io/nats-core").catch(absent)).wsconnect
+    : (await import("@nats-io/transport-node").catch(absent)).connect;
   try {
-    return protocol.startsWith("ws")
-      ? await (await import("@nats-io/nats-core")).wsconnect(options)
-      : await (await import("@nats-io/transport-node")).connect(options);
+    return await open(options);
   } catch (error) {
     throw storeFailed("nats", url, error);
   }
 }
 
 async function openNatsQueue(connection: NatsConnection, { stream, ackSeconds }: NatsOptions): Promise<OpenQueue> {
-  const { AckPolicy, DiscardPolicy, jetstream, jetstreamManager, RetentionPolicy } = await import("@nats-io/jetstream");
+  const { AckPolicy, DiscardPolicy, jetstream, jetstreamManager, RetentionPolicy } = await import("@nats-io/jetstream")
+    .catch(absent);
   const manager = await jetstreamManager(connection);
   const js = jetstream(connection);
   const ensure = async (): Promise<void> => {

@@ -8,6 +8,7 @@ import { allBytes } from "../../core/bytes.ts";
 import { define } from "../../core/define.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { keyParts } from "../../core/store_key.ts";
+import { notInstalled } from "../../core/not_installed.ts";
 import type { Factory, Store, Stored } from "../../core/types.ts";
 
 /** Options of {@link nats}. */
@@ -47,6 +48,13 @@ export const nats: Factory<"store", Partial<NatsOptions> & Pick<NatsOptions, "ur
   create: ({ url, bucket }) => ({ open: async () => await openNatsStore(await connected(url), bucket) }),
 });
 
+const absent = notInstalled({
+  plugin: "nats",
+  name: "@nats-io",
+  purpose: "A NATS server",
+  install: "npm install @nats-io/transport-node@3 @nats-io/jetstream@3 @nats-io/kv@3 @nats-io/obj@3",
+});
+
 async function connected(url: string): Promise<NatsConnection> {
   const { username, password, protocol, host } = new URL(url);
   const options = {
@@ -56,10 +64,11 @@ async function connected(url: string): Promise<NatsConnection> {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
   };
+  const open = protocol.startsWith("ws")
+    ? (await import("@nats-io/nats-core").catch(absent)).wsconnect
+    : (await import("@nats-io/transport-node").catch(absent)).connect;
   try {
-    return protocol.startsWith("ws")
-      ? await (await import("@nats-io/nats-core")).wsconnect(options)
-      : await (await import("@nats-io/transport-node")).connect(options);
+    return await open(options);
   } catch (error) {
     throw storeFailed("nats", url, error);
   }
@@ -69,8 +78,8 @@ async function connected(url: string): Promise<NatsConnection> {
 type Held = Readonly<{ bytes: Uint8Array; blob?: undefined }> | Readonly<{ blob: string; size: number }>;
 
 async function openNatsStore(connection: NatsConnection, bucket: string): Promise<Store> {
-  const { Kvm } = await import("@nats-io/kv");
-  const { Objm } = await import("@nats-io/obj");
+  const { Kvm } = await import("@nats-io/kv").catch(absent);
+  const { Objm } = await import("@nats-io/obj").catch(absent);
   const kv = await new Kvm(connection).create(bucket, { history: 1 });
   const objects = await new Objm(connection).create(bucket);
   let last: { blob: string; bytes: Uint8Array } | undefined;
