@@ -4,9 +4,10 @@ import { dirname, join, relative, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { catalogText, importsText } from "../../build/catalog.ts";
-import { exportMap } from "../../build/exports.ts";
+import { exportMap, jsrConfig } from "../../build/exports.ts";
 import { VERSION } from "../../core/version.ts";
 import { catalog } from "../../plugins/catalog.ts";
+import { RUNTIME_VERSION } from "../../runtimes/host.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const json = (name: string) => JSON.parse(readFileSync(join(root, name), "utf8"));
@@ -29,6 +30,13 @@ describe("the repository", () => {
   it("exports the same in package.json and deno.json, and all there is", () => {
     assert.deepEqual(json("package.json").exports, exportMap());
     assert.deepEqual(json("deno.json").exports, exportMap());
+  });
+  it("is to JSR what it is to npm", () => assert.deepEqual(json("jsr.json"), jsrConfig()));
+  it("asks for the runtime that it is checked with", () => {
+    const { devDependencies, peerDependencies, peerDependenciesMeta } = json("package.json");
+    assert.equal(devDependencies["onnxruntime-node"], RUNTIME_VERSION);
+    assert.equal(peerDependencies["onnxruntime-node"], RUNTIME_VERSION);
+    for (const name of Object.keys(peerDependencies)) assert.deepEqual(peerDependenciesMeta[name], { optional: true });
   });
   it("has one version", () =>
     assert.deepEqual([json("package.json").version, json("deno.json").version], [VERSION, VERSION]));
