@@ -3,6 +3,7 @@
  * @module
  */
 import { AttuneError, badValue, unknownName, unsupported } from "./errors.ts";
+import { most } from "./most.ts";
 import type { TrainingArguments } from "./types.ts";
 
 type Check = Readonly<{ allowed: string; accepts: (value: unknown) => boolean }>;
@@ -12,8 +13,11 @@ const number = (allowed: string, accepts: (x: number) => boolean): Check => ({
   allowed,
   accepts: (x) => typeof x === "number" && Number.isFinite(x) && accepts(x),
 });
-const whole = (least: number): Check =>
-  number(`a whole number from ${least}`, (x) => Number.isSafeInteger(x) && x >= least);
+const whole = (least: number, largest = Number.MAX_SAFE_INTEGER): Check =>
+  number(
+    `a whole number from ${least}${largest < Number.MAX_SAFE_INTEGER ? ` to ${largest}` : ""}`,
+    (x) => Number.isSafeInteger(x) && x >= least && x <= largest,
+  );
 const atLeast = (least: number): Check => number(`a number from ${least}`, (x) => x >= least);
 const flag: Check = { allowed: "true or false", accepts: (x) => typeof x === "boolean" };
 const oneOf = (...names: string[]): Check => ({
@@ -38,9 +42,9 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
   perDeviceEvalBatchSize: { default: 8, ...whole(1) },
   gradientAccumulationSteps: { default: 1, ...whole(1) },
   maxGradNorm: { default: 1, ...atLeast(0) },
-  maxLength: { default: null, ...orNull(whole(1)) },
+  maxLength: { default: null, ...orNull(whole(1, most.tokens)) },
   padding: { default: "longest", ...oneOf("longest", "max_length") },
-  padToMultipleOf: { default: null, ...orNull(whole(1)) },
+  padToMultipleOf: { default: null, ...orNull(whole(1, most.tokens)) },
   labelSmoothingFactor: { default: 0, ...number("a number from 0 to below 1", (x) => x >= 0 && x < 1) },
   seed: { default: 42, ...whole(0) },
   dataSeed: { default: null, ...orNull(whole(0)) },

@@ -9,6 +9,7 @@ import type { Host } from "../core/types.ts";
 import { modelFiles } from "../plugins/sources/model_files.ts";
 import { directoryStore } from "./directory_store.ts";
 import type { EdgeModels } from "./edge/service.ts";
+import { withoutToken } from "./hub_cache.ts";
 
 /** The encoder that comes with Attune. */
 const BASE = "attune:base";
@@ -16,11 +17,24 @@ const BASE = "attune:base";
 /** What makes a folder a model's, an adapter's, or that of a run which has made one. */
 const FILES = ["config.json", "adapter_config.json", "model/config.json", "adapter/adapter_config.json"];
 
-/** The models of a folder for everybody; adapters in it can be named, too. `allowHub`: others are looked for on the hub. */
-export function folderModels(folder: string | undefined, host: Host, allowHub = false): EdgeModels {
+/**
+ * The models of a folder for everybody; adapters in it can be named, too. `allowHub`: others are looked for on the hub.
+ * Those of a list of names (`org/name`) or owners (`org`) are fetched with the host's token, and no others at all; where
+ * there is no list every name is fetched, as somebody without a token would.
+ */
+export function folderModels(
+  folder: string | undefined,
+  host: Host,
+  allowHub: boolean | readonly string[] = false,
+): EdgeModels {
   const { base } = host;
-  const isRemote = (name: string): boolean =>
-    allowHub && name !== BASE && hubName(name) !== undefined && folderOf(folder, name) === undefined;
+  const hub = allowHub === true ? withoutToken(host) : host;
+  const isAllowed = (name: string): boolean => {
+    const repo = hubName(name)?.repo;
+    if (repo === undefined || typeof allowHub === "boolean") return repo !== undefined && allowHub === true;
+    return allowHub.some((entry) => repo === entry || repo.startsWith(`${entry}/`));
+  };
+  const isRemote = (name: string): boolean => name !== BASE && isAllowed(name) && folderOf(folder, name) === undefined;
   return {
     isRemote,
     names: async () => [...namesIn(folder), ...base ? [BASE] : []],
@@ -28,7 +42,7 @@ export function folderModels(folder: string | undefined, host: Host, allowHub = 
       if (name === BASE) return base && { id: BASE, files: base };
       const own = folderOf(folder, name);
       if (own !== undefined) return { id: `models/${name}`, files: directoryStore(own) };
-      return isRemote(name) ? { id: `hub/${name}`, files: await modelFiles("serve", name, host, true) } : undefined;
+      return isRemote(name) ? { id: `hub/${name}`, files: await modelFiles("serve", name, hub, true) } : undefined;
     },
   };
 }

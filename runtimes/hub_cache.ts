@@ -9,7 +9,7 @@ import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { AttuneError, badFile, storeFailed } from "../core/errors.ts";
 import { keyParts } from "../core/store_key.ts";
-import type { HubCache, Named } from "../core/types.ts";
+import type { Host, HubCache, Named } from "../core/types.ts";
 import { directoryStore } from "./directory_store.ts";
 
 /**
@@ -18,9 +18,7 @@ import { directoryStore } from "./directory_store.ts";
  * @throws AttuneError from its methods on names that lead out of it, and where the disk fails.
  */
 export function hubCache(env: Named<string | undefined>): HubCache {
-  const expand = (path: string): string => path.replace(/^~(?=[\\/]|$)/, homedir());
-  const home = expand(env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface"));
-  const root = expand(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, "hub"));
+  const { home, root } = placesOf(env);
   /** A place in a repository's folder; nothing in the names leads out of it. */
   const of = (repo: string, folder: string, ...names: readonly string[]): string =>
     join(
@@ -35,7 +33,7 @@ export function hubCache(env: Named<string | undefined>): HubCache {
   const text = (path: string): Promise<string | undefined> =>
     readFile(path, "utf8").then((found) => found.trim(), () => undefined);
   return {
-    token: () => text(expand(env.HF_TOKEN_PATH || join(home, "token"))),
+    token: () => text(expanded(env.HF_TOKEN_PATH || join(home, "token"))),
     ref: (repo, revision) => text(of(repo, "refs", revision)),
     setRef: (repo, revision, commit) =>
       typed(async () => {
@@ -114,4 +112,23 @@ async function typed<T>(act: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw error instanceof AttuneError ? error : storeFailed("hub", "cache", error);
   }
+}
+
+/**
+ * A host that asks the hub as nobody: without its owner's token, and without what was downloaded with it. For names that
+ * come from others.
+ */
+export function withoutToken(host: Host): Host {
+  const { HF_TOKEN: _, HUGGING_FACE_HUB_TOKEN: _former, ...env } = host.env;
+  const own = { ...env, HF_HUB_DISABLE_IMPLICIT_TOKEN: "1", HF_HUB_CACHE: join(placesOf(env).root, ".public") };
+  return { ...host, env: own, ...(host.hubCache ? { hubCache: hubCache(own) } : {}) };
+}
+
+function placesOf(env: Named<string | undefined>): Readonly<{ home: string; root: string }> {
+  const home = expanded(env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface"));
+  return { home, root: expanded(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, "hub")) };
+}
+
+function expanded(path: string): string {
+  return path.replace(/^~(?=[\\/]|$)/, homedir());
 }

@@ -7,6 +7,7 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { add, gemm, mul, sqrt, square, sub, sum } from "../../core/graph/functions.ts";
 import { matchModules } from "../../core/modules.ts";
+import { most } from "../../core/most.ts";
 import type {
   AttachContext,
   Attached,
@@ -69,10 +70,11 @@ export interface AdaloraOptions {
 
 const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
 const count = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least));
+const rank = v.pipe(count(1), v.maxValue(most.rank));
 const smoothing = v.pipe(v.number(), v.gtValue(0), v.ltValue(1));
 const entries = {
-  targetR: v.optional(count(1), 8),
-  initR: v.optional(count(1), 12),
+  targetR: v.optional(rank, 8),
+  initR: v.optional(rank, 12),
   tinit: v.optional(count(0), 0),
   tfinal: v.optional(count(0), 0),
   deltaT: v.optional(count(1), 1),

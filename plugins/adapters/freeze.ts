@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link freeze}. */
@@ -17,7 +18,7 @@ export interface FreezeOptions {
 
 /** Schema of {@link FreezeOptions}. */
 export const freezeSchema: v.GenericSchema<Partial<FreezeOptions>, FreezeOptions> = v.strictObject({
-  trainLastLayers: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
+  trainLastLayers: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.layers)), 0),
   trainEmbeddings: v.optional(v.boolean(), false),
 });
 

@@ -2,6 +2,7 @@
  * PEFT's LoraConfig in camelCase, as `lora` and `dora` take it.
  * @module
  */
+import { most } from "../../core/most.ts";
 import * as v from "valibot";
 
 /** Options of LoRA. */
@@ -49,11 +50,12 @@ export interface LoraOptions {
 }
 
 const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
-const counts = v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(1)));
+const rank = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.rank));
+const counts = v.record(v.string(), rank);
 const ids = v.array(v.pipe(v.number(), v.integer(), v.minValue(0)));
 
 const entries = {
-  r: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65536)), 8),
+  r: v.optional(rank, 8),
   loraAlpha: v.optional(v.pipe(v.number(), v.finite()), 8),
   loraDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
   targetModules: v.optional(v.nullable(names), null),

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import type { AttachContext, Attached, Build, Factory, Trunk, Value, Weights } from "../../core/types.ts";
 import { continued, peftConfig, savedModules } from "./peft.ts";
 import { encoded, encodeRows, mlp, promptAdapter, submodules } from "./prompts.ts";
@@ -27,9 +28,12 @@ export interface PTuningOptions {
 }
 
 const entries = {
-  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 8),
+  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 8),
   encoderReparameterizationType: v.optional(v.picklist(["MLP", "LSTM"]), "MLP"),
-  encoderHiddenSize: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  encoderHiddenSize: v.optional(
+    v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
+    null,
+  ),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
   from: v.optional(v.nullable(v.string()), null),
 };

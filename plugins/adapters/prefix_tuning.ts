@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
 import type { AttachContext, Attached, Build, Factory, Trunk, Value, Weights } from "../../core/types.ts";
 import { continued, peftConfig, savedModules } from "./peft.ts";
 import { encoded, encodeRows, mlp, prefixAdapter, prefixedLayers, submodules } from "./prompts.ts";
@@ -28,9 +29,12 @@ export interface PrefixTuningOptions {
 }
 
 const entries = {
-  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 8),
+  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 8),
   prefixProjection: v.optional(v.boolean(), false),
-  encoderHiddenSize: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  encoderHiddenSize: v.optional(
+    v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
+    null,
+  ),
   initWeights: v.optional(v.nullable(v.literal("zero")), null),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
   from: v.optional(v.nullable(v.string()), null),

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue, missing, unsupported } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import type { AttachContext, Attached, Factory, Init, Trunk, Weights } from "../../core/types.ts";
 import { continued, peftConfig, savedModules } from "./peft.ts";
 import { promptAdapter, submodules } from "./prompts.ts";
@@ -24,7 +25,7 @@ export interface PromptTuningOptions {
 }
 
 const entries = {
-  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 8),
+  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 8),
   promptTuningInit: v.optional(v.picklist(["RANDOM", "TEXT", "SAMPLE_VOCAB"]), "RANDOM"),
   promptTuningInitText: v.optional(v.nullable(v.string()), null),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),

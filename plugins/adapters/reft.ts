@@ -26,6 +26,7 @@ import {
   where,
 } from "../../core/graph/functions.ts";
 import { sizeOfShape } from "../../core/graph/dims.ts";
+import { most } from "../../core/most.ts";
 import type { AttachContext, Attached, Build, Factory, Init, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
 import { continuedHub, hubFormat, ownWeights } from "./adapter_hub.ts";
 import { savedModules } from "./peft.ts";
@@ -54,7 +55,7 @@ export interface ReftOptions {
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const entries = {
-  r: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
+  r: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.rank)), 1),
   layers: v.optional(v.union([v.literal("all"), v.array(count)]), "all"),
   prefixPositions: v.optional(count, 3),
   suffixPositions: v.optional(count, 0),

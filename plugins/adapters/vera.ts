@@ -7,6 +7,7 @@ import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import { add, gemm, mul, slice } from "../../core/graph/functions.ts";
 import { matchModules } from "../../core/modules.ts";
+import { most } from "../../core/most.ts";
 import type { AttachContext, Attached, Build, Factory, Init, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
 import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
 import { adaptable, defaultTargets, inLayers, projections } from "./targets.ts";
@@ -43,7 +44,7 @@ export interface VeraOptions {
 
 const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
 const entries = {
-  r: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 256),
+  r: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.rank)), 256),
   targetModules: v.optional(v.nullable(names), null),
   projectionPrngKey: v.optional(v.pipe(v.number(), v.integer()), 0),
   saveProjection: v.optional(v.literal(true), true),

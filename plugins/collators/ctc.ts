@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import type { CollatorContext, Factory, Field, Row } from "../../core/types.ts";
 import { classId, missingColumn, readyMade, textOf } from "./columns.ts";
 
@@ -24,7 +25,7 @@ export interface CtcOptions {
 export const ctcSchema: v.GenericSchema<Partial<CtcOptions> & { labels: readonly string[] }, CtcOptions> = v
   .strictObject({
     labels: v.pipe(v.array(v.string()), v.minLength(1)),
-    maxTargetLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 32),
+    maxTargetLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 32),
     zeroInfinity: v.optional(v.boolean(), false),
     columns: v.optional(v.record(v.string(), v.string()), {}),
   });

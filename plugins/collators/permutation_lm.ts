@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue, missing } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import { permutation } from "../../core/random.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
 import { idsOf, textOf } from "./columns.ts";
@@ -24,7 +25,7 @@ export interface PermutationLmOptions {
 export const permutationLmSchema: v.GenericSchema<Partial<PermutationLmOptions>, PermutationLmOptions> = v.strictObject(
   {
     plmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 1 / 6),
-    maxSpanLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 5),
+    maxSpanLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 5),
     columns: v.optional(v.record(v.string(), v.string()), {}),
   },
 );

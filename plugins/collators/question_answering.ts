@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import type { CollatorContext, Encoding, Factory, Field, Row, Sample } from "../../core/types.ts";
 import { missingColumn, readyMade, textOf } from "./columns.ts";
 
@@ -19,7 +20,7 @@ export interface QuestionAnsweringOptions {
 /** Schema of {@link QuestionAnsweringOptions}. */
 export const questionAnsweringSchema: v.GenericSchema<Partial<QuestionAnsweringOptions>, QuestionAnsweringOptions> = v
   .strictObject({
-    docStride: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
+    docStride: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.tokens)), 0),
     columns: v.optional(v.record(v.string(), v.string()), {}),
   });
 

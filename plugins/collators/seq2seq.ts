@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue, unsupported } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
 import { idsOf, optionalText, textOf } from "./columns.ts";
 
@@ -18,7 +19,10 @@ export interface Seq2seqOptions {
 
 /** Schema of {@link Seq2seqOptions}. */
 export const seq2seqSchema: v.GenericSchema<Partial<Seq2seqOptions>, Seq2seqOptions> = v.strictObject({
-  maxTargetLength: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  maxTargetLength: v.optional(
+    v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens))),
+    null,
+  ),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
 

@@ -73,7 +73,8 @@ export const csv: Factory<"dataset", Partial<CsvOptions> & { path: string }> = d
 });
 
 function headerOf(record: readonly string[], where: string): readonly string[] {
-  const twice = record.find((name, i) => record.indexOf(name) !== i);
+  const seen = new Set<string>();
+  const twice = record.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined) throw badFile("csv", where, `names column ${show(twice)} twice`);
   return record;
 }

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link ctc}. */
@@ -16,7 +17,7 @@ export interface CtcOptions {
 
 /** Schema of {@link CtcOptions}. */
 export const ctcSchema: v.GenericSchema<Partial<CtcOptions> & { numLabels: number }, CtcOptions> = v.strictObject({
-  numLabels: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(100_000)),
+  numLabels: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(most.labels)),
   finalDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
 });
 

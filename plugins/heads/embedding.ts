@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
 import { pooledStates, unitLength } from "./pooling.ts";
 
@@ -21,7 +22,7 @@ export interface EmbeddingOptions {
 export const embeddingSchema: v.GenericSchema<Partial<EmbeddingOptions>, EmbeddingOptions> = v.strictObject({
   pooling: v.optional(v.picklist(["mean", "first", "last"]), "mean"),
   normalize: v.optional(v.boolean(), true),
-  projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+  projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
 });
 
 /**

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import type { Factory, Value } from "../../core/types.ts";
 
 /** Options of {@link hiddenStates}. */
@@ -15,12 +16,12 @@ export interface HiddenStatesOptions {
   readonly projection?: number | undefined;
 }
 
-const layer = v.pipe(v.number(), v.integer(), v.minValue(0));
+const layer = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.layers));
 
 /** Schema of {@link HiddenStatesOptions}. */
 export const hiddenStatesSchema: v.GenericSchema<HiddenStatesOptions, HiddenStatesOptions> = v.strictObject({
   layers: v.pipe(v.array(v.tuple([layer, layer])), v.minLength(1)),
-  projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+  projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
 });
 
 /**

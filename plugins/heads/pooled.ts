@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
 import { pooledStates, unitLength } from "./pooling.ts";
 
@@ -21,7 +22,7 @@ type Input = Readonly<{ numLabels: number; pooling?: "mean" | "first"; normalize
 
 /** Schema of {@link PooledOptions}. */
 export const pooledSchema: v.GenericSchema<Input, PooledOptions> = v.strictObject({
-  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)),
+  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels)),
   pooling: v.optional(v.picklist(["mean", "first"]), "mean"),
   normalize: v.optional(v.boolean(), true),
 });

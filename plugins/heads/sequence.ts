@@ -7,6 +7,7 @@ import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import { layerNorm, mul } from "../../core/graph/functions.ts";
 import { activation } from "../../core/graph/activations.ts";
+import { most } from "../../core/most.ts";
 import type { Build, Factory, HeadStyle, Value } from "../../core/types.ts";
 import { pooledStates } from "./pooling.ts";
 
@@ -18,7 +19,7 @@ export interface SequenceOptions {
 
 /** Schema of {@link SequenceOptions}. */
 export const sequenceSchema: v.GenericSchema<SequenceOptions, SequenceOptions> = v.strictObject({
-  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)),
+  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels)),
 });
 
 /**

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
 import { applyStyle } from "./sequence.ts";
 
@@ -16,7 +17,7 @@ export interface TokenOptions {
 
 /** Schema of {@link TokenOptions}. */
 export const tokenSchema: v.GenericSchema<TokenOptions, TokenOptions> = v.strictObject({
-  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)),
+  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels)),
 });
 
 /**

@@ -20,6 +20,7 @@ import {
   transpose,
 } from "../../core/graph/functions.ts";
 import { scoresOfClasses } from "../../core/graph/classes.ts";
+import { most } from "../../core/most.ts";
 import type { Build, Factory, Trunk, Value } from "../../core/types.ts";
 import { vocabularyLogits } from "./lm.ts";
 
@@ -44,7 +45,7 @@ type Input = Readonly<
 
 /** Schema of {@link VerbalizerOptions}. */
 export const verbalizerSchema: v.GenericSchema<Input, VerbalizerOptions> = v.strictObject({
-  words: v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1))), v.minLength(2)),
+  words: v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens))), v.minLength(2)),
   lm: v.optional(v.picklist(["masked", "causal"]), "masked"),
   scoring: v.optional(v.picklist(["token", "likelihood"]), "token"),
   transform: v.optional(v.boolean(), true),

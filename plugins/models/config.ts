@@ -3,11 +3,12 @@
  * @module
  */
 import { badValue, unsupported } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import type { Json, Named } from "../../core/types.ts";
 
 /** Reads fields of one config. */
 export interface ConfigReader {
-  /** A whole number from 1 (or `least`) to 10 million. */
+  /** A whole number from 1 (or `least`) to 10 million; of layers to {@link most}. */
   count(name: string, fallback?: number, least?: number): number;
   /** A finite number. */
   number(name: string, fallback?: number): number;
@@ -34,8 +35,9 @@ export function readConfig(plugin: string, config: Named<Json>): ConfigReader {
     number,
     count: (name, fallback, least = 1) => {
       const value = number(name, fallback);
-      if (!Number.isSafeInteger(value) || value < least || value > 1e7) {
-        throw badValue(plugin, at(name), value, `a whole number from ${least} to 10000000`);
+      const largest = /(^|_)layers?$/.test(name) ? most.layers : 1e7;
+      if (!Number.isSafeInteger(value) || value < least || value > largest) {
+        throw badValue(plugin, at(name), value, `a whole number from ${least} to ${largest}`);
       }
       return value;
     },

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
 import type { Batch, Factory, Tensor } from "../../core/types.ts";
 
 /** Options of {@link ctc}. */
@@ -29,7 +30,7 @@ type Input = Partial<CtcOptions> & { labels: readonly string[] };
 /** Schema of {@link CtcOptions}. */
 export const ctcSchema: v.GenericSchema<Input, CtcOptions> = v.strictObject({
   labels: v.pipe(v.array(v.string()), v.minLength(1), v.check((l) => new Set(l).size === l.length, "distinct labels")),
-  maxTargetLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 32),
+  maxTargetLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 32),
   separator: v.optional(v.string(), ""),
   reduction: v.optional(v.picklist(["mean", "sum"]), "mean"),
   zeroInfinity: v.optional(v.boolean(), false),

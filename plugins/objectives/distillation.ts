@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define, isPlugin } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
 import type { Factory, Objective, Source, Task, TokenizerSource } from "../../core/types.ts";
 import { vectors } from "./vectors.ts";
 
@@ -46,8 +47,8 @@ type Input = Readonly<{
 }>;
 
 const weight = v.optional(v.pipe(v.number(), v.minValue(0)), 1);
-const width = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)));
-const layer = v.pipe(v.number(), v.integer(), v.minValue(0));
+const width = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width)));
+const layer = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.layers));
 
 /** Schema of {@link DistillationOptions}. */
 export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v.pipe(

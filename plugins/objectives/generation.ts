@@ -3,10 +3,11 @@
  * @module
  */
 import * as v from "valibot";
+import { most } from "../../core/most.ts";
 import type { GenerationConfig, Json, Named, Tensor, Tokenizer } from "../../core/types.ts";
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const some = v.pipe(v.number(), v.integer(), v.minValue(1));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
+const some = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens));
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 
 /** Schema of what may be said of generation; what is not said is as the checkpoint has it. */

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
+import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
 import { tokenReadings } from "./causal_lm.ts";
 
@@ -22,7 +23,7 @@ export interface PermutationLmOptions {
 export const permutationLmSchema: v.GenericSchema<Partial<PermutationLmOptions>, PermutationLmOptions> = v.strictObject(
   {
     plmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 1 / 6),
-    maxSpanLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 5),
+    maxSpanLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 5),
     columns: v.optional(v.record(v.string(), v.string()), {}),
   },
 );

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
 import type { Batch, Factory, Json, Named, Readings, Task, Tensor } from "../../core/types.ts";
 
 /** Options of {@link questionAnswering}, as those of transformers' run_qa.py. */
@@ -24,14 +25,14 @@ export interface QuestionAnsweringOptions {
 
 type Input = Partial<QuestionAnsweringOptions>;
 
-const count = (fallback: number, least: number) =>
-  v.optional(v.pipe(v.number(), v.integer(), v.minValue(least)), fallback);
+const count = (fallback: number, least: number, largest: number) =>
+  v.optional(v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(largest)), fallback);
 
 /** Schema of {@link QuestionAnsweringOptions}. */
 export const questionAnsweringSchema: v.GenericSchema<Input, QuestionAnsweringOptions> = v.strictObject({
-  docStride: count(0, 0),
-  nBestSize: count(20, 1),
-  maxAnswerLength: count(30, 1),
+  docStride: count(0, 0, most.tokens),
+  nBestSize: count(20, 1, 1000),
+  maxAnswerLength: count(30, 1, most.tokens),
   version2WithNegative: v.optional(v.boolean(), false),
   nullScoreDiffThreshold: v.optional(v.number(), 0),
   columns: v.optional(v.record(v.string(), v.string()), {}),

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
 import type { Factory, GenerationConfig, Task } from "../../core/types.ts";
 import { tokenReadings } from "./causal_lm.ts";
 import { generationSchema, texts } from "./generation.ts";
@@ -20,7 +21,10 @@ export interface Seq2seqLmOptions {
 
 /** Schema of {@link Seq2seqLmOptions}. */
 export const seq2seqLmSchema: v.GenericSchema<Partial<Seq2seqLmOptions>, Seq2seqLmOptions> = v.strictObject({
-  maxTargetLength: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  maxTargetLength: v.optional(
+    v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens))),
+    null,
+  ),
   generation: v.optional(generationSchema, {}),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { classNames } from "../../core/class_names.ts";
 import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
 import { sizeOf } from "../../core/tensor.ts";
 import type { Factory, Json, Named, Readings, Task, Tensor } from "../../core/types.ts";
 
@@ -27,7 +28,7 @@ export const sequenceClassificationSchema: v.GenericSchema<Input, SequenceClassi
   labels: v.optional(
     v.pipe(v.array(v.string()), v.minLength(1), v.check((l) => new Set(l).size === l.length, "distinct labels")),
   ),
-  numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+  numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels))),
   problemType: v.optional(v.picklist(["single-label", "multi-label", "regression"]), "single-label"),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });

@@ -79,7 +79,12 @@ export async function main(args: readonly string[]): Promise<number> {
       collect,
       [],
     )
-    .option("--allow-hub", "requests may name models of the Hugging Face hub, which are downloaded")
+    .option(
+      "--allow-hub [names]",
+      "requests may name these models (org/name) or owners (org) of the hub, fetched with this machine's token; " +
+        "without a list any model, fetched without one",
+      list,
+    )
     .action(async (options) => set(await (await import("./serve.ts")).serveCommand(options)));
   program.command("runner").description("take fine-tuning jobs from a server (its token in ATTUNE_RUNNER_TOKEN)")
     .requiredOption("--server <url>", "the server")
@@ -112,6 +117,10 @@ function whole(least: number, most = Infinity): (text: string) => number {
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;
     throw new InvalidArgumentError(`Expected a whole number from ${least}${most < Infinity ? ` to ${most}` : ""}.`);
   };
+}
+
+function list(text: string): string[] {
+  return text.split(",").map((name) => name.trim()).filter((name) => name !== "");
 }
 
 function collect(value: string, all: string[]): string[] {

@@ -15,7 +15,14 @@ import { exitCodes } from "./exit.ts";
 
 /** Options of `attune serve`. */
 export type ServeOptions = Readonly<
-  { port: number; host: string; store: string; models?: string; allowHub?: boolean; cors?: readonly string[] }
+  {
+    port: number;
+    host: string;
+    store: string;
+    models?: string;
+    allowHub?: boolean | readonly string[];
+    cors?: readonly string[];
+  }
 >;
 
 /** Serves until it is told to end. */

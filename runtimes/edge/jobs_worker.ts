@@ -10,7 +10,7 @@ import { catalog } from "../../plugins/catalog.ts";
 import { within } from "../../core/run/write.ts";
 import { type Bucket, cloudflareStore, type Database } from "./cloudflare_store.ts";
 import { createApp } from "./app.ts";
-import { keysOf } from "./guard.ts";
+import { keysOf, tokenBuckets } from "./guard.ts";
 import { jobPlanner } from "./job_planner.ts";
 import { type JobsApp, jobsApp } from "./jobs_app.ts";
 import type { EdgeModels } from "./service.ts";
@@ -60,12 +60,15 @@ function jobsOf(env: Bindings): Readonly<{ jobs: JobsApp; models: EdgeModels }> 
   return { jobs, models };
 }
 
+/** Of the isolate: an app is made for each request. */
+const limiter = tokenBuckets(() => Date.now());
+
 function appOf(env: Bindings): ReturnType<typeof createApp> {
   if (!env.ATTUNE_API_KEY || !env.ATTUNE_RUNNER_TOKEN) {
     throw new Error("ATTUNE_API_KEY or ATTUNE_RUNNER_TOKEN is not set");
   }
   const keys = keysOf({ api: env.ATTUNE_API_KEY, runner: env.ATTUNE_RUNNER_TOKEN });
-  return createApp({ catalog, keys, ...jobsOf(env) });
+  return createApp({ catalog, keys, limiter, ...jobsOf(env) });
 }
 
 async function modelNames(store: Store): Promise<string[]> {

@@ -1,20 +1,25 @@
 /**
- * A fetch handler as a server on Node.
+ * A fetch handler as a server on Node, and on Deno, whose own server waits for headers without end.
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { serve } from "@hono/node-server";
-import type { Handler, Listening, ListenOptions } from "../listen.ts";
+import { type Handler, HEADERS_SECONDS, type Listening, type ListenOptions } from "../listen.ts";
 
 /** What may still come of a body that nobody reads behind the answer, so that its sender sees the answer. */
 const LEFT = 2 ** 20;
 
 /** Serves until it is closed. */
-export async function serveNode(handler: Handler, { port, hostname }: ListenOptions): Promise<Listening> {
+export async function serveNode(
+  handler: Handler,
+  { port, hostname, headersSeconds = HEADERS_SECONDS }: ListenOptions,
+): Promise<Listening> {
+  const headersTimeout = 1000 * headersSeconds;
+  const serverOptions = { requestTimeout: 0, headersTimeout, connectionsCheckingInterval: headersTimeout / 4 };
   return await new Promise((resolve, reject) => {
     const server = serve(
       // Streams of events have no end; how long bodies may take is the app's to say.
-      { fetch: handler, port, hostname, overrideGlobalObjects: false, serverOptions: { requestTimeout: 0 } },
+      { fetch: handler, port, hostname, overrideGlobalObjects: false, serverOptions },
       ({ port }) => resolve({ port, close: closed }),
     );
     server.once("error", reject);

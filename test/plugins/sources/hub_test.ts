@@ -76,6 +76,26 @@ describe("the hub", () => {
       assert.deepEqual((await found?.files.get("model.safetensors"))?.bytes, model);
     }));
 
+  it("is asked with the server's token for names that are on its list, and for no others", () =>
+    withHub({}, async ({ url, log }) => {
+      const host = await hostOf(folder(), { HF_ENDPOINT: url, HF_TOKEN: "hf_secret" });
+      for (const list of [["org"], ["org/tiny"]]) {
+        const listed = folderModels(undefined, host, list);
+        assert.ok((await listed.open("org/tiny", "default"))?.files);
+        const asked = log.length;
+        assert.equal(await listed.open("organ/tiny", "default"), undefined);
+        assert.equal(await listed.open("org2/tiny", "default"), undefined);
+        assert.equal(log.length, asked, "others are not looked for");
+      }
+      assert.ok(log.some((line) => line.endsWith("Bearer hf_secret")));
+      // Without a list nothing is asked in the owner's name, nor given of what was fetched in it.
+      const offline = folderModels(undefined, { ...host, env: { ...host.env, HF_HUB_OFFLINE: "1" } }, true);
+      await assert.rejects(async () => await offline.open("org/tiny", "default"), { code: "HUB_OFFLINE" });
+      const asked = log.length;
+      assert.ok((await folderModels(undefined, host, true).open("org/tiny", "default"))?.files);
+      assert.ok(log.length > asked && log.slice(asked).every((line) => !line.includes("Bearer")));
+    }));
+
   it("is downloaded as Python lays it out: what is needed, once", () =>
     withHub({}, async ({ url, log }) => {
       const cache = folder();
