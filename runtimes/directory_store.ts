@@ -11,10 +11,8 @@ import process from "node:process";
 import { AttuneError, badKey, storeFailed } from "../core/errors.ts";
 import { keyParts } from "../core/store_key.ts";
 import type { Store, Stored } from "../core/types.ts";
-import { withLock } from "./lock_file.ts";
-
-/** How names of files begin that are in the making: never keys. */
-const OWN = ".~attune-";
+import { allBytes } from "../core/bytes.ts";
+import { fileOfGenerations, generationsIn, GONE, OWN } from "./generations.ts";
 
 /** Whose files in the making these are: a process of this machine. */
 const MACHINE = [...hostname()].reduce((hash, c) => (31 * hash + (c.codePointAt(0) ?? 0)) >>> 0, 7).toString(36);
@@ -22,15 +20,17 @@ const MACHINE = [...hostname()].reduce((hash, c) => (31 * hash + (c.codePointAt(
 /** What is used of node:fs/promises; tests hand in a disk that loses power. */
 export type Files = Pick<
   typeof nodeFiles,
-  "mkdir" | "open" | "readdir" | "realpath" | "rename" | "rm" | "rmdir" | "stat" | "utimes"
+  "link" | "mkdir" | "open" | "readdir" | "realpath" | "rename" | "rm" | "rmdir" | "stat" | "utimes"
 >;
 
 /** One read call moves at most 2 GiB. */
 const MAX_READ = 2 ** 30;
 
 /**
- * A store over a directory, which is made when something is first put into it. A revision is size, time and inode.
- * Links are followed only inside the directory, and from a hub snapshot into its own repository's blobs.
+ * A store over a directory, which is made when something is first put into it. What is put without a condition is a file
+ * under its key, and its revision is size, time and inode; what is put over a revision is a version beside it, and its
+ * revision is that version's number. Links are followed only inside the directory, and from a hub snapshot into its own
+ * repository's blobs.
  *
  * @throws AttuneError from its methods: `BAD_KEY` on keys that leave the directory, `STORE` where the disk fails.
  */
@@ -43,8 +43,8 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
     return join(root, ...parts);
   };
   /** The real path of what is there; undefined where nothing is. */
-  const real = async (key: string): Promise<string | undefined> => {
-    const own = await realpath(path(key)).catch((error) => {
+  const real = async (key: string, at: string = path(key)): Promise<string | undefined> => {
+    const own = await realpath(at).catch((error) => {
       if (isSystemError(error) && error.code === "ELOOP") throw badKey("directory", key, "is a link to itself");
       return absent(error);
     });
@@ -54,11 +54,28 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
     if (inside(base, own) || (repository !== undefined && inside(join(repository, "blobs"), own))) return own;
     throw badKey("directory", key, `leads outside ${root}`);
   };
-  const stored = async (key: string): Promise<Stored | undefined> => {
-    const own = await real(key);
-    const info = own === undefined ? undefined : await stat(own).catch(absent);
-    return info?.isFile() ? storedOf(key, info) : undefined;
+  /** The newest version of a key; undefined where there is none, or it says that the key was deleted. */
+  const newest = async (key: string): Promise<Version | undefined> => {
+    for (;;) {
+      const number = await generations.newest(path(key));
+      const own = await real(key, generations.at(path(key), number));
+      const info = own === undefined ? undefined : await stat(own).catch(absent);
+      // Two newer ones were made meanwhile.
+      if (!info && number > 0) continue;
+      if (!info?.isFile() || own === undefined) return undefined;
+      if (number === 0 || info.size !== GONE.length) return { own, number, stored: storedOf(key, info, number) };
+      const file = await open(own, "r").catch(absent);
+      try {
+        if (!file) continue;
+        return equal(await readAt(file, 0, GONE.length), GONE)
+          ? undefined
+          : { own, number, stored: storedOf(key, info, number) };
+      } finally {
+        await file?.close();
+      }
+    }
   };
+  const stored = async (key: string): Promise<Stored | undefined> => (await newest(key))?.stored;
   /** Where a key is written, its folder made. The folders there are may be links, too. */
   const writable = async (key: string): Promise<string> => {
     const target = path(key);
@@ -98,70 +115,129 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
     const [before, own] = [await stat(target).catch(absent), await stat(temporary)];
     if (before && own.mtimeMs <= before.mtimeMs) await utimes(temporary, own.atime, new Date(before.mtimeMs + 2));
   };
-  const writeFile = async (path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> => {
+  /** Writes a new file to its end; gives its size. */
+  const writeFile = async (path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<number> => {
     const file = await open(path, "wx");
+    let size = 0;
     try {
-      if (bytes instanceof Uint8Array) await file.writeFile(bytes);
-      else for await (const part of bytes) await file.writeFile(part);
+      for await (const part of bytes instanceof Uint8Array ? [bytes] : bytes) {
+        await file.writeFile(part);
+        size += part.length;
+      }
       await file.sync();
+      return size;
     } finally {
       await file.close();
     }
   };
   const matches = async (key: string, wanted: string | null): Promise<boolean> =>
     ((await stored(key))?.revision ?? null) === wanted;
+  const generations = generationsIn(files, makeFolder, syncFolder);
+  const temporaryOf = (target: string): string =>
+    join(dirname(target), `${OWN}put-${MACHINE}-${process.pid}-${crypto.randomUUID()}`);
+  /** Makes a file under its key, whatever is there. */
+  const replace = async (key: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<Stored> => {
+    const target = await writable(key);
+    await sweep(dirname(target));
+    const temporary = temporaryOf(target);
+    try {
+      await writeFile(temporary, bytes);
+      await laterThan(target, temporary);
+      const info = await stat(temporary);
+      await rename(temporary, target);
+      await syncFolder(dirname(target));
+      return storedOf(key, info);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  };
+  /** Makes a file under its key, where there is none. */
+  const create = async (key: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<Stored | "conflict"> => {
+    const target = await writable(key);
+    await sweep(dirname(target));
+    const temporary = temporaryOf(target);
+    try {
+      await writeFile(temporary, bytes);
+      const info = await stat(temporary);
+      if (!await files.link(temporary, target).then(() => true, taken)) return "conflict";
+      await syncFolder(dirname(target));
+      return storedOf(key, info);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  };
+  /** Puts a version over a revision. */
+  const supersede = async (
+    key: string,
+    bytes: Uint8Array | AsyncIterable<Uint8Array>,
+    wanted: string | null,
+  ): Promise<Stored | "conflict"> => {
+    const number = await generations.newest(path(key));
+    if (!await matches(key, wanted)) return "conflict";
+    if (wanted === null && number === 0) return await create(key, bytes);
+    const target = await writable(key);
+    let size = 0;
+    const write = async (at: string): Promise<void> => void (size = await writeFile(at, bytes));
+    const done = await generations.add(target, number, write, () => matches(key, wanted));
+    return done ? { key, size, revision: revisionOf(number + 1) } : "conflict";
+  };
   const typed = <T>(key: string, act: () => Promise<T>): Promise<T> =>
     act().catch((error) => {
       throw isSystemError(error) ? storeFailed("directory", key, error) : error;
     });
 
+  // Depth first with folders sorted as "name/" gives keys in order, without reading what is not asked for.
+  async function* keys(prefix: string, folder = ""): AsyncIterable<string> {
+    const read = () => readdir(join(root, folder), { withFileTypes: true }).catch(absent);
+    const entries = await typed(folder, read) ?? [];
+    const names = new Set(entries.flatMap((entry) => {
+      if (!entry.name.startsWith(OWN)) return [folder + entry.name + (entry.isDirectory() ? "/" : "")];
+      const versions = entry.isDirectory() ? fileOfGenerations(entry.name) : undefined;
+      return versions === undefined ? [] : [folder + versions];
+    }));
+    for (const key of [...names].sort()) {
+      if (!key.endsWith("/")) {
+        if (key.startsWith(prefix)) yield key;
+      } else if (key.startsWith(prefix) || prefix.startsWith(key)) yield* keys(prefix, key);
+    }
+  }
+
   return {
     get: (key, range) =>
       typed(key, async () => {
-        const own = await real(key);
-        const file = own === undefined ? undefined : await open(own, "r").catch(absent);
-        try {
-          const info = await file?.stat();
-          if (!file || !info?.isFile()) return undefined;
-          const from = Math.min(range?.offset ?? 0, info.size);
-          const bytes = await readAt(file, from, Math.min(range?.length ?? info.size, info.size - from));
-          return { ...storedOf(key, info), bytes };
-        } finally {
-          await file?.close();
+        for (;;) {
+          const found = await newest(key);
+          if (!found) return undefined;
+          const file = await open(found.own, "r").catch(absent);
+          // It has gone, or newer ones were made, since it was looked at.
+          if (!file) continue;
+          try {
+            const own = storedOf(key, await file.stat(), found.number);
+            const from = Math.min(range?.offset ?? 0, own.size);
+            return { ...own, bytes: await readAt(file, from, Math.min(range?.length ?? own.size, own.size - from)) };
+          } finally {
+            await file.close();
+          }
         }
       }),
     put: (key, bytes, options) =>
       typed(key, async () => {
         const wanted = options?.if;
-        if (wanted !== undefined && !await matches(key, wanted)) return "conflict";
-        const target = await writable(key);
-        await sweep(dirname(target));
-        const temporary = join(dirname(target), `${OWN}put-${MACHINE}-${process.pid}-${crypto.randomUUID()}`);
-        try {
-          await writeFile(temporary, bytes);
-          const commit = async (): Promise<void> => {
-            await laterThan(target, temporary);
-            await rename(temporary, target);
-          };
-          if (wanted === undefined) await commit();
-          else {
-            const done = await withLock(
-              lockOf(target),
-              async () => await matches(key, wanted) && (await commit(), true),
-            );
-            if (!done) return "conflict";
-          }
-        } finally {
-          await rm(temporary, { force: true });
+        if (wanted !== undefined) return await supersede(key, bytes, wanted);
+        if (await generations.newest(path(key)) === 0) return await replace(key, bytes);
+        // A key that was once put over a revision has versions for good.
+        const all = await allBytes(bytes);
+        for (;;) {
+          const done = await supersede(key, all, (await stored(key))?.revision ?? null);
+          if (done !== "conflict") return done;
         }
-        await syncFolder(dirname(target));
-        return storedOf(key, await stat(target));
       }),
     append: (key, bytes, options) =>
       typed(key, async () => {
         // A real path has no link left to follow; a new file's may be one that leads to nothing yet.
         const flags = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
-        const target = await real(key) ?? await writable(key);
+        const newer = generations.at(path(key), await generations.newest(path(key)));
+        const target = await real(key, newer) ?? await writable(key);
         const file = await open(target, flags);
         try {
           await file.writeFile(bytes);
@@ -176,16 +252,16 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
       }),
     delete: (key, options) =>
       typed(key, async () => {
-        const target = path(key);
         const wanted = options?.if;
+        const target = path(key);
         if (await stored(key) === undefined) return wanted === undefined || wanted === null ? "done" : "conflict";
+        if (wanted !== undefined) return await supersede(key, GONE, wanted) === "conflict" ? "conflict" : "done";
         await writable(key);
-        const remove = (): Promise<void> => rm(target, { force: true });
-        if (wanted === undefined) await remove();
-        else {
-          const done = await withLock(lockOf(target), async () => await matches(key, wanted) && (await remove(), true));
-          if (!done) return "conflict";
+        while (await generations.newest(target) > 0) {
+          const revision = (await stored(key))?.revision;
+          if (revision === undefined || await supersede(key, GONE, revision) !== "conflict") return "done";
         }
+        await rm(target, { force: true });
         // Folders are not keys: one that holds nothing more goes.
         for (let folder = dirname(target); inside(root, folder); folder = dirname(folder)) {
           if (await rmdir(folder).then(() => false, () => true)) break;
@@ -193,42 +269,46 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
         return "done";
       }),
     list: async function* (prefix) {
-      // Depth first with folders sorted as "name/" gives keys in order, without reading what is not asked for.
-      async function* walk(folder: string): AsyncIterable<Stored> {
-        const read = () => readdir(join(root, folder), { withFileTypes: true }).catch(absent);
-        const entries = await typed(folder, read) ?? [];
-        for (const key of entries.map((e) => folder + e.name + (e.isDirectory() ? "/" : "")).sort()) {
-          if (key.endsWith("/")) {
-            if (key.startsWith(prefix) || prefix.startsWith(key)) yield* walk(key);
-          } else if (key.startsWith(prefix)) {
-            // Files in the making, links that lead outside, files that have just gone.
-            const info = await stored(key).catch(notAKey);
-            if (info) yield info;
-          }
-        }
+      for await (const key of keys(prefix)) {
+        // Links that lead outside, files that have just gone.
+        const info = await typed(key, () => stored(key).catch(notAKey));
+        if (info) yield info;
       }
-      yield* walk("");
     },
+    keys,
     locate: (key) =>
       typed(key, async () => {
-        const own = await real(key);
-        if (own === undefined) throw storeFailed("directory", key, "does not exist");
-        return own;
+        const found = await newest(key);
+        if (!found) throw storeFailed("directory", key, "does not exist");
+        return found.own;
       }),
   };
 }
+
+/** The newest version of a key: its real path, and its number where the key was put over a revision. */
+type Version = Readonly<{ own: string; number: number; stored: Stored }>;
 
 function inside(folder: string, path: string): boolean {
   const way = relative(folder, path);
   return way !== "" && way !== ".." && !way.startsWith(".." + sep) && !isAbsolute(way);
 }
 
-function storedOf(key: string, info: { size: number; mtimeMs: number; ino: number }): Stored {
-  return { key, size: info.size, revision: `${info.size}-${Math.round(info.mtimeMs * 1000)}-${info.ino}` };
+function storedOf(key: string, info: { size: number; mtimeMs: number; ino: number }, number = 0): Stored {
+  const { size, mtimeMs, ino } = info;
+  return { key, size, revision: number > 0 ? revisionOf(number) : `${size}-${Math.round(mtimeMs * 1000)}-${ino}` };
 }
 
-function lockOf(target: string): string {
-  return join(dirname(target), `${OWN}lock-${target.slice(dirname(target).length + 1).slice(0, 200)}`);
+function revisionOf(number: number): string {
+  return `version-${number}`;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+function taken(error: NodeJS.ErrnoException): false {
+  if (error.code === "EEXIST") return false;
+  throw error;
 }
 
 async function readAt(file: FileHandle, from: number, length: number): Promise<Uint8Array> {

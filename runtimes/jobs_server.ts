@@ -10,7 +10,7 @@ import { openJobStore } from "./job_store.ts";
 
 /** Where jobs live. */
 export type JobsServerOptions =
-  & Pick<JobsAppOptions, "models" | "leaseSeconds" | "heartbeatSeconds" | "maxAttempts" | "maxFileBytes">
+  & Pick<JobsAppOptions, "models" | "leaseSeconds" | "heartbeatSeconds" | "maxAttempts" | "maxFileBytes" | "onError">
   & Readonly<{
     host: Host;
     /** A directory, or nats://host:port. */

@@ -20,6 +20,8 @@ export type JobsOptions = Readonly<{
   maxAttempts: number;
   /** True where no process lives on between two looks at the jobs: what was seen is kept in the store, `now` is the day's. */
   forgetful?: boolean;
+  /** Is told of what fails behind a change that is made: a note, a hint, the end of files that nobody needs. */
+  onError?: (error: Error) => void;
   /** Random text for ids; tests make their own. */
   random?: () => string;
 }>;
@@ -97,7 +99,7 @@ export function jobsIn(options: JobsOptions): Jobs {
       const { record, refused } = { refused: undefined, record: found.record, ...apply(found.record) };
       if (refused !== undefined || record === found.record) return { record: found.record, refused };
       if (!await write(record, found.revision)) continue;
-      await told(found.record, record);
+      await told(found.record, record).catch((error) => options.onError?.(error));
       return { record };
     }
   };

@@ -60,11 +60,18 @@ export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<nu
 
 /** A store's keys below a prefix as a store. */
 export function within(store: Store, prefix: string): Store {
-  const { append, locate } = store;
+  const { append, keys, locate } = store;
   const own = <T extends Stored>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });
   return {
     ...(append ? { append: async (key, bytes, options) => own(await append(prefix + key, bytes, options)) } : {}),
     ...(locate ? { locate: (key) => locate(prefix + key) } : {}),
+    ...(keys
+      ? {
+        keys: async function* (below) {
+          for await (const key of keys(prefix + below)) yield key.slice(prefix.length);
+        },
+      }
+      : {}),
     get: async (key, range) => {
       const found = await store.get(prefix + key, range);
       return found && own(found);

@@ -27,6 +27,8 @@ export interface Store {
   ): Promise<Stored | "conflict">;
   delete(key: string, options?: { readonly if?: string }): Promise<"done" | "conflict">;
   list(prefix: string): AsyncIterable<Stored>;
+  /** The keys alone, where that is less work; some may be of what has just gone. */
+  keys?(prefix: string): AsyncIterable<string>;
   /**
    * Adds to the end of an object, which it makes where there is none; absent where an object can only be replaced. What
    * was appended may be lost with the machine until one append has asked for `sync`.

@@ -49,8 +49,8 @@ export async function serveCommand({ port, host, store, models, allowHub, cors =
   const own = await hostHere();
   const opened = await openJobStore(store, own);
   const named = folderModels(models, own, allowHub);
-  const server = await openJobs({ host: own, store, models: named, opened });
   const onError = (error: Error): void => void process.stderr.write(`${error.stack ?? error}\n`);
+  const server = await openJobs({ host: own, store, models: named, opened, onError });
   const app = createApp({
     catalog,
     keys,

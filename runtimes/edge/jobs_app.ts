@@ -2,6 +2,7 @@
  * Files, fine-tuning jobs and runners: their routes, which `createApp` mounts, and what keeps jobs going.
  * @module
  */
+import type { Context } from "hono";
 import { AttuneError } from "../../core/errors.ts";
 import { contentIn, filesIn, type JobFilesStore } from "../../core/jobs/files.ts";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
@@ -37,6 +38,8 @@ export type JobsAppOptions = Readonly<{
   now?: () => number;
   /** Seconds since 1970. */
   time?: () => number;
+  /** Is told of what fails where nobody waits for an answer. */
+  onError?: (error: Error) => void;
 }>;
 
 /** What routes share. */
@@ -54,6 +57,8 @@ export type JobsContext = Readonly<{
   folder(name: string, tenant: string): Promise<Store | undefined>;
   /** Plans a new job and queues it, or says why not. */
   prepare(id: string): Promise<void>;
+  /** Lets work go on behind an answer; what fails in it is told, and ends nothing. */
+  later(c: Context, work: Promise<void>): void;
 }>;
 
 /** How often in the time of a lease all jobs are looked at: what is lost is found a tenth of it late. */
@@ -98,6 +103,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     leaseSeconds,
     maxAttempts: options.maxAttempts ?? 5,
     forgetful: options.forgetful,
+    onError: options.onError,
   });
   const files = filesIn(store, time);
   const madeBy = async (name: string, tenant: string): Promise<JobRecord | undefined> => {
@@ -135,6 +141,16 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     }
     return places;
   };
+  const report = (error: unknown): void => options.onError?.(error instanceof Error ? error : new Error(String(error)));
+  const later = (c: Context, work: Promise<void>): void => {
+    const settled = work.catch(report);
+    try {
+      // Cloudflare wants to be told of it; elsewhere a process lives on.
+      c.executionCtx.waitUntil(settled);
+    } catch {
+      // there is none
+    }
+  };
   const preparing = new Set<string>();
   const prepare = async (id: string): Promise<void> => {
     if (preparing.has(id)) return;
@@ -145,16 +161,18 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
       const found = await options.planner.plan(record.spec, await placesOf(record));
       await jobs.change(id, (r) => queued(r, found));
     } catch (error) {
-      // What is wrong with the store is not the job's fault: it is looked at again.
-      if (error instanceof AttuneError && (error.code === "STORE" || error.code === "DISK_FULL")) return;
+      // What is wrong with the store is not the job's fault: it is looked at again at the next watch.
+      if (isStoreError(error)) return report(error);
       const { error: { code, message, param } } = await answerError(error instanceof Error ? error : new Error())
         .json();
-      await jobs.change(id, (r) => {
+      const refused = jobs.change(id, (r) => {
         const file = (["validation_file", "training_file"] as const).find((p) =>
           message.includes(String(r.request[p]))
         );
         return rejected(r, file ? { code: `invalid_${file}`, message, param: file } : { code, message, param }, time());
       });
+      // A full disk keeps the refusal from being written: the job is looked at again, and refused then.
+      await refused.catch(report);
     } finally {
       preparing.delete(id);
       hub.tell(id);
@@ -172,6 +190,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     checkReferences,
     folder,
     prepare,
+    later,
   };
   let swept = now();
   const watch = async (): Promise<void> => {
@@ -199,12 +218,16 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
       const timer = setInterval(() => {
         if (running) return;
         running = true;
-        void watch().catch(() => {}).finally(() => (running = false));
+        void watch().catch(report).finally(() => (running = false));
       }, 1000 * leaseSeconds / WATCHES);
-      void watch().catch(() => {});
+      void watch().catch(report);
       return () => clearInterval(timer);
     },
   };
+}
+
+function isStoreError(error: unknown): boolean {
+  return error instanceof AttuneError && (error.code === "STORE" || error.code === "DISK_FULL");
 }
 
 /** Every reference of a request's spec. Throws what a route throws where something is none. */

@@ -12,7 +12,7 @@ export type Operation =
   | Readonly<{ op: "create"; path: string; ino: number }>
   | Readonly<{ op: "write"; ino: number; bytes: Uint8Array }>
   | Readonly<{ op: "sync"; ino: number }>
-  | Readonly<{ op: "rename"; from: string; to: string }>;
+  | Readonly<{ op: "rename" | "link"; from: string; to: string }>;
 
 /** Names and contents; a folder has no inode. */
 export type Image = Readonly<{ names: ReadonlyMap<string, number | null>; data: ReadonlyMap<number, Uint8Array> }>;
@@ -47,8 +47,9 @@ export function imageAfter(operations: readonly Operation[], count: number, cras
     else if (o.op === "rename") {
       live.set(o.to, live.get(o.from) ?? null);
       live.delete(o.from);
-    } else if (o.op === "unlink" || o.op === "rmdir") live.delete(o.path);
-    else {
+    } else if (o.op === "link") live.set(o.to, live.get(o.from) ?? null);
+    else if (o.op === "unlink" || o.op === "rmdir") live.delete(o.path);
+    else if (o.op === "syncFolder") {
       for (const path of [...durable.keys()]) if (path !== "/" && dirname(path) === o.path) durable.delete(path);
       for (const [path, ino] of live) if (dirname(path) === o.path) durable.set(path, ino);
     }
@@ -155,6 +156,11 @@ export function memoryFiles(image?: Image): MemoryFiles {
       names.set(to, inodeOf(from));
       names.delete(from);
       operations.push({ op: "rename", from, to });
+    },
+    link: async (from: string, to: string) => {
+      if (names.has(to)) throw failed("EEXIST", to);
+      names.set(to, inodeOf(from));
+      operations.push({ op: "link", from, to });
     },
     rm: async (path: string) => {
       if (!names.delete(path)) return;

@@ -2,7 +2,6 @@
  * `/v1/fine_tuning/jobs` in OpenAI's shapes; events also as a stream.
  * @module
  */
-import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { JobEvent } from "../../../core/jobs/events.ts";
 import { asked, type Change, isOver, type JobRecord, unpaused } from "../../../core/jobs/record.ts";
@@ -39,7 +38,7 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
     options.planner.check(spec);
     const id = await idOnce(c, options.store, JSON.stringify(body), jobs.newId);
     const record = await jobs.create(tenant, body, spec, id);
-    later(c, context.prepare(record.id));
+    context.later(c, context.prepare(record.id));
     return c.json(jobShape(record));
   };
   const list = async (c: EdgeContext): Promise<Response> => {
@@ -74,7 +73,7 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
         throw failed(400, "invalid_state", `The job is ${status}: it cannot be asked to ${name}`);
       }
       hub.tell(id);
-      if (done.record.status === "validating_files") later(c, context.prepare(id));
+      if (done.record.status === "validating_files") context.later(c, context.prepare(id));
       return c.json(jobShape(done.record));
     },
   });
@@ -187,13 +186,4 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
       },
     },
   ];
-}
-
-/** Work that goes on behind the answer; Cloudflare wants to be told of it. */
-function later(c: Context, work: Promise<void>): void {
-  try {
-    c.executionCtx.waitUntil(work);
-  } catch {
-    // elsewhere a process lives on
-  }
 }

@@ -1,14 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -88,17 +79,47 @@ describe("a directory store", () => {
     await assert.rejects(directoryStore(root).put("folder", bytes("x")), failed);
     assert.deepEqual(readdirSync(root).sort(), ["file", "folder"]);
   });
-  it("is not held up by the lock of a process that is gone", async () => {
-    const root = folder();
-    const lock = join(root, ".~attune-lock-k");
-    writeFileSync(lock, "");
-    utimesSync(lock, new Date(Date.now() - 60_000), new Date(Date.now() - 60_000));
-    assert.notEqual(await directoryStore(root).put("k", bytes("x"), { if: null }), "conflict");
-    assert.ok(!existsSync(lock));
+  it("keeps what was put over a revision when the folder is copied", async () => {
+    const [root, copy] = [folder(), join(folder(), "copy")];
+    const store = directoryStore(root);
+    let revision: string | null = null;
+    for (let i = 0; i < 5; i++) {
+      const done = await store.put("dir/k", bytes(`version ${i}`), { if: revision });
+      revision = done === "conflict" ? null : done.revision;
+    }
+    cpSync(root, copy, { recursive: true });
+    const found = await directoryStore(copy).get("dir/k");
+    assert.deepEqual([new TextDecoder().decode(found?.bytes), found?.revision], ["version 4", revision]);
+    // Of older versions no more are kept than readers may be at.
+    assert.ok(readdirSync(join(root, "dir"), { recursive: true }).length <= 4);
+  });
+  it("makes a deleted key anew, and takes what has no condition over what had one", async () => {
+    const store = directoryStore(folder());
+    const keys = async (): Promise<string[]> => {
+      const all: string[] = [];
+      for await (const { key } of store.list("")) all.push(key);
+      return all;
+    };
+    for (let i = 0; i < 3; i++) {
+      const made = await store.put("k", bytes("made"), { if: null });
+      assert.ok(made !== "conflict");
+      assert.equal(await store.put("k", bytes("again"), { if: null }), "conflict");
+      const put = await store.put("k", bytes("put"), { if: made.revision });
+      assert.ok(put !== "conflict");
+      assert.deepEqual(await keys(), ["k"]);
+      assert.equal(await store.delete("k", { if: made.revision }), "conflict");
+      assert.equal(await store.delete("k", { if: put.revision }), "done");
+      assert.deepEqual([await store.get("k"), await keys()], [undefined, []]);
+      assert.equal(await store.put("k", bytes("late"), { if: put.revision }), "conflict");
+    }
+    await store.put("k", bytes("plain"));
+    assert.equal(new TextDecoder().decode((await store.get("k"))?.bytes), "plain");
+    await store.delete("k");
+    assert.deepEqual([await store.get("k"), await keys()], [undefined, []]);
   });
   it("hides files in the making", async () => {
     const store: Store = directoryStore(folder());
-    await assert.rejects(store.get(".~attune-lock-k"), refused);
+    await assert.rejects(store.get(".~attune-after-k"), refused);
     await store.put(".hidden.tmp", bytes("x"));
     const keys: string[] = [];
     for await (const { key } of store.list("")) keys.push(key);
