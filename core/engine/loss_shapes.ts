@@ -73,19 +73,12 @@ function same(a: Shape, b: Shape): boolean {
 }
 
 function unlike(loss: Loss, output: Value, target: Value, wanted: Shape): AttuneError {
+  const listed = (shape: Shape): string => `[${shape.join(", ")}]`;
+  const found = `${target.dtype} ${listed(target.shape)}`;
+  const expected = `${loss.compares === "classes" ? "numbers of classes " : ""}${listed(wanted)}`;
   return new AttuneError(
-    `The loss "${loss.name}" compares an output [${output.shape.join(", ")}] with a target [${
-      target.shape.join(", ")
-    }], ` +
-      `where ${loss.compares === "classes" ? "numbers of classes " : ""}[${
-        wanted.join(", ")
-      }] are expected: loss, head and task do not fit together`,
-    {
-      code: "BAD_VALUE",
-      plugin: loss.name,
-      path: "loss",
-      found: [target.dtype, target.shape],
-      allowed: [`[${wanted.join(", ")}]`],
-    },
+    `The loss "${loss.name}" compares an output ${listed(output.shape)} with a target of ${found}, where ${expected} ` +
+      "is expected: loss, head and task do not fit together",
+    { code: "BAD_VALUE", plugin: loss.name, path: "loss", found, allowed: [expected] },
   );
 }

@@ -48,7 +48,7 @@ describe("shapes of outputs and targets", () => {
     const two = task({ numLabels: 2 });
     await assert.rejects(
       lossOf({ task: two, loss: "mse" }, rows),
-      /"mse" compares an output \[sequences, 2\] with int32/,
+      /"mse" compares an output \[sequences, 2\] with a target of int32/,
     );
     await assert.rejects(lossOf({ task: two, loss: "bce-with-logits" }, rows), /bce-with-logits/);
     await assert.rejects(
