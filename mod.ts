@@ -29,6 +29,7 @@ export { type Dim, Graph, type Node, type Shape, type Value, type Values } from 
 export { print } from "./core/graph/print.ts";
 export { backward, type Gradient, gradients } from "./core/graph/vjp.ts";
 export { createEngine, type Engine, type EngineOptions } from "./core/engine/engine.ts";
+export { classReader } from "./core/class_reader.ts";
 export { labelNames, type Measurer, measurer, type PlainRow } from "./core/measure.ts";
 export { mergeAdapters, type MergedAdapter, type MergeOptions, writeMerged } from "./core/merge/adapters.ts";
 export { type MergeMethod, mergeMethods } from "./core/merge/methods.ts";

@@ -3,6 +3,7 @@
  * @module
  */
 import { bootstrap, type BootstrapOptions, type Interval } from "./bootstrap.ts";
+import { asNumber, classReader } from "./class_reader.ts";
 import { AttuneError, badValue } from "./errors.ts";
 import type { Metric, Named, Readings } from "./types.ts";
 
@@ -52,7 +53,7 @@ export function measurer(
   options: Readonly<{ labels?: readonly string[]; keep?: boolean }> = {},
 ): Measurer {
   const { keep = false } = options;
-  const classes = options.labels && new Map(options.labels.map((label, i) => [label, i]));
+  const classes = options.labels && classReader(options.labels);
   const states = metrics.map((metric) => metric.init());
   const kinds: (Kind | undefined)[] = metrics.map(() => undefined);
   const kept: Example[][] = metrics.map(() => []);
@@ -101,21 +102,49 @@ export function measurer(
   };
 }
 
-/** The names of classes among rows, sorted by code points, as scikit-learn numbers them; undefined where none is named. */
+/**
+ * The names of classes among rows, sorted by code points, as scikit-learn numbers them; undefined where none is named.
+ * Where one row has a class as text and another as number, 1 and "1" are one class.
+ *
+ * @throws AttuneError where some rows name classes and others number them.
+ */
 export function labelNames(rows: Iterable<PlainRow>): readonly string[] | undefined {
   const names = new Set<string>();
+  const others = new Set<number | boolean>();
   for (const { prediction, reference } of rows) {
-    for (const value of [prediction, reference].flat()) if (typeof value === "string") names.add(value);
+    // A list of numbers beside a class are its scores.
+    const scored = Array.isArray(prediction) && prediction.every(isNumber) && !Array.isArray(reference);
+    for (const value of [scored ? [] : prediction, reference].flat()) {
+      if (typeof value === "string") names.add(value);
+      else if (isNumber(value) || typeof value === "boolean") others.add(value);
+    }
   }
-  return names.size === 0 ? undefined : [...names].sort((a, b) => {
-    const [left, right] = [[...a], [...b]];
-    const at = left.findIndex((c, i) => c !== right[i]);
-    if (at < 0) return left.length - right.length;
-    return (left[at]?.codePointAt(0) ?? 0) - (right[at]?.codePointAt(0) ?? -1);
-  });
+  if (names.size === 0) return undefined;
+  const numbers = [...names].every((name) => asNumber(name) !== undefined);
+  const read = classReader([...names]);
+  const alike = (value: number | boolean): boolean =>
+    names.has(String(value)) || (numbers && read(value) !== undefined);
+  if (others.size > 0 && !numbers && ![...others].some(alike)) {
+    const found = [[...names].slice(0, 3), [...others].slice(0, 3)];
+    throw badValue(
+      "measure",
+      "predictions, references",
+      found,
+      "names or numbers of classes on both sides, or `labels`",
+    );
+  }
+  for (const value of others) if (!alike(value)) names.add(String(value));
+  return [...names].sort(byCodePoints);
 }
 
-type Classes = ReadonlyMap<string, number> | undefined;
+function byCodePoints(a: string, b: string): number {
+  const [left, right] = [[...a], [...b]];
+  const at = left.findIndex((c, i) => c !== right[i]);
+  if (at < 0) return left.length - right.length;
+  return (left[at]?.codePointAt(0) ?? 0) - (right[at]?.codePointAt(0) ?? -1);
+}
+
+type Classes = ((value: unknown) => number | undefined) | undefined;
 
 const forms: Readonly<Record<Kind, string>> = {
   label: "a class as prediction and reference",
@@ -171,7 +200,7 @@ function areTexts(value: unknown): value is readonly string[] {
 }
 
 function classOf(value: unknown, classes: Classes): number | undefined {
-  if (typeof value === "string") return classes?.get(value);
+  if (classes) return classes(value);
   return typeof value === "boolean" ? Number(value) : isNumber(value) ? value : undefined;
 }
 

@@ -18,6 +18,8 @@ export type EncodedRows = Readonly<{
   fingerprint: string;
   /** Samples that have labels of places, none of which counts. */
   unlabelled: number;
+  /** How the collator read the columns. */
+  survey?: unknown;
 }>;
 
 /** How often progress is told, in rows. */
@@ -34,16 +36,22 @@ export function trainData({ task, data }: Pick<OpenRun, "task" | "data">): Datas
   return data.train;
 }
 
-/** Reads and encodes a dataset. Throws AttuneError where it is empty or a row is not as the task wants it. */
+/** Reads and encodes a dataset, as `survey` says where other rows of the run were read before. Throws AttuneError where it is empty or a row is not as the task wants it. */
 export async function encodeRows(
   open: OpenRun,
   dataset: Dataset,
   labelled: boolean,
-  progress?: (done: number) => void,
+  options: Readonly<{ progress?: (done: number) => void; survey?: unknown }> = {},
 ): Promise<EncodedRows> {
   const { run, host, tokenizer, collator, checkpoint } = open;
   const opened = await dataset.open(host);
   const rows: Row[] = [];
+  const places: (string | undefined)[] = [];
+  for await (const { row, where } of opened.read()) {
+    rows.push(row);
+    places.push(where);
+  }
+  const survey = options.survey ?? (labelled ? collator.survey?.(rows) : undefined);
   const encoded: Sample[] = [];
   const context = {
     tokenizer,
@@ -53,15 +61,16 @@ export async function encodeRows(
     modelType: String(checkpoint.config.model_type),
     decoderStart: open.trunk.decoderStart,
     config: checkpoint.config,
+    survey,
   };
-  for await (const { row, where } of opened.read()) {
+  for (const [i, row] of rows.entries()) {
     try {
-      encoded.push(...collator.encode(row, rows.length, context));
+      encoded.push(...collator.encode(row, i, context));
     } catch (error) {
+      const where = places[i];
       throw where === undefined ? error : locatedAt(error, where);
     }
-    rows.push(row);
-    if (rows.length % PROGRESS === 0) progress?.(rows.length);
+    if ((i + 1) % PROGRESS === 0) options.progress?.(i + 1);
   }
   const drawn = (index: number, epoch: number): Sample => {
     const sample = encoded[index] as Sample;
@@ -85,7 +94,7 @@ export async function encodeRows(
       { code: "NO_LABELS", plugin: dataset.name, found: 0, allowed: ["at least one label that counts"] },
     );
   }
-  return { rows, samples, fingerprint: opened.fingerprint, unlabelled, ...(collator.draw ? { drawn } : {}) };
+  return { rows, samples, fingerprint: opened.fingerprint, unlabelled, survey, ...(collator.draw ? { drawn } : {}) };
 }
 
 /** An error of a row with the place where a person finds the row. */
@@ -218,8 +227,8 @@ export function activeIds(samples: Iterable<Sample>): Map<string, Int32Array> {
   return new Map([...found].map((side) => [side, ids]));
 }
 
-/** Rows with labels, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `taught` do. */
-export async function labelledRows(open: OpenRun, dataset: Dataset): Promise<EncodedRows> {
-  const encoded = await encodeRows(open, dataset, true);
+/** Rows with labels, read as `survey` says, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `taught` do. */
+export async function labelledRows(open: OpenRun, dataset: Dataset, survey?: unknown): Promise<EncodedRows> {
+  const encoded = await encodeRows(open, dataset, true, { survey });
   return open.task.teacher ? await (await import("./teacher.ts")).taught(open, open.task.teacher, encoded) : encoded;
 }

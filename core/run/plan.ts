@@ -37,7 +37,7 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   const works: Work[] = [];
   for (const open of await openTasks(run, host)) {
     const train = withFields(await encodeRows(open, trainData(open), true), run.regularizers);
-    const held = open.data.eval && await encodeRows(open, open.data.eval, true);
+    const held = open.data.eval && await encodeRows(open, open.data.eval, true, { survey: train.survey });
     const work = await workOf(open, train.samples, held?.samples ?? []);
     for (const p of work.program.recorded.parameters.values()) parameters.set(p.name, p);
     for (const { parameter } of work.program.gradients) trained.add(parameter);

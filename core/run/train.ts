@@ -69,7 +69,7 @@ async function* trained(
   for (const open of await openTasks(run, host)) {
     const { data, task } = open;
     const rows = withFields(await labelledRows(open, trainData(open)), run.regularizers);
-    const held = data.eval ? await labelledRows(open, data.eval) : undefined;
+    const held = data.eval ? await labelledRows(open, data.eval, rows.survey) : undefined;
     tasks.push({ open, train: task.packing ? (await import("./pack.ts")).packed(open, rows) : rows, held });
     for (const [name, { unlabelled, samples }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })) {
       if (unlabelled === 0) continue;

@@ -85,6 +85,11 @@ export type Encoding = Readonly<{
 export interface Collator extends Plugin<"collator"> {
   /** Told the checkpoint's config and the run's lengths. */
   encode(row: Row, index: number, context: CollatorContext): readonly Sample[];
+  /**
+   * What all rows of a data set say together of how its columns are read; `encode` is told it as `survey`. A run's
+   * evaluation rows are read as its training rows are. Absent: every row stands for itself.
+   */
+  survey?(rows: readonly Row[]): unknown;
   /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
   draw?(sample: Sample, random: Random, context: CollatorContext): Sample;
   collate?(samples: readonly Sample[], layout: Layout): Batch;
@@ -98,6 +103,8 @@ export type CollatorContext = Readonly<{
   /** True where labels must be there. */
   labelled: boolean;
   modelType: string;
+  /** What the collator's own `survey` said. */
+  survey?: unknown;
   /** The token that the decoder's inputs begin with, of a model that has that side. */
   decoderStart?: number | undefined;
   /** The checkpoint's config. */

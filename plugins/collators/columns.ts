@@ -3,6 +3,7 @@
  * @module
  */
 import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
+import { asNumber, classReader } from "../../core/class_reader.ts";
 import type { Field, Row } from "../../core/types.ts";
 
 /** A text column. Throws AttuneError where it is missing or something else. */
@@ -57,24 +58,24 @@ export function readyMade(plugin: string, row: Row, index: number, pad: number):
   };
 }
 
-/** A number that was written as text, as all values of a CSV file are; anything else as it is. */
+/** A number, also one that was written as text, as all values of a CSV file are; anything else as it is. */
 export function unquoted(value: unknown): unknown {
-  return typeof value === "string" && /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(value) ? Number(value) : value;
+  return asNumber(value) ?? value;
 }
 
-/** A class as {@link classId} has it, of a column of one label: there a number may be written as text. */
-export function classOf(plugin: string, value: unknown, labels: readonly string[], at: string): number {
-  return classId(plugin, labels.includes(String(value)) ? value : unquoted(value), labels, at);
-}
-
-/** A class by its name or number. Throws AttuneError that lists the classes where there is none of that name. */
-export function classId(plugin: string, value: unknown, labels: readonly string[], at: string): number {
-  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < labels.length) return value;
-  const id = labels.indexOf(String(value));
-  if (id >= 0 && (typeof value === "string" || typeof value === "number" || typeof value === "boolean")) return id;
-  const near = typeof value === "string" ? nearest(value, labels) : undefined;
-  throw new AttuneError(
-    `${at}: unknown label ${show(value)}${near ? `, did you mean "${near}"?` : ""} Allowed: ${show(labels)}`,
-    { code: "UNKNOWN_LABEL", plugin, path: at, found: value, allowed: labels },
-  );
+/** Reads classes by name or number, as {@link classReader} does. Throws AttuneError that lists the classes where there is none. */
+export function classesOf(plugin: string, labels: readonly string[]): (value: unknown, at: string) => number {
+  const read = classReader(labels);
+  return (value, at) => {
+    const id = read(value);
+    if (id !== undefined) return id;
+    const near = typeof value === "string" ? nearest(value, labels) : undefined;
+    const hint = labels.every((label, i) => label === `LABEL_${i}`)
+      ? ` (give task.with.labels, the names of the classes)`
+      : "";
+    throw new AttuneError(
+      `${at}: unknown label ${show(value)}${near ? `, did you mean "${near}"?` : ""} Allowed: ${show(labels)}${hint}`,
+      { code: "UNKNOWN_LABEL", plugin, path: at, found: value, allowed: labels },
+    );
+  };
 }

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { CollatorContext, Factory, Field, Row } from "../../core/types.ts";
-import { classId, missingColumn, readyMade, textOf } from "./columns.ts";
+import { classesOf, missingColumn, readyMade, textOf } from "./columns.ts";
 
 /** Options of {@link ctc}. */
 export interface CtcOptions {
@@ -83,7 +83,8 @@ function classes(row: Row, index: number, places: number, options: CtcOptions): 
   const value = row[column];
   const symbols: unknown = typeof value === "string" ? Array.from(value) : value;
   if (!Array.isArray(symbols)) throw badValue(NAME, at, value, "a text or a list of symbols");
-  const ids = symbols.map((symbol, i) => 1 + classId(NAME, symbol, labels, `${at}, symbol ${i}`));
+  const read = classesOf(NAME, labels);
+  const ids = symbols.map((symbol, i) => 1 + read(symbol, `${at}, symbol ${i}`));
   if (ids.length > maxTargetLength) {
     throw badValue(NAME, at, `${ids.length} symbols`, `at most ${maxTargetLength} (task.with.maxTargetLength)`);
   }

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { classId, classOf, missingColumn, optionalText, readyMade, textOf, unquoted } from "./columns.ts";
+import { classesOf, missingColumn, optionalText, readyMade, textOf, unquoted } from "./columns.ts";
 
 /** Options of {@link padding}. */
 export interface PaddingOptions {
@@ -43,20 +43,46 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
   kind: "collator",
   name: "padding",
   schema: paddingSchema,
-  create: (options) => ({
-    encode: (row, index, context) => {
-      const fields = "input_ids" in row
-        ? readyMade("padding", row, index, context.tokenizer.special.pad ?? 0)
-        : tokenized(row, index, options, context);
-      const length = fields.input_ids?.data.length ?? 0;
-      const targets: Record<string, Field> = context.labelled && options.problemType !== "none"
-        ? { labels: target(row, index, options) }
-        : {};
-      const sample: Sample = { sequences: [{ length, fields }], targets, row: index };
-      return [sample];
-    },
-  }),
+  create: (options) => {
+    const classId = classesOf("padding", options.labels);
+    return {
+      survey: (rows) => ({ hot: options.problemType === "multi-label" && areHot(rows, options) }),
+      encode: (row, index, context) => {
+        const fields = "input_ids" in row
+          ? readyMade("padding", row, index, context.tokenizer.special.pad ?? 0)
+          : tokenized(row, index, options, context);
+        const length = fields.input_ids?.data.length ?? 0;
+        const { hot = areHot([row], options) } = (context.survey ?? {}) as Readonly<{ hot?: boolean }>;
+        const targets: Record<string, Field> = context.labelled && options.problemType !== "none"
+          ? { labels: target(row, index, options, { hot, classId }) }
+          : {};
+        const sample: Sample = { sequences: [{ length, fields }], targets, row: index };
+        return [sample];
+      },
+    };
+  },
 });
+
+/**
+ * Whether a column of several labels has, in all its rows, a 0 or 1 for each of them, as transformers wants it; else it
+ * lists names or numbers of classes.
+ */
+function areHot(rows: readonly Row[], options: PaddingOptions): boolean {
+  const { labels } = options;
+  return rows.every((row) => {
+    const value = row[columnOf(row, options)];
+    return Array.isArray(value) && value.length === labels.length &&
+      value.every((x) => x === 0 || x === 1 || (typeof x === "boolean" && !labels.includes(String(x))));
+  });
+}
+
+function columnOf(row: Row, { problemType, columns }: PaddingOptions): string {
+  if (columns.label !== undefined) return columns.label;
+  return problemType === "multi-label" ? columns.labels ?? "labels" : "label" in row ? "label" : "labels";
+}
+
+/** How a column is read. */
+type Reading = Readonly<{ hot: boolean; classId: ReturnType<typeof classesOf> }>;
 
 function tokenized(
   row: Row,
@@ -78,9 +104,9 @@ function tokenized(
   };
 }
 
-function target(row: Row, index: number, { problemType, labels, numLabels, columns }: PaddingOptions): Field {
-  const column = columns.label ??
-    (problemType === "multi-label" ? columns.labels ?? "labels" : "label" in row ? "label" : "labels");
+function target(row: Row, index: number, options: PaddingOptions, { hot, classId }: Reading): Field {
+  const { problemType, labels, numLabels, columns } = options;
+  const column = columnOf(row, options);
   if (!(column in row)) throw missingColumn("padding", row, index, columns.label ?? "label");
   const value = row[column];
   const at = `row ${index}, column "${column}"`;
@@ -92,19 +118,16 @@ function target(row: Row, index: number, { problemType, labels, numLabels, colum
     return { per: "sample", data: Float32Array.from(values), fill: 0, size: numLabels };
   }
   if (problemType === "single-label") {
-    return { per: "sample", data: Int32Array.of(classOf("padding", value, labels, at)), fill: -100 };
+    return { per: "sample", data: Int32Array.of(classId(value, at)), fill: -100 };
   }
   if (!Array.isArray(value)) throw badValue("padding", at, value, "a list of labels");
-  // As transformers has them, ready-made: a 0 or 1 for each class. A list of numbers of classes has none twice.
-  const hot = value.length === labels.length && value.every((x) => x === 0 || x === 1);
-  const twice = new Set(value).size < value.length;
-  if (hot && (twice || "input_ids" in row)) {
-    return { per: "sample", data: Float32Array.from(value), fill: 0, size: labels.length };
-  }
-  if (twice) {
-    throw badValue("padding", at, value, `labels of which none comes twice, or a 0 or 1 for each of ${labels.length}`);
+  if (hot) return { per: "sample", data: Float32Array.from(value, Number), fill: 0, size: labels.length };
+  const ids = value.map((label) => classId(label, at));
+  if (new Set(ids).size < ids.length) {
+    const wanted = `labels of which none comes twice, or in all rows a 0 or 1 for each of ${labels.length}`;
+    throw badValue("padding", at, value, wanted);
   }
   const bits = new Float32Array(labels.length);
-  for (const label of value) bits[classId("padding", label, labels, at)] = 1;
+  for (const id of ids) bits[id] = 1;
   return { per: "sample", data: bits, fill: 0, size: labels.length };
 }

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue, missing, show, unsupported } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Named, Row, Sample, Tokenizer } from "../../core/types.ts";
-import { classOf, missingColumn, optionalText, textOf } from "./columns.ts";
+import { classesOf, missingColumn, optionalText, textOf } from "./columns.ts";
 
 /** Options of {@link prompt}. */
 export interface PromptOptions {
@@ -119,7 +119,7 @@ export const prompt: Factory<"collator", PromptInput> = define({
 function labelOf(row: Row, index: number, labels: readonly string[], { columns }: PromptOptions): number {
   const column = columns.label ?? "label";
   if (!(column in row)) throw missingColumn(NAME, row, index, column);
-  return classOf(NAME, row[column], labels, `row ${index}, column "${column}"`);
+  return classesOf(NAME, labels)(row[column], `row ${index}, column "${column}"`);
 }
 
 /**

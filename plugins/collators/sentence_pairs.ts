@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Sample } from "../../core/types.ts";
-import { missingColumn, optionalText, textOf } from "./columns.ts";
+import { missingColumn, optionalText, textOf, unquoted } from "./columns.ts";
 
 /** Options of {@link sentencePairs}. */
 export interface SentencePairsOptions {
@@ -45,7 +45,7 @@ export const sentencePairs: Factory<"collator", Partial<SentencePairsOptions>> =
       const second = context.labelled ? textOf(NAME, row, index, column) : optionalText(NAME, row, index, column);
       const sequences = [first, second ?? first].map((text) => sequenceOf(text, context));
       if (!context.labelled) return [{ sequences, targets: {}, row: index, about: { alone: second === undefined } }];
-      const score = row[columns.score ?? "score"];
+      const score = unquoted(row[columns.score ?? "score"]);
       if (score === undefined) throw missingColumn(NAME, row, index, columns.score ?? "score");
       if (typeof score !== "number" || !Number.isFinite(score)) {
         throw badValue(NAME, `row ${index}, column "${columns.score ?? "score"}"`, score, "a finite number");

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { classId, idsOf, missingColumn, readyMade } from "./columns.ts";
+import { classesOf, idsOf, missingColumn, readyMade } from "./columns.ts";
 
 /** Options of {@link tokenLabels}. */
 export interface TokenLabelsOptions {
@@ -43,14 +43,20 @@ export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = def
   kind: "collator",
   name: NAME,
   schema: tokenLabelsSchema,
-  create: (options) => ({
-    encode: (row, index, context) => [
-      "input_ids" in row ? readyMadeSample(row, index, context) : sampleOf(row, index, options, context),
-    ],
-  }),
+  create: ({ labels, columns }) => {
+    const tagId = classesOf(NAME, labels);
+    return {
+      encode: (row, index, context) => [
+        "input_ids" in row ? readyMadeSample(row, index, context) : sampleOf(row, index, { tagId, columns }, context),
+      ],
+    };
+  },
 });
 
-function sampleOf(row: Row, index: number, { labels, columns }: TokenLabelsOptions, context: CollatorContext): Sample {
+/** How a tag is read, and where the columns are. */
+type Reading = Pick<TokenLabelsOptions, "columns"> & Readonly<{ tagId: ReturnType<typeof classesOf> }>;
+
+function sampleOf(row: Row, index: number, { tagId, columns }: Reading, context: CollatorContext): Sample {
   const { tokenizer, maxLength, labelled } = context;
   const column = columns.tokens ?? "tokens";
   const words = row[column];
@@ -65,7 +71,7 @@ function sampleOf(row: Row, index: number, { labels, columns }: TokenLabelsOptio
     token_type_ids: { per: "token", data: typeIds, fill: 0 },
   };
   if (labelled) {
-    const tags = tagsOf(row, index, columns.tags ?? "tags", words.length, labels);
+    const tags = tagsOf(row, index, columns.tags ?? "tags", words.length, tagId);
     const data = new Int32Array(ids.length).fill(IGNORE);
     starts.forEach((at, word) => {
       if (at >= 0) data[at] = tags[word] ?? IGNORE;
@@ -75,13 +81,13 @@ function sampleOf(row: Row, index: number, { labels, columns }: TokenLabelsOptio
   return { sequences: [{ length: ids.length, fields }], targets: {}, row: index, about: starts };
 }
 
-function tagsOf(row: Row, index: number, column: string, words: number, labels: readonly string[]): number[] {
+function tagsOf(row: Row, index: number, column: string, words: number, tagId: Reading["tagId"]): number[] {
   const tags = row[column];
   if (!(column in row)) throw missingColumn(NAME, row, index, column);
   const at = `row ${index}, column "${column}"`;
   if (!Array.isArray(tags)) throw badValue(NAME, at, tags, "a list of tags");
   if (tags.length !== words) throw badValue(NAME, at, `${tags.length} tags`, `${words} tags, one for each word`);
-  return tags.map((tag, i) => classId(NAME, tag, labels, `${at}, tag ${i}`));
+  return tags.map((tag, i) => tagId(tag, `${at}, tag ${i}`));
 }
 
 function readyMadeSample(row: Row, index: number, { tokenizer, labelled }: CollatorContext): Sample {

@@ -154,7 +154,7 @@ describe("evaluate", () => {
     await refused({ metrics: [{ use: "f1", with: { averge: "macro" } }], ...pair }, /averge/);
     await refused({ metrics: ["accuracy"], predictions: [1], references: [1, 1] }, /references: as many/);
     await refused(
-      { metrics: ["accuracy"], predictions: [1, "x"], references: [1, 1], labels: ["a"] },
+      { metrics: ["accuracy"], predictions: [0, "x"], references: [0, 0], labels: ["a"] },
       /row 1.*a class/,
     );
     await refused({ metrics: ["accuracy"], predictions: [1, 0.5], references: [1, 1] }, /row 1.*0\.5/);

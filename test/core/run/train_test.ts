@@ -172,10 +172,12 @@ describe("what rows and checkpoint leave open", () => {
       tinySpec({ rows: [{ text: "a good film", label }], task: { problemType: "regression", numLabels: 2 } });
     assert.deepEqual(losses(await run(scored(["-1.5e-1", "2"]))), losses(await run(scored([-0.15, 2]))));
     await assert.rejects(run(scored(["much", 1])), /row 0, column "label": expected 2 finite numbers but found/);
-    await assert.rejects(run(tinySpec({ rows: [{ text: "fun", label: "2" }] })), /unknown label 2 Allowed/);
+    await assert.rejects(run(tinySpec({ rows: [{ text: "fun", label: "2" }] })), /unknown label "2" Allowed/);
     const named = tinySpec({ rows: [{ text: "fun", label: "1" }], task: { labels: ["1", "2"] } });
-    const first = tinySpec({ rows: [{ text: "fun", label: 0 }], task: { labels: ["1", "2"] } });
+    const first = tinySpec({ rows: [{ text: "fun", label: 1 }], task: { labels: ["1", "2"] } });
     assert.deepEqual(losses(await run(named)), losses(await run(first)), "a name comes before a number");
+    const place = tinySpec({ rows: [{ text: "fun", label: 0 }], task: { labels: ["1", "2"] } });
+    await assert.rejects(run(place), /unknown label 0 Allowed/);
   });
 
   it("a checkpoint's id2label names the classes that the task does not", async () => {
@@ -192,11 +194,12 @@ describe("what rows and checkpoint leave open", () => {
     const told = async (labels: Json, row: Named<Json> = { text: "a good film" }): Promise<readonly number[]> =>
       losses(await run(tinySpec({ rows: [{ ...row, labels }], task: { problemType: "multi-label" } })));
     assert.deepEqual(await told([0, 0]), await told([]));
-    assert.deepEqual(await told([1, 1]), await told([0, 1]));
-    assert.deepEqual(await told([0, 1]), await told(["LABEL_0", "LABEL_1"]));
+    assert.deepEqual(await told([1, 1]), await told(["LABEL_0", "LABEL_1"]));
+    assert.deepEqual(await told([1]), await told(["LABEL_1"]));
+    assert.deepEqual(await told([0, 1]), await told(["LABEL_1"]));
     const ready = { input_ids: [2, 5, 3] };
     assert.deepEqual(await told([0, 1], ready), await told(["LABEL_1"], ready));
-    await assert.rejects(told(["LABEL_1", "LABEL_1", 0]), /none comes twice, or a 0 or 1 for each of 2 but found/);
+    await assert.rejects(told(["LABEL_1", "LABEL_1", 0]), /none comes twice, or in all rows a 0 or 1 for each of 2 but found/);
   });
 
   it("metricForBestModel is one that is evaluated, and there is something to train on", async () => {

@@ -1,0 +1,41 @@
+/**
+ * How a value says its class: by name or by number. It depends on the classes alone, so that a column is read one way for
+ * all its rows, and the same from every file: 1, "1" and 1.0 are one value.
+ * @module
+ */
+
+/** A number, or a text that is one; undefined for anything else. */
+export function asNumber(value: unknown): number | undefined {
+  if (typeof value === "number") return value;
+  const written = typeof value === "string" && /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(value);
+  return written ? Number(value) : undefined;
+}
+
+/**
+ * Reads values of a column as numbers of classes; undefined is none. A name comes first. A number is a class's place among
+ * `labels`, unless names of classes are numbers themselves (stars "1" to "5"): then it is the name.
+ *
+ * @example
+ * ```ts
+ * import { classReader } from "attune";
+ * console.assert(classReader(["bad", "good"])(1) === 1 && classReader(["1", "2"])(1) === 0);
+ * ```
+ */
+export function classReader(labels: readonly string[]): (value: unknown) => number | undefined {
+  const byName = new Map(labels.map((label, id) => [label, id]));
+  const byNumber = new Map<number, number | undefined>();
+  labels.forEach((label, id) => {
+    const number = asNumber(label);
+    // "1" and "01" are two names: the number 1 is neither.
+    if (number !== undefined) byNumber.set(number, byNumber.has(number) ? undefined : id);
+  });
+  const named = [...byNumber].some(([number, id]) => number !== id);
+  return (value) => {
+    const id = typeof value === "string" || typeof value === "boolean" ? byName.get(String(value)) : undefined;
+    if (id !== undefined) return id;
+    const number = asNumber(value);
+    if (number === undefined) return undefined;
+    if (named) return byNumber.get(number);
+    return Number.isInteger(number) && number >= 0 && number < labels.length ? number : undefined;
+  };
+}
