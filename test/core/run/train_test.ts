@@ -199,7 +199,10 @@ describe("what rows and checkpoint leave open", () => {
     assert.deepEqual(await told([0, 1]), await told(["LABEL_1"]));
     const ready = { input_ids: [2, 5, 3] };
     assert.deepEqual(await told([0, 1], ready), await told(["LABEL_1"], ready));
-    await assert.rejects(told(["LABEL_1", "LABEL_1", 0]), /none comes twice, or in all rows a 0 or 1 for each of 2 but found/);
+    await assert.rejects(
+      told(["LABEL_1", "LABEL_1", 0]),
+      /none comes twice, or in all rows a 0 or 1 for each of 2 but found/,
+    );
   });
 
   it("metricForBestModel is one that is evaluated, and there is something to train on", async () => {
