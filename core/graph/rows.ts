@@ -13,11 +13,14 @@ import * as f from "./functions.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Op } from "./ops.ts";
 
-/** Where the places lie: on axis 0 as batch*seq ("flat"), or on `axis` behind a batch axis 0. */
+/**
+ * Where the places lie: on axis 0 as batch*seq ("flat"), or on an axis behind a batch axis 0, which holds the places
+ * once ("seq") or several times in turn ("3*seq": query heads that share a key head).
+ */
 type Form = "flat" | number;
 
-/** One operand of a pushed op: selected in a form, or (undefined) left as it is; `whole` where all its places are needed. */
-type Operand = Readonly<{ value: Value; form: Form | undefined; whole?: boolean }>;
+/** One operand of a pushed op: selected in a form, or (undefined) left as it is. */
+type Operand = Readonly<{ value: Value; form: Form | undefined }>;
 
 type Push = Readonly<{ operands: readonly Operand[]; rebuild: (operands: readonly Value[], perRow: string) => Value }>;
 
@@ -107,6 +110,11 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
     const made = value.graph.origin(value)?.kind === "input" ? selectedInput(value, shape) : undefined;
     if (made) return made;
     if (form === "flat") return f.gather(value, picks);
+    const times = timesOf(value.shape[form], seq) ?? 1;
+    if (times > 1) {
+      const apart = [...value.shape.slice(0, form), times, seq, ...value.shape.slice(form + 1)];
+      return f.reshape(leaf(f.reshape(value, apart), form + 1), shape);
+    }
     // Bring the places behind the batch, gather them as flat rows, and put the axes back.
     const order = [0, form, ...value.shape.map((_, i) => i).filter((i) => i !== 0 && i !== form)];
     const moved = f.transpose(value, order);
@@ -144,7 +152,10 @@ export function choosePlaces(
   return { picks, unpick, perRow };
 }
 
-/** Values that some op needs at all places, with all that they are made of. */
+/**
+ * Values that some op needs at all places, with all that they are made of: the keys and values of attention, and
+ * whatever the question cannot be pushed through. To choose places of those would compute them a second time.
+ */
 function neededWhole(x: Value, seq: string): ReadonlySet<number> {
   const whole = new Set<number>();
   const seen = new Set<string>();
@@ -152,9 +163,11 @@ function neededWhole(x: Value, seq: string): ReadonlySet<number> {
     const key = `${value.id} ${form}`;
     if (seen.has(key)) return;
     seen.add(key);
-    for (const operand of pushOf(value, form, seq)?.operands ?? []) {
+    const push = pushOf(value, form, seq);
+    if (!push) return markWhole(value, whole);
+    for (const operand of push.operands) {
       if (operand.form !== undefined) visit(operand.value, operand.form);
-      else if (operand.whole) markWhole(operand.value, whole);
+      else markWhole(operand.value, whole);
     }
   };
   visit(x, "flat");
@@ -204,7 +217,7 @@ function pushOf(value: Value, form: Form, seq: string): Push | undefined {
     case "FusedMatMul": {
       const transA = node.op === "FusedMatMul" && (node as Node<"FusedMatMul">).attrs.transA;
       if (!b || transA || axis !== rank - 2 || a.shape.length !== rank) return undefined;
-      return { operands: [{ value: a, form }, { value: b, form: undefined, whole: true }], rebuild: again };
+      return { operands: [{ value: a, form }, { value: b, form: undefined }], rebuild: again };
     }
     case "Slice":
       if ((node as Node<"Slice">).attrs.axis === axis) return undefined;
@@ -237,7 +250,7 @@ function aligned(operand: Value, result: Value, form: Form, seq: string): Operan
   const axis = (form === "flat" ? 0 : form) - offset;
   if (axis < 0 || operand.shape[axis] === 1) return { value: operand, form: undefined };
   if (form === "flat") return operand.shape[0] === mulDims("batch", seq) ? { value: operand, form } : undefined;
-  return offset === 0 && operand.shape[0] === "batch" && operand.shape[axis] === seq
+  return offset === 0 && operand.shape[0] === "batch" && operand.shape[axis] === result.shape[axis]
     ? { value: operand, form: axis }
     : undefined;
 }
@@ -248,12 +261,22 @@ function formBefore(before: Shape, after: Shape, form: Form, seq: string): Form 
     if (before[0] === flat) return "flat";
     return before[0] === "batch" && before[1] === seq ? 1 : undefined;
   }
-  if (after[0] !== "batch" || after[form] !== seq) return undefined;
-  if (before[0] === flat) return form === 1 ? "flat" : undefined;
+  if (after[0] !== "batch" || timesOf(after[form], seq) === undefined) return undefined;
+  if (before[0] === flat) return form === 1 && after[1] === seq ? "flat" : undefined;
   if (before[0] !== "batch") return undefined;
-  const size = (shape: Shape, end: number) => shape.slice(0, end).reduce(mulDims, 1);
-  const axis = before.findIndex((dim, i) => i > 0 && dim === seq && size(before, i) === size(after, form));
+  // As many values behind the places, and the places innermost in their axis: the same values are chosen.
+  const behind = (shape: Shape, axis: number) => shape.slice(axis + 1).reduce(mulDims, 1);
+  const axis = before.findIndex((dim, i) =>
+    i > 0 && timesOf(dim, seq) !== undefined && behind(before, i) === behind(after, form)
+  );
   return axis < 0 ? undefined : axis;
+}
+
+/** How many times an axis holds the places in turn; undefined where it does not. */
+function timesOf(dim: Dim | undefined, seq: string): number | undefined {
+  if (dim === seq) return 1;
+  const several = typeof dim === "string" ? /^(\d+)\*(\w+)$/.exec(dim) : null;
+  return several?.[2] === seq ? Number(several[1]) : undefined;
 }
 
 function selectedShape(shape: Shape, form: Form, seq: string, perRow: string): Shape {
