@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue } from "../errors.ts";
-import { type DimValues, evaluateShape, type Shape } from "../graph/dims.ts";
+import { type Dim, type DimValues, evaluateShape, type Shape } from "../graph/dims.ts";
 import { type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
 import { microsoftOps } from "../graph/ops.ts";
 import { elementTypes, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from "../onnx/model.ts";
@@ -38,7 +38,7 @@ export function lower(
   provider: Provider = "cpu",
 ): Lowered {
   const outputs = graph.outputs;
-  const nodes = executionOrder(reachable([...outputs.values()]));
+  const nodes = executionOrder(reachable([...outputs.values()]), outputs);
   const feeds = new Map<string, Value>();
   const shapes = new Map<string, Shape>();
   const initializers = new Map<string, OnnxTensor>();
@@ -201,12 +201,16 @@ export function shapeFeeds(shapes: ReadonlyMap<string, Shape>, dims: DimValues):
 /**
  * ONNX Runtime walks back from the nodes nobody uses, the last in the file first. Such leaves (losses, weight
  * gradients) are therefore put at the end in reverse: each is computed, and what it needs freed, as early as possible.
+ * The gradients come before the losses: what these read in passing is not kept for them.
  */
-function executionOrder(nodes: readonly Node[]): Node[] {
+function executionOrder(nodes: readonly Node[], outputs: ReadonlyMap<string, Value>): Node[] {
   const used = new Set<number>();
   for (const node of nodes) for (const input of node.inputs) if (input) used.add(input.id);
+  const losses = new Set([...outputs].filter(([name]) => name.startsWith("loss.")).map(([, value]) => value.id));
   const isLeaf = (node: Node): boolean => !node.outputs.some((v) => used.has(v.id));
-  return [...nodes.filter((n) => !isLeaf(n)), ...nodes.filter(isLeaf).reverse()];
+  const isLoss = (node: Node): boolean => node.outputs.some((v) => losses.has(v.id));
+  const leaves = nodes.filter(isLeaf).reverse();
+  return [...nodes.filter((n) => !isLeaf(n)), ...leaves.filter(isLoss), ...leaves.filter((n) => !isLoss(n))];
 }
 
 type Form = Readonly<{ extra: readonly string[]; attributes: Readonly<Record<string, OnnxAttribute>> }>;
@@ -244,7 +248,8 @@ function formOf(
       return { extra: [shapeInput(attrs(node, "Expand").shape, false)], attributes: {} };
     case "Slice": {
       const { axis, start, end } = attrs(node, "Slice");
-      return { extra: [int64s([start]), int64s([end ?? 2 ** 31 - 1]), int64s([axis])], attributes: {} };
+      const place = (dim: Dim): string => (typeof dim === "number" ? int64s([dim]) : shapeInput([dim], false));
+      return { extra: [place(start), place(end ?? 2 ** 31 - 1), int64s([axis])], attributes: {} };
     }
     case "Concat":
     case "Gather":

@@ -1,34 +1,37 @@
 /**
- * Scores over very many classes, a stretch of classes at a time: a vocabulary's logits never exist whole.
+ * Log-probabilities over very many classes, a block of rows at a time: a vocabulary's logits never exist whole.
  *
- * What a loss needs of logits [n, classes] is a few numbers per row. They are gathered over stretches, and computed
- * again, stretch by stretch, where gradients are wanted (as Cut Cross-Entropy does, Wijmans et al. 2024).
+ * What a loss needs of logits [n, classes] is a few numbers per row. Each block of rows is scored, and where gradients
+ * are wanted goes back through the head before the next one is made, so that nothing is computed twice (as Liger Kernel
+ * does, Hsu et al. 2024).
  * @module
  */
+import { addDims, type Dim, mulDims, splitDim } from "./dims.ts";
 import * as f from "./functions.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Op } from "./ops.ts";
 import { backward } from "./vjp.ts";
 
-/** Logits of more classes than this are cut, into stretches of so many. */
-export const CLASSES_LIMIT = 65536;
-const STRETCH = 8192;
+/** Logits of more classes than this are made in blocks, where they are also wider than what they are made of. */
+export const CLASSES_LIMIT = 4096;
 
-/** Of each row [n]: ln Σ eˣ, the score of its own class, the mean score, and the class with the largest (float32). */
-export type ClassScores = Readonly<{ logSum: Value; own: Value; mean: Value; best: Value }>;
+/** Rows are cut into so many blocks, of at least so many rows: the last ones are empty where there are few. */
+const BLOCKS = 16;
+const LEAST_ROWS = 128;
 
-/** Which of the scores will be read, beside `logSum` and `own`: one that is read unasked keeps all stretches in memory. */
+/** Of each row [n]: ln p of its own class, the mean of ln p over the classes, and the likeliest class (as float32). */
+export type ClassScores = Readonly<{ own: Value; mean: Value | undefined; best: Value | undefined }>;
+
+/** Which of the scores will be read, beside `own`. */
 export type Asked = Readonly<{ mean: boolean; best: boolean }>;
 
-/** How logits are made: from values that are used whole, and values that are cut along one axis, one cut per class. */
+/** How logits are made: from values with a row for each of theirs, and from values that all rows share. */
 type Recipe = Readonly<{
-  whole: readonly Value[];
-  cut: readonly Readonly<{ value: Value; axis: number }>[];
-  build: (parts: Parts) => Value;
+  rows: readonly Value[];
+  shared: readonly Value[];
+  /** The logits of a block, by what its rows are of the values with rows. */
+  build: (block: ReadonlyMap<Value, Value>) => Value;
 }>;
-
-/** What a stretch is built from, by what it is a part of. `at`: its classes. */
-type Parts = Readonly<{ at: Value; whole: ReadonlyMap<Value, Value>; cut: ReadonlyMap<Value, Value> }>;
 
 /** Ops that treat every element alone and that heads put behind their products. */
 const elementwise: ReadonlySet<Op> = new Set<Op>(["Add", "Sub", "Mul", "Div", "Tanh", "Neg", "Identity"]);
@@ -43,150 +46,132 @@ export function scoresOfClasses(
   logits: Value,
   own: Value,
   asked: Asked,
-  { limit = CLASSES_LIMIT, stretch = STRETCH }: Readonly<{ limit?: number; stretch?: number }> = {},
+  { limit = CLASSES_LIMIT, blocks = BLOCKS, leastRows = LEAST_ROWS }: Readonly<
+    { limit?: number; blocks?: number; leastRows?: number }
+  > = {},
 ): ClassScores | undefined {
-  const classes = logits.shape[1];
+  const [rows, classes] = logits.shape;
   if (logits.shape.length !== 2 || typeof classes !== "number" || classes <= limit) return undefined;
   const made = known.get(logits.graph) ?? new Map<string, ClassScores>();
   known.set(logits.graph, made);
-  const key = `${logits.id} ${own.id} ${stretch} ${asked.mean} ${asked.best}`;
+  const key = `${logits.id} ${own.id} ${blocks} ${leastRows} ${asked.mean} ${asked.best}`;
   const before = made.get(key);
   if (before) return before;
-  const recipe = recipeOf(logits, classes);
-  if (!recipe) return undefined;
-  const scores = cutScores(recipe, own, classes, stretch, asked);
+  const cuts = splitDim(rows ?? 1, blocks, leastRows);
+  const recipe = cuts && recipeOf(logits);
+  const wider = (x: Value): boolean => !(Number(x.shape[1]) < classes);
+  if (!cuts || !recipe || recipe.rows.some(wider)) return undefined;
+  const scores = blockScores(recipe, own, cuts, asked);
   made.set(key, scores);
   return scores;
 }
 
-function cutScores(recipe: Recipe, own: Value, classes: number, stretch: number, asked: Asked): ClassScores {
-  const froms = Array.from({ length: Math.ceil(classes / stretch) }, (_, i) => i * stretch);
-  // Each stretch, its part of the weights too, waits for all that the one before gives, so that the runtime never has two.
-  const zeroAfter = (gates: readonly Value[]): Value | undefined =>
-    gates.map((gate) => f.max(gate)).map((x) => f.cast(f.less(x, x), "int32"))
-      .reduce<Value | undefined>((sum, zero) => (sum ? f.add(sum, zero) : zero), undefined);
-  const partsAt = (from: number, gates: readonly Value[]): Parts => {
-    const zero = zeroAfter(gates);
-    const to = Math.min(from + stretch, classes);
-    const places = Int32Array.from({ length: to - from }, (_, i) => from + i);
-    const constant = own.graph.constant({ dtype: "int32", dims: [places.length], data: places });
-    const at = zero ? f.add(constant, zero) : constant;
-    const part = (value: Value, axis: number): Value =>
-      zero ? f.gather(value, at, axis) : f.slice(value, axis, from, to);
-    return {
-      at,
-      whole: new Map(recipe.whole.map((x) => [x, zero ? f.add(x, f.cast(zero, "float32")) : x])),
-      cut: new Map(recipe.cut.map(({ value, axis }) => [value, part(value, axis)])),
-    };
-  };
-  const waited = ({ logSum, own, mean, best }: ClassScores): Value[] => [
-    logSum,
-    own,
-    ...(asked.mean ? [mean] : []),
-    ...(asked.best ? [best] : []),
-  ];
-
-  let scores: ClassScores | undefined;
-  let top: Value | undefined;
-  for (const from of froms) {
-    const x = recipe.build(partsAt(from, scores ? waited(scores) : []));
-    const width = x.shape[1] as number;
-    const largest = f.max(x, 1);
-    const logSum = f.add(f.log(f.sum(f.exp(f.sub(x, f.max(x, 1, true))), 1)), largest);
-    const place = f.sub(own, from);
-    const inside = f.and(f.not(f.less(place, 0)), f.less(place, width));
-    const chosen = f.where(inside, f.pick(x, f.where(inside, place, 0)), 0);
-    const total = f.mul(f.sum(x, 1), 1 / classes);
-    const best = f.add(f.cast(f.argmax(x), "float32"), from);
-    if (!scores || !top) [scores, top] = [{ logSum, own: chosen, mean: total, best }, largest];
-    else {
-      scores = {
-        logSum: logAddExp(scores.logSum, logSum),
-        own: f.add(scores.own, chosen),
-        mean: f.add(scores.mean, total),
-        best: f.where(f.greater(largest, top), best, scores.best),
-      };
-      top = f.maximum(top, largest);
-    }
-  }
-  const { logSum, own: chosen, mean, best } = scores as ClassScores;
-  const inputs = [...recipe.whole, ...recipe.cut.map((c) => c.value)];
-  const [a, b, c] = logSum.graph.withVjp(inputs, [logSum, chosen, mean], ([dLog, dOwn, dMean], needs) => {
-    const n = logSum.shape[0] ?? 1;
-    const column = (d: Value | undefined): Value => f.reshape(d ?? f.zeros(logSum, [n]), [n, 1]);
-    const [dLogs, dOwns] = [column(dLog), column(dOwn)];
-    let gates: readonly Value[] = [f.add(dLogs, dOwns)];
-    const wholes: (Value | undefined)[] = recipe.whole.map(() => undefined);
-    const cuts: Value[][] = recipe.cut.map(() => []);
-    for (const from of froms) {
-      const parts = partsAt(from, gates);
-      const x = recipe.build(parts);
-      const hit = f.equal(f.reshape(own, [n, 1]), f.reshape(parts.at, [1, parts.at.shape[0] ?? 1]));
-      const p = f.exp(f.sub(x, f.reshape(logSum, [n, 1])));
-      const dl = f.add(f.mul(p, dLogs), f.where(hit, dOwns, 0));
-      const dx = dMean ? f.add(dl, f.mul(column(dMean), 1 / classes)) : dl;
-      const wrt = [
-        ...recipe.whole.map((v) => parts.whole.get(v) as Value),
-        ...recipe.cut.map((c) => parts.cut.get(c.value) as Value),
-      ];
-      const given: Value[] = [];
-      const found = backward([x], [dx], wrt.filter((_, i) => needs[i]));
-      let k = 0;
-      needs.forEach((needed, i) => {
-        if (!needed) return;
-        const d = found[k++]?.dense ?? f.zeros(wrt[i] as Value, (wrt[i] as Value).shape);
-        given.push(d);
-        if (i >= wholes.length) cuts[i - wholes.length]?.push(d);
-        else wholes[i] = wholes[i] ? f.add(wholes[i] as Value, d) : d;
-      });
-      gates = given;
-    }
-    return [
-      ...wholes,
-      ...cuts.map((parts, i) => (parts.length > 0 ? f.concat(parts, recipe.cut[i]?.axis ?? 0) : undefined)),
-    ];
+function blockScores(recipe: Recipe, own: Value, cuts: readonly Dim[], asked: Asked): ClassScores {
+  const n = own.shape[0] ?? 1;
+  const part = (x: Value, i: number): Value => f.slice(x, 0, cuts[i] ?? 0, cuts[i + 1] ?? null);
+  const blocks = cuts.map((_, i) => {
+    const rows = recipe.rows.map((x) => part(x, i));
+    const logits = recipe.build(new Map(recipe.rows.map((x, k) => [x, rows[k] as Value])));
+    return { rows, logits, logp: f.logSoftmax(logits), own: part(own, i) };
   });
-  return { logSum: a as Value, own: b as Value, mean: c as Value, best };
+  // The scores of a block stand side by side, so that whoever reads one of them does not keep the block for another.
+  const column = (x: Value): Value => f.reshape(x, [x.shape[0] ?? 1, 1]);
+  const table = f.concat(
+    blocks.map(({ logp, own }) =>
+      f.concat(
+        [
+          column(f.pick(logp, own)),
+          ...(asked.mean ? [f.mean(logp, 1, true)] : []),
+          ...(asked.best ? [column(f.cast(f.argmax(logp), "float32"))] : []),
+        ],
+        1,
+      )
+    ),
+    0,
+  );
+  const score = (at: number): Value => f.reshape(f.slice(table, 1, at, at + 1), [n]);
+  const inputs = [...recipe.rows, ...recipe.shared];
+  const outputs = [score(0), ...(asked.mean ? [score(1)] : [])];
+  const [ownScore, mean] = own.graph.withVjp(inputs, outputs, ([dOwn, dMean], needs) => {
+    const zeros = (): Value => f.zeros(outputs[0] as Value, [n]);
+    const found = blocks.reduce<BlockGradients>(
+      (before, { rows, logits, logp, own }, i) => {
+        const dl = logitGradient(logp, own, part(dOwn ?? zeros(), i), dMean && part(dMean, i), before.gate);
+        const wrt = [...rows, ...recipe.shared];
+        const d = backward([logits], [dl], wrt).map(({ dense }, k) =>
+          needs[k] ? dense ?? f.zeros(wrt[k] as Value, (wrt[k] as Value).shape) : undefined
+        );
+        const shared = d.slice(rows.length).map((x, k) => {
+          const sum = before.shared[k];
+          return x && sum ? f.add(sum, x) : x;
+        });
+        const own_ = d.slice(0, rows.length);
+        return { rows: [...before.rows, own_], shared, gate: [...own_, ...shared].flatMap((x) => x ?? []) };
+      },
+      { rows: [], shared: [], gate: [] },
+    );
+    const joined = recipe.rows.map((_, k) => needs[k] ? f.concat(found.rows.map((d) => d[k] as Value), 0) : undefined);
+    return [...joined, ...found.shared];
+  });
+  return {
+    own: ownScore as Value,
+    mean: asked.mean ? mean : undefined,
+    best: asked.best ? score(asked.mean ? 2 : 1) : undefined,
+  };
 }
 
-/** ln(eᵃ + eᵇ) */
-function logAddExp(a: Value, b: Value): Value {
-  const top = f.maximum(a, b);
-  return f.add(top, f.log(f.add(f.exp(f.sub(a, top)), f.exp(f.sub(b, top)))));
+/** What blocks up to one have given: gradients of their rows, sums for what is shared, and what the next one waits for. */
+type BlockGradients = Readonly<{
+  rows: readonly (readonly (Value | undefined)[])[];
+  shared: readonly (Value | undefined)[];
+  gate: readonly Value[];
+}>;
+
+/**
+ * onehot · dOwn + dMean / classes - p (dOwn + dMean): of a block's logits. It waits for `gate`, what the block before has
+ * given, so that the runtime never holds two of them. (Its order takes the operand that was made last first.)
+ */
+function logitGradient(logp: Value, own: Value, dOwn: Value, dMean: Value | undefined, gate: readonly Value[]): Value {
+  const m = logp.shape[0] ?? 1;
+  const classes = logp.shape[1] as number;
+  const p = f.exp(logp);
+  const zero = gate.map((x) => f.sum(x)).map((x) => f.cast(f.less(x, x), "float32"))
+    .reduce<Value | undefined>((sum, x) => (sum ? f.add(sum, x) : x), undefined);
+  const after = (d: Value): Value => f.reshape(zero ? f.add(d, zero) : d, [m, 1]);
+  const [one, mean] = [after(dOwn), dMean && after(dMean)];
+  const spread = f.mul(p, f.neg(mean ? f.add(one, mean) : one));
+  const even = mean ? f.add(spread, f.mul(mean, 1 / classes)) : spread;
+  return f.apply("ScatterElements", [even, f.reshape(own, [m, 1]), one], { axis: 1 });
 }
 
-/** What of a value belongs to a stretch of classes, down to the products; undefined where it cannot be told. */
-function recipeOf(logits: Value, classes: number): Recipe | undefined {
-  const whole = new Set<Value>();
-  const cut = new Map<Value, number>();
+/** What of a value has rows of its own, down to the products; undefined where it cannot be told. */
+function recipeOf(logits: Value): Recipe | undefined {
+  const [n, classes] = logits.shape;
+  const rows = new Set<Value>();
+  const shared = new Set<Value>();
   type Build = Recipe["build"];
-  const asCut = (value: Value, axis: number): Build => {
-    cut.set(value, axis);
-    return (parts) => parts.cut.get(value) as Value;
+  const source = (value: Value): Build => {
+    const byRow = value.shape.length === 2 && value.shape[0] === n;
+    (byRow ? rows : shared).add(value);
+    return (block) => (byRow ? block.get(value) as Value : value);
   };
   const visit = (value: Value): Build | undefined => {
-    const last = value.shape.at(-1) ?? 1;
-    if (last !== classes) return last === 1 ? () => value : undefined;
+    if (value.shape.length !== 2 || value.shape[0] !== n || value.shape[1] !== classes) return source(value);
     const node = value.graph.region(value) ? undefined : value.graph.producer(value);
-    // A vector of the classes: a bias.
-    if (value.shape.slice(0, -1).every((dim) => dim === 1)) return asCut(value, value.shape.length - 1);
     if (!node || node.outputs[0] !== value) return undefined;
     if (node.op === "Gemm") {
       const { attrs, inputs } = node as Node<"Gemm">;
       const [x, weight, c] = inputs;
       if (attrs.transA || !x || !weight) return undefined;
-      const own = c ? visit(c) : undefined;
-      if (c && !own) return undefined;
-      whole.add(x);
-      const part = asCut(weight, attrs.transB ? 0 : 1);
-      return (parts) => f.apply("Gemm", [parts.whole.get(x), part(parts), ...(own ? [own(parts)] : [])], attrs);
+      const [left, right, added] = [source(x), source(weight), c && visit(c)];
+      if (c && !added) return undefined;
+      return (block) => f.apply("Gemm", [left(block), right(block), ...(added ? [added(block)] : [])], attrs);
     }
     if (!elementwise.has(node.op)) return undefined;
     const parts = node.inputs.map((input) => input && visit(input));
     if (parts.some((part) => !part)) return undefined;
-    return (all) => f.apply(node.op, parts.map((part) => part?.(all)), node.attrs);
+    return (block) => f.apply(node.op, parts.map((part) => part?.(block)), node.attrs);
   };
   const build = visit(logits);
-  if (!build || whole.size === 0) return undefined;
-  return { whole: [...whole], cut: [...cut].map(([value, axis]) => ({ value, axis })), build };
+  return build && rows.size > 0 ? { rows: [...rows], shared: [...shared], build } : undefined;
 }

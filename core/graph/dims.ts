@@ -43,6 +43,33 @@ export function sizeOfShape(shape: Shape): Dim {
   return shape.reduce<Dim>(mulDims, 1);
 }
 
+/**
+ * Where blocks of `dim` rows begin, the first at 0: so many blocks, of at least so many rows, the last ones empty where
+ * there are few. Undefined where the dim is not a number or one name.
+ */
+export function splitDim(dim: Dim, blocks: number, least: number): readonly Dim[] | undefined {
+  if (typeof dim === "string" && /[*+@]/.test(dim)) return undefined;
+  return Array.from(
+    { length: blocks },
+    (_, i): Dim =>
+      i === 0 ? 0 : typeof dim === "number" ? blockStart(dim, i, blocks, least) : `${dim}@${i}/${blocks}/${least}`,
+  );
+}
+
+function blockStart(rows: number, block: number, blocks: number, least: number): number {
+  return Math.min(rows, block * Math.max(least, Math.ceil(rows / blocks)));
+}
+
+/** The value of a name, or of a place within one ("rows@3/16/128": where the third block of its rows begins). */
+function valueOf(name: string, values: DimValues): number {
+  const [whole = "", place] = name.split("@");
+  const value = values[whole];
+  if (value === undefined) throw new RangeError(`Dim "${name}" has no value; known: ${Object.keys(values)}`);
+  if (place === undefined) return value;
+  const [block = 0, blocks = 1, least = 1] = place.split("/").map(Number);
+  return blockStart(value, block, blocks, least);
+}
+
 /** The value of a dim. Throws RangeError where a name has none. */
 export function evaluateDim(dim: Dim, values: DimValues): number {
   if (typeof dim === "number") return dim;
@@ -50,10 +77,7 @@ export function evaluateDim(dim: Dim, values: DimValues): number {
   for (const [monomial, count] of terms(dim)) {
     let product = count;
     for (const name of monomial.split("*")) {
-      if (name === "") continue;
-      const value = values[name];
-      if (value === undefined) throw new RangeError(`Dim "${name}" has no value; known: ${Object.keys(values)}`);
-      product *= value;
+      if (name !== "") product *= valueOf(name, values);
     }
     total += product;
   }

@@ -170,7 +170,7 @@ export function concat(values: readonly Value[], axis: number): Value {
 }
 
 /** Elements start (included) to end (excluded; null: the last) of an axis. */
-export function slice(x: Value, axis: number, start: number, end: number | null): Value {
+export function slice(x: Value, axis: number, start: Dim, end: Dim | null): Value {
   return apply("Slice", [x], { axis: positive(x, axis), start, end });
 }
 

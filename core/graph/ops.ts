@@ -6,7 +6,7 @@
  * @module
  */
 import type { DType } from "../tensor.ts";
-import type { Shape } from "./dims.ts";
+import type { Dim, Shape } from "./dims.ts";
 
 /** No attributes. */
 export type None = Readonly<Record<never, never>>;
@@ -60,7 +60,8 @@ export interface Ops {
   Reshape: Readonly<{ shape: Shape }>;
   Expand: Readonly<{ shape: Shape }>;
   Concat: Readonly<{ axis: number }>;
-  Slice: Readonly<{ axis: number; start: number; end: number | null }>;
+  /** Elements start to end (excluded; null: the last) of an axis; the two may be sums of names. */
+  Slice: Readonly<{ axis: number; start: Dim; end: Dim | null }>;
   // places
   Gather: Readonly<{ axis: number }>;
   GatherElements: Readonly<{ axis: number }>;

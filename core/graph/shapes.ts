@@ -4,7 +4,7 @@
  */
 import type { DType } from "../tensor.ts";
 import { AttuneError, show } from "../errors.ts";
-import { addDims, type Dim, type Shape, sizeOfShape } from "./dims.ts";
+import { addDims, type Dim, mulDims, type Shape, sizeOfShape } from "./dims.ts";
 import type { Node, Value, Values } from "./graph.ts";
 import type { Op, Ops } from "./ops.ts";
 
@@ -103,13 +103,11 @@ const table: ShapeTable = {
     const { shape, dtype } = arg(call, 0);
     const { axis, start, end } = call.attrs;
     const dim = shape[axis] ?? 1;
-    let size: Dim;
-    if (typeof dim === "number") size = (end ?? dim) - start;
-    else if (end === null) size = addDims(dim, -start);
-    else size = end - start;
-    if (start < 0 || (end !== null && end < start) || (typeof dim === "number" && Math.max(start, end ?? 0) > dim)) {
+    const known = [start, end, dim].filter((place) => typeof place === "number");
+    if (known.some((place) => place < 0) || known.some((place, i) => place > (known[i + 1] ?? Infinity))) {
       throw misfit(call, `an axis ${axis} that has places ${start} to ${end ?? "its end"}`);
     }
+    const size = addDims(end ?? dim, mulDims(-1, start));
     return [{ dtype, shape: shape.map((d, i) => (i === axis ? size : d)) }];
   },
   Gather: (call) => {

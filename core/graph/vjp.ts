@@ -141,6 +141,7 @@ const table: VjpTable = {
     const x = x0(node);
     const pad = (size: Dim): Value => f.zeros(x, x.shape.map((d, i) => (i === axis ? size : d)));
     const parts = [out(dy)];
+    if (typeof start !== "number" || typeof end === "string") throw noRule(node, "its places must be numbers");
     if (start > 0) parts.unshift(pad(start));
     const dim = x.shape[axis] ?? 1;
     if (end !== null && dim !== end) {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import { scoresOfClasses } from "../../core/graph/classes.ts";
-import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, sub, tanh } from "../../core/graph/functions.ts";
+import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, tanh } from "../../core/graph/functions.ts";
 import type { Build, Factory, HeadStyle, Named, States, Trunk, Value } from "../../core/types.ts";
 import { applyStyle } from "./sequence.ts";
 
@@ -47,7 +47,7 @@ export function languageOutputs(b: Build, states: States, trunk: Trunk, style: H
   if (!at || b.mode !== "evaluate") return { logits };
   const labels: Value = maximum(b.input("labels", "int32", at.shape), 0);
   const many = scoresOfClasses(logits, labels, { mean: b.labelSmoothing !== 0, best: true });
-  if (many) return { logits, predictions: many.best, logProbabilities: sub(many.own, many.logSum) };
+  if (many?.best) return { logits, predictions: many.best, logProbabilities: many.own };
   return {
     logits,
     predictions: cast(argmax(logits), "float32"),

@@ -16,7 +16,6 @@ import {
   product,
   reshape,
   slice,
-  sub,
   transpose,
 } from "../../core/graph/functions.ts";
 import { scoresOfClasses } from "../../core/graph/classes.ts";
@@ -85,7 +84,7 @@ export const verbalizer: Factory<"head", Input> = define({
       }
       const answer = maximum(b.input("answer", "int32", at.shape), 0);
       const many = scoresOfClasses(logits, answer, { mean: false, best: false });
-      const each = many ? sub(many.own, many.logSum) : pick(logSoftmax(logits), answer);
+      const each = many?.own ?? pick(logSoftmax(logits), answer);
       const likelihood = reshape(matmul(ofPlace, reshape(each, [at.shape[0] ?? 1, 1])), ["sequences"]);
       return { logits: matmul(gather(likelihood, b.input("members", "int32", ["samples", count])), means) };
     },

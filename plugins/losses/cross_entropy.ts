@@ -18,7 +18,6 @@ import {
   neg,
   not,
   pick,
-  sub,
   sum,
 } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
@@ -89,15 +88,15 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
         }
         const kept = cast(not(equal(labels, ignoreIndex)), "float32"); // [rows]
         const classes = maximum(labels, 0);
-        // What a large vocabulary's logits come to, without them.
+        // A large vocabulary's logits are not made whole.
         const many = w && e !== 0
           ? undefined
           : scoresOfClasses(logits, classes, { mean: e !== 0, best: b.mode !== "train" });
-        const nll = many ? sub(many.logSum, many.own) : neg(pick(logp(), classes));
+        const nll = neg(many?.own ?? pick(logp(), classes));
         const weighted = w ? mul(nll, gather(w, classes)) : nll;
         return sum(
           mul(
-            e === 0 ? weighted : add(mul(weighted, 1 - e), many ? mul(sub(many.logSum, many.mean), e) : even()),
+            e === 0 ? weighted : add(mul(weighted, 1 - e), many?.mean ? mul(neg(many.mean), e) : even()),
             kept,
           ),
         );

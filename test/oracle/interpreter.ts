@@ -2,7 +2,7 @@
  * The reference: every op in float64, simple and independent of the engine.
  * @module
  */
-import { type DimValues, evaluateShape } from "../../core/graph/dims.ts";
+import { type DimValues, evaluateDim, evaluateShape } from "../../core/graph/dims.ts";
 import { type Graph, type Node, reachable, type Value } from "../../core/graph/graph.ts";
 import type { Op } from "../../core/graph/ops.ts";
 
@@ -210,9 +210,10 @@ const table: Table = {
       return read(own, i.map((v, k) => (k === attrs.axis ? at : v)));
     })];
   },
-  Slice: ({ attrs: { axis, start, end } }, [x]) => {
-    const dims = x!.dims.map((d, k) => (k === axis ? Math.min(end ?? d, d) - start : d));
-    return [make(dims, (i) => read(x!, i.map((v, k) => (k === axis ? v + start : v))))];
+  Slice: ({ attrs: { axis, start, end } }, [x], values) => {
+    const from = evaluateDim(start, values);
+    const dims = x!.dims.map((d, k) => (k === axis ? Math.min(evaluateDim(end ?? d, values), d) - from : d));
+    return [make(dims, (i) => read(x!, i.map((v, k) => (k === axis ? v + from : v))))];
   },
   Gather: ({ attrs: { axis } }, [x, index]) => {
     const n = index!.dims.length;

@@ -188,6 +188,8 @@ export const calls: { readonly [O in Op]: readonly Call<O>[] } = {
     call({ axis: 0, start: 0, end: null }, f("n")),
     { ...call({ axis: 0, start: 0, end: 1 }, f("seq", 3)), refuses: /must reach its end/ },
     call({ axis: 0, start: 1, end: null }, int("n")),
+    { ...call({ axis: 0, start: "n@1/2/1", end: null }, f("n", 3)), refuses: /must be numbers/ },
+    call({ axis: 0, start: "n@1/3/1", end: "n@2/3/1" }, int("n")),
   ],
   Gather: [
     call({ axis: 0 }, f(5, 3), below(5)("batch", "seq")),
