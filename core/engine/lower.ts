@@ -7,7 +7,7 @@ import { type Dim, type DimValues, evaluateShape, type Shape } from "../graph/di
 import { type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
 import { microsoftOps } from "../graph/ops.ts";
 import { elementTypes, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from "../onnx/model.ts";
-import { bytesPerElement, type Tensor } from "../tensor.ts";
+import { bytesPerElement, type DType, type Tensor } from "../tensor.ts";
 import type { Provider } from "../types.ts";
 
 /** How a parameter reaches the session. */
@@ -15,7 +15,8 @@ export type Storage =
   /** `rows`: only so many rows of it, renumbered. */
   | Readonly<{ as: "feed"; rows?: number | undefined }>
   | Readonly<{ as: "inline"; tensor: Tensor }>
-  | Readonly<{ as: "external"; location: string; offset: number; length: number }>
+  /** `dtype`: floats of 16 bits, which become float32 where they are read, for each that reads them. */
+  | Readonly<{ as: "external"; location: string; offset: number; length: number; dtype?: "float16" | "bfloat16" }>
   /** Integers with a scale per row, which are decoded where they are read: what is looked up, row by row. */
   | Readonly<{ as: "int8"; location: string; scale: Tensor }>;
 
@@ -31,6 +32,9 @@ export type Lowered = Readonly<{
 const OPSET = 21;
 const IR_VERSION = 10;
 
+/** Weights of 16 bits that more nodes than this read become float32 once for all of them. */
+const MANY_READERS = 4;
+
 /** Lowers what the outputs of a graph need. `storage` says how each parameter is stored. */
 export function lower(
   graph: Graph,
@@ -45,6 +49,7 @@ export function lower(
   const names = new Map<number, string>();
   const rows = new Map<string, number>();
   const quantized = new Set<number>();
+  const halves = new Set<number>();
 
   const int64s = (data: readonly number[]): string => {
     const name = `i64[${data}]`;
@@ -99,7 +104,11 @@ export function lower(
         initializers.set(name, { ...integers, external: { location: stored.location, offset: 0, length } });
         const { dtype, dims, data } = stored.scale;
         initializers.set(`${name}.scale`, { name: `${name}.scale`, dtype, dims, data: bytesOf(data) });
-      } else initializers.set(name, initializer(name, value, stored));
+      } else {
+        const half = stored.as === "external" ? stored.dtype : undefined;
+        if (half) halves.add(value.id);
+        initializers.set(name, initializer(half ? storedName(name) : name, half ?? value.dtype, value.shape, stored));
+      }
     }
     names.set(value.id, name);
     return name;
@@ -126,12 +135,33 @@ export function lower(
       const attributes = { axis: { type: "int" as const, value: 0 } };
       return [{ ...plain("DequantizeLinear", [`${name}.int8`, `${name}.scale`], name), attributes }];
     });
+  const cast = (from: string, output: string): OnnxNode => ({
+    ...plain("Cast", [from], output),
+    attributes: { to: { type: "int", value: elementTypes.float32 } },
+  });
+  // A weight of 16 bits becomes float32 for each node that reads it, right before: such nodes stand first in the file.
+  // One that many nodes read (a head in blocks) becomes so once.
+  const casts = new Map<string, OnnxNode>();
+  const readers = new Map<number, number>();
+  for (const node of nodes) {
+    for (const input of node.inputs) if (input) readers.set(input.id, (readers.get(input.id) ?? 0) + 1);
+  }
+  const inFull = (value: Value, reader: string): string => {
+    const name = nameOf(value);
+    if (!halves.has(value.id)) return name;
+    const full = (readers.get(value.id) ?? 0) > MANY_READERS ? `${name}.float` : `${name}.float ${reader}`;
+    casts.set(full, cast(storedName(name), full));
+    return full;
+  };
   // Of a table, only the rows that are looked up.
   const lookUp = (node: Node): OnnxNode[] | undefined => {
     const [table, indices] = node.inputs;
     const [output] = node.outputs;
     if (node.op !== "Gather" || attrs(node, "Gather").axis !== 0 || !table || !indices || !output) return undefined;
     const [name, at, out] = [nameOf(table), nameOf(indices), names.get(output.id) ?? nameOf(output)];
+    if (halves.has(table.id)) {
+      return [plain("Gather", [storedName(name), at], `${out}.stored`), cast(`${out}.stored`, out)];
+    }
     if (!quantized.has(table.id)) return undefined;
     return [
       plain("Gather", [`${name}.int8`, at], `${out}.int8`),
@@ -145,8 +175,8 @@ export function lower(
   const onnxNodes: OnnxNode[] = nodes.flatMap((node) => {
     const rowsOnly = lookUp(node);
     if (rowsOnly) return rowsOnly;
-    const inputs = node.inputs.map((v) => (v ? nameOf(v) : ""));
     const outs = node.outputs.map((v) => names.get(v.id) ?? nameOf(v));
+    const inputs = node.inputs.map((v) => (v ? inFull(v, outs[0] ?? "") : ""));
     // The WebAssembly build's Cast is one function of half a megabyte, which takes 300 MB and a second to be optimised.
     const from = provider === "wasm" && node.op === "Cast" && attrs(node, "Cast").to === "float32"
       ? node.inputs[0]?.dtype
@@ -177,7 +207,7 @@ export function lower(
     producer: "attune",
     graph: {
       name: "attune",
-      nodes: onnxNodes,
+      nodes: [...casts.values(), ...onnxNodes],
       inputs: [
         ...[...feeds].map(([name, v]) => ({
           name,
@@ -282,13 +312,23 @@ function attrs<O extends Node["op"]>(node: Node, _op: O): Node<O>["attrs"] {
   return node.attrs as Node<O>["attrs"];
 }
 
-function initializer(name: string, value: Value, stored: Exclude<Storage, { as: "feed" | "int8" }>): OnnxTensor {
-  const dims = fixed(name, value.shape);
+function initializer(
+  name: string,
+  dtype: DType,
+  shape: Shape,
+  stored: Exclude<Storage, { as: "feed" | "int8" }>,
+): OnnxTensor {
+  const dims = fixed(name, shape);
   if (stored.as === "inline") return { name, dtype: stored.tensor.dtype, dims, data: bytesOf(stored.tensor.data) };
-  const bytes = dims.reduce((a, b) => a * b, bytesPerElement[value.dtype]);
+  const bytes = dims.reduce((a, b) => a * b, bytesPerElement[dtype]);
   if (stored.length !== bytes) throw badValue("engine", name, stored.length, `${bytes} bytes for dims [${dims}]`);
   const { location, offset, length } = stored;
-  return { name, dtype: value.dtype, dims, external: { location, offset, length } };
+  return { name, dtype, dims, external: { location, offset, length } };
+}
+
+/** What a tensor is called as it is stored, where that is not as it is read. */
+function storedName(name: string): string {
+  return `${name}.stored`;
 }
 
 function fixed(name: string, shape: Shape): number[] {

@@ -4,8 +4,8 @@
  */
 import { AttuneError } from "../errors.ts";
 import { writeOnnx } from "../onnx/write.ts";
-import { bytesPerElement, sizeOf } from "../tensor.ts";
-import type { Checkpoint, Host, OrtSession, OrtTensor } from "../types.ts";
+import { bytesPerElement, type DType, sizeOf } from "../tensor.ts";
+import type { Checkpoint, Host, OrtSession, OrtTensor, WeightLocation } from "../types.ts";
 import type { Graph, Shape, Value } from "../graph/graph.ts";
 import type { Parameter } from "./build.ts";
 import { lower, type Storage } from "./lower.ts";
@@ -45,8 +45,14 @@ export type SessionOptions = Readonly<{
 /** Smaller tensors stand in the model itself, in bytes. */
 const SMALL = 1024;
 
+/** A model file holds so many bytes of weights at most; the format ends at 2 GiB. */
+const MODEL_BYTES = 2 ** 30;
+
 /** Where a machine has less memory than so many times what a model takes decoded, it stays as it is stored. */
 const SCARCE = 8;
+
+/** Weights of 16 bits that would take more bytes than this as float32 stay as they are stored, mapped. */
+const DECODED = 2 ** 26;
 
 /** Opens a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
 export async function openSession(options: SessionOptions): Promise<Session> {
@@ -59,7 +65,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     });
   }
   const storage = new Map<string, Storage>();
-  const files: { name: string; file: string; offset: number; bytes: number }[] = [];
+  const files: Mapped[] = [];
   // The WebAssembly build has no files; what it is handed beside the model is not parsed, and copied once.
   const beside: { path: string; data: Uint8Array }[] = [];
   let inlineBytes = 0;
@@ -67,6 +73,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     `tensor${beside.push({ path: `tensor${beside.length}`, data: bytes }) - 1}`;
   const all = [...parameters.values()].reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0);
   const compact = options.compact === true && host.provider !== "cpu" && SCARCE * all > host.memoryBytes;
+  const located = (p: Parameter): WeightLocation | undefined => {
+    const name = fed.has(p.name) ? undefined : initial.nameInCheckpoint(p);
+    return name === undefined ? undefined : checkpoint.weights.locate(name);
+  };
+  const halves = [...parameters.values()].filter((p) => isHalf(located(p)?.dtype));
+  const keepsHalves = halves.reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0) > DECODED;
   for (const p of parameters.values()) {
     const own = fed.get(p.name);
     if (own) {
@@ -75,10 +87,17 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     }
     const name = initial.nameInCheckpoint(p);
     const at = name === undefined ? undefined : checkpoint.weights.locate(name);
-    const mappable = at?.file !== undefined && at.dtype === "float32" && at.offset % bytesPerElement.float32 === 0;
+    const dtype = at?.dtype === "float32" || (keepsHalves && isHalf(at?.dtype)) ? at?.dtype : undefined;
+    const mappable = at?.file !== undefined && dtype && at.offset % bytesPerElement[dtype] === 0;
     if (mappable && host.provider === "cpu") {
       checkDims(p, at.dims, checkpoint.label);
-      files.push({ name: p.name, file: at.file ?? "", offset: at.offset, bytes: at.bytes });
+      files.push({
+        name: p.name,
+        file: at.file ?? "",
+        offset: at.offset,
+        bytes: at.bytes,
+        ...(isHalf(dtype) ? { dtype } : {}),
+      });
     } else {
       const stored = compact && name !== undefined ? await checkpoint.weights.quantized?.(name) : undefined;
       if (stored) {
@@ -94,7 +113,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       }
       const tensor = await initial.read(p);
       inlineBytes += tensor.data.byteLength;
-      if (host.provider === "cpu" || tensor.data.byteLength < SMALL) {
+      const inModel = host.provider === "cpu" ? inlineBytes < MODEL_BYTES : tensor.data.byteLength < SMALL;
+      if (inModel) {
         storage.set(p.name, { as: "inline", tensor });
         continue;
       }
@@ -104,8 +124,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     }
   }
   const folder = commonFolder(files.map((f) => f.file));
-  for (const { name, file, offset, bytes } of files) {
-    storage.set(name, { as: "external", location: file.slice(folder.length + 1), offset, length: bytes });
+  for (const { name, file, bytes: length, ...own } of files) {
+    storage.set(name, { as: "external", location: file.slice(folder.length + 1), length, ...own });
   }
   const { model, feeds, shapes, outputs } = lower(
     graph,
@@ -139,6 +159,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     run: (given, fetches) => session.run(given, fetches ?? {}),
     close: () => session.release(),
   };
+}
+
+/** A weight that lies in a mapped file. */
+type Mapped = Readonly<{ name: string; file: string; offset: number; bytes: number; dtype?: Half }>;
+
+type Half = "float16" | "bfloat16";
+
+function isHalf(dtype: DType | undefined): dtype is Half {
+  return dtype === "float16" || dtype === "bfloat16";
 }
 
 /** The folder that all files lie below. */

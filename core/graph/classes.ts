@@ -6,7 +6,7 @@
  * does, Hsu et al. 2024).
  * @module
  */
-import { addDims, type Dim, mulDims, splitDim } from "./dims.ts";
+import { type Dim, splitDim } from "./dims.ts";
 import * as f from "./functions.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Op } from "./ops.ts";
