@@ -38,6 +38,8 @@ export interface Tokenizer {
   /** Ids of pad, unk, cls, sep, mask, bos, eos, as far as there are any. */
   readonly special: Named<number>;
   readonly paddingSide: "left" | "right";
+  /** Whether its models read types of tokens; where not, all are 0 unless a call asks for them. */
+  readonly typeIds?: boolean;
   readonly modelMaxLength: number | undefined;
   readonly fingerprint: string;
   /** All windows: one, or more with `stride`. Throws where a stride leaves no room. */
@@ -59,7 +61,7 @@ export interface Tokenizer {
 
 /**
  * Hugging Face's call options in camelCase. `overflow`: all windows, not only the first. `offsets`: false leaves
- * offsets and wordIds empty, which is faster.
+ * offsets and wordIds empty, which is faster. `typeIds`: whether types of tokens are given, whatever models read.
  */
 export type EncodeOptions = Readonly<{
   textPair?: string | readonly string[];
@@ -68,6 +70,7 @@ export type EncodeOptions = Readonly<{
   stride?: number;
   overflow?: boolean;
   offsets?: boolean;
+  typeIds?: boolean;
   addSpecialTokens?: boolean;
 }>;
 

@@ -10,9 +10,11 @@ import { badValue, missing, unsupported } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { jsonObject } from "../../core/json.ts";
 import type { EncodeOptions, Encoding, Factory, Named, Store, Tokenizer } from "../../core/types.ts";
+import { autoTokenizer, type TokenizerFiles } from "./auto.ts";
 import type { Renderer } from "./chat.ts";
 import { checkDefinition } from "./definition.ts";
 import { openLibrary } from "./library.ts";
+import { type Part, postProcessorOf } from "./post_processor.ts";
 import { idsOf, type Steps, type Tokens, tokensOf } from "./sequence.ts";
 import { type Strategy, type Window, windowsOf } from "./truncate.ts";
 
@@ -34,7 +36,8 @@ export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strict
 const NO_LIMIT = 1e9;
 
 /**
- * The tokenizer of a checkpoint, from tokenizer.json and tokenizer_config.json.
+ * The tokenizer of a checkpoint as AutoTokenizer opens it: tokenizer.json, and what tokenizer_config.json,
+ * special_tokens_map.json, added_tokens.json and the tokenizer's class say of it.
  *
  * @throws AttuneError from `open` where tokenizer.json is missing or broken.
  * @example
@@ -56,28 +59,28 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   const file = await files.get("tokenizer.json");
   if (!file) throw missing("hf", "tokenizer.json", "the model directory");
   const definition = jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true });
-  const settings = await files.get("tokenizer_config.json");
-  const config: Config = settings ? jsonObject("hf", "tokenizer_config.json", settings.bytes, { anyKey: true }) : {};
   checkDefinition(definition);
-  const { library, steps } = openLibrary(definition, config);
-  const special = specialIds(library, config);
+  const others = await settingsIn(files);
+  const auto = autoTokenizer({ ...others, definition });
+  const { library, steps } = openLibrary(auto.definition, others.config);
+  const special = specialIds(library, auto.special);
   const template = await files.get("chat_template.jinja");
-  const chatTemplate = template ? new TextDecoder().decode(template.bytes) : templateOf(config);
+  const { templates } = auto;
+  const chatTemplate = template
+    ? new TextDecoder().decode(template.bytes)
+    : templates.default ?? Object.values(templates)[0];
   // Template engines are only loaded for who has a template.
   const chats = chatTemplate === undefined ? undefined : await import("./chat.ts");
   let renderer: Renderer | undefined;
-  const post = postProcessorOf(library);
+  const post = postProcessorOf(auto.definition.post_processor as Named<unknown> | null | undefined);
   const limit = options.modelMaxLength ??
-    (typeof config.model_max_length === "number" && config.model_max_length < NO_LIMIT
-      ? config.model_max_length
-      : undefined);
+    (auto.modelMaxLength !== undefined && auto.modelMaxLength < NO_LIMIT ? auto.modelMaxLength : undefined);
 
   const encode = (text: string | readonly string[], o: EncodeOptions = {}): [Encoding, ...Encoding[]] => {
     const places = o.offsets ?? true;
     const a = sequenceOf(library, steps, text, places);
-    const b = o.textPair === undefined || o.textPair.length === 0
-      ? undefined
-      : sequenceOf(library, steps, o.textPair, places);
+    // An empty second text is one, too: it has its own special tokens.
+    const b = o.textPair === undefined ? undefined : sequenceOf(library, steps, o.textPair, places);
     const adds = o.addSpecialTokens ?? true;
     const strategy: Strategy = o.truncation === true
       ? "longest_first"
@@ -90,30 +93,35 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
       room,
       stride: o.stride ?? 0,
       overflow: o.overflow ?? false,
+      side: auto.truncationSide,
     });
-    return windows.map((w) => assemble(post.apply(w, adds), w, a, b)) as [Encoding, ...Encoding[]];
+    const types = o.typeIds ?? auto.typeIds;
+    return windows.map((w) => assemble(post.apply(w, adds), w, a, b, types)) as [Encoding, ...Encoding[]];
   };
   const { length: vocabSize } = (library as unknown as { model: { vocab: readonly string[] } }).model.vocab;
   return {
     vocabSize,
     special,
-    paddingSide: options.paddingSide ?? (config.padding_side === "left" ? "left" : "right"),
+    paddingSide: options.paddingSide ?? auto.paddingSide,
+    typeIds: auto.typeIds,
     modelMaxLength: limit,
-    fingerprint: await sha256(new TextDecoder().decode(file.bytes) + JSON.stringify(config)),
+    fingerprint: await sha256(new TextDecoder().decode(file.bytes) + fingerprinted(others)),
     encode,
     decode: (ids, o = {}) => {
       const list = Array.from(ids);
-      return list.length === 0 ? "" : library.decode(list, {
+      if (list.length === 0) return "";
+      const text = library.decode(list, {
         skip_special_tokens: o.skipSpecialTokens ?? false,
         clean_up_tokenization_spaces: false,
       });
+      return auto.cleanUp ? cleanedUp(text) : text;
     },
     chat: (messages, o = {}) => {
       if (chatTemplate === undefined || !chats) {
         throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
       }
       if (o.refuseSpecialTokens) refuseSpecial(messages, library);
-      renderer ??= chats.chatRenderer(chatTemplate, specialTokens(config));
+      renderer ??= chats.chatRenderer(chatTemplate, auto.special);
       return renderer(messages, o.addGenerationPrompt ?? false);
     },
   };
@@ -144,50 +152,13 @@ function sequenceOf(library: Library, steps: Steps, text: string | readonly stri
   return all;
 }
 
-/** A token of an assembled sequence: a special one's id, or a place in text 0 or 1. */
-type Part = Readonly<{ id: number; type: number }> | Readonly<{ sequence: 0 | 1; at: number; type: number }>;
-type PostProcessor = Readonly<
-  { added(pair: boolean, adds: boolean): number; apply(window: Window, adds: boolean): Part[] }
->;
-
-// The library's post-processors work on token strings; marks in their place say what stands where.
-function postProcessorOf(library: Library): PostProcessor {
-  const process = library.post_processor as unknown as
-    | ((a: string[], b: string[] | null, adds: boolean) => { tokens: string[]; token_type_ids?: number[] })
-    | null;
-  const oneType =
-    (library.post_processor as { config?: { type?: string } } | null)?.config?.type === "RobertaProcessing";
-  const mark = (sequence: 0 | 1, at: number): string => `\u0001${sequence}:${at}`;
-  const counts = new Map<string, number>();
-  const run = (a: string[], b: string[] | null, adds: boolean): { tokens: string[]; token_type_ids?: number[] } => {
-    const made = process ? process(a, b, adds) : { tokens: [...a, ...(b ?? [])] };
-    // RoBERTa knows one type of segment, whatever the library says of its second text.
-    if (oneType) delete made.token_type_ids;
-    // The library's byte-level post-processor forgets the second text.
-    return b && !made.tokens.some((t) => t.startsWith("\u00011")) ? { tokens: [...made.tokens, ...b] } : made;
-  };
-  return {
-    added: (pair, adds) => {
-      const key = `${pair} ${adds}`;
-      const known = counts.get(key) ??
-        run([mark(0, 0)], pair ? [mark(1, 0)] : null, adds).tokens.length - (pair ? 2 : 1);
-      counts.set(key, known);
-      return known;
-    },
-    apply: ({ a, b }, adds) => {
-      const marks = (sequence: 0 | 1, [from, to]: readonly [number, number]): string[] =>
-        Array.from({ length: to - from }, (_, i) => mark(sequence, from + i));
-      const { tokens, token_type_ids: types } = run(marks(0, a), b ? marks(1, b) : null, adds);
-      return tokens.map((token, i): Part => {
-        const type = types?.[i] ?? 0;
-        if (!token.startsWith("\u0001")) return { id: library.token_to_id(token) ?? 0, type };
-        return { sequence: token[1] === "1" ? 1 : 0, at: Number(token.slice(3)), type };
-      });
-    },
-  };
-}
-
-function assemble(parts: readonly Part[], window: Window, a: Tokens, b: Tokens | undefined): Encoding {
+function assemble(
+  parts: readonly Part[],
+  window: Window,
+  a: Tokens,
+  b: Tokens | undefined,
+  types: boolean,
+): Encoding {
   const n = parts.length;
   const encoding: Encoding = {
     ids: new Int32Array(n),
@@ -198,7 +169,7 @@ function assemble(parts: readonly Part[], window: Window, a: Tokens, b: Tokens |
     sequenceIds: new Int32Array(n).fill(-1),
   };
   parts.forEach((part, i) => {
-    encoding.typeIds[i] = part.type;
+    if (types) encoding.typeIds[i] = part.type;
     if ("id" in part) {
       encoding.ids[i] = part.id;
       encoding.specialTokensMask[i] = 1;
@@ -233,30 +204,37 @@ export function codePointOffsets(text: string, offsets: ArrayLike<number>): Int3
   });
 }
 
-function specialIds(library: Library, config: Config): Named<number> {
+function specialIds(library: Library, special: Named<string>): Named<number> {
   const ids: Record<string, number> = {};
-  for (const [name, token] of Object.entries(specialTokens(config))) {
+  for (const [name, token] of Object.entries(special)) {
     const id = library.token_to_id(token);
     if (id !== undefined) ids[name.replace(/_token$/, "")] = id;
   }
   return ids;
 }
 
-function templateOf(config: Config): string | undefined {
-  const given = config.chat_template;
-  if (typeof given === "string") return given;
-  const list = Array.isArray(given) ? given as readonly { name?: unknown; template?: unknown }[] : [];
-  const found = list.find((t) => t.name === "default") ?? list[0];
-  return typeof found?.template === "string" ? found.template : undefined;
+/** The files beside tokenizer.json that say something of it. */
+async function settingsIn(files: Store): Promise<Omit<TokenizerFiles, "definition">> {
+  const read = async (name: string): Promise<Config | undefined> => {
+    const file = await files.get(name);
+    return file && jsonObject("hf", name, file.bytes, { anyKey: true });
+  };
+  return {
+    config: await read("tokenizer_config.json") ?? {},
+    map: await read("special_tokens_map.json"),
+    added: await read("added_tokens.json"),
+    model: await read("config.json"),
+  };
 }
 
-/** Special tokens as templates name them. */
-function specialTokens(config: Config): Named<string> {
-  const tokens: Record<string, string> = {};
-  for (const name of ["pad", "unk", "cls", "sep", "mask", "bos", "eos"]) {
-    const given = config[`${name}_token`];
-    const token = typeof given === "string" ? given : (given as { content?: unknown } | undefined)?.content;
-    if (typeof token === "string") tokens[`${name}_token`] = token;
-  }
-  return tokens;
+/** What of the settings makes other ids. */
+function fingerprinted({ config, map, added }: Omit<TokenizerFiles, "definition">): string {
+  return [config, map, added].filter((own) => own !== undefined).map((own) => JSON.stringify(own)).join("");
+}
+
+/** Decoded text without the blanks that words were split by, as transformers writes English. */
+function cleanedUp(text: string): string {
+  return [" .", " ?", " !", " ,"].reduce((own, from) => own.replaceAll(from, from.slice(1)), text)
+    .replaceAll(" ' ", "'")
+    .replace(/ (?=n't)/g, "").replace(/ (?='m)/g, "").replace(/ (?='(?:s|ve|re))/g, "");
 }

@@ -24,7 +24,7 @@ type Internals = {
   normalizer: ((text: string) => string) | null;
   pre_tokenizer: Part;
   decoder: Part;
-  added_tokens: readonly { content: string; normalized: boolean }[];
+  added_tokens: readonly { content: string; normalized: boolean; special: boolean }[];
   added_tokens_map: Map<string, unknown>;
   splitter_unnormalized: Splitter;
   splitter_normalized: Splitter;
@@ -39,6 +39,7 @@ export function openLibrary(definition: Definition, config: Definition): Readonl
     const library = new Library(hasPatterns ? { ...definition, normalizer: null } : definition, { ...config });
     const own = library as unknown as Internals;
     if (hasPatterns) normalizeWith(own, (text) => textOf(steps.normalize(alignedOf(text))));
+    if (config.split_special_tokens === true) splitSpecial(own);
     for (const part of [own.pre_tokenizer, own.decoder]) adjust(part);
     return { library, steps };
   } catch (cause) {
@@ -57,6 +58,16 @@ function normalizeWith(own: Internals, normalize: (text: string) => string): voi
   });
   own.splitter_normalized = new splitter(normalized);
   own.splitter_unnormalized = new splitter(own.added_tokens.filter((t) => !t.normalized).map((t) => t.content));
+}
+
+/** Special tokens in texts are read as other text is. */
+function splitSpecial(own: Internals): void {
+  const { constructor: splitter } = own.splitter_normalized;
+  const contents = (normalized: boolean): string[] =>
+    own.added_tokens.filter((t) => t.normalized === normalized && !t.special)
+      .map(({ content }) => (normalized ? own.normalizer?.(content) ?? content : content));
+  own.splitter_normalized = new splitter(contents(true));
+  own.splitter_unnormalized = new splitter(contents(false));
 }
 
 function adjust(part: Part): void {

@@ -11,11 +11,28 @@ export type Strategy = "longest_first" | "only_first" | "only_second" | "do_not_
 export type Window = Readonly<{ a: readonly [number, number]; b: readonly [number, number] | undefined }>;
 
 /**
- * The windows over texts of `a` and `b` tokens that leave `room` tokens, `stride` of them shared by neighbours.
+ * The windows over texts of `a` and `b` tokens that leave `room` tokens, `stride` of them shared by neighbours. `side`:
+ * which end is cut; windows then go from the other.
  *
  * @throws AttuneError where there is no room, or a stride as long as it.
  */
 export function windowsOf(
+  a: number,
+  b: number | undefined,
+  options: Readonly<
+    { strategy: Strategy; room: number; stride: number; overflow: boolean; side?: "left" | "right" }
+  >,
+): [Window, ...Window[]] {
+  const windows = windowsFromStart(a, b, options);
+  if (options.side !== "left") return windows;
+  const turned = (length: number, [from, to]: readonly [number, number]): [number, number] => [
+    length - to,
+    length - from,
+  ];
+  return windows.map((w): Window => ({ a: turned(a, w.a), b: w.b && turned(b ?? 0, w.b) })) as [Window, ...Window[]];
+}
+
+function windowsFromStart(
   a: number,
   b: number | undefined,
   options: Readonly<{ strategy: Strategy; room: number; stride: number; overflow: boolean }>,

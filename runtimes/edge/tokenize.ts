@@ -25,7 +25,8 @@ export const tokenizeOptionsSchema = v.strictObject({
   isSplitIntoWords: flag(false),
   padToMultipleOf: v.optional(v.pipe(count, v.minValue(1), v.maxValue(2 ** 16))),
   paddingSide: v.optional(v.picklist(["left", "right"])),
-  returnTokenTypeIds: flag(true),
+  /** Where nothing is asked: where the tokenizer's models read them. */
+  returnTokenTypeIds: v.optional(v.boolean()),
   returnAttentionMask: flag(true),
   returnOverflowingTokens: flag(false),
   returnSpecialTokensMask: flag(false),
@@ -114,6 +115,7 @@ export function tokenize(tokenizer: Tokenizer, call: TokenizeCall): EncodingJson
     stride: options.stride,
     overflow: options.returnOverflowingTokens,
     offsets: true,
+    typeIds: true,
     // Templates write special tokens themselves.
     addSpecialTokens: options.addSpecialTokens ?? !chats,
   };
@@ -220,7 +222,7 @@ function jsonOf(tokenizer: Tokenizer, options: Options, encoding: Encoding, text
     sequenceIds: known(sequenceIds),
   };
   if (options.returnAttentionMask) json.attentionMask = padded(Array.from(ids, () => 1), 0);
-  if (options.returnTokenTypeIds) json.tokenTypeIds = padded(typeIds, 0);
+  if (options.returnTokenTypeIds ?? tokenizer.typeIds ?? true) json.tokenTypeIds = padded(typeIds, 0);
   if (options.returnSpecialTokensMask) json.specialTokensMask = padded(specialTokensMask, 1);
   if (options.returnOffsetsMapping) json.offsets = padded(pairs(offsetsOf(encoding, text, options)), [0, 0]);
   if (options.returnLength) json.length = json.inputIds.length;

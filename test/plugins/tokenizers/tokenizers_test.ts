@@ -60,6 +60,7 @@ describe("encoding", () => {
   describe("where a blank is put before each text", () => {
     const byteLevel = { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true };
     const tokenizer = tiny({
+      "tokenizer_config.json": encode({ tokenizer_class: "PreTrainedTokenizerFast" }),
       "tokenizer.json": encode({
         ...tinyTokenizer,
         added_tokens: ["<s>", "</s>", "<m>"].map((content, i) => (
@@ -109,6 +110,16 @@ describe("encoding", () => {
       assert.deepEqual(await places(" <m> a"), [0, 4, 5, 6]);
       assert.deepEqual(await places("a <m>"), [0, 1, 2, 5]);
     });
+  });
+  it("an empty second text is one: it ends with its own special token", async () => {
+    const tokenizer = await tiny();
+    for (const textPair of ["", []]) {
+      const [pair] = tokenizer.encode("the film", { textPair });
+      assert.deepEqual([...pair.ids], [2, 5, 7, 3, 3]);
+      assert.deepEqual([...pair.typeIds], [0, 0, 0, 0, 1]);
+    }
+    const [none] = tokenizer.encode("the film");
+    assert.deepEqual([...none.ids], [2, 5, 7, 3]);
   });
   it("cuts the text that is named", async () => {
     const tokenizer = await tiny();

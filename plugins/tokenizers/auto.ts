@@ -1,0 +1,303 @@
+/**
+ * What AutoTokenizer makes of a checkpoint's files: tokenizer.json with its class's steps, all added tokens, the special
+ * tokens that any file or the class names, and the class's settings.
+ * @module
+ */
+import { badValue } from "../../core/errors.ts";
+import type { Json, Named } from "../../core/types.ts";
+import { classOf } from "./class_names.ts";
+import { type Given, plainTemplate, type TokenizerClass, tokenizerClasses } from "./classes.ts";
+
+/** A checkpoint's files, as far as they are there. */
+export type TokenizerFiles = Readonly<{
+  /** tokenizer.json */
+  definition: Named<unknown>;
+  /** tokenizer_config.json */
+  config: Named<unknown>;
+  /** special_tokens_map.json */
+  map?: Named<unknown> | undefined;
+  /** added_tokens.json */
+  added?: Named<unknown> | undefined;
+  /** config.json */
+  model?: Named<unknown> | undefined;
+}>;
+
+/** A tokenizer as its class has it. */
+export type AutoTokenizer = Readonly<{
+  definition: Named<unknown>;
+  /** Special tokens by name: `pad_token`, and what models of one kind have besides. */
+  special: Named<string>;
+  paddingSide: "left" | "right";
+  truncationSide: "left" | "right";
+  /** The limit of tokens that a file names. */
+  modelMaxLength: number | undefined;
+  /** Whether models are given types of tokens. */
+  typeIds: boolean;
+  /** Whether decoded text loses the blanks in front of punctuation. */
+  cleanUp: boolean;
+  /** Whether special tokens in texts are read as other text is. */
+  splitSpecialTokens: boolean;
+  /** Chat templates of the settings, by name. */
+  templates: Named<string>;
+}>;
+
+type Added = Readonly<{
+  content: string;
+  single_word: boolean;
+  lstrip: boolean;
+  rstrip: boolean;
+  normalized: boolean;
+  special: boolean;
+}>;
+type Listed = Added & Readonly<{ id: number }>;
+type Token = string | Added;
+
+const names = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"] as const;
+const isNamed = (name: string): boolean => (names as readonly string[]).includes(name);
+const isObject = (value: unknown): value is Named<unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const textOf = (token: Token): string => (typeof token === "string" ? token : token.content);
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** A token with its flags; what is special is matched before anything is normalized. */
+function addedOf(value: Named<unknown>, more: Partial<Added> = {}): Added {
+  const own = { ...value, ...more };
+  const special = own.special === true;
+  return {
+    content: String(own.content ?? ""),
+    single_word: own.single_word === true,
+    lstrip: own.lstrip === true,
+    rstrip: own.rstrip === true,
+    normalized: typeof own.normalized === "boolean" ? own.normalized : !special,
+    special,
+  };
+}
+
+function tokenOf(value: unknown, more: Partial<Added> = {}): Token | undefined {
+  if (typeof value === "string") return value;
+  return isObject(value) && typeof value.content === "string" ? addedOf(value, more) : undefined;
+}
+
+/** What the files make together. Throws AttuneError where a side is none. */
+export function autoTokenizer(files: TokenizerFiles): AutoTokenizer {
+  const { definition, config } = files;
+  const settings = settingsOf(files);
+  const named = [config.tokenizer_class, files.model?.tokenizer_class].find((own) => typeof own === "string");
+  const type = files.model?.model_type;
+  const byteLevel = JSON.stringify([definition.pre_tokenizer, definition.post_processor, definition.decoder])
+    .includes('"ByteLevel"');
+  const found = classOf(named as string | undefined, typeof type === "string" ? type : undefined, byteLevel);
+  const vocab = (definition.model as Named<unknown> | undefined)?.vocab;
+  const own = found === "backend" ? undefined : tokenizerClasses[found];
+  // A vocabulary of another kind is none of the class's.
+  const fits = own && (own.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab)) ? own : undefined;
+  const { given, rest } = specialOf(files, settings, fits);
+  const listed = tokensOf(files, settings, fits, [...given.entries()], rest(fits, settings));
+  const special = Object.fromEntries([...given].map(([name, token]) => [name, textOf(token)]));
+  const built = fits
+    ? builtBy(fits, files, settings, special, listed)
+    : { ...definition, post_processor: definition.post_processor ?? plainTemplate };
+  const { truncation, padding } = definition as { truncation?: Named<unknown>; padding?: Named<unknown> };
+  const inputs = settings.model_input_names;
+  return {
+    definition: { ...built, added_tokens: listed },
+    special,
+    paddingSide: sideOf("padding_side", settings.padding_side ?? sideIn(padding) ?? fits?.paddingSide),
+    truncationSide: sideOf("truncation_side", settings.truncation_side ?? sideIn(truncation)),
+    modelMaxLength: [settings.model_max_length, settings.max_len].find((own) => typeof own === "number"),
+    typeIds: Array.isArray(inputs) ? inputs.includes("token_type_ids") : fits?.typeIds ?? false,
+    cleanUp: settings.clean_up_tokenization_spaces === true &&
+      (settings.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true ||
+        (built.model as Named<unknown> | undefined)?.type !== "BPE"),
+    splitSpecialTokens: settings.split_special_tokens === true,
+    templates: templatesOf(settings.chat_template),
+  };
+}
+
+/** Settings of all files: the map of special tokens counts where tokenizer_config.json does not list added tokens. */
+function settingsOf({ config, map }: TokenizerFiles): Named<unknown> {
+  const settings: Record<string, unknown> = { ...config };
+  const listed = (value: unknown): boolean => Array.isArray(value) ? value.length > 0 : isObject(value);
+  if (settings.additional_special_tokens && !listed(settings.extra_special_tokens)) {
+    settings.extra_special_tokens = settings.additional_special_tokens;
+    delete settings.additional_special_tokens;
+  }
+  if (isObject(config.added_tokens_decoder) || !map) return settings;
+  for (const [key, value] of Object.entries(map)) {
+    if (key === "extra_special_tokens" && Array.isArray(value)) {
+      settings[key] = [...listOf(settings.extra_special_tokens), ...value];
+    } else settings[key] = isObject(value) && "content" in value ? addedOf(value, { special: true }) : value;
+  }
+  return settings;
+}
+
+/** Special tokens by name, those that no file names as the class has them; and those without a name. */
+function specialOf(
+  { definition }: TokenizerFiles,
+  settings: Named<unknown>,
+  own: TokenizerClass | undefined,
+): Readonly<{
+  given: ReadonlyMap<string, Token>;
+  rest: (own: TokenizerClass | undefined, settings: Named<unknown>) => readonly Token[];
+}> {
+  const given = new Map<string, Token>();
+  const pad = (definition.padding as Named<unknown> | null | undefined)?.pad_token;
+  for (const name of names) {
+    let value: unknown = name in settings ? settings[name] : own?.special[name];
+    if (name === "pad_token" && !(name in settings) && own?.special[name] === undefined) value = pad;
+    const token = tokenOf(value);
+    if (token !== undefined) given.set(name, token);
+  }
+  const extra = settings.extra_special_tokens;
+  const others = Object.entries(settings).filter(([name, value]) =>
+    name.endsWith("_token") && !isNamed(name) && tokenOf(value) !== undefined
+  );
+  for (const [name, value] of [...others, ...(isObject(extra) ? Object.entries(extra) : [])]) {
+    const token = tokenOf(value);
+    if (token !== undefined) given.set(name, token);
+  }
+  const rest = (own: TokenizerClass | undefined, settings: Named<unknown>): readonly Token[] => {
+    const setting: Given["setting"] = (name, otherwise) => (name in settings ? settings[name] as never : otherwise);
+    const listed = extra ?? settings.additional_special_tokens;
+    const list = listed === undefined || listed === null
+      ? own?.extra?.({ definition, setting, token: String, id: () => undefined }) ?? []
+      : listOf(listed);
+    return list.flatMap((value) => tokenOf(value) ?? []);
+  };
+  return { given, rest };
+}
+
+/** All added tokens with their ids, as the library numbers them. */
+function tokensOf(
+  files: TokenizerFiles,
+  settings: Named<unknown>,
+  own: TokenizerClass | undefined,
+  given: readonly (readonly [string, Token])[],
+  rest: readonly Token[],
+): readonly Listed[] {
+  const { definition } = files;
+  const there = listOf(definition.added_tokens) as readonly Listed[];
+  const decoder = decoderOf(files, settings);
+  const byText = new Map([...decoder.values()].map((token) => [token.content, token]));
+  // A class begins with the vocabulary alone; tokenizer.json as it is has its tokens already.
+  const numbered = numbering(definition, own ? [] : there);
+  const first = [...decoder].sort(([a], [b]) => a - b).map(([, token]) => token);
+  const known = new Set([...(own ? [] : there), ...first].map((token) => token.content));
+  const specials = given.map(([name, token]) => [name, byText.get(textOf(token)) ?? token] as const);
+  const namedTexts = new Set(specials.map(([, token]) => textOf(token)));
+  const made = (token: Token): Added => typeof token === "string" ? addedOf({ content: token, special: true }) : token;
+  for (const token of first) {
+    numbered.add(namedTexts.has(token.content) && !token.special ? { ...token, special: true } : token);
+  }
+  for (const [name, token] of specials) {
+    if (known.has(textOf(token))) continue;
+    const flagged = typeof token === "string" ? own?.flags?.(name) : undefined;
+    numbered.add({ ...made(token), ...flagged, special: true });
+  }
+  for (const token of rest) if (!known.has(textOf(token))) numbered.add(made(token));
+  if (own?.readds) { for (const token of [...specials.map(([, t]) => t), ...rest]) numbered.add(made(textOf(token))); }
+  return numbered.list();
+}
+
+/** Added tokens that files list, by their ids. */
+function decoderOf(
+  { definition, config, added }: TokenizerFiles,
+  settings: Named<unknown>,
+): ReadonlyMap<number, Added> {
+  const decoder = new Map<number, Added>();
+  if (isObject(config.added_tokens_decoder)) {
+    for (const [id, token] of Object.entries(config.added_tokens_decoder)) {
+      if (isObject(token)) decoder.set(Number(id), addedOf(token));
+    }
+    return decoder;
+  }
+  // As there, one that tokenizer_config.json gives with flags is not recognized here.
+  const special = new Set(
+    [...names.map((name) => settings[name]), ...listOf(settings.extra_special_tokens)]
+      .flatMap((value) => (isObject(value) && "__type" in value ? [] : tokenOf(value) ?? [])).map(textOf),
+  );
+  for (const [content, id] of Object.entries(added ?? {})) {
+    const own = special.has(content);
+    decoder.set(Number(id), addedOf({ content, normalized: !own, special: own }));
+  }
+  for (const token of listOf(definition.added_tokens) as readonly Listed[]) {
+    if (isObject(token)) decoder.set(token.id, addedOf(token));
+  }
+  return decoder;
+}
+
+/** Ids as the library gives them: that of the vocabulary, or the next behind all. */
+function numbering(
+  definition: Named<unknown>,
+  there: readonly Listed[],
+): Readonly<{ add(token: Added): void; list(): readonly Listed[] }> {
+  const vocab = (definition.model as Named<unknown> | undefined)?.vocab;
+  const list = Array.isArray(vocab) ? new Map(vocab.map((entry, id) => [String(entry?.[0]), id])) : undefined;
+  const ids = list ?? (isObject(vocab) ? vocab : {});
+  const size = Array.isArray(vocab) ? vocab.length : Object.keys(ids).length;
+  const idIn = (text: string): number | undefined => {
+    if (list) return list.get(text);
+    return Object.hasOwn(ids, text) ? (ids as Named<number>)[text] : undefined;
+  };
+  const byText = new Map<string, number>();
+  const byId = new Map<number, Listed>();
+  for (const token of there) {
+    byText.set(token.content, token.id);
+    byId.set(token.id, token);
+  }
+  return {
+    add: (token) => {
+      if (token.content === "") return;
+      const highest = [...byText.values()].reduce((most, id) => Math.max(most, id), -1);
+      const id = byText.get(token.content) ?? idIn(token.content) ?? Math.max(size, highest + 1);
+      byText.set(token.content, id);
+      byId.set(id, { id, ...token });
+    },
+    list: () => [...byId.values()].sort((a, b) => a.id - b.id),
+  };
+}
+
+/** tokenizer.json with the class's steps in place of its own. */
+function builtBy(
+  own: TokenizerClass,
+  { definition }: TokenizerFiles,
+  settings: Named<unknown>,
+  special: Named<string>,
+  listed: readonly Listed[],
+): Named<unknown> {
+  const vocab = (definition.model as Named<unknown>).vocab;
+  const ids = new Map(listed.map(({ content, id }) => [content, id]));
+  const given: Given = {
+    definition,
+    setting: (name, otherwise) => (name in settings ? settings[name] as never : otherwise),
+    token: (name) => special[name] ?? String(own.special[name] ?? ""),
+    id: (token) =>
+      ids.get(token) ??
+        (isObject(vocab) && Object.hasOwn(vocab, token) ? Number(vocab[token]) : undefined),
+  };
+  const post: Json | undefined = own.post?.(given);
+  return {
+    ...definition,
+    ...own.build(given),
+    post_processor: post ?? definition.post_processor ?? own.otherwise?.(given) ?? plainTemplate,
+  };
+}
+
+function sideIn(part: Named<unknown> | null | undefined): unknown {
+  const { direction } = part ?? {};
+  return typeof direction === "string" ? direction.toLowerCase() : undefined;
+}
+
+function sideOf(name: string, value: unknown): "left" | "right" {
+  if (value === undefined || value === null || value === "right") return "right";
+  if (value === "left") return "left";
+  throw badValue("hf", `tokenizer_config.json: ${name}`, value, '"left" or "right"');
+}
+
+function templatesOf(given: unknown): Named<string> {
+  if (typeof given === "string") return { default: given };
+  const pairs = Array.isArray(given)
+    ? given.map((own) => [String(own?.name), own?.template] as const)
+    : Object.entries(isObject(given) ? given : {});
+  return Object.fromEntries(pairs.filter((pair): pair is readonly [string, string] => typeof pair[1] === "string"));
+}

@@ -1,0 +1,111 @@
+/**
+ * Which tokenizer class AutoTokenizer takes for a checkpoint's files.
+ * @module
+ */
+
+/** Classes that build their steps themselves. Every other name stands for tokenizer.json as it is: "backend". */
+export type ClassName =
+  | "bert"
+  | "distilbert"
+  | "roberta"
+  | "albert"
+  | "gpt2"
+  | "codegen"
+  | "llama"
+  | "qwen2"
+  | "gemma"
+  | "t5"
+  | "xlnet"
+  | "xlm-roberta"
+  | "mpnet"
+  | "backend";
+
+/** transformers' classes by the name that files give them, without "Tokenizer" and "Fast". */
+const classes: Readonly<Record<string, ClassName>> = {
+  Bert: "bert",
+  DistilBert: "distilbert",
+  Electra: "bert",
+  MobileBert: "bert",
+  ConvBert: "bert",
+  SqueezeBert: "bert",
+  RetriBert: "bert",
+  Roberta: "roberta",
+  Bart: "roberta",
+  Longformer: "roberta",
+  LED: "roberta",
+  Albert: "albert",
+  GPT2: "gpt2",
+  CodeGen: "codegen",
+  Llama: "llama",
+  Phi3: "llama",
+  Qwen2: "qwen2",
+  Gemma: "gemma",
+  T5: "t5",
+  XLNet: "xlnet",
+  XLMRoberta: "xlm-roberta",
+  MPNet: "mpnet",
+};
+
+/** What transformers registers for a model's type; "mistral": tokenizer.json as it is, whatever class a file names. */
+const registered: Readonly<Record<string, ClassName | "mistral">> = {
+  bert: "bert",
+  distilbert: "bert",
+  electra: "bert",
+  mobilebert: "bert",
+  nomic_bert: "bert",
+  roberta: "roberta",
+  "roberta-prelayernorm": "roberta",
+  bart: "roberta",
+  longformer: "roberta",
+  albert: "albert",
+  gpt2: "gpt2",
+  gpt_neo: "gpt2",
+  gptj: "gpt2",
+  opt: "gpt2",
+  phi: "gpt2",
+  starcoder2: "gpt2",
+  codegen: "gpt2",
+  qwen2: "qwen2",
+  qwen2_moe: "qwen2",
+  qwen3: "qwen2",
+  qwen3_moe: "qwen2",
+  gemma: "gemma",
+  gemma2: "gemma",
+  gemma3: "gemma",
+  gemma3_text: "gemma",
+  t5: "t5",
+  mt5: "t5",
+  xlnet: "xlnet",
+  "xlm-roberta": "xlm-roberta",
+  mpnet: "mpnet",
+  mistral: "mistral",
+  mixtral: "mistral",
+  modernbert: "backend",
+  "modernbert-decoder": "backend",
+  phi3: "backend",
+  phimoe: "backend",
+  umt5: "backend",
+  granite: "backend",
+  olmo2: "backend",
+};
+
+/** Of these the class that files name is not believed, as in transformers. */
+const disbelieved: ReadonlySet<string> = new Set(["modernbert", "modernbert-decoder", "phi3", "phimoe", "qwen2"]);
+
+/**
+ * The class of a checkpoint. `named`: what tokenizer_config.json or config.json calls it; `byteLevel`: whether
+ * tokenizer.json works on bytes, which Llama's class cannot.
+ */
+export function classOf(named: string | undefined, modelType: string | undefined, byteLevel: boolean): ClassName {
+  const bare = named?.replace(/(Fast)?$/, "").replace(/Tokenizer$/, "");
+  const own = bare === undefined ? undefined : Object.hasOwn(classes, bare) ? classes[bare] : "backend";
+  const type = modelType ?? "";
+  const known = Object.hasOwn(registered, type) ? registered[type] : undefined;
+  if (bare === "Llama" && known !== "mistral" && !disbelieved.has(type) && byteLevel) return "backend";
+  if (known === undefined) return own ?? "backend";
+  if (known === "mistral") return "backend";
+  if (own === undefined || own === known) return known;
+  // What is registered as tokenizer.json alone stays that, whatever class is named.
+  if (known === "backend") return "backend";
+  return disbelieved.has(type) ? known : own ?? "backend";
+}
