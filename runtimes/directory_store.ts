@@ -13,6 +13,8 @@ import { keyParts } from "../core/store_key.ts";
 import type { Store, Stored } from "../core/types.ts";
 import { allBytes } from "../core/bytes.ts";
 import { fileOfGenerations, generationsIn, GONE, OWN } from "./generations.ts";
+import { claimFolder } from "./claim.ts";
+import { makeFolder as made } from "./make_folder.ts";
 
 /** Whose files in the making these are: a process of this machine. */
 const MACHINE = [...hostname()].reduce((hash, c) => (31 * hash + (c.codePointAt(0) ?? 0)) >>> 0, 7).toString(36);
@@ -97,7 +99,7 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
     await file?.close();
   };
   const makeFolder = async (folder: string): Promise<void> => {
-    const first = await files.mkdir(folder, { recursive: true });
+    const first = await made(folder, files);
     if (first === undefined) return;
     for (let made = folder; inside(dirname(first), made); made = dirname(made)) await syncFolder(dirname(made));
   };
@@ -276,6 +278,7 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
       }
     },
     keys,
+    claim: () => claimFolder(root),
     locate: (key) =>
       typed(key, async () => {
         const found = await newest(key);

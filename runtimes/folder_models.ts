@@ -2,8 +2,9 @@
  * Models in a folder of this machine, `name` or `org/name`, `attune:base`, and those of the hub where that is allowed.
  * @module
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { badFile } from "../core/errors.ts";
 import { hubName } from "../core/hub/name.ts";
 import type { Host } from "../core/types.ts";
 import { modelFiles } from "../plugins/sources/model_files.ts";
@@ -16,6 +17,13 @@ const BASE = "attune:base";
 
 /** What makes a folder a model's, an adapter's, or that of a run which has made one. */
 const FILES = ["config.json", "adapter_config.json", "model/config.json", "adapter/adapter_config.json"];
+
+/** Throws AttuneError (`BAD_FILE`) where a folder that was named is not there. */
+export function checkFolder(plugin: string, option: string, folder: string): void {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return;
+  throw badFile(plugin, `${option} ${folder}`, found ? "is not a folder" : "does not exist");
+}
 
 /**
  * The models of a folder for everybody; adapters in it can be named, too. `allowHub`: others are looked for on the hub.

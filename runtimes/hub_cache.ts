@@ -4,13 +4,14 @@
  */
 import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
-import { copyFile, link, mkdir, open, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, link, open, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { AttuneError, badFile, storeFailed } from "../core/errors.ts";
 import { keyParts } from "../core/store_key.ts";
 import type { Host, HubCache, Named } from "../core/types.ts";
 import { directoryStore } from "./directory_store.ts";
+import { makeFolder } from "./make_folder.ts";
 
 /**
  * The cache that the environment names: HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, or ~/.cache.
@@ -38,7 +39,7 @@ export function hubCache(env: Named<string | undefined>): HubCache {
     setRef: (repo, revision, commit) =>
       typed(async () => {
         const path = of(repo, "refs", revision);
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         // Readers find the old commit or the new one, never half of it.
         const temporary = `${path}.${crypto.randomUUID()}`;
         await writeFile(temporary, commit);
@@ -50,7 +51,7 @@ export function hubCache(env: Named<string | undefined>): HubCache {
     write: (repo, etag, from, bytes) =>
       typed(async () => {
         const path = `${blob(repo, etag)}.incomplete`;
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         const file = await open(path, constants.O_RDWR | constants.O_CREAT);
         try {
           // At its place, not at the end: two processes that download the same file write the same bytes.
@@ -73,7 +74,7 @@ export function hubCache(env: Named<string | undefined>): HubCache {
         const own = blob(repo, etag);
         if (await size(own) === undefined) await finish(own, etag, `${repo}/${file}`);
         const path = of(repo, "snapshots", commit, file);
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         await rm(path, { force: true });
         // Where symbolic links are not allowed a hard one holds the same bytes, and where neither is, a copy.
         await symlink(relative(dirname(path), own), path).catch(unlessThere(() => link(own, path)))

@@ -8,9 +8,14 @@ import type { Host, OpenQueue, Store } from "../core/types.ts";
 /** A store and its queue. */
 export type JobStore = Readonly<{ store: Store; queue: OpenQueue; close(): Promise<void> }>;
 
+/** Whether it is a NATS server's address, and no folder. */
+export function isAddress(address: string): boolean {
+  return /^(nats|tls|wss?):\/\//.test(address);
+}
+
 /** Opens what an address names. */
 export async function openJobStore(address: string, host: Host): Promise<JobStore> {
-  if (/^(nats|tls|wss?):\/\//.test(address)) {
+  if (isAddress(address)) {
     const [{ nats: store }, { nats: queue }] = [
       await import("../plugins/stores/nats.ts"),
       await import("../plugins/queues/nats.ts"),

@@ -3,8 +3,10 @@
  * @module
  */
 import process from "node:process";
+import type { Worker } from "node:worker_threads";
 import { AttuneError, type ErrorDetails } from "../core/errors.ts";
 import type { Json, Named, TrainingEvent } from "../core/types.ts";
+import { claimFolder } from "./claim.ts";
 import { createHost, thisRuntime, workerChannel } from "./host.ts";
 import { disableTelemetry } from "./telemetry.ts";
 
@@ -45,18 +47,35 @@ export type TrainInWorkerOptions = Readonly<
  * @throws AttuneError as `trainRun` does.
  */
 export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions = {}): AsyncIterable<TrainingEvent> {
+  const { output, resume = false, probe = false, signal, threads, labels = {} } = options;
+  // By this thread, which nothing blocks: whatever happens to the worker, the claim is renewed and let go.
+  const release = output === undefined ? undefined : await claimFolder(output);
+  try {
+    yield* trainedIn(await startWorker(), { spec, output, resume, probe, threads, labels }, signal);
+  } finally {
+    await release?.();
+  }
+}
+
+async function startWorker(): Promise<Worker> {
   // The worker's file has its own module's extension: .ts in a checkout, .js where it is published.
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const { Worker } = await import("node:worker_threads");
   await disableTelemetry();
-  const worker = new Worker(new URL(`./train_worker.${extension}`, import.meta.url), {
+  return new Worker(new URL(`./train_worker.${extension}`, import.meta.url), {
     env: process.env,
     // Rows and steps leave little behind: a small nursery is enough, and saves tens of megabytes.
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   });
+}
+
+async function* trainedIn(
+  worker: Worker,
+  task: WorkerTask,
+  signal: AbortSignal | undefined,
+): AsyncIterable<TrainingEvent> {
   const channel = workerChannel(worker);
-  const { output, resume = false, probe = false, signal, threads, labels = {} } = options;
-  channel.send({ type: "run", task: { spec, output, resume, probe, threads, labels } satisfies WorkerTask });
+  channel.send({ type: "run", task });
   const abort = (): void => channel.send({ type: "abort" });
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort, { once: true });
@@ -70,6 +89,7 @@ export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions =
   } finally {
     signal?.removeEventListener("abort", abort);
     channel.close();
+    await worker.terminate();
   }
 }
 

@@ -6,7 +6,7 @@ import { parentPort } from "node:worker_threads";
 import { AttuneError } from "../core/errors.ts";
 import { composeOnDemand } from "../core/on_demand.ts";
 import { trainRun } from "../core/run/train.ts";
-import type { RunSpec } from "../core/types.ts";
+import type { RunSpec, Store } from "../core/types.ts";
 import { imports } from "../plugins/imports.ts";
 import { hostHere, type WorkerMessage, type WorkerTask } from "./train.ts";
 
@@ -18,7 +18,7 @@ async function run(task: WorkerTask): Promise<void> {
   try {
     const host = { ...await hostHere(task.threads), labels: task.labels };
     const run = await composeOnDemand(task.spec as unknown as RunSpec, imports);
-    const output = task.output === undefined ? undefined : host.directory?.(task.output);
+    const output = task.output === undefined ? undefined : host.directory && claimed(host.directory(task.output));
     const { resume, probe } = task;
     for await (const event of trainRun(run, host, { output, resume, probe, signal: abort.signal })) {
       answer({ type: "event", event });
@@ -32,6 +32,11 @@ async function run(task: WorkerTask): Promise<void> {
     const { sentence, code, plugin, path } = error;
     answer({ type: "error", message: sentence, stack, details: { code, plugin, path } });
   }
+}
+
+/** A folder that the thread which started this one has claimed. */
+function claimed({ claim: _, ...store }: Store): Store {
+  return store;
 }
 
 /** Takes what the caller says. */

@@ -24,16 +24,22 @@ import { resolvedSpec, writeJson, writeModel } from "./write.ts";
 /** Trains a run. Throws AttuneError where it cannot start; a run that diverges ends with an "end" event that says so. */
 export async function* trainRun(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent> {
   const { output } = options;
+  // Before anything is read: nobody wants to hear after the last step that it cannot be written.
+  const release = await output?.claim?.();
   const loggers: LogSink[] = [];
-  for (const logger of run.loggers) loggers.push(await logger.open(host, run, output));
   const told = (event: TrainingEvent): TrainingEvent => {
     for (const logger of loggers) logger.log(event);
     return event;
   };
   try {
+    for (const logger of run.loggers) loggers.push(await logger.open(host, run, output));
     for await (const event of trained(run, host, options, logMarks(run, loggers))) yield told(event);
   } finally {
-    for (const logger of loggers) await logger.close();
+    try {
+      for (const logger of loggers) await logger.close();
+    } finally {
+      await release?.();
+    }
   }
 }
 

@@ -36,6 +36,11 @@ export interface Store {
   append?(key: string, bytes: Uint8Array, options?: { readonly sync?: boolean }): Promise<Stored>;
   /** A checked real path that ONNX Runtime may map; absent where there are no files. */
   locate?(key: string): Promise<string>;
+  /**
+   * Sees to it that nobody else writes a run into this store until what it gives is called. Throws AttuneError where another
+   * does, and where nothing can be written. Absent where only this process can write.
+   */
+  claim?(): Promise<() => Promise<void>>;
   /** Lets go of a connection, where there is one. */
   close?(): Promise<void>;
 }

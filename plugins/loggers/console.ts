@@ -114,7 +114,18 @@ export function consoleSink(
     if (terminal.isTerminal) draw([`${harmless(what)} ${bar(done, total, 12)} ${count}`], clock.now(), done >= total);
     else if (done >= total) line(`${harmless(what)} ${count}`);
   };
+  // What is told of a step stands behind its loss, which is given with later ones or at the end: until then it waits.
+  const waiting: string[] = [];
+  const tell = (text: string, step: number): void => {
+    if (step >= totalSteps) row(interval.rest());
+    if (terminal.isTerminal || step >= totalSteps) line(text);
+    else waiting.push(text);
+  };
+  const told = (): void => {
+    for (const text of waiting.splice(0)) line(text);
+  };
   const log = (event: TrainingEvent): void => {
+    if (event.type === "step" || event.type === "progress") told();
     row(interval.see(event));
     if (event.type === "step") return stepped(event);
     if (event.type === "progress") return progress(event);
@@ -124,15 +135,18 @@ export function consoleSink(
       clear();
       line(startText(event, run.name));
     } else if (event.type === "evaluate") {
-      line(
+      tell(
         `${stepText(event.step, totalSteps)}  evaluation  ${metricsText(event.metrics)}${event.best ? "  (best)" : ""}`,
+        event.step,
       );
     } else if (event.type === "checkpoint" && !terminal.isTerminal) {
-      line(`${stepText(event.step, totalSteps)}  checkpoint  ${harmless(event.name)}`);
+      tell(`${stepText(event.step, totalSteps)}  checkpoint  ${harmless(event.name)}`, event.step);
     } else if (event.type === "warning") {
+      told();
       line(`warning: ${harmless(event.message)}`);
     } else if (event.type === "end") {
       row(interval.rest());
+      told();
       clear();
       line(endText(event, clock.now() - startedAt));
     }
@@ -140,7 +154,10 @@ export function consoleSink(
   };
   return {
     log,
-    close: async () => clear(),
+    close: async () => {
+      told();
+      clear();
+    },
   };
 }
 

@@ -32,6 +32,8 @@ const usageCodes: ReadonlySet<string> = new Set([
   "USAGE",
   "SHAPE_MISMATCH",
   "MISSING_INPUT",
+  "NOT_WRITABLE",
+  "BAD_TOKEN",
 ]);
 
 /** Runs a command; what it throws is said on standard error, an AttuneError in its own words, and becomes its exit code. */

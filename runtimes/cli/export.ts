@@ -2,18 +2,30 @@
  * `attune export`: a trained run in the files of another ecosystem.
  * @module
  */
-import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { compose } from "../../core/compose.ts";
-import { AttuneError, missing } from "../../core/errors.ts";
+import { AttuneError, missing, unknownName, unsupported } from "../../core/errors.ts";
 import { trainedForExport, verifyExport } from "../../core/run/export.ts";
 import { openRun } from "../../core/run/open.ts";
 import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
+import { checkWritable } from "../claim.ts";
 import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
 import { readRun, savedAdapters } from "./spec_file.ts";
+import { writtenWhole } from "./written.ts";
+
+/** Formats that are planned: what they are is known, and that they are not there. */
+const notBuilt: readonly string[] = ["onnx", "onnx-train", "gguf", "mlx", "workers-ai", "ollama", "ort-genai"];
+
+/** Throws AttuneError where a format is none that can be written. */
+function checkFormat(format: string): void {
+  const built = Object.keys(catalog.exporter ?? {});
+  if (built.includes(format)) return;
+  if (!notBuilt.includes(format)) throw unknownName("export", "--format", "format", format, built);
+  throw unsupported("export", "--format", format, `it is not built yet; there are ${built.join(", ")}`);
+}
 
 /** Largest difference of a logit that --verify accepts. */
 const TOLERANCE = 1e-4;
@@ -23,12 +35,13 @@ export async function exportCommand(
   path: string,
   options: Readonly<{ format: string; task?: string; merge?: boolean; verify?: boolean; output?: string }>,
 ): Promise<number> {
+  checkFormat(options.format);
   const host = await hostHere();
   const spec = readRun(path, options.task) as unknown as RunSpec;
   const run = compose(spec, catalog);
   const open = await openRun(run, host);
   const output = resolve(options.output ?? join(path, `export-${options.format}`));
-  mkdirSync(output, { recursive: true });
+  await checkWritable(output);
   const store = host.directory?.(output);
   if (!store) throw missing("export", "access to files", host.runtime);
   const merge = options.merge ?? false;
@@ -39,7 +52,7 @@ export async function exportCommand(
     );
   }
   const exporter = run.use("exporter", options.format === "hf" ? { use: "hf", with: { merge } } : options.format);
-  const files = await exporter.write(await trainedForExport(open), store);
+  const files = await writtenWhole(output, store, async (to) => exporter.write(await trainedForExport(open), to));
   process.stdout.write(files.map((file) => `${join(output, file)}\n`).join(""));
   if (!options.verify) return exitCodes.done;
   const again = options.format === "hf"

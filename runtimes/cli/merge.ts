@@ -2,7 +2,7 @@
  * `attune merge`: several adapters as one, or folded into their base.
  * @module
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { badValue, missing } from "../../core/errors.ts";
@@ -13,7 +13,9 @@ import { type MergeMethod, mergeMethods } from "../../core/merge/methods.ts";
 import { openWeights } from "../../core/safetensors.ts";
 import type { Store } from "../../core/types.ts";
 import { hostHere } from "../train.ts";
+import { checkWritable } from "../claim.ts";
 import { exitCodes } from "./exit.ts";
+import { writtenWhole } from "./written.ts";
 
 /** Options of the command, as commander gives them. */
 export type MergeCommandOptions = Readonly<{
@@ -60,10 +62,12 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     seed: number("seed", options.seed),
   };
   const written = async (files: (to: Store) => Promise<readonly string[]>): Promise<number> => {
-    mkdirSync(output, { recursive: true });
-    for (const file of await files(directory(output))) process.stdout.write(`${join(output, file)}\n`);
+    for (const file of await writtenWhole(output, directory(output), files)) {
+      process.stdout.write(`${join(output, file)}\n`);
+    }
     return exitCodes.done;
   };
+  await checkWritable(output);
   const [only] = adapters;
   // One adapter goes in as it is, DoRA's magnitudes and all; without weights it counts once.
   const alone = options.base !== undefined && adapters.length === 1 && only && (given?.[0] ?? 1) === 1;

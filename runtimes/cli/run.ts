@@ -8,6 +8,7 @@ import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
 import { readTrainingArguments } from "../../core/training_arguments.ts";
 import type { Json, LogSink, Named, Use } from "../../core/types.ts";
+import { isClaim } from "../claim.ts";
 import { clock, terminal } from "../host.ts";
 import { trainInWorker } from "../train.ts";
 import { exitCodes } from "./exit.ts";
@@ -29,7 +30,7 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
   if (existsSync(output)) {
     const details = { code: "USAGE", plugin: "run", path: output };
     if (!isDirectory(output)) throw new AttuneError(`${output} is a file: --output names a directory`, details);
-    if (!options.resume && readdirSync(output).length > 0) {
+    if (!options.resume && readdirSync(output).some((name) => !isClaim(name))) {
       throw new AttuneError(`${output} is not empty: pass --resume to continue it, or another --output`, details);
     }
   }

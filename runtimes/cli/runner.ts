@@ -4,7 +4,9 @@
  */
 import { resolve } from "node:path";
 import process from "node:process";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError, badValue } from "../../core/errors.ts";
+import { checkWritable } from "../claim.ts";
+import { checkFolder } from "../folder_models.ts";
 import { runRunner } from "../runner/runner.ts";
 import { exitCodes } from "./exit.ts";
 
@@ -29,6 +31,12 @@ export async function runnerCommand(options: RunnerCommandOptions): Promise<numb
       plugin: "runner",
     });
   }
+  const { server, work, name, models, plugins, memory, threads, jobs } = options;
+  if (!/^https?:$/.test(URL.canParse(server) ? new URL(server).protocol : "")) {
+    throw badValue("runner", "--server", server, "the address of a server, as http://127.0.0.1:8787");
+  }
+  if (models !== undefined) checkFolder("runner", "--models", models);
+  await checkWritable(resolve(work));
   const abort = new AbortController();
   let interrupts = 0;
   const interrupt = (): void => {
@@ -38,7 +46,6 @@ export async function runnerCommand(options: RunnerCommandOptions): Promise<numb
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
-  const { server, work, name, models, plugins, memory, threads, jobs } = options;
   await runRunner({
     server,
     token,

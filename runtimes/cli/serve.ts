@@ -2,13 +2,15 @@
  * `attune serve`: every endpoint over HTTP.
  * @module
  */
+import { resolve } from "node:path";
 import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { createApp, keysOf } from "../edge/app.ts";
-import { folderModels } from "../folder_models.ts";
+import { checkWritable } from "../claim.ts";
+import { checkFolder, folderModels } from "../folder_models.ts";
 import { openJobs } from "../jobs_server.ts";
-import { openJobStore } from "../job_store.ts";
+import { isAddress, openJobStore } from "../job_store.ts";
 import { listen } from "../listen.ts";
 import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
@@ -46,6 +48,8 @@ export async function serveCommand({ port, host, store, models, allowHub, cors =
     runner: key("ATTUNE_RUNNER_TOKEN"),
     admin: key("ATTUNE_ADMIN_KEY"),
   });
+  if (models !== undefined) checkFolder("serve", "--models", models);
+  if (!isAddress(store)) await checkWritable(resolve(store));
   const own = await hostHere();
   const opened = await openJobStore(store, own);
   const named = folderModels(models, own, allowHub);
@@ -68,13 +72,16 @@ export async function serveCommand({ port, host, store, models, allowHub, cors =
     },
     onError,
   });
+  const listening = await listen(app.fetch, { port, hostname: host }).catch(async (error) => {
+    await opened.close();
+    throw error;
+  });
   const stop = server.start();
-  const listening = await listen(app.fetch, { port, hostname: host });
   const name = host.includes(":") ? `[${host}]` : host;
   process.stderr.write(`listening on http://${name}:${listening.port}\n`);
-  await new Promise<void>((resolve) => {
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
+  await new Promise<void>((done) => {
+    process.once("SIGINT", () => done());
+    process.once("SIGTERM", () => done());
   });
   stop();
   await listening.close();

@@ -3,12 +3,13 @@
  * @module
  */
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, stat } from "node:fs/promises";
+import { open, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AttuneError } from "../../core/errors.ts";
 import type { Json, Named, TrainingEvent } from "../../core/types.ts";
+import { makeFolder } from "../make_folder.ts";
 
 /** A job as it is leased. */
 export type Lease = Readonly<{
@@ -24,8 +25,12 @@ export type Lease = Readonly<{
 /** What its user wants of a job. */
 export type Wants = "cancel" | "pause" | null;
 
-/** A runner's line to its server. Everything throws AttuneError: `LEASE_LOST` where another has the job, `REFUSED` else. */
+/**
+ * A runner's line to its server. Everything throws AttuneError: `LEASE_LOST` where another has the job, `BAD_TOKEN` where the
+ * server does not know this runner, `REFUSED` else.
+ */
 export interface RunnerClient {
+  /** Asks once for a job. Throws where the server cannot be reached. */
   lease(waitSeconds: number, signal?: AbortSignal): Promise<Lease | undefined>;
   /** With a signal, the server may keep the answer for as long as there is nothing to tell. */
   heartbeat(lease: Lease, step: number, trainedTokens: number, held?: AbortSignal): Promise<Wants>;
@@ -63,6 +68,17 @@ export type ClientOptions = Readonly<{
 /** A server that says nothing for so long has not heard. */
 const ANSWER_SECONDS = 10;
 
+/** A lease as the server wrote it. */
+function leaseIn(text: string, server: string): Lease {
+  try {
+    const lease = JSON.parse(text) as Lease;
+    if (typeof lease.id === "string" && typeof lease.token === "number") return lease;
+  } catch {
+    // some other server's page
+  }
+  throw new AttuneError(`${server} does not answer as a server of jobs does`, { code: "REFUSED", plugin: "runner" });
+}
+
 /** A client. */
 export function runnerClient(options: ClientOptions): RunnerClient {
   const { server, token, name, capabilities, patienceSeconds = 60 } = options;
@@ -80,6 +96,9 @@ export function runnerClient(options: ClientOptions): RunnerClient {
       // not the server's own answer
     }
     if (answer.status === 409) throw new AttuneError(message, { code: "LEASE_LOST", plugin: "runner" });
+    if (answer.status === 401 || answer.status === 403) {
+      throw new AttuneError(`${server} refuses the token: ${message}`, { code: "BAD_TOKEN", plugin: "runner" });
+    }
     if (answer.status < 500 && answer.status !== 429) {
       throw new AttuneError(`${path}: ${message}`, { code: "REFUSED", plugin: "runner" });
     }
@@ -97,8 +116,8 @@ export function runnerClient(options: ClientOptions): RunnerClient {
     }
   };
   /** `waits`: for how many seconds the server may keep the answer. */
-  const post = (path: string, body: unknown, waits = 0, signal?: AbortSignal): Promise<Response> =>
-    call(path, () => {
+  const post = (path: string, body: unknown, waits = 0, signal?: AbortSignal, send = call): Promise<Response> =>
+    send(path, () => {
       const late = AbortSignal.timeout(1000 * (waits + ANSWER_SECONDS));
       return {
         method: "POST",
@@ -112,8 +131,10 @@ export function runnerClient(options: ClientOptions): RunnerClient {
 
   return {
     lease: async (waitSeconds, signal) => {
-      const answer = await post("/lease", { runner: name, capabilities, waitSeconds }, waitSeconds, signal);
-      return answer.status === 204 ? undefined : await answer.json() as Lease;
+      // Once: who asks for work has time, and wants to say where it finds nobody.
+      const ask = (path: string, init: () => RequestInit): Promise<Response> => once(path, init());
+      const answer = await post("/lease", { runner: name, capabilities, waitSeconds }, waitSeconds, signal, ask);
+      return answer.status === 204 ? undefined : leaseIn(await answer.text(), server);
     },
     heartbeat: async (lease, step, trainedTokens, held) => {
       const waitSeconds = held ? Math.min(lease.heartbeatSeconds, 25) : 0;
@@ -149,7 +170,7 @@ export function runnerClient(options: ClientOptions): RunnerClient {
     },
     fetchTo: async (lease, path, file) => {
       const answer = await call(job(lease, path), () => ({}));
-      await mkdir(dirname(file), { recursive: true });
+      await makeFolder(dirname(file));
       const temporary = `${file}.part`;
       const handle = await open(temporary, "w");
       try {

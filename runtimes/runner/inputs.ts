@@ -51,7 +51,8 @@ export async function filesBelow(folder: string): Promise<string[]> {
 
 /** Whether a file is for others: checkpoints are for resuming alone, and the spec names paths of this machine. */
 export function isResult(path: string): boolean {
-  return !/^(checkpoints\/|spec\.json$)/.test(path);
+  // What begins like this is in the making, or says who writes here.
+  return !/^(checkpoints\/|spec\.json$)|(^|\/)\.~attune-/.test(path);
 }
 
 async function pathOf(name: string, lease: Lease, { client, work, models }: InputOptions): Promise<string> {

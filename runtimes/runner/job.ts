@@ -2,10 +2,11 @@
  * One job on a runner: fetch, train in another thread, tell, send checkpoints, commit once.
  * @module
  */
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AttuneError } from "../../core/errors.ts";
 import type { TrainingEvent } from "../../core/types.ts";
+import { makeFolder } from "../make_folder.ts";
 import { trainInWorker } from "../train.ts";
 import type { Lease } from "./client.ts";
 import { fetchCheckpoint, filesBelow, type InputOptions, isResult, localSpec } from "./inputs.ts";
@@ -49,7 +50,7 @@ async function train(lease: Lease, output: string, options: JobOptions): Promise
   const shutDown = (): void => stop.abort("shutdown");
   signal.addEventListener("abort", shutDown, { once: true });
   if (signal.aborted) shutDown();
-  await mkdir(output, { recursive: true });
+  await makeFolder(output);
   const line = uplink({ lease, client, output, progress, stop, tell });
   try {
     const { spec, labels } = await localSpec(lease, options);

@@ -5,7 +5,8 @@
 import { availableParallelism, hostname, totalmem } from "node:os";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { runnerClient } from "./client.ts";
+import { AttuneError } from "../../core/errors.ts";
+import { type Lease, runnerClient } from "./client.ts";
 import { runJob } from "./job.ts";
 
 /** How a runner runs. */
@@ -20,11 +21,20 @@ export type RunnerOptions = Readonly<{
   threads?: number;
   /** Ends after this many jobs. */
   jobs?: number;
+  /** For how many seconds a server is looked for that has never answered (30), and one that has (3600). */
+  patienceSeconds?: number;
   signal: AbortSignal;
   tell?: (text: string) => void;
 }>;
 
-/** Takes jobs until the signal is aborted or `jobs` are done. */
+/** For how long a server is looked for: one that has never answered, and one that has. */
+const [FIRST_SECONDS, LOST_SECONDS] = [30, 3600];
+
+/**
+ * Takes jobs until the signal is aborted or `jobs` are done.
+ *
+ * @throws AttuneError: `BAD_TOKEN` where the server does not know the token, `UNREACHABLE` where it is not found for too long.
+ */
 export async function runRunner(options: RunnerOptions): Promise<void> {
   const { server, token, work, signal, plugins, models, jobs = Infinity } = options;
   const threads = options.threads ?? availableParallelism();
@@ -38,10 +48,11 @@ export async function runRunner(options: RunnerOptions): Promise<void> {
   const client = runnerClient({ server, token, name, capabilities });
   const allowed = plugins ? new Set(plugins) : undefined;
   tell(`runner ${name} waits for jobs of ${server}`);
+  const next = finder(options, (signal) => client.lease(20, signal));
   for (let done = 0; done < jobs && !signal.aborted;) {
+    const lease = await next();
+    if (!lease) continue;
     try {
-      const lease = await client.lease(20, signal);
-      if (!lease) continue;
       tell(`${lease.id}: taken${lease.checkpoint ? `, from step ${lease.checkpoint.step}` : ""}`);
       await runJob(lease, { client, work, models, plugins: allowed, threads, signal, tell });
       done++;
@@ -51,4 +62,48 @@ export async function runRunner(options: RunnerOptions): Promise<void> {
       await sleep(1000, undefined, { signal }).catch(() => {});
     }
   }
+}
+
+/** Asks for jobs; of a server that does not answer it tells once, and asks on until its patience ends. */
+function finder(
+  { server, signal, tell = () => {}, patienceSeconds }: RunnerOptions,
+  ask: (signal: AbortSignal) => Promise<Lease | undefined>,
+): () => Promise<Lease | undefined> {
+  let known = false;
+  let lost: Readonly<{ since: number; wait: number }> | undefined;
+  return async () => {
+    try {
+      const lease = await ask(signal);
+      if (lost) tell(`${server} answers`);
+      known = true;
+      lost = undefined;
+      return lease;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      const refuses = error instanceof AttuneError;
+      if (refuses && (error.code === "BAD_TOKEN" || !known)) throw error;
+      const patience = patienceSeconds ?? (known ? LOST_SECONDS : FIRST_SECONDS);
+      const why = refuses ? error.sentence : reasonOf(error);
+      const { since, wait } = lost ?? { since: performance.now(), wait: 250 };
+      if (performance.now() - since > 1000 * patience) {
+        throw new AttuneError(`${server} has not answered for ${patience} s: ${why}`, {
+          code: "UNREACHABLE",
+          plugin: "runner",
+          cause: error,
+        });
+      }
+      if (!lost) tell(`${server} does not answer (${why}): asking again for ${patience} s`);
+      lost = { since, wait: Math.min(2 * wait, 5000) };
+      await sleep(wait * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
+      return undefined;
+    }
+  };
+}
+
+/** Why a request failed: fetch says it in its cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as NodeJS.ErrnoException;
+  const cause = error.cause instanceof Error ? reasonOf(error.cause) : undefined;
+  return cause ?? [code, error.message].filter((part) => typeof part === "string" && part !== "").join(": ");
 }

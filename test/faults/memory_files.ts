@@ -122,13 +122,10 @@ export function memoryFiles(image?: Image): MemoryFiles {
   });
   const files = {
     mkdir: async (path: string) => {
-      const made: string[] = [];
-      for (let at = path; !names.has(at); at = dirname(at)) made.unshift(at);
-      for (const folder of made) {
-        names.set(folder, null);
-        operations.push({ op: "mkdir", path: folder });
-      }
-      return made[0];
+      if (names.has(path)) throw failed("EEXIST", path);
+      if (!names.has(dirname(path))) throw failed("ENOENT", path);
+      names.set(path, null);
+      operations.push({ op: "mkdir", path });
     },
     open: async (path: string, flags: string | number) => {
       if (flags === "r") return handle(path, inodeOf(path));

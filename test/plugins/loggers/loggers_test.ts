@@ -204,6 +204,50 @@ test("console: plain lines where nobody looks", async () => {
   assert.ok(host.written.every((text) => !text.includes("\x1b")));
 });
 
+test("console: what is told of a step stands behind its loss, however the run ends", async () => {
+  const start = {
+    type: "start",
+    totalEpochs: 1,
+    trainableParameters: 1,
+    totalParameters: 1,
+    trainRows: 1,
+    evalRows: 1,
+  } as const;
+  const step = (step: number): TrainingEvent => ({
+    type: "step",
+    step,
+    epoch: step / 10,
+    loss: 1,
+    losses: {},
+    gradNorm: 1,
+    learningRate: 1,
+    tokens: 1,
+    samples: 1,
+    skipped: false,
+  });
+  const evaluated = (step: number): TrainingEvent => ({ type: "evaluate", step, epoch: 0, metrics: {}, best: false });
+  const saved = (step: number): TrainingEvent => ({ type: "checkpoint", step, epoch: 0, name: "c" });
+  for (const reason of ["done", "stopped", "interrupted"] as const) {
+    const host = hostOf(false);
+    const run = runOf();
+    const training = { ...run.training, loggingSteps: 5 };
+    const sink = await consoleLogger().open(host, { ...run, training }, undefined);
+    sink.log({ ...start, step: 0, epoch: 0, totalSteps: reason === "done" ? 7 : 10 });
+    for (let i = 1; i <= 7; i++) {
+      sink.log(step(i));
+      if (i === 3 || i === 7) { for (const event of [evaluated(i), saved(i)]) sink.log(event); }
+    }
+    sink.log({ type: "end", step: 7, epoch: 0, reason, metrics: {} });
+    await sink.close();
+    const told = host.written.join("").split("\n").flatMap((line) => {
+      const [, at, what] = /^step +(\d+)\/\d+ +(\w+)/.exec(line) ?? [];
+      return at === undefined ? [] : [`${at} ${what}`];
+    });
+    const expected = ["3 evaluation", "3 checkpoint", "5 epoch", "7 epoch", "7 evaluation", "7 checkpoint"];
+    assert.deepEqual(told, expected, reason);
+  }
+});
+
 test("console: a bar on a terminal, never longer than a line", async () => {
   for (const columns of [30, 80, 200]) {
     const host = hostOf(true, columns);
