@@ -22,10 +22,10 @@ const WORK = 100;
 
 const [CHAR, SPLIT, JUMP, RUN, START, END, EDGE, LOOK, ATOMIC, DONE] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
-/** Whether a character belongs. */
-type CharSet = (code: number) => boolean;
+/** Whether a character, by its code point, belongs. */
+export type CharSet = (code: number) => boolean;
 
-/** CHAR: `set`. SPLIT: `x` before `y`. JUMP: `x`. RUN: as many of `set` as there are. LOOK, ATOMIC: what is up to `x`. */
+/** CHAR: `set`. SPLIT: `x` before `y`. JUMP: `x`. RUN: as many of `set` as there are. EDGE: where `set` begins or ends. LOOK, ATOMIC: what is up to `x`. */
 type Step = {
   op: number;
   set: CharSet;
@@ -38,12 +38,46 @@ type Step = {
   behind: number;
 };
 
-type Node =
+/**
+ * A pattern, read: a character of a set, others in a row or one of them, repeated, the start or end of the text, where a
+ * set's stretches begin or end, and what is looked at (behind: so many characters back) or never gone back into.
+ */
+export type PatternNode =
   | Readonly<{ type: "set"; set: CharSet }>
-  | Readonly<{ type: "all" | "any"; of: readonly Node[] }>
-  | Readonly<{ type: "repeat"; of: Node; min: number; max: number; lazy: boolean }>
-  | Readonly<{ type: "edge"; op: number; negated: boolean }>
-  | Readonly<{ type: "look" | "atomic"; of: Node; negated: boolean; behind: number }>;
+  | Readonly<{ type: "all" | "any"; of: readonly PatternNode[] }>
+  | Readonly<{ type: "repeat"; of: PatternNode; min: number; max: number; lazy: boolean }>
+  | Readonly<{ type: "start" | "end" }>
+  | Readonly<{ type: "edge"; set: CharSet; negated: boolean }>
+  | Readonly<{ type: "look"; of: PatternNode; negated: boolean; behind: number }>
+  | Readonly<{ type: "atomic"; of: PatternNode }>;
+
+type Node = PatternNode;
+
+/** Where a match that begins at a place of a text ends, or -1. Places are to be asked for in order. */
+export type Search = (at: number) => number;
+
+/** A set that remembers what was asked of it, by stretches of 256 characters. */
+export function remembered(has: CharSet): CharSet {
+  const pages: (Uint8Array | undefined)[] = [];
+  return (code) => {
+    const page = pages[code >> 8] ??= Uint8Array.from({ length: 256 }, (_, i) => (has((code & ~255) + i) ? 1 : 0));
+    return page[code & 255] === 1;
+  };
+}
+
+/**
+ * What looks for a pattern in texts, in time in proportion to them.
+ *
+ * @throws SyntaxError where the pattern is too long. The search throws AttuneError where a text takes too many steps.
+ */
+export function searchFor(pattern: PatternNode): (text: string) => Search {
+  const steps: Step[] = [];
+  emit(pattern, steps);
+  push(steps, DONE);
+  let ids = 0;
+  for (const step of steps) if (step.op === SPLIT || step.op === RUN) step.id = ids++;
+  return (text) => searchOf(steps, text, ids);
+}
 
 /**
  * A pattern in the notation of JavaScript's flag u, with possessive quantifiers and atomic groups besides.
@@ -52,13 +86,9 @@ type Node =
  * where a text takes too many steps.
  */
 export function linearPattern(source: string): Pattern {
-  const steps: Step[] = [];
-  emit(parse(source), steps);
-  push(steps, DONE);
-  let ids = 0;
-  for (const step of steps) if (step.op === SPLIT || step.op === RUN) step.id = ids++;
+  const searchIn = searchFor(parse(source));
   const found = function* (text: string): Generator<readonly [start: number, end: number]> {
-    const search = searchOf(steps, text, ids);
+    const search = searchIn(text);
     for (let at = 0; at <= text.length;) {
       const end = search(at);
       if (end >= 0) yield [at, end];
@@ -213,8 +243,8 @@ function searchOf(steps: readonly Step[], text: string, ids: number): (at: numbe
           pc++;
           break;
         case EDGE: {
-          const word = (i: number): boolean => /^\w$/.test(text[i] ?? "");
-          fails = (word(at - 1) !== word(at)) === step.negated;
+          const inside = (i: number): boolean => i >= 0 && i < text.length && step.set(text.codePointAt(i) ?? 0);
+          fails = (inside(before(text, at)) !== inside(at)) === step.negated;
           pc++;
           break;
         }
@@ -295,8 +325,12 @@ function emit(node: Node, steps: Step[]): void {
   switch (node.type) {
     case "set":
       return void push(steps, CHAR, { set: node.set });
+    case "start":
+      return void push(steps, START);
+    case "end":
+      return void push(steps, END);
     case "edge":
-      return void push(steps, node.op, { negated: node.negated });
+      return void push(steps, EDGE, { set: node.set, negated: node.negated });
     case "all":
       return node.of.forEach((inner) => emit(inner, steps));
     case "any": {
@@ -313,8 +347,7 @@ function emit(node: Node, steps: Step[]): void {
     }
     case "look":
     case "atomic": {
-      const { negated, behind } = node;
-      const look = push(steps, node.type === "look" ? LOOK : ATOMIC, { negated, behind });
+      const look = push(steps, node.type === "look" ? LOOK : ATOMIC, node.type === "look" ? node : {});
       emit(node.of, steps);
       push(steps, DONE);
       look.x = steps.length;
@@ -346,10 +379,12 @@ function emit(node: Node, steps: Step[]): void {
 }
 
 /** How many characters something matches, where that is always as many. */
-function fixedWidth(node: Node): number | undefined {
+export function fixedWidth(node: Node): number | undefined {
   switch (node.type) {
     case "set":
       return 1;
+    case "start":
+    case "end":
     case "edge":
     case "look":
       return 0;
@@ -398,7 +433,7 @@ function parse(source: string): Node {
       return node;
     };
     if (take("?:")) return inner();
-    if (take("?>")) return { type: "atomic", of: inner(), negated: false, behind: 0 };
+    if (take("?>")) return { type: "atomic", of: inner() };
     for (const [mark, negated] of [["?=", false], ["?!", true]] as const) {
       if (take(mark)) return { type: "look", of: inner(), negated, behind: 0 };
     }
@@ -416,10 +451,10 @@ function parse(source: string): Node {
   };
   const atom = (depth: number): Node => {
     if (take("(")) return group(depth);
-    if (take("^")) return { type: "edge", op: START, negated: false };
-    if (take("$")) return { type: "edge", op: END, negated: false };
-    if (take("\\b")) return { type: "edge", op: EDGE, negated: false };
-    if (take("\\B")) return { type: "edge", op: EDGE, negated: true };
+    if (take("^")) return { type: "start" };
+    if (take("$")) return { type: "end" };
+    if (take("\\b")) return { type: "edge", set: setOf("\\w"), negated: false };
+    if (take("\\B")) return { type: "edge", set: setOf("\\w"), negated: true };
     if (/^\\[1-9k]/.test(source.slice(at, at + 2))) throw broken("what refers back to a group is not supported");
     const rest = source.slice(at, at + 4096);
     const own =
@@ -444,7 +479,7 @@ function parse(source: string): Node {
       : Number(to);
     if (max < min) throw broken("the numbers of a count are out of order");
     const node: Node = { type: "repeat", of, min, max, lazy: take("?") };
-    return from === undefined && take("+") ? { type: "atomic", of: node, negated: false, behind: 0 } : node;
+    return from === undefined && take("+") ? { type: "atomic", of: node } : node;
   };
   const node = alternatives(0);
   if (at < source.length) throw broken("a group ends that has not begun");
@@ -459,18 +494,7 @@ function setOf(source: string): CharSet {
   if (known) return known;
   // Before what needs no backslash it says nothing.
   const one = new RegExp(`^${/^\\[^\p{L}\p{N}$()*+./?[\\\]^{|}]$/u.test(source) ? source.slice(1) : source}$`, "u");
-  const has: CharSet = (code) => one.test(String.fromCodePoint(code));
-  const ascii = Uint8Array.from({ length: 128 }, (_, code) => (has(code) ? 1 : 0));
-  const seen = new Map<number, boolean>();
-  const set: CharSet = (code) => {
-    if (code < 128) return ascii[code] === 1;
-    const before = seen.get(code);
-    if (before !== undefined) return before;
-    if (seen.size >= 4096) seen.clear();
-    const is = has(code);
-    seen.set(code, is);
-    return is;
-  };
+  const set = remembered((code) => one.test(String.fromCodePoint(code)));
   if (sets.size >= 512) sets.clear();
   sets.set(source, set);
   return set;

@@ -2,13 +2,15 @@
  * A text under change that knows where each of its characters came from, as Hugging Face's NormalizedString does.
  * @module
  */
-import type { Pattern } from "../../core/linear_pattern.ts";
 
-/** A stretch of the original text in UTF-16 units. */
+/** A stretch of a text in UTF-16 units. */
 export type Span = readonly [start: number, end: number];
 
-/** Characters (code points) with the stretch of the original text that each stands for. */
-export type Aligned = Readonly<{ chars: readonly string[]; spans: readonly Span[] }>;
+/**
+ * A text and where it begins in the original. Each UTF-16 unit stands for the stretch of the original from `starts` to `ends`;
+ * without these, for itself.
+ */
+export type Aligned = Readonly<{ text: string; from: number; starts?: Int32Array; ends?: Int32Array }>;
 
 /**
  * A new character, and how many characters of the old text it takes: 0 for its own one, n > 0 for none (it is
@@ -18,105 +20,151 @@ export type Change = readonly [char: string, change: number];
 
 /** A text as it is; `from`: where it begins in the original. */
 export function alignedOf(text: string, from = 0): Aligned {
-  const chars = [...text];
-  let at = from;
-  return { chars, spans: chars.map((char): Span => [at, at += char.length]) };
+  return { text, from };
 }
 
-/** The characters as one string. */
-export function textOf({ chars }: Aligned): string {
-  return chars.join("");
+/** How many units the character at a place has. */
+export function widthAt(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
+  if (unit < 0xd800 || unit > 0xdbff || at + 1 >= text.length) return 1;
+  const next = text.charCodeAt(at + 1);
+  return next >= 0xdc00 && next <= 0xdfff ? 2 : 1;
 }
 
-/** Part of a text, by characters. */
-export function sliced({ chars, spans }: Aligned, start: number, end?: number): Aligned {
-  return { chars: chars.slice(start, end), spans: spans.slice(start, end) };
+function startOf(a: Aligned, unit: number): number {
+  if (a.starts) return a.starts[unit] ?? a.from;
+  return a.from + unit - (unit > 0 && widthAt(a.text, unit - 1) === 2 ? 1 : 0);
 }
 
-/** The stretch that the characters from `start` to `end` (excluded) stand for. */
-export function spanOf({ spans }: Aligned, start: number, end: number): Span {
-  const first = spans[Math.min(start, spans.length - 1)] ?? [0, 0];
-  if (end <= start) return [first[0], first[0]];
-  return [first[0], (spans[Math.min(end, spans.length) - 1] ?? first)[1]];
+function endOf(a: Aligned, unit: number): number {
+  return a.ends ? a.ends[unit] ?? a.from : a.from + unit + widthAt(a.text, unit);
+}
+
+/** The stretch of the original that the units from `start` to `end` (excluded) stand for. */
+export function spanOf(a: Aligned, start: number, end: number): Span {
+  if (!a.starts) return [a.from + start, a.from + end];
+  return [startOf(a, start), endOf(a, end - 1)];
+}
+
+/** Part of a text, by units. */
+export function sliced(a: Aligned, start: number, end: number): Aligned {
+  if (start === 0 && end === a.text.length && (!a.starts || a.starts[0] === a.from)) return a;
+  const text = a.text.slice(start, end);
+  if (!a.starts || !a.ends) return { text, from: a.from + start };
+  return { text, from: startOf(a, start), starts: a.starts.subarray(start, end), ends: a.ends.subarray(start, end) };
+}
+
+type Writer = Readonly<{
+  /** Characters that stand where unit `at` of the old text does; before its start, at the start. */
+  write(text: string, at: number): void;
+  /** Units of the old text as they are. */
+  keep(start: number, end: number): void;
+  done(): Aligned;
+}>;
+
+function writer(old: Aligned): Writer {
+  let text = "";
+  const starts: number[] = [];
+  const ends: number[] = [];
+  return {
+    write: (own, at) => {
+      text += own;
+      const start = at < 0 ? old.from : startOf(old, at);
+      const end = at < 0 ? old.from : endOf(old, at);
+      for (let i = 0; i < own.length; i++) {
+        starts.push(start);
+        ends.push(end);
+      }
+    },
+    keep: (start, end) => {
+      text += old.text.slice(start, end);
+      for (let i = start; i < end; i++) {
+        starts.push(startOf(old, i));
+        ends.push(endOf(old, i));
+      }
+    },
+    done: () => ({ text, from: old.from, starts: Int32Array.from(starts), ends: Int32Array.from(ends) }),
+  };
 }
 
 /** Puts new characters in place of all; the first `removed` old ones have none. An inserted one stands where its neighbour before does. */
-export function transformed({ spans }: Aligned, changes: readonly Change[], removed = 0): Aligned {
-  const out: Span[] = [];
-  let at = removed;
-  for (const [, change] of changes) {
-    out.push((change > 0 ? spans[at - 1] : spans[at]) ?? [spans[0]?.[0] ?? 0, spans[0]?.[0] ?? 0]);
-    if (change <= 0) at += 1 - change;
+export function transformed(a: Aligned, changes: readonly Change[], removed = 0): Aligned {
+  const { write, done } = writer(a);
+  let at = 0;
+  const skip = (count: number): void => {
+    for (let i = 0; i < count && at < a.text.length; i++) at += widthAt(a.text, at);
+  };
+  skip(removed);
+  for (const [char, change] of changes) {
+    write(char, change > 0 ? at - 1 : at);
+    if (change <= 0) skip(1 - change);
   }
-  return { chars: changes.map(([char]) => char), spans: out };
+  return done();
 }
 
 /** Without the characters that are not kept. */
-export function filtered(text: Aligned, keep: (char: string) => boolean): Aligned {
-  const kept = text.chars.map(keep);
-  return { chars: text.chars.filter((_, i) => kept[i]), spans: text.spans.filter((_, i) => kept[i]) };
+export function filtered(a: Aligned, keep: (code: number) => boolean): Aligned {
+  let changed: Writer | undefined;
+  let done = 0;
+  for (let at = 0; at < a.text.length;) {
+    const code = a.text.codePointAt(at) ?? 0;
+    const next = at + (code > 0xffff ? 2 : 1);
+    if (!keep(code)) {
+      changed ??= writer(a);
+      changed.keep(done, at);
+      done = next;
+    }
+    at = next;
+  }
+  if (!changed) return a;
+  changed.keep(done, a.text.length);
+  return changed.done();
 }
 
 /** Every character by others in its place. */
-export function mapped(text: Aligned, change: (char: string) => string): Aligned {
-  return transformed(text, text.chars.flatMap((char) => [...change(char)].map((c, i): Change => [c, i > 0 ? 1 : 0])));
+export function mapped(a: Aligned, change: (char: string) => string): Aligned {
+  let text = "";
+  let alike = true;
+  for (const char of a.text) {
+    const own = change(char);
+    text += own;
+    alike &&= own.length === char.length && widthAt(own, 0) === own.length;
+  }
+  if (alike) return text === a.text ? a : { ...a, text };
+  const { write, done } = writer(a);
+  let at = 0;
+  for (const char of a.text) {
+    let first = true;
+    for (const own of change(char)) {
+      // What is inserted stands where what is before it does, which is where this character does.
+      write(own, first ? at : at + char.length - 1);
+      first = false;
+    }
+    at += char.length;
+  }
+  return done();
 }
 
-/** Matches replaced; what replaces one stands where the match's last character did. */
-export function replaced(text: Aligned, pattern: Pattern, content: string): Aligned {
-  const matches = [...pattern[Symbol.matchAll](textOf(text))];
-  if (matches.length === 0) return text;
-  const at = unitsToChars(text);
-  const chars: string[] = [];
-  const spans: Span[] = [];
-  let done = 0;
-  const upTo = (end: number): void => {
-    // Not all at once: a call takes only so many arguments.
-    for (let i = done; i < end; i++) {
-      chars.push(text.chars[i] ?? "");
-      spans.push(text.spans[i] ?? [0, 0]);
-    }
-  };
-  for (const match of matches) {
-    const [start, end] = [at[match.index] ?? 0, at[match.index + match[0].length] ?? text.chars.length];
-    upTo(start);
-    for (const char of content) {
-      chars.push(char);
-      spans.push(text.spans[end - 1] ?? [0, 0]);
-    }
-    done = end;
+/** Stretches, given as start, end, start, end ..., replaced; what replaces one stands where its last character did. */
+export function replaced(a: Aligned, matches: readonly number[], content: string): Aligned {
+  if (matches.length === 0) return a;
+  const { write, keep, done } = writer(a);
+  let from = 0;
+  for (let i = 0; i < matches.length; i += 2) {
+    const [start, end] = [matches[i] as number, matches[i + 1] as number];
+    keep(from, start);
+    write(content, end - 1);
+    from = end;
   }
-  upTo(text.chars.length);
-  return { chars, spans };
+  keep(from, a.text.length);
+  return done();
 }
 
 /** Characters put in front; they stand where the first one does. */
-export function prepended(text: Aligned, prefix: string): Aligned {
-  const [first] = text.spans;
-  if (!first) return text;
-  const own = [...prefix];
-  return { chars: [...own, ...text.chars], spans: [...own.map(() => first), ...text.spans] };
-}
-
-/** The pieces of a text that a function cuts its string into: stretches of it, in order, some perhaps left out. */
-export function pieces(text: Aligned, split: (text: string) => readonly string[]): Aligned[] {
-  const string = textOf(text);
-  const at = unitsToChars(text);
-  let cursor = 0;
-  return split(string).flatMap((piece) => {
-    const start = piece === "" ? -1 : string.indexOf(piece, cursor);
-    if (start < 0) return [];
-    cursor = start + piece.length;
-    return [sliced(text, at[start] ?? 0, at[cursor] ?? text.chars.length)];
-  });
-}
-
-/** For each UTF-16 unit of the string, the number of its character. */
-function unitsToChars({ chars }: Aligned): number[] {
-  const at: number[] = [];
-  chars.forEach((char, i) => {
-    for (let k = 0; k < char.length; k++) at.push(i);
-  });
-  at.push(chars.length);
-  return at;
+export function prepended(a: Aligned, prefix: string): Aligned {
+  if (a.text === "") return a;
+  const { write, keep, done } = writer(a);
+  write(prefix, 0);
+  keep(0, a.text.length);
+  return done();
 }

@@ -3,14 +3,21 @@
  * @module
  */
 import { badFile } from "../../core/errors.ts";
-import { type Aligned, type Change, textOf, transformed } from "./aligned.ts";
+import { type Aligned, type Change, transformed } from "./aligned.ts";
 
 /** Longer groups of characters, in bytes, have no rule as a whole. */
 const LONGEST = 6;
 
 /** The rules of a `precompiled_charsmap`. Throws AttuneError where it is not sound. */
 export function charsmap(base64: string): (text: Aligned) => Aligned {
-  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  } catch (cause) {
+    throw badFile("hf", "tokenizer.json", `has a precompiled_charsmap that is not base64: ${cause}`);
+  }
+  if (bytes.length === 0) return (text) => text;
+
   const view = new DataView(bytes.buffer);
   const size = bytes.length >= 4 ? view.getUint32(0, true) : 0;
   if (size % 4 !== 0 || 4 + size > bytes.length) {
@@ -38,18 +45,24 @@ export function charsmap(base64: string): (text: Aligned) => Aligned {
   const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
   return (text) => {
     const changes: Change[] = [];
-    for (const { segment } of graphemes.segment(textOf(text))) {
+    let changed = false;
+    for (const { segment } of graphemes.segment(text.text)) {
       const whole = encoder.encode(segment).length < LONGEST ? rule(segment) : undefined;
       if (whole !== undefined) {
         changes.push(...replacement(segment, whole));
+        changed = true;
         continue;
       }
       for (const char of segment) {
         const own = rule(char);
-        changes.push(...(own === undefined ? [[char, 0] as const] : replacement(char, own)));
+        if (own === undefined) changes.push([char, 0]);
+        else {
+          changes.push(...replacement(char, own));
+          changed = true;
+        }
       }
     }
-    return withoutLosses(text, changes);
+    return changed ? withoutLosses(text, changes) : text;
   };
 }
 

@@ -17,8 +17,8 @@ const isObject = (value: unknown): value is Definition =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isId = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= MAX_ID;
 
-/** Checks the types and ranges of all that is read. Throws AttuneError that names what is not sound. */
-export function checkDefinition(definition: Definition): void {
+/** Checks the types and ranges of all that is read, and gives the ids of the model's tokens. Throws AttuneError that names what is not sound. */
+export function checkDefinition(definition: Definition): ReadonlyMap<string, number> {
   const { model, added_tokens: added } = definition;
   if (!isObject(model)) throw wrong("has no model");
   const ids = vocabularyOf(model);
@@ -27,6 +27,7 @@ export function checkDefinition(definition: Definition): void {
   for (const part of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) {
     if (definition[part] !== undefined && definition[part] !== null) checkPart(definition[part], part);
   }
+  return ids;
 }
 
 /** Each token and its id. */

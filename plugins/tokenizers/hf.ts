@@ -1,21 +1,19 @@
 /**
- * Hugging Face tokenizers: tokenizer.json over `@huggingface/tokenizers`, with the layer that the library leaves out
- * (offsets, words, truncation that keeps special tokens, windows).
+ * Hugging Face tokenizers: tokenizer.json, as the library `tokenizers` reads it, with offsets, words, truncation that keeps special
+ * tokens, and windows.
  * @module
  */
-import type { Tokenizer as Library } from "@huggingface/tokenizers";
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { badValue, missing, unsupported } from "../../core/errors.ts";
+import { AttuneError, badFile, badValue, missing, unsupported } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { jsonObject } from "../../core/json.ts";
 import type { EncodeOptions, Encoding, Factory, Named, Store, Tokenizer } from "../../core/types.ts";
-import { autoTokenizer, type TokenizerFiles } from "./auto.ts";
+import { type AutoTokenizer, autoTokenizer, type TokenizerFiles } from "./auto.ts";
 import type { Renderer } from "./chat.ts";
 import { checkDefinition } from "./definition.ts";
-import { openLibrary } from "./library.ts";
-import { type Part, postProcessorOf } from "./post_processor.ts";
-import { idsOf, type Steps, type Tokens, tokensOf } from "./sequence.ts";
+import { type Pipeline, pipelineOf, type Tokens } from "./pipeline.ts";
+import type { Stretch } from "./post_processors.ts";
 import { type Strategy, type Window, windowsOf } from "./truncate.ts";
 
 /** Options of {@link hf}. */
@@ -59,11 +57,11 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   const file = await files.get("tokenizer.json");
   if (!file) throw missing("hf", "tokenizer.json", "the model directory");
   const definition = jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true });
-  checkDefinition(definition);
+  const vocabulary = checkDefinition(definition);
   const others = await settingsIn(files);
   const auto = autoTokenizer({ ...others, definition });
-  const { library, steps } = openLibrary(auto.definition, others.config);
-  const special = specialIds(library, auto.special);
+  const pipeline = opened(auto, vocabulary);
+  const special = specialIds(pipeline, auto.special);
   const template = await files.get("chat_template.jinja");
   const { templates } = auto;
   const chatTemplate = template
@@ -72,22 +70,21 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   // Template engines are only loaded for who has a template.
   const chats = chatTemplate === undefined ? undefined : await import("./chat.ts");
   let renderer: Renderer | undefined;
-  const post = postProcessorOf(auto.definition.post_processor as Named<unknown> | null | undefined);
+  const { post } = pipeline;
   const limit = options.modelMaxLength ??
     (auto.modelMaxLength !== undefined && auto.modelMaxLength < NO_LIMIT ? auto.modelMaxLength : undefined);
 
   const encode = (text: string | readonly string[], o: EncodeOptions = {}): [Encoding, ...Encoding[]] => {
-    const places = o.offsets ?? true;
-    const a = sequenceOf(library, steps, text, places);
+    const a = pipeline.encode(text);
     // An empty second text is one, too: it has its own special tokens.
-    const b = o.textPair === undefined ? undefined : sequenceOf(library, steps, o.textPair, places);
+    const b = o.textPair === undefined ? undefined : pipeline.encode(o.textPair);
     const adds = o.addSpecialTokens ?? true;
     const strategy: Strategy = o.truncation === true
       ? "longest_first"
       : o.truncation === false || o.truncation === undefined
       ? "do_not_truncate"
       : o.truncation;
-    const room = (o.maxLength ?? limit ?? Infinity) - post.added(b !== undefined, adds);
+    const room = (o.maxLength ?? limit ?? Infinity) - (adds ? post.added(b !== undefined) : 0);
     const windows = windowsOf(a.ids.length, b?.ids.length, {
       strategy,
       room,
@@ -96,11 +93,13 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
       side: auto.truncationSide,
     });
     const types = o.typeIds ?? auto.typeIds;
-    return windows.map((w) => assemble(post.apply(w, adds), w, a, b, types)) as [Encoding, ...Encoding[]];
+    return windows.map((w) => {
+      const texts = [[stretchOf(a, 0, w.a)], ...(b && w.b ? [[stretchOf(b, 1, w.b)]] : [])];
+      return assembled(post.apply(texts, adds).flat(), types);
+    }) as [Encoding, ...Encoding[]];
   };
-  const { length: vocabSize } = (library as unknown as { model: { vocab: readonly string[] } }).model.vocab;
   return {
-    vocabSize,
+    vocabSize: pipeline.vocabSize,
     special,
     paddingSide: options.paddingSide ?? auto.paddingSide,
     typeIds: auto.typeIds,
@@ -108,19 +107,14 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
     fingerprint: await sha256(new TextDecoder().decode(file.bytes) + fingerprinted(others)),
     encode,
     decode: (ids, o = {}) => {
-      const list = Array.from(ids);
-      if (list.length === 0) return "";
-      const text = library.decode(list, {
-        skip_special_tokens: o.skipSpecialTokens ?? false,
-        clean_up_tokenization_spaces: false,
-      });
+      const text = pipeline.decode(Array.from(ids), o.skipSpecialTokens ?? false);
       return auto.cleanUp ? cleanedUp(text) : text;
     },
     chat: (messages, o = {}) => {
       if (chatTemplate === undefined || !chats) {
         throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
       }
-      if (o.refuseSpecialTokens) refuseSpecial(messages, library);
+      if (o.refuseSpecialTokens) refuseSpecial(messages, pipeline);
       renderer ??= chats.chatRenderer(chatTemplate, auto.special);
       return renderer(messages, o.addGenerationPrompt ?? false);
     },
@@ -128,38 +122,36 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
 }
 
 /** What a user writes is no part of the template: it may not end a turn, or begin another's. */
-function refuseSpecial(messages: readonly Named<string>[], library: Library): void {
-  const { special_tokens: special } = library as unknown as { special_tokens: readonly string[] };
+function refuseSpecial(messages: readonly Named<string>[], { added }: Pipeline): void {
+  const special = [...added.byContent.values()].filter((token) => token.special).map((token) => token.content);
   messages.forEach((message, i) => {
     for (const [field, text] of Object.entries(message)) {
-      const found = special.find((token) => token !== "" && text.includes(token));
+      const found = special.find((token) => text.includes(token));
       if (found !== undefined) throw badValue("hf", `messages.${i}.${field}`, found, "text without special tokens");
     }
   });
 }
 
-function sequenceOf(library: Library, steps: Steps, text: string | readonly string[], places: boolean): Tokens {
-  if (typeof text === "string") return places ? tokensOf(library, steps, text) : idsOf(library, steps, text);
-  // Words that are given: each is tokenized alone, and counts as one.
-  const all: Tokens = { ids: [], offsets: [], words: [], ...(steps.keepsFirst ? { firsts: [] } : {}) };
-  text.forEach((word, i) => {
-    const own = tokensOf(library, steps, word);
-    all.ids.push(...own.ids);
-    all.offsets.push(...own.offsets);
-    all.firsts?.push(...own.firsts ?? []);
-    all.words.push(...own.ids.map(() => i));
-  });
-  return all;
+/** A tokenizer.json at work. Throws AttuneError where a part of it is not sound. */
+function opened(auto: AutoTokenizer, vocabulary: ReadonlyMap<string, number>): Pipeline {
+  try {
+    return pipelineOf(auto.definition, vocabulary, auto.splitSpecialTokens);
+  } catch (cause) {
+    if (cause instanceof AttuneError) throw cause;
+    throw badFile("hf", "tokenizer.json", cause instanceof Error ? cause.message : String(cause));
+  }
 }
 
-function assemble(
-  parts: readonly Part[],
-  window: Window,
-  a: Tokens,
-  b: Tokens | undefined,
-  types: boolean,
-): Encoding {
-  const n = parts.length;
+/** Tokens of text 0 or 1, from one to another. */
+function stretchOf(tokens: Tokens, sequence: 0 | 1, [from, to]: readonly [number, number]): Stretch {
+  const offsets: number[] = [];
+  for (let i = from; i < to; i++) offsets.push(tokens.starts[i] as number, tokens.ends[i] as number);
+  const ids = tokens.ids.slice(from, to);
+  return { ids, types: ids.map(() => sequence), special: false, source: { sequence, tokens, from }, offsets };
+}
+
+function assembled(stretches: readonly Stretch[], withTypes: boolean): Encoding {
+  const n = stretches.reduce((sum, { ids }) => sum + ids.length, 0);
   const encoding: Encoding = {
     ids: new Int32Array(n),
     typeIds: new Int32Array(n),
@@ -168,20 +160,18 @@ function assemble(
     wordIds: new Int32Array(n).fill(-1),
     sequenceIds: new Int32Array(n).fill(-1),
   };
-  parts.forEach((part, i) => {
-    if (types) encoding.typeIds[i] = part.type;
-    if ("id" in part) {
-      encoding.ids[i] = part.id;
-      encoding.specialTokensMask[i] = 1;
-      return;
+  let at = 0;
+  for (const { ids, types, special, source, offsets } of stretches) {
+    encoding.ids.set(ids, at);
+    if (withTypes) encoding.typeIds.set(types, at);
+    encoding.offsets.set(offsets, 2 * at);
+    if (special) encoding.specialTokensMask.fill(1, at, at + ids.length);
+    if (source) {
+      encoding.wordIds.set(source.tokens.words.slice(source.from, source.from + ids.length), at);
+      encoding.sequenceIds.fill(source.sequence, at, at + ids.length);
     }
-    const own = part.sequence === 0 ? a : b ?? a;
-    encoding.ids[i] = own.ids[part.at] ?? 0;
-    const first = part.at === (part.sequence === 0 ? window.a : window.b)?.[0];
-    encoding.offsets.set((first ? own.firsts : undefined)?.[part.at] ?? own.offsets[part.at] ?? [0, 0], 2 * i);
-    encoding.wordIds[i] = own.words[part.at] ?? -1;
-    encoding.sequenceIds[i] = part.sequence;
-  });
+    at += ids.length;
+  }
   return encoding;
 }
 
@@ -204,10 +194,10 @@ export function codePointOffsets(text: string, offsets: ArrayLike<number>): Int3
   });
 }
 
-function specialIds(library: Library, special: Named<string>): Named<number> {
+function specialIds(pipeline: Pipeline, special: Named<string>): Named<number> {
   const ids: Record<string, number> = {};
   for (const [name, token] of Object.entries(special)) {
-    const id = library.token_to_id(token);
+    const id = pipeline.idOf(token);
     if (id !== undefined) ids[name.replace(/_token$/, "")] = id;
   }
   return ids;

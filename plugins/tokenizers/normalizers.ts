@@ -6,6 +6,7 @@ import { unsupported } from "../../core/errors.ts";
 import { type Aligned, type Change, filtered, mapped, prepended, replaced, sliced, transformed } from "./aligned.ts";
 import { charsmap } from "./charsmap.ts";
 import { patternOf } from "./patterns.ts";
+import { isControl, isMark, isNonspacing, isWhitespace, lowercased } from "./unicode.ts";
 import { normalForm } from "./unicode_forms.ts";
 
 /** A step of normalization. */
@@ -14,9 +15,10 @@ export type Normalizer = (text: Aligned) => Aligned;
 /** A part of tokenizer.json. */
 export type Definition = Readonly<Record<string, unknown>> & { readonly type?: string };
 
-const whitespace = /\p{White_Space}/u;
 const ideographs =
   /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/u;
+// deno-lint-ignore no-control-regex
+const ascii = /^[\0-\x7f]*$/;
 
 /** A normalizer by its definition. Throws AttuneError where its type is not known. */
 export function normalizerOf(definition: Definition | null | undefined): Normalizer {
@@ -36,7 +38,7 @@ export function normalizerOf(definition: Definition | null | undefined): Normali
     case "Lowercase":
       return lowercase;
     case "StripAccents":
-      return (text) => filtered(text, (char) => !/\p{M}/u.test(char));
+      return (text) => (ascii.test(text.text) ? text : filtered(text, (code) => !isMark(code)));
     case "Strip":
       return stripped(definition.strip_left === true, definition.strip_right === true);
     case "Prepend": {
@@ -44,16 +46,16 @@ export function normalizerOf(definition: Definition | null | undefined): Normali
       return (text) => prepended(text, prefix);
     }
     case "Replace": {
-      const pattern = patternOf(definition.pattern);
+      const matches = patternOf(definition.pattern);
       const content = String(definition.content);
-      return (text) => replaced(text, pattern, content);
+      return (text) => replaced(text, matches(text.text), content);
     }
     case "Precompiled":
-      return definition.precompiled_charsmap ? charsmap(String(definition.precompiled_charsmap)) : (text) => text;
+      return charsmap(String(definition.precompiled_charsmap ?? ""));
     case "BertNormalizer":
       return bertNormalizer(definition);
     case "Nmt":
-      return (text) => mapped(filtered(text, (c) => !nmtRemoved.test(c)), (c) => (nmtBlank.test(c) ? " " : c));
+      return (text) => mapped(filtered(text, (c) => !nmtRemoved(c)), (c) => (nmtBlank.test(c) ? " " : c));
     case "ByteLevel":
       return bytesOf;
     default:
@@ -61,47 +63,47 @@ export function normalizerOf(definition: Definition | null | undefined): Normali
   }
 }
 
-// deno-lint-ignore no-control-regex
-const nmtRemoved = /[\u0001-\u0008\u000B\u000E-\u001F\u007F\u008F\u009F]/;
-// deno-lint-ignore no-control-regex
+const nmtRemoved = (code: number): boolean =>
+  code >= 1 && code <= 8 || code === 11 || code >= 14 && code <= 31 || code === 127 || code === 0x8f || code === 0x9f;
 const nmtBlank = /[\u0009\u000A\u000C\u000D\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/;
 
+/** Character by character: a final sigma is the same as one in the middle of a word. */
 function lowercase(text: Aligned): Aligned {
-  // Character by character: a final sigma stays as it is in the middle of a word.
-  return mapped(text, (char) => char.toLowerCase());
-}
-
-function withoutMarks(text: Aligned): Aligned {
-  return filtered(text, (char) => !/\p{Mn}/u.test(char));
+  return ascii.test(text.text) ? { ...text, text: text.text.toLowerCase() } : mapped(text, lowercased);
 }
 
 function stripped(left: boolean, right: boolean): Normalizer {
-  return (text) => {
-    let [start, end] = [0, text.chars.length];
-    while (left && start < end && whitespace.test(text.chars[start] ?? "")) start++;
-    while (right && end > start && whitespace.test(text.chars[end - 1] ?? "")) end--;
-    return sliced(text, start, end);
+  return (a) => {
+    // Blanks are all of one unit.
+    let [start, end] = [0, a.text.length];
+    while (left && start < end && isWhitespace(a.text.charCodeAt(start))) start++;
+    while (right && end > start && isWhitespace(a.text.charCodeAt(end - 1))) end--;
+    return sliced(a, start, end);
   };
 }
 
 function bertNormalizer(definition: Definition): Normalizer {
   const { clean_text: cleans, handle_chinese_chars: spaces, strip_accents: strips, lowercase: lowers } = definition;
-  const control = (c: string): boolean => !/[\t\n\r]/.test(c) && /[\p{Cc}\p{Cf}\p{Co}]/u.test(c);
+  const removesAccents = strips === true || (strips === null || strips === undefined) && lowers === true;
   return (text) => {
+    // What is printable ASCII is only lowered.
+    if (/^[ -~]*$/.test(text.text)) return lowers ? lowercase(text) : text;
     let own = text;
     if (cleans) {
-      const clean = filtered(own, (c) => c !== "\0" && c !== "\ufffd" && !control(c));
-      own = mapped(clean, (c) => (whitespace.test(c) ? " " : c));
-    }
-    if (spaces) {
-      own = transformed(
-        own,
-        own.chars.flatMap((c): Change[] => (ideographs.test(c) ? [[" ", 0], [c, 1], [" ", 1]] : [[c, 0]])),
+      own = mapped(
+        filtered(own, (code) => !isControl(code)),
+        (c) => (isWhitespace(c.codePointAt(0) ?? 0) ? " " : c),
       );
     }
-    if (strips === true || (strips === null || strips === undefined) && lowers) {
-      own = withoutMarks(normalForm(own, "NFD"));
+    if (spaces && ideographs.test(own.text)) {
+      const changes: Change[] = [];
+      for (const char of own.text) {
+        if (ideographs.test(char)) changes.push([" ", 0], [char, 1], [" ", 1]);
+        else changes.push([char, 0]);
+      }
+      own = transformed(own, changes);
     }
+    if (removesAccents) own = filtered(normalForm(own, "NFD"), (code) => !isNonspacing(code));
     return lowers ? lowercase(own) : own;
   };
 }
@@ -109,7 +111,7 @@ function bertNormalizer(definition: Definition): Normalizer {
 const encoder = new TextEncoder();
 
 /** GPT-2's printable stand-ins for bytes. */
-const byteChars: readonly string[] = ((): string[] => {
+export const byteChars: readonly string[] = ((): string[] => {
   let next = 256;
   return Array.from({ length: 256 }, (_, byte) => {
     const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
@@ -117,7 +119,14 @@ const byteChars: readonly string[] = ((): string[] => {
   });
 })();
 
+const bytesOfChar = (char: string): string => {
+  if (char < "\x80") return byteChars[char.charCodeAt(0)] ?? "";
+  let own = "";
+  for (const byte of encoder.encode(char)) own += byteChars[byte];
+  return own;
+};
+
 /** Every character as the stand-ins of its bytes. */
 export function bytesOf(text: Aligned): Aligned {
-  return mapped(text, (char) => [...encoder.encode(char)].map((byte) => byteChars[byte] ?? "").join(""));
+  return /^[!-~]*$/.test(text.text) ? text : mapped(text, bytesOfChar);
 }

@@ -1,16 +1,21 @@
 /**
- * Regular expressions of tokenizer.json, written for Oniguruma, as JavaScript's.
+ * Patterns of tokenizer.json: plain strings, or regular expressions.
  * @module
  */
 import { badFile } from "../../core/errors.ts";
-import { linearPattern, type Pattern } from "../../core/linear_pattern.ts";
+import { type CharSet, searchFor } from "../../core/linear_pattern.ts";
+import { parseOniguruma } from "./oniguruma.ts";
 
-/** `{ String }` or `{ Regex }` as a pattern for all matches. Throws AttuneError where it cannot be compiled. */
-export function patternOf(pattern: unknown): Pattern {
+/** All matches in a text: start, end, start, end ... in UTF-16 units. */
+export type Matcher = (text: string) => number[];
+
+/** `{ String }` or `{ Regex }` as what finds all matches. Throws AttuneError where it cannot be read. */
+export function patternOf(pattern: unknown): Matcher {
   const { String: text, Regex: regex } = (pattern ?? {}) as { String?: string; Regex?: string };
-  if (text !== undefined) return new RegExp(text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"), "gu");
+  if (text !== undefined) return matchesOf(text);
   try {
-    return linearPattern(translated(regex ?? ""));
+    const searchIn = searchFor(parseOniguruma(regex ?? ""));
+    return (inside) => inside === "" ? [] : found(inside, searchIn(inside));
   } catch (cause) {
     throw badFile(
       "hf",
@@ -20,17 +25,45 @@ export function patternOf(pattern: unknown): Pattern {
   }
 }
 
-function translated(regex: string): string {
-  return regex
-    // Blanks are Unicode's, which JavaScript's \s is not quite.
-    .replaceAll("\\s", "\\p{White_Space}").replaceAll("\\S", "\\P{White_Space}")
-    .replaceAll("\\h", "[\\t\\p{Zs}]").replaceAll("\\A", "^").replaceAll(/\\[zZ]/g, "$")
-    .replaceAll("\\/", "/").replaceAll(/\\(['"#@!%&~`:;<>=, _-])/g, (_, c) => (c === "-" ? "\\-" : c))
-    // Not all runtimes have modifiers inside a pattern; letters in both cases are the same.
-    .replaceAll(/\(\?i:((?:[^()\\]|\\.)*)\)/g, (_, inner: string) => `(?:${inner.replaceAll(/[a-z]/gi, bothCases)})`)
-    .replaceAll(/\(\?[imsx]+\)/g, "");
+/** Every place of a plain string. */
+export function matchesOf(part: string): Matcher {
+  return (text) => {
+    const matches: number[] = [];
+    for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) {
+      matches.push(at, at + part.length);
+    }
+    return matches;
+  };
 }
 
-function bothCases(letter: string): string {
-  return `[${letter.toLowerCase()}${letter.toUpperCase()}]`;
+/** Every character of a set. */
+export function charsOf(has: CharSet): Matcher {
+  return (text) => {
+    const matches: number[] = [];
+    for (let at = 0; at < text.length;) {
+      const code = text.codePointAt(at) ?? 0;
+      const end = at + (code > 0xffff ? 2 : 1);
+      if (has(code)) matches.push(at, end);
+      at = end;
+    }
+    return matches;
+  };
+}
+
+/** Matches one after another, none of them empty right behind another. */
+function found(text: string, search: (at: number) => number): number[] {
+  const matches: number[] = [];
+  let last = -1;
+  for (let at = 0; at <= text.length;) {
+    const end = search(at);
+    const next = at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
+    if (end < 0 || end === at && end === last) {
+      at = next;
+      continue;
+    }
+    matches.push(at, end);
+    last = end;
+    at = end > at ? end : next;
+  }
+  return matches;
 }

@@ -3,118 +3,160 @@
  * @module
  */
 import { unsupported } from "../../core/errors.ts";
-import { type Aligned, prepended, replaced, sliced, textOf } from "./aligned.ts";
+import type { CharSet } from "../../core/linear_pattern.ts";
+import { type Aligned, prepended, replaced, sliced, widthAt } from "./aligned.ts";
 import { bytesOf, type Definition } from "./normalizers.ts";
-import type { Pattern } from "../../core/linear_pattern.ts";
-import { patternOf } from "./patterns.ts";
+import { charsOf, type Matcher, matchesOf, patternOf } from "./patterns.ts";
+import { isNumeric, isPunctuation, isWhitespace, isWord } from "./unicode.ts";
 
-/** One text to its pieces. `isFirst`: whether the whole text begins with it. */
-export type PreTokenizer = (text: Aligned, isFirst: boolean) => readonly Aligned[];
+/** One text to its pieces. */
+export type PreTokenizer = (text: Aligned) => readonly Aligned[];
 
 /** What becomes of what a pattern matches. */
 type Behavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext" | "Contiguous";
 
-const gpt2 =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
-const punctuation = /[!-/:-@[-`{-~]|\p{P}/gu;
+const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 /** A pre-tokenizer by its definition. Throws AttuneError where its type is not known. */
 export function preTokenizerOf(definition: Definition | null | undefined): PreTokenizer {
   if (!definition) return (text) => [text];
-  const by = (pattern: Pattern, behavior: Behavior): PreTokenizer => (text) => split(text, pattern, behavior);
+  const by = (matches: Matcher, behavior: Behavior, invert = false): PreTokenizer => (text) =>
+    split(text, matches(text.text), behavior, invert);
+  const each = (has: CharSet, behavior: Behavior): PreTokenizer => by(charsOf(has), behavior);
   switch (definition.type) {
     case "Sequence": {
       const steps = (definition.pretokenizers as readonly Definition[]).map(preTokenizerOf);
-      return (text, isFirst) =>
-        steps.reduce<readonly Aligned[]>((all, step) => all.flatMap((t, i) => step(t, isFirst && i === 0)), [text]);
+      return (text) => steps.reduce<readonly Aligned[]>((all, step) => all.flatMap((part) => step(part)), [text]);
     }
     case "ByteLevel": {
       const { add_prefix_space: adds, use_regex: cuts = true } = definition;
+      const cut = by(patternOf({ Regex: gpt2 }), "Isolated");
       return (text) => {
-        const own = adds && text.chars[0] !== " " ? prepended(text, " ") : text;
-        return (cuts ? split(own, gpt2, "Isolated") : [own]).map(bytesOf);
+        const own = adds && !text.text.startsWith(" ") ? prepended(text, " ") : text;
+        return (cuts ? cut(own) : [own]).map(bytesOf);
       };
     }
     case "Metaspace":
       return metaspace(definition);
     case "Split":
-      if (definition.invert === true) {
-        const pattern = patternOf(definition.pattern);
-        return (text) => split(text, pattern, "Removed", true);
-      }
-      return by(patternOf(definition.pattern), definition.behavior as Behavior);
+      return by(patternOf(definition.pattern), definition.behavior as Behavior, definition.invert === true);
     case "Punctuation":
-      return by(punctuation, definition.behavior as Behavior ?? "Isolated");
+      return each(isPunctuation, definition.behavior as Behavior ?? "Isolated");
     case "Digits":
-      return by(/\p{N}/gu, definition.individual_digits === true ? "Isolated" : "Contiguous");
+      return each(isNumeric, definition.individual_digits === true ? "Isolated" : "Contiguous");
     case "Whitespace":
-      return (text) => split(text, /\w+|[^\w\p{White_Space}]+/gu, "Removed", true, unicodeWords);
+      return by(words, "Removed", true);
     case "WhitespaceSplit":
-      return by(/\p{White_Space}/gu, "Removed");
+      return each(isWhitespace, "Removed");
     case "CharDelimiterSplit":
-      return by(patternOf({ String: definition.delimiter }), "Removed");
+      return by(matchesOf(String(definition.delimiter)), "Removed");
     case "BertPreTokenizer":
-      return (text) => split(text, /\p{White_Space}/gu, "Removed").flatMap((t) => split(t, punctuation, "Isolated"));
+      return bert;
+    case "FixedLength":
+      return fixedLength(Number(definition.length ?? 5));
     default:
       throw unsupported("hf", "pre_tokenizer.type", definition.type, "this kind of pre-tokenizer is not known");
   }
 }
 
-/** Oniguruma's \w knows all letters, marks, digits and connectors. */
-const unicodeWords =
-  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu;
+/** Stretches of word characters, and of what is neither those nor blanks. */
+function words(text: string): number[] {
+  const matches: number[] = [];
+  let [start, kind] = [0, 0];
+  for (let at = 0; at < text.length;) {
+    const code = text.codePointAt(at) ?? 0;
+    const own = isWord(code) ? 1 : isWhitespace(code) ? 0 : 2;
+    if (own !== kind) {
+      if (kind !== 0) matches.push(start, at);
+      [start, kind] = [at, own];
+    }
+    at += code > 0xffff ? 2 : 1;
+  }
+  if (kind !== 0) matches.push(start, text.length);
+  return matches;
+}
+
+/** Without blanks, and each punctuation mark by itself. */
+function bert(a: Aligned): readonly Aligned[] {
+  const pieces: Aligned[] = [];
+  let start = 0;
+  const upTo = (end: number): void => {
+    if (end > start) pieces.push(sliced(a, start, end));
+  };
+  for (let at = 0; at < a.text.length;) {
+    const code = a.text.codePointAt(at) ?? 0;
+    const end = at + (code > 0xffff ? 2 : 1);
+    const alone = isPunctuation(code);
+    if (alone || isWhitespace(code)) {
+      upTo(at);
+      if (alone) pieces.push(sliced(a, at, end));
+      start = end;
+    }
+    at = end;
+  }
+  upTo(a.text.length);
+  return pieces;
+}
 
 function metaspace(definition: Definition): PreTokenizer {
   const mark = String(definition.replacement ?? "▁");
-  const scheme = definition.prepend_scheme ?? (definition.add_prefix_space === false ? "never" : "always");
+  const scheme = definition.add_prefix_space === false ? "never" : definition.prepend_scheme ?? "always";
   const cuts = definition.split !== false;
-  return (text, isFirst) => {
-    let own = replaced(text, / /gu, mark);
-    const prepends = scheme === "always" || (scheme === "first" && isFirst);
-    if (prepends && own.chars[0] !== mark) own = prepended(own, mark);
-    return cuts ? split(own, patternOf({ String: mark }), "MergedWithNext") : [own];
+  const [blanks, marks] = [matchesOf(" "), matchesOf(mark)];
+  return (text) => {
+    let own = mark.length === 1
+      ? { ...text, text: text.text.replaceAll(" ", mark) }
+      : replaced(text, blanks(text.text), mark);
+    const prepends = scheme === "always" || (scheme === "first" && text.from === 0);
+    if (prepends && !own.text.startsWith(mark)) own = prepended(own, mark);
+    return cuts ? split(own, marks(own.text), "MergedWithNext") : [own];
   };
 }
 
-/** Stretches that match (or, inverted, do not) and those between them. `pattern` may be given anew, as `other`. */
-function split(text: Aligned, pattern: Pattern, behavior: Behavior, invert = false, other = pattern): Aligned[] {
-  const string = textOf(text);
-  const parts: { start: number; end: number; match: boolean }[] = [];
+function fixedLength(length: number): PreTokenizer {
+  return (a) => {
+    const pieces: Aligned[] = [];
+    for (let start = 0; start < a.text.length;) {
+      let end = start;
+      for (let i = 0; i < length && end < a.text.length; i++) end += widthAt(a.text, end);
+      pieces.push(sliced(a, start, end));
+      start = end;
+    }
+    return pieces;
+  };
+}
+
+type Part = { start: number; end: number; match: boolean };
+
+/** Stretches that match (given as start, end, start, end ...; or, inverted, do not) and those between them. */
+function split(a: Aligned, matches: readonly number[], behavior: Behavior, invert = false): Aligned[] {
+  const parts: Part[] = [];
   let done = 0;
-  const add = (start: number, end: number, match: boolean): void => {
-    if (end > start) parts.push({ start, end, match: match !== invert });
-  };
-  for (const match of other[Symbol.matchAll](string)) {
-    add(done, match.index, false);
-    done = match.index + match[0].length;
-    add(match.index, done, true);
+  for (let i = 0; i < matches.length; i += 2) {
+    const [start, end] = [matches[i] as number, matches[i + 1] as number];
+    if (start > done) parts.push({ start: done, end: start, match: invert });
+    parts.push({ start, end, match: !invert });
+    done = end;
   }
-  add(done, string.length, false);
-  const merged: { start: number; end: number; match: boolean }[] = [];
-  parts.forEach((part, i) => {
-    const last = merged.at(-1);
-    const before = parts[i - 1];
-    const joins = behavior === "Contiguous"
-      ? before !== undefined && before.match === part.match
-      : behavior === "MergedWithPrevious"
-      ? part.match && before !== undefined && !before.match
-      : behavior === "MergedWithNext"
-      ? before !== undefined && before.match && !part.match
-      : false;
-    if (last && joins) last.end = part.end;
-    else if (behavior !== "Removed" || !part.match) merged.push({ ...part });
-  });
-  return stretches(text, merged);
+  if (done < a.text.length) parts.push({ start: done, end: a.text.length, match: invert });
+  const pieces: Aligned[] = [];
+  for (const { start, end } of merged(parts, behavior)) if (end > start) pieces.push(sliced(a, start, end));
+  return pieces;
 }
 
-function stretches(text: Aligned, parts: readonly Readonly<{ start: number; end: number }>[]): Aligned[] {
-  const result: Aligned[] = [];
-  let [char, unit] = [0, 0];
-  for (const { start, end } of parts) {
-    while (unit < start) unit += text.chars[char++]?.length ?? 1;
-    const first = char;
-    while (unit < end) unit += text.chars[char++]?.length ?? 1;
-    result.push(sliced(text, first, char));
+function merged(parts: Part[], behavior: Behavior): readonly Part[] {
+  if (behavior === "Isolated") return parts;
+  if (behavior === "Removed") return parts.filter((part) => !part.match);
+  const backwards = behavior === "MergedWithNext";
+  const out: Part[] = [];
+  let before = false;
+  for (const part of backwards ? parts.reverse() : parts) {
+    const last = out.at(-1);
+    const joins = behavior === "Contiguous" ? part.match === before : part.match && !before;
+    if (!last || !joins) out.push({ ...part });
+    else if (backwards) last.start = part.start;
+    else last.end = part.end;
+    before = part.match;
   }
-  return result;
+  return backwards ? out.reverse() : out;
 }

@@ -2,9 +2,11 @@
  * Training a WordPiece vocabulary, as Hugging Face's WordPieceTrainer does: byte-pair merges by count.
  * @module
  */
-import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { badValue } from "../../core/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
+import { alignedOf } from "./aligned.ts";
+import { type Definition, normalizerOf } from "./normalizers.ts";
+import { preTokenizerOf } from "./pre_tokenizers.ts";
 
 /** How a vocabulary is made. */
 export type TrainWordPieceOptions = Readonly<{
@@ -108,11 +110,12 @@ function merge(
 }
 
 function countWords(texts: Iterable<string>, lowercase: boolean): Map<string, number> {
-  const library = new Library(definition({ "[UNK]": 0 }, [], lowercase) as object, {});
+  const { normalizer, pre_tokenizer: preTokenizer } = definition({ "[UNK]": 0 }, [], lowercase);
+  const normalize = normalizerOf(normalizer as Definition);
+  const preTokenize = preTokenizerOf(preTokenizer as Definition);
   const counts = new Map<string, number>();
   for (const text of texts) {
-    const normalized: string = library.normalizer?.(text) ?? text;
-    for (const word of library.pre_tokenizer?.(normalized) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const { text: word } of preTokenize(normalize(alignedOf(text)))) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   return counts;
 }

@@ -1,83 +1,138 @@
 /**
- * Unicode's normal forms (UAX #15), character by character, so that places are kept.
+ * Unicode's normal forms (UAX #15) of Unicode 9, which Hugging Face's tokenizers knows, so that places are kept.
  * @module
  */
 import { type Aligned, type Change, transformed } from "./aligned.ts";
+import { isMark, isWhole } from "./unicode.ts";
 
 /** The four forms. */
 export type Form = "NFC" | "NFD" | "NFKC" | "NFKD";
 
+/** A character in decomposed form, as the step that takes it apart. */
+type Part = readonly [char: string, change: number, order: number];
+
 /** A text in a normal form: decomposed, ordered, and for NFC and NFKC composed again. */
 export function normalForm(text: Aligned, form: Form): Aligned {
   // Without marks or anything to take apart, a text is in all of its forms.
-  if (text.chars.every((c) => c < "\u0080")) return text;
+  // deno-lint-ignore no-control-regex
+  if (/^[\0-\x7f]*$/.test(text.text)) return text;
   const decomposed = form === "NFC" || form === "NFD" ? "NFD" : "NFKD";
-  const changes = ordered(
-    text.chars.flatMap((char) => [...char.normalize(decomposed)].map((c, i): Change => [c, i > 0 ? 1 : 0])),
+  const parts = ordered(partsOf(text.text, decomposed));
+  return transformed(
+    text,
+    form === decomposed ? parts.map(([char, change]): Change => [char, change]) : composed(parts),
   );
-  return transformed(text, form === decomposed ? changes : composed(changes));
 }
 
-/** Whether mark a stands behind mark b in canonical order; JavaScript tells no combining classes, but orders by them. */
-function behind(a: string, b: string): boolean {
+function partsOf(text: string, form: "NFD" | "NFKD"): Part[] {
+  const parts: Part[] = [];
+  for (const char of text) {
+    if (char < "\x80") {
+      parts.push([char, 0, 0]);
+      continue;
+    }
+    if (isWhole(char.codePointAt(0) ?? 0)) parts.push([char, 0, orderOf(char)]);
+    else {
+      let first = 0;
+      for (const part of char.normalize(form)) {
+        parts.push([part, first, orderOf(part)]);
+        first = 1;
+      }
+    }
+  }
+  return parts;
+}
+
+/** A mark of each combining class, in their order. */
+const marks = Array.from(
+  "\u0334\u093c\u3099\u094d\u05b0\u05b1\u05b2\u05b3\u05b4\u05b5\u05b6\u05b7\u05b8\u05b9\u05bb\u05bc\u05bd\u05bf\u05c1\u05c2\ufb1e" +
+    "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670\u0711\u0c55\u0c56\u0e38\u0e48\u0eb8\u0ec8\u0f71\u0f72\u0f74" +
+    "\u0321\u1dce\u031b\u302a\u0316\u059a\u302e\u{1d16d}\u05ae\u0301\u0315\u035c\u035d\u0345",
+);
+
+const orders = new Map<string, number>();
+
+/** A number that orders marks as their combining classes do, and is 0 for what has none: JavaScript orders by them, and tells none. */
+function orderOf(char: string): number {
+  if (char < "\u0300" || !isMark(char.codePointAt(0) ?? 0)) return 0;
+  const known = orders.get(char);
+  if (known !== undefined) return known;
+  // Something of class 0 lets no mark pass: an overlay (class 1) or a mark below the line (class 240) moves past any other.
+  let order = 0;
+  if (passes(char, "\u0334") || passes("\u0345", char)) {
+    order = 1 + 2 * marks.filter((mark) => passes(char, mark)).length;
+  }
+  orders.set(char, order);
+  return order;
+}
+
+/** Whether mark a stands behind mark b in canonical order. */
+function passes(a: string, b: string): boolean {
   return a !== b && (a + b).normalize("NFD") === b + a;
 }
 
-/** Whether a character's combining class is not 0: an overlay (class 1) or an accent (class 230) then moves past it. */
-function combines(char: string): boolean {
-  return /\p{M}/u.test(char) && (behind(char, "\u0334") || behind("\u0301", char) || char === "\u0301");
-}
-
-function ordered(changes: readonly Change[]): Change[] {
-  const out: Change[] = [];
-  let start = 0;
-  for (const change of changes) {
-    if (!combines(change[0])) {
-      out.push(change);
-      start = out.length;
-      continue;
+/** Marks in the order of their classes, those of one class as they were. */
+function ordered(parts: Part[]): Part[] {
+  for (let start = 0; start < parts.length;) {
+    let end = start;
+    let sorted = true;
+    while (end < parts.length && (parts[end] as Part)[2] > 0) {
+      if (end > start && (parts[end - 1] as Part)[2] > (parts[end] as Part)[2]) sorted = false;
+      end++;
     }
-    let at = out.length;
-    while (at > start && behind((out[at - 1] as Change)[0], change[0])) at--;
-    out.splice(at, 0, change);
+    if (!sorted) {
+      const run = parts.slice(start, end).sort((a, b) => a[2] - b[2]);
+      for (let i = 0; i < run.length; i++) parts[start + i] = run[i] as Part;
+    }
+    start = end + 1;
   }
-  return out;
+  return parts;
 }
 
-/** Joins starters with the marks behind them where there is one character for both. */
-function composed(changes: readonly Change[]): Change[] {
+const pairs = new Map<string, string>();
+
+/** The one character that stands for two, or nothing. */
+function joined(a: string, b: string): string {
+  const both = a + b;
+  const known = pairs.get(both);
+  if (known !== undefined) return known;
+  const made = both.normalize("NFC");
+  const one = (made.codePointAt(0) ?? 0) > 0xffff ? 2 : 1;
+  const result = made.length === one && !isWhole(made.codePointAt(0) ?? 0) ? made : "";
+  if (pairs.size >= 4096) pairs.clear();
+  pairs.set(both, result);
+  return result;
+}
+
+/** Joins starters with what is behind them where there is one character for both. */
+function composed(parts: readonly Part[]): Change[] {
   const out: Change[] = [];
   let starter: Change | undefined;
-  let marks: Change[] = [];
+  let waiting: Change[] = [];
+  let last = -1;
   const flush = (): void => {
     if (starter) out.push(starter);
-    out.push(...marks);
-    starter = undefined;
-    marks = [];
+    for (const mark of waiting) out.push(mark);
+    waiting = [];
+    last = -1;
   };
-  for (const change of changes) {
-    const [char, taken] = change;
-    const mark = combines(char);
+  for (const [char, change, order] of parts) {
     if (!starter) {
-      if (mark) out.push(change);
-      else starter = change;
+      if (order > 0) out.push([char, change]);
+      else starter = [char, change];
       continue;
     }
-    const last = marks.at(-1)?.[0];
     // A mark of the same or a higher class in between blocks.
-    const blocked = last !== undefined && (!mark || !behind(char, last) && !ordersBefore(last, char));
-    const joined = blocked ? "" : (starter[0] + char).normalize("NFC");
-    if (!blocked && [...joined].length === 1) starter = [joined, starter[1] + taken - 1];
-    else if (mark) marks.push(change);
-    else {
+    const one = last < 0 || last < order ? joined(starter[0], char) : "";
+    if (one !== "") starter = [one, starter[1] + change - 1];
+    else if (order > 0) {
+      waiting.push([char, change]);
+      last = order;
+    } else {
       flush();
-      starter = change;
+      starter = [char, change];
     }
   }
   flush();
   return out;
-}
-
-function ordersBefore(a: string, b: string): boolean {
-  return behind(b, a);
 }

@@ -5,15 +5,15 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { alignedOf, replaced, textOf } from "../../../plugins/tokenizers/aligned.ts";
+import { type Aligned, alignedOf, replaced, spanOf } from "../../../plugins/tokenizers/aligned.ts";
 import { normalizerOf } from "../../../plugins/tokenizers/normalizers.ts";
 import { patternOf } from "../../../plugins/tokenizers/patterns.ts";
 import { preTokenizerOf } from "../../../plugins/tokenizers/pre_tokenizers.ts";
 
-const run = (type: string, text: string, options: object = {}) => {
-  const { chars, spans } = normalizerOf({ type, ...options })(alignedOf(text));
-  return chars.map((char, i) => [char, ...spans[i] ?? []]);
-};
+const textOf = ({ text }: Aligned): string => text;
+const places = (text: Aligned): unknown[] => [...text.text].map((char, i) => [char, ...spanOf(text, i, i + 1)]);
+const run = (type: string, text: string, options: object = {}) =>
+  places(normalizerOf({ type, ...options })(alignedOf(text)));
 
 describe("normalizers", () => {
   it("reach Unicode's normal forms, each character as JavaScript does the whole", () => {
@@ -31,8 +31,8 @@ describe("normalizers", () => {
   });
   it("put what is prepended at the first character, and what replaces a match at its last", () => {
     assert.deepEqual(run("Prepend", "ab", { prepend: "▁" }), [["▁", 0, 1], ["a", 0, 1], ["b", 1, 2]]);
-    const text = replaced(alignedOf("x``y"), patternOf({ String: "``" }), '"');
-    assert.deepEqual(text.spans, [[0, 1], [2, 3], [3, 4]]);
+    const text = replaced(alignedOf("x``y"), patternOf({ String: "``" })("x``y"), '"');
+    assert.deepEqual(places(text), [["x", 0, 1], ['"', 2, 3], ["y", 3, 4]]);
   });
   it("lower character by character", () => {
     assert.equal(textOf(normalizerOf({ type: "Lowercase" })(alignedOf("ΣΑΣ"))), "σασ");
@@ -42,7 +42,7 @@ describe("normalizers", () => {
 
 describe("pre-tokenizers", () => {
   const cut = (definition: object, text: string): string[] =>
-    preTokenizerOf(definition as { type: string })(alignedOf(text), true).map(textOf);
+    preTokenizerOf(definition as { type: string })(alignedOf(text)).map(textOf);
   it("lose nothing but what they remove", () => {
     const text = fc.string({ unit: fc.constantFrom(..."ab1½ .,!\t\n\u00a0\ufeff") });
     fc.assert(fc.property(text, (s) => {

@@ -1,0 +1,89 @@
+/**
+ * Tokens that stand in a text as they are, whatever the model makes of the rest.
+ * @module
+ */
+import { type Aligned, alignedOf, sliced } from "./aligned.ts";
+import type { Normalizer } from "./normalizers.ts";
+import { prefixesOf } from "./prefixes.ts";
+import { isWhitespace, isWord } from "./unicode.ts";
+
+/** An added token as tokenizer.json has it. */
+export type AddedToken = Readonly<{
+  id: number;
+  content: string;
+  single_word?: boolean;
+  lstrip?: boolean;
+  rstrip?: boolean;
+  normalized?: boolean;
+  special?: boolean;
+}>;
+
+/** A part of a text: an added token's, or one for the model. */
+export type Section = Readonly<{ text: Aligned; token: AddedToken | undefined }>;
+
+/** Added tokens, as far as texts and ids know them. */
+export type AddedTokens = Readonly<{
+  byContent: ReadonlyMap<string, AddedToken>;
+  /** What a token's id is read as: its content, normalized where it is looked for in normalized texts. */
+  contentOf(id: number): string | undefined;
+  /** Cuts a text as it is given. */
+  split(text: Aligned): readonly Section[];
+  /** Cuts a normalized text. */
+  splitNormalized(text: Aligned): readonly Section[];
+}>;
+
+/** The added tokens of a definition. `normalize`: what texts go through. `ignores`: those that are read as text. */
+export function addedTokensOf(
+  tokens: readonly AddedToken[],
+  normalize: Normalizer,
+  ignores: (token: AddedToken) => boolean = () => false,
+): AddedTokens {
+  const byContent = new Map(tokens.map((token) => [token.content, token]));
+  const list = [...byContent.values()];
+  const contents = new Map(list.map((token) => [
+    token.id,
+    token.normalized ? normalize(alignedOf(token.content)).text : token.content,
+  ]));
+  const splitter = (normalized: boolean): (text: Aligned) => readonly Section[] => {
+    const own = list.filter((token) => (token.normalized === true) === normalized && contents.get(token.id) !== "");
+    if (own.length === 0) {
+      return (text) => (text.text === "" ? [] : [{ text: sliced(text, 0, text.text.length), token: undefined }]);
+    }
+    const tree = prefixesOf(own.map((token, i) => [contents.get(token.id) ?? "", i]));
+    const begins = new Set(own.map((token) => contents.get(token.id)?.charCodeAt(0)));
+    return (text) => {
+      const string = text.text;
+      const sections: Section[] = [];
+      let done = 0;
+      const add = (start: number, end: number, token?: AddedToken): void => {
+        if (end > start) sections.push({ text: sliced(text, start, end), token });
+      };
+      for (let at = 0; at < string.length;) {
+        const found = begins.has(string.charCodeAt(at)) ? tree.longest(string, at) : undefined;
+        if (!found) {
+          at++;
+          continue;
+        }
+        const token = own[found[1]] as AddedToken;
+        let [start, end] = [at, found[0]];
+        at = end;
+        if (ignores(token) || token.single_word && !standsAlone(string, start, end)) continue;
+        // Blanks beside it, but for those that the one before has taken. They are all of one unit.
+        while (token.lstrip && start > done && isWhitespace(string.charCodeAt(start - 1))) start--;
+        while (token.rstrip && end < string.length && isWhitespace(string.charCodeAt(end))) end++;
+        add(done, start);
+        add(start, end, token);
+        done = end;
+      }
+      add(done, string.length);
+      return sections;
+    };
+  };
+  return { byContent, contentOf: (id) => contents.get(id), split: splitter(false), splitNormalized: splitter(true) };
+}
+
+function standsAlone(text: string, start: number, end: number): boolean {
+  const low = text.charCodeAt(start - 1);
+  const before = start === 0 ? 0x20 : text.codePointAt(low >= 0xdc00 && low <= 0xdfff ? start - 2 : start - 1) ?? 0x20;
+  return !isWord(before) && (end === text.length || !isWord(text.codePointAt(end) ?? 0x20));
+}

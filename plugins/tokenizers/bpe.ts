@@ -1,0 +1,213 @@
+/**
+ * Byte-pair encoding: characters, joined pair by pair in the order of the merges.
+ * @module
+ */
+import { unsupported } from "../../core/errors.ts";
+import { noUnknown, type Piece } from "./models.ts";
+import type { Definition } from "./normalizers.ts";
+
+const encoder = new TextEncoder();
+
+/** A number that is larger than any id. */
+const IDS = 2 ** 24;
+/** Places in a piece take so many values. */
+const PLACES = 2 ** 28;
+
+/** A merge: its rank and what it makes. */
+type Merges = Readonly<{ rankOf(left: number, right: number): number | undefined; made: Int32Array }>;
+
+/** The two sides of a merge. */
+export function sidesOf(merge: unknown): readonly [string, string] {
+  if (typeof merge !== "string") return merge as readonly [string, string];
+  const at = merge.indexOf(" ");
+  return [merge.slice(0, at), merge.slice(at + 1)];
+}
+
+function mergesOf(definition: Definition, vocabulary: ReadonlyMap<string, number>): Merges {
+  const prefix = String(definition.continuing_subword_prefix ?? "");
+  const list = (definition.merges as readonly unknown[]).filter((merge) =>
+    typeof merge !== "string" || !merge.startsWith("#version")
+  );
+  const ranks = new Map<number, number>();
+  const made = new Int32Array(list.length);
+  list.forEach((merge, rank) => {
+    const [left, right] = sidesOf(merge);
+    const [a = 0, b = 0] = [vocabulary.get(left), vocabulary.get(right)];
+    ranks.set(a * IDS + b, rank);
+    made[rank] = vocabulary.get(left + right.slice(prefix.length)) ?? 0;
+  });
+  return { rankOf: (left, right) => ranks.get(left * IDS + right), made };
+}
+
+/** Symbols of a piece: an id and so many units (or bytes) each; 0 units where it was joined to the one before. */
+type Symbols = { ids: number[]; lengths: number[] };
+
+/** BPE by its definition. */
+export function bpe(definition: Definition, vocabulary: ReadonlyMap<string, number>): (text: string) => Piece {
+  if (typeof definition.dropout === "number" && definition.dropout > 0) {
+    throw unsupported("hf", "model.dropout", definition.dropout, "merges are not left out at random; set it to null");
+  }
+  const merges = mergesOf(definition, vocabulary);
+  const prefix = String(definition.continuing_subword_prefix ?? "");
+  const suffix = String(definition.end_of_word_suffix ?? "");
+  const fuses = definition.fuse_unk === true;
+  const ignores = definition.ignore_merges === true;
+  const unknown = typeof definition.unk_token === "string" ? vocabulary.get(definition.unk_token) : undefined;
+  const bytes = definition.byte_fallback === true
+    ? Array.from(
+      { length: 256 },
+      (_, byte) => vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`),
+    )
+    : undefined;
+
+  /** The symbols of the characters; nothing where places are only right in bytes, and bytes were not asked for. */
+  const symbolsOf = (text: string, inBytes: boolean): Symbols | undefined => {
+    const symbols: Symbols = { ids: [], lengths: [] };
+    let waiting = 0;
+    const add = (id: number, length: number): void => {
+      symbols.ids.push(id);
+      symbols.lengths.push(length);
+    };
+    const flush = (): void => {
+      if (waiting > 0) add(unknown ?? 0, waiting);
+      waiting = 0;
+    };
+    for (let at = 0; at < text.length;) {
+      const code = text.codePointAt(at) ?? 0;
+      const end = at + (code > 0xffff ? 2 : 1);
+      const char = text.slice(at, end);
+      const own = (at > 0 ? prefix : "") + char + (end === text.length ? suffix : "");
+      const length = inBytes ? (code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4) : end - at;
+      at = end;
+      const id = vocabulary.get(own);
+      if (id !== undefined) {
+        flush();
+        add(id, length);
+        continue;
+      }
+      if (bytes || unknown === undefined) {
+        if (!inBytes) return undefined;
+        const fallback = bytes ? Array.from(encoder.encode(own), (byte) => bytes[byte]) : [undefined];
+        if (fallback.every((byte) => byte !== undefined)) {
+          // What is unknown and came before stays waiting: it follows these bytes.
+          for (const byte of fallback) add(byte, 1);
+          continue;
+        }
+        if (unknown === undefined) {
+          if (typeof definition.unk_token === "string") throw noUnknown(char);
+          continue;
+        }
+      }
+      if (!fuses) flush();
+      waiting += length;
+    }
+    flush();
+    return symbols;
+  };
+
+  return (text) => {
+    const whole = ignores ? vocabulary.get(text) : undefined;
+    if (whole !== undefined) return { ids: [whole], starts: [0], ends: [text.length] };
+    const symbols = symbolsOf(text, false);
+    if (symbols) return placed(merged(symbols, merges));
+    return placed(merged(symbolsOf(text, true) as Symbols, merges), unitsOfBytes(text));
+  };
+}
+
+/** For each byte of a text, the unit where its character begins, and behind it the unit where that ends. */
+function unitsOfBytes(text: string): number[] {
+  const units: number[] = [];
+  for (let at = 0; at < text.length;) {
+    const code = text.codePointAt(at) ?? 0;
+    const end = at + (code > 0xffff ? 2 : 1);
+    for (let i = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4; i > 0; i--) units.push(at, end);
+    at = end;
+  }
+  return units;
+}
+
+function placed({ ids, lengths }: Symbols, bytes?: readonly number[]): Piece {
+  const piece = { ids: [] as number[], starts: [] as number[], ends: [] as number[] };
+  let at = 0;
+  for (let i = 0; i < ids.length; i++) {
+    const length = lengths[i] as number;
+    if (length === 0) continue;
+    piece.ids.push(ids[i] as number);
+    piece.starts.push(bytes ? bytes[2 * at] ?? 0 : at);
+    at += length;
+    piece.ends.push(bytes ? bytes[2 * at - 1] ?? 0 : at);
+  }
+  return piece;
+}
+
+/** Joins pairs, the lowest rank first and of one rank the leftmost: a heap of what may be joined, in n log n. */
+function merged(symbols: Symbols, { rankOf, made }: Merges): Symbols {
+  const { ids, lengths } = symbols;
+  const n = ids.length;
+  if (n < 2) return symbols;
+  const next = new Int32Array(n);
+  const before = new Int32Array(n);
+  const heap: number[] = [];
+  const push = (left: number, right: number): void => {
+    const rank = rankOf(ids[left] as number, ids[right] as number);
+    if (rank !== undefined) insert(heap, rank * PLACES + left);
+  };
+  for (let i = 0; i < n; i++) {
+    next[i] = i + 1;
+    before[i] = i - 1;
+    if (i + 1 < n) push(i, i + 1);
+  }
+  while (heap.length > 0) {
+    const top = removeFirst(heap);
+    const at = top % PLACES;
+    const joined = made[Math.floor(top / PLACES)] as number;
+    if (lengths[at] === 0) continue;
+    const right = next[at] as number;
+    if (right >= n) continue;
+    // Something else may stand here by now.
+    const rank = rankOf(ids[at] as number, ids[right] as number);
+    if (rank === undefined || made[rank] !== joined) continue;
+    ids[at] = joined;
+    lengths[at] = (lengths[at] as number) + (lengths[right] as number);
+    lengths[right] = 0;
+    const behind = next[at] = next[right] as number;
+    if (behind < n) {
+      before[behind] = at;
+      push(at, behind);
+    }
+    const front = before[at] as number;
+    if (front >= 0) push(front, at);
+  }
+  return symbols;
+}
+
+function insert(heap: number[], value: number): void {
+  let at = heap.length;
+  heap.push(value);
+  while (at > 0) {
+    const parent = (at - 1) >> 1;
+    const other = heap[parent] as number;
+    if (other <= value) break;
+    heap[at] = other;
+    at = parent;
+  }
+  heap[at] = value;
+}
+
+function removeFirst(heap: number[]): number {
+  const first = heap[0] as number;
+  const value = heap.pop() as number;
+  const size = heap.length;
+  if (size === 0) return first;
+  let at = 0;
+  for (;;) {
+    let child = 2 * at + 1;
+    if (child >= size) break;
+    if (child + 1 < size && (heap[child + 1] as number) < (heap[child] as number)) child++;
+    if ((heap[child] as number) >= value) break;
+    heap[at] = heap[child] as number;
+    at = child;
+  }
+  heap[at] = value;
+  return first;
+}

@@ -1,0 +1,148 @@
+/**
+ * The decoders of tokenizer.json: from tokens to a text.
+ * @module
+ */
+import { unsupported } from "../../core/errors.ts";
+import { byteChars, type Definition } from "./normalizers.ts";
+import { patternOf } from "./patterns.ts";
+
+type Step = (tokens: readonly string[]) => readonly string[];
+
+/** A decoder by its definition. Throws AttuneError where its type is not known. */
+export function decoderOf(definition: Definition | null | undefined): (tokens: readonly string[]) => string {
+  if (!definition) return (tokens) => tokens.join(" ");
+  const step = stepOf(definition);
+  return (tokens) => (tokens.length === 0 ? "" : step(tokens).join(""));
+}
+
+function stepOf(definition: Definition): Step {
+  switch (definition.type) {
+    case "Sequence": {
+      const steps = (definition.decoders as readonly Definition[]).map(stepOf);
+      return (tokens) => steps.reduce((own, step) => step(own), tokens);
+    }
+    case "BPEDecoder": {
+      const suffix = String(definition.suffix ?? "</w>");
+      return (tokens) => tokens.map((token, i) => token.replaceAll(suffix, i === tokens.length - 1 ? "" : " "));
+    }
+    case "ByteLevel":
+      return (tokens) => [decoder.decode(Uint8Array.from(tokens.flatMap(bytesOf)))];
+    case "WordPiece": {
+      const prefix = String(definition.prefix ?? "##");
+      const cleans = definition.cleanup !== false;
+      return (tokens) =>
+        tokens.map((token, i) => {
+          const own = i === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
+          return cleans ? cleaned(own) : own;
+        });
+    }
+    case "Metaspace": {
+      const mark = String(definition.replacement ?? "▁");
+      const keeps = definition.add_prefix_space === false || definition.prepend_scheme === "never";
+      return (tokens) => tokens.map((token, i) => token.replaceAll(mark, i === 0 && !keeps ? "" : " "));
+    }
+    case "CTC":
+      return ctc(definition);
+    case "Replace": {
+      const matches = patternOf(definition.pattern);
+      const content = String(definition.content);
+      return (tokens) => tokens.map((token) => replacedBy(token, matches(token), content));
+    }
+    case "Fuse":
+      return (tokens) => [tokens.join("")];
+    case "Strip":
+      return (tokens) => tokens.map((token) => stripped(token, definition));
+    case "ByteFallback":
+      return byteFallback;
+    default:
+      throw unsupported("hf", "decoder.type", definition.type, "this kind of decoder is not known");
+  }
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+const encoder = new TextEncoder();
+const byteOf = new Map(byteChars.map((char, byte) => [char, byte]));
+
+/** What stands for bytes as those, and what does not as its own. */
+function bytesOf(token: string): number[] {
+  const bytes: number[] = [];
+  for (const char of token) {
+    const byte = byteOf.get(char);
+    if (byte === undefined) return [...encoder.encode(token)];
+    bytes.push(byte);
+  }
+  return bytes;
+}
+
+const clean: readonly (readonly [string, string])[] = [
+  [" .", "."],
+  [" ?", "?"],
+  [" !", "!"],
+  [" ,", ","],
+  [" ' ", "'"],
+  [" n't", "n't"],
+  [" 'm", "'m"],
+  [" do not", " don't"],
+  [" 's", "'s"],
+  [" 've", "'ve"],
+  [" 're", "'re"],
+];
+
+/** Without the blanks that tokenizing leaves before punctuation. */
+export function cleaned(text: string): string {
+  return clean.reduce((own, [from, to]) => own.replaceAll(from, to), text);
+}
+
+function ctc(definition: Definition): Step {
+  const pad = String(definition.pad_token ?? "<pad>");
+  const delimiter = String(definition.word_delimiter_token ?? "|");
+  const cleans = definition.cleanup !== false;
+  return (tokens) =>
+    tokens.filter((token, i) => i === 0 || token !== tokens[i - 1]).map((token) => {
+      const own = token.replaceAll(pad, "");
+      return cleans ? cleaned(own).replaceAll(delimiter, " ") : own;
+    }).filter((token) => token !== "");
+}
+
+function replacedBy(token: string, matches: readonly number[], content: string): string {
+  let [text, done] = ["", 0];
+  for (let i = 0; i < matches.length; i += 2) {
+    text += token.slice(done, matches[i]) + content;
+    done = matches[i + 1] as number;
+  }
+  return text + token.slice(done);
+}
+
+function stripped(token: string, { content, start, stop }: Definition): string {
+  const chars = [...token];
+  let [from, to] = [0, chars.length];
+  while (from < Number(start) && from < chars.length && chars[from] === content) from++;
+  while (chars.length - to < Number(stop) && to > 0 && chars[to - 1] === content) to--;
+  return chars.slice(from, Math.max(from, to)).join("");
+}
+
+/** Tokens of bytes on end as the text they are, or a replacement character for each. */
+function byteFallback(tokens: readonly string[]): readonly string[] {
+  const out: string[] = [];
+  let bytes: number[] = [];
+  const flush = (): void => {
+    if (bytes.length === 0) return;
+    try {
+      out.push(strict.decode(Uint8Array.from(bytes)));
+    } catch {
+      for (let i = 0; i < bytes.length; i++) out.push("\ufffd");
+    }
+    bytes = [];
+  };
+  for (const token of tokens) {
+    if (/^<0x[0-9A-Fa-f]{2}>$/.test(token)) {
+      bytes.push(parseInt(token.slice(3, 5), 16));
+      continue;
+    }
+    flush();
+    out.push(token);
+  }
+  flush();
+  return out;
+}

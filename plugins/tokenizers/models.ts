@@ -1,0 +1,63 @@
+/**
+ * The models of tokenizer.json: pieces of text to tokens.
+ * @module
+ */
+import { badFile } from "../../core/errors.ts";
+import { bpe } from "./bpe.ts";
+import type { Definition } from "./normalizers.ts";
+import { unigram } from "./unigram.ts";
+import { wordLevel, wordPiece } from "./word_piece.ts";
+
+/** Tokens of a piece: their ids, and where they stand in it, in UTF-16 units. */
+export type Piece = Readonly<{ ids: readonly number[]; starts: readonly number[]; ends: readonly number[] }>;
+
+/** What makes tokens of pieces. */
+export type Model = Readonly<{
+  ids: ReadonlyMap<string, number>;
+  tokenize(text: string): Piece;
+  /** Of a token that stands for what is unknown: whether its text is what it stands for, not its name. */
+  unknownIsText: number | undefined;
+}>;
+
+/** A token's id in a model of a tokenizer.json without a type is told by what it has. */
+export function kindOf(model: Definition): string {
+  if (typeof model.type === "string") return model.type;
+  if (Array.isArray(model.vocab)) return "Unigram";
+  if (model.merges !== undefined) return "BPE";
+  return model.max_input_chars_per_word !== undefined ? "WordPiece" : "WordLevel";
+}
+
+/** The model of a checked definition. */
+export function modelOf(definition: Definition, ids: ReadonlyMap<string, number>): Model {
+  const kind = kindOf(definition);
+  const tokenize = kind === "BPE"
+    ? bpe(definition, ids)
+    : kind === "Unigram"
+    ? unigram(definition, ids)
+    : kind === "WordPiece"
+    ? wordPiece(definition, ids)
+    : wordLevel(definition, ids);
+  const unknown = kind === "Unigram" && typeof definition.unk_id === "number" ? definition.unk_id : undefined;
+  return { ids, tokenize: cached(tokenize), unknownIsText: unknown };
+}
+
+/** What is kept of pieces seen before: so many, and none longer than this. */
+const [MOST, LONGEST] = [16_384, 64];
+
+function cached(tokenize: (text: string) => Piece): (text: string) => Piece {
+  const known = new Map<string, Piece>();
+  return (text) => {
+    if (text.length > LONGEST) return tokenize(text);
+    const before = known.get(text);
+    if (before) return before;
+    if (known.size >= MOST) known.clear();
+    const piece = tokenize(text);
+    known.set(text, piece);
+    return piece;
+  };
+}
+
+/** Refuses a text that a model has no token for. */
+export function noUnknown(text: string): Error {
+  return badFile("hf", "tokenizer.json", `has no unknown token, and ${JSON.stringify(text.slice(0, 20))} is none`);
+}

@@ -1,0 +1,147 @@
+/**
+ * A tokenizer.json at work: from a text to tokens with their places, and from ids to a text.
+ * @module
+ */
+import { type AddedToken, type AddedTokens, addedTokensOf } from "./added_tokens.ts";
+import { alignedOf, spanOf } from "./aligned.ts";
+import { decoderOf } from "./decoders.ts";
+import { modelOf } from "./models.ts";
+import { type Definition, normalizerOf } from "./normalizers.ts";
+import { type PostProcessor, postProcessorOf } from "./post_processors.ts";
+import { preTokenizerOf } from "./pre_tokenizers.ts";
+import { isWhitespace } from "./unicode.ts";
+
+/** Tokens of a text: ids, places in UTF-16 units, the number of the word each is of, and the blanks it begins and ends with. */
+export type Tokens = Readonly<{
+  ids: number[];
+  starts: number[];
+  ends: number[];
+  words: number[];
+  /** Twice for each token, where the places of tokens leave blanks out. */
+  blanks: number[];
+  /** The texts that the tokens stand in: for each token which one, where there are several. */
+  texts: readonly string[];
+}>;
+
+/** What is made of a tokenizer.json. */
+export type Pipeline = Readonly<{
+  vocabSize: number;
+  added: AddedTokens;
+  post: PostProcessor;
+  idOf(token: string): number | undefined;
+  /** Tokens of a text, or of words that are given: each is tokenized alone, and counts as one. */
+  encode(text: string | readonly string[]): Tokens;
+  decode(ids: readonly number[], skipSpecialTokens: boolean): string;
+}>;
+
+/** Puts a checked definition to work. `vocabulary`: the ids of the model's tokens. `splits`: whether special tokens are read as text. */
+export function pipelineOf(
+  definition: Definition,
+  vocabulary: ReadonlyMap<string, number>,
+  splits = false,
+): Pipeline {
+  const normalize = normalizerOf(definition.normalizer as Definition | null);
+  const preTokenize = preTokenizerOf(definition.pre_tokenizer as Definition | null);
+  const model = modelOf(definition.model as Definition, vocabulary);
+  const decode = decoderOf(definition.decoder as Definition | null);
+  const post = postProcessorOf(definition.post_processor as Definition | null);
+  const added = addedTokensOf(
+    (definition.added_tokens ?? []) as readonly AddedToken[],
+    normalize,
+    (token) => splits && token.special === true,
+  );
+  const special = new Set([...added.byContent.values()].filter((token) => token.special).map((token) => token.content));
+  let last = -1;
+  for (const id of vocabulary.values()) last = Math.max(last, id);
+  for (const { id } of added.byContent.values()) last = Math.max(last, id);
+  let names: readonly (string | undefined)[] | undefined;
+  const nameOf = (id: number): string | undefined => {
+    if (!names) {
+      const all: (string | undefined)[] = new Array(last + 1);
+      for (const [token, own] of vocabulary) all[own] = token;
+      names = all;
+    }
+    return names[id];
+  };
+
+  const into = (out: Tokens, text: string, given: number): void => {
+    let word = given;
+    const push = (id: number, start: number, end: number, read: () => string): void => {
+      out.ids.push(id);
+      out.starts.push(start);
+      out.ends.push(end);
+      out.words.push(word);
+      if (post.trims) out.blanks.push(...blanksOf(read()));
+    };
+    const next = (): void => {
+      if (given < 0) word++;
+    };
+    if (given < 0) word = 0;
+    for (const section of added.split(alignedOf(text))) {
+      const { token: whole } = section;
+      if (whole) {
+        push(whole.id, ...spanOf(section.text, 0, section.text.text.length), () => section.text.text);
+        next();
+        continue;
+      }
+      for (const part of added.splitNormalized(normalize(section.text))) {
+        const { token } = part;
+        if (token) {
+          push(token.id, ...spanOf(part.text, 0, part.text.text.length), () => part.text.text);
+          next();
+          continue;
+        }
+        for (const piece of preTokenize(part.text)) {
+          if (piece.text === "") continue;
+          const { ids, starts, ends } = model.tokenize(piece.text);
+          for (let i = 0; i < ids.length; i++) {
+            const id = ids[i] as number;
+            const [start, end] = [starts[i] as number, ends[i] as number];
+            push(
+              id,
+              ...spanOf(piece, start, end),
+              () => (id === model.unknownIsText ? piece.text.slice(start, end) : nameOf(id) ?? ""),
+            );
+          }
+          next();
+        }
+      }
+    }
+  };
+  return {
+    vocabSize: last + 1,
+    added,
+    post,
+    idOf: (token) => added.byContent.get(token)?.id ?? vocabulary.get(token),
+    encode: (text) => {
+      const out: Tokens = {
+        ids: [],
+        starts: [],
+        ends: [],
+        words: [],
+        blanks: [],
+        texts: typeof text === "string" ? [text] : text,
+      };
+      if (typeof text === "string") into(out, text, -1);
+      else text.forEach((word, i) => into(out, word, i));
+      return out;
+    },
+    decode: (ids, skips) => {
+      const tokens: string[] = [];
+      for (const id of ids) {
+        const token = added.contentOf(id) ?? nameOf(id);
+        if (token !== undefined && !(skips && special.has(token))) tokens.push(token);
+      }
+      return decode(tokens);
+    },
+  };
+}
+
+/** How many blanks a token begins and ends with: byte-level ones are a letter. */
+function blanksOf(token: string): [number, number] {
+  const isBlank = (i: number): boolean => token[i] === "Ġ" || isWhitespace(token.charCodeAt(i));
+  let [front, back] = [0, 0];
+  while (front < token.length && isBlank(front)) front++;
+  while (back < token.length && isBlank(token.length - 1 - back)) back++;
+  return [front, back];
+}
