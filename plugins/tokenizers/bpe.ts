@@ -3,7 +3,7 @@
  * @module
  */
 import { unsupported } from "../../core/errors.ts";
-import { noUnknown, type Piece } from "./models.ts";
+import { noUnknown, type Piece } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
 
 const encoder = new TextEncoder();

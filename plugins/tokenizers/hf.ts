@@ -14,7 +14,7 @@ import type { Renderer } from "./chat.ts";
 import { checkDefinition } from "./definition.ts";
 import { type Pipeline, pipelineOf, type Tokens } from "./pipeline.ts";
 import type { Stretch } from "./post_processors.ts";
-import { type Strategy, type Window, windowsOf } from "./truncate.ts";
+import { type Strategy, windowsOf } from "./truncate.ts";
 
 /** Options of {@link hf}. */
 export interface HfOptions {

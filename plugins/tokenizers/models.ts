@@ -2,24 +2,21 @@
  * The models of tokenizer.json: pieces of text to tokens.
  * @module
  */
-import { badFile } from "../../core/errors.ts";
 import { bpe } from "./bpe.ts";
 import type { Definition } from "./normalizers.ts";
+import type { Piece } from "./piece.ts";
 import { unigram } from "./unigram.ts";
 import { wordLevel, wordPiece } from "./word_piece.ts";
-
-/** Tokens of a piece: their ids, and where they stand in it, in UTF-16 units. */
-export type Piece = Readonly<{ ids: readonly number[]; starts: readonly number[]; ends: readonly number[] }>;
 
 /** What makes tokens of pieces. */
 export type Model = Readonly<{
   ids: ReadonlyMap<string, number>;
   tokenize(text: string): Piece;
-  /** Of a token that stands for what is unknown: whether its text is what it stands for, not its name. */
+  /** The id of what is unknown, where such a token is read as the text that it stands for. */
   unknownIsText: number | undefined;
 }>;
 
-/** A token's id in a model of a tokenizer.json without a type is told by what it has. */
+/** The kind of a model; one that does not say it is told by what it has. */
 export function kindOf(model: Definition): string {
   if (typeof model.type === "string") return model.type;
   if (Array.isArray(model.vocab)) return "Unigram";
@@ -55,9 +52,4 @@ function cached(tokenize: (text: string) => Piece): (text: string) => Piece {
     known.set(text, piece);
     return piece;
   };
-}
-
-/** Refuses a text that a model has no token for. */
-export function noUnknown(text: string): Error {
-  return badFile("hf", "tokenizer.json", `has no unknown token, and ${JSON.stringify(text.slice(0, 20))} is none`);
 }

@@ -17,7 +17,6 @@ export type Definition = Readonly<Record<string, unknown>> & { readonly type?: s
 
 const ideographs =
   /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/u;
-// deno-lint-ignore no-control-regex
 const ascii = /^[\0-\x7f]*$/;
 
 /** A normalizer by its definition. Throws AttuneError where its type is not known. */
@@ -65,7 +64,7 @@ export function normalizerOf(definition: Definition | null | undefined): Normali
 
 const nmtRemoved = (code: number): boolean =>
   code >= 1 && code <= 8 || code === 11 || code >= 14 && code <= 31 || code === 127 || code === 0x8f || code === 0x9f;
-const nmtBlank = /[\u0009\u000A\u000C\u000D\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/;
+const nmtBlank = /[\t\n\f\r\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/;
 
 /** Character by character: a final sigma is the same as one in the middle of a word. */
 function lowercase(text: Aligned): Aligned {

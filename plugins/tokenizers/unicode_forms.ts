@@ -14,7 +14,6 @@ type Part = readonly [char: string, change: number, order: number];
 /** A text in a normal form: decomposed, ordered, and for NFC and NFKC composed again. */
 export function normalForm(text: Aligned, form: Form): Aligned {
   // Without marks or anything to take apart, a text is in all of its forms.
-  // deno-lint-ignore no-control-regex
   if (/^[\0-\x7f]*$/.test(text.text)) return text;
   const decomposed = form === "NFC" || form === "NFD" ? "NFD" : "NFKD";
   const parts = ordered(partsOf(text.text, decomposed));

@@ -2,7 +2,7 @@
  * Unigram: of all ways to cut a text into tokens, the likeliest.
  * @module
  */
-import { noUnknown, type Piece } from "./models.ts";
+import { noUnknown, type Piece } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
 import { type Prefixes, prefixesOf } from "./prefixes.ts";
 

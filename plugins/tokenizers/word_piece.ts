@@ -3,7 +3,7 @@
  * @module
  */
 import { widthAt } from "./aligned.ts";
-import { noUnknown, type Piece } from "./models.ts";
+import { noUnknown, type Piece } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
 
 /** WordPiece by its definition. */

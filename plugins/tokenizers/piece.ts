@@ -1,0 +1,13 @@
+/**
+ * What models make of a piece of text.
+ * @module
+ */
+import { badFile } from "../../core/errors.ts";
+
+/** Tokens of a piece: their ids, and where they stand in it, in UTF-16 units. */
+export type Piece = Readonly<{ ids: readonly number[]; starts: readonly number[]; ends: readonly number[] }>;
+
+/** The error of a text that a model has no token for. */
+export function noUnknown(text: string): Error {
+  return badFile("hf", "tokenizer.json", `has no unknown token, and ${JSON.stringify(text.slice(0, 20))} is none`);
+}
