@@ -3,6 +3,7 @@
  * @module
  */
 import { badKey } from "./errors.ts";
+import type { Store } from "./types.ts";
 
 /** File systems and object stores take no longer keys. */
 const MAX_KEY = 1024;
@@ -14,4 +15,10 @@ export function keyParts(plugin: string, key: string): readonly string[] {
     throw badKey(plugin, key);
   }
   return parts;
+}
+
+/** The keys of a store below a prefix, in order; some may be of what has just gone. */
+export async function* keysBelow(store: Store, prefix: string): AsyncIterable<string> {
+  if (store.keys) yield* store.keys(prefix);
+  else for await (const { key } of store.list(prefix)) yield key;
 }

@@ -10,7 +10,10 @@ import { openJobStore } from "./job_store.ts";
 
 /** Where jobs live. */
 export type JobsServerOptions =
-  & Pick<JobsAppOptions, "models" | "leaseSeconds" | "heartbeatSeconds" | "maxAttempts" | "maxFileBytes" | "onError">
+  & Pick<
+    JobsAppOptions,
+    "models" | "leaseSeconds" | "heartbeatSeconds" | "maxAttempts" | "maxFileBytes" | "onError" | "tell"
+  >
   & Readonly<{
     host: Host;
     /** A directory, or nats://host:port. */

@@ -2,9 +2,10 @@
  * What jobs tell: events with gapless numbers, in pieces that are each written once.
  * @module
  */
-import { jsonBytes, jsonIn } from "../bytes.ts";
-import { badFile } from "../errors.ts";
+import { storeFailed } from "../errors.ts";
+import { keysBelow } from "../store_key.ts";
 import type { Json, Named, Store } from "../types.ts";
+import { type Sealed, sealedIn } from "./sealed.ts";
 
 /** One event of a job; `number` counts from 1 without gaps. */
 export type JobEvent = Readonly<{
@@ -34,76 +35,55 @@ export interface JobEvents {
 /** One object: `first` is the number of its first event. `heard`: up to which of its own count a lease was heard. */
 type Piece = Readonly<{ first: number; events: readonly JobEvent[]; heard?: Speaker; step: number }>;
 
-/** The events below a prefix. Several writers may append at once. */
-export function eventsIn(store: Store, prefix: string): JobEvents {
+/** How often a piece is tried for that another has made and nobody can read. */
+const TRIES = 20;
+
+/** The events below a prefix. Several writers may append at once. `kept`: the store's values. */
+export function eventsIn(store: Store, prefix: string, kept: Sealed = sealedIn(store)): JobEvents {
   const keyOf = (first: number): string => `${prefix}${String(first).padStart(10, "0")}.json`;
-  // The newest piece that was seen; another writer's are found when putting collides.
+  const read = async (first: number): Promise<Piece | undefined> => (await kept.tryRead<Piece>(keyOf(first)))?.value;
+  // First numbers of the pieces that are known, and the newest; another writer's are found when putting collides.
+  let firsts: number[] | undefined;
   let tail: Piece | undefined;
-  const read = async (key: string): Promise<Piece> => {
-    const found = await store.get(key);
-    if (!found) throw badFile("jobs", key, "is missing");
-    return jsonIn(found.bytes);
-  };
   const newest = async (): Promise<Piece | undefined> => {
-    let next = tail && await store.get(keyOf(behind(tail)));
-    if (!tail) {
-      let last: string | undefined;
-      for await (const { key } of store.list(prefix)) last = key;
-      if (last !== undefined) tail = await read(last);
-      return tail;
+    if (!firsts) {
+      const all: number[] = [];
+      for await (const key of keysBelow(store, prefix)) all.push(Number(key.slice(prefix.length, prefix.length + 10)));
+      firsts ??= all;
     }
-    while (next) {
-      tail = jsonIn<Piece>(next.bytes);
-      next = await store.get(keyOf(behind(tail)));
+    // One that was damaged has gone: the log goes on behind the piece before it.
+    while (!tail && firsts.length > 0) {
+      const last = firsts.at(-1) ?? 0;
+      tail = await read(last);
+      if (!tail && firsts.at(-1) === last) firsts.pop();
+    }
+    for (let next = await read(tail ? behind(tail) : 1); next; next = await read(behind(next))) {
+      if (next.first > (firsts.at(-1) ?? 0)) firsts.push(next.first);
+      if (next.first >= (tail?.first ?? 0)) tail = next;
     }
     return tail;
   };
   return {
     append: async (given, speaker) => {
-      while (true) {
-        const last = await newest();
-        const heard = speaker && last?.heard?.token === speaker.token ? last.heard.from : 0;
-        if (speaker && (last?.heard?.token ?? 0) > speaker.token) return;
-        const fresh = given.filter((_, i) => !speaker || speaker.from + i > heard);
-        if (fresh.length === 0) return;
-        const first = last ? behind(last) : 1;
-        let step = last?.step ?? 0;
-        const events: JobEvent[] = [];
-        for (const { step: own, ...event } of fresh) {
-          // A run that goes on from a checkpoint comes by the same steps again.
-          if (own !== undefined && own <= step) continue;
-          step = own ?? step;
-          events.push({ ...event, number: first + events.length });
-        }
-        if (events.length === 0) return;
-        const piece: Piece = {
-          first,
-          events,
-          step,
-          ...(speaker
-            ? { heard: { token: speaker.token, from: speaker.from + given.length - 1 } }
-            : last?.heard
-            ? { heard: last.heard }
-            : {}),
-        };
-        const bytes = jsonBytes(piece);
-        if (await store.put(keyOf(first), bytes, { if: null }) !== "conflict") {
-          tail = piece;
-          return;
-        }
+      for (let [first, tries] = [0, 0];; tries++) {
+        const piece = pieceOf(await newest(), given, speaker);
+        if (!piece) return;
+        // The next look finds it, or the one that was there first.
+        if (await kept.write(keyOf(piece.first), piece, { if: null }) !== "conflict") return;
+        if (piece.first !== first) [first, tries] = [piece.first, 0];
+        // Where something is that can neither be read nor moved, nothing can follow it.
+        else if (tries > TRIES) throw storeFailed("jobs", keyOf(first), "there is a piece that cannot be read");
       }
     },
     after: async function* (number) {
-      // Pieces are named by their first number: the one before may reach beyond what was asked for.
-      let before: string | undefined;
-      const due: string[] = [];
-      for await (const { key } of store.list(prefix)) {
-        const first = Number(key.slice(prefix.length, prefix.length + 10));
-        if (first > number) due.push(key);
-        else before = key;
-      }
-      for (const key of before === undefined ? due : [before, ...due]) {
-        for (const event of (await read(key)).events) if (event.number > number) yield event;
+      await newest();
+      // Pieces are named by their first number: the last that begins before may reach beyond what was asked for.
+      const all = firsts ?? [];
+      let from = all.length;
+      while (from > 0 && (all[from - 1] ?? 0) > number) from--;
+      for (const first of all.slice(Math.max(0, from - 1))) {
+        const piece = first === tail?.first ? tail : await read(first);
+        for (const event of piece?.events ?? []) if (event.number > number) yield event;
       }
     },
     count: async () => {
@@ -111,6 +91,30 @@ export function eventsIn(store: Store, prefix: string): JobEvents {
       return last ? behind(last) - 1 : 0;
     },
   };
+}
+
+/** The piece behind another that has what is new of what is said; undefined where nothing is. */
+function pieceOf(
+  last: Piece | undefined,
+  given: readonly NewEvent[],
+  speaker: Speaker | undefined,
+): Piece | undefined {
+  const heard = speaker && last?.heard?.token === speaker.token ? last.heard.from : 0;
+  if (speaker && (last?.heard?.token ?? 0) > speaker.token) return undefined;
+  const fresh = given.filter((_, i) => !speaker || speaker.from + i > heard);
+  const first = last ? behind(last) : 1;
+  let step = last?.step ?? 0;
+  const events: JobEvent[] = [];
+  for (const { step: own, ...event } of fresh) {
+    // A run that goes on from a checkpoint comes by the same steps again.
+    if (own !== undefined && own <= step) continue;
+    step = own ?? step;
+    events.push({ ...event, number: first + events.length });
+  }
+  if (events.length === 0) return undefined;
+  const now = speaker && { token: speaker.token, from: speaker.from + given.length - 1 };
+  const says = now ?? last?.heard;
+  return { first, events, step, ...(says ? { heard: says } : {}) };
 }
 
 function behind({ first, events }: Piece): number {

@@ -2,9 +2,10 @@
  * Uploaded files and results, as OpenAI's files endpoint knows them.
  * @module
  */
-import { jsonBytes, jsonIn } from "../bytes.ts";
 import { badFile, storeFailed } from "../errors.ts";
+import { keysBelow } from "../store_key.ts";
 import type { Store } from "../types.ts";
+import { type Sealed, sealedIn } from "./sealed.ts";
 
 /** What is known of a file. */
 export type FileInfo = Readonly<{
@@ -64,8 +65,8 @@ export function contentIn(store: Store): Store {
   };
 }
 
-/** The files of a store; `time`: seconds since 1970. */
-export function filesIn(store: Store, time: () => number): JobFilesStore {
+/** The files of a store; `time`: seconds since 1970, `kept`: the store's values. */
+export function filesIn(store: Store, time: () => number, kept: Sealed = sealedIn(store)): JobFilesStore {
   const known = (id: string): boolean => /^file-[\w-]{1,64}$/.test(id);
   const info = (id: string): string => `files/${id}/info.json`;
   const content = (id: string): string => `files/${id}/content`;
@@ -73,10 +74,8 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
     const random = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
     return `file-${Math.floor(time() * 1000).toString(36).padStart(9, "0")}${random}`;
   };
-  const read = async (id: string): Promise<FileInfo | undefined> => {
-    const found = known(id) ? await store.get(info(id)) : undefined;
-    return found && jsonIn(found.bytes);
-  };
+  const read = async (id: string): Promise<FileInfo | undefined> =>
+    known(id) ? (await kept.tryRead<FileInfo>(info(id)))?.value : undefined;
   const isOver = ({ createdAt, keptSeconds = Infinity }: FileInfo): boolean => time() >= createdAt + keptSeconds;
   const get = async (id: string): Promise<FileInfo | undefined> => {
     const found = await read(id);
@@ -84,7 +83,7 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
   };
   const ids = async (): Promise<string[]> => {
     const found: string[] = [];
-    for await (const { key } of store.list("files/")) {
+    for await (const key of keysBelow(store, "files/")) {
       const id = /^files\/([^/]+)\/info\.json$/.exec(key)?.[1];
       if (id !== undefined) found.push(id);
     }
@@ -98,9 +97,9 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
     newId,
     create: async ({ id = newId(), tenant, filename, purpose, bytes, rows, keptSeconds }) => {
       const createdAt = (await get(id))?.createdAt ?? time();
-      const kept = await store.put(content(id), bytes);
-      if (kept === "conflict") throw storeFailed("jobs", id, "conflict");
-      const { size } = kept;
+      const put = await store.put(content(id), bytes);
+      if (put === "conflict") throw storeFailed("jobs", id, "conflict");
+      const { size } = put;
       const own: FileInfo = {
         id,
         tenant,
@@ -112,7 +111,7 @@ export function filesIn(store: Store, time: () => number): JobFilesStore {
         ...(keptSeconds === undefined ? {} : { keptSeconds }),
       };
       // Written last: a file without it was never uploaded.
-      await store.put(info(id), jsonBytes(own));
+      await kept.write(info(id), own);
       return own;
     },
     get,

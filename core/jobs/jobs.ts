@@ -2,15 +2,18 @@
  * Jobs in a store: every change is a compare-and-set of one record, every queue a hint.
  * @module
  */
-import { jsonBytes, jsonIn } from "../bytes.ts";
 import { AttuneError } from "../errors.ts";
+import { keysBelow } from "../store_key.ts";
 import type { Json, Named, OpenQueue, Store } from "../types.ts";
 import { eventsIn, type JobEvents, type NewEvent } from "./events.ts";
+import { type Sealed, sealedIn } from "./sealed.ts";
 import { type Change, isOver, isWaiting, type JobRecord, leased, lost, outdated, type Refusal } from "./record.ts";
 
 /** What jobs are kept with. `now`: a clock that only goes forward, in milliseconds; `time`: seconds since 1970, for people. */
 export type JobsOptions = Readonly<{
   store: Store;
+  /** The store's values; absent: made here. */
+  kept?: Sealed;
   queue: OpenQueue;
   now: () => number;
   time: () => number;
@@ -41,52 +44,89 @@ export interface Jobs {
   /** Applies a change until it wins; undefined where there is no such job. */
   change(id: string, apply: (record: JobRecord) => Change): Promise<Changed | undefined>;
   /** A waiting job that a runner can do, with its lease. */
-  lease(runner: string, can: (record: JobRecord) => boolean): Promise<JobRecord | undefined>;
+  lease(runner: string, can: (job: JobOffer) => boolean): Promise<JobRecord | undefined>;
   events(id: string): JobEvents;
   /**
-   * Looks at every job once: leases without a sign of life are lost, waiting jobs are put into the queue. Gives the jobs
-   * that nobody has planned yet.
+   * Looks at the jobs that this process knows to be at work, and once in the time of a lease at all of them: leases without
+   * a sign of life are lost, waiting jobs are put into the queue. Gives the jobs that nobody has planned yet.
    */
   watch(): Promise<readonly string[]>;
 }
 
+/** What of a job decides who may have it; it does not change once the job was planned. */
+export type JobOffer = Pick<JobRecord, "tenant" | "needs">;
+
+/** What is remembered of a job that is not over. */
+type Known = JobOffer & Readonly<{ status: JobRecord["status"]; leased: boolean }>;
+
 /** Where a forgetful process keeps what it has seen of leases. */
 const SEEN = "watch/seen.json";
 
-/** How many hints a runner that can do none of them looks at. */
+/** How many jobs of which nothing is known yet are looked at for one runner at once. */
 const LOOKS = 50;
+
+/** How many hints are held back at once where a queue gives what is not wanted. */
+const HINTS = 1000;
+
+/** How many logs are remembered. */
+const LOGS = 256;
 
 /** Jobs over a store and a queue. */
 export function jobsIn(options: JobsOptions): Jobs {
   const { store, queue, now, time, leaseSeconds } = options;
   const random = options.random ?? (() => crypto.randomUUID().replaceAll("-", "").slice(0, 16));
+  const kept = options.kept ?? sealedIn(store);
   const keyOf = (id: string): string => `records/${id}.json`;
   const logs = new Map<string, JobEvents>();
   const over = new Set<string>();
+  const open = new Map<string, Known>();
   let seen = new Map<string, { token: number; beat: number; since: number }>();
   let watched = now();
+  let looked: number | undefined;
   const remember = async (): Promise<void> => {
-    const found = await store.get(SEEN);
-    const known = found && jsonIn<{ watched: number; seen: [] }>(found.bytes);
-    if (known) [watched, seen] = [known.watched, new Map(known.seen)];
+    const found = await kept.read<{ watched: number; seen: [] }>(SEEN);
+    if (found) [watched, seen] = [found.value.watched, new Map(found.value.seen)];
   };
 
   const events = (id: string): JobEvents => {
-    const found = logs.get(id) ?? eventsIn(store, `jobs/${id}/events/`);
+    const found = logs.get(id) ?? eventsIn(store, `jobs/${id}/events/`, kept);
+    // The one that was not asked for the longest is forgotten.
+    logs.delete(id);
     logs.set(id, found);
+    for (const oldest of logs.keys()) {
+      if (logs.size <= LOGS) break;
+      logs.delete(oldest);
+    }
     return found;
   };
-  const read = async (id: string): Promise<{ record: JobRecord; revision: string } | undefined> => {
+  const noted = (record: JobRecord): void => {
+    const { id, tenant, needs, status, lease } = record;
+    if (isOver(record)) {
+      open.delete(id);
+      over.add(id);
+    } else open.set(id, { tenant, needs, status, leased: lease !== undefined });
+  };
+  const read = async (
+    id: string,
+    how: "read" | "tryRead" = "read",
+  ): Promise<{ record: JobRecord; revision: string } | undefined> => {
     if (!/^ftjob-[\w-]{1,64}$/.test(id)) return undefined;
-    const found = await store.get(keyOf(id));
-    return found && { record: jsonIn(found.bytes), revision: found.revision };
+    const found = await kept[how]<JobRecord>(keyOf(id));
+    if (!found) {
+      open.delete(id);
+      return undefined;
+    }
+    noted(found.value);
+    return { record: found.value, revision: found.revision };
   };
   const write = async (record: JobRecord, revision: string | null): Promise<boolean> => {
-    return await store.put(keyOf(record.id), jsonBytes(record), { if: revision }) !== "conflict";
+    const done = await kept.write(keyOf(record.id), record, { if: revision }) !== "conflict";
+    if (done) noted(record);
+    return done;
   };
   const ids = async (): Promise<string[]> => {
     const found: string[] = [];
-    for await (const { key } of store.list("records/")) {
+    for await (const key of keysBelow(store, "records/")) {
       const id = /^records\/([^/]+)\.json$/.exec(key)?.[1];
       if (id !== undefined) found.push(id);
     }
@@ -158,18 +198,27 @@ export function jobsIn(options: JobsOptions): Jobs {
     list: async function* (after) {
       for (const id of (await ids()).sort().reverse()) {
         if (after !== undefined && id >= after) continue;
-        const found = await read(id);
+        const found = await read(id, "tryRead");
         if (found) yield found.record;
       }
     },
     change,
     lease: async (runner, can) => {
       const passed: { back(): Promise<void> }[] = [];
+      const wanted = (id: string): boolean => {
+        const known = open.get(id);
+        return known === undefined || known.status === "validating_files" || can(known);
+      };
       try {
-        while (passed.length < LOOKS) {
-          const hint = await queue.pull(leaseSeconds);
+        for (let looks = 0; looks < LOOKS && passed.length < HINTS;) {
+          const hint = await queue.pull(leaseSeconds, wanted);
           if (!hint) return undefined;
-          const found = await read(hint.id);
+          if (!wanted(hint.id)) {
+            passed.push(hint);
+            continue;
+          }
+          looks++;
+          const found = await read(hint.id, "tryRead");
           if (found && isWaiting(found.record) && !can(found.record)) {
             passed.push(hint);
             continue;
@@ -191,12 +240,14 @@ export function jobsIn(options: JobsOptions): Jobs {
       // Where nobody watched for long, leases could not be renewed either: they get their time again.
       if (at - watched > 1000 * leaseSeconds) seen.clear();
       watched = at;
-      for (const id of await ids()) {
+      // What this process has done it knows; what others have done is found when all are looked at.
+      const all = options.forgetful || looked === undefined || at - looked >= 1000 * leaseSeconds;
+      const working = [...open].filter(([, job]) => job.leased || job.status === "validating_files");
+      for (const id of all ? await ids() : working.map(([id]) => id)) {
         if (over.has(id)) continue;
-        const found = await read(id);
+        const found = await read(id, "tryRead");
         if (!found) continue;
         const { record } = found;
-        if (isOver(record)) over.add(id);
         if (record.status === "validating_files") unplanned.push(id);
         if (isWaiting(record)) await queue.push(id);
         const { token, lease } = record;
@@ -205,9 +256,11 @@ export function jobsIn(options: JobsOptions): Jobs {
         if (known?.token !== token || known.beat !== lease.beat) seen.set(id, { token, beat: lease.beat, since: at });
         else if (at - known.since > 1000 * leaseSeconds) await change(id, (r) => lost(r, token, lease.beat, time()));
       }
-      if (options.forgetful) {
-        await store.put(SEEN, jsonBytes({ watched, seen: [...seen] }));
+      if (all) {
+        await kept.look();
+        looked = at;
       }
+      if (options.forgetful) await kept.write(SEEN, { watched, seen: [...seen] });
       return unplanned;
     },
   };

@@ -1,28 +1,106 @@
 /**
- * A queue over any store that compares and sets: one object for each id.
+ * A queue over any store that can make an object only where there is none: one object for each id, and beside it one for
+ * each time that it was taken. All of them are written once.
+ *
+ * Whoever takes an id makes the next number of it. How long others leave it alone, each of them measures for itself, from
+ * when it has first seen that number: no time of the day is kept, and no clock that is set back hides an id.
  * @module
  */
-import { jsonBytes, jsonIn } from "../bytes.ts";
+import { keysBelow } from "../store_key.ts";
 import type { Hint, OpenQueue, Store } from "../types.ts";
+import { isUnreadable, seal, setAside, unseal } from "./sealed.ts";
 
-/** A queue whose entries are objects below `queue/`. `now`: milliseconds that all users of the store agree on. */
+/** Nobody may hide an id for longer than this, whatever is written there. */
+const MOST_SECONDS = 3600;
+
+/** An id and the number of the last time that it was taken. */
+type Entry = { hint: boolean; taken: number };
+
+/** A queue whose entries are objects below `queue/`. `now`: milliseconds of a clock that only goes forward, this process's. */
 export function storeQueue(store: Store, now: () => number): OpenQueue {
-  const keyOf = (id: string): string => `queue/${id}.json`;
+  const hintOf = (id: string): string => `queue/${id}.json`;
+  const takenOf = (id: string, number: number): string => `queue/${id}.${number}`;
+  // What was seen of those who hold an id, and when first.
+  const seen = new Map<string, { revision: string; since: number; seconds: number }>();
+  let last = "";
+  const entries = async (): Promise<Map<string, Entry>> => {
+    const all = new Map<string, Entry>();
+    for await (const key of keysBelow(store, "queue/")) {
+      const [, id = "", end = ""] = /^queue\/([^.]+)\.(json|\d+)$/.exec(key) ?? [];
+      if (id === "") continue;
+      const { hint, taken } = all.get(id) ?? { hint: false, taken: 0 };
+      all.set(id, end === "json" ? { hint: true, taken } : { hint, taken: Math.max(taken, Number(end)) });
+    }
+    return all;
+  };
+  /** Whether an id that was taken is still somebody's. */
+  const isHeld = async (id: string, number: number): Promise<boolean> => {
+    const found = await store.get(takenOf(id, number));
+    if (!found) return false;
+    const known = seen.get(id);
+    if (known?.revision === `${number} ${found.revision}`) return now() - known.since <= 1000 * known.seconds;
+    const { seconds = 0 } = unseal<{ seconds: number }>(found.bytes)?.value ?? {};
+    seen.set(id, { revision: `${number} ${found.revision}`, since: now(), seconds: Math.min(seconds, MOST_SECONDS) });
+    return true;
+  };
+  const intact = async (id: string): Promise<boolean> => {
+    const found = await store.get(hintOf(id));
+    if (!found || unseal(found.bytes)) return found !== undefined;
+    await setAside(store, found);
+    return false;
+  };
+  const push = async (id: string): Promise<void> => {
+    const made = await store.put(hintOf(id), seal({ id }), { if: null });
+    if (made === "conflict" && !await intact(id)) await store.put(hintOf(id), seal({ id }), { if: null });
+  };
+  const take = async (id: string, before: number, seconds: number): Promise<Hint | undefined> => {
+    const number = before + 1;
+    const taken = await store.put(takenOf(id, number), seal({ seconds }), { if: null });
+    if (taken === "conflict") return undefined;
+    seen.set(id, { revision: `${number} ${taken.revision}`, since: now(), seconds });
+    const release = async (): Promise<void> => {
+      await store.delete(takenOf(id, number));
+      if (before > 0) await store.delete(takenOf(id, before));
+    };
+    /** Whether nobody has taken it since. */
+    const isMine = async (): Promise<boolean> =>
+      await store.get(takenOf(id, number + 1), { offset: 0, length: 0 }) === undefined;
+    if (!await intact(id)) {
+      await release();
+      return undefined;
+    }
+    return {
+      id,
+      done: async () => {
+        if (!await isMine()) return;
+        await store.delete(hintOf(id));
+        await release();
+      },
+      back: async () => {
+        if (await isMine()) await release();
+      },
+    };
+  };
   return {
-    // One that is there stays as it is, whoever holds it.
-    push: async (id) => void await store.put(keyOf(id), jsonBytes({ until: 0 }), { if: null }),
-    pull: async (seconds) => {
-      for await (const { key } of store.list("queue/")) {
-        const found = await store.get(key);
-        if (!found || jsonIn<{ until: number }>(found.bytes).until > now()) continue;
-        const taken = await store.put(key, jsonBytes({ until: now() + 1000 * seconds }), { if: found.revision });
-        if (taken === "conflict") continue;
-        const { revision } = taken;
-        return {
-          id: key.slice("queue/".length, -".json".length),
-          done: async () => void await store.delete(key, { if: revision }),
-          back: async () => void await store.put(key, jsonBytes({ until: 0 }), { if: revision }),
-        } satisfies Hint;
+    push,
+    pull: async (seconds, wanted = () => true) => {
+      const all = await entries();
+      for (const id of seen.keys()) if (!all.has(id)) seen.delete(id);
+      const ids = [...all.keys()].filter((id) => all.get(id)?.hint);
+      // Each look begins where the one before has ended, so that what nobody here can do hides nothing behind it.
+      const from = ids.findIndex((id) => id > last);
+      for (const id of from < 0 ? ids : [...ids.slice(from), ...ids.slice(0, from)]) {
+        const { taken = 0 } = all.get(id) ?? {};
+        if (!wanted(id)) continue;
+        try {
+          if (taken > 0 && await isHeld(id, taken)) continue;
+          last = id;
+          const hint = await take(id, taken, seconds);
+          if (hint) return hint;
+        } catch (error) {
+          // One that the disk cannot read hides no other.
+          if (!isUnreadable(error)) throw error;
+        }
       }
       return undefined;
     },

@@ -95,8 +95,11 @@ export interface Queue extends Plugin<"queue"> {
 export interface OpenQueue {
   /** Adds a job's id; the same one may be there several times. */
   push(id: string): Promise<void>;
-  /** Takes an id, which others do not see for some seconds; it comes back then unless it was done. */
-  pull(seconds: number): Promise<Hint | undefined>;
+  /**
+   * Takes an id, which others do not see for some seconds; it comes back then unless it was done. `wanted` says which ids
+   * are worth taking; a queue that cannot look at them before gives any.
+   */
+  pull(seconds: number, wanted?: (id: string) => boolean): Promise<Hint | undefined>;
   close(): Promise<void>;
 }
 

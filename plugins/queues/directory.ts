@@ -20,7 +20,7 @@ export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions
 });
 
 /**
- * One file for each waiting job, below `queue/`; times are the machine's.
+ * One file for each waiting job, below `queue/`, and one for whoever has taken it.
  *
  * @throws AttuneError from `open` where the host has no files.
  * @example
@@ -36,7 +36,7 @@ export const directory: Factory<"queue", DirectoryOptions> = define({
   create: ({ path }) => ({
     open: async (host) => {
       if (!host.directory) throw missing("directory", "access to files", host.runtime);
-      return storeQueue(host.directory(path), () => Date.now());
+      return storeQueue(host.directory(path), host.clock.now);
     },
   }),
 });

@@ -34,16 +34,17 @@ export const memory: Factory<"queue", MemoryOptions> = define({
         push: async (id) => {
           if (!held.has(id)) held.set(id, { until: 0 });
         },
-        pull: async (seconds) => {
+        pull: async (seconds, wanted = () => true) => {
           for (const [id, { until }] of held) {
-            if (until > now()) continue;
+            if (until > now() || !wanted(id)) continue;
             const own = { until: now() + 1000 * seconds };
             held.set(id, own);
             const mine = (): boolean => held.get(id) === own;
             return {
               id,
               done: async () => void (mine() && held.delete(id)),
-              back: async () => void (mine() && held.set(id, { until: 0 })),
+              // Behind the others: what nobody here can do hides nothing.
+              back: async () => void (mine() && held.delete(id) && held.set(id, { until: 0 })),
             };
           }
           return undefined;

@@ -53,8 +53,9 @@ export async function serveCommand({ port, host, store, models, allowHub, cors =
   const own = await hostHere();
   const opened = await openJobStore(store, own);
   const named = folderModels(models, own, allowHub);
-  const onError = (error: Error): void => void process.stderr.write(`${error.stack ?? error}\n`);
-  const server = await openJobs({ host: own, store, models: named, opened, onError });
+  const tell = (text: string): void => void process.stderr.write(`${text}\n`);
+  const onError = (error: Error): void => void tell(String(error.stack ?? error));
+  const server = await openJobs({ host: own, store, models: named, opened, onError, tell });
   const app = createApp({
     catalog,
     keys,

@@ -2,9 +2,8 @@
  * Idempotency keys: under one, the same request makes one thing, however often it is sent.
  * @module
  */
-import { jsonBytes, jsonIn } from "../../core/bytes.ts";
 import { sha256 } from "../../core/fingerprint.ts";
-import type { Store } from "../../core/types.ts";
+import type { Sealed } from "../../core/jobs/sealed.ts";
 import { failed } from "./answers.ts";
 import type { EdgeContext } from "./route.ts";
 
@@ -13,15 +12,15 @@ import type { EdgeContext } from "./route.ts";
  *
  * @throws what a route throws where the key was used for another request.
  */
-export async function idOnce(c: EdgeContext, store: Store, request: string, newId: () => string): Promise<string> {
+export async function idOnce(c: EdgeContext, kept: Sealed, request: string, newId: () => string): Promise<string> {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return newId();
   const at = `idempotency/${await sha256(`${c.get("caller").tenant}\n${key}`)}`;
   const own = { id: newId(), body: await sha256(request) };
-  const done = await store.put(at, jsonBytes(own), { if: null });
-  if (done !== "conflict") return own.id;
-  const found = await store.get(at);
-  const before = found && jsonIn<typeof own>(found.bytes);
-  if (before?.body === own.body) return before.id;
+  if (await kept.write(at, own, { if: null }) !== "conflict") return own.id;
+  const before = (await kept.read<typeof own>(at))?.value;
+  // What was there is damaged: what it named cannot be known any more.
+  if (!before) return own.id;
+  if (before.body === own.body) return before.id;
   throw failed(409, "idempotency_key_reused", "This idempotency key was used for another request");
 }

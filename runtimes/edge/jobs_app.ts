@@ -4,6 +4,7 @@
  */
 import type { Context } from "hono";
 import { AttuneError } from "../../core/errors.ts";
+import { type Sealed, sealedIn } from "../../core/jobs/sealed.ts";
 import { contentIn, filesIn, type JobFilesStore } from "../../core/jobs/files.ts";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
 import { type JobRecord, queued, rejected } from "../../core/jobs/record.ts";
@@ -38,6 +39,8 @@ export type JobsAppOptions = Readonly<{
   now?: () => number;
   /** Seconds since 1970. */
   time?: () => number;
+  /** Is told what people have to know who run it. */
+  tell?: (text: string) => void;
   /** Is told of what fails where nobody waits for an answer. */
   onError?: (error: Error) => void;
 }>;
@@ -45,6 +48,8 @@ export type JobsAppOptions = Readonly<{
 /** What routes share. */
 export type JobsContext = Readonly<{
   options: JobsAppOptions;
+  /** The store's values. */
+  kept: Sealed;
   jobs: Jobs;
   files: JobFilesStore;
   hub: EventHub;
@@ -76,6 +81,8 @@ export type JobsApp = Readonly<{
   /** What a tenant's job has made, by the name that the job tells. */
   made(name: string, tenant: string): Promise<ModelFiles | undefined>;
   watch(): Promise<void>;
+  /** What of the store is damaged, and was set aside. */
+  damaged(): readonly string[];
   /** Watches until the result is called. */
   start(): () => void;
 }>;
@@ -95,8 +102,11 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   const time = options.time ?? (() => Date.now() / 1000);
   const leaseSeconds = options.leaseSeconds ?? 30;
   const heartbeatSeconds = options.heartbeatSeconds ?? leaseSeconds / 3;
+  const report = (error: unknown): void => options.onError?.(error instanceof Error ? error : new Error(String(error)));
+  const kept = sealedIn(store, options.tell);
   const jobs = jobsIn({
     store,
+    kept,
     queue,
     now,
     time,
@@ -105,7 +115,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     forgetful: options.forgetful,
     onError: options.onError,
   });
-  const files = filesIn(store, time);
+  const files = filesIn(store, time, kept);
   const madeBy = async (name: string, tenant: string): Promise<JobRecord | undefined> => {
     const id = /^ft:.+:([\w-]{1,64})$/.exec(name)?.[1];
     const record = id === undefined ? undefined : await jobs.get(`ftjob-${id}`);
@@ -141,7 +151,6 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     }
     return places;
   };
-  const report = (error: unknown): void => options.onError?.(error instanceof Error ? error : new Error(String(error)));
   const later = (c: Context, work: Promise<void>): void => {
     const settled = work.catch(report);
     try {
@@ -181,6 +190,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   const hub = eventHub(jobs, options.forgetful);
   const context: JobsContext = {
     options,
+    kept,
     jobs,
     files,
     hub,
@@ -213,6 +223,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
       return { id: `job/${record.id}`, files: within(store, record.result.folder), ...base };
     },
     watch,
+    damaged: kept.damaged,
     start: () => {
       let running = false;
       const timer = setInterval(() => {

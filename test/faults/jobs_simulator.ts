@@ -16,6 +16,8 @@ import {
   saved,
   unpaused,
 } from "../../core/jobs/record.ts";
+import type { JobEvent } from "../../core/jobs/events.ts";
+import { unseal } from "../../core/jobs/sealed.ts";
 import { createRandom } from "../../core/random.ts";
 import type { OpenQueue, Store, Stored } from "../../core/types.ts";
 
@@ -69,8 +71,7 @@ export async function simulate(seed: number, commit: typeof committed = committe
     commits.set(after.id, (commits.get(after.id) ?? 0) + 1);
     if (after.result?.token !== before?.token) broken.push(`an old lease has committed job ${after.id}`);
   };
-  const recordOf = (bytes: Uint8Array | undefined): JobRecord | undefined =>
-    bytes && JSON.parse(new TextDecoder().decode(bytes));
+  const recordOf = (bytes: Uint8Array | undefined): JobRecord | undefined => bytes && unseal<JobRecord>(bytes)?.value;
   const storeFor = (actor: Actor): Store => {
     const stored = (key: string): Stored => ({
       key,
@@ -309,8 +310,8 @@ export async function simulate(seed: number, commit: typeof committed = committe
     const numbers: number[] = [];
     const steps: string[] = [];
     for (const key of [...held.keys()].filter((k) => k.startsWith(`jobs/${id}/events/`)).sort()) {
-      const piece = JSON.parse(new TextDecoder().decode(held.get(key)?.bytes));
-      for (const event of piece.events) {
+      const piece = unseal<{ events: JobEvent[] }>(held.get(key)?.bytes ?? new Uint8Array());
+      for (const event of piece?.value.events ?? []) {
         numbers.push(event.number);
         if (event.type === "metrics") steps.push(event.message);
       }

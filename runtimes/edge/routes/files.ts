@@ -49,7 +49,7 @@ function checkAdapterFile(bytes: Uint8Array<ArrayBuffer>, filename: string): und
 }
 
 /** The routes. */
-export function fileRoutes({ options, files, jobs }: JobsContext): readonly Route[] {
+export function fileRoutes({ options, kept: values, files, jobs }: JobsContext): readonly Route[] {
   /** A file of a job's result: its key in the store. */
   const resultInfo = async (id: string, { tenant }: Caller): Promise<(FileInfo & { key: string }) | undefined> => {
     const named = resultOf(id);
@@ -88,7 +88,7 @@ export function fileRoutes({ options, files, jobs }: JobsContext): readonly Rout
     const { tenant } = c.get("caller");
     const kept = keptSeconds === undefined ? {} : { keptSeconds };
     const request = JSON.stringify([filename, purpose, await sha256(bytes), ...Object.values(kept)]);
-    const id = await idOnce(c, options.store, request, files.newId);
+    const id = await idOnce(c, values, request, files.newId);
     const made = { id, tenant, filename, purpose, bytes, ...(rows ? { rows } : {}), ...kept };
     return c.json(fileShape(await files.create(made)));
   };

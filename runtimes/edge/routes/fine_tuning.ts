@@ -22,7 +22,7 @@ const shared = { policy: "jobs", rate: "light", maxBytes: 0 } as const;
 
 /** The routes. */
 export function fineTuningRoutes(context: JobsContext): readonly Route[] {
-  const { jobs, hub, time, options } = context;
+  const { jobs, hub, kept, time, options } = context;
   const found = async (c: EdgeContext): Promise<JobRecord> => {
     const id = c.req.param("id") ?? "";
     const record = await jobs.get(id);
@@ -36,7 +36,7 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
     const spec = specOf(body);
     await context.checkReferences(spec, tenant);
     options.planner.check(spec);
-    const id = await idOnce(c, options.store, JSON.stringify(body), jobs.newId);
+    const id = await idOnce(c, kept, JSON.stringify(body), jobs.newId);
     const record = await jobs.create(tenant, body, spec, id);
     context.later(c, context.prepare(record.id));
     return c.json(jobShape(record));

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { committed, givenBack, isOver, type JobRecord, renewed, saved } from "../../../core/jobs/record.ts";
+import type { JobOffer } from "../../../core/jobs/jobs.ts";
 import { referencesOf } from "../../../core/jobs/references.ts";
 import { openSafetensors, toFloat32 } from "../../../core/safetensors.ts";
 import type { Named, Store, TrainingEvent } from "../../../core/types.ts";
@@ -116,7 +117,7 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
   };
 
   post("/lease", "Take a job", leaseSchema, async (c, { runner, capabilities, waitSeconds }) => {
-    const can = ({ needs }: JobRecord): boolean =>
+    const can = ({ needs }: JobOffer): boolean =>
       needs.bytes <= capabilities.memoryBytes &&
       (needs.provider === null || capabilities.providers.includes(needs.provider)) &&
       (capabilities.plugins === undefined || needs.plugins.every((name) => capabilities.plugins?.includes(name)));

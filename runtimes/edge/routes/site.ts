@@ -11,9 +11,12 @@ import type { EdgeService } from "../service.ts";
 
 const open = { method: "get", policy: "public", rate: "light", maxBytes: 0 } as const;
 
+/** Keys of damaged values that are told. */
+const MOST_DAMAGED = 20;
+
 /** The routes. `routes`: the others; `specs`: the OpenAPI document of all. */
 export function siteRoutes(
-  { meter, options: { host } }: EdgeService,
+  { meter, options: { host, jobs } }: EdgeService,
   routes: readonly Route[],
   specs: () => Promise<object>,
 ): readonly Route[] {
@@ -34,7 +37,16 @@ export function siteRoutes(
       summary: "These routes as a page",
       handle: async (c) => page(c, await docsPage(await specs() as Document, new URL(c.req.url).origin)),
     },
-    { ...open, path: "/healthz", summary: "Whether it runs", handle: (c) => c.json({ status: "ok" }) },
+    {
+      ...open,
+      path: "/healthz",
+      summary: "Whether it runs, and what of its store is damaged",
+      handle: (c) => {
+        const damaged = jobs?.damaged() ?? [];
+        const told = { count: damaged.length, keys: damaged.slice(0, MOST_DAMAGED) };
+        return c.json({ status: "ok", ...(damaged.length > 0 ? { damaged: told } : {}) });
+      },
+    },
     {
       ...open,
       path: "/metrics",

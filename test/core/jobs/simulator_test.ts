@@ -14,7 +14,7 @@ describe("jobs under schedules of crashes, delays, duplicates and late words", (
   it("would be caught if a late runner could commit", async () => {
     // The simulator must see what it is there to see.
     let caught = 0;
-    for (let seed = 0; seed < 60 && caught === 0; seed++) {
+    for (let seed = 0; seed < 600 && caught === 0; seed++) {
       await simulate(seed, (record, token, result, at) => ({
         record: { ...record, status: "succeeded", finishedAt: at, lease: undefined, result: { ...result, token } },
       })).catch(() => caught++);

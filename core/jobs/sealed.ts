@@ -1,0 +1,102 @@
+/**
+ * What jobs keep, each value with a checksum: what a disk has damaged is noticed, moved aside and told, and costs the one
+ * thing that it was.
+ * @module
+ */
+import { AttuneError } from "../errors.ts";
+import { checksum } from "../checksum.ts";
+import { keysBelow } from "../store_key.ts";
+import type { Store, Stored } from "../types.ts";
+
+/** Below it lies what was damaged, under the key that it had. */
+export const DAMAGED = "damaged/";
+
+/** Values in a store. */
+export interface Sealed {
+  /** A value; undefined where there is none, or it was damaged: it is moved aside then. */
+  read<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
+  /** As `read`; one that the disk cannot read is damaged where it is, and undefined, too: for who looks at many. */
+  tryRead<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
+  write(key: string, value: unknown, options?: { readonly if?: string | null }): Promise<Stored | "conflict">;
+  /** Looks for what others have moved aside. */
+  look(): Promise<void>;
+  /** Keys of what is damaged, as far as is known. */
+  damaged(): readonly string[];
+}
+
+const HEAD = /^\{"hash":"([0-9a-f]{16})","value":/;
+
+/** A value as JSON, with the checksum of it. */
+export function seal(value: unknown): Uint8Array<ArrayBuffer> {
+  const text = JSON.stringify(value);
+  const encoder = new TextEncoder();
+  return encoder.encode(`{"hash":"${checksum(encoder.encode(text))}","value":${text}}`);
+}
+
+/** What was sealed; undefined where it is no longer that. */
+export function unseal<T>(bytes: Uint8Array): Readonly<{ value: T }> | undefined {
+  const hash = HEAD.exec(new TextDecoder().decode(bytes.subarray(0, 64)))?.[1];
+  if (hash === undefined || bytes.at(-1) !== 0x7d) return undefined;
+  const own = bytes.subarray(`{"hash":"${hash}","value":`.length, -1);
+  return checksum(own) === hash ? { value: JSON.parse(new TextDecoder().decode(own)) } : undefined;
+}
+
+/** Moves what is damaged out of the way of what reads it; its bytes are kept. */
+export async function setAside(
+  store: Store,
+  { key, bytes, revision }: Stored & { readonly bytes: Uint8Array },
+): Promise<void> {
+  await store.put(DAMAGED + key, bytes);
+  await store.delete(key, { if: revision });
+}
+
+/** Values of a store. `tell`: is told once of each that is damaged. */
+export function sealedIn(store: Store, tell: (text: string) => void = () => {}): Sealed {
+  const told = new Set<string>();
+  let aside: readonly string[] = [];
+  // What could not be moved, as on a full disk, is damaged where it is.
+  const inPlace = new Set<string>();
+  const found = (key: string): void => {
+    if (told.has(key)) return;
+    told.add(key);
+    tell(`${key} is damaged, everything else goes on (what can be moved is kept as ${DAMAGED}${key})`);
+  };
+  const read = async <T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined> => {
+    const own = await store.get(key);
+    if (!own) return undefined;
+    const opened = unseal<T>(own.bytes);
+    if (opened) {
+      inPlace.delete(key);
+      return { value: opened.value, revision: own.revision };
+    }
+    found(key);
+    await setAside(store, own).then(() => inPlace.delete(key), () => inPlace.add(key));
+    if (!inPlace.has(key) && !aside.includes(key)) aside = [...aside, key];
+    return undefined;
+  };
+  return {
+    read,
+    tryRead: (key) =>
+      read<never>(key).catch((error) => {
+        if (!isUnreadable(error)) throw error;
+        found(key);
+        inPlace.add(key);
+        return undefined;
+      }),
+    write: (key, value, options) => store.put(key, seal(value), options),
+    look: async () => {
+      const all: string[] = [];
+      for await (const key of keysBelow(store, DAMAGED)) all.push(key.slice(DAMAGED.length));
+      aside = all;
+      all.forEach(found);
+    },
+    damaged: () => [...new Set([...aside, ...inPlace])].sort(),
+  };
+}
+
+/** Whether a disk cannot read one file, as opposed to a store that cannot be reached. */
+export function isUnreadable(error: unknown): boolean {
+  const { cause } = error instanceof AttuneError && error.code === "STORE" ? error : {};
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return ["EACCES", "EIO", "EISDIR", "ELOOP", "EPERM", "EUCLEAN"].includes(code);
+}
