@@ -14,7 +14,7 @@ export function collectExamples(
   held: EncodedRows,
   { rows, readings }: RowReadings,
 ): void {
-  const labels = (open.task.config?.id2label ?? {}) as Named<string>;
+  const labels = open.task.labels ?? [];
   const columns = columnsOf(open);
   const each = <R>(
     of: readonly R[] | undefined,
@@ -28,7 +28,7 @@ export function collectExamples(
       examples.push({ row, text: textOf(own, columns), ...show(reading, own) });
     });
   };
-  const named = (id: number): Json => labels[String(id)] ?? id;
+  const named = (id: number): Json => labels[id] ?? id;
   each(readings.label, ({ reference, prediction, scores: given }: Readings["label"]) => {
     const scores = given ? Array.from(given) : undefined;
     return {

@@ -59,7 +59,7 @@ export function measuredTasks(all: readonly TaskRows[]): MeasuredTasks {
       return found;
     },
     shown: async ({ open, held }, evaluator, { phase, step, metrics, generates }) => {
-      const { name, config } = open.task;
+      const { name, labels = [] } = open.task;
       if (generates && generatesUnmeasured(open)) {
         const { generatedExamples } = await import("./generated_examples.ts");
         examples.set(name, await generatedExamples(open, evaluator, held));
@@ -70,7 +70,7 @@ export function measuredTasks(all: readonly TaskRows[]): MeasuredTasks {
         epoch: 0,
         phase,
         task: name,
-        labels: Object.values((config?.id2label ?? {}) as Named<string>),
+        labels,
         metrics,
         examples: examples.get(name) ?? [],
       };

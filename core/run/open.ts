@@ -2,8 +2,9 @@
  * Opens what a run names: checkpoint, model, tokenizer, and the parts of its task.
  * @module
  */
-import { missing, unknownName, unsupported } from "../errors.ts";
+import { badValue, missing, show, unknownName, unsupported } from "../errors.ts";
 import { trunkOf, withHeads } from "../engine/trunk.ts";
+import { withLabels } from "./labels.ts";
 import type { TaskLoss } from "../engine/program.ts";
 import type {
   Adapter,
@@ -59,16 +60,23 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
 }
 
 /** Opens a run, each of its tasks with what they share. Throws AttuneError where a part is missing or not supported. */
-export async function openTasks(run: Run, host: Host): Promise<OpenRun[]> {
-  const checkpoint = await run.source.open(host);
+export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
+  const checkpoint = await given.source.open(host);
+  const { run, told } = await withLabels(given, host, checkpoint);
   const model = modelFor(run, checkpoint.config);
-  const tasks = run.objective.tasks.map((task) => task.completed?.(checkpoint.config) ?? task);
+  const { config, weights: { names } } = checkpoint;
+  const architecture = model.read(config, names);
+  const trained = (head: string): boolean => {
+    const out = architecture.heads[head]?.out;
+    return names.some((name) => name === `${out}.weight` || name.endsWith(`.${out}.weight`));
+  };
+  const tasks = run.objective.tasks.map((task, i): Task => {
+    const completed = task.completed?.({ config, trained }) ?? task;
+    const notes = [...i === 0 ? told : [], ...completed.notes ?? []];
+    return notes.length > 0 ? { ...completed, notes } : completed;
+  });
   const heads = tasks.map((task) => headsOf(run, task));
-  const trunk = trunkOf(
-    model.read(checkpoint.config, checkpoint.weights.names),
-    String(checkpoint.config.model_type),
-    heads.flat(),
-  );
+  const trunk = trunkOf(architecture, String(config.model_type), heads.flat());
   const tokenizer = await run.tokenizer.open(checkpoint.files);
   const opened: OpenRun[] = [];
   for (const [i, task] of tasks.entries()) {
@@ -78,9 +86,18 @@ export async function openTasks(run: Run, host: Host): Promise<OpenRun[]> {
 }
 
 function headsOf(run: Run, task: Task): readonly Head[] {
-  return run.spec.head === undefined
-    ? task.heads.map((head) => run.use("head", head))
-    : [run.use("head", run.spec.head)];
+  const heads = task.heads.map((head) => run.use("head", head));
+  if (run.spec.head === undefined) return heads;
+  if (heads.some(({ options }) => "order" in options && options.order !== undefined)) {
+    const names = Object.values((task.config?.id2label ?? {}) as Named<string>);
+    throw badValue(
+      "spec",
+      "task.with.labels",
+      task.labels,
+      `the order of the checkpoint's id2label, ${show(names)}, with a head`,
+    );
+  }
+  return [run.use("head", run.spec.head)];
 }
 
 async function openTask(

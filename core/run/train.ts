@@ -64,16 +64,17 @@ function logMarks({ loggers }: Run, sinks: readonly LogSink[]): LogMarks {
 }
 
 async function* trained(
-  run: Run,
+  given: Run,
   host: Host,
   options: TrainOptions,
   logs: LogMarks,
 ): AsyncIterable<TrainingEvent> {
   const { output, signal } = options;
-  const { training } = run;
+  const { training } = given;
   const tasks: TaskRows[] = [];
-  for (const open of await openTasks(run, host)) {
-    const { data, task } = open;
+  for (const open of await openTasks(given, host)) {
+    const { data, task, run } = open;
+    for (const message of task.notes ?? []) yield { type: "warning", step: 0, epoch: 0, code: "CLASSES", message };
     const rows = withFields(await labelledRows(open, trainData(open)), run.regularizers);
     const held = data.eval ? await labelledRows(open, data.eval, rows.survey) : undefined;
     tasks.push({ open, train: task.packing ? (await import("./pack.ts")).packed(open, rows) : rows, held });
@@ -85,9 +86,11 @@ async function* trained(
       yield { type: "warning", step: 0, epoch: 0, code: "NO_LABELS", message };
     }
   }
-  const judges = judgesOf(run, tasks.flatMap(({ open, held }) => (held ? [open] : [])));
   const [first] = tasks as [TaskRows];
   const { open } = first;
+  // Names of classes may have been read from the rows.
+  const { run } = open;
+  const judges = judgesOf(run, tasks.flatMap(({ open, held }) => (held ? [open] : [])));
   // Hashed beside the engine's start and the first steps; without an output nobody asks for it.
   const base = output ? open.checkpoint.fingerprint() : Promise.resolve("");
   base.catch(() => {});

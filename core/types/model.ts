@@ -7,8 +7,8 @@ import type { DType, Tensor } from "../tensor.ts";
 import type { Build, Seams } from "./build.ts";
 import type { Readings } from "./events.ts";
 import type { Host, Store } from "./host.ts";
-import type { Json, Named, Plugin, RunSpec, Several, TrainingArguments, Use } from "./plugins.ts";
-import type { Batch, Tokenizer } from "./rows.ts";
+import type { Json, Named, Plugin, RunSpec, Several, Use } from "./plugins.ts";
+import type { Batch, Row, Tokenizer } from "./rows.ts";
 
 /** Opens a checkpoint: `pretrained`, `random`, `attune:base`. */
 export interface Source extends Plugin<"source"> {
@@ -262,8 +262,8 @@ export type GenerationConfig = Readonly<{
   seed: number;
 }>;
 
-/** What a task may be told when a run is composed: the checkpoint's config. */
-export type TaskContext = Readonly<{ config: Named<Json>; training: TrainingArguments }>;
+/** What a task is told of a checkpoint. `trained`: whether its files have weights of a head's output ("sequence"). */
+export type TaskContext = Readonly<{ config: Named<Json>; trained: (head: string) => boolean }>;
 
 /**
  * One task. `name` is "" when alone; else it prefixes metrics, head parameters and the task's own adapters.
@@ -271,8 +271,17 @@ export type TaskContext = Readonly<{ config: Named<Json>; training: TrainingArgu
  */
 export interface Task {
   readonly name: string;
-  /** The task as a checkpoint's config completes it, where something is left open: which classes there are. */
-  readonly completed?: ((config: Named<Json>) => Task) | undefined;
+  /** The task as a checkpoint completes it: which classes there are where nobody says, and how its head has them. */
+  readonly completed?: ((context: TaskContext) => Task) | undefined;
+  /** Names of the classes in the order of their ids; `config` has them in the order of the head's outputs. */
+  readonly labels?: readonly string[];
+  /** What a person should know before it is run. */
+  readonly notes?: readonly string[];
+  /**
+   * Set where nobody has named the classes, and the names that rows have would do: the names of the classes of all rows.
+   * The objective takes them as its option `labels`.
+   */
+  readonly labelsIn?: ((rows: readonly Row[]) => readonly string[]) | undefined;
   readonly collator: Use<"collator">;
   readonly heads: Several<"head">;
   readonly metrics: Several<"metric">;

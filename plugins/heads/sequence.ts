@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
-import { layerNorm, mul } from "../../core/graph/functions.ts";
+import { constant, layerNorm, matmul, mul } from "../../core/graph/functions.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { most } from "../../core/most.ts";
 import type { Build, Factory, HeadStyle, Value } from "../../core/types.ts";
@@ -15,6 +15,8 @@ import { pooledStates } from "./pooling.ts";
 export interface SequenceOptions {
   /** Number of outputs: classes, labels, or 1 for a regression. */
   readonly numLabels: number;
+  /** Which of the layer's outputs each of them is, where a checkpoint has its classes in another order. */
+  readonly order?: readonly number[] | undefined;
 }
 
 /** Schema of {@link SequenceOptions}. */
@@ -35,17 +37,26 @@ export const sequence: Factory<"head", SequenceOptions> = define({
   kind: "head",
   name: "sequence",
   schema: sequenceSchema,
-  create: ({ numLabels }) => ({
+  create: ({ numLabels, order }) => ({
     modulesToSave: ["classifier", "score"],
     forward: (b, states, trunk) => {
       const style = trunk.heads.sequence;
       if (!style) throw unsupported("sequence", "task", trunk.baseModelPrefix, "this family has no sequence head");
       const pooled = pooledStates(b, states.hidden, style.pool, states.encoder ? "decoder" : "input");
       const x = applyStyle(b, style, pooled);
-      return { logits: b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true }) };
+      const logits = b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true });
+      return { logits: order ? reordered(logits, order) : logits };
     },
   }),
 });
+
+/** Columns in another order, by a product with zeros and ones. */
+export function reordered(x: Value, order: readonly number[]): Value {
+  const size = order.length;
+  const places = new Float32Array(size * size);
+  order.forEach((from, to) => (places[from * size + to] = 1));
+  return matmul(x, constant(x, { dtype: "float32", dims: [size, size], data: places }));
+}
 
 /** The steps of a style up to, and without, its last layer. */
 export function applyStyle(b: Build, style: HeadStyle, x: Value): Value {

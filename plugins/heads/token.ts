@@ -7,12 +7,14 @@ import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
-import { applyStyle } from "./sequence.ts";
+import { applyStyle, reordered } from "./sequence.ts";
 
 /** Options of {@link token}. */
 export interface TokenOptions {
   /** Number of classes. */
   readonly numLabels: number;
+  /** Which of the layer's outputs each of them is, where a checkpoint has its classes in another order. */
+  readonly order?: readonly number[] | undefined;
 }
 
 /** Schema of {@link TokenOptions}. */
@@ -34,7 +36,7 @@ export const token: Factory<"head", TokenOptions> = define({
   kind: "head",
   name: "token",
   schema: tokenSchema,
-  create: ({ numLabels }) => ({
+  create: ({ numLabels, order }) => ({
     modulesToSave: ["classifier", "score"],
     readsEncoder: true,
     forward: (b, states, trunk) => {
@@ -43,7 +45,8 @@ export const token: Factory<"head", TokenOptions> = define({
       const at = b.labelled("labels");
       const hidden = states.encoder ?? states.hidden;
       const x = applyStyle(b, style, at ? b.rows(hidden, at) : hidden);
-      return { logits: b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true }) };
+      const logits = b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true });
+      return { logits: order ? reordered(logits, order) : logits };
     },
   }),
 });

@@ -3,8 +3,10 @@
  * @module
  */
 import * as v from "valibot";
+import { headClasses } from "../../core/class_names.ts";
 import { define, isPlugin } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
+import { badValue, show } from "../../core/errors.ts";
 import type { Factory, Objective, Source, Task, TokenizerSource } from "../../core/types.ts";
 import { vectors } from "./vectors.ts";
 
@@ -97,6 +99,23 @@ export const distillation: Factory<"objective", Input> = define({
   create: (options) => ({ tasks: (options.task?.tasks ?? [undefined]).map((task) => taskOf(options, task)) }),
 });
 
+/** What the teacher computes: its classes in the student's order, in whatever order its own head has them. */
+function teacherTask(task: Task, labels: readonly string[] | undefined): Task {
+  return {
+    ...task,
+    completed: (context) => ({
+      ...task,
+      heads: task.heads.map((head) => {
+        if (!labels || typeof head === "string" || !("use" in head)) return head;
+        if (head.use !== "sequence" && head.use !== "token") return head;
+        const { names, order, note } = headClasses(labels, head.use, context);
+        if (note !== undefined) throw badValue("distillation", "teacher: id2label", names, show(labels));
+        return { use: head.use, with: { ...head.with, order } };
+      }),
+    }),
+  };
+}
+
 function taskOf(options: DistillationOptions, task: Task | undefined): Task {
   const { embeddings, hiddenStates, logits } = options;
   const compared: Task["losses"][number][] = [];
@@ -136,13 +155,13 @@ function taskOf(options: DistillationOptions, task: Task | undefined): Task {
   return {
     ...alone,
     ...task,
-    completed: completed && ((config) => taskOf(options, completed(config))),
+    completed: completed && ((context) => taskOf(options, completed(context))),
     heads: [...task?.heads ?? [], ...heads],
     losses: [...own.filter((l) => l.weight > 0), ...compared],
     teacher: {
       source: options.teacher,
       ...(options.teacherTokenizer ? { tokenizer: options.teacherTokenizer } : {}),
-      task: { ...alone, heads: teacherHeads, losses: [] },
+      task: teacherTask({ ...alone, heads: teacherHeads, losses: [] }, task?.labels),
       outputs: [...new Set(compared.map((l) => l.target.replace("teacher.", "")))],
       cache: options.cache,
     },

@@ -135,7 +135,7 @@ function named(name: string, task: Task, entry: MultiTaskEntry): Task {
   return {
     ...task,
     name,
-    completed: completed && ((config) => named(name, completed(config), entry)),
+    completed: completed && ((context) => named(name, completed(context), entry)),
     weight,
     data: { train, ...(held ? { eval: held } : {}) },
     ...(metrics ? { metrics } : {}),

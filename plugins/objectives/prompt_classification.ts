@@ -77,7 +77,7 @@ export const promptClassification: Factory<"objective", Input> = define({
   create: ({ transform, ...prompt }) => {
     const { verbalizer, lm, scoring } = prompt;
     const labels = Object.keys(verbalizer);
-    const { taskType: _, config: __, ...task } = classificationTask({
+    const { taskType: _, config: __, completed: ___, ...task } = classificationTask({
       labels,
       problemType: "single-label",
       columns: {},

@@ -3,15 +3,19 @@
  * @module
  */
 import * as v from "valibot";
-import { classNames } from "../../core/class_names.ts";
+import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/class_names.ts";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import { sizeOf } from "../../core/tensor.ts";
-import type { Factory, Json, Named, Readings, Task, Tensor } from "../../core/types.ts";
+import type { Factory, Json, Named, Readings, Row, Task, Tensor } from "../../core/types.ts";
+import { classesIn } from "./labels_of_rows.ts";
 
 /** Options of {@link sequenceClassification}. */
 export interface SequenceClassificationOptions {
-  /** Class names in order of their ids. Where neither these nor `numLabels` are given, the checkpoint's `id2label`. */
+  /**
+   * Class names in order of their ids. Where neither these nor `numLabels` are given, the checkpoint's
+   * `id2label`, else the names that the training rows have, sorted.
+   */
   readonly labels?: readonly string[] | undefined;
   /** Number of classes, or of values of a regression. */
   readonly numLabels?: number | undefined;
@@ -58,10 +62,29 @@ export const sequenceClassification: Factory<"objective", Input> = define({
 
 /** The task; a family of objectives that tell classes differ in how they come to logits. */
 export function classificationTask(options: SequenceClassificationOptions): Task {
-  const { labels: given, numLabels: count, problemType, columns } = options;
-  const open = given === undefined && count === undefined && problemType !== "regression";
+  const { labels: given, numLabels: count, problemType } = options;
   const size = given?.length ?? count ?? (problemType === "regression" ? 1 : 2);
-  const labels = given ?? Array.from({ length: size }, (_, i) => `LABEL_${i}`);
+  const labels = given ?? unnamedClasses(size);
+  const task = taskOf(options, { names: labels }, labels);
+  if (problemType === "regression") return task;
+  const open = given === undefined && count === undefined;
+  return {
+    ...task,
+    ...(open ? { labelsIn: (rows) => labelsOfRows(rows, options) } : {}),
+    completed: (context) => {
+      const own = (open ? classNames(context.config) : undefined) ?? labels;
+      return taskOf(options, headClasses(own, "sequence", context), own);
+    },
+  };
+}
+
+/** The task of known classes, in the head as it has them. */
+function taskOf(
+  { problemType, columns }: SequenceClassificationOptions,
+  { names, order, note }: HeadClasses,
+  labels: readonly string[],
+): Task {
+  const size = labels.length;
   const loss = problemType === "single-label"
     ? "cross-entropy"
     : problemType === "multi-label"
@@ -69,9 +92,10 @@ export function classificationTask(options: SequenceClassificationOptions): Task
     : "mse";
   return {
     name: "",
-    completed: open ? (config) => classificationTask({ ...options, labels: classNames(config) ?? labels }) : undefined,
+    labels,
+    ...(note === undefined ? {} : { notes: [note] }),
     collator: { use: "padding", with: { problemType, labels, numLabels: size, columns } },
-    heads: [{ use: "sequence", with: { numLabels: size } }],
+    heads: [{ use: "sequence", with: { numLabels: size, order } }],
     losses: [{ loss, output: "logits", target: "labels", classes: size }],
     metrics: problemType === "regression"
       ? ["mse", "mae", "pearson"]
@@ -79,14 +103,29 @@ export function classificationTask(options: SequenceClassificationOptions): Task
       ? [{ use: "f1", with: { average: "micro" } }, { use: "f1", with: { average: "macro" } }]
       : ["accuracy", { use: "f1", with: { average: "macro" } }],
     taskType: "SEQ_CLS",
-    config: {
-      id2label: Object.fromEntries(labels.map((label, i) => [String(i), label])),
-      label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
-      problem_type: problems[problemType],
-    },
+    config: { ...labelConfig(names), problem_type: problems[problemType] },
     decode: (outputs, batch) => readings(outputs, batch.inputs.labels, problemType, size),
     predict: (outputs) => predictions(outputs, labels, problemType, size),
   };
+}
+
+/** Names of the classes, as the rows have them. */
+function labelsOfRows(
+  rows: readonly Row[],
+  { problemType, columns }: SequenceClassificationOptions,
+): readonly string[] {
+  const several = problemType === "multi-label";
+  const column = columns.label ?? (several ? columns.labels ?? "labels" : undefined);
+  const values = rows.map((row) => row[column ?? ("label" in row ? "label" : "labels")]);
+  // What the collator says of rows without the column is better.
+  if (values.some((value) => value === undefined)) return unnamedClasses(2);
+  if (!several) return classesIn(values);
+  const lists = values.map((value) => (Array.isArray(value) ? value : []));
+  const size = lists[0]?.length ?? 0;
+  const hot = lists.every((list) =>
+    list.length === size && list.every((x) => x === 0 || x === 1 || typeof x === "boolean")
+  );
+  return hot && size > 0 ? unnamedClasses(size) : classesIn(lists.flat());
 }
 
 function rowsOf(outputs: Named<Tensor>, size: number): Float32Array[] {

@@ -3,14 +3,18 @@
  * @module
  */
 import * as v from "valibot";
-import { classNames } from "../../core/class_names.ts";
+import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/class_names.ts";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
-import type { Batch, Factory, Json, Named, Readings, Task, Tensor } from "../../core/types.ts";
+import type { Batch, Factory, Json, Named, Readings, Row, Task, Tensor } from "../../core/types.ts";
+import { classesIn } from "./labels_of_rows.ts";
 
 /** Options of {@link tokenClassification}. */
 export interface TokenClassificationOptions {
-  /** Names of the tags in order of their ids. Where neither these nor `numLabels` are given, the checkpoint's `id2label`. */
+  /**
+   * Names of the tags in order of their ids. Where neither these nor `numLabels` are given, the checkpoint's
+   * `id2label`, else the names that the training rows have, sorted.
+   */
   readonly labels?: readonly string[] | undefined;
   /** Number of tags, where they have no names. */
   readonly numLabels?: number | undefined;
@@ -43,28 +47,49 @@ export const tokenClassification: Factory<"objective", Input> = define({
   kind: "objective",
   name: "token-classification",
   schema: tokenClassificationSchema,
-  create: (options) => ({ tasks: [taskOf(options)] }),
+  create: (options) => ({ tasks: [openTask(options)] }),
 });
 
-function taskOf({ labels: given, numLabels, columns }: TokenClassificationOptions): Task {
-  const labels = given ?? Array.from({ length: numLabels ?? 2 }, (_, i) => `LABEL_${i}`);
+function openTask(options: TokenClassificationOptions): Task {
+  const { labels: given, numLabels, columns } = options;
+  const labels = given ?? unnamedClasses(numLabels ?? 2);
+  const open = given === undefined && numLabels === undefined;
+  return {
+    ...taskOf({ names: labels }, labels, columns),
+    ...(open ? { labelsIn: (rows) => labelsOfRows(rows, options) } : {}),
+    completed: (context) => {
+      const own = (open ? classNames(context.config) : undefined) ?? labels;
+      return taskOf(headClasses(own, "token", context), own, columns);
+    },
+  };
+}
+
+/** The task of known tags, in the head as it has them. */
+function taskOf(
+  { names, order, note }: HeadClasses,
+  labels: readonly string[],
+  columns: TokenClassificationOptions["columns"],
+): Task {
   return {
     name: "",
-    completed: given === undefined && numLabels === undefined
-      ? (config) => taskOf({ labels: classNames(config) ?? labels, columns })
-      : undefined,
+    labels,
+    ...(note === undefined ? {} : { notes: [note] }),
     collator: { use: "token-labels", with: { labels, columns } },
-    heads: [{ use: "token", with: { numLabels: labels.length } }],
+    heads: [{ use: "token", with: { numLabels: labels.length, order } }],
     losses: [{ loss: "cross-entropy", output: "logits", target: "labels", classes: labels.length }],
     metrics: ["seqeval"],
     taskType: "TOKEN_CLS",
-    config: {
-      id2label: Object.fromEntries(labels.map((label, i) => [String(i), label])),
-      label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
-    },
+    config: labelConfig(names),
     decode: ({ logits }, batch) => ({ tags: tagReadings(logits, batch, labels) }),
     predict: ({ logits }, batch) => tagPredictions(logits, batch, labels),
   };
+}
+
+/** Names of the tags, as the rows have them. */
+function labelsOfRows(rows: readonly Row[], { columns }: TokenClassificationOptions): readonly string[] {
+  // What the collator says of rows without the column is better, and ready-made rows have numbers without names.
+  const tags = rows.map((row) => row["input_ids" in row ? "" : columns.tags ?? "tags"]);
+  return tags.every((list) => Array.isArray(list)) ? classesIn(tags.flat()) : unnamedClasses(2);
 }
 
 /** Tags of each sequence's words, in order, from the logits of the places that have labels. */

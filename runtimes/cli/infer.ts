@@ -47,6 +47,7 @@ export async function evaluateCommand(
   }
   const found = new Map<string, Named<number>>();
   for (const { name, open } of opened) {
+    for (const note of open.task.notes ?? []) process.stderr.write(`${note}\n`);
     const data = options.data === undefined
       ? open.data.eval
       : open.run.use("dataset", { use: "jsonl", with: { path: resolve(options.data) } });

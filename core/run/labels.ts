@@ -1,0 +1,69 @@
+/**
+ * Names of classes that nobody gave: they are read from the training rows, and stand in the run's spec from then on.
+ * @module
+ */
+import { classNames } from "../class_names.ts";
+import { isPlugin } from "../define.ts";
+import { AttuneError } from "../errors.ts";
+import type { Checkpoint, Dataset, Host, Objective, Row, Run } from "../types.ts";
+
+/** A run whose classes have names, and what was read for that. */
+export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
+
+/**
+ * The run with names of classes from its training rows, where neither the spec nor the checkpoint has any.
+ *
+ * @throws AttuneError where the rows cannot be read, or have no classes.
+ */
+export async function withLabels(run: Run, host: Host, { config }: Pick<Checkpoint, "config">): Promise<LabelledRun> {
+  const told: string[] = [];
+  if (!run.objective.tasks.some((task) => task.labelsIn)) return { run, told };
+  if (classNames(config)) return { run, told };
+  const objective = await named(run.objective, run.data.train, "task", { run, host, told });
+  return { run: { ...run, objective }, told };
+}
+
+type Reading = Readonly<{ run: Run; host: Host; told: string[] }>;
+
+async function named(objective: Objective, train: Dataset | undefined, path: string, own: Reading): Promise<Objective> {
+  const options = await namedWithin(objective.options, train, `${path}.with`, own);
+  const remade = (options: unknown): Objective =>
+    own.run.use("objective", { use: objective.name, with: options } as never);
+  if (options !== objective.options) return remade(options);
+  const labelsIn = objective.tasks.map((task) => task.labelsIn).find((read) => read !== undefined);
+  if (!labelsIn || !train || !own.run.catalog.objective?.[objective.name]) return objective;
+  const labels = labelsIn(await rowsOf(train, own.host));
+  if (labels.every((label, i) => label === `LABEL_${i}`)) {
+    return remade({ ...objective.options, numLabels: labels.length });
+  }
+  const shown = labels.slice(0, 20).map((label) => JSON.stringify(label)).join(", ");
+  own.told.push(
+    `${path}.with.labels: read from the training rows, ${labels.length} classes: ${shown}${
+      labels.length > 20 ? ", ..." : ""
+    }`,
+  );
+  return remade({ ...objective.options, labels });
+}
+
+/** Options with the objectives among them named, of the training rows that stand beside them; the same where there are none. */
+async function namedWithin<T>(value: T, train: Dataset | undefined, path: string, own: Reading): Promise<T> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  if (isPlugin("objective")(value)) return await named(value, train, path, own) as T;
+  // Of other plugins nothing trains.
+  if ("kind" in value) return value;
+  const data = "data" in value ? (value.data as Readonly<{ train?: Dataset }> | undefined)?.train : undefined;
+  let changed = false;
+  const parts: Record<string, unknown> = {};
+  for (const [key, part] of Object.entries(value)) {
+    parts[key] = await namedWithin(part, data ?? train, `${path}.${key}`, own);
+    changed ||= parts[key] !== part;
+  }
+  return changed ? parts as T : value;
+}
+
+async function rowsOf(dataset: Dataset, host: Host): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const { row } of (await dataset.open(host)).read()) rows.push(row);
+  if (rows.length > 0) return rows;
+  throw new AttuneError("The data set has no rows", { code: "EMPTY_DATA", plugin: dataset.name, found: 0 });
+}

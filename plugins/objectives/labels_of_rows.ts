@@ -1,0 +1,48 @@
+/**
+ * Names of classes as rows have them, where nobody gave them.
+ * @module
+ */
+import { asNumber } from "../../core/class_reader.ts";
+import { badValue, missing } from "../../core/errors.ts";
+
+/** More classes than this are taken for a column of something else. */
+const MOST = 1000;
+
+/**
+ * The distinct values of a column of classes as names, sorted: as numbers where all are, else by code points.
+ *
+ * @throws AttuneError where a value is no name of a class, or there are too many of them.
+ */
+export function classesIn(values: Iterable<unknown>): readonly string[] {
+  const names = new Map<string, number | undefined>();
+  let at = 0;
+  for (const value of values) {
+    const number = asNumber(value);
+    if (number !== undefined && !Number.isInteger(number)) {
+      throw badValue(
+        "labels",
+        `row ${at}`,
+        value,
+        'the name or number of a class (numbers are task.with.problemType "regression")',
+      );
+    }
+    if (number === undefined && typeof value !== "string" && typeof value !== "boolean") {
+      throw badValue("labels", `row ${at}`, value, "the name or number of a class");
+    }
+    // 1, "1" and 1.0 are one class.
+    names.set(typeof value === "string" && String(number) !== value ? value : String(number ?? value), number);
+    if (names.size > MOST) {
+      throw badValue(
+        "labels",
+        "the rows",
+        `more than ${MOST} labels`,
+        "few classes, or task.with.labels with their names",
+      );
+    }
+    at++;
+  }
+  if (names.size === 0) throw missing("labels", "task.with.labels", "the spec, and the rows have none");
+  const all = [...names];
+  const numbers = all.every(([, number]) => number !== undefined);
+  return all.sort(([a, m], [b, n]) => (numbers ? Number(m) - Number(n) : a < b ? -1 : 1)).map(([name]) => name);
+}
