@@ -22,6 +22,7 @@ export interface SequenceOptions {
 /** Schema of {@link SequenceOptions}. */
 export const sequenceSchema: v.GenericSchema<SequenceOptions, SequenceOptions> = v.strictObject({
   numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels)),
+  order: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
 });
 
 /**

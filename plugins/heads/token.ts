@@ -20,6 +20,7 @@ export interface TokenOptions {
 /** Schema of {@link TokenOptions}. */
 export const tokenSchema: v.GenericSchema<TokenOptions, TokenOptions> = v.strictObject({
   numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels)),
+  order: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
 });
 
 /**

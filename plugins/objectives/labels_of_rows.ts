@@ -2,8 +2,19 @@
  * Names of classes as rows have them, where nobody gave them.
  * @module
  */
+import * as v from "valibot";
 import { asNumber } from "../../core/class_reader.ts";
 import { badValue, missing } from "../../core/errors.ts";
+
+/** A name of a class, as people write it: 1 is "1". */
+export type Label = string | number | boolean;
+
+/** Names of classes, none of them twice. */
+export const labelsSchema: v.GenericSchema<readonly Label[], readonly string[]> = v.pipe(
+  v.array(v.pipe(v.union([v.string(), v.number(), v.boolean()], "the name of a class"), v.transform(String))),
+  v.minLength(1),
+  v.check((labels) => new Set(labels).size === labels.length, "distinct labels"),
+);
 
 /** More classes than this are taken for a column of something else. */
 const MOST = 1000;
@@ -29,8 +40,9 @@ export function classesIn(values: Iterable<unknown>): readonly string[] {
     if (number === undefined && typeof value !== "string" && typeof value !== "boolean") {
       throw badValue("labels", `row ${at}`, value, "the name or number of a class");
     }
-    // 1, "1" and 1.0 are one class.
-    names.set(typeof value === "string" && String(number) !== value ? value : String(number ?? value), number);
+    // 1, "1" and "1.0" are one class, "01" is another.
+    const text = String(value);
+    names.set(number !== undefined && !/^0\d/.test(text.trim()) ? String(number) : text, number);
     if (names.size > MOST) {
       throw badValue(
         "labels",

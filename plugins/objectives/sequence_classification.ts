@@ -8,7 +8,7 @@ import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import { sizeOf } from "../../core/tensor.ts";
 import type { Factory, Json, Named, Readings, Row, Task, Tensor } from "../../core/types.ts";
-import { classesIn } from "./labels_of_rows.ts";
+import { classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
 
 /** Options of {@link sequenceClassification}. */
 export interface SequenceClassificationOptions {
@@ -25,13 +25,11 @@ export interface SequenceClassificationOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-type Input = Partial<SequenceClassificationOptions>;
+type Input = Partial<Omit<SequenceClassificationOptions, "labels">> & Readonly<{ labels?: readonly Label[] }>;
 
 /** Schema of {@link SequenceClassificationOptions}. */
 export const sequenceClassificationSchema: v.GenericSchema<Input, SequenceClassificationOptions> = v.strictObject({
-  labels: v.optional(
-    v.pipe(v.array(v.string()), v.minLength(1), v.check((l) => new Set(l).size === l.length, "distinct labels")),
-  ),
+  labels: v.optional(labelsSchema),
   numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels))),
   problemType: v.optional(v.picklist(["single-label", "multi-label", "regression"]), "single-label"),
   columns: v.optional(v.record(v.string(), v.string()), {}),

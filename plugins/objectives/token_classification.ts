@@ -7,7 +7,7 @@ import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses 
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import type { Batch, Factory, Json, Named, Readings, Row, Task, Tensor } from "../../core/types.ts";
-import { classesIn } from "./labels_of_rows.ts";
+import { classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
 
 /** Options of {@link tokenClassification}. */
 export interface TokenClassificationOptions {
@@ -22,13 +22,11 @@ export interface TokenClassificationOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-type Input = Partial<TokenClassificationOptions>;
+type Input = Partial<Omit<TokenClassificationOptions, "labels">> & Readonly<{ labels?: readonly Label[] }>;
 
 /** Schema of {@link TokenClassificationOptions}. */
 export const tokenClassificationSchema: v.GenericSchema<Input, TokenClassificationOptions> = v.strictObject({
-  labels: v.optional(
-    v.pipe(v.array(v.string()), v.minLength(1), v.check((l) => new Set(l).size === l.length, "distinct labels")),
-  ),
+  labels: v.optional(labelsSchema),
   numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels))),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
