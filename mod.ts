@@ -33,6 +33,7 @@ export { classReader } from "./core/class_reader.ts";
 export { labelNames, type Measurer, measurer, type PlainRow } from "./core/measure.ts";
 export { mergeAdapters, type MergedAdapter, type MergeOptions, writeMerged } from "./core/merge/adapters.ts";
 export { type MergeMethod, mergeMethods } from "./core/merge/methods.ts";
+export { packagesOf, type PluginPackage, withPackages } from "./core/packages.ts";
 export { matches, matchModules } from "./core/modules.ts";
 export { createRandom, permutation, philox4x32 } from "./core/random.ts";
 export { type AdapterSet, openAdapters, type Stack } from "./core/run/adapters.ts";

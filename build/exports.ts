@@ -20,6 +20,7 @@ export function exportMap(): Record<string, string> {
     "./deno": "./runtimes/deno.ts",
     "./web": "./runtimes/web.ts",
     "./train": "./runtimes/train.ts",
+    "./plugins": "./runtimes/plugin_packages.ts",
     "./edge": "./runtimes/edge/app.ts",
     "./edge/jobs-app": "./runtimes/edge/jobs_app.ts",
     "./tokenizers/train-word-piece": "./plugins/tokenizers/train_word_piece.ts",

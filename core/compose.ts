@@ -5,6 +5,7 @@
  */
 import { isPlugin, issuePath, nameOf } from "./define.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "./errors.ts";
+import { packagesOf } from "./packages.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
 import type {
   Catalog,
@@ -41,7 +42,7 @@ const parts: Readonly<Record<string, Readonly<{ kind: Kind; several?: boolean; f
   trainer: { kind: "trainer", fallback: "ort" },
   search: { kind: "search" },
 };
-const otherKeys: readonly string[] = ["version", "name", "data", "training"];
+const otherKeys: readonly string[] = ["version", "name", "data", "training", "plugins"];
 
 /**
  * Composes a run.
@@ -74,6 +75,7 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
   if (given.name !== undefined && (typeof given.name !== "string" || !/^[\w][\w.-]{0,127}$/.test(given.name))) {
     issues.push(badValue("spec", "name", given.name, "letters, digits, dots, dashes and underscores"));
   }
+  issues.push(...packagesMissing(given.plugins, catalog));
   for (const key of ["model", "task"]) {
     if (given[key] === undefined) issues.push(badValue("spec", key, undefined, "a value"));
   }
@@ -160,12 +162,36 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
   };
 }
 
+/** Packages that a spec names and its catalog was not extended with: composing imports nothing. */
+function packagesMissing(named: unknown, catalog: Catalog): AttuneError[] {
+  if (named === undefined) return [];
+  if (!Array.isArray(named) || named.some((name) => typeof name !== "string" || name === "")) {
+    return [badValue("spec", "plugins", named, "a list of packages' names")];
+  }
+  const there = packagesOf(catalog);
+  return named.flatMap((name, i) => {
+    if (there.includes(name)) return [];
+    const how =
+      "the command line loads it; in TypeScript, `compose(spec, await catalogFor(spec, folder))` of attune/plugins";
+    return [
+      new AttuneError(`plugins.${i}: ${show(name)} is not loaded: ${how}`, {
+        code: "MISSING",
+        plugin: "spec",
+        path: `plugins.${i}`,
+        found: name,
+        allowed: there,
+      }),
+    ];
+  });
+}
+
 /** A run as JSON with every default filled in. Throws AttuneError where a plugin's options are not JSON. */
 export function toSpec(run: Run): Json {
   const reference = (plugin: Plugin): Json => ({ use: plugin.name, with: jsonOf(plugin.options, plugin.name) });
   const spec: Record<string, Json> = {
     version: 1,
     name: run.name,
+    ...(run.spec.plugins?.length ? { plugins: run.spec.plugins } : {}),
     model: reference(run.source),
     tokenizer: reference(run.tokenizer),
     task: reference(run.objective),

@@ -3,6 +3,7 @@
  * @module
  */
 import { compose } from "./compose.ts";
+import { type PluginPackage, withPackages } from "./packages.ts";
 import type { Catalog, Entry, Kind, Run, RunSpec } from "./types.ts";
 
 /** Where each plugin is: what imports it, by kind and name. */
@@ -13,7 +14,7 @@ const WHOLE: readonly Kind[] = ["source", "model", "tokenizer", "exporter"];
 
 /**
  * Composes a run as {@link compose} does, importing the plugins that its spec names, those that they name in turn, and all
- * models, sources, tokenizers and exporters.
+ * models, sources, tokenizers and exporters. Plugins of `packages` are there besides.
  *
  * @throws AttuneError (`BAD_SPEC`) that lists every error of the spec.
  * @example
@@ -29,7 +30,11 @@ const WHOLE: readonly Kind[] = ["source", "model", "tokenizer", "exporter"];
  * console.assert(run.optimizer.name === "adamw");
  * ```
  */
-export async function composeOnDemand(spec: RunSpec, imports: Imports): Promise<Run> {
+export async function composeOnDemand(
+  spec: RunSpec,
+  imports: Imports,
+  packages: readonly PluginPackage[] = [],
+): Promise<Run> {
   const entries: Record<string, Record<string, Entry>> = {};
   const load = async (kind: Kind, use: string): Promise<void> => {
     const entry = await imports[kind]?.[use]?.();
@@ -47,7 +52,7 @@ export async function composeOnDemand(spec: RunSpec, imports: Imports): Promise<
   await Promise.all(first);
   for (;;) {
     try {
-      return compose(spec, entries as Catalog);
+      return compose(spec, withPackages(entries as Catalog, packages));
     } catch (error) {
       if (!(error instanceof NotImported)) throw error;
       await load(error.entry.kind, error.entry.use);

@@ -2,8 +2,8 @@
  * Jobs on this machine: records and files in a directory or NATS, plans made here.
  * @module
  */
-import type { Host, OpenQueue, Store } from "../core/types.ts";
-import { catalog } from "../plugins/catalog.ts";
+import type { Catalog, Host, OpenQueue, Store } from "../core/types.ts";
+import { catalog as builtIn } from "../plugins/catalog.ts";
 import { jobPlanner } from "./edge/job_planner.ts";
 import { type JobsApp, jobsApp, type JobsAppOptions } from "./edge/jobs_app.ts";
 import { openJobStore } from "./job_store.ts";
@@ -16,6 +16,8 @@ export type JobsServerOptions =
   >
   & Readonly<{
     host: Host;
+    /** The plugins that jobs may use; absent: the built-in ones. */
+    catalog?: Catalog;
     /** A directory, or nats://host:port. */
     store: string;
     /** An opened store and queue in place of the address. */
@@ -23,7 +25,9 @@ export type JobsServerOptions =
   }>;
 
 /** The jobs of a directory or of NATS. */
-export async function openJobs({ host, store: address, opened, ...rest }: JobsServerOptions): Promise<JobsApp> {
+export async function openJobs(
+  { host, catalog = builtIn, store: address, opened, ...rest }: JobsServerOptions,
+): Promise<JobsApp> {
   const { store, queue } = opened ?? await openJobStore(address, host);
   return jobsApp({ ...rest, store, queue, planner: jobPlanner(catalog, host) });
 }

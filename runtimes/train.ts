@@ -19,6 +19,7 @@ export type WorkerTask = Readonly<
     probe: boolean;
     threads: number | undefined;
     labels: Named<string>;
+    plugins: readonly string[];
   }
 >;
 
@@ -38,6 +39,8 @@ export type TrainInWorkerOptions = Readonly<
     threads?: number;
     /** What paths are called in what is written. */
     labels?: Named<string>;
+    /** Packages whose plugins the spec may use besides those that it names itself. */
+    plugins?: readonly string[];
   }
 >;
 
@@ -47,11 +50,11 @@ export type TrainInWorkerOptions = Readonly<
  * @throws AttuneError as `trainRun` does.
  */
 export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions = {}): AsyncIterable<TrainingEvent> {
-  const { output, resume = false, probe = false, signal, threads, labels = {} } = options;
+  const { output, resume = false, probe = false, signal, threads, labels = {}, plugins = [] } = options;
   // By this thread, which nothing blocks: whatever happens to the worker, the claim is renewed and let go.
   const release = output === undefined ? undefined : await claimFolder(output);
   try {
-    yield* trainedIn(await startWorker(), { spec, output, resume, probe, threads, labels }, signal);
+    yield* trainedIn(await startWorker(), { spec, output, resume, probe, threads, labels, plugins }, signal);
   } finally {
     await release?.();
   }

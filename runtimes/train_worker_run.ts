@@ -2,12 +2,14 @@
  * What the training worker does.
  * @module
  */
+import process from "node:process";
 import { parentPort } from "node:worker_threads";
 import { AttuneError } from "../core/errors.ts";
 import { composeOnDemand } from "../core/on_demand.ts";
 import { trainRun } from "../core/run/train.ts";
 import type { RunSpec, Store } from "../core/types.ts";
 import { imports } from "../plugins/imports.ts";
+import { loadPackages, namesIn } from "./plugin_packages.ts";
 import { hostHere, type WorkerMessage, type WorkerTask } from "./train.ts";
 
 const abort = new AbortController();
@@ -17,7 +19,8 @@ const answer = (message: WorkerMessage): void => port?.postMessage(message);
 async function run(task: WorkerTask): Promise<void> {
   try {
     const host = { ...await hostHere(task.threads), labels: task.labels };
-    const run = await composeOnDemand(task.spec as unknown as RunSpec, imports);
+    const packages = await loadPackages([...new Set([...namesIn(Object(task.spec)), ...task.plugins])], process.cwd());
+    const run = await composeOnDemand(task.spec as unknown as RunSpec, imports, packages);
     const output = task.output === undefined ? undefined : host.directory && claimed(host.directory(task.output));
     const { resume, probe } = task;
     for await (const event of trainRun(run, host, { output, resume, probe, signal: abort.signal })) {

@@ -93,6 +93,8 @@ export type Several<K extends Kind> = readonly Use<K>[];
 export type RunSpec = Readonly<{
   version: 1;
   name?: string;
+  /** Packages whose default export is a plugin or a list of them: names, from the spec's folder, or paths. */
+  plugins?: readonly string[];
   model: Use<"source">;
   tokenizer?: Use<"tokenizer">;
   task: Use<"objective">;

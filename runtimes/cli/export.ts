@@ -9,8 +9,8 @@ import { AttuneError, missing, unknownName, unsupported } from "../../core/error
 import { trainedForExport, verifyExport } from "../../core/run/export.ts";
 import { openRun } from "../../core/run/open.ts";
 import type { RunSpec } from "../../core/types.ts";
-import { catalog } from "../../plugins/catalog.ts";
 import { checkWritable } from "../claim.ts";
+import { catalogFor } from "../plugin_packages.ts";
 import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
 import { readRun, savedAdapters } from "./spec_file.ts";
@@ -38,6 +38,7 @@ export async function exportCommand(
   checkFormat(options.format);
   const host = await hostHere();
   const spec = readRun(path, options.task) as unknown as RunSpec;
+  const catalog = await catalogFor(spec);
   const run = compose(spec, catalog);
   const open = await openRun(run, host);
   const output = resolve(options.output ?? join(path, `export-${options.format}`));

@@ -5,14 +5,13 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
-import { compose } from "../../core/compose.ts";
 import { badFile, missing, unknownName } from "../../core/errors.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { predictRows } from "../../core/run/infer.ts";
 import { metricsFile } from "../../core/run/metrics.ts";
 import { type OpenRun, openRun, openTasks } from "../../core/run/open.ts";
-import type { Dataset, Named, Row, Run, RunSpec } from "../../core/types.ts";
-import { catalog } from "../../plugins/catalog.ts";
+import type { Dataset, Named, Row, Run } from "../../core/types.ts";
+import { composed } from "../plugin_packages.ts";
 import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
 import { isDirectory, readRun, readSpec, taskNames } from "./spec_file.ts";
@@ -27,11 +26,11 @@ export async function evaluateCommand(
   if (isDirectory(path)) {
     const names = options.task === undefined ? taskNames(path) : [options.task];
     for (const task of names.length > 0 ? names : [undefined]) {
-      const run = compose(readRun(path, task) as unknown as RunSpec, catalog);
+      const run = await composed(readRun(path, task));
       opened.push({ name: options.task === undefined ? task ?? "" : "", open: await openRun(run, host) });
     }
   } else {
-    const run = compose(readSpec(path, options.set) as unknown as RunSpec, catalog);
+    const run = await composed(readSpec(path, options.set));
     const all = await openTasks(run, host);
     const wanted = all.filter(({ task }) => options.task === undefined || task.name === options.task);
     if (wanted.length === 0) {
@@ -64,7 +63,7 @@ export async function predictCommand(
   path: string,
   options: Readonly<{ input: string; task?: string; hiddenStates?: boolean; attentions?: boolean }>,
 ): Promise<number> {
-  const run = compose(readRun(path, options.task) as unknown as RunSpec, catalog);
+  const run = await composed(readRun(path, options.task));
   const open = await openRun(run, await hostHere());
   const outputs = { outputHiddenStates: options.hiddenStates ?? false, outputAttentions: options.attentions ?? false };
   for await (const prediction of predictRows(open, rowsOf(run, options.input), outputs)) {

@@ -85,13 +85,15 @@ export async function main(args: readonly string[]): Promise<number> {
         "without a list any model, fetched without one",
       list,
     )
+    .option("--plugins <packages>", "packages whose plugins requests and jobs may use besides, separated by commas")
     .action(async (options) => set(await (await import("./serve.ts")).serveCommand(options)));
   program.command("runner").description("take fine-tuning jobs from a server (its token in ATTUNE_RUNNER_TOKEN)")
     .requiredOption("--server <url>", "the server")
     .option("--work <dir>", "where files, models and jobs are kept", "runs/runner")
     .option("--models <dir>", "models that are here already; others are fetched")
     .option("--name <name>", "what it is called (default: host and process)")
-    .option("--plugins <names>", "the only plugins that jobs may use, separated by commas")
+    .option("--only <names>", "the only built-in plugins that jobs may use, separated by commas")
+    .option("--plugins <packages>", "packages whose plugins jobs may use besides, separated by commas")
     .option("--memory <MiB>", "memory that jobs may take (default: the machine's)", whole(1))
     .option("--threads <n>", "threads to compute with", whole(1))
     .option("--jobs <n>", "end after this many jobs", whole(1))

@@ -3,10 +3,8 @@
  * @module
  */
 import process from "node:process";
-import { compose } from "../../core/compose.ts";
 import { planRun } from "../../core/run/plan.ts";
-import type { RunSpec } from "../../core/types.ts";
-import { catalog } from "../../plugins/catalog.ts";
+import { composed } from "../plugin_packages.ts";
 import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
 import { readSpec } from "./spec_file.ts";
@@ -17,7 +15,7 @@ export async function planCommand(
   options: Readonly<{ set?: readonly string[]; json?: boolean }>,
 ): Promise<number> {
   const host = await hostHere();
-  const plan = await planRun(compose(readSpec(path, options.set) as unknown as RunSpec, catalog), host);
+  const plan = await planRun(await composed(readSpec(path, options.set)), host);
   if (options.json) process.stdout.write(JSON.stringify(plan, null, 2) + "\n");
   else {
     const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`.padStart(12);

@@ -16,6 +16,7 @@ export type RunnerCommandOptions = Readonly<{
   work: string;
   name?: string;
   models?: string;
+  only?: string;
   plugins?: string;
   memory?: number;
   threads?: number;
@@ -31,7 +32,7 @@ export async function runnerCommand(options: RunnerCommandOptions): Promise<numb
       plugin: "runner",
     });
   }
-  const { server, work, name, models, plugins, memory, threads, jobs } = options;
+  const { server, work, name, models, only, plugins, memory, threads, jobs } = options;
   if (!/^https?:$/.test(URL.canParse(server) ? new URL(server).protocol : "")) {
     throw badValue("runner", "--server", server, "the address of a server, as http://127.0.0.1:8787");
   }
@@ -52,7 +53,8 @@ export async function runnerCommand(options: RunnerCommandOptions): Promise<numb
     work: resolve(work),
     name,
     models: models === undefined ? undefined : resolve(models),
-    plugins: plugins?.split(","),
+    only: only?.split(","),
+    packages: plugins?.split(","),
     memoryBytes: memory === undefined ? undefined : memory * 2 ** 20,
     threads,
     jobs,

@@ -5,13 +5,13 @@
 import { resolve } from "node:path";
 import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
-import { catalog } from "../../plugins/catalog.ts";
 import { createApp, keysOf } from "../edge/app.ts";
 import { checkWritable } from "../claim.ts";
 import { checkFolder, folderModels } from "../folder_models.ts";
 import { openJobs } from "../jobs_server.ts";
 import { isAddress, openJobStore } from "../job_store.ts";
 import { listen } from "../listen.ts";
+import { catalogFor } from "../plugin_packages.ts";
 import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
 
@@ -24,11 +24,13 @@ export type ServeOptions = Readonly<
     models?: string;
     allowHub?: boolean | readonly string[];
     cors?: readonly string[];
+    plugins?: string;
   }
 >;
 
 /** Serves until it is told to end. */
-export async function serveCommand({ port, host, store, models, allowHub, cors = [] }: ServeOptions): Promise<number> {
+export async function serveCommand(options: ServeOptions): Promise<number> {
+  const { port, host, store, models, allowHub, cors = [], plugins } = options;
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(host);
   const key = (name: string): string => {
     const given = process.env[name];
@@ -51,11 +53,12 @@ export async function serveCommand({ port, host, store, models, allowHub, cors =
   if (models !== undefined) checkFolder("serve", "--models", models);
   if (!isAddress(store)) await checkWritable(resolve(store));
   const own = await hostHere();
+  const catalog = await catalogFor({ plugins: plugins?.split(",") });
   const opened = await openJobStore(store, own);
   const named = folderModels(models, own, allowHub);
   const tell = (text: string): void => void process.stderr.write(`${text}\n`);
   const onError = (error: Error): void => void tell(String(error.stack ?? error));
-  const server = await openJobs({ host: own, store, models: named, opened, onError, tell });
+  const server = await openJobs({ host: own, catalog, store, models: named, opened, onError, tell });
   const app = createApp({
     catalog,
     keys,

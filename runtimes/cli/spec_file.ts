@@ -6,6 +6,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { AttuneError, badFile, badValue } from "../../core/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
+import { packagesPlaced } from "../plugin_packages.ts";
 
 /** Option names that hold paths. */
 const pathKeys: ReadonlySet<string> = new Set(["path", "from", "tokenizer"]);
@@ -24,7 +25,8 @@ export function readSpec(path: string, set: readonly string[] = []): Named<Json>
   }
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) throw badValue("spec", path, spec, "an object");
   const changed = set.reduce<Json>((value, change) => changedBy(value, change), spec);
-  return absolute(changed, dirname(resolve(path))) as Named<Json>;
+  const folder = dirname(resolve(path));
+  return packagesPlaced(absolute(changed, folder) as Named<Json>, folder);
 }
 
 /** The names of a finished run's tasks, where it has several. */

@@ -47,7 +47,7 @@ export type JobRequest =
   & Named<Json>;
 
 /** Parts of a run spec that are the server's. */
-const ours: ReadonlySet<string> = new Set(["store", "trainer", "search"]);
+const ours: ReadonlySet<string> = new Set(["store", "trainer", "search", "plugins"]);
 
 /** Rates that a multiplier multiplies, where the request names none. */
 const RATES = { adapter: 2e-4, full: 2e-5 };

@@ -9,7 +9,6 @@ import { compose } from "../../core/compose.ts";
 import { badValue, refused } from "../../core/errors.ts";
 import { placed, referenceKind, referencesOf } from "../../core/jobs/references.ts";
 import type { Catalog, Json, Named, RunSpec } from "../../core/types.ts";
-import { catalog } from "../../plugins/catalog.ts";
 import type { Lease, RunnerClient } from "./client.ts";
 
 /** Where inputs are. */
@@ -19,8 +18,8 @@ export type InputOptions = Readonly<{
   work: string;
   /** Models that are here already. */
   models?: string;
-  /** Names of plugins that jobs may use; absent: all of the catalog's. */
-  plugins?: ReadonlySet<string>;
+  /** The plugins that jobs may use. */
+  catalog: Catalog;
 }>;
 
 /** A job's spec as this machine runs it, and what its paths are called in what is written. */
@@ -31,7 +30,7 @@ export async function localSpec(lease: Lease, options: InputOptions): Promise<Lo
   const paths = new Map<string, string>();
   for (const { name } of referencesOf(lease.spec)) paths.set(name, await pathOf(name, lease, options));
   const spec = { ...placed(lease.spec, (name) => paths.get(name) ?? name), loggers: loggersOf(lease.spec) };
-  checkAllowed(spec, options.plugins);
+  checkAllowed(spec, options.catalog);
   return { spec, labels: Object.fromEntries([...paths].map(([name, path]) => [path, name])) };
 }
 
@@ -93,16 +92,9 @@ function loggersOf({ loggers }: Named<Json>): Json[] {
 }
 
 /** Throws where a job names a plugin that this runner may not load. */
-function checkAllowed(spec: Named<Json>, plugins: ReadonlySet<string> | undefined): void {
-  if (!plugins) return void compose(spec as unknown as RunSpec, catalog);
-  const some = Object.fromEntries(
-    Object.entries(catalog).map(([kind, entries]) => [
-      kind,
-      Object.fromEntries(Object.entries(entries ?? {}).filter(([name]) => plugins.has(name))),
-    ]),
-  ) as Catalog;
+function checkAllowed(spec: Named<Json>, catalog: Catalog): void {
   try {
-    compose(spec as unknown as RunSpec, some);
+    compose(spec as unknown as RunSpec, catalog);
   } catch (error) {
     throw refused("runner", `This runner may not run it: ${error instanceof Error ? error.message : error}`);
   }

@@ -17,6 +17,8 @@ export type JobOptions =
   & InputOptions
   & Readonly<{
     threads?: number;
+    /** Packages that the catalog's plugins are of, as paths. */
+    packages: readonly string[];
     /** Aborted when the runner shuts down. */
     signal: AbortSignal;
     tell: (text: string) => void;
@@ -44,7 +46,7 @@ export async function runJob(lease: Lease, options: JobOptions): Promise<void> {
 }
 
 async function train(lease: Lease, output: string, options: JobOptions): Promise<void> {
-  const { client, signal, threads, tell } = options;
+  const { client, signal, threads, tell, packages } = options;
   const progress: Progress = { step: lease.checkpoint?.step ?? 0, tokens: 0, totalSteps: undefined, metrics: {} };
   const stop = new AbortController();
   const shutDown = (): void => stop.abort("shutdown");
@@ -55,9 +57,10 @@ async function train(lease: Lease, output: string, options: JobOptions): Promise
   try {
     const { spec, labels } = await localSpec(lease, options);
     await fetchCheckpoint(lease, client, output);
+    const work = { output, resume: true, threads, labels, plugins: packages, signal: stop.signal };
     const before = await tokensUntil(output, progress.step);
     let end: Extract<TrainingEvent, { type: "end" }> | undefined;
-    for await (const event of trainInWorker(spec, { output, resume: true, threads, labels, signal: stop.signal })) {
+    for await (const event of trainInWorker(spec, work)) {
       if (event.type === "start") Object.assign(progress, { totalSteps: event.totalSteps, tokens: before });
       if (event.type === "step") Object.assign(progress, { step: event.step, tokens: progress.tokens + event.tokens });
       if (event.type === "evaluate") progress.metrics = event.metrics;

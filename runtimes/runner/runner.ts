@@ -6,6 +6,10 @@ import { availableParallelism, hostname, totalmem } from "node:os";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AttuneError } from "../../core/errors.ts";
+import { withPackages } from "../../core/packages.ts";
+import type { Catalog } from "../../core/types.ts";
+import { catalog as builtIn } from "../../plugins/catalog.ts";
+import { loadPackages, packagePath } from "../plugin_packages.ts";
 import { type Lease, runnerClient } from "./client.ts";
 import { runJob } from "./job.ts";
 
@@ -16,7 +20,10 @@ export type RunnerOptions = Readonly<{
   work: string;
   name?: string;
   models?: string;
-  plugins?: readonly string[];
+  /** Names of the built-in plugins that jobs may use; absent: all. */
+  only?: readonly string[];
+  /** Packages whose plugins jobs may use besides. */
+  packages?: readonly string[];
   memoryBytes?: number;
   threads?: number;
   /** Ends after this many jobs. */
@@ -36,17 +43,18 @@ const [FIRST_SECONDS, LOST_SECONDS] = [30, 3600];
  * @throws AttuneError: `BAD_TOKEN` where the server does not know the token, `UNREACHABLE` where it is not found for too long.
  */
 export async function runRunner(options: RunnerOptions): Promise<void> {
-  const { server, token, work, signal, plugins, models, jobs = Infinity } = options;
+  const { server, token, work, signal, models, jobs = Infinity } = options;
+  const packages = (options.packages ?? []).map((name) => packagePath(name, process.cwd()));
+  const catalog = withPackages(restricted(builtIn, options.only), await loadPackages(packages, process.cwd()));
   const threads = options.threads ?? availableParallelism();
   const name = options.name ?? `${hostname().replace(/[^\w.-]/g, "-").slice(0, 60)}-${process.pid}`;
   const tell = options.tell ?? (() => {});
   const capabilities = {
     providers: ["cpu"],
     memoryBytes: options.memoryBytes ?? totalmem(),
-    ...(plugins ? { plugins } : {}),
+    plugins: [...new Set(Object.values(catalog).flatMap((entries) => Object.keys(entries)))],
   };
   const client = runnerClient({ server, token, name, capabilities });
-  const allowed = plugins ? new Set(plugins) : undefined;
   tell(`runner ${name} waits for jobs of ${server}`);
   const next = finder(options, (signal) => client.lease(20, signal));
   for (let done = 0; done < jobs && !signal.aborted;) {
@@ -54,7 +62,7 @@ export async function runRunner(options: RunnerOptions): Promise<void> {
     if (!lease) continue;
     try {
       tell(`${lease.id}: taken${lease.checkpoint ? `, from step ${lease.checkpoint.step}` : ""}`);
-      await runJob(lease, { client, work, models, plugins: allowed, threads, signal, tell });
+      await runJob(lease, { client, work, models, catalog, packages, threads, signal, tell });
       done++;
     } catch (error) {
       if (signal.aborted) return;
@@ -106,4 +114,12 @@ function reasonOf(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   const cause = error.cause instanceof Error ? reasonOf(error.cause) : undefined;
   return cause ?? [code, error.message].filter((part) => typeof part === "string" && part !== "").join(": ");
+}
+
+/** Of a catalog the plugins that are named; absent: all of it. */
+function restricted(catalog: Catalog, only: readonly string[] | undefined): Catalog {
+  if (!only) return catalog;
+  const kept = (entries: object): object =>
+    Object.fromEntries(Object.entries(entries).filter(([name]) => only.includes(name)));
+  return Object.fromEntries(Object.entries(catalog).map(([kind, entries]) => [kind, kept(entries)]));
 }

@@ -1,9 +1,11 @@
 /**
  * Writes docs/adapters_by_family.md from runs of every adapter on a tiny model of every family:
  * `node test/interchange/families.ts`.
+ * @module
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import process from "node:process";
 import { members, onFamily, type Outcome } from "../conformance/adapter_families.ts";
 import { families } from "../conformance/families.ts";
 
@@ -14,24 +16,30 @@ const cell = (outcome: Outcome): string => {
   return [reloaded === undefined ? "trains" : "files", ...(merged === undefined ? [] : [`merges ${power(merged)}`])]
     .join(", ");
 };
-const names = Object.keys(families);
-const rows: string[] = [];
-for (const family of names) {
-  const cells: string[] = [];
-  for (const use of members) cells.push(cell(await onFamily(use, family)));
-  rows.push(`| ${[family, ...cells].join(" | ")} |`);
+/** The whole text. */
+export async function familiesText(): Promise<string> {
+  const names = Object.keys(families);
+  const rows: string[] = [];
+  for (const family of names) {
+    const cells: string[] = [];
+    for (const use of members) cells.push(cell(await onFamily(use, family)));
+    rows.push(`| ${[family, ...cells].join(" | ")} |`);
+  }
+  return [
+    "# Adapters by family",
+    "",
+    "Written by `test/interchange/families.ts` from runs on tiny models of every family. *files*: trained, saved in the format that",
+    "[adapters](adapters.md) names, loaded again with the same loss. *merges*: folded into the weights, with the largest difference",
+    "of a logit. *trains*: what is saved is a whole model. *by name*: no library names modules for this family, `targetModules`",
+    "must. –: its layers have no place for it.",
+    "",
+    `| | ${members.map((m) => `\`${m.use}\``).join(" | ")} |`,
+    `|---|${members.map(() => "---|").join("")}`,
+    ...rows,
+    "",
+  ].join("\n");
 }
-const text = [
-  "# Adapters by family",
-  "",
-  "Written by `test/interchange/families.ts` from runs on tiny models of every family. *files*: trained, saved in the format that",
-  "[adapters](adapters.md) names, loaded again with the same loss. *merges*: folded into the weights, with the largest difference",
-  "of a logit. *trains*: what is saved is a whole model. *by name*: no library names modules for this family, `targetModules`",
-  "must. –: its layers have no place for it.",
-  "",
-  `| | ${members.map((m) => `\`${m.use}\``).join(" | ")} |`,
-  `|---|${members.map(() => "---|").join("")}`,
-  ...rows,
-  "",
-].join("\n");
-writeFileSync(fileURLToPath(new URL("../../docs/adapters_by_family.md", import.meta.url)), text);
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(fileURLToPath(new URL("../../docs/adapters_by_family.md", import.meta.url)), await familiesText());
+}
