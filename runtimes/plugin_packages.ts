@@ -41,6 +41,8 @@ export function namesIn({ plugins }: Readonly<{ plugins?: unknown }>): string[] 
 
 /** Imports packages, found from `folder`. Throws AttuneError (`BAD_PLUGIN`) that says which of them is wrong, and how. */
 export async function loadPackages(names: readonly string[], folder: string): Promise<PluginPackage[]> {
+  // What a package imports of a checkout, whose files are TypeScript, Deno has to have seen before.
+  if (names.length > 0 && process.versions.deno && import.meta.url.endsWith(".ts")) await import("../mod.ts");
   const loaded: PluginPackage[] = [];
   for (const name of new Set(names)) {
     const entry = entryOf(name, packagePath(name, folder));

@@ -28,6 +28,7 @@ const usageCodes: ReadonlySet<string> = new Set([
   "EMPTY_DATA",
   "NO_LABELS",
   "BAD_FILE",
+  "BAD_PLUGIN",
   "NOT_INSTALLED",
   "USAGE",
   "SHAPE_MISMATCH",

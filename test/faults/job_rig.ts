@@ -32,8 +32,8 @@ export type JobRig = Readonly<{
   /** The tiny model's folder. */
   models: string;
   server: Awaited<ReturnType<typeof openJobs>>;
-  /** Sends a job over tiny rows, so many times; `training` of its spec. */
-  submit(training: Named<Json>, times?: number): Promise<string>;
+  /** Sends a job over tiny rows, so many times; `training` of its spec, and other parts. */
+  submit(training: Named<Json>, times?: number, parts?: Named<Json>): Promise<string>;
   /** Asks something of a job, as its user. */
   ask(id: string, what: "cancel" | "pause" | "resume"): Promise<void>;
   /** The newest step that was told of a job. */
@@ -46,8 +46,11 @@ export type JobRig = Readonly<{
   close(): Promise<void>;
 }>;
 
-/** Starts one. */
-export async function jobRig(options: Partial<JobsServerOptions> = {}): Promise<JobRig> {
+/** Starts one. `args`: what its runners are told besides. */
+export async function jobRig(
+  options: Partial<JobsServerOptions> = {},
+  args: readonly string[] = [],
+): Promise<JobRig> {
   const folder = mkdtempSync(join(tmpdir(), "attune-rig-"));
   mkdirSync(join(folder, "models", "tiny"), { recursive: true });
   for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(folder, "models", "tiny", name), bytes);
@@ -76,7 +79,7 @@ export async function jobRig(options: Partial<JobsServerOptions> = {}): Promise<
     url,
     models: join(folder, "models", "tiny"),
     server,
-    submit: async (training, times = 1) => {
+    submit: async (training, times = 1, parts = {}) => {
       const form = new FormData();
       form.set("purpose", "fine-tune");
       form.set(
@@ -91,6 +94,7 @@ export async function jobRig(options: Partial<JobsServerOptions> = {}): Promise<
         task: { use: "sequence-classification", with: { labels: ["bad", "good"] } },
         adapter: { use: "lora", with: { r: 2, loraDropout: 0.1, targetModules: ["query", "value"] } },
         training: { perDeviceTrainBatchSize: 4, gradientAccumulationSteps: 2, learningRate: 0.01, ...training },
+        ...parts,
       };
       const body = JSON.stringify({ model: "tiny", training_file: file.id, validation_file: file.id, attune });
       const answer = await fetch(`${url}/v1/fine_tuning/jobs`, { method: "POST", body, headers });
@@ -109,11 +113,11 @@ export async function jobRig(options: Partial<JobsServerOptions> = {}): Promise<
       return step;
     },
     runner: (name, runtime = here) => {
-      const [program = "", ...args] = commands[runtime] ?? [];
+      const [program = "", ...command] = commands[runtime] ?? [];
       const work = join(folder, "work", name);
       const child = spawn(
         program,
-        [...args, "runner", "--server", url, "--work", work, "--name", name, "--threads", "1"],
+        [...command, "runner", "--server", url, "--work", work, "--name", name, "--threads", "1", ...args],
         { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ATTUNE_RUNNER_TOKEN: "runner-token" } },
       );
       let output = "";

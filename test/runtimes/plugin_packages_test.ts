@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { compose } from "../../core/compose.ts";
+import type { Json, Named, RunSpec } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { catalogFor } from "../../runtimes/plugin_packages.ts";
+import { jobRig } from "../faults/job_rig.ts";
+import { commands, here } from "../faults/killed_runs.ts";
+import { tinyFiles, tinySpec } from "../tiny.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const project = mkdtempSync(join(tmpdir(), "attune-plugins-"));
+mkdirSync(join(project, "node_modules"));
+symlinkSync(root, join(project, "node_modules", "attune"));
+symlinkSync(join(root, "node_modules", "valibot"), join(project, "node_modules", "valibot"));
+mkdirSync(join(project, "model"));
+for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(project, "model", name), bytes);
+
+function made(name: string, files: Named<string>, about: Named<Json> = {}): void {
+  for (const [file, text] of Object.entries(files)) {
+    const path = join(project, "node_modules", name, file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  writeFileSync(
+    join(project, "node_modules", name, "package.json"),
+    JSON.stringify({ name, type: "module", ...about }),
+  );
+}
+
+made("attune-plugin-halves", {
+  "lib/index.js": `
+import { define } from "attune";
+import { mul, square, sub, sum } from "attune";
+import * as v from "valibot";
+const halves = define({
+  kind: "schedule", name: "halves", schema: v.strictObject({ by: v.optional(v.number(), 0.5) }),
+  create: ({ by }) => ({ factor: (step) => by ** step }),
+});
+const logits = define({
+  kind: "loss", name: "squared-logits", schema: v.strictObject({}),
+  create: () => ({ over: "batch", sum: (_, output) => sum(square(output)), count: (target) => target.data.length }),
+});
+export default [halves, logits];`,
+}, { exports: { ".": { require: "./no.cjs", import: "./lib/index.js" } } });
+made("@someone/attune-plugin-rows", {
+  "index.mjs": `
+import { define } from "attune";
+import * as v from "valibot";
+export default define({
+  kind: "metric", name: "rows-seen", schema: v.strictObject({}),
+  create: () => ({
+    reads: ["classes"],
+    start: () => { let n = 0; return { add: (batch) => { n++; }, result: () => ({ "rows-seen": n }) }; },
+  }),
+});`,
+}, { main: "index.mjs" });
+made("attune-plugin-text", { "index.js": "export default 'lora';" });
+made("attune-plugin-lora", {
+  "index.js": `
+import { define } from "attune";
+import * as v from "valibot";
+export default define({ kind: "schedule", name: "linear", schema: v.strictObject({}), create: () => ({ factor: () => 1 }) });`,
+});
+
+const spec = {
+  ...tinySpec({ training: { maxSteps: 3, learningRate: 0.01 } }),
+  plugins: ["attune-plugin-halves"],
+  model: { use: "pretrained", with: { path: "./model" } },
+  schedule: { use: "halves", with: { by: 0.25 } },
+};
+writeFileSync(join(project, "spec.json"), JSON.stringify(spec));
+
+const attune = (...args: readonly string[]) => {
+  const [program = "", ...command] = commands[here] ?? [];
+  const done = spawnSync(program, [...command, ...args], { encoding: "utf8", cwd: tmpdir() });
+  return { code: done.status, out: done.stdout, told: done.stderr };
+};
+
+describe("packages' plugins", () => {
+  it("are found from the spec's folder, and train in the worker", () => {
+    const output = join(project, "out");
+    const run = attune("run", join(project, "spec.json"), "--output", output);
+    assert.equal(run.code, 0, run.told);
+    const rates = readFileSync(join(output, "log.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line))
+      .filter(({ type }) => type === "step").map(({ learningRate }) => learningRate);
+    assert.deepEqual(rates, [0.01, 0.0025, 0.000625]);
+    const written = JSON.parse(readFileSync(join(output, "spec.json"), "utf8"));
+    assert.deepEqual(written.schedule, { use: "halves", with: { by: 0.25 } });
+    assert.deepEqual(written.plugins, [join(project, "node_modules", "attune-plugin-halves")]);
+    // What the run has written means the same from anywhere.
+    const evaluated = attune("evaluate", output);
+    assert.equal(evaluated.code, 0, evaluated.told);
+    assert.match(evaluated.out, /"accuracy"/);
+  });
+
+  it("have options that are checked as built-in ones' are, and names that errors list", async () => {
+    const all = await catalogFor({ plugins: [...spec.plugins, "@someone/attune-plugin-rows"] }, project);
+    assert.equal(all.metric?.["rows-seen"]?.use, "rows-seen");
+    const wrong = { ...spec, schedule: { use: "halves", with: { by: "much" } }, loss: "squared-logit" };
+    assert.throws(
+      () => compose(wrong as unknown as RunSpec, all),
+      /unknown loss "squared-logit", did you mean "squared-logits"\?[^]*schedule\.with\.by: [^]*"much"/,
+    );
+  });
+
+  it("say what is wrong with a package", () => {
+    const told = (...plugins: readonly Json[]): string => {
+      const path = join(project, "wrong.json");
+      writeFileSync(path, JSON.stringify({ ...spec, schedule: "linear", plugins }));
+      const { code, told } = attune("plan", path);
+      assert.equal(code, 2, told);
+      return told;
+    };
+    assert.match(
+      told("attune-plugin-none"),
+      /attune-plugin-none: is not installed in .*: npm install attune-plugin-none/,
+    );
+    assert.match(told("attune-plugin-text"), /attune-plugin-text: its default export is "lora", no plugin/);
+    assert.match(told("attune-plugin-lora"), /its schedule "linear" has the name of another schedule/);
+    assert.match(told("./nothing"), /nothing does not exist/);
+    assert.match(told(7), /plugins: expected a list of packages' names but found \[7\]/);
+  });
+
+  it("are not loaded by composing alone, which says what does", () => {
+    assert.throws(
+      () => compose(spec as unknown as RunSpec, catalog),
+      /plugins\.0: "attune-plugin-halves" is not loaded/,
+    );
+  });
+});
+
+describe("servers and runners", () => {
+  it("run jobs with the packages that both were given, and load none that a job names", async () => {
+    const name = join(project, "node_modules", "attune-plugin-halves");
+    const rig = await jobRig({ catalog: await catalogFor({ plugins: [name] }) }, ["--plugins", name]);
+    after(() => rig.close());
+    await assert.rejects(
+      rig.submit({ maxSteps: 2 }, 1, { plugins: [name] }),
+      /attune\.plugins: a job may not choose it/,
+    );
+    rig.runner("with");
+    const id = await rig.submit({ maxSteps: 3 }, 1, { schedule: { use: "halves", with: { by: 0.25 } } });
+    const job = await rig.until(id, "the end", ({ status }) => status === "succeeded" || status === "failed");
+    assert.equal(job.status, "succeeded", JSON.stringify(job.error));
+    const without = await jobRig();
+    after(() => without.close());
+    await assert.rejects(without.submit({ maxSteps: 2 }, 1, { schedule: "halves" }), /unknown schedule \\?"halves\\?"/);
+  });
+});
