@@ -8,7 +8,7 @@ import { compose } from "../../core/compose.ts";
 import { AttuneError, missing, unknownName, unsupported } from "../../core/errors.ts";
 import { trainedForExport, verifyExport } from "../../core/run/export.ts";
 import { openRun } from "../../core/run/open.ts";
-import type { RunSpec } from "../../core/types.ts";
+import type { Catalog, RunSpec } from "../../core/types.ts";
 import { checkWritable } from "../claim.ts";
 import { catalogFor } from "../plugin_packages.ts";
 import { hostHere } from "../train.ts";
@@ -20,8 +20,8 @@ import { writtenWhole } from "./written.ts";
 const notBuilt: readonly string[] = ["onnx", "onnx-train", "gguf", "mlx", "workers-ai", "ollama", "ort-genai"];
 
 /** Throws AttuneError where a format is none that can be written. */
-function checkFormat(format: string): void {
-  const built = Object.keys(catalog.exporter ?? {});
+function checkFormat(format: string, { exporter = {} }: Catalog): void {
+  const built = Object.keys(exporter);
   if (built.includes(format)) return;
   if (!notBuilt.includes(format)) throw unknownName("export", "--format", "format", format, built);
   throw unsupported("export", "--format", format, `it is not built yet; there are ${built.join(", ")}`);
@@ -35,10 +35,10 @@ export async function exportCommand(
   path: string,
   options: Readonly<{ format: string; task?: string; merge?: boolean; verify?: boolean; output?: string }>,
 ): Promise<number> {
-  checkFormat(options.format);
-  const host = await hostHere();
   const spec = readRun(path, options.task) as unknown as RunSpec;
   const catalog = await catalogFor(spec);
+  checkFormat(options.format, catalog);
+  const host = await hostHere();
   const run = compose(spec, catalog);
   const open = await openRun(run, host);
   const output = resolve(options.output ?? join(path, `export-${options.format}`));
