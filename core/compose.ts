@@ -6,6 +6,7 @@
 import { isPlugin, issuePath, nameOf } from "./define.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "./errors.ts";
 import { packagesOf } from "./packages.ts";
+import { spelledOut } from "./plain_names.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
 import type {
   Catalog,
@@ -245,7 +246,7 @@ function resolve<K extends Kind>(
   issues: AttuneError[],
 ): Kinds[K] | undefined {
   if (isPlugin(kind)(part)) return part;
-  const reference = typeof part === "string" ? { use: part } : part;
+  const reference = typeof part === "string" ? spelledOut(kind, part) : part;
   if (
     typeof reference !== "object" || reference === null || !("use" in reference) || typeof reference.use !== "string"
   ) {

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { AttuneError, badFile, badValue } from "../../core/errors.ts";
+import { spelledSpec } from "../../core/plain_names.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { packagesPlaced } from "../plugin_packages.ts";
 
@@ -26,7 +27,7 @@ export function readSpec(path: string, set: readonly string[] = []): Named<Json>
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) throw badValue("spec", path, spec, "an object");
   const changed = set.reduce<Json>((value, change) => changedBy(value, change), spec);
   const folder = dirname(resolve(path));
-  return packagesPlaced(absolute(changed, folder) as Named<Json>, folder);
+  return packagesPlaced(absolute(spelledSpec(changed as Named<Json>), folder) as Named<Json>, folder);
 }
 
 /** The names of a finished run's tasks, where it has several. */

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../core/compose.ts";
+import { composeOnDemand } from "../../core/on_demand.ts";
+import { spelledOut, spelledSpec } from "../../core/plain_names.ts";
+import type { Json, RunSpec } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { imports } from "../../plugins/imports.ts";
+
+const told = (use: string, path: string): Json => ({ use, with: { path } });
+const rows = [{ text: "fine", label: "good" }];
+const whole = {
+  version: 1,
+  task: { use: "sequence-classification", with: { labels: ["bad", "good"] } },
+  data: { train: "rows.csv", eval: "./held.jsonl" },
+};
+
+describe("plain texts in the place of plugins", () => {
+  it("are files and models where no plugin could be called so", () => {
+    for (
+      const [text, use] of [["rows.csv", "csv"], ["a b.TSV", "csv"], ["x/rows.json", "json"], [
+        "rows.jsonl.gz",
+        "jsonl",
+      ]]
+    ) {
+      assert.deepEqual(spelledOut("dataset", text ?? ""), told(use ?? "", text ?? ""));
+    }
+    assert.deepEqual(spelledOut("dataset", "hub:org/name"), told("hub", "org/name"));
+    for (const text of ["attune:base", "./model", "org/name", "/models/a", "model.gguf", "org/name@main"]) {
+      assert.deepEqual(spelledOut("source", text), told("pretrained", text));
+    }
+    for (const name of ["reviews", "parts-of-speech"]) assert.deepEqual(spelledOut("dataset", name), { use: name });
+    assert.deepEqual(spelledOut("loss", "mse.csv"), { use: "mse.csv" });
+  });
+  it("compose, and are written as what they stand for", async () => {
+    const spec = { ...whole, model: "attune:base" } as unknown as RunSpec;
+    for (const run of [compose(spec, catalog), await composeOnDemand(spec, imports)]) {
+      assert.deepEqual([run.source.name, run.source.options], ["pretrained", { path: "attune:base", config: {} }]);
+      assert.deepEqual([run.data.train?.name, run.data.eval?.name], ["csv", "jsonl"]);
+    }
+  });
+  it("are errors that list what there is, where neither is meant", () => {
+    const spec = { ...whole, model: "attune:base", data: { train: "rows.xlsx" } } as unknown as RunSpec;
+    assert.throws(() => compose(spec, catalog), /data\.train: unknown dataset "rows\.xlsx"/);
+    assert.throws(
+      () => compose({ ...whole, model: "pretraind" } as unknown as RunSpec, catalog),
+      /did you mean "pretrained"/,
+    );
+  });
+  it("of several tasks' data are references, too; what is a reference stays", () => {
+    const data = { train: "a.csv", eval: { use: "memory", with: { rows } } };
+    const spec = {
+      version: 1,
+      model: { use: "random" },
+      task: { use: "multi-task", with: { tasks: { a: { task: "masked-lm", data } } } },
+    };
+    assert.deepEqual(spelledSpec(spec), {
+      ...spec,
+      task: {
+        use: "multi-task",
+        with: { tasks: { a: { task: "masked-lm", data: { ...data, train: told("csv", "a.csv") } } } },
+      },
+    });
+  });
+});
