@@ -5,6 +5,7 @@
 import { badFile, storeFailed } from "../errors.ts";
 import { keysBelow } from "../store_key.ts";
 import type { Store } from "../types.ts";
+import { isFileId } from "./names.ts";
 import { type Sealed, sealedIn } from "./sealed.ts";
 
 /** What is known of a file. */
@@ -67,7 +68,6 @@ export function contentIn(store: Store): Store {
 
 /** The files of a store; `time`: seconds since 1970, `kept`: the store's values. */
 export function filesIn(store: Store, time: () => number, kept: Sealed = sealedIn(store)): JobFilesStore {
-  const known = (id: string): boolean => /^file-[\w-]{1,64}$/.test(id);
   const info = (id: string): string => `files/${id}/info.json`;
   const content = (id: string): string => `files/${id}/content`;
   const newId = (): string => {
@@ -75,7 +75,7 @@ export function filesIn(store: Store, time: () => number, kept: Sealed = sealedI
     return `file-${Math.floor(time() * 1000).toString(36).padStart(9, "0")}${random}`;
   };
   const read = async (id: string): Promise<FileInfo | undefined> =>
-    known(id) ? (await kept.tryRead<FileInfo>(info(id)))?.value : undefined;
+    isFileId(id) ? (await kept.tryRead<FileInfo>(info(id)))?.value : undefined;
   const isOver = ({ createdAt, keptSeconds = Infinity }: FileInfo): boolean => time() >= createdAt + keptSeconds;
   const get = async (id: string): Promise<FileInfo | undefined> => {
     const found = await read(id);

@@ -6,6 +6,7 @@ import { AttuneError } from "../errors.ts";
 import { keysBelow } from "../store_key.ts";
 import type { Json, Named, OpenQueue, Store } from "../types.ts";
 import { eventsIn, type JobEvents, type NewEvent } from "./events.ts";
+import { isJobId } from "./names.ts";
 import { type Sealed, sealedIn } from "./sealed.ts";
 import { type Change, isOver, isWaiting, type JobRecord, leased, lost, outdated, type Refusal } from "./record.ts";
 
@@ -43,8 +44,8 @@ export interface Jobs {
   list(after?: string): AsyncIterable<JobRecord>;
   /** Applies a change until it wins; undefined where there is no such job. */
   change(id: string, apply: (record: JobRecord) => Change): Promise<Changed | undefined>;
-  /** A waiting job that a runner can do, with its lease. */
-  lease(runner: string, can: (job: JobOffer) => boolean): Promise<JobRecord | undefined>;
+  /** A waiting job that a runner can do, with its lease. `secret`: what the lease's holder is known by, as a hash. */
+  lease(runner: string, can: (job: JobOffer) => boolean, secret?: string): Promise<JobRecord | undefined>;
   events(id: string): JobEvents;
   /**
    * Looks at the jobs that this process knows to be at work, and once in the time of a lease at all of them: leases without
@@ -110,7 +111,7 @@ export function jobsIn(options: JobsOptions): Jobs {
     id: string,
     how: "read" | "tryRead" = "read",
   ): Promise<{ record: JobRecord; revision: string } | undefined> => {
-    if (!/^ftjob-[\w-]{1,64}$/.test(id)) return undefined;
+    if (!isJobId(id)) return undefined;
     const found = await kept[how]<JobRecord>(keyOf(id));
     if (!found) {
       open.delete(id);
@@ -203,7 +204,7 @@ export function jobsIn(options: JobsOptions): Jobs {
       }
     },
     change,
-    lease: async (runner, can) => {
+    lease: async (runner, can, secret) => {
       const passed: { back(): Promise<void> }[] = [];
       const wanted = (id: string): boolean => {
         const known = open.get(id);
@@ -223,7 +224,7 @@ export function jobsIn(options: JobsOptions): Jobs {
             passed.push(hint);
             continue;
           }
-          const done = found && await change(hint.id, (record) => leased(record, runner, time()));
+          const done = found && await change(hint.id, (record) => leased(record, runner, time(), secret));
           await hint.done();
           if (done && done.refused === undefined) return done.record;
         }

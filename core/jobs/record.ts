@@ -41,6 +41,8 @@ export type JobRecord = Readonly<{
   estimate?: Named<number>;
   /** The token of the newest lease; 0 before the first. */
   token: number;
+  /** What its holder, and nobody else, is known by: a hash of the text that the lease was given with. */
+  secret?: string;
   /** Who has the newest lease; absent where nobody works on the job. `beat` counts its signs of life. */
   lease?: Readonly<{ runner: string; beat: number }>;
   /** What its user wants of a runner. */
@@ -90,12 +92,13 @@ export function queued(
 }
 
 /** A runner takes the job. */
-export function leased(record: JobRecord, runner: string, at: number): Change {
+export function leased(record: JobRecord, runner: string, at: number, secret?: string): Change {
   if (!isWaiting(record)) return refused("status");
   return changed(record, {
     status: "running",
     startedAt: record.startedAt ?? at,
     token: record.token + 1,
+    secret,
     lease: { runner, beat: 0 },
   });
 }

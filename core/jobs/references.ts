@@ -4,6 +4,7 @@
  * @module
  */
 import { badValue } from "../errors.ts";
+import { isFileId, isMadeName, isModelName } from "./names.ts";
 import type { Json, Named } from "../types.ts";
 
 /** Options of plugins that say where something lies. */
@@ -14,9 +15,9 @@ const writing: ReadonlySet<string> = new Set(["cache"]);
 
 /** Whether a name is that of an uploaded file, of what a job has made (`ft:...`), or of a model. */
 export function referenceKind(name: string): "file" | "made" | "model" | undefined {
-  if (/^file-[\w-]{1,64}$/.test(name)) return "file";
-  if (/^ft:[\w.:/@-]{1,400}$/.test(name)) return "made";
-  return name === "attune:base" || /^\w[\w.-]*(\/\w[\w.-]*)?(@\w[\w.-]*)?$/.test(name) ? "model" : undefined;
+  if (isFileId(name)) return "file";
+  if (isMadeName(name)) return "made";
+  return isModelName(name) ? "model" : undefined;
 }
 
 /**

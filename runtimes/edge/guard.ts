@@ -6,8 +6,17 @@ import { sha256 } from "../../core/fingerprint.ts";
 import { failed } from "./answers.ts";
 import { type Caller, type RateClass, type Scope, scopes } from "./route.ts";
 
-/** A key: what it opens, for whom, until when (seconds since 1970; absent: for good). */
-export type Key = Readonly<{ key: string; tenant: string; scopes: readonly Scope[]; expires?: number }>;
+/**
+ * A key: what it opens, for whom, until when (seconds since 1970; absent: for good). `tenants: "all"`: the key of runners that
+ * take the jobs of every tenant; without it they see those of their own alone.
+ */
+export type Key = Readonly<{
+  key: string;
+  tenant: string;
+  tenants?: "all";
+  scopes: readonly Scope[];
+  expires?: number;
+}>;
 
 /**
  * The keys of a deployment of one tenant: `api` for its people, `runner` for its runners, `admin` for whoever runs it,
@@ -39,7 +48,8 @@ export function authenticator(keys: readonly Key[], time: () => number): Authent
     if (found.expires !== undefined && found.expires <= time()) {
       throw failed(401, "expired_api_key", "The bearer token is no longer valid");
     }
-    return { tenant: found.tenant, scopes: found.scopes, key: digest };
+    const { tenant, tenants, scopes } = found;
+    return { tenant, ...(tenants ? { tenants } : {}), scopes, key: digest };
   };
 }
 

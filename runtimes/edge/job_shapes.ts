@@ -5,7 +5,8 @@
 import type { JobEvent, NewEvent } from "../../core/jobs/events.ts";
 import type { FileInfo } from "../../core/jobs/files.ts";
 import type { JobCheckpoint, JobRecord } from "../../core/jobs/record.ts";
-import type { Json, Named, TrainingEvent } from "../../core/types.ts";
+import type { ToldEvent } from "./runner_words.ts";
+import type { Json, Named } from "../../core/types.ts";
 
 /** The name of what a job has made. */
 export function fineTunedModel({ id, request }: JobRecord, step?: number): string {
@@ -128,9 +129,9 @@ export function fileShape(file: FileInfo): Named<Json> & { id: string } {
 }
 
 /** What people are told of a training event; undefined where it is nothing to them. */
-export function toldEvent(event: TrainingEvent, totalSteps: number | undefined, at: number): NewEvent | undefined {
+export function toldEvent(event: ToldEvent, totalSteps: number | undefined, at: number): NewEvent | undefined {
   const of = totalSteps === undefined ? `${event.step}` : `${event.step}/${totalSteps}`;
-  const rounded = (x: number): number => Number(x.toPrecision(6));
+  const rounded = (x: number | null): string => (x === null ? "not finite" : String(Number(x.toPrecision(6))));
   switch (event.type) {
     case "step":
       return {
@@ -142,9 +143,9 @@ export function toldEvent(event: TrainingEvent, totalSteps: number | undefined, 
           step: event.step,
           train_loss: event.loss,
           total_steps: totalSteps ?? null,
-          epoch: event.epoch,
-          learning_rate: event.learningRate,
-          grad_norm: event.gradNorm,
+          epoch: event.epoch ?? null,
+          learning_rate: event.learningRate ?? null,
+          grad_norm: event.gradNorm ?? null,
         },
         step: event.step,
       };

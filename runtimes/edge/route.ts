@@ -19,8 +19,11 @@ export type Policy = "public" | Scope;
 /** How much a request costs: each class has a rate of its own. */
 export type RateClass = "light" | "heavy" | "submit" | "runner";
 
-/** Who asks. `tenant`: whose files, jobs and adapters are seen; `key`: the key's digest, which tells nothing of it. */
-export type Caller = Readonly<{ tenant: string; scopes: readonly Scope[]; key: string }>;
+/**
+ * Who asks. `tenant`: whose files, jobs and adapters are seen; `tenants`: a runner that may take the jobs of all; `key`: the
+ * key's digest, which tells nothing of it.
+ */
+export type Caller = Readonly<{ tenant: string; tenants?: "all"; scopes: readonly Scope[]; key: string }>;
 
 /** What handlers find in their context: `caller` (of a public route nobody), `incoming` (the body, within its limit). */
 export type EdgeEnv = { Variables: { caller: Caller; incoming: Incoming } };

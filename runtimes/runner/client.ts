@@ -3,24 +3,28 @@
  * @module
  */
 import { createReadStream } from "node:fs";
-import { open, rename, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { open, rename, rm, stat } from "node:fs/promises";
+import process from "node:process";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import * as v from "valibot";
 import { AttuneError } from "../../core/errors.ts";
+import { isJobId, isToken, pathParts, plainPath } from "../../core/jobs/names.ts";
 import type { Json, Named, TrainingEvent } from "../../core/types.ts";
-import { makeFolder } from "../make_folder.ts";
 
 /** A job as it is leased. */
 export type Lease = Readonly<{
   id: string;
-  token: number;
+  token: string;
   spec: Named<Json>;
   step: number;
   checkpoint: Readonly<{ step: number; folder: string; files: readonly string[] }> | null;
   leaseSeconds: number;
   heartbeatSeconds: number;
 }>;
+
+/** A file of a model; what has another revision has other bytes. */
+export type ModelFile = Readonly<{ path: readonly string[]; bytes: number; revision: string }>;
 
 /** What its user wants of a job. */
 export type Wants = "cancel" | "pause" | null;
@@ -50,9 +54,9 @@ export interface RunnerClient {
     metrics: Named<number>,
   ): Promise<void>;
   release(lease: Lease, why: Named<Json>): Promise<void>;
-  /** Gets what a job's path gives into a file. */
-  fetchTo(lease: Lease, path: string, file: string): Promise<void>;
-  modelFiles(lease: Lease, name: string): Promise<readonly Readonly<{ path: string; bytes: number }>[]>;
+  /** Gets what a job's path gives into a file: `bytes` of them, where that was told. */
+  fetchTo(lease: Lease, path: string, file: string, bytes?: number): Promise<void>;
+  modelFiles(lease: Lease, name: string): Promise<readonly ModelFile[]>;
 }
 
 /** How a client reaches its server. `patienceSeconds`: for how long a call is tried again. */
@@ -68,15 +72,44 @@ export type ClientOptions = Readonly<{
 /** A server that says nothing for so long has not heard. */
 const ANSWER_SECONDS = 10;
 
-/** A lease as the server wrote it. */
+/** A file of which no length was told has at most so many bytes. */
+const MOST_BYTES = 64 * 2 ** 30;
+
+/** A server may say that it is to be told of a job so often, or that it waits so long, in seconds. */
+const seconds = v.pipe(v.number(), v.finite(), v.transform((n) => Math.min(Math.max(n, 0.05), 3600)));
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const path = v.pipe(v.string(), v.check((text) => pathParts(text) !== undefined, "a plain relative path"));
+const leaseSchema = v.object({
+  id: v.custom<string>(isJobId, "the id of a job"),
+  token: v.pipe(v.union([v.string(), count]), v.transform(String), v.check((text: string) => isToken(text), "a token")),
+  spec: v.custom<Named<Json>>((spec) => typeof spec === "object" && spec !== null && !Array.isArray(spec)),
+  step: count,
+  checkpoint: v.nullable(v.object({
+    step: count,
+    folder: v.pipe(v.string(), v.check((text) => pathParts(text.replace(/\/$/, "")) !== undefined, "a plain path")),
+    files: v.pipe(v.array(path), v.maxLength(10_000)),
+  })),
+  leaseSeconds: seconds,
+  heartbeatSeconds: seconds,
+});
+const modelSchema = v.object({
+  files: v.pipe(v.array(v.object({ path: v.string(), bytes: count, revision: v.string() })), v.maxLength(10_000)),
+});
+
+/** A lease as the server wrote it: nothing of it is a path, or a number, that it should not be. */
 function leaseIn(text: string, server: string): Lease {
+  const refused = (why: string): AttuneError =>
+    new AttuneError(`${server} does not answer as a server of jobs does${why}`, { code: "REFUSED", plugin: "runner" });
+  let found: unknown;
   try {
-    const lease = JSON.parse(text) as Lease;
-    if (typeof lease.id === "string" && typeof lease.token === "number") return lease;
+    found = JSON.parse(text);
   } catch {
-    // some other server's page
+    throw refused("");
   }
-  throw new AttuneError(`${server} does not answer as a server of jobs does`, { code: "REFUSED", plugin: "runner" });
+  const { success, output, issues } = v.safeParse(leaseSchema, found);
+  if (success) return output;
+  const [issue] = issues;
+  throw refused(`: ${v.getDotPath(issue) ?? "its lease"}: ${issue.message}`);
 }
 
 /** A client. */
@@ -148,7 +181,7 @@ export function runnerClient(options: ClientOptions): RunnerClient {
     },
     send: async (lease, path, file) => {
       const { size } = await stat(file);
-      await call(`${job(lease, "files")}/${encoded(path)}?token=${lease.token}`, () => ({
+      await call(`${job(lease, "files")}/${encoded(path)}?token=${encodeURIComponent(lease.token)}`, () => ({
         method: "PUT",
         // A log may grow while it is sent.
         body: size === 0
@@ -168,24 +201,44 @@ export function runnerClient(options: ClientOptions): RunnerClient {
     release: async (lease, why) => {
       await post(job(lease, "release"), { token: lease.token, ...why });
     },
-    fetchTo: async (lease, path, file) => {
-      const answer = await call(job(lease, path), () => ({}));
-      await makeFolder(dirname(file));
-      const temporary = `${file}.part`;
-      const handle = await open(temporary, "w");
+    fetchTo: async (lease, path, file, bytes) => {
+      const at = `${path}${path.includes("?") ? "&" : "?"}token=${encodeURIComponent(lease.token)}`;
+      const answer = await call(job(lease, at), () => ({}));
+      const temporary = `${file}.${process.pid}-${crypto.randomUUID()}.part`;
       try {
-        if (answer.body) {
-          for await (const part of answer.body as unknown as AsyncIterable<Uint8Array>) await handle.write(part);
+        const size = await written(answer, temporary, bytes ?? MOST_BYTES);
+        if (bytes !== undefined && size !== bytes) {
+          // It has changed under way, perhaps: the next attempt asks anew.
+          throw new Error(`${server} gave ${size} bytes of ${path}, not the ${bytes} that it told`);
         }
+        await rename(temporary, file);
       } finally {
-        await handle.close();
+        await rm(temporary, { force: true });
       }
-      await rename(temporary, file);
     },
     modelFiles: async (lease, name) => {
-      const query = `name=${encodeURIComponent(name)}&token=${lease.token}`;
+      const query = `name=${encodeURIComponent(name)}&token=${encodeURIComponent(lease.token)}`;
       const answer = await call(job(lease, `models?${query}`), () => ({}));
-      return (await answer.json() as { files: { path: string; bytes: number }[] }).files;
+      const { files } = v.parse(modelSchema, await answer.json());
+      // What begins with a dot is no part of a model, and a plain path has none.
+      return files.filter(({ path }) => !/(^|\/)\.[^./\\]/.test(path))
+        .map((file) => ({ ...file, path: plainPath("runner", `model ${name}`, file.path) }));
     },
   };
+}
+
+/** Writes an answer to a new file, not more than so many bytes; gives their number. */
+async function written(answer: Response, file: string, most: number): Promise<number> {
+  const handle = await open(file, "wx");
+  let size = 0;
+  try {
+    for await (const part of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
+      size += part.length;
+      if (size > most) throw new Error(`The server gives more than the ${most} bytes that it told`);
+      await handle.writeFile(part);
+    }
+    return size;
+  } finally {
+    await handle.close();
+  }
 }

@@ -3,17 +3,22 @@
  * @module
  */
 import { existsSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { compose } from "../../core/compose.ts";
-import { badValue, refused } from "../../core/errors.ts";
+import { refused } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import { plainPath } from "../../core/jobs/names.ts";
 import { placed, referenceKind, referencesOf } from "../../core/jobs/references.ts";
 import type { Catalog, Json, Named, RunSpec } from "../../core/types.ts";
 import type { Lease, RunnerClient } from "./client.ts";
+import { placeBelow } from "./places.ts";
 
 /** Where inputs are. */
 export type InputOptions = Readonly<{
   client: RunnerClient;
+  /** The server's address. */
+  server: string;
   /** Where files and models are kept. */
   work: string;
   /** Models that are here already. */
@@ -38,7 +43,10 @@ export async function localSpec(lease: Lease, options: InputOptions): Promise<Lo
 export async function fetchCheckpoint(lease: Lease, client: RunnerClient, output: string): Promise<void> {
   if (!lease.checkpoint) return;
   const folder = lease.checkpoint.folder.replace(/^jobs\/[^/]+\//, "");
-  for (const path of lease.checkpoint.files) await client.fetchTo(lease, `${folder}${path}`, join(output, path));
+  for (const path of lease.checkpoint.files) {
+    const file = await placeBelow(output, plainPath("runner", "checkpoint", path));
+    await client.fetchTo(lease, `${folder}${path}`, file);
+  }
 }
 
 /** Files of a folder by relative path, in order. */
@@ -54,33 +62,47 @@ export function isResult(path: string): boolean {
   return !/^(checkpoints\/|spec\.json$)|(^|\/)\.~attune-/.test(path);
 }
 
-async function pathOf(name: string, lease: Lease, { client, work, models }: InputOptions): Promise<string> {
+async function pathOf(name: string, lease: Lease, options: InputOptions): Promise<string> {
+  const { client, work, models, server } = options;
   if (name === "attune:base") return name;
-  if (referenceKind(name) === "file") {
-    const file = join(work, "files", `${name}.jsonl`);
-    if (!existsSync(file)) await client.fetchTo(lease, `uploads/${name}?token=${lease.token}`, file);
+  const kind = referenceKind(name);
+  if (kind === "file") {
+    // What one server calls so may be another's something else.
+    const file = await placeBelow(work, ["files", `${name}-${await shortHash(server)}.jsonl`]);
+    if (!existsSync(file)) await client.fetchTo(lease, `uploads/${name}`, file);
     return file;
   }
-  const here = models === undefined ? undefined : join(models, name);
-  return here !== undefined && existsSync(join(here, "config.json"))
-    ? here
-    : await fetchedFolder(name, lease, client, work);
+  const here = models === undefined || kind !== "model" ? undefined : join(models, name);
+  return here !== undefined && existsSync(join(here, "config.json")) ? here : await fetchedFolder(name, lease, options);
 }
 
-async function fetchedFolder(name: string, lease: Lease, client: RunnerClient, work: string): Promise<string> {
-  const folder = join(work, "models", ...name.replaceAll(":", "_").split("/"));
-  for (const { path, bytes } of await client.modelFiles(lease, name)) {
-    const parts = path.split("/");
-    if (parts.some((p) => p === "" || p === "." || p === ".." || /[\\:\0]/.test(p))) {
-      throw badValue("runner", `model ${name}`, path, "a plain relative path");
-    }
-    const file = join(folder, ...parts);
-    const known = await stat(file).catch(() => undefined);
-    if (known?.size === bytes) continue;
-    const query = `name=${encodeURIComponent(name)}&path=${encodeURIComponent(path)}&token=${lease.token}`;
-    await client.fetchTo(lease, `models/file?${query}`, file);
+/** A model's files, each fetched where it is missing or has changed since: what they are is their revisions, not their sizes. */
+async function fetchedFolder(name: string, lease: Lease, { client, work, server }: InputOptions): Promise<string> {
+  // A hash cannot lead anywhere, whatever the name says.
+  const own = ["models", await shortHash(`${server}\n${name}`)];
+  const list = await placeBelow(work, [...own, "revisions.json"]);
+  const folder = join(work, ...own, "files");
+  const known: Named<string> = await readFile(list, "utf8").then(JSON.parse).catch(() => ({}));
+  const wanted: Record<string, string> = {};
+  for (const { path, bytes, revision } of await client.modelFiles(lease, name)) {
+    const file = await placeBelow(folder, path);
+    const key = path.join("/");
+    wanted[key] = `${bytes} ${revision}`;
+    const there = await stat(file).catch(() => undefined);
+    if (there?.size === bytes && known[key] === wanted[key]) continue;
+    const query = `name=${encodeURIComponent(name)}&path=${encodeURIComponent(key)}`;
+    await client.fetchTo(lease, `models/file?${query}`, file, bytes);
   }
+  // Files that the model has no longer would be read with those that it has.
+  for (const key of Object.keys(known)) {
+    if (wanted[key] === undefined) await rm(await placeBelow(folder, plainPath("runner", name, key)), { force: true });
+  }
+  await writeFile(list, JSON.stringify(wanted));
   return folder;
+}
+
+async function shortHash(text: string): Promise<string> {
+  return (await sha256(text)).slice(0, 32);
 }
 
 /** Every job writes log.jsonl and report.html; the console is the runner's own. */

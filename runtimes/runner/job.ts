@@ -3,13 +3,15 @@
  * @module
  */
 import { readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AttuneError } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
 import type { TrainingEvent } from "../../core/types.ts";
 import { makeFolder } from "../make_folder.ts";
 import { trainInWorker } from "../train.ts";
 import type { Lease } from "./client.ts";
 import { fetchCheckpoint, filesBelow, type InputOptions, isResult, localSpec } from "./inputs.ts";
+import { placeBelow } from "./places.ts";
 import { type Progress, uplink } from "./uplink.ts";
 
 /** How jobs are run: `work` also has each job's output. */
@@ -27,9 +29,15 @@ export type JobOptions =
 /** Does a leased job to its end, whatever that is, and tells the server. */
 export async function runJob(lease: Lease, options: JobOptions): Promise<void> {
   const { client, tell } = options;
-  const folder = join(options.work, "jobs", lease.id, String(lease.token));
+  // Of the token no more than tells leases apart: whoever reads a folder's name is not the lease's holder by that.
+  const output = await placeBelow(options.work, [
+    "jobs",
+    `${lease.id}-${(await sha256(lease.token)).slice(0, 16)}`,
+    "output",
+  ]);
+  const folder = dirname(output);
   try {
-    await train(lease, join(folder, "output"), options);
+    await train(lease, output, options);
   } catch (error) {
     const [code, message] = error instanceof AttuneError
       ? [error.code, error.sentence]

@@ -62,7 +62,7 @@ export async function runRunner(options: RunnerOptions): Promise<void> {
     if (!lease) continue;
     try {
       tell(`${lease.id}: taken${lease.checkpoint ? `, from step ${lease.checkpoint.step}` : ""}`);
-      await runJob(lease, { client, work, models, catalog, packages, threads, signal, tell });
+      await runJob(lease, { client, server, work, models, catalog, packages, threads, signal, tell });
       done++;
     } catch (error) {
       if (signal.aborted) return;

@@ -44,6 +44,9 @@ const PAUSE = 100;
 /** Most events of one message. */
 const MOST = 1000;
 
+/** Most characters of a message. */
+const MOST_MESSAGE = 4000;
+
 const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
 const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT";
 
@@ -130,7 +133,8 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
   void beat();
   return {
     tell: (event) => {
-      waiting.push(event);
+      // Longer ones are not taken, and a whole log is not lost for one.
+      waiting.push(event.type === "warning" ? { ...event, message: event.message.slice(0, MOST_MESSAGE) } : event);
       telling ??= tellAll();
     },
     checkpoint: (step, name) => {

@@ -31,7 +31,7 @@ function line(onSend: (path: string, file: string) => void, onArrival = (): void
     },
   } as unknown as RunnerClient;
   const progress = { step: 0, tokens: 0, totalSteps: 2, metrics: {} };
-  const lease = { id: "job", token: 1, heartbeatSeconds: 1 } as Lease;
+  const lease = { id: "job", token: "1", heartbeatSeconds: 1 } as Lease;
   const stop = new AbortController();
   return {
     output,

@@ -3,59 +3,29 @@
  * @module
  */
 import * as v from "valibot";
-import { committed, givenBack, isOver, type JobRecord, renewed, saved } from "../../../core/jobs/record.ts";
+import { sha256 } from "../../../core/fingerprint.ts";
+import { pathParts } from "../../../core/jobs/names.ts";
+import { committed, givenBack, type JobRecord, renewed, saved } from "../../../core/jobs/record.ts";
 import type { JobOffer } from "../../../core/jobs/jobs.ts";
 import { referencesOf } from "../../../core/jobs/references.ts";
 import { openSafetensors, toFloat32 } from "../../../core/safetensors.ts";
-import type { Named, Store, TrainingEvent } from "../../../core/types.ts";
+import type { Named, Store } from "../../../core/types.ts";
 import { checked, failed } from "../answers.ts";
 import { toldEvent } from "../job_shapes.ts";
 import type { JobsContext } from "../jobs_app.ts";
+import { equalDigests } from "../guard.ts";
+import {
+  checkpointSchema,
+  checkStep,
+  commitSchema,
+  eventsSchema,
+  heartbeatSchema,
+  leaseSchema,
+  releaseSchema,
+} from "../runner_words.ts";
 import { type EdgeContext, jsonRoute, type Route } from "../route.ts";
 
-const token = v.pipe(v.number(), v.integer(), v.minValue(1));
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const names = v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(500))), v.maxLength(1000));
-const metrics = v.optional(v.record(v.string(), v.nullable(v.number())), {});
-/** For how long an answer may be kept back. */
-const waitSeconds = v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(25)), 0);
-const leaseSchema = v.strictObject({
-  runner: v.pipe(v.string(), v.regex(/^[\w.:-]{1,100}$/, "a name of letters, digits, dots and dashes")),
-  capabilities: v.strictObject({
-    providers: v.array(v.string()),
-    memoryBytes: v.number(),
-    /** What it may load; absent: everything. */
-    plugins: v.optional(names),
-  }),
-  waitSeconds,
-});
-const heartbeatSchema = v.strictObject({ token, step: count, trainedTokens: count, waitSeconds });
-const eventsSchema = v.strictObject({
-  token,
-  from: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  totalSteps: v.optional(count),
-  events: v.pipe(v.array(v.looseObject({ type: v.string(), step: v.number() })), v.maxLength(5000)),
-});
-const checkpointSchema = v.strictObject({ token, step: count, folder: v.string(), files: names, metrics });
-const commitSchema = v.strictObject({
-  token,
-  files: v.pipe(v.array(v.strictObject({ path: v.string(), bytes: count })), v.maxLength(1000)),
-  metrics,
-});
-const releaseSchema = v.variant("reason", [
-  v.strictObject({ token, reason: v.picklist(["cancelled", "paused", "shutdown"]) }),
-  v.strictObject({
-    token,
-    reason: v.literal("failed"),
-    retry: v.boolean(),
-    error: v.strictObject({
-      code: v.pipe(v.string(), v.maxLength(100)),
-      message: v.pipe(v.string(), v.maxLength(4000)),
-      param: v.nullable(v.string()),
-    }),
-  }),
-]);
-
+const leaseQuery = { token: "the lease's token" };
 const shared = { policy: "runners", rate: "runner" } as const;
 
 /** What a runner says, events above all, has at most so many bytes; its files have this many. */
@@ -97,6 +67,11 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
       handle,
     });
   const idOf = (c: EdgeContext): string => c.req.param("id") ?? "";
+  const pathOf = (c: EdgeContext): string => {
+    const path = c.req.param("path") ?? "";
+    if (!pathParts(path)) throw failed(400, "invalid_value", "path: a plain relative path is expected", "path");
+    return path;
+  };
   const folderOf = (id: string, token: number): string => `jobs/${id}/leases/${token}/`;
   const changed = async (id: string, apply: Parameters<typeof jobs.change>[1]): Promise<JobRecord> => {
     const done = await jobs.change(id, apply);
@@ -108,25 +83,38 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
     hub.tell(id);
     return done.record;
   };
-  const holding = async (c: EdgeContext, token: number): Promise<JobRecord> => {
-    const id = c.req.param("id") ?? "";
-    const record = await jobs.get(id);
-    if (!record) throw failed(404, "not_found", `No job ${id}`);
-    if (record.token === token && record.lease !== undefined) return record;
-    throw failed(409, "lease_lost", `The lease of job ${id} is over: its token is ${record.token}, not ${token}`);
+  /** A job that a caller may know of. */
+  const known = async (c: EdgeContext): Promise<JobRecord> => {
+    const record = await jobs.get(idOf(c));
+    const { tenant, tenants } = c.get("caller");
+    if (record && (tenants === "all" || record.tenant === tenant)) return record;
+    throw failed(404, "not_found", `No job ${idOf(c).slice(0, 100)}`);
+  };
+  /** A job whose newest lease the caller has, as its token shows. `ended`: also where that lease has ended. */
+  const holding = async (c: EdgeContext, token: string | undefined, ended = false): Promise<JobRecord> => {
+    const record = await known(c);
+    const isHolder = record.secret !== undefined && equalDigests(record.secret, await sha256(token ?? ""));
+    if (isHolder && (ended || record.lease !== undefined)) return record;
+    const why = isHolder ? `the job is ${record.status}` : "another runner has it, or had it last";
+    throw failed(409, "lease_lost", `The lease of job ${record.id} is over: ${why}`);
   };
 
   post("/lease", "Take a job", leaseSchema, async (c, { runner, capabilities, waitSeconds }) => {
-    const can = ({ needs }: JobOffer): boolean =>
+    const { tenant, tenants } = c.get("caller");
+    const can = ({ needs, ...job }: JobOffer): boolean =>
+      (tenants === "all" || job.tenant === tenant) &&
       needs.bytes <= capabilities.memoryBytes &&
       (needs.provider === null || capabilities.providers.includes(needs.provider)) &&
       (capabilities.plugins === undefined || needs.plugins.every((name) => capabilities.plugins?.includes(name)));
     const until = Date.now() + 1000 * waitSeconds;
+    // 128 bits that nobody guesses; what is kept of them lets nobody in.
+    const token = hex(crypto.getRandomValues(new Uint8Array(16)));
+    const secret = await sha256(token);
     for (;;) {
-      const job = await jobs.lease(runner, can);
+      const job = await jobs.lease(runner, can, secret);
       if (job) {
         hub.tell(job.id);
-        const { id, token, spec, step, totalSteps } = job;
+        const { id, spec, step, totalSteps } = job;
         const checkpoint = job.checkpoints.at(-1);
         return c.json({
           id,
@@ -144,8 +132,11 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
     }
   });
   post("/jobs/:id/heartbeat", "Say that a job goes on", heartbeatSchema, async (c, body) => {
-    const { token, step, trainedTokens, waitSeconds } = body;
-    let record = await changed(idOf(c), (r) => renewed(r, token, step, trainedTokens));
+    const { step, trainedTokens, waitSeconds } = body;
+    const held = await holding(c, body.token);
+    const { token } = held;
+    checkStep(held, step, "step");
+    let record = await changed(held.id, (r) => renewed(r, token, step, trainedTokens));
     const over = AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(1000 * waitSeconds)]);
     while (!over.aborted && record.wants === undefined && record.token === token && record.lease !== undefined) {
       await hub.more(record.id, 0, over);
@@ -153,15 +144,17 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
     }
     return c.json({ wants: record.wants ?? null });
   });
-  post("/jobs/:id/events", "Tell what happened", eventsSchema, async (c, { token, from, events, totalSteps }) => {
-    const { id, wants } = await holding(c, token);
+  post("/jobs/:id/events", "Tell what happened", eventsSchema, async (c, { token, from, events }) => {
+    const record = await holding(c, token);
+    const { id, wants, totalSteps } = record;
+    events.forEach((event, i) => checkStep(record, event.step, `events.${i}.step`));
     const at = time();
     // One answer each, so that the runner's count stays the events' count.
     const told = events.map((event) =>
-      toldEvent(event as unknown as TrainingEvent, totalSteps, at) ??
+      toldEvent(event, totalSteps, at) ??
         { at, level: "info" as const, type: "message" as const, message: "", step: 0 }
     );
-    await jobs.events(id).append(told, { token, from });
+    await jobs.events(id).append(told, { token: record.token, from });
     hub.tell(id);
     return c.json({ heard: from + events.length - 1, wants: wants ?? null });
   });
@@ -172,11 +165,10 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
     maxBytes: MAX_FILE,
     seconds: 3600,
     summary: "Send a file of a job",
-    query: { token: "the lease's token" },
+    query: leaseQuery,
     handle: async (c) => {
-      const token = Number(c.req.query("token"));
-      const { id } = await holding(c, token);
-      const key = `${folderOf(id, token)}${c.req.param("path")}`;
+      const { id, token } = await holding(c, c.req.query("token"));
+      const key = `${folderOf(id, token)}${pathOf(c)}`;
       // Only this lease writes below this folder; nothing counts before the record names it.
       const done = await store.put(key, c.get("incoming").parts());
       if (done === "conflict") throw failed(409, "conflict", `${key} is being written`);
@@ -184,53 +176,54 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
     },
   });
   get("/jobs/:id/leases/:path{.+}", "A file of an earlier lease", async (c) => {
-    const found = await store.get(`jobs/${c.req.param("id")}/leases/${c.req.param("path")}`);
+    const { id } = await holding(c, c.req.query("token"));
+    const found = await store.get(`jobs/${id}/leases/${pathOf(c)}`);
     if (!found) throw failed(404, "not_found", "No such file");
     return c.body(found.bytes as Uint8Array<ArrayBuffer>);
-  });
+  }, leaseQuery);
   post("/jobs/:id/checkpoints", "Count what was sent as a checkpoint", checkpointSchema, async (c, body) => {
-    const { id } = await holding(c, body.token);
-    const folder = `${folderOf(id, body.token)}${body.folder}`;
+    const record = await holding(c, body.token);
+    const { id, token } = record;
+    checkStep(record, body.step, "step");
+    const folder = `${folderOf(id, token)}${body.folder}`;
     await present(store, folder, body.files.map((path) => ({ path })));
     const { step, files } = body;
     const checkpoint = { id: `${id.slice(6)}-${step}`, folder, files, step, at: time(), metrics: finite(body.metrics) };
-    await changed(id, (r) => saved(r, body.token, checkpoint));
+    await changed(id, (r) => saved(r, token, checkpoint));
     return c.json({ step });
   });
   post("/jobs/:id/commit", "Finish a job", commitSchema, async (c, body) => {
-    const id = idOf(c);
-    const before = await jobs.get(id);
-    const again = before && isOver(before) && before.result?.token === body.token;
-    if (!again) {
+    const { id, token, ...before } = await holding(c, body.token, true);
+    if (before.result?.token !== token) {
       await holding(c, body.token);
-      const folder = folderOf(id, body.token);
+      const folder = folderOf(id, token);
       await present(store, folder, body.files);
-      const bad = await nonFinite(store, folder, body.files.map((f) => f.path));
-      if (bad !== undefined) {
-        const error = { code: "non_finite", message: `${bad} is not finite`, param: null };
-        await changed(id, (r) => givenBack(r, body.token, { reason: "failed", retry: false, error }, time()));
-        throw failed(400, "non_finite", error.message);
+      const bad = await unusable(store, folder, body.files.map((f) => f.path));
+      if (bad) {
+        const error = { ...bad, param: null };
+        await changed(id, (r) => givenBack(r, token, { reason: "failed", retry: false, error }, time()));
+        throw failed(400, bad.code, bad.message);
       }
     }
     const result = {
-      folder: folderOf(id, body.token),
+      folder: folderOf(id, token),
       files: body.files.map((f) => f.path),
       metrics: finite(body.metrics),
     };
-    const record = await changed(id, (r) => committed(r, body.token, result, time()));
+    const record = await changed(id, (r) => committed(r, token, result, time()));
     return c.json({ status: record.status });
   });
-  post("/jobs/:id/release", "Give a job back", releaseSchema, async (c, { token, ...why }) => {
-    const record = await changed(idOf(c), (r) => givenBack(r, token, why, time()));
+  post("/jobs/:id/release", "Give a job back", releaseSchema, async (c, { token: secret, ...why }) => {
+    const { id, token } = await holding(c, secret);
+    const record = await changed(id, (r) => givenBack(r, token, why, time()));
     return c.json({ status: record.status });
   });
   /** A job that the caller holds, if its spec refers to a name. */
   const referring = async (c: EdgeContext, name: string): Promise<JobRecord> => {
-    const record = await holding(c, Number(c.req.query("token")));
+    const record = await holding(c, c.req.query("token"));
     if (referencesOf(record.spec).some((own) => own.name === name)) return record;
     throw failed(404, "not_found", `Job ${record.id} does not name it`);
   };
-  const leaseQuery = { token: "the lease's token" };
   get("/jobs/:id/uploads/:file", "A file that a job names", async (c) => {
     const name = c.req.param("file") ?? "";
     await referring(c, name);
@@ -287,17 +280,27 @@ async function present(
   }
 }
 
-/** The first tensor with a value that is not a finite number. */
-async function nonFinite(store: Store, folder: string, files: readonly string[]): Promise<string | undefined> {
+/** What is wrong with tensors that a runner has sent: none, or one with a value that is not a finite number. */
+async function unusable(
+  store: Store,
+  folder: string,
+  files: readonly string[],
+): Promise<Readonly<{ code: string; message: string }> | undefined> {
   for (const path of files.filter((name) => name.endsWith(".safetensors"))) {
     const file = await openSafetensors(store, `${folder}${path}`);
+    if (file.names.length === 0) return { code: "no_tensors", message: `${path} has no tensors` };
     for (const name of file.names) {
       const tensor = await file.read(name);
       if (!/^(b?float)/.test(tensor.dtype)) continue;
-      if (!toFloat32(tensor).data.every(Number.isFinite)) return `${path}: ${name}`;
+      if (toFloat32(tensor).data.every(Number.isFinite)) continue;
+      return { code: "non_finite", message: `${path}: ${name} is not finite` };
     }
   }
   return undefined;
+}
+
+function hex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function finite(metrics: Named<number | null>): Named<number> {

@@ -1,0 +1,25 @@
+/**
+ * Where a runner puts things: below its work folder, by names that {@link plainPath} and its like have let in, and looked at
+ * once more on the disk, where a link may lead elsewhere.
+ * @module
+ */
+import { realpath } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
+import { badValue } from "../../core/errors.ts";
+import { makeFolder } from "../make_folder.ts";
+
+/** The path of a file below a folder, which is made. Throws AttuneError where it would lie outside. */
+export async function placeBelow(root: string, parts: readonly string[]): Promise<string> {
+  await makeFolder(root);
+  const own = await realpath(root);
+  const path = join(root, ...parts);
+  let nearest = dirname(path);
+  let real: string | undefined;
+  while ((real = await realpath(nearest).catch(() => undefined)) === undefined) nearest = dirname(nearest);
+  const way = relative(own, real);
+  if (way === ".." || way.startsWith(`..${sep}`) || join(own, way) !== real) {
+    throw badValue("runner", "path", parts.join("/"), `a path below ${root}`);
+  }
+  await makeFolder(dirname(path));
+  return path;
+}
