@@ -47,9 +47,13 @@ export interface Tokenizer {
   decode(ids: ArrayLike<number>, options?: Readonly<{ skipSpecialTokens?: boolean }>): string;
   /** A conversation as text; `addGenerationPrompt`: up to where the assistant would begin. */
   chat(
-    messages: readonly Named<string>[],
+    messages: readonly Named<Json>[],
     options?: Readonly<{
       addGenerationPrompt?: boolean;
+      /** Functions that the assistant may call, as the template takes them. */
+      tools?: readonly Json[];
+      /** What the template is given besides. */
+      variables?: Named<Json>;
       /** Throw where a message spells a special token, which would become one. */
       refuseSpecialTokens?: boolean;
     }>,

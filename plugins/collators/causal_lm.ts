@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
-import type { CollatorContext, Encoding, Factory, Field, Named, Row, Sample } from "../../core/types.ts";
+import type { CollatorContext, Encoding, Factory, Field, Json, Named, Row, Sample } from "../../core/types.ts";
 import { idsOf, missingColumn, textOf } from "./columns.ts";
 
 /** Options of {@link causalLm}. */
@@ -93,7 +93,10 @@ function tokensOf(row: Row, index: number, { lossOn, columns }: CausalLmOptions,
   if (column("messages") in row) {
     only("assistant", "messages");
     const messages = conversation(row, index, column("messages"));
-    const { text, assistant } = tokenizer.chat(messages, { addGenerationPrompt: !labelled });
+    const { text, assistant } = tokenizer.chat(messages, {
+      addGenerationPrompt: !labelled,
+      ...besides(row, index, column),
+    });
     const offsets = labelled && lossOn === "assistant";
     const [encoding] = tokenizer.encode(text, { addSpecialTokens: false, offsets });
     const ids = cut(encoding.ids);
@@ -129,11 +132,44 @@ function spoken(
   });
 }
 
-function conversation(row: Row, index: number, column: string): readonly Named<string>[] {
+function conversation(row: Row, index: number, column: string): readonly Named<Json>[] {
   const value = row[column];
-  const isMessage = (x: unknown): boolean =>
-    typeof x === "object" && x !== null && typeof (x as { role?: unknown }).role === "string" &&
-    Object.values(x).every((text) => typeof text === "string");
-  if (Array.isArray(value) && value.length > 0 && value.every(isMessage)) return value as Named<string>[];
-  throw badValue(NAME, `row ${index}, column "${column}"`, value, "messages of texts: role, content");
+  const isMessage = (x: unknown): boolean => {
+    const { role, content } = (x ?? {}) as { role?: unknown; content?: unknown };
+    const fits = content === undefined || content === null || typeof content === "string" || Array.isArray(content);
+    return typeof role === "string" && fits;
+  };
+  if (Array.isArray(value) && value.length > 0 && value.every(isMessage)) return value as Named<Json>[];
+  throw badValue(
+    NAME,
+    `row ${index}, column "${column}"`,
+    value,
+    "messages of texts: role, content",
+  );
+}
+
+/** What a conversation's template is given besides its messages: the functions that may be called, and a row's own. */
+function besides(
+  row: Row,
+  index: number,
+  column: (name: string) => string,
+): Readonly<{ tools?: readonly Json[]; variables?: Named<Json> }> {
+  // Some files hold them as text, since their columns have one type.
+  const read = (name: string): unknown => {
+    const value = row[column(name)];
+    if (typeof value !== "string") return value ?? undefined;
+    try {
+      return JSON.parse(value);
+    } catch {
+      throw badValue(NAME, `row ${index}, column "${column(name)}"`, value, "JSON");
+    }
+  };
+  const [tools, variables] = [read("tools"), read("chat_template_kwargs")];
+  if (tools !== undefined && !Array.isArray(tools)) {
+    throw badValue(NAME, `row ${index}, column "${column("tools")}"`, tools, "a list of functions");
+  }
+  if (variables !== undefined && (typeof variables !== "object" || Array.isArray(variables))) {
+    throw badValue(NAME, `row ${index}, column "${column("chat_template_kwargs")}"`, variables, "an object");
+  }
+  return { ...(tools ? { tools } : {}), ...(variables ? { variables: variables as Named<Json> } : {}) };
 }

@@ -24,6 +24,7 @@ const wanted: readonly string[] = [
   "vocab.json",
   "merges.txt",
   "chat_template.jinja",
+  "additional_chat_templates/tool_use.jinja",
   "config.json",
 ];
 

@@ -3,17 +3,25 @@
  * @module
  */
 import { AttuneError, badFile, unsupported } from "../../core/errors.ts";
-import type { Named } from "../../core/types.ts";
+import type { Json, Named } from "../../core/types.ts";
 import { boundedTemplate, type Render } from "./template.ts";
 
-type Message = Named<string>;
+type Message = Named<Json>;
 type Span = readonly [start: number, end: number];
 
 /** A conversation as text. `assistant`: what the assistant says, in UTF-16 units. */
 export type Chat = Readonly<{ text: string; assistant: readonly Span[] }>;
 
-/** Renders conversations. */
-export type Renderer = (messages: readonly Message[], addGenerationPrompt: boolean) => Chat;
+/** Renders conversations. `variables`: what the template is given besides. */
+export type Renderer = (
+  messages: readonly Message[],
+  addGenerationPrompt: boolean,
+  tools?: readonly Json[],
+  variables?: Named<Json>,
+) => Chat;
+
+/** The names of what the assistant thinks, of which templates read one or the other. */
+const THOUGHTS = ["reasoning_content", "thinking", "reasoning"];
 
 /** Characters of Unicode's private use, which mark places of a rendered template. */
 const [OPEN, CLOSE, INSTEAD] = ["\uf0e0", "\uf0e1", "\uf0e2\uf0e3"];
@@ -29,24 +37,24 @@ export function chatRenderer(template: string, tokens: Named<string>): Renderer 
   const marks = /\{%-?\s*generation\s*-?%\}/.test(template);
   const compiled = compile(template);
   const marked = marks ? compile(withMarks(template)) : undefined;
-  const render = (with_: Render, messages: readonly Message[], prompt: boolean): string => {
-    try {
-      return with_({ ...tokens, messages, add_generation_prompt: prompt });
-    } catch (cause) {
-      throw refused(cause);
-    }
-  };
-  return (messages, prompt) => {
-    const text = render(compiled, messages, prompt);
+  return (given, prompt, tools, variables) => {
+    const own = given.map(messageOf);
+    const render = (with_: Render, messages: readonly Message[], open: boolean): string => {
+      const known = { ...tokens, tools: tools ?? null, documents: null, ...variables };
+      try {
+        return with_({ ...known, messages, add_generation_prompt: open });
+      } catch (cause) {
+        throw refused(cause);
+      }
+    };
+    const text = render(compiled, own, prompt);
     const found = (): readonly Span[] => {
-      if (!messages.some((m) => m.role === "assistant")) return [];
-      return (marked && fromMarks(render(marked, messages, prompt), text)) ??
-        messages.flatMap((m, i) =>
-          m.role === "assistant" ? turnOf(messages, i, text, (part, p) => render(compiled, part, p), prompt) : []
-        );
+      if (!own.some((m) => m.role === "assistant")) return [];
+      return (marked && fromMarks(render(marked, own, prompt), text)) ??
+        turnsOf(own, text, (part, p) => render(compiled, part, p), prompt);
     };
     let known: readonly Span[] | undefined;
-    // Turn by turn it is rendered again: only for who asks.
+    // It is rendered again and again for these: only for who asks.
     return {
       text,
       get assistant() {
@@ -54,6 +62,13 @@ export function chatRenderer(template: string, tokens: Named<string>): Renderer 
       },
     };
   };
+}
+
+/** A message as templates expect it: nothing that is null, and thoughts under each of their names. */
+function messageOf(message: Message): Message {
+  const own = Object.fromEntries(Object.entries(message).filter(([, value]) => value !== null && value !== undefined));
+  const thoughts = THOUGHTS.map((name) => own[name]).find((value) => value !== undefined);
+  return thoughts === undefined ? own : { thinking: thoughts, ...own, reasoning_content: thoughts };
 }
 
 /** A template that says no to a conversation, or takes more than it may. */
@@ -95,12 +110,96 @@ function fromMarks(marked: string, text: string): Span[] | undefined {
   return plain === text ? spans : undefined;
 }
 
+/** How far a turn begins before its words, and ends behind them. */
+type Reach = Readonly<{ before: number; behind: number }>;
+type RenderPart = (messages: readonly Message[], prompt: boolean) => string;
+
+/**
+ * Where the assistant's turns stand. Of turns of one shape (fields, and who speaks before and next) some are looked for
+ * by rendering the conversation up to them; where these reach as far around their words, so do the others with the same
+ * text around theirs.
+ */
+function turnsOf(messages: readonly Message[], text: string, render: RenderPart, prompt: boolean): Span[] {
+  const places = placesOf(messages, text, render, prompt);
+  const known = new Map<number, Span[]>();
+  const look = (i: number): Span[] => {
+    const spans = known.get(i) ?? turnOf(messages, i, text, render, prompt);
+    known.set(i, spans);
+    return spans;
+  };
+  const shapes = new Map<string, number[]>();
+  messages.forEach((message, i) => {
+    if (message.role !== "assistant") return;
+    const shape = JSON.stringify([Object.keys(message), messages[i - 1]?.role, messages[i + 1]?.role, i === 0]);
+    shapes.set(shape, [...shapes.get(shape) ?? [], i]);
+  });
+  for (const turns of shapes.values()) {
+    const some = [0, 1, turns.length >> 1, turns.length - 2, turns.length - 1].filter((k) => k >= 0);
+    const looked = new Set(some.flatMap((k) => turns[k] ?? []));
+    const reaches = [...looked].map((i) => reachOf(look(i), places?.[i]));
+    const [first] = reaches;
+    const alike = first && reaches.every((own) => own?.before === first.before && own.behind === first.behind);
+    const sample = turns[turns.length >> 1] ?? 0;
+    for (const i of turns) {
+      const place = places?.[i];
+      if (looked.has(i) || !alike || !place || !around(text, first, place, places?.[sample])) look(i);
+      else known.set(i, [[place[0] - first.before, place[1] + first.behind]]);
+    }
+  }
+  return messages.flatMap((_, i) => known.get(i) ?? []);
+}
+
+function reachOf([span, ...more]: readonly Span[], place: Span | undefined): Reach | undefined {
+  if (!span || !place || more.length > 0) return undefined;
+  return { before: place[0] - span[0], behind: span[1] - place[1] };
+}
+
+/** Whether two turns have the same text around their words. */
+function around(text: string, { before, behind }: Reach, a: Span, b: Span | undefined): boolean {
+  const parts = ([start, end]: Span): string =>
+    `${text.slice(start - before, start)}\0${text.slice(end, end + behind)}`;
+  return b !== undefined && before >= 0 && behind >= 0 && parts(a) === parts(b);
+}
+
+/** Where each message's words stand in a conversation, if that can be seen: rendered once with other words in all places. */
+function placesOf(
+  messages: readonly Message[],
+  text: string,
+  render: RenderPart,
+  prompt: boolean,
+): (Span | undefined)[] | undefined {
+  const isText = (message: Message): boolean => typeof message.content === "string" && message.content !== "";
+  const shown = messages.map((_, i) => i).filter((i) => isText(messages[i] as Message));
+  let pieces: string[];
+  try {
+    const others = messages.map((m) => (isText(m) ? { ...m, content: INSTEAD } : m));
+    pieces = render(others, prompt).split(INSTEAD);
+  } catch {
+    return undefined;
+  }
+  if (pieces.length !== shown.length + 1 || !text.startsWith(pieces[0] ?? "")) return undefined;
+  const places: (Span | undefined)[] = messages.map(() => undefined);
+  let at = pieces[0]?.length ?? 0;
+  for (const [k, i] of shown.entries()) {
+    const words = String(messages[i]?.content);
+    const next = pieces[k + 1] ?? "";
+    // Templates may take blanks off.
+    const said = [words, words.trim(), words.trimStart(), words.trimEnd()].find((own) =>
+      text.startsWith(own, at) && text.startsWith(next, at + own.length)
+    );
+    if (said === undefined) return undefined;
+    places[i] = [at, at + said.length];
+    at += said.length + next.length;
+  }
+  return at === text.length ? places : undefined;
+}
+
 /** Where one turn of the assistant stands; nothing where the template leaves it out. */
 function turnOf(
   messages: readonly Message[],
   i: number,
   text: string,
-  render: (messages: readonly Message[], prompt: boolean) => string,
+  render: RenderPart,
   prompt: boolean,
 ): Span[] {
   const upTo = (end: number, open: boolean): string | undefined => {

@@ -62,14 +62,10 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   const auto = autoTokenizer({ ...others, definition });
   const pipeline = opened(auto, vocabulary);
   const special = specialIds(pipeline, auto.special);
-  const template = await files.get("chat_template.jinja");
-  const { templates } = auto;
-  const chatTemplate = template
-    ? new TextDecoder().decode(template.bytes)
-    : templates.default ?? Object.values(templates)[0];
+  const templates = await templatesIn(files, auto.templates);
   // Template engines are only loaded for who has a template.
-  const chats = chatTemplate === undefined ? undefined : await import("./chat.ts");
-  let renderer: Renderer | undefined;
+  const chats = Object.keys(templates).length === 0 ? undefined : await import("./chat.ts");
+  const renderers = new Map<string, Renderer>();
   const { post } = pipeline;
   const limit = options.modelMaxLength ??
     (auto.modelMaxLength !== undefined && auto.modelMaxLength < NO_LIMIT ? auto.modelMaxLength : undefined);
@@ -111,25 +107,46 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
       return auto.cleanUp ? cleanedUp(text) : text;
     },
     chat: (messages, o = {}) => {
-      if (chatTemplate === undefined || !chats) {
+      const { tools, variables } = o;
+      // Some checkpoints have a template of its own for tools.
+      const template = (tools && templates.tool_use) ?? templates.default ?? Object.values(templates)[0];
+      if (template === undefined || !chats) {
         throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
       }
-      if (o.refuseSpecialTokens) refuseSpecial(messages, pipeline);
-      renderer ??= chats.chatRenderer(chatTemplate, auto.special);
-      return renderer(messages, o.addGenerationPrompt ?? false);
+      if (o.refuseSpecialTokens) refuseSpecial({ messages, tools, variables }, specialTexts(pipeline));
+      const renderer = renderers.get(template) ?? chats.chatRenderer(template, auto.special);
+      renderers.set(template, renderer);
+      return renderer(messages, o.addGenerationPrompt ?? false, tools, variables);
     },
   };
 }
 
 /** What a user writes is no part of the template: it may not end a turn, or begin another's. */
-function refuseSpecial(messages: readonly Named<string>[], { added }: Pipeline): void {
-  const special = [...added.byContent.values()].filter((token) => token.special).map((token) => token.content);
-  messages.forEach((message, i) => {
-    for (const [field, text] of Object.entries(message)) {
-      const found = special.find((token) => text.includes(token));
-      if (found !== undefined) throw badValue("hf", `messages.${i}.${field}`, found, "text without special tokens");
-    }
-  });
+function refuseSpecial(given: unknown, special: readonly string[], path = ""): void {
+  if (typeof given === "string") {
+    const found = special.find((token) => given.includes(token));
+    if (found !== undefined) throw badValue("hf", path, found, "text without special tokens");
+  } else if (typeof given === "object" && given !== null) {
+    for (const [key, own] of Object.entries(given)) refuseSpecial(own, special, path === "" ? key : `${path}.${key}`);
+  }
+}
+
+function specialTexts({ added }: Pipeline): string[] {
+  return [...added.byContent.values()].filter((token) => token.special).map((token) => token.content);
+}
+
+/** Chat templates of files, which count before those of the settings, by name. */
+async function templatesIn(files: Store, others: Named<string>): Promise<Named<string>> {
+  const text = async (name: string): Promise<string | undefined> => {
+    const file = await files.get(name);
+    return file && new TextDecoder().decode(file.bytes);
+  };
+  const own = {
+    default: await text("chat_template.jinja"),
+    tool_use: await text("additional_chat_templates/tool_use.jinja"),
+  };
+  const found = Object.entries(own).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return found.length > 0 ? Object.fromEntries(found) : others;
 }
 
 /** A tokenizer.json at work. Throws AttuneError where a part of it is not sound. */

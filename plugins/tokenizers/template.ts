@@ -4,6 +4,7 @@
  */
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 import type { Json, Named } from "../../core/types.ts";
+import { type Machine, type Makers, type Node as Read, pythonOf, type Value, withOutputs } from "./python_templates.ts";
 
 /** Longer templates are refused, in characters; those of the field have some twenty thousand. */
 const MAX_TEMPLATE = 2 ** 17;
@@ -23,20 +24,9 @@ const MAX_RANGE = 10_000;
 /** Renders variables. Throws Error where the template refuses them or takes more than it may. */
 export type Render = (variables: Named<Json>) => string;
 
-/** A node of a template, or a value of one, as far as it is looked at. */
-type Node = Readonly<{
-  type: string;
-  iterable?: Node;
-  lhs?: Node;
-  operand?: Node;
-  filter?: Node;
-  callee?: Node;
-  object?: Node;
-  property?: Node;
-  value?: unknown;
-  args?: readonly Node[];
-}>;
-type Value = Readonly<{ type?: string; value?: unknown }>;
+type Node =
+  & Read
+  & Readonly<{ iterable?: Node; lhs?: Node; operand?: Node; filter?: Node; callee?: Node; object?: Node }>;
 
 /** Whose result can be as large as its parts multiplied. */
 const multiplying: ReadonlySet<unknown> = new Set(["replace", "join", "indent", "tojson", "center", "wordwrap"]);
@@ -46,14 +36,16 @@ const multiplying: ReadonlySet<unknown> = new Set(["replace", "join", "indent", 
  *
  * @throws Error where it cannot be read.
  */
-export function boundedTemplate(source: string): Render {
+export function boundedTemplate(given: string): Render {
+  // As in Python, a template's own line ends are all alike.
+  const source = given.replaceAll(/\r\n?/g, "\n");
   if (source.length > MAX_TEMPLATE) throw new RangeError(`it has more than ${MAX_TEMPLATE} characters`);
   let blanks = 0;
   for (let i = 0; i < source.length; i++) {
     blanks = /\s/.test(source[i] ?? "") ? blanks + 1 : 0;
     if (blanks > MAX_BLANKS) throw new RangeError(`it has more than ${MAX_BLANKS} blanks on end`);
   }
-  const program = parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
+  const program = withOutputs(parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true })));
   return (variables) => {
     const environment = new Environment();
     for (const [name, value] of Object.entries({ ...globals, ...variables })) environment.set(name, value);
@@ -64,18 +56,39 @@ export function boundedTemplate(source: string): Render {
   };
 }
 
-type Machine = { evaluate(node: Node | undefined, environment: unknown): Value };
+/** Makes values as an environment makes them of what it is given. */
+function makersOf(): Makers {
+  const environment = new Environment();
+  const { variables } = environment as unknown as { variables: Map<string, unknown> };
+  const of = (plain: unknown): Value => {
+    variables.delete("value");
+    environment.set("value", plain);
+    return environment.lookupVariable("value") as Value;
+  };
+  type Made = { constructor: new (value: unknown) => Value };
+  const [list, act] = [of([]), of(() => 0)] as unknown as [Made, Made];
+  return { of, list: (values) => new list.constructor([...values]), function: (own) => new act.constructor(own) };
+}
 
 /** Everything an interpreter does goes through its `evaluate`. */
 function bound(machine: Machine, steps: number, most: number): void {
   const evaluate = machine.evaluate.bind(machine);
+  const python = pythonOf(
+    machine,
+    evaluate,
+    makersOf(),
+    (environment) => (environment as Environment).tests as never,
+    most,
+  );
   let [left, depth] = [steps, 0];
   /** What loops go through, which costs steps for each; and the parts of what multiplies them. */
   const iterables = new WeakSet<object>();
   const parts = new WeakMap<object, { product: number }>();
   const widths = new WeakSet<object>();
-  machine.evaluate = (node, environment) => {
+  machine.evaluate = (node: Node | undefined, environment) => {
     if (!node) return evaluate(node, environment);
+    if (node.type === "Value") return node.value as Value;
+    if (node.type === "Output") left++;
     if (--left < 0) throw new RangeError("the template takes too many steps");
     if (depth >= MAX_DEPTH) throw new RangeError("the template goes too deep");
     if (node.type === "For") { for (const own of [node.iterable, node.iterable?.lhs]) if (own) iterables.add(own); }
@@ -85,7 +98,7 @@ function bound(machine: Machine, steps: number, most: number): void {
     let value: Value;
     depth++;
     try {
-      value = evaluate(node, environment);
+      value = python(node, environment) ?? evaluate(node, environment);
     } finally {
       depth--;
       if (group && before !== undefined) group.product = before;

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { badValue, missing } from "../../core/errors.ts";
-import type { EncodeOptions, Encoding, Named, Tokenizer } from "../../core/types.ts";
+import type { EncodeOptions, Encoding, Json, Named, Tokenizer } from "../../core/types.ts";
 import { codePointOffsets } from "../../plugins/tokenizers/hf.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
@@ -41,7 +41,7 @@ export const tokenizeOptionsSchema = v.strictObject({
   returnAssistantTokensMask: flag(false),
 });
 
-const message = v.objectWithRest({ role: v.string(), content: v.string() }, v.string());
+const message = v.looseObject({ role: v.string(), content: v.optional(v.unknown()) });
 const texts = v.union([v.string(), v.array(v.string()), v.array(v.array(v.string()))]);
 
 /** What is tokenized, and how. */
@@ -55,6 +55,8 @@ export const tokenizeSchema = v.strictObject({
     v.array(v.array(message)),
   ], "a text, several, words of a text (isSplitIntoWords), or messages of { role, content } are expected"),
   pair: v.optional(texts),
+  /** Of conversations: functions that the assistant may call, as the template takes them. */
+  tools: v.optional(v.array(v.unknown())),
   options: v.optional(tokenizeOptionsSchema, {}),
   /** May stand here too: it is none of transformers' options. */
   offsetUnit: v.optional(offsetUnit),
@@ -143,7 +145,7 @@ function isBatch(input: readonly unknown[], { isSplitIntoWords }: Options): bool
   return typeof first === "string" || Array.isArray(first) || first === undefined;
 }
 
-function textsOf(tokenizer: Tokenizer, { input, pair, options }: TokenizeCall): Text[] {
+function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: TokenizeCall): Text[] {
   const wrong = (path: string, allowed: string) => badValue("tokenize", path, path === "input" ? input : pair, allowed);
   const words = options.isSplitIntoWords;
   const inner = (value: unknown): value is readonly unknown[] => Array.isArray(value);
@@ -166,13 +168,14 @@ function textsOf(tokenizer: Tokenizer, { input, pair, options }: TokenizeCall): 
     throw wrong("input", words ? "words, or several lists of them" : "texts, or messages");
   }
   if (pair !== undefined) throw wrong("pair", "nothing beside messages");
-  return (list as readonly Named<string>[][]).map((messages) => {
+  return (list as readonly Named<Json>[][]).map((messages) => {
     if (options.returnAssistantTokensMask && messages.length > MOST_TURNS) {
       throw badValue("tokenize", "input", messages.length, `at most ${MOST_TURNS} messages for an assistant's mask`);
     }
     const chat = tokenizer.chat(messages, {
       addGenerationPrompt: options.addGenerationPrompt,
       refuseSpecialTokens: !options.allowSpecialTokens,
+      ...(tools ? { tools: tools as readonly Json[] } : {}),
     });
     return { own: chat.text, chat };
   });

@@ -1,0 +1,476 @@
+/**
+ * Templates as Jinja2 renders them in Python, where `@huggingface/jinja` does otherwise: methods and filters with
+ * arguments, values as text, comparisons, texts counted by characters.
+ * @module
+ */
+import { capitalized, floatText, quoted, stringMethods, stripped, titledWords } from "./python_text.ts";
+
+/** A node of a template, as far as it is looked at. */
+export type Node = Readonly<{
+  type: string;
+  value?: unknown;
+  operator?: Readonly<{ value: string }>;
+  left?: Node;
+  right?: Node;
+  object?: Node;
+  property?: Node;
+  computed?: boolean;
+  operand?: Node;
+  filter?: Node;
+  callee?: Node;
+  args?: readonly Node[];
+}>;
+/** A value of a running template. */
+export type Value = Readonly<{ type?: string; value?: unknown }>;
+
+/** The interpreter's parts that are used. */
+export type Machine = {
+  evaluate(node: Node | undefined, environment: unknown): Value;
+  evaluateArguments(args: readonly Node[], environment: unknown): [Value[], Map<string, Value>];
+};
+/** Makes values: of plain ones, of values in a list, and functions of values. */
+export type Makers = Readonly<{
+  of(plain: unknown): Value;
+  list(values: readonly Value[]): Value;
+  function(act: (args: readonly Value[]) => Value): Value;
+}>;
+
+const isText = (value: Value): value is Readonly<{ type: string; value: string }> => value.type === "StringValue";
+const isList = (value: Value): value is Readonly<{ type: string; value: readonly Value[] }> =>
+  value.type === "ArrayValue" || value.type === "TupleValue";
+const isMap = (value: Value): value is Readonly<{ type: string; value: ReadonlyMap<string, Value> }> =>
+  value.type === "ObjectValue";
+const isNumber = (value: Value): boolean =>
+  value.type === "IntegerValue" || value.type === "FloatValue" || value.type === "BooleanValue";
+const isNothing = (value: Value): boolean => value.type === "NullValue" || value.type === "UndefinedValue";
+const isTrue = (value: Value): boolean => {
+  if (isList(value)) return value.value.length > 0;
+  return isMap(value) ? value.value.size > 0 : Boolean(value.value);
+};
+
+/** A value as `str` writes it. */
+export function textOf(value: Value): string {
+  if (isText(value)) return value.value;
+  if (value.type === "UndefinedValue") return "";
+  return shown(value);
+}
+
+/** A value as `repr` writes it. */
+function shown(value: Value): string {
+  if (isText(value)) return quoted(value.value);
+  if (value.type === "BooleanValue") return value.value ? "True" : "False";
+  if (value.type === "NullValue") return "None";
+  if (value.type === "UndefinedValue") return "Undefined";
+  if (value.type === "FloatValue") return floatText(Number(value.value));
+  if (value.type === "TupleValue" && isList(value)) {
+    return `(${value.value.map(shown).join(", ")}${value.value.length === 1 ? "," : ""})`;
+  }
+  if (isList(value)) return `[${value.value.map(shown).join(", ")}]`;
+  if (isMap(value)) return `{${[...value.value].map(([key, own]) => `${quoted(key)}: ${shown(own)}`).join(", ")}}`;
+  return String(value.value);
+}
+
+/** Whether two values are equal in Python. */
+function equal(a: Value, b: Value): boolean {
+  if (isNumber(a) && isNumber(b)) return Number(a.value) === Number(b.value);
+  if (isList(a) && isList(b)) {
+    return a.value.length === b.value.length && a.value.every((own, i) => equal(own, b.value[i] ?? {}));
+  }
+  if (isMap(a) && isMap(b)) {
+    return a.value.size === b.value.size &&
+      [...a.value].every(([key, own]) => b.value.has(key) && equal(own, b.value.get(key) ?? {}));
+  }
+  if (isNothing(a) && isNothing(b)) return a.type === b.type;
+  return a.type === b.type && a.value === b.value;
+}
+
+/** Which of two values comes first. Throws Error where they have no order. */
+function compared(a: Value, b: Value): number {
+  if (isNumber(a) && isNumber(b)) return Number(a.value) - Number(b.value);
+  if (isText(a) && isText(b)) return byCodePoints(a.value, b.value);
+  if (isList(a) && isList(b)) {
+    for (let i = 0; i < Math.min(a.value.length, b.value.length); i++) {
+      const own = compared(a.value[i] ?? {}, b.value[i] ?? {});
+      if (own !== 0) return own;
+    }
+    return a.value.length - b.value.length;
+  }
+  throw new Error(`${a.type} and ${b.type} have no order`);
+}
+
+function byCodePoints(a: string, b: string): number {
+  const [x, y] = [Array.from(a), Array.from(b)];
+  for (let i = 0; i < Math.min(x.length, y.length); i++) {
+    const own = (x[i]?.codePointAt(0) ?? 0) - (y[i]?.codePointAt(0) ?? 0);
+    if (own !== 0) return own;
+  }
+  return x.length - y.length;
+}
+
+/** Nodes whose value is text of the template's; the others are written as Python writes values. */
+const silent: ReadonlySet<string> = new Set([
+  "Set",
+  "If",
+  "For",
+  "Macro",
+  "CallStatement",
+  "FilterStatement",
+  "Break",
+  "Continue",
+  "Comment",
+  "StringLiteral",
+]);
+
+/** Marks what a read template writes. */
+export function withOutputs<T extends Node>(program: T): T {
+  const bodies = ["body", "alternate", "defaultBlock"] as const;
+  const walk = (node: Node): Node => {
+    const own: Record<string, unknown> = Object.assign(Object.create(Object.getPrototypeOf(node)), node);
+    for (const name of bodies) {
+      const body = own[name];
+      if (Array.isArray(body)) {
+        own[name] = body.map((inner: Node) => silent.has(inner.type) ? walk(inner) : { type: "Output", value: inner });
+      }
+    }
+    return own as Node;
+  };
+  return walk(program) as T;
+}
+
+/** What a filter is given: a value, arguments by place and by name. */
+type Given = Readonly<{
+  value: Value;
+  args: readonly Value[];
+  named: ReadonlyMap<string, Value>;
+  makers: Makers;
+  /** Another filter by its name. */
+  filter: (name: string, value: Value, args: readonly Value[]) => Value;
+  /** A test by its name. */
+  test: (name: string, value: Value, args: readonly Value[]) => boolean;
+}>;
+/** A filter; nothing where the library's does. */
+type Filter = (given: Given) => Value | undefined;
+
+const argument = ({ args, named }: Given, at: number, name: string): Value | undefined => args[at] ?? named.get(name);
+const items = ({ value, makers }: Given): readonly Value[] | undefined => {
+  if (isText(value)) return Array.from(value.value, (c) => makers.of(c));
+  if (isMap(value)) return [...value.value.keys()].map((key) => makers.of(key));
+  return isList(value) ? value.value : undefined;
+};
+const attributeOf = (value: Value, path: Value, { makers }: Given): Value =>
+  String(path.value).split(".").reduce<Value>((own, key) => {
+    if (isMap(own)) return own.value.get(key) ?? makers.of(undefined);
+    return isList(own) && /^\d+$/.test(key) ? own.value[Number(key)] ?? makers.of(undefined) : makers.of(undefined);
+  }, value);
+const onText = (act: (text: string, given: Given) => string): Filter => (given) =>
+  given.makers.of(act(textOf(given.value), given));
+const sized: Filter = (given) => {
+  const all = items(given);
+  return all && given.makers.of(all.length);
+};
+const edge = (at: 0 | -1): Filter => (given) => {
+  const all = items(given);
+  return all && (all.at(at) ?? given.makers.of(undefined));
+};
+const chosen = (keeps: boolean, byAttribute: boolean): Filter => (given) => {
+  const all = items(given);
+  if (!all) return undefined;
+  const args = byAttribute ? given.args.slice(1) : given.args;
+  const [name, ...rest] = args;
+  return given.makers.list(all.filter((own) => {
+    const value = byAttribute ? attributeOf(own, given.args[0] ?? {}, given) : own;
+    return (name === undefined ? isTrue(value) : given.test(String(name.value), value, rest)) === keeps;
+  }));
+};
+const extreme = (sign: 1 | -1): Filter => (given) => {
+  const all = items(given);
+  return all?.reduce<Value | undefined>((best, own) => !best || sign * compared(own, best) < 0 ? own : best, undefined);
+};
+const number = (whole: boolean): Filter => (given) => {
+  const { value, makers } = given;
+  const otherwise = argument(given, 0, "default") ?? makers.of(0);
+  const base = Number(argument(given, 1, "base")?.value ?? 10);
+  const found = isText(value) ? parsed(value.value, whole ? base : 10) : isNumber(value) ? Number(value.value) : NaN;
+  if (!Number.isFinite(found)) return otherwise;
+  return whole ? makers.of(Math.trunc(found)) : floating(found, makers);
+};
+
+function parsed(text: string, base: number): number {
+  const own = stripped(text, undefined, "both").replaceAll(/(?<=\d)_(?=\d)/g, "");
+  if (base === 10) return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(own) ? Number(own) : NaN;
+  const bare = own.replace(base === 16 ? /^0x/i : base === 8 ? /^0o/i : base === 2 ? /^0b/i : /^$/, "");
+  const digits = "0123456789abcdefghijklmnopqrstuvwxyz".slice(0, base);
+  return bare !== "" && Array.from(bare.toLowerCase()).every((c) => digits.includes(c)) ? parseInt(bare, base) : NaN;
+}
+
+/** Numbers with a point keep it, whatever they are. */
+const floating = (value: number, makers: Makers): Value => {
+  const own = makers.of(0.5) as { value: number };
+  own.value = value;
+  return own;
+};
+
+/** Filters that the library has otherwise than Jinja2, or not at all. */
+const filters: Readonly<Record<string, Filter>> = {
+  string: onText((text) => text),
+  trim: onText((text, given) => stripped(text, argument(given, 0, "chars")?.value as string | undefined, "both")),
+  capitalize: onText(capitalized),
+  title: onText(titledWords),
+  escape: onText((text) =>
+    text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&#34;")
+      .replaceAll("'", "&#39;")
+  ),
+  urlencode: onText((text) =>
+    encodeURIComponent(text).replaceAll("%2F", "/")
+      .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+  ),
+  wordcount: ({ value, makers }) => makers.of((textOf(value).match(/[\p{L}\p{N}_]+/gu) ?? []).length),
+  length: sized,
+  count: sized,
+  first: edge(0),
+  last: edge(-1),
+  list: (given) => {
+    const all = items(given);
+    return all && given.makers.list(all);
+  },
+  reverse: ({ value, makers }) => isText(value) ? makers.of(Array.from(value.value).reverse().join("")) : undefined,
+  join: (given) => {
+    const all = items(given);
+    const path = argument(given, 1, "attribute");
+    const separator = argument(given, 0, "d") ?? argument(given, 0, "separator");
+    const own = path === undefined ? all : all?.map((value) => attributeOf(value, path, given));
+    return own && given.makers.of(own.map(textOf).join(separator === undefined ? "" : textOf(separator)));
+  },
+  default: (given) => {
+    const { value, makers } = given;
+    const whenFalse = argument(given, 1, "boolean");
+    const none = value.type === "UndefinedValue" || (whenFalse !== undefined && isTrue(whenFalse) && !isTrue(value));
+    return none ? argument(given, 0, "default_value") ?? makers.of("") : value;
+  },
+  int: number(true),
+  float: number(false),
+  round: (given) => {
+    const [precision, method] = [argument(given, 0, "precision"), argument(given, 1, "method")];
+    const size = 10 ** Number(precision?.value ?? 0);
+    const value = Number(given.value.value);
+    const how = method?.value === "ceil" ? Math.ceil : method?.value === "floor" ? Math.floor : toEven;
+    return floating(how(value * size) / size, given.makers);
+  },
+  sum: (given) => {
+    const path = argument(given, 0, "attribute");
+    const all = items(given)?.map((value) => (path === undefined ? value : attributeOf(value, path, given)));
+    if (!all) return undefined;
+    const sum = all.reduce((total, own) => total + Number(own.value), Number(argument(given, 1, "start")?.value ?? 0));
+    return all.some((own) => own.type === "FloatValue") ? floating(sum, given.makers) : given.makers.of(sum);
+  },
+  min: extreme(1),
+  max: extreme(-1),
+  unique: (given) => {
+    const all = items(given);
+    const exact = argument(given, 0, "case_sensitive");
+    const path = argument(given, 1, "attribute");
+    const seen = new Set<string>();
+    return all && given.makers.list(all.filter((value) => {
+      const own = shown(path === undefined ? value : attributeOf(value, path, given));
+      const key = exact !== undefined && isTrue(exact) ? own : own.toLowerCase();
+      return seen.has(key) ? false : (seen.add(key), true);
+    }));
+  },
+  select: chosen(true, false),
+  reject: chosen(false, false),
+  selectattr: chosen(true, true),
+  rejectattr: chosen(false, true),
+  map: (given) => {
+    const all = items(given);
+    const path = given.named.get("attribute");
+    const { makers, args, filter } = given;
+    if (!all) return undefined;
+    if (path === undefined) {
+      const [name, ...rest] = args;
+      return makers.list(all.map((value) => filter(String(name?.value), value, rest)));
+    }
+    const otherwise = given.named.get("default");
+    return makers.list(all.map((value) => {
+      const own = attributeOf(value, path, given);
+      return own.type === "UndefinedValue" ? otherwise ?? own : own;
+    }));
+  },
+  tojson: (given) => given.makers.of(jsonOf(given)),
+};
+const also: Readonly<Record<string, string>> = { d: "default", e: "escape" };
+
+function toEven(value: number): number {
+  const down = Math.floor(value);
+  if (value - down !== 0.5) return Math.round(value);
+  return down % 2 === 0 ? down : down + 1;
+}
+
+/** A value as `json.dumps` writes it. */
+function jsonOf(given: Given): string {
+  const own = (at: number, name: string): Value | undefined => {
+    const found = argument(given, at, name);
+    return found && isNothing(found) ? undefined : found;
+  };
+  const ascii = own(0, "ensure_ascii");
+  const width = own(1, "indent");
+  const separators = own(2, "separators");
+  const sorted = own(3, "sort_keys");
+  const pad = width === undefined ? undefined : isText(width) ? width.value : " ".repeat(Number(width.value));
+  if ((pad?.length ?? 0) > 64) throw new RangeError(`the template asks for a width of ${pad?.length}`);
+  const [between, colon] = separators && isList(separators)
+    ? separators.value.map(textOf)
+    : [pad === undefined ? ", " : ",", ": "];
+  const text = (value: string): string => {
+    const json = JSON.stringify(value);
+    if (!ascii || !isTrue(ascii)) return json;
+    return json.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  };
+  const inside = (open: string, close: string, parts: readonly string[], depth: number): string => {
+    if (parts.length === 0 || pad === undefined) return open + parts.join(between) + close;
+    const line = `\n${pad.repeat(depth + 1)}`;
+    return `${open}${line}${parts.join(`${between}${line}`)}\n${pad.repeat(depth)}${close}`;
+  };
+  const write = (value: Value, depth: number): string => {
+    if (isText(value)) return text(value.value);
+    if (isNothing(value)) return "null";
+    if (value.type === "FloatValue") return floatText(Number(value.value));
+    if (isNumber(value)) return String(value.value);
+    if (isList(value)) return inside("[", "]", value.value.map((part) => write(part, depth + 1)), depth);
+    if (!isMap(value)) throw new Error(`${value.type} is no JSON`);
+    const entries = [...value.value];
+    if (sorted && isTrue(sorted)) entries.sort(([a], [b]) => byCodePoints(a, b));
+    return inside("{", "}", entries.map(([key, part]) => text(key) + colon + write(part, depth + 1)), depth);
+  };
+  return write(given.value, 0);
+}
+
+/** Whether a value is of a kind, by the names of Jinja's tests with two sides. */
+const tests: Readonly<Record<string, (value: Value, other: Value) => boolean>> = {
+  equalto: equal,
+  eq: equal,
+  "==": equal,
+  ne: (a, b) => !equal(a, b),
+  "!=": (a, b) => !equal(a, b),
+  gt: (a, b) => compared(a, b) > 0,
+  ge: (a, b) => compared(a, b) >= 0,
+  lt: (a, b) => compared(a, b) < 0,
+  le: (a, b) => compared(a, b) <= 0,
+  in: (a, b) => within(a, b),
+  divisibleby: (a, b) => Number(a.value) % Number(b.value) === 0,
+};
+
+function within(a: Value, b: Value): boolean {
+  if (isText(b)) return isText(a) && b.value.includes(a.value);
+  if (isMap(b)) return isText(a) && b.value.has(a.value);
+  return isList(b) && b.value.some((own) => equal(own, a));
+}
+
+/** What an operator gives in Python; nothing where the library does it as well. */
+function operated(operator: string, a: Value, b: Value, makers: Makers, most: number): Value | undefined {
+  if (operator === "==" || operator === "!=") return makers.of(equal(a, b) === (operator === "=="));
+  if (operator === "~") return makers.of(textOf(a) + textOf(b));
+  if (operator === "in" || operator === "not in") return makers.of(within(a, b) === (operator === "in"));
+  if (["<", ">", "<=", ">="].includes(operator) && !isNothing(a) && !isNothing(b)) {
+    const own = compared(a, b);
+    return makers.of(
+      operator[0] === "<" ? own < 0 || (own === 0 && operator === "<=") : own > 0 || (own === 0 && operator === ">="),
+    );
+  }
+  if (operator === "%" && isNumber(a) && isNumber(b)) {
+    const [x, y] = [Number(a.value), Number(b.value)];
+    const rest = ((x % y) + y) % y;
+    return a.type === "FloatValue" || b.type === "FloatValue" ? floating(rest, makers) : makers.of(rest);
+  }
+  if (operator === "*" && (isText(a) || isText(b))) {
+    const [text, count] = isText(a) ? [a.value, b] : [textOf(b), a];
+    const times = Math.max(0, Number(count.value));
+    if (text.length * times > most) throw new RangeError(`the template makes more than ${most} characters`);
+    return isNumber(count) ? makers.of(text.repeat(times)) : undefined;
+  }
+  return undefined;
+}
+
+/** An interpreter's nodes as Python has them; nothing for those that the library does as well. `most`: characters. */
+export function pythonOf(
+  machine: Machine,
+  base: Machine["evaluate"],
+  makers: Makers,
+  testsOf: (environment: unknown) => ReadonlyMap<string, (...values: Value[]) => boolean>,
+  most: number,
+): (node: Node, environment: unknown) => Value | undefined {
+  const filtered = (name: string, given: Omit<Given, "filter" | "test" | "makers">, environment: unknown): Value => {
+    const own = Object.hasOwn(also, name) ? also[name] ?? name : name;
+    const known = testsOf(environment);
+    const found = Object.hasOwn(filters, own)
+      ? filters[own]?.({
+        ...given,
+        makers,
+        filter: (inner, value, args) => filtered(inner, { value, args, named: new Map() }, environment),
+        test: (inner, value, args) => {
+          if (Object.hasOwn(tests, inner) && args[0]) return tests[inner]?.(value, args[0]) ?? false;
+          const test = known.get(inner);
+          if (!test) throw new Error(`Unknown test: ${inner}`);
+          return test(value, ...args);
+        },
+      })
+      : undefined;
+    if (found) return found;
+    const node: Node = { type: "FilterExpression", operand: valued(given.value), filter: callOf(own, given) };
+    return base(node, environment);
+  };
+  return (node, environment) => {
+    if (node.type === "Output") return makers.of(textOf(machine.evaluate(node.value as Node, environment)));
+    if (node.type === "FilterExpression") {
+      const value = machine.evaluate(node.operand, environment);
+      const call = node.filter?.type === "CallExpression" ? node.filter : undefined;
+      const name = String((call ? call.callee : node.filter)?.value);
+      const [args, named] = call ? machine.evaluateArguments(call.args ?? [], environment) : [[], new Map()];
+      return filtered(name, { value, args, named }, environment);
+    }
+    if (node.type === "BinaryExpression" && node.operator?.value !== "and" && node.operator?.value !== "or") {
+      const [left, right] = [machine.evaluate(node.left, environment), machine.evaluate(node.right, environment)];
+      const own = operated(node.operator?.value ?? "", left, right, makers, most);
+      return own ?? base({ ...node, left: valued(left), right: valued(right) }, environment);
+    }
+    if (node.type === "MemberExpression") return memberOf(node, environment);
+    return undefined;
+  };
+
+  function memberOf(node: Node, environment: unknown): Value | undefined {
+    const object = machine.evaluate(node.object, environment);
+    const name = String(node.property?.value);
+    if (!node.computed && isText(object) && Object.hasOwn(stringMethods, name)) {
+      return makers.function((args) => {
+        const plain = args.filter((own) => own.type !== "KeywordArgumentsValue");
+        const method = stringMethods[name];
+        const found = method?.(object.value, ...plain.map((own) => (isNothing(own) ? undefined : own.value as string)));
+        return makers.of(found);
+      });
+    }
+    if (!node.computed && isText(object) && name === "join") {
+      return makers.function(([list]) => {
+        const all = list && items({ value: list, makers } as Given);
+        if (!all?.every(isText)) throw new Error("join: a list of strings is expected");
+        return makers.of(all.map(textOf).join(object.value));
+      });
+    }
+    if (node.computed && isText(object) && node.property?.type !== "SliceExpression") {
+      const at = machine.evaluate(node.property, environment);
+      if (isNumber(at)) return makers.of(Array.from(object.value).at(Number(at.value)));
+      return base({ ...node, object: valued(object), property: valued(at) }, environment);
+    }
+    return base({ ...node, object: valued(object) }, environment);
+  }
+}
+
+/** A node that is a value. */
+const valued = (value: Value): Node => ({ type: "Value", value });
+
+function callOf(name: string, { args, named }: Pick<Given, "args" | "named">): Node {
+  const callee: Node = { type: "Identifier", value: name };
+  if (args.length === 0 && named.size === 0) return callee;
+  const keywords = [...named].map(([key, value]): Node =>
+    ({ type: "KeywordArgumentExpression", key: { type: "Identifier", value: key }, value: valued(value) }) as Node
+  );
+  return { type: "CallExpression", callee, args: [...args.map(valued), ...keywords] };
+}
