@@ -34,15 +34,13 @@ const parts: Readonly<Record<string, Readonly<{ kind: Kind; several?: boolean; f
   optimizer: { kind: "optimizer", fallback: "adamw" },
   schedule: { kind: "schedule", fallback: "linear" },
   regularizers: { kind: "regularizer", several: true, fallback: [] },
-  accelerators: { kind: "accelerator", several: true, fallback: [] },
   metrics: { kind: "metric", several: true },
   callbacks: { kind: "callback", several: true, fallback: [] },
   loggers: { kind: "logger", several: true, fallback: [] },
   exporters: { kind: "exporter", several: true, fallback: [] },
-  store: { kind: "store" },
-  trainer: { kind: "trainer", fallback: "ort" },
-  search: { kind: "search" },
 };
+/** Keys that nothing reads yet: they may stand there empty. */
+const unread: readonly string[] = ["accelerators", "store", "trainer", "search"];
 const otherKeys: readonly string[] = ["version", "name", "data", "training", "plugins"];
 
 /**
@@ -69,7 +67,11 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
   }
   const allowed = [...otherKeys, ...Object.keys(parts)];
   for (const key of Object.keys(spec)) {
-    if (!allowed.includes(key)) issues.push(unknownName("spec", key, "key", key, allowed));
+    if (unread.includes(key)) {
+      const value = (spec as Readonly<Record<string, unknown>>)[key];
+      const empty = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+      if (!empty) issues.push(unsupported("spec", key, value, "nothing reads it yet"));
+    } else if (!allowed.includes(key)) issues.push(unknownName("spec", key, "key", key, allowed));
   }
   const given = spec as Readonly<Record<string, unknown>>;
   if (given.version !== 1) issues.push(badValue("spec", "version", given.version, "1"));
@@ -154,7 +156,6 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
     optimizer: one("optimizer", "optimizer"),
     schedule: one("schedule", "schedule"),
     regularizers: all("regularizers", "regularizer"),
-    accelerators: all("accelerators", "accelerator"),
     metrics: all("metrics", "metric"),
     callbacks: all("callbacks", "callback"),
     loggers: all("loggers", "logger"),
@@ -203,7 +204,6 @@ export function toSpec(run: Run): Json {
     optimizer: reference(run.optimizer),
     schedule: reference(run.schedule),
     regularizers: run.regularizers.map(reference),
-    accelerators: run.accelerators.map(reference),
     ...(run.spec.metrics === undefined ? {} : { metrics: run.metrics.map(reference) }),
     callbacks: run.callbacks.map(reference),
     loggers: run.loggers.map(reference),
@@ -233,7 +233,7 @@ function withoutEvaluation(
     ...issue(never && loadBestModelAtEnd, "training.loadBestModelAtEnd", true, `false, ${where}`),
     ...issue(never && saveStrategy === "best", "training.saveStrategy", "best", `another one, ${where}`),
     ...callbacks.flatMap(({ name, judges }, i) =>
-      issue(never && judges === true, `callbacks.${i}`, name, `no callback that judges evaluations, ${where}`)
+      issue(never && judges !== undefined, `callbacks.${i}`, name, `no callback that judges evaluations, ${where}`)
     ),
   ];
 }

@@ -60,11 +60,12 @@ export interface Engine {
   readonly fresh: readonly string[];
   /**
    * One optimizer step over micro-batches, each of its own task; what none of them reaches stays as it is. A gradient
-   * that is not finite skips the update.
+   * that is not finite skips the update. `factor`: what the schedule makes of the rates of groups that have their own;
+   * absent: what it has made of the run's.
    */
   step(
     batches: readonly Batch[],
-    at: Readonly<{ step: number; totalSteps?: number; learningRate: number; maxGradNorm: number }>,
+    at: Readonly<{ step: number; totalSteps?: number; learningRate: number; factor?: number; maxGradNorm: number }>,
   ): Promise<StepResult>;
   /** What a checkpoint needs of the state and of what adapters do between steps. */
   tensors(): SavedTensors;
@@ -168,7 +169,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     initial,
     optimizer: options.optimizer,
     trunk,
-    learningRate: options.learningRate,
     activeRows: options.activeRows,
     accumulates: options.accumulates,
     wasm: host.kernels,
@@ -257,7 +257,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     trainableParameters: state.trained.reduce((n, t) => n + sizeOf(t.fullShape), 0),
     totalParameters: [...parameters.values()].reduce((n, p) => n + sizeOf(p.shape), 0),
     fresh: [...parameters.values()].filter((p) => !p.adapter && !p.regularizer && initial.isNew(p)).map((p) => p.name),
-    step: async (batches, { step, totalSteps = step, learningRate, maxGradNorm }) => {
+    step: async (batches, at) => {
+      const { step, totalSteps = step, learningRate, maxGradNorm } = at;
+      const factor = at.factor ?? (options.learningRate === 0 ? 1 : learningRate / options.learningRate);
       state.present("trained");
       const numbers = batches.map(numberOf);
       const active = new Set(numbers);
@@ -324,7 +326,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       const skipped = !Number.isFinite(gradNorm);
       if (!skipped) {
         const gradientScale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
-        state.update({ step, learningRate, gradientScale }, active);
+        state.update({ step, learningRate, factor, gradientScale }, active);
         for (const { attached, stepper, reached } of steppers) {
           if (!reached.some((i) => active.has(i))) continue;
           const parameter = (name: string): { value: Float32Array; gradient: Float32Array } | undefined => {

@@ -23,9 +23,18 @@ export type Trained = Readonly<{
   span: Span;
 }>;
 
-/** What an update of a parameter has of its own: a factor of the rate, its decay, and the numbers of the programs that reach it. */
+/**
+ * What an update of a parameter has of its own: its rate before the schedule, where not the run's, a factor of it, its
+ * decay, and the numbers of the programs that reach it.
+ */
 type Own = Readonly<
-  { lrScale: number; decays: boolean; weightDecay: number | undefined; reached: readonly number[] }
+  {
+    rate: number | undefined;
+    lrScale: number;
+    decays: boolean;
+    weightDecay: number | undefined;
+    reached: readonly number[];
+  }
 >;
 
 /** The state of a run's training. Between steps it holds the weights that train, or those to evaluate. */
@@ -38,7 +47,7 @@ export interface State {
   /** √Σ g² over the gradients of some programs. */
   gradNorm(programs: ReadonlySet<number>): number;
   /** One optimizer step over what some programs reach. */
-  update(update: Omit<Update, "decays" | "weightDecay">, programs: ReadonlySet<number>): void;
+  update(update: StepUpdate, programs: ReadonlySet<number>): void;
   /** Puts the weights that train in place, or those to evaluate, where an optimizer tells them apart. */
   present(weights: "trained" | "evaluated"): void;
   /** A parameter with all its rows. */
@@ -64,8 +73,6 @@ export type StateOptions = Readonly<{
   initial: InitialWeights;
   optimizer: Optimizer;
   trunk: Trunk;
-  /** The run's, which groups with a rate of their own are held against. */
-  learningRate: number;
   /** Ids that the data can name, sorted, by graph input; absent: all. Inputs of one table share one list. */
   activeRows: ReadonlyMap<string, Int32Array>;
   accumulates: boolean;
@@ -87,7 +94,7 @@ export async function createState(options: StateOptions): Promise<State> {
     const p = parameters.get(name);
     if (!p) return [];
     const reached = gradients.flatMap((given, k) => (given.some((g) => g.parameter === name) ? [k] : []));
-    const own = { ...ownOf(p.local, groupsOf?.[i] ?? {}, options.learningRate), reached };
+    const own = { ...ownOf(p.local, groupsOf?.[i] ?? {}), reached };
     const active = activeRowsOf(p, activeRows);
     // A table is shortened only where its gradient comes as rows alone and unnamed rows change in closed form.
     const idle = optimizer.idle?.({ step: 1, learningRate: 1, ...own, gradientScale: 1 });
@@ -295,15 +302,13 @@ function copyRows(table: Float32Array, rows: Int32Array, to: Float32Array, width
   rows.forEach((row, i) => to.set(table.subarray(row * width, (row + 1) * width), i * width));
 }
 
-function ownOf(name: string, group: Group, learningRate: number): Omit<Own, "reached"> {
-  const { lrScale = 1, weightDecay } = group;
-  const rate = group.learningRate === undefined ? 1 : group.learningRate / learningRate;
+function ownOf(name: string, { lrScale = 1, learningRate: rate, weightDecay }: Group): Omit<Own, "reached"> {
   // A group that says how much its weights decay says it of its biases too.
-  return { lrScale: lrScale * rate, decays: weightDecay === undefined ? decays(name) : true, weightDecay };
+  return { rate, lrScale, decays: weightDecay === undefined ? decays(name) : true, weightDecay };
 }
 
-function keyOf({ lrScale, decays, weightDecay, reached }: Own): string {
-  return `${decays} ${lrScale} ${weightDecay} ${reached}`;
+function keyOf({ rate, lrScale, decays, weightDecay, reached }: Own): string {
+  return `${decays} ${rate} ${lrScale} ${weightDecay} ${reached}`;
 }
 
 /** The programs that reach a parameter, as one word. */
@@ -315,8 +320,12 @@ function reaches({ reached }: Own, programs: ReadonlySet<number>): boolean {
   return reached.some((i) => programs.has(i));
 }
 
-function updateOf(update: Omit<Update, "decays" | "weightDecay">, { lrScale, decays, weightDecay }: Own): Update {
-  return { ...update, learningRate: update.learningRate * lrScale, decays, weightDecay };
+/** A step's update before groups: `factor` is what the schedule makes of a rate. */
+type StepUpdate = Omit<Update, "decays" | "weightDecay"> & Readonly<{ factor: number }>;
+
+function updateOf({ factor, ...update }: StepUpdate, { rate, lrScale, decays, weightDecay }: Own): Update {
+  const learningRate = (rate === undefined ? update.learningRate : rate * factor) * lrScale;
+  return { ...update, learningRate, decays, weightDecay };
 }
 
 /** Neighbours that are alike as one span each. */

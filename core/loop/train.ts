@@ -3,6 +3,7 @@
  * @module
  */
 import type { Ask, Batch, Callback, Named, Optimizer, Schedule, TrainingArguments, TrainingEvent } from "../types.ts";
+import { AttuneError } from "../errors.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** Steps in a row whose gradient is not finite before a run is given up. */
@@ -132,14 +133,20 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   while (step < steps.total && stop === undefined) {
     if (signal?.aborted) return yield* interrupted();
     const batches = options.batchesOf(Math.floor(step / steps.perEpoch), step % steps.perEpoch);
-    const scheduled = training.learningRate * schedule.factor(step, steps.total, training.learningRate) *
-      learningRateFactor;
+    const factor = schedule.factor(step, steps.total, training.learningRate) * learningRateFactor;
+    const scheduled = training.learningRate * factor;
+    const learningRate = optimizer.learningRate?.(step + 1, scheduled) ?? scheduled;
+    if (!Number.isFinite(learningRate) || !Number.isFinite(factor)) {
+      const event = await save(false);
+      if (event) yield event;
+      throw noRate(options, { step: step + 1, factor, learningRate, learningRateFactor });
+    }
     step++;
-    const learningRate = optimizer.learningRate?.(step, scheduled) ?? scheduled;
     const result = await engine.step(batches, {
       step: step - skipped,
       totalSteps: steps.total,
       learningRate,
+      factor,
       maxGradNorm: training.maxGradNorm,
     });
     if (result.skipped) skipped++;
@@ -196,6 +203,11 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   const final = await evaluate("final");
   if (final) yield final;
   let metrics = final?.type === "evaluate" ? final.metrics : {};
+  // An evaluation behind the last step may be the best.
+  if (training.saveStrategy === "best" && Object.values(best).some((b) => b.step === step)) {
+    const event = await save(true);
+    if (event) yield event;
+  }
   if (Object.values(kept).some((at) => at !== step)) {
     const again = await evaluate("best");
     if (again?.type === "evaluate") {
@@ -216,4 +228,19 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
 /** A number of steps; below 1 a ratio of all of them. */
 function toSteps(value: number, total: number): number {
   return value < 1 ? Math.max(1, Math.ceil(value * total)) : Math.floor(value);
+}
+
+/** The error of a rate that is no number, with whose it is. */
+function noRate(
+  { schedule, optimizer, training }: LoopOptions,
+  { step, factor, learningRate, learningRateFactor }: Named<number>,
+): AttuneError {
+  const [kind, name, found] = !Number.isFinite(learningRateFactor)
+    ? ["callback", "learningRateFactor", learningRateFactor]
+    : Number.isFinite(factor)
+    ? ["optimizer", optimizer.name, learningRate]
+    : ["schedule", schedule.name, factor];
+  const why = `The ${kind} "${name}" gives ${found} for the rate of step ${step}, where a finite number is expected`;
+  const hint = training.learningRate === 0 ? " (training.learningRate is 0)" : "";
+  return new AttuneError(why + hint, { code: "BAD_VALUE", plugin: String(name), path: `${kind}`, found });
 }

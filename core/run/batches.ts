@@ -3,6 +3,7 @@
  * state.
  * @module
  */
+import { badValue } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import { batchesPerEpoch } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
@@ -92,6 +93,17 @@ function batchesOfTask(
 ): Readonly<{ count: number; at(epoch: number, index: number): Batch }> {
   const { training } = open.run;
   const { name } = open.task;
+  if (training.dataloaderDropLast && samples.length < training.perDeviceTrainBatchSize) {
+    const found = `true, with ${samples.length} rows ${
+      name === "" ? "" : `of task "${name}" `
+    }and batches of ${training.perDeviceTrainBatchSize}`;
+    throw badValue(
+      "spec",
+      "training.dataloaderDropLast",
+      found,
+      "false, or as many rows as a batch: nothing is left to train on",
+    );
+  }
   const seeded = createRandom(training.dataSeed ?? training.seed);
   const random = name === "" ? seeded.fork("order") : seeded.fork("order", name);
   const size = training.perDeviceTrainBatchSize;

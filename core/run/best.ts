@@ -15,9 +15,9 @@ export type Judge = Readonly<{ task: string; name: string; greaterIsBetter: bool
  * How each task's best weights are told: by the metric that the run names where the task has it, else by its loss. Throws
  * AttuneError where no task has it.
  */
-export function judgesOf({ training }: Run, tasks: readonly OpenRun[]): Judge[] {
+export function judgesOf({ training, callbacks }: Run, tasks: readonly OpenRun[]): Judge[] {
   const asked = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";
-  const all = ["loss", ...tasks.flatMap(({ task, metrics }) => metrics.flatMap(keysOf).map((key) => own(task) + key))];
+  const all = metricNames(tasks);
   const found = tasks.map(({ task, metrics }): Judge & { found: boolean } => {
     const wanted = asked.startsWith(own(task)) ? asked.slice(own(task).length) : asked;
     const known = metrics.find((m) => {
@@ -30,10 +30,29 @@ export function judgesOf({ training }: Run, tasks: readonly OpenRun[]): Judge[] 
       ? { task: task.name, name: own(task) + wanted, greaterIsBetter: greater, found: true }
       : { task: task.name, name: `${own(task)}loss`, greaterIsBetter: false, found: false };
   });
-  if (tasks.length > 0 && !found.some((judge) => judge.found)) {
+  if (tasks.length === 0) return found;
+  if (!found.some((judge) => judge.found)) {
     throw unknownName("spec", "training.metricForBestModel", "metric", asked, all);
   }
+  callbacks.forEach((callback, i) => {
+    const name = callback.judges?.(training);
+    if (name === undefined || all.includes(name) || tasks.some((open) => mayGive(open, name))) return;
+    throw unknownName("spec", `callbacks.${i}.with.metric`, "metric", name, all);
+  });
   return found;
+}
+
+/** What an evaluation gives of which it can be said before. */
+function metricNames(tasks: readonly OpenRun[]): string[] {
+  const names = tasks.flatMap(({ task, metrics }) =>
+    ["loss", ...metrics.flatMap(keysOf)].map((key) => own(task) + key)
+  );
+  return [...new Set(["loss", ...names])];
+}
+
+/** Whether one of a task's metrics has its keys from what it sees, and may come to see this one. */
+function mayGive({ task, metrics }: OpenRun, name: string): boolean {
+  return metrics.some((metric) => keysOf(metric).length === 0 && name.startsWith(own(task) + metric.name));
 }
 
 /** What stands in front of a task's metrics among those of several. */

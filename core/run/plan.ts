@@ -3,6 +3,7 @@
  * @module
  */
 import type { Parameter } from "../engine/build.ts";
+import { refused } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";
 import { buildProgram, type Program, type ProgramOptions, trainsRule } from "../engine/program.ts";
@@ -30,19 +31,30 @@ const MEMORY_SHARE = 0.9;
  * @throws AttuneError where the run cannot be opened, or a row of its data is not as its task wants it.
  */
 export async function planRun(run: Run, host: Host): Promise<Plan> {
-  const { training } = run;
-  const parameters = new Map<string, Parameter>();
-  const trained = new Set<string>();
   const tasks: TaskRows[] = [];
-  const works: Work[] = [];
   for (const open of await openTasks(run, host)) {
     const train = withFields(await encodeRows(open, trainData(open), true), run.regularizers);
     const held = open.data.eval && await encodeRows(open, open.data.eval, true, { survey: train.survey });
+    tasks.push({ open, train, held });
+  }
+  return await planOf(run, host, tasks);
+}
+
+/** The plan of a run whose rows are encoded. */
+export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<Plan> {
+  const { training } = run;
+  const parameters = new Map<string, Parameter>();
+  const trained = new Set<string>();
+  const works: Work[] = [];
+  let frozenWeights = 0;
+  for (const { open, train, held } of tasks) {
     const work = await workOf(open, train.samples, held?.samples ?? []);
-    for (const p of work.program.recorded.parameters.values()) parameters.set(p.name, p);
     for (const { parameter } of work.program.gradients) trained.add(parameter);
+    for (const p of work.program.recorded.parameters.values()) {
+      if (!parameters.has(p.name) && !trained.has(p.name)) frozenWeights += work.bytesOf(p);
+      parameters.set(p.name, p);
+    }
     works.push(work);
-    tasks.push({ open, train, held: undefined });
   }
   const count = (own: boolean): number =>
     [...parameters.values()].filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
@@ -52,7 +64,7 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   const alive = training.gradientCheckpointing ? 0.12 : 0.35;
   const held = works.reduce((n, work) => n + work.held, 0);
   const bytes = {
-    frozenWeights: 4 * count(false),
+    frozenWeights,
     trainedWeights: 4 * count(true),
     gradients: 4 * count(true) * (training.gradientAccumulationSteps > 1 ? 2 : 1),
     optimizerState: 4 * [...parameters.values()].filter((p) => trained.has(p.name)).reduce((n, p) => n + slots(p), 0),
@@ -67,17 +79,15 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
     work[part] = { flops: before + flops, seconds: (before + flops) / speed };
   };
   let [steps, tokens] = [0, 0];
-  if (tasks.length === works.length) {
-    const { perEpoch, shares } = batchPlan(run, tasks);
-    const counted = countSteps(perEpoch, training);
-    steps = counted.total;
-    const batches = perEpoch * steps / counted.perEpoch;
-    for (const [i, { flops, evaluation, tokens: own }] of works.entries()) {
-      const turns = (shares[i] ?? 0) * batches;
-      tokens += own * turns;
-      for (const [part, n] of Object.entries(flops)) add(part, n * turns);
-      if (evaluation > 0) add("evaluation", evaluation * evaluations(training, counted));
-    }
+  const { perEpoch, shares } = batchPlan(run, tasks);
+  const counted = countSteps(perEpoch, training);
+  steps = counted.total;
+  const batches = perEpoch * steps / counted.perEpoch;
+  for (const [i, { flops, evaluation, tokens: own }] of works.entries()) {
+    const turns = (shares[i] ?? 0) * batches;
+    tokens += own * turns;
+    for (const [part, n] of Object.entries(flops)) add(part, n * turns);
+    if (evaluation > 0) add("evaluation", evaluation * evaluations(training, counted));
   }
   const flops = Object.values(work).reduce((n, part) => n + part.flops, 0);
   return {
@@ -91,6 +101,33 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
     trainableParameters: count(true),
     totalParameters: count(true) + count(false),
   };
+}
+
+/**
+ * Refuses a run that would not fit. Where even many times what its longest batch needs has room, nothing is built for it:
+ * that would take longer than the first steps.
+ *
+ * @throws AttuneError (`REFUSED`) where it would not fit.
+ */
+export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<void> {
+  if (tasks.every((task) => bytesAtMost(run, task) * tasks.length < host.memoryBytes / 4)) return;
+  const { fits, bytes: { total = 0 } } = await planOf(run, host, tasks);
+  if (fits) return;
+  const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  const message = `The run takes ${gb(total)} of memory, and this machine has ${
+    gb(host.memoryBytes)
+  }: attune plan says for what`;
+  throw refused("plan", message);
+}
+
+/** More than a task takes: ten values for each of a parameter, 300 of a layer's width for each place, its attention, logits. */
+function bytesAtMost({ training }: Run, { open: { trunk }, train: { samples } }: TaskRows): number {
+  const parameters = Object.values(trunk.shapes).reduce((n, shape) => n + sizeOf(shape), 0);
+  const places = samples.map(({ sequences }) => sequences.reduce((n, s) => n + s.length + (s.decoderLength ?? 0), 0));
+  const longest = places.reduce((a, b) => Math.max(a, b), 1);
+  const perPlace = (trunk.layers.length + 2) * (300 * trunk.hiddenSize + 20 * trunk.numHeads * longest) +
+    10 * trunk.vocabSize;
+  return 4 * (10 * parameters + training.perDeviceTrainBatchSize * longest * perPlace);
 }
 
 /** How often the held-out rows are evaluated: as asked, at the end, and once by the untouched model. */
@@ -118,7 +155,16 @@ function partOf(scope: string, prefix: string): string {
  * one, operations of one evaluation, and how many values its regularizers hold.
  */
 type Work = Readonly<
-  { program: Program; activations: number; flops: Named<number>; tokens: number; evaluation: number; held: number }
+  {
+    program: Program;
+    activations: number;
+    flops: Named<number>;
+    tokens: number;
+    evaluation: number;
+    held: number;
+    /** Of a parameter that does not train: as it is stored where that is 16 bits, as float32 else. */
+    bytesOf(p: Parameter): number;
+  }
 >;
 
 async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readonly Sample[]): Promise<Work> {
@@ -170,5 +216,10 @@ async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readon
   const evaluation = places === 0 ? 0 : forward * tokens(heldOut) / places;
   const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
   const perBatch = tokens(samples) / batchesPerEpoch(samples.length, perDeviceTrainBatchSize, dataloaderDropLast);
-  return { program, activations, flops, tokens: perBatch, evaluation, held };
+  const bytesOf = (p: Parameter): number => {
+    const stored = initial.nameInCheckpoint(p);
+    const dtype = stored === undefined ? undefined : open.checkpoint.weights.locate(stored)?.dtype;
+    return (dtype === "float16" || dtype === "bfloat16" ? 2 : 4) * sizeOf(p.shape);
+  };
+  return { program, activations, flops, tokens: perBatch, evaluation, held, bytesOf };
 }

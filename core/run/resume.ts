@@ -7,7 +7,7 @@ import type { Json, Named } from "../types.ts";
 import type { Saved } from "./checkpoints.ts";
 
 /** Parts that watch a run or place its results: they may change between attempts. */
-const watching: ReadonlySet<string> = new Set(["name", "data", "loggers", "exporters", "store", "trainer"]);
+const watching: ReadonlySet<string> = new Set(["name", "data", "loggers", "exporters"]);
 
 /** Training arguments that only say when something is logged or saved. */
 const reporting: ReadonlySet<string> = new Set([

@@ -91,6 +91,7 @@ async function* trained(
   // Names of classes may have been read from the rows.
   const { run } = open;
   const judges = judgesOf(run, tasks.flatMap(({ open, held }) => (held ? [open] : [])));
+  await (await import("./plan.ts")).checkFits(run, host, tasks);
   // Hashed beside the engine's start and the first steps; without an output nobody asks for it.
   const base = output ? open.checkpoint.fingerprint() : Promise.resolve("");
   base.catch(() => {});

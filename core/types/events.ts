@@ -63,8 +63,8 @@ export type Example = Readonly<{
 
 /** A reducer: its state is plain data and part of the checkpoint; what it asks for happens between steps. */
 export interface Callback extends Plugin<"callback"> {
-  /** Does nothing where nothing is evaluated while training. */
-  readonly judges?: boolean;
+  /** The metric that it judges evaluations by, as an evaluation calls it; absent: it does not wait for any. */
+  judges?(training: TrainingArguments): string;
   init(): unknown;
   /** `training`: the run's arguments. */
   on(state: unknown, event: TrainingEvent, training?: TrainingArguments): Readonly<{ state: unknown; ask?: Ask }>;

@@ -107,14 +107,10 @@ export type RunSpec = Readonly<{
   optimizer?: Use<"optimizer">;
   schedule?: Use<"schedule">;
   regularizers?: Several<"regularizer">;
-  accelerators?: Several<"accelerator">;
   metrics?: Several<"metric">;
   callbacks?: Several<"callback">;
   loggers?: Several<"logger">;
   exporters?: Several<"exporter">;
-  store?: Use<"store">;
-  trainer?: Use<"trainer">;
-  search?: Use<"search">;
   training?: Partial<TrainingArguments>;
 }>;
 
@@ -166,7 +162,6 @@ export interface Run {
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
   readonly regularizers: readonly Regularizer[];
-  readonly accelerators: readonly Accelerator[];
   readonly metrics: readonly Metric[];
   readonly callbacks: readonly Callback[];
   readonly loggers: readonly Logger[];

@@ -33,7 +33,7 @@ export const bestWeights: Factory<"callback", Partial<BestWeightsOptions>> = def
   name: "best-weights",
   schema: bestWeightsSchema,
   create: (options) => ({
-    judges: true,
+    judges: (training) => judgeOf(options, training).metric,
     init: (): State => ({ best: null }),
     on: (
       state: State,

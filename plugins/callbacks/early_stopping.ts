@@ -51,7 +51,7 @@ export const earlyStopping: Factory<"callback", Partial<EarlyStoppingOptions>> =
   name: "early-stopping",
   schema: earlyStoppingSchema,
   create: (options) => ({
-    judges: true,
+    judges: (training) => judgeOf(options, training).metric,
     init: (): State => ({ best: null, bad: 0 }),
     on: (
       state: State,

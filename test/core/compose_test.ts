@@ -34,7 +34,7 @@ describe("a run spec's errors", () => {
       optimiser: "UNKNOWN_NAME",
       version: "BAD_VALUE",
       schedule: "UNKNOWN_NAME",
-      search: "UNKNOWN_NAME",
+      search: "UNSUPPORTED",
       "regularizers.0.with.data": "MISSING",
       "metrics.0.with.averag": "UNKNOWN_NAME",
       "training.fp16": "UNSUPPORTED",

@@ -36,7 +36,6 @@ const run = {
   optimizer: part("optimizer", "adamw"),
   schedule: part("schedule", "linear"),
   regularizers: [],
-  accelerators: [],
   metrics: [],
   callbacks: [],
   loggers: [],
