@@ -47,6 +47,17 @@ export function badValue(plugin: string, path: string, found: unknown, allowed: 
   });
 }
 
+/** More of something than a limit allows, as a sum over what was asked for. */
+export function tooMuch(plugin: string, path: string, what: string, found: number, most: number): AttuneError {
+  return new AttuneError(`${path}: at most ${most} ${what}, found ${found}`, {
+    code: "TOO_MUCH",
+    plugin,
+    path,
+    found,
+    allowed: [`at most ${most} ${what}`],
+  });
+}
+
 /** A name that is not among those there are; names the nearest. */
 export function unknownName(
   plugin: string,

@@ -4,7 +4,7 @@
  */
 import { bootstrap, type BootstrapOptions, type Interval } from "./bootstrap.ts";
 import { asNumber, classReader } from "./class_reader.ts";
-import { AttuneError, badValue } from "./errors.ts";
+import { AttuneError, badValue, tooMuch } from "./errors.ts";
 import type { Metric, Named, Readings } from "./types.ts";
 
 /** A row as people have it. */
@@ -31,11 +31,15 @@ export interface Measurer {
 type Kind = keyof Readings;
 type Example = Readings[Kind];
 
+/** Steps that one draw takes at least. */
+const DRAW = 20;
+
 /** Rows that are kept for intervals at most. */
 const KEPT = 200_000;
 
 /**
- * A measurer. `labels`: names of classes; `keep`: rows are kept, for intervals.
+ * A measurer. `labels`: names of classes; `keep`: rows are kept, for intervals; `maxSteps`: about how many elementary steps
+ * all of it may take.
  *
  * @throws AttuneError from its methods.
  * @example
@@ -50,14 +54,20 @@ const KEPT = 200_000;
  */
 export function measurer(
   metrics: readonly Metric[],
-  options: Readonly<{ labels?: readonly string[]; keep?: boolean }> = {},
+  options: Readonly<{ labels?: readonly string[]; keep?: boolean; maxSteps?: number }> = {},
 ): Measurer {
-  const { keep = false } = options;
+  const { keep = false, maxSteps = Infinity } = options;
   const classes = options.labels && classReader(options.labels);
   const states = metrics.map((metric) => metric.init());
   const kinds: (Kind | undefined)[] = metrics.map(() => undefined);
   const kept: Example[][] = metrics.map(() => []);
   let rows = 0;
+  let steps = 0;
+  /** Looked at before anything is computed. */
+  const count = (more: number, where: string): void => {
+    steps += more;
+    if (steps > maxSteps) throw tooMuch("measure", where, "steps of computing", Math.round(steps), maxSteps);
+  };
   const readingOf = (i: number, metric: Metric, row: PlainRow): Example => {
     const known = kinds[i];
     for (const kind of known ? [known] : metric.reads) {
@@ -73,6 +83,7 @@ export function measurer(
     add: (row) => {
       metrics.forEach((metric, i) => {
         const example = readingOf(i, metric, row);
+        count(metric.steps?.(example) ?? lengthOf(example), `row ${rows}`);
         try {
           states[i] = metric.update(states[i], example);
         } catch (error) {
@@ -97,8 +108,10 @@ export function measurer(
       });
       return values;
     },
-    intervals: (how) =>
-      Object.assign({}, ...metrics.map((metric, i) => bootstrap(metric, kept[i] ?? [], how))) as Named<Interval>,
+    intervals: (how) => {
+      for (const examples of kept) count((how.samples ?? 1000) * drawsOf(examples), "intervals.samples");
+      return Object.assign({}, ...metrics.map((metric, i) => bootstrap(metric, kept[i] ?? [], how))) as Named<Interval>;
+    },
   };
 }
 
@@ -165,7 +178,7 @@ const readers: { readonly [K in Kind]: (row: PlainRow, classes: Classes) => Read
     const own = scoresOf(scores ?? (Array.isArray(prediction) ? prediction : undefined));
     const actual = classOf(reference, classes);
     const predicted = Array.isArray(prediction) || prediction === undefined || prediction === null
-      ? own && own.indexOf(Math.max(...own))
+      ? own && highest(own)
       : classOf(prediction, classes);
     if (actual === undefined || predicted === undefined || predicted < 0) return undefined;
     return { prediction: predicted, reference: actual, ...(own ? { scores: own } : {}) };
@@ -190,6 +203,33 @@ const readers: { readonly [K in Kind]: (row: PlainRow, classes: Classes) => Read
     return { prediction, references, ...(isNumber(p) ? { noAnswerProbability: p } : {}) };
   },
 };
+
+/** The place of the highest score, the first of equals; -1 where one is no number. */
+function highest(scores: readonly number[]): number {
+  let best = 0;
+  for (const [i, score] of scores.entries()) {
+    if (Number.isNaN(score)) return -1;
+    if (score > (scores[best] ?? 0)) best = i;
+  }
+  return best;
+}
+
+/** How long an example is to what reads it once. */
+function lengthOf(example: Example): number {
+  if ("references" in example) {
+    return example.references.reduce((n, { length }) => n + length + example.prediction.length, 0);
+  }
+  if (!("prediction" in example)) return 1;
+  const { prediction, reference } = example;
+  const scores = "scores" in example ? example.scores?.length ?? 0 : 0;
+  const [predicted, actual] = [prediction, reference].map((side) => (Array.isArray(side) ? side.length : 0));
+  return 1 + (predicted ?? 0) + (1 + scores) * (1 + (actual ?? 0));
+}
+
+/** Steps of drawing as many examples as there are, once: texts have been read by then. */
+function drawsOf(examples: readonly Example[]): number {
+  return examples.reduce((n, example) => n + DRAW + ("references" in example ? 0 : lengthOf(example)), 0);
+}
 
 function isNumber(value: unknown): value is number {
   return typeof value === "number";

@@ -12,7 +12,14 @@ import { openJobStore } from "./job_store.ts";
 export type JobsServerOptions =
   & Pick<
     JobsAppOptions,
-    "models" | "leaseSeconds" | "heartbeatSeconds" | "maxAttempts" | "maxFileBytes" | "onError" | "tell"
+    | "models"
+    | "planElsewhere"
+    | "leaseSeconds"
+    | "heartbeatSeconds"
+    | "maxAttempts"
+    | "maxFileBytes"
+    | "onError"
+    | "tell"
   >
   & Readonly<{
     host: Host;

@@ -39,6 +39,8 @@ export type JobRecord = Readonly<{
   spec: Named<Json>;
   needs: JobNeeds;
   estimate?: Named<number>;
+  /** How often its plan was begun: one that ends its process each time is not begun for ever. */
+  plans?: number;
   /** The token of the newest lease; 0 before the first. */
   token: number;
   /** What its holder, and nobody else, is known by: a hash of the text that the lease was given with. */
@@ -82,13 +84,19 @@ export function isWaiting({ status, lease }: JobRecord): boolean {
   return status === "queued" || (status === "running" && lease === undefined);
 }
 
+/** The checks before queueing begin, once more; `by` -1: they could not be made, which was not the job's fault. */
+export function planning(record: JobRecord, by: 1 | -1 = 1): Change {
+  if (record.status !== "validating_files") return refused("status");
+  return changed(record, { plans: Math.max(0, (record.plans ?? 0) + by) });
+}
+
 /** The checks before queueing are through. */
 export function queued(
   record: JobRecord,
   found: Pick<JobRecord, "needs" | "estimate" | "totalSteps">,
 ): Change {
   if (record.status !== "validating_files") return refused("status");
-  return changed(record, { ...found, status: "queued" });
+  return changed(record, { ...found, plans: 0, status: "queued" });
 }
 
 /** A runner takes the job. */

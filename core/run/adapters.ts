@@ -350,6 +350,7 @@ async function kindOf(
       throw badFile("adapters", name, `has "${key}", a place that ${base.checkpoint.label} does not have`);
     }
   }
+  if (own.size === 0) throw badFile("adapters", name, `has no tensor that ${base.checkpoint.label} has a place for`);
   const constants = reachable([...graph.outputs.values()]).flatMap(({ inputs }) =>
     inputs.flatMap((value) => {
       const origin = value && graph.origin(value);

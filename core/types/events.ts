@@ -114,6 +114,8 @@ export interface Metric extends Plugin<"metric"> {
   readonly greaterIsBetter: boolean;
   init(): unknown;
   update(state: unknown, example: Readings[keyof Readings]): unknown;
+  /** About how many elementary steps `update` takes; absent: as many as the example is long. */
+  steps?(example: Readings[keyof Readings]): number;
   merge(a: unknown, b: unknown): unknown;
   compute(state: unknown): Named<number | null>;
 }

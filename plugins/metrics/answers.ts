@@ -30,7 +30,7 @@ export function bestAnswer(
 ): Readonly<{ exact: number; f1: number }> {
   const all = golds.length > 0 ? golds : [[]];
   return {
-    exact: Math.max(...all.map((gold) => exactAnswer(gold, guess))),
-    f1: Math.max(...all.map((gold) => answerF1(gold, guess))),
+    exact: all.reduce((best, gold) => Math.max(best, exactAnswer(gold, guess)), 0),
+    f1: all.reduce((best, gold) => Math.max(best, answerF1(gold, guess)), 0),
   };
 }

@@ -29,5 +29,5 @@ export const cer: Factory<"metric", CerOptions> = define({
   kind: "metric",
   name: "cer",
   schema: cerSchema,
-  create: () => errorRate("cer", (text) => Array.from(trim(text))),
+  create: () => errorRate("cer", (text) => Array.from(trim(text)), 1),
 });

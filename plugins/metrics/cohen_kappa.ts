@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { addToConfusion, type Confusion, emptyConfusion, matrixOf, mergeConfusions } from "./confusion.ts";
+import { addToConfusion, cellsOf, type Confusion, emptyConfusion, mergeConfusions } from "./confusion.ts";
 
 /** Options of {@link cohenKappa}. */
 export interface CohenKappaOptions {
@@ -46,17 +46,47 @@ export const cohenKappa: Factory<"metric", Partial<CohenKappaOptions>> = define(
   }),
 });
 
+/** Sums over the cells that occurred and over places, never over all pairs of classes: there may be very many. */
 function kappa(state: Confusion, weights: CohenKappaOptions["weights"]): number | null {
-  const { labels, counts } = matrixOf(state);
-  const actual = counts.map((row) => row.reduce((a, b) => a + b, 0));
-  const predicted = labels.map((_, j) => counts.reduce((sum, row) => sum + (row[j] ?? 0), 0));
-  let [observed, expected] = [0, 0];
-  counts.forEach((row, i) =>
-    row.forEach((count, j) => {
-      const weight = weights === null ? Number(i !== j) : weights === "linear" ? Math.abs(i - j) : (i - j) ** 2;
-      observed += weight * count;
-      expected += weight * (actual[i] ?? 0) * (predicted[j] ?? 0) / state.rows;
-    })
+  const cells = cellsOf(state);
+  const labels = [...new Set(cells.flatMap(({ reference, prediction }) => [reference, prediction]))].sort((a, b) =>
+    a - b
   );
+  const placeOf = new Map(labels.map((label, i) => [label, i]));
+  const [actual, predicted] = [new Float64Array(labels.length), new Float64Array(labels.length)];
+  let observed = 0;
+  for (const { reference, prediction, count } of cells) {
+    const [i, j] = [placeOf.get(reference) ?? 0, placeOf.get(prediction) ?? 0];
+    actual[i] = (actual[i] ?? 0) + count;
+    predicted[j] = (predicted[j] ?? 0) + count;
+    observed += count * (weights === null ? Number(i !== j) : weights === "linear" ? Math.abs(i - j) : (i - j) ** 2);
+  }
+  const expected = expectedBy(weights, actual, predicted, state.rows) / state.rows;
   return expected > 0 ? 1 - observed / expected : null;
+}
+
+/** The sum of weight × actual × predicted over all pairs of classes. */
+function expectedBy(
+  weights: CohenKappaOptions["weights"],
+  actual: Float64Array,
+  predicted: Float64Array,
+  rows: number,
+): number {
+  let sum = 0;
+  if (weights === null) {
+    actual.forEach((n, i) => (sum += n * (predicted[i] ?? 0)));
+    return rows * rows - sum;
+  }
+  if (weights === "linear") {
+    // |i - j| counts the borders between i and j: of each border, what lies on different sides of it.
+    let [left, leftToo] = [0, 0];
+    for (let i = 0; i < actual.length; i++) {
+      left += actual[i] ?? 0;
+      leftToo += predicted[i] ?? 0;
+      sum += left * (rows - leftToo) + (rows - left) * leftToo;
+    }
+    return sum;
+  }
+  const moment = (of: Float64Array, power: number): number => of.reduce((n, x, i) => n + x * i ** power, 0);
+  return rows * (moment(actual, 2) + moment(predicted, 2)) - 2 * moment(actual, 1) * moment(predicted, 1);
 }

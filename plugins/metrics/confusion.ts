@@ -1,5 +1,5 @@
 /**
- * The confusion matrix: which class was taken for which.
+ * Confusions: which class was taken for which.
  * @module
  */
 import { classesOf } from "./counts.ts";
@@ -38,15 +38,15 @@ export function mergeConfusions(a: Confusion, b: Confusion): Confusion {
   return { rows: a.rows + b.rows, cells };
 }
 
-/** The matrix: classes in ascending order, and `counts[reference][prediction]` by their place in it. */
-export function matrixOf(
-  state: Confusion,
-): Readonly<{ labels: readonly number[]; counts: readonly (readonly number[])[] }> {
-  const found = new Set<number>();
-  for (const [reference, row] of Object.entries(state.cells)) {
-    found.add(Number(reference));
-    for (const prediction of Object.keys(row)) found.add(Number(prediction));
-  }
-  const labels = [...found].sort((a, b) => a - b);
-  return { labels, counts: labels.map((r) => labels.map((p) => state.cells[r]?.[p] ?? 0)) };
+/** Every pair that occurred. */
+export function cellsOf(
+  { cells }: Confusion,
+): readonly Readonly<{ reference: number; prediction: number; count: number }>[] {
+  return Object.entries(cells).flatMap(([reference, row]) =>
+    Object.entries(row).map(([prediction, count]) => ({
+      reference: Number(reference),
+      prediction: Number(prediction),
+      count,
+    }))
+  );
 }

@@ -22,8 +22,15 @@ export function editDistance(a: readonly string[], b: readonly string[]): number
 
 type State = Readonly<{ edits: number; length: number }>;
 
-/** Edits over the length of the references, summed over all rows; of several references the one with fewest edits counts. */
-export function errorRate(name: string, unitsOf: (text: string) => readonly string[]): MetricParts {
+/**
+ * Edits over the length of the references, summed over all rows; of several references the one with fewest edits counts.
+ * A unit has at least `charactersPerUnit` characters, blanks counted.
+ */
+export function errorRate(
+  name: string,
+  unitsOf: (text: string) => readonly string[],
+  charactersPerUnit: number,
+): MetricParts {
   return {
     reads: ["text"],
     greaterIsBetter: false,
@@ -38,6 +45,8 @@ export function errorRate(name: string, unitsOf: (text: string) => readonly stri
       }
       return { edits: state.edits + best.edits, length: state.length + best.length };
     },
+    steps: ({ prediction, references }: Readings["text"]) =>
+      references.reduce((sum, { length }) => sum + (prediction.length + 1) * (length + 1), 0) / charactersPerUnit ** 2,
     merge: (a: State, b: State): State => ({ edits: a.edits + b.edits, length: a.length + b.length }),
     compute: ({ edits, length }: State) => ({ [name]: finite(edits / length) }),
   };

@@ -51,7 +51,7 @@ export const meteor: Factory<"metric", Partial<MeteorOptions>> = define({
   create: (options) =>
     meanMetric("meteor", ["text"], ({ prediction, references }) => {
       const guess = wordsOf(prediction);
-      return Math.max(0, ...references.map((reference) => score(guess, wordsOf(reference), options)));
+      return references.reduce((best, reference) => Math.max(best, score(guess, wordsOf(reference), options)), 0);
     }, { greaterIsBetter: true }),
 });
 

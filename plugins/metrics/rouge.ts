@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
 import type { Factory, Readings } from "../../core/types.ts";
 import { finite } from "./mean.ts";
 import { stem } from "./porter_stemmer.ts";
@@ -83,6 +84,12 @@ export const rouge: Factory<"metric", Partial<RougeOptions>> = define({
         }
         return { rows: state.rows + 1, sums };
       },
+      // Subsequences are found in tables of words by words.
+      steps: ({ prediction, references }: Readings["text"]) =>
+        references.reduce((sum, { length }) => {
+          const [n, m] = [prediction.length / 2 + 1, length / 2 + 1];
+          return sum + wanted.reduce((all, k) => all + (k.startsWith("rougeL") ? n * m : n + m), 0);
+        }, 0),
       merge: (a: State, b: State): State => ({
         rows: a.rows + b.rows,
         sums: Object.fromEntries(wanted.map((k) => [k, add(a.sums[k], b.sums[k])])),
@@ -145,9 +152,16 @@ function commonLength(
   return before[b.length] ?? 0;
 }
 
+/** The table of one pair of lines has at most so many cells. */
+const MOST_CELLS = 2 ** 27;
+
 /** Places in `a` of one longest common subsequence. */
 function places(a: readonly string[], b: readonly string[]): number[] {
   const width = b.length + 1;
+  if ((a.length + 1) * width > MOST_CELLS) {
+    const most = `lines of words whose numbers multiply to at most ${MOST_CELLS}`;
+    throw badValue("rouge", "rougeLsum", a.length * b.length, most);
+  }
   const steps = new Uint8Array((a.length + 1) * width);
   commonLength(a, b, (i, j, from) => {
     steps[i * width + j] = from === "both" ? 0 : from === "left" ? 1 : 2;

@@ -22,6 +22,9 @@ export const terSchema: v.GenericSchema<Partial<TerOptions>, TerOptions> = v.str
   caseSensitive: v.optional(v.boolean(), false),
 });
 
+/** Shifts of one sentence that are tried at most. */
+const CANDIDATES = 1000;
+
 type State = Readonly<{ rows: number; edits: number; length: number }>;
 
 /**
@@ -49,9 +52,17 @@ export const ter: Factory<"metric", Partial<TerOptions>> = define({
       const golds = (references.length > 0 ? references : [""]).map((reference) => tokens(reference, options));
       return {
         rows: state.rows + 1,
-        edits: state.edits + Math.min(...golds.map((gold) => terEdits(guess, gold))),
+        edits: state.edits + golds.reduce((least, gold) => Math.min(least, terEdits(guess, gold)), Infinity),
         length: state.length + golds.reduce((sum, gold) => sum + gold.length, 0) / golds.length,
       };
+    },
+    steps: ({ prediction, references }: Readings["text"]) => {
+      const n = prediction.length / 2;
+      // Each candidate is compared near the diagonal.
+      return references.reduce((sum, { length }) => {
+        const m = length / 2;
+        return sum + Math.min(CANDIDATES, 10 * n) * n * Math.min(m, 50 + m / (n + 1));
+      }, n);
     },
     merge: (a: State, b: State): State => ({
       rows: a.rows + b.rows,

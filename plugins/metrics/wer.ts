@@ -29,5 +29,5 @@ export const wer: Factory<"metric", WerOptions> = define({
   kind: "metric",
   name: "wer",
   schema: werSchema,
-  create: () => errorRate("wer", words),
+  create: () => errorRate("wer", words, 2),
 });

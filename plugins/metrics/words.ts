@@ -6,7 +6,7 @@
 const blank = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const blanks = new RegExp(`[${blank}]+`, "u");
 const leading = new RegExp(`^[${blank}]+`, "u");
-const trailing = new RegExp(`[${blank}]+$`, "u");
+const isBlank = new RegExp(`[${blank}]`, "u");
 
 /** The words between blanks: Python's `text.split()`. */
 export function words(text: string): string[] {
@@ -15,7 +15,10 @@ export function words(text: string): string[] {
 
 /** The text without blanks at its end: Python's `text.rstrip()`. */
 export function trimEnd(text: string): string {
-  return text.replace(trailing, "");
+  // An expression would look for the end behind each blank.
+  let end = text.length;
+  while (end > 0 && isBlank.test(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
 }
 
 /** The text without blanks at either end: Python's `text.strip()`. */

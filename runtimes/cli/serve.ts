@@ -5,6 +5,7 @@
 import { resolve } from "node:path";
 import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
+import type { JobRecord } from "../../core/jobs/record.ts";
 import { createApp, keysOf } from "../edge/app.ts";
 import { checkWritable } from "../claim.ts";
 import { checkFolder, folderModels } from "../folder_models.ts";
@@ -13,6 +14,8 @@ import { isAddress, openJobStore } from "../job_store.ts";
 import { listen } from "../listen.ts";
 import { catalogFor } from "../plugin_packages.ts";
 import { hostHere } from "../train.ts";
+import { planned } from "../work/plan_route.ts";
+import { workPool } from "../work/pool.ts";
 import { exitCodes } from "./exit.ts";
 
 /** Options of `attune serve`. */
@@ -56,9 +59,22 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   const catalog = await catalogFor({ plugins: plugins?.split(",") });
   const opened = await openJobStore(store, own);
   const named = folderModels(models, own, allowHub);
+  // A machine of one's own has more room than a Worker's isolate.
+  const limits = {
+    tokenizerBytes: 512 * 2 ** 20,
+    modelBytes: own.memoryBytes / 2,
+    adapterBytes: 256 * 2 ** 20,
+    sessions: 4,
+    batchTokens: 4096,
+    places: 2 ** 19,
+    values: 2 ** 21,
+    steps: 2 ** 31,
+  };
+  const workers = workPool({ store, plugins: plugins?.split(","), models, allowHub: allowHub ?? false, limits });
+  const planElsewhere = (record: JobRecord, bytes: number) => planned(workers, record, bytes);
   const tell = (text: string): void => void process.stderr.write(`${text}\n`);
   const onError = (error: Error): void => void tell(String(error.stack ?? error));
-  const server = await openJobs({ host: own, catalog, store, models: named, opened, onError, tell });
+  const server = await openJobs({ host: own, catalog, store, models: named, opened, onError, tell, planElsewhere });
   const app = createApp({
     catalog,
     keys,
@@ -66,14 +82,8 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     models: named,
     jobs: server,
     cors,
-    // A machine of one's own has more room than a Worker's isolate.
-    limits: {
-      tokenizerBytes: 512 * 2 ** 20,
-      modelBytes: own.memoryBytes / 2,
-      adapterBytes: 256 * 2 ** 20,
-      sessions: 4,
-      batchTokens: 4096,
-    },
+    limits,
+    workers,
     onError,
   });
   const listening = await listen(app.fetch, { port, hostname: host }).catch(async (error) => {
@@ -88,6 +98,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     process.once("SIGTERM", () => done());
   });
   stop();
+  workers.close();
   await listening.close();
   await opened.close();
   return exitCodes.done;

@@ -39,6 +39,10 @@ export function answerError(error: Error): Response {
     const { code } = error;
     // What a store says names its paths and hosts.
     if (code === "STORE" || code === "DISK_FULL") return failed(503, "store_failed", "The store failed").getResponse();
+    if (code === "BUSY") return failed(503, "busy", error.sentence, null, { "retry-after": "1" }).getResponse();
+    if (code === "WORK_LIMIT" || code === "WORK_LOST") {
+      return failed(503, code.toLowerCase(), error.sentence).getResponse();
+    }
     if (code === "BAD_KEY") return failed(400, "bad_key", "A name leads nowhere").getResponse();
     return failed(400, code.toLowerCase(), error.sentence, error.path || null).getResponse();
   }

@@ -10,6 +10,7 @@ import { answerError, failed } from "./answers.ts";
 import { incomingOf } from "./body.ts";
 import { allowOrigins } from "./cors.ts";
 import { type Authenticate, authenticator, type Limiter, tokenBuckets } from "./guard.ts";
+import { offloaded } from "./offload.ts";
 import type { Caller, EdgeContext, EdgeEnv, Route } from "./route.ts";
 import { evaluateRoutes } from "./routes/evaluate.ts";
 import { classifyRoutes } from "./routes/classify.ts";
@@ -33,6 +34,7 @@ function edgeRoutes(service: EdgeService, specs: () => Promise<object>): readonl
     ...mergeRoutes(service),
     ...modelRoutes(service),
     ...service.options.jobs?.routes ?? [],
+    ...service.options.routes ?? [],
   ];
   return [...routes, ...siteRoutes(service, routes, specs)];
 }
@@ -53,7 +55,7 @@ export function createApp(options: EdgeOptions): Hono<EdgeEnv> {
   const service = edgeService(options);
   const now = options.now ?? (() => performance.now());
   const guard: Guard = {
-    authenticate: authenticator(options.keys, options.time ?? (() => Date.now() / 1000)),
+    authenticate: options.authenticate ?? authenticator(options.keys, options.time ?? (() => Date.now() / 1000)),
     limiter: options.limiter ?? tokenBuckets(now),
     now,
     service,
@@ -92,7 +94,7 @@ async function answered(c: EdgeContext, route: Route, guard: Guard): Promise<Res
     if (route.policy !== "public") c.set("caller", await admitted(c.req.raw, route, guard));
     const seconds = route.seconds ?? service.limits.bodySeconds;
     c.set("incoming", incomingOf(c.req.raw, { maxBytes: route.maxBytes, seconds }));
-    response = await route.handle(c);
+    response = await offloaded(c, route, service.options.workers) ?? await route.handle(c);
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     response = answerError(error);

@@ -3,18 +3,20 @@
  * @module
  */
 import { compose } from "../../core/compose.ts";
+import { tooMuch } from "../../core/errors.ts";
 import { type AdapterSet, openAdapters } from "../../core/run/adapters.ts";
+import { checkFinite, checkFiniteModel } from "../../core/finite_weights.ts";
 import { openWeights } from "../../core/safetensors.ts";
 import { sizeOf } from "../../core/tensor.ts";
 import { createTurns } from "../../core/turns.ts";
-import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
+import type { Host, Json, Named, RunSpec, Sample, Store } from "../../core/types.ts";
 import { failed } from "./answers.ts";
 import { boundedCache, type Cache } from "./cache.ts";
 import { heldFiles } from "./held_files.ts";
 import { noFiles } from "./read_files.ts";
 import type { Caller } from "./route.ts";
 import { type SavedAdapter, savedIn } from "./saved.ts";
-import type { EdgeService, ModelFiles } from "./service.ts";
+import type { EdgeLimits, EdgeService, ModelFiles } from "./service.ts";
 
 /** What a request names. */
 export type Asked = Readonly<{ model: string; adapter?: string | undefined; caller: Caller }>;
@@ -66,6 +68,7 @@ export function inferenceOf(
     // Nothing but what the request names can be reached: no hub, no other folder.
     const { hubCache: _hub, base: _base, resolve: _resolve, ...rest } = own;
     const confined: Host = { ...rest, directory: (path) => stores.get(path) ?? noFiles };
+    await checkFiniteModel(files);
     const set = await openAdapters(compose(spec, catalog), confined, {
       maxSessions: limits.sessions,
       batchTokens: limits.batchTokens,
@@ -93,6 +96,7 @@ export function inferenceOf(
       }
       const open = async (): Promise<string> => {
         const name = `adapter ${++added}`;
+        await checkFinite(files, "adapter_model.safetensors");
         stores.set(name, files);
         try {
           await set.add(name, { use, with: { from: name } });
@@ -178,4 +182,17 @@ async function named(
 async function float32Bytes(model: Store): Promise<number> {
   const weights = await openWeights(model);
   return weights.names.reduce((bytes, name) => bytes + 4 * sizeOf(weights.locate(name)?.dims ?? []), 0);
+}
+
+/** The tokens of a request's texts. Throws AttuneError where they are more than one request may have computed. */
+export function tokensOf(samples: readonly Sample[], { places }: EdgeLimits): number {
+  const tokens = samples.reduce((n, s) => n + s.sequences.reduce((m, { length }) => m + length, 0), 0);
+  if (tokens > places) throw tooMuch("infer", "input", "tokens of all texts together", tokens, places);
+  return tokens;
+}
+
+/** Throws AttuneError where an answer would have more numbers than it may. */
+export function checkValues(texts: number, each: number, { values }: EdgeLimits): void {
+  if (texts * each <= values) return;
+  throw tooMuch("infer", "input", "numbers of one answer", texts * each, values);
 }

@@ -7,19 +7,25 @@ import { AttuneError } from "../../core/errors.ts";
 import { type Sealed, sealedIn } from "../../core/jobs/sealed.ts";
 import { contentIn, filesIn, type JobFilesStore } from "../../core/jobs/files.ts";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
-import { type JobRecord, queued, rejected } from "../../core/jobs/record.ts";
+import { type JobRecord, planning, queued, rejected } from "../../core/jobs/record.ts";
 import { referenceKind, referencesOf } from "../../core/jobs/references.ts";
 import { within } from "../../core/run/write.ts";
 import type { Json, Named, OpenQueue, Store } from "../../core/types.ts";
 import { answerError, failed } from "./answers.ts";
 import { type EventHub, eventHub } from "./event_hub.ts";
-import type { JobPlanner } from "./job_planner.ts";
+import type { JobPlanner, Prepared } from "./job_planner.ts";
 import { fineTunedModel } from "./job_shapes.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { fineTuningRoutes } from "./routes/fine_tuning.ts";
 import type { Route } from "./route.ts";
 import { runnerRoutes } from "./routes/runners.ts";
 import type { EdgeModels, ModelFiles } from "./service.ts";
+
+/** How often a plan is begun. */
+const PLANS = 5;
+
+/** Errors behind which a job is looked at again. */
+const LATER: readonly string[] = ["STORE", "DISK_FULL", "BUSY"];
 
 /** What the routes are made of. */
 export type JobsAppOptions = Readonly<{
@@ -29,6 +35,8 @@ export type JobsAppOptions = Readonly<{
   /** Models that jobs may name, and their files for runners that lack them. */
   models: EdgeModels;
   planner: JobPlanner;
+  /** Where jobs are planned besides this thread; `bytes`: the size of their files. */
+  planElsewhere?: (record: JobRecord, bytes: number) => Promise<Prepared>;
   leaseSeconds?: number;
   heartbeatSeconds?: number;
   maxAttempts?: number;
@@ -80,6 +88,8 @@ export type JobsApp = Readonly<{
   files: JobFilesStore;
   /** What a tenant's job has made, by the name that the job tells. */
   made(name: string, tenant: string): Promise<ModelFiles | undefined>;
+  /** What a job will take, found in this thread. Throws AttuneError that says what is wrong with it. */
+  plan(record: JobRecord): Promise<Prepared>;
   watch(): Promise<void>;
   /** What of the store is damaged, and was set aside. */
   damaged(): readonly string[];
@@ -160,6 +170,16 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
       // there is none
     }
   };
+  const plan = async (record: JobRecord): Promise<Prepared> =>
+    await options.planner.plan(record.spec, await placesOf(record));
+  const bytesOf = async ({ spec }: JobRecord): Promise<number> => {
+    let bytes = 0;
+    for (const { name } of referencesOf(spec)) {
+      if (referenceKind(name) !== "file") continue;
+      bytes += (await contentIn(store).get(name, { offset: 0, length: 0 }))?.size ?? 0;
+    }
+    return bytes;
+  };
   const preparing = new Set<string>();
   const prepare = async (id: string): Promise<void> => {
     if (preparing.has(id)) return;
@@ -167,11 +187,24 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     try {
       const record = await jobs.get(id);
       if (record?.status !== "validating_files") return;
-      const found = await options.planner.plan(record.spec, await placesOf(record));
+      if ((record.plans ?? 0) >= PLANS) {
+        const message =
+          `The job was planned ${PLANS} times, and each time what planned it ended before the plan was made`;
+        await jobs.change(id, (r) => rejected(r, { code: "not_planned", message, param: null }, time()));
+        return;
+      }
+      // Counted before it begins: it may end this process.
+      await jobs.change(id, planning);
+      const { planElsewhere } = options;
+      const found = planElsewhere ? await planElsewhere(record, await bytesOf(record)) : await plan(record);
       await jobs.change(id, (r) => queued(r, found));
     } catch (error) {
-      // What is wrong with the store is not the job's fault: it is looked at again at the next watch.
-      if (isStoreError(error)) return report(error);
+      // What is wrong with the store, or that there is no room now, is not the job's fault: it is looked at again at the
+      // next watch.
+      if (isStoreError(error) || error instanceof AttuneError && error.code === "BUSY") {
+        await jobs.change(id, (r) => planning(r, -1)).catch(() => {});
+        return report(error);
+      }
       const { error: { code, message, param } } = await answerError(error instanceof Error ? error : new Error())
         .json();
       const refused = jobs.change(id, (r) => {
@@ -205,7 +238,10 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   let swept = now();
   const watch = async (): Promise<void> => {
     // A server that died while it planned a job has left it so.
-    for (const id of await jobs.watch()) await prepare(id);
+    const begun = (await jobs.watch()).map(prepare);
+    // A plan that takes long holds up neither other plans nor the look at leases.
+    if (options.forgetful) await Promise.all(begun);
+    else for (const plan of begun) plan.catch(report);
     if (now() - swept < SWEEP) return;
     swept = now();
     await files.expire();
@@ -222,6 +258,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
       const base = typeof path === "string" ? { base: path } : {};
       return { id: `job/${record.id}`, files: within(store, record.result.folder), ...base };
     },
+    plan,
     watch,
     damaged: kept.damaged,
     start: () => {

@@ -3,6 +3,7 @@
  * @module
  */
 import { compose } from "../../core/compose.ts";
+import { checkFinite, checkFiniteModel } from "../../core/finite_weights.ts";
 import { missing } from "../../core/errors.ts";
 import { placed } from "../../core/jobs/references.ts";
 import type { Host, Json, Named, Row, Run, RunSpec, Store } from "../../core/types.ts";
@@ -32,7 +33,9 @@ export async function namedRun(
     throw failed(400, "invalid_value", `${at}: a request may not name it`, at);
   });
   const files = await modelWithin(service, caller, model);
+  await checkFiniteModel(files);
   const own = adapter === undefined ? [] : await savedAdapters(service, caller, adapter);
+  for (const { files } of own) await checkFinite(files, "adapter_model.safetensors");
   const run = compose({
     version: 1,
     name: "named",

@@ -6,6 +6,7 @@ import type { Context } from "hono";
 import type * as v from "valibot";
 import type { Json } from "../../core/types.ts";
 import type { Incoming } from "./body.ts";
+import type { Division } from "./offload.ts";
 
 /** What a key may be for. */
 export const scopes = ["tokenize", "evaluate", "infer", "merge", "models", "files", "jobs", "runners"] as const;
@@ -55,6 +56,8 @@ export type Route = Readonly<{
   query?: Readonly<Record<string, string>>;
   /** What it answers with, by media type; absent: JSON. */
   answers?: Readonly<Record<string, AnySchema>>;
+  /** What of it other threads answer, where there are any. */
+  work?: Division;
   handle(c: EdgeContext): Response | Promise<Response>;
 }>;
 

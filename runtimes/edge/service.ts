@@ -5,12 +5,13 @@
 import type { Catalog, Host, Store, Tokenizer } from "../../core/types.ts";
 import { failed } from "./answers.ts";
 import { boundedCache } from "./cache.ts";
-import type { Key, Limiter, Rates } from "./guard.ts";
+import type { Authenticate, Key, Limiter, Rates } from "./guard.ts";
 import { type Inference, inferenceOf } from "./inference.ts";
 import { fineTunedModel } from "./job_shapes.ts";
 import type { JobsApp } from "./jobs_app.ts";
 import { type Meter, meter } from "./meter.ts";
-import type { Caller } from "./route.ts";
+import type { Workers } from "./offload.ts";
+import type { Caller, Route } from "./route.ts";
 
 /** A model's or adapter's files. `id` is no one else's: caches know it by that. `base`: the name of an adapter's model. */
 export type ModelFiles = Readonly<{ id: string; files: Store; base?: string }>;
@@ -43,6 +44,12 @@ export type EdgeLimits = Readonly<{
   sessions: number;
   /** Tokens that are computed at once. */
   batchTokens: number;
+  /** Places of all encodings of one answer together, and tokens that one request may have a model compute. */
+  places: number;
+  /** Numbers of one answer: of vectors, of scores. */
+  values: number;
+  /** Elementary steps that one request's metrics may take, about. */
+  steps: number;
   rates: Rates;
 }>;
 
@@ -57,6 +64,9 @@ export const defaultLimits: EdgeLimits = {
   adapterBytes: 16 * 2 ** 20,
   sessions: 1,
   batchTokens: 1024,
+  places: 2 ** 18,
+  values: 2 ** 20,
+  steps: 2 ** 28,
   rates: {
     light: { perSecond: 10_000, burst: 20_000 },
     heavy: { perSecond: 5000, burst: 10_000 },
@@ -76,6 +86,12 @@ export type EdgeOptions = Readonly<{
   /** The routes of files, fine-tuning jobs and runners. */
   jobs?: JobsApp;
   limits?: Partial<EdgeLimits>;
+  /** Threads that answer what is heavy; absent: everything is answered here, and its bounds are those of `limits` alone. */
+  workers?: Workers;
+  /** Tells who asks, in place of `keys`. */
+  authenticate?: Authenticate;
+  /** Further routes. */
+  routes?: readonly Route[];
   /** Rates over several processes; absent: token buckets in this one. */
   limiter?: Limiter;
   /** Origins of pages that may ask from a browser, or "*"; absent: none but the server's own. */

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { badValue, missing } from "../../core/errors.ts";
+import { badValue, missing, tooMuch } from "../../core/errors.ts";
 import type { EncodeOptions, Encoding, Json, Named, Tokenizer } from "../../core/types.ts";
 import { codePointOffsets } from "../../plugins/tokenizers/hf.ts";
 
@@ -103,9 +103,9 @@ export function inputsOf({ input, options }: TokenizeCall): number {
  *
  * @throws AttuneError where options contradict each other or the tokenizer, which names the option.
  */
-export function tokenize(tokenizer: Tokenizer, call: TokenizeCall): EncodingJson[] {
+export function tokenize(tokenizer: Tokenizer, call: TokenizeCall, maxPlaces = Infinity): EncodingJson[] {
   const options = { ...call.options, offsetUnit: call.offsetUnit ?? call.options.offsetUnit };
-  const all = textsOf(tokenizer, call);
+  const all = textsOf(tokenizer, call, maxPlaces);
   const chats = all.some((text) => text.chat);
   if (!chats) {
     for (const name of ["addGenerationPrompt", "allowSpecialTokens", "returnAssistantTokensMask"] as const) {
@@ -121,10 +121,21 @@ export function tokenize(tokenizer: Tokenizer, call: TokenizeCall): EncodingJson
     // Templates write special tokens themselves.
     addSpecialTokens: options.addSpecialTokens ?? !chats,
   };
-  const windows = all.map((text) =>
-    tokenizer.encode(text.own, text.pair === undefined ? encode : { ...encode, textPair: text.pair })
-  );
+  const within = (places: number): void => {
+    if (places > maxPlaces) throw tooMuch("tokenize", "input", "places of all encodings together", places, maxPlaces);
+  };
+  // What will be padded to a length, or cut into windows that overlap, is known before it is made.
+  if (options.padding === "max_length") within(all.length * paddedLength(tokenizer, options, []));
+  if (encode.overflow) within(all.reduce((n, text) => n + windowPlaces(text, encode), 0) / WINDOW_SLACK);
+  let places = 0;
+  const windows = all.map((text) => {
+    const own = tokenizer.encode(text.own, text.pair === undefined ? encode : { ...encode, textPair: text.pair });
+    for (const { ids } of own) places += ids.length;
+    within(places);
+    return own;
+  });
   const to = paddedLength(tokenizer, options, windows.flat());
+  within(windows.flat().reduce((n, { ids }) => n + Math.max(to, ids.length), 0));
   return windows.map((own, i) => {
     const text = all[i] as Text;
     const [first, ...rest] = own.map((encoding) => jsonOf(tokenizer, options, encoding, text, to)) as [
@@ -139,13 +150,27 @@ export function tokenize(tokenizer: Tokenizer, call: TokenizeCall): EncodingJson
   });
 }
 
+/** A text has about so many characters for each token: windows are counted by characters, before there are tokens. */
+const WINDOW_SLACK = 4;
+
+/** Places of a text's windows, were each character a token. */
+function windowPlaces({ own, pair = "" }: Text, { truncation, maxLength, stride = 0 }: EncodeOptions): number {
+  const length = [own, pair].flat().reduce((n, text) => n + text.length, 0);
+  if (truncation === false || maxLength === undefined) return length;
+  return Math.ceil(length / Math.max(1, maxLength - stride - SPECIALS)) * maxLength;
+}
+
+/** Special tokens in a window, about. */
+const SPECIALS = 4;
+
 function isBatch(input: readonly unknown[], { isSplitIntoWords }: Options): boolean {
   const [first] = input;
   if (isSplitIntoWords) return Array.isArray(first);
   return typeof first === "string" || Array.isArray(first) || first === undefined;
 }
 
-function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: TokenizeCall): Text[] {
+function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: TokenizeCall, maxPlaces: number): Text[] {
+  let written = 0;
   const wrong = (path: string, allowed: string) => badValue("tokenize", path, path === "input" ? input : pair, allowed);
   const words = options.isSplitIntoWords;
   const inner = (value: unknown): value is readonly unknown[] => Array.isArray(value);
@@ -177,6 +202,11 @@ function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: Tokenize
       refuseSpecialTokens: !options.allowSpecialTokens,
       ...(tools ? { tools: tools as readonly Json[] } : {}),
     });
+    // Templates are programs, which may write more than they were given.
+    written += chat.text.length;
+    if (written > CHARACTERS * maxPlaces) {
+      throw tooMuch("tokenize", "input", "characters of all conversations", written, CHARACTERS * maxPlaces);
+    }
     return { own: chat.text, chat };
   });
 }
@@ -201,6 +231,9 @@ function paddedLength(tokenizer: Tokenizer, options: Options, encodings: readonl
   if (to > MOST) throw badValue("tokenize", "options.maxLength", to, `at most ${MOST} places to pad to`);
   return to;
 }
+
+/** Characters of conversations for each place that encodings may have. */
+const CHARACTERS = 16;
 
 /** Where the assistant speaks is found turn by turn, which takes the square of their number. */
 const MOST_TURNS = 256;

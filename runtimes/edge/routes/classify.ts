@@ -4,6 +4,8 @@
  */
 import * as v from "valibot";
 import { failed } from "../answers.ts";
+import { checkValues, tokensOf } from "../inference.ts";
+import { never } from "../offload.ts";
 import { classification } from "../purposes.ts";
 import { jsonRoute, type Route } from "../route.ts";
 import type { EdgeService } from "../service.ts";
@@ -23,6 +25,7 @@ export function classifyRoutes({ inference, limits }: EdgeService): readonly Rou
     policy: "infer",
     rate: "heavy",
     maxBytes: limits.bodyBytes,
+    work: { lane: "model", ...never },
     summary: "Classes of texts",
     description: "One result for each text, in order: the likeliest class, its score, and the scores of all classes.",
     body,
@@ -38,7 +41,13 @@ export function classifyRoutes({ inference, limits }: EdgeService): readonly Rou
           throw failed(400, "no_classifier", `model: ${why}`, adapter ? "adapter" : "model");
         }
         const found: unknown[] = [];
-        for await (const prediction of set.predict(texts.map((text) => ({ text })), stack)) found.push(prediction);
+        const samples = await set.encode(texts.map((text) => ({ text })), stack);
+        tokensOf(samples, limits);
+        for await (const prediction of set.predictSamples(samples, stack)) {
+          found.push(prediction);
+          checkValues(texts.length, Object.keys(Object(prediction.scores)).length, limits);
+          c.req.raw.signal.throwIfAborted();
+        }
         return found;
       });
       return c.json({ results });

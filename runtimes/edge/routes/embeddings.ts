@@ -3,8 +3,12 @@
  * @module
  */
 import * as v from "valibot";
+import { badFile } from "../../../core/errors.ts";
+import type { AdapterSet } from "../../../core/run/adapters.ts";
 import type { Row } from "../../../core/types.ts";
 import { failed } from "../answers.ts";
+import { checkValues, tokensOf } from "../inference.ts";
+import { never } from "../offload.ts";
 import { embeddings } from "../purposes.ts";
 import { jsonRoute, type Route } from "../route.ts";
 import type { EdgeService } from "../service.ts";
@@ -27,12 +31,15 @@ export function embeddingRoutes({ inference, limits }: EdgeService): readonly Ro
     dimensions: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
     user: v.optional(v.string()),
   });
+  /** Models of which all weights were there. */
+  const whole = new WeakSet<AdapterSet>();
   return [jsonRoute({
     method: "post",
     path: "/v1/embeddings",
     policy: "infer",
     rate: "heavy",
     maxBytes: limits.bodyBytes,
+    work: { lane: "model", ...never },
     summary: "Vectors of texts or of token ids",
     description: "As sentence-transformers pools them where the model says how, else means of length 1.",
     body,
@@ -40,13 +47,20 @@ export function embeddingRoutes({ inference, limits }: EdgeService): readonly Ro
       const rows = rowsOf(input);
       const asked = { model, adapter: adapter ?? undefined, caller: c.get("caller") };
       const { vectors, count } = await inference.use(asked, embeddings, async ({ set, stack }) => {
+        if (!whole.has(set)) {
+          const [lacking] = set.fresh();
+          if (lacking !== undefined) throw badFile("embeddings", "model.safetensors", `lacks ${lacking}`);
+          whole.add(set);
+        }
         const samples = await set.encode(rows, stack);
+        const count = tokensOf(samples, limits);
         const vectors: number[][] = [];
-        for await (const { embedding } of set.predictSamples(samples, stack)) vectors.push(embedding as number[]);
-        return {
-          vectors,
-          count: samples.reduce((n, s) => n + s.sequences.reduce((m, { length }) => m + length, 0), 0),
-        };
+        for await (const { embedding } of set.predictSamples(samples, stack)) {
+          vectors.push(embedding as number[]);
+          checkValues(rows.length, vectors[0]?.length ?? 0, limits);
+          c.req.raw.signal.throwIfAborted();
+        }
+        return { vectors, count };
       });
       const width = vectors[0]?.length;
       if (dimensions !== undefined && dimensions !== width) {

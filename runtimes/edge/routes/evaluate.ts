@@ -71,6 +71,27 @@ const answerSchema = v.object({
   labels,
 });
 
+/** Bodies of more bytes are not for the thread that listens; texts whose lengths multiply to more, or draws, neither. */
+const [LIGHT, PRODUCT, DRAWS] = [2 ** 15, 2 ** 20, 2 ** 15];
+
+/** Whether what is asked for is computed at once, by whatever metric. */
+function isLight(body: unknown): boolean {
+  const { model, rows, predictions, references, intervals } = Object(body) as Record<string, unknown>;
+  if (model !== undefined || rows !== undefined) return false;
+  if (!Array.isArray(predictions) || !Array.isArray(references)) return true;
+  const { samples = 1000 } = Object(intervals) as { samples?: unknown };
+  if (intervals && Number(samples) * predictions.length > DRAWS) return false;
+  let product = 0;
+  for (const [i, one] of predictions.entries()) product += lengthOf(one) * lengthOf(references[i]);
+  return product <= PRODUCT;
+}
+
+/** How long a value is to a metric that compares texts or lists. */
+function lengthOf(value: unknown): number {
+  if (Array.isArray(value)) return value.reduce((n: number, item) => n + lengthOf(item), 0);
+  return typeof value === "string" ? value.length : 1;
+}
+
 /** The routes. */
 export function evaluateRoutes(service: EdgeService): readonly Route[] {
   const { limits } = service;
@@ -85,6 +106,7 @@ export function evaluateRoutes(service: EdgeService): readonly Route[] {
       "application/jsonl": limits.linesBytes,
     },
     seconds: 10 * limits.bodySeconds,
+    work: { lane: "compute", bytes: LIGHT, isLight },
     summary: "Metrics of predictions and references, or of rows and a model",
     description: "JSON, or JSON lines of {prediction, reference} whose first line, or the query, names metrics.",
     accepts: { "application/json": bodySchema, "application/x-ndjson": lineSchema },
@@ -107,7 +129,11 @@ async function whole(c: EdgeContext, service: EdgeService): Promise<Response> {
   const rows = rowsOf(body);
   const own = metricsOf(service, body.metrics);
   const names = body.labels ?? (own.some((m) => readsClasses(m)) ? labelNames(rows) : undefined);
-  const measured = measurer(own, { ...(names ? { labels: names } : {}), keep: body.intervals !== false });
+  const measured = measurer(own, {
+    ...(names ? { labels: names } : {}),
+    keep: body.intervals !== false,
+    maxSteps: service.limits.steps,
+  });
   for (const row of rows) measured.add(row);
   return c.json({ ...answerOf(measured, body.intervals), ...(names ? { labels: names } : {}) });
 }
@@ -146,7 +172,11 @@ async function ofModel(
 
 function measurerOf(service: EdgeService, asked: v.InferOutput<typeof streamSchema>): Measurer {
   const { metrics, labels, intervals } = asked;
-  return measurer(metricsOf(service, metrics), { ...(labels ? { labels } : {}), keep: intervals !== false });
+  return measurer(metricsOf(service, metrics), {
+    ...(labels ? { labels } : {}),
+    keep: intervals !== false,
+    maxSteps: service.limits.steps,
+  });
 }
 
 function answerOf(measured: Measurer, how: v.InferOutput<typeof intervals>): Named<unknown> {

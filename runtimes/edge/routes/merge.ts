@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { released } from "../../../core/bytes.ts";
 import { compose } from "../../../core/compose.ts";
 import { badValue } from "../../../core/errors.ts";
+import { checkFinite } from "../../../core/finite_weights.ts";
 import { contentIn } from "../../../core/jobs/files.ts";
 import { combineAdapters, type MergeOptions, writeMerged } from "../../../core/merge/adapters.ts";
 import { CONFIG_IN_METADATA, openAdapter, type OpenedAdapter } from "../../../core/merge/config.ts";
@@ -20,6 +21,7 @@ import { failed } from "../answers.ts";
 import { guardedFetch } from "../guarded_fetch.ts";
 import { fileShape } from "../job_shapes.ts";
 import { modelWithin } from "../named_run.ts";
+import { never } from "../offload.ts";
 import { classification, embeddings } from "../purposes.ts";
 import { placedFiles, readAhead, urlFiles } from "../read_files.ts";
 import { type Caller, jsonRoute, type Route } from "../route.ts";
@@ -107,6 +109,7 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
         ? await uploaded(config, caller, `adapters.${i}.config`)
         : config && new TextEncoder().encode(JSON.stringify(config));
       const store = given ? placedFiles({ "adapter_config.json": given }, folder) : folder;
+      await checkFinite(store, "adapter_model.safetensors");
       all.push({ store, own: await openAdapter(`adapters.${i}`, store) });
     }
     return all;
@@ -184,6 +187,7 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
     policy: "merge",
     rate: "heavy",
     maxBytes: limits.bodyBytes,
+    work: { lane: "stream", ...never },
     summary: "Merge adapters into one, or into their base",
     description: "Methods are those of PEFT's add_weighted_adapter; with a base, the result is the whole model.",
     body: mergeSchema,

@@ -25,9 +25,28 @@ const encodingSchema = v.object({
   overflowing: v.optional(v.array(v.unknown())),
 });
 
+/** Bodies of more bytes are not for the thread that listens; places that are padded to, neither. */
+const [LIGHT, PLACES] = [2 ** 13, 2 ** 15];
+
+/** A small body may ask for much: by padding, by windows that overlap, by conversations, whose templates are programs. */
+function isLight(body: unknown): boolean {
+  const { input, pair, options } = Object(body) as { input?: unknown; pair?: unknown; options?: unknown };
+  const { maxLength, padding, padToMultipleOf, stride } = Object(options) as Record<string, unknown>;
+  if (Number(stride ?? 0) > 0) return false;
+  const texts = Array.isArray(input) ? input : [input];
+  if (texts.flat().some((text) => typeof text === "object") && texts.length > 8) return false;
+  if (padding === undefined || padding === false || padding === "do_not_pad") return true;
+  const longest = Math.max(
+    ...[texts, pair ?? ""].flat(2).map((text) => (typeof text === "string" ? text.length : LIGHT)),
+  );
+  const to = padding === "max_length" ? Number(maxLength ?? Infinity) : longest;
+  return texts.length * Math.max(to, Number(padToMultipleOf ?? 1)) <= PLACES;
+}
+
 /** The routes. */
 export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly Route[] {
-  const shared = { method: "post", policy: "tokenize", rate: "light", maxBytes: limits.bodyBytes } as const;
+  const work = { lane: "compute", bytes: LIGHT, isLight } as const;
+  const shared = { method: "post", policy: "tokenize", rate: "light", maxBytes: limits.bodyBytes, work } as const;
   const few = (found: number, param: string): void => {
     if (found > limits.inputs) {
       throw failed(400, "too_many_inputs", `${param}: at most ${limits.inputs} texts, found ${found}`, param);
@@ -48,7 +67,11 @@ export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly
       },
       handle: async (c, body) => {
         few(inputsOf(body), "input");
-        const encodings = await withTokenizer(body.tokenizer, c.get("caller"), (own) => tokenize(own, body));
+        const encodings = await withTokenizer(
+          body.tokenizer,
+          c.get("caller"),
+          (own) => tokenize(own, body, limits.places),
+        );
         return c.json({ encodings });
       },
     }),

@@ -6,16 +6,21 @@ import { test } from "node:test";
 import type { Entry, Metric, Readings } from "../../../core/types.ts";
 import { AttuneError } from "../../../core/errors.ts";
 import { accuracy } from "../../../plugins/metrics/accuracy.ts";
-import { addToConfusion, emptyConfusion, matrixOf, mergeConfusions } from "../../../plugins/metrics/confusion.ts";
+import { cer } from "../../../plugins/metrics/cer.ts";
+import { cohenKappa } from "../../../plugins/metrics/cohen_kappa.ts";
+import { addToConfusion, cellsOf, emptyConfusion, mergeConfusions } from "../../../plugins/metrics/confusion.ts";
 import { f1 } from "../../../plugins/metrics/f1.ts";
 import { meanMetric } from "../../../plugins/metrics/mean.ts";
+import { meteor } from "../../../plugins/metrics/meteor.ts";
 import { pearson } from "../../../plugins/metrics/pearson.ts";
 import { precisionRecallF1 } from "../../../plugins/metrics/precision_recall_f1.ts";
 import { recall } from "../../../plugins/metrics/recall.ts";
 import { rocAuc } from "../../../plugins/metrics/roc_auc.ts";
 import { rouge } from "../../../plugins/metrics/rouge.ts";
 import { seqeval } from "../../../plugins/metrics/seqeval.ts";
+import { squad } from "../../../plugins/metrics/squad.ts";
 import { squadV2 } from "../../../plugins/metrics/squad_v2.ts";
+import { ter } from "../../../plugins/metrics/ter.ts";
 import { stem } from "../../../plugins/metrics/porter_stemmer.ts";
 import { metricConformance } from "../../conformance/metric.ts";
 import { checkMetricsReference } from "../../reference/metrics.ts";
@@ -156,10 +161,29 @@ test("labels, tags and texts cannot reach an object's prototype", () => {
   assert.equal(stem("constructor"), "constructor");
 });
 
-test("a confusion matrix has every class that occurs", () => {
+test("confusions have every pair of classes that occurs", () => {
   const a = addToConfusion("test", emptyConfusion(), 2, 0);
   const b = addToConfusion("test", addToConfusion("test", emptyConfusion(), 0, 0), 0, 10);
-  assert.deepEqual(matrixOf(mergeConfusions(a, b)), { labels: [0, 2, 10], counts: [[1, 1, 0], [0, 0, 0], [1, 0, 0]] });
+  const cells = cellsOf(mergeConfusions(a, b)).map((
+    { reference, prediction, count },
+  ) => [reference, prediction, count]);
+  assert.deepEqual(cells, [[0, 0, 1], [0, 2, 1], [10, 0, 1]]);
+});
+
+test("many classes, many scores, many references and many blanks take no more than their number", () => {
+  const many = Array.from({ length: 30_000 }, (_, i) => i);
+  for (const weights of [null, "linear", "quadratic"] as const) {
+    const metric = cohenKappa({ weights });
+    let state = metric.init();
+    for (const i of many) state = metric.update(state, { prediction: i, reference: (i * 7) % many.length });
+    assert.ok((metric.compute(state)["cohen-kappa"] ?? 1) < 0.5);
+  }
+  const blanks = `a${" ".repeat(300_000)}b`;
+  assert.equal(compute(cer(), [{ prediction: blanks.slice(0, 300), references: [`${" ".repeat(1e5)}x`] }]).cer, 1);
+  const references = Array.from(many, () => "b");
+  assert.equal(compute(ter(), [{ prediction: "b", references }]).ter, 0);
+  assert.equal(compute(squad(), [{ prediction: blanks, references }]).squad_exactMatch, 100);
+  assert.equal(compute(meteor(), [{ prediction: "c", references }]).meteor, 0);
 });
 
 test("no-answer thresholds: equal probabilities stay on one side", () => {

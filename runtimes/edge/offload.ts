@@ -1,0 +1,82 @@
+/**
+ * Requests that other threads answer, so that the one that listens computes nothing that takes long.
+ * @module
+ */
+import { parseJson } from "./body.ts";
+import { checked } from "./answers.ts";
+import type { Caller, EdgeContext, Route } from "./route.ts";
+
+/**
+ * Which workers answer: `compute`, one request at a time, ended where it takes too long; `model`, whose models stay in
+ * memory; `stream`, whose bodies or answers flow.
+ */
+export type Lane = "compute" | "model" | "stream";
+
+/** A request for a worker. */
+export type Work = Readonly<{
+  lane: Lane;
+  /** May take longer than others, and leaves a worker to them. */
+  long?: boolean;
+  method: string;
+  /** With its query. */
+  path: string;
+  type: string;
+  caller?: Caller;
+  body: Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>;
+  /** Ends the work when nobody waits for it any more. */
+  signal?: AbortSignal | undefined;
+}>;
+
+/** Where requests are answered besides the thread that listens. */
+export type Workers = Readonly<{
+  /** Throws AttuneError: `WORK_LIMIT` where it passes a limit of time or memory, `BUSY` where there is no room for it. */
+  fetch(work: Work): Promise<Response>;
+}>;
+
+/** How a route is divided between this thread and others. */
+export type Division = Readonly<{
+  lane: Lane;
+  /** Larger bodies are not even parsed here. */
+  bytes: number;
+  /** Whether a body of JSON, not checked yet, is answered here. */
+  isLight(body: unknown): boolean;
+}>;
+
+/** Never here. */
+export const never: Pick<Division, "bytes" | "isLight"> = { bytes: 0, isLight: () => false };
+
+/** The answer of a worker; undefined where the route itself is to answer, whose body may have been read by then. */
+export async function offloaded(
+  c: EdgeContext,
+  route: Route,
+  workers: Workers | undefined,
+): Promise<Response | undefined> {
+  if (!workers || !route.work) return undefined;
+  const { lane, bytes: most, isLight } = route.work;
+  const incoming = c.get("incoming");
+  const { pathname, search } = new URL(c.req.url);
+  const { signal } = c.req.raw;
+  const shared = {
+    method: c.req.method,
+    path: pathname + search,
+    type: incoming.type,
+    caller: c.get("caller"),
+    signal,
+  };
+  if (incoming.type !== "application/json") {
+    return await workers.fetch({ ...shared, lane: "stream", body: incoming.parts() });
+  }
+  const bytes = await incoming.bytes();
+  if (bytes.length <= most) {
+    const json = parseJson(bytes);
+    if (isLight(json)) {
+      c.set("incoming", {
+        ...incoming,
+        bytes: () => Promise.resolve(bytes),
+        json: async (schema) => checked(schema, json),
+      });
+      return undefined;
+    }
+  }
+  return await workers.fetch({ ...shared, lane, body: bytes });
+}

@@ -1,0 +1,47 @@
+/**
+ * Plans of jobs in a worker: a route that only its pool can ask for.
+ * @module
+ */
+import type { JobRecord } from "../../core/jobs/record.ts";
+import { AttuneError } from "../../core/errors.ts";
+import { failed } from "../edge/answers.ts";
+import type { Prepared } from "../edge/job_planner.ts";
+import type { JobsApp } from "../edge/jobs_app.ts";
+import type { Workers } from "../edge/offload.ts";
+import type { Route } from "../edge/route.ts";
+
+const PATH = "/internal/plan";
+
+/** Jobs whose files are larger leave a thread to others while they are planned. */
+const LARGE = 4 * 2 ** 20;
+
+/** The route, for an app that nobody else reaches. */
+export function planRoutes({ plan }: JobsApp): readonly Route[] {
+  return [{
+    method: "post",
+    path: PATH,
+    policy: "public",
+    rate: "light",
+    maxBytes: 16 * 2 ** 20,
+    summary: "Plan a job",
+    handle: async (c) => c.json(await plan(JSON.parse(new TextDecoder().decode(await c.get("incoming").bytes())))),
+  }];
+}
+
+/** Plans a job with a worker; `bytes`: the size of its files. Throws what a route throws where something is wrong with it. */
+export async function planned(workers: Workers, record: JobRecord, bytes: number): Promise<Prepared> {
+  const response = await workers.fetch({
+    lane: "compute",
+    long: bytes > LARGE,
+    method: "POST",
+    path: PATH,
+    type: "application/json",
+    body: new TextEncoder().encode(JSON.stringify(record)),
+  });
+  const answer = await response.json();
+  if (response.ok) return answer;
+  const { code, message, param } = answer.error;
+  // What is wrong with the store is not the job's fault.
+  if (code === "store_failed") throw new AttuneError(message, { code: "STORE" });
+  throw failed(400, code, message, param);
+}
