@@ -24,9 +24,6 @@ import type { EdgeModels, ModelFiles } from "./service.ts";
 /** How often a plan is begun. */
 const PLANS = 5;
 
-/** Errors behind which a job is looked at again. */
-const LATER: readonly string[] = ["STORE", "DISK_FULL", "BUSY"];
-
 /** What the routes are made of. */
 export type JobsAppOptions = Readonly<{
   /** Records, events, files, checkpoints and results. */

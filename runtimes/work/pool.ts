@@ -129,7 +129,9 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
   };
   const rest = (slot: Slot): void => {
     clearTimeout(slot.idle);
-    if (slot.calls.size > 0 || !slot.worker || slot === slots[0]) return;
+    if (slot.calls.size > 0 || !slot.worker) return;
+    slot.worker.unref();
+    if (slot === slots[0]) return;
     clearInterval(slot.pulse);
     slot.pulse = undefined;
     // What the model lane has opened is worth keeping for longer.
@@ -268,7 +270,10 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
       slot.calls.set(call.id, call);
       clearTimeout(slot.idle);
       if (!slot.worker) start(slot);
-      else if (slot.ready) begin(slot, call);
+      // A process waits for answers, but not for threads that have nothing to do.
+      slot.worker?.ref();
+      if (!slot.ready) continue;
+      begin(slot, call);
     }
   };
   const abandon = (call: Call): void => {
