@@ -40,19 +40,33 @@ const entriesOf = (found: readonly Found[], kind: string, value: (f: Found) => s
 
 /** The text of plugins/catalog.ts for the present tree. */
 export function catalogText(): string {
-  const found = plugins();
+  return catalogOf(plugins(), "Every plugin of this package by kind and name.", "catalog", "The plugins that come with Attune.");
+}
+
+/** The text of plugins/light_catalog.ts: what serves where no model is computed. */
+export function lightCatalogText(): string {
+  const found = plugins().filter(({ kind, use }) => kind === "metric" || (kind === "tokenizer" && use === "hf"));
+  return catalogOf(
+    found,
+    "The plugins of a server that computes with no model: the tokenizers of models, and metrics.",
+    "lightCatalog",
+    "Hugging Face's tokenizers, and every metric.",
+  );
+}
+
+function catalogOf(found: readonly Found[], about: string, name: string, doc: string): string {
   const local = ({ kind, factory }: { kind: string; factory: string }): string =>
     `${kind}${factory[0]?.toUpperCase()}${factory.slice(1)}`;
   return [
     "/**",
-    " * Every plugin of this package by kind and name. Written by build/catalog.ts; hosts may hand in another catalog.",
+    ` * ${about} Written by build/catalog.ts; hosts may hand in another catalog.`,
     " * @module",
     " */",
     'import type { Catalog } from "../core/types.ts";',
     ...found.map((f) => `import { ${f.factory} as ${local(f)} } from "${f.file}";`),
     "",
-    "/** The plugins that come with Attune. */",
-    "export const catalog: Catalog = {",
+    `/** ${doc} */`,
+    `export const ${name}: Catalog = {`,
     ...kindsOf(found).flatMap((kind) => entriesOf(found, kind, local)),
     "};",
     "",
@@ -81,5 +95,6 @@ export function importsText(): string {
 
 if (import.meta.main ?? process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(`${root}/catalog.ts`, catalogText());
+  writeFileSync(`${root}/light_catalog.ts`, lightCatalogText());
   writeFileSync(`${root}/imports.ts`, importsText());
 }

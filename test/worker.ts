@@ -17,6 +17,8 @@ export type EdgeWorker = Readonly<{
   put(key: string, bytes: Uint8Array): Promise<void>;
   /** The most memory that workerd has had so far, in bytes; undefined where the machine does not tell. */
   peakBytes(): number | undefined;
+  /** The processor time that it has taken so far, in milliseconds. */
+  processorMs(): number | undefined;
   /** The memory that it has now. */
   residentBytes(): number | undefined;
   dispose(): Promise<void>;
@@ -25,10 +27,13 @@ export type EdgeWorker = Readonly<{
 const root = new URL("../", import.meta.url);
 const place = (path: string): string => fileURLToPath(new URL(path, root));
 
-/** Starts one; its key is "key". */
-export async function edgeWorker(): Promise<EdgeWorker> {
+/** The two Workers there are. */
+export type WorkerEntry = "worker" | "light";
+
+/** A Worker's script as it is uploaded. */
+export async function workerScript(entry: WorkerEntry): Promise<Uint8Array<ArrayBuffer>> {
   const { outputFiles: [bundle] } = await build({
-    entryPoints: [place("runtimes/workers/worker.ts")],
+    entryPoints: [place(`runtimes/workers/${entry}.ts`)],
     bundle: true,
     write: false,
     format: "esm",
@@ -41,15 +46,25 @@ export async function edgeWorker(): Promise<EdgeWorker> {
       setup: (own) => own.onResolve({ filter: /\.wasm$/ }, () => ({ path: "./ort.wasm", external: true })),
     }],
   });
+  return new Uint8Array(bundle?.contents ?? []);
+}
+
+/** ONNX Runtime as the larger Worker has it. */
+export function workerRuntime(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(readFileSync(place("node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm")));
+}
+
+/** Starts one; its key is "key". `contents`: another script in its place. */
+export async function edgeWorker(
+  entry: WorkerEntry = "worker",
+  contents?: Uint8Array<ArrayBuffer>,
+): Promise<EdgeWorker> {
+  const script = contents ?? await workerScript(entry);
   const before = new Set(workerds());
   const own = new Miniflare({
     modules: [
-      { type: "ESModule", path: "worker.js", contents: bundle?.text ?? "" },
-      {
-        type: "CompiledWasm",
-        path: "ort.wasm",
-        contents: new Uint8Array(readFileSync(place("node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm"))),
-      },
+      { type: "ESModule", path: "worker.js", contents: script },
+      ...entry === "worker" ? [{ type: "CompiledWasm" as const, path: "ort.wasm", contents: workerRuntime() }] : [],
     ],
     compatibilityDate: "2026-04-01",
     r2Buckets: ["MODELS"],
@@ -76,6 +91,13 @@ export async function edgeWorker(): Promise<EdgeWorker> {
     },
     put: async (key, bytes) => void await bucket.put(key, new Uint8Array(bytes).buffer),
     peakBytes: () => told(/VmHWM:\s+(\d+)/),
+    processorMs: () => {
+      // Both times are counted in hundredths of a second.
+      const [ticks] = pids.map((pid) =>
+        /\) \w(?: \S+){10} (\d+) (\d+)/.exec(field(`/proc/${pid}/stat`, /(.*)/s) ?? "")
+      );
+      return ticks ? 10 * (Number(ticks[1]) + Number(ticks[2])) : undefined;
+    },
     residentBytes: () => told(/VmRSS:\s+(\d+)/),
     dispose: () => own.dispose(),
   };

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { catalogText, importsText } from "../../build/catalog.ts";
+import { catalogText, importsText, lightCatalogText } from "../../build/catalog.ts";
 import { exportMap, jsrConfig } from "../../build/exports.ts";
 import { VERSION } from "../../core/version.ts";
 import { catalog } from "../../plugins/catalog.ts";
@@ -24,7 +24,7 @@ const importsOf = (file: string): string[] =>
 const inTree = (file: string, specifier: string): string => relative(root, resolve(root, dirname(file), specifier));
 
 /** Files that build/catalog.ts writes. */
-const made = new Set(["plugins/catalog.ts", "plugins/imports.ts"]);
+const made = new Set(["plugins/catalog.ts", "plugins/light_catalog.ts", "plugins/imports.ts"]);
 
 describe("the repository", () => {
   it("exports the same in package.json and deno.json, and all there is", () => {
@@ -45,6 +45,7 @@ describe("the repository", () => {
     const names = (text: string) =>
       [...text.matchAll(/import \{ (\w+) as (\w+) \} from "([^"]+)"/g)].map((m) => m.slice(1).join(" ")).sort();
     assert.deepEqual(names(readFileSync(join(root, "plugins/catalog.ts"), "utf8")), names(catalogText()));
+    assert.deepEqual(names(readFileSync(join(root, "plugins/light_catalog.ts"), "utf8")), names(lightCatalogText()));
     const files = (text: string) =>
       [...text.matchAll(/import\("([^"]+)"\)[^.]*\.then\(\(m\) => m\.(\w+)\)/g)].map((m) => m.slice(1).join(" "));
     assert.deepEqual(files(readFileSync(join(root, "plugins/imports.ts"), "utf8")), files(importsText()));
