@@ -40,7 +40,12 @@ const entriesOf = (found: readonly Found[], kind: string, value: (f: Found) => s
 
 /** The text of plugins/catalog.ts for the present tree. */
 export function catalogText(): string {
-  return catalogOf(plugins(), "Every plugin of this package by kind and name.", "catalog", "The plugins that come with Attune.");
+  return catalogOf(
+    plugins(),
+    "Every plugin of this package by kind and name.",
+    "catalog",
+    "The plugins that come with Attune.",
+  );
 }
 
 /** The text of plugins/light_catalog.ts: what serves where no model is computed. */
