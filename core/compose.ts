@@ -42,6 +42,8 @@ const parts: Readonly<Record<string, Readonly<{ kind: Kind; several?: boolean; f
 /** Keys that nothing reads yet: they may stand there empty. */
 const unread: readonly string[] = ["accelerators", "store", "trainer", "search"];
 const otherKeys: readonly string[] = ["version", "name", "data", "training", "plugins"];
+/** What an editor reads, and what a run has written beside its spec. */
+const notedKeys: readonly string[] = ["$schema", "versions", "fingerprints"];
 
 /**
  * Composes a run.
@@ -71,7 +73,9 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
       const value = (spec as Readonly<Record<string, unknown>>)[key];
       const empty = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
       if (!empty) issues.push(unsupported("spec", key, value, "nothing reads it yet"));
-    } else if (!allowed.includes(key)) issues.push(unknownName("spec", key, "key", key, allowed));
+    } else if (!allowed.includes(key) && !notedKeys.includes(key)) {
+      issues.push(unknownName("spec", key, "key", key, allowed));
+    }
   }
   const given = spec as Readonly<Record<string, unknown>>;
   if (given.version !== 1) issues.push(badValue("spec", "version", given.version, "1"));
@@ -82,6 +86,8 @@ export function compose(spec: RunSpec, catalog: Catalog): Run {
   for (const key of ["model", "task"]) {
     if (given[key] === undefined) issues.push(badValue("spec", key, undefined, "a value"));
   }
+
+  issues.push(...wrongNotes(given));
 
   const made: Record<string, Plugin[]> = {};
   for (const [key, { kind, several, fallback }] of Object.entries(parts)) {
@@ -215,6 +221,19 @@ export function toSpec(run: Run): Json {
     if (part !== undefined) spec[key] = reference(run.use(key, part as never) as Plugin);
   }
   return spec;
+}
+
+function wrongNotes({ $schema, versions, fingerprints }: Readonly<Record<string, unknown>>): AttuneError[] {
+  const isNamed = (value: unknown): boolean =>
+    typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every((one) => typeof one === "string");
+  const issue = (right: boolean, path: string, found: unknown, allowed: string): AttuneError[] =>
+    found === undefined || right ? [] : [badValue("spec", path, found, allowed)];
+  return [
+    ...issue(typeof $schema === "string", "$schema", $schema, "where the schema is"),
+    ...issue(isNamed(versions), "versions", versions, "the versions that a run has written"),
+    ...issue(isNamed(fingerprints), "fingerprints", fingerprints, "the fingerprints that a run has written"),
+  ];
 }
 
 /** What of a run waits for evaluations that it does not have. */

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import type { Row } from "../core/types.ts";
 import { hostHere } from "../runtimes/train.ts";
 import {
+  columnsOf,
   dataOf,
   evaluated,
   mostFrequent,
@@ -26,10 +27,12 @@ import {
 } from "./recipe.ts";
 import { starterDecoder } from "./starter.ts";
 
-const settings = settingsOf("chat-lora", {
-  r: { type: "string", default: "16" },
-  "max-new-tokens": { type: "string" },
+const settings = settingsOf("chat-lora", "LoRA on a decoder that learns to answer in conversations", {
+  r: { says: "LoRA's rank", default: "16", number: true },
+  "max-new-tokens": { says: "tokens of the longest answer", number: true },
 });
+const columns = columnsOf(settings);
+const { messages = "messages" } = columns;
 const own = settings.data === undefined;
 const reviews = (split: string) => ({ use: "reviews", with: { split } });
 const asked = ({ text, label }: Row): Row => ({
@@ -75,7 +78,11 @@ const chat = {
   model: { use: "pretrained", with: { path: settings.model === "attune:base" ? await starter() : settings.model } },
   task: {
     use: "causal-lm",
-    with: { lossOn: "assistant", generation: { maxNewTokens: Number(settings["max-new-tokens"] ?? (own ? 4 : 128)) } },
+    with: {
+      lossOn: "assistant",
+      columns,
+      generation: { maxNewTokens: Number(settings["max-new-tokens"] ?? (own ? 4 : 128)) },
+    },
   },
   data,
   metrics: [own ? "exact-match" : "rouge", "perplexity"],
@@ -87,7 +94,9 @@ const adapter = settings.adapter ??
   { use: "lora", with: { r: Number(settings.r), loraAlpha: Number(settings.r), targetModules: "all-linear" } };
 const after = await trained({ ...chat, adapter }, settings);
 
-const answers = (await rowsOf(data.eval)).map((row) => String((row.messages as { content: string }[]).at(-1)?.content));
+const answers = (await rowsOf(data.eval)).map((row) =>
+  String((row[messages] as { content: string }[]).at(-1)?.content)
+);
 const { value, share } = mostFrequent(answers);
 printScores("perplexity of answers", { "with LoRA": after.perplexity ?? NaN, "without": before.perplexity ?? NaN });
 printScores(name, {

@@ -8,16 +8,28 @@
  * printed in: five of its genres. Held-out paragraphs are of documents that no training paragraph is of.
  * @module
  */
-import { dataOf, labelsIn, mostFrequent, printScores, rowsOf, settingsOf, trained, trainingOf } from "./recipe.ts";
+import {
+  columnsOf,
+  dataOf,
+  labelsIn,
+  mostFrequent,
+  printScores,
+  rowsOf,
+  settingsOf,
+  trained,
+  trainingOf,
+} from "./recipe.ts";
 
-const settings = settingsOf("classification", {
-  label: { type: "string" },
-  text: { type: "string", default: "text" },
+const settings = settingsOf("classification", "classes of texts", {
+  label: { says: "the column of classes (default: label)" },
+  text: { says: "the column of texts (default: text)" },
 });
 const genres = ["news", "hobbies", "learned", "religion", "romance"];
 const brown = (split: string) => ({ use: "brown", with: { split, unit: "paragraph", genres } });
 const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 4000);
-const { text, label = settings.data === undefined ? "genre" : "label" } = settings;
+const columns = columnsOf(settings);
+const text = columns.text ?? settings.text ?? "text";
+const label = columns.label ?? settings.label ?? (settings.data === undefined ? "genre" : "label");
 const held = await rowsOf(data.eval);
 
 const { accuracy = NaN } = await trained({
@@ -25,7 +37,7 @@ const { accuracy = NaN } = await trained({
   model: { use: "pretrained", with: { path: settings.model } },
   task: {
     use: "sequence-classification",
-    with: { ...labelsIn([...await rowsOf(data.train), ...held], label), columns: { text, label } },
+    with: { ...labelsIn([...await rowsOf(data.train), ...held], label), columns: { ...columns, text, label } },
   },
   data,
   adapter: settings.adapter ?? [],

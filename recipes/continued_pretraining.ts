@@ -11,18 +11,31 @@
  * @module
  */
 import { join } from "node:path";
-import { dataOf, labelsIn, mostFrequent, printScores, rowsOf, settingsOf, trained, trainingOf } from "./recipe.ts";
+import {
+  columnsOf,
+  dataOf,
+  labelsIn,
+  mostFrequent,
+  printScores,
+  rowsOf,
+  settingsOf,
+  trained,
+  trainingOf,
+} from "./recipe.ts";
 
-const settings = settingsOf("continued-pretraining", {
-  objective: { type: "string", default: "masked-lm" },
-  label: { type: "string" },
-  text: { type: "string", default: "text" },
-  labelled: { type: "string", default: "400" },
+const settings = settingsOf("continued-pretraining", "a domain's texts first, then a task of that domain", {
+  objective: { says: "how texts are learned: masked-lm, causal-lm", default: "masked-lm" },
+  label: { says: "the column of classes (default: label)" },
+  text: { says: "the column of texts (default: text)" },
+  labelled: { says: "rows of the task", default: "400", number: true },
 });
 const genres = ["news", "hobbies", "learned", "religion", "romance"];
 const brown = (split: string) => ({ use: "brown", with: { split, unit: "paragraph", genres } });
 const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 3000);
-const { text, objective, label = settings.data === undefined ? "genre" : "label" } = settings;
+const { objective } = settings;
+const columns = columnsOf(settings);
+const text = columns.text ?? settings.text ?? "text";
+const label = columns.label ?? settings.label ?? (settings.data === undefined ? "genre" : "label");
 const limit = Number(settings.labelled);
 const labelled = { use: "take", with: { limit, source: { use: "shuffle", with: { source: data.train } } } };
 const held = await rowsOf(data.eval);

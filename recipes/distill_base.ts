@@ -7,13 +7,13 @@
  * training that made the base here is recipes/base/log.jsonl, every 25th step of it.
  * @module
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { createRandom, permutation } from "../core/random.ts";
 import { reviews } from "../plugins/data/reviews.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
+import { makeFolderSync } from "../runtimes/make_folder.ts";
 import { hostHere } from "../runtimes/train.ts";
 import { card } from "./base/card.ts";
 import { shortLog } from "./base/log.ts";
@@ -21,26 +21,25 @@ import { correlation, embeddings } from "./base/measure.ts";
 import { pack } from "./base/pack.ts";
 import { makeStudent } from "./base/student.ts";
 import { essence, texts } from "./base/texts.ts";
+import { valuesOf } from "./options.ts";
 
-const { values } = parseArgs({
-  options: {
-    teacher: { type: "string", default: "../shared/models/all-MiniLM-L6-v2" },
-    work: { type: "string", default: "runs/base" },
-    vocab: { type: "string", default: "8192" },
-    epochs: { type: "string", default: "4" },
-    rate: { type: "string", default: "8e-4" },
-    rows: { type: "string" },
-    steps: { type: "string", default: "-1" },
-    threads: { type: "string" },
-    name: { type: "string", default: "distilled" },
-    base: { type: "string", default: "plugins/sources/base" },
-    resume: { type: "boolean", default: false },
-  },
+const values = valuesOf("distill-base", "makes attune:base, distilled from a sentence encoder", {
+  teacher: { says: "the sentence encoder", default: "../shared/models/all-MiniLM-L6-v2" },
+  work: { says: "where texts, student and run are kept", default: "runs/base" },
+  vocab: { says: "tokens of the vocabulary", default: "8192", number: true },
+  epochs: { says: "how often all texts are seen", default: "4", number: true },
+  rate: { says: "learning rate", default: "8e-4", number: true },
+  rows: { says: "at most so many texts", number: true },
+  steps: { says: "optimizer steps in place of epochs", default: "-1", number: true },
+  threads: { says: "threads to compute with", number: true },
+  name: { says: "the run's folder in the work", default: "distilled" },
+  base: { says: "where the base is written", default: "plugins/sources/base" },
+  resume: { says: "go on with the run that is there", flag: true },
 });
 const work = resolve(values.work);
 const teacher = resolve(values.teacher);
 const host = await hostHere();
-mkdirSync(work, { recursive: true });
+makeFolderSync(work);
 
 const held = new Set<string>();
 for await (const { row } of (await reviews({ split: "all" }).open(host)).read()) held.add(essence(String(row.text)));

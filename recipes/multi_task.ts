@@ -26,9 +26,9 @@ import {
 import { frequentTags } from "./rows/frequent_tags.ts";
 import { nextSentences } from "./rows/next_sentences.ts";
 
-const settings = settingsOf("multi-task", {
-  temperature: { type: "string", default: "1" },
-  together: { type: "boolean", default: false },
+const settings = settingsOf("multi-task", "several tasks over one encoder in one run", {
+  temperature: { says: "how evenly tasks take turns", default: "1", number: true },
+  together: { says: "the tasks are not trained alone, too", flag: true },
 });
 if (settings.data !== undefined) {
   throw unsupported("recipe", "--data", settings.data, "this recipe's tasks have rows of their own");

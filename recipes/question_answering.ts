@@ -12,12 +12,12 @@
  */
 import type { Row } from "../core/types.ts";
 import { squad } from "../plugins/metrics/squad.ts";
-import { dataOf, printScores, rowsOf, settingsOf, trained, trainingOf, written } from "./recipe.ts";
+import { columnsOf, dataOf, printScores, rowsOf, settingsOf, trained, trainingOf, written } from "./recipe.ts";
 import { lookedUp, whQuestions } from "./rows/wh_questions.ts";
 
-const settings = settingsOf("question-answering", {
-  stride: { type: "string", default: "32" },
-  "no-answer": { type: "boolean", default: false },
+const settings = settingsOf("question-answering", "answers to questions, found in a text", {
+  stride: { says: "tokens that two windows of a long text share", default: "32", number: true },
+  "no-answer": { says: "some questions have no answer", flag: true },
 });
 const questions = async (name: string, split: string) =>
   written(settings, name, whQuestions(await rowsOf({ use: "brown", with: { split, tagset: "brown" } })));
@@ -29,7 +29,10 @@ const none = settings["no-answer"];
 const metrics = await trained({
   name: "question-answering",
   model: { use: "pretrained", with: { path: settings.model } },
-  task: { use: "question-answering", with: { docStride: Number(settings.stride), version2WithNegative: none } },
+  task: {
+    use: "question-answering",
+    with: { docStride: Number(settings.stride), version2WithNegative: none, columns: columnsOf(settings) },
+  },
   data,
   adapter: settings.adapter ?? [],
   training: trainingOf(settings, {

@@ -2,62 +2,26 @@
  * What recipes share: options, rows from anywhere, and scores with what they are to be compared with.
  * @module
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { extname, join, resolve } from "node:path";
 import process from "node:process";
-import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import { compose } from "../core/compose.ts";
 import { AttuneError, unknownName } from "../core/errors.ts";
 import { evaluateRun } from "../core/run/evaluate.ts";
 import { openRun } from "../core/run/open.ts";
 import type { Json, Named, Row, RunSpec, TrainingArguments } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
-import { exitCode } from "../runtimes/cli/exit.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
+import { makeFolderSync } from "../runtimes/make_folder.ts";
 import { hostHere } from "../runtimes/train.ts";
+import { common, type Settings } from "./options.ts";
 
-// What a recipe throws is said as the command line says it.
-process.on(
-  "uncaughtException",
-  (error) => void exitCode(() => Promise.reject(error)).then((code) => process.exit(code)),
-);
-
-/** Options of every recipe, as `--max-length 128`. */
-const common = {
-  /** A directory, a name of the hub, or `attune:base`. */
-  model: { type: "string", default: "attune:base" },
-  /** An adapter's name, as "lora"; none: all of the model trains. */
-  adapter: { type: "string" },
-  /** Where rows come from; see {@link dataOf}. */
-  data: { type: "string" },
-  /** A data set's configuration, and the names of its splits. */
-  config: { type: "string" },
-  "train-split": { type: "string", default: "train" },
-  "eval-split": { type: "string", default: "test" },
-  /** At most so many rows to train on, and a quarter as many to measure on. */
-  rows: { type: "string" },
-  epochs: { type: "string" },
-  steps: { type: "string", default: "-1" },
-  rate: { type: "string" },
-  batch: { type: "string" },
-  "max-length": { type: "string" },
-  seed: { type: "string", default: "42" },
-} as const satisfies ParseArgsOptionsConfig;
-
-type Values<T extends ParseArgsOptionsConfig> = ReturnType<typeof parseArgs<{ options: T }>>["values"];
-
-/** What a command line says. */
-export type Settings = Values<typeof common> & Readonly<{ output: string }>;
-
-/** The options of a recipe's command line, `own` among them. */
-export function settingsOf<T extends ParseArgsOptionsConfig>(name: string, own?: T): Settings & Values<T> {
-  const folder = `${name}-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}`;
-  const options: ParseArgsOptionsConfig = { ...common, output: { type: "string", default: `runs/${folder}` }, ...own };
-  return parseArgs({ options }).values as Settings & Values<T>;
-}
+export { columnsOf, type Settings, settingsOf } from "./options.ts";
 
 /** What says which rows. */
-export type DataSettings = Partial<Pick<Settings, "data" | "rows" | "seed" | "config" | "train-split" | "eval-split">>;
+export type DataSettings = Readonly<
+  Partial<Record<"data" | "rows" | "seed" | "config" | "train-split" | "eval-split", string | undefined>>
+>;
 
 /** Rows to train on and to measure on, as parts of a run spec. */
 export type Data = Readonly<{ train: Named<Json>; eval: Named<Json> }>;
@@ -106,7 +70,7 @@ export async function rowsOf(data: Named<Json>): Promise<Row[]> {
 /** Writes rows that a recipe makes into its output; gives them as a data set. */
 export function written(settings: Settings, name: string, rows: readonly Row[]): Named<Json> {
   const path = resolve(settings.output, "data", `${name}.jsonl`);
-  mkdirSync(resolve(settings.output, "data"), { recursive: true });
+  makeFolderSync(resolve(settings.output, "data"));
   writeFileSync(path, rows.map((row) => JSON.stringify(row)).join("\n") + "\n");
   return { use: "jsonl", with: { path } };
 }
@@ -141,18 +105,32 @@ export function trainingOf(settings: Settings, own: Partial<TrainingArguments>):
   };
 }
 
-/** Trains a spec into a folder of the output, and gives the final metrics. Ends the process where that fails. */
+/**
+ * Trains a spec into a folder of the output, and gives the final metrics; with `--resume` what is done there is not done
+ * again. Ends the process where that fails.
+ */
 export async function trained(
   spec: Named<Json>,
   settings: Settings,
   folder = "run",
 ): Promise<Named<number> & Readonly<{ tasks?: Named<Named<number>> }>> {
   const output = join(settings.output, folder);
-  const code = await trainSpec({ version: 1, schedule: { use: "linear", with: { warmupSteps: 0.1 } }, ...spec }, {
-    output,
-  });
+  const { resume } = settings;
+  const whole = { version: 1, schedule: { use: "linear", with: { warmupSteps: 0.1 } }, ...spec };
+  const code = resume && isDone(output, whole) ? 0 : await trainSpec(whole, { output, resume });
   if (code !== 0) process.exit(code);
   return JSON.parse(readFileSync(join(output, "metrics.json"), "utf8"));
+}
+
+/** Whether a folder holds a run that has come to its end, of the length that a spec asks for. */
+function isDone(output: string, { training }: Named<Json>): boolean {
+  const [log, spec] = ["log.jsonl", "spec.json"].map((name) => join(output, name)) as [string, string];
+  if (!existsSync(log) || !existsSync(spec) || !existsSync(join(output, "metrics.json"))) return false;
+  const end = JSON.parse(readFileSync(log, "utf8").trimEnd().split("\n").at(-1) ?? "{}");
+  const { training: done } = JSON.parse(readFileSync(spec, "utf8"));
+  const { maxSteps = done.maxSteps, numTrainEpochs = done.numTrainEpochs } = (training ?? {}) as Named<Json>;
+  const asLong = maxSteps === done.maxSteps && numTrainEpochs === done.numTrainEpochs;
+  return end.type === "end" && ["done", "stopped"].includes(end.reason) && asLong;
 }
 
 /** Metrics of a spec's model as it is, on the rows to measure on. */

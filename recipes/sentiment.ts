@@ -8,50 +8,36 @@
  * @module
  */
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { exitCode } from "../runtimes/cli/exit.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
-import { dataOf } from "./recipe.ts";
+import { columnsOf, dataOf, settingsOf, trainingOf } from "./recipe.ts";
 
-const { values } = parseArgs({
-  options: {
-    model: { type: "string", default: "attune:base" },
-    adapter: { type: "string" },
-    data: { type: "string" },
-    rows: { type: "string" },
-    output: { type: "string", default: `runs/sentiment-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}` },
-    epochs: { type: "string", default: "3" },
-    rate: { type: "string" },
-    seed: { type: "string", default: "42" },
-  },
-});
-
-const lora = values.adapter === "lora";
-// A small encoder takes larger steps.
-const rate = values.model === "attune:base" ? (lora ? 2e-3 : 2e-4) : (lora ? 1e-3 : 5e-5);
+const settings = settingsOf("sentiment", "whether sentences are negative or positive");
+const { model, adapter, output, resume } = settings;
+const lora = adapter === "lora";
 
 process.exitCode = await exitCode(() =>
   trainSpec({
     version: 1,
     name: "sentiment",
-    model: { use: "pretrained", with: { path: values.model } },
-    task: { use: "sequence-classification", with: { labels: ["negative", "positive"] } },
-    data: dataOf(values, {
+    model: { use: "pretrained", with: { path: model } },
+    task: {
+      use: "sequence-classification",
+      with: { labels: ["negative", "positive"], columns: columnsOf(settings) },
+    },
+    data: dataOf(settings, {
       train: { use: "reviews", with: { split: "train" } },
       eval: { use: "reviews", with: { split: "test" } },
     }),
-    adapter: values.adapter === undefined ? [] : [values.adapter],
+    adapter: adapter === undefined ? [] : [adapter],
     schedule: { use: "linear", with: { warmupSteps: 0.1 } },
-    training: {
-      learningRate: Number(values.rate ?? rate),
-      numTrainEpochs: Number(values.epochs),
-      perDeviceTrainBatchSize: 16,
+    training: trainingOf(settings, {
+      // A small encoder takes larger steps.
+      learningRate: model === "attune:base" ? (lora ? 2e-3 : 2e-4) : (lora ? 1e-3 : 5e-5),
+      numTrainEpochs: 3,
       maxLength: 128,
-      evalStrategy: "epoch",
       loadBestModelAtEnd: true,
       metricForBestModel: "accuracy",
-      loggingSteps: 50,
-      seed: Number(values.seed),
-    },
-  }, { output: values.output })
+    }),
+  }, { output, resume })
 );

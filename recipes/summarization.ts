@@ -14,18 +14,21 @@
 import { join } from "node:path";
 import { rouge } from "../plugins/metrics/rouge.ts";
 import { hostHere } from "../runtimes/train.ts";
-import { dataOf, printScores, rowsOf, settingsOf, trained, trainingOf, written } from "./recipe.ts";
+import { columnsOf, dataOf, printScores, rowsOf, settingsOf, trained, trainingOf, written } from "./recipe.ts";
 import { telegrams } from "./rows/telegrams.ts";
 import { starterSeq2seq } from "./starter.ts";
 
-const settings = settingsOf("summarization", {
-  source: { type: "string", default: "source" },
-  target: { type: "string", default: "target" },
-  "max-target-length": { type: "string" },
-  beams: { type: "string", default: "1" },
-  "no-repeat-ngram-size": { type: "string", default: "3" },
+const settings = settingsOf("summarization", "shorter texts out of longer ones", {
+  source: { says: "the column of texts (default: source)" },
+  target: { says: "the column of shorter ones (default: target)" },
+  "max-target-length": { says: "tokens of the longest answer", number: true },
+  beams: { says: "beams of the search", default: "1", number: true },
+  "no-repeat-ngram-size": { says: "no such number of tokens comes twice in a row", default: "3", number: true },
 });
-const { source, target, model } = settings;
+const { model } = settings;
+const columns = columnsOf(settings);
+const source = columns.source ?? settings.source ?? "source";
+const target = columns.target ?? settings.target ?? "target";
 const own = settings.data === undefined;
 const made = own && {
   train: written(settings, "train", telegrams(await rowsOf({ use: "brown", with: { split: "train" } }))),
@@ -48,7 +51,7 @@ const metrics = await trained({
   },
   task: {
     use: "seq2seq-lm",
-    with: { maxTargetLength, columns: { source, target }, generation },
+    with: { maxTargetLength, columns: { ...columns, source, target }, generation },
   },
   data,
   metrics: ["rouge", "perplexity"],

@@ -10,15 +10,17 @@
  * @module
  */
 import { partsOfSpeech } from "../plugins/data/parts_of_speech.ts";
-import { dataOf, printScores, rowsOf, settingsOf, trained, trainingOf } from "./recipe.ts";
+import { columnsOf, dataOf, printScores, rowsOf, settingsOf, trained, trainingOf } from "./recipe.ts";
 import { frequentTags } from "./rows/frequent_tags.ts";
 
-const settings = settingsOf("token-classification", {
-  tokens: { type: "string", default: "tokens" },
-  tags: { type: "string", default: "tags" },
-  labels: { type: "string", default: partsOfSpeech.join(",") },
+const settings = settingsOf("token-classification", "a tag for each word", {
+  tokens: { says: "the column of words (default: tokens)" },
+  tags: { says: "the column of tags (default: tags)" },
+  labels: { says: "the tags", default: partsOfSpeech.join(",") },
 });
-const { tokens, tags } = settings;
+const columns = columnsOf(settings);
+const tokens = columns.tokens ?? settings.tokens ?? "tokens";
+const tags = columns.tags ?? settings.tags ?? "tags";
 const labels = settings.labels.split(",");
 const brown = (split: string) => ({ use: "brown", with: { split } });
 const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 1000, 600);
@@ -26,7 +28,7 @@ const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 10
 const { seqeval_accuracy: accuracy = NaN, seqeval_f1_micro: f1 = NaN } = await trained({
   name: "token-classification",
   model: { use: "pretrained", with: { path: settings.model } },
-  task: { use: "token-classification", with: { labels, columns: { tokens, tags } } },
+  task: { use: "token-classification", with: { labels, columns: { ...columns, tokens, tags } } },
   data,
   adapter: settings.adapter ?? [],
   training: trainingOf(settings, {

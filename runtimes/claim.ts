@@ -12,7 +12,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AttuneError, refused } from "../core/errors.ts";
-import { makeFolder } from "./make_folder.ts";
+import { makeFolder, notWritable } from "./make_folder.ts";
 
 /** How the names of claims begin: they are no files of a run. */
 const CLAIM = ".~attune-claim-";
@@ -92,16 +92,6 @@ export async function checkWritable(folder: string): Promise<void> {
       if (await rmdir(at).then(() => false, () => true)) break;
     }
   }
-}
-
-function notWritable(folder: string, cause: unknown): AttuneError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new AttuneError(`${folder} cannot be written to: ${why}`, {
-    code: "NOT_WRITABLE",
-    plugin: "output",
-    path: folder,
-    cause,
-  });
 }
 
 /** Waits until nobody else is looking. Throws AttuneError where another has the folder. */

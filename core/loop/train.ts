@@ -50,6 +50,8 @@ export type LoopState = Readonly<{
   stop?: string;
   /** False where only an interruption asked for this checkpoint: an uninterrupted run does not have it. */
   planned: boolean;
+  /** True at the last step of the run: its evaluation comes behind this. */
+  last?: boolean;
 }>;
 
 /** Runs the loop; what happens comes out as events. Stops between steps when the signal is aborted. */
@@ -82,7 +84,16 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   };
   const save = async (planned: boolean): Promise<TrainingEvent | undefined> => {
     if (!options.save || saved === step) return undefined;
-    const state = { step, skipped, inARow, callbacks: states, best, kept, learningRateFactor };
+    const state = {
+      step,
+      skipped,
+      inARow,
+      callbacks: states,
+      best,
+      kept,
+      learningRateFactor,
+      last: step === steps.total,
+    };
     const name = await options.save({ ...state, stop: stop ?? asked.stop, planned });
     saved = step;
     return told({ type: "checkpoint", step, epoch: epochAt(step), name });
@@ -125,6 +136,16 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     yield told({ type: "checkpoint", step, epoch: epochAt(step), name: options.resumed ?? "" });
     stop ??= asked.stop;
     asked = {};
+  }
+  const due = (every: number | undefined): boolean => every !== undefined && step % every === 0;
+  const ended = (): boolean => step % steps.perEpoch === 0;
+  const measured = (): boolean =>
+    epochAt(step) >= training.evalDelay &&
+    (asked.evaluate === true || due(evalEvery) || (ended() && training.evalStrategy === "epoch"));
+  // Of a run that is longer now than it was, what was the last step then is one like others.
+  if (resume?.last && step < steps.total && measured()) {
+    const event = await evaluate("now");
+    if (event) yield event;
   }
   if (training.evalOnStart && step === 0) {
     const event = await evaluate("now");
@@ -176,11 +197,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
         return;
       }
     }
-    const ended = step % steps.perEpoch === 0;
-    const due = (every: number | undefined): boolean => every !== undefined && step % every === 0;
-    const last = step === steps.total;
-    const late = epochAt(step) >= training.evalDelay;
-    if (!last && late && (asked.evaluate || due(evalEvery) || (ended && training.evalStrategy === "epoch"))) {
+    if (step < steps.total && measured()) {
       asked = { ...asked, evaluate: false };
       const event = await evaluate("now");
       if (event) yield event;
@@ -190,7 +207,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     }
     if (asked.learningRateFactor !== undefined) learningRateFactor = asked.learningRateFactor;
     if (
-      asked.save || due(saveEvery) || (ended && training.saveStrategy === "epoch") ||
+      asked.save || due(saveEvery) || (ended() && training.saveStrategy === "epoch") ||
       (training.saveStrategy === "best" && Object.values(best).some((b) => b.step === step))
     ) {
       const event = await save(true);

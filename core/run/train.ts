@@ -18,7 +18,8 @@ import { inferencer } from "./infer.ts";
 import { measuredTasks } from "./measured_tasks.ts";
 import { metricsFile, together } from "./metrics.ts";
 import { openTasks } from "./open.ts";
-import { checkSame, lasting } from "./resume.ts";
+import { changedLength, checkContent, checkSame, keptSpec } from "./resume.ts";
+import { VERSION } from "../version.ts";
 import { resolvedSpec, writeJson, writeModel } from "./write.ts";
 
 /** Trains a run. Throws AttuneError where it cannot start; a run that diverges ends with an "end" event that says so. */
@@ -93,7 +94,7 @@ async function* trained(
   const judges = judgesOf(run, tasks.flatMap(({ open, held }) => (held ? [open] : [])));
   await (await import("./plan.ts")).checkFits(run, host, tasks);
   // Hashed beside the engine's start and the first steps; without an output nobody asks for it.
-  const base = output ? open.checkpoint.fingerprint() : Promise.resolve("");
+  const base = output || run.spec.fingerprints ? open.checkpoint.fingerprint() : Promise.resolve("");
   base.catch(() => {});
   const engine = await engineFor(tasks);
   let described: Promise<void> = Promise.resolve();
@@ -106,7 +107,14 @@ async function* trained(
         return [[`${prefix}train`, train.fingerprint], ...(held ? [[`${prefix}eval`, held.fingerprint]] : [])];
       })),
     });
-    const same = output ? lasting(toSpec(run) as Named<Json>) : {};
+    const plan = batchPlan(run, tasks);
+    const same = output ? keptSpec(toSpec(run) as Named<Json>) : {};
+    if (run.spec.fingerprints) checkContent(run.spec.fingerprints, await fingerprintsOf());
+    const { attune: version = VERSION } = run.spec.versions ?? {};
+    if (version !== VERSION) {
+      const message = `The spec was written by Attune ${version} and this is ${VERSION}: numbers may differ`;
+      yield { type: "warning", step: 0, epoch: 0, code: "OTHER_VERSION", message };
+    }
     const checkpoints = output && checkpointsIn(output, training.saveTotalLimit ?? undefined);
     const { name, saved, damaged } = options.resume && checkpoints ? await checkpoints.newest() : { damaged: [] };
     for (const { name, problem } of damaged) {
@@ -115,6 +123,8 @@ async function* trained(
     }
     if (saved) {
       checkSame(name ?? "", saved, same, await fingerprintsOf());
+      const message = changedLength(saved, training, plan.perEpoch, run.schedule);
+      if (message) yield { type: "warning", step: saved.state.step, epoch: 0, code: "OTHER_LENGTH", message };
       await checkpoints?.retire(name ?? "");
       engine.restore(saved.tensors);
       logs.resume(saved.logs);
@@ -125,7 +135,7 @@ async function* trained(
       yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
     }
     const describe = async (store: Store): Promise<void> =>
-      await writeJson(store, "spec.json", resolvedSpec(run, host, await fingerprintsOf()));
+      await writeJson(store, "spec.json", await resolvedSpec(run, host, await fingerprintsOf()));
     if (output) described = describe(output);
     described.catch(() => {});
 
@@ -134,7 +144,6 @@ async function* trained(
     const prober = options.probe ? (await import("./probe.ts")).prober(engine, tasks) : undefined;
     await prober?.before(await held.measureAll(engine.of));
 
-    const plan = batchPlan(run, tasks);
     const best = splitBest(saved?.best ?? {}, tasks);
     let latest: SavedTensors | undefined;
     let restored = false;

@@ -91,6 +91,12 @@ export type Several<K extends Kind> = readonly Use<K>[];
 
 /** A run as JSON or as objects. See `core/spec.ts` for `training` and its defaults. */
 export type RunSpec = Readonly<{
+  /** Where a JSON Schema of specs is, for editors. */
+  $schema?: string;
+  /** In a spec that a run has written: with what it was written. */
+  versions?: Named<string>;
+  /** In a spec that a run has written: of what. A run over other content is refused. */
+  fingerprints?: Named<string>;
   version: 1;
   name?: string;
   /** Packages whose default export is a plugin or a list of them: names, from the spec's folder, or paths. */

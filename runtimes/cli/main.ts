@@ -19,7 +19,8 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .configureOutput({ writeErr: (text) => process.stderr.write(text) })
     .showSuggestionAfterError();
-  program.command("run").argument("<spec>", "run spec (JSON)").description("train a run spec")
+  program.command("run").argument("<spec|dir>", "run spec (JSON), or with --resume the directory of a run")
+    .description("train a run spec")
     .option("-o, --output <dir>", "output directory (default: runs/<name>)")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
     .option("--json", "events as JSON lines on stdout")

@@ -7,7 +7,7 @@ import { planRun } from "../../core/run/plan.ts";
 import { composed } from "../plugin_packages.ts";
 import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
-import { readSpec } from "./spec_file.ts";
+import { readSpec, specPath } from "./spec_file.ts";
 
 /** Prints the plan of a spec; exit code 3 where it cannot fit. */
 export async function planCommand(
@@ -15,7 +15,7 @@ export async function planCommand(
   options: Readonly<{ set?: readonly string[]; json?: boolean }>,
 ): Promise<number> {
   const host = await hostHere();
-  const plan = await planRun(await composed(readSpec(path, options.set)), host);
+  const plan = await planRun(await composed(readSpec(specPath(path), options.set)), host);
   if (options.json) process.stdout.write(JSON.stringify(plan, null, 2) + "\n");
   else {
     const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`.padStart(12);

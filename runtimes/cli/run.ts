@@ -3,7 +3,7 @@
  * @module
  */
 import { existsSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
 import { readTrainingArguments } from "../../core/training_arguments.ts";
@@ -12,16 +12,20 @@ import { isClaim } from "../claim.ts";
 import { clock, terminal } from "../host.ts";
 import { trainInWorker } from "../train.ts";
 import { exitCodes } from "./exit.ts";
-import { isDirectory, readSpec } from "./spec_file.ts";
+import { isDirectory, readSpec, specPath } from "./spec_file.ts";
 
 /** Options of `attune run`. */
 export type RunCommandOptions = Readonly<
   { output?: string; set?: readonly string[]; json?: boolean; resume?: boolean; probe?: boolean; threads?: number }
 >;
 
-/** Trains the spec in a file. */
+/** Trains the spec in a file, or goes on with the run in a folder. */
 export async function runCommand(path: string, options: RunCommandOptions): Promise<number> {
-  return await trainSpec(readSpec(path, options.set), options);
+  const file = specPath(path);
+  const spec = readSpec(file, options.set);
+  // What a run has written goes on where it is.
+  const own = isDirectory(path) || (options.resume && spec.fingerprints !== undefined) ? dirname(file) : undefined;
+  return await trainSpec(spec, own === undefined ? options : { output: own, ...options });
 }
 
 /** Trains a spec and gives the exit code. What a command shows beside the run's own loggers: a progress bar, or JSON lines. */

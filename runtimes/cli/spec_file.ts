@@ -3,17 +3,12 @@
  * @module
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { AttuneError, badFile, badValue } from "../../core/errors.ts";
 import { spelledSpec } from "../../core/plain_names.ts";
+import { placedPaths } from "../../core/run/places.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { packagesPlaced } from "../plugin_packages.ts";
-
-/** Option names that hold paths. */
-const pathKeys: ReadonlySet<string> = new Set(["path", "from", "tokenizer"]);
-
-/** Sources whose paths may be names on the hub. */
-const hubSources: ReadonlySet<string> = new Set(["pretrained", "random"]);
 
 /** Reads a spec. Throws AttuneError where it is missing or not JSON. */
 export function readSpec(path: string, set: readonly string[] = []): Named<Json> {
@@ -27,7 +22,19 @@ export function readSpec(path: string, set: readonly string[] = []): Named<Json>
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) throw badValue("spec", path, spec, "an object");
   const changed = set.reduce<Json>((value, change) => changedBy(value, change), spec);
   const folder = dirname(resolve(path));
-  return packagesPlaced(absolute(spelledSpec(changed as Named<Json>), folder) as Named<Json>, folder);
+  const placed = placedPaths(spelledSpec(changed as Named<Json>), (own, name) => {
+    const full = resolve(folder, own);
+    return name && !existsSync(full) ? own : full;
+  });
+  return packagesPlaced(placed, folder);
+}
+
+/** Where a command's spec is, which may be named by the folder of a run that has written it. */
+export function specPath(path: string): string {
+  if (!isDirectory(path)) return path;
+  const own = join(path, "spec.json");
+  if (existsSync(own)) return own;
+  throw badFile("spec", path, "holds no run: spec.json is missing");
 }
 
 /** The names of a finished run's tasks, where it has several. */
@@ -43,6 +50,7 @@ export function taskNames(dir: string): readonly string[] {
 export function readRun(dir: string, task?: string): Named<Json> {
   const path = join(dir, "spec.json");
   if (!existsSync(path)) throw badFile("spec", dir, "holds no run: spec.json is missing");
+  // Its model is another one now.
   const { versions: _versions, fingerprints: _fingerprints, ...whole } = readSpec(path) as Record<string, Json>;
   const tasks = tasksOf(whole);
   const own = task === undefined ? undefined : tasks?.[task];
@@ -133,28 +141,4 @@ function changedBy(spec: Json, change: string): Json {
     return { ...own, [key]: put(own[key], rest) };
   };
   return put(spec, change.slice(0, at).split("."));
-}
-
-// Paths are only among the options of a plugin, whose name tells whether they may be names on the hub.
-function absolute(value: Json, base: string): Json {
-  if (Array.isArray(value)) return value.map((item) => absolute(item, base));
-  if (typeof value !== "object" || value === null) return value;
-  const { use, with: options } = value as Named<Json>;
-  return mapped(value as Named<Json>, (own, key) => {
-    const named = key === "with" && typeof own === "object" && own !== null && !Array.isArray(own);
-    return named
-      ? mapped(options as Named<Json>, (v, k) => absoluteOption(v, k, String(use), base))
-      : absolute(own, base);
-  });
-}
-
-function absoluteOption(value: Json, key: string, use: string, base: string): Json {
-  if (typeof value !== "string" || !pathKeys.has(key) || isAbsolute(value)) return absolute(value, base);
-  const full = resolve(base, value);
-  const named = hubSources.has(use) && /^(attune:)?[\w-][\w.-]*(\/[\w.-]+)?(@[\w./-]+)?$/.test(value);
-  return named && !existsSync(full) ? value : full;
-}
-
-function mapped(object: Named<Json>, change: (value: Json, key: string) => Json): Named<Json> {
-  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value, key)]));
 }

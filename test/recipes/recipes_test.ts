@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -19,6 +19,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "attune-recipes-"));
 const runtime = "Bun" in globalThis ? ["run"] : "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
 
+let outputs = 0;
+
 /** Runs a recipe with this runtime; gives what it prints, and its output folder. */
 async function recipe(
   name: string,
@@ -26,8 +28,9 @@ async function recipe(
   env: Readonly<Record<string, string>> = {},
   expected = 0,
 ): Promise<Readonly<{ text: string; output: string }>> {
-  const output = join(folder, `${name}-${args.length}`);
-  const all = [...runtime, join(root, `recipes/${name}.ts`), ...args, "--output", output];
+  const output = join(folder, `${name}-${outputs++}`);
+  const own = args.includes("--output") ? [] : ["--output", output];
+  const all = [...runtime, join(root, `recipes/${name}.ts`), ...args, ...own];
   const child = spawn(process.execPath, all, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -85,6 +88,58 @@ describe("recipes, with their own rows", { skip: withoutRows }, () => {
     assert.match(text, /exact-match +score\nwith LoRA +[01]\.\d+\nwithout +0\.\d+\nalways "\w+" +[01]\.\d+/);
     const config = JSON.parse(readFileSync(join(output, "run/adapter/adapter_config.json"), "utf8"));
     assert.equal(config.base_model_name_or_path, join(output, "base/model"));
+  });
+});
+
+describe("what a recipe is told", () => {
+  it("is helped with, and a slip is one line", async () => {
+    for (const name of ["sentiment", "few_shot", "summarization"]) {
+      const { text } = await recipe(name, ["--help"]);
+      for (const option of ["--model <text>", "--data <text>", "--resume"]) assert.ok(text.includes(option), text);
+      const slip = await recipe(name, ["--modle", "x"], {}, 2);
+      assert.match(
+        slip.text,
+        /^\[attune\] \[recipe\] --modle: unknown option "--modle", did you mean "--model"\?.*\n$/,
+      );
+    }
+    for (
+      const [args, said] of [
+        [["--rate", "fast"], /--rate: expected a number but found "fast"/],
+        [["--rate"], /--rate: expected a/],
+        [["x"], /expected options/],
+        [["--resume=yes"], /--resume: expected no value/],
+        [["--columns", "text=a"], /--columns: names those of --data/],
+        [["--data", "reviews", "--columns", "text"], /--columns: expected name=column/],
+      ] as [string[], RegExp][]
+    ) assert.match((await recipe("sentiment", args, {}, 2)).text, said);
+  });
+
+  it("names columns as the rows have them", async () => {
+    const path = join(folder, "reviews.csv");
+    const rows = Array.from(
+      { length: 20 },
+      (_, i) => (i % 2 ? `a good film ${i},positive` : `an awful film ${i},negative`),
+    );
+    writeFileSync(path, ["review,stars", ...rows].join("\n"));
+    const columns = ["--data", path, "--columns", "text=review,label=stars"];
+    assert.match((await recipe("sentiment", [...columns, "--steps", "1"])).text, /16 rows, 4 held out/);
+    const { text } = await recipe("classification", [...columns, "--steps", "1", "--batch", "4"]);
+    assert.match(text, /always "(positive|negative)"/);
+  });
+
+  it("may be to go on with what is there: nothing is done twice", { skip: withoutRows }, async () => {
+    const args = [...short, "--labelled", "8"];
+    const first = await recipe("continued_pretraining", args);
+    const run = (...more: string[]) => recipe("continued_pretraining", [...args, ...more, "--output", first.output]);
+    const log = join(first.output, "with", "log.jsonl");
+    const before = readFileSync(log, "utf8");
+    // As a machine leaves it that goes down in the last of three runs.
+    rmSync(join(first.output, "with", "metrics.json"));
+    const again = await run("--resume");
+    const scores = (text: string): string => text.slice(text.indexOf("perplexity of the domain's"));
+    assert.equal(scores(again.text), scores(first.text));
+    assert.equal(again.text.split(" steps; ").length, 2, "one run was gone on with");
+    assert.equal(readFileSync(log, "utf8").split('"type":"step"').length, before.split('"type":"step"').length);
   });
 });
 

@@ -27,6 +27,34 @@ it("paths are relative to the spec, and what is not there may be on the hub", ()
   assert.deepEqual(spec(adapter("out/adapter")), adapter(join(folder, "out/adapter")));
 });
 
+it("of several paths each is placed, also a teacher's; names within the output and on the hub stay", () => {
+  const at = (name: string): string => join(folder, name);
+  assert.deepEqual(
+    spec({
+      data: { train: { use: "parquet", with: { path: ["a.parquet", "/b.parquet"] } } },
+      task: { use: "distillation", with: { teacher: { use: "pretrained", with: { path: "./t" } }, cache: "kept" } },
+      loggers: [{ use: "jsonl", with: { path: "steps.jsonl" } }, { use: "tensorboard", with: { path: "tb" } }],
+    }),
+    {
+      data: { train: { use: "parquet", with: { path: [at("a.parquet"), "/b.parquet"] } } },
+      task: {
+        use: "distillation",
+        with: { teacher: { use: "pretrained", with: { path: at("t") } }, cache: at("kept") },
+      },
+      loggers: [{ use: "jsonl", with: { path: "steps.jsonl" } }, { use: "tensorboard", with: { path: "tb" } }],
+    },
+  );
+  const tasks = {
+    one: { data: { train: { use: "split", with: { source: { use: "csv", with: { path: "r.csv" } } } } } },
+  };
+  assert.match(JSON.stringify(spec({ task: { use: "multi-task", with: { tasks } } })), new RegExp(at("r.csv")));
+  const hub = { data: { train: { use: "hub", with: { path: "org/name" } } } };
+  assert.deepEqual(spec(hub), hub);
+  // A row is no plugin, whatever its columns are called.
+  const rows = { data: { train: { use: "memory", with: { rows: [{ text: "a", path: "b", with: { from: "c" } }] } } } };
+  assert.deepEqual(spec(rows), rows);
+});
+
 it("--set changes values, JSON where it is", () => {
   const changed = spec({ training: { seed: 1 }, optimizer: "adamw" }, [
     "training.seed=7",

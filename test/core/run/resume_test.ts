@@ -142,7 +142,7 @@ describe("a resumed run", () => {
     };
     await assert.rejects(run(other, output, true), (error: Error & { code: string }) => {
       assert.equal(error.code, "REFUSED");
-      for (const what of ["train: its fingerprint", "eval: its", "training.maxSteps: was 4, now 5", "training.seed"]) {
+      for (const what of ["train: its fingerprint", "eval: its", "training.seed: was 3, now 4"]) {
         assert.ok(error.message.includes(what), `${what} in ${error.message}`);
       }
       assert.match(error.message, /optimizer\.with\.weightDecay: was 0, now 0\.5/);
@@ -152,6 +152,125 @@ describe("a resumed run", () => {
     assert.deepEqual(await contents(output), before);
     // What only reports may change.
     await run({ ...spec, name: "other", loggers: ["jsonl"] }, output, true);
+  });
+
+  const stepsOf = (events: readonly TrainingEvent[]) =>
+    events.flatMap((e) => (e.type === "step" ? [[e.step, e.loss, e.learningRate]] : []));
+  const lengthsTold = (events: readonly TrainingEvent[]): string[] =>
+    events.flatMap((e) => (e.type === "warning" && e.code === "OTHER_LENGTH" ? [e.message] : []));
+
+  it("trains longer, by steps or epochs, and is what one of that length is where its rate does not follow from it", async () => {
+    // 24 rows in batches of 8: an epoch has 3 steps.
+    const lengths: readonly (readonly [Named<Json>, Named<Json>])[] = [
+      [{ maxSteps: 6 }, { maxSteps: 10 }],
+      [{ numTrainEpochs: 2 }, { numTrainEpochs: 4 }],
+    ];
+    for (const [short, long] of lengths) {
+      for (const evalStrategy of ["steps", "epoch", "no"]) {
+        const spec = (length: Named<Json>) => ({
+          ...tinySpec({
+            dropout: 0.1,
+            training: {
+              ...training,
+              maxSteps: -1,
+              evalStrategy,
+              saveSteps: 3,
+              loadBestModelAtEnd: evalStrategy !== "no",
+              ...length,
+            },
+          }),
+          schedule: "constant",
+        });
+        const [whole, parts] = [await store(), await store()];
+        const straight = await run(spec(long), whole);
+        const first = await run(spec(short), parts);
+        const second = await run(spec(long), parts, true);
+        assert.deepEqual([...stepsOf(first), ...stepsOf(second)], stepsOf(straight));
+        assert.deepEqual(lengthsTold(second), [
+          `The run is ${stepsOf(straight).length} steps long now, and was 6`,
+        ]);
+        const [a, b] = [await contents(whole), await contents(parts)];
+        for (const file of ["model/model.safetensors", "metrics.json"]) {
+          assert.equal(a[file], b[file], `${file} with ${evalStrategy}`);
+        }
+        const steps = [
+          ...new TextDecoder().decode((await parts.get("log.jsonl"))?.bytes).matchAll(/"type":"step","step":(\d+)/g),
+        ]
+          .map(([, step]) => Number(step));
+        assert.deepEqual(steps, stepsOf(straight).map(([step]) => step));
+      }
+    }
+  });
+
+  it("says where its rate follows the new length, and cannot be shorter than it is", async () => {
+    const spec = (maxSteps: number) => tinySpec({ training: { ...training, maxSteps } });
+    const output = await store();
+    await run(spec(4), output);
+    await assert.rejects(run(spec(3), output, true), { code: "REFUSED", message: /has made 4 steps.* as one of 3/ });
+    const longer = await run(spec(8), output, true);
+    assert.deepEqual(lengthsTold(longer), [
+      'The run is 8 steps long now, and was 4: the rate of the schedule "linear" follows the new length from step 5 on',
+    ]);
+    assert.deepEqual(stepsOf(longer).map(([, , rate]) => rate), [4, 3, 2, 1].map((left) => 0.05 * (left / 8)));
+  });
+
+  it("may be measured otherwise, as long as no callback decides by it", async () => {
+    const spec = tinySpec({ training: { ...training, maxSteps: 8 } });
+    const change = { perDeviceEvalBatchSize: 3, evalSteps: 3, loggingSteps: 1, saveSteps: 5, saveTotalLimit: 1 };
+    const other = {
+      ...spec,
+      metrics: ["accuracy", "matthews-correlation"],
+      training: { ...spec.training as Named<Json>, ...change },
+    };
+    const [whole, parts] = [await store(), await store()];
+    const straight = await run(spec, whole);
+    await assert.rejects(run(spec, dying(parts, 2)), /dead/);
+    const again = await run(other, parts, true);
+    assert.deepEqual(stepsOf(again), stepsOf(straight).slice(4));
+    assert.equal(
+      (await contents(parts))["model/model.safetensors"],
+      (await contents(whole))["model/model.safetensors"],
+    );
+    assert.match(new TextDecoder().decode((await parts.get("metrics.json"))?.bytes), /matthews-correlation/);
+    const judged = [{ use: "early-stopping", with: { earlyStoppingPatience: 9 } }];
+    const third = await store();
+    await assert.rejects(run({ ...spec, callbacks: judged }, dying(third, 2)), /dead/);
+    await assert.rejects(
+      run({ ...other, callbacks: judged }, third, true),
+      (error: Error) =>
+        error.message.includes("training.evalSteps: was 2, now 3") && !error.message.includes("BatchSize"),
+    );
+    const { evalSteps: _, ...rest } = change;
+    const training2 = { ...spec.training as Named<Json>, ...rest };
+    await run({ ...other, training: training2, callbacks: judged }, third, true);
+  });
+
+  it("is composed from the spec that it has written, and refused over other content", async () => {
+    const spec = { $schema: "./spec.schema.json", ...tinySpec({ training: { maxSteps: 2 } }) };
+    const [first, second] = [await store(), await store()];
+    const straight = await run(spec, first);
+    const written = JSON.parse(new TextDecoder().decode((await first.get("spec.json"))?.bytes));
+    assert.deepEqual(stepsOf(await run(written, second)), stepsOf(straight));
+    const data = { train: { use: "memory", with: { rows: tinyRows.slice(1) as unknown as Json } } };
+    await assert.rejects(run({ ...written, data }, await store()), (error: Error & { code: string }) => {
+      assert.equal(error.code, "REFUSED");
+      assert.match(
+        error.message,
+        / {2}train: its fingerprint was \w+, now \w+\n {2}eval: its fingerprint was \w+, now none/,
+      );
+      assert.doesNotMatch(error.message, /base:/);
+      return true;
+    });
+    const { fingerprints: _, ...free } = written;
+    await run({ ...free, data }, await store());
+    const older = await run({ ...written, versions: { attune: "0.0.1", runtime: "bun" } }, await store());
+    assert.ok(older.some((e) => e.type === "warning" && e.code === "OTHER_VERSION"));
+    for (const [key, wrong] of [["versions", 1], ["fingerprints", { train: 7 }], ["$schema", {}]] as const) {
+      await assert.rejects(
+        run({ ...spec, [key]: wrong as Json }, await store()),
+        new RegExp(`${key.replace("$", "\\$")}: expected`),
+      );
+    }
   });
 
   it("is refused over another base or tokenizer at the same place", async () => {
