@@ -4,7 +4,7 @@
  */
 import { AttuneError, badValue, missing } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
-import type { Batch, Dataset, Field, Layout, Regularizer, Row, Sample, Task } from "../types.ts";
+import type { Batch, CollatorContext, Dataset, Field, Layout, Regularizer, Row, Sample, Task } from "../types.ts";
 import { createRandom } from "../random.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 
@@ -43,7 +43,7 @@ export async function encodeRows(
   labelled: boolean,
   options: Readonly<{ progress?: (done: number) => void; survey?: unknown }> = {},
 ): Promise<EncodedRows> {
-  const { run, host, tokenizer, collator, checkpoint } = open;
+  const { host, collator } = open;
   const opened = await dataset.open(host);
   const rows: Row[] = [];
   const places: (string | undefined)[] = [];
@@ -53,16 +53,7 @@ export async function encodeRows(
   }
   const survey = options.survey ?? (labelled ? collator.survey?.(rows) : undefined);
   const encoded: Sample[] = [];
-  const context = {
-    tokenizer,
-    random: createRandom(run.training.seed).fork("collator"),
-    maxLength: finite(maxLengthOf(open)),
-    labelled,
-    modelType: String(checkpoint.config.model_type),
-    decoderStart: open.trunk.decoderStart,
-    config: checkpoint.config,
-    survey,
-  };
+  const context = contextOf(open, labelled, survey);
   for (const [i, row] of rows.entries()) {
     try {
       encoded.push(...collator.encode(row, i, context));
@@ -95,6 +86,21 @@ export async function encodeRows(
     );
   }
   return { rows, samples, fingerprint: opened.fingerprint, unlabelled, survey, ...(collator.draw ? { drawn } : {}) };
+}
+
+/** What a run's collator is told. */
+export function contextOf(open: OpenRun, labelled: boolean, survey?: unknown): CollatorContext {
+  const { run, tokenizer, checkpoint, trunk } = open;
+  return {
+    tokenizer,
+    random: createRandom(run.training.seed).fork("collator"),
+    maxLength: finite(maxLengthOf(open)),
+    labelled,
+    modelType: String(checkpoint.config.model_type),
+    decoderStart: trunk.decoderStart,
+    config: checkpoint.config,
+    survey,
+  };
 }
 
 /** An error of a row with the place where a person finds the row. */

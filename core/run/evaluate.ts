@@ -4,8 +4,8 @@
  */
 import type { Evaluator } from "../engine/evaluator.ts";
 import { evaluate, type RowsSeen } from "../loop/evaluate.ts";
-import type { Dataset, Named, Sample } from "../types.ts";
-import { batchesInOrder, labelledRows } from "./data.ts";
+import type { Dataset, Named } from "../types.ts";
+import { batchesInOrder, type EncodedRows, labelledRows } from "./data.ts";
 import { inferencer } from "./infer.ts";
 import { readsText } from "./metrics.ts";
 import type { OpenRun } from "./open.ts";
@@ -14,28 +14,27 @@ import type { OpenRun } from "./open.ts";
 export async function evaluateRun(open: OpenRun, dataset: Dataset): Promise<Named<number>> {
   const evaluator = inferencer(open);
   try {
-    const { samples } = await labelledRows(open, dataset);
-    return await measured(open, evaluator, samples);
+    return await measured(open, evaluator, await labelledRows(open, dataset));
   } finally {
     await evaluator.close();
   }
 }
 
-/** Metrics over samples, those of generated text too. */
+/** Metrics over rows, those of generated text too. */
 export async function measured(
   open: OpenRun,
   evaluator: Pick<Evaluator, "run" | "generator">,
-  samples: readonly Sample[],
+  rows: Pick<EncodedRows, "rows" | "samples">,
   seen?: RowsSeen,
 ): Promise<Named<number>> {
   const { task, tokenizer, run, layout } = open;
-  const batches = batchesInOrder(samples, run.training.perDeviceEvalBatchSize, layout);
+  const batches = batchesInOrder(rows.samples, run.training.perDeviceEvalBatchSize, layout);
   const [text, others] = [true, false].map((own) => open.metrics.filter((m) => readsText(open, m) === own));
   const metrics = await evaluate(evaluator, batches, task, others ?? [], tokenizer, seen);
   if (!text || text.length === 0) return metrics;
   const generator = await evaluator.generator();
   try {
-    return { ...metrics, ...await (await import("./generate.ts")).textMetrics(open, generator, samples, text, seen) };
+    return { ...metrics, ...await (await import("./generate.ts")).textMetrics(open, generator, rows, text, seen) };
   } finally {
     await generator.close();
   }

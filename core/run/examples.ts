@@ -18,7 +18,7 @@ export function collectExamples(
   const columns = columnsOf(open);
   const each = <R>(
     of: readonly R[] | undefined,
-    show: (reading: R, row: Row) => Omit<Example, "row" | "text">,
+    show: (reading: R, row: Row) => Omit<Example, "row" | "text"> & Partial<Pick<Example, "text">>,
   ): void => {
     // Readings of places rather than of rows are not shown row by row.
     if (of?.length !== rows.length) return;
@@ -47,9 +47,10 @@ export function collectExamples(
     prediction: prediction.map((id) => String(named(id))),
     ...(scores ? { scores: Array.from(scores) } : {}),
   }));
-  each(readings.text, ({ references, prediction }: Readings["text"]) => ({
+  each(readings.text, ({ references, prediction, prompt }: Readings["text"]) => ({
     reference: references.length === 1 ? references[0] ?? "" : [...references],
     prediction,
+    ...(prompt === undefined ? {} : { text: prompt }),
   }));
   each(readings.tags, ({ reference, prediction }: Readings["tags"], row) => ({
     reference: [...reference],

@@ -9,10 +9,11 @@ import { search, type Steps } from "../generate/search.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
 import { layOut } from "../loop/layout.ts";
 import { createRandom } from "../random.ts";
-import type { Field, GenerationConfig, Json, Metric, Named, Readings, Sample, Tensor } from "../types.ts";
+import type { Field, GenerationConfig, Json, Metric, Named, Question, Readings, Sample, Tensor } from "../types.ts";
+import { contextOf, type EncodedRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
 
-/** A sample with the tokens that were generated for it, without the one that ended them. */
+/** A sample with the tokens that were generated for it, the last one the token that ended them where one did. */
 export type Generated = Readonly<{ sample: Sample; tokens: readonly number[] }>;
 
 /** The options of generation of an opened run. Throws AttuneError where its files ask for what is not built. */
@@ -37,12 +38,13 @@ export async function* generated(
   }
 }
 
-/** What comes behind each sample's prompt, in order. */
+/** What comes behind each sample's prompt, in order. `from`: how many were asked before. */
 export async function* generateSamples(
   open: OpenRun,
   generator: Pick<Generator, "first" | "next">,
   samples: readonly Sample[],
   options: GenerationOptions,
+  from = 0,
 ): AsyncIterable<Generated> {
   const size = open.run.training.perDeviceEvalBatchSize;
   const random = createRandom(options.seed).fork("generate");
@@ -54,12 +56,9 @@ export async function* generateSamples(
       stepsOf(open, generator, prompts),
       tokens,
       options,
-      (i) => ({ random: random.fork(start + i), room: roomBehind(open, tokens[i] ?? [], own[i]?.row ?? 0) }),
+      (i) => ({ random: random.fork(from + start + i), room: roomBehind(open, tokens[i] ?? [], own[i]?.row ?? 0) }),
     );
-    for (const [i, tokens] of found.entries()) {
-      const end = options.eosTokenIds.includes(tokens.at(-1) ?? -1) ? tokens.length - 1 : tokens.length;
-      yield { sample: own[i] as Sample, tokens: tokens.slice(0, end) };
-    }
+    for (const [i, tokens] of found.entries()) yield { sample: own[i] as Sample, tokens };
   }
 }
 
@@ -115,28 +114,68 @@ export function sequencesOf(generated: readonly Generated[]): Tensor {
   return { dtype: "int32", dims: [generated.length, longest], data };
 }
 
-/** What is generated for samples, and what their labels say. */
+/** Rows of which text is generated. */
+export type AskedRows = Pick<EncodedRows, "rows" | "samples"> & Partial<Pick<EncodedRows, "survey">>;
+
+/** What is asked of rows, one after the other: as their collator asks, or what comes before their labels. */
+export function* questionsOf(open: OpenRun, { rows, samples, survey }: AskedRows): Iterable<Question> {
+  const { collator, tokenizer } = open;
+  if (!collator.questions) {
+    for (const sample of samples) {
+      const reference = tokenizer.decode(labelsOf(sample), { skipSpecialTokens: true });
+      yield { sample, prompt: "", reference };
+    }
+    return;
+  }
+  const context = contextOf(open, false, survey);
+  for (const [i, row] of rows.entries()) yield* collator.questions(row, i, context);
+}
+
+/** What is generated for questions, and their answers, both as a person reads them. */
 export async function* answers(
   open: OpenRun,
   generator: Pick<Generator, "first" | "next">,
-  samples: readonly Sample[],
+  questions: Iterable<Question>,
 ): AsyncIterable<Readings["text"] & Readonly<{ row: number }>> {
-  const textOf = (ids: ArrayLike<number>): string => open.tokenizer.decode(ids, { skipSpecialTokens: true });
-  for await (const { sample, tokens } of generateSamples(open, generator, samples, await generationOf(open))) {
-    yield { row: sample.row, prediction: textOf(tokens), references: [textOf(labelsOf(sample))] };
+  const options = await generationOf(open);
+  const ended = (tokens: readonly number[]): readonly number[] =>
+    options.eosTokenIds.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens;
+  let from = 0;
+  for (const own of chunks(questions, open.run.training.perDeviceEvalBatchSize)) {
+    const samples = own.map(({ sample }) => sample);
+    let i = 0;
+    for await (const { sample, tokens } of generateSamples(open, generator, samples, options, from)) {
+      const { prompt = "", reference = "" } = own[i++] ?? {};
+      const prediction = open.tokenizer.decode(ended(tokens), { skipSpecialTokens: true });
+      const asked = prompt === "" ? {} : { prompt };
+      yield { row: sample.row, prediction: prediction.trim(), references: [reference.trim()], ...asked };
+    }
+    from += own.length;
   }
 }
 
-/** Metrics of generated text against what samples' labels say. */
+/** Values some at a time, no more of them taken than are needed. */
+function* chunks<T>(values: Iterable<T>, size: number): Iterable<readonly T[]> {
+  let chunk: T[] = [];
+  for (const value of values) {
+    chunk.push(value);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** Metrics of generated text against rows' answers. */
 export async function textMetrics(
   open: OpenRun,
   generator: Pick<Generator, "first" | "next">,
-  samples: readonly Sample[],
+  rows: AskedRows,
   metrics: readonly Metric[],
   seen?: RowsSeen,
 ): Promise<Named<number>> {
   const states = metrics.map((metric) => metric.init());
-  for await (const { row, ...text } of answers(open, generator, samples)) {
+  for await (const { row, ...text } of answers(open, generator, questionsOf(open, rows))) {
     metrics.forEach((metric, i) => (states[i] = metric.update(states[i], text)));
     seen?.({ rows: [row], readings: { text: [text] } });
   }
@@ -150,12 +189,6 @@ function parsed(bytes: Uint8Array): Named<Json> {
   } catch {
     throw badFile("generate", "generation_config.json", "is not JSON");
   }
-}
-
-/** Whether something comes before what a sample's labels say: the prompt of a decoder alone, or another side's text. */
-export function isAnswer({ sequences: [sequence] }: Sample): boolean {
-  const labels = sequence?.fields.labels;
-  return sequence?.decoderLength !== undefined || (labels?.data.findIndex((label) => label !== labels.ignore) ?? 0) > 0;
 }
 
 /** What comes before the first label that counts: of a decoder's side its first token. */
@@ -183,7 +216,7 @@ function labelsOf({ sequences: [sequence] }: Sample): number[] {
   const labels = sequence?.fields.labels;
   const all = Array.from(labels?.data ?? []);
   const first = all.findIndex((label) => label !== labels?.ignore);
-  // Of a conversation, what is generated is the first of the assistant's turns.
+  // Of several stretches of labels, what is generated is the first.
   const end = labels?.shift ? all.findIndex((label, i) => i > first && label === labels.ignore) : -1;
   return all.slice(Math.max(0, first), end < 0 ? undefined : end).filter((label) => label !== labels?.ignore);
 }

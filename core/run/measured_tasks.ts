@@ -43,7 +43,7 @@ export function measuredTasks(all: readonly TaskRows[]): MeasuredTasks {
   const measure = async ({ open, held }: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
     const own: Example[] = [];
     examples.set(open.task.name, own);
-    return await measured(open, evaluator, held.samples, (read) => {
+    return await measured(open, evaluator, held, (read) => {
       if (own.length < EXAMPLES) collectExamples(own, open, held, read);
     });
   };

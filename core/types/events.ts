@@ -102,7 +102,10 @@ export interface Readings {
   labels: Readonly<{ prediction: readonly number[]; reference: readonly number[]; scores?: ArrayLike<number> }>;
   loss: Readonly<{ sum: number; count: number }>;
   tags: Readonly<{ prediction: readonly string[]; reference: readonly string[] }>;
-  text: Readonly<{ prediction: string; references: readonly string[]; noAnswerProbability?: number }>;
+  /** `prompt`: what was asked, where a row is asked several times. */
+  text: Readonly<
+    { prediction: string; references: readonly string[]; noAnswerProbability?: number; prompt?: string }
+  >;
 }
 
 /**

@@ -100,7 +100,15 @@ export interface Collator extends Plugin<"collator"> {
   /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
   draw?(sample: Sample, random: Random, context: CollatorContext): Sample;
   collate?(samples: readonly Sample[], layout: Layout): Batch;
+  /**
+   * What is asked of a row whose task answers with text, and how a person would answer. Absent: what `encode` has before
+   * the first of its labels, and what these say.
+   */
+  questions?(row: Row, index: number, context: CollatorContext): readonly Question[];
 }
+
+/** What generated text is asked for. `prompt`: as a person reads it. */
+export type Question = Readonly<{ sample: Sample; prompt: string; reference: string }>;
 
 /** What a collator may know. */
 export type CollatorContext = Readonly<{

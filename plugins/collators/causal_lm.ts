@@ -5,13 +5,31 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
-import type { CollatorContext, Encoding, Factory, Field, Json, Named, Row, Sample } from "../../core/types.ts";
+import type {
+  CollatorContext,
+  Encoding,
+  Factory,
+  Field,
+  Json,
+  Named,
+  Question,
+  Row,
+  Sample,
+  Tokenizer,
+} from "../../core/types.ts";
 import { idsOf, missingColumn, textOf } from "./columns.ts";
 
 /** Options of {@link causalLm}. */
 export interface CausalLmOptions {
   /** Which tokens are learned: every one, those that the assistant says, or those of the completion. */
   readonly lossOn: "all" | "assistant" | "completion";
+  /**
+   * Whether the tokenizer's end token stands behind each row, and is learned: once, and not where the row is cut. Unless
+   * said, behind rows of prompt and completion, and behind no others.
+   */
+  readonly addEosToken?: boolean;
+  /** Which of the assistant's turns are asked for in evaluation: each behind the true turns before it, or the last. */
+  readonly evaluateTurns: "all" | "last";
   /** Where the columns are, where not under their own names: `{ "text": "body" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -19,6 +37,8 @@ export interface CausalLmOptions {
 /** Schema of {@link CausalLmOptions}. */
 export const causalLmSchema: v.GenericSchema<Partial<CausalLmOptions>, CausalLmOptions> = v.strictObject({
   lossOn: v.optional(v.picklist(["all", "assistant", "completion"]), "all"),
+  addEosToken: v.optional(v.boolean()),
+  evaluateTurns: v.optional(v.picklist(["all", "last"]), "all"),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
 
@@ -29,7 +49,8 @@ const IGNORE = -100;
 
 /**
  * `text`, `messages`, or `prompt` and `completion` → input_ids, and `labels`, which the place before each token predicts. Rows that have `input_ids` (and `labels` beside their own tokens) are taken as they are. Without labels a row is
- * what a completion is wanted of: `completion` is not read, and a conversation ends where the assistant would begin.
+ * what a completion is wanted of: `completion` is not read, and a conversation ends where the assistant would begin, or
+ * begins to speak last.
  *
  * @throws AttuneError from `encode` where a column is missing.
  * @example
@@ -43,24 +64,25 @@ export const causalLm: Factory<"collator", Partial<CausalLmOptions>> = define({
   name: "causal-lm",
   schema: causalLmSchema,
   create: (options) => ({
-    encode: (row, index, context) => {
-      const { ids, learned } = tokensOf(row, index, options, context);
-      if (ids.length === 0) throw badValue(NAME, `row ${index}`, 0, "at least one token");
-      const sample: Sample = {
-        sequences: [{
-          length: ids.length,
-          fields: {
-            input_ids: { per: "token", data: ids, fill: context.tokenizer.special.pad ?? 0 },
-            ...(context.labelled ? { labels: labelsOf(learned) } : {}),
-          },
-        }],
-        targets: {},
-        row: index,
-      };
-      return [sample];
-    },
+    encode: (row, index, context) => [sampleOf(tokensOf(row, index, options, context), index, context)],
+    questions: (row, index, context) => questionsOf(row, index, options, { ...context, labelled: false }),
   }),
 });
+
+function sampleOf({ ids, learned }: Tokens, index: number, { tokenizer, labelled }: CollatorContext): Sample {
+  if (ids.length === 0) throw badValue(NAME, `row ${index}`, 0, "at least one token");
+  return {
+    sequences: [{
+      length: ids.length,
+      fields: {
+        input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
+        ...(labelled ? { labels: labelsOf(learned) } : {}),
+      },
+    }],
+    targets: {},
+    row: index,
+  };
+}
 
 /** Tokens, and what each counts as: its own id, or IGNORE. */
 type Tokens = Readonly<{ ids: Int32Array; learned: Int32Array }>;
@@ -71,52 +93,171 @@ function labelsOf(learned: Int32Array): Field {
   return { per: "token", data, fill: IGNORE, ignore: IGNORE, shift: 1 };
 }
 
-function tokensOf(row: Row, index: number, { lossOn, columns }: CausalLmOptions, context: CollatorContext): Tokens {
+function tokensOf(row: Row, index: number, options: CausalLmOptions, context: CollatorContext): Tokens {
+  const { lossOn, columns } = options;
   const { tokenizer, maxLength, labelled } = context;
   const column = (name: string): string => columns[name] ?? name;
-  // What is to be completed is not cut: it would be completed somewhere else.
-  const most = labelled ? maxLength : undefined;
-  const cut = (ids: Int32Array): Int32Array => ids.subarray(0, most);
+  if (options.addEosToken && tokenizer.special.eos === undefined) {
+    throw badValue(NAME, "task.with.addEosToken", true, "false: the tokenizer has no end token");
+  }
   const only = (use: CausalLmOptions["lossOn"], name: string): void => {
     if (!labelled || lossOn === "all" || lossOn === use) return;
     const allowed = use === "all" ? '"all"' : `"all" or "${use}"`;
     throw badValue(NAME, "task.with.lossOn", lossOn, `${allowed}, for rows of "${name}" (row ${index})`);
   };
-  if ("input_ids" in row) {
-    const ids = idsOf(NAME, row, index, "input_ids");
-    const learned = "labels" in row ? idsOf(NAME, row, index, "labels", IGNORE) : ids;
-    if (learned.length !== ids.length) {
-      throw badValue(NAME, `row ${index}`, [ids.length, learned.length], "input_ids and labels of one length");
-    }
-    return { ids, learned };
-  }
+  if ("input_ids" in row) return idsAndLabels(row, index);
   if (column("messages") in row) {
     only("assistant", "messages");
-    const messages = conversation(row, index, column("messages"));
+    const given = conversation(row, index, column("messages"));
+    const messages = labelled || given.at(-1)?.role !== "assistant" ? given : given.slice(0, -1);
     const { text, assistant } = tokenizer.chat(messages, {
       addGenerationPrompt: !labelled,
       ...besides(row, index, column),
     });
     const offsets = labelled && lossOn === "assistant";
     const [encoding] = tokenizer.encode(text, { addSpecialTokens: false, offsets });
-    const ids = cut(encoding.ids);
-    return { ids, learned: offsets ? spoken(encoding, ids, assistant) : ids };
+    const whole = encoding.ids;
+    return ended(whole, offsets ? spoken(encoding, whole, assistant) : whole, options.addEosToken, context);
   }
   if (column("prompt") in row) {
     only("completion", "prompt");
     const prompt = textOf(NAME, row, index, column("prompt"));
-    const alone = (): Int32Array => tokenizer.encode(prompt, { offsets: false })[0].ids;
-    if (!labelled) return { ids: cut(alone()), learned: new Int32Array(0) };
-    const completion = textOf(NAME, row, index, column("completion"));
-    const ids = cut(tokenizer.encode(prompt + completion, { offsets: false })[0].ids);
-    if (lossOn !== "completion") return { ids, learned: ids };
-    return { ids, learned: Int32Array.from(ids).fill(IGNORE, 0, alone().length) };
+    if (!labelled) return { ids: opening(prompt, tokenizer), learned: new Int32Array(0) };
+    const text = prompt + textOf(NAME, row, index, column("completion"));
+    const { ids } = tokenizer.encode(text, { offsets: false })[0];
+    const learned = lossOn === "completion" ? completed(ids, prompt, text, tokenizer) : ids;
+    return ended(ids, learned, options.addEosToken ?? true, context);
   }
   if (!(column("text") in row)) throw missingColumn(NAME, row, index, column("text"));
   only("all", "text");
   const text = textOf(NAME, row, index, column("text"));
-  const [{ ids }] = tokenizer.encode(text, { maxLength: most, truncation: most !== undefined, offsets: false });
-  return { ids, learned: ids };
+  if (!labelled) return { ids: opening(text, tokenizer), learned: new Int32Array(0) };
+  const [{ ids }] = tokenizer.encode(text, { maxLength, truncation: maxLength !== undefined, offsets: false });
+  return ended(ids, ids, options.addEosToken, context);
+}
+
+function idsAndLabels(row: Row, index: number): Tokens {
+  const ids = idsOf(NAME, row, index, "input_ids");
+  const learned = "labels" in row ? idsOf(NAME, row, index, "labels", IGNORE) : ids;
+  if (learned.length !== ids.length) {
+    throw badValue(NAME, `row ${index}`, [ids.length, learned.length], "input_ids and labels of one length");
+  }
+  return { ids, learned };
+}
+
+/** Tokens within the run's length, with the end token behind them where there is room and none yet. */
+function ended(
+  ids: Int32Array,
+  learned: Int32Array,
+  wanted: boolean | undefined,
+  { tokenizer, maxLength = Infinity, labelled }: CollatorContext,
+): Tokens {
+  // What is to be completed is not cut: it would be completed somewhere else.
+  if (!labelled) return { ids, learned };
+  const { eos } = tokenizer.special;
+  if (!wanted || eos === undefined || ids.length >= maxLength || ids.at(-1) === eos) {
+    return { ids: ids.subarray(0, maxLength), learned: learned.subarray(0, maxLength) };
+  }
+  return { ids: Int32Array.of(...ids, eos), learned: Int32Array.of(...learned, eos) };
+}
+
+/** A text that is to go on: without the tokens that a tokenizer puts behind a whole one. */
+function opening(text: string, tokenizer: Tokenizer): Int32Array {
+  const [{ ids, specialTokensMask }] = tokenizer.encode(text, { offsets: false });
+  const last = specialTokensMask.lastIndexOf(0);
+  if (last >= 0) return ids.subarray(0, last + 1);
+  return ids.at(-1) === tokenizer.special.eos ? ids.subarray(0, -1) : ids;
+}
+
+/** Which tokens are the completion's: all behind those of the prompt, or where these are others, what reaches behind it. */
+function completed(ids: Int32Array, prompt: string, text: string, tokenizer: Tokenizer): Int32Array {
+  const alone = opening(prompt, tokenizer);
+  if (alone.length <= ids.length && alone.every((id, i) => id === ids[i])) {
+    return Int32Array.from(ids).fill(IGNORE, 0, alone.length);
+  }
+  const [{ offsets, specialTokensMask }] = tokenizer.encode(text);
+  const first = ids.findIndex((_, i) => specialTokensMask[i] === 0 && (offsets[2 * i + 1] ?? 0) > prompt.length);
+  // An empty completion is the end token alone.
+  const end = specialTokensMask.lastIndexOf(0) + 1;
+  return Int32Array.from(ids).fill(IGNORE, 0, first < 0 ? end : first);
+}
+
+/** What is asked in evaluation: the prompt, or what comes before each of the assistant's turns. */
+function questionsOf(row: Row, index: number, options: CausalLmOptions, context: CollatorContext): Question[] {
+  const column = (name: string): string => options.columns[name] ?? name;
+  const { tokenizer } = context;
+  if ("input_ids" in row) return readyQuestions(row, index, context);
+  if (column("messages") in row) {
+    const messages = conversation(row, index, column("messages"));
+    const turns = messages.flatMap((m, i) => (m.role === "assistant" && i > 0 ? [i] : []));
+    return (options.evaluateTurns === "last" ? turns.slice(-1) : turns).map((i) => {
+      const before = messages.slice(0, i);
+      return {
+        sample: behind(before, row, index, column, context),
+        prompt: before.map(wordsOf).join(" | "),
+        reference: answerOf(messages, i, row, index, column, tokenizer),
+      };
+    });
+  }
+  if (!(column("prompt") in row)) return [];
+  const prompt = textOf(NAME, row, index, column("prompt"));
+  const sample = sampleOf(tokensOf(row, index, options, context), index, context);
+  return [{ sample, prompt, reference: textOf(NAME, row, index, column("completion")) }];
+}
+
+/** A conversation up to where the assistant begins to speak. */
+function behind(
+  messages: readonly Named<Json>[],
+  row: Row,
+  index: number,
+  column: (name: string) => string,
+  context: CollatorContext,
+): Sample {
+  const { text } = context.tokenizer.chat(messages, { addGenerationPrompt: true, ...besides(row, index, column) });
+  const [{ ids }] = context.tokenizer.encode(text, { addSpecialTokens: false, offsets: false });
+  return sampleOf({ ids, learned: ids }, index, context);
+}
+
+/** What a message says, as a person reads it. */
+function wordsOf({ content }: Named<Json>): string {
+  return typeof content === "string" ? content : JSON.stringify(content ?? "");
+}
+
+/** What the assistant says in a turn: its words, or where it has none (it calls a function) what the template writes. */
+function answerOf(
+  messages: readonly Named<Json>[],
+  i: number,
+  row: Row,
+  index: number,
+  column: (name: string) => string,
+  tokenizer: Tokenizer,
+): string {
+  const { content, ...more } = messages[i] ?? {};
+  const plain = Object.values(more).filter((value) => value !== null).length === 1;
+  if (typeof content === "string" && plain) return content;
+  const { text, assistant } = tokenizer.chat(messages.slice(0, i + 1), besides(row, index, column));
+  const [from, to] = assistant.at(-1) ?? [0, 0];
+  const [{ ids }] = tokenizer.encode(text.slice(from, to), { addSpecialTokens: false, offsets: false });
+  return tokenizer.decode(ids, { skipSpecialTokens: true });
+}
+
+/** Of rows of ids: each stretch of labels that count is an answer to what stands before it. */
+function readyQuestions(row: Row, index: number, context: CollatorContext): Question[] {
+  const { tokenizer } = context;
+  const { ids, learned } = idsAndLabels(row, index);
+  const questions: Question[] = [];
+  for (let start = 1; start < ids.length; start++) {
+    if (learned[start] === IGNORE || learned[start - 1] !== IGNORE) continue;
+    let end = start;
+    while (end < ids.length && learned[end] !== IGNORE) end++;
+    const before = ids.subarray(0, start);
+    questions.push({
+      sample: sampleOf({ ids: before, learned: before }, index, context),
+      prompt: tokenizer.decode(before, { skipSpecialTokens: true }),
+      reference: tokenizer.decode(learned.subarray(start, end), { skipSpecialTokens: true }),
+    });
+  }
+  return questions;
 }
 
 /** The tokens that reach into a span. */

@@ -11,6 +11,13 @@ import { generationSchema, texts } from "./generation.ts";
 export interface CausalLmOptions {
   /** Which tokens are learned: every one, those that the assistant says, or those of the completion. */
   readonly lossOn: "all" | "assistant" | "completion";
+  /**
+   * Whether the tokenizer's end token stands behind each row, and is learned: once, and not where the row is cut. Unless
+   * said, behind rows of prompt and completion, and behind no others.
+   */
+  readonly addEosToken?: boolean;
+  /** Which of the assistant's turns are asked for in evaluation: each behind the true turns before it, or the last. */
+  readonly evaluateTurns: "all" | "last";
   /** Whether short rows of the training data make rows of `training.maxLength`; none sees another. */
   readonly packing: boolean;
   /** How predictions are generated; what is not said is as the checkpoint has it. */
@@ -22,6 +29,8 @@ export interface CausalLmOptions {
 /** Schema of {@link CausalLmOptions}. */
 export const causalLmSchema: v.GenericSchema<Partial<CausalLmOptions>, CausalLmOptions> = v.strictObject({
   lossOn: v.optional(v.picklist(["all", "assistant", "completion"]), "all"),
+  addEosToken: v.optional(v.boolean()),
+  evaluateTurns: v.optional(v.picklist(["all", "last"]), "all"),
   packing: v.optional(v.boolean(), false),
   generation: v.optional(generationSchema, {}),
   columns: v.optional(v.record(v.string(), v.string()), {}),
@@ -41,10 +50,13 @@ export const causalLm: Factory<"objective", Partial<CausalLmOptions>> = define({
   kind: "objective",
   name: "causal-lm",
   schema: causalLmSchema,
-  create: ({ lossOn, packing, generation, columns }) => ({
+  create: ({ lossOn, addEosToken, evaluateTurns, packing, generation, columns }) => ({
     tasks: [{
       name: "",
-      collator: { use: "causal-lm", with: { lossOn, columns } },
+      collator: {
+        use: "causal-lm",
+        with: { lossOn, ...(addEosToken === undefined ? {} : { addEosToken }), evaluateTurns, columns },
+      },
       heads: ["lm"],
       losses: [{ loss: { use: "cross-entropy", with: { over: "step" } }, output: "logits", target: "labels" }],
       metrics: ["perplexity", "accuracy"],

@@ -70,8 +70,12 @@ async function generated(open: OpenRun, asked: Partial<GenerationConfig>): Promi
   const evaluator = inferencer(open);
   const generator = await evaluator.generator();
   const found: number[][] = [];
-  for await (const { tokens } of generateSamples(open, generator, samples, await generationOf(open, asked))) {
-    found.push([...tokens]);
+  const options = await generationOf(open, asked);
+  for await (const { tokens } of generateSamples(open, generator, samples, options)) {
+    // The token that ended it is none of the text's.
+    const ended = options.eosTokenIds.includes(tokens.at(-1) ?? -1);
+    const own = ended ? tokens.slice(0, -1) : tokens;
+    found.push([...own]);
   }
   await generator.close();
   await evaluator.close();

@@ -33,7 +33,8 @@ const tokenizer: Tokenizer = {
       { length: 2 * ids.length },
       (_, i) => Math.ceil(i / 2) - (addSpecialTokens ? 1 : 0),
     );
-    return [{ ids, offsets } as unknown as Encoding];
+    const specialTokensMask = ids.map((id) => (id < 3 ? 1 : 0));
+    return [{ ids, offsets, specialTokensMask } as unknown as Encoding];
   },
   decode: (ids) => String.fromCharCode(...Array.from(ids)),
   chat: (messages, { addGenerationPrompt = false } = {}) => render(messages, addGenerationPrompt),
@@ -47,12 +48,28 @@ const context: CollatorContext = {
   config: {},
 };
 
+/** The same with an end token, 2, which it puts behind whole texts where `appends`. */
+const withEnd = (appends: boolean): Tokenizer => ({
+  ...tokenizer,
+  special: { ...tokenizer.special, eos: 2 },
+  encode: (text, options = {}) => {
+    const [own] = tokenizer.encode(text, options);
+    if (!appends || options.addSpecialTokens === false) return [own];
+    return [{
+      ...own,
+      ids: Int32Array.of(...own.ids, 2),
+      offsets: Int32Array.of(...own.offsets, 0, 0),
+      specialTokensMask: Int32Array.of(...own.specialTokensMask, 1),
+    }];
+  },
+});
+
 /** The text of a row's tokens, and of those that are learned, with dots for the others. */
 function learned(row: Row, options: Partial<CausalLmOptions> = {}, more: Partial<CollatorContext> = {}): string[] {
   const [sample] = causalLm(options).encode(row, 3, { ...context, ...more });
   const { input_ids: ids, labels } = sample!.sequences[0]!.fields;
   const show = (data: ArrayLike<number> = []): string =>
-    Array.from(data, (id) => (id === -100 ? "." : id === 1 ? "^" : String.fromCharCode(id))).join("");
+    Array.from(data, (id) => (id === -100 ? "." : id === 1 ? "^" : id === 2 ? "$" : String.fromCharCode(id))).join("");
   return labels ? [show(ids?.data), show(labels.data)] : [show(ids?.data)];
 }
 
@@ -70,6 +87,66 @@ describe("rows", () => {
   it("a conversation", () => assert.deepEqual(learned({ messages }), ["uhi;ayo;uk;", "uhi;ayo;uk;"]));
   it("what the assistant says", () =>
     assert.deepEqual(learned({ messages }, { lossOn: "assistant" }), ["uhi;ayo;uk;", ".....yo;..."]));
+  describe("the end token", () => {
+    const end = { tokenizer: withEnd(false) };
+    const row = { prompt: "ab", completion: "cd" };
+    const on = { lossOn: "completion" } as const;
+    it("stands behind rows of prompt and completion, and is learned", () => {
+      assert.deepEqual(learned(row, {}, end), ["^abcd$", "^abcd$"]);
+      assert.deepEqual(learned(row, on, end), ["^abcd$", "...cd$"]);
+    });
+    it("not where it is not wanted, nor where the row is cut or full", () => {
+      assert.deepEqual(learned(row, { addEosToken: false }, end), ["^abcd", "^abcd"]);
+      assert.deepEqual(learned(row, on, { ...end, maxLength: 5 }), ["^abcd", "...cd"]);
+      assert.deepEqual(learned(row, on, { ...end, maxLength: 4 }), ["^abc", "...c"]);
+      assert.deepEqual(learned(row, on, { ...end, maxLength: 6 }), ["^abcd$", "...cd$"]);
+    });
+    it("behind others where it is asked for", () => {
+      assert.deepEqual(learned({ text: "ab" }, {}, end), ["^ab", "^ab"]);
+      assert.deepEqual(learned({ text: "ab" }, { addEosToken: true }, end), ["^ab$", "^ab$"]);
+      assert.deepEqual(learned({ messages }, {}, end)[0], "uhi;ayo;uk;");
+      assert.deepEqual(learned({ messages }, { addEosToken: true }, end)[0], "uhi;ayo;uk;$");
+      assert.throws(() => learned({ text: "ab" }, { addEosToken: true }), /has no end token/);
+    });
+    it("once, where the tokenizer appends it: the completion begins where its text does", () => {
+      const own = { tokenizer: withEnd(true) };
+      assert.deepEqual(learned(row, on, own), ["^abcd$", "...cd$"]);
+      assert.deepEqual(learned({ prompt: "ab", completion: "" }, on, own), ["^ab$", "...$"]);
+      assert.deepEqual(learned({ text: "ab" }, { addEosToken: true }, own), ["^ab$", "^ab$"]);
+    });
+    it("what is to be completed goes on behind its last word", () => {
+      const own = { tokenizer: withEnd(true), labelled: false };
+      assert.deepEqual(learned(row, on, own), ["^ab"]);
+      assert.deepEqual(learned({ text: "ab" }, {}, own), ["^ab"]);
+      assert.deepEqual(learned({ prompt: "" }, {}, own), ["^"]);
+    });
+  });
+  describe("what is asked in evaluation", () => {
+    const asked = (row: Row, options: Partial<CausalLmOptions> = {}): string[][] =>
+      (causalLm(options).questions?.(row, 3, context) ?? []).map(({ sample, prompt, reference }) => [
+        String.fromCharCode(...sample.sequences[0]!.fields.input_ids!.data),
+        prompt,
+        reference,
+      ]);
+    const turns = [...messages, { role: "assistant", content: "z" }];
+    it("each of the assistant's turns, behind the true turns before it", () => {
+      assert.deepEqual(asked({ messages: turns }), [["uhi;a", "hi", "yo"], ["uhi;ayo;uk;a", "hi | yo | k", "z"]]);
+      assert.deepEqual(asked({ messages: turns }, { evaluateTurns: "last" }), [["uhi;ayo;uk;a", "hi | yo | k", "z"]]);
+      assert.deepEqual(asked({ messages: turns }, { lossOn: "assistant" }).length, 2);
+    });
+    it("a prompt's completion; of a text nothing", () => {
+      assert.deepEqual(asked({ prompt: "ab", completion: "cd" }), [["\x01ab", "ab", "cd"]]);
+      assert.deepEqual(asked({ text: "ab" }), []);
+    });
+    it("each stretch of labels that counts", () => {
+      const row = { input_ids: [97, 98, 99, 100, 101], labels: [-100, 98, 99, -100, 101] };
+      assert.deepEqual(asked(row), [["a", "a", "bc"], ["abcd", "abcd", "e"]]);
+    });
+    it("an answer that the row has is not part of what is asked", () => {
+      assert.deepEqual(learned({ messages: turns }, {}, { labelled: false }), ["uhi;ayo;uk;a"]);
+      assert.deepEqual(learned({ messages }, {}, { labelled: false }), ["uhi;ayo;uk;a"]);
+    });
+  });
   it("ready-made tokens", () => assert.deepEqual(learned({ input_ids: [97, 98], labels: [-100, 98] }), ["ab", ".b"]));
   it("other columns", () => assert.deepEqual(learned({ body: "a" }, { columns: { text: "body" } }), ["^a", "^a"]));
   it("to be completed", () => {
