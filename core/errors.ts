@@ -89,6 +89,20 @@ export function badFile(plugin: string, file: string, problem: string): AttuneEr
   return new AttuneError(`${file}: ${problem}`, { code: "BAD_FILE", plugin, path: file });
 }
 
+/**
+ * Refuses what Git LFS leaves in place of a file that was not fetched; `bytes`: the first of it, 8 or more.
+ *
+ * @throws AttuneError that says how to get the file.
+ */
+export function refusePointer(plugin: string, file: string, bytes: Uint8Array): void {
+  if (String.fromCharCode(...bytes.subarray(0, 8)) !== "version ") return;
+  const begin = new TextDecoder().decode(bytes.subarray(0, POINTER.length));
+  if (!POINTER.startsWith(begin)) return;
+  throw badFile(plugin, file, 'is a Git LFS pointer, not the file itself: "git lfs pull" in its folder fetches it');
+}
+
+const POINTER = "version https://git-lfs.github.com/spec/";
+
 /** Something that should be there and is not. */
 export function missing(plugin: string, what: string, where: string): AttuneError {
   return new AttuneError(`${where}: ${what} is missing`, { code: "MISSING", plugin, path: where });

@@ -2,7 +2,7 @@
  * JSON that others wrote: without what parsers disagree about, and no deeper than anything reads it.
  * @module
  */
-import { badFile } from "./errors.ts";
+import { badFile, refusePointer } from "./errors.ts";
 import type { Json, Named } from "./types.ts";
 
 /** JSON that is nested deeper is refused: what walks it recurses, and parsers of some engines do. */
@@ -45,6 +45,7 @@ export function jsonObject(
   bytes: Uint8Array,
   options?: Readonly<{ anyKey?: boolean }>,
 ): Named<Json> {
+  refusePointer(plugin, file, bytes);
   let value: Json;
   try {
     value = strictJson(bytes, options);

@@ -2,7 +2,7 @@
  * The safetensors format: files read by range, one tensor at a time, and a model's weights over one file or many.
  * @module
  */
-import { badFile, missing, show } from "./errors.ts";
+import { badFile, missing, refusePointer, show } from "./errors.ts";
 import { dequantizeInt8, quantizedTensor, scaleName } from "./int8.ts";
 import { parseSafetensorsHeader, safetensorsHeaderLength, type TensorInfo } from "./safetensors_header.ts";
 import { bytesPerElement, type DType, type Tensor, type TensorData } from "./tensor.ts";
@@ -56,6 +56,7 @@ export async function openSafetensors(
 ): Promise<SafetensorsFile> {
   const first = await store.get(key, { offset: 0, length: 8 });
   if (!first) throw missing("safetensors", key, "the directory");
+  refusePointer("safetensors", key, first.bytes);
   const length = safetensorsHeaderLength(first.bytes, first.size, key);
   if (length > maxHeader) {
     throw badFile("safetensors", key, `has a header of ${length} bytes; at most ${maxHeader} are read here`);
@@ -99,6 +100,7 @@ export async function openSafetensors(
  * ```
  */
 export function readSafetensors(bytes: Uint8Array, file: string): Record<string, Tensor> {
+  refusePointer("safetensors", file, bytes);
   const length = safetensorsHeaderLength(bytes.subarray(0, 8), bytes.length, file);
   const { tensors } = parseSafetensorsHeader(bytes.subarray(0, 8 + length), bytes.length, file);
   return Object.fromEntries(
@@ -252,6 +254,8 @@ export function viewOf(dtype: DType, bytes: Uint8Array): TensorData {
   switch (dtype) {
     case "float32":
       return new Float32Array(buffer, byteOffset, length);
+    case "float64":
+      return new Float64Array(buffer, byteOffset, length);
     case "float16":
     case "bfloat16":
       return new Uint16Array(buffer, byteOffset, length);
@@ -269,6 +273,7 @@ export function viewOf(dtype: DType, bytes: Uint8Array): TensorData {
 /** Floats as a dtype of floats stores them, to the nearest, ties to even. */
 export function fromFloat32(values: Float32Array, dtype: DType): Uint8Array {
   if (dtype === "float32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  if (dtype === "float64") return new Uint8Array(Float64Array.from(values).buffer);
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const out = new Uint16Array(values.length);
   if (dtype === "bfloat16") {

@@ -26,6 +26,7 @@ const MAX_TENSORS = 65_536;
 /** Names of dtypes in a header. */
 export const dtypeCodes: Readonly<Record<DType, string>> = {
   float32: "F32",
+  float64: "F64",
   float16: "F16",
   bfloat16: "BF16",
   int64: "I64",
@@ -39,7 +40,7 @@ const dtypes: ReadonlyMap<string, DType> = new Map(
 );
 /** Dtypes of the format that nothing here computes with. */
 const others: ReadonlySet<string> = new Set(
-  "F64 I16 U16 U32 U64 C64 F8_E4M3 F8_E5M2 F8_E8M0 F6_E2M3 F6_E3M2 F4".split(" "),
+  "I16 U16 U32 U64 C64 F8_E4M3 F8_E5M2 F8_E8M0 F6_E2M3 F6_E3M2 F4".split(" "),
 );
 
 /**

@@ -6,6 +6,7 @@
 /** Element types, named as ONNX and safetensors users know them. */
 export type DType =
   | "float32"
+  | "float64"
   | "float16"
   | "bfloat16"
   | "int64"
@@ -17,6 +18,7 @@ export type DType =
 /** Typed arrays that may hold a tensor; float16 and bfloat16 travel as their bits. */
 export type TensorData =
   | Float32Array
+  | Float64Array
   | Uint16Array
   | BigInt64Array
   | Int32Array
@@ -33,6 +35,7 @@ export type Tensor<D extends TensorData = TensorData> = Readonly<{
 /** Bytes that one element of each dtype takes. */
 export const bytesPerElement: Readonly<Record<DType, number>> = {
   float32: 4,
+  float64: 8,
   float16: 2,
   bfloat16: 2,
   int64: 8,

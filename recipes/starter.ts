@@ -3,9 +3,16 @@
  * weights (Rothe, Narayan & Severyn 2020), the rest at random.
  * @module
  */
+import { trunkOf } from "../core/engine/trunk.ts";
+import { initialWeights } from "../core/engine/weights.ts";
+import { createRandom } from "../core/random.ts";
+import { builtOf } from "../core/run/built.ts";
 import { writeSafetensors } from "../core/safetensors.ts";
 import { f32, type Tensor } from "../core/tensor.ts";
-import type { Host, Json, Named } from "../core/types.ts";
+import type { Host, Json, Named, Weights } from "../core/types.ts";
+import { bart } from "../plugins/models/bart.ts";
+import { llama } from "../plugins/models/llama.ts";
+import { noFiles } from "../plugins/sources/checkpoint.ts";
 import { pretrained } from "../plugins/sources/pretrained.ts";
 
 /** Says a turn as "user: ...", and ends it with the token that ends texts. */
@@ -34,9 +41,36 @@ async function start(
   const tokenizer = JSON.parse(new TextDecoder().decode(await file("tokenizer_config.json"))) as Named<Json>;
   await store.put("tokenizer.json", await file("tokenizer.json"));
   await store.put("tokenizer_config.json", json({ ...tokenizer, chat_template: chatTemplate }));
-  await store.put("config.json", json(config(base.config)));
-  await store.put("model.safetensors", writeSafetensors(tensors));
+  const own = config(base.config);
+  await store.put("config.json", json(own));
+  await store.put("model.safetensors", writeSafetensors(await completed(host, own, tensors)));
   return directory;
+}
+
+/** Tensors of a model with those that are not there drawn at random. */
+async function completed(
+  host: Host,
+  config: Named<Json>,
+  tensors: Named<Tensor<Float32Array>>,
+): Promise<Named<Tensor<Float32Array>>> {
+  const model = [bart(), llama()].find(({ modelTypes }) => modelTypes.includes(String(config.model_type)));
+  if (!model) throw new Error(`No starter is a ${config.model_type}`);
+  const names = Object.keys(tensors);
+  const trunk = trunkOf(model.read(config, names), String(config.model_type));
+  const weights: Weights = {
+    names,
+    read: (name) => Promise.resolve(tensors[name] ?? f32([0], [])),
+    locate: () => undefined,
+  };
+  const checkpoint = { config, files: noFiles, weights, label: "starter", fingerprint: () => Promise.resolve("") };
+  const initial = initialWeights(checkpoint, [], trunk, createRandom(42));
+  const all: Record<string, Tensor<Float32Array>> = {};
+  const parameters = [...builtOf({ trunk, attached: [], heads: [] }).parameters.values()];
+  for (const p of parameters) all[p.name] = await initial.read(p);
+  const drawn = parameters.filter((p) => initial.isNew(p)).map((p) => p.name);
+  const shown = drawn.slice(0, 6).join(", ");
+  host.terminal?.write(`${drawn.length} parameters are not in attune:base and start at random: ${shown}\n`);
+  return all;
 }
 
 /** A Llama of two layers whose word vectors are those of `attune:base`; its layers know nothing. */

@@ -54,6 +54,8 @@ export type Recorded = Readonly<{
   masks: ReadonlyMap<string, Mask>;
   linears: ReadonlyMap<string, LinearOptions>;
   embeddings: ReadonlyMap<string, EmbeddingOptions>;
+  /** Tensors that modules share with others: the name each would have alone, and whose it is. */
+  ties: ReadonlyMap<string, string>;
   layers: readonly Readonly<{ path: string; output: Value }>[];
   attentions: readonly Value[];
   /** What generation keeps for the next token: keys and values, by the input that takes them. */
@@ -87,6 +89,8 @@ export type BuildOptions = Readonly<{
   taskName?: string;
   /** Whether a parameter that a head asks for is the model's, and so every task's. */
   shared?: (name: string) => boolean;
+  /** Tensors that the checkpoint does not share though the model would: see `Trunk.untied`. */
+  untied?: readonly string[] | undefined;
 }>;
 
 /** The first call of generation, over prompts, or one of those for further tokens. */
@@ -118,6 +122,7 @@ export function createBuild(
   const masks = new Map<string, Mask>();
   const linears = new Map<string, LinearOptions>();
   const embeddings = new Map<string, EmbeddingOptions>();
+  const ties = new Map<string, string>();
   const layers: { path: string; output: Value }[] = [];
   const attentions: Value[] = [];
   const biases = new Map<string, Value>();
@@ -320,18 +325,28 @@ export function createBuild(
     return byHead(context); // [batch, seq, heads, headDim]
   };
 
+  // A tensor that a module shares with another: that one's, unless the two are told apart.
+  const sharedName = (path: string, part: "weight" | "bias", source: string | undefined): string => {
+    const own = `${path}.${part}`;
+    if (source === undefined) return own;
+    ties.set(own, source);
+    const other = source.slice(0, source.lastIndexOf("."));
+    const apart = options.untied?.includes(own) || attached.some((a) => a.copies?.(path) || a.copies?.(other));
+    return apart ? own : source;
+  };
+
   const linear = (path: string, x: Value, o: LinearOptions): Value => {
     linears.set(path, o);
     const inFeatures = x.shape.at(-1);
     if (typeof inFeatures !== "number") throw missing("graph", "a fixed input size", path);
     const { outFeatures } = o;
     const stored = parameter(
-      o.tied ?? `${path}.weight`,
+      sharedName(path, "weight", o.tied),
       o.conv1d ? [inFeatures, outFeatures] : [outFeatures, inFeatures],
       o.init,
     );
     const weight = o.conv1d ? f.transpose(stored) : stored; // [out, in]
-    const bias = o.bias === false ? undefined : parameter(`${path}.bias`, [outFeatures], "zeros");
+    const bias = o.bias === false ? undefined : parameter(sharedName(path, "bias", o.tiedBias), [outFeatures], "zeros");
     return graph.within(
       path,
       () =>
@@ -347,7 +362,7 @@ export function createBuild(
     embeddings.set(path, o);
     const origin = graph.origin(ids);
     const table = { paddingIdx: o.paddingIdx, ids: origin?.kind === "input" ? origin.name : undefined };
-    const weight = parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim], o.init, table);
+    const weight = parameter(sharedName(path, "weight", o.tied), [o.numEmbeddings, o.embeddingDim], o.init, table);
     const { embeddingDim, scale = 1, side = "input" } = o;
     const call = { path, ids, weight, embeddingDim, scale, side };
     return graph.within(
@@ -478,7 +493,7 @@ export function createBuild(
   };
   return {
     build,
-    recorded: { parameters, masks, linears, embeddings, layers, attentions, kept, smoothed: () => smoothed },
+    recorded: { parameters, masks, linears, embeddings, ties, layers, attentions, kept, smoothed: () => smoothed },
     inHead,
     asRegularizer: (name, make) => inside(undefined, make, name),
     within: (adapter, make) => inside(adapter, () => make(plain)),

@@ -131,7 +131,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     regularizers: readonly PreparedRegularizer[];
   }>[] = [];
   for (const task of options.tasks) {
-    const initial = initialWeights(checkpoint, task.attached, trunk.baseModelPrefix, random);
+    const initial = initialWeights(checkpoint, task.attached, trunk, random);
     const regularizers = await prepareRegularizers(options, task, initial);
     const program = buildProgram({
       ...options,
@@ -256,7 +256,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     initial,
     trainableParameters: state.trained.reduce((n, t) => n + sizeOf(t.fullShape), 0),
     totalParameters: [...parameters.values()].reduce((n, p) => n + sizeOf(p.shape), 0),
-    fresh: [...parameters.values()].filter((p) => !p.adapter && !p.regularizer && initial.isNew(p)).map((p) => p.name),
+    fresh: [...parameters.values()].filter((p) => !p.adapter && !p.regularizer && !p.frozen && initial.isNew(p))
+      .map((p) => p.name),
     step: async (batches, at) => {
       const { step, totalSteps = step, learningRate, maxGradNorm } = at;
       const factor = at.factor ?? (options.learningRate === 0 ? 1 : learningRate / options.learningRate);

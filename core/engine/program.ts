@@ -111,6 +111,7 @@ export function buildProgram(options: ProgramOptions): Program {
     ...options,
     graph,
     initializerRange: trunk.initializerRange,
+    untied: trunk.untied,
     grows: trunk.decoderStart === undefined ? "input" : "decoder",
     shared: (name) => name in trunk.shapes || name.startsWith(`${trunk.baseModelPrefix}.`),
     around: regularizers.flatMap(({ name, regularizer, frozen }) => {

@@ -9,7 +9,7 @@ import type { Checkpoint, Host, OrtSession, OrtTensor, WeightLocation } from "..
 import type { Graph, Shape, Value } from "../graph/graph.ts";
 import type { Parameter } from "./build.ts";
 import { lower, type Storage } from "./lower.ts";
-import { checkDims, type InitialWeights } from "./weights.ts";
+import { checkDims, type InitialWeights, MISMATCHED } from "./weights.ts";
 
 /** An open session with what it must be fed. */
 export type Session = Readonly<{
@@ -90,7 +90,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const dtype = at?.dtype === "float32" || (keepsHalves && isHalf(at?.dtype)) ? at?.dtype : undefined;
     const mappable = at?.file !== undefined && dtype && at.offset % bytesPerElement[dtype] === 0;
     if (mappable && host.provider === "cpu") {
-      checkDims(p, at.dims, checkpoint.label);
+      checkDims(p, at.dims, checkpoint.label, MISMATCHED);
       files.push({
         name: p.name,
         file: at.file ?? "",
@@ -101,7 +101,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     } else {
       const stored = compact && name !== undefined ? await checkpoint.weights.quantized?.(name) : undefined;
       if (stored) {
-        checkDims(p, stored.values.dims, checkpoint.label);
+        checkDims(p, stored.values.dims, checkpoint.label, MISMATCHED);
         const { buffer, byteOffset, byteLength } = stored.values.data;
         inlineBytes += byteLength;
         storage.set(p.name, {

@@ -16,8 +16,11 @@ export function trunkOf(architecture: Architecture, modelType: string, heads: re
   if (decoderStart === undefined || heads.length === 0 || heads.some((head) => !head.readsEncoder)) return whole;
   const forward = (b: Build): States => architecture.forward(b, { decoder: false });
   const there = asked(architecture, (b) => void forward(b));
-  const layers = own.layers.filter((path) => there.parameters.some((name) => name.startsWith(`${path}.`)));
-  return { ...own, ...there, layers, forward };
+  const isThere = (path: string): boolean => there.parameters.some((name) => name.startsWith(`${path}.`));
+  const otherSide = [...own.layers, ...own.embeddings].filter((path) =>
+    !isThere(path) && !there.embeddings.includes(path)
+  );
+  return { ...own, ...there, layers: own.layers.filter(isThere), otherSide, forward };
 }
 
 /** A trunk with what its heads ask for too: what adapters may adapt. */
@@ -29,9 +32,15 @@ export function withHeads(trunk: Trunk, heads: readonly Head[]): Trunk {
   return { ...trunk, ...asked(trunk, forward) };
 }
 
-type Asked = Pick<Trunk, "linears" | "conv1ds" | "embeddings" | "scales" | "parameters" | "shapes">;
+type Asked = Pick<
+  Trunk,
+  "linears" | "conv1ds" | "embeddings" | "scales" | "parameters" | "shapes" | "ties" | "wordLookups"
+>;
 
-function asked({ initializerRange }: Architecture, make: (b: Build) => void): Asked {
+function asked(
+  { initializerRange, wordEmbeddings, untied }: Architecture & Pick<Trunk, "untied">,
+  make: (b: Build) => void,
+): Asked {
   const { build, recorded } = createBuild({
     graph: new Graph(),
     mode: "evaluate",
@@ -41,6 +50,7 @@ function asked({ initializerRange }: Architecture, make: (b: Build) => void): As
     checkpointing: false,
     targets: {},
     trains: () => false,
+    untied,
   });
   make(build);
   return {
@@ -50,6 +60,10 @@ function asked({ initializerRange }: Architecture, make: (b: Build) => void): As
     scales: Object.fromEntries(
       [...recorded.embeddings].flatMap(([path, { scale = 1 }]) => scale === 1 ? [] : [[path, scale]]),
     ),
+    wordLookups: [...recorded.embeddings].flatMap(([path, { tied }]) =>
+      path === wordEmbeddings || tied === `${wordEmbeddings}.weight` ? [path] : []
+    ),
+    ties: Object.fromEntries(recorded.ties),
     parameters: [...recorded.parameters.keys()],
     shapes: Object.fromEntries([...recorded.parameters].map(([name, p]) => [name, p.shape])),
   };

@@ -5,7 +5,7 @@
 import { AttuneError, badFile, show } from "../errors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { fillNormal, fillUniform, type Random } from "../random.ts";
-import type { Attached, Checkpoint, Weights } from "../types.ts";
+import type { Attached, Checkpoint, Trunk, Weights } from "../types.ts";
 import { ownName, type Parameter } from "./build.ts";
 
 /** Finds and reads first values. */
@@ -22,16 +22,17 @@ export interface InitialWeights {
 export function initialWeights(
   checkpoint: Checkpoint,
   attached: readonly Attached[],
-  baseModelPrefix: string,
+  trunk: Pick<Trunk, "baseModelPrefix" | "ties">,
   random: Random,
 ): InitialWeights {
-  const names = new Set(checkpoint.weights.names);
-  const inCheckpoint = (name: string): string | undefined => aliases(name, baseModelPrefix).find((n) => names.has(n));
-  // Of several tasks' heads, one that the checkpoint has is only theirs whom it fits.
+  const { baseModelPrefix } = trunk;
+  const inCheckpoint = storedNames(checkpoint.weights.names, trunk);
+  // Of several tasks' heads, one that the checkpoint has is only theirs whom it fits; so is any where others are passed over.
   const stored = (p: Parameter): string | undefined => {
     const own = inCheckpoint(p.local);
     const dims = own === undefined ? undefined : checkpoint.weights.locate(own)?.dims;
-    return p.name !== p.local && dims && !fits(p, dims) ? undefined : own;
+    const passed = p.name !== p.local || checkpoint.ignoreMismatchedSizes === true;
+    return passed && dims && !fits(p, dims) ? undefined : own;
   };
   // The last adapter that has it; its own parameters may stand under its name.
   const savedIn = (name: string): (() => Promise<Tensor<Float32Array>>) | undefined => {
@@ -54,17 +55,48 @@ export function initialWeights(
       const saved = savedIn(p.local);
       if (saved) return checked(p, await saved(), "the saved adapter");
       const own = stored(p);
-      if (own !== undefined) return checked(p, await checkpoint.weights.read(own), checkpoint.label);
+      if (own !== undefined) {
+        const tensor = await checkpoint.weights.read(own);
+        checkDims(p, tensor.dims, checkpoint.label, MISMATCHED);
+        return tensor;
+      }
       return { dtype: "float32", dims: p.shape, data: await drawn(p, weights, random.fork("init", p.name)) };
     },
   };
 }
 
+/** What lets a checkpoint's tensors of other dims be drawn. */
+export const MISMATCHED =
+  "; model.with.ignoreMismatchedSizes starts it anew, as is right for a head of other classes, and no other tensor";
+
+/**
+ * The name that a file has for a parameter, by the names of the file: its own, one of older libraries, or that of a
+ * tensor that it shares, whichever of those is there.
+ */
+export function storedNames(
+  names: readonly string[],
+  { baseModelPrefix, ties }: Pick<Trunk, "baseModelPrefix" | "ties">,
+): (name: string) => string | undefined {
+  const there = new Set(names);
+  const find = (name: string): string | undefined => aliases(name, baseModelPrefix).find((n) => there.has(n));
+  return (name) => {
+    const own = find(name);
+    if (own !== undefined) return own;
+    const source = ties[name];
+    if (source !== undefined) return find(source);
+    for (const [other, of] of Object.entries(ties)) {
+      const found = of === name ? find(other) : undefined;
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+}
+
 /** Throws where a stored tensor does not have the dims that the config asks for. */
-export function checkDims(p: Parameter, dims: readonly number[], where: string): void {
+export function checkDims(p: Parameter, dims: readonly number[], where: string, advice = ""): void {
   if (fits(p, dims)) return;
   throw new AttuneError(
-    `${where}: tensor "${p.name}" has dims ${show(dims)} but the config asks for ${show(p.shape)}`,
+    `${where}: tensor "${p.name}" has dims ${show(dims)} but the config asks for ${show(p.shape)}${advice}`,
     { code: "SHAPE_MISMATCH", plugin: "engine", path: p.name, found: dims, allowed: [show(p.shape)] },
   );
 }
@@ -98,8 +130,8 @@ async function drawn(p: Parameter, weights: Pick<Weights, "read">, random: Rando
   return data;
 }
 
-// A bare encoder is saved without its prefix, a model with a head with it; old BERT files say gamma and beta.
-function aliases(name: string, prefix: string): string[] {
+/** Names of a tensor: a bare encoder is saved without its prefix, a model with a head with it; old BERT files say gamma and beta. */
+export function aliases(name: string, prefix: string): string[] {
   const bare = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : `${prefix}.${name}`;
   const old = (n: string): string =>
     n.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta");

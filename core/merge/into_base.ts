@@ -4,8 +4,11 @@
  * @module
  */
 import { released } from "../bytes.ts";
+import { configText } from "../config_text.ts";
 import { badValue, missing, refused, show, unsupported } from "../errors.ts";
+import { jsonObject } from "../json.ts";
 import { patternValue } from "../modules.ts";
+import { refuseQuantized } from "../quantized.ts";
 import {
   fromFloat32,
   type StoredWeights,
@@ -14,7 +17,7 @@ import {
   toFloat32,
   viewOf,
 } from "../safetensors.ts";
-import { bytesPerElement, type DType, sizeOf } from "../tensor.ts";
+import { bytesPerElement, type DType, sizeOf, type Tensor } from "../tensor.ts";
 import type { Json, Named, Store } from "../types.ts";
 import { writeHead } from "./adapters.ts";
 import type { OpenedAdapter } from "./config.ts";
@@ -24,6 +27,8 @@ export type MergedModel = Readonly<{
   forms: Named<TensorForm>;
   /** The names of a classifier's classes, where the adapter has them. */
   head?: Named<Json> | undefined;
+  /** What its config says where tensors are apart that the base shared. */
+  untiedConfig?: Named<Json> | undefined;
   pieces(name: string): AsyncIterable<Uint8Array>;
 }>;
 
@@ -44,20 +49,114 @@ type Rows = Readonly<
   { dtype: DType; columns: number; blocks(): AsyncIterable<Readonly<{ values: Float32Array; firstRow: number }>> }
 >;
 
+/** How a base's tensors are shared, as its model says: the name each would have alone, and whose it is. */
+export type SharedTensors = Readonly<{
+  ties: Named<string>;
+  /** What its config says once they are not. */
+  untiedConfig: Named<Json>;
+}>;
+
+/** How an adapter goes into a base. `weight` scales the update; `owned`: what parts of the base are read as is nobody else's. */
+export type IntoBaseOptions = Readonly<{ weight?: number; owned?: boolean; shared?: SharedTensors | undefined }>;
+
 /**
- * What a base becomes with an adapter of LoRA, rsLoRA, DoRA or IA3 folded in, as PEFT's merge_and_unload has it.
- * `weight` scales the update. `owned`: what parts of the base are read as is nobody else's, and need not be copied.
+ * What a base becomes with an adapter of LoRA, rsLoRA, DoRA or IA3 folded in: base and update of each module, also of
+ * those that share a tensor, which are told apart where they get different values.
  *
  * @throws AttuneError that names the tensor, where adapter and base do not fit. No tensor of the base has been read then.
  */
-export function mergeIntoBase(
-  base: StoredWeights,
-  adapter: OpenedAdapter,
-  { weight = 1, owned = false }: Readonly<{ weight?: number; owned?: boolean }> = {},
-): MergedModel {
+export function mergeIntoBase(base: StoredWeights, adapter: OpenedAdapter, options: IntoBaseOptions = {}): MergedModel {
+  const { weight = 1, owned = false } = options;
   const type = adapter.config.peft_type;
   if (type !== "LORA" && type !== "IA3") throw badValue("merge", `${adapter.label}: peft_type`, type, "LORA or IA3");
   if (!Number.isFinite(weight)) throw badValue("merge", "weight", weight, "a finite number");
+  refuseQuantized("merge", "the base", undefined, base.names);
+  const { modules, whole } = partsOf(adapter);
+  const shared = sharedIn(base, adapter, modules, whole, options.shared);
+  const adapted = [...modules.keys()].map((path) => shared.storedAs(`${path}.weight`));
+  const find = namesIn(base, adapted, [...whole.keys()], adapter.label);
+  // By the name in the merged file: where a tensor's values come from, and what is done to them.
+  const forms: Record<string, TensorForm> = Object.create(null);
+  const sources = new Map<string, { stored?: string; key?: string }>();
+  const changes = new Map<string, Change>();
+  for (const stored of base.names) {
+    forms[find.out(stored)] = formOf(base, stored);
+    sources.set(find.out(stored), { stored });
+  }
+  for (const [name, source] of shared.apart) {
+    const stored = find.inBase(source);
+    const out = find.out(find.inBase(name));
+    forms[out] = formOf(base, stored);
+    sources.set(out, { stored });
+  }
+  const outName = (name: string): string => find.out(find.inBase(name));
+  for (const [path, keys] of modules) {
+    const name = outName(`${path}.weight`);
+    const form = forms[name];
+    if (!form) throw missing("merge", `tensor ${show(name)}, which ${adapter.label} adapts,`, "the base");
+    if (!floats.has(form.dtype)) {
+      throw unsupported("merge", name, form.dtype, "adapted weights are float64, float32, float16 or bfloat16");
+    }
+    const [rows = 0, columns = 0] = form.dims;
+    if (form.dims.length !== 2) throw badValue("merge", `base: ${name}`, form.dims, "a matrix");
+    const module: Module = { path, keys, rows, columns, adapter, weight };
+    const made = type === "IA3" ? ia3Changes(module) : loraChanges(module);
+    changes.set(name, made.weight);
+    if (!made.bias) continue;
+    const bias = outName(`${path}.bias`);
+    const dims = forms[bias]?.dims;
+    if (dims) {
+      if (dims.join() !== String(made.outFeatures)) {
+        throw badValue("merge", `base: ${bias}`, dims, `${made.outFeatures} values`);
+      }
+      changes.set(bias, made.bias);
+    } else if (type === "LORA") throw missing("merge", `tensor "${bias}", which ${adapter.label} adapts,`, "the base");
+  }
+  for (const [name, key] of whole) {
+    const out = outName(name);
+    const form = adapter.form(key);
+    const before = forms[out];
+    if (before && before.dims.join() !== form.dims.join()) {
+      throw badValue("merge", `${adapter.label}: ${name}`, form.dims, `the base's shape, ${show(before.dims)}`);
+    }
+    forms[out] = { dtype: before && floats.has(before.dtype) ? before.dtype : form.dtype, dims: form.dims };
+    sources.set(out, { key });
+  }
+  return {
+    forms,
+    head: adapter.head,
+    untiedConfig: shared.apart.size > 0 ? options.shared?.untiedConfig : undefined,
+    pieces: async function* (name) {
+      const form = forms[name];
+      const { stored, key } = sources.get(name) ?? {};
+      if (!form) throw missing("merge", `tensor ${show(name)}`, "the merged model");
+      const change = changes.get(name);
+      if (!change) {
+        if (key !== undefined) return yield fromFloat32((await adapter.read(key)).data.slice(), form.dtype);
+        if (stored !== undefined) yield* bytesOf(base, stored, form);
+        return;
+      }
+      const rows = key === undefined
+        ? rowsOf(base, stored ?? "", form, owned)
+        : rowsHeld(await adapter.read(key), form);
+      const apply = await change.start(rows);
+      for await (const { values, firstRow } of rows.blocks()) {
+        apply(values, firstRow);
+        const bytes = fromFloat32(values, form.dtype);
+        if (form.dtype !== "float32") released(values);
+        yield bytes;
+      }
+    },
+  };
+}
+
+/** What an adapter's file has: by module the parts of its update, and tensors that are whole. */
+type Parts = Readonly<{
+  modules: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  whole: ReadonlyMap<string, string>;
+}>;
+
+function partsOf(adapter: OpenedAdapter): Parts {
   const modules = new Map<string, Map<string, string>>();
   const whole = new Map<string, string>();
   for (const key of adapter.names) {
@@ -78,67 +177,45 @@ export function mergeIntoBase(
     }
     const path = name.slice(0, -part.length);
     const own = modules.get(path) ?? new Map<string, string>();
-    own.set(part.replace(".lora_magnitude_vector.weight", ".lora_magnitude_vector"), key);
+    own.set(part, key);
     modules.set(path, own);
   }
-  const find = namesIn(base, [...modules.keys()].map((path) => `${path}.weight`), [...whole.keys()], adapter.label);
-  const changes = new Map<string, Change>();
-  for (const [path, keys] of modules) {
-    const name = find.inBase(`${path}.weight`);
-    const bias = find.inBase(`${path}.bias`);
-    const form = formOf(base, name);
-    if (!floats.has(form.dtype)) {
-      throw unsupported("merge", name, form.dtype, "adapted weights are float32, float16 or bfloat16");
-    }
-    const [rows = 0, columns = 0] = form.dims;
-    if (form.dims.length !== 2) throw badValue("merge", `base: ${name}`, form.dims, "a matrix");
-    const module: Module = { path, keys, rows, columns, adapter, weight };
-    const made = type === "IA3" ? ia3Changes(module) : loraChanges(module);
-    changes.set(name, made.weight);
-    if (!made.bias) continue;
-    if (base.names.includes(bias)) {
-      const { dims } = formOf(base, bias);
-      if (dims.join() !== String(made.outFeatures)) {
-        throw badValue("merge", `base: ${bias}`, dims, `${made.outFeatures} values`);
-      }
-      changes.set(bias, made.bias);
-    } else if (type === "LORA") throw missing("merge", `tensor "${bias}", which ${adapter.label} adapts,`, "the base");
-  }
-  const forms: Record<string, TensorForm> = Object.create(null);
-  const sources = new Map<string, { stored?: string; key?: string }>();
-  for (const stored of base.names) {
-    forms[find.out(stored)] = formOf(base, stored);
-    sources.set(find.out(stored), { stored });
-  }
-  for (const [name, key] of whole) {
-    const out = find.out(find.inBase(name));
-    const form = adapter.form(key);
-    const before = forms[out];
-    if (before && before.dims.join() !== form.dims.join()) {
-      throw badValue("merge", `${adapter.label}: ${name}`, form.dims, `the base's shape, ${show(before.dims)}`);
-    }
-    forms[out] = { dtype: before && floats.has(before.dtype) ? before.dtype : form.dtype, dims: form.dims };
-    sources.set(out, { key });
-  }
+  return { modules, whole };
+}
+
+/** What becomes of shared tensors. `apart`: those that get a tensor of their own, by whose they were. */
+type Shared = Readonly<{ apart: ReadonlyMap<string, string>; storedAs(name: string): string }>;
+
+/** Tensors are told apart where an adapter changes what one module has of them and not, or not alike, the others. */
+function sharedIn(
+  base: StoredWeights,
+  adapter: OpenedAdapter,
+  modules: Parts["modules"],
+  whole: Parts["whole"],
+  shared: SharedTensors | undefined,
+): Shared {
+  const has = (name: string): boolean =>
+    base.names.some((own) => own === name || name.endsWith(`.${own}`) || own.endsWith(`.${name}`));
+  const ties = Object.entries(shared?.ties ?? {}).filter(([name, source]) => has(source) && !has(name));
+  const trained = (name: string): boolean =>
+    modules.has(name.slice(0, name.lastIndexOf("."))) || (whole.has(name) && !isBaseLayer(whole.get(name) ?? ""));
+  const together = adapter.config.ensure_weight_tying === true;
+  const apart = !together && ties.some(([name, source]) => trained(name) || trained(source)) ? ties : [];
+  const of = new Map(ties);
+  return { apart: new Map(apart), storedAs: (name) => of.get(name) ?? name };
+}
+
+/** Whether a key is of a module's own weight, beside what adapts it. */
+const isBaseLayer = (key: string): boolean => key.includes(".base_layer.");
+
+/** A tensor in memory as rows. */
+function rowsHeld({ data }: Tensor<Float32Array>, { dtype, dims }: TensorForm): Rows {
+  const columns = dims.at(-1) ?? 1;
   return {
-    forms,
-    head: adapter.head,
-    pieces: async function* (name) {
-      const form = forms[name];
-      const { stored, key } = sources.get(name) ?? {};
-      if (!form) throw missing("merge", `tensor ${show(name)}`, "the merged model");
-      if (key !== undefined) return yield fromFloat32((await adapter.read(key)).data.slice(), form.dtype);
-      if (stored === undefined) return;
-      const change = changes.get(stored);
-      if (!change) return yield* bytesOf(base, stored, form);
-      const rows = rowsOf(base, stored, form, owned);
-      const apply = await change.start(rows);
-      for await (const { values, firstRow } of rows.blocks()) {
-        apply(values, firstRow);
-        const bytes = fromFloat32(values, form.dtype);
-        if (form.dtype !== "float32") released(values);
-        yield bytes;
-      }
+    dtype,
+    columns,
+    blocks: async function* () {
+      yield { values: data.slice(), firstRow: 0 };
     },
   };
 }
@@ -161,10 +238,16 @@ export async function writeModel(model: MergedModel, base: Store, to: Store): Pr
   for (const name of carried) {
     const file = await base.get(name);
     if (!file) continue;
-    await to.put(name, file.bytes);
+    await to.put(name, name === "config.json" ? withFields(file.bytes, model.untiedConfig) : file.bytes);
     written.push(name);
   }
   return [...written, ...await writeHead(model, to)];
+}
+
+/** A config with further fields; numbers stay as they are written. */
+function withFields(bytes: Uint8Array, fields: Named<Json> = {}): Uint8Array {
+  if (Object.keys(fields).length === 0) return bytes;
+  return new TextEncoder().encode(configText({ ...jsonObject("merge", "config.json", bytes), ...fields }, bytes));
 }
 
 const PREFIX = "base_model.model.";
@@ -176,10 +259,9 @@ const parts: readonly string[] = [
   ".lora_embedding_A",
   ".lora_embedding_B",
   ".lora_magnitude_vector",
-  ".lora_magnitude_vector.weight",
   ".ia3_l",
 ];
-const floats: ReadonlySet<DType> = new Set<DType>(["float32", "float16", "bfloat16"]);
+const floats: ReadonlySet<DType> = new Set<DType>(["float64", "float32", "float16", "bfloat16"]);
 
 /** Names of the adapted model in a base that may be the model without its head, or with one. */
 type BaseNames = Readonly<{ inBase(name: string): string; out(stored: string): string }>;

@@ -66,6 +66,7 @@ export const elementTypes: Readonly<Record<DType, number>> = {
   int64: 7,
   bool: 9,
   float16: 10,
+  float64: 11,
   bfloat16: 16,
 };
 

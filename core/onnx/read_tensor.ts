@@ -11,14 +11,15 @@ const dtypes: ReadonlyMap<number, DType> = new Map(
   (Object.keys(elementTypes) as DType[]).map((dtype) => [elementTypes[dtype], dtype]),
 );
 
-const ranges: Readonly<Record<Exclude<DType, "float32" | "int64">, readonly [low: number, high: number]>> = {
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  int8: [-128, 127],
-  uint8: [0, 255],
-  bool: [0, 1],
-  float16: [0, 65535],
-  bfloat16: [0, 65535],
-};
+const ranges: Readonly<Record<Exclude<DType, "float32" | "float64" | "int64">, readonly [low: number, high: number]>> =
+  {
+    int32: [-(2 ** 31), 2 ** 31 - 1],
+    int8: [-128, 127],
+    uint8: [0, 255],
+    bool: [0, 1],
+    float16: [0, 65535],
+    bfloat16: [0, 65535],
+  };
 
 /** The element type of a number in the file. Throws AttuneError where it is none of ours. */
 export function dtypeOf(type: number, where: string): DType {
@@ -103,6 +104,7 @@ function encode(
   ints: readonly number[],
   longs: readonly bigint[],
 ): Uint8Array {
+  if (dtype === "float64") throw unsupported("onnx", where, dtype, "its numbers are read as raw bytes alone");
   const values = dtype === "float32" ? floats : dtype === "int64" ? longs : ints;
   const bytes = new Uint8Array(bytesPerElement[dtype] * values.length);
   const view = new DataView(bytes.buffer);

@@ -5,13 +5,13 @@
  * the base's weights are there once for each kind.
  * @module
  */
-import { Graph, reachable } from "../graph/graph.ts";
+import { reachable } from "../graph/graph.ts";
 import { print } from "../graph/print.ts";
-import { createBuild, ownName, type Parameter } from "../engine/build.ts";
+import { ownName } from "../engine/build.ts";
 import { type BatchResult, createEvaluator, type Evaluator } from "../engine/evaluator.ts";
 import { createFeeder } from "../engine/feeds.ts";
 import { checkDims, initialWeights } from "../engine/weights.ts";
-import { AttuneError, badFile, badValue, missing, unknownName } from "../errors.ts";
+import { AttuneError, badValue, missing, unknownName } from "../errors.ts";
 import { sha256 } from "../fingerprint.ts";
 import { createRandom } from "../random.ts";
 import type {
@@ -34,7 +34,9 @@ import { createTurns, type Turn } from "../turns.ts";
 import { batchesInOrder, batchesOfTokens, encodeRows } from "./data.ts";
 import { predictionsReader } from "../loop/rows.ts";
 import { predictions } from "./infer.ts";
-import { mergedTensor } from "./merged.ts";
+import { builtOf } from "./built.ts";
+import { checkSaved } from "./complete.ts";
+import { foldsApart, mergedTensor } from "./merged.ts";
 import { attachedTo, type OpenRun, openRun, withAttached } from "./open.ts";
 
 /** One adapter's name, or several that are stacked, in order; none: the base. */
@@ -122,7 +124,12 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
       weights: undefined,
       name: members.length > 1 ? String(i) : undefined,
     }));
-    return withAttached({ ...base, checkpoint: overlaid(base.checkpoint, merged) }, attached);
+    const { trunk } = base;
+    const untied = [...trunk.untied ?? [], ...Object.keys(trunk.ties).filter((name) => merged.has(name))];
+    return withAttached(
+      { ...base, trunk: { ...trunk, untied }, checkpoint: overlaid(base.checkpoint, merged) },
+      attached,
+    );
   };
   // Only in a turn: what is closed is used by nobody then.
   const stackedOf = async (members: readonly Loaded[]): Promise<Stacked> => {
@@ -153,7 +160,7 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
     const random = createRandom(run.training.seed);
     const evaluator = createEvaluator({
       ...open,
-      initial: initialWeights(open.checkpoint, open.attached, open.trunk.baseModelPrefix, random),
+      initial: initialWeights(open.checkpoint, open.attached, open.trunk, random),
       fed: new Map(feeds.map((f) => [f.parameter, {}])),
       weights: {},
       feeder,
@@ -266,19 +273,32 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
         if (!tensor) throw badValue("adapters", "merge", name, "an adapter whose file has all that it is made of");
         return tensor;
       };
-      const { weights } = open.checkpoint;
-      const initial = initialWeights(open.checkpoint, [], open.trunk.baseModelPrefix, createRandom(run.training.seed));
+      const initial = initialWeights(open.checkpoint, [], open.trunk, createRandom(run.training.seed));
       const result = new Map(merged);
-      for (const p of builtOf(open).parameters.values()) {
-        if (p.adapter) continue;
-        const whole = members.findLast((m) => m.tensors.has(p.name))?.tensors.get(p.name);
-        const stored = initial.nameInCheckpoint(p);
-        if (whole) result.set(p.name, whole);
-        else if (stored !== undefined) {
-          const value = await weights.read(stored);
-          const folded = mergedTensor(p.name, value, { trunk: open.trunk, attached: open.attached, own });
-          if (folded !== value) result.set(p.name, folded);
-        }
+      const { parameters } = builtOf(open);
+      const options = { trunk: open.trunk, attached: open.attached, own };
+      // A file may have a module's own weight beside what adapts it.
+      const wholeOf = (name: string): Tensor<Float32Array> | undefined =>
+        members.findLast((m) => m.tensors.has(name))?.tensors.get(name);
+      for (const p of parameters.values()) {
+        const whole = wholeOf(p.name);
+        if (p.adapter || (!whole && initial.isNew(p))) continue;
+        const value = whole ?? await initial.read(p);
+        const folded = mergedTensor(p.name, value, options);
+        // A copy of what is shared is another tensor once the adapter is gone.
+        if (whole || folded !== value || p.name in open.trunk.ties) result.set(p.name, folded);
+      }
+      // What modules share is told apart where folding gives them other values.
+      const read = async (name: string): Promise<Tensor<Float32Array>> => {
+        const p = parameters.get(name);
+        if (!p) throw new RangeError(`No parameter "${name}"`);
+        return wholeOf(name) ?? await initial.read(p);
+      };
+      const shared = Object.entries(open.trunk.ties).filter(([name, from]) =>
+        !parameters.has(name) && parameters.has(from)
+      );
+      if (await foldsApart(shared, read, options)) {
+        for (const [name, from] of shared) result.set(name, mergedTensor(name, await read(from), options));
       }
       await closeSessions();
       merged = result;
@@ -293,7 +313,7 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
       const open = openOf(members);
       const weights = members.map(({ attached, tensors }) => ({ ...attached, weights: heldWeights(tensors) }));
       const random = createRandom(run.training.seed);
-      const initial = initialWeights(open.checkpoint, weights, open.trunk.baseModelPrefix, random);
+      const initial = initialWeights(open.checkpoint, weights, open.trunk, random);
       return [...builtOf(open).parameters.values()].filter((p) => !p.adapter && initial.isNew(p)).map((p) => p.name);
     },
     run: (batch, stack) => run_(batch, membersOf(stack)),
@@ -307,28 +327,6 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
   };
 }
 
-/** What a run's model and head compute, and what they ask for by name. */
-function builtOf(
-  { trunk, attached, heads }: OpenRun,
-): Readonly<{ graph: Graph; parameters: ReadonlyMap<string, Parameter> }> {
-  const graph = new Graph();
-  const { build, recorded } = createBuild({
-    graph,
-    mode: "evaluate",
-    attached,
-    initializerRange: trunk.initializerRange,
-    labelSmoothing: 0,
-    checkpointing: false,
-    targets: {},
-    trains: () => false,
-  });
-  const states = trunk.forward(build);
-  for (const head of heads) {
-    for (const [name, value] of Object.entries(head.forward(build, states, trunk))) graph.output(name, value);
-  }
-  return { graph, parameters: recorded.parameters };
-}
-
 /**
  * What decides which adapters can share a session: all that is computed but the values that are fed.
  *
@@ -340,16 +338,17 @@ async function kindOf(
   tensors: ReadonlyMap<string, Tensor<Float32Array>>,
   name: string,
 ): Promise<string> {
-  const { graph, parameters } = builtOf(withAttached(base, [{ ...attached, weights: undefined, name: undefined }]));
+  const open = withAttached(base, [{ ...attached, weights: undefined, name: undefined }]);
+  const { graph, parameters } = builtOf(open);
   const own = new Set<string>();
   for (const [key, { dims }] of tensors) {
     const p = parameters.get(key) ?? parameters.get(`${base.trunk.baseModelPrefix}.${key}`);
     if (p) checkDims(p, dims, `adapter "${name}"`);
     if (p) own.add(p.name);
-    else if (inLayers(key, base)) {
-      throw badFile("adapters", name, `has "${key}", a place that ${base.checkpoint.label} does not have`);
-    }
   }
+  checkSaved(open, { ...attached, weights: { ...heldWeights(tensors), label: name }, name: undefined }, [
+    ...parameters.values(),
+  ]);
   if (own.size === 0) throw badFile("adapters", name, `has no tensor that ${base.checkpoint.label} has a place for`);
   const constants = reachable([...graph.outputs.values()]).flatMap(({ inputs }) =>
     inputs.flatMap((value) => {
@@ -362,14 +361,6 @@ async function kindOf(
   const fed = [...own].sort();
   const config = drawn ? JSON.stringify(attached.peft?.config ?? name) : "";
   return await sha256([print(graph), ...constants, ...fed, config].join("\n"));
-}
-
-/** Whether a name is of one of the layers that a model of this family has. */
-function inLayers(name: string, { trunk }: OpenRun): boolean {
-  const lists = new Set(trunk.layers.map((path) => path.slice(0, path.lastIndexOf(".") + 1)));
-  return [...lists].some((list) =>
-    list !== "" && (name.startsWith(list) || `${trunk.baseModelPrefix}.${name}`.startsWith(list))
-  );
 }
 
 /** Tensors in memory as weights. */

@@ -162,11 +162,12 @@ function withDecoder(sample: Sample, { trunk: { decoderStart } }: OpenRun): Samp
 /** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */
 function checked(sample: Sample, { trunk, layout: { reserve } }: OpenRun): Sample {
   const [own, other] = trunk.decoderStart === undefined ? [reserve.positions, 0] : [0, reserve.positions];
+  const positions = trunk.goesBeyond ? Infinity : trunk.maxPositions;
   for (const { length, decoderLength = 0, fields } of sample.sequences) {
     for (
       const [size, what, room] of [
-        [length, "tokens", trunk.maxPositions - reserve.tokens - own],
-        [decoderLength, "tokens of the decoder", trunk.maxPositions - other],
+        [length, "tokens", positions - reserve.tokens - own],
+        [decoderLength, "tokens of the decoder", positions - other],
       ] as const
     ) {
       if (size <= room) continue;

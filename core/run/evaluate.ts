@@ -5,13 +5,23 @@
 import type { Evaluator } from "../engine/evaluator.ts";
 import { evaluate, type RowsSeen } from "../loop/evaluate.ts";
 import type { Dataset, Named } from "../types.ts";
+import { refuseNewParts } from "./complete.ts";
 import { batchesInOrder, type EncodedRows, labelledRows } from "./data.ts";
 import { inferencer } from "./infer.ts";
 import { readsText } from "./metrics.ts";
 import type { OpenRun } from "./open.ts";
 
-/** Metrics of an opened run over a dataset. */
-export async function evaluateRun(open: OpenRun, dataset: Dataset): Promise<Named<number>> {
+/**
+ * Metrics of an opened run over a dataset.
+ *
+ * @throws AttuneError where its head is new, unless `untrained` asks for what that one gives.
+ */
+export async function evaluateRun(
+  open: OpenRun,
+  dataset: Dataset,
+  { untrained = false }: Readonly<{ untrained?: boolean }> = {},
+): Promise<Named<number>> {
+  if (!untrained) refuseNewParts(open);
   const evaluator = inferencer(open);
   try {
     return await measured(open, evaluator, await labelledRows(open, dataset));

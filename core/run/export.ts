@@ -2,12 +2,11 @@
  * A trained run, opened from its files, as exporters want it; and the proof that what they wrote is the same.
  * @module
  */
-import { Graph } from "../graph/graph.ts";
-import { createBuild } from "../engine/build.ts";
 import { trainsRule } from "../engine/program.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
 import type { Tensor, Trained } from "../types.ts";
+import { builtOf } from "./built.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import { inferencer } from "./infer.ts";
 import type { OpenRun } from "./open.ts";
@@ -18,24 +17,13 @@ const VERIFIED = 32;
 
 /** The trained tensors of an opened run. */
 export async function trainedForExport(open: OpenRun): Promise<Trained> {
-  const { checkpoint, trunk, task, attached, heads, run } = open;
+  const { checkpoint, trunk, task, attached, run } = open;
   const trains = trainsRule(attached);
-  const { build, recorded } = createBuild({
-    graph: new Graph(),
-    mode: "evaluate",
-    attached,
-    initializerRange: trunk.initializerRange,
-    labelSmoothing: 0,
-    checkpointing: false,
-    targets: {},
-    trains,
-  });
-  const states = trunk.forward(build);
-  for (const head of heads) head.forward(build, states, trunk);
+  const { parameters } = builtOf(open);
   const saved = new Set(attached.flatMap((a) => a.weights?.names ?? []));
-  const initial = initialWeights(checkpoint, attached, trunk.baseModelPrefix, createRandom(run.training.seed));
+  const initial = initialWeights(checkpoint, attached, trunk, createRandom(run.training.seed));
   const read = async (name: string): Promise<Tensor<Float32Array>> => {
-    const p = recorded.parameters.get(name);
+    const p = parameters.get(name);
     if (!p) throw new RangeError(`No parameter "${name}"`);
     return await initial.read(p);
   };
@@ -45,10 +33,10 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
     task,
     attached,
     // What an adapter's file has is in the next one too, whether anything here would train it or not.
-    trained: [...recorded.parameters.values()]
+    trained: [...parameters.values()]
       .filter((p) => !p.frozen && (trains(p.name, p.adapter) || saved.has(p.name))).map((p) => p.name),
     all: Object.fromEntries(
-      [...recorded.parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
+      [...parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
     ),
     read,
     metrics: {},

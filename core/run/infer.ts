@@ -9,11 +9,14 @@ import { createRandom } from "../random.ts";
 import { predictionsReader, type RowReader } from "../loop/rows.ts";
 import { AttuneError, unsupported } from "../errors.ts";
 import type { Batch, Dataset, Json, Named, Tensor } from "../types.ts";
+import { refuseNewParts } from "./complete.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
 
-/** Further outputs that may be asked for. */
-export type InferOptions = Readonly<{ outputHiddenStates?: boolean; outputAttentions?: boolean }>;
+/** Further outputs that may be asked for; `untrained`: also of a head that no file has anything of, which is random then. */
+export type InferOptions = Readonly<
+  { outputHiddenStates?: boolean; outputAttentions?: boolean; untrained?: boolean }
+>;
 
 /** An evaluator of an opened run. Throws AttuneError where the host has no onnxruntime. */
 export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator {
@@ -27,7 +30,7 @@ export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator
   return createEvaluator({
     ...open,
     ...options,
-    initial: initialWeights(checkpoint, attached, trunk.baseModelPrefix, createRandom(run.training.seed)),
+    initial: initialWeights(checkpoint, attached, trunk, createRandom(run.training.seed)),
     fed: new Map(),
     weights: {},
     feeder: createFeeder(host.lib, new Map(), host.kernels),
@@ -42,6 +45,7 @@ export async function* predictRows(
   dataset: Dataset,
   options: InferOptions = {},
 ): AsyncIterable<Named<Json>> {
+  if (!options.untrained) refuseNewParts(open);
   const evaluator = inferencer(open, options);
   try {
     const { samples } = await encodeRows(open, dataset, false);

@@ -38,12 +38,12 @@ export function mergedTensor(
   return conv1d ? transposed(result) : result;
 }
 
-/** A model's own parameters, to be read one at a time. */
+/** A model's own parameters, to be read one at a time. `untied`: tensors that the model would share are apart. */
 export type MergedTensors = Readonly<
-  { forms: Named<TensorForm>; read: (name: string) => Promise<Tensor<Float32Array>> }
+  { forms: Named<TensorForm>; read: (name: string) => Promise<Tensor<Float32Array>>; untied: boolean }
 >;
 
-/** The model's own parameters, with adapters folded in. */
+/** The model's own parameters, with adapters folded in. What folding makes of modules that share a tensor is told apart. */
 export async function mergedTensors(trained: Trained): Promise<MergedTensors> {
   const { all, trunk, attached } = trained;
   const adapters: Record<string, Tensor<Float32Array>> = {};
@@ -52,11 +52,32 @@ export async function mergedTensors(trained: Trained): Promise<MergedTensors> {
     if (adapter) adapters[name] = await trained.read(name);
     else forms[name] = { dtype: "float32", dims: shape };
   }
-  const own = (name: string): Tensor<Float32Array> => found(adapters, name);
+  const options = { trunk, attached, own: (name: string): Tensor<Float32Array> => found(adapters, name) };
+  const shared = Object.entries(trunk.ties).filter(([name, source]) => !(name in forms) && source in forms);
+  const untied = Object.keys(trunk.ties).some((name) => name in forms) ||
+    await foldsApart(shared, trained.read, options);
+  if (untied) { for (const [name, source] of shared) forms[name] = forms[source] as TensorForm; }
+  const sources = new Map(shared);
   return {
     forms,
-    read: async (name) => mergedTensor(name, await trained.read(name), { trunk, attached, own }),
+    untied,
+    read: async (name) => mergedTensor(name, await trained.read(sources.get(name) ?? name), options),
   };
+}
+
+/** Whether folding adapters in gives modules that share a tensor other values. */
+export async function foldsApart(
+  shared: readonly (readonly [name: string, source: string])[],
+  read: (name: string) => Promise<Tensor<Float32Array>>,
+  options: MergeOptions,
+): Promise<boolean> {
+  if (options.attached.length === 0) return false;
+  for (const [name, source] of shared) {
+    const value = await read(source);
+    const [own, other] = [mergedTensor(name, value, options), mergedTensor(source, value, options)];
+    if (own !== other && own.data.some((x, i) => x !== other.data[i])) return true;
+  }
+  return false;
 }
 
 function found(tensors: Named<Tensor<Float32Array>>, name: string): Tensor<Float32Array> {

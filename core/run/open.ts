@@ -3,6 +3,8 @@
  * @module
  */
 import { badValue, missing, show, unknownName, unsupported } from "../errors.ts";
+import { checkComplete } from "./complete.ts";
+import { untiedIn } from "./ties.ts";
 import { trunkOf, withHeads } from "../engine/trunk.ts";
 import { withLabels } from "./labels.ts";
 import type { TaskLoss } from "../engine/program.ts";
@@ -76,7 +78,10 @@ export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
     return notes.length > 0 ? { ...completed, notes } : completed;
   });
   const heads = tasks.map((task) => headsOf(run, task));
-  const trunk = trunkOf(architecture, String(config.model_type), heads.flat());
+  const built = trunkOf(architecture, String(config.model_type), heads.flat());
+  // Heads of several tasks may have modules of one name.
+  const ties = Object.assign({}, built.ties, ...heads.map((own) => withHeads(built, own).ties));
+  const trunk = { ...built, ties, untied: await untiedIn(checkpoint, { ...built, ties }) };
   const tokenizer = await run.tokenizer.open(checkpoint.files);
   const opened: OpenRun[] = [];
   for (const [i, task] of tasks.entries()) {
@@ -127,7 +132,7 @@ async function openTask(
   const part = (dataset: Use<"dataset"> | undefined): Dataset | undefined =>
     dataset === undefined ? undefined : run.use("dataset", dataset);
   const [train, held] = [part(task.data?.train), part(task.data?.eval)];
-  return {
+  const open: OpenRun = {
     ...shared,
     collator: run.use("collator", run.spec.collator ?? task.collator),
     losses,
@@ -146,6 +151,8 @@ async function openTask(
     },
     data: task.data ? { ...(train ? { train } : {}), ...(held ? { eval: held } : {}) } : run.data,
   };
+  checkComplete(open);
+  return open;
 }
 
 /** An adapter opened and attached to a model and its head. */
@@ -201,7 +208,7 @@ export function withAttached(open: OpenRun, attached: readonly Attached[]): Open
 export function maxLengthOf({ run, trunk, tokenizer, layout }: OpenRun): number {
   const { tokens, positions } = layout.reserve;
   const room = trunk.maxPositions - tokens - (trunk.decoderStart === undefined ? positions : 0);
-  if (run.training.maxLength !== null) return Math.min(run.training.maxLength, room);
+  if (run.training.maxLength !== null) return Math.min(run.training.maxLength, trunk.goesBeyond ? Infinity : room);
   return Math.min(room, tokenizer.modelMaxLength ?? Infinity);
 }
 

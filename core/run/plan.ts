@@ -186,7 +186,7 @@ async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readon
     taskName: open.task.name,
   };
   const random = createRandom(training.seed);
-  const initial = initialWeights(open.checkpoint, open.attached, open.trunk.baseModelPrefix, random);
+  const initial = initialWeights(open.checkpoint, open.attached, open.trunk, random);
   const plain = buildProgram(options);
   const regularizers = await dryRegularizers(open.run.regularizers, plain, initial.isNew);
   const program = regularizers.length === 0 ? plain : buildProgram({ ...options, regularizers });

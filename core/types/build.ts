@@ -65,20 +65,21 @@ export type Stream = Readonly<{
 }>;
 
 /**
- * A linear layer. `tied`: the parameter it shares its weight with. `conv1d`: stored [in, out], as GPT-2 does. `init`:
+ * A linear layer. `tied`, `tiedBias`: the parameters that its weight and bias are, where other modules' are the same. `conv1d`: stored [in, out], as GPT-2 does. `init`:
  * of the weight, where not as the model's others.
  */
 export type LinearOptions = Readonly<
-  { outFeatures: number; bias?: boolean; tied?: string; conv1d?: boolean; init?: Init }
+  { outFeatures: number; bias?: boolean; tied?: string; tiedBias?: string; conv1d?: boolean; init?: Init }
 >;
 
-/** An embedding table. `paddingIdx`: the row that gets no gradient; `scale`: what rows that are looked up are multiplied by. */
+/** An embedding table. `tied`: the parameter that it is, where other modules' are the same; `paddingIdx`: the row that gets no gradient; `scale`: what rows that are looked up are multiplied by. */
 export type EmbeddingOptions = Readonly<{
   numEmbeddings: number;
   embeddingDim: number;
   scale?: number;
   init?: Init;
   paddingIdx?: number;
+  tied?: string;
   side?: Side;
 }>;
 

@@ -24,17 +24,23 @@ export type Checkpoint = Readonly<{
   fingerprint(): Promise<string>;
   /** How it is named in cards and adapter_config.json. */
   label: string;
+  /** Whether tensors of other dims than the model's start anew instead of being an error. */
+  ignoreMismatchedSizes?: boolean;
 }>;
 
 /** The tensors of a checkpoint. */
 export interface Weights {
   readonly names: readonly string[];
+  /** What messages call it. */
+  readonly label?: string;
   /** Decoded to float32; throws where there is no such name. */
   read(name: string): Promise<Tensor<Float32Array>>;
   /** As it is stored, where that is integers with a scale per row. */
   quantized?(name: string): Promise<QuantizedTensor | undefined>;
   /** Where the bytes lie; `file` is a checked real path where the host can map files, else undefined. */
   locate(name: string): WeightLocation | undefined;
+  /** Some of a tensor's bytes as they are stored; undefined where they are not the tensor's values alone. */
+  part?(name: string): ((from: number, length: number) => Promise<Uint8Array>) | undefined;
 }
 
 /** x[r] = scale[r] · values[r]. */
@@ -64,9 +70,15 @@ export type Architecture = Readonly<{
   headDim: number;
   vocabSize: number;
   maxPositions: number;
+  /** Whether positions beyond `maxPositions` can be computed, as angles can: rows go there where a length is asked for. */
+  goesBeyond?: boolean;
   baseModelPrefix: string;
-  /** Path of the word embeddings' module. */
+  /** Path of the word embeddings' module; words may be looked up through others that share its table. */
   wordEmbeddings: string;
+  /** Paths of modules that the library's class has and never calls: what adapters have for them changes nothing. */
+  idle?: readonly string[];
+  /** How a config says that tensors are not shared which the model would share; absent: `tie_word_embeddings: false`. */
+  untiedConfig?: Named<Json>;
   /** Paths of the layers, in order. */
   layers: readonly string[];
   heads: Named<HeadStyle>;
@@ -99,6 +111,14 @@ export interface Trunk extends Architecture {
   /** Dims of its parameters, by name. */
   readonly shapes: Named<readonly number[]>;
   readonly parameters: readonly string[];
+  /** Those of the embeddings that look up words. */
+  readonly wordLookups: readonly string[];
+  /** Tensors that modules share with others: the name each would have alone, and whose it is. */
+  readonly ties: Named<string>;
+  /** Those of the ties that the checkpoint does not have: it holds two tensors, with other values. */
+  readonly untied?: readonly string[];
+  /** Paths of layers of the model's other side, where that is not built. */
+  readonly otherSide?: readonly string[];
 }
 
 /** What a model computes: rows are places of the batch. */
@@ -125,7 +145,7 @@ export type HeadStyle = Readonly<{
   )[];
   out: string;
   bias?: boolean;
-  /** The output's bias, where it is not of the module `out`. */
+  /** What the bias of the module `out` is called where it is another module's too. */
   outBias?: string;
   tied?: boolean;
   /** c of c · tanh(x / c) on what comes out. */
@@ -178,6 +198,10 @@ export interface Stepper {
 export interface Attached extends Around {
   /** Other parameters: biases, modulesToSave, all, none; the last adapter that answers decides. */
   trains?(name: string): boolean | undefined;
+  /** Whether a module is a copy of its own, as PEFT's modules_to_save: what it shares with others is shared no more. */
+  copies?(module: string): boolean;
+  /** Whether a module that shares its tensor has another's update rather than one of its own. */
+  sharesUpdate?(module: string): boolean;
   /** Values to start from, where it continues a saved adapter. */
   readonly weights?: Weights;
   /** Stands in front of the names of its own parameters, where several adapters are attached. */

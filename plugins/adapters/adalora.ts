@@ -131,7 +131,17 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = define({
         schema: adaloraSchema,
         names: Object.keys(entries),
         // The first is LoRA's rank, which AdaLoRA does not read.
-        harmless: ["r", "init_lora_weights", "megatron_core", "qalora_group_size", "ensure_weight_tying"],
+        harmless: [
+          "r",
+          "init_lora_weights",
+          "megatron_core",
+          "qalora_group_size",
+          "ensure_weight_tying",
+          "eva_config",
+          "corda_config",
+          "loftq_config",
+          "lora_ga_config",
+        ],
       },
       options,
       attach,
@@ -198,6 +208,7 @@ function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?:
       }
       : {}),
     stepper: () => rankStepper(budget, (steps) => (totalSteps = steps)),
+    copies: saves.copies,
     trains: (name) => {
       if (saves.trains(name)) return true;
       if (!name.endsWith(".bias") || o.bias === "none") return undefined;

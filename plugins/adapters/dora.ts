@@ -4,8 +4,9 @@
  */
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { attachLora, harmlessLoraFields } from "./low_rank.ts";
+import { attachLora } from "./low_rank.ts";
 import { doraSchema, loraNames, type LoraOptions } from "./lora_options.ts";
+import { loraFields } from "./lora_peft.ts";
 import { continued } from "./peft.ts";
 
 /** Options of {@link dora}: LoRA's, with `useDora` on. */
@@ -35,7 +36,7 @@ export const dora: Factory<"adapter", Partial<DoraOptions>> = define({
         prefix: "base_model.model.",
         schema: doraSchema,
         names: loraNames,
-        harmless: harmlessLoraFields,
+        ...loraFields,
       },
       options,
       (o, trunk, context, saved) => attachLora("dora", o, trunk, context, saved),

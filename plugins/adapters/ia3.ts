@@ -132,6 +132,7 @@ function attach(o: Ia3Options, trunk: Trunk, context: AttachContext, saved?: Wei
       }
       return mul(next(call), reshape(b.parameter(own(path), [outFeatures, 1], init), [1, outFeatures]));
     },
+    copies: saves.copies,
     trains: saves.trains,
     weights: saved,
     merge: (name, value, read) => {

@@ -95,6 +95,7 @@ function attach(o: LnTuningOptions, trunk: Trunk, context: AttachContext, saved?
   const targets = matchModules("ln-tuning", wanted, modules, o.excludeModules);
   const inTarget = (name: string): boolean => targets.has(name.slice(0, name.lastIndexOf(".")));
   return {
+    copies: saves.copies,
     trains: (name) => (saves.trains(name) ?? (inTarget(name) ? true : undefined)),
     ...(saved
       ? {

@@ -4,8 +4,9 @@
  */
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { attachLora, harmlessLoraFields } from "./low_rank.ts";
+import { attachLora } from "./low_rank.ts";
 import { loraNames, type LoraOptions, loraSchema } from "./lora_options.ts";
+import { loraFields } from "./lora_peft.ts";
 import { continued } from "./peft.ts";
 
 export { type LoraOptions, loraSchema } from "./lora_options.ts";
@@ -32,7 +33,7 @@ export const lora: Factory<"adapter", Partial<LoraOptions>> = define({
         prefix: "base_model.model.",
         schema: loraSchema,
         names: loraNames,
-        harmless: harmlessLoraFields,
+        ...loraFields,
       },
       options,
       (o, trunk, context, saved) => attachLora("lora", o, trunk, context, saved),

@@ -43,6 +43,8 @@ export interface LoraOptions {
    * of QR (Büyükakyüz 2024); false: both random.
    */
   readonly initLoraWeights: boolean | "gaussian" | "orthogonal" | "pissa" | "olora";
+  /** Whether modules that share a table (embeddings and the output) go on sharing it, and what is learned for it. */
+  readonly ensureWeightTying: boolean;
   /** How a weight is stored, as PEFT notes it; read from the model here, so that either value is taken. */
   readonly fanInFanOut: boolean;
   /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
@@ -71,6 +73,7 @@ const entries = {
   alphaPattern: v.optional(v.record(v.string(), v.number()), {}),
   trainableTokenIndices: v.optional(v.nullable(v.union([ids, v.record(v.string(), ids)])), null),
   initLoraWeights: v.optional(v.union([v.boolean(), v.picklist(["gaussian", "orthogonal", "pissa", "olora"])]), true),
+  ensureWeightTying: v.optional(v.boolean(), false),
   fanInFanOut: v.optional(v.boolean(), false),
   from: v.optional(v.nullable(v.string()), null),
 } as const;

@@ -28,28 +28,30 @@ import { firstFactors } from "./lora_init.ts";
 import type { LoraOptions } from "./lora_options.ts";
 import { peftConfig, savedModules, wrappedKey } from "./peft.ts";
 import { adaptable, defaultTargets, inLayers, projections } from "./targets.ts";
-
-/** Fields of adapter_config.json that only other kinds of layers read. */
-export const harmlessLoraFields: readonly string[] = ["megatron_core", "qalora_group_size", "ensure_weight_tying"];
+import { type Tied, withTying } from "./tied.ts";
 
 /** Attaches LoRA. Throws AttuneError where no module matches; the message lists those there are. */
 export function attachLora(
   plugin: string,
-  o: LoraOptions,
+  given: LoraOptions,
   trunk: Trunk,
   context: AttachContext,
   saved?: Weights,
 ): Attached {
+  const { options: o, tied } = withTying(given, trunk);
   const saves = savedModules(o.modulesToSave, context.modules);
-  const { wanted, targets } = targetsOf(plugin, o, trunk, saves.has);
+  const { wanted, targets } = targetsOf(plugin, o, trunk, saves.has, tied);
+  // Modules that share an update have the table's.
+  const shares = (path: string): boolean => tied?.part === "update" && tied.modules.includes(path);
+  const updateOf = (path: string): string => (shares(path) ? tied?.source ?? path : path);
   const { useDora, loraBias, initLoraWeights } = o;
   if (useDora && (loraBias || initLoraWeights === false)) {
     throw badValue(plugin, "adapter.with.useDora", true, "no loraBias, and initLoraWeights other than false");
   }
-  const rankOf = (path: string): number => patternValue(path, o.rankPattern, o.r);
+  const rankOf = (path: string): number => patternValue(updateOf(path), o.rankPattern, o.r);
   const scaleOf = (path: string): number => {
     const r = rankOf(path);
-    return patternValue(path, o.alphaPattern, o.loraAlpha) / (o.useRslora ? Math.sqrt(r) : r);
+    return patternValue(updateOf(path), o.alphaPattern, o.loraAlpha) / (o.useRslora ? Math.sqrt(r) : r);
   };
   const tokens = tokenRows(plugin, o, trunk);
   const wrapped = wrappedKey((path) => targets.has(path));
@@ -60,8 +62,7 @@ export function attachLora(
   const linear = (b: Build, call: Seams["linear"], next: (call: Seams["linear"]) => Value): Value => {
     const { path, x, inFeatures, outFeatures } = call;
     // A layer whose weight is the table's (a language model's output) uses the same rows.
-    const origin = b.graph.origin(call.weight);
-    const rows = origin?.kind === "parameter" ? tokens.get(origin.name.replace(/\.weight$/, "")) : undefined;
+    const rows = tokens.get(tableOf(call.weight));
     if (rows) call = { ...call, weight: replacedRows(b, rows.path, rows.ids, call.weight) };
     if (!targets.has(path)) return next(call);
     const y = next(useDora ? { ...call, bias: undefined } : call);
@@ -69,8 +70,13 @@ export function attachLora(
     const scale = scaleOf(path);
     const shapeA = [r, inFeatures];
     const shapeB = [outFeatures, r];
-    const a = b.parameter(factor(path, "A"), shapeA, init.a(path, inFeatures, outFeatures));
-    const bb = b.parameter(factor(path, "B"), shapeB, init.b(path, inFeatures, outFeatures));
+    const [a, bb] = shares(path)
+      ? tableFactors(b, updateOf(path), r, outFeatures, inFeatures, initLoraWeights).map((x) => transpose(x))
+        .reverse() as [Value, Value]
+      : [
+        b.parameter(factor(path, "A"), shapeA, init.a(path, inFeatures, outFeatures)),
+        b.parameter(factor(path, "B"), shapeB, init.b(path, inFeatures, outFeatures)),
+      ];
     const dropped = b.dropout(x, o.loraDropout);
     const through = (x: Value, a: Value, bb: Value, alpha: number, bias?: Value): Value =>
       gemm(gemm(x, a, undefined, { transB: true }), bb, bias && mul(bias, alpha), { alpha, transB: true });
@@ -108,19 +114,23 @@ export function attachLora(
 
   const embedding = (b: Build, call: Seams["embedding"], next: (call: Seams["embedding"]) => Value): Value => {
     const { path, ids, embeddingDim, scale } = call;
-    const rows = tokens.get(path);
+    const rows = tokens.get(path) ?? tokens.get(tableOf(call.weight));
     let y = next(call);
-    if (rows) y = replaced(b, path, rows.ids, call, y);
+    if (rows) y = replaced(b, rows.path, rows.ids, call, y);
     if (!targets.has(path)) return y;
     if (useDora) throw badValue(plugin, "adapter.with.targetModules", path, "no embeddings with useDora");
     const r = rankOf(path);
     const count = call.weight.shape[0];
     if (typeof count !== "number") throw missing(plugin, "a table of fixed size", path);
-    const a = b.parameter(`${path}.lora_embedding_A`, [r, count], initLoraWeights === false ? { normal: 1 } : "zeros");
-    const bb = b.parameter(`${path}.lora_embedding_B`, [embeddingDim, r], { normal: 1 });
+    const [a, bb] = tableFactors(b, updateOf(path), r, count, embeddingDim, initLoraWeights);
     const inner = reshape(gather(transpose(a), ids), [y.shape[0] ?? 1, r]);
     return add(y, gemm(inner, bb, undefined, { alpha: scale * scaleOf(path), transB: true }));
   };
+
+  const derived = async (read: (name: string) => Promise<Matrix>): Promise<Named<Tensor>> => ({
+    ...(parted ? await withFirstProducts(targets, trunk, read) : {}),
+    ...(tied ? await underAllNames(tied, read) : {}),
+  });
 
   return {
     linear,
@@ -130,11 +140,13 @@ export function attachLora(
       if (!name.endsWith(".bias") || o.bias === "none") return undefined;
       return o.bias === "all" || targets.has(name.slice(0, -".bias".length)) ? true : undefined;
     },
+    sharesUpdate: shares,
+    copies: (module) => tied?.part !== "whole" && saves.copies(module),
     weights: saved,
     merge: (name, value, own) => {
       const dot = name.lastIndexOf(".");
       const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
-      const rows = tokens.get(path);
+      const rows = tokens.get(path) ?? tokens.get((trunk.ties[name] ?? "").replace(/\.weight$/, ""));
       if (rows && part === "weight") value = withRows(value, rows.ids, own(deltaOf(rows.path)));
       if (!targets.has(path)) return value;
       const scale = scaleOf(path);
@@ -142,8 +154,14 @@ export function attachLora(
       if (loraBias && !trunk.parameters.includes(`${path}.bias`)) {
         throw badValue(plugin, path, "loraBias", "a layer with a bias, to merge it into");
       }
-      if (trunk.embeddings.includes(path)) {
-        return plusProduct(value, own(`${path}.lora_embedding_A`), own(`${path}.lora_embedding_B`), scale, true);
+      if (trunk.embeddings.includes(path) || shares(path)) {
+        return plusProduct(
+          value,
+          own(tableFactor(updateOf(path), "A")),
+          own(tableFactor(updateOf(path), "B")),
+          scale,
+          true,
+        );
       }
       let result = plusProduct(value, own(factor(path, "A")), own(factor(path, "B")), scale, false);
       if (parted) result = plusProduct(result, own(first(path, "A")), own(first(path, "B")), -scale, false);
@@ -153,6 +171,8 @@ export function attachLora(
       config: peftConfig("LORA", {
         ...o,
         ...(parted ? doubled(o) : {}),
+        // Older versions of PEFT do not know the field.
+        ensureWeightTying: o.ensureWeightTying ? true : undefined,
         targetModules: wanted,
         modulesToSave: saves.names,
         layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
@@ -163,26 +183,65 @@ export function attachLora(
       ) => (/\.lora_(A|B)\.first$/.test(name) || (parted && /\.lora_(A|B)\.weight$/.test(name))
         ? undefined
         : wrapped(name)),
-      // The first product, subtracted, is a further r ranks: what PEFT itself converts such adapters to.
-      ...(parted
-        ? {
-          derived: async (read) => {
-            const tensors: Record<string, Tensor> = {};
-            for (const path of targets) {
-              if (trunk.embeddings.includes(path)) continue;
-              const [a, a0] = [await read(factor(path, "A")), await read(first(path, "A"))];
-              const [bb, b0] = [await read(factor(path, "B")), await read(first(path, "B"))];
-              tensors[`base_model.model.${factor(path, "A")}`] = stackedRows(a, a0);
-              tensors[`base_model.model.${factor(path, "B")}`] = besideNegated(bb, b0);
-            }
-            return tensors;
-          },
-        }
-        : {}),
+      ...(parted || tied ? { derived } : {}),
     },
   };
 }
 
+/** A [r, count] and B [dim, r] of a table's update. */
+function tableFactors(
+  b: Build,
+  path: string,
+  r: number,
+  count: number,
+  dim: number,
+  how: LoraOptions["initLoraWeights"],
+): [a: Value, b: Value] {
+  return [
+    b.parameter(tableFactor(path, "A"), [r, count], how === false ? { normal: 1 } : "zeros"),
+    b.parameter(tableFactor(path, "B"), [dim, r], { normal: 1 }),
+  ];
+}
+
+/** The first product, subtracted, is a further r ranks: what PEFT itself converts such adapters to. */
+async function withFirstProducts(
+  targets: ReadonlySet<string>,
+  trunk: Trunk,
+  read: (name: string) => Promise<Matrix>,
+): Promise<Named<Tensor>> {
+  const tensors: Record<string, Tensor> = {};
+  for (const path of targets) {
+    if (trunk.embeddings.includes(path)) continue;
+    const [a, a0] = [await read(factor(path, "A")), await read(first(path, "A"))];
+    const [bb, b0] = [await read(factor(path, "B")), await read(first(path, "B"))];
+    tensors[`base_model.model.${factor(path, "A")}`] = stackedRows(a, a0);
+    tensors[`base_model.model.${factor(path, "B")}`] = besideNegated(bb, b0);
+  }
+  return tensors;
+}
+
+/** What modules share stands in the file under the name of each. */
+async function underAllNames(
+  { source, modules, part }: Tied,
+  read: (name: string) => Promise<Matrix>,
+): Promise<Named<Tensor>> {
+  const tensors: Record<string, Tensor> = {};
+  for (const path of modules) {
+    if (part === "whole") tensors[`base_model.model.${path}.weight`] = await read(`${source}.weight`);
+    else {
+      tensors[`base_model.model.${factor(path, "A")}`] = transposed(await read(tableFactor(source, "B")));
+      tensors[`base_model.model.${factor(path, "B")}`] = transposed(await read(tableFactor(source, "A")));
+    }
+  }
+  return tensors;
+}
+
+function transposed({ dtype, dims: [rows = 1, columns = 1], data }: Matrix): Matrix {
+  const out = Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)] ?? 0);
+  return { dtype, dims: [columns, rows], data: out };
+}
+
+const tableFactor = (path: string, part: "A" | "B"): string => `${path}.lora_embedding_${part}`;
 const factor = (path: string, part: "A" | "B"): string => `${path}.lora_${part}.weight`;
 const first = (path: string, part: "A" | "B"): string => `${path}.lora_${part}.first`;
 const magnitudeOf = (path: string): string => `${path}.lora_magnitude_vector`;
@@ -193,6 +252,7 @@ function targetsOf(
   o: LoraOptions,
   trunk: Trunk,
   saved: (path: string) => boolean,
+  tied: Tied | undefined,
 ): Readonly<{ wanted: string | readonly string[]; targets: ReadonlySet<string> }> {
   const wanted = o.targetModules ?? defaultTargets(plugin, "targetModules", projections, trunk);
   const linears = adaptable(trunk, wanted, saved);
@@ -204,7 +264,14 @@ function targetsOf(
     const allowed = "numbers of layers that have the targets";
     throw badValue(plugin, "adapter.with.layersToTransform", o.layersToTransform, allowed);
   }
-  return { wanted, targets: new Set(targets) };
+  const shared = tied?.part === "update" ? tied.modules : [];
+  return { wanted, targets: new Set([...targets, ...shared]) };
+}
+
+/** The path of the module whose table a weight is. */
+function tableOf(weight: Value): string {
+  const origin = weight.graph.origin(weight);
+  return origin?.kind === "parameter" ? origin.name.replace(/\.weight$/, "") : "";
 }
 
 /** Rows that train by themselves, by the path of the module that uses them. `path`: of the table they are rows of. */
@@ -219,9 +286,10 @@ function tokenRows(
     ? { [trunk.wordEmbeddings]: trainableTokenIndices as readonly number[] }
     : trainableTokenIndices as Named<readonly number[]>;
   for (const [module, ids] of Object.entries(named)) {
-    const path = trunk.embeddings.find((path) => matches(path, [module]));
+    const paths = [...trunk.embeddings, trunk.wordEmbeddings];
+    const path = paths.find((path) => matches(path, [module]));
     if (path === undefined) {
-      throw badValue(plugin, "adapter.with.trainableTokenIndices", module, `one of ${trunk.embeddings.join(", ")}`);
+      throw badValue(plugin, "adapter.with.trainableTokenIndices", module, `one of ${paths.join(", ")}`);
     }
     const wrong = ids.find((id) => path === trunk.wordEmbeddings && id >= trunk.vocabSize);
     if (wrong !== undefined) {

@@ -97,6 +97,7 @@ function attach(o: PTuningOptions, trunk: Trunk, context: AttachContext, saved?:
   };
   return {
     ...promptAdapter(trunk, o.numVirtualTokens, prompt),
+    copies: saves.copies,
     trains: saves.trains,
     weights: saved,
     peft: {

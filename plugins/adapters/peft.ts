@@ -4,7 +4,8 @@
  * @module
  */
 import * as v from "valibot";
-import { badValue, missing } from "../../core/errors.ts";
+import { plainKey } from "../../core/adapter_keys.ts";
+import { badFile, badValue, missing, show } from "../../core/errors.ts";
 import { jsonObject } from "../../core/json.ts";
 import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
 import type { Adapter, AttachContext, Attached, Host, Json, Named, Plugin, Trunk, Weights } from "../../core/types.ts";
@@ -25,6 +26,10 @@ export type PeftType<O> = Readonly<{
   names: readonly string[];
   /** Fields of the config that say nothing of the mathematics, whatever their value. */
   harmless?: readonly string[];
+  /** Values of fields that say only how training began, and what stands for them. */
+  begun?: Named<Named<Json>>;
+  /** Of a type whose plain file needs no more than what is known here: keys of one, and fields that are known and not built. */
+  plain?: Readonly<{ keys: RegExp; unbuilt: readonly string[] }>;
 }>;
 
 /** `open` and `attach` of an adapter whose option `from` continues a directory that PEFT saved. */
@@ -38,7 +43,13 @@ export function continued<O extends { readonly from: string | null }>(
   return {
     open: async (host) => {
       const saved = await openPeft(type, from, host);
-      const read = readConfig(type, saved.config);
+      const { read, passed } = readConfig(type, saved);
+      if (passed.length > 0) {
+        const names = passed.map((name) => show(name)).join(", ");
+        host.terminal?.write(
+          `Warning: ${from}/adapter_config.json has ${names}, which is not known here and passed over\n`,
+        );
+      }
       return {
         kind: "adapter",
         name: type.name,
@@ -81,12 +92,26 @@ async function openPeft<O>(
     throw badValue(plugin, `${path}/adapter_config.json: peft_type`, config.peft_type, `"${type}"`);
   }
   const tensors = await openSafetensors(store, "adapter_model.safetensors");
-  const own = (key: string): string =>
-    (key.startsWith(prefix) ? key.slice(prefix.length) : key).replace(wrappedLayer, ".");
-  const keys = new Map(tensors.names.map((key) => [own(key), key]));
+  const own = (key: string): string => {
+    const plain = plainKey(key);
+    return (plain.startsWith(prefix) ? plain.slice(prefix.length) : plain).replace(wrappedLayer, ".");
+  };
+  const keys = new Map<string, string>();
+  for (const key of tensors.names) {
+    const other = keys.get(own(key));
+    if (other !== undefined) {
+      throw badFile(
+        plugin,
+        `${path}/adapter_model.safetensors`,
+        `has ${show(other)} and ${show(key)}, which mean one tensor`,
+      );
+    }
+    keys.set(own(key), key);
+  }
   return {
     config,
     weights: {
+      label: `${path}/adapter_model.safetensors`,
       names: [...keys.keys()],
       read: async (name) => {
         const key = keys.get(name);
@@ -122,27 +147,40 @@ const common: readonly string[] = [
   "task_type",
 ];
 
-/** The options that an adapter_config.json stands for. A field that is not known here must hold nothing. */
-function readConfig<O>({ name: plugin, schema, names, harmless = [] }: PeftType<O>, config: Named<Json>): O {
+/**
+ * The options that an adapter_config.json stands for. A field that is not known must hold nothing, or is passed over
+ * where the file shows that it is plain.
+ */
+function readConfig<O>(
+  { name: plugin, schema, names, harmless = [], begun = {}, plain }: PeftType<O>,
+  { config, weights }: SavedAdapter,
+): Readonly<{ read: O; passed: readonly string[] }> {
   const options: Record<string, Json> = {};
+  const passed: string[] = [];
   const known = new Map(names.map((name) => [snakeCase(name), name]));
+  const isPlain = plain !== undefined && weights.names.every((name) => plain.keys.test(name));
   for (const [field, value] of Object.entries(config)) {
     if (common.includes(field) || harmless.includes(field) || value === null) continue;
     const name = known.get(field);
-    if (name !== undefined) options[name] = value;
+    if (name !== undefined) options[name] = begun[field]?.[String(value)] ?? value;
     else if (value !== false && !(typeof value === "object" && Object.keys(value).length === 0)) {
-      throw badValue(plugin, `adapter_config.json: ${field}`, value, "null (it is not built)");
+      if (!isPlain || plain.unbuilt.includes(field)) {
+        throw badValue(plugin, `adapter_config.json: ${field}`, value, "null (it is not built)");
+      }
+      passed.push(field);
     }
   }
   const parsed = v.safeParse(schema, options);
-  if (parsed.success) return parsed.output;
+  if (parsed.success) return { read: parsed.output, passed };
   const issue = parsed.issues[0];
   throw badValue(plugin, `adapter_config.json: ${v.getDotPath(issue) ?? ""}`, issue.input, issue.message);
 }
 
 /** An adapter_config.json from options in camelCase; `from` stays out. */
 export function peftConfig(type: string, options: object, taskType: string): Named<Json> {
-  const fields = Object.entries(options as Named<Json>).filter(([name]) => name !== "from")
+  const fields = Object.entries(options as Named<Json>).filter(([name, value]) =>
+    name !== "from" && value !== undefined
+  )
     .map(([name, value]) => [snakeCase(name), value]);
   const config: Record<string, Json> = {
     ...Object.fromEntries(fields),
@@ -162,6 +200,8 @@ export type SavedModules = Readonly<{
   has(path: string): boolean;
   /** Whether a parameter is theirs, as `Attached.trains` answers. */
   trains(name: string): true | undefined;
+  /** As `has`: what trains whole is a copy, and shares nothing. */
+  copies(module: string): boolean;
 }>;
 
 /**
@@ -178,6 +218,7 @@ export function savedModules(asked: readonly string[] | null, head: readonly str
     names: names.length > 0 ? names : null,
     has,
     trains: (name) => (has(name.slice(0, name.lastIndexOf("."))) ? true : undefined),
+    copies: has,
   };
 }
 

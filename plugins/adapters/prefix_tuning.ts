@@ -104,6 +104,7 @@ function attach(o: PrefixTuningOptions, trunk: Trunk, context: AttachContext, sa
       count,
       prefix,
     ),
+    copies: saves.copies,
     trains: saves.trains,
     weights: saved,
     peft: {

@@ -84,6 +84,7 @@ function attach(o: PromptTuningOptions, trunk: Trunk, context: AttachContext, sa
       o.numVirtualTokens,
       (b, dim) => b.parameter("prompt_embeddings", [count, dim], init),
     ),
+    copies: saves.copies,
     trains: saves.trains,
     weights: saved,
     peft: {
@@ -127,7 +128,7 @@ function firstPrompt(o: PromptTuningOptions, count: number, trunk: Trunk, { toke
   return async (weights, random) => {
     const { data, dims: [vocabulary = 1, dim = 1] } = await weights.read(`${trunk.wordEmbeddings}.weight`);
     const prompt = new Float32Array(count * dim);
-    const scale = trunk.scales[trunk.wordEmbeddings] ?? 1;
+    const scale = trunk.scales[trunk.wordLookups[0] ?? ""] ?? 1;
     for (let i = 0; i < count; i++) {
       const id = ids ? ids[i % ids.length] ?? 0 : Math.floor(random.uniform(i) * vocabulary);
       prompt.set(data.subarray(id * dim, (id + 1) * dim), i * dim);

@@ -43,7 +43,7 @@ export function promptAdapter(
     reserve: { tokens: count },
     embedding: (b, call, next) => {
       const y = next(call);
-      if (call.path !== trunk.wordEmbeddings || call.side !== "input") return y;
+      if (!trunk.wordLookups.includes(call.path) || call.side !== "input") return y;
       // 0: a token of the row; n: the n-th virtual one
       const number = reshape(b.input("virtual", "int32", ["batch", "seq"]), ["batch*seq"]);
       const rows = gather(prompt(b, call.embeddingDim), maximum(sub(number, 1), 0));

@@ -120,6 +120,7 @@ function attach(o: VeraOptions, trunk: Trunk, context: AttachContext, saved?: We
       const inner = mul(gemm(b.dropout(x, o.veraDropout), a, undefined, { transB: true }), d);
       return add(y, mul(gemm(inner, bb, undefined, { transB: true }), outer));
     },
+    copies: saves.copies,
     trains: (name) => {
       if (saves.trains(name)) return true;
       if (!name.endsWith(".bias") || o.bias === "none") return undefined;

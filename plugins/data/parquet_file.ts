@@ -3,7 +3,7 @@
  * @module
  */
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet/src/index.js";
-import { AttuneError, badFile, badValue } from "../../core/errors.ts";
+import { AttuneError, badFile, badValue, refusePointer } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Row, Rows, Store } from "../../core/types.ts";
 
@@ -24,6 +24,7 @@ export async function openParquet(places: readonly ParquetPlace[], columns: read
   let length = 0;
   for (const place of places) {
     const buffer = await bufferOf(place);
+    refusePointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));
     const metadata = await read(place, () => parquetMetadataAsync(buffer));
     checkColumns(place, metadata, columns);
     let from = 0;

@@ -3,7 +3,7 @@
  * @module
  */
 import { joinBytes } from "../../core/bytes.ts";
-import { badFile, missing } from "../../core/errors.ts";
+import { badFile, missing, refusePointer } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Host } from "../../core/types.ts";
 
@@ -40,6 +40,7 @@ export async function openTextFile(plugin: string, path: string, host: Host): Pr
     for (let offset = 0; offset < size; offset += PIECE) {
       const piece = await store.get(key, { offset, length: PIECE });
       if (piece?.revision !== revision) throw badFile(plugin, path, "changed while it was read");
+      if (offset === 0) refusePointer(plugin, path, piece.bytes);
       digests.push(await sha256(piece.bytes));
       yield piece.bytes;
     }

@@ -4,7 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { configText } from "../../core/config_text.ts";
 import { mergedTensors } from "../../core/run/merged.ts";
+import { untiedConfig } from "../../core/run/ties.ts";
 import { streamSafetensors } from "../../core/safetensors.ts";
 import type { Factory, Json, Trained } from "../../core/types.ts";
 
@@ -45,12 +47,17 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
   schema: hfSchema,
   create: ({ merge }) => ({
     write: async (trained, to) => {
-      const config: Json = { ...trained.base.config, ...trained.task.config, architectures: architecture(trained) };
+      const { forms, read, untied } = await mergedTensors(merge ? trained : { ...trained, attached: [] });
+      const config: Json = {
+        ...trained.base.config,
+        ...(untied ? untiedConfig(trained.trunk) : {}),
+        ...trained.task.config,
+        architectures: architecture(trained),
+      };
       const encoder = new TextEncoder();
-      const { forms, read } = await mergedTensors(merge ? trained : { ...trained, attached: [] });
       await to.put("model.safetensors", streamSafetensors(forms, read));
       const source = await trained.base.files.get("config.json");
-      await to.put("config.json", encoder.encode(configText(config, source && new TextDecoder().decode(source.bytes))));
+      await to.put("config.json", encoder.encode(configText(config, source?.bytes)));
       await to.put("README.md", encoder.encode(trained.card));
       const written = ["config.json", "model.safetensors", "README.md"];
       for (const name of carried) {
@@ -63,13 +70,6 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
     },
   }),
 });
-
-/** A config as JSON. transformers refuses 1 where it wants 1.0: numbers with a point in the `source` keep one. */
-function configText(config: Json, source = ""): string {
-  const floats = new Set([...source.matchAll(/"([^"\\]+)"\s*:\s*-?\d+(?:\.\d|[eE])/g)].map(([, key]) => key));
-  const text = JSON.stringify(config, null, 2);
-  return text.replaceAll(/"([^"\\]+)": -?\d+(?=[,\n])/g, (pair, key) => (floats.has(key) ? `${pair}.0` : pair)) + "\n";
-}
 
 const suffixes: Readonly<Record<string, string>> = {
   SEQ_CLS: "ForSequenceClassification",

@@ -105,7 +105,9 @@ async function tensorsOf(trained: Trained, attached: Attached, first: boolean): 
     const key = peft?.key(adapter && prefix !== undefined ? name.slice(prefix.length + 1) : name);
     if (key !== undefined) tensors[key] = await trained.read(name);
   }
-  const read = (name: string): Promise<Tensor<Float32Array>> =>
-    trained.read(prefix === undefined ? name : `${prefix}/${name}`);
+  const read = (name: string): Promise<Tensor<Float32Array>> => {
+    const own = `${prefix}/${name}`;
+    return trained.read(prefix !== undefined && own in trained.all ? own : name);
+  };
   return { ...tensors, ...await peft?.derived?.(read) };
 }

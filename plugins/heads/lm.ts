@@ -60,10 +60,10 @@ export function vocabularyLogits(b: Build, hidden: Value, trunk: Trunk, style: H
   const { out, bias = false, outBias, tied, softcap, buffer } = style;
   let logits = b.linear(out, applyStyle(b, style, hidden), {
     outFeatures: trunk.vocabSize,
-    bias,
+    bias: bias || outBias !== undefined,
     ...(tied ? { tied: `${trunk.wordEmbeddings}.weight` } : {}),
+    ...(outBias === undefined ? {} : { tiedBias: outBias }),
   });
-  if (outBias !== undefined) logits = add(logits, b.parameter(outBias, [trunk.vocabSize], "zeros"));
   if (buffer !== undefined) logits = add(logits, b.parameter(buffer, [1, trunk.vocabSize], "zeros", { frozen: true }));
   if (softcap !== undefined) logits = mul(tanh(div(logits, softcap)), softcap);
   return logits;

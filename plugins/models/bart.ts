@@ -38,6 +38,9 @@ export const bart: Factory<"model", BartOptions> = define({
 /** Learned positions begin behind two rows that are not used. */
 const POSITION_OFFSET = 2;
 
+/** The module of the table that both sides share. */
+const SHARED = "model.shared";
+
 /** With torch's default, which the configs do not mention. */
 const norm = layerNorm(1e-5);
 
@@ -89,7 +92,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
   const [encoder, decoder] = [stackOf("encoder", "input"), stackOf("decoder", "decoder")];
   const vocabSize = c.count("vocab_size", 50265);
   const maxPositions = c.count("max_position_embeddings", 1024);
-  const paddingIdx = c.id("pad_token_id") ?? 1;
+  const paddingIdx = c.row("pad_token_id", vocabSize) ?? 1;
   const scale = c.flag("scale_embedding", false) ? Math.sqrt(hiddenSize) : 1;
 
   const tied = c.flag("tie_word_embeddings", true);
@@ -97,11 +100,12 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
   const tableOf = (name: Stack["name"]): string => {
     const own = `${name}.embed_tokens`;
     const isThere = names.length === 0 || names.some((n) => n.endsWith(`${own}.weight`));
-    return !tied && isThere ? `model.${own}` : "model.shared";
+    return !tied && isThere ? `model.${own}` : SHARED;
   };
   const embed = (b: Build, { name, side }: Stack): Value => {
     const { ids, positions } = b.stream(side);
-    const words = b.embedding(tableOf(name), ids, {
+    const words = b.embedding(`model.${name}.embed_tokens`, ids, {
+      ...(tableOf(name) === SHARED ? { tied: `${SHARED}.weight` } : {}),
       numEmbeddings: vocabSize,
       embeddingDim: hiddenSize,
       paddingIdx,
@@ -126,6 +130,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
     maxPositions,
     baseModelPrefix: "model",
     wordEmbeddings: tableOf("encoder"),
+    idle: [SHARED],
     layers: [...layerPaths(encoder), ...layerPaths(decoder)],
     heads: {
       seq2seq: { steps: [], out: "lm_head", bias: false, tied, buffer: "final_logits_bias" },

@@ -72,8 +72,8 @@ function read(config: Named<Json>): Architecture {
     feedForwardDropout: family === "albert" ? 0 : hiddenDropout,
     layers: layersOf(family, c, numLayers),
   };
-  const padId = c.id("pad_token_id") ?? (family === "roberta" ? 1 : 0);
   const vocabSize = c.count("vocab_size", 30522);
+  const padId = c.row("pad_token_id", vocabSize) ?? (family === "roberta" ? 1 : 0);
   const embeddingSize = family === "albert" || family === "electra" ? c.count("embedding_size", 128) : hiddenSize;
   const types = small ? 0 : c.count("type_vocab_size", 2, 0);
   const maxPositions = c.count("max_position_embeddings", 512);

@@ -16,8 +16,10 @@ export interface ConfigReader {
   rate(name: string, fallback?: number): number;
   text(name: string, fallback?: string): string;
   flag(name: string, fallback: boolean): boolean;
-  /** An id that may be null. */
+  /** An id that may be null, or negative, which stands for none (the first Llama's converted checkpoints say -1). */
   id(name: string): number | undefined;
+  /** The row of a table of so many that an id names, as torch's `padding_idx`: a negative one counts from the end. */
+  row(name: string, rows: number): number | undefined;
   /** Throws where a field has a value other than those that are supported. */
   only(name: string, ...allowed: readonly (Json | undefined)[]): void;
 }
@@ -29,6 +31,14 @@ export function readConfig(plugin: string, config: Named<Json>): ConfigReader {
   const number = (name: string, fallback?: number): number => {
     const value = own(name) ?? fallback;
     if (typeof value !== "number" || !Number.isFinite(value)) throw badValue(plugin, at(name), value, "a number");
+    return value;
+  };
+  const id = (name: string): number | undefined => {
+    const value = own(name);
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== "number" || !Number.isSafeInteger(value)) {
+      throw badValue(plugin, at(name), value, "a token id");
+    }
     return value;
   };
   return {
@@ -57,12 +67,12 @@ export function readConfig(plugin: string, config: Named<Json>): ConfigReader {
       return value;
     },
     id: (name) => {
-      const value = own(name);
-      if (value === undefined || value === null) return undefined;
-      if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
-        throw badValue(plugin, at(name), value, "a token id");
-      }
-      return value;
+      const value = id(name);
+      return value !== undefined && value < 0 ? undefined : value;
+    },
+    row: (name, rows) => {
+      const value = id(name);
+      return value !== undefined && value < 0 ? (value + rows >= 0 ? value + rows : undefined) : value;
     },
     only: (name, ...allowed) => {
       const value = own(name);

@@ -103,7 +103,6 @@ function read(config: Named<Json>): Architecture {
   const c = readConfig("llama", config);
   const own = defaults[family];
   const gemma = family === "gemma2" || family === "gemma3_text";
-  c.only("pretraining_tp", 1);
   c.only("use_bidirectional_attention", false);
   if (family === "gemma3_text") c.only("attn_logit_softcapping", null);
   const hiddenSize = c.count("hidden_size", own.hidden_size);
@@ -114,6 +113,7 @@ function read(config: Named<Json>): Architecture {
   const vocabSize = c.count("vocab_size", own.vocab_size);
   const maxPositions = c.count("max_position_embeddings", own.positions);
   const padTokenId = "pad_token_id" in config ? c.id("pad_token_id") : own.pad;
+  const paddingIdx = "pad_token_id" in config ? c.row("pad_token_id", vocabSize) : own.pad;
   const norm: Norm = family === "phi"
     ? layerNorm(c.number("layer_norm_eps", 1e-5))
     : rmsNorm(c.number("rms_norm_eps", family === "phi3" ? 1e-5 : 1e-6), gemma ? 1 : 0);
@@ -204,7 +204,9 @@ function read(config: Named<Json>): Architecture {
     hiddenSize,
     ...heads,
     vocabSize,
-    maxPositions,
+    // Angles that grow with a sequence have no end.
+    maxPositions: Object.values(rotaries).some((rotary) => rotary.grows) ? Infinity : maxPositions,
+    goesBeyond: true,
     baseModelPrefix: "model",
     wordEmbeddings: "model.embed_tokens",
     layers: types.of.map((_, i) => `model.layers.${i}`),
@@ -221,7 +223,7 @@ function read(config: Named<Json>): Architecture {
     ...(rotaries[""]?.long ? { anglesChangeAt: rotaries[""].long.beyond } : {}),
     forward: (b) => {
       const scale = gemma ? Math.sqrt(hiddenSize) : 1;
-      const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize, paddingIdx: padTokenId, scale };
+      const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize, paddingIdx, scale };
       const x = b.embedding("model.embed_tokens", b.stream().ids, options);
       const rotations = Object.fromEntries(Object.entries(rotaries).map(([type, r]) => [type, rotationOf(b, r)]));
       return decode(

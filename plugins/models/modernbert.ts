@@ -115,6 +115,7 @@ function read(config: Named<Json>): Architecture {
     headDim,
     vocabSize,
     maxPositions,
+    goesBeyond: true,
     baseModelPrefix: "model",
     wordEmbeddings: "model.embeddings.tok_embeddings",
     layers: types.map((_, i) => `model.layers.${i}`),
@@ -124,7 +125,7 @@ function read(config: Named<Json>): Architecture {
       const embedded = b.embedding("model.embeddings.tok_embeddings", b.stream().ids, {
         numEmbeddings: vocabSize,
         embeddingDim: hiddenSize,
-        paddingIdx: c.id("pad_token_id") ?? 50283,
+        paddingIdx: c.row("pad_token_id", vocabSize) ?? 50283,
       });
       const x = b.dropout(at("model.embeddings.norm")(b, embedded), c.rate("embedding_dropout", 0));
       const rotations = Object.fromEntries(

@@ -9,25 +9,30 @@ import {
   cast,
   concat,
   cos,
+  exp,
   greater,
+  log,
   max,
+  maximum,
   mul,
   neg,
   reshape,
   sin,
   slice,
+  sub,
   where,
 } from "../../core/graph/functions.ts";
 import type { Build, Json, Named, Value } from "../../core/types.ts";
 
 /**
  * Angles per position. `scale`: what cosine and sine are multiplied by. `long`: other angles for batches that have a
- * position from `beyond` on.
+ * position from `beyond` on. `grows`: angles that become smaller with a batch's longest sequence from `beyond` on.
  */
 export type Rotary = Readonly<{
   frequencies: Float32Array;
   scale: number;
   long?: Readonly<{ frequencies: Float32Array; beyond: number }>;
+  grows?: Readonly<{ factor: number; beyond: number }>;
 }>;
 
 /** Cosines and sines of a batch's positions, [batch, seq, 1, rotated]. */
@@ -90,10 +95,9 @@ export function readRotary(config: Named<Json>, o: RotaryOptions): Rotary {
       const factor = number("factor");
       return { frequencies: inverse(base).map((f) => f / factor), scale: 1 };
     }
-    // Up to the model's own positions, which is all that fits, nothing is stretched.
+    // Up to the model's own positions nothing is stretched.
     case "dynamic":
-      number("factor");
-      return { frequencies: inverse(base), scale: 1 };
+      return { frequencies: inverse(base), scale: 1, grows: { factor: number("factor"), beyond: o.maxPositions } };
     case "llama3": {
       const [factor, low, high, old] = [
         number("factor"),
@@ -195,11 +199,14 @@ function parametersOf(config: Named<Json>, o: RotaryOptions): Readonly<{ field: 
 }
 
 /** Cosines and sines of the places of a batch; made once, before the layers. */
-export function rotationOf(b: Build, { frequencies, scale, long }: Rotary): Rotation {
+export function rotationOf(b: Build, rotary: Rotary): Rotation {
+  const { frequencies, scale, long, grows } = rotary;
   const { positions } = b.stream();
   const constant = (data: Float32Array): Value => b.graph.constant({ dtype: "float32", dims: [data.length], data });
   const own = long
     ? where(greater(max(positions), long.beyond - 1), constant(long.frequencies), constant(frequencies))
+    : grows
+    ? mul(constant(frequencies), shrunk(positions, frequencies.length, grows, constant))
     : constant(frequencies);
   const angles = mul(reshape(cast(positions, "float32"), ["batch", "seq", 1, 1]), own);
   const twice = (x: Value): Value => {
@@ -207,6 +214,22 @@ export function rotationOf(b: Build, { frequencies, scale, long }: Rotary): Rota
     return concat([scaled, scaled], 3);
   };
   return { cos: twice(cos(angles)), sin: twice(sin(angles)), size: 2 * frequencies.length };
+}
+
+/**
+ * What the frequencies of a base θ become with the base θ · s^(size / (size - 2)), where s = factor · length / beyond -
+ * (factor - 1) of the batch's longest sequence: each is multiplied by s^(-2i / (size - 2)).
+ */
+function shrunk(
+  positions: Value,
+  half: number,
+  { factor, beyond }: Readonly<{ factor: number; beyond: number }>,
+  constant: (data: Float32Array) => Value,
+): Value {
+  const length = add(cast(max(positions), "float32"), 1);
+  const stretch = sub(mul(maximum(length, beyond), factor / beyond), factor - 1);
+  const powers = Float32Array.from({ length: half }, (_, i) => (i === 0 ? 0 : -i / (half - 1)));
+  return exp(mul(log(stretch), constant(powers)));
 }
 
 /** Heads [batch, seq, heads, headDim] turned by their positions: pairs are (i, i + size/2). Dims behind `size` stay. */

@@ -64,7 +64,7 @@ type Sizes = Readonly<{
   factor: number;
 }>;
 
-function read(config: Named<Json>, names: readonly string[] = []): Architecture {
+function read(config: Named<Json>): Architecture {
   const c = readConfig("t5", config);
   const multilingual = config.model_type === "mt5";
   c.only("is_decoder", false);
@@ -100,20 +100,26 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
     : c.count("num_decoder_layers", encoderLayers);
   const vocabSize = c.count("vocab_size", multilingual ? 250112 : 32128);
   // Version 1.1 says tie_word_embeddings: false, has an output layer of its own, and does not scale what that one reads.
-  // mT5 never scales it, whatever its configs say.
+  // mT5 never scales it, whatever its configs say. Which tables are one is seen by what the file has.
   const scales = !multilingual && c.flag("scale_decoder_outputs", c.flag("tie_word_embeddings", true));
-  const tied = scales || (names.length > 0 && !names.includes("lm_head.weight"));
   const classifierDropout = c.rate("classifier_dropout", 0);
   const embed = (b: Build, side: Side): Value => {
-    const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize, init: normal(sizes, 1), side };
-    return b.dropout(b.embedding("shared", b.stream(side).ids, options), sizes.dropout);
+    const options = {
+      numEmbeddings: vocabSize,
+      embeddingDim: hiddenSize,
+      init: normal(sizes, 1),
+      side,
+      tied: "shared.weight",
+    };
+    const path = `${side === "decoder" ? "decoder" : "encoder"}.embed_tokens`;
+    return b.dropout(b.embedding(path, b.stream(side).ids, options), sizes.dropout);
   };
   const decoderHeads: Named<HeadStyle> = {
     seq2seq: {
       steps: scales ? [{ scale: hiddenSize ** -0.5 }] : [],
       out: "lm_head",
       bias: false,
-      tied,
+      tied: true,
     },
     sequence: { ...classificationHead(hiddenSize, classifierDropout), under: "transformer" },
     span: { steps: [], out: "qa_outputs" },
@@ -127,6 +133,8 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
     maxPositions: Infinity,
     baseModelPrefix: "transformer",
     wordEmbeddings: "shared",
+    idle: ["shared"],
+    untiedConfig: {},
     layers: [...layerPaths("encoder", encoderLayers), ...(both ? layerPaths("decoder", decoderLayers) : [])],
     heads: {
       token: { steps: [{ dropout: classifierDropout }], out: "classifier", under: "transformer" },

@@ -37,7 +37,7 @@ export const neftune: Factory<"regularizer", Partial<NeftuneOptions>> = define({
     around: (trunk) => ({
       embedding: (b, call, next) => {
         const x = next(call);
-        if (call.path !== trunk.wordEmbeddings) return x;
+        if (!trunk.wordLookups.includes(call.path)) return x;
         const { first, last, sequence } = b.stream(call.side);
         const lengths = f.cast(f.add(f.sub(last, first), 1), "float32"); // [sequences]
         const values = f.mul(f.gather(lengths, f.maximum(sequence, 0)), call.embeddingDim);

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { refuseQuantized } from "../../core/quantized.ts";
 import { openWeights } from "../../core/safetensors.ts";
 import type { Factory, Json, Named } from "../../core/types.ts";
 import { checkpointOf, readConfig } from "./checkpoint.ts";
@@ -15,14 +16,17 @@ export interface PretrainedOptions {
   readonly path: string;
   /** Replaces fields of the checkpoint's config.json, in its own snake_case. */
   readonly config: Named<Json>;
+  /** Whether tensors of other dims than the model's, as a head of other classes, start anew instead of being an error. */
+  readonly ignoreMismatchedSizes: boolean;
 }
 
-type Input = Readonly<{ path: string; config?: Named<Json> }>;
+type Input = Readonly<{ path: string; config?: Named<Json>; ignoreMismatchedSizes?: boolean }>;
 
 /** Schema of {@link PretrainedOptions}. */
 export const pretrainedSchema: v.GenericSchema<Input, PretrainedOptions> = v.strictObject({
   path: v.pipe(v.string(), v.minLength(1)),
   config: v.optional(v.record(v.string(), v.unknown()), {}),
+  ignoreMismatchedSizes: v.optional(v.boolean(), false),
 }) as v.GenericSchema<Input, PretrainedOptions>;
 
 /**
@@ -39,12 +43,16 @@ export const pretrained: Factory<"source", Input> = define({
   kind: "source",
   name: "pretrained",
   schema: pretrainedSchema,
-  create: ({ path, config }) => ({
+  create: ({ path, config, ignoreMismatchedSizes }) => ({
     open: async (host) => {
       const files = await modelFiles("pretrained", path, host, true);
       const own = await readConfig("pretrained", files, path);
       const label = host.labels?.[path] ?? path;
-      return checkpointOf({ config: { ...own, ...config }, files, weights: await openWeights(files), label });
+      const whole = { ...own, ...config };
+      refuseQuantized("pretrained", label, whole);
+      const weights = await openWeights(files);
+      refuseQuantized("pretrained", label, undefined, weights.names);
+      return { ...checkpointOf({ config: whole, files, weights, label }), ignoreMismatchedSizes };
     },
   }),
 });

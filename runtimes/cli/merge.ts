@@ -10,8 +10,11 @@ import { mergeAdapters, mergedAsOpened, type MergeOptions, writeMerged } from ".
 import { openAdapter } from "../../core/merge/config.ts";
 import { mergeIntoBase, writeModel } from "../../core/merge/into_base.ts";
 import { type MergeMethod, mergeMethods } from "../../core/merge/methods.ts";
+import { refuseQuantized } from "../../core/quantized.ts";
+import { configIn, sharedTensors } from "../../core/run/shared_tensors.ts";
 import { openWeights } from "../../core/safetensors.ts";
 import type { Store } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../train.ts";
 import { checkWritable } from "../claim.ts";
 import { exitCodes } from "./exit.ts";
@@ -76,9 +79,12 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     return await written((to) => writeMerged(merged, to));
   }
   const base = directory(resolve(options.base));
+  const config = await configIn("merge", base, options.base);
+  refuseQuantized("merge", options.base, config);
+  const weights = await openWeights(base);
   const adapter = alone
     ? await openAdapter(only.label, only.store)
     : mergedAsOpened(await mergeAdapters(adapters, merging));
-  const model = mergeIntoBase(await openWeights(base), adapter);
+  const model = mergeIntoBase(weights, adapter, { shared: sharedTensors(catalog, config, weights.names) });
   return await written((to) => writeModel(model, base, to));
 }

@@ -123,6 +123,7 @@ test("what is written is what the format's own definition reads", () => {
 test("element and attribute types are numbered as in the format", () => {
   const names: Record<DType, keyof typeof pb.TensorProto_DataType> = {
     float32: "FLOAT",
+    float64: "DOUBLE",
     float16: "FLOAT16",
     bfloat16: "BFLOAT16",
     int64: "INT64",

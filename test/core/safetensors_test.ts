@@ -188,9 +188,9 @@ describe("safetensors", () => {
     it(`refuses ${name}`, () => assert.rejects(open(bytes), { name: "AttuneError", code: "BAD_FILE" }));
   }
   it("names dtypes that it does not read", () =>
-    assert.rejects(open(file(`{${x("[0,8]", "[1]", "F64")}}`, 8)), {
+    assert.rejects(open(file(`{${x("[0,8]", "[1]", "C64")}}`, 8)), {
       code: "UNSUPPORTED",
-      message: /"F64" is not supported/,
+      message: /"C64" is not supported/,
     }));
 
   it("refuses a file cut anywhere", async () => {

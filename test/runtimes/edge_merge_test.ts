@@ -15,7 +15,7 @@ const floats = (dims: readonly number[], f: (i: number) => number): Tensor => ({
   dims,
   data: Float32Array.from({ length: dims.reduce((n, d) => n * d, 1) }, (_, i) => f(i)),
 });
-const config: Named<Json> = { peft_type: "LORA", task_type: "SEQ_CLS", r: 2, lora_alpha: 4, target_modules: ["query"] };
+const config: Named<Json> = { peft_type: "LORA", task_type: "SEQ_CLS", r: 2, lora_alpha: 4, target_modules: [path] };
 const tensors = (seed: number): Named<Tensor> => ({
   [`base_model.model.${path}.lora_A.weight`]: floats([2, 16], (i) => Math.sin(i + seed)),
   [`base_model.model.${path}.lora_B.weight`]: floats([16, 2], (i) => Math.cos(i * seed)),

@@ -7,6 +7,7 @@ import { badValue, unknownName } from "../../../core/errors.ts";
 import { issuePath } from "../../../core/define.ts";
 import { labelNames, type Measurer, measurer, type PlainRow } from "../../../core/measure.ts";
 import { createRandom } from "../../../core/random.ts";
+import { newParts } from "../../../core/run/complete.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { openRun } from "../../../core/run/open.ts";
 import type { Json, Metric, Named } from "../../../core/types.ts";
@@ -69,6 +70,8 @@ const answerSchema = v.object({
   metrics: v.record(v.string(), number),
   intervals: v.optional(v.record(v.string(), v.object({ low: number, high: number }))),
   labels,
+  /** Of a head that no file has anything of: it was random. */
+  newParameters: v.optional(v.array(v.string())),
 });
 
 /** Bodies of more bytes are not for the thread that listens; texts whose lengths multiply to more, or draws, neither. */
@@ -167,7 +170,9 @@ async function ofModel(
     rows,
   });
   const open = await openRun(run, host);
-  return c.json({ metrics: open.data.eval ? await evaluateRun(open, open.data.eval) : {} });
+  const figures = open.data.eval ? await evaluateRun(open, open.data.eval, { untrained: true }) : {};
+  const newParameters = newParts(open);
+  return c.json({ metrics: figures, ...(newParameters.length > 0 ? { newParameters } : {}) });
 }
 
 function measurerOf(service: EdgeService, asked: v.InferOutput<typeof streamSchema>): Measurer {

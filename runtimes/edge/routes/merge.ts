@@ -12,8 +12,10 @@ import { combineAdapters, type MergeOptions, writeMerged } from "../../../core/m
 import { CONFIG_IN_METADATA, openAdapter, type OpenedAdapter } from "../../../core/merge/config.ts";
 import { mergeIntoBase } from "../../../core/merge/into_base.ts";
 import { mergeMethods } from "../../../core/merge/methods.ts";
+import { refuseQuantized } from "../../../core/quantized.ts";
 import { verifyExport } from "../../../core/run/export.ts";
 import { openRun } from "../../../core/run/open.ts";
+import { configIn, sharedTensors } from "../../../core/run/shared_tensors.ts";
 import { within } from "../../../core/run/write.ts";
 import { openWeights, safetensorsSize, streamSafetensors, type TensorForm } from "../../../core/safetensors.ts";
 import type { Host, Json, Named, RunSpec, Store, Tensor } from "../../../core/types.ts";
@@ -137,12 +139,14 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
     }
     const adapter = one ? await heldAdapter(one) : first.store;
     const base = await filesOf(body.base ?? "", caller, "model.safetensors", "base");
+    const config = await configIn("merge", base, "base");
+    refuseQuantized("merge", "base", config);
     const weightsOf = await openWeights(readAhead(base), { maxHeader: MAX_HEADER });
     const { forms, pieces } = mergeIntoBase(
       weightsOf,
       one ? await openAdapter("adapters", adapter) : first.own,
       // What is read ahead is a copy.
-      { owned: true },
+      { owned: true, shared: sharedTensors(options.catalog, config, weightsOf.names) },
     );
     return { forms, read: pieces, metadata: { format: "pt" }, adapter, base };
   };

@@ -209,7 +209,6 @@ describe("what is not supported is an error that names it", () => {
         original_max_position_embeddings: 8,
       },
     }, /short_factor/],
-    [{ pretraining_tp: 2 }, /pretraining_tp/],
     [{ hidden_act: "xielu" }, /hidden_act.*xielu/],
     [{ num_key_value_heads: 4 }, /num_key_value_heads/],
     [{ model_type: "gemma2", use_bidirectional_attention: true }, /use_bidirectional_attention/],

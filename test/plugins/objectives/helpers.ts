@@ -83,6 +83,6 @@ export async function trained(
 export async function predicted(spec: Named<Json>, rows: readonly Row[]): Promise<Named<Json>[]> {
   const open = await openRun(compose(spec as unknown as RunSpec, catalog), await host());
   const found: Named<Json>[] = [];
-  for await (const row of predictRows(open, rowsOf({ rows: [...rows] }))) found.push(row);
+  for await (const row of predictRows(open, rowsOf({ rows: [...rows] }), { untrained: true })) found.push(row);
   return found;
 }

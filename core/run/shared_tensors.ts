@@ -1,0 +1,45 @@
+/**
+ * Which tensors a model's modules share, by its config: for what works on files without building a run.
+ * @module
+ */
+import { trunkOf } from "../engine/trunk.ts";
+import { AttuneError } from "../errors.ts";
+import { jsonObject } from "../json.ts";
+import type { SharedTensors } from "../merge/into_base.ts";
+import type { Catalog, Json, Model, Named, Store } from "../types.ts";
+import { untiedConfig } from "./ties.ts";
+
+/** The config of a folder; undefined where it has none. Throws AttuneError where it is not sound. */
+export async function configIn(plugin: string, files: Store, label: string): Promise<Named<Json> | undefined> {
+  const file = await files.get("config.json");
+  return file && jsonObject(plugin, `${label}/config.json`, file.bytes);
+}
+
+/** What the model of a config shares, heads included; undefined where no model of the catalog reads the config. */
+export function sharedTensors(
+  catalog: Catalog,
+  config: Named<Json> | undefined,
+  names: readonly string[],
+): SharedTensors | undefined {
+  const type = config?.model_type;
+  if (!config || typeof type !== "string") return undefined;
+  for (const entry of Object.values(catalog.model ?? {})) {
+    const parsed = entry.parse({});
+    if (parsed.issues) continue;
+    const model: Model = parsed.value;
+    if (!model.modelTypes.includes(type)) continue;
+    try {
+      const trunk = trunkOf(model.read(config, names), type);
+      const heads = Object.values(trunk.heads).flatMap(({ out, outBias, tied }) => [
+        ...tied ? [[`${out}.weight`, `${trunk.wordEmbeddings}.weight`] as const] : [],
+        ...outBias === undefined ? [] : [[`${out}.bias`, outBias] as const],
+      ]);
+      return { ties: { ...trunk.ties, ...Object.fromEntries(heads) }, untiedConfig: untiedConfig(trunk) };
+    } catch (error) {
+      // What is not built here can be merged by names alone.
+      if (error instanceof AttuneError) return undefined;
+      throw error;
+    }
+  }
+  return undefined;
+}
