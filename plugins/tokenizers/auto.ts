@@ -86,8 +86,11 @@ export function autoTokenizer(files: TokenizerFiles): AutoTokenizer {
   const type = files.model?.model_type;
   const byteLevel = JSON.stringify([definition.pre_tokenizer, definition.post_processor, definition.decoder])
     .includes('"ByteLevel"');
-  const found = classOf(named as string | undefined, typeof type === "string" ? type : undefined, byteLevel);
-  const vocab = (definition.model as Named<unknown> | undefined)?.vocab;
+  const { vocab, type: model } = (definition.model ?? {}) as Named<unknown>;
+  // No class has one token a word: where none is named besides, the file is meant as it is.
+  const asItIs = model === "WordLevel" && named !== undefined &&
+    classOf(named as string, undefined, byteLevel) === "backend";
+  const found = classOf(named as string | undefined, typeof type === "string" && !asItIs ? type : undefined, byteLevel);
   const own = found === "backend" ? undefined : tokenizerClasses[found];
   // A vocabulary of another kind is none of the class's.
   const fits = own && (own.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab)) ? own : undefined;

@@ -366,7 +366,7 @@ test("what a model here cannot hold is refused, not dropped", () => {
   refused(node({ name: "i", type: 2, i: 2n ** 63n - 1n }), /not within/);
   refused(node({ name: "n" }), /no type and no value/);
   refused({ node: [{ opType: "A", attribute: [{ name: "a", i: 1n }, { name: "a", i: 2n }] }] }, /two attributes "a"/);
-  refused(tensor({ dataType: 11, rawData: new Uint8Array(16) }), /11 is not supported/);
+  refused(tensor({ dataType: 12, rawData: new Uint8Array(16) }), /12 is not supported/);
   refused(tensor({ rawData: new Uint8Array(7) }), /7 bytes of data where float32 \[2\] takes 8/);
   refused(tensor({ floatData: [1] }), /4 bytes of data/);
   refused(tensor({}), /0 bytes of data/);

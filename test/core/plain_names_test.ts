@@ -35,7 +35,11 @@ describe("plain texts in the place of plugins", () => {
   it("compose, and are written as what they stand for", async () => {
     const spec = { ...whole, model: "attune:base" } as unknown as RunSpec;
     for (const run of [compose(spec, catalog), await composeOnDemand(spec, imports)]) {
-      assert.deepEqual([run.source.name, run.source.options], ["pretrained", { path: "attune:base", config: {} }]);
+      assert.deepEqual([run.source.name, run.source.options], ["pretrained", {
+        path: "attune:base",
+        config: {},
+        ignoreMismatchedSizes: false,
+      }]);
       assert.deepEqual([run.data.train?.name, run.data.eval?.name], ["csv", "jsonl"]);
     }
   });
