@@ -11,7 +11,7 @@ import { ownName } from "../engine/build.ts";
 import { type BatchResult, createEvaluator, type Evaluator } from "../engine/evaluator.ts";
 import { createFeeder } from "../engine/feeds.ts";
 import { checkDims, initialWeights } from "../engine/weights.ts";
-import { AttuneError, badValue, missing, unknownName } from "../errors.ts";
+import { AttuneError, badFile, badValue, missing, unknownName } from "../errors.ts";
 import { sha256 } from "../fingerprint.ts";
 import { createRandom } from "../random.ts";
 import type {
