@@ -70,6 +70,7 @@ export function addedTokensOf(
         if (ignores(token) || token.single_word && !standsAlone(string, start, end)) continue;
         // Blanks beside it, but for those that the one before has taken. They are all of one unit.
         while (token.lstrip && start > done && isWhitespace(string.charCodeAt(start - 1))) start--;
+        if (token.lstrip) start = Math.max(start, done);
         while (token.rstrip && end < string.length && isWhitespace(string.charCodeAt(end))) end++;
         add(done, start);
         add(start, end, token);

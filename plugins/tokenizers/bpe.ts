@@ -128,14 +128,16 @@ function unitsOfBytes(text: string): number[] {
 
 function placed({ ids, lengths }: Symbols, bytes?: readonly number[]): Piece {
   const piece = { ids: [] as number[], starts: [] as number[], ends: [] as number[] };
+  // Bytes of what is put around characters stand where the last one does.
+  const unit = (i: number): number => (bytes ? bytes[Math.min(i, bytes.length - 2 + i % 2)] as number : i >> 1);
   let at = 0;
   for (let i = 0; i < ids.length; i++) {
     const length = lengths[i] as number;
     if (length === 0) continue;
     piece.ids.push(ids[i] as number);
-    piece.starts.push(bytes ? bytes[2 * at] ?? 0 : at);
+    piece.starts.push(unit(2 * at));
     at += length;
-    piece.ends.push(bytes ? bytes[2 * at - 1] ?? 0 : at);
+    piece.ends.push(bytes ? unit(2 * at - 1) : at);
   }
   return piece;
 }

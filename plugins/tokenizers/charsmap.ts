@@ -4,6 +4,7 @@
  */
 import { badFile } from "../../core/errors.ts";
 import { type Aligned, type Change, transformed } from "./aligned.ts";
+import { isLatestMark } from "./unicode.ts";
 
 /** Longer groups of characters, in bytes, have no rule as a whole. */
 const LONGEST = 6;
@@ -30,7 +31,7 @@ export function charsmap(base64: string): (text: Aligned) => Aligned {
   const trie = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true));
   const results = bytes.subarray(4 + size);
   const encoder = new TextEncoder();
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const known = new Map<string, string | undefined>();
   const lookUp = (part: string): string | undefined => {
     const at = prefixValue(trie, encoder.encode(part));
@@ -39,14 +40,18 @@ export function charsmap(base64: string): (text: Aligned) => Aligned {
     return decoder.decode(results.subarray(at, end < 0 ? results.length : end));
   };
   const rule = (part: string): string | undefined => {
+    if (known.size >= 65_536) known.clear();
     if (!known.has(part)) known.set(part, lookUp(part));
     return known.get(part);
   };
-  const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  let plain: RegExp | undefined;
   return (text) => {
+    // What is all printable ASCII without a rule stays as it is.
+    plain ??= new RegExp(`^[${printable.filter((char) => rule(char) === undefined).map(inClass).join("")}]*$`);
+    if (plain.test(text.text)) return text;
     const changes: Change[] = [];
     let changed = false;
-    for (const { segment } of graphemes.segment(text.text)) {
+    for (const segment of graphemesOf(text.text)) {
       const whole = encoder.encode(segment).length < LONGEST ? rule(segment) : undefined;
       if (whole !== undefined) {
         changes.push(...replacement(segment, whole));
@@ -64,6 +69,23 @@ export function charsmap(base64: string): (text: Aligned) => Aligned {
     }
     return changed ? withoutLosses(text, changes) : text;
   };
+}
+
+const printable = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i));
+const inClass = (char: string): string => `\\x${char.charCodeAt(0).toString(16)}`;
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** Groups of characters. Marks of Unicode 17, which engines of 16 do not know, belong to what they stand behind. */
+function graphemesOf(text: string): string[] {
+  const groups: string[] = [];
+  for (const { segment } of graphemes.segment(text)) {
+    const last = groups.at(-1);
+    const joins = last !== undefined && isLatestMark(segment.codePointAt(0) ?? 0) &&
+      !/[\p{Cc}\p{Zl}\p{Zp}]$/u.test(last);
+    if (joins) groups[groups.length - 1] = last + segment;
+    else groups.push(segment);
+  }
+  return groups;
 }
 
 /** What the trie holds for the shortest of its keys that the bytes begin with. */

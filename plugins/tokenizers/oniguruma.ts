@@ -159,11 +159,11 @@ export function parseOniguruma(source: string): PatternNode {
       return { type: "atomic", of: any([all([set((code) => code === 13), lineFeed]), breaks]) };
     }
     if (/[1-9kgGKXyY]/.test(letter)) throw broken(`\\${letter} is not supported`);
-    return set(remembered(cased(escapedSet(), options)));
+    return set(remembered(cased(escapedSet(false), options)));
   };
 
   /** What a backslash begins, in brackets or not. */
-  const escapedSet = (): CharSet => {
+  const escapedSet = (inBrackets: boolean): CharSet => {
     const property = takeMatch(/([pP])\{(\^?)([^{}]{1,64})\}/y);
     if (property) {
       const [, letter, not, name = ""] = property;
@@ -174,7 +174,7 @@ export function parseOniguruma(source: string): PatternNode {
     const made = classLetters[letter.toLowerCase()];
     if (made && letter !== "") {
       at++;
-      const has = made();
+      const has = inBrackets && letter.toLowerCase() === "w" ? classOf("word") : made();
       return letter === letter.toLowerCase() ? has : (code) => !has(code);
     }
     const code = escapedChar();
@@ -218,7 +218,7 @@ export function parseOniguruma(source: string): PatternNode {
     if (take("[")) return bracket(depth + 1, options);
     if (source[at] === "\\" && /[pPwWdDsShH]/.test(source[at + 1] ?? "")) {
       at++;
-      return escapedSet();
+      return escapedSet(true);
     }
     const from = take("\\") ? escapedChar() : next();
     const ranges = source[at] === "-" && source[at + 1] !== "]" && source[at + 1] !== undefined &&

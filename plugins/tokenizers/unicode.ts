@@ -50,6 +50,8 @@ export const isPunctuation: CharSet = inTable(tables.punctuation);
 export const isWhole: CharSet = inTable(tables.whole);
 /** Assigned in Unicode 17. */
 const isLatest: CharSet = inTable(tables.latest);
+/** Marks assigned in Unicode 17. */
+export const isLatestMark: CharSet = inTable(tables.latestMarks);
 /** Numbers of Unicode 17. */
 export const isNumeric: CharSet = matching(/^[\p{N}\u{11DE0}-\u{11DE9}\u{16FF4}-\u{16FF6}]$/u);
 
@@ -79,7 +81,7 @@ const posix: Readonly<Record<string, string>> = {
   blank: "\\p{Zs}\\t",
   cntrl: "\\p{Cc}",
   digit: "\\p{Nd}",
-  lower: "\\p{Lowercase}",
+  lower: "\\p{Lowercase}\\u0295",
   print: "\\p{L}\\p{M}\\p{N}\\p{P}\\p{S}\\p{Zs}\\p{Cf}\\p{Co}",
   graph: "\\p{L}\\p{M}\\p{N}\\p{P}\\p{S}\\p{Cf}\\p{Co}",
   punct: "\\p{P}\\p{S}",
@@ -112,7 +114,7 @@ function namedClass(key: string, name: string): CharSet | undefined {
     for (const form of [own, `Script=${own}`]) {
       try {
         const set = ofSixteen(new RegExp(`^\\p{${form}}$`, "u"));
-        // A pharyngeal fricative was a small letter until Unicode 17.
+        // ʕ was a small letter until Unicode 17.
         if (key === "ll" || key === "lowercaseletter" || key === "lowercase") return (c) => c === 0x295 || set(c);
         return key === "lo" || key === "otherletter" ? (c) => c !== 0x295 && set(c) : set;
       } catch {

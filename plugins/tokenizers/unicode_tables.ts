@@ -21,3 +21,5 @@ export const whole = "a2n n3m-3 ol huo r bh-4 2-15 2-8 2bt 2 9 3 1g 2-1 12o e7d-
 /** Characters assigned in Unicode 17, which Oniguruma's tables do not have. */
 export const latest =
   "1ov r1 3k 2r7-e 3-b 15i 251 ojc-1 3 2 t gk2-f ce-1 1j-6 29e-p 12k-2 9-8 y-1 2g5-7 g9-17 5-9 fxz-o 3-o 7z-4 4qq-7 zu-l 2q-36 cg8-2 ce-m g-g 4pc-u 2-l 9-1 34p 4f-3 9i-8 ak-3 1f 4 1m 5 t 5 7f 10zk-5 4mb-b gsj-3bd";
+/** Marks among those. */
+export const latestMarks = "5an-e 3-b 1c7j-1 2g5-7 1470 3 8-1 6";

@@ -5,9 +5,10 @@ down: classes of old versions whole, of new ones what was assigned last, so that
 
     python test/plugins/tokenizers/unicode_tables.py [--hashes]
 
-With --hashes it prints the SHA-256 of each class over all of Unicode, which the test compares.
+With --hashes it writes test/fixtures/unicode_classes.json, the SHA-256 of each class over all planes that have characters,
+which the test compares on every runtime.
 """
-import hashlib, os, sys
+import hashlib, json, subprocess, sys
 from tokenizers import Regex, __version__, normalizers as N, pre_tokenizers as P
 
 ALL = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
@@ -66,7 +67,7 @@ def classes():
             r"\w", r"\d", r"\s", r"\h", r"\p{L}", r"\p{Lu}", r"\p{Ll}", r"\p{Lt}", r"\p{Lm}", r"\p{Lo}", r"\p{M}",
             r"\p{N}", r"\p{P}", r"\p{S}", r"\p{Z}", r"\p{C}", r"\p{Cn}", r"\p{Alphabetic}", r"\p{Han}", r"\p{Latin}",
             r"[[:alpha:]]", r"[[:alnum:]]", r"[[:punct:]]", r"[[:graph:]]", r"[[:print:]]", r"[[:lower:]]",
-            r"[[:upper:]]", r"[[:blank:]]", r"[[:cntrl:]]", r"[[:word:]]", r"\p{^L}", r"[^\p{L}\d]", r"\b" "(?<=.)",
+            r"[[:upper:]]", r"[[:blank:]]", r"[[:cntrl:]]", r"[[:word:]]", r"\p{^L}", r"[^\p{L}\d]",
         ]},
     }
 
@@ -77,23 +78,42 @@ def mapped(form):
 
 
 def hashes():
+    some = [c for c in ALL if c < 0x34000 or 0xE0000 <= c < 0xE0200 or 0xF0000 <= c < 0xF0100]
+    out = {}
     for name, chars in classes().items():
-        print(name, hashlib.sha256(bytes(1 if c in chars else 0 for c in ALL)).hexdigest()[:16])
+        out[name] = hashlib.sha256(bytes(1 if c in chars else 0 for c in some)).hexdigest()[:16]
     for form in ["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Nmt"]:
-        print(form, hashlib.sha256("\n".join(mapped(form).values()).encode()).hexdigest()[:16])
+        made = mapped(form)
+        out[form] = hashlib.sha256("\n".join(made[c] for c in some).encode()).hexdigest()[:16]
+    with open("test/fixtures/unicode_classes.json", "w") as file:
+        json.dump(out, file, indent=2)
+        file.write("\n")
+
+
+# What the engine has assigned, its marks, and what it takes apart: asked of a Node that knows Unicode 17.
+ENGINE = r"""
+const [assigned, marks, apart] = [[], [], []];
+for (let c = 0; c < 0x110000; c++) {
+  if (c >= 0xd800 && c <= 0xdfff) continue;
+  const s = String.fromCodePoint(c);
+  if (/\P{Cn}/u.test(s)) assigned.push(c);
+  if (/\p{M}/u.test(s)) marks.push(c);
+  if (s.normalize("NFKD") !== s) apart.push([c, s.normalize("NFD"), s.normalize("NFKD")]);
+}
+console.log(JSON.stringify({ version: process.versions.unicode, assigned, marks, apart }));
+"""
 
 
 def write():
-    import unicodedata
+    engine = json.loads(subprocess.check_output(["node", "-e", ENGINE]))
+    assert engine["version"] == "17.0", "Node's Unicode is " + engine["version"]
     all_classes = classes()
-    # Unicode 17's are not assigned in Oniguruma's tables; Python's own tables are older, so nothing else is asked.
-    assigned = by_regex(r"\P{Cn}")
-    newest = os.environ.get("NEWEST", "")
     tables = {name: packed(all_classes[name]) for name in ["control", "nonspacing", "mark", "punctuation"]}
-    # What any of the engines takes apart and the library, which knows Unicode 9, does not.
-    apart = {int(c, 36) for c in os.environ["APART"].split()}
-    tables["whole"] = packed(apart)
-    tables["latest"] = packed({int(c, 36) for c in newest.split()} - assigned)
+    nfd, nfkd = mapped("NFD"), mapped("NFKD")
+    tables["whole"] = packed(c for c, d, k in engine["apart"] if nfd[c] != d or nfkd[c] != k)
+    known = by_regex(r"\P{Cn}")
+    tables["latest"] = packed(c for c in engine["assigned"] if c not in known and not 0xD800 <= c <= 0xDFFF)
+    tables["latestMarks"] = packed(c for c in engine["marks"] if c not in known)
     with open("plugins/tokenizers/unicode_tables.ts", "w") as file:
         file.write(HEAD % __version__)
         for name, table in tables.items():
@@ -113,6 +133,7 @@ DOC = {
     "mark": "Marks of Unicode 9: what StripAccents removes, and all that has a combining class.",
     "punctuation": "Punctuation of Unicode 8, and ASCII's.",
     "whole": "Characters that were given decompositions after Unicode 9.",
+    "latestMarks": "Marks among those.",
     "latest": "Characters assigned in Unicode 17, which Oniguruma's tables do not have.",
 }
 if __name__ == "__main__":
