@@ -176,6 +176,22 @@ const notBuilt: readonly string[] = [
   "localRank",
 ];
 
+/** What is wrong with an argument that is none of the loop's, in Python's spelling or in camelCase. */
+function notHere(name: string, value: unknown): readonly AttuneError[] {
+  const path = `training.${name}`;
+  const known = name.replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  if (Object.hasOwn(elsewhere, known)) {
+    const place = elsewhere[known] ?? "";
+    const details = { code: "MISPLACED", plugin: "spec", path, found: value, allowed: [place] };
+    return [new AttuneError(`${path}: this lives in ${place}`, details)];
+  }
+  if (notBuilt.includes(known)) {
+    const off = value === false || value === null || value === 0;
+    return off ? [] : [unsupported("spec", path, value, "it is not built yet")];
+  }
+  return [unknownName("spec", path, "training argument", name, Object.keys(fields))];
+}
+
 /** The arguments with every default filled in, and everything that is wrong with those given. */
 export function readTrainingArguments(
   given: unknown,
@@ -189,24 +205,9 @@ export function readTrainingArguments(
   } else {
     for (const [name, value] of Object.entries(given ?? {})) {
       const field = Object.hasOwn(fields, name) ? fields[name as keyof TrainingArguments] : undefined;
-      if (field) {
-        if (field.accepts(value)) values[name] = value;
-        else issues.push(badValue("spec", `training.${name}`, value, field.allowed));
-      } else if (Object.hasOwn(elsewhere, name)) {
-        issues.push(
-          new AttuneError(`training.${name}: this lives in ${elsewhere[name]}`, {
-            code: "MISPLACED",
-            plugin: "spec",
-            path: `training.${name}`,
-            found: value,
-            allowed: [elsewhere[name] ?? ""],
-          }),
-        );
-      } else if (notBuilt.includes(name)) {
-        if (value !== false && value !== null && value !== 0) {
-          issues.push(unsupported("spec", `training.${name}`, value, "it is not built yet"));
-        }
-      } else issues.push(unknownName("spec", `training.${name}`, "training argument", name, Object.keys(fields)));
+      if (!field) issues.push(...notHere(name, value));
+      else if (field.accepts(value)) values[name] = value;
+      else issues.push(badValue("spec", `training.${name}`, value, field.allowed));
     }
   }
   // Every field was filled from the table of the same type.

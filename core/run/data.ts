@@ -19,7 +19,9 @@ export type EncodedRows = Readonly<{
   /** Samples that have labels of places, none of which counts. */
   unlabelled: number;
   /** How the collator read the columns. */
-  survey?: unknown;
+  reading?: unknown;
+  /** What a person should know of the rows. */
+  notes: readonly string[];
 }>;
 
 /** How often progress is told, in rows. */
@@ -36,12 +38,12 @@ export function trainData({ task, data }: Pick<OpenRun, "task" | "data">): Datas
   return data.train;
 }
 
-/** Reads and encodes a dataset, as `survey` says where other rows of the run were read before. Throws AttuneError where it is empty or a row is not as the task wants it. */
+/** Reads and encodes a dataset, as `reading` says where other rows of the run were read before. Throws AttuneError where it is empty or a row is not as the task wants it. */
 export async function encodeRows(
   open: OpenRun,
   dataset: Dataset,
   labelled: boolean,
-  options: Readonly<{ progress?: (done: number) => void; survey?: unknown }> = {},
+  options: Readonly<{ progress?: (done: number) => void; reading?: unknown }> = {},
 ): Promise<EncodedRows> {
   const { host, collator } = open;
   const opened = await dataset.open(host);
@@ -51,9 +53,10 @@ export async function encodeRows(
     rows.push(row);
     places.push(where);
   }
-  const survey = options.survey ?? (labelled ? collator.survey?.(rows) : undefined);
+  const survey = labelled ? collator.survey?.(rows) : undefined;
+  const reading = options.reading ?? survey?.reading;
   const encoded: Sample[] = [];
-  const context = contextOf(open, labelled, survey);
+  const context = contextOf(open, labelled, reading);
   for (const [i, row] of rows.entries()) {
     try {
       encoded.push(...collator.encode(row, i, context));
@@ -85,11 +88,19 @@ export async function encodeRows(
       { code: "NO_LABELS", plugin: dataset.name, found: 0, allowed: ["at least one label that counts"] },
     );
   }
-  return { rows, samples, fingerprint: opened.fingerprint, unlabelled, survey, ...(collator.draw ? { drawn } : {}) };
+  return {
+    rows,
+    samples,
+    fingerprint: opened.fingerprint,
+    unlabelled,
+    reading,
+    notes: survey?.notes ?? [],
+    ...(collator.draw ? { drawn } : {}),
+  };
 }
 
 /** What a run's collator is told. */
-export function contextOf(open: OpenRun, labelled: boolean, survey?: unknown): CollatorContext {
+export function contextOf(open: OpenRun, labelled: boolean, reading?: unknown): CollatorContext {
   const { run, tokenizer, checkpoint, trunk } = open;
   return {
     tokenizer,
@@ -99,7 +110,7 @@ export function contextOf(open: OpenRun, labelled: boolean, survey?: unknown): C
     modelType: String(checkpoint.config.model_type),
     decoderStart: trunk.decoderStart,
     config: checkpoint.config,
-    survey,
+    reading,
   };
 }
 
@@ -234,8 +245,8 @@ export function activeIds(samples: Iterable<Sample>): Map<string, Int32Array> {
   return new Map([...found].map((side) => [side, ids]));
 }
 
-/** Rows with labels, read as `survey` says, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `taught` do. */
-export async function labelledRows(open: OpenRun, dataset: Dataset, survey?: unknown): Promise<EncodedRows> {
-  const encoded = await encodeRows(open, dataset, true, { survey });
+/** Rows with labels, read as `reading` says, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `taught` do. */
+export async function labelledRows(open: OpenRun, dataset: Dataset, reading?: unknown): Promise<EncodedRows> {
+  const encoded = await encodeRows(open, dataset, true, { reading });
   return open.task.teacher ? await (await import("./teacher.ts")).taught(open, open.task.teacher, encoded) : encoded;
 }

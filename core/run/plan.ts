@@ -34,7 +34,7 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   const tasks: TaskRows[] = [];
   for (const open of await openTasks(run, host)) {
     const train = withFields(await encodeRows(open, trainData(open), true), run.regularizers);
-    const held = open.data.eval && await encodeRows(open, open.data.eval, true, { survey: train.survey });
+    const held = open.data.eval && await encodeRows(open, open.data.eval, true, { reading: train.reading });
     tasks.push({ open, train, held });
   }
   return await planOf(run, host, tasks);

@@ -77,9 +77,14 @@ async function* trained(
     const { data, task, run } = open;
     for (const message of task.notes ?? []) yield { type: "warning", step: 0, epoch: 0, code: "CLASSES", message };
     const rows = withFields(await labelledRows(open, trainData(open)), run.regularizers);
-    const held = data.eval ? await labelledRows(open, data.eval, rows.survey) : undefined;
+    const held = data.eval ? await labelledRows(open, data.eval, rows.reading) : undefined;
     tasks.push({ open, train: task.packing ? (await import("./pack.ts")).packed(open, rows) : rows, held });
-    for (const [name, { unlabelled, samples }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })) {
+    for (
+      const [name, { unlabelled, samples, notes }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })
+    ) {
+      for (const note of notes) {
+        yield { type: "warning", step: 0, epoch: 0, code: "ROWS", message: `${dataPath(task)}.${name}: ${note}` };
+      }
       if (unlabelled === 0) continue;
       const message = `${
         dataPath(task)

@@ -96,7 +96,7 @@ export interface Collator extends Plugin<"collator"> {
    * What all rows of a data set say together of how its columns are read; `encode` is told it as `survey`. A run's
    * evaluation rows are read as its training rows are. Absent: every row stands for itself.
    */
-  survey?(rows: readonly Row[]): unknown;
+  survey?(rows: readonly Row[]): Survey;
   /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
   draw?(sample: Sample, random: Random, context: CollatorContext): Sample;
   collate?(samples: readonly Sample[], layout: Layout): Batch;
@@ -110,6 +110,9 @@ export interface Collator extends Plugin<"collator"> {
 /** What generated text is asked for. `prompt`: as a person reads it. */
 export type Question = Readonly<{ sample: Sample; prompt: string; reference: string }>;
 
+/** How columns are read, and what a person should know of the rows. */
+export type Survey = Readonly<{ reading?: unknown; notes?: readonly string[] }>;
+
 /** What a collator may know. */
 export type CollatorContext = Readonly<{
   tokenizer: Tokenizer;
@@ -118,8 +121,8 @@ export type CollatorContext = Readonly<{
   /** True where labels must be there. */
   labelled: boolean;
   modelType: string;
-  /** What the collator's own `survey` said. */
-  survey?: unknown;
+  /** What the collator's own `survey` said of how columns are read. */
+  reading?: unknown;
   /** The token that the decoder's inputs begin with, of a model that has that side. */
   decoderStart?: number | undefined;
   /** The checkpoint's config. */

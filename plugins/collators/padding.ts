@@ -46,13 +46,13 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
   create: (options) => {
     const classId = classesOf("padding", options.labels);
     return {
-      survey: (rows) => ({ hot: options.problemType === "multi-label" && areHot(rows, options) }),
+      survey: (rows) => ({ reading: { hot: options.problemType === "multi-label" && areHot(rows, options) } }),
       encode: (row, index, context) => {
         const fields = "input_ids" in row
           ? readyMade("padding", row, index, context.tokenizer.special.pad ?? 0)
           : tokenized(row, index, options, context);
         const length = fields.input_ids?.data.length ?? 0;
-        const { hot = areHot([row], options) } = (context.survey ?? {}) as Readonly<{ hot?: boolean }>;
+        const { hot = areHot([row], options) } = (context.reading ?? {}) as Readonly<{ hot?: boolean }>;
         const targets: Record<string, Field> = context.labelled && options.problemType !== "none"
           ? { labels: target(row, index, options, { hot, classId }) }
           : {};

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
-import type { CollatorContext, Encoding, Factory, Field, Row, Sample } from "../../core/types.ts";
+import type { CollatorContext, Encoding, Factory, Field, Row, Sample, Survey } from "../../core/types.ts";
 import { missingColumn, readyMade, textOf } from "./columns.ts";
 
 /** Options of {@link questionAnswering}. */
@@ -27,7 +27,8 @@ export const questionAnsweringSchema: v.GenericSchema<Partial<QuestionAnsweringO
 const NAME = "question-answering";
 
 /**
- * `question`, `context` and `answers` (SQuAD's `text` and `answer_start`, in code points) → windows of input_ids and
+ * `question`, `context` and `answers` (SQuAD's `text` and `answer_start`, in code points; in UTF-16 units where the answers stand there and
+ * not at the code points, which is told) → windows of input_ids and
  * token_type_ids, with the targets `start_positions` and `end_positions`: the first answer's first and last token, or
  * [CLS] for both where the answer is not wholly inside, or there is none. Blanks before a question go. Rows that have
  * `input_ids` (and both positions) are taken as they are. Tells decoding of each window: the context, which tokens are of
@@ -45,6 +46,7 @@ export const questionAnswering: Factory<"collator", Partial<QuestionAnsweringOpt
   name: NAME,
   schema: questionAnsweringSchema,
   create: (options) => ({
+    survey: (rows) => unitOf(rows, options),
     encode: (row, index, context) =>
       "input_ids" in row ? [readyMadeSample(row, index, context)] : windowsOf(row, index, options, context),
   }),
@@ -53,21 +55,55 @@ export const questionAnswering: Factory<"collator", Partial<QuestionAnsweringOpt
 /** A stretch of the context in UTF-16 units. */
 type Answer = Readonly<{ from: number; to: number }>;
 
+/** What `answer_start` counts. */
+type Unit = "codepoint" | "utf16";
+
+/** Whether an answer stands in a context where it is said to, by units of UTF-16. */
+function standsAt(context: string, answer: string, at: number): boolean {
+  return context.startsWith(answer, at);
+}
+
+/** What `answer_start` counts in all rows: UTF-16 units where some answers stand there alone, and all others too. */
+function unitOf(rows: readonly Row[], { columns }: QuestionAnsweringOptions): Survey {
+  let [points, utf16] = [0, 0];
+  let both = true;
+  for (const row of rows) {
+    const { text, answer_start: starts } = (row[columns.answers ?? "answers"] ?? {}) as SquadAnswers;
+    const context = row[columns.context ?? "context"];
+    const [answer, start] = [Array.isArray(text) ? text[0] : undefined, Array.isArray(starts) ? starts[0] : undefined];
+    if (typeof context !== "string" || typeof answer !== "string" || typeof start !== "number") continue;
+    const [byPoint, byUnit] = [standsAt(context, answer, units(context, start)), standsAt(context, answer, start)];
+    if (byPoint && !byUnit) points++;
+    if (byUnit && !byPoint) utf16++;
+    both &&= byPoint || byUnit;
+  }
+  if (utf16 === 0) return { reading: "codepoint" satisfies Unit };
+  const note = `answer_start of ${utf16} ${
+    utf16 === 1 ? "row" : "rows"
+  } counts UTF-16 units (as JavaScript's indexOf), not code points`;
+  return { reading: points === 0 ? "utf16" satisfies Unit : "codepoint" satisfies Unit, notes: both ? [note] : [] };
+}
+
+type SquadAnswers = Readonly<{ text?: unknown; answer_start?: unknown }>;
+
 function windowsOf(
   row: Row,
   index: number,
   { docStride, columns }: QuestionAnsweringOptions,
-  { tokenizer, maxLength, labelled }: CollatorContext,
+  collating: CollatorContext,
 ): Sample[] {
+  const { tokenizer, maxLength, labelled, config } = collating;
   const question = textOf(NAME, row, index, columns.question ?? "question").trimStart();
   const context = textOf(NAME, row, index, columns.context ?? "context");
-  const { texts, first } = answersOf(row, index, columns.answers ?? "answers", context, labelled);
+  const { texts, first } = answersOf(row, index, columns.answers ?? "answers", context, collating);
   const windows = tokenizer.encode(question, {
     textPair: context,
     maxLength,
     truncation: maxLength === undefined ? "do_not_truncate" : "only_second",
     stride: docStride,
     overflow: true,
+    // Question and context are told apart wherever the model can, as transformers' own pipeline does it.
+    ...(Number(config.type_vocab_size) > 1 ? { typeIds: true } : {}),
   });
   return windows.map((window) => {
     const { ids, typeIds, offsets, sequenceIds } = window;
@@ -108,7 +144,7 @@ function answersOf(
   index: number,
   column: string,
   context: string,
-  labelled: boolean,
+  { labelled, reading = "codepoint" }: CollatorContext,
 ): Readonly<{ texts: readonly string[]; first?: Answer }> {
   const value = row[column];
   if (!(column in row)) {
@@ -116,7 +152,7 @@ function answersOf(
     throw missingColumn(NAME, row, index, column);
   }
   const at = `row ${index}, column "${column}"`;
-  const { text, answer_start: starts } = (value ?? {}) as Readonly<{ text?: unknown; answer_start?: unknown }>;
+  const { text, answer_start: starts } = (value ?? {}) as SquadAnswers;
   const wanted = "text and answer_start, lists of one length";
   if (!Array.isArray(text) || !Array.isArray(starts) || text.length !== starts.length) {
     throw badValue(NAME, at, value, wanted);
@@ -126,11 +162,15 @@ function answersOf(
   }
   const [answer] = text;
   if (answer === undefined) return { texts: [] };
-  const from = units(context, Number(starts[0]));
-  const to = from + answer.length;
-  if (to > context.length) {
-    throw badValue(NAME, `${at}, answer_start`, starts[0], `a place in the context where "${answer}" stands`);
+  const start = Number(starts[0]);
+  const places = [units(context, start), start];
+  const from = (reading === "utf16" ? places.reverse() : places).find((at) => standsAt(context, answer, at));
+  if (from === undefined) {
+    const found = `${start}, where "${context.slice(places[0], (places[0] ?? 0) + answer.length)}" stands`;
+    const wanted = `a place in the context (in code points) where "${answer}" stands`;
+    throw badValue(NAME, `${at}, answer_start`, found, wanted);
   }
+  const to = from + answer.length;
   return { texts: text, first: { from, to } };
 }
 

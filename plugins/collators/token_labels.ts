@@ -10,6 +10,8 @@ import { classesOf, idsOf, missingColumn, readyMade } from "./columns.ts";
 
 /** Options of {@link tokenLabels}. */
 export interface TokenLabelsOptions {
+  /** Rows without words: an error, or passed over where there are labels, and told. */
+  readonly emptySentences: "refuse" | "skip";
   /** Names of the tags, in order of their ids. */
   readonly labels: readonly string[];
   /** Where the columns are, where not under their own names: `{ "tags": "ner_tags" }`. */
@@ -18,6 +20,7 @@ export interface TokenLabelsOptions {
 
 /** Schema of {@link TokenLabelsOptions}. */
 export const tokenLabelsSchema: v.GenericSchema<Partial<TokenLabelsOptions>, TokenLabelsOptions> = v.strictObject({
+  emptySentences: v.optional(v.picklist(["refuse", "skip"]), "refuse"),
   labels: v.optional(v.array(v.string()), []),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
@@ -43,12 +46,22 @@ export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = def
   kind: "collator",
   name: NAME,
   schema: tokenLabelsSchema,
-  create: ({ labels, columns }) => {
+  create: ({ labels, columns, emptySentences }) => {
     const tagId = classesOf(NAME, labels);
+    const isSkipped = (row: Row): boolean => {
+      const words = row[columns.tokens ?? "tokens"];
+      return emptySentences === "skip" && Array.isArray(words) && words.length === 0;
+    };
     return {
-      encode: (row, index, context) => [
-        "input_ids" in row ? readyMadeSample(row, index, context) : sampleOf(row, index, { tagId, columns }, context),
-      ],
+      survey: (rows) => {
+        const skipped = rows.filter(isSkipped).length;
+        return { notes: skipped === 0 ? [] : [`${skipped} of ${rows.length} rows have no words and are passed over`] };
+      },
+      encode: (row, index, context) => {
+        if (context.labelled && isSkipped(row)) return [];
+        if ("input_ids" in row) return [readyMadeSample(row, index, context)];
+        return [sampleOf(row, index, { tagId, columns }, context)];
+      },
     };
   },
 });
@@ -61,8 +74,12 @@ function sampleOf(row: Row, index: number, { tagId, columns }: Reading, context:
   const column = columns.tokens ?? "tokens";
   const words = row[column];
   if (!(column in row)) throw missingColumn(NAME, row, index, column);
-  if (!Array.isArray(words) || words.length === 0 || !words.every((word) => typeof word === "string")) {
+  if (!Array.isArray(words) || !words.every((word) => typeof word === "string")) {
     throw badValue(NAME, `row ${index}, column "${column}"`, words, "a list of words");
+  }
+  if (words.length === 0 && labelled) {
+    const wanted = 'at least one word (task.with.emptySentences: "skip" passes such rows over)';
+    throw badValue(NAME, `row ${index}, column "${column}"`, words, wanted);
   }
   const [{ ids, typeIds, wordIds }] = tokenizer.encode(words, { maxLength, truncation: maxLength !== undefined });
   const starts = words.map((_, word) => wordIds.indexOf(word));

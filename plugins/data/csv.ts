@@ -48,7 +48,10 @@ export const csv: Factory<"dataset", Partial<CsvOptions> & { path: string }> = d
   create: ({ path, delimiter, columns }) => ({
     open: async (host) => {
       const file = await openTextFile("csv", path, host);
-      const { data, errors } = Papa.parse<string[]>(await file.text(MAX_BYTES), { delimiter });
+      const { data, errors } = Papa.parse<string[]>(withOneLineEnd(await file.text(MAX_BYTES), delimiter), {
+        delimiter,
+        newline: "\n",
+      });
       const problems = new Map(errors.map((error) => [error.row ?? 0, error.message]));
       const rows: Row[] = [];
       const places: string[] = [];
@@ -71,6 +74,35 @@ export const csv: Factory<"dataset", Partial<CsvOptions> & { path: string }> = d
     },
   }),
 });
+
+/** The text with "\n" for each line end that is no part of a quoted value: a file may have several kinds. */
+function withOneLineEnd(text: string, delimiter: string): string {
+  if (!text.includes("\r")) return text;
+  const parts: string[] = [];
+  let [from, at] = [0, 0];
+  let [starts, quoted] = [true, false];
+  while (at < text.length) {
+    const c = text[at];
+    if (quoted) {
+      // A quote within a value is written twice.
+      if (c === '"' && text[at + 1] === '"') at++;
+      else if (c === '"') quoted = false;
+      at++;
+    } else if (c === '"' && starts) {
+      [starts, quoted] = [false, true];
+      at++;
+    } else if (c === "\r") {
+      parts.push(text.slice(from, at), "\n");
+      at += text[at + 1] === "\n" ? 2 : 1;
+      [from, starts] = [at, true];
+    } else {
+      const separates = text.startsWith(delimiter, at);
+      starts = separates || c === "\n";
+      at += separates ? delimiter.length : 1;
+    }
+  }
+  return parts.join("") + text.slice(from);
+}
 
 function headerOf(record: readonly string[], where: string): readonly string[] {
   const seen = new Set<string>();

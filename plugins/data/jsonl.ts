@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { badFile, badValue } from "../../core/errors.ts";
+import { type AttuneError, badFile, badValue } from "../../core/errors.ts";
 import type { Factory, Row } from "../../core/types.ts";
 import { rowsInMemory } from "./rows.ts";
 import { openTextFile } from "./text_file.ts";
@@ -53,8 +53,19 @@ function rowOf(line: string, where: string): Row {
   try {
     row = JSON.parse(line);
   } catch (cause) {
+    if (line.startsWith("[")) throw anArray(where);
     throw badFile("jsonl", where, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
-  if (typeof row !== "object" || row === null || Array.isArray(row)) throw badValue("jsonl", where, row, "an object");
+  if (Array.isArray(row)) throw anArray(where);
+  if (typeof row !== "object" || row === null) throw badValue("jsonl", where, row, "an object");
   return row as Row;
+}
+
+/** A whole document under the name of lines. */
+function anArray(where: string): AttuneError {
+  return badFile(
+    "jsonl",
+    where,
+    'is a JSON array, where each line is one object: read the file with { "use": "json" }',
+  );
 }

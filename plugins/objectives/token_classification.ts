@@ -18,6 +18,8 @@ export interface TokenClassificationOptions {
   readonly labels?: readonly string[] | undefined;
   /** Number of tags, where they have no names. */
   readonly numLabels?: number | undefined;
+  /** Rows without words: an error, or passed over where there are labels, and told. */
+  readonly emptySentences: "refuse" | "skip";
   /** Where the columns are, where not under their own names. */
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -28,6 +30,7 @@ type Input = Partial<Omit<TokenClassificationOptions, "labels">> & Readonly<{ la
 export const tokenClassificationSchema: v.GenericSchema<Input, TokenClassificationOptions> = v.strictObject({
   labels: v.optional(labelsSchema),
   numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels))),
+  emptySentences: v.optional(v.picklist(["refuse", "skip"]), "refuse"),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
 
@@ -49,15 +52,15 @@ export const tokenClassification: Factory<"objective", Input> = define({
 });
 
 function openTask(options: TokenClassificationOptions): Task {
-  const { labels: given, numLabels, columns } = options;
+  const { labels: given, numLabels } = options;
   const labels = given ?? unnamedClasses(numLabels ?? 2);
   const open = given === undefined && numLabels === undefined;
   return {
-    ...taskOf({ names: labels }, labels, columns),
+    ...taskOf({ names: labels }, labels, options),
     ...(open ? { labelsIn: (rows) => labelsOfRows(rows, options) } : {}),
     completed: (context) => {
       const own = (open ? classNames(context.config) : undefined) ?? labels;
-      return taskOf(headClasses(own, "token", context), own, columns);
+      return taskOf(headClasses(own, "token", context), own, options);
     },
   };
 }
@@ -66,13 +69,13 @@ function openTask(options: TokenClassificationOptions): Task {
 function taskOf(
   { names, order, note }: HeadClasses,
   labels: readonly string[],
-  columns: TokenClassificationOptions["columns"],
+  { emptySentences, columns }: TokenClassificationOptions,
 ): Task {
   return {
     name: "",
     labels,
     ...(note === undefined ? {} : { notes: [note] }),
-    collator: { use: "token-labels", with: { labels, columns } },
+    collator: { use: "token-labels", with: { labels, emptySentences, columns } },
     heads: [{ use: "token", with: { numLabels: labels.length, order } }],
     losses: [{ loss: "cross-entropy", output: "logits", target: "labels", classes: labels.length }],
     metrics: ["seqeval"],

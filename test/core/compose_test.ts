@@ -44,7 +44,7 @@ describe("a run spec's errors", () => {
     });
     const told = errorsOf(spec).map((e) => e.message).join("\n");
     assert.match(told, /did you mean "optimizer"\?.*did you mean "linear"\?/s);
-    assert.match(told, /unknown search "grid" Allowed: none so far/);
+    assert.match(told, /search: "grid" is not supported: nothing reads it yet/);
     assert.match(told, /regularizers\.0\.with\.data is missing: "ewc" cannot do without it/);
   });
 
@@ -54,6 +54,8 @@ describe("a run spec's errors", () => {
     for (const name of names) {
       const [error] = errorsOf(tinySpec({ training: { [name]: 1 } }));
       assert.equal(error?.code, "MISPLACED", name);
+      const python = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      assert.deepEqual(errorsOf(tinySpec({ training: { [python]: 1 } }))[0]?.allowed, error?.allowed, python);
       const [place = "", use] = error?.allowed[0]?.split(/ \(as (.*)\)$/) ?? [];
       if (use === undefined) continue;
       const several = ["loggers", "callbacks", "regularizers"].includes(place);

@@ -100,8 +100,8 @@ describe("labels of rows", () => {
     const data = { train: of([[0], [1], []]), eval: of([[0, 1], [1, 0]]) };
     const run = compose({ ...tinySpec(), task: several(["a", "b"]), data } as RunSpec, catalog);
     const open = await openRun(run, tinyHost(await hostHere()));
-    const { survey } = await encodeRows(open, run.data.train as never, true);
-    const { samples } = await encodeRows(open, run.data.eval as never, true, { survey });
+    const { reading } = await encodeRows(open, run.data.train as never, true);
+    const { samples } = await encodeRows(open, run.data.eval as never, true, { reading });
     assert.deepEqual(samples.map((s) => [...s.targets.labels?.data ?? []]), [[1, 1], [1, 1]]);
   });
 });

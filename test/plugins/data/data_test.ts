@@ -68,7 +68,7 @@ describe("json lines", () => {
       code: "BAD_FILE",
       message: /bad.jsonl, line 3: is not JSON/,
     });
-    await assert.rejects(bad("list.jsonl", "[1]\n"), /line 1: expected an object/);
+    await assert.rejects(bad("list.jsonl", "[1]\n"), /line 1: is a JSON array/);
     await assert.rejects(bad("null.jsonl", '{"a":1}\r\nnull'), /line 2: expected an object/);
     await assert.rejects(bad("bytes.jsonl", Uint8Array.of(0x7b, 0x7d, 0x0a, 0xff, 0x0a)), /line 2: is not UTF-8/);
     await assert.rejects(bad("deep.jsonl", "[".repeat(100_000)), { name: "AttuneError" });
@@ -97,6 +97,15 @@ describe("json lines", () => {
   });
 });
 
+it("a JSON array under the name of lines is told", async () => {
+  for (const text of ['[{"text":"a"}]', '[\n  {"text":"a"}\n]']) {
+    await assert.rejects(
+      read(jsonl({ path: written("array.jsonl", text) })),
+      /line 1: is a JSON array, .*"use": "json"/,
+    );
+  }
+});
+
 describe("csv", () => {
   const readCsv = (name: string, text: string, options: object = {}) =>
     read(csv({ path: written(name, text), ...options }));
@@ -111,7 +120,10 @@ describe("csv", () => {
         ),
         async (values) => {
           const quoted = (value: string): string => `"${value.replaceAll('"', '""')}"`;
-          const text = [["x", "y"], ...values].map((record) => record.map(quoted).join(",")).join("\n");
+          // Line ends of one file may differ; within quotes they stay as they are.
+          const ends = ["\n", "\r\n", "\r"];
+          const lines = [["x", "y"], ...values].map((record) => record.map(quoted).join(","));
+          const text = lines.map((line, i) => line + ends[(i * 7 + line.length) % 3]).join("");
           assert.deepEqual(await readCsv("any.csv", text), values.map(([x, y]) => ({ x, y })));
         },
       ),
@@ -130,6 +142,15 @@ describe("csv", () => {
     await refused('a,b\n\n1,2\n"x\r\ny",2\n1\n', /line 6: has 1 values for 2 columns/);
     await refused('a,b\n"x"y,2\n', /line 2/);
     await refused("a,b,a\n", /line 1: names column "a" twice/);
+  });
+  it("takes no line end for a part of a value, of whatever kinds a file has", async () => {
+    const expected = [{ text: "a b", label: "x" }, { text: "c\r\nd, e", label: "y" }, { text: 'f"g', label: "z" }];
+    for (const [first, rest] of [["\n", "\r\n"], ["\r\n", "\n"], ["\r", "\n"], ["\n", "\r"], ["\r\n", "\r\n"]]) {
+      for (const end of ["", rest]) {
+        const lines = ["a b,x", '"c\r\nd, e",y', 'f"g,"z"'].join(rest);
+        assert.deepEqual(await readCsv("ends.csv", `text,label${first}${lines}${end}`), expected);
+      }
+    }
   });
   it("keeps __proto__ harmless", async () => {
     const [row] = await readCsv("proto.csv", "__proto__,text\npolluted,x\n");

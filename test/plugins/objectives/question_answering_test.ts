@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Batch, Row, Tensor } from "../../../core/types.ts";
+import type { Batch, Row, Tensor, TrainingEvent } from "../../../core/types.ts";
+import { questionAnswering as questionAnsweringCollator } from "../../../plugins/collators/question_answering.ts";
 import { questionAnswering } from "../../../plugins/objectives/question_answering.ts";
 import { predicted, specOf, trained } from "./helpers.ts";
 
@@ -21,6 +22,42 @@ describe("question-answering", () => {
     // [CLS] a film [SEP] [UNK] the film was very good . [SEP], then 10 tokens in windows of 7, 3 of them shared.
     assert.deepEqual(probe.tokenizationLabels?.slice(0, 3), [[8, 9], [7, 7], [0, 0]]);
     assert.deepEqual(probe.features, { train: 12, eval: 12 });
+  });
+
+  it("takes answer_start where the answer stands, in code points or UTF-16 units, and says so", async () => {
+    const of = async (starts: readonly number[]): Promise<{ labels: unknown; events: readonly TrainingEvent[] }> => {
+      const own = starts.map((start, i) => ({
+        ...rows[i],
+        answers: { text: [answers[i]?.text[0]], answer_start: [start] },
+      }));
+      const { file, events } = await trained(specOf(task, own, { training: { maxLength: 24, maxSteps: 1 } }));
+      return { labels: (await file("probe.json") as Record<string, unknown>).tokenizationLabels, events };
+    };
+    const told = (events: readonly TrainingEvent[]): string[] =>
+      events.flatMap((e) => (e.type === "warning" && /UTF-16/.test(e.message) ? [e.message] : []));
+    const [points, utf16] = [await of([15, 13]), await of([16, 13])];
+    assert.deepEqual(utf16.labels, points.labels);
+    assert.deepEqual(told(points.events), []);
+    assert.match(told(utf16.events)[0] ?? "", /data\.train: answer_start of 1 row counts UTF-16 units/);
+    await assert.rejects(
+      of([17, 13]),
+      /row 0, column "answers", answer_start: expected a place .* "very good" stands but found "17, where/,
+    );
+    await assert.rejects(of([15, 14]), /row 1, column "answers", answer_start/);
+  });
+
+  it("counts all rows alike where a place would fit twice", async () => {
+    const { survey } = questionAnsweringCollator();
+    const context = "😀 a b a";
+    const row = (answer_start: number, answer: string): Row => ({
+      question: "a",
+      context,
+      answers: { text: [answer], answer_start: [answer_start] },
+    });
+    // "b" stands at 5 in units alone, so that the "a" at 3 is the first one.
+    const asked = [row(5, "b"), row(3, "a")];
+    assert.deepEqual(survey?.(asked).reading, "utf16");
+    assert.deepEqual(survey?.([row(4, "b"), row(2, "a")]).reading, "codepoint");
   });
 
   it("learns, and answers with text and its place", async () => {

@@ -45,6 +45,24 @@ describe("token-classification", () => {
     assert.ok(metrics.seqeval_accuracy !== undefined);
   });
 
+  it("passes rows without words over where it is told to, and counts them", async () => {
+    const empty = { tokens: [], tags: [] };
+    const full = { tokens: ["a", "film"], tags: ["O", "B-THING"] };
+    await assert.rejects(
+      trained(specOf(task, [full, empty])),
+      /row 1, column "tokens": expected at least one word .*emptySentences/,
+    );
+    const skipping = { ...task, with: { ...task.with, emptySentences: "skip" } };
+    const { events, losses } = await trained(specOf(skipping, [full, empty]));
+    assert.deepEqual(losses, (await trained(specOf(task, [full]))).losses);
+    const told = events.flatMap((e) => (e.type === "warning" && e.code === "ROWS" ? [e.message] : []));
+    assert.equal(told[0], "data.train: 1 of 2 rows have no words and are passed over");
+    assert.deepEqual(
+      (await predicted(specOf(task, [full]), [empty, full])).map(({ tags }) => (tags as string[]).length),
+      [0, 2],
+    );
+  });
+
   it("names what is wrong with a row", async () => {
     const wrong: readonly (readonly [Row, RegExp])[] = [
       [
