@@ -115,10 +115,10 @@ export function sequencesOf(generated: readonly Generated[]): Tensor {
 }
 
 /** Rows of which text is generated. */
-export type AskedRows = Pick<EncodedRows, "rows" | "samples"> & Partial<Pick<EncodedRows, "survey">>;
+export type AskedRows = Pick<EncodedRows, "rows" | "samples"> & Partial<Pick<EncodedRows, "reading">>;
 
 /** What is asked of rows, one after the other: as their collator asks, or what comes before their labels. */
-export function* questionsOf(open: OpenRun, { rows, samples, survey }: AskedRows): Iterable<Question> {
+export function* questionsOf(open: OpenRun, { rows, samples, reading }: AskedRows): Iterable<Question> {
   const { collator, tokenizer } = open;
   if (!collator.questions) {
     for (const sample of samples) {
@@ -127,7 +127,7 @@ export function* questionsOf(open: OpenRun, { rows, samples, survey }: AskedRows
     }
     return;
   }
-  const context = contextOf(open, false, survey);
+  const context = contextOf(open, false, reading);
   for (const [i, row] of rows.entries()) yield* collator.questions(row, i, context);
 }
 

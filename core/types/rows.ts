@@ -93,7 +93,7 @@ export interface Collator extends Plugin<"collator"> {
   /** Told the checkpoint's config and the run's lengths. */
   encode(row: Row, index: number, context: CollatorContext): readonly Sample[];
   /**
-   * What all rows of a data set say together of how its columns are read; `encode` is told it as `survey`. A run's
+   * What all rows of a data set say together of how its columns are read; `encode` is told its `reading`. A run's
    * evaluation rows are read as its training rows are. Absent: every row stands for itself.
    */
   survey?(rows: readonly Row[]): Survey;
