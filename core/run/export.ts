@@ -20,6 +20,7 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
   const { checkpoint, trunk, task, attached, run } = open;
   const trains = trainsRule(attached);
   const { parameters } = builtOf(open);
+  const grown = new Set(checkpoint.grown ?? []);
   const saved = new Set(attached.flatMap((a) => a.weights?.names ?? []));
   const initial = initialWeights(checkpoint, attached, trunk, createRandom(run.training.seed));
   const read = async (name: string): Promise<Tensor<Float32Array>> => {
@@ -34,7 +35,9 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
     attached,
     // What an adapter's file has is in the next one too, whether anything here would train it or not.
     trained: [...parameters.values()]
-      .filter((p) => !p.frozen && (trains(p.name, p.adapter) || saved.has(p.name))).map((p) => p.name),
+      .filter((p) => !p.frozen && (trains(p.name, p.adapter) || saved.has(p.name) || grown.has(p.name))).map((p) =>
+        p.name
+      ),
     all: Object.fromEntries(
       [...parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
     ),

@@ -3,7 +3,9 @@
  * @module
  */
 import { badValue, missing, show, unknownName, unsupported } from "../errors.ts";
+import { builtOf } from "./built.ts";
 import { checkComplete } from "./complete.ts";
+import { withGrownTables, withTokens } from "./grown.ts";
 import { untiedIn } from "./ties.ts";
 import { trunkOf, withHeads } from "../engine/trunk.ts";
 import { withLabels } from "./labels.ts";
@@ -63,10 +65,12 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
 
 /** Opens a run, each of its tasks with what they share. Throws AttuneError where a part is missing or not supported. */
 export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
-  const checkpoint = await given.source.open(host);
-  const { run, told } = await withLabels(given, host, checkpoint);
-  const model = modelFor(run, checkpoint.config);
-  const { config, weights: { names } } = checkpoint;
+  const source = await given.source.open(host);
+  const tokenizer = await given.tokenizer.open(source.files);
+  const stored = withTokens(source, tokenizer);
+  const { run, told } = await withLabels(given, host, stored);
+  const model = modelFor(run, stored.config);
+  const { config, weights: { names } } = stored;
   const architecture = model.read(config, names);
   const trained = (head: string): boolean => {
     const out = architecture.heads[head]?.out;
@@ -81,13 +85,23 @@ export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
   const built = trunkOf(architecture, String(config.model_type), heads.flat());
   // Heads of several tasks may have modules of one name.
   const ties = Object.assign({}, built.ties, ...heads.map((own) => withHeads(built, own).ties));
-  const trunk = { ...built, ties, untied: await untiedIn(checkpoint, { ...built, ties }) };
-  const tokenizer = await run.tokenizer.open(checkpoint.files);
+  const trunk = { ...built, ties, untied: await untiedIn(stored, { ...built, ties }) };
+  const checkpoint = grownFor(stored, trunk, heads);
   const opened: OpenRun[] = [];
   for (const [i, task] of tasks.entries()) {
     opened.push(await openTask({ run, host, checkpoint, trunk, tokenizer, task, heads: heads[i] ?? [] }));
   }
   return opened;
+}
+
+/** A checkpoint with tables for all of the tokenizer's tokens. */
+function grownFor(checkpoint: Checkpoint, trunk: Trunk, heads: readonly (readonly Head[])[]): Checkpoint {
+  if (checkpoint.vocabSizeBefore === undefined) return checkpoint;
+  const shapes = new Map<string, readonly number[]>();
+  for (const own of heads) {
+    for (const p of builtOf({ trunk, attached: [], heads: own }).parameters.values()) shapes.set(p.name, p.shape);
+  }
+  return withGrownTables(checkpoint, trunk, shapes);
 }
 
 function headsOf(run: Run, task: Task): readonly Head[] {

@@ -57,7 +57,9 @@ export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<nu
   const saved = new Set(open.attached.flatMap((a) => a.weights?.names ?? []));
   // Nor is what the checkpoint lacks (BERT's pooler, often) left to be drawn anew, and otherwise, wherever it is loaded.
   const drawn = new Set(open.checkpoint.weights.names.length > 0 ? engine.fresh : []);
-  const kept = (p: Parameter): boolean => !p.frozen && (saved.has(p.local) || drawn.has(p.name));
+  // Tables that grew are wanted where an adapter is loaded, as PEFT saves them.
+  const grown = new Set(open.checkpoint.grown ?? []);
+  const kept = (p: Parameter): boolean => !p.frozen && (saved.has(p.local) || drawn.has(p.name) || grown.has(p.local));
   return {
     base: open.checkpoint,
     trunk: open.trunk,

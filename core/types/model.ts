@@ -26,6 +26,9 @@ export type Checkpoint = Readonly<{
   label: string;
   /** Whether tensors of other dims than the model's start anew instead of being an error. */
   ignoreMismatchedSizes?: boolean;
+  /** Where tokens were added: rows that its tables have in its files, and the names of parameters that grew. */
+  vocabSizeBefore?: number;
+  grown?: readonly string[];
 }>;
 
 /** The tensors of a checkpoint. */

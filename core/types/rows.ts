@@ -35,6 +35,8 @@ export interface TokenizerSource extends Plugin<"tokenizer"> {
 /** Text to ids and back. Offsets are in UTF-16 units. */
 export interface Tokenizer {
   readonly vocabSize: number;
+  /** Files that its options make other than the checkpoint's: tokens were added. */
+  readonly changed?: Named<Uint8Array>;
   /** Ids of pad, unk, cls, sep, mask, bos, eos, as far as there are any. */
   readonly special: Named<number>;
   readonly paddingSide: "left" | "right";

@@ -37,9 +37,9 @@ type About = Readonly<{ ids: Int32Array; special: Int32Array }>;
 /**
  * `text` → input_ids with masked spans, `perm_mask` (1 where a place may not see another) and `labels`, drawn anew in each
  * epoch (Yang et al. 2019, and Hugging Face's collator). Rows that have `input_ids`, `perm_mask`, `target_mapping` and
- * `labels` are taken as they are.
+ * `labels` are taken as they are: `target_mapping` has a row for each target, `labels` a label.
  *
- * @throws AttuneError where a column is missing, or targets are not told at their own places.
+ * @throws AttuneError where a column is missing, or a target is not at one place.
  * @example
  * ```ts
  * import { permutationLm } from "attune/collators/permutation-lm";
@@ -132,30 +132,54 @@ function orderOf(length: number, random: Random): number[] {
 function readyMade(row: Row, index: number, { tokenizer, labelled }: CollatorContext): Sample {
   const ids = idsOf(NAME, row, index, "input_ids");
   const n = ids.length;
-  const square = (column: string): number[][] => {
+  const numbers = (column: string, rows?: number): number[][] => {
     const value = row[column];
-    const fits = Array.isArray(value) && value.length === n &&
+    const fits = Array.isArray(value) && value.length === (rows ?? value.length) &&
       value.every((r) => Array.isArray(r) && r.length === n && r.every((x) => typeof x === "number"));
-    if (!fits) throw badValue(NAME, `row ${index}, column "${column}"`, value, `${n} lists of ${n} numbers`);
+    if (!fits) {
+      throw badValue(NAME, `row ${index}, column "${column}"`, value, `${rows ?? ""} lists of ${n} numbers`.trim());
+    }
     return value as number[][];
   };
-  square("target_mapping").forEach((targets, i) => {
-    if (targets.some((x, j) => x !== 0 && i !== j)) {
-      throw badValue(
-        NAME,
-        `row ${index}, column "target_mapping"`,
-        `target ${i} elsewhere`,
-        "targets at their own places",
-      );
-    }
-  });
+  const mapping = numbers("target_mapping");
+  const labels = labelled ? placed(mapping, idsOf(NAME, row, index, "labels", IGNORE), n, index) : undefined;
   const fields: Record<string, Field> = {
     input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
-    perm_mask: { per: "pair", data: Float32Array.from(square("perm_mask").flat()), fill: 0 },
+    perm_mask: { per: "pair", data: Float32Array.from(numbers("perm_mask", n).flat()), fill: 0 },
     ...("token_type_ids" in row
       ? { token_type_ids: { per: "token", data: idsOf(NAME, row, index, "token_type_ids"), fill: 0 } as const }
       : {}),
-    ...(labelled ? { labels: labelField(idsOf(NAME, row, index, "labels", IGNORE)) } : {}),
+    ...(labels ? { labels: labelField(labels) } : {}),
   };
   return { sequences: [{ length: n, fields }], targets: {}, row: index };
+}
+
+/**
+ * Labels of targets as labels of the places that `target_mapping` [targets, n] sends them to; what no target is at is not
+ * learned. Each place is computed by itself, so that this is what the model gives for the targets alone.
+ */
+function placed(mapping: readonly (readonly number[])[], labels: Int32Array, n: number, index: number): Int32Array {
+  const wrong = (found: string, allowed: string): Error =>
+    badValue(NAME, `row ${index}, column "target_mapping"`, found, allowed);
+  if (labels.length !== mapping.length) {
+    throw badValue(NAME, `row ${index}, column "labels"`, labels.length, `${mapping.length} ids, one for each target`);
+  }
+  const found = new Int32Array(n).fill(IGNORE);
+  const taken = new Set<number>();
+  mapping.forEach((targets, k) => {
+    const places = targets.flatMap((x, i) => (x === 0 ? [] : [i]));
+    const [place = mapping.length === n ? k : undefined] = places;
+    if (places.length > 1 || targets.some((x) => x !== 0 && x !== 1)) {
+      throw wrong(`target ${k} at ${places.length} places`, "1 at the one place of a target, and 0 elsewhere");
+    }
+    if (place === undefined) {
+      if (labels[k] === IGNORE) return;
+      throw wrong(`target ${k} nowhere`, `the place of a target that is learned; ${IGNORE} is the label of others`);
+    }
+    if (taken.has(place) && labels[k] !== IGNORE) throw wrong(`two targets at place ${place}`, "places of their own");
+    if (labels[k] === IGNORE) return;
+    taken.add(place);
+    found[place] = labels[k] ?? IGNORE;
+  });
+  return found;
 }

@@ -13,6 +13,7 @@ import { type AutoTokenizer, autoTokenizer, type TokenizerFiles } from "./auto.t
 import type { Renderer } from "./chat.ts";
 import { checkDefinition } from "./definition.ts";
 import { type Pipeline, pipelineOf, type Tokens } from "./pipeline.ts";
+import { type NewToken, withNewTokens } from "./new_tokens.ts";
 import type { Stretch } from "./post_processors.ts";
 import { type Strategy, windowsOf } from "./truncate.ts";
 
@@ -22,12 +23,28 @@ export interface HfOptions {
   readonly paddingSide: "left" | "right" | null;
   /** Replaces the checkpoint's limit of tokens. */
   readonly modelMaxLength: number | null;
+  /** Tokens to add: a text each, or `{ content, special, singleWord, lstrip, rstrip, normalized }`. The model's tables grow with them. */
+  readonly addTokens: readonly NewToken[];
 }
+
+const flag = v.optional(v.boolean());
+const newToken = v.union([
+  v.pipe(v.string(), v.minLength(1), v.maxLength(1024)),
+  v.strictObject({
+    content: v.pipe(v.string(), v.minLength(1), v.maxLength(1024)),
+    special: flag,
+    singleWord: flag,
+    lstrip: flag,
+    rstrip: flag,
+    normalized: flag,
+  }),
+]);
 
 /** Schema of {@link HfOptions}. */
 export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strictObject({
   paddingSide: v.optional(v.nullable(v.picklist(["left", "right"])), null),
   modelMaxLength: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  addTokens: v.optional(v.pipe(v.array(newToken), v.maxLength(100_000)), []),
 });
 
 /** Limits above this are how tokenizers say that there is none. */
@@ -56,8 +73,10 @@ type Config = Readonly<Record<string, unknown>>;
 async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenizer> {
   const file = await files.get("tokenizer.json");
   if (!file) throw missing("hf", "tokenizer.json", "the model directory");
-  const definition = jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true });
-  const vocabulary = checkDefinition(definition);
+  const given = jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true });
+  const vocabulary = checkDefinition(given);
+  const definition = withNewTokens(given, vocabulary, options.addTokens);
+  const bytes = definition === given ? file.bytes : new TextEncoder().encode(JSON.stringify(definition));
   const others = await settingsIn(files);
   const auto = autoTokenizer({ ...others, definition });
   const pipeline = opened(auto, vocabulary);
@@ -96,11 +115,12 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   };
   return {
     vocabSize: pipeline.vocabSize,
+    ...(definition === given ? {} : { changed: { "tokenizer.json": bytes } }),
     special,
     paddingSide: options.paddingSide ?? auto.paddingSide,
     typeIds: auto.typeIds,
     modelMaxLength: limit,
-    fingerprint: await sha256(new TextDecoder().decode(file.bytes) + fingerprinted(others)),
+    fingerprint: await sha256(new TextDecoder().decode(bytes) + fingerprinted(others)),
     encode,
     decode: (ids, o = {}) => {
       const text = pipeline.decode(Array.from(ids), o.skipSpecialTokens ?? false);

@@ -59,3 +59,31 @@ it("targets elsewhere than at their own places are refused", () => {
   };
   assert.throws(() => permutationLm().encode(row, 7, context), /row 7.*target_mapping/);
 });
+
+it("fewer targets than tokens are labels at the places that they are sent to", () => {
+  const mapping = (places: readonly number[]): number[][] =>
+    places.map((p) => [0, 1, 2, 3].map((j) => (j === p ? 1 : 0)));
+  const row = (targets: number[][], labels: readonly number[]) => ({
+    input_ids: [5, 6, 7, 8],
+    perm_mask: [0, 1, 2, 3].map(() => [0, 1, 0, 1]),
+    target_mapping: targets,
+    labels,
+  });
+  const labelsOf = (targets: number[][], labels: readonly number[]): number[] => {
+    const [sample] = permutationLm().encode(row(targets, labels), 0, context);
+    return [...sample?.sequences[0]?.fields.labels?.data ?? []];
+  };
+  assert.deepEqual(labelsOf(mapping([3, 1]), [30, 10]), [-100, 10, -100, 30]);
+  assert.deepEqual(labelsOf(mapping([3, -1]), [30, -100]), [-100, -100, -100, 30]);
+  // As many as there are tokens: each at its own place, or nowhere where transformers' collator leaves zeros.
+  assert.deepEqual(labelsOf(mapping([0, 1, -1, -1]), [50, 60, -100, -100]), [50, 60, -100, -100]);
+  const wrong: readonly (readonly [number[][], readonly number[], RegExp])[] = [
+    [mapping([3, 1]), [30], /"labels".*2 ids/],
+    [[[0, 1, 0]], [10], /target_mapping.*4 numbers/],
+    [[[0, 1, 1, 0]], [10], /target 0 at 2 places/],
+    [[[0, 0.5, 0, 0]], [10], /target_mapping/],
+    [mapping([-1]), [10], /target 0 nowhere/],
+    [mapping([1, 1]), [10, 11], /two targets at place 1/],
+  ];
+  for (const [targets, labels, message] of wrong) assert.throws(() => labelsOf(targets, labels), message);
+});

@@ -1,0 +1,41 @@
+/**
+ * Tokens that a spec adds to a tokenizer, as `add_tokens` of transformers does.
+ * @module
+ */
+import { badValue } from "../../core/errors.ts";
+import type { Named } from "../../core/types.ts";
+import type { AddedToken } from "./added_tokens.ts";
+
+/** A token to add: a text, or a text with how it is matched. */
+export type NewToken =
+  | string
+  | Readonly<{
+    content: string;
+    special?: boolean | undefined;
+    singleWord?: boolean | undefined;
+    lstrip?: boolean | undefined;
+    rstrip?: boolean | undefined;
+    normalized?: boolean | undefined;
+  }>;
+
+/** A definition with further added tokens: one that the model has keeps its id, others come behind all there are. */
+export function withNewTokens(
+  definition: Named<unknown>,
+  vocabulary: ReadonlyMap<string, number>,
+  tokens: readonly NewToken[],
+): Named<unknown> {
+  if (tokens.length === 0) return definition;
+  const there = (Array.isArray(definition.added_tokens) ? definition.added_tokens : []) as readonly AddedToken[];
+  const added = new Map(there.map((token) => [token.content, token]));
+  const last = (ids: Iterable<number>): number => [...ids].reduce((most, id) => Math.max(most, id), -1);
+  let next = 1 + Math.max(last(vocabulary.values()), last(there.map(({ id }) => id)));
+  for (const [i, token] of tokens.entries()) {
+    const own = typeof token === "string" ? { content: token } : token;
+    const { content, special = false, normalized = !special } = own;
+    if (content === "") throw badValue("hf", `tokenizer.with.addTokens.${i}`, content, "a text");
+    const id = added.get(content)?.id ?? vocabulary.get(content) ?? next++;
+    const { singleWord = false, lstrip = false, rstrip = false } = own as Exclude<NewToken, string>;
+    added.set(content, { id, content, single_word: singleWord, lstrip, rstrip, normalized, special });
+  }
+  return { ...definition, added_tokens: [...added.values()].sort((a, b) => a.id - b.id) };
+}
