@@ -14,7 +14,7 @@ import type { Store, Stored } from "../core/types.ts";
 import { allBytes } from "../core/bytes.ts";
 import { fileOfGenerations, generationsIn, GONE, OWN } from "./generations.ts";
 import { claimFolder } from "./claim.ts";
-import { makeFolder as made } from "./make_folder.ts";
+import { lastingFiles } from "./lasting_files.ts";
 
 /** Whose files in the making these are: a process of this machine. */
 const MACHINE = [...hostname()].reduce((hash, c) => (31 * hash + (c.codePointAt(0) ?? 0)) >>> 0, 7).toString(36);
@@ -38,6 +38,8 @@ const MAX_READ = 2 ** 30;
  */
 export function directoryStore(root: string, files: Files = nodeFiles): Store {
   const { open, readdir, realpath, rename, rm, rmdir, stat, utimes } = files;
+  const lasting = lastingFiles(files, root);
+  const { makeFolder, syncFolder, writeFile } = lasting;
   const swept = new Set<string>();
   const path = (key: string): string => {
     const parts = keyParts("directory", key);
@@ -92,17 +94,6 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
     await makeFolder(dirname(target));
     return target;
   };
-  /** Makes a rename or a new folder outlive a loss of power, where folders can be synced. */
-  const syncFolder = async (folder: string): Promise<void> => {
-    const file = await open(folder, "r").catch(() => undefined);
-    await file?.sync().catch(() => {});
-    await file?.close();
-  };
-  const makeFolder = async (folder: string): Promise<void> => {
-    const first = await made(folder, files);
-    if (first === undefined) return;
-    for (let made = folder; inside(dirname(first), made); made = dirname(made)) await syncFolder(dirname(made));
-  };
   /** Removes what processes of this machine that are gone have left half-written. */
   const sweep = async (folder: string): Promise<void> => {
     if (swept.has(folder)) return;
@@ -117,24 +108,9 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
     const [before, own] = [await stat(target).catch(absent), await stat(temporary)];
     if (before && own.mtimeMs <= before.mtimeMs) await utimes(temporary, own.atime, new Date(before.mtimeMs + 2));
   };
-  /** Writes a new file to its end; gives its size. */
-  const writeFile = async (path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<number> => {
-    const file = await open(path, "wx");
-    let size = 0;
-    try {
-      for await (const part of bytes instanceof Uint8Array ? [bytes] : bytes) {
-        await file.writeFile(part);
-        size += part.length;
-      }
-      await file.sync();
-      return size;
-    } finally {
-      await file.close();
-    }
-  };
   const matches = async (key: string, wanted: string | null): Promise<boolean> =>
     ((await stored(key))?.revision ?? null) === wanted;
-  const generations = generationsIn(files, makeFolder, syncFolder);
+  const generations = generationsIn(files, lasting);
   const temporaryOf = (target: string): string =>
     join(dirname(target), `${OWN}put-${MACHINE}-${process.pid}-${crypto.randomUUID()}`);
   /** Makes a file under its key, whatever is there. */

@@ -10,6 +10,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import type { Files } from "./directory_store.ts";
+import type { LastingFiles } from "./lasting_files.ts";
 
 /** How names of files begin that are no keys. */
 export const OWN = ".~attune-";
@@ -42,12 +43,8 @@ export function fileOfGenerations(name: string): string | undefined {
   return name.startsWith(AFTER) ? name.slice(AFTER.length) : undefined;
 }
 
-/** Versions over a file system. `makeFolder` makes a folder that outlives a loss of power, `syncFolder` its names. */
-export function generationsIn(
-  files: Files,
-  makeFolder: (path: string) => Promise<void>,
-  syncFolder: (path: string) => Promise<void>,
-): Generations {
+/** Versions over a file system. */
+export function generationsIn(files: Files, { makeFolder, syncFolder }: LastingFiles): Generations {
   const folderOf = (target: string): string => join(dirname(target), AFTER + basename(target));
   const numbersIn = async (folder: string): Promise<number[]> => {
     const names = await files.readdir(folder).catch(absent);
