@@ -255,6 +255,14 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
     },
     keys,
     claim: () => claimFolder(root),
+    sync: (key) =>
+      typed(key, async () => {
+        const target = path(key);
+        const folder = dirname(generations.at(target, await generations.newest(target)));
+        await syncFolder(folder);
+        // The folders above may be another's, who is not done with them.
+        if (await stat(folder).catch(absent)) await makeFolder(folder);
+      }),
     locate: (key) =>
       typed(key, async () => {
         const found = await newest(key);

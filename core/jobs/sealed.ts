@@ -24,6 +24,9 @@ export interface Sealed {
   damaged(): readonly string[];
 }
 
+/** Values of which it is remembered that they last. */
+const REMEMBERED = 4096;
+
 const HEAD = /^\{"hash":"([0-9a-f]{16})","value":/;
 
 /** A value as JSON, with the checksum of it. */
@@ -56,6 +59,12 @@ export function sealedIn(store: Store, tell: (text: string) => void = () => {}):
   let aside: readonly string[] = [];
   // What could not be moved, as on a full disk, is damaged where it is.
   const inPlace = new Set<string>();
+  const lasting = new Map<string, string>();
+  const lasts = (key: string, revision: string): void => {
+    if (!store.sync) return;
+    if (lasting.size >= REMEMBERED) lasting.clear();
+    lasting.set(key, revision);
+  };
   const found = (key: string): void => {
     if (told.has(key)) return;
     told.add(key);
@@ -67,6 +76,9 @@ export function sealedIn(store: Store, tell: (text: string) => void = () => {}):
     const opened = unseal<T>(own.bytes);
     if (opened) {
       inPlace.delete(key);
+      // Answers depend on what is read: what another process is writing must not go with the power after them.
+      if (lasting.get(key) !== own.revision) await store.sync?.(key);
+      lasts(key, own.revision);
       return { value: opened.value, revision: own.revision };
     }
     found(key);
@@ -83,7 +95,11 @@ export function sealedIn(store: Store, tell: (text: string) => void = () => {}):
         inPlace.add(key);
         return undefined;
       }),
-    write: (key, value, options) => store.put(key, seal(value), options),
+    write: async (key, value, options) => {
+      const done = await store.put(key, seal(value), options);
+      if (done !== "conflict") lasts(key, done.revision);
+      return done;
+    },
     look: async () => {
       const all: string[] = [];
       for await (const key of keysBelow(store, DAMAGED)) all.push(key.slice(DAMAGED.length));

@@ -76,10 +76,11 @@ export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<nu
 
 /** A store's keys below a prefix as a store. */
 export function within(store: Store, prefix: string): Store {
-  const { append, keys, locate } = store;
+  const { append, keys, locate, sync } = store;
   const own = <T extends Stored>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });
   return {
     ...(append ? { append: async (key, bytes, options) => own(await append(prefix + key, bytes, options)) } : {}),
+    ...(sync ? { sync: (key) => sync(prefix + key) } : {}),
     ...(locate ? { locate: (key) => locate(prefix + key) } : {}),
     ...(keys
       ? {

@@ -34,6 +34,8 @@ export interface Store {
    * was appended may be lost with the machine until one append has asked for `sync`.
    */
   append?(key: string, bytes: Uint8Array, options?: { readonly sync?: boolean }): Promise<Stored>;
+  /** Makes what is there last, whoever has put it: until its own `put` is done, what others see of it may go with the power. */
+  sync?(key: string): Promise<void>;
   /** A checked real path that ONNX Runtime may map; absent where there are no files. */
   locate?(key: string): Promise<string>;
   /**
