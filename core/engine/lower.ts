@@ -9,6 +9,7 @@ import { microsoftOps } from "../graph/ops.ts";
 import { elementTypes, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from "../onnx/model.ts";
 import { bytesPerElement, type DType, type Tensor } from "../tensor.ts";
 import type { Provider } from "../types.ts";
+import { forwardNodes } from "./recompute.ts";
 
 /** How a parameter reaches the session. */
 export type Storage =
@@ -20,9 +21,13 @@ export type Storage =
   /** Integers with a scale per row, which are decoded where they are read: what is looked up, row by row. */
   | Readonly<{ as: "int8"; location: string; scale: Tensor }>;
 
-/** A lowered graph. `feeds`: graph inputs and trained parameters; `shapes`: vectors of sizes, made from a run's dims. */
+/**
+ * A lowered graph. `feeds`: graph inputs and trained parameters; `shapes`: vectors of sizes, made from a run's dims;
+ * `values`: what nodes make, by name.
+ */
 export type Lowered = Readonly<{
   model: OnnxModel;
+  values: ReadonlyMap<string, Pick<Value, "dtype" | "shape">>;
   feeds: ReadonlyMap<string, Value>;
   shapes: ReadonlyMap<string, Shape>;
   outputs: ReadonlyMap<string, Value>;
@@ -35,11 +40,15 @@ const IR_VERSION = 10;
 /** Weights of 16 bits that more nodes than this read become float32 once for all of them. */
 const MANY_READERS = 4;
 
-/** Lowers what the outputs of a graph need. `storage` says how each parameter is stored. */
+/**
+ * Lowers what the outputs of a graph need. `storage` says how each parameter is stored; values of `recomputed` are made
+ * a second time for the backward pass (see `recompute.ts`).
+ */
 export function lower(
   graph: Graph,
   storage: (name: string, value: Value) => Storage,
   provider: Provider = "cpu",
+  recomputed: ReadonlySet<number> = new Set(),
 ): Lowered {
   const outputs = graph.outputs;
   const nodes = executionOrder(reachable([...outputs.values()]), outputs);
@@ -172,11 +181,10 @@ export function lower(
     ];
   };
 
-  const onnxNodes: OnnxNode[] = nodes.flatMap((node) => {
-    const rowsOnly = lookUp(node);
-    if (rowsOnly) return rowsOnly;
-    const outs = node.outputs.map((v) => names.get(v.id) ?? nameOf(v));
-    const inputs = node.inputs.map((v) => (v ? inFull(v, outs[0] ?? "") : ""));
+  const values = new Map<string, Pick<Value, "dtype" | "shape">>();
+  const emit = (node: Node, inputOf: (value: Value, reader: string) => string, outs: readonly string[]): OnnxNode[] => {
+    node.outputs.forEach((value, i) => values.set(outs[i] ?? "", value));
+    const inputs = node.inputs.map((v) => (v ? inputOf(v, outs[0] ?? "") : ""));
     // The WebAssembly build's Cast is one function of half a megabyte, which takes 300 MB and a second to be optimised.
     const from = provider === "wasm" && node.op === "Cast" && attrs(node, "Cast").to === "float32"
       ? node.inputs[0]?.dtype
@@ -193,7 +201,28 @@ export function lower(
       outputs: outs,
       attributes,
     }];
-  });
+  };
+  // What the backward pass makes anew stands first in the file, so that it is made right before it is read.
+  const forward = recomputed.size > 0 ? forwardNodes(graph) : new Set<Node>();
+  const anew = new Map<Node, OnnxNode[]>();
+  const again = (value: Value, reader: string): string => {
+    const producer = recomputed.has(value.id) ? graph.producer(value) : undefined;
+    if (!producer) return inFull(value, reader);
+    const outs = producer.outputs.map((v) => `${nameOf(v)}.again`);
+    if (!anew.has(producer)) {
+      anew.set(producer, []);
+      anew.set(producer, emit(producer, again, outs));
+    }
+    return outs[producer.outputs.indexOf(value)] ?? "";
+  };
+  const onnxNodes: OnnxNode[] = nodes.flatMap((node) =>
+    lookUp(node) ??
+      emit(
+        node,
+        recomputed.size === 0 || forward.has(node) ? inFull : again,
+        node.outputs.map((v) => names.get(v.id) ?? nameOf(v)),
+      )
+  );
   // An output that is an input, a constant or a second name of one value gets an Identity.
   for (const [name, value] of outputs) {
     const own = nameOf(value);
@@ -207,7 +236,7 @@ export function lower(
     producer: "attune",
     graph: {
       name: "attune",
-      nodes: [...casts.values(), ...onnxNodes],
+      nodes: [...casts.values(), ...[...anew.values()].flat(), ...onnxNodes],
       inputs: [
         ...[...feeds].map(([name, v]) => ({
           name,
@@ -220,7 +249,7 @@ export function lower(
       initializers: [...initializers.values()],
     },
   };
-  return { model, feeds, shapes, outputs };
+  return { model, values, feeds, shapes, outputs };
 }
 
 /** The vectors of sizes that a run with these dims feeds. */

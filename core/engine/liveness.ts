@@ -1,0 +1,77 @@
+/**
+ * How much memory a session's values take at the peak of a run, by the order in which ONNX Runtime executes nodes.
+ * @module
+ */
+import type { DimValues } from "../graph/dims.ts";
+import type { OnnxNode } from "../onnx/model.ts";
+import type { Lowered } from "./lower.ts";
+import { bytesOf } from "./recompute.ts";
+
+/** Ops whose result takes the place of their first operand where nothing else reads it: it has the same bytes. */
+const views: ReadonlySet<string> = new Set(["Reshape", "Identity", "Unsqueeze"]);
+
+/** Bytes of the values that are alive at once at the most, on a batch of such sizes. Weights and feeds do not count. */
+export function peakBytes({ model, values }: Pick<Lowered, "model" | "values">, dims: DimValues): number {
+  const order = executionOrder(model.graph.nodes);
+  const readers = new Map<string, number>();
+  for (const node of order) for (const name of new Set(node.inputs)) readers.set(name, (readers.get(name) ?? 0) + 1);
+  for (const { name } of model.graph.outputs) readers.set(name, (readers.get(name) ?? 0) + 1);
+  // A view and what it looks at are one buffer, which lives as long as either is read.
+  const bufferOf = new Map<string, string>();
+  const users = new Map<string, number>();
+  const size = new Map<string, number>();
+  const release = (name: string): void => {
+    const buffer = bufferOf.get(name);
+    if (buffer === undefined) return;
+    const left = (users.get(buffer) ?? 0) - 1;
+    users.set(buffer, left);
+    if (left === 0) alive -= size.get(buffer) ?? 0;
+  };
+  let [alive, peak] = [0, 0];
+  for (const node of order) {
+    const [first = ""] = node.inputs;
+    for (const name of node.outputs) {
+      const value = values.get(name);
+      const seen = views.has(node.op) ? bufferOf.get(first) : undefined;
+      const buffer = seen ?? name;
+      bufferOf.set(name, buffer);
+      users.set(buffer, (users.get(buffer) ?? 0) + (readers.get(name) ?? 0));
+      if (seen !== undefined || !value) continue;
+      const bytes = bytesOf(value, dims);
+      size.set(buffer, bytes);
+      alive += bytes;
+    }
+    peak = Math.max(peak, alive);
+    for (const name of new Set(node.inputs)) release(name);
+    for (const name of node.outputs) {
+      if (!readers.has(name) && bufferOf.get(name) === name) alive -= size.get(name) ?? 0;
+    }
+  }
+  return peak;
+}
+
+/**
+ * The order of ONNX Runtime: back from the nodes nobody reads, the last in the file first; of what a node reads, the
+ * producer that stands last in the file first; each after all that it needs.
+ */
+export function executionOrder(nodes: readonly OnnxNode[]): readonly OnnxNode[] {
+  const producer = new Map<string, number>();
+  nodes.forEach((node, i) => node.outputs.forEach((name) => producer.set(name, i)));
+  const read = new Set(nodes.flatMap((node) => node.inputs));
+  const sources = nodes.map((node) =>
+    [...new Set(node.inputs.flatMap((name) => producer.get(name) ?? []))].sort((a, b) => a - b)
+  );
+  const order: OnnxNode[] = [];
+  const visited = new Uint8Array(nodes.length);
+  // A node that is to be left is written as its complement.
+  const stack = nodes.flatMap((node, i) => node.outputs.some((name) => read.has(name)) ? [] : [i]);
+  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+    if (top < 0) order.push(nodes[~top] as OnnxNode);
+    else if (!visited[top]) {
+      visited[top] = 1;
+      stack.push(~top);
+      for (const i of sources[top] ?? []) if (!visited[i]) stack.push(i);
+    }
+  }
+  return order;
+}

@@ -1,0 +1,122 @@
+/**
+ * What a training step computes again in its backward pass instead of keeping it.
+ *
+ * Of all ways to keep as little as possible, the least is a minimum cut between what is there anyway and what the
+ * backward pass reads (Jain et al. 2020; He & Yu 2023). Only what costs a pass over memory is computed again, or also
+ * attention's scores, never a product with a weight.
+ * @module
+ */
+import { type DimValues, evaluateShape } from "../graph/dims.ts";
+import { type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
+import type { Op } from "../graph/ops.ts";
+import { bytesPerElement } from "../tensor.ts";
+import { createFlow } from "./flow.ts";
+
+/** What may be computed again: nothing, what costs a pass over memory, or attention's scores besides. */
+export type Recompute = "nothing" | "passes" | "attention";
+
+/** Ops that cost about one pass over memory. */
+const passes: ReadonlySet<Op> = new Set<Op>([
+  "Identity",
+  "Neg",
+  "Abs",
+  "Sign",
+  "Sqrt",
+  "Reciprocal",
+  "Exp",
+  "Sin",
+  "Cos",
+  "Erf",
+  "Tanh",
+  "Sigmoid",
+  "Relu",
+  "HardSigmoid",
+  "Gelu",
+  "QuickGelu",
+  "Not",
+  "Cast",
+  "Add",
+  "Sub",
+  "Mul",
+  "Div",
+  "Max",
+  "Min",
+  "Equal",
+  "Less",
+  "Greater",
+  "And",
+  "Or",
+  "Where",
+  "Transpose",
+  "Reshape",
+  "Expand",
+  "Concat",
+  "Slice",
+  "LayerNormalization",
+  "SimplifiedLayerNormalization",
+]);
+
+/** Values of the forward pass that the backward pass makes anew for itself, by id, on batches of such sizes. */
+export function recomputed(graph: Graph, dims: DimValues, how: Recompute): ReadonlySet<number> {
+  if (how === "nothing") return new Set();
+  const forward = forwardNodes(graph);
+  const kept = new Set<number>(), wanted: Value[] = [];
+  for (const node of reachable([...graph.outputs.values()])) {
+    if (forward.has(node)) continue;
+    for (const input of node.inputs) {
+      const producer = input && graph.producer(input);
+      if (!input || !producer || !forward.has(producer) || kept.has(input.id)) continue;
+      kept.add(input.id);
+      wanted.push(input);
+    }
+  }
+  return leastKept(graph, wanted, (value) => bytesOf(value, dims), (node) => isCheap(graph, node, how));
+}
+
+/** Nodes that the losses need: the forward pass. */
+export function forwardNodes(graph: Graph): ReadonlySet<Node> {
+  const losses = [...graph.outputs].filter(([name]) => name.startsWith("loss.")).map(([, value]) => value);
+  return new Set(reachable(losses));
+}
+
+/** Bytes of a value in a run with such sizes. */
+export function bytesOf({ dtype, shape }: Pick<Value, "dtype" | "shape">, dims: DimValues): number {
+  return evaluateShape(shape, dims).reduce((a, b) => a * b, bytesPerElement[dtype]);
+}
+
+function isCheap(graph: Graph, node: Node, how: Recompute): boolean {
+  if (passes.has(node.op)) return true;
+  if (how !== "attention") return false;
+  const weight = node.inputs.some((input) => input && graph.origin(input)?.kind === "parameter");
+  return node.op === "Softmax" || ((node.op === "MatMul" || node.op === "FusedMatMul") && !weight);
+}
+
+/** The values to make anew so that as few bytes as possible are kept for `wanted`. */
+function leastKept(
+  graph: Graph,
+  wanted: readonly Value[],
+  bytes: (value: Value) => number,
+  cheap: (node: Node) => boolean,
+): ReadonlySet<number> {
+  const flow = createFlow();
+  const [source, sink] = [flow.vertex(), flow.vertex()];
+  // Of each value an entrance and an exit: to cut between them is to keep it.
+  const known = new Map<number, readonly [number, number]>();
+  const enter = (value: Value): readonly [number, number] => {
+    const before = known.get(value.id);
+    if (before) return before;
+    const ends = [flow.vertex(), flow.vertex()] as const;
+    known.set(value.id, ends);
+    flow.edge(ends[0], ends[1], bytes(value));
+    const producer = graph.producer(value) as Node;
+    if (!cheap(producer)) flow.edge(source, ends[0], Infinity);
+    // What no node makes is there anyway.
+    else {for (const input of producer.inputs) {
+        if (input && graph.producer(input)) flow.edge(enter(input)[1], ends[0], Infinity);
+      }}
+    return ends;
+  };
+  for (const value of wanted) flow.edge(enter(value)[1], sink, Infinity);
+  const needs = flow.cut(source, sink);
+  return new Set([...known].filter(([, [entrance]]) => needs(entrance)).map(([id]) => id));
+}
