@@ -23,9 +23,10 @@ import type {
 } from "../types.ts";
 import { ownName, type Parameter } from "./build.ts";
 import type { Generator } from "./generator.ts";
-import { createFeeder } from "./feeds.ts";
+import { createFeeder, dimsWith } from "./feeds.ts";
 import { stepFactors } from "./factors.ts";
 import { addTableRows, prepareRegularizers } from "./prepare.ts";
+import { recomputeWithin } from "./recompute.ts";
 import {
   buildProgram,
   factorName,
@@ -95,6 +96,8 @@ export type EngineTask = Readonly<{
   attached: readonly Attached[];
   /** One batch's inputs, for the ranks and dtypes of targets. */
   example: Batch;
+  /** The batch that takes the most memory. */
+  largest: Batch;
   /** Outputs that evaluation reads where rows have labels; absent: all. */
   reads?: readonly string[] | undefined;
   /** Rows of a data set, each a batch of its own: what regularizers may take gradients of. */
@@ -118,6 +121,8 @@ export type EngineOptions = Readonly<{
   activeRows: ReadonlyMap<string, Int32Array>;
   /** Frozen weights up to this many bytes are packed for speed. */
   prepackLimit: number;
+  /** What a step's values may take, in bytes: beyond it cheap ones are computed again rather than kept. */
+  activationBytes: number;
 }>;
 
 /** Builds the training programs and their state, and opens their sessions; those of evaluation are opened when asked for. */
@@ -189,7 +194,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const feeder = createFeeder(lib, renumber, host.kernels);
   const frozen = programs.reduce((bytes, { program }) => bytes + frozenBytes(program, fed), 0);
   const sessions: Session[] = [];
-  for (const { program } of programs) {
+  for (const { program, task } of programs) {
     sessions.push(
       await openSession({
         host,
@@ -199,6 +204,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         initial,
         fed,
         prepack: frozen <= options.prepackLimit,
+        recomputed: recomputeWithin(
+          program.graph,
+          dimsWith(program.graph.inputs.keys(), task.largest),
+          options.activationBytes,
+        ),
         arena: true,
       }),
     );

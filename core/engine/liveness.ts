@@ -2,10 +2,11 @@
  * How much memory a session's values take at the peak of a run, by the order in which ONNX Runtime executes nodes.
  * @module
  */
-import type { DimValues } from "../graph/dims.ts";
+import { type DimValues, evaluateShape } from "../graph/dims.ts";
+import type { Value } from "../graph/graph.ts";
 import type { OnnxNode } from "../onnx/model.ts";
+import { bytesPerElement } from "../tensor.ts";
 import type { Lowered } from "./lower.ts";
-import { bytesOf } from "./recompute.ts";
 
 /** Ops whose result takes the place of their first operand where nothing else reads it: it has the same bytes. */
 const views: ReadonlySet<string> = new Set(["Reshape", "Identity", "Unsqueeze"]);
@@ -74,4 +75,9 @@ export function executionOrder(nodes: readonly OnnxNode[]): readonly OnnxNode[] 
     }
   }
   return order;
+}
+
+/** Bytes of a value in a run with such sizes. */
+export function bytesOf({ dtype, shape }: Pick<Value, "dtype" | "shape">, dims: DimValues): number {
+  return evaluateShape(shape, dims).reduce((a, b) => a * b, bytesPerElement[dtype]);
 }

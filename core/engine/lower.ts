@@ -4,12 +4,11 @@
  */
 import { badValue } from "../errors.ts";
 import { type Dim, type DimValues, evaluateShape, type Shape } from "../graph/dims.ts";
-import { type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
+import { forwardNodes, type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
 import { microsoftOps } from "../graph/ops.ts";
 import { elementTypes, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from "../onnx/model.ts";
 import { bytesPerElement, type DType, type Tensor } from "../tensor.ts";
 import type { Provider } from "../types.ts";
-import { forwardNodes } from "./recompute.ts";
 
 /** How a parameter reaches the session. */
 export type Storage =

@@ -6,11 +6,12 @@
  * attention's scores, never a product with a weight.
  * @module
  */
-import { type DimValues, evaluateShape } from "../graph/dims.ts";
-import { type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
+import type { DimValues } from "../graph/dims.ts";
+import { forwardNodes, type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
 import type { Op } from "../graph/ops.ts";
-import { bytesPerElement } from "../tensor.ts";
 import { createFlow } from "./flow.ts";
+import { bytesOf, peakBytes } from "./liveness.ts";
+import { lower } from "./lower.ts";
 
 /** What may be computed again: nothing, what costs a pass over memory, or attention's scores besides. */
 export type Recompute = "nothing" | "passes" | "attention";
@@ -56,6 +57,18 @@ const passes: ReadonlySet<Op> = new Set<Op>([
   "SimplifiedLayerNormalization",
 ]);
 
+/** The least that has to be computed again so that a step's values take at most `budget` bytes, or as few as can be. */
+export function recomputeWithin(graph: Graph, dims: DimValues, budget: number): ReadonlySet<number> {
+  let [best, least]: [ReadonlySet<number>, number] = [new Set(), Infinity];
+  for (const how of ["nothing", "passes", "attention"] as const) {
+    const values = recomputed(graph, dims, how);
+    const peak = peakBytes(lower(graph, () => ({ as: "feed" }), "cpu", values), dims);
+    if (peak < least) [best, least] = [values, peak];
+    if (peak <= budget) break;
+  }
+  return best;
+}
+
 /** Values of the forward pass that the backward pass makes anew for itself, by id, on batches of such sizes. */
 export function recomputed(graph: Graph, dims: DimValues, how: Recompute): ReadonlySet<number> {
   if (how === "nothing") return new Set();
@@ -71,17 +84,6 @@ export function recomputed(graph: Graph, dims: DimValues, how: Recompute): Reado
     }
   }
   return leastKept(graph, wanted, (value) => bytesOf(value, dims), (node) => isCheap(graph, node, how));
-}
-
-/** Nodes that the losses need: the forward pass. */
-export function forwardNodes(graph: Graph): ReadonlySet<Node> {
-  const losses = [...graph.outputs].filter(([name]) => name.startsWith("loss.")).map(([, value]) => value);
-  return new Set(reachable(losses));
-}
-
-/** Bytes of a value in a run with such sizes. */
-export function bytesOf({ dtype, shape }: Pick<Value, "dtype" | "shape">, dims: DimValues): number {
-  return evaluateShape(shape, dims).reduce((a, b) => a * b, bytesPerElement[dtype]);
 }
 
 function isCheap(graph: Graph, node: Node, how: Recompute): boolean {

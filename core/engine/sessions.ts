@@ -38,6 +38,8 @@ export type SessionOptions = Readonly<{
   prepack: boolean;
   /** Keeps the memory of a run for the next one. */
   arena: boolean;
+  /** Values that the backward pass makes anew instead of keeping them. */
+  recomputed?: ReadonlySet<number>;
   /** Leaves integers as they are stored where memory is scarce: they are decoded in each run. */
   compact?: boolean;
 }>;
@@ -131,6 +133,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     graph,
     (name) => storage.get(name) ?? { as: "feed" },
     host.provider,
+    options.recomputed,
   );
   const bytes = writeOnnx(model);
   const session: OrtSession = await lib.InferenceSession.create(bytes, {

@@ -69,33 +69,30 @@ export function scoresOfClasses(
 function blockScores(recipe: Recipe, own: Value, cuts: readonly Dim[], asked: Asked): ClassScores {
   const n = own.shape[0] ?? 1;
   const part = (x: Value, i: number): Value => f.slice(x, 0, cuts[i] ?? 0, cuts[i + 1] ?? null);
+  const column = (x: Value): Value => f.reshape(x, [x.shape[0] ?? 1, 1]);
   const blocks = cuts.map((_, i) => {
     const rows = recipe.rows.map((x) => part(x, i));
     const logits = recipe.build(new Map(recipe.rows.map((x, k) => [x, rows[k] as Value])));
-    return { rows, logits, logp: f.logSoftmax(logits), own: part(own, i) };
+    const [logp, chosen] = [f.logSoftmax(logits), part(own, i)];
+    const scores = f.concat(
+      [
+        column(f.pick(logp, chosen)),
+        ...(asked.mean ? [f.mean(logp, 1, true)] : []),
+        ...(asked.best ? [column(f.cast(f.argmax(logp), "float32"))] : []),
+      ],
+      1,
+    );
+    return { rows, logits, logp, own: chosen, scores };
   });
   // The scores of a block stand side by side, so that whoever reads one of them does not keep the block for another.
-  const column = (x: Value): Value => f.reshape(x, [x.shape[0] ?? 1, 1]);
-  const table = f.concat(
-    blocks.map(({ logp, own }) =>
-      f.concat(
-        [
-          column(f.pick(logp, own)),
-          ...(asked.mean ? [f.mean(logp, 1, true)] : []),
-          ...(asked.best ? [column(f.cast(f.argmax(logp), "float32"))] : []),
-        ],
-        1,
-      )
-    ),
-    0,
-  );
+  const table = f.concat(blocks.map(({ scores }) => scores), 0);
   const score = (at: number): Value => f.reshape(f.slice(table, 1, at, at + 1), [n]);
   const inputs = [...recipe.rows, ...recipe.shared];
   const outputs = [score(0), ...(asked.mean ? [score(1)] : [])];
   const [ownScore, mean] = own.graph.withVjp(inputs, outputs, ([dOwn, dMean], needs) => {
     const zeros = (): Value => f.zeros(outputs[0] as Value, [n]);
     const found = blocks.reduce<BlockGradients>(
-      (before, { rows, logits, logp, own }, i) => {
+      (before, { rows, logits, logp, own, scores }, i) => {
         const dl = logitGradient(logp, own, part(dOwn ?? zeros(), i), dMean && part(dMean, i), before.gate);
         const wrt = [...rows, ...recipe.shared];
         const d = backward([logits], [dl], wrt).map(({ dense }, k) =>
@@ -105,8 +102,9 @@ function blockScores(recipe: Recipe, own: Value, cuts: readonly Dim[], asked: As
           const sum = before.shared[k];
           return x && sum ? f.add(sum, x) : x;
         });
-        const own_ = d.slice(0, rows.length);
-        return { rows: [...before.rows, own_], shared, gate: [...own_, ...shared].flatMap((x) => x ?? []) };
+        const ofRows = d.slice(0, rows.length);
+        const gate = [scores, ...ofRows, ...shared].flatMap((x) => x ?? []);
+        return { rows: [...before.rows, ofRows], shared, gate };
       },
       { rows: [], shared: [], gate: [] },
     );
@@ -129,7 +127,8 @@ type BlockGradients = Readonly<{
 
 /**
  * onehot · dOwn + dMean / classes - p (dOwn + dMean): of a block's logits. It waits for `gate`, what the block before has
- * given, so that the runtime never holds two of them. (Its order takes the operand that was made last first.)
+ * given, so that the runtime never holds two of them. (It takes the operand that was made last first, and of a gate its
+ * second value: the gradients, so that no scores are made before it is their turn.)
  */
 function logitGradient(logp: Value, own: Value, dOwn: Value, dMean: Value | undefined, gate: readonly Value[]): Value {
   const m = logp.shape[0] ?? 1;

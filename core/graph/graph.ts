@@ -179,3 +179,9 @@ export function reachable(values: readonly Value[]): Node[] {
 export function lastDim(shape: Shape): Dim {
   return shape[shape.length - 1] ?? 1;
 }
+
+/** The nodes of a training graph that its losses need: the forward pass. */
+export function forwardNodes(graph: Graph): ReadonlySet<Node> {
+  const losses = [...graph.outputs].filter(([name]) => name.startsWith("loss.")).map(([, value]) => value);
+  return new Set(reachable(losses));
+}

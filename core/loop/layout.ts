@@ -32,6 +32,12 @@ type SideLayout = Readonly<{
   reserved: number;
 }>;
 
+/** The batch of the longest samples: what takes the most memory of all that a run can make. */
+export function largestBatch(samples: readonly Sample[], size: number, layout: Layout): Batch {
+  const tokensOf = ({ sequences: [first] }: Sample): number => (first?.length ?? 0) + (first?.decoderLength ?? 0);
+  return layOut([...samples].sort((a, b) => tokensOf(b) - tokensOf(a)).slice(0, size), layout);
+}
+
 /**
  * Lays samples out as one batch [batch, seq], every field of theirs with it; where sequences have a decoder's side,
  * that one as [batch, decoderSeq]: a sequence stands in the same row of both. Where adapters reserve tokens, each sequence

@@ -4,7 +4,7 @@
  */
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { missing } from "../errors.ts";
-import { layOut } from "../loop/layout.ts";
+import { largestBatch, layOut } from "../loop/layout.ts";
 import type { TaskRows } from "./batches.ts";
 import { activeIds, type EncodedRows, labelledRows } from "./data.ts";
 import { readsText } from "./metrics.ts";
@@ -12,6 +12,9 @@ import type { OpenRun } from "./open.ts";
 
 /** Frozen weights up to this size are packed for the matrix products: one more copy of them in memory. */
 export const PREPACK_LIMIT: number = 256 * 2 ** 20;
+
+/** What a step's values may take before cheap ones are computed again. */
+export const ACTIVATION_BYTES: number = 512 * 2 ** 20;
 
 /** Opens the engine of one task for given rows. */
 export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedRows | undefined): Promise<Engine> {
@@ -35,6 +38,7 @@ export async function engineFor(tasks: readonly TaskRows[]): Promise<Engine> {
       weight: open.task.weight ?? 1,
       attached: open.attached,
       example: layOut(train.samples.slice(0, 1), open.layout),
+      largest: largestBatch(train.samples, training.perDeviceTrainBatchSize, open.layout),
       reads: open.task.reads,
       rowsOf: async function* (data) {
         for (const sample of (await labelledRows(open, data)).samples) yield layOut([sample], open.layout);
@@ -52,5 +56,6 @@ export async function engineFor(tasks: readonly TaskRows[]): Promise<Engine> {
       ? new Map()
       : activeIds(tasks.flatMap(({ train, held }) => [...train.samples, ...(held?.samples ?? [])])),
     prepackLimit: PREPACK_LIMIT,
+    activationBytes: ACTIVATION_BYTES,
   });
 }

@@ -10,7 +10,7 @@ import { buildProgram, type Program, type ProgramOptions, trainsRule } from "../
 import { initialWeights } from "../engine/weights.ts";
 import { evaluateDim } from "../graph/dims.ts";
 import { reachable } from "../graph/graph.ts";
-import { layOut } from "../loop/layout.ts";
+import { largestBatch } from "../loop/layout.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf } from "../tensor.ts";
@@ -169,9 +169,7 @@ type Work = Readonly<
 
 async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readonly Sample[]): Promise<Work> {
   const { training } = open.run;
-  const tokensOf = ({ sequences: [first] }: Sample): number => (first?.length ?? 0) + (first?.decoderLength ?? 0);
-  const longest = [...samples].sort((a, b) => tokensOf(b) - tokensOf(a));
-  const batch = layOut(longest.slice(0, training.perDeviceTrainBatchSize), open.layout);
+  const batch = largestBatch(samples, training.perDeviceTrainBatchSize, open.layout);
   const options: ProgramOptions = {
     mode: "train",
     trunk: open.trunk,
