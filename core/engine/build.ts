@@ -6,7 +6,7 @@
 import { badValue, missing, unsupported } from "../errors.ts";
 import { f32 } from "../tensor.ts";
 import * as f from "../graph/functions.ts";
-import { addDims, type Dim, mulDims, seqDim, sizeOfShape } from "../graph/dims.ts";
+import { addDims, type Dim, mulDims, seqDim, sizeOfShape, splitDim } from "../graph/dims.ts";
 import { type Graph, type Node, reachable, type Shape, type Value } from "../graph/graph.ts";
 import { selectRows } from "../graph/rows.ts";
 import { backward } from "../graph/vjp.ts";
@@ -81,6 +81,8 @@ export type BuildOptions = Readonly<{
   targets: Named<Tensor>;
   /** Names of what the collator makes. */
   given?: readonly string[];
+  /** Into how many blocks of queries causal attention is cut; each sees only the keys up to its end. */
+  queryBlocks?: number | undefined;
   /** In generation: whether what comes before is computed, or is what was kept of it. */
   phase?: Phase | undefined;
   /** The side that generation adds to. */
@@ -104,6 +106,14 @@ export const OTHER_SIDE = "cross";
 
 /** A score so low that its exponential is zero beside any other. */
 const NEVER = -1e9;
+
+/** Blocks of queries have at least so many places. */
+const QUERY_BLOCK = 128;
+
+/** Into how many blocks attention over rows of so many places is best cut: none where they are short. */
+export function queryBlocksFor(places: number): number {
+  return Math.min(16, Math.floor(places / QUERY_BLOCK));
+}
 
 /** A build context over a graph, and its memory. */
 export function createBuild(
@@ -305,24 +315,49 @@ export function createBuild(
     }
     const group = heads / kept;
     if (!Number.isInteger(group)) throw badValue("graph", `${path}: key heads`, kept, `a divisor of ${heads}`);
-    const folded = (x: Value): Value =>
-      group === 1 ? x : f.reshape(x, [batch, kept, mulDims(group, queries), x.shape[3] ?? 1]);
-    const unfolded = (x: Value): Value => group === 1 ? x : f.reshape(x, [batch, heads, queries, x.shape[3] ?? 1]);
-    let scores = unfolded(
-      f.product(folded(byHead(q)), byHead(k), { alpha: options.scale ?? 1 / Math.sqrt(headDim), transB: true }),
-    );
-    if (options.softcap) scores = f.mul(f.tanh(f.div(scores, options.softcap)), options.softcap);
-    if (options.bias) scores = f.add(scores, withFront(options, prefix, path));
-    const bias = attentionBias(options, prefix);
-    const probabilities = f.softmax(f.add(scores, bias));
-    attentions.push(probabilities);
-    const dropped = attentionDropout(probabilities, options.dropout ?? 0, prefix);
-    let context = unfolded(f.matmul(folded(dropped), byHead(v)));
+    const bias = (): Value => attentionBias(options, prefix);
+    const scale = options.scale ?? 1 / Math.sqrt(headDim);
+    // Some queries over the keys that they may see, all by head.
+    const over = (q: Value, k: Value, v: () => Value, bias: () => Value): Value => {
+      const places = q.shape[2] ?? 1;
+      const folded = (x: Value): Value =>
+        group === 1 ? x : f.reshape(x, [batch, kept, mulDims(group, places), x.shape[3] ?? 1]);
+      const unfolded = (x: Value): Value => group === 1 ? x : f.reshape(x, [batch, heads, places, x.shape[3] ?? 1]);
+      let scores = unfolded(f.product(folded(q), k, { alpha: scale, transB: true }));
+      if (options.softcap) scores = f.mul(f.tanh(f.div(scores, options.softcap)), options.softcap);
+      if (options.bias) scores = f.add(scores, withFront(options, prefix, path));
+      const probabilities = f.softmax(f.add(scores, bias()));
+      attentions.push(probabilities);
+      return unfolded(f.matmul(folded(attentionDropout(probabilities, options.dropout ?? 0, prefix)), v()));
+    };
+    const cuts = queryCuts(queries, options, prefix);
+    let context = cuts
+      ? f.concat(
+        cuts.map((from, i) => {
+          const to = cuts[i + 1] ?? null;
+          const [seen, rows] = [(x: Value) => f.slice(x, 2, 0, to), (x: Value) => f.slice(x, 2, from, to)];
+          return over(
+            rows(byHead(q)),
+            seen(byHead(k)),
+            () => seen(byHead(v)),
+            () => f.slice(rows(bias()), 3, 0, to),
+          );
+        }),
+        2,
+      )
+      : over(byHead(q), byHead(k), () => byHead(v), bias);
     // Padding that is further from all tokens than a window reads nothing, as in torch: spans' distributions count it.
     if (options.window && !options.causal) {
-      context = f.mul(context, f.cast(f.greater(f.max(bias, 3, true), NEVER / 2), "float32"));
+      context = f.mul(context, f.cast(f.greater(f.max(bias(), 3, true), NEVER / 2), "float32"));
     }
     return byHead(context); // [batch, seq, heads, headDim]
+  };
+  // Where long rows of causal attention are cut: a block of queries computes no scores of the keys behind it.
+  const queryCuts = (queries: Dim, o: AttentionOptions, prefix: number): readonly Dim[] | undefined => {
+    const blocks = options.queryBlocks ?? 1;
+    const whole = blocks < 2 || !o.causal || o.bias || prefix > 0 || (draws && (o.dropout ?? 0) > 0) ||
+      options.phase !== undefined || (o.queries ?? "input") !== (o.keys ?? "input");
+    return whole ? undefined : splitDim(queries, blocks, QUERY_BLOCK);
   };
 
   // A tensor that a module shares with another: that one's, unless the two are told apart.

@@ -21,7 +21,7 @@ import type {
   Stepper,
   Trunk,
 } from "../types.ts";
-import { ownName, type Parameter } from "./build.ts";
+import { ownName, type Parameter, queryBlocksFor } from "./build.ts";
 import type { Generator } from "./generator.ts";
 import { createFeeder, dimsWith } from "./feeds.ts";
 import { stepFactors } from "./factors.ts";
@@ -144,6 +144,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       regularizers,
       taskName: task.name,
       mode: "train",
+      queryBlocks: queryBlocksFor(Math.max(task.largest.seq, task.largest.decoder?.seq ?? 0)),
       trains: trainsRule(task.attached),
       targets: task.example.inputs,
       given: Object.keys(task.example.inputs),

@@ -51,6 +51,8 @@ export type ProgramOptions = Readonly<{
   /** Names of what the collator makes. */
   given?: readonly string[];
   phase?: Phase | undefined;
+  /** Into how many blocks of queries causal attention is cut. */
+  queryBlocks?: number | undefined;
   /** The task's name, where several share a model. */
   taskName?: string;
 }>;

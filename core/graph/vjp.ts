@@ -5,7 +5,7 @@
  * @module
  */
 import { AttuneError } from "../errors.ts";
-import { type Dim, sizeOfShape } from "./dims.ts";
+import { addDims, type Dim, mulDims, sizeOfShape } from "./dims.ts";
 import * as f from "./functions.ts";
 import { type Node, reachable, type Region, type Value, type Values } from "./graph.ts";
 import type { Op } from "./ops.ts";
@@ -125,15 +125,12 @@ const table: VjpTable = {
   Reshape: (node, dy) => [f.reshape(out(dy), x0(node).shape)],
   Expand: (node, dy) => [unbroadcast(out(dy), x0(node))],
   Concat: (node, dy, needs) => {
-    let start = 0;
+    const { axis } = node.attrs;
+    let start: Dim = 0;
     return node.inputs.map((input, i) => {
-      const size = input?.shape[node.attrs.axis];
-      if (typeof size !== "number" && i < node.inputs.length - 1) {
-        throw noRule(node, "only the last part may be symbolic");
-      }
       const from = start;
-      if (typeof size === "number") start += size;
-      return needs[i] ? f.slice(out(dy), node.attrs.axis, from, typeof size === "number" ? start : null) : undefined;
+      start = addDims(start, input?.shape[axis] ?? 1);
+      return needs[i] ? f.slice(out(dy), axis, from, i < node.inputs.length - 1 ? start : null) : undefined;
     });
   },
   Slice: (node, dy) => {
@@ -141,13 +138,9 @@ const table: VjpTable = {
     const x = x0(node);
     const pad = (size: Dim): Value => f.zeros(x, x.shape.map((d, i) => (i === axis ? size : d)));
     const parts = [out(dy)];
-    if (typeof start !== "number" || typeof end === "string") throw noRule(node, "its places must be numbers");
-    if (start > 0) parts.unshift(pad(start));
+    if (start !== 0) parts.unshift(pad(start));
     const dim = x.shape[axis] ?? 1;
-    if (end !== null && dim !== end) {
-      if (typeof dim !== "number") throw noRule(node, "a slice of a symbolic axis must reach its end");
-      parts.push(pad(dim - end));
-    }
+    if (end !== null && dim !== end) parts.push(pad(addDims(dim, mulDims(-1, end))));
     return [f.concat(parts, axis)];
   },
   // rows added up where they came from

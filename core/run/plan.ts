@@ -2,7 +2,7 @@
  * What a run will take, part by part, before step one.
  * @module
  */
-import type { Parameter } from "../engine/build.ts";
+import { type Parameter, queryBlocksFor } from "../engine/build.ts";
 import { refused } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";
@@ -178,6 +178,7 @@ async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readon
     attached: open.attached,
     labelSmoothing: training.labelSmoothingFactor,
     checkpointing: training.gradientCheckpointing,
+    queryBlocks: queryBlocksFor(Math.max(batch.seq, batch.decoder?.seq ?? 0)),
     trains: trainsRule(open.attached),
     targets: batch.inputs,
     given: Object.keys(batch.inputs),

@@ -38,7 +38,9 @@ const broadcastRead = (x: Reference, index: readonly number[]): number => {
 };
 const broadcastDims = (...all: readonly Reference[]): number[] => {
   const rank = Math.max(...all.map((x) => x.dims.length));
-  return Array.from({ length: rank }, (_, k) => Math.max(...all.map((x) => x.dims[k - rank + x.dims.length] ?? 1)));
+  // A dim of none is not broadcast.
+  const dim = (k: number) => (x: Reference): number => x.dims[k - rank + x.dims.length] ?? 1;
+  return Array.from({ length: rank }, (_, k) => all.map(dim(k)).find((d) => d !== 1) ?? 1);
 };
 const each = (f: (x: number) => number): Rule<Op> => (_, [x]) => [{ dims: x!.dims, data: x!.data.map(f) }];
 const pair = (f: (a: number, b: number) => number): Rule<Op> => (_, [a, b]) => [
