@@ -31,6 +31,16 @@ const isPositive = (value: Json | undefined): boolean => typeof value === "numbe
 const isNumber = (value: Json | undefined): boolean => typeof value === "number" && Number.isFinite(value);
 const isFlag = (value: Json | undefined): boolean => typeof value === "boolean";
 
+const isPart = (value: Json | undefined): boolean => isNumber(value) && Number(value) >= 0 && Number(value) <= 1;
+const areIds = (value: Json | undefined): boolean => Array.isArray(value) && value.every(isCount);
+const areSequences = (value: Json | undefined): boolean =>
+  Array.isArray(value) && value.every((ids) => areIds(ids) && (ids as Json[]).length > 0);
+const areBiases = (value: Json | undefined): boolean =>
+  Array.isArray(value) &&
+  value.every((pair) =>
+    Array.isArray(pair) && pair.length === 2 && areSequences([pair[0] as Json]) && isNumber(pair[1])
+  );
+
 /** What a field of generation_config.json may hold, and what it is called here. */
 const fields: Readonly<Record<string, readonly [keyof GenerationOptions, (value: Json | undefined) => boolean]>> = {
   max_new_tokens: ["maxNewTokens", (v) => isCount(v) && v !== 0],
@@ -44,6 +54,22 @@ const fields: Readonly<Record<string, readonly [keyof GenerationOptions, (value:
   no_repeat_ngram_size: ["noRepeatNgramSize", isCount],
   length_penalty: ["lengthPenalty", isNumber],
   early_stopping: ["earlyStopping", (v) => isFlag(v) || v === "never"],
+  min_p: ["minP", isPart],
+  top_h: ["topH", isPart],
+  typical_p: ["typicalP", isPart],
+  epsilon_cutoff: ["epsilonCutoff", isPart],
+  eta_cutoff: ["etaCutoff", isPart],
+  suppress_tokens: ["suppressTokens", areIds],
+  begin_suppress_tokens: ["beginSuppressTokens", areIds],
+  bad_words_ids: ["badWordsIds", areSequences],
+  sequence_bias: ["sequenceBias", areBiases],
+  exponential_decay_length_penalty: [
+    "exponentialDecayLengthPenalty",
+    (v) => Array.isArray(v) && v.length === 2 && isCount(v[0] as Json) && isPositive(v[1] as Json),
+  ],
+  encoder_repetition_penalty: ["encoderRepetitionPenalty", isPositive],
+  encoder_no_repeat_ngram_size: ["encoderNoRepeatNgramSize", isCount],
+  renormalize_logits: ["renormalizeLogits", isFlag],
   forced_bos_token_id: ["forcedBosTokenId", isCount],
   forced_eos_token_id: ["forcedEosTokenId", isCount],
 };
@@ -53,29 +79,15 @@ const unbuilt: Readonly<Record<string, readonly Json[]>> = {
   num_beam_groups: [1],
   penalty_alpha: [0],
   diversity_penalty: [0],
-  typical_p: [1],
-  min_p: [0],
-  epsilon_cutoff: [0],
-  eta_cutoff: [0],
-  encoder_repetition_penalty: [1],
-  encoder_no_repeat_ngram_size: [0],
   guidance_scale: [1],
 };
 
 /** Fields that are not built and are off where they are null. */
-const nullable = [
-  "bad_words_ids",
-  "sequence_bias",
-  "suppress_tokens",
-  "begin_suppress_tokens",
-  "exponential_decay_length_penalty",
-  "force_words_ids",
-  "constraints",
-] as const;
+const nullable = ["force_words_ids", "constraints", "stop_strings", "watermarking_config"] as const;
 
 /**
  * Options from, in order: what is asked for, the checkpoint's generation_config.json or config.json, the defaults.
- * `prompt`: tokens that lengths in the files count and `maxNewTokens` does not, where that is known.
+ * Lengths that count the prompt become those of one in `lengthsBehind`.
  *
  * @throws AttuneError where a file asks for what is not built, or a value makes no sense.
  */
@@ -83,15 +95,14 @@ export function generationOptions(
   asked: Partial<GenerationConfig>,
   config: Named<Json>,
   saved: Named<Json> | undefined,
-  prompt: number,
 ): GenerationOptions {
   // Old checkpoints have these among the fields of the model.
   const from: Named<Json> = saved ?? config;
   const where = saved ? "generation_config.json" : "config.json";
   const options: Record<string, unknown> = { ...defaults };
-  for (const [length, own] of [["max_length", "maxNewTokens"], ["min_length", "minNewTokens"]] as const) {
+  for (const [length, own] of [["max_length", "maxLength"], ["min_length", "minLength"]] as const) {
     const value = from[length];
-    if (typeof value === "number" && saved) options[own] = Math.max(own === "maxNewTokens" ? 1 : 0, value - prompt);
+    if (saved && typeof value === "number") options[own] = value;
   }
   for (const [field, [name, holds]] of Object.entries(fields)) {
     const value = from[field];
@@ -113,11 +124,26 @@ export function generationOptions(
   const eos = eosTokenId ?? from.eos_token_id ?? config.eos_token_id ?? null;
   options.eosTokenIds = eos === null ? [] : [eos].flat();
   for (const [name, value] of Object.entries(others)) if (value !== undefined) options[name] = value;
+  // New tokens count before whole lengths, and what is asked for before what files say.
+  if (asked.maxNewTokens !== undefined || (asked.maxLength === undefined && isCount(from.max_new_tokens))) {
+    delete options.maxLength;
+  }
   const complete = options as unknown as GenerationOptions;
   if (complete.doSample && complete.numBeams > 1) {
     throw unsupported("generate", "numBeams", complete.numBeams, "sampling among beams is not built");
   }
   return complete;
+}
+
+/** Options of a text behind a prompt of so many tokens. */
+export function lengthsBehind(options: GenerationOptions, prompt: number, room: number): GenerationOptions {
+  const { maxLength, minLength = 0 } = options;
+  const most = maxLength === undefined ? options.maxNewTokens : Math.max(1, maxLength - prompt);
+  return {
+    ...options,
+    maxNewTokens: Math.min(most, room),
+    minNewTokens: Math.max(options.minNewTokens, minLength - prompt),
+  };
 }
 
 function notBuilt(where: string, field: string, value: Json): Error {

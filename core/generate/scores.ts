@@ -4,29 +4,61 @@
  */
 import type { GenerationOptions } from "./options.ts";
 
-/** Changes scores in place. `tokens`: the prompt (of a decoder its start token) and what was generated. */
-export function processScores(
-  scores: Float64Array,
-  tokens: readonly number[],
-  generated: number,
-  o: GenerationOptions,
-): void {
-  if (o.repetitionPenalty !== 1) {
-    for (const id of new Set(tokens)) {
-      const score = scores[id] ?? 0;
-      scores[id] = score < 0 ? score * o.repetitionPenalty : score / o.repetitionPenalty;
-    }
-  }
-  const n = o.noRepeatNgramSize;
-  if (n > 0 && tokens.length + 1 >= n) {
-    const start = tokens.slice(tokens.length + 1 - n);
-    for (let i = 0; i + n <= tokens.length; i++) {
-      if (start.every((id, k) => tokens[i + k] === id)) scores[tokens[i + n - 1] ?? 0] = -Infinity;
-    }
+/** `tokens`: the prompt (of a decoder its start token) and what was `generated` behind it; `source`: what it is made from. */
+export type Written = Readonly<{ tokens: readonly number[]; generated: number; source: readonly number[] }>;
+
+/** Changes scores in place, in transformers' order. */
+export function processScores(scores: Float64Array, written: Written, o: GenerationOptions): void {
+  const { tokens, generated, source } = written;
+  for (const [ids, bias] of o.sequenceBias ?? []) biased(scores, tokens, ids, bias);
+  if (o.encoderRepetitionPenalty) penalize(scores, source, 1 / o.encoderRepetitionPenalty);
+  penalize(scores, tokens, o.repetitionPenalty);
+  noRepeat(scores, tokens, tokens, o.noRepeatNgramSize);
+  noRepeat(scores, source, tokens, o.encoderNoRepeatNgramSize ?? 0);
+  for (const ids of o.badWordsIds ?? []) {
+    if (ids.length > 1 || !o.eosTokenIds.includes(ids[0] ?? -1)) biased(scores, tokens, ids, -Infinity);
   }
   if (generated < o.minNewTokens) { for (const id of o.eosTokenIds) scores[id] = -Infinity; }
   if (o.forcedBosTokenId !== undefined && tokens.length === 1) only(scores, o.forcedBosTokenId);
   if (o.forcedEosTokenId !== undefined && generated === o.maxNewTokens - 1) only(scores, o.forcedEosTokenId);
+  const [start, factor] = o.exponentialDecayLengthPenalty ?? [Infinity, 1];
+  if (generated > start) {
+    for (const id of o.eosTokenIds) {
+      const score = scores[id] ?? 0;
+      if (Number.isFinite(score)) scores[id] = score + Math.abs(score) * (factor ** (generated - start) - 1);
+    }
+  }
+  for (const id of o.suppressTokens ?? []) scores[id] = -Infinity;
+  // A beginning that is forced is none of the text's own.
+  const begin = tokens.length - generated <= 1 && o.forcedBosTokenId !== undefined ? 1 : 0;
+  if (generated === begin) { for (const id of o.beginSuppressTokens ?? []) scores[id] = -Infinity; }
+}
+
+/** Makes tokens that were there less likely. */
+function penalize(scores: Float64Array, tokens: readonly number[], penalty: number): void {
+  if (penalty === 1) return;
+  for (const id of new Set(tokens)) {
+    const score = scores[id] ?? 0;
+    scores[id] = score < 0 ? score * penalty : score / penalty;
+  }
+}
+
+/** Rules out what would make `n` tokens on end that stand in `seen`. */
+function noRepeat(scores: Float64Array, seen: readonly number[], tokens: readonly number[], n: number): void {
+  if (n <= 0 || tokens.length + 1 < n) return;
+  const start = tokens.slice(tokens.length + 1 - n);
+  for (let i = 0; i + n <= seen.length; i++) {
+    if (start.every((id, k) => seen[i + k] === id)) scores[seen[i + n - 1] ?? 0] = -Infinity;
+  }
+}
+
+/** Adds to the score of the token that completes a sequence. */
+function biased(scores: Float64Array, tokens: readonly number[], ids: readonly number[], bias: number): void {
+  const before = ids.length - 1;
+  const at = tokens.length - before;
+  if (at < 0 || ids.slice(0, before).some((id, k) => tokens[at + k] !== id)) return;
+  const last = ids[before] ?? 0;
+  if (last < scores.length) scores[last] = (scores[last] ?? 0) + bias;
 }
 
 function only(scores: Float64Array, id: number): void {
@@ -57,6 +89,9 @@ export function best(scores: ArrayLike<number>): number {
 
 /** Indices of the `count` largest scores, largest first; of equal ones the first. */
 export function largest(scores: ArrayLike<number>, count: number): number[] {
+  if (count >= scores.length) {
+    return Array.from(scores, (_, i) => i).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b);
+  }
   const found: number[] = [];
   for (let i = 0; i < scores.length; i++) {
     const score = scores[i] ?? 0;
@@ -67,25 +102,4 @@ export function largest(scores: ArrayLike<number>, count: number): number[] {
     if (found.length > count) found.pop();
   }
   return found;
-}
-
-/** The token that a uniform number falls on, among the `topK` likeliest whose likelihood adds up to `topP`. */
-export function sample(scores: Float64Array, uniform: number, { temperature, topK, topP }: GenerationOptions): number {
-  const order = largest(scores, topK > 0 ? Math.min(topK, scores.length) : scores.length);
-  // As torch cuts: all that are as likely as the last of the topK stay.
-  const last = scores[order.at(-1) ?? 0] ?? 0;
-  if (topK > 0) scores.forEach((score, i) => score === last && !order.includes(i) && order.push(i));
-  const logp = logSoftmax(order.map((i) => (scores[i] ?? 0) / temperature));
-  const kept: number[] = [];
-  let before = 0;
-  for (let k = 0; k < order.length && (k === 0 || before < topP); k++) {
-    kept.push(k);
-    before += Math.exp(logp[k] ?? 0);
-  }
-  let left = uniform * before;
-  for (const k of kept) {
-    left -= Math.exp(logp[k] ?? 0);
-    if (left < 0) return order[k] ?? 0;
-  }
-  return order[kept.at(-1) ?? 0] ?? 0;
 }

@@ -3,8 +3,9 @@
  * @module
  */
 import type { Random } from "../types.ts";
-import type { GenerationOptions } from "./options.ts";
-import { best, largest, logSoftmax, processScores, sample } from "./scores.ts";
+import { type GenerationOptions, lengthsBehind } from "./options.ts";
+import { sample } from "./sample.ts";
+import { best, largest, logSoftmax, processScores } from "./scores.ts";
 
 /** Scores [rows, vocabSize] of next tokens. */
 export type Scores = Readonly<{ rows: number; vocabSize: number; logits: Float32Array }>;
@@ -22,21 +23,23 @@ interface Search {
   readonly found: readonly number[];
 }
 
+/** What a prompt has for itself: its random stream, how many new tokens there is room for, the source's tokens. */
+export type Own = Readonly<{ random: Random; room: number; source: readonly number[] }>;
+
 /**
- * Continues each prompt. `prompts`: their tokens, of a decoder its start token. `own`: of each prompt its random stream
- * and how many new tokens there is room for.
+ * Continues each prompt. `prompts`: their tokens, of a decoder its start token. `own`: what each has for itself.
  * What comes back has what was generated, with the token that ended it.
  */
 export async function search(
   steps: Steps,
   prompts: readonly (readonly number[])[],
   options: GenerationOptions,
-  own: (prompt: number) => Readonly<{ random: Random; room: number }>,
+  own: (prompt: number) => Own,
 ): Promise<number[][]> {
   const searches = prompts.map((prompt, i) => {
-    const { random, room } = own(i);
-    const o = { ...options, maxNewTokens: Math.min(options.maxNewTokens, room) };
-    return o.numBeams > 1 ? beamSearch(prompt, o) : singleSearch(prompt, o, random);
+    const { random, room, source } = own(i);
+    const o = lengthsBehind(options, prompt.length, room);
+    return o.numBeams > 1 ? beamSearch(prompt, o, source) : singleSearch(prompt, o, source, random);
   });
   let running = searches.map((own, i) => ({ own, first: i }));
   let scores = await steps.first();
@@ -62,13 +65,18 @@ function rowOf({ logits, vocabSize }: Scores, row: number): Float32Array {
   return logits.subarray(row * vocabSize, (row + 1) * vocabSize);
 }
 
-function singleSearch(prompt: readonly number[], o: GenerationOptions, random: Random): Search {
+function singleSearch(
+  prompt: readonly number[],
+  o: GenerationOptions,
+  source: readonly number[],
+  random: Random,
+): Search {
   const found: number[] = [];
   return {
     found,
     advance: (scores, row) => {
       const own = new Float64Array(rowOf(scores, row));
-      processScores(own, [...prompt, ...found], found.length, o);
+      processScores(own, { tokens: [...prompt, ...found], generated: found.length, source }, o);
       const token = o.doSample ? sample(own, random.uniform(found.length), o) : best(own);
       found.push(token);
       return o.eosTokenIds.includes(token) || found.length >= o.maxNewTokens ? [] : [{ row, token }];
@@ -83,7 +91,7 @@ type Beam = Readonly<{ tokens: readonly number[]; score: number }>;
  * Beam search as transformers does it: of the likeliest `numBeams` of each step those that end are finished, at a score
  * divided by length^lengthPenalty; the search goes on while a running one may still become better than those.
  */
-function beamSearch(prompt: readonly number[], o: GenerationOptions): Search {
+function beamSearch(prompt: readonly number[], o: GenerationOptions, source: readonly number[]): Search {
   const candidates = Math.max(2, 1 + o.eosTokenIds.length) * o.numBeams;
   let running: Beam[] = [{ tokens: [], score: 0 }];
   let finished: Beam[] = [];
@@ -102,7 +110,8 @@ function beamSearch(prompt: readonly number[], o: GenerationOptions): Search {
       const all = new Float64Array(running.length * vocabSize);
       running.forEach(({ tokens, score }, i) => {
         const own = logSoftmax(rowOf(scores, first + i), all.subarray(i * vocabSize, (i + 1) * vocabSize));
-        processScores(own, [...prompt, ...tokens], tokens.length, o);
+        processScores(own, { tokens: [...prompt, ...tokens], generated: tokens.length, source }, o);
+        if (o.renormalizeLogits) logSoftmax(own, own);
         for (let k = 0; k < vocabSize; k++) own[k] = (own[k] ?? 0) + score;
       });
       const length = (running[0]?.tokens.length ?? 0) + 1;

@@ -18,11 +18,10 @@ export type Generated = Readonly<{ sample: Sample; tokens: readonly number[] }>;
 
 /** The options of generation of an opened run. Throws AttuneError where its files ask for what is not built. */
 export async function generationOf(open: OpenRun, asked?: Partial<GenerationConfig>): Promise<GenerationOptions> {
-  const { checkpoint, trunk, task } = open;
+  const { checkpoint, task } = open;
   const file = await checkpoint.files.get("generation_config.json");
   const saved = file && parsed(file.bytes);
-  const prompt = trunk.decoderStart === undefined ? 0 : 1;
-  return generationOptions({ ...task.generate, ...asked }, checkpoint.config, saved, prompt);
+  return generationOptions({ ...task.generate, ...asked }, checkpoint.config, saved);
 }
 
 /** Predictions of a task that generates. */
@@ -56,7 +55,11 @@ export async function* generateSamples(
       stepsOf(open, generator, prompts),
       tokens,
       options,
-      (i) => ({ random: random.fork(from + start + i), room: roomBehind(open, tokens[i] ?? [], own[i]?.row ?? 0) }),
+      (i) => ({
+        random: random.fork(from + start + i),
+        room: roomBehind(open, tokens[i] ?? [], own[i]?.row ?? 0),
+        source: sourceTokens(prompts[i]),
+      }),
     );
     for (const [i, tokens] of found.entries()) yield { sample: own[i] as Sample, tokens };
   }
@@ -136,8 +139,9 @@ export async function* answers(
   open: OpenRun,
   generator: Pick<Generator, "first" | "next">,
   questions: Iterable<Question>,
+  given?: GenerationOptions,
 ): AsyncIterable<Readings["text"] & Readonly<{ row: number }>> {
-  const options = await generationOf(open);
+  const options = given ?? await generationOf(open);
   const ended = (tokens: readonly number[]): readonly number[] =>
     options.eosTokenIds.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens;
   let from = 0;
@@ -210,6 +214,11 @@ function promptOf(sample: Sample, decoder: boolean): Sample {
 function promptTokens({ sequences: [sequence] }: Sample): number[] {
   const { decoder_input_ids: decoder, input_ids: input } = sequence?.fields ?? {};
   return Array.from((decoder ?? input)?.data ?? []);
+}
+
+/** What a text is made from: the encoder's side, of a decoder alone the prompt. */
+function sourceTokens(sample: Sample | undefined): number[] {
+  return Array.from(sample?.sequences[0]?.fields.input_ids?.data ?? []);
 }
 
 function labelsOf({ sequences: [sequence] }: Sample): number[] {

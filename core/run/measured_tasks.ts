@@ -24,6 +24,8 @@ export type MeasuredTasks = Readonly<{
   measure(task: MeasuredTask, evaluator: Measuring): Promise<Named<number>>;
   /** Metrics by task; `evaluatorOf` may put a task's own weights in place first. */
   measureAll(evaluatorOf: (task: string) => Measuring): Promise<Map<string, Named<number>>>;
+  /** Rows of a task as they were measured last. */
+  examplesOf(task: MeasuredTask): readonly Example[];
   /** The event with a task's rows as they were measured last, or as they were generated where nothing measures texts. */
   shown(task: MeasuredTask, evaluator: Measuring, at: Shown): Promise<TrainingEvent>;
 }>;
@@ -58,6 +60,7 @@ export function measuredTasks(all: readonly TaskRows[]): MeasuredTasks {
       }
       return found;
     },
+    examplesOf: ({ open }) => examples.get(open.task.name) ?? [],
     shown: async ({ open, held }, evaluator, { phase, step, metrics, generates }) => {
       const { name, labels = [] } = open.task;
       if (generates && generatesUnmeasured(open)) {

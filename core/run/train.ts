@@ -4,6 +4,7 @@
  */
 import { toSpec } from "../compose.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { Evaluator } from "../engine/evaluator.ts";
 import type { SavedTensors } from "../engine/state.ts";
 import { AttuneError } from "../errors.ts";
 import { countSteps } from "../loop/steps.ts";
@@ -15,7 +16,8 @@ import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
 import { dataPath, labelledRows, trainData, withFields } from "./data.ts";
 import { engineFor } from "./engine.ts";
 import { inferencer } from "./infer.ts";
-import { measuredTasks } from "./measured_tasks.ts";
+import { type MeasuredTask, type MeasuredTasks, measuredTasks } from "./measured_tasks.ts";
+import { answersPrompts, checkGeneration, sampled, samplesFile, samplesFrom } from "./samples.ts";
 import { metricsFile, together } from "./metrics.ts";
 import { openTasks } from "./open.ts";
 import { changedLength, checkContent, checkSame, keptSpec } from "./resume.ts";
@@ -96,6 +98,9 @@ async function* trained(
   const { open } = first;
   // Names of classes may have been read from the rows.
   const { run } = open;
+  const held = measuredTasks(tasks);
+  const wantsReport = run.loggers.some((logger) => logger.name === "report");
+  await checkGeneration(held.tasks, output !== undefined);
   const judges = judgesOf(run, tasks.flatMap(({ open, held }) => (held ? [open] : [])));
   await (await import("./plan.ts")).checkFits(run, host, tasks);
   // Hashed beside the engine's start and the first steps; without an output nobody asks for it.
@@ -144,8 +149,6 @@ async function* trained(
     if (output) described = describe(output);
     described.catch(() => {});
 
-    const held = measuredTasks(tasks);
-    const wantsReport = run.loggers.some((logger) => logger.name === "report");
     const prober = options.probe ? (await import("./probe.ts")).prober(engine, tasks) : undefined;
     await prober?.before(await held.measureAll(engine.of));
 
@@ -169,6 +172,9 @@ async function* trained(
       const kept = joinedBest(best);
       return await store.save({ state, tensors, best: kept, fingerprints, spec: same, logs: await logs.mark() });
     };
+    const keepSamples = samplesFile(output, saved?.state.step ?? 0);
+    const told: TrainingEvent[] = [];
+    let failed: unknown;
     let byTask = new Map<string, Named<number>>();
     let diverged = false;
     let last: TrainingEvent | undefined;
@@ -188,7 +194,17 @@ async function* trained(
         ? async (which) => {
           if (which !== "now") await engine.endTraining();
           restored = which === "best";
-          byTask = await held.measureAll(bestOf);
+          try {
+            byTask = await held.measureAll(bestOf);
+          } catch (error) {
+            // What is trained is written first, whatever an evaluation does.
+            if (!output) throw error;
+            if (which === "now") told.push(notShown(0, error));
+            else failed ??= error;
+            byTask = new Map();
+            return {};
+          }
+          if (which === "now" && output) told.push(...await samplesNow(held, engine.of));
           return together(tasks, byTask);
         }
         : undefined,
@@ -206,44 +222,99 @@ async function* trained(
         break;
       }
       yield event;
+      for (const own of told.splice(0)) {
+        const at = { ...own, step: event.step, epoch: event.epoch };
+        await keepSamples(at);
+        yield at;
+      }
     }
     await described;
     if (last && !diverged && output) {
-      for (const task of held.tasks) {
-        const { name } = task.open.task;
-        const metrics = byTask.get(name) ?? {};
-        yield await held.shown(task, bestOf(name), {
-          phase: "after",
-          step: last.step,
-          metrics,
-          generates: wantsReport,
-        });
-      }
-      if (wantsReport && held.tasks.length > 0) {
-        // The untouched model's figures, measured last so that the first step does not wait for them.
-        await engine.endTraining();
-        for (const task of held.tasks) {
-          const untouched = inferencer(task.open);
-          const metrics = await held.measure(task, untouched);
-          yield await held.shown(task, untouched, { phase: "before", step: 0, metrics, generates: false });
-          await untouched.close();
-        }
-      }
-      if (held.tasks.length > 0) await writeJson(output, "metrics.json", metricsFile(tasks, byTask));
+      if (held.tasks.length > 0 && !failed) await writeJson(output, "metrics.json", metricsFile(tasks, byTask));
       finiteWeights(engine, last.step);
       for (const task of tasks) {
         const { name } = task.open.task;
         const metrics = byTask.get(name) ?? {};
-        await prober?.after(task, bestOf(name), metrics);
+        const own = bestOf(name);
+        if (!failed) await prober?.after(task, own, metrics);
         await writeModel(task.open, engine, metrics, output);
       }
-      if (prober) await writeJson(output, "probe.json", prober.file());
+      if (prober && !failed) await writeJson(output, "probe.json", prober.file());
+      if (failed) throw failed;
+      for await (const event of shownRows(held, bestOf, byTask, last.step, wantsReport, engine)) {
+        await keepSamples(event);
+        yield event;
+      }
     }
     if (last) yield last;
   } finally {
     // Nothing is written behind a run's end, however it ended.
     await described.catch(() => {});
     await engine.close();
+  }
+}
+
+/** Some answers of every task that goes on with prompts, as an evaluation within training leaves them. */
+async function samplesNow(held: MeasuredTasks, evaluatorOf: Engine["of"]): Promise<TrainingEvent[]> {
+  const events: TrainingEvent[] = [];
+  for (const task of held.tasks.filter(answersPrompts)) {
+    const { name } = task.open.task;
+    const measured = samplesFrom(held.examplesOf(task));
+    try {
+      const samples = measured.length > 0 ? measured : await sampled(task, evaluatorOf(name));
+      events.push({ type: "samples", step: 0, epoch: 0, task: name, samples });
+    } catch (error) {
+      events.push(notShown(0, error));
+    }
+  }
+  return events;
+}
+
+/** What only shows may fail without taking the run with it. */
+function notShown(step: number, error: unknown): TrainingEvent {
+  const message = `Nothing was measured or shown: ${error instanceof Error ? error.message : String(error)}`;
+  return { type: "warning", step, epoch: 0, code: "NOT_SHOWN", message };
+}
+
+/** Rows as the trained model answers them, and where a report wants them as the untouched one does. */
+async function* shownRows(
+  held: MeasuredTasks,
+  bestOf: Engine["of"],
+  byTask: ReadonlyMap<string, Named<number>>,
+  step: number,
+  wantsReport: boolean,
+  engine: Engine,
+): AsyncIterable<TrainingEvent> {
+  const both = async function* (
+    task: MeasuredTask,
+    evaluator: Pick<Evaluator, "run" | "generator">,
+    at: Readonly<{ phase: "before" | "after"; step: number; metrics: Named<number> }>,
+  ): AsyncIterable<TrainingEvent> {
+    try {
+      yield await held.shown(task, evaluator, { ...at, generates: wantsReport });
+      if (!answersPrompts(task)) return;
+      const measured = samplesFrom(held.examplesOf(task));
+      const samples = measured.length > 0 ? measured : await sampled(task, evaluator);
+      yield { type: "samples", step: at.step, epoch: 0, task: task.open.task.name, samples };
+    } catch (error) {
+      yield notShown(at.step, error);
+    }
+  };
+  for (const task of held.tasks) {
+    const { name } = task.open.task;
+    yield* both(task, bestOf(name), { phase: "after", step, metrics: byTask.get(name) ?? {} });
+  }
+  if (!wantsReport || held.tasks.length === 0) return;
+  // The untouched model's figures, measured last so that the first step does not wait for them.
+  await engine.endTraining();
+  for (const task of held.tasks) {
+    const untouched = inferencer(task.open);
+    try {
+      const metrics = await held.measure(task, untouched);
+      yield* both(task, untouched, { phase: "before", step: 0, metrics });
+    } finally {
+      await untouched.close();
+    }
   }
 }
 

@@ -41,12 +41,16 @@ export type TrainingEvent =
         examples: readonly Example[];
       }
     >
+    | Readonly<{ type: "samples"; task: string; samples: readonly GeneratedSample[] }>
     | Readonly<{ type: "progress"; what: string; done: number; total: number }>
     | Readonly<{ type: "warning"; code: string; message: string }>
     | Readonly<
       { type: "end"; reason: "done" | "stopped" | "interrupted" | "diverged"; metrics: Named<number>; message?: string }
     >
   );
+
+/** What was generated for a prompt, and what the row has for an answer. */
+export type GeneratedSample = Readonly<{ prompt: string; text: string; reference: string }>;
 
 /** One evaluated row, for reports. `scores`: probabilities by class, where there are classes. */
 export type Example = Readonly<{

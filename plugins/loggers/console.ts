@@ -139,6 +139,12 @@ export function consoleSink(
         `${stepText(event.step, totalSteps)}  evaluation  ${metricsText(event.metrics)}${event.best ? "  (best)" : ""}`,
         event.step,
       );
+    } else if (event.type === "samples") {
+      const width = Math.max(20, Math.floor((Math.max(60, terminal.columns) - 24) / 2));
+      for (const { prompt, text } of event.samples.slice(0, SAMPLES)) {
+        const where = event.step === 0 ? "untrained" : stepText(event.step, totalSteps);
+        tell(`${where}  ${ending(prompt, width)} → ${beginning(text, width)}`, event.step);
+      }
     } else if (event.type === "checkpoint" && !terminal.isTerminal) {
       tell(`${stepText(event.step, totalSteps)}  checkpoint  ${harmless(event.name)}`, event.step);
     } else if (event.type === "warning") {
@@ -159,6 +165,21 @@ export function consoleSink(
       clear();
     },
   };
+}
+
+/** How many generated answers are told. */
+const SAMPLES = 2;
+
+/** The beginning of a text, in one line. */
+function beginning(text: string, width: number): string {
+  const line = harmless(text);
+  return line.length > width ? `${line.slice(0, width - 1)}…` : line;
+}
+
+/** Its end. */
+function ending(text: string, width: number): string {
+  const line = harmless(text);
+  return line.length > width ? `…${line.slice(1 - width)}` : line;
 }
 
 function stepText(step: number, total: number): string {

@@ -39,7 +39,7 @@ export const jsonl: Factory<"logger", Partial<JsonlOptions>> = define({
       const lines = await lineLog(output, path);
       return {
         log: (event) => {
-          if (event.type === "progress" || event.type === "examples") return;
+          if (event.type === "progress" || event.type === "examples" || event.type === "samples") return;
           // The log of a resumed run is the one of a run that was never cut off, so it starts once.
           if (event.type === "start") {
             lines.begin(event.step === 0 ? 0 : undefined);

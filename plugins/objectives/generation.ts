@@ -8,6 +8,7 @@ import type { GenerationConfig, Json, Named, Tensor, Tokenizer } from "../../cor
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
 const some = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens));
+const part = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 
 /** Schema of what may be said of generation; what is not said is as the checkpoint has it. */
@@ -19,6 +20,21 @@ export const generationSchema: v.GenericSchema<Partial<GenerationConfig>, Partia
     temperature: positive,
     topK: count,
     topP: v.pipe(positive, v.maxValue(1)),
+    minP: part,
+    topH: part,
+    typicalP: part,
+    epsilonCutoff: part,
+    etaCutoff: part,
+    maxLength: some,
+    minLength: count,
+    suppressTokens: v.array(count),
+    beginSuppressTokens: v.array(count),
+    badWordsIds: v.array(v.array(count)),
+    sequenceBias: v.array(v.tuple([v.array(count), v.pipe(v.number(), v.finite())])),
+    exponentialDecayLengthPenalty: v.tuple([count, positive]),
+    encoderRepetitionPenalty: positive,
+    encoderNoRepeatNgramSize: count,
+    renormalizeLogits: v.boolean(),
     numBeams: v.pipe(some, v.maxValue(1000)),
     lengthPenalty: v.pipe(v.number(), v.finite()),
     earlyStopping: v.union([v.boolean(), v.literal("never")]),

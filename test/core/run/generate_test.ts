@@ -12,7 +12,7 @@ import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { generateSamples, generationOf } from "../../../core/run/generate.ts";
 import { inferencer, predictRows } from "../../../core/run/infer.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
-import { sample } from "../../../core/generate/scores.ts";
+import { sample } from "../../../core/generate/sample.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf } from "../../../core/tensor.ts";
 import type { GenerationConfig, Json, Model, Named, Row, RunSpec } from "../../../core/types.ts";

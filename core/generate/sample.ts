@@ -1,0 +1,102 @@
+/**
+ * Which tokens may be drawn, and the one that is.
+ * @module
+ */
+import type { GenerationOptions } from "./options.ts";
+import { largest, logSoftmax } from "./scores.ts";
+
+/** How many tokens the filter by entropy looks at. */
+const ENTROPY_TOKENS = 100;
+
+/** Tokens with the logarithms of their probabilities among each other, the likeliest first. */
+type Drawable = Readonly<{ ids: readonly number[]; logp: Float64Array }>;
+
+/** The tokens that may be drawn, filtered in transformers' order. */
+export function drawable(scores: Float64Array, o: GenerationOptions): Drawable {
+  const scaled = (ids: readonly number[]): Drawable => ({
+    ids,
+    logp: logSoftmax(ids.map((id) => (scores[id] ?? 0) / o.temperature)),
+  });
+  const only = ({ ids }: Drawable, keeps: (k: number) => boolean): Drawable => scaled(ids.filter((_, k) => keeps(k)));
+  let own = scaled(first(scores, o));
+  const { topH, topK, topP, minP, typicalP = 1, epsilonCutoff = 0, etaCutoff = 0 } = o;
+  if (topH !== undefined && topH > 0) {
+    const most = topH * entropyOf(own.logp);
+    let sum = 0;
+    const sums = Array.from(own.logp, (logp) => sum -= term(logp));
+    own = only(own, (k) => k === 0 || (sums[k] ?? 0) <= most);
+  }
+  if (topK > 0 && own.ids.length > topK) {
+    // As torch cuts: all that are as likely as the last of the topK stay.
+    const last = own.logp[topK - 1] ?? 0;
+    own = only(own, (k) => (own.logp[k] ?? 0) >= last);
+  }
+  if (topP < 1) {
+    let before = 0;
+    const sums = Array.from(own.logp, (logp) => {
+      const sum = before;
+      before += Math.exp(logp);
+      return sum;
+    });
+    own = only(own, (k) => k === 0 || (sums[k] ?? 0) < topP);
+  }
+  if (minP !== undefined && minP > 0) {
+    const least = Math.log(minP) + (own.logp[0] ?? 0);
+    own = only(own, (k) => k === 0 || (own.logp[k] ?? 0) >= least);
+  }
+  if (typicalP < 1) own = typical(own, typicalP, only);
+  if (epsilonCutoff > 0 && epsilonCutoff < 1) {
+    const least = Math.log(epsilonCutoff);
+    own = only(own, (k) => (own.logp[k] ?? 0) >= least || own.logp[k] === own.logp[0]);
+  }
+  if (etaCutoff > 0 && etaCutoff < 1) {
+    const least = Math.log(Math.min(etaCutoff, Math.sqrt(etaCutoff) * Math.exp(-entropyOf(own.logp))));
+    own = only(own, (k) => (own.logp[k] ?? 0) >= least || own.logp[k] === own.logp[0]);
+  }
+  return own;
+}
+
+/** The likeliest tokens, as many as the first of the filters looks at. */
+function first(scores: Float64Array, { topK, topH }: GenerationOptions): number[] {
+  if (topH !== undefined && topH > 0) return largest(scores, Math.min(ENTROPY_TOKENS, scores.length));
+  const order = largest(scores, topK > 0 ? Math.min(topK, scores.length) : scores.length);
+  const last = scores[order.at(-1) ?? 0] ?? 0;
+  const there = new Set(order);
+  if (topK > 0) scores.forEach((score, i) => score === last && !there.has(i) && order.push(i));
+  return order.filter((id) => scores[id] !== -Infinity);
+}
+
+/** p ln p, of what cannot come 0. */
+const term = (logp: number): number => (logp === -Infinity ? 0 : Math.exp(logp) * logp);
+
+function entropyOf(logp: Float64Array): number {
+  return -logp.reduce((sum, own) => sum + term(own), 0);
+}
+
+/** The tokens whose surprise is nearest to the expected one. */
+function typical(
+  own: Drawable,
+  mass: number,
+  only: (own: Drawable, keeps: (k: number) => boolean) => Drawable,
+): Drawable {
+  const { logp } = own;
+  const entropy = entropyOf(logp);
+  const far = Array.from(logp, (x) => Math.abs(-x - entropy));
+  const order = far.map((_, k) => k).sort((a, b) => (far[a] ?? 0) - (far[b] ?? 0) || a - b);
+  let sum = 0;
+  let below = 0;
+  for (const k of order) if ((sum += Math.exp(logp[k] ?? 0)) < mass) below++;
+  const most = far[order[Math.min(below, order.length - 1)] ?? 0] ?? 0;
+  return only(own, (k) => (far[k] ?? 0) <= most);
+}
+
+/** The token that a uniform number falls on among those that may be drawn. */
+export function sample(scores: Float64Array, uniform: number, o: GenerationOptions): number {
+  const { ids, logp } = drawable(scores, o);
+  let left = uniform * logp.reduce((sum, own) => sum + Math.exp(own), 0);
+  for (const [k, id] of ids.entries()) {
+    left -= Math.exp(logp[k] ?? 0);
+    if (left < 0) return id;
+  }
+  return ids.at(-1) ?? 0;
+}
