@@ -17,13 +17,13 @@ import { AttuneError, badValue, show } from "./errors.ts";
  * console.assert(half().factor(0, 10, 1) === 0.5);
  * ```
  */
-export function define<K extends Kind, In, Out extends object>(
+export function define<K extends Kind, In, Out extends object, const Made extends Omit<Kinds[K], keyof Plugin>>(
   plugin: Readonly<{
     kind: K;
     name: string;
     schema: Schema<In, Out>;
     parts?: Named<Kind>;
-    create: (options: Out) => Omit<Kinds[K], keyof Plugin>;
+    create: (options: Out) => Made;
   }>,
 ): Factory<K, In> {
   const { kind, name, schema, parts = {}, create } = plugin;
