@@ -67,11 +67,16 @@ function catalogOf(found: readonly Found[], about: string, name: string, doc: st
     ` * ${about} Written by build/catalog.ts; hosts may hand in another catalog.`,
     " * @module",
     " */",
-    'import type { Catalog } from "../core/types.ts";',
     ...found.map((f) => `import { ${f.factory} as ${local(f)} } from "${f.file}";`),
     "",
+    "type Plugins = {",
+    ...kindsOf(found).flatMap((kind) => entriesOf(found, kind, (f) => `typeof ${local(f)}`)).map((line) =>
+      line.replace(/,$/, ";").replace(/^( +)(\S+:)/, "$1readonly $2")
+    ),
+    "};",
+    "",
     `/** ${doc} */`,
-    `export const ${name}: Catalog = {`,
+    `export const ${name}: Plugins = {`,
     ...kindsOf(found).flatMap((kind) => entriesOf(found, kind, local)),
     "};",
     "",

@@ -19,6 +19,7 @@ import type {
   Run,
   RunSpec,
   TrainingArguments,
+  TypedSpec,
   Use,
 } from "./types.ts";
 
@@ -62,7 +63,8 @@ const notedKeys: readonly string[] = ["$schema", "versions", "fingerprints"];
  * console.assert(run.training.learningRate === 5e-5);
  * ```
  */
-export function compose(spec: RunSpec, catalog: Catalog): Run {
+export function compose<const S extends RunSpec, C extends Catalog>(typed: S & TypedSpec<S, C>, catalog: C): Run {
+  const spec: RunSpec = typed;
   const issues: AttuneError[] = [];
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) {
     throw badSpec([badValue("spec", "spec", spec, "an object")]);

@@ -11,6 +11,7 @@ export type { DType, Tensor } from "./tensor.ts";
 export type { Random } from "./random.ts";
 export type { Graph, Shape, Value } from "./graph/graph.ts";
 export type * from "./types/plugins.ts";
+export type * from "./types/typed_spec.ts";
 export type * from "./types/build.ts";
 export type * from "./types/model.ts";
 export type * from "./types/rows.ts";

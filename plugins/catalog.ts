@@ -2,7 +2,6 @@
  * Every plugin of this package by kind and name. Written by build/catalog.ts; hosts may hand in another catalog.
  * @module
  */
-import type { Catalog } from "../core/types.ts";
 import { adalora as adapterAdalora } from "./adapters/adalora.ts";
 import { bitfit as adapterBitfit } from "./adapters/bitfit.ts";
 import { dora as adapterDora } from "./adapters/dora.ts";
@@ -184,8 +183,229 @@ import { nats as storeNats } from "./stores/nats.ts";
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
 import { ort as trainerOrt } from "./trainers/ort.ts";
 
+type Plugins = {
+  readonly adapter: {
+    readonly adalora: typeof adapterAdalora;
+    readonly bitfit: typeof adapterBitfit;
+    readonly dora: typeof adapterDora;
+    readonly freeze: typeof adapterFreeze;
+    readonly full: typeof adapterFull;
+    readonly houlsby: typeof adapterHoulsby;
+    readonly ia3: typeof adapterIa3;
+    readonly "ln-tuning": typeof adapterLnTuning;
+    readonly lora: typeof adapterLora;
+    readonly "p-tuning": typeof adapterPTuning;
+    readonly parallel: typeof adapterParallel;
+    readonly pfeiffer: typeof adapterPfeiffer;
+    readonly "prefix-tuning": typeof adapterPrefixTuning;
+    readonly "prompt-tuning": typeof adapterPromptTuning;
+    readonly reft: typeof adapterReft;
+    readonly vera: typeof adapterVera;
+  };
+  readonly callback: {
+    readonly "best-weights": typeof callbackBestWeights;
+    readonly "early-stopping": typeof callbackEarlyStopping;
+  };
+  readonly collator: {
+    readonly "causal-lm": typeof collatorCausalLm;
+    readonly ctc: typeof collatorCtc;
+    readonly denoising: typeof collatorDenoising;
+    readonly "masked-lm": typeof collatorMaskedLm;
+    readonly "multiple-choice": typeof collatorMultipleChoice;
+    readonly padding: typeof collatorPadding;
+    readonly "permutation-lm": typeof collatorPermutationLm;
+    readonly pretraining: typeof collatorPretraining;
+    readonly prompt: typeof collatorPrompt;
+    readonly "question-answering": typeof collatorQuestionAnswering;
+    readonly "sentence-pairs": typeof collatorSentencePairs;
+    readonly seq2seq: typeof collatorSeq2seq;
+    readonly "token-labels": typeof collatorTokenLabels;
+  };
+  readonly dataset: {
+    readonly brown: typeof datasetBrown;
+    readonly csv: typeof datasetCsv;
+    readonly hub: typeof datasetHub;
+    readonly json: typeof datasetJson;
+    readonly jsonl: typeof datasetJsonl;
+    readonly memory: typeof datasetMemory;
+    readonly mix: typeof datasetMix;
+    readonly pairs: typeof datasetPairs;
+    readonly parquet: typeof datasetParquet;
+    readonly reviews: typeof datasetReviews;
+    readonly shuffle: typeof datasetShuffle;
+    readonly split: typeof datasetSplit;
+    readonly take: typeof datasetTake;
+  };
+  readonly exporter: {
+    readonly hf: typeof exporterHf;
+    readonly peft: typeof exporterPeft;
+  };
+  readonly head: {
+    readonly choice: typeof headChoice;
+    readonly ctc: typeof headCtc;
+    readonly embedding: typeof headEmbedding;
+    readonly "hidden-states": typeof headHiddenStates;
+    readonly lm: typeof headLm;
+    readonly mlm: typeof headMlm;
+    readonly "next-sentence": typeof headNextSentence;
+    readonly "permutation-lm": typeof headPermutationLm;
+    readonly pooled: typeof headPooled;
+    readonly seq2seq: typeof headSeq2seq;
+    readonly sequence: typeof headSequence;
+    readonly similarity: typeof headSimilarity;
+    readonly span: typeof headSpan;
+    readonly token: typeof headToken;
+    readonly verbalizer: typeof headVerbalizer;
+  };
+  readonly logger: {
+    readonly console: typeof loggerConsoleLogger;
+    readonly csv: typeof loggerCsv;
+    readonly jsonl: typeof loggerJsonl;
+    readonly report: typeof loggerReport;
+    readonly tensorboard: typeof loggerTensorboard;
+  };
+  readonly loss: {
+    readonly "bce-with-logits": typeof lossBceWithLogits;
+    readonly "cosine-embedding": typeof lossCosineEmbedding;
+    readonly "cross-entropy": typeof lossCrossEntropy;
+    readonly ctc: typeof lossCtc;
+    readonly "distillation-kl": typeof lossDistillationKl;
+    readonly "dpo-sigmoid": typeof lossDpoSigmoid;
+    readonly focal: typeof lossFocal;
+    readonly "focal-binary": typeof lossFocalBinary;
+    readonly huber: typeof lossHuber;
+    readonly "kl-div": typeof lossKlDiv;
+    readonly mae: typeof lossMae;
+    readonly mse: typeof lossMse;
+    readonly "smooth-l1": typeof lossSmoothL1;
+    readonly triplet: typeof lossTriplet;
+  };
+  readonly metric: {
+    readonly accuracy: typeof metricAccuracy;
+    readonly "average-precision": typeof metricAveragePrecision;
+    readonly "balanced-accuracy": typeof metricBalancedAccuracy;
+    readonly bleu: typeof metricBleu;
+    readonly brier: typeof metricBrier;
+    readonly cer: typeof metricCer;
+    readonly chrf: typeof metricChrf;
+    readonly "cohen-kappa": typeof metricCohenKappa;
+    readonly "exact-match": typeof metricExactMatch;
+    readonly "expected-calibration-error": typeof metricExpectedCalibrationError;
+    readonly "f-beta": typeof metricFBeta;
+    readonly f1: typeof metricF1;
+    readonly "kendall-tau": typeof metricKendallTau;
+    readonly "log-loss": typeof metricLogLoss;
+    readonly mae: typeof metricMae;
+    readonly "matthews-correlation": typeof metricMatthewsCorrelation;
+    readonly meteor: typeof metricMeteor;
+    readonly mse: typeof metricMse;
+    readonly pearson: typeof metricPearson;
+    readonly perplexity: typeof metricPerplexity;
+    readonly "pr-auc-trapezoid": typeof metricPrAucTrapezoid;
+    readonly precision: typeof metricPrecision;
+    readonly "precision-recall-f1": typeof metricPrecisionRecallF1;
+    readonly r2: typeof metricR2;
+    readonly recall: typeof metricRecall;
+    readonly rmse: typeof metricRmse;
+    readonly "roc-auc": typeof metricRocAuc;
+    readonly rouge: typeof metricRouge;
+    readonly seqeval: typeof metricSeqeval;
+    readonly spearman: typeof metricSpearman;
+    readonly squad: typeof metricSquad;
+    readonly "squad-v2": typeof metricSquadV2;
+    readonly ter: typeof metricTer;
+    readonly "top-k-accuracy": typeof metricTopKAccuracy;
+    readonly wer: typeof metricWer;
+  };
+  readonly model: {
+    readonly bart: typeof modelBart;
+    readonly bert: typeof modelBert;
+    readonly falcon: typeof modelFalcon;
+    readonly gpt2: typeof modelGpt2;
+    readonly llama: typeof modelLlama;
+    readonly modernbert: typeof modelModernbert;
+    readonly t5: typeof modelT5;
+    readonly xlnet: typeof modelXlnet;
+  };
+  readonly objective: {
+    readonly "causal-lm": typeof objectiveCausalLm;
+    readonly ctc: typeof objectiveCtc;
+    readonly denoising: typeof objectiveDenoising;
+    readonly distillation: typeof objectiveDistillation;
+    readonly "feature-extraction": typeof objectiveFeatureExtraction;
+    readonly "masked-lm": typeof objectiveMaskedLm;
+    readonly "multi-task": typeof objectiveMultiTask;
+    readonly "multiple-choice": typeof objectiveMultipleChoice;
+    readonly "permutation-lm": typeof objectivePermutationLm;
+    readonly pretraining: typeof objectivePretraining;
+    readonly "prompt-classification": typeof objectivePromptClassification;
+    readonly "question-answering": typeof objectiveQuestionAnswering;
+    readonly "sentence-similarity": typeof objectiveSentenceSimilarity;
+    readonly "seq2seq-lm": typeof objectiveSeq2seqLm;
+    readonly "sequence-classification": typeof objectiveSequenceClassification;
+    readonly "span-corruption": typeof objectiveSpanCorruption;
+    readonly "token-classification": typeof objectiveTokenClassification;
+  };
+  readonly optimizer: {
+    readonly adafactor: typeof optimizerAdafactor;
+    readonly adagrad: typeof optimizerAdagrad;
+    readonly adam: typeof optimizerAdam;
+    readonly adamw: typeof optimizerAdamw;
+    readonly "adamw-8bit": typeof optimizerAdamw8bit;
+    readonly ademamix: typeof optimizerAdemamix;
+    readonly ema: typeof optimizerEma;
+    readonly lamb: typeof optimizerLamb;
+    readonly lion: typeof optimizerLion;
+    readonly muon: typeof optimizerMuon;
+    readonly nadam: typeof optimizerNadam;
+    readonly radam: typeof optimizerRadam;
+    readonly rmsprop: typeof optimizerRmsprop;
+    readonly "schedule-free-adamw": typeof optimizerScheduleFreeAdamw;
+    readonly sgd: typeof optimizerSgd;
+  };
+  readonly queue: {
+    readonly directory: typeof queueDirectory;
+    readonly memory: typeof queueMemory;
+    readonly nats: typeof queueNats;
+  };
+  readonly regularizer: {
+    readonly "adversarial-debiasing": typeof regularizerAdversarialDebiasing;
+    readonly ewc: typeof regularizerEwc;
+    readonly "l2-sp": typeof regularizerL2Sp;
+    readonly mixout: typeof regularizerMixout;
+    readonly neftune: typeof regularizerNeftune;
+    readonly "r-drop": typeof regularizerRDrop;
+  };
+  readonly schedule: {
+    readonly constant: typeof scheduleConstant;
+    readonly "constant-with-warmup": typeof scheduleConstantWithWarmup;
+    readonly cosine: typeof scheduleCosine;
+    readonly "cosine-with-min-lr": typeof scheduleCosineWithMinLr;
+    readonly "cosine-with-restarts": typeof scheduleCosineWithRestarts;
+    readonly "inverse-sqrt": typeof scheduleInverseSqrt;
+    readonly linear: typeof scheduleLinear;
+    readonly polynomial: typeof schedulePolynomial;
+    readonly "warmup-stable-decay": typeof scheduleWarmupStableDecay;
+  };
+  readonly source: {
+    readonly pretrained: typeof sourcePretrained;
+    readonly random: typeof sourceRandom;
+  };
+  readonly store: {
+    readonly directory: typeof storeDirectory;
+    readonly memory: typeof storeMemory;
+    readonly nats: typeof storeNats;
+  };
+  readonly tokenizer: {
+    readonly hf: typeof tokenizerHf;
+  };
+  readonly trainer: {
+    readonly ort: typeof trainerOrt;
+  };
+};
+
 /** The plugins that come with Attune. */
-export const catalog: Catalog = {
+export const catalog: Plugins = {
   adapter: {
     adalora: adapterAdalora,
     bitfit: adapterBitfit,

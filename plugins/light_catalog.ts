@@ -2,7 +2,6 @@
  * The plugins of a server that computes with no model: the tokenizers of models, and metrics. Written by build/catalog.ts; hosts may hand in another catalog.
  * @module
  */
-import type { Catalog } from "../core/types.ts";
 import { accuracy as metricAccuracy } from "./metrics/accuracy.ts";
 import { averagePrecision as metricAveragePrecision } from "./metrics/average_precision.ts";
 import { balancedAccuracy as metricBalancedAccuracy } from "./metrics/balanced_accuracy.ts";
@@ -40,8 +39,51 @@ import { topKAccuracy as metricTopKAccuracy } from "./metrics/top_k_accuracy.ts"
 import { wer as metricWer } from "./metrics/wer.ts";
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
 
+type Plugins = {
+  readonly metric: {
+    readonly accuracy: typeof metricAccuracy;
+    readonly "average-precision": typeof metricAveragePrecision;
+    readonly "balanced-accuracy": typeof metricBalancedAccuracy;
+    readonly bleu: typeof metricBleu;
+    readonly brier: typeof metricBrier;
+    readonly cer: typeof metricCer;
+    readonly chrf: typeof metricChrf;
+    readonly "cohen-kappa": typeof metricCohenKappa;
+    readonly "exact-match": typeof metricExactMatch;
+    readonly "expected-calibration-error": typeof metricExpectedCalibrationError;
+    readonly "f-beta": typeof metricFBeta;
+    readonly f1: typeof metricF1;
+    readonly "kendall-tau": typeof metricKendallTau;
+    readonly "log-loss": typeof metricLogLoss;
+    readonly mae: typeof metricMae;
+    readonly "matthews-correlation": typeof metricMatthewsCorrelation;
+    readonly meteor: typeof metricMeteor;
+    readonly mse: typeof metricMse;
+    readonly pearson: typeof metricPearson;
+    readonly perplexity: typeof metricPerplexity;
+    readonly "pr-auc-trapezoid": typeof metricPrAucTrapezoid;
+    readonly precision: typeof metricPrecision;
+    readonly "precision-recall-f1": typeof metricPrecisionRecallF1;
+    readonly r2: typeof metricR2;
+    readonly recall: typeof metricRecall;
+    readonly rmse: typeof metricRmse;
+    readonly "roc-auc": typeof metricRocAuc;
+    readonly rouge: typeof metricRouge;
+    readonly seqeval: typeof metricSeqeval;
+    readonly spearman: typeof metricSpearman;
+    readonly squad: typeof metricSquad;
+    readonly "squad-v2": typeof metricSquadV2;
+    readonly ter: typeof metricTer;
+    readonly "top-k-accuracy": typeof metricTopKAccuracy;
+    readonly wer: typeof metricWer;
+  };
+  readonly tokenizer: {
+    readonly hf: typeof tokenizerHf;
+  };
+};
+
 /** Hugging Face's tokenizers, and every metric. */
-export const lightCatalog: Catalog = {
+export const lightCatalog: Plugins = {
   metric: {
     accuracy: metricAccuracy,
     "average-precision": metricAveragePrecision,

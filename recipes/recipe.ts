@@ -53,7 +53,7 @@ function named(data: string, which: keyof Data, settings: DataSettings): Named<J
     const source = { use: kind, with: { path: resolve(data) } };
     return { use: "split", with: { source, part: which === "train" ? "train" : "test", testSize: 0.2 } };
   }
-  if (catalog.dataset?.[data]) return { use: data, with: { split } };
+  if (Object.hasOwn(catalog.dataset, data)) return { use: data, with: { split } };
   const known = ["hub:org/name", "rows.jsonl", "rows.json", "rows.csv", "rows.parquet", "reviews", "brown"];
   throw unknownName("recipe", "--data", "data set", data, known);
 }

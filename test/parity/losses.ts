@@ -9,7 +9,7 @@ import { AttuneError } from "../../core/errors.ts";
 import { Graph } from "../../core/graph/graph.ts";
 import { gradients } from "../../core/graph/vjp.ts";
 import { writeOnnx } from "../../core/onnx/write.ts";
-import type { Loss, Ort, Tensor } from "../../core/types.ts";
+import type { Catalog, Loss, Ort, Tensor } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../../runtimes/train.ts";
 import type { Item } from "./main.ts";
@@ -67,7 +67,7 @@ const arranged: Readonly<Record<string, Readonly<{ output(x: Inputs): Tensor; ta
 };
 
 async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
-  const entry = catalog.loss?.[one.loss];
+  const entry = (catalog as Catalog).loss?.[one.loss];
   if (!entry) return { name, status: "missing", detail: "no loss of this name" };
   const none = one.options.reduction === "none";
   const parsed = entry.parse(none ? { ...one.options, reduction: "sum" } : one.options);

@@ -8,6 +8,7 @@ import { it } from "node:test";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type { GenericSchema } from "valibot";
 import { readTrainingArguments } from "../../core/training_arguments.ts";
+import type { Catalog } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 
 type Defaults = Readonly<Record<string, unknown>>;
@@ -30,7 +31,7 @@ it("the documentation lists every default that differs from Hugging Face's, and 
   const found = differences("`training`", { ...readTrainingArguments({}).training }, theirs.training);
   for (const kind of ["adapter", "optimizer"] as const) {
     for (const [use, others] of Object.entries(theirs[kind])) {
-      const schema = catalog[kind]?.[use]?.schema as GenericSchema | undefined;
+      const schema = (catalog as Catalog)[kind]?.[use]?.schema as GenericSchema | undefined;
       assert.ok(schema, `${kind} ${use}`);
       const { properties = {} } = toJsonSchema(schema, { typeMode: "input", errorMode: "ignore" });
       const ours = Object.entries(properties).map(([name, property]) => [name, (property as Defaults).default]);

@@ -5,7 +5,7 @@ import { createBuild } from "../../../core/engine/build.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { f32 } from "../../../core/tensor.ts";
-import type { Build, Loss, RunSpec } from "../../../core/types.ts";
+import type { Build, Catalog, Loss, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { ctc } from "../../../plugins/losses/ctc.ts";
 import { focal } from "../../../plugins/losses/focal.ts";
@@ -132,7 +132,7 @@ const examples = {
 for (const [name, [example, ...options]] of Object.entries(examples)) {
   for (const own of options) {
     testLoss(`${name} ${JSON.stringify(own)}`, () => {
-      const made = catalog.loss?.[name]?.parse(own);
+      const made = (catalog as Catalog).loss?.[name]?.parse(own);
       if (!made || made.issues) throw new Error(`No loss "${name}" with ${JSON.stringify(own)}`);
       return made.value;
     }, example);

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Catalog } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { type OptimizerFigures, testOptimizer } from "../../conformance/optimizer.ts";
 
@@ -7,7 +8,7 @@ const path = new URL("../../fixtures/optimizers.json", import.meta.url);
 const { cases }: { cases: readonly Case[] } = JSON.parse(readFileSync(path, "utf8"));
 
 for (const figures of cases) {
-  const entry = catalog.optimizer?.[figures.use];
+  const entry = (catalog as Catalog).optimizer?.[figures.use];
   testOptimizer(`${figures.use} ${JSON.stringify(figures.with)}`, () => {
     const made = entry?.parse(figures.with);
     if (!made || made.issues) throw new Error(`No optimizer "${figures.use}" with ${JSON.stringify(figures.with)}`);

@@ -1,0 +1,54 @@
+/**
+ * Options of a spec's parts as the plugins of a catalog have them, so that a wrong one is found where it is written.
+ * @module
+ */
+import type { Catalog, Kind, RunSpec } from "./plugins.ts";
+
+/** The kinds that a spec's keys hold. */
+interface PartKinds {
+  model: "source";
+  tokenizer: "tokenizer";
+  task: "objective";
+  collator: "collator";
+  head: "head";
+  loss: "loss";
+  adapter: "adapter";
+  optimizer: "optimizer";
+  schedule: "schedule";
+  regularizers: "regularizer";
+  metrics: "metric";
+  callbacks: "callback";
+  loggers: "logger";
+  exporters: "exporter";
+}
+
+/** What a factory is called with; undefined among it where it may be left out. */
+type InputOf<F> = F extends (...options: infer In) => unknown ? In[0] : unknown;
+
+type KeysOf<T> = T extends unknown ? keyof T : never;
+
+/** Options with those that there are not refused. */
+type OptionsOf<In, Given> = In & { readonly [Key in keyof Given]: Key extends KeysOf<In> ? unknown : never };
+
+type WithOf<In, Given> = undefined extends In ? { readonly with?: OptionsOf<NonNullable<In>, Given> }
+  : { readonly with: OptionsOf<In, Given> };
+
+/** A reference to a plugin of a kind; anything else as it is. */
+type PartOf<Given, K extends Kind, C extends Catalog> = Given extends { readonly use: infer Name }
+  ? Name extends keyof NonNullable<C[K]> ? unknown extends InputOf<NonNullable<C[K]>[Name]> ? Given
+    :
+      & { readonly use: Name }
+      & WithOf<
+        InputOf<NonNullable<C[K]>[Name]>,
+        Given extends { readonly with: infer Options } ? Options : unknown
+      >
+  : Given
+  : Given extends readonly unknown[] ? { readonly [I in keyof Given]: PartOf<Given[I], K, C> }
+  : Given;
+
+/** A spec whose parts have the options that the catalog's plugins of these names take. */
+export type TypedSpec<S extends RunSpec, C extends Catalog> = {
+  readonly [Key in keyof S]: Key extends keyof PartKinds ? PartOf<S[Key], PartKinds[Key], C>
+    : Key extends "data" ? { readonly [Split in keyof S[Key]]: PartOf<S[Key][Split], "dataset", C> }
+    : S[Key];
+};

@@ -1,0 +1,54 @@
+/**
+ * Options of a spec's parts are checked where they are written: `npm run check` fails where an `@ts-expect-error` below
+ * is no error any more.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { compose } from "../../core/compose.ts";
+import type { Catalog, RunSpec } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+
+const rows = [{ text: "fun", label: "good" }];
+const spec = {
+  version: 1,
+  model: { use: "pretrained", with: { path: "attune:base" } },
+  task: { use: "sequence-classification", with: { labels: ["bad", "good"] } },
+  data: { train: { use: "memory", with: { rows } } },
+} as const;
+
+it("takes what the plugins take", () => {
+  const run = compose({
+    ...spec,
+    adapter: [{ use: "lora", with: { r: 8, loraAlpha: 16, targetModules: ["query", "value"] } }, "bitfit"],
+    optimizer: { use: "adamw", with: { weightDecay: 0.01 } },
+    schedule: "linear",
+    loss: { use: "focal" },
+    metrics: ["accuracy", { use: "f1", with: { average: "macro" } }],
+    callbacks: [{ use: "early-stopping", with: { metric: "accuracy" } }],
+    data: { train: { use: "reviews", with: { split: "train" } }, eval: { use: "reviews", with: { split: "test" } } },
+    training: { evalStrategy: "epoch" },
+  }, catalog);
+  assert.equal(run.adapters.length, 2);
+  // A spec of which nothing is known, and a catalog of which nothing is known, are checked when they run.
+  const any: RunSpec = { ...spec, optimizer: { use: "sgd", with: { momentum: 0.9 } } };
+  assert.equal(compose(any, catalog).optimizer.name, "sgd");
+  const wide: Catalog = catalog;
+  assert.throws(() => compose({ ...spec, optimizer: { use: "sgd", with: { speed: 1 } } }, wide), /speed/);
+});
+
+it("refuses other options, values and missing ones, before it runs", () => {
+  const refused = (made: () => unknown, message: RegExp): void => assert.throws(made, message);
+  // @ts-expect-error: no such option
+  refused(() => compose({ ...spec, adapter: { use: "lora", with: { rank: 8 } } }, catalog), /rank/);
+  // @ts-expect-error: a text for a number
+  refused(() => compose({ ...spec, optimizer: { use: "adamw", with: { beta1: "0.9" } } }, catalog), /beta1/);
+  // @ts-expect-error: no such value
+  refused(() => compose({ ...spec, metrics: [{ use: "f1", with: { average: "makro" } }] }, catalog), /average/);
+  // @ts-expect-error: no such value
+  refused(() => compose({ ...spec, data: { train: { use: "reviews", with: { split: "x" } } } }, catalog), /split/);
+  // @ts-expect-error: an option that must be there
+  refused(() => compose({ ...spec, data: { train: { use: "memory" } } }, catalog), /rows/);
+  // @ts-expect-error: one of several
+  refused(() => compose({ ...spec, adapter: ["bitfit", { use: "lora", with: { rank: 8 } }] }, catalog), /rank/);
+});
