@@ -6,7 +6,7 @@ import * as ort from "onnxruntime-web/wasm";
 import { compose } from "../../core/compose.ts";
 import { measurer } from "../../core/measure.ts";
 import { type AdapterSet, openAdapters } from "../../core/run/adapters.ts";
-import type { Host, Json, Named, Ort, RunSpec, Store } from "../../core/types.ts";
+import type { Catalog, Host, Json, Named, Ort, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";
 import { classification } from "../../runtimes/edge/purposes.ts";
@@ -132,7 +132,7 @@ async function main(): Promise<void> {
     const labels = classify ? await classify(rows.map((row) => row.text)) : await nearest(set, rows);
     const metrics = ["accuracy", { use: "f1", with: { average: "macro" } }].map((use) => {
       const { use: name, with: options } = typeof use === "string" ? { use, with: {} } : use;
-      const parsed = catalog.metric?.[name]?.parse(options);
+      const parsed = (catalog as Catalog).metric?.[name]?.parse(options);
       if (!parsed || parsed.issues) throw new Error(`no metric ${name}`);
       return parsed.value;
     });
