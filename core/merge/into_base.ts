@@ -71,8 +71,11 @@ export function mergeIntoBase(base: StoredWeights, adapter: OpenedAdapter, optio
   if (type !== "LORA" && type !== "IA3") throw badValue("merge", `${adapter.label}: peft_type`, type, "LORA or IA3");
   if (!Number.isFinite(weight)) throw badValue("merge", "weight", weight, "a finite number");
   refuseQuantized("merge", "the base", undefined, base.names);
-  const { modules, whole } = partsOf(adapter);
-  const shared = sharedIn(base, adapter, modules, whole, options.shared);
+  const all = partsOf(adapter);
+  const shared = sharedIn(base, adapter, all.modules, all.whole, options.shared);
+  // What modules go on sharing stands in the file under the name of each.
+  const modules = new Map([...all.modules].filter(([path]) => !shared.sameAs(`${path}.weight`)));
+  const whole = new Map([...all.whole].filter(([name]) => !shared.sameAs(name)));
   const adapted = [...modules.keys()].map((path) => shared.storedAs(`${path}.weight`));
   const find = namesIn(base, adapted, [...whole.keys()], adapter.label);
   // By the name in the merged file: where a tensor's values come from, and what is done to them.
@@ -183,8 +186,10 @@ function partsOf(adapter: OpenedAdapter): Parts {
   return { modules, whole };
 }
 
-/** What becomes of shared tensors. `apart`: those that get a tensor of their own, by whose they were. */
-type Shared = Readonly<{ apart: ReadonlyMap<string, string>; storedAs(name: string): string }>;
+/** What becomes of shared tensors. `apart`: those that get a tensor of their own, by whose they were; `sameAs`: those that do not. */
+type Shared = Readonly<
+  { apart: ReadonlyMap<string, string>; storedAs(name: string): string; sameAs(name: string): boolean }
+>;
 
 /** Tensors are told apart where an adapter changes what one module has of them and not, or not alike, the others. */
 function sharedIn(
@@ -202,7 +207,8 @@ function sharedIn(
   const together = adapter.config.ensure_weight_tying === true;
   const apart = !together && ties.some(([name, source]) => trained(name) || trained(source)) ? ties : [];
   const of = new Map(ties);
-  return { apart: new Map(apart), storedAs: (name) => of.get(name) ?? name };
+  const sameAs = (name: string): boolean => together && of.has(name) && trained(of.get(name) ?? "");
+  return { apart: new Map(apart), storedAs: (name) => of.get(name) ?? name, sameAs };
 }
 
 /** Whether a key is of a module's own weight, beside what adapts it. */

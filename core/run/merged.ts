@@ -4,6 +4,7 @@
  */
 import { unsupported } from "../errors.ts";
 import { ownName } from "../engine/build.ts";
+import { storedNames } from "../engine/weights.ts";
 import type { TensorForm } from "../safetensors.ts";
 import type { Attached, Named, Tensor, Trained, Trunk } from "../types.ts";
 
@@ -58,10 +59,24 @@ export async function mergedTensors(trained: Trained): Promise<MergedTensors> {
     await foldsApart(shared, trained.read, options);
   if (untied) { for (const [name, source] of shared) forms[name] = forms[source] as TensorForm; }
   const sources = new Map(shared);
+  // Where all that shared a tensor are copies, nothing asks for it any more; the library's class has it still.
+  const stored = storedNames(trained.base.weights.names, trunk);
+  const left = new Map<string, string>();
+  for (const source of untied ? new Set(Object.values(trunk.ties)) : []) {
+    const own = source in forms ? undefined : stored(source);
+    const dims = own === undefined ? undefined : trained.base.weights.locate(own)?.dims;
+    if (own === undefined || !dims) continue;
+    forms[source] = { dtype: "float32", dims };
+    left.set(source, own);
+  }
   return {
     forms,
     untied,
-    read: async (name) => mergedTensor(name, await trained.read(sources.get(name) ?? name), options),
+    read: async (name) => {
+      const own = left.get(name);
+      if (own !== undefined) return await trained.base.weights.read(own);
+      return mergedTensor(name, await trained.read(sources.get(name) ?? name), options);
+    },
   };
 }
 
