@@ -18,6 +18,7 @@ export type JobsServerOptions =
     | "heartbeatSeconds"
     | "maxAttempts"
     | "maxFileBytes"
+    | "maxFileSeconds"
     | "onError"
     | "tell"
   >

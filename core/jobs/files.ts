@@ -2,6 +2,7 @@
  * Uploaded files and results, as OpenAI's files endpoint knows them.
  * @module
  */
+import { joinBytes } from "../bytes.ts";
 import { badFile, storeFailed } from "../errors.ts";
 import { keysBelow } from "../store_key.ts";
 import type { Store } from "../types.ts";
@@ -27,7 +28,11 @@ export type FileInfo = Readonly<{
 export interface JobFilesStore {
   /** An id that nothing has. */
   newId(): string;
-  /** Keeps a file, under an id that is new or of the same file. */
+  /** Takes in what will be a file's content, as it comes: a file is there once it is created under that id. */
+  receive(id: string, bytes: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Removes what was received and shall not be a file. */
+  discard(id: string): Promise<void>;
+  /** Keeps a file, under an id that is new or of the same file; `bytes` absent: they have been received. */
   create(
     file: Readonly<
       {
@@ -35,7 +40,7 @@ export interface JobFilesStore {
         tenant: string;
         filename: string;
         purpose: string;
-        bytes: Uint8Array | AsyncIterable<Uint8Array>;
+        bytes?: Uint8Array | AsyncIterable<Uint8Array>;
         rows?: number;
         keptSeconds?: number;
       }
@@ -93,13 +98,20 @@ export function filesIn(store: Store, time: () => number, kept: Sealed = sealedI
     await store.delete(info(id));
     await store.delete(content(id));
   };
+  const receive = async (id: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> => {
+    if (await store.put(content(id), bytes) === "conflict") throw storeFailed("jobs", id, "conflict");
+  };
   return {
     newId,
+    receive,
+    discard: async (id) => {
+      if (!await get(id)) await store.delete(content(id));
+    },
     create: async ({ id = newId(), tenant, filename, purpose, bytes, rows, keptSeconds }) => {
       const createdAt = (await get(id))?.createdAt ?? time();
-      const put = await store.put(content(id), bytes);
-      if (put === "conflict") throw storeFailed("jobs", id, "conflict");
-      const { size } = put;
+      if (bytes) await receive(id, bytes);
+      const size = (await store.get(content(id), { offset: 0, length: 0 }))?.size;
+      if (size === undefined) throw storeFailed("jobs", id, "its content is missing");
       const own: FileInfo = {
         id,
         tenant,
@@ -139,36 +151,65 @@ export function filesIn(store: Store, time: () => number, kept: Sealed = sealedI
 /** A longer line of JSON is refused. */
 const MAX_LINE = 16 * 2 ** 20;
 
-/**
- * Checks JSON lines one by one and counts the rows.
- *
- * @throws AttuneError (`BAD_FILE`) that names the first line that is not a JSON object in UTF-8.
- */
-export function checkJsonLines(bytes: Uint8Array, file: string): number {
+/** JSON lines, checked one by one as they come. */
+export interface LineCheck {
+  /** Throws AttuneError (`BAD_FILE`) that names the first line that is not a JSON object in UTF-8. */
+  push(bytes: Uint8Array): void;
+  /** The number of rows; throws as `push`, and where there are none. */
+  end(): number;
+}
+
+/** Checks a file of JSON lines; `file` is how it is named in messages. */
+export function lineCheck(file: string): LineCheck {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  let rows = 0;
-  let number = 0;
-  for (let at = 0; at < bytes.length;) {
-    const next = bytes.indexOf(0x0a, at);
-    const end = next < 0 ? bytes.length : next;
+  let begun: Uint8Array[] = [];
+  let [rows, number, length] = [0, 0, 0];
+  const where = (): string => `${file}, line ${number}`;
+  const line = (bytes: Uint8Array): void => {
     number++;
-    const where = `${file}, line ${number}`;
-    if (end - at > MAX_LINE) throw badFile("jobs", where, `is longer than ${MAX_LINE} bytes`);
     let row: unknown;
     try {
-      const line = decoder.decode(bytes.subarray(at, end)).trim();
-      if (line !== "") row = JSON.parse(line);
+      const text = decoder.decode(bytes).trim();
+      if (text === "") return;
+      row = JSON.parse(text);
     } catch (cause) {
-      throw badFile("jobs", where, `is not JSON in UTF-8 (${cause instanceof Error ? cause.message : cause})`);
+      throw badFile("jobs", where(), `is not JSON in UTF-8 (${cause instanceof Error ? cause.message : cause})`);
     }
-    if (row !== undefined) {
-      if (typeof row !== "object" || row === null || Array.isArray(row)) {
-        throw badFile("jobs", where, "is not a JSON object");
+    if (typeof row !== "object" || row === null || Array.isArray(row)) {
+      throw badFile("jobs", where(), "is not a JSON object");
+    }
+    rows++;
+  };
+  const flush = (rest: Uint8Array): void => {
+    line(joinBytes([...begun, rest]));
+    [begun, length] = [[], 0];
+  };
+  return {
+    push: (bytes) => {
+      let from = 0;
+      for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, from)) {
+        flush(bytes.subarray(from, end));
+        from = end + 1;
       }
-      rows++;
-    }
-    at = end + 1;
-  }
-  if (rows === 0) throw badFile("jobs", file, "has no rows");
-  return rows;
+      length += bytes.length - from;
+      if (length > MAX_LINE) {
+        number++;
+        throw badFile("jobs", where(), `is longer than ${MAX_LINE} bytes`);
+      }
+      // Of a stream, whose buffers may be used again.
+      if (from < bytes.length) begun.push(bytes.slice(from));
+    },
+    end: () => {
+      if (length > 0) flush(new Uint8Array());
+      if (rows === 0) throw badFile("jobs", file, "has no rows");
+      return rows;
+    },
+  };
+}
+
+/** Checks JSON lines that are all there, and counts the rows. Throws as {@link LineCheck} does. */
+export function checkJsonLines(bytes: Uint8Array, file: string): number {
+  const check = lineCheck(file);
+  check.push(bytes);
+  return check.end();
 }

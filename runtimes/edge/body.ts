@@ -6,6 +6,7 @@ import { joinBytes } from "../../core/bytes.ts";
 import { strictJson } from "../../core/json.ts";
 import type * as v from "valibot";
 import { checked, failed } from "./answers.ts";
+import { type FormPart, formParts } from "./multipart.ts";
 
 /** What a route may do with a body. Every way of reading ends with 413 behind the limit. */
 export type Incoming = Readonly<{
@@ -15,7 +16,8 @@ export type Incoming = Readonly<{
   parts(): AsyncIterable<Uint8Array<ArrayBuffer>>;
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
   json<T>(schema: v.GenericSchema<unknown, T>): Promise<T>;
-  form(): Promise<FormData>;
+  /** The fields of a form, one at a time. */
+  form(): AsyncIterable<FormPart>;
   /** JSON lines, one at a time. */
   lines<T>(schema: v.GenericSchema<unknown, T>): AsyncIterable<T>;
 }>;
@@ -84,13 +86,9 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
       wants("application/json");
       return checked(schema, parseJson(await bytes()));
     },
-    form: async () => {
+    form: async function* () {
       wants("multipart/form-data");
-      const headers = { "content-type": request.headers.get("content-type") ?? "" };
-      const whole = await bytes();
-      return await new Response(whole, { headers }).formData().catch(() => {
-        throw failed(400, "invalid_form", "The body is not multipart/form-data");
-      });
+      yield* formParts(parts(), request.headers.get("content-type") ?? "");
     },
     lines: async function* (schema) {
       wants("application/x-ndjson", "application/jsonl");

@@ -38,6 +38,7 @@ export type JobsAppOptions = Readonly<{
   heartbeatSeconds?: number;
   maxAttempts?: number;
   maxFileBytes?: number;
+  maxFileSeconds?: number;
   /** True on platforms whose processes come and go; `now` must be the time of day then. */
   forgetful?: boolean;
   /** A clock that only goes forward, in milliseconds. */

@@ -8,9 +8,9 @@ import type { Caller, EdgeContext, Route } from "./route.ts";
 
 /**
  * Which workers answer: `compute`, one request at a time, ended where it takes too long; `model`, whose models stay in
- * memory; `stream`, whose bodies or answers flow.
+ * memory; `stream`, whose bodies flow; `merge`, whose answers do.
  */
-export type Lane = "compute" | "model" | "stream";
+export type Lane = "compute" | "model" | "stream" | "merge";
 
 /** A request for a worker. */
 export type Work = Readonly<{
@@ -20,7 +20,7 @@ export type Work = Readonly<{
   method: string;
   /** With its query. */
   path: string;
-  type: string;
+  headers: Readonly<Record<string, string>>;
   caller?: Caller;
   body: Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>;
   /** Ends the work when nobody waits for it any more. */
@@ -56,10 +56,15 @@ export async function offloaded(
   const incoming = c.get("incoming");
   const { pathname, search } = new URL(c.req.url);
   const { signal } = c.req.raw;
+  const headers = Object.fromEntries(
+    ["content-type", "idempotency-key"].flatMap((name) => [[name, c.req.header(name) ?? ""]]).filter(([, text]) =>
+      text !== ""
+    ),
+  );
   const shared = {
     method: c.req.method,
     path: pathname + search,
-    type: incoming.type,
+    headers,
     caller: c.get("caller"),
     signal,
   };

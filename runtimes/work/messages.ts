@@ -22,7 +22,7 @@ export type ToWorker =
     id: number;
     method: string;
     path: string;
-    contentType: string;
+    headers: Readonly<Record<string, string>>;
     caller: Caller | undefined;
     body: Uint8Array<ArrayBuffer> | undefined;
     whole: boolean;

@@ -35,7 +35,7 @@ export async function planned(workers: Workers, record: JobRecord, bytes: number
     long: bytes > LARGE,
     method: "POST",
     path: PATH,
-    type: "application/json",
+    headers: { "content-type": "application/json" },
     body: new TextEncoder().encode(JSON.stringify(record)),
   });
   const answer = await response.json();

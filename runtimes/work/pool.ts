@@ -77,6 +77,7 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
     ...Array.from({ length: limits.computeThreads }, () => "compute" as const),
     "model",
     "stream",
+    "merge",
   ];
   const slots = lanes.map((lane): Slot => ({
     lane,
@@ -230,12 +231,11 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
     for (const call of slot.calls.values()) begin(slot, call);
   };
   const begin = (slot: Slot, call: Call): void => {
-    const { id, work: { method, path, type, caller, body } } = call;
+    const { id, work: { method, path, headers, caller, body } } = call;
     const whole = slot.lane === "compute";
     const own = body instanceof Uint8Array ? body : undefined;
     release(call);
-    const contentType = type;
-    send(slot, { type: "request", id, method, path, contentType, caller, body: own, whole }, own ? [own.buffer] : []);
+    send(slot, { type: "request", id, method, path, headers, caller, body: own, whole }, own ? [own.buffer] : []);
     if (whole) call.timer = setTimeout(() => end(slot, tooLong(secondsOf(call))), 1000 * secondsOf(call));
     else if (slot.pulse === undefined) watch(slot);
   };

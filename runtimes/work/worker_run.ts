@@ -76,14 +76,16 @@ export async function receive(message: ToWorker): Promise<void> {
   }
 }
 
-async function answer({ id, method, path, contentType, caller, body, whole }: Extract<ToWorker, { type: "request" }>) {
+async function answer(
+  { id, method, path, headers: given, caller, body, whole }: Extract<ToWorker, { type: "request" }>,
+) {
   const own: Open = { gone: new AbortController(), body: undefined, answer: undefined };
   open.set(id, own);
   const stream = body ?? new ReadableStream<Uint8Array>({
     start: (controller) => void (own.body = controller),
     pull: () => say({ type: "pull", id }),
   }, { highWaterMark: 0 });
-  const headers = { "content-type": contentType, [CALLER]: encodeURIComponent(JSON.stringify(caller ?? nobody)) };
+  const headers = { ...given, [CALLER]: encodeURIComponent(JSON.stringify(caller ?? nobody)) };
   const request = new Request(`http://worker${path}`, {
     method,
     headers,

@@ -3,17 +3,24 @@
  * @module
  */
 import * as v from "valibot";
-import { checkJsonLines, type FileInfo } from "../../../core/jobs/files.ts";
-import { sha256 } from "../../../core/fingerprint.ts";
-import { parseSafetensorsHeader } from "../../../core/safetensors.ts";
+import { badFile } from "../../../core/errors.ts";
+import { contentIn, type FileInfo, lineCheck } from "../../../core/jobs/files.ts";
+import { streamDigest } from "../../../core/fingerprint.ts";
+import { openSafetensors } from "../../../core/safetensors.ts";
+import type { Store } from "../../../core/types.ts";
 import { behind, failed, listOf, pageOf } from "../answers.ts";
 import { parseJson } from "../body.ts";
 import { idOnce } from "../idempotency.ts";
 import { fileShape, resultFileId, resultOf } from "../job_shapes.ts";
 import type { JobsContext } from "../jobs_app.ts";
+import { type FormPart, textOf } from "../multipart.ts";
+import { never } from "../offload.ts";
+import { placedFiles } from "../read_files.ts";
 import type { Caller, EdgeContext, Route } from "../route.ts";
+import { storedBody } from "../stored_body.ts";
 
-const MAX_BYTES = 256 * 2 ** 20;
+/** How large an upload may be, and how long it may take. */
+const [MAX_BYTES, MAX_SECONDS] = [256 * 2 ** 20, 600];
 
 /** What an upload says, for /openapi.json. */
 const uploadSchema = v.object({
@@ -30,23 +37,33 @@ const known: ReadonlySet<string> = new Set(["file", "purpose", ANCHOR, SECONDS])
 const [LEAST_KEPT, MOST_KEPT] = [3600, 2_592_000];
 
 /** For how long a file shall be kept, if not until it is deleted. Throws 400 where that is not said as it should be. */
-function keptOf(form: FormData): number | undefined {
+function keptOf(form: ReadonlyMap<string, string>): number | undefined {
   const [anchor, seconds] = [form.get(ANCHOR), form.get(SECONDS)];
-  if (anchor === null && seconds === null) return undefined;
+  if (anchor === undefined && seconds === undefined) return undefined;
   if (anchor !== "created_at") {
     throw failed(400, "invalid_value", `${ANCHOR}: "created_at" is expected`, ANCHOR);
   }
-  const value = typeof seconds === "string" && /^\d+$/.test(seconds) ? Number(seconds) : NaN;
+  const value = seconds !== undefined && /^\d+$/.test(seconds) ? Number(seconds) : NaN;
   if (value >= LEAST_KEPT && value <= MOST_KEPT) return value;
   const allowed = `a whole number from ${LEAST_KEPT} to ${MOST_KEPT} is expected`;
   throw failed(400, "invalid_value", `${SECONDS}: ${allowed}`, SECONDS);
 }
 
-/** Files of adapters are tensors, or the JSON of their config. Throws AttuneError where they are neither; they have no rows. */
-function checkAdapterFile(bytes: Uint8Array<ArrayBuffer>, filename: string): undefined {
-  if (filename.endsWith(".json")) parseJson(bytes, "file");
-  else parseSafetensorsHeader(bytes, bytes.length, filename);
+/** The JSON of an adapter's config is no longer. */
+const MAX_CONFIG = 4 * 2 ** 20;
+
+/** Files of adapters are tensors, or the JSON of their config. Throws AttuneError where they are neither. */
+async function checkAdapterFile(content: Store, id: string, filename: string): Promise<void> {
+  if (!filename.endsWith(".json")) {
+    return void await openSafetensors(placedFiles({ [filename]: { store: content, key: id } }), filename);
+  }
+  const found = await content.get(id, { offset: 0, length: MAX_CONFIG + 1 });
+  if (found && found.size > MAX_CONFIG) throw badFile("files", filename, `has more than ${MAX_CONFIG} bytes`);
+  parseJson(found?.bytes ?? new Uint8Array(), "file");
 }
+
+/** What was taken in: `rows` counts its lines, and throws where they are not JSON. */
+type Received = Readonly<{ id: string; filename: string; digest: string; rows(): number }>;
 
 /** The routes. */
 export function fileRoutes({ options, kept: values, files, jobs }: JobsContext): readonly Route[] {
@@ -70,27 +87,66 @@ export function fileRoutes({ options, kept: values, files, jobs }: JobsContext):
   const idOf = (c: EdgeContext): string => c.req.param("id") ?? "";
   const missing = (id: string) => failed(404, "not_found", `No such File object: ${id}`, "file_id");
 
+  /** Takes in a file as it comes: its lines are looked at on the way, but whether it has to have lines may be said behind it. */
+  const received = async ({ bytes, filename: name = "" }: FormPart, id: string): Promise<Received> => {
+    const filename = (name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]/g, "_").slice(-200) || "file";
+    const check = lineCheck(filename);
+    const digest = streamDigest();
+    let wrong: unknown;
+    const looked = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of bytes) {
+        await digest.push(piece);
+        try {
+          if (wrong === undefined) check.push(piece);
+        } catch (error) {
+          wrong = error;
+        }
+        yield piece;
+      }
+    };
+    await files.receive(id, looked());
+    const rows = (): number => {
+      if (wrong !== undefined) throw wrong;
+      return check.end();
+    };
+    return { id, filename, digest: await digest.end(), rows };
+  };
   const upload = async (c: EdgeContext): Promise<Response> => {
-    const form = await c.get("incoming").form();
-    const [file, purpose] = [form.get("file"), form.get("purpose")];
-    if (!(file instanceof File)) throw failed(400, "missing_file", "file: a file is expected", "file");
-    for (const key of form.keys()) {
-      if (known.has(key)) continue;
-      throw failed(400, "unsupported", `${key}: ${[...known].join(", ")} are known`, key);
+    const form = new Map<string, string>();
+    const id = files.newId();
+    let file: Received | undefined;
+    try {
+      for await (const part of c.get("incoming").form()) {
+        const { name } = part;
+        if (!known.has(name)) throw failed(400, "unsupported", `${name}: ${[...known].join(", ")} are known`, name);
+        if (name !== "file") form.set(name, await textOf(part));
+        else if (part.filename === undefined) break;
+        else if (file) throw failed(400, "invalid_value", "file: one file is expected", "file");
+        else file = await received(part, id);
+      }
+      if (!file) throw failed(400, "missing_file", "file: a file is expected", "file");
+      return await created(c, file, form);
+    } catch (error) {
+      await files.discard(id).catch(() => {});
+      throw error;
     }
+  };
+  const created = async (c: EdgeContext, file: Received, form: ReadonlyMap<string, string>): Promise<Response> => {
+    const { filename } = file;
+    const purpose = form.get("purpose");
     const keptSeconds = keptOf(form);
     if (purpose !== "fine-tune" && purpose !== "adapter") {
       throw failed(400, "invalid_value", 'purpose: "fine-tune" or "adapter" is expected', "purpose");
     }
-    const filename = (file.name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]/g, "_").slice(-200) || "file";
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    const rows = purpose === "adapter" ? checkAdapterFile(bytes, filename) : checkJsonLines(bytes, filename);
+    if (purpose === "adapter") await checkAdapterFile(contentIn(options.store), file.id, filename);
+    const rows = purpose === "adapter" ? undefined : file.rows();
     const { tenant } = c.get("caller");
     const kept = keptSeconds === undefined ? {} : { keptSeconds };
-    const request = JSON.stringify([filename, purpose, await sha256(bytes), ...Object.values(kept)]);
-    const id = await idOnce(c, values, request, files.newId);
-    const made = { id, tenant, filename, purpose, bytes, ...(rows ? { rows } : {}), ...kept };
-    return c.json(fileShape(await files.create(made)));
+    const request = JSON.stringify([filename, purpose, file.digest, ...Object.values(kept)]);
+    const id = await idOnce(c, values, request, () => file.id);
+    // Under a key that was used before there is this file already.
+    if (id !== file.id) await files.discard(file.id);
+    return c.json(fileShape(await files.create({ id, tenant, filename, purpose, ...(rows ? { rows } : {}), ...kept })));
   };
   const list = async (c: EdgeContext): Promise<Response> => {
     const { after, limit } = pageOf(c, 10_000);
@@ -120,11 +176,9 @@ export function fileRoutes({ options, kept: values, files, jobs }: JobsContext):
   const content = async (c: EdgeContext): Promise<Response> => {
     const id = idOf(c);
     const result = await resultInfo(id, c.get("caller"));
-    const bytes = result
-      ? (await options.store.get(result.key))?.bytes
-      : await uploaded(id, c.get("caller")) && await files.content(id);
-    if (!bytes) throw missing(id);
-    return c.body(bytes as Uint8Array<ArrayBuffer>, 200, { "content-type": "application/octet-stream" });
+    if (result) return await storedBody(options.store, result.key);
+    if (!await uploaded(id, c.get("caller"))) throw missing(id);
+    return await storedBody(contentIn(options.store), id);
   };
   const remove = async (c: EdgeContext): Promise<Response> => {
     const id = idOf(c);
@@ -140,6 +194,8 @@ export function fileRoutes({ options, kept: values, files, jobs }: JobsContext):
       path: "/v1/files",
       rate: "submit",
       maxBytes: options.maxFileBytes ?? MAX_BYTES,
+      seconds: options.maxFileSeconds ?? MAX_SECONDS,
+      work: { lane: "stream", ...never },
       summary: "Upload rows as JSON lines, or an adapter",
       accepts: { "multipart/form-data": uploadSchema },
       handle: upload,

@@ -191,7 +191,7 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
     policy: "merge",
     rate: "heavy",
     maxBytes: limits.bodyBytes,
-    work: { lane: "stream", ...never },
+    work: { lane: "merge", ...never },
     summary: "Merge adapters into one, or into their base",
     description: "Methods are those of PEFT's add_weighted_adapter; with a base, the result is the whole model.",
     body: mergeSchema,

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { sha256 } from "../../../core/fingerprint.ts";
 import { pathParts } from "../../../core/jobs/names.ts";
+import { contentIn } from "../../../core/jobs/files.ts";
 import { committed, givenBack, type JobRecord, renewed, saved } from "../../../core/jobs/record.ts";
 import type { JobOffer } from "../../../core/jobs/jobs.ts";
 import { referencesOf } from "../../../core/jobs/references.ts";
@@ -24,6 +25,7 @@ import {
   releaseSchema,
 } from "../runner_words.ts";
 import { type EdgeContext, jsonRoute, type Route } from "../route.ts";
+import { storedBody } from "../stored_body.ts";
 
 const leaseQuery = { token: "the lease's token" };
 const shared = { policy: "runners", rate: "runner" } as const;
@@ -177,9 +179,7 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
   });
   get("/jobs/:id/leases/:path{.+}", "A file of an earlier lease", async (c) => {
     const { id } = await holding(c, c.req.query("token"));
-    const found = await store.get(`jobs/${id}/leases/${pathOf(c)}`);
-    if (!found) throw failed(404, "not_found", "No such file");
-    return c.body(found.bytes as Uint8Array<ArrayBuffer>);
+    return await storedBody(store, `jobs/${id}/leases/${pathOf(c)}`);
   }, leaseQuery);
   post("/jobs/:id/checkpoints", "Count what was sent as a checkpoint", checkpointSchema, async (c, body) => {
     const record = await holding(c, body.token);
@@ -227,9 +227,7 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
   get("/jobs/:id/uploads/:file", "A file that a job names", async (c) => {
     const name = c.req.param("file") ?? "";
     await referring(c, name);
-    const bytes = await files.content(name);
-    if (!bytes) throw failed(404, "not_found", "No such file");
-    return c.body(bytes as Uint8Array<ArrayBuffer>);
+    return await storedBody(contentIn(store), name);
   }, leaseQuery);
   const modelOf = async (c: EdgeContext): Promise<Store> => {
     const name = checked(v.string(), c.req.query("name"));
@@ -247,20 +245,7 @@ export function runnerRoutes(context: JobsContext): readonly Route[] {
   }, { ...leaseQuery, name: "the model" });
   get("/jobs/:id/models/file", "A file of a model that a job names", async (c) => {
     const path = checked(v.string(), c.req.query("path"));
-    const model = await modelOf(c);
-    const size = (await model.get(path, { offset: 0, length: 0 }))?.size;
-    if (size === undefined) throw failed(404, "not_found", "No such file");
-    const piece = 8 * 2 ** 20;
-    let at = 0;
-    const stream = new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        const part = at < size ? await model.get(path, { offset: at, length: piece }) : undefined;
-        if (!part || part.bytes.length === 0) return controller.close();
-        at += part.bytes.length;
-        controller.enqueue(part.bytes);
-      },
-    });
-    return c.body(stream, 200, { "content-length": String(size) });
+    return await storedBody(await modelOf(c), path);
   }, { ...leaseQuery, name: "the model", path: "the file" });
   return routes;
 }
