@@ -13,29 +13,29 @@ export async function sha256(content: Uint8Array | string): Promise<string> {
 /** Bytes that are digested at once: the web's digest takes no streams. */
 const PIECE = 4 * 2 ** 20;
 
-/** SHA-256 over the SHA-256 of each 4 MiB of what is pushed. */
-export function streamDigest(): Readonly<{ push(bytes: Uint8Array): Promise<void>; end(): Promise<string> }> {
+/** A stream in pieces of 4 MiB, in one buffer that is used again; `digest`, behind the last: SHA-256 over the SHA-256 of each. */
+export function digestedPieces(
+  stream: AsyncIterable<Uint8Array>,
+): Readonly<{ pieces: AsyncIterable<Uint8Array>; digest(): Promise<string> }> {
   const digests: string[] = [];
-  let piece = new Uint8Array(PIECE);
-  let length = 0;
-  const digest = async (): Promise<void> => {
-    digests.push(await sha256(piece.subarray(0, length)));
-    length = 0;
-  };
-  return {
-    push: async (bytes) => {
+  const pieces = async function* (): AsyncGenerator<Uint8Array> {
+    const piece = new Uint8Array(PIECE);
+    let length = 0;
+    for await (const bytes of stream) {
       for (let from = 0; from < bytes.length;) {
         const part = bytes.subarray(from, from + PIECE - length);
         piece.set(part, length);
         length += part.length;
         from += part.length;
-        if (length === PIECE) await digest();
+        if (length < PIECE) continue;
+        digests.push(await sha256(piece));
+        yield piece;
+        length = 0;
       }
-    },
-    end: async () => {
-      if (length > 0) await digest();
-      piece = new Uint8Array();
-      return await sha256(digests.join());
-    },
+    }
+    if (length === 0) return;
+    digests.push(await sha256(piece.subarray(0, length)));
+    yield piece.subarray(0, length);
   };
+  return { pieces: pieces(), digest: () => sha256(digests.join()) };
 }

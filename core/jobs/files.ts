@@ -2,8 +2,7 @@
  * Uploaded files and results, as OpenAI's files endpoint knows them.
  * @module
  */
-import { joinBytes } from "../bytes.ts";
-import { badFile, storeFailed } from "../errors.ts";
+import { storeFailed } from "../errors.ts";
 import { keysBelow } from "../store_key.ts";
 import type { Store } from "../types.ts";
 import { isFileId } from "./names.ts";
@@ -146,70 +145,4 @@ export function filesIn(store: Store, time: () => number, kept: Sealed = sealedI
       }
     },
   };
-}
-
-/** A longer line of JSON is refused. */
-const MAX_LINE = 16 * 2 ** 20;
-
-/** JSON lines, checked one by one as they come. */
-export interface LineCheck {
-  /** Throws AttuneError (`BAD_FILE`) that names the first line that is not a JSON object in UTF-8. */
-  push(bytes: Uint8Array): void;
-  /** The number of rows; throws as `push`, and where there are none. */
-  end(): number;
-}
-
-/** Checks a file of JSON lines; `file` is how it is named in messages. */
-export function lineCheck(file: string): LineCheck {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let begun: Uint8Array[] = [];
-  let [rows, number, length] = [0, 0, 0];
-  const where = (): string => `${file}, line ${number}`;
-  const line = (bytes: Uint8Array): void => {
-    number++;
-    let row: unknown;
-    try {
-      const text = decoder.decode(bytes).trim();
-      if (text === "") return;
-      row = JSON.parse(text);
-    } catch (cause) {
-      throw badFile("jobs", where(), `is not JSON in UTF-8 (${cause instanceof Error ? cause.message : cause})`);
-    }
-    if (typeof row !== "object" || row === null || Array.isArray(row)) {
-      throw badFile("jobs", where(), "is not a JSON object");
-    }
-    rows++;
-  };
-  const flush = (rest: Uint8Array): void => {
-    line(joinBytes([...begun, rest]));
-    [begun, length] = [[], 0];
-  };
-  return {
-    push: (bytes) => {
-      let from = 0;
-      for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, from)) {
-        flush(bytes.subarray(from, end));
-        from = end + 1;
-      }
-      length += bytes.length - from;
-      if (length > MAX_LINE) {
-        number++;
-        throw badFile("jobs", where(), `is longer than ${MAX_LINE} bytes`);
-      }
-      // Of a stream, whose buffers may be used again.
-      if (from < bytes.length) begun.push(bytes.slice(from));
-    },
-    end: () => {
-      if (length > 0) flush(new Uint8Array());
-      if (rows === 0) throw badFile("jobs", file, "has no rows");
-      return rows;
-    },
-  };
-}
-
-/** Checks JSON lines that are all there, and counts the rows. Throws as {@link LineCheck} does. */
-export function checkJsonLines(bytes: Uint8Array, file: string): number {
-  const check = lineCheck(file);
-  check.push(bytes);
-  return check.end();
 }

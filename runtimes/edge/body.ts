@@ -52,17 +52,18 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
   const parts = async function* (): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const reader = (request.body as ReadableStream<Uint8Array<ArrayBuffer>> | null)?.getReader();
     if (!reader) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(failed(408, "body_too_slow", `The body took over ${seconds} s`)), 1000 * seconds);
-    });
-    late.catch(() => {});
+    let late = false;
+    // Not a race against each piece: what waits for the end of the time would hold all of them until then.
+    const timer = setTimeout(() => {
+      late = true;
+      void reader.cancel().catch(() => {});
+    }, 1000 * seconds);
     let bytes = 0;
     try {
       while (true) {
-        const part = await Promise.race([reader.read(), late]).catch((error) => {
-          throw "getResponse" in Object(error) ? error : failed(400, "body_lost", "The body ended too early");
-        });
+        const part = await reader.read().catch(() => undefined);
+        if (late) throw failed(408, "body_too_slow", `The body took over ${seconds} s`);
+        if (!part) throw failed(400, "body_lost", "The body ended too early");
         if (part.done) return;
         bytes += part.value.length;
         if (bytes > maxBytes) throw tooLarge();

@@ -39,7 +39,15 @@ export async function* formParts(stream: AsyncIterable<Uint8Array>, type: string
       held = held.subarray(at >= 0 ? at + delimiter.length : end);
       if (piece.length > 0) yield piece;
       if (at >= 0) return;
-      await more();
+      // What is left may be the beginning of a boundary. Where it is not, the next piece is read as it is, not copied.
+      const { done, value } = await source.next();
+      if (done) throw invalid();
+      const seam = joinBytes([held, value.subarray(0, delimiter.length)]);
+      if (value.length < delimiter.length || placeOf(seam, delimiter) >= 0) held = joinBytes([held, value]);
+      else {
+        if (held.length > 0) yield held;
+        held = value;
+      }
     }
   };
   try {

@@ -70,7 +70,7 @@ type Slot = {
   pulse: ReturnType<typeof setInterval> | undefined;
 };
 
-/** A pool of threads: one is there from the start, the others are started when they are first needed. */
+/** A pool of threads, which are started when they are first needed. */
 export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = {}): WorkPool {
   const limits = { ...defaultWorkLimits, ...given };
   const lanes: readonly Lane[] = [
@@ -132,7 +132,6 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
     clearTimeout(slot.idle);
     if (slot.calls.size > 0 || !slot.worker) return;
     slot.worker.unref();
-    if (slot === slots[0]) return;
     clearInterval(slot.pulse);
     slot.pulse = undefined;
     // What the model lane has opened is worth keeping for longer.
@@ -290,10 +289,6 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
     if (slot.lane !== "compute") return fail(call, error);
     setTimeout(() => slot.calls.has(call.id) && end(slot, error), GRACE).unref?.();
   };
-
-  // The first is there before it is asked for, and stays.
-  const [first] = slots;
-  if (first) start(first);
 
   return {
     fetch: (work) =>

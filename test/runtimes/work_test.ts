@@ -37,7 +37,16 @@ async function serverOf(limits: Partial<WorkLimits> = {}, steps = 2 ** 40, now?:
     models,
     planElsewhere: (record, bytes) => planned(workers, record, bytes),
   });
-  const app = createApp({ catalog, keys, host, models, jobs, workers, limits: { steps }, ...(now ? { now } : {}) });
+  const app = createApp({
+    catalog,
+    keys,
+    host,
+    models,
+    jobs,
+    workers,
+    limits: { steps, places: steps },
+    ...(now ? { now } : {}),
+  });
   const post = async (path: string, body: unknown, init: RequestInit = {}): Promise<Response> =>
     await app.request(path, {
       method: "POST",

@@ -4,8 +4,9 @@
  */
 import * as v from "valibot";
 import { badFile } from "../../../core/errors.ts";
-import { contentIn, type FileInfo, lineCheck } from "../../../core/jobs/files.ts";
-import { streamDigest } from "../../../core/fingerprint.ts";
+import { contentIn, type FileInfo } from "../../../core/jobs/files.ts";
+import { lineCheck } from "../../../core/jobs/json_lines.ts";
+import { digestedPieces } from "../../../core/fingerprint.ts";
 import { openSafetensors } from "../../../core/safetensors.ts";
 import type { Store } from "../../../core/types.ts";
 import { behind, failed, listOf, pageOf } from "../answers.ts";
@@ -14,7 +15,6 @@ import { idOnce } from "../idempotency.ts";
 import { fileShape, resultFileId, resultOf } from "../job_shapes.ts";
 import type { JobsContext } from "../jobs_app.ts";
 import { type FormPart, textOf } from "../multipart.ts";
-import { never } from "../offload.ts";
 import { placedFiles } from "../read_files.ts";
 import type { Caller, EdgeContext, Route } from "../route.ts";
 import { storedBody } from "../stored_body.ts";
@@ -91,11 +91,9 @@ export function fileRoutes({ options, kept: values, files, jobs }: JobsContext):
   const received = async ({ bytes, filename: name = "" }: FormPart, id: string): Promise<Received> => {
     const filename = (name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]/g, "_").slice(-200) || "file";
     const check = lineCheck(filename);
-    const digest = streamDigest();
     let wrong: unknown;
     const looked = async function* (): AsyncGenerator<Uint8Array> {
       for await (const piece of bytes) {
-        await digest.push(piece);
         try {
           if (wrong === undefined) check.push(piece);
         } catch (error) {
@@ -104,12 +102,13 @@ export function fileRoutes({ options, kept: values, files, jobs }: JobsContext):
         yield piece;
       }
     };
-    await files.receive(id, looked());
+    const { pieces, digest } = digestedPieces(looked());
+    await files.receive(id, pieces);
     const rows = (): number => {
       if (wrong !== undefined) throw wrong;
       return check.end();
     };
-    return { id, filename, digest: await digest.end(), rows };
+    return { id, filename, digest: await digest(), rows };
   };
   const upload = async (c: EdgeContext): Promise<Response> => {
     const form = new Map<string, string>();
@@ -195,7 +194,6 @@ export function fileRoutes({ options, kept: values, files, jobs }: JobsContext):
       rate: "submit",
       maxBytes: options.maxFileBytes ?? MAX_BYTES,
       seconds: options.maxFileSeconds ?? MAX_SECONDS,
-      work: { lane: "stream", ...never },
       summary: "Upload rows as JSON lines, or an adapter",
       accepts: { "multipart/form-data": uploadSchema },
       handle: upload,

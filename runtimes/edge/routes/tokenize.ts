@@ -26,10 +26,10 @@ const encodingSchema = v.object({
 });
 
 /** Bodies of more bytes are not for the thread that listens; places that are padded to, neither. */
-const [LIGHT, PLACES] = [2 ** 13, 2 ** 15];
+const [LIGHT, PLACES] = [2 ** 14, 2 ** 15];
 
 /** A small body may ask for much: by padding, by windows that overlap, by conversations, whose templates are programs. */
-function isLight(body: unknown): boolean {
+function isLight(body: unknown, maxPlaces: number): boolean {
   const { input, pair, options } = Object(body) as { input?: unknown; pair?: unknown; options?: unknown };
   const { maxLength, padding, padToMultipleOf, stride } = Object(options) as Record<string, unknown>;
   if (Number(stride ?? 0) > 0) return false;
@@ -40,12 +40,14 @@ function isLight(body: unknown): boolean {
     ...[texts, pair ?? ""].flat(2).map((text) => (typeof text === "string" ? text.length : LIGHT)),
   );
   const to = padding === "max_length" ? Number(maxLength ?? Infinity) : longest;
-  return texts.length * Math.max(to, Number(padToMultipleOf ?? 1)) <= PLACES;
+  const places = texts.length * Math.max(to, Number(padToMultipleOf ?? 1));
+  // What is refused before anything is made of it is refused here.
+  return places <= PLACES || padding === "max_length" && Number(maxLength) > 0 && places > maxPlaces;
 }
 
 /** The routes. */
 export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly Route[] {
-  const work = { lane: "compute", bytes: LIGHT, isLight } as const;
+  const work = { lane: "compute", bytes: LIGHT, isLight: (body: unknown) => isLight(body, limits.places) } as const;
   const shared = { method: "post", policy: "tokenize", rate: "light", maxBytes: limits.bodyBytes, work } as const;
   const few = (found: number, param: string): void => {
     if (found > limits.inputs) {

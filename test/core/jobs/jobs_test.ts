@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { checkJsonLines } from "../../../core/jobs/files.ts";
+import { createRandom } from "../../../core/random.ts";
+import { lineCheck } from "../../../core/jobs/json_lines.ts";
 import { type Jobs, jobsIn } from "../../../core/jobs/jobs.ts";
 import { asked, committed, givenBack, type JobRecord, queued, renewed, saved } from "../../../core/jobs/record.ts";
 import { storeQueue } from "../../../core/jobs/store_queue.ts";
@@ -171,15 +172,65 @@ describe("jobs", () => {
 
 describe("uploaded lines", () => {
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const check = (text: string | Uint8Array, piece = Infinity): number => {
+    const own = lineCheck("f");
+    const all = typeof text === "string" ? bytes(text) : text;
+    for (let at = 0; at < all.length; at += piece) own.push(all.subarray(at, at + piece));
+    return own.end();
+  };
   it("are counted, and the first that is wrong is named", () => {
-    assert.equal(checkJsonLines(bytes('{"a":1}\n\n{"b":2}'), "f"), 2);
-    const wrong = [['{"a":1}\n[1]', /line 2.*not a JSON object/], ['{"a":1}\n{"a"', /line 2.*not JSON/], [
-      "\n",
-      /no rows/,
-    ]];
-    for (const [text, pattern] of wrong) {
-      assert.throws(() => checkJsonLines(bytes(String(text)), "f"), pattern as RegExp);
+    for (const piece of [1, 2, Infinity]) {
+      assert.equal(check('{"a":1}\n\n{"b":2}', piece), 2);
+      assert.equal(check('\uFEFF{"a":"\u00e9\u{1d11e}"}\r\n', piece), 1);
+      const wrong = [
+        ['{"a":1}\n[1]', /line 2.*not a JSON object/],
+        ['{"a":1}\n{"a"', /line 2.*not JSON/],
+        ["\n", /no rows/],
+        ['{"a":1}\n\n{"a":01}', /line 3.*not JSON/],
+        [`{"a":${"[".repeat(600)}`, /line 1 is nested deeper|line 1.*nested deeper/],
+      ] as const;
+      for (const [text, pattern] of wrong) assert.throws(() => check(text, piece), pattern);
+      assert.throws(() => check(Uint8Array.of(0x7b, 0xff, 0x7d), piece), /line 1.*UTF-8/);
     }
-    assert.throws(() => checkJsonLines(Uint8Array.of(0x7b, 0xff, 0x7d), "f"), /line 1.*UTF-8/);
+  });
+
+  it("are what a parser takes", () => {
+    const seeds = [
+      '{"a":1}',
+      '{"a":[1,-2.5e+3,0.1,"x\\u00e9\\n",true,false,null,{}],"b":{"c":[]}}',
+      "[1]",
+      '"s"',
+      "12",
+    ];
+    const more = ['{"\u00e9":"\u00fc\u20ac\u{1d11e}"}', '{"a":-0}', ' {"a" : 1 , "b":2 } ', '{"a":0.0e-1}', ""];
+    const letters = bytes('{}[]",:0123456789eE+-.\\utfnal \t');
+    const random = createRandom(7);
+    const parsed = (line: Uint8Array): string => {
+      try {
+        const text = new TextDecoder("utf-8", { fatal: true }).decode(line).replace(/^[ \t\r]+|[ \t\r]+$/g, "");
+        if (text === "") return "none";
+        const value = JSON.parse(text);
+        return typeof value === "object" && value !== null && !Array.isArray(value) ? "object" : "other";
+      } catch {
+        return "wrong";
+      }
+    };
+    const checked = (line: Uint8Array): string => {
+      try {
+        return check(line) === 1 ? "object" : "several";
+      } catch (error) {
+        const { message } = error as Error;
+        return message.includes("no rows") ? "none" : message.includes("not a JSON object") ? "other" : "wrong";
+      }
+    };
+    let at = 0;
+    const draw = (below: number): number => Math.floor(random.uniform(at++) * below);
+    for (let i = 0; i < 20_000; i++) {
+      const line = bytes([...seeds, ...more][i % 10] ?? "");
+      for (let changes = draw(3); changes > 0 && line.length > 0; changes--) {
+        line[draw(line.length)] = (draw(3) === 0 ? draw(256) : letters[draw(letters.length)]) ?? 0;
+      }
+      if (!line.includes(0x0a)) assert.equal(checked(line), parsed(line), new TextDecoder().decode(line));
+    }
   });
 });
