@@ -2,8 +2,8 @@
  * Several saved adapters as one, tensor by tensor: LoRA by every method, IA3 by sums.
  * @module
  */
-import { badValue, missing, refused } from "../errors.ts";
-import { topSingular } from "../linear_algebra.ts";
+import { badValue, missing, refused, tooMuch } from "../errors.ts";
+import { qr, topSingular } from "../linear_algebra.ts";
 import { patternValue } from "../modules.ts";
 import { createRandom } from "../random.ts";
 import { streamSafetensors, type TensorForm } from "../safetensors.ts";
@@ -28,6 +28,9 @@ export type MergeOptions = Readonly<{
   seed?: number;
   /** Masks given rather than drawn. */
   masks?: DareMask;
+  /** Bytes and elementary steps that one module may take while it is merged; absent: any number. */
+  maxBytes?: number;
+  maxSteps?: number;
 }>;
 
 /** A merged adapter, its tensors computed when they are read. */
@@ -198,6 +201,7 @@ function mergeLora(
   const isFactor = (name: string): boolean => pairs.some((pair) => pair.some((suffix) => name.endsWith(suffix)));
   const whole = savedModules(opened, isFactor, options);
   const modules = new Map<string, readonly [a: string, b: string]>();
+  const has = opened.map(({ names }) => new Set(names));
   for (const { names } of opened) {
     for (const name of names) {
       const pair = pairs.find(([a]) => name.endsWith(a));
@@ -207,7 +211,7 @@ function mergeLora(
   const forms: Record<string, TensorForm> = {};
   const rankPattern: Record<string, number> = {};
   for (const [path, [a, b]] of modules) {
-    const own = opened.filter(({ names }) => names.includes(path + a));
+    const own = opened.filter((_, i) => has[i]?.has(path + a));
     const [, inFeatures = 0] = own[0]?.form(path + a).dims ?? [];
     const [outFeatures = 0] = own[0]?.form(path + b).dims ?? [];
     for (const { form, label } of own) {
@@ -223,6 +227,13 @@ function mergeLora(
       : method === "cat"
       ? rank
       : own[0]?.form(path + a).dims[0] ?? 0;
+    checkRoom(
+      path,
+      own.map(({ form }) => form(path + a).dims[0] ?? 0),
+      { inFeatures, outFeatures, most },
+      method,
+      options,
+    );
     if (most !== rank) rankPattern[path.replace(/^base_model\.model\./, "")] = most;
     forms[path + a] = { dtype: "float32", dims: [most, inFeatures] };
     forms[path + b] = { dtype: "float32", dims: [outFeatures, most] };
@@ -268,6 +279,32 @@ function mergeLora(
   };
 }
 
+/** Looks what a module will take, before it is begun. Throws AttuneError where that is more than the options allow. */
+function checkRoom(
+  path: string,
+  ranks: readonly number[],
+  { inFeatures, outFeatures, most }: Readonly<{ inFeatures: number; outFeatures: number; most: number }>,
+  method: MergeMethod,
+  { maxBytes = Infinity, maxSteps = Infinity }: MergeOptions,
+): void {
+  const [sides, rank] = [inFeatures + outFeatures, ranks.reduce((sum, r) => sum + r, 0)];
+  const dense = method.endsWith("svd") && !isFactored(method, rank, inFeatures, outFeatures);
+  // Factors, their result, and where values are combined one by one, every update and what they combine to.
+  const values = sides * (2 * rank + most) + (dense ? (ranks.length + 2) * inFeatures * outFeatures : 0);
+  const steps = dense
+    ? inFeatures * outFeatures * (rank + 4 * most + 16)
+    : method === "svd"
+    ? 4 * sides * rank * (rank + most) + 64 * rank ** 3
+    : sides * rank;
+  if (8 * values > maxBytes) throw tooMuch("merge", path, "bytes of memory for one module", 8 * values, maxBytes);
+  if (steps > maxSteps) throw tooMuch("merge", path, "steps of computing for one module", steps, maxSteps);
+}
+
+/** Whether the sum of updates is decomposed from its factors, as the product of all of them side by side. */
+function isFactored(method: MergeMethod, rank: number, inFeatures: number, outFeatures: number): boolean {
+  return method === "svd" && rank <= Math.min(inFeatures, outFeatures);
+}
+
 type Factors = Readonly<{ a: Float64Array; b: Float64Array }>;
 
 async function mergedFactors(
@@ -304,6 +341,8 @@ async function mergedFactors(
       b: combine(path + suffixB, parts.map((p) => p.b), roots, adapters, combination),
     };
   }
+  const all = parts.reduce((sum, p) => sum + p.r, 0);
+  if (isFactored(method, all, inFeatures, outFeatures)) return decomposed(parts, all, inFeatures, outFeatures, rank);
   const updates = parts.map((p) => product(p.b, p.a, outFeatures, p.r, inFeatures, p.scale));
   const delta = combine(path, updates, parts.map((p) => p.weight), adapters, combination);
   const { u, s, v } = topSingular(delta, outFeatures, inFeatures, rank);
@@ -314,8 +353,56 @@ async function mergedFactors(
   return { a: v, b };
 }
 
+type Part = Readonly<{ a: Float64Array; b: Float64Array; r: number; weight: number; scale: number }>;
+
+/**
+ * The singular values of a sum of products, without the sum: of its factors side by side, B A = Qb (Rb Ra') Qa', the small
+ * matrix in the middle has them.
+ */
+function decomposed(
+  parts: readonly Part[],
+  all: number,
+  inFeatures: number,
+  outFeatures: number,
+  rank: number,
+): Factors {
+  const beside = besideEachOther(parts, inFeatures, outFeatures, all);
+  const left = qr(beside.b, outFeatures, all);
+  const right = qr(transposed(beside.a, all, inFeatures), inFeatures, all);
+  const core = new Float64Array(all * all);
+  for (let i = 0; i < all; i++) {
+    for (let j = 0; j < all; j++) {
+      let sum = 0;
+      for (let k = Math.max(i, j); k < all; k++) sum += (left.r[i * all + k] ?? 0) * (right.r[j * all + k] ?? 0);
+      core[i * all + j] = sum;
+    }
+  }
+  const { u, s, v } = topSingular(core, all, all, Math.min(rank, all));
+  const a = new Float64Array(rank * inFeatures);
+  const b = new Float64Array(outFeatures * rank);
+  for (let k = 0; k < s.length; k++) {
+    for (let i = 0; i < outFeatures; i++) {
+      let sum = 0;
+      for (let j = 0; j < all; j++) sum += (left.q[i * all + j] ?? 0) * (u[k * all + j] ?? 0);
+      b[i * rank + k] = sum * (s[k] ?? 0);
+    }
+    for (let i = 0; i < inFeatures; i++) {
+      let sum = 0;
+      for (let j = 0; j < all; j++) sum += (right.q[i * all + j] ?? 0) * (v[k * all + j] ?? 0);
+      a[k * inFeatures + i] = sum;
+    }
+  }
+  return { a, b };
+}
+
+function transposed(w: Float64Array, rows: number, columns: number): Float64Array {
+  const out = new Float64Array(w.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = w[i * columns + j] ?? 0;
+  return out;
+}
+
 function besideEachOther(
-  parts: readonly Readonly<{ a: Float64Array; b: Float64Array; r: number; weight: number; scale: number }>[],
+  parts: readonly Part[],
   inFeatures: number,
   outFeatures: number,
   rank: number,

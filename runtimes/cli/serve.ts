@@ -68,6 +68,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     batchTokens: 4096,
     places: 2 ** 19,
     values: 2 ** 21,
+    mergeBytes: 256 * 2 ** 20,
     steps: 2 ** 31,
   };
   const workers = workPool({ store, plugins: plugins?.split(","), models, allowHub: allowHub ?? false, limits });

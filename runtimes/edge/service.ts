@@ -48,6 +48,9 @@ export type EdgeLimits = Readonly<{
   places: number;
   /** Numbers of one answer: of vectors, of scores. */
   values: number;
+  /** Bytes of a merged adapter, and memory that one of its modules may take while it is merged. */
+  resultBytes: number;
+  mergeBytes: number;
   /** Elementary steps that one request's metrics may take, about. */
   steps: number;
   rates: Rates;
@@ -66,6 +69,8 @@ export const defaultLimits: EdgeLimits = {
   batchTokens: 1024,
   places: 2 ** 18,
   values: 2 ** 20,
+  resultBytes: 256 * 2 ** 20,
+  mergeBytes: 64 * 2 ** 20,
   steps: 2 ** 28,
   rates: {
     light: { perSecond: 10_000, burst: 20_000 },

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { released } from "../../../core/bytes.ts";
 import { compose } from "../../../core/compose.ts";
-import { badValue } from "../../../core/errors.ts";
+import { badValue, tooMuch } from "../../../core/errors.ts";
 import { checkFinite } from "../../../core/finite_weights.ts";
 import { contentIn } from "../../../core/jobs/files.ts";
 import { combineAdapters, type MergeOptions, writeMerged } from "../../../core/merge/adapters.ts";
@@ -126,10 +126,16 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
       ...rest,
       method: body.method,
       weights,
+      maxBytes: limits.mergeBytes,
+      maxSteps: limits.steps,
       ...(masks ? { masks: maskOf(masks) } : {}),
     };
     const alone = body.base !== undefined && all.length === 1 && weights[0] === 1;
     const one = alone ? undefined : combineAdapters(all.map(({ own }) => own), merging);
+    const size = one ? safetensorsSize(one.forms) : 0;
+    if (size > limits.resultBytes) {
+      throw tooMuch("merge", "adapters", "bytes of a merged adapter", size, limits.resultBytes);
+    }
     if (body.base === undefined && one) {
       const adapter = placedFiles({});
       // Masks that do not fit are found before the first byte.

@@ -35,7 +35,7 @@ const [MAX_WORDS, MAX_FILE] = [16 * 2 ** 20, 64 * 2 ** 30];
 
 /** The routes. */
 export function runnerRoutes(context: JobsContext): readonly Route[] {
-  const { options, jobs, files, folder, hub, time, leaseSeconds, heartbeatSeconds } = context;
+  const { options, jobs, folder, hub, time, leaseSeconds, heartbeatSeconds } = context;
   const { store } = options;
   const routes: Route[] = [];
   const post = <T>(
