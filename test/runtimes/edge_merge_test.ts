@@ -95,6 +95,32 @@ describe("merging over HTTP", () => {
     near(two_[`${path}.weight`], updated([[1, 1], [2, -0.5]]));
   });
 
+  it("decomposes a sum of updates from its factors, at whatever rank", async () => {
+    const rig = edgeRig({ stores });
+    for (const svdRank of [4, 9]) {
+      const body = { adapters: [one, two], method: "svd", options: { svdRank }, base: "tiny" };
+      near((await tensorsOf(await asked(rig, body)))[`${path}.weight`], updated([[1, 1], [2, -0.5]]));
+    }
+  });
+
+  it("refuses what would make or need more than it may, before it begins", async () => {
+    const merged = async (limits: object, body: object): Promise<string> => {
+      const answer = await asked(edgeRig({ stores, limits }), { adapters: [one, two], ...body });
+      return answer.status === 200 ? "200" : `${answer.status} ${((await answer.json()) as Failed).error.message}`;
+    };
+    const wide = { method: "svd", options: { svdRank: 16 } };
+    assert.equal(await merged({}, wide), "200");
+    assert.match(
+      await merged({ resultBytes: 2000 }, wide),
+      /400 adapters: at most 2000 bytes of a merged adapter, found 2\d{3}/,
+    );
+    assert.match(await merged({ mergeBytes: 4000 }, wide), /400 .*query: at most 4000 bytes of memory for one module/);
+    const dense = { method: "ties_svd", options: { density: 0.5 } };
+    assert.equal(await merged({ mergeBytes: 12_000 }, dense), "200");
+    assert.match(await merged({ mergeBytes: 8000 }, dense), /400 .*bytes of memory for one module/);
+    assert.match(await merged({ steps: 1000 }, dense), /400 .*steps of computing for one module/);
+  });
+
   it("prunes by masks that are given, and by those that a seed draws", async () => {
     const rig = edgeRig({ stores });
     const [a, b] = ["lora_A", "lora_B"].map((part) => `base_model.model.${path}.${part}.weight`);
