@@ -2,9 +2,16 @@
  * Parquet files of a store as rows, read a group of rows at a time.
  * @module
  */
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet/src/index.js";
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  type RowGroup,
+} from "hyparquet/src/index.js";
 import { AttuneError, badFile, badValue, refusePointer } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
+import { checkedPages, checkMetadata } from "./parquet_checks.ts";
 import type { Row, Rows, Store } from "../../core/types.ts";
 
 /** Bytes that are hashed at once. */
@@ -14,7 +21,7 @@ const PIECE = 4 * 2 ** 20;
 export type ParquetPlace = Readonly<{ name: string; store: Store; key: string }>;
 
 /** A group of rows of a file, by the numbers of its rows within all files. */
-type Group = Readonly<{ file: number; from: number; first: number; count: number }>;
+type Group = Readonly<{ file: number; own: RowGroup; from: number; first: number; count: number }>;
 
 /** The rows of files, one after the other; the last group that was read is kept. Throws AttuneError where one is broken. */
 export async function openParquet(places: readonly ParquetPlace[], columns: readonly string[] | null): Promise<Rows> {
@@ -25,12 +32,16 @@ export async function openParquet(places: readonly ParquetPlace[], columns: read
   for (const place of places) {
     const buffer = await bufferOf(place);
     refusePointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));
-    const metadata = await read(place, () => parquetMetadataAsync(buffer));
+    const metadata = await read(place, async () => {
+      const found = await parquetMetadataAsync(buffer);
+      checkMetadata(found, buffer.byteLength);
+      return found;
+    });
     checkColumns(place, metadata, columns);
     let from = 0;
-    for (const { num_rows } of metadata.row_groups) {
-      const count = Number(num_rows);
-      groups.push({ file: files.length, from, first: length, count });
+    for (const own of metadata.row_groups) {
+      const count = Number(own.num_rows);
+      groups.push({ file: files.length, own, from, first: length, count });
       from += count;
       length += count;
     }
@@ -43,7 +54,7 @@ export async function openParquet(places: readonly ParquetPlace[], columns: read
     const { place, buffer, metadata } = files[group.file] as (typeof files)[number];
     const rows = read(place, async () => {
       const found = await parquetReadObjects({
-        file: buffer,
+        file: checkedPages(buffer, group.own),
         metadata,
         rowStart: group.from,
         rowEnd: group.from + group.count,

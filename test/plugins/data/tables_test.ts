@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parquetWriteBuffer } from "hyparquet-writer";
+import { AttuneError } from "../../../core/errors.ts";
 import type { Dataset, Host, Row } from "../../../core/types.ts";
 import { hub } from "../../../plugins/data/hub.ts";
 import { json } from "../../../plugins/data/json.ts";
@@ -16,6 +17,7 @@ import { mix } from "../../../plugins/data/mix.ts";
 import { parquet } from "../../../plugins/data/parquet.ts";
 import { hubCache } from "../../../runtimes/hub_cache.ts";
 import { hostHere } from "../../../runtimes/train.ts";
+import { heldStore } from "../../tiny.ts";
 import { testDataset } from "../../conformance/dataset.ts";
 import { commit, type HubServer, startHub } from "../sources/hub_server.ts";
 
@@ -176,4 +178,39 @@ describe("a data set of the hub", () => {
       await assert.rejects(read(hub({ path: "org/reviews", name: "extra" }), at), /only a part of it/);
       await assert.rejects(read(hub({ path: "org/none" }), at), { name: "AttuneError" });
     }));
+});
+
+describe("a damaged Parquet file", () => {
+  // Values that share a dictionary, packed pages, and rows that lie in several groups.
+  const text = Array.from({ length: 40 }, (_, i) => `a film ${i % 3}`);
+  const columnData = [{ name: "text", data: text, type: "STRING" as const }, {
+    name: "n",
+    data: text.map((_, i) => i),
+  }];
+  for (const compressed of [false, true]) {
+    it(`gives rows or says what is wrong, whatever bit is flipped${compressed ? ", compressed" : ""}`, async () => {
+      const whole = new Uint8Array(
+        parquetWriteBuffer({ columnData, rowGroupSize: 20, codec: compressed ? "SNAPPY" : "UNCOMPRESSED" }),
+      );
+      const outcomes = { rows: 0, refused: 0 };
+      for (let bit = 0; bit < 8 * whole.length; bit++) {
+        const bytes = whole.slice();
+        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        const host = {
+          directory: () => heldStore({ "x.parquet": bytes }),
+          resolve: (path: string) => path,
+        } as unknown as Host;
+        try {
+          let rows = 0;
+          const data = await parquet({ path: "x.parquet" }).open(host);
+          for await (const _ of data.read()) assert.ok(++rows <= 40);
+          outcomes.rows++;
+        } catch (error) {
+          assert.ok(error instanceof AttuneError, `bit ${bit}: ${error}`);
+          outcomes.refused++;
+        }
+      }
+      assert.ok(outcomes.rows > 100 && outcomes.refused > 100, JSON.stringify(outcomes));
+    });
+  }
 });

@@ -1,0 +1,107 @@
+/**
+ * What a Parquet file says of itself, compared with its bytes before a reader follows it: sizes that lead backwards or out of
+ * the file, and counts that do not agree, would keep it busy for ever.
+ * @module
+ */
+import type { AsyncBuffer, FileMetaData, RowGroup } from "hyparquet/src/index.js";
+import { parquetHeader } from "hyparquet/src/column.js";
+
+/** Values of one column of a group of rows, and bytes of its pages unpacked, at most: a group is read into memory whole. */
+const [MAX_VALUES, MAX_BYTES] = [2 ** 26, 2 ** 30];
+
+/** Pages of one column of a group. */
+const MAX_PAGES = 1_000_000;
+
+/** Throws Error where a file's metadata cannot be true of a file of so many bytes. */
+export function checkMetadata({ schema, row_groups: groups }: FileMetaData, byteLength: number): void {
+  checkTree(schema);
+  for (const { num_rows, columns } of groups) {
+    within("rows of a group", Number(num_rows), MAX_VALUES);
+    for (const { meta_data: meta } of columns) {
+      if (!meta) continue;
+      const start = startOf(meta);
+      const end = start + Number(meta.total_compressed_size);
+      within("values of a column", Number(meta.num_values), MAX_VALUES);
+      within("the place of a column", start, byteLength);
+      within("the end of a column", end - start, byteLength - start);
+      if (isFlat(schema, meta.path_in_schema) && meta.num_values !== num_rows) {
+        throw new Error(`column ${meta.path_in_schema.join(".")} has ${meta.num_values} values for ${num_rows} rows`);
+      }
+    }
+  }
+}
+
+/** A group's file whose pages are looked at as they are read. Its `slice` rejects with Error where one cannot be true. */
+export function checkedPages(file: AsyncBuffer, { columns }: RowGroup): AsyncBuffer {
+  const chunks = columns.flatMap(({ meta_data: meta }) => {
+    if (!meta) return [];
+    const start = startOf(meta);
+    return [{ start, end: start + Number(meta.total_compressed_size), values: Number(meta.num_values) }];
+  });
+  return {
+    byteLength: file.byteLength,
+    slice: async (start, end = file.byteLength) => {
+      const buffer = await file.slice(start, end);
+      for (const chunk of chunks) {
+        if (chunk.start < start || chunk.end > start + buffer.byteLength) continue;
+        checkPages(new DataView(buffer, chunk.start - start, chunk.end - chunk.start), chunk.values);
+      }
+      return buffer;
+    },
+  };
+}
+
+function checkPages(view: DataView<ArrayBuffer>, values: number): void {
+  const reader = { view, offset: 0 };
+  let [found, unpacked] = [0, 0];
+  // As the reader ends: a last byte alone is no page.
+  for (let page = 0; found < values && reader.offset < view.byteLength - 1; page++) {
+    within("pages of a column", page, MAX_PAGES);
+    const header = parquetHeader(reader);
+    const [packed, size] = [Number(header.compressed_page_size), Number(header.uncompressed_page_size)];
+    within("bytes of a page", packed, view.byteLength - reader.offset);
+    within("unpacked bytes of a column", unpacked += within("unpacked bytes of a page", size, MAX_BYTES), MAX_BYTES);
+    reader.offset += packed;
+    const { data_page_header: v1, data_page_header_v2: v2, dictionary_page_header: dictionary } = header;
+    if (header.type === "DICTIONARY_PAGE") {
+      // The shortest value is a bit.
+      within("values of a dictionary", dictionary?.num_values ?? 0, 8 * size);
+      continue;
+    }
+    const own = header.type === "DATA_PAGE_V2" ? v2?.num_values : v1?.num_values;
+    found += within("values of a page", own ?? 0, values - found);
+    if (header.type !== "DATA_PAGE_V2" || !v2) continue;
+    within("rows of a page", v2.num_rows, v2.num_values);
+    const levels = within("bytes of levels", v2.definition_levels_byte_length, packed);
+    within("bytes of levels", v2.repetition_levels_byte_length, packed - levels);
+  }
+  if (found !== values) throw new Error(`a column's pages have ${found} values, its metadata says ${values}`);
+}
+
+/** Every element has the children that it says, and all of them are there. */
+function checkTree(schema: FileMetaData["schema"]): void {
+  let open = 1;
+  for (const { num_children: children = 0 } of schema) {
+    if (open === 0) throw new Error("the schema has elements that belong to none");
+    open += within("children of a schema element", children, schema.length) - 1;
+  }
+  if (open !== 0) throw new Error("the schema ends too early");
+}
+
+function isFlat(schema: FileMetaData["schema"], path: readonly string[]): boolean {
+  if (path.length !== 1) return false;
+  return schema.find(({ name }, i) => i > 0 && name === path[0])?.repetition_type !== "REPEATED";
+}
+
+function startOf(
+  { dictionary_page_offset: dictionary, data_page_offset: data }: Readonly<
+    { dictionary_page_offset?: bigint; data_page_offset: bigint }
+  >,
+): number {
+  return Number(dictionary || data);
+}
+
+function within(what: string, found: number, most: number): number {
+  if (Number.isSafeInteger(found) && found >= 0 && found <= most) return found;
+  throw new Error(`${what}: ${found} is not from 0 to ${most}`);
+}
