@@ -181,6 +181,7 @@ import { directory as storeDirectory } from "./stores/directory.ts";
 import { memory as storeMemory } from "./stores/memory.ts";
 import { nats as storeNats } from "./stores/nats.ts";
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
+import { transformers as tokenizerTransformers } from "./tokenizers/transformers.ts";
 import { ort as trainerOrt } from "./trainers/ort.ts";
 
 type Plugins = {
@@ -620,6 +621,7 @@ export const catalog: Plugins = {
   },
   tokenizer: {
     hf: tokenizerHf,
+    transformers: tokenizerTransformers,
   },
   trainer: {
     ort: trainerOrt,

@@ -223,6 +223,7 @@ export const imports: Imports = {
   },
   tokenizer: {
     hf: () => import("./tokenizers/hf.ts").then((m) => m.hf),
+    transformers: () => import("./tokenizers/transformers.ts").then((m) => m.transformers),
   },
   trainer: {
     ort: () => import("./trainers/ort.ts").then((m) => m.ort),
