@@ -399,6 +399,7 @@ type Plugins = {
   };
   readonly tokenizer: {
     readonly hf: typeof tokenizerHf;
+    readonly transformers: typeof tokenizerTransformers;
   };
   readonly trainer: {
     readonly ort: typeof trainerOrt;
