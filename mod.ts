@@ -18,6 +18,7 @@
  * @module
  */
 export { bootstrap } from "./core/bootstrap.ts";
+export { byteCount } from "./core/byte_count.ts";
 export { compose, toSpec } from "./core/compose.ts";
 export { composeOnDemand, type Imports } from "./core/on_demand.ts";
 export { define, isPlugin } from "./core/define.ts";

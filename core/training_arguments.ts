@@ -3,6 +3,7 @@
  * @module
  */
 import { AttuneError, badValue, unknownName, unsupported } from "./errors.ts";
+import { BYTE_COUNT, byteCount } from "./byte_count.ts";
 import { most } from "./most.ts";
 import type { TrainingArguments } from "./types.ts";
 
@@ -52,6 +53,11 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
   dataloaderDropLast: { default: false, ...flag },
   rowSharing: { default: true, ...flag },
   gradientCheckpointing: { default: false, ...flag },
+  memory: {
+    default: "auto",
+    allowed: `"auto", or ${BYTE_COUNT}`,
+    accepts: (x) => x === "auto" || byteCount(x) !== undefined,
+  },
   loggingStrategy: { default: "steps", ...oneOf("no", "steps", "epoch") },
   loggingSteps: { default: 500, ...steps },
   loggingFirstStep: { default: false, ...flag },

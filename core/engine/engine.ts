@@ -121,8 +121,11 @@ export type EngineOptions = Readonly<{
   activeRows: ReadonlyMap<string, Int32Array>;
   /** Frozen weights up to this many bytes are packed for speed. */
   prepackLimit: number;
-  /** What a step's values may take, in bytes: beyond it cheap ones are computed again rather than kept. */
-  activationBytes: number;
+  /**
+   * What a step's values may take beside so many bytes of weights and state: beyond it cheap ones are computed again
+   * rather than kept.
+   */
+  activationBudget: (elseBytes: number) => number;
 }>;
 
 /** Builds the training programs and their state, and opens their sessions; those of evaluation are opened when asked for. */
@@ -208,8 +211,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         recomputed: recomputeWithin(
           program.graph,
           dimsWith(program.graph.inputs.keys(), task.largest),
-          options.activationBytes,
-        ),
+          options.activationBudget(state.bytes.parameters + state.bytes.gradients + state.bytes.optimizer + frozen),
+        ).values,
         arena: true,
       }),
     );

@@ -57,13 +57,17 @@ const passes: ReadonlySet<Op> = new Set<Op>([
   "SimplifiedLayerNormalization",
 ]);
 
+/** What a step computes again, the bytes that its values then take at their peak, and the nodes of its session. */
+export type Recomputation = Readonly<{ values: ReadonlySet<number>; peak: number; nodes: number }>;
+
 /** The least that has to be computed again so that a step's values take at most `budget` bytes, or as few as can be. */
-export function recomputeWithin(graph: Graph, dims: DimValues, budget: number): ReadonlySet<number> {
-  let [best, least]: [ReadonlySet<number>, number] = [new Set(), Infinity];
+export function recomputeWithin(graph: Graph, dims: DimValues, budget: number): Recomputation {
+  let best: Recomputation = { values: new Set(), peak: Infinity, nodes: 0 };
   for (const how of ["nothing", "passes", "attention"] as const) {
     const values = recomputed(graph, dims, how);
-    const peak = peakBytes(lower(graph, () => ({ as: "feed" }), "cpu", values), dims);
-    if (peak < least) [best, least] = [values, peak];
+    const lowered = lower(graph, () => ({ as: "feed" }), "cpu", values);
+    const peak = peakBytes(lowered, dims);
+    if (peak < best.peak) best = { values, peak, nodes: lowered.model.graph.nodes.length };
     if (peak <= budget) break;
   }
   return best;

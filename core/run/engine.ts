@@ -7,14 +7,12 @@ import { missing } from "../errors.ts";
 import { largestBatch, layOut } from "../loop/layout.ts";
 import type { TaskRows } from "./batches.ts";
 import { activeIds, type EncodedRows, labelledRows } from "./data.ts";
+import { activationBudget, processBytes } from "./memory.ts";
 import { readsText } from "./metrics.ts";
 import type { OpenRun } from "./open.ts";
 
 /** Frozen weights up to this size are packed for the matrix products: one more copy of them in memory. */
 export const PREPACK_LIMIT: number = 256 * 2 ** 20;
-
-/** What a step's values may take before cheap ones are computed again. */
-export const ACTIVATION_BYTES: number = 512 * 2 ** 20;
 
 /** Opens the engine of one task for given rows. */
 export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedRows | undefined): Promise<Engine> {
@@ -56,6 +54,6 @@ export async function engineFor(tasks: readonly TaskRows[]): Promise<Engine> {
       ? new Map()
       : activeIds(tasks.flatMap(({ train, held }) => [...train.samples, ...(held?.samples ?? [])])),
     prepackLimit: PREPACK_LIMIT,
-    activationBytes: ACTIVATION_BYTES,
+    activationBudget: (elseBytes) => activationBudget(training, elseBytes + processBytes(0)),
   });
 }

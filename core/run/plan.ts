@@ -7,6 +7,7 @@ import { refused } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";
 import { buildProgram, type Program, type ProgramOptions, trainsRule } from "../engine/program.ts";
+import { type Recomputation, recomputeWithin } from "../engine/recompute.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { evaluateDim } from "../graph/dims.ts";
 import { reachable } from "../graph/graph.ts";
@@ -17,13 +18,12 @@ import { sizeOf } from "../tensor.ts";
 import type { Host, Named, Plan, Run, Sample, TrainingArguments } from "../types.ts";
 import { batchPlan, type TaskRows } from "./batches.ts";
 import { encodeRows, trainData, withFields } from "./data.ts";
+import { PREPACK_LIMIT } from "./engine.ts";
+import { activationBudget, memoryLimit, processBytes, STATE_BYTES } from "./memory.ts";
 import { type OpenRun, openTasks } from "./open.ts";
 
 /** Floating-point operations that one core does in a second in matrix products, for the estimate of time. */
 const FLOPS_PER_SECOND = 4e10;
-
-/** Share of the memory of the machine that a run may take. */
-const MEMORY_SHARE = 0.9;
 
 /**
  * Estimates memory, work and time of a run on the longest batches that its data makes. Every row is encoded for it.
@@ -60,17 +60,23 @@ export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): 
     [...parameters.values()].filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
   const slots = (p: Parameter): number =>
     Object.values(run.optimizer.state(p.shape, p.name)).reduce((a, b) => a + b, 0);
-  // Buffers are reused: of all values about a third is alive at the peak of a forward and backward pass.
-  const alive = training.gradientCheckpointing ? 0.12 : 0.35;
   const held = works.reduce((n, work) => n + work.held, 0);
-  const bytes = {
+  const fixed = {
     frozenWeights,
+    ...(frozenWeights > 0 && frozenWeights <= PREPACK_LIMIT ? { packedWeights: frozenWeights } : {}),
     trainedWeights: 4 * count(true),
     gradients: 4 * count(true) * (training.gradientAccumulationSteps > 1 ? 2 : 1),
     optimizerState: 4 * [...parameters.values()].filter((p) => trained.has(p.name)).reduce((n, p) => n + slots(p), 0),
     ...(held === 0 ? {} : { regularizers: 4 * held }),
-    activations: Math.round(Math.max(...works.map((work) => work.activations)) * alive),
   };
+  const elseBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
+  const sessions = works.map((work) => work.step(activationBudget(training, elseBytes)));
+  const bytes = {
+    ...fixed,
+    activations: Math.max(...sessions.map(({ peak }) => peak)),
+    process: processBytes(sessions.reduce((n, { nodes }) => n + nodes, 0)),
+  };
+  const stateBytes = fixed.trainedWeights + fixed.gradients + fixed.optimizerState;
   const total = Object.values(bytes).reduce((a, b) => a + b, 0);
   const speed = FLOPS_PER_SECOND * (host.threads ?? 2);
   const work: Record<string, { flops: number; seconds: number }> = {};
@@ -91,7 +97,7 @@ export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): 
   }
   const flops = Object.values(work).reduce((n, part) => n + part.flops, 0);
   return {
-    fits: total <= MEMORY_SHARE * host.memoryBytes,
+    fits: total <= memoryLimit(training, host) && stateBytes <= STATE_BYTES,
     steps,
     tokens: Math.round(tokens),
     bytes: { ...bytes, total },
@@ -110,13 +116,12 @@ export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): 
  * @throws AttuneError (`REFUSED`) where it would not fit.
  */
 export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<void> {
-  if (tasks.every((task) => bytesAtMost(run, task) * tasks.length < host.memoryBytes / 4)) return;
+  const limit = memoryLimit(run.training, host);
+  if (tasks.every((task) => bytesAtMost(run, task) * tasks.length < limit / 4)) return;
   const { fits, bytes: { total = 0 } } = await planOf(run, host, tasks);
   if (fits) return;
   const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-  const message = `The run takes ${gb(total)} of memory, and this machine has ${
-    gb(host.memoryBytes)
-  }: attune plan says for what`;
+  const message = `The run takes ${gb(total)} of memory, and may take ${gb(limit)}: attune plan says for what`;
   throw refused("plan", message);
 }
 
@@ -151,13 +156,13 @@ function partOf(scope: string, prefix: string): string {
 }
 
 /**
- * A task's training program, the bytes of all its values on its longest batch, operations (by part) and tokens of a usual
- * one, operations of one evaluation, and how many values its regularizers hold.
+ * A task's training program, what a step on its longest batch takes, operations (by part) and tokens of a usual one, operations of one evaluation, and how many values its regularizers hold.
  */
 type Work = Readonly<
   {
     program: Program;
-    activations: number;
+    /** What a step computes again within so many bytes, and what it takes then. */
+    step(budget: number): Recomputation;
     flops: Named<number>;
     tokens: number;
     evaluation: number;
@@ -192,10 +197,8 @@ async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readon
   const dims = dimsWith(program.graph.inputs.keys(), batch);
   const size = (shape: readonly (number | string)[]): number =>
     shape.reduce<number>((n, d) => n * evaluateDim(d, dims), 1);
-  let activations = 0;
   const all: Record<string, number> = {};
   for (const node of reachable([...program.graph.outputs.values()])) {
-    for (const v of node.outputs) activations += 4 * size(v.shape);
     if (node.op === "Gemm" || node.op === "MatMul" || node.op === "FusedMatMul") {
       const [a, out] = [node.inputs[0], node.outputs[0]];
       const transA = "transA" in node.attrs && node.attrs.transA === 1;
@@ -220,5 +223,6 @@ async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readon
     const dtype = stored === undefined ? undefined : open.checkpoint.weights.locate(stored)?.dtype;
     return (dtype === "float16" || dtype === "bfloat16" ? 2 : 4) * sizeOf(p.shape);
   };
-  return { program, activations, flops, tokens: perBatch, evaluation, held, bytesOf };
+  const step = (budget: number): Recomputation => recomputeWithin(program.graph, dims, budget);
+  return { program, step, flops, tokens: perBatch, evaluation, held, bytesOf };
 }

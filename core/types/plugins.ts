@@ -139,6 +139,8 @@ export type TrainingArguments = Readonly<{
   dataloaderDropLast: boolean;
   rowSharing: boolean;
   gradientCheckpointing: boolean;
+  /** What the run may take, in bytes or as "2GB": cheap values are computed again to stay within it. */
+  memory: number | string;
   loggingStrategy: "no" | "steps" | "epoch";
   loggingSteps: number;
   loggingFirstStep: boolean;

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import process from "node:process";
+import { BYTE_COUNT, byteCount } from "../../core/byte_count.ts";
 import { VERSION } from "../../core/version.ts";
 import { exitCode, exitCodes } from "./exit.ts";
 
@@ -30,6 +31,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (spec, options) => set(await (await import("./run.ts")).runCommand(spec, options)));
   program.command("plan").argument("<spec>").description("memory, parameters and time of a run, before step one")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
+    .option("--memory <bytes>", "what the run may take, as 2GB or 512MiB (default: the machine's)", bytes)
     .option("--json", "as JSON")
     .action(async (spec, options) => set(await (await import("./plan.ts")).planCommand(spec, options)));
   program.command("evaluate").argument("<spec|dir>").description("metrics of a trained run or a spec's model")
@@ -95,7 +97,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--name <name>", "what it is called (default: host and process)")
     .option("--only <names>", "the only built-in plugins that jobs may use, separated by commas")
     .option("--plugins <packages>", "packages whose plugins jobs may use besides, separated by commas")
-    .option("--memory <MiB>", "memory that jobs may take (default: the machine's)", whole(1))
+    .option("--memory <bytes>", "memory that jobs may take, as 2GB or 512MiB (default: the machine's)", bytes)
     .option("--threads <n>", "threads to compute with", whole(1))
     .option("--jobs <n>", "end after this many jobs", whole(1))
     .action(async (options) => set(await (await import("./runner.ts")).runnerCommand(options)));
@@ -120,6 +122,12 @@ function whole(least: number, most = Infinity): (text: string) => number {
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;
     throw new InvalidArgumentError(`Expected a whole number from ${least}${most < Infinity ? ` to ${most}` : ""}.`);
   };
+}
+
+function bytes(text: string): number {
+  const count = byteCount(text);
+  if (count === undefined) throw new InvalidArgumentError(`Expected ${BYTE_COUNT}.`);
+  return count;
 }
 
 function list(text: string): string[] {

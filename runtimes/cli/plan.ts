@@ -3,6 +3,7 @@
  * @module
  */
 import process from "node:process";
+import { memoryLimit } from "../../core/run/memory.ts";
 import { planRun } from "../../core/run/plan.ts";
 import { composed } from "../plugin_packages.ts";
 import { hostHere } from "../train.ts";
@@ -12,10 +13,12 @@ import { readSpec, specPath } from "./spec_file.ts";
 /** Prints the plan of a spec; exit code 3 where it cannot fit. */
 export async function planCommand(
   path: string,
-  options: Readonly<{ set?: readonly string[]; json?: boolean }>,
+  options: Readonly<{ set?: readonly string[]; memory?: number; json?: boolean }>,
 ): Promise<number> {
   const host = await hostHere();
-  const plan = await planRun(await composed(readSpec(specPath(path), options.set)), host);
+  const memory = options.memory === undefined ? [] : [`training.memory=${options.memory}`];
+  const run = await composed(readSpec(specPath(path), [...options.set ?? [], ...memory]));
+  const plan = await planRun(run, host);
   if (options.json) process.stdout.write(JSON.stringify(plan, null, 2) + "\n");
   else {
     const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`.padStart(12);
@@ -33,7 +36,9 @@ export async function planCommand(
       ...Object.entries(plan.work).map(([name, part]) =>
         `  ${name.padEnd(11)}${gflop(part.flops)}${seconds(part.seconds)}`
       ),
-      plan.fits ? "fits         yes" : `fits         no: this machine has ${mb(host.memoryBytes).trim()}`,
+      plan.fits
+        ? "fits         yes"
+        : `fits         no: the run may take ${mb(memoryLimit(run.training, host)).trim()}`,
       "",
     ].join("\n"));
   }

@@ -55,7 +55,7 @@ export async function runnerCommand(options: RunnerCommandOptions): Promise<numb
     models: models === undefined ? undefined : resolve(models),
     only: only?.split(","),
     packages: plugins?.split(","),
-    memoryBytes: memory === undefined ? undefined : memory * 2 ** 20,
+    memoryBytes: memory,
     threads,
     jobs,
     signal: abort.signal,

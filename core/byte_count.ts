@@ -1,0 +1,38 @@
+/**
+ * Amounts of memory as people write them.
+ * @module
+ */
+
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  B: 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+/** What is allowed where an amount of memory is wanted, for messages. */
+export const BYTE_COUNT = 'bytes, as a number or as "2GB", "2GiB" or "512MiB"';
+
+/**
+ * Bytes of a number or of a text with a unit: "2GB" is 2·10⁹, "2GiB" 2·2³⁰. Undefined where it is neither, or not above 0.
+ *
+ * @example
+ * ```ts
+ * import { byteCount } from "attune";
+ * console.assert(byteCount("512MiB") === 512 * 2 ** 20);
+ * ```
+ */
+export function byteCount(value: unknown): number | undefined {
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?) ?([kKMGT]i?B|B)?$/.exec(String(value)) ?? [];
+  const factor = units[unit] ?? units[unit.replace("K", "k")];
+  const bytes = Math.round(Number(digits) * (factor ?? NaN));
+  return (typeof value === "number" || typeof value === "string") && bytes > 0 && Number.isSafeInteger(bytes)
+    ? bytes
+    : undefined;
+}

@@ -1,0 +1,59 @@
+/**
+ * Long rows of causal attention, cut into blocks of queries, give the numbers of rows that are not.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import { layOut } from "../../../core/loop/layout.ts";
+import { encodeRows } from "../../../core/run/data.ts";
+import { engineOf } from "../../../core/run/engine.ts";
+import { openRun } from "../../../core/run/open.ts";
+import type { Json, Named, RunSpec } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { families, noDropout, tinyModel } from "../../conformance/families.ts";
+import { tinyHost } from "../../tiny.ts";
+
+const ids = (length: number): number[] => Array.from({ length }, (_, i) => 5 + (i * 7 + (i >> 4)) % 22);
+const changes: Named<Named<Json>> = {
+  llama: {},
+  mistral: { sliding_window: 40 },
+  gemma2: { attn_logit_softcapping: 2 },
+  gpt2: {},
+};
+
+describe("blocks of queries", () => {
+  for (const [name, change] of Object.entries(changes)) {
+    it(name, async () => {
+      const { config = {} } = families[name] ?? {};
+      const positions = { max_position_embeddings: 512, n_positions: 512 };
+      const spec = {
+        version: 1,
+        model: tinyModel({ config: { ...config, ...noDropout, ...positions, ...change }, task: "causal-lm" }),
+        task: "causal-lm",
+        data: { train: { use: "memory", with: { rows: [300, 290, 60].map((n) => ({ input_ids: ids(n) })) } } },
+        training: { perDeviceTrainBatchSize: 3 },
+      };
+      const open = await openRun(compose(spec as unknown as RunSpec, catalog), tinyHost(await hostHere(1)));
+      const train = await encodeRows(open, open.run.use("dataset", spec.data.train), true);
+      const batch = layOut(train.samples, open.layout);
+      const stepOf = async (samples: typeof train.samples): Promise<Readonly<{ figures: number[]; cut: boolean }>> => {
+        const engine = await engineOf(open, { ...train, samples }, undefined);
+        const { graph } = engine.program();
+        const { loss, gradNorm } = await engine.step([batch], { step: 1, learningRate: 0, maxGradNorm: 0 });
+        await engine.close();
+        return {
+          figures: [loss, gradNorm],
+          cut: graph.nodes.some(({ op, inputs }) => op === "Slice" && inputs[0]?.shape[2] === "seq"),
+        };
+      };
+      // An engine for short rows (which name every token of the others) cuts nothing.
+      const [whole, cut] = [await stepOf(train.samples.slice(2)), await stepOf(train.samples)];
+      assert.deepEqual([whole.cut, cut.cut], [false, true]);
+      cut.figures.forEach((x, i) =>
+        assert.ok(Math.abs(x / (whole.figures[i] ?? 0) - 1) < 1e-5, `${x}, ${whole.figures[i]}`)
+      );
+    });
+  }
+});

@@ -1,0 +1,136 @@
+/**
+ * What is computed again changes no number and keeps less; the cut that decides it is the least.
+ * @module
+ */
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import { dimsWith } from "../../../core/engine/feeds.ts";
+import { createFlow } from "../../../core/engine/flow.ts";
+import { executionOrder, peakBytes } from "../../../core/engine/liveness.ts";
+import { lower } from "../../../core/engine/lower.ts";
+import { buildProgram, trainsRule } from "../../../core/engine/program.ts";
+import { recomputed } from "../../../core/engine/recompute.ts";
+import { largestBatch } from "../../../core/loop/layout.ts";
+import { encodeRows, trainData } from "../../../core/run/data.ts";
+import { openRun } from "../../../core/run/open.ts";
+import { trainRun } from "../../../core/run/train.ts";
+import type { Json, RunSpec } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { families, type Family, noDropout, tinyModel } from "../../conformance/families.ts";
+import { tinyHost } from "../../tiny.ts";
+
+/** Random networks over a few vertices, the first the source and the last the sink. */
+const network = fc.integer({ min: 2, max: 6 }).chain((vertices) =>
+  fc.record({
+    vertices: fc.constant(vertices),
+    edges: fc.array(
+      fc.tuple(fc.nat(vertices - 1), fc.nat(vertices - 1), fc.integer({ min: 0, max: 9 })),
+      { maxLength: 14 },
+    ),
+  })
+);
+
+describe("minimum cuts", () => {
+  it("are the least of all, and the nearest to the sink", () => {
+    fc.assert(fc.property(network, ({ vertices, edges }) => {
+      const flow = createFlow();
+      for (let i = 0; i < vertices; i++) flow.vertex();
+      for (const [from, to, capacity] of edges) flow.edge(from, to, capacity);
+      const onSink = flow.cut(0, vertices - 1);
+      const costOf = (sink: (vertex: number) => boolean): number =>
+        edges.reduce((sum, [from, to, capacity]) => sum + (!sink(from) && sink(to) ? capacity : 0), 0);
+      const sizeOf = (sink: (vertex: number) => boolean): number =>
+        Array.from({ length: vertices }, (_, i) => i).filter(sink).length;
+      let least = Infinity, smallest = Infinity;
+      for (let bits = 0; bits < 2 ** vertices; bits++) {
+        const sink = (vertex: number): boolean => (bits >> vertex & 1) === 1;
+        if (sink(0) || !sink(vertices - 1)) continue;
+        const cost = costOf(sink);
+        if (cost < least) [least, smallest] = [cost, Infinity];
+        if (cost === least) smallest = Math.min(smallest, sizeOf(sink));
+      }
+      assert.ok(!onSink(0) && onSink(vertices - 1));
+      assert.equal(costOf(onSink), least);
+      assert.equal(sizeOf(onSink), smallest);
+    }));
+  });
+});
+
+const text = "the film was very good and the food was great but not fun . a phone is nice !";
+
+function specOf(family: Family, training: Json): RunSpec {
+  const rows = [text, `${text} very dull`].map((text) => ({ text, source: text, target: text, label: "good" }));
+  return {
+    version: 1,
+    model: tinyModel({ ...family, config: { ...family.config, ...noDropout } }),
+    task: family.task,
+    data: { train: { use: "memory", with: { rows } } },
+    adapter: { use: "lora", with: { r: 2, targetModules: "all-linear" } },
+    training: { maxSteps: 2, learningRate: 0.01, perDeviceTrainBatchSize: 2, saveStrategy: "no", ...Object(training) },
+  } as unknown as RunSpec;
+}
+
+describe("what is computed again", () => {
+  for (const name of ["llama", "gemma2", "bert", "t5", "modernbert"]) {
+    const family = families[name] as Family;
+    it(`${name}: keeps less with each step`, async () => {
+      const open = await openRun(compose(specOf(family, {}), catalog), tinyHost(await hostHere(1)));
+      const { samples } = await encodeRows(open, trainData(open), true);
+      const batch = largestBatch(samples, 2, open.layout);
+      const { graph } = buildProgram({
+        mode: "train",
+        trunk: open.trunk,
+        heads: open.heads,
+        losses: open.losses,
+        attached: open.attached,
+        labelSmoothing: 0,
+        checkpointing: false,
+        trains: trainsRule(open.attached),
+        targets: batch.inputs,
+        given: Object.keys(batch.inputs),
+      });
+      const dims = dimsWith(graph.inputs.keys(), batch);
+      const peaks = (["nothing", "passes", "attention"] as const).map((how) =>
+        peakBytes(lower(graph, () => ({ as: "feed" }), "cpu", recomputed(graph, dims, how)), dims)
+      );
+      assert.ok(peaks[0]! > peaks[1]! && peaks[1]! > peaks[2]!, `${peaks}`);
+    });
+
+    it(`${name}: changes no number`, async () => {
+      const run = async (memory: Json): Promise<number[]> => {
+        const figures: number[] = [];
+        const host = tinyHost(await hostHere(1));
+        // Little more than a process takes: all that may be is made again.
+        for await (const event of trainRun(compose(specOf(family, { memory }), catalog), host, {})) {
+          if (event.type === "step") figures.push(event.loss, event.gradNorm ?? NaN);
+        }
+        return figures;
+      };
+      const plain = await run("auto");
+      assert.equal(plain.length, 4);
+      assert.deepEqual(await run(190_000_001), plain);
+    });
+  }
+});
+
+it("nodes run in the order of ONNX Runtime: back from the last leaf, of what it reads the last first", () => {
+  const node = (inputs: string[], output: string) => ({
+    op: "Neg",
+    domain: "",
+    name: output,
+    inputs,
+    outputs: [output],
+    attributes: {},
+  });
+  const order = executionOrder([
+    node(["x"], "a"),
+    node(["a"], "b"),
+    node(["x"], "c"),
+    node(["c", "b"], "first"),
+    node(["a"], "second"),
+  ]);
+  assert.deepEqual(order.map(({ name }) => name), ["a", "second", "c", "b", "first"]);
+});
