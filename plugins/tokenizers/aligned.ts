@@ -31,19 +31,16 @@ export function widthAt(text: string, at: number): number {
   return next >= 0xdc00 && next <= 0xdfff ? 2 : 1;
 }
 
-function startOf(a: Aligned, unit: number): number {
+/** Where in the original the character that unit `unit` is of begins. */
+export function startOf(a: Aligned, unit: number): number {
   if (a.starts) return a.starts[unit] ?? a.from;
   return a.from + unit - (unit > 0 && widthAt(a.text, unit - 1) === 2 ? 1 : 0);
 }
 
-function endOf(a: Aligned, unit: number): number {
-  return a.ends ? a.ends[unit] ?? a.from : a.from + unit + widthAt(a.text, unit);
-}
-
-/** The stretch of the original that the units from `start` to `end` (excluded) stand for. */
-export function spanOf(a: Aligned, start: number, end: number): Span {
-  if (!a.starts) return [a.from + start, a.from + end];
-  return [startOf(a, start), endOf(a, end - 1)];
+/** Where in the original what is in front of unit `unit` ends. */
+export function endOf(a: Aligned, unit: number): number {
+  if (a.ends) return a.ends[unit - 1] ?? a.from;
+  return a.from + unit + (unit > 0 && widthAt(a.text, unit - 1) === 2 ? 1 : 0);
 }
 
 /** Part of a text, by units. */
@@ -70,7 +67,7 @@ function writer(old: Aligned): Writer {
     write: (own, at) => {
       text += own;
       const start = at < 0 ? old.from : startOf(old, at);
-      const end = at < 0 ? old.from : endOf(old, at);
+      const end = at < 0 ? old.from : endOf(old, at + 1);
       for (let i = 0; i < own.length; i++) {
         starts.push(start);
         ends.push(end);
@@ -80,7 +77,7 @@ function writer(old: Aligned): Writer {
       text += old.text.slice(start, end);
       for (let i = start; i < end; i++) {
         starts.push(startOf(old, i));
-        ends.push(endOf(old, i));
+        ends.push(endOf(old, i + 1));
       }
     },
     done: () => ({ text, from: old.from, starts: Int32Array.from(starts), ends: Int32Array.from(ends) }),

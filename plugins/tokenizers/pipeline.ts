@@ -2,8 +2,8 @@
  * A tokenizer.json at work: from a text to tokens with their places, and from ids to a text.
  * @module
  */
-import { type AddedToken, type AddedTokens, addedTokensOf } from "./added_tokens.ts";
-import { alignedOf, spanOf } from "./aligned.ts";
+import { type AddedToken, type AddedTokens, addedTokensOf, type Section } from "./added_tokens.ts";
+import { type Aligned, alignedOf, endOf, startOf } from "./aligned.ts";
 import { decoderOf } from "./decoders.ts";
 import { modelOf } from "./models.ts";
 import { type Definition, normalizerOf } from "./normalizers.ts";
@@ -65,47 +65,40 @@ export function pipelineOf(
   };
 
   const into = (out: Tokens, text: string, given: number): void => {
-    let word = given;
-    const push = (id: number, start: number, end: number, read: () => string): void => {
+    let word = Math.max(given, 0);
+    const push = (id: number, place: Aligned, start: number, end: number, read: string): void => {
       out.ids.push(id);
-      out.starts.push(start);
-      out.ends.push(end);
+      out.starts.push(startOf(place, start));
+      out.ends.push(endOf(place, end));
       out.words.push(word);
-      if (post.trims) out.blanks.push(...blanksOf(read()));
+      if (post.trims) out.blanks.push(...blanksOf(read));
     };
-    const next = (): void => {
+    const pushAll = (piece: Aligned): void => {
+      const { ids, starts, ends } = model.tokenize(piece.text);
+      for (let i = 0; i < ids.length; i++) {
+        const id = ids[i] as number;
+        const [start, end] = [starts[i] as number, ends[i] as number];
+        const isText = id === model.unknownIsText;
+        push(id, piece, start, end, !post.trims ? "" : isText ? piece.text.slice(start, end) : nameOf(id) ?? "");
+      }
+    };
+    const each = ({ text: own, token }: Section, otherwise: (text: Aligned) => void): void => {
+      if (!token) return otherwise(own);
+      push(token.id, own, 0, own.text.length, own.text);
       if (given < 0) word++;
     };
-    if (given < 0) word = 0;
     for (const section of added.split(alignedOf(text))) {
-      const { token: whole } = section;
-      if (whole) {
-        push(whole.id, ...spanOf(section.text, 0, section.text.text.length), () => section.text.text);
-        next();
-        continue;
-      }
-      for (const part of added.splitNormalized(normalize(section.text))) {
-        const { token } = part;
-        if (token) {
-          push(token.id, ...spanOf(part.text, 0, part.text.text.length), () => part.text.text);
-          next();
-          continue;
+      each(section, (own) => {
+        for (const part of added.splitNormalized(normalize(own))) {
+          each(part, (rest) => {
+            for (const piece of preTokenize(rest)) {
+              if (piece.text === "") continue;
+              pushAll(piece);
+              if (given < 0) word++;
+            }
+          });
         }
-        for (const piece of preTokenize(part.text)) {
-          if (piece.text === "") continue;
-          const { ids, starts, ends } = model.tokenize(piece.text);
-          for (let i = 0; i < ids.length; i++) {
-            const id = ids[i] as number;
-            const [start, end] = [starts[i] as number, ends[i] as number];
-            push(
-              id,
-              ...spanOf(piece, start, end),
-              () => (id === model.unknownIsText ? piece.text.slice(start, end) : nameOf(id) ?? ""),
-            );
-          }
-          next();
-        }
-      }
+      });
     }
   };
   return {

@@ -5,13 +5,13 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Aligned, alignedOf, replaced, spanOf } from "../../../plugins/tokenizers/aligned.ts";
+import { type Aligned, alignedOf, endOf, replaced, startOf } from "../../../plugins/tokenizers/aligned.ts";
 import { normalizerOf } from "../../../plugins/tokenizers/normalizers.ts";
 import { patternOf } from "../../../plugins/tokenizers/patterns.ts";
 import { preTokenizerOf } from "../../../plugins/tokenizers/pre_tokenizers.ts";
 
 const textOf = ({ text }: Aligned): string => text;
-const places = (text: Aligned): unknown[] => [...text.text].map((char, i) => [char, ...spanOf(text, i, i + 1)]);
+const places = (text: Aligned): unknown[] => [...text.text].map((char, i) => [char, startOf(text, i), endOf(text, i + 1)]);
 const run = (type: string, text: string, options: object = {}) =>
   places(normalizerOf({ type, ...options })(alignedOf(text)));
 
