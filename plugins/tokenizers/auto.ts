@@ -78,8 +78,8 @@ function tokenOf(value: unknown, more: Partial<Added> = {}): Token | undefined {
   return isObject(value) && typeof value.content === "string" ? addedOf(value, more) : undefined;
 }
 
-/** What the files make together. Throws AttuneError where a side is none. */
-export function autoTokenizer(files: TokenizerFiles): AutoTokenizer {
+/** What the files make together. `vocabulary`: the ids of the model's tokens. Throws AttuneError where a side is none. */
+export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<string, number>): AutoTokenizer {
   const { definition, config } = files;
   const settings = settingsOf(files);
   const named = [config.tokenizer_class, files.model?.tokenizer_class].find((own) => typeof own === "string");
@@ -95,7 +95,7 @@ export function autoTokenizer(files: TokenizerFiles): AutoTokenizer {
   // A vocabulary of another kind is none of the class's.
   const fits = own && (own.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab)) ? own : undefined;
   const { given, rest } = specialOf(files, settings, fits);
-  const listed = tokensOf(files, settings, fits, [...given.entries()], rest(fits, settings));
+  const listed = tokensOf(files, vocabulary, settings, fits, [...given.entries()], rest(fits, settings));
   const special = Object.fromEntries([...given].map(([name, token]) => [name, textOf(token)]));
   const built = fits
     ? builtBy(fits, files, settings, special, listed)
@@ -173,6 +173,7 @@ function specialOf(
 /** All added tokens with their ids, as the library numbers them. */
 function tokensOf(
   files: TokenizerFiles,
+  vocabulary: ReadonlyMap<string, number>,
   settings: Named<unknown>,
   own: TokenizerClass | undefined,
   given: readonly (readonly [string, Token])[],
@@ -183,7 +184,7 @@ function tokensOf(
   const decoder = decoderOf(files, settings);
   const byText = new Map([...decoder.values()].map((token) => [token.content, token]));
   // A class begins with the vocabulary alone; tokenizer.json as it is has its tokens already.
-  const numbered = numbering(definition, own ? [] : there);
+  const numbered = numbering(definition, vocabulary, own ? [] : there);
   const first = [...decoder].sort(([a], [b]) => a - b).map(([, token]) => token);
   const known = new Set([...(own ? [] : there), ...first].map((token) => token.content));
   const specials = given.map(([name, token]) => [name, byText.get(textOf(token)) ?? token] as const);
@@ -232,29 +233,27 @@ function decoderOf(
 /** Ids as the library gives them: that of the vocabulary, or the next behind all. */
 function numbering(
   definition: Named<unknown>,
+  vocabulary: ReadonlyMap<string, number>,
   there: readonly Listed[],
 ): Readonly<{ add(token: Added): void; list(): readonly Listed[] }> {
-  const vocab = (definition.model as Named<unknown> | undefined)?.vocab;
-  const list = Array.isArray(vocab) ? new Map(vocab.map((entry, id) => [String(entry?.[0]), id])) : undefined;
-  const ids = list ?? (isObject(vocab) ? vocab : {});
-  const size = Array.isArray(vocab) ? vocab.length : Object.keys(ids).length;
-  const idIn = (text: string): number | undefined => {
-    if (list) return list.get(text);
-    return Object.hasOwn(ids, text) ? (ids as Named<number>)[text] : undefined;
-  };
+  // A list may have a token twice.
+  const list = (definition.model as Named<unknown> | undefined)?.vocab;
+  const size = Array.isArray(list) ? list.length : vocabulary.size;
   const byText = new Map<string, number>();
   const byId = new Map<number, Listed>();
+  let highest = -1;
   for (const token of there) {
     byText.set(token.content, token.id);
     byId.set(token.id, token);
+    highest = Math.max(highest, token.id);
   }
   return {
     add: (token) => {
       if (token.content === "") return;
-      const highest = [...byText.values()].reduce((most, id) => Math.max(most, id), -1);
-      const id = byText.get(token.content) ?? idIn(token.content) ?? Math.max(size, highest + 1);
+      const id = byText.get(token.content) ?? vocabulary.get(token.content) ?? Math.max(size, highest + 1);
       byText.set(token.content, id);
       byId.set(id, { id, ...token });
+      highest = Math.max(highest, id);
     },
     list: () => [...byId.values()].sort((a, b) => a.id - b.id),
   };

@@ -2,8 +2,8 @@
  * Byte-pair encoding: characters, joined pair by pair in the order of the merges.
  * @module
  */
-import { unsupported } from "../../core/errors.ts";
-import { noUnknown, type Piece } from "./piece.ts";
+import { badFile, show, unsupported } from "../../core/errors.ts";
+import { noUnknown, type Piece, type Vocabulary } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
 
 const encoder = new TextEncoder();
@@ -13,41 +13,97 @@ const IDS = 2 ** 24;
 /** Places in a piece take so many values. */
 const PLACES = 2 ** 28;
 
-/** A merge: its rank and what it makes. */
+/** Merges: the rank of a pair of tokens, and what the merge of a rank makes. */
 type Merges = Readonly<{ rankOf(left: number, right: number): number | undefined; made: Int32Array }>;
 
-/** The two sides of a merge. */
-export function sidesOf(merge: unknown): readonly [string, string] {
-  if (typeof merge !== "string") return merge as readonly [string, string];
-  const at = merge.indexOf(" ");
-  return [merge.slice(0, at), merge.slice(at + 1)];
+/** As many pairs are remembered. */
+const PAIRS = 2 ** 20;
+
+const wrong = (problem: string): Error => badFile("hf", "tokenizer.json", problem);
+
+/**
+ * The merges, each found by what it makes: that is the token written next most often, so that opening a file looks up few
+ * strings. One of what is no token is never asked for. Throws AttuneError where one is no pair, or makes no token.
+ */
+function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
+  const prefix = String(definition.continuing_subword_prefix ?? "");
+  const given = definition.merges as readonly (string | readonly [string, string])[];
+  const isText = typeof given[0] === "string";
+  const list = isText ? given.filter((merge) => !String(merge).startsWith("#version")) : given;
+  const made = new Int32Array(list.length);
+  // Of each token the last merge that makes it, and of each merge the one before that makes the same.
+  const last = new Int32Array(names.length).fill(-1);
+  const before = new Int32Array(list.length);
+  let guess = 0;
+  list.forEach((merge, rank) => {
+    const [left, right] = sidesOf(merge, isText);
+    const end = prefix === "" ? right : right.slice(prefix.length);
+    if (!isMade(names[guess], left, end)) {
+      if (isMade(names[guess + 1], left, end)) guess++;
+      else {
+        const id = ids.get(left + end);
+        if (id === undefined) throw wrong(`its merge ${show(merge)} makes what is no token`);
+        guess = id;
+      }
+    }
+    made[rank] = guess;
+    before[rank] = last[guess] as number;
+    last[guess] = rank;
+  });
+  const find = (left: string, right: string): number => {
+    const id = ids.get(left + (prefix === "" ? right : right.slice(prefix.length)));
+    if (id === undefined) return -1;
+    for (let rank = last[id] as number; rank >= 0; rank = before[rank] as number) {
+      const [a, b] = sidesOf(list[rank], isText);
+      if (a === left && b === right) return rank;
+    }
+    return -1;
+  };
+  const known = new Map<number, number>();
+  return {
+    made,
+    rankOf: (left, right) => {
+      const key = left * IDS + right;
+      let rank = known.get(key);
+      if (rank === undefined) {
+        if (known.size >= PAIRS) known.clear();
+        rank = find(names[left] ?? "", names[right] ?? "");
+        known.set(key, rank);
+      }
+      return rank < 0 ? undefined : rank;
+    },
+  };
 }
 
-function mergesOf(definition: Definition, vocabulary: ReadonlyMap<string, number>): Merges {
-  const prefix = String(definition.continuing_subword_prefix ?? "");
-  const list = (definition.merges as readonly unknown[]).filter((merge) =>
-    typeof merge !== "string" || !merge.startsWith("#version")
-  );
-  const ranks = new Map<number, number>();
-  const made = new Int32Array(list.length);
-  list.forEach((merge, rank) => {
-    const [left, right] = sidesOf(merge);
-    const [a = 0, b = 0] = [vocabulary.get(left), vocabulary.get(right)];
-    ranks.set(a * IDS + b, rank);
-    made[rank] = vocabulary.get(left + right.slice(prefix.length)) ?? 0;
-  });
-  return { rankOf: (left, right) => ranks.get(left * IDS + right), made };
+function isMade(token: string | undefined, left: string, end: string): boolean {
+  return token !== undefined && token.length === left.length + end.length && token.startsWith(left) &&
+    token.endsWith(end);
+}
+
+/** The two sides of a merge, as a text with a blank between them or as a list. */
+function sidesOf(merge: unknown, isText: boolean): readonly [string, string] {
+  if (isText && typeof merge === "string") {
+    const at = merge.indexOf(" ");
+    if (at > 0 && at < merge.length - 1 && !merge.includes(" ", at + 1)) {
+      return [merge.slice(0, at), merge.slice(at + 1)];
+    }
+  } else if (!isText && Array.isArray(merge) && merge.length === 2) {
+    const [left, right]: unknown[] = merge;
+    if (typeof left === "string" && typeof right === "string" && left !== "" && right !== "") return [left, right];
+  }
+  throw wrong(`has ${show(merge)} for a merge`);
 }
 
 /** Symbols of a piece: an id and so many units (or bytes) each; 0 units where it was joined to the one before. */
 type Symbols = { ids: number[]; lengths: number[] };
 
 /** BPE by its definition. */
-export function bpe(definition: Definition, vocabulary: ReadonlyMap<string, number>): (text: string) => Piece {
+export function bpe(definition: Definition, tokens: Vocabulary): (text: string) => Piece {
   if (typeof definition.dropout === "number" && definition.dropout > 0) {
     throw unsupported("hf", "model.dropout", definition.dropout, "merges are not left out at random; set it to null");
   }
-  const merges = mergesOf(definition, vocabulary);
+  const vocabulary = tokens.ids;
+  const merges = mergesOf(definition, tokens);
   const prefix = String(definition.continuing_subword_prefix ?? "");
   const suffix = String(definition.end_of_word_suffix ?? "");
   const fuses = definition.fuse_unk === true;

@@ -3,6 +3,7 @@
  * @module
  */
 import { badFile, show } from "../../core/errors.ts";
+import type { Vocabulary } from "./piece.ts";
 
 type Definition = Readonly<Record<string, unknown>>;
 
@@ -17,26 +18,29 @@ const isObject = (value: unknown): value is Definition =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isId = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= MAX_ID;
 
-/** Checks the types and ranges of all that is read, and gives the ids of the model's tokens. Throws AttuneError that names what is not sound. */
-export function checkDefinition(definition: Definition): ReadonlyMap<string, number> {
+/** Checks the types and ranges of all that is read, and gives the model's tokens. Throws AttuneError that names what is not sound. */
+export function checkDefinition(definition: Definition): Vocabulary {
   const { model, added_tokens: added } = definition;
   if (!isObject(model)) throw wrong("has no model");
-  const ids = vocabularyOf(model);
-  checkModel(model, ids);
-  if (added !== undefined && added !== null) checkAdded(added, ids);
+  const vocabulary = vocabularyOf(model);
+  checkModel(model, vocabulary);
+  if (added !== undefined && added !== null) checkAdded(added, vocabulary);
   for (const part of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) {
     if (definition[part] !== undefined && definition[part] !== null) checkPart(definition[part], part);
   }
-  return ids;
+  return vocabulary;
 }
 
-/** Each token and its id. */
-function vocabularyOf({ vocab }: Definition): ReadonlyMap<string, number> {
-  const tokens = new Map<string, number>();
+/** The tokens of a model, as they are written in its vocabulary. */
+function vocabularyOf({ vocab }: Definition): Vocabulary {
+  const ids = new Map<string, number>();
+  const names: string[] = [];
   const add = (token: unknown, id: unknown): void => {
     if (typeof token !== "string" || token.length > MAX_TOKEN) throw wrong(`has ${show(token)} for a token`);
     if (!isId(id)) throw wrong(`token ${show(token)} has id ${show(id)}`);
-    tokens.set(token, Number(id));
+    ids.set(token, Number(id));
+    if (names[Number(id)] !== undefined) throw wrong(`two tokens have id ${id}, one is ${show(token)}`);
+    names[Number(id)] = token;
   };
   // Unigram vocabularies are lists of tokens with scores; the others name each token's id.
   if (Array.isArray(vocab)) {
@@ -46,22 +50,15 @@ function vocabularyOf({ vocab }: Definition): ReadonlyMap<string, number> {
       }
       add(entry[0], id);
     });
-  } else if (isObject(vocab)) { for (const [token, id] of Object.entries(vocab)) add(token, id); }
+  } else if (isObject(vocab)) { for (const token in vocab) add(token, vocab[token]); }
   else throw wrong("its model has no vocabulary");
-  if (tokens.size === 0) throw wrong("its vocabulary is empty");
-  const seen = new Set<number>();
-  if (isObject(vocab)) {
-    for (const [token, id] of tokens) {
-      if (seen.has(id)) throw wrong(`two tokens have id ${id}, one is ${show(token)}`);
-      seen.add(id);
-    }
-  }
-  return tokens;
+  if (ids.size === 0) throw wrong("its vocabulary is empty");
+  return { ids, names };
 }
 
 const kinds: readonly unknown[] = ["BPE", "Unigram", "WordPiece", "WordLevel"];
 
-function checkModel(model: Definition, ids: ReadonlyMap<string, number>): void {
+function checkModel(model: Definition, { ids }: Vocabulary): void {
   const { type, unk_id: unknownId, unk_token: unknown, merges } = model;
   if (type !== undefined && type !== null && !kinds.includes(type)) throw wrong(`its model has type ${show(type)}`);
   for (const field of ["continuing_subword_prefix", "end_of_word_suffix", "unk_token"]) {
@@ -87,20 +84,6 @@ function checkModel(model: Definition, ids: ReadonlyMap<string, number>): void {
   }
   if (type !== "BPE" && merges === undefined) return;
   if (!Array.isArray(merges)) throw wrong("its BPE model has no list of merges");
-  const form = typeof merges[0];
-  for (const merge of merges) {
-    const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
-    if (
-      typeof merge !== form || !Array.isArray(pair) || pair.length !== 2 ||
-      !pair.every((side) => typeof side === "string" && side !== "" && side.length <= MAX_TOKEN)
-    ) throw wrong(`has ${show(merge)} for a merge`);
-    const [a, b] = pair as [string, string];
-    const prefix = String(model.continuing_subword_prefix ?? "");
-    if (!ids.has(a) || !ids.has(b)) throw wrong(`its merge ${show(merge)} is of what is no token`);
-    if (!ids.has(a + (b.startsWith(prefix) ? b.slice(prefix.length) : b))) {
-      throw wrong(`its merge ${show(merge)} makes what is no token`);
-    }
-  }
   if (model.byte_fallback === true) {
     for (let byte = 0; byte < 256; byte++) {
       const token = `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
@@ -109,9 +92,9 @@ function checkModel(model: Definition, ids: ReadonlyMap<string, number>): void {
   }
 }
 
-function checkAdded(added: unknown, ids: ReadonlyMap<string, number>): void {
+function checkAdded(added: unknown, { names }: Vocabulary): void {
   if (!Array.isArray(added)) throw wrong("its added_tokens are no list");
-  const places = new Map([...ids].map(([token, id]) => [id, token]));
+  const places = new Map<number, string>();
   for (const token of added) {
     if (!isObject(token) || typeof token.content !== "string" || token.content === "") {
       throw wrong(`has ${show(token)} among its added_tokens`);
@@ -119,7 +102,7 @@ function checkAdded(added: unknown, ids: ReadonlyMap<string, number>): void {
     const { content, id } = token;
     if (content.length > MAX_TOKEN) throw wrong(`has an added token of ${content.length} characters`);
     if (!isId(id)) throw wrong(`added token ${show(content)} has id ${show(id)}`);
-    const other = places.get(Number(id)) ?? content;
+    const other = names[Number(id)] ?? places.get(Number(id)) ?? content;
     if (other !== content) throw wrong(`two tokens have id ${id}: ${show(other)} and ${show(content)}`);
     places.set(Number(id), content);
     for (const flag of ["single_word", "lstrip", "rstrip", "normalized", "special"]) {

@@ -12,6 +12,7 @@ import type { EncodeOptions, Encoding, Factory, Named, Store, Tokenizer } from "
 import { type AutoTokenizer, autoTokenizer, type TokenizerFiles } from "./auto.ts";
 import type { Renderer } from "./chat.ts";
 import { checkDefinition } from "./definition.ts";
+import type { Vocabulary } from "./piece.ts";
 import { type Pipeline, pipelineOf, type Tokens } from "./pipeline.ts";
 import { type NewToken, withNewTokens } from "./new_tokens.ts";
 import type { Stretch } from "./post_processors.ts";
@@ -75,10 +76,10 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   if (!file) throw missing("hf", "tokenizer.json", "the model directory");
   const given = jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true });
   const vocabulary = checkDefinition(given);
-  const definition = withNewTokens(given, vocabulary, options.addTokens);
+  const definition = withNewTokens(given, vocabulary.ids, options.addTokens);
   const bytes = definition === given ? file.bytes : new TextEncoder().encode(JSON.stringify(definition));
   const others = await settingsIn(files);
-  const auto = autoTokenizer({ ...others, definition });
+  const auto = autoTokenizer({ ...others, definition }, vocabulary.ids);
   const pipeline = opened(auto, vocabulary);
   const special = specialIds(pipeline, auto.special);
   const templates = await templatesIn(files, auto.templates);
@@ -120,7 +121,7 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
     paddingSide: options.paddingSide ?? auto.paddingSide,
     typeIds: auto.typeIds,
     modelMaxLength: limit,
-    fingerprint: await sha256(new TextDecoder().decode(bytes) + fingerprinted(others)),
+    fingerprint: await sha256(joined(bytes, new TextEncoder().encode(fingerprinted(others)))),
     encode,
     decode: (ids, o = {}) => {
       const text = pipeline.decode(Array.from(ids), o.skipSpecialTokens ?? false);
@@ -170,7 +171,7 @@ async function templatesIn(files: Store, others: Named<string>): Promise<Named<s
 }
 
 /** A tokenizer.json at work. Throws AttuneError where a part of it is not sound. */
-function opened(auto: AutoTokenizer, vocabulary: ReadonlyMap<string, number>): Pipeline {
+function opened(auto: AutoTokenizer, vocabulary: Vocabulary): Pipeline {
   try {
     return pipelineOf(auto.definition, vocabulary, auto.splitSpecialTokens);
   } catch (cause) {
@@ -252,6 +253,13 @@ async function settingsIn(files: Store): Promise<Omit<TokenizerFiles, "definitio
     added: await read("added_tokens.json"),
     model: await read("config.json"),
   };
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
 }
 
 /** What of the settings makes other ids. */

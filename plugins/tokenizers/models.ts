@@ -4,13 +4,12 @@
  */
 import { bpe } from "./bpe.ts";
 import type { Definition } from "./normalizers.ts";
-import type { Piece } from "./piece.ts";
+import type { Piece, Vocabulary } from "./piece.ts";
 import { unigram } from "./unigram.ts";
 import { wordLevel, wordPiece } from "./word_piece.ts";
 
 /** What makes tokens of pieces. */
 export type Model = Readonly<{
-  ids: ReadonlyMap<string, number>;
   tokenize(text: string): Piece;
   /** The id of what is unknown, where such a token is read as the text that it stands for. */
   unknownIsText: number | undefined;
@@ -25,17 +24,18 @@ export function kindOf(model: Definition): string {
 }
 
 /** The model of a checked definition. */
-export function modelOf(definition: Definition, ids: ReadonlyMap<string, number>): Model {
+export function modelOf(definition: Definition, vocabulary: Vocabulary): Model {
   const kind = kindOf(definition);
+  const { ids } = vocabulary;
   const tokenize = kind === "BPE"
-    ? bpe(definition, ids)
+    ? bpe(definition, vocabulary)
     : kind === "Unigram"
     ? unigram(definition, ids)
     : kind === "WordPiece"
     ? wordPiece(definition, ids)
     : wordLevel(definition, ids);
   const unknown = kind === "Unigram" && typeof definition.unk_id === "number" ? definition.unk_id : undefined;
-  return { ids, tokenize: cached(tokenize), unknownIsText: unknown };
+  return { tokenize: cached(tokenize), unknownIsText: unknown };
 }
 
 /** What is kept of pieces seen before: so many, and none longer than this. */

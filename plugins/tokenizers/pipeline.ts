@@ -7,6 +7,7 @@ import { type Aligned, alignedOf, endOf, startOf } from "./aligned.ts";
 import { decoderOf } from "./decoders.ts";
 import { modelOf } from "./models.ts";
 import { type Definition, normalizerOf } from "./normalizers.ts";
+import type { Vocabulary } from "./piece.ts";
 import { type PostProcessor, postProcessorOf } from "./post_processors.ts";
 import { preTokenizerOf } from "./pre_tokenizers.ts";
 import { isWhitespace } from "./unicode.ts";
@@ -34,10 +35,10 @@ export type Pipeline = Readonly<{
   decode(ids: readonly number[], skipSpecialTokens: boolean): string;
 }>;
 
-/** Puts a checked definition to work. `vocabulary`: the ids of the model's tokens. `splits`: whether special tokens are read as text. */
+/** Puts a checked definition to work. `vocabulary`: the model's tokens. `splits`: whether special tokens are read as text. */
 export function pipelineOf(
   definition: Definition,
-  vocabulary: ReadonlyMap<string, number>,
+  vocabulary: Vocabulary,
   splits = false,
 ): Pipeline {
   const normalize = normalizerOf(definition.normalizer as Definition | null);
@@ -51,18 +52,9 @@ export function pipelineOf(
     (token) => splits && token.special === true,
   );
   const special = new Set([...added.byContent.values()].filter((token) => token.special).map((token) => token.content));
-  let last = -1;
-  for (const id of vocabulary.values()) last = Math.max(last, id);
+  let last = vocabulary.names.length - 1;
   for (const { id } of added.byContent.values()) last = Math.max(last, id);
-  let names: readonly (string | undefined)[] | undefined;
-  const nameOf = (id: number): string | undefined => {
-    if (!names) {
-      const all: (string | undefined)[] = new Array(last + 1);
-      for (const [token, own] of vocabulary) all[own] = token;
-      names = all;
-    }
-    return names[id];
-  };
+  const nameOf = (id: number): string | undefined => vocabulary.names[id];
 
   const into = (out: Tokens, text: string, given: number): void => {
     let word = Math.max(given, 0);
@@ -105,7 +97,7 @@ export function pipelineOf(
     vocabSize: last + 1,
     added,
     post,
-    idOf: (token) => added.byContent.get(token)?.id ?? vocabulary.get(token),
+    idOf: (token) => added.byContent.get(token)?.id ?? vocabulary.ids.get(token),
     encode: (text) => {
       const out: Tokens = {
         ids: [],

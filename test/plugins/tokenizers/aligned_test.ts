@@ -11,7 +11,8 @@ import { patternOf } from "../../../plugins/tokenizers/patterns.ts";
 import { preTokenizerOf } from "../../../plugins/tokenizers/pre_tokenizers.ts";
 
 const textOf = ({ text }: Aligned): string => text;
-const places = (text: Aligned): unknown[] => [...text.text].map((char, i) => [char, startOf(text, i), endOf(text, i + 1)]);
+const places = (text: Aligned): unknown[] =>
+  [...text.text].map((char, i) => [char, startOf(text, i), endOf(text, i + 1)]);
 const run = (type: string, text: string, options: object = {}) =>
   places(normalizerOf({ type, ...options })(alignedOf(text)));
 

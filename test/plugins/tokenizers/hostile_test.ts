@@ -18,12 +18,13 @@ const opened = (definition: unknown, config: Json = {}): Promise<Tokenizer> =>
     "tokenizer.json": bytes(typeof definition === "string" ? definition : JSON.stringify(definition)),
     "tokenizer_config.json": bytes(JSON.stringify(config)),
   }));
-/** Runs something once it is warm, so that what is timed is its work. */
-const milliseconds = (act: () => unknown): number => {
-  const start = performance.now();
-  act();
-  return performance.now() - start;
-};
+/** Runs something once it is warm, so that what is timed is its work; the least of three, as others work beside it. */
+const milliseconds = (act: () => unknown): number =>
+  Math.min(...[1, 2, 3].map(() => {
+    const start = performance.now();
+    act();
+    return performance.now() - start;
+  }));
 const typed = async (act: () => unknown, what: string): Promise<AttuneError> => {
   const start = performance.now();
   try {
