@@ -8,7 +8,8 @@ import { configText } from "../../core/config_text.ts";
 import { mergedTensors } from "../../core/run/merged.ts";
 import { untiedConfig } from "../../core/run/ties.ts";
 import { streamSafetensors } from "../../core/safetensors.ts";
-import type { Factory, Json, Trained } from "../../core/types.ts";
+import type { Factory, Json } from "../../core/types.ts";
+import { classNameOf } from "./class_names.ts";
 
 /** Options of {@link hf}. */
 export interface HfOptions {
@@ -48,11 +49,12 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
   create: ({ merge }) => ({
     write: async (trained, to) => {
       const { forms, read, untied } = await mergedTensors(merge ? trained : { ...trained, attached: [] });
+      const name = classNameOf(trained.trunk, trained.task);
       const config: Json = {
         ...trained.base.config,
         ...(untied ? untiedConfig(trained.trunk) : {}),
         ...trained.task.config,
-        architectures: architecture(trained),
+        architectures: name === undefined ? trained.base.config.architectures ?? [] : [name],
       };
       const encoder = new TextEncoder();
       await to.put("model.safetensors", streamSafetensors(forms, read));
@@ -70,43 +72,3 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
     },
   }),
 });
-
-const suffixes: Readonly<Record<string, string>> = {
-  SEQ_CLS: "ForSequenceClassification",
-  TOKEN_CLS: "ForTokenClassification",
-  QUESTION_ANS: "ForQuestionAnswering",
-  SEQ_2_SEQ_LM: "ForConditionalGeneration",
-  CAUSAL_LM: "ForCausalLM",
-};
-const classNames: Readonly<Record<string, string>> = {
-  bert: "Bert",
-  roberta: "Roberta",
-  distilbert: "DistilBert",
-  albert: "Albert",
-  electra: "Electra",
-  t5: "T5",
-  mt5: "MT5",
-  bart: "Bart",
-  gpt2: "GPT2",
-  falcon: "Falcon",
-  llama: "Llama",
-  mistral: "Mistral",
-  qwen2: "Qwen2",
-  qwen3: "Qwen3",
-  gemma2: "Gemma2",
-  gemma3_text: "Gemma3Text",
-  phi: "Phi",
-  phi3: "Phi3",
-};
-/** Classes that are not called by the rule. */
-const odd: Readonly<Record<string, string>> = {
-  GPT2ForCausalLM: "GPT2LMHeadModel",
-  Gemma3TextForCausalLM: "Gemma3ForCausalLM",
-};
-
-function architecture({ base, task }: Trained): Json {
-  const prefix = classNames[String(base.config.model_type)];
-  const suffix = task.modelClass ?? suffixes[task.taskType ?? ""];
-  const name = `${prefix}${suffix}`;
-  return prefix && suffix ? [odd[name] ?? name] : base.config.architectures ?? [];
-}
