@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import type { Named, RunSpec } from "../../../core/types.ts";
+import type { Catalog, Named, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { classNameOf } from "../../../plugins/exporters/class_names.ts";
 import figures from "../../fixtures/class_names.json" with { type: "json" };
@@ -28,7 +28,7 @@ describe("classes of exported models", () => {
   });
   for (const [use, names] of Object.entries(figures.tasks)) {
     it(use, () => {
-      const parsed = catalog.objective?.[use]?.parse(options[use] ?? {});
+      const parsed = (catalog as Catalog).objective?.[use]?.parse(options[use] ?? {});
       assert.ok(parsed && !parsed.issues, `${use}: ${JSON.stringify(parsed?.issues)}`);
       const [task] = parsed.value.tasks;
       assert.ok(task && Object.keys(names).length > 0);
