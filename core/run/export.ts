@@ -5,7 +5,7 @@
 import { trainsRule } from "../engine/program.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
-import type { Tensor, Trained } from "../types.ts";
+import type { Named, Tensor, Trained } from "../types.ts";
 import { builtOf } from "./built.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import { inferencer } from "./infer.ts";
@@ -15,8 +15,8 @@ import { modelCard } from "./write.ts";
 /** Rows that a verification compares. */
 const VERIFIED = 32;
 
-/** The trained tensors of an opened run. */
-export async function trainedForExport(open: OpenRun): Promise<Trained> {
+/** The trained tensors of an opened run. `metrics`: those of its last evaluation, for cards. */
+export async function trainedForExport(open: OpenRun, metrics: Named<number> = {}): Promise<Trained> {
   const { checkpoint, trunk, task, attached, run } = open;
   const trains = trainsRule(attached);
   const { parameters } = builtOf(open);
@@ -42,8 +42,9 @@ export async function trainedForExport(open: OpenRun): Promise<Trained> {
       [...parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
     ),
     read,
-    metrics: {},
-    card: modelCard(open, {}),
+    metrics,
+    card: modelCard(open, metrics),
+    modelCard: modelCard(open, metrics, true),
   };
 }
 

@@ -71,6 +71,7 @@ export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<nu
     read: (name) => engine.read(names.get(name) ?? name),
     metrics,
     card: modelCard(open, metrics),
+    modelCard: modelCard(open, metrics, true),
   };
 }
 
@@ -104,10 +105,13 @@ export function within(store: Store, prefix: string): Store {
   };
 }
 
-/** A model card in Markdown, with the front matter that the hub reads. */
-export function modelCard(open: OpenRun, metrics: Named<number>): string {
+/** A model card in Markdown, with the front matter that the hub reads. `merged`: of a model with its adapters folded in. */
+export function modelCard(open: OpenRun, metrics: Named<number>, merged = false): string {
   const { run, checkpoint, task, attached } = open;
-  const adapter = attached.some((a) => a.peft);
+  const adapter = !merged && attached.some((a) => a.peft);
+  const folded = merged && run.adapters.length > 0
+    ? `, ${run.adapters.map((a) => a.name).join(" and ")} folded in`
+    : "";
   const rows = Object.entries(metrics).map(([name, value]) => `| ${name} | ${Number(value.toPrecision(6))} |`);
   const { training } = run;
   return [
@@ -123,7 +127,7 @@ export function modelCard(open: OpenRun, metrics: Named<number>): string {
     "",
     `${adapter ? "An adapter for" : "A model fine-tuned from"} \`${checkpoint.label}\`, task ${
       task.taskType ?? run.objective.name
-    }, made with Attune ${VERSION}.`,
+    }${folded}, made with Attune ${VERSION}.`,
     "",
     "## Evaluation",
     "",

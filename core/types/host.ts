@@ -68,6 +68,8 @@ export type Trained = Readonly<{
   read(name: string): Promise<Tensor<Float32Array>>;
   metrics: Named<number>;
   card: string;
+  /** The card of a whole model, where adapters are folded in. */
+  modelCard?: string;
 }>;
 
 /** Pure: the next trial from all trials so far; undefined ends the search. */

@@ -60,7 +60,7 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
       await to.put("model.safetensors", streamSafetensors(forms, read));
       const source = await trained.base.files.get("config.json");
       await to.put("config.json", encoder.encode(configText(config, source?.bytes)));
-      await to.put("README.md", encoder.encode(trained.card));
+      await to.put("README.md", encoder.encode(trained.modelCard ?? trained.card));
       const written = ["config.json", "model.safetensors", "README.md"];
       for (const name of carried) {
         const file = await trained.base.files.get(name);

@@ -2,13 +2,14 @@
  * `attune export`: a trained run in the files of another ecosystem.
  * @module
  */
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { compose } from "../../core/compose.ts";
 import { AttuneError, missing, unknownName, unsupported } from "../../core/errors.ts";
 import { trainedForExport, verifyExport } from "../../core/run/export.ts";
 import { openRun } from "../../core/run/open.ts";
-import type { Catalog, RunSpec } from "../../core/types.ts";
+import type { Catalog, Json, Named, RunSpec } from "../../core/types.ts";
 import { checkWritable } from "../claim.ts";
 import { catalogFor } from "../plugin_packages.ts";
 import { hostHere } from "../train.ts";
@@ -29,6 +30,17 @@ function checkFormat(format: string, { exporter = {} }: Catalog): void {
 
 /** Largest difference of a logit that --verify accepts. */
 const TOLERANCE = 1e-4;
+
+/** The figures of a run's last evaluation, as its metrics.json has them; none where it has no such file. */
+function measuredIn(path: string, task: string | undefined): Named<number> {
+  const file = join(path, "metrics.json");
+  if (!existsSync(file)) return {};
+  const all = JSON.parse(readFileSync(file, "utf8")) as Named<Json>;
+  const own = task === undefined ? all : ((all.tasks ?? {}) as Named<Named<Json>>)[task] ?? {};
+  return Object.fromEntries(
+    Object.entries(own).filter((pair): pair is [string, number] => typeof pair[1] === "number"),
+  );
+}
 
 /** Writes a trained run in a format; with --verify, loads it again and compares. */
 export async function exportCommand(
@@ -53,7 +65,12 @@ export async function exportCommand(
     );
   }
   const exporter = run.use("exporter", options.format === "hf" ? { use: "hf", with: { merge } } : options.format);
-  const files = await writtenWhole(output, store, async (to) => exporter.write(await trainedForExport(open), to));
+  const metrics = measuredIn(path, options.task);
+  const files = await writtenWhole(
+    output,
+    store,
+    async (to) => exporter.write(await trainedForExport(open, metrics), to),
+  );
   process.stdout.write(files.map((file) => `${join(output, file)}\n`).join(""));
   if (!options.verify) return exitCodes.done;
   const again = options.format === "hf"

@@ -39,7 +39,9 @@ export type Inference = Readonly<{
 /** Finds what a model is opened for. */
 export type PurposeOf = (found: Found) => Promise<Purpose>;
 
-type Resolved = Found & Readonly<{ id: string; ids: readonly string[]; wanted: Purpose }>;
+/** The same with what tells them from others. */
+export type FoundFiles = Found & Readonly<{ id: string; ids: readonly string[] }>;
+type Resolved = FoundFiles & Readonly<{ wanted: Purpose }>;
 
 type Opened = Readonly<{ set: AdapterSet; adapters: Cache<string>; stores: Map<string, Store>; release(): void }>;
 
@@ -119,7 +121,7 @@ export function inferenceOf(
     const key = JSON.stringify([purpose.name, asked.caller.tenant, asked.model, asked.adapter]);
     const found = known.get(key);
     if (found && found.until > now()) return found.value;
-    const value = named(service, asked).then(async (own) => ({ ...own, wanted: await purpose(own) }));
+    const value = namedFiles(service, asked).then(async (own) => ({ ...own, wanted: await purpose(own) }));
     known.delete(key);
     known.set(key, { until: now() + BELIEVED, value });
     value.catch(() => known.delete(key));
@@ -147,11 +149,11 @@ export function inferenceOf(
   };
 }
 
-/** The files that a request's names stand for. */
-async function named(
+/** The files that a request's names stand for; an adapter that is named as a model is its base with it. */
+export async function namedFiles(
   { find }: Pick<EdgeService, "find">,
   { model, adapter, caller }: Asked,
-): Promise<Omit<Resolved, "wanted">> {
+): Promise<FoundFiles> {
   const openOf = async (name: string, param: string) => {
     const files = await find(name, caller, param);
     const saved = await savedIn(files.files);
@@ -165,7 +167,6 @@ async function named(
   const further = over?.saved.adapters ?? [];
   const furtherIds = over ? idsOf(over, further) : [];
   if (first.saved.model) return { model: first.saved.model, id: first.id, adapters: further, ids: furtherIds };
-  // An adapter that is named as a model is its base with it.
   const base = first.base ?? first.saved.base;
   if (base === undefined) throw failed(400, "no_base", `model: ${model} is an adapter that names no model`, "model");
   const below = await openOf(base, "model");

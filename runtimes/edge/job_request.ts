@@ -52,15 +52,20 @@ const ours: ReadonlySet<string> = new Set(["store", "trainer", "search", "plugin
 /** Rates that a multiplier multiplies, where the request names none. */
 const RATES = { adapter: 2e-4, full: 2e-5 };
 
+/** What a job begins with: the first row of its file, and the adapter that its model is, over which model. */
+export type JobStart = Readonly<
+  { row?: Named<Json> | undefined; adapter?: Readonly<{ use: string; base: string }> | undefined }
+>;
+
 /** The run spec; its files and models are names that whoever opens it resolves. Throws what a route throws. */
-export function specOf(request: JobRequest): Named<Json> {
+export function specOf(request: JobRequest, start: JobStart = {}): Named<Json> {
   const own = request.attune ?? {};
   for (const key of Object.keys(own)) {
     if (ours.has(key)) throw failed(400, "invalid_value", `attune.${key}: a job may not choose it`, `attune.${key}`);
   }
   const { n_epochs, batch_size, learning_rate_multiplier } = hyperparametersOf(request);
   const given = (own.training ?? {}) as Named<Json>;
-  const adapter = own.adapter ?? { use: "lora", with: { r: 8 } };
+  const adapter = start.adapter ? goingOn(request, start.adapter.use) : own.adapter ?? { use: "lora", with: { r: 8 } };
   const full = Array.isArray(adapter) && adapter.length === 0;
   const rate = typeof given.learningRate === "number" ? given.learningRate : full ? RATES.full : RATES.adapter;
   const rows = (id: string): Json => ({ use: "jsonl", with: { path: id } });
@@ -73,11 +78,13 @@ export function specOf(request: JobRequest): Named<Json> {
   return {
     version: 1,
     name: "job",
-    task: "causal-lm",
+    // As OpenAI's supervised method, a job over conversations learns what the assistant says.
+    task: start.row && "messages" in start.row ? { use: "causal-lm", with: { lossOn: "assistant" } } : "causal-lm",
     adapter,
     ...(placed ? {} : { data }),
     ...own,
-    model: modelOf(request),
+    ...{ adapter },
+    model: modelOf(request, start.adapter?.base),
     training: {
       saveSteps: 100,
       saveTotalLimit: 2,
@@ -90,8 +97,19 @@ export function specOf(request: JobRequest): Named<Json> {
   };
 }
 
+/** The adapter of a job whose model is what an earlier one has made: it goes on from there. */
+function goingOn({ model, attune }: JobRequest, use: string): Json {
+  const given = attune?.adapter;
+  const part = (typeof given === "string" ? { use: given } : given ?? { use }) as Named<Json>;
+  if (Array.isArray(given) || part.use !== use) {
+    const allowed = `attune.adapter: ${model} is an adapter of ${use}, which the job goes on with`;
+    throw failed(400, "invalid_value", allowed, "attune.adapter");
+  }
+  return { use, with: { ...(part.with as Named<Json> | undefined), from: model } };
+}
+
 /** The model that OpenAI's field names, with what the request says of it besides. */
-function modelOf({ model, attune }: JobRequest): Json {
+function modelOf({ model, attune }: JobRequest, base = model): Json {
   const own = attune?.model ?? "pretrained";
   const part = (typeof own === "string" ? { use: own } : own) as Named<Json>;
   if (part.use !== "pretrained") return part;
@@ -99,5 +117,5 @@ function modelOf({ model, attune }: JobRequest): Json {
   if (options.path !== undefined && options.path !== model) {
     throw failed(400, "invalid_value", "attune.model.with.path: model names it already", "attune.model.with.path");
   }
-  return { ...part, with: { ...options, path: model } };
+  return { ...part, with: { ...options, path: base } };
 }

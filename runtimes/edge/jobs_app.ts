@@ -66,6 +66,8 @@ export type JobsContext = Readonly<{
   checkReferences(spec: Named<Json>, tenant: string): Promise<void>;
   /** The files of a model, or of the adapter or model that a job has made. */
   folder(name: string, tenant: string): Promise<Store | undefined>;
+  /** What a job of a tenant has made, by its name. */
+  made(name: string, tenant: string): Promise<ModelFiles | undefined>;
   /** Plans a new job and queues it, or says why not. */
   prepare(id: string): Promise<void>;
   /** Lets work go on behind an answer; what fails in it is told, and ends nothing. */
@@ -131,6 +133,13 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     return record && result && !result.deleted && record.tenant === tenant && fineTunedModel(record) === name
       ? record
       : undefined;
+  };
+  const made = async (name: string, tenant: string): Promise<ModelFiles | undefined> => {
+    const record = await madeBy(name, tenant);
+    if (!record?.result) return undefined;
+    const { path } = (record.spec.model as Named<Named<Json>> | undefined)?.with ?? {};
+    const base = typeof path === "string" ? { base: path } : {};
+    return { id: `job/${record.id}`, files: within(store, record.result.folder), ...base };
   };
   const folder = async (name: string, tenant: string): Promise<Store | undefined> => {
     if (referenceKind(name) === "model") return (await options.models.open(name, tenant))?.files;
@@ -230,6 +239,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     heartbeatSeconds,
     checkReferences,
     folder,
+    made,
     prepare,
     later,
   };
@@ -249,13 +259,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     store,
     jobs,
     files,
-    made: async (name, tenant) => {
-      const record = await madeBy(name, tenant);
-      if (!record?.result) return undefined;
-      const { path } = (record.spec.model as Named<Named<Json>> | undefined)?.with ?? {};
-      const base = typeof path === "string" ? { base: path } : {};
-      return { id: `job/${record.id}`, files: within(store, record.result.folder), ...base };
-    },
+    made,
     plan,
     watch,
     damaged: kept.damaged,

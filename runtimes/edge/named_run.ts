@@ -8,9 +8,9 @@ import { missing } from "../../core/errors.ts";
 import { placed } from "../../core/jobs/references.ts";
 import type { Host, Json, Named, Row, Run, RunSpec, Store } from "../../core/types.ts";
 import { failed } from "./answers.ts";
+import { namedFiles } from "./inference.ts";
 import { noFiles } from "./read_files.ts";
 import type { Caller } from "./route.ts";
-import { type SavedAdapter, savedIn } from "./saved.ts";
 import type { EdgeService } from "./service.ts";
 
 /** What a request may say of a run. */
@@ -32,9 +32,9 @@ export async function namedRun(
   placed({ task, ...(metrics === undefined ? {} : { metrics }) }, (_name, at) => {
     throw failed(400, "invalid_value", `${at}: a request may not name it`, at);
   });
-  const files = await modelWithin(service, caller, model);
+  const { model: files, adapters: own } = await namedFiles(service, { model, adapter, caller });
+  await checkSize(service, model, files);
   await checkFiniteModel(files);
-  const own = adapter === undefined ? [] : await savedAdapters(service, caller, adapter);
   for (const { files } of own) await checkFinite(files, "adapter_model.safetensors");
   const run = compose({
     version: 1,
@@ -57,22 +57,16 @@ export async function namedRun(
 }
 
 /** The files of a model that has room in memory. Throws what a route throws. */
-export async function modelWithin({ find, limits }: EdgeService, caller: Caller, name: string): Promise<Store> {
-  const { files } = await find(name, caller);
-  let bytes = 0;
-  for await (const { key, size } of files.list("")) if (key.endsWith(".safetensors")) bytes += size;
-  if (bytes <= limits.modelBytes) return files;
-  const most = `${bytes} bytes of weights, more than the ${limits.modelBytes} that models may have here`;
-  throw failed(400, "model_too_large", `model: ${name} has ${most}`, "model");
+export async function modelWithin(service: EdgeService, caller: Caller, name: string): Promise<Store> {
+  const { files } = await service.find(name, caller);
+  await checkSize(service, name, files);
+  return files;
 }
 
-/** The adapters that a name stands for. Throws what a route throws. */
-async function savedAdapters(
-  { find }: EdgeService,
-  caller: Caller,
-  name: string,
-): Promise<readonly SavedAdapter[]> {
-  const saved = await savedIn((await find(name, caller, "adapter")).files);
-  if (saved?.adapters) return saved.adapters;
-  throw failed(400, "no_adapter", `adapter: ${name} has no adapter_config.json`, "adapter");
+async function checkSize({ limits }: EdgeService, name: string, files: Store): Promise<void> {
+  let bytes = 0;
+  for await (const { key, size } of files.list("")) if (key.endsWith(".safetensors")) bytes += size;
+  if (bytes <= limits.modelBytes) return;
+  const most = `${bytes} bytes of weights, more than the ${limits.modelBytes} that models may have here`;
+  throw failed(400, "model_too_large", `model: ${name} has ${most}`, "model");
 }

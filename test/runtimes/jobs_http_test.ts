@@ -170,6 +170,29 @@ describe("the unmodified openai client", () => {
     assert.equal(stdout.trim().split("\n").at(-1), "True");
   });
 
+  it("goes on from what a job has made, over that job's base", async () => {
+    const file = await client.files.create({
+      file: await toFile(new TextEncoder().encode(lines), "rows.jsonl"),
+      purpose: "fine-tune",
+    });
+    const own = attune({ maxSteps: 2, learningRate: 1e-6 });
+    const create = (more: Named<Json>) =>
+      client.fineTuning.jobs.create({ model: made, training_file: file.id, attune: { ...own, ...more } } as Create);
+    await assert.rejects(create({ adapter: { use: "ia3" } }), /is an adapter of lora/);
+    const job = await create({ adapter: "lora" });
+    const done = runner(1);
+    const ended = await until("the end", async () => {
+      const now = await client.fineTuning.jobs.retrieve(job.id);
+      return ["succeeded", "failed"].includes(now.status) ? now : undefined;
+    });
+    await done;
+    assert.equal(ended.status, "succeeded", JSON.stringify(ended.error));
+    const ids = new Map<string, string>();
+    for (const id of ended.result_files) ids.set((await client.files.retrieve(id)).filename, id);
+    const config = await client.files.content(ids.get("adapter/adapter_config.json") ?? "");
+    assert.equal((await config.json() as Named<Json>).base_model_name_or_path, "tiny");
+  });
+
   it("says any part of a run spec: other rows, the model's config, an adapter that a job has made", async () => {
     const file = await client.files.create({
       file: await toFile(new TextEncoder().encode(lines), "rows.jsonl"),

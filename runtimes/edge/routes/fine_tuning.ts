@@ -5,12 +5,15 @@
 import { streamSSE } from "hono/streaming";
 import type { JobEvent } from "../../../core/jobs/events.ts";
 import { asked, type Change, isOver, type JobRecord, unpaused } from "../../../core/jobs/record.ts";
-import type { Json, Named } from "../../../core/types.ts";
+import { contentIn } from "../../../core/jobs/files.ts";
+import { isMadeName } from "../../../core/jobs/names.ts";
+import type { Json, Named, Store } from "../../../core/types.ts";
 import { behind, failed, listOf, pageOf, unknownAfter } from "../answers.ts";
 import { idOnce } from "../idempotency.ts";
-import { type JobRequest, jobRequestSchema, specOf } from "../job_request.ts";
+import { type JobRequest, jobRequestSchema, type JobStart, specOf } from "../job_request.ts";
 import { checkpointShape, eventOf, eventShape, jobShape } from "../job_shapes.ts";
 import type { JobsContext } from "../jobs_app.ts";
+import { savedIn } from "../saved.ts";
 import { type EdgeContext, jsonRoute, type Route } from "../route.ts";
 
 /** How often an idle stream says that it is alive, in milliseconds. */
@@ -19,6 +22,21 @@ const ALIVE = 15_000;
 const PATH = "/v1/fine_tuning/jobs";
 const PERMISSIONS = "/v1/fine_tuning/checkpoints/:checkpoint/permissions";
 const shared = { policy: "jobs", rate: "light", maxBytes: 0 } as const;
+
+/** So much of a file is looked at for its first row, in bytes. */
+const FIRST_ROW = 2 ** 20;
+
+/** The first row of an uploaded file, where that can be seen at its beginning. */
+async function firstRow(store: Store, id: string): Promise<Named<Json> | undefined> {
+  const found = await contentIn(store).get(id, { offset: 0, length: FIRST_ROW });
+  const [line = ""] = new TextDecoder().decode(found?.bytes).trimStart().split("\n", 1);
+  try {
+    const row: Json = JSON.parse(line);
+    return typeof row === "object" && row !== null && !Array.isArray(row) ? row as Named<Json> : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The routes. */
 export function fineTuningRoutes(context: JobsContext): readonly Route[] {
@@ -31,9 +49,23 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
     }
     return record;
   };
+  const startOf = async ({ model, training_file: file }: JobRequest, tenant: string): Promise<JobStart> => {
+    const row = (await context.files.get(file))?.tenant === tenant
+      ? await firstRow(context.options.store, file)
+      : undefined;
+    const made = isMadeName(model) ? await context.made(model, tenant) : undefined;
+    const saved = made && await savedIn(made.files);
+    if (!saved?.adapters) return { row };
+    const [own, ...more] = saved.adapters;
+    const base = made?.base ?? saved.base;
+    if (!own || more.length > 0 || base === undefined) {
+      throw failed(400, "invalid_value", `model: a job goes on from one adapter; ${model} has several`, "model");
+    }
+    return { row, adapter: { use: own.use, base } };
+  };
   const create = async (c: EdgeContext, body: JobRequest): Promise<Response> => {
     const { tenant } = c.get("caller");
-    const spec = specOf(body);
+    const spec = specOf(body, await startOf(body, tenant));
     await context.checkReferences(spec, tenant);
     options.planner.check(spec);
     const id = await idOnce(c, kept, JSON.stringify(body), jobs.newId);

@@ -27,3 +27,17 @@ it("writes a number with a point where the checkpoint's config has one", async (
   assert.match(written, /"num_hidden_layers": 2,\n/);
   assert.equal(JSON.parse(written).hidden_dropout_prob, 0.1);
 });
+
+it("writes a card of a model, with the figures of its run, where an adapter is folded in", async () => {
+  const host = tinyHost(await hostHere(1));
+  const spec = tinySpec({ adapter: [{ use: "lora", with: { r: 2 } }] }) as unknown as RunSpec;
+  const to = await memory().open(host);
+  const trained = await trainedForExport(await openRun(compose(spec, catalog), host), { accuracy: 0.875 });
+  await hf({ merge: true }).write(trained, to);
+  const card = new TextDecoder().decode((await to.get("README.md"))?.bytes);
+  assert.match(card, /^library_name: transformers$/m);
+  assert.match(card, /A model fine-tuned from .*, lora folded in/);
+  assert.match(card, /\| accuracy \| 0\.875 \|/);
+  assert.doesNotMatch(card, /an adapter/i);
+  assert.match(trained.card, /^library_name: peft$/m);
+});
