@@ -71,6 +71,7 @@ export function specOf(request: JobRequest, start: JobStart = {}): Named<Json> {
   const rows = (id: string): Json => ({ use: "jsonl", with: { path: id } });
   // A task with data of its own has placed the file itself.
   const placed = JSON.stringify(own).includes(JSON.stringify(request.training_file));
+  const { adapter: _, ...others } = own;
   const data = {
     train: rows(request.training_file),
     ...(request.validation_file ? { eval: rows(request.validation_file) } : {}),
@@ -82,8 +83,7 @@ export function specOf(request: JobRequest, start: JobStart = {}): Named<Json> {
     task: start.row && "messages" in start.row ? { use: "causal-lm", with: { lossOn: "assistant" } } : "causal-lm",
     adapter,
     ...(placed ? {} : { data }),
-    ...own,
-    ...{ adapter },
+    ...others,
     model: modelOf(request, start.adapter?.base),
     training: {
       saveSteps: 100,
