@@ -6,7 +6,7 @@
 import { badValue } from "../../core/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { classOf } from "./class_names.ts";
-import { type Given, plainTemplate, type TokenizerClass, tokenizerClasses } from "./classes.ts";
+import { type Given, plainTemplate, type TokenizerClass, tokenizerClasses, wordPieceParts } from "./classes.ts";
 
 /** A checkpoint's files, as far as they are there. */
 export type TokenizerFiles = Readonly<{
@@ -92,8 +92,9 @@ export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<str
     classOf(named as string, undefined, byteLevel) === "backend";
   const found = classOf(named as string | undefined, typeof type === "string" && !asItIs ? type : undefined, byteLevel);
   const own = found === "backend" ? undefined : tokenizerClasses[found];
-  // A vocabulary of another kind is none of the class's.
-  const fits = own && (own.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab)) ? own : undefined;
+  // A vocabulary of another kind is none of the class's, and word pieces are no byte pairs: they have no merges.
+  const pieces = model === "WordPiece" && own?.vocabulary === "map" && own.build !== wordPieceParts;
+  const fits = own && !pieces && (own.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab)) ? own : undefined;
   const { given, rest } = specialOf(files, settings, fits);
   const listed = tokensOf(files, vocabulary, settings, fits, [...given.entries()], rest(fits, settings));
   const special = Object.fromEntries([...given].map(([name, token]) => [name, textOf(token)]));

@@ -115,8 +115,8 @@ function charsmap(definition: Named<unknown>): Part[] {
   return own ? [{ type: "Precompiled", precompiled_charsmap: own.precompiled_charsmap ?? null }] : [];
 }
 
-/** BERT's steps. */
-function wordPiece({ definition, setting, token }: Given): Part {
+/** The parts of BERT's word pieces, by its settings. */
+export function wordPieceParts({ definition, setting, token }: Given): Part {
   return {
     model: {
       type: "WordPiece",
@@ -201,7 +201,7 @@ const bert: TokenizerClass = {
   },
   typeIds: true,
   vocabulary: "map",
-  build: wordPiece,
+  build: wordPieceParts,
   post: (given) => {
     const [cls, sep] = [given.token("cls_token"), given.token("sep_token")];
     const single = [[cls, 0], ["A", 0], [sep, 0]] as const;
@@ -379,7 +379,7 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
     special: { ...angled, unk_token: "[UNK]" },
     flags: (name) => ({ lstrip: name === "mask_token" }),
     vocabulary: "map",
-    build: wordPiece,
+    build: wordPieceParts,
     post: ({ token, id }) => ({
       type: "RobertaProcessing",
       sep: [token("sep_token"), id(token("sep_token")) ?? 2],
