@@ -4,10 +4,11 @@
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { badFile } from "../core/errors.ts";
 import { hubName } from "../core/hub/name.ts";
+import { missingIn } from "../core/missing_folder.ts";
 import type { Host } from "../core/types.ts";
 import { modelFiles } from "../plugins/sources/model_files.ts";
+import { namesIn as entriesOf } from "./host.ts";
 import { directoryStore } from "./directory_store.ts";
 import type { EdgeModels } from "./edge/service.ts";
 import { withoutToken } from "./hub_cache.ts";
@@ -19,10 +20,9 @@ const BASE = "attune:base";
 const FILES = ["config.json", "adapter_config.json", "model/config.json", "adapter/adapter_config.json"];
 
 /** Throws AttuneError (`BAD_FILE`) where a folder that was named is not there. */
-export function checkFolder(plugin: string, option: string, folder: string): void {
-  const found = statSync(folder, { throwIfNoEntry: false });
-  if (found?.isDirectory()) return;
-  throw badFile(plugin, `${option} ${folder}`, found ? "is not a folder" : "does not exist");
+export function checkFolder(plugin: string, folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw missingIn(plugin, "a folder", folder, { names: entriesOf, resolve });
 }
 
 /**

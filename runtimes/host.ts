@@ -2,6 +2,7 @@
  * What Node, Bun and Deno share: a host over node:fs, worker threads and onnxruntime-node.
  * @module
  */
+import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
@@ -44,6 +45,7 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
     clock,
     directory: (path) => directoryStore(resolve(path)),
     resolve: (path, base) => (isAbsolute(path) ? path : resolve(base ?? process.cwd(), path)),
+    names: namesIn,
     packageDirectory,
     spawn: (module) => workerChannel(new Worker(module)),
     base: directoryStore(fileURLToPath(new URL("../plugins/sources/base", import.meta.url))),
@@ -80,6 +82,15 @@ export function terminal(): NonNullable<Host["terminal"]> {
 /** The runtime this process is. */
 export function thisRuntime(): "node" | "bun" | "deno" {
   return "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
+}
+
+/** What lies in a folder, by name; undefined where there is no such folder. */
+export function namesIn(folder: string): readonly string[] | undefined {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The folder of an installed package, or undefined. */

@@ -147,6 +147,8 @@ export interface Host {
   readonly clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> };
   /** A directory of files as a store; paths are absolute or relative to `base`. */
   directory?(path: string): Store;
+  /** What lies in a folder, by name; undefined where there is no such folder. */
+  names?(folder: string): readonly string[] | undefined;
   /** Absolute path of a relative one. */
   resolve?(path: string, base?: string): string;
   /** Rows and files inside an installed package. */

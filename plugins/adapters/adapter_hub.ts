@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { badFile, badValue, missing } from "../../core/errors.ts";
+import { missingIn } from "../../core/missing_folder.ts";
 import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
 import type {
   Adapter,
@@ -60,7 +61,7 @@ async function openHub(plugin: string, path: string, host: Host): Promise<{ conf
   if (!host.directory) throw missing(plugin, "access to files", host.runtime);
   const store = host.directory(path);
   const file = await store.get("adapter_config.json");
-  if (!file) throw missing(plugin, "adapter_config.json", path);
+  if (!file) throw missingIn(plugin, "adapter_config.json", path, host);
   const { config } = JSON.parse(new TextDecoder().decode(file.bytes)) as Named<Json>;
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
     throw badFile(plugin, `${path}/adapter_config.json`, "has no `config`: it is not one of AdapterHub");

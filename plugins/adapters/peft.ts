@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import { plainKey } from "../../core/adapter_keys.ts";
 import { badFile, badValue, missing, show } from "../../core/errors.ts";
+import { missingIn } from "../../core/missing_folder.ts";
 import { jsonObject } from "../../core/json.ts";
 import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
 import type { Adapter, AttachContext, Attached, Host, Json, Named, Plugin, Trunk, Weights } from "../../core/types.ts";
@@ -86,7 +87,7 @@ async function openPeft<O>(
   if (!host.directory) throw missing(plugin, "access to files", host.runtime);
   const store = host.directory(path);
   const file = await store.get("adapter_config.json");
-  if (!file) throw missing(plugin, "adapter_config.json", path);
+  if (!file) throw missingIn(plugin, "adapter_config.json", path, host);
   const config = jsonObject(plugin, `${path}/adapter_config.json`, file.bytes);
   if (config.peft_type !== type) {
     throw badValue(plugin, `${path}/adapter_config.json: peft_type`, config.peft_type, `"${type}"`);

@@ -3,6 +3,7 @@
  * @module
  */
 import { missing, unknownName } from "../../core/errors.ts";
+import { missingIn } from "../../core/missing_folder.ts";
 import type { Host, Store } from "../../core/types.ts";
 import { hubName } from "../../core/hub/name.ts";
 import type { HubProgress } from "../../core/hub/download.ts";
@@ -29,7 +30,7 @@ export async function modelFiles(plugin: string, path: string, host: Host, weigh
     const { openHub } = await import("./hub.ts");
     return await openHub(path, host, { weights, progress: told(path, host) });
   }
-  throw missing(plugin, "config.json", path);
+  throw missingIn(plugin, "config.json", path, host);
 }
 
 /** Says once of each large file that it is being downloaded. */

@@ -35,12 +35,12 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--json", "as JSON")
     .action(async (spec, options) => set(await (await import("./plan.ts")).planCommand(spec, options)));
   program.command("evaluate").argument("<spec|dir>").description("metrics of a trained run or a spec's model")
-    .option("--data <rows.jsonl>", "rows in place of the spec's data.eval")
+    .option("--data <file>", "rows in place of the spec's data.eval: .jsonl, .json, .csv, .parquet")
     .option("--task <name>", "one of several tasks (default: all)")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
     .action(async (path, options) => set(await (await import("./infer.ts")).evaluateCommand(path, options)));
   program.command("predict").argument("<dir>", "a run's output directory").description("one JSON line per row")
-    .option("--input <rows.jsonl|->", "rows (default: standard input)", "-")
+    .option("--input <file|->", "rows: .jsonl, .json, .csv, .parquet (default: JSON lines of standard input)", "-")
     .option("--task <name>", "which of several tasks")
     .option("--hidden-states", "with every layer's hidden states")
     .option("--attentions", "with every layer's attention probabilities")

@@ -10,6 +10,7 @@ import { mergeAdapters, mergedAsOpened, type MergeOptions, writeMerged } from ".
 import { openAdapter } from "../../core/merge/config.ts";
 import { mergeIntoBase, writeModel } from "../../core/merge/into_base.ts";
 import { type MergeMethod, mergeMethods } from "../../core/merge/methods.ts";
+import { missingIn } from "../../core/missing_folder.ts";
 import { refuseQuantized } from "../../core/quantized.ts";
 import { configIn, sharedTensors } from "../../core/run/shared_tensors.ts";
 import { openWeights } from "../../core/safetensors.ts";
@@ -52,7 +53,11 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
   }
   const given = options.weights?.split(",").map((w) => number("weights", w) ?? NaN);
   const none = paths.find((path) => !existsSync(join(path, "adapter_config.json")));
-  if (none !== undefined) throw missing("merge", "adapter_config.json", none);
+  if (none !== undefined) throw missingIn("merge", "adapter_config.json", none, host);
+  const { base: below } = options;
+  if (below !== undefined && !existsSync(join(below, "config.json"))) {
+    throw missingIn("merge", "config.json", below, host);
+  }
   const adapters = paths.map((path) => ({ label: path, store: directory(resolve(path)) }));
   const output = resolve(options.output);
   const merging: MergeOptions = {

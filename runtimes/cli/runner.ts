@@ -36,7 +36,7 @@ export async function runnerCommand(options: RunnerCommandOptions): Promise<numb
   if (!/^https?:$/.test(URL.canParse(server) ? new URL(server).protocol : "")) {
     throw badValue("runner", "--server", server, "the address of a server, as http://127.0.0.1:8787");
   }
-  if (models !== undefined) checkFolder("runner", "--models", models);
+  if (models !== undefined) checkFolder("runner", models);
   await checkWritable(resolve(work));
   const abort = new AbortController();
   let interrupts = 0;

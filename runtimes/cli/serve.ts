@@ -53,7 +53,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     runner: key("ATTUNE_RUNNER_TOKEN"),
     admin: key("ATTUNE_ADMIN_KEY"),
   });
-  if (models !== undefined) checkFolder("serve", "--models", models);
+  if (models !== undefined) checkFolder("serve", models);
   if (!isAddress(store)) await checkWritable(resolve(store));
   const own = await hostHere();
   const catalog = await catalogFor({ plugins: plugins?.split(",") });

@@ -6,13 +6,15 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AttuneError, badFile, badValue } from "../../core/errors.ts";
 import { spelledSpec } from "../../core/plain_names.ts";
+import { missingIn } from "../../core/missing_folder.ts";
 import { placedPaths } from "../../core/run/places.ts";
 import type { Json, Named } from "../../core/types.ts";
+import { namesIn } from "../host.ts";
 import { packagesPlaced } from "../plugin_packages.ts";
 
 /** Reads a spec. Throws AttuneError where it is missing or not JSON. */
 export function readSpec(path: string, set: readonly string[] = []): Named<Json> {
-  if (!existsSync(path)) throw badFile("spec", path, "does not exist");
+  if (!existsSync(path)) throw missingIn("spec", "spec.json", path, { names: namesIn, resolve });
   let spec: Json;
   try {
     spec = JSON.parse(readFileSync(path, "utf8"));
@@ -49,6 +51,7 @@ export function taskNames(dir: string): readonly string[] {
  */
 export function readRun(dir: string, task?: string): Named<Json> {
   const path = join(dir, "spec.json");
+  if (!isDirectory(dir)) throw missingIn("spec", "spec.json", dir, { names: namesIn, resolve });
   if (!existsSync(path)) throw badFile("spec", dir, "holds no run: spec.json is missing");
   // Its model is another one now.
   const { versions: _versions, fingerprints: _fingerprints, ...whole } = readSpec(path) as Record<string, Json>;
