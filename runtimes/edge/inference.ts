@@ -68,7 +68,7 @@ export function inferenceOf(
       training: maxLength === undefined ? {} : { maxLength },
     } as unknown as RunSpec;
     // Nothing but what the request names can be reached: no hub, no other folder.
-    const { hubCache: _hub, base: _base, resolve: _resolve, ...rest } = own;
+    const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, ...rest } = own;
     const confined: Host = { ...rest, directory: (path) => stores.get(path) ?? noFiles };
     await checkFiniteModel(files);
     const set = await openAdapters(compose(spec, catalog), confined, {

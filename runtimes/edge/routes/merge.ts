@@ -174,7 +174,7 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
       : config.task_type === "CAUSAL_LM"
       ? { task: { use: "causal-lm", with: {} } }
       : await embeddings(found);
-    const { hubCache: _hub, base: _base, resolve: _resolve, ...plain } = host;
+    const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, ...plain } = host;
     const stores: Named<Store> = { base, merged: placedFiles({}, model), adapter };
     const own: Host = { ...plain, directory: (path) => stores[path] ?? placedFiles({}) };
     const run = (path: string, adapters: readonly Json[]) =>
