@@ -71,6 +71,9 @@ const elementwise: ReadonlySet<Op> = new Set<Op>([
   "Where",
 ]);
 
+/** A value whose places are being chosen: `operands` are those of which it is done. */
+type Selection = Readonly<{ key: string; push: Push; scope: string; operands: Value[] }>;
+
 /** What the build context knows of selected inputs: dropout masks are made anew for the chosen places. */
 export type SelectedInput = (input: Value, shape: Shape) => Value | undefined;
 
@@ -89,21 +92,37 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
   const whole = neededWhole(x, seq);
   const known = new Map<string, Value>();
 
+  // Depth first over a list of its own: models are as deep as they like, the stack of calls is not.
   const select = (value: Value, form: Form): Value => {
-    const key = `${value.id} ${form}`;
-    let selected = known.get(key);
-    if (!selected) {
+    const open: Selection[] = [];
+    const begin = (value: Value, form: Form): Value | undefined => {
+      const key = `${value.id} ${form}`;
+      const found = known.get(key);
+      if (found) return found;
       const push = whole.has(value.id) ? undefined : pushOf(value, form, seq);
-      selected = push
-        ? value.graph.within(
-          value.graph.producer(value)?.scope ?? "",
-          () =>
-            push.rebuild(push.operands.map((o) => (o.form === undefined ? o.value : select(o.value, o.form))), perRow),
-        )
-        : leaf(value, form);
-      known.set(key, selected);
+      if (push) {
+        open.push({ key, push, scope: value.graph.producer(value)?.scope ?? "", operands: [] });
+        return undefined;
+      }
+      const outer = open.at(-1)?.scope;
+      const made = outer === undefined ? leaf(value, form) : value.graph.within(outer, () => leaf(value, form));
+      known.set(key, made);
+      return made;
+    };
+    let made = begin(value, form);
+    for (let top = open.at(-1); top; top = open.at(-1)) {
+      if (made) top.operands.push(made);
+      const next = top.push.operands[top.operands.length];
+      if (next) {
+        made = next.form === undefined ? next.value : begin(next.value, next.form);
+        continue;
+      }
+      const { key, push, scope, operands } = top;
+      made = value.graph.within(scope, () => push.rebuild(operands, perRow));
+      known.set(key, made);
+      open.pop();
     }
-    return selected;
+    return made as Value;
   };
   const leaf = (value: Value, form: Form): Value => {
     const shape = selectedShape(value.shape, form, seq, perRow);
@@ -159,25 +178,29 @@ export function choosePlaces(
 function neededWhole(x: Value, seq: string): ReadonlySet<number> {
   const whole = new Set<number>();
   const seen = new Set<string>();
-  const visit = (value: Value, form: Form): void => {
+  const waiting: { value: Value; form: Form }[] = [{ value: x, form: "flat" }];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const { value, form } = next;
     const key = `${value.id} ${form}`;
-    if (seen.has(key)) return;
+    if (seen.has(key)) continue;
     seen.add(key);
     const push = pushOf(value, form, seq);
-    if (!push) return markWhole(value, whole);
-    for (const operand of push.operands) {
-      if (operand.form !== undefined) visit(operand.value, operand.form);
+    if (!push) markWhole(value, whole);
+    for (const operand of push?.operands ?? []) {
+      if (operand.form !== undefined) waiting.push({ value: operand.value, form: operand.form });
       else markWhole(operand.value, whole);
     }
-  };
-  visit(x, "flat");
+  }
   return whole;
 }
 
 function markWhole(value: Value, whole: Set<number>): void {
-  if (whole.has(value.id)) return;
-  whole.add(value.id);
-  for (const input of value.graph.producer(value)?.inputs ?? []) if (input) markWhole(input, whole);
+  const waiting = [value];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    if (whole.has(next.id)) continue;
+    whole.add(next.id);
+    for (const input of next.graph.producer(next)?.inputs ?? []) if (input) waiting.push(input);
+  }
 }
 
 /** How the question for some places of `value` becomes one for its operands; undefined where it cannot. */

@@ -106,6 +106,7 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
   const base = await openRun({ ...run, adapters: [] }, host);
   const loaded = new Map<string, Loaded>();
   const known = new Map<string, Stacked>();
+  const drawn = new Map<string, readonly string[]>();
   const feeder = createFeeder(lib, new Map(), host.kernels);
   let active: readonly string[] = [];
   let merged: ReadonlyMap<string, Tensor<Float32Array>> = new Map();
@@ -253,6 +254,7 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
     delete: async (name) => {
       const { kind } = find(name);
       loaded.delete(name);
+      for (const key of drawn.keys()) if (key.split("\n").includes(kind)) drawn.delete(key);
       active = active.filter((other) => other !== name);
       // Sessions that no remaining adapter can use.
       await turn(async () => {
@@ -301,20 +303,29 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
         for (const [name, from] of shared) result.set(name, mergedTensor(name, await read(from), options));
       }
       await closeSessions();
+      drawn.clear();
       merged = result;
     },
     unmerge: async () => {
       await closeSessions();
+      drawn.clear();
       merged = new Map();
     },
     layout: (stack) => openOf(membersOf(stack)).layout,
     fresh: (stack) => {
       const members = membersOf(stack);
+      // Of the same kinds the same names are there, and no graph need be built to know it.
+      const kind = members.map((m) => m.kind).join("\n");
+      const before = drawn.get(kind);
+      if (before) return before;
       const open = openOf(members);
       const weights = members.map(({ attached, tensors }) => ({ ...attached, weights: heldWeights(tensors) }));
       const random = createRandom(run.training.seed);
       const initial = initialWeights(open.checkpoint, weights, open.trunk, random);
-      return [...builtOf(open).parameters.values()].filter((p) => !p.adapter && initial.isNew(p)).map((p) => p.name);
+      const names = [...builtOf(open).parameters.values()].filter((p) => !p.adapter && initial.isNew(p))
+        .map((p) => p.name);
+      drawn.set(kind, names);
+      return names;
     },
     run: (batch, stack) => run_(batch, membersOf(stack)),
     encode: (rows, stack) => encode(rows, membersOf(stack)),

@@ -113,4 +113,36 @@ describe("named adapters over one model", () => {
     assert.throws(() => set.activate("c"), /unknown adapter "c"/);
     await assert.rejects(set.add("fresh", { use: "lora" }), /`from`/);
   });
+
+  it("a question whose answer is known builds no graph", async () => {
+    const bert = catalog.model?.bert;
+    assert.ok(bert);
+    let built = 0;
+    const counting = {
+      ...bert,
+      parse: (options: unknown) => {
+        const result = bert.parse(options);
+        if (result.issues) return result;
+        const { value } = result;
+        const read: typeof value.read = (...args) => {
+          const trunk = value.read(...args);
+          return { ...trunk, forward: (b) => (built++, trunk.forward(b)) };
+        };
+        return { value: { ...value, read } };
+      },
+    };
+    const counted = { ...catalog, model: { ...catalog.model, bert: counting } };
+    const own = await openAdapters(compose(specOf([]), counted), host);
+    for (const name of ["a", "b"]) await own.add(name, saved(name) as { use: string });
+    const ask = async (name: string): Promise<void> => {
+      assert.deepEqual(own.fresh(name), []);
+      for await (const _ of own.predict(rows, name));
+    };
+    await ask("a");
+    const first = built;
+    assert.ok(first > 0);
+    for (const name of ["a", "b", "a"]) await ask(name);
+    assert.equal(built, first);
+    await own.close();
+  });
 });

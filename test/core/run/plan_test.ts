@@ -31,6 +31,13 @@ it("counts parameters, and work that grows with the number of steps", async () =
   assert.ok(lora.flops < full.flops);
 });
 
+it("plans models of any depth", async () => {
+  const config = { num_hidden_layers: 400 };
+  const deep = await planned({ ...tinySpec(), model: { use: "random", with: { path: "tiny:model", config } } });
+  const flat = await planned({ ...tinySpec(), model: { use: "random", with: { path: "tiny:model" } } });
+  assert.equal((deep.totalParameters - flat.totalParameters) % 398, 0, "398 layers more");
+});
+
 it("counts what regularizers hold and compute", async () => {
   const all = Object.values(tinyWeights()).reduce((n, tensor) => n + sizeOf(tensor.dims), 0);
   const data = { use: "memory", with: { rows: [{ text: "a film", label: "good" }] } };
