@@ -12,7 +12,7 @@ import { AttuneError, badKey, storeFailed } from "../core/errors.ts";
 import { keyParts } from "../core/store_key.ts";
 import type { Store, Stored } from "../core/types.ts";
 import { allBytes } from "../core/bytes.ts";
-import { fileOfGenerations, generationsIn, GONE, OWN } from "./generations.ts";
+import { fileOfGenerations, generationsIn, GONE, isReserved, OWN } from "./generations.ts";
 import { claimFolder } from "./claim.ts";
 import { lastingFiles } from "./lasting_files.ts";
 
@@ -43,7 +43,7 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
   const swept = new Set<string>();
   const path = (key: string): string => {
     const parts = keyParts("directory", key);
-    if (parts.some((part) => part.startsWith(OWN))) throw badKey("directory", key);
+    if (parts.some(isReserved)) throw badKey("directory", key);
     return join(root, ...parts);
   };
   /** The real path of what is there; undefined where nothing is. */
@@ -169,7 +169,7 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
     const read = () => readdir(join(root, folder), { withFileTypes: true }).catch(absent);
     const entries = await typed(folder, read) ?? [];
     const names = new Set(entries.flatMap((entry) => {
-      if (!entry.name.startsWith(OWN)) return [folder + entry.name + (entry.isDirectory() ? "/" : "")];
+      if (!isReserved(entry.name)) return [folder + entry.name + (entry.isDirectory() ? "/" : "")];
       const versions = entry.isDirectory() ? fileOfGenerations(entry.name) : undefined;
       return versions === undefined ? [] : [folder + versions];
     }));

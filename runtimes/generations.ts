@@ -1,6 +1,6 @@
 /**
  * Versions of a file that are written one over the other, for compare-and-set without a lock. Beside a file `name` the folder
- * `.~attune-after-name` has its later versions as `1`, `2` and so on; the highest counts, and the file itself only where
+ * `~attune-after-name` has its later versions as `1`, `2` and so on; the highest counts, and the file itself only where
  * there is none.
  *
  * A version is written under another name and linked to its number: of all that try, the file system lets one through. A
@@ -12,10 +12,11 @@ import { basename, dirname, join } from "node:path";
 import type { Files } from "./directory_store.ts";
 import type { LastingFiles } from "./lasting_files.ts";
 
-/** How names of files begin that are no keys. */
+/** How names of files in the making begin; they are no keys, and nothing is lost with them. */
 export const OWN = ".~attune-";
 
-const AFTER = `${OWN}after-`;
+/** How names of folders of versions begin. They are no keys, and not hidden: whoever copies what is seen copies them. */
+const AFTER = "~attune-after-";
 
 /** What a version says that deletes the file. No other file is told from it by its length, but by what it says. */
 export const GONE: Uint8Array = new TextEncoder().encode("attune: deleted 5d0c2f7b7c1e4a0f9a3be6a1c8d4f260\n");
@@ -36,6 +37,11 @@ export interface Generations {
     write: (path: string) => Promise<void>,
     still: () => Promise<boolean>,
   ): Promise<boolean>;
+}
+
+/** Whether a name in a folder is one that no key has. */
+export function isReserved(name: string): boolean {
+  return name.startsWith(OWN) || name.startsWith(AFTER);
 }
 
 /** The name of the file whose later versions a folder has; undefined for other folders. */

@@ -164,6 +164,20 @@ export function jobsIn(options: JobsOptions): Jobs {
     }
   };
 
+  const isAtWork = (id: string): boolean => {
+    const job = open.get(id);
+    return job?.leased === true || job?.status === "validating_files";
+  };
+  /** Jobs of which another process may have made something else: not those that are over, or wait and are in the queue. */
+  const unsure = async (): Promise<string[]> => {
+    const hints = await queue.ids?.();
+    const rests = (id: string): boolean => {
+      const job = open.get(id);
+      return job !== undefined && !isAtWork(id) && job.status !== "paused" && hints?.has(id) === true;
+    };
+    return (await ids()).filter((id) => !over.has(id) && !rests(id));
+  };
+
   const newId = (): string => `ftjob-${Math.floor(time() * 1000).toString(36).padStart(9, "0")}${random()}`;
 
   return {
@@ -243,9 +257,7 @@ export function jobsIn(options: JobsOptions): Jobs {
       watched = at;
       // What this process has done it knows; what others have done is found when all are looked at.
       const all = options.forgetful || looked === undefined || at - looked >= 1000 * leaseSeconds;
-      const working = [...open].filter(([, job]) => job.leased || job.status === "validating_files");
-      for (const id of all ? await ids() : working.map(([id]) => id)) {
-        if (over.has(id)) continue;
+      for (const id of all ? await unsure() : [...open.keys()].filter(isAtWork)) {
         const found = await read(id, "tryRead");
         if (!found) continue;
         const { record } = found;

@@ -22,6 +22,7 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
   const takenOf = (id: string, number: number): string => `queue/${id}.${number}`;
   // What was seen of those who hold an id, and when first.
   const seen = new Map<string, { revision: string; since: number; seconds: number }>();
+  const whole = new Set<string>();
   let last = "";
   const entries = async (): Promise<Map<string, Entry>> => {
     const all = new Map<string, Entry>();
@@ -43,10 +44,15 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
     seen.set(id, { revision: `${number} ${found.revision}`, since: now(), seconds: Math.min(seconds, MOST_SECONDS) });
     return true;
   };
+  /** Whether a hint is there and can be read; one that is damaged is moved aside. */
   const intact = async (id: string): Promise<boolean> => {
-    const found = await store.get(hintOf(id));
-    if (!found || unseal(found.bytes)) return found !== undefined;
-    await setAside(store, found);
+    try {
+      const found = await store.get(hintOf(id));
+      if (!found || unseal(found.bytes)) return found !== undefined;
+      await setAside(store, found);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+    }
     return false;
   };
   const push = async (id: string): Promise<void> => {
@@ -83,6 +89,19 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
   };
   return {
     push,
+    ids: async () => {
+      const all = await entries();
+      const ids = new Set<string>();
+      for (const [id, { hint }] of all) {
+        if (!hint) continue;
+        // Each is looked at once: one that is damaged is as if it were not there.
+        if (!whole.has(id) && !await intact(id)) continue;
+        whole.add(id);
+        ids.add(id);
+      }
+      for (const id of whole) if (!ids.has(id)) whole.delete(id);
+      return ids;
+    },
     pull: async (seconds, wanted = () => true) => {
       const all = await entries();
       for (const id of seen.keys()) if (!all.has(id)) seen.delete(id);

@@ -104,6 +104,8 @@ export interface OpenQueue {
    * are worth taking; a queue that cannot look at them before gives any.
    */
   pull(seconds: number, wanted?: (id: string) => boolean): Promise<Hint | undefined>;
+  /** The ids that it has, whoever has taken them; absent where it cannot tell. */
+  ids?(): Promise<ReadonlySet<string>>;
   close(): Promise<void>;
 }
 

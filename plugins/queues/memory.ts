@@ -49,6 +49,7 @@ export const memory: Factory<"queue", MemoryOptions> = define({
           }
           return undefined;
         },
+        ids: async () => new Set(held.keys()),
         close: async () => held.clear(),
       };
     },

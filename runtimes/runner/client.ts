@@ -72,8 +72,8 @@ export type ClientOptions = Readonly<{
 /** A server that says nothing for so long has not heard. */
 const ANSWER_SECONDS = 10;
 
-/** A file of which no length was told has at most so many bytes. */
-const MOST_BYTES = 64 * 2 ** 30;
+/** A file of which no length was told has at most so many bytes: rows, and what an earlier lease has left. */
+const MOST_BYTES = { uploads: 4 * 2 ** 30, leases: 64 * 2 ** 30 } as const;
 
 /** A server may say that it is to be told of a job so often, or that it waits so long, in seconds. */
 const seconds = v.pipe(v.number(), v.finite(), v.transform((n) => Math.min(Math.max(n, 0.05), 3600)));
@@ -206,7 +206,11 @@ export function runnerClient(options: ClientOptions): RunnerClient {
       const answer = await call(job(lease, at), () => ({}));
       const temporary = `${file}.${process.pid}-${crypto.randomUUID()}.part`;
       try {
-        const size = await written(answer, temporary, bytes ?? MOST_BYTES);
+        const size = await written(
+          answer,
+          temporary,
+          bytes ?? MOST_BYTES[path.startsWith("uploads/") ? "uploads" : "leases"],
+        );
         if (bytes !== undefined && size !== bytes) {
           // It has changed under way, perhaps: the next attempt asks anew.
           throw new Error(`${server} gave ${size} bytes of ${path}, not the ${bytes} that it told`);

@@ -73,7 +73,7 @@ type World = {
   commit: typeof committed;
 };
 
-const recordAt = /\/records\/(?:\.~attune-after-)?(ftjob-[\w-]+)\.json(?:\/(\d+))?$/;
+const recordAt = /\/records\/(?:~attune-after-)?(ftjob-[\w-]+)\.json(?:\/(\d+))?$/;
 
 /** Looks at each version of a record in the moment in which it is made. */
 function checkRecord({ latest, broken }: World, path: string, bytes: Uint8Array): void {
