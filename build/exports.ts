@@ -21,6 +21,7 @@ export function exportMap(): Record<string, string> {
     "./web": "./runtimes/web.ts",
     "./train": "./runtimes/train.ts",
     "./plugins": "./runtimes/plugin_packages.ts",
+    "./conformance": "./runtimes/conformance/mod.ts",
     "./edge": "./runtimes/edge/app.ts",
     "./edge/jobs-app": "./runtimes/edge/jobs_app.ts",
     "./tokenizers/train-word-piece": "./plugins/tokenizers/train_word_piece.ts",

@@ -6,7 +6,12 @@ import { AttuneError, show } from "./errors.ts";
 import type { Catalog, Entry, Kind, Named } from "./types.ts";
 
 /** What a package brings. `name`: what specs, servers and runners call it, a name or an absolute path. */
-export type PluginPackage = Readonly<{ name: string; entries: readonly Entry[] }>;
+export type PluginPackage = Readonly<{
+  name: string;
+  entries: readonly Entry[];
+  /** What its export `conformance` says: options for the batteries, by kind and name. */
+  conformance?: Named<object>;
+}>;
 
 /** Packages that catalogs were extended with; what a catalog holds is its plugins alone. */
 const packages = new WeakMap<object, readonly string[]>();

@@ -52,7 +52,12 @@ export async function loadPackages(names: readonly string[], folder: string): Pr
     } catch (error) {
       throw badPackage(name, `${entry} cannot be imported: ${error instanceof Error ? error.message : error}`, error);
     }
-    loaded.push({ name, entries: entriesOf(name, module.default) });
+    const { conformance } = module;
+    loaded.push({
+      name,
+      entries: entriesOf(name, module.default),
+      ...(typeof conformance === "object" && conformance !== null ? { conformance: conformance as Named<object> } : {}),
+    });
   }
   return loaded;
 }

@@ -103,6 +103,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (options) => set(await (await import("./runner.ts")).runnerCommand(options)));
   program.command("plugins").description("every plugin with its options")
     .option("--json", "with the options' JSON Schema")
+    .option("--check <package>", "run the batteries over a package's plugins")
     .action(async (options) => set(await (await import("./plugins.ts")).pluginsCommand(options)));
   return await exitCode(async () => {
     try {

@@ -5,12 +5,16 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import process from "node:process";
 import type * as v from "valibot";
+import { badPackage } from "../../core/packages.ts";
 import type { Entry } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
+import { loadPackages } from "../plugin_packages.ts";
+import { hostHere } from "../train.ts";
 import { exitCodes } from "./exit.ts";
 
-/** Prints every plugin; with --json, with the JSON Schema of its options. */
-export async function pluginsCommand(options: Readonly<{ json?: boolean }>): Promise<number> {
+/** Prints every plugin; with --json, with the JSON Schema of its options; with --check, how a package's plugins do. */
+export async function pluginsCommand(options: Readonly<{ json?: boolean; check?: string }>): Promise<number> {
+  if (options.check !== undefined) return await checkPackage(options.check);
   const entries = Object.values(catalog).flatMap((kind) => Object.values(kind) as Entry[]);
   const described = entries.map(({ kind, use, schema }) => ({ kind, use, options: schemaOf(schema) }));
   if (options.json) process.stdout.write(JSON.stringify(described, null, 2) + "\n");
@@ -21,6 +25,30 @@ export async function pluginsCommand(options: Readonly<{ json?: boolean }>): Pro
     }
   }
   return exitCodes.done;
+}
+
+/** Runs the batteries over a package's plugins. */
+async function checkPackage(name: string): Promise<number> {
+  const [added] = await loadPackages([name], process.cwd());
+  if (!added) throw badPackage(name, "is no package");
+  const tests: { name: string; run: () => void | Promise<void> }[] = [];
+  const { packageConformance } = await import("../conformance/package.ts");
+  packageConformance(added, { catalog, host: await hostHere(1) }, (name, run) => {
+    tests.push({ name, run });
+  });
+  let failed = 0;
+  for (const test of tests) {
+    try {
+      await test.run();
+      process.stdout.write(`ok    ${test.name}\n`);
+    } catch (error) {
+      failed++;
+      const why = error instanceof Error ? error.message : String(error);
+      process.stdout.write(`FAIL  ${test.name}\n${why.replace(/^/gm, "      ")}\n`);
+    }
+  }
+  process.stdout.write(`${tests.length - failed} passed, ${failed} failed\n`);
+  return failed === 0 ? exitCodes.done : exitCodes.failed;
 }
 
 function schemaOf(schema: Entry["schema"]): object {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { runRunner } from "../../runtimes/runner/runner.ts";
-import { testStore } from "../conformance/store.ts";
+import { testStore } from "../../runtimes/conformance/store.ts";
 import { flare } from "../flare.ts";
 import { here } from "../faults/killed_runs.ts";
 import { tinyFiles, tinyRows } from "../tiny.ts";

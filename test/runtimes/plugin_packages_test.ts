@@ -135,6 +135,45 @@ describe("packages' plugins", () => {
   });
 });
 
+describe("attune plugins --check", () => {
+  const checked = (name: string) => {
+    const [program = "", ...command] = commands[here] ?? [];
+    const done = spawnSync(program, [...command, "plugins", "--check", name], { encoding: "utf8", cwd: project });
+    return { code: done.status, out: done.stdout + done.stderr };
+  };
+  it("passes what does as it should", () => {
+    const { code, out } = checked("attune-plugin-halves");
+    assert.equal(code, 0, out);
+    assert.match(out, /ok {4}schedule halves: factors are from 0 to 1/);
+    assert.match(out, /ok {4}schedule halves: a run that is interrupted goes on to the same losses/);
+    assert.match(out, /ok {4}loss squared-logits: a run with it trains/);
+    assert.match(out, /\n\d+ passed, 0 failed\n$/);
+  });
+  it("names what does not, and ends with 1", () => {
+    made("attune-plugin-wild", {
+      "index.js": `
+import { define } from "attune";
+import * as v from "valibot";
+let n = 0;
+export const conformance = { "schedule steep": { by: 2 } };
+export default [
+  define({ kind: "schedule", name: "steep", schema: v.strictObject({ by: v.number() }), create: ({ by }) => ({ factor: (step) => by * step }) }),
+  define({ kind: "schedule", name: "drifting", schema: v.strictObject({}), create: () => ({ factor: () => 1 / ++n }) }),
+  define({ kind: "schedule", name: "wanting", schema: v.strictObject({ by: v.number() }), create: () => ({ factor: () => 1 }) }),
+];`,
+    });
+    const { code, out } = checked("attune-plugin-wild");
+    assert.equal(code, 1, out);
+    assert.match(out, /FAIL {2}schedule steep: factors are from 0 to 1/);
+    assert.match(out, /FAIL {2}schedule drifting: the same run gives the same losses/);
+    assert.match(
+      out,
+      /FAIL {2}schedule wanting: its options have defaults, or the package's export "conformance" has some/,
+    );
+    assert.equal(checked("attune-plugin-none").code, 2);
+  });
+});
+
 describe("servers and runners", () => {
   it("run jobs with the packages that both were given, and load none that a job names", async () => {
     const name = join(project, "node_modules", "attune-plugin-halves");

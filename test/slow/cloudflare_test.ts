@@ -1,6 +1,6 @@
 import { after, it } from "node:test";
 import { storeQueue } from "../../core/jobs/store_queue.ts";
-import { testQueue } from "../conformance/queue.ts";
+import { testQueue } from "../../runtimes/conformance/queue.ts";
 import { here } from "../faults/killed_runs.ts";
 import { flare } from "../flare.ts";
 

@@ -4,7 +4,7 @@ import type { Callback, Named, TrainingArguments, TrainingEvent } from "../../..
 import { AttuneError } from "../../../core/errors.ts";
 import { bestWeights } from "../../../plugins/callbacks/best_weights.ts";
 import { earlyStopping } from "../../../plugins/callbacks/early_stopping.ts";
-import { callbackConformance } from "../../conformance/callback.ts";
+import { callbackConformance } from "../../../runtimes/conformance/callback.ts";
 
 const evaluated = (metrics: Named<number>, step = 1): TrainingEvent => ({
   type: "evaluate",

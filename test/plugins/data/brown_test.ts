@@ -5,7 +5,7 @@ import { brown } from "../../../plugins/data/brown.ts";
 import { partOfSpeech, partsOfSpeech } from "../../../plugins/data/parts_of_speech.ts";
 import { packageDirectory } from "../../../runtimes/host.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { testDataset } from "../../conformance/dataset.ts";
+import { testDataset } from "../../../runtimes/conformance/dataset.ts";
 
 const host = () => hostHere(1);
 const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {

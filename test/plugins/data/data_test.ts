@@ -13,7 +13,7 @@ import { shuffle } from "../../../plugins/data/shuffle.ts";
 import { split } from "../../../plugins/data/split.ts";
 import { take } from "../../../plugins/data/take.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { testDataset } from "../../conformance/dataset.ts";
+import { testDataset } from "../../../runtimes/conformance/dataset.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-data-"));
 const written = (name: string, text: string | Uint8Array): string => {

@@ -18,7 +18,7 @@ import { parquet } from "../../../plugins/data/parquet.ts";
 import { hubCache } from "../../../runtimes/hub_cache.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import { heldStore } from "../../tiny.ts";
-import { testDataset } from "../../conformance/dataset.ts";
+import { testDataset } from "../../../runtimes/conformance/dataset.ts";
 import { commit, type HubServer, startHub } from "../sources/hub_server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-tables-"));

@@ -6,7 +6,7 @@ import { consoleLogger } from "../../../plugins/loggers/console.ts";
 import { csv } from "../../../plugins/loggers/csv.ts";
 import { jsonl } from "../../../plugins/loggers/jsonl.ts";
 import { tensorboard } from "../../../plugins/loggers/tensorboard.ts";
-import { loggedEvents, loggerConformance, testStore } from "../../conformance/logger.ts";
+import { loggedEvents, loggerConformance, testStore } from "../../../runtimes/conformance/logger.ts";
 
 type Training = Pick<TrainingArguments, "loggingSteps" | "loggingStrategy" | "loggingFirstStep">;
 

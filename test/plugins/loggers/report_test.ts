@@ -19,7 +19,7 @@ import {
   showTicks,
 } from "../../../plugins/loggers/report_scale.ts";
 import { createSeries, smooth } from "../../../plugins/loggers/report_series.ts";
-import { loggerConformance, testStore } from "../../conformance/logger.ts";
+import { loggerConformance, testStore } from "../../../runtimes/conformance/logger.ts";
 
 const part = <K extends string>(kind: K, name: string, options: object = {}) => ({ kind, name, options });
 

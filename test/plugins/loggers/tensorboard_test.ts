@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Host, Run, TrainingEvent } from "../../../core/types.ts";
 import { tensorboard } from "../../../plugins/loggers/tensorboard.ts";
 import { crc32c, masked } from "../../../plugins/loggers/tfevents.ts";
-import { loggedEvents, testStore } from "../../conformance/logger.ts";
+import { loggedEvents, testStore } from "../../../runtimes/conformance/logger.ts";
 
 type Field = Readonly<{ field: number; value: number | Uint8Array }>;
 

@@ -22,7 +22,7 @@ import { squad } from "../../../plugins/metrics/squad.ts";
 import { squadV2 } from "../../../plugins/metrics/squad_v2.ts";
 import { ter } from "../../../plugins/metrics/ter.ts";
 import { stem } from "../../../plugins/metrics/porter_stemmer.ts";
-import { metricConformance } from "../../conformance/metric.ts";
+import { metricConformance } from "../../../runtimes/conformance/metric.ts";
 import { checkMetricsReference } from "../../reference/metrics.ts";
 import { metricCatalog, metrics } from "./catalog.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Catalog } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { type OptimizerFigures, testOptimizer } from "../../conformance/optimizer.ts";
+import { type OptimizerFigures, testOptimizer } from "../../../runtimes/conformance/optimizer.ts";
 
 type Case = OptimizerFigures & Readonly<{ use: string; with: object }>;
 const path = new URL("../../fixtures/optimizers.json", import.meta.url);

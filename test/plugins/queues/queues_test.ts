@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { directory } from "../../../plugins/queues/directory.ts";
 import { memory } from "../../../plugins/queues/memory.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { testQueue } from "../../conformance/queue.ts";
+import { testQueue } from "../../../runtimes/conformance/queue.ts";
 
 const host = await hostHere(1);
 testQueue("memory", { open: async () => ({ queue: await memory().open(host) }), shortest: 0.4 });

@@ -13,7 +13,7 @@ import { inverseSqrt } from "../../../plugins/schedules/inverse_sqrt.ts";
 import { linear } from "../../../plugins/schedules/linear.ts";
 import { polynomial } from "../../../plugins/schedules/polynomial.ts";
 import { warmupStableDecay } from "../../../plugins/schedules/warmup_stable_decay.ts";
-import { scheduleConformance } from "../../conformance/schedule.ts";
+import { scheduleConformance } from "../../../runtimes/conformance/schedule.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 
 type Reference = Readonly<

@@ -6,8 +6,8 @@ import type { Store } from "../../../core/types.ts";
 import { nats as natsQueue } from "../../../plugins/queues/nats.ts";
 import { nats } from "../../../plugins/stores/nats.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { testQueue } from "../../conformance/queue.ts";
-import { testStore } from "../../conformance/store.ts";
+import { testQueue } from "../../../runtimes/conformance/queue.ts";
+import { testStore } from "../../../runtimes/conformance/store.ts";
 import { natsServer, noNats } from "../../nats_server.ts";
 
 if (noNats) it("a NATS server", { skip: noNats }, () => {});

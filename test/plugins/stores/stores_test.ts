@@ -9,7 +9,7 @@ import { directory } from "../../../plugins/stores/directory.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { directoryStore } from "../../../runtimes/directory_store.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { testStore } from "../../conformance/store.ts";
+import { testStore } from "../../../runtimes/conformance/store.ts";
 
 const folder = (): string => mkdtempSync(join(tmpdir(), "attune-store-"));
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

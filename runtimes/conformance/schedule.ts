@@ -1,13 +1,17 @@
 /**
- * What every schedule must do: a battery for `node:test`.
+ * What every schedule must do: a battery for `node:test`, or another runner of tests.
  * @module
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { nodeTest, type Tester } from "./tester.ts";
 import type { Schedule } from "../../core/types.ts";
 
 /** Tests a schedule: finite factors from 0 to 1 in any run, pure and in any order, and warm-up as its option says. */
-export function scheduleConformance(title: string, schedule: Schedule): void {
+export function scheduleConformance(
+  title: string,
+  schedule: Schedule,
+  test: Tester = nodeTest,
+): void {
   test(`${title}: factors are from 0 to 1, and depend on the step alone`, () => {
     assert.equal(schedule.kind, "schedule");
     for (const total of [1, 2, 7, 100]) {

@@ -1,9 +1,9 @@
 /**
- * What every metric must do: a battery for `node:test`, for metrics of this repository and of others.
+ * What every metric must do: a battery for `node:test`, or another runner of tests, for metrics of this repository and of others.
  * @module
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { nodeTest, type Tester } from "./tester.ts";
 import type { Metric, Named, Readings } from "../../core/types.ts";
 
 type Example = Readings[keyof Readings];
@@ -12,7 +12,12 @@ type Example = Readings[keyof Readings];
  * Tests a metric on at least six examples: the empty state, the round trip of states through JSON, merging, and that
  * neither order nor grouping matters beyond rounding.
  */
-export function metricConformance(title: string, metric: Metric, examples: readonly Example[]): void {
+export function metricConformance(
+  title: string,
+  metric: Metric,
+  examples: readonly Example[],
+  test: Tester = nodeTest,
+): void {
   const fold = (some: readonly Example[]): unknown => some.reduce((state, e) => metric.update(state, e), metric.init());
   const json = (state: unknown): unknown => JSON.parse(JSON.stringify(state));
   const all = (): Named<number | null> => metric.compute(fold(examples));

@@ -1,16 +1,21 @@
 /**
- * What every callback must do: a battery for `node:test`.
+ * What every callback must do: a battery for `node:test`, or another runner of tests.
  * @module
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { nodeTest, type Tester } from "./tester.ts";
 import type { Ask, Callback, TrainingEvent } from "../../core/types.ts";
 
 /**
  * Tests a callback on the events of a run: its state is plain data, `on` changes nothing it is given, and wherever a run is
  * interrupted and resumed from JSON the same is asked for.
  */
-export function callbackConformance(title: string, callback: Callback, events: readonly TrainingEvent[]): void {
+export function callbackConformance(
+  title: string,
+  callback: Callback,
+  events: readonly TrainingEvent[],
+  test: Tester = nodeTest,
+): void {
   const asks = (some: readonly TrainingEvent[], from: unknown): { asked: (Ask | undefined)[]; state: unknown } => {
     let state = from;
     const asked = some.map((event) => {

@@ -1,9 +1,9 @@
 /**
- * What every logger must do: a battery for `node:test`.
+ * What every logger must do: a battery for `node:test`, or another runner of tests.
  * @module
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { nodeTest, type Tester } from "./tester.ts";
 import type { Host, Logger, Run, Store, Stored, TrainingEvent } from "../../core/types.ts";
 
 /** What a run tells: three epochs of two steps, one of them skipped, and everything else that happens. */
@@ -100,7 +100,13 @@ export function testStore(
  * Tests a logger: it takes every event and any number without throwing, with an output and without, writes the same to any
  * kind of store, leaves events as they are, and tells of a failing store when it is closed, not in the middle of a run.
  */
-export function loggerConformance(title: string, logger: Logger, host: Host, run: Run): void {
+export function loggerConformance(
+  title: string,
+  logger: Logger,
+  host: Host,
+  run: Run,
+  test: Tester = nodeTest,
+): void {
   const whole = async (output: Store | undefined, events: readonly TrainingEvent[] = loggedEvents): Promise<void> => {
     const sink = await logger.open(host, run, output);
     for (const event of events) assert.equal(sink.log(event), undefined);
