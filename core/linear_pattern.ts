@@ -200,11 +200,16 @@ function searchOf(steps: readonly Step[], text: string, ids: number): (at: numbe
         }
         case SPLIT: {
           const first = steps[step.x] as Step;
+          const place = at * ids + step.id;
           if (first.op === CHAR && !(at < text.length && first.set(text.codePointAt(at) ?? 0))) {
+            // A loop that would rather end, and comes back here without a character between, fails.
+            if (step.y === pc + 1) {
+              if (tried.has(place)) fails = true;
+              else tried.add(place);
+            }
             pc = step.y;
             break;
           }
-          const place = at * ids + step.id;
           if (tried.has(place)) fails = true;
           else {
             tried.add(place);

@@ -35,7 +35,7 @@ function classOf(name: string): CharSet {
   return found;
 }
 
-/** The same characters in the other case. */
+/** The same characters in either case. */
 function inAnyCase(has: CharSet): CharSet {
   return remembered((code) => {
     if (has(code)) return true;
@@ -48,215 +48,237 @@ function inAnyCase(has: CharSet): CharSet {
   });
 }
 
+/** A pattern as it is read. */
+type Reader = Readonly<{
+  /** What comes next, so many units of it. */
+  ahead(count?: number): string;
+  /** Whether the pattern goes on with a text, which is then read. */
+  take(text: string): boolean;
+  /** What a sticky expression finds here, which is then read. */
+  takeMatch(regex: RegExp): RegExpExecArray | null;
+  /** The next character. */
+  next(): number;
+  broken(problem: string): SyntaxError;
+}>;
+
+function readerOf(source: string): Reader {
+  let at = 0;
+  const broken = (problem: string): SyntaxError => new SyntaxError(`${problem} at character ${at}`);
+  return {
+    broken,
+    ahead: (count = 1) => source.slice(at, at + count),
+    take: (text) => {
+      if (!source.startsWith(text, at)) return false;
+      at += text.length;
+      return true;
+    },
+    takeMatch: (regex) => {
+      regex.lastIndex = at;
+      const found = regex.exec(source);
+      if (found) at += found[0].length;
+      return found;
+    },
+    next: () => {
+      const code = source.codePointAt(at);
+      if (code === undefined) throw broken("the pattern ends too soon");
+      at += code > 0xffff ? 2 : 1;
+      return code;
+    },
+  };
+}
+
 /**
  * Reads a pattern.
  *
  * @throws SyntaxError where it cannot be read, or has what is not supported: what refers back to a group, calls, conditions.
  */
 export function parseOniguruma(source: string): PatternNode {
-  let at = 0;
-  const broken = (problem: string): SyntaxError => new SyntaxError(`${problem} at character ${at}`);
-  const take = (text: string): boolean => {
-    if (!source.startsWith(text, at)) return false;
-    at += text.length;
-    return true;
-  };
-  const takeMatch = (regex: RegExp): RegExpExecArray | null => {
-    regex.lastIndex = at;
-    const found = regex.exec(source);
-    if (found) at += found[0].length;
-    return found;
-  };
-  const next = (): number => {
-    const code = source.codePointAt(at);
-    if (code === undefined) throw broken("the pattern ends too soon");
-    at += code > 0xffff ? 2 : 1;
-    return code;
-  };
-
-  const alternatives = (depth: number, given: Options): PatternNode => {
-    if (depth > MAX_DEPTH) throw broken(`groups are nested deeper than ${MAX_DEPTH}`);
-    let options = given;
-    const ways: PatternNode[] = [];
-    do {
-      const of: PatternNode[] = [];
-      while (at < source.length && source[at] !== "|" && source[at] !== ")") {
-        if (options.x && takeMatch(/\s+|#[^\n]*/y)) continue;
-        if (takeMatch(/\(\?#[^)]*\)/y)) continue;
-        const turned = takeMatch(/\(\?([imx]*)(?:-([imx]*))?\)/y);
-        if (turned) {
-          options = withOptions(options, turned);
-          // What an option is turned on for reaches to the end of the group, alternatives included.
-          of.push(alternatives(depth + 1, options));
-          break;
-        }
-        of.push(repeated(atom(depth, options), options));
-      }
-      ways.push(all(of));
-    } while (take("|"));
-    return any(ways);
-  };
-
-  const group = (depth: number, options: Options): PatternNode => {
-    const inner = (own = options): PatternNode => {
-      const node = alternatives(depth + 1, own);
-      if (!take(")")) throw broken("a group does not end");
-      return node;
-    };
-    if (take("?:")) return inner();
-    if (take("?>")) return { type: "atomic", of: inner() };
-    if (take("?=")) return look(inner());
-    if (take("?!")) return look(inner(), true);
-    for (const [mark, negated] of [["?<=", false], ["?<!", true]] as const) {
-      if (take(mark)) return behind(inner(), negated);
-    }
-    const turned = takeMatch(/\?([imx]*)(?:-([imx]*))?:/y);
-    if (turned) return inner(withOptions(options, turned));
-    if (!takeMatch(/\?<[\p{L}_][\p{L}\p{N}_]*>/uy) && source[at] === "?") {
-      throw broken("a group of a kind that is not supported begins");
-    }
-    return inner();
-  };
-
-  /** Alternatives that are looked for behind may have lengths of their own. */
-  const behind = (node: PatternNode, negated: boolean): PatternNode => {
-    const ways = (node.type === "any" ? node.of : [node]).map((way) => {
-      const width = fixedWidth(way);
-      if (width === undefined) throw broken("what is looked for behind has no fixed length");
-      return look(way, negated, width);
-    });
-    return negated ? all(ways) : any(ways);
-  };
-
-  const atom = (depth: number, options: Options): PatternNode => {
-    if (take("(")) return group(depth, options);
-    if (take("^")) return any([START, all([look(lineFeed, false, 1), look(set(anything))])]);
-    if (take("$")) return any([END, look(lineFeed)]);
-    if (take(".")) return set(options.m ? anything : (code) => code !== 10);
-    if (source[at] === "[") {
-      at++;
-      return set(remembered(cased(bracket(depth, options), options)));
-    }
-    if (take("\\")) return escaped(options);
-    if (/[*+?)]/.test(source[at] ?? "")) throw broken(`${JSON.stringify(source[at] ?? "")} is out of place`);
-    return literal(next(), options);
-  };
-
-  const literal = (code: number, options: Options): PatternNode => set(cased((other) => other === code, options));
-  const cased = (has: CharSet, { i }: Options): CharSet => (i ? inAnyCase(has) : has);
-
-  const escaped = (options: Options): PatternNode => {
-    const letter = source[at] ?? "";
-    if (take("A")) return START;
-    if (take("z")) return END;
-    if (take("Z")) return any([END, look(all([lineFeed, END]))]);
-    if (take("b")) return { type: "edge", set: isOnigurumaWord, negated: false };
-    if (take("B")) return { type: "edge", set: isOnigurumaWord, negated: true };
-    if (take("N")) return set((code) => code !== 10);
-    if (take("O")) return set(anything);
-    if (take("R")) {
-      const breaks = set((code) => code >= 10 && code <= 13 || code === 0x85 || code === 0x2028 || code === 0x2029);
-      return { type: "atomic", of: any([all([set((code) => code === 13), lineFeed]), breaks]) };
-    }
-    if (/[1-9kgGKXyY]/.test(letter)) throw broken(`\\${letter} is not supported`);
-    return set(remembered(cased(escapedSet(false), options)));
-  };
-
-  /** What a backslash begins, in brackets or not. */
-  const escapedSet = (inBrackets: boolean): CharSet => {
-    const property = takeMatch(/([pP])\{(\^?)([^{}]{1,64})\}/y);
-    if (property) {
-      const [, letter, not, name = ""] = property;
-      const has = classOf(name);
-      return (letter === "P") !== (not === "^") ? (code) => !has(code) : has;
-    }
-    const letter = source[at] ?? "";
-    const made = classLetters[letter.toLowerCase()];
-    if (made && letter !== "") {
-      at++;
-      const has = inBrackets && letter.toLowerCase() === "w" ? classOf("word") : made();
-      return letter === letter.toLowerCase() ? has : (code) => !has(code);
-    }
-    const code = escapedChar();
-    return (other) => other === code;
-  };
-
-  const escapedChar = (): number => {
-    const number = takeMatch(/x\{([\da-fA-F]{1,8})\}|u([\da-fA-F]{4})|x([\da-fA-F]{1,2})/y);
-    if (number) return parseInt(number[1] ?? number[2] ?? number[3] ?? "", 16);
-    const octal = takeMatch(/0([0-7]{0,2})/y);
-    if (octal) return parseInt(octal[1] || "0", 8);
-    const letter = source[at] ?? "";
-    if (/[cCM]/.test(letter)) throw broken(`\\${letter} is not supported`);
-    return charLetters[letter] === undefined ? next() : (at++, charLetters[letter]);
-  };
-
-  /** The inside of brackets, up to the one that closes them. */
-  const bracket = (depth: number, options: Options): CharSet => {
-    if (depth > MAX_DEPTH) throw broken(`brackets are nested deeper than ${MAX_DEPTH}`);
-    const not = take("^");
-    const parts: CharSet[][] = [[]];
-    let first = true;
-    while (first || !take("]")) {
-      if (at >= source.length) throw broken("a bracket does not end");
-      const own = parts.at(-1) as CharSet[];
-      if (first && take("]")) own.push((code) => code === 0x5d);
-      else if (take("&&")) parts.push([]);
-      else own.push(member(depth, options));
-      first = false;
-    }
-    const has: CharSet = (code) => parts.every((of) => of.some((one) => one(code)));
-    return not ? (code) => !has(code) : has;
-  };
-
-  const member = (depth: number, options: Options): CharSet => {
-    const named = takeMatch(/\[:(\^?)([a-zA-Z]+):\]/y);
-    if (named) {
-      const has = classOf(named[2] ?? "");
-      return named[1] ? (code) => !has(code) : has;
-    }
-    if (take("[")) return bracket(depth + 1, options);
-    if (source[at] === "\\" && /[pPwWdDsShH]/.test(source[at + 1] ?? "")) {
-      at++;
-      return escapedSet(true);
-    }
-    const from = take("\\") ? escapedChar() : next();
-    const ranges = source[at] === "-" && source[at + 1] !== "]" && source[at + 1] !== undefined &&
-      !/^-(?:\[|&&|\\[pPwWdDsShH])/.test(source.slice(at, at + 3));
-    if (!ranges) return (code) => code === from;
-    at++;
-    const to = take("\\") ? escapedChar() : next();
-    if (to < from) throw broken("a range is out of order");
-    return (code) => code >= from && code <= to;
-  };
-
-  const repeated = (of: PatternNode, options: Options): PatternNode => {
-    let node = of;
-    for (let times = 0;; times++) {
-      if (options.x) takeMatch(/\s+/y);
-      const mark = takeMatch(/[*+?]|\{(\d{1,4})\}|\{(\d{0,4}),(\d{0,4})\}/y);
-      if (!mark || mark[0] === "{,}") {
-        if (mark) at -= mark[0].length;
-        return node;
-      }
-      if (times >= 8) throw broken("too many counts follow each other");
-      const [symbol, exact, from, to] = mark;
-      if (exact !== undefined) node = { type: "repeat", of: node, min: Number(exact), max: Number(exact), lazy: false };
-      else if (from !== undefined) {
-        const [min, max] = [Number(from), to === "" || to === undefined ? Infinity : Number(to)];
-        if (max < min) throw broken("the numbers of a count are out of order");
-        node = { type: "repeat", of: node, min, max, lazy: take("?") };
-      } else {
-        const min = symbol === "+" ? 1 : 0;
-        node = { type: "repeat", of: node, min, max: symbol === "?" ? 1 : Infinity, lazy: take("?") };
-        if (!node.lazy && take("+")) node = { type: "atomic", of: node };
-      }
-    }
-  };
-
-  const node = alternatives(0, { i: false, m: false, x: false });
-  if (at < source.length) throw broken("a group ends that has not begun");
+  const r = readerOf(source);
+  const node = alternatives(r, 0, { i: false, m: false, x: false });
+  if (r.ahead() !== "") throw r.broken("a group ends that has not begun");
   return node;
+}
+
+function alternatives(r: Reader, depth: number, given: Options): PatternNode {
+  if (depth > MAX_DEPTH) throw r.broken(`groups are nested deeper than ${MAX_DEPTH}`);
+  let options = given;
+  const ways: PatternNode[] = [];
+  do {
+    const of: PatternNode[] = [];
+    while (!/^[|)]?$/.test(r.ahead())) {
+      if (options.x && r.takeMatch(/\s+|#[^\n]*/y)) continue;
+      if (r.takeMatch(/\(\?#[^)]*\)/y)) continue;
+      const turned = r.takeMatch(/\(\?([imx]*)(?:-([imx]*))?\)/y);
+      if (turned) {
+        options = withOptions(options, turned);
+        // What an option is turned on for reaches to the end of the group, alternatives included.
+        of.push(alternatives(r, depth + 1, options));
+        break;
+      }
+      of.push(repeated(r, atom(r, depth, options), options));
+    }
+    ways.push(all(of));
+  } while (r.take("|"));
+  return any(ways);
+}
+
+function group(r: Reader, depth: number, options: Options): PatternNode {
+  const inner = (own = options): PatternNode => {
+    const node = alternatives(r, depth + 1, own);
+    if (!r.take(")")) throw r.broken("a group does not end");
+    return node;
+  };
+  if (r.take("?:")) return inner();
+  if (r.take("?>")) return { type: "atomic", of: inner() };
+  if (r.take("?=")) return look(inner());
+  if (r.take("?!")) return look(inner(), true);
+  for (const [mark, negated] of [["?<=", false], ["?<!", true]] as const) {
+    if (r.take(mark)) return behind(r, inner(), negated);
+  }
+  const turned = r.takeMatch(/\?([imx]*)(?:-([imx]*))?:/y);
+  if (turned) return inner(withOptions(options, turned));
+  if (!r.takeMatch(/\?<[\p{L}_][\p{L}\p{N}_]*>/uy) && r.ahead() === "?") {
+    throw r.broken("a group of a kind that is not supported begins");
+  }
+  return inner();
+}
+
+/** Alternatives that are looked for behind may have lengths of their own. */
+function behind(r: Reader, node: PatternNode, negated: boolean): PatternNode {
+  const ways = (node.type === "any" ? node.of : [node]).map((way) => {
+    const width = fixedWidth(way);
+    if (width === undefined) throw r.broken("what is looked for behind has no fixed length");
+    return look(way, negated, width);
+  });
+  return negated ? all(ways) : any(ways);
+}
+
+function atom(r: Reader, depth: number, options: Options): PatternNode {
+  if (r.take("(")) return group(r, depth, options);
+  if (r.take("^")) return any([START, all([look(lineFeed, false, 1), look(set(anything))])]);
+  if (r.take("$")) return any([END, look(lineFeed)]);
+  if (r.take(".")) return set(options.m ? anything : (code) => code !== 10);
+  if (r.take("[")) return set(remembered(bracket(r, depth, options)));
+  if (r.take("\\")) return escaped(r, options);
+  if (/^[*+?)]$/.test(r.ahead())) throw r.broken(`${JSON.stringify(r.ahead())} is out of place`);
+  const code = r.next();
+  return set(cased((other) => other === code, options));
+}
+
+function cased(has: CharSet, { i }: Options): CharSet {
+  return i ? inAnyCase(has) : has;
+}
+
+function escaped(r: Reader, options: Options): PatternNode {
+  const letter = r.ahead();
+  if (r.take("A")) return START;
+  if (r.take("z")) return END;
+  if (r.take("Z")) return any([END, look(all([lineFeed, END]))]);
+  if (r.take("b")) return { type: "edge", set: isOnigurumaWord, negated: false };
+  if (r.take("B")) return { type: "edge", set: isOnigurumaWord, negated: true };
+  if (r.take("N")) return set((code) => code !== 10);
+  if (r.take("O")) return set(anything);
+  if (r.take("R")) {
+    const breaks = set((code) => code >= 10 && code <= 13 || code === 0x85 || code === 0x2028 || code === 0x2029);
+    return { type: "atomic", of: any([all([set((code) => code === 13), lineFeed]), breaks]) };
+  }
+  if (/[1-9kgGKXyY]/.test(letter)) throw r.broken(`\\${letter} is not supported`);
+  return set(escapedSet(r, false, options));
+}
+
+/** What a backslash begins, in brackets or not. */
+function escapedSet(r: Reader, inBrackets: boolean, options: Options): CharSet {
+  const property = r.takeMatch(/([pP])\{(\^?)([^{}]{1,64})\}/y);
+  if (property) {
+    const [, letter, not, name = ""] = property;
+    const has = propertyOf(name, inBrackets);
+    return (letter === "P") !== (not === "^") ? (code) => !has(code) : has;
+  }
+  const letter = r.ahead();
+  const made = classLetters[letter.toLowerCase()];
+  if (made && r.take(letter)) {
+    const has = inBrackets && letter.toLowerCase() === "w" ? classOf("word") : made();
+    return letter === letter.toLowerCase() ? has : (code) => !has(code);
+  }
+  const code = escapedChar(r);
+  return cased((other) => other === code, inBrackets ? { ...options, i: false } : options);
+}
+
+/** A class by its name in braces: by itself, some are not quite what they are in brackets. */
+function propertyOf(name: string, inBrackets: boolean): CharSet {
+  const plain = name.toLowerCase().trim();
+  if (plain === "word" && !inBrackets) return isOnigurumaWord;
+  return classOf(plain === "punct" ? "punctuation" : name);
+}
+
+function escapedChar(r: Reader): number {
+  const number = r.takeMatch(/x\{([\da-fA-F]{1,8})\}|u([\da-fA-F]{4})|x([\da-fA-F]{1,2})/y);
+  if (number) return parseInt(number[1] ?? number[2] ?? number[3] ?? "", 16);
+  const octal = r.takeMatch(/0([0-7]{0,2})/y);
+  if (octal) return parseInt(octal[1] || "0", 8);
+  const letter = r.ahead();
+  if (/[cCM]/.test(letter)) throw r.broken(`\\${letter} is not supported`);
+  const code = r.next();
+  return charLetters[letter] ?? code;
+}
+
+/** The inside of brackets, up to the one that closes them. What is not in them is so in neither case. */
+function bracket(r: Reader, depth: number, options: Options): CharSet {
+  if (depth > MAX_DEPTH) throw r.broken(`brackets are nested deeper than ${MAX_DEPTH}`);
+  const not = r.take("^");
+  const parts: CharSet[][] = [[]];
+  let first = true;
+  while (first || !r.take("]")) {
+    if (r.ahead() === "") throw r.broken("a bracket does not end");
+    const own = parts.at(-1) as CharSet[];
+    if (first && r.take("]")) own.push((code) => code === 0x5d);
+    else if (r.take("&&")) parts.push([]);
+    else own.push(member(r, depth, options));
+    first = false;
+  }
+  const has = cased((code) => parts.every((of) => of.some((one) => one(code))), options);
+  return not ? (code) => !has(code) : has;
+}
+
+function member(r: Reader, depth: number, options: Options): CharSet {
+  const named = r.takeMatch(/\[:(\^?)([a-zA-Z]+):\]/y);
+  if (named) {
+    const has = classOf(named[2] ?? "");
+    return named[1] ? (code) => !has(code) : has;
+  }
+  if (r.take("[")) return bracket(r, depth + 1, options);
+  if (/^\\[pPwWdDsShH]/.test(r.ahead(2))) {
+    r.next();
+    return escapedSet(r, true, options);
+  }
+  const from = r.take("\\") ? escapedChar(r) : r.next();
+  if (!/^-[^\]]/.test(r.ahead(2)) || /^-(?:\[|&&|\\[pPwWdDsShH])/.test(r.ahead(3))) return (code) => code === from;
+  r.next();
+  const to = r.take("\\") ? escapedChar(r) : r.next();
+  if (to < from) throw r.broken("a range is out of order");
+  return (code) => code >= from && code <= to;
+}
+
+function repeated(r: Reader, of: PatternNode, options: Options): PatternNode {
+  let node = of;
+  for (let times = 0;; times++) {
+    if (options.x) r.takeMatch(/\s+/y);
+    const mark = r.takeMatch(/[*+?]|\{(\d{1,4})\}|\{(?!,\})(\d{0,4}),(\d{0,4})\}/y);
+    if (!mark) return node;
+    if (times >= 8) throw r.broken("too many counts follow each other");
+    const [symbol, exact, from, to] = mark;
+    if (exact !== undefined) {
+      node = { type: "repeat", of: node, min: Number(exact), max: Number(exact), lazy: false };
+      continue;
+    }
+    const min = from === undefined ? (symbol === "+" ? 1 : 0) : Number(from);
+    const most = to === "" || to === undefined ? Infinity : Number(to);
+    const max = from === undefined ? (symbol === "?" ? 1 : Infinity) : most;
+    if (max < min) throw r.broken("the numbers of a count are out of order");
+    const lazy = r.take("?");
+    node = { type: "repeat", of: node, min, max, lazy };
+    if (from === undefined && !lazy && r.take("+")) node = { type: "atomic", of: node };
+  }
 }
 
 function withOptions(options: Options, [, on = "", off = ""]: readonly (string | undefined)[]): Options {
