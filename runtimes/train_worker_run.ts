@@ -45,5 +45,5 @@ function claimed({ claim: _, ...store }: Store): Store {
 /** Takes what the caller says. */
 export function receive(message: Readonly<{ type: "run"; task: WorkerTask } | { type: "abort" }>): void {
   if (message.type === "abort") abort.abort();
-  else void run(message.task);
+  else void run(message.task).catch((error) => answer({ type: "error", message: String(error), stack: undefined }));
 }

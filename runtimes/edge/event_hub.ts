@@ -61,7 +61,7 @@ export function eventHub(jobs: Jobs, alone = false): EventHub {
         signal.addEventListener("abort", done);
         waiting.set(id, (waiting.get(id) ?? new Set()).add(done));
         if (!counts.has(id)) counts.set(id, known);
-        timer ??= setInterval(() => void look(), LOOK);
+        timer ??= setInterval(() => void look().catch(() => {}), LOOK);
       }),
   };
 }

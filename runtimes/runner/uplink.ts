@@ -130,7 +130,7 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
     }
   };
 
-  void beat();
+  void beat().catch(failed);
   return {
     tell: (event) => {
       // Longer ones are not taken, and a whole log is not lost for one.

@@ -31,6 +31,22 @@ describe("the repository", () => {
     assert.deepEqual(json("package.json").exports, exportMap());
     assert.deepEqual(json("deno.json").exports, exportMap());
   });
+  it("lets no promise go that may fail: what nobody waits for has a catch", () => {
+    // One that rejects would end the process of a server or runner.
+    for (const file of files.filter((file) => !file.startsWith("recipes"))) {
+      const text = readFileSync(join(root, file), "utf8");
+      const names = new Set(
+        [...text.matchAll(/(?:const (\w+)(?:: [^=]+)? = async\b|async function (\w+))/g)].map((m) => m[1] ?? m[2]),
+      );
+      for (const { 1: name, index } of text.matchAll(/\bvoid (\w+)\(/g)) {
+        if (!names.has(name)) continue;
+        let [at, depth] = [text.indexOf("(", index), 0];
+        do depth += text[at] === "(" ? 1 : text[at] === ")" ? -1 : 0; while (depth > 0 && ++at < text.length);
+        const line = text.slice(0, index).split("\n").length;
+        assert.match(text.slice(at + 1, at + 9), /^\s*\.catch\(/, `${file}:${line}: void ${name}(...)`);
+      }
+    }
+  });
   it("is to JSR what it is to npm", () => assert.deepEqual(json("jsr.json"), jsrConfig()));
   it("asks for the runtime that it is checked with", () => {
     const { devDependencies, peerDependencies, peerDependenciesMeta } = json("package.json");
