@@ -34,8 +34,13 @@ type SideLayout = Readonly<{
 
 /** The batch of the longest samples: what takes the most memory of all that a run can make. */
 export function largestBatch(samples: readonly Sample[], size: number, layout: Layout): Batch {
+  return layOut(longestFirst(samples).slice(0, size), layout);
+}
+
+/** Samples by the length of their first sequence, the longest first. */
+export function longestFirst(samples: readonly Sample[]): Sample[] {
   const tokensOf = ({ sequences: [first] }: Sample): number => (first?.length ?? 0) + (first?.decoderLength ?? 0);
-  return layOut([...samples].sort((a, b) => tokensOf(b) - tokensOf(a)).slice(0, size), layout);
+  return [...samples].sort((a, b) => tokensOf(b) - tokensOf(a));
 }
 
 /**

@@ -32,9 +32,10 @@ export type BatchPlan = Readonly<{
 export function batchPlan(run: Run, tasks: readonly TaskRows[]): BatchPlan {
   const { training } = run;
   const sources = tasks.map(({ open, train }) => batchesOfTask(open, train));
-  const perEpoch = sources.reduce((n, source) => n + source.count, 0);
-  const rows = Object.fromEntries(tasks.map(({ open, train }) => [open.task.name, train.samples.length]));
-  const shares = sharesOf(tasks.map(({ open }) => open.task.name), run.objective.sampling?.(rows) ?? rows);
+  const { perEpoch, shares } = epochOf(
+    run,
+    tasks.map(({ open, train }) => ({ name: open.task.name, samples: train.samples.length })),
+  );
   const turns = turnsOf(shares, run);
   return {
     perEpoch,
@@ -49,6 +50,19 @@ export function batchPlan(run: Run, tasks: readonly TaskRows[]): BatchPlan {
       }
       return batches;
     },
+  };
+}
+
+/** How many micro-batches an epoch has, and each task's part of them. */
+export function epochOf(
+  run: Run,
+  tasks: readonly Readonly<{ name: string; samples: number }>[],
+): Pick<BatchPlan, "perEpoch" | "shares"> {
+  const { perDeviceTrainBatchSize: size, dataloaderDropLast } = run.training;
+  const rows = Object.fromEntries(tasks.map(({ name, samples }) => [name, samples]));
+  return {
+    perEpoch: tasks.reduce((n, { samples }) => n + batchesPerEpoch(samples, size, dataloaderDropLast), 0),
+    shares: sharesOf(tasks.map(({ name }) => name), run.objective.sampling?.(rows) ?? rows),
   };
 }
 

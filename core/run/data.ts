@@ -3,7 +3,7 @@
  * @module
  */
 import { AttuneError, badValue, missing } from "../errors.ts";
-import { layOut } from "../loop/layout.ts";
+import { layOut, longestFirst } from "../loop/layout.ts";
 import type { Batch, CollatorContext, Dataset, Field, Layout, Regularizer, Row, Sample, Task } from "../types.ts";
 import { createRandom } from "../random.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
@@ -53,7 +53,9 @@ export async function encodeRows(
     rows.push(row);
     places.push(where);
   }
-  const survey = labelled ? collator.survey?.(rows) : undefined;
+  const looking = labelled ? collator.survey?.() : undefined;
+  for (const row of rows) looking?.add(row);
+  const survey = looking?.end();
   const reading = options.reading ?? survey?.reading;
   const encoded: Sample[] = [];
   const context = contextOf(open, labelled, reading);
@@ -72,22 +74,8 @@ export async function encodeRows(
     return checked(withDecoder(own, open), open);
   };
   const samples = encoded.map((_, i) => drawn(i, 0));
-  if (samples.length === 0) {
-    throw new AttuneError("The data set has no rows", {
-      code: "EMPTY_DATA",
-      plugin: dataset.name,
-      found: 0,
-      allowed: ["at least one row"],
-    });
-  }
   const unlabelled = labelled ? samples.filter(nothingCounts).length : 0;
-  if (unlabelled === samples.length) {
-    throw new AttuneError(
-      `Nothing would be learned: no label of the ${samples.length} rows counts. What is to be learned may be missing, or ` +
-        `lie behind training.maxLength`,
-      { code: "NO_LABELS", plugin: dataset.name, found: 0, allowed: ["at least one label that counts"] },
-    );
-  }
+  checkLearned(dataset, samples.length, unlabelled);
   return {
     rows,
     samples,
@@ -97,6 +85,89 @@ export async function encodeRows(
     notes: survey?.notes ?? [],
     ...(collator.draw ? { drawn } : {}),
   };
+}
+
+/** What a plan wants to know of rows: how many samples and tokens they are, and the longest. */
+export type MeasuredRows = Readonly<{
+  samples: number;
+  tokens: number;
+  /** The longest samples, as many as were asked for, the longest first. */
+  longest: readonly Sample[];
+  reading?: unknown;
+}>;
+
+/** The same of rows that are encoded. */
+export function measured({ samples, reading }: EncodedRows): MeasuredRows {
+  return {
+    samples: samples.length,
+    tokens: samples.reduce((n, own) => n + tokensIn(own), 0),
+    longest: samples,
+    reading,
+  };
+}
+
+/**
+ * Reads and encodes a dataset as `encodeRows` does, and throws as it does, but holds none of the rows but the `keep`
+ * longest: there may be more of them than there is memory.
+ */
+export async function measureRows(
+  open: OpenRun,
+  dataset: Dataset,
+  labelled: boolean,
+  { keep, reading: given }: Readonly<{ keep: number; reading?: unknown }>,
+): Promise<MeasuredRows> {
+  const { collator } = open;
+  const opened = await dataset.open(open.host);
+  const looking = labelled && given === undefined ? collator.survey?.() : undefined;
+  if (looking) { for await (const { row } of opened.read()) looking.add(row); }
+  const reading = given ?? looking?.end().reading;
+  const context = contextOf(open, labelled, reading);
+  const fields = open.run.regularizers.filter((r) => r.fields);
+  let kept: Sample[] = [];
+  let [rows, samples, tokens, unlabelled] = [0, 0, 0, 0];
+  for await (const { row, where } of opened.read()) {
+    try {
+      for (const sample of collator.encode(row, rows, context)) {
+        const drawn = collator.draw?.(sample, context.random.fork(0, samples), context) ?? sample;
+        const own = checked(withDecoder(drawn, open), open);
+        const more = fields.map((r) => r.fields?.(row, own.row));
+        kept.push(more.length === 0 ? own : { ...own, targets: Object.assign({}, own.targets, ...more) });
+        samples++;
+        tokens += tokensIn(own);
+        if (labelled && nothingCounts(own)) unlabelled++;
+      }
+    } catch (error) {
+      throw where === undefined ? error : locatedAt(error, where);
+    }
+    rows++;
+    if (kept.length > 2 * keep + KEPT_SLACK) kept = longestFirst(kept).slice(0, keep);
+  }
+  checkLearned(dataset, samples, unlabelled);
+  return { samples, tokens, longest: longestFirst(kept).slice(0, keep), reading };
+}
+
+/** Samples that may be held besides those that are asked for. */
+const KEPT_SLACK = 256;
+
+function tokensIn({ sequences }: Sample): number {
+  return sequences.reduce((n, { length }) => n + length, 0);
+}
+
+function checkLearned(dataset: Dataset, samples: number, unlabelled: number): void {
+  if (samples === 0) {
+    throw new AttuneError("The data set has no rows", {
+      code: "EMPTY_DATA",
+      plugin: dataset.name,
+      found: 0,
+      allowed: ["at least one row"],
+    });
+  }
+  if (unlabelled < samples) return;
+  throw new AttuneError(
+    `Nothing would be learned: no label of the ${samples} rows counts. What is to be learned may be missing, or ` +
+      `lie behind training.maxLength`,
+    { code: "NO_LABELS", plugin: dataset.name, found: 0, allowed: ["at least one label that counts"] },
+  );
 }
 
 /** What a run's collator is told. */

@@ -15,9 +15,9 @@ import { largestBatch } from "../loop/layout.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf } from "../tensor.ts";
-import type { Host, Named, Plan, Run, Sample, TrainingArguments } from "../types.ts";
-import { batchPlan, type TaskRows } from "./batches.ts";
-import { encodeRows, trainData, withFields } from "./data.ts";
+import type { Host, Named, Plan, Run, TrainingArguments } from "../types.ts";
+import { epochOf, type TaskRows } from "./batches.ts";
+import { measured, type MeasuredRows, measureRows, trainData } from "./data.ts";
 import { PREPACK_LIMIT } from "./engine.ts";
 import { activationBudget, memoryLimit, processBytes, STATE_BYTES } from "./memory.ts";
 import { type OpenRun, openTasks } from "./open.ts";
@@ -31,24 +31,35 @@ const FLOPS_PER_SECOND = 4e10;
  * @throws AttuneError where the run cannot be opened, or a row of its data is not as its task wants it.
  */
 export async function planRun(run: Run, host: Host): Promise<Plan> {
-  const tasks: TaskRows[] = [];
+  const tasks: MeasuredTask[] = [];
   for (const open of await openTasks(run, host)) {
-    const train = withFields(await encodeRows(open, trainData(open), true), run.regularizers);
-    const held = open.data.eval && await encodeRows(open, open.data.eval, true, { reading: train.reading });
-    tasks.push({ open, train, held });
+    const train = await measureRows(open, trainData(open), true, { keep: run.training.perDeviceTrainBatchSize });
+    const held = open.data.eval && await measureRows(open, open.data.eval, true, { keep: 1, reading: train.reading });
+    tasks.push({ open, train, held: held?.tokens ?? 0 });
   }
-  return await planOf(run, host, tasks);
+  return await planOfMeasured(run, host, tasks);
 }
 
 /** The plan of a run whose rows are encoded. */
 export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<Plan> {
+  return await planOfMeasured(
+    run,
+    host,
+    tasks.map(({ open, train, held }) => ({ open, train: measured(train), held: held ? measured(held).tokens : 0 })),
+  );
+}
+
+/** A task, what is known of its rows, and the tokens of those that it is evaluated on. */
+type MeasuredTask = Readonly<{ open: OpenRun; train: MeasuredRows; held: number }>;
+
+async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask[]): Promise<Plan> {
   const { training } = run;
   const parameters = new Map<string, Parameter>();
   const trained = new Set<string>();
   const works: Work[] = [];
   let frozenWeights = 0;
   for (const { open, train, held } of tasks) {
-    const work = await workOf(open, train.samples, held?.samples ?? []);
+    const work = await workOf(open, train, held);
     for (const { parameter } of work.program.gradients) trained.add(parameter);
     for (const p of work.program.recorded.parameters.values()) {
       if (!parameters.has(p.name) && !trained.has(p.name)) frozenWeights += work.bytesOf(p);
@@ -85,7 +96,10 @@ export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): 
     work[part] = { flops: before + flops, seconds: (before + flops) / speed };
   };
   let [steps, tokens] = [0, 0];
-  const { perEpoch, shares } = batchPlan(run, tasks);
+  const { perEpoch, shares } = epochOf(
+    run,
+    tasks.map(({ open, train }) => ({ name: open.task.name, samples: train.samples })),
+  );
   const counted = countSteps(perEpoch, training);
   steps = counted.total;
   const batches = perEpoch * steps / counted.perEpoch;
@@ -172,9 +186,9 @@ type Work = Readonly<
   }
 >;
 
-async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readonly Sample[]): Promise<Work> {
+async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows, heldOut: number): Promise<Work> {
   const { training } = open.run;
-  const batch = largestBatch(samples, training.perDeviceTrainBatchSize, open.layout);
+  const batch = largestBatch(longest, training.perDeviceTrainBatchSize, open.layout);
   const options: ProgramOptions = {
     mode: "train",
     trunk: open.trunk,
@@ -207,17 +221,15 @@ async function workOf(open: OpenRun, samples: readonly Sample[], heldOut: readon
       all[part] = (all[part] ?? 0) + 2 * size(out?.shape ?? []) * evaluateDim(inner, dims);
     }
   }
-  const tokens = (of: readonly Sample[]): number =>
-    of.reduce((n, s) => n + s.sequences.reduce((m, { length }) => m + length, 0), 0);
   const { perDeviceTrainBatchSize, dataloaderDropLast } = training;
-  const usual = samples.length === 0 ? 0 : tokens(samples) / samples.length * perDeviceTrainBatchSize;
+  const usual = samples === 0 ? 0 : tokens / samples * perDeviceTrainBatchSize;
   const places = batch.batch * batch.seq;
   const share = batch.tokens === 0 ? 1 : Math.min(1, usual / places);
   const flops = Object.fromEntries(Object.entries(all).map(([part, n]) => [part, n * share]));
   const forward = Object.entries(all).reduce((n, [part, of]) => n + (part === "backward" ? 0 : of), 0);
-  const evaluation = places === 0 ? 0 : forward * tokens(heldOut) / places;
+  const evaluation = places === 0 ? 0 : forward * heldOut / places;
   const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
-  const perBatch = tokens(samples) / batchesPerEpoch(samples.length, perDeviceTrainBatchSize, dataloaderDropLast);
+  const perBatch = tokens / batchesPerEpoch(samples, perDeviceTrainBatchSize, dataloaderDropLast);
   const bytesOf = (p: Parameter): number => {
     const stored = initial.nameInCheckpoint(p);
     const dtype = stored === undefined ? undefined : open.checkpoint.weights.locate(stored)?.dtype;

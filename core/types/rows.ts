@@ -95,10 +95,10 @@ export interface Collator extends Plugin<"collator"> {
   /** Told the checkpoint's config and the run's lengths. */
   encode(row: Row, index: number, context: CollatorContext): readonly Sample[];
   /**
-   * What all rows of a data set say together of how its columns are read; `encode` is told its `reading`. A run's
-   * evaluation rows are read as its training rows are. Absent: every row stands for itself.
+   * Begins to look at all rows of a data set, for what they say together of how its columns are read; `encode` is told its
+   * `reading`. A run's evaluation rows are read as its training rows are. Absent: every row stands for itself.
    */
-  survey?(rows: readonly Row[]): Survey;
+  survey?(): RowSurvey;
   /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
   draw?(sample: Sample, random: Random, context: CollatorContext): Sample;
   collate?(samples: readonly Sample[], layout: Layout): Batch;
@@ -111,6 +111,9 @@ export interface Collator extends Plugin<"collator"> {
 
 /** What generated text is asked for. `prompt`: as a person reads it. */
 export type Question = Readonly<{ sample: Sample; prompt: string; reference: string }>;
+
+/** A look at rows, one after the other: there may be more of them than there is memory. */
+export type RowSurvey = Readonly<{ add(row: Row): void; end(): Survey }>;
 
 /** How columns are read, and what a person should know of the rows. */
 export type Survey = Readonly<{ reading?: unknown; notes?: readonly string[] }>;

@@ -46,7 +46,10 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
   create: (options) => {
     const classId = classesOf("padding", options.labels);
     return {
-      survey: (rows) => ({ reading: { hot: options.problemType === "multi-label" && areHot(rows, options) } }),
+      survey: () => {
+        let hot = options.problemType === "multi-label";
+        return { add: (row) => void (hot &&= areHot([row], options)), end: () => ({ reading: { hot } }) };
+      },
       encode: (row, index, context) => {
         const fields = "input_ids" in row
           ? readyMade("padding", row, index, context.tokenizer.special.pad ?? 0)

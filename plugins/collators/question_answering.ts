@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
-import type { CollatorContext, Encoding, Factory, Field, Row, Sample, Survey } from "../../core/types.ts";
+import type { CollatorContext, Encoding, Factory, Field, Row, RowSurvey, Sample } from "../../core/types.ts";
 import { missingColumn, readyMade, textOf } from "./columns.ts";
 
 /** Options of {@link questionAnswering}. */
@@ -46,7 +46,7 @@ export const questionAnswering: Factory<"collator", Partial<QuestionAnsweringOpt
   name: NAME,
   schema: questionAnsweringSchema,
   create: (options) => ({
-    survey: (rows) => unitOf(rows, options),
+    survey: () => unitSurvey(options),
     encode: (row, index, context) =>
       "input_ids" in row ? [readyMadeSample(row, index, context)] : windowsOf(row, index, options, context),
   }),
@@ -64,24 +64,31 @@ function standsAt(context: string, answer: string, at: number): boolean {
 }
 
 /** What `answer_start` counts in all rows: UTF-16 units where some answers stand there alone, and all others too. */
-function unitOf(rows: readonly Row[], { columns }: QuestionAnsweringOptions): Survey {
+function unitSurvey({ columns }: QuestionAnsweringOptions): RowSurvey {
   let [points, utf16] = [0, 0];
   let both = true;
-  for (const row of rows) {
-    const { text, answer_start: starts } = (row[columns.answers ?? "answers"] ?? {}) as SquadAnswers;
-    const context = row[columns.context ?? "context"];
-    const [answer, start] = [Array.isArray(text) ? text[0] : undefined, Array.isArray(starts) ? starts[0] : undefined];
-    if (typeof context !== "string" || typeof answer !== "string" || typeof start !== "number") continue;
-    const [byPoint, byUnit] = [standsAt(context, answer, units(context, start)), standsAt(context, answer, start)];
-    if (byPoint && !byUnit) points++;
-    if (byUnit && !byPoint) utf16++;
-    both &&= byPoint || byUnit;
-  }
-  if (utf16 === 0) return { reading: "codepoint" satisfies Unit };
-  const note = `answer_start of ${utf16} ${
-    utf16 === 1 ? "row" : "rows"
-  } counts UTF-16 units (as JavaScript's indexOf), not code points`;
-  return { reading: points === 0 ? "utf16" satisfies Unit : "codepoint" satisfies Unit, notes: both ? [note] : [] };
+  return {
+    add: (row) => {
+      const { text, answer_start: starts } = (row[columns.answers ?? "answers"] ?? {}) as SquadAnswers;
+      const context = row[columns.context ?? "context"];
+      const [answer, start] = [
+        Array.isArray(text) ? text[0] : undefined,
+        Array.isArray(starts) ? starts[0] : undefined,
+      ];
+      if (typeof context !== "string" || typeof answer !== "string" || typeof start !== "number") return;
+      const [byPoint, byUnit] = [standsAt(context, answer, units(context, start)), standsAt(context, answer, start)];
+      if (byPoint && !byUnit) points++;
+      if (byUnit && !byPoint) utf16++;
+      both &&= byPoint || byUnit;
+    },
+    end: () => {
+      if (utf16 === 0) return { reading: "codepoint" satisfies Unit };
+      const note = `answer_start of ${utf16} ${
+        utf16 === 1 ? "row" : "rows"
+      } counts UTF-16 units (as JavaScript's indexOf), not code points`;
+      return { reading: points === 0 ? "utf16" satisfies Unit : "codepoint" satisfies Unit, notes: both ? [note] : [] };
+    },
+  };
 }
 
 type SquadAnswers = Readonly<{ text?: unknown; answer_start?: unknown }>;

@@ -53,9 +53,17 @@ export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = def
       return emptySentences === "skip" && Array.isArray(words) && words.length === 0;
     };
     return {
-      survey: (rows) => {
-        const skipped = rows.filter(isSkipped).length;
-        return { notes: skipped === 0 ? [] : [`${skipped} of ${rows.length} rows have no words and are passed over`] };
+      survey: () => {
+        let [skipped, rows] = [0, 0];
+        return {
+          add: (row) => {
+            rows++;
+            if (isSkipped(row)) skipped++;
+          },
+          end: () => ({
+            notes: skipped === 0 ? [] : [`${skipped} of ${rows} rows have no words and are passed over`],
+          }),
+        };
       },
       encode: (row, index, context) => {
         if (context.labelled && isSkipped(row)) return [];

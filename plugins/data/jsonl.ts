@@ -5,9 +5,9 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { type AttuneError, badFile, badValue } from "../../core/errors.ts";
-import type { Factory, Row } from "../../core/types.ts";
+import type { Cursor, Factory, Row, Rows } from "../../core/types.ts";
 import { rowsInMemory } from "./rows.ts";
-import { openTextFile } from "./text_file.ts";
+import { openTextFile, type TextFile } from "./text_file.ts";
 
 /** Options of {@link jsonl}. */
 export interface JsonlOptions {
@@ -17,6 +17,9 @@ export interface JsonlOptions {
 
 /** Schema of {@link JsonlOptions}. */
 export const jsonlSchema: v.GenericSchema<JsonlOptions, JsonlOptions> = v.strictObject({ path: v.string() });
+
+/** Files of more bytes are read anew each time: as rows they take several times their size. */
+const HELD = 16 * 2 ** 20;
 
 /**
  * Rows of a file of JSON lines, parsed as they are read.
@@ -37,16 +40,34 @@ export const jsonl: Factory<"dataset", JsonlOptions> = define({
       const file = await openTextFile("jsonl", path, host);
       const rows: Row[] = [];
       const lines: number[] = [];
-      for await (const { number, text } of file.lines()) {
-        const line = text.trim();
-        if (line === "") continue;
-        rows.push(rowOf(line, `${path}, line ${number}`));
-        lines.push(number);
+      const isSmall = file.size <= HELD;
+      let length = 0;
+      for await (const { row, number } of rowsIn(file, path)) {
+        length++;
+        if (isSmall) {
+          rows.push(row);
+          lines.push(number);
+        }
       }
-      return rowsInMemory(rows, await file.fingerprint(), (i) => `${path}, line ${lines[i]}`);
+      const fingerprint = await file.fingerprint();
+      if (isSmall) return rowsInMemory(rows, fingerprint, (i) => `${path}, line ${lines[i]}`);
+      const read = async function* (from?: Cursor): ReturnType<Rows["read"]> {
+        let at = 0;
+        for await (const { row, number } of rowsIn(await openTextFile("jsonl", path, host), path)) {
+          if (at++ >= (from?.at ?? 0)) yield { row, next: { at }, where: `${path}, line ${number}` };
+        }
+      };
+      return { length, fingerprint, read };
     },
   }),
 });
+
+async function* rowsIn(file: TextFile, path: string): AsyncGenerator<Readonly<{ row: Row; number: number }>> {
+  for await (const { number, text } of file.lines()) {
+    const line = text.trim();
+    if (line !== "") yield { row: rowOf(line, `${path}, line ${number}`), number };
+  }
+}
 
 function rowOf(line: string, where: string): Row {
   let row: unknown;

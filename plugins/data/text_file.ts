@@ -12,6 +12,8 @@ const PIECE = 4 * 2 ** 20;
 
 /** A file that is read once, from its start to its end. */
 export interface TextFile {
+  /** Bytes. */
+  readonly size: number;
   /** The lines without their ends, from line 1. Throws AttuneError with the line's number where it is too long or not UTF-8. */
   lines(): AsyncIterable<Readonly<{ number: number; text: string }>>;
   /** The whole text. Throws AttuneError where the file has more bytes than `limit` or is not UTF-8. */
@@ -58,6 +60,7 @@ export async function openTextFile(plugin: string, path: string, host: Host): Pr
     if (bytes > MAX_LINE) throw badFile(plugin, `${path}, line ${number}`, `is longer than ${MAX_LINE} bytes`);
   };
   return {
+    size,
     lines: async function* () {
       let number = 1;
       let begun: Uint8Array[] = [];
