@@ -14,6 +14,10 @@ export const most = {
   width: 1_000_000,
   /** Layers of a model. */
   layers: 1024,
+  /** Rows of one batch. */
+  batch: 65_536,
+  /** Places of one batch, padding counted. */
+  places: 16_777_216,
   /** Tokens of a prompt that is learned, of a target, of a window. */
   tokens: 1_000_000,
 } as const;

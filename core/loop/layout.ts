@@ -2,7 +2,8 @@
  * Samples to one batch: each sequence in a row of its own (padding), or short ones sharing rows.
  * @module
  */
-import { badValue } from "../errors.ts";
+import { badValue, tooMuch } from "../errors.ts";
+import { most } from "../most.ts";
 import type { Tensor, TensorData } from "../tensor.ts";
 import type { Batch, Field, Layout, Sample } from "../types.ts";
 
@@ -114,6 +115,7 @@ function layOutSide(real: readonly number[], rows: readonly (readonly number[])[
   const multiple = layout.padToMultipleOf;
   const seq = Math.ceil(Math.max(layout.share ? 1 : longest, ...used) / multiple) * multiple;
   const size = rows.length * seq;
+  if (size > most.places) throw tooMuch("engine", "a batch", "places (rows by their padded length)", size, most.places);
   const segments = new Int32Array(size);
   const positions = new Int32Array(size);
   const places = new Int32Array(size * 2).fill(-1);

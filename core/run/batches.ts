@@ -58,12 +58,22 @@ export function epochOf(
   run: Run,
   tasks: readonly Readonly<{ name: string; samples: number }>[],
 ): Pick<BatchPlan, "perEpoch" | "shares"> {
-  const { perDeviceTrainBatchSize: size, dataloaderDropLast } = run.training;
   const rows = Object.fromEntries(tasks.map(({ name, samples }) => [name, samples]));
   return {
-    perEpoch: tasks.reduce((n, { samples }) => n + batchesPerEpoch(samples, size, dataloaderDropLast), 0),
+    perEpoch: tasks.reduce((n, task) => n + countOf(run, task), 0),
     shares: sharesOf(tasks.map(({ name }) => name), run.objective.sampling?.(rows) ?? rows),
   };
+}
+
+/** How many micro-batches a task's rows make. Throws AttuneError where they make none. */
+function countOf({ training }: Run, { name, samples }: Readonly<{ name: string; samples: number }>): number {
+  const { perDeviceTrainBatchSize: size, dataloaderDropLast } = training;
+  if (dataloaderDropLast && samples < size) {
+    const found = `true, with ${samples} rows ${name === "" ? "" : `of task "${name}" `}and batches of ${size}`;
+    const allowed = "false, or as many rows as a batch: nothing is left to train on";
+    throw badValue("spec", "training.dataloaderDropLast", found, allowed);
+  }
+  return batchesPerEpoch(samples, size, dataloaderDropLast);
 }
 
 /** Each task's part of all micro-batches. */
@@ -107,23 +117,12 @@ function batchesOfTask(
 ): Readonly<{ count: number; at(epoch: number, index: number): Batch }> {
   const { training } = open.run;
   const { name } = open.task;
-  if (training.dataloaderDropLast && samples.length < training.perDeviceTrainBatchSize) {
-    const found = `true, with ${samples.length} rows ${
-      name === "" ? "" : `of task "${name}" `
-    }and batches of ${training.perDeviceTrainBatchSize}`;
-    throw badValue(
-      "spec",
-      "training.dataloaderDropLast",
-      found,
-      "false, or as many rows as a batch: nothing is left to train on",
-    );
-  }
   const seeded = createRandom(training.dataSeed ?? training.seed);
   const random = name === "" ? seeded.fork("order") : seeded.fork("order", name);
   const size = training.perDeviceTrainBatchSize;
   let known: { epoch: number; order: Int32Array } | undefined;
   return {
-    count: batchesPerEpoch(samples.length, size, training.dataloaderDropLast),
+    count: countOf(open.run, { name, samples: samples.length }),
     at: (epoch, index) => {
       if (known?.epoch !== epoch) {
         const lengths = (i: number): number => samples[i]?.sequences.reduce((n, s) => n + s.length, 0) ?? 0;

@@ -5,7 +5,10 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import { planRun } from "../../../core/run/plan.ts";
+import { encodeRows, trainData } from "../../../core/run/data.ts";
+import { openTasks } from "../../../core/run/open.ts";
+import { layOut, plainLayout } from "../../../core/loop/layout.ts";
+import { planOf, planRun } from "../../../core/run/plan.ts";
 import { sizeOf } from "../../../core/tensor.ts";
 import type { Json, Named, Plan, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
@@ -51,4 +54,29 @@ it("counts what regularizers hold and compute", async () => {
   const dropped = { ...tinySpec({ dropout: 0.1 }) };
   const ratio = (await planned({ ...dropped, regularizers: ["r-drop"] })).flops / (await planned(dropped)).flops;
   assert.ok(ratio > 1.9 && ratio < 2.1, `${ratio}`);
+});
+
+it("says of rows that are read one by one what it says of rows that are held", async () => {
+  const rows = Array.from({ length: 700 }, (_, i) => ({ text: "a film ".repeat(1 + (i * 7) % 5), label: "good" }));
+  const own = { use: "memory", with: { rows } };
+  const spec = { ...tinySpec({ training: { perDeviceTrainBatchSize: 3 } }), data: { train: own, eval: own } };
+  const [run, host] = [compose(spec as unknown as RunSpec, catalog), tinyHost(await hostHere(1))];
+  const tasks = [];
+  for (const open of await openTasks(run, host)) {
+    const encoded = await encodeRows(open, trainData(open), true);
+    tasks.push({ open, train: encoded, held: encoded });
+  }
+  assert.deepEqual(await planRun(run, host), await planOf(run, host, tasks));
+});
+
+it("refuses batches that nothing has room for", async () => {
+  const data = Int32Array.of(1);
+  const sample = {
+    sequences: [{ length: 1, fields: { input_ids: { per: "token", data, fill: 0 } } }],
+    targets: {},
+    row: 0,
+  } as const;
+  const layout = { ...plainLayout, padToLength: 2 ** 25 };
+  assert.throws(() => layOut([sample], layout), /a batch: at most 16777216 places .*, found 33554432/);
+  await assert.rejects(planned(tinySpec({ training: { perDeviceTrainBatchSize: 65_537 } })), /from 1 to 65536/);
 });

@@ -268,3 +268,28 @@ describe("reviews", () => {
 
 it("memory refuses rows that JSON cannot hold", () =>
   assert.rejects(read(memory({ rows: [{ n: 1n }] })), { code: "BAD_VALUE" }));
+
+it("a large file of JSON lines is read anew each time, and its first wrong line is named", async () => {
+  const long = "x".repeat(4000);
+  const all = Array.from({ length: 4400 }, (_, i) => JSON.stringify({ text: long, label: i }));
+  const opened = await jsonl({ path: written("large.jsonl", all.join("\n")) }).open(await host());
+  assert.equal(opened.length, all.length);
+  for (const from of [undefined, { at: 4398 }]) {
+    const found: unknown[] = [];
+    for await (const { row, next, where } of opened.read(from)) {
+      found.push(row.label);
+      if (next.at === 4400) assert.match(where ?? "", /large\.jsonl, line 4400$/);
+    }
+    assert.deepEqual(found, Array.from({ length: 4400 - (from?.at ?? 0) }, (_, i) => i + (from?.at ?? 0)));
+  }
+  const wrong = jsonl({ path: written("wrong.jsonl", [...all, "{"].join("\n")) });
+  await assert.rejects(async () => await wrong.open(await host()), /wrong\.jsonl, line 4401: is not JSON/);
+});
+
+it("a file of many columns takes no more than their number", async () => {
+  const names = Array.from({ length: 100_000 }, (_, i) => `c${i}`);
+  const wide = written("wide.csv", `${names.join()}\n${names.join()}\n`);
+  assert.equal((await read(csv({ path: wide })))[0]?.c99999, "c99999");
+  const twice = written("twice.csv", `${names.join()},c7\n`);
+  await assert.rejects(read(csv({ path: twice })), /names column "c7" twice/);
+});
