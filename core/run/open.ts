@@ -8,6 +8,7 @@ import { checkComplete } from "./complete.ts";
 import { withGrownTables, withTokens } from "./grown.ts";
 import { untiedIn } from "./ties.ts";
 import { trunkOf, withHeads } from "../engine/trunk.ts";
+import { readSentenceModules, withDense } from "../sentence_modules.ts";
 import { withLabels } from "./labels.ts";
 import type { TaskLoss } from "../engine/program.ts";
 import type {
@@ -65,7 +66,10 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
 
 /** Opens a run, each of its tasks with what they share. Throws AttuneError where a part is missing or not supported. */
 export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
-  const source = await given.source.open(host);
+  const opened = await given.source.open(host);
+  const asks = given.objective.tasks.some((task) => task.asksModules);
+  const modules = asks ? await readSentenceModules(opened.files) : undefined;
+  const source = await withDense(opened, modules);
   const tokenizer = await given.tokenizer.open(source.files);
   const stored = withTokens(source, tokenizer);
   const { run, told } = await withLabels(given, host, stored);
@@ -77,7 +81,7 @@ export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
     return names.some((name) => name === `${out}.weight` || name.endsWith(`.${out}.weight`));
   };
   const tasks = run.objective.tasks.map((task, i): Task => {
-    const completed = task.completed?.({ config, trained }) ?? task;
+    const completed = task.completed?.({ config, trained, modules }) ?? task;
     const notes = [...i === 0 ? told : [], ...completed.notes ?? []];
     return notes.length > 0 ? { ...completed, notes } : completed;
   });
@@ -87,11 +91,11 @@ export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
   const ties = Object.assign({}, built.ties, ...heads.map((own) => withHeads(built, own).ties));
   const trunk = { ...built, ties, untied: await untiedIn(stored, { ...built, ties }) };
   const checkpoint = grownFor(stored, trunk, heads);
-  const opened: OpenRun[] = [];
+  const made: OpenRun[] = [];
   for (const [i, task] of tasks.entries()) {
-    opened.push(await openTask({ run, host, checkpoint, trunk, tokenizer, task, heads: heads[i] ?? [] }));
+    made.push(await openTask({ run, host, checkpoint, trunk, tokenizer, task, heads: heads[i] ?? [] }));
   }
-  return opened;
+  return made;
 }
 
 /** A checkpoint with tables for all of the tokenizer's tokens. */
@@ -219,11 +223,11 @@ export function withAttached(open: OpenRun, attached: readonly Attached[]): Open
 }
 
 /** The longest input: what the run asks for, within what model, adapters and tokenizer leave room for. */
-export function maxLengthOf({ run, trunk, tokenizer, layout }: OpenRun): number {
+export function maxLengthOf({ run, trunk, tokenizer, layout, task }: OpenRun): number {
   const { tokens, positions } = layout.reserve;
   const room = trunk.maxPositions - tokens - (trunk.decoderStart === undefined ? positions : 0);
   if (run.training.maxLength !== null) return Math.min(run.training.maxLength, trunk.goesBeyond ? Infinity : room);
-  return Math.min(room, tokenizer.modelMaxLength ?? Infinity);
+  return Math.min(room, task.modules?.maxLength ?? tokenizer.modelMaxLength ?? Infinity);
 }
 
 /** What each of several adapters is called; one alone needs no name. */

@@ -4,6 +4,7 @@
  */
 import type { Value } from "../graph/graph.ts";
 import type { DType, Tensor } from "../tensor.ts";
+import type { SentenceModules } from "../sentence_modules.ts";
 import type { Build, Seams } from "./build.ts";
 import type { Readings } from "./events.ts";
 import type { Host, Store } from "./host.ts";
@@ -317,8 +318,15 @@ export type GenerationConfig = Readonly<{
   seed: number;
 }>;
 
-/** What a task is told of a checkpoint. `trained`: whether its files have weights of a head's output ("sequence"). */
-export type TaskContext = Readonly<{ config: Named<Json>; trained: (head: string) => boolean }>;
+/**
+ * What a task is told of a checkpoint. `trained`: whether its files have weights of a head's output ("sequence");
+ * `modules`: what a folder of sentence-transformers says, to tasks that ask for it.
+ */
+export type TaskContext = Readonly<{
+  config: Named<Json>;
+  trained: (head: string) => boolean;
+  modules?: SentenceModules | undefined;
+}>;
 
 /**
  * One task. `name` is "" when alone; else it prefixes metrics, head parameters and the task's own adapters.
@@ -330,6 +338,10 @@ export interface Task {
   readonly completed?: ((context: TaskContext) => Task) | undefined;
   /** Names of the classes in the order of their ids; `config` has them in the order of the head's outputs. */
   readonly labels?: readonly string[];
+  /** Whether it wants to know what a folder of sentence-transformers says of embeddings. */
+  readonly asksModules?: boolean;
+  /** What its embeddings are made by, as what is saved says it. */
+  readonly modules?: SentenceModules | undefined;
   /** What a person should know before it is run. */
   readonly notes?: readonly string[];
   /**

@@ -14,6 +14,14 @@ export function textOf(plugin: string, row: Row, index: number, column: string):
   throw badValue(plugin, `row ${index}, column "${column}"`, value, "a string");
 }
 
+/** A text as a sentence-transformers folder has it read. */
+export function prompted(
+  text: string,
+  { prompt, lowercase }: Readonly<{ prompt: string; lowercase: boolean }>,
+): string {
+  return lowercase ? (prompt + text).toLowerCase() : prompt + text;
+}
+
 /** A text column that may be missing, or null. */
 export function optionalText(plugin: string, row: Row, index: number, column: string): string | undefined {
   return row[column] === undefined || row[column] === null ? undefined : textOf(plugin, row, index, column);

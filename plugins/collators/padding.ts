@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { classesOf, missingColumn, optionalText, readyMade, textOf, unquoted } from "./columns.ts";
+import { classesOf, missingColumn, optionalText, prompted, readyMade, textOf, unquoted } from "./columns.ts";
 
 /** Options of {@link padding}. */
 export interface PaddingOptions {
@@ -16,6 +16,10 @@ export interface PaddingOptions {
   readonly labels: readonly string[];
   /** Values per row of a regression. */
   readonly numLabels: number;
+  /** Stands in front of every text. */
+  readonly prompt: string;
+  /** Whether texts are tokenized in lower case. */
+  readonly lowercase: boolean;
   /** Where the columns are, where not under their own names: `{ "text": "sentence" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -25,6 +29,8 @@ export const paddingSchema: v.GenericSchema<Partial<PaddingOptions>, PaddingOpti
   problemType: v.optional(v.picklist(["single-label", "multi-label", "regression", "none"]), "single-label"),
   labels: v.optional(v.array(v.string()), []),
   numLabels: v.optional(v.number(), 1),
+  prompt: v.optional(v.string(), ""),
+  lowercase: v.optional(v.boolean(), false),
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
 
@@ -90,10 +96,11 @@ type Reading = Readonly<{ hot: boolean; classId: ReturnType<typeof classesOf> }>
 function tokenized(
   row: Row,
   index: number,
-  { columns }: PaddingOptions,
+  options: PaddingOptions,
   { tokenizer, maxLength }: CollatorContext,
 ): Record<string, Field> {
-  const text = textOf("padding", row, index, columns.text ?? "text");
+  const { columns } = options;
+  const text = prompted(textOf("padding", row, index, columns.text ?? "text"), options);
   const textPair = optionalText("padding", row, index, columns.textPair ?? "textPair");
   const [encoding] = tokenizer.encode(text, {
     textPair,

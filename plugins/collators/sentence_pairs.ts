@@ -6,10 +6,14 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Sample } from "../../core/types.ts";
-import { missingColumn, optionalText, textOf, unquoted } from "./columns.ts";
+import { missingColumn, optionalText, prompted, textOf, unquoted } from "./columns.ts";
 
 /** Options of {@link sentencePairs}. */
 export interface SentencePairsOptions {
+  /** Stands in front of every text. */
+  readonly prompt: string;
+  /** Whether texts are tokenized in lower case. */
+  readonly lowercase: boolean;
   /** Where the columns are, where not under their own names: `{ "text": "sentence1" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -17,6 +21,8 @@ export interface SentencePairsOptions {
 /** Schema of {@link SentencePairsOptions}. */
 export const sentencePairsSchema: v.GenericSchema<Partial<SentencePairsOptions>, SentencePairsOptions> = v.strictObject(
   {
+    prompt: v.optional(v.string(), ""),
+    lowercase: v.optional(v.boolean(), false),
     columns: v.optional(v.record(v.string(), v.string()), {}),
   },
 );
@@ -38,12 +44,13 @@ export const sentencePairs: Factory<"collator", Partial<SentencePairsOptions>> =
   kind: "collator",
   name: NAME,
   schema: sentencePairsSchema,
-  create: ({ columns }) => ({
+  create: (options) => ({
     encode: (row, index, context) => {
+      const { columns } = options;
       const first = textOf(NAME, row, index, columns.text ?? "text");
       const column = columns.textPair ?? "textPair";
       const second = context.labelled ? textOf(NAME, row, index, column) : optionalText(NAME, row, index, column);
-      const sequences = [first, second ?? first].map((text) => sequenceOf(text, context));
+      const sequences = [first, second ?? first].map((text) => sequenceOf(prompted(text, options), context));
       if (!context.labelled) return [{ sequences, targets: {}, row: index, about: { alone: second === undefined } }];
       const score = unquoted(row[columns.score ?? "score"]);
       if (score === undefined) throw missingColumn(NAME, row, index, columns.score ?? "score");

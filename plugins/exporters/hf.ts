@@ -10,6 +10,7 @@ import { untiedConfig } from "../../core/run/ties.ts";
 import { streamSafetensors } from "../../core/safetensors.ts";
 import type { Factory, Json } from "../../core/types.ts";
 import { classNameOf } from "./class_names.ts";
+import { isDense, writeSentenceFiles } from "./sentence_files.ts";
 
 /** Options of {@link hf}. */
 export interface HfOptions {
@@ -57,7 +58,8 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
         architectures: name === undefined ? trained.base.config.architectures ?? [] : [name],
       };
       const encoder = new TextEncoder();
-      await to.put("model.safetensors", streamSafetensors(forms, read));
+      const own = Object.fromEntries(Object.entries(forms).filter(([name]) => !isDense(trained, name)));
+      await to.put("model.safetensors", streamSafetensors(own, read));
       const source = await trained.base.files.get("config.json");
       await to.put("config.json", encoder.encode(configText(config, source?.bytes)));
       await to.put("README.md", encoder.encode(trained.modelCard ?? trained.card));
@@ -68,7 +70,7 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
         await to.put(name, file.bytes);
         written.push(name);
       }
-      return written;
+      return [...written, ...await writeSentenceFiles(trained, to)];
     },
   }),
 });

@@ -8,6 +8,7 @@ import { missing } from "../../core/errors.ts";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import { VERSION } from "../../core/version.ts";
 import type { Attached, Factory, Json, Tensor, Trained } from "../../core/types.ts";
+import { writeSentenceFiles } from "./sentence_files.ts";
 
 /** No options. */
 export type PeftOptions = Readonly<Record<never, never>>;
@@ -64,7 +65,7 @@ export const peft: Factory<"exporter", PeftOptions> = define({
         await put("adapters.json", JSON.stringify(places) + "\n");
       }
       await put("README.md", trained.card);
-      return written;
+      return [...written, ...await writeSentenceFiles(trained, to)];
     },
   }),
 });

@@ -6,13 +6,11 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
-import { pooledStates, unitLength } from "./pooling.ts";
+import { embeddingEntries, type EmbeddingSteps, isUnshareable, sentenceEmbedding, unitLength } from "./pooling.ts";
 
 /** Options of {@link embedding}. */
-export interface EmbeddingOptions {
-  /** The mean over a sequence's tokens, or its first or last token's state. */
-  readonly pooling: "mean" | "first" | "last";
-  /** Whether vectors have length 1. */
+export interface EmbeddingOptions extends EmbeddingSteps {
+  /** Whether vectors have length 1, whatever the steps are. */
   readonly normalize: boolean;
   /** Width of a linear layer behind pooling, where the state's own width is not wanted. */
   readonly projection?: number | undefined;
@@ -20,7 +18,7 @@ export interface EmbeddingOptions {
 
 /** Schema of {@link EmbeddingOptions}. */
 export const embeddingSchema: v.GenericSchema<Partial<EmbeddingOptions>, EmbeddingOptions> = v.strictObject({
-  pooling: v.optional(v.picklist(["mean", "first", "last"]), "mean"),
+  ...embeddingEntries,
   normalize: v.optional(v.boolean(), true),
   projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
 });
@@ -39,11 +37,12 @@ export const embedding: Factory<"head", Partial<EmbeddingOptions>> = define({
   kind: "head",
   name: "embedding",
   schema: embeddingSchema,
-  create: ({ pooling, normalize, projection }) => ({
+  create: ({ pooling, steps, normalize, projection }) => ({
     modulesToSave: projection === undefined ? [] : ["embedding_projection"],
     readsEncoder: true,
+    unshareable: isUnshareable(pooling),
     forward: (b, states) => {
-      let x = pooledStates(b, states.encoder ?? states.hidden, pooling);
+      let x = sentenceEmbedding(b, states, { pooling, steps });
       if (projection !== undefined) x = b.linear("embedding_projection", x, { outFeatures: projection });
       return { embedding: normalize ? unitLength(x) : x };
     },

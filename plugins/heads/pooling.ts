@@ -2,8 +2,117 @@
  * One state per sequence.
  * @module
  */
-import { cast, div, equal, gather, matmul, reshape, sqrt, square, sum } from "../../core/graph/functions.ts";
-import type { Build, HeadStyle, Side, Value } from "../../core/types.ts";
+import * as v from "valibot";
+import { most } from "../../core/most.ts";
+import { activation } from "../../core/graph/activations.ts";
+import {
+  add,
+  cast,
+  concat,
+  div,
+  equal,
+  expand,
+  gather,
+  greater,
+  matmul,
+  max,
+  mul,
+  reshape,
+  sqrt,
+  square,
+  sub,
+  sum,
+  where,
+} from "../../core/graph/functions.ts";
+import type { Pooling, SentenceDense } from "../../core/sentence_modules.ts";
+import type { Build, HeadStyle, Side, States, Value } from "../../core/types.ts";
+
+/** Schema of a {@link Pooling}. */
+export const poolingSchema: v.GenericSchema<Pooling> = v.picklist([
+  "mean",
+  "first",
+  "last",
+  "max",
+  "mean-sqrt-len",
+  "weighted-mean",
+]);
+
+/** How a sentence's embedding is made: one pooling or several side by side, and what stands behind it. */
+export interface EmbeddingSteps {
+  readonly pooling: Pooling | readonly Pooling[];
+  readonly steps: readonly (SentenceDense | "normalize")[];
+}
+
+/** Entries of the schemas of {@link EmbeddingSteps}. */
+export const embeddingEntries: {
+  readonly pooling: v.OptionalSchema<v.GenericSchema<Pooling | readonly Pooling[]>, "mean">;
+  readonly steps: v.OptionalSchema<v.GenericSchema<EmbeddingSteps["steps"]>, readonly []>;
+} = {
+  pooling: v.optional(v.union([poolingSchema, v.pipe(v.array(poolingSchema), v.minLength(1))]), "mean"),
+  steps: v.optional(
+    v.array(v.union([
+      v.literal("normalize"),
+      v.strictObject({
+        path: v.string(),
+        outFeatures: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width)),
+        bias: v.boolean(),
+        activation: v.string(),
+      }),
+    ])),
+    [],
+  ),
+};
+
+/** `embedding` [sequences, size], as sentence-transformers' modules make it; of the encoder, where there are two sides. */
+export function sentenceEmbedding(b: Build, states: States, { pooling, steps }: EmbeddingSteps): Value {
+  const hidden = states.encoder ?? states.hidden;
+  const parts = [pooling].flat().map((mode) => pooled(b, hidden, mode));
+  let x = parts.length === 1 ? parts[0] as Value : concat(parts, -1);
+  for (const step of steps) {
+    if (step === "normalize") x = unitLength(x);
+    else {
+      const { path, outFeatures, bias } = step;
+      x = activation("sentence", path, step.activation)(b.linear(`${path}.linear`, x, { outFeatures, bias }));
+    }
+  }
+  return x;
+}
+
+/** Whether several sequences may not share a row: the largest of each row's states is one sequence's. */
+export function isUnshareable(pooling: EmbeddingSteps["pooling"]): boolean {
+  return [pooling].flat().includes("max");
+}
+
+function pooled(b: Build, hidden: Value, mode: Pooling): Value {
+  switch (mode) {
+    case "mean-sqrt-len": {
+      const belongs = belonging(b, hidden, "input");
+      return div(matmul(belongs, hidden), sqrt(sum(belongs, 1, true)));
+    }
+    case "weighted-mean": {
+      // Tokens count by their place in their sequence, from 1.
+      const { columns, first, sequence } = b.stream();
+      const places = reshape(expand(reshape(columns, [1, "seq"]), sequence.shape), [hidden.shape[0] ?? 1]);
+      const starts = reshape(gather(places, first), ["sequences", 1]);
+      const place = cast(add(sub(reshape(places, [1, hidden.shape[0] ?? 1]), starts), 1), "float32");
+      const weights = mul(belonging(b, hidden, "input"), place);
+      return div(matmul(weights, hidden), sum(weights, 1, true));
+    }
+    case "max": {
+      // A sequence has a row of its own.
+      const { sequence, first } = b.stream();
+      const size = hidden.shape[1] ?? 1;
+      const real = reshape(greater(sequence, -1), ["batch", "seq", 1]);
+      const largest = max(where(real, reshape(hidden, ["batch", "seq", size]), -3.4e38), 1); // [batch, size]
+      const rows = reshape(max(cast(sequence, "float32"), 1), [1, "batch"]);
+      const flat = cast(reshape(sequence, [hidden.shape[0] ?? 1]), "float32");
+      const belongs = cast(equal(reshape(gather(flat, first), ["sequences", 1]), rows), "float32");
+      return matmul(belongs, largest);
+    }
+    default:
+      return pooledStates(b, hidden, mode);
+  }
+}
 
 /** The state of each sequence's first or last token, or the mean of all [sequences, hidden]. */
 export function pooledStates(b: Build, hidden: Value, pool: HeadStyle["pool"], side: Side = "input"): Value {
@@ -17,12 +126,16 @@ export function unitLength(x: Value): Value {
   return div(x, sqrt(sum(square(x), 1, true)));
 }
 
-/** A product with a matrix of which place belongs to which sequence. */
 function means(b: Build, hidden: Value, side: Side): Value {
+  const belongs = belonging(b, hidden, side);
+  return div(matmul(belongs, hidden), sum(belongs, 1, true));
+}
+
+/** Which place belongs to which sequence: ones and zeros [sequences, batch*seq]. */
+function belonging(b: Build, hidden: Value, side: Side): Value {
   const { sequence, first } = b.stream(side);
   const places = hidden.shape[0] ?? 1;
   const flat = reshape(sequence, [places]);
   const own = reshape(gather(flat, first), ["sequences", 1]);
-  const belongs = cast(equal(own, reshape(flat, [1, places])), "float32"); // [sequences, batch*seq]
-  return div(matmul(belongs, hidden), sum(belongs, 1, true));
+  return cast(equal(own, reshape(flat, [1, places])), "float32");
 }

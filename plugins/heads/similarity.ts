@@ -6,22 +6,23 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { gather, mul, reshape, slice, sum } from "../../core/graph/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
-import { pooledStates, unitLength } from "./pooling.ts";
+import { embeddingEntries, type EmbeddingSteps, isUnshareable, sentenceEmbedding, unitLength } from "./pooling.ts";
 
 /** Options of {@link similarity}. */
-export interface SimilarityOptions {
-  /** The mean over a sequence's tokens, or its first token's state. */
-  readonly pooling: "mean" | "first";
+export interface SimilarityOptions extends EmbeddingSteps {
+  /** Whether `embedding` has length 1, whatever the steps are. */
+  readonly normalize: boolean;
 }
 
 /** Schema of {@link SimilarityOptions}. */
 export const similaritySchema: v.GenericSchema<Partial<SimilarityOptions>, SimilarityOptions> = v.strictObject({
-  pooling: v.optional(v.picklist(["mean", "first"]), "mean"),
+  ...embeddingEntries,
+  normalize: v.optional(v.boolean(), true),
 });
 
 /**
  * `similarity` [samples], the cosine between the embeddings u and v of a sample's two sequences (Reimers & Gurevych
- * 2019), and `embedding` [sequences, hidden] of length 1; of the encoder, where there are two sides (Ni et al. 2021).
+ * 2019), and `embedding` [sequences, size]; of the encoder, where there are two sides (Ni et al. 2021).
  *
  * @example
  * ```ts
@@ -33,15 +34,16 @@ export const similarity: Factory<"head", Partial<SimilarityOptions>> = define({
   kind: "head",
   name: "similarity",
   schema: similaritySchema,
-  create: ({ pooling }) => ({
+  create: ({ pooling, steps, normalize }) => ({
     modulesToSave: [],
     readsEncoder: true,
+    unshareable: isUnshareable(pooling),
     forward: (b, states) => {
-      const embedding = unitLength(pooledStates(b, states.encoder ?? states.hidden, pooling));
+      const raw = sentenceEmbedding(b, states, { pooling, steps });
+      const unit = unitLength(raw);
       const members = b.input("members", "int32", ["samples", 2]);
-      const of = (column: number): Value =>
-        gather(embedding, reshape(slice(members, 1, column, column + 1), ["samples"]));
-      return { similarity: sum(mul(of(0), of(1)), -1), embedding };
+      const of = (column: number): Value => gather(unit, reshape(slice(members, 1, column, column + 1), ["samples"]));
+      return { similarity: sum(mul(of(0), of(1)), -1), embedding: normalize ? unit : raw };
     },
   }),
 });

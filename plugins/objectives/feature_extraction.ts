@@ -4,15 +4,13 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory } from "../../core/types.ts";
+import type { SentenceModules } from "../../core/sentence_modules.ts";
+import type { Factory, Task } from "../../core/types.ts";
+import { modulesOf, sentenceEntries, type SentenceOptions } from "./sentences.ts";
 import { vectors } from "./vectors.ts";
 
 /** Options of {@link featureExtraction}. */
-export interface FeatureExtractionOptions {
-  /** The mean over a text's tokens, or its first or last token's state. */
-  readonly pooling: "mean" | "first" | "last";
-  /** Whether vectors have length 1. */
-  readonly normalize: boolean;
+export interface FeatureExtractionOptions extends SentenceOptions {
   /** Where the columns are, where not under their own names. */
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -21,13 +19,13 @@ type Input = Partial<FeatureExtractionOptions>;
 
 /** Schema of {@link FeatureExtractionOptions}. */
 export const featureExtractionSchema: v.GenericSchema<Input, FeatureExtractionOptions> = v.strictObject({
-  pooling: v.optional(v.picklist(["mean", "first", "last"]), "mean"),
-  normalize: v.optional(v.boolean(), true),
+  ...sentenceEntries,
   columns: v.optional(v.record(v.string(), v.string()), {}),
 });
 
 /**
- * `text` → `embedding`, as Sentence-BERT pools it (Reimers & Gurevych 2019). It has no loss and trains nothing.
+ * `text` → `embedding`, as sentence-transformers makes it (Reimers & Gurevych 2019): by the modules, prompt and length that the
+ * checkpoint's folder names, where the options do not. It has no loss and trains nothing.
  *
  * @example
  * ```ts
@@ -39,16 +37,23 @@ export const featureExtraction: Factory<"objective", Input> = define({
   kind: "objective",
   name: "feature-extraction",
   schema: featureExtractionSchema,
-  create: ({ pooling, normalize, columns }) => ({
-    tasks: [{
-      name: "",
-      collator: { use: "padding", with: { problemType: "none", columns } },
-      heads: [{ use: "embedding", with: { pooling, normalize } }],
-      losses: [],
-      metrics: [],
-      taskType: "FEATURE_EXTRACTION",
-      decode: () => ({}),
-      predict: vectors,
-    }],
-  }),
+  create: (options) => ({ tasks: [taskOf(options, undefined)] }),
 });
+
+function taskOf(options: FeatureExtractionOptions, known: SentenceModules | undefined): Task {
+  const modules = modulesOf(options, known);
+  const { pooling, steps, prompt, lowercase } = modules;
+  return {
+    name: "",
+    asksModules: true,
+    completed: (context) => taskOf(options, context.modules),
+    modules,
+    collator: { use: "padding", with: { problemType: "none", prompt, lowercase, columns: options.columns } },
+    heads: [{ use: "embedding", with: { pooling, steps, normalize: false } }],
+    losses: [],
+    metrics: [],
+    taskType: "FEATURE_EXTRACTION",
+    decode: () => ({}),
+    predict: vectors,
+  };
+}

@@ -4,23 +4,19 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Json, Named, Tensor } from "../../core/types.ts";
+import type { SentenceModules } from "../../core/sentence_modules.ts";
+import type { Factory, Json, Named, Task, Tensor } from "../../core/types.ts";
+import { modulesOf, sentenceEntries, type SentenceOptions } from "./sentences.ts";
 
 /** Options of {@link sentenceSimilarity}. */
-export interface SentenceSimilarityOptions {
-  /** The mean over a text's tokens, or its first token's state. */
-  readonly pooling: "mean" | "first";
+export interface SentenceSimilarityOptions extends SentenceOptions {
   /** Where the columns are, where not under their own names. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
 /** Schema of {@link SentenceSimilarityOptions}. */
 export const sentenceSimilaritySchema: v.GenericSchema<Partial<SentenceSimilarityOptions>, SentenceSimilarityOptions> =
-  v
-    .strictObject({
-      pooling: v.optional(v.picklist(["mean", "first"]), "mean"),
-      columns: v.optional(v.record(v.string(), v.string()), {}),
-    });
+  v.strictObject({ ...sentenceEntries, columns: v.optional(v.record(v.string(), v.string()), {}) });
 
 /**
  * `text`, `textPair` and `score`: the squared difference of the score and of the embeddings' cosine, as
@@ -36,33 +32,40 @@ export const sentenceSimilarity: Factory<"objective", Partial<SentenceSimilarity
   kind: "objective",
   name: "sentence-similarity",
   schema: sentenceSimilaritySchema,
-  create: ({ pooling, columns }) => ({
-    tasks: [{
-      name: "",
-      collator: { use: "sentence-pairs", with: { columns } },
-      heads: [{ use: "similarity", with: { pooling } }],
-      losses: [{ loss: "mse", output: "similarity", target: "labels" }],
-      metrics: ["mse", "spearman"],
-      taskType: "FEATURE_EXTRACTION",
-      modelClass: "Model",
-      reads: ["similarity"],
-      decode: ({ similarity }, batch) => ({
-        number: Array.from(
-          { length: batch.samples },
-          (_, i) => ({ prediction: numberOf(similarity, i), reference: numberOf(batch.inputs.labels, i) }),
-        ),
-      }),
-      predict: ({ similarity, embedding }, batch) =>
-        Array.from({ length: batch.samples }, (_, i): Named<Json> => {
-          const { alone } = batch.about?.[i] as Readonly<{ alone: boolean }>;
-          if (!alone) return { score: numberOf(similarity, i) };
-          const size = embedding?.dims[1] ?? 0;
-          const start = numberOf(batch.inputs.members, 2 * i) * size;
-          return { embedding: Array.from({ length: size }, (_, k) => numberOf(embedding, start + k)) };
-        }),
-    }],
-  }),
+  create: (options) => ({ tasks: [taskOf(options, undefined)] }),
 });
+
+function taskOf(options: SentenceSimilarityOptions, known: SentenceModules | undefined): Task {
+  const modules = modulesOf(options, known);
+  const { pooling, steps, prompt, lowercase } = modules;
+  return {
+    name: "",
+    asksModules: true,
+    completed: (context) => taskOf(options, context.modules),
+    modules,
+    collator: { use: "sentence-pairs", with: { prompt, lowercase, columns: options.columns } },
+    heads: [{ use: "similarity", with: { pooling, steps, normalize: false } }],
+    losses: [{ loss: "mse", output: "similarity", target: "labels" }],
+    metrics: ["mse", "spearman"],
+    taskType: "FEATURE_EXTRACTION",
+    modelClass: "Model",
+    reads: ["similarity"],
+    decode: ({ similarity }, batch) => ({
+      number: Array.from(
+        { length: batch.samples },
+        (_, i) => ({ prediction: numberOf(similarity, i), reference: numberOf(batch.inputs.labels, i) }),
+      ),
+    }),
+    predict: ({ similarity, embedding }, batch) =>
+      Array.from({ length: batch.samples }, (_, i): Named<Json> => {
+        const { alone } = batch.about?.[i] as Readonly<{ alone: boolean }>;
+        if (!alone) return { score: numberOf(similarity, i) };
+        const size = embedding?.dims[1] ?? 0;
+        const start = numberOf(batch.inputs.members, 2 * i) * size;
+        return { embedding: Array.from({ length: size }, (_, k) => numberOf(embedding, start + k)) };
+      }),
+  };
+}
 
 function numberOf(tensor: Tensor | undefined, i: number): number {
   return Number(tensor?.data[i] ?? NaN);

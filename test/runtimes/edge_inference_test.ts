@@ -80,7 +80,7 @@ describe("classes and embeddings over HTTP", () => {
         ...Object.fromEntries([...runs].map(([name, store]) => [name, within(store, "adapter/")])),
         headless: heldStore({ ...tinyFiles(), "model.safetensors": writeSafetensors(headless) }),
         pooled: heldStore(pooled),
-        dense: heldStore({ ...pooled, "modules.json": json([{ path: "2_Dense", type: "x.Dense" }]) }),
+        dense: heldStore({ ...pooled, "modules.json": json([{ path: "2_CNN", type: "x.CNN" }]) }),
       },
     });
   });
@@ -201,6 +201,6 @@ describe("classes and embeddings over HTTP", () => {
     assert.ok(Math.abs(Math.hypot(...vector?.embedding ?? []) - 1) > 0.1);
     assert.equal(json.usage.total_tokens, 6);
     const refused = await of("dense", "the film");
-    assert.deepEqual([refused.status, refused.json.error?.code], [400, "unsupported_model"]);
+    assert.deepEqual([refused.status, refused.json.error?.code], [400, "unsupported"]);
   });
 });

@@ -173,7 +173,7 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
       ? await classification(found)
       : config.task_type === "CAUSAL_LM"
       ? { task: { use: "causal-lm", with: {} } }
-      : await embeddings(found);
+      : await embeddings();
     const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, ...plain } = host;
     const stores: Named<Store> = { base, merged: placedFiles({}, model), adapter };
     const own: Host = { ...plain, directory: (path) => stores[path] ?? placedFiles({}) };

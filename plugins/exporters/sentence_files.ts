@@ -1,0 +1,55 @@
+/**
+ * What makes a folder one of sentence-transformers: its modules behind the transformer, prompts and lengths.
+ * @module
+ */
+import { jsonObject } from "../../core/json.ts";
+import { writeSafetensors } from "../../core/safetensors.ts";
+import { type SentenceDense, sentenceFiles } from "../../core/sentence_modules.ts";
+import type { Json, Store, Tensor, Trained } from "../../core/types.ts";
+
+/** The layers behind pooling of what is trained. */
+function denseOf({ task }: Trained): readonly SentenceDense[] {
+  return (task.modules?.steps ?? []).filter((step) => step !== "normalize");
+}
+
+/** Whether a parameter is of a layer behind pooling, which has a folder of its own. */
+export function isDense(trained: Trained, name: string): boolean {
+  return denseOf(trained).some(({ path }) => name.startsWith(`${path}.`));
+}
+
+/** Writes the files of a task of sentence embeddings; none for others. Gives their names. */
+export async function writeSentenceFiles(trained: Trained, to: Store): Promise<readonly string[]> {
+  const { base, task: { modules }, trunk } = trained;
+  if (!modules) return [];
+  const written: string[] = [];
+  const put = async (name: string, content: Uint8Array | Json): Promise<void> => {
+    const bytes = content instanceof Uint8Array
+      ? content
+      : new TextEncoder().encode(JSON.stringify(content, null, 2) + "\n");
+    await to.put(name, bytes);
+    written.push(name);
+  };
+  for (const [name, content] of Object.entries(sentenceFiles(modules, trunk.hiddenSize))) await put(name, content);
+  for (const { path } of denseOf(trained)) {
+    const config = await base.files.get(`${path}/config.json`);
+    if (config) await put(`${path}/config.json`, config.bytes);
+    const tensors: Record<string, Tensor> = {};
+    for (const name of Object.keys(trained.all).filter((own) => own.startsWith(`${path}.`))) {
+      tensors[name.slice(path.length + 1)] = await trained.read(name);
+    }
+    await put(`${path}/model.safetensors`, writeSafetensors(tensors));
+  }
+  const lengths = await base.files.get("sentence_bert_config.json");
+  if (lengths) await put("sentence_bert_config.json", lengths.bytes);
+  const name = "config_sentence_transformers.json";
+  const found = await base.files.get(name);
+  const known = found ? jsonObject("hf", name, found.bytes) : {};
+  const prompts = (known.prompts ?? {}) as Readonly<Record<string, Json>>;
+  const before = typeof known.default_prompt_name === "string" ? prompts[known.default_prompt_name] : "";
+  // The prompt of the spec is what the model was trained with.
+  if (before !== modules.prompt) {
+    const changed = { prompts: { ...prompts, trained: modules.prompt }, default_prompt_name: "trained" };
+    await put(name, { ...known, ...(modules.prompt === "" ? { default_prompt_name: null } : changed) });
+  } else if (found) await put(name, found.bytes);
+  return written;
+}

@@ -1,0 +1,36 @@
+/**
+ * What objectives of sentence embeddings have in common: how an embedding is made, by the spec or by the checkpoint's folder.
+ * @module
+ */
+import * as v from "valibot";
+import type { Pooling, SentenceModules } from "../../core/sentence_modules.ts";
+
+/** Options of how embeddings are made. */
+export interface SentenceOptions {
+  /** How tokens' states become one. Absent: as the checkpoint's modules.json says; the mean, where it has none. */
+  readonly pooling?: Pooling | undefined;
+  /** Whether vectors have length 1. Absent: as modules.json says; true, where the checkpoint has none. */
+  readonly normalize?: boolean | undefined;
+  /** What stands in front of every text. Absent: the checkpoint's default prompt, if it has one. */
+  readonly prompt?: string | undefined;
+}
+
+/** Entries of the schemas of {@link SentenceOptions}. */
+export const sentenceEntries: {
+  readonly pooling: v.OptionalSchema<v.GenericSchema<Pooling>, undefined>;
+  readonly normalize: v.OptionalSchema<v.GenericSchema<boolean>, undefined>;
+  readonly prompt: v.OptionalSchema<v.GenericSchema<string>, undefined>;
+} = {
+  pooling: v.optional(v.picklist(["mean", "first", "last", "max", "mean-sqrt-len", "weighted-mean"])),
+  normalize: v.optional(v.boolean()),
+  prompt: v.optional(v.string()),
+};
+
+/** How embeddings are made: what the spec says before what the checkpoint's folder says. */
+export function modulesOf(options: SentenceOptions, known: SentenceModules | undefined): SentenceModules {
+  const { pooling, normalize, prompt } = options;
+  const own = known ?? { pooling: ["mean"], steps: ["normalize"], prompt: "", lowercase: false };
+  const rest = own.steps.filter((step) => step !== "normalize");
+  const steps = normalize === undefined ? own.steps : normalize ? [...rest, "normalize" as const] : rest;
+  return { ...own, ...(pooling ? { pooling: [pooling] } : {}), steps, prompt: prompt ?? own.prompt };
+}
