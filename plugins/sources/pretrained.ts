@@ -30,7 +30,8 @@ export const pretrainedSchema: v.GenericSchema<Input, PretrainedOptions> = v.str
 }) as v.GenericSchema<Input, PretrainedOptions>;
 
 /**
- * Config, tokenizer and weights as Hugging Face saves them; weights stay in their files and are mapped.
+ * Config, tokenizer and weights as Hugging Face saves them; weights stay in their files and are mapped. A `.gguf` file is
+ * one, too: its weights are computed as float32.
  *
  * @throws AttuneError from `open` where there is no such directory or repository, or its files are not sound.
  * @example
@@ -45,6 +46,11 @@ export const pretrained: Factory<"source", Input> = define({
   schema: pretrainedSchema,
   create: ({ path, config, ignoreMismatchedSizes }) => ({
     open: async (host) => {
+      if (/\.gguf$/i.test(path)) {
+        // What reads these files is loaded where there is one.
+        const { ggufCheckpoint } = await import("./gguf.ts");
+        return { ...await ggufCheckpoint(path, host, config), ignoreMismatchedSizes };
+      }
       const files = await modelFiles("pretrained", path, host, true);
       const own = await readConfig("pretrained", files, path);
       const label = host.labels?.[path] ?? path;
