@@ -43,6 +43,7 @@ export { predictRows } from "./core/run/infer.ts";
 export { type OpenRun, openRun } from "./core/run/open.ts";
 export { planRun } from "./core/run/plan.ts";
 export { trainRun } from "./core/run/train.ts";
+export { train, type TrainedRun, type TrainWholeOptions } from "./core/run/train_whole.ts";
 export { dequantizeInt8, quantizeInt8 } from "./core/int8.ts";
 export { epochOrder } from "./core/sampling.ts";
 export {

@@ -20,6 +20,8 @@ export function exportMap(): Record<string, string> {
     "./deno": "./runtimes/deno.ts",
     "./web": "./runtimes/web.ts",
     "./train": "./runtimes/train.ts",
+    "./saved": "./runtimes/saved.ts",
+    "./serve": "./runtimes/serve.ts",
     "./plugins": "./runtimes/plugin_packages.ts",
     "./conformance": "./runtimes/conformance/mod.ts",
     "./edge": "./runtimes/edge/app.ts",

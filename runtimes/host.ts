@@ -19,7 +19,9 @@ import { disableTelemetry } from "./telemetry.ts";
 export type HostOptions = Readonly<{
   /** An onnxruntime module; absent: onnxruntime-node is imported. */
   lib?: Ort;
+  /** The execution provider. Default: "cpu". */
   provider?: Host["provider"];
+  /** Threads to compute with. Default: as many as the machine has. */
   threads?: number;
 }>;
 

@@ -24,8 +24,33 @@ import { changedLength, checkContent, checkSame, keptSpec } from "./resume.ts";
 import { VERSION } from "../version.ts";
 import { resolvedSpec, writeJson, writeModel } from "./write.ts";
 
-/** Trains a run. Throws AttuneError where it cannot start; a run that diverges ends with an "end" event that says so. */
-export async function* trainRun(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent> {
+/** How long a run's events may be unread before that is told, in milliseconds. */
+const UNREAD = 1000;
+
+/**
+ * The events of a run, which trains as they are read: `for await (const event of trainRun(...))`. Where nobody reads them
+ * nothing is trained, and that is told; {@link train} runs to the end by itself. Reading throws AttuneError where the run
+ * cannot start; one that diverges ends with an "end" event that says so.
+ */
+export function trainRun(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent> {
+  const read = new AbortController();
+  const tell = (): void => {
+    if (read.signal.aborted) return;
+    const message = `[attune] Nothing is trained: nobody reads the events of trainRun for the run "${run.name}". ` +
+      "Write `for await (const event of trainRun(...))`, or `await train(...)`, which runs to the end\n";
+    if (host.terminal) host.terminal.write(message);
+    else console.warn(message.trimEnd());
+  };
+  host.clock.sleep(UNREAD, read.signal).then(tell, () => {});
+  return {
+    [Symbol.asyncIterator]: () => {
+      read.abort();
+      return eventsOf(run, host, options)[Symbol.asyncIterator]();
+    },
+  };
+}
+
+async function* eventsOf(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent> {
   const { output } = options;
   // Before anything is read: nobody wants to hear after the last step that it cannot be written.
   const release = await output?.claim?.();

@@ -137,7 +137,16 @@ export type Plan = Readonly<{
 }>;
 
 /** Where a run writes, and how it is stopped. */
-export type TrainOptions = Readonly<{ output?: Store; resume?: boolean; probe?: boolean; signal?: AbortSignal }>;
+export type TrainOptions = Readonly<{
+  /** Where everything that a run leaves is written; absent: nothing is. */
+  output?: Store;
+  /** Goes on from the newest checkpoint of the output. */
+  resume?: boolean;
+  /** Writes probe.json: ids, logits and metrics to compare with other programs. */
+  probe?: boolean;
+  /** Ends the run between two steps, with a checkpoint. */
+  signal?: AbortSignal;
+}>;
 
 /** All that reaches the machine. `lib`: an onnxruntime module as imported. */
 export interface Host {

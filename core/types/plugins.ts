@@ -97,62 +97,109 @@ export type RunSpec = Readonly<{
   versions?: Named<string>;
   /** In a spec that a run has written: of what. A run over other content is refused. */
   fingerprints?: Named<string>;
+  /** The version of the format: 1. */
   version: 1;
+  /** What the run is called, in its folder and its cards. Default: "run". */
   name?: string;
   /** Packages whose default export is a plugin or a list of them: names, from the spec's folder, or paths. */
   plugins?: readonly string[];
+  /** Where the model comes from: `{ use: "pretrained", with: { path } }`, a directory, a name of the hub, or "attune:base". */
   model: Use<"source">;
+  /** How its tokenizer is read. Default: "hf", from the model's own files. */
   tokenizer?: Use<"tokenizer">;
+  /** What is learned, as `{ use: "sequence-classification", with: { labels } }`. It chooses every part that is not given. */
   task: Use<"objective">;
   /** Absent where the task has its own. */
   data?: Readonly<{ train?: Use<"dataset">; eval?: Use<"dataset"> }>;
+  /** How rows become inputs. Default: the task's. */
   collator?: Use<"collator">;
+  /** What stands on the model. Default: the task's. */
   head?: Use<"head">;
+  /** What is minimized. Default: the task's. */
   loss?: Use<"loss">;
+  /** Which few parameters train, as "lora"; several are stacked. Default: none, the whole model trains. */
   adapter?: Use<"adapter"> | Several<"adapter">;
+  /** How parameters are updated. Default: "adamw". */
   optimizer?: Use<"optimizer">;
+  /** How the learning rate goes on from step to step. Default: "linear", to 0. */
   schedule?: Use<"schedule">;
+  /** Terms and noise in training alone. Default: none. */
   regularizers?: Several<"regularizer">;
+  /** What evaluations measure. Default: the task's. */
   metrics?: Several<"metric">;
+  /** What watches the run and may stop it, save or keep the best. Default: none. */
   callbacks?: Several<"callback">;
+  /** Where events are written. Default: none; the command line writes log.jsonl and report.html. */
   loggers?: Several<"logger">;
+  /** Further formats that the result is written in. Default: none; adapter/ or model/ are always written. */
   exporters?: Several<"exporter">;
+  /** Hugging Face's TrainingArguments in camelCase. */
   training?: Partial<TrainingArguments>;
 }>;
 
 /** Hugging Face's TrainingArguments in camelCase, as far as they belong to the loop. Steps below 1 are ratios of all steps. */
 export type TrainingArguments = Readonly<{
+  /** The initial learning rate. Default: 5e-5. */
   learningRate: number;
+  /** How often all rows are seen; may be a fraction. Default: 3. */
   numTrainEpochs: number;
+  /** Optimizer steps in place of epochs; -1: as many as the epochs have. Default: -1. */
   maxSteps: number;
+  /** Rows of a micro-batch in training. Default: 8. */
   perDeviceTrainBatchSize: number;
+  /** Rows of a batch in evaluation. Default: 8. */
   perDeviceEvalBatchSize: number;
+  /** Micro-batches of one optimizer step. Default: 1. */
   gradientAccumulationSteps: number;
+  /** The global norm that gradients are clipped to; 0: they are not. Default: 1. */
   maxGradNorm: number;
+  /** Tokens of the longest input; longer ones are cut. null: what the model has room for. Default: null. */
   maxLength: number | null;
+  /** Whether inputs are padded to the longest of their batch, or all to `maxLength`. Default: "longest". */
   padding: "longest" | "max_length";
+  /** Lengths are padded to a multiple of so many tokens. null: they are not. Default: null. */
   padToMultipleOf: number | null;
+  /** How much of a label goes to all classes alike, from 0 to below 1. Default: 0. */
   labelSmoothingFactor: number;
+  /** What everything random follows from. Default: 42. */
   seed: number;
+  /** What the order of rows follows from; null: from `seed`. Default: null. */
   dataSeed: number | null;
+  /** The order of rows: shuffled in each epoch, as they are, or shuffled with like lengths together. Default: "random". */
   trainSamplingStrategy: "random" | "sequential" | "group_by_length";
+  /** Whether an epoch's last, smaller batch is left out. Default: false. */
   dataloaderDropLast: boolean;
+  /** Whether short rows share a row of the tensor instead of padding; no number changes beyond rounding. Default: true. */
   rowSharing: boolean;
+  /** Whether activations are computed again in the backward pass: less memory, more time. Default: false. */
   gradientCheckpointing: boolean;
   /** What the run may take, in bytes or as "2GB": cheap values are computed again to stay within it. */
   memory: number | string;
+  /** When steps are told: every `loggingSteps`, at the end of each epoch, or not. log.jsonl has every step. Default: "steps". */
   loggingStrategy: "no" | "steps" | "epoch";
+  /** Steps between two lines; below 1 a ratio of all steps. Default: 500. */
   loggingSteps: number;
+  /** Whether the first step is told, too. Default: false. */
   loggingFirstStep: boolean;
+  /** When the model is measured while it trains: every `evalSteps`, after each epoch, or not. At the end it always is. Default: "no". */
   evalStrategy: "no" | "steps" | "epoch";
+  /** Steps between two evaluations; below 1 a ratio of all steps; null: `loggingSteps`. Default: null. */
   evalSteps: number | null;
+  /** Epochs before the first evaluation. Default: 0. */
   evalDelay: number;
+  /** Whether the model is measured before the first step. Default: false. */
   evalOnStart: boolean;
+  /** When a checkpoint is written: every `saveSteps`, after each epoch, where an evaluation is the best so far, or not. Default: "steps". */
   saveStrategy: "no" | "steps" | "epoch" | "best";
+  /** Steps between two checkpoints; below 1 a ratio of all steps. Default: 500. */
   saveSteps: number;
+  /** Checkpoints that are kept; null: all. Default: null. */
   saveTotalLimit: number | null;
+  /** Whether the weights of the best evaluation are put back at the end. Default: false. */
   loadBestModelAtEnd: boolean;
+  /** The metric that tells the best evaluation; null: the loss. Default: null. */
   metricForBestModel: string | null;
+  /** Whether more of that metric is better; null: as the metric says. Default: null. */
   greaterIsBetter: boolean | null;
 }>;
 
