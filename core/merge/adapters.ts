@@ -166,6 +166,8 @@ function savedModules(
     for (const name of adapter.names) {
       if (isOwn(name) || (modulesFrom !== undefined && modulesFrom !== i)) continue;
       const other = found.get(name);
+      // The table that an update is of is the base's, whoever has it.
+      if (other && name.includes(".base_layer.")) continue;
       if (other) {
         throw refused(
           "merge",

@@ -2,7 +2,7 @@
  * A saved adapter, opened: its config within what merging reads of it, its tensors sound.
  * @module
  */
-import { plainKey } from "../adapter_keys.ts";
+import { adapterKeys } from "../adapter_keys.ts";
 import { badFile, badValue, missing, show } from "../errors.ts";
 import { jsonObject } from "../json.ts";
 import { openSafetensors, type TensorForm, toFloat32 } from "../safetensors.ts";
@@ -43,13 +43,8 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
   const config = checkedConfig(jsonObject("merge", where, bytes), where);
   const head = await store.get("head_config.json", { offset: 0, length: MAX_CONFIG });
   if (file.names.length === 0) throw badFile("merge", `${label}/adapter_model.safetensors`, "has no tensors");
-  const keys = new Map<string, string>();
+  const keys = adapterKeys("merge", label, file.names);
   for (const name of file.names) {
-    const plain = plainKey(name);
-    if (keys.has(plain)) {
-      throw badFile("merge", label, `has ${show(keys.get(plain))} and ${show(name)}, which mean one tensor`);
-    }
-    keys.set(plain, name);
     if (name.length > 256) throw badFile("merge", label, `has a tensor with a name of ${name.length} characters`);
     const { data } = toFloat32(await file.read(name));
     if (!data.every(Number.isFinite)) {

@@ -116,6 +116,10 @@ function belongsElsewhere({ trunk, attached }: OpenRun, names: readonly string[]
   // Both names of what is shared stand in files that were saved with it.
   if (Object.entries(trunk.ties).some((pair) => pair.some((name) => names.includes(name)))) return true;
   const ties = Object.keys(trunk.ties).map(moduleOf);
+  // Rows that train by themselves are the table's, whichever module has it.
+  if (names.some((name) => ties.some((module) => name === `${module}.token_adapter.trainable_tokens_delta`))) {
+    return true;
+  }
   if (attached.length > 0 && ties.some((module) => within(module) && attached.some((a) => a.sharesUpdate?.(module)))) {
     return true;
   }

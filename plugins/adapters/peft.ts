@@ -4,8 +4,8 @@
  * @module
  */
 import * as v from "valibot";
-import { plainKey } from "../../core/adapter_keys.ts";
-import { badFile, badValue, missing, show } from "../../core/errors.ts";
+import { adapterKeys } from "../../core/adapter_keys.ts";
+import { badValue, missing, show } from "../../core/errors.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import { jsonObject } from "../../core/json.ts";
 import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
@@ -86,37 +86,27 @@ async function openPeft<O>(
 ): Promise<SavedAdapter> {
   if (!host.directory) throw missing(plugin, "access to files", host.runtime);
   const store = host.directory(path);
-  const file = await store.get("adapter_config.json");
-  if (!file) throw missingIn(plugin, "adapter_config.json", path, host);
-  const config = jsonObject(plugin, `${path}/adapter_config.json`, file.bytes);
+  const stored = await store.get("adapter_config.json");
+  if (!stored) throw missingIn(plugin, "adapter_config.json", path, host);
+  const config = jsonObject(plugin, `${path}/adapter_config.json`, stored.bytes);
   if (config.peft_type !== type) {
     throw badValue(plugin, `${path}/adapter_config.json: peft_type`, config.peft_type, `"${type}"`);
   }
   const tensors = await openSafetensors(store, "adapter_model.safetensors");
-  const own = (key: string): string => {
-    const plain = plainKey(key);
-    return (plain.startsWith(prefix) ? plain.slice(prefix.length) : plain).replace(wrappedLayer, ".");
-  };
-  const keys = new Map<string, string>();
-  for (const key of tensors.names) {
-    const other = keys.get(own(key));
-    if (other !== undefined) {
-      throw badFile(
-        plugin,
-        `${path}/adapter_model.safetensors`,
-        `has ${show(other)} and ${show(key)}, which mean one tensor`,
-      );
-    }
-    keys.set(own(key), key);
-  }
+  const file = `${path}/adapter_model.safetensors`;
+  const plain = [...adapterKeys(plugin, file, tensors.names)];
+  const keys = new Map(plain.map(([name, key]) => [
+    (name.startsWith(prefix) ? name.slice(prefix.length) : name).replace(wrappedLayer, "."),
+    key,
+  ]));
   return {
     config,
     weights: {
-      label: `${path}/adapter_model.safetensors`,
+      label: file,
       names: [...keys.keys()],
       read: async (name) => {
         const key = keys.get(name);
-        if (key === undefined) throw missing(plugin, `tensor "${name}"`, `${path}/adapter_model.safetensors`);
+        if (key === undefined) throw missing(plugin, `tensor "${name}"`, file);
         return toFloat32(await tensors.read(key));
       },
       locate: () => undefined,
