@@ -20,7 +20,7 @@ async function lossOf(spec: Partial<RunSpec>, rows: readonly Row[], size = 4): P
   const run = compose({ ...given, training: { perDeviceEvalBatchSize: size } }, catalog);
   const open = await openRun(run, tinyHost(await hostHere(), headless));
   if (!run.data.eval) throw new Error("no rows");
-  return (await evaluateRun(open, run.data.eval)).loss;
+  return (await evaluateRun(open, run.data.eval, { untrained: true })).loss;
 }
 
 const task = (options: object): RunSpec["task"] => ({ use: "sequence-classification", with: options });
