@@ -61,7 +61,8 @@ export async function ggufCheckpoint(path: string, host: Host, more: Named<Json>
     );
   }
   const weights = weightsOf(file, key, known.pairs);
-  const own = { ...configOf(file, architecture, weights), ...known.config };
+  const config = configOf(file, architecture, weights);
+  const own = { ...config, ...await slowerAngles(file, Number(config.rope_theta)), ...known.config };
   const label = host.labels?.[path] ?? path;
   const written = new Map(
     Object.entries({ ...ggufTokenizer(file.metadata), "config.json": own }).map(([name, value]) => [
@@ -165,6 +166,31 @@ function halves({ dims, data }: Tensor<Float32Array>, heads: number): Tensor<Flo
   return { dtype: "float32", dims, data: out };
 }
 
+/** What Llama 3.1 made its angles slower by, which a file has as a factor of each. */
+const LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+
+/** The scaling of angles that a file's factors stand for. Throws AttuneError where they are none of Llama 3.1's. */
+async function slowerAngles(file: GgufFile, theta: number): Promise<Named<Json>> {
+  if (!file.tensors.has("rope_freqs.weight")) return {};
+  const { data } = await file.read("rope_freqs.weight");
+  const factor = Math.round(Math.max(...data));
+  const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: length } = LLAMA3;
+  const isRight = data.every((found, i) => {
+    const waves = length / (2 * Math.PI * theta ** (i / data.length));
+    const smooth = Math.min(1, Math.max(0, (waves - low) / (high - low)));
+    return Math.abs(found * ((1 - smooth) / factor + smooth) - 1) < 1e-3;
+  });
+  if (!isRight) {
+    throw unsupported(
+      "pretrained",
+      "tensor",
+      "rope_freqs.weight",
+      "factors of angles are read where they are Llama 3.1's",
+    );
+  }
+  return { rope_scaling: { rope_type: "llama3", factor, ...LLAMA3 } };
+}
+
 /** The config that transformers makes of a file. */
 function configOf({ metadata, tensors }: GgufFile, architecture: string, weights: Weights): Named<Json> {
   const own = (name: string): Json | undefined => metadata[`${architecture}.${name}`];
@@ -182,14 +208,6 @@ function configOf({ metadata, tensors }: GgufFile, architecture: string, weights
       `${architecture}.rope.scaling.type`,
       scaling,
       "scaled angles of GGUF files are not read",
-    );
-  }
-  if (tensors.has("rope_freqs.weight")) {
-    throw unsupported(
-      "pretrained",
-      "tensor",
-      "rope_freqs.weight",
-      "angles of Llama 3.1's kind are not read from GGUF files",
     );
   }
   const head = own("attention.key_length") ?? own("rope.dimension_count");

@@ -30,6 +30,15 @@ const figures: Readonly<{
   models: readonly Model[];
 }> = JSON.parse(readFileSync(fileURLToPath(new URL("../../fixtures/gguf.json", import.meta.url)), "utf8"));
 
+/** The angles of Llama 3.1, which files have as factors. */
+const llama3 = {
+  rope_type: "llama3",
+  factor: 32,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+  original_max_position_embeddings: 8192,
+};
+
 const hashOf = (values: Float32Array): Promise<string> =>
   sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
 const bytesOf = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, "base64"));
@@ -70,6 +79,7 @@ describe("a GGUF file is a checkpoint", () => {
         assert.deepEqual(weights.locate(own)?.dims, dims);
       }
       assert.equal(config.tie_word_embeddings, tied);
+      assert.deepEqual(config.rope_scaling, name === "llama 3.1" ? llama3 : undefined);
     });
     it(`${name}: its loss`, async () => {
       const spec = {
