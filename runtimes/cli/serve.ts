@@ -74,7 +74,11 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   const workers = workPool({ store, plugins: plugins?.split(","), models, allowHub: allowHub ?? false, limits });
   const planElsewhere = (record: JobRecord, bytes: number) => planned(workers, record, bytes);
   const tell = (text: string): void => void process.stderr.write(`${text}\n`);
-  const onError = (error: Error): void => void tell(String(error.stack ?? error));
+  // What to install says all there is to say.
+  const onError = (error: Error): void =>
+    void tell(
+      String(error instanceof AttuneError && error.code === "NOT_INSTALLED" ? error.message : error.stack ?? error),
+    );
   const server = await openJobs({ host: own, catalog, store, models: named, opened, onError, tell, planElsewhere });
   const app = createApp({
     catalog,

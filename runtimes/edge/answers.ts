@@ -43,6 +43,8 @@ export function answerError(error: Error): Response {
     if (code === "WORK_LIMIT" || code === "WORK_LOST") {
       return failed(503, code.toLowerCase(), error.sentence).getResponse();
     }
+    // What to install is for who runs the server, which is told of it.
+    if (code === "NOT_INSTALLED") return failed(503, "not_configured", "No model can be run here").getResponse();
     if (code === "BAD_KEY") return failed(400, "bad_key", "A name leads nowhere").getResponse();
     return failed(400, code.toLowerCase(), error.sentence, error.path || null).getResponse();
   }
