@@ -26,7 +26,7 @@ for (const top of ["core", "plugins", "runtimes"]) {
     }
   }
 }
-for (const name of ["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "docs"]) {
+for (const name of ["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "docs", "spec.schema.json"]) {
   cpSync(join(root, name), join(dist, name), { recursive: true });
 }
 
@@ -49,7 +49,7 @@ const published = {
   engines,
   bin: { attune: "runtimes/cli.js" },
   sideEffects: false,
-  exports: { ...exported, "./package.json": "./package.json" },
+  exports: { ...exported, "./package.json": "./package.json", "./spec.schema.json": "./spec.schema.json" },
   dependencies,
   // Each is asked for where it is used, by a line with the command that gets it.
   peerDependencies,

@@ -61,7 +61,7 @@ export function jsrConfig(): Record<string, unknown> {
     imports: Object.fromEntries(entries),
     compilerOptions,
     publish: {
-      include: ["core", "plugins", "runtimes", "docs", "mod.ts", "*.md", "LICENSE", "jsr.json"],
+      include: ["core", "plugins", "runtimes", "docs", "mod.ts", "spec.schema.json", "*.md", "LICENSE", "jsr.json"],
       exclude: ["core/kernels/source", "CONTRIBUTING.md"],
     },
   };

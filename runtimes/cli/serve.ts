@@ -2,6 +2,7 @@
  * `attune serve`: every endpoint over HTTP.
  * @module
  */
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
@@ -87,6 +88,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     models: named,
     jobs: server,
     cors,
+    specSchema: readFileSync(new URL("../../spec.schema.json", import.meta.url), "utf8"),
     limits,
     workers,
     onError,

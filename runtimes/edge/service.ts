@@ -99,6 +99,8 @@ export type EdgeOptions = Readonly<{
   routes?: readonly Route[];
   /** Rates over several processes; absent: token buckets in this one. */
   limiter?: Limiter;
+  /** The JSON Schema of run specs as text, for editors: the package's spec.schema.json. Absent: there is no such route. */
+  specSchema?: string;
   /** Origins of pages that may ask from a browser, or "*"; absent: none but the server's own. */
   cors?: readonly string[];
   /** Hosts that URLs in requests may name; absent: none. */

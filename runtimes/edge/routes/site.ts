@@ -16,7 +16,7 @@ const MOST_DAMAGED = 20;
 
 /** The routes. `routes`: the others; `specs`: the OpenAPI document of all. */
 export function siteRoutes(
-  { meter, options: { host, jobs } }: EdgeService,
+  { meter, options: { host, jobs, specSchema } }: EdgeService,
   routes: readonly Route[],
   specs: () => Promise<object>,
 ): readonly Route[] {
@@ -53,6 +53,12 @@ export function siteRoutes(
       summary: "Counters and times for Prometheus",
       handle: (c) => c.text(meter.text(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
     },
+    ...specSchema === undefined ? [] : [{
+      ...open,
+      path: "/spec.schema.json",
+      summary: "The JSON Schema of run specs",
+      handle: (c: EdgeContext) => c.body(specSchema, 200, { "content-type": "application/schema+json" }),
+    }],
     {
       ...open,
       path: "/openapi.json",

@@ -1,0 +1,155 @@
+/**
+ * Writes spec.schema.json, the JSON Schema of run specs, from the catalog and what the sources say of each option:
+ * `node build/schema.ts`.
+ * @module
+ */
+import { toJsonSchema } from "@valibot/to-json-schema";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import type * as v from "valibot";
+import type { Entry, Kind, Named } from "../core/types.ts";
+import { catalog } from "../plugins/catalog.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+type Schema = { [key: string]: unknown; properties?: Record<string, Schema>; description?: string };
+
+/** The comment that ends right above a place, as one line of text. */
+function commentAbove(text: string, at: number): string | undefined {
+  const found = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*$/.exec(text.slice(0, at))?.[1];
+  return found?.split("\n").map((line) => line.replace(/^\s*\*\s?/, "").trim()).filter((line) => !line.startsWith("@"))
+    .join(" ").replaceAll(/\{@link (\w+)\}/g, "$1").trim();
+}
+
+/** What the fields of a type say they are. */
+function fieldsOf(text: string, head: RegExp): Record<string, string> {
+  const start = head.exec(text);
+  if (!start) return {};
+  const from = start.index + start[0].length;
+  const body = text.slice(from, text.indexOf("\n}", from) + 1);
+  return Object.fromEntries([...body.matchAll(/^ {2}(?:readonly )?([\w$]+)\??:/gm)].flatMap((field) => {
+    const said = commentAbove(body, field.index);
+    return said ? [[field[1], said]] : [];
+  }));
+}
+
+/** What each plugin says of itself and its options, by kind and name. */
+function descriptions(): ReadonlyMap<string, Readonly<{ about?: string; options: Record<string, string> }>> {
+  const found = new Map<string, Readonly<{ about?: string; options: Record<string, string> }>>();
+  for (const file of readdirSync(`${root}plugins`, { recursive: true, encoding: "utf8" })) {
+    if (!/^[\w-]+[\\/]\w+\.ts$/.test(file)) continue;
+    const text = readFileSync(`${root}plugins/${file}`, "utf8");
+    for (const made of text.matchAll(/^export const \w+: Factory<"(\w+)", [^]*?\bname: "([\w-]+)"/gm)) {
+      const about = commentAbove(text, made.index)?.split(/(?<=[.:]) /)[0];
+      const options = fieldsOf(text, /^export (?:interface \w+Options\b[^{]*|type \w+Options = Readonly<)\{/m);
+      found.set(`${made[1]} ${made[2]}`, { ...(about ? { about } : {}), options });
+    }
+  }
+  return found;
+}
+
+/** Options that are plugins become references to their kind. */
+function withParts(schema: Schema, parts: Named<Kind>): Schema {
+  for (const [pattern, kind] of Object.entries(parts)) {
+    const [name = "", ...rest] = pattern.split(".");
+    const own = schema.properties?.[name];
+    if (own && rest.length === 0) {
+      schema.properties![name] = { anyOf: [reference(kind), { type: "array", items: reference(kind) }] };
+    }
+  }
+  return schema;
+}
+
+const reference = (kind: Kind): Schema => ({ $ref: `#/definitions/${kind}` });
+
+/** The schema of run specs. */
+export function specSchema(): Schema {
+  const said = descriptions();
+  const definitions: Record<string, Schema> = {};
+  for (const [kind, entries] of Object.entries(catalog) as [Kind, Named<Entry>][]) {
+    const names = Object.keys(entries);
+    const each = Object.values(entries).map(({ use, schema, parts }): Schema => {
+      // What JSON cannot say is left out of it; the plugin still checks it.
+      const raw = toJsonSchema(schema as unknown as v.GenericSchema, {
+        errorMode: "ignore",
+        typeMode: "input",
+      }) as Schema;
+      const { $schema: _, ...options } = raw;
+      const { about, options: fields = {} } = said.get(`${kind} ${use}`) ?? {};
+      for (const [name, field] of Object.entries(options.properties ?? {})) {
+        if (fields[name] !== undefined) field.description = fields[name];
+      }
+      const properties = { use: { const: use }, with: withParts(options, parts) };
+      return {
+        type: "object",
+        ...(about ? { description: about } : {}),
+        properties,
+        required: ["use"],
+        additionalProperties: false,
+      };
+    });
+    // A plugin of a package has a name that is none of these.
+    const other = {
+      type: "object",
+      properties: { use: { type: "string", not: { enum: names } }, with: { type: "object" } },
+      required: ["use"],
+    };
+    definitions[kind] = { anyOf: [{ enum: names }, { type: "string" }, ...each, other] };
+  }
+  const types = readFileSync(`${root}core/types/plugins.ts`, "utf8");
+  const top = fieldsOf(types, /^export type RunSpec = Readonly<\{/m);
+  const several = (kind: Kind): Schema => ({ type: "array", items: reference(kind) });
+  const data = {
+    type: "object",
+    properties: { train: reference("dataset"), eval: reference("dataset") },
+    additionalProperties: false,
+  };
+  const training = fieldsOf(types, /^export type TrainingArguments = Readonly<\{/m);
+  const properties: Record<string, Schema> = {
+    $schema: { type: "string" },
+    version: { const: 1 },
+    name: { type: "string" },
+    model: reference("source"),
+    tokenizer: reference("tokenizer"),
+    task: reference("objective"),
+    data,
+    collator: reference("collator"),
+    head: reference("head"),
+    loss: reference("loss"),
+    adapter: { anyOf: [reference("adapter"), several("adapter")] },
+    optimizer: reference("optimizer"),
+    schedule: reference("schedule"),
+    regularizers: several("regularizer"),
+    metrics: several("metric"),
+    callbacks: several("callback"),
+    loggers: several("logger"),
+    exporters: several("exporter"),
+    plugins: { type: "array", items: { type: "string" } },
+    training: {
+      type: "object",
+      properties: Object.fromEntries(Object.entries(training).map(([name, description]) => [name, { description }])),
+    },
+    versions: { type: "object" },
+    fingerprints: { type: "object" },
+  };
+  for (const [name, own] of Object.entries(properties)) {
+    if (top[name] === undefined) continue;
+    properties[name] = "$ref" in own ? { description: top[name], allOf: [own] } : { description: top[name], ...own };
+  }
+  return {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    title: "Attune run spec",
+    description: "What a fine-tuning run is made of.",
+    type: "object",
+    properties,
+    required: ["version", "model", "task"],
+    additionalProperties: false,
+    definitions,
+  };
+}
+
+/** The file's text. */
+export const specSchemaText = (): string => JSON.stringify(specSchema(), null, 1) + "\n";
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(`${root}spec.schema.json`, specSchemaText());
