@@ -1,0 +1,207 @@
+/**
+ * A checkpoint's tokenizer, opened: from its files to what encodes and decodes.
+ * @module
+ */
+import { AttuneError, badFile, badValue, missing, unsupported } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import { jsonObject } from "../../core/json.ts";
+import type { EncodeOptions, Encoding, Named, Store, Tokenizer } from "../../core/types.ts";
+import { type AutoTokenizer, autoTokenizer, type TokenizerFiles } from "./auto.ts";
+import type { Renderer } from "./chat.ts";
+import { checkDefinition } from "./definition.ts";
+import type { HfOptions } from "./hf.ts";
+import { withNewTokens } from "./new_tokens.ts";
+import type { Vocabulary } from "./piece.ts";
+import { type Pipeline, pipelineOf, type Tokens } from "./pipeline.ts";
+import type { Stretch } from "./post_processors.ts";
+import { type Strategy, windowsOf } from "./truncate.ts";
+
+/** Limits above this are how tokenizers say that there is none. */
+const NO_LIMIT = 1e9;
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** Opens the tokenizer of a checkpoint's files. Throws AttuneError where one is missing or not sound. */
+export async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenizer> {
+  const file = await files.get("tokenizer.json");
+  if (!file) throw missing("hf", "tokenizer.json", "the model directory");
+  const given = jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true });
+  const vocabulary = checkDefinition(given);
+  const definition = withNewTokens(given, vocabulary.ids, options.addTokens);
+  const bytes = definition === given ? file.bytes : new TextEncoder().encode(JSON.stringify(definition));
+  const others = await settingsIn(files);
+  const auto = autoTokenizer({ ...others, definition }, vocabulary.ids);
+  const pipeline = opened(auto, vocabulary);
+  const special = specialIds(pipeline, auto.special);
+  const templates = await templatesIn(files, auto.templates);
+  // Template engines are only loaded for who has a template.
+  const chats = Object.keys(templates).length === 0 ? undefined : await import("./chat.ts");
+  const renderers = new Map<string, Renderer>();
+  const { post } = pipeline;
+  const limit = options.modelMaxLength ??
+    (auto.modelMaxLength !== undefined && auto.modelMaxLength < NO_LIMIT ? auto.modelMaxLength : undefined);
+
+  const encode = (text: string | readonly string[], o: EncodeOptions = {}): [Encoding, ...Encoding[]] => {
+    const a = pipeline.encode(text);
+    // An empty second text is one, too: it has its own special tokens.
+    const b = o.textPair === undefined ? undefined : pipeline.encode(o.textPair);
+    const adds = o.addSpecialTokens ?? true;
+    const strategy: Strategy = o.truncation === true
+      ? "longest_first"
+      : o.truncation === false || o.truncation === undefined
+      ? "do_not_truncate"
+      : o.truncation;
+    const room = (o.maxLength ?? limit ?? Infinity) - (adds ? post.added(b !== undefined) : 0);
+    const windows = windowsOf(a.ids.length, b?.ids.length, {
+      strategy,
+      room,
+      stride: o.stride ?? 0,
+      overflow: o.overflow ?? false,
+      side: auto.truncationSide,
+    });
+    const types = o.typeIds ?? auto.typeIds;
+    return windows.map((w) => {
+      const texts = [[stretchOf(a, 0, w.a)], ...(b && w.b ? [[stretchOf(b, 1, w.b)]] : [])];
+      return assembled(post.apply(texts, adds).flat(), types);
+    }) as [Encoding, ...Encoding[]];
+  };
+  return {
+    vocabSize: pipeline.vocabSize,
+    ...(definition === given ? {} : { changed: { "tokenizer.json": bytes } }),
+    special,
+    paddingSide: options.paddingSide ?? auto.paddingSide,
+    typeIds: auto.typeIds,
+    modelMaxLength: limit,
+    fingerprint: await sha256(joined(bytes, new TextEncoder().encode(fingerprinted(others)))),
+    encode,
+    decode: (ids, o = {}) => {
+      const text = pipeline.decode(Array.from(ids), o.skipSpecialTokens ?? false);
+      return auto.cleanUp ? cleanedUp(text) : text;
+    },
+    chat: (messages, o = {}) => {
+      const { tools, variables } = o;
+      // Some checkpoints have a template of its own for tools.
+      const template = (tools && templates.tool_use) ?? templates.default ?? Object.values(templates)[0];
+      if (template === undefined || !chats) {
+        throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
+      }
+      if (o.refuseSpecialTokens) refuseSpecial({ messages, tools, variables }, specialTexts(pipeline));
+      const renderer = renderers.get(template) ?? chats.chatRenderer(template, auto.special);
+      renderers.set(template, renderer);
+      return renderer(messages, o.addGenerationPrompt ?? false, tools, variables);
+    },
+  };
+}
+
+/** What a user writes is no part of the template: it may not end a turn, or begin another's. */
+function refuseSpecial(given: unknown, special: readonly string[], path = ""): void {
+  if (typeof given === "string") {
+    const found = special.find((token) => given.includes(token));
+    if (found !== undefined) throw badValue("hf", path, found, "text without special tokens");
+  } else if (typeof given === "object" && given !== null) {
+    for (const [key, own] of Object.entries(given)) refuseSpecial(own, special, path === "" ? key : `${path}.${key}`);
+  }
+}
+
+function specialTexts({ added }: Pipeline): string[] {
+  return [...added.byContent.values()].filter((token) => token.special).map((token) => token.content);
+}
+
+/** Chat templates of files, which count before those of the settings, by name. */
+async function templatesIn(files: Store, others: Named<string>): Promise<Named<string>> {
+  const text = async (name: string): Promise<string | undefined> => {
+    const file = await files.get(name);
+    return file && new TextDecoder().decode(file.bytes);
+  };
+  const own = {
+    default: await text("chat_template.jinja"),
+    tool_use: await text("additional_chat_templates/tool_use.jinja"),
+  };
+  const found = Object.entries(own).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return found.length > 0 ? Object.fromEntries(found) : others;
+}
+
+/** A tokenizer.json at work. Throws AttuneError where a part of it is not sound. */
+function opened(auto: AutoTokenizer, vocabulary: Vocabulary): Pipeline {
+  try {
+    return pipelineOf(auto.definition, vocabulary, auto.splitSpecialTokens);
+  } catch (cause) {
+    if (cause instanceof AttuneError) throw cause;
+    throw badFile("hf", "tokenizer.json", cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+/** Tokens of text 0 or 1, from one to another. */
+function stretchOf(tokens: Tokens, sequence: 0 | 1, [from, to]: readonly [number, number]): Stretch {
+  const offsets: number[] = [];
+  for (let i = from; i < to; i++) offsets.push(tokens.starts[i] as number, tokens.ends[i] as number);
+  const ids = tokens.ids.slice(from, to);
+  return { ids, types: ids.map(() => sequence), special: false, source: { sequence, tokens, from }, offsets };
+}
+
+function assembled(stretches: readonly Stretch[], withTypes: boolean): Encoding {
+  const n = stretches.reduce((sum, { ids }) => sum + ids.length, 0);
+  const encoding: Encoding = {
+    ids: new Int32Array(n),
+    typeIds: new Int32Array(n),
+    specialTokensMask: new Int32Array(n),
+    offsets: new Int32Array(2 * n),
+    wordIds: new Int32Array(n).fill(-1),
+    sequenceIds: new Int32Array(n).fill(-1),
+  };
+  let at = 0;
+  for (const { ids, types, special, source, offsets } of stretches) {
+    encoding.ids.set(ids, at);
+    if (withTypes) encoding.typeIds.set(types, at);
+    encoding.offsets.set(offsets, 2 * at);
+    if (special) encoding.specialTokensMask.fill(1, at, at + ids.length);
+    if (source) {
+      encoding.wordIds.set(source.tokens.words.slice(source.from, source.from + ids.length), at);
+      encoding.sequenceIds.fill(source.sequence, at, at + ids.length);
+    }
+    at += ids.length;
+  }
+  return encoding;
+}
+
+function specialIds(pipeline: Pipeline, special: Named<string>): Named<number> {
+  const ids: Record<string, number> = {};
+  for (const [name, token] of Object.entries(special)) {
+    const id = pipeline.idOf(token);
+    if (id !== undefined) ids[name.replace(/_token$/, "")] = id;
+  }
+  return ids;
+}
+
+/** The files beside tokenizer.json that say something of it. */
+async function settingsIn(files: Store): Promise<Omit<TokenizerFiles, "definition">> {
+  const read = async (name: string): Promise<Config | undefined> => {
+    const file = await files.get(name);
+    return file && jsonObject("hf", name, file.bytes, { anyKey: true });
+  };
+  return {
+    config: await read("tokenizer_config.json") ?? {},
+    map: await read("special_tokens_map.json"),
+    added: await read("added_tokens.json"),
+    model: await read("config.json"),
+  };
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+/** What of the settings makes other ids. */
+function fingerprinted({ config, map, added }: Omit<TokenizerFiles, "definition">): string {
+  return [config, map, added].filter((own) => own !== undefined).map((own) => JSON.stringify(own)).join("");
+}
+
+/** Decoded text without the blanks that words were split by, as transformers writes English. */
+function cleanedUp(text: string): string {
+  return [" .", " ?", " !", " ,"].reduce((own, from) => own.replaceAll(from, from.slice(1)), text)
+    .replaceAll(" ' ", "'")
+    .replace(/ (?=n't)/g, "").replace(/ (?='m)/g, "").replace(/ (?='(?:s|ve|re))/g, "");
+}
