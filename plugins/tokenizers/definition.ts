@@ -141,6 +141,17 @@ function checkPart(part: unknown, where: string): void {
   for (const field of ["content", "prepend", "replacement"]) {
     if (String(part[field] ?? "").length > MAX_TOKEN) throw wrong(`its ${where} ${type} has a long ${field}`);
   }
+  // Pieces are cut at one character.
+  for (const field of ["replacement", "delimiter"]) {
+    const value = part[field];
+    if (typeof value === "string" && [...value].length !== 1) {
+      throw wrong(`its ${where} ${type} has ${field} ${show(value)}`);
+    }
+  }
+  const { length } = part;
+  if (type === "FixedLength" && length !== undefined && !(isId(length) && Number(length) >= 1)) {
+    throw wrong(`its ${where} ${type} has length ${show(length)}`);
+  }
   const { behavior } = part;
   if (behavior !== undefined && behavior !== null && !behaviors.includes(behavior)) {
     throw wrong(`its ${where} ${type} has behavior ${show(behavior)}`);
@@ -175,6 +186,7 @@ function checkPattern(pattern: unknown, where: string): void {
 }
 
 function checkTemplate(part: Definition): void {
+  const special = isObject(part.special_tokens) ? part.special_tokens : {};
   for (const side of ["single", "pair"]) {
     const template = part[side];
     if (!Array.isArray(template) || template.length > MAX_PARTS) {
@@ -184,6 +196,12 @@ function checkTemplate(part: Definition): void {
       const own: unknown = isObject(item) ? item.SpecialToken ?? item.Sequence : undefined;
       if (!isObject(own) || typeof own.id !== "string" || !isId(own.type_id)) {
         throw wrong(`its template has ${show(item)} in ${side}`);
+      }
+      if (!isObject(item) || item.SpecialToken === undefined) continue;
+      const token = Object.hasOwn(special, own.id) ? special[own.id] : undefined;
+      const ids = isObject(token) ? token.ids : undefined;
+      if (!Array.isArray(ids) || ids.length > MAX_PARTS || !ids.every(isId)) {
+        throw wrong(`its template has no ids of ${show(own.id)}`);
       }
     }
     // Texts are their places: one that came twice would be counted once.

@@ -25,7 +25,7 @@ export function patternOf(pattern: unknown): Matcher {
   }
 }
 
-/** Every place of a plain string. */
+/** Every place of a plain string that is not empty. */
 export function matchesOf(part: string): Matcher {
   return (text) => {
     const matches: number[] = [];

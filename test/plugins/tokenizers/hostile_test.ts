@@ -114,6 +114,20 @@ describe("F8: a tokenizer.json that is not sound", () => {
       ...tinyTokenizer,
       post_processor: { type: "TemplateProcessing", single: 1, pair: 1 },
     }),
+    "special tokens without ids": () => ({
+      ...tinyTokenizer,
+      post_processor: {
+        type: "TemplateProcessing",
+        single: [{ SpecialToken: { id: "[CLS]", type_id: 0 } }],
+        pair: [],
+        special_tokens: { "[CLS]": { id: "[CLS]", ids: 1, tokens: [] } },
+      },
+    }),
+    "pieces cut at nothing": () => withSteps({ pre_tokenizer: { type: "Metaspace", replacement: "" } }),
+    "pieces cut at two characters": () => withSteps({ pre_tokenizer: { type: "CharDelimiterSplit", delimiter: "ab" } }),
+    "pieces of no length": () => withSteps({ pre_tokenizer: { type: "FixedLength", length: 0 } }),
+    "merges left out at random": () => bpe({ dropout: 0.1 }),
+    "a component that is not there": () => withSteps({ pre_tokenizer: { type: "UnicodeScripts" } }),
     "a pattern that cannot be read": () => withSteps({ pre_tokenizer: pattern("Split", "(a") }),
     "a pattern that is none": () => withSteps({ pre_tokenizer: { ...pattern("Split", "a"), pattern: { Regex: 5 } } }),
   };
