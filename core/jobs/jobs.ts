@@ -109,7 +109,7 @@ export function jobsIn(options: JobsOptions): Jobs {
   };
   const read = async (
     id: string,
-    how: "read" | "tryRead" = "read",
+    how: "read" | "tryRead" | "glance" = "read",
   ): Promise<{ record: JobRecord; revision: string } | undefined> => {
     if (!isJobId(id)) return undefined;
     const found = await kept[how]<JobRecord>(keyOf(id));
@@ -213,7 +213,7 @@ export function jobsIn(options: JobsOptions): Jobs {
     list: async function* (after) {
       for (const id of (await ids()).sort().reverse()) {
         if (after !== undefined && id >= after) continue;
-        const found = await read(id, "tryRead");
+        const found = await read(id, "glance");
         if (found) yield found.record;
       }
     },
@@ -258,7 +258,7 @@ export function jobsIn(options: JobsOptions): Jobs {
       // What this process has done it knows; what others have done is found when all are looked at.
       const all = options.forgetful || looked === undefined || at - looked >= 1000 * leaseSeconds;
       for (const id of all ? await unsure() : [...open.keys()].filter(isAtWork)) {
-        const found = await read(id, "tryRead");
+        const found = await read(id, "glance");
         if (!found) continue;
         const { record } = found;
         if (record.status === "validating_files") unplanned.push(id);

@@ -15,8 +15,10 @@ export const DAMAGED = "damaged/";
 export interface Sealed {
   /** A value; undefined where there is none, or it was damaged: it is moved aside then. */
   read<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
-  /** As `read`; one that the disk cannot read is damaged where it is, and undefined, too: for who looks at many. */
+  /** As `read`; one that the disk cannot read is damaged where it is, and undefined, too. */
   tryRead<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
+  /** As `tryRead`, for who looks at many: what is read may go with the power yet, so that nothing is to depend on it. */
+  glance<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
   write(key: string, value: unknown, options?: { readonly if?: string | null }): Promise<Stored | "conflict">;
   /** Looks for what others have moved aside. */
   look(): Promise<void>;
@@ -70,15 +72,20 @@ export function sealedIn(store: Store, tell: (text: string) => void = () => {}):
     told.add(key);
     tell(`${key} is damaged, everything else goes on (what can be moved is kept as ${DAMAGED}${key})`);
   };
-  const read = async <T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined> => {
+  const read = async <T>(
+    key: string,
+    glance = false,
+  ): Promise<Readonly<{ value: T; revision: string }> | undefined> => {
     const own = await store.get(key);
     if (!own) return undefined;
     const opened = unseal<T>(own.bytes);
     if (opened) {
       inPlace.delete(key);
       // Answers depend on what is read: what another process is writing must not go with the power after them.
-      if (lasting.get(key) !== own.revision) await store.sync?.(key);
-      lasts(key, own.revision);
+      if (!glance && lasting.get(key) !== own.revision) {
+        await store.sync?.(key);
+        lasts(key, own.revision);
+      }
       return { value: opened.value, revision: own.revision };
     }
     found(key);
@@ -86,15 +93,15 @@ export function sealedIn(store: Store, tell: (text: string) => void = () => {}):
     if (!inPlace.has(key) && !aside.includes(key)) aside = [...aside, key];
     return undefined;
   };
+  const tried = (key: string) => (error: unknown): undefined => {
+    if (!isUnreadable(error)) throw error;
+    found(key);
+    inPlace.add(key);
+  };
   return {
-    read,
-    tryRead: (key) =>
-      read<never>(key).catch((error) => {
-        if (!isUnreadable(error)) throw error;
-        found(key);
-        inPlace.add(key);
-        return undefined;
-      }),
+    read: (key) => read(key),
+    tryRead: <T>(key: string) => read<T>(key).catch(tried(key)),
+    glance: <T>(key: string) => read<T>(key, true).catch(tried(key)),
     write: async (key, value, options) => {
       const done = await store.put(key, seal(value), options);
       if (done !== "conflict") lasts(key, done.revision);

@@ -92,7 +92,9 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
     ids: async () => {
       const all = await entries();
       const ids = new Set<string>();
-      for (const [id, { hint }] of all) {
+      for (const [id, { hint, taken }] of all) {
+        // Who has died at work has left that it had taken what is over by now.
+        if (!hint) await store.delete(takenOf(id, taken));
         if (!hint) continue;
         // Each is looked at once: one that is damaged is as if it were not there.
         if (!whole.has(id) && !await intact(id)) continue;
