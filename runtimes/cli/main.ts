@@ -7,6 +7,7 @@ import process from "node:process";
 import { BYTE_COUNT, byteCount } from "../../core/byte_count.ts";
 import { VERSION } from "../../core/version.ts";
 import { exitCode, exitCodes } from "./exit.ts";
+import { serveLimits, shownLimit } from "./limits.ts";
 
 /** Runs one command line and gives its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -71,7 +72,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--modules-from <n>", "number (from 0) of the adapter whose wholly trained modules are taken")
     .option("--seed <n>", "seed of dare's masks", "42")
     .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
-  program.command("serve").description("files, fine-tuning jobs and runners over HTTP")
+  const serve = program.command("serve").description("files, fine-tuning jobs and runners over HTTP")
     .option("--port <n>", "0 takes a free one", whole(0, 65535), 8787)
     .option("--host <name>", "address to listen on", "127.0.0.1")
     .option("--store <dir|nats://...>", "where jobs and files are kept", "runs/jobs")
@@ -89,7 +90,18 @@ export async function main(args: readonly string[]): Promise<number> {
       list,
     )
     .option("--plugins <packages>", "packages whose plugins requests and jobs may use besides, separated by commas")
+    .option(
+      "--rate <class=perSecond/burst>",
+      "how often a key may ask, of a class: light, heavy, submit, runner, failed; repeatable",
+      collect,
+      [],
+    )
     .action(async (options) => set(await (await import("./serve.ts")).serveCommand(options)));
+  for (const limit of Object.values(serveLimits)) {
+    const { option, counts, help } = limit;
+    const reads = counts === "bytes" ? bytes : whole(1);
+    serve.option(`${option} <${counts}>`, `at most: ${help} (default: ${shownLimit(limit)})`, reads);
+  }
   program.command("runner").description("take fine-tuning jobs from a server (its token in ATTUNE_RUNNER_TOKEN)")
     .requiredOption("--server <url>", "the server")
     .option("--work <dir>", "where files, models and jobs are kept", "runs/runner")

@@ -18,10 +18,13 @@ import { hostHere } from "../train.ts";
 import { planned } from "../work/plan_route.ts";
 import { workPool } from "../work/pool.ts";
 import { exitCodes } from "./exit.ts";
+import { limitsOf, type ServeLimits } from "./limits.ts";
+import { edgeLimitsOf, ratesOf, workLimitsOf } from "./serve_limits.ts";
 
 /** Options of `attune serve`. */
-export type ServeOptions = Readonly<
-  {
+export type ServeOptions =
+  & Partial<ServeLimits>
+  & Readonly<{
     port: number;
     host: string;
     store: string;
@@ -29,8 +32,9 @@ export type ServeOptions = Readonly<
     allowHub?: boolean | readonly string[];
     cors?: readonly string[];
     plugins?: string;
-  }
->;
+    /** Rates as `class=perSecond/burst`. */
+    rate?: readonly string[];
+  }>;
 
 /** Serves until it is told to end. */
 export async function serveCommand(options: ServeOptions): Promise<number> {
@@ -60,19 +64,10 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   const catalog = await catalogFor({ plugins: plugins?.split(",") });
   const opened = await openJobStore(store, own);
   const named = folderModels(models, own, allowHub);
-  // A machine of one's own has more room than a Worker's isolate.
-  const limits = {
-    tokenizerBytes: 512 * 2 ** 20,
-    modelBytes: own.memoryBytes / 2,
-    adapterBytes: 256 * 2 ** 20,
-    sessions: 4,
-    batchTokens: 4096,
-    places: 2 ** 19,
-    values: 2 ** 21,
-    mergeBytes: 256 * 2 ** 20,
-    steps: 2 ** 31,
-  };
-  const workers = workPool({ store, plugins: plugins?.split(","), models, allowHub: allowHub ?? false, limits });
+  const asked = limitsOf(options);
+  const limits = edgeLimitsOf(asked, own.memoryBytes, ratesOf(options.rate ?? []));
+  const settings = { store, plugins: plugins?.split(","), models, allowHub: allowHub ?? false, limits };
+  const workers = workPool(settings, workLimitsOf(asked));
   const planElsewhere = (record: JobRecord, bytes: number) => planned(workers, record, bytes);
   const tell = (text: string): void => void process.stderr.write(`${text}\n`);
   // What to install says all there is to say.
@@ -80,7 +75,18 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     void tell(
       String(error instanceof AttuneError && error.code === "NOT_INSTALLED" ? error.message : error.stack ?? error),
     );
-  const server = await openJobs({ host: own, catalog, store, models: named, opened, onError, tell, planElsewhere });
+  const server = await openJobs({
+    host: own,
+    catalog,
+    store,
+    models: named,
+    opened,
+    onError,
+    tell,
+    planElsewhere,
+    maxFileBytes: asked.uploadBytes,
+    maxFileSeconds: asked.uploadSeconds,
+  });
   const app = createApp({
     catalog,
     keys,
@@ -93,10 +99,12 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     workers,
     onError,
   });
-  const listening = await listen(app.fetch, { port, hostname: host }).catch(async (error) => {
-    await opened.close();
-    throw error;
-  });
+  const listening = await listen(app.fetch, { port, hostname: host, headersSeconds: asked.headersSeconds }).catch(
+    async (error) => {
+      await opened.close();
+      throw error;
+    },
+  );
   const stop = server.start();
   const name = host.includes(":") ? `[${host}]` : host;
   process.stderr.write(`listening on http://${name}:${listening.port}\n`);

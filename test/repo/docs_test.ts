@@ -3,6 +3,12 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { limitsOf, serveLimits, shownLimit } from "../../runtimes/cli/limits.ts";
+import { edgeLimitsOf, ratesOf, workLimitsOf } from "../../runtimes/cli/serve_limits.ts";
+import { UPLOAD_BYTES, UPLOAD_SECONDS } from "../../runtimes/edge/routes/files.ts";
+import { defaultLimits } from "../../runtimes/edge/service.ts";
+import { HEADERS_SECONDS } from "../../runtimes/listen.ts";
+import { defaultWorkLimits } from "../../runtimes/work/pool.ts";
 import { adaptersText } from "../interchange/table.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -11,6 +17,27 @@ const documents = execFileSync("git", ["ls-files", "*.md"], { cwd: root, encodin
 describe("the documents", () => {
   it("docs/adapters.md is what the plugins and the recorded runs make of it", async () => {
     assert.equal(readFileSync(`${root}docs/adapters.md`, "utf8"), await adaptersText());
+  });
+  it("docs/run_a_server.md has every limit with its default, which is that of the parts", () => {
+    const text = readFileSync(`${root}docs/run_a_server.md`, "utf8");
+    for (const limit of Object.values(serveLimits)) {
+      assert.ok(text.includes(`| \`${limit.option}\` | ${shownLimit(limit)} | ${limit.help} |`), limit.option);
+    }
+    const own = limitsOf({});
+    for (const name of ["bodyBytes", "linesBytes", "bodySeconds", "inputs", "resultBytes"] as const) {
+      assert.equal(own[name], defaultLimits[name], name);
+    }
+    assert.deepEqual(workLimitsOf(own), defaultWorkLimits);
+    assert.deepEqual(edgeLimitsOf(own, 8, ratesOf(["light=2/3"])).rates.light, { perSecond: 2, burst: 3 });
+    for (const rate of ["light=0/1", "other=1/1", "light"]) assert.throws(() => ratesOf([rate]), /--rate/);
+    assert.deepEqual([own.uploadBytes, own.uploadSeconds, own.headersSeconds], [
+      UPLOAD_BYTES,
+      UPLOAD_SECONDS,
+      HEADERS_SECONDS,
+    ]);
+    for (const [name, { perSecond, burst }] of Object.entries(defaultLimits.rates)) {
+      assert.ok(text.includes(`| \`--rate ${name}=N/B\` | ${perSecond}/${burst} |`), name);
+    }
   });
   it("have rows in every table", () => {
     const empty = documents.flatMap((file) => {

@@ -20,7 +20,7 @@ import type { Caller, EdgeContext, Route } from "../route.ts";
 import { storedBody } from "../stored_body.ts";
 
 /** How large an upload may be, and how long it may take. */
-const [MAX_BYTES, MAX_SECONDS] = [256 * 2 ** 20, 600];
+export const [UPLOAD_BYTES, UPLOAD_SECONDS]: readonly [number, number] = [256 * 2 ** 20, 600];
 
 /** What an upload says, for /openapi.json. */
 const uploadSchema = v.object({
@@ -192,8 +192,8 @@ export function fileRoutes({ options, kept: values, files, jobs }: JobsContext):
       method: "post",
       path: "/v1/files",
       rate: "submit",
-      maxBytes: options.maxFileBytes ?? MAX_BYTES,
-      seconds: options.maxFileSeconds ?? MAX_SECONDS,
+      maxBytes: options.maxFileBytes ?? UPLOAD_BYTES,
+      seconds: options.maxFileSeconds ?? UPLOAD_SECONDS,
       summary: "Upload rows as JSON lines, or an adapter",
       accepts: { "multipart/form-data": uploadSchema },
       handle: upload,
