@@ -29,7 +29,7 @@ export interface BleuOptions {
 
 /** Schema of {@link BleuOptions}. */
 export const bleuSchema: v.GenericSchema<Partial<BleuOptions>, BleuOptions> = v.strictObject({
-  tokenize: v.optional(v.picklist(["13a", "intl", "char", "none"]), "13a"),
+  tokenize: v.optional(v.picklist(["13a", "intl", "zh", "char", "none"]), "13a"),
   lowercase: v.optional(v.boolean(), false),
   smoothMethod: v.optional(v.picklist(["exp", "floor", "add-k", "none"]), "exp"),
   smoothValue: v.optional(v.pipe(v.number(), v.minValue(0))),

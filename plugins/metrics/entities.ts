@@ -5,7 +5,7 @@
 import { badValue } from "../../core/errors.ts";
 
 /** How tags say where entities begin and end. */
-export type Scheme = "IOB2" | "IOE2" | "IOBES" | "BILOU";
+export type Scheme = "IOB1" | "IOE1" | "IOB2" | "IOE2" | "IOBES" | "BILOU";
 
 /** An entity of some type, from the first to the last of its words. */
 export type Entity = Readonly<{ type: string; start: number; end: number }>;
@@ -51,7 +51,10 @@ function starts(before: Tag, tag: Tag): boolean {
 
 /** Prefixes of a scheme: where an entity may start, what follows within it, and what it must end with (any, if none). */
 const schemes: Readonly<
-  Record<Scheme, Readonly<{ start: string; inner: string; next: string; end: string; all: string }>>
+  Record<
+    Exclude<Scheme, "IOB1" | "IOE1">,
+    Readonly<{ start: string; inner: string; next: string; end: string; all: string }>
+  >
 > = {
   IOB2: { start: "B", inner: "BI", next: "I", end: "BI", all: "BIO" },
   IOE2: { start: "IE", inner: "I", next: "IE", end: "E", all: "IEO" },
@@ -65,12 +68,9 @@ const schemes: Readonly<
  * @throws AttuneError where a tag has a prefix that the scheme lacks.
  */
 export function strictEntities(plugin: string, tags: readonly string[], scheme: Scheme): Entity[] {
+  if (scheme === "IOB1" || scheme === "IOE1") return entitiesOfPairs(plugin, tags, scheme);
   const { start, inner, next, end, all } = schemes[scheme];
-  const parsed = tags.map((text) => {
-    const tag = tagOf(text);
-    if (tag.prefix === "" || !all.includes(tag.prefix)) throw badValue(plugin, "tags", text, `a tag of ${scheme}`);
-    return tag;
-  });
+  const parsed = parsedTags(plugin, tags, scheme, all);
   const found: Entity[] = [];
   for (let i = 0; i < parsed.length;) {
     const first = parsed[i] ?? outside;
@@ -87,6 +87,46 @@ export function strictEntities(plugin: string, tags: readonly string[], scheme: 
     }
     if (end.includes(last.prefix)) found.push({ type: first.type, start: i, end: j - 1 });
     i = j;
+  }
+  return found;
+}
+
+function parsedTags(plugin: string, tags: readonly string[], scheme: Scheme, allowed: string): Tag[] {
+  return tags.map((text) => {
+    const tag = tagOf(text);
+    if (tag.prefix === "" || !allowed.includes(tag.prefix)) throw badValue(plugin, "tags", text, `a tag of ${scheme}`);
+    return tag;
+  });
+}
+
+/**
+ * The older schemes, in which only entities side by side are marked: pairs of neighbouring prefixes, with "=" where both are
+ * of one type, "!" where not, that begin an entity, go on with it, and end it, as seqeval reads them.
+ */
+const pairs: Readonly<Record<"IOB1" | "IOE1", Readonly<{ start: string; inside: string; end: string }>>> = {
+  IOB1: { start: "OI II! BI IB= BB=", inside: "BI= II=", end: "II! IO IB BO BI! BB=" },
+  IOE1: { start: "OI II! EI EE=", inside: "II= IE=", end: "II! IO IE! EI= EE=" },
+};
+
+function entitiesOfPairs(plugin: string, tags: readonly string[], scheme: "IOB1" | "IOE1"): Entity[] {
+  const { start, inside, end } = pairs[scheme];
+  const all = [...parsedTags(plugin, tags, scheme, scheme === "IOB1" ? "IOB" : "IOE"), outside];
+  const at = (i: number): Tag => all[i] ?? outside;
+  const fits = (listed: string, i: number): boolean => {
+    const [before, tag] = [at(i - 1), at(i)];
+    const pair = before.prefix + tag.prefix;
+    return listed.split(" ").some((one) => one === pair || one === pair + (before.type === tag.type ? "=" : "!"));
+  };
+  const found: Entity[] = [];
+  for (let i = 0; i < all.length;) {
+    if (!fits(start, i)) {
+      i++;
+      continue;
+    }
+    let next = i + 1;
+    while (next < all.length && fits(inside, next)) next++;
+    if (fits(end, next)) found.push({ type: at(i).type, start: i, end: next - 1 });
+    i = next;
   }
   return found;
 }

@@ -29,7 +29,7 @@ export interface SeqevalOptions {
 export const seqevalSchema: v.GenericSchema<Partial<SeqevalOptions>, SeqevalOptions> = v.strictObject({
   average: v.optional(v.picklist(["micro", "macro", "weighted"]), "micro"),
   mode: v.optional(v.picklist(["default", "strict"]), "default"),
-  scheme: v.optional(v.picklist(["IOB2", "IOE2", "IOBES", "BILOU"]), "IOB2"),
+  scheme: v.optional(v.picklist(["IOB1", "IOE1", "IOB2", "IOE2", "IOBES", "BILOU"]), "IOB2"),
   per: v.optional(v.picklist(["all", "type"]), "all"),
   zeroDivision: v.optional(v.picklist([0, 1]), 0),
 });

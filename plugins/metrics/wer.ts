@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { errorRate } from "./edits.ts";
-import { words } from "./words.ts";
+import { spacedWords } from "./words.ts";
 
 /** Options of {@link wer}: none. */
 export type WerOptions = Readonly<Record<never, never>>;
@@ -15,7 +15,7 @@ export type WerOptions = Readonly<Record<never, never>>;
 export const werSchema: v.GenericSchema<WerOptions, WerOptions> = v.strictObject({});
 
 /**
- * Edits of words over the words of the references, summed over all rows; runs of blanks count as one.
+ * Edits of words over the words of the references, summed over all rows; blanks side by side are one, as in jiwer.
  *
  * @example
  * ```ts
@@ -29,5 +29,5 @@ export const wer: Factory<"metric", WerOptions> = define({
   kind: "metric",
   name: "wer",
   schema: werSchema,
-  create: () => errorRate("wer", words, 2),
+  create: () => errorRate("wer", spacedWords, 2),
 });

@@ -5,12 +5,18 @@
 
 const blank = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const blanks = new RegExp(`[${blank}]+`, "u");
+const manyBlanks = new RegExp(`[${blank}][${blank}]+`, "gu");
 const leading = new RegExp(`^[${blank}]+`, "u");
 const isBlank = new RegExp(`[${blank}]`, "u");
 
 /** The words between blanks: Python's `text.split()`. */
 export function words(text: string): string[] {
   return text.split(blanks).filter((word) => word !== "");
+}
+
+/** The words between spaces, as jiwer has them: blanks side by side are one space, and a single tab is none. */
+export function spacedWords(text: string): string[] {
+  return trim(text.replace(manyBlanks, " ")).split(" ").filter((word) => word !== "");
 }
 
 /** The text without blanks at its end: Python's `text.rstrip()`. */
