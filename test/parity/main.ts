@@ -2,7 +2,7 @@
  * All reference items, one line each.
  * @module
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { catalog } from "../../plugins/catalog.ts";
@@ -14,46 +14,88 @@ import { checkLosses } from "./losses.ts";
 /** One checked item. */
 export type Item = Readonly<{ name: string; status: "ok" | "differs" | "missing"; detail: string }>;
 
-/** Checks what `match` names; prints a line per item and gives the exit code: 1 where any falls short or is missing. */
-export async function parity(reference: string, match: RegExp): Promise<number> {
+/** Parts that are checked where nobody names any. */
+export const built: readonly string[] = ["cases", "losses", "metrics", "tokenizers"];
+
+/** Parts whose figures may stand beside those, of what is not built yet: by the name of their folder or file. */
+const awaited: Readonly<Record<string, string>> = {
+  quantized: "quantized/cases",
+  evaluation: "evaluation",
+  preferences: "preference_losses.json",
+};
+
+/**
+ * Checks what `match` names of some parts; prints a line per item and gives the exit code: 1 where any falls short or is
+ * missing, 2 where there is nothing of that name.
+ */
+export async function parity(reference: string, match: RegExp, parts: readonly string[] = built): Promise<number> {
   if (!existsSync(reference)) {
     process.stderr.write(`${reference} does not exist: pass a folder of reference figures with --reference\n`);
     return 2;
   }
+  const allowed = [...built, ...Object.keys(awaited)];
+  const unknown = parts.find((part) => !allowed.includes(part));
+  if (unknown !== undefined) {
+    process.stderr.write(`--parts: unknown part "${unknown}". Allowed: ${allowed.join(", ")}\n`);
+    return 2;
+  }
   const counts = { ok: 0, differs: 0, missing: 0 };
-  const tell = (item: Item): void => {
-    if (!match.test(item.name)) return;
-    counts[item.status]++;
-    process.stdout.write(`${item.status.padEnd(8)} ${item.name.padEnd(48)} ${item.detail}\n`);
-  };
-  const cases = join(reference, "cases");
-  for (const name of existsSync(cases) ? readdirSync(cases).sort() : []) {
-    if (match.test(`cases/${name}`)) tell(await checkCase(join(cases, name), `cases/${name}`));
-  }
-  const file = (
-    name: string,
-  ): string | undefined => (existsSync(join(reference, name)) ? join(reference, name) : undefined);
-  const losses = file("losses.json");
-  if (losses) { for (const item of await checkLosses(losses, match)) tell(item); }
-  const metrics = file("metrics.json");
-  if (metrics) {
-    for (const { name, ok, detail } of (await checkMetricsReference(metrics, catalog.metric ?? {})).items) {
-      tell({ name: `metrics/${name}`, status: statusOf(ok, detail), detail });
+  for (const part of allowed.filter((own) => parts.includes(own))) {
+    for await (const item of (checks[part] ?? notBuilt(part))(reference, match)) {
+      if (!match.test(item.name)) continue;
+      counts[item.status]++;
+      process.stdout.write(`${item.status.padEnd(8)} ${item.name.padEnd(48)} ${item.detail}\n`);
     }
-  }
-  const tokenizers = join(reference, "tokenizers");
-  for (const name of existsSync(tokenizers) ? readdirSync(tokenizers).sort() : []) {
-    if (!match.test(`tokenizers/${name}`)) continue;
-    const { items } = await checkTokenizerReference(join(tokenizers, name));
-    const wrong = items.filter((item) => !item.ok);
-    const detail = wrong.length === 0
-      ? `${items.length} checked`
-      : `${wrong.length} of ${items.length} differ, first ${wrong[0]?.name}: ${wrong[0]?.detail}`;
-    tell({ name: `tokenizers/${name}`, status: wrong.length === 0 ? "ok" : "differs", detail });
   }
   process.stdout.write(`\n${counts.ok} passed, ${counts.differs + counts.missing} failed\n`);
   if (counts.missing > 0) process.stdout.write(`${counts.missing} of the failed are not built yet\n`);
   return counts.differs + counts.missing === 0 ? 0 : 1;
+}
+
+type Check = (reference: string, match: RegExp) => AsyncIterable<Item>;
+
+const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : []);
+
+const checks: Readonly<Record<string, Check>> = {
+  cases: async function* (reference, match) {
+    for (const name of namesIn(join(reference, "cases"))) {
+      if (match.test(`cases/${name}`)) yield await checkCase(join(reference, "cases", name), `cases/${name}`);
+    }
+  },
+  losses: async function* (reference, match) {
+    const file = join(reference, "losses.json");
+    if (existsSync(file)) yield* await checkLosses(file, match);
+  },
+  metrics: async function* (reference) {
+    const file = join(reference, "metrics.json");
+    if (!existsSync(file)) return;
+    for (const { name, ok, detail } of (await checkMetricsReference(file, catalog.metric)).items) {
+      yield { name: `metrics/${name}`, status: statusOf(ok, detail), detail };
+    }
+  },
+  tokenizers: async function* (reference, match) {
+    for (const name of namesIn(join(reference, "tokenizers"))) {
+      if (!match.test(`tokenizers/${name}`)) continue;
+      const { items } = await checkTokenizerReference(join(reference, "tokenizers", name));
+      const wrong = items.filter((item) => !item.ok);
+      const detail = wrong.length === 0
+        ? `${items.length} checked`
+        : `${wrong.length} of ${items.length} differ, first ${wrong[0]?.name}: ${wrong[0]?.detail}`;
+      yield { name: `tokenizers/${name}`, status: wrong.length === 0 ? "ok" : "differs", detail };
+    }
+  },
+};
+
+/** Lists what stands there, so that it is not passed over silently. */
+function notBuilt(part: string): Check {
+  return async function* (reference) {
+    const place = join(reference, awaited[part] ?? part);
+    const names = existsSync(place) && statSync(place).isDirectory() ? readdirSync(place).sort() : [""];
+    for (const name of names) {
+      const detail = existsSync(place) ? "not built yet" : `${awaited[part]} does not exist, and it is not built yet`;
+      yield await Promise.resolve({ name: name === "" ? part : `${part}/${name}`, status: "missing" as const, detail });
+    }
+  };
 }
 
 function statusOf(ok: boolean, detail: string): Item["status"] {
