@@ -20,9 +20,13 @@ import { fineTuningRoutes } from "./routes/fine_tuning.ts";
 import type { Route } from "./route.ts";
 import { runnerRoutes } from "./routes/runners.ts";
 import type { EdgeModels, ModelFiles } from "./service.ts";
+import { turns } from "./turns.ts";
 
 /** How often a plan is begun. */
 const PLANS = 5;
+
+/** How many are made at once: one that waits for its turn has not begun, and does not count where the process ends. */
+const PLANNERS = 2;
 
 /** What the routes are made of. */
 export type JobsAppOptions = Readonly<{
@@ -188,9 +192,16 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     return bytes;
   };
   const preparing = new Set<string>();
+  const inTurn = turns(PLANNERS);
   const prepare = async (id: string): Promise<void> => {
     if (preparing.has(id)) return;
     preparing.add(id);
+    await inTurn(() => prepareNow(id)).finally(() => {
+      preparing.delete(id);
+      hub.tell(id);
+    });
+  };
+  const prepareNow = async (id: string): Promise<void> => {
     try {
       const record = await jobs.get(id);
       if (record?.status !== "validating_files") return;
@@ -222,9 +233,6 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
       });
       // A full disk keeps the refusal from being written: the job is looked at again, and refused then.
       await refused.catch(report);
-    } finally {
-      preparing.delete(id);
-      hub.tell(id);
     }
   };
   const hub = eventHub(jobs, options.forgetful);
