@@ -100,13 +100,26 @@ export function checkSaved(open: OpenRun, attached: Attached, parameters: readon
   }
   const saved = new Set(names.flatMap((key) => askedFor(key)?.name ?? []));
   const ownPrefix = name === undefined ? "" : `${name}/`;
-  const lost = parameters.filter((p) => p.adapter && !p.frozen && p.local.startsWith(ownPrefix) && !saved.has(p.name));
+  // A module of which nothing was saved is as the base has it: its update begins as nothing. One of which half is there is not.
+  const begun = new Set([...saved].map(updatedModule));
+  const untouched = ({ name }: Parameter): boolean => {
+    const module = updatedModule(name);
+    return begun.size > 0 && module !== undefined && !begun.has(module);
+  };
+  const lost = parameters.filter((p) =>
+    p.adapter && !p.frozen && p.local.startsWith(ownPrefix) && !saved.has(p.name) && !untouched(p)
+  );
   if (lost.length === 0) return;
   throw badFile(
     "adapter",
     where,
     `lacks ${listed(lost.map((p) => p.local.slice(ownPrefix.length)))}, which its config asks for`,
   );
+}
+
+/** The module that a factor of LoRA updates. */
+function updatedModule(name: string): string | undefined {
+  return /^(.*)\.lora_[AB]\b/.exec(name)?.[1];
 }
 
 /** Whether a tensor is of a part that the library's model has and this task does not compute: that one is not asked for. */

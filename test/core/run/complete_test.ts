@@ -150,6 +150,11 @@ describe("a saved adapter", () => {
     );
   });
 
+  it("may leave whole modules as the base has them", async () => {
+    const part = renamed((key) => (key.includes("layer.1") ? undefined : key));
+    assert.ok(Number.isFinite(await lossOf(await saved(part))));
+  });
+
   const wrong: readonly (readonly [what: string, own: Named<Tensor>, message: RegExp])[] = [
     [
       "of more layers",
