@@ -3,6 +3,7 @@
  * wrong is reported at once.
  * @module
  */
+import { withNamedErrors } from "./named_errors.ts";
 import { isPlugin, issuePath, nameOf } from "./define.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "./errors.ts";
 import { packagesOf } from "./packages.ts";
@@ -266,7 +267,7 @@ function resolve<K extends Kind>(
   catalog: Catalog,
   issues: AttuneError[],
 ): Kinds[K] | undefined {
-  if (isPlugin(kind)(part)) return part;
+  if (isPlugin(kind)(part)) return withNamedErrors(part);
   const reference = typeof part === "string" ? spelledOut(kind, part) : part;
   if (
     typeof reference !== "object" || reference === null || !("use" in reference) || typeof reference.use !== "string"
@@ -298,7 +299,7 @@ function resolve<K extends Kind>(
     );
   }
   const result = entry.parse(options);
-  if (!result.issues) return result.value;
+  if (!result.issues) return withNamedErrors(result.value);
   for (const issue of result.issues) {
     const at = issuePath(issue.path);
     const where = `${path}.with${at ? `.${at}` : ""}`;
