@@ -28,7 +28,7 @@ const near = (found: number | undefined, wanted: number, tolerance = 1e-9): void
   assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance, `${found} and ${wanted}`);
 
 describe("neftune", () => {
-  const trunk = { wordEmbeddings: "table" } as Trunk;
+  const trunk = { wordEmbeddings: "table", wordLookups: ["table"] as readonly string[] } as Trunk;
   const sample = (length: number, row: number): Sample => ({
     sequences: [{
       length,
