@@ -178,7 +178,8 @@ function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: Tokenize
     words ? inner(value) && value.every((w) => typeof w === "string") : typeof value === "string";
   if (isText(input)) {
     if (pair !== undefined && !isText(pair)) throw wrong("pair", words ? "words" : "a text, as input is");
-    return [pair === undefined ? { own: input } : { own: input, pair }];
+    // As transformers has it, of one text alone an empty pair is none; in a list it is an empty one.
+    return [pair === undefined || pair.length === 0 ? { own: input } : { own: input, pair }];
   }
   if (typeof input === "string") throw wrong("input", "words (isSplitIntoWords)");
   const list: readonly unknown[] = isBatch(input, options) ? input : [input];

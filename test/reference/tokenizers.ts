@@ -51,7 +51,8 @@ function windows(name: string, tokenizer: Tokenizer, one: Case, parts: ReadonlyS
   try {
     found = tokenizer.encode(one.text, {
       ...options,
-      textPair: one.textPair,
+      // The reference called with one pair each, where transformers takes an empty second text for none.
+      textPair: one.textPair === "" ? undefined : one.textPair,
       overflow: returnOverflowingTokens ?? false,
     });
   } catch (error) {

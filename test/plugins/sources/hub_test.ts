@@ -401,7 +401,7 @@ describe("pretrained", () => {
     for (const path of ["./none", "../none", "/no/such/dir", "a/b/c"]) {
       await assert.rejects(
         pretrained({ path }).open(host),
-        { code: "MISSING", message: /config.json is missing/ },
+        { code: "BAD_FILE", message: /does not exist/ },
         path,
       );
     }
