@@ -162,11 +162,12 @@ describe("tokenize", () => {
     const use = (tokenizer: string) => small.post("/v1/tokenize", { tokenizer, input: "a film" });
     await Promise.all(["one", "one", "one", "two"].map(use));
     await use("one");
-    assert.deepEqual(opened, ["one", "two"]);
+    // Of requests that come at once, either may be the first to open its own.
+    assert.deepEqual(opened.toSorted(), ["one", "two"]);
     await use("three");
     await use("one");
     await use("two");
-    assert.deepEqual(opened, ["one", "two", "three", "two"]);
+    assert.deepEqual(opened.slice(2), ["three", "two"]);
     const held = /attune_tokenizer_cache_bytes (\d+)/.exec(await (await small.get("/metrics")).text())?.[1];
     assert.ok(Number(held) <= 11 * size);
     const tight = edgeRig({ limits: { tokenizerBytes: size } });
