@@ -2,11 +2,12 @@
  * Time and memory of a training step of each adapter beside PEFT's: the same rows, steps in turn, a process each.
  *
  *     node bench/adapters.ts --models decoder,encoder,minilm --adapters lora,dora [--rounds 2] [--steps 2]
+ *     node bench/adapters.ts --models smollm2,smollm2-long --adapters lora [--dtype bfloat16] [--low]
  * @module
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -23,6 +24,11 @@ const { values: flags } = parseArgs({
     rounds: { type: "string", default: "2" },
     steps: { type: "string", default: "2" },
     low: { type: "boolean", default: false },
+    dtype: { type: "string", default: "float32" },
+    smollm2: {
+      type: "string",
+      default: join(homedir(), ".cache", "attune-test-models", "SmolLM2-135M-Instruct"),
+    },
     python: { type: "string", default: process.env["HF_PYTHON"] ?? "python3" },
     folder: { type: "string", default: join(tmpdir(), "attune-bench-models") },
     minilm: {
@@ -37,6 +43,8 @@ const shapes: Readonly<Record<string, readonly [rows: number, length: number]>> 
   decoder: [2, 512],
   encoder: [8, 128],
   minilm: [16, 64],
+  smollm2: [2, 512],
+  "smollm2-long": [1, 2048],
 };
 
 type Answer = Readonly<{ event: string; ms: number[]; losses: number[]; peakRss: number }>;
@@ -77,7 +85,7 @@ async function compared(model: string, path: string, adapter: string): Promise<s
   const [size = 1, length = 1] = shapes[model] ?? [];
   const own = ["--model", path, "--adapter", adapter, "--length", String(length)];
   const ours = serve([process.execPath, here("model_steps.ts"), ...own, ...(flags.low ? ["--checkpointing"] : [])]);
-  const theirs = serve([flags.python, here("hf/model_steps.py"), ...own]);
+  const theirs = serve([flags.python, here("hf/model_steps.py"), ...own, "--dtype", flags.dtype]);
   const all: { ms: number[]; peak: number; losses: number[] }[] = [];
   await ours.ready();
   await theirs.ready();
@@ -122,7 +130,11 @@ async function compared(model: string, path: string, adapter: string): Promise<s
 console.log("| model | adapter | ms here | ms PEFT | speed | MiB here | MiB PEFT | memory | loss here | loss PEFT |");
 console.log("|---|---|---|---|---|---|---|---|---|---|");
 for (const model of flags.models.split(",")) {
-  const path = model === "minilm" ? flags.minilm : join(flags.folder, model);
+  const path = model === "minilm"
+    ? flags.minilm
+    : model.startsWith("smollm2")
+    ? flags.smollm2
+    : join(flags.folder, model);
   if (!existsSync(join(path, "config.json"))) {
     const made = spawnSync(flags.python, [here("hf/make_model.py"), "--shape", model, "--out", path], {
       encoding: "utf8",

@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--checkpointing", action="store_true")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     args = parser.parse_args()
 
     import torch
@@ -65,7 +66,7 @@ def main() -> None:
     torch.manual_seed(1)
     causal = AutoConfig.from_pretrained(args.model).model_type == "llama"
     auto = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
-    model = auto.from_pretrained(args.model, dtype=torch.float32, attn_implementation="sdpa")
+    model = auto.from_pretrained(args.model, dtype=getattr(torch, args.dtype), attn_implementation="sdpa")
     model.config.use_cache = False
     data = rows(args.rows, args.length, model.config.vocab_size)
     model = adapted(model, args.adapter, causal)
