@@ -14,6 +14,7 @@ import type {
   Around,
   Attached,
   AttentionOptions,
+  Batch,
   Build,
   EmbeddingOptions,
   Init,
@@ -110,9 +111,9 @@ const NEVER = -1e9;
 /** Blocks of queries have at least so many places. */
 const QUERY_BLOCK = 128;
 
-/** Into how many blocks attention over rows of so many places is best cut: none where they are short. */
-export function queryBlocksFor(places: number): number {
-  return Math.min(16, Math.floor(places / QUERY_BLOCK));
+/** Into how many blocks attention over a batch's rows is best cut: none where they are short. */
+export function queryBlocksFor({ seq, decoder }: Pick<Batch, "seq" | "decoder">): number {
+  return Math.min(16, Math.floor(Math.max(seq, decoder?.seq ?? 0) / QUERY_BLOCK));
 }
 
 /** A build context over a graph, and its memory. */

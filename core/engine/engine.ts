@@ -147,7 +147,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       regularizers,
       taskName: task.name,
       mode: "train",
-      queryBlocks: queryBlocksFor(Math.max(task.largest.seq, task.largest.decoder?.seq ?? 0)),
+      queryBlocks: queryBlocksFor(task.largest),
       trains: trainsRule(task.attached),
       targets: task.example.inputs,
       given: Object.keys(task.example.inputs),

@@ -8,7 +8,7 @@
  */
 import type { DimValues } from "../graph/dims.ts";
 import { forwardNodes, type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
-import type { Op } from "../graph/ops.ts";
+import { elementwiseOps, type Op } from "../graph/ops.ts";
 import { createFlow } from "./flow.ts";
 import { bytesOf, peakBytes } from "./liveness.ts";
 import { lower } from "./lower.ts";
@@ -16,38 +16,12 @@ import { lower } from "./lower.ts";
 /** What may be computed again: nothing, what costs a pass over memory, or attention's scores besides. */
 export type Recompute = "nothing" | "passes" | "attention";
 
+/** Elementwise ops that cost far more than a pass over memory. */
+const slow: ReadonlySet<Op> = new Set<Op>(["Log", "Pow", "Softplus"]);
+
 /** Ops that cost about one pass over memory. */
 const passes: ReadonlySet<Op> = new Set<Op>([
-  "Identity",
-  "Neg",
-  "Abs",
-  "Sign",
-  "Sqrt",
-  "Reciprocal",
-  "Exp",
-  "Sin",
-  "Cos",
-  "Erf",
-  "Tanh",
-  "Sigmoid",
-  "Relu",
-  "HardSigmoid",
-  "Gelu",
-  "QuickGelu",
-  "Not",
-  "Cast",
-  "Add",
-  "Sub",
-  "Mul",
-  "Div",
-  "Max",
-  "Min",
-  "Equal",
-  "Less",
-  "Greater",
-  "And",
-  "Or",
-  "Where",
+  ...[...elementwiseOps].filter((op) => !slow.has(op)),
   "Transpose",
   "Reshape",
   "Expand",

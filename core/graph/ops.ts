@@ -88,3 +88,40 @@ export type Op = keyof Ops;
 
 /** Ops that live in ONNX Runtime's own domain. */
 export const microsoftOps: ReadonlySet<Op> = new Set<Op>(["FusedMatMul", "QuickGelu"]);
+
+/** Ops that treat every element alone. */
+export const elementwiseOps: ReadonlySet<Op> = new Set<Op>([
+  "Identity",
+  "Neg",
+  "Abs",
+  "Sign",
+  "Sqrt",
+  "Reciprocal",
+  "Exp",
+  "Log",
+  "Sin",
+  "Cos",
+  "Erf",
+  "Tanh",
+  "Sigmoid",
+  "Softplus",
+  "Relu",
+  "HardSigmoid",
+  "Gelu",
+  "QuickGelu",
+  "Not",
+  "Cast",
+  "Add",
+  "Sub",
+  "Mul",
+  "Div",
+  "Pow",
+  "Max",
+  "Min",
+  "Equal",
+  "Less",
+  "Greater",
+  "And",
+  "Or",
+  "Where",
+]);

@@ -11,7 +11,7 @@
 import { type Dim, mulDims, renameDim, type Shape } from "./dims.ts";
 import * as f from "./functions.ts";
 import type { Graph, Node, Value } from "./graph.ts";
-import type { Op } from "./ops.ts";
+import { elementwiseOps } from "./ops.ts";
 
 /**
  * Where the places lie: on axis 0 as batch*seq ("flat"), or on an axis behind a batch axis 0, which holds the places
@@ -33,43 +33,6 @@ function placesDim(dim: Dim | undefined): string | undefined {
 export function picksDim(index: string): string {
   return `${index}.picks`;
 }
-
-/** Ops that treat every element alone. */
-const elementwise: ReadonlySet<Op> = new Set<Op>([
-  "Identity",
-  "Neg",
-  "Abs",
-  "Sign",
-  "Sqrt",
-  "Reciprocal",
-  "Exp",
-  "Log",
-  "Sin",
-  "Cos",
-  "Erf",
-  "Tanh",
-  "Sigmoid",
-  "Softplus",
-  "Relu",
-  "HardSigmoid",
-  "Gelu",
-  "QuickGelu",
-  "Not",
-  "Cast",
-  "Add",
-  "Sub",
-  "Mul",
-  "Div",
-  "Pow",
-  "Max",
-  "Min",
-  "Equal",
-  "Less",
-  "Greater",
-  "And",
-  "Or",
-  "Where",
-]);
 
 /** A value whose places are being chosen: `operands` are those of which it is done. */
 type Selection = Readonly<{ key: string; push: Push; scope: string; operands: Value[] }>;
@@ -211,7 +174,7 @@ function pushOf(value: Value, form: Form, seq: string): Push | undefined {
   }
   const inputs = node.inputs as readonly Value[];
   const again = (operands: readonly Value[]): Value => f.apply(node.op, operands, node.attrs);
-  if (elementwise.has(node.op)) {
+  if (elementwiseOps.has(node.op)) {
     const operands = inputs.map((input) => aligned(input, value, form, seq));
     return operands.every((o) => o !== undefined) ? { operands: operands as Operand[], rebuild: again } : undefined;
   }
