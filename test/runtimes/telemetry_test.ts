@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -8,19 +8,28 @@ import { commands, here, killableRun, started } from "../faults/killed_runs.ts";
 
 const { folder, spec } = killableRun({ training: { maxSteps: 6 } });
 
-/** The internet sockets that a process of this machine has open. */
-function socketsOf(pid: number): string[] {
-  const own = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
-    } catch {
-      return [];
-    }
-  });
-  return ["tcp", "tcp6", "udp", "udp6"].flatMap((kind) =>
-    readFileSync(`/proc/${pid}/net/${kind}`, "utf8").split("\n").filter((line) =>
-      own.includes(line.trim().split(/\s+/)[9] ?? "")
-    )
+/** What `read` gives of /proc, undefined where the process (or a file of it) ended in between. */
+function stillThere<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (["ENOENT", "ESRCH", "EINVAL"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** The internet sockets that a process of this machine has open; undefined where it has ended. */
+function socketsOf(pid: number): string[] | undefined {
+  const files = stillThere(() => readdirSync(`/proc/${pid}/fd`));
+  const tables = ["tcp", "tcp6", "udp", "udp6"].map((kind) =>
+    stillThere(() => readFileSync(`/proc/${pid}/net/${kind}`, "utf8"))
+  );
+  if (files === undefined || tables.includes(undefined)) return undefined;
+  const inodes = files.map((fd) =>
+    /^socket:\[(\d+)\]$/.exec(stillThere(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? "")?.[1]
+  );
+  return tables.flatMap((table) =>
+    (table ?? "").split("\n").filter((line) => inodes.includes(line.trim().split(/\s+/)[9] ?? ""))
   );
 }
 
@@ -46,9 +55,10 @@ for (
     const sockets: string[] = [];
     let looked = 0;
     const ended = await started([...commands[here] ?? [], ...command], (_line, { pid }) => {
-      if (!existsSync(`/proc/${pid}/fd`)) return;
+      const open = socketsOf(pid);
+      if (open === undefined) return;
       looked++;
-      sockets.push(...socketsOf(pid));
+      sockets.push(...open);
     }, env);
     assert.equal(ended.code, 0, ended.output);
     assert.deepEqual(readdirSync(temporary), []);
