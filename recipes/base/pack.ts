@@ -2,8 +2,9 @@
  * A distilled student as the files of `attune:base`: matrices as 8-bit integers, everything else as it is.
  * @module
  */
+import { writeDigested } from "../../core/finite_weights.ts";
 import { quantizeInt8, scaleName } from "../../core/int8.ts";
-import { openWeights, writeSafetensors } from "../../core/safetensors.ts";
+import { openWeights } from "../../core/safetensors.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 
@@ -34,7 +35,7 @@ export async function pack(from: Store, to: Store, card: string): Promise<number
     "config.json": text(config),
     "tokenizer.json": text(await json("tokenizer.json")),
     "tokenizer_config.json": text(await json("tokenizer_config.json")),
-    "model.safetensors": writeSafetensors(tensors),
+    "model.safetensors": await writeDigested(tensors, { format: "pt" }),
     "README.md": new TextEncoder().encode(card),
   };
   let bytes = 0;

@@ -5,7 +5,6 @@
 import { compose } from "../../core/compose.ts";
 import { tooMuch } from "../../core/errors.ts";
 import { type AdapterSet, openAdapters } from "../../core/run/adapters.ts";
-import { checkFinite, checkFiniteModel } from "../../core/finite_weights.ts";
 import { openWeights } from "../../core/safetensors.ts";
 import { sizeOf } from "../../core/tensor.ts";
 import { createTurns } from "../../core/turns.ts";
@@ -50,15 +49,20 @@ const [BELIEVED, REMEMBERED] = [5000, 256];
 
 /** Models within the service's limits of memory. */
 export function inferenceOf(
-  service: Pick<EdgeService, "options" | "limits" | "meter" | "find">,
+  service: Pick<EdgeService, "options" | "limits" | "meter" | "find" | "weights">,
 ): Inference {
-  const { options: { host, catalog, now = () => performance.now() }, limits, meter } = service;
+  const { options: { host, catalog, now = () => performance.now() }, limits, meter, weights: sound } = service;
   const turn = createTurns();
   const models = boundedCache<Opened>(limits.modelBytes, ({ set }) => set.close());
   let added = 0;
   meter.gauge("attune_model_cache_bytes", "Memory that cached models are taken to need", () => models.held().bytes);
   meter.gauge("attune_model_cache_entries", "Cached models", () => models.held().entries);
-  const opened = async (files: Store, { task, maxLength }: Purpose, own: Host): Promise<Omit<Opened, "release">> => {
+  const opened = async (
+    id: string,
+    files: Store,
+    { task, maxLength }: Purpose,
+    own: Host,
+  ): Promise<Omit<Opened, "release">> => {
     const stores = new Map<string, Store>([["model", files]]);
     const spec = {
       version: 1,
@@ -70,7 +74,7 @@ export function inferenceOf(
     // Nothing but what the request names can be reached: no hub, no other folder.
     const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, ...rest } = own;
     const confined: Host = { ...rest, directory: (path) => stores.get(path) ?? noFiles };
-    await checkFiniteModel(files);
+    await sound.checkModel(id, files);
     const set = await openAdapters(compose(spec, catalog), confined, {
       maxSessions: limits.sessions,
       batchTokens: limits.batchTokens,
@@ -98,7 +102,7 @@ export function inferenceOf(
       }
       const open = async (): Promise<string> => {
         const name = `adapter ${++added}`;
-        await checkFinite(files, "adapter_model.safetensors");
+        await sound.checkAdapter(id, files);
         stores.set(name, files);
         try {
           await set.add(name, { use, with: { from: name } });
@@ -138,7 +142,7 @@ export function inferenceOf(
       const find = async () => {
         const { store, release } = heldFiles(model);
         const { bytes, most } = { bytes: limits.sessions * await float32Bytes(store), most: limits.modelBytes };
-        if (bytes <= most) return { bytes, open: async () => ({ ...await opened(store, wanted, host), release }) };
+        if (bytes <= most) return { bytes, open: async () => ({ ...await opened(id, store, wanted, host), release }) };
         const why = `would take about ${bytes} bytes, more than the ${most} that models may have here`;
         throw failed(400, "model_too_large", `model: ${asked.model} ${why}`, "model");
       };

@@ -3,7 +3,6 @@
  * @module
  */
 import { compose } from "../../core/compose.ts";
-import { checkFinite, checkFiniteModel } from "../../core/finite_weights.ts";
 import { missing } from "../../core/errors.ts";
 import { placed } from "../../core/jobs/references.ts";
 import type { Host, Json, Named, Row, Run, RunSpec, Store } from "../../core/types.ts";
@@ -32,10 +31,10 @@ export async function namedRun(
   placed({ task, ...(metrics === undefined ? {} : { metrics }) }, (_name, at) => {
     throw failed(400, "invalid_value", `${at}: a request may not name it`, at);
   });
-  const { model: files, adapters: own } = await namedFiles(service, { model, adapter, caller });
+  const { model: files, id, adapters: own, ids } = await namedFiles(service, { model, adapter, caller });
   await checkSize(service, model, files);
-  await checkFiniteModel(files);
-  for (const { files } of own) await checkFinite(files, "adapter_model.safetensors");
+  await service.weights.checkModel(id, files);
+  for (const [i, { files }] of own.entries()) await service.weights.checkAdapter(ids[i] ?? "", files);
   const run = compose({
     version: 1,
     name: "named",

@@ -12,6 +12,7 @@ import type { JobsApp } from "./jobs_app.ts";
 import { type Meter, meter } from "./meter.ts";
 import type { Workers } from "./offload.ts";
 import type { Caller, Route } from "./route.ts";
+import { type SoundWeights, soundWeights } from "./sound_weights.ts";
 
 /** A model's or adapter's files. `id` is no one else's: caches know it by that. `base`: the name of an adapter's model. */
 export type ModelFiles = Readonly<{ id: string; files: Store; base?: string }>;
@@ -126,6 +127,8 @@ export type EdgeService = Readonly<{
   names(caller: Caller): Promise<readonly Readonly<{ id: string; created: number }>[]>;
   /** Does something with a model's tokenizer. */
   withTokenizer<R>(name: string, caller: Caller, act: (tokenizer: Tokenizer) => R | Promise<R>): Promise<R>;
+  /** Looks at weights before they are computed with. */
+  weights: SoundWeights;
   /** Models in memory. */
   inference: Inference;
 }>;
@@ -143,6 +146,7 @@ export function edgeService(options: EdgeOptions): EdgeService {
     throw failed(404, "model_not_found", `${param}: there is no ${JSON.stringify(name.slice(0, 200))} here`, param);
   };
   const own = meter();
+  const weights = soundWeights();
   own.gauge(
     "attune_tokenizer_cache_bytes",
     "Memory that cached tokenizers are taken to need",
@@ -154,7 +158,8 @@ export function edgeService(options: EdgeOptions): EdgeService {
     limits,
     meter: own,
     find,
-    inference: inferenceOf({ options, limits, meter: own, find }),
+    weights,
+    inference: inferenceOf({ options, limits, meter: own, find, weights }),
     names: async ({ tenant }) => {
       const made: { id: string; created: number }[] = [];
       if (options.jobs) {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { released } from "../../../core/bytes.ts";
 import { compose } from "../../../core/compose.ts";
 import { badValue, tooMuch } from "../../../core/errors.ts";
-import { checkFinite } from "../../../core/finite_weights.ts";
+import { checkFinite, checkFiniteModel } from "../../../core/finite_weights.ts";
 import { contentIn } from "../../../core/jobs/files.ts";
 import { combineAdapters, type MergeOptions, writeMerged } from "../../../core/merge/adapters.ts";
 import { CONFIG_IN_METADATA, openAdapter, type OpenedAdapter } from "../../../core/merge/config.ts";
@@ -145,6 +145,8 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
     }
     const adapter = one ? await heldAdapter(one) : first.store;
     const base = await filesOf(body.base ?? "", caller, "model.safetensors", "base");
+    // What comes from elsewhere is read once, as it goes on.
+    if (!/:\/\//.test(body.base ?? "")) await checkFiniteModel(base);
     const config = await configIn("merge", base, "base");
     refuseQuantized("merge", "base", config);
     const weightsOf = await openWeights(readAhead(base), { maxHeader: MAX_HEADER });

@@ -3,13 +3,14 @@
  * @module
  */
 import * as v from "valibot";
+import { faultOfWeights } from "../../../core/finite_weights.ts";
 import { sha256 } from "../../../core/fingerprint.ts";
 import { pathParts } from "../../../core/jobs/names.ts";
 import { contentIn } from "../../../core/jobs/files.ts";
 import { committed, givenBack, type JobRecord, renewed, saved } from "../../../core/jobs/record.ts";
 import type { JobOffer } from "../../../core/jobs/jobs.ts";
 import { referencesOf } from "../../../core/jobs/references.ts";
-import { openSafetensors, toFloat32 } from "../../../core/safetensors.ts";
+import { within } from "../../../core/run/write.ts";
 import type { Named, Store } from "../../../core/types.ts";
 import { checked, failed } from "../answers.ts";
 import { toldEvent } from "../job_shapes.ts";
@@ -265,21 +266,15 @@ async function present(
   }
 }
 
-/** What is wrong with tensors that a runner has sent: none, or one with a value that is not a finite number. */
+/** What is wrong with tensors that a runner has sent, as with one that has a value that is not a finite number. */
 async function unusable(
   store: Store,
   folder: string,
   files: readonly string[],
 ): Promise<Readonly<{ code: string; message: string }> | undefined> {
   for (const path of files.filter((name) => name.endsWith(".safetensors"))) {
-    const file = await openSafetensors(store, `${folder}${path}`);
-    if (file.names.length === 0) return { code: "no_tensors", message: `${path} has no tensors` };
-    for (const name of file.names) {
-      const tensor = await file.read(name);
-      if (!/^(b?float)/.test(tensor.dtype)) continue;
-      if (toFloat32(tensor).data.every(Number.isFinite)) continue;
-      return { code: "non_finite", message: `${path}: ${name} is not finite` };
-    }
+    const fault = await faultOfWeights(within(store, folder), path);
+    if (fault) return { code: fault.code, message: `${path} ${fault.problem}` };
   }
   return undefined;
 }
