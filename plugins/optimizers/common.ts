@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { AttuneError, badValue } from "../../core/errors.ts";
-import { linearPattern } from "../../core/linear_pattern.ts";
+import { linearPattern } from "../../core/patterns/linear_pattern.ts";
 import type { Group, Kernels, Optimizer, Plugin, Span, Trunk, Update } from "../../core/types.ts";
 
 /** Parameters whose name has a pattern in it, and what they have of their own. */

@@ -3,7 +3,8 @@
  * @module
  */
 import { badFile } from "../../core/errors.ts";
-import { type CharSet, searchFor } from "../../core/linear_pattern.ts";
+import type { CharSet } from "../../core/patterns/node.ts";
+import { searchFor } from "../../core/patterns/search.ts";
 import { parseOniguruma } from "./oniguruma.ts";
 
 /** All matches in a text: start, end, start, end ... in UTF-16 units. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { unsupported } from "../../core/errors.ts";
-import type { CharSet } from "../../core/linear_pattern.ts";
+import type { CharSet } from "../../core/patterns/node.ts";
 import { type Aligned, prepended, replaced, sliced, widthAt } from "./aligned.ts";
 import { bytesOf, type Definition } from "./normalizers.ts";
 import { charsOf, type Matcher, matchesOf, patternOf } from "./patterns.ts";

@@ -26,7 +26,6 @@ const long: readonly string[] = [
   "core/jobs/jobs.ts jobsIn",
   "core/jobs/json_lines.ts lineState",
   "core/jobs/store_queue.ts storeQueue",
-  "core/linear_pattern.ts searchOf",
   "core/loop/train.ts trainLoop",
   "core/merge/adapters.ts mergeLora",
   "core/merge/into_base.ts loraChanges",

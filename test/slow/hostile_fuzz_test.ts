@@ -13,7 +13,7 @@ import { openSafetensors, writeSafetensors } from "../../core/safetensors.ts";
 import type { Json } from "../../core/types.ts";
 import { chatRenderer } from "../../plugins/tokenizers/chat.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";
-import { linearPattern } from "../../core/linear_pattern.ts";
+import { linearPattern } from "../../core/patterns/linear_pattern.ts";
 import { edgeRig, testJobs } from "../edge.ts";
 import { heldStore, tinyFiles, tinyTokenizer } from "../tiny.ts";
 

@@ -9,7 +9,7 @@ import { AttuneError } from "../../../core/errors.ts";
 import type { Json, Named, Tokenizer } from "../../../core/types.ts";
 import { chatRenderer } from "../../../plugins/tokenizers/chat.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
-import { linearPattern } from "../../../core/linear_pattern.ts";
+import { linearPattern } from "../../../core/patterns/linear_pattern.ts";
 import { heldStore, tinyTokenizer } from "../../tiny.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

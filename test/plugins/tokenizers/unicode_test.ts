@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import type { CharSet } from "../../../core/linear_pattern.ts";
+import type { CharSet } from "../../../core/patterns/node.ts";
 import { alignedOf } from "../../../plugins/tokenizers/aligned.ts";
 import { normalizerOf } from "../../../plugins/tokenizers/normalizers.ts";
 import { parseOniguruma } from "../../../plugins/tokenizers/oniguruma.ts";

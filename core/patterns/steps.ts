@@ -1,0 +1,100 @@
+/**
+ * The steps that a search takes through a pattern: what a tree is compiled to.
+ * @module
+ */
+import type { CharSet, PatternNode } from "./node.ts";
+
+/** Longer patterns, once their counts are written out, are refused; those of the field have some fifty steps. */
+const MAX_STEPS = 2000;
+
+/** What a step does. */
+export const CHAR = 0, SPLIT = 1, JUMP = 2, RUN = 3, START = 4, END = 5, EDGE = 6, LOOK = 7, ATOMIC = 8, DONE = 9;
+
+/** CHAR: `set`. SPLIT: `x` before `y`. JUMP: `x`. RUN: as many of `set` as there are. EDGE: where `set` begins or ends. LOOK, ATOMIC: what is up to `x`. */
+export type Step = {
+  op: number;
+  set: CharSet;
+  x: number;
+  y: number;
+  /** Of SPLIT and RUN: which bit says that a place was tried. */
+  id: number;
+  negated: boolean;
+  /** Of looking behind: so many characters. */
+  behind: number;
+};
+
+/** The steps of a pattern, and how many of them are numbered. Throws SyntaxError where the pattern is too long. */
+export function compile(pattern: PatternNode): Readonly<{ steps: readonly Step[]; ids: number }> {
+  const steps: Step[] = [];
+  emit(pattern, steps);
+  push(steps, DONE);
+  let ids = 0;
+  for (const step of steps) if (step.op === SPLIT || step.op === RUN) step.id = ids++;
+  return { steps, ids };
+}
+
+const never: CharSet = () => false;
+
+function push(steps: Step[], op: number, more: Partial<Step> = {}): Step {
+  if (steps.length >= MAX_STEPS) throw new SyntaxError(`it has more than ${MAX_STEPS} steps`);
+  const step = { op, set: never, x: 0, y: 0, id: 0, negated: false, behind: 0, ...more };
+  steps.push(step);
+  return step;
+}
+
+function emit(node: PatternNode, steps: Step[]): void {
+  switch (node.type) {
+    case "set":
+      return void push(steps, CHAR, { set: node.set });
+    case "start":
+      return void push(steps, START);
+    case "end":
+      return void push(steps, END);
+    case "edge":
+      return void push(steps, EDGE, { set: node.set, negated: node.negated });
+    case "all":
+      return node.of.forEach((inner) => emit(inner, steps));
+    case "any": {
+      const ends: Step[] = [];
+      node.of.forEach((inner, i) => {
+        if (i === node.of.length - 1) return emit(inner, steps);
+        const split = push(steps, SPLIT, { x: steps.length + 1 });
+        emit(inner, steps);
+        ends.push(push(steps, JUMP));
+        split.y = steps.length;
+      });
+      for (const end of ends) end.x = steps.length;
+      return;
+    }
+    case "look":
+    case "atomic": {
+      const look = push(steps, node.type === "look" ? LOOK : ATOMIC, node.type === "look" ? node : {});
+      emit(node.of, steps);
+      push(steps, DONE);
+      look.x = steps.length;
+      return;
+    }
+    case "repeat": {
+      const { of, min, max, lazy } = node;
+      const choose = (split: Step, into: number, past: number): void => {
+        [split.x, split.y] = lazy ? [past, into] : [into, past];
+      };
+      for (let i = 0; i < min; i++) emit(of, steps);
+      if (max === Infinity) {
+        if (of.type === "set" && !lazy) return void push(steps, RUN, { set: of.set });
+        const at = steps.length;
+        const split = push(steps, SPLIT);
+        emit(of, steps);
+        push(steps, JUMP, { x: at });
+        return choose(split, at + 1, steps.length);
+      }
+      const splits: [Step, number][] = [];
+      for (let i = min; i < max; i++) {
+        splits.push([push(steps, SPLIT), steps.length]);
+        emit(of, steps);
+      }
+      for (const [split, into] of splits) choose(split, into, steps.length);
+      return;
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Characters of a text by their places, which count UTF-16's units.
+ * @module
+ */
+
+/** The number of units that the character at a place has. */
+export function characterWidth(text: string, at: number): number {
+  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+}
+
+/** Where the character before a place begins. */
+export function previousPlace(text: string, at: number): number {
+  return at >= 2 && (text.codePointAt(at - 2) ?? 0) > 0xffff ? at - 2 : at - 1;
+}
