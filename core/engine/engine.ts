@@ -40,13 +40,15 @@ import { type BatchResult, createEvaluator, type Evaluator, frozenBytes, scalarO
 import { openSession, type Session } from "./sessions.ts";
 import { createState, type SavedTensors, type State, type Trained } from "./state.ts";
 import { type InitialWeights, initialWeights } from "./weights.ts";
+import { usefulWork } from "./work.ts";
 
-/** What a step did. `losses`: by name, averaged over the step. */
+/** What a step did. `losses`: by name, averaged over the step; `multiplyAdds`: those that are useful (`work.ts`). */
 export type StepResult = Readonly<{
   loss: number;
   losses: Named<number>;
   gradNorm: number;
   skipped: boolean;
+  multiplyAdds: number;
 }>;
 
 /** A run's engine. */
@@ -57,6 +59,8 @@ export interface Engine {
   readonly initial: InitialWeights;
   readonly trainableParameters: number;
   readonly totalParameters: number;
+  /** Useful multiply-adds of the largest micro-batch. */
+  readonly multiplyAdds: number;
   /** Parameters that had no saved value. */
   readonly fresh: readonly string[];
   /**
@@ -192,6 +196,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       else steppers.push({ attached: a, stepper: a.stepper(), reached: [i] });
     }
   }
+  const work = programs.map(({ program }) => usefulWork(program.graph));
   const lib = host.lib as Ort;
   const fed = new Map(state.trained.map((t) => [t.name, t.rows ? { rows: t.rows.length } : {}]));
   const renumber = renumbering(state, parameters);
@@ -270,6 +275,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     initial,
     trainableParameters: state.trained.reduce((n, t) => n + sizeOf(t.fullShape), 0),
     totalParameters: [...parameters.values()].reduce((n, p) => n + sizeOf(p.shape), 0),
+    multiplyAdds: Math.max(...programs.map(({ task }, i) => work[i]?.(task.largest) ?? 0)),
     fresh: [...parameters.values()].filter((p) => !p.adapter && !p.regularizer && !p.frozen && initial.isNew(p))
       .map((p) => p.name),
     step: async (batches, at) => {
@@ -290,7 +296,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       const factors = stepFactors(numbers.map((i) => options.tasks[i] as EngineTask), batches);
       const losses: Record<string, number> = {};
       for (const task of options.tasks) for (const l of task.losses) losses[lossName(task, l)] = 0;
-      let sequence = 0;
+      let [sequence, multiplyAdds] = [0, 0];
       for (const [i, batch] of batches.entries()) {
         const number = numbers[i] ?? 0;
         const { task, program } = programs[number] ?? first;
@@ -335,6 +341,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         }
         addRows(batch, program, results);
         sequence += batch.sequences;
+        multiplyAdds += work[number]?.(batch) ?? 0;
       }
       const gradNorm = state.gradNorm(active);
       const loss = Object.values(losses).reduce((a, b) => a + b, 0);
@@ -351,7 +358,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
           stepper.after({ step, totalSteps, gradientScale, parameter });
         }
       }
-      return { loss, losses, gradNorm, skipped };
+      return { loss, losses, gradNorm, skipped, multiplyAdds };
     },
     tensors: () => ({
       ...state.tensors(),

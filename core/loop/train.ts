@@ -18,6 +18,8 @@ export type LoopOptions = Readonly<{
   callbacks: readonly Callback[];
   steps: Readonly<{ perEpoch: number; total: number; epochs: number }>;
   rows: Readonly<{ train: number; eval: number }>;
+  /** Multiply-adds a second that the machine can do, where that was measured. */
+  peak?: number | undefined;
   /** The micro-batches of step `index` (from 0) of `epoch` (from 0). */
   batchesOf(epoch: number, index: number): readonly Batch[];
   /** Metrics with the present weights; absent where there is no evaluation data. */
@@ -129,6 +131,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     totalParameters: engine.totalParameters,
     trainRows: options.rows.train,
     evalRows: options.rows.eval,
+    ...(options.peak === undefined ? {} : { peakMultiplyAddsPerSecond: options.peak }),
   };
   // To callbacks and in what follows a resumed run is the one that was cut off.
   yield resume ? start : told(start);

@@ -9,8 +9,8 @@ import { dryRegularizers } from "../engine/prepare.ts";
 import { buildProgram, type Program, type ProgramOptions, trainsRule } from "../engine/program.ts";
 import { type Recomputation, recomputeWithin } from "../engine/recompute.ts";
 import { initialWeights } from "../engine/weights.ts";
+import { productsOf } from "../engine/work.ts";
 import { evaluateDim } from "../graph/dims.ts";
-import { reachable } from "../graph/graph.ts";
 import { largestBatch } from "../loop/layout.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
@@ -209,17 +209,10 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows,
   const regularizers = await dryRegularizers(open.run.regularizers, plain, initial.isNew);
   const program = regularizers.length === 0 ? plain : buildProgram({ ...options, regularizers });
   const dims = dimsWith(program.graph.inputs.keys(), batch);
-  const size = (shape: readonly (number | string)[]): number =>
-    shape.reduce<number>((n, d) => n * evaluateDim(d, dims), 1);
   const all: Record<string, number> = {};
-  for (const node of reachable([...program.graph.outputs.values()])) {
-    if (node.op === "Gemm" || node.op === "MatMul" || node.op === "FusedMatMul") {
-      const [a, out] = [node.inputs[0], node.outputs[0]];
-      const transA = "transA" in node.attrs && node.attrs.transA === 1;
-      const inner = a?.shape.at(transA ? -2 : -1) ?? 1;
-      const part = partOf(node.scope, open.trunk.baseModelPrefix);
-      all[part] = (all[part] ?? 0) + 2 * size(out?.shape ?? []) * evaluateDim(inner, dims);
-    }
+  for (const { node, multiplyAdds } of productsOf(program.graph)) {
+    const part = partOf(node.scope, open.trunk.baseModelPrefix);
+    all[part] = (all[part] ?? 0) + 2 * evaluateDim(multiplyAdds, dims);
   }
   const { perDeviceTrainBatchSize, dataloaderDropLast } = training;
   const usual = samples === 0 ? 0 : tokens / samples * perDeviceTrainBatchSize;

@@ -24,6 +24,9 @@ import { changedLength, checkContent, checkSame, keptSpec } from "./resume.ts";
 import { VERSION } from "../version.ts";
 import { resolvedSpec, writeJson, writeModel } from "./write.ts";
 
+/** Steps of fewer multiply-adds than this spend their time elsewhere: they are not compared with the machine's peak. */
+const WORTH_COMPARING = 1e9;
+
 /** How long a run's events may be unread before that is told, in milliseconds. */
 const UNREAD = 1000;
 
@@ -214,6 +217,9 @@ async function* trained(
         train: tasks.reduce((n, { train }) => n + train.samples.length, 0),
         eval: tasks.reduce((n, { held }) => n + (held?.samples.length ?? 0), 0),
       },
+      peak: engine.multiplyAdds < WORTH_COMPARING
+        ? undefined
+        : await (await import("../engine/peak.ts")).measurePeak(host),
       batchesOf: plan.of,
       evaluate: held.tasks.length > 0
         ? async (which) => {

@@ -17,6 +17,8 @@ export type TrainingEvent =
       totalParameters: number;
       trainRows: number;
       evalRows: number;
+      /** Of a float32 product of the run's own runtime, as measured; absent where steps are too small to compare. */
+      peakMultiplyAddsPerSecond?: number;
     }>
     | Readonly<{
       type: "step";
@@ -27,6 +29,8 @@ export type TrainingEvent =
       tokens: number;
       samples: number;
       skipped: boolean;
+      /** Useful ones of its matrix products: nothing made twice, no padding; absent where the trainer does not count. */
+      multiplyAdds?: number;
     }>
     | Readonly<{ type: "evaluate"; metrics: Named<number>; best: boolean }>
     | Readonly<{ type: "checkpoint"; name: string }>

@@ -59,6 +59,7 @@ export function consoleSink(
   const interval = loggingInterval(run.training);
   const meter = stepMeter(smoothing);
   let totalSteps = 0;
+  let peak: number | undefined;
   let startedAt = clock.now();
   let shown = ""; // the bar as it stands
   let drawnAt = -Infinity;
@@ -91,11 +92,12 @@ export function consoleSink(
         short(learningRate)
       }`,
       ...speed(step),
+      ...workText(meter.work(), peak),
     ].join("  "));
   };
-  const stepped = ({ step, epoch, loss, tokens, learningRate }: Event<"step">): void => {
+  const stepped = ({ step, epoch, loss, tokens, learningRate, multiplyAdds }: Event<"step">): void => {
     const now = clock.now();
-    meter.step(now, tokens, loss);
+    meter.step(now, tokens, loss, multiplyAdds);
     const width = Math.min(30, Math.max(8, terminal.columns - 70));
     draw(
       [
@@ -104,6 +106,7 @@ export function consoleSink(
         ...speed(step).reverse(),
         `lr ${short(learningRate)}`,
         `epoch ${epoch.toFixed(2)}`,
+        ...workText(meter.work(), peak),
       ],
       now,
       step === totalSteps,
@@ -131,6 +134,7 @@ export function consoleSink(
     if (event.type === "progress") return progress(event);
     if (event.type === "start") {
       totalSteps = event.totalSteps;
+      peak = event.peakMultiplyAddsPerSecond;
       startedAt = clock.now();
       clear();
       line(startText(event, run.name));
@@ -165,6 +169,12 @@ export function consoleSink(
       clear();
     },
   };
+}
+
+/** How fast matrix products are, beside what the machine can do; nothing where that is not known. */
+function workText(perSecond: number | undefined, peak: number | undefined): string[] {
+  if (!perSecond || !peak) return [];
+  return [`${short(perSecond / 1e9)} G multiply-adds/s (${whole(100 * perSecond / peak)} % of peak)`];
 }
 
 /** How many generated answers are told. */

@@ -4,18 +4,24 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory } from "../../core/types.ts";
+import type { Factory, TrainingEvent } from "../../core/types.ts";
 import { lineLog } from "./line_log.ts";
 
 /** Options of {@link jsonl}. */
 export interface JsonlOptions {
   /** The log's name in the output. */
   readonly path: string;
+  /**
+   * Adds to each step `multiplyAddsPerSecond`, and `peakShare`, what that is of the machine's float32 peak. Times differ
+   * from run to run: such a log is no longer the same, byte for byte, where a run is repeated or resumed.
+   */
+  readonly speed: boolean;
 }
 
 /** Schema of {@link JsonlOptions}. */
 export const jsonlSchema: v.GenericSchema<Partial<JsonlOptions>, JsonlOptions> = v.strictObject({
   path: v.optional(v.pipe(v.string(), v.minLength(1)), "log.jsonl"),
+  speed: v.optional(v.boolean(), false),
 });
 
 /**
@@ -33,20 +39,31 @@ export const jsonl: Factory<"logger", Partial<JsonlOptions>> = define({
   kind: "logger",
   name: "jsonl",
   schema: jsonlSchema,
-  create: ({ path }) => ({
-    open: async (_host, _run, output) => {
+  create: ({ path, speed }) => ({
+    open: async (host, _run, output) => {
       if (!output) return { log: () => {}, close: async () => {} };
       const lines = await lineLog(output, path);
+      let peak: number | undefined;
+      let last = host.clock.now();
+      const speedOf = (event: TrainingEvent): object => {
+        const seconds = (host.clock.now() - last) / 1000;
+        last = host.clock.now();
+        if (!speed || event.type !== "step" || !event.multiplyAdds || seconds <= 0) return {};
+        const multiplyAddsPerSecond = event.multiplyAdds / seconds;
+        return { multiplyAddsPerSecond, ...(peak ? { peakShare: multiplyAddsPerSecond / peak } : {}) };
+      };
       return {
         log: (event) => {
+          const measured = speedOf(event);
           if (event.type === "progress" || event.type === "examples" || event.type === "samples") return;
           // The log of a resumed run is the one of a run that was never cut off, so it starts once.
           if (event.type === "start") {
             lines.begin(event.step === 0 ? 0 : undefined);
+            peak = event.peakMultiplyAddsPerSecond;
             if (event.step > 0) return;
           }
-          const { type, step, epoch, ...rest } = event;
-          lines.write(JSON.stringify({ type, step, epoch, ...rest }));
+          const { type, step, epoch, ...rest } = speed ? event : unmeasured(event);
+          lines.write(JSON.stringify({ type, step, epoch, ...rest, ...measured }));
         },
         mark: () => lines.mark(),
         resume: (mark) => lines.begin(Number(mark)),
@@ -55,3 +72,10 @@ export const jsonl: Factory<"logger", Partial<JsonlOptions>> = define({
     },
   }),
 });
+
+/** An event without what is measured on the machine, which differs from run to run. */
+function unmeasured(event: TrainingEvent): TrainingEvent {
+  if (event.type !== "start") return event;
+  const { peakMultiplyAddsPerSecond: _, ...same } = event;
+  return same;
+}

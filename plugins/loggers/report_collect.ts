@@ -28,6 +28,8 @@ export type Collected = Readonly<{
   tokens: number;
   samples: number;
   skipped: number;
+  /** Useful ones of all steps. */
+  multiplyAdds: number;
   /** Seconds in steps, without evaluations and saving. */
   seconds: number;
 }>;
@@ -57,6 +59,7 @@ type Sums = Readonly<
     tokens: number;
     samples: number;
     skipped: number;
+    multiplyAdds: number;
     seconds: number;
     moreWarnings: number;
   }
@@ -79,6 +82,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
     tokens: 0,
     samples: 0,
     skipped: 0,
+    multiplyAdds: 0,
     seconds: 0,
     moreWarnings: 0,
   };
@@ -90,6 +94,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
     sums.tokens += event.tokens;
     sums.samples += event.samples;
     sums.skipped += event.skipped ? 1 : 0;
+    sums.multiplyAdds += event.multiplyAdds ?? 0;
     sums.seconds += Math.max(0, now() - last) / 1000;
   };
   return {

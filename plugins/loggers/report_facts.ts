@@ -28,6 +28,7 @@ export function factsSection(run: Run, seen: Collected): Html {
       seen.seconds > 0 ? `${showNumber(Math.round(seen.tokens / seen.seconds))} a second` : undefined,
     ],
     ["Time in steps", showSeconds(seen.seconds)],
+    ...work(seen),
     ...(start
       ? [[
         "Trained parameters",
@@ -65,6 +66,15 @@ export function factsSection(run: Run, seen: Collected): Html {
       )}</dl>
     </section>
   `;
+}
+
+/** How fast the matrix products were, beside what the machine can do; nothing where that was not measured. */
+function work({ multiplyAdds, seconds, start }: Collected): readonly (readonly [string, string, string])[] {
+  const peak = start?.peakMultiplyAddsPerSecond;
+  if (!peak || multiplyAdds === 0 || seconds <= 0) return [];
+  const speed = multiplyAdds / seconds;
+  const note = `a second, ${showPercent(speed / peak, 0)} of this machine's float32 peak (${showNumber(peak / 1e9)} G)`;
+  return [["Multiply-adds", `${showNumber(speed / 1e9)} G`, note]];
 }
 
 /** Draws the warnings; nothing where there are none. */

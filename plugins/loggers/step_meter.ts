@@ -3,13 +3,14 @@
  * @module
  */
 
-/** What is measured. `rate`: tokens per second; `left`: milliseconds that `steps` more will take. */
+/** What is measured. `rate`: tokens per second; `work`: multiply-adds; `left`: milliseconds that `steps` more will take. */
 export interface StepMeter {
   /** Something other than a step ended, so the time since does not count. */
   mark(now: number): void;
-  step(now: number, tokens: number, loss: number): void;
+  step(now: number, tokens: number, loss: number, multiplyAdds?: number): void;
   loss(): number | undefined;
   rate(): number | undefined;
+  work(): number | undefined;
   left(steps: number): number | undefined;
 }
 
@@ -19,16 +20,17 @@ const KEEP = 0.95;
 /** Measures exponentially weighted means, of the loss with `smoothing`, corrected for their start from nothing. */
 export function stepMeter(smoothing: number): StepMeter {
   let last: number | undefined;
-  let [time, tokensDone, weight] = [0, 0, 0];
+  let [time, tokensDone, workDone, weight] = [0, 0, 0, 0];
   let [lossSum, lossWeight] = [0, 0];
   return {
     mark: (now) => {
       last = now;
     },
-    step: (now, tokens, loss) => {
+    step: (now, tokens, loss, multiplyAdds = 0) => {
       if (last !== undefined) {
         time = KEEP * time + Math.max(0, now - last);
         tokensDone = KEEP * tokensDone + tokens;
+        workDone = KEEP * workDone + multiplyAdds;
         weight = KEEP * weight + 1;
       }
       last = now;
@@ -39,6 +41,7 @@ export function stepMeter(smoothing: number): StepMeter {
     },
     loss: () => (lossWeight > 0 ? lossSum / lossWeight : undefined),
     rate: () => (time > 0 ? 1000 * tokensDone / time : undefined),
+    work: () => (time > 0 && workDone > 0 ? 1000 * workDone / time : undefined),
     left: (steps) => (weight > 0 ? steps * time / weight : undefined),
   };
 }

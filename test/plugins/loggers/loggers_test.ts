@@ -264,6 +264,41 @@ test("console: a bar on a terminal, never longer than a line", async () => {
   }
 });
 
+/** The same events of a trainer that counts multiply-adds, on a machine whose peak was measured. */
+const counted: readonly TrainingEvent[] = loggedEvents.map((event) =>
+  event.type === "start"
+    ? { ...event, peakMultiplyAddsPerSecond: 4e11 }
+    : event.type === "step"
+    ? { ...event, multiplyAdds: 3e10 }
+    : event
+);
+
+test("console: multiply-adds a second, and how much of the machine's peak that is", async () => {
+  for (const isTerminal of [false, true]) {
+    const host = hostOf(isTerminal, 200);
+    const sink = await consoleLogger().open(host, runOf(), undefined);
+    for (const event of counted) sink.log(event);
+    await sink.close();
+    // 100 ms a step: 3e11 a second.
+    assert.match(host.written.join(""), /300\.0 G multiply-adds\/s \(75 % of peak\)/);
+  }
+});
+
+test("jsonl: what is measured on the machine is written where it is asked for, and nowhere else", async () => {
+  const [plain, timed] = [testStore(), testStore()];
+  await logged(jsonl(), plain, counted);
+  await logged(jsonl({ speed: true }), timed, counted);
+  const steps = (store: typeof plain) =>
+    linesOf(store, "log.jsonl").map((line) => JSON.parse(line)).filter((e) => e.type === "step");
+  assert.deepEqual(steps(plain).map((e) => e.multiplyAdds), Array(6).fill(3e10));
+  assert.doesNotMatch(textOf(plain, "log.jsonl"), /PerSecond|peakShare/);
+  assert.match(linesOf(timed, "log.jsonl").find((line) => line.includes('"start"')) ?? "", /4000000000/);
+  for (const { multiplyAdds, multiplyAddsPerSecond, peakShare } of steps(timed)) {
+    assert.ok(multiplyAddsPerSecond >= multiplyAdds && multiplyAddsPerSecond < 1e12, `${multiplyAddsPerSecond}`);
+    assert.equal(peakShare, multiplyAddsPerSecond / 4e11);
+  }
+});
+
 test("console: no text moves the cursor", async () => {
   const host = hostOf(false);
   const sink = await consoleLogger().open(host, runOf(), undefined);

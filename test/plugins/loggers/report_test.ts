@@ -19,7 +19,7 @@ import {
   showTicks,
 } from "../../../plugins/loggers/report_scale.ts";
 import { createSeries, smooth } from "../../../plugins/loggers/report_series.ts";
-import { loggerConformance, testStore } from "../../../runtimes/conformance/logger.ts";
+import { loggedEvents, loggerConformance, testStore } from "../../../runtimes/conformance/logger.ts";
 
 const part = <K extends string>(kind: K, name: string, options: object = {}) => ({ kind, name, options });
 
@@ -61,6 +61,27 @@ async function pageOf(events: readonly TrainingEvent[], options: { worstRows?: n
   assert.deepEqual([...store.files.keys()], ["report.html"]);
   return new TextDecoder().decode(store.files.get("report.html"));
 }
+
+test("the report says how much of the machine's peak the steps reached", async () => {
+  let now = 0;
+  const store = testStore();
+  const timed = { ...host, clock: { ...host.clock, now: () => (now += 50) } };
+  const sink = await report().open(timed, run, store);
+  for (const event of loggedEvents) {
+    sink.log(
+      event.type === "start"
+        ? { ...event, peakMultiplyAddsPerSecond: 4e11 }
+        : event.type === "step"
+        ? { ...event, multiplyAdds: 1e10 }
+        : event,
+    );
+  }
+  await sink.close();
+  const page = new TextDecoder().decode(store.files.get("report.html"));
+  const [fact = ""] = /Multiply-adds[^]{0,300}/.exec(page) ?? [];
+  assert.match(fact, /<dd>200 G\s*<span[^>]*>a second, 50.% of this machine.+s float32 peak \(400.G\)/);
+  assert.doesNotMatch(await pageOf(loggedEvents), /Multiply-adds/);
+});
 
 const start: TrainingEvent = {
   type: "start",
