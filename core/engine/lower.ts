@@ -192,14 +192,25 @@ export function lower(
     if (from === "bool") return [plain("Where", [input, float32(1), float32(0)], output)];
     if (from === "int32") return [plain("DequantizeLinear", [input, float32(1)], output)];
     const { extra, attributes } = formOf(node, int64s, shapeInput);
-    return [...decode(node), {
-      op: node.op,
-      domain: microsoftOps.has(node.op) ? "com.microsoft" : "",
-      name: `${outs[0]} ${node.scope}`,
-      inputs: [...inputs, ...extra],
-      outputs: outs,
-      attributes,
-    }];
+    // A block of no rows: ONNX Runtime leaves the sum over it as the memory was.
+    const empty = emptyInner(node);
+    const made = empty === undefined ? outs : [`${output}.product`];
+    if (empty !== undefined) values.set(made[0] ?? "", node.outputs[0] as Value);
+    return [
+      ...decode(node),
+      {
+        op: node.op,
+        domain: microsoftOps.has(node.op) ? "com.microsoft" : "",
+        name: `${outs[0]} ${node.scope}`,
+        inputs: [...inputs, ...extra],
+        outputs: made,
+        attributes,
+      },
+      ...(empty === undefined ? [] : [
+        plain("Greater", [shapeInput([empty], false), int64s([0])], `${output}.any`),
+        plain("Where", [`${output}.any`, made[0] ?? "", float32(0)], output),
+      ]),
+    ];
   };
   // What the backward pass makes anew stands first in the file, so that it is made right before it is read.
   const forward = recomputed.size > 0 ? forwardNodes(graph) : new Set<Node>();
@@ -249,6 +260,15 @@ export function lower(
     },
   };
   return { model, values, feeds, shapes, outputs };
+}
+
+/** What a transposed product of more than two axes sums over, where that is within a block of rows, which may be empty. */
+function emptyInner(node: Node): Dim | undefined {
+  const { transA, transB } = node.op === "FusedMatMul" ? attrs(node, "FusedMatMul") : { transA: 0, transB: 0 };
+  const shape = node.inputs[0]?.shape ?? [];
+  const inner = shape.at(transA ? -2 : -1);
+  const block = typeof inner === "string" && inner.includes("@");
+  return block && shape.length > 2 && (transA || transB) ? inner : undefined;
 }
 
 /** The vectors of sizes that a run with these dims feeds. */
