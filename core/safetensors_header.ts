@@ -1,9 +1,17 @@
 /**
- * The header of a safetensors file, by a parser of its own: JSON.parse keeps the last of equal names where another
- * reader may keep the first, rounds large numbers, and builds whatever it is told.
+ * The header of a safetensors file: which tensors it names, and whether they fit its bytes.
  * @module
  */
 import { badFile, show, unsupported } from "./errors.ts";
+import {
+  brokenHeader,
+  type HeaderScanner,
+  scanEnd,
+  scanNumbers,
+  scanObject,
+  scanString,
+  unexpectedIn,
+} from "./safetensors_scanner.ts";
 import { bytesPerElement, type DType } from "./tensor.ts";
 
 /** Where a tensor lies in its file; `offset` counts from the file's start. */
@@ -97,95 +105,33 @@ type Scanned = { tensors: Map<string, TensorInfo>; metadata: Map<string, string>
 
 /** The one grammar of headers: an object of tensors and, perhaps, `__metadata__`, an object of strings. */
 function scanHeader(text: string, start: number, fileSize: number, file: string): Scanned {
-  let at = 0;
-  const broken = (problem: string): Error => badFile("safetensors", file, `its header ${problem}`);
-  const unexpected = (wanted: string): Error =>
-    broken(`has ${at < text.length ? show(text[at]) : "no more"} at character ${at}, where ${wanted} is due`);
-  const space = (): void => {
-    while (text[at] === " " || text[at] === "\n" || text[at] === "\r" || text[at] === "\t") at++;
-  };
-  const take = (symbol: string): boolean => {
-    space();
-    if (text[at] !== symbol) return false;
-    at++;
-    return true;
-  };
-  const need = (symbol: string): void => {
-    if (!take(symbol)) throw unexpected(show(symbol));
-  };
-  const string = (): string => {
-    need('"');
-    const from = at - 1;
-    for (;; at++) {
-      const c = text.charCodeAt(at);
-      if (Number.isNaN(c)) throw unexpected("the end of a string");
-      if (c === 0x22) break;
-      if (c === 0x5c) at++;
-    }
-    at++;
-    let value: string;
-    try {
-      value = JSON.parse(text.slice(from, at));
-    } catch {
-      throw broken(`has a broken string at character ${from}`);
-    }
-    // Half of a surrogate pair has no UTF-8, and NUL ends names in other readers.
-    if (/\p{Surrogate}|\0/u.test(value)) throw broken(`has a string at character ${from} that no file can hold`);
-    return value;
-  };
-  const whole = (): number => {
-    space();
-    const from = at;
-    while (at < text.length && /[0-9]/.test(text[at] ?? "")) at++;
-    const value = Number(text.slice(from, at));
-    if (at === from || at - from > 16 || (text[from] === "0" && at > from + 1) || !Number.isSafeInteger(value)) {
-      at = from;
-      throw unexpected("a whole number below 2⁵³");
-    }
-    return value;
-  };
-  const list = (): number[] => {
-    need("[");
-    const values: number[] = [];
-    if (take("]")) return values;
-    do values.push(whole()); while (take(","));
-    need("]");
-    return values;
-  };
-  const object = (what: string, member: (name: string) => void): void => {
-    const seen = new Set<string>();
-    need("{");
-    if (take("}")) return;
-    do {
-      const name = string();
-      if (seen.has(name)) throw broken(`names ${show(name)} twice in ${what}`);
-      seen.add(name);
-      need(":");
-      member(name);
-    } while (take(","));
-    need("}");
-  };
-
+  const scanner: HeaderScanner = { text, file, at: 0 };
   const tensors = new Map<string, TensorInfo>();
   const metadata = new Map<string, string>();
-  if (text[0] !== "{") throw unexpected("{");
-  object("its outermost object", (name) => {
-    if (name === "__metadata__") return object("__metadata__", (key) => void metadata.set(key, string()));
-    if (tensors.size >= MAX_TENSORS) throw broken(`has more than ${MAX_TENSORS} tensors`);
-    let dtype: string | undefined;
-    let dims: number[] | undefined;
-    let offsets: number[] | undefined;
-    object(`tensor ${show(name)}`, (key) => {
-      if (key === "dtype") dtype = string();
-      else if (key === "shape") dims = list();
-      else if (key === "data_offsets") offsets = list();
-      else throw broken(`has ${show(key)} in tensor ${show(name)}; known are dtype, shape, data_offsets`);
-    });
+  if (text[0] !== "{") throw unexpectedIn(scanner, "{");
+  scanObject(scanner, "its outermost object", (name) => {
+    if (name === "__metadata__") {
+      return scanObject(scanner, "__metadata__", (key) => void metadata.set(key, scanString(scanner)));
+    }
+    if (tensors.size >= MAX_TENSORS) throw brokenHeader(scanner, `has more than ${MAX_TENSORS} tensors`);
+    const { dtype, dims, offsets } = scanTensor(scanner, `tensor ${show(name)}`);
     tensors.set(name, infoOf(`tensor ${show(name)}`, dtype, dims, offsets, start, fileSize, file));
   });
-  space();
-  if (at !== text.length) throw unexpected("the end");
+  scanEnd(scanner);
   return { tensors, metadata };
+}
+
+type ScannedTensor = { dtype?: string; dims?: number[]; offsets?: number[] };
+
+function scanTensor(scanner: HeaderScanner, what: string): ScannedTensor {
+  const tensor: ScannedTensor = {};
+  scanObject(scanner, what, (key) => {
+    if (key === "dtype") tensor.dtype = scanString(scanner);
+    else if (key === "shape") tensor.dims = scanNumbers(scanner);
+    else if (key === "data_offsets") tensor.offsets = scanNumbers(scanner);
+    else throw brokenHeader(scanner, `has ${show(key)} in ${what}; known are dtype, shape, data_offsets`);
+  });
+  return tensor;
 }
 
 function infoOf(

@@ -4,7 +4,8 @@
  */
 import { unsupported } from "../errors.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from "./model.ts";
-import { type ProtoLimits, type ProtoReader, readProto } from "./proto_reader.ts";
+import { type ProtoReader, readProto } from "./proto_reader.ts";
+import type { ProtoLimits } from "./wire.ts";
 import { readAttribute } from "./read_attribute.ts";
 import { readEntry, readTensor } from "./read_tensor.ts";
 import { readValueInfo } from "./read_value_info.ts";
