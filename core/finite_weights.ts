@@ -35,7 +35,7 @@ export async function faultOfWeights(store: Store, key: string): Promise<WeightF
   let wrong: string | undefined;
   const looked = async function* (): AsyncGenerator<Uint8Array> {
     for await (const { name, piece } of piecesOf(file)) {
-      if (isFinite(file.locate(name).dtype, piece)) yield piece;
+      if (allFinite(file.locate(name).dtype, piece)) yield piece;
       else return void (wrong = name);
     }
   };
@@ -88,7 +88,8 @@ async function* piecesOf(file: SafetensorsFile): AsyncGenerator<Readonly<{ name:
   }
 }
 
-function isFinite(dtype: DType, piece: Uint8Array): boolean {
+/** Whether all values that bytes of a tensor are can be computed with as float32. */
+export function allFinite(dtype: DType, piece: Uint8Array): boolean {
   // Computed with are floats of 32 bits, which the largest of 64 do not fit.
   if (dtype === "float64") return new Float64Array(piece.slice().buffer).every((x) => Number.isFinite(Math.fround(x)));
   const how = exponents[dtype];

@@ -179,7 +179,14 @@ export async function openWeights(store: Store, options: OpenOptions = {}): Prom
       if (!own) throw missing("safetensors", `tensor ${show(name)}`, files.join(", "));
       const stored = await own.file.read(name);
       const scale = of(scaleName(name));
-      if (!scale) return toFloat32(stored);
+      if (!scale) {
+        if (stored.dtype !== "int8") return toFloat32(stored);
+        throw badFile(
+          "safetensors",
+          own.path ?? files.join(", "),
+          `has integers in ${show(name)}, and ${scaleName(name)} is missing`,
+        );
+      }
       return dequantizeInt8(stored, await scale.file.read(scaleName(name)), name);
     },
     quantized: async (name) => {

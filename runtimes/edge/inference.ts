@@ -196,6 +196,25 @@ export function tokensOf(samples: readonly Sample[], { places }: EdgeLimits): nu
   return tokens;
 }
 
+/** What a model says of each sample. Throws 400 where that is no number: finite weights may still be too large to compute with. */
+export async function* predicted({ set, stack }: Ready, samples: readonly Sample[]): AsyncGenerator<Named<Json>> {
+  let at = 0;
+  for await (const prediction of set.predictSamples(samples, stack)) {
+    if (!allFinite(prediction)) {
+      const why =
+        `what it computes of text ${at} is not finite: its weights, or an adapter's, are too large or damaged`;
+      throw failed(400, "not_finite", `model: ${why}`, "model");
+    }
+    at++;
+    yield prediction;
+  }
+}
+
+const allFinite = (value: Json | undefined): boolean =>
+  typeof value === "number"
+    ? Number.isFinite(value)
+    : typeof value !== "object" || value === null || Object.values(value).every(allFinite);
+
 /** Throws AttuneError where an answer would have more numbers than it may. */
 export function checkValues(texts: number, each: number, { values }: EdgeLimits): void {
   if (texts * each <= values) return;

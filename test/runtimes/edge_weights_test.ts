@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Named, Store } from "../../core/types.ts";
+import { readSafetensors, writeSafetensors } from "../../core/safetensors.ts";
+import { f32 } from "../../core/tensor.ts";
+import type { Named, Store, Tensor } from "../../core/types.ts";
 import { edgeRig, testHost } from "../edge.ts";
-import { heldStore } from "../tiny.ts";
+import { heldStore, tinyFiles, tinyHost, tinyWeights } from "../tiny.ts";
 
 type Answer = { error?: { code: string; message: string } };
 
@@ -46,6 +48,68 @@ describe("weights that are served", () => {
       assert.deepEqual([path, status, json.error?.code], [path, 400, "bad_file"]);
       assert.match(json.error?.message ?? "", /model\.safetensors: is damaged/);
     }
+  });
+  it("are refused where what they compute is not finite, though each of them is", async () => {
+    const huge = (tensor: Tensor): Tensor => ({ ...tensor, data: new Float32Array(tensor.data.length).fill(3e38) });
+    const weights = Object.fromEntries(
+      Object.entries(tinyWeights()).map(([name, own]) => [name, /LayerNorm\.weight$/.test(name) ? huge(own) : own]),
+    );
+    const large = heldStore({ ...tinyFiles(), "model.safetensors": writeSafetensors(weights) });
+    const lora = (value: number): Store =>
+      heldStore({
+        "adapter_config.json": new TextEncoder().encode(JSON.stringify({
+          peft_type: "LORA",
+          r: 1,
+          lora_alpha: 1,
+          target_modules: ["query"],
+          base_model_name_or_path: "tiny",
+        })),
+        "adapter_model.safetensors": writeSafetensors(Object.fromEntries(
+          (["A", "B"] as const).map((part) => {
+            const hidden = tinyWeights()["bert.embeddings.LayerNorm.weight"]?.dims[0] ?? 0;
+            const name = `base_model.model.bert.encoder.layer.0.attention.self.query.lora_${part}.weight`;
+            return [name, f32(part === "A" ? [1, hidden] : [hidden, 1], Array(hidden).fill(value))];
+          }),
+        )),
+      });
+    const rig = edgeRig({ host: tinyHost(await testHost()), stores: { large, steep: lora(3e38), sound: lora(0.1) } });
+    const rows = [{ text: "a good film", label: "negative" }];
+    const task = { use: "sequence-classification", with: { labels: ["negative", "positive"] } };
+    const asked: readonly (readonly [string, Named<unknown>])[] = [
+      ["/v1/embeddings", { model: "large", input: "a film" }],
+      ["/v1/embeddings", { model: "large", input: "a film", encoding_format: "base64" }],
+      ["/v1/embeddings", { model: "tiny", adapter: "steep", input: "a film" }],
+      ["/v1/classify", { model: "large", input: "a film" }],
+      ["/v1/classify", { model: "steep", input: "a film" }],
+      ["/v1/evaluate", { model: "large", task, rows }],
+    ];
+    for (const [path, body] of asked) {
+      const { status, json } = await rig.post<Answer>(path, body);
+      assert.deepEqual([path, status, json.error?.code], [path, 400, "not_finite"], JSON.stringify(json));
+    }
+    for (const [adapter, isWhole] of [["sound", true], ["steep", false]] as const) {
+      const headers = { authorization: "Bearer key-a", "content-type": "application/json" };
+      const body = JSON.stringify({ adapters: [{ file: adapter }], base: "tiny" });
+      const answer = await rig.app.request("/v1/adapters/merge", { method: "POST", headers, body });
+      assert.equal(answer.status, isWhole ? 200 : 400);
+      const text = await answer.text();
+      if (!isWhole) assert.match(text, /query\.weight\\" that is not finite/);
+    }
+  });
+  it("are refused where integers have no scale", async () => {
+    const files = await baseFiles();
+    const tensors = readSafetensors(files["model.safetensors"] ?? new Uint8Array(), "base");
+    delete tensors["bert.encoder.layer.0.attention.self.query.weight.scale"];
+    const rig = edgeRig({
+      host: await testHost(),
+      stores: { own: heldStore({ ...files, "model.safetensors": writeSafetensors(tensors) }) },
+    });
+    const { status, json } = await rig.post<Answer>("/v1/embeddings", { model: "own", input: "a film" });
+    assert.equal(status, 400);
+    assert.match(
+      json.error?.message ?? "",
+      /integers in "bert.*query\.weight", and bert.*query\.weight\.scale is missing/,
+    );
   });
   it("are looked at once, and again where they have changed", async () => {
     const { store, bytes } = counted(heldStore(await baseFiles()));

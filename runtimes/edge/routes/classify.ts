@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { failed } from "../answers.ts";
-import { checkValues, tokensOf } from "../inference.ts";
+import { checkValues, predicted, tokensOf } from "../inference.ts";
 import { never } from "../offload.ts";
 import { classification } from "../purposes.ts";
 import { jsonRoute, type Route } from "../route.ts";
@@ -32,7 +32,8 @@ export function classifyRoutes({ inference, limits }: EdgeService): readonly Rou
     handle: async (c, { model, adapter, input }) => {
       const texts = typeof input === "string" ? [input] : input;
       const asked = { model, adapter: adapter ?? undefined, caller: c.get("caller") };
-      const results = await inference.use(asked, classification, async ({ set, stack }) => {
+      const results = await inference.use(asked, classification, async (ready) => {
+        const { set, stack } = ready;
         const fresh = set.fresh(stack);
         if (fresh.length > 0) {
           const why = `nothing was learned for ${
@@ -43,7 +44,7 @@ export function classifyRoutes({ inference, limits }: EdgeService): readonly Rou
         const found: unknown[] = [];
         const samples = await set.encode(texts.map((text) => ({ text })), stack);
         tokensOf(samples, limits);
-        for await (const prediction of set.predictSamples(samples, stack)) {
+        for await (const prediction of predicted(ready, samples)) {
           found.push(prediction);
           checkValues(texts.length, Object.keys(Object(prediction.scores)).length, limits);
           c.req.raw.signal.throwIfAborted();

@@ -7,7 +7,7 @@ import { badFile } from "../../../core/errors.ts";
 import type { AdapterSet } from "../../../core/run/adapters.ts";
 import type { Row } from "../../../core/types.ts";
 import { failed } from "../answers.ts";
-import { checkValues, tokensOf } from "../inference.ts";
+import { checkValues, predicted, tokensOf } from "../inference.ts";
 import { never } from "../offload.ts";
 import { embeddings } from "../purposes.ts";
 import { jsonRoute, type Route } from "../route.ts";
@@ -46,7 +46,8 @@ export function embeddingRoutes({ inference, limits }: EdgeService): readonly Ro
     handle: async (c, { model, adapter, input, encoding_format, dimensions }) => {
       const rows = rowsOf(input);
       const asked = { model, adapter: adapter ?? undefined, caller: c.get("caller") };
-      const { vectors, count } = await inference.use(asked, embeddings, async ({ set, stack }) => {
+      const { vectors, count } = await inference.use(asked, embeddings, async (ready) => {
+        const { set, stack } = ready;
         if (!whole.has(set)) {
           const [lacking] = set.fresh();
           if (lacking !== undefined) throw badFile("embeddings", "model.safetensors", `lacks ${lacking}`);
@@ -55,7 +56,7 @@ export function embeddingRoutes({ inference, limits }: EdgeService): readonly Ro
         const samples = await set.encode(rows, stack);
         const count = tokensOf(samples, limits);
         const vectors: number[][] = [];
-        for await (const { embedding } of set.predictSamples(samples, stack)) {
+        for await (const { embedding } of predicted(ready, samples)) {
           vectors.push(embedding as number[]);
           checkValues(rows.length, vectors[0]?.length ?? 0, limits);
           c.req.raw.signal.throwIfAborted();

@@ -171,6 +171,10 @@ async function ofModel(
   });
   const open = await openRun(run, host);
   const figures = open.data.eval ? await evaluateRun(open, open.data.eval, { untrained: true }) : {};
+  if (figures.loss !== undefined && !Number.isFinite(figures.loss)) {
+    const why = "its loss is not finite: the model's weights, or an adapter's, are too large or damaged";
+    throw failed(400, "not_finite", `model: ${why}`, "model");
+  }
   const newParameters = newParts(open);
   return c.json({ metrics: figures, ...(newParameters.length > 0 ? { newParameters } : {}) });
 }

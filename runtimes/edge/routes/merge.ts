@@ -20,6 +20,7 @@ import { within } from "../../../core/run/write.ts";
 import { openWeights, safetensorsSize, streamSafetensors, type TensorForm } from "../../../core/safetensors.ts";
 import type { Host, Json, Named, RunSpec, Store, Tensor } from "../../../core/types.ts";
 import { failed } from "../answers.ts";
+import { begun, finiteTensor } from "../finite_pieces.ts";
 import { guardedFetch } from "../guarded_fetch.ts";
 import { fileShape } from "../job_shapes.ts";
 import { modelWithin } from "../named_run.ts";
@@ -159,7 +160,7 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
     return { forms, read: pieces, metadata: { format: "pt" }, adapter, base };
   };
   const bytesOf = ({ forms, read, metadata }: Merged): AsyncIterable<Uint8Array> =>
-    streamSafetensors(forms, read, metadata);
+    streamSafetensors(forms, (name) => finiteTensor(name, forms[name], read(name)), metadata);
   const verified = async (merged: Merged, model: Store, name: string, caller: Caller): Promise<number> => {
     const { host, catalog } = options;
     if (!host?.lib) throw failed(503, "not_configured", "verify: no models are computed here", "verify");
@@ -210,7 +211,7 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
       const { jobs } = options;
       const merged = await planned(body, caller);
       if (!body.store && !body.verify) {
-        return new Response(bodyOf(bytesOf(merged), safetensorsSize(merged.forms, merged.metadata)), {
+        return new Response(bodyOf(await begun(bytesOf(merged)), safetensorsSize(merged.forms, merged.metadata)), {
           headers: {
             "content-type": "application/octet-stream",
             // A body that is cut off is seen to be.
