@@ -211,10 +211,11 @@ describe("merging over HTTP", () => {
     let wasRead = 0;
     const failing: Store = {
       ...tiny,
-      // The header comes, and the tensors up to the middle.
+      // It is whole when it is looked at; then the header comes, and the tensors up to the middle.
       get: async (key, range) => {
         if (key !== "model.safetensors" || !range || range.length < 2 ** 19) return await tiny.get(key, range);
-        if (wasRead++ > 0) throw new Error("gone");
+        if (++wasRead === 1) return await tiny.get(key, range);
+        if (wasRead > 2) throw new Error("gone");
         return await tiny.get(key, { offset: range.offset, length: Math.floor(size / 2) - range.offset });
       },
     };
@@ -230,8 +231,9 @@ describe("merging over HTTP", () => {
           headers,
           body,
         });
+        assert.equal(answer.status, 200);
         await answer.arrayBuffer();
-      });
+      }, (error: Error) => error.name !== "AssertionError");
     } finally {
       await server.close();
     }
