@@ -18,7 +18,9 @@ rmSync(dist, { recursive: true, force: true });
 execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", join(root, "tsconfig.dist.json")], { stdio: "inherit" });
 
 // What is no module goes along as it is.
-for (const top of ["core", "plugins", "runtimes"]) {
+for (
+  const top of ["core", "blocks", "plugins", "conformance", "runtimes"].filter((top) => existsSync(join(root, top)))
+) {
   for (const name of readdirSync(join(root, top), { recursive: true, encoding: "utf8" })) {
     const from = join(root, top, name);
     if (/\.(wasm|json|safetensors|html|css|md|jsonc)$/.test(name) && !name.startsWith("kernels/source")) {

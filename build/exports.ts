@@ -12,6 +12,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 export function exportMap(): Record<string, string> {
   const map: Record<string, string> = {
     ".": "./mod.ts",
+    "./kit": "./kit.ts",
+    "./kit/hub": "./core/hub/mod.ts",
     "./catalog": "./plugins/catalog.ts",
     "./imports": "./plugins/imports.ts",
     "./onnx": "./core/onnx/mod.ts",
@@ -23,7 +25,7 @@ export function exportMap(): Record<string, string> {
     "./saved": "./runtimes/saved.ts",
     "./serve": "./runtimes/serve.ts",
     "./plugins": "./runtimes/plugin_packages.ts",
-    "./conformance": "./runtimes/conformance/mod.ts",
+    "./conformance": "./conformance/mod.ts",
     "./edge": "./runtimes/edge/app.ts",
     "./edge/jobs-app": "./runtimes/edge/jobs_app.ts",
     "./tokenizers/train-word-piece": "./plugins/tokenizers/train_word_piece.ts",
@@ -61,7 +63,20 @@ export function jsrConfig(): Record<string, unknown> {
     imports: Object.fromEntries(entries),
     compilerOptions,
     publish: {
-      include: ["core", "plugins", "runtimes", "docs", "mod.ts", "spec.schema.json", "*.md", "LICENSE", "jsr.json"],
+      include: [
+        "core",
+        "blocks",
+        "plugins",
+        "conformance",
+        "runtimes",
+        "docs",
+        "kit.ts",
+        "mod.ts",
+        "spec.schema.json",
+        "*.md",
+        "LICENSE",
+        "jsr.json",
+      ],
       exclude: ["core/kernels/source", "CONTRIBUTING.md"],
     },
   };

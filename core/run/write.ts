@@ -5,10 +5,11 @@
 import type { Parameter } from "../engine/build.ts";
 import type { Engine } from "../engine/engine.ts";
 import { toSpec } from "../compose.ts";
-import type { Host, Json, Named, Run, Store, Stored, Trained } from "../types.ts";
+import type { Host, Json, Named, Run, Store, Trained } from "../types.ts";
 import type { OpenRun } from "./open.ts";
 import { placedPaths } from "./places.ts";
 import { VERSION } from "../version.ts";
+import { within } from "../within.ts";
 
 /** Writes a value as indented JSON. */
 export async function writeJson(store: Store, key: string, value: Json): Promise<void> {
@@ -72,36 +73,6 @@ export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<nu
     metrics,
     card: modelCard(open, metrics),
     modelCard: modelCard(open, metrics, true),
-  };
-}
-
-/** A store's keys below a prefix as a store. */
-export function within(store: Store, prefix: string): Store {
-  const { append, keys, locate, sync } = store;
-  const own = <T extends Stored>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });
-  return {
-    ...(append ? { append: async (key, bytes, options) => own(await append(prefix + key, bytes, options)) } : {}),
-    ...(sync ? { sync: (key) => sync(prefix + key) } : {}),
-    ...(locate ? { locate: (key) => locate(prefix + key) } : {}),
-    ...(keys
-      ? {
-        keys: async function* (below) {
-          for await (const key of keys(prefix + below)) yield key.slice(prefix.length);
-        },
-      }
-      : {}),
-    get: async (key, range) => {
-      const found = await store.get(prefix + key, range);
-      return found && own(found);
-    },
-    put: async (key, bytes, options) => {
-      const done = await store.put(prefix + key, bytes, options);
-      return done === "conflict" ? done : own(done);
-    },
-    delete: (key, options) => store.delete(prefix + key, options),
-    list: async function* (below) {
-      for await (const stored of store.list(prefix + below)) yield own(stored);
-    },
   };
 }
 

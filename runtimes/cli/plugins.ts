@@ -31,23 +31,21 @@ export async function pluginsCommand(options: Readonly<{ json?: boolean; check?:
 async function checkPackage(name: string): Promise<number> {
   const [added] = await loadPackages([name], process.cwd());
   if (!added) throw badPackage(name, "is no package");
-  const tests: { name: string; run: () => void | Promise<void> }[] = [];
-  const { packageConformance } = await import("../conformance/package.ts");
-  packageConformance(added, { catalog, host: await hostHere(1) }, (name, run) => {
-    tests.push({ name, run });
-  });
+  const { checksOfPackage } = await import("../plugin_checks.ts");
+  const checks = checksOfPackage(added, { catalog, host: await hostHere(1) });
   let failed = 0;
-  for (const test of tests) {
+  for (const check of checks) {
     try {
-      await test.run();
-      process.stdout.write(`ok    ${test.name}\n`);
+      await check.run();
+      process.stdout.write(`${check.skipped === undefined ? "ok  " : "skip"}  ${check.name}\n`);
     } catch (error) {
       failed++;
       const why = error instanceof Error ? error.message : String(error);
-      process.stdout.write(`FAIL  ${test.name}\n${why.replace(/^/gm, "      ")}\n`);
+      process.stdout.write(`FAIL  ${check.name}\n${why.replace(/^/gm, "      ")}\n`);
     }
   }
-  process.stdout.write(`${tests.length - failed} passed, ${failed} failed\n`);
+  const passed = checks.filter(({ skipped }) => skipped === undefined).length - failed;
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
   return failed === 0 ? exitCodes.done : exitCodes.failed;
 }
 

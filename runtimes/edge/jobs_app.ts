@@ -9,7 +9,7 @@ import { contentIn, filesIn, type JobFilesStore } from "../../core/jobs/files.ts
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
 import { type JobRecord, planning, queued, rejected } from "../../core/jobs/record.ts";
 import { referenceKind, referencesOf } from "../../core/jobs/references.ts";
-import { within } from "../../core/run/write.ts";
+import { within } from "../../core/within.ts";
 import type { Json, Named, OpenQueue, Store } from "../../core/types.ts";
 import { answerError, failed } from "./answers.ts";
 import { type EventHub, eventHub } from "./event_hub.ts";

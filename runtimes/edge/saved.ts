@@ -4,7 +4,7 @@
  */
 import { badFile, badValue } from "../../core/errors.ts";
 import { strictJson } from "../../core/json.ts";
-import { within } from "../../core/run/write.ts";
+import { within } from "../../core/within.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 
 /** A model's folder, or that of adapters over one: `base` as their config names it. */

@@ -8,7 +8,7 @@ import type { Graph } from "../../core/graph/graph.ts";
 import { writeOnnx } from "../../core/onnx/write.ts";
 import type { DType } from "../../core/tensor.ts";
 import { disableTelemetry } from "../../runtimes/telemetry.ts";
-import type { Reference } from "./interpreter.ts";
+import type { Reference } from "../../conformance/oracle/interpreter.ts";
 
 await disableTelemetry();
 const { InferenceSession, Tensor } = await import("onnxruntime-node");

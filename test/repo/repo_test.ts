@@ -14,7 +14,11 @@ const json = (name: string) => JSON.parse(readFileSync(join(root, name), "utf8")
 const sources = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((f) => join(folder, f))
     .filter((f) => f.endsWith(".ts") && !f.startsWith("core/kernels/source"));
-const files = [...["core", "plugins", "runtimes", "recipes"].flatMap(sources), "mod.ts"];
+const files = [
+  ...["core", "plugins", "conformance", "runtimes", "recipes"].flatMap(sources),
+  "kit.ts",
+  "mod.ts",
+];
 const importsOf = (file: string): string[] =>
   [
     ...readFileSync(join(root, file), "utf8").replaceAll(/^ \*.*$/gm, "").matchAll(
@@ -93,8 +97,28 @@ describe("imports", () => {
       }
     }
   });
+  it("the kit re-exports core, and the checks of plugins reach core and the kit", () => {
+    for (const file of files.filter((f) => f === "kit.ts" || f.startsWith("conformance/"))) {
+      for (const specifier of importsOf(file)) {
+        assert.ok(specifier.startsWith("."), `${file} imports ${specifier}`);
+        const to = inTree(file, specifier);
+        const allowed = file === "kit.ts" ? /^core\// : /^(core\/|conformance\/|kit\.ts$)/;
+        assert.match(to, allowed, `${file} imports ${specifier}`);
+      }
+    }
+    const text = readFileSync(join(root, "kit.ts"), "utf8").replaceAll(/^ ?\*.*$|^\/\/.*$|^\/\*\*$/gm, "");
+    assert.doesNotMatch(text, /\b(?:const|function|class|let|interface) /, "the kit re-exports, and defines nothing");
+  });
+  it("nobody but `attune plugins --check` carries the checks of plugins", () => {
+    const carriers = files.filter((f) => !f.startsWith("conformance/")).filter((file) =>
+      importsOf(file).some((s) => s.startsWith(".") && inTree(file, s).startsWith("conformance/"))
+    );
+    assert.deepEqual(carriers, ["runtimes/plugin_checks.ts"]);
+    const atOnce = files.filter((file) => /from "[^"]*plugin_checks\.ts"/.test(readFileSync(join(root, file), "utf8")));
+    assert.deepEqual(atOnce, [], "they are loaded where they are asked for");
+  });
   it("only hosts reach the machine", () => {
-    for (const file of files.filter((f) => f.startsWith("core/") || f.startsWith("plugins/") || f === "mod.ts")) {
+    for (const file of files.filter((f) => !f.startsWith("runtimes/") && !f.startsWith("recipes/"))) {
       assert.deepEqual(importsOf(file).filter((s) => s.startsWith("node:") || s.startsWith("onnxruntime")), [], file);
     }
   });

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { runRunner } from "../../runtimes/runner/runner.ts";
-import { testStore } from "../../runtimes/conformance/store.ts";
+import { storeChecks } from "../../conformance/mod.ts";
+import { itPasses } from "../checks.ts";
 import { flare } from "../flare.ts";
 import { here } from "../faults/killed_runs.ts";
 import { tinyFiles, tinyRows } from "../tiny.ts";
@@ -53,7 +54,7 @@ else {
       assert.ok(names.includes("adapter/adapter_model.safetensors"), names.join());
     });
   });
-  testStore("cloudflare (D1 and R2)", fresh);
+  itPasses("store cloudflare (D1 and R2)", storeChecks(fresh));
   describe("a store on D1 and R2", () => {
     it("keeps large values in R2, in ranges, and forgets them", async () => {
       const store = await fresh();

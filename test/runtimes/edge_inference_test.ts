@@ -5,7 +5,7 @@ import { compose } from "../../core/compose.ts";
 import { predictRows } from "../../core/run/infer.ts";
 import { openRun } from "../../core/run/open.ts";
 import { trainRun } from "../../core/run/train.ts";
-import { within } from "../../core/run/write.ts";
+import { within } from "../../core/within.ts";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import type { Host, Json, Named, Ort, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";

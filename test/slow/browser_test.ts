@@ -9,7 +9,7 @@ import { compose } from "../../core/compose.ts";
 import { predictRows } from "../../core/run/infer.ts";
 import { openRun } from "../../core/run/open.ts";
 import { trainRun } from "../../core/run/train.ts";
-import { within } from "../../core/run/write.ts";
+import { within } from "../../core/within.ts";
 import type { Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { memory } from "../../plugins/stores/memory.ts";

@@ -16,7 +16,7 @@ import { refuseQuantized } from "../../../core/quantized.ts";
 import { verifyExport } from "../../../core/run/export.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { configIn, sharedTensors } from "../../../core/run/shared_tensors.ts";
-import { within } from "../../../core/run/write.ts";
+import { within } from "../../../core/within.ts";
 import { openWeights, safetensorsSize, streamSafetensors, type TensorForm } from "../../../core/safetensors.ts";
 import type { Host, Json, Named, RunSpec, Store, Tensor } from "../../../core/types.ts";
 import { failed } from "../answers.ts";

@@ -7,7 +7,7 @@ import { type DimValues, evaluateShape, type Shape } from "../../../core/graph/d
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import type { Op, Ops } from "../../../core/graph/ops.ts";
 import { type DType, sizeOf } from "../../../core/tensor.ts";
-import type { Reference } from "../../oracle/interpreter.ts";
+import type { Reference } from "../../../conformance/oracle/interpreter.ts";
 
 /** One input: its type, and a value for each element from a number that is uniform in (0, 1). */
 export type CallInput = Readonly<{ dtype: DType; shape: Shape; value: (uniform: number) => number }>;

@@ -10,7 +10,7 @@ import { Graph, type Node, reachable, type Value } from "../../../core/graph/gra
 import { gradients } from "../../../core/graph/vjp.ts";
 import { createRandom } from "../../../core/random.ts";
 import { crossEntropy } from "../../../plugins/losses/cross_entropy.ts";
-import type { Reference } from "../../oracle/interpreter.ts";
+import type { Reference } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";
 
 const [ROWS, HIDDEN, CLASSES] = [5, 4, 11];

@@ -9,7 +9,7 @@ import { writeOnnx } from "../../../core/onnx/write.ts";
 import { createRandom } from "../../../core/random.ts";
 import type { Ort } from "../../../core/types.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { interpret, type Reference } from "../../oracle/interpreter.ts";
+import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { cases, graphOf, type OpCase } from "./cases.ts";
 
 function values(one: OpCase): Record<string, Reference> {

@@ -19,8 +19,8 @@ import { sequence } from "../../../plugins/heads/sequence.ts";
 import { crossEntropy } from "../../../plugins/losses/cross_entropy.ts";
 import { bert } from "../../../plugins/models/bert.ts";
 import { assertGolden } from "../../golden.ts";
-import { type Given, near } from "../../oracle/differences.ts";
-import { interpret, type Reference } from "../../oracle/interpreter.ts";
+import { type Given, near } from "../../../conformance/oracle/differences.ts";
+import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";
 
 const config = {

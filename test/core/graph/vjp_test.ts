@@ -17,8 +17,8 @@ import {
   near,
   randomInput,
   wholeGradient,
-} from "../../oracle/differences.ts";
-import { interpret, type Reference } from "../../oracle/interpreter.ts";
+} from "../../../conformance/oracle/differences.ts";
+import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { type Call, callDims as dims, calls, graphOf } from "./calls.ts";
 
 /** Ops whose derivative is zero wherever there is one. */

@@ -12,7 +12,7 @@ import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { inferencer, predictRows } from "../../../core/run/infer.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
-import { within } from "../../../core/run/write.ts";
+import { within } from "../../../core/within.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf, type Tensor } from "../../../core/tensor.ts";
 import type { GenerationConfig, Json, Named, RunSpec } from "../../../core/types.ts";

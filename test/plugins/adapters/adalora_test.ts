@@ -9,7 +9,7 @@ import { rankStepper } from "../../../plugins/adapters/rank_allocation.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { testAdapter } from "../../conformance/adapter.ts";
+import { testAdapter } from "../../adapter_checks.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
 type Step = { given: Named<{ value: number[]; gradient: number[] }>; left: Named<number[]> };

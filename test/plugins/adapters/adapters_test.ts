@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { layerIndex, matchModules, patternValue } from "../../../core/modules.ts";
 import { inLayers } from "../../../plugins/adapters/targets.ts";
-import { testAdapter } from "../../conformance/adapter.ts";
+import { testAdapter } from "../../adapter_checks.ts";
 
 const lora = { startsAtBase: true, mergeable: true, peft: true };
 testAdapter("ia3", { use: "ia3" }, lora);

@@ -1,4 +1,4 @@
-import { testAdapter } from "../../conformance/adapter.ts";
+import { testAdapter } from "../../adapter_checks.ts";
 
 const bottleneck = { startsAtBase: false, mergeable: false, peft: true };
 testAdapter("houlsby", { use: "houlsby", with: { reductionFactor: 4 } }, bottleneck);

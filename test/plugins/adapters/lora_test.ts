@@ -1,5 +1,5 @@
 import type { Json } from "../../../core/types.ts";
-import { testAdapter } from "../../conformance/adapter.ts";
+import { testAdapter } from "../../adapter_checks.ts";
 
 const lora = { startsAtBase: true, mergeable: true, peft: true };
 testAdapter("lora", { use: "lora", with: { r: 2, loraAlpha: 4, loraDropout: 0.1 } }, lora);

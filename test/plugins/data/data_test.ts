@@ -13,7 +13,8 @@ import { shuffle } from "../../../plugins/data/shuffle.ts";
 import { split } from "../../../plugins/data/split.ts";
 import { take } from "../../../plugins/data/take.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { testDataset } from "../../../runtimes/conformance/dataset.ts";
+import { checksOf } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-data-"));
 const written = (name: string, text: string | Uint8Array): string => {
@@ -21,6 +22,8 @@ const written = (name: string, text: string | Uint8Array): string => {
   return join(folder, name);
 };
 const host = () => hostHere(1);
+const dataChecks = async (make: () => Dataset, rows: readonly Row[], other: () => Dataset) =>
+  checksOf(make(), { host: await host(), rows, again: make, other: other() });
 const rows: Row[] = Array.from({ length: 12 }, (_, i) => ({ text: `row ${i}`, label: i % 3 === 0 ? "a" : "b" }));
 const source = memory({ rows });
 const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {
@@ -29,20 +32,23 @@ const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {
   return found;
 };
 
-testDataset("memory", () => memory({ rows }), host, rows, () => memory({ rows: rows.slice(1) }));
+itPasses("memory", await dataChecks(() => memory({ rows }), rows, () => memory({ rows: rows.slice(1) })));
 const lines = written("rows.jsonl", "\uFEFF" + rows.map((r) => JSON.stringify(r)).join("\r\n") + "\n\n");
 const line = written("row.jsonl", JSON.stringify(rows[0]));
-testDataset("jsonl", () => jsonl({ path: lines }), host, rows, () => jsonl({ path: line }));
+itPasses("jsonl", await dataChecks(() => jsonl({ path: lines }), rows, () => jsonl({ path: line })));
 const table = written("rows.csv", "text,label\n" + rows.map((r) => `"${r.text}",${r.label}`).join("\n") + "\n");
-testDataset("csv", () => csv({ path: table }), host, rows, () => csv({ path: written("row.csv", "text\nx\n") }));
+itPasses(
+  "csv",
+  await dataChecks(() => csv({ path: table }), rows, () => csv({ path: written("row.csv", "text\nx\n") })),
+);
 const taken = (skip: number) => () => take({ source, limit: 3, skip });
-testDataset("take", taken(2), host, rows.slice(2, 5), taken(3));
+itPasses("take", await dataChecks(taken(2), rows.slice(2, 5), taken(3)));
 const shuffled = (seed: number) => () => shuffle({ source, seed });
-testDataset("shuffle", shuffled(1), host, await read(shuffled(1)()), shuffled(2));
+itPasses("shuffle", await dataChecks(shuffled(1), await read(shuffled(1)()), shuffled(2)));
 const half = (seed: number) => () => split({ source, part: "train", seed });
-testDataset("split", half(1), host, await read(half(1)()), half(2));
+itPasses("split", await dataChecks(half(1), await read(half(1)()), half(2)));
 const sentences = await read(reviews({ split: "test" }));
-testDataset("reviews", () => reviews({ split: "test" }), host, sentences, () => reviews());
+itPasses("reviews", await dataChecks(() => reviews({ split: "test" }), sentences, () => reviews()));
 
 /** A host whose only file has `size` bytes of one value; how far it is read is kept. */
 async function hostOf(size: number, byte: number): Promise<{ on: Host; read: () => number }> {

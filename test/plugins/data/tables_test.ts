@@ -18,7 +18,8 @@ import { parquet } from "../../../plugins/data/parquet.ts";
 import { hubCache } from "../../../runtimes/hub_cache.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import { heldStore } from "../../tiny.ts";
-import { testDataset } from "../../../runtimes/conformance/dataset.ts";
+import { checksOf } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 import { commit, type HubServer, startHub } from "../sources/hub_server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-tables-"));
@@ -27,6 +28,8 @@ const written = (name: string, content: string | Uint8Array): string => {
   return join(folder, name);
 };
 const host = () => hostHere(1);
+const dataChecks = async (make: () => Dataset, rows: readonly Row[], other: () => Dataset) =>
+  checksOf(make(), { host: await host(), rows, again: make, other: other() });
 const rows: Row[] = Array.from({ length: 25 }, (_, i) => ({ text: `row ${i}`, label: i % 3, score: i / 4 }));
 const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {
   const found: Row[] = [];
@@ -46,30 +49,27 @@ function table(of: readonly Row[]): Uint8Array {
 }
 
 const document = written("rows.json", JSON.stringify(rows));
-testDataset("json", () => json({ path: document }), host, rows, () => json({ path: written("one.json", "[{}]") }));
+itPasses(
+  "json",
+  await dataChecks(() => json({ path: document }), rows, () => json({ path: written("one.json", "[{}]") })),
+);
 const whole = written("rows.parquet", table(rows));
 const [head, tail] = [written("a.parquet", table(rows.slice(0, 10))), written("b.parquet", table(rows.slice(10)))];
-testDataset("parquet", () => parquet({ path: whole }), host, rows, () => parquet({ path: head }));
-testDataset(
+itPasses("parquet", await dataChecks(() => parquet({ path: whole }), rows, () => parquet({ path: head })));
+itPasses(
   "parquet in pieces",
-  () => parquet({ path: [head, tail] }),
-  host,
-  rows,
-  () => parquet({ path: [tail, head] }),
+  await dataChecks(() => parquet({ path: [head, tail] }), rows, () => parquet({ path: [tail, head] })),
 );
 const narrow = rows.map(({ label }) => ({ label }));
-testDataset(
+itPasses(
   "parquet by column",
-  () => parquet({ path: whole, columns: ["label"] }),
-  host,
-  narrow,
-  () => parquet({ path: whole }),
+  await dataChecks(() => parquet({ path: whole, columns: ["label"] }), narrow, () => parquet({ path: whole })),
 );
 const [some, others] = [memory({ rows: rows.slice(0, 6) }), memory({ rows: rows.slice(6) })];
 for (const stoppingStrategy of ["first_exhausted", "all_exhausted"] as const) {
   const mixture = (seed: number) => () =>
     mix({ sources: [some, others], probabilities: [1, 3], stoppingStrategy, seed });
-  testDataset(`mix, ${stoppingStrategy}`, mixture(1), host, await read(mixture(1)()), mixture(2));
+  itPasses(`mix, ${stoppingStrategy}`, await dataChecks(mixture(1), await read(mixture(1)()), mixture(2)));
 }
 
 describe("a JSON document", () => {

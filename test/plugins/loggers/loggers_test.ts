@@ -6,7 +6,8 @@ import { consoleLogger } from "../../../plugins/loggers/console.ts";
 import { csv } from "../../../plugins/loggers/csv.ts";
 import { jsonl } from "../../../plugins/loggers/jsonl.ts";
 import { tensorboard } from "../../../plugins/loggers/tensorboard.ts";
-import { loggedEvents, loggerConformance, testStore } from "../../../runtimes/conformance/logger.ts";
+import { checksOf, loggedEvents, watchedStore } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 
 type Training = Pick<TrainingArguments, "loggingSteps" | "loggingStrategy" | "loggingFirstStep">;
 
@@ -35,9 +36,11 @@ function hostOf(isTerminal: boolean, columns = 100): Host & { readonly written: 
   } as Host & { readonly written: string[] };
 }
 
-for (const logger of [jsonl(), csv(), tensorboard()]) loggerConformance(logger.name, logger, hostOf(false), runOf());
+for (const logger of [jsonl(), csv(), tensorboard()]) {
+  itPasses(logger.name, checksOf(logger, { host: hostOf(false), run: runOf() }));
+}
 for (const isTerminal of [false, true]) {
-  loggerConformance(`console (terminal: ${isTerminal})`, consoleLogger(), hostOf(isTerminal), runOf());
+  itPasses(`console (terminal: ${isTerminal})`, checksOf(consoleLogger(), { host: hostOf(isTerminal), run: runOf() }));
 }
 
 async function logged(
@@ -51,9 +54,9 @@ async function logged(
   await sink.close();
 }
 
-const textOf = (store: ReturnType<typeof testStore>, key: string): string =>
+const textOf = (store: ReturnType<typeof watchedStore>, key: string): string =>
   new TextDecoder().decode(store.files.get(key));
-const linesOf = (store: ReturnType<typeof testStore>, key: string): string[] =>
+const linesOf = (store: ReturnType<typeof watchedStore>, key: string): string[] =>
   textOf(store, key).split("\n").slice(0, -1);
 const start = (step: number): TrainingEvent =>
   loggedEvents.filter((e) => e.type === "start").map((e) => ({ ...e, step, epoch: step / 2 }))[0] ??
@@ -61,7 +64,7 @@ const start = (step: number): TrainingEvent =>
 const after = (step: number): TrainingEvent[] => loggedEvents.filter((e) => e.step > step);
 
 test("jsonl: every step unrounded, whatever loggingSteps says", async () => {
-  const store = testStore();
+  const store = watchedStore();
   await logged(jsonl(), store, loggedEvents, { loggingSteps: 500, loggingStrategy: "no" });
   const events = linesOf(store, "log.jsonl").map((line) => JSON.parse(line));
   assert.deepEqual(
@@ -86,7 +89,7 @@ test("jsonl: every step unrounded, whatever loggingSteps says", async () => {
 });
 
 test("jsonl: lines are in the store before the run goes on, so a crash loses none", async () => {
-  const store = testStore();
+  const store = watchedStore();
   const sink = await jsonl().open(hostOf(false), runOf(), store);
   for (const event of loggedEvents.slice(0, 6)) sink.log(event);
   for (let i = 0; i < 20; i++) await Promise.resolve();
@@ -94,7 +97,7 @@ test("jsonl: lines are in the store before the run goes on, so a crash loses non
 });
 
 test("jsonl: where a store only replaces, what is written stays in proportion", async () => {
-  const store = testStore({ appends: false });
+  const store = watchedStore({ appends: false });
   const sink = await jsonl().open(hostOf(false), runOf(), store);
   sink.log(start(0));
   const one = loggedEvents.find((e) => e.type === "step");
@@ -110,12 +113,12 @@ test("jsonl: where a store only replaces, what is written stays in proportion", 
 test("a resumed run's logs are those of a run that was never cut off", async () => {
   for (const appends of [true, false]) {
     for (const logger of [jsonl(), csv()]) {
-      const whole = testStore();
+      const whole = watchedStore();
       await logged(logger, whole, loggedEvents, { loggingSteps: 3 });
       // Marked after each step, cut off some events later within a line.
       for (const at of [1, 2, 3, 4, 5, 6]) {
         const marked = loggedEvents.findIndex((e) => e.type === "step" && e.step === at) + 1;
-        const store = testStore({ appends });
+        const store = watchedStore({ appends });
         const sink = await logger.open(hostOf(false), runOf({ loggingSteps: 3 }), store);
         for (const event of loggedEvents.slice(0, marked)) sink.log(event);
         const mark = JSON.parse(JSON.stringify(await sink.mark?.()));
@@ -137,7 +140,7 @@ test("a resumed run's logs are those of a run that was never cut off", async () 
 });
 
 test("jsonl: a run that starts anew replaces the log, one that never starts leaves it", async () => {
-  const store = testStore({ appends: false });
+  const store = watchedStore({ appends: false });
   store.files.set("log.jsonl", new TextEncoder().encode('{"type":"step","step":1}\n'));
   await logged(jsonl(), store, loggedEvents.slice(0, 2));
   assert.equal(linesOf(store, "log.jsonl").length, 2);
@@ -146,7 +149,7 @@ test("jsonl: a run that starts anew replaces the log, one that never starts leav
 });
 
 test("csv: a row every loggingSteps, with the mean loss since the last", async () => {
-  const store = testStore();
+  const store = watchedStore();
   await logged(csv(), store, loggedEvents);
   assert.deepEqual(linesOf(store, "log.csv"), [
     "step,epoch,loss,gradNorm,learningRate,tokens,samples",
@@ -166,7 +169,7 @@ test("csv: strategies, ratios, the first step, and what remains at the end", asy
     training: Partial<Training>,
     events: readonly TrainingEvent[] = loggedEvents,
   ): Promise<string[]> => {
-    const store = testStore();
+    const store = watchedStore();
     await logged(csv(), store, events, training);
     return linesOf(store, "log.csv").slice(1).map((line) => line.split(",")[0] ?? "");
   };
@@ -178,7 +181,7 @@ test("csv: strategies, ratios, the first step, and what remains at the end", asy
 });
 
 test("csv: names are quoted", async () => {
-  const store = testStore();
+  const store = watchedStore();
   const odd: TrainingEvent = { type: "evaluate", step: 2, epoch: 1, metrics: { 'f1 "a",\nb': 1 }, best: false };
   await logged(csv(), store, [start(0), odd, ...after(0)]);
   assert.ok(textOf(store, "eval.csv").includes('2,1,"f1 ""a"", b",1\n'));

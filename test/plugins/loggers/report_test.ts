@@ -19,7 +19,8 @@ import {
   showTicks,
 } from "../../../plugins/loggers/report_scale.ts";
 import { createSeries, smooth } from "../../../plugins/loggers/report_series.ts";
-import { loggedEvents, loggerConformance, testStore } from "../../../runtimes/conformance/logger.ts";
+import { checksOf, loggedEvents, watchedStore } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 
 const part = <K extends string>(kind: K, name: string, options: object = {}) => ({ kind, name, options });
 
@@ -51,10 +52,10 @@ const host = {
   memoryBytes: 0,
 } as Host;
 
-loggerConformance("report", report(), host, run);
+itPasses("report", checksOf(report(), { host: host, run: run }));
 
 async function pageOf(events: readonly TrainingEvent[], options: { worstRows?: number } = {}): Promise<string> {
-  const store = testStore();
+  const store = watchedStore();
   const sink = await report(options).open(host, run, store);
   for (const event of events) sink.log(event);
   await sink.close();
@@ -64,7 +65,7 @@ async function pageOf(events: readonly TrainingEvent[], options: { worstRows?: n
 
 test("the report says how much of the machine's peak the steps reached", async () => {
   let now = 0;
-  const store = testStore();
+  const store = watchedStore();
   const timed = { ...host, clock: { ...host.clock, now: () => (now += 50) } };
   const sink = await report().open(timed, run, store);
   for (const event of loggedEvents) {
@@ -212,7 +213,7 @@ const hostile =
 
 test("hostile texts, labels, names and messages stay text", async () => {
   const examples = [{ row: 0, text: hostile, reference: hostile, prediction: "positive", scores: [0.1, 0.9] }];
-  const sink = testStore();
+  const sink = watchedStore();
   const opened = await report().open(host, {
     ...run,
     name: hostile,
@@ -271,7 +272,7 @@ test("a run without evaluation, without steps, or that diverged is still a page"
 });
 
 test("a run that did not start leaves no file", async () => {
-  const store = testStore();
+  const store = watchedStore();
   const sink = await report().open(host, run, store);
   sink.log({ type: "warning", step: 0, epoch: 0, code: "A", message: "b" });
   await sink.close();

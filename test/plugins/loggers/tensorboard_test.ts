@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Host, Run, TrainingEvent } from "../../../core/types.ts";
 import { tensorboard } from "../../../plugins/loggers/tensorboard.ts";
 import { crc32c, masked } from "../../../plugins/loggers/tfevents.ts";
-import { loggedEvents, testStore } from "../../../runtimes/conformance/logger.ts";
+import { loggedEvents, watchedStore } from "../../../conformance/mod.ts";
 
 type Field = Readonly<{ field: number; value: number | Uint8Array }>;
 
@@ -83,7 +83,7 @@ const run = {
 
 async function write(
   events: readonly TrainingEvent[],
-  store: ReturnType<typeof testStore> = testStore(),
+  store: ReturnType<typeof watchedStore> = watchedStore(),
 ): Promise<Map<string, Uint8Array>> {
   const sink = await tensorboard().open(host, run, store);
   for (const event of events) sink.log(event);
@@ -124,7 +124,7 @@ test("a file begins with its version, and holds scalars under transformers' tags
 });
 
 test("a resumed run adds a file that says from which step on older ones do not count", async () => {
-  const store = testStore();
+  const store = watchedStore();
   await write(loggedEvents.slice(0, 10), store);
   const resumed: TrainingEvent[] = [];
   for (const event of loggedEvents) {

@@ -11,10 +11,11 @@ import { ctc } from "../../../plugins/losses/ctc.ts";
 import { focal } from "../../../plugins/losses/focal.ts";
 import { triplet } from "../../../plugins/losses/triplet.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { checkGradients, fixedInput, type Given, randomInput } from "../../oracle/differences.ts";
-import { interpret } from "../../oracle/interpreter.ts";
+import { checkGradients, fixedInput, type Given, randomInput } from "../../../conformance/oracle/differences.ts";
+import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { checkLosses } from "../../parity/losses.ts";
-import { testLoss } from "../../conformance/loss.ts";
+import { checksOf } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
@@ -131,11 +132,9 @@ const examples = {
 } as const;
 for (const [name, [example, ...options]] of Object.entries(examples)) {
   for (const own of options) {
-    testLoss(`${name} ${JSON.stringify(own)}`, () => {
-      const made = (catalog as Catalog).loss?.[name]?.parse(own);
-      if (!made || made.issues) throw new Error(`No loss "${name}" with ${JSON.stringify(own)}`);
-      return made.value;
-    }, example);
+    const made = (catalog as Catalog).loss?.[name]?.parse(own);
+    if (!made || made.issues) throw new Error(`No loss "${name}" with ${JSON.stringify(own)}`);
+    itPasses(`loss ${name} ${JSON.stringify(own)}`, checksOf(made.value, example));
   }
 }
 it("every loss has its battery", () =>

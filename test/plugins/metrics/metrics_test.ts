@@ -22,7 +22,8 @@ import { squad } from "../../../plugins/metrics/squad.ts";
 import { squadV2 } from "../../../plugins/metrics/squad_v2.ts";
 import { ter } from "../../../plugins/metrics/ter.ts";
 import { stem } from "../../../plugins/metrics/porter_stemmer.ts";
-import { metricConformance } from "../../../runtimes/conformance/metric.ts";
+import { checksOf } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 import { checkMetricsReference } from "../../reference/metrics.ts";
 import { metricCatalog, metrics } from "./catalog.ts";
 
@@ -92,7 +93,7 @@ for (const entry of metrics) {
     const used = reading === "labels" && "average" in metric.options && metric.options.average === "binary"
       ? make(entry, { ...metric.options, average: "samples" })
       : metric;
-    metricConformance(`${entry.use} of ${reading}`, used, examplesOf[reading]);
+    itPasses(`${entry.use} of ${reading}`, checksOf(used, { readings: examplesOf[reading] }));
   }
 }
 

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { Catalog } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { type OptimizerFigures, testOptimizer } from "../../../runtimes/conformance/optimizer.ts";
+import { checksOf, type OptimizerFigures } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 
 type Case = OptimizerFigures & Readonly<{ use: string; with: object }>;
 const path = new URL("../../fixtures/optimizers.json", import.meta.url);
@@ -9,9 +10,7 @@ const { cases }: { cases: readonly Case[] } = JSON.parse(readFileSync(path, "utf
 
 for (const figures of cases) {
   const entry = (catalog as Catalog).optimizer?.[figures.use];
-  testOptimizer(`${figures.use} ${JSON.stringify(figures.with)}`, () => {
-    const made = entry?.parse(figures.with);
-    if (!made || made.issues) throw new Error(`No optimizer "${figures.use}" with ${JSON.stringify(figures.with)}`);
-    return made.value;
-  }, figures);
+  const made = entry?.parse(figures.with);
+  if (!made || made.issues) throw new Error(`No optimizer "${figures.use}" with ${JSON.stringify(figures.with)}`);
+  itPasses(`optimizer ${figures.use} ${JSON.stringify(figures.with)}`, checksOf(made.value, figures));
 }

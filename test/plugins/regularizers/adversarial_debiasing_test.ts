@@ -4,8 +4,8 @@ import { add, mul, reversed, square, sum } from "../../../core/graph/functions.t
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { gradients } from "../../../core/graph/vjp.ts";
 import type { Json, Row } from "../../../core/types.ts";
-import { type Given, randomInput } from "../../oracle/differences.ts";
-import { interpret } from "../../oracle/interpreter.ts";
+import { type Given, randomInput } from "../../../conformance/oracle/differences.ts";
+import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { tinyRows } from "../../tiny.ts";
 import { type Ran, run } from "./runs.ts";
 

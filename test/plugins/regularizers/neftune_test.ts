@@ -9,8 +9,8 @@ import { createRandom } from "../../../core/random.ts";
 import type { Ort, Sample, Trunk } from "../../../core/types.ts";
 import { neftune } from "../../../plugins/regularizers/neftune.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { fixedInput, type Given, randomInput } from "../../oracle/differences.ts";
-import { interpret } from "../../oracle/interpreter.ts";
+import { fixedInput, type Given, randomInput } from "../../../conformance/oracle/differences.ts";
+import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { run } from "./runs.ts";
 
 const buildOn = (graph: Graph, mode: "train" | "evaluate" = "train") =>

@@ -4,8 +4,8 @@ import { createBuild } from "../../../core/engine/build.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import type { Json } from "../../../core/types.ts";
 import { rDrop } from "../../../plugins/regularizers/r_drop.ts";
-import { checkGradients, type Given, randomInput } from "../../oracle/differences.ts";
-import { interpret } from "../../oracle/interpreter.ts";
+import { checkGradients, type Given, randomInput } from "../../../conformance/oracle/differences.ts";
+import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { run } from "./runs.ts";
 
 const buildOn = (graph: Graph, mode: "train" | "evaluate" = "train") =>

@@ -13,7 +13,8 @@ import { inverseSqrt } from "../../../plugins/schedules/inverse_sqrt.ts";
 import { linear } from "../../../plugins/schedules/linear.ts";
 import { polynomial } from "../../../plugins/schedules/polynomial.ts";
 import { warmupStableDecay } from "../../../plugins/schedules/warmup_stable_decay.ts";
-import { scheduleConformance } from "../../../runtimes/conformance/schedule.ts";
+import { checksOf } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 
 type Reference = Readonly<
@@ -45,7 +46,7 @@ for (
     polynomial({ warmupSteps: 3, power: 2 }),
     warmupStableDecay({ warmupSteps: 10, numDecaySteps: 0.2, decayType: "1-sqrt" }),
   ]
-) scheduleConformance(schedule.name, schedule);
+) itPasses(schedule.name, checksOf(schedule));
 
 function make(use: string, options: object | undefined): Schedule {
   const parsed = catalog[use]?.parse(options);

@@ -6,8 +6,8 @@ import type { Store } from "../../../core/types.ts";
 import { nats as natsQueue } from "../../../plugins/queues/nats.ts";
 import { nats } from "../../../plugins/stores/nats.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { testQueue } from "../../../runtimes/conformance/queue.ts";
-import { testStore } from "../../../runtimes/conformance/store.ts";
+import { queueChecks, storeChecks } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 import { natsServer, noNats } from "../../nats_server.ts";
 
 if (noNats) it("a NATS server", { skip: noNats }, () => {});
@@ -26,15 +26,18 @@ else {
     for (const one of opened) await one.close?.();
     await server.stop();
   });
-  testStore("nats", () => open());
-  testQueue("nats", {
-    open: async () => {
-      const stream = `q${++made}`;
-      const shared = () => natsQueue({ url, stream, ackSeconds: 1 }).open(host);
-      return { queue: await shared(), shared };
-    },
-    shortest: 1,
-  });
+  itPasses("store nats", storeChecks(() => open()));
+  itPasses(
+    "queue nats",
+    queueChecks({
+      open: async () => {
+        const stream = `q${++made}`;
+        const shared = () => natsQueue({ url, stream, ackSeconds: 1 }).open(host);
+        return { queue: await shared(), shared };
+      },
+      shortest: 1,
+    }),
+  );
 
   describe("jobs on NATS", () => {
     it("keep large values, in ranges", async () => {

@@ -4,19 +4,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { Store } from "../../../core/types.ts";
-import { within } from "../../../core/run/write.ts";
+import { within } from "../../../core/within.ts";
 import { directory } from "../../../plugins/stores/directory.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { directoryStore } from "../../../runtimes/directory_store.ts";
 import { hostHere } from "../../../runtimes/train.ts";
-import { testStore } from "../../../runtimes/conformance/store.ts";
+import { checksOf, storeChecks } from "../../../conformance/mod.ts";
+import { itPasses } from "../../checks.ts";
 
 const folder = (): string => mkdtempSync(join(tmpdir(), "attune-store-"));
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const refused = { name: "AttuneError", code: "BAD_KEY" };
-testStore("memory", async () => await memory().open(await hostHere(1)));
-testStore("part of another", async () => within(await memory().open(await hostHere(1)), "below/it/"));
-testStore("directory", async () => await directory({ path: join(folder(), "made", "later") }).open(await hostHere(1)));
+itPasses("store memory", checksOf(memory(), { host: await hostHere(1) }));
+itPasses("store part of another", storeChecks(async () => within(await memory().open(await hostHere(1)), "below/it/")));
+itPasses(
+  "store directory",
+  storeChecks(async () => await directory({ path: join(folder(), "made", "later") }).open(await hostHere(1))),
+);
 
 describe("a directory store", () => {
   it("follows no link that leads outside", async () => {

@@ -1,10 +1,10 @@
 /**
- * What every logger must do: a battery for `node:test`, or another runner of tests.
+ * What every logger must do.
  * @module
  */
-import assert from "node:assert/strict";
-import { nodeTest, type Tester } from "./tester.ts";
-import type { Host, Logger, Run, Store, Stored, TrainingEvent } from "../../core/types.ts";
+import { assert } from "./assert.ts";
+import { type Check, check } from "./check.ts";
+import type { Host, Logger, Run, Store, Stored, TrainingEvent } from "../kit.ts";
 
 /** What a run tells: three epochs of two steps, one of them skipped, and everything else that happens. */
 export const loggedEvents: readonly TrainingEvent[] = [
@@ -50,8 +50,11 @@ function stepped(step: number): TrainingEvent {
   };
 }
 
+/** The run that is logged. Default: one of the tiny model. */
+export type LoggerFigures = Readonly<{ run?: Run }>;
+
 /** A store in memory; `appends: false` lacks `append`, `fails` lets every write fail. */
-export function testStore(
+export function watchedStore(
   { appends = true, fails = false }: Readonly<{ appends?: boolean; fails?: boolean }> = {},
 ): Store & { readonly files: Map<string, Uint8Array>; readonly writes: { count: number } } {
   const files = new Map<string, Uint8Array>();
@@ -97,50 +100,43 @@ export function testStore(
 }
 
 /**
- * Tests a logger: it takes every event and any number without throwing, with an output and without, writes the same to any
+ * The checks of a logger: it takes every event and any number without throwing, with an output and without, writes the same to any
  * kind of store, leaves events as they are, and tells of a failing store when it is closed, not in the middle of a run.
  */
-export function loggerConformance(
-  title: string,
-  logger: Logger,
-  host: Host,
-  run: Run,
-  test: Tester = nodeTest,
-): void {
+export function loggerChecks(logger: Logger, host: Host, run: Run): readonly Check[] {
   const whole = async (output: Store | undefined, events: readonly TrainingEvent[] = loggedEvents): Promise<void> => {
     const sink = await logger.open(host, run, output);
     for (const event of events) assert.equal(sink.log(event), undefined);
     await sink.close();
   };
 
-  test(`${title}: takes every event, with and without an output`, async () => {
-    assert.equal(logger.kind, "logger");
-    const before = JSON.stringify(loggedEvents);
-    await whole(undefined);
-    await whole(testStore());
-    assert.equal(JSON.stringify(loggedEvents), before);
-  });
-
-  test(`${title}: a run may end anywhere, even before it starts`, async () => {
-    for (let n = 0; n < loggedEvents.length; n++) await whole(testStore(), loggedEvents.slice(0, n));
-  });
-
-  test(`${title}: writes the same to a store that appends and to one that replaces`, async () => {
-    const [a, b] = [testStore(), testStore({ appends: false })];
-    await whole(a);
-    await whole(b);
-    assert.deepEqual([...b.files.values()].map((f) => f.length), [...a.files.values()].map((f) => f.length));
-  });
-
-  test(`${title}: a failing store does not stop the run, and is not passed over in silence`, async () => {
-    const works = testStore();
-    await whole(works);
-    const sink = await logger.open(host, run, testStore({ fails: true }));
-    for (const event of loggedEvents) {
-      sink.log(event);
-      await Promise.resolve();
-    }
-    if (works.writes.count > 0) await assert.rejects(sink.close(), /The disk is full/);
-    else await sink.close();
-  });
+  return [
+    check("takes every event, with and without an output", async () => {
+      assert.equal(logger.kind, "logger");
+      const before = JSON.stringify(loggedEvents);
+      await whole(undefined);
+      await whole(watchedStore());
+      assert.equal(JSON.stringify(loggedEvents), before);
+    }),
+    check("a run may end anywhere, even before it starts", async () => {
+      for (let n = 0; n < loggedEvents.length; n++) await whole(watchedStore(), loggedEvents.slice(0, n));
+    }),
+    check("writes the same to a store that appends and to one that replaces", async () => {
+      const [a, b] = [watchedStore(), watchedStore({ appends: false })];
+      await whole(a);
+      await whole(b);
+      assert.deepEqual([...b.files.values()].map((f) => f.length), [...a.files.values()].map((f) => f.length));
+    }),
+    check("a failing store does not stop the run, and is not passed over in silence", async () => {
+      const works = watchedStore();
+      await whole(works);
+      const sink = await logger.open(host, run, watchedStore({ fails: true }));
+      for (const event of loggedEvents) {
+        sink.log(event);
+        await Promise.resolve();
+      }
+      if (works.writes.count > 0) await assert.rejects(sink.close(), /The disk is full/);
+      else await sink.close();
+    }),
+  ];
 }

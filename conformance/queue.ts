@@ -1,10 +1,10 @@
 /**
- * What every queue must do. Exported for plugin authors.
+ * What every queue must do.
  * @module
  */
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import type { Hint, OpenQueue } from "../../core/types.ts";
+import { assert } from "./assert.ts";
+import { type Check, check } from "./check.ts";
+import type { Hint, OpenQueue } from "../kit.ts";
 
 /** How a queue is tested: `open` gives an empty one; `shared`: another handle of it; `shortest`: seconds that it can hide an id for. */
 export type QueueUnderTest = Readonly<{
@@ -14,24 +14,24 @@ export type QueueUnderTest = Readonly<{
 
 const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
-/** Registers the battery. */
-export function testQueue(name: string, { open, shortest }: QueueUnderTest): void {
+/** The checks of a queue. */
+export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[] {
   const long = 60;
   const all = async (queue: OpenQueue, seconds = long): Promise<Hint[]> => {
     const found: Hint[] = [];
     for (let hint = await queue.pull(seconds); hint; hint = await queue.pull(seconds)) found.push(hint);
     return found;
   };
-  describe(`queue ${name}`, () => {
-    it("gives each id once, however often it was pushed", async () => {
+  return [
+    check("gives each id once, however often it was pushed", async () => {
       const { queue } = await open();
       assert.equal(await queue.pull(long), undefined);
       for (const id of ["ftjob-a", "ftjob-b", "ftjob-a"]) await queue.push(id);
       assert.deepEqual((await all(queue)).map((h) => h.id).sort(), ["ftjob-a", "ftjob-b"]);
       assert.equal(await queue.pull(long), undefined);
       await queue.close();
-    });
-    it("forgets what is done, also when it is said twice", async () => {
+    }),
+    check("forgets what is done, also when it is said twice", async () => {
       const { queue } = await open();
       await queue.push("ftjob-a");
       const hint = await queue.pull(shortest);
@@ -42,8 +42,8 @@ export function testQueue(name: string, { open, shortest }: QueueUnderTest): voi
       await queue.push("ftjob-a");
       assert.equal((await queue.pull(long))?.id, "ftjob-a");
       await queue.close();
-    });
-    it("gives back what is given back, and what nobody was heard of again", async () => {
+    }),
+    check("gives back what is given back, and what nobody was heard of again", async () => {
       const { queue } = await open();
       await queue.push("ftjob-a");
       await (await queue.pull(long))?.back();
@@ -52,8 +52,8 @@ export function testQueue(name: string, { open, shortest }: QueueUnderTest): voi
       await sleep(1.5 * shortest);
       assert.equal((await queue.pull(long))?.id, "ftjob-a");
       await queue.close();
-    });
-    it("gives each of 40 ids to one of four who pull at once", async () => {
+    }),
+    check("gives each of 40 ids to one of four who pull at once", async () => {
       const { queue, shared } = await open();
       const others = await Promise.all(Array.from({ length: 3 }, () => shared?.() ?? Promise.resolve(queue)));
       const ids = Array.from({ length: 40 }, (_, i) => `ftjob-${String(i).padStart(3, "0")}`);
@@ -71,8 +71,8 @@ export function testQueue(name: string, { open, shortest }: QueueUnderTest): voi
       }));
       assert.deepEqual(taken.sort(), ids);
       for (const own of new Set([queue, ...others])) await own.close();
-    });
-    it("does nothing for a hint that has come back to others", async () => {
+    }),
+    check("does nothing for a hint that has come back to others", async () => {
       const { queue } = await open();
       await queue.push("ftjob-a");
       const late = await queue.pull(shortest);
@@ -85,6 +85,6 @@ export function testQueue(name: string, { open, shortest }: QueueUnderTest): voi
       await now?.done();
       assert.equal(await queue.pull(long), undefined);
       await queue.close();
-    });
-  });
+    }),
+  ];
 }

@@ -2,7 +2,7 @@
  * Gradients by central differences of the interpreter, to compare gradient rules with.
  * @module
  */
-import assert from "node:assert/strict";
+import { assert } from "../assert.ts";
 import { type DimValues, evaluateShape, type Shape } from "../../core/graph/dims.ts";
 import * as f from "../../core/graph/functions.ts";
 import type { Graph, Value } from "../../core/graph/graph.ts";

@@ -1,10 +1,13 @@
 /**
- * What every store must do. Exported for plugin authors.
+ * What every store must do.
  * @module
  */
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import type { Store } from "../../core/types.ts";
+import { assert } from "./assert.ts";
+import { type Check, check } from "./check.ts";
+import type { Store } from "../kit.ts";
+
+/** Opens an empty store. Default: `open` of the plugin. */
+export type StoreFigures = Readonly<{ open?: () => Promise<Store> }>;
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (found: { bytes: Uint8Array } | undefined): string | undefined =>
@@ -15,10 +18,10 @@ const keysOf = async (store: Store, prefix: string): Promise<string[]> => {
   return found;
 };
 
-/** Registers the battery; `make` gives an empty store each time. */
-export function testStore(name: string, make: () => Promise<Store>): void {
-  describe(`store ${name}`, () => {
-    it("gives back what was put, whole and in ranges", async () => {
+/** The checks of a store; `make` gives an empty one each time. */
+export function storeChecks(make: () => Promise<Store>): readonly Check[] {
+  return [
+    check("gives back what was put, whole and in ranges", async () => {
       const store = await make();
       assert.equal(await store.get("a"), undefined);
       await store.put("dir/a.txt", bytes("hello"));
@@ -28,8 +31,8 @@ export function testStore(name: string, make: () => Promise<Store>): void {
       assert.equal(text(await store.get("dir/a.txt", { offset: 3, length: 100 })), "lo");
       assert.equal(text(await store.get("dir/a.txt", { offset: 9, length: 2 ** 40 })), "");
       assert.equal(await store.get("dir"), undefined);
-    });
-    it("keeps its own copy", async () => {
+    }),
+    check("keeps its own copy", async () => {
       const store = await make();
       const given = bytes("one");
       await store.put("k", given);
@@ -37,8 +40,8 @@ export function testStore(name: string, make: () => Promise<Store>): void {
       assert.equal(text(await store.get("k")), "one");
       (await store.get("k"))?.bytes.fill(0);
       assert.equal(text(await store.get("k")), "one");
-    });
-    it("takes streams, and nothing of one that breaks", async () => {
+    }),
+    check("takes streams, and nothing of one that breaks", async () => {
       const store = await make();
       await store.put(
         "s",
@@ -55,8 +58,8 @@ export function testStore(name: string, make: () => Promise<Store>): void {
       await assert.rejects(store.put("s", broken), /broken stream/);
       assert.equal(text(await store.get("s")), "one two");
       assert.deepEqual(await keysOf(store, ""), ["s"]);
-    });
-    it("gives a new revision to each write, also of the same bytes", async () => {
+    }),
+    check("gives a new revision to each write, also of the same bytes", async () => {
       const store = await make();
       const revisions = new Set<string>();
       for (let i = 0; i < 20; i++) {
@@ -65,8 +68,8 @@ export function testStore(name: string, make: () => Promise<Store>): void {
         assert.equal((await store.get("k"))?.revision, done !== "conflict" && done.revision);
       }
       assert.equal(revisions.size, 20);
-    });
-    it("writes only if nothing else did", async () => {
+    }),
+    check("writes only if nothing else did", async () => {
       const store = await make();
       const first = await store.put("k", bytes("1"), { if: null });
       assert.notEqual(first, "conflict");
@@ -79,8 +82,8 @@ export function testStore(name: string, make: () => Promise<Store>): void {
       assert.equal(text(await store.get("k")), "22");
       assert.equal(await store.put("none", bytes("1"), { if: first.revision }), "conflict");
       assert.equal(await store.delete("none", { if: first.revision }), "conflict");
-    });
-    it("lets one of many writers win", async () => {
+    }),
+    check("lets one of many writers win", async () => {
       const store = await make();
       const race = async (wanted: string | null): Promise<string[]> => {
         const done = await Promise.all(
@@ -94,8 +97,8 @@ export function testStore(name: string, make: () => Promise<Store>): void {
       assert.equal(second.length, 1);
       assert.equal((await store.get("k"))?.revision, second[0]);
       assert.deepEqual(await keysOf(store, ""), ["k"]);
-    });
-    it("lists by prefix, in order, and forgets what is deleted", async () => {
+    }),
+    check("lists by prefix, in order, and forgets what is deleted", async () => {
       const store = await make();
       for (const key of ["b/2", "a/1", "b/1", "a-b", "a/b/c", "a.b"]) await store.put(key, bytes(key));
       assert.deepEqual(await keysOf(store, ""), ["a-b", "a.b", "a/1", "a/b/c", "b/1", "b/2"]);
@@ -105,8 +108,8 @@ export function testStore(name: string, make: () => Promise<Store>): void {
       assert.equal(await store.delete("b/1"), "done");
       assert.deepEqual(await keysOf(store, "b"), ["b/2"]);
       assert.deepEqual(await keysOf(store, "no/such"), []);
-    });
-    it("refuses keys that are not relative paths", async () => {
+    }),
+    check("refuses keys that are not relative paths", async () => {
       const store = await make();
       for (
         const key of [
@@ -130,14 +133,14 @@ export function testStore(name: string, make: () => Promise<Store>): void {
         if (store.append) await assert.rejects(store.append(key, new Uint8Array()), refused, key);
       }
       assert.deepEqual(await keysOf(store, ""), []);
-    });
-    it("adds to the end, where it can", async () => {
+    }),
+    check("adds to the end, where it can", async () => {
       const store = await make();
       if (!store.append) return;
       const first = await store.append("dir/log", bytes("a\n"));
       const second = await store.append("dir/log", bytes("b\n"));
       assert.notEqual(first.revision, second.revision);
       assert.deepEqual([text(await store.get("dir/log")), second.size], ["a\nb\n", 4]);
-    });
-  });
+    }),
+  ];
 }

@@ -2,19 +2,30 @@
  * What every loss must do. Exported for plugin authors.
  * @module
  */
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { createBuild } from "../../core/engine/build.ts";
-import { Graph } from "../../core/graph/graph.ts";
-import type { Loss, Tensor } from "../../core/types.ts";
-import { checkGradients, type Given, randomInput } from "../oracle/differences.ts";
-import { interpret } from "../oracle/interpreter.ts";
+import { assert } from "./assert.ts";
+import { type Check, check } from "./check.ts";
+import { createBuild } from "../core/engine/build.ts";
+import { Graph } from "../core/graph/graph.ts";
+import type { Loss, Tensor } from "../kit.ts";
+import { checkGradients, type Given, randomInput } from "./oracle/differences.ts";
+import { interpret } from "./oracle/interpreter.ts";
 
 /** A target with what its output's dims are. Its first axis counts rows, four or more of them. */
 export type LossExample = Readonly<{ output: readonly number[]; target: Tensor }>;
 
-/** Registers the battery for one loss. */
-export function testLoss(name: string, make: () => Loss, { output, target }: LossExample): void {
+/** An output and targets that fit what a loss says of them. */
+export function lossExample({ compares }: Loss): LossExample {
+  const target: Tensor = compares === "classes" ? { dtype: "int32", dims: [4], data: Int32Array.of(0, 2, 1, 1) } : {
+    dtype: "float32",
+    dims: compares === "rows" ? [4] : [4, 3],
+    data: new Float32Array(compares === "rows" ? 4 : 12),
+  };
+  if (compares !== "classes") target.data.forEach((_, i) => (target.data[i] = ((5 * i) % 7) / 7));
+  return { output: [4, 3], target };
+}
+
+/** The checks of a loss. */
+export function lossChecks(loss: Loss, { output, target }: LossExample): readonly Check[] {
   const rows = target.dims[0] ?? 0;
   const part = (from: number, to: number): Tensor => {
     const size = target.data.length / rows;
@@ -25,7 +36,7 @@ export function testLoss(name: string, make: () => Loss, { output, target }: Los
     } as Tensor;
   };
   // Σ over rows from one to another, of one output for all.
-  const summed = (loss: Loss, from: number, to: number, check = false): number => {
+  const summed = (from: number, to: number, check = false): number => {
     const graph = new Graph();
     const given: Given = {};
     const { build } = createBuild({
@@ -51,20 +62,17 @@ export function testLoss(name: string, make: () => Loss, { output, target }: Los
     assert.equal(found?.data.length, 1, "a loss is one number");
     return found?.data[0] ?? NaN;
   };
-  describe(`loss ${name}`, () => {
-    it("has the slope of its value", () => {
-      summed(make(), 0, rows, true);
-    });
-
-    it("adds up over rows, and so does its count", () => {
-      const loss = make();
-      const [all, a, b] = [summed(loss, 0, rows), summed(loss, 0, 2), summed(loss, 2, rows)];
+  return [
+    check("has the slope of its value", () => {
+      summed(0, rows, true);
+    }),
+    check("adds up over rows, and so does its count", () => {
+      const [all, a, b] = [summed(0, rows), summed(0, 2), summed(2, rows)];
       assert.ok(Number.isFinite(all) && all !== 0);
       assert.ok(Math.abs(all - a - b) <= 1e-9 * Math.max(1, Math.abs(all)), `${all} and ${a} + ${b}`);
       const counts = [loss.count(part(0, rows)), loss.count(part(0, 2)), loss.count(part(2, rows))] as const;
       assert.ok(counts[0] > 0 && Math.abs(counts[0] - counts[1] - counts[2]) < 1e-9, `${counts}`);
-    });
-
-    it("says what its mean is over", () => assert.ok(["step", "batch"].includes(make().over)));
-  });
+    }),
+    check("says what its mean is over", () => assert.ok(["step", "batch"].includes(loss.over))),
+  ];
 }

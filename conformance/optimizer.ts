@@ -1,11 +1,11 @@
 /**
- * What every optimizer must do. Exported for plugin authors.
+ * What every optimizer must do.
  * @module
  */
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { createMemory, type KernelMemory } from "../../core/kernels/kernels.ts";
-import type { Optimizer, Span } from "../../core/types.ts";
+import { assert } from "./assert.ts";
+import { type Check, check, passedOver } from "./check.ts";
+import { createMemory, type KernelMemory } from "../core/kernels/kernels.ts";
+import type { Optimizer, Span } from "../kit.ts";
 
 /**
  * Parameters after each step on ½ Σ scale (x - 1)², by torch or by the paper's formulas. `shape`: of one tensor; absent:
@@ -22,6 +22,14 @@ export type OptimizerFigures = Readonly<{
   steps: readonly (readonly number[])[];
 }>;
 
+/** A start from which nobody else's steps are known. */
+const unknownFigures: OptimizerFigures = {
+  learningRate: 0.01,
+  start: [0.5, -1, 2, 0.25],
+  scale: [1, 0.5, 2, 0.1],
+  steps: [],
+};
+
 /** A span over fresh memory. */
 export async function spanOf(
   optimizer: Optimizer,
@@ -37,36 +45,36 @@ export async function spanOf(
   return { span: { name: "x", shape, parameter, gradient: memory.alloc(start.length), state }, memory };
 }
 
-/** Registers the battery for one configuration, with torch's figures for it. */
-export function testOptimizer(name: string, make: () => Optimizer, figures: OptimizerFigures): void {
+/** The checks of one configuration; without `steps` of another program none are compared. */
+export function optimizerChecks(optimizer: Optimizer, given: Partial<OptimizerFigures>): readonly Check[] {
+  const figures: OptimizerFigures = { ...unknownFigures, ...given };
   const { start, scale, learningRate, shape } = figures;
   const slope = (span: Span, factor = 1): void => {
     span.parameter.forEach((x, i) => (span.gradient[i] = factor * (scale[i] ?? 0) * (x - 1)));
   };
-  describe(`optimizer ${name}`, () => {
-    it("takes the reference's steps", async () => {
-      const optimizer = make();
-      const { span, memory } = await spanOf(optimizer, start, shape);
-      figures.steps.forEach((wanted, i) => {
-        slope(span);
-        optimizer.update(span, { step: i + 1, learningRate, decays: true, gradientScale: 1 }, memory.kernels);
-        wanted.forEach((w, k) =>
-          assert.ok(
-            Math.abs((span.parameter[k] ?? NaN) - w) <= 2e-6 * Math.max(1, Math.abs(w)),
-            `step ${i + 1}, ${k}: ${span.parameter[k]} and ${w}`,
-          )
+  return [
+    ...figures.steps.length === 0
+      ? [passedOver("takes the reference's steps", "figures.steps")]
+      : [check("takes the reference's steps", async () => {
+        const { span, memory } = await spanOf(optimizer, start, shape);
+        figures.steps.forEach((wanted, i) => {
+          slope(span);
+          optimizer.update(span, { step: i + 1, learningRate, decays: true, gradientScale: 1 }, memory.kernels);
+          wanted.forEach((w, k) =>
+            assert.ok(
+              Math.abs((span.parameter[k] ?? NaN) - w) <= 2e-6 * Math.max(1, Math.abs(w)),
+              `step ${i + 1}, ${k}: ${span.parameter[k]} and ${w}`,
+            )
+          );
+        });
+        const evaluated = new Float32Array(start.length);
+        assert.equal(optimizer.evaluated !== undefined, figures.averaged !== undefined);
+        optimizer.evaluated?.(span, evaluated);
+        figures.averaged?.forEach((w, k) =>
+          assert.ok(Math.abs((evaluated[k] ?? NaN) - w) <= 2e-6, `${evaluated[k]} ${w}`)
         );
-      });
-      const evaluated = new Float32Array(start.length);
-      assert.equal(optimizer.evaluated !== undefined, figures.averaged !== undefined);
-      optimizer.evaluated?.(span, evaluated);
-      figures.averaged?.forEach((w, k) =>
-        assert.ok(Math.abs((evaluated[k] ?? NaN) - w) <= 2e-6, `${evaluated[k]} ${w}`)
-      );
-    });
-
-    it("reaches the bottom of a parabola", async () => {
-      const optimizer = make();
+      })],
+    check("reaches the bottom of a parabola", async () => {
       const { span, memory } = await spanOf(optimizer, [1.5, 0.5], shape && [2, 1]);
       for (let step = 1; step <= 3000; step++) {
         span.parameter.forEach((x, i) => (span.gradient[i] = x - 1));
@@ -77,10 +85,8 @@ export function testOptimizer(name: string, make: () => Optimizer, figures: Opti
         );
       }
       span.parameter.forEach((x) => assert.ok(Math.abs(x - 1) < 1e-2, `${x}`));
-    });
-
-    it("scales the gradient as it reads it", async () => {
-      const optimizer = make();
+    }),
+    check("scales the gradient as it reads it", async () => {
       const [a, b] = [await spanOf(optimizer, start, shape), await spanOf(optimizer, start, shape)];
       for (let step = 1; step <= 3; step++) {
         slope(a.span, 0.25);
@@ -89,10 +95,8 @@ export function testOptimizer(name: string, make: () => Optimizer, figures: Opti
         optimizer.update(b.span, { step, learningRate, decays: true, gradientScale: 0.25 }, b.memory.kernels);
       }
       assert.deepEqual(a.span.parameter, b.span.parameter);
-    });
-
-    it("goes on exactly from saved state", async () => {
-      const optimizer = make();
+    }),
+    check("goes on exactly from saved state", async () => {
       const [a, b] = [await spanOf(optimizer, start, shape), await spanOf(optimizer, start, shape)];
       const step = (s: typeof a, i: number): void => {
         slope(s.span);
@@ -106,15 +110,13 @@ export function testOptimizer(name: string, make: () => Optimizer, figures: Opti
         step(b, i);
       }
       assert.deepEqual(a.span.parameter, b.span.parameter);
-    });
-
-    it("leaves a parameter without gradient to its idle factor", async () => {
-      const optimizer = make();
+    }),
+    check("leaves a parameter without gradient to its idle factor", async () => {
       const factor = optimizer.idle?.({ step: 1, learningRate, decays: true, gradientScale: 1 });
       if (factor === undefined) return;
       const { span, memory } = await spanOf(optimizer, start, shape);
       optimizer.update(span, { step: 1, learningRate, decays: true, gradientScale: 1 }, memory.kernels);
       start.forEach((x, i) => assert.ok(Math.abs((span.parameter[i] ?? NaN) - factor * x) < 1e-6));
-    });
-  });
+    }),
+  ];
 }

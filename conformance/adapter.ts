@@ -1,0 +1,131 @@
+/**
+ * What every adapter must do, on a tiny model.
+ * @module
+ */
+import { compose } from "../core/compose.ts";
+import { trainedForExport } from "../core/run/export.ts";
+import { predictRows } from "../core/run/infer.ts";
+import { openRun } from "../core/run/open.ts";
+import { within } from "../core/within.ts";
+import type { Adapter, Entry, Host, Json, Named, RunSpec, Store } from "../kit.ts";
+import { assert } from "./assert.ts";
+import { type Bench, evaluationIn, lossesIn, memoryStore, rowsOf, withFolders } from "./bench.ts";
+import { type Check, check } from "./check.ts";
+
+/** What an adapter claims. */
+export type AdapterClaims = Readonly<{
+  /** A fresh adapter changes nothing. */
+  startsAtBase: boolean;
+  mergeable: boolean;
+  /** Saves files that it can continue from (`from`), which PEFT loads. */
+  peft: boolean;
+}>;
+
+/** What checks of an adapter may be told: where it claims nothing, it is asked. */
+export type AdapterFigures = Readonly<{ claims?: AdapterClaims }>;
+
+/** The names of the checks, which need a runtime. */
+export const adapterCheckNames: readonly string[] = [
+  "trains something, and less than everything or all of it by intent",
+  "learns the same where rows are shared, and where layers are computed again",
+  "starts as the base model, where it says so",
+  "leaves the base's frozen weights as they are",
+  "is the same after it was saved and loaded, and merged",
+];
+
+/** The checks of one configuration of an adapter. */
+export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, bench: Bench): readonly Check[] {
+  const [trainsSome, shares, starts, leaves, comesBack] = adapterCheckNames as [string, string, string, string, string];
+  const scores = async (spec: RunSpec, host: Host): Promise<number[]> => {
+    const open = await openRun(compose(spec, bench.catalog), host);
+    const found: number[] = [];
+    for await (const row of predictRows(open, rowsOf(open))) found.push(Number(row.score));
+    return found;
+  };
+  const training = { maxSteps: 5, learningRate: 0.02, perDeviceTrainBatchSize: 8 };
+  const claimed = async (): Promise<AdapterClaims> => {
+    if (claims) return claims;
+    const { attached: [attached] } = await bench.open({ adapter: [adapter] });
+    const peft = attached?.peft !== undefined && bench.catalog.adapter?.[adapter.name] !== undefined;
+    return { startsAtBase: false, mergeable: attached?.merge !== undefined, peft };
+  };
+  return [
+    check(trainsSome, async () => {
+      const events = await bench.train({ adapter: [adapter] }, training, memoryStore());
+      const start = events.find((event) => event.type === "start");
+      assert.ok(start && start.trainableParameters > 0, "no parameter trains");
+      const losses = lossesIn(events);
+      assert.notEqual(losses[0], losses.at(-1));
+    }),
+    check(shares, async () => {
+      const figures = async (change: Named<Json>): Promise<number[]> => {
+        const events = await bench.train({ adapter: [adapter] }, { ...training, maxSteps: 3, ...change });
+        return events.flatMap((event) => (event.type === "step" ? [event.loss, event.gradNorm] : []));
+      };
+      const shared = await figures({});
+      assert.near(await figures({ rowSharing: false }), shared, 2e-5, "rows of their own");
+      assert.near(await figures({ gradientCheckpointing: true }), shared, 2e-5, "layers computed again");
+    }),
+    check(starts, async () => {
+      if (!(await claimed()).startsAtBase) return;
+      const base = await scores(bench.spec({}), bench.host);
+      assert.near(await scores(bench.spec({ adapter: [adapter] }), bench.host), base, 1e-6);
+    }),
+    check(leaves, async () => {
+      const before = await bench.open({});
+      const output = memoryStore();
+      await bench.train({ adapter: [adapter] }, training, output);
+      const { checkpoint } = await bench.open({ adapter: [adapter] });
+      for (const key of checkpoint.weights.names) {
+        assert.deepEqual(
+          (await checkpoint.weights.read(key)).data,
+          (await before.checkpoint.weights.read(key)).data,
+          key,
+        );
+      }
+    }),
+    check(comesBack, async () => {
+      const { peft, mergeable } = await claimed();
+      if (!peft) return;
+      const output = memoryStore();
+      const events = await bench.train({ adapter: [adapter] }, training, output);
+      const host = withFolders(bench.host, { "conformance:adapter": within(output, "adapter/") });
+      const continued = continuedFrom(adapter, bench, "conformance:adapter");
+      const once = { ...training, maxSteps: 1, learningRate: 0, evalOnStart: true };
+      const again = await bench.train({ adapter: [continued] }, once, undefined, host);
+      const first = again.find((event) => event.type === "evaluate");
+      assert.near([first?.metrics.loss ?? NaN], [evaluationIn(events).loss ?? 0], 1e-6, "the loss of what was loaded");
+      if (!mergeable) return;
+      const spec = bench.spec({ adapter: [continued] });
+      const run = compose(spec, bench.catalog);
+      const merged = memoryStore();
+      await run.use("exporter", "hf").write(await trainedForExport(await openRun(run, host)), merged);
+      const alone = await scores(mergedSpec(bench, spec), withFolders(host, { "conformance:merged": merged }));
+      assert.near(alone, await scores(spec, host), 1e-5, "what was merged");
+    }),
+  ];
+}
+
+/** The adapter's factory, continuing from a folder. */
+function continuedFrom(adapter: Adapter, { catalog }: Bench, from: string): Adapter {
+  const entry = catalog.adapter?.[adapter.name] as Entry<"adapter">;
+  const made = entry.parse({ from });
+  if (made.issues) throw new Error(`It saves files, and has no option "from": ${made.issues[0]?.message}`);
+  return made.value;
+}
+
+/** The spec of a model that was written into a folder: by the plugin that reads the base, which has a path. */
+function mergedSpec(bench: Bench, spec: RunSpec): RunSpec {
+  const { model } = spec as unknown as { model: string | Readonly<{ use: string; with?: Named<unknown> }> };
+  const reference = typeof model === "string" ? { use: model } : model;
+  return bench.spec({ model: { ...reference, with: { ...reference.with, path: "conformance:merged" } } });
+}
+
+/** A store's files below a folder. */
+export async function filesOf(store: Store, prefix = ""): Promise<Named<Uint8Array>> {
+  const files: Record<string, Uint8Array> = {};
+  for await (const { key } of store.list(prefix)) {
+    files[key.slice(prefix.length)] = (await store.get(key))?.bytes ?? new Uint8Array();
+  }
+  return files;
+}

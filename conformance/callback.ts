@@ -1,0 +1,62 @@
+/**
+ * What every callback must do.
+ * @module
+ */
+import { assert } from "./assert.ts";
+import { type Check, check } from "./check.ts";
+import { loggedEvents } from "./logger.ts";
+import type { Ask, Callback, TrainingEvent } from "../kit.ts";
+
+/** Events that a callback answers. Default: those of a run of three epochs, which it may pass over. */
+export type CallbackFigures = Readonly<{ events?: readonly TrainingEvent[] }>;
+
+/**
+ * The checks of a callback on the events of a run: its state is plain data, `on` changes nothing it is given, and wherever a run is
+ * interrupted and resumed from JSON the same is asked for.
+ */
+export function callbackChecks(callback: Callback, figures: CallbackFigures): readonly Check[] {
+  const { events = loggedEvents } = figures;
+  const asks = (some: readonly TrainingEvent[], from: unknown): { asked: (Ask | undefined)[]; state: unknown } => {
+    let state = from;
+    const asked = some.map((event) => {
+      const answer = callback.on(state, event);
+      state = answer.state;
+      return answer.ask;
+    });
+    return { asked, state };
+  };
+  const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+  return [
+    check("a state is plain data, and never changed in place", () => {
+      assert.equal(callback.kind, "callback");
+      let state = callback.init();
+      assert.deepEqual(json(state), state);
+      for (const event of events) {
+        const before = json(state);
+        const { state: next } = callback.on(state, event);
+        assert.deepEqual(state, before);
+        assert.deepEqual(json(next), next);
+        state = next;
+      }
+    }),
+    check("asks for something, and for the same after any interruption", () => {
+      const whole = asks(events, callback.init());
+      const answers = whole.asked.some((ask) => ask !== undefined);
+      assert.ok(figures.events === undefined || answers, "figures.events has none that it answers");
+      for (let at = 0; at <= events.length; at++) {
+        const first = asks(events.slice(0, at), callback.init());
+        const rest = asks(events.slice(at), json(first.state));
+        assert.deepEqual([...first.asked, ...rest.asked], whole.asked);
+        assert.deepEqual(rest.state, whole.state);
+      }
+    }),
+    check("asks only for what there is", () => {
+      const known = new Set(["stop", "evaluate", "save", "keep", "learningRateFactor"]);
+      for (const ask of asks(events, callback.init()).asked) {
+        for (const name of Object.keys(ask ?? {})) assert.ok(known.has(name), name);
+        if (ask?.stop !== undefined) assert.match(ask.stop, /^[A-Z]/);
+      }
+    }),
+  ];
+}

@@ -1,0 +1,34 @@
+/**
+ * A check of a plugin: a name, and what is run.
+ * @module
+ */
+
+/** One thing that has to hold. Its name says so where it cannot be looked at, and why. */
+export interface Check {
+  readonly name: string;
+  /** Rejects with what does not hold. */
+  run(): Promise<void>;
+  /** Why nothing is looked at. */
+  readonly skipped?: string;
+}
+
+/** A check by what holds. */
+export function check(name: string, run: () => void | Promise<void>): Check {
+  return { name, run: async () => await run() };
+}
+
+/** A check that is not run: its name says what is missing. */
+export function passedOver(name: string, missing: string): Check {
+  return { name: `${name} (not looked at without ${missing})`, run: async () => {}, skipped: missing };
+}
+
+/** Checks that want something: where it is not there, each is passed over, and its name says so. */
+export function needing<T>(
+  what: T | undefined,
+  missing: string,
+  checks: (what: T) => readonly Check[],
+  names: readonly string[],
+): readonly Check[] {
+  if (what !== undefined) return checks(what);
+  return names.map((name) => passedOver(name, missing));
+}

@@ -1,0 +1,68 @@
+/**
+ * What every data set must do.
+ * @module
+ */
+import { assert } from "./assert.ts";
+import { type Check, check } from "./check.ts";
+import type { Dataset, Host, Row, Rows } from "../kit.ts";
+
+/** What a data set must give. Absent parts are not looked at, but for `rows`: then those of its first reading. */
+export type DatasetFigures = Readonly<{
+  rows?: readonly Row[];
+  /** The same data set made anew, as another process has it. */
+  again?: () => Dataset;
+  /** The same kind over other rows, or with another seed. */
+  other?: Dataset;
+}>;
+
+/** The checks of a data set. */
+export function datasetChecks(dataset: Dataset, figures: DatasetFigures, host: Host): readonly Check[] {
+  const { again = () => dataset, other } = figures;
+  const rowsOf = async (opened: Rows): Promise<Row[]> => {
+    const rows: Row[] = [];
+    for await (const { row } of opened.read()) rows.push(row);
+    return rows;
+  };
+  const wanted = async (): Promise<readonly Row[]> => figures.rows ?? await rowsOf(await again().open(host));
+  return [
+    check("gives its rows in order, the same each time", async () => {
+      const rows = await wanted();
+      const opened = await dataset.open(host);
+      for (let pass = 0; pass < 2; pass++) {
+        assert.deepEqual(await rowsOf(opened), rows);
+      }
+      if (opened.length !== undefined) assert.equal(opened.length, rows.length);
+    }),
+    check("goes on behind any row, in another process too", async () => {
+      const rows = await wanted();
+      const opened = await dataset.open(host);
+      let count = 0;
+      for await (const { next } of opened.read()) {
+        count++;
+        // Cursors are kept as JSON.
+        const opened = await again().open(host);
+        const rest: Row[] = [];
+        for await (const { row } of opened.read(JSON.parse(JSON.stringify(next)))) rest.push(row);
+        assert.deepEqual(rest, rows.slice(count));
+        if (count >= 50) break;
+      }
+      assert.equal(count, Math.min(50, rows.length));
+    }),
+    check("gives rows by index as it reads them, and none that are not there", async () => {
+      const rows = await wanted();
+      const opened = await dataset.open(host);
+      if (!opened.at) return;
+      const indices = rows.map((_, i) => rows.length - 1 - i);
+      assert.deepEqual(await opened.at(indices), indices.map((i) => rows[i]));
+      assert.deepEqual(await opened.at([0, 0]), [rows[0], rows[0]]);
+      for (const index of [-1, rows.length, 0.5]) await assert.rejects(opened.at([index]), { name: "AttuneError" });
+    }),
+    check("has a fingerprint of its content", async () => {
+      const fingerprintOf = async (one: Dataset): Promise<string> => (await one.open(host)).fingerprint;
+      const first = await fingerprintOf(dataset);
+      assert.match(first, /^[0-9a-f]{64}$/);
+      assert.equal(await fingerprintOf(again()), first);
+      if (other) assert.notEqual(await fingerprintOf(other), first);
+    }),
+  ];
+}

@@ -1,0 +1,94 @@
+/**
+ * What every metric must do.
+ * @module
+ */
+import { assert } from "./assert.ts";
+import { type Check, check } from "./check.ts";
+import type { Metric, Named, Readings } from "../kit.ts";
+
+type Example = Readings[keyof Readings];
+
+/** What a metric reads, six or more. Default: six of the first kind that it reads. */
+export type MetricFigures = Readonly<{
+  readings?: readonly Example[];
+  /** What another program computes of them. */
+  values?: Named<number | null>;
+}>;
+
+const six = <T>(of: (i: number) => T): readonly T[] => Array.from({ length: 6 }, (_, i) => of(i));
+
+/** Six readings of each kind. */
+const examplesOf: { readonly [K in keyof Readings]: readonly Readings[K][] } = {
+  label: six((i) => ({ prediction: i % 2, reference: i % 3 === 0 ? 1 : 0, scores: [1 - i / 6, i / 6] })),
+  number: six((i) => ({ prediction: i, reference: i * i / 3 })),
+  labels: six((i) => ({ prediction: [i % 2, 1], reference: [1, i % 3 === 0 ? 1 : 0], scores: [i / 6, 1 - i / 7] })),
+  loss: six((i) => ({ sum: 1 + i, count: 2 })),
+  tags: six((i) => ({ prediction: ["B-A", i % 2 ? "I-A" : "O"], reference: ["B-A", "O"] })),
+  text: six((i) => ({ prediction: `the film ${i}`, references: [`the film ${i % 2}`, "a film"] })),
+};
+
+/**
+ * The checks of a metric on at least six examples: the empty state, the round trip of states through JSON, merging, and that
+ * neither order nor grouping matters beyond rounding.
+ */
+export function metricChecks(metric: Metric, figures: MetricFigures): readonly Check[] {
+  const examples = figures.readings ?? examplesOf[metric.reads[0] ?? "label"];
+  const fold = (some: readonly Example[]): unknown => some.reduce((state, e) => metric.update(state, e), metric.init());
+  const json = (state: unknown): unknown => JSON.parse(JSON.stringify(state));
+  const all = (): Named<number | null> => metric.compute(fold(examples));
+
+  return [
+    check("is a metric", () => {
+      assert.equal(metric.kind, "metric");
+      assert.match(metric.name, /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
+      assert.ok(metric.reads.length > 0);
+      assert.ok(examples.length >= 6, "the battery needs six examples");
+    }),
+    check("results are finite or null, of nothing too, and not all null of something", () => {
+      for (const value of Object.values({ ...metric.compute(metric.init()) })) {
+        assert.ok(value === null || Number.isFinite(value));
+      }
+      const result = all();
+      assert.ok(Object.keys(result).length > 0);
+      for (const value of Object.values(result)) assert.ok(value === null || Number.isFinite(value));
+      assert.ok(Object.values(result).some((value) => value !== null));
+      if (figures.values) near(result, figures.values);
+    }),
+    check("a state is plain data", () => {
+      for (const state of [metric.init(), fold(examples)]) assert.deepEqual(json(state), state);
+      const resumed = examples.slice(3).reduce((s, e) => metric.update(s, e), json(fold(examples.slice(0, 3))));
+      near(metric.compute(resumed), all());
+    }),
+    check("merging gives what one pass gives, in any grouping and order", () => {
+      const third = Math.floor(examples.length / 3);
+      const parts = (): [unknown, unknown, unknown] => [
+        fold(examples.slice(0, third)),
+        fold(examples.slice(third, 2 * third)),
+        fold(examples.slice(2 * third)),
+      ];
+      const [a, b, c] = parts();
+      near(metric.compute(metric.merge(metric.merge(a, b), c)), all());
+      near(metric.compute(metric.merge(a, metric.merge(b, c))), all());
+      near(metric.compute(metric.merge(metric.merge(c, a), b)), all());
+      assert.deepEqual([a, b, c], parts(), "merge changed what it was given");
+      near(metric.compute(metric.merge(metric.init(), fold(examples))), all());
+      near(metric.compute(metric.merge(fold(examples), metric.init())), all());
+      near(metric.compute(fold(examples.toReversed())), all());
+    }),
+    check("reading a result changes nothing", () => {
+      const state = fold(examples);
+      const before = json(state);
+      assert.deepEqual(metric.compute(state), metric.compute(state));
+      assert.deepEqual(state, before);
+    }),
+  ];
+}
+
+function near(found: Named<number | null>, expected: Named<number | null>): void {
+  assert.deepEqual(Object.keys(found).sort(), Object.keys(expected).sort());
+  for (const [key, value] of Object.entries(expected)) {
+    const other = found[key];
+    if (value === null || typeof other !== "number") assert.equal(other, value, key);
+    else assert.ok(Math.abs(other - value) <= 1e-9 * Math.max(1, Math.abs(value)), `${key}: ${other} is not ${value}`);
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Checks of plugins: what everyone of a kind must do, whoever runs them.
+ * @module
+ */
+import type { Kind, Kinds } from "../kit.ts";
+import { adapterCheckNames, adapterChecks, type AdapterFigures } from "./adapter.ts";
+import { type BenchFigures, benchOf, memoryHost, NO_LIB, tinyRun } from "./bench.ts";
+import { callbackChecks, type CallbackFigures } from "./callback.ts";
+import { type Check, needing } from "./check.ts";
+import { datasetChecks, type DatasetFigures } from "./dataset.ts";
+import { loggerChecks, type LoggerFigures } from "./logger.ts";
+import { lossChecks, type LossExample, lossExample } from "./loss.ts";
+import { metricChecks, type MetricFigures } from "./metric.ts";
+import { optimizerChecks, type OptimizerFigures } from "./optimizer.ts";
+import { pluginChecks } from "./plugin.ts";
+import { queueChecks, type QueueUnderTest } from "./queue.ts";
+import { scheduleChecks } from "./schedule.ts";
+import { storeChecks, type StoreFigures } from "./store.ts";
+
+/** What checks of a kind may be told beside {@link BenchFigures}: numbers of other programs, examples, machines. */
+export interface KindFigures {
+  dataset: DatasetFigures;
+  loss: Partial<LossExample>;
+  adapter: AdapterFigures;
+  optimizer: Partial<OptimizerFigures>;
+  metric: MetricFigures;
+  callback: CallbackFigures;
+  logger: LoggerFigures;
+  store: StoreFigures;
+  queue: Partial<QueueUnderTest>;
+}
+
+/** What the checks of a plugin may be told. */
+export type Figures<K extends Kind = Kind> = BenchFigures & (K extends keyof KindFigures ? KindFigures[K] : object);
+
+type Batteries = { readonly [K in Kind]: (plugin: Kinds[K], figures: Figures<K>) => readonly Check[] };
+
+const batteries: Batteries = {
+  source: () => [],
+  model: () => [],
+  tokenizer: () => [],
+  dataset: (plugin, figures) => datasetChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
+  collator: () => [],
+  head: () => [],
+  loss: (plugin, { output, target }) => lossChecks(plugin, output && target ? { output, target } : lossExample(plugin)),
+  objective: () => [],
+  adapter: (plugin, figures) =>
+    needing(benchOf(figures), NO_LIB, (bench) => adapterChecks(plugin, figures, bench), adapterCheckNames),
+  optimizer: optimizerChecks,
+  schedule: scheduleChecks,
+  regularizer: () => [],
+  accelerator: () => [],
+  metric: metricChecks,
+  callback: callbackChecks,
+  logger: (plugin, figures) =>
+    loggerChecks(plugin, figures.host ?? memoryHost(figures.lib), figures.run ?? tinyRun(figures)),
+  store: (plugin, { open, host, lib }) => storeChecks(open ?? (() => plugin.open(host ?? memoryHost(lib)))),
+  exporter: () => [],
+  search: () => [],
+  queue: (plugin, { open, shortest = 0.4, host, lib }) =>
+    queueChecks({ open: open ?? (async () => ({ queue: await plugin.open(host ?? memoryHost(lib)) })), shortest }),
+  trainer: () => [],
+};
+
+/**
+ * The checks of a plugin, to be run by any runner of tests.
+ *
+ * @example
+ * ```ts
+ * import { checksOf } from "attune/conformance";
+ * import { linear } from "attune/schedules/linear";
+ * for (const check of checksOf(linear({ warmupSteps: 3 }))) await check.run();
+ * ```
+ */
+export function checksOf<K extends Kind>(
+  plugin: Kinds[K] & { readonly kind: K },
+  figures?: Figures<K>,
+): readonly Check[] {
+  const battery = batteries[plugin.kind] as unknown as (plugin: Kinds[K], figures: object) => readonly Check[];
+  return [...pluginChecks(plugin, plugin.kind), ...battery(plugin, figures ?? {})];
+}
+
+/**
+ * Runs every check of a plugin.
+ *
+ * @throws Error that lists what does not hold.
+ * @example
+ * ```ts
+ * import { conform } from "attune/conformance";
+ * import { accuracy } from "attune/metrics/accuracy";
+ * await conform(accuracy());
+ * ```
+ */
+export async function conform<K extends Kind>(
+  plugin: Kinds[K] & { readonly kind: K },
+  figures?: Figures<K>,
+): Promise<void> {
+  const failed: string[] = [];
+  for (const { name, run } of checksOf(plugin, figures)) {
+    try {
+      await run();
+    } catch (error) {
+      failed.push(`${name}\n${(error instanceof Error ? error.message : String(error)).replace(/^/gm, "  ")}`);
+    }
+  }
+  if (failed.length > 0) throw new Error(`${plugin.kind} "${plugin.name}" fails:\n${failed.join("\n")}`);
+}
+
+export type { AdapterClaims, AdapterFigures } from "./adapter.ts";
+export { type BenchFigures, memoryHost, memoryStore } from "./bench.ts";
+export type { CallbackFigures } from "./callback.ts";
+export type { Check } from "./check.ts";
+export type { DatasetFigures } from "./dataset.ts";
+export { loggedEvents, type LoggerFigures, watchedStore } from "./logger.ts";
+export type { LossExample } from "./loss.ts";
+export type { MetricFigures } from "./metric.ts";
+export type { OptimizerFigures } from "./optimizer.ts";
+export { queueChecks, type QueueUnderTest } from "./queue.ts";
+export { storeChecks, type StoreFigures } from "./store.ts";

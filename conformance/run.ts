@@ -1,0 +1,67 @@
+/**
+ * A short run with a plugin in it, whatever it does there.
+ * @module
+ */
+import { compose } from "../core/compose.ts";
+import { trainRun } from "../core/run/train.ts";
+import type { Kind, Named, Store } from "../kit.ts";
+import { assert } from "./assert.ts";
+import { type Bench, type BenchFigures, benchOf, memoryStore, NO_LIB } from "./bench.ts";
+import { type Check, check, needing } from "./check.ts";
+
+/** Where a run's spec takes a plugin of a kind; kinds that are not here change what rows a run needs. */
+const places: { readonly [K in Kind]?: (part: unknown) => Named<unknown> } = {
+  tokenizer: (part) => ({ tokenizer: part }),
+  loss: (part) => ({ loss: part }),
+  adapter: (part) => ({ adapter: [part] }),
+  optimizer: (part) => ({ optimizer: part }),
+  schedule: (part) => ({ schedule: part }),
+  regularizer: (part) => ({ regularizers: [part] }),
+  metric: (part) => ({ metrics: [part] }),
+  callback: (part) => ({ callbacks: [part] }),
+  logger: (part) => ({ loggers: [part] }),
+  exporter: (part) => ({ exporters: [part] }),
+};
+
+const names = [
+  "a run with it trains, and every loss is a number",
+  "the same run gives the same losses",
+  "a run that is interrupted goes on to the same losses",
+] as const;
+
+/** The checks of a run with a plugin, named as a spec names it; `figures.catalog` has it. */
+export function runChecks(kind: Kind, part: unknown, figures: BenchFigures): readonly Check[] {
+  const place = places[kind];
+  if (!place) return [];
+  return needing(benchOf(figures), NO_LIB, (bench) => checksOn(bench, place(part)), names);
+}
+
+function checksOn({ host, catalog, spec }: Bench, parts: Named<unknown>): readonly Check[] {
+  const training = { learningRate: 0.01, saveSteps: 2, evalStrategy: "steps", evalSteps: 2 };
+  const losses = async (output: Store, stopAt = Infinity): Promise<Named<number>> => {
+    const found: Record<string, number> = {};
+    const abort = new AbortController();
+    const resume = await output.get("log.jsonl") !== undefined;
+    const run = compose(spec(parts, training), catalog);
+    for await (const event of trainRun(run, host, { output, resume, signal: abort.signal })) {
+      if (event.type !== "step") continue;
+      found[event.step] = event.loss;
+      if (event.step === stopAt) abort.abort();
+    }
+    return found;
+  };
+  return [
+    check(names[0], async () => {
+      const all = Object.values(await losses(memoryStore()));
+      assert.ok(all.length > 0, "no step was taken");
+      for (const loss of all) assert.ok(Number.isFinite(loss), `a loss of ${loss}`);
+    }),
+    check(names[1], async () => assert.deepEqual(await losses(memoryStore()), await losses(memoryStore()))),
+    check(names[2], async () => {
+      const whole = await losses(memoryStore());
+      const output = memoryStore();
+      const first = await losses(output, 2);
+      assert.deepEqual({ ...first, ...await losses(output) }, whole);
+    }),
+  ];
+}

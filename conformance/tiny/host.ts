@@ -1,0 +1,92 @@
+/**
+ * A machine in memory: stores, a clock, no network, no files.
+ * @module
+ */
+import { allBytes, type Host, keyParts, type Named, type Ort, type Store, type Stored } from "../../kit.ts";
+
+/** A store in memory, and what it holds. */
+export type MemoryStore = Store & { readonly files: Map<string, Uint8Array> };
+
+/** A store in memory. */
+export function memoryStore(files: Named<Uint8Array> = {}): MemoryStore {
+  const held = new Map<string, Uint8Array>(Object.entries(files));
+  const revisions = new Map<string, number>();
+  let writes = 0;
+  const stored = (key: string): Stored => ({
+    key,
+    size: held.get(key)?.length ?? 0,
+    revision: String(revisions.get(key) ?? 0),
+  });
+  const conflicts = (key: string, wanted: string | null | undefined): boolean =>
+    wanted !== undefined && (held.has(key) ? stored(key).revision : null) !== wanted;
+  const write = (key: string, bytes: Uint8Array): Stored => {
+    held.set(key, bytes);
+    revisions.set(key, ++writes);
+    return stored(key);
+  };
+  return {
+    files: held,
+    get: async (key, range) => {
+      keyParts("memory", key);
+      const bytes = held.get(key);
+      if (!bytes) return undefined;
+      const from = range?.offset ?? 0;
+      return { ...stored(key), bytes: bytes.slice(from, range ? from + range.length : undefined) };
+    },
+    put: async (key, bytes, options) => {
+      keyParts("memory", key);
+      const all = bytes instanceof Uint8Array ? bytes.slice() : await allBytes(bytes);
+      return conflicts(key, options?.if) ? "conflict" : write(key, all);
+    },
+    append: async (key, bytes) => {
+      keyParts("memory", key);
+      const before = held.get(key) ?? new Uint8Array();
+      const both = new Uint8Array(before.length + bytes.length);
+      both.set(before);
+      both.set(bytes, before.length);
+      return write(key, both);
+    },
+    delete: async (key, options) => {
+      if (conflicts(key, options?.if)) return "conflict";
+      held.delete(key);
+      return "done";
+    },
+    list: async function* (prefix) {
+      for (const key of [...held.keys()].filter((key) => key.startsWith(prefix)).sort()) yield stored(key);
+    },
+  };
+}
+
+/** Files that can only be read. */
+export function readOnlyStore(files: Named<Uint8Array>): Store {
+  const { get, list } = memoryStore(files);
+  return { get, list, put: async () => "conflict", delete: async () => "conflict" };
+}
+
+/** A host without files or network; `folders` by path. */
+export function memoryHost(lib: Ort | undefined, folders: Named<Store> = {}): Host {
+  return {
+    runtime: "browser",
+    provider: "cpu",
+    ...(lib && { lib }),
+    env: {},
+    fetch: () => Promise.reject(new Error("The checks have no network")),
+    clock: {
+      now: () => performance.now(),
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    },
+    directory: (path) => folders[path] ?? readOnlyStore({}),
+    resolve: (path) => path,
+    memoryBytes: 2 ** 31,
+    threads: 1,
+  };
+}
+
+/** A host that has further folders. */
+export function withFolders(host: Host, folders: Named<Store>): Host {
+  return {
+    ...host,
+    directory: (path) => folders[path] ?? host.directory?.(path) ?? readOnlyStore({}),
+    resolve: (path, base) => (path in folders ? path : host.resolve?.(path, base) ?? path),
+  };
+}

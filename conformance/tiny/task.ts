@@ -1,0 +1,214 @@
+/**
+ * The parts of a run of the tiny model that are none of its own: rows, a task of two classes, an update, exporters.
+ * @module
+ */
+import { mergedTensors } from "../../core/run/merged.ts";
+import {
+  badValue,
+  define,
+  type Factory,
+  type Field,
+  type Json,
+  jsonBytes,
+  logSoftmax,
+  missing,
+  type Named,
+  neg,
+  pick,
+  type Row,
+  sha256,
+  sum,
+  type Tensor,
+  type Trained,
+  writeSafetensors,
+} from "../../kit.ts";
+import { anyOptions } from "./words.ts";
+
+/** Sentences whose label follows from one word. */
+export const tinyRows: readonly Row[] = Array.from({ length: 12 }, (_, i) => {
+  const good = i % 2 === 0;
+  const thing = ["the film", "a food", "the phone", "the very nice film"][i % 4];
+  const word = (good ? ["good", "great", "fun"] : ["bad", "awful", "dull"])[i % 3];
+  return { text: `${thing} was ${i % 5 === 0 ? "very " : ""}${word} .`, label: good ? "good" : "bad" };
+});
+
+const labels = ["bad", "good"];
+
+/** Rows that a spec holds. */
+export const rowsInSpec: Factory<"dataset", Named<unknown>> = define({
+  kind: "dataset",
+  name: "tiny-rows",
+  schema: anyOptions,
+  create: ({ rows = tinyRows }) => {
+    const all = rows as readonly Row[];
+    return {
+      open: async () => ({
+        length: all.length,
+        fingerprint: await sha256(JSON.stringify(all)),
+        read: async function* (from) {
+          for (let at = from?.at ?? 0; at < all.length; at++) yield { row: all[at] ?? {}, next: { at: at + 1 } };
+        },
+      }),
+    };
+  },
+});
+
+/** `text` and `label` to ids. */
+export const tinyCollator: Factory<"collator", Named<unknown>> = define({
+  kind: "collator",
+  name: "tiny-texts",
+  schema: anyOptions,
+  create: () => ({
+    encode: (row, index, { tokenizer, maxLength, labelled }) => {
+      const given = row.input_ids;
+      if (given === undefined && typeof row.text !== "string") {
+        throw badValue("tiny-texts", `row ${index}, column "text"`, row.text, "a string");
+      }
+      const ids = given === undefined
+        ? tokenizer.encode(String(row.text), { maxLength })[0].ids
+        : Int32Array.from(given as readonly number[]);
+      const label = labels.indexOf(String(row.label));
+      if (labelled && label < 0) {
+        throw badValue("tiny-texts", `row ${index}, column "label"`, row.label, labels.join(" or "));
+      }
+      const target: Field = { per: "sample", data: Int32Array.of(label), fill: -100 };
+      const targets: Named<Field> = labelled ? { labels: target } : {};
+      return [{
+        sequences: [{ length: ids.length, fields: { input_ids: { per: "token", data: ids, fill: 0 } } }],
+        targets,
+        row: index,
+      }];
+    },
+  }),
+});
+
+/** Two classes from each sequence's first or last token. */
+export const tinyHead: Factory<"head", Named<unknown>> = define({
+  kind: "head",
+  name: "tiny-classes",
+  schema: anyOptions,
+  create: () => ({
+    modulesToSave: ["classifier"],
+    forward: (b, { hidden }, trunk) => {
+      const { first, last } = b.stream();
+      const at = trunk.heads.sequence?.pool === "last" ? last : first;
+      return { logits: b.linear("classifier", b.rows(hidden, at), { outFeatures: labels.length }) };
+    },
+  }),
+});
+
+/** -log p of the class. */
+export const tinyLoss: Factory<"loss", Named<unknown>> = define({
+  kind: "loss",
+  name: "tiny-cross-entropy",
+  schema: anyOptions,
+  create: () => ({
+    over: "batch",
+    compares: "classes",
+    sum: (_, logits, target) => neg(sum(pick(logSoftmax(logits), target))),
+    count: ({ data }) => data.length,
+  }),
+});
+
+/** Two classes of texts. */
+export const tinyTask: Factory<"objective", Named<unknown>> = define({
+  kind: "objective",
+  name: "tiny-classes",
+  schema: anyOptions,
+  create: () => ({
+    tasks: [{
+      name: "",
+      labels,
+      collator: "tiny-texts",
+      heads: ["tiny-classes"],
+      metrics: [],
+      losses: [{ loss: "tiny-cross-entropy", output: "logits", target: "labels", classes: labels.length }],
+      taskType: "SEQ_CLS",
+      config: { id2label: { "0": "bad", "1": "good" }, label2id: { bad: 0, good: 1 } },
+      decode: ({ logits }, { inputs }) => ({
+        label: scoresOf(logits).map((scores, i) => ({
+          prediction: scores[1] > scores[0] ? 1 : 0,
+          reference: Number(inputs.labels?.data[i]),
+          scores,
+        })),
+      }),
+      predict: ({ logits }) =>
+        scoresOf(logits).map((scores) => ({
+          label: labels[scores[1] > scores[0] ? 1 : 0] ?? "",
+          score: Math.max(...scores),
+          scores,
+        })),
+    }],
+  }),
+});
+
+/** Logits of two classes as probabilities. */
+function scoresOf(logits: Tensor | undefined): (readonly [number, number])[] {
+  const data = Array.from(logits?.data ?? [], Number);
+  return Array.from({ length: data.length / 2 }, (_, i) => {
+    const [a = 0, b = 0] = data.slice(2 * i, 2 * i + 2);
+    const p = 1 / (1 + Math.exp(a - b));
+    return [1 - p, p];
+  });
+}
+
+/** x ← x - rate · gradient. */
+export const tinyOptimizer: Factory<"optimizer", Named<unknown>> = define({
+  kind: "optimizer",
+  name: "tiny-descent",
+  schema: anyOptions,
+  create: () => ({
+    elementwise: true,
+    state: () => ({}),
+    update: ({ parameter, gradient }, { learningRate, gradientScale }, kernels) =>
+      kernels.axpy(parameter, -learningRate * gradientScale, gradient),
+    idle: () => 1,
+  }),
+});
+
+/** The same rate at every step. */
+export const tinySchedule: Factory<"schedule", Named<unknown>> = define({
+  kind: "schedule",
+  name: "tiny-constant",
+  schema: anyOptions,
+  create: () => ({ factor: () => 1 }),
+});
+
+/** A model's folder, as a run writes it where no catalog brings an exporter of the name. */
+export const tinyModelFiles: Factory<"exporter", Named<unknown>> = define({
+  kind: "exporter",
+  name: "hf",
+  schema: anyOptions,
+  create: () => ({
+    write: async (trained, to) => {
+      const { base, task } = trained;
+      const { forms, read } = await mergedTensors(trained);
+      const tensors: Record<string, Tensor> = {};
+      for (const name of Object.keys(forms)) tensors[name] = await read(name);
+      await to.put("config.json", jsonBytes({ ...base.config, ...task.config }));
+      await to.put("model.safetensors", writeSafetensors(tensors));
+      return ["config.json", "model.safetensors"];
+    },
+  }),
+});
+
+/** An adapter's folder, likewise. */
+export const tinyAdapterFiles: Factory<"exporter", Named<unknown>> = define({
+  kind: "exporter",
+  name: "peft",
+  schema: anyOptions,
+  create: () => ({
+    write: async (trained: Trained, to) => {
+      const [attached] = trained.attached.filter(({ peft }) => peft);
+      if (!attached?.peft) throw missing("peft", "an adapter that PEFT can load", "the run");
+      const tensors: Record<string, Tensor> = {};
+      for (const name of trained.trained) {
+        const key = attached.peft.key(name);
+        if (key !== undefined) tensors[key] = await trained.read(name);
+      }
+      await to.put("adapter_config.json", jsonBytes(attached.peft.config as Json));
+      await to.put("adapter_model.safetensors", writeSafetensors(tensors));
+      return ["adapter_config.json", "adapter_model.safetensors"];
+    },
+  }),
+});

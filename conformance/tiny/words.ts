@@ -1,0 +1,139 @@
+/**
+ * A tokenizer of 28 tokens: whole words, and one for all others.
+ * @module
+ */
+import {
+  type AttuneError,
+  badValue,
+  define,
+  type EncodeOptions,
+  type Encoding,
+  type Factory,
+  type Named,
+  type Schema,
+  type Tokenizer,
+} from "../../kit.ts";
+
+const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+const words = "the a film food phone was is very good bad great awful nice poor and but not fun dull ! . ? ,".split(
+  " ",
+);
+
+/** The 28 tokens, by id. */
+export const tinyVocabulary: readonly string[] = [...special, ...words];
+
+const [PAD, UNK, CLS, SEP, MASK] = [0, 1, 2, 3, 4];
+const ids: ReadonlyMap<string, number> = new Map(tinyVocabulary.map((word, id) => [word, id]));
+
+/** A schema of plugins that have nothing to say of their options. */
+export const anyOptions: Schema<Named<unknown>, Named<unknown>> = {
+  "~standard": { validate: (value) => ({ value: (value ?? {}) as Named<unknown> }) },
+};
+
+/** The tokenizer, whatever a checkpoint's files are. */
+export const tinyTokenizer: Factory<"tokenizer", Named<unknown>> = define({
+  kind: "tokenizer",
+  name: "tiny-words",
+  schema: anyOptions,
+  create: () => ({ open: () => Promise.resolve(tokenizer) }),
+});
+
+type Token = Readonly<{ id: number; start: number; end: number; word: number }>;
+
+/** Words and signs of a text, with their places. */
+function tokensOf(text: string | readonly string[]): Token[] {
+  if (typeof text !== "string") {
+    return text.flatMap((word, i) => tokensOf(word).map((token) => ({ ...token, word: i })));
+  }
+  return [...text.matchAll(/[\p{L}\p{N}]+|[^\p{L}\p{N}\s]/gu)].map((match, word) => ({
+    id: ids.get(match[0].toLowerCase()) ?? UNK,
+    start: match.index,
+    end: match.index + match[0].length,
+    word,
+  }));
+}
+
+type Part = Readonly<{ token?: Token; id: number; sequence: number; type: number }>;
+
+function encodingOf(first: readonly Token[], second: readonly Token[] | undefined, added: boolean): Encoding {
+  const mark = (id: number, type: number): Part[] => (added ? [{ id, sequence: -1, type }] : []);
+  const own = (tokens: readonly Token[], sequence: number): Part[] =>
+    tokens.map((token) => ({ token, id: token.id, sequence, type: sequence }));
+  const parts = [
+    ...mark(CLS, 0),
+    ...own(first, 0),
+    ...mark(SEP, 0),
+    ...(second ? [...own(second, 1), ...mark(SEP, 1)] : []),
+  ];
+  const column = (of: (part: Part) => number): Int32Array => Int32Array.from(parts, of);
+  return {
+    ids: column(({ id }) => id),
+    typeIds: column(({ type }) => type),
+    specialTokensMask: column(({ token }) => (token ? 0 : 1)),
+    offsets: Int32Array.from(parts.flatMap(({ token }) => [token?.start ?? 0, token?.end ?? 0])),
+    wordIds: column(({ token }) => token?.word ?? -1),
+    sequenceIds: column(({ sequence }) => sequence),
+  };
+}
+
+/** How many tokens of each text stay. */
+function cut(lengths: readonly [number, number], over: number, how: EncodeOptions["truncation"]): [number, number] {
+  let [a, b] = lengths;
+  for (let left = over; left > 0; left--) {
+    const second = how === "only_second" || (how !== "only_first" && b > a);
+    if (second) b--;
+    else a--;
+  }
+  if (a < 0 || b < 0) throw tooShort(over);
+  return [a, b];
+}
+
+const tooShort = (found: unknown): AttuneError =>
+  badValue("tiny-words", "maxLength", found, "room for the special tokens and a token");
+
+function encode(text: string | readonly string[], options: EncodeOptions = {}): readonly [Encoding, ...Encoding[]] {
+  const { textPair, maxLength, truncation = maxLength !== undefined, stride = 0, addSpecialTokens = true } = options;
+  const [first, second] = [tokensOf(text), textPair === undefined ? undefined : tokensOf(textPair)];
+  const marks = addSpecialTokens ? (second ? 3 : 2) : 0;
+  const over = maxLength === undefined || truncation === false || truncation === "do_not_truncate"
+    ? 0
+    : marks + first.length + (second?.length ?? 0) - maxLength;
+  if (over <= 0) return [encodingOf(first, second, addSpecialTokens)];
+  const [a, b] = cut([first.length, second?.length ?? 0], over, truncation === true ? "longest_first" : truncation);
+  if (!options.overflow) return [encodingOf(first.slice(0, a), second?.slice(0, b), addSpecialTokens)];
+  // Windows go over the text that was cut; both cut: the first.
+  const cutSecond = a === first.length;
+  const [long, size] = cutSecond ? [second ?? [], b] : [first, a];
+  if (size <= stride) throw tooShort(maxLength);
+  const windows: Encoding[] = [];
+  for (let at = 0;; at += size - stride) {
+    const piece = long.slice(at, at + size);
+    windows.push(
+      cutSecond ? encodingOf(first, piece, addSpecialTokens) : encodingOf(piece, second?.slice(0, b), addSpecialTokens),
+    );
+    if (at + size >= long.length) break;
+  }
+  return windows as [Encoding, ...Encoding[]];
+}
+
+const tokenizer: Tokenizer = {
+  vocabSize: tinyVocabulary.length,
+  special: { pad: PAD, unk: UNK, cls: CLS, sep: SEP, mask: MASK },
+  paddingSide: "right",
+  modelMaxLength: 32,
+  fingerprint: "tiny-words",
+  encode,
+  decode: (list, { skipSpecialTokens = true } = {}) =>
+    Array.from(list, (id) => (skipSpecialTokens && id < special.length && id !== UNK ? "" : tinyVocabulary[id] ?? ""))
+      .filter((word) => word !== "").join(" "),
+  chat: (messages) => {
+    let text = "";
+    const assistant: [number, number][] = [];
+    for (const { role, content } of messages) {
+      const start = text.length;
+      text += `${String(content)} `;
+      if (role === "assistant") assistant.push([start, text.length]);
+    }
+    return { text, assistant };
+  },
+};

@@ -1,0 +1,83 @@
+/**
+ * What plugins are written with. Plugins of this package import nothing else of it but the blocks of their kind.
+ * @module
+ */
+
+// Making a plugin: its factory and every type that one meets.
+export { define, isPlugin } from "./core/define.ts";
+export type * from "./core/types.ts";
+
+// Errors that say what was found, where, and what is allowed.
+export {
+  AttuneError,
+  badFile,
+  badKey,
+  badValue,
+  type ErrorDetails,
+  missing,
+  nearest,
+  noMatch,
+  refused,
+  refusePointer,
+  show,
+  storeFailed,
+  tooMuch,
+  unknownName,
+  unsupported,
+} from "./core/errors.ts";
+export { notInstalled } from "./core/not_installed.ts";
+
+// Graphs: values, what is computed from them, and gradients.
+export * from "./core/graph/functions.ts";
+export { activation } from "./core/graph/activations.ts";
+export { scoresOfClasses } from "./core/graph/classes.ts";
+export { addDims, type Dim, mulDims, seqDim, type Shape, sizeOfShape } from "./core/graph/dims.ts";
+export { Graph, type Value, type Values } from "./core/graph/graph.ts";
+export { print } from "./core/graph/print.ts";
+export { backward, gradients } from "./core/graph/vjp.ts";
+
+// Tensors and the files that hold them.
+export { bytesPerElement, f32, i32, sizeOf } from "./core/tensor.ts";
+export {
+  openSafetensors,
+  openWeights,
+  readSafetensors,
+  shardIndex,
+  streamSafetensors,
+  toFloat32,
+  weightFiles,
+  writeSafetensors,
+} from "./core/safetensors.ts";
+
+// Numbers that are the same on every machine.
+export { cos, erf, exp, log, pow, sin, tanh } from "./core/math.ts";
+export { createRandom, fillNormal, fillUniform, permutation, type Random } from "./core/random.ts";
+export { epochOrder } from "./core/sampling.ts";
+export { qr, topSingular } from "./core/linear_algebra.ts";
+export { sha256 } from "./core/fingerprint.ts";
+export { most } from "./core/most.ts";
+
+// Texts, patterns and the names of modules.
+export {
+  type CharSet,
+  fixedWidth,
+  linearPattern,
+  type PatternNode,
+  remembered,
+  searchFor,
+} from "./core/linear_pattern.ts";
+export { layerIndex, matches, matchModules, patternValue } from "./core/modules.ts";
+
+// Files, JSON and stores.
+export { allBytes, joinBytes, jsonBytes, jsonIn } from "./core/bytes.ts";
+export { jsonObject, strictJson } from "./core/json.ts";
+export { keyParts } from "./core/store_key.ts";
+export { missingIn } from "./core/missing_folder.ts";
+export { storeQueue } from "./core/jobs/store_queue.ts";
+export { writeProto } from "./core/onnx/proto_writer.ts";
+export { within } from "./core/within.ts";
+
+// Classes: their names in a config, and how rows name them.
+export { asNumber, classReader } from "./core/class_reader.ts";
+export { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "./core/class_names.ts";
+export { VERSION } from "./core/version.ts";

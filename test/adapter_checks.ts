@@ -1,0 +1,22 @@
+/**
+ * The checks of an adapter on the tiny BERT of tests.
+ * @module
+ */
+import { type AdapterClaims, checksOf } from "../conformance/mod.ts";
+import type { Catalog, Json } from "../core/types.ts";
+import { catalog } from "../plugins/catalog.ts";
+import { hostHere } from "../runtimes/train.ts";
+import { itPasses } from "./checks.ts";
+import { tinyHost, tinySpec } from "./tiny.ts";
+
+const { model, task, data } = tinySpec();
+const base = { model, task, data, tokenizer: "hf", optimizer: "adamw", schedule: "linear" };
+const host = tinyHost(await hostHere(1));
+
+/** Registers the checks of one configuration of an adapter. */
+export function testAdapter(name: string, use: Json, claims: AdapterClaims): void {
+  const { use: plugin, with: options } = use as { use: string; with?: object };
+  const made = (catalog as Catalog).adapter?.[plugin]?.parse(options);
+  if (!made || made.issues) throw new Error(`No adapter "${plugin}" with ${JSON.stringify(options)}`);
+  itPasses(`adapter ${name}`, checksOf(made.value, { host, catalog, base, claims }));
+}

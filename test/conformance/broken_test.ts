@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { type Check, checksOf, conform, memoryStore } from "../../conformance/mod.ts";
+import type { Callback, Dataset, Logger, Loss, Metric, Optimizer, Queue, Schedule, StoreSource } from "../../kit.ts";
+import { earlyStopping } from "../../plugins/callbacks/early_stopping.ts";
+import { memory as rowsInMemory } from "../../plugins/data/memory.ts";
+import { jsonl } from "../../plugins/loggers/jsonl.ts";
+import { mse } from "../../plugins/losses/mse.ts";
+import { accuracy } from "../../plugins/metrics/accuracy.ts";
+import { mul } from "../../kit.ts";
+import { adam } from "../../plugins/optimizers/adam.ts";
+import { memory as memoryQueue } from "../../plugins/queues/memory.ts";
+import { linear } from "../../plugins/schedules/linear.ts";
+import { memory as memoryStoreOf } from "../../plugins/stores/memory.ts";
+
+/** Names of the checks that fail. */
+export async function failing(checks: readonly Check[]): Promise<string[]> {
+  const failed: string[] = [];
+  for (const { name, run } of checks) await run().catch(() => failed.push(name));
+  return failed;
+}
+
+/** A plugin, what is wrong with a copy of it, and the check that has to say so. */
+type Broken<P> = readonly [what: string, plugin: P, check: RegExp];
+
+const schedule = linear({ warmupSteps: 3 });
+let drifting = 0;
+const schedules: readonly Broken<Schedule>[] = [
+  ["rates above 1", { ...schedule, factor: (step) => step }, /from 0 to 1/],
+  ["rates that depend on calls", { ...schedule, factor: () => 1 / (1 + (drifting++ % 7)) }, /depend on the step alone/],
+  ["no warm-up", { ...schedule, factor: () => 1 }, /warm-up rises/],
+  ["a name with capitals", { ...schedule, name: "Linear" } as Schedule, /lower-case/],
+];
+
+const metric = accuracy();
+const metrics: readonly Broken<Metric>[] = [
+  ["a state that JSON loses", { ...metric, init: () => new Map() } as Metric, /plain data|finite/],
+  ["merging that forgets", { ...metric, merge: (a) => a }, /merging gives/],
+  ["a result that is no number", { ...metric, compute: () => ({ accuracy: NaN }) }, /finite or null/],
+  ["nothing to say", { ...metric, compute: () => ({}) }, /finite or null/],
+  ["a reading that changes the state", {
+    ...metric,
+    compute: (state) => {
+      const own = metric.compute(state);
+      (state as { count: number }).count = 1e6;
+      return own;
+    },
+  }, /changes nothing|merging/],
+];
+
+const callback = earlyStopping({ earlyStoppingPatience: 1 });
+const callbacks: readonly Broken<Callback>[] = [
+  [
+    "a state in a closure",
+    ((): Callback => {
+      let seen = 0;
+      return { ...callback, on: () => ({ state: {}, ask: ++seen % 3 === 0 ? { stop: "Enough" } : {} }) };
+    })(),
+    /any interruption/,
+  ],
+  ["asks for what there is not", {
+    ...callback,
+    on: (state) => ({ state, ask: { pause: true } as object }),
+  }, /only for what there is/],
+  ["changes its state in place", {
+    ...callback,
+    init: () => ({ n: 0 }),
+    on: (state) => {
+      (state as { n: number }).n++;
+      return { state };
+    },
+  }, /never changed in place/],
+];
+
+const logger = jsonl();
+const sinkOf = async (...args: Parameters<Logger["open"]>) => await logger.open(...args);
+const loggers: readonly Broken<Logger>[] = [
+  ["throws at an event", {
+    ...logger,
+    open: async (...args) => ({
+      ...await sinkOf(...args),
+      log: (event) => {
+        if (event.type === "warning") throw new Error("What is this?");
+      },
+    }),
+  }, /takes every event/],
+  ["hides a store that fails", {
+    ...logger,
+    open: async (...args) => {
+      const sink = await sinkOf(...args);
+      return { ...sink, close: async () => await sink.close().catch(() => {}) };
+    },
+  }, /failing store/],
+];
+
+const loss = mse();
+const losses: readonly Broken<Loss>[] = [
+  [
+    "is no sum over rows",
+    { ...loss, sum: (b, x, y) => mul(loss.sum(b, x, y), loss.sum(b, x, y)) },
+    /adds up over rows/,
+  ],
+  ["counts one row", { ...loss, count: () => 1 }, /adds up over rows/],
+  ["a mean over nothing known", { ...loss, over: "epoch" as "step" }, /what its mean is over/],
+];
+
+const optimizer = adam();
+const optimizers: readonly Broken<Optimizer>[] = [
+  ["climbs", {
+    ...optimizer,
+    update: (span, update, kernels) => kernels.axpy(span.parameter, update.learningRate, span.gradient),
+  }, /bottom of a parabola/],
+  ["ignores gradientScale", {
+    ...optimizer,
+    state: () => ({}),
+    update: (span, update, kernels) => kernels.axpy(span.parameter, -update.learningRate, span.gradient),
+  }, /scales the gradient/],
+  [
+    "keeps its state in a closure",
+    ((): Optimizer => {
+      let calls = 0;
+      return {
+        ...optimizer,
+        state: () => ({}),
+        update: (span, { learningRate, gradientScale }, kernels) =>
+          kernels.axpy(span.parameter, -learningRate * gradientScale / (1 + (calls++ % 5)), span.gradient),
+      };
+    })(),
+    /from saved state/,
+  ],
+  ["an idle factor that is not its step's", { ...optimizer, idle: () => 0.5 }, /idle factor/],
+];
+
+const rows = Array.from({ length: 6 }, (_, i) => ({ text: `row ${i}` }));
+const dataset = rowsInMemory({ rows });
+const datasets: readonly Broken<Dataset>[] = [
+  ["starts anew behind a row", {
+    ...dataset,
+    open: async (host) => {
+      const opened = await dataset.open(host);
+      return { ...opened, read: () => opened.read() };
+    },
+  }, /behind any row/],
+  ["a length that is wrong", {
+    ...dataset,
+    open: async (host) => ({ ...await dataset.open(host), length: 5 }),
+  }, /gives its rows/],
+  ["a fingerprint of nothing", {
+    ...dataset,
+    open: async (host) => ({ ...await dataset.open(host), fingerprint: "rows" }),
+  }, /fingerprint/],
+];
+
+const storeSource = memoryStoreOf();
+const stores: readonly Broken<StoreSource>[] = [
+  ["lets two writers win", {
+    ...storeSource,
+    open: async () => {
+      const store = memoryStore();
+      return { ...store, put: (key, bytes) => store.put(key, bytes) };
+    },
+  }, /only if nothing else did/],
+  ["takes any key", {
+    ...storeSource,
+    open: async () => ({ ...memoryStore(), get: async () => undefined }),
+  }, /relative paths/],
+];
+
+const queueSource = memoryQueue();
+const queues: readonly Broken<Queue>[] = [
+  ["gives an id to two", {
+    ...queueSource,
+    open: async () => {
+      const ids: string[] = [];
+      return {
+        push: async (id: string) => void ids.push(id),
+        pull: async () => {
+          const id = ids.shift();
+          return id === undefined ? undefined : { id, done: async () => {}, back: async () => void ids.push(id) };
+        },
+        close: async () => {},
+      };
+    },
+  }, /each id once/],
+];
+
+const all = { schedule: schedules, metric: metrics, callback: callbacks, logger: loggers, loss: losses };
+const others = { optimizer: optimizers, dataset: datasets, store: stores, queue: queues };
+for (const [kind, broken] of Object.entries({ ...all, ...others })) {
+  describe(`the checks of a ${kind} find one that`, () => {
+    for (const [what, plugin, check] of broken as readonly Broken<Schedule>[]) {
+      it(what, async () => {
+        const failed = await failing(checksOf(plugin));
+        assert.ok(failed.some((name) => check.test(name)), `expected ${check} among ${JSON.stringify(failed)}`);
+      });
+    }
+  });
+}
+
+describe("conform", () => {
+  it("passes a plugin that holds, and says all that does not of one that fails", async () => {
+    await conform(schedule);
+    await assert.rejects(
+      conform({ ...schedule, factor: () => 2 }),
+      /schedule "linear" fails:\nfactors are from 0 to 1[^\n]*\n {2}2[^]*warm-up rises/,
+    );
+  });
+  it("says in its name what is not looked at", () => {
+    const names = checksOf(adam()).map(({ name }) => name);
+    assert.ok(names.includes("takes the reference's steps (not looked at without figures.steps)"));
+  });
+  it("needs no runner of tests", () => {
+    for (
+      const file of readdirSync(new URL("../../conformance", import.meta.url), { recursive: true, encoding: "utf8" })
+    ) {
+      if (!file.endsWith(".ts")) continue;
+      const text = readFileSync(new URL(`../../conformance/${file}`, import.meta.url), "utf8");
+      assert.doesNotMatch(text, /from "node:|catalog\.ts"/, file);
+    }
+  });
+});
