@@ -58,14 +58,9 @@ export { sha256 } from "./core/fingerprint.ts";
 export { most } from "./core/most.ts";
 
 // Texts, patterns and the names of modules.
-export {
-  type CharSet,
-  fixedWidth,
-  linearPattern,
-  type PatternNode,
-  remembered,
-  searchFor,
-} from "./core/linear_pattern.ts";
+export { linearPattern, type Pattern } from "./core/patterns/linear_pattern.ts";
+export { type CharSet, fixedWidth, type PatternNode, remembered } from "./core/patterns/node.ts";
+export { searchFor } from "./core/patterns/search.ts";
 export { layerIndex, matches, matchModules, patternValue } from "./core/modules.ts";
 
 // Files, JSON and stores.

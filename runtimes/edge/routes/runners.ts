@@ -10,7 +10,7 @@ import { contentIn } from "../../../core/jobs/files.ts";
 import { committed, givenBack, type JobRecord, renewed, saved } from "../../../core/jobs/record.ts";
 import type { JobOffer } from "../../../core/jobs/jobs.ts";
 import { referencesOf } from "../../../core/jobs/references.ts";
-import { within } from "../../../core/run/write.ts";
+import { within } from "../../../core/within.ts";
 import type { Named, Store } from "../../../core/types.ts";
 import { checked, failed } from "../answers.ts";
 import { toldEvent } from "../job_shapes.ts";

@@ -288,7 +288,7 @@ test("console: multiply-adds a second, and how much of the machine's peak that i
 });
 
 test("jsonl: what is measured on the machine is written where it is asked for, and nowhere else", async () => {
-  const [plain, timed] = [testStore(), testStore()];
+  const [plain, timed] = [watchedStore(), watchedStore()];
   await logged(jsonl(), plain, counted);
   await logged(jsonl({ speed: true }), timed, counted);
   const steps = (store: typeof plain) =>
