@@ -23,7 +23,6 @@ const long: readonly string[] = [
   "core/engine/program.ts buildProgram",
   "core/engine/sessions.ts openSession",
   "core/engine/state.ts createState",
-  "core/jobs/jobs.ts jobsIn",
   "core/jobs/json_lines.ts lineState",
   "core/jobs/store_queue.ts storeQueue",
   "core/loop/train.ts trainLoop",

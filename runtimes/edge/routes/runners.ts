@@ -8,7 +8,7 @@ import { sha256 } from "../../../core/fingerprint.ts";
 import { pathParts } from "../../../core/jobs/names.ts";
 import { contentIn } from "../../../core/jobs/files.ts";
 import { committed, givenBack, type JobRecord, renewed, saved } from "../../../core/jobs/record.ts";
-import type { JobOffer } from "../../../core/jobs/jobs.ts";
+import type { JobOffer } from "../../../core/jobs/job_records.ts";
 import { referencesOf } from "../../../core/jobs/references.ts";
 import { within } from "../../../core/within.ts";
 import type { Named, Store } from "../../../core/types.ts";

@@ -1,0 +1,50 @@
+/**
+ * Leases: a waiting job for a runner that can do it.
+ * @module
+ */
+import { changeJob } from "./change_job.ts";
+import { type JobOffer, type JobRecords, readRecord } from "./job_records.ts";
+import { isWaiting, type JobRecord, leased } from "./record.ts";
+
+/** How many jobs of which nothing is known yet are looked at for one runner at once. */
+const LOOKS = 50;
+
+/** How many hints are held back at once where a queue gives what is not wanted. */
+const HINTS = 1000;
+
+/** A waiting job that a runner can do, with its lease. `secret`: what the lease's holder is known by, as a hash. */
+export async function leaseJob(
+  jobs: JobRecords,
+  runner: string,
+  can: (job: JobOffer) => boolean,
+  secret?: string,
+): Promise<JobRecord | undefined> {
+  const { queue, leaseSeconds, time } = jobs.options;
+  const passed: { back(): Promise<void> }[] = [];
+  const wanted = (id: string): boolean => {
+    const known = jobs.open.get(id);
+    return known === undefined || known.status === "validating_files" || can(known);
+  };
+  try {
+    for (let looks = 0; looks < LOOKS && passed.length < HINTS;) {
+      const hint = await queue.pull(leaseSeconds, wanted);
+      if (!hint) return undefined;
+      if (!wanted(hint.id)) {
+        passed.push(hint);
+        continue;
+      }
+      looks++;
+      const stored = await readRecord(jobs, hint.id, "tryRead");
+      if (stored && isWaiting(stored.record) && !can(stored.record)) {
+        passed.push(hint);
+        continue;
+      }
+      const done = stored && await changeJob(jobs, hint.id, (record) => leased(record, runner, time(), secret));
+      await hint.done();
+      if (done && done.refused === undefined) return done.record;
+    }
+    return undefined;
+  } finally {
+    for (const hint of passed) await hint.back();
+  }
+}
