@@ -6,7 +6,7 @@
 import { refused, show } from "../errors.ts";
 import { countSteps } from "../loop/steps.ts";
 import type { Json, Named, Schedule, TrainingArguments } from "../types.ts";
-import type { Saved } from "./checkpoints.ts";
+import type { Saved } from "./checkpoint_files.ts";
 import { isPlace } from "./places.ts";
 
 /** Parts that watch a run or place its results: they may change between attempts. */

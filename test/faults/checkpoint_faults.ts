@@ -3,7 +3,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type Checkpoints, checkpointsIn, type Saved } from "../../core/run/checkpoints.ts";
+import type { Saved } from "../../core/run/checkpoint_files.ts";
+import { type Checkpoints, checkpointsIn } from "../../core/run/checkpoints.ts";
 import { createRandom } from "../../core/random.ts";
 import { directoryStore } from "../../runtimes/directory_store.ts";
 import { type Crash, imageAfter, type MemoryFiles, memoryFiles } from "./memory_files.ts";

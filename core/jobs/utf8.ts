@@ -1,0 +1,33 @@
+/**
+ * UTF-8, checked byte by byte.
+ * @module
+ */
+
+/** UTF-8 as it comes. */
+export interface Utf8Check {
+  /** Whether a byte may stand there. */
+  takes(byte: number): boolean;
+  /** Whether no character has begun that is not whole. */
+  isWhole(): boolean;
+}
+
+/** UTF-8: no byte too many or too few, no longer spelling than needed, no surrogates. */
+export function utf8Check(): Utf8Check {
+  let [left, low, high] = [0, 0x80, 0xbf];
+  return {
+    takes: (byte) => {
+      if (left === 0) {
+        if (byte < 0x80) return true;
+        if (byte < 0xc2 || byte > 0xf4) return false;
+        left = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+        low = byte === 0xe0 ? 0xa0 : byte === 0xf0 ? 0x90 : 0x80;
+        high = byte === 0xed ? 0x9f : byte === 0xf4 ? 0x8f : 0xbf;
+        return true;
+      }
+      if (byte < low || byte > high) return false;
+      [left, low, high] = [left - 1, 0x80, 0xbf];
+      return true;
+    },
+    isWhole: () => left === 0,
+  };
+}
