@@ -75,6 +75,19 @@ export const serveLimits = {
   },
 } as const satisfies Readonly<Record<string, Limit>>;
 
+/** How often a key may ask, by the class of what it asks for. */
+export const serveRates = {
+  light: {
+    perSecond: 10_000,
+    burst: 20_000,
+    help: "requests a second of one key, and of them at once: tokenize, lists",
+  },
+  heavy: { perSecond: 5000, burst: 10_000, help: "the same: models, metrics, merges" },
+  submit: { perSecond: 10, burst: 200, help: "the same: uploads, jobs" },
+  runner: { perSecond: 1000, burst: 2000, help: "the same: of runners" },
+  failed: { perSecond: 10, burst: 200, help: "requests without a key that is known, of all together" },
+} as const;
+
 /** A value for each limit. */
 export type ServeLimits = Readonly<Record<keyof typeof serveLimits, number>>;
 
@@ -83,6 +96,11 @@ export function limitsOf(given: Partial<ServeLimits>): ServeLimits {
   return Object.fromEntries(
     Object.entries(serveLimits).map(([name, limit]) => [name, given[name as keyof ServeLimits] ?? limit.default]),
   ) as ServeLimits;
+}
+
+/** The rates as people write them. */
+export function shownRates(): string {
+  return Object.entries(serveRates).map(([name, { perSecond, burst }]) => `${name}=${perSecond}/${burst}`).join(", ");
 }
 
 /** A limit as people write it. */

@@ -2,12 +2,12 @@
  * Commands, their options, and exit codes: 0 done, 1 failed, 2 wrong usage or spec, 3 refused, 130 interrupted.
  * @module
  */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import process from "node:process";
 import { BYTE_COUNT, byteCount } from "../../core/byte_count.ts";
 import { VERSION } from "../../core/version.ts";
 import { exitCode, exitCodes } from "./exit.ts";
-import { serveLimits, shownLimit } from "./limits.ts";
+import { serveLimits, shownLimit, shownRates } from "./limits.ts";
 
 /** Runs one command line and gives its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -90,11 +90,9 @@ export async function main(args: readonly string[]): Promise<number> {
       list,
     )
     .option("--plugins <packages>", "packages whose plugins requests and jobs may use besides, separated by commas")
-    .option(
-      "--rate <class=perSecond/burst>",
-      "how often a key may ask, of a class: light, heavy, submit, runner, failed; repeatable",
-      collect,
-      [],
+    .addOption(
+      new Option("--rate <class=perSecond/burst>", "how often a key may ask, of a class; repeatable")
+        .argParser(collect).default([], shownRates()),
     )
     .action(async (options) => set(await (await import("./serve.ts")).serveCommand(options)));
   for (const limit of Object.values(serveLimits)) {

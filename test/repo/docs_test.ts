@@ -3,12 +3,13 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { limitsOf, serveLimits, shownLimit } from "../../runtimes/cli/limits.ts";
+import { limitsOf, serveLimits, serveRates, shownLimit } from "../../runtimes/cli/limits.ts";
 import { edgeLimitsOf, ratesOf, workLimitsOf } from "../../runtimes/cli/serve_limits.ts";
 import { UPLOAD_BYTES, UPLOAD_SECONDS } from "../../runtimes/edge/routes/files.ts";
 import { defaultLimits } from "../../runtimes/edge/service.ts";
 import { HEADERS_SECONDS } from "../../runtimes/listen.ts";
 import { defaultWorkLimits } from "../../runtimes/work/pool.ts";
+import { commands } from "../faults/killed_runs.ts";
 import { adaptersText } from "../interchange/table.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -18,11 +19,32 @@ describe("the documents", () => {
   it("docs/adapters.md is what the plugins and the recorded runs make of it", async () => {
     assert.equal(readFileSync(`${root}docs/adapters.md`, "utf8"), await adaptersText());
   });
-  it("docs/run_a_server.md has every limit with its default, which is that of the parts", () => {
-    const text = readFileSync(`${root}docs/run_a_server.md`, "utf8");
-    for (const limit of Object.values(serveLimits)) {
-      assert.ok(text.includes(`| \`${limit.option}\` | ${shownLimit(limit)} | ${limit.help} |`), limit.option);
+  for (const file of ["docs/run_a_server.md", "SECURITY.md"]) {
+    it(`${file} has every limit with its default, and no other`, () => {
+      const rows = readFileSync(root + file, "utf8").split("\n").filter((line) => line.startsWith("| `--"))
+        .map((line) => line.replace(/ +/g, " "));
+      assert.deepEqual(rows, [
+        ...Object.values(serveLimits).map((own) => `| \`${own.option}\` | ${shownLimit(own)} | ${own.help} |`),
+        ...Object.entries(serveRates).map(([name, { perSecond, burst, help }]) =>
+          `| \`--rate ${name}=N/B\` | ${perSecond}/${burst} | ${help} |`
+        ),
+      ]);
+    });
+  }
+  it("serve --help has them too", () => {
+    const [program = "", ...args] = commands.node ?? [];
+    const text = execFileSync(program, [...args, "serve", "--help"], { encoding: "utf8" }).replace(/\s+/g, " ");
+    for (const own of Object.values(serveLimits)) {
+      assert.ok(
+        text.includes(`${own.option} <${own.counts}> at most: ${own.help} (default: ${shownLimit(own)})`),
+        own.option,
+      );
     }
+    for (const [name, { perSecond, burst }] of Object.entries(serveRates)) {
+      assert.ok(text.includes(`${name}=${perSecond}/${burst}`), name);
+    }
+  });
+  it("the limits of serve are those of the parts", () => {
     const own = limitsOf({});
     for (const name of ["bodyBytes", "linesBytes", "bodySeconds", "inputs", "resultBytes"] as const) {
       assert.equal(own[name], defaultLimits[name], name);
@@ -35,9 +57,8 @@ describe("the documents", () => {
       UPLOAD_SECONDS,
       HEADERS_SECONDS,
     ]);
-    for (const [name, { perSecond, burst }] of Object.entries(defaultLimits.rates)) {
-      assert.ok(text.includes(`| \`--rate ${name}=N/B\` | ${perSecond}/${burst} |`), name);
-    }
+    const rates = Object.entries(serveRates).map(([name, { perSecond, burst }]) => [name, { perSecond, burst }]);
+    assert.deepEqual(Object.fromEntries(rates), defaultLimits.rates);
   });
   it("have rows in every table", () => {
     const empty = documents.flatMap((file) => {
