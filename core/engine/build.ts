@@ -96,11 +96,17 @@ export type BuildOptions = Readonly<{
   untied?: readonly string[] | undefined;
 }>;
 
-/** The first call of generation, over prompts, or one of those for further tokens. */
-export type Phase = "first" | "next";
+/**
+ * Of generation: over what came before, one token more or a whole prompt (of which nothing came before). Where another
+ * side is read, that side is computed with the prompt: in a graph of its own.
+ */
+export type Phase = "prefill" | "decode";
 
 /** Places behind heads, and heads behind places again. */
 const HEADS_FIRST: readonly number[] = [0, 2, 1, 3];
+
+/** Rows of places, and places of rows. */
+const PLACES_FIRST: readonly number[] = [1, 0, 2, 3];
 
 /** What begins the names of keys and values of the other side, which stay as they are. */
 export const OTHER_SIDE = "cross";
@@ -138,6 +144,8 @@ export function createBuild(
   const attentions: Value[] = [];
   const biases = new Map<string, Value>();
   const kept = new Map<string, Value>();
+  // What is kept with what is new behind it, by what both are together.
+  const joined = new Map<Value, readonly Value[]>();
   let site = 0;
   let calls = 0;
   // The adapter that is building, if one is.
@@ -196,7 +204,7 @@ export function createBuild(
     const seq = seqDim(side);
     const places = (name: string): Value => graph.input(`${prefix}${name}`, "int32", ["batch", seq]);
     const sequences = (name: string): Value => graph.input(`${prefix}${name}`, "int32", ["sequences"]);
-    if (role === "keys" && options.phase === "next" && side === options.grows) {
+    if (role === "keys" && options.phase === "decode" && side === options.grows) {
       const all = addDims("pastSeq", seq);
       return {
         ...stream(side),
@@ -286,25 +294,38 @@ export function createBuild(
     return (before && made?.inputs[0]) || f.transpose(x, HEADS_FIRST);
   };
 
-  // In generation, keys and values of what came before are kept by head, as they are computed with; those of the other
-  // side never change.
+  // In generation, keys and values are kept place by place, so that those of one more place are written behind the others;
+  // of the other side by head, as they are computed with, for they never change.
   const remembered = (k: Value, v: Value, { queries = "input", keys = "input" }: AttentionOptions): [Value, Value] => {
     if (options.phase === undefined || queries !== options.grows) return [k, v];
     const name = `${keys === queries ? "past" : OTHER_SIDE}.${calls++}`;
     const keep = (part: string, now: Value): Value => {
       const input = `${name}.${part}`;
-      const own = byHead(now);
-      const [batch = 1, heads = 1, seq = 1, headDim = 1] = own.shape;
-      const before = (dim: Dim): Value => graph.input(input, "float32", [batch, heads, dim, headDim]);
-      const all = options.phase === "first"
-        ? own
-        : keys !== queries
-        ? before(seq)
-        : f.concat([before("pastSeq"), own], 2);
-      kept.set(input, all);
-      return byHead(all);
+      const [batch = 1, seq = 1, heads = 1, headDim = 1] = now.shape;
+      if (keys !== queries) {
+        if (options.phase === "decode") return byHead(graph.input(input, "float32", [batch, heads, seq, headDim]));
+        kept.set(input, byHead(now));
+        return byHead(byHead(now));
+      }
+      kept.set(input, f.transpose(now, PLACES_FIRST));
+      if (options.phase === "prefill") return now;
+      const past = graph.input(input, "float32", ["pastSeq", batch, heads, headDim]);
+      const all = f.concat([f.transpose(past, PLACES_FIRST), now], 1);
+      joined.set(all, [f.transpose(past, [1, 2, 0, 3]), byHead(now)]);
+      return all;
     };
     return [keep("key", k), keep("value", v)];
+  };
+
+  // Keys or values by head, in the parts that they are stored in: those that are kept are read where they are.
+  const partsOf = (x: Value): readonly Value[] => {
+    const known = joined.get(x);
+    if (known) return known;
+    const made = graph.producer(x);
+    const parts = made?.op === "Concat" && (made as Node<"Concat">).attrs.axis === 1
+      ? made.inputs.flatMap((part) => (part ? [partsOf(part)] : []))
+      : [];
+    return parts.some((part) => part.length > 1) ? parts.flat() : [byHead(x)];
   };
 
   // Query heads that share a key head are folded into its rows, so that keys and values are never repeated.
@@ -319,17 +340,19 @@ export function createBuild(
     const bias = (): Value => attentionBias(options, prefix);
     const scale = options.scale ?? 1 / Math.sqrt(headDim);
     // Some queries over the keys that they may see, all by head.
-    const over = (q: Value, k: Value, v: () => Value, bias: () => Value): Value => {
+    const over = (q: Value, k: readonly Value[], v: () => readonly Value[], bias: () => Value): Value => {
       const places = q.shape[2] ?? 1;
       const folded = (x: Value): Value =>
         group === 1 ? x : f.reshape(x, [batch, kept, mulDims(group, places), x.shape[3] ?? 1]);
       const unfolded = (x: Value): Value => group === 1 ? x : f.reshape(x, [batch, heads, places, x.shape[3] ?? 1]);
-      let scores = unfolded(f.product(folded(q), k, { alpha: scale, transB: true }));
+      const products = k.map((part) => f.product(folded(q), part, { alpha: scale, transB: true }));
+      let scores = unfolded(f.concat(products, 3));
       if (options.softcap) scores = f.mul(f.tanh(f.div(scores, options.softcap)), options.softcap);
       if (options.bias) scores = f.add(scores, withFront(options, prefix, path));
       const probabilities = f.softmax(f.add(scores, bias()));
       attentions.push(probabilities);
-      return unfolded(f.matmul(folded(attentionDropout(probabilities, options.dropout ?? 0, prefix)), v()));
+      const shares = folded(attentionDropout(probabilities, options.dropout ?? 0, prefix));
+      return unfolded(productOfParts(shares, v()));
     };
     const cuts = queryCuts(queries, options, prefix);
     let context = cuts
@@ -339,14 +362,14 @@ export function createBuild(
           const [seen, rows] = [(x: Value) => f.slice(x, 2, 0, to), (x: Value) => f.slice(x, 2, from, to)];
           return over(
             rows(byHead(q)),
-            seen(byHead(k)),
-            () => seen(byHead(v)),
+            [seen(byHead(k))],
+            () => [seen(byHead(v))],
             () => f.slice(rows(bias()), 3, 0, to),
           );
         }),
         2,
       )
-      : over(byHead(q), byHead(k), () => byHead(v), bias);
+      : over(byHead(q), partsOf(k), () => partsOf(v), bias);
     // Padding that is further from all tokens than a window reads nothing, as in torch: spans' distributions count it.
     if (options.window && !options.causal) {
       context = f.mul(context, f.cast(f.greater(f.max(bias(), 3, true), NEVER / 2), "float32"));
@@ -538,6 +561,18 @@ export function createBuild(
 
 function scaled(x: Value, by = 1): Value {
   return by === 1 ? x : f.mul(x, by);
+}
+
+/** A B where B is in parts, one below the other. */
+function productOfParts(a: Value, parts: readonly Value[]): Value {
+  if (parts.length === 1) return f.matmul(a, parts[0] as Value);
+  let from: Dim = 0;
+  return parts.map((part, i) => {
+    const to: Dim = addDims(from, part.shape.at(-2) ?? 1);
+    const columns = f.slice(a, -1, from, i === parts.length - 1 ? null : to);
+    from = to;
+    return f.matmul(columns, part);
+  }).reduce((sum, own) => f.add(sum, own));
 }
 
 /** The last dim of hidden states, which is fixed. */

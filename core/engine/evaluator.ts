@@ -44,6 +44,8 @@ export type EvaluatorOptions = Readonly<{
   taskName?: string;
   outputHiddenStates?: boolean;
   outputAttentions?: boolean;
+  /** What the run may take of the machine's memory; absent: all of it. */
+  memoryBytes?: number;
 }>;
 
 /** An evaluator; its sessions are opened when they are first asked for. */
@@ -113,6 +115,12 @@ export function frozenBytes(program: Program, fed: ReadonlyMap<string, unknown>)
     if (!fed.has(p.name) && p.ids.length === 0) bytes += 4 * sizeOf(p.shape);
   }
   return bytes;
+}
+
+/** Bytes of all frozen matrices: those of a table that is a head, too, are packed where they are. */
+export function packedBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
+  const matrices = [...program.recorded.parameters.values()].filter((p) => !fed.has(p.name) && p.shape.length > 1);
+  return matrices.reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0);
 }
 
 /** The one number of a scalar result. */

@@ -1,12 +1,14 @@
 /**
- * What comes next: logits behind prompts, then behind one more token of each at a time. The encoder runs once, and keys
- * and values of what was computed are kept.
+ * What comes next: logits behind prompts (prefill), then behind one more token of each at a time (decode). The encoder runs
+ * once, and keys and values of what was computed are kept.
  * @module
  */
-import { sizeOf, type Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
+import { sizeOf } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
 import { OTHER_SIDE, type Phase } from "./build.ts";
-import type { EvaluatorOptions } from "./evaluator.ts";
+import { type EvaluatorOptions, packedBytes } from "./evaluator.ts";
+import { createKeyValueCache, type KeyValueCache } from "./key_value_cache.ts";
 import { buildProgram, type Program, trainsRule } from "./program.ts";
 import { openSession, type Session } from "./sessions.ts";
 
@@ -15,7 +17,9 @@ export type Step = Readonly<{
   rows: number;
   vocabSize: number;
   logits: Float32Array;
-  kept: ReadonlyMap<string, OrtTensor>;
+  keyValueCache: KeyValueCache;
+  /** Keys and values of the other side, which stay as they are. */
+  cross: ReadonlyMap<string, OrtTensor>;
   /** Fed parameters. */
   weights: Readonly<Record<string, OrtTensor>>;
   /** The prompts' batch, and which of its rows each row continues. */
@@ -31,68 +35,60 @@ export type Step = Readonly<{
 /** Computes steps; its sessions are opened when they are first asked for. */
 export interface Generator {
   /** Behind the prompts of a batch, one sequence in each row. `weights`: in place of those that the generator has. */
-  first(batch: Batch, weights?: Readonly<Record<string, OrtTensor>>): Promise<Step>;
-  /** Behind one more token: `from` says which row of the step before each row continues. */
-  next(step: Step, from: Int32Array, tokens: Int32Array): Promise<Step>;
+  prefill(batch: Batch, weights?: Readonly<Record<string, OrtTensor>>): Promise<Step>;
+  /** Behind one more token: `from` says which row of the step before each row continues. A step is continued once. */
+  decode(step: Step, from: Int32Array, tokens: Int32Array): Promise<Step>;
   close(): Promise<void>;
 }
 
+type Opened = Readonly<{ program: Program; session: Session }>;
+type Computed = Pick<Step, "rows" | "vocabSize" | "logits"> & Readonly<{ kept: ReadonlyMap<string, OrtTensor> }>;
+type Kept = ReadonlyMap<string, OrtTensor>;
+
+/** Weights are packed for speed where the memory is so many times what they take. */
+const PACKING_ROOM = 4;
+
 /** A generator over the weights that an evaluator computes with. */
 export function createGenerator(options: EvaluatorOptions): Generator {
-  const { host, feeder, trunk } = options;
-  const lib = host.lib as Ort;
-  const prefix = trunk.decoderStart === undefined ? "" : "decoder_";
-  const known = new Map<Phase, Readonly<{ program: Program; session: Session }>>();
-  const opened = async (phase: Phase, batch: Batch): Promise<Readonly<{ program: Program; session: Session }>> => {
-    const found = known.get(phase);
-    if (found) return found;
-    const program = buildProgram({
-      ...options,
-      mode: "generate",
-      phase,
-      losses: [],
-      checkpointing: false,
-      trains: trainsRule(options.attached),
-      targets: phase === "first" ? batch.inputs : {},
-    });
-    const { parameters } = program.recorded;
-    const session = await openSession({ ...options, graph: program.graph, parameters, prepack: false, arena: true });
-    const own = { program, session };
-    known.set(phase, own);
-    return own;
-  };
-  const run = async (
-    phase: Phase,
-    batch: Batch,
-    kept: ReadonlyMap<string, OrtTensor>,
-    weights: Step["weights"],
-  ): Promise<Pick<Step, "rows" | "vocabSize" | "logits" | "kept" | "weights">> => {
-    const { program, session } = await opened(phase, batch);
-    const extra: Record<string, OrtTensor> = {};
-    for (const [name, tensor] of [...Object.entries(weights), ...kept]) {
-      if (session.feeds.has(name)) extra[name] = tensor;
-    }
-    const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
+  const lib = options.host.lib as Ort;
+  const alone = options.trunk.decoderStart === undefined;
+  const prefix = alone ? "" : "decoder_";
+  const sessions = generationSessions(options);
+  const run = async (phase: Phase, batch: Batch, kept: Kept, weights: Step["weights"]): Promise<Computed> => {
+    const { program, session } = await sessions.opened(phase);
+    const rows = batch.sequences;
+    const behind = kept.size > 0 ? kept : nothingKept(lib, session, rows);
+    const known = [...Object.entries(weights), ...behind];
+    const extra = Object.fromEntries(known.filter(([name]) => session.feeds.has(name)));
+    const results = await session.run(await options.feeder.feeds(session, program.recorded, batch, extra, undefined));
     const logits = results.logits as OrtTensor;
-    const [rows = 0, vocabSize = 0] = logits.dims;
     const outputs = [...program.recorded.kept.keys()].map((name) =>
       [name, results[`kept.${name}`] as OrtTensor] as const
     );
-    return { rows, vocabSize, logits: logits.data as Float32Array, kept: new Map(outputs), weights };
+    const [, vocabSize = 0] = logits.dims;
+    return { rows, vocabSize, logits: logits.data as Float32Array, kept: new Map(outputs) };
   };
   return {
-    first: async (batch, weights = options.weights) => {
+    prefill: async (batch, weights = options.weights) => {
       const side = batch.decoder ?? batch;
       const last = batch.inputs[`${prefix}last`] as Tensor;
-      const asked: Batch = {
-        ...batch,
-        inputs: { ...batch.inputs, "labels.at": last },
-        ...(batch.decoder && { decoder: { ...batch.decoder, inputs: [...batch.decoder.inputs, "labels.at"] } }),
-      };
-      const result = await run("first", asked, new Map(), weights);
+      const asked = withPlaces(batch, last);
+      // A decoder alone has one graph: a prompt is what comes behind nothing.
+      const { kept, ...result } = await run(
+        alone ? "decode" : "prefill",
+        alone ? behindNothing(asked) : asked,
+        new Map(),
+        weights,
+      );
+      const keyValueCache = createKeyValueCache(lib);
+      const isCross = ([name]: readonly [string, unknown]): boolean => name.startsWith(OTHER_SIDE);
+      keyValueCache.append(new Map([...kept].filter((entry) => !isCross(entry))));
       const positions = ints(batch.inputs[`${prefix}positions`]);
       return {
         ...result,
+        keyValueCache,
+        cross: new Map([...kept].filter(isCross)),
+        weights,
         prompts: batch,
         of: Int32Array.from({ length: result.rows }, (_, i) => i),
         segments: ints(batch.inputs[`${prefix}segments`]),
@@ -101,38 +97,71 @@ export function createGenerator(options: EvaluatorOptions): Generator {
         next: ints(last).map((place) => (positions[place] ?? 0) + 1),
       };
     },
-    next: async (step, from, tokens) => {
-      const rows = from.length;
-      const width = step.past + 1;
+    decode: async (step, from, tokens) => {
+      const { keyValueCache } = step;
+      if (keyValueCache.places !== step.past) throw new RangeError("A step of generation is continued once");
       const of = from.map((row) => step.of[row] ?? 0);
       const position = from.map((row) => step.next[row] ?? 0);
-      const grown = (all: Int32Array, added: (i: number) => number): Int32Array => {
-        const out = new Int32Array(rows * width);
-        from.forEach((row, i) => {
-          out.set(all.subarray(row * step.past, (row + 1) * step.past), i * width);
-          out[(i + 1) * width - 1] = added(i);
-        });
-        return out;
-      };
-      const segments = grown(step.segments, () => 1);
-      const positions = grown(step.positions, (i) => position[i] ?? 0);
-      const batch = nextBatch(step, prefix, of, { tokens, position, segments, positions });
+      const segments = grown(step.segments, step.past, from, () => 1);
+      const positions = grown(step.positions, step.past, from, (i) => position[i] ?? 0);
+      const batch = decodeBatch(step, prefix, of, { tokens, position, segments, positions });
       // Beams of one prompt read the same of the other side, whichever of them goes on.
       const samePrompts = of.length === step.of.length && of.every((prompt, i) => prompt === step.of[i]);
-      const kept = new Map([...step.kept].map(([name, tensor]) => {
-        const stays = samePrompts && name.startsWith(OTHER_SIDE);
-        return [name, stays ? tensor : chosenRows(lib, tensor, from)];
-      }));
-      const result = await run("next", batch, kept, step.weights);
+      const cross = samePrompts
+        ? step.cross
+        : new Map([...step.cross].map(([name, tensor]) => [name, chosenRows(lib, tensor, from)]));
+      keyValueCache.choose(from);
+      const { kept, ...result } = await run(
+        "decode",
+        batch,
+        new Map([...cross, ...keyValueCache.feeds()]),
+        step.weights,
+      );
+      keyValueCache.append(kept);
       return {
+        ...step,
         ...result,
-        prompts: step.prompts,
+        cross,
         of,
         segments,
         positions,
-        past: width,
+        past: step.past + 1,
         next: position.map((p) => p + 1),
       };
+    },
+    close: () => sessions.close(),
+  };
+}
+
+/** The sessions of generation, each opened when it is first asked for. */
+function generationSessions(
+  options: EvaluatorOptions,
+): Readonly<{ opened(phase: Phase): Promise<Opened>; close(): Promise<void> }> {
+  const known = new Map<Phase, Opened>();
+  return {
+    opened: async (phase) => {
+      const found = known.get(phase);
+      if (found) return found;
+      const program = buildProgram({
+        ...options,
+        mode: "generate",
+        phase,
+        losses: [],
+        checkpointing: false,
+        trains: trainsRule(options.attached),
+        targets: { [AT]: { dtype: "int32", dims: [0], data: new Int32Array(0) } },
+      });
+      const { host, fed, memoryBytes = host.memoryBytes } = options;
+      const session = await openSession({
+        ...options,
+        graph: program.graph,
+        parameters: program.recorded.parameters,
+        prepack: host.provider === "cpu" && PACKING_ROOM * packedBytes(program, fed) <= memoryBytes,
+        arena: true,
+      });
+      const own = { program, session };
+      known.set(phase, own);
+      return own;
     },
     close: async () => {
       for (const { session } of known.values()) await session.close();
@@ -141,8 +170,64 @@ export function createGenerator(options: EvaluatorOptions): Generator {
   };
 }
 
+/** The input that says which places have logits. */
+const AT = "labels.at";
+
+/** A batch that asks for logits at these places. */
+function withPlaces(batch: Batch, at: Tensor): Batch {
+  const { decoder } = batch;
+  const side = decoder && { decoder: { ...decoder, inputs: [...decoder.inputs, AT] } };
+  return { ...batch, inputs: { ...batch.inputs, [AT]: at }, ...side };
+}
+
+/** A batch of whole prompts for the graph that reads what came before: one place that nothing sees. */
+function behindNothing(batch: Batch): Batch {
+  const { inputs, seq } = batch;
+  const rows = batch.batch;
+  const behind = (tensor: Tensor | undefined): Tensor => ({
+    dtype: "int32",
+    dims: [rows, seq + 1],
+    data: grownInFront(ints(tensor), rows, seq),
+  });
+  return {
+    ...batch,
+    past: 1,
+    inputs: {
+      ...inputs,
+      key_segments: behind(inputs.segments),
+      key_positions: behind(inputs.positions),
+      key_columns: { dtype: "int32", dims: [seq + 1], data: grownInFront(ints(inputs.columns), 1, seq) },
+    },
+  };
+}
+
+/** Rows of so many numbers, each with a zero in front. */
+function grownInFront(all: Int32Array, rows: number, width: number): Int32Array {
+  const out = new Int32Array(rows * (width + 1));
+  for (let row = 0; row < rows; row++) out.set(all.subarray(row * width, (row + 1) * width), row * (width + 1) + 1);
+  return out;
+}
+
+/** Keys and values of the one place that nothing sees. */
+function nothingKept(lib: Ort, session: Session, rows: number): readonly (readonly [string, OrtTensor])[] {
+  return [...session.feeds].filter(([, { shape }]) => shape[0] === "pastSeq").map(([name, { shape }]) => {
+    const dims = [1, rows, ...shape.slice(2).map(Number)];
+    return [name, new lib.Tensor("float32", new Float32Array(sizeOf(dims)), dims)];
+  });
+}
+
+/** Chosen rows of so many numbers, each with one more behind. */
+function grown(all: Int32Array, past: number, from: Int32Array, added: (i: number) => number): Int32Array {
+  const out = new Int32Array(from.length * (past + 1));
+  from.forEach((row, i) => {
+    out.set(all.subarray(row * past, (row + 1) * past), i * (past + 1));
+    out[(i + 1) * (past + 1) - 1] = added(i);
+  });
+  return out;
+}
+
 /** The batch of one more token in each row. */
-function nextBatch(
+function decodeBatch(
   { prompts, past }: Step,
   prefix: string,
   of: Int32Array,
@@ -159,6 +244,7 @@ function nextBatch(
     [`${prefix}columns`]: tensor(Int32Array.of(past), 1),
     [`${prefix}first`]: tensor(order, rows),
     [`${prefix}last`]: tensor(order, rows),
+    [AT]: tensor(order, rows),
     key_segments: tensor(now.segments, rows, past + 1),
     key_positions: tensor(now.positions, rows, past + 1),
     key_columns: tensor(Int32Array.from({ length: past + 1 }, (_, i) => i), past + 1),

@@ -8,6 +8,7 @@ import { forwardNodes, type Graph, type Node, reachable, type Value } from "../g
 import { microsoftOps } from "../graph/ops.ts";
 import { elementTypes, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from "../onnx/model.ts";
 import { bytesPerElement, type DType, type Tensor } from "../tensor.ts";
+import { productsInPlace } from "./products_in_place.ts";
 import type { Provider } from "../types.ts";
 
 /** How a parameter reaches the session. */
@@ -240,13 +241,14 @@ export function lower(
       onnxNodes.push({ op: "Identity", domain: "", name, inputs: [own], outputs: [name], attributes: {} });
     }
   }
+  const all = [...casts.values(), ...[...anew.values()].flat(), ...onnxNodes];
   const model: OnnxModel = {
     irVersion: IR_VERSION,
     opsets: [{ domain: "", version: OPSET }, { domain: "com.microsoft", version: 1 }],
     producer: "attune",
     graph: {
       name: "attune",
-      nodes: [...casts.values(), ...[...anew.values()].flat(), ...onnxNodes],
+      nodes: provider === "cpu" || provider === "wasm" ? productsInPlace(all, new Set(outputs.keys())) : all,
       inputs: [
         ...[...feeds].map(([name, v]) => ({
           name,

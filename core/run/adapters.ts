@@ -210,11 +210,11 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
     if (open.task.generate) {
       yield* await turn(async () => {
         const stacked = await stackedOf(members);
-        const { first, next } = await stacked.evaluator.generator();
+        const { prefill, decode } = await stacked.evaluator.generator();
         const weights = weightsOf(stacked, members);
         const found: Named<Json>[] = [];
         const { generated } = await import("./generate.ts");
-        const generator = { first: (batch: Batch) => first(batch, weights), next };
+        const generator = { prefill: (batch: Batch) => prefill(batch, weights), decode };
         for await (const prediction of generated(open, generator, samples)) found.push(prediction);
         return found;
       });

@@ -27,7 +27,7 @@ export async function generationOf(open: OpenRun, asked?: Partial<GenerationConf
 /** Predictions of a task that generates. */
 export async function* generated(
   open: OpenRun,
-  generator: Pick<Generator, "first" | "next">,
+  generator: Pick<Generator, "prefill" | "decode">,
   samples: readonly Sample[],
 ): AsyncIterable<Named<Json>> {
   const options = await generationOf(open);
@@ -40,7 +40,7 @@ export async function* generated(
 /** What comes behind each sample's prompt, in order. `from`: how many were asked before. */
 export async function* generateSamples(
   open: OpenRun,
-  generator: Pick<Generator, "first" | "next">,
+  generator: Pick<Generator, "prefill" | "decode">,
   samples: readonly Sample[],
   options: GenerationOptions,
   from = 0,
@@ -68,13 +68,13 @@ export async function* generateSamples(
 /** Steps behind prompts; what is kept of them is computed anew where a text becomes too long for it. */
 function stepsOf(
   { layout, trunk }: OpenRun,
-  generator: Pick<Generator, "first" | "next">,
+  generator: Pick<Generator, "prefill" | "decode">,
   prompts: readonly Sample[],
 ): Steps {
   // The last token counts here, whatever it is.
   const { padTokenId: _, ...plain } = layout;
   const first = async (samples: readonly Sample[]): Promise<Step> =>
-    await generator.first(layOut(samples, { ...plain, share: false, padToLength: 0 }));
+    await generator.prefill(layOut(samples, { ...plain, share: false, padToLength: 0 }));
   const most = (trunk.anglesChangeAt ?? Infinity) - layout.reserve.tokens - layout.reserve.positions;
   const long = (): boolean => texts.some((text) => text.length > most);
   let texts = prompts.map(promptTokens);
@@ -85,7 +85,7 @@ function stepsOf(
       const wasLong = long();
       texts = Array.from(from, (row, i) => [...texts[row] ?? [], tokens[i] ?? 0]);
       const again = long() && !wasLong;
-      return step = again ? await first(texts.map(sampleOf)) : await generator.next(step as Step, from, tokens);
+      return step = again ? await first(texts.map(sampleOf)) : await generator.decode(step as Step, from, tokens);
     },
   };
 }
@@ -137,7 +137,7 @@ export function* questionsOf(open: OpenRun, { rows, samples, reading }: AskedRow
 /** What is generated for questions, and their answers, both as a person reads them. */
 export async function* answers(
   open: OpenRun,
-  generator: Pick<Generator, "first" | "next">,
+  generator: Pick<Generator, "prefill" | "decode">,
   questions: Iterable<Question>,
   given?: GenerationOptions,
 ): AsyncIterable<Readings["text"] & Readonly<{ row: number }>> {
@@ -173,7 +173,7 @@ function* chunks<T>(values: Iterable<T>, size: number): Iterable<readonly T[]> {
 /** Metrics of generated text against rows' answers. */
 export async function textMetrics(
   open: OpenRun,
-  generator: Pick<Generator, "first" | "next">,
+  generator: Pick<Generator, "prefill" | "decode">,
   rows: AskedRows,
   metrics: readonly Metric[],
   seen?: RowsSeen,

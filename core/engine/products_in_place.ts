@@ -1,0 +1,33 @@
+/**
+ * Products of ONNX Runtime over matrices that are stored row by row of all of them, read where they are.
+ * @module
+ */
+import type { OnnxAttribute, OnnxNode } from "../onnx/model.ts";
+
+const int = (value: number): OnnxAttribute => ({ type: "int", value });
+const plain: OnnxNode["attributes"] = { alpha: { type: "float", value: 1 }, transA: int(0), transB: int(0) };
+
+/**
+ * A product with `Transpose(B)`, where B [rows, ..., columns] becomes [..., rows, columns], takes B as it is: what is kept
+ * of a text is so never copied. Only for providers with the CPU's kernels.
+ */
+export function productsInPlace(nodes: readonly OnnxNode[], outputs: ReadonlySet<string>): OnnxNode[] {
+  const turned = new Map(nodes.filter(putsRowsBehind).map((node) => [node.outputs[0] ?? "", node.inputs[0] ?? ""]));
+  if (turned.size === 0) return [...nodes];
+  const changed = nodes.map((node): OnnxNode => {
+    const [a = "", b = ""] = node.inputs;
+    const source = node.op === "MatMul" || node.op === "FusedMatMul" ? turned.get(b) : undefined;
+    if (source === undefined) return node;
+    const attributes = { ...plain, ...node.attributes, transBatchA: int(0), transBatchB: int(1) };
+    return { ...node, op: "FusedMatMul", domain: "com.microsoft", inputs: [a, source], attributes };
+  });
+  const read = new Set(changed.flatMap(({ inputs }) => inputs));
+  return changed.filter(({ outputs: [own = ""] }) => !turned.has(own) || read.has(own) || outputs.has(own));
+}
+
+/** [rows, ..., columns] to [..., rows, columns]. */
+function putsRowsBehind({ op, attributes: { perm } }: OnnxNode): boolean {
+  if (op !== "Transpose" || perm?.type !== "ints" || perm.value.length < 3) return false;
+  const last = perm.value.length - 1;
+  return perm.value.every((from, to) => from === (to === last ? last : to === last - 1 ? 0 : to + 1));
+}
