@@ -148,11 +148,9 @@ export const blockTypes: ReadonlyMap<number, BlockType> = new Map<number, BlockT
   [23, { name: "IQ4_XS", values: 256, bytes: 136, read: iq4xs }],
 ]);
 
-/** The values of whole blocks. */
-export function dequantized(type: BlockType, bytes: Uint8Array): Float32Array {
+/** Writes the values of whole blocks into a list, from a place on. */
+export function dequantize(type: BlockType, bytes: Uint8Array, out: Float32Array, to: number): void {
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const blocks = Math.floor(bytes.length / type.bytes);
-  const out = new Float32Array(blocks * type.values);
-  for (let i = 0; i < blocks; i++) type.read(data, i * type.bytes, out, i * type.values);
-  return out;
+  for (let i = 0; i < blocks; i++) type.read(data, i * type.bytes, out, to + i * type.values);
 }

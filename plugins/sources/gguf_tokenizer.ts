@@ -2,130 +2,186 @@
  * The tokenizer of a GGUF file as Hugging Face's files.
  * @module
  */
-import { missing, unsupported } from "../../core/errors.ts";
+import { badFile, missing, show, unsupported } from "../../core/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
+import { byteDecoder, preTokenizerNamed } from "./gguf_pre_tokenizers.ts";
+import { likeliestPieces, type Parts, type Pieces, scoredPairs } from "./gguf_sentencepiece.ts";
 
-const byteLevel = (regex: boolean): Named<Json> => ({
-  type: "ByteLevel",
-  add_prefix_space: false,
-  trim_offsets: true,
-  use_regex: regex,
-});
-const splitBy = (pattern: string): Named<Json> => ({
-  type: "Split",
-  pattern: { Regex: pattern },
-  behavior: "Isolated",
-  invert: false,
-});
-const sequence = (...pretokenizers: Named<Json>[]): Named<Json> => ({ type: "Sequence", pretokenizers });
-const words = (digits: string): string =>
-  `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
+/** Types of tokens: what stands for anything, what the template writes, what others have added. */
+const [UNKNOWN, CONTROL, USER_DEFINED] = [2, 3, 4];
 
-const plain = byteLevel(true);
-const digits = sequence({ type: "Digits", individual_digits: true }, plain);
-const llama3 = sequence(splitBy(words("\\p{N}{1,3}")), byteLevel(false));
-const qwen = sequence(splitBy(words("\\p{N}")), byteLevel(false));
+/** Tokens that end what a model writes, which some files do not mark as such. */
+const ends = new Set(
+  "<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <end_of_turn> <|endoftext|> </s> <|eom_id|> <EOT> [EOT] [EOS] <|end_of_text|> <eos>"
+    .split(" "),
+);
 
-/** llama.cpp's pre-tokenizers by name. */
-const preTokenizers: Readonly<Record<string, Named<Json>>> = {
-  "gpt-2": plain,
-  "phi-2": plain,
-  smollm: digits,
-  starcoder: digits,
-  refact: digits,
-  "command-r": digits,
-  "llama-bpe": llama3,
-  llama3,
-  "llama-v3": llama3,
-  qwen2: qwen,
-  "deepseek-r1-qwen": qwen,
-};
-
-/** Types of tokens: what the template writes, and what others have added. */
-const [CONTROL, USER_DEFINED] = [3, 4];
+/** How a kind of vocabulary is read, and what a file that does not say otherwise means by it. */
+type Kind = Readonly<{
+  parts: Parts;
+  ids: Readonly<{ bos?: number; eos?: number; unknown?: number; padding?: number }>;
+  addsBos: boolean;
+  addsEos: boolean;
+}>;
 
 /** tokenizer.json, tokenizer_config.json and generation_config.json. Throws AttuneError where it is of a kind that is not read. */
 export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
   const own = (name: string): Json | undefined => metadata[`tokenizer.ggml.${name}`];
-  const [model, pre] = [own("model"), own("pre")];
-  if (model !== "gpt2") {
-    throw unsupported("pretrained", "tokenizer.ggml.model", model, "byte-level vocabularies (gpt2) are read");
-  }
-  const preTokenizer = typeof pre === "string" && Object.hasOwn(preTokenizers, pre) ? preTokenizers[pre] : undefined;
-  if (!preTokenizer) {
-    const allowed = `pre-tokenizers that are read: ${Object.keys(preTokenizers).join(", ")}`;
-    throw unsupported("pretrained", "tokenizer.ggml.pre", pre, allowed);
-  }
-  const [tokens, types, merges] = [own("tokens"), own("token_type"), own("merges")];
-  if (!Array.isArray(tokens) || !Array.isArray(merges)) {
-    throw missing("pretrained", "tokens and merges", "the GGUF file");
-  }
-  const kinds = Array.isArray(types) ? types : [];
-  const added = tokens.flatMap((content, id): Json[] => {
-    const special = kinds[id] === CONTROL;
-    if (!special && kinds[id] !== USER_DEFINED) return [];
-    return [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }];
-  });
+  const tokens = tokensOf(own("tokens"));
+  const kind = kindOf(own, tokens);
+  const idOf = (name: "bos" | "eos" | "unknown" | "padding"): number | undefined => {
+    const given = own(`${name}_token_id`);
+    const id = typeof given === "number" && given >= 0 && given < tokens.length ? given : kind.ids[name];
+    return id !== undefined && id < tokens.length ? id : undefined;
+  };
   const named = Object.fromEntries(
     ([["bos", "bos"], ["eos", "eos"], ["unk", "unknown"], ["pad", "padding"]] as const).flatMap(([name, theirs]) => {
-      const text = tokens[Number(own(`${theirs}_token_id`) ?? -1)];
-      return typeof text === "string" ? [[`${name}_token`, text]] : [];
+      const id = idOf(theirs);
+      return id === undefined ? [] : [[`${name}_token`, tokens[id] as string]];
     }),
   );
-  const bos = own("add_bos_token") === true ? named.bos_token : undefined;
-  const eos = own("add_eos_token") === true ? named.eos_token : undefined;
-  const template = metadata["tokenizer.chat_template"];
+  const flag = (name: string, otherwise: boolean): boolean => {
+    const given = own(name);
+    return typeof given === "boolean" ? given : otherwise;
+  };
+  const around = template(
+    flag("add_bos_token", kind.addsBos) ? idOf("bos") : undefined,
+    flag("add_eos_token", kind.addsEos) ? idOf("eos") : undefined,
+    tokens,
+  );
+  const chat = metadata["tokenizer.chat_template"];
   return {
     "tokenizer.json": {
       version: "1.0",
       truncation: null,
       padding: null,
-      added_tokens: added,
-      normalizer: null,
-      pre_tokenizer: preTokenizer,
-      post_processor: around(bos, eos, tokens),
-      decoder: byteLevel(true),
-      model: {
-        type: "BPE",
-        dropout: null,
-        unk_token: null,
-        continuing_subword_prefix: null,
-        end_of_word_suffix: null,
-        fuse_unk: false,
-        byte_fallback: false,
-        ignore_merges: preTokenizer === llama3,
-        vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
-        merges,
-      },
+      added_tokens: addedOf(own("token_type"), tokens, metadata),
+      post_processor: around,
+      ...kind.parts,
     },
     "tokenizer_config.json": {
       tokenizer_class: "PreTrainedTokenizerFast",
       ...named,
-      ...(typeof template === "string" ? { chat_template: template } : {}),
+      ...(typeof chat === "string" ? { chat_template: chat } : {}),
     },
-    "generation_config.json": Object.fromEntries(
-      ([["bos", "bos"], ["eos", "eos"], ["pad", "padding"]] as const).flatMap(([name, theirs]) => {
-        const id = own(`${theirs}_token_id`);
-        return id === undefined ? [] : [[`${name}_token_id`, id]];
-      }),
-    ),
+    "generation_config.json": generationOf(own),
+  };
+}
+
+function kindOf(own: (name: string) => Json | undefined, tokens: readonly string[]): Kind {
+  const model = own("model");
+  if (model === "gpt2") return byteLevel(own, tokens);
+  if (model !== "llama" && model !== "t5") {
+    throw unsupported(
+      "pretrained",
+      "tokenizer.ggml.model",
+      model,
+      "gpt2 (byte-level), llama and t5 (SentencePiece) are read",
+    );
+  }
+  const given = own("unknown_token_id");
+  const scores = own("scores");
+  if (!Array.isArray(scores) || scores.length < tokens.length) {
+    throw missing("pretrained", `tokenizer.ggml.scores of ${tokens.length} tokens`, "the GGUF file");
+  }
+  const isLlama = model === "llama";
+  const pieces: Pieces = {
+    tokens,
+    scores: scores as number[],
+    unknown: typeof given === "number" ? given : isLlama ? 0 : 2,
+    prefix: own("add_space_prefix") !== false,
+    extra: own("remove_extra_whitespaces") === true,
+    charsmap: (own("precompiled_charsmap") ?? []) as number[],
+  };
+  return isLlama
+    ? { parts: scoredPairs(pieces), ids: { bos: 1, eos: 2, unknown: 0 }, addsBos: true, addsEos: false }
+    : { parts: likeliestPieces(pieces), ids: { eos: 1, unknown: 2, padding: 0 }, addsBos: false, addsEos: true };
+}
+
+function byteLevel(own: (name: string) => Json | undefined, tokens: readonly string[]): Kind {
+  const { steps, ignoresMerges, addsBos } = preTokenizerNamed(own("pre"));
+  const merges = own("merges");
+  if (!Array.isArray(merges)) throw missing("pretrained", "tokenizer.ggml.merges", "the GGUF file");
+  const model = {
+    type: "BPE",
+    dropout: null,
+    unk_token: null,
+    continuing_subword_prefix: null,
+    end_of_word_suffix: null,
+    fuse_unk: false,
+    byte_fallback: false,
+    ignore_merges: ignoresMerges,
+    vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+    merges,
+  };
+  return {
+    parts: { normalizer: null, pre_tokenizer: steps, decoder: byteDecoder, model },
+    ids: {},
+    addsBos,
+    addsEos: false,
+  };
+}
+
+/** The vocabulary, each token once. */
+function tokensOf(given: Json | undefined): readonly string[] {
+  if (!Array.isArray(given) || !given.every((token) => typeof token === "string")) {
+    throw missing("pretrained", "tokenizer.ggml.tokens, a list of texts,", "the GGUF file");
+  }
+  const seen = new Map<string, number>();
+  return given.map((given, id) => {
+    // As llama.cpp names one that is empty.
+    const token = given === "" ? `[EMPTY_${id}]` : given;
+    const before = seen.get(token);
+    if (before !== undefined) {
+      throw badFile("pretrained", "tokenizer.ggml.tokens", `has ${show(token)} as token ${before} and ${id}`);
+    }
+    seen.set(token, id);
+    return token;
+  });
+}
+
+/** Tokens that are looked for in a text before all else. */
+function addedOf(types: Json | undefined, tokens: readonly string[], metadata: Named<Json>): Json[] {
+  const kinds = Array.isArray(types) ? types : [];
+  // Phi-3's tokens take the blanks behind them, which no key says.
+  const name = String(metadata["general.name"] ?? "").toLowerCase();
+  const strips = name.includes("phi-3") || name.includes("phi3");
+  return tokens.flatMap((content, id): Json[] => {
+    const special = kinds[id] === CONTROL || kinds[id] === UNKNOWN || ends.has(content);
+    if (!special && kinds[id] !== USER_DEFINED) return [];
+    const rstrip = strips && !["<unk>", "<s>", "<|endoftext|>"].includes(content);
+    return [{ id, content, single_word: false, lstrip: false, rstrip, normalized: false, special }];
+  });
+}
+
+/** What generation ends at: the end token, and those of a turn and of a message. */
+function generationOf(own: (name: string) => Json | undefined): Named<Json> {
+  const id = (name: string): number | undefined => {
+    const given = own(`${name}_token_id`);
+    return typeof given === "number" ? given : undefined;
+  };
+  const stops = [...new Set(["eos", "eot", "eom"].map(id).filter((given) => given !== undefined))];
+  return {
+    ...(id("bos") === undefined ? {} : { bos_token_id: id("bos") as number }),
+    ...(stops.length === 0 ? {} : { eos_token_id: stops.length === 1 ? stops[0] as number : stops }),
+    ...(id("padding") === undefined ? {} : { pad_token_id: id("padding") as number }),
   };
 }
 
 /** Special tokens in front of a text and behind it. */
-function around(bos: Json | undefined, eos: Json | undefined, tokens: readonly Json[]): Json {
+function template(bos: number | undefined, eos: number | undefined, tokens: readonly string[]): Json {
   if (bos === undefined && eos === undefined) return null;
-  const special = (token: Json | undefined, type_id: number): Json[] =>
-    token === undefined ? [] : [{ SpecialToken: { id: token, type_id } }];
+  const special = (id: number | undefined, type_id: number): Json[] =>
+    id === undefined ? [] : [{ SpecialToken: { id: tokens[id] as string, type_id } }];
   const text = (id: string, type_id: number): Json => ({ Sequence: { id, type_id } });
   const single = [...special(bos, 0), text("A", 0), ...special(eos, 0)];
-  const ids = [bos, eos].filter((token) => token !== undefined);
+  const used = [bos, eos].filter((id) => id !== undefined);
   return {
     type: "TemplateProcessing",
     single,
     pair: [...single, ...special(bos, 1), text("B", 1), ...special(eos, 1)],
     special_tokens: Object.fromEntries(
-      ids.map((token) => [String(token), { id: token, ids: [tokens.indexOf(token)], tokens: [token] }]),
+      used.map((id) => [tokens[id], { id: tokens[id], ids: [id], tokens: [tokens[id]] }]),
     ),
   } as Json;
 }
