@@ -224,8 +224,9 @@ function timesTransposed(w: Float64Array, rows: number, columns: number, x: Floa
   return out;
 }
 
-function transposed(w: Float64Array, rows: number, columns: number): Float64Array {
-  const out = new Float64Array(w.length);
+/** A matrix transposed. */
+export function transposed<T extends Float32Array | Float64Array>(w: T, rows: number, columns: number): T {
+  const out = w.slice() as T;
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = w[i * columns + j] ?? 0;
   return out;
 }

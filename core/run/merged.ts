@@ -5,6 +5,7 @@
 import { unsupported } from "../errors.ts";
 import { ownName } from "../engine/build.ts";
 import { storedNames } from "../engine/weights.ts";
+import { transposed } from "../linear_algebra.ts";
 import type { TensorForm } from "../safetensors.ts";
 import type { Attached, Named, Tensor, Trained, Trunk } from "../types.ts";
 
@@ -27,7 +28,7 @@ export function mergedTensor(
 ): Tensor<Float32Array> {
   if (attached.length === 0) return value;
   const conv1d = trunk.conv1ds.some((path) => name === `${path}.weight`);
-  let result = conv1d ? transposed(value) : value;
+  let result = conv1d ? turned(value) : value;
   for (const adapter of attached) {
     if (!adapter.merge) {
       const seam = (["linear", "embedding", "attention", "sublayer"] as const).find((seam) => adapter[seam]);
@@ -36,7 +37,7 @@ export function mergedTensor(
     }
     result = adapter.merge(name, result, (n) => own(ownName(adapter, n)));
   }
-  return conv1d ? transposed(result) : result;
+  return conv1d ? turned(result) : result;
 }
 
 /** A model's own parameters, to be read one at a time. `untied`: tensors that the model would share are apart. */
@@ -101,10 +102,6 @@ function found(tensors: Named<Tensor<Float32Array>>, name: string): Tensor<Float
   return tensor;
 }
 
-function transposed({ dtype, dims: [rows = 1, columns = 1], data }: Tensor<Float32Array>): Tensor<Float32Array> {
-  const out = new Float32Array(data.length);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j] ?? 0;
-  }
-  return { dtype, dims: [columns, rows], data: out };
+function turned({ dtype, dims: [rows = 1, columns = 1], data }: Tensor<Float32Array>): Tensor<Float32Array> {
+  return { dtype, dims: [columns, rows], data: transposed(data, rows, columns) };
 }

@@ -5,7 +5,7 @@
 import { trunkOf } from "../engine/trunk.ts";
 import { AttuneError } from "../errors.ts";
 import { jsonObject } from "../json.ts";
-import type { SharedTensors } from "../merge/into_base.ts";
+import type { SharedTensors } from "../merge/base_names.ts";
 import type { Catalog, Json, Model, Named, Store } from "../types.ts";
 import { untiedConfig } from "./ties.ts";
 

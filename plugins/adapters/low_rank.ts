@@ -22,6 +22,8 @@ import {
   transpose,
   where,
 } from "../../core/graph/functions.ts";
+import { transposed } from "../../core/linear_algebra.ts";
+import { loraScale } from "../../core/lora_scale.ts";
 import { matches, matchModules, patternValue } from "../../core/modules.ts";
 import type { AttachContext, Attached, Build, Named, Seams, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
 import { firstFactors } from "./lora_init.ts";
@@ -51,7 +53,7 @@ export function attachLora(
   const rankOf = (path: string): number => patternValue(updateOf(path), o.rankPattern, o.r);
   const scaleOf = (path: string): number => {
     const r = rankOf(path);
-    return patternValue(updateOf(path), o.alphaPattern, o.loraAlpha) / (o.useRslora ? Math.sqrt(r) : r);
+    return loraScale(patternValue(updateOf(path), o.alphaPattern, o.loraAlpha), r, o.useRslora);
   };
   const tokens = tokenRows(plugin, o, trunk);
   const wrapped = wrappedKey((path) => targets.has(path));
@@ -229,16 +231,15 @@ async function underAllNames(
   for (const path of modules) {
     if (part === "whole") tensors[`base_model.model.${path}.weight`] = await read(`${source}.weight`);
     else {
-      tensors[`base_model.model.${factor(path, "A")}`] = transposed(await read(tableFactor(source, "B")));
-      tensors[`base_model.model.${factor(path, "B")}`] = transposed(await read(tableFactor(source, "A")));
+      tensors[`base_model.model.${factor(path, "A")}`] = turned(await read(tableFactor(source, "B")));
+      tensors[`base_model.model.${factor(path, "B")}`] = turned(await read(tableFactor(source, "A")));
     }
   }
   return tensors;
 }
 
-function transposed({ dtype, dims: [rows = 1, columns = 1], data }: Matrix): Matrix {
-  const out = Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)] ?? 0);
-  return { dtype, dims: [columns, rows], data: out };
+function turned({ dtype, dims: [rows = 1, columns = 1], data }: Matrix): Matrix {
+  return { dtype, dims: [columns, rows], data: transposed(data, rows, columns) };
 }
 
 const tableFactor = (path: string, part: "A" | "B"): string => `${path}.lora_embedding_${part}`;

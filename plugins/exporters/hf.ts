@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { carriedFiles } from "../../core/carried_files.ts";
 import { define } from "../../core/define.ts";
 import { configText } from "../../core/config_text.ts";
 import { mergedTensors } from "../../core/run/merged.ts";
@@ -22,16 +23,6 @@ export interface HfOptions {
 export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strictObject({
   merge: v.optional(v.boolean(), true),
 });
-
-/** Files of a checkpoint that go along unchanged. */
-const carried: readonly string[] = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "vocab.txt",
-  "chat_template.jinja",
-  "generation_config.json",
-];
 
 /**
  * A model directory: config.json, model.safetensors (adapters merged), tokenizer files, README.md.
@@ -64,7 +55,7 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
       await to.put("config.json", encoder.encode(configText(config, source?.bytes)));
       await to.put("README.md", encoder.encode(trained.modelCard ?? trained.card));
       const written = ["config.json", "model.safetensors", "README.md"];
-      for (const name of carried) {
+      for (const name of carriedFiles) {
         const file = await trained.base.files.get(name);
         if (!file) continue;
         await to.put(name, file.bytes);

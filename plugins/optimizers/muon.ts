@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { transposed } from "../../core/linear_algebra.ts";
 import type { Factory, Span } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
 import { commonEntries, decayOf, has, notNegative, pattern, rate, sizeOf, withCommon } from "./common.ts";
@@ -124,8 +125,4 @@ function product(a: Float64Array, b: Float64Array, rows: number, columns: number
     }
   }
   return out;
-}
-
-function transposed(x: Float64Array, rows: number, columns: number): Float64Array {
-  return Float64Array.from(x, (_, i) => x[(i % rows) * columns + Math.floor(i / rows)] ?? 0);
 }

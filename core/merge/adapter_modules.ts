@@ -1,0 +1,49 @@
+/**
+ * What adapters have beside what is merged: modules that were trained whole, and which modules they adapt.
+ * @module
+ */
+import { badValue, refused } from "../errors.ts";
+import type { Json } from "../types.ts";
+import type { OpenedAdapter } from "./config.ts";
+import type { MergeOptions } from "./merged_adapter.ts";
+
+/** Wholly trained modules are no sums of anything: at most one adapter may have them, or one is named. */
+export function savedModules(
+  opened: readonly OpenedAdapter[],
+  isMerged: (name: string) => boolean,
+  { modulesFrom }: MergeOptions,
+): ReadonlyMap<string, OpenedAdapter> {
+  if (modulesFrom !== undefined && !opened[modulesFrom]) {
+    throw badValue("merge", "modulesFrom", modulesFrom, `a number from 0 to ${opened.length - 1}`);
+  }
+  const modules = new Map<string, OpenedAdapter>();
+  for (const [i, adapter] of opened.entries()) {
+    for (const name of adapter.names) {
+      if (isMerged(name) || (modulesFrom !== undefined && modulesFrom !== i)) continue;
+      const other = modules.get(name);
+      // The table that an update is of is the base's, whoever has it.
+      if (other && name.includes(".base_layer.")) continue;
+      if (other) {
+        throw refused(
+          "merge",
+          `${other.label} and ${adapter.label} both have "${name}", a module that was trained whole and cannot be merged: ` +
+            `say with modulesFrom (--modules-from) whose to take`,
+        );
+      }
+      modules.set(name, adapter);
+    }
+  }
+  return modules;
+}
+
+/** The modules that any of several adapters adapts. */
+export function mergedTargets(opened: readonly OpenedAdapter[]): Json {
+  const targets = opened.map(({ config }) => config.target_modules ?? null);
+  if (targets.every((t) => typeof t === "string")) {
+    return new Set(targets).size === 1 ? targets[0] as string : targets.map((t) => `(${t})`).join("|");
+  }
+  if (!targets.every(Array.isArray)) {
+    throw badValue("merge", "target_modules", targets, "lists in all adapters, or patterns in all");
+  }
+  return [...new Set(targets.flat() as string[])].sort();
+}

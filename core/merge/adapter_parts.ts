@@ -1,0 +1,51 @@
+/**
+ * What an adapter's file has, told by the names of its tensors.
+ * @module
+ */
+import { badValue, unsupported } from "../errors.ts";
+import type { OpenedAdapter } from "./config.ts";
+
+const PREFIX = "base_model.model.";
+/** What PEFT has of an adapted module. */
+const parts: readonly string[] = [
+  ".lora_A.weight",
+  ".lora_B.weight",
+  ".lora_B.bias",
+  ".lora_embedding_A",
+  ".lora_embedding_B",
+  ".lora_magnitude_vector",
+  ".ia3_l",
+];
+/** What an adapter's file has: by module the parts of its update, and tensors that are whole. */
+export type AdapterParts = Readonly<{
+  modules: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  whole: ReadonlyMap<string, string>;
+}>;
+
+/** The parts of an adapter. Throws AttuneError on a name that is none of them. */
+export function partsOf(adapter: OpenedAdapter): AdapterParts {
+  const modules = new Map<string, Map<string, string>>();
+  const whole = new Map<string, string>();
+  for (const key of adapter.names) {
+    if (!key.startsWith(PREFIX)) throw badValue("merge", `${adapter.label}: tensor`, key, `a name below ${PREFIX}`);
+    const name = key.slice(PREFIX.length).replace(".base_layer.", ".");
+    const part = parts.find((suffix) => name.endsWith(suffix));
+    if (part === undefined) {
+      if (/\.(lora|ia3|vera|oft|token_adapter|trainable_tokens)[._]/.test(name)) {
+        throw unsupported(
+          "merge",
+          adapter.label,
+          key,
+          "what is merged are A and B of LoRA, magnitudes of DoRA, vectors of IA3",
+        );
+      }
+      whole.set(name, key);
+      continue;
+    }
+    const path = name.slice(0, -part.length);
+    const own = modules.get(path) ?? new Map<string, string>();
+    own.set(part, key);
+    modules.set(path, own);
+  }
+  return { modules, whole };
+}

@@ -1,0 +1,72 @@
+/**
+ * How modules of an adapter are named in a base, and which of its tensors several modules share.
+ * @module
+ */
+import { missing, refused, show } from "../errors.ts";
+import type { StoredWeights } from "../safetensors.ts";
+import type { Json, Named } from "../types.ts";
+import type { AdapterParts } from "./adapter_parts.ts";
+import type { OpenedAdapter } from "./config.ts";
+
+/** How a base's tensors are shared, as its model says: the name each would have alone, and whose it is. */
+export type SharedTensors = Readonly<{
+  ties: Named<string>;
+  /** What its config says once they are not. */
+  untiedConfig: Named<Json>;
+}>;
+
+/** What becomes of shared tensors. `apart`: those that get a tensor of their own, by whose they were; `sameAs`: those that do not. */
+export type Shared = Readonly<
+  { apart: ReadonlyMap<string, string>; storedAs(name: string): string; sameAs(name: string): boolean }
+>;
+
+/** Tensors are told apart where an adapter changes what one module has of them and not, or not alike, the others. */
+export function sharedIn(
+  base: StoredWeights,
+  adapter: OpenedAdapter,
+  modules: AdapterParts["modules"],
+  whole: AdapterParts["whole"],
+  shared: SharedTensors | undefined,
+): Shared {
+  const has = (name: string): boolean =>
+    base.names.some((own) => own === name || name.endsWith(`.${own}`) || own.endsWith(`.${name}`));
+  const ties = Object.entries(shared?.ties ?? {}).filter(([name, source]) => has(source) && !has(name));
+  const trained = (name: string): boolean =>
+    modules.has(name.slice(0, name.lastIndexOf("."))) || (whole.has(name) && !isBaseLayer(whole.get(name) ?? ""));
+  const together = adapter.config.ensure_weight_tying === true;
+  const apart = !together && ties.some(([name, source]) => trained(name) || trained(source)) ? ties : [];
+  const of = new Map(ties);
+  const sameAs = (name: string): boolean => together && of.has(name) && trained(of.get(name) ?? "");
+  return { apart: new Map(apart), storedAs: (name) => of.get(name) ?? name, sameAs };
+}
+
+/** Whether a key is of a module's own weight, beside what adapts it. */
+const isBaseLayer = (key: string): boolean => key.includes(".base_layer.");
+
+/** Names of the adapted model in a base that may be the model without its head, or with one. */
+export type BaseNames = Readonly<{ inBase(name: string): string; out(stored: string): string }>;
+
+/** Finds how an adapter's modules are named in a base. Throws AttuneError where one is not there. */
+export function namesIn(
+  base: StoredWeights,
+  adapted: readonly string[],
+  whole: readonly string[],
+  label: string,
+): BaseNames {
+  const there = new Set(base.names);
+  if (adapted.length === 0 && whole.length === 0) throw refused("merge", `${label} adapts nothing`);
+  const first = (name: string): string => name.slice(0, name.indexOf(".") + 1);
+  const prefix = first(adapted[0] ?? whole[0] ?? "");
+  const outer = [...new Set(base.names.map(first))].filter((p) => p !== "");
+  const same = (name: string): string => name;
+  const bare = (name: string): string => (name.startsWith(prefix) ? name.slice(prefix.length) : name);
+  const ways: readonly ((name: string) => string)[] = [same, bare, ...outer.map((p) => (name: string) => p + name)];
+  const way = ways.find((of) => adapted.every((name) => there.has(of(name))));
+  if (!way) {
+    const lost = adapted.find((name) => !there.has(name)) ?? "";
+    throw missing("merge", `tensor ${show(lost)}, which ${label} adapts,`, "the base");
+  }
+  // A head beside a model without one: its tensors get the names of the model with the head.
+  const named = way === bare && whole.some((name) => !there.has(bare(name)) && !name.startsWith(prefix));
+  return { inBase: way, out: (stored) => (named && there.has(stored) ? prefix + stored : stored) };
+}

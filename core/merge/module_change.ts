@@ -1,0 +1,35 @@
+/**
+ * What an adapter makes of one module of a base.
+ * @module
+ */
+import type { OpenedAdapter } from "./config.ts";
+import type { Rows } from "./stored_rows.ts";
+
+/** What is done to one matrix or bias, some rows of it at a time. */
+export type Change = Readonly<{
+  /** Called once, when the tensor's turn has come. */
+  start(rows: Rows): Promise<(values: Float32Array, firstRow: number) => void>;
+}>;
+
+/** What is done to a module's weight and bias. */
+export type Changes = Readonly<{ weight: Change; bias?: Change; outFeatures: number }>;
+
+/** A module of a base, and the parts of its update. */
+export type Module = Readonly<{
+  path: string;
+  keys: ReadonlyMap<string, string>;
+  rows: number;
+  columns: number;
+  adapter: OpenedAdapter;
+  weight: number;
+}>;
+
+/** A change of a bias, value by value. */
+export function biasChange(adapter: OpenedAdapter, key: string, of: (x: number, update: number) => number): Change {
+  return {
+    start: async () => {
+      const { data } = await adapter.read(key);
+      return (values) => values.forEach((x, i) => (values[i] = of(x, data[i] ?? 0)));
+    },
+  };
+}

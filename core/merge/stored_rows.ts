@@ -1,0 +1,73 @@
+/**
+ * Tensors of a base as rows, read in blocks.
+ * @module
+ */
+import { released } from "../bytes.ts";
+import { missing, show } from "../errors.ts";
+import { fromFloat32, type StoredWeights, type TensorForm, toFloat32, viewOf } from "../safetensors.ts";
+import { bytesPerElement, type DType, sizeOf, type Tensor } from "../tensor.ts";
+
+/** About so many bytes are read and computed at once. */
+const BLOCK = 2 ** 18;
+
+/** A stored tensor as rows. */
+export type Rows = Readonly<
+  { dtype: DType; columns: number; blocks(): AsyncIterable<Readonly<{ values: Float32Array; firstRow: number }>> }
+>;
+
+/** A tensor in memory as rows. */
+export function rowsInMemory({ data }: Tensor<Float32Array>, { dtype, dims }: TensorForm): Rows {
+  const columns = dims.at(-1) ?? 1;
+  return {
+    dtype,
+    columns,
+    blocks: async function* () {
+      yield { values: data.slice(), firstRow: 0 };
+    },
+  };
+}
+
+/** What a tensor of the base is in the merged file: integers with scales become floats. */
+export function formOf(base: StoredWeights, name: string): TensorForm {
+  const stored = base.locate(name);
+  if (!stored) throw missing("merge", `tensor ${show(name)}`, "the base");
+  return { dtype: base.part(name) ? stored.dtype : "float32", dims: stored.dims };
+}
+
+/** The bytes of a tensor as they are stored. */
+export async function* bytesOf(
+  base: StoredWeights,
+  name: string,
+  { dtype, dims }: TensorForm,
+): AsyncIterable<Uint8Array> {
+  const part = base.part(name);
+  if (!part) return yield fromFloat32((await base.read(name)).data, dtype);
+  const total = sizeOf(dims) * bytesPerElement[dtype];
+  for (let at = 0; at < total; at += BLOCK) yield await part(at, Math.min(BLOCK, total - at));
+}
+
+/** A tensor's rows in blocks of their own memory; a bias is one row. */
+export function rowsOf(base: StoredWeights, name: string, { dtype, dims }: TensorForm, owned: boolean): Rows {
+  const columns = dims.at(-1) ?? 1;
+  const rows = sizeOf(dims) / columns;
+  const each = columns * bytesPerElement[dtype];
+  const most = Math.max(1, Math.floor(BLOCK / each));
+  return {
+    dtype,
+    columns,
+    blocks: async function* () {
+      const part = base.part(name);
+      const all = part ? undefined : (await base.read(name)).data;
+      for (let firstRow = 0; firstRow < rows; firstRow += most) {
+        const count = Math.min(most, rows - firstRow);
+        const bytes = part && await part(firstRow * each, count * each);
+        const values = bytes
+          ? toFloat32({ dtype, dims: [count, columns], data: viewOf(dtype, bytes) }).data
+          : all?.subarray(firstRow * columns, (firstRow + count) * columns) ?? new Float32Array();
+        if (bytes && owned && dtype !== "float32") released(bytes);
+        // What a store has given may be its own.
+        yield { values: dtype === "float32" && !(bytes && owned) ? values.slice() : values, firstRow };
+      }
+    },
+  };
+}
