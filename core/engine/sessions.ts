@@ -3,6 +3,7 @@
  * @module
  */
 import { AttuneError } from "../errors.ts";
+import type { OnnxModel, OnnxValueInfo } from "../onnx/model.ts";
 import { writeOnnx } from "../onnx/write.ts";
 import { bytesPerElement, type DType, sizeOf } from "../tensor.ts";
 import type { Checkpoint, Host, OrtSession, OrtTensor, WeightLocation } from "../types.ts";
@@ -135,7 +136,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     host.provider,
     options.recomputed,
   );
-  const bytes = writeOnnx(model);
+  const bytes = writeOnnx(unshaped(model));
   const session: OrtSession = await lib.InferenceSession.create(bytes, {
     executionProviders: [host.provider],
     graphOptimizationLevel: "disabled",
@@ -162,6 +163,17 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     run: (given, fetches) => session.run(given, fetches ?? {}),
     close: () => session.release(),
   };
+}
+
+/**
+ * A model that does not tell the shapes of what it is fed. Where it does, ONNX Runtime looks for every value of every node
+ * through all that are no longer needed for one of the same shape, which for thousands of nodes takes most of the time
+ * until a session is open; its arena gives memory back and takes it again all the same.
+ */
+function unshaped(model: OnnxModel): OnnxModel {
+  const plain = ({ name, dtype }: OnnxValueInfo): OnnxValueInfo => ({ name, dtype });
+  const { graph } = model;
+  return { ...model, graph: { ...graph, inputs: graph.inputs.map(plain), outputs: graph.outputs.map(plain) } };
 }
 
 /** A weight that lies in a mapped file. */

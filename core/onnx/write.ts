@@ -99,9 +99,8 @@ function writeValueInfo(w: ProtoWriter, info: OnnxValueInfo): void {
   w.message(2, (w) =>
     w.message(1, (w) => {
       w.int(1, elementTypes[info.dtype]);
-      w.message(2, (w) => {
-        for (const dim of info.dims) w.message(1, (w) => writeDim(w, dim));
-      });
+      const { dims } = info;
+      if (dims) w.message(2, (w) => dims.forEach((dim) => w.message(1, (w) => writeDim(w, dim))));
     }));
 }
 

@@ -1,0 +1,46 @@
+/**
+ * Sessions as ONNX Runtime is asked to open them.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import { encodeRows } from "../../../core/run/data.ts";
+import { engineOf } from "../../../core/run/engine.ts";
+import { openRun } from "../../../core/run/open.ts";
+import type { Ort, RunSpec } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { hostHere } from "../../../runtimes/train.ts";
+import { families, noDropout, tinyModel } from "../../conformance/families.ts";
+import { tinyHost } from "../../tiny.ts";
+
+// With shapes, opening takes time by the square of the nodes: each value is held against all that are free again.
+it("a session is not told the shapes of what it is fed", async () => {
+  const spec = {
+    version: 1,
+    model: tinyModel({ config: { ...families.llama?.config, ...noDropout }, task: "causal-lm" }),
+    task: "causal-lm",
+    data: { train: { use: "memory", with: { rows: [{ input_ids: [5, 6, 7, 8] }] } } },
+  };
+  const host = tinyHost(await hostHere(1));
+  const lib = host.lib as Ort;
+  const told: (readonly unknown[])[] = [];
+  const InferenceSession = {
+    ...lib.InferenceSession,
+    create: async (...given: Parameters<typeof lib.InferenceSession.create>) => {
+      const session = await lib.InferenceSession.create(...given);
+      const { inputMetadata } = session as unknown as { inputMetadata: readonly { shape: readonly unknown[] }[] };
+      told.push(...inputMetadata.map(({ shape }) => shape));
+      return session;
+    },
+  };
+  const open = await openRun(compose(spec as unknown as RunSpec, catalog), {
+    ...host,
+    lib: { ...lib, InferenceSession } as Ort,
+  });
+  const train = await encodeRows(open, open.run.use("dataset", spec.data.train), true);
+  const engine = await engineOf(open, train, undefined);
+  await engine.close();
+  assert.ok(told.length > 3);
+  assert.deepEqual(told.filter((shape) => shape.length > 0), []);
+});
