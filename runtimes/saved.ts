@@ -4,10 +4,11 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Evaluator, shared } from "../core/engine/evaluator.ts";
 import { AttuneError, missing, unknownName, unsupported } from "../core/errors.ts";
 import { evaluateRun } from "../core/run/evaluate.ts";
 import { trainedForExport, verifyExport } from "../core/run/export.ts";
-import { type InferOptions, predictRows } from "../core/run/infer.ts";
+import { inferencer, type InferOptions, predictRows } from "../core/run/infer.ts";
 import { type OpenRun, openRun } from "../core/run/open.ts";
 import type { Dataset, Host, Json, Named, Row, Run, Use } from "../core/types.ts";
 import { checkWritable } from "./claim.ts";
@@ -36,6 +37,8 @@ export interface SavedRun {
   evaluate(rows?: Rows): Promise<Named<number>>;
   /** Writes it into a folder in the files of another ecosystem: "peft", "hf". Where that fails the folder is as it was. */
   export(format: string, folder: string, options?: SavedExportOptions): Promise<Exported>;
+  /** Gives the memory of what predicts and evaluates back; it is opened again where it is needed again. */
+  close(): Promise<void>;
 }
 
 /** Formats that are planned: what they are is known, and that they are not there. */
@@ -66,20 +69,26 @@ export async function openSaved(
   const metrics = measuredIn(folder, options.task);
   const datasetOf = (rows: Rows): Dataset =>
     open.run.use("dataset", Array.isArray(rows) ? { use: "memory", with: { rows } } : rows as Use<"dataset">);
+  let known: Evaluator | undefined;
+  const evaluator = (): Evaluator => shared(known ??= inferencer(open));
   return {
     run: open.run,
     open,
-    predict: async (rows, inference) => {
+    predict: async (rows, inference = {}) => {
       const found: Named<Json>[] = [];
-      for await (const prediction of predictRows(open, datasetOf(rows), inference)) found.push(prediction);
+      // Further outputs are those of another graph.
+      const plain = !inference.outputHiddenStates && !inference.outputAttentions;
+      const all = predictRows(open, datasetOf(rows), inference, plain ? evaluator() : inferencer(open, inference));
+      for await (const prediction of all) found.push(prediction);
       return found;
     },
     evaluate: async (rows) => {
       const data = rows === undefined ? open.data.eval : datasetOf(rows);
       if (!data) throw missing("evaluate", "data to evaluate on (rows, or data.eval of the spec)", folder);
-      return await evaluateRun(open, data);
+      return await evaluateRun(open, data, {}, evaluator());
     },
     export: (format, to, how) => exported({ open, spec, metrics }, format, to, how),
+    close: async () => await known?.close(),
   };
 }
 

@@ -48,6 +48,12 @@ export type EvaluatorOptions = Readonly<{
   memoryBytes?: number;
 }>;
 
+/** The same evaluator for several users, each of which closes it: the sessions stay open. */
+export function shared(evaluator: Evaluator): Evaluator {
+  const close = (): Promise<void> => Promise.resolve();
+  return { ...evaluator, close, generator: async () => ({ ...await evaluator.generator(), close }) };
+}
+
 /** An evaluator; its sessions are opened when they are first asked for. */
 export function createEvaluator(options: EvaluatorOptions): Evaluator {
   const { host, checkpoint, initial, fed, feeder } = options;

@@ -45,7 +45,7 @@ type Opened = Readonly<{ program: Program; session: Session }>;
 type Computed = Pick<Step, "rows" | "vocabSize" | "logits"> & Readonly<{ kept: ReadonlyMap<string, OrtTensor> }>;
 type Kept = ReadonlyMap<string, OrtTensor>;
 
-/** Weights are packed for speed where the memory is so many times what they take. */
+/** Weights are packed for speed, those of 16 bits as float32, where the memory is so many times what they take. */
 const PACKING_ROOM = 4;
 
 /** A generator over the weights that an evaluator computes with. */
@@ -152,11 +152,13 @@ function generationSessions(
         targets: { [AT]: { dtype: "int32", dims: [0], data: new Int32Array(0) } },
       });
       const { host, fed, memoryBytes = host.memoryBytes } = options;
+      const fits = host.provider === "cpu" && PACKING_ROOM * packedBytes(program, fed) <= memoryBytes;
       const session = await openSession({
         ...options,
         graph: program.graph,
         parameters: program.recorded.parameters,
-        prepack: host.provider === "cpu" && PACKING_ROOM * packedBytes(program, fed) <= memoryBytes,
+        prepack: fits,
+        decoded: fits,
         arena: true,
       });
       const own = { program, session };

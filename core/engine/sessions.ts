@@ -37,6 +37,8 @@ export type SessionOptions = Readonly<{
   fed: ReadonlyMap<string, Readonly<{ rows?: number }>>;
   /** Packs frozen weights for the matrix products: faster, one more copy of them. */
   prepack: boolean;
+  /** Weights of 16 bits become float32 once, in memory, rather than in each run. */
+  decoded?: boolean;
   /** Keeps the memory of a run for the next one. */
   arena: boolean;
   /** Values that the backward pass makes anew instead of keeping them. */
@@ -81,7 +83,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     return name === undefined ? undefined : checkpoint.weights.locate(name);
   };
   const halves = [...parameters.values()].filter((p) => isHalf(located(p)?.dtype));
-  const keepsHalves = halves.reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0) > DECODED;
+  const keepsHalves = options.decoded !== true && halves.reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0) > DECODED;
   for (const p of parameters.values()) {
     const own = fed.get(p.name);
     if (own) {

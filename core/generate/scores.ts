@@ -34,6 +34,15 @@ export function processScores(scores: Float64Array, written: Written, o: Generat
   if (generated === begin) { for (const id of o.beginSuppressTokens ?? []) scores[id] = -Infinity; }
 }
 
+/** Whether `processScores` has nothing to do, whatever is written, behind the least number of new tokens. */
+export function leavesScores(o: GenerationOptions): boolean {
+  const none = (list: readonly unknown[] | undefined): boolean => list === undefined || list.length === 0;
+  const lists = [o.sequenceBias, o.badWordsIds, o.suppressTokens, o.beginSuppressTokens];
+  const others = [o.forcedBosTokenId, o.forcedEosTokenId, o.exponentialDecayLengthPenalty];
+  return lists.every(none) && others.every((value) => value === undefined) && o.repetitionPenalty === 1 &&
+    (o.encoderRepetitionPenalty ?? 1) === 1 && o.noRepeatNgramSize === 0 && (o.encoderNoRepeatNgramSize ?? 0) === 0;
+}
+
 /** Makes tokens that were there less likely. */
 function penalize(scores: Float64Array, tokens: readonly number[], penalty: number): void {
   if (penalty === 1) return;
@@ -83,7 +92,11 @@ export function logSoftmax(
 /** The first of the largest scores. */
 export function best(scores: ArrayLike<number>): number {
   let found = 0;
-  for (let i = 1; i < scores.length; i++) if ((scores[i] ?? 0) > (scores[found] ?? 0)) found = i;
+  let top = scores[0] ?? 0;
+  for (let i = 1; i < scores.length; i++) {
+    const score = scores[i] ?? 0;
+    if (score > top) [found, top] = [i, score];
+  }
   return found;
 }
 

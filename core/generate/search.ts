@@ -5,7 +5,7 @@
 import type { Random } from "../types.ts";
 import { type GenerationOptions, lengthsBehind } from "./options.ts";
 import { sample } from "./sample.ts";
-import { best, largest, logSoftmax, processScores } from "./scores.ts";
+import { best, largest, leavesScores, logSoftmax, processScores } from "./scores.ts";
 
 /** Scores [rows, vocabSize] of next tokens. */
 export type Scores = Readonly<{ rows: number; vocabSize: number; logits: Float32Array }>;
@@ -72,12 +72,17 @@ function singleSearch(
   random: Random,
 ): Search {
   const found: number[] = [];
+  const plain = leavesScores(o);
+  const chosen = (logits: Float32Array): number => {
+    if (plain && !o.doSample && found.length >= o.minNewTokens) return best(logits);
+    const own = new Float64Array(logits);
+    processScores(own, { tokens: [...prompt, ...found], generated: found.length, source }, o);
+    return o.doSample ? sample(own, random.uniform(found.length), o) : best(own);
+  };
   return {
     found,
     advance: (scores, row) => {
-      const own = new Float64Array(rowOf(scores, row));
-      processScores(own, { tokens: [...prompt, ...found], generated: found.length, source }, o);
-      const token = o.doSample ? sample(own, random.uniform(found.length), o) : best(own);
+      const token = chosen(rowOf(scores, row));
       found.push(token);
       return o.eosTokenIds.includes(token) || found.length >= o.maxNewTokens ? [] : [{ row, token }];
     },

@@ -12,7 +12,7 @@ import { readsText } from "./metrics.ts";
 import type { OpenRun } from "./open.ts";
 
 /**
- * Metrics of an opened run over a dataset.
+ * Metrics of an opened run over a dataset. The evaluator is closed behind it.
  *
  * @throws AttuneError where its head is new, unless `untrained` asks for what that one gives.
  */
@@ -20,9 +20,9 @@ export async function evaluateRun(
   open: OpenRun,
   dataset: Dataset,
   { untrained = false }: Readonly<{ untrained?: boolean }> = {},
+  evaluator: Evaluator = inferencer(open),
 ): Promise<Named<number>> {
   if (!untrained) refuseNewParts(open);
-  const evaluator = inferencer(open);
   try {
     return await measured(open, evaluator, await labelledRows(open, dataset));
   } finally {

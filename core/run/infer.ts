@@ -41,14 +41,14 @@ export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator
   });
 }
 
-/** One prediction per row, in order. */
+/** One prediction per row, in order. The evaluator is closed behind the last one. */
 export async function* predictRows(
   open: OpenRun,
   dataset: Dataset,
   options: InferOptions = {},
+  evaluator: Evaluator = inferencer(open, options),
 ): AsyncIterable<Named<Json>> {
   if (!options.untrained) refuseNewParts(open);
-  const evaluator = inferencer(open, options);
   try {
     const { samples } = await encodeRows(open, dataset, false);
     if (open.task.generate) {

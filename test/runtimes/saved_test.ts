@@ -48,6 +48,27 @@ describe("one call", () => {
     await assert.rejects(openSaved(join(output, "none"), host), /does not exist/);
   });
 
+  it("opens its sessions once, whatever is asked of it, and again behind close", async () => {
+    const output = join(mkdtempSync(join(tmpdir(), "attune-saved-")), "out");
+    await train(compose(specOf(["lora"]), catalog), host, { output, onEvent: () => {} });
+    let opened = 0;
+    const lib = host.lib as NonNullable<Host["lib"]>;
+    const create: typeof lib.InferenceSession.create = (...args) => (opened++, lib.InferenceSession.create(...args));
+    const counted = { ...host, lib: { ...lib, Tensor: lib.Tensor, InferenceSession: { create } } };
+    const saved = await openSaved(output, counted);
+    const predictions = await saved.predict(tinyRows);
+    assert.equal(opened, 1);
+    assert.deepEqual(await saved.predict(tinyRows), predictions);
+    await saved.evaluate();
+    await saved.evaluate();
+    // One with labels, one without.
+    assert.equal(opened, 2);
+    await saved.close();
+    assert.deepEqual(await saved.predict(tinyRows), predictions);
+    assert.equal(opened, 3);
+    await saved.close();
+  });
+
   it("ends with an error where the run diverges", async () => {
     const training = { learningRate: 1e30, maxGradNorm: 0, maxSteps: 9 };
     await assert.rejects(train(compose(specOf([], training), catalog), host), { name: "AttuneError" });

@@ -9,13 +9,14 @@ import { buildProgram } from "../../../core/engine/program.ts";
 import { trunkOf } from "../../../core/engine/trunk.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
-import { generateSamples, generationOf } from "../../../core/run/generate.ts";
+import { layOut } from "../../../core/loop/layout.ts";
+import { answers, generateSamples, generationOf } from "../../../core/run/generate.ts";
 import { inferencer, predictRows } from "../../../core/run/infer.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
 import { sample } from "../../../core/generate/sample.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf } from "../../../core/tensor.ts";
-import type { GenerationConfig, Json, Model, Named, Row, RunSpec } from "../../../core/types.ts";
+import type { GenerationConfig, Json, Model, Named, Question, Row, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
 import { falcon } from "../../../plugins/models/falcon.ts";
@@ -182,6 +183,38 @@ describe("generation", () => {
     const metrics = await evaluateRun(open, open.run.use("dataset", { use: "memory", with: { rows } }));
     // Of two rows with two turns each, the first row's first is said as it is.
     assert.equal(metrics["exact-match"], 0.25);
+  });
+
+  it("asks of an evaluation set no more than a batch at once", async () => {
+    const open = await opened(figure, { maxNewTokens: 2, eosTokenId: [] });
+    const evaluator = inferencer(open);
+    let [asked, answered] = [0, 0];
+    const questions = function* (): Iterable<Question> {
+      for (let row = 0; row < 20; row++) {
+        asked++;
+        const fields = { input_ids: { per: "token", data: Int32Array.of(2, 9, 5 + row), fill: 0 } } as const;
+        yield { sample: { sequences: [{ length: 3, fields }], targets: {}, row }, prompt: "", reference: "" };
+      }
+    };
+    for await (const { row } of answers(open, await evaluator.generator(), questions())) {
+      assert.equal(row, answered++);
+      assert.ok(asked - answered < 3, `${asked} asked, ${answered} answered`);
+    }
+    assert.equal(answered, 20);
+    await evaluator.close();
+  });
+
+  it("a step is continued once: what it kept is written on in place", async () => {
+    const open = await opened(figure);
+    const evaluator = inferencer(open);
+    const { prefill, decode } = await evaluator.generator();
+    const fields = { input_ids: { per: "token", data: Int32Array.of(2, 9, 14), fill: 0 } } as const;
+    const prompt = { sequences: [{ length: 3, fields }], targets: {}, row: 0 };
+    const step = await prefill(layOut([prompt], { ...open.layout, share: false }));
+    const next = await decode(step, Int32Array.of(0), Int32Array.of(5));
+    assert.equal(next.keyValueCache.places, 4);
+    await assert.rejects(decode(step, Int32Array.of(0), Int32Array.of(6)), /continued once/);
+    await evaluator.close();
   });
 
   it("predictions are texts", async () => {
