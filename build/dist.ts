@@ -19,7 +19,9 @@ execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", join(root, "tsconfig.di
 
 // What is no module goes along as it is.
 for (
-  const top of ["core", "blocks", "plugins", "conformance", "runtimes"].filter((top) => existsSync(join(root, top)))
+  const top of ["core", "formats", "blocks", "plugins", "conformance", "runtimes"].filter((top) =>
+    existsSync(join(root, top))
+  )
 ) {
   for (const name of readdirSync(join(root, top), { recursive: true, encoding: "utf8" })) {
     const from = join(root, top, name);

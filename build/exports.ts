@@ -65,6 +65,7 @@ export function jsrConfig(): Record<string, unknown> {
     publish: {
       include: [
         "core",
+        "formats",
         "blocks",
         "plugins",
         "conformance",

@@ -117,12 +117,23 @@ import { squadV2 as metricSquadV2 } from "./metrics/squad_v2.ts";
 import { ter as metricTer } from "./metrics/ter.ts";
 import { topKAccuracy as metricTopKAccuracy } from "./metrics/top_k_accuracy.ts";
 import { wer as metricWer } from "./metrics/wer.ts";
+import { albert as modelAlbert } from "./models/albert.ts";
 import { bart as modelBart } from "./models/bart.ts";
 import { bert as modelBert } from "./models/bert.ts";
+import { distilbert as modelDistilbert } from "./models/distilbert.ts";
+import { electra as modelElectra } from "./models/electra.ts";
 import { falcon as modelFalcon } from "./models/falcon.ts";
+import { gemma2 as modelGemma2 } from "./models/gemma2.ts";
+import { gemma3 as modelGemma3 } from "./models/gemma3.ts";
 import { gpt2 as modelGpt2 } from "./models/gpt2.ts";
 import { llama as modelLlama } from "./models/llama.ts";
+import { mistral as modelMistral } from "./models/mistral.ts";
 import { modernbert as modelModernbert } from "./models/modernbert.ts";
+import { phi as modelPhi } from "./models/phi.ts";
+import { phi3 as modelPhi3 } from "./models/phi3.ts";
+import { qwen2 as modelQwen2 } from "./models/qwen2.ts";
+import { qwen3 as modelQwen3 } from "./models/qwen3.ts";
+import { roberta as modelRoberta } from "./models/roberta.ts";
 import { t5 as modelT5 } from "./models/t5.ts";
 import { xlnet as modelXlnet } from "./models/xlnet.ts";
 import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
@@ -319,12 +330,23 @@ type Plugins = {
     readonly wer: typeof metricWer;
   };
   readonly model: {
+    readonly albert: typeof modelAlbert;
     readonly bart: typeof modelBart;
     readonly bert: typeof modelBert;
+    readonly distilbert: typeof modelDistilbert;
+    readonly electra: typeof modelElectra;
     readonly falcon: typeof modelFalcon;
+    readonly gemma2: typeof modelGemma2;
+    readonly gemma3: typeof modelGemma3;
     readonly gpt2: typeof modelGpt2;
     readonly llama: typeof modelLlama;
+    readonly mistral: typeof modelMistral;
     readonly modernbert: typeof modelModernbert;
+    readonly phi: typeof modelPhi;
+    readonly phi3: typeof modelPhi3;
+    readonly qwen2: typeof modelQwen2;
+    readonly qwen3: typeof modelQwen3;
+    readonly roberta: typeof modelRoberta;
     readonly t5: typeof modelT5;
     readonly xlnet: typeof modelXlnet;
   };
@@ -542,12 +564,23 @@ export const catalog: Plugins = {
     wer: metricWer,
   },
   model: {
+    albert: modelAlbert,
     bart: modelBart,
     bert: modelBert,
+    distilbert: modelDistilbert,
+    electra: modelElectra,
     falcon: modelFalcon,
+    gemma2: modelGemma2,
+    gemma3: modelGemma3,
     gpt2: modelGpt2,
     llama: modelLlama,
+    mistral: modelMistral,
     modernbert: modelModernbert,
+    phi: modelPhi,
+    phi3: modelPhi3,
+    qwen2: modelQwen2,
+    qwen3: modelQwen3,
+    roberta: modelRoberta,
     t5: modelT5,
     xlnet: modelXlnet,
   },

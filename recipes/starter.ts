@@ -56,7 +56,7 @@ async function completed(
   const model = [bart(), llama()].find(({ modelTypes }) => modelTypes.includes(String(config.model_type)));
   if (!model) throw new Error(`No starter is a ${config.model_type}`);
   const names = Object.keys(tensors);
-  const trunk = trunkOf(model.read(config, names), String(config.model_type));
+  const trunk = trunkOf(model.read(config, names));
   const weights: Weights = {
     names,
     read: (name) => Promise.resolve(tensors[name] ?? f32([0], [])),

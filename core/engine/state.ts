@@ -7,7 +7,7 @@
  */
 import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import type { Group, Optimizer, Span, Trunk, Update } from "../types.ts";
+import type { FamilyFacts, Group, Optimizer, Span, Trunk, Update } from "../types.ts";
 import type { Parameter } from "./build.ts";
 import type { GradientOutput } from "./program.ts";
 import type { InitialWeights } from "./weights.ts";
@@ -79,9 +79,9 @@ export type StateOptions = Readonly<{
   wasm?: WebAssembly.Module;
 }>;
 
-/** Whether weight decay applies: not to biases and norms, by Hugging Face's rule over names (`ln_` is what GPT-2 calls its). */
-export function decays(name: string): boolean {
-  return !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)|(?:^|\.)ln_[^.]+(?:$|\.)/.test(name.toLowerCase());
+/** Whether weight decay applies: not to biases and norms, by Hugging Face's rule over names, nor to what the family leaves out. */
+export function decays(name: string, { noDecay }: Pick<FamilyFacts, "noDecay">): boolean {
+  return !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/.test(name.toLowerCase()) && !noDecay?.test(name);
 }
 
 /** Allocates and fills the state. Throws AttuneError (refused) above the memory's limit. */
@@ -94,7 +94,7 @@ export async function createState(options: StateOptions): Promise<State> {
     const p = parameters.get(name);
     if (!p) return [];
     const reached = gradients.flatMap((given, k) => (given.some((g) => g.parameter === name) ? [k] : []));
-    const own = { ...ownOf(p.local, groupsOf?.[i] ?? {}), reached };
+    const own = { ...ownOf(p.local, groupsOf?.[i] ?? {}, options.trunk.family), reached };
     const active = activeRowsOf(p, activeRows);
     // A table is shortened only where its gradient comes as rows alone and unnamed rows change in closed form.
     const idle = optimizer.idle?.({ step: 1, learningRate: 1, ...own, gradientScale: 1 });
@@ -302,9 +302,13 @@ function copyRows(table: Float32Array, rows: Int32Array, to: Float32Array, width
   rows.forEach((row, i) => to.set(table.subarray(row * width, (row + 1) * width), i * width));
 }
 
-function ownOf(name: string, { lrScale = 1, learningRate: rate, weightDecay }: Group): Omit<Own, "reached"> {
+function ownOf(
+  name: string,
+  { lrScale = 1, learningRate: rate, weightDecay }: Group,
+  family: FamilyFacts,
+): Omit<Own, "reached"> {
   // A group that says how much its weights decay says it of its biases too.
-  return { rate, lrScale, decays: weightDecay === undefined ? decays(name) : true, weightDecay };
+  return { rate, lrScale, decays: weightDecay === undefined ? decays(name, family) : true, weightDecay };
 }
 
 function keyOf({ rate, lrScale, decays, weightDecay, reached }: Own): string {

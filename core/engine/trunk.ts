@@ -10,8 +10,8 @@ import { createBuild } from "./build.ts";
  * An architecture with the paths of its linear layers and embeddings, and the names of its parameters; of a model with
  * two sides the encoder alone, where that is all that its heads read.
  */
-export function trunkOf(architecture: Architecture, modelType: string, heads: readonly Head[] = []): Trunk {
-  const whole = { ...architecture, modelType, ...asked(architecture, (b) => void architecture.forward(b)) };
+export function trunkOf(architecture: Architecture, heads: readonly Head[] = []): Trunk {
+  const whole = { ...architecture, ...asked(architecture, (b) => void architecture.forward(b)) };
   const { decoderStart, ...own } = whole;
   if (decoderStart === undefined || heads.length === 0 || heads.some((head) => !head.readsEncoder)) return whole;
   const forward = (b: Build): States => architecture.forward(b, { decoder: false });

@@ -22,10 +22,9 @@ export interface InitialWeights {
 export function initialWeights(
   checkpoint: Checkpoint,
   attached: readonly Attached[],
-  trunk: Pick<Trunk, "baseModelPrefix" | "ties">,
+  trunk: Pick<Trunk, "baseModelPrefix" | "family" | "ties">,
   random: Random,
 ): InitialWeights {
-  const { baseModelPrefix } = trunk;
   const inCheckpoint = storedNames(checkpoint.weights.names, trunk);
   // Of several tasks' heads, one that the checkpoint has is only theirs whom it fits; so is any where others are passed over.
   const stored = (p: Parameter): string | undefined => {
@@ -37,9 +36,7 @@ export function initialWeights(
   // The last adapter that has it; its own parameters may stand under its name.
   const savedIn = (name: string): (() => Promise<Tensor<Float32Array>>) | undefined => {
     for (const a of attached.toReversed()) {
-      const own = a.weights?.names.find((n) =>
-        aliases(n, baseModelPrefix).some((m) => m === name || ownName(a, m) === name)
-      );
+      const own = a.weights?.names.find((n) => aliases(n, trunk).some((m) => m === name || ownName(a, m) === name));
       if (own !== undefined) return () => (a.weights as Weights).read(own);
     }
     return undefined;
@@ -75,13 +72,14 @@ export const MISMATCHED =
  */
 export function storedNames(
   names: readonly string[],
-  { baseModelPrefix, ties }: Pick<Trunk, "baseModelPrefix" | "ties">,
+  trunk: Pick<Trunk, "baseModelPrefix" | "family" | "ties">,
 ): (name: string) => string | undefined {
   const there = new Set(names);
-  const find = (name: string): string | undefined => aliases(name, baseModelPrefix).find((n) => there.has(n));
+  const find = (name: string): string | undefined => aliases(name, trunk).find((n) => there.has(n));
   return (name) => {
     const own = find(name);
     if (own !== undefined) return own;
+    const { ties } = trunk;
     const source = ties[name];
     if (source !== undefined) return find(source);
     for (const [other, of] of Object.entries(ties)) {
@@ -130,10 +128,13 @@ async function drawn(p: Parameter, weights: Pick<Weights, "read">, random: Rando
   return data;
 }
 
-/** Names of a tensor: a bare encoder is saved without its prefix, a model with a head with it; old BERT files say gamma and beta. */
-export function aliases(name: string, prefix: string): string[] {
+/** Names of a tensor: a bare encoder is saved without its prefix, a model with a head with it; older files of a family have other ones. */
+export function aliases(
+  name: string,
+  { baseModelPrefix: prefix, family }: Pick<Trunk, "baseModelPrefix" | "family">,
+): string[] {
   const bare = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : `${prefix}.${name}`;
   const old = (n: string): string =>
-    n.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta");
+    (family.savedNames ?? []).reduce((n, [pattern, replacement]) => n.replace(pattern, replacement), n);
   return [...new Set([name, bare, old(name), old(bare)])];
 }

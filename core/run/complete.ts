@@ -54,7 +54,7 @@ function checkModel(
   const there = new Set(checkpoint.weights.names);
   // What has other dims was asked to start anew.
   const lacks = (p: Parameter): boolean =>
-    !p.adapter && !p.frozen && isNew(p) && !aliases(p.local, trunk.baseModelPrefix).some((name) => there.has(name));
+    !p.adapter && !p.frozen && isNew(p) && !aliases(p.local, trunk).some((name) => there.has(name));
   const lost = parameters.filter((p) => p.name in trunk.shapes && lacks(p));
   const own = parameters.filter((p) => !(p.name in trunk.shapes) && !p.adapter && !p.frozen);
   const outputs = heads.flatMap(({ name }) => trunk.heads[name]?.out ?? []);
@@ -81,7 +81,7 @@ export function checkSaved(open: OpenRun, attached: Attached, parameters: readon
   if (!weights) return;
   const where = weights.label ?? "the saved adapter";
   const names = weights.names;
-  const inModel = (key: string): readonly string[] => aliases(key, trunk.baseModelPrefix);
+  const inModel = (key: string): readonly string[] => aliases(key, trunk);
   const asked = new Map(parameters.map((p) => [p.local, p]));
   const askedFor = (key: string): Parameter | undefined => {
     for (const own of inModel(key)) {
@@ -95,7 +95,7 @@ export function checkSaved(open: OpenRun, attached: Attached, parameters: readon
     throw badFile(
       "adapter",
       where,
-      `has ${show(key)}, a place that ${open.checkpoint.label} (${trunk.modelType}) does not have`,
+      `has ${show(key)}, a place that ${open.checkpoint.label} (${trunk.family.modelType}) does not have`,
     );
   }
   const saved = new Set(names.flatMap((key) => askedFor(key)?.name ?? []));

@@ -36,7 +36,7 @@ export function withTokens(checkpoint: Checkpoint, { changed, vocabSize }: Token
  */
 export function withGrownTables(
   checkpoint: Checkpoint,
-  trunk: Pick<Trunk, "baseModelPrefix" | "ties" | "vocabSize">,
+  trunk: Pick<Trunk, "baseModelPrefix" | "family" | "ties" | "vocabSize">,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): Checkpoint {
   const { vocabSizeBefore: before, weights } = checkpoint;

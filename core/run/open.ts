@@ -76,6 +76,7 @@ export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
   const model = modelFor(run, stored.config);
   const { config, weights: { names } } = stored;
   const architecture = model.read(config, names);
+  if (!architecture.family) throw missing(model.name, "`family` (FamilyFacts)", "what the model's `read` returns");
   const trained = (head: string): boolean => {
     const out = architecture.heads[head]?.out;
     return names.some((name) => name === `${out}.weight` || name.endsWith(`.${out}.weight`));
@@ -86,7 +87,7 @@ export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
     return notes.length > 0 ? { ...completed, notes } : completed;
   });
   const heads = tasks.map((task) => headsOf(run, task));
-  const built = trunkOf(architecture, String(config.model_type), heads.flat());
+  const built = trunkOf(architecture, heads.flat());
   // Heads of several tasks may have modules of one name.
   const ties = Object.assign({}, built.ties, ...heads.map((own) => withHeads(built, own).ties));
   const trunk = { ...built, ties, untied: await untiedIn(stored, { ...built, ties }) };

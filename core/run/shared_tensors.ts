@@ -29,7 +29,7 @@ export function sharedTensors(
     const model: Model = parsed.value;
     if (!model.modelTypes.includes(type)) continue;
     try {
-      const trunk = trunkOf(model.read(config, names), type);
+      const trunk = trunkOf(model.read(config, names));
       const heads = Object.values(trunk.heads).flatMap(({ out, outBias, tied }) => [
         ...tied ? [[`${out}.weight`, `${trunk.wordEmbeddings}.weight`] as const] : [],
         ...outBias === undefined ? [] : [[`${out}.bias`, outBias] as const],

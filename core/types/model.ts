@@ -66,8 +66,43 @@ export interface Model extends Plugin<"model"> {
   read(config: Named<Json>, names?: readonly string[]): Architecture;
 }
 
+/** What is known of a family besides how it computes. Whoever needs it asks here, and has no table of families. */
+export interface FamilyFacts {
+  /** `model_type` of its configs. */
+  readonly modelType: string;
+  /** What its classes in transformers begin with: "ModernBert" + "ForSequenceClassification". */
+  readonly classPrefix: string;
+  /** Classes that have another name than that rule gives, by what stands behind the prefix; "EncoderModel" is the encoder alone of a model with two sides. */
+  readonly classes?: Named<string>;
+  /** Modules that adapters take where none are named: PEFT's where it has any. Those that are absent have to be named. */
+  readonly targets: AdapterTargets;
+  /** How older files call tensors: what to replace in a name, and with what. */
+  readonly savedNames?: readonly (readonly [pattern: RegExp, replacement: string])[];
+  /** Names of parameters without weight decay, where "norm" and "bias" do not say it. */
+  readonly noDecay?: RegExp;
+  /** What pairs of sentences teach: whether the second comes next, or in which order they stand. Absent: there is no head for pairs. */
+  readonly sentencePairs?: "next" | "order";
+}
+
+/** Modules by the end of their paths, for each kind of adapter. */
+export type AdapterTargets = Readonly<{
+  /** Projections that LoRA and its relatives adapt. */
+  attention?: readonly string[];
+  /** Those of AdaLoRA and of VeRA, where they are others. */
+  adalora?: readonly string[];
+  vera?: readonly string[];
+  /** What IA3 scales the outputs and the inputs of. */
+  keysValues?: readonly string[];
+  feedForward?: readonly string[];
+  /** Normalization layers. */
+  norms?: readonly string[];
+  /** Where in a layer AdapterHub puts bottlenecks, where not in modules of their own. */
+  bottleneck?: Readonly<{ attention: string; feedForward: string }>;
+}>;
+
 /** A family read with one config. */
 export type Architecture = Readonly<{
+  family: FamilyFacts;
   hiddenSize: number;
   numHeads: number;
   numKeyValueHeads: number;
@@ -104,8 +139,6 @@ export type Architecture = Readonly<{
 
 /** An architecture with what a dry build asked for: paths of its linear layers and embeddings, names of its parameters. */
 export interface Trunk extends Architecture {
-  /** model_type of the config. */
-  readonly modelType: string;
   readonly linears: readonly string[];
   /** Those of the linear layers that store their weight as [in, out]. */
   readonly conv1ds: readonly string[];

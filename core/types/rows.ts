@@ -126,6 +126,8 @@ export type CollatorContext = Readonly<{
   /** True where labels must be there. */
   labelled: boolean;
   modelType: string;
+  /** What pairs of sentences teach the model's family, if anything. */
+  sentencePairs?: "next" | "order" | undefined;
   /** What the collator's own `survey` said of how columns are read. */
   reading?: unknown;
   /** The token that the decoder's inputs begin with, of a model that has that side. */

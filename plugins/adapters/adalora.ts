@@ -22,7 +22,7 @@ import type {
 } from "../../core/types.ts";
 import { type Budget, rankStepper } from "./rank_allocation.ts";
 import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets, inLayers, projections, type TargetTable } from "./targets.ts";
+import { adaptable, defaultTargets, inLayers } from "./targets.ts";
 
 /** Options of {@link adalora}, PEFT's AdaLoraConfig in camelCase. */
 export interface AdaloraOptions {
@@ -98,15 +98,6 @@ const entries = {
 /** Schema of {@link AdaloraOptions}. */
 export const adaloraSchema: v.GenericSchema<Partial<AdaloraOptions>, AdaloraOptions> = v.strictObject(entries);
 
-/** As for LoRA, but for the families that PEFT gives more modules. */
-const targetsByFamily: TargetTable = {
-  ...projections,
-  roberta: ["query", "key", "value", "dense"],
-  t5: ["q", "k", "v", "o", "wi", "wo"],
-  mt5: ["q", "k", "v", "o", "wi_0", "wi_1", "wo"],
-  bart: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
-};
-
 /**
  * y = W x + b + (α/r₀) · B (E ⊙ A) dropout(x), with E, the singular values, set to zero where they matter least, down to a
  * budget that falls as a cube; orthRegWeight · mean ‖P Pᵀ - I‖ is added to the training loss (Zhang et al. 2023).
@@ -151,7 +142,7 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = define({
 function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
   if (o.targetR > o.initR) throw badValue("adalora", "adapter.with.targetR", o.targetR, `at most initR (${o.initR})`);
   const saves = savedModules(o.modulesToSave, context.modules);
-  const wanted = o.targetModules ?? defaultTargets("adalora", "targetModules", targetsByFamily, trunk);
+  const wanted = o.targetModules ?? defaultTargets("adalora", "targetModules", trunk, "adalora", "attention");
   const linears = adaptable(trunk, wanted, saves.has);
   const targets = inLayers(matchModules("adalora", wanted, linears, o.excludeModules), o);
   if (targets.length === 0) {

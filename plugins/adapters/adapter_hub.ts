@@ -18,6 +18,7 @@ import type {
   Trunk,
   Weights,
 } from "../../core/types.ts";
+import { classNameOf } from "../../formats/hf/class_names.ts";
 import { snakeCase } from "./peft.ts";
 
 /** A kind of adapter in AdapterHub's files. */
@@ -120,19 +121,16 @@ export function ownWeights(saved: Weights): Weights {
   return { names: [...names.keys()], read: (name) => saved.read(names.get(name) ?? name), locate: () => undefined };
 }
 
-const classes: Named<string> = { SEQ_CLS: "ForSequenceClassification", TOKEN_CLS: "ForTokenClassification" };
-
 /** How an adapter is saved: its config in AdapterHub's names, the head in a file of its own. */
 export function hubFormat(trunk: Trunk, { task }: AttachContext, config: object): NonNullable<Attached["peft"]> {
   const fields = Object.entries(config).map(([name, value]): [string, Json] => [snakeCase(name), value]);
-  const type = trunk.modelType.replace(/^./, (c) => c.toUpperCase());
   return {
     format: "adapterhub",
     config: {
       config: Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1))),
       hidden_size: trunk.hiddenSize,
-      model_class: `${type}${classes[task] ?? "Model"}`,
-      model_type: trunk.modelType,
+      model_class: classNameOf(trunk, { taskType: task }) ?? `${trunk.family.classPrefix}Model`,
+      model_type: trunk.family.modelType,
       name: "default",
       version: "adapters.1.2.0",
     },

@@ -35,7 +35,9 @@ export const bitfit: Factory<"adapter", Partial<BitfitOptions>> = define({
   schema: bitfitSchema,
   create: ({ modulesToSave }) => ({
     attach: (trunk, context) => {
-      if (!trunk.parameters.some((name) => name.endsWith(".bias"))) throw missing("bitfit", "a bias", trunk.modelType);
+      if (!trunk.parameters.some((name) => name.endsWith(".bias"))) {
+        throw missing("bitfit", "a bias", trunk.family.modelType);
+      }
       const saves = savedModules(modulesToSave, context.modules);
       return { trains: (name) => (name.endsWith(".bias") ? true : saves.trains(name)) };
     },

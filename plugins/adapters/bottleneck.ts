@@ -109,7 +109,7 @@ export function attachBottleneck(
       if (layer < 0 || o.leaveOut.includes(layer) || !(attends ? placement.mhAdapter : placement.outputAdapter)) {
         return y;
       }
-      const path = `${modulePath(trunk.modelType, layers[layer] ?? "", attends)}.adapters.default`;
+      const path = `${modulePath(trunk, layers[layer] ?? "", attends)}.adapters.default`;
       if (placement.isParallel) return add(y, add_(b, path, call.residual));
       const sum = placement.originalLnBefore ? add(y, call.residual) : y;
       const read = placement.originalLnBefore && call.norm ? call.norm(sum) : sum;
@@ -133,10 +133,8 @@ export function attachBottleneck(
   };
 }
 
-/** The module that AdapterHub hangs a layer's adapters on: the block's output in BERT's relatives, else one of its own. */
-function modulePath(modelType: string, layer: string, attends: boolean): string {
-  if (["bert", "roberta", "electra"].includes(modelType)) {
-    return attends ? `${layer}.attention.output` : `${layer}.output`;
-  }
-  return attends ? `${layer}.attention_adapters` : `${layer}.output_adapters`;
+/** The module that AdapterHub hangs a layer's adapters on: one of the family's, else one of its own. */
+function modulePath({ family }: Trunk, layer: string, attends: boolean): string {
+  const { attention = "attention_adapters", feedForward = "output_adapters" } = family.targets.bottleneck ?? {};
+  return `${layer}.${attends ? attention : feedForward}`;
 }

@@ -9,7 +9,7 @@ import { mul, reshape } from "../../core/graph/functions.ts";
 import { matches, matchModules } from "../../core/modules.ts";
 import type { AttachContext, Attached, Factory, Trunk, Weights } from "../../core/types.ts";
 import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets, type TargetTable } from "./targets.ts";
+import { adaptable, defaultTargets } from "./targets.ts";
 
 /** Options of {@link ia3}, PEFT's IA3Config in camelCase. */
 export interface Ia3Options {
@@ -43,48 +43,6 @@ const entries = {
 /** Schema of {@link Ia3Options}. */
 export const ia3Schema: v.GenericSchema<Partial<Ia3Options>, Ia3Options> = v.strictObject(entries);
 
-const feedForward: TargetTable = {
-  electra: ["output.dense"],
-  albert: ["ffn_output"],
-  distilbert: ["lin2"],
-  bert: ["output.dense"],
-  roberta: ["output.dense"],
-  t5: ["wo"],
-  mt5: [],
-  gpt2: ["mlp.c_proj"],
-  bart: ["fc2"],
-  llama: ["down_proj"],
-  mistral: ["down_proj"],
-  gemma: ["down_proj"],
-  gemma2: ["down_proj"],
-  gemma3_text: ["down_proj"],
-  qwen2: ["down_proj"],
-  qwen3: ["down_proj"],
-  phi: ["fc2"],
-  falcon: ["dense_4h_to_h"],
-};
-
-const attention: TargetTable = {
-  electra: ["key", "value"],
-  albert: ["key", "value"],
-  distilbert: ["k_lin", "v_lin"],
-  bert: ["key", "value"],
-  roberta: ["key", "value"],
-  t5: ["k", "v"],
-  mt5: ["k", "v", "wi_1"],
-  gpt2: ["c_attn"],
-  bart: ["q_proj", "v_proj"],
-  llama: ["k_proj", "v_proj"],
-  mistral: ["k_proj", "v_proj"],
-  gemma: ["q_proj", "v_proj"],
-  gemma2: ["q_proj", "v_proj"],
-  gemma3_text: ["q_proj", "v_proj"],
-  qwen2: ["q_proj", "v_proj"],
-  qwen3: ["q_proj", "v_proj"],
-  phi: ["q_proj", "v_proj"],
-  falcon: ["query_key_value"],
-};
-
 /**
  * y = l ⊙ (W x + b), or y = W (l ⊙ x) + b in feed-forward modules, with W and b frozen (Liu et al. 2022).
  *
@@ -110,9 +68,9 @@ export const ia3: Factory<"adapter", Partial<Ia3Options>> = define({
 function attach(o: Ia3Options, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
   const saves = savedModules(o.modulesToSave, context.modules);
   const fed = o.feedforwardModules ??
-    (o.targetModules === null ? defaultTargets("ia3", "feedforwardModules", feedForward, trunk) : []);
+    (o.targetModules === null ? defaultTargets("ia3", "feedforwardModules", trunk, "feedForward") : []);
   const wanted = o.targetModules ??
-    [...defaultTargets("ia3", "targetModules", attention, trunk), ...(typeof fed === "string" ? [fed] : fed)];
+    [...defaultTargets("ia3", "targetModules", trunk, "keysValues"), ...(typeof fed === "string" ? [fed] : fed)];
   const targets = matchModules("ia3", wanted, adaptable(trunk, wanted, saves.has), o.excludeModules);
   if (typeof wanted !== "string" && typeof fed !== "string") {
     const stray = fed.find((name) => !wanted.includes(name));

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { matchModules } from "../../core/modules.ts";
 import type { AttachContext, Attached, Factory, Trunk, Weights } from "../../core/types.ts";
 import { continued, peftConfig, savedModules } from "./peft.ts";
-import { defaultTargets, type TargetTable } from "./targets.ts";
+import { defaultTargets } from "./targets.ts";
 
 /** Options of {@link lnTuning}, PEFT's LNTuningConfig in camelCase. */
 export interface LnTuningOptions {
@@ -31,31 +31,6 @@ const entries = {
 
 /** Schema of {@link LnTuningOptions}. */
 export const lnTuningSchema: v.GenericSchema<Partial<LnTuningOptions>, LnTuningOptions> = v.strictObject(entries);
-
-const blocks = ["input_layernorm", "post_attention_layernorm"];
-const gemma = [...blocks, "pre_feedforward_layernorm", "post_feedforward_layernorm", "norm"];
-
-/** Norms by family: PEFT's where it has any, else all there are. */
-const norms: TargetTable = {
-  bert: ["LayerNorm"],
-  roberta: ["LayerNorm"],
-  electra: ["LayerNorm"],
-  albert: ["LayerNorm", "full_layer_layer_norm"],
-  distilbert: ["LayerNorm", "sa_layer_norm", "output_layer_norm"],
-  t5: ["layer_norm", "final_layer_norm"],
-  mt5: ["layer_norm", "final_layer_norm"],
-  bart: ["self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"],
-  gpt2: ["ln_1", "ln_2", "ln_f"],
-  llama: [...blocks, "norm"],
-  mistral: [...blocks, "norm"],
-  gemma: [...blocks, "norm"],
-  gemma2: gemma,
-  gemma3_text: gemma,
-  falcon: [...blocks, "ln_f"],
-  phi: ["input_layernorm", "final_layernorm"],
-  qwen2: ["post_attention_layernorm"],
-  qwen3: ["post_attention_layernorm"],
-};
 
 const inside = ".ln_tuning_layers.";
 
@@ -91,7 +66,7 @@ function attach(o: LnTuningOptions, trunk: Trunk, context: AttachContext, saved?
   const saves = savedModules(o.modulesToSave, context.modules);
   const modules = [...new Set(trunk.parameters.map((name) => name.slice(0, name.lastIndexOf("."))))]
     .filter((path) => !saves.has(path) && !trunk.linears.includes(path) && !trunk.embeddings.includes(path));
-  const wanted = o.targetModules ?? defaultTargets("ln-tuning", "targetModules", norms, trunk);
+  const wanted = o.targetModules ?? defaultTargets("ln-tuning", "targetModules", trunk, "norms");
   const targets = matchModules("ln-tuning", wanted, modules, o.excludeModules);
   const inTarget = (name: string): boolean => targets.has(name.slice(0, name.lastIndexOf(".")));
   return {

@@ -29,7 +29,7 @@ import type { AttachContext, Attached, Build, Named, Seams, Tensor, Trunk, Value
 import { firstFactors } from "./lora_init.ts";
 import type { LoraOptions } from "./lora_options.ts";
 import { peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets, inLayers, projections } from "./targets.ts";
+import { adaptable, defaultTargets, inLayers } from "./targets.ts";
 import { type Tied, withTying } from "./tied.ts";
 
 /** Attaches LoRA. Throws AttuneError where no module matches; the message lists those there are. */
@@ -255,7 +255,7 @@ function targetsOf(
   saved: (path: string) => boolean,
   tied: Tied | undefined,
 ): Readonly<{ wanted: string | readonly string[]; targets: ReadonlySet<string> }> {
-  const wanted = o.targetModules ?? defaultTargets(plugin, "targetModules", projections, trunk);
+  const wanted = o.targetModules ?? defaultTargets(plugin, "targetModules", trunk, "attention");
   const linears = adaptable(trunk, wanted, saved);
   const embeddings = trunk.embeddings.filter((path) =>
     wanted !== "all-linear" && !saved(path) && matches(path, wanted)

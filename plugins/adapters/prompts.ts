@@ -62,7 +62,7 @@ export function prefixedLayers(plugin: string, trunk: Trunk): Readonly<{ layers:
   const decoder = layers.filter((path) => path.split(".").includes("decoder"));
   const count = layers.length - decoder.length;
   if (decoder.length > count) {
-    throw unsupported(plugin, "adapter", trunk.modelType, "its decoder has more layers than its encoder");
+    throw unsupported(plugin, "adapter", trunk.family.modelType, "its decoder has more layers than its encoder");
   }
   return { layers: decoder, count };
 }
@@ -82,7 +82,7 @@ export function prefixAdapter(
     throw unsupported(
       plugin,
       "adapter",
-      trunk.modelType,
+      trunk.family.modelType,
       "its layers share their weights, and so have no places of their own",
     );
   }

@@ -1,40 +1,10 @@
 /**
- * Which modules PEFT adapts when none are named, by model_type.
+ * Which modules an adapter adapts.
  * @module
  */
 import { missing } from "../../core/errors.ts";
 import { layerIndex } from "../../core/modules.ts";
-import type { Trunk } from "../../core/types.ts";
-
-/** Modules by model_type. */
-export type TargetTable = Readonly<Record<string, readonly string[]>>;
-
-const attention = ["q_proj", "v_proj"];
-
-/** The projections that LoRA and its relatives adapt. */
-export const projections: TargetTable = {
-  bert: ["query", "value"],
-  roberta: ["query", "value"],
-  electra: ["query", "value"],
-  albert: ["query", "value"],
-  distilbert: ["q_lin", "v_lin"],
-  modernbert: ["Wqkv"],
-  gpt2: ["c_attn"],
-  t5: ["q", "v"],
-  mt5: ["q", "v"],
-  bart: attention,
-  llama: attention,
-  mistral: attention,
-  qwen2: attention,
-  qwen3: attention,
-  gemma: attention,
-  gemma2: attention,
-  gemma3: attention,
-  gemma3_text: attention,
-  phi: [...attention, "fc1", "fc2"],
-  phi3: ["qkv_proj"],
-  falcon: ["query_key_value"],
-};
+import type { AdapterTargets, Trunk } from "../../core/types.ts";
 
 /**
  * The linear layers that may be adapted: not those that train whole. "all-linear" leaves out what gives the logits of the
@@ -70,14 +40,14 @@ export function inLayers(
   );
 }
 
-/** The family's default. Throws AttuneError where it has none: then the option must say. */
+/** The family's default, of the first of these kinds that it has. Throws AttuneError where it has none: then the option must say. */
 export function defaultTargets(
   plugin: string,
   option: string,
-  table: TargetTable,
-  { modelType }: Trunk,
+  { family: { modelType, targets } }: Trunk,
+  ...kinds: readonly Exclude<keyof AdapterTargets, "bottleneck">[]
 ): readonly string[] {
-  const found = table[modelType];
-  if (found) return found;
+  const modules = kinds.flatMap((kind) => targets[kind] ? [targets[kind]] : [])[0];
+  if (modules) return modules;
   throw missing(plugin, `a default for model_type "${modelType}": name the modules`, `adapter.with.${option}`);
 }

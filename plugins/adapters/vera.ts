@@ -10,7 +10,7 @@ import { matchModules } from "../../core/modules.ts";
 import { most } from "../../core/most.ts";
 import type { AttachContext, Attached, Build, Factory, Init, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
 import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets, inLayers, projections } from "./targets.ts";
+import { adaptable, defaultTargets, inLayers } from "./targets.ts";
 
 /** Options of {@link vera}, PEFT's VeraConfig in camelCase. */
 export interface VeraOptions {
@@ -90,7 +90,7 @@ export const vera: Factory<"adapter", Partial<VeraOptions>> = define({
 
 function attach(o: VeraOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
   const saves = savedModules(o.modulesToSave, context.modules);
-  const wanted = o.targetModules ?? defaultTargets("vera", "targetModules", projections, trunk);
+  const wanted = o.targetModules ?? defaultTargets("vera", "targetModules", trunk, "vera", "attention");
   const found = matchModules("vera", wanted, adaptable(trunk, wanted, saves.has));
   const targets = new Set(inLayers(found, o));
   const sizes = [...targets].map((path) => trunk.shapes[`${path}.weight`] ?? [0, 0]).map((dims, i) =>

@@ -84,7 +84,7 @@ function drawn(
   const follows = !labelled || random.uniform(0) < 0.5;
   const [first, textPair] = follows
     ? [pair.first, pair.second]
-    : context.modelType === "albert"
+    : context.sentencePairs === "order"
     ? [pair.second, pair.first]
     : [pair.first, stranger(sample.row, random, context)];
   const [encoding] = tokenizer.encode(first, { textPair, maxLength, truncation: maxLength !== undefined });

@@ -10,7 +10,7 @@ import { mergedTensors } from "../../core/run/merged.ts";
 import { untiedConfig } from "../../core/run/ties.ts";
 import { streamSafetensors } from "../../core/safetensors.ts";
 import type { Factory, Json } from "../../core/types.ts";
-import { classNameOf } from "./class_names.ts";
+import { classNameOf } from "../../formats/hf/class_names.ts";
 import { isDense, writeSentenceFiles } from "./sentence_files.ts";
 
 /** Options of {@link hf}. */

@@ -33,7 +33,7 @@ export const nextSentence: Factory<"head", NextSentenceOptions> = define({
     forward: (b, states, trunk) => {
       const style = trunk.heads.nextSentence;
       if (!style) {
-        throw unsupported("next-sentence", "task", trunk.baseModelPrefix, "only BERT and ALBERT have a head of pairs");
+        throw unsupported("next-sentence", "task", trunk.family.modelType, "it has no head of pairs of sentences");
       }
       const x = applyStyle(b, style, b.rows(states.hidden, b.stream().first));
       return { seqRelationshipLogits: b.linear(style.out, x, { outFeatures: 2 }) };

@@ -30,9 +30,9 @@ export const permutationLm: Factory<"head", PermutationLmOptions> = define({
   create: () => ({
     modulesToSave: [],
     forward: (b, states, trunk) => {
-      const style = trunk.heads.lm;
-      if (!style || !trunk.layers.some((path) => path.startsWith("transformer.layer"))) {
-        throw unsupported("permutation-lm", "task", trunk.baseModelPrefix, "only XLNet has a stream of queries");
+      const style = trunk.heads.permutation;
+      if (!style) {
+        throw unsupported("permutation-lm", "task", trunk.family.modelType, "it has no stream of queries");
       }
       // A dry build, which has no rows, has no order of prediction either.
       if (!states.query && b.given("input_ids")) throw missing("permutation-lm", "perm_mask", "the collator's fields");

@@ -2,22 +2,16 @@
  * BART (Lewis et al. 2020): an encoder like BERT's, and a decoder that reads it, mostly over one table of embeddings.
  * @module
  */
-import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add } from "../../core/graph/functions.ts";
-import type { Architecture, Build, Factory, Json, Named, Side, States, Value } from "../../core/types.ts";
+import type { Architecture, Build, Factory, FamilyFacts, Json, Named, Side, States, Value } from "../../core/types.ts";
 import { classificationHead } from "./classification_head.ts";
 import { readConfig } from "./config.ts";
 import { joinHeads, splitHeads } from "./encoder.ts";
+import { type ModelOptions, modelSchema } from "./model_options.ts";
 import { layerNorm } from "./norms.ts";
-
-/** No options: everything is in the checkpoint's config. */
-export type BartOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link BartOptions}. */
-export const bartSchema: v.GenericSchema<BartOptions, BartOptions> = v.strictObject({});
 
 /**
  * BART, read from `config.json`.
@@ -28,10 +22,10 @@ export const bartSchema: v.GenericSchema<BartOptions, BartOptions> = v.strictObj
  * console.assert(bart().modelTypes.includes("bart"));
  * ```
  */
-export const bart: Factory<"model", BartOptions> = define({
+export const bart: Factory<"model", ModelOptions> = define({
   kind: "model",
   name: "bart",
-  schema: bartSchema,
+  schema: modelSchema,
   create: () => ({ modelTypes: ["bart"], read }),
 });
 
@@ -69,6 +63,18 @@ type Sizes = Readonly<{
 type Stack = Readonly<
   { name: "encoder" | "decoder"; side: Side; layers: number; numHeads: number; intermediateSize: number }
 >;
+
+const family: FamilyFacts = {
+  modelType: "bart",
+  classPrefix: "Bart",
+  targets: {
+    attention: ["q_proj", "v_proj"],
+    adalora: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+    keysValues: ["q_proj", "v_proj"],
+    feedForward: ["fc2"],
+    norms: ["self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"],
+  },
+};
 
 function read(config: Named<Json>, names: readonly string[] = []): Architecture {
   const c = readConfig("bart", config);
@@ -122,6 +128,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Architecture 
   };
 
   return {
+    family,
     hiddenSize,
     numHeads: decoder.numHeads,
     numKeyValueHeads: decoder.numHeads,

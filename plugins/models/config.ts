@@ -6,7 +6,7 @@ import { badValue, unsupported } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { Json, Named } from "../../core/types.ts";
 
-/** Reads fields of one config. */
+/** Reads fields of one config. A field that is absent or null has the family's default, else the caller's. */
 export interface ConfigReader {
   /** A whole number from 1 (or `least`) to 10 million; of layers to {@link most}. */
   count(name: string, fallback?: number, least?: number): number;
@@ -20,29 +20,46 @@ export interface ConfigReader {
   id(name: string): number | undefined;
   /** The row of a table of so many that an id names, as torch's `padding_idx`: a negative one counts from the end. */
   row(name: string, rows: number): number | undefined;
+  /** A field as it stands, null included; the family's default where it is absent. */
+  value(name: string): Json | undefined;
   /** Throws where a field has a value other than those that are supported. */
   only(name: string, ...allowed: readonly (Json | undefined)[]): void;
 }
 
-/** A reader of one config for a plugin's messages. Its methods throw AttuneError. */
-export function readConfig(plugin: string, config: Named<Json>): ConfigReader {
-  const at = (name: string): string => `config.${name}`;
-  const own = (name: string): Json | undefined => (Object.hasOwn(config, name) ? config[name] : undefined);
+/**
+ * A reader of one config for a plugin's messages. Its methods throw AttuneError. `defaults`: the family's values of fields;
+ * `fields`: what the family calls those that it calls otherwise.
+ */
+export function readConfig(
+  plugin: string,
+  config: Named<Json>,
+  { defaults = {}, fields = {} }: Readonly<{ defaults?: Named<Json>; fields?: Named<string> }> = {},
+): ConfigReader {
+  const fieldOf = (name: string): string => fields[name] ?? name;
+  const at = (name: string): string => `config.${fieldOf(name)}`;
+  const given = (name: string): Json | undefined => {
+    const field = fieldOf(name);
+    return Object.hasOwn(config, field) ? config[field] : undefined;
+  };
+  const own = (name: string): Json | undefined => given(name) ?? defaults[name];
+  const value = (name: string): Json | undefined => {
+    const there = given(name);
+    return there === undefined ? defaults[name] : there;
+  };
   const number = (name: string, fallback?: number): number => {
     const value = own(name) ?? fallback;
     if (typeof value !== "number" || !Number.isFinite(value)) throw badValue(plugin, at(name), value, "a number");
     return value;
   };
-  const id = (name: string): number | undefined => {
-    const value = own(name);
-    if (value === undefined || value === null) return undefined;
-    if (typeof value !== "number" || !Number.isSafeInteger(value)) {
-      throw badValue(plugin, at(name), value, "a token id");
-    }
-    return value;
+  const idOf = (name: string): number | undefined => {
+    const id = value(name);
+    if (id === undefined || id === null) return undefined;
+    if (typeof id !== "number" || !Number.isSafeInteger(id)) throw badValue(plugin, at(name), id, "a token id");
+    return id;
   };
   return {
     number,
+    value,
     count: (name, fallback, least = 1) => {
       const value = number(name, fallback);
       const largest = /(^|_)layers?$/.test(name) ? most.layers : 1e7;
@@ -67,11 +84,11 @@ export function readConfig(plugin: string, config: Named<Json>): ConfigReader {
       return value;
     },
     id: (name) => {
-      const value = id(name);
+      const value = idOf(name);
       return value !== undefined && value < 0 ? undefined : value;
     },
     row: (name, rows) => {
-      const value = id(name);
+      const value = idOf(name);
       return value !== undefined && value < 0 ? (value + rows >= 0 ? value + rows : undefined) : value;
     },
     only: (name, ...allowed) => {

@@ -81,17 +81,19 @@ export function causalAttention(
   return reshape(context, ["batch*seq", numHeads * headDim]);
 }
 
-/** How decoder families build their heads. `token`: what the layer that classifies tokens is called. */
+/** How decoder families build their heads. `token`: what the layer that classifies tokens is called; `scale`: of logits of words. */
 export function languageHeads(
   c: ConfigReader,
   config: Named<Json>,
-  lm: Readonly<{ bias: boolean; tied: boolean; softcap?: number | undefined; token: string; span?: boolean }>,
+  lm: Readonly<
+    { bias: boolean; tied: boolean; softcap?: number | undefined; scale?: number; token: string; span?: boolean }
+  >,
 ): Named<HeadStyle> {
   const given = [config.classifier_dropout, config.hidden_dropout].findIndex((x) => x !== undefined && x !== null);
   const dropout = given < 0 ? 0.1 : c.rate(given === 0 ? "classifier_dropout" : "hidden_dropout");
   return {
     lm: {
-      steps: [],
+      steps: lm.scale === undefined ? [] : [{ scale: lm.scale }],
       out: "lm_head",
       bias: lm.bias,
       tied: lm.tied,

@@ -2,23 +2,26 @@
  * Falcon (Almazrouei et al. 2023), in its three arrangements of heads, with rotary positions or ALiBi.
  * @module
  */
-import * as v from "valibot";
 import { activation } from "../../core/graph/activations.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { gather, reshape, slice, transpose } from "../../core/graph/functions.ts";
-import type { Architecture, AttentionOptions, Build, Factory, Json, Named, Value } from "../../core/types.ts";
+import type {
+  Architecture,
+  AttentionOptions,
+  Build,
+  Factory,
+  FamilyFacts,
+  Json,
+  Named,
+  Value,
+} from "../../core/types.ts";
 import { readConfig } from "./config.ts";
 import { asHeads, causalAttention, decode, type DecoderLayer, languageHeads, type Part } from "./decoder.ts";
 import { plainFeedForward } from "./feed_forward.ts";
-import { layerNorm } from "./norms.ts";
+import { type ModelOptions, modelSchema } from "./model_options.ts";
+import { layerNorm, layerNorms } from "./norms.ts";
 import { readRotary, type Rotation, rotationOf } from "./rotary.ts";
-
-/** No options: everything is in the checkpoint's config. */
-export type FalconOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link FalconOptions}. */
-export const falconSchema: v.GenericSchema<FalconOptions, FalconOptions> = v.strictObject({});
 
 /**
  * Falcon.
@@ -29,12 +32,24 @@ export const falconSchema: v.GenericSchema<FalconOptions, FalconOptions> = v.str
  * console.assert(falcon().modelTypes.includes("falcon"));
  * ```
  */
-export const falcon: Factory<"model", FalconOptions> = define({
+export const falcon: Factory<"model", ModelOptions> = define({
   kind: "model",
   name: "falcon",
-  schema: falconSchema,
+  schema: modelSchema,
   create: () => ({ modelTypes: ["falcon"], read }),
 });
+
+const family: FamilyFacts = {
+  modelType: "falcon",
+  classPrefix: "Falcon",
+  targets: {
+    attention: ["query_key_value"],
+    keysValues: ["query_key_value"],
+    feedForward: ["dense_4h_to_h"],
+    norms: ["input_layernorm", "post_attention_layernorm", "ln_f"],
+  },
+  noDecay: layerNorms,
+};
 
 function read(config: Named<Json>): Architecture {
   const c = readConfig("falcon", config);
@@ -107,6 +122,7 @@ function read(config: Named<Json>): Architecture {
   };
 
   return {
+    family,
     hiddenSize,
     ...heads,
     vocabSize,

@@ -2,22 +2,16 @@
  * GPT-2 (Radford et al. 2019).
  * @module
  */
-import * as v from "valibot";
 import { activation } from "../../core/graph/activations.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { add, slice } from "../../core/graph/functions.ts";
-import type { Architecture, Build, Factory, Json, Named } from "../../core/types.ts";
+import type { Architecture, Build, Factory, FamilyFacts, Json, Named } from "../../core/types.ts";
 import { readConfig } from "./config.ts";
 import { asHeads, causalAttention, decode, type DecoderLayer, languageHeads, type Part } from "./decoder.ts";
 import { plainFeedForward } from "./feed_forward.ts";
-import { layerNorm } from "./norms.ts";
-
-/** No options: everything is in the checkpoint's config. */
-export type Gpt2Options = Readonly<Record<never, never>>;
-
-/** Schema of {@link Gpt2Options}. */
-export const gpt2Schema: v.GenericSchema<Gpt2Options, Gpt2Options> = v.strictObject({});
+import { type ModelOptions, modelSchema } from "./model_options.ts";
+import { layerNorm, layerNorms } from "./norms.ts";
 
 /**
  * GPT-2: learned positions, weights stored [in, out].
@@ -28,12 +22,25 @@ export const gpt2Schema: v.GenericSchema<Gpt2Options, Gpt2Options> = v.strictObj
  * console.assert(gpt2().modelTypes.includes("gpt2"));
  * ```
  */
-export const gpt2: Factory<"model", Gpt2Options> = define({
+export const gpt2: Factory<"model", ModelOptions> = define({
   kind: "model",
   name: "gpt2",
-  schema: gpt2Schema,
+  schema: modelSchema,
   create: () => ({ modelTypes: ["gpt2"], read }),
 });
+
+const family: FamilyFacts = {
+  modelType: "gpt2",
+  classPrefix: "GPT2",
+  classes: { ForCausalLM: "GPT2LMHeadModel" },
+  targets: {
+    attention: ["c_attn"],
+    keysValues: ["c_attn"],
+    feedForward: ["mlp.c_proj"],
+    norms: ["ln_1", "ln_2", "ln_f"],
+  },
+  noDecay: layerNorms,
+};
 
 function read(config: Named<Json>): Architecture {
   const c = readConfig("gpt2", config);
@@ -92,6 +99,7 @@ function read(config: Named<Json>): Architecture {
   };
 
   return {
+    family,
     hiddenSize,
     ...heads,
     vocabSize,

@@ -3,23 +3,17 @@
  * that see only their neighbourhood between those that see all.
  * @module
  */
-import * as v from "valibot";
 import { activation } from "../../core/graph/activations.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { reshape, slice } from "../../core/graph/functions.ts";
-import type { Architecture, Build, Factory, HeadStyle, Json, Named } from "../../core/types.ts";
+import type { Architecture, Build, Factory, FamilyFacts, HeadStyle, Json, Named } from "../../core/types.ts";
 import { type ConfigReader, readConfig } from "./config.ts";
 import { asHeads, decode, type DecoderLayer, type Part } from "./decoder.ts";
 import { gatedFeedForward } from "./feed_forward.ts";
+import { type ModelOptions, modelSchema } from "./model_options.ts";
 import { layerNorm } from "./norms.ts";
 import { readRotary, rotate, type Rotation, rotationOf } from "./rotary.ts";
-
-/** No options: everything is in the checkpoint's config. */
-export type ModernbertOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link ModernbertOptions}. */
-export const modernbertSchema: v.GenericSchema<ModernbertOptions, ModernbertOptions> = v.strictObject({});
 
 /**
  * ModernBERT, read from `config.json`.
@@ -30,15 +24,21 @@ export const modernbertSchema: v.GenericSchema<ModernbertOptions, ModernbertOpti
  * console.assert(modernbert().modelTypes[0] === "modernbert");
  * ```
  */
-export const modernbert: Factory<"model", ModernbertOptions> = define({
+export const modernbert: Factory<"model", ModelOptions> = define({
   kind: "model",
   name: "modernbert",
-  schema: modernbertSchema,
+  schema: modelSchema,
   create: () => ({ modelTypes: ["modernbert"], read }),
 });
 
 const FULL = "full_attention";
 const LOCAL = "sliding_attention";
+
+const family: FamilyFacts = {
+  modelType: "modernbert",
+  classPrefix: "ModernBert",
+  targets: { attention: ["Wqkv"] },
+};
 
 function read(config: Named<Json>): Architecture {
   const c = readConfig("modernbert", config);
@@ -109,6 +109,7 @@ function read(config: Named<Json>): Architecture {
   };
 
   return {
+    family,
     hiddenSize,
     numHeads,
     numKeyValueHeads: numHeads,

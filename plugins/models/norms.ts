@@ -5,6 +5,9 @@
 import { add, layerNorm as normalized, rmsNorm as scaled } from "../../core/graph/functions.ts";
 import type { Build, Value } from "../../core/types.ts";
 
+/** Names of parameters of norms that GPT-2 and Falcon call `ln_1`, `ln_f`, `ln_attn`: no weight decay. */
+export const layerNorms: RegExp = /(?:^|\.)ln_[^.]+(?:$|\.)/;
+
 /** A norm of some width, wherever it stands. */
 export type Norm = (b: Build, path: string, x: Value, size: number) => Value;
 

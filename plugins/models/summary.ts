@@ -2,7 +2,7 @@
  * The `sequence_summary` in front of classifiers of ELECTRA and XLNet.
  * @module
  */
-import type { HeadStyle, Json, Named } from "../../core/types.ts";
+import type { HeadStyle } from "../../core/types.ts";
 import type { ConfigReader } from "./config.ts";
 
 /**
@@ -11,14 +11,12 @@ import type { ConfigReader } from "./config.ts";
  */
 export function sequenceSummary(
   c: ConfigReader,
-  config: Named<Json>,
   hiddenSize: number,
   fallback: Readonly<{ type: "first" | "last"; activation: string }>,
 ): Required<Pick<HeadStyle, "pool" | "steps">> {
   c.only("summary_type", "first", "last", "mean");
   c.only("summary_proj_to_labels", false);
-  const { summary_activation: activation } = config;
-  const name = activation === null ? "" : c.text("summary_activation", fallback.activation);
+  const name = c.value("summary_activation") === null ? "" : c.text("summary_activation", fallback.activation);
   return {
     pool: c.text("summary_type", fallback.type) as "first" | "last" | "mean",
     steps: [

@@ -2,7 +2,6 @@
  * T5 (Raffel et al. 2020), T5 v1.1 and mT5 (Xue et al. 2021): an encoder and a decoder over one table of embeddings.
  * @module
  */
-import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
@@ -13,6 +12,7 @@ import type {
   AttentionOptions,
   Build,
   Factory,
+  FamilyFacts,
   HeadStyle,
   Init,
   Json,
@@ -24,13 +24,8 @@ import type {
 import { classificationHead } from "./classification_head.ts";
 import { readConfig } from "./config.ts";
 import { joinHeads, splitHeads } from "./encoder.ts";
+import { type ModelOptions, modelSchema } from "./model_options.ts";
 import { type Norm, rmsNorm } from "./norms.ts";
-
-/** No options: everything is in the checkpoint's config. */
-export type T5Options = Readonly<Record<never, never>>;
-
-/** Schema of {@link T5Options}. */
-export const t5Schema: v.GenericSchema<T5Options, T5Options> = v.strictObject({});
 
 /**
  * T5 and its relatives, read from `config.json`: scores are not scaled but get a bias by relative position, which all
@@ -42,10 +37,10 @@ export const t5Schema: v.GenericSchema<T5Options, T5Options> = v.strictObject({}
  * console.assert(t5().modelTypes.includes("mt5"));
  * ```
  */
-export const t5: Factory<"model", T5Options> = define({
+export const t5: Factory<"model", ModelOptions> = define({
   kind: "model",
   name: "t5",
-  schema: t5Schema,
+  schema: modelSchema,
   create: () => ({ modelTypes: ["t5", "mt5"], read }),
 });
 
@@ -63,6 +58,31 @@ type Sizes = Readonly<{
   /** Factor of all initial standard deviations. */
   factor: number;
 }>;
+
+const t5Family: FamilyFacts = {
+  modelType: "t5",
+  classPrefix: "T5",
+  classes: { EncoderModel: "T5EncoderModel" },
+  targets: {
+    attention: ["q", "v"],
+    adalora: ["q", "k", "v", "o", "wi", "wo"],
+    keysValues: ["k", "v"],
+    feedForward: ["wo"],
+    norms: ["layer_norm", "final_layer_norm"],
+  },
+};
+
+const mt5Family: FamilyFacts = {
+  modelType: "mt5",
+  classPrefix: "MT5",
+  classes: { EncoderModel: "MT5EncoderModel" },
+  targets: {
+    ...t5Family.targets,
+    adalora: ["q", "k", "v", "o", "wi_0", "wi_1", "wo"],
+    keysValues: ["k", "v", "wi_1"],
+    feedForward: [],
+  },
+};
 
 function read(config: Named<Json>): Architecture {
   const c = readConfig("t5", config);
@@ -125,6 +145,7 @@ function read(config: Named<Json>): Architecture {
     span: { steps: [], out: "qa_outputs" },
   };
   return {
+    family: multilingual ? mt5Family : t5Family,
     hiddenSize,
     numHeads: sizes.numHeads,
     numKeyValueHeads: sizes.numHeads,

@@ -3,7 +3,6 @@
  * they stand but not what stands there. Position encodings are not dropped out.
  * @module
  */
-import * as v from "valibot";
 import { activation } from "../../core/graph/activations.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
@@ -30,16 +29,21 @@ import {
   where,
   zeros,
 } from "../../core/graph/functions.ts";
-import type { Architecture, Build, Factory, HeadStyle, Json, Named, States, Value } from "../../core/types.ts";
+import type {
+  Architecture,
+  Build,
+  Factory,
+  FamilyFacts,
+  HeadStyle,
+  Json,
+  Named,
+  States,
+  Value,
+} from "../../core/types.ts";
 import { type ConfigReader, readConfig } from "./config.ts";
 import { sequenceSummary } from "./summary.ts";
+import { type ModelOptions, modelSchema } from "./model_options.ts";
 import { layerNorm, type Norm } from "./norms.ts";
-
-/** No options: everything is in the checkpoint's config. */
-export type XlnetOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link XlnetOptions}. */
-export const xlnetSchema: v.GenericSchema<XlnetOptions, XlnetOptions> = v.strictObject({});
 
 /**
  * XLNet, read from `config.json`.
@@ -50,10 +54,10 @@ export const xlnetSchema: v.GenericSchema<XlnetOptions, XlnetOptions> = v.strict
  * console.assert(xlnet().modelTypes[0] === "xlnet");
  * ```
  */
-export const xlnet: Factory<"model", XlnetOptions> = define({
+export const xlnet: Factory<"model", ModelOptions> = define({
   kind: "model",
   name: "xlnet",
-  schema: xlnetSchema,
+  schema: modelSchema,
   create: () => ({ modelTypes: ["xlnet"], read }),
 });
 
@@ -81,6 +85,13 @@ type Shared = Readonly<{
   masked: Readonly<{ content: Value; query: Value }> | undefined; // [batch, 1, seq, seq]
 }>;
 
+const family: FamilyFacts = {
+  modelType: "xlnet",
+  classPrefix: "XLNet",
+  classes: { ForCausalLM: "XLNetLMHeadModel", ForQuestionAnswering: "XLNetForQuestionAnsweringSimple" },
+  targets: {},
+};
+
 function read(config: Named<Json>): Architecture {
   const c = readConfig("xlnet", config);
   c.only("attn_type", "bi", "uni");
@@ -107,6 +118,7 @@ function read(config: Named<Json>): Architecture {
   const vocabSize = c.count("vocab_size", 32000);
   const layers = Array.from({ length: c.count("n_layer", 24) }, (_, i) => `transformer.layer.${i}`);
   return {
+    family,
     hiddenSize,
     numHeads,
     numKeyValueHeads: numHeads,
@@ -123,9 +135,11 @@ function read(config: Named<Json>): Architecture {
 }
 
 function headsOf(c: ConfigReader, config: Named<Json>, hiddenSize: number): Named<HeadStyle> {
-  const summary = sequenceSummary(c, config, hiddenSize, { type: "last", activation: "tanh" });
+  const summary = sequenceSummary(c, hiddenSize, { type: "last", activation: "tanh" });
+  const lm = { steps: [], out: "lm_loss", bias: true, tied: config.tie_word_embeddings !== false };
   return {
-    lm: { steps: [], out: "lm_loss", bias: true, tied: config.tie_word_embeddings !== false },
+    lm,
+    permutation: lm,
     sequence: { ...summary, out: "logits_proj" },
     token: { steps: [], out: "classifier" },
     span: { steps: [], out: "qa_outputs" },

@@ -40,7 +40,7 @@ function resolved(code: string): string {
   });
 }
 
-const files = ["core", "plugins", "runtimes"].flatMap((top) =>
+const files = ["core", "formats", "plugins", "runtimes"].flatMap((top) =>
   readdirSync(join(root, top), { recursive: true, encoding: "utf8" }).map((name) => join(top, name))
     .filter((name) => name.endsWith(".ts"))
 ).sort();

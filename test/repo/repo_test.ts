@@ -15,7 +15,7 @@ const sources = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((f) => join(folder, f))
     .filter((f) => f.endsWith(".ts") && !f.startsWith("core/kernels/source"));
 const files = [
-  ...["core", "plugins", "conformance", "runtimes", "recipes"].flatMap(sources),
+  ...["core", "formats", "plugins", "conformance", "runtimes", "recipes"].flatMap(sources),
   "kit.ts",
   "mod.ts",
 ];
@@ -89,13 +89,37 @@ describe("imports", () => {
       }
     }
   });
-  it("plugins reach core and their own kind", () => {
+  it("formats reach core and each other", () => {
+    for (const file of files.filter((f) => f.startsWith("formats/"))) {
+      for (const specifier of importsOf(file)) {
+        assert.match(inTree(file, specifier), /^(core|formats)\//, `${file} imports ${specifier}`);
+      }
+    }
+  });
+  it("plugins reach core, formats and their own kind", () => {
     for (const file of files.filter((f) => f.startsWith("plugins/") && !made.has(f))) {
       for (const specifier of importsOf(file).filter((s) => s.startsWith("."))) {
         const to = inTree(file, specifier);
-        assert.ok(to.startsWith("core/") || dirname(to) === dirname(file), `${file} imports ${specifier}`);
+        assert.ok(/^(core|formats)\//.test(to) || dirname(to) === dirname(file), `${file} imports ${specifier}`);
       }
     }
+  });
+  it("families of models are known to their own files and to tokenizers", () => {
+    const types = Object.values(catalog.model).flatMap((entry) => {
+      const model = entry.parse({});
+      return model.issues ? [] : [...model.value.modelTypes];
+    });
+    // AdapterHub calls a way to draw weights so.
+    const allowed =
+      /initWeights: "bert"|initWeights: "bert" \||picklist\(\["bert"|initWeights === "bert"|"bert": normals/;
+    const named = files.filter((f) => /^(core|formats|plugins)\//.test(f) && !made.has(f))
+      .filter((f) => !/^plugins\/(models|sources|tokenizers)\//.test(f))
+      .flatMap((file) =>
+        readFileSync(join(root, file), "utf8").replaceAll(/^ *(\/\*)?\*.*$/gm, "").split("\n")
+          .filter((line) => !allowed.test(line) && types.some((type) => line.includes(`"${type}"`)))
+          .map((line) => `${file}: ${line.trim()}`)
+      );
+    assert.deepEqual(named, []);
   });
   it("the kit re-exports core, and the checks of plugins reach core and the kit", () => {
     for (const file of files.filter((f) => f === "kit.ts" || f.startsWith("conformance/"))) {

@@ -18,7 +18,7 @@ import { assertGolden } from "../../golden.ts";
 import { tinyConfig } from "../../tiny.ts";
 
 const head = sequence({ numLabels: 2 });
-const trunk = trunkOf(bert().read({ ...tinyConfig, hidden_dropout_prob: 0.1 }), "bert");
+const trunk = trunkOf(bert().read({ ...tinyConfig, hidden_dropout_prob: 0.1 }));
 const place = { modules: head.modulesToSave, task: "SEQ_CLS" };
 
 function program(attached: readonly Attached[], checkpointing = false): Program {

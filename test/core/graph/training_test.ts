@@ -36,7 +36,7 @@ const config = {
   attention_probs_dropout_prob: 0.1,
   layer_norm_eps: 1e-6,
 };
-const trunk = trunkOf(bert().read(config), "bert");
+const trunk = trunkOf(bert().read(config));
 const head = sequence({ numLabels: 3 });
 const place = { modules: head.modulesToSave, task: "SEQ_CLS" };
 

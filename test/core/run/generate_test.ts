@@ -19,16 +19,16 @@ import { sizeOf } from "../../../core/tensor.ts";
 import type { GenerationConfig, Json, Model, Named, Question, Row, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
-import { falcon } from "../../../plugins/models/falcon.ts";
-import { gpt2 } from "../../../plugins/models/gpt2.ts";
-import { llama } from "../../../plugins/models/llama.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/generation.json" with { type: "json" };
 
 type Case = Readonly<{ name: string; config: Named<Json>; found: readonly (readonly (readonly number[])[])[] }>;
 const cases = figures.cases as unknown as readonly Case[];
-const models: readonly Model[] = [llama(), gpt2(), falcon()];
+const models: readonly Model[] = Object.values(catalog.model).flatMap((entry) => {
+  const made = entry.parse({});
+  return made.issues ? [] : [made.value];
+});
 
 /** A run over a case's model, with the weights that the script beside the figures makes. */
 async function opened(
@@ -39,7 +39,7 @@ async function opened(
   metrics?: readonly string[],
 ): Promise<OpenRun> {
   const modelType = String(config.model_type);
-  const trunk = trunkOf(models.find((m) => m.modelTypes.includes(modelType))!.read(config), modelType);
+  const trunk = trunkOf(models.find((m) => m.modelTypes.includes(modelType))!.read(config));
   const { recorded } = buildProgram({
     mode: "evaluate",
     trunk,

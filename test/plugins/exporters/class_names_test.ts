@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import type { Catalog, Named, RunSpec } from "../../../core/types.ts";
+import type { Catalog, Model, Named, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { classNameOf } from "../../../plugins/exporters/class_names.ts";
+import { classNameOf } from "../../../formats/hf/class_names.ts";
 import figures from "../../fixtures/class_names.json" with { type: "json" };
 
 const options: Named<object> = {
@@ -15,16 +15,17 @@ const options: Named<object> = {
   "token-classification": { labels: ["a", "b"] },
 };
 
+const run = compose({
+  version: 1,
+  model: { use: "pretrained", with: { path: "x" } },
+  task: "masked-lm",
+  data: { train: { use: "memory", with: { rows: [] } } },
+} as unknown as RunSpec, catalog);
+const models: readonly Model[] = Object.keys(catalog.model ?? {}).map((name) => run.use("model", name));
+
 describe("classes of exported models", () => {
-  it("are in the table for every model_type that a plugin reads", () => {
-    const run = compose({
-      version: 1,
-      model: { use: "pretrained", with: { path: "x" } },
-      task: "masked-lm",
-      data: { train: { use: "memory", with: { rows: [] } } },
-    } as unknown as RunSpec, catalog);
-    const types = Object.keys(catalog.model ?? {}).flatMap((name) => [...run.use("model", name).modelTypes]);
-    assert.deepEqual([...types].sort(), [...figures.types].sort());
+  it("are in the figures for every model_type that a plugin reads", () => {
+    assert.deepEqual(models.flatMap((model) => [...model.modelTypes]).sort(), [...figures.types].sort());
   });
   for (const [use, names] of Object.entries(figures.tasks)) {
     it(use, () => {
@@ -35,7 +36,9 @@ describe("classes of exported models", () => {
       for (const [modelType, name] of Object.entries(names as Named<string>)) {
         // T5's encoder is a model by itself, where no decoder is built.
         const decoderStart = use === "seq2seq-lm" ? 0 : undefined;
-        assert.equal(classNameOf({ modelType, decoderStart } as never, task), name);
+        const { family } = models.find((m) => m.modelTypes.includes(modelType))!.read({ model_type: modelType });
+        assert.equal(family.modelType, modelType);
+        assert.equal(classNameOf({ family, decoderStart }, task), name);
       }
     });
   }

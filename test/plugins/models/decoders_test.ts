@@ -20,9 +20,6 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
 import { sequence } from "../../../plugins/heads/sequence.ts";
 import { token } from "../../../plugins/heads/token.ts";
-import { falcon } from "../../../plugins/models/falcon.ts";
-import { gpt2 } from "../../../plugins/models/gpt2.ts";
-import { llama } from "../../../plugins/models/llama.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/decoders.json" with { type: "json" };
@@ -35,12 +32,15 @@ type Case = Readonly<{
   gradients: Named<number>;
 }>;
 const cases = figures.cases as unknown as readonly Case[];
-const models: readonly Model[] = [llama(), gpt2(), falcon()];
+const models: readonly Model[] = Object.values(catalog.model).flatMap((entry) => {
+  const made = entry.parse({});
+  return made.issues ? [] : [made.value];
+});
 
 /** The weights that the script beside the figures makes, for every parameter of a model with its head. */
 function weightsOf(config: Named<Json>, head: Head): Named<Tensor> {
   const modelType = String(config.model_type);
-  const trunk = trunkOf(models.find((m) => m.modelTypes.includes(modelType))!.read(config), modelType);
+  const trunk = trunkOf(models.find((m) => m.modelTypes.includes(modelType))!.read(config));
   const { recorded } = buildProgram({
     mode: "evaluate",
     trunk,

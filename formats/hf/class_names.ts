@@ -1,0 +1,27 @@
+/**
+ * What transformers calls the class of a model with a task's head.
+ * @module
+ */
+import type { Task, Trunk } from "../../core/types.ts";
+
+/** What stands behind, by PEFT's task_type, where a task does not say it. */
+const suffixes: Readonly<Record<string, string>> = {
+  SEQ_CLS: "ForSequenceClassification",
+  TOKEN_CLS: "ForTokenClassification",
+  QUESTION_ANS: "ForQuestionAnswering",
+  SEQ_2_SEQ_LM: "ForConditionalGeneration",
+  CAUSAL_LM: "ForCausalLM",
+  FEATURE_EXTRACTION: "Model",
+};
+
+/** The class of a model with a task's head; undefined where the task has none. */
+export function classNameOf(
+  { family: { classPrefix, classes = {} }, decoderStart }: Pick<Trunk, "family" | "decoderStart">,
+  { modelClass, taskType = "" }: Pick<Task, "modelClass" | "taskType">,
+): string | undefined {
+  const suffix = modelClass ?? suffixes[taskType];
+  if (suffix === undefined) return undefined;
+  // The encoder of a model with two sides may have a class of its own.
+  if (suffix === "Model" && decoderStart === undefined && classes.EncoderModel) return classes.EncoderModel;
+  return classes[suffix] ?? `${classPrefix}${suffix}`;
+}

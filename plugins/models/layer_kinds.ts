@@ -1,0 +1,47 @@
+/**
+ * How the layers of a decoder differ: how far each sees, and how positions turn its heads.
+ * @module
+ */
+import { badValue, unsupported } from "../../core/errors.ts";
+import type { ConfigReader } from "./config.ts";
+
+/** `window`: how many tokens it sees; absent: all before it. `rotary`: which of the family's; null: none. */
+export type LayerKind = Readonly<{ window?: number; rotary?: string | null }>;
+
+/** Layers that are all alike. */
+export function everyLayer(count: number, kind: LayerKind): readonly LayerKind[] {
+  return Array.from({ length: count }, () => kind);
+}
+
+/** The config's `sliding_window`; undefined where that is null, or absent without a default. */
+export function windowOf(c: ConfigReader, fallback?: number): number | undefined {
+  const given = c.value("sliding_window") ?? (c.value("sliding_window") === null ? null : fallback);
+  return given === null || given === undefined ? undefined : c.count("sliding_window", fallback);
+}
+
+/** What `layer_types` says of each layer, else the family's rule: whether it sees a window only. */
+export function slidingLayers(
+  plugin: string,
+  c: ConfigReader,
+  count: number,
+  slides: (i: number) => boolean,
+): readonly boolean[] {
+  const given = c.value("layer_types");
+  if (!Array.isArray(given)) return Array.from({ length: count }, (_, i) => slides(i));
+  if (given.length !== count) throw badValue(plugin, "config.layer_types", given.length, `${count} layers`);
+  const odd = given.find((type) => type !== "full_attention" && type !== "sliding_attention");
+  if (odd !== undefined) {
+    throw unsupported(plugin, "config.layer_types", odd, "only full_attention and sliding_attention are");
+  }
+  return given.map((type) => type === "sliding_attention");
+}
+
+/** Qwen's layers: a window from `max_window_layers` on, or where `layer_types` says so, if `use_sliding_window` does. */
+export function qwenLayers(plugin: string, c: ConfigReader): (count: number) => readonly LayerKind[] {
+  return (count) => {
+    const window = c.flag("use_sliding_window", false) ? windowOf(c, 4096) : undefined;
+    if (window === undefined) return everyLayer(count, {});
+    const from = c.count("max_window_layers", 28, 0);
+    return slidingLayers(plugin, c, count, (i) => i >= from).map((slides) => (slides ? { window } : {}));
+  };
+}
