@@ -58,6 +58,12 @@ function read(config: Named<Json>): Architecture {
   const pool = causal ? "last" as const : "first" as const;
   const language = { steps: [], out: "lm_head" };
   return {
+    family: {
+      modelType: String(config.model_type),
+      classPrefix: "Tiny",
+      targets: { attention: ["query", "value"], norms: ["norm"] },
+      ...(causal ? {} : { sentencePairs: "next" as const }),
+    },
     hiddenSize: WIDTH,
     numHeads: HEADS,
     numKeyValueHeads: HEADS,

@@ -9,22 +9,23 @@ import { lower } from "../../../core/engine/lower.ts";
 import { buildProgram } from "../../../core/engine/program.ts";
 import { trunkOf } from "../../../core/engine/trunk.ts";
 import type { Attached, Json, Model, Named, Ort, OrtTensor } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
 import { prefixTuning } from "../../../plugins/adapters/prefix_tuning.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
-import { falcon } from "../../../plugins/models/falcon.ts";
-import { gpt2 } from "../../../plugins/models/gpt2.ts";
-import { llama } from "../../../plugins/models/llama.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import figures from "../../fixtures/generation.json" with { type: "json" };
 
 const cases = figures.cases as unknown as readonly Readonly<{ name: string; config: Named<Json> }>[];
-const models: readonly Model[] = [llama(), gpt2(), falcon()];
+const models: readonly Model[] = Object.values(catalog.model).flatMap((entry) => {
+  const made = entry.parse({});
+  return made.issues ? [] : [made.value];
+});
 const lib = (await hostHere(1)).lib as Ort;
 
 describe("the graph of one more token", () => {
   const found = (config: Named<Json>, prefix: boolean): string[] => {
     const modelType = String(config.model_type);
-    const trunk = trunkOf(models.find((m) => m.modelTypes.includes(modelType))!.read(config), modelType);
+    const trunk = trunkOf(models.find((m) => m.modelTypes.includes(modelType))!.read(config));
     const attach = (): Attached =>
       prefixTuning({ numVirtualTokens: 3 }).attach(trunk, {
         modules: [],

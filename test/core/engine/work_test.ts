@@ -41,7 +41,7 @@ describe("useful work", () => {
   });
 
   it("counts nothing twice that is made twice to save memory", () => {
-    const trunk = trunkOf(bert().read(tinyConfig), "bert");
+    const trunk = trunkOf(bert().read(tinyConfig));
     const [plain, checkpointed] = [false, true].map((checkpointing) => {
       const { graph } = buildProgram({
         mode: "train",
