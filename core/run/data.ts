@@ -7,6 +7,7 @@ import { layOut, longestFirst } from "../loop/layout.ts";
 import type { Batch, CollatorContext, Dataset, Field, Layout, Regularizer, Row, Sample, Task } from "../types.ts";
 import { createRandom } from "../random.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
+import type { Tell } from "./telling.ts";
 
 /** Encoded rows. */
 export type EncodedRows = Readonly<{
@@ -24,8 +25,11 @@ export type EncodedRows = Readonly<{
   notes: readonly string[];
 }>;
 
-/** How often progress is told, in rows. */
-const PROGRESS = 2000;
+/** How often one looks whether there is progress to tell, in rows. */
+const PROGRESS = 64;
+
+/** How rows are read: as others of the run were, and who is told how far it is, under which name. */
+export type ReadingOptions = Readonly<{ reading?: unknown; tell?: Tell | undefined; what?: string }>;
 
 /** Where a run spec has a task's data. */
 export function dataPath({ name }: Pick<Task, "name">): string {
@@ -43,7 +47,7 @@ export async function encodeRows(
   open: OpenRun,
   dataset: Dataset,
   labelled: boolean,
-  options: Readonly<{ progress?: (done: number) => void; reading?: unknown }> = {},
+  options: ReadingOptions = {},
 ): Promise<EncodedRows> {
   const { host, collator } = open;
   const opened = await dataset.open(host);
@@ -66,7 +70,8 @@ export async function encodeRows(
       const where = places[i];
       throw where === undefined ? error : locatedAt(error, where);
     }
-    if ((i + 1) % PROGRESS === 0) options.progress?.(i + 1);
+    const done = i + 1;
+    if (done % PROGRESS === 0 || done === rows.length) await options.tell?.(options.what ?? "rows", done, rows.length);
   }
   const drawn = (index: number, epoch: number): Sample => {
     const sample = encoded[index] as Sample;
@@ -317,8 +322,13 @@ export function activeIds(samples: Iterable<Sample>): Map<string, Int32Array> {
   return new Map([...found].map((side) => [side, ids]));
 }
 
-/** Rows with labels, read as `reading` says, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `taught` do. */
-export async function labelledRows(open: OpenRun, dataset: Dataset, reading?: unknown): Promise<EncodedRows> {
-  const encoded = await encodeRows(open, dataset, true, { reading });
-  return open.task.teacher ? await (await import("./teacher.ts")).taught(open, open.task.teacher, encoded) : encoded;
+/** Rows with labels, read as `options` say, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `taught` do. */
+export async function labelledRows(
+  open: OpenRun,
+  dataset: Dataset,
+  options: ReadingOptions = {},
+): Promise<EncodedRows> {
+  const encoded = await encodeRows(open, dataset, true, options);
+  const { teacher } = open.task;
+  return teacher ? await (await import("./teacher.ts")).taught(open, teacher, encoded, options) : encoded;
 }

@@ -7,15 +7,12 @@ import { sha256 } from "../fingerprint.ts";
 import { openSafetensors, writeSafetensors } from "../safetensors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Dataset, Field, Objective, Row, Sample, Store, Task, Teacher } from "../types.ts";
-import { batchesInOrder, type EncodedRows, encodeRows } from "./data.ts";
+import { batchesInOrder, type EncodedRows, encodeRows, type ReadingOptions } from "./data.ts";
 import { inferencer } from "./infer.ts";
 import { type OpenRun, openRun } from "./open.ts";
 
 /** Sequences that a teacher computes at once. */
 const BATCH = 32;
-
-/** How often progress is told, in rows. */
-const PROGRESS = 5000;
 
 /** Values of one output: those of row i from `starts[i]` to `starts[i + 1]`, `size` values each. */
 type Taught = Readonly<{ values: Float32Array; size: number; starts: readonly number[]; perToken: boolean }>;
@@ -26,7 +23,12 @@ type Taught = Readonly<{ values: Float32Array; size: number; starts: readonly nu
  * @throws AttuneError where the teacher cannot be opened, lacks an output, or its tokens are not the student's though
  * outputs per token are wanted.
  */
-export async function taught(open: OpenRun, teacher: Teacher, encoded: EncodedRows): Promise<EncodedRows> {
+export async function taught(
+  open: OpenRun,
+  teacher: Teacher,
+  encoded: EncodedRows,
+  { tell, what = "rows" }: Pick<ReadingOptions, "tell" | "what"> = {},
+): Promise<EncodedRows> {
   if (encoded.drawn) {
     throw unsupported(
       "teacher",
@@ -51,7 +53,8 @@ export async function taught(open: OpenRun, teacher: Teacher, encoded: EncodedRo
   const cache = teacher.cache === null ? undefined : open.host.directory?.(open.host.resolve?.(teacher.cache) ?? "");
   const fingerprint = await fingerprintOf(own, teacher, encoded);
   const key = `${fingerprint}.safetensors`;
-  const outputs = await cached(cache, key, samples, teacher) ?? await computed(own, teacher, samples);
+  const outputs = await cached(cache, key, samples, teacher) ??
+    await computed(own, teacher, samples, (done) => tell?.(`${what}, the teacher`, done, samples.length));
   if (cache) await save(cache, key, outputs);
   return {
     ...encoded,
@@ -88,6 +91,7 @@ async function computed(
   open: OpenRun,
   { outputs }: Teacher,
   samples: readonly Sample[],
+  tell: (done: number) => Promise<void> | undefined,
 ): Promise<ReadonlyMap<string, Taught>> {
   const evaluator = inferencer(open, { outputHiddenStates: outputs.some((name) => name.startsWith("hiddenStates.")) });
   const lengths = samples.map((sample) => sample.sequences[0]?.length ?? 0);
@@ -96,7 +100,7 @@ async function computed(
   const order = samples.map((_, i) => i).sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0));
   const sorted = order.map((i) => ({ ...samples[i] as Sample, row: i }));
   try {
-    let [done, next] = [0, 0];
+    let done = 0;
     for (const batch of batchesInOrder(sorted, BATCH, open.layout)) {
       const result = await evaluator.run(batch, false);
       for (const name of outputs) {
@@ -123,10 +127,7 @@ async function computed(
         }
       }
       done += batch.samples;
-      if (done >= next) {
-        open.host.terminal?.write(`Teacher: ${done} of ${samples.length} rows\n`);
-        next += PROGRESS;
-      }
+      await tell(done);
     }
   } finally {
     await evaluator.close();

@@ -9,7 +9,7 @@ import type { SavedTensors } from "../engine/state.ts";
 import { AttuneError } from "../errors.ts";
 import { countSteps } from "../loop/steps.ts";
 import { type LoopState, trainLoop } from "../loop/train.ts";
-import type { Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
+import type { Dataset, Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
 import { batchPlan, type TaskRows } from "./batches.ts";
 import { joinedBest, judgesOf, splitBest } from "./best.ts";
 import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
@@ -20,6 +20,7 @@ import { type MeasuredTask, type MeasuredTasks, measuredTasks } from "./measured
 import { answersPrompts, checkGeneration, sampled, samplesFile, samplesFrom } from "./samples.ts";
 import { metricsFile, together } from "./metrics.ts";
 import { openTasks } from "./open.ts";
+import { tellingOf } from "./telling.ts";
 import { changedLength, checkContent, checkSame, keptSpec } from "./resume.ts";
 import { VERSION } from "../version.ts";
 import { resolvedSpec, writeJson, writeModel } from "./write.ts";
@@ -106,8 +107,12 @@ async function* trained(
   for (const open of await openTasks(given, host)) {
     const { data, task, run } = open;
     for (const message of task.notes ?? []) yield { type: "warning", step: 0, epoch: 0, code: "CLASSES", message };
-    const rows = withFields(await labelledRows(open, trainData(open)), run.regularizers);
-    const held = data.eval ? await labelledRows(open, data.eval, rows.reading) : undefined;
+    const read = async function* (name: string, dataset: Dataset, reading?: unknown) {
+      const what = `${dataPath(task)}.${name}`;
+      return yield* tellingOf(host, (tell) => labelledRows(open, dataset, { reading, tell, what }));
+    };
+    const rows = withFields(yield* read("train", trainData(open)), run.regularizers);
+    const held = data.eval ? yield* read("eval", data.eval, rows.reading) : undefined;
     tasks.push({ open, train: task.packing ? (await import("./pack.ts")).packed(open, rows) : rows, held });
     for (
       const [name, { unlabelled, samples, notes }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })
@@ -131,14 +136,11 @@ async function* trained(
   await checkGeneration(held.tasks, output !== undefined);
   const judges = judgesOf(run, tasks.flatMap(({ open, held }) => (held ? [open] : [])));
   await (await import("./plan.ts")).checkFits(run, host, tasks);
-  // Hashed beside the engine's start and the first steps; without an output nobody asks for it.
-  const base = output || run.spec.fingerprints ? open.checkpoint.fingerprint() : Promise.resolve("");
-  base.catch(() => {});
   const engine = await engineFor(tasks);
-  let described: Promise<void> = Promise.resolve();
+  let described: Promise<void> | undefined;
   try {
     const fingerprintsOf = async (): Promise<Named<string>> => ({
-      base: await base,
+      base: await open.checkpoint.fingerprint(),
       tokenizer: open.tokenizer.fingerprint,
       ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, held }) => {
         const prefix = task.name === "" ? "" : `${task.name}.`;
@@ -172,10 +174,14 @@ async function* trained(
       }`;
       yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
     }
-    const describe = async (store: Store): Promise<void> =>
+    const write = async (store: Store): Promise<void> =>
       await writeJson(store, "spec.json", await resolvedSpec(run, host, await fingerprintsOf()));
-    if (output) described = describe(output);
-    described.catch(() => {});
+    // The weights are hashed for it, so it is begun behind the first step, and goes on beside the next.
+    const describe = (): Promise<void> => {
+      described ??= output ? write(output) : Promise.resolve();
+      described.catch(() => {});
+      return described;
+    };
 
     const prober = options.probe ? (await import("./probe.ts")).prober(engine, tasks) : undefined;
     await prober?.before(await held.measureAll(engine.of));
@@ -194,7 +200,7 @@ async function* trained(
     };
     const save = async (store: Checkpoints, state: LoopState): Promise<string> => {
       finiteWeights(engine, state.step);
-      await described;
+      await describe();
       const fingerprints = await fingerprintsOf();
       const tensors = engine.tensors();
       const kept = joinedBest(best);
@@ -253,13 +259,14 @@ async function* trained(
         break;
       }
       yield event;
+      if (event.type === "step") describe();
       for (const own of told.splice(0)) {
         const at = { ...own, step: event.step, epoch: event.epoch };
         await keepSamples(at);
         yield at;
       }
     }
-    await described;
+    await describe();
     if (last && !diverged && output) {
       if (held.tasks.length > 0 && !failed) await writeJson(output, "metrics.json", metricsFile(tasks, byTask));
       finiteWeights(engine, last.step);
@@ -280,7 +287,7 @@ async function* trained(
     if (last) yield last;
   } finally {
     // Nothing is written behind a run's end, however it ended.
-    await described.catch(() => {});
+    await described?.catch(() => {});
     await engine.close();
   }
 }
