@@ -5,23 +5,9 @@
  */
 import { badValue } from "./errors.ts";
 import { cos, log } from "./math.ts";
+import type { Random } from "./types/base.ts";
 
-/** A stream of random numbers, addressed by index: a whole number from 0, for `normal` below 2⁵². */
-export interface Random {
-  /**
-   * An independent stream for a purpose: `random.fork("dropout", step)`. Parts are text or whole numbers; 1 and "1"
-   * differ, and so do ("a", "b") and "ab". Throws AttuneError where a number is not whole.
-   */
-  fork(...path: readonly (string | number)[]): Random;
-  /** 32 random bits as an unsigned integer. */
-  bits(index: number): number;
-  /** Uniform in [0, 1), a multiple of 2⁻³². */
-  uniform(index: number): number;
-  /** Standard normal, by Box and Muller from uniforms 2 · index and 2 · index + 1; at most 6.7 from 0. */
-  normal(index: number): number;
-  /** The 64-bit key of this stream, as two unsigned 32-bit halves: what kernels are given. */
-  readonly key: readonly [number, number];
-}
+export type { Random } from "./types/base.ts";
 
 type Words = [number, number, number, number];
 

@@ -7,9 +7,9 @@ import { badFile, unsupported } from "./errors.ts";
 import { strictJson } from "./json.ts";
 import { openSafetensors, toFloat32 } from "./safetensors.ts";
 import type { Checkpoint, Json, Named, Store, Weights } from "./types.ts";
+import type { Pooling, SentenceDense, SentenceModules } from "./types/sentence.ts";
 
-/** How a sequence's states become one. */
-export type Pooling = "first" | "max" | "mean" | "mean-sqrt-len" | "weighted-mean" | "last";
+export type { Pooling, SentenceDense, SentenceModules } from "./types/sentence.ts";
 
 /** Each by sentence-transformers' names: that of `pooling_mode`, and the older flag. Several are joined in this order. */
 const modes: readonly (readonly [Pooling, string, string])[] = [
@@ -20,18 +20,6 @@ const modes: readonly (readonly [Pooling, string, string])[] = [
   ["weighted-mean", "weightedmean", "pooling_mode_weightedmean_tokens"],
   ["last", "lasttoken", "pooling_mode_lasttoken"],
 ];
-
-/** A linear layer behind pooling; `path`: its folder, in which its weights lie. */
-export type SentenceDense = Readonly<{ path: string; outFeatures: number; bias: boolean; activation: string }>;
-
-/** A folder's modules behind its transformer, in order, and what it says of texts. */
-export type SentenceModules = Readonly<{
-  pooling: readonly Pooling[];
-  steps: readonly (SentenceDense | "normalize")[];
-  prompt: string;
-  lowercase: boolean;
-  maxLength?: number | undefined;
-}>;
 
 const activations: Named<string> = {
   Identity: "linear",

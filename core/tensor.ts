@@ -2,35 +2,9 @@
  * Tensors: a dtype, dims and a typed array. No mathematics here.
  * @module
  */
+import type { DType, Tensor, TensorData } from "./types/base.ts";
 
-/** Element types, named as ONNX and safetensors users know them. */
-export type DType =
-  | "float32"
-  | "float64"
-  | "float16"
-  | "bfloat16"
-  | "int64"
-  | "int32"
-  | "int8"
-  | "uint8"
-  | "bool";
-
-/** Typed arrays that may hold a tensor; float16 and bfloat16 travel as their bits. */
-export type TensorData =
-  | Float32Array
-  | Float64Array
-  | Uint16Array
-  | BigInt64Array
-  | Int32Array
-  | Int8Array
-  | Uint8Array;
-
-/** A dense row-major array: `data.length` is the product of `dims`. */
-export type Tensor<D extends TensorData = TensorData> = Readonly<{
-  dtype: DType;
-  dims: readonly number[];
-  data: D;
-}>;
+export type { DType, Tensor, TensorData } from "./types/base.ts";
 
 /** Bytes that one element of each dtype takes. */
 export const bytesPerElement: Readonly<Record<DType, number>> = {

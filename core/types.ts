@@ -7,8 +7,7 @@
  * authors: authors annotate their narrow types, no casts.
  * @module
  */
-export type { DType, Tensor } from "./tensor.ts";
-export type { Random } from "./random.ts";
+export type { DType, Json, Named, Random, Tensor } from "./types/base.ts";
 export type { Graph, Shape, Value } from "./graph/graph.ts";
 export type * from "./types/plugins.ts";
 export type * from "./types/typed_spec.ts";

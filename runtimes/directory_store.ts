@@ -14,16 +14,11 @@ import type { Store, Stored } from "../core/types.ts";
 import { allBytes } from "../core/bytes.ts";
 import { fileOfGenerations, generationsIn, GONE, isReserved, OWN } from "./generations.ts";
 import { claimFolder } from "./claim.ts";
+import type { Files } from "./files.ts";
 import { lastingFiles } from "./lasting_files.ts";
 
 /** Whose files in the making these are: a process of this machine. */
 const MACHINE = [...hostname()].reduce((hash, c) => (31 * hash + (c.codePointAt(0) ?? 0)) >>> 0, 7).toString(36);
-
-/** What is used of node:fs/promises; tests hand in a disk that loses power. */
-export type Files = Pick<
-  typeof nodeFiles,
-  "link" | "mkdir" | "open" | "readdir" | "realpath" | "rename" | "rm" | "rmdir" | "stat" | "utimes"
->;
 
 /** One read call moves at most 2 GiB. */
 const MAX_READ = 2 ** 30;

@@ -10,7 +10,7 @@ import type { Host } from "../core/types.ts";
 import { modelFiles } from "../plugins/sources/model_files.ts";
 import { namesIn as entriesOf } from "./host.ts";
 import { directoryStore } from "./directory_store.ts";
-import type { EdgeModels } from "./edge/service.ts";
+import type { EdgeModels } from "./edge/edge_models.ts";
 import { withoutToken } from "./hub_cache.ts";
 
 /** The encoder that comes with Attune. */

@@ -9,7 +9,7 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import type { Files } from "./directory_store.ts";
+import type { Files } from "./files.ts";
 import type { LastingFiles } from "./lasting_files.ts";
 
 /** How names of files in the making begin; they are no keys, and nothing is lost with them. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import type { Files } from "./directory_store.ts";
+import type { Files } from "./files.ts";
 import { makeFolder as made } from "./make_folder.ts";
 
 /** What makes them. */

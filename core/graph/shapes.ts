@@ -5,8 +5,11 @@
 import type { DType } from "../tensor.ts";
 import { AttuneError, show } from "../errors.ts";
 import { addDims, type Dim, mulDims, type Shape, sizeOfShape } from "./dims.ts";
-import type { Node, Value, Values } from "./graph.ts";
 import type { Op, Ops } from "./ops.ts";
+
+/** What is known of a value before it has a graph. */
+type Value = Readonly<{ dtype: DType; shape: Shape }>;
+type Values = readonly (Value | undefined)[];
 
 /** What a rule sees. */
 export type Call<O extends Op = Op> = Readonly<{ op: O; inputs: Values; attrs: Ops[O] }>;
@@ -189,7 +192,7 @@ function arg(call: Pick<Call, "op" | "inputs">, index: number): Value {
   return value;
 }
 
-function misfit(call: Pick<Node, "op" | "inputs">, wanted: string): AttuneError {
+function misfit(call: Pick<Call, "op" | "inputs">, wanted: string): AttuneError {
   const found = call.inputs.map((v) => (v ? `${v.dtype}${show(v.shape)}` : "-")).join(", ");
   return new AttuneError(`${call.op}: expected ${wanted} but found ${found}`, {
     code: "BAD_SHAPE",

@@ -5,7 +5,7 @@
 import { createBuild, type Parameter } from "../engine/build.ts";
 import { trainsRule } from "../engine/program.ts";
 import { Graph } from "../graph/graph.ts";
-import type { OpenRun } from "./open.ts";
+import type { OpenRun } from "./open_run.ts";
 
 /** A graph without losses, its outputs the heads', and its parameters by name. */
 export type Built = Readonly<{ graph: Graph; parameters: ReadonlyMap<string, Parameter> }>;

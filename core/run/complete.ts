@@ -9,7 +9,7 @@ import { AttuneError, badFile, show } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import type { Attached, HeadStyle } from "../types.ts";
 import { builtOf } from "./built.ts";
-import type { OpenRun } from "./open.ts";
+import type { OpenRun } from "./open_run.ts";
 
 /**
  * Checks an opened run's files.

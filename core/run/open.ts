@@ -4,49 +4,31 @@
  */
 import { badValue, missing, show, unknownName, unsupported } from "../errors.ts";
 import { builtOf } from "./built.ts";
+import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
 import { withGrownTables, withTokens } from "./grown.ts";
 import { untiedIn } from "./ties.ts";
 import { trunkOf, withHeads } from "../engine/trunk.ts";
 import { readSentenceModules, withDense } from "../sentence_modules.ts";
 import { withLabels } from "./labels.ts";
-import type { TaskLoss } from "../engine/program.ts";
 import type {
   Adapter,
   Attached,
   Checkpoint,
-  Collator,
   Dataset,
   Head,
   Host,
   Json,
   Layout,
-  Metric,
   Model,
   Named,
   Run,
   Task,
-  Tokenizer,
   Trunk,
   Use,
 } from "../types.ts";
 
-/** A run with everything opened but its data. */
-export type OpenRun = Readonly<{
-  run: Run;
-  host: Host;
-  checkpoint: Checkpoint;
-  trunk: Trunk;
-  tokenizer: Tokenizer;
-  task: Task;
-  collator: Collator;
-  heads: readonly Head[];
-  losses: readonly TaskLoss[];
-  metrics: readonly Metric[];
-  attached: readonly Attached[];
-  layout: Layout;
-  data: Readonly<{ train?: Dataset; eval?: Dataset }>;
-}>;
+export type { OpenRun } from "./open_run.ts";
 
 /** Opens the parts of a run of one task. Throws AttuneError where one is missing or not supported. */
 export async function openRun(run: Run, host: Host): Promise<OpenRun> {

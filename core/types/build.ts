@@ -3,10 +3,8 @@
  * @module
  */
 import type { Graph, Shape, Value } from "../graph/graph.ts";
-import type { Random } from "../random.ts";
-import type { DType } from "../tensor.ts";
+import type { DType, Named, Random } from "./base.ts";
 import type { Weights } from "./model.ts";
-import type { Named } from "./plugins.ts";
 
 /** Which ids a stream holds, as in input_ids and decoder_input_ids. */
 export type Side = "input" | "decoder";

@@ -2,8 +2,9 @@
  * What a run tells, and who listens: events, callbacks, loggers, metrics.
  * @module
  */
+import type { Json, Named } from "./base.ts";
 import type { Host, Store } from "./host.ts";
-import type { Json, Named, Plugin, Run, TrainingArguments } from "./plugins.ts";
+import type { Plugin, Run, TrainingArguments } from "./plugins.ts";
 
 /** What the loop tells. `step` counts finished optimizer steps, from 1 in "step". */
 export type TrainingEvent =

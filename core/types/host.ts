@@ -2,11 +2,10 @@
  * Where a run happens: stores, exporters, queues, trainers, and the runtime it asks for files, time and sessions.
  * @module
  */
-import type { Random } from "../random.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Json, Named, Random, Tensor } from "./base.ts";
 import type { TrainingEvent } from "./events.ts";
 import type { Attached, Checkpoint, Task, Trunk } from "./model.ts";
-import type { Json, Named, Plugin, Run } from "./plugins.ts";
+import type { Plugin, Run } from "./plugins.ts";
 import type { Provider } from "./training.ts";
 
 /** Opens a store. */

@@ -3,13 +3,13 @@
  * @module
  */
 import type { Value } from "../graph/graph.ts";
-import type { DType, Tensor } from "../tensor.ts";
-import type { SentenceModules } from "../sentence_modules.ts";
+import type { DType, Json, Named, Tensor } from "./base.ts";
 import type { Build, Seams } from "./build.ts";
 import type { Readings } from "./events.ts";
 import type { Host, Store } from "./host.ts";
-import type { Json, Named, Plugin, RunSpec, Several, Use } from "./plugins.ts";
+import type { Plugin, RunSpec, Several, Use } from "./plugins.ts";
 import type { Batch, Row, Tokenizer } from "./rows.ts";
+import type { SentenceModules } from "./sentence.ts";
 
 /** Opens a checkpoint: `pretrained`, `random`, `attune:base`. */
 export interface Source extends Plugin<"source"> {

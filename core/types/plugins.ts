@@ -2,17 +2,12 @@
  * Plugins: their kinds, how they are made and named, and the run spec that composes them.
  * @module
  */
+import type { Named } from "./base.ts";
 import type { Callback, Logger, Metric } from "./events.ts";
 import type { Exporter, Queue, Search, StoreSource, Trainer } from "./host.ts";
 import type { Adapter, Head, Loss, Model, Objective, Source } from "./model.ts";
 import type { Collator, Dataset, TokenizerSource } from "./rows.ts";
 import type { Accelerator, Optimizer, Regularizer, Schedule } from "./training.ts";
-
-/** Anything JSON can hold. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-
-/** A read-only map from name to `T`. */
-export type Named<T> = { readonly [name: string]: T };
 
 /** Every kind of plugin: the `kind` it carries and the catalog's first key. */
 export interface Kinds {

@@ -2,10 +2,9 @@
  * From rows to batches: data sets, tokenizers, collators, and how a batch is laid out.
  * @module
  */
-import type { Random } from "../random.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Json, Named, Random, Tensor } from "./base.ts";
 import type { Host, Store } from "./host.ts";
-import type { Json, Named, Plugin } from "./plugins.ts";
+import type { Plugin } from "./plugins.ts";
 
 /** One row of data. */
 export type Row = Named<unknown>;

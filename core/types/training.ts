@@ -4,10 +4,10 @@
  */
 import type { Capabilities } from "../graph/capabilities.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import type { DType, Tensor } from "../tensor.ts";
+import type { DType, Named, Tensor } from "./base.ts";
 import type { Build } from "./build.ts";
 import type { Around, States, Trunk } from "./model.ts";
-import type { Named, Plugin } from "./plugins.ts";
+import type { Plugin } from "./plugins.ts";
 import type { Dataset, Field, Row } from "./rows.ts";
 
 /** Views of the one memory: a tensor, or neighbours of one group if `elementwise`. */

@@ -3,13 +3,12 @@
  * @module
  */
 import type { Span, Update } from "../../core/types.ts";
-import type { AdamwOptions } from "./adamw.ts";
 
 /** AMSGrad (Reddi et al. 2018) as torch has it; `decay` is an L2 term of the gradient. */
 export function withLargest(
   { parameter, gradient, state: { m, v, largest } }: Span<"m" | "v" | "largest">,
   { step, learningRate, gradientScale }: Update,
-  { beta1, beta2, epsilon }: AdamwOptions,
+  { beta1, beta2, epsilon }: Readonly<Record<"beta1" | "beta2" | "epsilon", number>>,
   decay: number,
 ): void {
   const size = learningRate / (1 - beta1 ** step);

@@ -10,19 +10,10 @@ import { type Definition, normalizerOf } from "./normalizers.ts";
 import type { Vocabulary } from "./piece.ts";
 import { type PostProcessor, postProcessorOf } from "./post_processors.ts";
 import { preTokenizerOf } from "./pre_tokenizers.ts";
+import type { Tokens } from "./tokens.ts";
 import { isWhitespace } from "./unicode.ts";
 
-/** Tokens of a text: ids, places in UTF-16 units, the number of the word each is of, and the blanks it begins and ends with. */
-export type Tokens = Readonly<{
-  ids: number[];
-  starts: number[];
-  ends: number[];
-  words: number[];
-  /** Twice for each token, where the places of tokens leave blanks out. */
-  blanks: number[];
-  /** The texts that the tokens stand in: for each token which one, where there are several. */
-  texts: readonly string[];
-}>;
+export type { Tokens } from "./tokens.ts";
 
 /** What is made of a tokenizer.json. */
 export type Pipeline = Readonly<{

@@ -5,7 +5,7 @@
 import { unsupported } from "../../core/errors.ts";
 import { widthAt } from "./aligned.ts";
 import type { Definition } from "./normalizers.ts";
-import type { Tokens } from "./pipeline.ts";
+import type { Tokens } from "./tokens.ts";
 
 /** A stretch of a sequence: special tokens, or tokens of text 0 or 1. */
 export type Stretch = {

@@ -19,10 +19,12 @@ import { mergeRoutes } from "./routes/merge.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { siteRoutes } from "./routes/site.ts";
 import { tokenizeRoutes } from "./routes/tokenize.ts";
-import { type EdgeOptions, type EdgeService, edgeService } from "./service.ts";
+import type { EdgeOptions } from "./edge_options.ts";
+import { type EdgeService, edgeService } from "./service.ts";
 
 export { type Key, keysOf } from "./guard.ts";
-export type { EdgeLimits, EdgeModels, EdgeOptions, ModelFiles } from "./service.ts";
+export type { EdgeModels, ModelFiles } from "./edge_models.ts";
+export type { EdgeLimits, EdgeOptions } from "./edge_options.ts";
 
 /** Every route of an app. `specs`: the OpenAPI document of them all. */
 function edgeRoutes(service: EdgeService, specs: () => Promise<object>): readonly Route[] {

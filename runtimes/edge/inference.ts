@@ -15,7 +15,10 @@ import { heldFiles } from "./held_files.ts";
 import { noFiles } from "./read_files.ts";
 import type { Caller } from "./route.ts";
 import { type SavedAdapter, savedIn } from "./saved.ts";
-import type { EdgeLimits, EdgeService, ModelFiles } from "./service.ts";
+import type { ModelFiles } from "./edge_models.ts";
+import type { EdgeLimits, EdgeOptions } from "./edge_options.ts";
+import type { Meter } from "./meter.ts";
+import type { SoundWeights } from "./sound_weights.ts";
 
 /** What a request names. */
 export type Asked = Readonly<{ model: string; adapter?: string | undefined; caller: Caller }>;
@@ -47,10 +50,20 @@ type Opened = Readonly<{ set: AdapterSet; adapters: Cache<string>; stores: Map<s
 /** How long what names stand for is believed, in milliseconds, and of how many names. */
 const [BELIEVED, REMEMBERED] = [5000, 256];
 
+/** The files that a model's or adapter's name stands for. Throws 404 where the caller may use none of that name. */
+export type FindModel = (name: string, caller: Caller, param?: string) => Promise<ModelFiles>;
+
+/** What models in memory need of the service. */
+export type InferenceContext = Readonly<{
+  options: Pick<EdgeOptions, "host" | "catalog" | "now">;
+  limits: EdgeLimits;
+  meter: Meter;
+  find: FindModel;
+  weights: SoundWeights;
+}>;
+
 /** Models within the service's limits of memory. */
-export function inferenceOf(
-  service: Pick<EdgeService, "options" | "limits" | "meter" | "find" | "weights">,
-): Inference {
+export function inferenceOf(service: InferenceContext): Inference {
   const { options: { host, catalog, now = () => performance.now() }, limits, meter, weights: sound } = service;
   const turn = createTurns();
   const models = boundedCache<Opened>(limits.modelBytes, ({ set }) => set.close());
@@ -155,7 +168,7 @@ export function inferenceOf(
 
 /** The files that a request's names stand for; an adapter that is named as a model is its base with it. */
 export async function namedFiles(
-  { find }: Pick<EdgeService, "find">,
+  { find }: Pick<InferenceContext, "find">,
   { model, adapter, caller }: Asked,
 ): Promise<FoundFiles> {
   const openOf = async (name: string, param: string) => {

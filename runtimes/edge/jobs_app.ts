@@ -4,79 +4,32 @@
  */
 import type { Context } from "hono";
 import { AttuneError } from "../../core/errors.ts";
-import { type Sealed, sealedIn } from "../../core/jobs/sealed.ts";
+import { sealedIn } from "../../core/jobs/sealed.ts";
 import { contentIn, filesIn, type JobFilesStore } from "../../core/jobs/files.ts";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
 import { type JobRecord, planning, queued, rejected } from "../../core/jobs/record.ts";
 import { referenceKind, referencesOf } from "../../core/jobs/references.ts";
 import { within } from "../../core/within.ts";
-import type { Json, Named, OpenQueue, Store } from "../../core/types.ts";
+import type { Json, Named, Store } from "../../core/types.ts";
 import { answerError, failed } from "./answers.ts";
-import { type EventHub, eventHub } from "./event_hub.ts";
-import type { JobPlanner, Prepared } from "./job_planner.ts";
+import { eventHub } from "./event_hub.ts";
+import type { Prepared } from "./job_planner.ts";
 import { fineTunedModel } from "./job_shapes.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { fineTuningRoutes } from "./routes/fine_tuning.ts";
 import type { Route } from "./route.ts";
 import { runnerRoutes } from "./routes/runners.ts";
-import type { EdgeModels, ModelFiles } from "./service.ts";
+import type { ModelFiles } from "./edge_models.ts";
+import type { JobsAppOptions, JobsContext } from "./jobs_context.ts";
 import { turns } from "./turns.ts";
+
+export type { JobsAppOptions } from "./jobs_context.ts";
 
 /** How often a plan is begun. */
 const PLANS = 5;
 
 /** How many are made at once: one that waits for its turn has not begun, and does not count where the process ends. */
 const PLANNERS = 2;
-
-/** What the routes are made of. */
-export type JobsAppOptions = Readonly<{
-  /** Records, events, files, checkpoints and results. */
-  store: Store;
-  queue: OpenQueue;
-  /** Models that jobs may name, and their files for runners that lack them. */
-  models: EdgeModels;
-  planner: JobPlanner;
-  /** Where jobs are planned besides this thread; `bytes`: the size of their files. */
-  planElsewhere?: (record: JobRecord, bytes: number) => Promise<Prepared>;
-  leaseSeconds?: number;
-  heartbeatSeconds?: number;
-  maxAttempts?: number;
-  maxFileBytes?: number;
-  maxFileSeconds?: number;
-  /** True on platforms whose processes come and go; `now` must be the time of day then. */
-  forgetful?: boolean;
-  /** A clock that only goes forward, in milliseconds. */
-  now?: () => number;
-  /** Seconds since 1970. */
-  time?: () => number;
-  /** Is told what people have to know who run it. */
-  tell?: (text: string) => void;
-  /** Is told of what fails where nobody waits for an answer. */
-  onError?: (error: Error) => void;
-}>;
-
-/** What routes share. */
-export type JobsContext = Readonly<{
-  options: JobsAppOptions;
-  /** The store's values. */
-  kept: Sealed;
-  jobs: Jobs;
-  files: JobFilesStore;
-  hub: EventHub;
-  time: () => number;
-  leaseSeconds: number;
-  heartbeatSeconds: number;
-  /** Throws what a route throws where a spec refers to what its tenant may not use. */
-  checkReferences(spec: Named<Json>, tenant: string): Promise<void>;
-  /** The files of a model, or of the adapter or model that a job has made. */
-  folder(name: string, tenant: string): Promise<Store | undefined>;
-  /** What a job of a tenant has made, by its name. */
-  made(name: string, tenant: string): Promise<ModelFiles | undefined>;
-  /** Plans a new job and queues it, or says why not. */
-  prepare(id: string): Promise<void>;
-  /** Lets work go on behind an answer; what fails in it is told, and ends nothing. */
-  later(c: Context, work: Promise<void>): void;
-}>;
 
 /** How often in the time of a lease all jobs are looked at: what is lost is found a tenth of it late. */
 const WATCHES = 10;

@@ -13,7 +13,7 @@ import { createApp } from "./app.ts";
 import { keysOf, tokenBuckets } from "./guard.ts";
 import { jobPlanner } from "./job_planner.ts";
 import { type JobsApp, jobsApp } from "./jobs_app.ts";
-import type { EdgeModels } from "./service.ts";
+import type { EdgeModels } from "./edge_models.ts";
 
 /** The bindings. */
 export type Bindings = Readonly<{

@@ -4,13 +4,7 @@
  */
 import { parseJson } from "./body.ts";
 import { checked } from "./answers.ts";
-import type { Caller, EdgeContext, Route } from "./route.ts";
-
-/**
- * Which workers answer: `compute`, one request at a time, ended where it takes too long; `model`, whose models stay in
- * memory; `stream`, whose bodies flow; `merge`, whose answers do.
- */
-export type Lane = "compute" | "model" | "stream" | "merge";
+import type { Caller, Division, EdgeContext, Lane, Route } from "./route.ts";
 
 /** A request for a worker. */
 export type Work = Readonly<{
@@ -31,15 +25,6 @@ export type Work = Readonly<{
 export type Workers = Readonly<{
   /** Throws AttuneError: `WORK_LIMIT` where it passes a limit of time or memory, `BUSY` where there is no room for it. */
   fetch(work: Work): Promise<Response>;
-}>;
-
-/** How a route is divided between this thread and others. */
-export type Division = Readonly<{
-  lane: Lane;
-  /** Larger bodies are not even parsed here. */
-  bytes: number;
-  /** Whether a body of JSON, not checked yet, is answered here. */
-  isLight(body: unknown): boolean;
 }>;
 
 /** Never here. */

@@ -6,7 +6,6 @@ import type { Context } from "hono";
 import type * as v from "valibot";
 import type { Json } from "../../core/types.ts";
 import type { Incoming } from "./body.ts";
-import type { Division } from "./offload.ts";
 
 /** What a key may be for. */
 export const scopes = ["tokenize", "evaluate", "infer", "merge", "models", "files", "jobs", "runners"] as const;
@@ -34,6 +33,21 @@ export type EdgeContext = Context<EdgeEnv>;
 
 /** A schema of anything. */
 export type AnySchema = v.GenericSchema<unknown, unknown>;
+
+/**
+ * Which workers answer: `compute`, one request at a time, ended where it takes too long; `model`, whose models stay in
+ * memory; `stream`, whose bodies flow; `merge`, whose answers do.
+ */
+export type Lane = "compute" | "model" | "stream" | "merge";
+
+/** How a route is divided between this thread and others. */
+export type Division = Readonly<{
+  lane: Lane;
+  /** Larger bodies are not even parsed here. */
+  bytes: number;
+  /** Whether a body of JSON, not checked yet, is answered here. */
+  isLight(body: unknown): boolean;
+}>;
 
 /** One route. */
 export type Route = Readonly<{

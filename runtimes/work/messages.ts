@@ -3,7 +3,7 @@
  * @module
  */
 import type { Caller } from "../edge/route.ts";
-import type { EdgeLimits } from "../edge/service.ts";
+import type { EdgeLimits } from "../edge/edge_options.ts";
 
 /** What a worker is made of; everything else it opens itself. */
 export type WorkerSettings = Readonly<{

@@ -4,7 +4,7 @@
  */
 import { AttuneError } from "../../core/errors.ts";
 import type { Store } from "../../core/types.ts";
-import type { EdgeModels } from "../edge/service.ts";
+import type { EdgeModels } from "../edge/edge_models.ts";
 import { type Assets, assetStore, bucketStore, type KeyValues, keyValueStore, type ModelBucket } from "./stores.ts";
 
 /** The encoder that comes with Attune. */

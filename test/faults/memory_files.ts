@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import type { Files } from "../../runtimes/directory_store.ts";
+import type { Files } from "../../runtimes/files.ts";
 
 /** One thing that was done to the disk. */
 export type Operation =

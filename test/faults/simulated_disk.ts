@@ -5,7 +5,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import type { Files } from "../../runtimes/directory_store.ts";
+import type { Files } from "../../runtimes/files.ts";
 import type { Actor, Schedule } from "./schedule.ts";
 
 type FileNode = { ino: number; data: Uint8Array; synced: Uint8Array; mtimeMs: number };

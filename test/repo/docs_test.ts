@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { limitsOf, serveLimits, serveRates, shownLimit } from "../../runtimes/cli/limits.ts";
 import { edgeLimitsOf, ratesOf, workLimitsOf } from "../../runtimes/cli/serve_limits.ts";
 import { UPLOAD_BYTES, UPLOAD_SECONDS } from "../../runtimes/edge/routes/files.ts";
-import { defaultLimits } from "../../runtimes/edge/service.ts";
+import { defaultLimits } from "../../runtimes/edge/edge_options.ts";
 import { HEADERS_SECONDS } from "../../runtimes/listen.ts";
 import { defaultWorkLimits } from "../../runtimes/work/pool.ts";
 import { commands } from "../faults/killed_runs.ts";

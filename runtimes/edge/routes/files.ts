@@ -13,7 +13,7 @@ import { behind, failed, listOf, pageOf } from "../answers.ts";
 import { parseJson } from "../body.ts";
 import { idOnce } from "../idempotency.ts";
 import { fileShape, resultFileId, resultOf } from "../job_shapes.ts";
-import type { JobsContext } from "../jobs_app.ts";
+import type { JobsContext } from "../jobs_context.ts";
 import { type FormPart, textOf } from "../multipart.ts";
 import { placedFiles } from "../read_files.ts";
 import type { Caller, EdgeContext, Route } from "../route.ts";

@@ -12,7 +12,7 @@ import { behind, failed, listOf, pageOf, unknownAfter } from "../answers.ts";
 import { idOnce } from "../idempotency.ts";
 import { type JobRequest, jobRequestSchema, type JobStart, specOf } from "../job_request.ts";
 import { checkpointShape, eventOf, eventShape, jobShape } from "../job_shapes.ts";
-import type { JobsContext } from "../jobs_app.ts";
+import type { JobsContext } from "../jobs_context.ts";
 import { savedIn } from "../saved.ts";
 import { type EdgeContext, jsonRoute, type Route } from "../route.ts";
 

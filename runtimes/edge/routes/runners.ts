@@ -14,7 +14,7 @@ import { within } from "../../../core/within.ts";
 import type { Named, Store } from "../../../core/types.ts";
 import { checked, failed } from "../answers.ts";
 import { toldEvent } from "../job_shapes.ts";
-import type { JobsContext } from "../jobs_app.ts";
+import type { JobsContext } from "../jobs_context.ts";
 import { equalDigests } from "../guard.ts";
 import {
   checkpointSchema,
