@@ -15,7 +15,7 @@ export type BlockType = Readonly<{
 const buffer = new DataView(new ArrayBuffer(4));
 
 /** A half-precision number. */
-export function half(bits: number): number {
+function half(bits: number): number {
   const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;

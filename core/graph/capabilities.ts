@@ -72,7 +72,7 @@ export const cpu: Capabilities = {
 };
 
 /** The WebGPU provider: what is missing here falls back to the CPU, with copies. */
-export const webgpu: Capabilities = {
+const webgpu: Capabilities = {
   ...cpu,
   FusedMatMul: [],
   LogSoftmax: [],

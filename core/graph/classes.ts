@@ -13,7 +13,7 @@ import type { Op } from "./ops.ts";
 import { backward } from "./vjp.ts";
 
 /** Logits of more classes than this are made in blocks, where they are also wider than what they are made of. */
-export const CLASSES_LIMIT = 4096;
+const CLASSES_LIMIT = 4096;
 
 /** Rows are cut into so many blocks, of at least so many rows: the last ones are empty where there are few. */
 const BLOCKS = 16;

@@ -6,7 +6,7 @@
  * @module
  */
 import type { DType, Tensor } from "../tensor.ts";
-import type { Dim, Shape } from "./dims.ts";
+import type { Shape } from "./dims.ts";
 import type { Op, Ops } from "./ops.ts";
 import { inferShapes } from "./shapes.ts";
 
@@ -173,11 +173,6 @@ export function reachable(values: readonly Value[]): Node[] {
   }
   const first = values[0];
   return first ? first.graph.nodes.filter((node) => seen.has(node)) : [];
-}
-
-/** The last dim of a shape. */
-export function lastDim(shape: Shape): Dim {
-  return shape[shape.length - 1] ?? 1;
 }
 
 /** The nodes of a training graph that its losses need: the forward pass. */

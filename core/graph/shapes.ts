@@ -147,7 +147,7 @@ export function inferShapes<O extends Op>(call: Call<O>): readonly Inferred[] {
 }
 
 /** The broadcast of two shapes, by NumPy's rule over symbolic dims. */
-export function broadcast(call: Pick<Call, "op" | "inputs">, a: Shape, b: Shape): Shape {
+function broadcast(call: Pick<Call, "op" | "inputs">, a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const x = a[a.length - rank + i] ?? 1;

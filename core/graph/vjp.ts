@@ -360,7 +360,7 @@ function extreme(node: Node<"Max" | "Min">, dy: Values, needs: readonly boolean[
 }
 
 /** Sums away what broadcasting repeated, so that the gradient has the shape of `value`. */
-export function unbroadcast(dy: Value, value: Value): Value {
+function unbroadcast(dy: Value, value: Value): Value {
   const shape = value.shape;
   const extra = dy.shape.length - shape.length;
   const axes: number[] = [];

@@ -9,7 +9,7 @@ import { keysBelow } from "../store_key.ts";
 import type { Store, Stored } from "../types.ts";
 
 /** Below it lies what was damaged, under the key that it had. */
-export const DAMAGED = "damaged/";
+const DAMAGED = "damaged/";
 
 /** Values in a store. */
 export interface Sealed {

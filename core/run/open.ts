@@ -214,7 +214,7 @@ export function maxLengthOf({ run, trunk, tokenizer, layout, task }: OpenRun): n
 }
 
 /** What each of several adapters is called; one alone needs no name. */
-export function adapterNames(
+function adapterNames(
   adapters: readonly Readonly<{ name: string }>[],
   always = false,
 ): readonly (string | undefined)[] {

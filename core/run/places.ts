@@ -23,7 +23,7 @@ export function isPlace(key: string, value: Json): boolean {
 }
 
 /** Whether a path may be a name of what comes with Attune, or of the hub. */
-export function mayBeName(path: string): boolean {
+function mayBeName(path: string): boolean {
   return /^(attune:)?[\w-][\w.-]*(\/[\w.-]+)?(@[\w./-]+)?$/.test(path);
 }
 

@@ -50,7 +50,7 @@ export async function writeModel(open: OpenRun, engine: Engine, metrics: Named<n
 }
 
 /** What exporters are given. */
-export async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>): Promise<Trained> {
+async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>): Promise<Trained> {
   const own = [...engine.program(open.task.name).recorded.parameters.values()].filter((p) => !p.regularizer);
   const names = new Map(own.map((p) => [p.local, p.name]));
   const reached = new Set(engine.state.trained.map((t) => t.name));

@@ -28,7 +28,7 @@ import type { Pooling, SentenceDense } from "../../core/sentence_modules.ts";
 import type { Build, HeadStyle, Side, States, Value } from "../../core/types.ts";
 
 /** Schema of a {@link Pooling}. */
-export const poolingSchema: v.GenericSchema<Pooling> = v.picklist([
+const poolingSchema: v.GenericSchema<Pooling> = v.picklist([
   "mean",
   "first",
   "last",

@@ -41,7 +41,7 @@ export function markupOf(part: Part): string {
 }
 
 /** Text as HTML: the five characters that markup is made of as entities, control characters as U+FFFD. */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[&<>"'\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, (c) => ENTITIES[c] ?? "\ufffd");
 }

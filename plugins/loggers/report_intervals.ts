@@ -44,7 +44,7 @@ export function meanInterval(
 }
 
 /** The quantile of sorted values, linear between neighbours. */
-export function quantile(sorted: readonly number[], share: number): number {
+function quantile(sorted: readonly number[], share: number): number {
   const place = share * (sorted.length - 1);
   const below = Math.floor(place);
   const [a = 0, b = a] = [sorted[below], sorted[below + 1]];

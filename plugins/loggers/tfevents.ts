@@ -30,7 +30,7 @@ export function masked(crc: number): number {
 }
 
 /** A record: length (8 bytes, little-endian), its checksum, data, its checksum. */
-export function record(data: Uint8Array): Uint8Array {
+function record(data: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(data.length + 16);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, data.length, true);

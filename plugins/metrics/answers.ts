@@ -13,12 +13,12 @@ export function answerWords(text: string): string[] {
 }
 
 /** 1 where both answers have the same words in the same order. */
-export function exactAnswer(gold: readonly string[], guess: readonly string[]): number {
+function exactAnswer(gold: readonly string[], guess: readonly string[]): number {
   return gold.length === guess.length && gold.every((word, i) => word === guess[i]) ? 1 : 0;
 }
 
 /** F1 of the words in common; of an empty answer 1 where the other is empty too. */
-export function answerF1(gold: readonly string[], guess: readonly string[]): number {
+function answerF1(gold: readonly string[], guess: readonly string[]): number {
   if (gold.length === 0 || guess.length === 0) return gold.length === guess.length ? 1 : 0;
   return 2 * common(countItems(gold), countItems(guess)) / (gold.length + guess.length);
 }

@@ -66,7 +66,7 @@ export function mergeCounts(a: ClassCounts, b: ClassCounts): ClassCounts {
 }
 
 /** The classes of both. */
-export function mergeClasses(a: ClassCounts["classes"], b: ClassCounts["classes"]): ClassCounts["classes"] {
+function mergeClasses(a: ClassCounts["classes"], b: ClassCounts["classes"]): ClassCounts["classes"] {
   const classes: ClassCounts["classes"] = {};
   for (const [label, count] of Object.entries(a)) addTo(classes, label, ...count);
   for (const [label, count] of Object.entries(b)) addTo(classes, label, ...count);

@@ -6,7 +6,7 @@ import type { Readings } from "../../core/types.ts";
 import { finite, type MetricParts } from "./mean.ts";
 
 /** The fewest insertions, deletions and replacements that make `a` into `b`: two rows of memory. */
-export function editDistance(a: readonly string[], b: readonly string[]): number {
+function editDistance(a: readonly string[], b: readonly string[]): number {
   let row = Uint32Array.from({ length: b.length + 1 }, (_, j) => j);
   let next = new Uint32Array(b.length + 1);
   for (let i = 1; i <= a.length; i++) {

@@ -90,7 +90,7 @@ const clean: readonly (readonly [string, string])[] = [
 ];
 
 /** Without the blanks that tokenizing leaves before punctuation. */
-export function cleaned(text: string): string {
+function cleaned(text: string): string {
   return clean.reduce((own, [from, to]) => own.replaceAll(from, to), text);
 }
 

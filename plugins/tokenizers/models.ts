@@ -16,7 +16,7 @@ export type Model = Readonly<{
 }>;
 
 /** The kind of a model; one that does not say it is told by what it has. */
-export function kindOf(model: Definition): string {
+function kindOf(model: Definition): string {
   if (typeof model.type === "string") return model.type;
   if (Array.isArray(model.vocab)) return "Unigram";
   if (model.merges !== undefined) return "BPE";

@@ -49,7 +49,7 @@ const isTrue = (value: Value): boolean => {
 };
 
 /** A value as `str` writes it. */
-export function textOf(value: Value): string {
+function textOf(value: Value): string {
   if (isText(value)) return value.value;
   if (value.type === "UndefinedValue") return "";
   return shown(value);

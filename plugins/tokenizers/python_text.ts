@@ -26,7 +26,7 @@ export function capitalized(text: string): string {
 }
 
 /** Every letter behind what is none large, as `str.title`. */
-export function titled(text: string): string {
+function titled(text: string): string {
   return text.replace(/\p{L}+/gu, capitalized);
 }
 
@@ -36,7 +36,7 @@ export function titledWords(text: string): string {
 }
 
 /** A text in parts, at most `most` times cut; without a separator at white space. */
-export function split(text: string, separator: string | undefined, most: number, fromRight = false): string[] {
+function split(text: string, separator: string | undefined, most: number, fromRight = false): string[] {
   if (separator === "") throw new Error("empty separator");
   if (separator === undefined) {
     const found = [...text.matchAll(words)];

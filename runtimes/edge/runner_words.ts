@@ -39,7 +39,7 @@ export const leaseSchema = v.strictObject({
 export const heartbeatSchema = v.strictObject({ token, step: count, trainedTokens: count, waitSeconds });
 
 /** The longest message of an event. */
-export const MOST_MESSAGE = 10_000;
+const MOST_MESSAGE = 10_000;
 
 const at = { step: count, epoch: v.optional(measured) };
 const event = v.variant("type", [

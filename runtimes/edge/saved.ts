@@ -55,7 +55,7 @@ export async function jsonIn(files: Store, key: string): Promise<Named<Json> | u
 }
 
 /** Any small file of JSON. */
-export async function parsedIn(files: Store, key: string): Promise<Json | undefined> {
+async function parsedIn(files: Store, key: string): Promise<Json | undefined> {
   const file = await files.get(key, { offset: 0, length: MAX_JSON });
   if (!file) return undefined;
   if (file.size > MAX_JSON) throw badFile("saved", key, `has ${file.size} bytes, more than ${MAX_JSON}`);

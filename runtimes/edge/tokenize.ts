@@ -14,7 +14,7 @@ const flag = (value: boolean) => v.optional(v.boolean(), value);
 const offsetUnit = v.picklist(["utf16", "codepoint"]);
 
 /** Options of a call. */
-export const tokenizeOptionsSchema = v.strictObject({
+const tokenizeOptionsSchema = v.strictObject({
   addSpecialTokens: v.optional(v.boolean()),
   padding: v.optional(v.union([v.boolean(), v.picklist(["longest", "max_length", "do_not_pad"])]), false),
   truncation: v.optional(
