@@ -151,7 +151,7 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
       const { status, headers, body } = message;
       const init = { status, headers: headers.map(([name, value]): [string, string] => [name, value]) };
       if (body) {
-        call.answered(new Response(paced(body), init));
+        call.answered(new Response(body.length <= PIECE ? body as Uint8Array<ArrayBuffer> : paced(body), init));
         return leave(call);
       }
       clearTimeout(call.timer);

@@ -26,7 +26,13 @@ type Open = {
   readonly gone: AbortController;
   body: ReadableStreamDefaultController<Uint8Array> | undefined;
   answer: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** What was read of it and not sent. */
+  first?: Uint8Array<ArrayBuffer> | undefined;
+  second?: Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>> | undefined;
 };
+
+/** Bytes of an answer that is sent as one message. */
+const SMALL = 2 ** 16;
 
 const open = new Map<number, Open>();
 const app = opened(workerData as WorkerSettings);
@@ -95,19 +101,32 @@ async function answer(
   } as RequestInit);
   const response = await (await app).fetch(request);
   const head = { type: "head", id, status: response.status, headers: [...response.headers] } as const;
-  if (whole) {
-    open.delete(id);
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    return say({ ...head, body: bytes }, [bytes.buffer]);
-  }
+  const isSmall = whole || await begin(own, response);
+  if (!isSmall) return say(head);
+  open.delete(id);
+  const bytes = whole ? new Uint8Array(await response.arrayBuffer()) : own.first ?? new Uint8Array();
+  say({ ...head, body: bytes }, [bytes.buffer]);
+}
+
+/** Begins to read an answer that flows; whether it was all of it. What is short is one message, in place of five. */
+async function begin(own: Open, response: Response): Promise<boolean> {
   own.answer = response.body?.getReader();
-  say(head);
+  if (!own.answer || !/^application\/json/.test(response.headers.get("content-type") ?? "")) return false;
+  const { done, value } = await own.answer.read();
+  // Transferred is the whole memory of a piece, which may be others' too.
+  own.first = value?.slice();
+  if (done || value.length > SMALL) return done;
+  own.second = await own.answer.read();
+  return own.second.done;
 }
 
 /** Sends the next piece of an answer. */
-async function send(id: number, { answer }: Open): Promise<void> {
+async function send(id: number, own: Open): Promise<void> {
   try {
-    const piece = await answer?.read();
+    const { first, second, answer } = own;
+    const piece = first ? { done: false, value: first } as const : second ?? await answer?.read();
+    if (first) own.first = undefined;
+    else own.second = undefined;
     if (piece && !piece.done) return say({ type: "part", id, bytes: piece.value });
     open.delete(id);
     say({ type: "end", id });
