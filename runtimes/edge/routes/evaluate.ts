@@ -225,10 +225,13 @@ function rowsOf(body: v.InferOutput<typeof pairsSchema>): PlainRow[] {
     const wanted = `as many as ${given[0]?.[0]}, ${length}, are expected, found ${values?.length}`;
     throw failed(400, "invalid_value", `${param}: ${wanted}`, param);
   }
-  return Array.from({ length }, (_, i) =>
-    Object.fromEntries(
-      Object.entries(columns).flatMap(([key, [, values]]) => (values === undefined ? [] : [[key, values[i]]])),
-    ));
+  const keys = Object.entries(columns).filter(([, [, values]]) => values !== undefined);
+  // One object after the other, of one shape: there may be as many as a body has room for.
+  return Array.from({ length }, (_, i) => {
+    const row: Record<string, unknown> = {};
+    for (const [key, [, values]] of keys) row[key] = values?.[i];
+    return row as PlainRow;
+  });
 }
 
 /** A value of the query: JSON, or for metrics names with commas between them. */
