@@ -126,14 +126,17 @@ import { falcon as modelFalcon } from "./models/falcon.ts";
 import { gemma2 as modelGemma2 } from "./models/gemma2.ts";
 import { gemma3 as modelGemma3 } from "./models/gemma3.ts";
 import { gpt2 as modelGpt2 } from "./models/gpt2.ts";
+import { granite as modelGranite } from "./models/granite.ts";
 import { llama as modelLlama } from "./models/llama.ts";
 import { mistral as modelMistral } from "./models/mistral.ts";
 import { modernbert as modelModernbert } from "./models/modernbert.ts";
+import { olmo2 as modelOlmo2 } from "./models/olmo2.ts";
 import { phi as modelPhi } from "./models/phi.ts";
 import { phi3 as modelPhi3 } from "./models/phi3.ts";
 import { qwen2 as modelQwen2 } from "./models/qwen2.ts";
 import { qwen3 as modelQwen3 } from "./models/qwen3.ts";
 import { roberta as modelRoberta } from "./models/roberta.ts";
+import { smollm3 as modelSmollm3 } from "./models/smollm3.ts";
 import { t5 as modelT5 } from "./models/t5.ts";
 import { xlnet as modelXlnet } from "./models/xlnet.ts";
 import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
@@ -339,14 +342,17 @@ type Plugins = {
     readonly gemma2: typeof modelGemma2;
     readonly gemma3: typeof modelGemma3;
     readonly gpt2: typeof modelGpt2;
+    readonly granite: typeof modelGranite;
     readonly llama: typeof modelLlama;
     readonly mistral: typeof modelMistral;
     readonly modernbert: typeof modelModernbert;
+    readonly olmo2: typeof modelOlmo2;
     readonly phi: typeof modelPhi;
     readonly phi3: typeof modelPhi3;
     readonly qwen2: typeof modelQwen2;
     readonly qwen3: typeof modelQwen3;
     readonly roberta: typeof modelRoberta;
+    readonly smollm3: typeof modelSmollm3;
     readonly t5: typeof modelT5;
     readonly xlnet: typeof modelXlnet;
   };
@@ -573,14 +579,17 @@ export const catalog: Plugins = {
     gemma2: modelGemma2,
     gemma3: modelGemma3,
     gpt2: modelGpt2,
+    granite: modelGranite,
     llama: modelLlama,
     mistral: modelMistral,
     modernbert: modelModernbert,
+    olmo2: modelOlmo2,
     phi: modelPhi,
     phi3: modelPhi3,
     qwen2: modelQwen2,
     qwen3: modelQwen3,
     roberta: modelRoberta,
+    smollm3: modelSmollm3,
     t5: modelT5,
     xlnet: modelXlnet,
   },

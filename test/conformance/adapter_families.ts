@@ -111,5 +111,5 @@ export const refusals: Named<readonly string[]> = {
   "ln-tuning": ["modernbert", "xlnet", "phi3"],
   "prefix-tuning": ["albert", "xlnet"],
   // Families without a bias.
-  bitfit: ["llama", "mistral", "qwen3", "gemma2", "gemma3", "phi3", "t5", "mt5"],
+  bitfit: ["llama", "mistral", "qwen3", "gemma2", "gemma3", "phi3", "smollm3", "olmo2", "granite", "t5", "mt5"],
 };

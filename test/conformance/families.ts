@@ -74,6 +74,21 @@ export const families: Named<Family> = {
     config: { model_type: "phi3", ...decoder, original_max_position_embeddings: 48, pad_token_id: 0 },
     task: "causal-lm",
   },
+  smollm3: {
+    config: { model_type: "smollm3", ...decoder, no_rope_layer_interval: 2, pad_token_id: 0 },
+    task: "causal-lm",
+  },
+  olmo2: { config: { model_type: "olmo2", ...decoder, pad_token_id: 0 }, task: "causal-lm" },
+  granite: {
+    config: {
+      model_type: "granite",
+      ...decoder,
+      embedding_multiplier: 6,
+      residual_multiplier: 0.5,
+      attention_multiplier: 0.3,
+    },
+    task: "causal-lm",
+  },
   t5: { config: { model_type: "t5", ...t5 }, task: "seq2seq-lm" },
   mt5: {
     config: { model_type: "mt5", ...t5, feed_forward_proj: "gated-gelu", tie_word_embeddings: false },
@@ -128,6 +143,8 @@ export const variants: Named<Family> = {
   "phi, partly rotated": varied("phi", { partial_rotary_factor: 0.5, qk_layernorm: true }),
   "falcon, new decoder": varied("falcon", { new_decoder_architecture: true, num_kv_heads: 1 }),
   "falcon, ALiBi": varied("falcon", { alibi: true, multi_query: false, parallel_attn: false, bias: true }),
+  "smollm3, windows": varied("smollm3", { use_sliding_window: true, sliding_window: 4, attention_bias: true }),
+  "granite, scaled logits": varied("granite", { logits_scaling: 3, tie_word_embeddings: true }),
   "t5, gated": varied("t5", { feed_forward_proj: "gated-gelu", num_decoder_layers: 1 }),
   "bart, scaled embeddings": varied("bart", { scale_embedding: true, activation_function: "silu", decoder_layers: 1 }),
 };
