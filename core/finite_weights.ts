@@ -4,6 +4,7 @@
  * @module
  */
 import { badFile, show } from "./errors.ts";
+import { ggufIn } from "./gguf/folder.ts";
 import { digestedPieces } from "./fingerprint.ts";
 import { openSafetensors, type SafetensorsFile, weightFiles, writeSafetensors } from "./safetensors.ts";
 import type { DType, Tensor } from "./tensor.ts";
@@ -64,6 +65,8 @@ export async function checkFinite(store: Store, key: string): Promise<void> {
 
 /** The same of all files of a model. */
 export async function checkFiniteModel(store: Store): Promise<void> {
+  const gguf = await ggufIn(store);
+  if (gguf !== undefined) return await checkFiniteGguf(store, gguf);
   for (const key of (await weightFiles(store)).files) await checkFinite(store, key);
 }
 
@@ -89,6 +92,17 @@ async function* piecesOf(file: SafetensorsFile): AsyncGenerator<Readonly<{ name:
 }
 
 /** Whether all values that bytes of a tensor are can be computed with as float32. */
+/** The same of a GGUF file's tensors, decoded one after another. */
+async function checkFiniteGguf(store: Store, key: string): Promise<void> {
+  const { openGguf } = await import("./gguf/file.ts");
+  const { tensors, read } = await openGguf(store, key);
+  if (tensors.size === 0) throw badFile("gguf", key, "has no tensors");
+  for (const name of tensors.keys()) {
+    if ((await read(name)).data.every((value) => Number.isFinite(value))) continue;
+    throw badFile("gguf", key, `has a value in tensor ${show(name)} that is not finite`);
+  }
+}
+
 export function allFinite(dtype: DType, piece: Uint8Array): boolean {
   // Computed with are floats of 32 bits, which the largest of 64 do not fit.
   if (dtype === "float64") return new Float64Array(piece.slice().buffer).every((x) => Number.isFinite(Math.fround(x)));

@@ -50,7 +50,9 @@ export function folderModels(
       if (name === BASE) return base && { id: BASE, files: base };
       const own = folderOf(folder, name);
       if (own !== undefined) return { id: `models/${name}`, files: directoryStore(own) };
-      return isRemote(name) ? { id: `hub/${name}`, files: await modelFiles("serve", name, hub, true) } : undefined;
+      return isRemote(name)
+        ? { id: `hub/${name}`, files: (await modelFiles("serve", name, hub, true)).files }
+        : undefined;
     },
   };
 }
@@ -59,12 +61,19 @@ export function folderModels(
 function folderOf(folder: string | undefined, name: string): string | undefined {
   if (folder === undefined || !/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
   const own = join(resolve(folder), name);
-  return FILES.some((file) => existsSync(join(own, file))) ? own : undefined;
+  return FILES.some((file) => existsSync(join(own, file))) || hasGguf(own) ? own : undefined;
+}
+
+/** Whether a folder's model is a GGUF file. */
+function hasGguf(folder: string): boolean {
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  return isFolder && readdirSync(folder).filter((name) => /\.gguf$/i.test(name)).length === 1;
 }
 
 function namesIn(folder: string | undefined): string[] {
   if (folder === undefined || !existsSync(folder)) return [];
-  const isModel = (name: string): boolean => existsSync(join(folder, name, "config.json"));
+  const isModel = (name: string): boolean =>
+    existsSync(join(folder, name, "config.json")) || hasGguf(join(folder, name));
   const below = (name: string): string[] =>
     readdirSync(join(folder, name), { withFileTypes: true }).filter((e) => e.isDirectory() || e.isSymbolicLink())
       .map((e) => (name === "" ? e.name : `${name}/${e.name}`));

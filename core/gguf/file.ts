@@ -21,6 +21,8 @@ export interface GgufFile {
   read(name: string, rows?: GgufRows): Promise<Tensor<Float32Array>>;
   /** Where the bytes lie of what is stored as plain floats; of other types what they are decoded to. */
   locate(name: string, rows?: GgufRows): WeightLocation;
+  /** What reads some of the bytes of what is stored as plain floats. */
+  part(name: string, rows?: GgufRows): ((from: number, length: number) => Promise<Uint8Array>) | undefined;
 }
 
 /** How much of a file is looked at for its header, first and at most, in bytes: vocabularies stand in it. */
@@ -53,7 +55,7 @@ export async function openGguf(files: Store, key: string): Promise<GgufFile> {
     head = await bytesOf(0, Math.min(2 * head.length, size));
   }
   const { metadata, tensors } = header;
-  const part = (name: string, rows?: GgufRows): GgufTensor => {
+  const found = (name: string, rows?: GgufRows): GgufTensor => {
     const tensor = tensors.get(name);
     if (!tensor) throw missing("gguf", `tensor ${show(name)}`, key);
     return rows ? rowsOf(tensor, rows) : tensor;
@@ -62,7 +64,7 @@ export async function openGguf(files: Store, key: string): Promise<GgufFile> {
     metadata,
     tensors,
     read: async (name, rows) => {
-      const { dims, type, offset, bytes } = part(name, rows);
+      const { dims, type, offset, bytes } = found(name, rows);
       const data = new Float32Array(sizeOf(dims));
       const piece = Math.floor(PIECE / type.bytes) * type.bytes;
       for (let at = 0; at < bytes; at += piece) {
@@ -72,11 +74,19 @@ export async function openGguf(files: Store, key: string): Promise<GgufFile> {
       return { dtype: "float32", dims, data };
     },
     locate: (name, rows) => {
-      const { dims, type, offset, bytes } = part(name, rows);
+      const { dims, type, offset, bytes } = found(name, rows);
       const dtype = floats[type.name];
       return dtype
         ? { file: path, offset, bytes, dtype, dims }
         : { file: undefined, offset: 0, bytes: 4 * sizeOf(dims), dtype: "float32", dims };
+    },
+    part: (name, rows) => {
+      const { type, offset, bytes } = found(name, rows);
+      if (!floats[type.name]) return undefined;
+      return (from, length) => {
+        if (from + length > bytes) throw new RangeError(`Bytes ${from} to ${from + length} of ${bytes}`);
+        return bytesOf(offset + from, length);
+      };
     },
   };
 }

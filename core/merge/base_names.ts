@@ -3,8 +3,7 @@
  * @module
  */
 import { missing, refused, show } from "../errors.ts";
-import type { StoredWeights } from "../safetensors.ts";
-import type { Json, Named } from "../types.ts";
+import type { Json, Named, Weights } from "../types.ts";
 import type { AdapterParts } from "./adapter_parts.ts";
 import type { OpenedAdapter } from "./config.ts";
 
@@ -22,7 +21,7 @@ export type Shared = Readonly<
 
 /** Tensors are told apart where an adapter changes what one module has of them and not, or not alike, the others. */
 export function sharedIn(
-  base: StoredWeights,
+  base: Weights,
   adapter: OpenedAdapter,
   modules: AdapterParts["modules"],
   whole: AdapterParts["whole"],
@@ -48,7 +47,7 @@ export type BaseNames = Readonly<{ inBase(name: string): string; out(stored: str
 
 /** Finds how an adapter's modules are named in a base. Throws AttuneError where one is not there. */
 export function namesIn(
-  base: StoredWeights,
+  base: Weights,
   adapted: readonly string[],
   whole: readonly string[],
   label: string,

@@ -6,9 +6,9 @@
 import { released } from "../bytes.ts";
 import { badValue, missing, show, unsupported } from "../errors.ts";
 import { refuseQuantized } from "../quantized.ts";
-import { fromFloat32, type StoredWeights, type TensorForm } from "../safetensors.ts";
+import { fromFloat32, type TensorForm } from "../safetensors.ts";
 import type { DType } from "../tensor.ts";
-import type { Json, Named } from "../types.ts";
+import type { Json, Named, Weights } from "../types.ts";
 import { type AdapterParts, partsOf } from "./adapter_parts.ts";
 import { namesIn, type Shared, sharedIn, type SharedTensors } from "./base_names.ts";
 import type { OpenedAdapter } from "./config.ts";
@@ -48,7 +48,7 @@ const floats: ReadonlySet<DType> = new Set<DType>(["float64", "float32", "float1
  *
  * @throws AttuneError that names the tensor, where adapter and base do not fit. No tensor of the base has been read then.
  */
-export function mergeIntoBase(base: StoredWeights, adapter: OpenedAdapter, options: IntoBaseOptions = {}): MergedModel {
+export function mergeIntoBase(base: Weights, adapter: OpenedAdapter, options: IntoBaseOptions = {}): MergedModel {
   const { weight = 1, owned = false } = options;
   const type = adapter.config.peft_type;
   if (type !== "LORA" && type !== "IA3") throw badValue("merge", `${adapter.label}: peft_type`, type, "LORA or IA3");
@@ -71,7 +71,7 @@ export function mergeIntoBase(base: StoredWeights, adapter: OpenedAdapter, optio
 }
 
 /** The base's own tensors, and those that get apart. */
-function planBase(base: StoredWeights, { modules, whole }: AdapterParts, shared: Shared, label: string): Plan {
+function planBase(base: Weights, { modules, whole }: AdapterParts, shared: Shared, label: string): Plan {
   const adapted = [...modules.keys()].map((path) => shared.storedAs(`${path}.weight`));
   const names = namesIn(base, adapted, [...whole.keys()], label);
   const outName = (name: string): string => names.out(names.inBase(name));
@@ -133,7 +133,7 @@ function planWhole({ forms, sources, outName }: Plan, name: string, key: string,
 async function* piecesOf(
   { forms, sources, changes }: Plan,
   name: string,
-  base: StoredWeights,
+  base: Weights,
   adapter: OpenedAdapter,
   owned: boolean,
 ): AsyncIterable<Uint8Array> {

@@ -4,8 +4,9 @@
  */
 import { released } from "../bytes.ts";
 import { missing, show } from "../errors.ts";
-import { fromFloat32, type StoredWeights, type TensorForm, toFloat32, viewOf } from "../safetensors.ts";
+import { fromFloat32, type TensorForm, toFloat32, viewOf } from "../safetensors.ts";
 import { bytesPerElement, type DType, sizeOf, type Tensor } from "../tensor.ts";
+import type { Weights } from "../types.ts";
 
 /** About so many bytes are read and computed at once. */
 const BLOCK = 2 ** 18;
@@ -28,26 +29,26 @@ export function rowsInMemory({ data }: Tensor<Float32Array>, { dtype, dims }: Te
 }
 
 /** What a tensor of the base is in the merged file: integers with scales become floats. */
-export function formOf(base: StoredWeights, name: string): TensorForm {
+export function formOf(base: Weights, name: string): TensorForm {
   const stored = base.locate(name);
   if (!stored) throw missing("merge", `tensor ${show(name)}`, "the base");
-  return { dtype: base.part(name) ? stored.dtype : "float32", dims: stored.dims };
+  return { dtype: base.part?.(name) ? stored.dtype : "float32", dims: stored.dims };
 }
 
 /** The bytes of a tensor as they are stored. */
 export async function* bytesOf(
-  base: StoredWeights,
+  base: Weights,
   name: string,
   { dtype, dims }: TensorForm,
 ): AsyncIterable<Uint8Array> {
-  const part = base.part(name);
+  const part = base.part?.(name);
   if (!part) return yield fromFloat32((await base.read(name)).data, dtype);
   const total = sizeOf(dims) * bytesPerElement[dtype];
   for (let at = 0; at < total; at += BLOCK) yield await part(at, Math.min(BLOCK, total - at));
 }
 
 /** A tensor's rows in blocks of their own memory; a bias is one row. */
-export function rowsOf(base: StoredWeights, name: string, { dtype, dims }: TensorForm, owned: boolean): Rows {
+export function rowsOf(base: Weights, name: string, { dtype, dims }: TensorForm, owned: boolean): Rows {
   const columns = dims.at(-1) ?? 1;
   const rows = sizeOf(dims) / columns;
   const each = columns * bytesPerElement[dtype];
@@ -56,7 +57,7 @@ export function rowsOf(base: StoredWeights, name: string, { dtype, dims }: Tenso
     dtype,
     columns,
     blocks: async function* () {
-      const part = base.part(name);
+      const part = base.part?.(name);
       const all = part ? undefined : (await base.read(name)).data;
       for (let firstRow = 0; firstRow < rows; firstRow += most) {
         const count = Math.min(most, rows - firstRow);

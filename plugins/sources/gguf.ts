@@ -5,7 +5,7 @@
 import { missing, unsupported } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { type GgufFile, openGguf } from "../../core/gguf/file.ts";
-import type { Checkpoint, Host, Json, Named, Store } from "../../core/types.ts";
+import type { Checkpoint, Json, Named, Store } from "../../core/types.ts";
 import { architectureOf } from "./gguf_architectures.ts";
 import { ggufFields } from "./gguf_metadata.ts";
 import { ggufTokenizer } from "./gguf_tokenizer.ts";
@@ -14,18 +14,12 @@ import { ggufWeights } from "./gguf_weights.ts";
 /** A file is hashed in pieces of so many bytes. */
 const PIECE = 16 * 2 ** 20;
 
-/** Opens a file's checkpoint. Throws AttuneError where it is of an architecture or a tokenizer that is not read. */
-export async function ggufCheckpoint(path: string, host: Host, more: Named<Json>): Promise<Checkpoint> {
-  const resolved = host.resolve?.(path) ?? path;
-  const cut = Math.max(resolved.lastIndexOf("/"), resolved.lastIndexOf("\\"));
-  const [folder, key] = cut < 0 ? [".", resolved] : [resolved.slice(0, cut) || "/", resolved.slice(cut + 1)];
-  const store = host.directory?.(folder);
-  if (!store) throw missing("pretrained", "access to files", host.runtime);
-  return await checkpointIn(store, key, host.labels?.[path] ?? path, more);
-}
-
-/** The checkpoint of a file in a store; `label`: what messages call it. */
-export async function checkpointIn(store: Store, key: string, label: string, more: Named<Json>): Promise<Checkpoint> {
+/**
+ * The checkpoint of a file in a store; `label`: what messages call it, `more`: fields in place of its config's.
+ *
+ * @throws AttuneError where it is of an architecture or a tokenizer that is not read.
+ */
+export async function ggufCheckpoint(store: Store, key: string, label: string, more: Named<Json>): Promise<Checkpoint> {
   const file = await openGguf(store, key);
   const parts = Number(file.metadata["split.count"] ?? 1);
   if (parts > 1) {
@@ -42,10 +36,8 @@ export async function checkpointIn(store: Store, key: string, label: string, mor
   const weights = ggufWeights(file, key, architecture, fields);
   const config = { ...await architecture.config(fields), ...vocabularyOf(file), ...more };
   const tokenizer = ggufTokenizer(file.metadata);
-  // The tokenizer is the file's, not the one that a library has for models of this type.
-  const { model_type: _, ...untyped } = config as Record<string, Json>;
   const written = new Map(
-    Object.entries({ ...tokenizer, "config.json": untyped }).map(([name, value]) => [
+    Object.entries({ ...tokenizer, "config.json": config }).map(([name, value]) => [
       name,
       new TextEncoder().encode(JSON.stringify(value)),
     ]),

@@ -61,6 +61,8 @@ export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
     },
     "tokenizer_config.json": {
       tokenizer_class: "PreTrainedTokenizerFast",
+      // No class of the model's type puts its own steps in place of the file's.
+      as_it_is: true,
       ...named,
       ...(typeof chat === "string" ? { chat_template: chat } : {}),
     },

@@ -32,6 +32,10 @@ export function ggufWeights(file: GgufFile, key: string, architecture: GgufArchi
       if (!change) return stored;
       return { dtype: "float32", dims: change.dims?.(stored.dims) ?? stored.dims, data: change.values(stored) };
     },
+    part: (name) => {
+      const { tensor, rows, change } = sourceOf(name);
+      return change ? undefined : file.part(tensor, rows);
+    },
     locate: (name) => {
       const source = sources.get(name);
       if (!source) return undefined;

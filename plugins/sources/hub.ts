@@ -5,6 +5,7 @@
  * @module
  */
 import { AttuneError, missing, show } from "../../core/errors.ts";
+import { ggufIn } from "../../core/gguf/folder.ts";
 import { shardIndex } from "../../core/safetensors.ts";
 import type { Host, HubCache, Store } from "../../core/types.ts";
 import { downloadFile, type HubProgress } from "../../core/hub/download.ts";
@@ -34,6 +35,8 @@ const INDEX = "model.safetensors.index.json";
 export type HubOptions = Readonly<{
   /** False: config and tokenizer are enough. */
   weights: boolean;
+  /** The one file that is wanted: a GGUF file has all of a model. */
+  file?: string;
   progress?: HubProgress;
 }>;
 
@@ -52,7 +55,7 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   const pinned = isCommit(revision);
   const known = pinned ? revision : await cache.ref(repo, revision);
   const cached = async (): Promise<Store | undefined> =>
-    known !== undefined && isCommit(known) ? await complete(cache, repo, known, options.weights) : undefined;
+    known !== undefined && isCommit(known) ? await complete(cache, repo, known, options) : undefined;
   if (isOffline(host)) {
     const found = await cached();
     if (found) return found;
@@ -60,7 +63,8 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   }
   if (pinned) {
     const found = await cached();
-    if (found && await found.get("tokenizer.json", { offset: 0, length: 0 })) return found;
+    const needed = options.file ?? "tokenizer.json";
+    if (found && await found.get(needed, { offset: 0, length: 0 })) return found;
   }
   const client = await hubClient(host);
   let listed: Listed;
@@ -80,11 +84,10 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
       await downloadFile({ client, host, cache, repo, commit, file, progress: options.progress });
     }
   };
-  if (options.weights && !files.has("model.safetensors") && !files.has(INDEX)) {
-    throw missing("hub", "model.safetensors", `${path}, which holds ${[...files].slice(0, 20).join(", ")},`);
-  }
-  await fetchAll(wanted.filter((file) => files.has(file)));
-  if (options.weights && files.has("model.safetensors")) await fetchAll(["model.safetensors"]);
+  const gguf = options.weights ? ggufOf(files, path, options.file) : undefined;
+  if (gguf === undefined) await fetchAll(wanted.filter((file) => files.has(file)));
+  if (gguf !== undefined) await fetchAll([gguf]);
+  else if (options.weights && files.has("model.safetensors")) await fetchAll(["model.safetensors"]);
   else if (options.weights) {
     await fetchAll([INDEX]);
     await fetchAll(new Set((await shardIndex(store))?.values()));
@@ -93,10 +96,33 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   return store;
 }
 
+/** The GGUF file of a repository that is wanted: the one that is named, or the only one where there are no other weights. */
+function ggufOf(files: ReadonlySet<string>, path: string, file: string | undefined): string | undefined {
+  const where = `${path}, which holds ${[...files].slice(0, 20).join(", ")},`;
+  if (file !== undefined) {
+    if (!files.has(file)) throw missing("hub", file, where);
+    return file;
+  }
+  if (files.has("model.safetensors") || files.has(INDEX)) return undefined;
+  const found = [...files].filter((name) => /^[^/]+\.gguf$/i.test(name));
+  if (found.length === 1) return found[0];
+  const what = found.length === 0
+    ? "model.safetensors"
+    : `which of ${found.length} GGUF files is meant (${path}/${found[0]})`;
+  throw missing("hub", what, where);
+}
+
 /** A snapshot that has all that is wanted of it. */
-async function complete(cache: HubCache, repo: string, commit: string, weights: boolean): Promise<Store | undefined> {
+async function complete(
+  cache: HubCache,
+  repo: string,
+  commit: string,
+  { weights, file }: HubOptions,
+): Promise<Store | undefined> {
   const store = cache.snapshot(repo, commit);
   const there = async (file: string): Promise<boolean> => await store.get(file, { offset: 0, length: 0 }) !== undefined;
+  if (file !== undefined) return await there(file) ? store : undefined;
+  if (weights && await ggufIn(store) !== undefined) return store;
   if (!await there("config.json")) return undefined;
   if (!weights || await there("model.safetensors")) return store;
   const index = await shardIndex(store);

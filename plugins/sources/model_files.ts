@@ -2,6 +2,7 @@
  * Where a model's files lie: a directory, a repository of the hub, or within Attune.
  * @module
  */
+import { ggufIn } from "../../core/gguf/folder.ts";
 import { missing, unknownName } from "../../core/errors.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import type { Host, Store } from "../../core/types.ts";
@@ -14,23 +15,48 @@ const BASE = "attune:base";
 /** Downloads from this size on are told of, in bytes. */
 const LARGE = 2 ** 20;
 
+/** Where a model lies: its files, and which of them it is where the path names one. */
+export type ModelFiles = Readonly<{ files: Store; gguf?: string }>;
+
 /** The files at a path; `weights` false: config and tokenizer are enough. Throws AttuneError where there are none. */
-export async function modelFiles(plugin: string, path: string, host: Host, weights: boolean): Promise<Store> {
+export async function modelFiles(plugin: string, path: string, host: Host, weights: boolean): Promise<ModelFiles> {
   if (path.startsWith("attune:")) {
     if (path !== BASE) throw unknownName(plugin, "path", "embedded model", path, [BASE]);
     if (!host.base) throw missing(plugin, `${BASE}: its files, as host.base,`, `this host (${host.runtime})`);
-    return host.base;
+    return { files: host.base };
   }
-  const local = host.directory?.(host.resolve?.(path) ?? path);
+  if (/\.gguf$/i.test(path)) return await namedFile(plugin, path, host);
+  const files = host.directory?.(host.resolve?.(path) ?? path);
   for (const file of weights ? ["config.json"] : ["config.json", "tokenizer.json"]) {
-    if (local && await local.get(file, { offset: 0, length: 0 })) return local;
+    if (files && await files.get(file, { offset: 0, length: 0 })) return { files };
   }
+  if (files && weights && await ggufIn(files) !== undefined) return { files };
   // What speaks to the hub is loaded where it is needed, as other large parts are.
   if (hubName(path)) {
     const { openHub } = await import("./hub.ts");
-    return await openHub(path, host, { weights, progress: told(path, host) });
+    return { files: await openHub(path, host, { weights, progress: told(path, host) }) };
   }
   throw missingIn(plugin, "config.json", path, host);
+}
+
+/** A GGUF file, of a folder here or of a repository: `org/name[@revision]/file.gguf`. */
+async function namedFile(plugin: string, path: string, host: Host): Promise<ModelFiles> {
+  const resolved = host.resolve?.(path) ?? path;
+  const [folder, gguf] = parted(resolved);
+  const files = host.directory?.(folder === "" ? resolved.length > gguf.length ? "/" : "." : folder);
+  if (files && await files.get(gguf, { offset: 0, length: 0 })) return { files, gguf };
+  const [repository, file] = parted(path);
+  if (repository.includes("/") && hubName(repository)) {
+    const { openHub } = await import("./hub.ts");
+    return { files: await openHub(repository, host, { weights: true, file, progress: told(path, host) }), gguf: file };
+  }
+  throw missingIn(plugin, gguf, folder, host);
+}
+
+/** What is in front of a path's last name, and that. */
+function parted(path: string): readonly [string, string] {
+  const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
+  return [path.slice(0, Math.max(cut, 0)), path.slice(cut + 1)];
 }
 
 /** Says once of each large file that it is being downloaded. */

@@ -4,15 +4,16 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { refuseQuantized } from "../../core/quantized.ts";
-import { openWeights } from "../../core/safetensors.ts";
 import type { Factory, Json, Named } from "../../core/types.ts";
-import { checkpointOf, readConfig } from "./checkpoint.ts";
 import { modelFiles } from "./model_files.ts";
+import { openModel } from "./open_model.ts";
 
 /** Options of {@link pretrained}. */
 export interface PretrainedOptions {
-  /** A directory, `org/name` with an optional `@revision` on the hub, or `attune:base`. */
+  /**
+   * A directory, `org/name` with an optional `@revision` on the hub, a `.gguf` file (of a directory, or `org/name/file.gguf`
+   * of the hub), or `attune:base`.
+   */
   readonly path: string;
   /** Replaces fields of the checkpoint's config.json, in its own snake_case. */
   readonly config: Named<Json>;
@@ -31,7 +32,7 @@ export const pretrainedSchema: v.GenericSchema<Input, PretrainedOptions> = v.str
 
 /**
  * Config, tokenizer and weights as Hugging Face saves them; weights stay in their files and are mapped. A `.gguf` file is
- * one, too: its weights are computed as float32.
+ * one, too, and so is a folder whose only weights are one: what it has packed is decoded to float32 where it is read.
  *
  * @throws AttuneError from `open` where there is no such directory or repository, or its files are not sound.
  * @example
@@ -46,19 +47,9 @@ export const pretrained: Factory<"source", Input> = define({
   schema: pretrainedSchema,
   create: ({ path, config, ignoreMismatchedSizes }) => ({
     open: async (host) => {
-      if (/\.gguf$/i.test(path)) {
-        // What reads these files is loaded where there is one.
-        const { ggufCheckpoint } = await import("./gguf.ts");
-        return { ...await ggufCheckpoint(path, host, config), ignoreMismatchedSizes };
-      }
-      const files = await modelFiles("pretrained", path, host, true);
-      const own = await readConfig("pretrained", files, path);
+      const { files, gguf } = await modelFiles("pretrained", path, host, true);
       const label = host.labels?.[path] ?? path;
-      const whole = { ...own, ...config };
-      refuseQuantized("pretrained", label, whole);
-      const weights = await openWeights(files);
-      refuseQuantized("pretrained", label, undefined, weights.names);
-      return { ...checkpointOf({ config: whole, files, weights, label }), ignoreMismatchedSizes };
+      return { ...await openModel("pretrained", files, label, { config, gguf }), ignoreMismatchedSizes };
     },
   }),
 });

@@ -47,7 +47,7 @@ export const random: Factory<"source", Input> = define({
   create: ({ path, config, tokenizer }) => ({
     open: async (host) => {
       const label = path === null ? undefined : host.labels?.[path] ?? path;
-      const at = path === null ? undefined : await modelFiles("random", path, host, false);
+      const at = path === null ? undefined : (await modelFiles("random", path, host, false)).files;
       const own = at && path !== null ? { ...await readConfig("random", at, path), ...config } : config;
       if (typeof own.model_type !== "string") {
         throw badValue(
@@ -57,7 +57,7 @@ export const random: Factory<"source", Input> = define({
           'a type of model, as "bert", where there is no path',
         );
       }
-      const files = tokenizer === null ? at ?? noFiles : await modelFiles("random", tokenizer, host, false);
+      const files = tokenizer === null ? at ?? noFiles : (await modelFiles("random", tokenizer, host, false)).files;
       return checkpointOf({ config: own, files, weights: noWeights, label: label ?? `random ${own.model_type}` });
     },
   }),

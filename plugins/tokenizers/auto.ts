@@ -87,9 +87,9 @@ export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<str
   const byteLevel = JSON.stringify([definition.pre_tokenizer, definition.post_processor, definition.decoder])
     .includes('"ByteLevel"');
   const { vocab, type: model } = (definition.model ?? {}) as Named<unknown>;
-  // No class has one token a word: where none is named besides, the file is meant as it is.
-  const asItIs = model === "WordLevel" && named !== undefined &&
-    classOf(named as string, undefined, byteLevel) === "backend";
+  // No class has one token a word: where none is named besides, the file is meant as it is. What is made of other files says so.
+  const asItIs = config.as_it_is === true || (model === "WordLevel" && named !== undefined &&
+    classOf(named as string, undefined, byteLevel) === "backend");
   const found = classOf(named as string | undefined, typeof type === "string" && !asItIs ? type : undefined, byteLevel);
   const own = found === "backend" ? undefined : tokenizerClasses[found];
   // A vocabulary of another kind is none of the class's, and word pieces are no byte pairs: they have no merges.

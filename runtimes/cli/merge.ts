@@ -14,11 +14,11 @@ import { type MergeMethod, mergeMethods } from "../../core/merge/methods.ts";
 import { writeMerged } from "../../core/merge/write_adapter.ts";
 import { writeModel } from "../../core/merge/write_model.ts";
 import { missingIn } from "../../core/missing_folder.ts";
-import { refuseQuantized } from "../../core/quantized.ts";
-import { configIn, sharedTensors } from "../../core/run/shared_tensors.ts";
-import { openWeights } from "../../core/safetensors.ts";
+import { sharedTensors } from "../../core/run/shared_tensors.ts";
 import type { Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
+import { modelFiles } from "../../plugins/sources/model_files.ts";
+import { openModel } from "../../plugins/sources/open_model.ts";
 import { hostHere } from "../train.ts";
 import { checkWritable } from "../claim.ts";
 import { exitCodes } from "./exit.ts";
@@ -58,9 +58,9 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
   const none = paths.find((path) => !existsSync(join(path, "adapter_config.json")));
   if (none !== undefined) throw missingIn("merge", "adapter_config.json", none, host);
   const { base: below } = options;
-  if (below !== undefined && !existsSync(join(below, "config.json"))) {
-    throw missingIn("merge", "config.json", below, host);
-  }
+  // A folder, or a GGUF file.
+  if (below !== undefined && !existsSync(below)) throw missingIn("merge", "config.json", below, host);
+  const from = below === undefined ? undefined : await modelFiles("merge", resolve(below), host, true);
   const adapters = paths.map((path) => ({ label: path, store: directory(resolve(path)) }));
   const output = resolve(options.output);
   const merging: MergeOptions = {
@@ -82,14 +82,11 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
   const [only] = adapters;
   // One adapter goes in as it is, DoRA's magnitudes and all; without weights it counts once.
   const alone = options.base !== undefined && adapters.length === 1 && only && (given?.[0] ?? 1) === 1;
-  if (options.base === undefined) {
+  if (below === undefined || from === undefined) {
     const merged = await mergeAdapters(adapters, merging);
     return await written((to) => writeMerged(merged, to));
   }
-  const base = directory(resolve(options.base));
-  const config = await configIn("merge", base, options.base);
-  refuseQuantized("merge", options.base, config);
-  const weights = await openWeights(base);
+  const { config, files: base, weights } = await openModel("merge", from.files, below, { gguf: from.gguf });
   const adapter = alone
     ? await openAdapter(only.label, only.store)
     : mergedAsOpened(await mergeAdapters(adapters, merging));

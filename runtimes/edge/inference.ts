@@ -5,6 +5,7 @@
 import { compose } from "../../core/compose.ts";
 import { tooMuch } from "../../core/errors.ts";
 import { type AdapterSet, openAdapters } from "../../core/run/adapters.ts";
+import { ggufIn } from "../../core/gguf/folder.ts";
 import { openWeights } from "../../core/safetensors.ts";
 import { sizeOf } from "../../core/tensor.ts";
 import { createTurns } from "../../core/turns.ts";
@@ -198,6 +199,11 @@ export async function namedFiles(
 
 /** Bytes of a model's weights as they are computed with. Throws AttuneError where its files are not sound. */
 async function float32Bytes(model: Store): Promise<number> {
+  const gguf = await ggufIn(model);
+  if (gguf !== undefined) {
+    const { openGguf } = await import("../../core/gguf/file.ts");
+    return [...(await openGguf(model, gguf)).tensors.values()].reduce((bytes, { dims }) => bytes + 4 * sizeOf(dims), 0);
+  }
   const weights = await openWeights(model);
   return weights.names.reduce((bytes, name) => bytes + 4 * sizeOf(weights.locate(name)?.dims ?? []), 0);
 }

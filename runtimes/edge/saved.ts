@@ -2,6 +2,7 @@
  * What a folder holds that somebody names as a model or an adapter: a model, a run's result, adapters as PEFT saves them.
  * @module
  */
+import { ggufIn } from "../../core/gguf/folder.ts";
 import { badFile, badValue } from "../../core/errors.ts";
 import { strictJson } from "../../core/json.ts";
 import { within } from "../../core/within.ts";
@@ -43,6 +44,7 @@ export async function savedIn(files: Store): Promise<Saved | undefined> {
     const adapters = [first, ...await othersIn(folder)];
     return { adapters, base: typeof name === "string" ? name : undefined };
   }
+  if (await ggufIn(files) !== undefined) return { model: files };
   return undefined;
 }
 

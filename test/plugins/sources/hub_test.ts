@@ -64,6 +64,34 @@ async function withHub<T>(options: Partial<HubServerOptions>, act: (hub: HubServ
 const open = async (path: string, cache: string, env: Record<string, string>): Promise<Checkpoint> =>
   await pretrained({ path }).open(await hostOf(cache, env));
 
+describe("GGUF files of the hub", () => {
+  const { models } = JSON.parse(readFileSync(new URL("../../fixtures/gguf_models.json", import.meta.url), "utf8"));
+  const gguf = Uint8Array.from(atob(models[0].file), (c) => c.charCodeAt(0));
+  const only = { "config.json": json({}), "tiny-F32.gguf": gguf, "README.md": new Uint8Array(10) };
+  it("are named behind the repository, and nothing else of it is fetched", () =>
+    withHub({ files: { ...files, ...only } }, async ({ url, log }) => {
+      const cache = folder();
+      for (let time = 0; time < 2; time++) {
+        const { config, label } = await open("org/tiny/tiny-F32.gguf", cache, { HF_ENDPOINT: url });
+        assert.deepEqual([config.model_type, label], ["llama", "org/tiny/tiny-F32.gguf"]);
+      }
+      assert.ok(!log.some((line) => /safetensors|tokenizer/.test(String(line))), log.join("\n"));
+      const again = await open("org/tiny/tiny-F32.gguf", cache, { HF_ENDPOINT: url, HF_HUB_OFFLINE: "1" });
+      assert.equal(again.config.model_type, "llama");
+      await assert.rejects(open("org/tiny/other.gguf", cache, { HF_ENDPOINT: url }), /other\.gguf/);
+    }));
+  it("are a repository's model where it has no other weights, and only one of them", async () => {
+    await withHub({ files: only }, async ({ url }) => {
+      const cache = folder();
+      assert.equal((await open("org/tiny", cache, { HF_ENDPOINT: url })).config.model_type, "llama");
+      assert.equal((await open("org/tiny", cache, { HF_HUB_OFFLINE: "1" })).config.model_type, "llama");
+    });
+    await withHub({ files: { ...only, "b.gguf": gguf } }, async ({ url }) => {
+      await assert.rejects(open("org/tiny", folder(), { HF_ENDPOINT: url }), /which of 2 GGUF files is meant/);
+    });
+  });
+});
+
 describe("the hub", () => {
   it("is where a server looks for models that jobs name, if it may", () =>
     withHub({}, async ({ url, log }) => {

@@ -1,0 +1,32 @@
+/**
+ * A folder's model, opened: config and safetensors as Hugging Face saves them, or one GGUF file.
+ * @module
+ */
+import { ggufIn } from "../../core/gguf/folder.ts";
+import { refuseQuantized } from "../../core/quantized.ts";
+import { type OpenOptions, openWeights } from "../../core/safetensors.ts";
+import type { Checkpoint, Json, Named, Store } from "../../core/types.ts";
+import { checkpointOf, readConfig } from "./checkpoint.ts";
+
+/** How a model is opened. `config`: replaces fields of its own; `gguf`: which file, where a folder has several. */
+export type ModelOptions = OpenOptions & Readonly<{ config?: Named<Json>; gguf?: string | undefined }>;
+
+/** The model of a folder. Throws AttuneError where it has none, or one that is not sound. */
+export async function openModel(
+  plugin: string,
+  files: Store,
+  label: string,
+  { config = {}, gguf, ...how }: ModelOptions = {},
+): Promise<Checkpoint> {
+  const only = gguf ?? await ggufIn(files);
+  if (only !== undefined) {
+    // What reads these files is loaded where there is one.
+    const { ggufCheckpoint } = await import("./gguf.ts");
+    return await ggufCheckpoint(files, only, label, config);
+  }
+  const whole = { ...await readConfig(plugin, files, label), ...config };
+  refuseQuantized(plugin, label, whole);
+  const weights = await openWeights(files, how);
+  refuseQuantized(plugin, label, undefined, weights.names);
+  return checkpointOf({ config: whole, files, weights, label });
+}

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { compose } from "../../core/compose.ts";
+import { train } from "../../core/run/train_whole.ts";
+import { readSafetensors } from "../../core/safetensors.ts";
+import type { Json, Named, RunSpec } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { pretrained } from "../../plugins/sources/pretrained.ts";
+import { main } from "../../runtimes/cli/main.ts";
+import { savedIn } from "../../runtimes/edge/saved.ts";
+import { folderModels } from "../../runtimes/folder_models.ts";
+import { openSaved } from "../../runtimes/saved.ts";
+import { hostHere } from "../../runtimes/train.ts";
+
+const figures = JSON.parse(readFileSync(new URL("../fixtures/gguf.json", import.meta.url), "utf8"));
+const home = mkdtempSync(join(tmpdir(), "attune-gguf-"));
+const folder = join(home, "models", "tiny");
+mkdirSync(folder, { recursive: true });
+const file = join(folder, "tiny.gguf");
+writeFileSync(file, Buffer.from(figures.models[0].file, "base64"));
+const host = await hostHere(1);
+const rows = ["the cat 123", "that cat the cat", "the the 12 cat"].map((text) => ({ text }));
+const specOf = (path: string): RunSpec =>
+  ({
+    version: 1,
+    model: { use: "pretrained", with: { path } },
+    task: "causal-lm",
+    adapter: { use: "lora", with: { r: 4, targetModules: "all-linear" } },
+    data: { train: { use: "memory", with: { rows } }, eval: { use: "memory", with: { rows } } },
+    training: { maxSteps: 3, perDeviceTrainBatchSize: 2, learningRate: 0.01 },
+  }) as unknown as RunSpec;
+const configIn = (path: string): Named<Json> => JSON.parse(readFileSync(path, "utf8"));
+
+describe("a GGUF file is a base as others are", () => {
+  const output = join(home, "out");
+  it("a run over it, and over the folder that has it alone, is the same", async () => {
+    const ended = await train(compose(specOf(file), catalog), host, { output });
+    const other = await train(compose(specOf(folder), catalog), host, { output: join(home, "other") });
+    assert.equal(ended.reason, "done");
+    assert.deepEqual(other.metrics, ended.metrics);
+    assert.deepEqual(await (await openSaved(output, host)).evaluate(), ended.metrics);
+  });
+  it("an adapter over it is PEFT's, and folded in it makes a whole folder, here and by attune merge", async () => {
+    const saved = await openSaved(output, host);
+    const [peft, whole] = [join(home, "peft"), join(home, "whole")];
+    await saved.export("peft", peft);
+    assert.equal(configIn(join(peft, "adapter_config.json")).base_model_name_or_path, file);
+    const { difference = NaN } = await saved.export("hf", whole, { merge: true, verify: true });
+    assert.ok(difference < 1e-3, `${difference}`);
+    const { config } = await pretrained({ path: whole }).open(host);
+    assert.deepEqual([config.model_type, config.architectures], ["llama", ["LlamaForCausalLM"]]);
+    const wanted = readSafetensors(readFileSync(join(whole, "model.safetensors")), "whole");
+    for (const base of [file, folder]) {
+      const merged = join(home, base === file ? "merged" : "merged too");
+      assert.equal(await main(["merge", peft, "--base", base, "--output", merged]), 0);
+      assert.equal(configIn(join(merged, "config.json")).model_type, "llama");
+      const found = readSafetensors(readFileSync(join(merged, "model.safetensors")), "merged");
+      assert.deepEqual(Object.keys(found).sort(), Object.keys(wanted).sort());
+      for (const [name, { data }] of Object.entries(wanted)) {
+        const own = found[name]?.data ?? [];
+        assert.ok(data.every((value, i) => Math.abs(Number(value) - Number(own[i])) < 1e-5), name);
+      }
+    }
+  });
+  it("a folder of models lists it, and what is served of it is a model", async () => {
+    const models = folderModels(join(home, "models"), host);
+    const names: string[] = [];
+    for (const name of await models.names?.("default") ?? []) names.push(name);
+    assert.ok(names.includes("tiny"), names.join(" "));
+    const opened = await models.open("tiny", "default");
+    assert.ok(opened && (await savedIn(opened.files))?.model);
+  });
+  it("several in a folder have to be told apart, and one that is not there is said to be missing", async () => {
+    const two = join(home, "two");
+    mkdirSync(two);
+    for (const name of ["a.gguf", "b.gguf"]) writeFileSync(join(two, name), readFileSync(file));
+    await assert.rejects(pretrained({ path: two }).open(host), /has 2 GGUF files: name one of "a\.gguf", "b\.gguf"/);
+    await assert.rejects(pretrained({ path: join(two, "c.gguf") }).open(host), /c\.gguf/);
+    assert.equal((await pretrained({ path: join(two, "b.gguf") }).open(host)).config.model_type, "llama");
+  });
+});
