@@ -91,7 +91,6 @@ async function* piecesOf(file: SafetensorsFile): AsyncGenerator<Readonly<{ name:
   }
 }
 
-/** Whether all values that bytes of a tensor are can be computed with as float32. */
 /** The same of a GGUF file's tensors, decoded one after another. */
 async function checkFiniteGguf(store: Store, key: string): Promise<void> {
   const { openGguf } = await import("./gguf/file.ts");
@@ -103,6 +102,7 @@ async function checkFiniteGguf(store: Store, key: string): Promise<void> {
   }
 }
 
+/** Whether all values that bytes of a tensor are can be computed with as float32. */
 export function allFinite(dtype: DType, piece: Uint8Array): boolean {
   // Computed with are floats of 32 bits, which the largest of 64 do not fit.
   if (dtype === "float64") return new Float64Array(piece.slice().buffer).every((x) => Number.isFinite(Math.fround(x)));

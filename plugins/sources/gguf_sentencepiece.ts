@@ -21,6 +21,12 @@ export type Parts = Readonly<Record<"normalizer" | "pre_tokenizer" | "decoder" |
 const BLANK = "\u2581";
 const replace = (pattern: Json, content: string): Named<Json> => ({ type: "Replace", pattern, content });
 
+/** Blanks as pieces have them, one in front where there is to be one. */
+const blanked = (prefix: boolean): Named<Json>[] => [
+  ...(prefix ? [{ type: "Prepend", prepend: BLANK }] : []),
+  replace({ String: " " }, BLANK),
+];
+
 /** Pieces joined by their scores, as byte-pair encoding: pairs that make a piece, the highest score first. */
 export function scoredPairs({ tokens, scores, unknown, prefix }: Pieces): Parts {
   const ids = new Map(tokens.map((token, id) => [token, id]));
@@ -31,8 +37,10 @@ export function scoredPairs({ tokens, scores, unknown, prefix }: Pieces): Parts 
     for (let at = 1; at < token.length; at++) {
       // Not within a character of two units.
       if ((token.codePointAt(at - 1) ?? 0) > 0xffff) continue;
-      const [left, right] = [token.slice(0, at), token.slice(at)];
-      if (ids.has(left) && ids.has(right)) merges.push([left, right]);
+      const left = token.slice(0, at);
+      if (!ids.has(left)) continue;
+      const right = token.slice(at);
+      if (ids.has(right)) merges.push([left, right]);
     }
   }
   const whole = [
@@ -42,10 +50,7 @@ export function scoredPairs({ tokens, scores, unknown, prefix }: Pieces): Parts 
     ...(prefix ? [{ type: "Strip", content: " ", start: 1, stop: 0 }] : []),
   ];
   return {
-    normalizer: {
-      type: "Sequence",
-      normalizers: [...(prefix ? [{ type: "Prepend", prepend: BLANK }] : []), replace({ String: " " }, BLANK)],
-    },
+    normalizer: { type: "Sequence", normalizers: blanked(prefix) },
     pre_tokenizer: null,
     decoder: { type: "Sequence", decoders: whole },
     model: {
@@ -68,7 +73,6 @@ export function likeliestPieces({ tokens, scores, unknown, prefix, extra, charsm
   if (!tokens[unknown]) {
     throw badFile("pretrained", "tokenizer.ggml.unknown_token_id", `is ${unknown}, which is no token`);
   }
-  const blanks = { type: "Metaspace", replacement: BLANK, prepend_scheme: prefix ? "always" : "never", split: true };
   return {
     normalizer: {
       type: "Sequence",
@@ -76,14 +80,15 @@ export function likeliestPieces({ tokens, scores, unknown, prefix, extra, charsm
         ...(charsmap.length > 0
           ? [{
             type: "Precompiled",
-            precompiled_charsmap: btoa(charsmap.map((byte) => String.fromCharCode(byte)).join("")),
+            precompiled_charsmap: btoa(charsmap.map((byte) => String.fromCharCode(byte & 255)).join("")),
           }]
           : []),
-        ...(extra ? [{ type: "Strip", strip_left: true, strip_right: true }, replace({ Regex: " {2,}" }, BLANK)] : []),
+        ...(extra ? [replace({ Regex: "\\A +| +\\z" }, ""), replace({ Regex: " {2,}" }, " ")] : []),
+        ...blanked(prefix),
       ],
     },
-    pre_tokenizer: blanks,
-    decoder: blanks,
+    pre_tokenizer: null,
+    decoder: { type: "Metaspace", replacement: BLANK, prepend_scheme: prefix ? "always" : "never", split: true },
     model: {
       type: "Unigram",
       unk_id: unknown,

@@ -68,7 +68,7 @@ if (process.argv.includes("--losses")) {
     "with onnxruntime-node or, in the last one, onnxruntime-web's WebAssembly. Each family passes one battery",
     "(`test/conformance/model.ts`): gradients are the loss's slopes, padding and company in a row change nothing, decoders do",
     "not see what follows, files bring it back, `all-linear` finds each matrix of its layers. Adapters by family are in",
-    "[a table of their own](adapters_by_family.md).",
+    "[a table of their own](adapters_by_family.md). Of which families GGUF files are read is in [gguf.md](gguf.md).",
     "",
     `| | torch | ${names.map((t) => `\`${t}\``).join(" | ")} | ${Object.keys(runtimes).slice(1).join(" | ")} |`,
     `|---|---|${names.map(() => "---|").join("")}---|---|---|`,
