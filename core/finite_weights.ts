@@ -4,9 +4,9 @@
  * @module
  */
 import { badFile, show } from "./errors.ts";
-import { ggufIn } from "./gguf/folder.ts";
+import { weightKeys } from "./gguf_folder.ts";
 import { digestedPieces } from "./fingerprint.ts";
-import { openSafetensors, type SafetensorsFile, weightFiles, writeSafetensors } from "./safetensors.ts";
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 import type { DType, Tensor } from "./tensor.ts";
 import type { Named, Store } from "./types.ts";
 
@@ -29,8 +29,9 @@ const exponents: Readonly<Partial<Record<DType, Readonly<{ bytes: 2 | 4; mask: n
 /** What is wrong with a file of weights; `problem` goes on where a sentence has named the file. */
 export type WeightFault = Readonly<{ code: "no_tensors" | "non_finite" | "damaged"; problem: string }>;
 
-/** Looks at every value of a safetensors file. Throws AttuneError where it is none, or changes meanwhile. */
+/** Looks at every value of a file of weights. Throws AttuneError where it is none, or changes meanwhile. */
 export async function faultOfWeights(store: Store, key: string): Promise<WeightFault | undefined> {
+  if (/\.gguf$/i.test(key)) return await faultOfGguf(store, key);
   const file = await openSafetensors(store, key);
   if (file.names.length === 0) return { code: "no_tensors", problem: "has no tensors" };
   let wrong: string | undefined;
@@ -65,9 +66,7 @@ export async function checkFinite(store: Store, key: string): Promise<void> {
 
 /** The same of all files of a model. */
 export async function checkFiniteModel(store: Store): Promise<void> {
-  const gguf = await ggufIn(store);
-  if (gguf !== undefined) return await checkFiniteGguf(store, gguf);
-  for (const key of (await weightFiles(store)).files) await checkFinite(store, key);
+  for (const key of await weightKeys(store)) await checkFinite(store, key);
 }
 
 /** A file of tensors that has the digest of their bytes among its metadata; the bytes are those of `writeSafetensors`. */
@@ -91,15 +90,16 @@ async function* piecesOf(file: SafetensorsFile): AsyncGenerator<Readonly<{ name:
   }
 }
 
-/** The same of a GGUF file's tensors, decoded one after another. */
-async function checkFiniteGguf(store: Store, key: string): Promise<void> {
+/** The same of a GGUF file, whose tensors are decoded one after another. */
+async function faultOfGguf(store: Store, key: string): Promise<WeightFault | undefined> {
   const { openGguf } = await import("./gguf/file.ts");
   const { tensors, read } = await openGguf(store, key);
-  if (tensors.size === 0) throw badFile("gguf", key, "has no tensors");
+  if (tensors.size === 0) return { code: "no_tensors", problem: "has no tensors" };
   for (const name of tensors.keys()) {
     if ((await read(name)).data.every((value) => Number.isFinite(value))) continue;
-    throw badFile("gguf", key, `has a value in tensor ${show(name)} that is not finite`);
+    return { code: "non_finite", problem: `has a value in tensor ${show(name)} that is not finite` };
   }
+  return undefined;
 }
 
 /** Whether all values that bytes of a tensor are can be computed with as float32. */

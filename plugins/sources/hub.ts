@@ -5,7 +5,7 @@
  * @module
  */
 import { AttuneError, missing, show } from "../../core/errors.ts";
-import { ggufIn } from "../../core/gguf/folder.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
 import { shardIndex } from "../../core/safetensors.ts";
 import type { Host, HubCache, Store } from "../../core/types.ts";
 import { downloadFile, type HubProgress } from "../../core/hub/download.ts";

@@ -2,7 +2,7 @@
  * Where a model's files lie: a directory, a repository of the hub, or within Attune.
  * @module
  */
-import { ggufIn } from "../../core/gguf/folder.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
 import { missing, unknownName } from "../../core/errors.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import type { Host, Store } from "../../core/types.ts";

@@ -2,7 +2,7 @@
  * A folder's model, opened: config and safetensors as Hugging Face saves them, or one GGUF file.
  * @module
  */
-import { ggufIn } from "../../core/gguf/folder.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
 import { refuseQuantized } from "../../core/quantized.ts";
 import { type OpenOptions, openWeights } from "../../core/safetensors.ts";
 import type { Checkpoint, Json, Named, Store } from "../../core/types.ts";

@@ -5,7 +5,7 @@
 import { compose } from "../../core/compose.ts";
 import { tooMuch } from "../../core/errors.ts";
 import { type AdapterSet, openAdapters } from "../../core/run/adapters.ts";
-import { ggufIn } from "../../core/gguf/folder.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
 import { openWeights } from "../../core/safetensors.ts";
 import { sizeOf } from "../../core/tensor.ts";
 import { createTurns } from "../../core/turns.ts";

@@ -2,7 +2,7 @@
  * What a folder holds that somebody names as a model or an adapter: a model, a run's result, adapters as PEFT saves them.
  * @module
  */
-import { ggufIn } from "../../core/gguf/folder.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
 import { badFile, badValue } from "../../core/errors.ts";
 import { strictJson } from "../../core/json.ts";
 import { within } from "../../core/within.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { checkFinite } from "../../core/finite_weights.ts";
-import { weightFiles } from "../../core/safetensors.ts";
+import { weightKeys } from "../../core/gguf_folder.ts";
 import type { Store } from "../../core/types.ts";
 
 /** What looks at files once as long as they stay what they are. `id` tells whose they are, as in `ModelFiles`. */
@@ -36,7 +36,7 @@ export function soundWeights(): SoundWeights {
   };
   return {
     checkModel: async (id, files) => {
-      for (const key of (await weightFiles(files)).files) await check(id, files, key);
+      for (const key of await weightKeys(files)) await check(id, files, key);
     },
     checkAdapter: (id, files) => check(id, files, "adapter_model.safetensors"),
   };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AttuneError } from "../../core/errors.ts";
 import { openGguf } from "../../core/gguf/file.ts";
-import { ggufIn } from "../../core/gguf/folder.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
 import { createRandom } from "../../core/random.ts";
 import { heldStore } from "../tiny.ts";
 

@@ -11,6 +11,7 @@ import type { Json, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { pretrained } from "../../plugins/sources/pretrained.ts";
 import { main } from "../../runtimes/cli/main.ts";
+import { createApp } from "../../runtimes/edge/app.ts";
 import { savedIn } from "../../runtimes/edge/saved.ts";
 import { folderModels } from "../../runtimes/folder_models.ts";
 import { openSaved } from "../../runtimes/saved.ts";
@@ -73,6 +74,23 @@ describe("a GGUF file is a base as others are", () => {
     assert.ok(names.includes("tiny"), names.join(" "));
     const opened = await models.open("tiny", "default");
     assert.ok(opened && (await savedIn(opened.files))?.model);
+  });
+  it("a server answers with its embeddings", async () => {
+    const app = createApp({
+      catalog,
+      host,
+      keys: [{ key: "k", tenant: "me", scopes: ["models", "infer"] }],
+      models: folderModels(join(home, "models"), host),
+    });
+    const answer = await app.request("/v1/embeddings", {
+      method: "POST",
+      headers: { authorization: "Bearer k", "content-type": "application/json" },
+      body: JSON.stringify({ model: "tiny", input: "the cat" }),
+    });
+    const { data } = await answer.json();
+    assert.equal(answer.status, 200);
+    assert.equal(data[0].embedding.length, 32);
+    assert.ok(data[0].embedding.every(Number.isFinite));
   });
   it("several in a folder have to be told apart, and one that is not there is said to be missing", async () => {
     const two = join(home, "two");

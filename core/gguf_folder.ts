@@ -2,8 +2,9 @@
  * Folders whose model is one GGUF file.
  * @module
  */
-import { badFile, show } from "../errors.ts";
-import type { Store } from "../types.ts";
+import { badFile, show } from "./errors.ts";
+import { weightFiles } from "./safetensors.ts";
+import type { Store } from "./types.ts";
 
 /** What a model's weights are in otherwise. */
 const others = ["model.safetensors", "model.safetensors.index.json"];
@@ -21,4 +22,10 @@ export async function ggufIn(files: Store): Promise<string | undefined> {
     throw badFile("gguf", "the folder", `has ${found.length} GGUF files: name one of ${found.map(show).join(", ")}`);
   }
   return found[0];
+}
+
+/** The files that a folder's weights are in. Throws AttuneError where there are none. */
+export async function weightKeys(files: Store): Promise<readonly string[]> {
+  const gguf = await ggufIn(files);
+  return gguf === undefined ? (await weightFiles(files)).files : [gguf];
 }
