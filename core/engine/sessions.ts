@@ -168,14 +168,17 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 /**
- * A model that does not tell the shapes of what it is fed. Where it does, ONNX Runtime looks for every value of every node
- * through all that are no longer needed for one of the same shape, which for thousands of nodes takes most of the time
- * until a session is open; its arena gives memory back and takes it again all the same.
+ * A model that does not tell the shapes of what it is fed, nor lets them be told from what sizes are constant. Where shapes
+ * are known, ONNX Runtime looks for every value of every node through all that are no longer needed for one of the same
+ * shape, which for thousands of nodes takes most of the time until a session is open; its arena gives memory back and takes
+ * it again all the same.
  */
 function unshaped(model: OnnxModel): OnnxModel {
   const plain = ({ name, dtype }: OnnxValueInfo): OnnxValueInfo => ({ name, dtype });
-  const { graph } = model;
-  return { ...model, graph: { ...graph, inputs: graph.inputs.map(plain), outputs: graph.outputs.map(plain) } };
+  const { inputs, outputs, initializers } = model.graph;
+  // What is an input, too, could be fed, and is no constant.
+  const sizes = initializers.filter(({ dtype }) => dtype === "int64");
+  return { ...model, graph: { ...model.graph, inputs: [...inputs, ...sizes].map(plain), outputs: outputs.map(plain) } };
 }
 
 /** A weight that lies in a mapped file. */
