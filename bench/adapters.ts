@@ -3,6 +3,7 @@
  *
  *     node bench/adapters.ts --models decoder,encoder,minilm --adapters lora,dora [--rounds 2] [--steps 2]
  *     node bench/adapters.ts --models smollm2,smollm2-long --adapters lora [--dtype bfloat16] [--low]
+ *     node bench/adapters.ts --models smollm2-chats --adapters lora-all [--dtype bfloat16]
  * @module
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -45,9 +46,13 @@ const shapes: Readonly<Record<string, readonly [rows: number, length: number]>> 
   minilm: [16, 64],
   smollm2: [2, 512],
   "smollm2-long": [1, 2048],
+  "smollm2-chats": [16, 54],
 };
 
-type Answer = Readonly<{ event: string; ms: number[]; losses: number[]; peakRss: number }>;
+/** What a step server answers. `work`: multiply-adds of each step; `machine`: those a second that the machine can do. */
+type Answer = Readonly<
+  { event: string; ms: number[]; losses: number[]; peakRss: number; work?: number[]; machine?: number }
+>;
 
 /** A step server: what it answers, line by line. */
 function serve(command: readonly string[]) {
@@ -84,6 +89,7 @@ const mib = (bytes: number): string => String(Math.round(bytes / 2 ** 20));
 async function compared(model: string, path: string, adapter: string): Promise<string> {
   const [size = 1, length = 1] = shapes[model] ?? [];
   const own = ["--model", path, "--adapter", adapter, "--length", String(length)];
+  if (model === "smollm2-chats") own.push("--chats");
   const ours = serve([process.execPath, here("model_steps.ts"), ...own, ...(flags.low ? ["--checkpointing"] : [])]);
   const theirs = serve([flags.python, here("hf/model_steps.py"), ...own, "--dtype", flags.dtype]);
   const all: { ms: number[]; peak: number; losses: number[] }[] = [];
@@ -94,6 +100,7 @@ async function compared(model: string, path: string, adapter: string): Promise<s
     all.push({ ms: [], peak: 0, losses });
   }
   const ratios: number[] = [];
+  const shares: number[] = [];
   for (let round = 0; round < Number(flags.rounds); round++) {
     const batches = Array.from(
       { length: Number(flags.steps) },
@@ -102,7 +109,8 @@ async function compared(model: string, path: string, adapter: string): Promise<s
     const order = round % 2 === 0 ? [0, 1] : [1, 0];
     const times: number[] = [];
     for (const i of order) {
-      const { ms, peakRss } = await (i === 0 ? ours : theirs).steps(batches);
+      const { ms, peakRss, work, machine = NaN } = await (i === 0 ? ours : theirs).steps(batches);
+      shares.push(...(work ?? []).map((n, step) => 1e5 * n / (ms[step] ?? NaN) / machine));
       times[i] = median(ms);
       all[i]?.ms.push(...ms);
       (all[i] as { peak: number }).peak = peakRss;
@@ -117,7 +125,10 @@ async function compared(model: string, path: string, adapter: string): Promise<s
     adapter,
     Math.round(median(a.ms)),
     Math.round(median(b.ms)),
+    Math.round(Math.min(...a.ms)),
+    Math.round(Math.min(...b.ms)),
     median(ratios).toFixed(2),
+    `${Math.round(median(shares))} %`,
     mib(a.peak),
     mib(b.peak),
     (a.peak / b.peak).toFixed(2),
@@ -127,8 +138,10 @@ async function compared(model: string, path: string, adapter: string): Promise<s
   return `| ${cells.join(" | ")} |`;
 }
 
-console.log("| model | adapter | ms here | ms PEFT | speed | MiB here | MiB PEFT | memory | loss here | loss PEFT |");
-console.log("|---|---|---|---|---|---|---|---|---|---|");
+console.log(
+  "| model | adapter | ms here | ms PEFT | least here | least PEFT | speed | of peak | MiB here | MiB PEFT | memory | loss here | loss PEFT |",
+);
+console.log("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
 for (const model of flags.models.split(",")) {
   const path = model === "minilm"
     ? flags.minilm

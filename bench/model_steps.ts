@@ -1,7 +1,7 @@
 /**
  * Does training steps on rows of random token ids, with Attune: JSON lines in, JSON lines out (see README).
  *
- *     node bench/model_steps.ts --model DIR --adapter lora --length 512 [--checkpointing]
+ *     node bench/model_steps.ts --model DIR --adapter lora --length 512 [--checkpointing] [--chats]
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -9,6 +9,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { compose } from "../core/compose.ts";
+import { measurePeak } from "../core/engine/peak.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";
 import { openRun } from "../core/run/open.ts";
@@ -25,6 +26,8 @@ const { values } = parseArgs({
     rows: { type: "string", default: "64" },
     threads: { type: "string", default: "2" },
     checkpointing: { type: "boolean", default: false },
+    // Rows of half to one and a half times the length, of which the last two fifths are learned.
+    chats: { type: "boolean", default: false },
   },
 });
 const answer = (message: object): void => void process.stdout.write(JSON.stringify(message) + "\n");
@@ -36,12 +39,16 @@ const [count, length] = [Number(values.rows), Number(values.length)];
 /** The same numbers as model_steps.py draws: a linear congruence. */
 function drawn(): Row[] {
   let state = 12345;
+  const next = (): number => {
+    state = Number((BigInt(state) * 1103515245n + 12345n) % 2147483648n);
+    return Math.floor(state / 65536);
+  };
   return Array.from({ length: count }, (_, row) => {
-    const input_ids = Array.from({ length }, () => {
-      state = Number((BigInt(state) * 1103515245n + 12345n) % 2147483648n);
-      return 10 + Math.floor(state / 65536) % (Number(config.vocab_size) - 10);
-    });
-    return causal ? { input_ids } : { input_ids, labels: row % 2 };
+    const own = values.chats ? Math.floor(length / 2) + next() % (length + 1) : length;
+    const input_ids = Array.from({ length: own }, () => 10 + next() % (Number(config.vocab_size) - 10));
+    if (!causal) return { input_ids, labels: row % 2 };
+    const asked = values.chats ? Math.floor(3 * own / 5) : 0;
+    return { input_ids, labels: input_ids.map((id, i) => (i < asked ? -100 : id)) };
   });
 }
 
@@ -50,6 +57,7 @@ const forward = causal ? ["down_proj"] : ["output.dense"];
 const lora = { r: 8, loraAlpha: 16, loraDropout: 0, targetModules: attention };
 const options: Named<Json> = {
   lora,
+  "lora-all": { r: 16, loraAlpha: 32, loraDropout: 0, targetModules: "all-linear" },
   dora: lora,
   ia3: { targetModules: [...attention, ...forward], feedforwardModules: forward },
   adalora: { targetR: 8, initR: 12, totalStep: 1000, targetModules: attention },
@@ -66,8 +74,10 @@ const spec = {
   model: { use: "pretrained", with: { path: values.model, config: rate } },
   task: causal ? "causal-lm" : { use: "sequence-classification", with: { labels: ["negative", "positive"] } },
   data: { train: rows },
-  adapter: values.adapter === "full" ? [] : [{ use: values.adapter, with: options[values.adapter] ?? {} }],
-  training: { maxLength: length, gradientCheckpointing: values.checkpointing },
+  adapter: values.adapter === "full"
+    ? []
+    : [{ use: values.adapter.replace(/-all$/, ""), with: options[values.adapter] ?? {} }],
+  training: { maxLength: values.chats ? 2 * length : length, gradientCheckpointing: values.checkpointing },
 } as unknown as RunSpec;
 const run = compose(spec, catalog);
 const open = await openRun(run, await hostHere(Number(values.threads)));
@@ -75,6 +85,7 @@ const dataset = run.data.train;
 if (!dataset) throw new Error("no rows");
 const train = await encodeRows(open, dataset, true);
 const engine = await engineOf(open, train, undefined);
+const host = open.host;
 answer({
   event: "ready",
   name: `attune ${values.adapter}${values.checkpointing ? " low memory" : ""}`,
@@ -89,14 +100,19 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (command.cmd === "quit") break;
   const ms: number[] = [];
   const losses: number[] = [];
+  const work: number[] = [];
   for (const batch of command.batches ?? []) {
     const start = performance.now();
     const laid = layOut(batch.flatMap((row) => train.samples[row] ?? []), open.layout);
-    const { loss } = await engine.step([laid], { step: ++step, learningRate: 1e-4, maxGradNorm: 1 });
+    const { loss, multiplyAdds } = await engine.step([laid], { step: ++step, learningRate: 1e-4, maxGradNorm: 1 });
     ms.push(performance.now() - start);
     losses.push(loss);
+    work.push(multiplyAdds);
   }
-  answer({ event: "steps", ms, losses, rss: process.memoryUsage.rss(), peakRss: peak() });
+  const peakRss = peak();
+  // The machine's float32 peak in the same minute.
+  const machine = await measurePeak(host);
+  answer({ event: "steps", ms, losses, work, machine, rss: process.memoryUsage.rss(), peakRss });
 }
 await engine.close();
 process.exit(0);

@@ -7,18 +7,21 @@ import json
 import sys
 import time
 
-KINDS = ("lora", "dora", "ia3", "adalora", "vera", "ln-tuning", "prompt-tuning", "prefix-tuning", "p-tuning", "bitfit", "full")
+KINDS = ("lora", "lora-all", "dora", "ia3", "adalora", "vera", "ln-tuning", "prompt-tuning", "prefix-tuning", "p-tuning", "bitfit", "full")
 
 
-def rows(count: int, length: int, vocab: int) -> list[list[int]]:
+def rows(count: int, length: int, vocab: int, chats: bool) -> list[list[int]]:
     """The same numbers as model_steps.ts draws: a linear congruence."""
     state, out = 12345, []
+
+    def drawn() -> int:
+        nonlocal state
+        state = (state * 1103515245 + 12345) % 2147483648
+        return state // 65536
+
     for _ in range(count):
-        row = []
-        for _ in range(length):
-            state = (state * 1103515245 + 12345) % 2147483648
-            row.append(10 + state // 65536 % (vocab - 10))
-        out.append(row)
+        own = length // 2 + drawn() % (length + 1) if chats else length
+        out.append([10 + drawn() % (vocab - 10) for _ in range(own)])
     return out
 
 
@@ -32,6 +35,7 @@ def adapted(model, kind: str, causal: bool):
     norms = ["input_layernorm", "post_attention_layernorm", "norm"] if causal else ["LayerNorm"]
     made = {
         "lora": lambda: peft.LoraConfig(**task, **r8),
+        "lora-all": lambda: peft.LoraConfig(**task, r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear"),
         "dora": lambda: peft.LoraConfig(**task, **r8, use_dora=True),
         "ia3": lambda: peft.IA3Config(**task, target_modules=[*attention, *forward], feedforward_modules=forward),
         "adalora": lambda: peft.AdaLoraConfig(**task, target_r=8, init_r=12, total_step=1000, target_modules=attention),
@@ -56,6 +60,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--checkpointing", action="store_true")
+    parser.add_argument("--chats", action="store_true", help="rows of half to one and a half times the length, of which the last two fifths are learned")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     args = parser.parse_args()
 
@@ -68,7 +73,7 @@ def main() -> None:
     auto = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
     model = auto.from_pretrained(args.model, dtype=getattr(torch, args.dtype), attn_implementation="sdpa")
     model.config.use_cache = False
-    data = rows(args.rows, args.length, model.config.vocab_size)
+    data = rows(args.rows, args.length, model.config.vocab_size, args.chats)
     model = adapted(model, args.adapter, causal)
     if args.checkpointing:
         model.enable_input_require_grads()
@@ -80,7 +85,7 @@ def main() -> None:
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-4, fused=True)
     say = lambda **message: print(json.dumps(message), flush=True)
-    say(event="ready", name=f"peft {args.adapter}", rows=args.rows, lengths=[args.length] * args.rows,
+    say(event="ready", name=f"peft {args.adapter}", rows=args.rows, lengths=[len(row) for row in data],
         startMs=1000 * (time.perf_counter() - common.START), environment=common.environment())
     for line in sys.stdin:
         command = json.loads(line)
@@ -89,9 +94,15 @@ def main() -> None:
         times, losses = [], []
         for batch in command["batches"]:
             start = time.perf_counter()
-            ids = torch.tensor([data[i] for i in batch])
-            labels = ids if causal else torch.tensor([i % 2 for i in batch])
-            loss = model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
+            width = max(len(data[i]) for i in batch)
+            ids = torch.tensor([data[i] + [0] * (width - len(data[i])) for i in batch])
+            mask = torch.tensor([[1] * len(data[i]) + [0] * (width - len(data[i])) for i in batch])
+            if causal:
+                asked = [3 * len(data[i]) // 5 if args.chats else 0 for i in batch]
+                labels = torch.tensor([[-100] * n + data[i][n:] + [-100] * (width - len(data[i])) for i, n in zip(batch, asked)])
+            else:
+                labels = torch.tensor([i % 2 for i in batch])
+            loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimizer.step()

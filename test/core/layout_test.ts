@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { layOut, plainLayout } from "../../core/loop/layout.ts";
 import type { Sample } from "../../core/types.ts";
 
@@ -86,4 +86,51 @@ it("the last virtual token predicts a sequence's first one", () => {
   const { inputs } = layOut(texts, { ...plainLayout, reserve: { tokens: 2, positions: 0 } });
   assert.deepEqual([...inputs.labels?.data ?? []], [5, 6, 7, 8]);
   assert.deepEqual([...inputs["labels.at"]?.data ?? []], [1, 2, 3, 6]);
+});
+
+describe("rows that several sequences share", () => {
+  const sequences = (lengths: readonly number[]): Sample[] =>
+    lengths.map((length, row) =>
+      ({
+        row,
+        sequences: [{
+          length,
+          fields: {
+            input_ids: { per: "token", data: Int32Array.from({ length }, (_, i) => 1000 * row + i), fill: 0 },
+          },
+        }],
+        targets: {},
+      }) as unknown as Sample
+    );
+  const shared = { ...plainLayout, share: true };
+
+  it("are evenly filled where that saves more padding than attention costs", () => {
+    // No two of these fit into rows of the longest; in eight rows there is hardly any padding.
+    const lengths = [78, 77, 74, 73, 70, 69, 67, 64, 41, 40, 37, 35, 31, 30, 28, 27];
+    const { batch, seq, tokens } = layOut(sequences(lengths), shared);
+    assert.equal(tokens, lengths.reduce((a, b) => a + b, 0));
+    assert.ok(batch * seq < 1.05 * tokens, `${batch} rows of ${seq}`);
+  });
+
+  it("are no longer than the longest where attention would outweigh it", () => {
+    const { batch, seq } = layOut(sequences([1000, 600, 600, 600]), shared);
+    assert.deepEqual([batch, seq], [4, 1000]);
+  });
+
+  it("hold every token once, whatever the lengths", () => {
+    const length = fc.integer({ min: 1, max: 200 });
+    fc.assert(fc.property(fc.array(length, { minLength: 1, maxLength: 40 }), (lengths) => {
+      const { inputs, batch, seq, places } = layOut(sequences(lengths), shared);
+      const ids = inputs.input_ids?.data as Int32Array;
+      const seen = new Set<number>();
+      for (let at = 0; at < batch * seq; at++) {
+        const [sequence = -1, place = -1] = [places[2 * at], places[2 * at + 1]];
+        if (sequence < 0) continue;
+        assert.equal(ids[at], 1000 * sequence + place);
+        assert.equal(inputs.positions?.data[at], place);
+        seen.add(1000 * sequence + place);
+      }
+      assert.equal(seen.size, lengths.reduce((a, b) => a + b, 0));
+    }));
+  });
 });
