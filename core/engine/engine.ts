@@ -125,8 +125,6 @@ export type EngineOptions = Readonly<{
   activeRows: ReadonlyMap<string, Int32Array>;
   /** Frozen weights up to this many bytes are packed for speed. */
   prepackLimit: number;
-  /** What the run may take of the machine's memory. */
-  memoryBytes?: number;
   /**
    * What a step's values may take beside so many bytes of weights and state: beyond it cheap ones are computed again
    * rather than kept.

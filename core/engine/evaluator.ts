@@ -44,8 +44,8 @@ export type EvaluatorOptions = Readonly<{
   taskName?: string;
   outputHiddenStates?: boolean;
   outputAttentions?: boolean;
-  /** What the run may take of the machine's memory; absent: all of it. */
-  memoryBytes?: number;
+  /** Frozen weights up to this many bytes are packed for generation, which is faster and one more copy of them. */
+  prepackLimit?: number;
 }>;
 
 /** The same evaluator for several users, each of which closes it: the sessions stay open. */

@@ -45,9 +45,6 @@ type Opened = Readonly<{ program: Program; session: Session }>;
 type Computed = Pick<Step, "rows" | "vocabSize" | "logits"> & Readonly<{ kept: ReadonlyMap<string, OrtTensor> }>;
 type Kept = ReadonlyMap<string, OrtTensor>;
 
-/** Weights are packed for speed, those of 16 bits as float32, where the memory is so many times what they take. */
-const PACKING_ROOM = 4;
-
 /** A generator over the weights that an evaluator computes with. */
 export function createGenerator(options: EvaluatorOptions): Generator {
   const lib = options.host.lib as Ort;
@@ -151,8 +148,9 @@ function generationSessions(
         trains: trainsRule(options.attached),
         targets: { [AT]: { dtype: "int32", dims: [0], data: new Int32Array(0) } },
       });
-      const { host, fed, memoryBytes = host.memoryBytes } = options;
-      const fits = host.provider === "cpu" && PACKING_ROOM * packedBytes(program, fed) <= memoryBytes;
+      // Packed, those of 16 bits become float32 once rather than with each token.
+      const { host, fed, prepackLimit = 0 } = options;
+      const fits = host.provider === "cpu" && packedBytes(program, fed) <= prepackLimit;
       const session = await openSession({
         ...options,
         graph: program.graph,

@@ -33,11 +33,15 @@ import type {
 import { createTurns, type Turn } from "../turns.ts";
 import { batchesInOrder, batchesOfTokens, encodeRows } from "./data.ts";
 import { predictionsReader } from "../loop/rows.ts";
+import { packingRoom } from "./memory.ts";
 import { predictions } from "./infer.ts";
 import { builtOf } from "./built.ts";
 import { checkSaved } from "./complete.ts";
 import { foldsApart, mergedTensor } from "./merged.ts";
 import { attachedTo, type OpenRun, openRun, withAttached } from "./open.ts";
+
+/** So many kinds of adapters find room for packed weights, each its own. */
+const PACKED_KINDS = 4;
 
 /** One adapter's name, or several that are stacked, in order; none: the base. */
 export type Stack = string | readonly string[];
@@ -167,6 +171,7 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
       feeder,
       reads: open.task.reads,
       labelSmoothing: 0,
+      prepackLimit: packingRoom(run.training, host) / PACKED_KINDS,
     });
     const made = { evaluator, feeds };
     known.set(kind, made);

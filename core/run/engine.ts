@@ -7,7 +7,7 @@ import { missing } from "../errors.ts";
 import { largestBatch, layOut } from "../loop/layout.ts";
 import type { TaskRows } from "./batches.ts";
 import { activeIds, type EncodedRows, labelledRows } from "./data.ts";
-import { activationBudget, memoryLimit, processBytes } from "./memory.ts";
+import { activationBudget, processBytes } from "./memory.ts";
 import { readsText } from "./metrics.ts";
 import type { OpenRun } from "./open.ts";
 
@@ -54,7 +54,6 @@ export async function engineFor(tasks: readonly TaskRows[]): Promise<Engine> {
       ? new Map()
       : activeIds(tasks.flatMap(({ train, held }) => [...train.samples, ...(held?.samples ?? [])])),
     prepackLimit: PREPACK_LIMIT,
-    memoryBytes: memoryLimit(training, host),
     activationBudget: (elseBytes) => activationBudget(training, elseBytes + processBytes(0)),
   });
 }

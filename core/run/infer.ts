@@ -11,7 +11,7 @@ import { AttuneError, unsupported } from "../errors.ts";
 import type { Batch, Dataset, Json, Named, Tensor } from "../types.ts";
 import { refuseNewParts } from "./complete.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
-import { memoryLimit } from "./memory.ts";
+import { packingRoom } from "./memory.ts";
 import type { OpenRun } from "./open.ts";
 
 /** Further outputs that may be asked for; `untrained`: also of a head that no file has anything of, which is random then. */
@@ -37,7 +37,7 @@ export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator
     feeder: createFeeder(host.lib, new Map(), host.kernels),
     reads: open.task.reads,
     labelSmoothing: run.training.labelSmoothingFactor,
-    memoryBytes: memoryLimit(run.training, host),
+    prepackLimit: packingRoom(run.training, host),
   });
 }
 

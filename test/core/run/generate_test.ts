@@ -16,7 +16,7 @@ import { type OpenRun, openRun } from "../../../core/run/open.ts";
 import { sample } from "../../../core/generate/sample.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf } from "../../../core/tensor.ts";
-import type { GenerationConfig, Json, Model, Named, Question, Row, RunSpec } from "../../../core/types.ts";
+import type { GenerationConfig, Json, Model, Named, Ort, Question, Row, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
 import { hostHere } from "../../../runtimes/train.ts";
@@ -202,6 +202,26 @@ describe("generation", () => {
     }
     assert.equal(answered, 20);
     await evaluator.close();
+  });
+
+  it("packs weights where there is room for one more copy of them", async () => {
+    const packs = async (memory?: number): Promise<boolean> => {
+      let packed: unknown;
+      const given = await opened(figure);
+      const open = { ...given, run: { ...given.run, training: { ...given.run.training, memory: memory ?? "auto" } } };
+      const lib = open.host.lib as Ort;
+      const create: typeof lib.InferenceSession.create = (bytes, options) => {
+        packed = (options?.extra as Named<Named<string>>).session?.disable_prepacking === "0";
+        return lib.InferenceSession.create(bytes, options);
+      };
+      const host = { ...open.host, lib: { ...lib, Tensor: lib.Tensor, InferenceSession: { create } } };
+      const rows = [{ input_ids: [2, 9, 14] }];
+      const own = { ...open, host };
+      for await (const _ of predictRows(own, own.run.use("dataset", { use: "memory", with: { rows } }))) break;
+      return packed === true;
+    };
+    assert.equal(await packs(), true);
+    assert.equal(await packs(1000), false);
   });
 
   it("a step is continued once: what it kept is written on in place", async () => {
