@@ -211,7 +211,7 @@ describe("generation", () => {
       const open = { ...given, run: { ...given.run, training: { ...given.run.training, memory: memory ?? "auto" } } };
       const lib = open.host.lib as Ort;
       const create: typeof lib.InferenceSession.create = (bytes, options) => {
-        packed = (options?.extra as Named<Named<string>>).session?.disable_prepacking === "0";
+        packed = (options as Named<Named<Named<string>>>).extra?.session?.disable_prepacking === "0";
         return lib.InferenceSession.create(bytes, options);
       };
       const host = { ...open.host, lib: { ...lib, Tensor: lib.Tensor, InferenceSession: { create } } };
