@@ -15,12 +15,14 @@ import type {
   Kinds,
   Named,
   Ort,
+  Plugin,
   Run,
   RunSpec,
   Store,
   TrainingEvent,
 } from "../kit.ts";
 import { memoryHost, memoryStore, withFolders } from "./tiny/host.ts";
+import { placesCollator, placesHead, placesLoss, placesTask } from "./tiny/places.ts";
 import { tinyFamily, tinyModel } from "./tiny/network.ts";
 import {
   rowsInSpec,
@@ -34,7 +36,7 @@ import {
   tinySchedule,
   tinyTask,
 } from "./tiny/task.ts";
-import { tinyTokenizer } from "./tiny/words.ts";
+import { anyOptions, tinyTokenizer } from "./tiny/words.ts";
 
 /** What checks of every kind may be given. What is not given is the checks' own, or passed over by name. */
 export type BenchFigures = Readonly<{
@@ -64,10 +66,10 @@ const own: { readonly [K in Kind]?: readonly Entry<K>[] } = {
   model: [tinyFamily],
   tokenizer: [tinyTokenizer],
   dataset: [rowsInSpec],
-  collator: [tinyCollator],
-  head: [tinyHead],
-  loss: [tinyLoss],
-  objective: [tinyTask],
+  collator: [tinyCollator, placesCollator],
+  head: [tinyHead, placesHead],
+  loss: [tinyLoss, placesLoss],
+  objective: [tinyTask, placesTask],
   optimizer: [tinyOptimizer],
   schedule: [tinySchedule],
   exporter: [tinyModelFiles, tinyAdapterFiles],
@@ -129,11 +131,15 @@ function catalogOf(given: Catalog = {}): Catalog {
   return all as Catalog;
 }
 
-/** The same plugin made anew from its options, where the catalog has its factory; else the plugin. */
-export function madeAnew<K extends Kind>(plugin: Kinds[K], { catalog }: BenchFigures, change: object = {}): Kinds[K] {
-  const entry = catalog?.[plugin.kind]?.[plugin.name] as Entry<K> | undefined;
-  const made = entry?.parse({ ...plugin.options, ...change });
-  return made && !made.issues ? made.value : plugin;
+/** A plugin as a catalog's entry. */
+export function entryOf<K extends Kind>(plugin: Plugin<K>): Entry<K> {
+  return {
+    kind: plugin.kind,
+    use: plugin.name,
+    schema: anyOptions,
+    parts: {},
+    parse: () => ({ value: plugin as unknown as Kinds[K] }),
+  };
 }
 
 /** Losses of the steps among events. */

@@ -5,6 +5,18 @@
 import type { Kind, Kinds } from "../kit.ts";
 import { adapterCheckNames, adapterChecks, type AdapterFigures } from "./adapter.ts";
 import { type BenchFigures, benchOf, memoryHost, NO_LIB, tinyRun } from "./bench.ts";
+import { acceleratorChecks, type AcceleratorFigures } from "./accelerator.ts";
+import { collatorChecks, type CollatorFigures } from "./collator.ts";
+import { exporterCheckNames, exporterChecks, type ExporterFigures } from "./exporter.ts";
+import { headCheckNames, headChecks, type HeadFigures } from "./head.ts";
+import { configChecks, modelCheckNames, modelChecks, type ModelFigures } from "./model.ts";
+import { objectiveCheckNames, objectiveChecks, type ObjectiveFigures } from "./objective.ts";
+import { regularizerCheckNames, regularizerChecks, type RegularizerFigures } from "./regularizer.ts";
+import { searchChecks, type SearchFigures } from "./search.ts";
+import { sourceChecks, type SourceFigures } from "./source.ts";
+import { tinyWords } from "./tiny/words.ts";
+import { tokenizerChecks, type TokenizerFigures } from "./tokenizer.ts";
+import { trainerCheckNames, trainerChecks } from "./trainer.ts";
 import { callbackChecks, type CallbackFigures } from "./callback.ts";
 import { type Check, needing } from "./check.ts";
 import { datasetChecks, type DatasetFigures } from "./dataset.ts";
@@ -19,6 +31,16 @@ import { storeChecks, type StoreFigures } from "./store.ts";
 
 /** What checks of a kind may be told beside {@link BenchFigures}: numbers of other programs, examples, machines. */
 export interface KindFigures {
+  source: SourceFigures;
+  model: ModelFigures;
+  tokenizer: TokenizerFigures;
+  collator: CollatorFigures;
+  head: HeadFigures;
+  objective: ObjectiveFigures;
+  regularizer: RegularizerFigures;
+  accelerator: AcceleratorFigures;
+  exporter: ExporterFigures;
+  search: SearchFigures;
   dataset: DatasetFigures;
   loss: Partial<LossExample>;
   adapter: AdapterFigures;
@@ -36,30 +58,43 @@ export type Figures<K extends Kind = Kind> = BenchFigures & (K extends keyof Kin
 type Batteries = { readonly [K in Kind]: (plugin: Kinds[K], figures: Figures<K>) => readonly Check[] };
 
 const batteries: Batteries = {
-  source: () => [],
-  model: () => [],
-  tokenizer: () => [],
+  source: (plugin, figures) => sourceChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
+  model: (plugin, figures) => [
+    ...configChecks(plugin, figures),
+    ...needing(
+      benchOf(figures) && figures.config,
+      `figures.config and ${NO_LIB}`,
+      (config) => modelChecks(plugin, figures, config),
+      modelCheckNames,
+    ),
+  ],
+  tokenizer: (plugin, figures) => tokenizerChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
   dataset: (plugin, figures) => datasetChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
-  collator: () => [],
-  head: () => [],
+  collator: (plugin, figures) => collatorChecks(plugin, figures, tinyWords),
+  head: (plugin, figures) =>
+    needing(benchOf(figures), NO_LIB, (bench) => headChecks(plugin, figures, bench), headCheckNames),
   loss: (plugin, { output, target }) => lossChecks(plugin, output && target ? { output, target } : lossExample(plugin)),
-  objective: () => [],
+  objective: (plugin, figures) =>
+    needing(benchOf(figures), NO_LIB, (bench) => objectiveChecks(plugin, figures, bench), objectiveCheckNames),
   adapter: (plugin, figures) =>
     needing(benchOf(figures), NO_LIB, (bench) => adapterChecks(plugin, figures, bench), adapterCheckNames),
   optimizer: optimizerChecks,
   schedule: scheduleChecks,
-  regularizer: () => [],
-  accelerator: () => [],
+  regularizer: (plugin, figures) =>
+    needing(benchOf(figures), NO_LIB, (bench) => regularizerChecks(plugin, figures, bench), regularizerCheckNames),
+  accelerator: acceleratorChecks,
   metric: metricChecks,
   callback: callbackChecks,
   logger: (plugin, figures) =>
     loggerChecks(plugin, figures.host ?? memoryHost(figures.lib), figures.run ?? tinyRun(figures)),
   store: (plugin, { open, host, lib }) => storeChecks(open ?? (() => plugin.open(host ?? memoryHost(lib)))),
-  exporter: () => [],
-  search: () => [],
+  exporter: (plugin, figures) =>
+    needing(benchOf(figures), NO_LIB, (bench) => exporterChecks(plugin, figures, bench), exporterCheckNames),
+  search: searchChecks,
   queue: (plugin, { open, shortest = 0.4, host, lib }) =>
     queueChecks({ open: open ?? (async () => ({ queue: await plugin.open(host ?? memoryHost(lib)) })), shortest }),
-  trainer: () => [],
+  trainer: (plugin, figures) =>
+    needing(benchOf(figures), NO_LIB, (bench) => trainerChecks(plugin, bench), trainerCheckNames),
 };
 
 /**
@@ -106,6 +141,16 @@ export async function conform<K extends Kind>(
   if (failed.length > 0) throw new Error(`${plugin.kind} "${plugin.name}" fails:\n${failed.join("\n")}`);
 }
 
+export type { AcceleratorFigures } from "./accelerator.ts";
+export type { CollatorFigures } from "./collator.ts";
+export type { ExporterFigures } from "./exporter.ts";
+export type { HeadFigures } from "./head.ts";
+export type { ModelFigures } from "./model.ts";
+export type { ObjectiveFigures } from "./objective.ts";
+export type { RegularizerFigures } from "./regularizer.ts";
+export type { SearchFigures } from "./search.ts";
+export type { SourceFigures } from "./source.ts";
+export type { TokenizerFigures } from "./tokenizer.ts";
 export type { AdapterClaims, AdapterFigures } from "./adapter.ts";
 export { type BenchFigures, memoryHost, memoryStore } from "./bench.ts";
 export type { CallbackFigures } from "./callback.ts";

@@ -6,6 +6,7 @@ import { createBuild } from "../../core/engine/build.ts";
 import {
   add,
   type Architecture,
+  badValue,
   type Build,
   type Checkpoint,
   createRandom,
@@ -52,6 +53,9 @@ export const tinyFamily: Factory<"model", Named<unknown>> = define({
 });
 
 function read(config: Named<Json>): Architecture {
+  if (config.model_type !== "tiny-encoder" && config.model_type !== "tiny-decoder") {
+    throw badValue("tiny", "config.model_type", config.model_type, "tiny-encoder or tiny-decoder");
+  }
   const causal = config.model_type === "tiny-decoder";
   const layers = ["tiny.layers.0", "tiny.layers.1"];
   const vocabSize = Number(config.vocab_size);
@@ -148,8 +152,9 @@ export const tinyModel: Factory<"source", Named<unknown>> = define({
   kind: "source",
   name: "tiny",
   schema: anyOptions,
-  create: ({ side, path }) => ({
+  create: ({ side, path, config: own }) => ({
     open: async (host: Host): Promise<Checkpoint> => {
+      if (own !== undefined) return untrained(own as Named<Json>);
       const files: Store = typeof path === "string"
         ? host.directory?.(path) ?? readOnlyStore({})
         : readOnlyStore(tinyFiles(side === "decoder" ? "decoder" : "encoder"));
@@ -165,3 +170,18 @@ export const tinyModel: Factory<"source", Named<unknown>> = define({
     },
   }),
 });
+
+/** A model of a config whose weights are drawn. */
+function untrained(config: Named<Json>): Checkpoint {
+  return {
+    config,
+    files: readOnlyStore({}),
+    weights: {
+      names: [],
+      read: (name) => Promise.reject(missing("tiny", `tensor "${name}"`, "a model of a config")),
+      locate: () => undefined,
+    },
+    fingerprint: async () => await sha256(JSON.stringify(config)),
+    label: "tiny",
+  };
+}

@@ -35,7 +35,7 @@ export const tinyTokenizer: Factory<"tokenizer", Named<unknown>> = define({
   kind: "tokenizer",
   name: "tiny-words",
   schema: anyOptions,
-  create: () => ({ open: () => Promise.resolve(tokenizer) }),
+  create: () => ({ open: () => Promise.resolve(tinyWords) }),
 });
 
 type Token = Readonly<{ id: number; start: number; end: number; word: number }>;
@@ -116,7 +116,8 @@ function encode(text: string | readonly string[], options: EncodeOptions = {}): 
   return windows as [Encoding, ...Encoding[]];
 }
 
-const tokenizer: Tokenizer = {
+/** Opened. */
+export const tinyWords: Tokenizer = {
   vocabSize: tinyVocabulary.length,
   special: { pad: PAD, unk: UNK, cls: CLS, sep: SEP, mask: MASK },
   paddingSide: "right",

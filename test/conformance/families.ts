@@ -219,3 +219,20 @@ export const noDropout: Named<Json> = {
   seq_classif_dropout: 0,
   classifier_dropout: 0,
 };
+
+/** Losses of two steps of a family's own task, on a host. */
+export async function lossesOn(family: Family, host: Host): Promise<number[]> {
+  const data = { use: "memory", with: { rows } };
+  const spec = {
+    version: 1,
+    model: tinyModel({ ...family, config: { ...family.config, ...noDropout } }),
+    task: family.task,
+    data: { train: data },
+    training: { maxSteps: 2, learningRate: 0.01, perDeviceTrainBatchSize: 4, saveStrategy: "no" },
+  } as unknown as RunSpec;
+  const losses: number[] = [];
+  for await (const event of trainRun(compose(spec, catalog), tinyHost(host), {})) {
+    if (event.type === "step") losses.push(event.loss);
+  }
+  return losses;
+}

@@ -1,0 +1,197 @@
+/**
+ * What every collator must do.
+ * @module
+ */
+import {
+  AttuneError,
+  type Collator,
+  type CollatorContext,
+  createRandom,
+  type Field,
+  type Json,
+  type Named,
+  type Row,
+  type Sample,
+  type Tokenizer,
+} from "../kit.ts";
+import { assert } from "./assert.ts";
+import { type Check, check, passedOver } from "./check.ts";
+
+/** What a collator is given. */
+export type CollatorFigures = Readonly<{
+  /** Rows that it takes. Default: one that has the columns of every task of this package. */
+  rows?: readonly Row[];
+  /** Rows as they are where nobody has labels. Default: `rows` without their columns of labels. */
+  unlabelled?: readonly Row[];
+  /** Rows with ready-made ids; `null`: it takes none. */
+  ready?: readonly Row[] | null;
+  /** The columns that it cannot do without, each a text or a list. Default: those without which it fails. */
+  needs?: readonly string[];
+  /** Number of classes among `labels`. */
+  classes?: number;
+  /** Default: one of 28 tokens. */
+  tokenizer?: Tokenizer;
+  config?: Named<Json>;
+  decoderStart?: number;
+}>;
+
+const labelColumns = ["label", "labels", "tags", "answers", "target", "score"];
+
+/** A row that has the columns of every task. */
+const everyColumn: Row = {
+  text: "the film was very good .",
+  label: "good",
+  tokens: ["the", "film", "was", "good"],
+  tags: ["O", "B", "O", "O"],
+  question: "the film ?",
+  context: "the film was very good .",
+  answers: { text: ["very good"], answer_start: [13] },
+  choices: ["good", "bad"],
+  source: "the food was nice .",
+  target: "very nice .",
+  sentences: ["the film was good .", "very nice .", "a phone is not bad !"],
+  prompt: "the film was",
+  completion: "very good .",
+};
+
+/** The checks of a collator. */
+export function collatorChecks(collator: Collator, figures: CollatorFigures, tiny: Tokenizer): readonly Check[] {
+  const { rows = [everyColumn], tokenizer = tiny, classes, config = {}, decoderStart, ready } = figures;
+  const unlabelled = figures.unlabelled ??
+    rows.map((row) => Object.fromEntries(Object.entries(row).filter(([column]) => !labelColumns.includes(column))));
+  const random = createRandom(4);
+  const contextOf = (labelled: boolean, change: Partial<CollatorContext> = {}): CollatorContext => ({
+    tokenizer,
+    random,
+    maxLength: undefined,
+    labelled,
+    modelType: String(config.model_type ?? "tiny-encoder"),
+    config,
+    decoderStart,
+    ...change,
+  });
+  const reading = (): unknown => {
+    const survey = collator.survey?.();
+    for (const row of rows) survey?.add(row);
+    return survey?.end().reading;
+  };
+  const encoded = (of: readonly Row[], context: CollatorContext): Sample[] =>
+    of.flatMap((row, i) => collator.encode(row, i, context));
+  const labelled = (change: Partial<CollatorContext> = {}): Sample[] =>
+    encoded(rows, contextOf(true, { reading: reading(), ...change }));
+  const drawnFrom = (sample: Sample, seed: number, context: CollatorContext): Sample =>
+    collator.draw?.(sample, createRandom(seed), context) ?? sample;
+
+  return [
+    check("the same row gives the same samples, and stays as it is", () => {
+      const before = JSON.stringify(rows);
+      const first = labelled();
+      assert.ok(first.length > 0, "no sample");
+      assert.deepEqual(labelled(), first);
+      assert.equal(JSON.stringify(rows), before, "the rows");
+      for (const { row } of first) assert.ok(row >= 0 && row < rows.length, `row ${row} of ${rows.length}`);
+      // A row is the same row wherever it stands.
+      const [alone] = rows.slice(0, 1).map((row) => collator.encode(row, 5, contextOf(true, { reading: reading() })));
+      assert.ok(alone?.every(({ row }) => row === 5), "samples say which row they are of");
+    }),
+    check("fields have one length, and values within their range", () => {
+      const context = contextOf(true, { reading: reading() });
+      for (const sample of labelled().map((one) => drawnFrom(one, 1, context))) {
+        for (const { length, decoderLength = 0, fields } of sample.sequences) {
+          assert.ok(length > 0, "a sequence of nothing");
+          const places = { token: length, decoderToken: decoderLength, pair: length * length, sample: 1 };
+          for (const [name, field] of Object.entries(fields)) {
+            assert.equal(field.data.length, places[field.per] * (field.size ?? 1), `values of ${name}`);
+            withinRange(name, field, tokenizer.vocabSize);
+          }
+        }
+        for (const [name, field] of Object.entries(sample.targets)) {
+          if (field.per === "sample") assert.equal(field.data.length % (field.size ?? 1), 0, `values of ${name}`);
+          withinRange(name, field, name === "labels" ? classes ?? tokenizer.vocabSize : Infinity);
+        }
+      }
+    }),
+    check("keeps to maxLength", () => {
+      const own = labelled({ maxLength: 12 });
+      for (const { sequences } of own) {
+        for (const { length } of sequences) assert.ok(length <= 12, `${length} tokens of at most 12`);
+      }
+    }),
+    check("gives no labels where there are none", () => {
+      for (const { sequences, targets } of encoded(unlabelled, contextOf(false))) {
+        const names = [...sequences.flatMap(({ fields }) => Object.keys(fields)), ...Object.keys(targets)];
+        assert.ok(!names.includes("labels"), `it has ${[...new Set(names)].join(", ")}`);
+      }
+    }),
+    check("what it draws depends on the random numbers alone", () => {
+      if (!collator.draw) return;
+      const context = contextOf(true, { reading: reading() });
+      const samples = labelled();
+      const kept = structuredClone(samples);
+      const all = Array.from({ length: 20 }, (_, seed) => samples.map((one) => drawnFrom(one, seed, context)));
+      assert.deepEqual(samples.map((one) => drawnFrom(one, 3, context)), all[3]);
+      assert.deepEqual(samples, kept, "the samples it drew for");
+      assert.ok(all.some((one) => JSON.stringify(one) !== JSON.stringify(all[0])), "it draws nothing");
+    }),
+    check("says row and column where one is missing or something else", () => {
+      const context = contextOf(true, { reading: reading() });
+      const [row = {}] = rows;
+      const failure = (changed: Row): AttuneError | undefined => {
+        try {
+          collator.encode(changed, 3, context);
+          return undefined;
+        } catch (error) {
+          assert.ok(error instanceof AttuneError, `${error} is no AttuneError`);
+          assert.match(error.message, /row 3\b/);
+          return error;
+        }
+      };
+      const without = (column: string): Row =>
+        Object.fromEntries(Object.entries(row).filter(([name]) => name !== column));
+      const needs = figures.needs ?? Object.keys(row).filter((column) => failure(without(column)) !== undefined);
+      assert.ok(needs.length > 0 && failure({}) !== undefined, "it takes a row of nothing");
+      for (const column of needs) {
+        assert.match(failure(without(column))?.message ?? "no error", new RegExp(`"${column}"`), `without ${column}`);
+        const wrong = failure({ ...row, [column]: { of: 7n === 7n } });
+        assert.match(wrong?.message ?? "no error", new RegExp(column), `${column} as an object`);
+      }
+    }),
+    check("says what a label may be, and the nearest, where there is no such", () => {
+      const own = "labels" in collator.options ? collator.options.labels : undefined;
+      const name = Array.isArray(own) ? own.find((label) => typeof label === "string" && label.length > 2) : undefined;
+      const [row = {}] = rows;
+      if (name === undefined || typeof row.label !== "string") return;
+      assert.throws(
+        () => collator.encode({ ...row, label: `${name}x` }, 3, contextOf(true, { reading: reading() })),
+        new RegExp(`row 3[^]*${name}`),
+      );
+    }),
+    ...ready === null
+      ? []
+      : ready === undefined
+      ? [passedOver("takes ready-made ids as they are", "figures.ready")]
+      : [check("takes ready-made ids as they are", () => {
+        const samples = encoded(ready, contextOf(false));
+        const ids = samples.flatMap(({ sequences }) =>
+          sequences.map(({ fields }) => [...fields.input_ids?.data ?? []])
+        );
+        assert.deepEqual(
+          ids,
+          ready.flatMap(({ input_ids: own }) =>
+            Array.isArray((own as unknown[])[0]) ? own as number[][] : [own as number[]]
+          ),
+        );
+      })],
+  ];
+}
+
+/** Ids and classes, as far as a field says what else stands in it. */
+function withinRange(name: string, { data, fill, ignore }: Field, below: number): void {
+  if (data instanceof Float32Array) {
+    for (const x of data) assert.ok(Number.isFinite(x), `${name} has ${x}`);
+    return;
+  }
+  for (const x of data) {
+    assert.ok(x === fill || x === ignore || x === -100 || (x >= 0 && x < below), `${name} has ${x}, of ${below}`);
+  }
+}

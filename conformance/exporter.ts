@@ -1,0 +1,71 @@
+/**
+ * What every exporter must do, with a tiny model.
+ * @module
+ */
+import { trainedForExport } from "../core/run/export.ts";
+import { AttuneError, type Exporter, type Named, type Trained } from "../kit.ts";
+import { assert } from "./assert.ts";
+import { type Bench, memoryStore } from "./bench.ts";
+import { type Check, check } from "./check.ts";
+import { tinyAdapter } from "./tiny/adapter.ts";
+
+/** What is exported. Default: the tiny model, whole and with an adapter. */
+export type ExporterFigures = Readonly<{ runs?: readonly Named<unknown>[] }>;
+
+/** What the checks are called. */
+export const exporterCheckNames = [
+  "writes what it lists, and nothing else",
+  "writes the same bytes again",
+  "does not pass over a store that fails",
+  "says why where it cannot write something",
+] as const;
+
+/** The checks of an exporter. */
+export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, bench: Bench): readonly Check[] {
+  const [lists, again, fails, says] = exporterCheckNames;
+  const asked = runs ?? [{}, { adapter: [tinyAdapter()] }];
+  const trained = async (parts: Named<unknown>): Promise<Trained> => await trainedForExport(await bench.open(parts));
+  /** Those of the runs that it takes. */
+  const taken = async (): Promise<Trained[]> => {
+    const takes: Trained[] = [];
+    for (const parts of asked) {
+      const one = await trained(parts);
+      await exporter.write(one, memoryStore()).then(() => takes.push(one), (error) => {
+        if (!(error instanceof AttuneError)) throw error;
+      });
+    }
+    assert.ok(takes.length > 0, "it writes none of the runs");
+    return takes;
+  };
+  return [
+    check(lists, async () => {
+      for (const one of await taken()) {
+        const store = memoryStore();
+        const listed = await exporter.write(one, store);
+        assert.ok(listed.length > 0, "it lists no file");
+        assert.deepEqual([...new Set(listed)].sort(), [...store.files.keys()].sort());
+      }
+    }),
+    check(again, async () => {
+      for (const one of await taken()) {
+        const [first, second] = [memoryStore(), memoryStore()];
+        await exporter.write(one, first);
+        await exporter.write(one, second);
+        assert.deepEqual(second.files, first.files);
+      }
+    }),
+    check(fails, async () => {
+      for (const one of await taken()) {
+        const store = { ...memoryStore(), put: () => Promise.reject(new Error("The disk is full")) };
+        await assert.rejects(exporter.write(one, store), /The disk is full/);
+      }
+    }),
+    check(says, async () => {
+      for (const parts of asked) {
+        await exporter.write(await trained(parts), memoryStore()).catch((error) => {
+          assert.ok(error instanceof AttuneError, `${error} is no AttuneError`);
+        });
+      }
+    }),
+  ];
+}

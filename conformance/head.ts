@@ -1,0 +1,133 @@
+/**
+ * What every head must do, on a tiny model.
+ * @module
+ */
+import { engineOf } from "../core/run/engine.ts";
+import { encodeRows } from "../core/run/data.ts";
+import { inferencer } from "../core/run/infer.ts";
+import type { OpenRun } from "../core/run/open.ts";
+import { layOut } from "../core/loop/layout.ts";
+import { builtOf } from "../core/run/built.ts";
+import { AttuneError, define, type Head, mul, type Named, type Objective, sum } from "../kit.ts";
+import { assert } from "./assert.ts";
+import { type Bench, rowsOf } from "./bench.ts";
+import { type Check, check } from "./check.ts";
+import { assertSlopes } from "./slopes.ts";
+import { anyOptions } from "./tiny/words.ts";
+
+/** What checks of a head may be told. */
+export type HeadFigures = Readonly<{
+  /** What rows are for it, and its rows where the checks' own are none: parts of a run. */
+  base?: Named<unknown>;
+  /** The collator of its task. Default: texts with a label each. */
+  collator?: unknown;
+  /** The models that it has to stand on. Default: one of an encoder and a decoder at least. */
+  models?: readonly unknown[];
+}>;
+
+/** What the checks are called. */
+export const headCheckNames = [
+  "gives outputs that are numbers",
+  "row sharing changes nothing",
+  "gradients are slopes",
+  "names the modules that it adds",
+] as const;
+
+/** Σ of squares of an output: a loss of any head. */
+const squares = define({
+  kind: "loss",
+  name: "tiny-squares",
+  schema: anyOptions,
+  create: () => ({
+    over: "batch" as const,
+    sum: (_: unknown, output: Parameters<typeof sum>[0]) => sum(mul(output, output)),
+    count: () => 4,
+  }),
+});
+
+/** The checks of a head. */
+export function headChecks(head: Head, figures: HeadFigures, bench: Bench): readonly Check[] {
+  const [numbers, sharing, slopes, modules] = headCheckNames;
+  const taskOf = (outputs: readonly string[]): Objective => ({
+    kind: "objective",
+    name: "tiny-head",
+    options: {},
+    tasks: [{
+      name: "",
+      collator: (figures.collator ?? "tiny-texts") as string,
+      heads: [head],
+      metrics: [],
+      losses: outputs.map((output) => ({ loss: squares(), output, target: "labels" })),
+      taskType: "FEATURE_EXTRACTION",
+      decode: () => ({}),
+      predict: () => [],
+    }],
+  });
+  const asked = figures.models ??
+    [{ use: "tiny", with: { side: "encoder" } }, { use: "tiny", with: { side: "decoder" } }];
+  /** The runs of the models that it stands on. */
+  const opened = async (outputs: readonly string[] = []): Promise<OpenRun[]> => {
+    const runs: OpenRun[] = [];
+    for (const model of asked) {
+      try {
+        const open = await bench.open({ ...figures.base, model, task: taskOf(outputs) });
+        builtOf(open);
+        runs.push(open);
+      } catch (error) {
+        if (!(error instanceof AttuneError) || figures.models) throw error;
+      }
+    }
+    assert.ok(runs.length > 0, "it stands neither on an encoder nor on a decoder");
+    return runs;
+  };
+  const outputsOf = async (open: OpenRun, share: boolean): Promise<Named<Float32Array>> => {
+    const evaluator = inferencer(open, { untrained: true });
+    const { samples } = await encodeRows(open, rowsOf(open), false);
+    const { outputs } = await evaluator.run(layOut(samples.slice(0, 4), { ...open.layout, share }), false);
+    await evaluator.close();
+    return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data]));
+  };
+  return [
+    check(numbers, async () => {
+      for (const open of await opened()) {
+        const outputs = await outputsOf(open, false);
+        assert.ok(Object.keys(outputs).length > 0, "no output");
+        for (const [name, data] of Object.entries(outputs)) {
+          assert.match(name, /^[a-z][A-Za-z]*$/);
+          assert.ok(data.length > 0 && data.every(Number.isFinite), `${name} has no numbers or others`);
+          assert.ok(new Set(data).size > 1, `${name} is everywhere ${data[0]}`);
+        }
+      }
+    }),
+    check(sharing, async () => {
+      if (head.unshareable) return;
+      for (const open of await opened()) {
+        const [apart, together] = [await outputsOf(open, false), await outputsOf(open, true)];
+        for (const [name, data] of Object.entries(apart)) {
+          // An output at every place has padding, which is not shared.
+          if (together[name]?.length !== data.length) continue;
+          assert.near(together[name] ?? [], data, 1e-5, name);
+        }
+      }
+    }),
+    check(slopes, async () => {
+      for (
+        const open of await opened(Object.keys(await outputsOf((await opened())[0] as OpenRun, false)).slice(0, 1))
+      ) {
+        const train = await encodeRows(open, rowsOf(open), true);
+        const engine = await engineOf(open, train, undefined);
+        await assertSlopes(engine, layOut(train.samples.slice(0, 4), open.layout), 1e-3);
+        await engine.close();
+      }
+    }),
+    check(modules, async () => {
+      for (const open of await opened()) {
+        const own = [...builtOf(open).parameters.keys()].filter((name) => !open.trunk.parameters.includes(name));
+        const saved = open.trunk.heads[head.name]?.modulesToSave ?? head.modulesToSave;
+        const isIn = (name: string, module: string): boolean => `.${name}`.includes(`.${module}.`);
+        const missed = own.filter((name) => !saved.some((module) => isIn(name, module)));
+        assert.deepEqual(missed, [], `parameters in none of ${saved.join(", ")}`);
+      }
+    }),
+  ];
+}

@@ -1,0 +1,82 @@
+/**
+ * What every regularizer must do, on a tiny model.
+ * @module
+ */
+import { compose } from "../core/compose.ts";
+import { layOut } from "../core/loop/layout.ts";
+import { encodeRows } from "../core/run/data.ts";
+import { engineOf } from "../core/run/engine.ts";
+import { trainRun } from "../core/run/train.ts";
+import type { Json, Named, Regularizer } from "../kit.ts";
+import { assert } from "./assert.ts";
+import { type Bench, lossesIn, memoryStore, rowsOf } from "./bench.ts";
+import { type Check, check } from "./check.ts";
+import { assertSlopes } from "./slopes.ts";
+
+/** What checks of a regularizer may be told. */
+export type RegularizerFigures = Readonly<{
+  /** The same with a strength of nothing. */
+  off?: Regularizer;
+  /** Whether its term has a slope everywhere: not where gradients are reversed on purpose. Default: true. */
+  smooth?: boolean;
+}>;
+
+/** What the checks are called. */
+export const regularizerCheckNames = [
+  "is not there in evaluation",
+  "changes training, by a loss whose gradients are its slopes",
+  "goes on exactly from a checkpoint",
+  "is nothing where its strength is nothing",
+] as const;
+
+/** The checks of a regularizer. */
+export function regularizerChecks(
+  regularizer: Regularizer,
+  { off, smooth = true }: RegularizerFigures,
+  bench: Bench,
+): readonly Check[] {
+  const [evaluation, slopes, resumes, nothing] = regularizerCheckNames;
+  const steps = { maxSteps: 4, maxGradNorm: 0, evalOnStart: true };
+  const run = async (regularizers: readonly Regularizer[], training: Named<Json> = steps): Promise<
+    Readonly<{ first: number; losses: number[] }>
+  > => {
+    const events = await bench.train({ regularizers }, training);
+    return { first: events.find((e) => e.type === "evaluate")?.metrics.loss ?? NaN, losses: lossesIn(events) };
+  };
+  return [
+    check(evaluation, async () => {
+      const { first } = await run([regularizer]);
+      assert.equal(first, (await run([])).first);
+    }),
+    check(slopes, async () => {
+      const [changed, plain] = [(await run([regularizer])).losses, (await run([])).losses];
+      assert.ok(changed.some((loss, i) => loss !== plain[i]), "training is as without it");
+      for (const loss of changed) assert.ok(Number.isFinite(loss), `a loss of ${loss}`);
+      if (!smooth) return;
+      const open = await bench.open({ regularizers: [regularizer] });
+      const train = await encodeRows(open, rowsOf(open), true);
+      const engine = await engineOf(open, train, undefined);
+      await assertSlopes(engine, layOut(train.samples.slice(0, 4), open.layout), 1e-3);
+      await engine.close();
+    }),
+    check(resumes, async () => {
+      const spec = bench.spec({ regularizers: [regularizer] }, { maxSteps: 4, saveSteps: 2 });
+      const whole = memoryStore();
+      const output = memoryStore();
+      for await (const _ of trainRun(compose(spec, bench.catalog), bench.host, { output: whole }));
+      const abort = new AbortController();
+      const options = { output, signal: abort.signal };
+      for await (const event of trainRun(compose(spec, bench.catalog), bench.host, options)) {
+        if (event.type === "step" && event.step === 2) abort.abort();
+      }
+      for await (const _ of trainRun(compose(spec, bench.catalog), bench.host, { output, resume: true }));
+      const weights = "model/model.safetensors";
+      assert.ok(whole.files.has(weights), "the run wrote no model");
+      assert.deepEqual(output.files.get(weights), whole.files.get(weights), "the weights of both");
+    }),
+    check(nothing, async () => {
+      if (!off) return;
+      assert.near((await run([off])).losses, (await run([])).losses, 1e-6);
+    }),
+  ];
+}

@@ -1,0 +1,82 @@
+/**
+ * A task that has three classes for every token, whatever the model.
+ * @module
+ */
+import { define, type Factory, logSoftmax, missing, type Named, neg, pick, sum } from "../../kit.ts";
+import { anyOptions } from "./words.ts";
+
+const CLASSES = 3;
+
+/** `input_ids` and `labels`, one for each; or `text`. */
+export const placesCollator: Factory<"collator", Named<unknown>> = define({
+  kind: "collator",
+  name: "tiny-places",
+  schema: anyOptions,
+  create: () => ({
+    encode: (row, index, { tokenizer, labelled }) => {
+      if (row.input_ids === undefined && typeof row.text !== "string") {
+        throw missing("tiny-places", "input_ids or text", `row ${index}`);
+      }
+      const ids = row.input_ids === undefined
+        ? tokenizer.encode(String(row.text))[0].ids
+        : Int32Array.from(row.input_ids as readonly number[]);
+      const labels = Array.isArray(row.labels) ? Int32Array.from(row.labels) : ids.map((id) => id % CLASSES);
+      return [{
+        sequences: [{
+          length: ids.length,
+          fields: {
+            input_ids: { per: "token", data: ids, fill: 0 },
+            ...(labelled ? { labels: { per: "token" as const, data: labels, fill: -100, ignore: -100 } } : {}),
+          },
+        }],
+        targets: {},
+        row: index,
+      }];
+    },
+  }),
+});
+
+/** Logits at every place. */
+export const placesHead: Factory<"head", Named<unknown>> = define({
+  kind: "head",
+  name: "tiny-places",
+  schema: anyOptions,
+  create: () => ({
+    modulesToSave: ["places"],
+    forward: (b, { hidden }) => {
+      const at = b.labelled("labels");
+      return { logits: b.linear("places", at ? b.rows(hidden, at) : hidden, { outFeatures: CLASSES }) };
+    },
+  }),
+});
+
+/** -log p of each place's class. */
+export const placesLoss: Factory<"loss", Named<unknown>> = define({
+  kind: "loss",
+  name: "tiny-places",
+  schema: anyOptions,
+  create: () => ({
+    over: "batch",
+    sum: (_, logits, target) => neg(sum(pick(logSoftmax(logits), target))),
+    count: ({ data }) => data.length,
+  }),
+});
+
+/** The task. */
+export const placesTask: Factory<"objective", Named<unknown>> = define({
+  kind: "objective",
+  name: "tiny-places",
+  schema: anyOptions,
+  create: () => ({
+    tasks: [{
+      name: "",
+      collator: "tiny-places",
+      heads: ["tiny-places"],
+      metrics: [],
+      losses: [{ loss: "tiny-places", output: "logits", target: "labels" }],
+      taskType: "TOKEN_CLS",
+      decode: () => ({}),
+      predict: () => [],
+    }],
+  }),
+});

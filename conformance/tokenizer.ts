@@ -1,0 +1,130 @@
+/**
+ * What every tokenizer must do.
+ * @module
+ */
+import type { EncodeOptions, Encoding, Host, Store, Tokenizer, TokenizerSource } from "../kit.ts";
+import { assert } from "./assert.ts";
+import { type Check, check } from "./check.ts";
+import { readOnlyStore } from "./tiny/host.ts";
+
+/** What a tokenizer is given, and what others make of it. */
+export type TokenizerFigures = Readonly<{
+  /** A checkpoint's files. Default: none. */
+  files?: Store;
+  /** A plain text of at least five words. */
+  text?: string;
+  /** What another program makes of texts. Offsets in UTF-16 units. */
+  encodings?: readonly Readonly<{
+    text: string;
+    options?: EncodeOptions;
+    ids: readonly number[];
+    offsets?: readonly number[];
+  }>[];
+}>;
+
+/** Most seconds for a million characters, on any machine. */
+const SECONDS = 60;
+
+/** The checks of a tokenizer. */
+export function tokenizerChecks(source: TokenizerSource, figures: TokenizerFigures, host: Host): readonly Check[] {
+  const { files = readOnlyStore({}), text = "the film was very good and the food was not bad", encodings = [] } =
+    figures;
+  const open = async (): Promise<Tokenizer> => await source.open(files);
+  const ids = ({ ids }: Encoding): number[] => [...ids];
+  const specials = ({ specialTokensMask }: Encoding): number => specialTokensMask.filter((x) => x === 1).length;
+  return [
+    check("gives the same, whoever opens it and however often", async () => {
+      const [a, b] = [await open(), await open()];
+      assert.equal(a.fingerprint, b.fingerprint);
+      const first = a.encode(text);
+      assert.deepEqual(a.encode(text), first, "a second call");
+      assert.deepEqual(b.encode(text), first, "another one opened");
+      const [{ ids: own }] = first;
+      assert.ok(own.length > 0 && own.every((id) => id >= 0 && id < a.vocabSize), `ids ${own} of ${a.vocabSize}`);
+    }),
+    check("tells the ids and offsets of other programs", async () => {
+      const tokenizer = await open();
+      for (const { text: own, options, ids: wanted, offsets } of encodings) {
+        const [encoding] = tokenizer.encode(own, options);
+        assert.deepEqual(ids(encoding), [...wanted], own);
+        if (offsets) assert.deepEqual([...encoding.offsets], [...offsets], `offsets of ${own}`);
+      }
+    }),
+    check("offsets cover the text, and words are counted", async () => {
+      const [encoding] = (await open()).encode(text);
+      const { offsets, specialTokensMask, wordIds, sequenceIds } = encoding;
+      const covered = new Set<number>();
+      let word = -1;
+      specialTokensMask.forEach((special, i) => {
+        if (special === 1) {
+          assert.deepEqual([wordIds[i], sequenceIds[i]], [-1, -1], `token ${i} is special`);
+          return;
+        }
+        const [start = NaN, end = NaN] = offsets.subarray(2 * i, 2 * i + 2);
+        assert.ok(start >= 0 && start <= end && end <= text.length, `token ${i} is from ${start} to ${end}`);
+        for (let at = start; at < end; at++) covered.add(at);
+        assert.ok((wordIds[i] ?? NaN) >= word, `token ${i} is of word ${wordIds[i]}, behind ${word}`);
+        word = wordIds[i] ?? NaN;
+      });
+      const missed = [...text].filter((character, i) => character.trim() !== "" && !covered.has(i));
+      assert.deepEqual(missed, [], "characters in no token");
+    }),
+    check("cut texts keep their special tokens and their length", async () => {
+      const tokenizer = await open();
+      const [whole] = tokenizer.encode(text);
+      const most = specials(whole) + 4;
+      const [short] = tokenizer.encode(text, { maxLength: most, truncation: true });
+      assert.ok(short.ids.length <= most, `${short.ids.length} tokens of at most ${most}`);
+      assert.equal(specials(short), specials(whole), "special tokens");
+      const own = (encoding: Encoding): number[] => ids(encoding).filter((_, i) => encoding.specialTokensMask[i] === 0);
+      const kept = own(short);
+      assert.deepEqual(kept, own(whole).slice(0, kept.length), "the tokens it begins with");
+    }),
+    check("windows overlap by their stride, and join to the whole", async () => {
+      const tokenizer = await open();
+      const [whole] = tokenizer.encode(text, { addSpecialTokens: false });
+      const stride = 2;
+      const options = { maxLength: 5, truncation: true, stride, overflow: true, addSpecialTokens: false } as const;
+      const windows = tokenizer.encode(text, options).map(ids);
+      assert.ok(windows.length > 1, "one window");
+      const joined = windows.flatMap((window, i) => (i === 0 ? window : window.slice(stride)));
+      assert.deepEqual(joined, ids(whole));
+      windows.slice(1).forEach((window, i) =>
+        assert.deepEqual(window.slice(0, stride), windows[i]?.slice(-stride), `windows ${i} and ${i + 1}`)
+      );
+    }),
+    check("pairs are told apart, and both are in one", async () => {
+      const tokenizer = await open();
+      const [pair] = tokenizer.encode(text, { textPair: "the phone" });
+      const sequences = [...pair.sequenceIds].filter((id) => id >= 0);
+      assert.deepEqual([...new Set(sequences)], [0, 1]);
+      assert.deepEqual(sequences, sequences.toSorted((a, b) => a - b), "the first in front");
+      const [second] = tokenizer.encode("the phone", { addSpecialTokens: false });
+      assert.equal(sequences.filter((id) => id === 1).length, second.ids.length);
+    }),
+    check("what it decodes is the text again, to itself", async () => {
+      const tokenizer = await open();
+      const [{ ids: own }] = tokenizer.encode(text);
+      const back = tokenizer.decode(own, { skipSpecialTokens: true });
+      assert.deepEqual(ids(tokenizer.encode(back)[0]), [...own], `${JSON.stringify(back)} of ${JSON.stringify(text)}`);
+    }),
+    check("a million characters take their time, and no more", async () => {
+      const tokenizer = await open();
+      const long = `${text} `.repeat(Math.ceil(1e6 / text.length));
+      const start = host.clock.now();
+      const [encoding] = tokenizer.encode(long);
+      const [word] = tokenizer.encode("good".repeat(25_000));
+      const seconds = (host.clock.now() - start) / 1000;
+      assert.ok(encoding.ids.length > 1000 && word.ids.length > 0, "few tokens");
+      assert.ok(seconds < SECONDS, `${seconds} s`);
+    }),
+    check("no text and signs of any kind are texts, too", async () => {
+      const tokenizer = await open();
+      for (const own of ["", " ", "\n\t", "\u0000", "\ud800", "e\u0301", "👩‍👩‍👧", "مرحبا", "电影"]) {
+        const [encoding] = tokenizer.encode(own);
+        assert.equal(encoding.offsets.length, 2 * encoding.ids.length, JSON.stringify(own));
+        assert.ok(encoding.ids.every((id) => id >= 0 && id < tokenizer.vocabSize), JSON.stringify(own));
+      }
+    }),
+  ];
+}
