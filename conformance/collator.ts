@@ -54,9 +54,18 @@ const everyColumn: Row = {
   completion: "very good .",
 };
 
+/** A collator, its rows, and how they are encoded. */
+type Bench = Readonly<{
+  collator: Collator;
+  rows: readonly Row[];
+  contextOf: (labelled: boolean, change?: Partial<CollatorContext>) => CollatorContext;
+  reading: () => unknown;
+  encoded: (rows: readonly Row[], context: CollatorContext) => Sample[];
+}>;
+
 /** The checks of a collator. */
 export function collatorChecks(collator: Collator, figures: CollatorFigures, tiny: Tokenizer): readonly Check[] {
-  const { rows = [everyColumn], tokenizer = tiny, classes, config = {}, decoderStart, ready } = figures;
+  const { rows = [everyColumn], tokenizer = tiny, classes, config = {}, decoderStart } = figures;
   const unlabelled = figures.unlabelled ??
     rows.map((row) => Object.fromEntries(Object.entries(row).filter(([column]) => !labelColumns.includes(column))));
   const random = createRandom(4);
@@ -96,7 +105,7 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
     }),
     check("fields have one length, and values within their range", () => {
       const context = contextOf(true, { reading: reading() });
-      for (const sample of labelled().map((one) => drawnFrom(one, 1, context))) {
+      for (const sample of encoded(rows, context).map((one) => drawnFrom(one, 1, context))) {
         for (const { length, decoderLength = 0, fields } of sample.sequences) {
           assert.ok(length > 0, "a sequence of nothing");
           const places = { token: length, decoderToken: decoderLength, pair: length * length, sample: 1 };
@@ -126,13 +135,23 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
     check("what it draws depends on the random numbers alone", () => {
       if (!collator.draw) return;
       const context = contextOf(true, { reading: reading() });
-      const samples = labelled();
+      const samples = encoded(rows, context);
       const kept = structuredClone(samples);
       const all = Array.from({ length: 20 }, (_, seed) => samples.map((one) => drawnFrom(one, seed, context)));
       assert.deepEqual(samples.map((one) => drawnFrom(one, 3, context)), all[3]);
       assert.deepEqual(samples, kept, "the samples it drew for");
       assert.ok(all.some((one) => JSON.stringify(one) !== JSON.stringify(all[0])), "it draws nothing");
     }),
+    ...refusing({ collator, rows, contextOf, reading, encoded }, figures),
+  ];
+}
+
+/** Of rows that are not as they should be, and of ready-made ones. */
+function refusing(
+  { collator, rows, contextOf, reading, encoded }: Bench,
+  { needs: asked, ready }: CollatorFigures,
+): readonly Check[] {
+  return [
     check("says row and column where one is missing or something else", () => {
       const context = contextOf(true, { reading: reading() });
       const [row = {}] = rows;
@@ -148,12 +167,18 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
       };
       const without = (column: string): Row =>
         Object.fromEntries(Object.entries(row).filter(([name]) => name !== column));
-      const needs = figures.needs ?? Object.keys(row).filter((column) => failure(without(column)) !== undefined);
+      const needs = asked ?? Object.keys(row).filter((column) => failure(without(column)) !== undefined);
       assert.ok(needs.length > 0 && failure({}) !== undefined, "it takes a row of nothing");
       for (const column of needs) {
         assert.match(failure(without(column))?.message ?? "no error", new RegExp(`"${column}"`), `without ${column}`);
-        const wrong = failure({ ...row, [column]: { of: 7n === 7n } });
-        assert.match(wrong?.message ?? "no error", new RegExp(column), `${column} as an object`);
+      }
+      // What is read of an object where a text or list should be would be something else than the row says.
+      const wanted = collator.encode(row, 3, context);
+      for (const column of Object.keys(row)) {
+        const wrong = { ...row, [column]: { an: "object" } };
+        if (failure(wrong) === undefined) {
+          assert.deepEqual(collator.encode(wrong, 3, context), wanted, `${column} is an object`);
+        }
       }
     }),
     check("says what a label may be, and the nearest, where there is no such", () => {

@@ -75,8 +75,7 @@ export function configChecks(model: Model, { config, refused = {}, shapes }: Mod
       assert.ok(model.modelTypes.length > 0);
       assert.equal(new Set(model.modelTypes).size, model.modelTypes.length);
     }),
-    check("refuses another family's config, and what it does not support, by name", () => {
-      assert.throws(() => model.read({ model_type: "conformance-none" }), { name: "AttuneError" });
+    check("refuses what it does not support, by name", () => {
       for (const [field, value] of Object.entries(refused)) {
         assert.throws(() => read({ [field]: value }), new RegExp(field), field);
       }
@@ -85,7 +84,6 @@ export function configChecks(model: Model, { config, refused = {}, shapes }: Mod
       const architecture = read();
       const trunk = trunkOf(architecture, String(config.model_type));
       assert.ok(trunk.parameters.length > 0, "no parameters");
-      assert.ok(trunk.embeddings.includes(architecture.wordEmbeddings), `no embeddings ${architecture.wordEmbeddings}`);
       for (const layer of architecture.layers) {
         assert.ok(trunk.parameters.some((name) => name.startsWith(`${layer}.`)), `no parameter below ${layer}`);
       }

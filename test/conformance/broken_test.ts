@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { type Check, checksOf, conform, memoryStore } from "../../conformance/mod.ts";
+import { checksOf, conform, memoryStore } from "../../conformance/mod.ts";
 import type { Callback, Dataset, Logger, Loss, Metric, Optimizer, Queue, Schedule, StoreSource } from "../../kit.ts";
 import { earlyStopping } from "../../plugins/callbacks/early_stopping.ts";
 import { memory as rowsInMemory } from "../../plugins/data/memory.ts";
@@ -13,13 +13,7 @@ import { adam } from "../../plugins/optimizers/adam.ts";
 import { memory as memoryQueue } from "../../plugins/queues/memory.ts";
 import { linear } from "../../plugins/schedules/linear.ts";
 import { memory as memoryStoreOf } from "../../plugins/stores/memory.ts";
-
-/** Names of the checks that fail. */
-export async function failing(checks: readonly Check[]): Promise<string[]> {
-  const failed: string[] = [];
-  for (const { name, run } of checks) await run().catch(() => failed.push(name));
-  return failed;
-}
+import { failing } from "./failing.ts";
 
 /** A plugin, what is wrong with a copy of it, and the check that has to say so. */
 type Broken<P> = readonly [what: string, plugin: P, check: RegExp];

@@ -56,7 +56,7 @@ export const tasks: Named<Readonly<{ task: Json; rows: readonly Named<Json>[] }>
 };
 
 /** The tiny tokenizer with sentinels, which span corruption puts in the place of what it takes out. */
-const sentinels = ((): Uint8Array => {
+export const sentinels = ((): Uint8Array => {
   const { added_tokens, ...rest } = tinyTokenizer;
   const known = added_tokens as readonly Named<Json>[];
   const more = Array.from({ length: 4 }, (_, i) => ({ ...known[0], id: 28 + i, content: `<extra_id_${i}>` }));

@@ -22,8 +22,8 @@ const modelOf = ({ config }: Family): Model => {
   return model;
 };
 const host = tinyHost(await hostHere(1));
-// Tokens, tasks and files as this package has them.
-const base = { tokenizer: "hf", optimizer: "adamw", schedule: "linear" };
+// Updates as this package has them.
+const base = { optimizer: "adamw", schedule: "linear" };
 
 function figuresOf({ config, task }: Family): Parameters<typeof checksOf<"model">>[1] {
   const own = { vocab_size: 28, initializer_range: 0.2, pad_token_id: 0, ...config, ...noDropout };

@@ -1,0 +1,486 @@
+/**
+ * A broken plugin for each check that needs a model, or that this package has few plugins for.
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { checksOf } from "../../conformance/mod.ts";
+import { tinyAdapter } from "../../conformance/tiny/adapter.ts";
+import { tinyConfig, tinyFamily, tinyFiles, tinyModel } from "../../conformance/tiny/network.ts";
+import { tinyCollator, tinyHead, tinyLoss, tinyModelFiles, tinyRows, tinyTask } from "../../conformance/tiny/task.ts";
+import { tinyTokenizer, tinyWords } from "../../conformance/tiny/words.ts";
+import {
+  type Accelerator,
+  type Adapter,
+  add,
+  type Collator,
+  createRandom,
+  type Exporter,
+  Graph,
+  type Head,
+  type Json,
+  type Kind,
+  type Kinds,
+  type Loss,
+  type Model,
+  mul,
+  type Named,
+  type Objective,
+  type Regularizer,
+  reversed,
+  type Search,
+  type Source,
+  type Space,
+  square,
+  sum,
+  type Tokenizer,
+  type TokenizerSource,
+  type Trainer,
+  type Trial,
+} from "../../kit.ts";
+import { ort } from "../../plugins/trainers/ort.ts";
+import { hostHere } from "../../runtimes/train.ts";
+import { itPasses } from "../checks.ts";
+import { failing } from "./failing.ts";
+
+const { lib } = await hostHere(1);
+
+/** What is wrong with a plugin, the plugin, the check that has to say so, and further figures. */
+type Broken<K extends Kind> = readonly [what: string, plugin: Kinds[K], check: RegExp, figures?: object];
+type Checked<K extends Kind> = Kinds[K] & { readonly kind: K };
+
+function finds<K extends Kind>(kind: K, broken: readonly Broken<K>[]): void {
+  describe(`the checks of a ${kind} find one that`, () => {
+    for (const [what, plugin, check, figures] of broken) {
+      it(what, async () => {
+        const own = { lib, ...figures } as unknown as Parameters<typeof checksOf<K>>[1];
+        const failed = await failing(checksOf<K>(plugin as Checked<K>, own));
+        assert.ok(failed.some((name) => check.test(name)), `expected ${check} among ${JSON.stringify(failed)}`);
+      });
+    }
+  });
+}
+
+// Searches: this package has none yet. One that draws, as a whole one; then what may be wrong with it.
+const drawn = (space: Named<Space>, random: ReturnType<typeof createRandom>): Named<Json> =>
+  Object.fromEntries(
+    Object.entries(space).map(([name, range], i): [string, Json] => {
+      const u = random.uniform(i);
+      if ("values" in range) return [name, range.values[Math.floor(u * range.values.length)] ?? null];
+      if (range.log) return [name, range.min * (range.max / range.min) ** u];
+      const x = range.min + u * (range.max - range.min);
+      return [name, range.integer ? Math.floor(x) : x];
+    }),
+  );
+const search: Search = {
+  kind: "search",
+  name: "drawn",
+  options: { trials: 40, direction: "maximize" },
+  next: (space, trials, random) => (trials.length < 40 ? drawn(space, random) : undefined),
+  prune: (trial, trials) => {
+    const best = (one: Trial): number => Math.max(...one.scores.map(({ value }) => value));
+    return trials.every((other) => other === trial || best(other) > best(trial));
+  },
+};
+itPasses("a search that draws", checksOf(search as Checked<"search">));
+let calls = 0;
+finds("search", [
+  ["has a state of its own", { ...search, next: (space) => drawn(space, createRandom(calls++)) }, /same history/],
+  ["never ends", { ...search, next: (space, _, random) => drawn(space, random) }, /^ends/],
+  ["leaves the space", {
+    ...search,
+    next: (space, trials, random) => {
+      const set = search.next(space, trials, random);
+      return set && { ...set, rate: 1 };
+    },
+  }, /in the space/],
+  ["gives no whole numbers", {
+    ...search,
+    next: (space, trials, random) => {
+      const set = search.next(space, trials, random);
+      return set && { ...set, rank: Number(set.rank) + 0.25 };
+    },
+  }, /whole ones/],
+  ["draws evenly where magnitudes count", {
+    ...search,
+    next: (space, trials, random) => {
+      const even = Object.fromEntries(
+        Object.entries(space).map(([name, range]) => [name, "values" in range ? range : { ...range, log: false }]),
+      );
+      return search.next(even, trials, random);
+    },
+  }, /orders of magnitude/],
+  ["prunes the best", { ...search, prune: () => true }, /none that leads/],
+]);
+
+// Accelerators: none yet, either.
+const accelerator: Accelerator = {
+  kind: "accelerator",
+  name: "same",
+  options: {},
+  exact: true,
+  forward: (graph) => graph,
+};
+itPasses("an accelerator that changes nothing", checksOf(accelerator as Checked<"accelerator">));
+finds("accelerator", [
+  ["changes numbers and says it is exact", {
+    ...accelerator,
+    forward: (graph) => {
+      for (const [name, value] of graph.outputs) graph.output(name, mul(value, 1.01));
+      return graph;
+    },
+  }, /the outputs that there were/],
+  ["loses an output", { ...accelerator, forward: () => new Graph() }, /the outputs that there were/],
+  ["stores more than there was", {
+    ...accelerator,
+    store: () => ({ dtype: "int64" as const }),
+  }, /no more bytes/],
+  ["scales by nothing", { ...accelerator, lossScale: { initial: 0, growthInterval: 10 } }, /above 0/],
+]);
+
+const trainer = ort();
+finds("trainer", [
+  ["tells its end twice", {
+    ...trainer,
+    train: async function* (run, host, options) {
+      for await (const event of trainer.train(run, host, options)) {
+        yield event;
+        if (event.type === "end") yield event;
+      }
+    },
+  }, /tells in order/],
+  ["does not listen", {
+    ...trainer,
+    train: (run, host, { signal: _, ...options }) => trainer.train(run, host, options),
+  }, /ends interrupted/],
+  ["begins anew", {
+    ...trainer,
+    train: async function* (run, host, { resume: _, output, ...options }) {
+      if (output) { for await (const { key } of output.list("")) await output.delete(key); }
+      yield* trainer.train(run, host, { ...options, ...(output ? { output } : {}) });
+    },
+  }, /same bytes/],
+  ["plans other steps", {
+    ...trainer,
+    plan: async (run, host) => ({ ...await trainer.plan(run, host), steps: 5 }),
+  } as Trainer, /plans as many/],
+]);
+
+const model = tinyModel();
+const folder = { at: "there", files: tinyFiles("encoder") };
+const inFolder = tinyModel({ path: "there" });
+finds("source", [
+  ["has another fingerprint each time", {
+    ...model,
+    open: async (host) => ({ ...await model.open(host), fingerprint: async () => String(calls++) }),
+  } as Source, /opens the same/],
+  ["gives zeros for what is not there", {
+    ...model,
+    open: async (host) => {
+      const opened = await model.open(host);
+      const read = async () => ({ dtype: "float32" as const, dims: [1], data: new Float32Array(1) });
+      return { ...opened, weights: { ...opened.weights, read } };
+    },
+  }, /error that names it/],
+  [
+    "looks at the config alone",
+    {
+      ...inFolder,
+      open: async (host) => ({ ...await inFolder.open(host), fingerprint: async () => "0".repeat(64) }),
+    },
+    /another fingerprint/,
+    { folder },
+  ],
+  [
+    "opens what is cut off",
+    {
+      ...inFolder,
+      open: async (host) => await inFolder.open(host).catch(() => model.open(host)),
+    },
+    /missing or cut off/,
+    { folder },
+  ],
+]);
+
+const withWords = (change: Partial<Tokenizer>): TokenizerSource => ({
+  ...tinyTokenizer(),
+  open: async () => ({ ...tinyWords, ...change }),
+});
+const changing = (change: (encoding: ReturnType<Tokenizer["encode"]>[0]) => ReturnType<Tokenizer["encode"]>[0]) =>
+  withWords({
+    encode: (text, options) =>
+      tinyWords.encode(text, options).map(change) as unknown as ReturnType<Tokenizer["encode"]>,
+  });
+finds("tokenizer", [
+  ["offsets that are one too far", changing((e) => ({ ...e, offsets: e.offsets.map((x) => x + 1) })), /offsets cover/],
+  [
+    "drops the end's special token",
+    changing((e) => {
+      const ids = e.ids.slice(0, -1);
+      return { ...e, ids, specialTokensMask: e.specialTokensMask.slice(0, -1) };
+    }),
+    /special tokens|decodes|pairs|windows|texts/,
+  ],
+  ["ignores maxLength", withWords({ encode: (text) => tinyWords.encode(text) }), /cut texts/],
+  [
+    "windows without their stride",
+    withWords({
+      encode: (text, options) => tinyWords.encode(text, { ...options, stride: 0 }),
+    }),
+    /windows overlap/,
+  ],
+  [
+    "forgets the second text",
+    withWords({
+      encode: (text, { textPair: _, ...options } = {}) => tinyWords.encode(text, options),
+    }),
+    /pairs/,
+  ],
+  ["decodes to something else", withWords({ decode: () => "the film" }), /decodes/],
+  ["ids beyond its vocabulary", withWords({ vocabSize: 5 }), /gives the same|any kind/],
+  ["other ids than another program", tinyTokenizer(), /other programs/, {
+    encodings: [{ text: "the film", ids: [1, 2, 3] }],
+  }],
+]);
+
+const collator = tinyCollator();
+const rows = { rows: tinyRows, ready: [{ input_ids: [2, 5, 3] }], classes: 2 };
+const sampled = (
+  change: (sample: ReturnType<Collator["encode"]>[0]) => ReturnType<Collator["encode"]>[0],
+): Collator => ({
+  ...collator,
+  encode: (row, i, context) => collator.encode(row, i, context).map(change),
+});
+finds("collator", [
+  [
+    "draws where it should not",
+    {
+      ...collator,
+      encode: (row, i, context) =>
+        collator.encode(row, i, context).map((s) => ({
+          ...s,
+          targets: { labels: { ...s.targets.labels!, fill: calls++ } },
+        })),
+    },
+    /same samples/,
+    rows,
+  ],
+  [
+    "a length that is not its fields'",
+    sampled((s) => ({
+      ...s,
+      sequences: s.sequences.map((one) => ({ ...one, length: one.length + 1 })),
+    })),
+    /one length/,
+    rows,
+  ],
+  [
+    "classes that there are not",
+    sampled((s) => ({
+      ...s,
+      targets: Object.fromEntries(
+        Object.entries(s.targets).map(([name, field]) => [name, { ...field, data: Int32Array.of(7) }]),
+      ),
+    })),
+    /within their range/,
+    rows,
+  ],
+  [
+    "ignores maxLength",
+    {
+      ...collator,
+      encode: (row, i, context) =>
+        collator.encode({ ...row, text: `${row.text} `.repeat(4) }, i, { ...context, maxLength: undefined }),
+    },
+    /maxLength/,
+    rows,
+  ],
+  [
+    "labels where there are none",
+    sampled((s) => ({
+      ...s,
+      targets: { labels: { per: "sample", data: Int32Array.of(0), fill: 0 } },
+    })),
+    /no labels/,
+    rows,
+  ],
+  ["draws from elsewhere", { ...collator, draw: (s) => ({ ...s, row: calls++ }) }, /random numbers alone/, rows],
+  [
+    "takes anything for a text",
+    {
+      ...collator,
+      encode: (row, i, context) => collator.encode({ ...row, text: String(row.text) }, i, context),
+    },
+    /row and column/,
+    rows,
+  ],
+  [
+    "changes ready-made ids",
+    {
+      ...collator,
+      encode: (row, i, context) => collator.encode(row.input_ids ? { ...row, input_ids: [2, 3] } : row, i, context),
+    },
+    /ready-made/,
+    rows,
+  ],
+]);
+
+const head = tinyHead();
+finds(
+  "head",
+  [
+    ["numbers that are none", {
+      ...head,
+      forward: (b, states, trunk) => ({ logits: mul(head.forward(b, states, trunk).logits!, NaN) }),
+    }, /are numbers/],
+    ["reads its neighbours", {
+      ...head,
+      forward: (b, states, trunk) => {
+        const { logits } = head.forward(b, states, trunk);
+        return { logits: add(logits!, sum(states.hidden)) };
+      },
+    }, /row sharing/],
+    ["has gradients of something else", {
+      ...head,
+      forward: (b, states, trunk) => ({ logits: reversed(head.forward(b, states, trunk).logits!, 0.5) }),
+    }, /slopes/],
+    ["names other modules", { ...head, modulesToSave: ["score"] }, /names modules/],
+  ] satisfies readonly Broken<"head">[],
+);
+
+const turned = { ...tinyLoss(), sum: (...args: Parameters<Loss["sum"]>) => reversed(tinyLoss().sum(...args), 1) };
+const objective = tinyTask();
+const [task] = objective.tasks;
+assert.ok(task);
+const changed = (change: Partial<typeof task>): Objective => ({ ...objective, tasks: [{ ...task, ...change }] });
+finds("objective", [
+  ["a part that is not there", changed({ collator: "none" }), /are there, and fit/],
+  [
+    "learns the opposite",
+    changed({
+      losses: [{ loss: turned, output: "logits", target: "labels" }],
+    }),
+    /^learns/,
+  ],
+  [
+    "predictions out of order",
+    changed({
+      predict: (outputs, batch, tokenizer) => {
+        const all = task.predict(outputs, batch, tokenizer);
+        return all.map((one, i) => ({ ...one, at: i }));
+      },
+    }),
+    /predicts one for each row/,
+  ],
+  [
+    "a prediction too few",
+    changed({
+      predict: (outputs, batch, tokenizer) => task.predict(outputs, batch, tokenizer).slice(1),
+    }),
+    /predicts one for each row/,
+  ],
+]);
+
+const regularizer: Regularizer = {
+  kind: "regularizer",
+  name: "small",
+  options: {},
+  term: (b) => Object.values(b.trainable()).map((value) => mul(sum(square(value)), 0.01)).reduce((x, y) => add(x, y)),
+};
+itPasses("a regularizer that wants small weights", checksOf(regularizer as Checked<"regularizer">, lib ? { lib } : {}));
+finds("regularizer", [
+  ["does nothing", { ...regularizer, term: (b, { loss }) => mul(sum(mul(loss, 0)), 0) }, /changes training/],
+  ["has another slope than it says", {
+    ...regularizer,
+    term: (b, pass) => reversed(regularizer.term!(b, { ...pass, frozen: {} }), 1),
+  }, /slopes/],
+  ["is there in spite of no strength", regularizer, /strength is nothing/, { off: regularizer }],
+]);
+
+const exporter = tinyModelFiles();
+finds("exporter", [
+  ["lists what it has not written", {
+    ...exporter,
+    write: async (trained, to) => [...await exporter.write(trained, to), "tokenizer.json"],
+  }, /writes what it lists/],
+  ["writes the time", {
+    ...exporter,
+    write: async (trained, to) => {
+      await to.put("made", new TextEncoder().encode(String(calls++)));
+      return ["made", ...await exporter.write(trained, to)];
+    },
+  }, /same bytes/],
+  ["passes over a full disk", {
+    ...exporter,
+    write: async (trained, to) => await exporter.write(trained, to).catch(() => []),
+  }, /store that fails/],
+  ["fails with any error", {
+    ...exporter,
+    write: async () => {
+      throw new TypeError("undefined is not a function");
+    },
+  } as Exporter, /says why/],
+]);
+
+const adapter = tinyAdapter();
+const attached = (change: (own: ReturnType<Adapter["attach"]>) => ReturnType<Adapter["attach"]>): Adapter => ({
+  ...adapter,
+  attach: (trunk, context) => change(adapter.attach(trunk, context)),
+});
+finds("adapter", [
+  ["trains nothing", attached(() => ({ trains: () => false })), /trains something/],
+  [
+    "does not start as the base",
+    attached((own) => ({
+      ...own,
+      linear: (b, call, next) => add(next(call), 0.1),
+    })),
+    /starts as the base/,
+    { claims: { startsAtBase: true, mergeable: false, peft: false } },
+  ],
+  ["merges to something else", attached((own) => ({ ...own, merge: (_, value) => value })), /saved and loaded/, {
+    catalog: { adapter: { [adapter.name]: tinyAdapter } },
+    claims: { startsAtBase: true, mergeable: true, peft: true },
+  }],
+]);
+
+const family = tinyFamily();
+const shaped = (change: (own: ReturnType<Model["read"]>) => Partial<ReturnType<Model["read"]>>): Model => ({
+  ...family,
+  read: (config, names) => {
+    const own = family.read(config, names);
+    return { ...own, ...change(own) };
+  },
+});
+const config = { config: tinyConfig("encoder") };
+finds("model", [
+  ["names no model types", { ...family, modelTypes: [] }, /model types/],
+  ["takes what it does not support", family, /refuses/, { ...config, refused: { hidden_act: "relu" } }],
+  ["another vocabulary than its table's", shaped(() => ({ vocabSize: 7 })), /what it builds/, config],
+  [
+    "sees its neighbours",
+    shaped((own) => ({
+      forward: (b) => {
+        const states = own.forward(b);
+        return { ...states, hidden: add(states.hidden, mul(sum(square(states.hidden)), 0.1)) };
+      },
+    })),
+    /padding changes nothing/,
+    config,
+  ],
+  ["sees what follows", family, /sees what it may/, { ...config, sees: "before" }],
+  [
+    "gradients of something else",
+    shaped((own) => ({
+      forward: (b) => {
+        const states = own.forward(b);
+        return { ...states, hidden: reversed(states.hidden, 0.5) };
+      },
+    })),
+    /slopes/,
+    config,
+  ],
+  ["other shapes than a checkpoint's", family, /what it builds/, {
+    ...config,
+    shapes: { "tiny.words.weight": [28, 16] },
+  }],
+]);
