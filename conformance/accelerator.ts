@@ -29,7 +29,7 @@ export function acceleratorChecks(accelerator: Accelerator, figures: Accelerator
     provider,
     can: capabilities[provider],
     bytes: 2 ** 30,
-    trunk: trunkOf(tinyFamily().read(tinyConfig("encoder")), "tiny-encoder"),
+    trunk: trunkOf(tinyFamily().read(tinyConfig("encoder"))),
   });
   const built = (): Readonly<{ graph: Graph; given: Given }> => {
     const graph = new Graph();

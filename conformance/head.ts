@@ -120,7 +120,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
         const outputs = await outputsOf(open, false);
         assert.ok(Object.keys(outputs).length > 0, "no output");
         for (const [name, rows] of Object.entries(outputs)) {
-          assert.match(name, /^[a-z][A-Za-z]*$/);
+          assert.match(name, /^[a-z][A-Za-z0-9.]*$/);
           const data = Object.values(rows).flatMap((row) => [...row]);
           assert.ok(data.length > 0 && data.every(Number.isFinite), `${name} has no numbers or others`);
         }

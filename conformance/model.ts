@@ -82,7 +82,7 @@ export function configChecks(model: Model, { config, refused = {}, shapes }: Mod
     }),
     ...config === undefined ? [] : [check("says of itself what it builds", () => {
       const architecture = read();
-      const trunk = trunkOf(architecture, String(config.model_type));
+      const trunk = trunkOf(architecture);
       assert.ok(trunk.parameters.length > 0, "no parameters");
       for (const layer of architecture.layers) {
         assert.ok(trunk.parameters.some((name) => name.startsWith(`${layer}.`)), `no parameter below ${layer}`);

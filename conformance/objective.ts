@@ -40,11 +40,13 @@ export function objectiveChecks(objective: Objective, figures: ObjectiveFigures,
   return [
     check(parts, async () => {
       const open = await bench.open(own);
-      assert.ok(open.heads.length > 0 && open.losses.length > 0, "no head or no loss");
+      assert.ok(open.heads.length > 0, "no head");
       const { samples } = await encodeRows(open, rowsInSpec({ rows }), true);
       assert.ok(samples.length > 0, "no samples");
     }),
     check(learns, async () => {
+      // What only describes rows has nothing to learn.
+      if (objective.tasks.every(({ losses }) => losses.length === 0)) return;
       const training = { maxSteps: 12, learningRate: 0.05, perDeviceTrainBatchSize: 8, seed: 1, ...figures.training };
       const before = await bench.train(own, { ...training, evalOnStart: true });
       const evaluations = before.flatMap((event) => (event.type === "evaluate" ? [event.metrics.loss ?? NaN] : []));
@@ -58,9 +60,8 @@ export function objectiveChecks(objective: Objective, figures: ObjectiveFigures,
       for (const [name, value] of Object.entries(found)) {
         assert.ok(Number.isFinite(value), `${name} is ${value}`);
       }
-      const named = new Set(Object.keys(found));
-      for (const { name } of open.metrics) {
-        assert.ok([...named].some((key) => key.startsWith(name.split("-")[0] ?? name)), `no ${name} in ${[...named]}`);
+      if (open.metrics.length > 0) {
+        assert.ok(Object.keys(found).some((name) => name !== "loss"), "no metric of any row");
       }
     }),
     check(predicts, async () => {
