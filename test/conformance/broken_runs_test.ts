@@ -16,7 +16,6 @@ import {
   createRandom,
   type Exporter,
   Graph,
-  type Head,
   type Json,
   type Kind,
   type Kinds,
@@ -388,7 +387,7 @@ const regularizer: Regularizer = {
 };
 itPasses("a regularizer that wants small weights", checksOf(regularizer as Checked<"regularizer">, lib ? { lib } : {}));
 finds("regularizer", [
-  ["does nothing", { ...regularizer, term: (b, { loss }) => mul(sum(mul(loss, 0)), 0) }, /changes training/],
+  ["does nothing", { ...regularizer, term: (_, { loss }) => mul(sum(mul(loss, 0)), 0) }, /changes training/],
   ["has another slope than it says", {
     ...regularizer,
     term: (b, pass) => reversed(regularizer.term!(b, { ...pass, frozen: {} }), 1),
@@ -432,7 +431,7 @@ finds("adapter", [
     "does not start as the base",
     attached((own) => ({
       ...own,
-      linear: (b, call, next) => add(next(call), 0.1),
+      linear: (_, call, next) => add(next(call), 0.1),
     })),
     /starts as the base/,
     { claims: { startsAtBase: true, mergeable: false, peft: false } },
