@@ -177,7 +177,7 @@ describe("errors", () => {
       tokenizer,
       collator: causalLm({ lossOn: "completion" }),
       checkpoint: { config: {} },
-      trunk: { maxPositions: 64, vocabSize: 128 },
+      trunk: { maxPositions: 64, vocabSize: 128, family: { modelType: "llama" } },
       layout: { reserve: { tokens: 0, positions: 0 } },
     }) as unknown as OpenRun;
   const cut = { prompt: "abc", completion: "d" };
