@@ -11,6 +11,7 @@
 import { basename, dirname, join } from "node:path";
 import type { Files } from "./files.ts";
 import type { LastingFiles } from "./lasting_files.ts";
+import { absent } from "./system_errors.ts";
 
 /** How names of files in the making begin; they are no keys, and nothing is lost with them. */
 export const OWN = ".~attune-";
@@ -90,10 +91,5 @@ export function generationsIn(files: Files, { makeFolder, syncFolder }: LastingF
 /** Another has made it, or has removed what was to become it. */
 function lost(error: NodeJS.ErrnoException): false {
   if (error.code === "EEXIST" || error.code === "ENOENT") return false;
-  throw error;
-}
-
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
   throw error;
 }

@@ -28,7 +28,6 @@ const long: readonly string[] = [
   "core/run/adapters.ts openAdapters",
   "core/run/train.ts trained",
   "plugins/adapters/low_rank.ts attachLora",
-  "runtimes/directory_store.ts directoryStore",
   "runtimes/edge/jobs_app.ts jobsApp",
   "runtimes/edge/routes/files.ts fileRoutes",
   "runtimes/edge/routes/fine_tuning.ts fineTuningRoutes",
