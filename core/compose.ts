@@ -3,19 +3,16 @@
  * wrong is reported at once.
  * @module
  */
-import { withNamedErrors } from "./named_errors.ts";
-import { isPlugin, issuePath, nameOf } from "./define.ts";
+import { nameOf } from "./define.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "./errors.ts";
 import { packagesOf } from "./packages.ts";
-import { spelledOut } from "./plain_names.ts";
+import { resolvePart, type Resolver } from "./resolve_part.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
 import type {
   Catalog,
-  Entry,
   Json,
   Kind,
   Kinds,
-  Named,
   Plugin,
   Run,
   RunSpec,
@@ -66,89 +63,129 @@ const notedKeys: readonly string[] = ["$schema", "versions", "fingerprints"];
  */
 export function compose<const S extends RunSpec, C extends Catalog>(typed: S & TypedSpec<S, C>, catalog: C): Run {
   const spec: RunSpec = typed;
-  const issues: AttuneError[] = [];
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) {
     throw badSpec([badValue("spec", "spec", spec, "an object")]);
   }
-  const allowed = [...otherKeys, ...Object.keys(parts)];
-  for (const key of Object.keys(spec)) {
-    if (unread.includes(key)) {
-      const value = (spec as Readonly<Record<string, unknown>>)[key];
-      const empty = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
-      if (!empty) issues.push(unsupported("spec", key, value, "nothing reads it yet"));
-    } else if (!allowed.includes(key) && !notedKeys.includes(key)) {
-      issues.push(unknownName("spec", key, "key", key, allowed));
-    }
-  }
-  const given = spec as Readonly<Record<string, unknown>>;
-  if (given.version !== 1) issues.push(badValue("spec", "version", given.version, "1"));
-  if (given.name !== undefined && (typeof given.name !== "string" || !/^[\w][\w.-]{0,127}$/.test(given.name))) {
-    issues.push(badValue("spec", "name", given.name, "letters, digits, dots, dashes and underscores"));
-  }
-  issues.push(...packagesMissing(given.plugins, catalog));
+  const given = spec as Given;
+  const resolver: Resolver = { catalog, issues: [] };
+  const { issues } = resolver;
+  issues.push(...wrongKeys(given), ...wrongHead(given), ...packagesMissing(given.plugins, catalog));
   for (const key of ["model", "task"]) {
     if (given[key] === undefined) issues.push(badValue("spec", key, undefined, "a value"));
   }
-
   issues.push(...wrongNotes(given));
-
-  const made: Record<string, Plugin[]> = {};
-  for (const [key, { kind, several, fallback }] of Object.entries(parts)) {
-    const value = given[key] ?? fallback;
-    if (value === undefined) continue;
-    const list = Array.isArray(value) ? value : [value];
-    if (Array.isArray(value) && !several) issues.push(badValue("spec", key, value, "one plugin"));
-    const paths = list.map((_, i) => (Array.isArray(value) ? `${key}.${i}` : key));
-    made[key] = list.flatMap((part, i) => resolve(kind, part, paths[i] ?? key, catalog, issues) ?? []);
-  }
-  const data: { train?: Kinds["dataset"]; eval?: Kinds["dataset"] } = {};
-  if (typeof given.data === "object" && given.data !== null) {
-    for (const [key, part] of Object.entries(given.data)) {
-      if (key !== "train" && key !== "eval") {
-        issues.push(unknownName("spec", `data.${key}`, "key", key, ["train", "eval"]));
-        continue;
-      }
-      const dataset = resolve("dataset", part, `data.${key}`, catalog, issues);
-      if (dataset) data[key] = dataset;
-    }
-  } else if (given.data !== undefined) {
-    issues.push(badValue("spec", "data", given.data, "an object with train and eval"));
-  }
+  const made = resolveParts(given, resolver);
+  const data = resolveData(given, resolver);
   const objective = made.task?.[0] as Kinds["objective"] | undefined;
-  const several = objective?.tasks.some((task) => task.name !== "") ?? false;
-  if (several) {
-    for (const key of ["data", "collator", "head", "loss", "metrics"]) {
-      if (given[key] === undefined) continue;
-      issues.push(unsupported("spec", key, given[key], `each task of "${objective?.name}" has its own`));
-    }
-  } else if (given.data === undefined && (objective || given.task === undefined)) {
-    issues.push(badValue("spec", "data", undefined, "a value"));
-  }
+  issues.push(...wrongTasks(given, objective));
   const { training, issues: wrong } = readTrainingArguments(given.training);
   issues.push(...wrong);
   if (training.padding === "max_length" && training.maxLength === null) {
     issues.push(badValue("spec", "training.maxLength", null, 'a length, where training.padding is "max_length"'));
   }
-  const evaluated = several
-    ? objective?.tasks.some((task) => task.data?.eval !== undefined)
-    : "eval" in Object(given.data);
   const callbacks = (made.callbacks ?? []) as unknown as Kinds["callback"][];
-  issues.push(...withoutEvaluation(training, evaluated ?? true, callbacks));
-
-  const use = <K extends Kind>(kind: K, part: Use<K>): Kinds[K] => {
-    const found: AttuneError[] = [];
-    const plugin = resolve(kind, part, kind, catalog, found);
-    if (!plugin) throw badSpec(found);
-    return plugin;
-  };
-  // The parts that the task names by default must be there, too; better to know now than at step one.
-  for (const task of objective?.tasks ?? []) {
-    for (const part of task.heads) resolve("head", part, "task.head", catalog, issues);
-    for (const { loss } of task.losses) resolve("loss", loss, "task.loss", catalog, issues);
-    resolve("collator", task.collator, "task.collator", catalog, issues);
-    for (const metric of task.metrics) resolve("metric", metric, "task.metrics", catalog, issues);
-  }
+  issues.push(...withoutEvaluation(training, isEvaluated(given, objective), callbacks));
+  resolveTasks(objective, resolver);
   if (issues.length > 0) throw badSpec(issues);
+  return assemble({ spec, catalog, training, data, made });
+}
+
+/** A spec as it came: nothing of it is known. */
+type Given = Readonly<Record<string, unknown>>;
+
+/** Plugins by the spec's key. */
+type Made = Readonly<Record<string, readonly Plugin[]>>;
+
+type Data = { train?: Kinds["dataset"]; eval?: Kinds["dataset"] };
+
+function wrongKeys(given: Given): AttuneError[] {
+  const allowed = [...otherKeys, ...Object.keys(parts)];
+  return Object.entries(given).flatMap(([key, value]) => {
+    if (unread.includes(key)) {
+      const empty = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+      return empty ? [] : [unsupported("spec", key, value, "nothing reads it yet")];
+    }
+    return allowed.includes(key) || notedKeys.includes(key) ? [] : [unknownName("spec", key, "key", key, allowed)];
+  });
+}
+
+function wrongHead({ version, name }: Given): AttuneError[] {
+  const issues: AttuneError[] = [];
+  if (version !== 1) issues.push(badValue("spec", "version", version, "1"));
+  if (name !== undefined && (typeof name !== "string" || !/^[\w][\w.-]{0,127}$/.test(name))) {
+    issues.push(badValue("spec", "name", name, "letters, digits, dots, dashes and underscores"));
+  }
+  return issues;
+}
+
+/** The plugins of a spec, with the defaults. */
+function resolveParts(given: Given, resolver: Resolver): Made {
+  const made: Record<string, Plugin[]> = {};
+  for (const [key, { kind, several, fallback }] of Object.entries(parts)) {
+    const value = given[key] ?? fallback;
+    if (value === undefined) continue;
+    const list = Array.isArray(value) ? value : [value];
+    if (Array.isArray(value) && !several) resolver.issues.push(badValue("spec", key, value, "one plugin"));
+    const paths = list.map((_, i) => (Array.isArray(value) ? `${key}.${i}` : key));
+    made[key] = list.flatMap((part, i) => resolvePart(kind, part, paths[i] ?? key, resolver) ?? []);
+  }
+  return made;
+}
+
+function resolveData(given: Given, resolver: Resolver): Data {
+  const data: Data = {};
+  if (typeof given.data === "object" && given.data !== null) {
+    for (const [key, part] of Object.entries(given.data)) {
+      if (key !== "train" && key !== "eval") {
+        resolver.issues.push(unknownName("spec", `data.${key}`, "key", key, ["train", "eval"]));
+        continue;
+      }
+      const dataset = resolvePart("dataset", part, `data.${key}`, resolver);
+      if (dataset) data[key] = dataset;
+    }
+  } else if (given.data !== undefined) {
+    resolver.issues.push(badValue("spec", "data", given.data, "an object with train and eval"));
+  }
+  return data;
+}
+
+function isSeveral(objective: Kinds["objective"] | undefined): boolean {
+  return objective?.tasks.some((task) => task.name !== "") ?? false;
+}
+
+/** What belongs to each of several tasks, and what a single one cannot do without. */
+function wrongTasks(given: Given, objective: Kinds["objective"] | undefined): AttuneError[] {
+  if (isSeveral(objective)) {
+    return ["data", "collator", "head", "loss", "metrics"].flatMap((key) =>
+      given[key] === undefined
+        ? []
+        : [unsupported("spec", key, given[key], `each task of "${objective?.name}" has its own`)]
+    );
+  }
+  const isMissing = given.data === undefined && (objective || given.task === undefined);
+  return isMissing ? [badValue("spec", "data", undefined, "a value")] : [];
+}
+
+/** Whether there are rows to evaluate on. */
+function isEvaluated(given: Given, objective: Kinds["objective"] | undefined): boolean {
+  if (!isSeveral(objective)) return "eval" in Object(given.data);
+  return objective?.tasks.some((task) => task.data?.eval !== undefined) ?? true;
+}
+
+/** The parts that the task names by default must be there, too; better to know now than at step one. */
+function resolveTasks(objective: Kinds["objective"] | undefined, resolver: Resolver): void {
+  for (const task of objective?.tasks ?? []) {
+    for (const part of task.heads) resolvePart("head", part, "task.head", resolver);
+    for (const { loss } of task.losses) resolvePart("loss", loss, "task.loss", resolver);
+    resolvePart("collator", task.collator, "task.collator", resolver);
+    for (const metric of task.metrics) resolvePart("metric", metric, "task.metrics", resolver);
+  }
+}
+
+/** A run of parts that are all there. */
+function assemble(
+  { spec, catalog, training, data, made }: Pick<Run, "spec" | "catalog" | "training" | "data"> & { made: Made },
+): Run {
   const one = <K extends Kind>(key: string, _kind: K): Kinds[K] => made[key]?.[0] as unknown as Kinds[K];
   const all = <K extends Kind>(key: string, _kind: K): readonly Kinds[K][] =>
     (made[key] ?? []) as unknown as readonly Kinds[K][];
@@ -169,7 +206,12 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
     callbacks: all("callbacks", "callback"),
     loggers: all("loggers", "logger"),
     exporters: all("exporters", "exporter"),
-    use,
+    use: <K extends Kind>(kind: K, part: Use<K>): Kinds[K] => {
+      const issues: AttuneError[] = [];
+      const plugin = resolvePart(kind, part, kind, { catalog, issues });
+      if (!plugin) throw badSpec(issues);
+      return plugin;
+    },
   };
 }
 
@@ -258,100 +300,6 @@ function withoutEvaluation(
       issue(never && judges !== undefined, `callbacks.${i}`, name, `no callback that judges evaluations, ${where}`)
     ),
   ];
-}
-
-function resolve<K extends Kind>(
-  kind: K,
-  part: unknown,
-  path: string,
-  catalog: Catalog,
-  issues: AttuneError[],
-): Kinds[K] | undefined {
-  if (isPlugin(kind)(part)) return withNamedErrors(part);
-  const reference = typeof part === "string" ? spelledOut(kind, part) : part;
-  if (
-    typeof reference !== "object" || reference === null || !("use" in reference) || typeof reference.use !== "string"
-  ) {
-    issues.push(badValue("spec", path, part, `a ${kind}: a name, or { "use": name, "with": options }`));
-    return undefined;
-  }
-  for (const key of Object.keys(reference)) {
-    if (key !== "use" && key !== "with") {
-      issues.push(unknownName("spec", `${path}.${key}`, "key", key, ["use", "with"]));
-    }
-  }
-  const entries: Named<Entry<K>> = (catalog[kind] ?? {}) as Named<Entry<K>>;
-  const entry = Object.hasOwn(entries, reference.use) ? entries[reference.use] : undefined;
-  if (!entry) {
-    issues.push(unknownName("spec", path, kind, reference.use, Object.keys(entries)));
-    return undefined;
-  }
-  let options: unknown = "with" in reference ? reference.with : {};
-  for (const [pattern, partKind] of Object.entries(entry.parts)) {
-    options = replaceAt(
-      options,
-      pattern.split("."),
-      `${path}.with`,
-      (inner, at) =>
-        Array.isArray(inner)
-          ? inner.map((one, i) => resolve(partKind, one, `${at}.${i}`, catalog, issues) ?? one)
-          : resolve(partKind, inner, at, catalog, issues) ?? inner,
-    );
-  }
-  const result = entry.parse(options);
-  if (!result.issues) return withNamedErrors(result.value);
-  for (const issue of result.issues) {
-    const at = issuePath(issue.path);
-    const where = `${path}.with${at ? `.${at}` : ""}`;
-    const found = valueAt(options, at);
-    const allowed = optionNames(entry);
-    // A strict schema says of a key it does not know only that it expected none.
-    if (allowed && found === undefined && issue.message.startsWith("Invalid key: Expected")) {
-      const details = { code: "MISSING", plugin: "spec", path: where, allowed };
-      issues.push(new AttuneError(`${where} is missing: "${entry.use}" cannot do without it`, details));
-    } else if (allowed && issue.message.includes("Expected never")) {
-      issues.push(unknownName("spec", where, "option", at.split(".").at(-1) ?? "", allowed));
-    } else {
-      const details = { code: "BAD_OPTION", plugin: "spec", path: where, found };
-      issues.push(new AttuneError(`${where}: ${issue.message}, found ${show(found)}`, details));
-    }
-  }
-  return undefined;
-}
-/** The names of a plugin's options, where its schema is an object's (valibot's, possibly inside a pipe). */
-function optionNames(entry: Entry): string[] | undefined {
-  const schema = entry.schema as { entries?: object; pipe?: readonly { entries?: object }[] };
-  const entries = schema.entries ?? schema.pipe?.[0]?.entries;
-  return entries && Object.keys(entries);
-}
-
-function valueAt(options: unknown, path: string): unknown {
-  let value = options;
-  for (const key of path.split(".")) {
-    if (key === "") continue;
-    value = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
-  }
-  return value;
-}
-
-/** A copy with the values at a pattern ("tasks.*.task") replaced. */
-function replaceAt(
-  value: unknown,
-  pattern: readonly string[],
-  path: string,
-  replace: (value: unknown, path: string) => unknown,
-): unknown {
-  const [head, ...rest] = pattern;
-  if (head === undefined) return replace(value, path);
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) {
-    return head === "*" ? value.map((item, i) => replaceAt(item, rest, `${path}.${i}`, replace)) : value;
-  }
-  const copy: Record<string, unknown> = { ...value };
-  for (const key of head === "*" ? Object.keys(copy) : [head]) {
-    if (copy[key] !== undefined) copy[key] = replaceAt(copy[key], rest, `${path}.${key}`, replace);
-  }
-  return copy;
 }
 
 function jsonOf(options: object, plugin: string): Json {

@@ -1,0 +1,111 @@
+/**
+ * A part of a run spec made a plugin by the catalog's entry of its name.
+ * @module
+ */
+import { isPlugin, issuePath } from "./define.ts";
+import { AttuneError, badValue, show, unknownName } from "./errors.ts";
+import { withNamedErrors } from "./named_errors.ts";
+import { spelledOut } from "./plain_names.ts";
+import type { Catalog, Entry, Kind, Kinds, Named } from "./types.ts";
+
+/** Where names are looked up, and where what is wrong is noted. */
+export type Resolver = Readonly<{ catalog: Catalog; issues: AttuneError[] }>;
+
+/**
+ * The plugin that a part of a spec stands for: a plugin, its name, or `{ use, with }`. Undefined where it is none of them;
+ * what is wrong with it is among the resolver's issues then.
+ */
+export function resolvePart<K extends Kind>(
+  kind: K,
+  part: unknown,
+  path: string,
+  resolver: Resolver,
+): Kinds[K] | undefined {
+  const { catalog, issues } = resolver;
+  if (isPlugin(kind)(part)) return withNamedErrors(part);
+  const reference = typeof part === "string" ? spelledOut(kind, part) : part;
+  if (
+    typeof reference !== "object" || reference === null || !("use" in reference) || typeof reference.use !== "string"
+  ) {
+    issues.push(badValue("spec", path, part, `a ${kind}: a name, or { "use": name, "with": options }`));
+    return undefined;
+  }
+  for (const key of Object.keys(reference)) {
+    if (key !== "use" && key !== "with") {
+      issues.push(unknownName("spec", `${path}.${key}`, "key", key, ["use", "with"]));
+    }
+  }
+  const entries: Named<Entry<K>> = (catalog[kind] ?? {}) as Named<Entry<K>>;
+  const entry = Object.hasOwn(entries, reference.use) ? entries[reference.use] : undefined;
+  if (!entry) {
+    issues.push(unknownName("spec", path, kind, reference.use, Object.keys(entries)));
+    return undefined;
+  }
+  let options: unknown = "with" in reference ? reference.with : {};
+  for (const [pattern, partKind] of Object.entries(entry.parts)) {
+    options = replaceAt(
+      options,
+      pattern.split("."),
+      `${path}.with`,
+      (inner, at) =>
+        Array.isArray(inner)
+          ? inner.map((one, i) => resolvePart(partKind, one, `${at}.${i}`, resolver) ?? one)
+          : resolvePart(partKind, inner, at, resolver) ?? inner,
+    );
+  }
+  const result = entry.parse(options);
+  if (!result.issues) return withNamedErrors(result.value);
+  for (const issue of result.issues) {
+    const at = issuePath(issue.path);
+    const where = `${path}.with${at ? `.${at}` : ""}`;
+    const found = valueAt(options, at);
+    const allowed = optionNames(entry);
+    // A strict schema says of a key it does not know only that it expected none.
+    if (allowed && found === undefined && issue.message.startsWith("Invalid key: Expected")) {
+      const details = { code: "MISSING", plugin: "spec", path: where, allowed };
+      issues.push(new AttuneError(`${where} is missing: "${entry.use}" cannot do without it`, details));
+    } else if (allowed && issue.message.includes("Expected never")) {
+      issues.push(unknownName("spec", where, "option", at.split(".").at(-1) ?? "", allowed));
+    } else {
+      const details = { code: "BAD_OPTION", plugin: "spec", path: where, found };
+      issues.push(new AttuneError(`${where}: ${issue.message}, found ${show(found)}`, details));
+    }
+  }
+  return undefined;
+}
+
+/** The names of a plugin's options, where its schema is an object's (valibot's, possibly inside a pipe). */
+function optionNames(entry: Entry): string[] | undefined {
+  const schema = entry.schema as { entries?: object; pipe?: readonly { entries?: object }[] };
+  const entries = schema.entries ?? schema.pipe?.[0]?.entries;
+  return entries && Object.keys(entries);
+}
+
+function valueAt(options: unknown, path: string): unknown {
+  let value = options;
+  for (const key of path.split(".")) {
+    if (key === "") continue;
+    value = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+  }
+  return value;
+}
+
+/** A copy with the values at a pattern ("tasks.*.task") replaced. */
+function replaceAt(
+  value: unknown,
+  pattern: readonly string[],
+  path: string,
+  replace: (value: unknown, path: string) => unknown,
+): unknown {
+  const [head, ...rest] = pattern;
+  if (head === undefined) return replace(value, path);
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    return head === "*" ? value.map((item, i) => replaceAt(item, rest, `${path}.${i}`, replace)) : value;
+  }
+  const copy: Record<string, unknown> = { ...value };
+  for (const key of head === "*" ? Object.keys(copy) : [head]) {
+    if (copy[key] !== undefined) copy[key] = replaceAt(copy[key], rest, `${path}.${key}`, replace);
+  }
+  return copy;
+}
