@@ -29,9 +29,7 @@ const long: readonly string[] = [
   "plugins/adapters/low_rank.ts attachLora",
   "runtimes/edge/jobs_app.ts jobsApp",
   "runtimes/edge/routes/files.ts fileRoutes",
-  "runtimes/edge/routes/fine_tuning.ts fineTuningRoutes",
   "runtimes/edge/routes/merge.ts mergeRoutes",
-  "runtimes/edge/routes/runners.ts runnerRoutes",
   "runtimes/work/pool.ts workPool",
 ];
 
