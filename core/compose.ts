@@ -8,18 +8,7 @@ import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "
 import { packagesOf } from "./packages.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
-import type {
-  Catalog,
-  Json,
-  Kind,
-  Kinds,
-  Plugin,
-  Run,
-  RunSpec,
-  TrainingArguments,
-  TypedSpec,
-  Use,
-} from "./types.ts";
+import type { Catalog, Json, Kind, Kinds, Plugin, Run, RunSpec, TrainingArguments, TypedSpec, Use } from "./types.ts";
 
 /** Top-level keys: the kind of part they hold, and whether they hold several. */
 const parts: Readonly<Record<string, Readonly<{ kind: Kind; several?: boolean; fallback?: Json }>>> = {
