@@ -14,12 +14,15 @@ export type BlockType = Readonly<{
 
 const buffer = new DataView(new ArrayBuffer(4));
 
+/** What a half-precision number's fraction, of 1,024, is multiplied by, by its exponent. */
+const steps = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
+
 /** A half-precision number. */
 function half(bits: number): number {
-  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  const infinite = fraction === 0 ? Infinity : NaN;
+  const size = exponent === 31 ? infinite : (exponent === 0 ? fraction : fraction + 1024) * (steps[exponent] as number);
+  return bits & 0x8000 ? -size : size;
 }
 
 const halfAt = (data: DataView, at: number): number => half(data.getUint16(at, true));

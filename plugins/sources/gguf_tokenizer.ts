@@ -63,6 +63,7 @@ export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
       tokenizer_class: "PreTrainedTokenizerFast",
       // No class of the model's type puts its own steps in place of the file's.
       as_it_is: true,
+      ...limitOf(metadata),
       ...named,
       ...(typeof chat === "string" ? { chat_template: chat } : {}),
     },
@@ -154,6 +155,12 @@ function addedOf(types: Json | undefined, tokens: readonly string[], metadata: N
     const rstrip = strips && !["<unk>", "<s>", "<|endoftext|>"].includes(content);
     return [{ id, content, single_word: false, lstrip: false, rstrip, normalized: false, special }];
   });
+}
+
+/** As many tokens as the model has places for. */
+function limitOf(metadata: Named<Json>): Named<Json> {
+  const places = metadata[`${metadata["general.architecture"]}.context_length`];
+  return typeof places === "number" ? { model_max_length: places } : {};
 }
 
 /** What generation ends at: the end token, and those of a turn and of a message. */
