@@ -53,6 +53,9 @@ const SMALL = 1024;
 /** A model file holds so many bytes of weights at most; the format ends at 2 GiB. */
 const MODEL_BYTES = 2 ** 30;
 
+/** Where more bytes than this are in no file, and more than are in files, they stand beside the model: one copy less. */
+const BESIDE = 2 ** 26;
+
 /** Where a machine has less memory than so many times what a model takes decoded, it stays as it is stored. */
 const SCARCE = 8;
 
@@ -84,6 +87,18 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   };
   const halves = [...parameters.values()].filter((p) => isHalf(located(p)?.dtype));
   const keepsHalves = options.decoded !== true && halves.reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0) > DECODED;
+  const mappedAt = (p: Parameter): (WeightLocation & Readonly<{ file: string }>) | undefined => {
+    const at = located(p);
+    const dtype = at?.dtype === "float32" || (keepsHalves && isHalf(at?.dtype)) ? at?.dtype : undefined;
+    const { file, offset = 0 } = at ?? {};
+    const fits = at && file !== undefined && dtype && offset % bytesPerElement[dtype] === 0 && host.provider === "cpu";
+    return fits ? { ...at, file } : undefined;
+  };
+  const frozen = [...parameters.values()].filter((p) => !fed.has(p.name));
+  const inFiles = frozen.reduce((bytes, p) => bytes + (mappedAt(p)?.bytes ?? 0), 0);
+  const inMemory = frozen.reduce((bytes, p) => bytes + (mappedAt(p) ? 0 : 4 * sizeOf(p.shape)), 0);
+  // ONNX Runtime takes tensors from files or from memory, never both in one model.
+  const besides = host.provider !== "cpu" || inMemory > MODEL_BYTES || (inMemory > BESIDE && inMemory > inFiles);
   for (const p of parameters.values()) {
     const own = fed.get(p.name);
     if (own) {
@@ -91,17 +106,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       continue;
     }
     const name = initial.nameInCheckpoint(p);
-    const at = name === undefined ? undefined : checkpoint.weights.locate(name);
-    const dtype = at?.dtype === "float32" || (keepsHalves && isHalf(at?.dtype)) ? at?.dtype : undefined;
-    const mappable = at?.file !== undefined && dtype && at.offset % bytesPerElement[dtype] === 0;
-    if (mappable && host.provider === "cpu") {
+    const at = besides ? undefined : mappedAt(p);
+    if (at) {
       checkDims(p, at.dims, checkpoint.label, MISMATCHED);
       files.push({
         name: p.name,
-        file: at.file ?? "",
+        file: at.file,
         offset: at.offset,
         bytes: at.bytes,
-        ...(isHalf(dtype) ? { dtype } : {}),
+        ...(isHalf(at.dtype) ? { dtype: at.dtype } : {}),
       });
     } else {
       const stored = compact && name !== undefined ? await checkpoint.weights.quantized?.(name) : undefined;
@@ -118,8 +131,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       }
       const tensor = await initial.read(p);
       inlineBytes += tensor.data.byteLength;
-      const inModel = host.provider === "cpu" ? inlineBytes < MODEL_BYTES : tensor.data.byteLength < SMALL;
-      if (inModel) {
+      if (!besides || tensor.data.byteLength < SMALL) {
         storage.set(p.name, { as: "inline", tensor });
         continue;
       }

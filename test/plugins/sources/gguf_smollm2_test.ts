@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
+import type { Tensor } from "../../../core/tensor.ts";
 import { pretrained } from "../../../plugins/sources/pretrained.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
 import { hostHere } from "../../../runtimes/train.ts";
@@ -28,8 +29,8 @@ describe("SmolLM2's GGUF file is the folder that was made of it", { skip }, () =
     assert.deepEqual([...own.weights.names].sort(), [...other.weights.names].sort());
     // Every ninth: another kind of tensor each time.
     for (const name of own.weights.names.filter((_, i) => i % 9 === 1)) {
-      const mine = await own.weights.read(name);
-      const its = await other.weights.read(name);
+      const mine: Tensor = await own.weights.read(name);
+      const its: Tensor = await other.weights.read(name);
       assert.deepEqual(mine.dims, its.dims, name);
       assert.ok(mine.data.every((value, i) => value === its.data[i]), name);
     }
