@@ -4,7 +4,8 @@
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
-import { allBytes } from "../../core/bytes.ts";
+import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/blobs.ts";
+import { joinBytes, jsonIn } from "../../core/bytes.ts";
 import { define } from "../../core/define.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { keyParts } from "../../core/store_key.ts";
@@ -31,7 +32,8 @@ export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions
 const INLINE = 256 * 1024;
 
 /**
- * Keys with revisions that compare and set, over JetStream's file storage; large values are objects that a key names.
+ * Keys with revisions that compare and set, over JetStream's file storage; large values are objects of 4 MiB that a key
+ * names, of which one at a time is in memory.
  * JetStream acknowledges before it syncs: set `sync_interval: always` where a loss of power must lose nothing.
  *
  * @throws AttuneError from the store's methods: `BAD_KEY`, `STORE`; from `open` where the server is not reached.
@@ -74,15 +76,15 @@ async function connected(url: string): Promise<NatsConnection> {
   }
 }
 
-/** A value in the bucket: the bytes behind a 0, or behind a 1 the object that holds them. */
-type Held = Readonly<{ bytes: Uint8Array; blob?: undefined }> | Readonly<{ blob: string; size: number }>;
+/** A value in the bucket: the bytes behind a 0, or behind a 1 the objects that hold them. */
+type Held = Readonly<{ bytes: Uint8Array; blob?: undefined }> | Blob;
 
 async function openNatsStore(connection: NatsConnection, bucket: string): Promise<Store> {
   const { Kvm } = await import("@nats-io/kv").catch(absent);
   const { Objm } = await import("@nats-io/obj").catch(absent);
   const kv = await new Kvm(connection).create(bucket, { history: 1 });
   const objects = await new Objm(connection).create(bucket);
-  let last: { blob: string; bytes: Uint8Array } | undefined;
+  let last: { name: string; bytes: Uint8Array } | undefined;
 
   const nameOf = (key: string): string => keyParts("nats", key).map(encoded).join(".");
   const keyOf = (name: string): string => name.split(".").map(decoded).join("/");
@@ -97,16 +99,21 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
     if (!found || found.operation !== "PUT") return undefined;
     return { held: heldIn(found.value), revision: found.revision };
   };
-  const bytesOf = async (held: Held): Promise<Uint8Array> => {
-    if (held.blob === undefined) return held.bytes;
-    if (last?.blob === held.blob) return last.bytes;
-    const bytes = await objects.getBlob(held.blob);
-    if (!bytes) throw new Error("its object is missing");
-    last = { blob: held.blob, bytes };
-    return bytes;
+  const pieces: Objects = {
+    put: (name, bytes) => objects.putBlob({ name }, bytes),
+    delete: (name) => objects.delete(name),
+    // Readers ask for one part after the other, and an object comes as a whole.
+    get: async (name, offset, length) => {
+      if (last?.name !== name) {
+        const bytes = await objects.getBlob(name);
+        if (!bytes) return undefined;
+        last = { name, bytes };
+      }
+      return last.bytes.slice(offset, offset + length);
+    },
   };
   const forget = async (held: Held | undefined): Promise<void> => {
-    if (held?.blob !== undefined) await objects.delete(held.blob).catch(() => {});
+    if (held?.blob !== undefined) await deleteBlob(pieces, held);
   };
   /** What a lost race is told as. */
   const raced = (error: unknown): "conflict" => {
@@ -123,25 +130,26 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
         const size = held.blob === undefined ? held.bytes.length : held.size;
         const own = { key, size, revision: String(revision) };
         if (range?.length === 0) return { ...own, bytes: new Uint8Array() };
-        const bytes = await bytesOf(held);
         const from = range?.offset ?? 0;
-        return { ...own, bytes: bytes.slice(from, range ? from + range.length : undefined) };
+        const length = range?.length ?? size;
+        const bytes = held.blob === undefined
+          ? held.bytes.slice(from, from + length)
+          : await getBlob(pieces, held, from, length);
+        return { ...own, bytes };
       }),
     put: (key, content, options) =>
       typed(key, async () => {
-        const bytes = await allBytes(content);
+        const kept = await putBlob(pieces, crypto.randomUUID(), content, INLINE);
+        const value = kept instanceof Uint8Array
+          ? joinBytes([Uint8Array.of(0), kept])
+          : new TextEncoder().encode(`\u0001${JSON.stringify(kept)}`);
         const before = await entryOf(key);
         const wanted = options?.if;
         if (wanted !== undefined && (before === undefined ? null : String(before.revision)) !== wanted) {
+          await forget(heldIn(value));
           return "conflict";
         }
-        let value = new Uint8Array(bytes.length + 1);
-        if (bytes.length <= INLINE) value.set(bytes, 1);
-        else {
-          const blob = crypto.randomUUID();
-          await objects.putBlob({ name: blob }, bytes);
-          value = new TextEncoder().encode(`\u0001${JSON.stringify({ blob, size: bytes.length })}`);
-        }
+        const size = kept instanceof Uint8Array ? kept.length : kept.size;
         const name = nameOf(key);
         const done = await (wanted === undefined
           ? kv.put(name, value)
@@ -149,7 +157,7 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
           ? kv.update(name, value, before.revision)
           : kv.create(name, value)).catch(raced);
         await forget(done === "conflict" ? heldIn(value) : before?.held);
-        return done === "conflict" ? done : { key, size: bytes.length, revision: String(done) };
+        return done === "conflict" ? done : { key, size, revision: String(done) };
       }),
     delete: (key, options) =>
       typed(key, async () => {
@@ -181,7 +189,7 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
 }
 
 function heldIn(value: Uint8Array): Held {
-  return value[0] === 0 ? { bytes: value.slice(1) } : JSON.parse(new TextDecoder().decode(value.subarray(1)));
+  return value[0] === 0 ? { bytes: value.slice(1) } : jsonIn<Blob>(value.subarray(1));
 }
 
 /** One part of a key as one token of a subject: anything but letters, digits, - and _ by its bytes. */

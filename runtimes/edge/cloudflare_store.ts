@@ -1,8 +1,8 @@
 /**
- * A store on Cloudflare: rows of D1 that compare and set, large values as objects of R2.
+ * A store on Cloudflare: rows of D1 that compare and set, large values as objects of R2, one of which is in memory at a time.
  * @module
  */
-import { allBytes } from "../../core/bytes.ts";
+import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/blobs.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { keyParts } from "../../core/store_key.ts";
 import type { Store, Stored } from "../../core/types.ts";
@@ -54,8 +54,16 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
       throw storeFailed("cloudflare", key, error);
     });
   };
-  const forget = async (blob: string | null | undefined): Promise<void> => {
-    if (blob) await bucket.delete(blob).catch(() => {});
+  const pieces: Objects = {
+    put: (name, bytes) => bucket.put(name, bytes),
+    delete: (name) => bucket.delete(name),
+    get: async (name, offset, length) => {
+      const found = await bucket.get(name, { range: { offset, length } });
+      return found ? new Uint8Array(await found.arrayBuffer()) : undefined;
+    },
+  };
+  const forget = async (value: Pick<Row, "blob" | "size"> | null): Promise<void> => {
+    if (value?.blob) await deleteBlob(pieces, blobOf(value.blob, value.size));
   };
   const rowOf = (key: string): Promise<Row | null> =>
     database.prepare("SELECT * FROM attune WHERE key = ?").bind(key).first<Row>();
@@ -71,33 +79,31 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
         if (row.blob === null) {
           return { ...own, bytes: new Uint8Array(row.value ?? []).slice(from, from + length) };
         }
-        const found = await bucket.get(row.blob, { range: { offset: from, length } });
-        if (!found) throw new Error("its object is missing");
-        return { ...own, bytes: new Uint8Array(await found.arrayBuffer()) };
+        return { ...own, bytes: await getBlob(pieces, blobOf(row.blob, row.size), from, length) };
       }),
     put: (key, content, options) =>
       typed(key, async () => {
-        const bytes = await allBytes(content);
-        const blob = bytes.length > INLINE ? `blobs/${crypto.randomUUID()}` : null;
-        if (blob) await bucket.put(blob, bytes);
+        const kept = await putBlob(pieces, `blobs/${crypto.randomUUID()}`, content, INLINE);
+        const [blob, size, value] = kept instanceof Uint8Array
+          ? [null, kept.length, kept.slice().buffer]
+          : [`${kept.blob}:${kept.piece}`, kept.size, null];
         const revision = crypto.randomUUID();
-        const value = blob ? null : bytes.slice().buffer;
         const before = await rowOf(key);
         const wanted = options?.if;
         // One statement decides; what was read before it only names the object that goes.
         const statement = wanted === undefined
           ? database.prepare(
             "INSERT INTO attune VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO UPDATE SET revision = ?2, size = ?3, value = ?4, blob = ?5",
-          ).bind(key, revision, bytes.length, value, blob)
+          ).bind(key, revision, size, value, blob)
           : wanted === null
           ? database.prepare("INSERT OR IGNORE INTO attune VALUES (?1, ?2, ?3, ?4, ?5)")
-            .bind(key, revision, bytes.length, value, blob)
+            .bind(key, revision, size, value, blob)
           : database.prepare(
             "UPDATE attune SET revision = ?2, size = ?3, value = ?4, blob = ?5 WHERE key = ?1 AND revision = ?6",
-          ).bind(key, revision, bytes.length, value, blob, wanted);
+          ).bind(key, revision, size, value, blob, wanted);
         const { meta } = await statement.run();
-        await forget(meta.changes === 0 ? blob : before?.blob);
-        return meta.changes === 0 ? "conflict" : { key, size: bytes.length, revision };
+        await forget(meta.changes === 0 ? { blob, size } : before);
+        return meta.changes === 0 ? "conflict" : { key, size, revision };
       }),
     delete: (key, options) =>
       typed(key, async () => {
@@ -108,7 +114,7 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
           : database.prepare("DELETE FROM attune WHERE key = ? AND revision = ?").bind(key, wanted);
         const { meta } = await statement.run();
         if (meta.changes === 0) return wanted === undefined ? "done" : "conflict";
-        await forget(before?.blob);
+        await forget(before);
         return "done";
       }),
     list: async function* (prefix) {
@@ -120,4 +126,10 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
       for (const { key, revision, size } of results) yield { key, revision, size };
     },
   };
+}
+
+/** A large value as a row names it: the beginning of its objects' names, and how many bytes each has. */
+function blobOf(named: string, size: number): Blob {
+  const at = named.lastIndexOf(":");
+  return { blob: named.slice(0, at), size, piece: Number(named.slice(at + 1)) };
 }

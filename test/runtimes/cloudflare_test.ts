@@ -63,6 +63,11 @@ else {
       const part = await store.get("large", { offset: 400_000, length: 3 });
       assert.deepEqual([part?.size, part?.bytes], [500_000, bytes.slice(400_000, 400_003)]);
       assert.deepEqual((await store.get("large"))?.bytes, bytes);
+      const larger = Uint8Array.from({ length: 5_000_000 }, (_, i) => (i >> 3) % 251);
+      await store.put("larger", larger);
+      const seam = await store.get("larger", { offset: 2 ** 22 - 3, length: 6 });
+      assert.deepEqual([seam?.size, seam?.bytes], [5_000_000, larger.slice(2 ** 22 - 3, 2 ** 22 + 3)]);
+      await store.delete("larger");
       await store.delete("large");
       assert.equal(await store.get("large"), undefined);
     });

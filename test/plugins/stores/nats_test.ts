@@ -49,6 +49,14 @@ else {
       assert.deepEqual([part?.size, part?.bytes], [3_000_000, bytes.slice(1_000_000, 1_000_005)]);
       await store.put("dir/large file.bin", bytes.slice(0, 10));
       assert.equal((await store.get("dir/large file.bin"))?.size, 10);
+      // Of several objects, with a part that two of them have.
+      const larger = Uint8Array.from({ length: 9_000_000 }, (_, i) => (i >> 3) % 251);
+      await store.put("large", larger);
+      const seam = await store.get("large", { offset: 2 ** 22 - 3, length: 6 });
+      assert.deepEqual(seam?.bytes, larger.slice(2 ** 22 - 3, 2 ** 22 + 3));
+      assert.deepEqual((await store.get("large"))?.bytes, larger);
+      assert.equal(await store.put("large", larger, { if: null }), "conflict");
+      assert.deepEqual((await store.get("large"))?.bytes.length, 9_000_000);
     });
 
     it("outlive a server that is killed and a queue that is deleted", async () => {

@@ -1,0 +1,90 @@
+/**
+ * Large values of stores whose own objects come and go as a whole: as objects of a few MiB each, so that what is in memory
+ * is one of them, however large the value.
+ * @module
+ */
+
+/** What keeps the objects. */
+export type Objects = Readonly<{
+  put(name: string, bytes: Uint8Array): Promise<unknown>;
+  /** Some of an object's bytes; undefined where it is not there. */
+  get(name: string, offset: number, length: number): Promise<Uint8Array | undefined>;
+  delete(name: string): Promise<unknown>;
+}>;
+
+/** A large value: its objects are `<blob>.0` and on, each of `piece` bytes but for the last. */
+export type Blob = Readonly<{ blob: string; size: number; piece: number }>;
+
+/** Bytes of an object. */
+const PIECE = 4 * 2 ** 20;
+
+/** Keeps a value: its bytes where these are few, else a name for the objects they went to. What fails leaves none. */
+export async function putBlob(
+  to: Objects,
+  blob: string,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+  inline: number,
+): Promise<Uint8Array | Blob> {
+  let [size, count] = [0, 0];
+  let waiting: Uint8Array | undefined;
+  const keep = async (piece: Uint8Array): Promise<void> => {
+    await to.put(`${blob}.${count++}`, piece);
+  };
+  try {
+    for await (const piece of piecesOf(content)) {
+      size += piece.length;
+      if (waiting) await keep(waiting);
+      waiting = piece;
+    }
+    const last = waiting ?? new Uint8Array();
+    if (count === 0 && size <= inline) return last;
+    await keep(last);
+    return { blob, size, piece: PIECE };
+  } catch (error) {
+    await deleteBlob(to, { blob, size: count * PIECE, piece: PIECE });
+    throw error;
+  }
+}
+
+/** Some of a large value. Throws where an object of it is not there. */
+export async function getBlob(from: Objects, value: Blob, offset: number, length: number): Promise<Uint8Array> {
+  const { blob, size, piece } = value;
+  const end = Math.min(size, offset + length);
+  const bytes = new Uint8Array(Math.max(0, end - offset));
+  for (let at = offset; at < end;) {
+    const start = at % piece;
+    const part = await from.get(`${blob}.${Math.floor(at / piece)}`, start, Math.min(piece - start, end - at));
+    if (!part || part.length === 0) throw new Error("an object of it is missing");
+    bytes.set(part, at - offset);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** Removes what a large value has; what cannot be removed stays, and nobody reads it. */
+export async function deleteBlob(from: Objects, { blob, size, piece }: Blob): Promise<void> {
+  for (let at = 0; at * piece < size; at++) await from.delete(`${blob}.${at}`).catch(() => {});
+}
+
+/** Bytes in pieces of one size, each in memory of its own; the last may be shorter. */
+async function* piecesOf(content: Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (content instanceof Uint8Array) {
+    for (let at = 0; at < content.length; at += PIECE) yield content.subarray(at, at + PIECE);
+    return;
+  }
+  let piece: Uint8Array | undefined;
+  let length = 0;
+  for await (const bytes of content) {
+    for (let from = 0; from < bytes.length;) {
+      piece ??= new Uint8Array(PIECE);
+      const part = bytes.subarray(from, from + PIECE - length);
+      piece.set(part, length);
+      length += part.length;
+      from += part.length;
+      if (length < PIECE) continue;
+      yield piece;
+      [piece, length] = [undefined, 0];
+    }
+  }
+  if (piece) yield piece.subarray(0, length);
+}
