@@ -105,9 +105,17 @@ export function renameDim(dim: Dim, from: string, to: string): Dim {
   return spell(renamed);
 }
 
-function terms(dim: Dim): Map<string, number> {
+/** What dims are made of, as far as they were asked for: a graph has few, and asks for each thousands of times. */
+const known = new Map<string, ReadonlyMap<string, number>>();
+const MOST_KNOWN = 4096;
+
+function terms(dim: Dim): ReadonlyMap<string, number> {
   if (typeof dim === "number") return new Map([["", dim]]);
+  const before = known.get(dim);
+  if (before) return before;
+  if (known.size >= MOST_KNOWN) known.clear();
   const map = new Map<string, number>();
+  known.set(dim, map);
   for (const term of dim.split("+")) {
     const factors = term.split("*");
     const names = factors.filter((f) => !/^-?\d+$/.test(f));

@@ -8,16 +8,14 @@ import type { Definition } from "./normalizers.ts";
 
 const encoder = new TextEncoder();
 
-/** A number that is larger than any id. */
-const IDS = 2 ** 24;
 /** Places in a piece take so many values. */
 const PLACES = 2 ** 28;
 
 /** Merges: the rank of a pair of tokens, and what the merge of a rank makes. */
 type Merges = Readonly<{ rankOf(left: number, right: number): number | undefined; made: Int32Array }>;
 
-/** As many pairs are remembered. */
-const PAIRS = 2 ** 20;
+/** So many pairs are remembered, each at one place: two to the power of this. */
+const PAIR_BITS = 17;
 
 const wrong = (problem: string): Error => badFile("hf", "tokenizer.json", problem);
 
@@ -59,17 +57,17 @@ function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
     }
     return -1;
   };
-  const known = new Map<number, number>();
+  // Of the pairs at each place, the last one asked for: left, right, rank.
+  const asked = new Int32Array(3 * 2 ** PAIR_BITS).fill(-1);
   return {
     made,
     rankOf: (left, right) => {
-      const key = left * IDS + right;
-      let rank = known.get(key);
-      if (rank === undefined) {
-        if (known.size >= PAIRS) known.clear();
-        rank = find(names[left] ?? "", names[right] ?? "");
-        known.set(key, rank);
+      const at = 3 * ((Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> (32 - PAIR_BITS));
+      if (asked[at] !== left || asked[at + 1] !== right) {
+        const rank = find(names[left] ?? "", names[right] ?? "");
+        asked.set([left, right, rank], at);
       }
+      const rank = asked[at + 2] as number;
       return rank < 0 ? undefined : rank;
     },
   };
