@@ -29,7 +29,6 @@ const long: readonly string[] = [
   "plugins/adapters/low_rank.ts attachLora",
   "runtimes/edge/jobs_app.ts jobsApp",
   "runtimes/edge/routes/files.ts fileRoutes",
-  "runtimes/edge/routes/merge.ts mergeRoutes",
   "runtimes/work/pool.ts workPool",
 ];
 
