@@ -148,15 +148,16 @@ function generationSessions(
         trains: trainsRule(options.attached),
         targets: { [AT]: { dtype: "int32", dims: [0], data: new Int32Array(0) } },
       });
-      // Packed, those of 16 bits become float32 once rather than with each token.
       const { host, fed, prepackLimit = 0 } = options;
-      const fits = host.provider === "cpu" && packedBytes(program, fed) <= prepackLimit;
+      const fits = (copies: number): boolean =>
+        host.provider === "cpu" && copies * packedBytes(program, fed) <= prepackLimit;
       const session = await openSession({
         ...options,
         graph: program.graph,
         parameters: program.recorded.parameters,
-        prepack: fits,
-        decoded: fits,
+        prepack: fits(1),
+        // Once rather than with each token. They are read into memory before they are packed.
+        decoded: fits(2),
         arena: true,
       });
       const own = { program, session };
