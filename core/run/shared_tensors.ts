@@ -5,7 +5,6 @@
 import { trunkOf } from "../engine/trunk.ts";
 import { AttuneError } from "../errors.ts";
 import { jsonObject } from "../json.ts";
-import type { SharedTensors } from "../merge/base_names.ts";
 import type { Catalog, Json, Model, Named, Store } from "../types.ts";
 import { untiedConfig } from "./ties.ts";
 
@@ -14,6 +13,13 @@ export async function configIn(plugin: string, files: Store, label: string): Pro
   const file = await files.get("config.json");
   return file && jsonObject(plugin, `${label}/config.json`, file.bytes);
 }
+
+/** How a base's tensors are shared, as its model says: the name each would have alone, and whose it is. */
+export type SharedTensors = Readonly<{
+  ties: Named<string>;
+  /** What its config says once they are not. */
+  untiedConfig: Named<Json>;
+}>;
 
 /** What the model of a config shares, heads included; undefined where no model of the catalog reads the config. */
 export function sharedTensors(

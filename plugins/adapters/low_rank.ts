@@ -23,7 +23,7 @@ import {
   where,
 } from "../../core/graph/functions.ts";
 import { transposed } from "../../core/linear_algebra.ts";
-import { loraScale } from "../../core/lora_scale.ts";
+import { loraScale } from "../../formats/peft/lora_scale.ts";
 import { matches, matchModules, patternValue } from "../../core/modules.ts";
 import type { AttachContext, Attached, Build, Named, Seams, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
 import { firstFactors } from "./lora_init.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from "valibot";
-import { adapterKeys } from "../../core/adapter_keys.ts";
+import { adapterKeys } from "../../formats/peft/keys.ts";
 import { badValue, missing, show } from "../../core/errors.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import { jsonObject } from "../../core/json.ts";

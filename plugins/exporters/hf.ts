@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { carriedFiles } from "../../core/carried_files.ts";
+import { carriedFiles } from "../../formats/hf/carried_files.ts";
 import { define } from "../../core/define.ts";
-import { configText } from "../../core/config_text.ts";
+import { configText } from "../../formats/hf/config_text.ts";
 import { mergedTensors } from "../../core/run/merged.ts";
 import { untiedConfig } from "../../core/run/ties.ts";
 import { streamSafetensors } from "../../core/safetensors.ts";

@@ -10,7 +10,7 @@ import type { Catalog, Host, Json, Named, Ort, RunSpec, Store } from "../../core
 import { catalog } from "../../plugins/catalog.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";
 import { classification } from "../../runtimes/edge/purposes.ts";
-import { savedIn } from "../../runtimes/edge/saved.ts";
+import { savedIn } from "../../formats/run/saved.ts";
 import { fetchedStore } from "../../runtimes/fetched_store.ts";
 import { web } from "../../runtimes/web.ts";
 

@@ -15,7 +15,7 @@ import { boundedCache, type Cache } from "./cache.ts";
 import { heldFiles } from "./held_files.ts";
 import { noFiles } from "./read_files.ts";
 import type { Caller } from "./route.ts";
-import { type SavedAdapter, savedIn } from "./saved.ts";
+import { type SavedAdapter, savedIn } from "../../formats/run/saved.ts";
 import type { ModelFiles } from "./edge_models.ts";
 import type { EdgeLimits, EdgeOptions } from "./edge_options.ts";
 import type { Meter } from "./meter.ts";

@@ -6,7 +6,7 @@ import { classNames } from "../../core/class_names.ts";
 import { openSafetensors } from "../../core/safetensors.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import type { Found, Purpose } from "./inference.ts";
-import { jsonIn } from "./saved.ts";
+import { jsonIn } from "../../formats/run/saved.ts";
 
 const problems: Readonly<Record<string, string>> = {
   single_label_classification: "single-label",

@@ -12,7 +12,7 @@ import { catalog } from "../../plugins/catalog.ts";
 import { pretrained } from "../../plugins/sources/pretrained.ts";
 import { main } from "../../runtimes/cli/main.ts";
 import { createApp } from "../../runtimes/edge/app.ts";
-import { savedIn } from "../../runtimes/edge/saved.ts";
+import { savedIn } from "../../formats/run/saved.ts";
 import { folderModels } from "../../runtimes/folder_models.ts";
 import { openSaved } from "../../runtimes/saved.ts";
 import { hostHere } from "../../runtimes/train.ts";

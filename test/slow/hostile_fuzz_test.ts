@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { AttuneError } from "../../core/errors.ts";
-import { openAdapter } from "../../core/merge/config.ts";
+import { openAdapter } from "../../formats/peft/merge/config.ts";
 import { openSafetensors, writeSafetensors } from "../../core/safetensors.ts";
 import type { Json } from "../../core/types.ts";
 import { chatRenderer } from "../../plugins/tokenizers/chat.ts";

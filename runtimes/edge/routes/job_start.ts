@@ -8,7 +8,7 @@ import type { Json, Named, Store } from "../../../core/types.ts";
 import { failed } from "../answers.ts";
 import type { JobRequest, JobStart } from "../job_request.ts";
 import type { JobsContext } from "../jobs_context.ts";
-import { savedIn } from "../saved.ts";
+import { savedIn } from "../../../formats/run/saved.ts";
 
 /** So much of a file is looked at for its first row, in bytes. */
 const FIRST_ROW = 2 ** 20;

@@ -12,7 +12,7 @@ import { modelWithin } from "../named_run.ts";
 import { classification, embeddings } from "../purposes.ts";
 import { placedFiles } from "../read_files.ts";
 import type { Caller } from "../route.ts";
-import { savedIn } from "../saved.ts";
+import { savedIn } from "../../../formats/run/saved.ts";
 import type { EdgeService } from "../service.ts";
 import type { Merged } from "./merge_plan.ts";
 

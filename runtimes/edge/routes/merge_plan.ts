@@ -4,11 +4,11 @@
  */
 import { badValue, tooMuch } from "../../../core/errors.ts";
 import { checkFiniteModel } from "../../../core/finite_weights.ts";
-import { combineAdapters } from "../../../core/merge/adapters.ts";
-import { CONFIG_IN_METADATA, openAdapter } from "../../../core/merge/config.ts";
-import { mergeIntoBase } from "../../../core/merge/into_base.ts";
-import type { MergedAdapter, MergeOptions } from "../../../core/merge/merged_adapter.ts";
-import { writeMerged } from "../../../core/merge/write_adapter.ts";
+import { combineAdapters } from "../../../formats/peft/merge/adapters.ts";
+import { CONFIG_IN_METADATA, openAdapter } from "../../../formats/peft/merge/config.ts";
+import { mergeIntoBase } from "../../../formats/peft/merge/into_base.ts";
+import type { MergedAdapter, MergeOptions } from "../../../formats/peft/merge/merged_adapter.ts";
+import { writeMerged } from "../../../formats/peft/merge/write_adapter.ts";
 import { refuseQuantized } from "../../../core/quantized.ts";
 import { configIn, sharedTensors } from "../../../core/run/shared_tensors.ts";
 import { openWeights, safetensorsSize, streamSafetensors, type TensorForm } from "../../../core/safetensors.ts";

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { checkFinite } from "../../../core/finite_weights.ts";
 import { contentIn } from "../../../core/jobs/files.ts";
-import { openAdapter, type OpenedAdapter } from "../../../core/merge/config.ts";
-import { mergeMethods } from "../../../core/merge/methods.ts";
+import { openAdapter, type OpenedAdapter } from "../../../formats/peft/merge/config.ts";
+import { mergeMethods } from "../../../formats/peft/merge/methods.ts";
 import { within } from "../../../core/within.ts";
 import type { Store } from "../../../core/types.ts";
 import { failed } from "../answers.ts";

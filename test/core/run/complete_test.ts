@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { plainKey } from "../../../core/adapter_keys.ts";
+import { plainKey } from "../../../formats/peft/keys.ts";
 import { compose } from "../../../core/compose.ts";
 import { openAdapters } from "../../../core/run/adapters.ts";
 import { newParts } from "../../../core/run/complete.ts";

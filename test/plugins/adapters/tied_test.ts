@@ -6,9 +6,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import { openAdapter } from "../../../core/merge/config.ts";
-import { mergeIntoBase } from "../../../core/merge/into_base.ts";
-import { writeModel } from "../../../core/merge/write_model.ts";
+import { openAdapter } from "../../../formats/peft/merge/config.ts";
+import { mergeIntoBase } from "../../../formats/peft/merge/into_base.ts";
+import { writeModel } from "../../../formats/peft/merge/write_model.ts";
 import { openAdapters } from "../../../core/run/adapters.ts";
 import { layOut } from "../../../core/loop/layout.ts";
 import { encodeRows } from "../../../core/run/data.ts";

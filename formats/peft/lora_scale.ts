@@ -2,8 +2,8 @@
  * LoRA's ranks and scales, as PEFT's config has them.
  * @module
  */
-import { patternValue } from "./modules.ts";
-import type { Json, Named } from "./types.ts";
+import { patternValue } from "../../core/modules.ts";
+import type { Json, Named } from "../../core/types.ts";
 
 /** The factor of B A in a module's update: alpha / r, or alpha / sqrt(r) in rsLoRA. */
 export function loraScale(alpha: number, r: number, rsLora: boolean): number {

@@ -2,7 +2,7 @@
  * The ways of merging adapters, by the names of PEFT's add_weighted_adapter.
  * @module
  */
-import type { Random } from "../types.ts";
+import type { Random } from "../../../core/types.ts";
 import { disjointMean, type MajoritySignMethod, pruneByMagnitude, pruneByMask, weightedSum } from "./arithmetic.ts";
 
 /** All methods. `_svd`: on whole updates B A, decomposed again; else on A and B by themselves. */

@@ -2,7 +2,7 @@
  * What an adapter's file has, told by the names of its tensors.
  * @module
  */
-import { badValue, unsupported } from "../errors.ts";
+import { badValue, unsupported } from "../../../core/errors.ts";
 import type { OpenedAdapter } from "./config.ts";
 
 const PREFIX = "base_model.model.";

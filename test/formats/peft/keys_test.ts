@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { adapterKeys } from "../../core/adapter_keys.ts";
+import { adapterKeys } from "../../../formats/peft/keys.ts";
 
 const read = (...names: string[]) => Object.fromEntries(adapterKeys("test", "file", names));
 

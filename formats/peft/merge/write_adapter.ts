@@ -2,8 +2,8 @@
  * A merged adapter as files.
  * @module
  */
-import { streamSafetensors } from "../safetensors.ts";
-import type { Json, Named, Store } from "../types.ts";
+import { streamSafetensors } from "../../../core/safetensors.ts";
+import type { Json, Named, Store } from "../../../core/types.ts";
 import type { MergedAdapter } from "./merged_adapter.ts";
 
 /** Writes a merged adapter: adapter_config.json, adapter_model.safetensors, and head_config.json where there is one. */

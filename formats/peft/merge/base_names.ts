@@ -2,17 +2,11 @@
  * How modules of an adapter are named in a base, and which of its tensors several modules share.
  * @module
  */
-import { missing, refused, show } from "../errors.ts";
-import type { Json, Named, Weights } from "../types.ts";
+import { missing, refused, show } from "../../../core/errors.ts";
+import type { SharedTensors } from "../../../core/run/shared_tensors.ts";
+import type { Weights } from "../../../core/types.ts";
 import type { AdapterParts } from "./adapter_parts.ts";
 import type { OpenedAdapter } from "./config.ts";
-
-/** How a base's tensors are shared, as its model says: the name each would have alone, and whose it is. */
-export type SharedTensors = Readonly<{
-  ties: Named<string>;
-  /** What its config says once they are not. */
-  untiedConfig: Named<Json>;
-}>;
 
 /** What becomes of shared tensors. `apart`: those that get a tensor of their own, by whose they were; `sameAs`: those that do not. */
 export type Shared = Readonly<

@@ -2,8 +2,8 @@
  * What adapters have beside what is merged: modules that were trained whole, and which modules they adapt.
  * @module
  */
-import { badValue, refused } from "../errors.ts";
-import type { Json } from "../types.ts";
+import { badValue, refused } from "../../../core/errors.ts";
+import type { Json } from "../../../core/types.ts";
 import type { OpenedAdapter } from "./config.ts";
 import type { MergeOptions } from "./merged_adapter.ts";
 

@@ -2,11 +2,11 @@
  * Tensors of a base as rows, read in blocks.
  * @module
  */
-import { released } from "../bytes.ts";
-import { missing, show } from "../errors.ts";
-import { fromFloat32, type TensorForm, toFloat32, viewOf } from "../safetensors.ts";
-import { bytesPerElement, type DType, sizeOf, type Tensor } from "../tensor.ts";
-import type { Weights } from "../types.ts";
+import { released } from "../../../core/bytes.ts";
+import { missing, show } from "../../../core/errors.ts";
+import { fromFloat32, type TensorForm, toFloat32, viewOf } from "../../../core/safetensors.ts";
+import { bytesPerElement, type DType, sizeOf, type Tensor } from "../../../core/tensor.ts";
+import type { Weights } from "../../../core/types.ts";
 
 /** About so many bytes are read and computed at once. */
 const BLOCK = 2 ** 18;

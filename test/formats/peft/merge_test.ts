@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { mergeAdapters } from "../../core/merge/adapters.ts";
-import type { MergedAdapter, MergeOptions } from "../../core/merge/merged_adapter.ts";
-import { writeMerged } from "../../core/merge/write_adapter.ts";
-import { openSafetensors, writeSafetensors } from "../../core/safetensors.ts";
-import type { Json, Named, Store, Tensor } from "../../core/types.ts";
-import { memory } from "../../plugins/stores/memory.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { mergeAdapters } from "../../../formats/peft/merge/adapters.ts";
+import type { MergedAdapter, MergeOptions } from "../../../formats/peft/merge/merged_adapter.ts";
+import { writeMerged } from "../../../formats/peft/merge/write_adapter.ts";
+import { openSafetensors, writeSafetensors } from "../../../core/safetensors.ts";
+import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
+import { memory } from "../../../plugins/stores/memory.ts";
+import { hostHere } from "../../../runtimes/train.ts";
 
 type Saved = { dims: number[]; data: number[] };
 type Adapter = { config: Named<Json>; tensors: Record<string, Saved> };
@@ -22,7 +22,7 @@ type Case = {
   tensors: Record<string, Saved>;
 };
 const fixture: { adapters: Record<string, Adapter>; cases: Case[] } = JSON.parse(
-  readFileSync(fileURLToPath(new URL("../fixtures/merges.json", import.meta.url)), "utf8"),
+  readFileSync(fileURLToPath(new URL("../../fixtures/merges.json", import.meta.url)), "utf8"),
 );
 
 async function storeOf({ config, tensors }: Adapter): Promise<Store> {

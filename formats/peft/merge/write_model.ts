@@ -2,11 +2,11 @@
  * A merged model as files.
  * @module
  */
-import { carriedFiles } from "../carried_files.ts";
-import { configText } from "../config_text.ts";
-import { jsonObject } from "../json.ts";
-import { streamSafetensors } from "../safetensors.ts";
-import type { Json, Named, Store } from "../types.ts";
+import { carriedFiles } from "../../hf/carried_files.ts";
+import { configText } from "../../hf/config_text.ts";
+import { jsonObject } from "../../../core/json.ts";
+import { streamSafetensors } from "../../../core/safetensors.ts";
+import type { Json, Named, Store } from "../../../core/types.ts";
 import type { MergedModel } from "./into_base.ts";
 import { writeHead } from "./write_adapter.ts";
 

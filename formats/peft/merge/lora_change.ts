@@ -2,11 +2,11 @@
  * An update of LoRA or DoRA folded into a weight.
  * @module
  */
-import { badValue, missing, show } from "../errors.ts";
-import { transposed } from "../linear_algebra.ts";
+import { badValue, missing, show } from "../../../core/errors.ts";
+import { transposed } from "../../../core/linear_algebra.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";
-import { fromFloat32, toFloat32, viewOf } from "../safetensors.ts";
-import { type DType, sizeOf } from "../tensor.ts";
+import { fromFloat32, toFloat32, viewOf } from "../../../core/safetensors.ts";
+import { type DType, sizeOf } from "../../../core/tensor.ts";
 import { biasChange, type Changes, type Module } from "./module_change.ts";
 import type { Rows } from "./stored_rows.ts";
 

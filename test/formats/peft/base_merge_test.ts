@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { openAdapter } from "../../core/merge/config.ts";
-import { mergeIntoBase } from "../../core/merge/into_base.ts";
+import { openAdapter } from "../../../formats/peft/merge/config.ts";
+import { mergeIntoBase } from "../../../formats/peft/merge/into_base.ts";
 import {
   fromFloat32,
   openWeights,
@@ -15,11 +15,11 @@ import {
   toFloat32,
   viewOf,
   writeSafetensors,
-} from "../../core/safetensors.ts";
-import type { DType, Json, Named, Store, Tensor } from "../../core/types.ts";
-import { memory } from "../../plugins/stores/memory.ts";
-import { main } from "../../runtimes/cli/main.ts";
-import { hostHere } from "../../runtimes/train.ts";
+} from "../../../core/safetensors.ts";
+import type { DType, Json, Named, Store, Tensor } from "../../../core/types.ts";
+import { memory } from "../../../plugins/stores/memory.ts";
+import { main } from "../../../runtimes/cli/main.ts";
+import { hostHere } from "../../../runtimes/train.ts";
 
 type Saved = { dtype: DType; dims: number[]; data: number[] };
 type Case = {
@@ -30,7 +30,7 @@ type Case = {
   merged: Named<Saved>;
 };
 const { cases }: { cases: Case[] } = JSON.parse(
-  readFileSync(fileURLToPath(new URL("../fixtures/base_merges.json", import.meta.url)), "utf8"),
+  readFileSync(fileURLToPath(new URL("../../fixtures/base_merges.json", import.meta.url)), "utf8"),
 );
 const host = await hostHere(1);
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));

@@ -2,11 +2,11 @@
  * A saved adapter, opened: its config within what merging reads of it, its tensors sound.
  * @module
  */
-import { adapterKeys } from "../adapter_keys.ts";
-import { badFile, badValue, missing, show } from "../errors.ts";
-import { jsonObject } from "../json.ts";
-import { openSafetensors, type TensorForm, toFloat32 } from "../safetensors.ts";
-import type { Json, Named, Store, Tensor } from "../types.ts";
+import { adapterKeys } from "../keys.ts";
+import { badFile, badValue, missing, show } from "../../../core/errors.ts";
+import { jsonObject } from "../../../core/json.ts";
+import { openSafetensors, type TensorForm, toFloat32 } from "../../../core/safetensors.ts";
+import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
 
 /** An adapter to merge: PEFT's config and tensors. `read` throws where there is no such name. */
 export type OpenedAdapter = Readonly<{

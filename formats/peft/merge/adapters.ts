@@ -2,10 +2,10 @@
  * Several saved adapters as one, tensor by tensor: LoRA by every method, IA3 by sums.
  * @module
  */
-import { badValue, missing } from "../errors.ts";
-import { createRandom } from "../random.ts";
-import type { TensorForm } from "../safetensors.ts";
-import type { Store } from "../types.ts";
+import { badValue, missing } from "../../../core/errors.ts";
+import { createRandom } from "../../../core/random.ts";
+import type { TensorForm } from "../../../core/safetensors.ts";
+import type { Store } from "../../../core/types.ts";
 import { openAdapter, type OpenedAdapter } from "./config.ts";
 import { mergeIa3 } from "./ia3.ts";
 import { mergeLora } from "./lora.ts";

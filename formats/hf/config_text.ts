@@ -2,7 +2,7 @@
  * A model's config.json, written.
  * @module
  */
-import type { Json } from "./types.ts";
+import type { Json } from "../../core/types.ts";
 
 /** A config as JSON. transformers refuses 1 where it wants 1.0: numbers with a point in the file it was read from keep one. */
 export function configText(config: Json, source?: Uint8Array): string {

@@ -2,8 +2,8 @@
  * What adapters are merged by, and what they merge to.
  * @module
  */
-import type { TensorForm } from "../safetensors.ts";
-import type { Json, Named, Tensor } from "../types.ts";
+import type { TensorForm } from "../../../core/safetensors.ts";
+import type { Json, Named, Tensor } from "../../../core/types.ts";
 import type { MajoritySignMethod } from "./arithmetic.ts";
 import type { DareMask, MergeMethod } from "./methods.ts";
 

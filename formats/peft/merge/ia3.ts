@@ -2,9 +2,9 @@
  * Vectors of IA3 as one: their weighted sums, as PEFT has it.
  * @module
  */
-import { badValue } from "../errors.ts";
-import type { TensorForm } from "../safetensors.ts";
-import type { Json } from "../types.ts";
+import { badValue } from "../../../core/errors.ts";
+import type { TensorForm } from "../../../core/safetensors.ts";
+import type { Json } from "../../../core/types.ts";
 import { mergedTargets, savedModules } from "./adapter_modules.ts";
 import type { OpenedAdapter } from "./config.ts";
 import type { MergedAdapter, MergeOptions } from "./merged_adapter.ts";

@@ -3,14 +3,15 @@
  * is in memory at once. Names and sizes alone say what is what; no model is built.
  * @module
  */
-import { released } from "../bytes.ts";
-import { badValue, missing, show, unsupported } from "../errors.ts";
-import { refuseQuantized } from "../quantized.ts";
-import { fromFloat32, type TensorForm } from "../safetensors.ts";
-import type { DType } from "../tensor.ts";
-import type { Json, Named, Weights } from "../types.ts";
+import type { SharedTensors } from "../../../core/run/shared_tensors.ts";
+import { released } from "../../../core/bytes.ts";
+import { badValue, missing, show, unsupported } from "../../../core/errors.ts";
+import { refuseQuantized } from "../../../core/quantized.ts";
+import { fromFloat32, type TensorForm } from "../../../core/safetensors.ts";
+import type { DType } from "../../../core/tensor.ts";
+import type { Json, Named, Weights } from "../../../core/types.ts";
 import { type AdapterParts, partsOf } from "./adapter_parts.ts";
-import { namesIn, type Shared, sharedIn, type SharedTensors } from "./base_names.ts";
+import { namesIn, type Shared, sharedIn } from "./base_names.ts";
 import type { OpenedAdapter } from "./config.ts";
 import { ia3Changes } from "./ia3_change.ts";
 import { loraChanges } from "./lora_change.ts";

@@ -2,9 +2,9 @@
  * LoRA of several adapters as one: which modules, of which ranks and sizes, and what their tensors are read from.
  * @module
  */
-import { badValue, missing, tooMuch } from "../errors.ts";
-import type { TensorForm } from "../safetensors.ts";
-import type { Named, Tensor } from "../types.ts";
+import { badValue, missing, tooMuch } from "../../../core/errors.ts";
+import type { TensorForm } from "../../../core/safetensors.ts";
+import type { Named, Tensor } from "../../../core/types.ts";
 import { mergedTargets, savedModules } from "./adapter_modules.ts";
 import type { OpenedAdapter } from "./config.ts";
 import { type Factors, isFactored, mergedFactors } from "./lora_factors.ts";
