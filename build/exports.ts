@@ -31,6 +31,7 @@ export function exportMap(): Record<string, string> {
     "./tokenizers/train-word-piece": "./plugins/tokenizers/train_word_piece.ts",
     "./tokenizers/slim-tokenizer": "./plugins/tokenizers/slim_tokenizer.ts",
   };
+  for (const kind of readdirSync(`${root}blocks`).sort()) map[`./blocks/${kind}`] = `./blocks/${kind}/mod.ts`;
   for (
     const folder of readdirSync(`${root}plugins`, { withFileTypes: true }).filter((d) => d.isDirectory()).map((d) =>
       d.name

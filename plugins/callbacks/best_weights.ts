@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Ask, Factory, TrainingArguments, TrainingEvent } from "../../core/types.ts";
-import { isBetter, judged, judgedMetricEntries, type JudgedMetricOptions, judgeOf } from "./judged_metric.ts";
+import { isBetter, judged, judgedMetricEntries, type JudgedMetricOptions, judgeOf } from "../../blocks/callback/mod.ts";
 
 /** Options of {@link bestWeights}. */
 export interface BestWeightsOptions extends JudgedMetricOptions {}

@@ -12,7 +12,7 @@ import {
   judgedMetricEntries,
   type JudgedMetricOptions,
   judgeOf,
-} from "./judged_metric.ts";
+} from "../../blocks/callback/mod.ts";
 
 /** Options of {@link earlyStopping}. */
 export interface EarlyStoppingOptions extends JudgedMetricOptions {

@@ -17,7 +17,7 @@ import type {
   Sample,
   Tokenizer,
 } from "../../core/types.ts";
-import { idsOf, missingColumn, textOf } from "./columns.ts";
+import { idsOf, missingColumn, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link causalLm}. */
 export interface CausalLmOptions {

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { CollatorContext, Factory, Field, Row } from "../../core/types.ts";
-import { classesOf, missingColumn, readyMade, textOf } from "./columns.ts";
+import { classesOf, missingColumn, readyMade, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link ctc}. */
 export interface CtcOptions {

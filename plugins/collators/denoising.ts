@@ -6,9 +6,9 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue, missing } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Random, Row, Sample, Tokenizer } from "../../core/types.ts";
-import { textOf } from "./columns.ts";
+import { textOf } from "../../blocks/collator/mod.ts";
 import { sequencePair } from "./seq2seq.ts";
-import { corruptSpans, infillText, longestWithin, permuteSentences } from "./spans.ts";
+import { corruptSpans, infillText, longestWithin, permuteSentences } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link denoising}. */
 export interface DenoisingOptions {

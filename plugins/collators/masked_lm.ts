@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { idsOf, readyMade, textOf } from "./columns.ts";
-import { IGNORE, labelField, type Maskable, maskable, masked, type MaskingOptions } from "./masking.ts";
+import { idsOf, readyMade, textOf } from "../../blocks/collator/mod.ts";
+import { IGNORE, labelField, type Maskable, maskable, masked, type MaskingOptions } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link maskedLm}. */
 export interface MaskedLmOptions extends MaskingOptions {

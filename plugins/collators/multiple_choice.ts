@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Row, Sample } from "../../core/types.ts";
-import { missingColumn, readyMade, textOf } from "./columns.ts";
+import { missingColumn, readyMade, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link multipleChoice}. */
 export interface MultipleChoiceOptions {

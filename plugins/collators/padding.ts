@@ -6,7 +6,15 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { classesOf, missingColumn, optionalText, prompted, readyMade, textOf, unquoted } from "./columns.ts";
+import {
+  classesOf,
+  missingColumn,
+  optionalText,
+  prompted,
+  readyMade,
+  textOf,
+  unquoted,
+} from "../../blocks/collator/mod.ts";
 
 /** Options of {@link padding}. */
 export interface PaddingOptions {

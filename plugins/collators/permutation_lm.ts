@@ -8,8 +8,8 @@ import { badValue, missing } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import { permutation } from "../../core/random.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
-import { idsOf, textOf } from "./columns.ts";
-import { IGNORE, labelField } from "./masking.ts";
+import { idsOf, textOf } from "../../blocks/collator/mod.ts";
+import { IGNORE, labelField } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link permutationLm}. */
 export interface PermutationLmOptions {

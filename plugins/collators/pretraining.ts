@@ -6,9 +6,9 @@ import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
-import { missingColumn } from "./columns.ts";
+import { missingColumn } from "../../blocks/collator/mod.ts";
 import { type MaskedLmOptions, maskedLmSchema, readyMadeSample } from "./masked_lm.ts";
-import { labelField, maskable, masked } from "./masking.ts";
+import { labelField, maskable, masked } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link pretraining}: those of masking. */
 export type PretrainingOptions = MaskedLmOptions;

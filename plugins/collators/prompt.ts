@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue, missing, show, unsupported } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Named, Row, Sample, Tokenizer } from "../../core/types.ts";
-import { classesOf, missingColumn, optionalText, textOf } from "./columns.ts";
+import { classesOf, missingColumn, optionalText, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link prompt}. */
 export interface PromptOptions {

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { CollatorContext, Encoding, Factory, Field, Row, RowSurvey, Sample } from "../../core/types.ts";
-import { missingColumn, readyMade, textOf } from "./columns.ts";
+import { missingColumn, readyMade, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link questionAnswering}. */
 export interface QuestionAnsweringOptions {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Sample } from "../../core/types.ts";
-import { missingColumn, optionalText, prompted, textOf, unquoted } from "./columns.ts";
+import { missingColumn, optionalText, prompted, textOf, unquoted } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link sentencePairs}. */
 export interface SentencePairsOptions {

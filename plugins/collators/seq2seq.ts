@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { badValue, unsupported } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { idsOf, optionalText, textOf } from "./columns.ts";
+import { idsOf, optionalText, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link seq2seq}. */
 export interface Seq2seqOptions {

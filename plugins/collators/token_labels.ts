@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { classesOf, idsOf, missingColumn, readyMade } from "./columns.ts";
+import { classesOf, idsOf, missingColumn, readyMade } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link tokenLabels}. */
 export interface TokenLabelsOptions {

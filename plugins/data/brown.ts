@@ -9,7 +9,7 @@ import { badFile, missing } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Factory, Row, Store } from "../../core/types.ts";
 import { partOfSpeech } from "./parts_of_speech.ts";
-import { rowsInMemory } from "./rows.ts";
+import { rowsInMemory } from "../../blocks/data/mod.ts";
 
 /** Options of {@link brown}. */
 export interface BrownOptions {

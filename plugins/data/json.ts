@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badFile, badValue, missing } from "../../core/errors.ts";
 import type { Factory, Row } from "../../core/types.ts";
-import { rowsInMemory } from "./rows.ts";
-import { openTextFile } from "./text_file.ts";
+import { rowsInMemory } from "../../blocks/data/mod.ts";
+import { openTextFile } from "../../blocks/data/mod.ts";
 
 /** Options of {@link json}. */
 export interface JsonOptions {

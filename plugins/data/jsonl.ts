@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { type AttuneError, badFile, badValue } from "../../core/errors.ts";
 import type { Cursor, Factory, Row, Rows } from "../../core/types.ts";
-import { rowsInMemory } from "./rows.ts";
-import { openTextFile, type TextFile } from "./text_file.ts";
+import { rowsInMemory } from "../../blocks/data/mod.ts";
+import { openTextFile, type TextFile } from "../../blocks/data/mod.ts";
 
 /** Options of {@link jsonl}. */
 export interface JsonlOptions {

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Factory, Row } from "../../core/types.ts";
-import { rowsInMemory } from "./rows.ts";
+import { rowsInMemory } from "../../blocks/data/mod.ts";
 
 /** Options of {@link memory}. */
 export interface MemoryOptions {

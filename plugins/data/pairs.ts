@@ -8,7 +8,7 @@ import { badValue } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { createRandom, permutation } from "../../core/random.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
-import { allRows, rowsInMemory } from "./rows.ts";
+import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
 
 /** Options of {@link pairs}. */
 export interface PairsOptions {

@@ -7,7 +7,7 @@ import { define, isPlugin } from "../../core/define.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { createRandom, permutation } from "../../core/random.ts";
 import type { Dataset, Factory } from "../../core/types.ts";
-import { allRows, rowsInMemory } from "./rows.ts";
+import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
 
 /** Options of {@link shuffle}. */
 export interface ShuffleOptions {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define, isPlugin } from "../../core/define.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
-import { rowsInMemory } from "./rows.ts";
+import { rowsInMemory } from "../../blocks/data/mod.ts";
 
 /** Options of {@link take}. */
 export interface TakeOptions {

@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Host, LogSink, Run, TrainingEvent } from "../../core/types.ts";
 import { bar, duration, fit, harmless, metricsText, short, whole } from "./console_text.ts";
-import { type LoggedSteps, loggingInterval } from "./logging_interval.ts";
-import { stepMeter } from "./step_meter.ts";
+import { type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
+import { stepMeter } from "../../blocks/logger/mod.ts";
 
 /** Options of {@link consoleLogger}. */
 export interface ConsoleOptions {

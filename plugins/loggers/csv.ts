@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { lineLog } from "./line_log.ts";
-import { type Gathered, type LoggedSteps, loggingInterval } from "./logging_interval.ts";
+import { lineLog } from "../../blocks/logger/mod.ts";
+import { type Gathered, type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
 
 /** Options of {@link csv}. */
 export interface CsvOptions {

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, TrainingEvent } from "../../core/types.ts";
-import { lineLog } from "./line_log.ts";
+import { lineLog } from "../../blocks/logger/mod.ts";
 
 /** Options of {@link jsonl}. */
 export interface JsonlOptions {

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, LogSink, Store, TrainingEvent } from "../../core/types.ts";
-import { appendQueue } from "./append_queue.ts";
-import { type LoggedSteps, loggingInterval } from "./logging_interval.ts";
+import { appendQueue } from "../../blocks/logger/mod.ts";
+import { type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
 import { restartRecord, scalarsRecord, textRecord, versionRecord } from "./tfevents.ts";
 
 /** Options of {@link tensorboard}. */

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { add, constant, mul, neg, softplus, sub, sum } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Factory } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema } from "./reduction.ts";
+import { counted, type Reduction, reductionSchema } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link bceWithLogits}. */
 export interface BceWithLogitsOptions {

@@ -22,7 +22,7 @@ import {
 } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Factory, Tensor, Value } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema, rowsOf } from "./reduction.ts";
+import { counted, type Reduction, reductionSchema, rowsOf } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {

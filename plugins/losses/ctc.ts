@@ -7,7 +7,7 @@ import { badValue } from "../../core/errors.ts";
 import { define } from "../../core/define.ts";
 import * as f from "../../core/graph/functions.ts";
 import type { Build, Factory, Value } from "../../core/types.ts";
-import { counted } from "./reduction.ts";
+import { counted } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link ctc}. */
 export interface CtcOptions {

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { exp, logSoftmax, mul } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { divergence } from "./kl_div.ts";
-import { rowsOf } from "./reduction.ts";
+import { rowsOf } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link distillationKl}. */
 export interface DistillationKlOptions {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { greater, log, logSoftmax, maximum, mul, sub, sum, where } from "../../core/graph/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
-import { counted, rowsOf } from "./reduction.ts";
+import { counted, rowsOf } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link klDiv}. */
 export interface KlDivOptions {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { square, sub, sum } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema } from "./reduction.ts";
+import { counted, type Reduction, reductionSchema } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link mse}. */
 export interface MseOptions {

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { abs, div, sub, sum } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { huberOf } from "./huber.ts";
-import { counted, type Reduction, reductionSchema } from "./reduction.ts";
+import { counted, type Reduction, reductionSchema } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link smoothL1}. */
 export interface SmoothL1Options {

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { classesOf } from "./counts.ts";
-import { meanMetric } from "./mean.ts";
+import { classesOf } from "../../blocks/metric/mod.ts";
+import { meanMetric } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link accuracy}: none. */
 export type AccuracyOptions = Readonly<Record<never, never>>;

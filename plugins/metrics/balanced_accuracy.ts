@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "./counts.ts";
-import { finite } from "./mean.ts";
+import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "../../blocks/metric/mod.ts";
+import { finite } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link balancedAccuracy}. */
 export interface BalancedAccuracyOptions {

@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
 import { type BleuTokenizer, bleuTokens } from "./bleu_tokenizers.ts";
-import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans } from "./mean.ts";
-import { common, countItems, ngrams } from "./words.ts";
+import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans } from "../../blocks/metric/mod.ts";
+import { common, countItems, ngrams } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link bleu}, as sacreBLEU has them. */
 export interface BleuOptions {

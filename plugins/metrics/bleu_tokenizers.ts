@@ -3,7 +3,7 @@
  * characters apart, characters, or blanks alone.
  * @module
  */
-import { trim, trimEnd, words } from "./words.ts";
+import { trim, trimEnd, words } from "../../blocks/metric/mod.ts";
 
 /** Names of the rules, as in sacreBLEU. */
 export type BleuTokenizer = "13a" | "intl" | "zh" | "char" | "none";

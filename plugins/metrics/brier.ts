@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { meanMetric } from "./mean.ts";
-import { positiveScore, scoresOf } from "./scores.ts";
+import { meanMetric } from "../../blocks/metric/mod.ts";
+import { positiveScore, scoresOf } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link brier}. */
 export interface BrierOptions {

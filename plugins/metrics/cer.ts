@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { errorRate } from "./edits.ts";
-import { trim } from "./words.ts";
+import { errorRate } from "../../blocks/metric/mod.ts";
+import { trim } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link cer}: none. */
 export type CerOptions = Readonly<Record<never, never>>;

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { finite } from "./mean.ts";
-import { common, countItems, ngrams, punctuation, words } from "./words.ts";
+import { finite } from "../../blocks/metric/mod.ts";
+import { common, countItems, ngrams, punctuation, words } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link chrf}, as sacreBLEU has them. */
 export interface ChrfOptions {

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { addToConfusion, cellsOf, type Confusion, emptyConfusion, mergeConfusions } from "./confusion.ts";
+import { addToConfusion, cellsOf, type Confusion, emptyConfusion, mergeConfusions } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link cohenKappa}. */
 export interface CohenKappaOptions {

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { finite } from "./mean.ts";
-import { argmax, scoresOf } from "./scores.ts";
+import { finite } from "../../blocks/metric/mod.ts";
+import { argmax, scoresOf } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link expectedCalibrationError}. */
 export interface ExpectedCalibrationErrorOptions {

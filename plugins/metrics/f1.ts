@@ -5,7 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { averaged, type AveragingOptions, averagingSchema } from "./averaging.ts";
+import { averaged, type AveragingOptions, averagingSchema } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link f1}. */
 export interface F1Options extends AveragingOptions {}

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { averaged, averagingEntries, type AveragingOptions } from "./averaging.ts";
+import { averaged, averagingEntries, type AveragingOptions } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link fBeta}. */
 export interface FBetaOptions extends AveragingOptions {

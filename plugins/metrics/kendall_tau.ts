@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { finite } from "./mean.ts";
-import { type Pair, pairMetric } from "./ranks.ts";
+import { finite } from "../../blocks/metric/mod.ts";
+import { type Pair, pairMetric } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link kendallTau}: none. */
 export type KendallTauOptions = Readonly<Record<never, never>>;

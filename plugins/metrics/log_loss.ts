@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { meanMetric } from "./mean.ts";
-import { referenceScore } from "./scores.ts";
+import { meanMetric } from "../../blocks/metric/mod.ts";
+import { referenceScore } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link logLoss}: none. */
 export type LogLossOptions = Readonly<Record<never, never>>;

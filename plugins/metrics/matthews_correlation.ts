@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "./counts.ts";
+import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link matthewsCorrelation}: none. */
 export type MatthewsCorrelationOptions = Readonly<Record<never, never>>;

@@ -5,9 +5,9 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { meanMetric } from "./mean.ts";
+import { meanMetric } from "../../blocks/metric/mod.ts";
 import { stem } from "./porter_stemmer.ts";
-import { words } from "./words.ts";
+import { words } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link meteor}. */
 export interface MeteorOptions {

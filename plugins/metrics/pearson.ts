@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { addToMoments, correlation, emptyMoments, mergeMoments, type Moments } from "./moments.ts";
+import { addToMoments, correlation, emptyMoments, mergeMoments, type Moments } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link pearson}: none. */
 export type PearsonOptions = Readonly<Record<never, never>>;

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans } from "./mean.ts";
+import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link perplexity}: none. */
 export type PerplexityOptions = Readonly<Record<never, never>>;

@@ -5,7 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { curveMetric, type CurveOptions, curveSchema, type Point, precisionRecall } from "./curve.ts";
+import { curveMetric, type CurveOptions, curveSchema, type Point, precisionRecall } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link prAucTrapezoid}. */
 export interface PrAucTrapezoidOptions extends CurveOptions {}

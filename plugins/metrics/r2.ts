@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { finite } from "./mean.ts";
-import { addToMoments, emptyMoments, mergeMoments, type Moments } from "./moments.ts";
+import { finite } from "../../blocks/metric/mod.ts";
+import { addToMoments, emptyMoments, mergeMoments, type Moments } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link r2}: none. */
 export type R2Options = Readonly<Record<never, never>>;

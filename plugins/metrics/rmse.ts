@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { meanMetric } from "./mean.ts";
+import { meanMetric } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link rmse}: none. */
 export type RmseOptions = Readonly<Record<never, never>>;

@@ -5,10 +5,17 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { addOneVersusRest, averageAreas, type CurveOptions, type Point, pointsByClass, rocArea } from "./curve.ts";
-import { finite } from "./mean.ts";
-import { scoresOf } from "./scores.ts";
-import { addToTally, emptyTally, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
+import {
+  addOneVersusRest,
+  averageAreas,
+  type CurveOptions,
+  type Point,
+  pointsByClass,
+  rocArea,
+} from "../../blocks/metric/mod.ts";
+import { finite } from "../../blocks/metric/mod.ts";
+import { scoresOf } from "../../blocks/metric/mod.ts";
+import { addToTally, emptyTally, mergeTallies, type Tally, tallyEntries } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link rocAuc}. */
 export interface RocAucOptions extends CurveOptions {

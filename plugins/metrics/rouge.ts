@@ -6,9 +6,9 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { finite } from "./mean.ts";
+import { finite } from "../../blocks/metric/mod.ts";
 import { stem } from "./porter_stemmer.ts";
-import { common, countItems, ngrams } from "./words.ts";
+import { common, countItems, ngrams } from "../../blocks/metric/mod.ts";
 
 /** `rouge1` to `rouge9`: n-grams; `rougeL`: the longest common subsequence; `rougeLsum`: of each line, united. */
 export type RougeKind = `rouge${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}` | "rougeL" | "rougeLsum";

@@ -6,10 +6,10 @@ import * as v from "valibot";
 import { badValue } from "../../core/errors.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { averageClasses, scoresOf } from "./averaging.ts";
-import { addTo, type ClassCounts, emptyCounts, mergeCounts } from "./counts.ts";
-import { type Entity, lenientEntities, type Scheme, strictEntities } from "./entities.ts";
-import { finite } from "./mean.ts";
+import { averageClasses, averagedScores } from "../../blocks/metric/mod.ts";
+import { addTo, type ClassCounts, emptyCounts, mergeCounts } from "../../blocks/metric/mod.ts";
+import { type Entity, lenientEntities, type Scheme, strictEntities } from "../../blocks/metric/mod.ts";
+import { finite } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link seqeval}. */
 export interface SeqevalOptions {
@@ -87,7 +87,7 @@ export const seqeval: Factory<"metric", Partial<SeqevalOptions>> = define({
         if (per === "type") {
           for (const type of Object.keys(state.classes).sort()) {
             const count = state.classes[type] ?? [0, 0, 0];
-            const { precision, recall, f } = scoresOf(count, zeroDivision, 1);
+            const { precision, recall, f } = averagedScores(count, zeroDivision, 1);
             Object.assign(out, {
               [`seqeval_${type}.precision`]: precision,
               [`seqeval_${type}.recall`]: recall,

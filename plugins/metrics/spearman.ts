@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { correlation } from "./moments.ts";
-import { type Pair, pairMetric, ranks } from "./ranks.ts";
+import { correlation } from "../../blocks/metric/mod.ts";
+import { type Pair, pairMetric, ranks } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link spearman}: none. */
 export type SpearmanOptions = Readonly<Record<never, never>>;

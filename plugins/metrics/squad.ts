@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { answerWords, bestAnswer } from "./answers.ts";
-import { finite } from "./mean.ts";
+import { answerWords, bestAnswer } from "../../blocks/metric/mod.ts";
+import { finite } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link squad}: none. */
 export type SquadOptions = Readonly<Record<never, never>>;

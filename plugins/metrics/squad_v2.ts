@@ -5,9 +5,16 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
-import { answerWords, bestAnswer } from "./answers.ts";
-import { finite } from "./mean.ts";
-import { addToTally, emptyTally, mergeTallies, type Tally, TALLY_LIMIT, tallyEntries } from "./tally.ts";
+import { answerWords, bestAnswer } from "../../blocks/metric/mod.ts";
+import { finite } from "../../blocks/metric/mod.ts";
+import {
+  addToTally,
+  emptyTally,
+  mergeTallies,
+  type Tally,
+  TALLY_LIMIT,
+  tallyEntries,
+} from "../../blocks/metric/mod.ts";
 
 /** Options of {@link squadV2}. */
 export interface SquadV2Options {

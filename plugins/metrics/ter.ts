@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Readings } from "../../core/types.ts";
 import { terEdits } from "./ter_shifts.ts";
-import { words } from "./words.ts";
+import { words } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link ter}, as sacreBLEU has them. */
 export interface TerOptions {

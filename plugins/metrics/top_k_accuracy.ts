@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { meanMetric } from "./mean.ts";
-import { referenceScore, scoresOf } from "./scores.ts";
+import { meanMetric } from "../../blocks/metric/mod.ts";
+import { referenceScore, scoresOf } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link topKAccuracy}. */
 export interface TopKAccuracyOptions {

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { errorRate } from "./edits.ts";
-import { spacedWords } from "./words.ts";
+import { errorRate } from "../../blocks/metric/mod.ts";
+import { spacedWords } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link wer}: none. */
 export type WerOptions = Readonly<Record<never, never>>;

@@ -7,7 +7,15 @@ import { define } from "../../core/define.ts";
 import type { Factory, Span } from "../../core/types.ts";
 import type { AmsgradOptions } from "./adamw.ts";
 import { withLargest } from "./largest.ts";
-import { commonEntries, decayOf, idleCoupled, notNegative, rate, sizeOf, withCommon } from "./common.ts";
+import {
+  commonEntries,
+  decayOf,
+  idleCoupled,
+  notNegative,
+  rate,
+  sizeOf,
+  withCommon,
+} from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link adam}. */
 export interface AdamOptions extends AmsgradOptions {}

@@ -15,7 +15,7 @@ import {
   rate,
   sizeOf,
   withCommon,
-} from "./common.ts";
+} from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link adamw}. */
 export interface AdamwOptions extends CommonOptions {

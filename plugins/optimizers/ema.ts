@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define, isPlugin } from "../../core/define.ts";
 import type { Factory, Optimizer } from "../../core/types.ts";
 import { adamw } from "./adamw.ts";
-import { rate, sizeOf } from "./common.ts";
+import { rate, sizeOf } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link ema}. */
 export interface EmaOptions {

@@ -5,7 +5,15 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Span } from "../../core/types.ts";
-import { commonEntries, type CommonOptions, decayOf, idleDecoupled, rate, sizeOf, withCommon } from "./common.ts";
+import {
+  commonEntries,
+  type CommonOptions,
+  decayOf,
+  idleDecoupled,
+  rate,
+  sizeOf,
+  withCommon,
+} from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link lion}. */
 export interface LionOptions extends CommonOptions {

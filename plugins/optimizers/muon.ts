@@ -7,7 +7,16 @@ import { define } from "../../core/define.ts";
 import { transposed } from "../../core/linear_algebra.ts";
 import type { Factory, Span } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
-import { commonEntries, decayOf, has, notNegative, pattern, rate, sizeOf, withCommon } from "./common.ts";
+import {
+  commonEntries,
+  decayOf,
+  has,
+  notNegative,
+  pattern,
+  rate,
+  sizeOf,
+  withCommon,
+} from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link muon}. `beta1`, `beta2` and `epsilon` are those of AdamW, for what is not a hidden matrix. */
 export interface MuonOptions extends AdamwOptions {

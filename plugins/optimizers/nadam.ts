@@ -6,7 +6,16 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Span } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
-import { commonEntries, decayOf, idleCoupled, idleDecoupled, notNegative, rate, sizeOf, withCommon } from "./common.ts";
+import {
+  commonEntries,
+  decayOf,
+  idleCoupled,
+  idleDecoupled,
+  notNegative,
+  rate,
+  sizeOf,
+  withCommon,
+} from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link nadam}. */
 export interface NadamOptions extends AdamwOptions {

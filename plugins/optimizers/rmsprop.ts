@@ -14,7 +14,7 @@ import {
   rate,
   sizeOf,
   withCommon,
-} from "./common.ts";
+} from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link rmsprop}. Weight decay is λ of an L2 term in the gradient. */
 export interface RmspropOptions extends CommonOptions {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Span } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
-import { commonEntries, decayOf, notNegative, sizeOf, withCommon } from "./common.ts";
+import { commonEntries, decayOf, notNegative, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link scheduleFreeAdamw}. */
 export interface ScheduleFreeAdamwOptions extends AdamwOptions {

@@ -5,7 +5,15 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Span } from "../../core/types.ts";
-import { commonEntries, type CommonOptions, decayOf, idleCoupled, notNegative, sizeOf, withCommon } from "./common.ts";
+import {
+  commonEntries,
+  type CommonOptions,
+  decayOf,
+  idleCoupled,
+  notNegative,
+  sizeOf,
+  withCommon,
+} from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link sgd}. Weight decay is λ of an L2 term in the gradient. */
 export interface SgdOptions extends CommonOptions {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { cos } from "../../core/math.ts";
 import type { Factory } from "../../core/types.ts";
-import { warmUp, type WarmupOptions, warmupSteps } from "./warmup.ts";
+import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/mod.ts";
 
 /** Options of {@link cosineWithRestarts}. */
 export interface CosineWithRestartsOptions extends WarmupOptions {

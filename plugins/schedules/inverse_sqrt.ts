@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { warmUp, warmupLength, type WarmupOptions, warmupSteps } from "./warmup.ts";
+import { warmUp, warmupLength, type WarmupOptions, warmupSteps } from "../../blocks/schedule/mod.ts";
 
 /** Options of {@link inverseSqrt}. */
 export interface InverseSqrtOptions extends WarmupOptions {

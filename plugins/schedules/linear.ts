@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { warmUp, type WarmupOptions, warmupSteps } from "./warmup.ts";
+import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/mod.ts";
 
 /** Options of {@link linear}. */
 export interface LinearOptions extends WarmupOptions {}

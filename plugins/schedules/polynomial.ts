@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { pow } from "../../core/math.ts";
 import type { Factory } from "../../core/types.ts";
-import { warmUp, type WarmupOptions, warmupSteps } from "./warmup.ts";
+import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/mod.ts";
 
 /** Options of {@link polynomial}. */
 export interface PolynomialOptions extends WarmupOptions {

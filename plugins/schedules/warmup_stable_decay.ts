@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { cos } from "../../core/math.ts";
 import type { Factory } from "../../core/types.ts";
-import { warmupLength, type WarmupOptions, warmupSteps } from "./warmup.ts";
+import { warmupLength, type WarmupOptions, warmupSteps } from "../../blocks/schedule/mod.ts";
 
 /** How a rate goes from one level to another. */
 export type Shape = "linear" | "cosine" | "1-sqrt";

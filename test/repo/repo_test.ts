@@ -15,7 +15,7 @@ const sources = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((f) => join(folder, f))
     .filter((f) => f.endsWith(".ts") && !f.startsWith("core/kernels/source"));
 const files = [
-  ...["core", "formats", "plugins", "conformance", "runtimes", "recipes"].flatMap(sources),
+  ...["core", "formats", "blocks", "plugins", "conformance", "runtimes", "recipes"].flatMap(sources),
   "kit.ts",
   "mod.ts",
 ];
@@ -26,6 +26,36 @@ const importsOf = (file: string): string[] =>
     ),
   ].map((m) => m[1] ?? m[2] ?? m[3] ?? "");
 const inTree = (file: string, specifier: string): string => relative(root, resolve(root, dirname(file), specifier));
+
+/** Plugins that are still made of another plugin, or name its options. This list may only shrink. */
+const madeOfOthers: readonly string[] = [
+  "plugins/collators/denoising.ts imports ./seq2seq.ts",
+  "plugins/collators/pretraining.ts imports ./masked_lm.ts",
+  "plugins/losses/distillation_kl.ts imports ./kl_div.ts",
+  "plugins/losses/focal_binary.ts imports ./focal.ts",
+  "plugins/losses/smooth_l1.ts imports ./huber.ts",
+  "plugins/optimizers/adam.ts imports ./adamw.ts",
+  "plugins/optimizers/adamw_8bit.ts imports ./adamw.ts",
+  "plugins/optimizers/ademamix.ts imports ./adamw.ts",
+  "plugins/optimizers/ema.ts imports ./adamw.ts",
+  "plugins/optimizers/lamb.ts imports ./adamw.ts",
+  "plugins/optimizers/muon.ts imports ./adamw.ts",
+  "plugins/optimizers/nadam.ts imports ./adamw.ts",
+  "plugins/optimizers/radam.ts imports ./adamw.ts",
+  "plugins/optimizers/schedule_free_adamw.ts imports ./adamw.ts",
+];
+
+/** The blocks of the plugins in a folder, where its kind has some. */
+const blocksOf: Readonly<Record<string, string>> = {
+  "plugins/optimizers": "blocks/optimizer/mod.ts",
+  "plugins/schedules": "blocks/schedule/mod.ts",
+  "plugins/losses": "blocks/loss/mod.ts",
+  "plugins/metrics": "blocks/metric/mod.ts",
+  "plugins/collators": "blocks/collator/mod.ts",
+  "plugins/data": "blocks/data/mod.ts",
+  "plugins/loggers": "blocks/logger/mod.ts",
+  "plugins/callbacks": "blocks/callback/mod.ts",
+};
 
 /** Files that build/catalog.ts writes. */
 const made = new Set(["plugins/catalog.ts", "plugins/light_catalog.ts", "plugins/imports.ts"]);
@@ -96,13 +126,35 @@ describe("imports", () => {
       }
     }
   });
-  it("plugins reach core, formats and their own kind", () => {
+  it("plugins reach core, formats, the blocks of their kind and helpers beside them; blocks reach core", () => {
     for (const file of files.filter((f) => f.startsWith("plugins/") && !made.has(f))) {
       for (const specifier of importsOf(file).filter((s) => s.startsWith("."))) {
         const to = inTree(file, specifier);
-        assert.ok(/^(core|formats)\//.test(to) || dirname(to) === dirname(file), `${file} imports ${specifier}`);
+        const blocks = blocksOf[dirname(file)];
+        assert.ok(
+          /^(core|formats)\//.test(to) || to === blocks || dirname(to) === dirname(file),
+          `${file} imports ${specifier}`,
+        );
       }
     }
+    for (const file of files.filter((f) => f.startsWith("blocks/"))) {
+      for (const specifier of importsOf(file).filter((s) => s.startsWith("."))) {
+        const to = inTree(file, specifier);
+        assert.ok(to.startsWith("core/") || dirname(to) === dirname(file), `${file} imports ${specifier}`);
+      }
+    }
+  });
+  it("plugins whose kind has blocks do not import each other", () => {
+    const plugins = new Set(Object.values(exportMap()).map((path) => path.slice(2)));
+    const crossed: string[] = [];
+    for (const file of files.filter((f) => plugins.has(f) && blocksOf[dirname(f)] !== undefined)) {
+      for (const specifier of importsOf(file).filter((s) => s.startsWith("."))) {
+        if (plugins.has(inTree(file, specifier)) && dirname(inTree(file, specifier)) === dirname(file)) {
+          crossed.push(`${file} imports ${specifier}`);
+        }
+      }
+    }
+    assert.deepEqual(crossed.sort(), madeOfOthers);
   });
   it("families of models are known to their own files and to tokenizers", () => {
     const types = Object.values(catalog.model).flatMap((entry) => {

@@ -12,13 +12,7 @@ import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Json, Named, RunSpec, Sample } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import {
-  corruptSpans,
-  infillText,
-  longestWithin,
-  noiseOf,
-  permuteSentences,
-} from "../../../plugins/collators/spans.ts";
+import { corruptSpans, infillText, longestWithin, noiseOf, permuteSentences } from "../../../blocks/collator/spans.ts";
 import { hostHere } from "../../../runtimes/train.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 

@@ -8,7 +8,7 @@ import {
   type Tally,
   TALLY_LIMIT,
   tallyEntries,
-} from "../../../plugins/metrics/tally.ts";
+} from "../../../blocks/metric/tally.ts";
 import { rocAuc } from "../../../plugins/metrics/roc_auc.ts";
 
 const LIMIT = 16;

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import type { Json, Named } from "../../../core/types.ts";
 import { tinyWeights } from "../../tiny.ts";
 import { adamwSchema } from "../../../plugins/optimizers/adamw.ts";
-import { has } from "../../../plugins/optimizers/common.ts";
+import { has } from "../../../blocks/optimizer/common.ts";
 import { muonSchema } from "../../../plugins/optimizers/muon.ts";
 import { run, type Weights } from "./runs.ts";
 

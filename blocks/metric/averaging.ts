@@ -67,7 +67,7 @@ export function averaged(
       countRow(plugin, state, prediction, reference);
       if (state.samples) {
         const row = sampleCount(classesOf(plugin, "prediction", prediction), classesOf(plugin, "reference", reference));
-        const scores = scoresOf(row, options.zeroDivision, beta);
+        const scores = averagedScores(row, options.zeroDivision, beta);
         state.samples = {
           precision: addScore(state.samples.precision, scores.precision),
           recall: addScore(state.samples.recall, scores.recall),
@@ -121,7 +121,7 @@ function average(plugin: string, state: State, options: AveragingOptions, beta: 
   return [[average, averageClasses(classes.map((label) => countOf(state, label)), average, zeroDivision, beta)]];
 
   function of(label: number): Scores {
-    return scoresOf(countOf(state, label), zeroDivision, beta);
+    return averagedScores(countOf(state, label), zeroDivision, beta);
   }
 }
 
@@ -135,9 +135,9 @@ export function averageClasses(
   if (average === "micro") {
     const sum: ClassCount = [0, 0, 0];
     for (const count of counts) for (let i = 0; i < 3; i++) sum[i] = (sum[i] ?? 0) + (count[i] ?? 0);
-    return scoresOf(sum, zeroDivision, beta);
+    return averagedScores(sum, zeroDivision, beta);
   }
-  const scores = counts.map((count) => scoresOf(count, zeroDivision, beta));
+  const scores = counts.map((count) => averagedScores(count, zeroDivision, beta));
   const weights = average === "weighted" && counts.some((c) => c[2] > 0)
     ? counts.map((c) => c[2])
     : counts.map(() => 1);
@@ -153,7 +153,7 @@ export function averageClasses(
 }
 
 /** F_β = (1+β²)·tp / (β²·actual + predicted) (van Rijsbergen 1979), and precision and recall. */
-export function scoresOf(
+export function averagedScores(
   [truePositives, predicted, actual]: ClassCount,
   zeroDivision: 0 | 1 | null,
   beta: number,

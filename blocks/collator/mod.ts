@@ -1,0 +1,7 @@
+/**
+ * What collators are made of: columns that are read with errors that name them, masks and spans.
+ * @module
+ */
+export * from "./columns.ts";
+export * from "./masking.ts";
+export * from "./spans.ts";

@@ -1,0 +1,5 @@
+/**
+ * What losses are made of: what a mean is over.
+ * @module
+ */
+export * from "./reduction.ts";

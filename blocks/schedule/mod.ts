@@ -1,0 +1,5 @@
+/**
+ * What schedules are made of: warm-up.
+ * @module
+ */
+export * from "./warmup.ts";
