@@ -22,7 +22,6 @@ const unused: readonly string[] = [
   "core/graph/rows.ts choosesPlaces",
   "core/graph/vjp.ts isDifferentiable",
   "core/loop/layout.ts plainLayout",
-  "plugins/collators/spans.ts noiseOf",
   "plugins/loggers/report_intervals.ts binomial",
   "plugins/loggers/tfevents.ts crc32c",
   "plugins/loggers/tfevents.ts masked",
