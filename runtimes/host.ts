@@ -8,7 +8,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { notInstalled } from "../core/not_installed.ts";
 import type { Channel, Host, Ort } from "../core/types.ts";
 import { directoryStore } from "./directory_store.ts";
@@ -49,7 +49,6 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
     resolve: (path, base) => (isAbsolute(path) ? path : resolve(base ?? process.cwd(), path)),
     names: namesIn,
     packageDirectory,
-    spawn: (module) => workerChannel(new Worker(module)),
     base: directoryStore(fileURLToPath(new URL("../plugins/sources/base", import.meta.url))),
     hubCache: hubCache(process.env),
     terminal: terminal(),

@@ -94,7 +94,6 @@ export type AttentionOptions = Readonly<{
   bias?: Value; // broadcasts to [batch, heads, q, k]
   /** That of keys that stand in front, at these positions [count] int32; absent: a bias leaves no room for such keys. */
   biasInFront?: (positions: Value) => Value;
-  mask?: Value; // [batch, q, k], besides the segments
 }>;
 
 /** What `f` is added to (absent: `x`), and the norm that comes behind the sum, if one does. */

@@ -163,7 +163,6 @@ export interface Host {
   resolve?(path: string, base?: string): string;
   /** Rows and files inside an installed package. */
   packageDirectory?(name: string): string | undefined;
-  spawn?(module: URL): Channel;
   /** Where people read; absent where nobody does. `columns`: the width of one line. */
   readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
@@ -219,8 +218,6 @@ export interface OrtTensor {
 
 /** An onnxruntime session. */
 export interface OrtSession {
-  readonly inputNames: readonly string[];
-  readonly outputNames: readonly string[];
   run(feeds: Named<OrtTensor>, fetches?: Named<OrtTensor | null>): Promise<Named<OrtTensor>>;
   release(): Promise<void>;
 }

@@ -89,7 +89,7 @@ export type Encoding = Readonly<{
   sequenceIds: Int32Array;
 }>;
 
-/** Row → samples is pure, so it is cached and runs ahead. Samples → batch is padding where `collate` is absent. */
+/** Row → samples is pure, so it is cached and runs ahead. Samples → batch is padding. */
 export interface Collator extends Plugin<"collator"> {
   /** Told the checkpoint's config and the run's lengths. */
   encode(row: Row, index: number, context: CollatorContext): readonly Sample[];
@@ -100,7 +100,6 @@ export interface Collator extends Plugin<"collator"> {
   survey?(): RowSurvey;
   /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
   draw?(sample: Sample, random: Random, context: CollatorContext): Sample;
-  collate?(samples: readonly Sample[], layout: Layout): Batch;
   /**
    * What is asked of a row whose task answers with text, and how a person would answer. Absent: what `encode` has before
    * the first of its labels, and what these say.
