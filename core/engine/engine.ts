@@ -39,7 +39,7 @@ import {
 import { type BatchResult, createEvaluator, type Evaluator, frozenBytes, scalarOf } from "./evaluator.ts";
 import { openSession, type Session } from "./sessions.ts";
 import { createState, type SavedTensors, type State, type Trained } from "./state.ts";
-import { type InitialWeights, initialWeights } from "./weights.ts";
+import { type InitialWeights, initialWeights, storedBytes } from "./weights.ts";
 import { usefulWork } from "./work.ts";
 
 /** What a step did. `losses`: by name, averaged over the step; `multiplyAdds`: those that are useful (`work.ts`). */
@@ -202,6 +202,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const renumber = renumbering(state, parameters);
   const feeder = createFeeder(lib, renumber, host.kernels);
   const frozen = programs.reduce((bytes, { program }) => bytes + frozenBytes(program, fed), 0);
+  const prepack = frozen <= options.prepackLimit;
+  const stored = [...parameters.values()].filter((p) => !fed.has(p.name))
+    .reduce((bytes, p) => bytes + storedBytes(p, initial, checkpoint), 0);
+  const { parameters: trained, gradients, optimizer } = state.bytes;
+  const budget = options.activationBudget(trained + gradients + optimizer + (prepack ? 2 : 1) * stored);
   const sessions: Session[] = [];
   for (const { program, task } of programs) {
     sessions.push(
@@ -212,11 +217,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         checkpoint,
         initial,
         fed,
-        prepack: frozen <= options.prepackLimit,
+        prepack,
         recomputed: recomputeWithin(
           program.graph,
           dimsWith(program.graph.inputs.keys(), task.largest),
-          options.activationBudget(state.bytes.parameters + state.bytes.gradients + state.bytes.optimizer + frozen),
+          budget,
         ).values,
         arena: true,
       }),

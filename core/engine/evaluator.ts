@@ -114,7 +114,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   };
 }
 
-/** Bytes of the frozen matrices, which a session may pack; tables are gathered from and never packed. */
+/** Bytes of the frozen matrices as a session packs them; tables are gathered from and never packed. */
 export function frozenBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
   let bytes = 0;
   for (const p of program.recorded.parameters.values()) {

@@ -62,6 +62,17 @@ export function initialWeights(
   };
 }
 
+/** Bytes of a parameter that does not train: as it is stored where that is 16 bits, as float32 else. */
+export function storedBytes(
+  p: Parameter,
+  initial: Pick<InitialWeights, "nameInCheckpoint">,
+  checkpoint: Pick<Checkpoint, "weights">,
+): number {
+  const name = initial.nameInCheckpoint(p);
+  const dtype = name === undefined ? undefined : checkpoint.weights.locate(name)?.dtype;
+  return (dtype === "float16" || dtype === "bfloat16" ? 2 : 4) * sizeOf(p.shape);
+}
+
 /** What lets a checkpoint's tensors of other dims be drawn. */
 export const MISMATCHED =
   "; model.with.ignoreMismatchedSizes starts it anew, as is right for a head of other classes, and no other tensor";

@@ -8,7 +8,7 @@ import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";
 import { buildProgram, type Program, type ProgramOptions, trainsRule } from "../engine/program.ts";
 import { type Recomputation, recomputeWithin } from "../engine/recompute.ts";
-import { initialWeights } from "../engine/weights.ts";
+import { initialWeights, storedBytes } from "../engine/weights.ts";
 import { productsOf } from "../engine/work.ts";
 import { evaluateDim } from "../graph/dims.ts";
 import { largestBatch } from "../loop/layout.ts";
@@ -223,11 +223,7 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows,
   const evaluation = places === 0 ? 0 : forward * heldOut / places;
   const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
   const perBatch = tokens / batchesPerEpoch(samples, perDeviceTrainBatchSize, dataloaderDropLast);
-  const bytesOf = (p: Parameter): number => {
-    const stored = initial.nameInCheckpoint(p);
-    const dtype = stored === undefined ? undefined : open.checkpoint.weights.locate(stored)?.dtype;
-    return (dtype === "float16" || dtype === "bfloat16" ? 2 : 4) * sizeOf(p.shape);
-  };
+  const bytesOf = (p: Parameter): number => storedBytes(p, initial, open.checkpoint);
   const step = (budget: number): Recomputation => recomputeWithin(program.graph, dims, budget);
   return { program, step, flops, tokens: perBatch, evaluation, held, bytesOf };
 }

@@ -8,12 +8,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import * as ort from "onnxruntime-node";
+import type { Parameter } from "../../../core/engine/build.ts";
 import { lower, type Storage } from "../../../core/engine/lower.ts";
+import { storedBytes } from "../../../core/engine/weights.ts";
 import * as f from "../../../core/graph/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { writeOnnx } from "../../../core/onnx/write.ts";
 import { createRandom, fillNormal } from "../../../core/random.ts";
 import { fromFloat32, toFloat32, viewOf } from "../../../core/safetensors.ts";
+import type { Checkpoint } from "../../../core/types.ts";
 
 const [ROWS, WIDTH] = [7, 5];
 
@@ -69,4 +72,15 @@ describe("weights of 16 bits", () => {
       });
     }
   }
+});
+
+it("plan and engine count frozen weights as they are stored", () => {
+  const parameter = { name: "w", local: "w", shape: [6, 4] } as unknown as Parameter;
+  const bytes = (dtype: string | undefined): number =>
+    storedBytes(
+      parameter,
+      { nameInCheckpoint: () => (dtype === undefined ? undefined : "w") },
+      { weights: { locate: () => ({ dtype }) } } as unknown as Checkpoint,
+    );
+  assert.deepEqual(["bfloat16", "float16", "float32", undefined].map(bytes), [48, 48, 96, 96]);
 });

@@ -1,0 +1,97 @@
+/**
+ * Losses of some LoRA steps on a chat model beside PEFT's, on rows and an adapter that peft_losses.py makes: text, chats
+ * with the loss on the answers, completions, each packed and not. Ends with 1 where one differs by more than 1e-5.
+ *
+ *     node test/interchange/peft_losses.ts --model DIR [--python python3] [--rows 2] [--length 128] [--steps 20]
+ * @module
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { compose } from "../../core/compose.ts";
+import { trainRun } from "../../core/run/train.ts";
+import type { Host, Named, RunSpec } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { hostHere } from "../../runtimes/train.ts";
+
+/** What peft_losses.py writes. `losses`: by what they are of ("assistant packed"). */
+export type PeftLosses = Readonly<{
+  versions: Named<string>;
+  rows: number;
+  length: number;
+  steps: number;
+  rate: number;
+  losses: Named<readonly number[]>;
+}>;
+
+/** The losses of the same steps here. `folder`: what peft_losses.py wrote; `kind`: "all", "assistant", "completion", or such and " packed". */
+export async function lossesHere(
+  model: string,
+  folder: string,
+  kind: string,
+  { rows, length, steps, rate }: PeftLosses,
+  host: Host,
+): Promise<number[]> {
+  const [lossOn = "all", packing] = kind.split(" ");
+  const spec = {
+    version: 1,
+    name: "losses",
+    model: { use: "pretrained", with: { path: model } },
+    task: { use: "causal-lm", with: { lossOn, packing: packing !== undefined } },
+    data: { train: { use: "jsonl", with: { path: join(folder, `${lossOn}.jsonl`) } } },
+    adapter: { use: "lora", with: { from: join(folder, "adapter") } },
+    optimizer: { use: "adamw", with: { weightDecay: 0.01 } },
+    schedule: "constant",
+    loggers: [],
+    training: {
+      learningRate: rate,
+      maxSteps: steps,
+      perDeviceTrainBatchSize: rows,
+      maxLength: length,
+      maxGradNorm: 1,
+      trainSamplingStrategy: "sequential",
+      saveStrategy: "no",
+    },
+  };
+  const found: number[] = [];
+  for await (const event of trainRun(compose(spec as unknown as RunSpec, catalog), host, {})) {
+    if (event.type === "step") found.push(event.loss);
+  }
+  return found;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: {
+      model: { type: "string", default: "" },
+      python: { type: "string", default: process.env["HF_PYTHON"] ?? "python3" },
+      rows: { type: "string", default: "2" },
+      length: { type: "string", default: "128" },
+      steps: { type: "string", default: "20" },
+    },
+  });
+  const { model, python, rows, length, steps } = values;
+  const folder = mkdtempSync(join(tmpdir(), "attune-peft-losses-"));
+  try {
+    const script = fileURLToPath(new URL("peft_losses.py", import.meta.url));
+    const own = ["--model", model, "--out", folder, "--rows", rows, "--length", length, "--steps", steps];
+    execFileSync(python, [script, ...own], { stdio: ["ignore", "ignore", "inherit"] });
+    const theirs: PeftLosses = JSON.parse(readFileSync(join(folder, "losses.json"), "utf8"));
+    const host = await hostHere(2);
+    console.log(`${JSON.stringify(theirs.versions)}, ${rows} rows of at most ${length} tokens, ${steps} steps`);
+    for (const [kind, wanted] of Object.entries(theirs.losses)) {
+      const found = await lossesHere(model, folder, kind, theirs, host);
+      const apart = Math.max(...wanted.map((x, i) => Math.abs(x - (found[i] ?? NaN))));
+      console.log(
+        `${kind}: ${found[0]?.toFixed(6)} to ${found.at(-1)?.toFixed(6)}, at most ${apart.toExponential(1)} apart`,
+      );
+      if (!(apart <= 1e-5)) process.exitCode = 1;
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
