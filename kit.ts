@@ -30,7 +30,7 @@ export { notInstalled } from "./core/not_installed.ts";
 // Graphs: values, what is computed from them, and gradients.
 export * from "./core/graph/functions.ts";
 export { activation } from "./core/graph/activations.ts";
-export { scoresOfClasses } from "./core/graph/classes.ts";
+export { chunkedLogits } from "./core/graph/chunked_logits.ts";
 export { addDims, type Dim, mulDims, seqDim, type Shape, sizeOfShape } from "./core/graph/dims.ts";
 export { Graph, type Value, type Values } from "./core/graph/graph.ts";
 export { print } from "./core/graph/print.ts";
@@ -61,7 +61,7 @@ export { most } from "./core/most.ts";
 export { linearPattern, type Pattern } from "./core/patterns/linear_pattern.ts";
 export { type CharSet, fixedWidth, type PatternNode, remembered } from "./core/patterns/node.ts";
 export { searchFor } from "./core/patterns/search.ts";
-export { layerIndex, matches, matchModules, patternValue } from "./core/modules.ts";
+export { layerIndex, matches, matchModules, patternValue } from "./core/module_patterns.ts";
 
 // Files, JSON and stores.
 export { allBytes, joinBytes, jsonBytes, jsonIn } from "./core/bytes.ts";
@@ -70,7 +70,7 @@ export { keyParts } from "./core/store_key.ts";
 export { missingIn } from "./core/missing_folder.ts";
 export { storeQueue } from "./core/jobs/store_queue.ts";
 export { writeProto } from "./core/onnx/proto_writer.ts";
-export { within } from "./core/within.ts";
+export { storeWithin } from "./core/within.ts";
 
 // Classes: their names in a config, and how rows name them.
 export { asNumber, classReader } from "./core/class_reader.ts";

@@ -10,10 +10,10 @@ import { compose } from "../core/compose.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";
 import { openRun } from "../core/run/open.ts";
-import { engineOf } from "../core/run/engine.ts";
+import { createRunEngine } from "../core/run/engine.ts";
 import type { RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 
 const { values } = parseArgs({
   options: {
@@ -41,8 +41,8 @@ const learningRate = values.mode === "lora" ? 1e-3 : 5e-5;
 const host = await hostHere(Number(values.threads));
 const run = compose(spec, catalog);
 const open = await openRun(run, host);
-const train = await encodeRows(open, run.use("dataset", { use: "reviews", with: { split: "train" } }), true);
-const engine = await engineOf(open, train, undefined);
+const train = await encodeRows(open, run.use("data", { use: "reviews", with: { split: "train" } }), true);
+const engine = await createRunEngine(open, train, undefined);
 answer({
   event: "ready",
   name: `attune ${values.mode}${values.padded ? " padded" : ""}`,

@@ -7,10 +7,10 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { compose } from "../core/compose.ts";
-import { openAdapters } from "../core/run/adapters.ts";
+import { openAdapterPool } from "../core/run/adapters.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { reviews } from "../plugins/data/reviews.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 import { edgeWorker } from "../test/worker.ts";
 
 const { values } = parseArgs({
@@ -35,13 +35,13 @@ const run = compose({
   task: { use: "feature-extraction" },
   data: {},
 }, catalog);
-const embed = async (set: Awaited<ReturnType<typeof openAdapters>>, own: readonly string[]): Promise<number> => {
+const embed = async (set: Awaited<ReturnType<typeof openAdapterPool>>, own: readonly string[]): Promise<number> => {
   const samples = await set.encode(own.map((text) => ({ text })));
   for await (const _ of set.predictSamples(samples));
   return samples.reduce((n, { sequences }) => n + (sequences[0]?.length ?? 0), 0);
 };
 const [nodeLoad, set] = await timed(async () => {
-  const made = await openAdapters(run, host, { batchTokens: 4096 });
+  const made = await openAdapterPool(run, host, { batchTokens: 4096 });
   await embed(made, ["warm"]);
   return made;
 });

@@ -9,9 +9,9 @@ import { gzipSync } from "node:zlib";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const plugins = [
-  "sources/pretrained",
+  "models/pretrained",
   "tokenizers/hf",
-  "objectives/sequence_classification",
+  "tasks/sequence_classification",
   "data/reviews",
   "collators/padding",
   "heads/sequence",

@@ -10,7 +10,7 @@ import { compose } from "../core/compose.ts";
 import { trainRun } from "../core/run/train.ts";
 import type { Json, RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 
 const path = process.argv[2] ?? "../shared/models/all-MiniLM-L6-v2";
 const STEPS = 40;

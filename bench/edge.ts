@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { openWeights, writeSafetensors } from "../core/safetensors.ts";
 import type { Tensor } from "../core/types.ts";
-import { directoryStore } from "../runtimes/directory_store.ts";
+import { directoryStore } from "../runtimes/host/directory_store.ts";
 import { edgeWorker, filesOf } from "../test/worker.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -87,7 +87,7 @@ const works: readonly Work[] = [
 
 /** attune:base with a head of two classes, as any checkpoint that was trained to classify. */
 async function classifier(to: string): Promise<string> {
-  const from = join(root, "plugins/sources/base");
+  const from = join(root, "plugins/models/base");
   mkdirSync(to, { recursive: true });
   for (const name of readdirSync(from)) writeFileSync(join(to, name), readFileSync(join(from, name)));
   const config = JSON.parse(readFileSync(join(from, "config.json"), "utf8"));

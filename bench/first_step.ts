@@ -16,7 +16,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { brown } from "../plugins/data/brown.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 
 /** Seconds since the process began, by the clock and of the processor. */
 type Times = Readonly<{ wall: number; processor: number }>;

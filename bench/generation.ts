@@ -14,12 +14,12 @@ import { parseArgs } from "node:util";
 import { compose } from "../core/compose.ts";
 import { encodeRows } from "../core/run/data.ts";
 import { generateSamples, generationOf } from "../core/run/generate.ts";
-import { inferencer } from "../core/run/infer.ts";
+import { openEvaluator } from "../core/run/infer.ts";
 import { openRun } from "../core/run/open.ts";
 import type { RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { memory } from "../plugins/data/memory.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 
 const { values } = parseArgs({
   options: {
@@ -60,7 +60,7 @@ async function serve(): Promise<void> {
     training: { perDeviceEvalBatchSize: topics.length },
   };
   const open = await openRun(compose(spec, catalog), await hostHere(Number(values.threads)));
-  const evaluator = inferencer(open);
+  const evaluator = openEvaluator(open);
   say({ startMs: performance.now() - start });
   for await (const line of createInterface({ input: process.stdin })) {
     const { prompts, maxNewTokens }: Asked = JSON.parse(line);

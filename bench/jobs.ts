@@ -8,13 +8,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { jobsIn } from "../core/jobs/jobs.ts";
-import { committed, queued, renewed } from "../core/jobs/record.ts";
-import { openJobStore } from "../runtimes/job_store.ts";
-import { createApp, keysOf } from "../runtimes/edge/app.ts";
-import { folderModels } from "../runtimes/folder_models.ts";
-import { openJobs } from "../runtimes/jobs_server.ts";
-import { listen } from "../runtimes/listen.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { commitLease, queueJob, renewLease } from "../core/jobs/record.ts";
+import { openJobStore } from "../runtimes/jobs/job_store.ts";
+import { createApp, keysOf } from "../runtimes/serve/app.ts";
+import { folderModels } from "../runtimes/serve/folder_models.ts";
+import { openJobs } from "../runtimes/jobs/jobs_server.ts";
+import { listen } from "../runtimes/host/listen.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 
 const JOBS = 1000;
 const CLIENTS = Number(process.env.CLIENTS ?? 1000);
@@ -30,7 +30,7 @@ async function controlPlane(name: string, address: string): Promise<void> {
   const started = performance.now();
   for (let i = 0; i < JOBS; i++) {
     const { id } = await jobs.create("default", { model: "m" }, { version: 1 });
-    await jobs.change(id, (r) => queued(r, { needs: r.needs, estimate: {} }));
+    await jobs.change(id, (r) => queueJob(r, { needs: r.needs, estimate: {} }));
   }
   const filled = performance.now();
   await jobs.watch();
@@ -43,9 +43,9 @@ async function controlPlane(name: string, address: string): Promise<void> {
       const job = await jobs.lease(`runner-${i}`, () => true);
       if (!job) return;
       leases.push(performance.now() - before);
-      await jobs.change(job.id, (r) => renewed(r, job.token, 1, 1));
+      await jobs.change(job.id, (r) => renewLease(r, job.token, 1, 1));
       const result = { folder: "r/", files: [], metrics: {} };
-      await jobs.change(job.id, (r) => committed(r, job.token, result, 0));
+      await jobs.change(job.id, (r) => commitLease(r, job.token, result, 0));
       done++;
     }
   }));

@@ -103,7 +103,7 @@ async function measure(): Promise<void> {
   });
   const port = Number(await new Promise((resolve) => server.stdout.once("data", resolve)));
   const worker = `
-    import { createApp, keysOf } from "./runtimes/edge/app.ts";
+    import { createApp, keysOf } from "./runtimes/serve/app.ts";
     const app = createApp({
       catalog: {}, keys: keysOf({ api: "key" }), models: { names: async () => [], open: async () => undefined },
       allowUrls: ["models.test"], fetch: (url, init) => fetch(url.replace("https://models.test", "http://127.0.0.1:${port}"), init),

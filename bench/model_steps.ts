@@ -13,10 +13,10 @@ import { measurePeak } from "../core/engine/peak.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";
 import { openRun } from "../core/run/open.ts";
-import { engineOf } from "../core/run/engine.ts";
+import { createRunEngine } from "../core/run/engine.ts";
 import type { Json, Named, Row, RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 
 const { values } = parseArgs({
   options: {
@@ -84,7 +84,7 @@ const open = await openRun(run, await hostHere(Number(values.threads)));
 const dataset = run.data.train;
 if (!dataset) throw new Error("no rows");
 const train = await encodeRows(open, dataset, true);
-const engine = await engineOf(open, train, undefined);
+const engine = await createRunEngine(open, train, undefined);
 const host = open.host;
 answer({
   event: "ready",

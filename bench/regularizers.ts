@@ -15,8 +15,8 @@ import type { Host, Json, Named, Row, RunSpec, Store } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { memory as inMemory } from "../plugins/data/memory.ts";
 import { memory } from "../plugins/stores/memory.ts";
-import { hostHere } from "../runtimes/train.ts";
-import { rowsOf } from "../recipes/recipe.ts";
+import { hostHere } from "../runtimes/host/train.ts";
+import { readRows } from "../recipes/recipe.ts";
 
 const { values } = parseArgs({
   options: {
@@ -106,7 +106,7 @@ function line(name: string, columns: readonly (readonly number[])[]): string {
 async function forgetting(): Promise<void> {
   // The rows of three files in turn: products, films, places.
   const third = async (split: string, i: number): Promise<Row[]> => {
-    const rows = await rowsOf({ use: "reviews", with: { split } });
+    const rows = await readRows({ use: "reviews", with: { split } });
     return rows.slice(i * rows.length / 3, (i + 1) * rows.length / 3);
   };
   const kinds = async (split: string): Promise<Row[]> => [
@@ -147,8 +147,8 @@ async function debiasing(): Promise<void> {
       return { text: `${hers ? "She" : "He"} wrote: ${row.text}`, label: row.label, by: hers ? "her" : "him" };
     });
   };
-  const train = await rowsOf({ use: "reviews", with: { split: "train" } });
-  const held = written(mixed(await rowsOf({ use: "reviews", with: { split: "test" } }), 0).slice(0, HELD), 0.5, 0);
+  const train = await readRows({ use: "reviews", with: { split: "train" } });
+  const held = written(mixed(await readRows({ use: "reviews", with: { split: "test" } }), 0).slice(0, HELD), 0.5, 0);
   const probe: Named<Json> = {
     task: { use: "sequence-classification", with: { labels: ["her", "him"], columns: { label: "by" } } },
     head: { use: "pooled", with: { numLabels: 2, pooling: "first", normalize: false } },

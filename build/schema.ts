@@ -102,7 +102,7 @@ export function specSchema(): Schema {
   const several = (kind: Kind): Schema => ({ type: "array", items: reference(kind) });
   const data = {
     type: "object",
-    properties: { train: reference("dataset"), eval: reference("dataset") },
+    properties: { train: reference("data"), eval: reference("data") },
     additionalProperties: false,
   };
   const training = fieldsOf(types, /^export type TrainingArguments = Readonly<\{/m);
@@ -110,9 +110,9 @@ export function specSchema(): Schema {
     $schema: { type: "string" },
     version: { const: 1 },
     name: { type: "string" },
-    model: reference("source"),
+    model: reference("model"),
     tokenizer: reference("tokenizer"),
-    task: reference("objective"),
+    task: reference("task"),
     data,
     collator: reference("collator"),
     head: reference("head"),

@@ -2,7 +2,7 @@
  * What every accelerator must do, on a small graph.
  * @module
  */
-import { trunkOf } from "../core/engine/trunk.ts";
+import { inspectBackbone } from "../core/engine/inspect.ts";
 import { capabilities } from "../core/graph/capabilities.ts";
 import { reachable } from "../core/graph/graph.ts";
 import { type Accelerator, bytesPerElement, type Device, gelu, Graph, layerNorm, matmul, sizeOf } from "../kit.ts";
@@ -29,7 +29,7 @@ export function acceleratorChecks(accelerator: Accelerator, figures: Accelerator
     provider,
     can: capabilities[provider],
     bytes: 2 ** 30,
-    trunk: trunkOf(tinyFamily().read(tinyConfig("encoder"))),
+    backbone: inspectBackbone(tinyFamily().read(tinyConfig("encoder"))),
   });
   const built = (): Readonly<{ graph: Graph; given: Given }> => {
     const graph = new Graph();

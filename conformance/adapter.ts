@@ -3,10 +3,10 @@
  * @module
  */
 import { compose } from "../core/compose.ts";
-import { trainedForExport } from "../core/run/export.ts";
+import { describeTrainedModel } from "../core/run/export.ts";
 import { predictRows } from "../core/run/infer.ts";
 import { openRun } from "../core/run/open.ts";
-import { within } from "../core/within.ts";
+import { storeWithin } from "../core/within.ts";
 import type { Adapter, Entry, Host, Json, Named, RunSpec, Store } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, evaluationIn, lossesIn, memoryStore, rowsOf, withFolders } from "./bench.ts";
@@ -89,7 +89,7 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
       if (!peft) return;
       const output = memoryStore();
       const events = await bench.train({ adapter: [adapter] }, training, output);
-      const host = withFolders(bench.host, { "conformance:adapter": within(output, "adapter/") });
+      const host = withFolders(bench.host, { "conformance:adapter": storeWithin(output, "adapter/") });
       const continued = continuedFrom(adapter, bench, "conformance:adapter");
       const once = { ...training, maxSteps: 1, learningRate: 0, evalOnStart: true };
       const again = await bench.train({ adapter: [continued] }, once, undefined, host);
@@ -99,7 +99,7 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
       const spec = bench.spec({ adapter: [continued] });
       const run = compose(spec, bench.catalog);
       const merged = memoryStore();
-      await run.use("exporter", "hf").write(await trainedForExport(await openRun(run, host)), merged);
+      await run.use("exporter", "hf").write(await describeTrainedModel(await openRun(run, host)), merged);
       const alone = await scores(mergedSpec(bench, spec), withFolders(host, { "conformance:merged": merged }));
       assert.near(alone, await scores(spec, host), 1e-5, "what was merged");
     }),

@@ -62,14 +62,14 @@ export interface Bench {
 }
 
 const own: { readonly [K in Kind]?: readonly Entry<K>[] } = {
-  source: [tinyModel],
-  model: [tinyFamily],
+  model: [tinyModel],
+  architecture: [tinyFamily],
   tokenizer: [tinyTokenizer],
-  dataset: [rowsInSpec],
+  data: [rowsInSpec],
   collator: [tinyCollator, placesCollator],
   head: [tinyHead, placesHead],
   loss: [tinyLoss, placesLoss],
-  objective: [tinyTask, placesTask],
+  task: [tinyTask, placesTask],
   optimizer: [tinyOptimizer],
   schedule: [tinySchedule],
   exporter: [tinyModelFiles, tinyAdapterFiles],

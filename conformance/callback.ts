@@ -5,7 +5,7 @@
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { loggedEvents } from "./logger.ts";
-import type { Ask, Callback, TrainingEvent } from "../kit.ts";
+import type { Callback, TrainerControl, TrainingEvent } from "../kit.ts";
 
 /** Events that a callback answers. Default: those of a run of three epochs, which it may pass over. */
 export type CallbackFigures = Readonly<{ events?: readonly TrainingEvent[] }>;
@@ -16,7 +16,10 @@ export type CallbackFigures = Readonly<{ events?: readonly TrainingEvent[] }>;
  */
 export function callbackChecks(callback: Callback, figures: CallbackFigures): readonly Check[] {
   const { events = loggedEvents } = figures;
-  const asks = (some: readonly TrainingEvent[], from: unknown): { asked: (Ask | undefined)[]; state: unknown } => {
+  const asks = (
+    some: readonly TrainingEvent[],
+    from: unknown,
+  ): { asked: (TrainerControl | undefined)[]; state: unknown } => {
     let state = from;
     const asked = some.map((event) => {
       const answer = callback.on(state, event);

@@ -73,10 +73,10 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
     tokenizer,
     random,
     maxLength: undefined,
-    labelled,
+    requiresLabels: labelled,
     modelType: String(config.model_type ?? "tiny-encoder"),
     config,
-    decoderStart,
+    decoderStartTokenId: decoderStart,
     ...change,
   });
   const reading = (): unknown => {
@@ -89,7 +89,7 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
   const labelled = (change: Partial<CollatorContext> = {}): Sample[] =>
     encoded(rows, contextOf(true, { reading: reading(), ...change }));
   const drawnFrom = (sample: Sample, seed: number, context: CollatorContext): Sample =>
-    collator.draw?.(sample, createRandom(seed), context) ?? sample;
+    collator.resample?.(sample, createRandom(seed), context) ?? sample;
 
   return [
     check("the same row gives the same samples, and stays as it is", () => {
@@ -110,12 +110,12 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
           assert.ok(length > 0, "a sequence of nothing");
           const places = { token: length, decoderToken: decoderLength, pair: length * length, sample: 1 };
           for (const [name, field] of Object.entries(fields)) {
-            assert.equal(field.data.length, places[field.per] * (field.size ?? 1), `values of ${name}`);
+            assert.equal(field.data.length, places[field.axis] * (field.size ?? 1), `values of ${name}`);
             withinRange(name, field, tokenizer.vocabSize);
           }
         }
         for (const [name, field] of Object.entries(sample.targets)) {
-          if (field.per === "sample") assert.equal(field.data.length % (field.size ?? 1), 0, `values of ${name}`);
+          if (field.axis === "sample") assert.equal(field.data.length % (field.size ?? 1), 0, `values of ${name}`);
           withinRange(name, field, name === "labels" ? classes ?? tokenizer.vocabSize : Infinity);
         }
       }
@@ -133,7 +133,7 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
       }
     }),
     check("what it draws depends on the random numbers alone", () => {
-      if (!collator.draw) return;
+      if (!collator.resample) return;
       const context = contextOf(true, { reading: reading() });
       const samples = encoded(rows, context);
       const kept = structuredClone(samples);
@@ -211,7 +211,7 @@ function refusing(
 }
 
 /** Ids and classes, as far as a field says what else stands in it. */
-function withinRange(name: string, { data, fill, ignore }: Field, below: number): void {
+function withinRange(name: string, { data, padValue: fill, ignoreIndex: ignore }: Field, below: number): void {
   if (data instanceof Float32Array) {
     for (const x of data) assert.ok(Number.isFinite(x), `${name} has ${x}`);
     return;

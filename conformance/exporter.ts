@@ -2,8 +2,8 @@
  * What every exporter must do, with a tiny model.
  * @module
  */
-import { trainedForExport } from "../core/run/export.ts";
-import { AttuneError, type Exporter, type Named, type Trained } from "../kit.ts";
+import { describeTrainedModel } from "../core/run/export.ts";
+import { AttuneError, type Exporter, type Named, type TrainedModel } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, memoryStore } from "./bench.ts";
 import { type Check, check } from "./check.ts";
@@ -24,10 +24,11 @@ export const exporterCheckNames = [
 export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, bench: Bench): readonly Check[] {
   const [lists, again, fails, says] = exporterCheckNames;
   const asked = runs ?? [{}, { adapter: [tinyAdapter()] }];
-  const trained = async (parts: Named<unknown>): Promise<Trained> => await trainedForExport(await bench.open(parts));
+  const trained = async (parts: Named<unknown>): Promise<TrainedModel> =>
+    await describeTrainedModel(await bench.open(parts));
   /** Those of the runs that it takes. */
-  const taken = async (): Promise<Trained[]> => {
-    const takes: Trained[] = [];
+  const taken = async (): Promise<TrainedModel[]> => {
+    const takes: TrainedModel[] = [];
     for (const parts of asked) {
       const one = await trained(parts);
       await exporter.write(one, memoryStore()).then(() => takes.push(one), (error) => {

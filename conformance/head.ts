@@ -2,24 +2,13 @@
  * What every head must do, on a tiny model.
  * @module
  */
-import { engineOf } from "../core/run/engine.ts";
+import { createRunEngine } from "../core/run/engine.ts";
 import { encodeRows } from "../core/run/data.ts";
-import { inferencer } from "../core/run/infer.ts";
+import { openEvaluator } from "../core/run/infer.ts";
 import type { OpenRun } from "../core/run/open.ts";
 import { layOut } from "../core/loop/layout.ts";
-import { builtOf } from "../core/run/built.ts";
-import {
-  AttuneError,
-  define,
-  type Head,
-  mul,
-  type Named,
-  type Objective,
-  square,
-  sub,
-  sum,
-  type Value,
-} from "../kit.ts";
+import { inspectBuilt } from "../core/run/built.ts";
+import { AttuneError, define, type Head, mul, type Named, square, sub, sum, type Task, type Value } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, rowsOf } from "./bench.ts";
 import { type Check, check } from "./check.ts";
@@ -62,11 +51,11 @@ const fourthPowers = define({
 /** The checks of a head. */
 export function headChecks(head: Head, figures: HeadFigures, bench: Bench): readonly Check[] {
   const [numbers, sharing, slopes, modules] = headCheckNames;
-  const taskOf = (outputs: readonly string[]): Objective => ({
-    kind: "objective",
+  const taskOf = (outputs: readonly string[]): Task => ({
+    kind: "task",
     name: "tiny-head",
     options: {},
-    tasks: [{
+    subtasks: [{
       name: "",
       collator: (figures.collator ?? "tiny-texts") as string,
       heads: [head],
@@ -85,7 +74,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
     for (const model of asked) {
       try {
         const open = await bench.open({ ...figures.base, model, task: taskOf(outputs) });
-        builtOf(open);
+        inspectBuilt(open);
         runs.push(open);
       } catch (error) {
         if (!(error instanceof AttuneError) || figures.models) throw error;
@@ -96,12 +85,12 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
   };
   /** Outputs of each sequence's places or of each sample, by "name row:place" or "name row". */
   const outputsOf = async (open: OpenRun, share: boolean): Promise<Named<Named<Float32Array>>> => {
-    const evaluator = inferencer(open, { untrained: true });
+    const evaluator = openEvaluator(open, { untrained: true });
     const { samples } = await encodeRows(open, rowsOf(open), false);
-    const batch = layOut(samples.slice(0, 4), { ...open.layout, share });
+    const batch = layOut(samples.slice(0, 4), { ...open.layout, rowSharing: share });
     const { outputs } = await evaluator.run(batch, false);
     await evaluator.close();
-    const sides = [batch.decoder?.places, batch.places].filter((places) => places !== undefined);
+    const sides = [batch.decoder?.tokenOrigins, batch.tokenOrigins].filter((places) => places !== undefined);
     return Object.fromEntries(
       Object.entries(outputs).map(([name, { dims: [rows = 1], data }]) => {
         const places = sides.find(({ length }) => length === 2 * rows);
@@ -143,7 +132,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
         const open of await opened(Object.keys(await outputsOf((await opened())[0] as OpenRun, false)).slice(0, 1))
       ) {
         const train = await encodeRows(open, rowsOf(open), true);
-        const engine = await engineOf(open, train, undefined);
+        const engine = await createRunEngine(open, train, undefined);
         await assertSlopes(engine, layOut(train.samples.slice(0, 4), open.layout), 1e-3);
         await engine.close();
       }
@@ -152,8 +141,10 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
       if (head.modulesToSave.length === 0) return;
       const added: string[] = [];
       for (const open of await opened()) {
-        const names = [...builtOf(open).parameters.keys()].filter((name) => !open.trunk.parameters.includes(name));
-        const saved = open.trunk.heads[head.name]?.modulesToSave ?? head.modulesToSave;
+        const names = [...inspectBuilt(open).parameters.keys()].filter((name) =>
+          !open.backbone.parameters.includes(name)
+        );
+        const saved = open.backbone.heads[head.name]?.modulesToSave ?? head.modulesToSave;
         added.push(...names);
         if (names.some((name) => saved.some((module) => `.${name}`.includes(`.${module}.`)))) return;
       }

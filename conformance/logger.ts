@@ -4,7 +4,7 @@
  */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
-import type { Host, Logger, Run, Store, Stored, TrainingEvent } from "../kit.ts";
+import type { Host, Logger, Run, Store, StoredObject, TrainingEvent } from "../kit.ts";
 
 /** What a run tells: three epochs of two steps, one of them skipped, and everything else that happens. */
 export const loggedEvents: readonly TrainingEvent[] = [
@@ -59,7 +59,7 @@ export function watchedStore(
 ): Store & { readonly files: Map<string, Uint8Array>; readonly writes: { count: number } } {
   const files = new Map<string, Uint8Array>();
   const writes = { count: 0 };
-  const set = (key: string, bytes: Uint8Array): Stored => {
+  const set = (key: string, bytes: Uint8Array): StoredObject => {
     if (fails) throw new Error("The disk is full");
     writes.count++;
     files.set(key, bytes);

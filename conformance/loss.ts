@@ -4,7 +4,7 @@
  */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
-import { createBuild } from "../core/engine/build.ts";
+import { createGraphBuilder } from "../core/engine/build.ts";
 import { Graph } from "../core/graph/graph.ts";
 import type { Loss, Tensor } from "../kit.ts";
 import { checkGradients, type Given, randomInput } from "./oracle/differences.ts";
@@ -39,7 +39,7 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
   const summed = (from: number, to: number, check = false): number => {
     const graph = new Graph();
     const given: Given = {};
-    const { build } = createBuild({
+    const { build } = createGraphBuilder({
       graph,
       mode: "train",
       attached: [],
@@ -47,7 +47,7 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       labelSmoothing: 0.1,
       checkpointing: false,
       targets: {},
-      trains: () => true,
+      isTrainable: () => true,
     });
     randomInput(graph, given, "whole", output, {});
     const { dims, data } = given.whole ?? { dims: [], data: new Float64Array() };

@@ -4,9 +4,9 @@
  */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
-import type { Metric, Named, Readings } from "../kit.ts";
+import type { Metric, MetricInputs, Named } from "../kit.ts";
 
-type Example = Readings[keyof Readings];
+type Example = MetricInputs[keyof MetricInputs];
 
 /** What a metric reads, six or more. Default: six of the first kind that it reads. */
 export type MetricFigures = Readonly<{
@@ -18,7 +18,7 @@ export type MetricFigures = Readonly<{
 const six = <T>(of: (i: number) => T): readonly T[] => Array.from({ length: 6 }, (_, i) => of(i));
 
 /** Six readings of each kind. */
-const examplesOf: { readonly [K in keyof Readings]: readonly Readings[K][] } = {
+const examplesOf: { readonly [K in keyof MetricInputs]: readonly MetricInputs[K][] } = {
   label: six((i) => ({ prediction: i % 2, reference: i % 3 === 0 ? 1 : 0, scores: [1 - i / 6, i / 6] })),
   number: six((i) => ({ prediction: i, reference: i * i / 3 })),
   labels: six((i) => ({ prediction: [i % 2, 1], reference: [1, i % 3 === 0 ? 1 : 0], scores: [i / 6, 1 - i / 7] })),
@@ -32,7 +32,7 @@ const examplesOf: { readonly [K in keyof Readings]: readonly Readings[K][] } = {
  * neither order nor grouping matters beyond rounding.
  */
 export function metricChecks(metric: Metric, figures: MetricFigures): readonly Check[] {
-  const examples = figures.readings ?? examplesOf[metric.reads[0] ?? "label"];
+  const examples = figures.readings ?? examplesOf[metric.accepts[0] ?? "label"];
   const fold = (some: readonly Example[]): unknown => some.reduce((state, e) => metric.update(state, e), metric.init());
   const json = (state: unknown): unknown => JSON.parse(JSON.stringify(state));
   const all = (): Named<number | null> => metric.compute(fold(examples));
@@ -41,7 +41,7 @@ export function metricChecks(metric: Metric, figures: MetricFigures): readonly C
     check("is a metric", () => {
       assert.equal(metric.kind, "metric");
       assert.match(metric.name, /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
-      assert.ok(metric.reads.length > 0);
+      assert.ok(metric.accepts.length > 0);
       assert.ok(examples.length >= 6, "the battery needs six examples");
     }),
     check("results are finite or null, of nothing too, and not all null of something", () => {

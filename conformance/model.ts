@@ -1,229 +1,107 @@
 /**
- * What holds of every model: its gradients are the slopes of its loss, padding and company in a row change nothing,
- * decoders do not see what follows, it comes back from its files, and adapters find its layers.
+ * What every source of checkpoints must do.
  * @module
  */
-import { compose } from "../core/compose.ts";
-import type { Engine } from "../core/engine/engine.ts";
-import { trunkOf } from "../core/engine/trunk.ts";
-import { layOut } from "../core/loop/layout.ts";
-import { encodeRows } from "../core/run/data.ts";
-import { engineOf } from "../core/run/engine.ts";
-import { evaluateRun } from "../core/run/evaluate.ts";
-import { type OpenRun, openRun } from "../core/run/open.ts";
-import { within } from "../core/within.ts";
-import type { Batch, Json, Model, Named, Row, Sample, Tensor } from "../kit.ts";
+import { AttuneError, type Checkpoint, type Host, joinBytes, type ModelSource, type Named, sizeOf } from "../kit.ts";
 import { assert } from "./assert.ts";
-import { type Bench, type BenchFigures, benchOf, entryOf, evaluationIn, memoryStore, withFolders } from "./bench.ts";
-import { type Check, check } from "./check.ts";
-import { assertSlopes } from "./slopes.ts";
-import { tinyAdapter } from "./tiny/adapter.ts";
-import { rowsInSpec, tinyRows } from "./tiny/task.ts";
+import { type Check, check, needing } from "./check.ts";
+import { readOnlyStore, withFolders } from "./tiny/host.ts";
 
-/** What a family is looked at with. */
-export type ModelFigures = Readonly<{
-  /** A tiny config, without dropout, for 28 tokens. */
-  config?: Named<Json>;
-  /** Which tokens a figure depends on: all, those up to its own, or those of a decoder up to its own. Default: all. */
-  sees?: "all" | "before" | "decoder";
-  /** A task that gives logits at every place. Default: the checks' own, which has three classes. */
-  perPlace?: unknown;
-  /** The task of a run that is written and opened again. Default: `perPlace`. */
-  task?: unknown;
-  /** Rows for that. */
-  rows?: readonly Row[];
-  /** Changes of the config that it has to refuse, by the field's name. */
-  refused?: Named<Json>;
-  /** The parameters that a checkpoint of the config has, without heads. */
-  shapes?: Named<readonly number[]>;
+/** A folder that a source reads: where the plugin's options name it, and what lies there. */
+export type SourceFigures = Readonly<{
+  folder?: Readonly<{
+    at: string;
+    files: Named<Uint8Array>;
+    /** The file that has the weights, and another that counts. Default: model.safetensors and config.json. */
+    weights?: string;
+    config?: string | null;
+  }>;
 }>;
 
-/** What the checks are called. */
-export const modelCheckNames = [
-  "gradients are slopes",
-  "padding changes nothing",
-  "sees what it may",
-  "comes back from its files",
-  "adapters find its layers",
+const names = [
+  "another byte of weights or config is another fingerprint",
+  "says which file is missing or cut off",
 ] as const;
 
-type Context = Readonly<{ bench: Bench; figures: ModelFigures & Readonly<{ config: Named<Json> }> }>;
-
-/** The checks of a family with one config. */
-export function modelChecks(model: Model, given: ModelFigures & BenchFigures, config: Named<Json>): readonly Check[] {
-  const catalog = { ...given.catalog, model: { [model.name]: entryOf<"model">(model) } };
-  const figures = { perPlace: "tiny-places", ...given, config };
-  const on = (property: (context: Context) => Promise<void>) => async (): Promise<void> => {
-    const bench = benchOf({ ...given, catalog });
-    if (bench) await property({ bench, figures });
-  };
-  const [slopes, padding, sees, files, layers] = modelCheckNames;
+/** The checks of a source. */
+export function sourceChecks(source: ModelSource, { folder }: SourceFigures, host: Host): readonly Check[] {
+  const on = (files: Named<Uint8Array>): Host =>
+    folder ? withFolders(host, { [folder.at]: readOnlyStore(files) }) : host;
+  const open = async (files: Named<Uint8Array> = folder?.files ?? {}): Promise<Checkpoint> =>
+    await source.open(on(files));
   return [
-    check(slopes, on(gradientsAreSlopes)),
-    check(padding, on(paddingChangesNothing)),
-    check(sees, on(seesWhatItMay)),
-    check(files, on(comesBack)),
-    check(layers, on(adaptersFindLayers)),
-  ];
-}
-
-/** The checks of what a family reads, which compute nothing. */
-export function configChecks(model: Model, { config, refused = {}, shapes }: ModelFigures): readonly Check[] {
-  const read = (change: Named<Json> = {}): ReturnType<Model["read"]> => model.read({ ...config, ...change });
-  return [
-    check("names the model types that it reads", () => {
-      assert.ok(model.modelTypes.length > 0);
-      assert.equal(new Set(model.modelTypes).size, model.modelTypes.length);
-    }),
-    check("refuses what it does not support, by name", () => {
-      for (const [field, value] of Object.entries(refused)) {
-        assert.throws(() => read({ [field]: value }), new RegExp(field), field);
+    check("opens the same again", async () => {
+      const [a, b] = [await open(), await open()];
+      assert.deepEqual(b.config, a.config);
+      assert.deepEqual(b.weights.names, a.weights.names);
+      assert.equal(await a.fingerprint(), await b.fingerprint());
+      assert.match(await a.fingerprint(), /^[0-9a-f]{64}$/);
+      for (const name of a.weights.names) {
+        assert.deepEqual(await b.weights.read(name), await a.weights.read(name), name);
       }
     }),
-    ...config === undefined ? [] : [check("says of itself what it builds", () => {
-      const architecture = read();
-      const trunk = trunkOf(architecture);
-      assert.ok(trunk.parameters.length > 0, "no parameters");
-      for (const layer of architecture.layers) {
-        assert.ok(trunk.parameters.some((name) => name.startsWith(`${layer}.`)), `no parameter below ${layer}`);
+    check("tells of its tensors what they are", async () => {
+      const { weights } = await open();
+      for (const name of weights.names) {
+        const tensor = await weights.read(name);
+        assert.equal(tensor.data.length, sizeOf(tensor.dims), name);
+        const there = weights.locate(name);
+        if (!there) continue;
+        assert.deepEqual([...there.dims], [...tensor.dims], name);
+        assert.ok(there.bytes > 0 && there.offset >= 0, `${name} is at ${there.offset}, ${there.bytes} bytes`);
+        const part = weights.part?.(name);
+        if (!part) continue;
+        assert.equal((await part(0, there.bytes)).length, there.bytes, name);
       }
-      assert.equal(trunk.shapes[`${architecture.wordEmbeddings}.weight`]?.[0], architecture.vocabSize);
-      if (shapes) {
-        assert.deepEqual(
-          Object.fromEntries(Object.entries(trunk.shapes).sort()),
-          Object.fromEntries(Object.entries(shapes).sort()),
-        );
-      }
-    })],
+    }),
+    check("a tensor that is not there is an error that names it", async () => {
+      const { weights } = await open();
+      await assert.rejects(weights.read("conformance.none"), { name: "AttuneError", message: /conformance\.none/ });
+    }),
+    ...needing(folder, "figures.folder", ({ at, files, weights = "model.safetensors", config = "config.json" }) => [
+      check(names[0], async () => {
+        const before = await (await open()).fingerprint();
+        const changed = (name: string, change: (bytes: Uint8Array) => Uint8Array): Named<Uint8Array> => ({
+          ...files,
+          [name]: change(files[name] ?? new Uint8Array()),
+        });
+        const lastByte = (bytes: Uint8Array): Uint8Array => bytes.map((x, i) => (i === bytes.length - 1 ? x ^ 1 : x));
+        assert.notEqual(await (await open(changed(weights, lastByte))).fingerprint(), before, weights);
+        if (config === null) return;
+        const space = (bytes: Uint8Array): Uint8Array => {
+          const own = { ...JSON.parse(new TextDecoder().decode(bytes)), conformance: 1 };
+          return new TextEncoder().encode(JSON.stringify(own));
+        };
+        assert.notEqual(await (await open(changed(config, space))).fingerprint(), before, config);
+      }),
+      check(names[1], async () => {
+        const failure = async (own: Named<Uint8Array>): Promise<AttuneError> => {
+          try {
+            const { weights } = await open(own);
+            for (const name of weights.names) await weights.read(name);
+          } catch (error) {
+            assert.ok(error instanceof AttuneError, `${error} is no AttuneError`);
+            return error;
+          }
+          throw new Error("it opened as if nothing were wrong");
+        };
+        const without = (name: string): Named<Uint8Array> =>
+          Object.fromEntries(Object.entries(files).filter(([key]) => key !== name));
+        for (const name of [weights, ...config === null ? [] : [config]]) {
+          assert.match(
+            (await failure(without(name))).message,
+            new RegExp(`${name.replace(/\..*/, "")}|${at}`),
+            `without ${name}`,
+          );
+        }
+        const bytes = files[weights] ?? new Uint8Array();
+        for (const length of [0, 7, Math.floor(bytes.length / 2), bytes.length - 1]) {
+          const cut = await failure({ ...files, [weights]: bytes.slice(0, length) });
+          assert.ok(cut.message.length > 0, `cut at ${length}`);
+        }
+        const garbage = await failure({ ...files, [weights]: joinBytes([new Uint8Array(8).fill(255), bytes]) });
+        assert.ok(garbage.message.length > 0);
+      }),
+    ], names),
   ];
-}
-
-/** Ids of rows of several lengths; the tiny tokenizer has 28. */
-const IDS: readonly (readonly number[])[] = [
-  [2, 5, 7, 10, 13, 3],
-  [2, 6, 8, 3],
-  [2, 5, 9, 11, 14, 17, 20, 12, 3],
-];
-
-/** Rows of ids; `change` puts another id at a place of the last one, of its labels where it has a decoder. */
-function idRows({ figures }: Context, change?: Readonly<{ place: number; id: number }>): Row[] {
-  return IDS.map((ids, row) => {
-    const changed = ids.map((id, i) => (row === IDS.length - 1 && i === change?.place ? change.id : id));
-    if (figures.sees === "decoder") return { input_ids: [...ids], labels: changed };
-    return figures.sees === "before" && figures.perPlace !== "tiny-places"
-      ? { input_ids: changed }
-      : { input_ids: changed, labels: ids.map((id) => id % 3) };
-  });
-}
-
-const modelOf = ({ figures }: Context): Json => ({ use: "tiny", with: { config: figures.config } });
-
-type Opened = Readonly<{ open: OpenRun; engine: Engine; samples: readonly Sample[] }>;
-
-async function opened(context: Context, rows: readonly Row[], adapter: readonly unknown[] = []): Promise<Opened> {
-  const { bench, figures } = context;
-  const open = await bench.open({ model: modelOf(context), task: figures.perPlace, adapter });
-  const train = await encodeRows(open, rowsInSpec({ rows }), true);
-  return { open, samples: train.samples, engine: await engineOf(open, train, undefined) };
-}
-
-/** Logits by "row:place" of a batch, padding left out. */
-async function logitsOf(engine: Engine, batch: Batch): Promise<Map<string, number[]>> {
-  const { outputs } = await engine.run(batch, false);
-  const logits = outputs.logits as Tensor<Float32Array>;
-  const width = logits.dims.at(-1) ?? 1;
-  const places = batch.decoder?.places ?? batch.places;
-  const found = new Map<string, number[]>();
-  for (let at = 0; at < places.length / 2; at++) {
-    const [row = -1, place = -1] = places.subarray(2 * at, 2 * at + 2);
-    if (row >= 0) found.set(`${row}:${place}`, [...logits.data.subarray(at * width, (at + 1) * width)]);
-  }
-  return found;
-}
-
-const apart = (a: readonly number[] = [], b: readonly number[] = []): number =>
-  a.length === b.length ? a.reduce((most, x, i) => Math.max(most, Math.abs(x - (b[i] ?? NaN))), 0) : NaN;
-
-async function gradientsAreSlopes(context: Context): Promise<void> {
-  const { open, engine, samples } = await opened(context, idRows(context));
-  await assertSlopes(engine, layOut(samples, open.layout));
-  await engine.close();
-}
-
-/** Each row alone, beside longer ones, beside more padding, and in one row with others: the same logits. */
-async function paddingChangesNothing(context: Context): Promise<void> {
-  const { open, engine, samples } = await opened(context, idRows(context));
-  const apartFrom = (own: Map<string, number[]>, others: Map<string, number[]>): number =>
-    [...own].reduce((most, [key, logits]) => Math.max(most, apart(logits, others.get(key))), 0);
-  const alone = new Map<string, number[]>();
-  for (const [row, sample] of samples.entries()) {
-    const own = await logitsOf(engine, layOut([sample], { ...open.layout, share: false }));
-    for (const [key, logits] of own) alone.set(`${row}:${key.split(":")[1]}`, logits);
-  }
-  const layouts: Named<OpenRun["layout"]> = {
-    "beside longer ones": { ...open.layout, share: false },
-    "beside more padding": { ...open.layout, share: false, padToMultipleOf: 16 },
-    "with padding in front": { ...open.layout, share: false, side: "left" },
-    "in one row": { ...open.layout, share: true },
-  };
-  for (const [name, layout] of Object.entries(layouts)) {
-    const found = await logitsOf(engine, layOut(samples, layout));
-    assert.deepEqual([...found.keys()].sort(), [...alone.keys()].sort(), name);
-    const difference = apartFrom(found, alone);
-    assert.ok(difference < 1e-5, `${name}: ${difference}`);
-  }
-  await engine.close();
-}
-
-/** A decoder's logits depend on tokens up to their own place, an encoder's on all. */
-async function seesWhatItMay(context: Context): Promise<void> {
-  const last = (IDS.at(-1)?.length ?? 0) - 2;
-  const changed = { place: last, id: 15 };
-  const { open, engine, samples } = await opened(context, [...idRows(context), ...idRows(context, changed)]);
-  const { sees = "all" } = context.figures;
-  const layout = { ...open.layout, share: false };
-  const before = await logitsOf(engine, layOut(samples.slice(2, 3), layout));
-  const after = await logitsOf(engine, layOut(samples.slice(5, 6), layout));
-  const differs = (place: number): boolean => apart(before.get(`0:${place}`), after.get(`0:${place}`)) > 1e-6;
-  // A decoder's inputs are its labels shifted by one.
-  const from = sees === "decoder" ? last + 1 : last;
-  assert.ok(differs(from), `the logits at ${from} do not depend on the token there`);
-  const causal = sees !== "all";
-  for (let place = 0; place < from; place++) {
-    assert.equal(differs(place), !causal, `whether the token at ${from} changes the logits at ${place}`);
-  }
-  await engine.close();
-}
-
-/** What a run leaves gives the loss that the run ended with. */
-async function comesBack(context: Context): Promise<void> {
-  const { bench, figures } = context;
-  const { perPlace, task = perPlace, rows = task === perPlace ? idRows(context) : tinyRows } = figures;
-  const output = memoryStore();
-  const data = { train: { use: "tiny-rows", with: { rows } }, eval: { use: "tiny-rows", with: { rows } } };
-  const training = { maxSteps: 2, learningRate: 0.01, saveStrategy: "no" };
-  const events = await bench.train({ model: modelOf(context), task, data }, training, output);
-  const host = withFolders(bench.host, { "conformance:saved": within(output, "model/") });
-  const saved = bench.spec({ model: { use: "tiny", with: { path: "conformance:saved" } }, task, data });
-  const again = await evaluateRun(await openRun(compose(saved, bench.catalog), host), rowsInSpec({ rows }));
-  assert.near([again.loss ?? NaN], [evaluationIn(events).loss ?? 0], 1e-6, "the loss of what was written");
-}
-
-/** An adapter of every linear layer adapts each matrix of each layer that is a module of its own. */
-async function adaptersFindLayers(context: Context): Promise<void> {
-  const plain = await opened(context, idRows(context));
-  const { layers } = plain.open.trunk;
-  const matrices = plain.engine.state.trained.filter(({ name, fullShape }) =>
-    name.endsWith(".weight") && fullShape.length === 2 && layers.some((layer) => name.startsWith(`${layer}.`)) &&
-    !name.endsWith("relative_attention_bias.weight")
-  ).map(({ name }) => name.slice(0, -".weight".length));
-  await plain.engine.close();
-  const adapter = [
-    context.bench.catalog.adapter?.lora ? { use: "lora", with: { r: 2, targetModules: "all-linear" } } : tinyAdapter(),
-  ];
-  const { engine } = await opened(context, idRows(context), adapter);
-  const adapted = engine.state.trained.flatMap(({ name }) => /^(.*)\.lora_A/.exec(name)?.[1] ?? []);
-  await engine.close();
-  assert.ok(matrices.length >= 4, `only ${matrices}`);
-  assert.deepEqual(matrices.filter((name) => !adapted.includes(name)), [], "matrices without an adapter");
 }

@@ -5,7 +5,7 @@
 import { assert } from "./assert.ts";
 import { type Check, check, passedOver } from "./check.ts";
 import { createMemory, type KernelMemory } from "../core/kernels/kernels.ts";
-import type { Optimizer, Span } from "../kit.ts";
+import type { FlatParameter, Optimizer } from "../kit.ts";
 
 /**
  * Parameters after each step on ½ Σ scale (x - 1)², by torch or by the paper's formulas. `shape`: of one tensor; absent:
@@ -35,7 +35,7 @@ export async function spanOf(
   optimizer: Optimizer,
   start: readonly number[],
   shape: readonly number[] = [start.length],
-): Promise<{ span: Span; memory: KernelMemory }> {
+): Promise<{ span: FlatParameter; memory: KernelMemory }> {
   const memory = await createMemory(1 << 16);
   const parameter = memory.alloc(start.length);
   parameter.set(start);
@@ -49,7 +49,7 @@ export async function spanOf(
 export function optimizerChecks(optimizer: Optimizer, given: Partial<OptimizerFigures>): readonly Check[] {
   const figures: OptimizerFigures = { ...unknownFigures, ...given };
   const { start, scale, learningRate, shape } = figures;
-  const slope = (span: Span, factor = 1): void => {
+  const slope = (span: FlatParameter, factor = 1): void => {
     span.parameter.forEach((x, i) => (span.gradient[i] = factor * (scale[i] ?? 0) * (x - 1)));
   };
   return [
@@ -59,7 +59,11 @@ export function optimizerChecks(optimizer: Optimizer, given: Partial<OptimizerFi
         const { span, memory } = await spanOf(optimizer, start, shape);
         figures.steps.forEach((wanted, i) => {
           slope(span);
-          optimizer.update(span, { step: i + 1, learningRate, decays: true, gradientScale: 1 }, memory.kernels);
+          optimizer.update(
+            span,
+            { step: i + 1, learningRate, appliesWeightDecay: true, gradientScale: 1 },
+            memory.kernels,
+          );
           wanted.forEach((w, k) =>
             assert.ok(
               Math.abs((span.parameter[k] ?? NaN) - w) <= 2e-6 * Math.max(1, Math.abs(w)),
@@ -68,8 +72,8 @@ export function optimizerChecks(optimizer: Optimizer, given: Partial<OptimizerFi
           );
         });
         const evaluated = new Float32Array(start.length);
-        assert.equal(optimizer.evaluated !== undefined, figures.averaged !== undefined);
-        optimizer.evaluated?.(span, evaluated);
+        assert.equal(optimizer.swapEvaluationWeights !== undefined, figures.averaged !== undefined);
+        optimizer.swapEvaluationWeights?.(span, evaluated);
         figures.averaged?.forEach((w, k) =>
           assert.ok(Math.abs((evaluated[k] ?? NaN) - w) <= 2e-6, `${evaluated[k]} ${w}`)
         );
@@ -80,7 +84,12 @@ export function optimizerChecks(optimizer: Optimizer, given: Partial<OptimizerFi
         span.parameter.forEach((x, i) => (span.gradient[i] = x - 1));
         optimizer.update(
           span,
-          { step, learningRate: (figures.descent ?? 0.05) / Math.sqrt(step), decays: false, gradientScale: 1 },
+          {
+            step,
+            learningRate: (figures.descent ?? 0.05) / Math.sqrt(step),
+            appliesWeightDecay: false,
+            gradientScale: 1,
+          },
           memory.kernels,
         );
       }
@@ -91,8 +100,12 @@ export function optimizerChecks(optimizer: Optimizer, given: Partial<OptimizerFi
       for (let step = 1; step <= 3; step++) {
         slope(a.span, 0.25);
         slope(b.span);
-        optimizer.update(a.span, { step, learningRate, decays: true, gradientScale: 1 }, a.memory.kernels);
-        optimizer.update(b.span, { step, learningRate, decays: true, gradientScale: 0.25 }, b.memory.kernels);
+        optimizer.update(a.span, { step, learningRate, appliesWeightDecay: true, gradientScale: 1 }, a.memory.kernels);
+        optimizer.update(
+          b.span,
+          { step, learningRate, appliesWeightDecay: true, gradientScale: 0.25 },
+          b.memory.kernels,
+        );
       }
       assert.deepEqual(a.span.parameter, b.span.parameter);
     }),
@@ -100,7 +113,11 @@ export function optimizerChecks(optimizer: Optimizer, given: Partial<OptimizerFi
       const [a, b] = [await spanOf(optimizer, start, shape), await spanOf(optimizer, start, shape)];
       const step = (s: typeof a, i: number): void => {
         slope(s.span);
-        optimizer.update(s.span, { step: i, learningRate, decays: true, gradientScale: 1 }, s.memory.kernels);
+        optimizer.update(
+          s.span,
+          { step: i, learningRate, appliesWeightDecay: true, gradientScale: 1 },
+          s.memory.kernels,
+        );
       };
       for (let i = 1; i <= 4; i++) step(a, i);
       b.span.parameter.set(a.span.parameter);
@@ -112,10 +129,15 @@ export function optimizerChecks(optimizer: Optimizer, given: Partial<OptimizerFi
       assert.deepEqual(a.span.parameter, b.span.parameter);
     }),
     check("leaves a parameter without gradient to its idle factor", async () => {
-      const factor = optimizer.idle?.({ step: 1, learningRate, decays: true, gradientScale: 1 });
+      const factor = optimizer.decayWithoutGradient?.({
+        step: 1,
+        learningRate,
+        appliesWeightDecay: true,
+        gradientScale: 1,
+      });
       if (factor === undefined) return;
       const { span, memory } = await spanOf(optimizer, start, shape);
-      optimizer.update(span, { step: 1, learningRate, decays: true, gradientScale: 1 }, memory.kernels);
+      optimizer.update(span, { step: 1, learningRate, appliesWeightDecay: true, gradientScale: 1 }, memory.kernels);
       start.forEach((x, i) => assert.ok(Math.abs((span.parameter[i] ?? NaN) - factor * x) < 1e-6));
     }),
   ];

@@ -4,7 +4,7 @@
  */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
-import type { Hint, OpenQueue } from "../kit.ts";
+import type { Delivery, OpenQueue } from "../kit.ts";
 
 /** How a queue is tested: `open` gives an empty one; `shared`: another handle of it; `shortest`: seconds that it can hide an id for. */
 export type QueueUnderTest = Readonly<{
@@ -17,8 +17,8 @@ const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTi
 /** The checks of a queue. */
 export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[] {
   const long = 60;
-  const all = async (queue: OpenQueue, seconds = long): Promise<Hint[]> => {
-    const found: Hint[] = [];
+  const all = async (queue: OpenQueue, seconds = long): Promise<Delivery[]> => {
+    const found: Delivery[] = [];
     for (let hint = await queue.pull(seconds); hint; hint = await queue.pull(seconds)) found.push(hint);
     return found;
   };
@@ -35,8 +35,8 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
       const { queue } = await open();
       await queue.push("ftjob-a");
       const hint = await queue.pull(shortest);
-      await hint?.done();
-      await hint?.done();
+      await hint?.ack();
+      await hint?.ack();
       await sleep(1.2 * shortest);
       assert.equal(await queue.pull(long), undefined);
       await queue.push("ftjob-a");
@@ -46,7 +46,7 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
     check("gives back what is given back, and what nobody was heard of again", async () => {
       const { queue } = await open();
       await queue.push("ftjob-a");
-      await (await queue.pull(long))?.back();
+      await (await queue.pull(long))?.nack();
       assert.equal((await queue.pull(shortest))?.id, "ftjob-a");
       assert.equal(await queue.pull(shortest), undefined);
       await sleep(1.5 * shortest);
@@ -65,7 +65,7 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
           if (!hint) misses++;
           else {
             taken.push(hint.id);
-            await hint.done();
+            await hint.ack();
           }
         }
       }));
@@ -80,9 +80,9 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
       const now = await queue.pull(long);
       assert.equal(now?.id, "ftjob-a");
       // The first to take it wakes up: late words may at most cost a hint, which records bring again.
-      await late?.back();
-      await late?.done();
-      await now?.done();
+      await late?.nack();
+      await late?.ack();
+      await now?.ack();
       assert.equal(await queue.pull(long), undefined);
       await queue.close();
     }),

@@ -5,7 +5,7 @@
 import { compose } from "../core/compose.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";
-import { engineOf } from "../core/run/engine.ts";
+import { createRunEngine } from "../core/run/engine.ts";
 import { trainRun } from "../core/run/train.ts";
 import type { Json, Named, Regularizer } from "../kit.ts";
 import { assert } from "./assert.ts";
@@ -55,7 +55,7 @@ export function regularizerChecks(
       if (!smooth) return;
       const open = await bench.open({ regularizers: [regularizer] });
       const train = await encodeRows(open, rowsOf(open), true);
-      const engine = await engineOf(open, train, undefined);
+      const engine = await createRunEngine(open, train, undefined);
       await assertSlopes(engine, layOut(train.samples.slice(0, 4), open.layout), 1e-3);
       await engine.close();
     }),

@@ -2,7 +2,7 @@
  * What every tokenizer must do.
  * @module
  */
-import type { EncodeOptions, Encoding, Host, Store, Tokenizer, TokenizerSource } from "../kit.ts";
+import type { EncodeOptions, Encoding, Host, Store, Tokenizer, TokenizerLoader } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { readOnlyStore } from "./tiny/host.ts";
@@ -26,7 +26,7 @@ export type TokenizerFigures = Readonly<{
 const SECONDS = 60;
 
 /** The checks of a tokenizer. */
-export function tokenizerChecks(source: TokenizerSource, figures: TokenizerFigures, host: Host): readonly Check[] {
+export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigures, host: Host): readonly Check[] {
   const { files = readOnlyStore({}), text = "the film was very good and the food was not bad", encodings = [] } =
     figures;
   const open = async (): Promise<Tokenizer> => await source.open(files);
@@ -84,7 +84,13 @@ export function tokenizerChecks(source: TokenizerSource, figures: TokenizerFigur
       const tokenizer = await open();
       const [whole] = tokenizer.encode(text, { addSpecialTokens: false });
       const stride = 2;
-      const options = { maxLength: 5, truncation: true, stride, overflow: true, addSpecialTokens: false } as const;
+      const options = {
+        maxLength: 5,
+        truncation: true,
+        stride,
+        returnOverflowingTokens: true,
+        addSpecialTokens: false,
+      } as const;
       const windows = tokenizer.encode(text, options).map(ids);
       assert.ok(windows.length > 1, "one window");
       const joined = windows.flatMap((window, i) => (i === 0 ? window : window.slice(stride)));

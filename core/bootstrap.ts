@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue } from "./errors.ts";
-import type { Metric, Named, Random, Readings } from "./types.ts";
+import type { Metric, MetricInputs, Named, Random } from "./types.ts";
 
 /** How an interval is made. */
 export type BootstrapOptions = Readonly<{
@@ -17,7 +17,7 @@ export type BootstrapOptions = Readonly<{
 /** Where a metric's value lies; null: undefined in most resamples. */
 export type Interval = Readonly<{ low: number | null; high: number | null }>;
 
-type Example = Readings[keyof Readings];
+type Example = MetricInputs[keyof MetricInputs];
 
 /**
  * Percentile intervals (Efron 1979) of every value a metric computes, from examples drawn with replacement. The same random

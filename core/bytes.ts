@@ -34,7 +34,7 @@ export function jsonIn<T>(bytes: Uint8Array): T {
 }
 
 /** Gives memory back at once that a collector would leave for long: isolates have little. Nobody else may have it. */
-export function released({ buffer }: ArrayBufferView): void {
+export function releaseBuffer({ buffer }: ArrayBufferView): void {
   const own = buffer as ArrayBuffer & { transfer?(length: number): ArrayBuffer };
   if (own.byteLength > 0) own.transfer?.(0);
 }

@@ -12,9 +12,9 @@ import type { Catalog, Json, Kind, Kinds, Plugin, Run, RunSpec, TrainingArgument
 
 /** Top-level keys: the kind of part they hold, and whether they hold several. */
 const parts: Readonly<Record<string, Readonly<{ kind: Kind; several?: boolean; fallback?: Json }>>> = {
-  model: { kind: "source" },
+  model: { kind: "model" },
   tokenizer: { kind: "tokenizer", fallback: "hf" },
-  task: { kind: "objective" },
+  task: { kind: "task" },
   collator: { kind: "collator" },
   head: { kind: "head" },
   loss: { kind: "loss" },
@@ -55,7 +55,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) {
     throw badSpec([badValue("spec", "spec", spec, "an object")]);
   }
-  const given = spec as Given;
+  const given = spec as GivenInputs;
   const resolver: Resolver = { catalog, issues: [] };
   const { issues } = resolver;
   issues.push(...wrongKeys(given), ...wrongHead(given), ...packagesMissing(given.plugins, catalog));
@@ -65,7 +65,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   issues.push(...wrongNotes(given));
   const made = resolveParts(given, resolver);
   const data = resolveData(given, resolver);
-  const objective = made.task?.[0] as Kinds["objective"] | undefined;
+  const objective = made.task?.[0] as Kinds["task"] | undefined;
   issues.push(...wrongTasks(given, objective));
   const { training, issues: wrong } = readTrainingArguments(given.training);
   issues.push(...wrong);
@@ -80,14 +80,14 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
 }
 
 /** A spec as it came: nothing of it is known. */
-type Given = Readonly<Record<string, unknown>>;
+type GivenInputs = Readonly<Record<string, unknown>>;
 
 /** Plugins by the spec's key. */
 type Made = Readonly<Record<string, readonly Plugin[]>>;
 
-type Data = { train?: Kinds["dataset"]; eval?: Kinds["dataset"] };
+type Data = { train?: Kinds["data"]; eval?: Kinds["data"] };
 
-function wrongKeys(given: Given): AttuneError[] {
+function wrongKeys(given: GivenInputs): AttuneError[] {
   const allowed = [...otherKeys, ...Object.keys(parts)];
   return Object.entries(given).flatMap(([key, value]) => {
     if (unread.includes(key)) {
@@ -98,7 +98,7 @@ function wrongKeys(given: Given): AttuneError[] {
   });
 }
 
-function wrongHead({ version, name }: Given): AttuneError[] {
+function wrongHead({ version, name }: GivenInputs): AttuneError[] {
   const issues: AttuneError[] = [];
   if (version !== 1) issues.push(badValue("spec", "version", version, "1"));
   if (name !== undefined && (typeof name !== "string" || !/^[\w][\w.-]{0,127}$/.test(name))) {
@@ -108,7 +108,7 @@ function wrongHead({ version, name }: Given): AttuneError[] {
 }
 
 /** The plugins of a spec, with the defaults. */
-function resolveParts(given: Given, resolver: Resolver): Made {
+function resolveParts(given: GivenInputs, resolver: Resolver): Made {
   const made: Record<string, Plugin[]> = {};
   for (const [key, { kind, several, fallback }] of Object.entries(parts)) {
     const value = given[key] ?? fallback;
@@ -121,7 +121,7 @@ function resolveParts(given: Given, resolver: Resolver): Made {
   return made;
 }
 
-function resolveData(given: Given, resolver: Resolver): Data {
+function resolveData(given: GivenInputs, resolver: Resolver): Data {
   const data: Data = {};
   if (typeof given.data === "object" && given.data !== null) {
     for (const [key, part] of Object.entries(given.data)) {
@@ -129,7 +129,7 @@ function resolveData(given: Given, resolver: Resolver): Data {
         resolver.issues.push(unknownName("spec", `data.${key}`, "key", key, ["train", "eval"]));
         continue;
       }
-      const dataset = resolvePart("dataset", part, `data.${key}`, resolver);
+      const dataset = resolvePart("data", part, `data.${key}`, resolver);
       if (dataset) data[key] = dataset;
     }
   } else if (given.data !== undefined) {
@@ -138,12 +138,12 @@ function resolveData(given: Given, resolver: Resolver): Data {
   return data;
 }
 
-function isSeveral(objective: Kinds["objective"] | undefined): boolean {
-  return objective?.tasks.some((task) => task.name !== "") ?? false;
+function isSeveral(objective: Kinds["task"] | undefined): boolean {
+  return objective?.subtasks.some((task) => task.name !== "") ?? false;
 }
 
 /** What belongs to each of several tasks, and what a single one cannot do without. */
-function wrongTasks(given: Given, objective: Kinds["objective"] | undefined): AttuneError[] {
+function wrongTasks(given: GivenInputs, objective: Kinds["task"] | undefined): AttuneError[] {
   if (isSeveral(objective)) {
     return ["data", "collator", "head", "loss", "metrics"].flatMap((key) =>
       given[key] === undefined
@@ -156,14 +156,14 @@ function wrongTasks(given: Given, objective: Kinds["objective"] | undefined): At
 }
 
 /** Whether there are rows to evaluate on. */
-function isEvaluated(given: Given, objective: Kinds["objective"] | undefined): boolean {
+function isEvaluated(given: GivenInputs, objective: Kinds["task"] | undefined): boolean {
   if (!isSeveral(objective)) return "eval" in Object(given.data);
-  return objective?.tasks.some((task) => task.data?.eval !== undefined) ?? true;
+  return objective?.subtasks.some((task) => task.data?.eval !== undefined) ?? true;
 }
 
 /** The parts that the task names by default must be there, too; better to know now than at step one. */
-function resolveTasks(objective: Kinds["objective"] | undefined, resolver: Resolver): void {
-  for (const task of objective?.tasks ?? []) {
+function resolveTasks(objective: Kinds["task"] | undefined, resolver: Resolver): void {
+  for (const task of objective?.subtasks ?? []) {
     for (const part of task.heads) resolvePart("head", part, "task.head", resolver);
     for (const { loss } of task.losses) resolvePart("loss", loss, "task.loss", resolver);
     resolvePart("collator", task.collator, "task.collator", resolver);
@@ -183,9 +183,9 @@ function assemble(
     name: spec.name ?? "run",
     catalog,
     training,
-    source: one("model", "source"),
+    model: one("model", "model"),
     tokenizer: one("tokenizer", "tokenizer"),
-    objective: one("task", "objective"),
+    task: one("task", "task"),
     data,
     adapters: all("adapter", "adapter"),
     optimizer: one("optimizer", "optimizer"),
@@ -234,9 +234,9 @@ export function toSpec(run: Run): Json {
     version: 1,
     name: run.name,
     ...(run.spec.plugins?.length ? { plugins: run.spec.plugins } : {}),
-    model: reference(run.source),
+    model: reference(run.model),
     tokenizer: reference(run.tokenizer),
-    task: reference(run.objective),
+    task: reference(run.task),
     ...(run.spec.data === undefined
       ? {}
       : { data: Object.fromEntries(Object.entries(run.data).map(([key, dataset]) => [key, reference(dataset)])) }),
@@ -285,7 +285,7 @@ function withoutEvaluation(
     ...issue(evalOnStart && !rows, "training.evalOnStart", evalOnStart, "false, where there is no data.eval"),
     ...issue(never && loadBestModelAtEnd, "training.loadBestModelAtEnd", true, `false, ${where}`),
     ...issue(never && saveStrategy === "best", "training.saveStrategy", "best", `another one, ${where}`),
-    ...callbacks.flatMap(({ name, judges }, i) =>
+    ...callbacks.flatMap(({ name, needsEvaluation: judges }, i) =>
       issue(never && judges !== undefined, `callbacks.${i}`, name, `no callback that judges evaluations, ${where}`)
     ),
   ];

@@ -10,7 +10,7 @@ import type { Catalog, Entry, Kind, Run, RunSpec } from "./types.ts";
 export type Imports = { readonly [K in Kind]?: { readonly [use: string]: () => Promise<Entry> } };
 
 /** Kinds of which a run may ask for any when it is opened or written, whatever its spec names. */
-const WHOLE: readonly Kind[] = ["source", "model", "tokenizer", "exporter"];
+const WHOLE: readonly Kind[] = ["model", "architecture", "tokenizer", "exporter"];
 
 /**
  * Composes a run as {@link compose} does, importing the plugins that its spec names, those that they name in turn, and all

@@ -86,14 +86,14 @@ const isObject = (value: unknown): value is object =>
   typeof value === "function" || (typeof value === "object" && value !== null);
 
 const kinds: { readonly [K in Kind]: true } = {
-  source: true,
   model: true,
+  architecture: true,
   tokenizer: true,
-  dataset: true,
+  data: true,
   collator: true,
   head: true,
   loss: true,
-  objective: true,
+  task: true,
   adapter: true,
   optimizer: true,
   schedule: true,

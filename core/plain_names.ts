@@ -15,25 +15,25 @@ const readers: Named<string> = {
 };
 
 /** A text as a reference. `"attune:base"` and `"./model"` are pretrained models, `"rows.csv"` and `"hub:org/name"` data. */
-export function spelledOut(
+export function spellOut(
   kind: Kind,
   text: string,
 ): { readonly use: string; readonly with?: { readonly path: string } } {
   if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(text)) return { use: text };
-  if (kind === "source") return { use: "pretrained", with: { path: text } };
-  if (kind !== "dataset") return { use: text };
+  if (kind === "model") return { use: "pretrained", with: { path: text } };
+  if (kind !== "data") return { use: text };
   if (text.startsWith("hub:")) return { use: "hub", with: { path: text.slice(4) } };
   const use = readers[/\.(\w+)(\.gz)?$/.exec(text)?.[1]?.toLowerCase() ?? ""];
   return use === undefined ? { use: text } : { use, with: { path: text } };
 }
 
 /** A spec as JSON whose model and data are references, so that what they name can be placed. */
-export function spelledSpec(spec: Named<Json>): Named<Json> {
+export function spellSpec(spec: Named<Json>): Named<Json> {
   const { model, data, task } = spec;
   const tasks = isObject(task) && isObject(task.with) && isObject(task.with.tasks) ? task.with.tasks : undefined;
   return {
     ...spec,
-    ...(typeof model === "string" ? { model: spelledOut("source", model) } : {}),
+    ...(typeof model === "string" ? { model: spellOut("model", model) } : {}),
     ...(isObject(data) ? { data: spelledData(data) } : {}),
     ...(tasks === undefined ? {} : {
       task: {
@@ -51,7 +51,7 @@ export function spelledSpec(spec: Named<Json>): Named<Json> {
 }
 
 const spelledData = (data: Named<Json>): Named<Json> =>
-  mapped(data, (part) => (typeof part === "string" ? spelledOut("dataset", part) : part));
+  mapped(data, (part) => (typeof part === "string" ? spellOut("data", part) : part));
 
 const isObject = (value: Json | undefined): value is Named<Json> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

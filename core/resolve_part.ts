@@ -5,7 +5,7 @@
 import { isPlugin, issuePath } from "./define.ts";
 import { AttuneError, badValue, show, unknownName } from "./errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
-import { spelledOut } from "./plain_names.ts";
+import { spellOut } from "./plain_names.ts";
 import type { Catalog, Entry, Kind, Kinds, Named } from "./types.ts";
 
 /** Where names are looked up, and where what is wrong is noted. */
@@ -23,7 +23,7 @@ export function resolvePart<K extends Kind>(
 ): Kinds[K] | undefined {
   const { catalog, issues } = resolver;
   if (isPlugin(kind)(part)) return withNamedErrors(part);
-  const reference = typeof part === "string" ? spelledOut(kind, part) : part;
+  const reference = typeof part === "string" ? spellOut(kind, part) : part;
   if (
     typeof reference !== "object" || reference === null || !("use" in reference) || typeof reference.use !== "string"
   ) {

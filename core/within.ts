@@ -2,12 +2,12 @@
  * Part of a store as a store.
  * @module
  */
-import type { Store, Stored } from "./types.ts";
+import type { Store, StoredObject } from "./types.ts";
 
 /** A store's keys below a prefix as a store. */
-export function within(store: Store, prefix: string): Store {
+export function storeWithin(store: Store, prefix: string): Store {
   const { append, keys, locate, sync } = store;
-  const own = <T extends Stored>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });
+  const own = <T extends StoredObject>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });
   return {
     ...(append ? { append: async (key, bytes, options) => own(await append(prefix + key, bytes, options)) } : {}),
     ...(sync ? { sync: (key) => sync(prefix + key) } : {}),

@@ -18,6 +18,28 @@ import { prefixTuning as adapterPrefixTuning } from "./adapters/prefix_tuning.ts
 import { promptTuning as adapterPromptTuning } from "./adapters/prompt_tuning.ts";
 import { reft as adapterReft } from "./adapters/reft.ts";
 import { vera as adapterVera } from "./adapters/vera.ts";
+import { albert as architectureAlbert } from "./architectures/albert.ts";
+import { bart as architectureBart } from "./architectures/bart.ts";
+import { bert as architectureBert } from "./architectures/bert.ts";
+import { distilbert as architectureDistilbert } from "./architectures/distilbert.ts";
+import { electra as architectureElectra } from "./architectures/electra.ts";
+import { falcon as architectureFalcon } from "./architectures/falcon.ts";
+import { gemma2 as architectureGemma2 } from "./architectures/gemma2.ts";
+import { gemma3 as architectureGemma3 } from "./architectures/gemma3.ts";
+import { gpt2 as architectureGpt2 } from "./architectures/gpt2.ts";
+import { granite as architectureGranite } from "./architectures/granite.ts";
+import { llama as architectureLlama } from "./architectures/llama.ts";
+import { mistral as architectureMistral } from "./architectures/mistral.ts";
+import { modernbert as architectureModernbert } from "./architectures/modernbert.ts";
+import { olmo2 as architectureOlmo2 } from "./architectures/olmo2.ts";
+import { phi as architecturePhi } from "./architectures/phi.ts";
+import { phi3 as architecturePhi3 } from "./architectures/phi3.ts";
+import { qwen2 as architectureQwen2 } from "./architectures/qwen2.ts";
+import { qwen3 as architectureQwen3 } from "./architectures/qwen3.ts";
+import { roberta as architectureRoberta } from "./architectures/roberta.ts";
+import { smollm3 as architectureSmollm3 } from "./architectures/smollm3.ts";
+import { t5 as architectureT5 } from "./architectures/t5.ts";
+import { xlnet as architectureXlnet } from "./architectures/xlnet.ts";
 import { bestWeights as callbackBestWeights } from "./callbacks/best_weights.ts";
 import { earlyStopping as callbackEarlyStopping } from "./callbacks/early_stopping.ts";
 import { causalLm as collatorCausalLm } from "./collators/causal_lm.ts";
@@ -33,19 +55,19 @@ import { questionAnswering as collatorQuestionAnswering } from "./collators/ques
 import { sentencePairs as collatorSentencePairs } from "./collators/sentence_pairs.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { tokenLabels as collatorTokenLabels } from "./collators/token_labels.ts";
-import { brown as datasetBrown } from "./data/brown.ts";
-import { csv as datasetCsv } from "./data/csv.ts";
-import { hub as datasetHub } from "./data/hub.ts";
-import { json as datasetJson } from "./data/json.ts";
-import { jsonl as datasetJsonl } from "./data/jsonl.ts";
-import { memory as datasetMemory } from "./data/memory.ts";
-import { mix as datasetMix } from "./data/mix.ts";
-import { pairs as datasetPairs } from "./data/pairs.ts";
-import { parquet as datasetParquet } from "./data/parquet.ts";
-import { reviews as datasetReviews } from "./data/reviews.ts";
-import { shuffle as datasetShuffle } from "./data/shuffle.ts";
-import { split as datasetSplit } from "./data/split.ts";
-import { take as datasetTake } from "./data/take.ts";
+import { brown as dataBrown } from "./data/brown.ts";
+import { csv as dataCsv } from "./data/csv.ts";
+import { hub as dataHub } from "./data/hub.ts";
+import { json as dataJson } from "./data/json.ts";
+import { jsonl as dataJsonl } from "./data/jsonl.ts";
+import { memory as dataMemory } from "./data/memory.ts";
+import { mix as dataMix } from "./data/mix.ts";
+import { pairs as dataPairs } from "./data/pairs.ts";
+import { parquet as dataParquet } from "./data/parquet.ts";
+import { reviews as dataReviews } from "./data/reviews.ts";
+import { shuffle as dataShuffle } from "./data/shuffle.ts";
+import { split as dataSplit } from "./data/split.ts";
+import { take as dataTake } from "./data/take.ts";
 import { hf as exporterHf } from "./exporters/hf.ts";
 import { peft as exporterPeft } from "./exporters/peft.ts";
 import { choice as headChoice } from "./heads/choice.ts";
@@ -117,45 +139,8 @@ import { squadV2 as metricSquadV2 } from "./metrics/squad_v2.ts";
 import { ter as metricTer } from "./metrics/ter.ts";
 import { topKAccuracy as metricTopKAccuracy } from "./metrics/top_k_accuracy.ts";
 import { wer as metricWer } from "./metrics/wer.ts";
-import { albert as modelAlbert } from "./models/albert.ts";
-import { bart as modelBart } from "./models/bart.ts";
-import { bert as modelBert } from "./models/bert.ts";
-import { distilbert as modelDistilbert } from "./models/distilbert.ts";
-import { electra as modelElectra } from "./models/electra.ts";
-import { falcon as modelFalcon } from "./models/falcon.ts";
-import { gemma2 as modelGemma2 } from "./models/gemma2.ts";
-import { gemma3 as modelGemma3 } from "./models/gemma3.ts";
-import { gpt2 as modelGpt2 } from "./models/gpt2.ts";
-import { granite as modelGranite } from "./models/granite.ts";
-import { llama as modelLlama } from "./models/llama.ts";
-import { mistral as modelMistral } from "./models/mistral.ts";
-import { modernbert as modelModernbert } from "./models/modernbert.ts";
-import { olmo2 as modelOlmo2 } from "./models/olmo2.ts";
-import { phi as modelPhi } from "./models/phi.ts";
-import { phi3 as modelPhi3 } from "./models/phi3.ts";
-import { qwen2 as modelQwen2 } from "./models/qwen2.ts";
-import { qwen3 as modelQwen3 } from "./models/qwen3.ts";
-import { roberta as modelRoberta } from "./models/roberta.ts";
-import { smollm3 as modelSmollm3 } from "./models/smollm3.ts";
-import { t5 as modelT5 } from "./models/t5.ts";
-import { xlnet as modelXlnet } from "./models/xlnet.ts";
-import { causalLm as objectiveCausalLm } from "./objectives/causal_lm.ts";
-import { ctc as objectiveCtc } from "./objectives/ctc.ts";
-import { denoising as objectiveDenoising } from "./objectives/denoising.ts";
-import { distillation as objectiveDistillation } from "./objectives/distillation.ts";
-import { featureExtraction as objectiveFeatureExtraction } from "./objectives/feature_extraction.ts";
-import { maskedLm as objectiveMaskedLm } from "./objectives/masked_lm.ts";
-import { multiTask as objectiveMultiTask } from "./objectives/multi_task.ts";
-import { multipleChoice as objectiveMultipleChoice } from "./objectives/multiple_choice.ts";
-import { permutationLm as objectivePermutationLm } from "./objectives/permutation_lm.ts";
-import { pretraining as objectivePretraining } from "./objectives/pretraining.ts";
-import { promptClassification as objectivePromptClassification } from "./objectives/prompt_classification.ts";
-import { questionAnswering as objectiveQuestionAnswering } from "./objectives/question_answering.ts";
-import { sentenceSimilarity as objectiveSentenceSimilarity } from "./objectives/sentence_similarity.ts";
-import { seq2seqLm as objectiveSeq2seqLm } from "./objectives/seq2seq_lm.ts";
-import { sequenceClassification as objectiveSequenceClassification } from "./objectives/sequence_classification.ts";
-import { spanCorruption as objectiveSpanCorruption } from "./objectives/span_corruption.ts";
-import { tokenClassification as objectiveTokenClassification } from "./objectives/token_classification.ts";
+import { pretrained as modelPretrained } from "./models/pretrained.ts";
+import { random as modelRandom } from "./models/random.ts";
 import { adafactor as optimizerAdafactor } from "./optimizers/adafactor.ts";
 import { adagrad as optimizerAdagrad } from "./optimizers/adagrad.ts";
 import { adam as optimizerAdam } from "./optimizers/adam.ts";
@@ -189,11 +174,26 @@ import { inverseSqrt as scheduleInverseSqrt } from "./schedules/inverse_sqrt.ts"
 import { linear as scheduleLinear } from "./schedules/linear.ts";
 import { polynomial as schedulePolynomial } from "./schedules/polynomial.ts";
 import { warmupStableDecay as scheduleWarmupStableDecay } from "./schedules/warmup_stable_decay.ts";
-import { pretrained as sourcePretrained } from "./sources/pretrained.ts";
-import { random as sourceRandom } from "./sources/random.ts";
 import { directory as storeDirectory } from "./stores/directory.ts";
 import { memory as storeMemory } from "./stores/memory.ts";
 import { nats as storeNats } from "./stores/nats.ts";
+import { causalLm as taskCausalLm } from "./tasks/causal_lm.ts";
+import { ctc as taskCtc } from "./tasks/ctc.ts";
+import { denoising as taskDenoising } from "./tasks/denoising.ts";
+import { distillation as taskDistillation } from "./tasks/distillation.ts";
+import { featureExtraction as taskFeatureExtraction } from "./tasks/feature_extraction.ts";
+import { maskedLm as taskMaskedLm } from "./tasks/masked_lm.ts";
+import { multiTask as taskMultiTask } from "./tasks/multi_task.ts";
+import { multipleChoice as taskMultipleChoice } from "./tasks/multiple_choice.ts";
+import { permutationLm as taskPermutationLm } from "./tasks/permutation_lm.ts";
+import { pretraining as taskPretraining } from "./tasks/pretraining.ts";
+import { promptClassification as taskPromptClassification } from "./tasks/prompt_classification.ts";
+import { questionAnswering as taskQuestionAnswering } from "./tasks/question_answering.ts";
+import { sentenceSimilarity as taskSentenceSimilarity } from "./tasks/sentence_similarity.ts";
+import { seq2seqLm as taskSeq2seqLm } from "./tasks/seq2seq_lm.ts";
+import { sequenceClassification as taskSequenceClassification } from "./tasks/sequence_classification.ts";
+import { spanCorruption as taskSpanCorruption } from "./tasks/span_corruption.ts";
+import { tokenClassification as taskTokenClassification } from "./tasks/token_classification.ts";
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
 import { transformers as tokenizerTransformers } from "./tokenizers/transformers.ts";
 import { ort as trainerOrt } from "./trainers/ort.ts";
@@ -217,6 +217,30 @@ type Plugins = {
     readonly reft: typeof adapterReft;
     readonly vera: typeof adapterVera;
   };
+  readonly architecture: {
+    readonly albert: typeof architectureAlbert;
+    readonly bart: typeof architectureBart;
+    readonly bert: typeof architectureBert;
+    readonly distilbert: typeof architectureDistilbert;
+    readonly electra: typeof architectureElectra;
+    readonly falcon: typeof architectureFalcon;
+    readonly gemma2: typeof architectureGemma2;
+    readonly gemma3: typeof architectureGemma3;
+    readonly gpt2: typeof architectureGpt2;
+    readonly granite: typeof architectureGranite;
+    readonly llama: typeof architectureLlama;
+    readonly mistral: typeof architectureMistral;
+    readonly modernbert: typeof architectureModernbert;
+    readonly olmo2: typeof architectureOlmo2;
+    readonly phi: typeof architecturePhi;
+    readonly phi3: typeof architecturePhi3;
+    readonly qwen2: typeof architectureQwen2;
+    readonly qwen3: typeof architectureQwen3;
+    readonly roberta: typeof architectureRoberta;
+    readonly smollm3: typeof architectureSmollm3;
+    readonly t5: typeof architectureT5;
+    readonly xlnet: typeof architectureXlnet;
+  };
   readonly callback: {
     readonly "best-weights": typeof callbackBestWeights;
     readonly "early-stopping": typeof callbackEarlyStopping;
@@ -236,20 +260,20 @@ type Plugins = {
     readonly seq2seq: typeof collatorSeq2seq;
     readonly "token-labels": typeof collatorTokenLabels;
   };
-  readonly dataset: {
-    readonly brown: typeof datasetBrown;
-    readonly csv: typeof datasetCsv;
-    readonly hub: typeof datasetHub;
-    readonly json: typeof datasetJson;
-    readonly jsonl: typeof datasetJsonl;
-    readonly memory: typeof datasetMemory;
-    readonly mix: typeof datasetMix;
-    readonly pairs: typeof datasetPairs;
-    readonly parquet: typeof datasetParquet;
-    readonly reviews: typeof datasetReviews;
-    readonly shuffle: typeof datasetShuffle;
-    readonly split: typeof datasetSplit;
-    readonly take: typeof datasetTake;
+  readonly data: {
+    readonly brown: typeof dataBrown;
+    readonly csv: typeof dataCsv;
+    readonly hub: typeof dataHub;
+    readonly json: typeof dataJson;
+    readonly jsonl: typeof dataJsonl;
+    readonly memory: typeof dataMemory;
+    readonly mix: typeof dataMix;
+    readonly pairs: typeof dataPairs;
+    readonly parquet: typeof dataParquet;
+    readonly reviews: typeof dataReviews;
+    readonly shuffle: typeof dataShuffle;
+    readonly split: typeof dataSplit;
+    readonly take: typeof dataTake;
   };
   readonly exporter: {
     readonly hf: typeof exporterHf;
@@ -333,47 +357,8 @@ type Plugins = {
     readonly wer: typeof metricWer;
   };
   readonly model: {
-    readonly albert: typeof modelAlbert;
-    readonly bart: typeof modelBart;
-    readonly bert: typeof modelBert;
-    readonly distilbert: typeof modelDistilbert;
-    readonly electra: typeof modelElectra;
-    readonly falcon: typeof modelFalcon;
-    readonly gemma2: typeof modelGemma2;
-    readonly gemma3: typeof modelGemma3;
-    readonly gpt2: typeof modelGpt2;
-    readonly granite: typeof modelGranite;
-    readonly llama: typeof modelLlama;
-    readonly mistral: typeof modelMistral;
-    readonly modernbert: typeof modelModernbert;
-    readonly olmo2: typeof modelOlmo2;
-    readonly phi: typeof modelPhi;
-    readonly phi3: typeof modelPhi3;
-    readonly qwen2: typeof modelQwen2;
-    readonly qwen3: typeof modelQwen3;
-    readonly roberta: typeof modelRoberta;
-    readonly smollm3: typeof modelSmollm3;
-    readonly t5: typeof modelT5;
-    readonly xlnet: typeof modelXlnet;
-  };
-  readonly objective: {
-    readonly "causal-lm": typeof objectiveCausalLm;
-    readonly ctc: typeof objectiveCtc;
-    readonly denoising: typeof objectiveDenoising;
-    readonly distillation: typeof objectiveDistillation;
-    readonly "feature-extraction": typeof objectiveFeatureExtraction;
-    readonly "masked-lm": typeof objectiveMaskedLm;
-    readonly "multi-task": typeof objectiveMultiTask;
-    readonly "multiple-choice": typeof objectiveMultipleChoice;
-    readonly "permutation-lm": typeof objectivePermutationLm;
-    readonly pretraining: typeof objectivePretraining;
-    readonly "prompt-classification": typeof objectivePromptClassification;
-    readonly "question-answering": typeof objectiveQuestionAnswering;
-    readonly "sentence-similarity": typeof objectiveSentenceSimilarity;
-    readonly "seq2seq-lm": typeof objectiveSeq2seqLm;
-    readonly "sequence-classification": typeof objectiveSequenceClassification;
-    readonly "span-corruption": typeof objectiveSpanCorruption;
-    readonly "token-classification": typeof objectiveTokenClassification;
+    readonly pretrained: typeof modelPretrained;
+    readonly random: typeof modelRandom;
   };
   readonly optimizer: {
     readonly adafactor: typeof optimizerAdafactor;
@@ -416,14 +401,29 @@ type Plugins = {
     readonly polynomial: typeof schedulePolynomial;
     readonly "warmup-stable-decay": typeof scheduleWarmupStableDecay;
   };
-  readonly source: {
-    readonly pretrained: typeof sourcePretrained;
-    readonly random: typeof sourceRandom;
-  };
   readonly store: {
     readonly directory: typeof storeDirectory;
     readonly memory: typeof storeMemory;
     readonly nats: typeof storeNats;
+  };
+  readonly task: {
+    readonly "causal-lm": typeof taskCausalLm;
+    readonly ctc: typeof taskCtc;
+    readonly denoising: typeof taskDenoising;
+    readonly distillation: typeof taskDistillation;
+    readonly "feature-extraction": typeof taskFeatureExtraction;
+    readonly "masked-lm": typeof taskMaskedLm;
+    readonly "multi-task": typeof taskMultiTask;
+    readonly "multiple-choice": typeof taskMultipleChoice;
+    readonly "permutation-lm": typeof taskPermutationLm;
+    readonly pretraining: typeof taskPretraining;
+    readonly "prompt-classification": typeof taskPromptClassification;
+    readonly "question-answering": typeof taskQuestionAnswering;
+    readonly "sentence-similarity": typeof taskSentenceSimilarity;
+    readonly "seq2seq-lm": typeof taskSeq2seqLm;
+    readonly "sequence-classification": typeof taskSequenceClassification;
+    readonly "span-corruption": typeof taskSpanCorruption;
+    readonly "token-classification": typeof taskTokenClassification;
   };
   readonly tokenizer: {
     readonly hf: typeof tokenizerHf;
@@ -454,6 +454,30 @@ export const catalog: Plugins = {
     reft: adapterReft,
     vera: adapterVera,
   },
+  architecture: {
+    albert: architectureAlbert,
+    bart: architectureBart,
+    bert: architectureBert,
+    distilbert: architectureDistilbert,
+    electra: architectureElectra,
+    falcon: architectureFalcon,
+    gemma2: architectureGemma2,
+    gemma3: architectureGemma3,
+    gpt2: architectureGpt2,
+    granite: architectureGranite,
+    llama: architectureLlama,
+    mistral: architectureMistral,
+    modernbert: architectureModernbert,
+    olmo2: architectureOlmo2,
+    phi: architecturePhi,
+    phi3: architecturePhi3,
+    qwen2: architectureQwen2,
+    qwen3: architectureQwen3,
+    roberta: architectureRoberta,
+    smollm3: architectureSmollm3,
+    t5: architectureT5,
+    xlnet: architectureXlnet,
+  },
   callback: {
     "best-weights": callbackBestWeights,
     "early-stopping": callbackEarlyStopping,
@@ -473,20 +497,20 @@ export const catalog: Plugins = {
     seq2seq: collatorSeq2seq,
     "token-labels": collatorTokenLabels,
   },
-  dataset: {
-    brown: datasetBrown,
-    csv: datasetCsv,
-    hub: datasetHub,
-    json: datasetJson,
-    jsonl: datasetJsonl,
-    memory: datasetMemory,
-    mix: datasetMix,
-    pairs: datasetPairs,
-    parquet: datasetParquet,
-    reviews: datasetReviews,
-    shuffle: datasetShuffle,
-    split: datasetSplit,
-    take: datasetTake,
+  data: {
+    brown: dataBrown,
+    csv: dataCsv,
+    hub: dataHub,
+    json: dataJson,
+    jsonl: dataJsonl,
+    memory: dataMemory,
+    mix: dataMix,
+    pairs: dataPairs,
+    parquet: dataParquet,
+    reviews: dataReviews,
+    shuffle: dataShuffle,
+    split: dataSplit,
+    take: dataTake,
   },
   exporter: {
     hf: exporterHf,
@@ -570,47 +594,8 @@ export const catalog: Plugins = {
     wer: metricWer,
   },
   model: {
-    albert: modelAlbert,
-    bart: modelBart,
-    bert: modelBert,
-    distilbert: modelDistilbert,
-    electra: modelElectra,
-    falcon: modelFalcon,
-    gemma2: modelGemma2,
-    gemma3: modelGemma3,
-    gpt2: modelGpt2,
-    granite: modelGranite,
-    llama: modelLlama,
-    mistral: modelMistral,
-    modernbert: modelModernbert,
-    olmo2: modelOlmo2,
-    phi: modelPhi,
-    phi3: modelPhi3,
-    qwen2: modelQwen2,
-    qwen3: modelQwen3,
-    roberta: modelRoberta,
-    smollm3: modelSmollm3,
-    t5: modelT5,
-    xlnet: modelXlnet,
-  },
-  objective: {
-    "causal-lm": objectiveCausalLm,
-    ctc: objectiveCtc,
-    denoising: objectiveDenoising,
-    distillation: objectiveDistillation,
-    "feature-extraction": objectiveFeatureExtraction,
-    "masked-lm": objectiveMaskedLm,
-    "multi-task": objectiveMultiTask,
-    "multiple-choice": objectiveMultipleChoice,
-    "permutation-lm": objectivePermutationLm,
-    pretraining: objectivePretraining,
-    "prompt-classification": objectivePromptClassification,
-    "question-answering": objectiveQuestionAnswering,
-    "sentence-similarity": objectiveSentenceSimilarity,
-    "seq2seq-lm": objectiveSeq2seqLm,
-    "sequence-classification": objectiveSequenceClassification,
-    "span-corruption": objectiveSpanCorruption,
-    "token-classification": objectiveTokenClassification,
+    pretrained: modelPretrained,
+    random: modelRandom,
   },
   optimizer: {
     adafactor: optimizerAdafactor,
@@ -653,14 +638,29 @@ export const catalog: Plugins = {
     polynomial: schedulePolynomial,
     "warmup-stable-decay": scheduleWarmupStableDecay,
   },
-  source: {
-    pretrained: sourcePretrained,
-    random: sourceRandom,
-  },
   store: {
     directory: storeDirectory,
     memory: storeMemory,
     nats: storeNats,
+  },
+  task: {
+    "causal-lm": taskCausalLm,
+    ctc: taskCtc,
+    denoising: taskDenoising,
+    distillation: taskDistillation,
+    "feature-extraction": taskFeatureExtraction,
+    "masked-lm": taskMaskedLm,
+    "multi-task": taskMultiTask,
+    "multiple-choice": taskMultipleChoice,
+    "permutation-lm": taskPermutationLm,
+    pretraining: taskPretraining,
+    "prompt-classification": taskPromptClassification,
+    "question-answering": taskQuestionAnswering,
+    "sentence-similarity": taskSentenceSimilarity,
+    "seq2seq-lm": taskSeq2seqLm,
+    "sequence-classification": taskSequenceClassification,
+    "span-corruption": taskSpanCorruption,
+    "token-classification": taskTokenClassification,
   },
   tokenizer: {
     hf: tokenizerHf,

@@ -12,22 +12,22 @@
  */
 import { join } from "node:path";
 import type { Row } from "../core/types.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 import {
   columnsOf,
-  dataOf,
-  evaluated,
+  evaluateRecipe,
   mostFrequent,
+  parseSettings,
   printScores,
-  rowsOf,
-  settingsOf,
-  trained,
-  trainingOf,
-  written,
+  readRows,
+  resolveData,
+  trainingArguments,
+  trainRecipe,
+  writeRows,
 } from "./recipe.ts";
 import { starterDecoder } from "./starter.ts";
 
-const settings = settingsOf("chat-lora", "LoRA on a decoder that learns to answer in conversations", {
+const settings = parseSettings("chat-lora", "LoRA on a decoder that learns to answer in conversations", {
   r: { says: "LoRA's rank", default: "16", number: true },
   "max-new-tokens": { says: "tokens of the longest answer", number: true },
 });
@@ -42,11 +42,11 @@ const asked = ({ text, label }: Row): Row => ({
   ],
 });
 const made = own && {
-  train: written(settings, "train", (await rowsOf(reviews("train"))).map(asked)),
-  eval: written(settings, "eval", (await rowsOf(reviews("test"))).map(asked)),
+  train: writeRows(settings, "train", (await readRows(reviews("train"))).map(asked)),
+  eval: writeRows(settings, "eval", (await readRows(reviews("test"))).map(asked)),
 };
-const data = dataOf(settings, made || { train: {}, eval: {} });
-const training = trainingOf(settings, {
+const data = resolveData(settings, made || { train: {}, eval: {} });
+const training = trainingArguments(settings, {
   learningRate: 2e-3,
   numTrainEpochs: 2,
   maxLength: own ? 96 : 512,
@@ -56,7 +56,7 @@ const training = trainingOf(settings, {
 
 async function starter(): Promise<string> {
   console.log("No --model: a Llama of two layers first learns to go on with the review sentences.\n");
-  await trained(
+  await trainRecipe(
     {
       name: "starter",
       model: {
@@ -64,7 +64,7 @@ async function starter(): Promise<string> {
         with: { path: await starterDecoder(await hostHere(), join(settings.output, "start")) },
       },
       task: "causal-lm",
-      data: dataOf({ ...settings, data: undefined }, { train: reviews("train"), eval: reviews("test") }),
+      data: resolveData({ ...settings, data: undefined }, { train: reviews("train"), eval: reviews("test") }),
       training: { ...training, learningRate: 1e-3, numTrainEpochs: 2, maxLength: 64 },
     },
     settings,
@@ -89,12 +89,12 @@ const chat = {
   training,
 };
 const name = own ? "exact-match" : "rougeL";
-const before = await evaluated(chat);
+const before = await evaluateRecipe(chat);
 const adapter = settings.adapter ??
   { use: "lora", with: { r: Number(settings.r), loraAlpha: Number(settings.r), targetModules: "all-linear" } };
-const after = await trained({ ...chat, adapter }, settings);
+const after = await trainRecipe({ ...chat, adapter }, settings);
 
-const answers = (await rowsOf(data.eval)).map((row) =>
+const answers = (await readRows(data.eval)).map((row) =>
   String((row[messages] as { content: string }[]).at(-1)?.content)
 );
 const { value, share } = mostFrequent(answers);

@@ -10,38 +10,38 @@
  */
 import {
   columnsOf,
-  dataOf,
-  labelsIn,
+  inferLabels,
   mostFrequent,
+  parseSettings,
   printScores,
-  rowsOf,
-  settingsOf,
-  trained,
-  trainingOf,
+  readRows,
+  resolveData,
+  trainingArguments,
+  trainRecipe,
 } from "./recipe.ts";
 
-const settings = settingsOf("classification", "classes of texts", {
+const settings = parseSettings("classification", "classes of texts", {
   label: { says: "the column of classes (default: label)" },
   text: { says: "the column of texts (default: text)" },
 });
 const genres = ["news", "hobbies", "learned", "religion", "romance"];
 const brown = (split: string) => ({ use: "brown", with: { split, unit: "paragraph", genres } });
-const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 4000);
+const data = resolveData(settings, { train: brown("train"), eval: brown("test") }, 4000);
 const columns = columnsOf(settings);
 const text = columns.text ?? settings.text ?? "text";
 const label = columns.label ?? settings.label ?? (settings.data === undefined ? "genre" : "label");
-const held = await rowsOf(data.eval);
+const held = await readRows(data.eval);
 
-const { accuracy = NaN } = await trained({
+const { accuracy = NaN } = await trainRecipe({
   name: "classification",
   model: { use: "pretrained", with: { path: settings.model } },
   task: {
     use: "sequence-classification",
-    with: { ...labelsIn([...await rowsOf(data.train), ...held], label), columns: { ...columns, text, label } },
+    with: { ...inferLabels([...await readRows(data.train), ...held], label), columns: { ...columns, text, label } },
   },
   data,
   adapter: settings.adapter ?? [],
-  training: trainingOf(settings, {
+  training: trainingArguments(settings, {
     learningRate: settings.adapter === undefined ? 2e-4 : 1e-3,
     numTrainEpochs: 1,
     maxLength: 96,

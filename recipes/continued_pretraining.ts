@@ -13,17 +13,17 @@
 import { join } from "node:path";
 import {
   columnsOf,
-  dataOf,
-  labelsIn,
+  inferLabels,
   mostFrequent,
+  parseSettings,
   printScores,
-  rowsOf,
-  settingsOf,
-  trained,
-  trainingOf,
+  readRows,
+  resolveData,
+  trainingArguments,
+  trainRecipe,
 } from "./recipe.ts";
 
-const settings = settingsOf("continued-pretraining", "a domain's texts first, then a task of that domain", {
+const settings = parseSettings("continued-pretraining", "a domain's texts first, then a task of that domain", {
   objective: { says: "how texts are learned: masked-lm, causal-lm", default: "masked-lm" },
   label: { says: "the column of classes (default: label)" },
   text: { says: "the column of texts (default: text)" },
@@ -31,23 +31,23 @@ const settings = settingsOf("continued-pretraining", "a domain's texts first, th
 });
 const genres = ["news", "hobbies", "learned", "religion", "romance"];
 const brown = (split: string) => ({ use: "brown", with: { split, unit: "paragraph", genres } });
-const data = dataOf(settings, { train: brown("train"), eval: brown("test") }, 3000);
+const data = resolveData(settings, { train: brown("train"), eval: brown("test") }, 3000);
 const { objective } = settings;
 const columns = columnsOf(settings);
 const text = columns.text ?? settings.text ?? "text";
 const label = columns.label ?? settings.label ?? (settings.data === undefined ? "genre" : "label");
 const limit = Number(settings.labelled);
 const labelled = { use: "take", with: { limit, source: { use: "shuffle", with: { source: data.train } } } };
-const held = await rowsOf(data.eval);
-const labels = labelsIn([...await rowsOf(data.train), ...held], label);
+const held = await readRows(data.eval);
+const labels = inferLabels([...await readRows(data.train), ...held], label);
 
-const pretraining = await trained(
+const pretraining = await trainRecipe(
   {
     name: "continued-pretraining",
     model: { use: "pretrained", with: { path: settings.model } },
     task: { use: objective, with: { columns: { text } } },
     data,
-    training: trainingOf(settings, { learningRate: 5e-4, numTrainEpochs: 1, maxLength: 64, evalStrategy: "no" }),
+    training: trainingArguments(settings, { learningRate: 5e-4, numTrainEpochs: 1, maxLength: 64, evalStrategy: "no" }),
   },
   settings,
   "pretraining",
@@ -55,7 +55,7 @@ const pretraining = await trained(
 
 /** Accuracy of the task from a checkpoint. */
 async function accuracyFrom(path: string, folder: string): Promise<number> {
-  const { accuracy = NaN } = await trained(
+  const { accuracy = NaN } = await trainRecipe(
     {
       name: folder,
       model: { use: "pretrained", with: { path } },
@@ -63,7 +63,7 @@ async function accuracyFrom(path: string, folder: string): Promise<number> {
       data: { train: labelled, eval: data.eval },
       adapter: settings.adapter ?? [],
       training: {
-        ...trainingOf(settings, { learningRate: settings.adapter === undefined ? 1e-4 : 1e-3, maxLength: 64 }),
+        ...trainingArguments(settings, { learningRate: settings.adapter === undefined ? 1e-4 : 1e-3, maxLength: 64 }),
         numTrainEpochs: 4,
         evalStrategy: "no",
       },

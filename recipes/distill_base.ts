@@ -13,8 +13,8 @@ import process from "node:process";
 import { createRandom, permutation } from "../core/random.ts";
 import { reviews } from "../plugins/data/reviews.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
-import { makeFolderSync } from "../runtimes/make_folder.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { makeFolderSync } from "../runtimes/host/make_folder.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 import { card } from "./base/card.ts";
 import { shortLog } from "./base/log.ts";
 import { correlation, embeddings } from "./base/measure.ts";
@@ -33,7 +33,7 @@ const values = valuesOf("distill-base", "makes attune:base, distilled from a sen
   steps: { says: "optimizer steps in place of epochs", default: "-1", number: true },
   threads: { says: "threads to compute with", number: true },
   name: { says: "the run's folder in the work", default: "distilled" },
-  base: { says: "where the base is written", default: "plugins/sources/base" },
+  base: { says: "where the base is written", default: "plugins/models/base" },
   resume: { says: "go on with the run that is there", flag: true },
 });
 const work = resolve(values.work);

@@ -15,13 +15,13 @@ import { join } from "node:path";
 import { badValue } from "../core/errors.ts";
 import { createRandom, permutation } from "../core/random.ts";
 import type { Json, Named, Row } from "../core/types.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 import { type Figure, meanWithInterval } from "./few_shot/figures.ts";
 import { drawsIn } from "./few_shot/draws.ts";
 import { methods } from "./few_shot/methods.ts";
-import { page } from "./few_shot/page.ts";
+import { renderPage } from "./few_shot/page.ts";
 import { common, valuesOf } from "./options.ts";
-import { columnsOf, dataOf, rowsOf } from "./recipe.ts";
+import { columnsOf, readRows, resolveData } from "./recipe.ts";
 
 const { model, data, columns, config, output, resume } = common;
 const own = {
@@ -45,13 +45,13 @@ const sizes = values.sizes.split(",").map(Number);
 const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1);
 const shuffled = (rows: readonly Row[], seed: number): Row[] =>
   [...permutation(createRandom(seed).fork("few-shot"), rows.length)].map((i) => rows[i] as Row);
-const rows = dataOf(values, {
+const rows = resolveData(values, {
   train: { use: "reviews", with: { split: "train" } },
   eval: { use: "reviews", with: { split: "test" } },
 });
 const { text = "text", label = "label" } = columnsOf(values);
 const reviews = async (part: Named<Json>): Promise<Row[]> =>
-  (await rowsOf(part)).map((row) => {
+  (await readRows(part)).map((row) => {
     const found = { text: row[text], label: row[label] };
     if (found.label === "negative" || found.label === "positive") return found as Row;
     throw badValue(
@@ -97,5 +97,5 @@ writeFileSync(
   join(values.output, "figures.json"),
   JSON.stringify({ ...values, seconds, figures }, undefined, 1) + "\n",
 );
-writeFileSync(join(values.output, "report.html"), page({ ...values, held: held.length, figures, seconds }));
+writeFileSync(join(values.output, "report.html"), renderPage({ ...values, held: held.length, figures, seconds }));
 console.log(`\n${seconds.toFixed(0)} s\nreport   ${join(values.output, "report.html")}`);

@@ -14,19 +14,19 @@ import type { Json, Named } from "../core/types.ts";
 import { partsOfSpeech } from "../plugins/data/parts_of_speech.ts";
 import {
   type Data,
-  dataOf,
   mostFrequent,
+  parseSettings,
   printScores,
-  rowsOf,
-  settingsOf,
-  trained,
-  trainingOf,
-  written,
+  readRows,
+  resolveData,
+  trainingArguments,
+  trainRecipe,
+  writeRows,
 } from "./recipe.ts";
-import { frequentTags } from "./rows/frequent_tags.ts";
+import { predictFrequentTags } from "./rows/frequent_tags.ts";
 import { nextSentences } from "./rows/next_sentences.ts";
 
-const settings = settingsOf("multi-task", "several tasks over one encoder in one run", {
+const settings = parseSettings("multi-task", "several tasks over one encoder in one run", {
   temperature: { says: "how evenly tasks take turns", default: "1", number: true },
   together: { says: "the tasks are not trained alone, too", flag: true },
 });
@@ -34,15 +34,15 @@ if (settings.data !== undefined) {
   throw unsupported("recipe", "--data", settings.data, "this recipe's tasks have rows of their own");
 }
 const own = (use: string, options: Named<Json> = {}): Data =>
-  dataOf(settings, {
+  resolveData(settings, {
     train: { use, with: { split: "train", ...options } },
     eval: { use, with: { split: "test", ...options } },
   }, 800);
 const choices = async (which: keyof Data) =>
-  written(
+  writeRows(
     settings,
     which,
-    nextSentences(await rowsOf(own("brown", { unit: "paragraph" })[which]), Number(settings.seed)),
+    nextSentences(await readRows(own("brown", { unit: "paragraph" })[which]), Number(settings.seed)),
   );
 
 const tasks: Named<Readonly<{ task: Json; data: Data }>> = {
@@ -56,7 +56,7 @@ const tasks: Named<Readonly<{ task: Json; data: Data }>> = {
 const common = {
   model: { use: "pretrained", with: { path: settings.model } },
   adapter: settings.adapter ?? [],
-  training: trainingOf(settings, {
+  training: trainingArguments(settings, {
     learningRate: settings.adapter === undefined ? 2e-4 : 1e-3,
     numTrainEpochs: 2,
     maxLength: 64,
@@ -65,7 +65,7 @@ const common = {
 };
 
 const sampling = { temperature: Number(settings.temperature) };
-const { tasks: all = {} } = await trained(
+const { tasks: all = {} } = await trainRecipe(
   { ...common, name: "multi-task", task: { use: "multi-task", with: { tasks, sampling } } },
   settings,
 );
@@ -74,9 +74,9 @@ const score = (metrics: Named<number> | undefined): number => metrics?.accuracy 
 const scores: Record<string, Record<string, number>> = {};
 for (const [name, { task, data }] of Object.entries(tasks)) {
   const own: Record<string, number> = scores[name] = { "with the other tasks": score(all[name]) };
-  if (!settings.together) own["alone"] = score(await trained({ ...common, name, task, data }, settings, name));
-  const held = await rowsOf(data.eval);
-  if (name === "words") own["each word's most frequent tag"] = frequentTags(await rowsOf(data.train), held);
+  if (!settings.together) own["alone"] = score(await trainRecipe({ ...common, name, task, data }, settings, name));
+  const held = await readRows(data.eval);
+  if (name === "words") own["each word's most frequent tag"] = predictFrequentTags(await readRows(data.train), held);
   else {
     const { value, share } = mostFrequent(held.map((row) => String(row.label)));
     own[`always "${value}"`] = share;

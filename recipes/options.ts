@@ -53,7 +53,7 @@ export const common = {
 export type Settings = Omit<Values<typeof common>, "output"> & Readonly<{ output: string }>;
 
 /** The options of a recipe's command line: those of every recipe, and `own`. `--help` prints them and ends the process. */
-export function settingsOf<T extends Options>(name: string, summary: string, own?: T): Settings & Values<T> {
+export function parseSettings<T extends Options>(name: string, summary: string, own?: T): Settings & Values<T> {
   return valuesOf(name, summary, { ...common, ...own }) as unknown as Settings & Values<T>;
 }
 

@@ -12,21 +12,30 @@
  */
 import type { Row } from "../core/types.ts";
 import { squad } from "../plugins/metrics/squad.ts";
-import { columnsOf, dataOf, printScores, rowsOf, settingsOf, trained, trainingOf, written } from "./recipe.ts";
-import { lookedUp, whQuestions } from "./rows/wh_questions.ts";
+import {
+  columnsOf,
+  parseSettings,
+  printScores,
+  readRows,
+  resolveData,
+  trainingArguments,
+  trainRecipe,
+  writeRows,
+} from "./recipe.ts";
+import { predictFromLookup, whQuestions } from "./rows/wh_questions.ts";
 
-const settings = settingsOf("question-answering", "answers to questions, found in a text", {
+const settings = parseSettings("question-answering", "answers to questions, found in a text", {
   stride: { says: "tokens that two windows of a long text share", default: "32", number: true },
   "no-answer": { says: "some questions have no answer", flag: true },
 });
 const questions = async (name: string, split: string) =>
-  written(settings, name, whQuestions(await rowsOf({ use: "brown", with: { split, tagset: "brown" } })));
+  writeRows(settings, name, whQuestions(await readRows({ use: "brown", with: { split, tagset: "brown" } })));
 const own = settings.data === undefined;
 const made = own ? { train: await questions("train", "train"), eval: await questions("eval", "test") } : undefined;
-const data = dataOf(settings, made ?? { train: {}, eval: {} }, 4000);
+const data = resolveData(settings, made ?? { train: {}, eval: {} }, 4000);
 const none = settings["no-answer"];
 
-const metrics = await trained({
+const metrics = await trainRecipe({
   name: "question-answering",
   model: { use: "pretrained", with: { path: settings.model } },
   task: {
@@ -35,7 +44,7 @@ const metrics = await trained({
   },
   data,
   adapter: settings.adapter ?? [],
-  training: trainingOf(settings, {
+  training: trainingArguments(settings, {
     learningRate: settings.adapter === undefined ? 5e-4 : 1e-3,
     numTrainEpochs: own ? 1 : 2,
     maxLength: own ? 96 : 256,
@@ -43,8 +52,11 @@ const metrics = await trained({
 }, settings);
 
 const scores = { "this model": metrics[none ? "squad-v2_f1" : "squad_f1"] ?? NaN };
-const [train, held] = [await rowsOf(data.train), await rowsOf(data.eval)];
-printScores("F1", own ? { ...scores, "the likeliest word by itself": scoreOf(lookedUp(train, held), held) } : scores);
+const [train, held] = [await readRows(data.train), await readRows(data.eval)];
+printScores(
+  "F1",
+  own ? { ...scores, "the likeliest word by itself": scoreOf(predictFromLookup(train, held), held) } : scores,
+);
 
 function scoreOf(predictions: readonly string[], rows: readonly Row[]): number {
   const metric = squad();

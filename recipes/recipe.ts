@@ -12,11 +12,11 @@ import { openRun } from "../core/run/open.ts";
 import type { Json, Named, Row, RunSpec, TrainingArguments } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
-import { makeFolderSync } from "../runtimes/make_folder.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { makeFolderSync } from "../runtimes/host/make_folder.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 import { common, type Settings } from "./options.ts";
 
-export { columnsOf, type Settings, settingsOf } from "./options.ts";
+export { columnsOf, parseSettings, type Settings } from "./options.ts";
 
 /** What says which rows. */
 export type DataSettings = Readonly<
@@ -31,7 +31,7 @@ export type Data = Readonly<{ train: Named<Json>; eval: Named<Json> }>;
  * held out, or a data plugin that has splits; without it, `most` of the recipe's own rows. `--rows` takes others, in a
  * seeded order.
  */
-export function dataOf(settings: DataSettings, own: Data, most?: number, mostHeld?: number): Data {
+export function resolveData(settings: DataSettings, own: Data, most?: number, mostHeld?: number): Data {
   const { data, seed = "42", rows = data === undefined ? most : undefined } = settings;
   const part = (which: keyof Data): Named<Json> => {
     const all = data === undefined ? own[which] : named(data, which, settings);
@@ -53,13 +53,13 @@ function named(data: string, which: keyof Data, settings: DataSettings): Named<J
     const source = { use: kind, with: { path: resolve(data) } };
     return { use: "split", with: { source, part: which === "train" ? "train" : "test", testSize: 0.2 } };
   }
-  if (Object.hasOwn(catalog.dataset, data)) return { use: data, with: { split } };
+  if (Object.hasOwn(catalog.data, data)) return { use: data, with: { split } };
   const known = ["hub:org/name", "rows.jsonl", "rows.json", "rows.csv", "rows.parquet", "reviews", "brown"];
   throw unknownName("recipe", "--data", "data set", data, known);
 }
 
 /** The rows of a data set. */
-export async function rowsOf(data: Named<Json>): Promise<Row[]> {
+export async function readRows(data: Named<Json>): Promise<Row[]> {
   const model = { use: "random", with: { config: { model_type: "bert" } } };
   const run = compose({ version: 1, model, task: "masked-lm", data: { train: data as { use: string } } }, catalog);
   const rows: Row[] = [];
@@ -68,7 +68,7 @@ export async function rowsOf(data: Named<Json>): Promise<Row[]> {
 }
 
 /** Writes rows that a recipe makes into its output; gives them as a data set. */
-export function written(settings: Settings, name: string, rows: readonly Row[]): Named<Json> {
+export function writeRows(settings: Settings, name: string, rows: readonly Row[]): Named<Json> {
   const path = resolve(settings.output, "data", `${name}.jsonl`);
   makeFolderSync(resolve(settings.output, "data"));
   writeFileSync(path, rows.map((row) => JSON.stringify(row)).join("\n") + "\n");
@@ -76,7 +76,7 @@ export function written(settings: Settings, name: string, rows: readonly Row[]):
 }
 
 /** The names in a column, sorted; of numbers nothing is known but how many there are. */
-export function labelsIn(
+export function inferLabels(
   rows: readonly Row[],
   column = "label",
 ): Readonly<{ labels: string[] } | { numLabels: number }> {
@@ -89,7 +89,7 @@ export function labelsIn(
 }
 
 /** Arguments of training: the recipe's own, and over these what the command line says. */
-export function trainingOf(settings: Settings, own: Partial<TrainingArguments>): Named<Json> {
+export function trainingArguments(settings: Settings, own: Partial<TrainingArguments>): Named<Json> {
   const { rate, epochs, batch, "max-length": maxLength } = settings;
   return {
     perDeviceTrainBatchSize: 16,
@@ -109,7 +109,7 @@ export function trainingOf(settings: Settings, own: Partial<TrainingArguments>):
  * Trains a spec into a folder of the output, and gives the final metrics; with `--resume` what is done there is not done
  * again. Ends the process where that fails.
  */
-export async function trained(
+export async function trainRecipe(
   spec: Named<Json>,
   settings: Settings,
   folder = "run",
@@ -134,7 +134,7 @@ function isDone(output: string, { training }: Named<Json>): boolean {
 }
 
 /** Metrics of a spec's model as it is, on the rows to measure on. */
-export async function evaluated(spec: Named<Json>): Promise<Named<number>> {
+export async function evaluateRecipe(spec: Named<Json>): Promise<Named<number>> {
   const run = compose({ version: 1, ...spec } as unknown as RunSpec, catalog);
   return run.data.eval ? await evaluateRun(await openRun(run, await hostHere()), run.data.eval) : {};
 }

@@ -10,9 +10,9 @@
 import process from "node:process";
 import { exitCode } from "../runtimes/cli/exit.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
-import { columnsOf, dataOf, settingsOf, trainingOf } from "./recipe.ts";
+import { columnsOf, parseSettings, resolveData, trainingArguments } from "./recipe.ts";
 
-const settings = settingsOf("sentiment", "whether sentences are negative or positive");
+const settings = parseSettings("sentiment", "whether sentences are negative or positive");
 const { model, adapter, output, resume } = settings;
 const lora = adapter === "lora";
 
@@ -25,13 +25,13 @@ process.exitCode = await exitCode(() =>
       use: "sequence-classification",
       with: { labels: ["negative", "positive"], columns: columnsOf(settings) },
     },
-    data: dataOf(settings, {
+    data: resolveData(settings, {
       train: { use: "reviews", with: { split: "train" } },
       eval: { use: "reviews", with: { split: "test" } },
     }),
     adapter: adapter === undefined ? [] : [adapter],
     schedule: { use: "linear", with: { warmupSteps: 0.1 } },
-    training: trainingOf(settings, {
+    training: trainingArguments(settings, {
       // A small encoder takes larger steps.
       learningRate: model === "attune:base" ? (lora ? 2e-3 : 2e-4) : (lora ? 1e-3 : 5e-5),
       numTrainEpochs: 3,

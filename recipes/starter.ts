@@ -3,17 +3,17 @@
  * weights (Rothe, Narayan & Severyn 2020), the rest at random.
  * @module
  */
-import { trunkOf } from "../core/engine/trunk.ts";
+import { inspectBackbone } from "../core/engine/inspect.ts";
 import { initialWeights } from "../core/engine/weights.ts";
 import { createRandom } from "../core/random.ts";
-import { builtOf } from "../core/run/built.ts";
+import { inspectBuilt } from "../core/run/built.ts";
 import { writeSafetensors } from "../core/safetensors.ts";
 import { f32, type Tensor } from "../core/tensor.ts";
 import type { Host, Json, Named, Weights } from "../core/types.ts";
-import { bart } from "../plugins/models/bart.ts";
-import { llama } from "../plugins/models/llama.ts";
-import { noFiles } from "../plugins/sources/checkpoint.ts";
-import { pretrained } from "../plugins/sources/pretrained.ts";
+import { bart } from "../plugins/architectures/bart.ts";
+import { llama } from "../plugins/architectures/llama.ts";
+import { noFiles } from "../plugins/models/checkpoint.ts";
+import { pretrained } from "../plugins/models/pretrained.ts";
 
 /** Says a turn as "user: ...", and ends it with the token that ends texts. */
 const chatTemplate = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}[SEP]{% endfor %}" +
@@ -56,16 +56,16 @@ async function completed(
   const model = [bart(), llama()].find(({ modelTypes }) => modelTypes.includes(String(config.model_type)));
   if (!model) throw new Error(`No starter is a ${config.model_type}`);
   const names = Object.keys(tensors);
-  const trunk = trunkOf(model.read(config, names));
+  const backbone = inspectBackbone(model.read(config, names));
   const weights: Weights = {
     names,
     read: (name) => Promise.resolve(tensors[name] ?? f32([0], [])),
     locate: () => undefined,
   };
   const checkpoint = { config, files: noFiles, weights, label: "starter", fingerprint: () => Promise.resolve("") };
-  const initial = initialWeights(checkpoint, [], trunk, createRandom(42));
+  const initial = initialWeights(checkpoint, [], backbone, createRandom(42));
   const all: Record<string, Tensor<Float32Array>> = {};
-  const parameters = [...builtOf({ trunk, attached: [], heads: [] }).parameters.values()];
+  const parameters = [...inspectBuilt({ backbone, attached: [], heads: [] }).parameters.values()];
   for (const p of parameters) all[p.name] = await initial.read(p);
   const drawn = parameters.filter((p) => initial.isNew(p)).map((p) => p.name);
   const shown = drawn.slice(0, 6).join(", ");

@@ -13,12 +13,21 @@
  */
 import { join } from "node:path";
 import { rouge } from "../plugins/metrics/rouge.ts";
-import { hostHere } from "../runtimes/train.ts";
-import { columnsOf, dataOf, printScores, rowsOf, settingsOf, trained, trainingOf, written } from "./recipe.ts";
+import { hostHere } from "../runtimes/host/train.ts";
+import {
+  columnsOf,
+  parseSettings,
+  printScores,
+  readRows,
+  resolveData,
+  trainingArguments,
+  trainRecipe,
+  writeRows,
+} from "./recipe.ts";
 import { telegrams } from "./rows/telegrams.ts";
 import { starterSeq2seq } from "./starter.ts";
 
-const settings = settingsOf("summarization", "shorter texts out of longer ones", {
+const settings = parseSettings("summarization", "shorter texts out of longer ones", {
   source: { says: "the column of texts (default: source)" },
   target: { says: "the column of shorter ones (default: target)" },
   "max-target-length": { says: "tokens of the longest answer", number: true },
@@ -31,10 +40,10 @@ const source = columns.source ?? settings.source ?? "source";
 const target = columns.target ?? settings.target ?? "target";
 const own = settings.data === undefined;
 const made = own && {
-  train: written(settings, "train", telegrams(await rowsOf({ use: "brown", with: { split: "train" } }))),
-  eval: written(settings, "eval", telegrams(await rowsOf({ use: "brown", with: { split: "test" } }))),
+  train: writeRows(settings, "train", telegrams(await readRows({ use: "brown", with: { split: "train" } }))),
+  eval: writeRows(settings, "eval", telegrams(await readRows({ use: "brown", with: { split: "test" } }))),
 };
-const data = dataOf(settings, made || { train: {}, eval: {} }, 9000, 300);
+const data = resolveData(settings, made || { train: {}, eval: {} }, 9000, 300);
 const small = model === "attune:base";
 const maxTargetLength = Number(settings["max-target-length"] ?? (own ? 32 : 128));
 
@@ -43,7 +52,7 @@ const generation = {
   noRepeatNgramSize: Number(settings["no-repeat-ngram-size"]),
 };
 
-const metrics = await trained({
+const metrics = await trainRecipe({
   name: "summarization",
   model: {
     use: "pretrained",
@@ -56,7 +65,7 @@ const metrics = await trained({
   data,
   metrics: ["rouge", "perplexity"],
   adapter: settings.adapter ?? [],
-  training: trainingOf(settings, {
+  training: trainingArguments(settings, {
     learningRate: settings.adapter !== undefined ? 1e-3 : small ? 1e-3 : 5e-5,
     numTrainEpochs: 1,
     maxLength: own ? 48 : 512,
@@ -65,7 +74,7 @@ const metrics = await trained({
   }),
 }, settings);
 
-const held = (await rowsOf(data.eval)).map((row) => ({ text: String(row[source]), reference: String(row[target]) }));
+const held = (await readRows(data.eval)).map((row) => ({ text: String(row[source]), reference: String(row[target]) }));
 const words = (text: string): string[] => text.split(/\s+/);
 const length = Math.round(held.reduce((sum, { reference }) => sum + words(reference).length, 0) / held.length);
 const scoreOf = (predict: (text: string) => string): number => {

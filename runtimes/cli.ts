@@ -3,7 +3,7 @@
  * @module
  */
 import process from "node:process";
-import { cacheCompiled } from "./compile_cache.ts";
+import { cacheCompiled } from "./host/compile_cache.ts";
 
 cacheCompiled();
 

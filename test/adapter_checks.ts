@@ -5,7 +5,7 @@
 import { type AdapterClaims, checksOf } from "../conformance/mod.ts";
 import type { Catalog, Json } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 import { itPasses } from "./checks.ts";
 import { tinyHost, tinySpec } from "./tiny.ts";
 

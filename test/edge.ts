@@ -3,14 +3,14 @@
  * @module
  */
 import { catalog } from "../plugins/catalog.ts";
-import { createApp, type EdgeOptions, type Key } from "../runtimes/edge/app.ts";
-import { type Scope, scopes } from "../runtimes/edge/route.ts";
+import { createApp, type EdgeOptions, type Key } from "../runtimes/serve/app.ts";
+import { type Scope, scopes } from "../runtimes/http/route.ts";
 import type { Named, Store } from "../core/types.ts";
 import { storeQueue } from "../core/jobs/store_queue.ts";
 import { memory } from "../plugins/stores/memory.ts";
-import { jobPlanner } from "../runtimes/edge/job_planner.ts";
-import { type JobsApp, jobsApp } from "../runtimes/edge/jobs_app.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { jobPlanner } from "../runtimes/jobs/job_planner.ts";
+import { type JobsApp, jobsApp } from "../runtimes/jobs/jobs_app.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 import { heldStore, tinyFiles } from "./tiny.ts";
 
 /** An app, and how it is asked. */

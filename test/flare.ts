@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import { fileURLToPath } from "node:url";
 import type { Store } from "../core/types.ts";
-import { type Bucket, cloudflareStore, type Database } from "../runtimes/edge/cloudflare_store.ts";
+import { type Bucket, cloudflareStore, type Database } from "../runtimes/cloudflare/cloudflare_store.ts";
 
 /** A Worker of jobs; `fresh` empties its store and gives it. */
 export type Flare = Readonly<{ url: string; fresh(): Promise<Store>; dispose(): Promise<void> }>;
@@ -14,7 +14,7 @@ export type Flare = Readonly<{ url: string; fresh(): Promise<Store>; dispose(): 
 /** Starts one. Miniflare is a program for Node; what it runs is workerd. */
 export async function flare(): Promise<Flare> {
   const { outputFiles: [bundle] } = await build({
-    entryPoints: [fileURLToPath(new URL("../runtimes/edge/jobs_worker.ts", import.meta.url))],
+    entryPoints: [fileURLToPath(new URL("../runtimes/cloudflare/jobs_worker.ts", import.meta.url))],
     bundle: true,
     write: false,
     format: "esm",

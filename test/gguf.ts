@@ -3,7 +3,7 @@
  * @module
  */
 import type { Host, Store } from "../core/types.ts";
-import { hostHere } from "../runtimes/train.ts";
+import { hostHere } from "../runtimes/host/train.ts";
 import { heldStore, tinyHost } from "./tiny.ts";
 
 /** A host whose folder /models has one file, model.gguf. */

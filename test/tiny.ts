@@ -2,13 +2,13 @@
  * A tiny model, its tokenizer and rows, made here: what tests train without any file beside the repository.
  * @module
  */
-import { createBuild } from "../core/engine/build.ts";
+import { createGraphBuilder } from "../core/engine/build.ts";
 import { Graph } from "../core/graph/graph.ts";
 import { createRandom, fillNormal } from "../core/random.ts";
 import { writeSafetensors } from "../core/safetensors.ts";
 import { sizeOf, type Tensor } from "../core/tensor.ts";
 import type { Host, Json, Named, Row, Store } from "../core/types.ts";
-import { bert } from "../plugins/models/bert.ts";
+import { bert } from "../plugins/architectures/bert.ts";
 
 const words = [
   "the",
@@ -127,7 +127,7 @@ export const tinyRows: readonly Row[] = Array.from({ length: 24 }, (_, i) => {
 /** The tiny model's weights, the same every time. */
 export function tinyWeights(): Named<Tensor<Float32Array>> {
   const architecture = bert().read(tinyConfig);
-  const { build, recorded } = createBuild({
+  const { build, recorded } = createGraphBuilder({
     graph: new Graph(),
     mode: "evaluate",
     attached: [],
@@ -135,7 +135,7 @@ export function tinyWeights(): Named<Tensor<Float32Array>> {
     labelSmoothing: 0,
     checkpointing: false,
     targets: {},
-    trains: () => false,
+    isTrainable: () => false,
   });
   architecture.forward(build);
   build.parameter("bert.pooler.dense.weight", [16, 16]);
@@ -195,7 +195,7 @@ export function tinyHost(host: Host, files: Named<Uint8Array> = {}): Host {
   };
 }
 
-/** A run spec over the tiny model. `dropout` is that of the trunk. */
+/** A run spec over the tiny model. `dropout` is that of the backbone. */
 export function tinySpec(
   change: Readonly<{
     training?: Named<Json>;

@@ -33,7 +33,7 @@ export type WorkerEntry = "worker" | "light";
 /** A Worker's script as it is uploaded. */
 export async function workerScript(entry: WorkerEntry): Promise<Uint8Array<ArrayBuffer>> {
   const { outputFiles: [bundle] } = await build({
-    entryPoints: [place(`runtimes/workers/${entry}.ts`)],
+    entryPoints: [place(`runtimes/cloudflare/${entry}.ts`)],
     bundle: true,
     write: false,
     format: "esm",
@@ -69,7 +69,7 @@ export async function edgeWorker(
     compatibilityDate: "2026-04-01",
     r2Buckets: ["MODELS"],
     assets: {
-      directory: place("plugins/sources/base"),
+      directory: place("plugins/models/base"),
       binding: "ASSETS",
       routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: true },
     },

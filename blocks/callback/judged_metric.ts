@@ -40,13 +40,13 @@ export function judgeOf({ metric, greaterIsBetter }: JudgedMetricOptions, traini
   return { metric: key, greaterIsBetter: greaterIsBetter ?? ofRun ?? !smallerIsBetter.test(key) };
 }
 
-/** Whether `value` is better than `best`. */
+/** Whether `value` is better than `bestClass`. */
 export function isBetter({ greaterIsBetter }: Judge, value: number, best: number): boolean {
   return greaterIsBetter ? value > best : value < best;
 }
 
 /** The metric's value; undefined where the evaluation has none that is a number. */
-export function judged({ metric }: Judge, metrics: Named<number>): number | undefined {
+export function metricValue({ metric }: Judge, metrics: Named<number>): number | undefined {
   const value = Object.hasOwn(metrics, metric) ? metrics[metric] : undefined;
   return value === undefined || Number.isNaN(value) ? undefined : value;
 }

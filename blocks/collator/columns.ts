@@ -61,13 +61,13 @@ export function readyMade(plugin: string, row: Row, index: number, pad: number):
     );
   }
   return {
-    input_ids: { per: "token", data: ids, fill: pad },
-    token_type_ids: { per: "token", data: types, fill: 0 },
+    input_ids: { axis: "token", data: ids, padValue: pad },
+    token_type_ids: { axis: "token", data: types, padValue: 0 },
   };
 }
 
 /** A number, also one that was written as text, as all values of a CSV file are; anything else as it is. */
-export function unquoted(value: unknown): unknown {
+export function unquote(value: unknown): unknown {
   return asNumber(value) ?? value;
 }
 

@@ -24,7 +24,7 @@ export const IGNORE = -100;
 export type Maskable = Readonly<{ ids: Int32Array; words: Int32Array }>;
 
 /** An encoded text, ready to be masked. Pieces that continue a word (##ing) belong to it, as do tokens without a blank before them. */
-export function maskable({ ids, wordIds, specialTokensMask }: Encoding): Maskable {
+export function maskableWords({ ids, wordIds, specialTokensMask }: Encoding): Maskable {
   return { ids, words: wordIds.map((word, i) => (specialTokensMask[i] === 1 ? -1 : word)) };
 }
 
@@ -34,13 +34,13 @@ export function maskable({ ids, wordIds, specialTokensMask }: Encoding): Maskabl
  *
  * @throws AttuneError where the tokenizer has no mask token.
  */
-export function masked(
+export function maskSample(
   { ids, words }: Maskable,
   random: Random,
   options: MaskingOptions,
   { tokenizer }: CollatorContext,
 ): Readonly<{ inputIds: Int32Array; labels: Int32Array }> {
-  const { mask } = tokenizer.special;
+  const { mask } = tokenizer.specialTokenIds;
   if (mask === undefined) throw missing("masked-lm", "a mask token", "the tokenizer");
   const { mlmProbability, maskReplaceProb, randomReplaceProb, wholeWordMask } = options;
   const inputIds = ids.slice();
@@ -62,5 +62,5 @@ export function masked(
 
 /** Labels of places as a field. */
 export function labelField(data: Int32Array): Field {
-  return { per: "token", data, fill: IGNORE, ignore: IGNORE };
+  return { axis: "token", data, padValue: IGNORE, ignoreIndex: IGNORE };
 }

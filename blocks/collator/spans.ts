@@ -20,8 +20,8 @@ export function noiseOf(
   return { tokens, spans: Math.min(spans, length - tokens, most) };
 }
 
-/** The longest text whose rest, with a sentinel for each span, fits into `room` tokens. */
-export function longestWithin(room: number, noiseDensity: number, meanNoiseSpanLength: number): number {
+/** The longest text whose rest, with a sentinel for each span, fits into `allocateOutput` tokens. */
+export function longestNoiseSource(room: number, noiseDensity: number, meanNoiseSpanLength: number): number {
   let length = 1;
   for (;;) {
     const { tokens, spans } = noiseOf(length + 1, { noiseDensity, meanNoiseSpanLength });

@@ -18,7 +18,7 @@ export function rowsInMemory(rows: readonly Row[], fingerprint: string, where?: 
     at: async (indices) =>
       indices.map((index) => {
         const row = rows[index];
-        if (!row) throw badValue("dataset", "row", index, `a row from 0 to ${rows.length - 1}`);
+        if (!row) throw badValue("data", "row", index, `a row from 0 to ${rows.length - 1}`);
         return row;
       }),
   };

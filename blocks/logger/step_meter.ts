@@ -3,7 +3,7 @@
  * @module
  */
 
-/** What is measured. `rate`: tokens per second; `work`: multiply-adds; `left`: milliseconds that `steps` more will take. */
+/** What is measured. `fraction`: tokens per second; `work`: multiply-adds; `left`: milliseconds that `steps` more will take. */
 export interface StepMeter {
   /** Something other than a step ended, so the time since does not count. */
   mark(now: number): void;

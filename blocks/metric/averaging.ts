@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { badValue } from "../../core/errors.ts";
-import type { Named, Readings } from "../../core/types.ts";
+import type { MetricInputs, Named } from "../../core/types.ts";
 import { type ClassCount, type ClassCounts, classesOf, countRow, emptyCounts, mergeCounts } from "./counts.ts";
 import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans, type MetricParts } from "./mean.ts";
 
@@ -52,7 +52,7 @@ type State = ClassCounts & { samples?: Readonly<{ precision: Mean; recall: Mean;
 /**
  * A metric over counts per class. `keys` names what comes out for the scores under one suffix: the average, or the class.
  */
-export function averaged(
+export function averageOver(
   plugin: string,
   options: AveragingOptions,
   beta: number,
@@ -60,10 +60,10 @@ export function averaged(
 ): MetricParts {
   const bySample = options.average === "samples";
   return {
-    reads: ["label", "labels"],
+    accepts: ["label", "labels"],
     greaterIsBetter: true,
     init: (): State => bySample ? { ...emptyCounts(), samples: noSamples } : emptyCounts(),
-    update: (state: State, { prediction, reference }: Readings["label" | "labels"]) => {
+    update: (state: State, { prediction, reference }: MetricInputs["label" | "labels"]) => {
       countRow(plugin, state, prediction, reference);
       if (state.samples) {
         const row = sampleCount(classesOf(plugin, "prediction", prediction), classesOf(plugin, "reference", reference));

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { badValue } from "../../core/errors.ts";
-import type { Readings } from "../../core/types.ts";
+import type { MetricInputs } from "../../core/types.ts";
 import { finite, type MetricParts } from "./mean.ts";
 import { scoresOf } from "./scores.ts";
 import { addToTally, emptyTally, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
@@ -33,10 +33,10 @@ export function curveMetric(
   { average }: CurveOptions,
 ): MetricParts {
   return {
-    reads: ["label", "labels"],
+    accepts: ["label", "labels"],
     greaterIsBetter: true,
     init: emptyTally,
-    update: (state: Tally, example: Readings["label" | "labels"]) => {
+    update: (state: Tally, example: MetricInputs["label" | "labels"]) => {
       addOneVersusRest(name, state, example);
       return state;
     },
@@ -46,7 +46,7 @@ export function curveMetric(
 }
 
 /** Adds an example's scores under `class/1` where the class is there and `class/0` where not. */
-export function addOneVersusRest(plugin: string, state: Tally, example: Readings["label" | "labels"]): void {
+export function addOneVersusRest(plugin: string, state: Tally, example: MetricInputs["label" | "labels"]): void {
   const scores = scoresOf(plugin, example);
   const { reference } = example;
   if (typeof reference === "number" && scores.length <= 2) {

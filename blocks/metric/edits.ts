@@ -2,7 +2,7 @@
  * Edit distance (Levenshtein 1966), and error rates made of it.
  * @module
  */
-import type { Readings } from "../../core/types.ts";
+import type { MetricInputs } from "../../core/types.ts";
 import { finite, type MetricParts } from "./mean.ts";
 
 /** The fewest insertions, deletions and replacements that make `a` into `b`: two rows of memory. */
@@ -32,10 +32,10 @@ export function errorRate(
   charactersPerUnit: number,
 ): MetricParts {
   return {
-    reads: ["text"],
+    accepts: ["text"],
     greaterIsBetter: false,
     init: (): State => ({ edits: 0, length: 0 }),
-    update: (state: State, { prediction, references }: Readings["text"]): State => {
+    update: (state: State, { prediction, references }: MetricInputs["text"]): State => {
       const guess = unitsOf(prediction);
       let best = { edits: guess.length, length: 0 };
       for (const [i, reference] of references.entries()) {
@@ -45,7 +45,7 @@ export function errorRate(
       }
       return { edits: state.edits + best.edits, length: state.length + best.length };
     },
-    steps: ({ prediction, references }: Readings["text"]) =>
+    steps: ({ prediction, references }: MetricInputs["text"]) =>
       references.reduce((sum, { length }) => sum + (prediction.length + 1) * (length + 1), 0) / charactersPerUnit ** 2,
     merge: (a: State, b: State): State => ({ edits: a.edits + b.edits, length: a.length + b.length }),
     compute: ({ edits, length }: State) => ({ [name]: finite(edits / length) }),

@@ -2,7 +2,7 @@
  * Metrics that are the mean of one number per example.
  * @module
  */
-import type { Metric, Plugin, Readings } from "../../core/types.ts";
+import type { Metric, MetricInputs, Plugin } from "../../core/types.ts";
 
 /** What a metric has besides its name and options. */
 export type MetricParts = Omit<Metric, keyof Plugin>;
@@ -36,19 +36,19 @@ export function finite(x: number): number | null {
 /**
  * A metric that is the mean of `value` over the examples, through `finish`.
  */
-export function meanMetric<R extends keyof Readings>(
+export function meanMetric<R extends keyof MetricInputs>(
   name: string,
   reads: readonly R[],
-  value: (example: Readings[R]) => number,
+  value: (example: MetricInputs[R]) => number,
   { greaterIsBetter = false, finish = (mean: number) => mean }: Readonly<
     { greaterIsBetter?: boolean; finish?: (mean: number) => number }
   > = {},
 ): MetricParts {
   return {
-    reads,
+    accepts: reads,
     greaterIsBetter,
     init: () => emptyMean,
-    update: (state: Mean, example: Readings[R]) => addToMean(state, value(example)),
+    update: (state: Mean, example: MetricInputs[R]) => addToMean(state, value(example)),
     merge: (a: Mean, b: Mean) => mergeMeans(a, b),
     compute: (state: Mean) => {
       const mean = meanOf(state);

@@ -2,7 +2,7 @@
  * Means, variances and covariance of pairs of numbers in one pass (Welford 1962; merging by Chan et al. 1979).
  * @module
  */
-import type { Readings } from "../../core/types.ts";
+import type { MetricInputs } from "../../core/types.ts";
 
 /** Sums over rows: x is the prediction, y the reference; `xx`, `yy`, `xy`: of products of distances from the means. */
 export type Moments = Readonly<
@@ -13,7 +13,7 @@ export type Moments = Readonly<
 export const emptyMoments: Moments = { rows: 0, x: 0, y: 0, xx: 0, yy: 0, xy: 0, squaredError: 0 };
 
 /** With one more row. */
-export function addToMoments(m: Moments, { prediction, reference }: Readings["number"]): Moments {
+export function addToMoments(m: Moments, { prediction, reference }: MetricInputs["number"]): Moments {
   const rows = m.rows + 1;
   const [dx, dy] = [prediction - m.x, reference - m.y];
   const [x, y] = [m.x + dx / rows, m.y + dy / rows];

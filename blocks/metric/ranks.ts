@@ -2,7 +2,7 @@
  * Pairs of numbers for metrics of order.
  * @module
  */
-import type { Readings } from "../../core/types.ts";
+import type { MetricInputs } from "../../core/types.ts";
 import type { MetricParts } from "./mean.ts";
 import { addToTally, emptyTally, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
 
@@ -12,10 +12,10 @@ export type Pair = Readonly<{ x: number; y: number; count: number }>;
 /** A metric over the pairs of prediction and reference; at most 65,536 distinct ones are kept exactly, see `tally.ts`. */
 export function pairMetric(name: string, value: (pairs: readonly Pair[]) => number | null): MetricParts {
   return {
-    reads: ["number"],
+    accepts: ["number"],
     greaterIsBetter: true,
     init: emptyTally,
-    update: (state: Tally, { prediction, reference }: Readings["number"]) =>
+    update: (state: Tally, { prediction, reference }: MetricInputs["number"]) =>
       addToTally(state, "", [prediction, reference]),
     merge: (a: Tally, b: Tally) => mergeTallies(a, b),
     compute: (state: Tally) => {

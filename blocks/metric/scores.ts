@@ -3,14 +3,14 @@
  * @module
  */
 import { badValue, missing } from "../../core/errors.ts";
-import type { Readings } from "../../core/types.ts";
+import type { MetricInputs } from "../../core/types.ts";
 
 /**
  * The scores of an example: one per class, or one alone for the positive class.
  *
  * @throws AttuneError where there are none.
  */
-export function scoresOf(plugin: string, example: Readings["label"] | Readings["labels"]): ArrayLike<number> {
+export function scoresOf(plugin: string, example: MetricInputs["label"] | MetricInputs["labels"]): ArrayLike<number> {
   if (!example.scores || example.scores.length === 0) throw missing(plugin, "the score of each class", "scores");
   return example.scores;
 }
@@ -20,7 +20,7 @@ export function scoresOf(plugin: string, example: Readings["label"] | Readings["
  *
  * @throws AttuneError where there are scores for more classes, or none.
  */
-export function positiveScore(plugin: string, example: Readings["label"]): number {
+export function positiveScore(plugin: string, example: MetricInputs["label"]): number {
   const scores = scoresOf(plugin, example);
   if (scores.length > 2) throw badValue(plugin, "scores", scores.length, "the scores of two classes");
   return scores[scores.length - 1] ?? 0;
@@ -38,7 +38,7 @@ export function argmax(scores: ArrayLike<number>): number {
  *
  * @throws AttuneError where that class has no score.
  */
-export function referenceScore(plugin: string, example: Readings["label"]): number {
+export function referenceScore(plugin: string, example: MetricInputs["label"]): number {
   const scores = scoresOf(plugin, example);
   const { reference } = example;
   if (scores.length === 1 && (reference === 0 || reference === 1)) {

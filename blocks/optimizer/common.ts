@@ -5,10 +5,18 @@
 import * as v from "valibot";
 import { AttuneError, badValue } from "../../core/errors.ts";
 import { linearPattern } from "../../core/patterns/linear_pattern.ts";
-import type { Group, Kernels, Optimizer, Plugin, Span, Trunk, Update } from "../../core/types.ts";
+import type {
+  FlatParameter,
+  InspectedBackbone,
+  Kernels,
+  Optimizer,
+  ParameterGroup,
+  Plugin,
+  StepContext,
+} from "../../core/types.ts";
 
 /** Parameters whose name has a pattern in it, and what they have of their own. */
-export interface ParameterGroup extends Group {
+export interface ParameterGroupOptions extends ParameterGroup {
   /** A regular expression; of several groups the first that fits counts. */
   readonly pattern: string;
   /** The rate before the schedule, in place of the run's. */
@@ -24,7 +32,7 @@ export interface CommonOptions {
   /** How strongly weights are pulled towards zero; biases and norms are spared. */
   readonly weightDecay: number;
   /** Parameters with a rate or a decay of their own. */
-  readonly groups: readonly ParameterGroup[];
+  readonly groups: readonly ParameterGroupOptions[];
   /** d: the layer k below the topmost learns at dᵏ⁺¹ of the rate, embeddings below all of them (Clark et al. 2020). */
   readonly layerDecay: number;
   /** No value of a gradient is larger than this, after clipping by the norm. */
@@ -32,12 +40,12 @@ export interface CommonOptions {
 }
 
 /** A number from 0 on. */
-export const notNegative: v.SchemaWithPipe<
+export const nonNegative: v.SchemaWithPipe<
   readonly [v.NumberSchema<undefined>, v.MinValueAction<number, 0, undefined>]
 > = v.pipe(v.number(), v.minValue(0));
 
 /** A share: from 0 to below 1. */
-export const rate: v.SchemaWithPipe<
+export const fraction: v.SchemaWithPipe<
   readonly [v.NumberSchema<undefined>, v.MinValueAction<number, 0, undefined>, v.LtValueAction<number, 1, undefined>]
 > = v.pipe(v.number(), v.minValue(0), v.ltValue(1));
 
@@ -48,14 +56,14 @@ export const pattern: v.SchemaWithPipe<
 
 const group = v.strictObject({
   pattern: v.pipe(pattern, v.nonEmpty()),
-  learningRate: v.optional(notNegative),
-  lrScale: v.optional(notNegative),
-  weightDecay: v.optional(notNegative),
+  learningRate: v.optional(nonNegative),
+  lrScale: v.optional(nonNegative),
+  weightDecay: v.optional(nonNegative),
 });
 
 type Entries = Readonly<{
   weightDecay: v.GenericSchema<number | undefined, number>;
-  groups: v.GenericSchema<readonly ParameterGroup[] | undefined, readonly ParameterGroup[]>;
+  groups: v.GenericSchema<readonly ParameterGroupOptions[] | undefined, readonly ParameterGroupOptions[]>;
   layerDecay: v.GenericSchema<number | undefined, number>;
   clipValue: v.OptionalSchema<v.GenericSchema<number>, undefined>;
 }>;
@@ -63,7 +71,7 @@ type Entries = Readonly<{
 /** Schema entries of {@link CommonOptions}. `weightDecay`: the default. */
 export function commonEntries(weightDecay = 0): Entries {
   return {
-    weightDecay: v.optional(notNegative, weightDecay),
+    weightDecay: v.optional(nonNegative, weightDecay),
     groups: v.optional(v.array(group), []),
     layerDecay: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 1),
     clipValue: v.optional(v.pipe(v.number(), v.gtValue(0))),
@@ -76,9 +84,9 @@ export function withCommon<R extends Omit<Optimizer, keyof Plugin>>(options: Com
   return {
     ...rule,
     ...(groups.length === 0 && layerDecay === 1 ? {} : {
-      groups: (names: readonly string[], trunk: Trunk) => groupsOf(names, trunk, options),
+      groups: (names: readonly string[], backbone: InspectedBackbone) => groupsOf(names, backbone, options),
     }),
-    update: clipValue === undefined ? rule.update : (span: Span, update: Update, kernels: Kernels) => {
+    update: clipValue === undefined ? rule.update : (span: FlatParameter, update: StepContext, kernels: Kernels) => {
       clip(span.gradient, update.gradientScale, clipValue);
       rule.update(span, { ...update, gradientScale: 1 }, kernels);
     },
@@ -86,17 +94,20 @@ export function withCommon<R extends Omit<Optimizer, keyof Plugin>>(options: Com
 }
 
 /** The weight decay of an update. */
-export function decayOf({ decays, weightDecay }: Update, { weightDecay: own }: CommonOptions): number {
+export function decayOf(
+  { appliesWeightDecay: decays, weightDecay }: StepContext,
+  { weightDecay: own }: CommonOptions,
+): number {
   return decays ? weightDecay ?? own : 0;
 }
 
 /** The idle factor where weights decay apart from the gradient. */
-export function idleDecoupled(options: CommonOptions): (update: Update) => number {
+export function idleDecoupled(options: CommonOptions): (update: StepContext) => number {
   return (update) => 1 - update.learningRate * decayOf(update, options);
 }
 
 /** The idle factor where weight decay is a part of the gradient: with it, no weight is idle. */
-export function idleCoupled(options: CommonOptions): (update: Update) => number | undefined {
+export function idleCoupled(options: CommonOptions): (update: StepContext) => number | undefined {
   return (update) => (decayOf(update, options) > 0 ? undefined : 1);
 }
 
@@ -105,7 +116,11 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-function groupsOf(names: readonly string[], trunk: Trunk, { groups, layerDecay }: CommonOptions): Group[] {
+function groupsOf(
+  names: readonly string[],
+  backbone: InspectedBackbone,
+  { groups, layerDecay }: CommonOptions,
+): ParameterGroup[] {
   const fits = groups.map(({ pattern }) => has(pattern));
   const unused = groups.find((_, i) => !names.some((name) => fits[i]?.(name)));
   if (unused) {
@@ -120,17 +135,17 @@ function groupsOf(names: readonly string[], trunk: Trunk, { groups, layerDecay }
       },
     );
   }
-  if (layerDecay !== 1 && trunk.layers.length === 0) {
+  if (layerDecay !== 1 && backbone.layers.length === 0) {
     throw badValue("optimizer", "layerDecay", layerDecay, "1 for a model without layers");
   }
   return names.map((name) => {
     const { lrScale = 1, learningRate, weightDecay } = groups[fits.findIndex((fit) => fit(name))] ?? {};
-    return { lrScale: lrScale * layerDecay ** heightsAbove(name, trunk), learningRate, weightDecay };
+    return { lrScale: lrScale * layerDecay ** heightsAbove(name, backbone), learningRate, weightDecay };
   });
 }
 
 /** How many levels are above a parameter's: 0 above the layers, and so on down to the embeddings. */
-function heightsAbove(name: string, { layers, embeddings }: Trunk): number {
+function heightsAbove(name: string, { layers, embeddings }: InspectedBackbone): number {
   const layer = layers.findIndex((path) => name.includes(`${path}.`));
   if (layer >= 0) return layers.length - layer;
   return /embeddings\./.test(name) || embeddings.some((path) => name.includes(`${path}.`)) ? layers.length + 1 : 0;

@@ -13,11 +13,11 @@ export const tinyAdapter: Factory<"adapter", Named<unknown>> = define({
   name: "tiny-low-rank",
   schema: anyOptions,
   create: () => ({
-    attach: (trunk, { modules }) => {
+    attach: (backbone, { modules }) => {
       const saved = (path: string): boolean => modules.some((m) => path === m || path.startsWith(`${m}.`));
-      const adapted = new Set(trunk.linears.filter((path) => !saved(path)));
+      const adapted = new Set(backbone.linears.filter((path) => !saved(path)));
       return {
-        trains: (name) => modules.some((module) => name.startsWith(`${module}.`)),
+        isTrainable: (name) => modules.some((module) => name.startsWith(`${module}.`)),
         linear: (b, call, next) => {
           const y = next(call);
           if (!adapted.has(call.path)) return y;

@@ -2,7 +2,7 @@
  * A machine in memory: stores, a clock, no network, no files.
  * @module
  */
-import { allBytes, type Host, keyParts, type Named, type Ort, type Store, type Stored } from "../../kit.ts";
+import { allBytes, type Host, keyParts, type Named, type Ort, type Store, type StoredObject } from "../../kit.ts";
 
 /** A store in memory, and what it holds. */
 export type MemoryStore = Store & { readonly files: Map<string, Uint8Array> };
@@ -12,14 +12,14 @@ export function memoryStore(files: Named<Uint8Array> = {}): MemoryStore {
   const held = new Map<string, Uint8Array>(Object.entries(files));
   const revisions = new Map<string, number>();
   let writes = 0;
-  const stored = (key: string): Stored => ({
+  const stored = (key: string): StoredObject => ({
     key,
     size: held.get(key)?.length ?? 0,
     revision: String(revisions.get(key) ?? 0),
   });
   const conflicts = (key: string, wanted: string | null | undefined): boolean =>
     wanted !== undefined && (held.has(key) ? stored(key).revision : null) !== wanted;
-  const write = (key: string, bytes: Uint8Array): Stored => {
+  const write = (key: string, bytes: Uint8Array): StoredObject => {
     held.set(key, bytes);
     revisions.set(key, ++writes);
     return stored(key);

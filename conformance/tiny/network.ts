@@ -2,12 +2,12 @@
  * A tiny model, an encoder or a decoder of two layers, with weights from a formula.
  * @module
  */
-import { createBuild } from "../../core/engine/build.ts";
+import { createGraphBuilder } from "../../core/engine/build.ts";
 import {
   add,
-  type Architecture,
+  type Backbone,
+  type BackboneOutput,
   badValue,
-  type Build,
   type Checkpoint,
   createRandom,
   define,
@@ -15,6 +15,7 @@ import {
   fillNormal,
   gelu,
   Graph,
+  type GraphBuilder,
   type Host,
   type Json,
   jsonBytes,
@@ -27,7 +28,6 @@ import {
   reshape,
   sha256,
   sizeOf,
-  type States,
   type Store,
   type Tensor,
   type Value,
@@ -45,14 +45,14 @@ export function tinyConfig(side: "encoder" | "decoder"): Named<Json> {
 }
 
 /** The tiny family; its config says of which of both. */
-export const tinyFamily: Factory<"model", Named<unknown>> = define({
-  kind: "model",
+export const tinyFamily: Factory<"architecture", Named<unknown>> = define({
+  kind: "architecture",
   name: "tiny",
   schema: anyOptions,
   create: () => ({ modelTypes: ["tiny-encoder", "tiny-decoder"], read }),
 });
 
-function read(config: Named<Json>): Architecture {
+function read(config: Named<Json>): Backbone {
   if (config.model_type !== "tiny-encoder" && config.model_type !== "tiny-decoder") {
     throw badValue("tiny", "config.model_type", config.model_type, "tiny-encoder or tiny-decoder");
   }
@@ -90,7 +90,7 @@ function read(config: Named<Json>): Architecture {
   };
 }
 
-function forward(b: Build, vocabSize: number, layers: readonly string[], causal: boolean): States {
+function forward(b: GraphBuilder, vocabSize: number, layers: readonly string[], causal: boolean): BackboneOutput {
   const { ids, positions } = b.stream();
   const table = (name: string, at: Value, numEmbeddings: number): Value =>
     b.embedding(`tiny.${name}`, at, { numEmbeddings, embeddingDim: WIDTH });
@@ -118,12 +118,12 @@ function forward(b: Build, vocabSize: number, layers: readonly string[], causal:
     });
     all.push(hidden);
   }
-  return { hidden: normed("tiny.norm", hidden), all };
+  return { hidden: normed("tiny.norm", hidden), hiddenStates: all };
 }
 
 /** The tiny model's weights, the same every time. */
 export function tinyWeights(side: "encoder" | "decoder"): Named<Tensor<Float32Array>> {
-  const { build, recorded } = createBuild({
+  const { build, recorded } = createGraphBuilder({
     graph: new Graph(),
     mode: "evaluate",
     attached: [],
@@ -131,7 +131,7 @@ export function tinyWeights(side: "encoder" | "decoder"): Named<Tensor<Float32Ar
     labelSmoothing: 0,
     checkpointing: false,
     targets: {},
-    trains: () => false,
+    isTrainable: () => false,
   });
   read(tinyConfig(side)).forward(build);
   const random = createRandom(11);
@@ -148,8 +148,8 @@ export function tinyFiles(side: "encoder" | "decoder"): Named<Uint8Array> {
 }
 
 /** Opens the tiny model, or with `path` what an exporter wrote into a folder of the host. */
-export const tinyModel: Factory<"source", Named<unknown>> = define({
-  kind: "source",
+export const tinyModel: Factory<"model", Named<unknown>> = define({
+  kind: "model",
   name: "tiny",
   schema: anyOptions,
   create: ({ side, path, config: own }) => ({

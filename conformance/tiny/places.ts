@@ -13,7 +13,7 @@ export const placesCollator: Factory<"collator", Named<unknown>> = define({
   name: "tiny-places",
   schema: anyOptions,
   create: () => ({
-    encode: (row, index, { tokenizer, labelled }) => {
+    encode: (row, index, { tokenizer, requiresLabels: labelled }) => {
       if (row.input_ids === undefined && typeof row.text !== "string") {
         throw missing("tiny-places", "input_ids or text", `row ${index}`);
       }
@@ -25,8 +25,10 @@ export const placesCollator: Factory<"collator", Named<unknown>> = define({
         sequences: [{
           length: ids.length,
           fields: {
-            input_ids: { per: "token", data: ids, fill: 0 },
-            ...(labelled ? { labels: { per: "token" as const, data: labels, fill: -100, ignore: -100 } } : {}),
+            input_ids: { axis: "token", data: ids, padValue: 0 },
+            ...(labelled
+              ? { labels: { axis: "token" as const, data: labels, padValue: -100, ignoreIndex: -100 } }
+              : {}),
           },
         }],
         targets: {},
@@ -63,12 +65,12 @@ export const placesLoss: Factory<"loss", Named<unknown>> = define({
 });
 
 /** The task. */
-export const placesTask: Factory<"objective", Named<unknown>> = define({
-  kind: "objective",
+export const placesTask: Factory<"task", Named<unknown>> = define({
+  kind: "task",
   name: "tiny-places",
   schema: anyOptions,
   create: () => ({
-    tasks: [{
+    subtasks: [{
       name: "",
       collator: "tiny-places",
       heads: ["tiny-places"],

@@ -2,7 +2,7 @@
  * The parts of a run of the tiny model that are none of its own: rows, a task of two classes, an update, exporters.
  * @module
  */
-import { mergedTensors } from "../../core/run/merged.ts";
+import { mergedTensors } from "../../core/run/fold.ts";
 import {
   badValue,
   define,
@@ -19,7 +19,7 @@ import {
   sha256,
   sum,
   type Tensor,
-  type Trained,
+  type TrainedModel,
   writeSafetensors,
 } from "../../kit.ts";
 import { anyOptions } from "./words.ts";
@@ -35,8 +35,8 @@ export const tinyRows: readonly Row[] = Array.from({ length: 12 }, (_, i) => {
 const labels = ["bad", "good"];
 
 /** Rows that a spec holds. */
-export const rowsInSpec: Factory<"dataset", Named<unknown>> = define({
-  kind: "dataset",
+export const rowsInSpec: Factory<"data", Named<unknown>> = define({
+  kind: "data",
   name: "tiny-rows",
   schema: anyOptions,
   create: ({ rows = tinyRows }) => {
@@ -59,7 +59,7 @@ export const tinyCollator: Factory<"collator", Named<unknown>> = define({
   name: "tiny-texts",
   schema: anyOptions,
   create: () => ({
-    encode: (row, index, { tokenizer, maxLength, labelled }) => {
+    encode: (row, index, { tokenizer, maxLength, requiresLabels: labelled }) => {
       const given = row.input_ids;
       if (given === undefined && typeof row.text !== "string") {
         throw badValue("tiny-texts", `row ${index}, column "text"`, row.text, "a string");
@@ -71,10 +71,10 @@ export const tinyCollator: Factory<"collator", Named<unknown>> = define({
       if (labelled && label < 0) {
         throw badValue("tiny-texts", `row ${index}, column "label"`, row.label, labels.join(" or "));
       }
-      const target: Field = { per: "sample", data: Int32Array.of(label), fill: -100 };
+      const target: Field = { axis: "sample", data: Int32Array.of(label), padValue: -100 };
       const targets: Named<Field> = labelled ? { labels: target } : {};
       return [{
-        sequences: [{ length: ids.length, fields: { input_ids: { per: "token", data: ids, fill: 0 } } }],
+        sequences: [{ length: ids.length, fields: { input_ids: { axis: "token", data: ids, padValue: 0 } } }],
         targets,
         row: index,
       }];
@@ -89,9 +89,9 @@ export const tinyHead: Factory<"head", Named<unknown>> = define({
   schema: anyOptions,
   create: () => ({
     modulesToSave: ["classifier"],
-    forward: (b, { hidden }, trunk) => {
+    forward: (b, { hidden }, backbone) => {
       const { first, last } = b.stream();
-      const at = trunk.heads.sequence?.pool === "last" ? last : first;
+      const at = backbone.heads.sequence?.pool === "last" ? last : first;
       return { logits: b.linear("classifier", b.rows(hidden, at), { outFeatures: labels.length }) };
     },
   }),
@@ -111,12 +111,12 @@ export const tinyLoss: Factory<"loss", Named<unknown>> = define({
 });
 
 /** Two classes of texts. */
-export const tinyTask: Factory<"objective", Named<unknown>> = define({
-  kind: "objective",
+export const tinyTask: Factory<"task", Named<unknown>> = define({
+  kind: "task",
   name: "tiny-classes",
   schema: anyOptions,
   create: () => ({
-    tasks: [{
+    subtasks: [{
       name: "",
       labels,
       collator: "tiny-texts",
@@ -198,7 +198,7 @@ export const tinyAdapterFiles: Factory<"exporter", Named<unknown>> = define({
   name: "peft",
   schema: anyOptions,
   create: () => ({
-    write: async (trained: Trained, to) => {
+    write: async (trained: TrainedModel, to) => {
       const [attached] = trained.attached.filter(({ peft }) => peft);
       if (!attached?.peft) throw missing("peft", "an adapter that PEFT can load", "the run");
       const tensors: Record<string, Tensor> = {};

@@ -100,7 +100,7 @@ function encode(text: string | readonly string[], options: EncodeOptions = {}): 
     : marks + first.length + (second?.length ?? 0) - maxLength;
   if (over <= 0) return [encodingOf(first, second, addSpecialTokens)];
   const [a, b] = cut([first.length, second?.length ?? 0], over, truncation === true ? "longest_first" : truncation);
-  if (!options.overflow) return [encodingOf(first.slice(0, a), second?.slice(0, b), addSpecialTokens)];
+  if (!options.returnOverflowingTokens) return [encodingOf(first.slice(0, a), second?.slice(0, b), addSpecialTokens)];
   // Windows go over the text that was cut; both cut: the first.
   const cutSecond = a === first.length;
   const [long, size] = cutSecond ? [second ?? [], b] : [first, a];
@@ -119,7 +119,7 @@ function encode(text: string | readonly string[], options: EncodeOptions = {}): 
 /** Opened. */
 export const tinyWords: Tokenizer = {
   vocabSize: tinyVocabulary.length,
-  special: { pad: PAD, unk: UNK, cls: CLS, sep: SEP, mask: MASK },
+  specialTokenIds: { pad: PAD, unk: UNK, cls: CLS, sep: SEP, mask: MASK },
   paddingSide: "right",
   modelMaxLength: 32,
   fingerprint: "tiny-words",
@@ -127,7 +127,7 @@ export const tinyWords: Tokenizer = {
   decode: (list, { skipSpecialTokens = true } = {}) =>
     Array.from(list, (id) => (skipSpecialTokens && id < special.length && id !== UNK ? "" : tinyVocabulary[id] ?? ""))
       .filter((word) => word !== "").join(" "),
-  chat: (messages) => {
+  applyChatTemplate: (messages) => {
     let text = "";
     const assistant: [number, number][] = [];
     for (const { role, content } of messages) {

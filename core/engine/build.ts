@@ -11,19 +11,19 @@ import { type Graph, type Node, reachable, type Shape, type Value } from "../gra
 import { selectRows } from "../graph/rows.ts";
 import { backward } from "../graph/vjp.ts";
 import type {
-  Around,
-  Attached,
+  AttachedAdapter,
   AttentionOptions,
   Batch,
-  Build,
   EmbeddingOptions,
-  Init,
+  GraphBuilder,
+  HookPoints,
+  Initializer,
   LinearOptions,
+  Middleware,
   Named,
-  Seams,
   Side,
-  Stream,
   Tensor,
+  TokenStream,
 } from "../types.ts";
 
 /**
@@ -32,10 +32,10 @@ import type {
  */
 export type Parameter = Readonly<{
   name: string;
-  local: string;
+  unqualifiedName: string;
   value: Value;
   shape: readonly number[];
-  init: Init;
+  init: Initializer;
   adapter: boolean;
   paddingIdx: number | undefined;
   /** Never trains, whatever adapters answer. */
@@ -47,12 +47,12 @@ export type Parameter = Readonly<{
 }>;
 
 /** A dropout site: a mask that the host draws and feeds under `name`; without `p` uniform numbers from -1 to 1. */
-export type Mask = Readonly<{ name: string; site: number; p: number | undefined; shape: Shape }>;
+export type DropoutMask = Readonly<{ name: string; site: number; p: number | undefined; shape: Shape }>;
 
 /** What a build remembers. */
-export type Recorded = Readonly<{
+export type BuildInfo = Readonly<{
   parameters: ReadonlyMap<string, Parameter>;
-  masks: ReadonlyMap<string, Mask>;
+  masks: ReadonlyMap<string, DropoutMask>;
   linears: ReadonlyMap<string, LinearOptions>;
   embeddings: ReadonlyMap<string, EmbeddingOptions>;
   /** Tensors that modules share with others: the name each would have alone, and whose it is. */
@@ -60,7 +60,7 @@ export type Recorded = Readonly<{
   layers: readonly Readonly<{ path: string; output: Value }>[];
   attentions: readonly Value[];
   /** What generation keeps for the next token: keys and values, by the input that takes them. */
-  kept: ReadonlyMap<string, Value>;
+  keyValueCache: ReadonlyMap<string, Value>;
   /** Whether label smoothing was asked for. */
   smoothed(): boolean;
 }>;
@@ -68,16 +68,16 @@ export type Recorded = Readonly<{
 /** How a build goes. `trains`: whether a parameter trains. */
 export type BuildOptions = Readonly<{
   graph: Graph;
-  mode: Build["mode"];
-  attached: readonly Attached[];
+  mode: GraphBuilder["mode"];
+  attached: readonly AttachedAdapter[];
   /** Regularizers' middleware, outside of the adapters'. */
-  around?: readonly Readonly<{ name: string; around: Around }>[];
+  around?: readonly Readonly<{ name: string; around: Middleware }>[];
   /** False where a training graph is wanted without its randomness. */
   random?: boolean;
   initializerRange: number;
   labelSmoothing: number;
   checkpointing: boolean;
-  trains: (name: string, adapter: boolean) => boolean;
+  isTrainable: (name: string, adapter: boolean) => boolean;
   /** What the collator makes of labels. */
   targets: Named<Tensor>;
   /** Names of what the collator makes. */
@@ -109,10 +109,10 @@ const HEADS_FIRST: readonly number[] = [0, 2, 1, 3];
 const PLACES_FIRST: readonly number[] = [1, 0, 2, 3];
 
 /** What begins the names of keys and values of the other side, which stay as they are. */
-export const OTHER_SIDE = "cross";
+export const CROSS_ATTENTION = "cross";
 
 /** A score so low that its exponential is zero beside any other. */
-const NEVER = -1e9;
+const MASKED_SCORE = -1e9;
 
 /** Blocks of queries have at least so many places. */
 const QUERY_BLOCK = 128;
@@ -123,12 +123,12 @@ export function queryBlocksFor({ seq, decoder }: Pick<Batch, "seq" | "decoder">)
 }
 
 /** A build context over a graph, and its memory. */
-export function createBuild(
+export function createGraphBuilder(
   options: BuildOptions,
 ): Readonly<{
-  build: Build;
-  recorded: Recorded;
-  within: <T>(adapter: Attached, make: (b: Build) => T) => T;
+  build: GraphBuilder;
+  recorded: BuildInfo;
+  within: <T>(adapter: AttachedAdapter, make: (b: GraphBuilder) => T) => T;
   inHead: <T>(f: () => T) => T;
   /** Builds what a regularizer of a name asks for; without a name what the model does, inside of that. */
   asRegularizer: <T>(name: string | undefined, make: () => T) => T;
@@ -136,7 +136,7 @@ export function createBuild(
   const { graph, mode, attached } = options;
   const draws = mode === "train" && options.random !== false;
   const parameters = new Map<string, Parameter>();
-  const masks = new Map<string, Mask>();
+  const masks = new Map<string, DropoutMask>();
   const linears = new Map<string, LinearOptions>();
   const embeddings = new Map<string, EmbeddingOptions>();
   const ties = new Map<string, string>();
@@ -149,7 +149,7 @@ export function createBuild(
   let site = 0;
   let calls = 0;
   // The adapter that is building, if one is.
-  let inAdapter: Attached | undefined;
+  let inAdapter: AttachedAdapter | undefined;
   // The name of the regularizer that is building, if one is.
   let inRegularizer: string | undefined;
   let building: "model" | "head" = "model";
@@ -157,23 +157,24 @@ export function createBuild(
   const parameter = (
     name: string,
     shape: readonly number[],
-    init: Init = { normal: options.initializerRange },
+    init: Initializer = { normal: options.initializerRange },
     { paddingIdx, ids, frozen = false }: Readonly<{ paddingIdx?: number; ids?: string; frozen?: boolean }> = {},
   ): Value => {
     const regularizer = inRegularizer !== undefined;
-    const local = regularizer ? `${inRegularizer}/${name}` : ownName(inAdapter, name);
+    const local = regularizer ? `${inRegularizer}/${name}` : qualifyName(inAdapter, name);
     const owned = building === "head" && options.taskName && !options.shared?.(name);
     const full = owned ? `${options.taskName}.${local}` : local;
     const known = parameters.get(full);
     const named = [...new Set([...known?.ids ?? [], ...(ids === undefined ? [] : [ids])])];
     const value = known?.value ?? graph.parameter(full, "float32", shape);
     const adapter = inAdapter !== undefined;
-    const own = known ?? { name: full, local, value, shape, init, adapter, regularizer, frozen, paddingIdx };
+    const own = known ??
+      { name: full, unqualifiedName: local, value, shape, init, adapter, regularizer, frozen, paddingIdx };
     parameters.set(full, { ...own, ids: named });
     return value;
   };
 
-  const inside = <T>(adapter: Attached | undefined, make: () => T, regularizer?: string): T => {
+  const inside = <T>(adapter: AttachedAdapter | undefined, make: () => T, regularizer?: string): T => {
     const outer = [inAdapter, inRegularizer] as const;
     [inAdapter, inRegularizer] = [adapter, regularizer];
     try {
@@ -184,14 +185,20 @@ export function createBuild(
   };
   // What the model builds is its own, also where an adapter around it is building.
   const asModel = <T>(make: () => T): T => inside(undefined, make);
-  const throughAdapters = <S extends keyof Seams>(seam: S, call: Seams[S], base: (call: Seams[S]) => Value): Value => {
-    let next = (call: Seams[S]): Value => asModel(() => base(call));
-    const layers: readonly Readonly<{ around: Around; adapter?: Attached; name?: string }>[] = [
+  const throughAdapters = <S extends keyof HookPoints>(
+    seam: S,
+    call: HookPoints[S],
+    base: (call: HookPoints[S]) => Value,
+  ): Value => {
+    let next = (call: HookPoints[S]): Value => asModel(() => base(call));
+    const layers: readonly Readonly<{ around: Middleware; adapter?: AttachedAdapter; name?: string }>[] = [
       ...attached.map((adapter) => ({ around: adapter, adapter })),
       ...options.around ?? [],
     ];
     for (const { around: { [seam]: own }, adapter, name } of layers) {
-      const around = own as ((b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value) | undefined;
+      const around = own as
+        | ((b: GraphBuilder, call: HookPoints[S], next: (call: HookPoints[S]) => Value) => Value)
+        | undefined;
       if (!around) continue;
       const inner = next;
       next = (call) => inside(adapter, () => around(plain, call, inner), name);
@@ -199,7 +206,7 @@ export function createBuild(
     return next(call);
   };
 
-  const stream = (side: Side = "input", role: "queries" | "keys" = "queries"): Stream => {
+  const stream = (side: Side = "input", role: "queries" | "keys" = "queries"): TokenStream => {
     const prefix = side === "decoder" ? "decoder_" : "";
     const seq = seqDim(side);
     const places = (name: string): Value => graph.input(`${prefix}${name}`, "int32", ["batch", seq]);
@@ -210,7 +217,7 @@ export function createBuild(
         ...stream(side),
         segments: graph.input("key_segments", "int32", ["batch", all]),
         positions: graph.input("key_positions", "int32", ["batch", all]),
-        columns: graph.input("key_columns", "int32", [all]),
+        columnIndex: graph.input("key_columns", "int32", [all]),
       };
     }
     return {
@@ -218,7 +225,7 @@ export function createBuild(
       segments: places("segments"),
       positions: places("positions"),
       sequence: places("sequence_ids"),
-      columns: graph.input(`${prefix}columns`, "int32", [seq]),
+      columnIndex: graph.input(`${prefix}columns`, "int32", [seq]),
       first: sequences("first"),
       last: sequences("last"),
     };
@@ -273,7 +280,7 @@ export function createBuild(
         if (!options.causal) seen = f.and(seen, f.greater(f.add(qp, options.window), kp));
       }
     }
-    const own = f.where(seen, 0, NEVER);
+    const own = f.where(seen, 0, MASKED_SCORE);
     const bias = prefix === 0 ? own : f.concat([inFront(own, asQuery(q.positions), prefix, options.window), own], 3);
     biases.set(key, bias);
     return bias;
@@ -283,7 +290,7 @@ export function createBuild(
     const [batch, one, queries] = like.shape as [Dim, Dim, Dim];
     if (!window) return f.zeros(like, [batch, one, queries, prefix]);
     const keys = f.reshape(firstPositions(graph, prefix), [1, 1, 1, prefix]);
-    return f.where(f.greater(keys, f.sub(positions, window)), 0, NEVER);
+    return f.where(f.greater(keys, f.sub(positions, window)), 0, MASKED_SCORE);
   };
 
   // [batch, seq, heads, headDim] as [batch, heads, seq, headDim], and back.
@@ -296,9 +303,13 @@ export function createBuild(
 
   // In generation, keys and values are kept place by place, so that those of one more place are written behind the others;
   // of the other side by head, as they are computed with, for they never change.
-  const remembered = (k: Value, v: Value, { queries = "input", keys = "input" }: AttentionOptions): [Value, Value] => {
+  const updateKeyValueCache = (
+    k: Value,
+    v: Value,
+    { queries = "input", keys = "input" }: AttentionOptions,
+  ): [Value, Value] => {
     if (options.phase === undefined || queries !== options.grows) return [k, v];
-    const name = `${keys === queries ? "past" : OTHER_SIDE}.${calls++}`;
+    const name = `${keys === queries ? "past" : CROSS_ATTENTION}.${calls++}`;
     const keep = (part: string, now: Value): Value => {
       const input = `${name}.${part}`;
       const [batch = 1, seq = 1, heads = 1, headDim = 1] = now.shape;
@@ -329,7 +340,7 @@ export function createBuild(
   };
 
   // Query heads that share a key head are folded into its rows, so that keys and values are never repeated.
-  const attend = ({ path, q, k, v, prefix, options }: Seams["attention"]): Value => {
+  const scaledDotProductAttention = ({ path, q, k, v, prefix, options }: HookPoints["attention"]): Value => {
     const [batch = 1, queries = 1, heads, headDim] = q.shape;
     const kept = k.shape[2];
     if (typeof headDim !== "number" || typeof heads !== "number" || typeof kept !== "number") {
@@ -372,7 +383,7 @@ export function createBuild(
       : over(byHead(q), partsOf(k), () => partsOf(v), bias);
     // Padding that is further from all tokens than a window reads nothing, as in torch: spans' distributions count it.
     if (options.window && !options.causal) {
-      context = f.mul(context, f.cast(f.greater(f.max(bias(), 3, true), NEVER / 2), "float32"));
+      context = f.mul(context, f.cast(f.greater(f.max(bias(), 3, true), MASKED_SCORE / 2), "float32"));
     }
     return byHead(context); // [batch, seq, heads, headDim]
   };
@@ -437,17 +448,17 @@ export function createBuild(
 
   const layer = (path: string, x: Value, body: (x: Value) => Value, also: readonly Value[] = []): Value => {
     const start = site;
-    const around = ({ x }: Seams["layer"]): Value => graph.within(path, () => body(x));
+    const around = ({ x }: HookPoints["layer"]): Value => graph.within(path, () => body(x));
     const run = (x: Value): Value => throughAdapters("layer", { path, x, hiddenSize: widthOf(x) }, around);
     const y = run(x);
-    const output = options.checkpointing && mode === "train" ? checkpointed([x, ...also], y, start, run) : y;
+    const output = options.checkpointing && mode === "train" ? recompute([x, ...also], y, start, run) : y;
     layers.push({ path, output });
     return output;
   };
 
   // The layer is built again from x when its gradient is wanted. A true dependency on the incoming gradient
   // (+ 0 · max dy) keeps the runtime from computing that copy early or finding it equal to the first one.
-  const checkpointed = (from: readonly Value[], y: Value, start: number, run: (x: Value) => Value): Value => {
+  const recompute = (from: readonly Value[], y: Value, start: number, run: (x: Value) => Value): Value => {
     const before = new Set(reachable(from));
     const inside = reachable([y]).filter((node) => !before.has(node));
     const x = from[0] as Value;
@@ -470,7 +481,7 @@ export function createBuild(
   const isTrained = (value: Value): boolean => {
     const origin = graph.origin(value);
     const p = origin?.kind === "parameter" ? parameters.get(origin.name) : undefined;
-    return p !== undefined && trainsIn(p, options.trains);
+    return p !== undefined && trainsIn(p, options.isTrainable);
   };
 
   const shared = {
@@ -483,8 +494,12 @@ export function createBuild(
       const at = labelPlaces(name);
       return options.targets[at] && graph.input(at, "int32", [countDim(at)]);
     },
-    parameter: (name: string, shape: readonly number[], init?: Init, o: { readonly frozen?: boolean } = {}): Value =>
-      parameter(name, shape, init, { frozen: o.frozen }),
+    parameter: (
+      name: string,
+      shape: readonly number[],
+      init?: Initializer,
+      o: { readonly frozen?: boolean } = {},
+    ): Value => parameter(name, shape, init, { frozen: o.frozen }),
     trainable: (): Named<Value> =>
       Object.fromEntries(
         [...parameters.values()].filter((p) => !p.regularizer && isTrained(p.value)).map((p) => [p.name, p.value]),
@@ -506,7 +521,7 @@ export function createBuild(
     smoothed = true;
     return options.labelSmoothing;
   };
-  const build: Build = {
+  const build: GraphBuilder = {
     ...shared,
     get labelSmoothing() {
       return smoothing();
@@ -515,8 +530,12 @@ export function createBuild(
     embedding,
     attention: (path, q, k, v, o = {}) =>
       graph.within(path, () => {
-        const [keys, values] = remembered(k, v, o);
-        return throughAdapters("attention", { path, q, k: keys, v: values, prefix: 0, options: o }, attend);
+        const [keys, values] = updateKeyValueCache(k, v, o);
+        return throughAdapters(
+          "attention",
+          { path, q, k: keys, v: values, prefix: 0, options: o },
+          scaledDotProductAttention,
+        );
       }),
     sublayer: (path, x, body, { residual = x, norm } = {}) => {
       const own = norm && { norm: (sum: Value): Value => asModel(() => norm(sum)) };
@@ -524,7 +543,7 @@ export function createBuild(
     },
   };
   // What middleware builds with: the same context, its own seams plain.
-  const plain: Build = {
+  const plain: GraphBuilder = {
     ...shared,
     get labelSmoothing() {
       return smoothing();
@@ -538,7 +557,7 @@ export function createBuild(
     },
     embedding: (path, ids, o) =>
       scaled(f.gather(parameter(`${path}.weight`, [o.numEmbeddings, o.embeddingDim]), ids), o.scale),
-    attention: (path, q, k, v, o = {}) => attend({ path, q, k, v, prefix: 0, options: o }),
+    attention: (path, q, k, v, o = {}) => scaledDotProductAttention({ path, q, k, v, prefix: 0, options: o }),
     sublayer: (_path, x, body) => body(x),
   };
   const inHead = <T>(f: () => T): T => {
@@ -552,7 +571,17 @@ export function createBuild(
   };
   return {
     build,
-    recorded: { parameters, masks, linears, embeddings, ties, layers, attentions, kept, smoothed: () => smoothed },
+    recorded: {
+      parameters,
+      masks,
+      linears,
+      embeddings,
+      ties,
+      layers,
+      attentions,
+      keyValueCache: kept,
+      smoothed: () => smoothed,
+    },
     inHead,
     asRegularizer: (name, make) => inside(undefined, make, name),
     within: (adapter, make) => inside(adapter, () => make(plain)),
@@ -582,17 +611,17 @@ function widthOf(x: Value): number {
 }
 
 /** Whether a parameter trains. */
-export function trainsIn(p: Parameter, trains: BuildOptions["trains"]): boolean {
-  return p.regularizer || (!p.frozen && trains(p.local, p.adapter));
+export function trainsIn(p: Parameter, trains: BuildOptions["isTrainable"]): boolean {
+  return p.regularizer || (!p.frozen && trains(p.unqualifiedName, p.adapter));
 }
 
 /** What an adapter's own parameter is called in a program. */
-export function ownName(adapter: Attached | undefined, name: string): string {
+export function qualifyName(adapter: AttachedAdapter | undefined, name: string): string {
   return adapter?.name === undefined ? name : `${adapter.name}/${name}`;
 }
 
 /** A bias of scores with that of the keys in front. */
-function withFront({ bias, biasInFront }: AttentionOptions, prefix: number, path: string): Value {
+function withFront({ bias, prefixBias: biasInFront }: AttentionOptions, prefix: number, path: string): Value {
   if (!bias) throw missing("graph", "a bias", path);
   if (prefix === 0) return bias;
   if (!biasInFront) throw unsupported("graph", path, "a prefix", "its bias of keys leaves none in front");

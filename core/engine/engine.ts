@@ -7,30 +7,30 @@ import { missing } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type {
-  Attached,
+  AttachedAdapter,
   Batch,
   Checkpoint,
   Dataset,
   Head,
   Host,
+  InspectedBackbone,
   Named,
   Optimizer,
   Ort,
   OrtTensor,
   Regularizer,
-  Stepper,
-  Trunk,
+  StepHook,
 } from "../types.ts";
-import { ownName, type Parameter, queryBlocksFor } from "./build.ts";
+import { type Parameter, qualifyName, queryBlocksFor } from "./build.ts";
 import type { Generator } from "./generator.ts";
 import { createFeeder, dimsWith } from "./feeds.ts";
-import { stepFactors } from "./factors.ts";
+import { lossScales } from "./factors.ts";
 import { addTableRows, prepareRegularizers } from "./prepare.ts";
 import { recomputeWithin } from "./recompute.ts";
 import {
   buildProgram,
-  factorName,
   frozenName,
+  lossScaleInput,
   type PreparedRegularizer,
   type Program,
   type TaskLoss,
@@ -38,7 +38,7 @@ import {
 } from "./program.ts";
 import { type BatchResult, createEvaluator, type Evaluator, frozenBytes, scalarOf } from "./evaluator.ts";
 import { openSession, type Session } from "./sessions.ts";
-import { createState, type SavedTensors, type State, type Trained } from "./state.ts";
+import { createState, type SavedTensors, type State, type TrainableParameter } from "./state.ts";
 import { type InitialWeights, initialWeights, storedBytes } from "./weights.ts";
 import { usefulWork } from "./work.ts";
 
@@ -97,7 +97,7 @@ export type EngineTask = Readonly<{
   losses: readonly TaskLoss[];
   /** How much its losses count beside other tasks'. */
   weight: number;
-  attached: readonly Attached[];
+  attached: readonly AttachedAdapter[];
   /** One batch's inputs, for the ranks and dtypes of targets. */
   example: Batch;
   /** The batch that takes the most memory. */
@@ -112,7 +112,7 @@ export type EngineTask = Readonly<{
 export type EngineOptions = Readonly<{
   host: Host;
   checkpoint: Checkpoint;
-  trunk: Trunk;
+  backbone: InspectedBackbone;
   tasks: readonly EngineTask[];
   regularizers?: readonly Regularizer[];
   optimizer: Optimizer;
@@ -134,7 +134,7 @@ export type EngineOptions = Readonly<{
 
 /** Builds the training programs and their state, and opens their sessions; those of evaluation are opened when asked for. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { host, checkpoint, trunk } = options;
+  const { host, checkpoint, backbone } = options;
   const random = createRandom(options.seed);
   const programs: Readonly<{
     task: EngineTask;
@@ -143,7 +143,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     regularizers: readonly PreparedRegularizer[];
   }>[] = [];
   for (const task of options.tasks) {
-    const initial = initialWeights(checkpoint, task.attached, trunk, random);
+    const initial = initialWeights(checkpoint, task.attached, backbone, random);
     const regularizers = await prepareRegularizers(options, task, initial);
     const program = buildProgram({
       ...options,
@@ -152,7 +152,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       taskName: task.name,
       mode: "train",
       queryBlocks: queryBlocksFor(task.largest),
-      trains: trainsRule(task.attached),
+      isTrainable: trainsRule(task.attached),
       targets: task.example.inputs,
       given: Object.keys(task.example.inputs),
     });
@@ -181,19 +181,19 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     gradients: programs.map(({ program }) => program.gradients),
     initial,
     optimizer: options.optimizer,
-    trunk,
+    backbone,
     activeRows: options.activeRows,
     accumulates: options.accumulates,
     wasm: host.kernels,
   });
-  const steppers: { attached: Attached; stepper: Stepper; reached: number[] }[] = [];
+  const stepHooks: { attached: AttachedAdapter; stepHook: StepHook; reached: number[] }[] = [];
   for (const [i, { task }] of programs.entries()) {
     for (const a of task.attached) {
-      if (!a.stepper) continue;
+      if (!a.stepHook) continue;
       // One that several tasks share is one.
-      const known = steppers.find(({ attached, reached }) => attached.name === a.name && !reached.includes(i));
+      const known = stepHooks.find(({ attached, reached }) => attached.name === a.name && !reached.includes(i));
       if (known) known.reached.push(i);
-      else steppers.push({ attached: a, stepper: a.stepper(), reached: [i] });
+      else stepHooks.push({ attached: a, stepHook: a.stepHook(), reached: [i] });
     }
   }
   const work = programs.map(({ program }) => usefulWork(program.graph));
@@ -238,7 +238,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   );
   const weights: Record<string, OrtTensor> = {};
   for (const t of state.trained) weights[t.name] = new lib.Tensor("float32", t.span.parameter, t.shape);
-  const buffers = (of: (t: Trained) => Float32Array): ReadonlyMap<string, OrtTensor> =>
+  const buffers = (of: (t: TrainableParameter) => Float32Array): ReadonlyMap<string, OrtTensor> =>
     new Map(state.trained.map((t) => [t.name, new lib.Tensor("float32", of(t), t.shape)]));
   // The native runtime writes results into the buffers it is given; the WebAssembly build does not.
   const inPlace = host.provider === "cpu";
@@ -298,7 +298,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
           written.add(parameter);
         }
       }
-      const factors = stepFactors(numbers.map((i) => options.tasks[i] as EngineTask), batches);
+      const factors = lossScales(numbers.map((i) => options.tasks[i] as EngineTask), batches);
       const losses: Record<string, number> = {};
       for (const task of options.tasks) for (const l of task.losses) losses[lossName(task, l)] = 0;
       let [sequence, multiplyAdds] = [0, 0];
@@ -310,11 +310,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         for (const [name, tensor] of Object.entries(weights)) if (training.feeds.has(name)) extra[name] = tensor;
         for (const [name, tensor] of constants[number] ?? []) if (training.feeds.has(name)) extra[name] = tensor;
         for (const l of task.losses) {
-          extra[factorName(l.name)] = new lib.Tensor("float32", Float32Array.of(factors[i]?.[l.name] ?? 0), []);
+          extra[lossScaleInput(l.name)] = new lib.Tensor("float32", Float32Array.of(factors[i]?.[l.name] ?? 0), []);
         }
         // Terms beside the losses are averaged over the micro-batches.
         for (const name of program.losses) {
-          extra[factorName(name)] ??= new lib.Tensor("float32", Float32Array.of(1 / batches.length), []);
+          extra[lossScaleInput(name)] ??= new lib.Tensor("float32", Float32Array.of(1 / batches.length), []);
         }
         const feeds = await feeder.feeds(training, program.recorded, batch, extra, { random, step, sequence });
         const own: Record<string, OrtTensor> = {};
@@ -354,13 +354,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       if (!skipped) {
         const gradientScale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
         state.update({ step, learningRate, factor, gradientScale }, active);
-        for (const { attached, stepper, reached } of steppers) {
+        for (const { attached, stepHook, reached } of stepHooks) {
           if (!reached.some((i) => active.has(i))) continue;
           const parameter = (name: string): { value: Float32Array; gradient: Float32Array } | undefined => {
-            const span = byName.get(ownName(attached, name))?.span;
+            const span = byName.get(qualifyName(attached, name))?.span;
             return span && { value: span.parameter, gradient: span.gradient };
           };
-          stepper.after({ step, totalSteps, gradientScale, parameter });
+          stepHook.onStep({ step, totalSteps, gradientScale, parameter });
         }
       }
       return { loss, losses, gradNorm, skipped, multiplyAdds };
@@ -368,16 +368,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     tensors: () => ({
       ...state.tensors(),
       ...Object.fromEntries(
-        steppers.flatMap(({ stepper }, i) =>
-          Object.entries(stepper.tensors()).map(([name, tensor]) => [`stepper/${i}/${name}`, tensor])
+        stepHooks.flatMap(({ stepHook }, i) =>
+          Object.entries(stepHook.tensors()).map(([name, tensor]) => [`stepHook/${i}/${name}`, tensor])
         ),
       ),
     }),
     restore: (tensors) => {
       state.restore(tensors);
-      steppers.forEach(({ stepper }, i) => {
-        const own = Object.entries(tensors).filter(([name]) => name.startsWith(`stepper/${i}/`));
-        stepper.restore(Object.fromEntries(own.map(([name, t]) => [name.slice(`stepper/${i}/`.length), t])));
+      stepHooks.forEach(({ stepHook }, i) => {
+        const own = Object.entries(tensors).filter(([name]) => name.startsWith(`stepHook/${i}/`));
+        stepHook.restore(Object.fromEntries(own.map(([name, t]) => [name.slice(`stepHook/${i}/`.length), t])));
       });
     },
     run: async (batch, labelled) => {

@@ -3,10 +3,20 @@
  * @module
  */
 import { sizeOf, type Tensor } from "../tensor.ts";
-import type { Attached, Batch, Checkpoint, Head, Host, Named, Ort, OrtTensor, Trunk } from "../types.ts";
+import type {
+  AttachedAdapter,
+  Batch,
+  Checkpoint,
+  Head,
+  Host,
+  InspectedBackbone,
+  Named,
+  Ort,
+  OrtTensor,
+} from "../types.ts";
 import type { Feeder } from "./feeds.ts";
 import type { Generator } from "./generator.ts";
-import { buildProgram, factorName, type Program, type TaskLoss, trainsRule } from "./program.ts";
+import { buildProgram, lossScaleInput, type Program, type TaskLoss, trainsRule } from "./program.ts";
 import { openSession, type Session } from "./sessions.ts";
 import type { InitialWeights } from "./weights.ts";
 
@@ -26,14 +36,14 @@ export interface Evaluator {
   close(): Promise<void>;
 }
 
-/** What an evaluator is made from. `fed`, `weights`: what trains, and its tensors. */
+/** What an evaluator is made from. `mlpOptions`, `weights`: what trains, and its tensors. */
 export type EvaluatorOptions = Readonly<{
   host: Host;
   checkpoint: Checkpoint;
-  trunk: Trunk;
+  backbone: InspectedBackbone;
   heads: readonly Head[];
   losses: readonly TaskLoss[];
-  attached: readonly Attached[];
+  attached: readonly AttachedAdapter[];
   initial: InitialWeights;
   fed: ReadonlyMap<string, Readonly<{ rows?: number }>>;
   weights: Readonly<Record<string, OrtTensor>>;
@@ -67,7 +77,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       ...options,
       mode: "evaluate",
       checkpointing: false,
-      trains: trainsRule(options.attached),
+      isTrainable: trainsRule(options.attached),
       targets: labelled ? batch.inputs : {},
       given: Object.keys(batch.inputs),
     });
@@ -93,7 +103,9 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       const { program, session } = await opened(batch, labelled);
       const extra: Record<string, OrtTensor> = {};
       for (const [name, tensor] of Object.entries(weights)) if (session.feeds.has(name)) extra[name] = tensor;
-      for (const name of program.losses) extra[factorName(name)] = new lib.Tensor("float32", Float32Array.of(1), []);
+      for (const name of program.losses) {
+        extra[lossScaleInput(name)] = new lib.Tensor("float32", Float32Array.of(1), []);
+      }
       const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
       const outputs: Record<string, Tensor<Float32Array>> = {};
       for (const name of program.outputs) {

@@ -10,7 +10,7 @@ import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
 import { fillUniform, type Random } from "../random.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
-import { countDim, type Mask, type Recorded } from "./build.ts";
+import { type BuildInfo, countDim, type DropoutMask } from "./build.ts";
 import type { Session } from "./sessions.ts";
 import { shapeFeeds } from "./lower.ts";
 
@@ -21,16 +21,16 @@ import { shapeFeeds } from "./lower.ts";
 const PADDING = -(2 ** 31);
 
 /** What a batch's random masks depend on. `sequence`: number of the batch's first sequence within the step. */
-export type Moment = Readonly<{ random: Random; step: number; sequence: number }>;
+export type RandomContext = Readonly<{ random: Random; step: number; sequence: number }>;
 
 /** Makes feeds, keeping one buffer for masks. */
 export interface Feeder {
   feeds(
     session: Session,
-    recorded: Recorded,
+    recorded: BuildInfo,
     batch: Batch,
     extra: Readonly<Record<string, OrtTensor>>,
-    moment: Moment | undefined,
+    moment: RandomContext | undefined,
   ): Promise<Record<string, OrtTensor>>;
 }
 
@@ -45,9 +45,9 @@ export function createFeeder(
     feeds: async (session, recorded, batch, extra, moment) => {
       const feeds: Record<string, OrtTensor> = { ...extra };
       const dims: Record<string, number> = { ...dimsOf(batch) };
-      const picked = choose(session.feeds.keys(), batch, dims);
+      const picked = selectRows(session.feeds.keys(), batch, dims);
       checkIds(recorded, batch);
-      const masks: { mask: Mask; dims: number[] }[] = [];
+      const masks: { mask: DropoutMask; dims: number[] }[] = [];
       for (const name of session.feeds.keys()) {
         if (feeds[name]) continue;
         const mask = recorded.masks.get(name);
@@ -84,7 +84,7 @@ export function createFeeder(
 }
 
 /** Feeds `<index>.picks` and `<index>.unpick` where the graph chose places, and sets how many per row. */
-function choose(inputs: Iterable<string>, batch: Batch, dims: Record<string, number>): Map<string, Tensor> {
+function selectRows(inputs: Iterable<string>, batch: Batch, dims: Record<string, number>): Map<string, Tensor> {
   const picked = new Map<string, Tensor>();
   for (const name of inputs) {
     if (!name.endsWith(".picks")) continue;
@@ -101,7 +101,7 @@ function choose(inputs: Iterable<string>, batch: Batch, dims: Record<string, num
 }
 
 /** Token ids must be rows of their tables: a runtime's own message would not say whose they are. */
-function checkIds(recorded: Recorded, batch: Batch): void {
+function checkIds(recorded: BuildInfo, batch: Batch): void {
   for (const p of recorded.parameters.values()) {
     for (const name of p.ids) checkRows(name, p.name, p.shape[0] ?? 0, batch);
   }
@@ -113,14 +113,14 @@ function checkRows(name: string, table: string, rows: number, batch: Batch): voi
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] ?? 0;
     if (id >= 0 && id < rows) continue;
-    const sequence = sideOf(batch, name).places[2 * i] ?? -1;
+    const sequence = sideOf(batch, name).tokenOrigins[2 * i] ?? -1;
     const row = sequence < 0 ? "padding" : `row ${batch.rows[Math.min(sequence, batch.rows.length - 1)]}`;
     throw badValue("engine", `${name} of ${row}`, id, `an id from 0 to ${rows - 1} (${table} has ${rows} rows)`);
   }
 }
 
 /** The side of a batch that an input is of. */
-function sideOf(batch: Batch, input: string): Readonly<{ seq: number; places: Int32Array }> {
+function sideOf(batch: Batch, input: string): Readonly<{ seq: number; tokenOrigins: Int32Array }> {
   return batch.decoder?.inputs.includes(input) ? batch.decoder : batch;
 }
 
@@ -141,10 +141,10 @@ function renumbered(tensor: Tensor, numbers: Int32Array | undefined): Tensor["da
 
 function drawMasks(
   memory: KernelMemory,
-  masks: readonly Readonly<{ mask: Mask; dims: number[] }>[],
+  masks: readonly Readonly<{ mask: DropoutMask; dims: number[] }>[],
   batch: Batch,
   picked: ReadonlyMap<string, Tensor>,
-  moment: Moment,
+  moment: RandomContext,
   give: (name: string, data: Float32Array, dims: readonly number[]) => void,
 ): void {
   const key = moment.random.fork("dropout", moment.step).key;
@@ -158,7 +158,7 @@ function drawMasks(
     return own;
   };
   const at = (index: string, chosen: ArrayLike<number>): Int32Array => {
-    const { places } = sideOf(batch, index);
+    const { tokenOrigins: places } = sideOf(batch, index);
     return shifted(
       Int32Array.from({ length: 2 * chosen.length }, (_, i) => places[2 * Number(chosen[i >> 1]) + (i & 1)] ?? -1),
     );
@@ -180,7 +180,7 @@ function drawMasks(
       if (dim === countDim(name)) own ??= at(name, tensor.data as Int32Array);
     }
     const decoder = String(dim).split(/\W+/).includes(seqDim("decoder")) ? batch.decoder : undefined;
-    own ??= shifted((decoder ?? batch).places);
+    own ??= shifted((decoder ?? batch).tokenOrigins);
     known.set(dim, own);
     return own;
   };
@@ -209,14 +209,14 @@ function drawMasks(
 /** The dims of a graph with such inputs on a batch, for estimates. */
 export function dimsWith(inputs: Iterable<string>, batch: Batch): DimValues {
   const dims: Record<string, number> = { ...dimsOf(batch) };
-  choose(inputs, batch, dims);
+  selectRows(inputs, batch, dims);
   return dims;
 }
 
 function dimsOf(batch: Batch): DimValues {
   const dims: Record<string, number> = { batch: batch.batch, seq: batch.seq, sequences: batch.sequences };
   if (batch.decoder) dims[seqDim("decoder")] = batch.decoder.seq;
-  if (batch.past !== undefined) dims.pastSeq = batch.past;
+  if (batch.pastLength !== undefined) dims.pastSeq = batch.pastLength;
   [dims.samples = 0, dims.members = 0] = batch.inputs.members?.dims ?? [];
   for (const [name, { dims: [count = 0] }] of Object.entries(batch.inputs)) {
     if (name.endsWith(".at")) dims[countDim(name)] = count;

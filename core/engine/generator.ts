@@ -6,7 +6,7 @@
 import type { Tensor } from "../tensor.ts";
 import { sizeOf } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
-import { OTHER_SIDE, type Phase } from "./build.ts";
+import { CROSS_ATTENTION, type Phase } from "./build.ts";
 import { type EvaluatorOptions, packedBytes } from "./evaluator.ts";
 import { createKeyValueCache, type KeyValueCache } from "./key_value_cache.ts";
 import { buildProgram, type Program, trainsRule } from "./program.ts";
@@ -28,7 +28,7 @@ export type Step = Readonly<{
   /** What the kept places are, [rows, past] each, and where the next token stands. */
   segments: Int32Array;
   positions: Int32Array;
-  past: number;
+  pastLength: number;
   next: Int32Array;
 }>;
 
@@ -48,7 +48,7 @@ type Kept = ReadonlyMap<string, OrtTensor>;
 /** A generator over the weights that an evaluator computes with. */
 export function createGenerator(options: EvaluatorOptions): Generator {
   const lib = options.host.lib as Ort;
-  const alone = options.trunk.decoderStart === undefined;
+  const alone = options.backbone.decoderStartTokenId === undefined;
   const prefix = alone ? "" : "decoder_";
   const sessions = generationSessions(options);
   const run = async (phase: Phase, batch: Batch, kept: Kept, weights: Step["weights"]): Promise<Computed> => {
@@ -59,7 +59,7 @@ export function createGenerator(options: EvaluatorOptions): Generator {
     const extra = Object.fromEntries(known.filter(([name]) => session.feeds.has(name)));
     const results = await session.run(await options.feeder.feeds(session, program.recorded, batch, extra, undefined));
     const logits = results.logits as OrtTensor;
-    const outputs = [...program.recorded.kept.keys()].map((name) =>
+    const outputs = [...program.recorded.keyValueCache.keys()].map((name) =>
       [name, results[`kept.${name}`] as OrtTensor] as const
     );
     const [, vocabSize = 0] = logits.dims;
@@ -78,7 +78,7 @@ export function createGenerator(options: EvaluatorOptions): Generator {
         weights,
       );
       const keyValueCache = createKeyValueCache(lib);
-      const isCross = ([name]: readonly [string, unknown]): boolean => name.startsWith(OTHER_SIDE);
+      const isCross = ([name]: readonly [string, unknown]): boolean => name.startsWith(CROSS_ATTENTION);
       keyValueCache.append(new Map([...kept].filter((entry) => !isCross(entry))));
       const positions = ints(batch.inputs[`${prefix}positions`]);
       return {
@@ -90,17 +90,17 @@ export function createGenerator(options: EvaluatorOptions): Generator {
         of: Int32Array.from({ length: result.rows }, (_, i) => i),
         segments: ints(batch.inputs[`${prefix}segments`]),
         positions,
-        past: side.seq,
+        pastLength: side.seq,
         next: ints(last).map((place) => (positions[place] ?? 0) + 1),
       };
     },
     decode: async (step, from, tokens) => {
       const { keyValueCache } = step;
-      if (keyValueCache.places !== step.past) throw new RangeError("A step of generation is continued once");
+      if (keyValueCache.places !== step.pastLength) throw new RangeError("A step of generation is continued once");
       const of = from.map((row) => step.of[row] ?? 0);
       const position = from.map((row) => step.next[row] ?? 0);
-      const segments = grown(step.segments, step.past, from, () => 1);
-      const positions = grown(step.positions, step.past, from, (i) => position[i] ?? 0);
+      const segments = grown(step.segments, step.pastLength, from, () => 1);
+      const positions = grown(step.positions, step.pastLength, from, (i) => position[i] ?? 0);
       const batch = decodeBatch(step, prefix, of, { tokens, position, segments, positions });
       // Beams of one prompt read the same of the other side, whichever of them goes on.
       const samePrompts = of.length === step.of.length && of.every((prompt, i) => prompt === step.of[i]);
@@ -122,7 +122,7 @@ export function createGenerator(options: EvaluatorOptions): Generator {
         of,
         segments,
         positions,
-        past: step.past + 1,
+        pastLength: step.pastLength + 1,
         next: position.map((p) => p + 1),
       };
     },
@@ -145,7 +145,7 @@ function generationSessions(
         phase,
         losses: [],
         checkpointing: false,
-        trains: trainsRule(options.attached),
+        isTrainable: trainsRule(options.attached),
         targets: { [AT]: { dtype: "int32", dims: [0], data: new Int32Array(0) } },
       });
       const { host, fed, prepackLimit = 0 } = options;
@@ -192,7 +192,7 @@ function behindNothing(batch: Batch): Batch {
   });
   return {
     ...batch,
-    past: 1,
+    pastLength: 1,
     inputs: {
       ...inputs,
       key_segments: behind(inputs.segments),
@@ -229,7 +229,7 @@ function grown(all: Int32Array, past: number, from: Int32Array, added: (i: numbe
 
 /** The batch of one more token in each row. */
 function decodeBatch(
-  { prompts, past }: Step,
+  { prompts, pastLength: past }: Step,
   prefix: string,
   of: Int32Array,
   now: Readonly<{ tokens: Int32Array; position: Int32Array; segments: Int32Array; positions: Int32Array }>,
@@ -253,9 +253,9 @@ function decodeBatch(
   // Tokens of an adapter stand in front of prompts only.
   if (prompts.inputs.virtual) inputs.virtual = tensor(new Int32Array(rows), rows, 1);
   const places = Int32Array.from({ length: 2 * rows }, (_, i) => (i & 1 ? past : i >> 1));
-  const shared = { batch: rows, samples: rows, sequences: rows, tokens: rows, past };
+  const shared = { batch: rows, samples: rows, sequences: rows, tokens: rows, pastLength: past };
   const samples = of.map((row) => prompts.rows[row] ?? 0);
-  if (!prompts.decoder) return { ...shared, inputs, seq: 1, rows: samples, places };
+  if (!prompts.decoder) return { ...shared, inputs, seq: 1, rows: samples, tokenOrigins: places };
   const { seq } = prompts;
   const read = new Int32Array(rows * seq);
   const all = ints(prompts.inputs.segments);
@@ -265,8 +265,8 @@ function decodeBatch(
     inputs: { ...inputs, segments: tensor(read, rows, seq) },
     seq,
     rows: samples,
-    places: new Int32Array(2 * rows * seq).fill(-1),
-    decoder: { seq: 1, places, inputs: Object.keys(inputs) },
+    tokenOrigins: new Int32Array(2 * rows * seq).fill(-1),
+    decoder: { seq: 1, tokenOrigins: places, inputs: Object.keys(inputs) },
   };
 }
 

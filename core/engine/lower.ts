@@ -41,7 +41,7 @@ const IR_VERSION = 10;
 const MANY_READERS = 4;
 
 /**
- * Lowers what the outputs of a graph need. `storage` says how each parameter is stored; values of `recomputed` are made
+ * Lowers what the outputs of a graph need. `storage` says how each parameter is stored; values of `selectRecomputed` are made
  * a second time for the backward pass (see `recompute.ts`).
  */
 export function lower(

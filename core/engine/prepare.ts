@@ -4,12 +4,12 @@
  */
 import { unsupported } from "../errors.ts";
 import { sizeOf } from "../tensor.ts";
-import type { Batch, Dataset, Named, Ort, OrtTensor, Probe, Regularizer, Tensor } from "../types.ts";
+import type { Batch, Dataset, Named, Ort, OrtTensor, Regularizer, RegularizerContext, Tensor } from "../types.ts";
 import type { EngineOptions, EngineTask } from "./engine.ts";
-import { stepFactors } from "./factors.ts";
+import { lossScales } from "./factors.ts";
 import type { Parameter } from "./build.ts";
 import { createFeeder } from "./feeds.ts";
-import { buildProgram, factorName, type PreparedRegularizer, type Program, trainsRule } from "./program.ts";
+import { buildProgram, lossScaleInput, type PreparedRegularizer, type Program, trainsRule } from "./program.ts";
 import { openSession } from "./sessions.ts";
 import type { InitialWeights } from "./weights.ts";
 
@@ -19,7 +19,7 @@ export async function prepareRegularizers(
   task: EngineTask,
   initial: InitialWeights,
 ): Promise<readonly PreparedRegularizer[]> {
-  return await preparedWith(options.regularizers ?? [], () => probeOf(options, task, initial));
+  return await preparedWith(options.regularizers ?? [], () => createRegularizerContext(options, task, initial));
 }
 
 /**
@@ -46,7 +46,7 @@ export async function dryRegularizers(
 
 async function preparedWith(
   regularizers: readonly Regularizer[],
-  probeOf: () => Probe,
+  probeOf: () => RegularizerContext,
 ): Promise<readonly PreparedRegularizer[]> {
   const earlier = (i: number): number =>
     regularizers.slice(0, i).filter((r) => r.name === regularizers[i]?.name).length;
@@ -59,11 +59,18 @@ async function preparedWith(
   return prepared;
 }
 
-async function frozenOf(regularizer: Regularizer, probe: Probe | undefined): Promise<Named<Tensor<Float32Array>>> {
+async function frozenOf(
+  regularizer: Regularizer,
+  probe: RegularizerContext | undefined,
+): Promise<Named<Tensor<Float32Array>>> {
   return (probe && await regularizer.prepare?.(probe)) ?? {};
 }
 
-function probeOf(options: EngineOptions, task: EngineTask, initial: InitialWeights): Probe {
+function createRegularizerContext(
+  options: EngineOptions,
+  task: EngineTask,
+  initial: InitialWeights,
+): RegularizerContext {
   const program = buildProgram({
     ...options,
     ...task,
@@ -72,7 +79,7 @@ function probeOf(options: EngineOptions, task: EngineTask, initial: InitialWeigh
     mode: "train",
     checkpointing: false,
     random: false,
-    trains: trainsRule(task.attached),
+    isTrainable: trainsRule(task.attached),
     targets: task.example.inputs,
     given: Object.keys(task.example.inputs),
   });
@@ -116,10 +123,10 @@ async function* gradientsOf(
   const feeder = createFeeder(lib, new Map(), host.kernels);
   try {
     for await (const batch of rowsOf(data)) {
-      const [factors = {}] = stepFactors([{ ...task, weight: 1 }], [batch]);
+      const [factors = {}] = lossScales([{ ...task, weight: 1 }], [batch]);
       const extra: Record<string, OrtTensor> = {};
       for (const { name } of losses) {
-        extra[factorName(name)] = new lib.Tensor("float32", Float32Array.of(factors[name] ?? 0), []);
+        extra[lossScaleInput(name)] = new lib.Tensor("float32", Float32Array.of(factors[name] ?? 0), []);
       }
       const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
       yield wholeGradients(program, batch, results);

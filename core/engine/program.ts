@@ -7,9 +7,20 @@ import * as f from "../graph/functions.ts";
 import { seqDim } from "../graph/dims.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { gradients } from "../graph/vjp.ts";
-import type { Attached, Build, Head, Loss, Named, Pass, Regularizer, States, Tensor, Trunk } from "../types.ts";
+import type {
+  AttachedAdapter,
+  BackboneOutput,
+  ForwardPass,
+  GraphBuilder,
+  Head,
+  InspectedBackbone,
+  Loss,
+  Named,
+  Regularizer,
+  Tensor,
+} from "../types.ts";
 import { scalarOf, targetFor } from "./loss_shapes.ts";
-import { createBuild, type Phase, type Recorded, scalarInput, trainsIn } from "./build.ts";
+import { type BuildInfo, createGraphBuilder, type Phase, scalarInput, trainsIn } from "./build.ts";
 
 /** A loss of a task with what it reads. */
 export type TaskLoss = Readonly<
@@ -30,17 +41,17 @@ export function frozenName(regularizer: string, name: string): string {
 
 /** What a program is made of. */
 export type ProgramOptions = Readonly<{
-  mode: Build["mode"];
-  trunk: Trunk;
+  mode: GraphBuilder["mode"];
+  backbone: InspectedBackbone;
   heads: readonly Head[];
   losses: readonly TaskLoss[];
-  attached: readonly Attached[];
+  attached: readonly AttachedAdapter[];
   regularizers?: readonly PreparedRegularizer[] | undefined;
   /** False where a training graph is wanted without its randomness. */
   random?: boolean;
   labelSmoothing: number;
   checkpointing: boolean;
-  trains: (name: string, adapter: boolean) => boolean;
+  isTrainable: (name: string, adapter: boolean) => boolean;
   /** Names further outputs: hidden states, attention probabilities. */
   outputHiddenStates?: boolean;
   outputAttentions?: boolean;
@@ -67,7 +78,7 @@ export type GradientOutput = Readonly<{
 /** A built program. */
 export type Program = Readonly<{
   graph: Graph;
-  recorded: Recorded;
+  recorded: BuildInfo;
   /** Scalars of the graph: Σ of each loss times its factor. */
   losses: readonly string[];
   gradients: readonly GradientOutput[];
@@ -76,16 +87,16 @@ export type Program = Readonly<{
 }>;
 
 /** The graph input that a loss's factor is fed under. */
-export function factorName(loss: string): string {
+export function lossScaleInput(loss: string): string {
   return `factor.${loss}`;
 }
 
 /** Whether a parameter trains, by the last adapter that has an opinion; without adapters everything does. */
-export function trainsRule(attached: readonly Attached[]): (name: string, adapter: boolean) => boolean {
+export function trainsRule(attached: readonly AttachedAdapter[]): (name: string, adapter: boolean) => boolean {
   return (name, adapter) => {
     if (adapter) return true;
     for (const a of attached.toReversed()) {
-      const answer = a.trains?.(name);
+      const answer = a.isTrainable?.(name);
       if (answer !== undefined) return answer;
     }
     return attached.length === 0;
@@ -99,7 +110,7 @@ export function trainsRule(attached: readonly Attached[]): (name: string, adapte
  * @throws AttuneError where a head lacks an output that a loss reads.
  */
 export function buildProgram(options: ProgramOptions): Program {
-  const { mode, trunk } = options;
+  const { mode, backbone } = options;
   const training = mode === "train";
   const graph = new Graph();
   const regularizers = (training ? options.regularizers ?? [] : []).map(({ name, regularizer, frozen }) => ({
@@ -109,23 +120,23 @@ export function buildProgram(options: ProgramOptions): Program {
       Object.entries(frozen).map(([key, t]) => [key, graph.input(frozenName(name, key), "float32", t.dims)]),
     ),
   }));
-  const { build, recorded, within, inHead, asRegularizer } = createBuild({
+  const { build, recorded, within, inHead, asRegularizer } = createGraphBuilder({
     ...options,
     graph,
-    initializerRange: trunk.initializerRange,
-    untied: trunk.untied,
-    grows: trunk.decoderStart === undefined ? "input" : "decoder",
-    shared: (name) => name in trunk.shapes || name.startsWith(`${trunk.baseModelPrefix}.`),
+    initializerRange: backbone.initializerRange,
+    untied: backbone.untied,
+    grows: backbone.decoderStartTokenId === undefined ? "input" : "decoder",
+    shared: (name) => name in backbone.shapes || name.startsWith(`${backbone.baseModelPrefix}.`),
     around: regularizers.flatMap(({ name, regularizer, frozen }) => {
-      const around = regularizer.around?.(trunk, frozen);
+      const around = regularizer.around?.(backbone, frozen);
       return around ? [{ name, around }] : [];
     }),
   });
   const forward = (): Forward => {
-    const states = trunk.forward(build);
+    const states = backbone.forward(build);
     const outputs: Record<string, Value> = {};
     for (const head of options.heads) {
-      graph.within("head", () => inHead(() => Object.assign(outputs, head.forward(build, states, trunk))));
+      graph.within("head", () => inHead(() => Object.assign(outputs, head.forward(build, states, backbone))));
     }
     return { states, outputs, sums: lossSums(build, outputs, options) };
   };
@@ -135,10 +146,10 @@ export function buildProgram(options: ProgramOptions): Program {
   if (!training) {
     const wanted = losses.length > 0 ? options.reads : undefined;
     for (const [name, value] of Object.entries(outputs)) if (wanted?.includes(name) ?? true) graph.output(name, value);
-    for (const [name, value] of recorded.kept) graph.output(`kept.${name}`, value);
+    for (const [name, value] of recorded.keyValueCache) graph.output(`kept.${name}`, value);
     if (options.outputHiddenStates) {
       const side = states.encoder ? "decoder" : "input";
-      states.all.forEach((value, i) =>
+      states.hiddenStates.forEach((value, i) =>
         graph.output(`hiddenStates.${i}`, f.reshape(value, ["batch", seqDim(side), ...value.shape.slice(1)]))
       );
     }
@@ -167,13 +178,17 @@ export function buildProgram(options: ProgramOptions): Program {
   for (const attached of options.attached) {
     const term = attached.penalty && within(attached, (b) => attached.penalty?.(b));
     const name = `${attached.name ?? "adapter"}.penalty`;
-    if (term) addTerm(name, term, scalarInput(graph, factorName(name)));
+    if (term) addTerm(name, term, scalarInput(graph, lossScaleInput(name)));
   }
   for (const { name, regularizer, frozen } of regularizers) {
     if (!regularizer.term) continue;
-    const share = scalarInput(graph, factorName(name));
-    const pass = ({ states, outputs, sums }: Forward): Pass => ({ states, outputs, loss: f.div(added(sums), share) });
-    const again = (): Pass => pass(asRegularizer(undefined, forward));
+    const share = scalarInput(graph, lossScaleInput(name));
+    const pass = ({ states, outputs, sums }: Forward): ForwardPass => ({
+      states,
+      outputs,
+      loss: f.div(added(sums), share),
+    });
+    const again = (): ForwardPass => pass(asRegularizer(undefined, forward));
     const context = { ...pass({ states, outputs, sums }), frozen, again };
     const term = graph.within(
       `regularizer.${name}`,
@@ -185,14 +200,14 @@ export function buildProgram(options: ProgramOptions): Program {
 }
 
 /** One forward pass with the losses of it by name. */
-type Forward = Readonly<{ states: States; outputs: Named<Value>; sums: readonly (readonly [string, Value])[] }>;
+type Forward = Readonly<{ states: BackboneOutput; outputs: Named<Value>; sums: readonly (readonly [string, Value])[] }>;
 
 function added(sums: Forward["sums"]): Value {
   return sums.map(([, sum]) => sum).reduce((a, b) => f.add(a, b));
 }
 
 /** The task's losses by name, each times the factor that the host feeds. */
-function lossSums(build: Build, outputs: Named<Value>, options: ProgramOptions): Forward["sums"] {
+function lossSums(build: GraphBuilder, outputs: Named<Value>, options: ProgramOptions): Forward["sums"] {
   const { graph } = build;
   return options.losses.flatMap(({ loss, output, target, name, classes }) => {
     const shaped = options.targets[target];
@@ -206,15 +221,15 @@ function lossSums(build: Build, outputs: Named<Value>, options: ProgramOptions):
       `loss.${name}`,
       () => {
         const sum = loss.sum(build, value, targetFor(loss, value, labels, classes));
-        return f.mul(scalarOf(loss, sum), scalarInput(graph, factorName(name)));
+        return f.mul(scalarOf(loss, sum), scalarInput(graph, lossScaleInput(name)));
       },
     );
     return [[name, sum] as const];
   });
 }
 
-function addGradients(graph: Graph, recorded: Recorded, total: Value, options: ProgramOptions): GradientOutput[] {
-  const trained = [...recorded.parameters.values()].filter((p) => trainsIn(p, options.trains));
+function addGradients(graph: Graph, recorded: BuildInfo, total: Value, options: ProgramOptions): GradientOutput[] {
+  const trained = [...recorded.parameters.values()].filter((p) => trainsIn(p, options.isTrainable));
   const tables = new Set(trained.filter((p) => p.ids.length > 0).map((p) => p.value));
   const found = gradients(total, trained.map((p) => p.value), tables);
   const rowNames = new Map<number, string>();

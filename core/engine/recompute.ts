@@ -38,7 +38,7 @@ export type Recomputation = Readonly<{ values: ReadonlySet<number>; peak: number
 export function recomputeWithin(graph: Graph, dims: DimValues, budget: number): Recomputation {
   let best: Recomputation = { values: new Set(), peak: Infinity, nodes: 0 };
   for (const how of ["nothing", "passes", "attention"] as const) {
-    const values = recomputed(graph, dims, how);
+    const values = selectRecomputed(graph, dims, how);
     const lowered = lower(graph, () => ({ as: "feed" }), "cpu", values);
     const peak = peakBytes(lowered, dims);
     if (peak < best.peak) best = { values, peak, nodes: lowered.model.graph.nodes.length };
@@ -48,7 +48,7 @@ export function recomputeWithin(graph: Graph, dims: DimValues, budget: number): 
 }
 
 /** Values of the forward pass that the backward pass makes anew for itself, by id, on batches of such sizes. */
-export function recomputed(graph: Graph, dims: DimValues, how: Recompute): ReadonlySet<number> {
+export function selectRecomputed(graph: Graph, dims: DimValues, how: Recompute): ReadonlySet<number> {
   if (how === "nothing") return new Set();
   const forward = forwardNodes(graph);
   const kept = new Set<number>(), wanted: Value[] = [];

@@ -7,31 +7,38 @@
  */
 import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import type { FamilyFacts, Group, Optimizer, Span, Trunk, Update } from "../types.ts";
+import type {
+  FamilyFacts,
+  FlatParameter,
+  InspectedBackbone,
+  Optimizer,
+  ParameterGroup,
+  StepContext,
+} from "../types.ts";
 import type { Parameter } from "./build.ts";
 import type { GradientOutput } from "./program.ts";
 import type { InitialWeights } from "./weights.ts";
 
 /** One trained parameter. `rows`: the active rows of a table, by new number. */
-export type Trained = Readonly<{
+export type TrainableParameter = Readonly<{
   name: string;
   /** As held: active rows only. */
   shape: readonly number[];
   fullShape: readonly number[];
   rows: Int32Array | undefined;
-  own: Own;
-  span: Span;
+  own: GroupSettings;
+  span: FlatParameter;
 }>;
 
 /**
  * What an update of a parameter has of its own: its rate before the schedule, where not the run's, a factor of it, its
  * decay, and the numbers of the programs that reach it.
  */
-type Own = Readonly<
+type GroupSettings = Readonly<
   {
     rate: number | undefined;
     lrScale: number;
-    decays: boolean;
+    appliesWeightDecay: boolean;
     weightDecay: number | undefined;
     reached: readonly number[];
   }
@@ -40,7 +47,7 @@ type Own = Readonly<
 /** The state of a run's training. Between steps it holds the weights that train, or those to evaluate. */
 export interface State {
   readonly memory: KernelMemory;
-  readonly trained: readonly Trained[];
+  readonly trained: readonly TrainableParameter[];
   readonly bytes: Readonly<{ parameters: number; gradients: number; optimizer: number }>;
   /** Second gradient buffers, for adding up micro-batches. */
   accumulator(name: string): Float32Array;
@@ -72,7 +79,7 @@ export type StateOptions = Readonly<{
   gradients: readonly (readonly GradientOutput[])[];
   initial: InitialWeights;
   optimizer: Optimizer;
-  trunk: Trunk;
+  backbone: InspectedBackbone;
   /** Ids that the data can name, sorted, by graph input; absent: all. Inputs of one table share one list. */
   activeRows: ReadonlyMap<string, Int32Array>;
   accumulates: boolean;
@@ -89,15 +96,18 @@ export async function createState(options: StateOptions): Promise<State> {
   const { parameters, gradients, initial, optimizer, activeRows } = options;
   const all = gradients.flat();
   const names = [...new Set(all.map((g) => g.parameter))];
-  const groupsOf = optimizer.groups?.(names.map((name) => parameters.get(name)?.local ?? name), options.trunk);
+  const groupsOf = optimizer.groups?.(
+    names.map((name) => parameters.get(name)?.unqualifiedName ?? name),
+    options.backbone,
+  );
   const planned = names.flatMap((name, i) => {
     const p = parameters.get(name);
     if (!p) return [];
     const reached = gradients.flatMap((given, k) => (given.some((g) => g.parameter === name) ? [k] : []));
-    const own = { ...ownOf(p.local, groupsOf?.[i] ?? {}, options.trunk.family), reached };
+    const own = { ...ownOf(p.unqualifiedName, groupsOf?.[i] ?? {}, options.backbone.family), reached };
     const active = activeRowsOf(p, activeRows);
     // A table is shortened only where its gradient comes as rows alone and unnamed rows change in closed form.
-    const idle = optimizer.idle?.({ step: 1, learningRate: 1, ...own, gradientScale: 1 });
+    const idle = optimizer.decayWithoutGradient?.({ step: 1, learningRate: 1, ...own, gradientScale: 1 });
     const dense = all.some((g) => g.parameter === name && g.dense !== undefined);
     const rows = active && !dense && idle !== undefined ? active : undefined;
     const shape = rows ? [rows.length, ...p.shape.slice(1)] : p.shape;
@@ -106,7 +116,8 @@ export async function createState(options: StateOptions): Promise<State> {
   // Those that decay first, and those alike together, so that each group is one span.
   const keys = [...new Set(planned.map((t) => keyOf(t.own)))];
   planned.sort((a, b) =>
-    Number(b.own.decays) - Number(a.own.decays) || keys.indexOf(keyOf(a.own)) - keys.indexOf(keyOf(b.own))
+    Number(b.own.appliesWeightDecay) - Number(a.own.appliesWeightDecay) ||
+    keys.indexOf(keyOf(a.own)) - keys.indexOf(keyOf(b.own))
   );
   const slots = Object.keys(optimizer.state([1], ""));
   const lengthOf = (shape: readonly number[]): number => Math.ceil(sizeOf(shape) / 16) * 16;
@@ -125,7 +136,7 @@ export async function createState(options: StateOptions): Promise<State> {
   const state = Object.fromEntries(
     slots.map((slot) => [slot, region(planned.map((t) => optimizer.state(t.shape, t.p.name)[slot] ?? 0))]),
   );
-  const trained: Trained[] = planned.map(({ p, rows, shape, own }, i) => ({
+  const trained: TrainableParameter[] = planned.map(({ p, rows, shape, own }, i) => ({
     name: p.name,
     shape,
     fullShape: p.shape,
@@ -159,7 +170,7 @@ export async function createState(options: StateOptions): Promise<State> {
   const ownUpdates = new Map(
     trained.filter((t) => t.own.reached.length < gradients.length).map((t) => [reachOf(t.own), 0]),
   );
-  const updatesOf = (own: Own): number => ownUpdates.get(reachOf(own)) ?? updates;
+  const updatesOf = (own: GroupSettings): number => ownUpdates.get(reachOf(own)) ?? updates;
   // The weights that train, while those to evaluate are in place.
   let aside: Float32Array[] | undefined;
   const present = (weights: "trained" | "evaluated"): void => {
@@ -169,9 +180,9 @@ export async function createState(options: StateOptions): Promise<State> {
       return;
     }
     // Before the first step there is nothing to average.
-    if (aside || !optimizer.evaluated || updates === 0) return;
+    if (aside || !optimizer.swapEvaluationWeights || updates === 0) return;
     aside = trained.map((t) => t.span.parameter.slice());
-    for (const { span, own } of groups) if (updatesOf(own) > 0) optimizer.evaluated(span, span.parameter);
+    for (const { span, own } of groups) if (updatesOf(own) > 0) optimizer.swapEvaluationWeights(span, span.parameter);
   };
   const { kernels } = memory;
   const byName = new Map(trained.map((t, i) => [t.name, i]));
@@ -207,12 +218,13 @@ export async function createState(options: StateOptions): Promise<State> {
       for (const [key, count] of ownUpdates) {
         if (key.split("+").some((i) => programs.has(Number(i)))) ownUpdates.set(key, count + 1);
       }
-      const at = (own: Own): Update => updateOf({ ...update, step: ownUpdates.get(reachOf(own)) ?? update.step }, own);
+      const at = (own: GroupSettings): StepContext =>
+        updateOf({ ...update, step: ownUpdates.get(reachOf(own)) ?? update.step }, own);
       for (const { span, own } of groups) if (reaches(own, programs)) optimizer.update(span, at(own), kernels);
       for (const t of trained) {
         const factor = idle.get(t.name);
         if (factor === undefined || !reaches(t.own, programs)) continue;
-        idle.set(t.name, factor * (optimizer.idle?.(at(t.own)) ?? 1));
+        idle.set(t.name, factor * (optimizer.decayWithoutGradient?.(at(t.own)) ?? 1));
       }
       updates++;
     },
@@ -304,42 +316,48 @@ function copyRows(table: Float32Array, rows: Int32Array, to: Float32Array, width
 
 function ownOf(
   name: string,
-  { lrScale = 1, learningRate: rate, weightDecay }: Group,
+  { lrScale = 1, learningRate: rate, weightDecay }: ParameterGroup,
   family: FamilyFacts,
-): Omit<Own, "reached"> {
+): Omit<GroupSettings, "reached"> {
   // A group that says how much its weights decay says it of its biases too.
-  return { rate, lrScale, decays: weightDecay === undefined ? decays(name, family) : true, weightDecay };
+  return { rate, lrScale, appliesWeightDecay: weightDecay === undefined ? decays(name, family) : true, weightDecay };
 }
 
-function keyOf({ rate, lrScale, decays, weightDecay, reached }: Own): string {
+function keyOf({ rate, lrScale, appliesWeightDecay: decays, weightDecay, reached }: GroupSettings): string {
   return `${decays} ${rate} ${lrScale} ${weightDecay} ${reached}`;
 }
 
 /** The programs that reach a parameter, as one word. */
-function reachOf({ reached }: Own): string {
+function reachOf({ reached }: GroupSettings): string {
   return reached.join("+");
 }
 
-function reaches({ reached }: Own, programs: ReadonlySet<number>): boolean {
+function reaches({ reached }: GroupSettings, programs: ReadonlySet<number>): boolean {
   return reached.some((i) => programs.has(i));
 }
 
 /** A step's update before groups: `factor` is what the schedule makes of a rate. */
-type StepUpdate = Omit<Update, "decays" | "weightDecay"> & Readonly<{ factor: number }>;
+type StepUpdate = Omit<StepContext, "appliesWeightDecay" | "weightDecay"> & Readonly<{ factor: number }>;
 
-function updateOf({ factor, ...update }: StepUpdate, { rate, lrScale, decays, weightDecay }: Own): Update {
+function updateOf(
+  { factor, ...update }: StepUpdate,
+  { rate, lrScale, appliesWeightDecay: decays, weightDecay }: GroupSettings,
+): StepContext {
   const learningRate = (rate === undefined ? update.learningRate : rate * factor) * lrScale;
-  return { ...update, learningRate, decays, weightDecay };
+  return { ...update, learningRate, appliesWeightDecay: decays, weightDecay };
 }
 
 /** Neighbours that are alike as one span each. */
-function joined(trained: readonly Trained[], buffer: ArrayBuffer): { span: Span; own: Own }[] {
-  const groups: { span: Span; own: Own }[] = [];
+function joined(
+  trained: readonly TrainableParameter[],
+  buffer: ArrayBuffer,
+): { span: FlatParameter; own: GroupSettings }[] {
+  const groups: { span: FlatParameter; own: GroupSettings }[] = [];
   for (const key of new Set(trained.map((t) => keyOf(t.own)))) {
     const members = trained.filter((t) => keyOf(t.own) === key);
     const [first, last] = [members[0], members.at(-1)];
     if (!first || !last) continue;
-    const over = (pick: (t: Trained) => Float32Array | undefined): Float32Array => {
+    const over = (pick: (t: TrainableParameter) => Float32Array | undefined): Float32Array => {
       const [a, z] = [pick(first), pick(last)];
       if (!a || !z || members.every((t) => (pick(t)?.length ?? 0) === 0)) return new Float32Array(0);
       return new Float32Array(buffer, a.byteOffset, (z.byteOffset - a.byteOffset) / 4 + z.length);

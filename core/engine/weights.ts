@@ -5,8 +5,8 @@
 import { AttuneError, badFile, show } from "../errors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { fillNormal, fillUniform, type Random } from "../random.ts";
-import type { Attached, Checkpoint, Trunk, Weights } from "../types.ts";
-import { ownName, type Parameter } from "./build.ts";
+import type { AttachedAdapter, Checkpoint, InspectedBackbone, Weights } from "../types.ts";
+import { type Parameter, qualifyName } from "./build.ts";
 
 /** Finds and reads first values. */
 export interface InitialWeights {
@@ -21,22 +21,24 @@ export interface InitialWeights {
 /** First values of parameters of a checkpoint with what is attached to it. */
 export function initialWeights(
   checkpoint: Checkpoint,
-  attached: readonly Attached[],
-  trunk: Pick<Trunk, "baseModelPrefix" | "family" | "ties">,
+  attached: readonly AttachedAdapter[],
+  backbone: Pick<InspectedBackbone, "baseModelPrefix" | "family" | "ties">,
   random: Random,
 ): InitialWeights {
-  const inCheckpoint = storedNames(checkpoint.weights.names, trunk);
+  const inCheckpoint = storedNames(checkpoint.weights.names, backbone);
   // Of several tasks' heads, one that the checkpoint has is only theirs whom it fits; so is any where others are passed over.
   const stored = (p: Parameter): string | undefined => {
-    const own = inCheckpoint(p.local);
+    const own = inCheckpoint(p.unqualifiedName);
     const dims = own === undefined ? undefined : checkpoint.weights.locate(own)?.dims;
-    const passed = p.name !== p.local || checkpoint.ignoreMismatchedSizes === true;
+    const passed = p.name !== p.unqualifiedName || checkpoint.ignoreMismatchedSizes === true;
     return passed && dims && !fits(p, dims) ? undefined : own;
   };
   // The last adapter that has it; its own parameters may stand under its name.
   const savedIn = (name: string): (() => Promise<Tensor<Float32Array>>) | undefined => {
     for (const a of attached.toReversed()) {
-      const own = a.weights?.names.find((n) => aliases(n, trunk).some((m) => m === name || ownName(a, m) === name));
+      const own = a.weights?.names.find((n) =>
+        aliasesOf(n, backbone).some((m) => m === name || qualifyName(a, m) === name)
+      );
       if (own !== undefined) return () => (a.weights as Weights).read(own);
     }
     return undefined;
@@ -46,10 +48,10 @@ export function initialWeights(
     read: (name) => checkpoint.weights.read(inCheckpoint(name) ?? name),
   };
   return {
-    nameInCheckpoint: (p) => (savedIn(p.local) ? undefined : stored(p)),
-    isNew: (p) => !savedIn(p.local) && stored(p) === undefined,
+    nameInCheckpoint: (p) => (savedIn(p.unqualifiedName) ? undefined : stored(p)),
+    isNew: (p) => !savedIn(p.unqualifiedName) && stored(p) === undefined,
     read: async (p) => {
-      const saved = savedIn(p.local);
+      const saved = savedIn(p.unqualifiedName);
       if (saved) return checked(p, await saved(), "the saved adapter");
       const own = stored(p);
       if (own !== undefined) {
@@ -83,14 +85,14 @@ export const MISMATCHED =
  */
 export function storedNames(
   names: readonly string[],
-  trunk: Pick<Trunk, "baseModelPrefix" | "family" | "ties">,
+  backbone: Pick<InspectedBackbone, "baseModelPrefix" | "family" | "ties">,
 ): (name: string) => string | undefined {
   const there = new Set(names);
-  const find = (name: string): string | undefined => aliases(name, trunk).find((n) => there.has(n));
+  const find = (name: string): string | undefined => aliasesOf(name, backbone).find((n) => there.has(n));
   return (name) => {
     const own = find(name);
     if (own !== undefined) return own;
-    const { ties } = trunk;
+    const { ties } = backbone;
     const source = ties[name];
     if (source !== undefined) return find(source);
     for (const [other, of] of Object.entries(ties)) {
@@ -140,9 +142,9 @@ async function drawn(p: Parameter, weights: Pick<Weights, "read">, random: Rando
 }
 
 /** Names of a tensor: a bare encoder is saved without its prefix, a model with a head with it; older files of a family have other ones. */
-export function aliases(
+export function aliasesOf(
   name: string,
-  { baseModelPrefix: prefix, family }: Pick<Trunk, "baseModelPrefix" | "family">,
+  { baseModelPrefix: prefix, family }: Pick<InspectedBackbone, "baseModelPrefix" | "family">,
 ): string[] {
   const bare = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : `${prefix}.${name}`;
   const old = (n: string): string =>

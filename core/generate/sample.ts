@@ -12,7 +12,7 @@ const ENTROPY_TOKENS = 100;
 type Drawable = Readonly<{ ids: readonly number[]; logp: Float64Array }>;
 
 /** The tokens that may be drawn, filtered in transformers' order. */
-export function drawable(scores: Float64Array, o: GenerationOptions): Drawable {
+export function selectDrawable(scores: Float64Array, o: GenerationOptions): Drawable {
   const scaled = (ids: readonly number[]): Drawable => ({
     ids,
     logp: logSoftmax(ids.map((id) => (scores[id] ?? 0) / o.temperature)),
@@ -92,7 +92,7 @@ function typical(
 
 /** The token that a uniform number falls on among those that may be drawn. */
 export function sample(scores: Float64Array, uniform: number, o: GenerationOptions): number {
-  const { ids, logp } = drawable(scores, o);
+  const { ids, logp } = selectDrawable(scores, o);
   let left = uniform * logp.reduce((sum, own) => sum + Math.exp(own), 0);
   for (const [k, id] of ids.entries()) {
     left -= Math.exp(logp[k] ?? 0);

@@ -4,11 +4,11 @@
  */
 import type { GenerationOptions } from "./options.ts";
 
-/** `tokens`: the prompt (of a decoder its start token) and what was `generated` behind it; `source`: what it is made from. */
-export type Written = Readonly<{ tokens: readonly number[]; generated: number; source: readonly number[] }>;
+/** `tokens`: the prompt (of a decoder its start token) and what was `generateRows` behind it; `source`: what it is made from. */
+export type GeneratedSoFar = Readonly<{ tokens: readonly number[]; generated: number; source: readonly number[] }>;
 
 /** Changes scores in place, in transformers' order. */
-export function processScores(scores: Float64Array, written: Written, o: GenerationOptions): void {
+export function processScores(scores: Float64Array, written: GeneratedSoFar, o: GenerationOptions): void {
   const { tokens, generated, source } = written;
   for (const [ids, bias] of o.sequenceBias ?? []) biased(scores, tokens, ids, bias);
   if (o.encoderRepetitionPenalty) penalize(scores, source, 1 / o.encoderRepetitionPenalty);
@@ -90,7 +90,7 @@ export function logSoftmax(
 }
 
 /** The first of the largest scores. */
-export function best(scores: ArrayLike<number>): number {
+export function argMax(scores: ArrayLike<number>): number {
   let found = 0;
   let top = scores[0] ?? 0;
   for (let i = 1; i < scores.length; i++) {

@@ -5,7 +5,7 @@
 import type { Random } from "../types.ts";
 import { type GenerationOptions, lengthsBehind } from "./options.ts";
 import { sample } from "./sample.ts";
-import { best, largest, leavesScores, logSoftmax, processScores } from "./scores.ts";
+import { argMax, largest, leavesScores, logSoftmax, processScores } from "./scores.ts";
 
 /** Scores [rows, vocabSize] of next tokens. */
 export type Scores = Readonly<{ rows: number; vocabSize: number; logits: Float32Array }>;
@@ -24,7 +24,7 @@ interface Search {
 }
 
 /** What a prompt has for itself: its random stream, how many new tokens there is room for, the source's tokens. */
-export type Own = Readonly<{ random: Random; room: number; source: readonly number[] }>;
+export type SearchContext = Readonly<{ random: Random; room: number; source: readonly number[] }>;
 
 /**
  * Continues each prompt. `prompts`: their tokens, of a decoder its start token. `own`: what each has for itself.
@@ -34,7 +34,7 @@ export async function search(
   steps: Steps,
   prompts: readonly (readonly number[])[],
   options: GenerationOptions,
-  own: (prompt: number) => Own,
+  own: (prompt: number) => SearchContext,
 ): Promise<number[][]> {
   const searches = prompts.map((prompt, i) => {
     const { random, room, source } = own(i);
@@ -74,10 +74,10 @@ function singleSearch(
   const found: number[] = [];
   const plain = leavesScores(o);
   const chosen = (logits: Float32Array): number => {
-    if (plain && !o.doSample && found.length >= o.minNewTokens) return best(logits);
+    if (plain && !o.doSample && found.length >= o.minNewTokens) return argMax(logits);
     const own = new Float64Array(logits);
     processScores(own, { tokens: [...prompt, ...found], generated: found.length, source }, o);
-    return o.doSample ? sample(own, random.uniform(found.length), o) : best(own);
+    return o.doSample ? sample(own, random.uniform(found.length), o) : argMax(own);
   };
   return {
     found,

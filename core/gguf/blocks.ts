@@ -18,14 +18,14 @@ const buffer = new DataView(new ArrayBuffer(4));
 const steps = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
 
 /** A half-precision number. */
-function half(bits: number): number {
+function halfToFloat(bits: number): number {
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
   const infinite = fraction === 0 ? Infinity : NaN;
   const size = exponent === 31 ? infinite : (exponent === 0 ? fraction : fraction + 1024) * (steps[exponent] as number);
   return bits & 0x8000 ? -size : size;
 }
 
-const halfAt = (data: DataView, at: number): number => half(data.getUint16(at, true));
+const halfAt = (data: DataView, at: number): number => halfToFloat(data.getUint16(at, true));
 
 /** Blocks of 32: nibbles with a scale, and a least value or a fifth bit where there is one. */
 function nibbles(fifth: boolean, least: boolean, shift: number, levels?: readonly number[]): BlockType["read"] {

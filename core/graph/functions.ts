@@ -231,7 +231,7 @@ export function detach(x: Value): Value {
 }
 
 /** The value, its gradient turned round and times a factor (Ganin & Lempitsky 2015). */
-export function reversed(x: Value, factor: number): Value {
+export function reverseGradient(x: Value, factor: number): Value {
   return x.graph.withVjp([x], [x], ([dy]) => [dy && mul(dy, -factor)])[0] as Value;
 }
 

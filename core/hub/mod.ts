@@ -5,5 +5,5 @@
 export { downloadFile, type HubProgress } from "./download.ts";
 export { hubError } from "./errors.ts";
 export { hubName } from "./name.ts";
-export { isCommit, isOffline, type Listed, listFiles } from "./repository.ts";
+export { isCommit, isOffline, listFiles, type RepositoryListing } from "./repository.ts";
 export { hubClient } from "./request.ts";

@@ -10,7 +10,7 @@ import { type HubClient, limitedText } from "./request.ts";
 const MAX_LIST = 16 * 2 ** 20;
 
 /** The commit that a revision stands for, and its files. */
-export type Listed = Readonly<{ commit: string; files: ReadonlySet<string> }>;
+export type RepositoryListing = Readonly<{ commit: string; files: ReadonlySet<string> }>;
 
 /** The files of a revision. Throws AttuneError where there is none, or the hub gives no list. */
 export async function listFiles(
@@ -18,7 +18,7 @@ export async function listFiles(
   kind: "models" | "datasets",
   repo: string,
   revision: string,
-): Promise<Listed> {
+): Promise<RepositoryListing> {
   const response = await client.request(
     `/api/${kind}/${repo}/revision/${encodeURIComponent(revision)}`,
     `${repo}@${revision}`,

@@ -5,7 +5,7 @@
 import type { Named } from "../types.ts";
 import type { NewEvent } from "./events.ts";
 import { type JobRecords, logOf, readRecord, writeRecord } from "./job_records.ts";
-import { type Change, isOver, isWaiting, type JobRecord, outdated, type Refusal } from "./record.ts";
+import { type Change, isTerminal, isWaiting, type JobRecord, outdatedCheckpoints, type Refusal } from "./record.ts";
 
 /** How a change went. */
 export type Changed = Readonly<{ record: JobRecord; refused?: Refusal }>;
@@ -35,14 +35,14 @@ async function follow(jobs: JobRecords, before: JobRecord, after: JobRecord): Pr
     await logOf(jobs, after.id).append(notes.map((note) => ({ at: time(), level: "info", type: "message", ...note })));
   }
   if (isWaiting(after) && !isWaiting(before)) await queue.push(after.id);
-  const still = new Set(outdated(before).map((c) => c.folder));
-  for (const { folder, files } of outdated(after)) {
+  const still = new Set(outdatedCheckpoints(before).map((c) => c.folder));
+  for (const { folder, files } of outdatedCheckpoints(after)) {
     if (!still.has(folder)) { for (const file of files) await store.delete(`${folder}${file}`); }
   }
   if (after.result?.deleted && before.result) {
     for (const file of before.result.files) await store.delete(`${before.result.folder}${file}`);
   }
-  if (isOver(after)) {
+  if (isTerminal(after)) {
     jobs.logs.delete(after.id);
     jobs.seen.delete(after.id);
   }

@@ -5,7 +5,7 @@
 import { storeFailed } from "../errors.ts";
 import { keysBelow } from "../store_key.ts";
 import type { Json, Named, Store } from "../types.ts";
-import { type Sealed, sealedIn } from "./sealed.ts";
+import { type Sealed, sealStore } from "./sealed.ts";
 
 /** One event of a job; `number` counts from 1 without gaps. */
 export type JobEvent = Readonly<{
@@ -21,11 +21,11 @@ export type JobEvent = Readonly<{
 export type NewEvent = Omit<JobEvent, "number"> & Readonly<{ step?: number }>;
 
 /** Who says something: a lease and its own count, so that what is sent twice is heard once. */
-export type Speaker = Readonly<{ token: number; from: number }>;
+export type Producer = Readonly<{ token: number; from: number }>;
 
 /** Events of one job. */
 export interface JobEvents {
-  append(events: readonly NewEvent[], speaker?: Speaker): Promise<void>;
+  append(events: readonly NewEvent[], speaker?: Producer): Promise<void>;
   /** Those behind a number. */
   after(number: number): AsyncIterable<JobEvent>;
   /** How many there are. */
@@ -33,13 +33,13 @@ export interface JobEvents {
 }
 
 /** One object: `first` is the number of its first event. `heard`: up to which of its own count a lease was heard. */
-type Piece = Readonly<{ first: number; events: readonly JobEvent[]; heard?: Speaker; step: number }>;
+type Piece = Readonly<{ first: number; events: readonly JobEvent[]; heard?: Producer; step: number }>;
 
 /** How often a piece is tried for that another has made and nobody can read. */
 const TRIES = 20;
 
 /** The events below a prefix. Several writers may append at once. `kept`: the store's values. */
-export function eventsIn(store: Store, prefix: string, kept: Sealed = sealedIn(store)): JobEvents {
+export function eventsIn(store: Store, prefix: string, kept: Sealed = sealStore(store)): JobEvents {
   const keyOf = (first: number): string => `${prefix}${String(first).padStart(10, "0")}.json`;
   const read = async (first: number): Promise<Piece | undefined> => (await kept.tryRead<Piece>(keyOf(first)))?.value;
   // First numbers of the pieces that are known, and the newest; another writer's are found when putting collides.
@@ -57,7 +57,7 @@ export function eventsIn(store: Store, prefix: string, kept: Sealed = sealedIn(s
       tail = await read(last);
       if (!tail && firsts.at(-1) === last) firsts.pop();
     }
-    for (let next = await read(tail ? behind(tail) : 1); next; next = await read(behind(next))) {
+    for (let next = await read(tail ? countBehind(tail) : 1); next; next = await read(countBehind(next))) {
       if (next.first > (firsts.at(-1) ?? 0)) firsts.push(next.first);
       if (next.first >= (tail?.first ?? 0)) tail = next;
     }
@@ -88,7 +88,7 @@ export function eventsIn(store: Store, prefix: string, kept: Sealed = sealedIn(s
     },
     count: async () => {
       const last = await newest();
-      return last ? behind(last) - 1 : 0;
+      return last ? countBehind(last) - 1 : 0;
     },
   };
 }
@@ -97,12 +97,12 @@ export function eventsIn(store: Store, prefix: string, kept: Sealed = sealedIn(s
 function pieceOf(
   last: Piece | undefined,
   given: readonly NewEvent[],
-  speaker: Speaker | undefined,
+  speaker: Producer | undefined,
 ): Piece | undefined {
   const heard = speaker && last?.heard?.token === speaker.token ? last.heard.from : 0;
   if (speaker && (last?.heard?.token ?? 0) > speaker.token) return undefined;
   const fresh = given.filter((_, i) => !speaker || speaker.from + i > heard);
-  const first = last ? behind(last) : 1;
+  const first = last ? countBehind(last) : 1;
   let step = last?.step ?? 0;
   const events: JobEvent[] = [];
   for (const { step: own, ...event } of fresh) {
@@ -117,6 +117,6 @@ function pieceOf(
   return { first, events, step, ...(says ? { heard: says } : {}) };
 }
 
-function behind({ first, events }: Piece): number {
+function countBehind({ first, events }: Piece): number {
   return first + events.length;
 }

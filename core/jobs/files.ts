@@ -6,7 +6,7 @@ import { storeFailed } from "../errors.ts";
 import { keysBelow } from "../store_key.ts";
 import type { Store } from "../types.ts";
 import { isFileId } from "./names.ts";
-import { type Sealed, sealedIn } from "./sealed.ts";
+import { type Sealed, sealStore } from "./sealed.ts";
 
 /** What is known of a file. */
 export type FileInfo = Readonly<{
@@ -71,7 +71,7 @@ export function contentIn(store: Store): Store {
 }
 
 /** The files of a store; `time`: seconds since 1970, `kept`: the store's values. */
-export function filesIn(store: Store, time: () => number, kept: Sealed = sealedIn(store)): JobFilesStore {
+export function filesIn(store: Store, time: () => number, kept: Sealed = sealStore(store)): JobFilesStore {
   const info = (id: string): string => `files/${id}/info.json`;
   const content = (id: string): string => `files/${id}/content`;
   const newId = (): string => {

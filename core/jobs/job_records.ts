@@ -6,8 +6,8 @@ import { keysBelow } from "../store_key.ts";
 import type { OpenQueue, Store } from "../types.ts";
 import { eventsIn, type JobEvents } from "./events.ts";
 import { isJobId } from "./names.ts";
-import { isOver, type JobRecord } from "./record.ts";
-import { type Sealed, sealedIn } from "./sealed.ts";
+import { isTerminal, type JobRecord } from "./record.ts";
+import { type Sealed, sealStore } from "./sealed.ts";
 
 /** What jobs are kept with. `now`: a clock that only goes forward, in milliseconds; `time`: seconds since 1970, for people. */
 export type JobsOptions = Readonly<{
@@ -51,14 +51,14 @@ export type JobRecords = Readonly<{
 }>;
 
 /** A record, and the revision to write over it. */
-export type FoundRecord = Readonly<{ record: JobRecord; revision: string }>;
+export type ReadRecord = Readonly<{ record: JobRecord; revision: string }>;
 
 /** How many logs are remembered. */
 const LOGS = 256;
 
 /** The records of a store, of which nothing is remembered yet. */
 export function jobRecords(options: JobsOptions): JobRecords {
-  const sealed = options.kept ?? sealedIn(options.store);
+  const sealed = options.kept ?? sealStore(options.store);
   return { options, sealed, logs: new Map(), over: new Set(), open: new Map(), seen: new Map() };
 }
 
@@ -69,7 +69,7 @@ export async function readRecord(
   jobs: JobRecords,
   id: string,
   how: "read" | "tryRead" | "glance" = "read",
-): Promise<FoundRecord | undefined> {
+): Promise<ReadRecord | undefined> {
   if (!isJobId(id)) return undefined;
   const stored = await jobs.sealed[how]<JobRecord>(keyOf(id));
   if (!stored) {
@@ -89,7 +89,7 @@ export async function writeRecord(jobs: JobRecords, record: JobRecord, revision:
 
 function remember({ open, over }: JobRecords, record: JobRecord): void {
   const { id, tenant, needs, status, lease } = record;
-  if (isOver(record)) {
+  if (isTerminal(record)) {
     open.delete(id);
     over.add(id);
   } else open.set(id, { tenant, needs, status, leased: lease !== undefined });

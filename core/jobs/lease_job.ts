@@ -4,7 +4,7 @@
  */
 import { changeJob } from "./change_job.ts";
 import { type JobOffer, type JobRecords, readRecord } from "./job_records.ts";
-import { isWaiting, type JobRecord, leased } from "./record.ts";
+import { isWaiting, type JobRecord, takeLease } from "./record.ts";
 
 /** How many jobs of which nothing is known yet are looked at for one runner at once. */
 const LOOKS = 50;
@@ -20,7 +20,7 @@ export async function leaseJob(
   secret?: string,
 ): Promise<JobRecord | undefined> {
   const { queue, leaseSeconds, time } = jobs.options;
-  const passed: { back(): Promise<void> }[] = [];
+  const passed: { nack(): Promise<void> }[] = [];
   const wanted = (id: string): boolean => {
     const known = jobs.open.get(id);
     return known === undefined || known.status === "validating_files" || can(known);
@@ -39,12 +39,12 @@ export async function leaseJob(
         passed.push(hint);
         continue;
       }
-      const done = stored && await changeJob(jobs, hint.id, (record) => leased(record, runner, time(), secret));
-      await hint.done();
+      const done = stored && await changeJob(jobs, hint.id, (record) => takeLease(record, runner, time(), secret));
+      await hint.ack();
       if (done && done.refused === undefined) return done.record;
     }
     return undefined;
   } finally {
-    for (const hint of passed) await hint.back();
+    for (const hint of passed) await hint.nack();
   }
 }

@@ -75,7 +75,7 @@ const changed = (record: JobRecord, change: Partial<JobRecord>): Change => ({ re
 const refused = (refusal: Refusal): Change => ({ refused: refusal });
 
 /** Whether nothing can change any more. */
-export function isOver({ status }: JobRecord): boolean {
+export function isTerminal({ status }: JobRecord): boolean {
   return status === "succeeded" || status === "failed" || status === "cancelled";
 }
 
@@ -91,7 +91,7 @@ export function planning(record: JobRecord, by: 1 | -1 = 1): Change {
 }
 
 /** The checks before queueing are through. */
-export function queued(
+export function queueJob(
   record: JobRecord,
   found: Pick<JobRecord, "needs" | "estimate" | "totalSteps">,
 ): Change {
@@ -100,7 +100,7 @@ export function queued(
 }
 
 /** A runner takes the job. */
-export function leased(record: JobRecord, runner: string, at: number, secret?: string): Change {
+export function takeLease(record: JobRecord, runner: string, at: number, secret?: string): Change {
   if (!isWaiting(record)) return refused("status");
   return changed(record, {
     status: "running",
@@ -112,7 +112,7 @@ export function leased(record: JobRecord, runner: string, at: number, secret?: s
 }
 
 /** A runner is alive. */
-export function renewed(record: JobRecord, token: number, step: number, trainedTokens: number): Change {
+export function renewLease(record: JobRecord, token: number, step: number, trainedTokens: number): Change {
   return owned(record, token, (lease) => ({
     lease: { ...lease, beat: lease.beat + 1 },
     step: Math.max(record.step, step),
@@ -134,7 +134,7 @@ export function saved(record: JobRecord, token: number, checkpoint: JobCheckpoin
 }
 
 /** A runner has finished: once, by the newest lease alone. */
-export function committed(
+export function commitLease(
   record: JobRecord,
   token: number,
   result: JobFiles & Readonly<{ metrics: Named<number> }>,
@@ -151,14 +151,14 @@ export function committed(
 }
 
 /** Its user removes what the job has made. */
-export function unmade(record: JobRecord): Change {
+export function unmakeJob(record: JobRecord): Change {
   if (!record.result) return refused("status");
   if (record.result.deleted) return { record };
   return changed(record, { result: { ...record.result, files: [], deleted: true } });
 }
 
 /** A runner gives the job back: it was told to cancel or pause, it shuts down, or the run has failed. */
-export function givenBack(
+export function releaseLease(
   record: JobRecord,
   token: number,
   why:
@@ -166,7 +166,7 @@ export function givenBack(
     | Readonly<{ reason: "failed"; error: JobError; retry: boolean }>,
   at: number,
 ): Change {
-  if (record.token !== token || record.lease === undefined) return refused(isOver(record) ? "status" : "stale");
+  if (record.token !== token || record.lease === undefined) return refused(isTerminal(record) ? "status" : "stale");
   const free = { lease: undefined };
   if (why.reason === "failed" && !why.retry) {
     return changed(record, { ...free, status: "failed", finishedAt: at, error: why.error, wants: undefined });
@@ -177,7 +177,7 @@ export function givenBack(
 }
 
 /** Whoever watches has seen no sign of life of a lease for too long. */
-export function lost(record: JobRecord, token: number, beat: number, at: number): Change {
+export function loseLease(record: JobRecord, token: number, beat: number, at: number): Change {
   const { lease } = record;
   if (record.status !== "running" || record.token !== token || lease?.beat !== beat) return refused("stale");
   const free = { ...record, lease: undefined };
@@ -186,15 +186,15 @@ export function lost(record: JobRecord, token: number, beat: number, at: number)
 }
 
 /** Its user wants it to stop, for good or for a while. Where no runner has it, it does at once. */
-export function asked(record: JobRecord, what: "cancel" | "pause", at: number): Change {
-  if (isOver(record)) return what === "cancel" && record.status === "cancelled" ? { record } : refused("status");
+export function requestStop(record: JobRecord, what: "cancel" | "pause", at: number): Change {
+  if (isTerminal(record)) return what === "cancel" && record.status === "cancelled" ? { record } : refused("status");
   if (record.status === "paused" && what === "pause") return { record };
   if (record.lease !== undefined) return changed(record, { wants: record.wants === "cancel" ? "cancel" : what });
   return changed(record, wanted(what, at));
 }
 
 /** Its user lets it go on. */
-export function unpaused(record: JobRecord): Change {
+export function unpauseJob(record: JobRecord): Change {
   if (record.wants === "pause") return changed(record, { wants: undefined });
   if (record.status !== "paused") return refused("status");
   // One that was paused before it was looked at is looked at first.
@@ -202,13 +202,13 @@ export function unpaused(record: JobRecord): Change {
 }
 
 /** The checks before queueing have found something. */
-export function rejected(record: JobRecord, error: JobError, at: number): Change {
+export function rejectJob(record: JobRecord, error: JobError, at: number): Change {
   if (record.status !== "validating_files") return refused("status");
   return changed(record, { status: "failed", finishedAt: at, error });
 }
 
 /** Checkpoints whose files are no longer needed. */
-export function outdated({ checkpoints, status }: JobRecord): readonly JobCheckpoint[] {
+export function outdatedCheckpoints({ checkpoints, status }: JobRecord): readonly JobCheckpoint[] {
   return status === "succeeded" || status === "cancelled" ? checkpoints : checkpoints.slice(0, -KEPT);
 }
 

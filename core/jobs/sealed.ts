@@ -6,7 +6,7 @@
 import { AttuneError } from "../errors.ts";
 import { checksum } from "../checksum.ts";
 import { keysBelow } from "../store_key.ts";
-import type { Store, Stored } from "../types.ts";
+import type { Store, StoredObject } from "../types.ts";
 
 /** Below it lies what was damaged, under the key that it had. */
 const DAMAGED = "damaged/";
@@ -19,7 +19,7 @@ export interface Sealed {
   tryRead<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
   /** As `tryRead`, for who looks at many: what is read may go with the power yet, so that nothing is to depend on it. */
   glance<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
-  write(key: string, value: unknown, options?: { readonly if?: string | null }): Promise<Stored | "conflict">;
+  write(key: string, value: unknown, options?: { readonly if?: string | null }): Promise<StoredObject | "conflict">;
   /** Looks for what others have moved aside. */
   look(): Promise<void>;
   /** Keys of what is damaged, as far as is known. */
@@ -49,14 +49,14 @@ export function unseal<T>(bytes: Uint8Array): Readonly<{ value: T }> | undefined
 /** Moves what is damaged out of the way of what reads it; its bytes are kept. */
 export async function setAside(
   store: Store,
-  { key, bytes, revision }: Stored & { readonly bytes: Uint8Array },
+  { key, bytes, revision }: StoredObject & { readonly bytes: Uint8Array },
 ): Promise<void> {
   await store.put(DAMAGED + key, bytes);
   await store.delete(key, { if: revision });
 }
 
 /** Values of a store. `tell`: is told once of each that is damaged. */
-export function sealedIn(store: Store, tell: (text: string) => void = () => {}): Sealed {
+export function sealStore(store: Store, tell: (text: string) => void = () => {}): Sealed {
   const told = new Set<string>();
   let aside: readonly string[] = [];
   // What could not be moved, as on a full disk, is damaged where it is.

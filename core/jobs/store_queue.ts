@@ -7,7 +7,7 @@
  * @module
  */
 import { keysBelow } from "../store_key.ts";
-import type { Hint, OpenQueue, Store } from "../types.ts";
+import type { Delivery, OpenQueue, Store } from "../types.ts";
 import { isUnreadable, seal, setAside, unseal } from "./sealed.ts";
 
 /** Nobody may hide an id for longer than this, whatever is written there. */
@@ -59,7 +59,7 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
     const made = await store.put(hintOf(id), seal({ id }), { if: null });
     if (made === "conflict" && !await intact(id)) await store.put(hintOf(id), seal({ id }), { if: null });
   };
-  const take = async (id: string, before: number, seconds: number): Promise<Hint | undefined> => {
+  const take = async (id: string, before: number, seconds: number): Promise<Delivery | undefined> => {
     const number = before + 1;
     const taken = await store.put(takenOf(id, number), seal({ seconds }), { if: null });
     if (taken === "conflict") return undefined;
@@ -77,12 +77,12 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
     }
     return {
       id,
-      done: async () => {
+      ack: async () => {
         if (!await isMine()) return;
         await store.delete(hintOf(id));
         await release();
       },
-      back: async () => {
+      nack: async () => {
         if (await isMine()) await release();
       },
     };

@@ -4,7 +4,7 @@
  */
 import { changeJob } from "./change_job.ts";
 import { type JobRecords, readRecord, recordIds, type SeenLease } from "./job_records.ts";
-import { isWaiting, lost } from "./record.ts";
+import { isWaiting, loseLease } from "./record.ts";
 
 /** Where a forgetful process keeps what it has seen of leases. */
 const SEEN = "watch/seen.json";
@@ -57,7 +57,7 @@ async function look(jobs: JobRecords, id: string, at: number): Promise<"planned"
     const known = seen.get(id);
     if (known?.token !== token || known.beat !== lease.beat) seen.set(id, { token, beat: lease.beat, since: at });
     else if (at - known.since > 1000 * leaseSeconds) {
-      await changeJob(jobs, id, (record) => lost(record, token, lease.beat, time()));
+      await changeJob(jobs, id, (record) => loseLease(record, token, lease.beat, time()));
     }
   }
   return status === "validating_files" ? "unplanned" : "planned";

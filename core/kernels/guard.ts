@@ -4,17 +4,17 @@
  * @module
  */
 import { type AttuneError, badValue } from "../errors.ts";
-import type { Span } from "../types.ts";
+import type { FlatParameter } from "../types.ts";
 import type { AllKernels } from "./shared.ts";
 
 /** Kernels that throw AttuneError (BAD_VALUE) instead of reaching outside their arrays. */
-export function guarded(buffer: ArrayBuffer, kernels: AllKernels): AllKernels {
+export function guardKernels(buffer: ArrayBuffer, kernels: AllKernels): AllKernels {
   const check = (name: string, array: Float32Array | Int32Array | undefined, length = 0): void => {
     if (!array) throw bad(name, "none", "a view of this memory");
     if (array.length < length) throw bad(name, array.length, `${length} values`);
     if (array.length > 0 && array.buffer !== buffer) throw bad(name, "a view of other memory", "one of this memory");
   };
-  const checkSpan = (span: Span, ...slots: readonly string[]): void => {
+  const checkSpan = (span: FlatParameter, ...slots: readonly string[]): void => {
     check("parameter", span.parameter);
     check("gradient", span.gradient, span.parameter.length);
     for (const slot of slots) check(slot, span.state[slot], span.parameter.length);

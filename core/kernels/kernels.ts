@@ -4,7 +4,7 @@
  */
 import { badValue, refused } from "../errors.ts";
 import type { Kernels } from "../types.ts";
-import { guarded } from "./guard.ts";
+import { guardKernels } from "./guard.ts";
 import type { DropoutKernels } from "./shared.ts";
 import { SCRATCH, wasmKernels } from "./wasm.ts";
 
@@ -70,7 +70,7 @@ export async function createMemory(bytes: number, options: MemoryOptions = {}): 
   };
   return {
     buffer,
-    kernels: guarded(buffer, kernels),
+    kernels: guardKernels(buffer, kernels),
     simd: memory !== undefined,
     alloc: (length) => new Float32Array(buffer, take(length), length),
     allocI32: (length) => new Int32Array(buffer, take(length), length),

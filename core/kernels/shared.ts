@@ -3,7 +3,7 @@
  * @module
  */
 import { pow } from "../math.ts";
-import type { AdamStepOptions, Kernels, Span } from "../types.ts";
+import type { AdamStepOptions, FlatParameter, Kernels } from "../types.ts";
 
 /** Kernels that draw dropout masks: values 0 or 1/(1-p) that depend on (key, site, sequence, position, column) alone. */
 export interface DropoutKernels {
@@ -57,7 +57,7 @@ export type AdamFactors = readonly [
 ];
 
 /** Steps values `start` to `start + count` of a span. */
-export type AdamStep = (span: Span<"m" | "v">, start: number, count: number, factors: AdamFactors) => void;
+export type AdamStep = (span: FlatParameter<"m" | "v">, start: number, count: number, factors: AdamFactors) => void;
 
 /** Adam's three kernels over one step: of all values with decay or with an L2 term, and of some rows. */
 export function adamKernels(step: AdamStep): Pick<Kernels, "adam" | "adamw" | "adamwRows"> {

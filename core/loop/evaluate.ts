@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue } from "../errors.ts";
-import type { Batch, Metric, Named, Readings, Task, Tokenizer } from "../types.ts";
+import type { Batch, Metric, MetricInputs, Named, Subtask, Tokenizer } from "../types.ts";
 import { readingsReader, type RowReadings } from "./rows.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 
@@ -18,7 +18,7 @@ export type RowsSeen = (read: RowReadings) => void;
 export async function evaluate(
   evaluator: Pick<Evaluator, "run">,
   batches: Iterable<Batch>,
-  task: Task,
+  task: Subtask,
   metrics: readonly Metric[],
   tokenizer: Tokenizer,
   seen?: RowsSeen,
@@ -29,11 +29,16 @@ export async function evaluate(
     const { readings } = read;
     seen?.(read);
     metrics.forEach((metric, i) => {
-      const kind = metric.reads.find((r) => readings[r] !== undefined);
+      const kind = metric.accepts.find((r) => readings[r] !== undefined);
       if (!kind) {
-        throw badValue(metric.name, "metrics", Object.keys(readings), `readings of kind ${metric.reads.join(" or ")}`);
+        throw badValue(
+          metric.name,
+          "metrics",
+          Object.keys(readings),
+          `readings of kind ${metric.accepts.join(" or ")}`,
+        );
       }
-      for (const example of readings[kind] as readonly Readings[keyof Readings][]) {
+      for (const example of readings[kind] as readonly MetricInputs[keyof MetricInputs][]) {
         states[i] = metric.update(states[i], example);
       }
     });

@@ -5,7 +5,7 @@
 import { badValue, tooMuch } from "../errors.ts";
 import { most } from "../most.ts";
 import type { Tensor, TensorData } from "../tensor.ts";
-import type { Batch, Field, Layout, Sample } from "../types.ts";
+import type { Batch, BatchLayout, Field, Sample } from "../types.ts";
 
 /** Rows shorter than this are filled up with other sequences where rows are shared. */
 const SHARED_LENGTH = 64;
@@ -21,11 +21,11 @@ const TRIED = 16;
 const WORTH_LENGTHENING = 0.97;
 
 /** Padding as Hugging Face does it by default: to the longest, on the right. */
-export const plainLayout: Layout = {
+export const plainLayout: BatchLayout = {
   side: "right",
   padToMultipleOf: 1,
   padToLength: 0,
-  share: false,
+  rowSharing: false,
   reserve: { tokens: 0, positions: 0 },
 };
 
@@ -44,7 +44,7 @@ type SideLayout = Readonly<{
 }>;
 
 /** The batch of the longest samples: what takes the most memory of all that a run can make. */
-export function largestBatch(samples: readonly Sample[], size: number, layout: Layout): Batch {
+export function largestBatch(samples: readonly Sample[], size: number, layout: BatchLayout): Batch {
   return layOut(longestFirst(samples).slice(0, size), layout);
 }
 
@@ -62,7 +62,7 @@ export function longestFirst(samples: readonly Sample[]): Sample[] {
  *
  * @throws AttuneError where samples disagree about their fields.
  */
-export function layOut(samples: readonly Sample[], layout: Layout): Batch {
+export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
   const sequences = samples.flatMap((sample) => sample.sequences);
   const lengths = sequences.map((s) => s.length);
   const decoderLengths = sequences.map((s) => s.decoderLength ?? 0);
@@ -71,7 +71,7 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
   const sides = hasDecoder ? [taken, decoderLengths] : [taken];
   const rows = samples.some((sample) => sample.packed)
     ? rowsOf(samples)
-    : layout.share
+    : layout.rowSharing
     ? leastWork(sides, sides.map((side, i) => Math.max(SHARED_LENGTH, i === 0 ? layout.padToLength : 0, ...side)))
     : lengths.map((_, i) => [i]);
   const { tokens, positions } = layout.reserve;
@@ -104,10 +104,11 @@ export function layOut(samples: readonly Sample[], layout: Layout): Batch {
     sequences: sequences.length,
     tokens: lengths.reduce((a, b) => a + b, 0),
     rows: Int32Array.from(samples, (s) => s.row),
-    places: input.places,
+    tokenOrigins: input.places,
     ...(layout.task === undefined ? {} : { task: layout.task }),
-    ...(samples.some((s) => s.about !== undefined) && { about: samples.map((s) => s.about) }),
-    ...(decoder && { decoder: { seq: decoder.seq, places: decoder.places, inputs: Object.keys(decoderInputs ?? {}) } }),
+    ...(samples.some((s) => s.metadata !== undefined) && { metadata: samples.map((s) => s.metadata) }),
+    ...(decoder &&
+      { decoder: { seq: decoder.seq, tokenOrigins: decoder.places, inputs: Object.keys(decoderInputs ?? {}) } }),
   };
 }
 
@@ -153,13 +154,13 @@ function rowsOf(samples: readonly Sample[]): number[][] {
   return samples.map((sample) => sample.sequences.map(() => next++));
 }
 
-function layOutSide(real: readonly number[], rows: readonly (readonly number[])[], layout: Layout): SideLayout {
+function layOutSide(real: readonly number[], rows: readonly (readonly number[])[], layout: BatchLayout): SideLayout {
   const { tokens: reserved, positions: shift } = layout.reserve;
   const lengths = real.map((length) => length + reserved);
   const longest = Math.max(1, layout.padToLength + reserved, ...lengths);
   const used = rows.map((row) => row.reduce((total, i) => total + (lengths[i] ?? 0), 0));
   const multiple = layout.padToMultipleOf;
-  const seq = Math.ceil(Math.max(layout.share ? 1 : longest, ...used) / multiple) * multiple;
+  const seq = Math.ceil(Math.max(layout.rowSharing ? 1 : longest, ...used) / multiple) * multiple;
   const size = rows.length * seq;
   if (size > most.places) throw tooMuch("engine", "a batch", "places (rows by their padded length)", size, most.places);
   const segments = new Int32Array(size);
@@ -186,7 +187,7 @@ function layOutSide(real: readonly number[], rows: readonly (readonly number[])[
       at += length;
     });
     // Padding behind the only sequence of a row goes on counting, as position ids do in torch.
-    if (!layout.share && layout.side === "right") {
+    if (!layout.rowSharing && layout.side === "right") {
       for (; at < (b + 1) * seq; at++) positions[at] = shift + at - b * seq;
     }
   });
@@ -212,7 +213,7 @@ function placeInputs(prefix: string, batch: number, side: SideLayout): Record<st
 function pairsOf(sequences: Sample["sequences"], batch: number, { seq, starts }: SideLayout): Record<string, Tensor> {
   const inputs: Record<string, Tensor> = {};
   for (const [name, field] of Object.entries(sequences[0]?.fields ?? {})) {
-    if (field.per !== "pair") continue;
+    if (field.axis !== "pair") continue;
     const data = filled(field, batch * seq * seq);
     sequences.forEach((sequence, i) => {
       const n = sequence.length;
@@ -230,15 +231,15 @@ function pairsOf(sequences: Sample["sequences"], batch: number, { seq, starts }:
 
 function fieldsOf(
   sequences: Sample["sequences"],
-  per: Field["per"],
+  per: Field["axis"],
   lengths: readonly number[],
   batch: number,
   { seq, starts, reserved }: SideLayout,
 ): Record<string, Tensor> {
   const inputs: Record<string, Tensor> = {};
   for (const [name, field] of Object.entries(sequences[0]?.fields ?? {})) {
-    if (field.per !== per) continue;
-    if (field.ignore !== undefined) {
+    if (field.axis !== per) continue;
+    if (field.ignoreIndex !== undefined) {
       Object.assign(inputs, labelledPlaces(name, field, sequences, lengths, starts, reserved));
       continue;
     }
@@ -318,7 +319,7 @@ function labelledPlaces(
   starts: Int32Array,
   reserved: number,
 ): Record<string, Tensor> {
-  const { ignore, data, size = 1, shift = 0 } = field;
+  const { ignoreIndex: ignore, data, size = 1, shift = 0 } = field;
   const found: { place: number; values: Float32Array | Int32Array }[] = [];
   sequences.forEach((sequence, i) => {
     const own = sequence.fields[name]?.data ?? data.subarray(0, 0);
@@ -329,9 +330,11 @@ function labelledPlaces(
     }
   });
   // A batch always has a place: of one that nothing counts in, the sum is zero.
-  if (found.length === 0) found.push({ place: starts[0] ?? 0, values: filled({ ...field, fill: ignore ?? 0 }, size) });
+  if (found.length === 0) {
+    found.push({ place: starts[0] ?? 0, values: filled({ ...field, padValue: ignore ?? 0 }, size) });
+  }
   found.sort((a, b) => a.place - b.place);
-  const kept = filled({ ...field, fill: 0 }, found.length * size);
+  const kept = filled({ ...field, padValue: 0 }, found.length * size);
   found.forEach(({ values }, i) => kept.set(values, i * size));
   const count = found.length;
   return {
@@ -376,7 +379,7 @@ function targetsOf(samples: readonly Sample[], { starts, seq }: SideLayout): Rec
 }
 
 function filled(field: Field, length: number): Float32Array | Int32Array {
-  return (field.data instanceof Float32Array ? new Float32Array(length) : new Int32Array(length)).fill(field.fill);
+  return (field.data instanceof Float32Array ? new Float32Array(length) : new Int32Array(length)).fill(field.padValue);
 }
 
 function dtypeOf(data: TensorData): "float32" | "int32" {

@@ -2,7 +2,7 @@
  * Rows that are several samples, whatever batches these came in.
  * @module
  */
-import type { Batch, Json, Named, Task, Tensor, Tokenizer } from "../types.ts";
+import type { Batch, Json, Named, Subtask, Tensor, Tokenizer } from "../types.ts";
 
 /** Reads whole rows: samples of one row must come one after the other. */
 export interface RowReader<T> {
@@ -13,10 +13,10 @@ export interface RowReader<T> {
 }
 
 /** Readings, and which rows of the data set they are of. */
-export type RowReadings = Readonly<{ rows: ArrayLike<number>; readings: ReturnType<Task["decode"]> }>;
+export type RowReadings = Readonly<{ rows: ArrayLike<number>; readings: ReturnType<Subtask["decode"]> }>;
 
 /** Readings of a task, row by row where a row may be several samples, else of each batch. */
-export function readingsReader(task: Task, tokenizer: Tokenizer): RowReader<RowReadings> {
+export function readingsReader(task: Subtask, tokenizer: Tokenizer): RowReader<RowReadings> {
   const { windows } = task;
   if (!windows) {
     const read = (outputs: Named<Tensor>, batch: Batch): RowReadings[] => [
@@ -28,14 +28,14 @@ export function readingsReader(task: Task, tokenizer: Tokenizer): RowReader<RowR
 }
 
 /** Predictions of a task, one per row. */
-export function predictionsReader(task: Task, tokenizer: Tokenizer): RowReader<Named<Json>> {
+export function predictionsReader(task: Subtask, tokenizer: Tokenizer): RowReader<Named<Json>> {
   const { windows } = task;
   if (!windows) return { read: (outputs, batch) => [...task.predict(outputs, batch, tokenizer)], end: () => [] };
   return rowReader(task, tokenizer, (parts) => windows.predict(parts));
 }
 
 function rowReader<T>(
-  task: Task,
+  task: Subtask,
   tokenizer: Tokenizer,
   whole: (parts: readonly unknown[], row: number) => T,
 ): RowReader<T> {

@@ -2,7 +2,16 @@
  * The training loop: which batches, which rate, when to evaluate and save. It moves no numbers itself.
  * @module
  */
-import type { Ask, Batch, Callback, Named, Optimizer, Schedule, TrainingArguments, TrainingEvent } from "../types.ts";
+import type {
+  Batch,
+  Callback,
+  Named,
+  Optimizer,
+  Schedule,
+  TrainerControl,
+  TrainingArguments,
+  TrainingEvent,
+} from "../types.ts";
 import { AttuneError } from "../errors.ts";
 import type { Engine } from "../engine/engine.ts";
 
@@ -73,7 +82,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     kept = { ...kept, [task]: step };
   };
   let states: unknown[] = callbacks.map((callback, i) => resume?.callbacks[i] ?? callback.init());
-  let asked: Ask = {};
+  let asked: TrainerControl = {};
   let saved = resume?.step ?? -1;
   const epochAt = (step: number): number => step / steps.perEpoch;
   const told = (event: TrainingEvent): TrainingEvent => {

@@ -4,7 +4,7 @@
  */
 import { type AttuneError, refused } from "../errors.ts";
 import {
-  broken,
+  brokenMessage,
   countItem,
   expectWireType,
   FIXED32,
@@ -20,7 +20,7 @@ import {
   VARINT,
   type WireInput,
   wireInput,
-  within,
+  withinMessage,
 } from "./wire.ts";
 
 /** Walks the fields of a message. A field that is not taken is skipped by the next call of `next`. */
@@ -82,14 +82,14 @@ export function readProto<T>(
       try {
         return decoder.decode(value);
       } catch {
-        throw broken(wire, `field ${wire.field} is not UTF-8`);
+        throw brokenMessage(wire, `field ${wire.field} is not UTF-8`);
       }
     },
     message: (inner) => readMessage(wire, () => inner(reader)),
     ints: (into) => readRepeated(wire, into, VARINT, readVarint),
     floats: (into) => readRepeated(wire, into, FIXED32, readFloat),
     bigInts: (into) => readRepeated(wire, into, VARINT, readBigInt),
-    broken: (problem) => broken(wire, problem),
+    broken: (problem) => brokenMessage(wire, problem),
   };
   return read(reader);
 }
@@ -97,9 +97,9 @@ export function readProto<T>(
 function readMessage<R>(wire: WireInput, inner: () => R): R {
   expectWireType(wire, LENGTH);
   if (++wire.depth > wire.limits.depth) {
-    throw broken(wire, `messages are nested more than ${wire.limits.depth} deep`);
+    throw brokenMessage(wire, `messages are nested more than ${wire.limits.depth} deep`);
   }
-  const result = within(wire, readLength(wire), inner);
+  const result = withinMessage(wire, readLength(wire), inner);
   wire.type = TAKEN;
   wire.depth--;
   return result;
@@ -113,7 +113,7 @@ function readRepeated<V>(wire: WireInput, into: V[], single: number, one: (wire:
     return;
   }
   expectWireType(wire, LENGTH);
-  within(wire, readLength(wire), () => {
+  withinMessage(wire, readLength(wire), () => {
     while (wire.at < wire.end) {
       countItem(wire);
       into.push(one(wire));

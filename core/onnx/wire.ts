@@ -39,18 +39,18 @@ export function wireInput(plugin: string, input: Uint8Array, limits: ProtoLimits
 }
 
 /** An error that names the byte where a reader stands. */
-export function broken(wire: WireInput, problem: string): AttuneError {
+export function brokenMessage(wire: WireInput, problem: string): AttuneError {
   return badFile(wire.plugin, `Byte ${wire.at}`, problem);
 }
 
 /** Counts a field or a packed value. */
 export function countItem(wire: WireInput): void {
-  if (++wire.items > wire.limits.items) throw broken(wire, `more than ${wire.limits.items} fields and values`);
+  if (++wire.items > wire.limits.items) throw brokenMessage(wire, `more than ${wire.limits.items} fields and values`);
 }
 
 function need(wire: WireInput, bytes: number, what: string): void {
   const left = wire.end - wire.at;
-  if (bytes > left) throw broken(wire, `${what} takes ${bytes} bytes but ${left} are left`);
+  if (bytes > left) throw brokenMessage(wire, `${what} takes ${bytes} bytes but ${left} are left`);
 }
 
 /** Reads one number of up to 64 bits into `low` and `high`. */
@@ -58,8 +58,8 @@ function readWord(wire: WireInput): void {
   let [low, high] = [0, 0];
   for (let shift = 0; shift < 70; shift += 7) {
     const byte = wire.at < wire.end ? wire.input[wire.at] : undefined;
-    if (byte === undefined) throw broken(wire, "the data ends within a number");
-    if (shift === 63 && byte > 1) throw broken(wire, "a number has more than 64 bits");
+    if (byte === undefined) throw brokenMessage(wire, "the data ends within a number");
+    if (shift === 63 && byte > 1) throw brokenMessage(wire, "a number has more than 64 bits");
     wire.at++;
     const bits = byte & 127;
     if (shift < 28) low |= bits << shift;
@@ -77,7 +77,7 @@ function readWord(wire: WireInput): void {
 export function readVarint(wire: WireInput): number {
   readWord(wire);
   const value = (wire.high | 0) * TWO_32 + (wire.low >>> 0);
-  if (!Number.isSafeInteger(value)) throw broken(wire, "a number is not within ±2^53");
+  if (!Number.isSafeInteger(value)) throw brokenMessage(wire, "a number is not within ±2^53");
   return value;
 }
 
@@ -97,7 +97,7 @@ export function readFloat(wire: WireInput): number {
 /** The length of the field's value, which is there. */
 export function readLength(wire: WireInput): number {
   const bytes = readVarint(wire);
-  if (bytes < 0) throw broken(wire, `field ${wire.field} has a length of ${bytes}`);
+  if (bytes < 0) throw brokenMessage(wire, `field ${wire.field} has a length of ${bytes}`);
   need(wire, bytes, `field ${wire.field}`);
   return bytes;
 }
@@ -113,13 +113,13 @@ export function readBytes(wire: WireInput): Uint8Array {
 /** Takes the field, whose value must be of a type. */
 export function expectWireType(wire: WireInput, expected: number): void {
   if (wire.type !== expected) {
-    throw broken(wire, `field ${wire.field} has wire type ${wire.type} where ${expected} is expected`);
+    throw brokenMessage(wire, `field ${wire.field} has wire type ${wire.type} where ${expected} is expected`);
   }
   wire.type = TAKEN;
 }
 
 /** Reads within the next bytes alone, and goes on behind them. */
-export function within<R>(wire: WireInput, size: number, inner: () => R): R {
+export function withinMessage<R>(wire: WireInput, size: number, inner: () => R): R {
   const outer = wire.end;
   wire.end = wire.at + size;
   const result = inner();
@@ -136,11 +136,11 @@ export function nextField(wire: WireInput): number {
   countItem(wire);
   const tag = readVarint(wire);
   wire.field = Math.floor(tag / 8);
-  if (tag >= TWO_32 || wire.field < 1) throw broken(wire, `${tag} is not the tag of a field`);
+  if (tag >= TWO_32 || wire.field < 1) throw brokenMessage(wire, `${tag} is not the tag of a field`);
   const type = tag % 8;
   wire.type = type;
   if (type !== VARINT && type !== FIXED64 && type !== LENGTH && type !== FIXED32) {
-    throw broken(wire, `field ${wire.field} has wire type ${type}; allowed are 0, 1, 2 and 5`);
+    throw brokenMessage(wire, `field ${wire.field} has wire type ${type}; allowed are 0, 1, 2 and 5`);
   }
   return wire.field;
 }

@@ -7,7 +7,7 @@
  */
 import { reachable } from "../graph/graph.ts";
 import { print } from "../graph/print.ts";
-import { ownName } from "../engine/build.ts";
+import { qualifyName } from "../engine/build.ts";
 import { type BatchResult, createEvaluator, type Evaluator } from "../engine/evaluator.ts";
 import { createFeeder } from "../engine/feeds.ts";
 import { checkDims, initialWeights } from "../engine/weights.ts";
@@ -15,12 +15,12 @@ import { AttuneError, badFile, badValue, missing, unknownName } from "../errors.
 import { sha256 } from "../fingerprint.ts";
 import { createRandom } from "../random.ts";
 import type {
-  Attached,
+  AttachedAdapter,
   Batch,
+  BatchLayout,
   Checkpoint,
   Host,
   Json,
-  Layout,
   Named,
   OrtTensor,
   Row,
@@ -30,15 +30,15 @@ import type {
   Use,
   Weights,
 } from "../types.ts";
-import { createTurns, type Turn } from "../turns.ts";
+import { createMutex, type Turn } from "../mutex.ts";
 import { batchesInOrder, batchesOfTokens, encodeRows } from "./data.ts";
 import { predictionsReader } from "../loop/rows.ts";
 import { packingRoom } from "./memory.ts";
 import { predictions } from "./infer.ts";
-import { builtOf } from "./built.ts";
+import { inspectBuilt } from "./built.ts";
 import { checkSaved } from "./complete.ts";
-import { foldsApart, mergedTensor } from "./merged.ts";
-import { attachedTo, type OpenRun, openRun, withAttached } from "./open.ts";
+import { canFoldApart, foldAdapters } from "./fold.ts";
+import { attachAdapter, type OpenRun, openRun, replaceAdapters } from "./open.ts";
 
 /** So many kinds of adapters find room for packed weights, each its own. */
 const PACKED_KINDS = 4;
@@ -47,7 +47,7 @@ const PACKED_KINDS = 4;
 export type Stack = string | readonly string[];
 
 /** Named adapters over a model. Methods throw AttuneError where a name is unknown. */
-export interface AdapterSet {
+export interface AdapterPool {
   readonly names: readonly string[];
   /** What requests use that name no adapter. */
   readonly active: readonly string[];
@@ -62,7 +62,7 @@ export interface AdapterSet {
   /** Puts the base's own weights back. */
   unmerge(): Promise<void>;
   /** How batches for a stack are laid out. */
-  layout(stack?: Stack): Layout;
+  layout(stack?: Stack): BatchLayout;
   /** Names of parameters that neither the model nor a stack has values for: they would be random. */
   fresh(stack?: Stack): readonly string[];
   run(batch: Batch, stack?: Stack): Promise<BatchResult>;
@@ -85,7 +85,7 @@ export type AdapterSetOptions = Readonly<{
   turn?: Turn;
 }>;
 
-type Loaded = Readonly<{ attached: Attached; tensors: ReadonlyMap<string, Tensor<Float32Array>>; kind: string }>;
+type Loaded = Readonly<{ attached: AttachedAdapter; tensors: ReadonlyMap<string, Tensor<Float32Array>>; kind: string }>;
 
 /** A program over a stack. `feeds`: its parameters that come from adapters' files, with the adapter's place. */
 type Stacked = Readonly<{
@@ -98,7 +98,7 @@ type Stacked = Readonly<{
  *
  * @throws AttuneError where the host has no onnxruntime, or a part is missing.
  */
-export async function openAdapters(run: Run, host: Host, options: AdapterSetOptions = {}): Promise<AdapterSet> {
+export async function openAdapterPool(run: Run, host: Host, options: AdapterSetOptions = {}): Promise<AdapterPool> {
   const { lib } = host;
   if (!lib) {
     throw new AttuneError("This host has no onnxruntime: pass one as host.lib", {
@@ -106,7 +106,7 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
       plugin: "engine",
     });
   }
-  const { maxSessions = Infinity, batchTokens, turn = createTurns() } = options;
+  const { maxSessions = Infinity, batchTokens, turn = createMutex() } = options;
   const base = await openRun({ ...run, adapters: [] }, host);
   const loaded = new Map<string, Loaded>();
   const known = new Map<string, Stacked>();
@@ -129,10 +129,10 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
       weights: undefined,
       name: members.length > 1 ? String(i) : undefined,
     }));
-    const { trunk } = base;
-    const untied = [...trunk.untied ?? [], ...Object.keys(trunk.ties).filter((name) => merged.has(name))];
-    return withAttached(
-      { ...base, trunk: { ...trunk, untied }, checkpoint: overlaid(base.checkpoint, merged) },
+    const { backbone } = base;
+    const untied = [...backbone.untied ?? [], ...Object.keys(backbone.ties).filter((name) => merged.has(name))];
+    return replaceAdapters(
+      { ...base, backbone: { ...backbone, untied }, checkpoint: overlaid(base.checkpoint, merged) },
       attached,
     );
   };
@@ -152,12 +152,14 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
       await oldest[1].evaluator.close();
     }
     const open = openOf(members);
-    const feeds = [...builtOf(open).parameters.keys()].flatMap((parameter) => {
+    const feeds = [...inspectBuilt(open).parameters.keys()].flatMap((parameter) => {
       for (let place = members.length - 1; place >= 0; place--) {
         const own = open.attached[place];
         for (const name of members[place]?.tensors.keys() ?? []) {
-          const names = [name, `${open.trunk.baseModelPrefix}.${name}`];
-          if (names.some((n) => n === parameter || ownName(own, n) === parameter)) return [{ parameter, place, name }];
+          const names = [name, `${open.backbone.baseModelPrefix}.${name}`];
+          if (names.some((n) => n === parameter || qualifyName(own, n) === parameter)) {
+            return [{ parameter, place, name }];
+          }
         }
       }
       return [];
@@ -165,11 +167,11 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
     const random = createRandom(run.training.seed);
     const evaluator = createEvaluator({
       ...open,
-      initial: initialWeights(open.checkpoint, open.attached, open.trunk, random),
+      initial: initialWeights(open.checkpoint, open.attached, open.backbone, random),
       fed: new Map(feeds.map((f) => [f.parameter, {}])),
       weights: {},
       feeder,
-      reads: open.task.reads,
+      reads: open.task.evaluationOutputs,
       labelSmoothing: 0,
       prepackLimit: packingRoom(run.training, host) / PACKED_KINDS,
     });
@@ -185,7 +187,7 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
     }
     return weights;
   };
-  const run_ = (batch: Batch, members: readonly Loaded[]): Promise<BatchResult> =>
+  const runBatch = (batch: Batch, members: readonly Loaded[]): Promise<BatchResult> =>
     turn(async () => {
       const stacked = await stackedOf(members);
       return await stacked.evaluator.run(batch, false, weightsOf(stacked, members));
@@ -204,7 +206,7 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
       for await (const row of rows) yield { row, next: { at: ++at } };
     };
     const open = async () => ({ fingerprint: "", read });
-    const dataset = { kind: "dataset", name: "rows", options: {}, open } as const;
+    const dataset = { kind: "data", name: "rows", options: {}, open } as const;
     return (await encodeRows(openOf(members), dataset, false)).samples;
   };
   const predict = async function* (
@@ -218,9 +220,9 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
         const { prefill, decode } = await stacked.evaluator.generator();
         const weights = weightsOf(stacked, members);
         const found: Named<Json>[] = [];
-        const { generated } = await import("./generate.ts");
+        const { generateRows } = await import("./generate.ts");
         const generator = { prefill: (batch: Batch) => prefill(batch, weights), decode };
-        for await (const prediction of generated(open, generator, samples)) found.push(prediction);
+        for await (const prediction of generateRows(open, generator, samples)) found.push(prediction);
         return found;
       });
       return;
@@ -229,7 +231,7 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
     const batches = batchTokens === undefined
       ? batchesInOrder(samples, run.training.perDeviceEvalBatchSize, open.layout)
       : batchesOfTokens(samples, batchTokens, open.layout);
-    for (const batch of batches) yield* predictions(open, reader, (await run_(batch, members)).outputs, batch);
+    for (const batch of batches) yield* predictions(open, reader, (await runBatch(batch, members)).outputs, batch);
     yield* reader.end();
   };
 
@@ -245,7 +247,7 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
     },
     add: async (name, adapter) => {
       if (loaded.has(name)) throw badValue("adapters", "name", name, "a name that is not taken");
-      const attached = await attachedTo(base, run.use("adapter", adapter));
+      const attached = await attachAdapter(base, run.use("adapter", adapter));
       if (!attached.weights) throw badValue("adapters", name, adapter, "a saved adapter: one with `from`");
       const tensors = new Map<string, Tensor<Float32Array>>();
       for (const own of attached.weights.names) tensors.set(own, await attached.weights.read(own));
@@ -280,10 +282,10 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
         if (!tensor) throw badValue("adapters", "merge", name, "an adapter whose file has all that it is made of");
         return tensor;
       };
-      const initial = initialWeights(open.checkpoint, [], open.trunk, createRandom(run.training.seed));
+      const initial = initialWeights(open.checkpoint, [], open.backbone, createRandom(run.training.seed));
       const result = new Map(merged);
-      const { parameters } = builtOf(open);
-      const options = { trunk: open.trunk, attached: open.attached, own };
+      const { parameters } = inspectBuilt(open);
+      const options = { backbone: open.backbone, attached: open.attached, own };
       // A file may have a module's own weight beside what adapts it.
       const wholeOf = (name: string): Tensor<Float32Array> | undefined =>
         members.findLast((m) => m.tensors.has(name))?.tensors.get(name);
@@ -291,9 +293,9 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
         const whole = wholeOf(p.name);
         if (p.adapter || (!whole && initial.isNew(p))) continue;
         const value = whole ?? await initial.read(p);
-        const folded = mergedTensor(p.name, value, options);
+        const folded = foldAdapters(p.name, value, options);
         // A copy of what is shared is another tensor once the adapter is gone.
-        if (whole || folded !== value || p.name in open.trunk.ties) result.set(p.name, folded);
+        if (whole || folded !== value || p.name in open.backbone.ties) result.set(p.name, folded);
       }
       // What modules share is told apart where folding gives them other values.
       const read = async (name: string): Promise<Tensor<Float32Array>> => {
@@ -301,11 +303,11 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
         if (!p) throw new RangeError(`No parameter "${name}"`);
         return wholeOf(name) ?? await initial.read(p);
       };
-      const shared = Object.entries(open.trunk.ties).filter(([name, from]) =>
+      const shared = Object.entries(open.backbone.ties).filter(([name, from]) =>
         !parameters.has(name) && parameters.has(from)
       );
-      if (await foldsApart(shared, read, options)) {
-        for (const [name, from] of shared) result.set(name, mergedTensor(name, await read(from), options));
+      if (await canFoldApart(shared, read, options)) {
+        for (const [name, from] of shared) result.set(name, foldAdapters(name, await read(from), options));
       }
       await closeSessions();
       drawn.clear();
@@ -324,15 +326,15 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
       const before = drawn.get(kind);
       if (before) return before;
       const open = openOf(members);
-      const weights = members.map(({ attached, tensors }) => ({ ...attached, weights: heldWeights(tensors) }));
+      const weights = members.map(({ attached, tensors }) => ({ ...attached, weights: weightsInMemory(tensors) }));
       const random = createRandom(run.training.seed);
-      const initial = initialWeights(open.checkpoint, weights, open.trunk, random);
-      const names = [...builtOf(open).parameters.values()].filter((p) => !p.adapter && initial.isNew(p))
+      const initial = initialWeights(open.checkpoint, weights, open.backbone, random);
+      const names = [...inspectBuilt(open).parameters.values()].filter((p) => !p.adapter && initial.isNew(p))
         .map((p) => p.name);
       drawn.set(kind, names);
       return names;
     },
-    run: (batch, stack) => run_(batch, membersOf(stack)),
+    run: (batch, stack) => runBatch(batch, membersOf(stack)),
     encode: (rows, stack) => encode(rows, membersOf(stack)),
     predict: async function* (rows, stack) {
       const members = membersOf(stack);
@@ -350,19 +352,19 @@ export async function openAdapters(run: Run, host: Host, options: AdapterSetOpti
  */
 async function kindOf(
   base: OpenRun,
-  attached: Attached,
+  attached: AttachedAdapter,
   tensors: ReadonlyMap<string, Tensor<Float32Array>>,
   name: string,
 ): Promise<string> {
-  const open = withAttached(base, [{ ...attached, weights: undefined, name: undefined }]);
-  const { graph, parameters } = builtOf(open);
+  const open = replaceAdapters(base, [{ ...attached, weights: undefined, name: undefined }]);
+  const { graph, parameters } = inspectBuilt(open);
   const own = new Set<string>();
   for (const [key, { dims }] of tensors) {
-    const p = parameters.get(key) ?? parameters.get(`${base.trunk.baseModelPrefix}.${key}`);
+    const p = parameters.get(key) ?? parameters.get(`${base.backbone.baseModelPrefix}.${key}`);
     if (p) checkDims(p, dims, `adapter "${name}"`);
     if (p) own.add(p.name);
   }
-  checkSaved(open, { ...attached, weights: { ...heldWeights(tensors), label: name }, name: undefined }, [
+  checkSaved(open, { ...attached, weights: { ...weightsInMemory(tensors), label: name }, name: undefined }, [
     ...parameters.values(),
   ]);
   if (own.size === 0) throw badFile("adapters", name, `has no tensor that ${base.checkpoint.label} has a place for`);
@@ -380,7 +382,7 @@ async function kindOf(
 }
 
 /** Tensors in memory as weights. */
-function heldWeights(tensors: ReadonlyMap<string, Tensor<Float32Array>>): Weights {
+function weightsInMemory(tensors: ReadonlyMap<string, Tensor<Float32Array>>): Weights {
   return {
     names: [...tensors.keys()],
     read: async (name) => tensors.get(name) ?? await Promise.reject(missing("adapters", name, "the adapter")),

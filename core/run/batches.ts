@@ -61,7 +61,7 @@ export function epochOf(
   const rows = Object.fromEntries(tasks.map(({ name, samples }) => [name, samples]));
   return {
     perEpoch: tasks.reduce((n, task) => n + countOf(run, task), 0),
-    shares: sharesOf(tasks.map(({ name }) => name), run.objective.sampling?.(rows) ?? rows),
+    shares: sharesOf(tasks.map(({ name }) => name), run.task.sampling?.(rows) ?? rows),
   };
 }
 

@@ -4,21 +4,21 @@
  */
 import type { SavedTensors } from "../engine/state.ts";
 import { unknownName } from "../errors.ts";
-import type { Metric, Run, Task } from "../types.ts";
+import type { Metric, Run, Subtask } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import type { OpenRun } from "./open.ts";
 
 /** What tells a better evaluation of a task. */
-export type Judge = Readonly<{ task: string; name: string; greaterIsBetter: boolean }>;
+export type BestMetric = Readonly<{ task: string; name: string; greaterIsBetter: boolean }>;
 
 /**
  * How each task's best weights are told: by the metric that the run names where the task has it, else by its loss. Throws
  * AttuneError where no task has it.
  */
-export function judgesOf({ training, callbacks }: Run, tasks: readonly OpenRun[]): Judge[] {
+export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly OpenRun[]): BestMetric[] {
   const asked = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";
   const all = metricNames(tasks);
-  const found = tasks.map(({ task, metrics }): Judge & { found: boolean } => {
+  const found = tasks.map(({ task, metrics }): BestMetric & { found: boolean } => {
     const wanted = asked.startsWith(own(task)) ? asked.slice(own(task).length) : asked;
     const known = metrics.find((m) => {
       const keys = keysOf(m);
@@ -35,7 +35,7 @@ export function judgesOf({ training, callbacks }: Run, tasks: readonly OpenRun[]
     throw unknownName("spec", "training.metricForBestModel", "metric", asked, all);
   }
   callbacks.forEach((callback, i) => {
-    const name = callback.judges?.(training);
+    const name = callback.needsEvaluation?.(training);
     if (name === undefined || all.includes(name) || tasks.some((open) => mayGive(open, name))) return;
     throw unknownName("spec", `callbacks.${i}.with.metric`, "metric", name, all);
   });
@@ -56,7 +56,7 @@ function mayGive({ task, metrics }: OpenRun, name: string): boolean {
 }
 
 /** What stands in front of a task's metrics among those of several. */
-function own({ name }: Task): string {
+function own({ name }: Subtask): string {
   return name === "" ? "" : `${name}_`;
 }
 

@@ -12,7 +12,7 @@ import type { Json, Named, Store } from "../types.ts";
 import type { LoopState } from "../loop/train.ts";
 
 /** A saved moment of a run. */
-export type Saved = Readonly<{
+export type CheckpointFiles = Readonly<{
   state: LoopState;
   /** Weights and optimizer state. */
   tensors: SavedTensors;
@@ -49,7 +49,7 @@ export function checkpointKey(name: string, file: string): string {
 }
 
 /** Writes a checkpoint's files, and reads them back. Throws what the store throws. */
-export async function writeCheckpoint(output: Store, name: string, saved: Saved): Promise<void> {
+export async function writeCheckpoint(output: Store, name: string, saved: CheckpointFiles): Promise<void> {
   const { state, tensors, best, fingerprints, spec, logs } = saved;
   const files: Record<string, { bytes: number; sha256: string }> = {};
   for (const [prefix, all] of [[STATE, tensors], [BEST, best ?? {}]] as const) {
@@ -68,7 +68,7 @@ export async function writeCheckpoint(output: Store, name: string, saved: Saved)
 }
 
 /** Reads a checkpoint. Throws AttuneError where it is not what was written. */
-export async function readCheckpoint(output: Store, name: string): Promise<Saved> {
+export async function readCheckpoint(output: Store, name: string): Promise<CheckpointFiles> {
   const manifest = await readManifest(output, name);
   const tensors: Record<string, Tensor<Float32Array>> = {};
   const best: Record<string, Tensor<Float32Array>> = {};

@@ -5,21 +5,21 @@
  * @module
  */
 import type { Store } from "../types.ts";
-import { checkpointKey, MANIFEST, readCheckpoint, type Saved, writeCheckpoint } from "./checkpoint_files.ts";
+import { type CheckpointFiles, checkpointKey, MANIFEST, readCheckpoint, writeCheckpoint } from "./checkpoint_files.ts";
 
 /** What was found. `damaged`: those that were passed over, each with what is wrong with it. */
-export type Found = Readonly<{
+export type CheckpointAt = Readonly<{
   name?: string;
-  saved?: Saved;
+  saved?: CheckpointFiles;
   damaged: readonly Readonly<{ name: string; problem: string }>[];
 }>;
 
 /** A run's checkpoints. */
 export interface Checkpoints {
   /** Writes one, verifies it and gives its name; older ones beyond the limit go then. Throws what the store throws. */
-  save(saved: Saved): Promise<string>;
+  save(saved: CheckpointFiles): Promise<string>;
   /** The newest sound one. */
-  newest(): Promise<Found>;
+  newest(): Promise<CheckpointAt>;
   /** Lets older ones go, as a save would have done that was cut off behind its commit. `name` must be sound. */
   retire(name: string): Promise<void>;
 }
@@ -47,7 +47,7 @@ export function checkpointsIn(output: Store, limit?: number): Checkpoints {
   };
 }
 
-async function findNewest(output: Store): Promise<Found> {
+async function findNewest(output: Store): Promise<CheckpointAt> {
   const damaged: { name: string; problem: string }[] = [];
   const latest = await output.get(LATEST);
   const text = latest ? new TextDecoder().decode(latest.bytes).trim() : "";

@@ -3,12 +3,12 @@
  * lost tensor, and a saved tensor that nobody reads, look like any others.
  * @module
  */
-import { ownName, type Parameter } from "../engine/build.ts";
-import { aliases, initialWeights } from "../engine/weights.ts";
+import { type Parameter, qualifyName } from "../engine/build.ts";
+import { aliasesOf, initialWeights } from "../engine/weights.ts";
 import { AttuneError, badFile, show } from "../errors.ts";
 import { createRandom } from "../random.ts";
-import type { Attached, HeadStyle } from "../types.ts";
-import { builtOf } from "./built.ts";
+import type { AttachedAdapter, HeadSpec } from "../types.ts";
+import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /**
@@ -18,25 +18,27 @@ import type { OpenRun } from "./open_run.ts";
  * that its file lacks; of its file that nothing asks for.
  */
 export function checkComplete(open: OpenRun): void {
-  const { checkpoint, attached, trunk } = open;
-  const parameters = [...builtOf(open).parameters.values()];
-  const initial = initialWeights(checkpoint, attached, trunk, createRandom(0));
+  const { checkpoint, attached, backbone } = open;
+  const parameters = [...inspectBuilt(open).parameters.values()];
+  const initial = initialWeights(checkpoint, attached, backbone, createRandom(0));
   checkModel(open, parameters, initial.isNew);
   for (const own of attached) if (own.weights) checkSaved(open, own, parameters);
 }
 
 /** The names of a head's parameters that no file has: it starts anew, and nothing can be asked of it before it is trained. */
-export function newParts(open: OpenRun): readonly string[] {
-  const { checkpoint, attached, trunk } = open;
+export function listNewParts(open: OpenRun): readonly string[] {
+  const { checkpoint, attached, backbone } = open;
   // A model from scratch is asked for as such.
   if (checkpoint.weights.names.length === 0) return [];
-  const { isNew } = initialWeights(checkpoint, attached, trunk, createRandom(0));
-  return [...builtOf(open).parameters.values()].filter((p) => !p.adapter && !p.frozen && isNew(p)).map((p) => p.name);
+  const { isNew } = initialWeights(checkpoint, attached, backbone, createRandom(0));
+  return [...inspectBuilt(open).parameters.values()].filter((p) => !p.adapter && !p.frozen && isNew(p)).map((p) =>
+    p.name
+  );
 }
 
 /** Refuses what would answer with a head that nothing was learned for. Throws AttuneError that names its parameters. */
 export function refuseNewParts(open: OpenRun): void {
-  const fresh = newParts(open);
+  const fresh = listNewParts(open);
   if (fresh.length === 0) return;
   throw new AttuneError(
     `${open.checkpoint.label}: ${listed(fresh)} ${fresh.length === 1 ? "is" : "are"} missing and would be random: ` +
@@ -46,7 +48,7 @@ export function refuseNewParts(open: OpenRun): void {
 }
 
 function checkModel(
-  { checkpoint, trunk, heads }: OpenRun,
+  { checkpoint, backbone, heads }: OpenRun,
   parameters: readonly Parameter[],
   isNew: (p: Parameter) => boolean,
 ): void {
@@ -54,18 +56,20 @@ function checkModel(
   const there = new Set(checkpoint.weights.names);
   // What has other dims was asked to start anew.
   const lacks = (p: Parameter): boolean =>
-    !p.adapter && !p.frozen && isNew(p) && !aliases(p.local, trunk).some((name) => there.has(name));
-  const lost = parameters.filter((p) => p.name in trunk.shapes && lacks(p));
-  const own = parameters.filter((p) => !(p.name in trunk.shapes) && !p.adapter && !p.frozen);
-  const outputs = heads.flatMap(({ name }) => trunk.heads[name]?.out ?? []);
+    !p.adapter && !p.frozen && isNew(p) && !aliasesOf(p.unqualifiedName, backbone).some((name) => there.has(name));
+  const lost = parameters.filter((p) => p.name in backbone.shapes && lacks(p));
+  const own = parameters.filter((p) => !(p.name in backbone.shapes) && !p.adapter && !p.frozen);
+  const outputs = heads.flatMap(({ name }) => backbone.heads[name]?.out ?? []);
   // A head is whole or new: half of a module, or an output without what stands before it, was lost.
   const halves = own.filter((p) => {
-    const module = moduleOf(p.local);
+    const module = moduleOf(p.unqualifiedName);
     const beside = own.filter((other) => other !== p && !lacks(other));
     return lacks(p) &&
-      beside.some((other) => moduleOf(other.local) === module || outputs.includes(moduleOf(other.local)));
+      beside.some((other) =>
+        moduleOf(other.unqualifiedName) === module || outputs.includes(moduleOf(other.unqualifiedName))
+      );
   });
-  const names = [...lost, ...halves].map((p) => p.local);
+  const names = [...lost, ...halves].map((p) => p.unqualifiedName);
   if (names.length === 0) return;
   throw new AttuneError(
     `${checkpoint.label}: ${listed(names)} ${names.length === 1 ? "is" : "are"} missing from the weights; ` +
@@ -75,17 +79,17 @@ function checkModel(
 }
 
 /** Checks one saved adapter of a run; `parameters`: those of the run with it. */
-export function checkSaved(open: OpenRun, attached: Attached, parameters: readonly Parameter[]): void {
-  const { trunk } = open;
+export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters: readonly Parameter[]): void {
+  const { backbone } = open;
   const { weights, name } = attached;
   if (!weights) return;
   const where = weights.label ?? "the saved adapter";
   const names = weights.names;
-  const inModel = (key: string): readonly string[] => aliases(key, trunk);
-  const asked = new Map(parameters.map((p) => [p.local, p]));
+  const inModel = (key: string): readonly string[] => aliasesOf(key, backbone);
+  const asked = new Map(parameters.map((p) => [p.unqualifiedName, p]));
   const askedFor = (key: string): Parameter | undefined => {
     for (const own of inModel(key)) {
-      const found = asked.get(ownName(attached, own)) ?? asked.get(own);
+      const found = asked.get(qualifyName(attached, own)) ?? asked.get(own);
       if (found) return found;
     }
     return undefined;
@@ -95,7 +99,7 @@ export function checkSaved(open: OpenRun, attached: Attached, parameters: readon
     throw badFile(
       "adapter",
       where,
-      `has ${show(key)}, a place that ${open.checkpoint.label} (${trunk.family.modelType}) does not have`,
+      `has ${show(key)}, a place that ${open.checkpoint.label} (${backbone.family.modelType}) does not have`,
     );
   }
   const saved = new Set(names.flatMap((key) => askedFor(key)?.name ?? []));
@@ -107,13 +111,13 @@ export function checkSaved(open: OpenRun, attached: Attached, parameters: readon
     return begun.size > 0 && module !== undefined && !begun.has(module);
   };
   const lost = parameters.filter((p) =>
-    p.adapter && !p.frozen && p.local.startsWith(ownPrefix) && !saved.has(p.name) && !untouched(p)
+    p.adapter && !p.frozen && p.unqualifiedName.startsWith(ownPrefix) && !saved.has(p.name) && !untouched(p)
   );
   if (lost.length === 0) return;
   throw badFile(
     "adapter",
     where,
-    `lacks ${listed(lost.map((p) => p.local.slice(ownPrefix.length)))}, which its config asks for`,
+    `lacks ${listed(lost.map((p) => p.unqualifiedName.slice(ownPrefix.length)))}, which its config asks for`,
   );
 }
 
@@ -123,12 +127,12 @@ function updatedModule(name: string): string | undefined {
 }
 
 /** Whether a tensor is of a part that the library's model has and this task does not compute: that one is not asked for. */
-function belongsElsewhere({ trunk, attached }: OpenRun, names: readonly string[]): boolean {
+function belongsElsewhere({ backbone, attached }: OpenRun, names: readonly string[]): boolean {
   const within = (module: string): boolean => names.some((name) => name.startsWith(`${module}.`));
-  if ([...trunk.otherSide ?? [], ...trunk.idle ?? []].some(within)) return true;
+  if ([...backbone.otherSide ?? [], ...backbone.idle ?? []].some(within)) return true;
   // Both names of what is shared stand in files that were saved with it.
-  if (Object.entries(trunk.ties).some((pair) => pair.some((name) => names.includes(name)))) return true;
-  const ties = Object.keys(trunk.ties).map(moduleOf);
+  if (Object.entries(backbone.ties).some((pair) => pair.some((name) => names.includes(name)))) return true;
+  const ties = Object.keys(backbone.ties).map(moduleOf);
   // Rows that train by themselves are the table's, whichever module has it.
   if (names.some((name) => ties.some((module) => name === `${module}.token_adapter.trainable_tokens_delta`))) {
     return true;
@@ -136,11 +140,11 @@ function belongsElsewhere({ trunk, attached }: OpenRun, names: readonly string[]
   if (attached.length > 0 && ties.some((module) => within(module) && attached.some((a) => a.sharesUpdate?.(module)))) {
     return true;
   }
-  return Object.values(trunk.heads).some((style) => modulesOf(style).some(within));
+  return Object.values(backbone.heads).some((style) => modulesOf(style).some(within));
 }
 
 /** Modules of a head, by its style. */
-function modulesOf({ out, outBias, steps }: HeadStyle): readonly string[] {
+function modulesOf({ out, outBias, steps }: HeadSpec): readonly string[] {
   return [
     out,
     ...outBias === undefined ? [] : [moduleOf(outBias)],

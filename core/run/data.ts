@@ -4,7 +4,17 @@
  */
 import { AttuneError, badValue, missing } from "../errors.ts";
 import { layOut, longestFirst } from "../loop/layout.ts";
-import type { Batch, CollatorContext, Dataset, Field, Layout, Regularizer, Row, Sample, Task } from "../types.ts";
+import type {
+  Batch,
+  BatchLayout,
+  CollatorContext,
+  Dataset,
+  Field,
+  Regularizer,
+  Row,
+  Sample,
+  Subtask,
+} from "../types.ts";
 import { createRandom } from "../random.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 import type { Tell } from "./telling.ts";
@@ -32,7 +42,7 @@ const PROGRESS = 64;
 export type ReadingOptions = Readonly<{ reading?: unknown; tell?: Tell | undefined; what?: string }>;
 
 /** Where a run spec has a task's data. */
-export function dataPath({ name }: Pick<Task, "name">): string {
+export function dataPath({ name }: Pick<Subtask, "name">): string {
   return name === "" ? "data" : `task.with.tasks.${name}.data`;
 }
 
@@ -75,7 +85,7 @@ export async function encodeRows(
   }
   const drawn = (index: number, epoch: number): Sample => {
     const sample = encoded[index] as Sample;
-    const own = collator.draw?.(sample, context.random.fork(epoch, index), context) ?? sample;
+    const own = collator.resample?.(sample, context.random.fork(epoch, index), context) ?? sample;
     return checked(withDecoder(own, open), open);
   };
   const samples = encoded.map((_, i) => drawn(i, 0));
@@ -88,7 +98,7 @@ export async function encodeRows(
     unlabelled,
     reading,
     notes: survey?.notes ?? [],
-    ...(collator.draw ? { drawn } : {}),
+    ...(collator.resample ? { drawn } : {}),
   };
 }
 
@@ -133,7 +143,7 @@ export async function measureRows(
   for await (const { row, where } of opened.read()) {
     try {
       for (const sample of collator.encode(row, rows, context)) {
-        const drawn = collator.draw?.(sample, context.random.fork(0, samples), context) ?? sample;
+        const drawn = collator.resample?.(sample, context.random.fork(0, samples), context) ?? sample;
         const own = checked(withDecoder(drawn, open), open);
         const more = fields.map((r) => r.fields?.(row, own.row));
         kept.push(more.length === 0 ? own : { ...own, targets: Object.assign({}, own.targets, ...more) });
@@ -177,15 +187,15 @@ function checkLearned(dataset: Dataset, samples: number, unlabelled: number): vo
 
 /** What a run's collator is told. */
 export function contextOf(open: OpenRun, labelled: boolean, reading?: unknown): CollatorContext {
-  const { run, tokenizer, checkpoint, trunk } = open;
+  const { run, tokenizer, checkpoint, backbone } = open;
   return {
     tokenizer,
     random: createRandom(run.training.seed).fork("collator"),
     maxLength: finite(maxLengthOf(open)),
-    labelled,
-    modelType: trunk.family.modelType,
-    sentencePairs: trunk.family.sentencePairs,
-    decoderStart: trunk.decoderStart,
+    requiresLabels: labelled,
+    modelType: backbone.family.modelType,
+    sentencePairs: backbone.family.sentencePairs,
+    decoderStartTokenId: backbone.decoderStartTokenId,
     config: checkpoint.config,
     reading,
   };
@@ -219,9 +229,11 @@ export function withFields(encoded: EncodedRows, regularizers: readonly Regulari
 
 /** Whether a sample has labels of places, and none of them counts. */
 function nothingCounts({ sequences }: Sample): boolean {
-  const fields = sequences.flatMap((s) => Object.values(s.fields)).filter((field) => field.ignore !== undefined);
+  const fields = sequences.flatMap((s) => Object.values(s.fields)).filter((field) => field.ignoreIndex !== undefined);
   return fields.length > 0 &&
-    fields.every(({ data, ignore, size = 1, shift = 0 }) => data.subarray(shift * size).every((x) => x === ignore));
+    fields.every(({ data, ignoreIndex: ignore, size = 1, shift = 0 }) =>
+      data.subarray(shift * size).every((x) => x === ignore)
+    );
 }
 
 function finite(length: number): number | undefined {
@@ -229,7 +241,7 @@ function finite(length: number): number | undefined {
 }
 
 /** Where a model has a decoder's side and a task does not say what it reads there: its inputs, shifted right. */
-function withDecoder(sample: Sample, { trunk: { decoderStart } }: OpenRun): Sample {
+function withDecoder(sample: Sample, { backbone: { decoderStartTokenId: decoderStart } }: OpenRun): Sample {
   if (decoderStart === undefined || sample.sequences.some((s) => s.decoderLength !== undefined)) return sample;
   return {
     ...sample,
@@ -237,7 +249,7 @@ function withDecoder(sample: Sample, { trunk: { decoderStart } }: OpenRun): Samp
       const ids = sequence.fields.input_ids;
       if (!ids) return sequence;
       const shifted = Int32Array.from(ids.data, (_, i) => (i === 0 ? decoderStart : Number(ids.data[i - 1])));
-      const field: Field = { per: "decoderToken", data: shifted, fill: ids.fill };
+      const field: Field = { axis: "decoderToken", data: shifted, padValue: ids.padValue };
       return {
         length: sequence.length,
         decoderLength: sequence.length,
@@ -248,9 +260,9 @@ function withDecoder(sample: Sample, { trunk: { decoderStart } }: OpenRun): Samp
 }
 
 /** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */
-function checked(sample: Sample, { trunk, layout: { reserve } }: OpenRun): Sample {
-  const [own, other] = trunk.decoderStart === undefined ? [reserve.positions, 0] : [0, reserve.positions];
-  const positions = trunk.goesBeyond ? Infinity : trunk.maxPositions;
+function checked(sample: Sample, { backbone, layout: { reserve } }: OpenRun): Sample {
+  const [own, other] = backbone.decoderStartTokenId === undefined ? [reserve.positions, 0] : [0, reserve.positions];
+  const positions = backbone.goesBeyond ? Infinity : backbone.maxPositions;
   for (const { length, decoderLength = 0, fields } of sample.sequences) {
     for (
       const [size, what, room] of [
@@ -263,25 +275,27 @@ function checked(sample: Sample, { trunk, layout: { reserve } }: OpenRun): Sampl
         "engine",
         `row ${sample.row}`,
         `${size} ${what}`,
-        `at most ${room} (the model's positions${room < trunk.maxPositions ? ", less those that adapters take" : ""})`,
+        `at most ${room} (the model's positions${
+          room < backbone.maxPositions ? ", less those that adapters take" : ""
+        })`,
       );
     }
     for (const name of ["input_ids", "decoder_input_ids"]) {
-      const wrong = fields[name]?.data.find((id) => id < 0 || id >= trunk.vocabSize);
+      const wrong = fields[name]?.data.find((id) => id < 0 || id >= backbone.vocabSize);
       if (wrong === undefined) continue;
-      throw badValue("engine", `${name} of row ${sample.row}`, wrong, `an id from 0 to ${trunk.vocabSize - 1}`);
+      throw badValue("engine", `${name} of row ${sample.row}`, wrong, `an id from 0 to ${backbone.vocabSize - 1}`);
     }
   }
   return sample;
 }
 
 /** Samples in batches of `size`, in order, laid out when they are asked for. */
-export function* batchesInOrder(samples: readonly Sample[], size: number, layout: Layout): Generator<Batch> {
+export function* batchesInOrder(samples: readonly Sample[], size: number, layout: BatchLayout): Generator<Batch> {
   for (let start = 0; start < samples.length; start += size) yield layOut(samples.slice(start, start + size), layout);
 }
 
 /** Samples in batches of at most so many places before padding is shared out, in order; one that is longer stands alone. */
-export function* batchesOfTokens(samples: readonly Sample[], tokens: number, layout: Layout): Generator<Batch> {
+export function* batchesOfTokens(samples: readonly Sample[], tokens: number, layout: BatchLayout): Generator<Batch> {
   let group: Sample[] = [];
   let longest = 0;
   let count = 0;
@@ -313,7 +327,7 @@ export function activeIds(samples: Iterable<Sample>): Map<string, Int32Array> {
         const own = fields[side];
         if (!own) continue;
         found.add(side);
-        seen.add(own.fill);
+        seen.add(own.padValue);
         for (const id of own.data) seen.add(id);
       }
     }
@@ -322,7 +336,7 @@ export function activeIds(samples: Iterable<Sample>): Map<string, Int32Array> {
   return new Map([...found].map((side) => [side, ids]));
 }
 
-/** Rows with labels, read as `options` say, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `taught` do. */
+/** Rows with labels, read as `options` say, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `addTeacherTargets` do. */
 export async function labelledRows(
   open: OpenRun,
   dataset: Dataset,
@@ -330,5 +344,5 @@ export async function labelledRows(
 ): Promise<EncodedRows> {
   const encoded = await encodeRows(open, dataset, true, options);
   const { teacher } = open.task;
-  return teacher ? await (await import("./teacher.ts")).taught(open, teacher, encoded, options) : encoded;
+  return teacher ? await (await import("./teacher.ts")).addTeacherTargets(open, teacher, encoded, options) : encoded;
 }

@@ -15,20 +15,24 @@ import type { OpenRun } from "./open.ts";
 export const PREPACK_LIMIT: number = 256 * 2 ** 20;
 
 /** Opens the engine of one task for given rows. */
-export async function engineOf(open: OpenRun, train: EncodedRows, held: EncodedRows | undefined): Promise<Engine> {
-  return await engineFor([{ open, train, held }]);
+export async function createRunEngine(
+  open: OpenRun,
+  train: EncodedRows,
+  held: EncodedRows | undefined,
+): Promise<Engine> {
+  return await createTaskEngine([{ open, train, held }]);
 }
 
 /** Opens the engine of a run's tasks. Throws AttuneError where there is none. */
-export async function engineFor(tasks: readonly TaskRows[]): Promise<Engine> {
+export async function createTaskEngine(tasks: readonly TaskRows[]): Promise<Engine> {
   const [first] = tasks;
   if (!first) throw missing("spec", "a task", "the run");
-  const { run, host, checkpoint, trunk } = first.open;
+  const { run, host, checkpoint, backbone } = first.open;
   const { training } = run;
   return await createEngine({
     host,
     checkpoint,
-    trunk,
+    backbone,
     tasks: tasks.map(({ open, train }) => ({
       name: open.task.name,
       heads: open.heads,
@@ -37,7 +41,7 @@ export async function engineFor(tasks: readonly TaskRows[]): Promise<Engine> {
       attached: open.attached,
       example: layOut(train.samples.slice(0, 1), open.layout),
       largest: largestBatch(train.samples, training.perDeviceTrainBatchSize, open.layout),
-      reads: open.task.reads,
+      reads: open.task.evaluationOutputs,
       rowsOf: async function* (data) {
         for (const sample of (await labelledRows(open, data)).samples) yield layOut([sample], open.layout);
       },

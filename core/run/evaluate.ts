@@ -7,7 +7,7 @@ import { evaluate, type RowsSeen } from "../loop/evaluate.ts";
 import type { Dataset, Named } from "../types.ts";
 import { refuseNewParts } from "./complete.ts";
 import { batchesInOrder, type EncodedRows, labelledRows } from "./data.ts";
-import { inferencer } from "./infer.ts";
+import { openEvaluator } from "./infer.ts";
 import { readsText } from "./metrics.ts";
 import type { OpenRun } from "./open.ts";
 
@@ -20,7 +20,7 @@ export async function evaluateRun(
   open: OpenRun,
   dataset: Dataset,
   { untrained = false }: Readonly<{ untrained?: boolean }> = {},
-  evaluator: Evaluator = inferencer(open),
+  evaluator: Evaluator = openEvaluator(open),
 ): Promise<Named<number>> {
   if (!untrained) refuseNewParts(open);
   try {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { RowReadings } from "../loop/rows.ts";
-import type { Example, Json, Named, Readings, Row } from "../types.ts";
+import type { Example, Json, MetricInputs, Named, Row } from "../types.ts";
 import type { EncodedRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
 
@@ -29,7 +29,7 @@ export function collectExamples(
     });
   };
   const named = (id: number): Json => labels[id] ?? id;
-  each(readings.label, ({ reference, prediction, scores: given }: Readings["label"]) => {
+  each(readings.label, ({ reference, prediction, scores: given }: MetricInputs["label"]) => {
     const scores = given ? Array.from(given) : undefined;
     return {
       reference: named(reference),
@@ -37,22 +37,22 @@ export function collectExamples(
       ...(scores ? { scores, loss: -Math.log(Math.max(1e-12, scores[reference] ?? 0)) } : {}),
     };
   });
-  each(readings.number, ({ reference, prediction }: Readings["number"]) => ({
+  each(readings.number, ({ reference, prediction }: MetricInputs["number"]) => ({
     reference,
     prediction,
     loss: (prediction - reference) ** 2,
   }));
-  each(readings.labels, ({ reference, prediction, scores }: Readings["labels"]) => ({
+  each(readings.labels, ({ reference, prediction, scores }: MetricInputs["labels"]) => ({
     reference: reference.map((id) => String(named(id))),
     prediction: prediction.map((id) => String(named(id))),
     ...(scores ? { scores: Array.from(scores) } : {}),
   }));
-  each(readings.text, ({ references, prediction, prompt }: Readings["text"]) => ({
+  each(readings.text, ({ references, prediction, prompt }: MetricInputs["text"]) => ({
     reference: references.length === 1 ? references[0] ?? "" : [...references],
     prediction,
     ...(prompt === undefined ? {} : { text: prompt }),
   }));
-  each(readings.tags, ({ reference, prediction }: Readings["tags"], row) => ({
+  each(readings.tags, ({ reference, prediction }: MetricInputs["tags"], row) => ({
     reference: [...reference],
     prediction: [...prediction],
     ...wordsOf(row, reference, columns, named),

@@ -5,10 +5,10 @@
 import { trainsRule } from "../engine/program.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
-import type { Named, Tensor, Trained } from "../types.ts";
-import { builtOf } from "./built.ts";
+import type { Named, Tensor, TrainedModel } from "../types.ts";
+import { inspectBuilt } from "./built.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
-import { inferencer } from "./infer.ts";
+import { openEvaluator } from "./infer.ts";
 import type { OpenRun } from "./open.ts";
 import { modelCard } from "./write.ts";
 
@@ -16,13 +16,13 @@ import { modelCard } from "./write.ts";
 const VERIFIED = 32;
 
 /** The trained tensors of an opened run. `metrics`: those of its last evaluation, for cards. */
-export async function trainedForExport(open: OpenRun, metrics: Named<number> = {}): Promise<Trained> {
-  const { checkpoint, trunk, task, attached, run } = open;
+export async function describeTrainedModel(open: OpenRun, metrics: Named<number> = {}): Promise<TrainedModel> {
+  const { checkpoint, backbone, task, attached, run } = open;
   const trains = trainsRule(attached);
-  const { parameters } = builtOf(open);
+  const { parameters } = inspectBuilt(open);
   const grown = new Set(checkpoint.grown ?? []);
   const saved = new Set(attached.flatMap((a) => a.weights?.names ?? []));
-  const initial = initialWeights(checkpoint, attached, trunk, createRandom(run.training.seed));
+  const initial = initialWeights(checkpoint, attached, backbone, createRandom(run.training.seed));
   const read = async (name: string): Promise<Tensor<Float32Array>> => {
     const p = parameters.get(name);
     if (!p) throw new RangeError(`No parameter "${name}"`);
@@ -30,7 +30,7 @@ export async function trainedForExport(open: OpenRun, metrics: Named<number> = {
   };
   return {
     base: checkpoint,
-    trunk,
+    backbone,
     task,
     attached,
     // What an adapter's file has is in the next one too, whether anything here would train it or not.
@@ -53,7 +53,7 @@ export async function verifyExport(a: OpenRun, b: OpenRun, labelled = true): Pro
   const data = a.run.data.eval ?? a.run.data.train;
   if (!data) return NaN;
   const { samples } = await encodeRows(a, data, labelled);
-  const [left, right] = [inferencer(a), inferencer(b)];
+  const [left, right] = [openEvaluator(a), openEvaluator(b)];
   let difference = 0;
   try {
     for (const batch of batchesInOrder(samples.slice(0, VERIFIED), 8, a.layout)) {

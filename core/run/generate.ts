@@ -9,7 +9,7 @@ import { search, type Steps } from "../generate/search.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
 import { layOut } from "../loop/layout.ts";
 import { createRandom } from "../random.ts";
-import type { Field, GenerationConfig, Json, Metric, Named, Question, Readings, Sample, Tensor } from "../types.ts";
+import type { Field, GenerationConfig, Json, Metric, MetricInputs, Named, Question, Sample, Tensor } from "../types.ts";
 import { contextOf, type EncodedRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
 
@@ -25,14 +25,14 @@ export async function generationOf(open: OpenRun, asked?: Partial<GenerationConf
 }
 
 /** Predictions of a task that generates. */
-export async function* generated(
+export async function* generateRows(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
   samples: readonly Sample[],
 ): AsyncIterable<Named<Json>> {
   const options = await generationOf(open);
   for await (const own of generateSamples(open, generator, samples, options)) {
-    const batch = layOut([own.sample], { ...open.layout, share: false });
+    const batch = layOut([own.sample], { ...open.layout, rowSharing: false });
     yield* open.task.predict({ sequences: sequencesOf([own]) }, batch, open.tokenizer);
   }
 }
@@ -49,7 +49,7 @@ export async function* generateSamples(
   const random = createRandom(options.seed).fork("generate");
   for (let start = 0; start < samples.length; start += size) {
     const own = samples.slice(start, start + size);
-    const prompts = own.map((sample) => promptOf(sample, open.trunk.decoderStart !== undefined));
+    const prompts = own.map((sample) => promptOf(sample, open.backbone.decoderStartTokenId !== undefined));
     const tokens = prompts.map((prompt) => promptTokens(prompt));
     const found = await search(
       stepsOf(open, generator, prompts),
@@ -67,15 +67,15 @@ export async function* generateSamples(
 
 /** Steps behind prompts; what is kept of them is computed anew where a text becomes too long for it. */
 function stepsOf(
-  { layout, trunk }: OpenRun,
+  { layout, backbone }: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
   prompts: readonly Sample[],
 ): Steps {
   // The last token counts here, whatever it is.
   const { padTokenId: _, ...plain } = layout;
   const first = async (samples: readonly Sample[]): Promise<Step> =>
-    await generator.prefill(layOut(samples, { ...plain, share: false, padToLength: 0 }));
-  const most = (trunk.anglesChangeAt ?? Infinity) - layout.reserve.tokens - layout.reserve.positions;
+    await generator.prefill(layOut(samples, { ...plain, rowSharing: false, padToLength: 0 }));
+  const most = (backbone.ropeSwitchLength ?? Infinity) - layout.reserve.tokens - layout.reserve.positions;
   const long = (): boolean => texts.some((text) => text.length > most);
   let texts = prompts.map(promptTokens);
   let step: Step | undefined;
@@ -91,16 +91,16 @@ function stepsOf(
 }
 
 function sampleOf(ids: readonly number[], row: number): Sample {
-  const fields = { input_ids: { per: "token", data: Int32Array.from(ids), fill: 0 } } as const;
+  const fields = { input_ids: { axis: "token", data: Int32Array.from(ids), padValue: 0 } } as const;
   return { sequences: [{ length: ids.length, fields }], targets: {}, row };
 }
 
 /** How many tokens may come behind a prompt. Throws AttuneError where there is room for none. */
-function roomBehind({ trunk, layout }: OpenRun, prompt: readonly number[], row: number): number {
-  const taken = layout.reserve.positions + (trunk.decoderStart === undefined ? layout.reserve.tokens : 0);
-  const room = trunk.maxPositions - taken - prompt.length;
+function roomBehind({ backbone, layout }: OpenRun, prompt: readonly number[], row: number): number {
+  const taken = layout.reserve.positions + (backbone.decoderStartTokenId === undefined ? layout.reserve.tokens : 0);
+  const room = backbone.maxPositions - taken - prompt.length;
   if (room >= 1) return room;
-  const most = trunk.maxPositions - taken - 1;
+  const most = backbone.maxPositions - taken - 1;
   throw badValue(
     "generate",
     `row ${row}`,
@@ -118,10 +118,10 @@ export function sequencesOf(generated: readonly Generated[]): Tensor {
 }
 
 /** Rows of which text is generated. */
-export type AskedRows = Pick<EncodedRows, "rows" | "samples"> & Partial<Pick<EncodedRows, "reading">>;
+export type RowsWithPrompts = Pick<EncodedRows, "rows" | "samples"> & Partial<Pick<EncodedRows, "reading">>;
 
 /** What is asked of rows, one after the other: as their collator asks, or what comes before their labels. */
-export function* questionsOf(open: OpenRun, { rows, samples, reading }: AskedRows): Iterable<Question> {
+export function* questionsOf(open: OpenRun, { rows, samples, reading }: RowsWithPrompts): Iterable<Question> {
   const { collator, tokenizer } = open;
   if (!collator.questions) {
     for (const sample of samples) {
@@ -135,12 +135,12 @@ export function* questionsOf(open: OpenRun, { rows, samples, reading }: AskedRow
 }
 
 /** What is generated for questions, and their answers, both as a person reads them. */
-export async function* answers(
+export async function* generateAnswers(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
   questions: Iterable<Question>,
   given?: GenerationOptions,
-): AsyncIterable<Readings["text"] & Readonly<{ row: number }>> {
+): AsyncIterable<MetricInputs["text"] & Readonly<{ row: number }>> {
   const options = given ?? await generationOf(open);
   const ended = (tokens: readonly number[]): readonly number[] =>
     options.eosTokenIds.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens;
@@ -174,12 +174,12 @@ function* chunks<T>(values: Iterable<T>, size: number): Iterable<readonly T[]> {
 export async function textMetrics(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
-  rows: AskedRows,
+  rows: RowsWithPrompts,
   metrics: readonly Metric[],
   seen?: RowsSeen,
 ): Promise<Named<number>> {
   const states = metrics.map((metric) => metric.init());
-  for await (const { row, ...text } of answers(open, generator, questionsOf(open, rows))) {
+  for await (const { row, ...text } of generateAnswers(open, generator, questionsOf(open, rows))) {
     metrics.forEach((metric, i) => (states[i] = metric.update(states[i], text)));
     seen?.({ rows: [row], readings: { text: [text] } });
   }
@@ -202,10 +202,10 @@ function promptOf(sample: Sample, decoder: boolean): Sample {
   const { labels, ...fields } = sequence.fields;
   const side = decoder ? "decoderToken" : "token";
   const whole = decoder ? sequence.decoderLength ?? 0 : sequence.length;
-  const learned = labels ? labels.data.findIndex((label) => label !== labels.ignore) : -1;
+  const learned = labels ? labels.data.findIndex((label) => label !== labels.ignoreIndex) : -1;
   const length = decoder ? 1 : learned > 0 ? learned : whole;
   const cut = (field: Field): Field =>
-    field.per === side ? { ...field, data: field.data.slice(0, length * (field.size ?? 1)) } : field;
+    field.axis === side ? { ...field, data: field.data.slice(0, length * (field.size ?? 1)) } : field;
   const own = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, cut(field)]));
   const lengths = decoder ? { length: sequence.length, decoderLength: length } : { length };
   return { ...sample, sequences: [{ ...lengths, fields: own }] };
@@ -224,8 +224,8 @@ function sourceTokens(sample: Sample | undefined): number[] {
 function labelsOf({ sequences: [sequence] }: Sample): number[] {
   const labels = sequence?.fields.labels;
   const all = Array.from(labels?.data ?? []);
-  const first = all.findIndex((label) => label !== labels?.ignore);
+  const first = all.findIndex((label) => label !== labels?.ignoreIndex);
   // Of several stretches of labels, what is generated is the first.
-  const end = labels?.shift ? all.findIndex((label, i) => i > first && label === labels.ignore) : -1;
-  return all.slice(Math.max(0, first), end < 0 ? undefined : end).filter((label) => label !== labels?.ignore);
+  const end = labels?.shift ? all.findIndex((label, i) => i > first && label === labels.ignoreIndex) : -1;
+  return all.slice(Math.max(0, first), end < 0 ? undefined : end).filter((label) => label !== labels?.ignoreIndex);
 }

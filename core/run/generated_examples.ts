@@ -6,7 +6,7 @@ import type { Evaluator } from "../engine/evaluator.ts";
 import type { Example } from "../types.ts";
 import type { EncodedRows } from "./data.ts";
 import { collectExamples } from "./examples.ts";
-import { answers, questionsOf } from "./generate.ts";
+import { generateAnswers, questionsOf } from "./generate.ts";
 import type { OpenRun } from "./open.ts";
 
 /** How many rows. */
@@ -21,7 +21,7 @@ export async function generatedExamples(
   const examples: Example[] = [];
   const generator = await evaluator.generator();
   try {
-    for await (const { row, ...text } of answers(open, generator, first(questionsOf(open, held), ROWS))) {
+    for await (const { row, ...text } of generateAnswers(open, generator, first(questionsOf(open, held), ROWS))) {
       collectExamples(examples, open, held, { rows: [row], readings: { text: [text] } });
     }
     return examples;

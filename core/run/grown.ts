@@ -4,7 +4,7 @@
  */
 import { storedNames } from "../engine/weights.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import type { Checkpoint, Store, Tokenizer, Trunk } from "../types.ts";
+import type { Checkpoint, InspectedBackbone, Store, Tokenizer } from "../types.ts";
 
 /** A checkpoint whose config has a row for each token, and whose files are those that the tokenizer changed. */
 export function withTokens(checkpoint: Checkpoint, { changed, vocabSize }: Tokenizer): Checkpoint {
@@ -36,18 +36,18 @@ export function withTokens(checkpoint: Checkpoint, { changed, vocabSize }: Token
  */
 export function withGrownTables(
   checkpoint: Checkpoint,
-  trunk: Pick<Trunk, "baseModelPrefix" | "family" | "ties" | "vocabSize">,
+  backbone: Pick<InspectedBackbone, "baseModelPrefix" | "family" | "ties" | "vocabSize">,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): Checkpoint {
   const { vocabSizeBefore: before, weights } = checkpoint;
   if (before === undefined) return checkpoint;
-  const find = storedNames(weights.names, trunk);
+  const find = storedNames(weights.names, backbone);
   const grown = new Map<string, readonly number[]>();
   const parameters: string[] = [];
   for (const [name, shape] of shapes) {
     const own = find(name);
     const dims = own === undefined ? undefined : weights.locate(own)?.dims;
-    const at = shape.indexOf(trunk.vocabSize);
+    const at = shape.indexOf(backbone.vocabSize);
     if (own === undefined || dims?.length !== shape.length || dims[at] !== before) continue;
     grown.set(own, shape);
     parameters.push(name);

@@ -20,8 +20,8 @@ export type InferOptions = Readonly<
 >;
 
 /** An evaluator of an opened run. Throws AttuneError where the host has no onnxruntime. */
-export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator {
-  const { host, checkpoint, attached, trunk, run } = open;
+export function openEvaluator(open: OpenRun, options: InferOptions = {}): Evaluator {
+  const { host, checkpoint, attached, backbone, run } = open;
   if (!host.lib) {
     throw new AttuneError("This host has no onnxruntime: pass one as host.lib", {
       code: "NO_RUNTIME",
@@ -31,11 +31,11 @@ export function inferencer(open: OpenRun, options: InferOptions = {}): Evaluator
   return createEvaluator({
     ...open,
     ...options,
-    initial: initialWeights(checkpoint, attached, trunk, createRandom(run.training.seed)),
+    initial: initialWeights(checkpoint, attached, backbone, createRandom(run.training.seed)),
     fed: new Map(),
     weights: {},
     feeder: createFeeder(host.lib, new Map(), host.kernels),
-    reads: open.task.reads,
+    reads: open.task.evaluationOutputs,
     labelSmoothing: run.training.labelSmoothingFactor,
     prepackLimit: packingRoom(run.training, host),
   });
@@ -46,7 +46,7 @@ export async function* predictRows(
   open: OpenRun,
   dataset: Dataset,
   options: InferOptions = {},
-  evaluator: Evaluator = inferencer(open, options),
+  evaluator: Evaluator = openEvaluator(open, options),
 ): AsyncIterable<Named<Json>> {
   if (!options.untrained) refuseNewParts(open);
   try {
@@ -60,8 +60,8 @@ export async function* predictRows(
           "rows are answered with generated text",
         );
       }
-      const { generated } = await import("./generate.ts");
-      yield* generated(open, await evaluator.generator(), samples);
+      const { generateRows } = await import("./generate.ts");
+      yield* generateRows(open, await evaluator.generator(), samples);
       return;
     }
     const reader = predictionsReader(open.task, open.tokenizer);
@@ -101,7 +101,7 @@ function perSequence(outputs: Named<Tensor<Float32Array>>, batch: Batch): Named<
     results.forEach((result, i) => {
       const places: number[] = [];
       const side = batch.decoder ?? batch;
-      for (let p = 0; p < batch.batch * side.seq; p++) if (side.places[2 * p] === i) places.push(p);
+      for (let p = 0; p < batch.batch * side.seq; p++) if (side.tokenOrigins[2 * p] === i) places.push(p);
       const list = result[kind] ??= [];
       if (kind === "hiddenStates") {
         const width = dims[2] ?? 1;

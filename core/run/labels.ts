@@ -5,7 +5,7 @@
 import { classNames } from "../class_names.ts";
 import { isPlugin } from "../define.ts";
 import { AttuneError } from "../errors.ts";
-import type { Checkpoint, Dataset, Host, Objective, Row, Run } from "../types.ts";
+import type { Checkpoint, Dataset, Host, Row, Run, Task } from "../types.ts";
 
 /** A run whose classes have names, and what was read for that. */
 export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
@@ -17,21 +17,20 @@ export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
  */
 export async function withLabels(run: Run, host: Host, { config }: Pick<Checkpoint, "config">): Promise<LabelledRun> {
   const told: string[] = [];
-  if (!run.objective.tasks.some((task) => task.labelsIn)) return { run, told };
+  if (!run.task.subtasks.some((task) => task.labelsIn)) return { run, told };
   if (classNames(config)) return { run, told };
-  const objective = await named(run.objective, run.data.train, "task", { run, host, told });
-  return { run: { ...run, objective }, told };
+  const objective = await named(run.task, run.data.train, "task", { run, host, told });
+  return { run: { ...run, task: objective }, told };
 }
 
 type Reading = Readonly<{ run: Run; host: Host; told: string[] }>;
 
-async function named(objective: Objective, train: Dataset | undefined, path: string, own: Reading): Promise<Objective> {
+async function named(objective: Task, train: Dataset | undefined, path: string, own: Reading): Promise<Task> {
   const options = await namedWithin(objective.options, train, `${path}.with`, own);
-  const remade = (options: unknown): Objective =>
-    own.run.use("objective", { use: objective.name, with: options } as never);
+  const remade = (options: unknown): Task => own.run.use("task", { use: objective.name, with: options } as never);
   if (options !== objective.options) return remade(options);
-  const labelsIn = objective.tasks.map((task) => task.labelsIn).find((read) => read !== undefined);
-  if (!labelsIn || !train || !own.run.catalog.objective?.[objective.name]) return objective;
+  const labelsIn = objective.subtasks.map((task) => task.labelsIn).find((read) => read !== undefined);
+  if (!labelsIn || !train || !own.run.catalog.task?.[objective.name]) return objective;
   const labels = labelsIn(await rowsOf(train, own.host));
   if (labels.every((label, i) => label === `LABEL_${i}`)) {
     return remade({ ...objective.options, numLabels: labels.length });
@@ -48,7 +47,7 @@ async function named(objective: Objective, train: Dataset | undefined, path: str
 /** Options with the objectives among them named, of the training rows that stand beside them; the same where there are none. */
 async function namedWithin<T>(value: T, train: Dataset | undefined, path: string, own: Reading): Promise<T> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  if (isPlugin("objective")(value)) return await named(value, train, path, own) as T;
+  if (isPlugin("task")(value)) return await named(value, train, path, own) as T;
   // Of other plugins nothing trains.
   if ("kind" in value) return value;
   const data = "data" in value ? (value.data as Readonly<{ train?: Dataset }> | undefined)?.train : undefined;

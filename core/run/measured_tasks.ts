@@ -27,11 +27,11 @@ export type MeasuredTasks = Readonly<{
   /** Rows of a task as they were measured last. */
   examplesOf(task: MeasuredTask): readonly Example[];
   /** The event with a task's rows as they were measured last, or as they were generated where nothing measures texts. */
-  shown(task: MeasuredTask, evaluator: Measuring, at: Shown): Promise<TrainingEvent>;
+  shown(task: MeasuredTask, evaluator: Measuring, at: TaskEvaluation): Promise<TrainingEvent>;
 }>;
 
 /** Of which evaluation rows are shown. `generates`: texts that no metric reads are wanted, too. */
-export type Shown = Readonly<{
+export type TaskEvaluation = Readonly<{
   phase: "before" | "after";
   step: number;
   metrics: Named<number>;
@@ -83,5 +83,5 @@ export function measuredTasks(all: readonly TaskRows[]): MeasuredTasks {
 
 /** Whether a task's rows are answered with text that no metric reads. */
 function generatesUnmeasured({ task, metrics }: OpenRun): boolean {
-  return task.generate !== undefined && !metrics.some((metric) => metric.reads[0] === "text");
+  return task.generate !== undefined && !metrics.some((metric) => metric.accepts[0] === "text");
 }

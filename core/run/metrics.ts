@@ -11,7 +11,7 @@ type Tasks = readonly Readonly<{ open: Pick<OpenRun, "task"> }>[];
  * All tasks' metrics in one map, each under its task's name: `reviews_accuracy`; and `loss`, the mean of their losses by
  * their weights. Those of a task that is alone are as they are.
  */
-export function together(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): Named<number> {
+export function combineTaskMetrics(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): Named<number> {
   const alone = byTask.get("");
   if (alone) return alone;
   const all: Record<string, number> = { loss: meanLoss(tasks, byTask) };
@@ -39,5 +39,5 @@ function meanLoss(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): num
 
 /** Whether a metric is one of generated text, of a task that generates. */
 export function readsText({ task }: OpenRun, metric: Metric): boolean {
-  return task.generate !== undefined && metric.reads[0] === "text";
+  return task.generate !== undefined && metric.accepts[0] === "text";
 }

@@ -3,28 +3,28 @@
  * @module
  */
 import { badValue, missing, show, unknownName, unsupported } from "../errors.ts";
-import { builtOf } from "./built.ts";
+import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
 import { withGrownTables, withTokens } from "./grown.ts";
 import { untiedIn } from "./ties.ts";
-import { trunkOf, withHeads } from "../engine/trunk.ts";
+import { inspectBackbone, withHeads } from "../engine/inspect.ts";
 import { readSentenceModules, withDense } from "../sentence_modules.ts";
 import { withLabels } from "./labels.ts";
 import type {
   Adapter,
-  Attached,
+  Architecture,
+  AttachedAdapter,
+  BatchLayout,
   Checkpoint,
   Dataset,
   Head,
   Host,
+  InspectedBackbone,
   Json,
-  Layout,
-  Model,
   Named,
   Run,
-  Task,
-  Trunk,
+  Subtask,
   Use,
 } from "../types.ts";
 
@@ -33,13 +33,13 @@ export type { OpenRun } from "./open_run.ts";
 /** Opens the parts of a run of one task. Throws AttuneError where one is missing or not supported. */
 export async function openRun(run: Run, host: Host): Promise<OpenRun> {
   const [open, ...others] = await openTasks(run, host);
-  if (!open) throw missing("spec", "a task", run.objective.name);
+  if (!open) throw missing("spec", "a task", run.task.name);
   if (others.length > 0) {
-    const names = run.objective.tasks.map((task) => task.name);
+    const names = run.task.subtasks.map((task) => task.name);
     throw unsupported(
       "spec",
       "task",
-      run.objective.name,
+      run.task.name,
       `only one of its tasks (${names.join(", ")}) can be opened here`,
     );
   }
@@ -48,8 +48,8 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
 
 /** Opens a run, each of its tasks with what they share. Throws AttuneError where a part is missing or not supported. */
 export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
-  const opened = await given.source.open(host);
-  const asks = given.objective.tasks.some((task) => task.asksModules);
+  const opened = await given.model.open(host);
+  const asks = given.task.subtasks.some((task) => task.asksModules);
   const modules = asks ? await readSentenceModules(opened.files) : undefined;
   const source = await withDense(opened, modules);
   const tokenizer = await given.tokenizer.open(source.files);
@@ -63,35 +63,41 @@ export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
     const out = architecture.heads[head]?.out;
     return names.some((name) => name === `${out}.weight` || name.endsWith(`.${out}.weight`));
   };
-  const tasks = run.objective.tasks.map((task, i): Task => {
-    const completed = task.completed?.({ config, trained, modules }) ?? task;
+  const tasks = run.task.subtasks.map((task, i): Subtask => {
+    const completed = task.withConfig?.({ config, trained, modules }) ?? task;
     const notes = [...i === 0 ? told : [], ...completed.notes ?? []];
     return notes.length > 0 ? { ...completed, notes } : completed;
   });
   const heads = tasks.map((task) => headsOf(run, task));
-  const built = trunkOf(architecture, heads.flat());
+  const built = inspectBackbone(architecture, heads.flat());
   // Heads of several tasks may have modules of one name.
   const ties = Object.assign({}, built.ties, ...heads.map((own) => withHeads(built, own).ties));
-  const trunk = { ...built, ties, untied: await untiedIn(stored, { ...built, ties }) };
-  const checkpoint = grownFor(stored, trunk, heads);
+  const backbone = { ...built, ties, untied: await untiedIn(stored, { ...built, ties }) };
+  const checkpoint = grownFor(stored, backbone, heads);
   const made: OpenRun[] = [];
   for (const [i, task] of tasks.entries()) {
-    made.push(await openTask({ run, host, checkpoint, trunk, tokenizer, task, heads: heads[i] ?? [] }));
+    made.push(await openTask({ run, host, checkpoint, backbone, tokenizer, task, heads: heads[i] ?? [] }));
   }
   return made;
 }
 
 /** A checkpoint with tables for all of the tokenizer's tokens. */
-function grownFor(checkpoint: Checkpoint, trunk: Trunk, heads: readonly (readonly Head[])[]): Checkpoint {
+function grownFor(
+  checkpoint: Checkpoint,
+  backbone: InspectedBackbone,
+  heads: readonly (readonly Head[])[],
+): Checkpoint {
   if (checkpoint.vocabSizeBefore === undefined) return checkpoint;
   const shapes = new Map<string, readonly number[]>();
   for (const own of heads) {
-    for (const p of builtOf({ trunk, attached: [], heads: own }).parameters.values()) shapes.set(p.name, p.shape);
+    for (const p of inspectBuilt({ backbone, attached: [], heads: own }).parameters.values()) {
+      shapes.set(p.name, p.shape);
+    }
   }
-  return withGrownTables(checkpoint, trunk, shapes);
+  return withGrownTables(checkpoint, backbone, shapes);
 }
 
-function headsOf(run: Run, task: Task): readonly Head[] {
+function headsOf(run: Run, task: Subtask): readonly Head[] {
   const heads = task.heads.map((head) => run.use("head", head));
   if (run.spec.head === undefined) return heads;
   if (heads.some(({ options }) => "order" in options && options.order !== undefined)) {
@@ -107,9 +113,9 @@ function headsOf(run: Run, task: Task): readonly Head[] {
 }
 
 async function openTask(
-  shared: Pick<OpenRun, "run" | "host" | "checkpoint" | "trunk" | "tokenizer" | "task" | "heads">,
+  shared: Pick<OpenRun, "run" | "host" | "checkpoint" | "backbone" | "tokenizer" | "task" | "heads">,
 ): Promise<OpenRun> {
-  const { run, trunk, tokenizer, task, heads } = shared;
+  const { run, backbone, tokenizer, task, heads } = shared;
   const losses = task.losses.map(({ loss, output, target, weight = 1, classes }, i) => ({
     loss: run.use("loss", i === 0 && run.spec.loss !== undefined ? run.spec.loss : loss),
     output,
@@ -118,20 +124,20 @@ async function openTask(
     classes,
     name: task.losses.findIndex((l) => l.output === output) === i ? output : `${output}${i}`,
   }));
-  const attached: Attached[] = [];
+  const attached: AttachedAdapter[] = [];
   const own = (task.adapters ?? []).map((adapter) => run.use("adapter", adapter));
   // Adapters of one task beside those of all: every one needs a name.
-  const several = run.objective.tasks.some((t) => (t.adapters ?? []).length > 0);
+  const several = run.task.subtasks.some((t) => (t.adapters ?? []).length > 0);
   const names = [
     ...adapterNames(run.adapters, several),
     ...own.map((_, i) => (i === 0 ? task.name : `${task.name}-${i + 1}`)),
   ];
   for (const [i, adapter] of [...run.adapters, ...own].entries()) {
-    attached.push({ ...await attachedTo(shared, adapter), name: names[i] });
+    attached.push({ ...await attachAdapter(shared, adapter), name: names[i] });
   }
   const { training } = run;
-  const part = (dataset: Use<"dataset"> | undefined): Dataset | undefined =>
-    dataset === undefined ? undefined : run.use("dataset", dataset);
+  const part = (dataset: Use<"data"> | undefined): Dataset | undefined =>
+    dataset === undefined ? undefined : run.use("data", dataset);
   const [train, held] = [part(task.data?.train), part(task.data?.eval)];
   const open: OpenRun = {
     ...shared,
@@ -143,10 +149,10 @@ async function openTask(
       side: tokenizer.paddingSide,
       padToMultipleOf: training.padToMultipleOf ?? 1,
       padToLength: training.padding === "max_length" ? training.maxLength ?? 0 : 0,
-      share: training.rowSharing && training.padding === "longest" &&
+      rowSharing: training.rowSharing && training.padding === "longest" &&
         ![...attached, ...heads].some((part) => part.unshareable),
-      positions: trunk.positions,
-      padTokenId: trunk.padTokenId,
+      positions: backbone.positions,
+      padTokenId: backbone.padTokenId,
       reserve: reserved(attached),
       ...(task.name === "" ? {} : { task: task.name }),
     },
@@ -157,23 +163,28 @@ async function openTask(
 }
 
 /** An adapter opened and attached to a model and its head. */
-export async function attachedTo(
-  { trunk, heads, task, tokenizer, host, checkpoint }: Pick<
+export async function attachAdapter(
+  { backbone, heads, task, tokenizer, host, checkpoint }: Pick<
     OpenRun,
-    "trunk" | "heads" | "task" | "tokenizer" | "host" | "checkpoint"
+    "backbone" | "heads" | "task" | "tokenizer" | "host" | "checkpoint"
   >,
   adapter: Adapter,
-): Promise<Attached> {
+): Promise<AttachedAdapter> {
   const opened = adapter.open ? await adapter.open(host) : adapter;
   const stored = (module: string): boolean => checkpoint.weights.names.some((name) => name.startsWith(`${module}.`));
-  const modules = heads.flatMap((h) => trunk.heads[h.name]?.modulesToSave ?? h.modulesToSave);
-  const attached = opened.attach(withHeads(trunk, heads), { modules, task: task.taskType ?? "", tokenizer, stored });
-  const under = heads.map((h) => trunk.heads[h.name]?.under).find((name) => name !== undefined);
+  const modules = heads.flatMap((h) => backbone.heads[h.name]?.modulesToSave ?? h.modulesToSave);
+  const attached = opened.attach(withHeads(backbone, heads), {
+    modules,
+    task: task.taskType ?? "",
+    tokenizer,
+    isInCheckpoint: stored,
+  });
+  const under = heads.map((h) => backbone.heads[h.name]?.parentModule).find((name) => name !== undefined);
   return under === undefined ? attached : underneath(attached, under, modules);
 }
 
 /** An adapter of a model that its classifier holds under a name: in PEFT's files that stands in front of the model's. */
-function underneath(attached: Attached, under: string, modules: readonly string[]): Attached {
+function underneath(attached: AttachedAdapter, under: string, modules: readonly string[]): AttachedAdapter {
   const { peft, weights } = attached;
   if (!peft || peft.format) return attached;
   const placed = (key: string): string => key.replace(/^base_model\.model\./, (start) => `${start}${under}.`);
@@ -200,16 +211,16 @@ function underneath(attached: Attached, under: string, modules: readonly string[
 }
 
 /** The same run with other adapters, and the room that they need. */
-export function withAttached(open: OpenRun, attached: readonly Attached[]): OpenRun {
-  const share = open.layout.share && !attached.some((a) => a.unshareable);
-  return { ...open, attached, layout: { ...open.layout, share, reserve: reserved(attached) } };
+export function replaceAdapters(open: OpenRun, attached: readonly AttachedAdapter[]): OpenRun {
+  const share = open.layout.rowSharing && !attached.some((a) => a.unshareable);
+  return { ...open, attached, layout: { ...open.layout, rowSharing: share, reserve: reserved(attached) } };
 }
 
 /** The longest input: what the run asks for, within what model, adapters and tokenizer leave room for. */
-export function maxLengthOf({ run, trunk, tokenizer, layout, task }: OpenRun): number {
+export function maxLengthOf({ run, backbone, tokenizer, layout, task }: OpenRun): number {
   const { tokens, positions } = layout.reserve;
-  const room = trunk.maxPositions - tokens - (trunk.decoderStart === undefined ? positions : 0);
-  if (run.training.maxLength !== null) return Math.min(run.training.maxLength, trunk.goesBeyond ? Infinity : room);
+  const room = backbone.maxPositions - tokens - (backbone.decoderStartTokenId === undefined ? positions : 0);
+  if (run.training.maxLength !== null) return Math.min(run.training.maxLength, backbone.goesBeyond ? Infinity : room);
   return Math.min(room, task.modules?.maxLength ?? tokenizer.modelMaxLength ?? Infinity);
 }
 
@@ -224,20 +235,20 @@ function adapterNames(
 }
 
 /** What attached adapters keep free in front of each sequence. */
-function reserved(attached: readonly Attached[]): Layout["reserve"] {
-  const tokens = attached.flatMap((a) => a.reserve?.tokens ?? []);
+function reserved(attached: readonly AttachedAdapter[]): BatchLayout["reserve"] {
+  const tokens = attached.flatMap((a) => a.reservedPositions?.tokens ?? []);
   if (tokens.length > 1) {
     throw unsupported("spec", "adapter", tokens, "only one adapter may put tokens in front of each sequence");
   }
   return {
     tokens: tokens[0] ?? 0,
-    positions: attached.reduce((n, a) => n + (a.reserve?.positions ?? 0), 0),
+    positions: attached.reduce((n, a) => n + (a.reservedPositions?.positions ?? 0), 0),
   };
 }
 
-function modelFor(run: Run, config: Named<Json>): Model {
+function modelFor(run: Run, config: Named<Json>): Architecture {
   const type = config.model_type;
-  const models = Object.keys(run.catalog.model ?? {}).map((name) => run.use("model", name));
+  const models = Object.keys(run.catalog.architecture ?? {}).map((name) => run.use("architecture", name));
   const found = models.find((model) => typeof type === "string" && model.modelTypes.includes(type));
   if (found) return found;
   throw unknownName("spec", "config.json: model_type", "model type", String(type), models.flatMap((m) => m.modelTypes));

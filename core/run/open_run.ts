@@ -4,18 +4,18 @@
  */
 import type { TaskLoss } from "../engine/program.ts";
 import type {
-  Attached,
+  AttachedAdapter,
+  BatchLayout,
   Checkpoint,
   Collator,
   Dataset,
   Head,
   Host,
-  Layout,
+  InspectedBackbone,
   Metric,
   Run,
-  Task,
+  Subtask,
   Tokenizer,
-  Trunk,
 } from "../types.ts";
 
 /** A run with everything opened but its data. */
@@ -23,14 +23,14 @@ export type OpenRun = Readonly<{
   run: Run;
   host: Host;
   checkpoint: Checkpoint;
-  trunk: Trunk;
+  backbone: InspectedBackbone;
   tokenizer: Tokenizer;
-  task: Task;
+  task: Subtask;
   collator: Collator;
   heads: readonly Head[];
   losses: readonly TaskLoss[];
   metrics: readonly Metric[];
-  attached: readonly Attached[];
-  layout: Layout;
+  attached: readonly AttachedAdapter[];
+  layout: BatchLayout;
   data: Readonly<{ train?: Dataset; eval?: Dataset }>;
 }>;

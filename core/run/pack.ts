@@ -13,7 +13,7 @@ import { maxLengthOf, type OpenRun } from "./open.ts";
  *
  * @throws AttuneError where no length is given, or a part of the run needs a row for each sequence.
  */
-export function packed(open: OpenRun, encoded: EncodedRows): EncodedRows {
+export function packRows(open: OpenRun, encoded: EncodedRows): EncodedRows {
   const { run, attached, heads, layout } = open;
   if (run.training.maxLength === null) {
     throw missing("spec", "training.maxLength, the length of packed rows", "task.with.packing");

@@ -34,9 +34,9 @@ export function placedPaths(spec: Named<Json>, place: (path: string, name: boole
     if (Array.isArray(value)) return value.map(part);
     if (typeof value !== "object" || value === null) return value;
     const { use } = value as Named<Json>;
-    return mapped(value as Named<Json>, (own, key) => {
+    return mapValues(value as Named<Json>, (own, key) => {
       const options = key === "with" && typeof own === "object" && own !== null && !Array.isArray(own);
-      return options ? mapped(own as Named<Json>, (v, k) => option(v, k, String(use))) : part(own);
+      return options ? mapValues(own as Named<Json>, (v, k) => option(v, k, String(use))) : part(own);
     });
   };
   const option = (value: Json, key: string, use: string): Json => {
@@ -45,9 +45,9 @@ export function placedPaths(spec: Named<Json>, place: (path: string, name: boole
     const one = (path: string): string => place(path, named.has(use) && mayBeName(path));
     return Array.isArray(value) ? value.map((path) => one(String(path))) : one(String(value));
   };
-  return mapped(spec, (value, key) => (within.has(key) ? value : part(value)));
+  return mapValues(spec, (value, key) => (within.has(key) ? value : part(value)));
 }
 
-function mapped(object: Named<Json>, change: (value: Json, key: string) => Json): Named<Json> {
+function mapValues(object: Named<Json>, change: (value: Json, key: string) => Json): Named<Json> {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value, key)]));
 }

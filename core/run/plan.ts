@@ -140,12 +140,12 @@ export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]
 }
 
 /** More than a task takes: ten values for each of a parameter, 300 of a layer's width for each place, its attention, logits. */
-function bytesAtMost({ training }: Run, { open: { trunk }, train: { samples } }: TaskRows): number {
-  const parameters = Object.values(trunk.shapes).reduce((n, shape) => n + sizeOf(shape), 0);
+function bytesAtMost({ training }: Run, { open: { backbone }, train: { samples } }: TaskRows): number {
+  const parameters = Object.values(backbone.shapes).reduce((n, shape) => n + sizeOf(shape), 0);
   const places = samples.map(({ sequences }) => sequences.reduce((n, s) => n + s.length + (s.decoderLength ?? 0), 0));
   const longest = places.reduce((a, b) => Math.max(a, b), 1);
-  const perPlace = (trunk.layers.length + 2) * (300 * trunk.hiddenSize + 20 * trunk.numHeads * longest) +
-    10 * trunk.vocabSize;
+  const perPlace = (backbone.layers.length + 2) * (300 * backbone.hiddenSize + 20 * backbone.numHeads * longest) +
+    10 * backbone.vocabSize;
   return 4 * (10 * parameters + training.perDeviceTrainBatchSize * longest * perPlace);
 }
 
@@ -162,7 +162,7 @@ function evaluations(training: TrainingArguments, { total, perEpoch, epochs }: R
   return during + (atEnd ? 0 : 1) + 1;
 }
 
-/** Part of a model that a node belongs to, by its scope: paths of the trunk have its prefix, those of layers a number. */
+/** Part of a model that a node belongs to, by its scope: paths of the backbone have its prefix, those of layers a number. */
 function partOf(scope: string, prefix: string): string {
   if (scope.startsWith("d.")) return "backward";
   if (/\.\d+(\.|$)/.test(scope)) return "layers";
@@ -191,27 +191,27 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows,
   const batch = largestBatch(longest, training.perDeviceTrainBatchSize, open.layout);
   const options: ProgramOptions = {
     mode: "train",
-    trunk: open.trunk,
+    backbone: open.backbone,
     heads: open.heads,
     losses: open.losses,
     attached: open.attached,
     labelSmoothing: training.labelSmoothingFactor,
     checkpointing: training.gradientCheckpointing,
     queryBlocks: queryBlocksFor(batch),
-    trains: trainsRule(open.attached),
+    isTrainable: trainsRule(open.attached),
     targets: batch.inputs,
     given: Object.keys(batch.inputs),
     taskName: open.task.name,
   };
   const random = createRandom(training.seed);
-  const initial = initialWeights(open.checkpoint, open.attached, open.trunk, random);
+  const initial = initialWeights(open.checkpoint, open.attached, open.backbone, random);
   const plain = buildProgram(options);
   const regularizers = await dryRegularizers(open.run.regularizers, plain, initial.isNew);
   const program = regularizers.length === 0 ? plain : buildProgram({ ...options, regularizers });
   const dims = dimsWith(program.graph.inputs.keys(), batch);
   const all: Record<string, number> = {};
   for (const { node, multiplyAdds } of productsOf(program.graph)) {
-    const part = partOf(node.scope, open.trunk.baseModelPrefix);
+    const part = partOf(node.scope, open.backbone.baseModelPrefix);
     all[part] = (all[part] ?? 0) + 2 * evaluateDim(multiplyAdds, dims);
   }
   const { perDeviceTrainBatchSize, dataloaderDropLast } = training;

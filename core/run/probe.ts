@@ -23,19 +23,21 @@ export type Prober = Readonly<{
 }>;
 
 /** Opens the prober of a run's tasks. */
-export function prober(engine: Pick<Engine, "of">, tasks: readonly TaskRows[]): Prober {
+export function createProber(engine: Pick<Engine, "of">, tasks: readonly TaskRows[]): Prober {
   const first = new Map<string, Json>();
   const probed: Record<string, Json> = {};
   return {
     before: async (metrics) => {
       for (const { open, held } of tasks) {
         const { name } = open.task;
-        if (held) first.set(name, await probeOf(engine.of(name), open, held.samples, metrics.get(name) ?? {}));
+        if (held) {
+          first.set(name, await createRegularizerContext(engine.of(name), open, held.samples, metrics.get(name) ?? {}));
+        }
       }
     },
     after: async (task, evaluator, metrics) => {
       const { open, held } = task;
-      const after = held && await probeOf(evaluator, open, held.samples, metrics);
+      const after = held && await createRegularizerContext(evaluator, open, held.samples, metrics);
       probed[open.task.name] = probeFile(task, first.get(open.task.name), after);
     },
     file: () => probed[""] ?? { tasks: probed },
@@ -43,13 +45,16 @@ export function prober(engine: Pick<Engine, "of">, tasks: readonly TaskRows[]): 
 }
 
 /** The loss and the outputs of the first evaluation batch, in the reference files' shape. */
-async function probeOf(
+async function createRegularizerContext(
   engine: Pick<Evaluator, "run">,
   open: OpenRun,
   samples: readonly Sample[],
   metrics: Named<number>,
 ): Promise<Json> {
-  const [batch] = batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, { ...open.layout, share: false });
+  const [batch] = batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, {
+    ...open.layout,
+    rowSharing: false,
+  });
   const result: Record<string, Json> = { loss: metrics.loss ?? null };
   if (!batch) return result;
   // Without labels, heads that read labelled places only give every place's outputs.

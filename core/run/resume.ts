@@ -6,7 +6,7 @@
 import { refused, show } from "../errors.ts";
 import { countSteps } from "../loop/steps.ts";
 import type { Json, Named, Schedule, TrainingArguments } from "../types.ts";
-import type { Saved } from "./checkpoint_files.ts";
+import type { CheckpointFiles } from "./checkpoint_files.ts";
 import { isPlace } from "./places.ts";
 
 /** Parts that watch a run or place its results: they may change between attempts. */
@@ -29,7 +29,7 @@ const free: ReadonlySet<string> = new Set([
 const rhythm: ReadonlySet<string> = new Set(["evalStrategy", "evalSteps", "evalDelay", "evalOnStart"]);
 
 /** What a checkpoint keeps of a resolved spec: its training arguments, and the parts that must stay. */
-export function keptSpec({ training = {}, ...parts }: Named<Json>): Named<Json> {
+export function specToKeep({ training = {}, ...parts }: Named<Json>): Named<Json> {
   const kept = Object.entries(parts).filter(([key]) => !watching.has(key));
   const own = withoutPlaces(Object.fromEntries(kept)) as Named<Json>;
   return { ...own, ...(own.task === undefined ? {} : { task: ofTasks(own.task) }), training };
@@ -48,8 +48,8 @@ function ofTasks(task: Json): Json {
 }
 
 /** What of that must stay the same. */
-function lasting(kept: Named<Json>): Named<Json> {
-  const { training, ...parts } = keptSpec(kept);
+function resumableSpec(kept: Named<Json>): Named<Json> {
+  const { training, ...parts } = specToKeep(kept);
   const judged = Array.isArray(parts.callbacks) && parts.callbacks.length > 0;
   const named = Object.entries((training ?? {}) as Named<Json>)
     .filter(([key]) => !free.has(key) && (judged || !rhythm.has(key)));
@@ -57,9 +57,14 @@ function lasting(kept: Named<Json>): Named<Json> {
 }
 
 /** Throws AttuneError (REFUSED) that lists every difference between a checkpoint's run and this one. */
-export function checkSame(name: string, saved: Saved, spec: Named<Json>, fingerprints: Named<string>): void {
+export function assertSameRun(
+  name: string,
+  saved: CheckpointFiles,
+  spec: Named<Json>,
+  fingerprints: Named<string>,
+): void {
   const lines = changedContent(saved.fingerprints, fingerprints);
-  for (const { path, was, is } of differences(lasting(saved.spec as Named<Json>), lasting(spec))) {
+  for (const { path, was, is } of differences(resumableSpec(saved.spec as Named<Json>), resumableSpec(spec))) {
     lines.push(`  ${path}: was ${show(was)}, now ${show(is)}`);
   }
   if (lines.length === 0) return;
@@ -85,7 +90,7 @@ function changedContent(was: Named<string>, is: Named<string>): string[] {
  * length. Throws AttuneError (REFUSED) where it would be shorter than what has been done.
  */
 export function changedLength(
-  saved: Saved,
+  saved: CheckpointFiles,
   training: TrainingArguments,
   batches: number,
   schedule: Schedule,

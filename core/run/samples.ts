@@ -48,7 +48,7 @@ export async function sampled(
   { open, held }: MeasuredTask,
   evaluator: Pick<Evaluator, "generator">,
 ): Promise<GeneratedSample[]> {
-  const { answers, generationOf, questionsOf } = await import("./generate.ts");
+  const { generateAnswers, generationOf, questionsOf } = await import("./generate.ts");
   const options = await generationOf(open);
   const generator = await evaluator.generator();
   const found: GeneratedSample[] = [];
@@ -62,7 +62,7 @@ export async function sampled(
   try {
     const short = { ...options, maxNewTokens: Math.min(options.maxNewTokens, TOKENS) };
     for await (
-      const { prompt = "", prediction, references: [reference = ""] } of answers(open, generator, few(), short)
+      const { prompt = "", prediction, references: [reference = ""] } of generateAnswers(open, generator, few(), short)
     ) {
       found.push({ prompt, text: prediction, reference });
     }

@@ -2,10 +2,10 @@
  * Which tensors a model's modules share, by its config: for what works on files without building a run.
  * @module
  */
-import { trunkOf } from "../engine/trunk.ts";
+import { inspectBackbone } from "../engine/inspect.ts";
 import { AttuneError } from "../errors.ts";
 import { jsonObject } from "../json.ts";
-import type { Catalog, Json, Model, Named, Store } from "../types.ts";
+import type { Architecture, Catalog, Json, Named, Store } from "../types.ts";
 import { untiedConfig } from "./ties.ts";
 
 /** The config of a folder; undefined where it has none. Throws AttuneError where it is not sound. */
@@ -29,18 +29,18 @@ export function sharedTensors(
 ): SharedTensors | undefined {
   const type = config?.model_type;
   if (!config || typeof type !== "string") return undefined;
-  for (const entry of Object.values(catalog.model ?? {})) {
+  for (const entry of Object.values(catalog.architecture ?? {})) {
     const parsed = entry.parse({});
     if (parsed.issues) continue;
-    const model: Model = parsed.value;
+    const model: Architecture = parsed.value;
     if (!model.modelTypes.includes(type)) continue;
     try {
-      const trunk = trunkOf(model.read(config, names));
-      const heads = Object.values(trunk.heads).flatMap(({ out, outBias, tied }) => [
-        ...tied ? [[`${out}.weight`, `${trunk.wordEmbeddings}.weight`] as const] : [],
+      const backbone = inspectBackbone(model.read(config, names));
+      const heads = Object.values(backbone.heads).flatMap(({ out, outBias, tied }) => [
+        ...tied ? [[`${out}.weight`, `${backbone.wordEmbeddings}.weight`] as const] : [],
         ...outBias === undefined ? [] : [[`${out}.bias`, outBias] as const],
       ]);
-      return { ties: { ...trunk.ties, ...Object.fromEntries(heads) }, untiedConfig: untiedConfig(trunk) };
+      return { ties: { ...backbone.ties, ...Object.fromEntries(heads) }, untiedConfig: untiedConfig(backbone) };
     } catch (error) {
       // What is not built here can be merged by names alone.
       if (error instanceof AttuneError) return undefined;

@@ -6,16 +6,16 @@ import { badValue, missing, unsupported } from "../errors.ts";
 import { sha256 } from "../fingerprint.ts";
 import { openSafetensors, writeSafetensors } from "../safetensors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import type { Dataset, Field, Objective, Row, Sample, Store, Task, Teacher } from "../types.ts";
+import type { Dataset, Field, Row, Sample, Store, Subtask, Task, Teacher } from "../types.ts";
 import { batchesInOrder, type EncodedRows, encodeRows, type ReadingOptions } from "./data.ts";
-import { inferencer } from "./infer.ts";
+import { openEvaluator } from "./infer.ts";
 import { type OpenRun, openRun } from "./open.ts";
 
 /** Sequences that a teacher computes at once. */
 const BATCH = 32;
 
 /** Values of one output: those of row i from `starts[i]` to `starts[i + 1]`, `size` values each. */
-type Taught = Readonly<{ values: Float32Array; size: number; starts: readonly number[]; perToken: boolean }>;
+type TeacherOutput = Readonly<{ values: Float32Array; size: number; starts: readonly number[]; perToken: boolean }>;
 
 /**
  * Samples with the teacher's outputs among their targets.
@@ -23,7 +23,7 @@ type Taught = Readonly<{ values: Float32Array; size: number; starts: readonly nu
  * @throws AttuneError where the teacher cannot be opened, lacks an output, or its tokens are not the student's though
  * outputs per token are wanted.
  */
-export async function taught(
+export async function addTeacherTargets(
   open: OpenRun,
   teacher: Teacher,
   encoded: EncodedRows,
@@ -41,9 +41,9 @@ export async function taught(
     {
       ...open.run,
       spec: { ...open.run.spec, head: undefined, loss: undefined, collator: undefined, metrics: [] },
-      source: open.run.use("source", teacher.source),
+      model: open.run.use("model", teacher.model),
       tokenizer: open.run.use("tokenizer", teacher.tokenizer ?? "hf"),
-      objective: alone(teacher.task),
+      task: alone(teacher.task),
       adapters: [],
       metrics: [],
     },
@@ -63,8 +63,8 @@ export async function taught(
   };
 }
 
-function alone(task: Task): Objective {
-  return { kind: "objective", name: "teacher", options: {}, tasks: [task] };
+function alone(task: Subtask): Task {
+  return { kind: "task", name: "teacher", options: {}, subtasks: [task] };
 }
 
 function rowsAgain({ rows, fingerprint }: EncodedRows): Dataset {
@@ -72,7 +72,7 @@ function rowsAgain({ rows, fingerprint }: EncodedRows): Dataset {
     for (const [at, row] of rows.entries()) yield await Promise.resolve({ row, next: { at: at + 1 } });
   };
   const opened = { length: rows.length, fingerprint, read };
-  return { kind: "dataset", name: "rows", options: {}, open: () => Promise.resolve(opened) };
+  return { kind: "data", name: "rows", options: {}, open: () => Promise.resolve(opened) };
 }
 
 async function fingerprintOf(open: OpenRun, { outputs }: Teacher, { fingerprint }: EncodedRows): Promise<string> {
@@ -92,10 +92,12 @@ async function computed(
   { outputs }: Teacher,
   samples: readonly Sample[],
   tell: (done: number) => Promise<void> | undefined,
-): Promise<ReadonlyMap<string, Taught>> {
-  const evaluator = inferencer(open, { outputHiddenStates: outputs.some((name) => name.startsWith("hiddenStates.")) });
+): Promise<ReadonlyMap<string, TeacherOutput>> {
+  const evaluator = openEvaluator(open, {
+    outputHiddenStates: outputs.some((name) => name.startsWith("hiddenStates.")),
+  });
   const lengths = samples.map((sample) => sample.sequences[0]?.length ?? 0);
-  const found = new Map<string, Taught>();
+  const found = new Map<string, TeacherOutput>();
   // Rows of like length together; where they stand does not matter to what comes out.
   const order = samples.map((_, i) => i).sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0));
   const sorted = order.map((i) => ({ ...samples[i] as Sample, row: i }));
@@ -112,12 +114,12 @@ async function computed(
         if (!perToken && output.dims[0] !== batch.samples) {
           throw unsupported("teacher", "outputs", name, "outputs of places are not distilled, only of whole rows");
         }
-        const own = found.get(name) ?? room(output, perToken, lengths);
+        const own = found.get(name) ?? allocateOutput(output, perToken, lengths);
         found.set(name, own);
         const { values, size, starts } = own;
         if (perToken) {
           for (let place = 0; place < batch.batch * batch.seq; place++) {
-            const [sequence = -1, position = 0] = batch.places.subarray(2 * place, 2 * place + 2);
+            const [sequence = -1, position = 0] = batch.tokenOrigins.subarray(2 * place, 2 * place + 2);
             if (sequence < 0) continue;
             const to = (starts[batch.rows[sequence] ?? 0] ?? 0) + position;
             values.set(output.data.subarray(place * size, (place + 1) * size), to * size);
@@ -135,7 +137,7 @@ async function computed(
   return found;
 }
 
-function room({ dims }: Tensor, perToken: boolean, lengths: readonly number[]): Taught {
+function allocateOutput({ dims }: Tensor, perToken: boolean, lengths: readonly number[]): TeacherOutput {
   const size = sizeOf(dims.slice(perToken ? 2 : 1));
   const starts = startsOf(perToken, lengths);
   return { values: new Float32Array((starts.at(-1) ?? 0) * size), size, starts, perToken };
@@ -147,7 +149,7 @@ function startsOf(perToken: boolean, lengths: readonly number[]): number[] {
   return starts;
 }
 
-function withTargets(sample: Sample, length: number, i: number, outputs: ReadonlyMap<string, Taught>): Sample {
+function withTargets(sample: Sample, length: number, i: number, outputs: ReadonlyMap<string, TeacherOutput>): Sample {
   const [sequence] = sample.sequences;
   if (!sequence) return sample;
   const fields: Record<string, Field> = { ...sequence.fields };
@@ -155,7 +157,7 @@ function withTargets(sample: Sample, length: number, i: number, outputs: Readonl
   for (const [name, { values, size, starts, perToken }] of outputs) {
     const data = values.subarray((starts[i] ?? 0) * size, (starts[i + 1] ?? 0) * size);
     if (!perToken) {
-      targets[`teacher.${name}`] = { per: "sample", data, fill: 0, size };
+      targets[`teacher.${name}`] = { axis: "sample", data, padValue: 0, size };
       continue;
     }
     if (length !== sequence.length) {
@@ -163,12 +165,12 @@ function withTargets(sample: Sample, length: number, i: number, outputs: Readonl
       throw badValue("teacher", what, length, "the same tokenizer as the teacher's, where hidden states are compared");
     }
     // No value is Infinity: every place of a sequence has a target, and padding has none.
-    fields[`teacher.${name}`] = { per: "token", data, fill: 0, size, ignore: Infinity };
+    fields[`teacher.${name}`] = { axis: "token", data, padValue: 0, size, ignoreIndex: Infinity };
   }
   return { ...sample, sequences: [{ ...sequence, fields }, ...sample.sequences.slice(1)], targets };
 }
 
-async function save(cache: Store, key: string, outputs: ReadonlyMap<string, Taught>): Promise<void> {
+async function save(cache: Store, key: string, outputs: ReadonlyMap<string, TeacherOutput>): Promise<void> {
   const tensors = [...outputs].map(([name, { values, size }]): [string, Tensor] => [
     name,
     { dtype: "float32", dims: [values.length / size, size], data: values },
@@ -181,11 +183,11 @@ async function cached(
   key: string,
   samples: readonly Sample[],
   { outputs }: Teacher,
-): Promise<ReadonlyMap<string, Taught> | undefined> {
+): Promise<ReadonlyMap<string, TeacherOutput> | undefined> {
   if (!cache || !await cache.get(key, { offset: 0, length: 0 })) return undefined;
   const file = await openSafetensors(cache, key);
   const lengths = samples.map((sample) => sample.sequences[0]?.length ?? 0);
-  const found = new Map<string, Taught>();
+  const found = new Map<string, TeacherOutput>();
   for (const name of outputs) {
     const { dims, data } = await file.read(name);
     const perToken = name.startsWith("hiddenStates.");

@@ -3,7 +3,7 @@
  * @module
  */
 import { storedNames } from "../engine/weights.ts";
-import type { Checkpoint, Json, Named, Trunk, Weights } from "../types.ts";
+import type { Checkpoint, InspectedBackbone, Json, Named, Weights } from "../types.ts";
 
 /** Bytes that are compared at once. */
 const PIECE = 2 ** 20;
@@ -12,10 +12,10 @@ const PIECE = 2 ** 20;
  * Which of a model's ties a checkpoint does not have: it holds both tensors, with other values, as after training that told
  * them apart. Whatever its config says, they are two then, as in transformers.
  */
-export async function untiedIn({ weights }: Checkpoint, trunk: Trunk): Promise<readonly string[]> {
-  const find = storedNames(weights.names, { ...trunk, ties: {} });
+export async function untiedIn({ weights }: Checkpoint, backbone: InspectedBackbone): Promise<readonly string[]> {
+  const find = storedNames(weights.names, { ...backbone, ties: {} });
   const untied: string[] = [];
-  for (const [name, source] of Object.entries(trunk.ties)) {
+  for (const [name, source] of Object.entries(backbone.ties)) {
     const [own, other] = [find(name), find(source)];
     if (own !== undefined && other !== undefined && !await equal(weights, own, other)) untied.push(name);
   }
@@ -23,7 +23,7 @@ export async function untiedIn({ weights }: Checkpoint, trunk: Trunk): Promise<r
 }
 
 /** What a config says of a model whose tensors are apart that its class would share. */
-export function untiedConfig({ untiedConfig: own }: Pick<Trunk, "untiedConfig">): Named<Json> {
+export function untiedConfig({ untiedConfig: own }: Pick<InspectedBackbone, "untiedConfig">): Named<Json> {
   return own ?? { tie_word_embeddings: false };
 }
 

@@ -9,19 +9,19 @@ import type { SavedTensors } from "../engine/state.ts";
 import { AttuneError } from "../errors.ts";
 import { countSteps } from "../loop/steps.ts";
 import { type LoopState, trainLoop } from "../loop/train.ts";
-import type { Dataset, Host, Json, LogSink, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
+import type { Dataset, Host, Json, LogWriter, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
 import { batchPlan, type TaskRows } from "./batches.ts";
-import { joinedBest, judgesOf, splitBest } from "./best.ts";
+import { joinedBest, selectBestMetrics, splitBest } from "./best.ts";
 import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
 import { dataPath, labelledRows, trainData, withFields } from "./data.ts";
-import { engineFor } from "./engine.ts";
-import { inferencer } from "./infer.ts";
+import { createTaskEngine } from "./engine.ts";
+import { openEvaluator } from "./infer.ts";
 import { type MeasuredTask, type MeasuredTasks, measuredTasks } from "./measured_tasks.ts";
 import { answersPrompts, checkGeneration, sampled, samplesFile, samplesFrom } from "./samples.ts";
-import { metricsFile, together } from "./metrics.ts";
+import { combineTaskMetrics, metricsFile } from "./metrics.ts";
 import { openTasks } from "./open.ts";
 import { tellingOf } from "./telling.ts";
-import { changedLength, checkContent, checkSame, keptSpec } from "./resume.ts";
+import { assertSameRun, changedLength, checkContent, specToKeep } from "./resume.ts";
 import { VERSION } from "../version.ts";
 import { resolvedSpec, writeJson, writeModel } from "./write.ts";
 
@@ -58,14 +58,14 @@ async function* eventsOf(run: Run, host: Host, options: TrainOptions): AsyncIter
   const { output } = options;
   // Before anything is read: nobody wants to hear after the last step that it cannot be written.
   const release = await output?.claim?.();
-  const loggers: LogSink[] = [];
-  const told = (event: TrainingEvent): TrainingEvent => {
+  const loggers: LogWriter[] = [];
+  const emit = (event: TrainingEvent): TrainingEvent => {
     for (const logger of loggers) logger.log(event);
     return event;
   };
   try {
     for (const logger of run.loggers) loggers.push(await logger.open(host, run, output));
-    for await (const event of trained(run, host, options, logMarks(run, loggers))) yield told(event);
+    for await (const event of runTraining(run, host, options, logMarks(run, loggers))) yield emit(event);
   } finally {
     try {
       for (const logger of loggers) await logger.close();
@@ -78,7 +78,7 @@ async function* eventsOf(run: Run, host: Host, options: TrainOptions): AsyncIter
 /** Where all logs stand, each under its logger. */
 type LogMarks = Readonly<{ mark(): Promise<Named<Json>>; resume(marks: Named<Json>): void }>;
 
-function logMarks({ loggers }: Run, sinks: readonly LogSink[]): LogMarks {
+function logMarks({ loggers }: Run, sinks: readonly LogWriter[]): LogMarks {
   const keys = loggers.map(({ name, options }) => `${name} ${JSON.stringify(options)}`);
   return {
     mark: async () => {
@@ -95,7 +95,7 @@ function logMarks({ loggers }: Run, sinks: readonly LogSink[]): LogMarks {
   };
 }
 
-async function* trained(
+async function* runTraining(
   given: Run,
   host: Host,
   options: TrainOptions,
@@ -113,7 +113,7 @@ async function* trained(
     };
     const rows = withFields(yield* read("train", trainData(open)), run.regularizers);
     const held = data.eval ? yield* read("eval", data.eval, rows.reading) : undefined;
-    tasks.push({ open, train: task.packing ? (await import("./pack.ts")).packed(open, rows) : rows, held });
+    tasks.push({ open, train: task.packing ? (await import("./pack.ts")).packRows(open, rows) : rows, held });
     for (
       const [name, { unlabelled, samples, notes }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })
     ) {
@@ -134,9 +134,9 @@ async function* trained(
   const held = measuredTasks(tasks);
   const wantsReport = run.loggers.some((logger) => logger.name === "report");
   await checkGeneration(held.tasks, output !== undefined);
-  const judges = judgesOf(run, tasks.flatMap(({ open, held }) => (held ? [open] : [])));
+  const judges = selectBestMetrics(run, tasks.flatMap(({ open, held }) => (held ? [open] : [])));
   await (await import("./plan.ts")).checkFits(run, host, tasks);
-  const engine = await engineFor(tasks);
+  const engine = await createTaskEngine(tasks);
   let described: Promise<void> | undefined;
   try {
     const fingerprintsOf = async (): Promise<Named<string>> => ({
@@ -148,7 +148,7 @@ async function* trained(
       })),
     });
     const plan = batchPlan(run, tasks);
-    const same = output ? keptSpec(toSpec(run) as Named<Json>) : {};
+    const same = output ? specToKeep(toSpec(run) as Named<Json>) : {};
     if (run.spec.fingerprints) checkContent(run.spec.fingerprints, await fingerprintsOf());
     const { attune: version = VERSION } = run.spec.versions ?? {};
     if (version !== VERSION) {
@@ -162,7 +162,7 @@ async function* trained(
       yield { type: "warning", step: 0, epoch: 0, code: "DAMAGED_CHECKPOINT", message };
     }
     if (saved) {
-      checkSame(name ?? "", saved, same, await fingerprintsOf());
+      assertSameRun(name ?? "", saved, same, await fingerprintsOf());
       const message = changedLength(saved, training, plan.perEpoch, run.schedule);
       if (message) yield { type: "warning", step: saved.state.step, epoch: 0, code: "OTHER_LENGTH", message };
       await checkpoints?.retire(name ?? "");
@@ -183,7 +183,7 @@ async function* trained(
       return described;
     };
 
-    const prober = options.probe ? (await import("./probe.ts")).prober(engine, tasks) : undefined;
+    const prober = options.probe ? (await import("./probe.ts")).createProber(engine, tasks) : undefined;
     await prober?.before(await held.measureAll(engine.of));
 
     const best = splitBest(saved?.best ?? {}, tasks);
@@ -207,7 +207,7 @@ async function* trained(
       return await store.save({ state, tensors, best: kept, fingerprints, spec: same, logs: await logs.mark() });
     };
     const keepSamples = samplesFile(output, saved?.state.step ?? 0);
-    const told: TrainingEvent[] = [];
+    const emit: TrainingEvent[] = [];
     let failed: unknown;
     let byTask = new Map<string, Named<number>>();
     let diverged = false;
@@ -236,13 +236,13 @@ async function* trained(
           } catch (error) {
             // What is trained is written first, whatever an evaluation does.
             if (!output) throw error;
-            if (which === "now") told.push(notShown(0, error));
+            if (which === "now") emit.push(notShown(0, error));
             else failed ??= error;
             byTask = new Map();
             return {};
           }
-          if (which === "now" && output) told.push(...await samplesNow(held, engine.of));
-          return together(tasks, byTask);
+          if (which === "now" && output) emit.push(...await samplesNow(held, engine.of));
+          return combineTaskMetrics(tasks, byTask);
         }
         : undefined,
       save: checkpoints && ((state) => save(checkpoints, state)),
@@ -260,7 +260,7 @@ async function* trained(
       }
       yield event;
       if (event.type === "step") describe();
-      for (const own of told.splice(0)) {
+      for (const own of emit.splice(0)) {
         const at = { ...own, step: event.step, epoch: event.epoch };
         await keepSamples(at);
         yield at;
@@ -346,7 +346,7 @@ async function* shownRows(
   // The untouched model's figures, measured last so that the first step does not wait for them.
   await engine.endTraining();
   for (const task of held.tasks) {
-    const untouched = inferencer(task.open);
+    const untouched = openEvaluator(task.open);
     try {
       const metrics = await held.measure(task, untouched);
       yield* both(task, untouched, { phase: "before", step: 0, metrics });

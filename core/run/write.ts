@@ -5,11 +5,11 @@
 import type { Parameter } from "../engine/build.ts";
 import type { Engine } from "../engine/engine.ts";
 import { toSpec } from "../compose.ts";
-import type { Host, Json, Named, Run, Store, Trained } from "../types.ts";
+import type { Host, Json, Named, Run, Store, TrainedModel } from "../types.ts";
 import type { OpenRun } from "./open.ts";
 import { placedPaths } from "./places.ts";
 import { VERSION } from "../version.ts";
-import { within } from "../within.ts";
+import { storeWithin } from "../within.ts";
 
 /** Writes a value as indented JSON. */
 export async function writeJson(store: Store, key: string, value: Json): Promise<void> {
@@ -43,16 +43,16 @@ export async function writeModel(open: OpenRun, engine: Engine, metrics: Named<n
   const saves = open.attached.some((a) => a.peft);
   const name = saves ? "peft" : "hf";
   const folder = open.task.name === "" ? "" : `${open.task.name}/`;
-  await open.run.use("exporter", name).write(trained, within(output, `${saves ? "adapter" : "model"}/${folder}`));
+  await open.run.use("exporter", name).write(trained, storeWithin(output, `${saves ? "adapter" : "model"}/${folder}`));
   for (const exporter of open.run.exporters) {
-    await exporter.write(trained, within(output, `${exporter.name}/${folder}`));
+    await exporter.write(trained, storeWithin(output, `${exporter.name}/${folder}`));
   }
 }
 
 /** What exporters are given. */
-async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>): Promise<Trained> {
+async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>): Promise<TrainedModel> {
   const own = [...engine.program(open.task.name).recorded.parameters.values()].filter((p) => !p.regularizer);
-  const names = new Map(own.map((p) => [p.local, p.name]));
+  const names = new Map(own.map((p) => [p.unqualifiedName, p.name]));
   const reached = new Set(engine.state.trained.map((t) => t.name));
   // What an adapter's file had is in the next one too, whether this run trains it or not.
   const saved = new Set(open.attached.flatMap((a) => a.weights?.names ?? []));
@@ -60,15 +60,16 @@ async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>):
   const drawn = new Set(open.checkpoint.weights.names.length > 0 ? engine.fresh : []);
   // Tables that grew are wanted where an adapter is loaded, as PEFT saves them.
   const grown = new Set(open.checkpoint.grown ?? []);
-  const kept = (p: Parameter): boolean => !p.frozen && (saved.has(p.local) || drawn.has(p.name) || grown.has(p.local));
+  const kept = (p: Parameter): boolean =>
+    !p.frozen && (saved.has(p.unqualifiedName) || drawn.has(p.name) || grown.has(p.unqualifiedName));
   return {
     base: open.checkpoint,
-    trunk: open.trunk,
+    backbone: open.backbone,
     task: open.task,
     attached: open.attached,
     // A task's files know its parameters without its name: they are those of a run that has no other task.
-    trained: own.filter((p) => reached.has(p.name) || kept(p)).map((p) => p.local),
-    all: Object.fromEntries(own.map((p) => [p.local, { shape: p.shape, adapter: p.adapter }])),
+    trained: own.filter((p) => reached.has(p.name) || kept(p)).map((p) => p.unqualifiedName),
+    all: Object.fromEntries(own.map((p) => [p.unqualifiedName, { shape: p.shape, adapter: p.adapter }])),
     read: (name) => engine.read(names.get(name) ?? name),
     metrics,
     card: modelCard(open, metrics),
@@ -97,7 +98,7 @@ export function modelCard(open: OpenRun, metrics: Named<number>, merged = false)
     `# ${run.name}`,
     "",
     `${adapter ? "An adapter for" : "A model fine-tuned from"} \`${checkpoint.label}\`, task ${
-      task.taskType ?? run.objective.name
+      task.taskType ?? run.task.name
     }${folded}, made with Attune ${VERSION}.`,
     "",
     "## Evaluation",

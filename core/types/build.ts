@@ -10,13 +10,13 @@ import type { Weights } from "./model.ts";
 export type Side = "input" | "decoder";
 
 /** What models, adapters, heads, losses and regularizers build with. Inside middleware the seams are plain. */
-export interface Build {
+export interface GraphBuilder {
   readonly mode: "train" | "evaluate" | "generate";
   readonly graph: Graph;
   /** ε of label smoothing, for losses that know classes. */
   readonly labelSmoothing: number;
   /** `role`: whose places are asked for; in generation there are more keys than queries. */
-  stream(side?: Side, role?: "queries" | "keys"): Stream;
+  stream(side?: Side, role?: "queries" | "keys"): TokenStream;
   /** A field that the collator makes; a missing one is found before step 1. */
   input(name: string, dtype: DType, shape: Shape): Value;
   /** The places [picked] that have labels of this name, for `rows`; undefined where rows come without labels. */
@@ -24,7 +24,7 @@ export interface Build {
   /** Whether the collator makes a field; false where nothing is known of rows. */
   given(name: string): boolean;
   /** The same name, the same value. `frozen`: never trains, as a buffer or what an adapter keeps as it was. */
-  parameter(name: string, shape: readonly number[], init?: Init, options?: { readonly frozen?: boolean }): Value;
+  parameter(name: string, shape: readonly number[], init?: Initializer, options?: { readonly frozen?: boolean }): Value;
   /** What trains in this run. */
   trainable(): Named<Value>;
   /** In training each value is zero with probability p, the others grow by 1 / (1 - p); x is of places, or of weights. */
@@ -52,12 +52,12 @@ export interface Build {
  * `sequence`: the batch's sequence that a place belongs to, -1 at padding. `columns`: 0, 1, 2, ... [seq] int32. `first`
  * and `last`: each sequence's place within batch * seq, [sequences] int32.
  */
-export type Stream = Readonly<{
+export type TokenStream = Readonly<{
   ids: Value;
   segments: Value;
   positions: Value;
   sequence: Value;
-  columns: Value;
+  columnIndex: Value;
   first: Value;
   last: Value;
 }>;
@@ -67,7 +67,7 @@ export type Stream = Readonly<{
  * of the weight, where not as the model's others.
  */
 export type LinearOptions = Readonly<
-  { outFeatures: number; bias?: boolean; tied?: string; tiedBias?: string; conv1d?: boolean; init?: Init }
+  { outFeatures: number; bias?: boolean; tied?: string; tiedBias?: string; conv1d?: boolean; init?: Initializer }
 >;
 
 /** An embedding table. `tied`: the parameter that it is, where other modules' are the same; `paddingIdx`: the row that gets no gradient; `scale`: what rows that are looked up are multiplied by. */
@@ -75,7 +75,7 @@ export type EmbeddingOptions = Readonly<{
   numEmbeddings: number;
   embeddingDim: number;
   scale?: number;
-  init?: Init;
+  init?: Initializer;
   paddingIdx?: number;
   tied?: string;
   side?: Side;
@@ -93,14 +93,14 @@ export type AttentionOptions = Readonly<{
   keys?: Side;
   bias?: Value; // broadcasts to [batch, heads, q, k]
   /** That of keys that stand in front, at these positions [count] int32; absent: a bias leaves no room for such keys. */
-  biasInFront?: (positions: Value) => Value;
+  prefixBias?: (positions: Value) => Value;
 }>;
 
 /** What `f` is added to (absent: `x`), and the norm that comes behind the sum, if one does. */
 export type SublayerOptions = Readonly<{ residual?: Value; norm?: (sum: Value) => Value }>;
 
 /** What each middleware is given. `weight` is [out, in] however it is stored; every token sees the first `prefix` keys. */
-export interface Seams {
+export interface HookPoints {
   linear: Readonly<
     { path: string; x: Value; weight: Value; bias: Value | undefined; inFeatures: number; outFeatures: number }
   >;
@@ -115,7 +115,7 @@ export interface Seams {
 }
 
 /** Initial values: a constant fill, a normal's standard deviation, a uniform's bound, or anything else from the checkpoint. */
-export type Init =
+export type Initializer =
   | "zeros"
   | "ones"
   | { readonly normal: number }

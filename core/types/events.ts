@@ -73,14 +73,18 @@ export type Example = Readonly<{
 /** A reducer: its state is plain data and part of the checkpoint; what it asks for happens between steps. */
 export interface Callback extends Plugin<"callback"> {
   /** The metric that it judges evaluations by, as an evaluation calls it; absent: it does not wait for any. */
-  judges?(training: TrainingArguments): string;
+  needsEvaluation?(training: TrainingArguments): string;
   init(): unknown;
   /** `training`: the run's arguments. */
-  on(state: unknown, event: TrainingEvent, training?: TrainingArguments): Readonly<{ state: unknown; ask?: Ask }>;
+  on(
+    state: unknown,
+    event: TrainingEvent,
+    training?: TrainingArguments,
+  ): Readonly<{ state: unknown; ask?: TrainerControl }>;
 }
 
 /** What a callback may ask for. */
-export type Ask = Readonly<{
+export type TrainerControl = Readonly<{
   stop?: string;
   evaluate?: boolean;
   save?: boolean;
@@ -91,11 +95,11 @@ export type Ask = Readonly<{
 
 /** Receives events. */
 export interface Logger extends Plugin<"logger"> {
-  open(host: Host, run: Run, output: Store | undefined): Promise<LogSink>;
+  open(host: Host, run: Run, output: Store | undefined): Promise<LogWriter>;
 }
 
 /** An opened logger. */
-export interface LogSink {
+export interface LogWriter {
   log(event: TrainingEvent): void;
   /** Called before a checkpoint: writes out what was logged and says where the log stands. */
   mark?(): Promise<Json>;
@@ -105,7 +109,7 @@ export interface LogSink {
 }
 
 /** What a metric can read: the same in the trainer, at an endpoint, in a browser. */
-export interface Readings {
+export interface MetricInputs {
   label: Readonly<{ prediction: number; reference: number; scores?: ArrayLike<number> }>;
   number: Readonly<{ prediction: number; reference: number }>;
   labels: Readonly<{ prediction: readonly number[]; reference: readonly number[]; scores?: ArrayLike<number> }>;
@@ -122,12 +126,12 @@ export interface Readings {
  * readings it takes, in order of preference. `compute`'s keys: the metric's use name, F1 and its like with their average.
  */
 export interface Metric extends Plugin<"metric"> {
-  readonly reads: readonly (keyof Readings)[];
+  readonly accepts: readonly (keyof MetricInputs)[];
   readonly greaterIsBetter: boolean;
   init(): unknown;
-  update(state: unknown, example: Readings[keyof Readings]): unknown;
+  update(state: unknown, example: MetricInputs[keyof MetricInputs]): unknown;
   /** About how many elementary steps `update` takes; absent: as many as the example is long. */
-  steps?(example: Readings[keyof Readings]): number;
+  steps?(example: MetricInputs[keyof MetricInputs]): number;
   merge(a: unknown, b: unknown): unknown;
   compute(state: unknown): Named<number | null>;
 }

@@ -4,12 +4,12 @@
  */
 import type { Json, Named, Random, Tensor } from "./base.ts";
 import type { TrainingEvent } from "./events.ts";
-import type { Attached, Checkpoint, Task, Trunk } from "./model.ts";
+import type { AttachedAdapter, Checkpoint, InspectedBackbone, Subtask } from "./model.ts";
 import type { Plugin, Run } from "./plugins.ts";
 import type { Provider } from "./training.ts";
 
 /** Opens a store. */
-export interface StoreSource extends Plugin<"store"> {
+export interface StoreOpener extends Plugin<"store"> {
   open(host: Host): Promise<Store>;
 }
 
@@ -18,21 +18,21 @@ export interface Store {
   get(
     key: string,
     range?: Readonly<{ offset: number; length: number }>,
-  ): Promise<(Stored & { readonly bytes: Uint8Array }) | undefined>;
+  ): Promise<(StoredObject & { readonly bytes: Uint8Array }) | undefined>;
   put(
     key: string,
     bytes: Uint8Array | AsyncIterable<Uint8Array>,
     options?: { readonly if?: string | null },
-  ): Promise<Stored | "conflict">;
+  ): Promise<StoredObject | "conflict">;
   delete(key: string, options?: { readonly if?: string }): Promise<"done" | "conflict">;
-  list(prefix: string): AsyncIterable<Stored>;
+  list(prefix: string): AsyncIterable<StoredObject>;
   /** The keys alone, where that is less work; some may be of what has just gone. */
   keys?(prefix: string): AsyncIterable<string>;
   /**
    * Adds to the end of an object, which it makes where there is none; absent where an object can only be replaced. What
    * was appended may be lost with the machine until one append has asked for `sync`.
    */
-  append?(key: string, bytes: Uint8Array, options?: { readonly sync?: boolean }): Promise<Stored>;
+  append?(key: string, bytes: Uint8Array, options?: { readonly sync?: boolean }): Promise<StoredObject>;
   /** Makes what is there last, whoever has put it: until its own `put` is done, what others see of it may go with the power. */
   sync?(key: string): Promise<void>;
   /** A checked real path that ONNX Runtime may map; absent where there are no files. */
@@ -47,19 +47,19 @@ export interface Store {
 }
 
 /** What a store knows of one key. `size` is the whole object's, also for ranges. */
-export type Stored = Readonly<{ key: string; size: number; revision: string }>;
+export type StoredObject = Readonly<{ key: string; size: number; revision: string }>;
 
 /** Trained state → files of another ecosystem. */
 export interface Exporter extends Plugin<"exporter"> {
-  write(trained: Trained, to: Store): Promise<readonly string[]>;
+  write(trained: TrainedModel, to: Store): Promise<readonly string[]>;
 }
 
 /** What an exporter is given. Tensors are read one at a time, so that a model need not be in memory at once. */
-export type Trained = Readonly<{
+export type TrainedModel = Readonly<{
   base: Checkpoint;
-  trunk: Trunk;
-  task: Task;
-  attached: readonly Attached[];
+  backbone: InspectedBackbone;
+  task: Subtask;
+  attached: readonly AttachedAdapter[];
   /** Names of the parameters that trained, or that the base has no values for. */
   trained: readonly string[];
   /** Every parameter of the program, and whether it is an adapter's own. */
@@ -102,17 +102,17 @@ export interface OpenQueue {
    * Takes an id, which others do not see for some seconds; it comes back then unless it was done. `wanted` says which ids
    * are worth taking; a queue that cannot look at them before gives any.
    */
-  pull(seconds: number, wanted?: (id: string) => boolean): Promise<Hint | undefined>;
+  pull(seconds: number, wanted?: (id: string) => boolean): Promise<Delivery | undefined>;
   /** The ids that it has, whoever has taken them; absent where it cannot tell. */
   ids?(): Promise<ReadonlySet<string>>;
   close(): Promise<void>;
 }
 
 /** An id from a queue. `done` removes it, `back` gives it to others at once; both do nothing where it has come back already. */
-export interface Hint {
+export interface Delivery {
   readonly id: string;
-  done(): Promise<void>;
-  back(): Promise<void>;
+  ack(): Promise<void>;
+  nack(): Promise<void>;
 }
 
 /** Here (ort) or elsewhere (torch): the iterable is all one sees, the signal all one controls. */
@@ -167,7 +167,7 @@ export interface Host {
   readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
   /** What paths of models are called in cards and adapter_config.json, where not by the path. */
-  readonly labels?: Named<string>;
+  readonly displayNames?: Named<string>;
   /** The files of `attune:base`, the encoder that comes with Attune. */
   readonly base?: Store;
   /** The Hugging Face hub's cache on disk, as Python lays it out. */

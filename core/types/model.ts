@@ -4,15 +4,15 @@
  */
 import type { Value } from "../graph/graph.ts";
 import type { DType, Json, Named, Tensor } from "./base.ts";
-import type { Build, Seams } from "./build.ts";
-import type { Readings } from "./events.ts";
+import type { GraphBuilder, HookPoints } from "./build.ts";
+import type { MetricInputs } from "./events.ts";
 import type { Host, Store } from "./host.ts";
 import type { Plugin, RunSpec, Several, Use } from "./plugins.ts";
 import type { Batch, Row, Tokenizer } from "./rows.ts";
 import type { SentenceModules } from "./sentence.ts";
 
 /** Opens a checkpoint: `pretrained`, `random`, `attune:base`. */
-export interface Source extends Plugin<"source"> {
+export interface ModelSource extends Plugin<"model"> {
   open(host: Host): Promise<Checkpoint>;
 }
 
@@ -60,10 +60,10 @@ export type WeightLocation = Readonly<{
 }>;
 
 /** One family, written once; `read` refuses by name what it does not support. */
-export interface Model extends Plugin<"model"> {
+export interface Architecture extends Plugin<"architecture"> {
   readonly modelTypes: readonly string[];
   /** `names`: those of the checkpoint's tensors, where they are known. */
-  read(config: Named<Json>, names?: readonly string[]): Architecture;
+  read(config: Named<Json>, names?: readonly string[]): Backbone;
 }
 
 /** What is known of a family besides how it computes. Whoever needs it asks here, and has no table of families. */
@@ -101,7 +101,7 @@ export type AdapterTargets = Readonly<{
 }>;
 
 /** A family read with one config. */
-export type Architecture = Readonly<{
+export type Backbone = Readonly<{
   family: FamilyFacts;
   hiddenSize: number;
   numHeads: number;
@@ -120,25 +120,25 @@ export type Architecture = Readonly<{
   untiedConfig?: Named<Json>;
   /** Paths of the layers, in order. */
   layers: readonly string[];
-  heads: Named<HeadStyle>;
+  heads: Named<HeadSpec>;
   initializerRange: number;
   /**
    * The token that a decoder's inputs begin with, of a model that has that side. Sequences without inputs of their own
    * for it get theirs shifted right behind it.
    */
-  decoderStart?: number;
+  decoderStartTokenId?: number;
   /** Positions count from `offset`; tokens whose id is `skip` are skipped and stand at `skip` (RoBERTa). Absent: from 0. */
   positions?: Readonly<{ offset: number; skip?: number }>;
   /** Batches with more positions than this are computed with other angles: what was kept of earlier steps does not fit. */
-  anglesChangeAt?: number;
+  ropeSwitchLength?: number;
   /** Where a head reads each sequence's last token, tokens with this id at its end do not count. */
   padTokenId?: number;
   /** `decoder` false: only the encoder of a model with two sides, as one of a model that has no other. */
-  forward: (b: Build, sides?: Readonly<{ decoder: boolean }>) => States;
+  forward: (b: GraphBuilder, sides?: Readonly<{ decoder: boolean }>) => BackboneOutput;
 }>;
 
 /** An architecture with what a dry build asked for: paths of its linear layers and embeddings, names of its parameters. */
-export interface Trunk extends Architecture {
+export interface InspectedBackbone extends Backbone {
   readonly linears: readonly string[];
   /** Those of the linear layers that store their weight as [in, out]. */
   readonly conv1ds: readonly string[];
@@ -159,11 +159,11 @@ export interface Trunk extends Architecture {
 }
 
 /** What a model computes: rows are places of the batch. */
-export type States = Readonly<{
+export type BackboneOutput = Readonly<{
   /** [batch*seq, hidden]; of a model with two sides the decoder's, [batch*decoderSeq, hidden]. */
   hidden: Value;
   /** What the layers gave whose last is `hidden`, from the embeddings on. */
-  all: readonly Value[];
+  hiddenStates: readonly Value[];
   /** What the decoder's side reads of the other one. */
   encoder?: Value;
   /** A second stream over the same places, as XLNet's of queries. */
@@ -171,7 +171,7 @@ export type States = Readonly<{
 }>;
 
 /** How a family builds "sequence", "token", "mlm", ...: data, so that heads know no family. */
-export type HeadStyle = Readonly<{
+export type HeadSpec = Readonly<{
   pool?: "first" | "last" | "mean";
   steps: readonly (
     | { readonly dense: string; readonly outFeatures?: number; readonly bias?: boolean }
@@ -188,7 +188,7 @@ export type HeadStyle = Readonly<{
   /** c of c · tanh(x / c) on what comes out. */
   softcap?: number;
   /** What the library's class with this head puts in front of the model's names, where those with other heads do not. */
-  under?: string;
+  parentModule?: string;
   /** Modules that train beside an adapter, where not those that the head names. */
   modulesToSave?: readonly string[];
   /** A buffer [1, classes] that is added to the outputs and does not train. */
@@ -199,7 +199,7 @@ export type HeadStyle = Readonly<{
 export interface Adapter extends Plugin<"adapter"> {
   /** Reads what it continues from (`from`), if anything, before it is attached. */
   open?(host: Host): Promise<Adapter>;
-  attach(trunk: Trunk, context: AttachContext): Attached;
+  attach(backbone: InspectedBackbone, context: AttachContext): AttachedAdapter;
 }
 
 /** What an adapter is told besides the model: the head's own modules, PEFT's task_type, the run's tokenizer. */
@@ -208,20 +208,24 @@ export type AttachContext = Readonly<{
   task: string;
   tokenizer?: Tokenizer;
   /** Whether the checkpoint has weights of a module. */
-  stored?: (module: string) => boolean;
+  isInCheckpoint?: (module: string) => boolean;
 }>;
 
 /** Middleware per seam. */
-export type Around = {
-  readonly [S in keyof Seams]?: (b: Build, call: Seams[S], next: (call: Seams[S]) => Value) => Value;
+export type Middleware = {
+  readonly [S in keyof HookPoints]?: (
+    b: GraphBuilder,
+    call: HookPoints[S],
+    next: (call: HookPoints[S]) => Value,
+  ) => Value;
 };
 
 /** What is done between optimizer steps. Its state is part of checkpoints. */
-export interface Stepper {
+export interface StepHook {
   tensors(): Named<Tensor<Float32Array>>;
   restore(tensors: Named<Tensor<Float32Array>>): void;
   /** Behind an update; `parameter` gives views that may be changed, and the gradient of that update, not yet clipped. */
-  after(
+  onStep(
     at: Readonly<{
       step: number;
       totalSteps: number;
@@ -231,10 +235,10 @@ export interface Stepper {
   ): void;
 }
 
-/** An adapter that knows its trunk. */
-export interface Attached extends Around {
+/** An adapter that knows its backbone. */
+export interface AttachedAdapter extends Middleware {
   /** Other parameters: biases, modulesToSave, all, none; the last adapter that answers decides. */
-  trains?(name: string): boolean | undefined;
+  isTrainable?(name: string): boolean | undefined;
   /** Whether a module is a copy of its own, as PEFT's modules_to_save: what it shares with others is shared no more. */
   copies?(module: string): boolean;
   /** Whether a module that shares its tensor has another's update rather than one of its own. */
@@ -244,11 +248,11 @@ export interface Attached extends Around {
   /** Stands in front of the names of its own parameters, where several adapters are attached. */
   readonly name?: string;
   /** A further term of the training loss, of its own parameters: a scalar, once a step. */
-  penalty?(b: Build): Value;
+  penalty?(b: GraphBuilder): Value;
   /** What it does between steps, afresh for each training. */
-  stepper?(): Stepper;
+  stepHook?(): StepHook;
   /** Places kept free in front of each sequence; positions alone are the decoder's where a model has that side. */
-  readonly reserve?: Readonly<{ tokens?: number; positions?: number }>;
+  readonly reservedPositions?: Readonly<{ tokens?: number; positions?: number }>;
   /** True where several sequences may not share a row. */
   readonly unshareable?: boolean;
   /** A parameter of the model with the adapter folded in, weights as [out, in]; absent: cannot be merged. */
@@ -274,7 +278,7 @@ export interface Head extends Plugin<"head"> {
   readonly unshareable?: boolean;
   /** True where it reads the encoder of a model with two sides: where no head reads more, the other side is not built. */
   readonly readsEncoder?: boolean;
-  forward(b: Build, states: States, trunk: Trunk): Named<Value>;
+  forward(b: GraphBuilder, states: BackboneOutput, backbone: InspectedBackbone): Named<Value>;
 }
 
 /**
@@ -291,13 +295,13 @@ export interface Loss extends Plugin<"loss"> {
   readonly compares?: "elements" | "classes" | "rows";
   /** Options that have a value for each class: as many as the output's last axis is long. */
   readonly perClass?: Named<readonly number[] | undefined>;
-  sum(b: Build, output: Value, target: Value): Value;
+  sum(b: GraphBuilder, output: Value, target: Value): Value;
   count(target: Tensor): number;
 }
 
 /** What is learned, as data: tasks whose parts are default references, which a spec may replace. */
-export interface Objective extends Plugin<"objective"> {
-  readonly tasks: readonly Task[];
+export interface Task extends Plugin<"task"> {
+  readonly subtasks: readonly Subtask[];
   /** How often each of several tasks has its turn, in proportion, given the number of its rows; absent: by these. */
   sampling?(rows: Named<number>): Named<number>;
 }
@@ -352,7 +356,7 @@ export type GenerationConfig = Readonly<{
 }>;
 
 /**
- * What a task is told of a checkpoint. `trained`: whether its files have weights of a head's output ("sequence");
+ * What a task is told of a checkpoint. `trainRecipe`: whether its files have weights of a head's output ("sequence");
  * `modules`: what a folder of sentence-transformers says, to tasks that ask for it.
  */
 export type TaskContext = Readonly<{
@@ -365,10 +369,10 @@ export type TaskContext = Readonly<{
  * One task. `name` is "" when alone; else it prefixes metrics, head parameters and the task's own adapters.
  * `decode`: outputs as metrics read them.
  */
-export interface Task {
+export interface Subtask {
   readonly name: string;
   /** The task as a checkpoint completes it: which classes there are where nobody says, and how its head has them. */
-  readonly completed?: ((context: TaskContext) => Task) | undefined;
+  readonly withConfig?: ((context: TaskContext) => Subtask) | undefined;
   /** Names of the classes in the order of their ids; `config` has them in the order of the head's outputs. */
   readonly labels?: readonly string[];
   /** Whether it wants to know what a folder of sentence-transformers says of embeddings. */
@@ -402,7 +406,7 @@ export interface Task {
    */
   readonly generate?: Partial<GenerationConfig>;
   /** Outputs that `decode` reads; absent: all. Others are not computed whole where rows have labels. */
-  readonly reads?: readonly string[];
+  readonly evaluationOutputs?: readonly string[];
   /** Changes to the config of what is saved: id2label, problem_type. */
   readonly config?: Named<Json>;
   /** PEFT's task_type. */
@@ -415,7 +419,7 @@ export interface Task {
     outputs: Named<Tensor>,
     batch: Batch,
     tokenizer: Tokenizer,
-  ): { readonly [R in keyof Readings]?: readonly Readings[R][] };
+  ): { readonly [R in keyof MetricInputs]?: readonly MetricInputs[R][] };
   /** One JSON line per row, as `attune predict` prints it. */
   predict(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly Named<Json>[];
   /** How rows are read that may be several samples, where they are. */
@@ -425,15 +429,15 @@ export interface Task {
 /** What each sample of a row gives, and what a row's readings and prediction are, of all that its samples gave. */
 export interface Windows {
   part(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly unknown[];
-  decode(parts: readonly unknown[]): { readonly [R in keyof Readings]?: readonly Readings[R][] };
+  decode(parts: readonly unknown[]): { readonly [R in keyof MetricInputs]?: readonly MetricInputs[R][] };
   predict(parts: readonly unknown[]): Named<Json>;
 }
 
 /** A model whose `outputs` for each row become targets `teacher.<output>`; cached under `cache`, if not null. */
 export type Teacher = Readonly<{
-  source: Use<"source">;
+  model: Use<"model">;
   tokenizer?: Use<"tokenizer">;
-  task: Task;
+  task: Subtask;
   outputs: readonly string[];
   cache: string | null;
 }>;

@@ -4,21 +4,21 @@
  */
 import type { Named } from "./base.ts";
 import type { Callback, Logger, Metric } from "./events.ts";
-import type { Exporter, Queue, Search, StoreSource, Trainer } from "./host.ts";
-import type { Adapter, Head, Loss, Model, Objective, Source } from "./model.ts";
-import type { Collator, Dataset, TokenizerSource } from "./rows.ts";
+import type { Exporter, Queue, Search, StoreOpener, Trainer } from "./host.ts";
+import type { Adapter, Architecture, Head, Loss, ModelSource, Task } from "./model.ts";
+import type { Collator, Dataset, TokenizerLoader } from "./rows.ts";
 import type { Accelerator, Optimizer, Regularizer, Schedule } from "./training.ts";
 
 /** Every kind of plugin: the `kind` it carries and the catalog's first key. */
 export interface Kinds {
-  source: Source;
-  model: Model;
-  tokenizer: TokenizerSource;
-  dataset: Dataset;
+  model: ModelSource;
+  architecture: Architecture;
+  tokenizer: TokenizerLoader;
+  data: Dataset;
   collator: Collator;
   head: Head;
   loss: Loss;
-  objective: Objective;
+  task: Task;
   adapter: Adapter;
   optimizer: Optimizer;
   schedule: Schedule;
@@ -27,7 +27,7 @@ export interface Kinds {
   metric: Metric;
   callback: Callback;
   logger: Logger;
-  store: StoreSource;
+  store: StoreOpener;
   exporter: Exporter;
   search: Search;
   queue: Queue;
@@ -99,13 +99,13 @@ export type RunSpec = Readonly<{
   /** Packages whose default export is a plugin or a list of them: names, from the spec's folder, or paths. */
   plugins?: readonly string[];
   /** Where the model comes from: `{ use: "pretrained", with: { path } }`, a directory, a name of the hub, or "attune:base". */
-  model: Use<"source">;
+  model: Use<"model">;
   /** How its tokenizer is read. Default: "hf", from the model's own files. */
   tokenizer?: Use<"tokenizer">;
   /** What is learned, as `{ use: "sequence-classification", with: { labels } }`. It chooses every part that is not given. */
-  task: Use<"objective">;
+  task: Use<"task">;
   /** Absent where the task has its own. */
-  data?: Readonly<{ train?: Use<"dataset">; eval?: Use<"dataset"> }>;
+  data?: Readonly<{ train?: Use<"data">; eval?: Use<"data"> }>;
   /** How rows become inputs. Default: the task's. */
   collator?: Use<"collator">;
   /** What stands on the model. Default: the task's. */
@@ -204,9 +204,9 @@ export interface Run {
   readonly name: string;
   readonly catalog: Catalog;
   readonly training: TrainingArguments;
-  readonly source: Source;
-  readonly tokenizer: TokenizerSource;
-  readonly objective: Objective;
+  readonly model: ModelSource;
+  readonly tokenizer: TokenizerLoader;
+  readonly task: Task;
   readonly data: Readonly<{ train?: Dataset; eval?: Dataset }>;
   readonly adapters: readonly Adapter[];
   readonly optimizer: Optimizer;

@@ -13,7 +13,7 @@ export type Row = Named<unknown>;
 export type Cursor = Readonly<{ at: number; inner?: readonly Cursor[] }>;
 
 /** Rows; a transform is a dataset with a dataset among its options: `dedupe({ source: jsonl({ path }) })`. */
-export interface Dataset extends Plugin<"dataset"> {
+export interface Dataset extends Plugin<"data"> {
   open(host: Host): Promise<Rows>;
 }
 
@@ -27,7 +27,7 @@ export interface Rows {
 }
 
 /** Opens a tokenizer from a checkpoint's files. */
-export interface TokenizerSource extends Plugin<"tokenizer"> {
+export interface TokenizerLoader extends Plugin<"tokenizer"> {
   open(files: Store): Promise<Tokenizer>;
 }
 
@@ -37,7 +37,7 @@ export interface Tokenizer {
   /** Files that its options make other than the checkpoint's: tokens were added. */
   readonly changed?: Named<Uint8Array>;
   /** Ids of pad, unk, cls, sep, mask, bos, eos, as far as there are any. */
-  readonly special: Named<number>;
+  readonly specialTokenIds: Named<number>;
   readonly paddingSide: "left" | "right";
   /** Whether its models read types of tokens; where not, all are 0 unless a call asks for them. */
   readonly typeIds?: boolean;
@@ -47,7 +47,7 @@ export interface Tokenizer {
   encode(text: string | readonly string[], options?: EncodeOptions): readonly [Encoding, ...Encoding[]];
   decode(ids: ArrayLike<number>, options?: Readonly<{ skipSpecialTokens?: boolean }>): string;
   /** A conversation as text; `addGenerationPrompt`: up to where the assistant would begin. */
-  chat(
+  applyChatTemplate(
     messages: readonly Named<Json>[],
     options?: Readonly<{
       addGenerationPrompt?: boolean;
@@ -73,7 +73,7 @@ export type EncodeOptions = Readonly<{
   maxLength?: number;
   truncation?: boolean | "longest_first" | "only_first" | "only_second" | "do_not_truncate";
   stride?: number;
-  overflow?: boolean;
+  returnOverflowingTokens?: boolean;
   offsets?: boolean;
   typeIds?: boolean;
   addSpecialTokens?: boolean;
@@ -99,7 +99,7 @@ export interface Collator extends Plugin<"collator"> {
    */
   survey?(): RowSurvey;
   /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
-  draw?(sample: Sample, random: Random, context: CollatorContext): Sample;
+  resample?(sample: Sample, random: Random, context: CollatorContext): Sample;
   /**
    * What is asked of a row whose task answers with text, and how a person would answer. Absent: what `encode` has before
    * the first of its labels, and what these say.
@@ -122,14 +122,14 @@ export type CollatorContext = Readonly<{
   random: Random;
   maxLength: number | undefined;
   /** True where labels must be there. */
-  labelled: boolean;
+  requiresLabels: boolean;
   modelType: string;
   /** What pairs of sentences teach the model's family, if anything. */
   sentencePairs?: "next" | "order" | undefined;
   /** What the collator's own `survey` said of how columns are read. */
   reading?: unknown;
   /** The token that the decoder's inputs begin with, of a model that has that side. */
-  decoderStart?: number | undefined;
+  decoderStartTokenId?: number | undefined;
   /** The checkpoint's config. */
   config: Named<Json>;
 }>;
@@ -141,7 +141,7 @@ export type Sample = Readonly<{
   /** The row this came from. */
   row: number;
   /** What the task's decoding wants to know of it, beside numbers. */
-  about?: unknown;
+  metadata?: unknown;
   /** All of its sequences stand in one row. */
   packed?: boolean;
 }>;
@@ -153,21 +153,21 @@ export type Sample = Readonly<{
  * sequence, and become those of its row.
  */
 export type Field = Readonly<{
-  per: "token" | "decoderToken" | "pair" | "sample";
+  axis: "token" | "decoderToken" | "pair" | "sample";
   data: Float32Array | Int32Array;
-  fill: number;
+  padValue: number;
   size?: number;
-  ignore?: number;
+  ignoreIndex?: number;
   shift?: number;
   column?: boolean;
 }>;
 
 /** How a batch is laid out. `share`: short sequences share a row. */
-export type Layout = Readonly<{
+export type BatchLayout = Readonly<{
   side: "left" | "right";
   padToMultipleOf: number;
   padToLength: number;
-  share: boolean;
+  rowSharing: boolean;
   positions?: Readonly<{ offset: number; skip?: number }>;
   /** `last` is the last token whose id is another one. */
   padTokenId?: number;
@@ -190,12 +190,12 @@ export type Batch = Readonly<{
   sequences: number;
   tokens: number;
   rows: Int32Array;
-  places: Int32Array;
-  decoder?: Readonly<{ seq: number; places: Int32Array; inputs: readonly string[] }>;
+  tokenOrigins: Int32Array;
+  decoder?: Readonly<{ seq: number; tokenOrigins: Int32Array; inputs: readonly string[] }>;
   /** In generation: places of each row that were computed before. */
-  past?: number;
+  pastLength?: number;
   /** What the collator says of each sample. */
-  about?: readonly unknown[];
+  metadata?: readonly unknown[];
   /** The name of its task, where there are several. */
   task?: string;
 }>;

@@ -5,13 +5,13 @@
 import type { Capabilities } from "../graph/capabilities.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import type { DType, Named, Tensor } from "./base.ts";
-import type { Build } from "./build.ts";
-import type { Around, States, Trunk } from "./model.ts";
+import type { GraphBuilder } from "./build.ts";
+import type { BackboneOutput, InspectedBackbone, Middleware } from "./model.ts";
 import type { Plugin } from "./plugins.ts";
 import type { Dataset, Field, Row } from "./rows.ts";
 
 /** Views of the one memory: a tensor, or neighbours of one group if `elementwise`. */
-export type Span<S extends string = string> = Readonly<{
+export type FlatParameter<S extends string = string> = Readonly<{
   name: string;
   shape: readonly number[];
   parameter: Float32Array;
@@ -24,16 +24,16 @@ export type Span<S extends string = string> = Readonly<{
  * do not decay; `weightDecay` is the group's own, where it has one; `gradientScale` is clipping's factor, to be multiplied
  * into the gradient as it is read.
  */
-export type Update = Readonly<{
+export type StepContext = Readonly<{
   step: number;
   learningRate: number;
-  decays: boolean;
+  appliesWeightDecay: boolean;
   weightDecay?: number | undefined;
   gradientScale: number;
 }>;
 
 /** How a parameter differs from the others: a rate of its own or a factor of it, a decay of its own. */
-export type Group = Readonly<{
+export type ParameterGroup = Readonly<{
   learningRate?: number | undefined;
   lrScale?: number | undefined;
   weightDecay?: number | undefined;
@@ -45,18 +45,18 @@ export interface Optimizer extends Plugin<"optimizer"> {
   readonly elementwise: boolean;
   /** Names and lengths of the state of one tensor; core allocates, zeroes and saves it. The names are always the same. */
   state(shape: readonly number[], name: string): Named<number>;
-  update(span: Span, update: Update, kernels: Kernels): void;
+  update(span: FlatParameter, update: StepContext, kernels: Kernels): void;
   /** The group of each of some parameters; absent: they are all alike. */
-  groups?(names: readonly string[], trunk: Trunk): readonly Group[];
+  groups?(names: readonly string[], backbone: InspectedBackbone): readonly ParameterGroup[];
   /**
    * The factor by which a step changes a parameter that never had a gradient (rows of a table no token named);
    * undefined, or absent: such a parameter must be updated like the others.
    */
-  idle?(update: Update): number | undefined;
+  decayWithoutGradient?(update: StepContext): number | undefined;
   /** The rate actually used, where it is not the schedule's (Adafactor's relative step). */
   learningRate?(step: number, scheduled: number): number;
   /** Writes the weights to evaluate and to save, where they are not those that train (averages). */
-  evaluated?(span: Span, to: Float32Array): void;
+  swapEvaluationWeights?(span: FlatParameter, to: Float32Array): void;
 }
 
 /** One step of Adam. `step` counts from 1. */
@@ -76,14 +76,14 @@ export type AdamStepOptions = Readonly<{
  */
 export interface Kernels {
   /** AdamW (Loshchilov & Hutter 2019), one fused pass; the gradient is multiplied by `gradientScale` first. */
-  adamw(span: Span<"m" | "v">, options: AdamStepOptions): void;
+  adamw(span: FlatParameter<"m" | "v">, options: AdamStepOptions): void;
   /** Adam (Kingma & Ba 2015) as torch.optim.Adam: `weightDecay` is an L2 term of the gradient. */
-  adam(span: Span<"m" | "v">, options: AdamStepOptions): void;
+  adam(span: FlatParameter<"m" | "v">, options: AdamStepOptions): void;
   /** AdamW of some rows of a table of `width` columns; a row that is named twice steps twice. */
-  adamwRows(span: Span<"m" | "v">, rows: Int32Array, width: number, options: AdamStepOptions): void;
+  adamwRows(span: FlatParameter<"m" | "v">, rows: Int32Array, width: number, options: AdamStepOptions): void;
   /** SGD with momentum as torch.optim.SGD; `momentum` state may be empty where momentum is 0. */
   sgd(
-    span: Span<"momentum">,
+    span: FlatParameter<"momentum">,
     options: Readonly<{
       step: number;
       learningRate: number;
@@ -114,21 +114,21 @@ export interface Regularizer extends Plugin<"regularizer"> {
   /** What it reads of a training row besides what the collator makes: targets of its sample. */
   fields?(row: Row, index: number): Named<Field>;
   /** Tensors that are computed once, before the first step, and stay as they are. */
-  prepare?(probe: Probe): Promise<Named<Tensor<Float32Array>>>;
+  prepare?(probe: RegularizerContext): Promise<Named<Tensor<Float32Array>>>;
   /** Middleware around the model's seams, outside of what adapters put there. */
-  around?(trunk: Trunk, frozen: Named<Value>): Around;
+  around?(backbone: InspectedBackbone, frozen: Named<Value>): Middleware;
   /**
    * A scalar to be minimized beside the losses, averaged over the step's micro-batches. Parameters that it asks for train,
    * and are not part of what is saved as the model.
    */
-  term?(b: Build, pass: Pass & Readonly<{ frozen: Named<Value>; again: () => Pass }>): Value;
+  term?(b: GraphBuilder, pass: ForwardPass & Readonly<{ frozen: Named<Value>; again: () => ForwardPass }>): Value;
 }
 
 /** One forward pass. `loss`: the task's, scaled as terms are. `again`: another one, with dropout drawn anew. */
-export type Pass = Readonly<{ states: States; outputs: Named<Value>; loss: Value }>;
+export type ForwardPass = Readonly<{ states: BackboneOutput; outputs: Named<Value>; loss: Value }>;
 
 /** What a regularizer may know before the first step: what trains, from where, and the gradients of single rows there. */
-export type Probe = Readonly<{
+export type RegularizerContext = Readonly<{
   /** By name; `fresh`: it had no saved value. */
   parameters: Named<Readonly<{ shape: readonly number[]; fresh: boolean }>>;
   /** Paths of linear layers, the head's too. */
@@ -151,7 +151,7 @@ export interface Accelerator extends Plugin<"accelerator"> {
 }
 
 /** Where a graph will run. */
-export type Device = Readonly<{ provider: Provider; can: Capabilities; bytes: number; trunk: Trunk }>;
+export type Device = Readonly<{ provider: Provider; can: Capabilities; bytes: number; backbone: InspectedBackbone }>;
 
 /** ONNX Runtime's execution providers, as far as capability tables exist. */
 export type Provider = "cpu" | "wasm" | "webgpu" | "cuda";

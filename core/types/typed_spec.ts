@@ -6,9 +6,9 @@ import type { Catalog, Kind, RunSpec } from "./plugins.ts";
 
 /** The kinds that a spec's keys hold. */
 interface PartKinds {
-  model: "source";
+  model: "model";
   tokenizer: "tokenizer";
-  task: "objective";
+  task: "task";
   collator: "collator";
   head: "head";
   loss: "loss";
@@ -49,6 +49,6 @@ type PartOf<Given, K extends Kind, C extends Catalog> = Given extends { readonly
 /** A spec whose parts have the options that the catalog's plugins of these names take. */
 export type TypedSpec<S extends RunSpec, C extends Catalog> = {
   readonly [Key in keyof S]: Key extends keyof PartKinds ? PartOf<S[Key], PartKinds[Key], C>
-    : Key extends "data" ? { readonly [Split in keyof S[Key]]: PartOf<S[Key][Split], "dataset", C> }
+    : Key extends "data" ? { readonly [Split in keyof S[Key]]: PartOf<S[Key][Split], "data", C> }
     : S[Key];
 };

@@ -2,7 +2,7 @@
  * What transformers calls the class of a model with a task's head.
  * @module
  */
-import type { Task, Trunk } from "../../core/types.ts";
+import type { InspectedBackbone, Subtask } from "../../core/types.ts";
 
 /** What stands behind, by PEFT's task_type, where a task does not say it. */
 const suffixes: Readonly<Record<string, string>> = {
@@ -16,8 +16,11 @@ const suffixes: Readonly<Record<string, string>> = {
 
 /** The class of a model with a task's head; undefined where the task has none. */
 export function classNameOf(
-  { family: { classPrefix, classes = {} }, decoderStart }: Pick<Trunk, "family" | "decoderStart">,
-  { modelClass, taskType = "" }: Pick<Task, "modelClass" | "taskType">,
+  { family: { classPrefix, classes = {} }, decoderStartTokenId: decoderStart }: Pick<
+    InspectedBackbone,
+    "family" | "decoderStartTokenId"
+  >,
+  { modelClass, taskType = "" }: Pick<Subtask, "modelClass" | "taskType">,
 ): string | undefined {
   const suffix = modelClass ?? suffixes[taskType];
   if (suffix === undefined) return undefined;

@@ -5,7 +5,7 @@
 import { ggufIn } from "../../core/gguf_folder.ts";
 import { badFile, badValue } from "../../core/errors.ts";
 import { strictJson } from "../../core/json.ts";
-import { within } from "../../core/within.ts";
+import { storeWithin } from "../../core/within.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 
 /** A model's folder, or that of adapters over one: `base` as their config names it. */
@@ -32,11 +32,11 @@ const plugins: Readonly<Record<string, string>> = {
 const MAX_JSON = 2 ** 20;
 
 /** What a folder holds; undefined where it is neither. Throws AttuneError where a file of it is not sound. */
-export async function savedIn(files: Store): Promise<Saved | undefined> {
-  for (const model of [files, within(files, "model/")]) {
+export async function detectArtifact(files: Store): Promise<Saved | undefined> {
+  for (const model of [files, storeWithin(files, "model/")]) {
     if (await model.get("config.json", { offset: 0, length: 0 })) return { model };
   }
-  for (const folder of [files, within(files, "adapter/")]) {
+  for (const folder of [files, storeWithin(files, "adapter/")]) {
     const config = await jsonIn(folder, "adapter_config.json");
     if (!config) continue;
     const name = config.base_model_name_or_path;
@@ -75,7 +75,7 @@ async function othersIn(folder: Store): Promise<SavedAdapter[]> {
   const found: SavedAdapter[] = [];
   for (const place of places) {
     if (typeof place !== "string" || !/^[\w-]{1,64}$/.test(place)) continue;
-    const files = within(folder, `${place}/`);
+    const files = storeWithin(folder, `${place}/`);
     const config = await jsonIn(files, "adapter_config.json");
     if (config) found.push({ use: pluginOf(config), files });
   }

@@ -6,23 +6,23 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { add, gemm, mul, sqrt, square, sub, sum } from "../../core/graph/functions.ts";
-import { matchModules } from "../../core/modules.ts";
+import { matchModules } from "../../core/module_patterns.ts";
 import { most } from "../../core/most.ts";
 import type {
   AttachContext,
-  Attached,
-  Build,
+  AttachedAdapter,
   Factory,
+  GraphBuilder,
+  InspectedBackbone,
   Json,
   Named,
   Tensor,
-  Trunk,
   Value,
   Weights,
 } from "../../core/types.ts";
 import { type Budget, rankStepper } from "./rank_allocation.ts";
-import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets, inLayers } from "./targets.ts";
+import { loadable, peftConfig, savedModules, wrappedKey } from "./peft.ts";
+import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
 
 /** Options of {@link adalora}, PEFT's AdaLoraConfig in camelCase. */
 export interface AdaloraOptions {
@@ -114,7 +114,7 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = define({
   name: "adalora",
   schema: adaloraSchema,
   create: (options) =>
-    continued(
+    loadable(
       {
         name: "adalora",
         type: "ADALORA",
@@ -139,11 +139,16 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = define({
     ),
 });
 
-function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+function attach(
+  o: AdaloraOptions,
+  backbone: InspectedBackbone,
+  context: AttachContext,
+  saved?: Weights,
+): AttachedAdapter {
   if (o.targetR > o.initR) throw badValue("adalora", "adapter.with.targetR", o.targetR, `at most initR (${o.initR})`);
   const saves = savedModules(o.modulesToSave, context.modules);
-  const wanted = o.targetModules ?? defaultTargets("adalora", "targetModules", trunk, "adalora", "attention");
-  const linears = adaptable(trunk, wanted, saves.has);
+  const wanted = o.targetModules ?? defaultTargets("adalora", "targetModules", backbone, "adalora", "attention");
+  const linears = selectAdaptable(backbone, wanted, saves.has);
   const targets = inLayers(matchModules("adalora", wanted, linears, o.excludeModules), o);
   if (targets.length === 0) {
     throw badValue(
@@ -162,10 +167,10 @@ function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?:
   const adapted = new Set(targets.filter((path) => rankOf(path) > 0));
   const scale = o.loraAlpha / (o.initR + 1e-5);
   const sizes = (path: string): readonly [out: number, inner: number] => {
-    const [rows = 0, columns = 0] = trunk.shapes[`${path}.weight`] ?? [];
-    return trunk.conv1ds.includes(path) ? [columns, rows] : [rows, columns];
+    const [rows = 0, columns = 0] = backbone.shapes[`${path}.weight`] ?? [];
+    return backbone.conv1ds.includes(path) ? [columns, rows] : [rows, columns];
   };
-  const factors = (b: Build, path: string): Readonly<{ a: Value; bb: Value; e: Value }> => {
+  const factors = (b: GraphBuilder, path: string): Readonly<{ a: Value; bb: Value; e: Value }> => {
     const [out, inner] = sizes(path);
     const r = rankOf(path);
     return {
@@ -198,10 +203,10 @@ function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?:
         },
       }
       : {}),
-    stepper: () => rankStepper(budget, (steps) => (totalSteps = steps)),
+    stepHook: () => rankStepper(budget, (steps) => (totalSteps = steps)),
     copies: saves.copies,
-    trains: (name) => {
-      if (saves.trains(name)) return true;
+    isTrainable: (name) => {
+      if (saves.isTrainable(name)) return true;
       if (!name.endsWith(".bias") || o.bias === "none") return undefined;
       return o.bias === "all" || adapted.has(name.slice(0, -".bias".length)) ? true : undefined;
     },
@@ -221,7 +226,7 @@ function attach(o: AdaloraOptions, trunk: Trunk, context: AttachContext, saved?:
           rankPattern: o.rankPattern,
           // PEFT insists on a number, also where nothing trains any more.
           totalStep: totalSteps ?? o.tinit + o.tfinal + 1,
-          fanInFanOut: targets.some((path) => trunk.conv1ds.includes(path)),
+          fanInFanOut: targets.some((path) => backbone.conv1ds.includes(path)),
         }, context.task);
       },
       key: wrappedKey((path) => adapted.has(path)),

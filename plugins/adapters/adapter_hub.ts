@@ -9,13 +9,13 @@ import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
 import type {
   Adapter,
   AttachContext,
-  Attached,
+  AttachedAdapter,
   Host,
+  InspectedBackbone,
   Json,
   Named,
   Plugin,
   Tensor,
-  Trunk,
   Weights,
 } from "../../core/types.ts";
 import { classNameOf } from "../../formats/hf/class_names.ts";
@@ -34,13 +34,13 @@ export type HubType<O> = Readonly<{
 }>;
 
 /** `open` and `attach` of an adapter whose option `from` continues a directory that AdapterHub saved. */
-export function continuedHub<O extends { readonly from: string | null }>(
+export function loadableHub<O extends { readonly from: string | null }>(
   type: HubType<O>,
   options: O,
-  attach: (options: O, trunk: Trunk, context: AttachContext, saved?: Weights) => Attached,
+  attach: (options: O, backbone: InspectedBackbone, context: AttachContext, saved?: Weights) => AttachedAdapter,
 ): Omit<Adapter, keyof Plugin> {
   const { from } = options;
-  if (from === null) return { attach: (trunk, context) => attach(options, trunk, context) };
+  if (from === null) return { attach: (backbone, context) => attach(options, backbone, context) };
   return {
     open: async (host) => {
       const { config, weights } = await openHub(type.name, from, host);
@@ -49,7 +49,7 @@ export function continuedHub<O extends { readonly from: string | null }>(
         kind: "adapter",
         name: type.name,
         options,
-        attach: (trunk, context) => attach(read, trunk, context, weights),
+        attach: (backbone, context) => attach(read, backbone, context, weights),
       };
     },
     attach: () => {
@@ -116,21 +116,25 @@ function readConfig<O>({ name: plugin, schema, names, fixed, harmless = [] }: Hu
 }
 
 /** A file's tensors under the names of here, where every adapter is called "default". */
-export function ownWeights(saved: Weights): Weights {
+export function renameToDefault(saved: Weights): Weights {
   const names = new Map(saved.names.map((name) => [name.replace(/\.(adapters|refts)\.[^.]+\./, ".$1.default."), name]));
   return { names: [...names.keys()], read: (name) => saved.read(names.get(name) ?? name), locate: () => undefined };
 }
 
 /** How an adapter is saved: its config in AdapterHub's names, the head in a file of its own. */
-export function hubFormat(trunk: Trunk, { task }: AttachContext, config: object): NonNullable<Attached["peft"]> {
+export function hubFormat(
+  backbone: InspectedBackbone,
+  { task }: AttachContext,
+  config: object,
+): NonNullable<AttachedAdapter["peft"]> {
   const fields = Object.entries(config).map(([name, value]): [string, Json] => [snakeCase(name), value]);
   return {
     format: "adapterhub",
     config: {
       config: Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1))),
-      hidden_size: trunk.hiddenSize,
-      model_class: classNameOf(trunk, { taskType: task }) ?? `${trunk.family.classPrefix}Model`,
-      model_type: trunk.family.modelType,
+      hidden_size: backbone.hiddenSize,
+      model_class: classNameOf(backbone, { taskType: task }) ?? `${backbone.family.classPrefix}Model`,
+      model_type: backbone.family.modelType,
       name: "default",
       version: "adapters.1.2.0",
     },

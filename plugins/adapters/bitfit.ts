@@ -34,12 +34,12 @@ export const bitfit: Factory<"adapter", Partial<BitfitOptions>> = define({
   name: "bitfit",
   schema: bitfitSchema,
   create: ({ modulesToSave }) => ({
-    attach: (trunk, context) => {
-      if (!trunk.parameters.some((name) => name.endsWith(".bias"))) {
-        throw missing("bitfit", "a bias", trunk.family.modelType);
+    attach: (backbone, context) => {
+      if (!backbone.parameters.some((name) => name.endsWith(".bias"))) {
+        throw missing("bitfit", "a bias", backbone.family.modelType);
       }
       const saves = savedModules(modulesToSave, context.modules);
-      return { trains: (name) => (name.endsWith(".bias") ? true : saves.trains(name)) };
+      return { isTrainable: (name) => (name.endsWith(".bias") ? true : saves.isTrainable(name)) };
     },
   }),
 });

@@ -6,8 +6,16 @@ import * as v from "valibot";
 import { badValue } from "../../core/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add, gemm, mul } from "../../core/graph/functions.ts";
-import type { AttachContext, Attached, Build, Init, Trunk, Value, Weights } from "../../core/types.ts";
-import { hubFormat, ownWeights } from "./adapter_hub.ts";
+import type {
+  AttachContext,
+  AttachedAdapter,
+  GraphBuilder,
+  Initializer,
+  InspectedBackbone,
+  Value,
+  Weights,
+} from "../../core/types.ts";
+import { hubFormat, renameToDefault } from "./adapter_hub.ts";
 import { savedModules } from "./peft.ts";
 
 /** Options of bottleneck adapters, AdapterHub's BnConfig in camelCase. */
@@ -69,21 +77,21 @@ export function attachBottleneck(
   plugin: string,
   placement: Placement,
   o: BottleneckOptions,
-  trunk: Trunk,
+  backbone: InspectedBackbone,
   context: AttachContext,
   saved?: Weights,
-): Attached {
-  const { hiddenSize, layers } = trunk;
+): AttachedAdapter {
+  const { hiddenSize, layers } = backbone;
   const saves = savedModules(o.modulesToSave, context.modules);
   const width = Math.max(1, Math.floor(hiddenSize / o.reductionFactor));
   const f = activation(plugin, "adapter.with.nonLinearity", o.nonLinearity);
   const wrong = o.leaveOut.find((n) => n >= layers.length);
   if (wrong !== undefined) throw badValue(plugin, "adapter.with.leaveOut", wrong, `numbers below ${layers.length}`);
   const bert = o.initWeights === "bert";
-  const add_ = (b: Build, path: string, x: Value): Value => {
-    const of = (name: string, shape: readonly number[], init: Init): Value =>
+  const add_ = (b: GraphBuilder, path: string, x: Value): Value => {
+    const of = (name: string, shape: readonly number[], init: Initializer): Value =>
       b.parameter(`${path}.${name}`, shape, init);
-    const downInit: Init = bert ? { normal: 0.02 } : { uniform: 1 / Math.sqrt(hiddenSize) };
+    const downInit: Initializer = bert ? { normal: 0.02 } : { uniform: 1 / Math.sqrt(hiddenSize) };
     const down = gemm(
       x,
       of("adapter_down.0.weight", [width, hiddenSize], downInit),
@@ -109,15 +117,15 @@ export function attachBottleneck(
       if (layer < 0 || o.leaveOut.includes(layer) || !(attends ? placement.mhAdapter : placement.outputAdapter)) {
         return y;
       }
-      const path = `${modulePath(trunk, layers[layer] ?? "", attends)}.adapters.default`;
+      const path = `${modulePath(backbone, layers[layer] ?? "", attends)}.adapters.default`;
       if (placement.isParallel) return add(y, add_(b, path, call.residual));
       const sum = placement.originalLnBefore ? add(y, call.residual) : y;
       const read = placement.originalLnBefore && call.norm ? call.norm(sum) : sum;
       return add(y, add_(b, path, read));
     },
-    trains: saves.trains,
-    weights: saved && ownWeights(saved),
-    peft: hubFormat(trunk, context, {
+    isTrainable: saves.isTrainable,
+    weights: saved && renameToDefault(saved),
+    peft: hubFormat(backbone, context, {
       ...placement,
       originalLnAfter: true,
       residualBeforeLn: true,
@@ -134,7 +142,7 @@ export function attachBottleneck(
 }
 
 /** The module that AdapterHub hangs a layer's adapters on: one of the family's, else one of its own. */
-function modulePath({ family }: Trunk, layer: string, attends: boolean): string {
+function modulePath({ family }: InspectedBackbone, layer: string, attends: boolean): string {
   const { attention = "attention_adapters", feedForward = "output_adapters" } = family.targets.bottleneck ?? {};
   return `${layer}.${attends ? attention : feedForward}`;
 }

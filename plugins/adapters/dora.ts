@@ -7,7 +7,7 @@ import type { Factory } from "../../core/types.ts";
 import { attachLora } from "./low_rank.ts";
 import { doraSchema, loraNames, type LoraOptions } from "./lora_options.ts";
 import { loraFields } from "./lora_peft.ts";
-import { continued } from "./peft.ts";
+import { loadable } from "./peft.ts";
 
 /** Options of {@link dora}: LoRA's, with `useDora` on. */
 export type DoraOptions = LoraOptions;
@@ -29,7 +29,7 @@ export const dora: Factory<"adapter", Partial<DoraOptions>> = define({
   name: "dora",
   schema: doraSchema,
   create: (options) =>
-    continued(
+    loadable(
       {
         name: "dora",
         type: "LORA",
@@ -39,6 +39,6 @@ export const dora: Factory<"adapter", Partial<DoraOptions>> = define({
         ...loraFields,
       },
       options,
-      (o, trunk, context, saved) => attachLora("dora", o, trunk, context, saved),
+      (o, backbone, context, saved) => attachLora("dora", o, backbone, context, saved),
     ),
 });

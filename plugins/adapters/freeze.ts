@@ -37,20 +37,20 @@ export const freeze: Factory<"adapter", Partial<FreezeOptions>> = define({
   name: "freeze",
   schema: freezeSchema,
   create: ({ trainLastLayers, trainEmbeddings }) => ({
-    attach: (trunk) => {
-      const count = trunk.layers.length;
+    attach: (backbone) => {
+      const count = backbone.layers.length;
       if (trainLastLayers > count) {
         throw badValue("freeze", "adapter.with.trainLastLayers", trainLastLayers, `at most ${count} layers`);
       }
-      const frozen = trunk.layers.slice(0, count - trainLastLayers);
-      const trained = new Set(trunk.layers.slice(count - trainLastLayers));
-      const embeddings = trunk.wordEmbeddings.split(".").slice(0, -1).join(".");
+      const frozen = backbone.layers.slice(0, count - trainLastLayers);
+      const trained = new Set(backbone.layers.slice(count - trainLastLayers));
+      const embeddings = backbone.wordEmbeddings.split(".").slice(0, -1).join(".");
       return {
-        trains: (name) => {
+        isTrainable: (name) => {
           if ([...trained].some((path) => name.startsWith(`${path}.`))) return true;
           if (frozen.some((path) => name.startsWith(`${path}.`))) return false;
           if (name.startsWith(`${embeddings}.`)) return trainEmbeddings;
-          // Projections between embeddings and the first layer belong to the trunk's bottom.
+          // Projections between embeddings and the first layer belong to the backbone's bottom.
           if (/embeddings_project|embedding_hidden_mapping_in/.test(name)) return trainEmbeddings;
           return true;
         },

@@ -25,5 +25,5 @@ export const full: Factory<"adapter", FullOptions> = define({
   kind: "adapter",
   name: "full",
   schema: fullSchema,
-  create: () => ({ attach: () => ({ trains: () => true }) }),
+  create: () => ({ attach: () => ({ isTrainable: () => true }) }),
 });

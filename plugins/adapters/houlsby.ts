@@ -5,7 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { continuedHub } from "./adapter_hub.ts";
+import { loadableHub } from "./adapter_hub.ts";
 import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
 
 /** Options of {@link houlsby}. */
@@ -36,7 +36,7 @@ export const houlsby: Factory<"adapter", Partial<HoulsbyOptions>> = define({
   name: "houlsby",
   schema: houlsbySchema,
   create: (options) =>
-    continuedHub(
+    loadableHub(
       {
         name: "houlsby",
         schema: houlsbySchema,
@@ -44,6 +44,6 @@ export const houlsby: Factory<"adapter", Partial<HoulsbyOptions>> = define({
         fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
       },
       options,
-      (o, trunk, context, saved) => attachBottleneck("houlsby", placement, o, trunk, context, saved),
+      (o, backbone, context, saved) => attachBottleneck("houlsby", placement, o, backbone, context, saved),
     ),
 });

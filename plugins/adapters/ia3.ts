@@ -6,10 +6,10 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { mul, reshape } from "../../core/graph/functions.ts";
-import { matches, matchModules } from "../../core/modules.ts";
-import type { AttachContext, Attached, Factory, Trunk, Weights } from "../../core/types.ts";
-import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets } from "./targets.ts";
+import { matches, matchModules } from "../../core/module_patterns.ts";
+import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
+import { loadable, peftConfig, savedModules, wrappedKey } from "./peft.ts";
+import { defaultTargets, selectAdaptable } from "./targets.ts";
 
 /** Options of {@link ia3}, PEFT's IA3Config in camelCase. */
 export interface Ia3Options {
@@ -58,20 +58,20 @@ export const ia3: Factory<"adapter", Partial<Ia3Options>> = define({
   name: "ia3",
   schema: ia3Schema,
   create: (options) =>
-    continued(
+    loadable(
       { name: "ia3", type: "IA3", prefix: "base_model.model.", schema: ia3Schema, names: Object.keys(entries) },
       options,
       attach,
     ),
 });
 
-function attach(o: Ia3Options, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+function attach(o: Ia3Options, backbone: InspectedBackbone, context: AttachContext, saved?: Weights): AttachedAdapter {
   const saves = savedModules(o.modulesToSave, context.modules);
   const fed = o.feedforwardModules ??
-    (o.targetModules === null ? defaultTargets("ia3", "feedforwardModules", trunk, "feedForward") : []);
+    (o.targetModules === null ? defaultTargets("ia3", "feedforwardModules", backbone, "feedForward") : []);
   const wanted = o.targetModules ??
-    [...defaultTargets("ia3", "targetModules", trunk, "keysValues"), ...(typeof fed === "string" ? [fed] : fed)];
-  const targets = matchModules("ia3", wanted, adaptable(trunk, wanted, saves.has), o.excludeModules);
+    [...defaultTargets("ia3", "targetModules", backbone, "keysValues"), ...(typeof fed === "string" ? [fed] : fed)];
+  const targets = matchModules("ia3", wanted, selectAdaptable(backbone, wanted, saves.has), o.excludeModules);
   if (typeof wanted !== "string" && typeof fed !== "string") {
     const stray = fed.find((name) => !wanted.includes(name));
     if (stray !== undefined) throw badValue("ia3", "adapter.with.feedforwardModules", stray, `one of ${wanted}`);
@@ -91,7 +91,7 @@ function attach(o: Ia3Options, trunk: Trunk, context: AttachContext, saved?: Wei
       return mul(next(call), reshape(b.parameter(own(path), [outFeatures, 1], init), [1, outFeatures]));
     },
     copies: saves.copies,
-    trains: saves.trains,
+    isTrainable: saves.isTrainable,
     weights: saved,
     merge: (name, value, read) => {
       const dot = name.lastIndexOf(".");
@@ -108,7 +108,7 @@ function attach(o: Ia3Options, trunk: Trunk, context: AttachContext, saved?: Wei
         targetModules: wanted,
         feedforwardModules: fed,
         modulesToSave: saves.names,
-        fanInFanOut: [...targets].some((path) => trunk.conv1ds.includes(path)),
+        fanInFanOut: [...targets].some((path) => backbone.conv1ds.includes(path)),
       }, context.task),
       key: wrappedKey((path) => targets.has(path)),
     },

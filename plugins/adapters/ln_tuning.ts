@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { matchModules } from "../../core/modules.ts";
-import type { AttachContext, Attached, Factory, Trunk, Weights } from "../../core/types.ts";
-import { continued, peftConfig, savedModules } from "./peft.ts";
+import { matchModules } from "../../core/module_patterns.ts";
+import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
+import { loadable, peftConfig, savedModules } from "./peft.ts";
 import { defaultTargets } from "./targets.ts";
 
 /** Options of {@link lnTuning}, PEFT's LNTuningConfig in camelCase. */
@@ -49,7 +49,7 @@ export const lnTuning: Factory<"adapter", Partial<LnTuningOptions>> = define({
   name: "ln-tuning",
   schema: lnTuningSchema,
   create: (options) =>
-    continued(
+    loadable(
       {
         name: "ln-tuning",
         type: "LN_TUNING",
@@ -62,16 +62,21 @@ export const lnTuning: Factory<"adapter", Partial<LnTuningOptions>> = define({
     ),
 });
 
-function attach(o: LnTuningOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+function attach(
+  o: LnTuningOptions,
+  backbone: InspectedBackbone,
+  context: AttachContext,
+  saved?: Weights,
+): AttachedAdapter {
   const saves = savedModules(o.modulesToSave, context.modules);
-  const modules = [...new Set(trunk.parameters.map((name) => name.slice(0, name.lastIndexOf("."))))]
-    .filter((path) => !saves.has(path) && !trunk.linears.includes(path) && !trunk.embeddings.includes(path));
-  const wanted = o.targetModules ?? defaultTargets("ln-tuning", "targetModules", trunk, "norms");
+  const modules = [...new Set(backbone.parameters.map((name) => name.slice(0, name.lastIndexOf("."))))]
+    .filter((path) => !saves.has(path) && !backbone.linears.includes(path) && !backbone.embeddings.includes(path));
+  const wanted = o.targetModules ?? defaultTargets("ln-tuning", "targetModules", backbone, "norms");
   const targets = matchModules("ln-tuning", wanted, modules, o.excludeModules);
   const inTarget = (name: string): boolean => targets.has(name.slice(0, name.lastIndexOf(".")));
   return {
     copies: saves.copies,
-    trains: (name) => (saves.trains(name) ?? (inTarget(name) ? true : undefined)),
+    isTrainable: (name) => (saves.isTrainable(name) ?? (inTarget(name) ? true : undefined)),
     ...(saved
       ? {
         weights: {

@@ -7,7 +7,7 @@ import type { Factory } from "../../core/types.ts";
 import { attachLora } from "./low_rank.ts";
 import { loraNames, type LoraOptions, loraSchema } from "./lora_options.ts";
 import { loraFields } from "./lora_peft.ts";
-import { continued } from "./peft.ts";
+import { loadable } from "./peft.ts";
 
 export { type LoraOptions, loraSchema } from "./lora_options.ts";
 
@@ -26,7 +26,7 @@ export const lora: Factory<"adapter", Partial<LoraOptions>> = define({
   name: "lora",
   schema: loraSchema,
   create: (options) =>
-    continued(
+    loadable(
       {
         name: "lora",
         type: "LORA",
@@ -36,6 +36,6 @@ export const lora: Factory<"adapter", Partial<LoraOptions>> = define({
         ...loraFields,
       },
       options,
-      (o, trunk, context, saved) => attachLora("lora", o, trunk, context, saved),
+      (o, backbone, context, saved) => attachLora("lora", o, backbone, context, saved),
     ),
 });

@@ -11,7 +11,7 @@ import type { LoraOptions } from "./lora_options.ts";
 export type Factors = Readonly<{ a: Float32Array; b: Float32Array }>;
 
 /** PiSSA (Meng et al. 2024), OLoRA (Büyükakyüz 2024), or orthogonal halves. Throws AttuneError where r does not fit. */
-export async function factors(
+export async function readFactors(
   plugin: string,
   how: LoraOptions["initLoraWeights"],
   path: string,

@@ -2,14 +2,14 @@
  * First values of LoRA's factors.
  * @module
  */
-import type { Init } from "../../core/types.ts";
+import type { Initializer } from "../../core/types.ts";
 import type { Factors } from "./lora_factors.ts";
 import type { LoraOptions } from "./lora_options.ts";
 
 /** How the factors of a module start. */
 export type FirstFactors = Readonly<{
-  a(path: string, inFeatures: number, outFeatures: number): Init;
-  b(path: string, inFeatures: number, outFeatures: number): Init;
+  a(path: string, inFeatures: number, outFeatures: number): Initializer;
+  b(path: string, inFeatures: number, outFeatures: number): Initializer;
 }>;
 
 /** First values by PEFT's `init_lora_weights`. Factors that belong together are computed once. */
@@ -20,20 +20,23 @@ export function firstFactors(
   scaleOf: (path: string) => number,
 ): FirstFactors {
   const known = new Map<string, Promise<Factors>>();
-  const both =
-    (path: string, inFeatures: number, outFeatures: number, part: "a" | "b"): Init => async (weights, random) => {
-      let made = known.get(path);
-      if (!made) {
-        known.set(
-          path,
-          made = import("./lora_factors.ts").then(({ factors }) =>
-            factors(plugin, how, path, rankOf(path), scaleOf(path), inFeatures, outFeatures, weights, random)
-          ),
-        );
-      }
-      return (await made)[part];
-    };
-  const uniform = (n: number): Init => ({ uniform: 1 / Math.sqrt(n) });
+  const both = (path: string, inFeatures: number, outFeatures: number, part: "a" | "b"): Initializer =>
+  async (
+    weights,
+    random,
+  ) => {
+    let made = known.get(path);
+    if (!made) {
+      known.set(
+        path,
+        made = import("./lora_factors.ts").then(({ readFactors }) =>
+          readFactors(plugin, how, path, rankOf(path), scaleOf(path), inFeatures, outFeatures, weights, random)
+        ),
+      );
+    }
+    return (await made)[part];
+  };
+  const uniform = (n: number): Initializer => ({ uniform: 1 / Math.sqrt(n) });
   return {
     a: (path, inFeatures, outFeatures) => {
       if (typeof how === "boolean") return uniform(inFeatures);

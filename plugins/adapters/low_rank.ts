@@ -24,25 +24,35 @@ import {
 } from "../../core/graph/functions.ts";
 import { transposed } from "../../core/linear_algebra.ts";
 import { loraScale } from "../../formats/peft/lora_scale.ts";
-import { matches, matchModules, patternValue } from "../../core/modules.ts";
-import type { AttachContext, Attached, Build, Named, Seams, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
+import { matches, matchModules, patternValue } from "../../core/module_patterns.ts";
+import type {
+  AttachContext,
+  AttachedAdapter,
+  GraphBuilder,
+  HookPoints,
+  InspectedBackbone,
+  Named,
+  Tensor,
+  Value,
+  Weights,
+} from "../../core/types.ts";
 import { firstFactors } from "./lora_init.ts";
 import type { LoraOptions } from "./lora_options.ts";
 import { peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets, inLayers } from "./targets.ts";
+import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
 import { type Tied, withTying } from "./tied.ts";
 
 /** Attaches LoRA. Throws AttuneError where no module matches; the message lists those there are. */
 export function attachLora(
   plugin: string,
   given: LoraOptions,
-  trunk: Trunk,
+  backbone: InspectedBackbone,
   context: AttachContext,
   saved?: Weights,
-): Attached {
-  const { options: o, tied } = withTying(given, trunk);
+): AttachedAdapter {
+  const { options: o, tied } = withTying(given, backbone);
   const saves = savedModules(o.modulesToSave, context.modules);
-  const { wanted, targets } = targetsOf(plugin, o, trunk, saves.has, tied);
+  const { wanted, targets } = targetsOf(plugin, o, backbone, saves.has, tied);
   // Modules that share an update have the table's.
   const shares = (path: string): boolean => tied?.part === "update" && tied.modules.includes(path);
   const updateOf = (path: string): string => (shares(path) ? tied?.source ?? path : path);
@@ -55,13 +65,13 @@ export function attachLora(
     const r = rankOf(path);
     return loraScale(patternValue(updateOf(path), o.alphaPattern, o.loraAlpha), r, o.useRslora);
   };
-  const tokens = tokenRows(plugin, o, trunk);
+  const tokens = tokenRows(plugin, o, backbone);
   const wrapped = wrappedKey((path) => targets.has(path));
   const init = firstFactors(plugin, initLoraWeights, rankOf, scaleOf);
   // PiSSA and OLoRA start from a weight less their first product; that product is held apart, frozen.
   const parted = initLoraWeights === "pissa" || initLoraWeights === "olora";
 
-  const linear = (b: Build, call: Seams["linear"], next: (call: Seams["linear"]) => Value): Value => {
+  const linear = (b: GraphBuilder, call: HookPoints["linear"], next: (call: HookPoints["linear"]) => Value): Value => {
     const { path, x, inFeatures, outFeatures } = call;
     // A layer whose weight is the table's (a language model's output) uses the same rows.
     const rows = tokens.get(tableOf(call.weight));
@@ -99,8 +109,8 @@ export function attachLora(
       const { data, dims } = await weights.read(`${path}.weight`);
       return rowNorms(
         data,
-        trunk.conv1ds.includes(path) ? [dims[1] ?? 1, dims[0] ?? 1] : dims,
-        trunk.conv1ds.includes(path),
+        backbone.conv1ds.includes(path) ? [dims[1] ?? 1, dims[0] ?? 1] : dims,
+        backbone.conv1ds.includes(path),
       );
     });
     // ‖W + s B A‖ by row is a constant to the gradient, as the paper has it.
@@ -114,7 +124,11 @@ export function attachLora(
     return call.bias ? add(result, call.bias) : result;
   };
 
-  const embedding = (b: Build, call: Seams["embedding"], next: (call: Seams["embedding"]) => Value): Value => {
+  const embedding = (
+    b: GraphBuilder,
+    call: HookPoints["embedding"],
+    next: (call: HookPoints["embedding"]) => Value,
+  ): Value => {
     const { path, ids, embeddingDim, scale } = call;
     const rows = tokens.get(path) ?? tokens.get(tableOf(call.weight));
     let y = next(call);
@@ -130,15 +144,15 @@ export function attachLora(
   };
 
   const derived = async (read: (name: string) => Promise<Matrix>): Promise<Named<Tensor>> => ({
-    ...(parted ? await withFirstProducts(targets, trunk, read) : {}),
+    ...(parted ? await withFirstProducts(targets, backbone, read) : {}),
     ...(tied ? await underAllNames(tied, read) : {}),
   });
 
   return {
     linear,
-    ...(tokens.size > 0 || trunk.embeddings.some((path) => targets.has(path)) ? { embedding } : {}),
-    trains: (name) => {
-      if (saves.trains(name)) return true;
+    ...(tokens.size > 0 || backbone.embeddings.some((path) => targets.has(path)) ? { embedding } : {}),
+    isTrainable: (name) => {
+      if (saves.isTrainable(name)) return true;
       if (!name.endsWith(".bias") || o.bias === "none") return undefined;
       return o.bias === "all" || targets.has(name.slice(0, -".bias".length)) ? true : undefined;
     },
@@ -148,15 +162,15 @@ export function attachLora(
     merge: (name, value, own) => {
       const dot = name.lastIndexOf(".");
       const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
-      const rows = tokens.get(path) ?? tokens.get((trunk.ties[name] ?? "").replace(/\.weight$/, ""));
+      const rows = tokens.get(path) ?? tokens.get((backbone.ties[name] ?? "").replace(/\.weight$/, ""));
       if (rows && part === "weight") value = withRows(value, rows.ids, own(deltaOf(rows.path)));
       if (!targets.has(path)) return value;
       const scale = scaleOf(path);
       if (part === "bias") return loraBias ? sumOf(value, own(`${path}.lora_B.bias`), scale) : value;
-      if (loraBias && !trunk.parameters.includes(`${path}.bias`)) {
+      if (loraBias && !backbone.parameters.includes(`${path}.bias`)) {
         throw badValue(plugin, path, "loraBias", "a layer with a bias, to merge it into");
       }
-      if (trunk.embeddings.includes(path) || shares(path)) {
+      if (backbone.embeddings.includes(path) || shares(path)) {
         return plusProduct(
           value,
           own(tableFactor(updateOf(path), "A")),
@@ -172,13 +186,13 @@ export function attachLora(
     peft: {
       config: peftConfig("LORA", {
         ...o,
-        ...(parted ? doubled(o) : {}),
+        ...(parted ? asPlainLora(o) : {}),
         // Older versions of PEFT do not know the field.
         ensureWeightTying: o.ensureWeightTying ? true : undefined,
         targetModules: wanted,
         modulesToSave: saves.names,
         layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
-        fanInFanOut: [...targets].some((path) => trunk.conv1ds.includes(path)),
+        fanInFanOut: [...targets].some((path) => backbone.conv1ds.includes(path)),
       }, context.task),
       key: (
         name,
@@ -192,7 +206,7 @@ export function attachLora(
 
 /** A [r, count] and B [dim, r] of a table's update. */
 function tableFactors(
-  b: Build,
+  b: GraphBuilder,
   path: string,
   r: number,
   count: number,
@@ -208,12 +222,12 @@ function tableFactors(
 /** The first product, subtracted, is a further r ranks: what PEFT itself converts such adapters to. */
 async function withFirstProducts(
   targets: ReadonlySet<string>,
-  trunk: Trunk,
+  backbone: InspectedBackbone,
   read: (name: string) => Promise<Matrix>,
 ): Promise<Named<Tensor>> {
   const tensors: Record<string, Tensor> = {};
   for (const path of targets) {
-    if (trunk.embeddings.includes(path)) continue;
+    if (backbone.embeddings.includes(path)) continue;
     const [a, a0] = [await read(factor(path, "A")), await read(first(path, "A"))];
     const [bb, b0] = [await read(factor(path, "B")), await read(first(path, "B"))];
     tensors[`base_model.model.${factor(path, "A")}`] = stackedRows(a, a0);
@@ -251,13 +265,13 @@ const deltaOf = (path: string): string => `${path}.token_adapter.trainable_token
 function targetsOf(
   plugin: string,
   o: LoraOptions,
-  trunk: Trunk,
+  backbone: InspectedBackbone,
   saved: (path: string) => boolean,
   tied: Tied | undefined,
 ): Readonly<{ wanted: string | readonly string[]; targets: ReadonlySet<string> }> {
-  const wanted = o.targetModules ?? defaultTargets(plugin, "targetModules", trunk, "attention");
-  const linears = adaptable(trunk, wanted, saved);
-  const embeddings = trunk.embeddings.filter((path) =>
+  const wanted = o.targetModules ?? defaultTargets(plugin, "targetModules", backbone, "attention");
+  const linears = selectAdaptable(backbone, wanted, saved);
+  const embeddings = backbone.embeddings.filter((path) =>
     wanted !== "all-linear" && !saved(path) && matches(path, wanted)
   );
   const targets = inLayers(matchModules(plugin, wanted, [...linears, ...embeddings], o.excludeModules), o);
@@ -279,22 +293,22 @@ function tableOf(weight: Value): string {
 function tokenRows(
   plugin: string,
   { trainableTokenIndices }: LoraOptions,
-  trunk: Trunk,
+  backbone: InspectedBackbone,
 ): ReadonlyMap<string, Readonly<{ path: string; ids: readonly number[] }>> {
   const found = new Map<string, Readonly<{ path: string; ids: readonly number[] }>>();
   if (trainableTokenIndices === null) return found;
   const named = Array.isArray(trainableTokenIndices)
-    ? { [trunk.wordEmbeddings]: trainableTokenIndices as readonly number[] }
+    ? { [backbone.wordEmbeddings]: trainableTokenIndices as readonly number[] }
     : trainableTokenIndices as Named<readonly number[]>;
   for (const [module, ids] of Object.entries(named)) {
-    const paths = [...trunk.embeddings, trunk.wordEmbeddings];
+    const paths = [...backbone.embeddings, backbone.wordEmbeddings];
     const path = paths.find((path) => matches(path, [module]));
     if (path === undefined) {
       throw badValue(plugin, "adapter.with.trainableTokenIndices", module, `one of ${paths.join(", ")}`);
     }
-    const wrong = ids.find((id) => path === trunk.wordEmbeddings && id >= trunk.vocabSize);
+    const wrong = ids.find((id) => path === backbone.wordEmbeddings && id >= backbone.vocabSize);
     if (wrong !== undefined) {
-      throw badValue(plugin, "adapter.with.trainableTokenIndices", wrong, `ids below ${trunk.vocabSize}`);
+      throw badValue(plugin, "adapter.with.trainableTokenIndices", wrong, `ids below ${backbone.vocabSize}`);
     }
     found.set(path, { path, ids });
   }
@@ -302,7 +316,7 @@ function tokenRows(
 }
 
 /** The trained rows [n, dim], first those of the table. */
-function deltaRows(b: Build, path: string, ids: readonly number[], dim: number): Value {
+function deltaRows(b: GraphBuilder, path: string, ids: readonly number[], dim: number): Value {
   return b.parameter(deltaOf(path), [ids.length, dim], async (weights) => {
     const { data } = await weights.read(`${path}.weight`);
     const rows = new Float32Array(ids.length * dim);
@@ -312,7 +326,13 @@ function deltaRows(b: Build, path: string, ids: readonly number[], dim: number):
 }
 
 /** Looked-up rows [tokens, dim], with the trained ones in their places. */
-function replaced(b: Build, path: string, ids: readonly number[], call: Seams["embedding"], y: Value): Value {
+function replaced(
+  b: GraphBuilder,
+  path: string,
+  ids: readonly number[],
+  call: HookPoints["embedding"],
+  y: Value,
+): Value {
   const { graph } = b;
   const delta = deltaRows(b, path, ids, call.embeddingDim);
   const numbers = new Int32Array(Number(call.weight.shape[0]));
@@ -325,7 +345,7 @@ function replaced(b: Build, path: string, ids: readonly number[], call: Seams["e
 }
 
 /** A table [n, dim] with the trained rows in their places. */
-function replacedRows(b: Build, path: string, ids: readonly number[], weight: Value): Value {
+function replacedRows(b: GraphBuilder, path: string, ids: readonly number[], weight: Value): Value {
   const delta = deltaRows(b, path, ids, Number(weight.shape[1]));
   const index = b.graph.constant({ dtype: "int64", dims: [ids.length, 1], data: BigInt64Array.from(ids, BigInt) });
   const old = gather(weight, cast(reshape(index, [ids.length]), "int32"));
@@ -333,7 +353,7 @@ function replacedRows(b: Build, path: string, ids: readonly number[], weight: Va
 }
 
 /** Options of the same update with its first product as further ranks. */
-function doubled(o: LoraOptions): Partial<LoraOptions> {
+function asPlainLora(o: LoraOptions): Partial<LoraOptions> {
   const factor = o.useRslora ? Math.SQRT2 : 2;
   const times = (map: Readonly<Record<string, number>>, by: number): Record<string, number> =>
     Object.fromEntries(Object.entries(map).map(([key, value]) => [key, value * by]));

@@ -6,8 +6,16 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
-import type { AttachContext, Attached, Build, Factory, Trunk, Value, Weights } from "../../core/types.ts";
-import { continued, peftConfig, savedModules } from "./peft.ts";
+import type {
+  AttachContext,
+  AttachedAdapter,
+  Factory,
+  GraphBuilder,
+  InspectedBackbone,
+  Value,
+  Weights,
+} from "../../core/types.ts";
+import { loadable, peftConfig, savedModules } from "./peft.ts";
 import { encoded, encodeRows, mlp, promptAdapter, submodules } from "./prompts.ts";
 
 /** Options of {@link pTuning}, PEFT's PromptEncoderConfig in camelCase. */
@@ -58,7 +66,7 @@ export const pTuning: Factory<"adapter", Partial<PTuningOptions>> = define({
   name: "p-tuning",
   schema: pTuningSchema,
   create: (options) =>
-    continued(
+    loadable(
       {
         name: "p-tuning",
         type: "P_TUNING",
@@ -79,10 +87,15 @@ export const pTuning: Factory<"adapter", Partial<PTuningOptions>> = define({
     ),
 });
 
-function attach(o: PTuningOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+function attach(
+  o: PTuningOptions,
+  backbone: InspectedBackbone,
+  context: AttachContext,
+  saved?: Weights,
+): AttachedAdapter {
   const saves = savedModules(o.modulesToSave, context.modules);
   const count = o.numVirtualTokens * submodules(context.task);
-  const hidden = o.encoderHiddenSize ?? trunk.hiddenSize;
+  const hidden = o.encoderHiddenSize ?? backbone.hiddenSize;
   if (o.encoderReparameterizationType === "LSTM" && !saved) {
     throw unsupported(
       "p-tuning",
@@ -91,14 +104,14 @@ function attach(o: PTuningOptions, trunk: Trunk, context: AttachContext, saved?:
       "use MLP, which PEFT recommends",
     );
   }
-  const prompt = (b: Build, dim: number): Value => {
+  const prompt = (b: GraphBuilder, dim: number): Value => {
     if (saved) return b.parameter("prompt_embeddings", [count, dim], "zeros");
     return mlp(b, b.parameter(table, [count, dim], { normal: 1 }), parts, [hidden, hidden, dim], "relu");
   };
   return {
-    ...promptAdapter(trunk, o.numVirtualTokens, prompt),
+    ...promptAdapter(backbone, o.numVirtualTokens, prompt),
     copies: saves.copies,
-    trains: saves.trains,
+    isTrainable: saves.isTrainable,
     weights: saved,
     peft: {
       config: peftConfig("P_TUNING", {
@@ -107,9 +120,9 @@ function attach(o: PTuningOptions, trunk: Trunk, context: AttachContext, saved?:
         encoderNumLayers: 2,
         encoderDropout: 0,
         modulesToSave: saves.names,
-        tokenDim: trunk.hiddenSize,
-        numLayers: trunk.layers.length,
-        numAttentionHeads: trunk.numHeads,
+        tokenDim: backbone.hiddenSize,
+        numLayers: backbone.layers.length,
+        numAttentionHeads: backbone.numHeads,
         numTransformerSubmodules: submodules(context.task),
       }, context.task),
       key: (name) =>

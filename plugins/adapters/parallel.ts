@@ -5,7 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { continuedHub } from "./adapter_hub.ts";
+import { loadableHub } from "./adapter_hub.ts";
 import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
 
 /** Options of {@link parallel}. */
@@ -36,7 +36,7 @@ export const parallel: Factory<"adapter", Partial<ParallelOptions>> = define({
   name: "parallel",
   schema: parallelSchema,
   create: (options) =>
-    continuedHub(
+    loadableHub(
       {
         name: "parallel",
         schema: parallelSchema,
@@ -44,6 +44,6 @@ export const parallel: Factory<"adapter", Partial<ParallelOptions>> = define({
         fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
       },
       options,
-      (o, trunk, context, saved) => attachBottleneck("parallel", placement, o, trunk, context, saved),
+      (o, backbone, context, saved) => attachBottleneck("parallel", placement, o, backbone, context, saved),
     ),
 });

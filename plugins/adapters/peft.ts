@@ -9,7 +9,17 @@ import { badValue, missing, show } from "../../core/errors.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import { jsonObject } from "../../core/json.ts";
 import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
-import type { Adapter, AttachContext, Attached, Host, Json, Named, Plugin, Trunk, Weights } from "../../core/types.ts";
+import type {
+  Adapter,
+  AttachContext,
+  AttachedAdapter,
+  Host,
+  InspectedBackbone,
+  Json,
+  Named,
+  Plugin,
+  Weights,
+} from "../../core/types.ts";
 
 /** An opened adapter directory. `weights` are under the model's own names. */
 export type SavedAdapter = Readonly<{ config: Named<Json>; weights: Weights }>;
@@ -34,13 +44,13 @@ export type PeftType<O> = Readonly<{
 }>;
 
 /** `open` and `attach` of an adapter whose option `from` continues a directory that PEFT saved. */
-export function continued<O extends { readonly from: string | null }>(
+export function loadable<O extends { readonly from: string | null }>(
   type: PeftType<O>,
   options: O,
-  attach: (options: O, trunk: Trunk, context: AttachContext, saved?: Weights) => Attached,
+  attach: (options: O, backbone: InspectedBackbone, context: AttachContext, saved?: Weights) => AttachedAdapter,
 ): Omit<Adapter, keyof Plugin> {
   const { from } = options;
-  if (from === null) return { attach: (trunk, context) => attach(options, trunk, context) };
+  if (from === null) return { attach: (backbone, context) => attach(options, backbone, context) };
   return {
     open: async (host) => {
       const saved = await openPeft(type, from, host);
@@ -55,9 +65,9 @@ export function continued<O extends { readonly from: string | null }>(
         kind: "adapter",
         name: type.name,
         options,
-        attach: (trunk, context) => {
-          const modules = context.modules.filter((module) => savesWhole(module, saved, context));
-          return attach(read, trunk, { ...context, modules }, saved.weights);
+        attach: (backbone, context) => {
+          const modules = context.modules.filter((module) => isModuleSaved(module, saved, context));
+          return attach(read, backbone, { ...context, modules }, saved.weights);
         },
       };
     },
@@ -71,7 +81,11 @@ export function continued<O extends { readonly from: string | null }>(
 const automatic = ["classifier", "score", "qa_outputs"];
 
 /** Whether a head's module trained beside a saved adapter: it is in the file, or PEFT's rule puts it there; else it stays as the checkpoint has it. */
-function savesWhole(module: string, { config, weights }: SavedAdapter, { stored }: AttachContext): boolean {
+function isModuleSaved(
+  module: string,
+  { config, weights }: SavedAdapter,
+  { isInCheckpoint: stored }: AttachContext,
+): boolean {
   const asked = Array.isArray(config.modules_to_save) ? config.modules_to_save : [];
   return automatic.includes(module) || asked.includes(module) || !stored?.(module) ||
     // Biases are also in files of adapters that train every bias.
@@ -189,8 +203,8 @@ export type SavedModules = Readonly<{
   names: readonly string[] | null;
   /** Whether a module's path is one of them, or inside one. */
   has(path: string): boolean;
-  /** Whether a parameter is theirs, as `Attached.trains` answers. */
-  trains(name: string): true | undefined;
+  /** Whether a parameter is theirs, as `AttachedAdapter.isTrainable` answers. */
+  isTrainable(name: string): true | undefined;
   /** As `has`: what trains whole is a copy, and shares nothing. */
   copies(module: string): boolean;
 }>;
@@ -208,7 +222,7 @@ export function savedModules(asked: readonly string[] | null, head: readonly str
   return {
     names: names.length > 0 ? names : null,
     has,
-    trains: (name) => (has(name.slice(0, name.lastIndexOf("."))) ? true : undefined),
+    isTrainable: (name) => (has(name.slice(0, name.lastIndexOf("."))) ? true : undefined),
     copies: has,
   };
 }

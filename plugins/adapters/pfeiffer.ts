@@ -5,7 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { continuedHub } from "./adapter_hub.ts";
+import { loadableHub } from "./adapter_hub.ts";
 import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
 
 /** Options of {@link pfeiffer}. */
@@ -37,7 +37,7 @@ export const pfeiffer: Factory<"adapter", Partial<PfeifferOptions>> = define({
   name: "pfeiffer",
   schema: pfeifferSchema,
   create: (options) =>
-    continuedHub(
+    loadableHub(
       {
         name: "pfeiffer",
         schema: pfeifferSchema,
@@ -45,6 +45,6 @@ export const pfeiffer: Factory<"adapter", Partial<PfeifferOptions>> = define({
         fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
       },
       options,
-      (o, trunk, context, saved) => attachBottleneck("pfeiffer", placement, o, trunk, context, saved),
+      (o, backbone, context, saved) => attachBottleneck("pfeiffer", placement, o, backbone, context, saved),
     ),
 });

@@ -5,8 +5,16 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
-import type { AttachContext, Attached, Build, Factory, Trunk, Value, Weights } from "../../core/types.ts";
-import { continued, peftConfig, savedModules } from "./peft.ts";
+import type {
+  AttachContext,
+  AttachedAdapter,
+  Factory,
+  GraphBuilder,
+  InspectedBackbone,
+  Value,
+  Weights,
+} from "../../core/types.ts";
+import { loadable, peftConfig, savedModules } from "./peft.ts";
 import { encoded, encodeRows, mlp, prefixAdapter, prefixedLayers, submodules } from "./prompts.ts";
 
 /** Options of {@link prefixTuning}, PEFT's PrefixTuningConfig in camelCase. */
@@ -66,7 +74,7 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
   name: "prefix-tuning",
   schema: prefixTuningSchema,
   create: (options) =>
-    continued(
+    loadable(
       {
         name: "prefix-tuning",
         type: "PREFIX_TUNING",
@@ -85,14 +93,19 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
     ),
 });
 
-function attach(o: PrefixTuningOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+function attach(
+  o: PrefixTuningOptions,
+  backbone: InspectedBackbone,
+  context: AttachContext,
+  saved?: Weights,
+): AttachedAdapter {
   const saves = savedModules(o.modulesToSave, context.modules);
   const { numVirtualTokens: count } = o;
-  const tokenDim = trunk.numKeyValueHeads * trunk.headDim;
+  const tokenDim = backbone.numKeyValueHeads * backbone.headDim;
   const hidden = o.encoderHiddenSize ?? tokenDim;
   const projects = o.prefixProjection && !saved;
   const init = o.initWeights === "zero" ? "zeros" as const : { normal: 1 };
-  const prefix = (b: Build, width: number): Value => {
+  const prefix = (b: GraphBuilder, width: number): Value => {
     if (!projects) return b.parameter("prompt_embeddings", [count, width], init);
     const x = b.parameter(table, [count, tokenDim], { normal: 1 });
     return mlp(b, x, parts, [hidden, width], "tanh", o.initWeights === "zero");
@@ -100,12 +113,12 @@ function attach(o: PrefixTuningOptions, trunk: Trunk, context: AttachContext, sa
   return {
     ...prefixAdapter(
       "prefix-tuning",
-      trunk,
+      backbone,
       count,
       prefix,
     ),
     copies: saves.copies,
-    trains: saves.trains,
+    isTrainable: saves.isTrainable,
     weights: saved,
     peft: {
       config: peftConfig("PREFIX_TUNING", {
@@ -116,8 +129,8 @@ function attach(o: PrefixTuningOptions, trunk: Trunk, context: AttachContext, sa
         prefixProjection: false,
         encoderHiddenSize: hidden,
         tokenDim,
-        numLayers: prefixedLayers("prefix-tuning", trunk).count,
-        numAttentionHeads: trunk.numKeyValueHeads,
+        numLayers: prefixedLayers("prefix-tuning", backbone).count,
+        numAttentionHeads: backbone.numKeyValueHeads,
         numTransformerSubmodules: submodules(context.task),
       }, context.task),
       key: (name) =>

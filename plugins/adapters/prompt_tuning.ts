@@ -6,8 +6,15 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue, missing, unsupported } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
-import type { AttachContext, Attached, Factory, Init, Trunk, Weights } from "../../core/types.ts";
-import { continued, peftConfig, savedModules } from "./peft.ts";
+import type {
+  AttachContext,
+  AttachedAdapter,
+  Factory,
+  Initializer,
+  InspectedBackbone,
+  Weights,
+} from "../../core/types.ts";
+import { loadable, peftConfig, savedModules } from "./peft.ts";
 import { promptAdapter, submodules } from "./prompts.ts";
 
 /** Options of {@link promptTuning}, PEFT's PromptTuningConfig in camelCase. */
@@ -53,7 +60,7 @@ export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = de
   name: "prompt-tuning",
   schema: promptTuningSchema,
   create: (options) =>
-    continued(
+    loadable(
       {
         name: "prompt-tuning",
         type: "PROMPT_TUNING",
@@ -74,18 +81,23 @@ export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = de
     ),
 });
 
-function attach(o: PromptTuningOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+function attach(
+  o: PromptTuningOptions,
+  backbone: InspectedBackbone,
+  context: AttachContext,
+  saved?: Weights,
+): AttachedAdapter {
   const saves = savedModules(o.modulesToSave, context.modules);
   const count = o.numVirtualTokens * submodules(context.task);
-  const init = saved ? "zeros" as const : firstPrompt(o, count, trunk, context);
+  const init = saved ? "zeros" as const : firstPrompt(o, count, backbone, context);
   return {
     ...promptAdapter(
-      trunk,
+      backbone,
       o.numVirtualTokens,
       (b, dim) => b.parameter("prompt_embeddings", [count, dim], init),
     ),
     copies: saves.copies,
-    trains: saves.trains,
+    isTrainable: saves.isTrainable,
     weights: saved,
     peft: {
       config: peftConfig("PROMPT_TUNING", {
@@ -94,9 +106,9 @@ function attach(o: PromptTuningOptions, trunk: Trunk, context: AttachContext, sa
         promptTuningInit: "RANDOM",
         promptTuningInitText: null,
         modulesToSave: saves.names,
-        tokenDim: trunk.hiddenSize,
-        numLayers: trunk.layers.length,
-        numAttentionHeads: trunk.numHeads,
+        tokenDim: backbone.hiddenSize,
+        numLayers: backbone.layers.length,
+        numAttentionHeads: backbone.numHeads,
         numTransformerSubmodules: submodules(context.task),
       }, context.task),
       key: (name) => (name === "prompt_embeddings" ? name : `base_model.${name}`),
@@ -104,7 +116,12 @@ function attach(o: PromptTuningOptions, trunk: Trunk, context: AttachContext, sa
   };
 }
 
-function firstPrompt(o: PromptTuningOptions, count: number, trunk: Trunk, { tokenizer }: AttachContext): Init {
+function firstPrompt(
+  o: PromptTuningOptions,
+  count: number,
+  backbone: InspectedBackbone,
+  { tokenizer }: AttachContext,
+): Initializer {
   if (o.promptTuningInit === "RANDOM") {
     if (o.promptTuningInitText !== null) {
       throw badValue(
@@ -126,9 +143,9 @@ function firstPrompt(o: PromptTuningOptions, count: number, trunk: Trunk, { toke
     throw unsupported("prompt-tuning", "adapter.with.promptTuningInitText", text, "it has no tokens");
   }
   return async (weights, random) => {
-    const { data, dims: [vocabulary = 1, dim = 1] } = await weights.read(`${trunk.wordEmbeddings}.weight`);
+    const { data, dims: [vocabulary = 1, dim = 1] } = await weights.read(`${backbone.wordEmbeddings}.weight`);
     const prompt = new Float32Array(count * dim);
-    const scale = trunk.scales[trunk.wordLookups[0] ?? ""] ?? 1;
+    const scale = backbone.scales[backbone.wordLookups[0] ?? ""] ?? 1;
     for (let i = 0; i < count; i++) {
       const id = ids ? ids[i % ids.length] ?? 0 : Math.floor(random.uniform(i) * vocabulary);
       prompt.set(data.subarray(id * dim, (id + 1) * dim), i * dim);

@@ -18,7 +18,7 @@ import {
   tanh,
   where,
 } from "../../core/graph/functions.ts";
-import type { Attached, Build, Tensor, Trunk, Value } from "../../core/types.ts";
+import type { AttachedAdapter, GraphBuilder, InspectedBackbone, Tensor, Value } from "../../core/types.ts";
 
 /** How many parts of a model have prompts of their own, by PEFT's rule: of encoder and decoder each, though only one reads. */
 export function submodules(task: string): number {
@@ -27,23 +27,23 @@ export function submodules(task: string): number {
 
 /** Virtual tokens whose embeddings are the first rows of `prompt` [at least count, dim]. */
 export function promptAdapter(
-  trunk: Trunk,
+  backbone: InspectedBackbone,
   count: number,
-  prompt: (b: Build, dim: number) => Value,
-): Pick<Attached, "reserve" | "embedding"> {
-  if (count >= trunk.maxPositions) {
+  prompt: (b: GraphBuilder, dim: number) => Value,
+): Pick<AttachedAdapter, "reservedPositions" | "embedding"> {
+  if (count >= backbone.maxPositions) {
     throw badValue(
       "prompt",
       "adapter.with.numVirtualTokens",
       count,
-      `fewer than the model's ${trunk.maxPositions} positions`,
+      `fewer than the model's ${backbone.maxPositions} positions`,
     );
   }
   return {
-    reserve: { tokens: count },
+    reservedPositions: { tokens: count },
     embedding: (b, call, next) => {
       const y = next(call);
-      if (!trunk.wordLookups.includes(call.path) || call.side !== "input") return y;
+      if (!backbone.wordLookups.includes(call.path) || call.side !== "input") return y;
       // 0: a token of the row; n: the n-th virtual one
       const number = reshape(b.input("virtual", "int32", ["batch", "seq"]), ["batch*seq"]);
       const rows = gather(prompt(b, call.embeddingDim), maximum(sub(number, 1), 0));
@@ -56,13 +56,16 @@ export function promptAdapter(
  * The layers that read a prefix: of encoder and decoder the decoder's. `count`: how many the table has, by PEFT's rule as
  * many as the encoder's.
  */
-export function prefixedLayers(plugin: string, trunk: Trunk): Readonly<{ layers: readonly string[]; count: number }> {
-  const { layers } = trunk;
-  if (trunk.decoderStart === undefined) return { layers, count: layers.length };
+export function prefixedLayers(
+  plugin: string,
+  backbone: InspectedBackbone,
+): Readonly<{ layers: readonly string[]; count: number }> {
+  const { layers } = backbone;
+  if (backbone.decoderStartTokenId === undefined) return { layers, count: layers.length };
   const decoder = layers.filter((path) => path.split(".").includes("decoder"));
   const count = layers.length - decoder.length;
   if (decoder.length > count) {
-    throw unsupported(plugin, "adapter", trunk.family.modelType, "its decoder has more layers than its encoder");
+    throw unsupported(plugin, "adapter", backbone.family.modelType, "its decoder has more layers than its encoder");
   }
   return { layers: decoder, count };
 }
@@ -73,30 +76,30 @@ export function prefixedLayers(plugin: string, trunk: Trunk): Readonly<{ layers:
  */
 export function prefixAdapter(
   plugin: string,
-  trunk: Trunk,
+  backbone: InspectedBackbone,
   count: number,
-  prefix: (b: Build, width: number) => Value,
-): Pick<Attached, "reserve" | "attention"> {
-  const { numKeyValueHeads: heads, headDim } = trunk;
-  if (new Set(trunk.layers).size < trunk.layers.length) {
+  prefix: (b: GraphBuilder, width: number) => Value,
+): Pick<AttachedAdapter, "reservedPositions" | "attention"> {
+  const { numKeyValueHeads: heads, headDim } = backbone;
+  if (new Set(backbone.layers).size < backbone.layers.length) {
     throw unsupported(
       plugin,
       "adapter",
-      trunk.family.modelType,
+      backbone.family.modelType,
       "its layers share their weights, and so have no places of their own",
     );
   }
-  const { layers, count: parts } = prefixedLayers(plugin, trunk);
+  const { layers, count: parts } = prefixedLayers(plugin, backbone);
   return {
-    reserve: { positions: count },
+    reservedPositions: { positions: count },
     attention: (b, call, next) => {
       const layer = layers.findIndex((path) => call.path === path || call.path.startsWith(`${path}.`));
       const { queries = "input", keys = "input" } = call.options;
-      const reads = trunk.decoderStart === undefined || (queries === "decoder" && keys === "decoder");
+      const reads = backbone.decoderStartTokenId === undefined || (queries === "decoder" && keys === "decoder");
       if (!reads) return next(call);
       if (layer < 0) throw badValue(plugin, "adapter", call.path, "attention inside one of the model's layers");
       // PEFT hands each layer of a decoder two pairs, for either side, and leaves one: so every second one is read.
-      const pair = trunk.decoderStart === undefined ? layer : (2 * layer) % parts;
+      const pair = backbone.decoderStartTokenId === undefined ? layer : (2 * layer) % parts;
       const all = reshape(prefix(b, 2 * parts * heads * headDim), [count, 2 * parts, heads, headDim]);
       const own = (part: number): Value => {
         const rows = reshape(slice(all, 1, 2 * pair + part, 2 * pair + part + 1), [1, count, heads, headDim]);
@@ -120,7 +123,7 @@ type Read = (name: string) => Promise<Tensor<Float32Array>>;
  * last starts as zeros.
  */
 export function mlp(
-  b: Build,
+  b: GraphBuilder,
   x: Value,
   paths: readonly string[],
   widths: readonly number[],

@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue } from "../../core/errors.ts";
-import type { Named, Stepper, Tensor } from "../../core/types.ts";
+import type { Named, StepHook, Tensor } from "../../core/types.ts";
 
 /** What is allocated, over which parameters. */
 export type Budget = Readonly<{
@@ -21,10 +21,10 @@ export type Budget = Readonly<{
 type Smoothed = Readonly<{ sensitivity: Float32Array; uncertainty: Float32Array }>;
 
 /**
- * The allocation as a stepper: sensitivity |w ∂w| and its uncertainty are smoothed, a singular triplet's importance is
- * their product over its value and vectors, and the least important values are set to zero. `told`: all steps.
+ * The allocation as a stepHook: sensitivity |w ∂w| and its uncertainty are smoothed, a singular triplet's importance is
+ * their product over its value and vectors, and the least important values are set to zero. `emit`: all steps.
  */
-export function rankStepper(budget: Budget, told: (totalSteps: number) => void): Stepper {
+export function rankStepper(budget: Budget, told: (totalSteps: number) => void): StepHook {
   const { modules, initR, targetR, tinit, tfinal, deltaT, beta1, beta2 } = budget;
   const smoothed = new Map<string, Smoothed>();
   /** Which singular values are kept, by name: the last allocation. */
@@ -60,7 +60,7 @@ export function rankStepper(budget: Budget, told: (totalSteps: number) => void):
     });
 
   return {
-    after: ({ step, totalSteps: all, gradientScale, parameter }) => {
+    onStep: ({ step, totalSteps: all, gradientScale, parameter }) => {
       const totalSteps = budget.totalStep ?? all;
       told(totalSteps);
       const end = totalSteps - tfinal;

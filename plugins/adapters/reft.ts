@@ -27,8 +27,18 @@ import {
 } from "../../core/graph/functions.ts";
 import { sizeOfShape } from "../../core/graph/dims.ts";
 import { most } from "../../core/most.ts";
-import type { AttachContext, Attached, Build, Factory, Init, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
-import { continuedHub, hubFormat, ownWeights } from "./adapter_hub.ts";
+import type {
+  AttachContext,
+  AttachedAdapter,
+  Factory,
+  GraphBuilder,
+  Initializer,
+  InspectedBackbone,
+  Tensor,
+  Value,
+  Weights,
+} from "../../core/types.ts";
+import { hubFormat, loadableHub, renameToDefault } from "./adapter_hub.ts";
 import { savedModules } from "./peft.ts";
 
 /** Options of {@link reft}, AdapterHub's ReftConfig in camelCase. */
@@ -95,7 +105,7 @@ export const reft: Factory<"adapter", Partial<ReftOptions>> = define({
   name: "reft",
   schema: reftSchema,
   create: (options) =>
-    continuedHub(
+    loadableHub(
       {
         name: "reft",
         schema: reftSchema,
@@ -107,8 +117,8 @@ export const reft: Factory<"adapter", Partial<ReftOptions>> = define({
     ),
 });
 
-function attach(o: ReftOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
-  const { layers, hiddenSize } = trunk;
+function attach(o: ReftOptions, backbone: InspectedBackbone, context: AttachContext, saved?: Weights): AttachedAdapter {
+  const { layers, hiddenSize } = backbone;
   const saves = savedModules(o.modulesToSave, context.modules);
   const chosen = o.layers === "all" ? layers.map((_, i) => i) : o.layers;
   const wrong = chosen.find((n) => n >= layers.length);
@@ -119,7 +129,7 @@ function attach(o: ReftOptions, trunk: Trunk, context: AttachContext, saved?: We
     throw badValue("reft", "adapter.with.prefixPositions", 0, "at least one first or last token");
   }
   if (o.r >= hiddenSize) throw badValue("reft", "adapter.with.r", o.r, `less than the hidden size ${hiddenSize}`);
-  const projection = (b: Build, path: string): Value => {
+  const projection = (b: GraphBuilder, path: string): Value => {
     if (!o.orthogonality) return b.parameter(`${path}.projection.weight`, [o.r, hiddenSize], linearInit(hiddenSize));
     const at = `${path}.projection.parametrizations.weight`;
     const base = b.parameter(`${at}.0.base`, [hiddenSize, hiddenSize], randomRotation(hiddenSize, o.r), {
@@ -127,7 +137,7 @@ function attach(o: ReftOptions, trunk: Trunk, context: AttachContext, saved?: We
     });
     return orthonormalRows(b.parameter(`${at}.original`, [o.r, hiddenSize], minusIdentity(o.r, hiddenSize)), base);
   };
-  const edited = (b: Build, path: string, h: Value): Value => {
+  const edited = (b: GraphBuilder, path: string, h: Value): Value => {
     const r = projection(b, path);
     const source = gemm(
       h,
@@ -149,10 +159,10 @@ function attach(o: ReftOptions, trunk: Trunk, context: AttachContext, saved?: We
       if (o.suffixPositions === 0) return first;
       return where(isLast(b, side, o.suffixPositions), edited(b, unit(o.tiedWeights ? 0 : 1), h), first);
     },
-    trains: saves.trains,
-    weights: saved && checkedDiagonals(ownWeights(saved)),
+    isTrainable: saves.isTrainable,
+    weights: saved && checkedDiagonals(renameToDefault(saved)),
     peft: {
-      ...hubFormat(trunk, context, {
+      ...hubFormat(backbone, context, {
         ...Object.fromEntries(names.map((name) => [name, o[name]])),
         architecture: "reft",
         outputReft: true,
@@ -203,7 +213,7 @@ function checkedDiagonals(saved: Weights): Weights {
 }
 
 /** Places among the first n of their sequence, as a column of bools. */
-function isFirst(b: Build, side: "" | "decoder_", n: number): Value {
+function isFirst(b: GraphBuilder, side: "" | "decoder_", n: number): Value {
   const { own, beyond, columns } = sequences(b, side, n);
   // Counted from the first column there is.
   const local = sub(columns, slice(columns, 0, 0, 1));
@@ -211,14 +221,14 @@ function isFirst(b: Build, side: "" | "decoder_", n: number): Value {
 }
 
 /** Places among the last n of their sequence. */
-function isLast(b: Build, side: "" | "decoder_", n: number): Value {
+function isLast(b: GraphBuilder, side: "" | "decoder_", n: number): Value {
   const { own, beyond, columns } = sequences(b, side, n);
   return apart(own, slice(concat([own, beyond], 1), 1, n, null), columns);
 }
 
 /** The sequence of each place (-1: padding), and n columns of none for beside them. */
 function sequences(
-  b: Build,
+  b: GraphBuilder,
   side: "" | "decoder_",
   n: number,
 ): Readonly<{ own: Value; beyond: Value; columns: Value }> {
@@ -262,11 +272,11 @@ function orthonormalRows(original: Value, base: Value): Value {
   return gemm(q, base, undefined, { transB: true });
 }
 
-function linearInit(inFeatures: number): Init {
+function linearInit(inFeatures: number): Initializer {
   return { uniform: 1 / Math.sqrt(inFeatures) };
 }
 
-function minusIdentity(r: number, n: number): Init {
+function minusIdentity(r: number, n: number): Initializer {
   return () => {
     const data = new Float32Array(r * n);
     for (let i = 0; i < r; i++) data[i * n + i] = -1;
@@ -275,7 +285,7 @@ function minusIdentity(r: number, n: number): Init {
 }
 
 /** A product of random reflections: its first columns are what torch's random orthogonal ones are, any completion will do. */
-function randomRotation(n: number, r: number): Init {
+function randomRotation(n: number, r: number): Initializer {
   return (_, random) => {
     const q = new Float64Array(n * n);
     for (let i = 0; i < n; i++) q[i * n + i] = 1;

@@ -3,15 +3,15 @@
  * @module
  */
 import { missing } from "../../core/errors.ts";
-import { layerIndex } from "../../core/modules.ts";
-import type { AdapterTargets, Trunk } from "../../core/types.ts";
+import { layerIndex } from "../../core/module_patterns.ts";
+import type { AdapterTargets, InspectedBackbone } from "../../core/types.ts";
 
 /**
  * The linear layers that may be adapted: not those that train whole. "all-linear" leaves out what gives the logits of the
  * vocabulary, as PEFT does.
  */
-export function adaptable(
-  { linears, conv1ds, shapes, vocabSize }: Trunk,
+export function selectAdaptable(
+  { linears, conv1ds, shapes, vocabSize }: InspectedBackbone,
   wanted: string | readonly string[],
   saved: (path: string) => boolean,
 ): readonly string[] {
@@ -44,7 +44,7 @@ export function inLayers(
 export function defaultTargets(
   plugin: string,
   option: string,
-  { family: { modelType, targets } }: Trunk,
+  { family: { modelType, targets } }: InspectedBackbone,
   ...kinds: readonly Exclude<keyof AdapterTargets, "bottleneck">[]
 ): readonly string[] {
   const modules = kinds.flatMap((kind) => targets[kind] ? [targets[kind]] : [])[0];

@@ -2,7 +2,7 @@
  * Modules that share the table of word embeddings, and PEFT's `ensure_weight_tying`: they go on sharing what trains.
  * @module
  */
-import type { Trunk } from "../../core/types.ts";
+import type { InspectedBackbone } from "../../core/types.ts";
 import type { LoraOptions } from "./lora_options.ts";
 
 /** The names of modules by which PEFT knows embeddings and what is tied to them. */
@@ -12,10 +12,13 @@ const EMBEDDINGS: readonly string[] = ["embed_tokens", "lm_head"];
 export type Tied = Readonly<{ source: string; modules: readonly string[]; part: "whole" | "update" }>;
 
 /** LoRA's options with `ensureWeightTying` carried out: what is asked for one of the modules is asked for the table's. */
-export function withTying(o: LoraOptions, trunk: Trunk): Readonly<{ options: LoraOptions; tied: Tied | undefined }> {
-  const source = trunk.wordEmbeddings;
-  const modules = Object.entries(trunk.ties)
-    .filter(([name, of]) => of === `${source}.weight` && !trunk.untied?.includes(name))
+export function withTying(
+  o: LoraOptions,
+  backbone: InspectedBackbone,
+): Readonly<{ options: LoraOptions; tied: Tied | undefined }> {
+  const source = backbone.wordEmbeddings;
+  const modules = Object.entries(backbone.ties)
+    .filter(([name, of]) => of === `${source}.weight` && !backbone.untied?.includes(name))
     .map(([name]) => name.slice(0, -".weight".length));
   if (!o.ensureWeightTying || modules.length === 0) return { options: o, tied: undefined };
   const { modulesToSave, targetModules } = o;

@@ -6,11 +6,21 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import { add, gemm, mul, slice } from "../../core/graph/functions.ts";
-import { matchModules } from "../../core/modules.ts";
+import { matchModules } from "../../core/module_patterns.ts";
 import { most } from "../../core/most.ts";
-import type { AttachContext, Attached, Build, Factory, Init, Tensor, Trunk, Value, Weights } from "../../core/types.ts";
-import { continued, peftConfig, savedModules, wrappedKey } from "./peft.ts";
-import { adaptable, defaultTargets, inLayers } from "./targets.ts";
+import type {
+  AttachContext,
+  AttachedAdapter,
+  Factory,
+  GraphBuilder,
+  Initializer,
+  InspectedBackbone,
+  Tensor,
+  Value,
+  Weights,
+} from "../../core/types.ts";
+import { loadable, peftConfig, savedModules, wrappedKey } from "./peft.ts";
+import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
 
 /** Options of {@link vera}, PEFT's VeraConfig in camelCase. */
 export interface VeraOptions {
@@ -81,27 +91,27 @@ export const vera: Factory<"adapter", Partial<VeraOptions>> = define({
   name: "vera",
   schema: veraSchema,
   create: (options) =>
-    continued(
+    loadable(
       { name: "vera", type: "VERA", prefix: "base_model.model.", schema: veraSchema, names: Object.keys(entries) },
       options,
       attach,
     ),
 });
 
-function attach(o: VeraOptions, trunk: Trunk, context: AttachContext, saved?: Weights): Attached {
+function attach(o: VeraOptions, backbone: InspectedBackbone, context: AttachContext, saved?: Weights): AttachedAdapter {
   const saves = savedModules(o.modulesToSave, context.modules);
-  const wanted = o.targetModules ?? defaultTargets("vera", "targetModules", trunk, "vera", "attention");
-  const found = matchModules("vera", wanted, adaptable(trunk, wanted, saves.has));
+  const wanted = o.targetModules ?? defaultTargets("vera", "targetModules", backbone, "vera", "attention");
+  const found = matchModules("vera", wanted, selectAdaptable(backbone, wanted, saves.has));
   const targets = new Set(inLayers(found, o));
-  const sizes = [...targets].map((path) => trunk.shapes[`${path}.weight`] ?? [0, 0]).map((dims, i) =>
-    trunk.conv1ds.includes([...targets][i] ?? "") ? [dims[1] ?? 0, dims[0] ?? 0] : dims
+  const sizes = [...targets].map((path) => backbone.shapes[`${path}.weight`] ?? [0, 0]).map((dims, i) =>
+    backbone.conv1ds.includes([...targets][i] ?? "") ? [dims[1] ?? 0, dims[0] ?? 0] : dims
   );
   const mostOut = Math.max(...sizes.map(([out = 0]) => out));
   const mostIn = Math.max(...sizes.map(([, inner = 0]) => inner));
   if (!(mostOut > 0 && mostIn > 0)) throw missing("vera", "layers of these numbers", "adapter.with.layersToTransform");
   const own = (path: string, part: "b" | "d"): string => `${path}.vera_lambda_${part}`;
   // Kaiming-uniform with gain √2, as PEFT draws them.
-  const matrix = (b: Build, name: string, shape: readonly [number, number]): Value => {
+  const matrix = (b: GraphBuilder, name: string, shape: readonly [number, number]): Value => {
     const bound = Math.sqrt(6 / shape[1]);
     return b.parameter(name, shape, async (_, random) => {
       const stream = random.fork("projection", o.projectionPrngKey);
@@ -121,8 +131,8 @@ function attach(o: VeraOptions, trunk: Trunk, context: AttachContext, saved?: We
       return add(y, mul(gemm(inner, bb, undefined, { transB: true }), outer));
     },
     copies: saves.copies,
-    trains: (name) => {
-      if (saves.trains(name)) return true;
+    isTrainable: (name) => {
+      if (saves.isTrainable(name)) return true;
       if (!name.endsWith(".bias") || o.bias === "none") return undefined;
       return o.bias === "all" || targets.has(name.slice(0, -".bias".length)) ? true : undefined;
     },
@@ -139,7 +149,7 @@ function attach(o: VeraOptions, trunk: Trunk, context: AttachContext, saved?: We
         targetModules: wanted,
         modulesToSave: saves.names,
         layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
-        fanInFanOut: [...targets].some((path) => trunk.conv1ds.includes(path)),
+        fanInFanOut: [...targets].some((path) => backbone.conv1ds.includes(path)),
       }, context.task),
       key: wrappedKey((path) => targets.has(path)),
       derived: async (read) => ({ [sharedA]: await read(sharedA), [sharedB]: await read(sharedB) }),
@@ -167,6 +177,6 @@ function merged(weight: Matrix, a: Matrix, b: Matrix, d: Matrix, outer: Matrix):
   return { ...weight, data };
 }
 
-function filled(length: number, value: number): Init {
+function filled(length: number, value: number): Initializer {
   return () => Promise.resolve(new Float32Array(length).fill(value));
 }

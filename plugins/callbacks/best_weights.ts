@@ -4,8 +4,14 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Ask, Factory, TrainingArguments, TrainingEvent } from "../../core/types.ts";
-import { isBetter, judged, judgedMetricEntries, type JudgedMetricOptions, judgeOf } from "../../blocks/callback/mod.ts";
+import type { Factory, TrainerControl, TrainingArguments, TrainingEvent } from "../../core/types.ts";
+import {
+  isBetter,
+  judgedMetricEntries,
+  type JudgedMetricOptions,
+  judgeOf,
+  metricValue,
+} from "../../blocks/callback/mod.ts";
 
 /** Options of {@link bestWeights}. */
 export interface BestWeightsOptions extends JudgedMetricOptions {}
@@ -33,15 +39,15 @@ export const bestWeights: Factory<"callback", Partial<BestWeightsOptions>> = def
   name: "best-weights",
   schema: bestWeightsSchema,
   create: (options) => ({
-    judges: (training) => judgeOf(options, training).metric,
+    needsEvaluation: (training) => judgeOf(options, training).metric,
     init: (): State => ({ best: null }),
     on: (
       state: State,
       event: TrainingEvent,
       training?: TrainingArguments,
-    ): Readonly<{ state: State; ask?: Ask }> => {
+    ): Readonly<{ state: State; ask?: TrainerControl }> => {
       const judge = judgeOf(options, training);
-      const value = event.type === "evaluate" ? judged(judge, event.metrics) : undefined;
+      const value = event.type === "evaluate" ? metricValue(judge, event.metrics) : undefined;
       if (value === undefined || (state.best !== null && !isBetter(judge, value, state.best))) return { state };
       return { state: { best: value }, ask: { keep: true } };
     },

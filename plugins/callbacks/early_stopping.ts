@@ -4,14 +4,14 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Ask, Factory, TrainingArguments, TrainingEvent } from "../../core/types.ts";
+import type { Factory, TrainerControl, TrainingArguments, TrainingEvent } from "../../core/types.ts";
 import {
   isBetter,
   type Judge,
-  judged,
   judgedMetricEntries,
   type JudgedMetricOptions,
   judgeOf,
+  metricValue,
 } from "../../blocks/callback/mod.ts";
 
 /** Options of {@link earlyStopping}. */
@@ -51,16 +51,16 @@ export const earlyStopping: Factory<"callback", Partial<EarlyStoppingOptions>> =
   name: "early-stopping",
   schema: earlyStoppingSchema,
   create: (options) => ({
-    judges: (training) => judgeOf(options, training).metric,
+    needsEvaluation: (training) => judgeOf(options, training).metric,
     init: (): State => ({ best: null, bad: 0 }),
     on: (
       state: State,
       event: TrainingEvent,
       training?: TrainingArguments,
-    ): Readonly<{ state: State; ask?: Ask }> => {
+    ): Readonly<{ state: State; ask?: TrainerControl }> => {
       if (event.type !== "evaluate") return { state };
       const judge = judgeOf(options, training);
-      const value = judged(judge, event.metrics);
+      const value = metricValue(judge, event.metrics);
       const better = value !== undefined && (state.best === null || isBetter(judge, value, state.best));
       const enough = better && (state.best === null || Math.abs(value - state.best) > options.earlyStoppingThreshold);
       const next = { best: better ? value : state.best, bad: enough ? 0 : state.bad + 1 };

@@ -65,17 +65,21 @@ export const causalLm: Factory<"collator", Partial<CausalLmOptions>> = define({
   schema: causalLmSchema,
   create: (options) => ({
     encode: (row, index, context) => [sampleOf(tokensOf(row, index, options, context), index, context)],
-    questions: (row, index, context) => questionsOf(row, index, options, { ...context, labelled: false }),
+    questions: (row, index, context) => questionsOf(row, index, options, { ...context, requiresLabels: false }),
   }),
 });
 
-function sampleOf({ ids, learned }: Tokens, index: number, { tokenizer, labelled }: CollatorContext): Sample {
+function sampleOf(
+  { ids, learned }: Tokens,
+  index: number,
+  { tokenizer, requiresLabels: labelled }: CollatorContext,
+): Sample {
   if (ids.length === 0) throw badValue(NAME, `row ${index}`, 0, "at least one token");
   return {
     sequences: [{
       length: ids.length,
       fields: {
-        input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
+        input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
         ...(labelled ? { labels: labelsOf(learned) } : {}),
       },
     }],
@@ -90,14 +94,14 @@ type Tokens = Readonly<{ ids: Int32Array; learned: Int32Array }>;
 // A place predicts the token behind it, so nothing predicts the first one; core refuses data of which nothing is learned.
 function labelsOf(learned: Int32Array): Field {
   const data = Int32Array.from(learned);
-  return { per: "token", data, fill: IGNORE, ignore: IGNORE, shift: 1 };
+  return { axis: "token", data, padValue: IGNORE, ignoreIndex: IGNORE, shift: 1 };
 }
 
 function tokensOf(row: Row, index: number, options: CausalLmOptions, context: CollatorContext): Tokens {
   const { lossOn, columns } = options;
-  const { tokenizer, maxLength, labelled } = context;
+  const { tokenizer, maxLength, requiresLabels: labelled } = context;
   const column = (name: string): string => columns[name] ?? name;
-  if (options.addEosToken && tokenizer.special.eos === undefined) {
+  if (options.addEosToken && tokenizer.specialTokenIds.eos === undefined) {
     throw badValue(NAME, "task.with.addEosToken", true, "false: the tokenizer has no end token");
   }
   const only = (use: CausalLmOptions["lossOn"], name: string): void => {
@@ -110,7 +114,7 @@ function tokensOf(row: Row, index: number, options: CausalLmOptions, context: Co
     only("assistant", "messages");
     const given = conversation(row, index, column("messages"));
     const messages = labelled || given.at(-1)?.role !== "assistant" ? given : given.slice(0, -1);
-    const { text, assistant } = tokenizer.chat(messages, {
+    const { text, assistant } = tokenizer.applyChatTemplate(messages, {
       addGenerationPrompt: !labelled,
       ...besides(row, index, column),
     });
@@ -150,11 +154,11 @@ function ended(
   ids: Int32Array,
   learned: Int32Array,
   wanted: boolean | undefined,
-  { tokenizer, maxLength = Infinity, labelled }: CollatorContext,
+  { tokenizer, maxLength = Infinity, requiresLabels: labelled }: CollatorContext,
 ): Tokens {
   // What is to be completed is not cut: it would be completed somewhere else.
   if (!labelled) return { ids, learned };
-  const { eos } = tokenizer.special;
+  const { eos } = tokenizer.specialTokenIds;
   if (!wanted || eos === undefined || ids.length >= maxLength || ids.at(-1) === eos) {
     return { ids: ids.subarray(0, maxLength), learned: learned.subarray(0, maxLength) };
   }
@@ -166,7 +170,7 @@ function opening(text: string, tokenizer: Tokenizer): Int32Array {
   const [{ ids, specialTokensMask }] = tokenizer.encode(text, { offsets: false });
   const last = specialTokensMask.lastIndexOf(0);
   if (last >= 0) return ids.subarray(0, last + 1);
-  return ids.at(-1) === tokenizer.special.eos ? ids.subarray(0, -1) : ids;
+  return ids.at(-1) === tokenizer.specialTokenIds.eos ? ids.subarray(0, -1) : ids;
 }
 
 /** Which tokens are the completion's: all behind those of the prompt, or where these are others, what reaches behind it. */
@@ -213,7 +217,10 @@ function behind(
   column: (name: string) => string,
   context: CollatorContext,
 ): Sample {
-  const { text } = context.tokenizer.chat(messages, { addGenerationPrompt: true, ...besides(row, index, column) });
+  const { text } = context.tokenizer.applyChatTemplate(messages, {
+    addGenerationPrompt: true,
+    ...besides(row, index, column),
+  });
   const [{ ids }] = context.tokenizer.encode(text, { addSpecialTokens: false, offsets: false });
   return sampleOf({ ids, learned: ids }, index, context);
 }
@@ -235,7 +242,7 @@ function answerOf(
   const { content, ...more } = messages[i] ?? {};
   const plain = Object.values(more).filter((value) => value !== null).length === 1;
   if (typeof content === "string" && plain) return content;
-  const { text, assistant } = tokenizer.chat(messages.slice(0, i + 1), besides(row, index, column));
+  const { text, assistant } = tokenizer.applyChatTemplate(messages.slice(0, i + 1), besides(row, index, column));
   const [from, to] = assistant.at(-1) ?? [0, 0];
   const [{ ids }] = tokenizer.encode(text.slice(from, to), { addSpecialTokens: false, offsets: false });
   return tokenizer.decode(ids, { skipSpecialTokens: true });

@@ -51,10 +51,12 @@ export const ctc: Factory<"collator", Partial<CtcOptions> & { labels: readonly s
     encode: (row, index, context) => {
       const { tokenizer } = context;
       const fields = "input_ids" in row
-        ? readyMade(NAME, row, index, tokenizer.special.pad ?? 0)
+        ? readyMade(NAME, row, index, tokenizer.specialTokenIds.pad ?? 0)
         : tokenized(row, index, options, context);
       const length = fields.input_ids?.data.length ?? 0;
-      const targets: Record<string, Field> = context.labelled ? { labels: classes(row, index, length, options) } : {};
+      const targets: Record<string, Field> = context.requiresLabels
+        ? { labels: classes(row, index, length, options) }
+        : {};
       return [{ sequences: [{ length, fields }], targets, row: index }];
     },
   }),
@@ -70,8 +72,8 @@ function tokenized(
   const truncation = maxLength !== undefined;
   const [{ ids, typeIds }] = tokenizer.encode(text, { maxLength, truncation, offsets: false });
   return {
-    input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
-    token_type_ids: { per: "token", data: typeIds, fill: 0 },
+    input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+    token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
   };
 }
 
@@ -96,5 +98,5 @@ function classes(row: Row, index: number, places: number, options: CtcOptions): 
   }
   const data = new Int32Array(maxTargetLength).fill(-1);
   data.set(ids);
-  return { per: "sample", data, fill: -1, size: maxTargetLength };
+  return { axis: "sample", data, padValue: -1, size: maxTargetLength };
 }

@@ -8,7 +8,7 @@ import { badValue, missing } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Random, Row, Sample, Tokenizer } from "../../core/types.ts";
 import { textOf } from "../../blocks/collator/mod.ts";
 import { sequencePair } from "./seq2seq.ts";
-import { corruptSpans, infillText, longestWithin, permuteSentences } from "../../blocks/collator/mod.ts";
+import { corruptSpans, infillText, longestNoiseSource, permuteSentences } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link denoising}. */
 export interface DenoisingOptions {
@@ -56,7 +56,7 @@ export const denoising: Factory<"collator", Partial<DenoisingOptions>> = define(
   schema: denoisingSchema,
   create: (options) => ({
     encode: (row, index, context) => pieces(row, index, options, context),
-    draw: (sample, random, context) => drawn(sample, random, options, context),
+    resample: (sample, random, context) => drawn(sample, random, options, context),
   }),
 });
 
@@ -69,7 +69,7 @@ function pieces(row: Row, index: number, o: DenoisingOptions, { tokenizer, maxLe
   const room = maxLength === undefined
     ? ids.length
     : o.kind === "span-corruption"
-    ? longestWithin(maxLength - 1, o.noiseDensity, o.meanNoiseSpanLength)
+    ? longestNoiseSource(maxLength - 1, o.noiseDensity, o.meanNoiseSpanLength)
     : maxLength - before.length - after.length;
   if (room < 2) throw badValue("denoising", "training.maxLength", maxLength, "room for two tokens of text");
   const samples: Sample[] = [];
@@ -77,7 +77,7 @@ function pieces(row: Row, index: number, o: DenoisingOptions, { tokenizer, maxLe
     const data = ids.slice(start, start + room);
     // The last piece may be too short for a span and something beside it.
     if (data.length < 2) continue;
-    const fields = { input_ids: { per: "token", data, fill: tokenizer.special.pad ?? 0 } } as const;
+    const fields = { input_ids: { axis: "token", data, padValue: tokenizer.specialTokenIds.pad ?? 0 } } as const;
     samples.push({ sequences: [{ length: data.length, fields }], targets: {}, row: index });
   }
   return samples;
@@ -93,7 +93,7 @@ function drawn(sample: Sample, random: Random, o: DenoisingOptions, context: Col
     const end = after.slice(-1);
     return sequencePair(Int32Array.from([...input, ...end]), Int32Array.from([...target, ...end]), sample.row, context);
   }
-  const { mask } = tokenizer.special;
+  const { mask } = tokenizer.specialTokenIds;
   if (mask === undefined) throw missing("denoising", "a mask token", "the tokenizer");
   const whole = (part: ArrayLike<number>): Int32Array => Int32Array.from([...before, ...Array.from(part), ...after]);
   const { permuteSentenceRatio: ratio } = o;
@@ -105,7 +105,7 @@ function drawn(sample: Sample, random: Random, o: DenoisingOptions, context: Col
 function fullStopOf(tokenizer: Tokenizer): number {
   const [{ ids }] = tokenizer.encode("a.", { addSpecialTokens: false, offsets: false });
   const id = ids.at(-1);
-  if (id === undefined || ids.length < 2 || id === tokenizer.special.unk) {
+  if (id === undefined || ids.length < 2 || id === tokenizer.specialTokenIds.unk) {
     throw missing("denoising", "a token for the full stop", "the tokenizer");
   }
   return id;
@@ -130,7 +130,7 @@ function sentinelsOf(tokenizer: Tokenizer): readonly number[] {
     const text = `<extra_id_${sentinels.length}>`;
     const [{ ids }] = tokenizer.encode(text, { addSpecialTokens: false, offsets: false });
     const [id] = ids;
-    if (ids.length !== 1 || id === undefined || id === tokenizer.special.unk) break;
+    if (ids.length !== 1 || id === undefined || id === tokenizer.specialTokenIds.unk) break;
     sentinels.push(id);
   }
   if (sentinels.length === 0) throw missing("denoising", "sentinels (<extra_id_0>, ...)", "the tokenizer");

@@ -7,7 +7,14 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
 import { idsOf, readyMade, textOf } from "../../blocks/collator/mod.ts";
-import { IGNORE, labelField, type Maskable, maskable, masked, type MaskingOptions } from "../../blocks/collator/mod.ts";
+import {
+  IGNORE,
+  labelField,
+  type Maskable,
+  maskableWords,
+  type MaskingOptions,
+  maskSample,
+} from "../../blocks/collator/mod.ts";
 
 /** Options of {@link maskedLm}. */
 export interface MaskedLmOptions extends MaskingOptions {
@@ -52,13 +59,13 @@ export const maskedLm: Factory<"collator", Partial<MaskedLmOptions>> = define({
   create: (options) => ({
     encode: (row, index, context) =>
       "input_ids" in row ? [readyMadeSample(row, index, context)] : samplesOf(row, index, options, context),
-    draw: (sample, random, context) => {
+    resample: (sample, random, context) => {
       const [sequence] = sample.sequences;
-      const about = sample.about as Maskable | undefined;
-      if (!about || !sequence || !context.labelled) return sample;
-      const { inputIds, labels } = masked(about, random, options, context);
+      const about = sample.metadata as Maskable | undefined;
+      if (!about || !sequence || !context.requiresLabels) return sample;
+      const { inputIds, labels } = maskSample(about, random, options, context);
       const fields: Record<string, Field> = { ...sequence.fields, labels: labelField(labels) };
-      fields.input_ids = { per: "token", data: inputIds, fill: sequence.fields.input_ids?.fill ?? 0 };
+      fields.input_ids = { axis: "token", data: inputIds, padValue: sequence.fields.input_ids?.padValue ?? 0 };
       return { ...sample, sequences: [{ ...sequence, fields }] };
     },
   }),
@@ -71,24 +78,32 @@ function samplesOf(
   { tokenizer, maxLength }: CollatorContext,
 ): Sample[] {
   const text = textOf(NAME, row, index, columns.text ?? "text");
-  const windows = tokenizer.encode(text, { maxLength, truncation: maxLength !== undefined, overflow: true });
+  const windows = tokenizer.encode(text, {
+    maxLength,
+    truncation: maxLength !== undefined,
+    returnOverflowingTokens: true,
+  });
   return windows.map((encoding) => ({
     sequences: [{
       length: encoding.ids.length,
       fields: {
-        input_ids: { per: "token", data: encoding.ids, fill: tokenizer.special.pad ?? 0 },
-        token_type_ids: { per: "token", data: encoding.typeIds, fill: 0 },
+        input_ids: { axis: "token", data: encoding.ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+        token_type_ids: { axis: "token", data: encoding.typeIds, padValue: 0 },
       },
     }],
     targets: {},
     row: index,
-    about: maskable(encoding),
+    metadata: maskableWords(encoding),
   }));
 }
 
 /** A row that was masked beforehand. */
-export function readyMadeSample(row: Row, index: number, { tokenizer, labelled }: CollatorContext): Sample {
-  const fields = readyMade(NAME, row, index, tokenizer.special.pad ?? 0);
+export function readyMadeSample(
+  row: Row,
+  index: number,
+  { tokenizer, requiresLabels: labelled }: CollatorContext,
+): Sample {
+  const fields = readyMade(NAME, row, index, tokenizer.specialTokenIds.pad ?? 0);
   const length = fields.input_ids?.data.length ?? 0;
   if (labelled) {
     const labels = idsOf(NAME, row, index, "labels", IGNORE);

@@ -42,7 +42,7 @@ export const multipleChoice: Factory<"collator", Partial<MultipleChoiceOptions>>
       const sequences = "input_ids" in row
         ? readyMadeSequences(row, index, context)
         : pairs(row, index, columns, context);
-      if (!context.labelled) return [{ sequences, targets: {}, row: index }];
+      if (!context.requiresLabels) return [{ sequences, targets: {}, row: index }];
       const column = columns.label ?? ("label" in row ? "label" : "labels");
       if (!(column in row)) throw missingColumn(NAME, row, index, columns.label ?? "label");
       const label = row[column];
@@ -50,7 +50,7 @@ export const multipleChoice: Factory<"collator", Partial<MultipleChoiceOptions>>
         const wanted = `the number of a choice, 0 to ${sequences.length - 1}`;
         throw badValue(NAME, `row ${index}, column "${column}"`, label, wanted);
       }
-      const labels = { per: "sample" as const, data: Int32Array.of(Number(label)), fill: -100 };
+      const labels = { axis: "sample" as const, data: Int32Array.of(Number(label)), padValue: -100 };
       return [{ sequences, targets: { labels }, row: index }];
     },
   }),
@@ -75,8 +75,8 @@ function pairs(
     return {
       length: ids.length,
       fields: {
-        input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
-        token_type_ids: { per: "token", data: typeIds, fill: 0 },
+        input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+        token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
       },
     };
   });
@@ -90,7 +90,7 @@ function readyMadeSequences(row: Row, index: number, { tokenizer }: CollatorCont
   }
   return lists.map((input_ids: unknown, i) => {
     const own: Row = Array.isArray(types) ? { input_ids, token_type_ids: types[i] as unknown } : { input_ids };
-    const fields = readyMade(NAME, own, index, tokenizer.special.pad ?? 0);
+    const fields = readyMade(NAME, own, index, tokenizer.specialTokenIds.pad ?? 0);
     return { length: fields.input_ids?.data.length ?? 0, fields };
   });
 }

@@ -13,7 +13,7 @@ import {
   prompted,
   readyMade,
   textOf,
-  unquoted,
+  unquote,
 } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link padding}. */
@@ -66,11 +66,11 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
       },
       encode: (row, index, context) => {
         const fields = "input_ids" in row
-          ? readyMade("padding", row, index, context.tokenizer.special.pad ?? 0)
+          ? readyMade("padding", row, index, context.tokenizer.specialTokenIds.pad ?? 0)
           : tokenized(row, index, options, context);
         const length = fields.input_ids?.data.length ?? 0;
         const { hot = areHot([row], options) } = (context.reading ?? {}) as Readonly<{ hot?: boolean }>;
-        const targets: Record<string, Field> = context.labelled && options.problemType !== "none"
+        const targets: Record<string, Field> = context.requiresLabels && options.problemType !== "none"
           ? { labels: target(row, index, options, { hot, classId }) }
           : {};
         const sample: Sample = { sequences: [{ length, fields }], targets, row: index };
@@ -117,8 +117,8 @@ function tokenized(
     offsets: false,
   });
   return {
-    input_ids: { per: "token", data: encoding.ids, fill: tokenizer.special.pad ?? 0 },
-    token_type_ids: { per: "token", data: encoding.typeIds, fill: 0 },
+    input_ids: { axis: "token", data: encoding.ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+    token_type_ids: { axis: "token", data: encoding.typeIds, padValue: 0 },
   };
 }
 
@@ -129,17 +129,17 @@ function target(row: Row, index: number, options: PaddingOptions, { hot, classId
   const value = row[column];
   const at = `row ${index}, column "${column}"`;
   if (problemType === "regression") {
-    const values = (Array.isArray(value) ? value : [value]).map(unquoted);
+    const values = (Array.isArray(value) ? value : [value]).map(unquote);
     if (values.length !== numLabels || !values.every((x) => typeof x === "number" && Number.isFinite(x))) {
       throw badValue("padding", at, value, numLabels === 1 ? "a finite number" : `${numLabels} finite numbers`);
     }
-    return { per: "sample", data: Float32Array.from(values), fill: 0, size: numLabels };
+    return { axis: "sample", data: Float32Array.from(values), padValue: 0, size: numLabels };
   }
   if (problemType === "single-label") {
-    return { per: "sample", data: Int32Array.of(classId(value, at)), fill: -100 };
+    return { axis: "sample", data: Int32Array.of(classId(value, at)), padValue: -100 };
   }
   if (!Array.isArray(value)) throw badValue("padding", at, value, "a list of labels");
-  if (hot) return { per: "sample", data: Float32Array.from(value, Number), fill: 0, size: labels.length };
+  if (hot) return { axis: "sample", data: Float32Array.from(value, Number), padValue: 0, size: labels.length };
   const ids = value.map((label) => classId(label, at));
   if (new Set(ids).size < ids.length) {
     const wanted = `labels of which none comes twice, or in all rows a 0 or 1 for each of ${labels.length}`;
@@ -147,5 +147,5 @@ function target(row: Row, index: number, options: PaddingOptions, { hot, classId
   }
   const bits = new Float32Array(labels.length);
   for (const id of ids) bits[id] = 1;
-  return { per: "sample", data: bits, fill: 0, size: labels.length };
+  return { axis: "sample", data: bits, padValue: 0, size: labels.length };
 }

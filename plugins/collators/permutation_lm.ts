@@ -56,7 +56,7 @@ export const permutationLm: Factory<"collator", Partial<PermutationLmOptions>> =
       index,
       context,
     ) => ("input_ids" in row ? [readyMade(row, index, context)] : [textSample(row, index, options, context)]),
-    draw: (sample, random, context) => (sample.about ? drawn(sample, random, options, context) : sample),
+    resample: (sample, random, context) => (sample.metadata ? drawn(sample, random, options, context) : sample),
   }),
 });
 
@@ -73,22 +73,22 @@ function textSample(
     offsets: false,
   });
   const fields: Record<string, Field> = {
-    input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
-    token_type_ids: { per: "token", data: typeIds, fill: 0 },
+    input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+    token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
   };
   const about: About = { ids, special: specialTokensMask };
-  return { sequences: [{ length: ids.length, fields }], targets: {}, row: index, about };
+  return { sequences: [{ length: ids.length, fields }], targets: {}, row: index, metadata: about };
 }
 
 function drawn(
   sample: Sample,
   random: Random,
   options: PermutationLmOptions,
-  { tokenizer, labelled }: CollatorContext,
+  { tokenizer, requiresLabels: labelled }: CollatorContext,
 ): Sample {
-  const { ids, special } = sample.about as About;
+  const { ids, special } = sample.metadata as About;
   const [sequence] = sample.sequences;
-  const { mask } = tokenizer.special;
+  const { mask } = tokenizer.specialTokenIds;
   if (mask === undefined) throw missing(NAME, "a mask token", "the tokenizer");
   const n = ids.length;
   const told = spans(n, random.fork("spans"), options).map((chosen, i) => chosen && special[i] !== 1);
@@ -101,8 +101,12 @@ function drawn(
   }
   const fields: Record<string, Field> = {
     ...sequence?.fields,
-    input_ids: { per: "token", data: ids.map((id, i) => (told[i] ? mask : id)), fill: tokenizer.special.pad ?? 0 },
-    perm_mask: { per: "pair", data: permMask, fill: 0 },
+    input_ids: {
+      axis: "token",
+      data: ids.map((id, i) => (told[i] ? mask : id)),
+      padValue: tokenizer.specialTokenIds.pad ?? 0,
+    },
+    perm_mask: { axis: "pair", data: permMask, padValue: 0 },
     ...(labelled ? { labels: labelField(ids.map((id, i) => (told[i] ? id : IGNORE))) } : {}),
   };
   return { sequences: [{ length: n, fields }], targets: {}, row: sample.row };
@@ -129,7 +133,7 @@ function orderOf(length: number, random: Random): number[] {
   return Array.from({ length }, (_, i) => (order[i % size] ?? 0) + Math.floor(i / size) * size);
 }
 
-function readyMade(row: Row, index: number, { tokenizer, labelled }: CollatorContext): Sample {
+function readyMade(row: Row, index: number, { tokenizer, requiresLabels: labelled }: CollatorContext): Sample {
   const ids = idsOf(NAME, row, index, "input_ids");
   const n = ids.length;
   const numbers = (column: string, rows?: number): number[][] => {
@@ -144,10 +148,10 @@ function readyMade(row: Row, index: number, { tokenizer, labelled }: CollatorCon
   const mapping = numbers("target_mapping");
   const labels = labelled ? placed(mapping, idsOf(NAME, row, index, "labels", IGNORE), n, index) : undefined;
   const fields: Record<string, Field> = {
-    input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
-    perm_mask: { per: "pair", data: Float32Array.from(numbers("perm_mask", n).flat()), fill: 0 },
+    input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+    perm_mask: { axis: "pair", data: Float32Array.from(numbers("perm_mask", n).flat()), padValue: 0 },
     ...("token_type_ids" in row
-      ? { token_type_ids: { per: "token", data: idsOf(NAME, row, index, "token_type_ids"), fill: 0 } as const }
+      ? { token_type_ids: { axis: "token", data: idsOf(NAME, row, index, "token_type_ids"), padValue: 0 } as const }
       : {}),
     ...(labels ? { labels: labelField(labels) } : {}),
   };

@@ -8,7 +8,7 @@ import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
 import { missingColumn } from "../../blocks/collator/mod.ts";
 import { type MaskedLmOptions, maskedLmSchema, readyMadeSample } from "./masked_lm.ts";
-import { labelField, maskable, masked } from "../../blocks/collator/mod.ts";
+import { labelField, maskableWords, maskSample } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link pretraining}: those of masking. */
 export type PretrainingOptions = MaskedLmOptions;
@@ -46,8 +46,8 @@ export const pretraining: Factory<"collator", Partial<PretrainingOptions>> = def
       index,
       context,
     ) => ("input_ids" in row ? [readyPair(row, index, context)] : pairs(row, index, options, context)),
-    draw: (sample, random, context) => {
-      const pair = sample.about as Pair | undefined;
+    resample: (sample, random, context) => {
+      const pair = sample.metadata as Pair | undefined;
       return pair ? drawn(sample, pair, random, options, context) : sample;
     },
   }),
@@ -66,7 +66,7 @@ function pairs(row: Row, index: number, { columns }: PretrainingOptions, context
     sequences: [{ length: 0, fields: {} }],
     targets: {},
     row: index,
-    about: { first: sentences[i] ?? "", second } satisfies Pair,
+    metadata: { first: sentences[i] ?? "", second } satisfies Pair,
   }));
 }
 
@@ -80,7 +80,7 @@ function drawn(
   options: PretrainingOptions,
   context: CollatorContext,
 ): Sample {
-  const { tokenizer, maxLength, labelled } = context;
+  const { tokenizer, maxLength, requiresLabels: labelled } = context;
   const follows = !labelled || random.uniform(0) < 0.5;
   const [first, textPair] = follows
     ? [pair.first, pair.second]
@@ -88,16 +88,20 @@ function drawn(
     ? [pair.second, pair.first]
     : [pair.first, stranger(sample.row, random, context)];
   const [encoding] = tokenizer.encode(first, { textPair, maxLength, truncation: maxLength !== undefined });
-  const { inputIds, labels } = masked(maskable(encoding), random.fork(MASKS), options, context);
+  const { inputIds, labels } = maskSample(maskableWords(encoding), random.fork(MASKS), options, context);
   const fields: Record<string, Field> = {
-    input_ids: { per: "token", data: labelled ? inputIds : encoding.ids, fill: tokenizer.special.pad ?? 0 },
-    token_type_ids: { per: "token", data: encoding.typeIds, fill: 0 },
+    input_ids: {
+      axis: "token",
+      data: labelled ? inputIds : encoding.ids,
+      padValue: tokenizer.specialTokenIds.pad ?? 0,
+    },
+    token_type_ids: { axis: "token", data: encoding.typeIds, padValue: 0 },
     ...(labelled ? { labels: labelField(labels) } : {}),
   };
   const target = Int32Array.of(follows ? FOLLOWS : STRANGER);
   return {
     sequences: [{ length: encoding.ids.length, fields }],
-    targets: labelled ? { next_sentence_label: { per: "sample", data: target, fill: -100 } } : {},
+    targets: labelled ? { next_sentence_label: { axis: "sample", data: target, padValue: -100 } } : {},
     row: sample.row,
   };
 }
@@ -114,12 +118,12 @@ function stranger(row: number, random: Random, context: CollatorContext): string
 
 function readyPair(row: Row, index: number, context: CollatorContext): Sample {
   const sample = readyMadeSample(row, index, context);
-  if (!context.labelled) return sample;
+  if (!context.requiresLabels) return sample;
   const column = "sentence_order_label" in row ? "sentence_order_label" : "next_sentence_label";
   const label = row[column];
   if (label !== FOLLOWS && label !== STRANGER) {
     throw badValue(NAME, `row ${index}, column "${column}"`, label, "0 (it follows) or 1 (it does not)");
   }
-  const target: Field = { per: "sample", data: Int32Array.of(label), fill: -100 };
+  const target: Field = { axis: "sample", data: Int32Array.of(label), padValue: -100 };
   return { ...sample, targets: { next_sentence_label: target } };
 }

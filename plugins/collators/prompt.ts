@@ -74,12 +74,12 @@ export const prompt: Factory<"collator", PromptInput> = define({
       encode: (row, index, context) => {
         const words = wordsFor(context.tokenizer);
         const longest = options.scoring === "token" ? 0 : Math.max(...words.map((ids) => ids.length));
-        const { ids, typeIds, gap } = prompted(row, index, options, context, longest);
+        const { ids, typeIds, gap } = encodePrompted(row, index, options, context, longest);
         const sequence = (ids: Int32Array, types: Int32Array, answer: Field): Sample["sequences"][number] => ({
           length: ids.length,
           fields: {
-            input_ids: { per: "token", data: ids, fill: context.tokenizer.special.pad ?? 0 },
-            token_type_ids: { per: "token", data: types, fill: 0 },
+            input_ids: { axis: "token", data: ids, padValue: context.tokenizer.specialTokenIds.pad ?? 0 },
+            token_type_ids: { axis: "token", data: types, padValue: 0 },
             answer,
           },
         });
@@ -88,18 +88,18 @@ export const prompt: Factory<"collator", PromptInput> = define({
           data.set(values, from);
           return data;
         };
-        const label: Record<string, Field> = context.labelled
-          ? { labels: { per: "sample", data: Int32Array.of(labelOf(row, index, labels, options)), fill: IGNORE } }
+        const label: Record<string, Field> = context.requiresLabels
+          ? { labels: { axis: "sample", data: Int32Array.of(labelOf(row, index, labels, options)), padValue: IGNORE } }
           : {};
         if (options.scoring === "token") {
           const data = filled(ids.length, gap, Int32Array.of(0));
           const first = Int32Array.from(words, (ids) => ids[0] ?? 0);
           const targets: Record<string, Field> = {
             ...label,
-            "answer.words": { per: "sample", data: first, fill: 0, size: first.length },
+            "answer.words": { axis: "sample", data: first, padValue: 0, size: first.length },
           };
           return [{
-            sequences: [sequence(ids, typeIds, { per: "token", data, fill: IGNORE, ignore: IGNORE })],
+            sequences: [sequence(ids, typeIds, { axis: "token", data, padValue: IGNORE, ignoreIndex: IGNORE })],
             targets,
             row: index,
           }];
@@ -107,7 +107,7 @@ export const prompt: Factory<"collator", PromptInput> = define({
         const sequences = words.map((word) => {
           const all = Int32Array.from([...ids, ...word]);
           const data = filled(all.length, ids.length, word);
-          const answer: Field = { per: "token", data, fill: IGNORE, ignore: IGNORE, shift: 1 };
+          const answer: Field = { axis: "token", data, padValue: IGNORE, ignoreIndex: IGNORE, shift: 1 };
           return sequence(all, new Int32Array(all.length), answer);
         });
         return [{ sequences, targets: label, row: index }];
@@ -138,7 +138,7 @@ function labelWords({ template, verbalizer, scoring }: PromptOptions, tokenizer:
       while (same < bare.length && bare[same] === whole[same]) same++;
       const own = whole.subarray(same);
       const first = own[0];
-      if (first === undefined || own.includes(tokenizer.special.unk ?? -1)) {
+      if (first === undefined || own.includes(tokenizer.specialTokenIds.unk ?? -1)) {
         throw badValue(NAME, `verbalizer.${label}`, word, "words that the tokenizer knows");
       }
       if (scoring === "token" && (taken.get(first) ?? label) !== label) {
@@ -153,10 +153,10 @@ function labelWords({ template, verbalizer, scoring }: PromptOptions, tokenizer:
 
 type Prompted = Readonly<{ ids: Int32Array; typeIds: Int32Array; gap: number }>;
 
-/** The filled template as ids, within `maxLength` less `room`, and the place of its gap: of a causal model its last. */
-function prompted(row: Row, index: number, o: PromptOptions, context: CollatorContext, room: number): Prompted {
+/** The filled template as ids, within `maxLength` less `allocateOutput`, and the place of its gap: of a causal model its last. */
+function encodePrompted(row: Row, index: number, o: PromptOptions, context: CollatorContext, room: number): Prompted {
   const { tokenizer, maxLength } = context;
-  const mask = o.lm === "masked" ? tokenizer.special.mask : undefined;
+  const mask = o.lm === "masked" ? tokenizer.specialTokenIds.mask : undefined;
   if (o.lm === "masked" && mask === undefined) throw missing(NAME, "a mask token (or lm: causal)", "the tokenizer");
   const gap = mask === undefined ? "" : tokenizer.decode([mask]);
   const shown = o.demonstrations.map((shown, i) => {

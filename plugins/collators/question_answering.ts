@@ -27,7 +27,7 @@ export const questionAnsweringSchema: v.GenericSchema<Partial<QuestionAnsweringO
 const NAME = "question-answering";
 
 /**
- * `question`, `context` and `answers` (SQuAD's `text` and `answer_start`, in code points; in UTF-16 units where the answers stand there and
+ * `question`, `context` and `generateAnswers` (SQuAD's `text` and `answer_start`, in code points; in UTF-16 units where the answers stand there and
  * not at the code points, which is told) → windows of input_ids and
  * token_type_ids, with the targets `start_positions` and `end_positions`: the first answer's first and last token, or
  * [CLS] for both where the answer is not wholly inside, or there is none. Blanks before a question go. Rows that have
@@ -99,7 +99,7 @@ function windowsOf(
   { docStride, columns }: QuestionAnsweringOptions,
   collating: CollatorContext,
 ): Sample[] {
-  const { tokenizer, maxLength, labelled, config } = collating;
+  const { tokenizer, maxLength, requiresLabels: labelled, config } = collating;
   const question = textOf(NAME, row, index, columns.question ?? "question").trimStart();
   const context = textOf(NAME, row, index, columns.context ?? "context");
   const { texts, first } = answersOf(row, index, columns.answers ?? "answers", context, collating);
@@ -108,24 +108,24 @@ function windowsOf(
     maxLength,
     truncation: maxLength === undefined ? "do_not_truncate" : "only_second",
     stride: docStride,
-    overflow: true,
+    returnOverflowingTokens: true,
     // Question and context are told apart wherever the model can, as transformers' own pipeline does it.
     ...(Number(config.type_vocab_size) > 1 ? { typeIds: true } : {}),
   });
   return windows.map((window) => {
     const { ids, typeIds, offsets, sequenceIds } = window;
-    const cls = Math.max(0, ids.indexOf(tokenizer.special.cls ?? -1));
+    const cls = Math.max(0, ids.indexOf(tokenizer.specialTokenIds.cls ?? -1));
     const [start, end] = first ? answerTokens(window, first, cls) : [cls, cls];
     const fields: Record<string, Field> = {
-      input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
-      token_type_ids: { per: "token", data: typeIds, fill: 0 },
+      input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+      token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
     };
     const targets: Record<string, Field> = labelled ? { start_positions: place(start), end_positions: place(end) } : {};
     return {
       sequences: [{ length: ids.length, fields }],
       targets,
       row: index,
-      about: { context, offsets, inContext: sequenceIds.map((id) => Number(id === 1)), cls, answers: texts },
+      metadata: { context, offsets, inContext: sequenceIds.map((id) => Number(id === 1)), cls, answers: texts },
     };
   });
 }
@@ -151,7 +151,7 @@ function answersOf(
   index: number,
   column: string,
   context: string,
-  { labelled, reading = "codepoint" }: CollatorContext,
+  { requiresLabels: labelled, reading = "codepoint" }: CollatorContext,
 ): Readonly<{ texts: readonly string[]; first?: Answer }> {
   const value = row[column];
   if (!(column in row)) {
@@ -188,8 +188,8 @@ function units(text: string, codePoints: number): number {
   return at;
 }
 
-function readyMadeSample(row: Row, index: number, { tokenizer, labelled }: CollatorContext): Sample {
-  const fields = readyMade(NAME, row, index, tokenizer.special.pad ?? 0);
+function readyMadeSample(row: Row, index: number, { tokenizer, requiresLabels: labelled }: CollatorContext): Sample {
+  const fields = readyMade(NAME, row, index, tokenizer.specialTokenIds.pad ?? 0);
   const length = fields.input_ids?.data.length ?? 0;
   const position = (column: string): Field => {
     const value = row[column];
@@ -206,5 +206,5 @@ function readyMadeSample(row: Row, index: number, { tokenizer, labelled }: Colla
 }
 
 function place(token: number): Field {
-  return { per: "sample", data: Int32Array.of(token), fill: 0, column: true };
+  return { axis: "sample", data: Int32Array.of(token), padValue: 0, column: true };
 }

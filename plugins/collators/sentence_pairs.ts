@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Sample } from "../../core/types.ts";
-import { missingColumn, optionalText, prompted, textOf, unquoted } from "../../blocks/collator/mod.ts";
+import { missingColumn, optionalText, prompted, textOf, unquote } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link sentencePairs}. */
 export interface SentencePairsOptions {
@@ -49,15 +49,17 @@ export const sentencePairs: Factory<"collator", Partial<SentencePairsOptions>> =
       const { columns } = options;
       const first = textOf(NAME, row, index, columns.text ?? "text");
       const column = columns.textPair ?? "textPair";
-      const second = context.labelled ? textOf(NAME, row, index, column) : optionalText(NAME, row, index, column);
+      const second = context.requiresLabels ? textOf(NAME, row, index, column) : optionalText(NAME, row, index, column);
       const sequences = [first, second ?? first].map((text) => sequenceOf(prompted(text, options), context));
-      if (!context.labelled) return [{ sequences, targets: {}, row: index, about: { alone: second === undefined } }];
-      const score = unquoted(row[columns.score ?? "score"]);
+      if (!context.requiresLabels) {
+        return [{ sequences, targets: {}, row: index, metadata: { alone: second === undefined } }];
+      }
+      const score = unquote(row[columns.score ?? "score"]);
       if (score === undefined) throw missingColumn(NAME, row, index, columns.score ?? "score");
       if (typeof score !== "number" || !Number.isFinite(score)) {
         throw badValue(NAME, `row ${index}, column "${columns.score ?? "score"}"`, score, "a finite number");
       }
-      const labels: Field = { per: "sample", data: Float32Array.of(score), fill: 0 };
+      const labels: Field = { axis: "sample", data: Float32Array.of(score), padValue: 0 };
       return [{ sequences, targets: { labels }, row: index }];
     },
   }),
@@ -69,8 +71,8 @@ function sequenceOf(text: string, { tokenizer, maxLength }: CollatorContext): Sa
   return {
     length: ids.length,
     fields: {
-      input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
-      token_type_ids: { per: "token", data: typeIds, fill: 0 },
+      input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+      token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
     },
   };
 }

@@ -50,7 +50,7 @@ export const seq2seq: Factory<"collator", Partial<Seq2seqOptions>> = define({
 });
 
 function encode(row: Row, index: number, o: Seq2seqOptions, context: CollatorContext): Sample {
-  const { tokenizer, maxLength, labelled } = context;
+  const { tokenizer, maxLength, requiresLabels: labelled } = context;
   if ("input_ids" in row) {
     const ids = idsOf("seq2seq", row, index, "input_ids");
     const labels = labelled || "labels" in row ? idsOf("seq2seq", row, index, "labels", IGNORE) : undefined;
@@ -75,7 +75,7 @@ export function sequencePair(
   ids: Int32Array,
   labels: Int32Array | undefined,
   index: number,
-  { tokenizer, modelType, decoderStart, labelled }: CollatorContext,
+  { tokenizer, modelType, decoderStartTokenId: decoderStart, requiresLabels: labelled }: CollatorContext,
   decoder?: Int32Array,
 ): Sample {
   if (decoderStart === undefined) {
@@ -86,17 +86,17 @@ export function sequencePair(
       "one text from another is made by models with encoder and decoder",
     );
   }
-  const pad = tokenizer.special.pad ?? 0;
+  const pad = tokenizer.specialTokenIds.pad ?? 0;
   const inputs = decoder ?? shiftRight(labels ?? Int32Array.of(IGNORE), decoderStart, pad);
   if (ids.length === 0 || inputs.length === 0 || (labels && labels.length !== inputs.length)) {
     const allowed = "at least one token on either side, and as many labels as decoder_input_ids";
     throw badValue("seq2seq", `row ${index}`, [ids.length, labels?.length, inputs.length], allowed);
   }
   const fields: Record<string, Field> = {
-    input_ids: { per: "token", data: ids, fill: pad },
-    decoder_input_ids: { per: "decoderToken", data: inputs, fill: pad },
+    input_ids: { axis: "token", data: ids, padValue: pad },
+    decoder_input_ids: { axis: "decoderToken", data: inputs, padValue: pad },
   };
-  if (labelled && labels) fields.labels = { per: "decoderToken", data: labels, fill: IGNORE, ignore: IGNORE };
+  if (labelled && labels) fields.labels = { axis: "decoderToken", data: labels, padValue: IGNORE, ignoreIndex: IGNORE };
   return { sequences: [{ length: ids.length, decoderLength: inputs.length, fields }], targets: {}, row: index };
 }
 

@@ -66,7 +66,7 @@ export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = def
         };
       },
       encode: (row, index, context) => {
-        if (context.labelled && isSkipped(row)) return [];
+        if (context.requiresLabels && isSkipped(row)) return [];
         if ("input_ids" in row) return [readyMadeSample(row, index, context)];
         return [sampleOf(row, index, { tagId, columns }, context)];
       },
@@ -78,7 +78,7 @@ export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = def
 type Reading = Pick<TokenLabelsOptions, "columns"> & Readonly<{ tagId: ReturnType<typeof classesOf> }>;
 
 function sampleOf(row: Row, index: number, { tagId, columns }: Reading, context: CollatorContext): Sample {
-  const { tokenizer, maxLength, labelled } = context;
+  const { tokenizer, maxLength, requiresLabels: labelled } = context;
   const column = columns.tokens ?? "tokens";
   const words = row[column];
   if (!(column in row)) throw missingColumn(NAME, row, index, column);
@@ -92,8 +92,8 @@ function sampleOf(row: Row, index: number, { tagId, columns }: Reading, context:
   const [{ ids, typeIds, wordIds }] = tokenizer.encode(words, { maxLength, truncation: maxLength !== undefined });
   const starts = words.map((_, word) => wordIds.indexOf(word));
   const fields: Record<string, Field> = {
-    input_ids: { per: "token", data: ids, fill: tokenizer.special.pad ?? 0 },
-    token_type_ids: { per: "token", data: typeIds, fill: 0 },
+    input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+    token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
   };
   if (labelled) {
     const tags = tagsOf(row, index, columns.tags ?? "tags", words.length, tagId);
@@ -103,7 +103,7 @@ function sampleOf(row: Row, index: number, { tagId, columns }: Reading, context:
     });
     fields.labels = labelField(data);
   }
-  return { sequences: [{ length: ids.length, fields }], targets: {}, row: index, about: starts };
+  return { sequences: [{ length: ids.length, fields }], targets: {}, row: index, metadata: starts };
 }
 
 function tagsOf(row: Row, index: number, column: string, words: number, tagId: Reading["tagId"]): number[] {
@@ -115,8 +115,8 @@ function tagsOf(row: Row, index: number, column: string, words: number, tagId: R
   return tags.map((tag, i) => tagId(tag, `${at}, tag ${i}`));
 }
 
-function readyMadeSample(row: Row, index: number, { tokenizer, labelled }: CollatorContext): Sample {
-  const fields = readyMade(NAME, row, index, tokenizer.special.pad ?? 0);
+function readyMadeSample(row: Row, index: number, { tokenizer, requiresLabels: labelled }: CollatorContext): Sample {
+  const fields = readyMade(NAME, row, index, tokenizer.specialTokenIds.pad ?? 0);
   const length = fields.input_ids?.data.length ?? 0;
   if (labelled) {
     const data = idsOf(NAME, row, index, "labels", IGNORE);
@@ -127,9 +127,9 @@ function readyMadeSample(row: Row, index: number, { tokenizer, labelled }: Colla
   }
   const marked = "labels" in row ? [...idsOf(NAME, row, index, "labels", IGNORE)] : undefined;
   const starts = Array.from({ length }, (_, i) => i).filter((i) => marked === undefined || marked[i] !== IGNORE);
-  return { sequences: [{ length, fields }], targets: {}, row: index, about: starts };
+  return { sequences: [{ length, fields }], targets: {}, row: index, metadata: starts };
 }
 
 function labelField(data: Int32Array): Field {
-  return { per: "token", data, fill: IGNORE, ignore: IGNORE };
+  return { axis: "token", data, padValue: IGNORE, ignoreIndex: IGNORE };
 }

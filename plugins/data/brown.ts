@@ -42,8 +42,8 @@ export const brownSchema: v.GenericSchema<Partial<BrownOptions>, BrownOptions> =
  * console.assert(brown({ unit: "paragraph", genres: ["news"] }).name === "brown");
  * ```
  */
-export const brown: Factory<"dataset", Partial<BrownOptions>> = define({
-  kind: "dataset",
+export const brown: Factory<"data", Partial<BrownOptions>> = define({
+  kind: "data",
   name: "brown",
   schema: brownSchema,
   create: (options) => ({

@@ -41,8 +41,8 @@ const MAX_BYTES = 256 * 2 ** 20;
  * console.assert(csv({ path: "./rows.tsv", delimiter: "\t" }).name === "csv");
  * ```
  */
-export const csv: Factory<"dataset", Partial<CsvOptions> & { path: string }> = define({
-  kind: "dataset",
+export const csv: Factory<"data", Partial<CsvOptions> & { path: string }> = define({
+  kind: "data",
   name: "csv",
   schema: csvSchema,
   create: ({ path, delimiter, columns }) => ({

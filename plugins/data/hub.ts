@@ -48,8 +48,8 @@ export const hubSchema: v.GenericSchema<Input, HubOptions> = v.strictObject({
  * console.assert(hub({ path: "stanfordnlp/imdb", split: "test" }).name === "hub");
  * ```
  */
-export const hub: Factory<"dataset", Input> = define({
-  kind: "dataset",
+export const hub: Factory<"data", Input> = define({
+  kind: "data",
   name: "hub",
   schema: hubSchema,
   create: (options) => ({

@@ -36,8 +36,8 @@ const MAX_BYTES = 256 * 2 ** 20;
  * console.assert(json({ path: "./rows.json", field: "data" }).name === "json");
  * ```
  */
-export const json: Factory<"dataset", Partial<JsonOptions> & { path: string }> = define({
-  kind: "dataset",
+export const json: Factory<"data", Partial<JsonOptions> & { path: string }> = define({
+  kind: "data",
   name: "json",
   schema: jsonSchema,
   create: ({ path, field }) => ({

@@ -28,11 +28,11 @@ const HELD = 16 * 2 ** 20;
  * @example
  * ```ts
  * import { jsonl } from "attune/data/jsonl";
- * console.assert(jsonl({ path: "./rows.jsonl" }).kind === "dataset");
+ * console.assert(jsonl({ path: "./rows.jsonl" }).kind === "data");
  * ```
  */
-export const jsonl: Factory<"dataset", JsonlOptions> = define({
-  kind: "dataset",
+export const jsonl: Factory<"data", JsonlOptions> = define({
+  kind: "data",
   name: "jsonl",
   schema: jsonlSchema,
   create: ({ path }) => ({

@@ -27,11 +27,11 @@ export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.str
  * @example
  * ```ts
  * import { memory } from "attune/data/memory";
- * console.assert(memory({ rows: [{ text: "fine", label: "good" }] }).kind === "dataset");
+ * console.assert(memory({ rows: [{ text: "fine", label: "good" }] }).kind === "data");
  * ```
  */
-export const memory: Factory<"dataset", MemoryOptions> = define({
-  kind: "dataset",
+export const memory: Factory<"data", MemoryOptions> = define({
+  kind: "data",
   name: "memory",
   schema: memorySchema,
   create: ({ rows }) => ({ open: async () => rowsInMemory(rows, await sha256(textOf(rows))) }),

@@ -30,7 +30,7 @@ type Input = Readonly<{
 /** Schema of {@link MixOptions}. */
 export const mixSchema: v.GenericSchema<Input, MixOptions> = v.pipe(
   v.strictObject({
-    sources: v.pipe(v.array(v.custom<Dataset>(isPlugin("dataset"), "a dataset")), v.minLength(1)),
+    sources: v.pipe(v.array(v.custom<Dataset>(isPlugin("data"), "a dataset")), v.minLength(1)),
     probabilities: v.optional(v.nullable(v.array(v.pipe(v.number(), v.gtValue(0)))), null),
     stoppingStrategy: v.optional(v.picklist(["first_exhausted", "all_exhausted"]), "first_exhausted"),
     seed: v.optional(v.pipe(v.number(), v.integer()), 42),
@@ -55,11 +55,11 @@ export const mixSchema: v.GenericSchema<Input, MixOptions> = v.pipe(
  * console.assert(mix({ sources, probabilities: [3, 1] }).name === "mix");
  * ```
  */
-export const mix: Factory<"dataset", Input> = define({
-  kind: "dataset",
+export const mix: Factory<"data", Input> = define({
+  kind: "data",
   name: "mix",
   schema: mixSchema,
-  parts: { "sources.*": "dataset" },
+  parts: { "sources.*": "data" },
   create: (options) => ({
     open: async (host) => {
       const sources: Rows[] = [];

@@ -31,7 +31,7 @@ type Input = Readonly<{ source: unknown }> & Partial<Omit<PairsOptions, "source"
 
 /** Schema of {@link PairsOptions}. */
 export const pairsSchema: v.GenericSchema<Input, PairsOptions> = v.strictObject({
-  source: v.custom<Dataset>(isPlugin("dataset"), "a dataset"),
+  source: v.custom<Dataset>(isPlugin("data"), "a dataset"),
   samplingStrategy: v.optional(v.picklist(["oversampling", "undersampling", "unique"]), "oversampling"),
   maxPairs: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
   seed: v.optional(v.pipe(v.number(), v.integer()), 42),
@@ -51,11 +51,11 @@ export const pairsSchema: v.GenericSchema<Input, PairsOptions> = v.strictObject(
  * console.assert(pairs({ source: memory({ rows }) }).name === "pairs");
  * ```
  */
-export const pairs: Factory<"dataset", Input> = define({
-  kind: "dataset",
+export const pairs: Factory<"data", Input> = define({
+  kind: "data",
   name: "pairs",
   schema: pairsSchema,
-  parts: { source: "dataset" },
+  parts: { source: "data" },
   create: ({ source, ...options }) => ({
     open: async (host) => {
       const opened = await source.open(host);

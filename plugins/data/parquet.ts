@@ -35,8 +35,8 @@ export const parquetSchema: v.GenericSchema<Input, ParquetOptions> = v.strictObj
  * console.assert(parquet({ path: "./train.parquet", columns: ["text", "label"] }).name === "parquet");
  * ```
  */
-export const parquet: Factory<"dataset", Input> = define({
-  kind: "dataset",
+export const parquet: Factory<"data", Input> = define({
+  kind: "data",
   name: "parquet",
   schema: parquetSchema,
   create: ({ path, columns }) => ({

@@ -32,8 +32,8 @@ const files: readonly string[] = ["amazon", "imdb", "yelp"];
  * console.assert(reviews({ split: "test" }).name === "reviews");
  * ```
  */
-export const reviews: Factory<"dataset", Partial<ReviewsOptions>> = define({
-  kind: "dataset",
+export const reviews: Factory<"data", Partial<ReviewsOptions>> = define({
+  kind: "data",
   name: "reviews",
   schema: reviewsSchema,
   create: ({ split }) => ({

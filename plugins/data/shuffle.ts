@@ -21,7 +21,7 @@ type Input = Readonly<{ source: unknown; seed?: number }>;
 
 /** Schema of {@link ShuffleOptions}. */
 export const shuffleSchema: v.GenericSchema<Input, ShuffleOptions> = v.strictObject({
-  source: v.custom<Dataset>(isPlugin("dataset"), "a dataset"),
+  source: v.custom<Dataset>(isPlugin("data"), "a dataset"),
   seed: v.optional(v.pipe(v.number(), v.integer()), 42),
 }) as v.GenericSchema<Input, ShuffleOptions>;
 
@@ -35,11 +35,11 @@ export const shuffleSchema: v.GenericSchema<Input, ShuffleOptions> = v.strictObj
  * console.assert(shuffle({ source: memory({ rows: [] }), seed: 1 }).name === "shuffle");
  * ```
  */
-export const shuffle: Factory<"dataset", Input> = define({
-  kind: "dataset",
+export const shuffle: Factory<"data", Input> = define({
+  kind: "data",
   name: "shuffle",
   schema: shuffleSchema,
-  parts: { source: "dataset" },
+  parts: { source: "data" },
   create: ({ source, seed }) => ({
     open: async (host) => {
       const opened = await source.open(host);

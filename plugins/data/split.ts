@@ -28,7 +28,7 @@ type Input = Partial<Omit<SplitOptions, "source" | "part">> & Readonly<{ source:
 
 /** Schema of {@link SplitOptions}. */
 export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject({
-  source: v.custom<Dataset>(isPlugin("dataset"), "a dataset"),
+  source: v.custom<Dataset>(isPlugin("data"), "a dataset"),
   part: v.picklist(["train", "test"]),
   testSize: v.optional(
     v.pipe(v.number(), v.gtValue(0), v.check((n) => n < 1 || Number.isInteger(n), "a share below 1 or a whole number")),
@@ -47,14 +47,14 @@ export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject(
  * import { memory } from "attune/data/memory";
  * import { split } from "attune/data/split";
  * const source = memory({ rows: [{ text: "a" }, { text: "b" }] });
- * console.assert(split({ source, part: "test", testSize: 1 }).kind === "dataset");
+ * console.assert(split({ source, part: "test", testSize: 1 }).kind === "data");
  * ```
  */
-export const split: Factory<"dataset", Input> = define({
-  kind: "dataset",
+export const split: Factory<"data", Input> = define({
+  kind: "data",
   name: "split",
   schema: splitSchema,
-  parts: { source: "dataset" },
+  parts: { source: "data" },
   create: ({ source, part, testSize, seed, stratifyByColumn }) => ({
     open: async (host) => {
       const opened = await source.open(host);

@@ -23,7 +23,7 @@ const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 /** Schema of {@link TakeOptions}. */
 export const takeSchema: v.GenericSchema<Input, TakeOptions> = v.strictObject({
-  source: v.custom<Dataset>(isPlugin("dataset"), "a dataset"),
+  source: v.custom<Dataset>(isPlugin("data"), "a dataset"),
   limit: whole,
   skip: v.optional(whole, 0),
 }) as v.GenericSchema<Input, TakeOptions>;
@@ -38,11 +38,11 @@ export const takeSchema: v.GenericSchema<Input, TakeOptions> = v.strictObject({
  * console.assert(take({ source: memory({ rows: [{ text: "a" }] }), limit: 1 }).name === "take");
  * ```
  */
-export const take: Factory<"dataset", Input> = define({
-  kind: "dataset",
+export const take: Factory<"data", Input> = define({
+  kind: "data",
   name: "take",
   schema: takeSchema,
-  parts: { source: "dataset" },
+  parts: { source: "data" },
   create: ({ source, limit, skip }) => ({
     open: async (host) => {
       const opened = await source.open(host);

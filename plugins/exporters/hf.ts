@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { carriedFiles } from "../../formats/hf/carried_files.ts";
 import { define } from "../../core/define.ts";
 import { configText } from "../../formats/hf/config_text.ts";
-import { mergedTensors } from "../../core/run/merged.ts";
+import { mergedTensors } from "../../core/run/fold.ts";
 import { untiedConfig } from "../../core/run/ties.ts";
 import { streamSafetensors } from "../../core/safetensors.ts";
 import type { Factory, Json } from "../../core/types.ts";
@@ -41,10 +41,10 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
   create: ({ merge }) => ({
     write: async (trained, to) => {
       const { forms, read, untied } = await mergedTensors(merge ? trained : { ...trained, attached: [] });
-      const name = classNameOf(trained.trunk, trained.task);
+      const name = classNameOf(trained.backbone, trained.task);
       const config: Json = {
         ...trained.base.config,
-        ...(untied ? untiedConfig(trained.trunk) : {}),
+        ...(untied ? untiedConfig(trained.backbone) : {}),
         ...trained.task.config,
         architectures: name === undefined ? trained.base.config.architectures ?? [] : [name],
       };

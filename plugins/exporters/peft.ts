@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import { VERSION } from "../../core/version.ts";
-import type { Attached, Factory, Json, Tensor, Trained } from "../../core/types.ts";
+import type { AttachedAdapter, Factory, Json, Tensor, TrainedModel } from "../../core/types.ts";
 import { writeSentenceFiles } from "./sentence_files.ts";
 
 /** No options. */
@@ -72,8 +72,8 @@ export const peft: Factory<"exporter", PeftOptions> = define({
 
 /** AdapterHub's files: the adapter's, and the head's apart from them. */
 async function writeHub(
-  trained: Trained,
-  attached: Attached,
+  trained: TrainedModel,
+  attached: AttachedAdapter,
   first: boolean,
   put: (key: string, content: Uint8Array | string) => Promise<void>,
 ): Promise<void> {
@@ -95,14 +95,18 @@ async function writeHub(
 }
 
 /** An adapter's file: its own parameters, and those of the model that it trains; the first has those that none asks for. */
-async function tensorsOf(trained: Trained, attached: Attached, first: boolean): Promise<Record<string, Tensor>> {
+async function tensorsOf(
+  trained: TrainedModel,
+  attached: AttachedAdapter,
+  first: boolean,
+): Promise<Record<string, Tensor>> {
   const { peft, name: prefix } = attached;
   const tensors: Record<string, Tensor> = {};
   for (const name of trained.trained) {
     const adapter = trained.all[name]?.adapter ?? false;
     const own = prefix === undefined || name.startsWith(`${prefix}/`);
-    const asked = trained.attached.some((a) => a.peft && a.trains?.(name) === true);
-    if (adapter ? !own : asked ? attached.trains?.(name) !== true : !first) continue;
+    const asked = trained.attached.some((a) => a.peft && a.isTrainable?.(name) === true);
+    if (adapter ? !own : asked ? attached.isTrainable?.(name) !== true : !first) continue;
     const key = peft?.key(adapter && prefix !== undefined ? name.slice(prefix.length + 1) : name);
     if (key !== undefined) tensors[key] = await trained.read(name);
   }

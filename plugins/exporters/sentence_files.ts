@@ -5,21 +5,21 @@
 import { jsonObject } from "../../core/json.ts";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import { type SentenceDense, sentenceFiles } from "../../core/sentence_modules.ts";
-import type { Json, Store, Tensor, Trained } from "../../core/types.ts";
+import type { Json, Store, Tensor, TrainedModel } from "../../core/types.ts";
 
 /** The layers behind pooling of what is trained. */
-function denseOf({ task }: Trained): readonly SentenceDense[] {
+function denseOf({ task }: TrainedModel): readonly SentenceDense[] {
   return (task.modules?.steps ?? []).filter((step) => step !== "normalize");
 }
 
 /** Whether a parameter is of a layer behind pooling, which has a folder of its own. */
-export function isDense(trained: Trained, name: string): boolean {
+export function isDense(trained: TrainedModel, name: string): boolean {
   return denseOf(trained).some(({ path }) => name.startsWith(`${path}.`));
 }
 
 /** Writes the files of a task of sentence embeddings; none for others. Gives their names. */
-export async function writeSentenceFiles(trained: Trained, to: Store): Promise<readonly string[]> {
-  const { base, task: { modules }, trunk } = trained;
+export async function writeSentenceFiles(trained: TrainedModel, to: Store): Promise<readonly string[]> {
+  const { base, task: { modules }, backbone } = trained;
   if (!modules) return [];
   const written: string[] = [];
   const put = async (name: string, content: Uint8Array | Json): Promise<void> => {
@@ -29,7 +29,7 @@ export async function writeSentenceFiles(trained: Trained, to: Store): Promise<r
     await to.put(name, bytes);
     written.push(name);
   };
-  for (const [name, content] of Object.entries(sentenceFiles(modules, trunk.hiddenSize))) await put(name, content);
+  for (const [name, content] of Object.entries(sentenceFiles(modules, backbone.hiddenSize))) await put(name, content);
   for (const { path } of denseOf(trained)) {
     const config = await base.files.get(`${path}/config.json`);
     if (config) await put(`${path}/config.json`, config.bytes);

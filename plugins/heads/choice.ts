@@ -35,9 +35,11 @@ export const choice: Factory<"head", ChoiceOptions> = define({
   schema: choiceSchema,
   create: () => ({
     modulesToSave: ["classifier", "pre_classifier", "score"],
-    forward: (b, states, trunk) => {
-      const style = trunk.heads.choice;
-      if (!style) throw unsupported("choice", "task", trunk.baseModelPrefix, "this family has no multiple choice head");
+    forward: (b, states, backbone) => {
+      const style = backbone.heads.choice;
+      if (!style) {
+        throw unsupported("choice", "task", backbone.baseModelPrefix, "this family has no multiple choice head");
+      }
       const pooled = pooledStates(b, states.hidden, style.pool);
       const each = b.linear(style.out, applyStyle(b, style, pooled), { outFeatures: 1, bias: style.bias ?? true });
       const members = b.input("members", "int32", ["samples", "members"]);

@@ -43,8 +43,10 @@ export const hiddenStates: Factory<"head", HiddenStatesOptions> = define({
       Object.fromEntries(layers.flatMap(([own, target]): [string, Value][] => {
         const at = b.labelled(`teacher.hiddenStates.${target}`);
         if (!at) return [];
-        const state = states.all[own];
-        if (!state) throw badValue("hidden-states", "layers", own, `a layer from 0 to ${states.all.length - 1}`);
+        const state = states.hiddenStates[own];
+        if (!state) {
+          throw badValue("hidden-states", "layers", own, `a layer from 0 to ${states.hiddenStates.length - 1}`);
+        }
         const x = b.rows(state, at);
         const path = `hidden_states_projection.${target}`;
         const y = projection === undefined ? x : b.linear(path, x, { outFeatures: projection });

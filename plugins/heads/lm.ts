@@ -5,9 +5,17 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
-import { scoresOfClasses } from "../../core/graph/classes.ts";
+import { chunkedLogits } from "../../core/graph/chunked_logits.ts";
 import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, tanh } from "../../core/graph/functions.ts";
-import type { Build, Factory, HeadStyle, Named, States, Trunk, Value } from "../../core/types.ts";
+import type {
+  BackboneOutput,
+  Factory,
+  GraphBuilder,
+  HeadSpec,
+  InspectedBackbone,
+  Named,
+  Value,
+} from "../../core/types.ts";
 import { applyStyle } from "./sequence.ts";
 
 /** Options of {@link lm}: none. */
@@ -32,21 +40,28 @@ export const lm: Factory<"head", LmOptions> = define({
   schema: lmSchema,
   create: () => ({
     modulesToSave: [],
-    forward: (b, states, trunk): Named<Value> => {
-      const style = trunk.heads.lm;
-      if (!style) throw unsupported("lm", "task", trunk.baseModelPrefix, "this family has no language modelling head");
-      return languageOutputs(b, states, trunk, style);
+    forward: (b, states, backbone): Named<Value> => {
+      const style = backbone.heads.lm;
+      if (!style) {
+        throw unsupported("lm", "task", backbone.baseModelPrefix, "this family has no language modelling head");
+      }
+      return languageOutputs(b, states, backbone, style);
     },
   }),
 });
 
 /** Logits over the vocabulary by a family's style, of what has labels; and what those come to, outside training. */
-export function languageOutputs(b: Build, states: States, trunk: Trunk, style: HeadStyle): Named<Value> {
+export function languageOutputs(
+  b: GraphBuilder,
+  states: BackboneOutput,
+  backbone: InspectedBackbone,
+  style: HeadSpec,
+): Named<Value> {
   const at = b.labelled("labels");
-  const logits = vocabularyLogits(b, at ? b.rows(states.hidden, at) : states.hidden, trunk, style);
+  const logits = vocabularyLogits(b, at ? b.rows(states.hidden, at) : states.hidden, backbone, style);
   if (!at || b.mode !== "evaluate") return { logits };
   const labels: Value = maximum(b.input("labels", "int32", at.shape), 0);
-  const many = scoresOfClasses(logits, labels, { mean: b.labelSmoothing !== 0, best: true });
+  const many = chunkedLogits(logits, labels, { mean: b.labelSmoothing !== 0, best: true });
   if (many?.best) return { logits, predictions: many.best, logProbabilities: many.own };
   return {
     logits,
@@ -56,15 +71,17 @@ export function languageOutputs(b: Build, states: States, trunk: Trunk, style: H
 }
 
 /** States [n, hidden] to logits over the vocabulary [n, vocabSize] by a family's style. */
-export function vocabularyLogits(b: Build, hidden: Value, trunk: Trunk, style: HeadStyle): Value {
+export function vocabularyLogits(b: GraphBuilder, hidden: Value, backbone: InspectedBackbone, style: HeadSpec): Value {
   const { out, bias = false, outBias, tied, softcap, buffer } = style;
   let logits = b.linear(out, applyStyle(b, style, hidden), {
-    outFeatures: trunk.vocabSize,
+    outFeatures: backbone.vocabSize,
     bias: bias || outBias !== undefined,
-    ...(tied ? { tied: `${trunk.wordEmbeddings}.weight` } : {}),
+    ...(tied ? { tied: `${backbone.wordEmbeddings}.weight` } : {}),
     ...(outBias === undefined ? {} : { tiedBias: outBias }),
   });
-  if (buffer !== undefined) logits = add(logits, b.parameter(buffer, [1, trunk.vocabSize], "zeros", { frozen: true }));
+  if (buffer !== undefined) {
+    logits = add(logits, b.parameter(buffer, [1, backbone.vocabSize], "zeros", { frozen: true }));
+  }
   if (softcap !== undefined) logits = mul(tanh(div(logits, softcap)), softcap);
   return logits;
 }

@@ -29,10 +29,10 @@ export const mlm: Factory<"head", MlmOptions> = define({
   schema: mlmSchema,
   create: () => ({
     modulesToSave: [],
-    forward: (b, states, trunk) => {
-      const style = trunk.heads.mlm;
-      if (!style) throw unsupported("mlm", "task", trunk.baseModelPrefix, "this family has no masked language head");
-      return languageOutputs(b, states, trunk, style);
+    forward: (b, states, backbone) => {
+      const style = backbone.heads.mlm;
+      if (!style) throw unsupported("mlm", "task", backbone.baseModelPrefix, "this family has no masked language head");
+      return languageOutputs(b, states, backbone, style);
     },
   }),
 });

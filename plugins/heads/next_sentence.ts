@@ -30,10 +30,10 @@ export const nextSentence: Factory<"head", NextSentenceOptions> = define({
   schema: nextSentenceSchema,
   create: () => ({
     modulesToSave: [],
-    forward: (b, states, trunk) => {
-      const style = trunk.heads.nextSentence;
+    forward: (b, states, backbone) => {
+      const style = backbone.heads.nextSentence;
       if (!style) {
-        throw unsupported("next-sentence", "task", trunk.family.modelType, "it has no head of pairs of sentences");
+        throw unsupported("next-sentence", "task", backbone.family.modelType, "it has no head of pairs of sentences");
       }
       const x = applyStyle(b, style, b.rows(states.hidden, b.stream().first));
       return { seqRelationshipLogits: b.linear(style.out, x, { outFeatures: 2 }) };

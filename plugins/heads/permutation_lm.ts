@@ -29,14 +29,14 @@ export const permutationLm: Factory<"head", PermutationLmOptions> = define({
   schema: permutationLmSchema,
   create: () => ({
     modulesToSave: [],
-    forward: (b, states, trunk) => {
-      const style = trunk.heads.permutation;
+    forward: (b, states, backbone) => {
+      const style = backbone.heads.permutation;
       if (!style) {
-        throw unsupported("permutation-lm", "task", trunk.family.modelType, "it has no stream of queries");
+        throw unsupported("permutation-lm", "task", backbone.family.modelType, "it has no stream of queries");
       }
       // A dry build, which has no rows, has no order of prediction either.
       if (!states.query && b.given("input_ids")) throw missing("permutation-lm", "perm_mask", "the collator's fields");
-      return languageOutputs(b, { ...states, hidden: states.query ?? states.hidden }, trunk, style);
+      return languageOutputs(b, { ...states, hidden: states.query ?? states.hidden }, backbone, style);
     },
   }),
 });

@@ -25,7 +25,7 @@ import {
   where,
 } from "../../core/graph/functions.ts";
 import type { Pooling, SentenceDense } from "../../core/sentence_modules.ts";
-import type { Build, HeadStyle, Side, States, Value } from "../../core/types.ts";
+import type { BackboneOutput, GraphBuilder, HeadSpec, Side, Value } from "../../core/types.ts";
 
 /** Schema of a {@link Pooling}. */
 const poolingSchema: v.GenericSchema<Pooling> = v.picklist([
@@ -64,7 +64,7 @@ export const embeddingEntries: {
 };
 
 /** `embedding` [sequences, size], as sentence-transformers' modules make it; of the encoder, where there are two sides. */
-export function sentenceEmbedding(b: Build, states: States, { pooling, steps }: EmbeddingSteps): Value {
+export function sentenceEmbedding(b: GraphBuilder, states: BackboneOutput, { pooling, steps }: EmbeddingSteps): Value {
   const hidden = states.encoder ?? states.hidden;
   const parts = [pooling].flat().map((mode) => pooled(b, hidden, mode));
   let x = parts.length === 1 ? parts[0] as Value : concat(parts, -1);
@@ -83,7 +83,7 @@ export function isUnshareable(pooling: EmbeddingSteps["pooling"]): boolean {
   return [pooling].flat().includes("max");
 }
 
-function pooled(b: Build, hidden: Value, mode: Pooling): Value {
+function pooled(b: GraphBuilder, hidden: Value, mode: Pooling): Value {
   switch (mode) {
     case "mean-sqrt-len": {
       const belongs = belonging(b, hidden, "input");
@@ -91,7 +91,7 @@ function pooled(b: Build, hidden: Value, mode: Pooling): Value {
     }
     case "weighted-mean": {
       // Tokens count by their place in their sequence, from 1.
-      const { columns, first, sequence } = b.stream();
+      const { columnIndex: columns, first, sequence } = b.stream();
       const places = reshape(expand(reshape(columns, [1, "seq"]), sequence.shape), [hidden.shape[0] ?? 1]);
       const starts = reshape(gather(places, first), ["sequences", 1]);
       const place = cast(add(sub(reshape(places, [1, hidden.shape[0] ?? 1]), starts), 1), "float32");
@@ -115,7 +115,7 @@ function pooled(b: Build, hidden: Value, mode: Pooling): Value {
 }
 
 /** The state of each sequence's first or last token, or the mean of all [sequences, hidden]. */
-export function pooledStates(b: Build, hidden: Value, pool: HeadStyle["pool"], side: Side = "input"): Value {
+export function pooledStates(b: GraphBuilder, hidden: Value, pool: HeadSpec["pool"], side: Side = "input"): Value {
   const { first, last } = b.stream(side);
   if (pool === undefined) return hidden;
   return pool === "mean" ? means(b, hidden, side) : b.rows(hidden, pool === "first" ? first : last);
@@ -126,13 +126,13 @@ export function unitLength(x: Value): Value {
   return div(x, sqrt(sum(square(x), 1, true)));
 }
 
-function means(b: Build, hidden: Value, side: Side): Value {
+function means(b: GraphBuilder, hidden: Value, side: Side): Value {
   const belongs = belonging(b, hidden, side);
   return div(matmul(belongs, hidden), sum(belongs, 1, true));
 }
 
 /** Which place belongs to which sequence: ones and zeros [sequences, batch*seq]. */
-function belonging(b: Build, hidden: Value, side: Side): Value {
+function belonging(b: GraphBuilder, hidden: Value, side: Side): Value {
   const { sequence, first } = b.stream(side);
   const places = hidden.shape[0] ?? 1;
   const flat = reshape(sequence, [places]);

@@ -30,12 +30,17 @@ export const seq2seq: Factory<"head", Seq2seqOptions> = define({
   schema: seq2seqSchema,
   create: () => ({
     modulesToSave: [],
-    forward: (b, states, trunk) => {
-      const style = trunk.heads.seq2seq;
+    forward: (b, states, backbone) => {
+      const style = backbone.heads.seq2seq;
       if (!style) {
-        throw unsupported("seq2seq", "task", trunk.baseModelPrefix, "this family does not turn one text into another");
+        throw unsupported(
+          "seq2seq",
+          "task",
+          backbone.baseModelPrefix,
+          "this family does not turn one text into another",
+        );
       }
-      return languageOutputs(b, states, trunk, style);
+      return languageOutputs(b, states, backbone, style);
     },
   }),
 });

@@ -8,7 +8,7 @@ import { unsupported } from "../../core/errors.ts";
 import { constant, layerNorm, matmul, mul } from "../../core/graph/functions.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { most } from "../../core/most.ts";
-import type { Build, Factory, HeadStyle, Value } from "../../core/types.ts";
+import type { Factory, GraphBuilder, HeadSpec, Value } from "../../core/types.ts";
 import { pooledStates } from "./pooling.ts";
 
 /** Options of {@link sequence}. */
@@ -40,19 +40,19 @@ export const sequence: Factory<"head", SequenceOptions> = define({
   schema: sequenceSchema,
   create: ({ numLabels, order }) => ({
     modulesToSave: ["classifier", "score"],
-    forward: (b, states, trunk) => {
-      const style = trunk.heads.sequence;
-      if (!style) throw unsupported("sequence", "task", trunk.baseModelPrefix, "this family has no sequence head");
+    forward: (b, states, backbone) => {
+      const style = backbone.heads.sequence;
+      if (!style) throw unsupported("sequence", "task", backbone.baseModelPrefix, "this family has no sequence head");
       const pooled = pooledStates(b, states.hidden, style.pool, states.encoder ? "decoder" : "input");
       const x = applyStyle(b, style, pooled);
       const logits = b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true });
-      return { logits: order ? reordered(logits, order) : logits };
+      return { logits: order ? reorderClasses(logits, order) : logits };
     },
   }),
 });
 
 /** Columns in another order, by a product with zeros and ones. */
-export function reordered(x: Value, order: readonly number[]): Value {
+export function reorderClasses(x: Value, order: readonly number[]): Value {
   const size = order.length;
   const places = new Float32Array(size * size);
   order.forEach((from, to) => (places[from * size + to] = 1));
@@ -60,7 +60,7 @@ export function reordered(x: Value, order: readonly number[]): Value {
 }
 
 /** The steps of a style up to, and without, its last layer. */
-export function applyStyle(b: Build, style: HeadStyle, x: Value): Value {
+export function applyStyle(b: GraphBuilder, style: HeadSpec, x: Value): Value {
   for (const step of style.steps) {
     if ("dense" in step) {
       const size = step.outFeatures ?? x.shape.at(-1);
@@ -75,7 +75,7 @@ export function applyStyle(b: Build, style: HeadStyle, x: Value): Value {
 }
 
 function normed(
-  b: Build,
+  b: GraphBuilder,
   { norm, epsilon, bias }: Readonly<{ norm: string; epsilon: number; bias?: boolean }>,
   x: Value,
 ): Value {

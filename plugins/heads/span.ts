@@ -33,10 +33,10 @@ export const span: Factory<"head", SpanOptions> = define({
   create: () => ({
     modulesToSave: ["qa_outputs"],
     unshareable: true,
-    forward: (b, states, trunk) => {
-      const style = trunk.heads.span;
+    forward: (b, states, backbone) => {
+      const style = backbone.heads.span;
       if (!style) {
-        throw unsupported("span", "task", trunk.baseModelPrefix, "this family has no question answering head");
+        throw unsupported("span", "task", backbone.baseModelPrefix, "this family has no question answering head");
       }
       const x = applyStyle(b, style, states.hidden);
       const logits = b.linear(style.out, x, { outFeatures: 2, bias: style.bias ?? true }); // [batch*seq, 2]

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
-import { applyStyle, reordered } from "./sequence.ts";
+import { applyStyle, reorderClasses } from "./sequence.ts";
 
 /** Options of {@link token}. */
 export interface TokenOptions {
@@ -40,14 +40,14 @@ export const token: Factory<"head", TokenOptions> = define({
   create: ({ numLabels, order }) => ({
     modulesToSave: ["classifier", "score"],
     readsEncoder: true,
-    forward: (b, states, trunk) => {
-      const style = trunk.heads.token;
-      if (!style) throw unsupported("token", "task", trunk.baseModelPrefix, "this family has no token head");
+    forward: (b, states, backbone) => {
+      const style = backbone.heads.token;
+      if (!style) throw unsupported("token", "task", backbone.baseModelPrefix, "this family has no token head");
       const at = b.labelled("labels");
       const hidden = states.encoder ?? states.hidden;
       const x = applyStyle(b, style, at ? b.rows(hidden, at) : hidden);
       const logits = b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true });
-      return { logits: order ? reordered(logits, order) : logits };
+      return { logits: order ? reorderClasses(logits, order) : logits };
     },
   }),
 });

@@ -18,9 +18,9 @@ import {
   slice,
   transpose,
 } from "../../core/graph/functions.ts";
-import { scoresOfClasses } from "../../core/graph/classes.ts";
+import { chunkedLogits } from "../../core/graph/chunked_logits.ts";
 import { most } from "../../core/most.ts";
-import type { Build, Factory, Trunk, Value } from "../../core/types.ts";
+import type { Factory, GraphBuilder, InspectedBackbone, Value } from "../../core/types.ts";
 import { vocabularyLogits } from "./lm.ts";
 
 /** Options of {@link verbalizer}. */
@@ -67,15 +67,15 @@ export const verbalizer: Factory<"head", Input> = define({
   schema: verbalizerSchema,
   create: (options) => ({
     modulesToSave: [],
-    forward: (b, states, trunk) => {
+    forward: (b, states, backbone) => {
       if (states.encoder) {
-        throw unsupported("verbalizer", "task", trunk.baseModelPrefix, "it reads one side, and this model has two");
+        throw unsupported("verbalizer", "task", backbone.baseModelPrefix, "it reads one side, and this model has two");
       }
       const { words, scoring } = options;
       const count = words.reduce((a, n) => a + n, 0);
       // Without rows, as when a model's modules are listed, any place will do.
       const at = b.given("answer.at") ? b.input("answer.at", "int32", ["answer.at.count"]) : b.stream().last;
-      const logits = wordLogits(b, b.rows(states.hidden, at), trunk, options);
+      const logits = wordLogits(b, b.rows(states.hidden, at), backbone, options);
       const ofPlace = belongs(b, at);
       const means = meansOf(b, words);
       if (scoring === "token") {
@@ -83,7 +83,7 @@ export const verbalizer: Factory<"head", Input> = define({
         return { logits: matmul(ofPlace, product(gather(transpose(logits), ids), means, { transA: true })) };
       }
       const answer = maximum(b.input("answer", "int32", at.shape), 0);
-      const many = scoresOfClasses(logits, answer, { mean: false, best: false });
+      const many = chunkedLogits(logits, answer, { mean: false, best: false });
       const each = many?.own ?? pick(logSoftmax(logits), answer);
       const likelihood = reshape(matmul(ofPlace, reshape(each, [at.shape[0] ?? 1, 1])), ["sequences"]);
       return { logits: matmul(gather(likelihood, b.input("members", "int32", ["samples", count])), means) };
@@ -91,22 +91,27 @@ export const verbalizer: Factory<"head", Input> = define({
   }),
 });
 
-function wordLogits(b: Build, x: Value, trunk: Trunk, { lm, transform }: VerbalizerOptions): Value {
-  const style = lm === "masked" ? trunk.heads.mlm : trunk.heads.lm;
+function wordLogits(
+  b: GraphBuilder,
+  x: Value,
+  backbone: InspectedBackbone,
+  { lm, transform }: VerbalizerOptions,
+): Value {
+  const style = lm === "masked" ? backbone.heads.mlm : backbone.heads.lm;
   if (!style) {
     const what = lm === "masked" ? "masked language" : "language modelling";
-    throw unsupported("verbalizer", "task.with.lm", lm, `${trunk.baseModelPrefix} has no ${what} head`);
+    throw unsupported("verbalizer", "task.with.lm", lm, `${backbone.baseModelPrefix} has no ${what} head`);
   }
-  if (transform) return vocabularyLogits(b, x, trunk, style);
-  const tied = `${trunk.wordEmbeddings}.weight`;
-  if (trunk.shapes[tied]?.[1] !== trunk.hiddenSize) {
+  if (transform) return vocabularyLogits(b, x, backbone, style);
+  const tied = `${backbone.wordEmbeddings}.weight`;
+  if (backbone.shapes[tied]?.[1] !== backbone.hiddenSize) {
     throw unsupported("verbalizer", "task.with.transform", false, "word embeddings are not as wide as states");
   }
-  return b.linear(style.out, x, { outFeatures: trunk.vocabSize, bias: false, tied });
+  return b.linear(style.out, x, { outFeatures: backbone.vocabSize, bias: false, tied });
 }
 
 /** [sequences, places]: which place is whose. */
-function belongs(b: Build, at: Value): Value {
+function belongs(b: GraphBuilder, at: Value): Value {
   const { sequence, first } = b.stream();
   const flat = reshape(sequence, ["batch*seq"]);
   const own = reshape(gather(flat, first), ["sequences", 1]);
@@ -114,7 +119,7 @@ function belongs(b: Build, at: Value): Value {
 }
 
 /** [words, classes]: what takes the mean over each class's words, which stand in order. */
-function meansOf(b: Build, words: readonly number[]): Value {
+function meansOf(b: GraphBuilder, words: readonly number[]): Value {
   const rows = words.flatMap((n, label) =>
     Array.from({ length: n }, () => words.map((_, other) => (other === label ? 1 / n : 0)))
   );

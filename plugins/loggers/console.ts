@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Host, LogSink, Run, TrainingEvent } from "../../core/types.ts";
-import { bar, duration, fit, harmless, metricsText, short, whole } from "./console_text.ts";
+import type { Factory, Host, LogWriter, Run, TrainingEvent } from "../../core/types.ts";
+import { bar, duration, fit, ignoredFields, metricsText, short, whole } from "./console_text.ts";
 import { type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
 import { stepMeter } from "../../blocks/logger/mod.ts";
 
@@ -47,7 +47,7 @@ export const consoleLogger: Factory<"logger", Partial<ConsoleOptions>> = define(
   }),
 });
 
-const silent: LogSink = { log: () => {}, close: async () => {} };
+const silent: LogWriter = { log: () => {}, close: async () => {} };
 
 /** What {@link consoleLogger} opens: of a run it wants the name and how often steps are told. */
 export function consoleSink(
@@ -55,7 +55,7 @@ export function consoleSink(
   clock: Host["clock"],
   run: Pick<Run, "name" | "training">,
   smoothing: number = 0.9,
-): LogSink {
+): LogWriter {
   const interval = loggingInterval(run.training);
   const meter = stepMeter(smoothing);
   let totalSteps = 0;
@@ -114,8 +114,9 @@ export function consoleSink(
   };
   const progress = ({ what, done, total }: Event<"progress">): void => {
     const count = total > 0 ? `${whole(done)}/${whole(total)}` : whole(done);
-    if (terminal.isTerminal) draw([`${harmless(what)} ${bar(done, total, 12)} ${count}`], clock.now(), done >= total);
-    else if (done >= total) line(`${harmless(what)} ${count}`);
+    if (terminal.isTerminal) {
+      draw([`${ignoredFields(what)} ${bar(done, total, 12)} ${count}`], clock.now(), done >= total);
+    } else if (done >= total) line(`${ignoredFields(what)} ${count}`);
   };
   // What is told of a step stands behind its loss, which is given with later ones or at the end: until then it waits.
   const waiting: string[] = [];
@@ -150,10 +151,10 @@ export function consoleSink(
         tell(`${where}  ${ending(prompt, width)} → ${beginning(text, width)}`, event.step);
       }
     } else if (event.type === "checkpoint" && !terminal.isTerminal) {
-      tell(`${stepText(event.step, totalSteps)}  checkpoint  ${harmless(event.name)}`, event.step);
+      tell(`${stepText(event.step, totalSteps)}  checkpoint  ${ignoredFields(event.name)}`, event.step);
     } else if (event.type === "warning") {
       told();
-      line(`warning: ${harmless(event.message)}`);
+      line(`warning: ${ignoredFields(event.message)}`);
     } else if (event.type === "end") {
       row(interval.rest());
       told();
@@ -182,13 +183,13 @@ const SAMPLES = 2;
 
 /** The beginning of a text, in one line. */
 function beginning(text: string, width: number): string {
-  const line = harmless(text);
+  const line = ignoredFields(text);
   return line.length > width ? `${line.slice(0, width - 1)}…` : line;
 }
 
 /** Its end. */
 function ending(text: string, width: number): string {
-  const line = harmless(text);
+  const line = ignoredFields(text);
   return line.length > width ? `…${line.slice(1 - width)}` : line;
 }
 
@@ -201,7 +202,7 @@ function startText(event: Event<"start">, name: string): string {
   const share = totalParameters > 0 ? ` (${(100 * trainableParameters / totalParameters).toFixed(2)} %)` : "";
   const rows = evalRows > 0 ? `${whole(trainRows)} rows, ${whole(evalRows)} held out` : `${whole(trainRows)} rows`;
   const epochs = `${whole(totalEpochs)} ${totalEpochs === 1 ? "epoch" : "epochs"}`;
-  return `${harmless(name)}: ${rows}; ${epochs}, ${whole(totalSteps)} steps; ` +
+  return `${ignoredFields(name)}: ${rows}; ${epochs}, ${whole(totalSteps)} steps; ` +
     `${whole(trainableParameters)} of ${whole(totalParameters)} parameters train${share}${
       step > 0 ? `; from step ${step}` : ""
     }`;
@@ -210,6 +211,6 @@ function startText(event: Event<"start">, name: string): string {
 function endText({ reason, step, metrics, message }: Event<"end">, ms: number): string {
   const found = metricsText(metrics);
   return `${reason} after step ${step} in ${duration(ms)}${found === "" ? "" : `  ${found}`}${
-    message ? `\n${harmless(message)}` : ""
+    message ? `\n${ignoredFields(message)}` : ""
   }`;
 }

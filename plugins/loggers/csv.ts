@@ -58,7 +58,7 @@ export const csv: Factory<"logger", Partial<CsvOptions>> = define({
           if (event.type === "end") write(interval.rest());
           if (event.type !== "evaluate") return;
           for (const [metric, value] of Object.entries(event.metrics)) {
-            evaluations.write([event.step, event.epoch, quoted(metric), value].join(","));
+            evaluations.write([event.step, event.epoch, quoteCell(metric), value].join(","));
           }
         },
         mark: async () => [await steps.mark(), await evaluations.mark(), interval.state()],
@@ -79,7 +79,7 @@ export const csv: Factory<"logger", Partial<CsvOptions>> = define({
 });
 
 /** A field as RFC 4180 has it; line breaks become blanks, since a line is a row here. */
-function quoted(text: string): string {
+function quoteCell(text: string): string {
   const line = text.replace(/[\r\n]+/g, " ");
   return /[",]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
 }

@@ -7,7 +7,7 @@ import { toSpec } from "../../core/compose.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, Json } from "../../core/types.ts";
 import { type CollectorState, createCollector } from "./report_collect.ts";
-import { page } from "./report_page.ts";
+import { renderPage } from "./report_page.ts";
 
 /** Options of {@link report}. */
 export interface ReportOptions {
@@ -47,7 +47,7 @@ export const report: Factory<"logger", Partial<ReportOptions>> = define({
           const seen = collected();
           // A run that failed before its first step leaves its folder as it was.
           if (!output || !(seen.start || seen.tasks.size > 0)) return;
-          await output.put("report.html", new TextEncoder().encode(page(run, toSpec(run), seen)));
+          await output.put("report.html", new TextEncoder().encode(renderPage(run, toSpec(run), seen)));
         },
       };
     },

@@ -13,7 +13,7 @@ export type Evaluation = Readonly<{ step: number; metrics: Named<number>; best: 
 export type Phases = Readonly<{ before?: Analysis; after?: Analysis }>;
 
 /** Everything that a page is made of, as it was seen until now. */
-export type Collected = Readonly<{
+export type ReportData = Readonly<{
   start?: EventOf<"start">;
   end?: EventOf<"end">;
   /** Evaluated rows of each task, by its name: "" where a run has one. */
@@ -37,7 +37,7 @@ export type Collected = Readonly<{
 /** A collector of events. */
 export type Collector = Readonly<{
   log: (event: TrainingEvent) => void;
-  collected: () => Collected;
+  collected: () => ReportData;
   /** Plain data, for a checkpoint. */
   state: () => CollectorState;
   restore: (state: CollectorState) => void;

@@ -3,12 +3,12 @@
  * @module
  */
 import type { Json, Plugin, Run } from "../../core/types.ts";
-import type { Collected } from "./report_collect.ts";
+import type { ReportData } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";
 import { showNumber, showPercent, showSeconds } from "./report_scale.ts";
 
 /** Draws the facts of a run. */
-export function factsSection(run: Run, seen: Collected): Html {
+export function factsSection(run: Run, seen: ReportData): Html {
   const { training } = run;
   const { start } = seen;
   const accumulated = training.gradientAccumulationSteps;
@@ -69,7 +69,7 @@ export function factsSection(run: Run, seen: Collected): Html {
 }
 
 /** How fast the matrix products were, beside what the machine can do; nothing where that was not measured. */
-function work({ multiplyAdds, seconds, start }: Collected): readonly (readonly [string, string, string])[] {
+function work({ multiplyAdds, seconds, start }: ReportData): readonly (readonly [string, string, string])[] {
   const peak = start?.peakMultiplyAddsPerSecond;
   if (!peak || multiplyAdds === 0 || seconds <= 0) return [];
   const speed = multiplyAdds / seconds;
@@ -78,7 +78,7 @@ function work({ multiplyAdds, seconds, start }: Collected): readonly (readonly [
 }
 
 /** Draws the warnings; nothing where there are none. */
-export function warningsSection({ warnings, moreWarnings }: Collected): Html | undefined {
+export function warningsSection({ warnings, moreWarnings }: ReportData): Html | undefined {
   if (warnings.length === 0) return undefined;
   return html`<section><h2>Warnings</h2><ul class="warnings">${
     warnings.map(({ step, code, message }) =>
@@ -121,8 +121,8 @@ const ITEMS = 40;
 
 /** What a run was fine-tuned from, as its spec names it. */
 export function baseOf(run: Run): string {
-  const { options } = run.source;
-  return "path" in options && typeof options.path === "string" ? options.path : run.source.name;
+  const { options } = run.model;
+  return "path" in options && typeof options.path === "string" ? options.path : run.model.name;
 }
 
 function ranks({ options }: Plugin): string {

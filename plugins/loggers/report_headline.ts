@@ -4,14 +4,14 @@
  */
 import { createRandom } from "../../core/random.ts";
 import type { Analysis } from "./report_analysis.ts";
-import type { Collected } from "./report_collect.ts";
+import type { ReportData } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";
 import { meanInterval } from "./report_intervals.ts";
 import { extent, linearScale, showNumber, showPercent } from "./report_scale.ts";
 import { type Whisker, whiskers } from "./report_whiskers.ts";
 
 /** Draws the headline of each task of a finished, evaluated run; of other runs, what is known of the loss. */
-export function headlines(run: Collected, seed: number): Html {
+export function headlines(run: ReportData, seed: number): Html {
   const seen = [...run.tasks].flatMap(([task, { before, after }]) =>
     after && after.scores.length > 0 ? [headline(task, after, before, seed)] : []
   );
@@ -107,7 +107,7 @@ function metricHeadline(task: string, after: Analysis, before: Analysis | undefi
   `;
 }
 
-function lossHeadline({ points, evaluations, end }: Collected): Html {
+function lossHeadline({ points, evaluations, end }: ReportData): Html {
   const losses = points.flatMap(({ loss }) => (loss === null ? [] : [loss]));
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const part = Math.max(1, Math.round(losses.length / 20));

@@ -4,7 +4,7 @@
  */
 import type { Json, Run } from "../../core/types.ts";
 import { VERSION } from "../../core/version.ts";
-import type { Collected } from "./report_collect.ts";
+import type { ReportData } from "./report_collect.ts";
 import { baseOf, factsSection, specSection, warningsSection } from "./report_facts.ts";
 import { headlines } from "./report_headline.ts";
 import { type Html, html, markupOf } from "./report_html.ts";
@@ -13,7 +13,7 @@ import { style } from "./report_style.ts";
 import { evaluationSection, trainingSection } from "./report_training.ts";
 
 /** The whole page as text. */
-export function page(run: Run, spec: Json, seen: Collected): string {
+export function renderPage(run: Run, spec: Json, seen: ReportData): string {
   const last = seen.end?.metrics ?? seen.evaluations.at(-1)?.metrics ?? {};
   const body = html`
     <header>
@@ -28,7 +28,7 @@ export function page(run: Run, spec: Json, seen: Collected): string {
         )}</fieldset>
       </div>
       <h1 dir="auto">${run.name}</h1>
-      <p class="about"><span>${run.objective.name}</span><span>from <b>${baseOf(
+      <p class="about"><span>${run.task.name}</span><span>from <b>${baseOf(
         run,
       )}</b></span>${run.adapters.length > 0 &&
         html`<span>with ${run.adapters.map(({ name }) => name).join(", ")}</span>`}${ending(seen)}</p>
@@ -65,7 +65,7 @@ ${markupOf(body)}
 `;
 }
 
-function ending({ end, steps }: Collected): Html {
+function ending({ end, steps }: ReportData): Html {
   const reason = end?.reason ?? "interrupted";
   const words = { done: "finished", stopped: "stopped early", interrupted: "interrupted", diverged: "diverged" };
   return html`<span class="state ${reason}">${words[reason]}${reason !== "done" && ` at step ${steps}`}</span>`;

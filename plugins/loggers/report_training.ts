@@ -3,7 +3,7 @@
  * @module
  */
 import type { Named } from "../../core/types.ts";
-import { type Collected, type Evaluation, metricsOf } from "./report_collect.ts";
+import { type Evaluation, metricsOf, type ReportData } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";
 import { type Curve, lineChart } from "./report_line_chart.ts";
 import { extent } from "./report_scale.ts";
@@ -13,7 +13,7 @@ import { smooth } from "./report_series.ts";
 const PANELS = 6;
 
 /** Draws the training section; nothing where no step was made. */
-export function trainingSection(run: Collected): Html | undefined {
+export function trainingSection(run: ReportData): Html | undefined {
   const { points } = run;
   if (points.length === 0) return undefined;
   const losses = points.map(({ loss }) => loss);
@@ -81,7 +81,7 @@ ${
 }
 
 /** Draws each metric over time; nothing where there was one evaluation only. */
-export function evaluationSection(run: Collected): Html | undefined {
+export function evaluationSection(run: ReportData): Html | undefined {
   const evaluations = evaluationsOf(run);
   if (evaluations.length < 2) return undefined;
   const names = [...new Set(evaluations.flatMap(({ metrics }) => Object.keys(metrics)))].slice(0, PANELS);
@@ -108,7 +108,7 @@ export function evaluationSection(run: Collected): Html | undefined {
 }
 
 /** All evaluations: the untouched model at step 0, those of the loop, the final one. */
-function evaluationsOf({ tasks, evaluations, steps }: Collected): readonly Evaluation[] {
+function evaluationsOf({ tasks, evaluations, steps }: ReportData): readonly Evaluation[] {
   const [before, after] = [metricsOf(tasks, "before"), metricsOf(tasks, "after")];
   const some = (metrics: Named<number>): boolean => Object.keys(metrics).length > 0;
   const first = some(before) && evaluations[0]?.step !== 0 ? [{ step: 0, metrics: before, best: false }] : [];

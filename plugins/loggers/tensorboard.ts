@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, LogSink, Store, TrainingEvent } from "../../core/types.ts";
+import type { Factory, LogWriter, Store, TrainingEvent } from "../../core/types.ts";
 import { appendQueue } from "../../blocks/logger/mod.ts";
 import { type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
 import { restartRecord, scalarsRecord, textRecord, versionRecord } from "./tfevents.ts";
@@ -58,7 +58,7 @@ export const tensorboard: Factory<"logger", Partial<TensorboardOptions>> = defin
         const metrics = Object.entries(event.metrics).map(([name, value]) => [`eval/${name}`, value] as const);
         file.append(scalarsRecord(seconds(), event.step, metrics));
       };
-      const sink: LogSink = {
+      const sink: LogWriter = {
         log,
         close: async () => {
           write(interval.rest());

@@ -25,7 +25,7 @@ export function crc32c(bytes: Uint8Array): number {
 }
 
 /** A checksum as it is stored: turned by 15 bits and moved, since a checksum of data that holds checksums is weak. */
-export function masked(crc: number): number {
+export function maskCrc(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + MASK) >>> 0;
 }
 
@@ -34,9 +34,9 @@ function record(data: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(data.length + 16);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, data.length, true);
-  view.setUint32(8, masked(crc32c(bytes.subarray(0, 8))), true);
+  view.setUint32(8, maskCrc(crc32c(bytes.subarray(0, 8))), true);
   bytes.set(data, 12);
-  view.setUint32(12 + data.length, masked(crc32c(data)), true);
+  view.setUint32(12 + data.length, maskCrc(crc32c(data)), true);
   return bytes;
 }
 

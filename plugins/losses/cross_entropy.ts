@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { scoresOfClasses } from "../../core/graph/classes.ts";
+import { chunkedLogits } from "../../core/graph/chunked_logits.ts";
 import {
   add,
   cast,
@@ -91,7 +91,7 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
         // A large vocabulary's logits are not made whole.
         const many = w && e !== 0
           ? undefined
-          : scoresOfClasses(logits, classes, { mean: e !== 0, best: b.mode !== "train" });
+          : chunkedLogits(logits, classes, { mean: e !== 0, best: b.mode !== "train" });
         const nll = neg(many?.own ?? pick(logp(), classes));
         const weighted = w ? mul(nll, gather(w, classes)) : nll;
         return sum(

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { badValue } from "../../core/errors.ts";
 import { define } from "../../core/define.ts";
 import * as f from "../../core/graph/functions.ts";
-import type { Build, Factory, Value } from "../../core/types.ts";
+import type { Factory, GraphBuilder, Value } from "../../core/types.ts";
 import { counted } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link ctc}. */
@@ -27,7 +27,7 @@ export const ctcSchema: v.GenericSchema<Partial<CtcOptions>, CtcOptions> = v.str
 });
 
 /** The logarithm of what is impossible: small enough, and no sum of a few of them is infinite. */
-const NEVER = -1e30;
+const MASKED_SCORE = -1e30;
 
 /**
  * -ln Σ over all ways to spread the labels, blanks between them, over the places (Graves et al. 2006), as torch's CTCLoss.
@@ -53,7 +53,7 @@ export const ctc: Factory<"loss", Partial<CtcOptions>> = define({
     per: "sequence",
     sum: (b, logits, target) => {
       const nll = negativeLog(b, f.logSoftmax(f.asMatrix(logits)), target, blank); // [sequences]
-      const impossible = f.greater(nll, -NEVER / 10);
+      const impossible = f.greater(nll, -MASKED_SCORE / 10);
       const each = f.where(impossible, zeroInfinity ? 0 : Infinity, nll);
       if (reduction === "sum") return f.sum(each);
       const lengths = f.sum(f.cast(f.greater(target, -1), "float32"), -1);
@@ -63,12 +63,12 @@ export const ctc: Factory<"loss", Partial<CtcOptions>> = define({
   }),
 });
 
-function negativeLog(b: Build, logp: Value, target: Value, blank: number): Value {
+function negativeLog(b: GraphBuilder, logp: Value, target: Value, blank: number): Value {
   const labels = target.shape[1];
   if (typeof labels !== "number") {
     throw badValue("ctc", "target", target.shape, "[sequences, a fixed number of labels]");
   }
-  const { segments, columns, sequence: ids, first } = b.stream();
+  const { segments, columnIndex: columns, sequence: ids, first } = b.stream();
   const [batch, seq] = segments.shape as [string, string];
   const sequence = f.maximum(ids, 0);
   const asKey = (x: Value): Value => f.reshape(x, [batch, 1, seq]);
@@ -100,10 +100,10 @@ function negativeLog(b: Build, logp: Value, target: Value, blank: number): Value
       : f.not(f.equal(f.slice(own, 2, (s - 1) / 2, (s + 1) / 2), f.slice(own, 2, (s - 3) / 2, (s - 1) / 2)));
   const skipping = (s: number, x: Value): Value => {
     const may = skips(s);
-    return may ? f.where(f.reshape(may, [batch, seq]), x, NEVER) : x;
+    return may ? f.where(f.reshape(may, [batch, seq]), x, MASKED_SCORE) : x;
   };
   const reach = (mask: Value, x: Value): Value => {
-    const y = f.where(mask, asKey(x), NEVER);
+    const y = f.where(mask, asKey(x), MASKED_SCORE);
     const top = f.max(y, -1, true);
     return f.reshape(f.add(top, f.log(f.sum(f.exp(f.sub(y, top)), -1, true))), [batch, seq]);
   };
@@ -113,7 +113,7 @@ function negativeLog(b: Build, logp: Value, target: Value, blank: number): Value
   for (const s of states.toReversed()) {
     const [e, l] = [column(score, symbol(s)), column(upTo, symbol(s))];
     const last = f.or(f.equal(f.mul(count, 2), s), f.equal(f.mul(count, 2), s + 1));
-    let ways = f.where(last, column(whole, symbol(s)), NEVER);
+    let ways = f.where(last, column(whole, symbol(s)), MASKED_SCORE);
     const next = (n: number): Value => f.add(column(score, symbol(n)), toEnd[n] as Value);
     if (s + 1 < states.length) {
       const leaves = s + 2 < states.length && skips(s + 2)

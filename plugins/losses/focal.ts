@@ -62,7 +62,7 @@ export const focal: Factory<"loss", Partial<FocalOptions>> = define({
       const logp = pick(logSoftmax(logits), classes);
       const kept = cast(not(equal(target, ignoreIndex)), "float32");
       const weight = alpha ? mul(kept, gather(constant(logits, f32([alpha.length], alpha)), classes)) : kept;
-      return sum(mul(mul(focused(exp(logp), gamma), neg(logp)), weight));
+      return sum(mul(mul(focalFactor(exp(logp), gamma), neg(logp)), weight));
     },
     count: ({ data }) => {
       let count = 0;
@@ -73,7 +73,7 @@ export const focal: Factory<"loss", Partial<FocalOptions>> = define({
 });
 
 /** (1 - p)^γ, kept off zero, where the slope of a root has no end. */
-export function focused(p: Value, gamma: number): Value {
+export function focalFactor(p: Value, gamma: number): Value {
   const one = constant(p, f32([], [1]));
   return pow(maximum(sub(one, p), 1e-12), gamma);
 }

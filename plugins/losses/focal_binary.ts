@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { add, constant, mul, sigmoid, softplus, sub, sum } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Factory } from "../../core/types.ts";
-import { focused } from "./focal.ts";
+import { focalFactor } from "./focal.ts";
 
 /** Options of {@link focalBinary}. */
 export interface FocalBinaryOptions {
@@ -44,7 +44,7 @@ export const focalBinary: Factory<"loss", Partial<FocalBinaryOptions>> = define(
       const negative = sub(one, target);
       const p = sigmoid(logits);
       const right = add(mul(p, target), mul(sub(one, p), negative));
-      const each = mul(focused(right, gamma), sub(softplus(logits), mul(logits, target)));
+      const each = mul(focalFactor(right, gamma), sub(softplus(logits), mul(logits, target)));
       return sum(alpha === undefined ? each : mul(each, add(mul(target, alpha), mul(negative, 1 - alpha))));
     },
     count: (target) => target.data.length,

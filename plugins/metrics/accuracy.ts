@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { classesOf } from "../../blocks/metric/mod.ts";
 import { meanMetric } from "../../blocks/metric/mod.ts";
 
@@ -32,7 +32,7 @@ export const accuracy: Factory<"metric", AccuracyOptions> = define({
   name: "accuracy",
   schema: accuracySchema,
   create: () =>
-    meanMetric("accuracy", ["label", "labels"], ({ prediction, reference }: Readings["label" | "labels"]) => {
+    meanMetric("accuracy", ["label", "labels"], ({ prediction, reference }: MetricInputs["label" | "labels"]) => {
       const predicted = classesOf("accuracy", "prediction", prediction);
       const actual = classesOf("accuracy", "reference", reference);
       return predicted.length === actual.length && predicted.every((label) => actual.includes(label)) ? 1 : 0;

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "../../blocks/metric/mod.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 
@@ -35,10 +35,10 @@ export const balancedAccuracy: Factory<"metric", Partial<BalancedAccuracyOptions
   name: "balanced-accuracy",
   schema: balancedAccuracySchema,
   create: ({ adjusted }) => ({
-    reads: ["label"],
+    accepts: ["label"],
     greaterIsBetter: true,
     init: emptyCounts,
-    update: (state: ClassCounts, { prediction, reference }: Readings["label"]) =>
+    update: (state: ClassCounts, { prediction, reference }: MetricInputs["label"]) =>
       countRow("balanced-accuracy", state, prediction, reference),
     merge: (a: ClassCounts, b: ClassCounts) => mergeCounts(a, b),
     compute: ({ classes }: ClassCounts) => {

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { type BleuTokenizer, bleuTokens } from "./bleu_tokenizers.ts";
 import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans } from "../../blocks/metric/mod.ts";
 import { common, countItems, ngrams } from "../../blocks/metric/mod.ts";
@@ -66,10 +66,10 @@ export const bleu: Factory<"metric", Partial<BleuOptions>> = define({
     const zeros = Array.from({ length: options.maxNgramOrder }, () => 0);
     const empty: Stats = { correct: zeros, total: zeros, systemLength: 0, referenceLength: 0 };
     return {
-      reads: ["text"],
+      accepts: ["text"],
       greaterIsBetter: true,
       init: (): State => ({ stats: empty, scores: emptyMean }),
-      update: (state: State, example: Readings["text"]): State => {
+      update: (state: State, example: MetricInputs["text"]): State => {
         const own = statsOf(example, options);
         const score = options.level === "sentence" ? scoreOf(own, options).score : 0;
         return { stats: add(state.stats, own), scores: addToMean(state.scores, score) };
@@ -91,7 +91,7 @@ export const bleu: Factory<"metric", Partial<BleuOptions>> = define({
   },
 });
 
-function statsOf({ prediction, references }: Readings["text"], options: BleuOptions): Stats {
+function statsOf({ prediction, references }: MetricInputs["text"], options: BleuOptions): Stats {
   const { tokenize, lowercase, maxNgramOrder } = options;
   const guess = bleuTokens(prediction, tokenize, lowercase);
   const golds = references.map((reference) => bleuTokens(reference, tokenize, lowercase));

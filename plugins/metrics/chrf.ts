@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 import { common, countItems, ngrams, punctuation, words } from "../../blocks/metric/mod.ts";
 
@@ -59,13 +59,13 @@ export const chrf: Factory<"metric", Partial<ChrfOptions>> = define({
   name: "chrf",
   schema: chrfSchema,
   create: (options) => ({
-    reads: ["text"],
+    accepts: ["text"],
     greaterIsBetter: true,
     init: (): State => ({
       rows: 0,
       stats: Array.from({ length: options.charOrder + options.wordOrder }, () => [0, 0, 0] as const),
     }),
-    update: (state: State, { prediction, references }: Readings["text"]): State => {
+    update: (state: State, { prediction, references }: MetricInputs["text"]): State => {
       const guess = countsOf(prediction, options);
       let best = statsOf(guess, countsOf("", options));
       let bestScore = -1;

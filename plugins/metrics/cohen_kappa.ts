@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { addToConfusion, cellsOf, type Confusion, emptyConfusion, mergeConfusions } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link cohenKappa}. */
@@ -36,10 +36,10 @@ export const cohenKappa: Factory<"metric", Partial<CohenKappaOptions>> = define(
   name: "cohen-kappa",
   schema: cohenKappaSchema,
   create: ({ weights }) => ({
-    reads: ["label"],
+    accepts: ["label"],
     greaterIsBetter: true,
     init: emptyConfusion,
-    update: (state: Confusion, { prediction, reference }: Readings["label"]) =>
+    update: (state: Confusion, { prediction, reference }: MetricInputs["label"]) =>
       addToConfusion("cohen-kappa", state, prediction, reference),
     merge: (a: Confusion, b: Confusion) => mergeConfusions(a, b),
     compute: (state: Confusion) => ({ "cohen-kappa": kappa(state, weights) }),

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 import { argmax, scoresOf } from "../../blocks/metric/mod.ts";
 
@@ -41,10 +41,10 @@ export const expectedCalibrationError: Factory<"metric", Partial<ExpectedCalibra
   name: "expected-calibration-error",
   schema: expectedCalibrationErrorSchema,
   create: ({ bins: n }) => ({
-    reads: ["label"],
+    accepts: ["label"],
     greaterIsBetter: false,
     init: (): State => ({ rows: 0, bins: Array.from({ length: n }, () => [0, 0, 0]) }),
-    update: (state: State, example: Readings["label"]) => {
+    update: (state: State, example: MetricInputs["label"]) => {
       const scores = scoresOf("expected-calibration-error", example);
       const best = scores.length === 1 && (scores[0] ?? 0) < 0.5 ? 0 : scores.length === 1 ? 1 : argmax(scores);
       const confidence = scores.length === 1 ? Math.max(scores[0] ?? 0, 1 - (scores[0] ?? 0)) : scores[best] ?? 0;

@@ -5,7 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { averaged, type AveragingOptions, averagingSchema } from "../../blocks/metric/mod.ts";
+import { averageOver, type AveragingOptions, averagingSchema } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link f1}. */
 export interface F1Options extends AveragingOptions {}
@@ -30,5 +30,5 @@ export const f1: Factory<"metric", Partial<F1Options>> = define({
   kind: "metric",
   name: "f1",
   schema: f1Schema,
-  create: (options) => averaged("f1", options, 1, (scores, suffix) => ({ [`f1_${suffix}`]: scores.f })),
+  create: (options) => averageOver("f1", options, 1, (scores, suffix) => ({ [`f1_${suffix}`]: scores.f })),
 });

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { averaged, averagingEntries, type AveragingOptions } from "../../blocks/metric/mod.ts";
+import { averageOver, averagingEntries, type AveragingOptions } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link fBeta}. */
 export interface FBetaOptions extends AveragingOptions {
@@ -37,5 +37,5 @@ export const fBeta: Factory<"metric", Input> = define({
   name: "f-beta",
   schema: fBetaSchema,
   create: (options) =>
-    averaged("f-beta", options, options.beta, (scores, suffix) => ({ [`f-beta_${suffix}`]: scores.f })),
+    averageOver("f-beta", options, options.beta, (scores, suffix) => ({ [`f-beta_${suffix}`]: scores.f })),
 });

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link matthewsCorrelation}: none. */
@@ -33,10 +33,10 @@ export const matthewsCorrelation: Factory<"metric", MatthewsCorrelationOptions> 
   name: "matthews-correlation",
   schema: matthewsCorrelationSchema,
   create: () => ({
-    reads: ["label"],
+    accepts: ["label"],
     greaterIsBetter: true,
     init: emptyCounts,
-    update: (state: ClassCounts, { prediction, reference }: Readings["label"]) =>
+    update: (state: ClassCounts, { prediction, reference }: MetricInputs["label"]) =>
       countRow("matthews-correlation", state, prediction, reference),
     merge: (a: ClassCounts, b: ClassCounts) => mergeCounts(a, b),
     compute: (state: ClassCounts) => ({ "matthews-correlation": coefficient(state) }),

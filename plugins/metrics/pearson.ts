@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { addToMoments, correlation, emptyMoments, mergeMoments, type Moments } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link pearson}: none. */
@@ -30,10 +30,10 @@ export const pearson: Factory<"metric", PearsonOptions> = define({
   name: "pearson",
   schema: pearsonSchema,
   create: () => ({
-    reads: ["number"],
+    accepts: ["number"],
     greaterIsBetter: true,
     init: () => emptyMoments,
-    update: (state: Moments, example: Readings["number"]) => addToMoments(state, example),
+    update: (state: Moments, example: MetricInputs["number"]) => addToMoments(state, example),
     merge: (a: Moments, b: Moments) => mergeMoments(a, b),
     compute: (state: Moments) => ({ pearson: correlation(state) }),
   }),

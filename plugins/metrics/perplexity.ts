@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link perplexity}: none. */
@@ -28,10 +28,10 @@ export const perplexity: Factory<"metric", PerplexityOptions> = define({
   name: "perplexity",
   schema: perplexitySchema,
   create: () => ({
-    reads: ["loss"],
+    accepts: ["loss"],
     greaterIsBetter: false,
     init: () => emptyMean,
-    update: (state: Mean, { sum, count }: Readings["loss"]) => addToMean(state, sum, count),
+    update: (state: Mean, { sum, count }: MetricInputs["loss"]) => addToMean(state, sum, count),
     merge: (a: Mean, b: Mean) => mergeMeans(a, b),
     compute: (state: Mean) => {
       const mean = meanOf(state);

@@ -5,7 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { averaged, type AveragingOptions, averagingSchema } from "../../blocks/metric/mod.ts";
+import { averageOver, type AveragingOptions, averagingSchema } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link precision}. */
 export interface PrecisionOptions extends AveragingOptions {}
@@ -31,5 +31,5 @@ export const precision: Factory<"metric", Partial<PrecisionOptions>> = define({
   name: "precision",
   schema: precisionSchema,
   create: (options) =>
-    averaged("precision", options, 1, (scores, suffix) => ({ [`precision_${suffix}`]: scores.precision })),
+    averageOver("precision", options, 1, (scores, suffix) => ({ [`precision_${suffix}`]: scores.precision })),
 });

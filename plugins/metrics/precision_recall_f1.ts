@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { averaged, averagingEntries, type AveragingOptions } from "../../blocks/metric/mod.ts";
+import { averageOver, averagingEntries, type AveragingOptions } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link precisionRecallF1}. */
 export interface PrecisionRecallF1Options extends AveragingOptions {
@@ -37,7 +37,7 @@ export const precisionRecallF1: Factory<"metric", Partial<PrecisionRecallF1Optio
   name: "precision-recall-f1",
   schema: precisionRecallF1Schema,
   create: ({ positive, ...options }) =>
-    averaged(
+    averageOver(
       "precision-recall-f1",
       { ...options, posLabel: positive ?? options.posLabel },
       1,

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 import { addToMoments, emptyMoments, mergeMoments, type Moments } from "../../blocks/metric/mod.ts";
 
@@ -32,10 +32,10 @@ export const r2: Factory<"metric", R2Options> = define({
   name: "r2",
   schema: r2Schema,
   create: () => ({
-    reads: ["number"],
+    accepts: ["number"],
     greaterIsBetter: true,
     init: () => emptyMoments,
-    update: (state: Moments, example: Readings["number"]) => addToMoments(state, example),
+    update: (state: Moments, example: MetricInputs["number"]) => addToMoments(state, example),
     merge: (a: Moments, b: Moments) => mergeMoments(a, b),
     compute: ({ rows, yy, squaredError }: Moments) => ({
       r2: rows < 2 ? null : yy > 0 ? finite(1 - squaredError / yy) : squaredError === 0 ? 1 : 0,

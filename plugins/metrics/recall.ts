@@ -5,7 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { averaged, type AveragingOptions, averagingSchema } from "../../blocks/metric/mod.ts";
+import { averageOver, type AveragingOptions, averagingSchema } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link recall}. */
 export interface RecallOptions extends AveragingOptions {}
@@ -30,5 +30,5 @@ export const recall: Factory<"metric", Partial<RecallOptions>> = define({
   kind: "metric",
   name: "recall",
   schema: recallSchema,
-  create: (options) => averaged("recall", options, 1, (scores, suffix) => ({ [`recall_${suffix}`]: scores.recall })),
+  create: (options) => averageOver("recall", options, 1, (scores, suffix) => ({ [`recall_${suffix}`]: scores.recall })),
 });

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import {
   addOneVersusRest,
   averageAreas,
@@ -48,10 +48,10 @@ export const rocAuc: Factory<"metric", Partial<RocAucOptions>> = define({
   name: "roc-auc",
   schema: rocAucSchema,
   create: ({ average, multiClass }) => ({
-    reads: ["label", "labels"],
+    accepts: ["label", "labels"],
     greaterIsBetter: true,
     init: emptyTally,
-    update: (state: Tally, example: Readings["label" | "labels"]) => {
+    update: (state: Tally, example: MetricInputs["label" | "labels"]) => {
       const scores = scoresOf("roc-auc", example);
       if (multiClass === "ovo" && scores.length > 2 && typeof example.reference === "number") {
         for (let c = 0; c < scores.length; c++) addToTally(state, `${c}:${example.reference}`, [scores[c] ?? 0]);

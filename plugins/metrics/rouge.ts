@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 import { stem } from "./porter_stemmer.ts";
 import { common, countItems, ngrams } from "../../blocks/metric/mod.ts";
@@ -69,10 +69,10 @@ export const rouge: Factory<"metric", Partial<RougeOptions>> = define({
   create: ({ kind, useStemmer }) => {
     const wanted = typeof kind === "string" ? [kind] : kind;
     return {
-      reads: ["text"],
+      accepts: ["text"],
       greaterIsBetter: true,
       init: (): State => ({ rows: 0, sums: Object.fromEntries(wanted.map((k) => [k, [0, 0, 0]])) }),
-      update: (state: State, { prediction, references }: Readings["text"]): State => {
+      update: (state: State, { prediction, references }: MetricInputs["text"]): State => {
         const sums: Record<string, Scores> = {};
         for (const k of wanted) {
           let best: Scores = [0, 0, -1];
@@ -85,7 +85,7 @@ export const rouge: Factory<"metric", Partial<RougeOptions>> = define({
         return { rows: state.rows + 1, sums };
       },
       // Subsequences are found in tables of words by words.
-      steps: ({ prediction, references }: Readings["text"]) =>
+      steps: ({ prediction, references }: MetricInputs["text"]) =>
         references.reduce((sum, { length }) => {
           const [n, m] = [prediction.length / 2 + 1, length / 2 + 1];
           return sum + wanted.reduce((all, k) => all + (k.startsWith("rougeL") ? n * m : n + m), 0);

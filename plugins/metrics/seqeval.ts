@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { badValue } from "../../core/errors.ts";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { averageClasses, averagedScores } from "../../blocks/metric/mod.ts";
 import { addTo, type ClassCounts, emptyCounts, mergeCounts } from "../../blocks/metric/mod.ts";
 import { type Entity, lenientEntities, type Scheme, strictEntities } from "../../blocks/metric/mod.ts";
@@ -59,10 +59,10 @@ export const seqeval: Factory<"metric", Partial<SeqevalOptions>> = define({
     const entities = (tags: readonly string[]): Entity[] =>
       mode === "strict" ? strictEntities("seqeval", tags, scheme) : lenientEntities(tags);
     return {
-      reads: ["tags"],
+      accepts: ["tags"],
       greaterIsBetter: true,
       init: emptyCounts,
-      update: (state: State, { prediction, reference }: Readings["tags"]) => {
+      update: (state: State, { prediction, reference }: MetricInputs["tags"]) => {
         if (prediction.length !== reference.length) {
           throw badValue(
             "seqeval",

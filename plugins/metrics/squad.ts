@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { answerWords, bestAnswer } from "../../blocks/metric/mod.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 
@@ -33,10 +33,10 @@ export const squad: Factory<"metric", SquadOptions> = define({
   name: "squad",
   schema: squadSchema,
   create: () => ({
-    reads: ["text"],
+    accepts: ["text"],
     greaterIsBetter: true,
     init: (): State => ({ rows: 0, exact: 0, f1: 0 }),
-    update: (state: State, { prediction, references }: Readings["text"]): State => {
+    update: (state: State, { prediction, references }: MetricInputs["text"]): State => {
       const { exact, f1 } = bestAnswer(references.map(answerWords), answerWords(prediction));
       return { rows: state.rows + 1, exact: state.exact + exact, f1: state.f1 + f1 };
     },

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { answerWords, bestAnswer } from "../../blocks/metric/mod.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 import {
@@ -52,10 +52,10 @@ export const squadV2: Factory<"metric", Partial<SquadV2Options>> = define({
   name: "squad-v2",
   schema: squadV2Schema,
   create: ({ threshold }) => ({
-    reads: ["text"],
+    accepts: ["text"],
     greaterIsBetter: true,
     init: (): State => ({ has: [0, 0, 0], none: [0, 0, 0], gains: emptyTally() }),
-    update: (state: State, example: Readings["text"]) => addRow(state, example, threshold),
+    update: (state: State, example: MetricInputs["text"]) => addRow(state, example, threshold),
     merge: (a: State, b: State): State => ({
       has: plus(a.has, b.has),
       none: plus(a.none, b.none),
@@ -80,7 +80,7 @@ export const squadV2: Factory<"metric", Partial<SquadV2Options>> = define({
 
 function addRow(
   state: State,
-  { prediction, references, noAnswerProbability = 0 }: Readings["text"],
+  { prediction, references, noAnswerProbability = 0 }: MetricInputs["text"],
   threshold: number,
 ): State {
   const golds = references.map(answerWords).filter((gold) => gold.length > 0);

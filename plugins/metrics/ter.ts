@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Readings } from "../../core/types.ts";
+import type { Factory, MetricInputs } from "../../core/types.ts";
 import { terEdits } from "./ter_shifts.ts";
 import { words } from "../../blocks/metric/mod.ts";
 
@@ -44,10 +44,10 @@ export const ter: Factory<"metric", Partial<TerOptions>> = define({
   name: "ter",
   schema: terSchema,
   create: (options) => ({
-    reads: ["text"],
+    accepts: ["text"],
     greaterIsBetter: false,
     init: (): State => ({ rows: 0, edits: 0, length: 0 }),
-    update: (state: State, { prediction, references }: Readings["text"]): State => {
+    update: (state: State, { prediction, references }: MetricInputs["text"]): State => {
       const guess = tokens(prediction, options);
       const golds = (references.length > 0 ? references : [""]).map((reference) => tokens(reference, options));
       return {
@@ -56,7 +56,7 @@ export const ter: Factory<"metric", Partial<TerOptions>> = define({
         length: state.length + golds.reduce((sum, gold) => sum + gold.length, 0) / golds.length,
       };
     },
-    steps: ({ prediction, references }: Readings["text"]) => {
+    steps: ({ prediction, references }: MetricInputs["text"]) => {
       const n = prediction.length / 2;
       // Each candidate is compared near the diagonal.
       return references.reduce((sum, { length }) => {

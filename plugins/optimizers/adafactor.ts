@@ -4,13 +4,13 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import {
   commonEntries,
   type CommonOptions,
   decayOf,
-  notNegative,
-  rate,
+  fraction,
+  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -36,10 +36,10 @@ export interface AdafactorOptions extends CommonOptions {
 /** Schema of {@link AdafactorOptions}. */
 export const adafactorSchema: v.GenericSchema<Partial<AdafactorOptions>, AdafactorOptions> = v.pipe(
   v.strictObject({
-    eps: v.optional(v.tuple([notNegative, notNegative]), [1e-30, 1e-3]),
+    eps: v.optional(v.tuple([nonNegative, nonNegative]), [1e-30, 1e-3]),
     clipThreshold: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
     decayRate: v.optional(v.pipe(v.number(), v.maxValue(0)), -0.8),
-    beta1: v.optional(v.nullable(rate), null),
+    beta1: v.optional(v.nullable(fraction), null),
     relativeStep: v.optional(v.boolean(), true),
     scaleParameter: v.optional(v.boolean(), true),
     warmupInit: v.optional(v.boolean(), false),
@@ -79,7 +79,7 @@ export const adafactor: Factory<"optimizer", Partial<AdafactorOptions>> = define
       learningRate: (step, scheduled) =>
         relativeStep ? Math.min(warmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step)) : scheduled,
       update: (span, update) => {
-        const { parameter: p, gradient, shape, state } = span as Span<"row" | "column" | "square" | "m">;
+        const { parameter: p, gradient, shape, state } = span as FlatParameter<"row" | "column" | "square" | "m">;
         const kept = 1 - update.step ** decayRate;
         const scale = scaleParameter ? Math.max(eps[1], rootMeanSquare(p)) : 1;
         const learningRate = update.learningRate * scale;

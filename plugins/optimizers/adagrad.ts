@@ -4,13 +4,13 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import {
   commonEntries,
   type CommonOptions,
   decayOf,
   idleCoupled,
-  notNegative,
+  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -27,9 +27,9 @@ export interface AdagradOptions extends CommonOptions {
 
 /** Schema of {@link AdagradOptions}. */
 export const adagradSchema: v.GenericSchema<Partial<AdagradOptions>, AdagradOptions> = v.strictObject({
-  lrDecay: v.optional(notNegative, 0),
-  initialAccumulatorValue: v.optional(notNegative, 0),
-  epsilon: v.optional(notNegative, 1e-10),
+  lrDecay: v.optional(nonNegative, 0),
+  initialAccumulatorValue: v.optional(nonNegative, 0),
+  epsilon: v.optional(nonNegative, 1e-10),
   ...commonEntries(),
 });
 
@@ -51,7 +51,7 @@ export const adagrad: Factory<"optimizer", Partial<AdagradOptions>> = define({
       elementwise: true,
       state: (shape) => ({ sum: sizeOf(shape) }),
       update: (span, update) => {
-        const { parameter, gradient, state: { sum } } = span as Span<"sum">;
+        const { parameter, gradient, state: { sum } } = span as FlatParameter<"sum">;
         if (update.step === 1) sum.fill(options.initialAccumulatorValue);
         const decay = decayOf(update, options);
         const size = update.learningRate / (1 + (update.step - 1) * options.lrDecay);
@@ -62,6 +62,6 @@ export const adagrad: Factory<"optimizer", Partial<AdagradOptions>> = define({
           parameter[i] = w - size * g / (Math.sqrt(s) + options.epsilon);
         }
       },
-      idle: idleCoupled(options),
+      decayWithoutGradient: idleCoupled(options),
     }),
 });

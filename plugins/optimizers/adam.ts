@@ -4,15 +4,15 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AmsgradOptions } from "./adamw.ts";
-import { withLargest } from "./largest.ts";
+import { amsgradStep } from "./largest.ts";
 import {
   commonEntries,
   decayOf,
+  fraction,
   idleCoupled,
-  notNegative,
-  rate,
+  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -22,9 +22,9 @@ export interface AdamOptions extends AmsgradOptions {}
 
 /** Schema of {@link AdamOptions}. */
 export const adamSchema: v.GenericSchema<Partial<AdamOptions>, AdamOptions> = v.strictObject({
-  beta1: v.optional(rate, 0.9),
-  beta2: v.optional(rate, 0.999),
-  epsilon: v.optional(notNegative, 1e-8),
+  beta1: v.optional(fraction, 0.9),
+  beta2: v.optional(fraction, 0.999),
+  epsilon: v.optional(nonNegative, 1e-8),
   amsgrad: v.optional(v.boolean(), false),
   ...commonEntries(),
 });
@@ -50,10 +50,10 @@ export const adam: Factory<"optimizer", Partial<AdamOptions>> = define({
       state: (shape) => ({ m: sizeOf(shape), v: sizeOf(shape), largest: amsgrad ? sizeOf(shape) : 0 }),
       update: (span, update, kernels) => {
         const weightDecay = decayOf(update, options);
-        if (amsgrad) withLargest(span as Span<"m" | "v" | "largest">, update, options, weightDecay);
-        else kernels.adam(span as Span<"m" | "v">, { ...update, beta1, beta2, epsilon, weightDecay });
+        if (amsgrad) amsgradStep(span as FlatParameter<"m" | "v" | "largest">, update, options, weightDecay);
+        else kernels.adam(span as FlatParameter<"m" | "v">, { ...update, beta1, beta2, epsilon, weightDecay });
       },
-      idle: idleCoupled(options),
+      decayWithoutGradient: idleCoupled(options),
     });
   },
 });

@@ -4,15 +4,15 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
-import { withLargest } from "./largest.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
+import { amsgradStep } from "./largest.ts";
 import {
   commonEntries,
   type CommonOptions,
   decayOf,
+  fraction,
   idleDecoupled,
-  notNegative,
-  rate,
+  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -35,9 +35,9 @@ export interface AmsgradOptions extends AdamwOptions {
 
 /** Schema of {@link AmsgradOptions}. */
 export const adamwSchema: v.GenericSchema<Partial<AmsgradOptions>, AmsgradOptions> = v.strictObject({
-  beta1: v.optional(rate, 0.9),
-  beta2: v.optional(rate, 0.999),
-  epsilon: v.optional(notNegative, 1e-8),
+  beta1: v.optional(fraction, 0.9),
+  beta2: v.optional(fraction, 0.999),
+  epsilon: v.optional(nonNegative, 1e-8),
   amsgrad: v.optional(v.boolean(), false),
   ...commonEntries(),
 });
@@ -66,10 +66,10 @@ export const adamw: Factory<"optimizer", Partial<AmsgradOptions>> = define({
         if (amsgrad) {
           const kept = 1 - update.learningRate * weightDecay;
           for (let i = 0; i < span.parameter.length; i++) span.parameter[i] = (span.parameter[i] ?? 0) * kept;
-          withLargest(span as Span<"m" | "v" | "largest">, update, options, 0);
-        } else kernels.adamw(span as Span<"m" | "v">, { ...update, beta1, beta2, epsilon, weightDecay });
+          amsgradStep(span as FlatParameter<"m" | "v" | "largest">, update, options, 0);
+        } else kernels.adamw(span as FlatParameter<"m" | "v">, { ...update, beta1, beta2, epsilon, weightDecay });
       },
-      idle: idleDecoupled(options),
+      decayWithoutGradient: idleDecoupled(options),
     });
   },
 });

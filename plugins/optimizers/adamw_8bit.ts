@@ -4,14 +4,14 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
 import {
   commonEntries,
   decayOf,
+  fraction,
   idleDecoupled,
-  notNegative,
-  rate,
+  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -26,9 +26,9 @@ export interface Adamw8bitOptions extends AdamwOptions {
 
 /** Schema of {@link Adamw8bitOptions}. */
 export const adamw8bitSchema: v.GenericSchema<Partial<Adamw8bitOptions>, Adamw8bitOptions> = v.strictObject({
-  beta1: v.optional(rate, 0.9),
-  beta2: v.optional(rate, 0.999),
-  epsilon: v.optional(notNegative, 1e-8),
+  beta1: v.optional(fraction, 0.9),
+  beta2: v.optional(fraction, 0.999),
+  epsilon: v.optional(nonNegative, 1e-8),
   blockSize: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 256),
   min8bitSize: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 4096),
   ...commonEntries(),
@@ -64,7 +64,7 @@ export const adamw8bit: Factory<"optimizer", Partial<Adamw8bitOptions>> = define
           : { m: 0, v: 0, m8: bytes, v8: bytes, mScale: blocks, vScale: blocks };
       },
       update: (span, update, kernels) => {
-        const own = span as Span<"m" | "v" | "m8" | "v8" | "mScale" | "vScale">;
+        const own = span as FlatParameter<"m" | "v" | "m8" | "v8" | "mScale" | "vScale">;
         const { parameter, gradient, state } = own;
         const weightDecay = decayOf(update, options);
         if (state.m.length > 0) {
@@ -90,7 +90,7 @@ export const adamw8bit: Factory<"optimizer", Partial<Adamw8bitOptions>> = define
           state.vScale[block] = store(v, count, unsigned, v8, start);
         }
       },
-      idle: idleDecoupled(options),
+      decayWithoutGradient: idleDecoupled(options),
     });
   },
 });

@@ -4,14 +4,14 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
 import {
   commonEntries,
   decayOf,
+  fraction,
   idleDecoupled,
-  notNegative,
-  rate,
+  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -28,12 +28,12 @@ export interface AdemamixOptions extends AdamwOptions {
 
 /** Schema of {@link AdemamixOptions}. */
 export const ademamixSchema: v.GenericSchema<Partial<AdemamixOptions>, AdemamixOptions> = v.strictObject({
-  beta1: v.optional(rate, 0.9),
-  beta2: v.optional(rate, 0.999),
+  beta1: v.optional(fraction, 0.9),
+  beta2: v.optional(fraction, 0.999),
   beta3: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.9999),
-  alpha: v.optional(notNegative, 5),
+  alpha: v.optional(nonNegative, 5),
   tAlphaBeta3: v.optional(v.nullable(v.pipe(v.number(), v.minValue(1))), null),
-  epsilon: v.optional(notNegative, 1e-8),
+  epsilon: v.optional(nonNegative, 1e-8),
   ...commonEntries(),
 });
 
@@ -57,7 +57,7 @@ export const ademamix: Factory<"optimizer", Partial<AdemamixOptions>> = define({
       elementwise: true,
       state: (shape) => ({ m: sizeOf(shape), slow: sizeOf(shape), v: sizeOf(shape) }),
       update: (span, update) => {
-        const { parameter, gradient, state: { m, slow, v } } = span as Span<"m" | "slow" | "v">;
+        const { parameter, gradient, state: { m, slow, v } } = span as FlatParameter<"m" | "slow" | "v">;
         const { step, learningRate } = update;
         const { alpha, beta3 } = grown(options, step);
         const keep = 1 - learningRate * decayOf(update, options);
@@ -72,7 +72,7 @@ export const ademamix: Factory<"optimizer", Partial<AdemamixOptions>> = define({
           parameter[i] = (parameter[i] ?? 0) * keep - learningRate * u;
         }
       },
-      idle: idleDecoupled(options),
+      decayWithoutGradient: idleDecoupled(options),
     });
   },
 });

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define, isPlugin } from "../../core/define.ts";
 import type { Factory, Optimizer } from "../../core/types.ts";
 import { adamw } from "./adamw.ts";
-import { rate, sizeOf } from "../../blocks/optimizer/mod.ts";
+import { fraction, sizeOf } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link ema}. */
 export interface EmaOptions {
@@ -21,7 +21,7 @@ type Input = Readonly<{ optimizer?: unknown; decay?: number }>;
 /** Schema of {@link EmaOptions}. */
 export const emaSchema: v.GenericSchema<Input, EmaOptions> = v.strictObject({
   optimizer: v.optional(v.custom<Optimizer>(isPlugin("optimizer"), "an optimizer"), () => adamw()),
-  decay: v.optional(rate, 0.999),
+  decay: v.optional(fraction, 0.999),
 }) as v.GenericSchema<Input, EmaOptions>;
 
 /**
@@ -56,7 +56,7 @@ export const ema: Factory<"optimizer", Input> = define({
       }
     },
     // Rows that shrink have an average that lags behind them.
-    idle: (update) => (optimizer.idle?.(update) === 1 ? 1 : undefined),
-    evaluated: ({ state: { average } }, to) => average && to.set(average),
+    decayWithoutGradient: (update) => (optimizer.decayWithoutGradient?.(update) === 1 ? 1 : undefined),
+    swapEvaluationWeights: ({ state: { average } }, to) => average && to.set(average),
   }),
 });

@@ -4,15 +4,15 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
-import { commonEntries, decayOf, notNegative, rate, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
+import { commonEntries, decayOf, fraction, nonNegative, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
 
 /** Schema of LAMB's options. */
 export const lambSchema: v.GenericSchema<Partial<AdamwOptions>, AdamwOptions> = v.strictObject({
-  beta1: v.optional(rate, 0.9),
-  beta2: v.optional(rate, 0.999),
-  epsilon: v.optional(notNegative, 1e-6),
+  beta1: v.optional(fraction, 0.9),
+  beta2: v.optional(fraction, 0.999),
+  epsilon: v.optional(nonNegative, 1e-6),
   ...commonEntries(),
 });
 
@@ -36,7 +36,7 @@ export const lamb: Factory<"optimizer", Partial<AdamwOptions>> = define({
       elementwise: false,
       state: (shape) => ({ m: sizeOf(shape), v: sizeOf(shape) }),
       update: (span, update, kernels) => {
-        const { parameter, gradient, state: { m, v } } = span as Span<"m" | "v">;
+        const { parameter, gradient, state: { m, v } } = span as FlatParameter<"m" | "v">;
         const decay = decayOf(update, options);
         const size = 1 / (1 - beta1 ** update.step);
         const root = Math.sqrt(1 - beta2 ** update.step);

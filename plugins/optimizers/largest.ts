@@ -2,12 +2,12 @@
  * Adam's step by the largest mean of squares so far.
  * @module
  */
-import type { Span, Update } from "../../core/types.ts";
+import type { FlatParameter, StepContext } from "../../core/types.ts";
 
 /** AMSGrad (Reddi et al. 2018) as torch has it; `decay` is an L2 term of the gradient. */
-export function withLargest(
-  { parameter, gradient, state: { m, v, largest } }: Span<"m" | "v" | "largest">,
-  { step, learningRate, gradientScale }: Update,
+export function amsgradStep(
+  { parameter, gradient, state: { m, v, largest } }: FlatParameter<"m" | "v" | "largest">,
+  { step, learningRate, gradientScale }: StepContext,
   { beta1, beta2, epsilon }: Readonly<Record<"beta1" | "beta2" | "epsilon", number>>,
   decay: number,
 ): void {

@@ -4,13 +4,13 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import {
   commonEntries,
   type CommonOptions,
   decayOf,
+  fraction,
   idleDecoupled,
-  rate,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -25,8 +25,8 @@ export interface LionOptions extends CommonOptions {
 
 /** Schema of {@link LionOptions}. */
 export const lionSchema: v.GenericSchema<Partial<LionOptions>, LionOptions> = v.strictObject({
-  beta1: v.optional(rate, 0.9),
-  beta2: v.optional(rate, 0.99),
+  beta1: v.optional(fraction, 0.9),
+  beta2: v.optional(fraction, 0.99),
   ...commonEntries(),
 });
 
@@ -50,7 +50,7 @@ export const lion: Factory<"optimizer", Partial<LionOptions>> = define({
       elementwise: true,
       state: (shape) => ({ m: sizeOf(shape) }),
       update: (span, update) => {
-        const { parameter, gradient, state: { m } } = span as Span<"m">;
+        const { parameter, gradient, state: { m } } = span as FlatParameter<"m">;
         const keep = 1 - update.learningRate * decayOf(update, options);
         for (let i = 0; i < parameter.length; i++) {
           const g = (gradient[i] ?? 0) * update.gradientScale;
@@ -60,7 +60,7 @@ export const lion: Factory<"optimizer", Partial<LionOptions>> = define({
           m[i] = beta2 * before + (1 - beta2) * g;
         }
       },
-      idle: idleDecoupled(options),
+      decayWithoutGradient: idleDecoupled(options),
     });
   },
 });

@@ -5,15 +5,15 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { transposed } from "../../core/linear_algebra.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
 import {
   commonEntries,
   decayOf,
+  fraction,
   has,
-  notNegative,
+  nonNegative,
   pattern,
-  rate,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -34,14 +34,14 @@ export interface MuonOptions extends AdamwOptions {
 
 /** Schema of {@link MuonOptions}. */
 export const muonSchema: v.GenericSchema<Partial<MuonOptions>, MuonOptions> = v.strictObject({
-  momentum: v.optional(rate, 0.95),
+  momentum: v.optional(fraction, 0.95),
   nesterov: v.optional(v.boolean(), true),
   nsSteps: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20)), 5),
   adjustLrFn: v.optional(v.picklist(["original", "match_rms_adamw"]), "original"),
   adamwPattern: v.optional(pattern, "embed|wte|wpe|shared|lm_head|cls\\.|classifier|score|qa_outputs"),
-  beta1: v.optional(rate, 0.9),
-  beta2: v.optional(rate, 0.999),
-  epsilon: v.optional(notNegative, 1e-8),
+  beta1: v.optional(fraction, 0.9),
+  beta2: v.optional(fraction, 0.999),
+  epsilon: v.optional(nonNegative, 1e-8),
   ...commonEntries(0.1),
 });
 
@@ -77,10 +77,10 @@ export const muon: Factory<"optimizer", Partial<MuonOptions>> = define({
       update: (span, update, kernels) => {
         const weightDecay = decayOf(update, options);
         if (!isHidden(span.shape, span.name)) {
-          kernels.adamw(span as Span<"m" | "v">, { ...update, beta1, beta2, epsilon, weightDecay });
+          kernels.adamw(span as FlatParameter<"m" | "v">, { ...update, beta1, beta2, epsilon, weightDecay });
           return;
         }
-        const { parameter, gradient, shape, state } = span as Span<"momentum">;
+        const { parameter, gradient, shape, state } = span as FlatParameter<"momentum">;
         const [rows = 1, columns = 1] = shape;
         const direction = new Float64Array(parameter.length);
         for (let i = 0; i < direction.length; i++) {

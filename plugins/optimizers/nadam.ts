@@ -4,15 +4,15 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
 import {
   commonEntries,
   decayOf,
+  fraction,
   idleCoupled,
   idleDecoupled,
-  notNegative,
-  rate,
+  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -27,10 +27,10 @@ export interface NadamOptions extends AdamwOptions {
 
 /** Schema of {@link NadamOptions}. */
 export const nadamSchema: v.GenericSchema<Partial<NadamOptions>, NadamOptions> = v.strictObject({
-  beta1: v.optional(rate, 0.9),
-  beta2: v.optional(rate, 0.999),
-  epsilon: v.optional(notNegative, 1e-8),
-  momentumDecay: v.optional(notNegative, 0.004),
+  beta1: v.optional(fraction, 0.9),
+  beta2: v.optional(fraction, 0.999),
+  epsilon: v.optional(nonNegative, 1e-8),
+  momentumDecay: v.optional(nonNegative, 0.004),
   decoupledWeightDecay: v.optional(v.boolean(), false),
   ...commonEntries(),
 });
@@ -56,7 +56,7 @@ export const nadam: Factory<"optimizer", Partial<NadamOptions>> = define({
       elementwise: true,
       state: (shape) => ({ m: sizeOf(shape), v: sizeOf(shape) }),
       update: (span, update) => {
-        const { parameter, gradient, state: { m, v } } = span as Span<"m" | "v">;
+        const { parameter, gradient, state: { m, v } } = span as FlatParameter<"m" | "v">;
         const { step, learningRate } = update;
         const decay = decayOf(update, options);
         const keep = decoupledWeightDecay ? 1 - learningRate * decay : 1;
@@ -76,7 +76,7 @@ export const nadam: Factory<"optimizer", Partial<NadamOptions>> = define({
           parameter[i] = w * keep - (ofGradient * g + ofMean * mean) / (Math.sqrt(square) / root + epsilon);
         }
       },
-      idle: decoupledWeightDecay ? idleDecoupled(options) : idleCoupled(options),
+      decayWithoutGradient: decoupledWeightDecay ? idleDecoupled(options) : idleCoupled(options),
     });
   },
 });

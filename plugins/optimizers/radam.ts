@@ -4,15 +4,15 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
 import {
   commonEntries,
   decayOf,
+  fraction,
   idleCoupled,
   idleDecoupled,
-  notNegative,
-  rate,
+  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -25,9 +25,9 @@ export interface RadamOptions extends AdamwOptions {
 
 /** Schema of {@link RadamOptions}. */
 export const radamSchema: v.GenericSchema<Partial<RadamOptions>, RadamOptions> = v.strictObject({
-  beta1: v.optional(rate, 0.9),
-  beta2: v.optional(rate, 0.999),
-  epsilon: v.optional(notNegative, 1e-8),
+  beta1: v.optional(fraction, 0.9),
+  beta2: v.optional(fraction, 0.999),
+  epsilon: v.optional(nonNegative, 1e-8),
   decoupledWeightDecay: v.optional(v.boolean(), false),
   ...commonEntries(),
 });
@@ -52,7 +52,7 @@ export const radam: Factory<"optimizer", Partial<RadamOptions>> = define({
       elementwise: true,
       state: (shape) => ({ m: sizeOf(shape), v: sizeOf(shape) }),
       update: (span, update) => {
-        const { parameter, gradient, state: { m, v } } = span as Span<"m" | "v">;
+        const { parameter, gradient, state: { m, v } } = span as FlatParameter<"m" | "v">;
         const { step, learningRate } = update;
         const decay = decayOf(update, options);
         const keep = decoupledWeightDecay ? 1 - learningRate * decay : 1;
@@ -72,7 +72,7 @@ export const radam: Factory<"optimizer", Partial<RadamOptions>> = define({
           parameter[i] = w * keep - size * mean * (rectified > 0 ? rectified / (Math.sqrt(square) + epsilon) : 1);
         }
       },
-      idle: decoupledWeightDecay ? idleDecoupled(options) : idleCoupled(options),
+      decayWithoutGradient: decoupledWeightDecay ? idleDecoupled(options) : idleCoupled(options),
     });
   },
 });

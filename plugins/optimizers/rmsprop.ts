@@ -4,14 +4,14 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import {
   commonEntries,
   type CommonOptions,
   decayOf,
+  fraction,
   idleCoupled,
-  notNegative,
-  rate,
+  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -30,9 +30,9 @@ export interface RmspropOptions extends CommonOptions {
 
 /** Schema of {@link RmspropOptions}. */
 export const rmspropSchema: v.GenericSchema<Partial<RmspropOptions>, RmspropOptions> = v.strictObject({
-  alpha: v.optional(rate, 0.99),
-  epsilon: v.optional(notNegative, 1e-8),
-  momentum: v.optional(notNegative, 0),
+  alpha: v.optional(fraction, 0.99),
+  epsilon: v.optional(nonNegative, 1e-8),
+  momentum: v.optional(nonNegative, 0),
   centered: v.optional(v.boolean(), false),
   ...commonEntries(),
 });
@@ -61,7 +61,7 @@ export const rmsprop: Factory<"optimizer", Partial<RmspropOptions>> = define({
         momentum: momentum > 0 ? sizeOf(shape) : 0,
       }),
       update: (span, update) => {
-        const { parameter, gradient, state } = span as Span<"square" | "mean" | "momentum">;
+        const { parameter, gradient, state } = span as FlatParameter<"square" | "mean" | "momentum">;
         const decay = decayOf(update, options);
         for (let i = 0; i < parameter.length; i++) {
           const w = parameter[i] ?? 0;
@@ -76,7 +76,7 @@ export const rmsprop: Factory<"optimizer", Partial<RmspropOptions>> = define({
           parameter[i] = w - update.learningRate * u;
         }
       },
-      idle: idleCoupled(options),
+      decayWithoutGradient: idleCoupled(options),
     });
   },
 });

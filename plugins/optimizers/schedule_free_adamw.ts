@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
-import { commonEntries, decayOf, notNegative, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
+import { commonEntries, decayOf, nonNegative, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link scheduleFreeAdamw}. */
 export interface ScheduleFreeAdamwOptions extends AdamwOptions {
@@ -23,9 +23,9 @@ export const scheduleFreeAdamwSchema: v.GenericSchema<Partial<ScheduleFreeAdamwO
   .strictObject({
     beta1: v.optional(share, 0.9),
     beta2: v.optional(share, 0.999),
-    epsilon: v.optional(notNegative, 1e-8),
-    r: v.optional(notNegative, 0),
-    weightLrPower: v.optional(notNegative, 2),
+    epsilon: v.optional(nonNegative, 1e-8),
+    r: v.optional(nonNegative, 0),
+    weightLrPower: v.optional(nonNegative, 2),
     ...commonEntries(),
   });
 
@@ -37,7 +37,7 @@ export const scheduleFreeAdamwSchema: v.GenericSchema<Partial<ScheduleFreeAdamwO
  * @example
  * ```ts
  * import { scheduleFreeAdamw } from "attune/optimizers/schedule-free-adamw";
- * console.assert(scheduleFreeAdamw().evaluated !== undefined);
+ * console.assert(scheduleFreeAdamw().swapEvaluationWeights !== undefined);
  * ```
  */
 export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamwOptions>> = define({
@@ -51,7 +51,7 @@ export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamwOp
       // sums: what the steps so far weigh, and the largest rate.
       state: (shape) => ({ z: sizeOf(shape), v: sizeOf(shape), sums: 2 }),
       update: (span, update) => {
-        const { parameter: y, gradient, state: { z, v, sums } } = span as Span<"z" | "v" | "sums">;
+        const { parameter: y, gradient, state: { z, v, sums } } = span as FlatParameter<"z" | "v" | "sums">;
         const { step, learningRate } = update;
         if (step === 1) z.set(y);
         const largest = sums[1] = Math.max(sums[1] ?? 0, learningRate);
@@ -71,7 +71,7 @@ export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamwOp
           y[i] = (1 - beta1) * after + beta1 * ((1 - c) * mean + c * after);
         }
       },
-      evaluated: ({ parameter: y, state: { z } }, to) => {
+      swapEvaluationWeights: ({ parameter: y, state: { z } }, to) => {
         for (let i = 0; i < y.length; i++) to[i] = ((y[i] ?? 0) - (1 - beta1) * (z?.[i] ?? 0)) / beta1;
       },
     });

@@ -4,13 +4,13 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import type { Factory, Span } from "../../core/types.ts";
+import type { Factory, FlatParameter } from "../../core/types.ts";
 import {
   commonEntries,
   type CommonOptions,
   decayOf,
   idleCoupled,
-  notNegative,
+  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
@@ -28,7 +28,7 @@ export interface SgdOptions extends CommonOptions {
 /** Schema of {@link SgdOptions}. */
 export const sgdSchema: v.GenericSchema<Partial<SgdOptions>, SgdOptions> = v.pipe(
   v.strictObject({
-    momentum: v.optional(notNegative, 0),
+    momentum: v.optional(nonNegative, 0),
     dampening: v.optional(v.number(), 0),
     nesterov: v.optional(v.boolean(), false),
     ...commonEntries(),
@@ -58,14 +58,14 @@ export const sgd: Factory<"optimizer", Partial<SgdOptions>> = define({
       elementwise: true,
       state: (shape) => ({ momentum: momentum === 0 ? 0 : sizeOf(shape) }),
       update: (span, update, kernels) =>
-        kernels.sgd(span as Span<"momentum">, {
+        kernels.sgd(span as FlatParameter<"momentum">, {
           ...update,
           momentum,
           dampening,
           nesterov,
           weightDecay: decayOf(update, options),
         }),
-      idle: idleCoupled(options),
+      decayWithoutGradient: idleCoupled(options),
     });
   },
 });

@@ -42,9 +42,9 @@ export const memory: Factory<"queue", MemoryOptions> = define({
             const mine = (): boolean => held.get(id) === own;
             return {
               id,
-              done: async () => void (mine() && held.delete(id)),
+              ack: async () => void (mine() && held.delete(id)),
               // Behind the others: what nobody here can do hides nothing.
-              back: async () => void (mine() && held.delete(id) && held.set(id, { until: 0 })),
+              nack: async () => void (mine() && held.delete(id) && held.set(id, { until: 0 })),
             };
           }
           return undefined;

@@ -137,7 +137,7 @@ async function openNatsQueue(connection: NatsConnection, { stream, ackSeconds }:
       speaking.add(timer);
       // Nothing waits for this timer alone.
       if (typeof timer === "object" && "unref" in timer) timer.unref();
-      return { id: message.subject.slice(stream.length + 1), done: () => say("+ACK"), back: () => say("-NAK") };
+      return { id: message.subject.slice(stream.length + 1), ack: () => say("+ACK"), nack: () => say("-NAK") };
     },
     close: async () => {
       speaking.forEach(silence);

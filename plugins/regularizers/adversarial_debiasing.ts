@@ -57,11 +57,11 @@ export const adversarialDebiasing: Factory<"regularizer", Input> = define({
         if (label === -1) {
           throw unknownName("adversarial-debiasing", `${column} of row ${index}`, "value", String(value), labels);
         }
-        return { [field]: { per: "sample", data: Int32Array.of(label), fill: IGNORED } };
+        return { [field]: { axis: "sample", data: Int32Array.of(label), padValue: IGNORED } };
       },
       term: (b, { states }) => {
         const target = b.input(field, "int32", ["sequences"]);
-        const hidden = f.reversed(b.rows(states.encoder ?? states.hidden, b.stream()[pooling]), lambda);
+        const hidden = f.reverseGradient(b.rows(states.encoder ?? states.hidden, b.stream()[pooling]), lambda);
         const size = hidden.shape.at(-1) as number;
         const weight = b.parameter("weight", [labels.length, size]);
         const bias = b.parameter("bias", [labels.length], "zeros");

@@ -23,7 +23,7 @@ type Input = Readonly<{ data: unknown; lambda?: number; rows?: number }>;
 
 /** Schema of {@link EwcOptions}. */
 export const ewcSchema: v.GenericSchema<Input, EwcOptions> = v.strictObject({
-  data: v.custom<Dataset>(isPlugin("dataset"), "a dataset"),
+  data: v.custom<Dataset>(isPlugin("data"), "a dataset"),
   lambda: v.optional(v.pipe(v.number(), v.minValue(0)), 100),
   rows: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 256),
 }) as v.GenericSchema<Input, EwcOptions>;
@@ -44,7 +44,7 @@ export const ewc: Factory<"regularizer", Input> = define({
   kind: "regularizer",
   name: "ewc",
   schema: ewcSchema,
-  parts: { data: "dataset" },
+  parts: { data: "data" },
   create: ({ data, lambda, rows }) => ({
     prepare: async (probe) => {
       const start = await savedValues(probe, () => true);

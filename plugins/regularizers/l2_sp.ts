@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { add, mul, square, sub, sum } from "../../core/graph/functions.ts";
-import type { Factory, Named, Probe, Tensor } from "../../core/types.ts";
+import type { Factory, Named, RegularizerContext, Tensor } from "../../core/types.ts";
 
 /** Options of {@link l2Sp}. */
 export interface L2SpOptions {
@@ -51,7 +51,7 @@ export const l2Sp: Factory<"regularizer", Partial<L2SpOptions>> = define({
 
 /** The values that parameters start from, where they are saved ones. */
 export async function savedValues(
-  { parameters, read }: Probe,
+  { parameters, read }: RegularizerContext,
   wanted: (name: string) => boolean,
 ): Promise<Named<Tensor<Float32Array>>> {
   const values: Record<string, Tensor<Float32Array>> = {};

@@ -34,10 +34,10 @@ export const neftune: Factory<"regularizer", Partial<NeftuneOptions>> = define({
   name: "neftune",
   schema: neftuneSchema,
   create: ({ noiseAlpha }) => ({
-    around: (trunk) => ({
+    around: (backbone) => ({
       embedding: (b, call, next) => {
         const x = next(call);
-        if (!trunk.wordLookups.includes(call.path)) return x;
+        if (!backbone.wordLookups.includes(call.path)) return x;
         const { first, last, sequence } = b.stream(call.side);
         const lengths = f.cast(f.add(f.sub(last, first), 1), "float32"); // [sequences]
         const values = f.mul(f.gather(lengths, f.maximum(sequence, 0)), call.embeddingDim);

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { allBytes } from "../../core/bytes.ts";
 import { define } from "../../core/define.ts";
 import { keyParts } from "../../core/store_key.ts";
-import type { Factory, Stored } from "../../core/types.ts";
+import type { Factory, StoredObject } from "../../core/types.ts";
 
 /** No options. */
 export type MemoryOptions = Readonly<Record<never, never>>;
@@ -32,14 +32,14 @@ export const memory: Factory<"store", MemoryOptions> = define({
     open: async () => {
       const held = new Map<string, { bytes: Uint8Array; revision: string }>();
       let writes = 0;
-      const stored = (key: string): Stored => ({
+      const stored = (key: string): StoredObject => ({
         key,
         size: held.get(key)?.bytes.length ?? 0,
         revision: held.get(key)?.revision ?? "",
       });
       const conflicts = (key: string, wanted: string | null | undefined): boolean =>
         wanted !== undefined && (held.get(key)?.revision ?? null) !== wanted;
-      const write = (key: string, bytes: Uint8Array): Stored => {
+      const write = (key: string, bytes: Uint8Array): StoredObject => {
         held.set(key, { bytes, revision: String(++writes) });
         return stored(key);
       };

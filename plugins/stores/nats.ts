@@ -10,7 +10,7 @@ import { define } from "../../core/define.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { keyParts } from "../../core/store_key.ts";
 import { notInstalled } from "../../core/not_installed.ts";
-import type { Factory, Store, Stored } from "../../core/types.ts";
+import type { Factory, Store, StoredObject } from "../../core/types.ts";
 
 /** Options of {@link nats}. */
 export interface NatsOptions {
@@ -77,7 +77,7 @@ async function connected(url: string): Promise<NatsConnection> {
 }
 
 /** A value in the bucket: the bytes behind a 0, or behind a 1 the objects that hold them. */
-type Held = Readonly<{ bytes: Uint8Array; blob?: undefined }> | Blob;
+type StoredValue = Readonly<{ bytes: Uint8Array; blob?: undefined }> | Blob;
 
 async function openNatsStore(connection: NatsConnection, bucket: string): Promise<Store> {
   const { Kvm } = await import("@nats-io/kv").catch(absent);
@@ -94,7 +94,7 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
       throw storeFailed("nats", `${key} (${name})`, error);
     });
   };
-  const entryOf = async (key: string): Promise<{ held: Held; revision: number } | undefined> => {
+  const entryOf = async (key: string): Promise<{ held: StoredValue; revision: number } | undefined> => {
     const found = await kv.get(nameOf(key));
     if (!found || found.operation !== "PUT") return undefined;
     return { held: heldIn(found.value), revision: found.revision };
@@ -112,7 +112,7 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
       return last.bytes.slice(offset, offset + length);
     },
   };
-  const forget = async (held: Held | undefined): Promise<void> => {
+  const forget = async (held: StoredValue | undefined): Promise<void> => {
     if (held?.blob !== undefined) await deleteBlob(pieces, held);
   };
   /** What a lost race is told as. */
@@ -173,7 +173,7 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
     list: async function* (prefix) {
       const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
       const key = folder === "" ? ">" : `${folder.slice(0, -1).split("/").map(encoded).join(".")}.>`;
-      const found: Stored[] = [];
+      const found: StoredObject[] = [];
       for await (const entry of await kv.history({ key })) {
         if (entry.operation !== "PUT") continue;
         const own = keyOf(entry.key);
@@ -188,7 +188,7 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
   };
 }
 
-function heldIn(value: Uint8Array): Held {
+function heldIn(value: Uint8Array): StoredValue {
   return value[0] === 0 ? { bytes: value.slice(1) } : jsonIn<Blob>(value.subarray(1));
 }
 

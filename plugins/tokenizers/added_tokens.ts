@@ -2,7 +2,7 @@
  * Tokens that stand in a text as they are, whatever the model makes of the rest.
  * @module
  */
-import { type Aligned, alignedOf, sliced } from "./aligned.ts";
+import { type Aligned, alignedOf, sliceAligned } from "./aligned.ts";
 import type { Normalizer } from "./normalizers.ts";
 import { prefixesOf } from "./prefixes.ts";
 import { isWhitespace, isWord } from "./unicode.ts";
@@ -47,7 +47,7 @@ export function addedTokensOf(
   const splitter = (normalized: boolean): (text: Aligned) => readonly Section[] => {
     const own = list.filter((token) => (token.normalized === true) === normalized && contents.get(token.id) !== "");
     if (own.length === 0) {
-      return (text) => (text.text === "" ? [] : [{ text: sliced(text, 0, text.text.length), token: undefined }]);
+      return (text) => (text.text === "" ? [] : [{ text: sliceAligned(text, 0, text.text.length), token: undefined }]);
     }
     const tree = prefixesOf(own.map((token, i) => [contents.get(token.id) ?? "", i]));
     const begins = new Set(own.map((token) => contents.get(token.id)?.charCodeAt(0)));
@@ -56,7 +56,7 @@ export function addedTokensOf(
       const sections: Section[] = [];
       let done = 0;
       const add = (start: number, end: number, token?: AddedToken): void => {
-        if (end > start) sections.push({ text: sliced(text, start, end), token });
+        if (end > start) sections.push({ text: sliceAligned(text, start, end), token });
       };
       for (let at = 0; at < string.length;) {
         const found = begins.has(string.charCodeAt(at)) ? tree.longest(string, at) : undefined;

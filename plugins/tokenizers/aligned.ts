@@ -44,7 +44,7 @@ export function endOf(a: Aligned, unit: number): number {
 }
 
 /** Part of a text, by units. */
-export function sliced(a: Aligned, start: number, end: number): Aligned {
+export function sliceAligned(a: Aligned, start: number, end: number): Aligned {
   if (start === 0 && end === a.text.length && (!a.starts || a.starts[0] === a.from)) return a;
   const text = a.text.slice(start, end);
   if (!a.starts || !a.ends) return { text, from: a.from + start };
@@ -85,7 +85,7 @@ function writer(old: Aligned): Writer {
 }
 
 /** Puts new characters in place of all; the first `removed` old ones have none. An inserted one stands where its neighbour before does. */
-export function transformed(a: Aligned, changes: readonly Change[], removed = 0): Aligned {
+export function transformText(a: Aligned, changes: readonly Change[], removed = 0): Aligned {
   const { write, done } = writer(a);
   let at = 0;
   const skip = (count: number): void => {
@@ -100,7 +100,7 @@ export function transformed(a: Aligned, changes: readonly Change[], removed = 0)
 }
 
 /** Without the characters that are not kept. */
-export function filtered(a: Aligned, keep: (code: number) => boolean): Aligned {
+export function keepCodes(a: Aligned, keep: (code: number) => boolean): Aligned {
   let changed: Writer | undefined;
   let done = 0;
   for (let at = 0; at < a.text.length;) {
@@ -119,7 +119,7 @@ export function filtered(a: Aligned, keep: (code: number) => boolean): Aligned {
 }
 
 /** Every character by others in its place. */
-export function mapped(a: Aligned, change: (char: string) => string): Aligned {
+export function mapChars(a: Aligned, change: (char: string) => string): Aligned {
   let text = "";
   let alike = true;
   for (const char of a.text) {
@@ -158,7 +158,7 @@ export function replaced(a: Aligned, matches: readonly number[], content: string
 }
 
 /** Characters put in front; they stand where the first one does. */
-export function prepended(a: Aligned, prefix: string): Aligned {
+export function prependText(a: Aligned, prefix: string): Aligned {
   if (a.text === "") return a;
   const { write, keep, done } = writer(a);
   write(prefix, 0);

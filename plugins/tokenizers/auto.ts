@@ -6,7 +6,13 @@
 import { badValue } from "../../core/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { classOf } from "./class_names.ts";
-import { type Given, plainTemplate, type TokenizerClass, tokenizerClasses, wordPieceParts } from "./classes.ts";
+import {
+  plainTemplate,
+  type TokenizerClass,
+  tokenizerClasses,
+  type TokenizerFacts,
+  wordPieceParts,
+} from "./classes.ts";
 
 /** A checkpoint's files, as far as they are there. */
 export type TokenizerFiles = Readonly<{
@@ -161,7 +167,10 @@ function specialOf(
     if (token !== undefined) given.set(name, token);
   }
   const rest = (own: TokenizerClass | undefined, settings: Named<unknown>): readonly Token[] => {
-    const setting: Given["setting"] = (name, otherwise) => (name in settings ? settings[name] as never : otherwise);
+    const setting: TokenizerFacts["setting"] = (
+      name,
+      otherwise,
+    ) => (name in settings ? settings[name] as never : otherwise);
     const listed = extra ?? settings.additional_special_tokens;
     const list = listed === undefined || listed === null
       ? own?.extra?.({ definition, setting, token: String, id: () => undefined }) ?? []
@@ -270,7 +279,7 @@ function builtBy(
 ): Named<unknown> {
   const vocab = (definition.model as Named<unknown>).vocab;
   const ids = new Map(listed.map(({ content, id }) => [content, id]));
-  const given: Given = {
+  const given: TokenizerFacts = {
     definition,
     setting: (name, otherwise) => (name in settings ? settings[name] as never : otherwise),
     token: (name) => special[name] ?? String(own.special[name] ?? ""),

@@ -3,7 +3,7 @@
  * @module
  */
 import { badFile } from "../../core/errors.ts";
-import { type Aligned, type Change, transformed } from "./aligned.ts";
+import { type Aligned, type Change, transformText } from "./aligned.ts";
 import { isLatestMark } from "./unicode.ts";
 
 /** Longer groups of characters, in bytes, have no rule as a whole. */
@@ -123,5 +123,5 @@ function withoutLosses(text: Aligned, changes: readonly Change[]): Aligned {
     if (char !== "") out.push([char, change]);
     else if (last) out[out.length - 1] = [last[0], last[1] + change];
   }
-  return transformed(text, out);
+  return transformText(text, out);
 }

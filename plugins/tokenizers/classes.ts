@@ -9,7 +9,7 @@ import type { ClassName } from "./class_names.ts";
 type Part = Named<Json>;
 
 /** What a class is built from. */
-export type Given = Readonly<{
+export type TokenizerFacts = Readonly<{
   /** tokenizer.json. */
   definition: Named<unknown>;
   /** A setting by its name, or what the class has where no file says. */
@@ -30,13 +30,13 @@ export type TokenizerClass = Readonly<{
   /** The kinds of vocabulary it is built from; others stay as tokenizer.json has them. */
   vocabulary: "map" | "list";
   /** tokenizer.json's model, normalizer, pre_tokenizer and decoder as the class builds them. */
-  build: (given: Given) => Part;
+  build: (given: TokenizerFacts) => Part;
   /** The post-processor that the class builds itself; else tokenizer.json's counts. */
-  post?: (given: Given) => Part;
+  post?: (given: TokenizerFacts) => Part;
   /** The post-processor where neither says one. */
-  otherwise?: (given: Given) => Part;
+  otherwise?: (given: TokenizerFacts) => Part;
   /** Special tokens besides, where no file lists any. */
-  extra?: (given: Given) => readonly string[];
+  extra?: (given: TokenizerFacts) => readonly string[];
   /** Flags of a special token by its name, where only its text is known. */
   flags?: (name: string) => Readonly<{ lstrip: boolean }>;
   /** Whether all special tokens are added once more, without flags. */
@@ -48,7 +48,7 @@ const textOf = (id: "A" | "B", type: number): Part => ({ Sequence: { id, type_id
 
 /** A template over texts "A" and "B" and special tokens, each with its type. */
 function template(
-  { id }: Given,
+  { id }: TokenizerFacts,
   single: readonly (readonly [string, number])[],
   pair: readonly (readonly [string, number])[],
 ): Part {
@@ -116,7 +116,7 @@ function charsmap(definition: Named<unknown>): Part[] {
 }
 
 /** The parts of BERT's word pieces, by its settings. */
-export function wordPieceParts({ definition, setting, token }: Given): Part {
+export function wordPieceParts({ definition, setting, token }: TokenizerFacts): Part {
   return {
     model: {
       type: "WordPiece",
@@ -138,7 +138,7 @@ export function wordPieceParts({ definition, setting, token }: Given): Part {
 }
 
 /** The steps of byte-level vocabularies. */
-function gpt({ definition, setting }: Given): Part {
+function gpt({ definition, setting }: TokenizerFacts): Part {
   return {
     model: bytePair(definition),
     normalizer: null,

@@ -33,7 +33,7 @@ function stepOf(definition: Definition): Step {
       return (tokens) =>
         tokens.map((token, i) => {
           const own = i === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
-          return cleans ? cleaned(own) : own;
+          return cleans ? cleanUp(own) : own;
         });
     }
     case "Metaspace": {
@@ -90,7 +90,7 @@ const clean: readonly (readonly [string, string])[] = [
 ];
 
 /** Without the blanks that tokenizing leaves before punctuation. */
-function cleaned(text: string): string {
+function cleanUp(text: string): string {
   return clean.reduce((own, [from, to]) => own.replaceAll(from, to), text);
 }
 
@@ -101,7 +101,7 @@ function ctc(definition: Definition): Step {
   return (tokens) =>
     tokens.filter((token, i) => i === 0 || token !== tokens[i - 1]).map((token) => {
       const own = token.replaceAll(pad, "");
-      return cleans ? cleaned(own).replaceAll(delimiter, " ") : own;
+      return cleans ? cleanUp(own).replaceAll(delimiter, " ") : own;
     }).filter((token) => token !== "");
 }
 

@@ -3,7 +3,16 @@
  * @module
  */
 import { unsupported } from "../../core/errors.ts";
-import { type Aligned, type Change, filtered, mapped, prepended, replaced, sliced, transformed } from "./aligned.ts";
+import {
+  type Aligned,
+  type Change,
+  keepCodes,
+  mapChars,
+  prependText,
+  replaced,
+  sliceAligned,
+  transformText,
+} from "./aligned.ts";
 import { charsmap } from "./charsmap.ts";
 import { patternOf } from "./patterns.ts";
 import { isControl, isMark, isNonspacing, isWhitespace, lowercased } from "./unicode.ts";
@@ -37,12 +46,12 @@ export function normalizerOf(definition: Definition | null | undefined): Normali
     case "Lowercase":
       return lowercase;
     case "StripAccents":
-      return (text) => (ascii.test(text.text) ? text : filtered(text, (code) => !isMark(code)));
+      return (text) => (ascii.test(text.text) ? text : keepCodes(text, (code) => !isMark(code)));
     case "Strip":
       return stripped(definition.strip_left === true, definition.strip_right === true);
     case "Prepend": {
       const prefix = String(definition.prepend);
-      return (text) => prepended(text, prefix);
+      return (text) => prependText(text, prefix);
     }
     case "Replace": {
       const matches = patternOf(definition.pattern);
@@ -54,7 +63,7 @@ export function normalizerOf(definition: Definition | null | undefined): Normali
     case "BertNormalizer":
       return bertNormalizer(definition);
     case "Nmt":
-      return (text) => mapped(filtered(text, (c) => !nmtRemoved(c)), (c) => (nmtBlank.test(c) ? " " : c));
+      return (text) => mapChars(keepCodes(text, (c) => !nmtRemoved(c)), (c) => (nmtBlank.test(c) ? " " : c));
     case "ByteLevel":
       return bytesOf;
     default:
@@ -68,7 +77,7 @@ const nmtBlank = /[\t\n\f\r\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/;
 
 /** Character by character: a final sigma is the same as one in the middle of a word. */
 function lowercase(text: Aligned): Aligned {
-  return ascii.test(text.text) ? { ...text, text: text.text.toLowerCase() } : mapped(text, lowercased);
+  return ascii.test(text.text) ? { ...text, text: text.text.toLowerCase() } : mapChars(text, lowercased);
 }
 
 function stripped(left: boolean, right: boolean): Normalizer {
@@ -77,7 +86,7 @@ function stripped(left: boolean, right: boolean): Normalizer {
     let [start, end] = [0, a.text.length];
     while (left && start < end && isWhitespace(a.text.charCodeAt(start))) start++;
     while (right && end > start && isWhitespace(a.text.charCodeAt(end - 1))) end--;
-    return sliced(a, start, end);
+    return sliceAligned(a, start, end);
   };
 }
 
@@ -89,8 +98,8 @@ function bertNormalizer(definition: Definition): Normalizer {
     if (/^[ -~]*$/.test(text.text)) return lowers ? lowercase(text) : text;
     let own = text;
     if (cleans) {
-      own = mapped(
-        filtered(own, (code) => !isControl(code)),
+      own = mapChars(
+        keepCodes(own, (code) => !isControl(code)),
         (c) => (isWhitespace(c.codePointAt(0) ?? 0) ? " " : c),
       );
     }
@@ -100,9 +109,9 @@ function bertNormalizer(definition: Definition): Normalizer {
         if (ideographs.test(char)) changes.push([" ", 0], [char, 1], [" ", 1]);
         else changes.push([char, 0]);
       }
-      own = transformed(own, changes);
+      own = transformText(own, changes);
     }
-    if (removesAccents) own = filtered(normalForm(own, "NFD"), (code) => !isNonspacing(code));
+    if (removesAccents) own = keepCodes(normalForm(own, "NFD"), (code) => !isNonspacing(code));
     return lowers ? lowercase(own) : own;
   };
 }
@@ -127,5 +136,5 @@ const bytesOfChar = (char: string): string => {
 
 /** Every character as the stand-ins of its bytes. */
 export function bytesOf(text: Aligned): Aligned {
-  return /^[!-~]*$/.test(text.text) ? text : mapped(text, bytesOfChar);
+  return /^[!-~]*$/.test(text.text) ? text : mapChars(text, bytesOfChar);
 }

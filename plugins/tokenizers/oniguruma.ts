@@ -133,7 +133,7 @@ function group(r: Reader, depth: number, options: Options): PatternNode {
   if (r.take("?=")) return look(inner());
   if (r.take("?!")) return look(inner(), true);
   for (const [mark, negated] of [["?<=", false], ["?<!", true]] as const) {
-    if (r.take(mark)) return behind(r, inner(), negated);
+    if (r.take(mark)) return lookBehind(r, inner(), negated);
   }
   const turned = r.takeMatch(/\?([imx]*)(?:-([imx]*))?:/y);
   if (turned) return inner(withOptions(options, turned));
@@ -144,7 +144,7 @@ function group(r: Reader, depth: number, options: Options): PatternNode {
 }
 
 /** Alternatives that are looked for behind may have lengths of their own. */
-function behind(r: Reader, node: PatternNode, negated: boolean): PatternNode {
+function lookBehind(r: Reader, node: PatternNode, negated: boolean): PatternNode {
   const ways = (node.type === "any" ? node.of : [node]).map((way) => {
     const width = fixedWidth(way);
     if (width === undefined) throw r.broken("what is looked for behind has no fixed length");

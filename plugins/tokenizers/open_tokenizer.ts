@@ -56,7 +56,7 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
       strategy,
       room,
       stride: o.stride ?? 0,
-      overflow: o.overflow ?? false,
+      overflow: o.returnOverflowingTokens ?? false,
       side: auto.truncationSide,
     });
     const types = o.typeIds ?? auto.typeIds;
@@ -68,7 +68,7 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
   return {
     vocabSize: pipeline.vocabSize,
     ...(definition === given ? {} : { changed: { "tokenizer.json": bytes } }),
-    special,
+    specialTokenIds: special,
     paddingSide: options.paddingSide ?? auto.paddingSide,
     typeIds: auto.typeIds,
     modelMaxLength: limit,
@@ -78,7 +78,7 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
       const text = pipeline.decode(Array.from(ids), o.skipSpecialTokens ?? false);
       return auto.cleanUp ? cleanedUp(text) : text;
     },
-    chat: (messages, o = {}) => {
+    applyChatTemplate: (messages, o = {}) => {
       const { tools, variables } = o;
       // Some checkpoints have a template of its own for tools.
       const template = (tools && templates.tool_use) ?? templates.default ?? Object.values(templates)[0];

@@ -4,7 +4,7 @@
  */
 import { unsupported } from "../../core/errors.ts";
 import type { CharSet } from "../../core/patterns/node.ts";
-import { type Aligned, prepended, replaced, sliced, widthAt } from "./aligned.ts";
+import { type Aligned, prependText, replaced, sliceAligned, widthAt } from "./aligned.ts";
 import { bytesOf, type Definition } from "./normalizers.ts";
 import { charsOf, type Matcher, matchesOf, patternOf } from "./patterns.ts";
 import { isNumeric, isPunctuation, isWhitespace, isWord } from "./unicode.ts";
@@ -32,7 +32,7 @@ export function preTokenizerOf(definition: Definition | null | undefined): PreTo
       const { add_prefix_space: adds, use_regex: cuts = true } = definition;
       const cut = by(patternOf({ Regex: gpt2 }), "Isolated");
       return (text) => {
-        const own = adds && !text.text.startsWith(" ") ? prepended(text, " ") : text;
+        const own = adds && !text.text.startsWith(" ") ? prependText(text, " ") : text;
         return (cuts ? cut(own) : [own]).map(bytesOf);
       };
     }
@@ -81,7 +81,7 @@ function bert(a: Aligned): readonly Aligned[] {
   const pieces: Aligned[] = [];
   let start = 0;
   const upTo = (end: number): void => {
-    if (end > start) pieces.push(sliced(a, start, end));
+    if (end > start) pieces.push(sliceAligned(a, start, end));
   };
   for (let at = 0; at < a.text.length;) {
     const code = a.text.codePointAt(at) ?? 0;
@@ -89,7 +89,7 @@ function bert(a: Aligned): readonly Aligned[] {
     const alone = isPunctuation(code);
     if (alone || isWhitespace(code)) {
       upTo(at);
-      if (alone) pieces.push(sliced(a, at, end));
+      if (alone) pieces.push(sliceAligned(a, at, end));
       start = end;
     }
     at = end;
@@ -108,7 +108,7 @@ function metaspace(definition: Definition): PreTokenizer {
       ? { ...text, text: text.text.replaceAll(" ", mark) }
       : replaced(text, blanks(text.text), mark);
     const prepends = scheme === "always" || (scheme === "first" && text.from === 0);
-    if (prepends && !own.text.startsWith(mark)) own = prepended(own, mark);
+    if (prepends && !own.text.startsWith(mark)) own = prependText(own, mark);
     return cuts ? split(own, marks(own.text), "MergedWithNext") : [own];
   };
 }
@@ -119,7 +119,7 @@ function fixedLength(length: number): PreTokenizer {
     for (let start = 0; start < a.text.length;) {
       let end = start;
       for (let i = 0; i < length && end < a.text.length; i++) end += widthAt(a.text, end);
-      pieces.push(sliced(a, start, end));
+      pieces.push(sliceAligned(a, start, end));
       start = end;
     }
     return pieces;
@@ -140,7 +140,7 @@ function split(a: Aligned, matches: readonly number[], behavior: Behavior, inver
   }
   if (done < a.text.length) parts.push({ start: done, end: a.text.length, match: invert });
   const pieces: Aligned[] = [];
-  for (const { start, end } of merged(parts, behavior)) if (end > start) pieces.push(sliced(a, start, end));
+  for (const { start, end } of merged(parts, behavior)) if (end > start) pieces.push(sliceAligned(a, start, end));
   return pieces;
 }
 

@@ -3,7 +3,7 @@
  * arguments, values as text, comparisons, texts counted by characters.
  * @module
  */
-import { capitalized, floatText, quoted, stringMethods, stripped, titledWords } from "./python_text.ts";
+import { capitalized, floatText, quotePython, stringMethods, stripEnds, titledWords } from "./python_text.ts";
 
 /** A node of a template, as far as it is looked at. */
 export type Node = Readonly<{
@@ -57,7 +57,7 @@ function textOf(value: Value): string {
 
 /** A value as `repr` writes it. */
 function shown(value: Value): string {
-  if (isText(value)) return quoted(value.value);
+  if (isText(value)) return quotePython(value.value);
   if (value.type === "BooleanValue") return value.value ? "True" : "False";
   if (value.type === "NullValue") return "None";
   if (value.type === "UndefinedValue") return "Undefined";
@@ -66,7 +66,7 @@ function shown(value: Value): string {
     return `(${value.value.map(shown).join(", ")}${value.value.length === 1 ? "," : ""})`;
   }
   if (isList(value)) return `[${value.value.map(shown).join(", ")}]`;
-  if (isMap(value)) return `{${[...value.value].map(([key, own]) => `${quoted(key)}: ${shown(own)}`).join(", ")}}`;
+  if (isMap(value)) return `{${[...value.value].map(([key, own]) => `${quotePython(key)}: ${shown(own)}`).join(", ")}}`;
   return String(value.value);
 }
 
@@ -196,7 +196,7 @@ const number = (whole: boolean): Filter => (given) => {
 };
 
 function parsed(text: string, base: number): number {
-  const own = stripped(text, undefined, "both").replaceAll(/(?<=\d)_(?=\d)/g, "");
+  const own = stripEnds(text, undefined, "both").replaceAll(/(?<=\d)_(?=\d)/g, "");
   if (base === 10) return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(own) ? Number(own) : NaN;
   const bare = own.replace(base === 16 ? /^0x/i : base === 8 ? /^0o/i : base === 2 ? /^0b/i : /^$/, "");
   const digits = "0123456789abcdefghijklmnopqrstuvwxyz".slice(0, base);
@@ -213,7 +213,7 @@ const floating = (value: number, makers: Makers): Value => {
 /** Filters that the library has otherwise than Jinja2, or not at all. */
 const filters: Readonly<Record<string, Filter>> = {
   string: onText((text) => text),
-  trim: onText((text, given) => stripped(text, argument(given, 0, "chars")?.value as string | undefined, "both")),
+  trim: onText((text, given) => stripEnds(text, argument(given, 0, "chars")?.value as string | undefined, "both")),
   capitalize: onText(capitalized),
   title: onText(titledWords),
   escape: onText((text) =>

@@ -9,7 +9,7 @@ const words = new RegExp(`[^${BLANKS}]+`, "g");
 const isBlank = new RegExp(`^[${BLANKS}]+$`);
 
 /** A text without some characters at its ends: those of `chars`, or Python's white space. */
-export function stripped(text: string, chars: string | undefined, ends: "left" | "right" | "both"): string {
+export function stripEnds(text: string, chars: string | undefined, ends: "left" | "right" | "both"): string {
   const points = Array.from(text);
   const goes = chars === undefined ? (c: string): boolean => leading.test(c) : (c: string): boolean => set.has(c);
   const set = new Set(chars ?? "");
@@ -43,9 +43,9 @@ function split(text: string, separator: string | undefined, most: number, fromRi
     if (most < 0 || found.length <= most) return found.map(([word]) => word);
     const cut = fromRight ? found.slice(found.length - most) : found.slice(0, most);
     const at = fromRight ? cut[0]?.index ?? text.length : (found[most]?.index ?? 0);
-    const rest = fromRight ? stripped(text.slice(0, at), undefined, "both") : text.slice(at);
+    const rest = fromRight ? stripEnds(text.slice(0, at), undefined, "both") : text.slice(at);
     const own = cut.map(([word]) => word);
-    return fromRight ? [rest, ...own] : [...own, stripped(rest, undefined, "left")];
+    return fromRight ? [rest, ...own] : [...own, stripEnds(rest, undefined, "left")];
   }
   const parts = text.split(separator);
   if (most < 0 || parts.length <= most + 1) return parts;
@@ -77,9 +77,9 @@ const place = (text: string, at: number): number => (at < 0 ? at : Array.from(te
 
 /** Methods of strings, those that the template library has otherwise than Python, or not at all. */
 export const stringMethods: Readonly<Record<string, Method>> = {
-  strip: (text, own) => stripped(text, chars(own), "both"),
-  lstrip: (text, own) => stripped(text, chars(own), "left"),
-  rstrip: (text, own) => stripped(text, chars(own), "right"),
+  strip: (text, own) => stripEnds(text, chars(own), "both"),
+  lstrip: (text, own) => stripEnds(text, chars(own), "left"),
+  rstrip: (text, own) => stripEnds(text, chars(own), "right"),
   capitalize: capitalized,
   title: titled,
   casefold: (text) => text.toLowerCase().replaceAll("ß", "ss"),
@@ -140,7 +140,7 @@ export function floatText(value: number): string {
 }
 
 /** A text as Python shows it inside of a list. */
-export function quoted(text: string): string {
+export function quotePython(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const named: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
   const inner = Array.from(text, (c) => {

@@ -70,7 +70,7 @@ async function openTokenizer(files: Store, options: TransformersOptions): Promis
       strategy: o.truncation === true ? "longest_first" : o.truncation || "do_not_truncate",
       room: (o.maxLength ?? base.modelMaxLength ?? Infinity) - added,
       stride: o.stride ?? 0,
-      overflow: o.overflow ?? false,
+      overflow: o.returnOverflowingTokens ?? false,
     });
     const types = (o.typeIds ?? base.typeIds ?? true) && b !== undefined;
     return windows.map((w) => {

@@ -11,7 +11,7 @@ export type Strategy = "longest_first" | "only_first" | "only_second" | "do_not_
 export type Window = Readonly<{ a: readonly [number, number]; b: readonly [number, number] | undefined }>;
 
 /**
- * The windows over texts of `a` and `b` tokens that leave `room` tokens, `stride` of them shared by neighbours. `side`:
+ * The windows over texts of `a` and `b` tokens that leave `allocateOutput` tokens, `stride` of them shared by neighbours. `side`:
  * which end is cut; windows then go from the other.
  *
  * @throws AttuneError where there is no room, or a stride as long as it.

@@ -2,7 +2,7 @@
  * Unicode's normal forms (UAX #15) of Unicode 9, which Hugging Face's tokenizers knows, so that places are kept.
  * @module
  */
-import { type Aligned, type Change, transformed } from "./aligned.ts";
+import { type Aligned, type Change, transformText } from "./aligned.ts";
 import { isMark, isWhole } from "./unicode.ts";
 
 /** The four forms. */
@@ -17,7 +17,7 @@ export function normalForm(text: Aligned, form: Form): Aligned {
   if (/^[\0-\x7f]*$/.test(text.text)) return text;
   const decomposed = form === "NFC" || form === "NFD" ? "NFD" : "NFKD";
   const parts = ordered(partsOf(text.text, decomposed));
-  return transformed(
+  return transformText(
     text,
     form === decomposed ? parts.map(([char, change]): Change => [char, change]) : composed(parts),
   );

@@ -22,7 +22,7 @@ export async function embeddings(host: Host, path: string, texts: readonly strin
   const rows = texts.map((text) => ({ text }));
   const vectors: number[][] = [];
   for await (
-    const { embedding } of predictRows(await openRun(run, host), run.use("dataset", { use: "memory", with: { rows } }))
+    const { embedding } of predictRows(await openRun(run, host), run.use("data", { use: "memory", with: { rows } }))
   ) {
     vectors.push(embedding as number[]);
   }

@@ -59,7 +59,7 @@ export async function makeStudent(host: Host, { texts, vocabSize, teacher, direc
   const words = new Float32Array(Object.keys(vocab).length * width);
   fillNormal(createRandom(42).fork("words"), words, 0.02);
   for (const [token, id] of Object.entries(vocab)) {
-    const { special } = tokenizer;
+    const { specialTokenIds: special } = tokenizer;
     const own = { "[PAD]": special.pad, "[UNK]": special.unk, "[CLS]": special.cls, "[SEP]": special.sep };
     const known = (own as Named<number | undefined>)[token];
     const pieces = known === undefined

@@ -36,7 +36,7 @@ export async function buildPage(output: string): Promise<void> {
   for (const name of ["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.mjs"]) {
     cpSync(join(library, name), join(output, name));
   }
-  cpSync(place("../../plugins/sources/base"), join(output, "base"), { recursive: true });
+  cpSync(place("../../plugins/models/base"), join(output, "base"), { recursive: true });
   cpSync(place("index.html"), join(output, "index.html"));
 }
 

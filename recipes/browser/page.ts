@@ -4,15 +4,15 @@
  */
 import * as ort from "onnxruntime-web/wasm";
 import { compose } from "../../core/compose.ts";
-import { measurer } from "../../core/measure.ts";
-import { type AdapterSet, openAdapters } from "../../core/run/adapters.ts";
+import { measurer } from "../../core/metric_accumulator.ts";
+import { type AdapterPool, openAdapterPool } from "../../core/run/adapters.ts";
 import type { Catalog, Host, Json, Named, Ort, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";
-import { classification } from "../../runtimes/edge/purposes.ts";
-import { savedIn } from "../../formats/run/saved.ts";
-import { fetchedStore } from "../../runtimes/fetched_store.ts";
-import { web } from "../../runtimes/web.ts";
+import { classification } from "../../runtimes/serve/serving_task.ts";
+import { detectArtifact } from "../../formats/run/saved.ts";
+import { fetchedStore } from "../../runtimes/host/fetched_store.ts";
+import { web } from "../../runtimes/host/web.ts";
 
 /** What the page shows, and leaves as JSON for whoever drives it. */
 type Shown = {
@@ -40,8 +40,8 @@ const host: Host = {
   directory: (path) => stores.get(path) ?? fetchedStore(`${here}none/`),
 };
 
-const openedFor = async (task: Json): Promise<AdapterSet> =>
-  await openAdapters(
+const openedFor = async (task: Json): Promise<AdapterPool> =>
+  await openAdapterPool(
     compose(
       { version: 1, model: { use: "pretrained", with: { path: "attune:base" } }, task, data: {} } as unknown as RunSpec,
       catalog,
@@ -63,14 +63,14 @@ function labelled(): { text: string; label: string }[] {
 const cosine = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
 
-async function embedded(set: AdapterSet, texts: readonly string[]): Promise<number[][]> {
+async function embedded(set: AdapterPool, texts: readonly string[]): Promise<number[][]> {
   const found: number[][] = [];
   for await (const { embedding } of set.predict(asRows(texts), [])) found.push(embedding as number[]);
   return found;
 }
 
 /** The label of the likest of the other rows: no classifier is needed for that. */
-async function nearest(set: AdapterSet, rows: readonly { text: string; label: string }[]): Promise<string[]> {
+async function nearest(set: AdapterPool, rows: readonly { text: string; label: string }[]): Promise<string[]> {
   const vectors = await embedded(set, rows.map((row) => row.text));
   return vectors.map((own, i) => {
     const others = vectors.map((other, k) => (k === i ? -Infinity : cosine(own, other)));
@@ -82,7 +82,7 @@ async function nearest(set: AdapterSet, rows: readonly { text: string; label: st
 async function classifier(): Promise<((texts: readonly string[]) => Promise<string[]>) | undefined> {
   const path = new URL(document.location.href).searchParams.get("adapter");
   if (path === null) return undefined;
-  const saved = await savedIn(fetchedStore(new URL(path, here).href));
+  const saved = await detectArtifact(fetchedStore(new URL(path, here).href));
   const [adapter] = saved?.adapters ?? [];
   if (!adapter) throw new Error(`${path} holds no adapter`);
   stores.set("adapter", adapter.files);

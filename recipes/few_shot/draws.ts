@@ -6,7 +6,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { AttuneError, refused, show } from "../../core/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
-import { makeFolderSync } from "../../runtimes/make_folder.ts";
+import { makeFolderSync } from "../../runtimes/host/make_folder.ts";
 
 /** Draws that are kept. `once` gives what is known of one, or finds it out and keeps it. */
 export type Draws = Readonly<{ once(name: string, find: () => Promise<number>): Promise<number> }>;

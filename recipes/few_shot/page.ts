@@ -20,7 +20,7 @@ export type Facts = Readonly<
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [760, 400, 52, 44, 16, 16];
 
 /** The page as text. */
-export function page(facts: Facts): string {
+export function renderPage(facts: Facts): string {
   const { figures, model, decoder, seeds, held, seconds } = facts;
   const names = [...new Set(figures.map((f) => f.method))];
   const sizes = [...new Set(figures.map((f) => f.size))].sort((a, b) => a - b);

@@ -5,7 +5,7 @@
 import type { Row } from "../../core/types.ts";
 
 /** How often a word's most frequent tag in the training rows is right; words that are not there get the most frequent of all. */
-export function frequentTags(
+export function predictFrequentTags(
   train: readonly Row[],
   held: readonly Row[],
   columns: Readonly<{ tokens: string; tags: string }> = { tokens: "tokens", tags: "tags" },

@@ -50,7 +50,7 @@ function runs(tokens: readonly string[], fits: (i: number) => boolean): string[]
  * Answers by word alone: of a context's words the one that most often answered the same question in the training rows, where
  * none did the first that begins with a capital inside of the sentence.
  */
-export function lookedUp(train: readonly Row[], held: readonly Row[]): string[] {
+export function predictFromLookup(train: readonly Row[], held: readonly Row[]): string[] {
   const counts = new Map<string, number>();
   const answerOf = (row: Row): string => (row.answers as { text: string[] }).text[0] ?? "";
   for (const row of train) {

@@ -4,8 +4,8 @@
  */
 import { join, resolve } from "node:path";
 import process from "node:process";
-import { openSaved } from "../saved.ts";
-import { hostHere } from "../train.ts";
+import { openSaved } from "../serve/saved.ts";
+import { hostHere } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
 
 /** Largest difference of a logit that --verify accepts. */

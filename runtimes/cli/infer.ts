@@ -6,16 +6,16 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { badFile, missing, unknownName } from "../../core/errors.ts";
-import { spelledOut } from "../../core/plain_names.ts";
+import { spellOut } from "../../core/plain_names.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { predictRows } from "../../core/run/infer.ts";
 import { metricsFile } from "../../core/run/metrics.ts";
 import { type OpenRun, openRun, openTasks } from "../../core/run/open.ts";
 import type { Dataset, Named, Row, Run, Use } from "../../core/types.ts";
-import { composed } from "../plugin_packages.ts";
-import { hostHere } from "../train.ts";
+import { composed } from "../host/plugin_packages.ts";
+import { hostHere } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
-import { isDirectory, readRun, readSpec, taskNames } from "./spec_file.ts";
+import { isDirectory, readRun, readSpec, taskNames } from "../host/spec_file.ts";
 
 /** Prints the metrics of a trained run, or of a spec's untrained model, as JSON; of several tasks those of each. */
 export async function evaluateCommand(
@@ -48,7 +48,7 @@ export async function evaluateCommand(
   const found = new Map<string, Named<number>>();
   for (const { name, open } of opened) {
     for (const note of open.task.notes ?? []) process.stderr.write(`${note}\n`);
-    const data = options.data === undefined ? open.data.eval : open.run.use("dataset", rowsAt(options.data));
+    const data = options.data === undefined ? open.data.eval : open.run.use("data", rowsAt(options.data));
     if (data) found.set(name, await evaluateRun(open, data));
   }
   if (found.size === 0) throw missing("evaluate", "data to evaluate on (--data, or data.eval of the spec)", path);
@@ -72,14 +72,14 @@ export async function predictCommand(
 }
 
 /** The rows of a file, as its name ends; without an ending that says otherwise, JSON lines. */
-function rowsAt(file: string): Use<"dataset"> {
+function rowsAt(file: string): Use<"data"> {
   const path = resolve(file);
-  const { use, with: options } = spelledOut("dataset", path);
+  const { use, with: options } = spellOut("data", path);
   return options ? { use, with: options } : { use: "jsonl", with: { path } };
 }
 
 function rowsOf(run: Run, input: string): Dataset {
-  if (input !== "-") return run.use("dataset", rowsAt(input));
+  if (input !== "-") return run.use("data", rowsAt(input));
   const rows: Row[] = readFileSync(0, "utf8").replace(/^\uFEFF/, "").split("\n").flatMap((line, i) => {
     if (line.trim() === "") return [];
     try {
@@ -92,5 +92,5 @@ function rowsOf(run: Run, input: string): Dataset {
       );
     }
   });
-  return run.use("dataset", { use: "memory", with: { rows } });
+  return run.use("data", { use: "memory", with: { rows } });
 }

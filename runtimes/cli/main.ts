@@ -28,7 +28,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--json", "events as JSON lines on stdout")
     .option("--resume", "continue from the newest checkpoint")
     .option("--probe", "write probe.json")
-    .option("--threads <n>", "threads to compute with", whole(1))
+    .option("--threads <n>", "threads to compute with", wholeNumber(1))
     .action(async (spec, options) => set(await (await import("./run.ts")).runCommand(spec, options)));
   program.command("plan").argument("<spec>").description("memory, parameters and time of a run, before step one")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
@@ -73,7 +73,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--seed <n>", "seed of dare's masks", "42")
     .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
   const serve = program.command("serve").description("files, fine-tuning jobs and runners over HTTP")
-    .option("--port <n>", "0 takes a free one", whole(0, 65535), 8787)
+    .option("--port <n>", "0 takes a free one", wholeNumber(0, 65535), 8787)
     .option("--host <name>", "address to listen on", "127.0.0.1")
     .option("--store <dir|nats://...>", "where jobs and files are kept", "runs/jobs")
     .option("--models <dir>", "models that requests may name besides attune:base")
@@ -97,7 +97,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (options) => set(await (await import("./serve.ts")).serveCommand(options)));
   for (const limit of Object.values(serveLimits)) {
     const { option, counts, help } = limit;
-    const reads = counts === "bytes" ? bytes : whole(1);
+    const reads = counts === "bytes" ? bytes : wholeNumber(1);
     serve.option(`${option} <${counts}>`, `at most: ${help} (default: ${shownLimit(limit)})`, reads);
   }
   program.command("runner").description("take fine-tuning jobs from a server (its token in ATTUNE_RUNNER_TOKEN)")
@@ -108,8 +108,8 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--only <names>", "the only built-in plugins that jobs may use, separated by commas")
     .option("--plugins <packages>", "packages whose plugins jobs may use besides, separated by commas")
     .option("--memory <bytes>", "memory that jobs may take, as 2GB or 512MiB (default: the machine's)", bytes)
-    .option("--threads <n>", "threads to compute with", whole(1))
-    .option("--jobs <n>", "end after this many jobs", whole(1))
+    .option("--threads <n>", "threads to compute with", wholeNumber(1))
+    .option("--jobs <n>", "end after this many jobs", wholeNumber(1))
     .action(async (options) => set(await (await import("./runner.ts")).runnerCommand(options)));
   program.command("plugins").description("every plugin with its options")
     .option("--json", "with the options' JSON Schema")
@@ -127,7 +127,7 @@ export async function main(args: readonly string[]): Promise<number> {
   });
 }
 
-function whole(least: number, most = Infinity): (text: string) => number {
+function wholeNumber(least: number, most = Infinity): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;

@@ -17,12 +17,12 @@ import { missingIn } from "../../core/missing_folder.ts";
 import { sharedTensors } from "../../core/run/shared_tensors.ts";
 import type { Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { modelFiles } from "../../plugins/sources/model_files.ts";
-import { openModel } from "../../plugins/sources/open_model.ts";
-import { hostHere } from "../train.ts";
-import { checkWritable } from "../claim.ts";
+import { modelFiles } from "../../plugins/models/model_files.ts";
+import { openModel } from "../../plugins/models/open_model.ts";
+import { hostHere } from "../host/train.ts";
+import { checkWritable } from "../host/claim.ts";
 import { exitCodes } from "./exit.ts";
-import { writtenWhole } from "./written.ts";
+import { writeWhole } from "../host/written.ts";
 
 /** Options of the command, as commander gives them. */
 export type MergeCommandOptions = Readonly<{
@@ -73,7 +73,7 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     seed: number("seed", options.seed),
   };
   const written = async (files: (to: Store) => Promise<readonly string[]>): Promise<number> => {
-    for (const file of await writtenWhole(output, directory(output), files)) {
+    for (const file of await writeWhole(output, directory(output), files)) {
       process.stdout.write(`${join(output, file)}\n`);
     }
     return exitCodes.done;

@@ -5,10 +5,10 @@
 import process from "node:process";
 import { memoryLimit } from "../../core/run/memory.ts";
 import { planRun } from "../../core/run/plan.ts";
-import { composed } from "../plugin_packages.ts";
-import { hostHere } from "../train.ts";
+import { composed } from "../host/plugin_packages.ts";
+import { hostHere } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
-import { readSpec, specPath } from "./spec_file.ts";
+import { readSpec, specPath } from "../host/spec_file.ts";
 
 /** Prints the plan of a spec; exit code 3 where it cannot fit. */
 export async function planCommand(

@@ -8,8 +8,8 @@ import type * as v from "valibot";
 import { badPackage } from "../../core/packages.ts";
 import type { Entry } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { loadPackages } from "../plugin_packages.ts";
-import { hostHere } from "../train.ts";
+import { loadPackages } from "../host/plugin_packages.ts";
+import { hostHere } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
 
 /** Prints every plugin; with --json, with the JSON Schema of its options; with --check, how a package's plugins do. */
@@ -31,7 +31,7 @@ export async function pluginsCommand(options: Readonly<{ json?: boolean; check?:
 async function checkPackage(name: string): Promise<number> {
   const [added] = await loadPackages([name], process.cwd());
   if (!added) throw badPackage(name, "is no package");
-  const { checksOfPackage } = await import("../plugin_checks.ts");
+  const { checksOfPackage } = await import("../host/plugin_checks.ts");
   const checks = checksOfPackage(added, { catalog, host: await hostHere(1) });
   let failed = 0;
   for (const check of checks) {

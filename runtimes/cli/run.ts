@@ -7,12 +7,12 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
 import { readTrainingArguments } from "../../core/training_arguments.ts";
-import type { Json, LogSink, Named, Use } from "../../core/types.ts";
-import { isClaim } from "../claim.ts";
-import { clock, terminal } from "../host.ts";
-import { trainInWorker } from "../train.ts";
+import type { Json, LogWriter, Named, Use } from "../../core/types.ts";
+import { isClaim } from "../host/claim.ts";
+import { clock, terminal } from "../host/host.ts";
+import { trainInWorker } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
-import { isDirectory, readSpec, specPath } from "./spec_file.ts";
+import { isDirectory, readSpec, specPath } from "../host/spec_file.ts";
 
 /** Options of `attune run`. */
 export type RunCommandOptions = Readonly<
@@ -48,7 +48,7 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
   let code: number = exitCodes.failed;
-  let display: LogSink | undefined;
+  let display: LogWriter | undefined;
   const { resume, probe, threads } = options;
   const full = withLoggers(spec);
   const events = trainInWorker(full, { output, resume, probe, threads, signal: abort.signal })[Symbol.asyncIterator]();
@@ -93,7 +93,7 @@ export function withLoggers(spec: Named<Json>): Named<Json> {
 }
 
 /** The console; plugins and runtime are loaded by the worker alone. */
-async function shown({ name, training }: Named<Json>): Promise<LogSink> {
+async function shown({ name, training }: Named<Json>): Promise<LogWriter> {
   const { consoleSink } = await import("../../plugins/loggers/console.ts");
   const run = { name: typeof name === "string" ? name : "run", training: readTrainingArguments(training).training };
   return consoleSink(terminal(), clock, run);

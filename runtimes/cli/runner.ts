@@ -5,8 +5,8 @@
 import { resolve } from "node:path";
 import process from "node:process";
 import { AttuneError, badValue } from "../../core/errors.ts";
-import { checkWritable } from "../claim.ts";
-import { checkFolder } from "../folder_models.ts";
+import { checkWritable } from "../host/claim.ts";
+import { checkFolder } from "../serve/folder_models.ts";
 import { runRunner } from "../runner/runner.ts";
 import { exitCodes } from "./exit.ts";
 

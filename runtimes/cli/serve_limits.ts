@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue } from "../../core/errors.ts";
-import { defaultLimits, type EdgeLimits } from "../edge/edge_options.ts";
+import { defaultLimits, type EdgeLimits } from "../serve/options.ts";
 import type { WorkLimits } from "../work/pool.ts";
 import type { ServeLimits } from "./limits.ts";
 

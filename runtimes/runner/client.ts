@@ -27,7 +27,7 @@ export type Lease = Readonly<{
 export type ModelFile = Readonly<{ path: readonly string[]; bytes: number; revision: string }>;
 
 /** What its user wants of a job. */
-export type Wants = "cancel" | "pause" | null;
+export type StopRequest = "cancel" | "pause" | null;
 
 /**
  * A runner's line to its server. Everything throws AttuneError: `LEASE_LOST` where another has the job, `BAD_TOKEN` where the
@@ -37,8 +37,8 @@ export interface RunnerClient {
   /** Asks once for a job. Throws where the server cannot be reached. */
   lease(waitSeconds: number, signal?: AbortSignal): Promise<Lease | undefined>;
   /** With a signal, the server may keep the answer for as long as there is nothing to tell. */
-  heartbeat(lease: Lease, step: number, trainedTokens: number, held?: AbortSignal): Promise<Wants>;
-  events(lease: Lease, from: number, events: readonly TrainingEvent[], totalSteps?: number): Promise<Wants>;
+  heartbeat(lease: Lease, step: number, trainedTokens: number, held?: AbortSignal): Promise<StopRequest>;
+  events(lease: Lease, from: number, events: readonly TrainingEvent[], totalSteps?: number): Promise<StopRequest>;
   /** Sends a file of a job; gives its size. */
   send(lease: Lease, path: string, file: string): Promise<number>;
   checkpoint(
@@ -173,11 +173,11 @@ export function runnerClient(options: ClientOptions): RunnerClient {
       const waitSeconds = held ? Math.min(lease.heartbeatSeconds, 25) : 0;
       const body = { token: lease.token, step, trainedTokens, waitSeconds };
       const answer = await post(job(lease, "heartbeat"), body, waitSeconds, held);
-      return (await answer.json() as { wants: Wants }).wants;
+      return (await answer.json() as { wants: StopRequest }).wants;
     },
     events: async (lease, from, events, totalSteps) => {
       const body = { token: lease.token, from, events, ...(totalSteps === undefined ? {} : { totalSteps }) };
-      return (await (await post(job(lease, "events"), body)).json() as { wants: Wants }).wants;
+      return (await (await post(job(lease, "events"), body)).json() as { wants: StopRequest }).wants;
     },
     send: async (lease, path, file) => {
       const { size } = await stat(file);
@@ -206,7 +206,7 @@ export function runnerClient(options: ClientOptions): RunnerClient {
       const answer = await call(job(lease, at), () => ({}));
       const temporary = `${file}.${process.pid}-${crypto.randomUUID()}.part`;
       try {
-        const size = await written(
+        const size = await writeAnswer(
           answer,
           temporary,
           bytes ?? MOST_BYTES[path.startsWith("uploads/") ? "uploads" : "leases"],
@@ -232,7 +232,7 @@ export function runnerClient(options: ClientOptions): RunnerClient {
 }
 
 /** Writes an answer to a new file, not more than so many bytes; gives their number. */
-async function written(answer: Response, file: string, most: number): Promise<number> {
+async function writeAnswer(answer: Response, file: string, most: number): Promise<number> {
   const handle = await open(file, "wx");
   let size = 0;
   try {

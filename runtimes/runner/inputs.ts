@@ -28,10 +28,10 @@ export type InputOptions = Readonly<{
 }>;
 
 /** A job's spec as this machine runs it, and what its paths are called in what is written. */
-export type Local = Readonly<{ spec: Named<Json>; labels: Named<string> }>;
+export type LocalSpec = Readonly<{ spec: Named<Json>; labels: Named<string> }>;
 
 /** Makes it. Throws AttuneError where the job names what this runner may not load. */
-export async function localSpec(lease: Lease, options: InputOptions): Promise<Local> {
+export async function localSpec(lease: Lease, options: InputOptions): Promise<LocalSpec> {
   const paths = new Map<string, string>();
   for (const { name } of referencesOf(lease.spec)) paths.set(name, await pathOf(name, lease, options));
   const spec = { ...placed(lease.spec, (name) => paths.get(name) ?? name), loggers: loggersOf(lease.spec) };

@@ -9,7 +9,7 @@ import { AttuneError } from "../../core/errors.ts";
 import { withPackages } from "../../core/packages.ts";
 import type { Catalog } from "../../core/types.ts";
 import { catalog as builtIn } from "../../plugins/catalog.ts";
-import { loadPackages, packagePath } from "../plugin_packages.ts";
+import { loadPackages, packagePath } from "../host/plugin_packages.ts";
 import { type Lease, runnerClient } from "./client.ts";
 import { runJob } from "./job.ts";
 

@@ -2,8 +2,8 @@
  * What the pool and its workers say to one another. Bodies flow in pieces that the other side asks for.
  * @module
  */
-import type { Caller } from "../edge/route.ts";
-import type { EdgeLimits } from "../edge/edge_options.ts";
+import type { Caller } from "../http/route.ts";
+import type { EdgeLimits } from "../serve/options.ts";
 
 /** What a worker is made of; everything else it opens itself. */
 export type WorkerSettings = Readonly<{
@@ -15,7 +15,7 @@ export type WorkerSettings = Readonly<{
   threads?: number | undefined;
 }>;
 
-/** To a worker. `whole`: the answer comes in one piece; `body` absent: it comes in pieces. */
+/** To a worker. `wholeNumber`: the answer comes in one piece; `body` absent: it comes in pieces. */
 export type ToWorker =
   | Readonly<{
     type: "request";

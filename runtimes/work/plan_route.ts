@@ -4,11 +4,11 @@
  */
 import type { JobRecord } from "../../core/jobs/record.ts";
 import { AttuneError } from "../../core/errors.ts";
-import { failed } from "../edge/answers.ts";
-import type { Prepared } from "../edge/job_planner.ts";
-import type { JobsApp } from "../edge/jobs_app.ts";
-import type { Workers } from "../edge/offload.ts";
-import type { Route } from "../edge/route.ts";
+import { httpError } from "../http/responses.ts";
+import type { Prepared } from "../jobs/job_planner.ts";
+import type { JobsApp } from "../jobs/jobs_app.ts";
+import type { Workers } from "../http/offload.ts";
+import type { Route } from "../http/route.ts";
 
 const PATH = "/internal/plan";
 
@@ -43,5 +43,5 @@ export async function planned(workers: Workers, record: JobRecord, bytes: number
   const { code, message, param } = answer.error;
   // What is wrong with the store is not the job's fault.
   if (code === "store_failed") throw new AttuneError(message, { code: "STORE" });
-  throw failed(400, code, message, param);
+  throw httpError(400, code, message, param);
 }

@@ -6,8 +6,8 @@
 import process from "node:process";
 import { Worker } from "node:worker_threads";
 import { AttuneError } from "../../core/errors.ts";
-import type { Work, Workers } from "../edge/offload.ts";
-import type { Lane } from "../edge/route.ts";
+import type { Work, Workers } from "../http/offload.ts";
+import type { Lane } from "../http/route.ts";
 import type { FromWorker, ToWorker, WorkerSettings } from "./messages.ts";
 
 /** Limits of the work itself. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { parentPort } from "node:worker_threads";
-import { cacheCompiled } from "../compile_cache.ts";
+import { cacheCompiled } from "../host/compile_cache.ts";
 
 // Before anything large is imported, which is why the rest is a module of its own.
 cacheCompiled();

@@ -4,13 +4,13 @@
  */
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
-import { createApp } from "../edge/app.ts";
-import type { Caller } from "../edge/route.ts";
-import { folderModels } from "../folder_models.ts";
-import { openJobStore } from "../job_store.ts";
-import { openJobs } from "../jobs_server.ts";
-import { catalogFor } from "../plugin_packages.ts";
-import { hostHere } from "../train.ts";
+import { createApp } from "../serve/app.ts";
+import type { Caller } from "../http/route.ts";
+import { folderModels } from "../serve/folder_models.ts";
+import { openJobStore } from "../jobs/job_store.ts";
+import { openJobs } from "../jobs/jobs_server.ts";
+import { catalogFor } from "../host/plugin_packages.ts";
+import { hostHere } from "../host/train.ts";
 import type { FromWorker, ToWorker, WorkerSettings } from "./messages.ts";
 import { planRoutes } from "./plan_route.ts";
 

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { compose } from "../../core/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { layOut } from "../../core/loop/layout.ts";
-import { openAdapters } from "../../core/run/adapters.ts";
+import { openAdapterPool } from "../../core/run/adapters.ts";
 import { encodeRows } from "../../core/run/data.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { openRun } from "../../core/run/open.ts";
@@ -15,7 +15,7 @@ import type { Json, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { memory as rowsOf } from "../../plugins/data/memory.ts";
 import { memory } from "../../plugins/stores/memory.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyHost } from "../tiny.ts";
 import { classes, families, made, noDropout, placed, rows, specWith } from "./families.ts";
 
@@ -56,7 +56,7 @@ export async function onFamily(use: Readonly<{ use: string; with?: Named<Json> }
   const mergeable = attached?.merge ??
     !["linear", "embedding", "attention", "sublayer", "layer"].some((seam) => attached && seam in attached);
   if (!mergeable) return { learnt, reloaded: Math.abs(reloaded), merged: undefined };
-  const set = await openAdapters(compose(specOf([]), catalog), host);
+  const set = await openAdapterPool(compose(specOf([]), catalog), host);
   try {
     await set.add("one", saved);
     const { samples } = await encodeRows(open, rowsOf({ rows }), true);

@@ -12,6 +12,7 @@ import {
   type Accelerator,
   type Adapter,
   add,
+  type Architecture,
   type Collator,
   createRandom,
   type Exporter,
@@ -20,24 +21,23 @@ import {
   type Kind,
   type Kinds,
   type Loss,
-  type Model,
+  type ModelSource,
   mul,
   type Named,
-  type Objective,
   type Regularizer,
-  reversed,
+  reverseGradient,
   type Search,
-  type Source,
   type Space,
   square,
   sum,
+  type Task,
   type Tokenizer,
-  type TokenizerSource,
+  type TokenizerLoader,
   type Trainer,
   type Trial,
 } from "../../kit.ts";
 import { ort } from "../../plugins/trainers/ort.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { itPasses } from "../checks.ts";
 import { failing } from "./failing.ts";
 
@@ -167,11 +167,11 @@ finds("trainer", [
 const model = tinyModel();
 const folder = { at: "there", files: tinyFiles("encoder") };
 const inFolder = tinyModel({ path: "there" });
-finds("source", [
+finds("model", [
   ["has another fingerprint each time", {
     ...model,
     open: async (host) => ({ ...await model.open(host), fingerprint: async () => String(calls++) }),
-  } as Source, /opens the same/],
+  } as ModelSource, /opens the same/],
   ["gives zeros for what is not there", {
     ...model,
     open: async (host) => {
@@ -200,7 +200,7 @@ finds("source", [
   ],
 ]);
 
-const withWords = (change: Partial<Tokenizer>): TokenizerSource => ({
+const withWords = (change: Partial<Tokenizer>): TokenizerLoader => ({
   ...tinyTokenizer(),
   open: async () => ({ ...tinyWords, ...change }),
 });
@@ -297,12 +297,12 @@ finds("collator", [
     "labels where there are none",
     sampled((s) => ({
       ...s,
-      targets: { labels: { per: "sample", data: Int32Array.of(0), fill: 0 } },
+      targets: { labels: { axis: "sample", data: Int32Array.of(0), padValue: 0 } },
     })),
     /no labels/,
     rows,
   ],
-  ["draws from elsewhere", { ...collator, draw: (s) => ({ ...s, row: calls++ }) }, /random numbers alone/, rows],
+  ["draws from elsewhere", { ...collator, resample: (s) => ({ ...s, row: calls++ }) }, /random numbers alone/, rows],
   [
     "takes anything for a text",
     {
@@ -329,29 +329,32 @@ finds(
   [
     ["numbers that are none", {
       ...head,
-      forward: (b, states, trunk) => ({ logits: mul(head.forward(b, states, trunk).logits!, NaN) }),
+      forward: (b, states, backbone) => ({ logits: mul(head.forward(b, states, backbone).logits!, NaN) }),
     }, /are numbers/],
     ["reads its neighbours", {
       ...head,
-      forward: (b, states, trunk) => {
-        const { logits } = head.forward(b, states, trunk);
+      forward: (b, states, backbone) => {
+        const { logits } = head.forward(b, states, backbone);
         return { logits: add(logits!, sum(states.hidden)) };
       },
     }, /row sharing/],
     ["has gradients of something else", {
       ...head,
-      forward: (b, states, trunk) => ({ logits: reversed(head.forward(b, states, trunk).logits!, 0.5) }),
+      forward: (b, states, backbone) => ({ logits: reverseGradient(head.forward(b, states, backbone).logits!, 0.5) }),
     }, /slopes/],
     ["names other modules", { ...head, modulesToSave: ["score"] }, /names modules/],
   ] satisfies readonly Broken<"head">[],
 );
 
-const turned = { ...tinyLoss(), sum: (...args: Parameters<Loss["sum"]>) => reversed(tinyLoss().sum(...args), 1) };
+const turned = {
+  ...tinyLoss(),
+  sum: (...args: Parameters<Loss["sum"]>) => reverseGradient(tinyLoss().sum(...args), 1),
+};
 const objective = tinyTask();
-const [task] = objective.tasks;
+const [task] = objective.subtasks;
 assert.ok(task);
-const changed = (change: Partial<typeof task>): Objective => ({ ...objective, tasks: [{ ...task, ...change }] });
-finds("objective", [
+const changed = (change: Partial<typeof task>): Task => ({ ...objective, subtasks: [{ ...task, ...change }] });
+finds("task", [
   ["a part that is not there", changed({ collator: "none" }), /are there, and fit/],
   [
     "learns the opposite",
@@ -390,7 +393,7 @@ finds("regularizer", [
   ["does nothing", { ...regularizer, term: (_, { loss }) => mul(sum(mul(loss, 0)), 0) }, /changes training/],
   ["has another slope than it says", {
     ...regularizer,
-    term: (b, pass) => reversed(regularizer.term!(b, { ...pass, frozen: {} }), 1),
+    term: (b, pass) => reverseGradient(regularizer.term!(b, { ...pass, frozen: {} }), 1),
   }, /slopes/],
   ["is there in spite of no strength", regularizer, /strength is nothing/, { off: regularizer }],
 ]);
@@ -423,10 +426,10 @@ finds("exporter", [
 const adapter = tinyAdapter();
 const attached = (change: (own: ReturnType<Adapter["attach"]>) => ReturnType<Adapter["attach"]>): Adapter => ({
   ...adapter,
-  attach: (trunk, context) => change(adapter.attach(trunk, context)),
+  attach: (backbone, context) => change(adapter.attach(backbone, context)),
 });
 finds("adapter", [
-  ["trains nothing", attached(() => ({ trains: () => false })), /trains something/],
+  ["trains nothing", attached(() => ({ isTrainable: () => false })), /trains something/],
   [
     "does not start as the base",
     attached((own) => ({
@@ -443,7 +446,9 @@ finds("adapter", [
 ]);
 
 const family = tinyFamily();
-const shaped = (change: (own: ReturnType<Model["read"]>) => Partial<ReturnType<Model["read"]>>): Model => ({
+const shaped = (
+  change: (own: ReturnType<Architecture["read"]>) => Partial<ReturnType<Architecture["read"]>>,
+): Architecture => ({
   ...family,
   read: (config, names) => {
     const own = family.read(config, names);
@@ -451,7 +456,7 @@ const shaped = (change: (own: ReturnType<Model["read"]>) => Partial<ReturnType<M
   },
 });
 const config = { config: tinyConfig("encoder") };
-finds("model", [
+finds("architecture", [
   ["names no model types", { ...family, modelTypes: [] }, /model types/],
   ["takes what it does not support", family, /refuses/, { ...config, refused: { hidden_act: "relu" } }],
   ["another vocabulary than its table's", shaped(() => ({ vocabSize: 7 })), /what it builds/, config],
@@ -472,7 +477,7 @@ finds("model", [
     shaped((own) => ({
       forward: (b) => {
         const states = own.forward(b);
-        return { ...states, hidden: reversed(states.hidden, 0.5) };
+        return { ...states, hidden: reverseGradient(states.hidden, 0.5) };
       },
     })),
     /slopes/,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { checksOf, conform, memoryStore } from "../../conformance/mod.ts";
-import type { Callback, Dataset, Logger, Loss, Metric, Optimizer, Queue, Schedule, StoreSource } from "../../kit.ts";
+import type { Callback, Dataset, Logger, Loss, Metric, Optimizer, Queue, Schedule, StoreOpener } from "../../kit.ts";
 import { earlyStopping } from "../../plugins/callbacks/early_stopping.ts";
 import { memory as rowsInMemory } from "../../plugins/data/memory.ts";
 import { jsonl } from "../../plugins/loggers/jsonl.ts";
@@ -123,7 +123,7 @@ const optimizers: readonly Broken<Optimizer>[] = [
     })(),
     /from saved state/,
   ],
-  ["an idle factor that is not its step's", { ...optimizer, idle: () => 0.5 }, /idle factor/],
+  ["an idle factor that is not its step's", { ...optimizer, decayWithoutGradient: () => 0.5 }, /idle factor/],
 ];
 
 const rows = Array.from({ length: 6 }, (_, i) => ({ text: `row ${i}` }));
@@ -147,7 +147,7 @@ const datasets: readonly Broken<Dataset>[] = [
 ];
 
 const storeSource = memoryStoreOf();
-const stores: readonly Broken<StoreSource>[] = [
+const stores: readonly Broken<StoreOpener>[] = [
   ["lets two writers win", {
     ...storeSource,
     open: async () => {
@@ -171,7 +171,7 @@ const queues: readonly Broken<Queue>[] = [
         push: async (id: string) => void ids.push(id),
         pull: async () => {
           const id = ids.shift();
-          return id === undefined ? undefined : { id, done: async () => {}, back: async () => void ids.push(id) };
+          return id === undefined ? undefined : { id, ack: async () => {}, nack: async () => void ids.push(id) };
         },
         close: async () => {},
       };

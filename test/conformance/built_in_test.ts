@@ -6,7 +6,7 @@ import { it } from "node:test";
 import { checksOf, memoryStore } from "../../conformance/mod.ts";
 import type { Catalog, Json, Kind, Kinds, Named, Row } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { itPasses } from "../checks.ts";
 import { tinyConfig, tinyFiles, tinyHost, tinyRows, tinySpec } from "../tiny.ts";
 import { families, noDropout, tinyModel } from "./families.ts";
@@ -31,7 +31,7 @@ function passes<K extends Kind>(kind: K, use: string, options: object, figures: 
 }
 
 passes("regularizer", "l2-sp", { alpha: 0.5, beta: 0.1 }, { off: make("regularizer", "l2-sp", { alpha: 0, beta: 0 }) });
-const few = make("dataset", "memory", { rows: tinyRows.slice(0, 4) });
+const few = make("data", "memory", { rows: tinyRows.slice(0, 4) });
 passes("regularizer", "ewc", { lambda: 10, data: few }, { off: make("regularizer", "ewc", { lambda: 0, data: few }) });
 passes("regularizer", "mixout", { p: 0.5 }, { off: make("regularizer", "mixout", { p: 0 }) });
 // Noise takes numbers of its own, and moves the dropout's.
@@ -54,8 +54,8 @@ passes("exporter", "peft", {}, { runs: [{ adapter: [{ use: "lora", with: { r: 2 
 passes("trainer", "ort", {}, {});
 
 const folder = (files: Named<Uint8Array>) => ({ folder: { at: "conformance:there", files } });
-passes("source", "pretrained", { path: "conformance:there" }, folder(tinyFiles()));
-passes("source", "random", { config: tinyConfig, tokenizer: "tiny:model" }, {});
+passes("model", "pretrained", { path: "conformance:there" }, folder(tinyFiles()));
+passes("model", "random", { config: tinyConfig, tokenizer: "tiny:model" }, {});
 
 const text = "the film was very good and the food was not bad";
 passes("tokenizer", "hf", {}, { files: memoryStore(tinyFiles()), text });
@@ -130,19 +130,19 @@ const familyOf = (name: string): string => {
 for (const [name, { task, rows }] of Object.entries(tasks)) {
   const options = typeof task === "string" ? {} : (task as { with?: object }).with ?? {};
   const { config = {}, task: own = null } = families[familyOf(name)] ?? {};
-  passes("objective", name, options, {
+  passes("task", name, options, {
     rows,
     model: tinyModel({ config: { ...config, ...noDropout, vocab_size: 32 }, task: own }),
     predicts: !predictsOtherwise.includes(name),
     training: { learningRate: 0.005, maxSteps: 20, trainSamplingStrategy: "sequential" },
   });
 }
-passes("objective", "prompt-classification", prompt, {
+passes("task", "prompt-classification", prompt, {
   rows: tinyRows.slice(0, 6),
   model,
   training: { learningRate: 0.005 },
 });
-passes("objective", "feature-extraction", {}, { rows: tinyRows.slice(0, 4), model });
+passes("task", "feature-extraction", {}, { rows: tinyRows.slice(0, 4), model });
 
 it("leaves out no plugin of these kinds but those that others make up", () => {
   const without: Named<readonly string[]> = {
@@ -150,7 +150,7 @@ it("leaves out no plugin of these kinds but those that others make up", () => {
     tokenizer: ["transformers"],
     // Its outputs are compared with a teacher's.
     head: ["hidden-states"],
-    objective: ["distillation", "multi-task"],
+    task: ["distillation", "multi-task"],
   };
   for (const [kind, names] of Object.entries(seen)) {
     const all = Object.keys((catalog as Catalog)[kind as Kind] ?? {}).filter((name) => !without[kind]?.includes(name));

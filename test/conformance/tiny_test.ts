@@ -13,7 +13,7 @@ import {
   tinyTask,
 } from "../../conformance/tiny/task.ts";
 import { tinyTokenizer } from "../../conformance/tiny/words.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { itPasses } from "../checks.ts";
 
 // What the checks themselves run with holds what they want of others, without any plugin of this package.

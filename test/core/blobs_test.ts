@@ -21,7 +21,7 @@ function objects(refused?: number): Objects & { readonly all: Map<string, Uint8A
   };
 }
 
-/** A stream whose parts lie in one buffer that is used again. `asked`: is told how much has come before each part. */
+/** A stream whose parts lie in one buffer that is used again. `requestStop`: is told how much has come before each part. */
 async function* streamed(
   from: Uint8Array,
   size: number,

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { bootstrap } from "../../core/bootstrap.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { createRandom } from "../../core/random.ts";
-import type { Metric, Readings } from "../../core/types.ts";
+import type { Metric, MetricInputs } from "../../core/types.ts";
 import { accuracy } from "../../plugins/metrics/accuracy.ts";
 import { exactMatch } from "../../plugins/metrics/exact_match.ts";
 import { f1 } from "../../plugins/metrics/f1.ts";
@@ -36,11 +36,11 @@ test("counting, merging and reading again draw the same", () => {
   // Exact match reads texts (merged), accuracy of few kinds is counted, and mse of many kinds is read again.
   const n = 60;
   const right = (i: number): boolean => i % 3 === 0;
-  const texts: Readings["text"][] = Array.from(
+  const texts: MetricInputs["text"][] = Array.from(
     { length: n },
     (_, i) => ({ prediction: "a", references: [right(i) ? "a" : "b"] }),
   );
-  const labels: Readings["label"][] = Array.from(
+  const labels: MetricInputs["label"][] = Array.from(
     { length: n },
     (_, i) => ({ prediction: 1, reference: right(i) ? 1 : 0 }),
   );
@@ -48,7 +48,7 @@ test("counting, merging and reading again draw the same", () => {
     ...metric,
     // A state that tells every example apart keeps examples from being counted.
     init: () => ({ mean: metric.init(), seen: "" }),
-    update: (state: { mean: unknown; seen: string }, example: Readings["label"] | Readings["text"]) => ({
+    update: (state: { mean: unknown; seen: string }, example: MetricInputs["label"] | MetricInputs["text"]) => ({
       mean: metric.update(state.mean, example),
       seen: `${state.seen}${Math.random()}`,
     }),
@@ -63,7 +63,7 @@ test("counting, merging and reading again draw the same", () => {
 });
 
 test("numbers: an interval holds the value, and is narrower with more rows", () => {
-  const numbers = (n: number): Readings["number"][] =>
+  const numbers = (n: number): MetricInputs["number"][] =>
     Array.from({ length: n }, (_, i) => ({ prediction: Math.sin(i * 12.9898), reference: 0 }));
   const width = (n: number): number => {
     const { mse: found } = bootstrap(mse(), numbers(n), { samples: 300, random });

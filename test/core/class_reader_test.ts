@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { classReader } from "../../core/class_reader.ts";
-import { labelNames } from "../../core/measure.ts";
+import { labelNames } from "../../core/metric_accumulator.ts";
 
 describe("classReader", () => {
   const cases: readonly (readonly [string, readonly string[], readonly (readonly [unknown, number | undefined])[]])[] =

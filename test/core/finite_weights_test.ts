@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { checkFinite, DIGEST_IN_METADATA, writeDigested } from "../../core/finite_weights.ts";
 import { openSafetensors, readSafetensors, writeSafetensors } from "../../core/safetensors.ts";
 import type { Tensor } from "../../core/types.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { heldStore } from "../tiny.ts";
 
 const looked = async (tensors: Record<string, Tensor>): Promise<void> =>

@@ -9,7 +9,7 @@ import { dequantizeInt8, quantizeInt8, scaleName } from "../../core/int8.ts";
 import { openWeights, writeSafetensors } from "../../core/safetensors.ts";
 import { f32 } from "../../core/tensor.ts";
 import { memory } from "../../plugins/stores/memory.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 
 const values = fc.float({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 });
 

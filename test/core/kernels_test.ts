@@ -5,7 +5,7 @@ import { bytesModule, compileKernels } from "../../build/kernels.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { createMemory, type KernelMemory } from "../../core/kernels/kernels.ts";
 import { createRandom, fillNormal, philox4x32 } from "../../core/random.ts";
-import type { AdamStepOptions, Span } from "../../core/types.ts";
+import type { AdamStepOptions, FlatParameter } from "../../core/types.ts";
 
 const lengths = [0, 1, 3, 4, 31, 32, 33, 257];
 const key = createRandom(3).key;
@@ -43,7 +43,7 @@ function filled(memory: KernelMemory, length: number, stream: string): Float32Ar
 }
 
 /** A span of random values that an optimizer is in the middle of. */
-function spanOf(memory: KernelMemory, n: number): Span<"m" | "v" | "momentum"> {
+function spanOf(memory: KernelMemory, n: number): FlatParameter<"m" | "v" | "momentum"> {
   const v = filled(memory, n, "v");
   v.forEach((x, i) => (v[i] = Math.abs(x)));
   return {
@@ -55,7 +55,9 @@ function spanOf(memory: KernelMemory, n: number): Span<"m" | "v" | "momentum"> {
   };
 }
 
-const arrays = ({ parameter, gradient, state: { m, v, momentum } }: Span<"m" | "v" | "momentum">): Float32Array[] => [
+const arrays = (
+  { parameter, gradient, state: { m, v, momentum } }: FlatParameter<"m" | "v" | "momentum">,
+): Float32Array[] => [
   parameter,
   gradient,
   m,

@@ -12,8 +12,8 @@ const sample = (row: number, ids: number[], labels: number[]): Sample => ({
   sequences: [{
     length: ids.length,
     fields: {
-      input_ids: { per: "token", data: Int32Array.from(ids), fill: 0 },
-      labels: { per: "token", data: Int32Array.from(labels), fill: -100, ignore: -100 },
+      input_ids: { axis: "token", data: Int32Array.from(ids), padValue: 0 },
+      labels: { axis: "token", data: Int32Array.from(labels), padValue: -100, ignoreIndex: -100 },
     },
   }],
   targets: {},
@@ -23,7 +23,7 @@ const samples = [sample(0, [1, 2, 3], [-100, 7, -100]), sample(1, [4, 5], [8, 9]
 
 for (const share of [false, true]) {
   it(`labels of places are those that count, and where they are (${share ? "shared rows" : "padded"})`, () => {
-    const { inputs } = layOut(samples, { ...plainLayout, share });
+    const { inputs } = layOut(samples, { ...plainLayout, rowSharing: share });
     const ids = inputs.input_ids?.data ?? [];
     const at = [...inputs["labels.at"]?.data as Int32Array];
     assert.deepEqual(inputs.labels?.dims, [3]);
@@ -41,14 +41,14 @@ it("a sequence stands in the same row of both sides, under the same number, howe
         length,
         decoderLength,
         fields: {
-          input_ids: { per: "token", data: new Int32Array(length).fill(row + 1), fill: 0 },
-          decoder_input_ids: { per: "decoderToken", data: new Int32Array(decoderLength).fill(row + 1), fill: 0 },
+          input_ids: { axis: "token", data: new Int32Array(length).fill(row + 1), padValue: 0 },
+          decoder_input_ids: { axis: "decoderToken", data: new Int32Array(decoderLength).fill(row + 1), padValue: 0 },
         },
       }],
       targets: {},
       row,
     }));
-    const { inputs, batch, seq, decoder } = layOut(both, { ...plainLayout, share });
+    const { inputs, batch, seq, decoder } = layOut(both, { ...plainLayout, rowSharing: share });
     assert.ok(decoder);
     assert.deepEqual(inputs.decoder_input_ids?.dims, [batch, decoder.seq]);
     const found = (ids: string, segments: string, width: number): Map<number, string> => {
@@ -73,8 +73,8 @@ it("the last virtual token predicts a sequence's first one", () => {
     sequences: [{
       length: ids.length,
       fields: {
-        input_ids: { per: "token", data: Int32Array.from(ids), fill: 0 },
-        labels: { per: "token", data: Int32Array.from(ids), fill: -100, ignore: -100, shift: 1 },
+        input_ids: { axis: "token", data: Int32Array.from(ids), padValue: 0 },
+        labels: { axis: "token", data: Int32Array.from(ids), padValue: -100, ignoreIndex: -100, shift: 1 },
       },
     }],
     targets: {},
@@ -96,13 +96,13 @@ describe("rows that several sequences share", () => {
         sequences: [{
           length,
           fields: {
-            input_ids: { per: "token", data: Int32Array.from({ length }, (_, i) => 1000 * row + i), fill: 0 },
+            input_ids: { axis: "token", data: Int32Array.from({ length }, (_, i) => 1000 * row + i), padValue: 0 },
           },
         }],
         targets: {},
       }) as unknown as Sample
     );
-  const shared = { ...plainLayout, share: true };
+  const shared = { ...plainLayout, rowSharing: true };
 
   it("are evenly filled where that saves more padding than attention costs", () => {
     // No two of these fit into rows of the longest; in eight rows there is hardly any padding.
@@ -120,7 +120,7 @@ describe("rows that several sequences share", () => {
   it("hold every token once, whatever the lengths", () => {
     const length = fc.integer({ min: 1, max: 200 });
     fc.assert(fc.property(fc.array(length, { minLength: 1, maxLength: 40 }), (lengths) => {
-      const { inputs, batch, seq, places } = layOut(sequences(lengths), shared);
+      const { inputs, batch, seq, tokenOrigins: places } = layOut(sequences(lengths), shared);
       const ids = inputs.input_ids?.data as Int32Array;
       const seen = new Set<number>();
       for (let at = 0; at < batch * seq; at++) {

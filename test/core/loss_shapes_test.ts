@@ -6,12 +6,12 @@ import { openRun } from "../../core/run/open.ts";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import type { Row, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyHost, tinySpec, tinyWeights } from "../tiny.ts";
 
 // The tiny model without its classifier of two classes.
-const trunk = Object.entries(tinyWeights()).filter(([name]) => !name.startsWith("classifier."));
-const headless = { "model.safetensors": writeSafetensors(Object.fromEntries(trunk)) };
+const backbone = Object.entries(tinyWeights()).filter(([name]) => !name.startsWith("classifier."));
+const headless = { "model.safetensors": writeSafetensors(Object.fromEntries(backbone)) };
 const texts = ["a good film", "the food was awful", "a very nice phone !", "dull"];
 
 /** The mean loss of a spec over rows, in batches of a size. */

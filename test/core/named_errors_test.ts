@@ -5,7 +5,7 @@ import { AttuneError } from "../../core/errors.ts";
 import { trainRun } from "../../core/run/train.ts";
 import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../tiny.ts";
 
 const host = tinyHost(await hostHere(1));
@@ -23,7 +23,7 @@ async function run(part: object): Promise<void> {
 const parts: Readonly<Record<string, object>> = {
   schedule: { schedule: { ...base("schedule"), factor: broken } },
   logger: { loggers: [{ ...base("logger"), open: async () => await Promise.reject(new TypeError("a bug")) }] },
-  dataset: { data: { train: { ...base("dataset"), open: broken } } },
+  data: { data: { train: { ...base("data"), open: broken } } },
   collator: { collator: { ...base("collator"), encode: broken } },
   loss: { loss: { ...base("loss"), over: "batch", sum: broken, count: () => 1 } },
 };

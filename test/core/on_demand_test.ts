@@ -54,13 +54,13 @@ describe("composing on demand", () => {
       const { imports, asked } = watched();
       const run = await composeOnDemand(spec as RunSpec, imports);
       assert.deepEqual(toSpec(run), toSpec(compose(spec as RunSpec, catalog)));
-      for (const task of run.objective.tasks) {
+      for (const task of run.task.subtasks) {
         run.use("collator", task.collator);
         for (const head of task.heads) run.use("head", head);
         for (const { loss } of task.losses) run.use("loss", loss);
         for (const metric of task.metrics) run.use("metric", metric);
       }
-      for (const kind of ["model", "source", "tokenizer", "exporter"] as const) {
+      for (const kind of ["architecture", "model", "tokenizer", "exporter"] as const) {
         for (const use of Object.keys(run.catalog[kind] ?? {})) assert.equal(run.catalog[kind]?.[use]?.use, use);
       }
       assert.ok(asked.has("optimizer adamw") && !asked.has("optimizer lion"));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../core/compose.ts";
 import { composeOnDemand } from "../../core/on_demand.ts";
-import { spelledOut, spelledSpec } from "../../core/plain_names.ts";
+import { spellOut, spellSpec } from "../../core/plain_names.ts";
 import type { Json, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { imports } from "../../plugins/imports.ts";
@@ -23,19 +23,19 @@ describe("plain texts in the place of plugins", () => {
         "jsonl",
       ]]
     ) {
-      assert.deepEqual(spelledOut("dataset", text ?? ""), told(use ?? "", text ?? ""));
+      assert.deepEqual(spellOut("data", text ?? ""), told(use ?? "", text ?? ""));
     }
-    assert.deepEqual(spelledOut("dataset", "hub:org/name"), told("hub", "org/name"));
+    assert.deepEqual(spellOut("data", "hub:org/name"), told("hub", "org/name"));
     for (const text of ["attune:base", "./model", "org/name", "/models/a", "model.gguf", "org/name@main"]) {
-      assert.deepEqual(spelledOut("source", text), told("pretrained", text));
+      assert.deepEqual(spellOut("model", text), told("pretrained", text));
     }
-    for (const name of ["reviews", "parts-of-speech"]) assert.deepEqual(spelledOut("dataset", name), { use: name });
-    assert.deepEqual(spelledOut("loss", "mse.csv"), { use: "mse.csv" });
+    for (const name of ["reviews", "parts-of-speech"]) assert.deepEqual(spellOut("data", name), { use: name });
+    assert.deepEqual(spellOut("loss", "mse.csv"), { use: "mse.csv" });
   });
   it("compose, and are written as what they stand for", async () => {
     const spec = { ...whole, model: "attune:base" } as unknown as RunSpec;
     for (const run of [compose(spec, catalog), await composeOnDemand(spec, imports)]) {
-      assert.deepEqual([run.source.name, run.source.options], ["pretrained", {
+      assert.deepEqual([run.model.name, run.model.options], ["pretrained", {
         path: "attune:base",
         config: {},
         ignoreMismatchedSizes: false,
@@ -45,7 +45,7 @@ describe("plain texts in the place of plugins", () => {
   });
   it("are errors that list what there is, where neither is meant", () => {
     const spec = { ...whole, model: "attune:base", data: { train: "rows.xlsx" } } as unknown as RunSpec;
-    assert.throws(() => compose(spec, catalog), /data\.train: unknown dataset "rows\.xlsx"/);
+    assert.throws(() => compose(spec, catalog), /data\.train: unknown data "rows\.xlsx"/);
     assert.throws(
       () => compose({ ...whole, model: "pretraind" } as unknown as RunSpec, catalog),
       /did you mean "pretrained"/,
@@ -58,7 +58,7 @@ describe("plain texts in the place of plugins", () => {
       model: { use: "random" },
       task: { use: "multi-task", with: { tasks: { a: { task: "masked-lm", data } } } },
     };
-    assert.deepEqual(spelledSpec(spec), {
+    assert.deepEqual(spellSpec(spec), {
       ...spec,
       task: {
         use: "multi-task",

@@ -13,10 +13,10 @@ import {
 } from "../../core/safetensors.ts";
 import { bytesPerElement, f32, i32, sizeOf, type Tensor } from "../../core/tensor.ts";
 import type { Store } from "../../core/types.ts";
-import { directoryStore } from "../../runtimes/directory_store.ts";
+import { directoryStore } from "../../runtimes/host/directory_store.ts";
 import { sharedPath, SKIP_REASON } from "../shared.ts";
 
-/** A store over bytes; every range that is asked of it is noted in `asked`. */
+/** A store over bytes; every range that is asked of it is noted in `requestStop`. */
 function storeOf(files: Readonly<Record<string, Uint8Array>>, asked: number[] = []): Store {
   let revision = 0;
   return {

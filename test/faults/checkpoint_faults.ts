@@ -3,14 +3,14 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Saved } from "../../core/run/checkpoint_files.ts";
+import type { CheckpointFiles } from "../../core/run/checkpoint_files.ts";
 import { type Checkpoints, checkpointsIn } from "../../core/run/checkpoints.ts";
 import { createRandom } from "../../core/random.ts";
-import { directoryStore } from "../../runtimes/directory_store.ts";
+import { directoryStore } from "../../runtimes/host/directory_store.ts";
 import { type Crash, imageAfter, type MemoryFiles, memoryFiles } from "./memory_files.ts";
 
 /** A state that is different at each step. */
-export function savedAt(step: number): Saved {
+export function savedAt(step: number): CheckpointFiles {
   const tensor = (seed: number) => ({
     dtype: "float32" as const,
     dims: [40],
@@ -41,7 +41,7 @@ export function checkpointsOn(disk: MemoryFiles, limit?: number): Checkpoints {
 }
 
 /** What is found must be one that was saved, whole. */
-export function assertWhole(saved: Saved): void {
+export function assertWhole(saved: CheckpointFiles): void {
   assert.deepEqual(saved, savedAt(saved.state.step));
 }
 

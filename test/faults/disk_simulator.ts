@@ -8,20 +8,20 @@ import assert from "node:assert/strict";
 import type { JobEvent } from "../../core/jobs/events.ts";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
 import {
-  asked,
-  committed,
-  givenBack,
-  isOver,
+  commitLease,
+  isTerminal,
   type JobRecord,
-  queued,
-  renewed,
+  queueJob,
+  releaseLease,
+  renewLease,
+  requestStop,
   saved,
-  unpaused,
+  unpauseJob,
 } from "../../core/jobs/record.ts";
-import { sealedIn, unseal } from "../../core/jobs/sealed.ts";
+import { sealStore, unseal } from "../../core/jobs/sealed.ts";
 import { storeQueue } from "../../core/jobs/store_queue.ts";
 import type { Store } from "../../core/types.ts";
-import { directoryStore } from "../../runtimes/directory_store.ts";
+import { directoryStore } from "../../runtimes/host/directory_store.ts";
 import { type Actor, type Schedule, scheduleOf } from "./schedule.ts";
 import { type BrokenDisk, type SimulatedDisk, simulatedDisk } from "./simulated_disk.ts";
 
@@ -70,7 +70,7 @@ type World = {
   };
   /** The machine's clock, in milliseconds, by how much it is wrong. */
   skew: number;
-  commit: typeof committed;
+  commit: typeof commitLease;
 };
 
 const recordAt = /\/records\/(?:~attune-after-)?(ftjob-[\w-]+)\.json(?:\/(\d+))?$/;
@@ -83,7 +83,7 @@ function checkRecord({ latest, broken }: World, path: string, bytes: Uint8Array)
   if (!after) return void broken.push(`${path} was made unreadable`);
   const before = latest.get(id);
   latest.set(id, after);
-  if (before && isOver(before)) broken.push(`job ${id} changed from ${before.status} to ${after.status}`);
+  if (before && isTerminal(before)) broken.push(`job ${id} changed from ${before.status} to ${after.status}`);
   if (after.token < (before?.token ?? 0)) broken.push(`the token of job ${id} fell`);
   if (after.status === "succeeded" && after.result?.token !== before?.token) {
     broken.push(`an old lease has committed job ${id}`);
@@ -99,7 +99,7 @@ function started(world: World): Server {
   const since = schedule.now();
   // A process's own clock, which begins with it; the time of the day is anything.
   const now = (): number => schedule.now() - since;
-  const kept = sealedIn(store, (text) => void world.broken.push(text));
+  const kept = sealStore(store, (text) => void world.broken.push(text));
   const time = (): number => (schedule.now() + world.skew) / 1000;
   const random = (): string => String(schedule.below(1e9));
   const jobs = jobsIn({
@@ -172,14 +172,14 @@ async function runner(world: World, actor: Actor, name: string): Promise<void> {
         { jobs }: Server,
       ): Promise<"told"> => (await jobs.events(id).append([event], { token, from }), "told");
       while (await call(world, actor, told) === "lost");
-      const record = await change((r) => renewed(r, token, own, own));
+      const record = await change((r) => renewLease(r, token, own, own));
       if (!record) return;
       const why = record.wants
         ? { reason: "shutdown" as const }
         : faulty(world) && chance(0.05)
         ? { reason: "failed" as const, retry: true, error: { code: "crashed", message: "out of memory", param: null } }
         : undefined;
-      if (why) return void await change((r) => givenBack(r, token, why, 0));
+      if (why) return void await change((r) => releaseLease(r, token, why, 0));
       if (step < STEPS) {
         const put = async ({ store }: Server): Promise<unknown> =>
           await store.put(`${folder}c${step}/state`, new Uint8Array(50).fill(step));
@@ -204,7 +204,7 @@ async function user(world: World): Promise<void> {
   const { schedule: { below, chance, wait }, made } = world;
   const actor = { alive: true, stoppedUntil: 0 };
   const prepared = (id: string) =>
-    call(world, actor, ({ jobs }) => jobs.change(id, (r) => queued(r, { needs: r.needs, estimate: {} })));
+    call(world, actor, ({ jobs }) => jobs.change(id, (r) => queueJob(r, { needs: r.needs, estimate: {} })));
   const count = 1 + below(2);
   while (made.size < count) {
     const created = await call(world, actor, ({ jobs }) => jobs.create("t", {}, {}));
@@ -214,14 +214,14 @@ async function user(world: World): Promise<void> {
     await wait(actor, below(5000));
     if (chance(0.2)) {
       const what = chance(0.5) ? "cancel" : "pause";
-      await call(world, actor, ({ jobs }) => jobs.change(created.id, (r) => asked(r, what, 0)));
+      await call(world, actor, ({ jobs }) => jobs.change(created.id, (r) => requestStop(r, what, 0)));
     }
   }
   // Afterwards everything is to come to an end: what is paused goes on, what was never queued is.
   while (true) {
     await wait(actor, 20_000);
     for (const id of world.latest.keys()) {
-      await call(world, actor, ({ jobs }) => jobs.change(id, unpaused));
+      await call(world, actor, ({ jobs }) => jobs.change(id, unpauseJob));
       await prepared(id);
     }
   }
@@ -298,7 +298,7 @@ function recordsOf(disk: SimulatedDisk, broken: string[]): Map<string, JobRecord
 /** Runs one schedule; throws where something breaks. */
 export async function simulateDisk(
   seed: number,
-  { commit = committed, disk: how }: Readonly<{ commit?: typeof committed; disk?: BrokenDisk }> = {},
+  { commit = commitLease, disk: how }: Readonly<{ commit?: typeof commitLease; disk?: BrokenDisk }> = {},
 ): Promise<DiskOutcome> {
   const schedule = scheduleOf(seed);
   const world: World = {
@@ -332,7 +332,7 @@ export async function simulateDisk(
   await schedule.run(() => {
     assert.deepEqual(world.broken, []);
     const all = records();
-    if (!faulty(world) && all.length > 0 && all.length >= world.made.size && all.every(isOver)) return true;
+    if (!faulty(world) && all.length > 0 && all.length >= world.made.size && all.every(isTerminal)) return true;
     assert.ok(schedule.turns() < MOST_TURNS, `jobs hang: ${all.map((r) => `${r.id} ${r.status}`).join(", ")}`);
     harm(world, runners, hire);
     return false;

@@ -10,11 +10,11 @@ import process from "node:process";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";
 import type { Json, Named } from "../../core/types.ts";
-import { createApp, keysOf } from "../../runtimes/edge/app.ts";
-import { folderModels } from "../../runtimes/folder_models.ts";
-import { type JobsServerOptions, openJobs } from "../../runtimes/jobs_server.ts";
-import { listen } from "../../runtimes/listen.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { createApp, keysOf } from "../../runtimes/serve/app.ts";
+import { folderModels } from "../../runtimes/serve/folder_models.ts";
+import { type JobsServerOptions, openJobs } from "../../runtimes/jobs/jobs_server.ts";
+import { listen } from "../../runtimes/host/listen.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyFiles, tinyRows } from "../tiny.ts";
 import { commands, here } from "./killed_runs.ts";
 

@@ -6,20 +6,20 @@
 import assert from "node:assert/strict";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
 import {
-  asked,
-  committed,
-  givenBack,
-  isOver,
+  commitLease,
+  isTerminal,
   type JobRecord,
-  queued,
-  renewed,
+  queueJob,
+  releaseLease,
+  renewLease,
+  requestStop,
   saved,
-  unpaused,
+  unpauseJob,
 } from "../../core/jobs/record.ts";
 import type { JobEvent } from "../../core/jobs/events.ts";
 import { unseal } from "../../core/jobs/sealed.ts";
 import { createRandom } from "../../core/random.ts";
-import type { OpenQueue, Store, Stored } from "../../core/types.ts";
+import type { OpenQueue, Store, StoredObject } from "../../core/types.ts";
 
 /** What a schedule did. */
 export type Outcome = Readonly<{
@@ -43,7 +43,7 @@ const MAX_ROUNDS = 20_000;
 type Actor = { alive: boolean; stoppedUntil: number };
 
 /** Runs one schedule; throws where an invariant breaks. `commit` is what a runner's last word does; tests break it. */
-export async function simulate(seed: number, commit: typeof committed = committed): Promise<Outcome> {
+export async function simulate(seed: number, commit: typeof commitLease = commitLease): Promise<Outcome> {
   const random = createRandom(seed).fork("schedule");
   let drawn = 0;
   const chance = (p: number): boolean => random.uniform(drawn++) < p;
@@ -65,7 +65,7 @@ export async function simulate(seed: number, commit: typeof committed = committe
   const broken: string[] = [];
   const checkRecord = (before: JobRecord | undefined, after: JobRecord): void => {
     latest.set(after.id, after);
-    if (before && isOver(before)) broken.push(`job ${after.id} changed from ${before.status} to ${after.status}`);
+    if (before && isTerminal(before)) broken.push(`job ${after.id} changed from ${before.status} to ${after.status}`);
     if (after.token < (before?.token ?? 0)) broken.push(`the token of job ${after.id} fell`);
     if (after.status !== "succeeded") return;
     commits.set(after.id, (commits.get(after.id) ?? 0) + 1);
@@ -73,7 +73,7 @@ export async function simulate(seed: number, commit: typeof committed = committe
   };
   const recordOf = (bytes: Uint8Array | undefined): JobRecord | undefined => bytes && unseal<JobRecord>(bytes)?.value;
   const storeFor = (actor: Actor): Store => {
-    const stored = (key: string): Stored => ({
+    const stored = (key: string): StoredObject => ({
       key,
       size: held.get(key)?.bytes.length ?? 0,
       revision: held.get(key)?.revision ?? "",
@@ -129,7 +129,7 @@ export async function simulate(seed: number, commit: typeof committed = committe
         const at = hints.indexOf(found);
         if (at >= 0) hints.splice(at, 1);
       };
-      return { id: found.id, done: remove, back: async () => void (found.until = 0) };
+      return { id: found.id, ack: remove, nack: async () => void (found.until = 0) };
     },
     close: async () => {},
   });
@@ -211,14 +211,14 @@ export async function simulate(seed: number, commit: typeof committed = committe
           jobs: Jobs,
         ): Promise<"told"> => (await jobs.events(id).append([event], { token, from }), "told");
         while (await call(actor, told) === "lost");
-        const record = await change((r) => renewed(r, token, own, own));
+        const record = await change((r) => renewLease(r, token, own, own));
         if (typeof record === "string") going = false;
         else if (record.wants) {
-          await change((r) => givenBack(r, token, { reason: "shutdown" }, 0));
+          await change((r) => releaseLease(r, token, { reason: "shutdown" }, 0));
           going = false;
         } else if (faulty() && chance(0.05)) {
           const error = { code: "crashed", message: "out of memory", param: null };
-          await change((r) => givenBack(r, token, { reason: "failed", error, retry: true }, 0));
+          await change((r) => releaseLease(r, token, { reason: "failed", error, retry: true }, 0));
           going = false;
         } else if (step % 2 === 0) {
           const folder = `jobs/${id}/leases/${token}/step-${step}/`;
@@ -241,19 +241,19 @@ export async function simulate(seed: number, commit: typeof committed = committe
       const created = await call(user, (jobs) => jobs.create("t", {}, {}));
       if (created === "lost") continue;
       ids.push(created.id);
-      await call(user, (jobs) => jobs.change(created.id, (r) => queued(r, { needs: r.needs, estimate: {} })));
+      await call(user, (jobs) => jobs.change(created.id, (r) => queueJob(r, { needs: r.needs, estimate: {} })));
       await wait(user, below(20_000));
       if (chance(0.3)) {
-        await call(user, (jobs) => jobs.change(created.id, (r) => asked(r, chance(0.5) ? "cancel" : "pause", 0)));
+        await call(user, (jobs) => jobs.change(created.id, (r) => requestStop(r, chance(0.5) ? "cancel" : "pause", 0)));
       }
-      if (chance(0.2)) await call(user, (jobs) => jobs.change(created.id, unpaused));
+      if (chance(0.2)) await call(user, (jobs) => jobs.change(created.id, unpauseJob));
     }
     // Afterwards everything is to come to an end: what is paused goes on, what was never queued is.
     while (true) {
       await wait(user, 60_000);
       for (const id of ids) {
-        await call(user, (jobs) => jobs.change(id, unpaused));
-        await call(user, (jobs) => jobs.change(id, (r) => queued(r, { needs: r.needs, estimate: {} })));
+        await call(user, (jobs) => jobs.change(id, unpauseJob));
+        await call(user, (jobs) => jobs.change(id, (r) => queueJob(r, { needs: r.needs, estimate: {} })));
       }
     }
   })();
@@ -270,7 +270,7 @@ export async function simulate(seed: number, commit: typeof committed = committe
     await new Promise((resolve) => setImmediate(resolve));
     const all = records();
     assert.deepEqual(broken, []);
-    if (all.length > 0 && !faulty() && all.every(isOver)) break;
+    if (all.length > 0 && !faulty() && all.every(isTerminal)) break;
     assert.ok(++rounds < MAX_ROUNDS, `jobs hang: ${all.map((r) => `${r.id} ${r.status}`).join(", ")}`);
     if (faulty()) {
       if (chance(0.01)) {

@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import type { Files } from "../../runtimes/files.ts";
+import type { Files } from "../../runtimes/host/files.ts";
 
 /** One thing that was done to the disk. */
 export type Operation =
@@ -20,7 +20,7 @@ export type Image = Readonly<{ names: ReadonlyMap<string, number | null>; data: 
 /** How a machine goes down. `killed`: everything done stays. `power`: only what was synced stays; `renamed`: names stay, unsynced data does not. */
 export type Crash = "killed" | "power" | "renamed" | "torn";
 
-/** A disk. `room`: bytes that can still be written. */
+/** A disk. `allocateOutput`: bytes that can still be written. */
 export interface MemoryFiles {
   readonly files: Files;
   readonly operations: readonly Operation[];

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { directoryStore } from "../../runtimes/directory_store.ts";
+import { directoryStore } from "../../runtimes/host/directory_store.ts";
 
 const store = directoryStore(process.argv[2] ?? "");
 for await (const line of createInterface({ input: process.stdin })) {

@@ -5,14 +5,14 @@
  * @module
  */
 import { dirname } from "node:path";
-import type { Files } from "../../runtimes/files.ts";
+import type { Files } from "../../runtimes/host/files.ts";
 import type { Actor, Schedule } from "./schedule.ts";
 
 type FileNode = { ino: number; data: Uint8Array; synced: Uint8Array; mtimeMs: number };
 type FolderNode = { names: Map<string, DiskNode>; lasting: Map<string, DiskNode> };
 type DiskNode = FileNode | FolderNode;
 
-/** How the disk fails while it may. `room`: bytes that can be written; `handles`: the chance that one more is refused. */
+/** How the disk fails while it may. `allocateOutput`: bytes that can be written; `handles`: the chance that one more is refused. */
 export type DiskFaults = { room: number; handles: number };
 
 /** What a disk is made of that forgets what it should keep: a simulation has to notice. */

@@ -5,12 +5,12 @@
  * @module
  */
 import process from "node:process";
-import type { committed } from "../../core/jobs/record.ts";
+import type { commitLease } from "../../core/jobs/record.ts";
 import { simulateDisk, simulateDisks } from "./disk_simulator.ts";
 import type { BrokenDisk } from "./simulated_disk.ts";
 
 /** A runner's last word is taken, whoever has the lease. */
-const lateCommit: typeof committed = (record, token, result, at) => ({
+const lateCommit: typeof commitLease = (record, token, result, at) => ({
   record: { ...record, status: "succeeded", finishedAt: at, lease: undefined, result: { ...result, token } },
 });
 

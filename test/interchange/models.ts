@@ -8,8 +8,8 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as ortWeb from "onnxruntime-web";
 import type { Host, Named, Ort } from "../../core/types.ts";
-import { hostHere } from "../../runtimes/train.ts";
-import { web } from "../../runtimes/web.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
+import { web } from "../../runtimes/host/web.ts";
 import { families, lossesOn } from "../conformance/families.ts";
 import { tasks, trains } from "../conformance/model_tasks.ts";
 import decoders from "../fixtures/decoders.json" with { type: "json" };
@@ -65,7 +65,7 @@ if (process.argv.includes("--losses")) {
     "logits and gradients are checked against torch's in the tests, besides what `npm run parity` compares. A task says *yes*",
     "where it trained; – is refused by name. The runtimes' columns tell how far the losses of two steps are from those on Node,",
     "with onnxruntime-node or, in the last one, onnxruntime-web's WebAssembly. Each family passes one battery",
-    "(`test/conformance/model.ts`): gradients are the loss's slopes, padding and company in a row change nothing, decoders do",
+    "(`test/conformance/architecture.ts`): gradients are the loss's slopes, padding and company in a row change nothing, decoders do",
     "not see what follows, files bring it back, `all-linear` finds each matrix of its layers. Adapters by family are in",
     "[a table of their own](adapters_by_family.md). Of which families GGUF files are read is in [gguf.md](gguf.md).",
     "",

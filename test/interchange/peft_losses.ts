@@ -16,7 +16,7 @@ import { compose } from "../../core/compose.ts";
 import { trainRun } from "../../core/run/train.ts";
 import type { Host, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 
 /** What peft_losses.py writes. `losses`: by what they are of ("assistant packed"). */
 export type PeftLosses = Readonly<{

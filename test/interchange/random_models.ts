@@ -9,11 +9,11 @@ import { compose } from "../../core/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { layOut } from "../../core/loop/layout.ts";
 import { encodeRows } from "../../core/run/data.ts";
-import { engineOf } from "../../core/run/engine.ts";
+import { createRunEngine } from "../../core/run/engine.ts";
 import { openRun } from "../../core/run/open.ts";
 import type { Batch, Json, Named, RunSpec, Tensor } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyHost } from "../tiny.ts";
 
 type Expected = Readonly<{
@@ -49,10 +49,10 @@ async function differences(folder: string, expected: Expected): Promise<string[]
   const model = { use: "pretrained", with: { path: "tiny:model" } };
   const spec = { version: 1, model, task: tasks[expected.task], data: { train }, optimizer: "sgd" };
   const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
-  const encoded = await encodeRows(open, open.run.use("dataset", train), true);
-  const engine = await engineOf(open, encoded, undefined);
+  const encoded = await encodeRows(open, open.run.use("data", train), true);
+  const engine = await createRunEngine(open, encoded, undefined);
   const wrong = engine.fresh.length > 0 ? [`not in the file: ${engine.fresh.join(", ")}`] : [];
-  const padded = layOut(encoded.samples, { ...open.layout, share: false });
+  const padded = layOut(encoded.samples, { ...open.layout, rowSharing: false });
   const limit = Math.max(1e-5 * Math.max(1, Math.abs(expected.loss)), 10 * expected.noise);
   for (const [what, batch] of [["padded", padded], ["shared", layOut(encoded.samples, open.layout)]] as const) {
     const { loss } = await engine.step([batch], { step: 1, learningRate: 0, maxGradNorm: 0 });
@@ -74,7 +74,7 @@ function furthest(
   found: Tensor | undefined,
   values: readonly number[],
   dims: readonly number[],
-  { places }: Batch,
+  { tokenOrigins: places }: Batch,
 ): number {
   if (found?.data.length !== values.length) return NaN;
   const width = dims.at(-1) ?? 1;

@@ -12,7 +12,7 @@ import { compose } from "../../core/compose.ts";
 import { openRun } from "../../core/run/open.ts";
 import type { Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../tiny.ts";
 
 type Member = { ok: boolean; use?: string; there?: number; back?: number; error?: string };

@@ -7,7 +7,7 @@ import type { DimValues } from "../../core/graph/dims.ts";
 import type { Graph } from "../../core/graph/graph.ts";
 import { writeOnnx } from "../../core/onnx/write.ts";
 import type { DType } from "../../core/tensor.ts";
-import { disableTelemetry } from "../../runtimes/telemetry.ts";
+import { disableTelemetry } from "../../runtimes/host/telemetry.ts";
 import type { Reference } from "../../conformance/oracle/interpreter.ts";
 
 await disableTelemetry();

@@ -10,8 +10,8 @@ import { AttuneError } from "../../core/errors.ts";
 import { trainRun } from "../../core/run/train.ts";
 import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../../runtimes/train.ts";
-import { readSpec } from "../../runtimes/cli/spec_file.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
+import { readSpec } from "../../runtimes/host/spec_file.ts";
 import type { Item } from "./main.ts";
 
 type Evaluation = Readonly<{ loss: number; mask?: readonly number[] }> & Readonly<Record<string, unknown>>;
@@ -61,7 +61,7 @@ export async function checkCase(folder: string, name: string): Promise<Item> {
         (x) => Math.abs(x) * Math.max(1e-4, 10 * (noise.gradNorms ?? 0)),
       ),
       largest("learningRate", learningRates, expected.learningRates, (x) => Math.max(1e-9 * Math.abs(x), 1e-15)),
-      ...evaluations(probe.eval, expected.eval, noise, shifting.includes(run.objective.name)),
+      ...evaluations(probe.eval, expected.eval, noise, shifting.includes(run.task.name)),
       ...same("tokenization", probe.tokenization, expected.tokenization),
       ...same("tokenizationLabels", probe.tokenizationLabels, expected.tokenizationLabels),
       ...same("features", probe.features, expected.features),

@@ -3,7 +3,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { createBuild } from "../../core/engine/build.ts";
+import { createGraphBuilder } from "../../core/engine/build.ts";
 import { lower, shapeFeeds } from "../../core/engine/lower.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { Graph } from "../../core/graph/graph.ts";
@@ -11,7 +11,7 @@ import { gradients } from "../../core/graph/vjp.ts";
 import { writeOnnx } from "../../core/onnx/write.ts";
 import type { Catalog, Loss, Ort, Tensor } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import type { Item } from "./main.ts";
 
 type Nested = number | readonly Nested[];
@@ -108,7 +108,7 @@ async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
 async function compute(lib: Ort, loss: Loss, all: Given): Promise<{ value: number; gradient: Float32Array }> {
   const { output, target, batch } = all;
   const graph = new Graph();
-  const { build } = createBuild({
+  const { build } = createGraphBuilder({
     graph,
     mode: "train",
     attached: [],
@@ -116,7 +116,7 @@ async function compute(lib: Ort, loss: Loss, all: Given): Promise<{ value: numbe
     labelSmoothing: 0,
     checkpointing: false,
     targets: {},
-    trains: () => true,
+    isTrainable: () => true,
   });
   const x = graph.input("output", "float32", batch.segments ? ["batch", "seq", output.dims[2] ?? 1] : output.dims);
   const rows = loss.per === "sequence" ? "sequences" : target.dims[0] ?? 1;

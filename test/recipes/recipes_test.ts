@@ -11,8 +11,8 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { packageDirectory } from "../../runtimes/host.ts";
-import { startHub } from "../plugins/sources/hub_server.ts";
+import { packageDirectory } from "../../runtimes/host/host.ts";
+import { startHub } from "../plugins/models/hub_server.ts";
 import { tinyFiles } from "../tiny.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -4,12 +4,12 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
-import type { Entry, Metric, Named, Readings } from "../../core/types.ts";
+import type { Entry, Metric, MetricInputs, Named } from "../../core/types.ts";
 
 /** One comparison: what it was, whether it holds, and what was found. */
 export type ReferenceItem = Readonly<{ name: string; ok: boolean; detail: string }>;
 
-type Example = Readings[keyof Readings];
+type Example = MetricInputs[keyof MetricInputs];
 type Value = number | null;
 type Expected = Value | Named<Value>;
 type Case = Readonly<{ metric: string; options: object; inputs: Named<readonly unknown[]>; value: Expected }>;
@@ -72,7 +72,7 @@ function examplesOf({ inputs }: Case, metric: Metric): Example[] {
       const score = Number(scores[i]);
       return { prediction: score >= 0.5 ? 1 : 0, reference: Number(reference), scores: [1 - score, score] };
     }
-    if (metric.reads.includes("text")) {
+    if (metric.accepts.includes("text")) {
       const golds = Array.isArray(reference) ? reference : [reference];
       return {
         prediction: text(prediction),
@@ -80,7 +80,7 @@ function examplesOf({ inputs }: Case, metric: Metric): Example[] {
         ...(noAnswerProbabilities ? { noAnswerProbability: Number(noAnswerProbabilities[i]) } : {}),
       };
     }
-    if (metric.reads.includes("tags")) return { prediction: strings(prediction), reference: strings(reference) };
+    if (metric.accepts.includes("tags")) return { prediction: strings(prediction), reference: strings(reference) };
     return { prediction: Number(prediction), reference: Number(reference) };
   });
 }

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { EncodeOptions, Encoding, Tokenizer } from "../../core/types.ts";
 import { codePointOffsets, hf } from "../../plugins/tokenizers/hf.ts";
-import { directoryStore } from "../../runtimes/directory_store.ts";
+import { directoryStore } from "../../runtimes/host/directory_store.ts";
 
 type Expected = Readonly<
   {
@@ -53,7 +53,7 @@ function windows(name: string, tokenizer: Tokenizer, one: Case, parts: ReadonlyS
       ...options,
       // The reference called with one pair each, where transformers takes an empty second text for none.
       textPair: one.textPair === "" ? undefined : one.textPair,
-      overflow: returnOverflowingTokens ?? false,
+      returnOverflowingTokens: returnOverflowingTokens ?? false,
     });
   } catch (error) {
     return { name, ok: one.error !== undefined, detail: String(error) };

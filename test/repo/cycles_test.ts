@@ -26,9 +26,6 @@ const folders: readonly string[] = [
   "core → core/graph",
   "core → core/patterns",
   "core → core/types",
-  "runtimes → runtimes/cli",
-  "runtimes → runtimes/servers",
-  "runtimes/edge → runtimes/edge/routes",
 ];
 
 type Graph = ReadonlyMap<string, ReadonlySet<string>>;

@@ -15,7 +15,7 @@ const ELSEWHERE = 120;
 
 /** Functions that are still longer. This list may only shrink: one that is short enough fails the test, too. */
 const long: readonly string[] = [
-  "core/engine/build.ts createBuild",
+  "core/engine/build.ts createGraphBuilder",
   "core/engine/engine.ts createEngine",
   "core/engine/generator.ts createGenerator",
   "core/engine/lower.ts lower",
@@ -24,11 +24,11 @@ const long: readonly string[] = [
   "core/engine/state.ts createState",
   "core/jobs/store_queue.ts storeQueue",
   "core/loop/train.ts trainLoop",
-  "core/run/adapters.ts openAdapters",
-  "core/run/train.ts trained",
+  "core/run/adapters.ts openAdapterPool",
+  "core/run/train.ts runTraining",
   "plugins/adapters/low_rank.ts attachLora",
-  "runtimes/edge/jobs_app.ts jobsApp",
-  "runtimes/edge/routes/files.ts fileRoutes",
+  "runtimes/jobs/jobs_app.ts jobsApp",
+  "runtimes/jobs/files.ts fileRoutes",
   "runtimes/work/pool.ts workPool",
 ];
 

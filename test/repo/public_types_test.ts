@@ -10,7 +10,7 @@ const types: Readonly<Record<string, readonly string[]>> = {
   "core/types/plugins.ts": ["RunSpec", "TrainingArguments"],
   "core/types/host.ts": ["TrainOptions"],
   "core/run/train_whole.ts": ["TrainedRun"],
-  "runtimes/host.ts": ["HostOptions"],
+  "runtimes/host/host.ts": ["HostOptions"],
 };
 
 for (const [file, names] of Object.entries(types)) {

@@ -7,7 +7,7 @@ import { catalogText, importsText, lightCatalogText } from "../../build/catalog.
 import { exportMap, jsrConfig } from "../../build/exports.ts";
 import { VERSION } from "../../core/version.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { RUNTIME_VERSION } from "../../runtimes/host.ts";
+import { RUNTIME_VERSION } from "../../runtimes/host/host.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const json = (name: string) => JSON.parse(readFileSync(join(root, name), "utf8"));
@@ -157,7 +157,7 @@ describe("imports", () => {
     assert.deepEqual(crossed.sort(), madeOfOthers);
   });
   it("families of models are known to their own files and to tokenizers", () => {
-    const types = Object.values(catalog.model).flatMap((entry) => {
+    const types = Object.values(catalog.architecture).flatMap((entry) => {
       const model = entry.parse({});
       return model.issues ? [] : [...model.value.modelTypes];
     });
@@ -165,7 +165,7 @@ describe("imports", () => {
     const allowed =
       /initWeights: "bert"|initWeights: "bert" \||picklist\(\["bert"|initWeights === "bert"|"bert": normals/;
     const named = files.filter((f) => /^(core|formats|plugins)\//.test(f) && !made.has(f))
-      .filter((f) => !/^plugins\/(models|sources|tokenizers)\//.test(f))
+      .filter((f) => !/^plugins\/(architectures|models|tokenizers)\//.test(f))
       .flatMap((file) =>
         readFileSync(join(root, file), "utf8").replaceAll(/^ *(\/\*)?\*.*$/gm, "").split("\n")
           .filter((line) => !allowed.test(line) && types.some((type) => line.includes(`"${type}"`)))
@@ -189,7 +189,7 @@ describe("imports", () => {
     const carriers = files.filter((f) => !f.startsWith("conformance/")).filter((file) =>
       importsOf(file).some((s) => s.startsWith(".") && inTree(file, s).startsWith("conformance/"))
     );
-    assert.deepEqual(carriers, ["runtimes/plugin_checks.ts"]);
+    assert.deepEqual(carriers, ["runtimes/host/plugin_checks.ts"]);
     const atOnce = files.filter((file) => /from "[^"]*plugin_checks\.ts"/.test(readFileSync(join(root, file), "utf8")));
     assert.deepEqual(atOnce, [], "they are loaded where they are asked for");
   });

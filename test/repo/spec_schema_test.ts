@@ -19,7 +19,7 @@ it("describes training arguments, plugins and their options", () => {
     one.properties?.use.const === "lora"
   );
   assert.ok(lora.properties.with.properties.loraAlpha);
-  assert.ok(definitions.objective.anyOf[0].enum.includes("sequence-classification"));
+  assert.ok(definitions.task.anyOf[0].enum.includes("sequence-classification"));
 });
 
 it("is served, where it is given", async () => {

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { AttuneError } from "../../core/errors.ts";
-import { checkWritable, claimFolder, isClaim } from "../../runtimes/claim.ts";
-import { makeFolder } from "../../runtimes/make_folder.ts";
+import { checkWritable, claimFolder, isClaim } from "../../runtimes/host/claim.ts";
+import { makeFolder } from "../../runtimes/host/make_folder.ts";
 import { commands, here, killableRun, started } from "../faults/killed_runs.ts";
 
 const folder = (): string => mkdtempSync(join(tmpdir(), "attune-claim-"));

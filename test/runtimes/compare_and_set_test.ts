@@ -7,8 +7,8 @@ import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Store } from "../../core/types.ts";
-import { directoryStore } from "../../runtimes/directory_store.ts";
-import type { Files } from "../../runtimes/files.ts";
+import { directoryStore } from "../../runtimes/host/directory_store.ts";
+import type { Files } from "../../runtimes/host/files.ts";
 import { commands, here } from "../faults/killed_runs.ts";
 import { memoryFiles } from "../faults/memory_files.ts";
 

@@ -6,13 +6,13 @@ import { compose } from "../../core/compose.ts";
 import { createRandom } from "../../core/random.ts";
 import { batchesInOrder, encodeRows } from "../../core/run/data.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
-import { inferencer } from "../../core/run/infer.ts";
+import { openEvaluator } from "../../core/run/infer.ts";
 import { openRun } from "../../core/run/open.ts";
 import { evaluate } from "../../core/loop/evaluate.ts";
-import type { Json, Named, Readings, RunSpec } from "../../core/types.ts";
+import type { Json, MetricInputs, Named, RunSpec } from "../../core/types.ts";
 import { accuracy } from "../../plugins/metrics/accuracy.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { edgeRig } from "../edge.ts";
 import { sharedPath, SKIP_REASON } from "../shared.ts";
 import { tinyHost, tinyRows, tinySpec } from "../tiny.ts";
@@ -103,11 +103,11 @@ describe("evaluate", () => {
   it("gives the trainer's numbers to the last digit: from what it decoded, and from rows and the model", async () => {
     const run = compose({ ...tinySpec(), metrics } as unknown as RunSpec, catalog);
     const open = await openRun(run, tinyHost(host));
-    const data = run.use("dataset", { use: "memory", with: { rows: tinyRows } });
+    const data = run.use("data", { use: "memory", with: { rows: tinyRows } });
     const trainers = await evaluateRun(open, data);
     const { loss, ...own } = trainers;
-    const seen: Readings["label"][] = [];
-    const evaluator = inferencer(open);
+    const seen: MetricInputs["label"][] = [];
+    const evaluator = openEvaluator(open);
     const { samples } = await encodeRows(open, data, true);
     const batches = batchesInOrder(samples, 8, open.layout);
     await evaluate(evaluator, batches, open.task, [], open.tokenizer, ({ readings }) => {

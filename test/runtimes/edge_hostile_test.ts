@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../core/types.ts";
-import { matches } from "../../core/modules.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { matches } from "../../core/module_patterns.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { edgeRig } from "../edge.ts";
 import { heldStore, tinyConfig, tinyFiles } from "../tiny.ts";
 

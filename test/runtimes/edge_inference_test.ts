@@ -5,12 +5,12 @@ import { compose } from "../../core/compose.ts";
 import { predictRows } from "../../core/run/infer.ts";
 import { openRun } from "../../core/run/open.ts";
 import { trainRun } from "../../core/run/train.ts";
-import { within } from "../../core/within.ts";
+import { storeWithin } from "../../core/within.ts";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import type { Host, Json, Named, Ort, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { memory } from "../../plugins/stores/memory.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { type EdgeRig, edgeRig } from "../edge.ts";
 import { heldStore, tinyConfig, tinyFiles, tinyHost, tinyRows, tinySpec, tinyWeights } from "../tiny.ts";
 
@@ -77,7 +77,7 @@ describe("classes and embeddings over HTTP", () => {
       limits: { sessions: 2 },
       stores: {
         ...Object.fromEntries([...runs].map(([name, store]) => [`run-${name}`, store])),
-        ...Object.fromEntries([...runs].map(([name, store]) => [name, within(store, "adapter/")])),
+        ...Object.fromEntries([...runs].map(([name, store]) => [name, storeWithin(store, "adapter/")])),
         headless: heldStore({ ...tinyFiles(), "model.safetensors": writeSafetensors(headless) }),
         pooled: heldStore(pooled),
         dense: heldStore({ ...pooled, "modules.json": json([{ path: "2_CNN", type: "x.CNN" }]) }),
@@ -93,9 +93,9 @@ describe("classes and embeddings over HTTP", () => {
       ...host,
       directory: (path) =>
         (path === "tiny:run"
-          ? within(store, "adapter/")
+          ? storeWithin(store, "adapter/")
           : path === "tiny:whole"
-          ? within(store, "model/")
+          ? storeWithin(store, "model/")
           : host.directory?.(path)) as Store,
       resolve: (path) => path,
     };
@@ -106,7 +106,7 @@ describe("classes and embeddings over HTTP", () => {
       catalog,
     );
     const found: Named<Json>[] = [];
-    const data = run.use("dataset", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
+    const data = run.use("data", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
     for await (const prediction of predictRows(await openRun(run, own), data)) found.push(prediction);
     return found as unknown as Results["results"];
   };

@@ -4,7 +4,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { readSafetensors, writeSafetensors } from "../../core/safetensors.ts";
 import { f32 } from "../../core/tensor.ts";
 import { type EdgeWorker, edgeWorker, workerScript } from "../worker.ts";
-import { thisRuntime } from "../../runtimes/host.ts";
+import { thisRuntime } from "../../runtimes/host/host.ts";
 
 const config = { peft_type: "LORA", r: 1, lora_alpha: 1, target_modules: ["query"], bias: "none" };
 const name = "base_model.model.bert.encoder.layer.0.attention.self.query";

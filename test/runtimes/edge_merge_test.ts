@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { readSafetensors, writeSafetensors } from "../../core/safetensors.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Json, Named, Store, Tensor } from "../../core/types.ts";
-import { listen } from "../../runtimes/listen.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { listen } from "../../runtimes/host/listen.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { edgeRig, testJobs, testKeys } from "../edge.ts";
 import { heldStore, tinyFiles, tinyWeights } from "../tiny.ts";
 

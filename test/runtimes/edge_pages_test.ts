@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { edgeRig, testJobs } from "../edge.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 
 const { app } = edgeRig({ jobs: await testJobs(), host: await hostHere(1) });
 const page = async (path: string): Promise<{ text: string; headers: Headers }> => {

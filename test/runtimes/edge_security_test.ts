@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { storeFailed } from "../../core/errors.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
-import { equalDigests, tokenBuckets } from "../../runtimes/edge/guard.ts";
+import { equalDigests, tokenBuckets } from "../../runtimes/http/auth.ts";
 import { edgeRig, testJobs, testKeys } from "../edge.ts";
 import { heldStore, tinyFiles, tinyRows } from "../tiny.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 
 type Failure = Readonly<{ error: { message: string; type: string; code: string; param: string | null } }>;
 type Made = Readonly<{ id: string; data: { id: string }[] }>;

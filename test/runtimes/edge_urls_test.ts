@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { allowedUrl, guardedFetch, isPrivateAddress } from "../../runtimes/edge/guarded_fetch.ts";
+import { allowedUrl, guardedFetch, isPrivateAddress } from "../../runtimes/http/guarded_fetch.ts";
 
 const allow = ["models.example.org", "models.example.org:8443"];
 const refusedUrl = (error: unknown): boolean =>

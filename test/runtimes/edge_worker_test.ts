@@ -4,11 +4,11 @@ import { compose } from "../../core/compose.ts";
 import { predictRows } from "../../core/run/infer.ts";
 import { openRun } from "../../core/run/open.ts";
 import { trainRun } from "../../core/run/train.ts";
-import { within } from "../../core/within.ts";
+import { storeWithin } from "../../core/within.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { memory } from "../../plugins/stores/memory.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { here } from "../faults/killed_runs.ts";
 import { tinyRows } from "../tiny.ts";
 import type { EdgeWorker } from "../worker.ts";
@@ -49,7 +49,7 @@ else {
         const output = await memory().open(host);
         const use = { use: "lora", with: { r: 2, loraAlpha: 4 } };
         for await (const _ of trainRun(compose(specOf(use, rows, i + 1), catalog), host, { output }));
-        adapters.set(name, within(output, "adapter/"));
+        adapters.set(name, storeWithin(output, "adapter/"));
         for await (const { key } of output.list("adapter/")) {
           await worker.put(
             `${name}/${key.slice("adapter/".length)}`,
@@ -57,7 +57,7 @@ else {
           );
         }
         const run = compose(specOf({ use: "lora", with: { from: name } }, rows, 1), catalog);
-        const data = run.use("dataset", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
+        const data = run.use("data", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
         const found: Result[] = [];
         for await (const p of predictRows(await openRun(run, { ...host, resolve: (path) => path }), data)) {
           found.push(p as unknown as Result);

@@ -8,7 +8,7 @@ import { evaluateRun } from "../../core/run/evaluate.ts";
 import { openRun } from "../../core/run/open.ts";
 import type { Host, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { hostWith } from "../gguf.ts";
 
 const encoder = new TextEncoder();
@@ -110,7 +110,7 @@ it("packed tensors that are large once decoded stand beside those that a file ha
     const spec = { version: 1, model: { use: "pretrained", with: { path } }, task: "causal-lm", data: {} };
     const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
     const rows = { use: "memory", with: { rows: [{ input_ids: [1, 7, 500_000, 3] }] } };
-    return (await evaluateRun(open, open.run.use("dataset", rows))).loss ?? NaN;
+    return (await evaluateRun(open, open.run.use("data", rows))).loss ?? NaN;
   };
   const mapped = await lossOn(await hostHere(1), join(folder, "model.gguf"));
   assert.ok(mapped > 1 && mapped < 100, `${mapped}`);

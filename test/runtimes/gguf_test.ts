@@ -9,13 +9,13 @@ import { train } from "../../core/run/train_whole.ts";
 import { readSafetensors } from "../../core/safetensors.ts";
 import type { Json, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { pretrained } from "../../plugins/sources/pretrained.ts";
+import { pretrained } from "../../plugins/models/pretrained.ts";
 import { main } from "../../runtimes/cli/main.ts";
-import { createApp } from "../../runtimes/edge/app.ts";
-import { savedIn } from "../../formats/run/saved.ts";
-import { folderModels } from "../../runtimes/folder_models.ts";
-import { openSaved } from "../../runtimes/saved.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { createApp } from "../../runtimes/serve/app.ts";
+import { detectArtifact } from "../../formats/run/saved.ts";
+import { folderModels } from "../../runtimes/serve/folder_models.ts";
+import { openSaved } from "../../runtimes/serve/saved.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 
 const figures = JSON.parse(readFileSync(new URL("../fixtures/gguf.json", import.meta.url), "utf8"));
 const home = mkdtempSync(join(tmpdir(), "attune-gguf-"));
@@ -73,7 +73,7 @@ describe("a GGUF file is a base as others are", () => {
     for (const name of await models.names?.("default") ?? []) names.push(name);
     assert.ok(names.includes("tiny"), names.join(" "));
     const opened = await models.open("tiny", "default");
-    assert.ok(opened && (await savedIn(opened.files))?.model);
+    assert.ok(opened && (await detectArtifact(opened.files))?.model);
   });
   it("a server answers with its embeddings", async () => {
     const app = createApp({

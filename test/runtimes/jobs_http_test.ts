@@ -10,12 +10,12 @@ import OpenAI, { toFile } from "openai";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Json, Named } from "../../core/types.ts";
-import { createApp, keysOf } from "../../runtimes/edge/app.ts";
-import { folderModels } from "../../runtimes/folder_models.ts";
-import { openJobs } from "../../runtimes/jobs_server.ts";
-import { listen } from "../../runtimes/listen.ts";
+import { createApp, keysOf } from "../../runtimes/serve/app.ts";
+import { folderModels } from "../../runtimes/serve/folder_models.ts";
+import { openJobs } from "../../runtimes/jobs/jobs_server.ts";
+import { listen } from "../../runtimes/host/listen.ts";
 import { runRunner } from "../../runtimes/runner/runner.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyFiles, tinyRows } from "../tiny.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-jobs-"));

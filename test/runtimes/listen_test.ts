@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
-import { thisRuntime } from "../../runtimes/host.ts";
-import { listen } from "../../runtimes/listen.ts";
+import { thisRuntime } from "../../runtimes/host/host.ts";
+import { listen } from "../../runtimes/host/listen.ts";
 
 const body = new Uint8Array(2 ** 19).fill(0x20);
 const head = `POST / HTTP/1.1\r\nHost: here\r\nContent-Length: ${body.length}\r\n\r\n`;

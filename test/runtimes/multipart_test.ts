@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { formParts, textOf } from "../../runtimes/edge/multipart.ts";
+import { formParts, textOf } from "../../runtimes/http/multipart.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 

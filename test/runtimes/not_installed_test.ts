@@ -3,9 +3,9 @@ import { it } from "node:test";
 import { notInstalled } from "../../core/not_installed.ts";
 import type { Host } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { createApp } from "../../runtimes/edge/app.ts";
-import { folderModels } from "../../runtimes/folder_models.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { createApp } from "../../runtimes/serve/app.ts";
+import { folderModels } from "../../runtimes/serve/folder_models.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 
 /** A host as it is where onnxruntime-node is not installed. */
 async function without(): Promise<Host> {

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memory } from "../../plugins/stores/memory.ts";
 import { memory as memoryQueue } from "../../plugins/queues/memory.ts";
-import { jobsApp } from "../../runtimes/edge/jobs_app.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { jobsApp } from "../../runtimes/jobs/jobs_app.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 
 const host = await hostHere(1);
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { compose } from "../../core/compose.ts";
 import type { Json, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { catalogFor } from "../../runtimes/plugin_packages.ts";
+import { catalogFor } from "../../runtimes/host/plugin_packages.ts";
 import { jobRig } from "../faults/job_rig.ts";
 import { commands, here } from "../faults/killed_runs.ts";
 import { tinyFiles, tinySpec } from "../tiny.ts";

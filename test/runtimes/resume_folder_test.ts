@@ -9,7 +9,7 @@ import { trainRun } from "../../core/run/train.ts";
 import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { main } from "../../runtimes/cli/main.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { assertSameResults, commands, here, killableRun, started, uninterrupted } from "../faults/killed_runs.ts";
 
 describe("the folder of a run that was interrupted", () => {

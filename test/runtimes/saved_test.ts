@@ -8,10 +8,10 @@ import { trainRun } from "../../core/run/train.ts";
 import { train } from "../../core/run/train_whole.ts";
 import type { Host, RunSpec, TrainingEvent } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { openSaved } from "../../runtimes/saved.ts";
-import { folderModels, serveNode } from "../../runtimes/serve.ts";
-import { hostHere } from "../../runtimes/train.ts";
-import { createApp } from "../../runtimes/edge/app.ts";
+import { openSaved } from "../../runtimes/serve/saved.ts";
+import { folderModels, serveNode } from "../../runtimes/serve/serve.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
+import { createApp } from "../../runtimes/serve/app.ts";
 import { killableRun } from "../faults/killed_runs.ts";
 import { tinyRows, tinySpec } from "../tiny.ts";
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "node:test";
-import { readSpec } from "../../runtimes/cli/spec_file.ts";
+import { readSpec } from "../../runtimes/host/spec_file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-spec-"));
 mkdirSync(join(folder, "model"));

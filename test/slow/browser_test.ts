@@ -9,11 +9,11 @@ import { compose } from "../../core/compose.ts";
 import { predictRows } from "../../core/run/infer.ts";
 import { openRun } from "../../core/run/open.ts";
 import { trainRun } from "../../core/run/train.ts";
-import { within } from "../../core/within.ts";
+import { storeWithin } from "../../core/within.ts";
 import type { Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { memory } from "../../plugins/stores/memory.ts";
-import { hostHere } from "../../runtimes/train.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { here } from "../faults/killed_runs.ts";
 import { tinyRows } from "../tiny.ts";
 
@@ -57,11 +57,12 @@ it("the page has in a browser what Node has: tokens, embeddings, an adapter's cl
     const host = {
       ...plain,
       resolve: (path: string) => path,
-      directory: (path: string) => (path === "adapter" ? within(output, "adapter/") : plain.directory?.(path)) as Store,
+      directory: (path: string) =>
+        (path === "adapter" ? storeWithin(output, "adapter/") : plain.directory?.(path)) as Store,
     };
     const predicted = async (spec: RunSpec, texts: readonly string[]): Promise<Named<Json>[]> => {
       const own = compose(spec, catalog);
-      const data = own.use("dataset", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
+      const data = own.use("data", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
       const found: Named<Json>[] = [];
       for await (const prediction of predictRows(await openRun(own, host), data)) found.push(prediction);
       return found;

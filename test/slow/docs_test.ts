@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { thisRuntime } from "../../runtimes/host.ts";
+import { thisRuntime } from "../../runtimes/host/host.ts";
 import { familiesText } from "../interchange/families.ts";
 
 describe("docs/adapters_by_family.md", () => {

@@ -21,7 +21,7 @@ it(
     const folder = mkdtempSync(join(tmpdir(), "attune-wrangler-"));
     try {
       const wrangler = place("node_modules/wrangler/bin/wrangler.js");
-      const config = place("runtimes/workers/wrangler.jsonc");
+      const config = place("runtimes/cloudflare/wrangler.jsonc");
       const args = [wrangler, "deploy", "--dry-run", "-c", config, "--outdir", folder];
       const env = { ...process.env, WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" };
       const { stdout } = await promisify(execFile)(process.execPath, args, { env });

@@ -4,7 +4,7 @@
  * @module
  */
 import type { SharedTensors } from "../../../core/run/shared_tensors.ts";
-import { released } from "../../../core/bytes.ts";
+import { releaseBuffer } from "../../../core/bytes.ts";
 import { badValue, missing, show, unsupported } from "../../../core/errors.ts";
 import { refuseQuantized } from "../../../core/quantized.ts";
 import { fromFloat32, type TensorForm } from "../../../core/safetensors.ts";
@@ -154,7 +154,7 @@ async function* piecesOf(
   for await (const { values, firstRow } of rows.blocks()) {
     apply(values, firstRow);
     const bytes = fromFloat32(values, form.dtype);
-    if (form.dtype !== "float32") released(values);
+    if (form.dtype !== "float32") releaseBuffer(values);
     yield bytes;
   }
 }

@@ -31,7 +31,7 @@ export async function mergedFactors(
 ): Promise<Factors> {
   const { parts, inFeatures, outFeatures } = await readParts(path, suffixes, opened, weights);
   const { method } = combination;
-  if (method === "cat") return besideEachOther(parts, inFeatures, outFeatures, rank);
+  if (method === "cat") return concatenateRanks(parts, inFeatures, outFeatures, rank);
   const adapters = parts.map((p) => p.adapter);
   if (!method.endsWith("svd")) {
     const roots = parts.map((p) => Math.sqrt(Math.abs(p.weight * p.scale)));
@@ -91,7 +91,7 @@ function decomposeFactors(
   outFeatures: number,
   rank: number,
 ): Factors {
-  const beside = besideEachOther(parts, inFeatures, outFeatures, all);
+  const beside = concatenateRanks(parts, inFeatures, outFeatures, all);
   const left = qr(beside.b, outFeatures, all);
   const right = qr(transposed(beside.a, all, inFeatures), inFeatures, all);
   const core = new Float64Array(all * all);
@@ -120,7 +120,7 @@ function decomposeFactors(
   return { a, b };
 }
 
-function besideEachOther(
+function concatenateRanks(
   parts: readonly Part[],
   inFeatures: number,
   outFeatures: number,

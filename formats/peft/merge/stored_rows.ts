@@ -2,7 +2,7 @@
  * Tensors of a base as rows, read in blocks.
  * @module
  */
-import { released } from "../../../core/bytes.ts";
+import { releaseBuffer } from "../../../core/bytes.ts";
 import { missing, show } from "../../../core/errors.ts";
 import { fromFloat32, type TensorForm, toFloat32, viewOf } from "../../../core/safetensors.ts";
 import { bytesPerElement, type DType, sizeOf, type Tensor } from "../../../core/tensor.ts";
@@ -65,7 +65,7 @@ export function rowsOf(base: Weights, name: string, { dtype, dims }: TensorForm,
         const values = bytes
           ? toFloat32({ dtype, dims: [count, columns], data: viewOf(dtype, bytes) }).data
           : all?.subarray(firstRow * columns, (firstRow + count) * columns) ?? new Float32Array();
-        if (bytes && owned && dtype !== "float32") released(bytes);
+        if (bytes && owned && dtype !== "float32") releaseBuffer(bytes);
         // What a store has given may be its own.
         yield { values: dtype === "float32" && !(bytes && owned) ? values.slice() : values, firstRow };
       }

@@ -7,16 +7,16 @@ import { describe, it } from "node:test";
 import { createKeyValueCache } from "../../../core/engine/key_value_cache.ts";
 import { lower } from "../../../core/engine/lower.ts";
 import { buildProgram } from "../../../core/engine/program.ts";
-import { trunkOf } from "../../../core/engine/trunk.ts";
-import type { Attached, Json, Model, Named, Ort, OrtTensor } from "../../../core/types.ts";
+import { inspectBackbone } from "../../../core/engine/inspect.ts";
+import type { Architecture, AttachedAdapter, Json, Named, Ort, OrtTensor } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { prefixTuning } from "../../../plugins/adapters/prefix_tuning.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import figures from "../../fixtures/generation.json" with { type: "json" };
 
 const cases = figures.cases as unknown as readonly Readonly<{ name: string; config: Named<Json> }>[];
-const models: readonly Model[] = Object.values(catalog.model).flatMap((entry) => {
+const models: readonly Architecture[] = Object.values(catalog.architecture).flatMap((entry) => {
   const made = entry.parse({});
   return made.issues ? [] : [made.value];
 });
@@ -25,24 +25,24 @@ const lib = (await hostHere(1)).lib as Ort;
 describe("the graph of one more token", () => {
   const found = (config: Named<Json>, prefix: boolean): string[] => {
     const modelType = String(config.model_type);
-    const trunk = trunkOf(models.find((m) => m.modelTypes.includes(modelType))!.read(config));
-    const attach = (): Attached =>
-      prefixTuning({ numVirtualTokens: 3 }).attach(trunk, {
+    const backbone = inspectBackbone(models.find((m) => m.modelTypes.includes(modelType))!.read(config));
+    const attach = (): AttachedAdapter =>
+      prefixTuning({ numVirtualTokens: 3 }).attach(backbone, {
         modules: [],
         task: "CAUSAL_LM",
         tokenizer: undefined as never,
-        stored: () => false,
+        isInCheckpoint: () => false,
       });
     const { graph } = buildProgram({
       mode: "generate",
       phase: "decode",
-      trunk,
+      backbone: backbone,
       heads: [lm()],
       losses: [],
       attached: prefix ? [attach()] : [],
       labelSmoothing: 0,
       checkpointing: false,
-      trains: () => false,
+      isTrainable: () => false,
       targets: { "labels.at": { dtype: "int32", dims: [0], data: new Int32Array(0) } },
     });
     const { model, values } = lower(graph, () => ({ as: "feed" }));

@@ -7,11 +7,11 @@ import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
 import { layOut } from "../../../core/loop/layout.ts";
 import { encodeRows } from "../../../core/run/data.ts";
-import { engineOf } from "../../../core/run/engine.ts";
+import { createRunEngine } from "../../../core/run/engine.ts";
 import { openRun } from "../../../core/run/open.ts";
 import type { Json, Named, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { families, noDropout, tinyModel } from "../../conformance/families.ts";
 import { tinyHost } from "../../tiny.ts";
 
@@ -36,11 +36,11 @@ describe("blocks of queries", () => {
         training: { perDeviceTrainBatchSize: 3 },
       };
       const open = await openRun(compose(spec as unknown as RunSpec, catalog), tinyHost(await hostHere(1)));
-      const train = await encodeRows(open, open.run.use("dataset", spec.data.train), true);
+      const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
       // The second batch is so short that all blocks but the first are empty, in memory that the first has used.
       const batches = [train.samples, train.samples.slice(2)].map((samples) => layOut(samples, open.layout));
       const stepOf = async (samples: typeof train.samples): Promise<Readonly<{ figures: number[]; cut: boolean }>> => {
-        const engine = await engineOf(open, { ...train, samples }, undefined);
+        const engine = await createRunEngine(open, { ...train, samples }, undefined);
         const { graph } = engine.program();
         const figures: number[] = [];
         for (const batch of batches) {

@@ -11,14 +11,14 @@ import { createFlow } from "../../../core/engine/flow.ts";
 import { executionOrder, peakBytes } from "../../../core/engine/liveness.ts";
 import { lower } from "../../../core/engine/lower.ts";
 import { buildProgram, trainsRule } from "../../../core/engine/program.ts";
-import { recomputed } from "../../../core/engine/recompute.ts";
+import { selectRecomputed } from "../../../core/engine/recompute.ts";
 import { largestBatch } from "../../../core/loop/layout.ts";
 import { encodeRows, trainData } from "../../../core/run/data.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Json, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { families, type Family, noDropout, tinyModel } from "../../conformance/families.ts";
 import { tinyHost } from "../../tiny.ts";
 
@@ -82,19 +82,19 @@ describe("what is computed again", () => {
       const batch = largestBatch(samples, 2, open.layout);
       const { graph } = buildProgram({
         mode: "train",
-        trunk: open.trunk,
+        backbone: open.backbone,
         heads: open.heads,
         losses: open.losses,
         attached: open.attached,
         labelSmoothing: 0,
         checkpointing: false,
-        trains: trainsRule(open.attached),
+        isTrainable: trainsRule(open.attached),
         targets: batch.inputs,
         given: Object.keys(batch.inputs),
       });
       const dims = dimsWith(graph.inputs.keys(), batch);
       const peaks = (["nothing", "passes", "attention"] as const).map((how) =>
-        peakBytes(lower(graph, () => ({ as: "feed" }), "cpu", recomputed(graph, dims, how)), dims)
+        peakBytes(lower(graph, () => ({ as: "feed" }), "cpu", selectRecomputed(graph, dims, how)), dims)
       );
       assert.ok(peaks[0]! > peaks[1]! && peaks[1]! > peaks[2]!, `${peaks}`);
     });

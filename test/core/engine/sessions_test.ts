@@ -6,11 +6,11 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { compose } from "../../../core/compose.ts";
 import { encodeRows } from "../../../core/run/data.ts";
-import { engineOf } from "../../../core/run/engine.ts";
+import { createRunEngine } from "../../../core/run/engine.ts";
 import { openRun } from "../../../core/run/open.ts";
 import type { Ort, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { families, noDropout, tinyModel } from "../../conformance/families.ts";
 import { tinyHost } from "../../tiny.ts";
 
@@ -38,8 +38,8 @@ it("a session is not told the shapes of what it is fed", async () => {
     ...host,
     lib: { ...lib, InferenceSession } as Ort,
   });
-  const train = await encodeRows(open, open.run.use("dataset", spec.data.train), true);
-  const engine = await engineOf(open, train, undefined);
+  const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
+  const engine = await createRunEngine(open, train, undefined);
   await engine.close();
   assert.ok(told.length > 3);
   assert.deepEqual(told.filter((shape) => shape.length > 0), []);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { measurePeak } from "../../../core/engine/peak.ts";
 import { buildProgram, trainsRule } from "../../../core/engine/program.ts";
-import { trunkOf } from "../../../core/engine/trunk.ts";
+import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { usefulWork } from "../../../core/engine/work.ts";
 import * as f from "../../../core/graph/functions.ts";
 import { Graph } from "../../../core/graph/graph.ts";
@@ -11,8 +11,8 @@ import { i32 } from "../../../core/tensor.ts";
 import type { Batch } from "../../../core/types.ts";
 import { sequence } from "../../../plugins/heads/sequence.ts";
 import { crossEntropy } from "../../../plugins/losses/cross_entropy.ts";
-import { bert } from "../../../plugins/models/bert.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { bert } from "../../../plugins/architectures/bert.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyConfig } from "../../tiny.ts";
 
 const batchOf = (batch: number, seq: number, tokens: number): Batch => ({
@@ -23,7 +23,7 @@ const batchOf = (batch: number, seq: number, tokens: number): Batch => ({
   samples: batch,
   sequences: batch,
   rows: Int32Array.from({ length: batch }, (_, i) => i),
-  places: new Int32Array(2 * batch * seq),
+  tokenOrigins: new Int32Array(2 * batch * seq),
 });
 
 describe("useful work", () => {
@@ -41,17 +41,17 @@ describe("useful work", () => {
   });
 
   it("counts nothing twice that is made twice to save memory", () => {
-    const trunk = trunkOf(bert().read(tinyConfig));
+    const backbone = inspectBackbone(bert().read(tinyConfig));
     const [plain, checkpointed] = [false, true].map((checkpointing) => {
       const { graph } = buildProgram({
         mode: "train",
-        trunk,
+        backbone: backbone,
         heads: [sequence({ numLabels: 2 })],
         losses: [{ loss: crossEntropy(), output: "logits", target: "labels", weight: 1, name: "logits" }],
         attached: [],
         labelSmoothing: 0,
         checkpointing,
-        trains: trainsRule([]),
+        isTrainable: trainsRule([]),
         targets: { labels: i32([1], [0]) },
       });
       return usefulWork(graph)(batchOf(2, 7, 14));

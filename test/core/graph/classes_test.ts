@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { scoresOfClasses } from "../../../core/graph/classes.ts";
+import { chunkedLogits } from "../../../core/graph/chunked_logits.ts";
 import * as f from "../../../core/graph/functions.ts";
 import { Graph, type Node, reachable, type Value } from "../../../core/graph/graph.ts";
 import { gradients } from "../../../core/graph/vjp.ts";
@@ -78,7 +78,7 @@ describe("scores over many classes", () => {
     for (const [blocks, leastRows] of [[1, 1], [2, 1], [5, 1], [7, 1], [4, 2], [3, 128]] as const) {
       it(`${head}: ${blocks} blocks of at least ${leastRows} rows give what the whole gives`, async () => {
         const a = caseOf(head);
-        const cut = scoresOfClasses(a.logits, a.own, all, { limit: 0, blocks, leastRows })!;
+        const cut = chunkedLogits(a.logits, a.own, all, { limit: 0, blocks, leastRows })!;
         const found = await figures(a, [cut.own, cut.mean!, cut.best!]);
         const b = caseOf(head);
         const logp = f.logSoftmax(b.logits);
@@ -95,7 +95,7 @@ describe("scores over many classes", () => {
 
   it("nothing of all classes is made for all rows, and no product of them twice", () => {
     const c = caseOf("softcapped, with a bias added");
-    const cut = scoresOfClasses(c.logits, c.own, all, { limit: 0, blocks: 2, leastRows: 1 })!;
+    const cut = chunkedLogits(c.logits, c.own, all, { limit: 0, blocks: 2, leastRows: 1 })!;
     const loss = f.sum(f.sub(cut.mean!, cut.own));
     const nodes = reachable([loss, cut.best!, ...gradients(loss, c.wrt).map((g) => g.dense!)]);
     const wide = nodes.flatMap((node) => node.outputs).filter((v) => v.shape[0] === "n" && v.shape.at(-1) === CLASSES);
@@ -128,7 +128,7 @@ describe("scores over many classes", () => {
   it("logits that are not made of products stay whole", () => {
     const graph = new Graph();
     const logits = graph.input("logits", "float32", ["n", 5]);
-    assert.equal(scoresOfClasses(logits, graph.input("own", "int32", ["n"]), all, { limit: 0 }), undefined);
-    assert.equal(scoresOfClasses(f.softmax(logits), graph.input("own", "int32", ["n"]), all, { limit: 0 }), undefined);
+    assert.equal(chunkedLogits(logits, graph.input("own", "int32", ["n"]), all, { limit: 0 }), undefined);
+    assert.equal(chunkedLogits(f.softmax(logits), graph.input("own", "int32", ["n"]), all, { limit: 0 }), undefined);
   });
 });

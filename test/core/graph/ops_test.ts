@@ -8,7 +8,7 @@ import { Graph, reachable } from "../../../core/graph/graph.ts";
 import { writeOnnx } from "../../../core/onnx/write.ts";
 import { createRandom } from "../../../core/random.ts";
 import type { Ort } from "../../../core/types.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { cases, graphOf, type OpCase } from "./cases.ts";
 

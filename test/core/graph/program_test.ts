@@ -2,35 +2,35 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { buildProgram, type Program } from "../../../core/engine/program.ts";
 import { trainsRule } from "../../../core/engine/program.ts";
-import { trunkOf } from "../../../core/engine/trunk.ts";
+import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { addDims, evaluateDim, mulDims, renameDim } from "../../../core/graph/dims.ts";
 import { reachable } from "../../../core/graph/graph.ts";
 import { print } from "../../../core/graph/print.ts";
 import { choosePlaces } from "../../../core/graph/rows.ts";
 import { i32 } from "../../../core/tensor.ts";
-import type { Attached } from "../../../core/types.ts";
+import type { AttachedAdapter } from "../../../core/types.ts";
 import { freeze } from "../../../plugins/adapters/freeze.ts";
 import { lora } from "../../../plugins/adapters/lora.ts";
 import { sequence } from "../../../plugins/heads/sequence.ts";
 import { crossEntropy } from "../../../plugins/losses/cross_entropy.ts";
-import { bert } from "../../../plugins/models/bert.ts";
+import { bert } from "../../../plugins/architectures/bert.ts";
 import { assertGolden } from "../../golden.ts";
 import { tinyConfig } from "../../tiny.ts";
 
 const head = sequence({ numLabels: 2 });
-const trunk = trunkOf(bert().read({ ...tinyConfig, hidden_dropout_prob: 0.1 }));
+const backbone = inspectBackbone(bert().read({ ...tinyConfig, hidden_dropout_prob: 0.1 }));
 const place = { modules: head.modulesToSave, task: "SEQ_CLS" };
 
-function program(attached: readonly Attached[], checkpointing = false): Program {
+function program(attached: readonly AttachedAdapter[], checkpointing = false): Program {
   return buildProgram({
     mode: "train",
-    trunk,
+    backbone: backbone,
     heads: [head],
     losses: [{ loss: crossEntropy(), output: "logits", target: "labels", weight: 1, name: "logits" }],
     attached,
     labelSmoothing: 0,
     checkpointing,
-    trains: trainsRule(attached),
+    isTrainable: trainsRule(attached),
     targets: { labels: i32([1], [0]) },
   });
 }
@@ -38,8 +38,8 @@ const nodesOf = ({ graph }: Program) => reachable([...graph.outputs.values()]);
 
 describe("printed training graphs", () => {
   it("LoRA on a tiny BERT", () =>
-    assertGolden("bert_lora.txt", print(program([lora({ r: 2 }).attach(trunk, place)]).graph)));
-  it("the head alone", () => assertGolden("bert_head.txt", print(program([freeze().attach(trunk, place)]).graph)));
+    assertGolden("bert_lora.txt", print(program([lora({ r: 2 }).attach(backbone, place)]).graph)));
+  it("the head alone", () => assertGolden("bert_head.txt", print(program([freeze().attach(backbone, place)]).graph)));
 });
 
 describe("a training graph", () => {
@@ -58,7 +58,7 @@ describe("a training graph", () => {
     );
   });
   it("has nothing backwards below the lowest layer that trains", () => {
-    const backward = nodesOf(program([freeze({ trainLastLayers: 1 }).attach(trunk, place)])).filter((n) =>
+    const backward = nodesOf(program([freeze({ trainLastLayers: 1 }).attach(backbone, place)])).filter((n) =>
       n.scope.startsWith("d.")
     );
     assert.ok(backward.some((n) => n.scope.includes("layer.1")));

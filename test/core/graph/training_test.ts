@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { trainsRule } from "../../../core/engine/program.ts";
-import { buildProgram, factorName, type Program } from "../../../core/engine/program.ts";
-import { trunkOf } from "../../../core/engine/trunk.ts";
+import { buildProgram, lossScaleInput, type Program } from "../../../core/engine/program.ts";
+import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { evaluateShape } from "../../../core/graph/dims.ts";
 import { type Node, reachable, type Value } from "../../../core/graph/graph.ts";
 import { print } from "../../../core/graph/print.ts";
@@ -17,7 +17,7 @@ import { i32, sizeOf } from "../../../core/tensor.ts";
 import { lora } from "../../../plugins/adapters/lora.ts";
 import { sequence } from "../../../plugins/heads/sequence.ts";
 import { crossEntropy } from "../../../plugins/losses/cross_entropy.ts";
-import { bert } from "../../../plugins/models/bert.ts";
+import { bert } from "../../../plugins/architectures/bert.ts";
 import { assertGolden } from "../../golden.ts";
 import { type Given, near } from "../../../conformance/oracle/differences.ts";
 import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
@@ -36,22 +36,22 @@ const config = {
   attention_probs_dropout_prob: 0.1,
   layer_norm_eps: 1e-6,
 };
-const trunk = trunkOf(bert().read(config));
+const backbone = inspectBackbone(bert().read(config));
 const head = sequence({ numLabels: 3 });
 const place = { modules: head.modulesToSave, task: "SEQ_CLS" };
 
 type Kind = "full" | "lora";
 function program(kind: Kind, checkpointing: boolean, labelSmoothing = 0): Program {
-  const attached = kind === "lora" ? [lora({ r: 2, loraDropout: 0.1 }).attach(trunk, place)] : [];
+  const attached = kind === "lora" ? [lora({ r: 2, loraDropout: 0.1 }).attach(backbone, place)] : [];
   return buildProgram({
     mode: "train",
-    trunk,
+    backbone: backbone,
     heads: [head],
     losses: [{ loss: crossEntropy(), output: "logits", target: "labels", weight: 1, name: "logits" }],
     attached,
     labelSmoothing,
     checkpointing,
-    trains: trainsRule(attached),
+    isTrainable: trainsRule(attached),
     targets: { labels: i32([1], [0]) },
   });
 }
@@ -68,7 +68,7 @@ const fixed: Readonly<Record<string, readonly number[]>> = {
   "first.picks": [...picks],
   "first.unpick": [...unpick],
   labels: [0, 2, 1],
-  [factorName("logits")]: [1 / 3],
+  [lossScaleInput("logits")]: [1 / 3],
 };
 
 /** Numbers for all that a program reads: the same for the same name, so that programs can be compared. */

@@ -219,7 +219,7 @@ describe("regions", () => {
 });
 
 describe("what is frozen is absent", () => {
-  /** `depth` layers of tanh(x W); gives how many nodes the gradient of the upper `trained` weights adds. */
+  /** `depth` layers of tanh(x W); gives how many nodes the gradient of the upper `trainRecipe` weights adds. */
   const added = (depth: number, trained: number): number => {
     const graph = new Graph();
     let x = graph.input("x", "float32", ["n", 2]);

@@ -3,11 +3,19 @@ import { describe, it } from "node:test";
 import { createRandom } from "../../../core/random.ts";
 import { lineCheck } from "../../../core/jobs/json_lines.ts";
 import { type Jobs, jobsIn } from "../../../core/jobs/jobs.ts";
-import { asked, committed, givenBack, type JobRecord, queued, renewed, saved } from "../../../core/jobs/record.ts";
+import {
+  commitLease,
+  type JobRecord,
+  queueJob,
+  releaseLease,
+  renewLease,
+  requestStop,
+  saved,
+} from "../../../core/jobs/record.ts";
 import { storeQueue } from "../../../core/jobs/store_queue.ts";
 import type { Store } from "../../../core/types.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 
 const host = await hostHere(1);
 const result = { folder: "r/", files: ["adapter/adapter_model.safetensors"], metrics: { loss: 0.5 } };
@@ -20,7 +28,7 @@ async function setUp(): Promise<{ jobs: Jobs; store: Store; clock: { now: number
 }
 async function ready(jobs: Jobs): Promise<JobRecord> {
   const { id } = await jobs.create("t", { model: "m" }, {});
-  const done = await jobs.change(id, (r) => queued(r, { needs: r.needs, estimate: {} }));
+  const done = await jobs.change(id, (r) => queueJob(r, { needs: r.needs, estimate: {} }));
   if (!done) throw new Error("no job");
   return done.record;
 }
@@ -34,12 +42,12 @@ describe("jobs", () => {
     const [job] = both.filter((j) => j !== undefined);
     assert.equal(both.filter((j) => j !== undefined).length, 1);
     assert.deepEqual([job?.id, job?.token, job?.status], [id, 1, "running"]);
-    assert.equal((await jobs.change(id, (r) => committed(r, 2, result, 0)))?.refused, "stale");
+    assert.equal((await jobs.change(id, (r) => commitLease(r, 2, result, 0)))?.refused, "stale");
     for (let i = 0; i < 2; i++) {
-      const done = await jobs.change(id, (r) => committed(r, 1, result, 9));
+      const done = await jobs.change(id, (r) => commitLease(r, 1, result, 9));
       assert.deepEqual([done?.record.status, done?.refused], ["succeeded", undefined]);
     }
-    assert.equal((await jobs.change(id, (r) => asked(r, "cancel", 0)))?.refused, "status");
+    assert.equal((await jobs.change(id, (r) => requestStop(r, "cancel", 0)))?.refused, "status");
   });
 
   it("go to another runner when one gives no sign of life, and the first is told so", async () => {
@@ -48,14 +56,14 @@ describe("jobs", () => {
     await jobs.lease("a", () => true);
     for (let t = 0; t <= 60; t += 10) {
       clock.now = 1000 * t;
-      if (t <= 20) await jobs.change(id, (r) => renewed(r, 1, t, 100 * t));
+      if (t <= 20) await jobs.change(id, (r) => renewLease(r, 1, t, 100 * t));
       if (t === 20) await jobs.change(id, (r) => saved(r, 1, checkpoint(20)));
       await jobs.watch();
     }
     const job = await jobs.lease("b", () => true);
     assert.deepEqual([job?.token, job?.checkpoints.at(-1)?.step, job?.trainedTokens], [2, 20, 2000]);
-    assert.equal((await jobs.change(id, (r) => renewed(r, 1, 30, 0)))?.refused, "stale");
-    assert.equal((await jobs.change(id, (r) => committed(r, 1, result, 0)))?.refused, "stale");
+    assert.equal((await jobs.change(id, (r) => renewLease(r, 1, 30, 0)))?.refused, "stale");
+    assert.equal((await jobs.change(id, (r) => commitLease(r, 1, result, 0)))?.refused, "stale");
     const messages: string[] = [];
     for await (const event of jobs.events(id).after(0)) messages.push(event.message);
     assert.ok(messages.includes("Attempt ended: runner a was lost at step 20"), messages.join("\n"));
@@ -71,7 +79,7 @@ describe("jobs", () => {
       let taken: JobRecord | undefined;
       for (let look = 0; !taken; look++) {
         const next = 3000 * look + 1;
-        if (clock.now < 1000 * killed && next >= 1000 * killed) await jobs.change(id, (r) => renewed(r, 1, 1, 1));
+        if (clock.now < 1000 * killed && next >= 1000 * killed) await jobs.change(id, (r) => renewLease(r, 1, 1, 1));
         clock.now = next;
         await jobs.watch();
         taken = await jobs.lease("b", () => true);
@@ -98,7 +106,7 @@ describe("jobs", () => {
     for (let attempt = 1; attempt <= 3; attempt++) {
       const job = await jobs.lease("a", () => true);
       const error = { code: "crashed", message: `exit ${attempt}`, param: null };
-      await jobs.change(id, (r) => givenBack(r, job?.token ?? 0, { reason: "failed", error, retry: true }, 7));
+      await jobs.change(id, (r) => releaseLease(r, job?.token ?? 0, { reason: "failed", error, retry: true }, 7));
     }
     const job = await jobs.get(id);
     assert.equal(job?.status, "failed");
@@ -114,7 +122,7 @@ describe("jobs", () => {
       const token = job?.token ?? 0;
       await jobs.change(id, (r) => saved(r, token, checkpoint(attempt)));
       const error = { code: "crashed", message: "spot machine", param: null };
-      await jobs.change(id, (r) => givenBack(r, token, { reason: "failed", error, retry: true }, 7));
+      await jobs.change(id, (r) => releaseLease(r, token, { reason: "failed", error, retry: true }, 7));
     }
     assert.equal((await jobs.get(id))?.status, "queued");
   });
@@ -139,14 +147,14 @@ describe("jobs", () => {
   it("are cancelled at once without a runner, by their runner else; a pause keeps the checkpoint", async () => {
     const { jobs } = await setUp();
     const { id } = await ready(jobs);
-    assert.equal((await jobs.change(id, (r) => asked(r, "pause", 1)))?.record.status, "paused");
+    assert.equal((await jobs.change(id, (r) => requestStop(r, "pause", 1)))?.record.status, "paused");
     const other = await ready(jobs);
     const job = await jobs.lease("a", () => true);
     assert.equal(job?.id, other.id);
-    assert.equal((await jobs.change(other.id, (r) => asked(r, "cancel", 1)))?.record.status, "running");
-    const beat = await jobs.change(other.id, (r) => renewed(r, 1, 1, 1));
+    assert.equal((await jobs.change(other.id, (r) => requestStop(r, "cancel", 1)))?.record.status, "running");
+    const beat = await jobs.change(other.id, (r) => renewLease(r, 1, 1, 1));
     assert.equal(beat?.record.wants, "cancel");
-    const done = await jobs.change(other.id, (r) => givenBack(r, 1, { reason: "cancelled" }, 2));
+    const done = await jobs.change(other.id, (r) => releaseLease(r, 1, { reason: "cancelled" }, 2));
     assert.equal(done?.record.status, "cancelled");
   });
 

@@ -3,12 +3,12 @@ import { describe, it } from "node:test";
 import { storeFailed } from "../../../core/errors.ts";
 import { filesIn } from "../../../core/jobs/files.ts";
 import { type Jobs, jobsIn } from "../../../core/jobs/jobs.ts";
-import { queued } from "../../../core/jobs/record.ts";
-import { seal, sealedIn, unseal } from "../../../core/jobs/sealed.ts";
+import { queueJob } from "../../../core/jobs/record.ts";
+import { seal, sealStore, unseal } from "../../../core/jobs/sealed.ts";
 import { storeQueue } from "../../../core/jobs/store_queue.ts";
 import type { Store } from "../../../core/types.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 
 const host = await hostHere(1);
 const damages: readonly (readonly [string, (bytes: Uint8Array) => Uint8Array])[] = [
@@ -23,7 +23,7 @@ const damages: readonly (readonly [string, (bytes: Uint8Array) => Uint8Array])[]
 /** Jobs over a store, opened as a new process would. */
 function opened(store: Store): { jobs: Jobs; told: string[]; damaged: () => readonly string[] } {
   const told: string[] = [];
-  const kept = sealedIn(store, (text) => told.push(text));
+  const kept = sealStore(store, (text) => told.push(text));
   const clock = { now: () => 0, time: () => 0 };
   const jobs = jobsIn({ store, kept, queue: storeQueue(store, () => 0), ...clock, leaseSeconds: 30, maxAttempts: 3 });
   return { jobs, told, damaged: kept.damaged };
@@ -56,7 +56,7 @@ describe("one damaged object", () => {
         const ids: string[] = [];
         for (let i = 0; i < 3; i++) {
           const { id } = await before.create("t", {}, {}, `ftjob-${i}`);
-          await before.change(id, (r) => queued(r, { needs: r.needs, estimate: {} }));
+          await before.change(id, (r) => queueJob(r, { needs: r.needs, estimate: {} }));
           ids.push(id);
         }
         const key = victim(ids[1] ?? "");
@@ -100,7 +100,7 @@ describe("one damaged object", () => {
       const before = opened(inner).jobs;
       for (const id of ["ftjob-a", "ftjob-b"]) {
         await before.create("t", {}, {}, id);
-        await before.change(id, (r) => queued(r, { needs: r.needs, estimate: {} }));
+        await before.change(id, (r) => queueJob(r, { needs: r.needs, estimate: {} }));
       }
       const key = "records/ftjob-a.json";
       await inner.put(key, new Uint8Array(4));
@@ -129,7 +129,7 @@ describe("hints", () => {
     for (let i = 0; i < 300; i++) {
       const { id } = await before.create("t", {}, {}, `ftjob-${String(i).padStart(4, "0")}`);
       const needs = { bytes: i === 299 ? 1 : 1000, provider: null, plugins: [] };
-      await before.change(id, (r) => queued(r, { needs, estimate: {} }));
+      await before.change(id, (r) => queueJob(r, { needs, estimate: {} }));
     }
     const small = (job: { needs: { bytes: number } }): boolean => job.needs.bytes < 10;
     const { jobs } = opened(store);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import { type AdapterSet, openAdapters } from "../../../core/run/adapters.ts";
+import { type AdapterPool, openAdapterPool } from "../../../core/run/adapters.ts";
 import { predictRows } from "../../../core/run/infer.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
 
 const rows = tinyRows.slice(0, 6);
@@ -25,7 +25,7 @@ const saved = (name: string): Json => ({ use: uses[name]?.use ?? "", with: { fro
 
 describe("named adapters over one model", () => {
   let host: Host;
-  let set: AdapterSet;
+  let set: AdapterPool;
 
   before(async () => {
     const plain = tinyHost(await hostHere(1));
@@ -41,7 +41,7 @@ describe("named adapters over one model", () => {
       stores.set(`tiny:${name}`, adapter);
     }
     host = { ...plain, directory: (path) => stores.get(path) ?? plain.directory?.(path) as Store };
-    set = await openAdapters(compose(specOf([]), catalog), host);
+    set = await openAdapterPool(compose(specOf([]), catalog), host);
     for (const name of Object.keys(uses)) await set.add(name, saved(name) as { use: string });
   });
 
@@ -53,7 +53,7 @@ describe("named adapters over one model", () => {
   const alone = async (names: readonly string[]): Promise<number[]> => {
     const run = compose(specOf(names.map(saved)), catalog);
     const found: number[] = [];
-    const data = run.use("dataset", { use: "memory", with: { rows } });
+    const data = run.use("data", { use: "memory", with: { rows } });
     for await (const { score } of predictRows(await openRun(run, host), data)) found.push(Number(score));
     return found;
   };
@@ -115,7 +115,7 @@ describe("named adapters over one model", () => {
   });
 
   it("a question whose answer is known builds no graph", async () => {
-    const bert = catalog.model?.bert;
+    const bert = catalog.architecture?.bert;
     assert.ok(bert);
     let built = 0;
     const counting = {
@@ -125,14 +125,14 @@ describe("named adapters over one model", () => {
         if (result.issues) return result;
         const { value } = result;
         const read: typeof value.read = (...args) => {
-          const trunk = value.read(...args);
-          return { ...trunk, forward: (b) => (built++, trunk.forward(b)) };
+          const backbone = value.read(...args);
+          return { ...backbone, forward: (b) => (built++, backbone.forward(b)) };
         };
         return { value: { ...value, read } };
       },
     };
-    const counted = { ...catalog, model: { ...catalog.model, bert: counting } };
-    const own = await openAdapters(compose(specOf([]), counted), host);
+    const counted = { ...catalog, architecture: { ...catalog.architecture, bert: counting } };
+    const own = await openAdapterPool(compose(specOf([]), counted), host);
     for (const name of ["a", "b"]) await own.add(name, saved(name) as { use: string });
     const ask = async (name: string): Promise<void> => {
       assert.deepEqual(own.fresh(name), []);

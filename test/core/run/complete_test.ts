@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { plainKey } from "../../../formats/peft/keys.ts";
 import { compose } from "../../../core/compose.ts";
-import { openAdapters } from "../../../core/run/adapters.ts";
-import { newParts } from "../../../core/run/complete.ts";
+import { openAdapterPool } from "../../../core/run/adapters.ts";
+import { listNewParts } from "../../../core/run/complete.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { predictRows } from "../../../core/run/infer.ts";
 import { openRun } from "../../../core/run/open.ts";
@@ -19,7 +19,7 @@ import { f32, type Tensor } from "../../../core/tensor.ts";
 import type { Host, Json, Named, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { placed } from "../../conformance/families.ts";
 import { heldStore, tinyHost, tinyRows, tinySpec, tinyWeights } from "../../tiny.ts";
 
@@ -60,7 +60,7 @@ describe("a checkpoint", () => {
   it("without a head is trained, which is said, and not evaluated", async () => {
     const host = hostWith(without("classifier."));
     const open = await opened(host);
-    assert.deepEqual(newParts(open), ["classifier.weight", "classifier.bias"]);
+    assert.deepEqual(listNewParts(open), ["classifier.weight", "classifier.bias"]);
     const rows = open.run.data.eval as never;
     await assert.rejects(evaluateRun(open, rows), /classifier\.weight.*the head is new/);
     await assert.rejects(async () => {
@@ -82,7 +82,7 @@ describe("a checkpoint", () => {
       /classifier\.weight.*ignoreMismatchedSizes/,
     );
     const open = await opened(host, [], { ignoreMismatchedSizes: true }, three);
-    assert.deepEqual(newParts(open), ["classifier.weight", "classifier.bias"]);
+    assert.deepEqual(listNewParts(open), ["classifier.weight", "classifier.bias"]);
   });
 
   it("of float64 is what its numbers are", async () => {
@@ -182,7 +182,7 @@ describe("a saved adapter", () => {
     it(`${what} is refused, alone and in a set`, async () => {
       const host = await saved(own);
       await assert.rejects(opened(host, from), message);
-      const set = await openAdapters((await opened(hostWith(whole))).run, host);
+      const set = await openAdapterPool((await opened(hostWith(whole))).run, host);
       await assert.rejects(set.add("a", { use: "lora", with: { from: "tiny:adapter" } }), message);
       await set.close();
     });
@@ -261,9 +261,8 @@ describe("a pointer of Git LFS", () => {
     });
     const host: Host = { ...here, directory: () => store, resolve: (path) => path };
     for (const use of ["jsonl", "csv", "json", "parquet"]) {
-      const parsed =
-        (catalog.dataset as Named<{ parse(o: object): { value?: { open(h: Host): Promise<unknown> } } }>)[use]
-          ?.parse({ path: `rows.${use}` });
+      const parsed = (catalog.data as Named<{ parse(o: object): { value?: { open(h: Host): Promise<unknown> } } }>)[use]
+        ?.parse({ path: `rows.${use}` });
       await assert.rejects(async () => await parsed?.value?.open(host), /Git LFS pointer/, use);
     }
   });

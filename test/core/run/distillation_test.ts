@@ -14,7 +14,7 @@ import { trainRun } from "../../../core/run/train.ts";
 import type { RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/data/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
 
 const cache = mkdtempSync(join(tmpdir(), "attune-teacher-"));

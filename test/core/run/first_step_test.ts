@@ -9,7 +9,7 @@ import { trainRun } from "../../../core/run/train.ts";
 import type { Host, Run, RunSpec, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
 
 const host = tinyHost(await hostHere(1));
@@ -65,16 +65,16 @@ describe("before the first step", () => {
   it("weights are not hashed, and the run's spec has their fingerprint all the same", async () => {
     let hashed = 0;
     const run = composed();
-    const source: Run["source"] = {
-      ...run.source,
+    const source: Run["model"] = {
+      ...run.model,
       open: async (at) => {
-        const checkpoint = await run.source.open(at);
+        const checkpoint = await run.model.open(at);
         return { ...checkpoint, fingerprint: () => (hashed++, checkpoint.fingerprint()) };
       },
     };
     const output = await memory().open(host);
     let atFirst: number | undefined;
-    for await (const { type } of trainRun({ ...run, source }, host, { output })) {
+    for await (const { type } of trainRun({ ...run, model: source }, host, { output })) {
       if (type === "step") atFirst ??= hashed;
     }
     assert.equal(atFirst, 0);

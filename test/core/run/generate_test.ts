@@ -6,26 +6,26 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
 import { buildProgram } from "../../../core/engine/program.ts";
-import { trunkOf } from "../../../core/engine/trunk.ts";
+import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { layOut } from "../../../core/loop/layout.ts";
-import { answers, generateSamples, generationOf } from "../../../core/run/generate.ts";
-import { inferencer, predictRows } from "../../../core/run/infer.ts";
+import { generateAnswers, generateSamples, generationOf } from "../../../core/run/generate.ts";
+import { openEvaluator, predictRows } from "../../../core/run/infer.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
 import { sample } from "../../../core/generate/sample.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf } from "../../../core/tensor.ts";
-import type { GenerationConfig, Json, Model, Named, Ort, Question, Row, RunSpec } from "../../../core/types.ts";
+import type { Architecture, GenerationConfig, Json, Named, Ort, Question, Row, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/generation.json" with { type: "json" };
 
 type Case = Readonly<{ name: string; config: Named<Json>; found: readonly (readonly (readonly number[])[])[] }>;
 const cases = figures.cases as unknown as readonly Case[];
-const models: readonly Model[] = Object.values(catalog.model).flatMap((entry) => {
+const models: readonly Architecture[] = Object.values(catalog.architecture).flatMap((entry) => {
   const made = entry.parse({});
   return made.issues ? [] : [made.value];
 });
@@ -39,16 +39,16 @@ async function opened(
   metrics?: readonly string[],
 ): Promise<OpenRun> {
   const modelType = String(config.model_type);
-  const trunk = trunkOf(models.find((m) => m.modelTypes.includes(modelType))!.read(config));
+  const backbone = inspectBackbone(models.find((m) => m.modelTypes.includes(modelType))!.read(config));
   const { recorded } = buildProgram({
     mode: "evaluate",
-    trunk,
+    backbone: backbone,
     heads: [lm()],
     losses: [],
     attached: [],
     labelSmoothing: 0,
     checkpointing: false,
-    trains: () => false,
+    isTrainable: () => false,
     targets: {},
   });
   const weights = [...recorded.parameters.values()].map(({ name, shape: dims }) => {
@@ -81,8 +81,8 @@ const camel = (options: Named<unknown>): Named<unknown> =>
 /** What prompts go on with, without what ends it. */
 async function generated(open: OpenRun, prompts: readonly (readonly number[])[]): Promise<(readonly number[])[]> {
   const rows: Row[] = prompts.map((input_ids) => ({ input_ids }));
-  const { samples } = await encodeRows(open, open.run.use("dataset", { use: "memory", with: { rows } }), false);
-  const generator = await inferencer(open).generator();
+  const { samples } = await encodeRows(open, open.run.use("data", { use: "memory", with: { rows } }), false);
+  const generator = await openEvaluator(open).generator();
   const found: (readonly number[])[] = [];
   const options = await generationOf(open);
   for await (const { tokens } of generateSamples(open, generator, samples, options)) {
@@ -180,23 +180,23 @@ describe("generation", () => {
     });
     const rows = [row(turn), row(turn.map((id) => (id === 5 ? 6 : 5)))];
     const open = await opened(figure, { maxNewTokens: 4, eosTokenId: [] }, undefined, 3, ["exact-match"]);
-    const metrics = await evaluateRun(open, open.run.use("dataset", { use: "memory", with: { rows } }));
+    const metrics = await evaluateRun(open, open.run.use("data", { use: "memory", with: { rows } }));
     // Of two rows with two turns each, the first row's first is said as it is.
     assert.equal(metrics["exact-match"], 0.25);
   });
 
   it("asks of an evaluation set no more than a batch at once", async () => {
     const open = await opened(figure, { maxNewTokens: 2, eosTokenId: [] });
-    const evaluator = inferencer(open);
+    const evaluator = openEvaluator(open);
     let [asked, answered] = [0, 0];
     const questions = function* (): Iterable<Question> {
       for (let row = 0; row < 20; row++) {
         asked++;
-        const fields = { input_ids: { per: "token", data: Int32Array.of(2, 9, 5 + row), fill: 0 } } as const;
+        const fields = { input_ids: { axis: "token", data: Int32Array.of(2, 9, 5 + row), padValue: 0 } } as const;
         yield { sample: { sequences: [{ length: 3, fields }], targets: {}, row }, prompt: "", reference: "" };
       }
     };
-    for await (const { row } of answers(open, await evaluator.generator(), questions())) {
+    for await (const { row } of generateAnswers(open, await evaluator.generator(), questions())) {
       assert.equal(row, answered++);
       assert.ok(asked - answered < 3, `${asked} asked, ${answered} answered`);
     }
@@ -217,7 +217,7 @@ describe("generation", () => {
       const host = { ...open.host, lib: { ...lib, Tensor: lib.Tensor, InferenceSession: { create } } };
       const rows = [{ input_ids: [2, 9, 14] }];
       const own = { ...open, host };
-      for await (const _ of predictRows(own, own.run.use("dataset", { use: "memory", with: { rows } }))) break;
+      for await (const _ of predictRows(own, own.run.use("data", { use: "memory", with: { rows } }))) break;
       return packed === true;
     };
     assert.equal(await packs(), true);
@@ -226,11 +226,11 @@ describe("generation", () => {
 
   it("a step is continued once: what it kept is written on in place", async () => {
     const open = await opened(figure);
-    const evaluator = inferencer(open);
+    const evaluator = openEvaluator(open);
     const { prefill, decode } = await evaluator.generator();
-    const fields = { input_ids: { per: "token", data: Int32Array.of(2, 9, 14), fill: 0 } } as const;
+    const fields = { input_ids: { axis: "token", data: Int32Array.of(2, 9, 14), padValue: 0 } } as const;
     const prompt = { sequences: [{ length: 3, fields }], targets: {}, row: 0 };
-    const step = await prefill(layOut([prompt], { ...open.layout, share: false }));
+    const step = await prefill(layOut([prompt], { ...open.layout, rowSharing: false }));
     const next = await decode(step, Int32Array.of(0), Int32Array.of(5));
     assert.equal(next.keyValueCache.places, 4);
     await assert.rejects(decode(step, Int32Array.of(0), Int32Array.of(6)), /continued once/);
@@ -241,7 +241,7 @@ describe("generation", () => {
     const open = await opened({ ...figure, config: { ...figure.config, eos_token_id: 26 } }, { maxNewTokens: 3 });
     const texts = [];
     const rows = [{ text: "the film" }, { prompt: "a good", completion: "ignored" }];
-    for await (const prediction of predictRows(open, open.run.use("dataset", { use: "memory", with: { rows } }))) {
+    for await (const prediction of predictRows(open, open.run.use("data", { use: "memory", with: { rows } }))) {
       texts.push(prediction);
     }
     assert.deepEqual(texts.map((t) => Object.keys(t)), [["text"], ["text"]]);

@@ -13,7 +13,7 @@ import { trainRun } from "../../../core/run/train.ts";
 import type { Host, Json, Named, Row, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
 
 const host = tinyHost(await hostHere(1));

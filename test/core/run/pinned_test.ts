@@ -4,7 +4,7 @@ import { compose } from "../../../core/compose.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
 // Data order, first weights, masks and arithmetic have all gone into these. Other processors round matrix products

@@ -12,7 +12,7 @@ import { planOf, planRun } from "../../../core/run/plan.ts";
 import { sizeOf } from "../../../core/tensor.ts";
 import type { Json, Named, Plan, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec, tinyWeights } from "../../tiny.ts";
 
 const planned = async (spec: Named<Json>): Promise<Plan> =>
@@ -72,7 +72,7 @@ it("says of rows that are read one by one what it says of rows that are held", a
 it("refuses batches that nothing has room for", async () => {
   const data = Int32Array.of(1);
   const sample = {
-    sequences: [{ length: 1, fields: { input_ids: { per: "token", data, fill: 0 } } }],
+    sequences: [{ length: 1, fields: { input_ids: { axis: "token", data, padValue: 0 } } }],
     targets: {},
     row: 0,
   } as const;

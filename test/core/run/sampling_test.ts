@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { generationOptions, lengthsBehind } from "../../../core/generate/options.ts";
-import { drawable } from "../../../core/generate/sample.ts";
+import { selectDrawable } from "../../../core/generate/sample.ts";
 import { processScores } from "../../../core/generate/scores.ts";
 import type { Json, Named } from "../../../core/types.ts";
 
@@ -28,7 +28,7 @@ describe("what generation_config.json says of sampling, as transformers does it"
       const own = Float64Array.from(scores);
       const written = { tokens: [...prompt, ...generated], generated: generated.length, source: prompt };
       processScores(own, written, options);
-      const { ids, logp } = drawable(own, options);
+      const { ids, logp } = selectDrawable(own, options);
       const found = probabilities.map(() => 0);
       ids.forEach((id, k) => (found[id] = Math.exp(logp[k] ?? 0)));
       found.forEach((p, id) => {

@@ -10,11 +10,11 @@ import { compose } from "../../../core/compose.ts";
 import { predictRows } from "../../../core/run/infer.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
-import { within } from "../../../core/within.ts";
+import { storeWithin } from "../../../core/within.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { folders } from "../../sentence_folders.ts";
 import { heldStore } from "../../tiny.ts";
 
@@ -36,7 +36,7 @@ const specOf = (task: Json, more: Named<Json> = {}): RunSpec =>
 
 async function embedded(files: Store, task: Json): Promise<number[][]> {
   const run = compose(specOf(task), catalog);
-  const rows = run.use("dataset", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
+  const rows = run.use("data", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
   const found: number[][] = [];
   for await (const { embedding } of predictRows(await openRun(run, hostOf(files)), rows)) {
     found.push(embedding as number[]);
@@ -82,7 +82,7 @@ describe("folders of sentence-transformers", () => {
   it("are kept by what a run writes", async () => {
     for (const name of ["cls", "several", "layers", "prompt", "short"]) {
       const output = await trained(heldStore(all[name] ?? {}), { use: "sentence-similarity" });
-      const model = within(output, "model/");
+      const model = storeWithin(output, "model/");
       const [before, after] = [
         await embedded(heldStore(all[name] ?? {}), { use: "feature-extraction" }),
         await embedded(model, { use: "feature-extraction" }),
@@ -110,7 +110,7 @@ describe("folders of sentence-transformers", () => {
     const silent = await embedded(prompted, { use: "feature-extraction", with: { prompt: "" } });
     near(silent, await embedded(cls, { use: "feature-extraction", with: { pooling: "mean" } }));
     const task = { use: "sentence-similarity", with: { pooling: "last", normalize: true, prompt: "a film : " } };
-    const model = within(await trained(cls, task), "model/");
+    const model = storeWithin(await trained(cls, task), "model/");
     const again = await embedded(model, { use: "feature-extraction" });
     near(
       again,

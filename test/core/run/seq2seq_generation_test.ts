@@ -5,20 +5,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import { openAdapters } from "../../../core/run/adapters.ts";
+import { openAdapterPool } from "../../../core/run/adapters.ts";
 import { generateSamples, generationOf } from "../../../core/run/generate.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
-import { inferencer, predictRows } from "../../../core/run/infer.ts";
+import { openEvaluator, predictRows } from "../../../core/run/infer.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
-import { within } from "../../../core/within.ts";
+import { storeWithin } from "../../../core/within.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
 import { sizeOf, type Tensor } from "../../../core/tensor.ts";
 import type { GenerationConfig, Json, Named, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/seq2seq_generation.json" with { type: "json" };
 
@@ -67,7 +67,7 @@ async function opened(own: Case, change: Change = {}): Promise<OpenRun> {
 
 async function generated(open: OpenRun, asked: Partial<GenerationConfig>): Promise<number[][]> {
   const { samples } = await encodeRows(open, open.run.data.train as never, false);
-  const evaluator = inferencer(open);
+  const evaluator = openEvaluator(open);
   const generator = await evaluator.generator();
   const found: number[][] = [];
   const options = await generationOf(open, asked);
@@ -142,7 +142,7 @@ describe("generation", () => {
     const output = await memory().open(open.host);
     const spec = { ...open.run.spec, adapter: { use: "lora", with: { r: 2, initLoraWeights: false } } };
     for await (const _ of trainRun(compose(spec, catalog), open.host, { output }));
-    const files = within(output, "adapter/");
+    const files = storeWithin(output, "adapter/");
     const host = {
       ...open.host,
       directory: (path: string) => path === "tiny:own" ? files : open.host.directory?.(path) ?? files,
@@ -156,7 +156,7 @@ describe("generation", () => {
     };
     const alone = await openRun(compose({ ...spec, adapter: from }, catalog), host);
     const own = await textsOf(predictRows(alone, alone.run.data.eval as never));
-    const set = await openAdapters(compose({ ...spec, adapter: [] }, catalog), host);
+    const set = await openAdapterPool(compose({ ...spec, adapter: [] }, catalog), host);
     await set.add("own", from);
     assert.deepEqual(await textsOf(set.predict(rows, "own")), own);
     assert.notDeepEqual(await textsOf(set.predict(rows, [])), own);

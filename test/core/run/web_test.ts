@@ -7,8 +7,8 @@ import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Host, Ort, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { hostHere } from "../../../runtimes/train.ts";
-import { web } from "../../../runtimes/web.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
+import { web } from "../../../runtimes/host/web.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
 async function losses(host: Host, adapter: readonly object[]): Promise<number[]> {
@@ -45,7 +45,7 @@ it("attune:base gives the same where it stays as it is stored, in a little memor
     data: {},
   }, catalog);
   const rows = ["A very nice film!", "Zürich, 1999: awful.", "of"].map((text) => ({ text }));
-  const data = run.use("dataset", { use: "memory", with: { rows } });
+  const data = run.use("data", { use: "memory", with: { rows } });
   const vectors = async (host: Host): Promise<number[]> => {
     const found: number[] = [];
     for await (const { embedding } of predictRows(await openRun(run, host), data)) found.push(...embedding as number[]);

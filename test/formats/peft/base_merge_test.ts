@@ -19,7 +19,7 @@ import {
 import type { DType, Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { main } from "../../../runtimes/cli/main.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 
 type Saved = { dtype: DType; dims: number[]; data: number[] };
 type Case = {

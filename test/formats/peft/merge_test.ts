@@ -8,7 +8,7 @@ import { writeMerged } from "../../../formats/peft/merge/write_adapter.ts";
 import { openSafetensors, writeSafetensors } from "../../../core/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 
 type Saved = { dims: number[]; data: number[] };
 type Adapter = { config: Named<Json>; tensors: Record<string, Saved> };

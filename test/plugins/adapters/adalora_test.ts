@@ -8,7 +8,7 @@ import type { Json, Named, RunSpec, TrainingEvent } from "../../../core/types.ts
 import { rankStepper } from "../../../plugins/adapters/rank_allocation.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { testAdapter } from "../../adapter_checks.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
@@ -27,7 +27,7 @@ testAdapter("adalora", { use: "adalora", with: { initR: 3, targetR: 1, tinit: 1,
 describe("AdaLoRA's ranks", () => {
   for (const [number, { options, steps }] of fixture.cases.entries()) {
     it(`as PEFT allocates them, ${number}`, () => {
-      const stepper = (): ReturnType<typeof rankStepper> =>
+      const stepHook = (): ReturnType<typeof rankStepper> =>
         rankStepper({
           targetR: options.target_r,
           initR: options.init_r,
@@ -39,7 +39,7 @@ describe("AdaLoRA's ranks", () => {
           totalStep: null,
           modules: ["first", "second"].map((m) => ({ a: `${m}.lora_A`, b: `${m}.lora_B`, e: `${m}.lora_E` })),
         }, () => {});
-      let own = stepper();
+      let own = stepHook();
       for (const [i, { given, left }] of steps.entries()) {
         const views = new Map(
           Object.entries(given).map(([name, { value, gradient }]) => [
@@ -48,7 +48,7 @@ describe("AdaLoRA's ranks", () => {
             { value: Float32Array.from(value), gradient: Float32Array.from(gradient, (x) => x / 2) },
           ]),
         );
-        own.after({
+        own.onStep({
           step: i + 1,
           totalSteps: options.total_step ?? 0,
           gradientScale: 2,
@@ -59,7 +59,7 @@ describe("AdaLoRA's ranks", () => {
         }
         // A checkpoint in between changes nothing.
         const { tensors } = { tensors: structuredClone(own.tensors()) };
-        own = stepper();
+        own = stepHook();
         own.restore(tensors);
       }
     });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import { trainedForExport, verifyExport } from "../../../core/run/export.ts";
+import { describeTrainedModel, verifyExport } from "../../../core/run/export.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
 /** A store's keys below a prefix, as a directory of the host. */
@@ -58,7 +58,7 @@ describe("several adapters in one run", () => {
     // What the frozen base's last layer has learnt beside them is in the files too, and stays there.
     const open = await openRun(compose(specOf(saved), catalog), host);
     const exported = await memory().open(plain);
-    await open.run.use("exporter", "peft").write(await trainedForExport(open), exported);
+    await open.run.use("exporter", "peft").write(await describeTrainedModel(open), exported);
     const third = await openRun(compose(specOf(saved), catalog), hostOf(exported, ""));
     assert.equal(await verifyExport(open, third), 0);
   });

@@ -4,11 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { AdapterTargets, Model, Named } from "../../../core/types.ts";
+import type { AdapterTargets, Architecture, Named } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import figures from "../../fixtures/adapter_targets.json" with { type: "json" };
 
-const models: readonly Model[] = Object.values(catalog.model).flatMap((entry) => {
+const models: readonly Architecture[] = Object.values(catalog.architecture).flatMap((entry) => {
   const made = entry.parse({});
   return made.issues ? [] : [made.value];
 });

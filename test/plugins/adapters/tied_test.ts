@@ -9,11 +9,11 @@ import { compose } from "../../../core/compose.ts";
 import { openAdapter } from "../../../formats/peft/merge/config.ts";
 import { mergeIntoBase } from "../../../formats/peft/merge/into_base.ts";
 import { writeModel } from "../../../formats/peft/merge/write_model.ts";
-import { openAdapters } from "../../../core/run/adapters.ts";
+import { openAdapterPool } from "../../../core/run/adapters.ts";
 import { layOut } from "../../../core/loop/layout.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
-import { trainedForExport } from "../../../core/run/export.ts";
+import { describeTrainedModel } from "../../../core/run/export.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { configIn, sharedTensors } from "../../../core/run/shared_tensors.ts";
 import { trainRun } from "../../../core/run/train.ts";
@@ -22,7 +22,7 @@ import { sizeOf, type Tensor } from "../../../core/tensor.ts";
 import type { Host, Json, Named, Row, Run, RunSpec, Store } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { placed } from "../../conformance/families.ts";
 import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/tied.json" with { type: "json" };
@@ -159,10 +159,10 @@ for (const own of cases) {
 
         const open = await openRun(runOf(own, "tiny:model", FROM), host);
         const exporter = open.run.use("exporter", { use: "hf", with: { merge: true } });
-        const exported = await written(host, async (to) => exporter.write(await trainedForExport(open), to));
+        const exported = await written(host, async (to) => exporter.write(await describeTrainedModel(open), to));
         near(await lossOf(own, exported, "tiny:written", []), first, "exported");
 
-        const set = await openAdapters(runOf(own, "tiny:model", []), host);
+        const set = await openAdapterPool(runOf(own, "tiny:model", []), host);
         const { samples } = await encodeRows(open, open.run.data.eval as never, false);
         const logitsOf = async (stack: readonly string[]): Promise<Float32Array | undefined> =>
           (await set.run(layOut(samples, set.layout(stack)), stack)).outputs.logits?.data;

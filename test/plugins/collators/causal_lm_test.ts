@@ -11,7 +11,7 @@ import { createRandom } from "../../../core/random.ts";
 import type { CollatorContext, Encoding, Row, Tokenizer } from "../../../core/types.ts";
 import { causalLm, type CausalLmOptions } from "../../../plugins/collators/causal_lm.ts";
 import { memory } from "../../../plugins/data/memory.ts";
-import { causalLm as objective } from "../../../plugins/objectives/causal_lm.ts";
+import { causalLm as objective } from "../../../plugins/tasks/causal_lm.ts";
 import { chatRenderer } from "../../../plugins/tokenizers/chat.ts";
 
 const render = chatRenderer(
@@ -22,7 +22,7 @@ const render = chatRenderer(
 /** One token per character, 1 in front where special tokens are added. */
 const tokenizer: Tokenizer = {
   vocabSize: 128,
-  special: { pad: 0, bos: 1 },
+  specialTokenIds: { pad: 0, bos: 1 },
   paddingSide: "right",
   modelMaxLength: undefined,
   fingerprint: "",
@@ -37,13 +37,13 @@ const tokenizer: Tokenizer = {
     return [{ ids, offsets, specialTokensMask } as unknown as Encoding];
   },
   decode: (ids) => String.fromCharCode(...Array.from(ids)),
-  chat: (messages, { addGenerationPrompt = false } = {}) => render(messages, addGenerationPrompt),
+  applyChatTemplate: (messages, { addGenerationPrompt = false } = {}) => render(messages, addGenerationPrompt),
 };
 const context: CollatorContext = {
   tokenizer,
   random: createRandom(1),
   maxLength: undefined,
-  labelled: true,
+  requiresLabels: true,
   modelType: "llama",
   config: {},
 };
@@ -51,7 +51,7 @@ const context: CollatorContext = {
 /** The same with an end token, 2, which it puts behind whole texts where `appends`. */
 const withEnd = (appends: boolean): Tokenizer => ({
   ...tokenizer,
-  special: { ...tokenizer.special, eos: 2 },
+  specialTokenIds: { ...tokenizer.specialTokenIds, eos: 2 },
   encode: (text, options = {}) => {
     const [own] = tokenizer.encode(text, options);
     if (!appends || options.addSpecialTokens === false) return [own];
@@ -115,7 +115,7 @@ describe("rows", () => {
       assert.deepEqual(learned({ text: "ab" }, { addEosToken: true }, own), ["^ab$", "^ab$"]);
     });
     it("what is to be completed goes on behind its last word", () => {
-      const own = { tokenizer: withEnd(true), labelled: false };
+      const own = { tokenizer: withEnd(true), requiresLabels: false };
       assert.deepEqual(learned(row, on, own), ["^ab"]);
       assert.deepEqual(learned({ text: "ab" }, {}, own), ["^ab"]);
       assert.deepEqual(learned({ prompt: "" }, {}, own), ["^"]);
@@ -143,15 +143,15 @@ describe("rows", () => {
       assert.deepEqual(asked(row), [["a", "a", "bc"], ["abcd", "abcd", "e"]]);
     });
     it("an answer that the row has is not part of what is asked", () => {
-      assert.deepEqual(learned({ messages: turns }, {}, { labelled: false }), ["uhi;ayo;uk;a"]);
-      assert.deepEqual(learned({ messages }, {}, { labelled: false }), ["uhi;ayo;uk;a"]);
+      assert.deepEqual(learned({ messages: turns }, {}, { requiresLabels: false }), ["uhi;ayo;uk;a"]);
+      assert.deepEqual(learned({ messages }, {}, { requiresLabels: false }), ["uhi;ayo;uk;a"]);
     });
   });
   it("ready-made tokens", () => assert.deepEqual(learned({ input_ids: [97, 98], labels: [-100, 98] }), ["ab", ".b"]));
   it("other columns", () => assert.deepEqual(learned({ body: "a" }, { columns: { text: "body" } }), ["^a", "^a"]));
   it("to be completed", () => {
-    assert.deepEqual(learned({ prompt: "ab", completion: "cd" }, {}, { labelled: false, maxLength: 1 }), ["^ab"]);
-    assert.deepEqual(learned({ messages }, { lossOn: "assistant" }, { labelled: false }), ["uhi;ayo;uk;a"]);
+    assert.deepEqual(learned({ prompt: "ab", completion: "cd" }, {}, { requiresLabels: false, maxLength: 1 }), ["^ab"]);
+    assert.deepEqual(learned({ messages }, { lossOn: "assistant" }, { requiresLabels: false }), ["uhi;ayo;uk;a"]);
   });
 });
 
@@ -177,7 +177,7 @@ describe("errors", () => {
       tokenizer,
       collator: causalLm({ lossOn: "completion" }),
       checkpoint: { config: {} },
-      trunk: { maxPositions: 64, vocabSize: 128, family: { modelType: "llama" } },
+      backbone: { maxPositions: 64, vocabSize: 128, family: { modelType: "llama" } },
       layout: { reserve: { tokens: 0, positions: 0 } },
     }) as unknown as OpenRun;
   const cut = { prompt: "abc", completion: "d" };
@@ -192,7 +192,7 @@ describe("errors", () => {
 
 describe("a batch", () => {
   const batchOf = (rows: readonly Row[], share: boolean) =>
-    layOut(rows.flatMap((row, i) => causalLm().encode(row, i, context)), { ...plainLayout, share });
+    layOut(rows.flatMap((row, i) => causalLm().encode(row, i, context)), { ...plainLayout, rowSharing: share });
 
   it("labels stand one place before their tokens, in each sequence", () => {
     const { inputs } = batchOf([{ input_ids: [7, 8, 9] }, { input_ids: [5, 6], labels: [5, 6] }], false);
@@ -208,7 +208,7 @@ describe("a batch", () => {
   it("of which nothing is learned still has a place, which does not count", () => {
     const { inputs } = batchOf([{ input_ids: [7, 8], labels: [-100, -100] }], false);
     assert.deepEqual([...inputs.labels!.data], [-100]);
-    const readings = objective().tasks[0]!.decode({}, batchOf([{ input_ids: [7] }], false), tokenizer);
+    const readings = objective().subtasks[0]!.decode({}, batchOf([{ input_ids: [7] }], false), tokenizer);
     assert.deepEqual(readings, { label: [], loss: [{ sum: 0, count: 0 }] });
   });
   it("is read as classes and a likelihood", () => {
@@ -218,7 +218,7 @@ describe("a batch", () => {
       data: Float32Array.from(data),
     });
     const outputs = { predictions: f(8, 3), logProbabilities: f(-0.5, -2) };
-    const readings = objective().tasks[0]!.decode(outputs, batchOf([{ input_ids: [7, 8, 9] }], false), tokenizer);
+    const readings = objective().subtasks[0]!.decode(outputs, batchOf([{ input_ids: [7, 8, 9] }], false), tokenizer);
     assert.deepEqual(readings, {
       label: [{ prediction: 8, reference: 8 }, { prediction: 3, reference: 9 }],
       loss: [{ sum: 2.5, count: 2 }],

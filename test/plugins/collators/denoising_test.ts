@@ -12,8 +12,14 @@ import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Json, Named, RunSpec, Sample } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { corruptSpans, infillText, longestWithin, noiseOf, permuteSentences } from "../../../blocks/collator/spans.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import {
+  corruptSpans,
+  infillText,
+  longestNoiseSource,
+  noiseOf,
+  permuteSentences,
+} from "../../../blocks/collator/spans.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 
 const noise = fc.record({
@@ -44,7 +50,7 @@ describe("span corruption", () => {
 
   it("takes the longest text that fits", () => {
     fc.assert(fc.property(fc.integer({ min: 3, max: 300 }), noise, (room, { noiseDensity, meanNoiseSpanLength }) => {
-      const length = longestWithin(room, noiseDensity, meanNoiseSpanLength);
+      const length = longestNoiseSource(room, noiseDensity, meanNoiseSpanLength);
       const rest = (n: number): number => {
         const { tokens, spans } = noiseOf(n, { noiseDensity, meanNoiseSpanLength });
         return n - tokens + spans;
@@ -52,7 +58,7 @@ describe("span corruption", () => {
       assert.ok(rest(length) <= room && rest(length + 1) > room);
     }));
     // What T5 was trained on: 568 tokens make 512 with their end.
-    assert.equal(longestWithin(511, 0.15, 3), 568);
+    assert.equal(longestNoiseSource(511, 0.15, 3), 568);
   });
 
   it("cuts anywhere with the same chance", () => {

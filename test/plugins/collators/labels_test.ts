@@ -5,7 +5,7 @@ import { encodeRows } from "../../../core/run/data.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import type { Row, RunSpec } from "../../../core/types.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { heldStore, tinyHost, tinySpec } from "../../tiny.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -12,7 +12,7 @@ import { trainRun } from "../../../core/run/train.ts";
 import type { Row, RunSpec, Sample } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/data/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { families, tinyModel } from "../../conformance/families.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 

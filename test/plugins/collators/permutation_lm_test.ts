@@ -10,7 +10,7 @@ import { permutationLm } from "../../../plugins/collators/permutation_lm.ts";
 
 const N = 24;
 const tokenizer = {
-  special: { mask: 4, pad: 0 },
+  specialTokenIds: { mask: 4, pad: 0 },
   vocabSize: 99,
   encode: () => [{
     ids: Int32Array.from({ length: N }, (_, i) => 10 + i),
@@ -18,15 +18,16 @@ const tokenizer = {
     specialTokensMask: Int32Array.from({ length: N }, (_, i) => (i >= N - 2 ? 1 : 0)),
   }],
 } as unknown as Tokenizer;
-const context = { tokenizer, labelled: true, maxLength: N } as unknown as CollatorContext;
+const context = { tokenizer, requiresLabels: true, maxLength: N } as unknown as CollatorContext;
 
 it("what is told is masked, hidden from all that comes no later, and never from itself alone", () => {
   const collator = permutationLm();
   const [sample] = collator.encode({ text: "" }, 0, context);
-  assert.ok(sample && collator.draw);
+  assert.ok(sample && collator.resample);
   let told = 0;
   for (let epoch = 0; epoch < 50; epoch++) {
-    const fields: Named<Field> = collator.draw(sample, createRandom(1).fork(epoch), context).sequences[0]?.fields ?? {};
+    const fields: Named<Field> = collator.resample(sample, createRandom(1).fork(epoch), context).sequences[0]?.fields ??
+      {};
     const labels = fields.labels?.data ?? [];
     const hides = (i: number, j: number): boolean => fields.perm_mask?.data[i * N + j] === 1;
     for (let j = 0; j < N; j++) {

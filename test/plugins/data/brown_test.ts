@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import type { Dataset, Host, Row } from "../../../core/types.ts";
 import { brown } from "../../../plugins/data/brown.ts";
 import { partOfSpeech, partsOfSpeech } from "../../../plugins/data/parts_of_speech.ts";
-import { packageDirectory } from "../../../runtimes/host.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { packageDirectory } from "../../../runtimes/host/host.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
 

@@ -12,7 +12,7 @@ import { reviews } from "../../../plugins/data/reviews.ts";
 import { shuffle } from "../../../plugins/data/shuffle.ts";
 import { split } from "../../../plugins/data/split.ts";
 import { take } from "../../../plugins/data/take.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
 

@@ -15,12 +15,12 @@ import { json } from "../../../plugins/data/json.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { mix } from "../../../plugins/data/mix.ts";
 import { parquet } from "../../../plugins/data/parquet.ts";
-import { hubCache } from "../../../runtimes/hub_cache.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hubCache } from "../../../runtimes/host/hub_cache.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { heldStore } from "../../tiny.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
-import { commit, type HubServer, startHub } from "../sources/hub_server.ts";
+import { commit, type HubServer, startHub } from "../models/hub_server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-tables-"));
 const written = (name: string, content: string | Uint8Array): string => {

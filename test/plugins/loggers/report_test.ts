@@ -29,9 +29,9 @@ const run = {
   spec: { version: 1 },
   name: "reviews",
   training: { seed: 42, learningRate: 5e-4, perDeviceTrainBatchSize: 16, gradientAccumulationSteps: 2 },
-  source: part("source", "pretrained", { path: "attune:base" }),
+  model: part("model", "pretrained", { path: "attune:base" }),
   tokenizer: part("tokenizer", "auto"),
-  objective: part("objective", "sequence-classification", { labels: ["<negative>", "positive"] }),
+  task: part("task", "sequence-classification", { labels: ["<negative>", "positive"] }),
   data: {},
   adapters: [part("adapter", "lora", { r: 8, rows: Array.from({ length: 5000 }, (_, i) => i) })],
   optimizer: part("optimizer", "adamw"),
@@ -217,7 +217,7 @@ test("hostile texts, labels, names and messages stay text", async () => {
   const opened = await report().open(host, {
     ...run,
     name: hostile,
-    source: { ...run.source, options: { path: hostile } },
+    model: { ...run.model, options: { path: hostile } },
   }, sink);
   for (
     const event of [

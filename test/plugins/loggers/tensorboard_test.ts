@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Host, Run, TrainingEvent } from "../../../core/types.ts";
 import { tensorboard } from "../../../plugins/loggers/tensorboard.ts";
-import { crc32c, masked } from "../../../plugins/loggers/tfevents.ts";
+import { crc32c, maskCrc } from "../../../plugins/loggers/tfevents.ts";
 import { loggedEvents, watchedStore } from "../../../conformance/mod.ts";
 
 type Field = Readonly<{ field: number; value: number | Uint8Array }>;
@@ -14,8 +14,8 @@ function records(bytes: Uint8Array): Uint8Array[] {
   for (let at = 0; at < bytes.length;) {
     const length = Number(view.getBigUint64(at, true));
     const data = bytes.subarray(at + 12, at + 12 + length);
-    assert.equal(view.getUint32(at + 8, true), masked(crc32c(bytes.subarray(at, at + 8))));
-    assert.equal(view.getUint32(at + 12 + length, true), masked(crc32c(data)));
+    assert.equal(view.getUint32(at + 8, true), maskCrc(crc32c(bytes.subarray(at, at + 8))));
+    assert.equal(view.getUint32(at + 12 + length, true), maskCrc(crc32c(data)));
     found.push(data);
     at += length + 16;
   }

@@ -13,7 +13,7 @@ import { compose } from "../../../core/compose.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Factory, Named, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec, tinyWeights } from "../../tiny.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));

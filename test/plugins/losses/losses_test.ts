@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import { createBuild } from "../../../core/engine/build.ts";
+import { createGraphBuilder } from "../../../core/engine/build.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { f32 } from "../../../core/tensor.ts";
-import type { Build, Catalog, Loss, RunSpec } from "../../../core/types.ts";
+import type { Catalog, GraphBuilder, Loss, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { ctc } from "../../../plugins/losses/ctc.ts";
 import { focal } from "../../../plugins/losses/focal.ts";
 import { triplet } from "../../../plugins/losses/triplet.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { checkGradients, fixedInput, type Given, randomInput } from "../../../conformance/oracle/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { checkLosses } from "../../parity/losses.ts";
@@ -27,8 +27,8 @@ it("losses and their gradients equal torch's", { skip: path ? false : SKIP_REASO
   assert.deepEqual(items.filter((i) => i.status !== "ok").map((i) => `${i.name}: ${i.detail}`), []);
 });
 
-const buildOn = (graph: Graph): Build =>
-  createBuild({
+const buildOn = (graph: Graph): GraphBuilder =>
+  createGraphBuilder({
     graph,
     mode: "train",
     attached: [],
@@ -36,7 +36,7 @@ const buildOn = (graph: Graph): Build =>
     labelSmoothing: 0,
     checkpointing: false,
     targets: {},
-    trains: () => true,
+    isTrainable: () => true,
   }).build;
 
 describe("ctc", () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Entry, Metric, Readings } from "../../../core/types.ts";
+import type { Entry, Metric, MetricInputs } from "../../../core/types.ts";
 import { AttuneError } from "../../../core/errors.ts";
 import { accuracy } from "../../../plugins/metrics/accuracy.ts";
 import { cer } from "../../../plugins/metrics/cer.ts";
@@ -27,9 +27,9 @@ import { itPasses } from "../../checks.ts";
 import { checkMetricsReference } from "../../reference/metrics.ts";
 import { metricCatalog, metrics } from "./catalog.ts";
 
-type Example = Readings[keyof Readings];
+type Example = MetricInputs[keyof MetricInputs];
 
-const label = (prediction: number, reference: number, ...scores: number[]): Readings["label"] => ({
+const label = (prediction: number, reference: number, ...scores: number[]): MetricInputs["label"] => ({
   prediction,
   reference,
   scores,
@@ -77,7 +77,7 @@ const sets = [[[0, 1], [0, 1]], [[1], [0]], [[], []], [[0, 2], [2]], [[2], [1, 2
   }),
 );
 
-const examplesOf: { readonly [R in keyof Readings]: readonly Example[] } = {
+const examplesOf: { readonly [R in keyof MetricInputs]: readonly Example[] } = {
   label: labels,
   labels: sets,
   number: numbers,
@@ -88,7 +88,7 @@ const examplesOf: { readonly [R in keyof Readings]: readonly Example[] } = {
 
 for (const entry of metrics) {
   const metric = make(entry, entry.use === "f-beta" ? { beta: 2 } : {});
-  for (const reading of metric.reads) {
+  for (const reading of metric.accepts) {
     // Sets of labels have no positive class.
     const used = reading === "labels" && "average" in metric.options && metric.options.average === "binary"
       ? make(entry, { ...metric.options, average: "samples" })

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Json } from "../../../core/types.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { run } from "./runs.ts";
 
 const optimizers: readonly Json[] = [

@@ -8,7 +8,7 @@ import { readSafetensors } from "../../../core/safetensors.ts";
 import type { Json, Named, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
 /** Weights by name. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directory } from "../../../plugins/queues/directory.ts";
 import { memory } from "../../../plugins/queues/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { checksOf, queueChecks } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { add, mul, reversed, square, sum } from "../../../core/graph/functions.ts";
+import { add, mul, reverseGradient, square, sum } from "../../../core/graph/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { gradients } from "../../../core/graph/vjp.ts";
 import type { Json, Row } from "../../../core/types.ts";
@@ -17,7 +17,7 @@ describe("adversarial debiasing", () => {
     const graph = new Graph();
     const given: Given = {};
     const x = randomInput(graph, given, "x", [3], {});
-    const loss = add(sum(square(reversed(x, 0.5))), sum(mul(x, 2)));
+    const loss = add(sum(square(reverseGradient(x, 0.5))), sum(mul(x, 2)));
     const [g] = gradients(loss, [x]);
     const [found] = interpret(graph, given, [g?.dense as Value], {});
     [0, 1, 2].forEach((i) => near(found?.data[i], -0.5 * 2 * (given.x?.data[i] ?? NaN) + 2));

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createBuild } from "../../../core/engine/build.ts";
+import { createGraphBuilder } from "../../../core/engine/build.ts";
 import { createFeeder } from "../../../core/engine/feeds.ts";
 import type { Session } from "../../../core/engine/sessions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { layOut, plainLayout } from "../../../core/loop/layout.ts";
 import { createRandom } from "../../../core/random.ts";
-import type { Ort, Sample, Trunk } from "../../../core/types.ts";
+import type { InspectedBackbone, Ort, Sample } from "../../../core/types.ts";
 import { neftune } from "../../../plugins/regularizers/neftune.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { fixedInput, type Given, randomInput } from "../../../conformance/oracle/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { run } from "./runs.ts";
 
 const buildOn = (graph: Graph, mode: "train" | "evaluate" = "train") =>
-  createBuild({
+  createGraphBuilder({
     graph,
     mode,
     attached: [],
@@ -22,17 +22,17 @@ const buildOn = (graph: Graph, mode: "train" | "evaluate" = "train") =>
     labelSmoothing: 0,
     checkpointing: false,
     targets: {},
-    trains: () => true,
+    isTrainable: () => true,
   });
 const near = (found: number | undefined, wanted: number, tolerance = 1e-9): void =>
   assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance, `${found} and ${wanted}`);
 
 describe("neftune", () => {
-  const trunk = { wordEmbeddings: "table", wordLookups: ["table"] as readonly string[] } as Trunk;
+  const backbone = { wordEmbeddings: "table", wordLookups: ["table"] as readonly string[] } as InspectedBackbone;
   const sample = (length: number, row: number): Sample => ({
     sequences: [{
       length,
-      fields: { input_ids: { per: "token", data: new Int32Array(length).fill(1), fill: 0 } },
+      fields: { input_ids: { axis: "token", data: new Int32Array(length).fill(1), padValue: 0 } },
     }],
     targets: {},
     row,
@@ -40,11 +40,11 @@ describe("neftune", () => {
   const around = (graph: Graph, x: Value, mode: "train" | "evaluate" = "train") => {
     const made = buildOn(graph, mode);
     const call = { path: "table", ids: x, weight: x, embeddingDim: 6, scale: 1, side: "input" as const };
-    const y = neftune({ noiseAlpha: 5 }).around?.(trunk, {}).embedding?.(made.build, call, () => x) as Value;
+    const y = neftune({ noiseAlpha: 5 }).around?.(backbone, {}).embedding?.(made.build, call, () => x) as Value;
     return {
       y,
       recorded: made.recorded,
-      other: neftune().around?.(trunk, {}).embedding?.(made.build, { ...call, path: "types" }, () => x),
+      other: neftune().around?.(backbone, {}).embedding?.(made.build, { ...call, path: "types" }, () => x),
     };
   };
 
@@ -76,11 +76,11 @@ describe("neftune", () => {
       const graph = new Graph();
       const { recorded } = around(graph, graph.input("x", "float32", ["batch*seq", 6]));
       const noise = graph.inputs.get("noise.0") as Value;
-      const batch = layOut([sample(40, 0), sample(3, 1), sample(17, 2)], { ...plainLayout, share });
+      const batch = layOut([sample(40, 0), sample(3, 1), sample(17, 2)], { ...plainLayout, rowSharing: share });
       const session = { feeds: new Map([["noise.0", noise]]), shapes: new Map() } as unknown as Session;
       const moment = { random: createRandom(1), step: 2, sequence: 0 };
       const feeds = await createFeeder(lib, new Map(), undefined).feeds(session, recorded, batch, {}, moment);
-      return { noise: Float32Array.from(feeds["noise.0"]?.data as Float32Array), places: batch.places };
+      return { noise: Float32Array.from(feeds["noise.0"]?.data as Float32Array), places: batch.tokenOrigins };
     };
     const [padded, shared] = [await drawn(false), await drawn(true)];
     const byPlace = ({ noise, places }: typeof padded): Map<string, string> =>

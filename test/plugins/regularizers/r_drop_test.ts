@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createBuild } from "../../../core/engine/build.ts";
+import { createGraphBuilder } from "../../../core/engine/build.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import type { Json } from "../../../core/types.ts";
 import { rDrop } from "../../../plugins/regularizers/r_drop.ts";
@@ -9,7 +9,7 @@ import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { run } from "./runs.ts";
 
 const buildOn = (graph: Graph, mode: "train" | "evaluate" = "train") =>
-  createBuild({
+  createGraphBuilder({
     graph,
     mode,
     attached: [],
@@ -17,7 +17,7 @@ const buildOn = (graph: Graph, mode: "train" | "evaluate" = "train") =>
     labelSmoothing: 0,
     checkpointing: false,
     targets: {},
-    trains: () => true,
+    isTrainable: () => true,
   });
 const near = (found: number | undefined, wanted: number, tolerance = 1e-9): void =>
   assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance, `${found} and ${wanted}`);
@@ -29,7 +29,11 @@ describe("r-drop", () => {
     const dims = { rows: 3 };
     const [x, y] = ["x", "y"].map((name) => randomInput(graph, given, name, ["rows", 4], dims)) as [Value, Value];
     const [l, m] = ["l", "m"].map((name) => randomInput(graph, given, name, [], dims)) as [Value, Value];
-    const pass = (logits: Value, loss: Value) => ({ states: { hidden: logits, all: [] }, outputs: { logits }, loss });
+    const pass = (logits: Value, loss: Value) => ({
+      states: { hidden: logits, hiddenStates: [] },
+      outputs: { logits },
+      loss,
+    });
     const term = rDrop({ alpha: 3 }).term?.(buildOn(graph).build, {
       ...pass(x, l),
       frozen: {},

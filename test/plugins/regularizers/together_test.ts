@@ -4,7 +4,7 @@ import { compose, toSpec } from "../../../core/compose.ts";
 import type { Json, Row, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyRows, tinySpec } from "../../tiny.ts";
 import { type Ran, run } from "./runs.ts";
 

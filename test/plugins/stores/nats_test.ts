@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { jobsIn } from "../../../core/jobs/jobs.ts";
-import { queued } from "../../../core/jobs/record.ts";
+import { queueJob } from "../../../core/jobs/record.ts";
 import type { Store } from "../../../core/types.ts";
 import { nats as natsQueue } from "../../../plugins/queues/nats.ts";
 import { nats } from "../../../plugins/stores/nats.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { queueChecks, storeChecks } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
 import { natsServer, noNats } from "../../nats_server.ts";
@@ -68,7 +68,7 @@ else {
       const ids: string[] = [];
       for (let i = 0; i < 5; i++) {
         const { id } = await jobs.create("t", {}, {});
-        await jobs.change(id, (r) => queued(r, { needs: r.needs, estimate: {} }));
+        await jobs.change(id, (r) => queueJob(r, { needs: r.needs, estimate: {} }));
         ids.push(id);
       }
       await server.kill();

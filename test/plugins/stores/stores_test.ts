@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { Store } from "../../../core/types.ts";
-import { within } from "../../../core/within.ts";
+import { storeWithin } from "../../../core/within.ts";
 import { directory } from "../../../plugins/stores/directory.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { directoryStore } from "../../../runtimes/directory_store.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { directoryStore } from "../../../runtimes/host/directory_store.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { checksOf, storeChecks } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
 
@@ -16,7 +16,10 @@ const folder = (): string => mkdtempSync(join(tmpdir(), "attune-store-"));
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const refused = { name: "AttuneError", code: "BAD_KEY" };
 itPasses("store memory", checksOf(memory(), { host: await hostHere(1) }));
-itPasses("store part of another", storeChecks(async () => within(await memory().open(await hostHere(1)), "below/it/")));
+itPasses(
+  "store part of another",
+  storeChecks(async () => storeWithin(await memory().open(await hostHere(1)), "below/it/")),
+);
 itPasses(
   "store directory",
   storeChecks(async () => await directory({ path: join(folder(), "made", "later") }).open(await hostHere(1))),

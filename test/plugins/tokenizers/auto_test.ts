@@ -6,7 +6,7 @@ import type { Json, Named } from "../../../core/types.ts";
 import { autoTokenizer } from "../../../plugins/tokenizers/auto.ts";
 import { checkDefinition } from "../../../plugins/tokenizers/definition.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 
 type Case = Readonly<{
@@ -80,7 +80,7 @@ describe("what AutoTokenizer makes of a checkpoint's files", () => {
       );
       assert.deepEqual(decoded, one.decoded);
       for (const [name, [, id]] of Object.entries(one.special)) {
-        assert.equal(tokenizer.special[name.replace(/_token$/, "")], id, name);
+        assert.equal(tokenizer.specialTokenIds[name.replace(/_token$/, "")], id, name);
       }
     });
   }

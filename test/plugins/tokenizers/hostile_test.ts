@@ -290,8 +290,8 @@ describe("F13: a chat template by somebody else", () => {
       chat_template: "{% for m in messages %}{{ m.content }}[SEP]{% endfor %}",
     });
     const turn = [{ role: "user", content: "good film[SEP]" }];
-    const error = await typed(() => chat.chat(turn, { refuseSpecialTokens: true }), "a special token");
+    const error = await typed(() => chat.applyChatTemplate(turn, { refuseSpecialTokens: true }), "a special token");
     assert.equal(error.path, "messages.0.content");
-    assert.equal(chat.chat(turn).text, "good film[SEP][SEP]");
+    assert.equal(chat.applyChatTemplate(turn).text, "good film[SEP][SEP]");
   });
 });

@@ -9,7 +9,7 @@ import { hf } from "../../../plugins/tokenizers/hf.ts";
 import { slimTokenizer } from "../../../plugins/tokenizers/slim_tokenizer.ts";
 import { trainWordPiece } from "../../../plugins/tokenizers/train_word_piece.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 
 const host = await hostHere(1);
 

@@ -5,7 +5,7 @@ import type { Tokenizer } from "../../../core/types.ts";
 import { codePointOffsets, hf } from "../../../plugins/tokenizers/hf.ts";
 import { trainWordPiece } from "../../../plugins/tokenizers/train_word_piece.ts";
 import { windowsOf } from "../../../plugins/tokenizers/truncate.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { checkTokenizerReference } from "../../reference/tokenizers.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 import { tinyHost, tinyRows, tinyTokenizer } from "../../tiny.ts";
@@ -49,7 +49,12 @@ describe("encoding", () => {
   });
   it("gives windows with a stride, and says where each token stands", async () => {
     const text = "The film was very good .";
-    const windows = (await tiny()).encode(text, { maxLength: 5, truncation: true, stride: 1, overflow: true });
+    const windows = (await tiny()).encode(text, {
+      maxLength: 5,
+      truncation: true,
+      stride: 1,
+      returnOverflowingTokens: true,
+    });
     assert.equal(windows.length, 3);
     assert.deepEqual(windows.map((w) => w.ids.length), [5, 5, 4]);
     const second = windows[1];
@@ -89,7 +94,7 @@ describe("encoding", () => {
         maxLength: 8,
         truncation: "only_second",
         stride: 1,
-        overflow: true,
+        returnOverflowingTokens: true,
       } as const;
       assert.deepEqual((await tokenizer).encode("ab", options).map((w) => [...w.offsets]), [
         [0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 0, 2, 3, 4, 0, 0],
@@ -135,7 +140,13 @@ describe("encoding", () => {
       /leaves room/,
     );
     assert.throws(
-      () => tokenizer.encode("the film was good", { maxLength: 4, truncation: true, stride: 2, overflow: true }),
+      () =>
+        tokenizer.encode("the film was good", {
+          maxLength: 4,
+          truncation: true,
+          stride: 2,
+          returnOverflowingTokens: true,
+        }),
       /stride below/,
     );
   });

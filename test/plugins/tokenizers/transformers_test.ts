@@ -9,11 +9,11 @@ import type { EncodeOptions, Encoding, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
 import { transformers } from "../../../plugins/tokenizers/transformers.ts";
-import { directoryStore } from "../../../runtimes/directory_store.ts";
-import { hostHere } from "../../../runtimes/train.ts";
+import { directoryStore } from "../../../runtimes/host/directory_store.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
-const base = directoryStore(fileURLToPath(new URL("../../../plugins/sources/base", import.meta.url)));
+const base = directoryStore(fileURLToPath(new URL("../../../plugins/models/base", import.meta.url)));
 const shown = (windows: readonly Encoding[]): unknown =>
   windows.map(({ ids, typeIds, specialTokensMask, sequenceIds }) =>
     [ids, typeIds, specialTokensMask, sequenceIds].map((a) => [...a])
@@ -29,7 +29,7 @@ describe("transformers.js's tokenizers", () => {
       ["Ein schöner Film – 日本 🎬", { addSpecialTokens: false }],
       ["one two three", { textPair: "four five", maxLength: 6, truncation: true }],
       ["one two three", { textPair: "four five", maxLength: 6, truncation: "only_first" }],
-      ["one two three four five six", { maxLength: 5, truncation: true, stride: 1, overflow: true }],
+      ["one two three four five six", { maxLength: 5, truncation: true, stride: 1, returnOverflowingTokens: true }],
     ];
     for (const [text, options] of cases) {
       assert.deepEqual(
@@ -40,9 +40,9 @@ describe("transformers.js's tokenizers", () => {
     }
     const ids = [2, 42, 507, 301, 18, 3];
     assert.equal(theirs.decode(ids, { skipSpecialTokens: true }), ours.decode(ids, { skipSpecialTokens: true }));
-    assert.deepEqual([theirs.vocabSize, theirs.special, theirs.paddingSide], [
+    assert.deepEqual([theirs.vocabSize, theirs.specialTokenIds, theirs.paddingSide], [
       ours.vocabSize,
-      ours.special,
+      ours.specialTokenIds,
       ours.paddingSide,
     ]);
     assert.notEqual(theirs.fingerprint, ours.fingerprint);

@@ -1,0 +1,82 @@
+/**
+ * What every objective must do, on a tiny model.
+ * @module
+ */
+import { evaluateRun } from "../core/run/evaluate.ts";
+import { predictRows } from "../core/run/infer.ts";
+import { encodeRows } from "../core/run/data.ts";
+import type { Json, Named, Row, Task } from "../kit.ts";
+import { assert } from "./assert.ts";
+import { type Bench, lossesIn } from "./bench.ts";
+import { type Check, check } from "./check.ts";
+import { rowsInSpec, tinyRows } from "./tiny/task.ts";
+
+/** What is learned from. */
+export type ObjectiveFigures = Readonly<{
+  /** Rows that it learns from. Default: texts labelled "good" and "bad". */
+  rows?: readonly Row[];
+  /** The model. Default: a tiny encoder. */
+  model?: unknown;
+  /** Steps, and more of a run's arguments. */
+  training?: Named<Json>;
+  /** How many samples a row may be. Default: as many as predictions are one. */
+  predicts?: boolean;
+}>;
+
+/** What the checks are called. */
+export const objectiveCheckNames = [
+  "its collator, heads, losses and metrics are there, and fit",
+  "learns",
+  "its metrics take what it decodes",
+  "predicts one for each row, in order, as JSON",
+] as const;
+
+/** The checks of an objective. */
+export function objectiveChecks(objective: Task, figures: ObjectiveFigures, bench: Bench): readonly Check[] {
+  const [parts, learns, metrics, predicts] = objectiveCheckNames;
+  const { rows = tinyRows, model = "tiny" } = figures;
+  const data = { train: { use: "tiny-rows", with: { rows } }, eval: { use: "tiny-rows", with: { rows } } };
+  const own = { task: objective, model, data };
+  return [
+    check(parts, async () => {
+      const open = await bench.open(own);
+      assert.ok(open.heads.length > 0, "no head");
+      const { samples } = await encodeRows(open, rowsInSpec({ rows }), true);
+      assert.ok(samples.length > 0, "no samples");
+    }),
+    check(learns, async () => {
+      // What only describes rows has nothing to learn.
+      if (objective.subtasks.every(({ losses }) => losses.length === 0)) return;
+      const training = { maxSteps: 12, learningRate: 0.05, perDeviceTrainBatchSize: 8, seed: 1, ...figures.training };
+      const before = await bench.train(own, { ...training, evalOnStart: true });
+      const evaluations = before.flatMap((event) => (event.type === "evaluate" ? [event.metrics.loss ?? NaN] : []));
+      const [first = NaN, last = NaN] = [evaluations[0], evaluations.at(-1)];
+      for (const loss of lossesIn(before)) assert.ok(Number.isFinite(loss), `a loss of ${loss}`);
+      assert.ok(last < first, `the loss was ${first} before ${training.maxSteps} steps, and is ${last}`);
+    }),
+    check(metrics, async () => {
+      const open = await bench.open(own);
+      const found = await evaluateRun(open, rowsInSpec({ rows }), { untrained: true });
+      for (const [name, value] of Object.entries(found)) {
+        assert.ok(Number.isFinite(value), `${name} is ${value}`);
+      }
+      if (open.metrics.length > 0) {
+        assert.ok(Object.keys(found).some((name) => name !== "loss"), "no metric of any row");
+      }
+    }),
+    check(predicts, async () => {
+      if (figures.predicts === false) return;
+      const predictions: Named<Json>[] = [];
+      const open = await bench.open(own);
+      for await (const one of predictRows(open, rowsInSpec({ rows }), { untrained: true })) predictions.push(one);
+      assert.equal(predictions.length, rows.length);
+      assert.deepEqual(JSON.parse(JSON.stringify(predictions)), predictions);
+      const reversed: Named<Json>[] = [];
+      const turned = rowsInSpec({ rows: rows.toReversed() });
+      for await (const one of predictRows(open, turned, { untrained: true })) reversed.push(one);
+      const text = (one: Named<Json> | undefined): string =>
+        JSON.stringify(one, (_, value) => (typeof value === "number" ? Number(value.toPrecision(3)) : value));
+      assert.deepEqual(reversed.toReversed().map(text), predictions.map(text), "of the rows the other way round");
+    }),
+  ];
+}

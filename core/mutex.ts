@@ -1,0 +1,17 @@
+/**
+ * One thing after the other.
+ * @module
+ */
+
+/** Does something when everything asked for earlier is done, whether that went well or not. */
+export type Turn = <T>(act: () => Promise<T>) => Promise<T>;
+
+/** Turns in the order in which they are asked for. */
+export function createMutex(): Turn {
+  let last: Promise<unknown> = Promise.resolve();
+  return (act) => {
+    const own = last.then(act);
+    last = own.catch(() => {});
+    return own;
+  };
+}

@@ -1,0 +1,20 @@
+/**
+ * The `classification_head` of T5 and BART.
+ * @module
+ */
+import type { HeadSpec } from "../../core/types.ts";
+
+/** The decoder's state at each sequence's last token, a dense layer with tanh, and the output. */
+export function classificationHead(hiddenSize: number, dropout: number): HeadSpec {
+  return {
+    pool: "last",
+    steps: [
+      { dropout },
+      { dense: "classification_head.dense", outFeatures: hiddenSize },
+      { activation: "tanh" },
+      { dropout },
+    ],
+    out: "classification_head.out_proj",
+    modulesToSave: ["classification_head"],
+  };
+}

@@ -1,0 +1,220 @@
+/**
+ * Encoders in the manner of BERT (Devlin et al. 2019). A family's file says what differs; the rest stands here.
+ * @module
+ */
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import { activation } from "../../core/graph/activations.ts";
+import { add } from "../../core/graph/functions.ts";
+import { cos, pow, sin } from "../../core/math.ts";
+import type {
+  Backbone,
+  Factory,
+  FamilyFacts,
+  GraphBuilder,
+  HeadSpec,
+  Initializer,
+  Json,
+  Named,
+  Value,
+} from "../../core/types.ts";
+import { type ConfigReader, readConfig } from "./config.ts";
+import { encode, type EncoderOptions, type LayerPaths } from "./encoder.ts";
+import { type ModelOptions, modelSchema } from "./model_options.ts";
+import { layerNorm } from "./norms.ts";
+
+/** A family of encoders: what is known of it, what its configs call fields, and what differs from BERT. */
+export type EncoderFamily =
+  & Omit<FamilyFacts, "modelType">
+  & Readonly<{
+    /** The plugin's name, `model_type`, and what the names of its parameters begin with. */
+    name: string;
+    /** Values of fields that a config leaves out, where not BERT's. */
+    defaults?: Named<Json>;
+    /** What its configs call BERT's fields. */
+    fields?: Named<string>;
+    /** A layer's own norms have this ε, whatever the config says. */
+    epsilon?: number;
+    /** The padding token where the config has none; positions count from behind it where `positionsSkipPadding`. */
+    padTokenId?: number;
+    positionsSkipPadding?: boolean;
+    /** Whether tokens have types (segments). */
+    tokenTypes?: boolean;
+    /** What makes embeddings of `embedding_size` as wide as the layers: there `"always"`, or only where they differ. */
+    projection?: Readonly<{ path: string; always: boolean }>;
+    /** Where there is dropout besides the embeddings and the attention. */
+    dropsProjection?: boolean;
+    dropsFeedForward?: boolean;
+    /** Layers in the order in which they are computed; one may come several times. */
+    layers(count: number, c: ConfigReader): EncoderOptions["layers"];
+    heads(c: ConfigReader, sizes: HeadSizes): Named<HeadSpec>;
+  }>;
+
+/** What heads are made from. `classifierDropout`: the config's, else that of hidden states. */
+export type HeadSizes = Readonly<
+  { hiddenSize: number; hiddenDropout: number; classifierDropout: number; epsilon: number; tied: boolean }
+>;
+
+/** BERT's files of its first years call a norm's weight gamma and its bias beta. */
+const oldNorms = [[/LayerNorm\.weight$/, "LayerNorm.gamma"], [/LayerNorm\.bias$/, "LayerNorm.beta"]] as const;
+
+/** The plugin of a family of encoders. */
+export function defineEncoder(family: EncoderFamily): Factory<"architecture", ModelOptions> {
+  const { name } = family;
+  return define({
+    kind: "architecture",
+    name,
+    schema: modelSchema,
+    create: () => ({
+      modelTypes: [name],
+      read: (config) => read({ savedNames: oldNorms, ...family, modelType: name }, config),
+    }),
+  });
+}
+
+const bertDefaults: Named<Json> = {
+  hidden_size: 768,
+  num_attention_heads: 12,
+  num_hidden_layers: 12,
+  intermediate_size: 3072,
+  hidden_dropout_prob: 0.1,
+  attention_probs_dropout_prob: 0.1,
+  hidden_act: "gelu",
+  vocab_size: 30522,
+  max_position_embeddings: 512,
+  type_vocab_size: 2,
+  embedding_size: 128,
+};
+
+function read(family: EncoderFamily & FamilyFacts, config: Named<Json>): Backbone {
+  const { name, fields = {}, projection } = family;
+  const c = readConfig(name, config, { defaults: { ...bertDefaults, ...family.defaults }, fields });
+  c.only("position_embedding_type", "absolute");
+  c.only("is_decoder", false);
+  c.only("add_cross_attention", false);
+  const hiddenSize = c.count("hidden_size");
+  const numHeads = c.count("num_attention_heads");
+  if (hiddenSize % numHeads !== 0) {
+    throw badValue(
+      name,
+      `config.${fields.num_attention_heads ?? "num_attention_heads"}`,
+      numHeads,
+      `a divisor of ${hiddenSize}`,
+    );
+  }
+  const hiddenDropout = c.rate("hidden_dropout_prob");
+  const epsilon = family.epsilon ?? c.number("layer_norm_eps", 1e-12);
+  const encoder: EncoderOptions = {
+    hiddenSize,
+    numHeads,
+    intermediateSize: c.count("intermediate_size"),
+    epsilon,
+    activation: activation(name, `config.${fields.hidden_act ?? "hidden_act"}`, c.text("hidden_act")),
+    attentionDropout: c.rate("attention_probs_dropout_prob"),
+    projectionDropout: family.dropsProjection === false ? 0 : hiddenDropout,
+    feedForwardDropout: family.dropsFeedForward === false ? 0 : hiddenDropout,
+    layers: family.layers(c.count("num_hidden_layers"), c),
+  };
+  const vocabSize = c.count("vocab_size");
+  const padId = c.row("pad_token_id", vocabSize) ?? family.padTokenId ?? 0;
+  const embeddingSize = projection ? c.count("embedding_size") : hiddenSize;
+  const maxPositions = c.count("max_position_embeddings");
+  const offset = family.positionsSkipPadding ? padId + 1 : 0;
+  const dropout = c.value("classifier_dropout");
+  const sizes: HeadSizes = {
+    hiddenSize,
+    hiddenDropout,
+    classifierDropout: dropout === undefined || dropout === null ? hiddenDropout : c.rate("classifier_dropout"),
+    epsilon,
+    tied: config.tie_word_embeddings !== false,
+  };
+  const embeddings = {
+    vocabSize,
+    embeddingSize,
+    padId,
+    types: family.tokenTypes === false ? 0 : c.count("type_vocab_size", 2, 0),
+    maxPositions,
+    positionsSkipPadding: family.positionsSkipPadding ?? false,
+    firstPositions: c.flag("sinusoidal_pos_embds", false) ? sinusoids(maxPositions, embeddingSize) : undefined,
+    epsilon,
+    dropout: hiddenDropout,
+  };
+  return {
+    family,
+    hiddenSize,
+    numHeads,
+    numKeyValueHeads: numHeads,
+    headDim: hiddenSize / numHeads,
+    vocabSize,
+    maxPositions: maxPositions - offset,
+    baseModelPrefix: name,
+    wordEmbeddings: `${name}.embeddings.word_embeddings`,
+    layers: encoder.layers.map((l) => l.path),
+    heads: family.heads(c, sizes),
+    initializerRange: c.number("initializer_range", 0.02),
+    positions: family.positionsSkipPadding ? { offset, skip: padId } : undefined,
+    forward: (b) => {
+      const x = embed(b, `${name}.embeddings`, embeddings);
+      const projects = projection && (projection.always || embeddingSize !== hiddenSize);
+      return encode(b, projects ? b.linear(projection.path, x, { outFeatures: hiddenSize }) : x, encoder);
+    },
+  };
+}
+
+type Embeddings = Readonly<{
+  vocabSize: number;
+  embeddingSize: number;
+  padId: number;
+  types: number;
+  maxPositions: number;
+  positionsSkipPadding: boolean;
+  firstPositions: Initializer | undefined;
+  epsilon: number;
+  dropout: number;
+}>;
+
+/** Words, types and positions, added, normed and dropped from. */
+function embed(b: GraphBuilder, root: string, o: Embeddings): Value {
+  const stream = b.stream();
+  const table = (name: string, ids: Value, numEmbeddings: number, paddingIdx?: number, init?: Initializer): Value =>
+    b.embedding(`${root}.${name}`, ids, { numEmbeddings, embeddingDim: o.embeddingSize, paddingIdx, init });
+  let x = table("word_embeddings", stream.ids, o.vocabSize, o.padId);
+  if (o.types > 0) {
+    x = add(x, table("token_type_embeddings", b.input("token_type_ids", "int32", ["batch", "seq"]), o.types));
+  }
+  const unused = o.positionsSkipPadding ? o.padId : undefined;
+  x = add(x, table("position_embeddings", stream.positions, o.maxPositions, unused, o.firstPositions));
+  return b.dropout(layerNorm(o.epsilon)(b, `${root}.LayerNorm`, x, o.embeddingSize), o.dropout);
+}
+
+/** Sines and cosines of the positions (Vaswani et al. 2017), which a table of positions may start from. */
+function sinusoids(positions: number, width: number): Initializer {
+  const at = (position: number, i: number): number => position / pow(10000, (i - (i % 2)) / width);
+  const data = Float32Array.from({ length: positions * width }, (_, k) => {
+    const i = k % width;
+    return (i % 2 === 0 ? sin : cos)(at(Math.floor(k / width), i));
+  });
+  return () => Promise.resolve(data);
+}
+
+/** Layers as BERT has them, under a model's name. */
+export function bertLayers(name: string): EncoderFamily["layers"] {
+  return (count) =>
+    Array.from({ length: count }, (_, i) => {
+      const path = `${name}.encoder.layer.${i}`;
+      return { path, paths: bertPaths(path) };
+    });
+}
+
+function bertPaths(path: string): LayerPaths {
+  return {
+    query: `${path}.attention.self.query`,
+    key: `${path}.attention.self.key`,
+    value: `${path}.attention.self.value`,
+    attentionOut: `${path}.attention.output.dense`,
+    attentionNorm: `${path}.attention.output.LayerNorm`,
+    intermediate: `${path}.intermediate.dense`,
+    output: `${path}.output.dense`,
+    outputNorm: `${path}.output.LayerNorm`,
+  };
+}

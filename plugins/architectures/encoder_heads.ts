@@ -1,0 +1,44 @@
+/**
+ * What heads of encoders are made of.
+ * @module
+ */
+import type { HeadSpec } from "../../core/types.ts";
+
+type Steps = HeadSpec["steps"];
+
+/** The first token's state through a dense layer with tanh, as BERT's pooler. */
+export function pooler(dense: string, outFeatures: number, dropout: number): Pick<HeadSpec, "steps"> & {
+  readonly pool: "first";
+} {
+  return { pool: "first", steps: [{ dense, outFeatures }, { activation: "tanh" }, { dropout }] };
+}
+
+/** A dense layer, an activation and a norm, in front of the logits of words. */
+export function transform(
+  dense: string,
+  outFeatures: number,
+  activation: string,
+  norm: string,
+  epsilon: number,
+): Steps {
+  return [{ dense, outFeatures }, { activation }, { norm, epsilon }];
+}
+
+/** The bias of the words' logits: beside a decoder that shares its matrix the bias is shared, too, under another name. */
+export function wordsBias(tied: boolean, outBias: string): Pick<HeadSpec, "outBias" | "bias"> {
+  return tied ? { outBias } : { bias: true };
+}
+
+/** Classification by two layers over the first token's state, as RoBERTa's. */
+export function twoLayers(outFeatures: number, activation: string, dropout: number): HeadSpec {
+  return {
+    pool: "first",
+    steps: [{ dropout }, { dense: "classifier.dense", outFeatures }, { activation }, { dropout }],
+    out: "classifier.out_proj",
+  };
+}
+
+/** Heads of one layer: spans, and tags of tokens. */
+export function oneLayer(out: string, ...steps: Steps): HeadSpec {
+  return { steps, out };
+}

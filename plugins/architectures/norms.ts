@@ -1,0 +1,31 @@
+/**
+ * Norms under a module's path.
+ * @module
+ */
+import { add, layerNorm as normalized, rmsNorm as scaled } from "../../core/graph/functions.ts";
+import type { GraphBuilder, Value } from "../../core/types.ts";
+
+/** Names of parameters of norms that GPT-2 and Falcon call `ln_1`, `ln_f`, `ln_attn`: no weight decay. */
+export const layerNorms: RegExp = /(?:^|\.)ln_[^.]+(?:$|\.)/;
+
+/** A norm of some width, wherever it stands. */
+export type Norm = (b: GraphBuilder, path: string, x: Value, size: number) => Value;
+
+/** (x - mean) / √(variance + ε) · weight + bias, if it has one (Ba et al. 2016). */
+export function layerNorm(epsilon: number, hasBias = true): Norm {
+  return (b, path, x, size) => {
+    const weight = b.parameter(`${path}.weight`, [size], "ones");
+    const bias = hasBias
+      ? b.parameter(`${path}.bias`, [size], "zeros")
+      : b.graph.constant({ dtype: "float32", dims: [size], data: new Float32Array(size) });
+    return b.graph.within(path, () => normalized(x, weight, bias, epsilon));
+  };
+}
+
+/** x / √(mean x² + ε) · weight (Zhang & Sennrich 2019). `offset`: the weight is stored less this, as Gemma does with 1. */
+export function rmsNorm(epsilon: number, offset = 0): Norm {
+  return (b, path, x, size) => {
+    const weight = b.parameter(`${path}.weight`, [size], offset === 0 ? "ones" : "zeros");
+    return b.graph.within(path, () => scaled(x, offset === 0 ? weight : add(weight, offset), epsilon));
+  };
+}

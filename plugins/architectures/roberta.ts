@@ -1,0 +1,45 @@
+/**
+ * RoBERTa (Liu et al. 2019).
+ * @module
+ */
+import type { Factory } from "../../core/types.ts";
+import { bertLayers, defineEncoder } from "./define_encoder.ts";
+import { oneLayer, pooler, transform, twoLayers, wordsBias } from "./encoder_heads.ts";
+import type { ModelOptions } from "./model_options.ts";
+
+/**
+ * RoBERTa: positions count from behind the padding token's id.
+ *
+ * @example
+ * ```ts
+ * import { roberta } from "attune/architectures/roberta";
+ * console.assert(roberta().modelTypes.includes("roberta"));
+ * ```
+ */
+export const roberta: Factory<"architecture", ModelOptions> = defineEncoder({
+  name: "roberta",
+  classPrefix: "Roberta",
+  padTokenId: 1,
+  positionsSkipPadding: true,
+  layers: bertLayers("roberta"),
+  heads: (_, { hiddenSize, hiddenDropout, classifierDropout, epsilon, tied }) => ({
+    sequence: twoLayers(hiddenSize, "tanh", classifierDropout),
+    mlm: {
+      steps: transform("lm_head.dense", hiddenSize, "gelu", "lm_head.layer_norm", epsilon),
+      out: "lm_head.decoder",
+      ...wordsBias(tied, "lm_head.bias"),
+      tied,
+    },
+    token: oneLayer("classifier", { dropout: classifierDropout }),
+    span: oneLayer("qa_outputs"),
+    choice: { ...pooler("roberta.pooler.dense", hiddenSize, hiddenDropout), out: "classifier" },
+  }),
+  targets: {
+    attention: ["query", "value"],
+    adalora: ["query", "key", "value", "dense"],
+    keysValues: ["key", "value"],
+    feedForward: ["output.dense"],
+    norms: ["LayerNorm"],
+    bottleneck: { attention: "attention.output", feedForward: "output" },
+  },
+});

@@ -1,0 +1,132 @@
+/**
+ * The Hugging Face hub: a repository's files, downloaded into the cache that Python uses too.
+ *
+ * Honours HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT; where the cache lies is the host's matter.
+ * @module
+ */
+import { AttuneError, missing, show } from "../../core/errors.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
+import { shardIndex } from "../../core/safetensors.ts";
+import type { Host, HubCache, Store } from "../../core/types.ts";
+import { downloadFile, type HubProgress } from "../../core/hub/download.ts";
+import { hubError } from "../../core/hub/errors.ts";
+import { hubName } from "../../core/hub/name.ts";
+import { isCommit, isOffline, listFiles, type RepositoryListing } from "../../core/hub/repository.ts";
+import { hubClient } from "../../core/hub/request.ts";
+
+/** Files that a run may need besides weights. config.json comes last: where it is, all others are. */
+const wanted: readonly string[] = [
+  "generation_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+  "chat_template.jinja",
+  "additional_chat_templates/tool_use.jinja",
+  "config.json",
+];
+
+const INDEX = "model.safetensors.index.json";
+
+/** What is wanted of a repository. */
+export type HubOptions = Readonly<{
+  /** False: config and tokenizer are enough. */
+  weights: boolean;
+  /** The one file that is wanted: a GGUF file has all of a model. */
+  file?: string;
+  progress?: HubProgress;
+}>;
+
+/**
+ * The snapshot of a repository as a store: downloaded where it must be, from the cache where there is no network or
+ * the revision is a commit.
+ *
+ * @throws AttuneError (`HUB_OFFLINE`, `HUB_UNREACHABLE`, `HUB_401`, `HUB_403`, `HUB_404`, ...) where it cannot be had.
+ */
+export async function openHub(path: string, host: Host, options: HubOptions): Promise<Store> {
+  const cache = host.hubCache;
+  if (!cache) throw missing("hub", "a cache of the hub", host.runtime);
+  const name = hubName(path);
+  if (!name) throw hubError("HUB_NAME", `${show(path)} is not org/name or org/name@revision`, path);
+  const { repo, revision } = name;
+  const pinned = isCommit(revision);
+  const known = pinned ? revision : await cache.ref(repo, revision);
+  const cached = async (): Promise<Store | undefined> =>
+    known !== undefined && isCommit(known) ? await complete(cache, repo, known, options) : undefined;
+  if (isOffline(host)) {
+    const found = await cached();
+    if (found) return found;
+    throw hubError("HUB_OFFLINE", `${path} is not in the cache, and HF_HUB_OFFLINE is set`, path);
+  }
+  if (pinned) {
+    const found = await cached();
+    const needed = options.file ?? "tokenizer.json";
+    if (found && await found.get(needed, { offset: 0, length: 0 })) return found;
+  }
+  const client = await hubClient(host);
+  let listed: RepositoryListing;
+  try {
+    listed = await listFiles(client, "models", repo, revision);
+  } catch (error) {
+    // Without a network, what was downloaded before serves; what the hub refuses stays refused.
+    const away = error instanceof AttuneError && /^HUB_(UNREACHABLE|5\d\d)$/.test(error.code);
+    const found = away ? await cached() : undefined;
+    if (found) return found;
+    throw error;
+  }
+  const { commit, files } = listed;
+  const store = cache.snapshot(repo, commit);
+  const fetchAll = async (names: Iterable<string>): Promise<void> => {
+    for (const file of names) {
+      await downloadFile({ client, host, cache, repo, commit, file, progress: options.progress });
+    }
+  };
+  const gguf = options.weights ? ggufOf(files, path, options.file) : undefined;
+  if (gguf === undefined) await fetchAll(wanted.filter((file) => files.has(file)));
+  if (gguf !== undefined) await fetchAll([gguf]);
+  else if (options.weights && files.has("model.safetensors")) await fetchAll(["model.safetensors"]);
+  else if (options.weights) {
+    await fetchAll([INDEX]);
+    await fetchAll(new Set((await shardIndex(store))?.values()));
+  }
+  if (!pinned) await cache.setRef(repo, revision, commit);
+  return store;
+}
+
+/** The GGUF file of a repository that is wanted: the one that is named, or the only one where there are no other weights. */
+function ggufOf(files: ReadonlySet<string>, path: string, file: string | undefined): string | undefined {
+  const where = `${path}, which holds ${[...files].slice(0, 20).join(", ")},`;
+  if (file !== undefined) {
+    if (!files.has(file)) throw missing("hub", file, where);
+    return file;
+  }
+  if (files.has("model.safetensors") || files.has(INDEX)) return undefined;
+  const found = [...files].filter((name) => /^[^/]+\.gguf$/i.test(name));
+  if (found.length === 1) return found[0];
+  const what = found.length === 0
+    ? "model.safetensors"
+    : `which of ${found.length} GGUF files is meant (${path}/${found[0]})`;
+  throw missing("hub", what, where);
+}
+
+/** A snapshot that has all that is wanted of it. */
+async function complete(
+  cache: HubCache,
+  repo: string,
+  commit: string,
+  { weights, file }: HubOptions,
+): Promise<Store | undefined> {
+  const store = cache.snapshot(repo, commit);
+  const there = async (file: string): Promise<boolean> => await store.get(file, { offset: 0, length: 0 }) !== undefined;
+  if (file !== undefined) return await there(file) ? store : undefined;
+  if (weights && await ggufIn(store) !== undefined) return store;
+  if (!await there("config.json")) return undefined;
+  if (!weights || await there("model.safetensors")) return store;
+  const index = await shardIndex(store);
+  if (!index) return undefined;
+  for (const shard of new Set(index.values())) if (!await there(shard)) return undefined;
+  return store;
+}

@@ -1,0 +1,64 @@
+/**
+ * A model from scratch: a config and a tokenizer, weights drawn by `initializer_range`.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import type { Factory, Json, Named } from "../../core/types.ts";
+import { checkpointOf, noFiles, noWeights, readConfig } from "./checkpoint.ts";
+import { modelFiles } from "./model_files.ts";
+
+/** Options of {@link random}. */
+export interface RandomOptions {
+  /** A directory or hub name with config.json and tokenizer files; weights there are neither read nor downloaded. Null: `config` has all. */
+  readonly path: string | null;
+  /** Replaces fields of config.json, in its own snake_case; without `path` it is the whole config. */
+  readonly config: Named<Json>;
+  /** A directory or hub name whose tokenizer is used; null: that of `path`. */
+  readonly tokenizer: string | null;
+}
+
+type Input = Readonly<{ path?: string | null; config?: Named<Json>; tokenizer?: string | null }>;
+
+const place = v.optional(v.nullable(v.pipe(v.string(), v.minLength(1))), null);
+
+/** Schema of {@link RandomOptions}. */
+export const randomSchema: v.GenericSchema<Input, RandomOptions> = v.strictObject({
+  path: place,
+  config: v.optional(v.record(v.string(), v.unknown()), {}),
+  tokenizer: place,
+}) as v.GenericSchema<Input, RandomOptions>;
+
+/**
+ * The model of a config with random weights: matrices normal with `initializer_range`, biases 0, norms 1.
+ *
+ * @throws AttuneError from `open` where there is no config.
+ * @example
+ * ```ts
+ * import { random } from "attune/models/random";
+ * console.assert(random({ config: { model_type: "bert" }, tokenizer: "./tokenizer" }).name === "random");
+ * ```
+ */
+export const random: Factory<"model", Input> = define({
+  kind: "model",
+  name: "random",
+  schema: randomSchema,
+  create: ({ path, config, tokenizer }) => ({
+    open: async (host) => {
+      const label = path === null ? undefined : host.displayNames?.[path] ?? path;
+      const at = path === null ? undefined : (await modelFiles("random", path, host, false)).files;
+      const own = at && path !== null ? { ...await readConfig("random", at, path), ...config } : config;
+      if (typeof own.model_type !== "string") {
+        throw badValue(
+          "random",
+          "config.model_type",
+          own.model_type,
+          'a type of model, as "bert", where there is no path',
+        );
+      }
+      const files = tokenizer === null ? at ?? noFiles : (await modelFiles("random", tokenizer, host, false)).files;
+      return checkpointOf({ config: own, files, weights: noWeights, label: label ?? `random ${own.model_type}` });
+    },
+  }),
+});

@@ -1,0 +1,105 @@
+/**
+ * The objective of reading a sequence of symbols off a longer sequence, without being told what stands where.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
+import type { Batch, Factory, Tensor } from "../../core/types.ts";
+
+/** Options of {@link ctc}. */
+export interface CtcOptions {
+  /** The symbols; their classes follow that of the blank, which is 0. */
+  readonly labels: readonly string[];
+  /** Symbols of the longest target. The graph grows with it. */
+  readonly maxTargetLength: number;
+  /** What stands between symbols where they are written as one text. */
+  readonly separator: string;
+  /** Each sequence's loss by its number of symbols, of these the mean; or the sum (`ctc_loss_reduction`). */
+  readonly reduction: "mean" | "sum";
+  /** Whether targets that are longer than their texts can say cost nothing (`ctc_zero_infinity`); else they are refused. */
+  readonly zeroInfinity: boolean;
+  /** How much of the states is dropped in training. */
+  readonly finalDropout: number;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+type Input = Partial<CtcOptions> & { labels: readonly string[] };
+
+/** Schema of {@link CtcOptions}. */
+export const ctcSchema: v.GenericSchema<Input, CtcOptions> = v.strictObject({
+  labels: v.pipe(v.array(v.string()), v.minLength(1), v.check((l) => new Set(l).size === l.length, "distinct labels")),
+  maxTargetLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 32),
+  separator: v.optional(v.string(), ""),
+  reduction: v.optional(v.picklist(["mean", "sum"]), "mean"),
+  zeroInfinity: v.optional(v.boolean(), false),
+  finalDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Connectionist temporal classification (Graves et al. 2006) over an encoder's places: `text`, `target` (a list of
+ * symbols, or a text whose characters they are). What is predicted is each place's likeliest class, repetitions and blanks
+ * left out.
+ *
+ * @example
+ * ```ts
+ * import { ctc } from "attune/tasks/ctc";
+ * console.assert(ctc({ labels: ["a", "b"] }).subtasks[0]?.losses[0]?.target === "labels");
+ * ```
+ */
+export const ctc: Factory<"task", Input> = define({
+  kind: "task",
+  name: "ctc",
+  schema: ctcSchema,
+  create: ({ labels, maxTargetLength, separator, reduction, zeroInfinity, finalDropout, columns }) => ({
+    subtasks: [{
+      name: "",
+      collator: { use: "ctc", with: { labels, maxTargetLength, zeroInfinity, columns } },
+      heads: [{ use: "ctc", with: { numLabels: labels.length + 1, finalDropout } }],
+      losses: [{ loss: { use: "ctc", with: { reduction, zeroInfinity } }, output: "logits", target: "labels" }],
+      metrics: ["cer"],
+      modelClass: "ForCTC",
+      decode: ({ logits }, batch) => ({
+        text: likeliest(logits, batch).map((classes, i) => ({
+          prediction: textOf(classes, labels, separator),
+          references: [textOf(targetOf(batch.inputs.labels, i), labels, separator)],
+        })),
+      }),
+      predict: ({ logits }, batch) =>
+        likeliest(logits, batch).map((classes) => ({
+          text: textOf(classes, labels, separator),
+          symbols: classes.map((c) => labels[c - 1] ?? ""),
+        })),
+    }],
+  }),
+});
+
+/** Each sequence's classes: the likeliest of each place, those alike that follow each other once, without blanks. */
+function likeliest(logits: Tensor | undefined, batch: Batch): number[][] {
+  const width = logits?.dims.at(-1) ?? 1;
+  const found: number[][] = Array.from({ length: batch.sequences }, () => []);
+  const before: number[] = found.map(() => 0);
+  for (let place = 0; place < batch.tokenOrigins.length / 2; place++) {
+    const sequence = batch.tokenOrigins[2 * place] ?? -1;
+    const own = found[sequence];
+    if (!own) continue;
+    let best = 0;
+    for (let c = 1; c < width; c++) {
+      if (Number(logits?.data[place * width + c]) > Number(logits?.data[place * width + best])) best = c;
+    }
+    if (best !== 0 && best !== before[sequence]) own.push(best);
+    before[sequence] = best;
+  }
+  return found;
+}
+
+function targetOf(labels: Tensor | undefined, i: number): number[] {
+  const width = labels?.dims[1] ?? 0;
+  return Array.from({ length: width }, (_, k) => Number(labels?.data[i * width + k])).filter((c) => c > 0);
+}
+
+function textOf(classes: readonly number[], labels: readonly string[], separator: string): string {
+  return classes.map((c) => labels[c - 1] ?? "").join(separator);
+}

@@ -1,0 +1,56 @@
+/**
+ * BART's own objective: telling a whole text of which parts were taken out.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { seq2seqTask } from "./seq2seq_lm.ts";
+
+/** Options of {@link denoising}. */
+export interface DenoisingOptions {
+  /** Share of the tokens that are masked. */
+  readonly maskRatio: number;
+  /** Mean of the Poisson distribution of the spans' lengths, in tokens. */
+  readonly poissonLambda: number;
+  /** Share of the sentences that change places first; BART was trained with 1. */
+  readonly permuteSentenceRatio: number;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link DenoisingOptions}. */
+export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, DenoisingOptions> = v.strictObject({
+  maskRatio: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.3),
+  poissonLambda: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
+  permuteSentenceRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Text infilling (Lewis et al. 2020): spans of `text` of Poisson distributed lengths each become one mask, the target is
+ * the whole text. Before that sentences may change places. Drawn anew in each epoch, the same for the same seed.
+ *
+ * @example
+ * ```ts
+ * import { denoising } from "attune/tasks/denoising";
+ * console.assert(denoising({ maskRatio: 0.2 }).subtasks[0]?.taskType === "SEQ_2_SEQ_LM");
+ * ```
+ */
+export const denoising: Factory<"task", Partial<DenoisingOptions>> = define({
+  kind: "task",
+  name: "denoising",
+  schema: denoisingSchema,
+  create: ({ maskRatio, poissonLambda, permuteSentenceRatio, columns }) => ({
+    subtasks: [seq2seqTask({
+      use: "denoising",
+      with: {
+        kind: "text-infilling",
+        noiseDensity: maskRatio,
+        meanNoiseSpanLength: poissonLambda,
+        permuteSentenceRatio,
+        columns,
+      },
+    })],
+  }),
+});

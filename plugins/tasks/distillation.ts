@@ -1,0 +1,169 @@
+/**
+ * Knowledge distillation: a small model learns what a larger one gives for the same rows.
+ * @module
+ */
+import * as v from "valibot";
+import { headClasses } from "../../core/class_names.ts";
+import { define, isPlugin } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
+import { badValue, show } from "../../core/errors.ts";
+import type { Factory, ModelSource, Subtask, Task, TokenizerLoader } from "../../core/types.ts";
+import { vectorRows } from "./vectors.ts";
+
+/** Options of {@link distillation}. At least one of `embeddings`, `hiddenStates` and `logits` is compared. */
+export interface DistillationOptions {
+  /** The model that teaches; frozen, and mapped from its files. */
+  readonly teacher: ModelSource;
+  /** Its tokenizer, where not that of its files. */
+  readonly teacherTokenizer?: TokenizerLoader | undefined;
+  /** A task that is learned from labels, too, and whose logits may be compared. */
+  readonly task?: Task | undefined;
+  /** Sentence embeddings: mean squared difference of vectors of length 1. `projection`: the teacher's width, where it is not the student's. */
+  readonly embeddings?:
+    | Readonly<{ weight: number; pooling: "mean" | "first"; projection?: number | undefined }>
+    | undefined;
+  /** States: mean squared difference over pairs of layers [student, teacher]; 0 is the embeddings' output. */
+  readonly hiddenStates?:
+    | Readonly<{ weight: number; layers: readonly (readonly [number, number])[]; projection?: number | undefined }>
+    | undefined;
+  /** Logits of `task`: Kullback-Leibler divergence at a temperature T, times T² (Hinton et al. 2015). */
+  readonly logits?: Readonly<{ weight: number; temperature: number }> | undefined;
+  /** Weight of the loss of `task` itself. */
+  readonly taskWeight: number;
+  /** Where the teacher's outputs are kept from run to run; null: nowhere. */
+  readonly cache: string | null;
+  /** Where the columns are, where there is no `task`. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+type Input = Readonly<{
+  teacher: unknown;
+  teacherTokenizer?: unknown;
+  task?: unknown;
+  embeddings?: Readonly<{ weight?: number; pooling?: "mean" | "first"; projection?: number }>;
+  hiddenStates?: Readonly<{ weight?: number; layers: readonly (readonly [number, number])[]; projection?: number }>;
+  logits?: Readonly<{ weight?: number; temperature?: number }>;
+  taskWeight?: number;
+  cache?: string | null;
+  columns?: Readonly<Record<string, string>>;
+}>;
+
+const weight = v.optional(v.pipe(v.number(), v.minValue(0)), 1);
+const width = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width)));
+const layer = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.layers));
+
+/** Schema of {@link DistillationOptions}. */
+export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v.pipe(
+  v.strictObject({
+    teacher: v.custom<ModelSource>(isPlugin("model"), 'a source, as { use: "pretrained", with: { path } }'),
+    teacherTokenizer: v.optional(v.custom<TokenizerLoader>(isPlugin("tokenizer"), "a tokenizer")),
+    task: v.optional(v.custom<Task>(isPlugin("task"), "a task")),
+    embeddings: v.optional(
+      v.strictObject({ weight, pooling: v.optional(v.picklist(["mean", "first"]), "mean"), projection: width }),
+    ),
+    hiddenStates: v.optional(
+      v.strictObject({
+        weight,
+        layers: v.pipe(v.array(v.tuple([layer, layer])), v.minLength(1)),
+        projection: width,
+      }),
+    ),
+    logits: v.optional(v.strictObject({ weight, temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 2) })),
+    taskWeight: weight,
+    cache: v.optional(v.nullable(v.string()), "runs/teachers"),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  v.check(
+    ({ embeddings, hiddenStates, logits }) => (embeddings ?? hiddenStates ?? logits) !== undefined,
+    "at least one of embeddings, hiddenStates and logits",
+  ),
+  v.check(({ logits, task }) => !logits || task !== undefined, "a task, where logits are compared"),
+) as v.GenericSchema<Input, DistillationOptions>;
+
+/**
+ * Teacher and student in one run: the teacher's outputs are computed once and become targets of the student.
+ *
+ * @example
+ * ```ts
+ * import { distillation } from "attune/tasks/distillation";
+ * import { pretrained } from "attune/models/pretrained";
+ * const { subtasks } = distillation({ teacher: pretrained({ path: "org/teacher" }), embeddings: {} });
+ * console.assert(subtasks[0]?.losses[0]?.target === "teacher.embedding");
+ * ```
+ */
+export const distillation: Factory<"task", Input> = define({
+  kind: "task",
+  name: "distillation",
+  schema: distillationSchema,
+  parts: { teacher: "model", teacherTokenizer: "tokenizer", task: "task" },
+  create: (options) => ({ subtasks: (options.task?.subtasks ?? [undefined]).map((task) => taskOf(options, task)) }),
+});
+
+/** What the teacher computes: its classes in the student's order, in whatever order its own head has them. */
+function teacherTask(task: Subtask, labels: readonly string[] | undefined): Subtask {
+  return {
+    ...task,
+    withConfig: (context) => ({
+      ...task,
+      heads: task.heads.map((head) => {
+        if (!labels || typeof head === "string" || !("use" in head)) return head;
+        if (head.use !== "sequence" && head.use !== "token") return head;
+        const { names, order, note } = headClasses(labels, head.use, context);
+        if (note !== undefined) throw badValue("distillation", "teacher: id2label", names, show(labels));
+        return { use: head.use, with: { ...head.with, order } };
+      }),
+    }),
+  };
+}
+
+function taskOf(options: DistillationOptions, task: Subtask | undefined): Subtask {
+  const { embeddings, hiddenStates, logits } = options;
+  const compared: Subtask["losses"][number][] = [];
+  const heads: Subtask["heads"][number][] = [];
+  const teacherHeads: Subtask["heads"][number][] = logits ? [...task?.heads ?? []] : [];
+  if (embeddings) {
+    const { pooling, projection, weight } = embeddings;
+    heads.push({ use: "embedding", with: { pooling, projection } });
+    teacherHeads.push({ use: "embedding", with: { pooling } });
+    compared.push({ loss: "mse", output: "embedding", target: "teacher.embedding", weight });
+  }
+  if (hiddenStates) {
+    const { layers, projection, weight } = hiddenStates;
+    heads.push({ use: "hidden-states", with: { layers, projection } });
+    for (const [, n] of layers) {
+      const name = `hiddenStates.${n}`;
+      compared.push({ loss: "mse", output: name, target: `teacher.${name}`, weight: weight / layers.length });
+    }
+  }
+  if (logits) {
+    const { temperature, weight } = logits;
+    const loss = { use: "distillation-kl", with: { temperature } };
+    compared.push({ loss, output: "logits", target: "teacher.logits", weight });
+  }
+  const collator = task?.collator ?? { use: "padding", with: { problemType: "none", columns: options.columns } };
+  const alone: Subtask = {
+    name: "",
+    collator,
+    heads,
+    metrics: [],
+    losses: compared,
+    decode: () => ({}),
+    predict: vectorRows,
+  };
+  const own = (task?.losses ?? []).map((l) => ({ ...l, weight: (l.weight ?? 1) * options.taskWeight }));
+  const completed = task?.withConfig;
+  return {
+    ...alone,
+    ...task,
+    withConfig: completed && ((context) => taskOf(options, completed(context))),
+    heads: [...task?.heads ?? [], ...heads],
+    losses: [...own.filter((l) => l.weight > 0), ...compared],
+    teacher: {
+      model: options.teacher,
+      ...(options.teacherTokenizer ? { tokenizer: options.teacherTokenizer } : {}),
+      task: teacherTask({ ...alone, heads: teacherHeads, losses: [] }, task?.labels),
+      outputs: [...new Set(compared.map((l) => l.target.replace("teacher.", "")))],
+      cache: options.cache,
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * The objective of telling masked tokens.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Json, Named, Tensor, Tokenizer } from "../../core/types.ts";
+import { tokenReadings } from "./causal_lm.ts";
+
+/** Options of {@link maskedLm}. */
+export interface MaskedLmOptions {
+  /** Share of the tokens that are chosen. */
+  readonly mlmProbability: number;
+  /** Share of the chosen ones that the mask token replaces. */
+  readonly maskReplaceProb: number;
+  /** Share of the chosen ones that a random token replaces. */
+  readonly randomReplaceProb: number;
+  /** Whether all tokens of a word are chosen together. */
+  readonly wholeWordMask: boolean;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+
+/** Schema of {@link MaskedLmOptions}. */
+export const maskedLmSchema: v.GenericSchema<Partial<MaskedLmOptions>, MaskedLmOptions> = v.strictObject({
+  mlmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.15),
+  maskReplaceProb: v.optional(share, 0.8),
+  randomReplaceProb: v.optional(share, 0.1),
+  wholeWordMask: v.optional(v.boolean(), false),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Masked language modelling (Devlin et al. 2019): `text`; the loss is one mean over all masked tokens of a step.
+ *
+ * @example
+ * ```ts
+ * import { maskedLm } from "attune/tasks/masked-lm";
+ * console.assert(maskedLm({ mlmProbability: 0.3 }).subtasks[0]?.heads[0] === "mlm");
+ * ```
+ */
+export const maskedLm: Factory<"task", Partial<MaskedLmOptions>> = define({
+  kind: "task",
+  name: "masked-lm",
+  schema: maskedLmSchema,
+  create: (options) => ({
+    subtasks: [{
+      name: "",
+      collator: { use: "masked-lm", with: options },
+      heads: ["mlm"],
+      losses: [{ loss: { use: "cross-entropy", with: { over: "step" } }, output: "logits", target: "labels" }],
+      metrics: ["perplexity", "accuracy"],
+      modelClass: "ForMaskedLM",
+      reads: ["predictions", "logProbabilities"],
+      decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
+      predict: (outputs, batch, tokenizer) =>
+        filled(outputs, batch.inputs.input_ids, batch.tokenOrigins, batch.sequences, tokenizer),
+    }],
+  }),
+});
+
+/** Each text with its mask tokens told: the text, and what was put in, with its probability. */
+function filled(
+  { logits }: Named<Tensor>,
+  ids: Tensor | undefined,
+  places: Int32Array,
+  sequences: number,
+  tokenizer: Tokenizer,
+): readonly Named<Json>[] {
+  const texts: number[][] = Array.from({ length: sequences }, () => []);
+  const told: { token: string; score: number }[][] = Array.from({ length: sequences }, () => []);
+  const width = logits?.dims.at(-1) ?? 1;
+  for (let place = 0; place < places.length / 2; place++) {
+    const sequence = places[2 * place] ?? -1;
+    if (sequence < 0) continue;
+    const id = Number(ids?.data[place]);
+    if (id !== tokenizer.specialTokenIds.mask) {
+      texts[sequence]?.push(id);
+      continue;
+    }
+    const row = (logits?.data as Float32Array).subarray(place * width, (place + 1) * width);
+    const best = row.reduce((top, x, i) => (x > (row[top] ?? -Infinity) ? i : top), 0);
+    const most = row[best] ?? 0;
+    const total = row.reduce((sum, x) => sum + Math.exp(x - most), 0);
+    texts[sequence]?.push(best);
+    told[sequence]?.push({ token: tokenizer.decode([best]), score: 1 / total });
+  }
+  return texts.map((text, i) => ({ text: tokenizer.decode(text, { skipSpecialTokens: true }), fills: told[i] ?? [] }));
+}

@@ -1,0 +1,146 @@
+/**
+ * Several tasks over one model in one run.
+ * @module
+ */
+import * as v from "valibot";
+import { define, isPlugin } from "../../core/define.ts";
+import { pow } from "../../core/math.ts";
+import type { Adapter, Dataset, Factory, Metric, Named, Subtask, Task } from "../../core/types.ts";
+
+/** One of the tasks. */
+export interface MultiTaskEntry {
+  /** What is learned. */
+  readonly task: Task;
+  /** Its rows. */
+  readonly data: Readonly<{ train: Dataset; eval?: Dataset | undefined }>;
+  /** What its losses are multiplied by. */
+  readonly weight: number;
+  /** What is measured, where not what the task measures by default. */
+  readonly metrics?: readonly Metric[] | undefined;
+  /** Adapters of this task alone; those of the run are shared by all. */
+  readonly adapter: readonly Adapter[];
+}
+
+/** Options of {@link multiTask}. */
+export interface MultiTaskOptions {
+  /** The tasks by name: letters, digits, dashes and underscores. */
+  readonly tasks: Named<MultiTaskEntry>;
+  /**
+   * How often each task has its turn: in proportion to its number of rows to the power of `temperature` (1: by size, 0: all
+   * alike), or by `probabilities` of each.
+   */
+  readonly sampling: Readonly<{ temperature: number; probabilities?: Named<number> | undefined }>;
+}
+
+type Input = Readonly<{
+  tasks: Readonly<
+    Record<
+      string,
+      Readonly<{
+        task: unknown;
+        data: Readonly<{ train: unknown; eval?: unknown }>;
+        weight?: number;
+        metrics?: readonly unknown[];
+        adapter?: unknown;
+      }>
+    >
+  >;
+  sampling?: Readonly<{ temperature?: number; probabilities?: Readonly<Record<string, number>> }>;
+}>;
+
+const dataset = v.custom<Dataset>(isPlugin("data"), "a dataset");
+const adapter = v.custom<Adapter>(isPlugin("adapter"), "an adapter");
+const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w-]*$/, "a name of letters, digits, dashes and underscores"));
+
+/** Schema of {@link MultiTaskOptions}. */
+export const multiTaskSchema: v.GenericSchema<Input, MultiTaskOptions> = v.pipe(
+  v.strictObject({
+    tasks: v.pipe(
+      v.record(
+        name,
+        v.strictObject({
+          task: v.pipe(
+            v.custom<Task>(isPlugin("task"), "a task"),
+            v.check((objective) => objective.subtasks.length === 1, "a task that is one alone"),
+          ),
+          data: v.strictObject({ train: dataset, eval: v.optional(dataset) }),
+          weight: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
+          metrics: v.optional(v.array(v.custom<Metric>(isPlugin("metric"), "a metric"))),
+          adapter: v.optional(
+            v.union([v.array(adapter), v.pipe(adapter, v.transform((one) => [one]))]),
+            [],
+          ),
+        }),
+      ),
+      v.check((tasks) => Object.keys(tasks).length > 0, "at least one task"),
+    ),
+    sampling: v.optional(
+      v.strictObject({
+        temperature: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
+        probabilities: v.optional(v.record(v.string(), v.pipe(v.number(), v.minValue(0)))),
+      }),
+      {},
+    ),
+  }),
+  v.check(
+    ({ tasks, sampling: { probabilities } }) =>
+      probabilities === undefined ||
+      (Object.keys(probabilities).sort().join() === Object.keys(tasks).sort().join() &&
+        Object.values(probabilities).some((p) => p > 0)),
+    "sampling.probabilities of exactly the tasks, one of them above 0",
+  ),
+) as v.GenericSchema<Input, MultiTaskOptions>;
+
+/**
+ * Several tasks in one run: each micro-batch is of one of them, all train the same model. A step's loss is the mean over
+ * its micro-batches of the tasks' losses, each times its weight; what a step's tasks do not reach (another task's head)
+ * stays as it is. Metrics are each task's own, and so are the best weights.
+ *
+ * Heads' own parameters have the task's name in front while the run lasts. What is written is one folder per task,
+ * `model/<task>/` or `adapter/<task>/`, as a run of that task alone would have left it.
+ *
+ * @example
+ * ```ts
+ * import { memory } from "attune/data/memory";
+ * import { multiTask } from "attune/tasks/multi-task";
+ * import { sequenceClassification } from "attune/tasks/sequence-classification";
+ * const task = sequenceClassification({ labels: ["bad", "good"] });
+ * const data = { train: memory({ rows: [{ text: "fine", label: "good" }] }) };
+ * const { sampling } = multiTask({ tasks: { films: { task, data }, food: { task, data } }, sampling: { temperature: 0.5 } });
+ * console.assert(sampling?.({ films: 400, food: 100 }).films === 20);
+ * ```
+ */
+export const multiTask: Factory<"task", Input> = define({
+  kind: "task",
+  name: "multi-task",
+  schema: multiTaskSchema,
+  parts: {
+    "tasks.*.task": "task",
+    "tasks.*.data.train": "data",
+    "tasks.*.data.eval": "data",
+    "tasks.*.metrics": "metric",
+    "tasks.*.adapter": "adapter",
+  },
+  create: ({ tasks, sampling: { temperature, probabilities } }) => ({
+    subtasks: Object.entries(tasks).flatMap(([name, entry]) =>
+      entry.task.subtasks.map((task) => named(name, task, entry))
+    ),
+    sampling: (rows) =>
+      probabilities ?? Object.fromEntries(Object.entries(rows).map(([name, n]) => [name, pow(n, temperature)])),
+  }),
+});
+
+function named(name: string, task: Subtask, entry: MultiTaskEntry): Subtask {
+  const { data, weight, metrics, adapter } = entry;
+  const { train, eval: held } = data;
+  const { withConfig: completed } = task;
+  return {
+    ...task,
+    name,
+    withConfig: completed && ((context) => named(name, completed(context), entry)),
+    weight,
+    data: { train, ...(held ? { eval: held } : {}) },
+    ...(metrics ? { metrics } : {}),
+    adapters: adapter,
+  };
+}

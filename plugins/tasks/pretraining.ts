@@ -1,0 +1,56 @@
+/**
+ * BERT's own objective: masked tokens and next sentences.
+ * @module
+ */
+import type * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory, Json, Named, Tensor } from "../../core/types.ts";
+import { tokenReadings } from "./causal_lm.ts";
+import { type MaskedLmOptions, maskedLmSchema } from "./masked_lm.ts";
+
+/** Options of {@link pretraining}: those of masking. */
+export type PretrainingOptions = MaskedLmOptions;
+
+/** Schema of {@link PretrainingOptions}. */
+export const pretrainingSchema: v.GenericSchema<Partial<PretrainingOptions>, PretrainingOptions> = maskedLmSchema;
+
+/**
+ * Masked language modelling and next sentence prediction (Devlin et al. 2019), or for ALBERT the order of two sentences
+ * (Lan et al. 2020): `sentences`; the means of both are added.
+ *
+ * @example
+ * ```ts
+ * import { pretraining } from "attune/tasks/pretraining";
+ * console.assert(pretraining().subtasks[0]?.losses.length === 2);
+ * ```
+ */
+export const pretraining: Factory<"task", Partial<PretrainingOptions>> = define({
+  kind: "task",
+  name: "pretraining",
+  schema: pretrainingSchema,
+  create: (options) => ({
+    subtasks: [{
+      name: "",
+      collator: { use: "pretraining", with: options },
+      heads: ["mlm", "next-sentence"],
+      losses: [
+        { loss: "cross-entropy", output: "logits", target: "labels" },
+        { loss: "cross-entropy", output: "seqRelationshipLogits", target: "next_sentence_label" },
+      ],
+      metrics: ["perplexity", "accuracy"],
+      modelClass: "ForPreTraining",
+      reads: ["predictions", "logProbabilities"],
+      decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
+      predict: (outputs) => relations(outputs),
+    }],
+  }),
+});
+
+/** How probable it is that each second sentence follows its first. */
+function relations({ seqRelationshipLogits: logits }: Named<Tensor>): readonly Named<Json>[] {
+  return Array.from({ length: logits?.dims[0] ?? 0 }, (_, i) => {
+    const [follows = 0, not = 0] = [Number(logits?.data[2 * i]), Number(logits?.data[2 * i + 1])];
+    const score = 1 / (1 + Math.exp(not - follows));
+    return { label: score > 0.5 ? "follows" : "does not follow", score: Math.max(score, 1 - score) };
+  });
+}

@@ -1,0 +1,184 @@
+/**
+ * The objective of finding the span of a text that answers a question.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
+import type { Batch, Factory, Json, MetricInputs, Named, Subtask, Tensor } from "../../core/types.ts";
+
+/** Options of {@link questionAnswering}, as those of transformers' run_qa.py. */
+export interface QuestionAnsweringOptions {
+  /** Tokens that two windows over one context share. */
+  readonly docStride: number;
+  /** Spans that are kept of a row, and starts and ends that are looked at of a window. */
+  readonly nBestSize: number;
+  /** Tokens of the longest answer. */
+  readonly maxAnswerLength: number;
+  /** Whether there may be no answer: then the best span must beat [CLS]. */
+  readonly version2WithNegative: boolean;
+  /** There is no answer where [CLS] beats the best span by more than this. */
+  readonly nullScoreDiffThreshold: number;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+type Input = Partial<QuestionAnsweringOptions>;
+
+const count = (fallback: number, least: number, largest: number) =>
+  v.optional(v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(largest)), fallback);
+
+/** Schema of {@link QuestionAnsweringOptions}. */
+export const questionAnsweringSchema: v.GenericSchema<Input, QuestionAnsweringOptions> = v.strictObject({
+  docStride: count(0, 0, most.tokens),
+  nBestSize: count(20, 1, 1000),
+  maxAnswerLength: count(30, 1, most.tokens),
+  version2WithNegative: v.optional(v.boolean(), false),
+  nullScoreDiffThreshold: v.optional(v.number(), 0),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Extractive question answering: SQuAD's rows, `question`, `context`, `generateAnswers`. Contexts that are too long become
+ * windows; a row's answer is the best span of all its windows.
+ *
+ * @example
+ * ```ts
+ * import { questionAnswering } from "attune/tasks/question-answering";
+ * console.assert(questionAnswering({ docStride: 128 }).subtasks[0]?.taskType === "QUESTION_ANS");
+ * ```
+ */
+export const questionAnswering: Factory<"task", Input> = define({
+  kind: "task",
+  name: "question-answering",
+  schema: questionAnsweringSchema,
+  create: (options) => ({ subtasks: [taskOf(options)] }),
+});
+
+/** What the collator says of a window. */
+type About = Readonly<{
+  context: string;
+  offsets: Int32Array;
+  inContext: Int32Array;
+  cls: number;
+  answers: readonly string[];
+}>;
+
+/** A span of a context: its score and place. */
+type Span = Readonly<{ score: number; start: number; end: number }>;
+
+/** The best spans of a window, and what says that there is none. */
+type Part = Readonly<{ about: About | undefined; spans: readonly Span[]; nothing: number }>;
+
+function taskOf(options: QuestionAnsweringOptions): Subtask {
+  const { docStride, columns, version2WithNegative } = options;
+  const part = (outputs: Named<Tensor>, batch: Batch): Part[] =>
+    Array.from({ length: batch.samples }, (_, i) => bestSpans(outputs, batch, i, options));
+  const readings = (parts: readonly Part[]): { text: MetricInputs["text"][] } => {
+    const { text, nothing } = answerOf(parts, options);
+    const [first] = parts;
+    if (!first?.about) return { text: [] };
+    return { text: [{ prediction: text, references: first.about.answers, noAnswerProbability: nothing }] };
+  };
+  const prediction = (parts: readonly Part[]): Named<Json> => {
+    const { text, score, spans, nothing } = answerOf(parts, options);
+    return { text, score, ...(version2WithNegative ? { noAnswerProbability: nothing } : {}), spans };
+  };
+  const byRow = (parts: readonly Part[], batch: Batch): Part[][] => {
+    const rows = new Map<number, Part[]>();
+    parts.forEach((own, i) => rows.set(batch.rows[i] ?? 0, [...rows.get(batch.rows[i] ?? 0) ?? [], own]));
+    return [...rows.values()];
+  };
+  return {
+    name: "",
+    collator: { use: "question-answering", with: { docStride, columns } },
+    heads: ["span"],
+    losses: [
+      { loss: "cross-entropy", output: "startLogits", target: "start_positions", weight: 0.5 },
+      { loss: "cross-entropy", output: "endLogits", target: "end_positions", weight: 0.5 },
+    ],
+    metrics: [version2WithNegative ? "squad-v2" : "squad"],
+    taskType: "QUESTION_ANS",
+    decode: (outputs, batch) => ({
+      text: byRow(part(outputs, batch), batch).flatMap((parts) => readings(parts).text),
+    }),
+    predict: (outputs, batch) => byRow(part(outputs, batch), batch).map(prediction),
+    windows: { part, decode: readings, predict: prediction },
+  };
+}
+
+/** The best spans of window i: of the likeliest starts and ends, those that lie in the context and are not too long. */
+function bestSpans(
+  { startLogits, endLogits }: Named<Tensor>,
+  batch: Batch,
+  i: number,
+  { nBestSize, maxAnswerLength }: QuestionAnsweringOptions,
+): Part {
+  const about = batch.metadata?.[i] as About | undefined;
+  if (!about) return { about, spans: [], nothing: 0 };
+  // A sequence's token stands in its row behind what adapters put there, and behind padding on the left.
+  const { seq, tokenOrigins: places } = batch.decoder ?? batch;
+  const columns: number[] = [];
+  for (let column = 0; column < seq; column++) {
+    const place = 2 * (i * seq + column);
+    if (places[place] === i) columns[places[place + 1] ?? 0] = column;
+  }
+  const at = (logits: Tensor | undefined, token: number): number =>
+    Number(logits?.data[i * seq + (columns[token] ?? 0)]);
+  const { inContext, offsets } = about;
+  const tokens = Array.from(inContext, (_, token) => token).filter((token) => inContext[token] === 1);
+  const likeliest = (logits: Tensor | undefined): number[] =>
+    tokens.toSorted((a, b) => at(logits, b) - at(logits, a)).slice(0, nBestSize);
+  const ends = likeliest(endLogits);
+  const spans = likeliest(startLogits).flatMap((start) =>
+    ends.filter((end) => end >= start && end - start < maxAnswerLength).map((end): Span => ({
+      score: at(startLogits, start) + at(endLogits, end),
+      start: offsets[2 * start] ?? 0,
+      end: offsets[2 * end + 1] ?? 0,
+    }))
+  );
+  return {
+    about,
+    spans: selectSpans(spans, nBestSize),
+    nothing: at(startLogits, about.cls) + at(endLogits, about.cls),
+  };
+}
+
+function selectSpans(spans: readonly Span[], most: number): Span[] {
+  return spans.toSorted((a, b) => b.score - a.score).slice(0, most);
+}
+
+type AnswerOf = Readonly<{
+  text: string;
+  score: number;
+  nothing: number;
+  spans: readonly Readonly<{ text: string; score: number; start: number; end: number }>[];
+}>;
+
+/** A row's answer of its windows' spans: the best one, or none where the windows' least doubtful [CLS] beats it. */
+function answerOf(
+  parts: readonly Part[],
+  { nBestSize, version2WithNegative, nullScoreDiffThreshold }: QuestionAnsweringOptions,
+): AnswerOf {
+  const context = parts[0]?.about?.context ?? "";
+  const kept = selectSpans(parts.flatMap((part) => part.spans), nBestSize);
+  const empty = Math.min(...parts.map((part) => part.nothing));
+  const scores = [...kept.map((span) => span.score), ...(version2WithNegative ? [empty] : [])];
+  const top = Math.max(...scores);
+  const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
+  const probability = (score: number): number => (total > 0 ? Math.exp(score - top) / total : 0);
+  const spans = kept.map(({ score, start, end }) => ({
+    text: context.slice(start, end),
+    score: probability(score),
+    start,
+    end,
+  }));
+  const difference = kept[0] ? empty - kept[0].score : Infinity;
+  const none = !kept[0] || (version2WithNegative && difference > nullScoreDiffThreshold);
+  return {
+    text: none ? "" : spans[0]?.text ?? "",
+    score: none ? (version2WithNegative ? probability(empty) : 0) : spans[0]?.score ?? 0,
+    nothing: version2WithNegative ? 1 / (1 + Math.exp(-difference)) : 0,
+    spans,
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * The objective of embedding texts so that cosines say how alike they are.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { SentenceModules } from "../../core/sentence_modules.ts";
+import type { Factory, Json, Named, Subtask, Tensor } from "../../core/types.ts";
+import { modulesOf, sentenceEntries, type SentenceOptions } from "./sentences.ts";
+
+/** Options of {@link sentenceSimilarity}. */
+export interface SentenceSimilarityOptions extends SentenceOptions {
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link SentenceSimilarityOptions}. */
+export const sentenceSimilaritySchema: v.GenericSchema<Partial<SentenceSimilarityOptions>, SentenceSimilarityOptions> =
+  v.strictObject({ ...sentenceEntries, columns: v.optional(v.record(v.string(), v.string()), {}) });
+
+/**
+ * `text`, `textPair` and `score`: the squared difference of the score and of the embeddings' cosine, as
+ * sentence-transformers' CosineSimilarityLoss. A row without `textPair` is answered with its embedding.
+ *
+ * @example
+ * ```ts
+ * import { sentenceSimilarity } from "attune/tasks/sentence-similarity";
+ * console.assert(sentenceSimilarity().subtasks[0]?.losses[0]?.output === "similarity");
+ * ```
+ */
+export const sentenceSimilarity: Factory<"task", Partial<SentenceSimilarityOptions>> = define({
+  kind: "task",
+  name: "sentence-similarity",
+  schema: sentenceSimilaritySchema,
+  create: (options) => ({ subtasks: [taskOf(options, undefined)] }),
+});
+
+function taskOf(options: SentenceSimilarityOptions, known: SentenceModules | undefined): Subtask {
+  const modules = modulesOf(options, known);
+  const { pooling, steps, prompt, lowercase } = modules;
+  return {
+    name: "",
+    asksModules: true,
+    withConfig: (context) => taskOf(options, context.modules),
+    modules,
+    collator: { use: "sentence-pairs", with: { prompt, lowercase, columns: options.columns } },
+    heads: [{ use: "similarity", with: { pooling, steps, normalize: false } }],
+    losses: [{ loss: "mse", output: "similarity", target: "labels" }],
+    metrics: ["mse", "spearman"],
+    taskType: "FEATURE_EXTRACTION",
+    modelClass: "Model",
+    evaluationOutputs: ["similarity"],
+    decode: ({ similarity }, batch) => ({
+      number: Array.from(
+        { length: batch.samples },
+        (_, i) => ({ prediction: numberOf(similarity, i), reference: numberOf(batch.inputs.labels, i) }),
+      ),
+    }),
+    predict: ({ similarity, embedding }, batch) =>
+      Array.from({ length: batch.samples }, (_, i): Named<Json> => {
+        const { alone } = batch.metadata?.[i] as Readonly<{ alone: boolean }>;
+        if (!alone) return { score: numberOf(similarity, i) };
+        const size = embedding?.dims[1] ?? 0;
+        const start = numberOf(batch.inputs.members, 2 * i) * size;
+        return { embedding: Array.from({ length: size }, (_, k) => numberOf(embedding, start + k)) };
+      }),
+  };
+}
+
+function numberOf(tensor: Tensor | undefined, i: number): number {
+  return Number(tensor?.data[i] ?? NaN);
+}

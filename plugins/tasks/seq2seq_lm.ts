@@ -1,0 +1,68 @@
+/**
+ * The objective of turning one text into another.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
+import type { Factory, GenerationConfig, Subtask } from "../../core/types.ts";
+import { tokenReadings } from "./causal_lm.ts";
+import { decodeTexts, generationSchema } from "./generation.ts";
+
+/** Options of {@link seq2seqLm}. */
+export interface Seq2seqLmOptions {
+  /** Targets are cut to so many tokens; null: to as many as sources. */
+  readonly maxTargetLength: number | null;
+  /** How texts are generated, for predictions and for metrics of text. */
+  readonly generation: Partial<GenerationConfig>;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link Seq2seqLmOptions}. */
+export const seq2seqLmSchema: v.GenericSchema<Partial<Seq2seqLmOptions>, Seq2seqLmOptions> = v.strictObject({
+  maxTargetLength: v.optional(
+    v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens))),
+    null,
+  ),
+  generation: v.optional(generationSchema, {}),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Conditional language modelling: -Σ ln p(target token | source, target tokens before it). Rows: `source`, `target`.
+ *
+ * @example
+ * ```ts
+ * import { seq2seqLm } from "attune/tasks/seq2seq-lm";
+ * console.assert(seq2seqLm({ maxTargetLength: 64 }).subtasks[0]?.taskType === "SEQ_2_SEQ_LM");
+ * ```
+ */
+export const seq2seqLm: Factory<"task", Partial<Seq2seqLmOptions>> = define({
+  kind: "task",
+  name: "seq2seq-lm",
+  schema: seq2seqLmSchema,
+  create: ({ generation, maxTargetLength, columns }) => ({
+    subtasks: [{
+      ...seq2seqTask({ use: "seq2seq", with: { maxTargetLength, columns } }),
+      // A text is as long as those that were learned may be.
+      generate: { ...(maxTargetLength === null ? {} : { maxNewTokens: maxTargetLength }), ...generation },
+    }],
+  }),
+});
+
+/** The task of a decoder's tokens, over rows that `collator` makes samples of. */
+export function seq2seqTask(collator: Subtask["collator"]): Subtask {
+  return {
+    name: "",
+    collator,
+    heads: ["seq2seq"],
+    losses: [{ loss: { use: "cross-entropy", with: { over: "step" } }, output: "logits", target: "labels" }],
+    metrics: ["perplexity", "accuracy"],
+    taskType: "SEQ_2_SEQ_LM",
+    evaluationOutputs: ["predictions", "logProbabilities"],
+    decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
+    generate: {},
+    predict: (outputs, _, tokenizer) => decodeTexts(outputs, tokenizer),
+  };
+}

@@ -1,0 +1,197 @@
+/**
+ * The objective of classifying (or scoring) whole texts.
+ * @module
+ */
+import * as v from "valibot";
+import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/class_names.ts";
+import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
+import { sizeOf } from "../../core/tensor.ts";
+import type { Factory, Json, MetricInputs, Named, Row, Subtask, Tensor } from "../../core/types.ts";
+import { classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
+
+/** Options of {@link sequenceClassification}. */
+export interface SequenceClassificationOptions {
+  /**
+   * Class names in order of their ids. Where neither these nor `numLabels` are given, the checkpoint's
+   * `id2label`, else the names that the training rows have, sorted.
+   */
+  readonly labels?: readonly string[] | undefined;
+  /** Number of classes, or of values of a regression. */
+  readonly numLabels?: number | undefined;
+  /** One class per row, any number of labels per row, or numbers. */
+  readonly problemType: "single-label" | "multi-label" | "regression";
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+type Input = Partial<Omit<SequenceClassificationOptions, "labels">> & Readonly<{ labels?: readonly Label[] }>;
+
+/** Schema of {@link SequenceClassificationOptions}. */
+export const sequenceClassificationSchema: v.GenericSchema<Input, SequenceClassificationOptions> = v.strictObject({
+  labels: v.optional(labelsSchema),
+  numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels))),
+  problemType: v.optional(v.picklist(["single-label", "multi-label", "regression"]), "single-label"),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+const problems: Readonly<Record<SequenceClassificationOptions["problemType"], string>> = {
+  "single-label": "single_label_classification",
+  "multi-label": "multi_label_classification",
+  regression: "regression",
+};
+
+/**
+ * Sequence classification: `text`, optional `textPair`, `label`.
+ *
+ * @example
+ * ```ts
+ * import { sequenceClassification } from "attune/tasks/sequence-classification";
+ * const { subtasks } = sequenceClassification({ labels: ["negative", "positive"] });
+ * console.assert(subtasks[0]?.taskType === "SEQ_CLS");
+ * ```
+ */
+export const sequenceClassification: Factory<"task", Input> = define({
+  kind: "task",
+  name: "sequence-classification",
+  schema: sequenceClassificationSchema,
+  create: (options) => ({ subtasks: [classificationTask(options)] }),
+});
+
+/** The task; a family of objectives that tell classes differ in how they come to logits. */
+export function classificationTask(options: SequenceClassificationOptions): Subtask {
+  const { labels: given, numLabels: count, problemType } = options;
+  const size = given?.length ?? count ?? (problemType === "regression" ? 1 : 2);
+  const labels = given ?? unnamedClasses(size);
+  const task = taskOf(options, { names: labels }, labels);
+  if (problemType === "regression") return task;
+  const open = given === undefined && count === undefined;
+  return {
+    ...task,
+    ...(open ? { labelsIn: (rows) => labelsOfRows(rows, options) } : {}),
+    withConfig: (context) => {
+      const own = (open ? classNames(context.config) : undefined) ?? labels;
+      return taskOf(options, headClasses(own, "sequence", context), own);
+    },
+  };
+}
+
+/** The task of known classes, in the head as it has them. */
+function taskOf(
+  { problemType, columns }: SequenceClassificationOptions,
+  { names, order, note }: HeadClasses,
+  labels: readonly string[],
+): Subtask {
+  const size = labels.length;
+  const loss = problemType === "single-label"
+    ? "cross-entropy"
+    : problemType === "multi-label"
+    ? "bce-with-logits"
+    : "mse";
+  return {
+    name: "",
+    labels,
+    ...(note === undefined ? {} : { notes: [note] }),
+    collator: { use: "padding", with: { problemType, labels, numLabels: size, columns } },
+    heads: [{ use: "sequence", with: { numLabels: size, order } }],
+    losses: [{ loss, output: "logits", target: "labels", classes: size }],
+    metrics: problemType === "regression"
+      ? ["mse", "mae", "pearson"]
+      : problemType === "multi-label"
+      ? [{ use: "f1", with: { average: "micro" } }, { use: "f1", with: { average: "macro" } }]
+      : ["accuracy", { use: "f1", with: { average: "macro" } }],
+    taskType: "SEQ_CLS",
+    config: { ...labelConfig(names), problem_type: problems[problemType] },
+    decode: (outputs, batch) => readings(outputs, batch.inputs.labels, problemType, size),
+    predict: (outputs) => predictions(outputs, labels, problemType, size),
+  };
+}
+
+/** Names of the classes, as the rows have them. */
+function labelsOfRows(
+  rows: readonly Row[],
+  { problemType, columns }: SequenceClassificationOptions,
+): readonly string[] {
+  const several = problemType === "multi-label";
+  const column = columns.label ?? (several ? columns.labels ?? "labels" : undefined);
+  const values = rows.map((row) => row[column ?? ("label" in row ? "label" : "labels")]);
+  // What the collator says of rows without the column is better.
+  if (values.some((value) => value === undefined)) return unnamedClasses(2);
+  if (!several) return classesIn(values);
+  const lists = values.map((value) => (Array.isArray(value) ? value : []));
+  const size = lists[0]?.length ?? 0;
+  const hot = lists.every((list) =>
+    list.length === size && list.every((x) => x === 0 || x === 1 || typeof x === "boolean")
+  );
+  return hot && size > 0 ? unnamedClasses(size) : classesIn(lists.flat());
+}
+
+function rowsOf(outputs: Named<Tensor>, size: number): Float32Array[] {
+  const logits = outputs.logits;
+  if (!(logits?.data instanceof Float32Array)) return [];
+  const data = logits.data;
+  return Array.from({ length: sizeOf(logits.dims) / size }, (_, i) => data.subarray(i * size, (i + 1) * size));
+}
+
+function readings(
+  outputs: Named<Tensor>,
+  target: Tensor | undefined,
+  problemType: SequenceClassificationOptions["problemType"],
+  size: number,
+): { readonly [R in keyof MetricInputs]?: readonly MetricInputs[R][] } {
+  const rows = rowsOf(outputs, size);
+  const at = (i: number, k = 0): number =>
+    Number(target?.data[i * (problemType === "single-label" ? 1 : size) + k] ?? 0);
+  if (problemType === "regression") {
+    return { number: rows.flatMap((row, i) => [...row].map((prediction, k) => ({ prediction, reference: at(i, k) }))) };
+  }
+  if (problemType === "single-label") {
+    return { label: rows.map((row, i) => ({ prediction: argmax(row), reference: at(i), scores: softmax(row) })) };
+  }
+  return {
+    labels: rows.map((row, i) => ({
+      prediction: indices(size, (k) => (row[k] ?? 0) > 0),
+      reference: indices(size, (k) => at(i, k) > 0.5),
+      scores: [...row].map(logistic),
+    })),
+  };
+}
+
+function predictions(
+  outputs: Named<Tensor>,
+  labels: readonly string[],
+  problemType: SequenceClassificationOptions["problemType"],
+  size: number,
+): Named<Json>[] {
+  return rowsOf(outputs, size).map((row): Named<Json> => {
+    if (problemType === "regression") return size === 1 ? { score: row[0] ?? 0 } : { scores: [...row] };
+    const scores = problemType === "single-label" ? softmax(row) : [...row].map(logistic);
+    const named = Object.fromEntries(labels.map((label, i) => [label, scores[i] ?? 0]));
+    if (problemType === "multi-label") {
+      return { labels: labels.filter((_, i) => (scores[i] ?? 0) > 0.5), scores: named };
+    }
+    const best = argmax(row);
+    return { label: labels[best] ?? "", score: scores[best] ?? 0, scores: named };
+  });
+}
+
+function argmax(row: ArrayLike<number>): number {
+  let best = 0;
+  for (let i = 1; i < row.length; i++) if ((row[i] ?? 0) > (row[best] ?? 0)) best = i;
+  return best;
+}
+
+function softmax(row: ArrayLike<number>): number[] {
+  const top = Math.max(...Array.from(row));
+  const powers = Array.from(row, (x) => Math.exp(x - top));
+  const total = powers.reduce((a, b) => a + b, 0);
+  return powers.map((p) => p / total);
+}
+
+function logistic(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}
+
+function indices(size: number, holds: (k: number) => boolean): number[] {
+  return Array.from({ length: size }, (_, k) => k).filter(holds);
+}

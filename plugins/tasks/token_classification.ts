@@ -1,0 +1,138 @@
+/**
+ * The objective of tagging words: names, parts of speech, chunks.
+ * @module
+ */
+import * as v from "valibot";
+import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/class_names.ts";
+import { define } from "../../core/define.ts";
+import { most } from "../../core/most.ts";
+import type { Batch, Factory, Json, MetricInputs, Named, Row, Subtask, Tensor } from "../../core/types.ts";
+import { classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
+
+/** Options of {@link tokenClassification}. */
+export interface TokenClassificationOptions {
+  /**
+   * Names of the tags in order of their ids. Where neither these nor `numLabels` are given, the checkpoint's
+   * `id2label`, else the names that the training rows have, sorted.
+   */
+  readonly labels?: readonly string[] | undefined;
+  /** Number of tags, where they have no names. */
+  readonly numLabels?: number | undefined;
+  /** Rows without words: an error, or passed over where there are labels, and told. */
+  readonly emptySentences: "refuse" | "skip";
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+type Input = Partial<Omit<TokenClassificationOptions, "labels">> & Readonly<{ labels?: readonly Label[] }>;
+
+/** Schema of {@link TokenClassificationOptions}. */
+export const tokenClassificationSchema: v.GenericSchema<Input, TokenClassificationOptions> = v.strictObject({
+  labels: v.optional(labelsSchema),
+  numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels))),
+  emptySentences: v.optional(v.picklist(["refuse", "skip"]), "refuse"),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Token classification: `tokens` (words) and `tags`. The first token of a word has its label, the rest none.
+ *
+ * @example
+ * ```ts
+ * import { tokenClassification } from "attune/tasks/token-classification";
+ * const { subtasks } = tokenClassification({ labels: ["O", "B-PER", "I-PER"] });
+ * console.assert(subtasks[0]?.taskType === "TOKEN_CLS");
+ * ```
+ */
+export const tokenClassification: Factory<"task", Input> = define({
+  kind: "task",
+  name: "token-classification",
+  schema: tokenClassificationSchema,
+  create: (options) => ({ subtasks: [openTask(options)] }),
+});
+
+function openTask(options: TokenClassificationOptions): Subtask {
+  const { labels: given, numLabels } = options;
+  const labels = given ?? unnamedClasses(numLabels ?? 2);
+  const open = given === undefined && numLabels === undefined;
+  return {
+    ...taskOf({ names: labels }, labels, options),
+    ...(open ? { labelsIn: (rows) => labelsOfRows(rows, options) } : {}),
+    withConfig: (context) => {
+      const own = (open ? classNames(context.config) : undefined) ?? labels;
+      return taskOf(headClasses(own, "token", context), own, options);
+    },
+  };
+}
+
+/** The task of known tags, in the head as it has them. */
+function taskOf(
+  { names, order, note }: HeadClasses,
+  labels: readonly string[],
+  { emptySentences, columns }: TokenClassificationOptions,
+): Subtask {
+  return {
+    name: "",
+    labels,
+    ...(note === undefined ? {} : { notes: [note] }),
+    collator: { use: "token-labels", with: { labels, emptySentences, columns } },
+    heads: [{ use: "token", with: { numLabels: labels.length, order } }],
+    losses: [{ loss: "cross-entropy", output: "logits", target: "labels", classes: labels.length }],
+    metrics: ["seqeval"],
+    taskType: "TOKEN_CLS",
+    config: labelConfig(names),
+    decode: ({ logits }, batch) => ({ tags: tagReadings(logits, batch, labels) }),
+    predict: ({ logits }, batch) => tagPredictions(logits, batch, labels),
+  };
+}
+
+/** Names of the tags, as the rows have them. */
+function labelsOfRows(rows: readonly Row[], { columns }: TokenClassificationOptions): readonly string[] {
+  // What the collator says of rows without the column is better, and ready-made rows have numbers without names.
+  const tags = rows.map((row) => row["input_ids" in row ? "" : columns.tags ?? "tags"]);
+  return tags.every((list) => Array.isArray(list)) ? classesIn(tags.flat()) : unnamedClasses(2);
+}
+
+/** Tags of each sequence's words, in order, from the logits of the places that have labels. */
+function tagReadings(logits: Tensor | undefined, batch: Batch, names: readonly string[]): MetricInputs["tags"][] {
+  const { labels, "labels.at": at } = batch.inputs;
+  const found = Array.from({ length: batch.sequences }, () => ({
+    prediction: [] as string[],
+    reference: [] as string[],
+  }));
+  for (let i = 0; i < (at?.data.length ?? 0); i++) {
+    const own = found[batch.tokenOrigins[2 * Number(at?.data[i])] ?? -1];
+    const reference = Number(labels?.data[i]);
+    if (!own || reference < 0) continue;
+    own.reference.push(names[reference] ?? "");
+    own.prediction.push(names[bestClass(logits, i, names.length).index] ?? "");
+  }
+  return found;
+}
+
+/** A tag for each word; null for one that has no token, or lies behind maxLength. */
+function tagPredictions(logits: Tensor | undefined, batch: Batch, names: readonly string[]): Named<Json>[] {
+  const places: number[][] = Array.from({ length: batch.sequences }, () => []);
+  for (let place = 0; place < batch.tokenOrigins.length / 2; place++) {
+    const own = places[batch.tokenOrigins[2 * place] ?? -1];
+    if (own) own[batch.tokenOrigins[2 * place + 1] ?? 0] = place;
+  }
+  return places.map((own, i) => {
+    const starts = batch.metadata?.[i] as readonly number[] | undefined;
+    const words = (starts ?? []).map((start) => {
+      const place = own[start];
+      return place === undefined ? undefined : bestClass(logits, place, names.length);
+    });
+    return {
+      tags: words.map((word) => (word ? names[word.index] ?? "" : null)),
+      scores: words.map((word) => word?.score ?? null),
+    };
+  });
+}
+
+/** The best of row i of the logits, and its probability. */
+function bestClass(logits: Tensor | undefined, i: number, size: number): Readonly<{ index: number; score: number }> {
+  const row = Array.from({ length: size }, (_, k) => Number(logits?.data[i * size + k]));
+  const top = Math.max(...row);
+  return { index: row.indexOf(top), score: 1 / row.reduce((sum, x) => sum + Math.exp(x - top), 0) };
+}

@@ -1,0 +1,54 @@
+/**
+ * The models and adapters that a Worker is bound to.
+ * @module
+ */
+import { AttuneError } from "../../core/errors.ts";
+import type { Store } from "../../core/types.ts";
+import type { ModelRegistry } from "../http/model_registry.ts";
+import { type Assets, assetStore, bucketStore, type KeyValues, keyValueStore, type ModelBucket } from "./stores.ts";
+
+/** The encoder that comes with Attune. */
+const BASE = "attune:base";
+
+/** Where models lie: those of a bucket or namespace below `<name>/`, attune:base among the assets. */
+export type ModelBindings = Readonly<{ ASSETS?: Assets; MODELS?: ModelBucket; MODELS_KV?: KeyValues }>;
+
+/** The models of everybody. */
+export function bucketModels({ ASSETS, MODELS, MODELS_KV }: ModelBindings): ModelRegistry {
+  const below = (name: string): Store[] => [
+    ...MODELS ? [bucketStore(MODELS, `${name}/`)] : [],
+    ...MODELS_KV ? [keyValueStore(MODELS_KV, `${name}/`)] : [],
+  ];
+  const all: Store[] = [
+    ...MODELS ? [bucketStore(MODELS, "")] : [],
+    ...MODELS_KV ? [keyValueStore(MODELS_KV, "")] : [],
+  ];
+  return {
+    names: async () => {
+      const found: string[] = [];
+      for (const store of all) {
+        for await (const { key } of store.list("")) {
+          const name = /^(.+)\/config\.json$/.exec(key)?.[1];
+          if (name !== undefined) found.push(name);
+        }
+      }
+      return [...found, ...ASSETS ? [BASE] : []];
+    },
+    open: async (name) => {
+      if (name === BASE) return ASSETS && { id: BASE, files: assetStore(ASSETS, "") };
+      if (!/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
+      for (const files of below(name)) {
+        for (const file of ["config.json", "adapter_config.json", "model/config.json", "adapter/adapter_config.json"]) {
+          if (await files.get(file, { offset: 0, length: 0 })) return { id: `models/${name}`, files };
+        }
+      }
+      return undefined;
+    },
+  };
+}
+
+/** A binding that must be there. Throws AttuneError where it is not. */
+export function bound<T>(value: T | undefined, name: string): T {
+  if (value) return value;
+  throw new AttuneError(`${name} is not set: \`wrangler secret put ${name}\``, { code: "USAGE", plugin: "workers" });
+}

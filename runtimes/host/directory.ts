@@ -1,0 +1,74 @@
+/**
+ * A directory whose files are a store's: where keys lie in it, and nothing outside of it.
+ * @module
+ */
+import { dirname, isAbsolute, join, relative, sep } from "node:path";
+import { badKey } from "../../core/errors.ts";
+import { keyParts } from "../../core/store_key.ts";
+import type { Files } from "./files.ts";
+import { type Generations, generationsIn, isReserved } from "./generations.ts";
+import { type LastingFiles, lastingFiles } from "./lasting_files.ts";
+import { absent, isSystemError } from "./system_errors.ts";
+
+/** A directory, and what was done in it. */
+export type Directory = Readonly<{
+  root: string;
+  files: Files;
+  lasting: LastingFiles;
+  generations: Generations;
+  /** Folders in which nothing half-written is left. */
+  swept: Set<string>;
+}>;
+
+/** A directory as this process has it. */
+export function directoryAt(root: string, files: Files): Directory {
+  const lasting = lastingFiles(files, root);
+  return { root, files, lasting, generations: generationsIn(files, lasting), swept: new Set() };
+}
+
+/** Where a key's file is. Throws AttuneError where the key leaves the directory. */
+export function pathOf({ root }: Directory, key: string): string {
+  const parts = keyParts("directory", key);
+  if (parts.some(isReserved)) throw badKey("directory", key);
+  return join(root, ...parts);
+}
+
+/** The real path of what is there; undefined where nothing is. Throws AttuneError where links lead outside. */
+export async function realPath(
+  directory: Directory,
+  key: string,
+  at: string = pathOf(directory, key),
+): Promise<string | undefined> {
+  const { root, files: { realpath } } = directory;
+  const path = await realpath(at).catch((error) => {
+    if (isSystemError(error) && error.code === "ELOOP") throw badKey("directory", key, "is a link to itself");
+    return absent(error);
+  });
+  if (path === undefined) return undefined;
+  const base = await realpath(root);
+  const repository = /^(.*[\\/](?:models|datasets)--[^\\/]+)[\\/]snapshots[\\/]/.exec(base + sep)?.[1];
+  if (isInside(base, path) || (repository !== undefined && isInside(join(repository, "blobs"), path))) return path;
+  throw badKey("directory", key, `leads outside ${root}`);
+}
+
+/** Where a key is written, its folder made. The folders there are may be links, too. */
+export async function writablePath(directory: Directory, key: string): Promise<string> {
+  const { root, files: { realpath }, lasting: { makeFolder } } = directory;
+  const target = pathOf(directory, key);
+  await makeFolder(root);
+  const base = await realpath(root);
+  for (let folder = dirname(target);; folder = dirname(folder)) {
+    const path = await realpath(folder).catch(absent);
+    if (path === undefined) continue;
+    if (path !== base && !isInside(base, path)) throw badKey("directory", key, `leads outside ${root}`);
+    break;
+  }
+  await makeFolder(dirname(target));
+  return target;
+}
+
+/** Whether a path is below a folder. */
+export function isInside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== "" && way !== ".." && !way.startsWith(".." + sep) && !isAbsolute(way);
+}

@@ -1,0 +1,130 @@
+/**
+ * What a directory has under its keys: the newest version of each.
+ * @module
+ */
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { AttuneError, storeFailed } from "../../core/errors.ts";
+import type { StoredObject } from "../../core/types.ts";
+import { type Directory, pathOf, realPath } from "./directory.ts";
+import { fileOfGenerations, GONE, isReserved } from "./generations.ts";
+import { absent, withStoreErrors } from "./system_errors.ts";
+
+/** One read call moves at most 2 GiB. */
+const MAX_READ = 2 ** 30;
+
+/** The newest version of a key: its real path, and its number where the key was put over a revision. */
+type Version = Readonly<{ path: string; number: number; stored: StoredObject }>;
+
+/** The newest version of a key; undefined where there is none, or it says that the key was deleted. */
+async function newestOf(directory: Directory, key: string): Promise<Version | undefined> {
+  const { files: { open, stat }, generations } = directory;
+  for (;;) {
+    const number = await generations.newest(pathOf(directory, key));
+    const path = await realPath(directory, key, generations.at(pathOf(directory, key), number));
+    const info = path === undefined ? undefined : await stat(path).catch(absent);
+    // Two newer ones were made meanwhile.
+    if (!info && number > 0) continue;
+    if (!info?.isFile() || path === undefined) return undefined;
+    if (number === 0 || info.size !== GONE.length) return { path, number, stored: storedOf(key, info, number) };
+    const file = await open(path, "r").catch(absent);
+    try {
+      if (!file) continue;
+      return isEqual(await readAt(file, 0, GONE.length), GONE)
+        ? undefined
+        : { path, number, stored: storedOf(key, info, number) };
+    } finally {
+      await file?.close();
+    }
+  }
+}
+
+/** What is known of a key without reading it; undefined where there is nothing. */
+export async function statKey(directory: Directory, key: string): Promise<StoredObject | undefined> {
+  return (await newestOf(directory, key))?.stored;
+}
+
+/** The bytes of a key, or some of them. */
+export async function readKey(
+  directory: Directory,
+  key: string,
+  range?: Readonly<{ offset: number; length: number }>,
+): Promise<(StoredObject & { bytes: Uint8Array }) | undefined> {
+  for (;;) {
+    const version = await newestOf(directory, key);
+    if (!version) return undefined;
+    const file = await directory.files.open(version.path, "r").catch(absent);
+    // It has gone, or newer ones were made, since it was looked at.
+    if (!file) continue;
+    try {
+      const stored = storedOf(key, await file.stat(), version.number);
+      const from = Math.min(range?.offset ?? 0, stored.size);
+      return { ...stored, bytes: await readAt(file, from, Math.min(range?.length ?? stored.size, stored.size - from)) };
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** The path of a key's file. Throws AttuneError where there is none. */
+export async function locateKey(directory: Directory, key: string): Promise<string> {
+  const version = await newestOf(directory, key);
+  if (!version) throw storeFailed("directory", key, "does not exist");
+  return version.path;
+}
+
+/** Keys in order: depth first with folders sorted as "name/", without reading what is not asked for. */
+export async function* keysBelow(directory: Directory, prefix: string, folder = ""): AsyncIterable<string> {
+  const read = () => directory.files.readdir(join(directory.root, folder), { withFileTypes: true }).catch(absent);
+  const entries = await withStoreErrors(folder, read) ?? [];
+  const names = new Set(entries.flatMap((entry) => {
+    if (!isReserved(entry.name)) return [folder + entry.name + (entry.isDirectory() ? "/" : "")];
+    const versions = entry.isDirectory() ? fileOfGenerations(entry.name) : undefined;
+    return versions === undefined ? [] : [folder + versions];
+  }));
+  for (const key of [...names].sort()) {
+    if (!key.endsWith("/")) {
+      if (key.startsWith(prefix)) yield key;
+    } else if (key.startsWith(prefix) || prefix.startsWith(key)) yield* keysBelow(directory, prefix, key);
+  }
+}
+
+/** What is known of all keys below a prefix. */
+export async function* listKeys(directory: Directory, prefix: string): AsyncIterable<StoredObject> {
+  for await (const key of keysBelow(directory, prefix)) {
+    // Links that lead outside, files that have just gone.
+    const info = await withStoreErrors(key, () => statKey(directory, key).catch(notAKey));
+    if (info) yield info;
+  }
+}
+
+/** What is known of a file; `number`: of a version that was put over a revision. */
+export function storedOf(key: string, info: { size: number; mtimeMs: number; ino: number }, number = 0): StoredObject {
+  const { size, mtimeMs, ino } = info;
+  return { key, size, revision: number > 0 ? revisionOf(number) : `${size}-${Math.round(mtimeMs * 1000)}-${ino}` };
+}
+
+/** The revision of a version. */
+export function revisionOf(number: number): string {
+  return `version-${number}`;
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+async function readAt(file: FileHandle, from: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(Math.max(0, length));
+  let at = 0;
+  while (at < bytes.length) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, MAX_READ), from + at);
+    if (bytesRead === 0) return bytes.subarray(0, at);
+    at += bytesRead;
+  }
+  return bytes;
+}
+
+function notAKey(error: unknown): undefined {
+  if (error instanceof AttuneError && error.code === "BAD_KEY") return undefined;
+  throw error;
+}

@@ -1,0 +1,35 @@
+/**
+ * A directory as a store: keys are relative paths, writes are atomic, nothing outside the directory is reached.
+ * @module
+ */
+import * as nodeFiles from "node:fs/promises";
+import type { Store } from "../../core/types.ts";
+import { claimFolder } from "./claim.ts";
+import { directoryAt } from "./directory.ts";
+import { keysBelow, listKeys, locateKey, readKey } from "./directory_read.ts";
+import { appendKey, deleteKey, putKey, syncKey } from "./directory_write.ts";
+import type { Files } from "./files.ts";
+import { withStoreErrors } from "./system_errors.ts";
+
+/**
+ * A store over a directory, which is made when something is first put into it. What is put without a condition is a file
+ * under its key, and its revision is size, time and inode; what is put over a revision is a version beside it, and its
+ * revision is that version's number. Links are followed only inside the directory, and from a hub snapshot into its own
+ * repository's blobs.
+ *
+ * @throws AttuneError from its methods: `BAD_KEY` on keys that leave the directory, `STORE` where the disk fails.
+ */
+export function directoryStore(root: string, files: Files = nodeFiles): Store {
+  const directory = directoryAt(root, files);
+  return {
+    get: (key, range) => withStoreErrors(key, () => readKey(directory, key, range)),
+    put: (key, bytes, options) => withStoreErrors(key, () => putKey(directory, key, bytes, options?.if)),
+    append: (key, bytes, options) => withStoreErrors(key, () => appendKey(directory, key, bytes, options?.sync)),
+    delete: (key, options) => withStoreErrors(key, () => deleteKey(directory, key, options?.if)),
+    list: (prefix) => listKeys(directory, prefix),
+    keys: (prefix) => keysBelow(directory, prefix),
+    claim: () => claimFolder(root),
+    sync: (key) => withStoreErrors(key, () => syncKey(directory, key)),
+    locate: (key) => withStoreErrors(key, () => locateKey(directory, key)),
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * Files below a URL, read-only: how a page has a model.
+ * @module
+ */
+import type { Host, Store } from "../../core/types.ts";
+
+/** A store of the files below a URL that ends with a slash; each is fetched once, as a whole. Files cannot be listed. */
+export function fetchedStore(url: string, fetcher: Host["fetch"] = (input, init) => fetch(input, init)): Store {
+  const held = new Map<string, Promise<Readonly<{ revision: string; bytes: Uint8Array }> | undefined>>();
+  const fetched = async (key: string) => {
+    const answer = await fetcher(new URL(key, url).href);
+    if (!answer.ok) return undefined;
+    return { revision: answer.headers.get("etag") ?? "", bytes: new Uint8Array(await answer.arrayBuffer()) };
+  };
+  return {
+    get: async (key, range) => {
+      const own = held.get(key) ?? fetched(key);
+      held.set(key, own);
+      const found = await own;
+      if (!found) return undefined;
+      const { bytes, revision } = found;
+      const part = range ? bytes.subarray(range.offset, range.offset + range.length) : bytes;
+      return { key, size: bytes.length, revision, bytes: part };
+    },
+    put: async () => "conflict",
+    delete: async () => "conflict",
+    list: async function* () {},
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * What Node, Bun and Deno share: a host over node:fs, worker threads and onnxruntime-node.
+ * @module
+ */
+import { readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism, totalmem } from "node:os";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import type { Worker } from "node:worker_threads";
+import { notInstalled } from "../../core/not_installed.ts";
+import type { Channel, Host, Ort } from "../../core/types.ts";
+import { directoryStore } from "./directory_store.ts";
+import { hubCache } from "./hub_cache.ts";
+import { disableTelemetry } from "./telemetry.ts";
+
+/** What a host may be told. */
+export type HostOptions = Readonly<{
+  /** An onnxruntime module; absent: onnxruntime-node is imported. */
+  lib?: Ort;
+  /** The execution provider. Default: "cpu". */
+  provider?: Host["provider"];
+  /** Threads to compute with. Default: as many as the machine has. */
+  threads?: number;
+}>;
+
+/**
+ * A host for one of the three runtimes. Where onnxruntime-node is not installed and no `lib` is given, what computes with
+ * a model throws AttuneError (`NOT_INSTALLED`); the rest works.
+ */
+export async function createHost(runtime: "node" | "bun" | "deno", options: HostOptions = {}): Promise<Host> {
+  await disableTelemetry();
+  const load = async (): Promise<Ort> => await import("onnxruntime-node").catch(noRuntime) as unknown as Ort;
+  let lib = options.lib;
+  let absent: unknown;
+  if (!lib) await load().then((found) => (lib = found), (error) => (absent = error));
+  return {
+    runtime,
+    provider: options.provider ?? "cpu",
+    get lib() {
+      if (!lib) throw absent;
+      return lib;
+    },
+    env: process.env,
+    fetch: (input, init) => fetch(input, init),
+    clock,
+    directory: (path) => directoryStore(resolve(path)),
+    resolve: (path, base) => (isAbsolute(path) ? path : resolve(base ?? process.cwd(), path)),
+    names: namesIn,
+    packageDirectory,
+    base: directoryStore(fileURLToPath(new URL("../../plugins/models/base", import.meta.url))),
+    hubCache: hubCache(process.env),
+    terminal: terminal(),
+    memoryBytes: totalmem(),
+    threads: options.threads ?? availableParallelism(),
+  };
+}
+
+/** The version of onnxruntime-node that Attune is checked with. */
+export const RUNTIME_VERSION = "1.30.0";
+
+// Its install script fetches libraries of NVIDIA's GPUs from NuGet and fails where that is out of reach.
+const noRuntime = notInstalled({
+  plugin: "host",
+  name: "onnxruntime-node",
+  purpose: "Training or running a model",
+  install: `npm install --ignore-scripts onnxruntime-node@${RUNTIME_VERSION}`,
+});
+
+/** The time of this process. */
+export const clock: Host["clock"] = { now: () => performance.now(), sleep };
+
+/** Where people read what a process tells them: its standard error. */
+export function terminal(): NonNullable<Host["terminal"]> {
+  return {
+    write: (text) => process.stderr.write(text),
+    isTerminal: process.stderr.isTTY === true,
+    columns: process.stderr.columns ?? 80,
+  };
+}
+
+/** The runtime this process is. */
+export function thisRuntime(): "node" | "bun" | "deno" {
+  return "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
+}
+
+/** What lies in a folder, by name; undefined where there is no such folder. */
+export function namesIn(folder: string): readonly string[] | undefined {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The folder of an installed package, or undefined. */
+export function packageDirectory(name: string): string | undefined {
+  try {
+    return dirname(createRequire(import.meta.url).resolve(join(name, "package.json")));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A two-way line to a worker. */
+export function workerChannel(worker: Worker): Channel {
+  const queue: unknown[] = [];
+  let wake: (() => void) | undefined;
+  let closed = false;
+  let failure: unknown;
+  const push = (message: unknown): void => {
+    queue.push(message);
+    wake?.();
+  };
+  worker.on("message", push);
+  worker.on("error", (error) => {
+    failure = error;
+    closed = true;
+    wake?.();
+  });
+  worker.on("exit", () => {
+    closed = true;
+    wake?.();
+  });
+  return {
+    send: (message, transfer) => worker.postMessage(message, [...(transfer ?? [])]),
+    receive: async function* () {
+      while (true) {
+        while (queue.length > 0) yield queue.shift();
+        if (failure !== undefined) throw failure;
+        if (closed) return;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    },
+    close: () => {
+      closed = true;
+      void worker.terminate();
+      wake?.();
+    },
+  };
+}
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((done, fail) => {
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      fail(signal.reason);
+    }, { once: true });
+  });
+}

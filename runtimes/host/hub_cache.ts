@@ -1,0 +1,135 @@
+/**
+ * The hub's cache on disk, laid out as Python's huggingface_hub does: either reads what the other downloaded.
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { constants, createReadStream } from "node:fs";
+import { copyFile, link, open, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { AttuneError, badFile, storeFailed } from "../../core/errors.ts";
+import { keyParts } from "../../core/store_key.ts";
+import type { Host, HubCache, Named } from "../../core/types.ts";
+import { directoryStore } from "./directory_store.ts";
+import { makeFolder } from "./make_folder.ts";
+
+/**
+ * The cache that the environment names: HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, or ~/.cache.
+ *
+ * @throws AttuneError from its methods on names that lead out of it, and where the disk fails.
+ */
+export function hubCache(env: Named<string | undefined>): HubCache {
+  const { home, root } = placesOf(env);
+  /** A place in a repository's folder; nothing in the names leads out of it. */
+  const of = (repo: string, folder: string, ...names: readonly string[]): string =>
+    join(
+      root,
+      // A data set's name begins with what the hub's own addresses have in front of it.
+      `${repo.startsWith("datasets/") ? "" : "models--"}${keyParts("hub", repo).join("--")}`,
+      folder,
+      ...names.flatMap((name) => keyParts("hub", name)),
+    );
+  const blob = (repo: string, etag: string): string => of(repo, "blobs", etag);
+  const size = (path: string): Promise<number | undefined> => stat(path).then((s) => s.size, () => undefined);
+  const text = (path: string): Promise<string | undefined> =>
+    readFile(path, "utf8").then((found) => found.trim(), () => undefined);
+  return {
+    token: () => text(expanded(env.HF_TOKEN_PATH || join(home, "token"))),
+    ref: (repo, revision) => text(of(repo, "refs", revision)),
+    setRef: (repo, revision, commit) =>
+      typed(async () => {
+        const path = of(repo, "refs", revision);
+        await makeFolder(dirname(path));
+        // Readers find the old commit or the new one, never half of it.
+        const temporary = `${path}.${crypto.randomUUID()}`;
+        await writeFile(temporary, commit);
+        await rename(temporary, path);
+      }),
+    snapshot: (repo, commit) => directoryStore(of(repo, "snapshots", commit)),
+    has: async (repo, etag) => await size(blob(repo, etag)) !== undefined,
+    partial: async (repo, etag) => await size(`${blob(repo, etag)}.incomplete`) ?? 0,
+    write: (repo, etag, from, bytes) =>
+      typed(async () => {
+        const path = `${blob(repo, etag)}.incomplete`;
+        await makeFolder(dirname(path));
+        const file = await open(path, constants.O_RDWR | constants.O_CREAT);
+        try {
+          // At its place, not at the end: two processes that download the same file write the same bytes.
+          let at = from;
+          for await (const part of bytes) {
+            for (let done = 0; done < part.length;) {
+              done += (await file.write(part, done, part.length - done, at + done)).bytesWritten;
+            }
+            at += part.length;
+          }
+          await file.truncate(at);
+          await file.sync();
+          return at;
+        } finally {
+          await file.close();
+        }
+      }),
+    link: (repo, etag, commit, file) =>
+      typed(async () => {
+        const own = blob(repo, etag);
+        if (await size(own) === undefined) await finish(own, etag, `${repo}/${file}`);
+        const path = of(repo, "snapshots", commit, file);
+        await makeFolder(dirname(path));
+        await rm(path, { force: true });
+        // Where symbolic links are not allowed a hard one holds the same bytes, and where neither is, a copy.
+        await symlink(relative(dirname(path), own), path).catch(unlessThere(() => link(own, path)))
+          .catch(unlessThere(() => copyFile(own, path, constants.COPYFILE_EXCL))).catch(unlessThere());
+      }),
+  };
+}
+
+/** The etag of a large file is its SHA-256. Bytes that do not match are thrown away, so that the next run starts anew. */
+async function finish(blob: string, etag: string, what: string): Promise<void> {
+  const path = `${blob}.incomplete`;
+  if (/^[0-9a-f]{64}$/.test(etag)) {
+    const hash = createHash("sha256");
+    for await (const part of createReadStream(path)) hash.update(part);
+    const found = hash.digest("hex");
+    if (found !== etag) {
+      await rm(path, { force: true });
+      throw badFile("hub", what, `has SHA-256 ${found} where the hub announced ${etag}; run again to download it anew`);
+    }
+  }
+  await rename(path, blob);
+}
+
+/** Another process may have made the same link meanwhile. */
+function unlessThere(act?: () => Promise<void>): (error: NodeJS.ErrnoException) => Promise<void> {
+  return async (error) => {
+    if (error.code === "EEXIST") return;
+    if (!act) throw error;
+    await act();
+  };
+}
+
+async function typed<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw error instanceof AttuneError ? error : storeFailed("hub", "cache", error);
+  }
+}
+
+/**
+ * A host that asks the hub as nobody: without its owner's token, and without what was downloaded with it. For names that
+ * come from others.
+ */
+export function withoutToken(host: Host): Host {
+  const { HF_TOKEN: _, HUGGING_FACE_HUB_TOKEN: _former, ...env } = host.env;
+  const own = { ...env, HF_HUB_DISABLE_IMPLICIT_TOKEN: "1", HF_HUB_CACHE: join(placesOf(env).root, ".public") };
+  return { ...host, env: own, ...(host.hubCache ? { hubCache: hubCache(own) } : {}) };
+}
+
+function placesOf(env: Named<string | undefined>): Readonly<{ home: string; root: string }> {
+  const home = expanded(env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface"));
+  return { home, root: expanded(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, "hub")) };
+}
+
+function expanded(path: string): string {
+  return path.replace(/^~(?=[\\/]|$)/, homedir());
+}

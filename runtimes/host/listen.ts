@@ -1,0 +1,44 @@
+/**
+ * A fetch handler as an HTTP server: each runtime's own.
+ * @module
+ */
+import { AttuneError } from "../../core/errors.ts";
+import { thisRuntime } from "./host.ts";
+
+/** A server that listens. */
+export type Listening = Readonly<{ port: number; close(): Promise<void> }>;
+
+/** What answers. */
+export type Handler = (request: Request) => Response | Promise<Response>;
+
+/** Where; port 0 takes a free one. `headersSeconds`: how long a request's headers may take (Bun has its own limit). */
+export type ListenOptions = Readonly<{ port: number; hostname: string; headersSeconds?: number }>;
+
+/** How long headers may take where nothing is said. */
+export const HEADERS_SECONDS = 30;
+
+/** Serves until it is closed. Throws AttuneError (`LISTEN`) where the port is taken, or may not be used. */
+export async function listen(handler: Handler, options: ListenOptions): Promise<Listening> {
+  try {
+    return await served(handler, options);
+  } catch (cause) {
+    const { port, hostname } = options;
+    const { code } = cause as NodeJS.ErrnoException;
+    const taken = code === "EADDRINUSE" || (cause instanceof Error && cause.name === "AddrInUse");
+    const why = taken ? "another program has it" : cause instanceof Error ? cause.message : String(cause);
+    throw new AttuneError(`Port ${port} of ${hostname} cannot be listened on: ${why}`, {
+      code: "LISTEN",
+      plugin: "serve",
+      cause,
+    });
+  }
+}
+
+async function served(handler: Handler, options: ListenOptions): Promise<Listening> {
+  switch (thisRuntime()) {
+    case "bun":
+      return await (await import("./servers/bun.ts")).serveBun(handler, options);
+    default:
+      return await (await import("./servers/node.ts")).serveNode(handler, options);
+  }
+}

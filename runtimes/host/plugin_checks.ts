@@ -1,0 +1,34 @@
+/**
+ * The checks of what a package brings: those of its plugins' kinds, and a short run with each.
+ * @module
+ */
+import { type Check, checksOf } from "../../conformance/mod.ts";
+import { runChecks } from "../../conformance/run.ts";
+import { type PluginPackage, withPackages } from "../../core/packages.ts";
+import type { Catalog, Host, Named } from "../../core/types.ts";
+
+/** What the checks run with. */
+export type CheckContext = Readonly<{ catalog: Catalog; host: Host }>;
+
+/** Every check of a package's plugins, by plugin. */
+export function checksOfPackage(added: PluginPackage, { catalog, host }: CheckContext): readonly Check[] {
+  const all = withPackages(catalog, [added]);
+  const figures = { host, catalog: all };
+  return added.entries.flatMap((entry) => {
+    const title = `${entry.kind} ${entry.use}`;
+    // What plugins cannot do without: "schedule halves" → its options.
+    const options = added.conformance?.[title];
+    const made = entry.parse(options ?? {});
+    const named = (checks: readonly Check[]): Check[] =>
+      checks.map((check) => ({ ...check, name: `${title}: ${check.name}` }));
+    const first: Check = {
+      name: 'its options have defaults, or the package\'s export "conformance" has some',
+      run: async () => {
+        if (made.issues) throw new Error(made.issues.map(({ message }) => message).join("; "));
+      },
+    };
+    if (made.issues) return named([first]);
+    const reference = { use: entry.use, ...(options === undefined ? {} : { with: options as Named<unknown> }) };
+    return named([first, ...checksOf(made.value, figures), ...runChecks(entry.kind, reference, figures)]);
+  });
+}

@@ -1,0 +1,147 @@
+/**
+ * Run specs from files: relative paths made absolute, values changed by --set.
+ * @module
+ */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { AttuneError, badFile, badValue } from "../../core/errors.ts";
+import { spellSpec } from "../../core/plain_names.ts";
+import { missingIn } from "../../core/missing_folder.ts";
+import { placedPaths } from "../../core/run/places.ts";
+import type { Json, Named } from "../../core/types.ts";
+import { namesIn } from "./host.ts";
+import { resolvePackages } from "./plugin_packages.ts";
+
+/** Reads a spec. Throws AttuneError where it is missing or not JSON. */
+export function readSpec(path: string, set: readonly string[] = []): Named<Json> {
+  if (!existsSync(path)) throw missingIn("spec", "spec.json", path, { names: namesIn, resolve });
+  let spec: Json;
+  try {
+    spec = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw badFile("spec", path, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+  if (typeof spec !== "object" || spec === null || Array.isArray(spec)) throw badValue("spec", path, spec, "an object");
+  const changed = set.reduce<Json>((value, change) => changedBy(value, change), spec);
+  const folder = dirname(resolve(path));
+  const placed = placedPaths(spellSpec(changed as Named<Json>), (own, name) => {
+    const full = resolve(folder, own);
+    return name && !existsSync(full) ? own : full;
+  });
+  return resolvePackages(placed, folder);
+}
+
+/** Where a command's spec is, which may be named by the folder of a run that has written it. */
+export function specPath(path: string): string {
+  if (!isDirectory(path)) return path;
+  const own = join(path, "spec.json");
+  if (existsSync(own)) return own;
+  throw badFile("spec", path, "holds no run: spec.json is missing");
+}
+
+/** The names of a finished run's tasks, where it has several. */
+export function taskNames(dir: string): readonly string[] {
+  const path = join(dir, "spec.json");
+  return existsSync(path) ? Object.keys(tasksOf(readSpec(path)) ?? {}) : [];
+}
+
+/**
+ * The spec of a finished run, its model or adapter in place of the base. Of several tasks the one that is named, as a run
+ * of its own: what the run left of it is a folder of its name.
+ */
+export function readRun(dir: string, task?: string): Named<Json> {
+  const path = join(dir, "spec.json");
+  if (!isDirectory(dir)) throw missingIn("spec", "spec.json", dir, { names: namesIn, resolve });
+  if (!existsSync(path)) throw badFile("spec", dir, "holds no run: spec.json is missing");
+  // Its model is another one now.
+  const { versions: _versions, fingerprints: _fingerprints, ...whole } = readSpec(path) as Record<string, Json>;
+  const tasks = tasksOf(whole);
+  const own = task === undefined ? undefined : tasks?.[task];
+  if (tasks ? !own : task !== undefined) {
+    throw new AttuneError(
+      tasks
+        ? `${dir} holds several tasks: name one with --task: ${Object.keys(tasks).join(", ")}`
+        : `${dir} holds one task, which has no name: --task ${task} is none of it`,
+      { code: "USAGE", plugin: "spec", found: task, allowed: Object.keys(tasks ?? {}) },
+    );
+  }
+  const listed = (
+    value: Json | undefined,
+  ): Json[] => (Array.isArray(value) ? [...value] : value === undefined ? [] : [value]);
+  const spec: Record<string, Json> = own
+    ? {
+      ...whole,
+      task: own.task ?? null,
+      data: own.data ?? {},
+      ...(own.metrics === undefined ? {} : { metrics: own.metrics }),
+      adapter: [...listed(whole.adapter), ...listed(own.adapter)],
+    }
+    : whole;
+  const at = (name: string): string => join(resolve(dir), name);
+  const [model, adapter] = ["model", "adapter"].map((kind) => (task === undefined ? kind : `${kind}/${task}`)) as [
+    string,
+    string,
+  ];
+  if (existsSync(at(`${model}/config.json`))) {
+    return { ...spec, model: { use: "pretrained", with: { path: at(model) } }, adapter: [] };
+  }
+  if (!existsSync(at(`${adapter}/adapter_config.json`))) {
+    throw badFile("spec", dir, `holds no finished run: neither ${model}/ nor ${adapter}/ is there`);
+  }
+  const adapters = listed(spec.adapter) as unknown as readonly { use: string }[];
+  return { ...spec, adapter: savedAdapters(at(adapter), adapters.map(({ use }) => use)) };
+}
+
+/** The adapters of these names that a directory holds, as parts of a spec. */
+export function savedAdapters(dir: string, names: readonly string[]): { use: string; with: { from: string } }[] {
+  const list = join(dir, "adapters.json");
+  const places: readonly (string | null)[] = existsSync(list) ? JSON.parse(readFileSync(list, "utf8")) : ["."];
+  return names.flatMap((use, i) => {
+    const place = places[i];
+    return typeof place === "string" ? [{ use, with: { from: join(dir, place) } }] : [];
+  });
+}
+
+function tasksOf(spec: Named<Json>): Named<Named<Json>> | undefined {
+  const { task } = spec;
+  if (typeof task !== "object" || task === null || Array.isArray(task)) return undefined;
+  const { with: options } = task as Named<Json>;
+  const tasks = (options as Named<Json> | null | undefined)?.tasks;
+  return tasks === undefined ? undefined : tasks as Named<Named<Json>>;
+}
+
+/** Whether a path is a run's output directory rather than a spec. */
+export function isDirectory(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
+
+function changedBy(spec: Json, change: string): Json {
+  const at = change.indexOf("=");
+  if (at < 1) {
+    throw new AttuneError(`--set ${change}: expected path.to.key=value`, {
+      code: "USAGE",
+      plugin: "spec",
+      found: change,
+    });
+  }
+  const text = change.slice(at + 1);
+  let value: Json = text;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // a plain string
+  }
+  const put = (target: Json | undefined, [key, ...rest]: readonly string[]): Json => {
+    if (key === undefined) return value;
+    if (Array.isArray(target) && /^\d+$/.test(key)) {
+      return target.map((item, i) => (i === Number(key) ? put(item, rest) : item));
+    }
+    const own = typeof target === "object" && target !== null && !Array.isArray(target)
+      ? target as Named<Json>
+      : typeof target === "string"
+      ? { use: target }
+      : {};
+    return { ...own, [key]: put(own[key], rest) };
+  };
+  return put(spec, change.slice(0, at).split("."));
+}

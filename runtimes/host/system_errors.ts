@@ -1,0 +1,29 @@
+/**
+ * Errors of this machine's file system.
+ * @module
+ */
+import { AttuneError, storeFailed } from "../../core/errors.ts";
+
+/** Whether an error is the system's. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && !(error instanceof AttuneError) && "code" in error && typeof error.code === "string";
+}
+
+/** Undefined where there is no such file. Throws any other error. */
+export function absent(error: unknown): undefined {
+  if (isSystemError(error) && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined;
+  throw error;
+}
+
+/** False where there is such a file already. Throws any other error. */
+export function taken(error: NodeJS.ErrnoException): false {
+  if (error.code === "EEXIST") return false;
+  throw error;
+}
+
+/** What is done with a key; the system's errors become the store's. */
+export function withStoreErrors<T>(key: string, act: () => Promise<T>): Promise<T> {
+  return act().catch((error) => {
+    throw isSystemError(error) ? storeFailed("directory", key, error) : error;
+  });
+}

@@ -1,0 +1,49 @@
+/**
+ * What the training worker does.
+ * @module
+ */
+import process from "node:process";
+import { parentPort } from "node:worker_threads";
+import { AttuneError } from "../../core/errors.ts";
+import { composeOnDemand } from "../../core/on_demand.ts";
+import { trainRun } from "../../core/run/train.ts";
+import type { RunSpec, Store } from "../../core/types.ts";
+import { imports } from "../../plugins/imports.ts";
+import { loadPackages, namesIn } from "./plugin_packages.ts";
+import { hostHere, type WorkerMessage, type WorkerTask } from "./train.ts";
+
+const abort = new AbortController();
+const port = parentPort;
+const answer = (message: WorkerMessage): void => port?.postMessage(message);
+
+async function run(task: WorkerTask): Promise<void> {
+  try {
+    const host = { ...await hostHere(task.threads), labels: task.labels };
+    const packages = await loadPackages([...new Set([...namesIn(Object(task.spec)), ...task.plugins])], process.cwd());
+    const run = await composeOnDemand(task.spec as unknown as RunSpec, imports, packages);
+    const output = task.output === undefined ? undefined : host.directory && claimed(host.directory(task.output));
+    const { resume, probe } = task;
+    for await (const event of trainRun(run, host, { output, resume, probe, signal: abort.signal })) {
+      answer({ type: "event", event });
+      // Lets an abort message in: the runtime computes on this thread.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    answer({ type: "done" });
+  } catch (error) {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    if (!(error instanceof AttuneError)) return answer({ type: "error", message, stack });
+    const { sentence, code, plugin, path } = error;
+    answer({ type: "error", message: sentence, stack, details: { code, plugin, path } });
+  }
+}
+
+/** A folder that the thread which started this one has claimed. */
+function claimed({ claim: _, ...store }: Store): Store {
+  return store;
+}
+
+/** Takes what the caller says. */
+export function receive(message: Readonly<{ type: "run"; task: WorkerTask } | { type: "abort" }>): void {
+  if (message.type === "abort") abort.abort();
+  else void run(message.task).catch((error) => answer({ type: "error", message: String(error), stack: undefined }));
+}

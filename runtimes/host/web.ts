@@ -1,0 +1,50 @@
+/**
+ * A host for anything with web standards: browsers, workers, and every runtime through onnxruntime-web.
+ * @module
+ */
+import type { Host, Ort, Store } from "../../core/types.ts";
+
+/** What a web host needs. */
+export type WebOptions = Readonly<{
+  /** An onnxruntime-web module, configured by the caller. */
+  lib: Ort;
+  provider?: "wasm" | "webgpu";
+  runtime?: Host["runtime"];
+  /** Stores by path, for checkpoints and rows. */
+  directory?: Host["directory"];
+  /** The files of `attune:base`. */
+  base?: Store;
+  /** The kernels as a compiled module, where bytes may not be compiled. */
+  kernels?: WebAssembly.Module;
+  /** Bytes a run may take; a WebAssembly address space has 4 GiB. */
+  memoryBytes?: number;
+}>;
+
+/**
+ * A host over onnxruntime-web.
+ *
+ * @example
+ * ```ts
+ * import * as lib from "onnxruntime-web";
+ * import { web } from "attune/web";
+ * console.assert(web({ lib: lib as never }).provider === "wasm");
+ * ```
+ */
+export function web(options: WebOptions): Host {
+  const { lib, provider = "wasm", runtime = "browser", directory, base, kernels, memoryBytes = 2 ** 32 } = options;
+  return {
+    runtime,
+    provider,
+    lib,
+    env: {},
+    fetch: (input, init) => fetch(input, init),
+    clock: {
+      now: () => performance.now(),
+      sleep: (ms) => new Promise((done) => setTimeout(done, ms)),
+    },
+    ...(directory ? { directory } : {}),
+    ...(base ? { base } : {}),
+    ...(kernels ? { kernels } : {}),
+    memoryBytes,
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * Who may pass: keys with scopes and tenants, and how often.
+ * @module
+ */
+import { sha256 } from "../../core/fingerprint.ts";
+import { httpError } from "./responses.ts";
+import { type Caller, type RateClass, type Scope, scopes } from "./route.ts";
+
+/**
+ * A key: what it opens, for whom, until when (seconds since 1970; absent: for good). `tenants: "all"`: the key of runners that
+ * take the jobs of every tenant; without it they see those of their own alone.
+ */
+export type Key = Readonly<{
+  key: string;
+  tenant: string;
+  tenants?: "all";
+  scopes: readonly Scope[];
+  expires?: number;
+}>;
+
+/**
+ * The keys of a deployment of one tenant: `api` for its people, `runner` for its runners, `admin` for whoever runs it,
+ * which opens everything.
+ */
+export function keysOf(given: Readonly<{ api?: string; runner?: string; admin?: string }>): Key[] {
+  const people = scopes.filter((scope) => scope !== "runners");
+  const of = { api: people, runner: ["runners"], admin: scopes } as const;
+  return (["api", "runner", "admin"] as const).flatMap((name) => {
+    const key = given[name];
+    return key ? [{ key, tenant: "default", scopes: of[name] }] : [];
+  });
+}
+
+/** Tells who asks. Throws what a route throws where nobody is known by that key. */
+export type Authenticate = (request: Request) => Promise<Caller>;
+
+/** Checks bearer tokens against keys, in a time that does not tell how much of a token is right. */
+export function authenticator(keys: readonly Key[], time: () => number): Authenticate {
+  const known = Promise.all(keys.map(async (key) => ({ ...key, digest: await sha256(key.key) })));
+  return async (request) => {
+    const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    if (given === undefined) throw httpError(401, "missing_api_key", "A bearer token is missing");
+    const digest = await sha256(given);
+    let found: Key | undefined;
+    // Every key is looked at, every character of its digest.
+    for (const key of await known) if (equalDigests(key.digest, digest)) found = key;
+    if (!found) throw httpError(401, "invalid_api_key", "The bearer token is wrong");
+    if (found.expires !== undefined && found.expires <= time()) {
+      throw httpError(401, "expired_api_key", "The bearer token is no longer valid");
+    }
+    const { tenant, tenants, scopes } = found;
+    return { tenant, ...(tenants ? { tenants } : {}), scopes, key: digest };
+  };
+}
+
+/** Whether two digests are the same, in a time that does not tell where they differ. */
+export function equalDigests(a: string, b: string): boolean {
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return difference === 0;
+}
+
+/** How often: `perSecond` requests, and `burst` of them at once. */
+export type Rate = Readonly<{ perSecond: number; burst: number }>;
+
+/** Rates of the classes. "failed": requests without a key that is known, of all together. */
+export type Rates = Readonly<Record<RateClass | "failed", Rate>>;
+
+/** Takes one request from a bucket: 0, or in how many seconds there is room. Deployments of many processes bring theirs. */
+export type Limiter = (bucket: string, rate: Rate) => number | Promise<number>;
+
+/** Buckets that are remembered. */
+const MOST = 10_000;
+
+/** Token buckets in this process. `now`: milliseconds that only go forward. */
+export function tokenBuckets(now: () => number): Limiter {
+  const buckets = new Map<string, { tokens: number; at: number }>();
+  return (name, { perSecond, burst }) => {
+    const at = now();
+    const found = buckets.get(name) ?? { tokens: burst, at };
+    const tokens = Math.min(burst, found.tokens + (at - found.at) / 1000 * perSecond);
+    const passes = tokens >= 1;
+    buckets.delete(name);
+    buckets.set(name, { tokens: passes ? tokens - 1 : tokens, at });
+    // The one that was not asked for the longest has filled up again.
+    if (buckets.size > MOST) { for (const oldest of buckets.keys()) return buckets.delete(oldest), passes ? 0 : 1; }
+    return passes ? 0 : (1 - tokens) / perSecond;
+  };
+}

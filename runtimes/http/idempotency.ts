@@ -1,0 +1,26 @@
+/**
+ * Idempotency keys: under one, the same request makes one thing, however often it is sent.
+ * @module
+ */
+import { sha256 } from "../../core/fingerprint.ts";
+import type { Sealed } from "../../core/jobs/sealed.ts";
+import { httpError } from "./responses.ts";
+import type { EdgeContext } from "./route.ts";
+
+/**
+ * The id for what a request makes: the one that its key was given before, or a new one.
+ *
+ * @throws what a route throws where the key was used for another request.
+ */
+export async function idOnce(c: EdgeContext, kept: Sealed, request: string, newId: () => string): Promise<string> {
+  const key = c.req.header("idempotency-key");
+  if (key === undefined) return newId();
+  const at = `idempotency/${await sha256(`${c.get("caller").tenant}\n${key}`)}`;
+  const own = { id: newId(), body: await sha256(request) };
+  if (await kept.write(at, own, { if: null }) !== "conflict") return own.id;
+  const before = (await kept.read<typeof own>(at))?.value;
+  // What was there is damaged: what it named cannot be known any more.
+  if (!before) return own.id;
+  if (before.body === own.body) return before.id;
+  throw httpError(409, "idempotency_key_reused", "This idempotency key was used for another request");
+}

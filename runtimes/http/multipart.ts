@@ -1,0 +1,108 @@
+/**
+ * Forms with files (multipart/form-data, RFC 7578), read as they come: a part is handed on piece by piece and never held.
+ * @module
+ */
+import { joinBytes } from "../../core/bytes.ts";
+import { httpError } from "./responses.ts";
+
+/** One field of a form. Its bytes are read before the next field is asked for; what nobody reads is passed over. */
+export type FormPart = Readonly<{ name: string; filename: string | undefined; bytes: AsyncIterable<Uint8Array> }>;
+
+/** Headers of one part, the fields of one form, and a field that is asked for as text are no larger. */
+const [MAX_HEADERS, MAX_PARTS, MAX_TEXT] = [2 ** 14, 64, 2 ** 16];
+
+const [CR, DASH] = [0x0d, 0x2d];
+const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+const END_OF_HEADERS = bytesOf("\r\n\r\n");
+const invalid = () => httpError(400, "invalid_form", "The body is not multipart/form-data");
+
+/** The fields of a form, in order; `type` is its Content-Type. Throws what a route throws. */
+export async function* formParts(stream: AsyncIterable<Uint8Array>, type: string): AsyncGenerator<FormPart> {
+  const [, quoted, plain] = /;\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;"]{1,70}))/i.exec(type) ?? [];
+  const boundary = quoted ?? plain;
+  if (boundary === undefined) throw invalid();
+  const delimiter = bytesOf(`\r\n--${boundary}`);
+  const source = stream[Symbol.asyncIterator]();
+  // The first boundary is like the others then.
+  let held: Uint8Array = bytesOf("\r\n");
+  const more = async (): Promise<void> => {
+    const { done, value } = await source.next();
+    if (done) throw invalid();
+    held = held.length === 0 ? value : joinBytes([held, value]);
+  };
+  /** What lies before the next boundary, which is passed over. */
+  const before = async function* (): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const at = placeOf(held, delimiter);
+      const end = at >= 0 ? at : Math.max(0, held.length - delimiter.length + 1);
+      const piece = held.subarray(0, end);
+      held = held.subarray(at >= 0 ? at + delimiter.length : end);
+      if (piece.length > 0) yield piece;
+      if (at >= 0) return;
+      // What is left may be the beginning of a boundary. Where it is not, the next piece is read as it is, not copied.
+      const { done, value } = await source.next();
+      if (done) throw invalid();
+      const seam = joinBytes([held, value.subarray(0, delimiter.length)]);
+      if (value.length < delimiter.length || placeOf(seam, delimiter) >= 0) held = joinBytes([held, value]);
+      else {
+        if (held.length > 0) yield held;
+        held = value;
+      }
+    }
+  };
+  try {
+    for await (const _ of before());
+    for (let parts = 0;; parts++) {
+      while (held.length < 2) await more();
+      if (held[0] === DASH && held[1] === DASH) return;
+      if (parts >= MAX_PARTS) throw httpError(400, "invalid_form", `A form may have ${MAX_PARTS} fields`);
+      let end = placeOf(held, END_OF_HEADERS);
+      for (; end < 0; end = placeOf(held, END_OF_HEADERS)) {
+        if (held.length > MAX_HEADERS) throw invalid();
+        await more();
+      }
+      const { name, filename } = dispositionOf(new TextDecoder().decode(held.subarray(0, end)));
+      held = held.subarray(end + END_OF_HEADERS.length);
+      // An empty part ends where its headers do: their last line break is the boundary's.
+      const bytes = before();
+      yield { name, filename, bytes };
+      for await (const _ of bytes);
+    }
+  } finally {
+    await source.return?.();
+  }
+}
+
+/** A field as text. Throws what a route throws where it is long. */
+export async function textOf({ name, bytes }: FormPart): Promise<string> {
+  const all: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of bytes) {
+    size += piece.length;
+    if (size > MAX_TEXT) throw httpError(400, "invalid_value", `${name}: at most ${MAX_TEXT} bytes are expected`, name);
+    all.push(piece.slice());
+  }
+  return new TextDecoder().decode(joinBytes(all));
+}
+
+/** Where the text stands first that begins with a carriage return; -1: nowhere. */
+function placeOf(bytes: Uint8Array, text: Uint8Array): number {
+  for (let at = bytes.indexOf(CR); at >= 0 && at + text.length <= bytes.length; at = bytes.indexOf(CR, at + 1)) {
+    let same = 1;
+    while (same < text.length && bytes[at + same] === text[same]) same++;
+    if (same === text.length) return at;
+  }
+  return -1;
+}
+
+function dispositionOf(headers: string): Readonly<{ name: string; filename: string | undefined }> {
+  const line = headers.split("\r\n").find((own) => /^content-disposition\s*:\s*form-data\s*;/i.test(own));
+  const field = (name: string): string | undefined => {
+    const found = new RegExp(`;\\s*${name}=(?:"([^"]*)"|([^\\s;"]+))`, "i").exec(line ?? "");
+    // Browsers write what would end the text in this way.
+    return (found?.[1] ?? found?.[2])?.replace(/%(22|0D|0A)/gi, (_, code) => String.fromCharCode(parseInt(code, 16)));
+  };
+  const name = field("name");
+  if (name === undefined) throw invalid();
+  return { name, filename: field("filename") };
+}

@@ -1,0 +1,113 @@
+/**
+ * Files that are only read: held in memory or under other names elsewhere, behind a URL, or read ahead of need.
+ * @module
+ */
+import { releaseBuffer } from "../../core/bytes.ts";
+import { AttuneError } from "../../core/errors.ts";
+import type { Named, Store } from "../../core/types.ts";
+import type { GuardedFetch } from "./guarded_fetch.ts";
+
+/** Where a file is: its bytes, or a key of another store. */
+export type FileSource = Uint8Array | Readonly<{ store: Store; key: string }>;
+
+const refuse = (): never => {
+  throw new AttuneError("These files are only read", { code: "STORE" });
+};
+
+/** Files under names of one's own; what is not among them is looked for in `rest`. */
+export function placedFiles(files: Named<FileSource>, rest?: Store): Store {
+  return {
+    get: async (key, range) => {
+      const own = Object.hasOwn(files, key) ? files[key] : undefined;
+      if (own === undefined) return await rest?.get(key, range);
+      if (!(own instanceof Uint8Array)) {
+        const found = await own.store.get(own.key, range);
+        return found && { ...found, key };
+      }
+      const { offset, length } = range ?? { offset: 0, length: own.length };
+      return { key, size: own.length, revision: "held", bytes: own.slice(offset, offset + length) };
+    },
+    put: refuse,
+    delete: refuse,
+    list: async function* (prefix) {
+      for (const key of Object.keys(files)) {
+        const own = files[key];
+        if (!key.startsWith(prefix) || own === undefined) continue;
+        const size = own instanceof Uint8Array
+          ? own.length
+          : (await own.store.get(own.key, { offset: 0, length: 0 }))?.size;
+        if (size !== undefined) yield { key, size, revision: "held" };
+      }
+      if (rest) { for await (const found of rest.list(prefix)) if (!Object.hasOwn(files, found.key)) yield found; }
+    },
+  };
+}
+
+/** No files. */
+export const noFiles: Store = placedFiles({});
+
+/** A file that is asked for whole is at most so long. */
+const MAX_WHOLE = 2 ** 20;
+
+/** The folder that a URL names, or one with the one file that it names, as `alone`. */
+export function urlFiles(url: string, alone: string, fetch: GuardedFetch): Store {
+  const isFile = /\.safetensors(\?|$)/.test(url);
+  const [path = "", query] = url.split("?", 2);
+  const place = (key: string): string | undefined =>
+    isFile
+      ? (key === alone ? url : undefined)
+      : `${path.replace(/\/$/, "")}/${key}${query === undefined ? "" : `?${query}`}`;
+  return {
+    get: async (key, range = { offset: 0, length: MAX_WHOLE }) => {
+      const own = place(key);
+      const found = own === undefined ? undefined : await fetch(own, range);
+      return found && { key, size: found.size, revision: `${found.size} ${found.tag}`, bytes: found.bytes };
+    },
+    put: refuse,
+    delete: refuse,
+    list: async function* () {},
+  };
+}
+
+/** Reads in windows of so many bytes, as fits what goes through a file from its start: fewer, larger requests. */
+export function readAhead(store: Store, window = 2 ** 19): Store {
+  let held: { key: string; from: number; size: number; revision: string; bytes: Uint8Array } | undefined;
+  return {
+    ...store,
+    get: async (key, range) => {
+      if (!range || range.length === 0 || range.length > window) return await store.get(key, range);
+      const out: Uint8Array[] = [];
+      for (let at = range.offset, left = range.length; left > 0;) {
+        if (held?.key !== key || at < held.from || at >= held.from + held.bytes.length) {
+          const before = held?.key === key ? held.revision : undefined;
+          const found = await store.get(key, { offset: at, length: Math.max(left, window) });
+          if (!found) return undefined;
+          const { size, revision, bytes } = found;
+          if (held) releaseBuffer(held.bytes);
+          held = { key, from: at, size, revision, bytes };
+          // Parts of two versions are no file.
+          if (out.length > 0 && before !== revision) return { key, size, revision: "changed", bytes: new Uint8Array() };
+          if (bytes.length === 0) break;
+        }
+        // A copy: the window goes when the next one comes.
+        const part = held.bytes.slice(at - held.from, at - held.from + left);
+        out.push(part);
+        at += part.length;
+        left -= part.length;
+      }
+      if (!held) return undefined;
+      const [first = new Uint8Array(), ...more] = out;
+      return { key, size: held.size, revision: held.revision, bytes: more.length === 0 ? first : joined(out) };
+    },
+  };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -1,0 +1,105 @@
+/**
+ * What every route answers with: OpenAI's error shape, checked bodies, bearer tokens, lists.
+ * @module
+ */
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import * as v from "valibot";
+import { issuePath } from "../../core/define.ts";
+import { AttuneError } from "../../core/errors.ts";
+
+/** Statuses of errors. */
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 429 | 500 | 503;
+
+const types: Readonly<Partial<Record<ErrorStatus, string>>> = {
+  401: "authentication_error",
+  403: "permission_error",
+  429: "rate_limit_error",
+  500: "server_error",
+  503: "server_error",
+};
+
+/** An error to throw from a route: `{ "error": { "message", "type", "code", "param" } }`. */
+export function httpError(
+  status: ErrorStatus,
+  code: string,
+  message: string,
+  param: string | null = null,
+  headers: Readonly<Record<string, string>> = {},
+): HTTPException {
+  const type = types[status] ?? "invalid_request_error";
+  const res = Response.json({ error: { message, type, code, param } }, { status, headers });
+  return new HTTPException(status, { res });
+}
+
+/** Turns what routes throw into answers; of an unknown error nothing is told but that there was one. */
+export function answerError(error: Error): Response {
+  if (error instanceof HTTPException) return error.getResponse();
+  if (error instanceof AttuneError) {
+    const { code } = error;
+    // What a store says names its paths and hosts.
+    if (code === "STORE" || code === "DISK_FULL") {
+      return httpError(503, "store_failed", "The store failed").getResponse();
+    }
+    if (code === "BUSY") return httpError(503, "busy", error.sentence, null, { "retry-after": "1" }).getResponse();
+    if (code === "WORK_LIMIT" || code === "WORK_LOST") {
+      return httpError(503, code.toLowerCase(), error.sentence).getResponse();
+    }
+    // What to install is for who runs the server, which is told of it.
+    if (code === "NOT_INSTALLED") return httpError(503, "not_configured", "No model can be run here").getResponse();
+    if (code === "BAD_KEY") return httpError(400, "bad_key", "A name leads nowhere").getResponse();
+    return httpError(400, code.toLowerCase(), error.sentence, error.path || null).getResponse();
+  }
+  return httpError(500, "internal_error", "The server had an error").getResponse();
+}
+
+/** A value, checked against a schema. Throws what a route throws. */
+export function checked<T>(schema: v.GenericSchema<unknown, T>, value: unknown, where = "body"): T {
+  const { success, output, issues } = v.safeParse(schema, value);
+  if (success) return output;
+  const [issue] = issues;
+  const param = issuePath(issue.path as readonly { key: PropertyKey }[] | undefined) || null;
+  throw httpError(400, "invalid_value", `${param ?? where}: ${issue.message}`, param);
+}
+
+/** How a list is asked for. */
+export type PageQuery = Readonly<{ after: string | undefined; limit: number }>;
+
+/** `after` and `limit` of a query. */
+export function pageOf(c: Context, most = 100): PageQuery {
+  const limit = Number(c.req.query("limit") ?? 20);
+  if (!Number.isInteger(limit) || limit < 1 || limit > most) {
+    throw httpError(400, "invalid_value", `limit: a whole number from 1 to ${most} is expected`, "limit");
+  }
+  return { after: c.req.query("after"), limit };
+}
+
+/** Where `after` names nothing of the list that is asked for. */
+export function unknownAfter(after: string | undefined, what: string): HTTPException {
+  const found = (after ?? "").slice(0, 200);
+  return httpError(400, "invalid_value", `after: there is no ${what} ${JSON.stringify(found)} in this list`, "after");
+}
+
+/** What of a whole list comes behind `after`. Throws 400 where nothing has that id. */
+export function pageBehind<T extends { id: string }>(
+  all: readonly T[],
+  after: string | undefined,
+  what: string,
+): readonly T[] {
+  if (after === undefined) return all;
+  const at = all.findIndex(({ id }) => id === after);
+  if (at < 0) throw unknownAfter(after, what);
+  return all.slice(at + 1);
+}
+
+/** A page as OpenAI's clients read it. */
+export function listOf<T extends { id: string }>(all: readonly T[], limit: number): object {
+  const data = all.slice(0, limit);
+  return {
+    object: "list",
+    data,
+    has_more: all.length > limit,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+  };
+}

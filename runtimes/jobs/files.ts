@@ -1,0 +1,218 @@
+/**
+ * `/v1/files`: uploads, and the results of jobs.
+ * @module
+ */
+import * as v from "valibot";
+import { badFile } from "../../core/errors.ts";
+import { contentIn, type FileInfo } from "../../core/jobs/files.ts";
+import { lineCheck } from "../../core/jobs/json_lines.ts";
+import { digestedPieces } from "../../core/fingerprint.ts";
+import { openSafetensors } from "../../core/safetensors.ts";
+import type { Store } from "../../core/types.ts";
+import { httpError, listOf, pageBehind, pageOf } from "../http/responses.ts";
+import { parseJson } from "../http/body.ts";
+import { idOnce } from "../http/idempotency.ts";
+import { fileShape, resultFileId, resultOf } from "../http/shapes.ts";
+import type { JobsContext } from "./jobs_context.ts";
+import { type FormPart, textOf } from "../http/multipart.ts";
+import { placedFiles } from "../http/read_files.ts";
+import type { Caller, EdgeContext, Route } from "../http/route.ts";
+import { storedBody } from "./stored_body.ts";
+
+/** How large an upload may be, and how long it may take. */
+export const [UPLOAD_BYTES, UPLOAD_SECONDS]: readonly [number, number] = [256 * 2 ** 20, 600];
+
+/** What an upload says, for /openapi.json. */
+const uploadSchema = v.object({
+  file: v.any(),
+  purpose: v.picklist(["fine-tune", "adapter"]),
+  expires_after: v.optional(v.object({ anchor: v.literal("created_at"), seconds: v.number() })),
+});
+
+/** The fields of an upload. */
+const [ANCHOR, SECONDS] = ["expires_after[anchor]", "expires_after[seconds]"];
+const known: ReadonlySet<string> = new Set(["file", "purpose", ANCHOR, SECONDS]);
+
+/** From an hour to thirty days, as OpenAI documents. */
+const [LEAST_KEPT, MOST_KEPT] = [3600, 2_592_000];
+
+/** For how long a file shall be kept, if not until it is deleted. Throws 400 where that is not said as it should be. */
+function keptOf(form: ReadonlyMap<string, string>): number | undefined {
+  const [anchor, seconds] = [form.get(ANCHOR), form.get(SECONDS)];
+  if (anchor === undefined && seconds === undefined) return undefined;
+  if (anchor !== "created_at") {
+    throw httpError(400, "invalid_value", `${ANCHOR}: "created_at" is expected`, ANCHOR);
+  }
+  const value = seconds !== undefined && /^\d+$/.test(seconds) ? Number(seconds) : NaN;
+  if (value >= LEAST_KEPT && value <= MOST_KEPT) return value;
+  const allowed = `a whole number from ${LEAST_KEPT} to ${MOST_KEPT} is expected`;
+  throw httpError(400, "invalid_value", `${SECONDS}: ${allowed}`, SECONDS);
+}
+
+/** The JSON of an adapter's config is no longer. */
+const MAX_CONFIG = 4 * 2 ** 20;
+
+/** Files of adapters are tensors, or the JSON of their config. Throws AttuneError where they are neither. */
+async function checkAdapterFile(content: Store, id: string, filename: string): Promise<void> {
+  if (!filename.endsWith(".json")) {
+    return void await openSafetensors(placedFiles({ [filename]: { store: content, key: id } }), filename);
+  }
+  const found = await content.get(id, { offset: 0, length: MAX_CONFIG + 1 });
+  if (found && found.size > MAX_CONFIG) throw badFile("files", filename, `has more than ${MAX_CONFIG} bytes`);
+  parseJson(found?.bytes ?? new Uint8Array(), "file");
+}
+
+/** What was taken in: `rows` counts its lines, and throws where they are not JSON. */
+type Received = Readonly<{ id: string; filename: string; digest: string; rows(): number }>;
+
+/** The routes. */
+export function fileRoutes({ options, kept: values, files, jobs }: JobsContext): readonly Route[] {
+  /** A file of a job's result: its key in the store. */
+  const resultInfo = async (id: string, { tenant }: Caller): Promise<(FileInfo & { key: string }) | undefined> => {
+    const named = resultOf(id);
+    const record = named && await jobs.get(named.job);
+    const name = record?.result?.files[named?.index ?? -1];
+    if (!record?.result || record.tenant !== tenant || name === undefined) return undefined;
+    const key = `${record.result.folder}${name}`;
+    const found = await options.store.get(key, { offset: 0, length: 0 });
+    if (!found) return undefined;
+    const createdAt = record.finishedAt ?? record.createdAt;
+    const bytes = found.size;
+    return { id, key, tenant, bytes, createdAt, filename: name, purpose: "fine-tune-results" };
+  };
+  const uploaded = async (id: string, { tenant }: Caller): Promise<FileInfo | undefined> => {
+    const found = await files.get(id);
+    return found?.tenant === tenant ? found : undefined;
+  };
+  const idOf = (c: EdgeContext): string => c.req.param("id") ?? "";
+  const missing = (id: string) => httpError(404, "not_found", `No such File object: ${id}`, "file_id");
+
+  /** Takes in a file as it comes: its lines are looked at on the way, but whether it has to have lines may be said behind it. */
+  const received = async ({ bytes, filename: name = "" }: FormPart, id: string): Promise<Received> => {
+    const filename = (name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]/g, "_").slice(-200) || "file";
+    const check = lineCheck(filename);
+    let wrong: unknown;
+    const looked = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of bytes) {
+        try {
+          if (wrong === undefined) check.push(piece);
+        } catch (error) {
+          wrong = error;
+        }
+        yield piece;
+      }
+    };
+    const { pieces, digest } = digestedPieces(looked());
+    await files.receive(id, pieces);
+    const rows = (): number => {
+      if (wrong !== undefined) throw wrong;
+      return check.end();
+    };
+    return { id, filename, digest: await digest(), rows };
+  };
+  const upload = async (c: EdgeContext): Promise<Response> => {
+    const form = new Map<string, string>();
+    const id = files.newId();
+    let file: Received | undefined;
+    try {
+      for await (const part of c.get("incoming").form()) {
+        const { name } = part;
+        if (!known.has(name)) throw httpError(400, "unsupported", `${name}: ${[...known].join(", ")} are known`, name);
+        if (name !== "file") form.set(name, await textOf(part));
+        else if (part.filename === undefined) break;
+        else if (file) throw httpError(400, "invalid_value", "file: one file is expected", "file");
+        else file = await received(part, id);
+      }
+      if (!file) throw httpError(400, "missing_file", "file: a file is expected", "file");
+      return await created(c, file, form);
+    } catch (error) {
+      await files.discard(id).catch(() => {});
+      throw error;
+    }
+  };
+  const created = async (c: EdgeContext, file: Received, form: ReadonlyMap<string, string>): Promise<Response> => {
+    const { filename } = file;
+    const purpose = form.get("purpose");
+    const keptSeconds = keptOf(form);
+    if (purpose !== "fine-tune" && purpose !== "adapter") {
+      throw httpError(400, "invalid_value", 'purpose: "fine-tune" or "adapter" is expected', "purpose");
+    }
+    if (purpose === "adapter") await checkAdapterFile(contentIn(options.store), file.id, filename);
+    const rows = purpose === "adapter" ? undefined : file.rows();
+    const { tenant } = c.get("caller");
+    const kept = keptSeconds === undefined ? {} : { keptSeconds };
+    const request = JSON.stringify([filename, purpose, file.digest, ...Object.values(kept)]);
+    const id = await idOnce(c, values, request, () => file.id);
+    // Under a key that was used before there is this file already.
+    if (id !== file.id) await files.discard(file.id);
+    return c.json(fileShape(await files.create({ id, tenant, filename, purpose, ...(rows ? { rows } : {}), ...kept })));
+  };
+  const list = async (c: EdgeContext): Promise<Response> => {
+    const { after, limit } = pageOf(c, 10_000);
+    const { purpose, order = "desc" } = c.req.query();
+    if (order !== "asc" && order !== "desc") {
+      throw httpError(400, "invalid_value", "order: asc or desc is expected", "order");
+    }
+    const caller = c.get("caller");
+    const found: FileInfo[] = [];
+    for await (const file of files.list()) if (file.tenant === caller.tenant) found.push(file);
+    for await (const record of jobs.list()) {
+      for (const i of (record.result?.files ?? []).keys()) {
+        const info = await resultInfo(resultFileId(record, i), caller);
+        if (info) found.push(info);
+      }
+    }
+    const wanted = found.filter((file) => purpose === undefined || file.purpose === purpose)
+      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+    if (order === "desc") wanted.reverse();
+    return c.json(listOf(pageBehind(wanted, after, "file").map(fileShape), limit));
+  };
+  const retrieve = async (c: EdgeContext): Promise<Response> => {
+    const found = await uploaded(idOf(c), c.get("caller")) ?? await resultInfo(idOf(c), c.get("caller"));
+    if (!found) throw missing(idOf(c));
+    return c.json(fileShape(found));
+  };
+  const content = async (c: EdgeContext): Promise<Response> => {
+    const id = idOf(c);
+    const result = await resultInfo(id, c.get("caller"));
+    if (result) return await storedBody(options.store, result.key);
+    if (!await uploaded(id, c.get("caller"))) throw missing(id);
+    return await storedBody(contentIn(options.store), id);
+  };
+  const remove = async (c: EdgeContext): Promise<Response> => {
+    const id = idOf(c);
+    if (!await uploaded(id, c.get("caller")) || !await files.delete(id)) throw missing(id);
+    return c.json({ id, object: "file", deleted: true });
+  };
+
+  const shared = { policy: "files", rate: "light", maxBytes: 0 } as const;
+  return [
+    {
+      ...shared,
+      method: "post",
+      path: "/v1/files",
+      rate: "submit",
+      maxBytes: options.maxFileBytes ?? UPLOAD_BYTES,
+      seconds: options.maxFileSeconds ?? UPLOAD_SECONDS,
+      summary: "Upload rows as JSON lines, or an adapter",
+      accepts: { "multipart/form-data": uploadSchema },
+      handle: upload,
+    },
+    {
+      ...shared,
+      method: "get",
+      path: "/v1/files",
+      summary: "List files",
+      query: {
+        after: "the last id of the page before",
+        limit: "at most so many",
+        order: "desc (the newest first) or asc",
+        purpose: "only these",
+      },
+      handle: list,
+    },
+    { ...shared, method: "get", path: "/v1/files/:id", summary: "A file's name and size", handle: retrieve },
+    { ...shared, method: "get", path: "/v1/files/:id/content", summary: "A file's bytes", handle: content },
+    { ...shared, method: "delete", path: "/v1/files/:id", summary: "Delete a file", handle: remove },
+  ];
+}

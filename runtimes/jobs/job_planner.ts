@@ -1,0 +1,85 @@
+/**
+ * What a job will take, found before it is queued.
+ * @module
+ */
+import { compose, toSpec } from "../../core/compose.ts";
+import { nameOf } from "../../core/define.ts";
+import { badKey } from "../../core/errors.ts";
+import type { JobRecord } from "../../core/jobs/record.ts";
+import { planRun } from "../../core/run/plan.ts";
+import type { Catalog, Host, Json, Named, Run, RunSpec, Store } from "../../core/types.ts";
+
+/** What was found. */
+export type Prepared = Pick<JobRecord, "needs" | "estimate" | "totalSteps">;
+
+/** Looks at jobs before they are queued. Both throw AttuneError that says what is wrong. */
+export interface JobPlanner {
+  /** Whether the parts of a spec are there and go together. */
+  check(spec: Named<Json>): void;
+  /** Reads every row of a job and estimates what it takes. `places`: what its references stand for; uploads by id under "". */
+  plan(spec: Named<Json>, places: ReadonlyMap<string, Store>): Promise<Prepared>;
+}
+
+/** What of a host planning needs. */
+export type PlanningHost = Pick<Host, "runtime" | "provider" | "clock" | "memoryBytes" | "base" | "threads">;
+
+/** A planner. Jobs reach nothing of the host but its base model, and what they refer to. */
+export function jobPlanner(
+  catalog: Catalog,
+  { runtime, provider, clock, memoryBytes, base, threads }: PlanningHost,
+): JobPlanner {
+  const composed = (spec: Named<Json>): Run => compose(spec as unknown as RunSpec, catalog);
+  return {
+    check: (spec) => void composed(spec),
+    plan: async (spec, places) => {
+      const directory = (path: string): Store => {
+        const found = places.get(path);
+        if (!found) throw badKey("jobs", path, "is nothing that the job may name");
+        return found;
+      };
+      const own = {
+        runtime,
+        provider,
+        clock,
+        memoryBytes,
+        directory,
+        env: {},
+        fetch: () => Promise.reject(new Error("Jobs may not use the network")),
+        ...(base ? { base } : {}),
+        ...(threads === undefined ? {} : { threads }),
+      };
+      const run = composed(spec);
+      const { bytes, steps, tokens, seconds, trainableParameters } = await planRun(run, own);
+      const total = bytes.total ?? 0;
+      return {
+        needs: { bytes: total, provider: null, plugins: pluginsOf(run) },
+        totalSteps: steps,
+        estimate: {
+          tokens,
+          steps,
+          seconds: Math.ceil(seconds),
+          bytes: total,
+          trainable_parameters: trainableParameters,
+        },
+      };
+    },
+  };
+}
+
+/** Every plugin that a run loads: those of its spec, those that its task brings, those that a runner adds. */
+function pluginsOf(run: Run): string[] {
+  const brought = run.task.subtasks.flatMap((task) => [
+    ...task.heads,
+    ...task.losses.map(({ loss }) => loss),
+    task.collator,
+    ...task.metrics,
+  ]);
+  return [...new Set([...usedIn(toSpec(run)), ...brought.map(nameOf), "jsonl", "report"])].sort();
+}
+
+function usedIn(value: Json): string[] {
+  if (Array.isArray(value)) return value.flatMap(usedIn);
+  if (typeof value !== "object" || value === null) return [];
+  const { use } = value as Named<Json>;
+  return [...typeof use === "string" ? [use] : [], ...Object.values(value).flatMap(usedIn)];
+}

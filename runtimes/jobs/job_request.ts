@@ -1,0 +1,121 @@
+/**
+ * A fine-tuning request as a run spec.
+ * @module
+ */
+import * as v from "valibot";
+import type { Json, Named } from "../../core/types.ts";
+import { httpError } from "../http/responses.ts";
+import { hyperparametersOf } from "../http/shapes.ts";
+
+const auto = <T>(schema: v.GenericSchema<T>): v.GenericSchema<T | "auto" | undefined> =>
+  v.optional(v.union([v.literal("auto"), schema]));
+const hyperparameters = v.strictObject({
+  n_epochs: auto(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000))),
+  batch_size: auto(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(4096))),
+  learning_rate_multiplier: auto(v.pipe(v.number(), v.gtValue(0))),
+});
+const file = v.pipe(v.string(), v.regex(/^file-[\w-]{1,64}$/, "a file's id is expected"));
+
+/** What `POST /v1/fine_tuning/jobs` takes. */
+export const jobRequestSchema: v.GenericSchema<unknown, JobRequest> = v.strictObject({
+  model: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
+  training_file: file,
+  validation_file: v.nullish(file),
+  suffix: v.nullish(v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/, "up to 64 letters, digits, dots and dashes"))),
+  seed: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 53 - 1))),
+  metadata: v.nullish(v.record(v.pipe(v.string(), v.maxLength(64)), v.pipe(v.string(), v.maxLength(512)))),
+  integrations: v.nullish(v.pipe(v.array(v.unknown()), v.maxLength(0, "integrations are not supported"))),
+  method: v.nullish(v.strictObject({
+    type: v.literal("supervised", "only supervised fine-tuning is supported"),
+    supervised: v.optional(v.strictObject({ hyperparameters: v.optional(hyperparameters) })),
+  })),
+  hyperparameters: v.nullish(hyperparameters),
+  attune: v.nullish(v.record(v.string(), v.unknown())),
+}) as v.GenericSchema<unknown, JobRequest>;
+
+/** A checked request. */
+export type JobRequest =
+  & Readonly<{
+    model: string;
+    training_file: string;
+    validation_file?: string | null;
+    suffix?: string | null;
+    seed?: number | null;
+    metadata?: Named<string> | null;
+    attune?: Named<Json> | null;
+  }>
+  & Named<Json>;
+
+/** Parts of a run spec that are the server's. */
+const ours: ReadonlySet<string> = new Set(["store", "trainer", "search", "plugins"]);
+
+/** Rates that a multiplier multiplies, where the request names none. */
+const RATES = { adapter: 2e-4, full: 2e-5 };
+
+/** What a job begins with: the first row of its file, and the adapter that its model is, over which model. */
+export type JobStart = Readonly<
+  { row?: Named<Json> | undefined; adapter?: Readonly<{ use: string; base: string }> | undefined }
+>;
+
+/** The run spec; its files and models are names that whoever opens it resolves. Throws what a route throws. */
+export function toJobSpec(request: JobRequest, start: JobStart = {}): Named<Json> {
+  const own = request.attune ?? {};
+  for (const key of Object.keys(own)) {
+    if (ours.has(key)) throw httpError(400, "invalid_value", `attune.${key}: a job may not choose it`, `attune.${key}`);
+  }
+  const { n_epochs, batch_size, learning_rate_multiplier } = hyperparametersOf(request);
+  const given = (own.training ?? {}) as Named<Json>;
+  const adapter = start.adapter ? goingOn(request, start.adapter.use) : own.adapter ?? { use: "lora", with: { r: 8 } };
+  const full = Array.isArray(adapter) && adapter.length === 0;
+  const rate = typeof given.learningRate === "number" ? given.learningRate : full ? RATES.full : RATES.adapter;
+  const rows = (id: string): Json => ({ use: "jsonl", with: { path: id } });
+  // A task with data of its own has placed the file itself.
+  const placed = JSON.stringify(own).includes(JSON.stringify(request.training_file));
+  const { adapter: _, ...others } = own;
+  const data = {
+    train: rows(request.training_file),
+    ...(request.validation_file ? { eval: rows(request.validation_file) } : {}),
+  };
+  return {
+    version: 1,
+    name: "job",
+    // As OpenAI's supervised method, a job over conversations learns what the assistant says.
+    task: start.row && "messages" in start.row ? { use: "causal-lm", with: { lossOn: "assistant" } } : "causal-lm",
+    adapter,
+    ...(placed ? {} : { data }),
+    ...others,
+    model: modelOf(request, start.adapter?.base),
+    training: {
+      saveSteps: 100,
+      saveTotalLimit: 2,
+      ...given,
+      ...(typeof n_epochs === "number" ? { numTrainEpochs: n_epochs } : {}),
+      ...(typeof batch_size === "number" ? { perDeviceTrainBatchSize: batch_size } : {}),
+      ...(typeof request.seed === "number" ? { seed: request.seed } : {}),
+      learningRate: rate * (typeof learning_rate_multiplier === "number" ? learning_rate_multiplier : 1),
+    },
+  };
+}
+
+/** The adapter of a job whose model is what an earlier one has made: it goes on from there. */
+function goingOn({ model, attune }: JobRequest, use: string): Json {
+  const given = attune?.adapter;
+  const part = (typeof given === "string" ? { use: given } : given ?? { use }) as Named<Json>;
+  if (Array.isArray(given) || part.use !== use) {
+    const allowed = `attune.adapter: ${model} is an adapter of ${use}, which the job goes on with`;
+    throw httpError(400, "invalid_value", allowed, "attune.adapter");
+  }
+  return { use, with: { ...(part.with as Named<Json> | undefined), from: model } };
+}
+
+/** The model that OpenAI's field names, with what the request says of it besides. */
+function modelOf({ model, attune }: JobRequest, base = model): Json {
+  const own = attune?.model ?? "pretrained";
+  const part = (typeof own === "string" ? { use: own } : own) as Named<Json>;
+  if (part.use !== "pretrained") return part;
+  const options = (part.with ?? {}) as Named<Json>;
+  if (options.path !== undefined && options.path !== model) {
+    throw httpError(400, "invalid_value", "attune.model.with.path: model names it already", "attune.model.with.path");
+  }
+  return { ...part, with: { ...options, path: base } };
+}

@@ -1,0 +1,46 @@
+/**
+ * What a job starts from: the first row of its file, and the adapter that it goes on with.
+ * @module
+ */
+import { contentIn } from "../../core/jobs/files.ts";
+import { isMadeName } from "../../core/jobs/names.ts";
+import type { Json, Named, Store } from "../../core/types.ts";
+import { httpError } from "../http/responses.ts";
+import type { JobRequest, JobStart } from "./job_request.ts";
+import type { JobsContext } from "./jobs_context.ts";
+import { detectArtifact } from "../../formats/run/saved.ts";
+
+/** So much of a file is looked at for its first row, in bytes. */
+const FIRST_ROW = 2 ** 20;
+
+/** The first row of an uploaded file, where that can be seen at its beginning. */
+async function firstRow(store: Store, id: string): Promise<Named<Json> | undefined> {
+  const found = await contentIn(store).get(id, { offset: 0, length: FIRST_ROW });
+  const [line = ""] = new TextDecoder().decode(found?.bytes).trimStart().split("\n", 1);
+  try {
+    const row: Json = JSON.parse(line);
+    return typeof row === "object" && row !== null && !Array.isArray(row) ? row as Named<Json> : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a requested job starts from. Throws 400 where that is several adapters. */
+export async function startOf(
+  context: JobsContext,
+  { model, training_file: file }: JobRequest,
+  tenant: string,
+): Promise<JobStart> {
+  const row = (await context.files.get(file))?.tenant === tenant
+    ? await firstRow(context.options.store, file)
+    : undefined;
+  const made = isMadeName(model) ? await context.made(model, tenant) : undefined;
+  const saved = made && await detectArtifact(made.files);
+  if (!saved?.adapters) return { row };
+  const [adapter, ...more] = saved.adapters;
+  const base = made?.base ?? saved.base;
+  if (!adapter || more.length > 0 || base === undefined) {
+    throw httpError(400, "invalid_value", `model: a job goes on from one adapter; ${model} has several`, "model");
+  }
+  return { row, adapter: { use: adapter.use, base } };
+}

@@ -1,0 +1,41 @@
+/**
+ * Jobs on this machine: records and files in a directory or NATS, plans made here.
+ * @module
+ */
+import type { Catalog, Host, OpenQueue, Store } from "../../core/types.ts";
+import { catalog as builtIn } from "../../plugins/catalog.ts";
+import { jobPlanner } from "./job_planner.ts";
+import { type JobsApp, jobsApp, type JobsAppOptions } from "./jobs_app.ts";
+import { openJobStore } from "./job_store.ts";
+
+/** Where jobs live. */
+export type JobsServerOptions =
+  & Pick<
+    JobsAppOptions,
+    | "models"
+    | "planElsewhere"
+    | "leaseSeconds"
+    | "heartbeatSeconds"
+    | "maxAttempts"
+    | "maxFileBytes"
+    | "maxFileSeconds"
+    | "onError"
+    | "tell"
+  >
+  & Readonly<{
+    host: Host;
+    /** The plugins that jobs may use; absent: the built-in ones. */
+    catalog?: Catalog;
+    /** A directory, or nats://host:port. */
+    store: string;
+    /** An opened store and queue in place of the address. */
+    opened?: Readonly<{ store: Store; queue: OpenQueue }>;
+  }>;
+
+/** The jobs of a directory or of NATS. */
+export async function openJobs(
+  { host, catalog = builtIn, store: address, opened, ...rest }: JobsServerOptions,
+): Promise<JobsApp> {
+  const { store, queue } = opened ?? await openJobStore(address, host);
+  return jobsApp({ ...rest, store, queue, planner: jobPlanner(catalog, host) });
+}

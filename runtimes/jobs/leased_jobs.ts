@@ -1,0 +1,70 @@
+/**
+ * Jobs as runners may know of them: of their tenants, and held by the newest lease.
+ * @module
+ */
+import { sha256 } from "../../core/fingerprint.ts";
+import { pathParts } from "../../core/jobs/names.ts";
+import type { Change, JobRecord } from "../../core/jobs/record.ts";
+import { referencesOf } from "../../core/jobs/references.ts";
+import { httpError } from "../http/responses.ts";
+import { equalDigests } from "../http/auth.ts";
+import type { JobsContext } from "./jobs_context.ts";
+import type { EdgeContext } from "../http/route.ts";
+
+/** The path that a route names. Throws 400 where it is not plain. */
+export function pathOf(c: EdgeContext): string {
+  const path = c.req.param("path") ?? "";
+  if (!pathParts(path)) throw httpError(400, "invalid_value", "path: a plain relative path is expected", "path");
+  return path;
+}
+
+/** Where a lease writes. */
+export function leaseFolder({ id, token }: Pick<JobRecord, "id" | "token">): string {
+  return `jobs/${id}/leases/${token}/`;
+}
+
+/** Applies a change of a lease's holder. Throws 409 where the lease is over. */
+export async function changeHeld(
+  { jobs, hub }: JobsContext,
+  id: string,
+  apply: (record: JobRecord) => Change,
+): Promise<JobRecord> {
+  const done = await jobs.change(id, apply);
+  if (!done) throw httpError(404, "not_found", `No job ${id}`);
+  if (done.refused !== undefined) {
+    const why = done.refused === "stale" ? "another runner has it" : `it is ${done.record.status}`;
+    throw httpError(409, "lease_lost", `The lease of job ${id} is over: ${why}`);
+  }
+  hub.tell(id);
+  return done.record;
+}
+
+/** A job that a caller may know of. */
+async function knownJob({ jobs }: JobsContext, c: EdgeContext): Promise<JobRecord> {
+  const id = c.req.param("id") ?? "";
+  const record = await jobs.get(id);
+  const { tenant, tenants } = c.get("caller");
+  if (record && (tenants === "all" || record.tenant === tenant)) return record;
+  throw httpError(404, "not_found", `No job ${id.slice(0, 100)}`);
+}
+
+/** A job whose newest lease the caller has, as its token shows. `ended`: also where that lease has ended. */
+export async function heldJob(
+  context: JobsContext,
+  c: EdgeContext,
+  token: string | undefined,
+  ended = false,
+): Promise<JobRecord> {
+  const record = await knownJob(context, c);
+  const isHolder = record.secret !== undefined && equalDigests(record.secret, await sha256(token ?? ""));
+  if (isHolder && (ended || record.lease !== undefined)) return record;
+  const why = isHolder ? `the job is ${record.status}` : "another runner has it, or had it last";
+  throw httpError(409, "lease_lost", `The lease of job ${record.id} is over: ${why}`);
+}
+
+/** A job that the caller holds, if its spec refers to a name. */
+export async function referringJob(context: JobsContext, c: EdgeContext, name: string): Promise<JobRecord> {
+  const record = await heldJob(context, c, c.req.query("token"));
+  if (referencesOf(record.spec).some((reference) => reference.name === name)) return record;
+  throw httpError(404, "not_found", `Job ${record.id} does not name it`);
+}

@@ -1,0 +1,31 @@
+/**
+ * Files of a store as bodies of answers: read piece by piece as the network takes them.
+ * @module
+ */
+import { httpError } from "../http/responses.ts";
+import type { Store } from "../../core/types.ts";
+
+/** The least bytes that are read at once, the most, and how many pieces a file is read in where that is between them. */
+const [LEAST, MOST, PIECES] = [2 ** 19, 2 ** 23, 32];
+
+/** A file, as it was when its answer began: one that changes breaks the answer off. 404 where there is none. */
+export async function storedBody(store: Store, key: string): Promise<Response> {
+  const found = await store.get(key, { offset: 0, length: 0 });
+  if (!found) throw httpError(404, "not_found", "No such file");
+  const { size, revision } = found;
+  const length = Math.min(MOST, Math.max(LEAST, Math.ceil(size / PIECES)));
+  let at = 0;
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull: async (controller) => {
+      if (at >= size) return controller.close();
+      const part = await store.get(key, { offset: at, length });
+      if (part?.revision !== revision || part.bytes.length === 0) throw new Error(`${key} changed while it was sent`);
+      at += part.bytes.length;
+      controller.enqueue(part.bytes as Uint8Array<ArrayBuffer>);
+      if (at >= size) controller.close();
+    },
+  }, { highWaterMark: 0 });
+  return new Response(body, {
+    headers: { "content-type": "application/octet-stream", "content-length": String(size) },
+  });
+}

@@ -1,0 +1,245 @@
+/**
+ * `/v1/evaluate`: metrics of predictions and references, in one body or as a stream of lines, or of rows and a model.
+ * @module
+ */
+import * as v from "valibot";
+import { badValue, unknownName } from "../../core/errors.ts";
+import { issuePath } from "../../core/define.ts";
+import { labelNames, measurer, type MetricAccumulator, type PlainRow } from "../../core/metric_accumulator.ts";
+import { createRandom } from "../../core/random.ts";
+import { listNewParts } from "../../core/run/complete.ts";
+import { evaluateRun } from "../../core/run/evaluate.ts";
+import { openRun } from "../../core/run/open.ts";
+import type { Json, Metric, Named } from "../../core/types.ts";
+import { checked, httpError } from "../http/responses.ts";
+import { parseJson } from "../http/body.ts";
+import { namedRun } from "./named_run.ts";
+import type { EdgeContext, Route } from "../http/route.ts";
+import type { EdgeService } from "./service.ts";
+
+const use = v.union([
+  v.pipe(v.string(), v.maxLength(100)),
+  v.strictObject({ use: v.pipe(v.string(), v.maxLength(100)), with: v.optional(v.record(v.string(), v.unknown())) }),
+], "a name, or { use, with }, is expected");
+const metrics = v.pipe(v.array(use), v.minLength(1), v.maxLength(50));
+const labels = v.optional(v.pipe(v.array(v.string()), v.maxLength(10_000)));
+const intervals = v.optional(
+  v.union([
+    v.boolean(),
+    v.strictObject({
+      samples: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000)), 1000),
+      confidence: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.95),
+      seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 42),
+    }),
+  ]),
+  false,
+);
+const name = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
+
+/** Predictions with references, as many. `scores`: of each row its classes' scores. */
+const pairsSchema = v.strictObject({
+  metrics,
+  labels,
+  intervals,
+  predictions: v.optional(v.array(v.unknown())),
+  references: v.optional(v.array(v.unknown())),
+  scores: v.optional(v.array(v.unknown())),
+  noAnswerProbabilities: v.optional(v.array(v.number())),
+});
+/** Rows that a model answers; absent metrics are the task's own. */
+const rowsSchema = v.strictObject({
+  metrics: v.optional(metrics),
+  model: name,
+  adapter: v.optional(name),
+  task: use,
+  rows: v.pipe(v.array(v.record(v.string(), v.unknown())), v.minLength(1)),
+});
+const bodySchema = v.union([pairsSchema, rowsSchema]);
+/** What is measured of a stream: the query's, or its first line. */
+const streamSchema = v.strictObject({ metrics, labels, intervals });
+const lineSchema = v.looseObject({
+  prediction: v.optional(v.unknown()),
+  reference: v.optional(v.unknown()),
+  scores: v.optional(v.unknown()),
+  noAnswerProbability: v.optional(v.number()),
+});
+
+const number = v.nullable(v.number());
+/** What is answered, for /openapi.json. */
+const answerSchema = v.object({
+  metrics: v.record(v.string(), number),
+  intervals: v.optional(v.record(v.string(), v.object({ low: number, high: number }))),
+  labels,
+  /** Of a head that no file has anything of: it was random. */
+  newParameters: v.optional(v.array(v.string())),
+});
+
+/** Bodies of more bytes are not for the thread that listens; texts whose lengths multiply to more, or draws, neither. */
+const [LIGHT, PRODUCT, DRAWS] = [2 ** 15, 2 ** 20, 2 ** 15];
+
+/** Whether what is asked for is computed at once, by whatever metric. */
+function isLight(body: unknown): boolean {
+  const { model, rows, predictions, references, intervals } = Object(body) as Record<string, unknown>;
+  if (model !== undefined || rows !== undefined) return false;
+  if (!Array.isArray(predictions) || !Array.isArray(references)) return true;
+  const { samples = 1000 } = Object(intervals) as { samples?: unknown };
+  if (intervals && Number(samples) * predictions.length > DRAWS) return false;
+  let product = 0;
+  for (const [i, one] of predictions.entries()) product += lengthOf(one) * lengthOf(references[i]);
+  return product <= PRODUCT;
+}
+
+/** How long a value is to a metric that compares texts or lists. */
+function lengthOf(value: unknown): number {
+  if (Array.isArray(value)) return value.reduce((n: number, item) => n + lengthOf(item), 0);
+  return typeof value === "string" ? value.length : 1;
+}
+
+/** The routes. */
+export function evaluateRoutes(service: EdgeService): readonly Route[] {
+  const { limits } = service;
+  return [{
+    method: "post",
+    path: "/v1/evaluate",
+    policy: "evaluate",
+    rate: "heavy",
+    maxBytes: {
+      "application/json": limits.bodyBytes,
+      "application/x-ndjson": limits.linesBytes,
+      "application/jsonl": limits.linesBytes,
+    },
+    seconds: 10 * limits.bodySeconds,
+    work: { lane: "compute", bytes: LIGHT, isLight },
+    summary: "Metrics of predictions and references, or of rows and a model",
+    description: "JSON, or JSON lines of {prediction, reference} whose first line, or the query, names metrics.",
+    accepts: { "application/json": bodySchema, "application/x-ndjson": lineSchema },
+    answers: { "application/json": answerSchema },
+    example: {
+      metrics: ["accuracy", { use: "f1", with: { average: "macro" } }],
+      predictions: [0, 1, 1, 0],
+      references: [0, 1, 0, 0],
+      intervals: { seed: 7 },
+    },
+    query: { metrics: "names by commas, or JSON", labels: "JSON", intervals: "JSON" },
+    handle: (c) => (c.get("incoming").type === "application/json" ? whole(c, service) : streamed(c, service)),
+  }];
+}
+
+async function whole(c: EdgeContext, service: EdgeService): Promise<Response> {
+  const any = await c.get("incoming").json(v.record(v.string(), v.unknown()));
+  if ("model" in any || "rows" in any) return await ofModel(c, service, checked(rowsSchema, any));
+  const body = checked(pairsSchema, any);
+  const rows = rowsOf(body);
+  const own = metricsOf(service, body.metrics);
+  const names = body.labels ?? (own.some((m) => readsClasses(m)) ? labelNames(rows) : undefined);
+  const measured = measurer(own, {
+    ...(names ? { labels: names } : {}),
+    keep: body.intervals !== false,
+    maxSteps: service.limits.steps,
+  });
+  for (const row of rows) measured.add(row);
+  return c.json({ ...answerOf(measured, body.intervals), ...(names ? { labels: names } : {}) });
+}
+
+async function streamed(c: EdgeContext, service: EdgeService): Promise<Response> {
+  const query = Object.entries(c.req.query());
+  const asked = query.length > 0 ? checked(streamSchema, Object.fromEntries(query.map(queried))) : undefined;
+  let [measured, how] = [asked && measurerOf(service, asked), asked?.intervals];
+  for await (const line of c.get("incoming").lines(lineSchema)) {
+    if (measured) measured.add(line);
+    else {
+      const first = checked(streamSchema, line, "line 1");
+      [measured, how] = [measurerOf(service, first), first.intervals];
+    }
+  }
+  if (!measured) {
+    throw httpError(400, "missing_metrics", "metrics: in the query or the first line, they are missing", "metrics");
+  }
+  return c.json(answerOf(measured, how ?? false));
+}
+
+async function ofModel(
+  c: EdgeContext,
+  service: EdgeService,
+  { metrics, rows, ...named }: v.InferOutput<typeof rowsSchema>,
+): Promise<Response> {
+  const { run, host } = await namedRun(service, c.get("caller"), {
+    ...named,
+    task: named.task as Json,
+    metrics: metrics as Json | undefined,
+    rows,
+  });
+  const open = await openRun(run, host);
+  const figures = open.data.eval ? await evaluateRun(open, open.data.eval, { untrained: true }) : {};
+  if (figures.loss !== undefined && !Number.isFinite(figures.loss)) {
+    const why = "its loss is not finite: the model's weights, or an adapter's, are too large or damaged";
+    throw httpError(400, "not_finite", `model: ${why}`, "model");
+  }
+  const newParameters = listNewParts(open);
+  return c.json({ metrics: figures, ...(newParameters.length > 0 ? { newParameters } : {}) });
+}
+
+function measurerOf(service: EdgeService, asked: v.InferOutput<typeof streamSchema>): MetricAccumulator {
+  const { metrics, labels, intervals } = asked;
+  return measurer(metricsOf(service, metrics), {
+    ...(labels ? { labels } : {}),
+    keep: intervals !== false,
+    maxSteps: service.limits.steps,
+  });
+}
+
+function answerOf(measured: MetricAccumulator, how: v.InferOutput<typeof intervals>): Named<unknown> {
+  const { samples = 1000, confidence = 0.95, seed = 42 } = typeof how === "object" ? how : {};
+  return {
+    metrics: measured.compute(),
+    ...(how === false ? {} : { intervals: measured.intervals({ samples, confidence, random: createRandom(seed) }) }),
+  };
+}
+
+function metricsOf({ options: { catalog } }: EdgeService, uses: v.InferOutput<typeof metrics>): Metric[] {
+  const entries = catalog.metric ?? {};
+  return uses.map((part, i) => {
+    const { use, with: options } = typeof part === "string" ? { use: part, with: {} } : part;
+    const entry = Object.hasOwn(entries, use) ? entries[use] : undefined;
+    if (!entry) throw unknownName("evaluate", `metrics.${i}`, "metric", use, Object.keys(entries));
+    const parsed = entry.parse(options ?? {});
+    if (!parsed.issues) return parsed.value;
+    const [issue] = parsed.issues;
+    const path = [`metrics.${i}.with`, issuePath(issue?.path)].filter((p) => p !== "").join(".");
+    throw badValue(use, path, options, issue?.message ?? "valid options");
+  });
+}
+
+function rowsOf(body: v.InferOutput<typeof pairsSchema>): PlainRow[] {
+  const columns = {
+    prediction: ["predictions", body.predictions],
+    reference: ["references", body.references],
+    scores: ["scores", body.scores],
+    noAnswerProbability: ["noAnswerProbabilities", body.noAnswerProbabilities],
+  } as const;
+  const given = Object.values(columns).filter(([, values]) => values !== undefined);
+  const length = given[0]?.[1]?.length;
+  if (length === undefined) throw httpError(400, "invalid_value", "predictions: they are missing", "predictions");
+  for (const [param, values] of given) {
+    if (values?.length === length) continue;
+    const wanted = `as many as ${given[0]?.[0]}, ${length}, are expected, found ${values?.length}`;
+    throw httpError(400, "invalid_value", `${param}: ${wanted}`, param);
+  }
+  const keys = Object.entries(columns).filter(([, [, values]]) => values !== undefined);
+  // One object after the other, of one shape: there may be as many as a body has room for.
+  return Array.from({ length }, (_, i) => {
+    const row: Record<string, unknown> = {};
+    for (const [key, [, values]] of keys) row[key] = values?.[i];
+    return row as PlainRow;
+  });
+}
+
+/** A value of the query: JSON, or for metrics names with commas between them. */
+function queried([key, value]: readonly [string, string]): [string, unknown] {
+  if (key === "metrics" && !value.startsWith("[")) return [key, value.split(",")];
+  return [key, parseJson(new TextEncoder().encode(value), key)];
+}
+
+function readsClasses({ accepts: reads }: Metric): boolean {
+  return reads.includes("label") || reads.includes("labels");
+}

@@ -1,0 +1,31 @@
+/**
+ * Files that are read in many parts, each asked for once.
+ * @module
+ */
+import type { Store } from "../../core/types.ts";
+
+/** Larger files are asked for part by part. */
+const WHOLE = 16 * 2 ** 20;
+
+/** A store whose files are held while a model is opened; `release` lets go of them. Files of this machine are not. */
+export function cacheFiles(files: Store): Readonly<{ store: Store; release(): void }> {
+  const held = new Map<string, ReturnType<Store["get"]>>();
+  const wholeOf = async (key: string): ReturnType<Store["get"]> => {
+    const known = held.get(key);
+    if (known) return await known;
+    const stored = await files.get(key, { offset: 0, length: 0 });
+    if (!stored || stored.size > WHOLE) return undefined;
+    const whole = held.get(key) ?? files.get(key);
+    held.set(key, whole);
+    return await whole;
+  };
+  const store: Store = {
+    ...files,
+    get: async (key, range) => {
+      const whole = range && range.length > 0 ? await wholeOf(key) : undefined;
+      if (!whole || !range) return await files.get(key, range);
+      return { ...whole, bytes: whole.bytes.subarray(range.offset, range.offset + range.length) };
+    },
+  };
+  return { store: files.locate ? files : store, release: () => held.clear() };
+}

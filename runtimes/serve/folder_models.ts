@@ -1,0 +1,81 @@
+/**
+ * Models in a folder of this machine, `name` or `org/name`, `attune:base`, and those of the hub where that is allowed.
+ * @module
+ */
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { hubName } from "../../core/hub/name.ts";
+import { missingIn } from "../../core/missing_folder.ts";
+import type { Host } from "../../core/types.ts";
+import { modelFiles } from "../../plugins/models/model_files.ts";
+import { namesIn as entriesOf } from "../host/host.ts";
+import { directoryStore } from "../host/directory_store.ts";
+import type { ModelRegistry } from "../http/model_registry.ts";
+import { withoutToken } from "../host/hub_cache.ts";
+
+/** The encoder that comes with Attune. */
+const BASE = "attune:base";
+
+/** What makes a folder a model's, an adapter's, or that of a run which has made one. */
+const FILES = ["config.json", "adapter_config.json", "model/config.json", "adapter/adapter_config.json"];
+
+/** Throws AttuneError (`BAD_FILE`) where a folder that was named is not there. */
+export function checkFolder(plugin: string, folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw missingIn(plugin, "a folder", folder, { names: entriesOf, resolve });
+}
+
+/**
+ * The models of a folder for everybody; adapters in it can be named, too. `allowHub`: others are looked for on the hub.
+ * Those of a list of names (`org/name`) or owners (`org`) are fetched with the host's token, and no others at all; where
+ * there is no list every name is fetched, as somebody without a token would.
+ */
+export function folderModels(
+  folder: string | undefined,
+  host: Host,
+  allowHub: boolean | readonly string[] = false,
+): ModelRegistry {
+  const { base } = host;
+  const hub = allowHub === true ? withoutToken(host) : host;
+  const isAllowed = (name: string): boolean => {
+    const repo = hubName(name)?.repo;
+    if (repo === undefined || typeof allowHub === "boolean") return repo !== undefined && allowHub === true;
+    return allowHub.some((entry) => repo === entry || repo.startsWith(`${entry}/`));
+  };
+  const isRemote = (name: string): boolean => name !== BASE && isAllowed(name) && folderOf(folder, name) === undefined;
+  return {
+    isRemote,
+    names: async () => [...namesIn(folder), ...base ? [BASE] : []],
+    open: async (name) => {
+      if (name === BASE) return base && { id: BASE, files: base };
+      const own = folderOf(folder, name);
+      if (own !== undefined) return { id: `models/${name}`, files: directoryStore(own) };
+      return isRemote(name)
+        ? { id: `hub/${name}`, files: (await modelFiles("serve", name, hub, true)).files }
+        : undefined;
+    },
+  };
+}
+
+/** The folder of a model or adapter; undefined where there is none of that name. */
+function folderOf(folder: string | undefined, name: string): string | undefined {
+  if (folder === undefined || !/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
+  const own = join(resolve(folder), name);
+  return FILES.some((file) => existsSync(join(own, file))) || hasGguf(own) ? own : undefined;
+}
+
+/** Whether a folder's model is a GGUF file. */
+function hasGguf(folder: string): boolean {
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  return isFolder && readdirSync(folder).filter((name) => /\.gguf$/i.test(name)).length === 1;
+}
+
+function namesIn(folder: string | undefined): string[] {
+  if (folder === undefined || !existsSync(folder)) return [];
+  const isModel = (name: string): boolean =>
+    existsSync(join(folder, name, "config.json")) || hasGguf(join(folder, name));
+  const below = (name: string): string[] =>
+    readdirSync(join(folder, name), { withFileTypes: true }).filter((e) => e.isDirectory() || e.isSymbolicLink())
+      .map((e) => (name === "" ? e.name : `${name}/${e.name}`));
+  return below("").flatMap((name) => (isModel(name) ? [name] : below(name).filter(isModel)));
+}

@@ -1,0 +1,243 @@
+/**
+ * Models that answer requests: one session of a model serves many adapters, which are inputs of its graph.
+ * @module
+ */
+import { compose } from "../../core/compose.ts";
+import { tooMuch } from "../../core/errors.ts";
+import { type AdapterPool, openAdapterPool } from "../../core/run/adapters.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
+import { openWeights } from "../../core/safetensors.ts";
+import { sizeOf } from "../../core/tensor.ts";
+import { createMutex } from "../../core/mutex.ts";
+import type { Host, Json, Named, RunSpec, Sample, Store } from "../../core/types.ts";
+import { httpError } from "../http/responses.ts";
+import { boundedCache, type Cache } from "./cache.ts";
+import { cacheFiles } from "./file_cache.ts";
+import { noFiles } from "../http/read_files.ts";
+import type { Caller } from "../http/route.ts";
+import { detectArtifact, type SavedAdapter } from "../../formats/run/saved.ts";
+import type { ModelFiles } from "../http/model_registry.ts";
+import type { EdgeLimits, EdgeOptions } from "./options.ts";
+import type { Meter } from "../http/meter.ts";
+import type { SoundWeights } from "./sound_weights.ts";
+
+/** What a request names. */
+export type Asked = Readonly<{ model: string; adapter?: string | undefined; caller: Caller }>;
+
+/** What that stands for: a model's files, and adapters to stack on it. */
+export type ModelArtifact = Readonly<{ model: Store; adapters: readonly SavedAdapter[] }>;
+
+/** What is done with the model: the task, and the longest text in tokens where not the model's own. */
+export type ServingTask = Readonly<
+  { task: Readonly<{ use: string; with: Named<Json> }>; maxLength?: number | undefined }
+>;
+
+/** A model with the adapters of a request: `stack` are their names in the set. */
+export type OpenedModel = Readonly<{ set: AdapterPool; stack: readonly string[] }>;
+
+/** Models in memory. */
+export type Inference = Readonly<{
+  /** Does something with what a request names, opened for a purpose that is found from its files. Throws what routes throw. */
+  use<R>(asked: Asked, purpose: PurposeOf, act: (ready: OpenedModel) => Promise<R>): Promise<R>;
+}>;
+
+/** Finds what a model is opened for. */
+export type PurposeOf = (found: ModelArtifact) => Promise<ServingTask>;
+
+/** The same with what tells them from others. */
+export type ModelFilesAt = ModelArtifact & Readonly<{ id: string; ids: readonly string[] }>;
+type Resolved = ModelFilesAt & Readonly<{ wanted: ServingTask }>;
+
+type Opened = Readonly<{ set: AdapterPool; adapters: Cache<string>; stores: Map<string, Store>; release(): void }>;
+
+/** How long what names stand for is believed, in milliseconds, and of how many names. */
+const [BELIEVED, REMEMBERED] = [5000, 256];
+
+/** The files that a model's or adapter's name stands for. Throws 404 where the caller may use none of that name. */
+export type FindModel = (name: string, caller: Caller, param?: string) => Promise<ModelFiles>;
+
+/** What models in memory need of the service. */
+export type InferenceContext = Readonly<{
+  options: Pick<EdgeOptions, "host" | "catalog" | "now">;
+  limits: EdgeLimits;
+  meter: Meter;
+  find: FindModel;
+  weights: SoundWeights;
+}>;
+
+/** Models within the service's limits of memory. */
+export function inferenceOf(service: InferenceContext): Inference {
+  const { options: { host, catalog, now = () => performance.now() }, limits, meter, weights: sound } = service;
+  const turn = createMutex();
+  const models = boundedCache<Opened>(limits.modelBytes, ({ set }) => set.close());
+  let added = 0;
+  meter.gauge("attune_model_cache_bytes", "Memory that cached models are taken to need", () => models.held().bytes);
+  meter.gauge("attune_model_cache_entries", "Cached models", () => models.held().entries);
+  const opened = async (
+    id: string,
+    files: Store,
+    { task, maxLength }: ServingTask,
+    own: Host,
+  ): Promise<Omit<Opened, "release">> => {
+    const stores = new Map<string, Store>([["model", files]]);
+    const spec = {
+      version: 1,
+      model: { use: "pretrained", with: { path: "model" } },
+      task,
+      data: {},
+      training: maxLength === undefined ? {} : { maxLength },
+    } as unknown as RunSpec;
+    // Nothing but what the request names can be reached: no hub, no other folder.
+    const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, ...rest } = own;
+    const confined: Host = { ...rest, directory: (path) => stores.get(path) ?? noFiles };
+    await sound.checkModel(id, files);
+    const set = await openAdapterPool(compose(spec, catalog), confined, {
+      maxSessions: limits.sessions,
+      batchTokens: limits.batchTokens,
+      turn,
+    });
+    return { set, stores, adapters: boundedCache<string>(limits.adapterBytes, (name) => set.delete(name)) };
+  };
+  const loaded = async <R>(
+    { set, adapters, stores }: Omit<Opened, "release">,
+    wanted: readonly SavedAdapter[],
+    ids: readonly string[],
+    act: (ready: OpenedModel) => Promise<R>,
+    stack: readonly string[] = [],
+  ): Promise<R> => {
+    const [adapter] = wanted;
+    const [id = ""] = ids;
+    if (!adapter) return await act({ set, stack });
+    const { use, files } = adapter;
+    const weights = await files.get("adapter_model.safetensors", { offset: 0, length: 0 });
+    if (!weights) throw httpError(400, "no_adapter", "adapter: adapter_model.safetensors is missing", "adapter");
+    const find = async () => {
+      if (weights.size > limits.adapterBytes) {
+        const most = `${weights.size} bytes, more than the ${limits.adapterBytes} that adapters may have`;
+        throw httpError(400, "adapter_too_large", `adapter: it has ${most}`, "adapter");
+      }
+      const open = async (): Promise<string> => {
+        const name = `adapter ${++added}`;
+        await sound.checkAdapter(id, files);
+        stores.set(name, files);
+        try {
+          await set.add(name, { use, with: { from: name } });
+        } finally {
+          stores.delete(name);
+        }
+        return name;
+      };
+      return { bytes: weights.size, open };
+    };
+    return await adapters.use(
+      `${id} ${weights.revision}`,
+      find,
+      (name) => loaded({ set, adapters, stores }, wanted.slice(1), ids.slice(1), act, [...stack, name]),
+    );
+  };
+  // What names stand for takes several looks at their files, and is believed for a while.
+  const known = new Map<string, Readonly<{ until: number; value: Promise<Resolved> }>>();
+  const remembered = (asked: Asked, purpose: PurposeOf): Promise<Resolved> => {
+    const key = JSON.stringify([purpose.name, asked.caller.tenant, asked.model, asked.adapter]);
+    const found = known.get(key);
+    if (found && found.until > now()) return found.value;
+    const value = namedFiles(service, asked).then(async (own) => ({ ...own, wanted: await purpose(own) }));
+    known.delete(key);
+    known.set(key, { until: now() + BELIEVED, value });
+    value.catch(() => known.delete(key));
+    for (const oldest of known.keys()) {
+      if (known.size <= REMEMBERED) break;
+      known.delete(oldest);
+    }
+    return value;
+  };
+  return {
+    use: async (asked, purpose, act) => {
+      if (!host?.lib) throw httpError(503, "not_configured", "No model can be run here");
+      const { model, adapters, id, ids, wanted } = await remembered(asked, purpose);
+      const find = async () => {
+        const { store, release } = cacheFiles(model);
+        const { bytes, most } = { bytes: limits.sessions * await float32Bytes(store), most: limits.modelBytes };
+        if (bytes <= most) return { bytes, open: async () => ({ ...await opened(id, store, wanted, host), release }) };
+        const why = `would take about ${bytes} bytes, more than the ${most} that models may have here`;
+        throw httpError(400, "model_too_large", `model: ${asked.model} ${why}`, "model");
+      };
+      const key = `${id} ${JSON.stringify(wanted)}`;
+      // Sessions are opened when they are first asked for; then nothing of the files is wanted any more.
+      return await models.use(key, find, (own) => loaded(own, adapters, ids, act).finally(own.release));
+    },
+  };
+}
+
+/** The files that a request's names stand for; an adapter that is named as a model is its base with it. */
+export async function namedFiles(
+  { find }: Pick<InferenceContext, "find">,
+  { model, adapter, caller }: Asked,
+): Promise<ModelFilesAt> {
+  const openOf = async (name: string, param: string) => {
+    const files = await find(name, caller, param);
+    const saved = await detectArtifact(files.files);
+    if (!saved) throw httpError(400, "not_a_model", `${param}: ${name} holds neither a model nor an adapter`, param);
+    return { ...files, saved };
+  };
+  const idsOf = ({ id }: ModelFiles, adapters: readonly SavedAdapter[]) => adapters.map((_, i) => `${id} ${i}`);
+  const first = await openOf(model, "model");
+  const over = adapter === undefined ? undefined : await openOf(adapter, "adapter");
+  if (over && !over.saved.adapters) throw httpError(400, "not_an_adapter", `adapter: ${adapter} is a model`, "adapter");
+  const further = over?.saved.adapters ?? [];
+  const furtherIds = over ? idsOf(over, further) : [];
+  if (first.saved.model) return { model: first.saved.model, id: first.id, adapters: further, ids: furtherIds };
+  const base = first.base ?? first.saved.base;
+  if (base === undefined) throw httpError(400, "no_base", `model: ${model} is an adapter that names no model`, "model");
+  const below = await openOf(base, "model");
+  if (!below.saved.model) throw httpError(400, "no_base", `model: ${model} is an adapter of what is no model`, "model");
+  return {
+    model: below.saved.model,
+    id: below.id,
+    adapters: [...first.saved.adapters, ...further],
+    ids: [...idsOf(first, first.saved.adapters), ...furtherIds],
+  };
+}
+
+/** Bytes of a model's weights as they are computed with. Throws AttuneError where its files are not sound. */
+async function float32Bytes(model: Store): Promise<number> {
+  const gguf = await ggufIn(model);
+  if (gguf !== undefined) {
+    const { openGguf } = await import("../../core/gguf/file.ts");
+    return [...(await openGguf(model, gguf)).tensors.values()].reduce((bytes, { dims }) => bytes + 4 * sizeOf(dims), 0);
+  }
+  const weights = await openWeights(model);
+  return weights.names.reduce((bytes, name) => bytes + 4 * sizeOf(weights.locate(name)?.dims ?? []), 0);
+}
+
+/** The tokens of a request's texts. Throws AttuneError where they are more than one request may have computed. */
+export function tokensOf(samples: readonly Sample[], { places }: EdgeLimits): number {
+  const tokens = samples.reduce((n, s) => n + s.sequences.reduce((m, { length }) => m + length, 0), 0);
+  if (tokens > places) throw tooMuch("infer", "input", "tokens of all texts together", tokens, places);
+  return tokens;
+}
+
+/** What a model says of each sample. Throws 400 where that is no number: finite weights may still be too large to compute with. */
+export async function* predicted({ set, stack }: OpenedModel, samples: readonly Sample[]): AsyncGenerator<Named<Json>> {
+  let at = 0;
+  for await (const prediction of set.predictSamples(samples, stack)) {
+    if (!allFinite(prediction)) {
+      const why =
+        `what it computes of text ${at} is not finite: its weights, or an adapter's, are too large or damaged`;
+      throw httpError(400, "not_finite", `model: ${why}`, "model");
+    }
+    at++;
+    yield prediction;
+  }
+}
+
+const allFinite = (value: Json | undefined): boolean =>
+  typeof value === "number"
+    ? Number.isFinite(value)
+    : typeof value !== "object" || value === null || Object.values(value).every(allFinite);
+
+/** Throws AttuneError where an answer would have more numbers than it may. */
+export function checkValues(texts: number, each: number, { values }: EdgeLimits): void {
+  if (texts * each <= values) return;
+  throw tooMuch("infer", "input", "numbers of one answer", texts * each, values);
+}

@@ -1,0 +1,68 @@
+/**
+ * A merged model beside its base with the adapter, computed.
+ * @module
+ */
+import { compose } from "../../core/compose.ts";
+import { verifyExport } from "../../core/run/export.ts";
+import { openRun } from "../../core/run/open.ts";
+import type { OpenRun } from "../../core/run/open_run.ts";
+import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
+import { httpError } from "../http/responses.ts";
+import { modelWithin } from "./named_run.ts";
+import { classification, embeddings } from "./serving_task.ts";
+import { placedFiles } from "../http/read_files.ts";
+import type { Caller } from "../http/route.ts";
+import { detectArtifact } from "../../formats/run/saved.ts";
+import type { EdgeService } from "./service.ts";
+import type { Merged } from "./merge_plan.ts";
+
+/** What merged and unmerged are compared on. */
+export const probes: readonly Named<Json>[] = [
+  "A quiet film that stays with you.",
+  "The food was cold and the service worse.",
+  "It does what it says, no more and no less.",
+  "Why would anyone pay for this twice?",
+].map((text) => ({ text }));
+
+/** The largest difference of an output between the merged model and its base with the adapter. `name`: the base's. */
+export async function largestDifference(
+  service: EdgeService,
+  { adapter, base }: Merged,
+  model: Store,
+  name: string,
+  caller: Caller,
+): Promise<number> {
+  const { host, catalog } = service.options;
+  if (!host?.lib) throw httpError(503, "not_configured", "verify: no models are computed here", "verify");
+  if (!base) throw httpError(400, "invalid_value", "verify: a base is needed, to compute with", "verify");
+  if (!name.includes("://")) await modelWithin(service, caller, name);
+  const saved = await detectArtifact(adapter);
+  const task = await taskOf(base, adapter, saved?.adapters ?? []);
+  const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, ...plain } = host;
+  const stores: Named<Store> = { base, merged: placedFiles({}, model), adapter };
+  const confined: Host = { ...plain, directory: (path) => stores[path] ?? placedFiles({}) };
+  const open = (path: string, adapters: readonly Json[]): Promise<OpenRun> => {
+    const spec = {
+      version: 1,
+      model: { use: "pretrained", with: { path } },
+      task,
+      data: { eval: { use: "memory", with: { rows: probes } } },
+      adapter: adapters,
+    } as unknown as RunSpec;
+    return openRun(compose(spec, catalog), confined);
+  };
+  const use = saved?.adapters?.[0]?.use ?? "lora";
+  return await verifyExport(await open("base", [{ use, with: { from: "adapter" } }]), await open("merged", []), false);
+}
+
+/** The task that an adapter was trained for. */
+async function taskOf(
+  model: Store,
+  adapter: Store,
+  adapters: Parameters<typeof classification>[0]["adapters"],
+): Promise<unknown> {
+  const stored = await adapter.get("adapter_config.json");
+  const config = JSON.parse(new TextDecoder().decode(stored?.bytes ?? new Uint8Array()));
+  if (config.task_type === "SEQ_CLS") return (await classification({ model, adapters })).task;
+  return config.task_type === "CAUSAL_LM" ? { use: "causal-lm", with: {} } : (await embeddings()).task;
+}

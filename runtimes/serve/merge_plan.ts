@@ -1,0 +1,113 @@
+/**
+ * A merge before its first byte: all that can be refused has been.
+ * @module
+ */
+import { badValue, tooMuch } from "../../core/errors.ts";
+import { checkFiniteModel } from "../../core/finite_weights.ts";
+import { combineAdapters } from "../../formats/peft/merge/adapters.ts";
+import { CONFIG_IN_METADATA, openAdapter } from "../../formats/peft/merge/config.ts";
+import { mergeIntoBase } from "../../formats/peft/merge/into_base.ts";
+import type { MergedAdapter, MergeOptions } from "../../formats/peft/merge/merged_adapter.ts";
+import { writeMerged } from "../../formats/peft/merge/write_adapter.ts";
+import { refuseQuantized } from "../../core/quantized.ts";
+import { configIn, sharedTensors } from "../../core/run/shared_tensors.ts";
+import { openWeights, safetensorsSize, streamSafetensors, type TensorForm } from "../../core/safetensors.ts";
+import type { Named, Store, Tensor } from "../../core/types.ts";
+import { finiteTensor } from "../http/finite_pieces.ts";
+import { streamOf } from "../http/piece_body.ts";
+import { placedFiles, readAhead } from "../http/read_files.ts";
+import type { Caller } from "../http/route.ts";
+import type { EdgeService } from "./service.ts";
+import { type MergeFiles, type MergeRequest, openAdapterPool } from "./merge_request.ts";
+
+/** A file to be: all that can be refused has been. */
+export type Merged = Readonly<{
+  forms: Named<TensorForm>;
+  read(name: string): Promise<Tensor> | AsyncIterable<Uint8Array>;
+  metadata: Named<string>;
+  /** The one adapter that it is, as files. */
+  adapter: Store;
+  base?: Store | undefined;
+}>;
+
+const MAX_HEADER = 8 * 2 ** 20;
+
+/** What a request's adapters merge to. Throws AttuneError where they or the base do not fit, or it would take too much. */
+export async function planMerge(
+  service: EdgeService,
+  files: MergeFiles,
+  body: MergeRequest,
+  caller: Caller,
+): Promise<Merged> {
+  const { options, limits } = service;
+  const all = await openAdapterPool(body, caller, files);
+  const [first] = all;
+  if (!first) throw badValue("merge", "adapters", 0, "at least one adapter");
+  const alone = body.base !== undefined && all.length === 1 && body.adapters[0]?.weight === 1;
+  const one = alone ? undefined : combineAdapters(all.map(({ opened }) => opened), optionsOf(body, limits));
+  const size = one ? safetensorsSize(one.forms) : 0;
+  if (size > limits.resultBytes) {
+    throw tooMuch("merge", "adapters", "bytes of a merged adapter", size, limits.resultBytes);
+  }
+  if (body.base === undefined && one) {
+    // Masks that do not fit are found before the first byte.
+    if (body.options.masks) await adapterInMemory(one);
+    const metadata = { format: "pt", [CONFIG_IN_METADATA]: JSON.stringify(one.config) };
+    return { forms: one.forms, read: one.read, metadata, adapter: placedFiles({}) };
+  }
+  const adapter = one ? await adapterInMemory(one) : first.store;
+  const base = await files.open(body.base ?? "", caller, "model.safetensors", "base");
+  // What comes from elsewhere is read once, as it goes on.
+  if (!/:\/\//.test(body.base ?? "")) await checkFiniteModel(base);
+  const config = await configIn("merge", base, "base");
+  refuseQuantized("merge", "base", config);
+  const weights = await openWeights(readAhead(base), { maxHeader: MAX_HEADER });
+  const { forms, pieces } = mergeIntoBase(
+    weights,
+    one ? await openAdapter("adapters", adapter) : first.opened,
+    // What is read ahead is a copy.
+    { owned: true, shared: sharedTensors(options.catalog, config, weights.names) },
+  );
+  return { forms, read: pieces, metadata: { format: "pt" }, adapter, base };
+}
+
+/** The bytes of a merge, finite or an error. */
+export function bytesOf({ forms, read, metadata }: Merged): AsyncIterable<Uint8Array> {
+  return streamSafetensors(forms, (name) => finiteTensor(name, forms[name], read(name)), metadata);
+}
+
+function optionsOf(body: MergeRequest, limits: EdgeService["limits"]): MergeOptions {
+  const { masks, ...rest } = body.options;
+  return {
+    ...rest,
+    method: body.method,
+    weights: body.adapters.map(({ weight }) => weight),
+    maxBytes: limits.mergeBytes,
+    maxSteps: limits.steps,
+    ...(masks ? { masks: maskOf(masks) } : {}),
+  };
+}
+
+function maskOf(masks: Named<readonly (readonly number[])[]>): MergeOptions["masks"] {
+  return (tensor, adapter, length) => {
+    const mask = Object.hasOwn(masks, tensor) ? masks[tensor]?.[adapter] : undefined;
+    if (mask?.length !== length) {
+      throw badValue("merge", `options.masks: ${tensor}`, mask?.length, `${length} values for adapter ${adapter}`);
+    }
+    return mask;
+  };
+}
+
+/** A combined adapter as files in memory. */
+async function adapterInMemory(merged: MergedAdapter): Promise<Store> {
+  const files: Record<string, Uint8Array> = {};
+  const put = async (key: string, bytes: Uint8Array | AsyncIterable<Uint8Array>) => {
+    files[key] = new Uint8Array(
+      await new Response(bytes instanceof Uint8Array ? bytes as Uint8Array<ArrayBuffer> : streamOf(bytes))
+        .arrayBuffer(),
+    );
+    return { key, size: files[key].length, revision: "held" };
+  };
+  await writeMerged(merged, { ...placedFiles(files), put });
+  return placedFiles(files);
+}

@@ -1,0 +1,111 @@
+/**
+ * What a merge is asked for, and the files that it names.
+ * @module
+ */
+import * as v from "valibot";
+import { checkFinite } from "../../core/finite_weights.ts";
+import { contentIn } from "../../core/jobs/files.ts";
+import { openAdapter, type OpenedAdapter } from "../../formats/peft/merge/config.ts";
+import { mergeMethods } from "../../formats/peft/merge/methods.ts";
+import { storeWithin } from "../../core/within.ts";
+import type { Store } from "../../core/types.ts";
+import { httpError } from "../http/responses.ts";
+import { guardedFetch } from "../http/guarded_fetch.ts";
+import { placedFiles, urlFiles } from "../http/read_files.ts";
+import type { Caller } from "../http/route.ts";
+import type { EdgeService } from "./service.ts";
+
+const reference = v.pipe(v.string(), v.minLength(1), v.maxLength(2048));
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** The body. */
+export const mergeSchema = v.strictObject({
+  /** `file`: an uploaded file, the name of a model or adapter here, or a URL; `config`: of a file or URL that has none beside it. */
+  adapters: v.pipe(
+    v.array(v.strictObject({
+      file: reference,
+      weight: v.optional(v.pipe(v.number(), v.finite()), 1),
+      config: v.optional(v.union([reference, v.record(v.string(), v.unknown())])),
+    })),
+    v.minLength(1),
+    v.maxLength(16),
+  ),
+  method: v.optional(v.picklist(mergeMethods), "linear"),
+  /** A model's name or URL: the result is the whole model then. */
+  base: v.optional(reference),
+  options: v.optional(
+    v.strictObject({
+      density: v.optional(share),
+      majoritySignMethod: v.optional(v.picklist(["total", "frequency"])),
+      svdRank: v.optional(v.pipe(whole, v.minValue(1))),
+      modulesFrom: v.optional(whole),
+      seed: v.optional(whole),
+      /** What dare keeps: by tensor, 1 or 0 for each value of each adapter. */
+      masks: v.optional(v.record(v.string(), v.array(v.array(v.picklist([0, 1]))))),
+    }),
+    {},
+  ),
+  /** Keep the result as a file, and tell its id. */
+  store: v.optional(v.boolean(), false),
+  /** Also tell the largest difference of an output between merged and unmerged. */
+  verify: v.optional(v.boolean(), false),
+});
+
+/** A merge as it is asked for. */
+export type MergeRequest = v.InferOutput<typeof mergeSchema>;
+
+/** Opens what a request names. */
+export type MergeFiles = Readonly<{
+  /** The files of a model or adapter; `alone`: what an uploaded file or one behind a URL is called. */
+  open(name: string, caller: Caller, alone: string, param: string): Promise<Store>;
+  upload(id: string, caller: Caller, param: string): Promise<Readonly<{ store: Store; key: string }>>;
+}>;
+
+/** An adapter of a request. */
+export type NamedAdapter = Readonly<{ store: Store; opened: OpenedAdapter }>;
+
+/** Files of a service. */
+export function mergeFiles(service: EdgeService): MergeFiles {
+  const { options } = service;
+  const fetchUrl = guardedFetch({ allow: options.allowUrls ?? [], fetch: options.fetch });
+  const upload: MergeFiles["upload"] = async (id, { tenant }, param) => {
+    const { jobs } = options;
+    const info = await jobs?.files.get(id);
+    if (!jobs || info?.tenant !== tenant) throw httpError(404, "not_found", `${param}: no file ${id}`, param);
+    return { store: contentIn(jobs.store), key: id };
+  };
+  return {
+    upload,
+    open: async (name, caller, alone, param) => {
+      if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name)) return urlFiles(name, alone, fetchUrl);
+      if (name.startsWith("file-")) return placedFiles({ [alone]: await upload(name, caller, param) });
+      return (await service.find(name, caller, param)).files;
+    },
+  };
+}
+
+/** Opens a request's adapters, whose tensors are finite. */
+export async function openAdapterPool(
+  { adapters }: MergeRequest,
+  caller: Caller,
+  files: MergeFiles,
+): Promise<NamedAdapter[]> {
+  const all: NamedAdapter[] = [];
+  for (const [i, { file, config }] of adapters.entries()) {
+    const named = await files.open(file, caller, "adapter_model.safetensors", `adapters.${i}.file`);
+    const inner = storeWithin(named, "adapter/");
+    // A job's result has its adapter in a folder.
+    const folder = !file.startsWith("file-") && !file.includes("://") &&
+        await inner.get("adapter_config.json", { offset: 0, length: 0 })
+      ? inner
+      : named;
+    const given = typeof config === "string"
+      ? await files.upload(config, caller, `adapters.${i}.config`)
+      : config && new TextEncoder().encode(JSON.stringify(config));
+    const store = given ? placedFiles({ "adapter_config.json": given }, folder) : folder;
+    await checkFinite(store, "adapter_model.safetensors");
+    all.push({ store, opened: await openAdapter(`adapters.${i}`, store) });
+  }
+  return all;
+}

@@ -1,0 +1,71 @@
+/**
+ * Runs over models and adapters that requests name: specs hold no paths, the files are those the caller may use.
+ * @module
+ */
+import { compose } from "../../core/compose.ts";
+import { missing } from "../../core/errors.ts";
+import { placed } from "../../core/jobs/references.ts";
+import type { Host, Json, Named, Row, Run, RunSpec, Store } from "../../core/types.ts";
+import { httpError } from "../http/responses.ts";
+import { namedFiles } from "./inference.ts";
+import { noFiles } from "../http/read_files.ts";
+import type { Caller } from "../http/route.ts";
+import type { EdgeService } from "./service.ts";
+
+/** What a request may say of a run. */
+export type NamedRun = Readonly<
+  { model: string; adapter?: string | undefined; task: Json; metrics?: Json | undefined; rows?: readonly Row[] }
+>;
+
+/** What the paths of these specs stand for. */
+const [MODEL, ADAPTER] = ["edge:model", "edge:adapter:"];
+
+/** A run over named files, and the host that has them. Throws what a route throws. */
+export async function namedRun(
+  service: EdgeService,
+  caller: Caller,
+  { model, adapter, task, metrics, rows = [] }: NamedRun,
+): Promise<Readonly<{ run: Run; host: Host }>> {
+  const { host, catalog } = service.options;
+  if (!host) throw httpError(503, "not_configured", "No models are computed here");
+  placed({ task, ...(metrics === undefined ? {} : { metrics }) }, (_name, at) => {
+    throw httpError(400, "invalid_value", `${at}: a request may not name it`, at);
+  });
+  const { model: files, id, adapters: own, ids } = await namedFiles(service, { model, adapter, caller });
+  await checkSize(service, model, files);
+  await service.weights.checkModel(id, files);
+  for (const [i, { files }] of own.entries()) await service.weights.checkAdapter(ids[i] ?? "", files);
+  const run = compose({
+    version: 1,
+    name: "named",
+    model: { use: "pretrained", with: { path: MODEL } },
+    task,
+    data: { eval: { use: "memory", with: { rows } } },
+    adapter: own.map(({ use }, i) => ({ use, with: { from: `${ADAPTER}${i}` } })),
+    ...(metrics === undefined ? {} : { metrics }),
+  } as unknown as RunSpec, catalog);
+  const stores: Named<Store> = {
+    [MODEL]: files,
+    ...Object.fromEntries(own.map((saved, i) => [`${ADAPTER}${i}`, saved.files])),
+  };
+  // Nothing else can be reached: neither the machine's files nor the hub.
+  const { hubCache: _hub, names: _names, ...plain } = host;
+  const directory = (path: string): Store => stores[path] ?? noFiles;
+  const noFetch = (): Promise<never> => Promise.reject(missing("named", "access to the network", "this request"));
+  return { run, host: { ...plain, directory, resolve: (path) => path, fetch: noFetch } };
+}
+
+/** The files of a model that has room in memory. Throws what a route throws. */
+export async function modelWithin(service: EdgeService, caller: Caller, name: string): Promise<Store> {
+  const { files } = await service.find(name, caller);
+  await checkSize(service, name, files);
+  return files;
+}
+
+async function checkSize({ limits }: EdgeService, name: string, files: Store): Promise<void> {
+  let bytes = 0;
+  for await (const { key, size } of files.list("")) if (key.endsWith(".safetensors")) bytes += size;
+  if (bytes <= limits.modelBytes) return;
+  const most = `${bytes} bytes of weights, more than the ${limits.modelBytes} that models may have here`;
+  throw httpError(400, "model_too_large", `model: ${name} has ${most}`, "model");
+}

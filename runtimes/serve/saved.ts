@@ -1,0 +1,143 @@
+/**
+ * What a run has left, opened again: to predict, to evaluate, to export.
+ * @module
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Evaluator, shared } from "../../core/engine/evaluator.ts";
+import { AttuneError, missing, unknownName, unsupported } from "../../core/errors.ts";
+import { evaluateRun } from "../../core/run/evaluate.ts";
+import { describeTrainedModel, verifyExport } from "../../core/run/export.ts";
+import { type InferOptions, openEvaluator, predictRows } from "../../core/run/infer.ts";
+import { type OpenRun, openRun } from "../../core/run/open.ts";
+import type { Dataset, Host, Json, Named, Row, Run, Use } from "../../core/types.ts";
+import { checkWritable } from "../host/claim.ts";
+import { readRun, savedAdapters } from "../host/spec_file.ts";
+import { writeWhole } from "../host/written.ts";
+import { composed } from "../host/plugin_packages.ts";
+
+/** Rows: a list, or a data set as a run spec has it. */
+export type Rows = readonly Row[] | Use<"data">;
+
+/** How a run is exported. `merge`: the adapter is folded into the model; `verify`: what was written is loaded and compared. */
+export type SavedExportOptions = Readonly<{ merge?: boolean | undefined; verify?: boolean | undefined }>;
+
+/** What was exported: the files, and with `verify` the largest difference of an output. */
+export type Exported = Readonly<{ files: readonly string[]; difference?: number }>;
+
+/** A run that has been opened again. */
+export interface SavedRun {
+  /** The run as it is now: with the model or adapter that it made in place of its base. */
+  readonly run: Run;
+  /** Everything of it, opened. */
+  readonly open: OpenRun;
+  /** One prediction for each row, in order: `{label, score, scores}`, `{text}`, `{spans}` or `{tags}`, as the task is. */
+  predict(rows: Rows, options?: InferOptions): Promise<readonly Named<Json>[]>;
+  /** Metrics over rows; without any those of the run's own `data.eval`. */
+  evaluate(rows?: Rows): Promise<Named<number>>;
+  /** Writes it into a folder in the files of another ecosystem: "peft", "hf". Where that fails the folder is as it was. */
+  export(format: string, folder: string, options?: SavedExportOptions): Promise<Exported>;
+  /** Gives the memory of what predicts and evaluates back; it is opened again where it is needed again. */
+  close(): Promise<void>;
+}
+
+/** Formats that are planned: what they are is known, and that they are not there. */
+const notBuilt: readonly string[] = ["onnx", "onnx-train", "gguf", "mlx", "workers-ai", "ollama", "ort-genai"];
+
+/**
+ * Opens the folder of a finished run. `task`: which of several tasks.
+ *
+ * @throws AttuneError where there is no such folder, or it holds no finished run.
+ * @example
+ * ```ts
+ * import { node } from "attune/node";
+ * import { openSaved } from "attune/saved";
+ * console.assert(typeof openSaved === "function" && typeof node === "function");
+ * // const saved = await openSaved("./runs/reviews", await node());
+ * // console.log(await saved.predict([{ text: "a very good film" }]), await saved.evaluate());
+ * // await saved.export("hf", "./model", { merge: true });
+ * ```
+ */
+export async function openSaved(
+  folder: string,
+  host: Host,
+  options: Readonly<{ task?: string | undefined }> = {},
+): Promise<SavedRun> {
+  const spec = readRun(folder, options.task);
+  const run = await composed(spec);
+  const open = await openRun(run, host);
+  const metrics = measuredIn(folder, options.task);
+  const datasetOf = (rows: Rows): Dataset =>
+    open.run.use("data", Array.isArray(rows) ? { use: "memory", with: { rows } } : rows as Use<"data">);
+  let known: Evaluator | undefined;
+  const evaluator = (): Evaluator => shared(known ??= openEvaluator(open));
+  return {
+    run: open.run,
+    open,
+    predict: async (rows, inference = {}) => {
+      const found: Named<Json>[] = [];
+      // Further outputs are those of another graph.
+      const plain = !inference.outputHiddenStates && !inference.outputAttentions;
+      const all = predictRows(open, datasetOf(rows), inference, plain ? evaluator() : openEvaluator(open, inference));
+      for await (const prediction of all) found.push(prediction);
+      return found;
+    },
+    evaluate: async (rows) => {
+      const data = rows === undefined ? open.data.eval : datasetOf(rows);
+      if (!data) throw missing("evaluate", "data to evaluate on (rows, or data.eval of the spec)", folder);
+      return await evaluateRun(open, data, {}, evaluator());
+    },
+    export: (format, to, how) => exported({ open, spec, metrics }, format, to, how),
+    close: async () => await known?.close(),
+  };
+}
+
+/** Throws AttuneError where a format is none that can be written. */
+function checkFormat(format: string, { catalog: { exporter = {} } }: Run): void {
+  const built = Object.keys(exporter);
+  if (built.includes(format)) return;
+  if (!notBuilt.includes(format)) throw unknownName("export", "--format", "format", format, built);
+  throw unsupported("export", "--format", format, `it is not built yet; there are ${built.join(", ")}`);
+}
+
+/** The figures of a run's last evaluation, as its metrics.json has them; none where it has no such file. */
+function measuredIn(path: string, task: string | undefined): Named<number> {
+  const file = join(path, "metrics.json");
+  if (!existsSync(file)) return {};
+  const all = JSON.parse(readFileSync(file, "utf8")) as Named<Json>;
+  const own = task === undefined ? all : ((all.tasks ?? {}) as Named<Named<Json>>)[task] ?? {};
+  return Object.fromEntries(
+    Object.entries(own).filter((pair): pair is [string, number] => typeof pair[1] === "number"),
+  );
+}
+
+async function exported(
+  { open, spec, metrics }: Readonly<{ open: OpenRun; spec: Named<Json>; metrics: Named<number> }>,
+  format: string,
+  to: string,
+  { merge = false, verify = false }: SavedExportOptions = {},
+): Promise<Exported> {
+  const { run, host } = open;
+  checkFormat(format, run);
+  const folder = host.resolve?.(to) ?? to;
+  const store = host.directory?.(folder);
+  if (!store) throw missing("export", "access to files", host.runtime);
+  await checkWritable(folder);
+  if (format === "hf" && !merge && open.attached.length > 0) {
+    throw new AttuneError(
+      "--format hf writes a whole model: pass --merge to fold the adapter in, or use --format peft",
+      { code: "USAGE", plugin: "export" },
+    );
+  }
+  const exporter = run.use("exporter", format === "hf" ? { use: "hf", with: { merge } } : format);
+  const files = await writeWhole(
+    folder,
+    store,
+    async (into) => exporter.write(await describeTrainedModel(open, metrics), into),
+  );
+  if (!verify) return { files };
+  const again = format === "hf"
+    ? { ...spec, model: { use: "pretrained", with: { path: folder } }, adapter: [] }
+    : { ...spec, adapter: savedAdapters(folder, run.adapters.map((adapter) => adapter.name)) };
+  return { files, difference: await verifyExport(open, await openRun(await composed(again), host)) };
+}

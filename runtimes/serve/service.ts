@@ -1,0 +1,85 @@
+/**
+ * What routes share: models and tokenizers of a tenant, caches, limits, counters.
+ * @module
+ */
+import type { Tokenizer } from "../../core/types.ts";
+import { httpError } from "../http/responses.ts";
+import { boundedCache } from "./cache.ts";
+import type { ModelFiles } from "../http/model_registry.ts";
+import { defaultLimits, type EdgeLimits, type EdgeOptions } from "./options.ts";
+import { type FindModel, type Inference, inferenceOf } from "./inference.ts";
+import { fineTunedModel } from "../http/shapes.ts";
+import { type Meter, meter } from "../http/meter.ts";
+import type { Caller } from "../http/route.ts";
+import { type SoundWeights, soundWeights } from "./sound_weights.ts";
+
+/** What routes are given. */
+export type EdgeService = Readonly<{
+  options: EdgeOptions;
+  limits: EdgeLimits;
+  meter: Meter;
+  find: FindModel;
+  /** Every name that `find` knows and a caller may see. */
+  names(caller: Caller): Promise<readonly Readonly<{ id: string; created: number }>[]>;
+  /** Does something with a model's tokenizer. */
+  withTokenizer<R>(name: string, caller: Caller, act: (tokenizer: Tokenizer) => R | Promise<R>): Promise<R>;
+  /** Looks at weights before they are computed with. */
+  weights: SoundWeights;
+  /** Models in memory. */
+  inference: Inference;
+}>;
+
+/** A vocabulary in memory takes about as many times the bytes of its file (measured on several: 4 to 5). */
+const VOCABULARY = 5;
+
+/** The service. */
+export function edgeService(options: EdgeOptions): EdgeService {
+  const limits: EdgeLimits = { ...defaultLimits, ...options.limits };
+  const tokenizers = boundedCache<Tokenizer>(limits.tokenizerBytes);
+  const find = async (name: string, caller: Caller, param = "model"): Promise<ModelFiles> => {
+    const found = await options.models.open(name, caller.tenant) ?? await options.jobs?.made(name, caller.tenant);
+    if (found) return found;
+    throw httpError(404, "model_not_found", `${param}: there is no ${JSON.stringify(name.slice(0, 200))} here`, param);
+  };
+  const own = meter();
+  const weights = soundWeights();
+  own.gauge(
+    "attune_tokenizer_cache_bytes",
+    "Memory that cached tokenizers are taken to need",
+    () => tokenizers.held().bytes,
+  );
+  own.gauge("attune_tokenizer_cache_entries", "Cached tokenizers", () => tokenizers.held().entries);
+  return {
+    options,
+    limits,
+    meter: own,
+    find,
+    weights,
+    inference: inferenceOf({ options, limits, meter: own, find, weights }),
+    names: async ({ tenant }) => {
+      const made: { id: string; created: number }[] = [];
+      if (options.jobs) {
+        for await (const record of options.jobs.jobs.list()) {
+          if (record.status !== "succeeded" || record.result?.deleted || record.tenant !== tenant) continue;
+          made.push({ id: fineTunedModel(record), created: Math.floor(record.finishedAt ?? 0) });
+        }
+      }
+      return [...(await options.models.names(tenant)).map((id) => ({ id, created: 0 })), ...made];
+    },
+    withTokenizer: async (name, caller, act) => {
+      const { id, files } = await find(name, caller, "tokenizer");
+      const open = options.catalog.tokenizer?.hf?.parse({});
+      if (!open || open.issues) throw httpError(503, "not_configured", "No tokenizers are configured here");
+      return await tokenizers.use(id, async () => {
+        const size = (await files.get("tokenizer.json", { offset: 0, length: 0 }))?.size;
+        if (size === undefined) throw httpError(400, "no_tokenizer", `tokenizer: ${name} has none`, "tokenizer");
+        const bytes = VOCABULARY * size;
+        if (bytes > limits.tokenizerBytes) {
+          const most = `${bytes} bytes, more than the ${limits.tokenizerBytes} that tokenizers may have`;
+          throw httpError(400, "tokenizer_too_large", `tokenizer: ${name} would take about ${most}`, "tokenizer");
+        }
+        return { bytes, open: () => open.value.open(files) };
+      }, act);
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * What a model is opened for, as its files say: classes, or how sentences become vectors.
+ * @module
+ */
+import { classNames } from "../../core/class_names.ts";
+import { openSafetensors } from "../../core/safetensors.ts";
+import type { Json, Named, Store } from "../../core/types.ts";
+import type { ModelArtifact, ServingTask } from "./inference.ts";
+import { jsonIn } from "../../formats/run/saved.ts";
+
+const problems: Readonly<Record<string, string>> = {
+  single_label_classification: "single-label",
+  multi_label_classification: "multi-label",
+  regression: "regression",
+};
+
+/** A classifier: its classes as the adapter's head_config.json has them, else the model's config. */
+export async function classification({ model, adapters }: ModelArtifact): Promise<ServingTask> {
+  let config = await jsonIn(model, "config.json") ?? {};
+  for (const { files } of adapters) {
+    const head = await jsonIn(files, "head_config.json");
+    const size = head?.id2label ? undefined : await classesIn(files);
+    if (head?.id2label) config = head;
+    else if (size !== undefined && size !== classNames(config)?.length) config = { num_labels: size };
+  }
+  const labels = classNames(config);
+  const count = labels?.length ?? (typeof config.num_labels === "number" ? config.num_labels : 2);
+  // As transformers takes it: one class is a number.
+  const problemType = problems[String(config.problem_type)] ?? (count === 1 ? "regression" : "single-label");
+  const named: Named<Json> = problemType === "regression" || !labels ? { numLabels: count } : { labels };
+  return { task: { use: "sequence-classification", with: { ...named, problemType } } };
+}
+
+/** How many classes an adapter's own classifier has, if it has one. */
+async function classesIn(files: Store): Promise<number | undefined> {
+  const file = await openSafetensors(files, "adapter_model.safetensors");
+  const head = file.names.find((name) => /(^|[._])(classifier|score|out_proj|logits_proj)\.weight$/.test(name));
+  return head === undefined ? undefined : file.locate(head).dims[0];
+}
+
+/** Sentence embeddings, as the model's own folder says; without modules.json, means of length 1. */
+export function embeddings(): Promise<ServingTask> {
+  return Promise.resolve({ task: { use: "feature-extraction", with: {} } });
+}

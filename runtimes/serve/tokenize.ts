@@ -1,0 +1,94 @@
+/**
+ * `/v1/tokenize` and `/v1/detokenize`.
+ * @module
+ */
+import * as v from "valibot";
+import { httpError } from "../http/responses.ts";
+import { jsonRoute, type Route } from "../http/route.ts";
+import type { EdgeService } from "./service.ts";
+import { detokenize, detokenizeSchema, inputsOf, tokenize, tokenizeSchema } from "./tokenize_texts.ts";
+
+const numbers = v.array(v.number());
+const places = v.array(v.nullable(v.number()));
+/** What an encoding holds, for /openapi.json. */
+const encodingSchema = v.object({
+  inputIds: numbers,
+  attentionMask: v.optional(numbers),
+  tokenTypeIds: v.optional(numbers),
+  specialTokensMask: v.optional(numbers),
+  assistantMasks: v.optional(numbers),
+  offsets: v.optional(v.array(v.tuple([v.number(), v.number()]))),
+  wordIds: places,
+  sequenceIds: places,
+  length: v.optional(v.number()),
+  text: v.optional(v.string()),
+  overflowing: v.optional(v.array(v.unknown())),
+});
+
+/** Bodies of more bytes are not for the thread that listens; places that are padded to, neither. */
+const [LIGHT, PLACES] = [2 ** 14, 2 ** 15];
+
+/** A small body may ask for much: by padding, by windows that overlap, by conversations, whose templates are programs. */
+function isLight(body: unknown, maxPlaces: number): boolean {
+  const { input, pair, options } = Object(body) as { input?: unknown; pair?: unknown; options?: unknown };
+  const { maxLength, padding, padToMultipleOf, stride } = Object(options) as Record<string, unknown>;
+  if (Number(stride ?? 0) > 0) return false;
+  const texts = Array.isArray(input) ? input : [input];
+  if (texts.flat().some((text) => typeof text === "object") && texts.length > 8) return false;
+  if (padding === undefined || padding === false || padding === "do_not_pad") return true;
+  const longest = Math.max(
+    ...[texts, pair ?? ""].flat(2).map((text) => (typeof text === "string" ? text.length : LIGHT)),
+  );
+  const to = padding === "max_length" ? Number(maxLength ?? Infinity) : longest;
+  const places = texts.length * Math.max(to, Number(padToMultipleOf ?? 1));
+  // What is refused before anything is made of it is refused here.
+  return places <= PLACES || padding === "max_length" && Number(maxLength) > 0 && places > maxPlaces;
+}
+
+/** The routes. */
+export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly Route[] {
+  const work = { lane: "compute", bytes: LIGHT, isLight: (body: unknown) => isLight(body, limits.places) } as const;
+  const shared = { method: "post", policy: "tokenize", rate: "light", maxBytes: limits.bodyBytes, work } as const;
+  const few = (found: number, param: string): void => {
+    if (found > limits.inputs) {
+      throw httpError(400, "too_many_inputs", `${param}: at most ${limits.inputs} texts, found ${found}`, param);
+    }
+  };
+  return [
+    jsonRoute({
+      ...shared,
+      path: "/v1/tokenize",
+      summary: "Text, pairs, words or conversations to token ids",
+      description: "Options are those of transformers' tokenizers in camelCase.",
+      body: tokenizeSchema,
+      answers: { "application/json": v.object({ encodings: v.array(encodingSchema) }) },
+      example: {
+        tokenizer: "attune:base",
+        input: ["A great film.", "Not for me."],
+        options: { padding: true, truncation: true, maxLength: 32 },
+      },
+      handle: async (c, body) => {
+        few(inputsOf(body), "input");
+        const encodings = await withTokenizer(
+          body.tokenizer,
+          c.get("caller"),
+          (own) => tokenize(own, body, limits.places),
+        );
+        return c.json({ encodings });
+      },
+    }),
+    jsonRoute({
+      ...shared,
+      path: "/v1/detokenize",
+      summary: "Token ids to text",
+      body: detokenizeSchema,
+      answers: { "application/json": v.object({ text: v.union([v.string(), v.array(v.string())]) }) },
+      example: { tokenizer: "attune:base", inputIds: [101, 102], skipSpecialTokens: true },
+      handle: async (c, body) => {
+        few(body.inputIds.filter(Array.isArray).length, "inputIds");
+        const text = await withTokenizer(body.tokenizer, c.get("caller"), (own) => detokenize(own, body));
+        return c.json({ text });
+      },
+    }),
+  ];
+}

@@ -1,0 +1,201 @@
+/**
+ * Encoder-decoder models against torch's figures, and against themselves: shared rows, checkpointing, merged adapters.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import type { Engine } from "../../../core/engine/engine.ts";
+import { layOut } from "../../../core/loop/layout.ts";
+import { encodeRows } from "../../../core/run/data.ts";
+import { describeTrainedModel } from "../../../core/run/export.ts";
+import { mergedTensors } from "../../../core/run/fold.ts";
+import { type OpenRun, openRun } from "../../../core/run/open.ts";
+import { createRunEngine } from "../../../core/run/engine.ts";
+import { writeSafetensors } from "../../../core/safetensors.ts";
+import { sizeOf, type Tensor } from "../../../core/tensor.ts";
+import type { Batch, Json, Named, RunSpec } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { relativeBuckets } from "../../../plugins/architectures/t5.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
+import { tinyHost } from "../../tiny.ts";
+import figures from "../../fixtures/seq2seq.json" with { type: "json" };
+
+type Case = Readonly<{
+  name: string;
+  config: Named<Json>;
+  tensors: Named<readonly number[]>;
+  loss: number;
+  dims: readonly number[];
+  logits: readonly number[];
+  gradients: Named<readonly number[]>;
+}>;
+const cases = figures.cases as unknown as readonly Case[];
+const caseOf = (name: string): Case => cases.find((c) => c.name === name) as Case;
+
+/** The weights that the script beside the figures makes. */
+function formula(name: string, dims: readonly number[]): Tensor<Float32Array> {
+  const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
+  const base = name.endsWith("weight") && name.includes("norm") ? 1 : 0;
+  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => base + 0.3 * Math.sin(i * 12.9898 + seed));
+  return { dtype: "float32", dims, data };
+}
+
+type Opened = Readonly<{ open: OpenRun; engine: Engine; batch: Batch; padded: Batch }>;
+
+/** An engine over a case's model with all of its rows as one batch. */
+async function opened(
+  { name, config, tensors }: Case,
+  change: Readonly<{ training?: Named<Json>; adapter?: Json; config?: Named<Json>; weights?: Named<Tensor> }> = {},
+): Promise<Opened> {
+  const classes = name.endsWith("sequence");
+  const rows = figures.rows.map((row, i) => (classes ? { ...row, labels: figures.classes[i] } : row));
+  const weights = Object.fromEntries(Object.entries(tensors).map(([key, dims]) => [key, formula(key, dims)]));
+  const host = tinyHost(await hostHere(1), {
+    "config.json": new TextEncoder().encode(JSON.stringify({ ...config, ...change.config })),
+    "model.safetensors": writeSafetensors({ ...weights, ...change.weights }),
+  });
+  const spec = {
+    version: 1,
+    model: { use: "pretrained", with: { path: "tiny:model" } },
+    task: classes ? { use: "sequence-classification", with: { numLabels: 3 } } : "seq2seq-lm",
+    data: { train: { use: "memory", with: { rows } } },
+    optimizer: "sgd",
+    ...(change.adapter ? { adapter: change.adapter } : {}),
+    training: { perDeviceTrainBatchSize: 3, ...change.training },
+  };
+  const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
+  const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
+  const engine = await createRunEngine(open, train, undefined);
+  const padded = layOut(train.samples, { ...open.layout, rowSharing: false });
+  return { open, engine, batch: layOut(train.samples, open.layout), padded };
+}
+
+/** Loss and gradients by parameter, whole, of one step that changes nothing. */
+async function gradients(
+  { engine }: Opened,
+  batch: Batch,
+): Promise<Readonly<{ loss: number; all: Map<string, Float32Array> }>> {
+  const { loss } = await engine.step([batch], { step: 1, learningRate: 0, maxGradNorm: 0 });
+  const all = new Map(engine.state.trained.map((t) => {
+    const width = sizeOf(t.fullShape.slice(1));
+    const whole = new Float32Array(sizeOf(t.fullShape));
+    if (t.rows) {
+      t.rows.forEach((row, i) => whole.set(t.span.gradient.subarray(i * width, (i + 1) * width), row * width));
+    } else whole.set(t.span.gradient);
+    return [t.name, whole] as const;
+  }));
+  return { loss, all };
+}
+
+function near(a: number, b: number, tolerance: number, what: string): void {
+  assert.ok(Math.abs(a - b) <= tolerance, `${what}: ${a} and ${b}`);
+}
+
+async function same(a: Opened, x: Batch, b: Opened, y: Batch): Promise<void> {
+  const [one, other] = [await gradients(a, x), await gradients(b, y)];
+  near(one.loss, other.loss, 2e-6, "loss");
+  assert.deepEqual([...one.all.keys()].sort(), [...other.all.keys()].sort());
+  for (const [name, own] of one.all) {
+    own.forEach((value, i) => near(value, other.all.get(name)?.[i] ?? NaN, 1e-5 * Math.max(1, Math.abs(value)), name));
+  }
+  await a.engine.close();
+  await b.engine.close();
+}
+
+describe("torch's figures", () => {
+  for (const figure of cases) {
+    it(figure.name, async () => {
+      const own = await opened(figure);
+      const { outputs } = await own.engine.run(own.padded, false);
+      figure.logits.forEach((value, i) => near(outputs.logits?.data[i] ?? NaN, value, 5e-6, `logit ${i}`));
+      const { loss, all } = await gradients(own, own.batch);
+      near(loss, figure.loss, 3e-6, "loss");
+      // T5's classifier has a prefix in front of what the other classes call the same.
+      const bare = (name: string): string => name.replace(/^transformer\./, "");
+      assert.deepEqual([...all.keys()].sort(), Object.keys(figure.gradients).map(bare).sort());
+      for (const [name, [norm = NaN, projection = NaN]] of Object.entries(figure.gradients)) {
+        const own = all.get(bare(name)) ?? new Float32Array(0);
+        const scale = 1e-5 * Math.max(1, norm);
+        near(Math.sqrt(own.reduce((sum, g) => sum + g * g, 0)), norm, scale, `norm of ${name}`);
+        near(own.reduce((sum, g, i) => sum + g * Math.cos(i), 0), projection, 2 * scale, `projection of ${name}`);
+      }
+      await own.engine.close();
+    });
+  }
+
+  for (const { numBuckets, maxDistance, bidirectional, buckets } of figures.buckets) {
+    it(`buckets: ${numBuckets} up to ${maxDistance}${bidirectional ? ", both ways" : ""}`, () => {
+      assert.deepEqual([...relativeBuckets(numBuckets, maxDistance, bidirectional)], buckets);
+    });
+  }
+});
+
+const dropouts: Readonly<Record<string, Named<Json>>> = {
+  t5: { dropout_rate: 0.2 },
+  bart: { dropout: 0.2, attention_dropout: 0.2, activation_dropout: 0.1 },
+};
+
+for (const [name, config] of Object.entries(dropouts)) {
+  describe(`${name}, with dropout`, () => {
+    it("rows shared by both sides are as padded ones", async () => {
+      const [a, b] = [await opened(caseOf(name), { config }), await opened(caseOf(name), { config })];
+      assert.equal(a.batch.batch, 1);
+      assert.equal(b.padded.batch, 3);
+      await same(a, a.batch, b, b.padded);
+    });
+
+    it("layers computed again give the same gradients", async () => {
+      const again = await opened(caseOf(name), { config, training: { gradientCheckpointing: true } });
+      const kept = await opened(caseOf(name), { config });
+      await same(again, again.batch, kept, kept.batch);
+    });
+  });
+}
+
+for (const name of ["t5", "bart"]) {
+  it(`${name}: LoRA folded in computes the same`, async () => {
+    const adapter = { use: "lora", with: { r: 2, initLoraWeights: false } };
+    const apart = await opened(caseOf(name), { adapter });
+    assert.ok(
+      apart.engine.state.trained.some((t) => /decoder.*(EncDecAttention.v|encoder_attn.v_proj).lora_A/.test(t.name)),
+    );
+    const { forms, read } = await mergedTensors(await describeTrainedModel(apart.open));
+    const weights: Record<string, Tensor> = {};
+    for (const key of Object.keys(forms)) weights[key] = await read(key);
+    const folded = await opened(caseOf(name), { weights });
+    const [a, b, plain] = await Promise.all(
+      [apart, folded, await opened(caseOf(name))].map(async ({ engine, padded }) => {
+        const { outputs } = await engine.run(padded, false);
+        await engine.close();
+        return outputs.logits?.data ?? new Float32Array(0);
+      }),
+    );
+    a?.forEach((value, i) => near(value, b?.[i] ?? NaN, 1e-5, `logit ${i}`));
+    assert.ok(a?.some((value, i) => Math.abs(value - (plain?.[i] ?? NaN)) > 1e-3), "the adapter changes something");
+  });
+}
+
+it("adapters of T5's classifier have the names that PEFT gives them", async () => {
+  const { engine, open } = await opened(caseOf("t5-sequence"), { adapter: { use: "lora", with: { r: 2 } } });
+  const key = (name: string): string | undefined => open.attached[0]?.peft?.key(name);
+  const query = "encoder.block.0.layer.0.SelfAttention.q.lora_A.weight";
+  assert.equal(key(query), `base_model.model.transformer.${query}`);
+  assert.equal(key("classification_head.dense.bias"), "base_model.model.classification_head.dense.bias");
+  await engine.close();
+});
+
+it("BART's classifier trains beside an adapter", async () => {
+  const { engine } = await opened(caseOf("bart-sequence"), { adapter: { use: "lora", with: { r: 2 } } });
+  assert.ok(engine.state.trained.some((t) => t.name === "classification_head.dense.weight"));
+  assert.ok(!engine.state.trained.some((t) => t.name.includes("fc1")));
+  await engine.close();
+});
+
+it("prefixes want as many layers in the encoder as in the decoder, whose keys and values they are", async () => {
+  const adapter = { use: "prefix-tuning", with: { numVirtualTokens: 2 } };
+  await assert.rejects(opened(caseOf("bart"), { adapter }), /its decoder has more layers than its encoder/);
+  const { engine } = await opened(caseOf("t5-sequence"), { adapter });
+  assert.ok(engine.state.trained.some((t) => t.name.includes("prompt_embeddings")));
+  await engine.close();
+});
