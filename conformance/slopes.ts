@@ -35,7 +35,7 @@ export async function assertSlopes(engine: Engine, batch: Batch, least = 0.1): P
       engine.state.setWeights(moved);
       return await loss();
     };
-    const h = 0.005;
+    const h = 0.0025;
     const slope = (8 * (await at(h) - await at(-h)) - (await at(2 * h) - await at(-2 * h))) / (12 * h);
     let [told, size] = [0, 0];
     for (const [name, gradient] of gradients) {

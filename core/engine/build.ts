@@ -92,7 +92,7 @@ export type BuildOptions = Readonly<{
   taskName?: string;
   /** Whether a parameter that a head asks for is the model's, and so every task's. */
   shared?: (name: string) => boolean;
-  /** Tensors that the checkpoint does not share though the model would: see `Trunk.untied`. */
+  /** Tensors that the checkpoint does not share though the model would: see `InspectedBackbone.untied`. */
   untied?: readonly string[] | undefined;
 }>;
 

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory, Host, LogWriter, Run, TrainingEvent } from "../../core/types.ts";
-import { bar, duration, fit, ignoredFields, metricsText, short, whole } from "./console_text.ts";
+import { bar, duration, fit, metricsText, printable, short, whole } from "./console_text.ts";
 import { type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
 import { stepMeter } from "../../blocks/logger/mod.ts";
 
@@ -115,8 +115,8 @@ export function consoleSink(
   const progress = ({ what, done, total }: Event<"progress">): void => {
     const count = total > 0 ? `${whole(done)}/${whole(total)}` : whole(done);
     if (terminal.isTerminal) {
-      draw([`${ignoredFields(what)} ${bar(done, total, 12)} ${count}`], clock.now(), done >= total);
-    } else if (done >= total) line(`${ignoredFields(what)} ${count}`);
+      draw([`${printable(what)} ${bar(done, total, 12)} ${count}`], clock.now(), done >= total);
+    } else if (done >= total) line(`${printable(what)} ${count}`);
   };
   // What is told of a step stands behind its loss, which is given with later ones or at the end: until then it waits.
   const waiting: string[] = [];
@@ -145,16 +145,12 @@ export function consoleSink(
         event.step,
       );
     } else if (event.type === "samples") {
-      const width = Math.max(20, Math.floor((Math.max(60, terminal.columns) - 24) / 2));
-      for (const { prompt, text } of event.samples.slice(0, SAMPLES)) {
-        const where = event.step === 0 ? "untrained" : stepText(event.step, totalSteps);
-        tell(`${where}  ${ending(prompt, width)} → ${beginning(text, width)}`, event.step);
-      }
+      for (const text of sampleTexts(event, totalSteps, terminal.columns)) tell(text, event.step);
     } else if (event.type === "checkpoint" && !terminal.isTerminal) {
-      tell(`${stepText(event.step, totalSteps)}  checkpoint  ${ignoredFields(event.name)}`, event.step);
+      tell(`${stepText(event.step, totalSteps)}  checkpoint  ${printable(event.name)}`, event.step);
     } else if (event.type === "warning") {
       told();
-      line(`warning: ${ignoredFields(event.message)}`);
+      line(`warning: ${printable(event.message)}`);
     } else if (event.type === "end") {
       row(interval.rest());
       told();
@@ -181,15 +177,24 @@ function workText(perSecond: number | undefined, peak: number | undefined): stri
 /** How many generated answers are told. */
 const SAMPLES = 2;
 
+/** A line for each of the first generated answers: the end of its prompt, and its beginning. */
+function sampleTexts({ step, samples }: Event<"samples">, totalSteps: number, columns: number): string[] {
+  const width = Math.max(20, Math.floor((Math.max(60, columns) - 24) / 2));
+  const where = step === 0 ? "untrained" : stepText(step, totalSteps);
+  return samples.slice(0, SAMPLES).map(({ prompt, text }) =>
+    `${where}  ${ending(prompt, width)} → ${beginning(text, width)}`
+  );
+}
+
 /** The beginning of a text, in one line. */
 function beginning(text: string, width: number): string {
-  const line = ignoredFields(text);
+  const line = printable(text);
   return line.length > width ? `${line.slice(0, width - 1)}…` : line;
 }
 
 /** Its end. */
 function ending(text: string, width: number): string {
-  const line = ignoredFields(text);
+  const line = printable(text);
   return line.length > width ? `…${line.slice(1 - width)}` : line;
 }
 
@@ -202,7 +207,7 @@ function startText(event: Event<"start">, name: string): string {
   const share = totalParameters > 0 ? ` (${(100 * trainableParameters / totalParameters).toFixed(2)} %)` : "";
   const rows = evalRows > 0 ? `${whole(trainRows)} rows, ${whole(evalRows)} held out` : `${whole(trainRows)} rows`;
   const epochs = `${whole(totalEpochs)} ${totalEpochs === 1 ? "epoch" : "epochs"}`;
-  return `${ignoredFields(name)}: ${rows}; ${epochs}, ${whole(totalSteps)} steps; ` +
+  return `${printable(name)}: ${rows}; ${epochs}, ${whole(totalSteps)} steps; ` +
     `${whole(trainableParameters)} of ${whole(totalParameters)} parameters train${share}${
       step > 0 ? `; from step ${step}` : ""
     }`;
@@ -211,6 +216,6 @@ function startText(event: Event<"start">, name: string): string {
 function endText({ reason, step, metrics, message }: Event<"end">, ms: number): string {
   const found = metricsText(metrics);
   return `${reason} after step ${step} in ${duration(ms)}${found === "" ? "" : `  ${found}`}${
-    message ? `\n${ignoredFields(message)}` : ""
+    message ? `\n${printable(message)}` : ""
   }`;
 }

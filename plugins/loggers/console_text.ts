@@ -42,12 +42,12 @@ export function fit(parts: readonly string[], columns: number): string {
 }
 
 /** A text without what moves a terminal's cursor or changes its colours: names and messages may come from anywhere. */
-export function ignoredFields(text: string): string {
+export function printable(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/\s+/g, " ").replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }
 
 /** Metrics in a row: the loss first. */
 export function metricsText(metrics: Readonly<Record<string, number>>): string {
-  return Object.entries(metrics).map(([name, value]) => `${ignoredFields(name)} ${short(value)}`).join("  ");
+  return Object.entries(metrics).map(([name, value]) => `${printable(name)} ${short(value)}`).join("  ");
 }

@@ -18,7 +18,7 @@ export type WorkerTask = Readonly<
     resume: boolean;
     probe: boolean;
     threads: number | undefined;
-    labels: Named<string>;
+    displayNames: Named<string>;
     plugins: readonly string[];
   }
 >;
@@ -38,7 +38,7 @@ export type TrainInWorkerOptions = Readonly<
     signal?: AbortSignal;
     threads?: number;
     /** What paths are called in what is written. */
-    labels?: Named<string>;
+    displayNames?: Named<string>;
     /** Packages whose plugins the spec may use besides those that it names itself. */
     plugins?: readonly string[];
   }
@@ -50,11 +50,11 @@ export type TrainInWorkerOptions = Readonly<
  * @throws AttuneError as `trainRun` does.
  */
 export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions = {}): AsyncIterable<TrainingEvent> {
-  const { output, resume = false, probe = false, signal, threads, labels = {}, plugins = [] } = options;
+  const { output, resume = false, probe = false, signal, threads, displayNames = {}, plugins = [] } = options;
   // By this thread, which nothing blocks: whatever happens to the worker, the claim is renewed and let go.
   const release = output === undefined ? undefined : await claimFolder(output);
   try {
-    yield* trainedIn(await startWorker(), { spec, output, resume, probe, threads, labels, plugins }, signal);
+    yield* trainedIn(await startWorker(), { spec, output, resume, probe, threads, displayNames, plugins }, signal);
   } finally {
     await release?.();
   }

@@ -18,7 +18,7 @@ const answer = (message: WorkerMessage): void => port?.postMessage(message);
 
 async function run(task: WorkerTask): Promise<void> {
   try {
-    const host = { ...await hostHere(task.threads), labels: task.labels };
+    const host = { ...await hostHere(task.threads), displayNames: task.displayNames };
     const packages = await loadPackages([...new Set([...namesIn(Object(task.spec)), ...task.plugins])], process.cwd());
     const run = await composeOnDemand(task.spec as unknown as RunSpec, imports, packages);
     const output = task.output === undefined ? undefined : host.directory && claimed(host.directory(task.output));

@@ -28,7 +28,7 @@ export type InputOptions = Readonly<{
 }>;
 
 /** A job's spec as this machine runs it, and what its paths are called in what is written. */
-export type LocalSpec = Readonly<{ spec: Named<Json>; labels: Named<string> }>;
+export type LocalSpec = Readonly<{ spec: Named<Json>; displayNames: Named<string> }>;
 
 /** Makes it. Throws AttuneError where the job names what this runner may not load. */
 export async function localSpec(lease: Lease, options: InputOptions): Promise<LocalSpec> {
@@ -36,7 +36,7 @@ export async function localSpec(lease: Lease, options: InputOptions): Promise<Lo
   for (const { name } of referencesOf(lease.spec)) paths.set(name, await pathOf(name, lease, options));
   const spec = { ...placed(lease.spec, (name) => paths.get(name) ?? name), loggers: loggersOf(lease.spec) };
   checkAllowed(spec, options.catalog);
-  return { spec, labels: Object.fromEntries([...paths].map(([name, path]) => [path, name])) };
+  return { spec, displayNames: Object.fromEntries([...paths].map(([name, path]) => [path, name])) };
 }
 
 /** Fetches what an earlier lease has left: a checkpoint and the logs as they were then. */

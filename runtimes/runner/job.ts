@@ -63,9 +63,9 @@ async function train(lease: Lease, output: string, options: JobOptions): Promise
   await makeFolder(output);
   const line = uplink({ lease, client, output, progress, stop, tell });
   try {
-    const { spec, labels } = await localSpec(lease, options);
+    const { spec, displayNames } = await localSpec(lease, options);
     await fetchCheckpoint(lease, client, output);
-    const work = { output, resume: true, threads, labels, plugins: packages, signal: stop.signal };
+    const work = { output, resume: true, threads, displayNames, plugins: packages, signal: stop.signal };
     const before = await tokensUntil(output, progress.step);
     let end: Extract<TrainingEvent, { type: "end" }> | undefined;
     for await (const event of trainInWorker(spec, work)) {
