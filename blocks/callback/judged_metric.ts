@@ -19,7 +19,7 @@ export interface JudgedMetricOptions {
   readonly greaterIsBetter: boolean | null;
 }
 
-/** What is judged in a run. */
+/** The metric that a run is judged by, and whether larger values are better. */
 export type Judge = Readonly<{ metric: string; greaterIsBetter: boolean }>;
 
 /** Entries of the schemas of {@link JudgedMetricOptions}. */

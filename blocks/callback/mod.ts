@@ -1,5 +1,5 @@
 /**
- * What callbacks are made of: the metric that they judge by.
+* Building blocks of callbacks: the metric that they judge by.
  * @module
  */
 export * from "./judged_metric.ts";

@@ -20,7 +20,7 @@ export interface MaskingOptions {
 /** Labels of this value do not count. */
 export const IGNORE = -100;
 
-/** What masking needs to know of a text. `words`: -1 at special tokens, else the word's number. */
+/** A tokenized text that can be masked. `words`: -1 at special tokens, else the word's number. */
 export type Maskable = Readonly<{ ids: Int32Array; words: Int32Array }>;
 
 /** An encoded text, ready to be masked. Pieces that continue a word (##ing) belong to it, as do tokens without a blank before them. */

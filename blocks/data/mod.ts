@@ -1,5 +1,5 @@
 /**
- * What data sets are made of: rows in memory, files of text.
+* Building blocks of datasets: rows in memory, text files.
  * @module
  */
 export * from "./rows.ts";

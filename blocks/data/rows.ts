@@ -1,5 +1,5 @@
 /**
- * What data plugins share: rows in memory as an opened data set.
+* Rows in memory as an open dataset, shared by data plugins.
  * @module
  */
 import { badValue } from "../../core/errors.ts";

@@ -8,7 +8,7 @@ import type { Store } from "../../core/types.ts";
 /** Takes bytes at once and writes them in order. */
 export interface AppendQueue {
   append(bytes: Uint8Array): void;
-  /** What the object holds from here on. */
+  /** Replaces the object's bytes. */
   replace(bytes: Uint8Array): void;
   /** Waits for everything to be on disk; throws what the store threw. */
   flush(): Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * What of the steps is logged, and when: `training.loggingSteps`, `loggingStrategy` and `loggingFirstStep`.
+* When steps are logged: `training.loggingSteps`, `loggingStrategy` and `loggingFirstStep`.
  * @module
  */
 import type { TrainingArguments, TrainingEvent } from "../../core/types.ts";
@@ -22,7 +22,7 @@ export type LoggedSteps = Readonly<{
 export interface LoggingInterval {
   see(event: TrainingEvent): LoggedSteps | undefined;
   rest(): LoggedSteps | undefined;
-  /** What has been gathered and not given: plain data, for a checkpoint. */
+  /** The values gathered since the last logged step: plain data, for a checkpoint. */
   state(): Gathered;
   restore(state: Gathered): void;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** What is measured. `fraction`: tokens per second; `work`: multiply-adds; `left`: milliseconds that `steps` more will take. */
+/** A meter of training speed. `fraction`: tokens per second; `work`: multiply-adds; `left`: milliseconds that `steps` more will take. */
 export interface StepMeter {
   /** Something other than a step ended, so the time since does not count. */
   mark(now: number): void;

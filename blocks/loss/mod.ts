@@ -1,5 +1,5 @@
 /**
- * What losses are made of: what a mean is over.
+* Building blocks of losses: the divisor of a mean.
  * @module
  */
 export * from "./reduction.ts";

@@ -1,5 +1,5 @@
 /**
- * What divides a loss.
+* The divisor of a loss, for each reduction.
  * @module
  */
 import * as v from "valibot";
@@ -14,7 +14,7 @@ export const reductionSchema: v.OptionalSchema<v.PicklistSchema<["mean", "sum"],
   "mean",
 );
 
-/** What divides the sum: the count, or 1. */
+/** The divisor of the sum: the count for "mean", 1 for "sum". */
 export function counted(reduction: string, count: (target: Tensor) => number): (target: Tensor) => number {
   return reduction === "sum" ? () => 1 : count;
 }

@@ -22,7 +22,7 @@ export interface AveragingOptions {
   readonly labels?: readonly number[] | undefined;
   /** The positive class of `binary`. */
   readonly posLabel: number;
-  /** What 0/0 becomes; null: nothing, and it stays out of averages. */
+  /** The value of 0/0; null leaves it out of averages. */
   readonly zeroDivision: 0 | 1 | null;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Metric, MetricInputs, Plugin } from "../../core/types.ts";
 
-/** What a metric has besides its name and options. */
+/** A metric without its name and options. */
 export type MetricParts = Omit<Metric, keyof Plugin>;
 
 /** A running mean. */

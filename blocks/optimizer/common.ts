@@ -1,5 +1,5 @@
 /**
- * What all optimizers have in common: weight decay, groups of parameters, clipping of single values.
+* Options common to all optimizers: weight decay, parameter groups, clipping by value.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * What optimizers are made of: options that all have, their decay, groups of parameters.
+* Building blocks of optimizers: common options, weight decay, parameter groups.
  * @module
  */
 export * from "./common.ts";

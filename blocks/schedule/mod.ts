@@ -1,5 +1,5 @@
 /**
- * What schedules are made of: warm-up.
+* Building blocks of schedules: warm-up.
  * @module
  */
 export * from "./warmup.ts";

@@ -186,7 +186,7 @@ function completed(ids: Int32Array, prompt: string, text: string, tokenizer: Tok
   return Int32Array.from(ids).fill(IGNORE, 0, first < 0 ? end : first);
 }
 
-/** What is asked in evaluation: the prompt, or what comes before each of the assistant's turns. */
+/** The questions that evaluation asks: the prompt, or the messages before each of the assistant's turns. */
 function questionsOf(row: Row, index: number, options: CausalLmOptions, context: CollatorContext): Question[] {
   const column = (name: string): string => options.columns[name] ?? name;
   const { tokenizer } = context;
@@ -225,12 +225,12 @@ function behind(
   return sampleOf({ ids, learned: ids }, index, context);
 }
 
-/** What a message says, as a person reads it. */
+/** The text of a message, as a person reads it. */
 function wordsOf({ content }: Named<Json>): string {
   return typeof content === "string" ? content : JSON.stringify(content ?? "");
 }
 
-/** What the assistant says in a turn: its words, or where it has none (it calls a function) what the template writes. */
+/** The assistant's answer in a turn: its words or, where it has none (a function call), the text that the template writes. */
 function answerOf(
   messages: readonly Named<Json>[],
   i: number,
@@ -296,7 +296,7 @@ function conversation(row: Row, index: number, column: string): readonly Named<J
   );
 }
 
-/** What a conversation's template is given besides its messages: the functions that may be called, and a row's own. */
+/** Variables of a chat template besides the messages: the callable functions, and those that the row brings. */
 function besides(
   row: Row,
   index: number,

@@ -111,7 +111,7 @@ function fullStopOf(tokenizer: Tokenizer): number {
   return id;
 }
 
-/** What a tokenizer puts in front of a text and behind it. */
+/** The special tokens that a tokenizer puts before and after a text. */
 function around(tokenizer: Tokenizer): readonly [number[], number[]] {
   const [{ ids, specialTokensMask }] = tokenizer.encode("a", { offsets: false });
   const first = specialTokensMask.indexOf(0);

@@ -18,7 +18,7 @@ import {
 
 /** Options of {@link padding}. */
 export interface PaddingOptions {
-  /** What a label is: a class, several labels, a number, or nothing. */
+  /** The kind of label: one class, several labels, a number, or none. */
   readonly problemType: "single-label" | "multi-label" | "regression" | "none";
   /** Names of the classes, in order of their ids. */
   readonly labels: readonly string[];

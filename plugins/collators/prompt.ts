@@ -20,13 +20,13 @@ export interface PromptOptions {
   readonly scoring: "token" | "likelihood";
   /** Rows with labels that stand in front of every prompt, answered. */
   readonly demonstrations: readonly Row[];
-  /** What stands behind each of them. */
+  /** The text that follows each demonstration. */
   readonly separator: string;
   /** Where the columns are, where not under their own names. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** What may be left out. */
+/** Options as a caller writes them: those with defaults may be left out. */
 export type PromptInput =
   & Readonly<{ template: string; verbalizer: Named<readonly string[]> }>
   & Partial<Omit<PromptOptions, "template" | "verbalizer">>;

@@ -55,7 +55,7 @@ export const questionAnswering: Factory<"collator", Partial<QuestionAnsweringOpt
 /** A stretch of the context in UTF-16 units. */
 type Answer = Readonly<{ from: number; to: number }>;
 
-/** What `answer_start` counts. */
+/** The unit that `answer_start` counts in. */
 type Unit = "codepoint" | "utf16";
 
 /** Whether an answer stands in a context where it is said to, by units of UTF-16. */
@@ -63,7 +63,7 @@ function standsAt(context: string, answer: string, at: number): boolean {
   return context.startsWith(answer, at);
 }
 
-/** What `answer_start` counts in all rows: UTF-16 units where some answers stand there alone, and all others too. */
+/** The unit of `answer_start` in all rows: UTF-16 units if some answers are found only there and all others are found there too. */
 function unitSurvey({ columns }: QuestionAnsweringOptions): RowSurvey {
   let [points, utf16] = [0, 0];
   let both = true;

@@ -15,7 +15,7 @@ import { rowsInMemory } from "../../blocks/data/mod.ts";
 export interface BrownOptions {
   /** Every fifth of the 500 documents is "test". */
   readonly split: "train" | "test" | "all";
-  /** What is a row. */
+  /** The piece of text that becomes a row. */
   readonly unit: "sentence" | "paragraph";
   /** The corpus's own tags, without those of headlines and titles, or the twelve that these are folded into. */
   readonly tagset: "universal" | "brown";

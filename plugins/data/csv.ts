@@ -14,7 +14,7 @@ import { openTextFile } from "../../blocks/data/mod.ts";
 export interface CsvOptions {
   /** The file. */
   readonly path: string;
-  /** What stands between values. */
+  /** The character between values. */
   readonly delimiter: string;
   /** Names of the columns; null: the first line has them. */
   readonly columns: readonly string[] | null;

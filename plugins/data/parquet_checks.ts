@@ -1,5 +1,5 @@
 /**
- * What a Parquet file says of itself, compared with its bytes before a reader follows it: sizes that lead backwards or out of
+* Checks of a Parquet file's metadata against its bytes, before a reader follows it: sizes that lead backwards or out of
  * the file, and counts that do not agree, would keep it busy for ever.
  * @module
  */

@@ -19,7 +19,7 @@ export const partsOfSpeech: readonly string[] = [
   ".",
 ];
 
-/** What a tag begins with, the first that fits; `fw-` are words of other languages, `nil` are not tagged. */
+/** Beginnings of tags, the first match wins; `fw-` marks foreign words, `nil` untagged ones. */
 const beginnings: readonly (readonly [RegExp, string])[] = [
   [/^(fw-|nil$|uh)/, "X"],
   [/^(ap|jj|od)/, "ADJ"],

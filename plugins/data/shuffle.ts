@@ -11,7 +11,7 @@ import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
 
 /** Options of {@link shuffle}. */
 export interface ShuffleOptions {
-  /** What is shuffled. */
+  /** The dataset to shuffle. */
   readonly source: Dataset;
   /** Of the order. */
   readonly seed: number;

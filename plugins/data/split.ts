@@ -12,7 +12,7 @@ import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
 
 /** Options of {@link split}. */
 export interface SplitOptions {
-  /** What is split. */
+  /** The dataset to split. */
   readonly source: Dataset;
   /** Which part this is. */
   readonly part: "train" | "test";

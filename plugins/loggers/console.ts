@@ -49,7 +49,7 @@ export const consoleLogger: Factory<"logger", Partial<ConsoleOptions>> = define(
 
 const silent: LogWriter = { log: () => {}, close: async () => {} };
 
-/** What {@link consoleLogger} opens: of a run it wants the name and how often steps are told. */
+/** The sink that {@link consoleLogger} opens. It needs a run's name and its logging interval. */
 export function consoleSink(
   terminal: Terminal,
   clock: Host["clock"],

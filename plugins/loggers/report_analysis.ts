@@ -1,5 +1,5 @@
 /**
- * What a report shows of evaluated rows: each row's score, the baseline beside it, counts by class, the worst rows.
+* A report's analysis of evaluated rows: each row's score, the baseline beside it, counts by class, the worst rows.
  * @module
  */
 import type { Example, Json, Named, TrainingEvent } from "../../core/types.ts";
@@ -24,7 +24,7 @@ export type WorstRow = Readonly<{
   words?: readonly Readonly<{ word: string; reference: string; prediction: string }>[];
 }>;
 
-/** What holds of every kind of rows. `scores`: 1 or 0 for right or wrong, for numbers the absolute error. */
+/** The part of an analysis that every kind of row has. `scores`: 1 or 0 for right or wrong; for numbers, the absolute error. */
 type Common = Readonly<{
   metrics: Named<number>;
   rows: readonly number[];

@@ -1,5 +1,5 @@
 /**
- * What a report keeps of a run's events, in bounded memory.
+* Collects a run's events for its report, in bounded memory.
  * @module
  */
 import type { Named, TrainingEvent } from "../../core/types.ts";
@@ -43,7 +43,7 @@ export type Collector = Readonly<{
   restore: (state: CollectorState) => void;
 }>;
 
-/** What a resumed run's report goes on from. */
+/** The collector's state in a checkpoint, from which a resumed run's report continues. */
 export type CollectorState = Readonly<{
   sums: Sums;
   start?: EventOf<"start">;

@@ -1,5 +1,5 @@
 /**
- * What a run was: its size, its parts, its warnings, its spec.
+* The facts of a run: its size, its parts, its warnings, its spec.
  * @module
  */
 import type { Json, Plugin, Run } from "../../core/types.ts";
@@ -119,7 +119,7 @@ function abridged(value: Json): Json {
 const TEXT = 500;
 const ITEMS = 40;
 
-/** What a run was fine-tuned from, as its spec names it. */
+/** The base model of a run, as its spec names it. */
 export function baseOf(run: Run): string {
   const { options } = run.model;
   return "path" in options && typeof options.path === "string" ? options.path : run.model.name;

@@ -8,7 +8,7 @@ const MARKUP: unique symbol = Symbol("markup");
 /** A piece of finished markup. Only {@link html} makes it, so no row can pass for one. */
 export type Html = Readonly<{ [MARKUP]: string }>;
 
-/** What a template may hold; what is absent prints nothing. */
+/** A value that a template may hold; false, null and undefined print nothing. */
 export type Part = Html | string | number | false | null | undefined | readonly Part[];
 
 /**

@@ -21,7 +21,7 @@ export type Series = Readonly<{
   restore: (state: SeriesState) => void;
 }>;
 
-/** What a series holds; `open`: a place that is not full yet. */
+/** A series as plain data. `open`: the point that still gathers values. */
 export type SeriesState = Readonly<{ points: readonly Point[]; open?: Point; every: number }>;
 
 /**

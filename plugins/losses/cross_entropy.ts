@@ -29,7 +29,7 @@ export interface CrossEntropyOptions {
   /** Targets of this value stay out of the sum and of the count. */
   readonly ignoreIndex: number;
   /**
-   * What one mean is taken over: all "tokens" of the optimizer step (also called "step"; language models), or each
+* The span of one mean: all "tokens" of the optimizer step (also called "step"; language models), or each
    * "batch", of whose means then the mean is taken.
    */
   readonly over: "step" | "tokens" | "batch";

@@ -15,9 +15,9 @@ export interface BleuOptions {
   readonly tokenize: BleuTokenizer;
   /** Compare in lower case. */
   readonly lowercase: boolean;
-  /** What becomes of orders without a match (Chen & Cherry 2014). */
+  /** Smoothing of n-gram orders without a match (Chen & Cherry 2014). */
   readonly smoothMethod: "exp" | "floor" | "add-k" | "none";
-  /** What `floor` and `add-k` add; by default 0.1 and 1. */
+  /** The value that `floor` and `add-k` add; defaults 0.1 and 1. */
   readonly smoothValue?: number | undefined;
   /** The longest n-gram. */
   readonly maxNgramOrder: number;

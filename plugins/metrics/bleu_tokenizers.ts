@@ -17,7 +17,7 @@ function western(text: string): string {
     .replace(/([0-9])(-)/gu, "$1 $2 ");
 }
 
-/** What sacreBLEU takes for Chinese: its ranges, of which two were meant for planes beyond the first and are none there. */
+/** The characters that sacreBLEU treats as Chinese. Two of its ranges were meant for planes beyond the first and miss them. */
 const chinese =
   /[\u2001-\u2a6d\u2e80-\u2eff\u2f00-\u2fdf\u2ff0-\u303f\u3100-\u312f\u31a0-\u31bf\u31c0-\u31ef\u3200-\u33ff\u3400-\u4db5\u4e00-\u9fbb\uf900-\ufa2d\ufa30-\ufa6a\ufa70-\ufad9\ufe10-\ufe1f\ufe30-\ufe4f\uff00-\uffef]/gu;
 

@@ -15,7 +15,7 @@ export type RougeKind = `rouge${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}` | "rougeL" |
 
 /** Options of {@link rouge}. */
 export interface RougeOptions {
-  /** What to compute: one or several. */
+  /** The score or scores to compute. */
   readonly kind: RougeKind | readonly RougeKind[];
   /** Compare the stems of words longer than three letters. */
   readonly useStemmer: boolean;

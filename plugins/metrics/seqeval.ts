@@ -17,11 +17,11 @@ export interface SeqevalOptions {
   readonly average: "micro" | "macro" | "weighted";
   /** `strict`: only entities that keep to `scheme` count. */
   readonly mode: "default" | "strict";
-  /** What tags mean, where `mode` is `strict`. */
+  /** The tagging scheme, used where `mode` is `strict`. */
   readonly scheme: Scheme;
   /** `type`: scores of each type, as `seqeval_PER.f1-score`; `all`: of all together. */
   readonly per: "all" | "type";
-  /** What 0/0 becomes. */
+  /** The value of 0/0. */
   readonly zeroDivision: 0 | 1;
 }
 

@@ -19,7 +19,7 @@ import {
 export interface AdagradOptions extends CommonOptions {
   /** The rate falls as 1 / (1 + (step - 1)·lrDecay), besides the schedule. */
   readonly lrDecay: number;
-  /** What the sum of squares starts from. */
+  /** The initial value of the sum of squares. */
   readonly initialAccumulatorValue: number;
   /** Added to the denominator. */
   readonly epsilon: number;

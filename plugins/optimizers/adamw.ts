@@ -27,7 +27,7 @@ export interface AdamwOptions extends CommonOptions {
   readonly epsilon: number;
 }
 
-/** What AdamW takes beside them. */
+/** Options of AdamW: those of Adam, and AMSGrad. */
 export interface AmsgradOptions extends AdamwOptions {
   /** Divides by the largest mean of squares so far (Reddi et al. 2018). */
   readonly amsgrad: boolean;

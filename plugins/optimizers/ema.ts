@@ -10,7 +10,7 @@ import { fraction, sizeOf } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link ema}. */
 export interface EmaOptions {
-  /** What makes the steps. */
+  /** The optimizer that makes the steps. */
   readonly optimizer: Optimizer;
   /** The share of the average that a step leaves as it is. */
   readonly decay: number;

@@ -26,7 +26,7 @@ export interface MuonOptions extends AdamwOptions {
   readonly nesterov: boolean;
   /** Newton-Schulz iterations. */
   readonly nsSteps: number;
-  /** What a step is scaled by: √max(1, rows/columns), or 0.2 √max(rows, columns), which suits AdamW's rates. */
+  /** The scale of a step: √max(1, rows/columns), or 0.2 √max(rows, columns), which suits AdamW's rates. */
   readonly adjustLrFn: "original" | "match_rms_adamw";
   /** Matrices whose name has this pattern in it are AdamW's too: embeddings and heads. */
   readonly adamwPattern: string;

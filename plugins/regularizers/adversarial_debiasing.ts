@@ -16,7 +16,7 @@ export interface AdversarialDebiasingOptions {
   readonly labels: readonly string[];
   /** How strongly the model works against the adversary; 0: the adversary only watches. */
   readonly lambda: number;
-  /** What the adversary reads of a sequence. */
+  /** The hidden state of a sequence that the adversary reads. */
   readonly pooling: "first" | "last";
 }
 

@@ -115,7 +115,7 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
   const forget = async (held: StoredValue | undefined): Promise<void> => {
     if (held?.blob !== undefined) await deleteBlob(pieces, held);
   };
-  /** What a lost race is told as. */
+  /** Turns a lost race into "conflict"; throws everything else. */
   const raced = (error: unknown): "conflict" => {
     if (/wrong last sequence|key exists/i.test(error instanceof Error ? error.message : "")) return "conflict";
     throw error;

@@ -13,7 +13,7 @@ export interface CtcOptions {
   readonly labels: readonly string[];
   /** Symbols of the longest target. The graph grows with it. */
   readonly maxTargetLength: number;
-  /** What stands between symbols where they are written as one text. */
+  /** The text between symbols where they are written as one text. */
   readonly separator: string;
   /** Each sequence's loss by its number of symbols, of these the mean; or the sum (`ctc_loss_reduction`). */
   readonly reduction: "mean" | "sum";

@@ -99,7 +99,7 @@ export const distillation: Factory<"task", Input> = define({
   create: (options) => ({ subtasks: (options.task?.subtasks ?? [undefined]).map((task) => taskOf(options, task)) }),
 });
 
-/** What the teacher computes: its classes in the student's order, in whatever order its own head has them. */
+/** The teacher's task: its classes reordered to the student's order. */
 function teacherTask(task: Subtask, labels: readonly string[] | undefined): Subtask {
   return {
     ...task,

@@ -9,13 +9,13 @@ import type { Adapter, Dataset, Factory, Metric, Named, Subtask, Task } from "..
 
 /** One of the tasks. */
 export interface MultiTaskEntry {
-  /** What is learned. */
+  /** The task to learn. */
   readonly task: Task;
   /** Its rows. */
   readonly data: Readonly<{ train: Dataset; eval?: Dataset | undefined }>;
-  /** What its losses are multiplied by. */
+  /** The factor of its losses. */
   readonly weight: number;
-  /** What is measured, where not what the task measures by default. */
+  /** Metrics of this task. Default: the task's. */
   readonly metrics?: readonly Metric[] | undefined;
   /** Adapters of this task alone; those of the run are shared by all. */
   readonly adapter: readonly Adapter[];

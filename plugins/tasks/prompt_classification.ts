@@ -19,7 +19,7 @@ export interface PromptClassificationOptions {
   readonly scoring: "token" | "likelihood";
   /** Rows with labels that stand in front of every prompt, answered: in-context learning. */
   readonly demonstrations: readonly Row[];
-  /** What stands behind each of them. */
+  /** The text that follows each demonstration. */
   readonly separator: string;
   /** False: states are held against the word embeddings, where a checkpoint has no language head of its own. */
   readonly transform: boolean;

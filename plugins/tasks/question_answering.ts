@@ -55,7 +55,7 @@ export const questionAnswering: Factory<"task", Input> = define({
   create: (options) => ({ subtasks: [taskOf(options)] }),
 });
 
-/** What the collator says of a window. */
+/** The collator's notes on a window. */
 type About = Readonly<{
   context: string;
   offsets: Int32Array;

@@ -1,5 +1,5 @@
 /**
- * What objectives of sentence embeddings have in common: how an embedding is made, by the spec or by the checkpoint's folder.
+* How a sentence embedding is made, by the spec or by the checkpoint's folder; shared by the tasks that train embeddings.
  * @module
  */
 import * as v from "valibot";
@@ -11,7 +11,7 @@ export interface SentenceOptions {
   readonly pooling?: Pooling | undefined;
   /** Whether vectors have length 1. Absent: as modules.json says; true, where the checkpoint has none. */
   readonly normalize?: boolean | undefined;
-  /** What stands in front of every text. Absent: the checkpoint's default prompt, if it has one. */
+  /** The text put before every text. Absent: the checkpoint's default prompt, if it has one. */
   readonly prompt?: string | undefined;
 }
 
