@@ -1,5 +1,5 @@
 /**
-* Building blocks of collators: columns read with errors that name them, masks and spans.
+ * Building blocks of collators: columns read with errors that name them, masks and spans.
  * @module
  */
 export * from "./columns.ts";

@@ -42,14 +42,14 @@ export function corruptSpans(
 ): Readonly<{ input: number[]; target: number[] }> {
   const { tokens, spans } = noiseOf(ids.length, noise, sentinels.length);
   const taken = segments(random.fork("noise"), tokens, spans);
-  const kept = segments(random.fork("kept"), ids.length - tokens, spans);
+  const unmasked = segments(random.fork("kept"), ids.length - tokens, spans);
   const [input, target]: [number[], number[]] = [[], []];
   let at = 0;
   const move = (to: number[], count: number): void => {
     for (const end = at + count; at < end; at++) to.push(ids[at] ?? 0);
   };
   sentinels.slice(0, spans).forEach((sentinel, i) => {
-    move(input, kept[i] ?? 0);
+    move(input, unmasked[i] ?? 0);
     input.push(sentinel);
     target.push(sentinel);
     move(target, taken[i] ?? 0);

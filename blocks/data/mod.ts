@@ -1,5 +1,5 @@
 /**
-* Building blocks of datasets: rows in memory, text files.
+ * Building blocks of datasets: rows in memory, text files.
  * @module
  */
 export * from "./rows.ts";

@@ -1,5 +1,5 @@
 /**
-* Rows in memory as an open dataset, shared by data plugins.
+ * Rows in memory as an open dataset, shared by data plugins.
  * @module
  */
 import { badValue } from "../../core/errors.ts";

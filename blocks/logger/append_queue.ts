@@ -27,7 +27,7 @@ export function appendQueue(store: Store, key: string): AppendQueue {
   let chunks: Uint8Array[] = [];
   let replacing = false;
   // Where the store only replaces: all of the object, and how much of it the store lacks.
-  let held: Uint8Array[] = [];
+  let contents: Uint8Array[] = [];
   let [size, unwritten] = [0, 0];
   let running: Promise<void> | undefined;
   let [flushing, unsynced] = [false, false];
@@ -44,13 +44,13 @@ export function appendQueue(store: Store, key: string): AppendQueue {
         unsynced = true;
         continue;
       }
-      if (fresh) [held, size, unwritten] = [[], 0, 0];
-      held.push(bytes);
+      if (fresh) [contents, size, unwritten] = [[], 0, 0];
+      contents.push(bytes);
       size += bytes.length;
       unwritten += bytes.length;
       if (!flushing && !fresh && unwritten < GROWTH * size) return;
-      held = [joinBytes(held)];
-      if (held[0]) await store.put(key, held[0]);
+      contents = [joinBytes(contents)];
+      if (contents[0]) await store.put(key, contents[0]);
       unwritten = 0;
     }
   };

@@ -12,7 +12,7 @@ export interface LineLog {
    * Lets lines out, behind the first `kept` bytes of an earlier attempt; undefined: behind all of its whole lines. Later
    * calls do nothing.
    */
-  begin(kept: number | undefined): void;
+  begin(bytes: number | undefined): void;
   write(line: string): void;
   /** Waits until everything is on disk, and says how many bytes that is. */
   mark(): Promise<number>;
@@ -21,8 +21,8 @@ export interface LineLog {
 
 /** Opens a log. `header` is the first line of a new one. */
 export async function lineLog(store: Store, key: string, header?: string): Promise<LineLog> {
-  const found = await store.get(key);
-  let before = found?.bytes;
+  const object = await store.get(key);
+  let before = object?.bytes;
   const queue = appendQueue(store, key);
   const encoder = new TextEncoder();
   const waiting: string[] = [];
@@ -34,11 +34,11 @@ export async function lineLog(store: Store, key: string, header?: string): Promi
     queue.append(bytes);
   };
   return {
-    begin: (kept = before?.length ?? 0) => {
+    begin: (length = before?.length ?? 0) => {
       if (begun) return;
       begun = true;
       const old = before ?? new Uint8Array();
-      const text = old.subarray(0, old.subarray(0, kept).lastIndexOf(0x0a) + 1);
+      const text = old.subarray(0, old.subarray(0, length).lastIndexOf(0x0a) + 1);
       if (text.length !== old.length) queue.replace(text);
       size = text.length;
       before = undefined;

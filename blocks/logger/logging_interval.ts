@@ -1,5 +1,5 @@
 /**
-* When steps are logged: `training.loggingSteps`, `loggingStrategy` and `loggingFirstStep`.
+ * When steps are logged: `training.loggingSteps`, `loggingStrategy` and `loggingFirstStep`.
  * @module
  */
 import type { TrainingArguments, TrainingEvent } from "../../core/types.ts";

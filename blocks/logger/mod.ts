@@ -1,5 +1,5 @@
 /**
-* Building blocks of loggers: lines, when they are due, and how they are written.
+ * Building blocks of loggers: lines, when they are due, and how they are written.
  * @module
  */
 export * from "./append_queue.ts";

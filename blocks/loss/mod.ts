@@ -1,5 +1,5 @@
 /**
-* Building blocks of losses: the divisor of a mean.
+ * Building blocks of losses: the divisor of a mean.
  * @module
  */
 export * from "./reduction.ts";

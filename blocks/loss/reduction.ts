@@ -1,5 +1,5 @@
 /**
-* The divisor of a loss, for each reduction.
+ * The divisor of a loss, for each reduction.
  * @module
  */
 import * as v from "valibot";

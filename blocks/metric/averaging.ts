@@ -102,8 +102,8 @@ const nothing: Scores = { precision: null, recall: null, f: null };
 
 function average(plugin: string, state: State, options: AveragingOptions, beta: number): (readonly [string, Scores])[] {
   const { average, labels, posLabel, zeroDivision } = options;
-  const found = Object.keys(state.classes).map(Number).sort((a, b) => a - b);
-  const classes = labels ?? found;
+  const seen = Object.keys(state.classes).map(Number).sort((a, b) => a - b);
+  const classes = labels ?? seen;
   if (average === "none") {
     return classes.map((label) => [String(label), state.rows ? of(label) : nothing]);
   }
@@ -113,8 +113,8 @@ function average(plugin: string, state: State, options: AveragingOptions, beta: 
     return [[average, { precision: meanOf(s.precision), recall: meanOf(s.recall), f: meanOf(s.f) }]];
   }
   if (average === "binary") {
-    if (!labels && found.length > 2) {
-      throw badValue(plugin, "average", average, `micro, macro or weighted, since there are ${found.length} classes`);
+    if (!labels && seen.length > 2) {
+      throw badValue(plugin, "average", average, `micro, macro or weighted, since there are ${seen.length} classes`);
     }
     return [[average, of(posLabel)]];
   }

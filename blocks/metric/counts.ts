@@ -32,9 +32,9 @@ export function countRow(
   state.rows++;
   let right = 0;
   for (const label of predicted) {
-    const found = actual.includes(label);
-    if (found) right++;
-    addTo(state.classes, String(label), found ? 1 : 0, 1, 0);
+    const hit = actual.includes(label);
+    if (hit) right++;
+    addTo(state.classes, String(label), hit ? 1 : 0, 1, 0);
   }
   for (const label of actual) addTo(state.classes, String(label), 0, 0, 1);
   if (right === predicted.length && right === actual.length) state.correct++;

@@ -22,17 +22,17 @@ function tagOf(text: string): Tag {
 
 /** Entities as CoNLL's evaluation script reads them (Tjong Kim Sang & De Meulder 2003): tags that break a scheme still count. */
 export function lenientEntities(tags: readonly string[]): Entity[] {
-  const found: Entity[] = [];
+  const entities: Entity[] = [];
   let before = outside;
   let start = 0;
   for (let i = 0; i <= tags.length; i++) {
     const text = tags[i];
     const tag = text === undefined ? outside : tagOf(text);
-    if (ends(before, tag)) found.push({ type: before.type, start, end: i - 1 });
+    if (ends(before, tag)) entities.push({ type: before.type, start, end: i - 1 });
     if (starts(before, tag)) start = i;
     before = tag;
   }
-  return found;
+  return entities;
 }
 
 const isInside = (tag: Tag): boolean => tag.prefix !== "O" && tag.prefix !== ".";
@@ -71,7 +71,7 @@ export function strictEntities(plugin: string, tags: readonly string[], scheme: 
   if (scheme === "IOB1" || scheme === "IOE1") return entitiesOfPairs(plugin, tags, scheme);
   const { start, inner, next, end, all } = schemes[scheme];
   const parsed = parsedTags(plugin, tags, scheme, all);
-  const found: Entity[] = [];
+  const entities: Entity[] = [];
   for (let i = 0; i < parsed.length;) {
     const first = parsed[i] ?? outside;
     if (!start.includes(first.prefix)) {
@@ -85,10 +85,10 @@ export function strictEntities(plugin: string, tags: readonly string[], scheme: 
       if (!inner.includes(last.prefix) || !next.includes(tag.prefix) || tag.type !== last.type) break;
       last = tag;
     }
-    if (end.includes(last.prefix)) found.push({ type: first.type, start: i, end: j - 1 });
+    if (end.includes(last.prefix)) entities.push({ type: first.type, start: i, end: j - 1 });
     i = j;
   }
-  return found;
+  return entities;
 }
 
 function parsedTags(plugin: string, tags: readonly string[], scheme: Scheme, allowed: string): Tag[] {
@@ -117,7 +117,7 @@ function entitiesOfPairs(plugin: string, tags: readonly string[], scheme: "IOB1"
     const pair = before.prefix + tag.prefix;
     return listed.split(" ").some((one) => one === pair || one === pair + (before.type === tag.type ? "=" : "!"));
   };
-  const found: Entity[] = [];
+  const entities: Entity[] = [];
   for (let i = 0; i < all.length;) {
     if (!fits(start, i)) {
       i++;
@@ -125,8 +125,8 @@ function entitiesOfPairs(plugin: string, tags: readonly string[], scheme: "IOB1"
     }
     let next = i + 1;
     while (next < all.length && fits(inside, next)) next++;
-    if (fits(end, next)) found.push({ type: at(i).type, start: i, end: next - 1 });
+    if (fits(end, next)) entities.push({ type: at(i).type, start: i, end: next - 1 });
     i = next;
   }
-  return found;
+  return entities;
 }

@@ -1,5 +1,5 @@
 /**
-* Building blocks of metrics: counts, means, ranks, words and their states.
+ * Building blocks of metrics: counts, means, ranks, words and their states.
  * @module
  */
 export * from "./answers.ts";

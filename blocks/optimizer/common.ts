@@ -1,5 +1,5 @@
 /**
-* Options common to all optimizers: weight decay, parameter groups, clipping by value.
+ * Options common to all optimizers: weight decay, parameter groups, clipping by value.
  * @module
  */
 import * as v from "valibot";
@@ -96,9 +96,9 @@ export function withCommon<R extends Omit<Optimizer, keyof Plugin>>(options: Com
 /** The weight decay of an update. */
 export function decayOf(
   { appliesWeightDecay: decays, weightDecay }: StepContext,
-  { weightDecay: own }: CommonOptions,
+  { weightDecay: fallback }: CommonOptions,
 ): number {
-  return decays ? weightDecay ?? own : 0;
+  return decays ? weightDecay ?? fallback : 0;
 }
 
 /** The idle factor where weights decay apart from the gradient. */
@@ -159,8 +159,8 @@ function clip(gradient: Float32Array, scale: number, limit: number): void {
 
 /** Whether names have a pattern in them; takes time in proportion to them, whatever the pattern. */
 export function has(pattern: string): (name: string) => boolean {
-  const found = linearPattern(pattern) as unknown as RegExp;
-  return (name) => name.match(found) !== null;
+  const regExp = linearPattern(pattern) as unknown as RegExp;
+  return (name) => name.match(regExp) !== null;
 }
 
 function isPattern(pattern: string): boolean {

@@ -1,5 +1,5 @@
 /**
-* Building blocks of optimizers: common options, weight decay, parameter groups.
+ * Building blocks of optimizers: common options, weight decay, parameter groups.
  * @module
  */
 export * from "./common.ts";

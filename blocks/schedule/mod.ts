@@ -1,5 +1,5 @@
 /**
-* Building blocks of schedules: warm-up.
+ * Building blocks of schedules: warm-up.
  * @module
  */
 export * from "./warmup.ts";

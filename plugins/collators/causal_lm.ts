@@ -112,8 +112,8 @@ function tokensOf(row: Row, index: number, options: CausalLmOptions, context: Co
   if ("input_ids" in row) return idsAndLabels(row, index);
   if (column("messages") in row) {
     only("assistant", "messages");
-    const given = conversation(row, index, column("messages"));
-    const messages = labelled || given.at(-1)?.role !== "assistant" ? given : given.slice(0, -1);
+    const conversed = conversation(row, index, column("messages"));
+    const messages = labelled || conversed.at(-1)?.role !== "assistant" ? conversed : conversed.slice(0, -1);
     const { text, assistant } = tokenizer.applyChatTemplate(messages, {
       addGenerationPrompt: !labelled,
       ...besides(row, index, column),

@@ -123,8 +123,8 @@ const known = new WeakMap<Tokenizer, readonly number[]>();
 
 /** <extra_id_0>, <extra_id_1>, ... as far as a tokenizer has them. */
 function sentinelsOf(tokenizer: Tokenizer): readonly number[] {
-  const found = known.get(tokenizer) ?? [];
-  if (found.length > 0) return found;
+  const cached = known.get(tokenizer) ?? [];
+  if (cached.length > 0) return cached;
   const sentinels: number[] = [];
   for (;;) {
     const text = `<extra_id_${sentinels.length}>`;

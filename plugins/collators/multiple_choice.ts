@@ -89,8 +89,8 @@ function readyMadeSequences(row: Row, index: number, { tokenizer }: CollatorCont
     throw badValue(NAME, `row ${index}, column "input_ids"`, lists, "a list of token ids for each choice");
   }
   return lists.map((input_ids: unknown, i) => {
-    const own: Row = Array.isArray(types) ? { input_ids, token_type_ids: types[i] as unknown } : { input_ids };
-    const fields = readyMade(NAME, own, index, tokenizer.specialTokenIds.pad ?? 0);
+    const choiceRow: Row = Array.isArray(types) ? { input_ids, token_type_ids: types[i] as unknown } : { input_ids };
+    const fields = readyMade(NAME, choiceRow, index, tokenizer.specialTokenIds.pad ?? 0);
     return { length: fields.input_ids?.data.length ?? 0, fields };
   });
 }

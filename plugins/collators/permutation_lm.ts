@@ -91,23 +91,23 @@ function drawn(
   const { mask } = tokenizer.specialTokenIds;
   if (mask === undefined) throw missing(NAME, "a mask token", "the tokenizer");
   const n = ids.length;
-  const told = spans(n, random.fork("spans"), options).map((chosen, i) => chosen && special[i] !== 1);
+  const isTarget = spans(n, random.fork("spans"), options).map((chosen, i) => chosen && special[i] !== 1);
   const order = orderOf(n, random.fork("order"));
   // What is not told, and is no special token, comes before everything.
-  const rank = order.map((r, i) => (!told[i] && special[i] !== 1 ? -1 : r));
+  const rank = order.map((r, i) => (!isTarget[i] && special[i] !== 1 ? -1 : r));
   const permMask = new Float32Array(n * n);
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) if (told[j] && (rank[i] ?? 0) <= (rank[j] ?? 0)) permMask[i * n + j] = 1;
+    for (let j = 0; j < n; j++) if (isTarget[j] && (rank[i] ?? 0) <= (rank[j] ?? 0)) permMask[i * n + j] = 1;
   }
   const fields: Record<string, Field> = {
     ...sequence?.fields,
     input_ids: {
       axis: "token",
-      data: ids.map((id, i) => (told[i] ? mask : id)),
+      data: ids.map((id, i) => (isTarget[i] ? mask : id)),
       padValue: tokenizer.specialTokenIds.pad ?? 0,
     },
     perm_mask: { axis: "pair", data: permMask, padValue: 0 },
-    ...(labelled ? { labels: labelField(ids.map((id, i) => (told[i] ? id : IGNORE))) } : {}),
+    ...(labelled ? { labels: labelField(ids.map((id, i) => (isTarget[i] ? id : IGNORE))) } : {}),
   };
   return { sequences: [{ length: n, fields }], targets: {}, row: sample.row };
 }
@@ -163,12 +163,12 @@ function readyMade(row: Row, index: number, { tokenizer, requiresLabels: labelle
  * learned. Each place is computed by itself, so that this is what the model gives for the targets alone.
  */
 function placed(mapping: readonly (readonly number[])[], labels: Int32Array, n: number, index: number): Int32Array {
-  const wrong = (found: string, allowed: string): Error =>
-    badValue(NAME, `row ${index}, column "target_mapping"`, found, allowed);
+  const wrong = (value: string, allowed: string): Error =>
+    badValue(NAME, `row ${index}, column "target_mapping"`, value, allowed);
   if (labels.length !== mapping.length) {
     throw badValue(NAME, `row ${index}, column "labels"`, labels.length, `${mapping.length} ids, one for each target`);
   }
-  const found = new Int32Array(n).fill(IGNORE);
+  const placedLabels = new Int32Array(n).fill(IGNORE);
   const taken = new Set<number>();
   mapping.forEach((targets, k) => {
     const places = targets.flatMap((x, i) => (x === 0 ? [] : [i]));
@@ -183,7 +183,7 @@ function placed(mapping: readonly (readonly number[])[], labels: Int32Array, n: 
     if (taken.has(place) && labels[k] !== IGNORE) throw wrong(`two targets at place ${place}`, "places of their own");
     if (labels[k] === IGNORE) return;
     taken.add(place);
-    found[place] = labels[k] ?? IGNORE;
+    placedLabels[place] = labels[k] ?? IGNORE;
   });
-  return found;
+  return placedLabels;
 }

@@ -136,9 +136,9 @@ function labelWords({ template, verbalizer, scoring }: PromptOptions, tokenizer:
       const whole = ids(before + word);
       let same = 0;
       while (same < bare.length && bare[same] === whole[same]) same++;
-      const own = whole.subarray(same);
-      const first = own[0];
-      if (first === undefined || own.includes(tokenizer.specialTokenIds.unk ?? -1)) {
+      const wordIds = whole.subarray(same);
+      const first = wordIds[0];
+      if (first === undefined || wordIds.includes(tokenizer.specialTokenIds.unk ?? -1)) {
         throw badValue(NAME, `verbalizer.${label}`, word, "words that the tokenizer knows");
       }
       if (scoring === "token" && (taken.get(first) ?? label) !== label) {
@@ -146,7 +146,7 @@ function labelWords({ template, verbalizer, scoring }: PromptOptions, tokenizer:
         throw badValue(NAME, `verbalizer.${label}`, word, other);
       }
       taken.set(first, label);
-      return own;
+      return wordIds;
     })
   );
 }
@@ -207,8 +207,8 @@ function placeOf(
 /** A text less so many of its last tokens. */
 function shortened(text: string, tokens: number, tokenizer: Tokenizer): string {
   const [{ ids, offsets }] = tokenizer.encode(text, { addSpecialTokens: false, offsets: true });
-  const kept = Math.max(0, ids.length - tokens);
-  return kept === 0 ? "" : text.slice(0, Math.min(text.length - 1, offsets[2 * kept - 1] ?? 0));
+  const length = Math.max(0, ids.length - tokens);
+  return length === 0 ? "" : text.slice(0, Math.min(text.length - 1, offsets[2 * length - 1] ?? 0));
 }
 
 /** Names of the columns that a template asks for. */

@@ -173,9 +173,9 @@ function answersOf(
   const places = [units(context, start), start];
   const from = (reading === "utf16" ? places.reverse() : places).find((at) => standsAt(context, answer, at));
   if (from === undefined) {
-    const found = `${start}, where "${context.slice(places[0], (places[0] ?? 0) + answer.length)}" stands`;
+    const position = `${start}, where "${context.slice(places[0], (places[0] ?? 0) + answer.length)}" stands`;
     const wanted = `a place in the context (in code points) where "${answer}" stands`;
-    throw badValue(NAME, `${at}, answer_start`, found, wanted);
+    throw badValue(NAME, `${at}, answer_start`, position, wanted);
   }
   const to = from + answer.length;
   return { texts: text, first: { from, to } };

@@ -129,8 +129,8 @@ function paragraphsOf(text: string, tagset: BrownOptions["tagset"]): Paragraph[]
 const QUOTES: Readonly<Record<string, string>> = { "``": '"', "''": '"' };
 
 function tagOf(tag: string, tagset: BrownOptions["tagset"]): string {
-  const own = tag.replace(/-(hl|tl|nc)/g, "");
-  return tagset === "brown" ? own : partOfSpeech(own);
+  const plainTag = tag.replace(/-(hl|tl|nc)/g, "");
+  return tagset === "brown" ? plainTag : partOfSpeech(plainTag);
 }
 
 /** Words as they are written, with blanks where they belong; the corpus has each "?", "!" and ";" at an end twice. */

@@ -72,13 +72,13 @@ async function filesOf(repo: string, options: HubOptions, host: Host, cache: Hub
   const cached = async (): Promise<Files | undefined> => {
     const commit = isCommit(revision) ? revision : await cache.ref(repo, revision);
     if (commit === undefined || !isCommit(commit)) return undefined;
-    const found: string[] = [];
-    for await (const { key } of cache.snapshot(repo, commit).list("")) found.push(key);
-    return found.length > 0 ? { commit, files: splitOf(found, options) } : undefined;
+    const keys: string[] = [];
+    for await (const { key } of cache.snapshot(repo, commit).list("")) keys.push(key);
+    return keys.length > 0 ? { commit, files: splitOf(keys, options) } : undefined;
   };
   if (isOffline(host)) {
-    const found = await cached();
-    if (found) return found;
+    const snapshot = await cached();
+    if (snapshot) return snapshot;
     throw hubError("HUB_OFFLINE", `${path} is not in the cache, and HF_HUB_OFFLINE is set`, path);
   }
   const client = await hubClient(host);
@@ -91,8 +91,8 @@ async function filesOf(repo: string, options: HubOptions, host: Host, cache: Hub
   } catch (error) {
     // Without a network, what was downloaded before serves; what the hub refuses stays refused.
     const away = error instanceof AttuneError && /^HUB_(UNREACHABLE|5\d\d)$/.test(error.code);
-    const found = away ? await cached() : undefined;
-    if (found) return found;
+    const snapshot = away ? await cached() : undefined;
+    if (snapshot) return snapshot;
     throw error;
   }
 }
@@ -106,11 +106,11 @@ function splitOf(all: readonly string[], { path, name, split }: HubOptions): str
   const configs = [...new Set(known.map(({ config }) => config))];
   const config = name ?? (configs.length === 1 ? configs[0] : "default") ?? "";
   if (!configs.includes(config)) throw unknownName("hub", `${path}: name`, "configuration", config, configs);
-  const own = known.filter((k) => k.config === config);
-  const files = own.filter(({ part }) => part === split).map(({ file }) => file).sort();
+  const parts = known.filter((k) => k.config === config);
+  const files = parts.filter(({ part }) => part === split).map(({ file }) => file).sort();
   if (files.length > 0) return files;
-  if (own.some(({ part }) => part === `partial-${split}`)) {
+  if (parts.some(({ part }) => part === `partial-${split}`)) {
     throw unsupported("hub", `${path}: split`, split, "the hub has only a part of it in Parquet");
   }
-  throw unknownName("hub", `${path}: split`, "split", split, [...new Set(own.map(({ part }) => part))]);
+  throw unknownName("hub", `${path}: split`, "split", split, [...new Set(parts.map(({ part }) => part))]);
 }

@@ -83,8 +83,8 @@ async function* mixed(
   const total = weights.reduce((a, b) => a + b, 0);
   const turnOf = (n: number): number => {
     let left = random.uniform(n) * total;
-    const found = weights.findIndex((weight) => (left -= weight) < 0);
-    return found >= 0 ? found : weights.length - 1;
+    const source = weights.findIndex((weight) => (left -= weight) < 0);
+    return source >= 0 ? source : weights.length - 1;
   };
   const cursors: (Cursor | undefined)[] = sources.map((_, i) => from?.inner?.[2 * i]?.inner?.[0]);
   // How often each source has begun again.

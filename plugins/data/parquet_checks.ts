@@ -1,5 +1,5 @@
 /**
-* Checks of a Parquet file's metadata against its bytes, before a reader follows it: sizes that lead backwards or out of
+ * Checks of a Parquet file's metadata against its bytes, before a reader follows it: sizes that lead backwards or out of
  * the file, and counts that do not agree, would keep it busy for ever.
  * @module
  */
@@ -53,9 +53,9 @@ export function checkedPages(file: AsyncBuffer, { columns }: RowGroup): AsyncBuf
 
 function checkPages(view: DataView<ArrayBuffer>, values: number): void {
   const reader = { view, offset: 0 };
-  let [found, unpacked] = [0, 0];
+  let [count, unpacked] = [0, 0];
   // As the reader ends: a last byte alone is no page.
-  for (let page = 0; found < values && reader.offset < view.byteLength - 1; page++) {
+  for (let page = 0; count < values && reader.offset < view.byteLength - 1; page++) {
     within("pages of a column", page, MAX_PAGES);
     const header = parquetHeader(reader);
     const [packed, size] = [Number(header.compressed_page_size), Number(header.uncompressed_page_size)];
@@ -68,14 +68,14 @@ function checkPages(view: DataView<ArrayBuffer>, values: number): void {
       within("values of a dictionary", dictionary?.num_values ?? 0, 8 * size);
       continue;
     }
-    const own = header.type === "DATA_PAGE_V2" ? v2?.num_values : v1?.num_values;
-    found += within("values of a page", own ?? 0, values - found);
+    const pageValues = header.type === "DATA_PAGE_V2" ? v2?.num_values : v1?.num_values;
+    count += within("values of a page", pageValues ?? 0, values - count);
     if (header.type !== "DATA_PAGE_V2" || !v2) continue;
     within("rows of a page", v2.num_rows, v2.num_values);
     const levels = within("bytes of levels", v2.definition_levels_byte_length, packed);
     within("bytes of levels", v2.repetition_levels_byte_length, packed - levels);
   }
-  if (found !== values) throw new Error(`a column's pages have ${found} values, its metadata says ${values}`);
+  if (count !== values) throw new Error(`a column's pages have ${count} values, its metadata says ${values}`);
 }
 
 /** Every element has the children that it says, and all of them are there. */
@@ -101,7 +101,7 @@ function startOf(
   return Number(dictionary || data);
 }
 
-function within(what: string, found: number, most: number): number {
-  if (Number.isSafeInteger(found) && found >= 0 && found <= most) return found;
-  throw new Error(`${what}: ${found} is not from 0 to ${most}`);
+function within(what: string, count: number, most: number): number {
+  if (Number.isSafeInteger(count) && count >= 0 && count <= most) return count;
+  throw new Error(`${what}: ${count} is not from 0 to ${most}`);
 }

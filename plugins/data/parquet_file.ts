@@ -21,7 +21,7 @@ const PIECE = 4 * 2 ** 20;
 export type ParquetPlace = Readonly<{ name: string; store: Store; key: string }>;
 
 /** A group of rows of a file, by the numbers of its rows within all files. */
-type Group = Readonly<{ file: number; own: RowGroup; from: number; first: number; count: number }>;
+type Group = Readonly<{ file: number; rowGroup: RowGroup; from: number; first: number; count: number }>;
 
 /** The rows of files, one after the other; the last group that was read is kept. Throws AttuneError where one is broken. */
 export async function openParquet(places: readonly ParquetPlace[], columns: readonly string[] | null): Promise<Rows> {
@@ -33,36 +33,36 @@ export async function openParquet(places: readonly ParquetPlace[], columns: read
     const buffer = await bufferOf(place);
     refusePointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));
     const metadata = await read(place, async () => {
-      const found = await parquetMetadataAsync(buffer);
-      checkMetadata(found, buffer.byteLength);
-      return found;
+      const metadata = await parquetMetadataAsync(buffer);
+      checkMetadata(metadata, buffer.byteLength);
+      return metadata;
     });
     checkColumns(place, metadata, columns);
     let from = 0;
-    for (const own of metadata.row_groups) {
-      const count = Number(own.num_rows);
-      groups.push({ file: files.length, own, from, first: length, count });
+    for (const rowGroup of metadata.row_groups) {
+      const count = Number(rowGroup.num_rows);
+      groups.push({ file: files.length, rowGroup, from, first: length, count });
       from += count;
       length += count;
     }
     files.push({ place, buffer, metadata });
     digests.push(await digestOf(place, buffer));
   }
-  let kept: Readonly<{ group: Group; rows: Promise<readonly Row[]> }> | undefined;
+  let cached: Readonly<{ group: Group; rows: Promise<readonly Row[]> }> | undefined;
   const rowsOf = (group: Group): Promise<readonly Row[]> => {
-    if (kept?.group === group) return kept.rows;
+    if (cached?.group === group) return cached.rows;
     const { place, buffer, metadata } = files[group.file] as (typeof files)[number];
     const rows = read(place, async () => {
-      const found = await parquetReadObjects({
-        file: checkedPages(buffer, group.own),
+      const records = await parquetReadObjects({
+        file: checkedPages(buffer, group.rowGroup),
         metadata,
         rowStart: group.from,
         rowEnd: group.from + group.count,
         ...(columns ? { columns: [...columns] } : {}),
       });
-      return found.map((row) => plain(row) as Row);
+      return records.map((row) => plain(row) as Row);
     });
-    kept = { group, rows };
+    cached = { group, rows };
     return rows;
   };
   const groupOf = (index: number): Group | undefined =>
@@ -78,14 +78,14 @@ export async function openParquet(places: readonly ParquetPlace[], columns: read
       }
     },
     at: async (indices) => {
-      const found: Row[] = [];
+      const selected: Row[] = [];
       for (const index of indices) {
         const group = Number.isInteger(index) ? groupOf(index) : undefined;
         const row = group && (await rowsOf(group))[index - group.first];
         if (!row) throw badValue("parquet", "row", index, `a row from 0 to ${length - 1}`);
-        found.push(row);
+        selected.push(row);
       }
-      return found;
+      return selected;
     },
   };
 }
@@ -98,9 +98,9 @@ async function bufferOf({ name, store, key }: ParquetPlace): Promise<AsyncBuffer
     byteLength: size,
     slice: async (start, end = size) => {
       const from = start < 0 ? size + start : start;
-      const found = await store.get(key, { offset: from, length: Math.max(0, end - from) });
-      if (found?.revision !== revision) throw badFile("parquet", name, "changed while it was read");
-      return Uint8Array.from(found.bytes).buffer;
+      const slice = await store.get(key, { offset: from, length: Math.max(0, end - from) });
+      if (slice?.revision !== revision) throw badFile("parquet", name, "changed while it was read");
+      return Uint8Array.from(slice.bytes).buffer;
     },
   };
 }
@@ -131,14 +131,14 @@ function checkColumns({ name }: ParquetPlace, { schema }: FileMetaData, columns:
 
 /** The schema lists a tree depth first, each node with its number of children. */
 function topColumns(schema: FileMetaData["schema"]): string[] {
-  const found: string[] = [];
+  const names: string[] = [];
   const skip = (at: number): number => {
     let next = at + 1;
     for (let i = 0; i < (schema[at]?.num_children ?? 0); i++) next = skip(next);
     return next;
   };
-  for (let at = 1; at < schema.length; at = skip(at)) found.push(schema[at]?.name ?? "");
-  return found;
+  for (let at = 1; at < schema.length; at = skip(at)) names.push(schema[at]?.name ?? "");
+  return names;
 }
 
 /** Values as JSON has them: 64-bit integers as numbers where they are exact, dates as text. */
@@ -151,7 +151,7 @@ function plain(value: unknown): unknown {
   if (ArrayBuffer.isView(value)) return value instanceof BigInt64Array ? Array.from(value, plain) : value;
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, plain(own)]));
+    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]));
   }
   return value ?? null;
 }

@@ -70,8 +70,11 @@ export const split: Factory<"data", Input> = define({
         const order = permutation(random.fork(key), members.length);
         order.subarray(0, quota).forEach((i) => test.add(members[i] ?? 0));
       }
-      const own = rows.filter((_, i) => test.has(i) === (part === "test"));
-      return rowsInMemory(own, await sha256(`${opened.fingerprint} ${part} ${testSize} ${seed} ${stratifyByColumn}`));
+      const partRows = rows.filter((_, i) => test.has(i) === (part === "test"));
+      return rowsInMemory(
+        partRows,
+        await sha256(`${opened.fingerprint} ${part} ${testSize} ${seed} ${stratifyByColumn}`),
+      );
     },
   }),
 });

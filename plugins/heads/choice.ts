@@ -43,8 +43,8 @@ export const choice: Factory<"head", ChoiceOptions> = define({
       const pooled = pooledStates(b, states.hidden, style.pool);
       const each = b.linear(style.out, applyStyle(b, style, pooled), { outFeatures: 1, bias: style.bias ?? true });
       const members = b.input("members", "int32", ["samples", "members"]);
-      const own = gather(reshape(each, ["sequences"]), maximum(members, 0));
-      return { logits: where(less(members, 0), ABSENT, own) };
+      const logits = gather(reshape(each, ["sequences"]), maximum(members, 0));
+      return { logits: where(less(members, 0), ABSENT, logits) };
     },
   }),
 });

@@ -11,7 +11,7 @@ import type { Factory, Value } from "../../core/types.ts";
 /** Options of {@link hiddenStates}. */
 export interface HiddenStatesOptions {
   /** Pairs of layers: this model's and the one that it is compared with; 0 is the embeddings' output. */
-  readonly layers: readonly (readonly [own: number, target: number])[];
+  readonly layers: readonly (readonly [layer: number, target: number])[];
   /** Width of a linear layer behind each, where widths differ. */
   readonly projection?: number | undefined;
 }
@@ -40,12 +40,12 @@ export const hiddenStates: Factory<"head", HiddenStatesOptions> = define({
   create: ({ layers, projection }) => ({
     modulesToSave: [],
     forward: (b, states) =>
-      Object.fromEntries(layers.flatMap(([own, target]): [string, Value][] => {
+      Object.fromEntries(layers.flatMap(([layer, target]): [string, Value][] => {
         const at = b.labelled(`teacher.hiddenStates.${target}`);
         if (!at) return [];
-        const state = states.hiddenStates[own];
+        const state = states.hiddenStates[layer];
         if (!state) {
-          throw badValue("hidden-states", "layers", own, `a layer from 0 to ${states.hiddenStates.length - 1}`);
+          throw badValue("hidden-states", "layers", layer, `a layer from 0 to ${states.hiddenStates.length - 1}`);
         }
         const x = b.rows(state, at);
         const path = `hidden_states_projection.${target}`;

@@ -136,6 +136,6 @@ function belonging(b: GraphBuilder, hidden: Value, side: Side): Value {
   const { sequence, first } = b.stream(side);
   const places = hidden.shape[0] ?? 1;
   const flat = reshape(sequence, [places]);
-  const own = reshape(gather(flat, first), ["sequences", 1]);
-  return cast(equal(own, reshape(flat, [1, places])), "float32");
+  const sequenceIndex = reshape(gather(flat, first), ["sequences", 1]);
+  return cast(equal(sequenceIndex, reshape(flat, [1, places])), "float32");
 }

@@ -114,8 +114,8 @@ function wordLogits(
 function belongs(b: GraphBuilder, at: Value): Value {
   const { sequence, first } = b.stream();
   const flat = reshape(sequence, ["batch*seq"]);
-  const own = reshape(gather(flat, first), ["sequences", 1]);
-  return cast(equal(own, reshape(gather(flat, at), [1, at.shape[0] ?? 1])), "float32");
+  const sequenceIndex = reshape(gather(flat, first), ["sequences", 1]);
+  return cast(equal(sequenceIndex, reshape(gather(flat, at), [1, at.shape[0] ?? 1])), "float32");
 }
 
 /** [words, classes]: what takes the mean over each class's words, which stand in order. */

@@ -125,11 +125,11 @@ export function consoleSink(
     if (terminal.isTerminal || step >= totalSteps) line(text);
     else waiting.push(text);
   };
-  const told = (): void => {
+  const report = (): void => {
     for (const text of waiting.splice(0)) line(text);
   };
   const log = (event: TrainingEvent): void => {
-    if (event.type === "step" || event.type === "progress") told();
+    if (event.type === "step" || event.type === "progress") report();
     row(interval.see(event));
     if (event.type === "step") return stepped(event);
     if (event.type === "progress") return progress(event);
@@ -149,11 +149,11 @@ export function consoleSink(
     } else if (event.type === "checkpoint" && !terminal.isTerminal) {
       tell(`${stepText(event.step, totalSteps)}  checkpoint  ${printable(event.name)}`, event.step);
     } else if (event.type === "warning") {
-      told();
+      report();
       line(`warning: ${printable(event.message)}`);
     } else if (event.type === "end") {
       row(interval.rest());
-      told();
+      report();
       clear();
       line(endText(event, clock.now() - startedAt));
     }
@@ -162,7 +162,7 @@ export function consoleSink(
   return {
     log,
     close: async () => {
-      told();
+      report();
       clear();
     },
   };
@@ -214,8 +214,8 @@ function startText(event: Event<"start">, name: string): string {
 }
 
 function endText({ reason, step, metrics, message }: Event<"end">, ms: number): string {
-  const found = metricsText(metrics);
-  return `${reason} after step ${step} in ${duration(ms)}${found === "" ? "" : `  ${found}`}${
+  const summary = metricsText(metrics);
+  return `${reason} after step ${step} in ${duration(ms)}${summary === "" ? "" : `  ${summary}`}${
     message ? `\n${printable(message)}` : ""
   }`;
 }

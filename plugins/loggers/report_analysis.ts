@@ -1,5 +1,5 @@
 /**
-* A report's analysis of evaluated rows: each row's score, the baseline beside it, counts by class, the worst rows.
+ * A report's analysis of evaluated rows: each row's score, the baseline beside it, counts by class, the worst rows.
  * @module
  */
 import type { Example, Json, Named, TrainingEvent } from "../../core/types.ts";
@@ -103,17 +103,17 @@ function classes(examples: readonly Example[], labels: readonly string[], worstR
     return finiteOr(e.loss, p === undefined ? 1 - (scores[i] ?? 0) : -Math.log(Math.max(1e-12, p)));
   });
   const detail = (i: number): Partial<WorstRow> => {
-    const [own, e] = [probabilities[i], examples[i]];
-    if (!own || !e) return {};
+    const [row, e] = [probabilities[i], examples[i]];
+    if (!row || !e) return {};
     return {
-      confidence: own[index.get(String(e.prediction)) ?? -1],
-      referenceScore: own[index.get(String(e.reference)) ?? -1],
+      confidence: row[index.get(String(e.prediction)) ?? -1],
+      referenceScore: row[index.get(String(e.reference)) ?? -1],
       loss: badness[i],
     };
   };
   const pairs = examples.flatMap((_, i): [number, number][] => {
-    const own = probabilities[i];
-    return own ? [[own.reduce((a, b) => Math.max(a, b), 0), scores[i] ?? 0]] : [];
+    const row = probabilities[i];
+    return row ? [[row.reduce((a, b) => Math.max(a, b), 0), scores[i] ?? 0]] : [];
   });
   return {
     confusion,
@@ -135,11 +135,11 @@ function labelSets(examples: readonly Example[], labels: readonly string[], wors
   const scores = sets.map(({ reference, prediction }) => Number(key(reference) === key(prediction)));
   const pairs: [number, number][] = [];
   const badness = examples.map((e, i) => {
-    const [own, set] = [e.scores, sets[i]];
-    if (!own || !set || own.length !== labels.length) return finiteOr(e.loss, 1 - (scores[i] ?? 0));
+    const [labelScores, set] = [e.scores, sets[i]];
+    if (!labelScores || !set || labelScores.length !== labels.length) return finiteOr(e.loss, 1 - (scores[i] ?? 0));
     let sum = 0;
     for (const [j, label] of labels.entries()) {
-      const [p, there] = [own[j] ?? 0, set.reference.has(label)];
+      const [p, there] = [labelScores[j] ?? 0, set.reference.has(label)];
       pairs.push([p, Number(there)]);
       sum -= Math.log(Math.max(1e-12, there ? p : 1 - p));
     }
@@ -191,9 +191,9 @@ function tagged(examples: readonly Example[], worstRows: number) {
   );
   const common = mostFrequent(pairs.flat().map(([reference]) => reference));
   const share = (right: (tag: string, predicted: string) => boolean): number[] =>
-    pairs.map((own) => own.filter(([tag, predicted]) => right(tag, predicted)).length / Math.max(1, own.length));
+    pairs.map((tags) => tags.filter(([tag, predicted]) => right(tag, predicted)).length / Math.max(1, tags.length));
   const scores = share((tag, predicted) => tag === predicted);
-  const wrong = pairs.map((own) => own.filter(([tag, predicted]) => tag !== predicted).length);
+  const wrong = pairs.map((tags) => tags.filter(([tag, predicted]) => tag !== predicted).length);
   return {
     confusion,
     classes: classCounts(confusion),

@@ -1,5 +1,5 @@
 /**
-* Collects a run's events for its report, in bounded memory.
+ * Collects a run's events for its report, in bounded memory.
  * @module
  */
 import type { Named, TrainingEvent } from "../../core/types.ts";

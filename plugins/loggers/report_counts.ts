@@ -52,13 +52,13 @@ export function labelCounts(
   const classes = new Map(labels.map((name) => [name, { name, hits: 0, predicted: 0, support: 0 }]));
   for (const { reference, prediction } of rows) {
     for (const name of reference) {
-      const own = classes.get(name);
-      if (own) own.support++;
-      if (own && prediction.has(name)) own.hits++;
+      const counts = classes.get(name);
+      if (counts) counts.support++;
+      if (counts && prediction.has(name)) counts.hits++;
     }
     for (const name of prediction) {
-      const own = classes.get(name);
-      if (own) own.predicted++;
+      const counts = classes.get(name);
+      if (counts) counts.predicted++;
     }
   }
   return [...classes.values()];
@@ -78,16 +78,17 @@ export function ratesOf({ hits, predicted, support }: ClassCounts): Rates {
 export function largestClasses(confusion: Confusion, limit: number): Confusion {
   const { names, cells } = confusion;
   if (names.length <= limit) return confusion;
-  const support = classCounts(confusion).map((own, i) => ({ i, size: own.support + own.predicted }));
-  const kept = support.sort((a, b) => b.size - a.size || a.i - b.i).slice(0, limit - 1).map(({ i }) => i).sort((a, b) =>
-    a - b
-  );
-  const place = new Map(kept.map((old, i) => [old, i]));
+  const support = classCounts(confusion).map((counts, i) => ({ i, size: counts.support + counts.predicted }));
+  const largest = support.sort((a, b) => b.size - a.size || a.i - b.i).slice(0, limit - 1).map(({ i }) => i).sort((
+    a,
+    b,
+  ) => a - b);
+  const place = new Map(largest.map((old, i) => [old, i]));
   const pairs = cells.flatMap(([reference, prediction, count]) =>
     Array.from(
       { length: count },
-      () => [place.get(reference) ?? kept.length, place.get(prediction) ?? kept.length] as const,
+      () => [place.get(reference) ?? largest.length, place.get(prediction) ?? largest.length] as const,
     )
   );
-  return confusionOf([...kept.map((i) => names[i] ?? ""), `${names.length - kept.length} others`], pairs);
+  return confusionOf([...largest.map((i) => names[i] ?? ""), `${names.length - largest.length} others`], pairs);
 }

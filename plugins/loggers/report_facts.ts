@@ -1,5 +1,5 @@
 /**
-* The facts of a run: its size, its parts, its warnings, its spec.
+ * The facts of a run: its size, its parts, its warnings, its spec.
  * @module
  */
 import type { Json, Plugin, Run } from "../../core/types.ts";
@@ -113,7 +113,7 @@ function abridged(value: Json): Json {
     return value.length > ITEMS ? [...shown, `… (${value.length} items)`] : shown;
   }
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, abridged(own)]));
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, abridged(field)]));
 }
 
 const TEXT = 500;
@@ -126,8 +126,8 @@ export function baseOf(run: Run): string {
 }
 
 function ranks({ options }: Plugin): string {
-  const own = Object.entries(options).filter(([name, value]) => RANKS.has(name) && typeof value === "number");
-  return own.map(([name, value]) => `${name} ${value}`).join(", ");
+  const ranks = Object.entries(options).filter(([name, value]) => RANKS.has(name) && typeof value === "number");
+  return ranks.map(([name, value]) => `${name} ${value}`).join(", ");
 }
 
 const RANKS: ReadonlySet<string> = new Set(["r", "loraAlpha", "numVirtualTokens", "bottleneckSize"]);

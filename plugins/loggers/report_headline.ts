@@ -36,7 +36,7 @@ function scoreHeadline(task: string, after: Analysis, before: Analysis | undefin
     const interval = meanInterval(scores, random.fork("value", i));
     return interval ? [{ name, main: i === 0, interval }] : [];
   });
-  const own = lines[0]?.interval ?? { value: NaN, low: NaN, high: NaN };
+  const main = lines[0]?.interval ?? { value: NaN, low: NaN, high: NaN };
   const scale = share
     ? linearScale([0, 1], 4, true)
     : linearScale([0, ...extent(lines.map(({ interval }) => interval.high))], 4, true);
@@ -51,8 +51,8 @@ function scoreHeadline(task: string, after: Analysis, before: Analysis | undefin
     <section class="hero">
       <div class="lead">
         <p class="label">${named(task, NAMES[after.kind])}</p>
-        <p class="big">${show(own.value)}</p>
-        <p class="sub">95 % interval ${show(own.low)} to ${show(own.high)}<br>on ${showNumber(
+        <p class="big">${show(main.value)}</p>
+        <p class="sub">95 % interval ${show(main.low)} to ${show(main.high)}<br>on ${showNumber(
           after.scores.length,
         )} held-out ${after.scores.length === 1 ? "row" : "rows"}</p>
       </div>

@@ -180,7 +180,7 @@ function calibrationSection(calibration: Parameters<typeof calibrationChart>[0])
 }
 
 function classTable(classes: readonly ClassCounts[], counted: string): Html {
-  const rows = classes.map((own) => ({ ...own, ...ratesOf(own) }));
+  const rows = classes.map((counts) => ({ ...counts, ...ratesOf(counts) }));
   const total = rows.reduce((sum, { support }) => sum + support, 0);
   const mean = (value: (row: (typeof rows)[number]) => number): number =>
     rows.reduce((sum, row) => sum + value(row), 0) / Math.max(1, rows.length);

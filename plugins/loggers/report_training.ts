@@ -18,7 +18,7 @@ export function trainingSection(run: ReportData): Html | undefined {
   if (points.length === 0) return undefined;
   const losses = points.map(({ loss }) => loss);
   const reach = Math.max(1, Math.round(points.length / 30));
-  const held = evaluationsOf(run).flatMap(({ step, metrics }): [number, number][] =>
+  const evaluations = evaluationsOf(run).flatMap(({ step, metrics }): [number, number][] =>
     metrics.loss !== undefined && Number.isFinite(metrics.loss) ? [[step, metrics.loss]] : []
   );
   const x = points.map(({ step }) => step);
@@ -26,7 +26,9 @@ export function trainingSection(run: ReportData): Html | undefined {
   const curves: Curve[] = [
     { name: "each step", color: 1, style: "faint", points: at(losses) },
     { name: "smoothed", color: 1, style: "line", points: at(smooth(losses, reach)) },
-    ...(held.length > 1 ? [{ name: "held-out rows", color: 2, style: "dots", points: held } as const] : []),
+    ...(evaluations.length > 1
+      ? [{ name: "held-out rows", color: 2, style: "dots", points: evaluations } as const]
+      : []),
   ];
   const norms = points.map(({ gradNorm }) => gradNorm);
   const [least, most] = extent(norms.filter((norm) => norm !== null));

@@ -29,7 +29,7 @@ export interface CrossEntropyOptions {
   /** Targets of this value stay out of the sum and of the count. */
   readonly ignoreIndex: number;
   /**
-* The span of one mean: all "tokens" of the optimizer step (also called "step"; language models), or each
+   * The span of one mean: all "tokens" of the optimizer step (also called "step"; language models), or each
    * "batch", of whose means then the mean is taken.
    */
   readonly over: "step" | "tokens" | "batch";
@@ -86,7 +86,7 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
           const nll = neg(sum(mul(w ? mul(logp(), w) : logp(), labels), -1));
           return sum(e === 0 ? nll : add(mul(nll, 1 - e), even()));
         }
-        const kept = cast(not(equal(labels, ignoreIndex)), "float32"); // [rows]
+        const counts = cast(not(equal(labels, ignoreIndex)), "float32"); // [rows]
         const classes = maximum(labels, 0);
         // A large vocabulary's logits are not made whole.
         const many = w && e !== 0
@@ -97,7 +97,7 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
         return sum(
           mul(
             e === 0 ? weighted : add(mul(weighted, 1 - e), many?.mean ? mul(neg(many.mean), e) : even()),
-            kept,
+            counts,
           ),
         );
       },

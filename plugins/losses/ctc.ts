@@ -79,16 +79,16 @@ function negativeLog(b: GraphBuilder, logp: Value, target: Value, blank: number)
   const after = f.and(same, f.greater(w, t));
 
   // Of each place: its sequence's labels, and for blank and labels ln p, summed up to here, and over the sequence.
-  const own = f.gather(target, sequence); // [batch, seq, labels]
+  const targets = f.gather(target, sequence); // [batch, seq, labels]
   const rows = logp.shape[0] ?? 1;
   const classes = f.concat([
     f.expand(f.constant(target, { dtype: "int32", dims: [], data: Int32Array.of(blank) }), [rows, 1]),
-    f.reshape(f.maximum(own, 0), [rows, labels]),
+    f.reshape(f.maximum(targets, 0), [rows, labels]),
   ], 1);
   const score = f.reshape(f.apply("GatherElements", [logp, classes], { axis: 1 }), [batch, seq, labels + 1]);
   const upTo = f.matmul(f.cast(f.and(same, f.not(f.greater(w, t))), "float32"), score);
   const whole = f.matmul(f.cast(same, "float32"), score);
-  const count = f.sum(f.cast(f.greater(own, -1), "float32"), -1); // [batch, seq]
+  const count = f.sum(f.cast(f.greater(targets, -1), "float32"), -1); // [batch, seq]
 
   const states = Array.from({ length: 2 * labels + 1 }, (_, s) => s);
   const column = (x: Value, i: number): Value => f.reshape(f.slice(x, 2, i, i + 1), [batch, seq]);
@@ -97,7 +97,7 @@ function negativeLog(b: GraphBuilder, logp: Value, target: Value, blank: number)
   const skips = (s: number): Value | undefined =>
     s % 2 === 0 || s < 3
       ? undefined
-      : f.not(f.equal(f.slice(own, 2, (s - 1) / 2, (s + 1) / 2), f.slice(own, 2, (s - 3) / 2, (s - 1) / 2)));
+      : f.not(f.equal(f.slice(targets, 2, (s - 1) / 2, (s + 1) / 2), f.slice(targets, 2, (s - 3) / 2, (s - 1) / 2)));
   const skipping = (s: number, x: Value): Value => {
     const may = skips(s);
     return may ? f.where(f.reshape(may, [batch, seq]), x, MASKED_SCORE) : x;

@@ -60,8 +60,8 @@ export const focal: Factory<"loss", Partial<FocalOptions>> = define({
     sum: (_, logits, target) => {
       const classes = maximum(target, 0);
       const logp = pick(logSoftmax(logits), classes);
-      const kept = cast(not(equal(target, ignoreIndex)), "float32");
-      const weight = alpha ? mul(kept, gather(constant(logits, f32([alpha.length], alpha)), classes)) : kept;
+      const counts = cast(not(equal(target, ignoreIndex)), "float32");
+      const weight = alpha ? mul(counts, gather(constant(logits, f32([alpha.length], alpha)), classes)) : counts;
       return sum(mul(mul(focalFactor(exp(logp), gamma), neg(logp)), weight));
     },
     count: ({ data }) => {

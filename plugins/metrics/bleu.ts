@@ -70,9 +70,9 @@ export const bleu: Factory<"metric", Partial<BleuOptions>> = define({
       greaterIsBetter: true,
       init: (): State => ({ stats: empty, scores: emptyMean }),
       update: (state: State, example: MetricInputs["text"]): State => {
-        const own = statsOf(example, options);
-        const score = options.level === "sentence" ? scoreOf(own, options).score : 0;
-        return { stats: add(state.stats, own), scores: addToMean(state.scores, score) };
+        const stats = statsOf(example, options);
+        const score = options.level === "sentence" ? scoreOf(stats, options).score : 0;
+        return { stats: add(state.stats, stats), scores: addToMean(state.scores, score) };
       },
       merge: (a: State, b: State): State => ({ stats: add(a.stats, b.stats), scores: mergeMeans(a.scores, b.scores) }),
       compute: ({ stats, scores }: State) => {

@@ -103,9 +103,9 @@ function withoutPunctuation(word: string): string[] {
 
 function statsOf(guess: Counts, gold: Counts): Stats {
   const total = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
-  return guess.map((own, n) => {
+  return guess.map((counts, n) => {
     const other = gold[n] ?? new Map<string, number>();
-    return [other.size > 0 ? total(own) : 0, total(other), common(own, other)];
+    return [other.size > 0 ? total(counts) : 0, total(other), common(counts, other)];
   });
 }
 

@@ -129,8 +129,8 @@ function scoresOf(same: number, guesses: number, golds: number): Scores {
 }
 
 function tokens(text: string, useStemmer: boolean): string[] {
-  const found = text.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word !== "");
-  return useStemmer ? found.map((word) => (word.length > 3 ? stem(word) : word)) : found;
+  const words = text.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word !== "");
+  return useStemmer ? words.map((word) => (word.length > 3 ? stem(word) : word)) : words;
 }
 
 /** The length of the longest common subsequence; `step` is told where each cell of the table got its length from. */
@@ -166,14 +166,14 @@ function places(a: readonly string[], b: readonly string[]): number[] {
   commonLength(a, b, (i, j, from) => {
     steps[i * width + j] = from === "both" ? 0 : from === "left" ? 1 : 2;
   });
-  const found: number[] = [];
+  const indices: number[] = [];
   for (let [i, j] = [a.length, b.length]; i > 0 && j > 0;) {
     const from = steps[i * width + j];
-    if (from === 0) found.push(i - 1);
+    if (from === 0) indices.push(i - 1);
     if (from !== 1) i--;
     if (from !== 2) j--;
   }
-  return found;
+  return indices;
 }
 
 /** Section 3.2 of the paper; a word counts no more often than either side has it. */

@@ -39,11 +39,11 @@ export const topKAccuracy: Factory<"metric", Partial<TopKAccuracyOptions>> = def
   create: ({ k }) =>
     meanMetric("top-k-accuracy", ["label"], (example) => {
       const scores = scoresOf("top-k-accuracy", example);
-      const own = referenceScore("top-k-accuracy", example);
+      const target = referenceScore("top-k-accuracy", example);
       let before = 0;
       for (let c = 0; c < scores.length; c++) {
         const score = scores[c] ?? 0;
-        if (score > own || (score === own && c > example.reference)) before++;
+        if (score > target || (score === target && c > example.reference)) before++;
       }
       return before < k ? 1 : 0;
     }, { greaterIsBetter: true }),

@@ -80,16 +80,16 @@ export const adafactor: Factory<"optimizer", Partial<AdafactorOptions>> = define
         relativeStep ? Math.min(warmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step)) : scheduled,
       update: (span, update) => {
         const { parameter: p, gradient, shape, state } = span as FlatParameter<"row" | "column" | "square" | "m">;
-        const kept = 1 - update.step ** decayRate;
+        const beta2 = 1 - update.step ** decayRate;
         const scale = scaleParameter ? Math.max(eps[1], rootMeanSquare(p)) : 1;
         const learningRate = update.learningRate * scale;
         const u = new Float64Array(gradient.length);
         for (let i = 0; i < u.length; i++) u[i] = (gradient[i] ?? 0) * update.gradientScale;
-        if (state.row.length > 0) divideByFactors(u, shape, state.row, state.column, kept, eps[0]);
+        if (state.row.length > 0) divideByFactors(u, shape, state.row, state.column, beta2, eps[0]);
         else {
           for (let i = 0; i < u.length; i++) {
             const g = u[i] ?? 0;
-            const s = state.square[i] = kept * (state.square[i] ?? 0) + (1 - kept) * (g * g + eps[0]);
+            const s = state.square[i] = beta2 * (state.square[i] ?? 0) + (1 - beta2) * (g * g + eps[0]);
             u[i] = g / Math.sqrt(s);
           }
         }
@@ -119,7 +119,7 @@ function divideByFactors(
   shape: readonly number[],
   row: Float32Array,
   column: Float32Array,
-  kept: number,
+  beta2: number,
   eps: number,
 ): void {
   const [rows = 1, columns = 1] = shape.slice(-2);
@@ -136,11 +136,11 @@ function divideByFactors(
         columnSums[j] = (columnSums[j] ?? 0) + square;
       }
       const k = matrix * rows + i;
-      total += row[k] = kept * (row[k] ?? 0) + (1 - kept) * sum / columns;
+      total += row[k] = beta2 * (row[k] ?? 0) + (1 - beta2) * sum / columns;
     }
     for (let j = 0; j < columns; j++) {
       const k = matrix * columns + j;
-      column[k] = kept * (column[k] ?? 0) + (1 - kept) * (columnSums[j] ?? 0) / rows;
+      column[k] = beta2 * (column[k] ?? 0) + (1 - beta2) * (columnSums[j] ?? 0) / rows;
     }
     const mean = total / rows;
     const ofColumn = new Float64Array(columns);

@@ -64,8 +64,8 @@ export const adamw: Factory<"optimizer", Partial<AmsgradOptions>> = define({
       update: (span, update, kernels) => {
         const weightDecay = decayOf(update, options);
         if (amsgrad) {
-          const kept = 1 - update.learningRate * weightDecay;
-          for (let i = 0; i < span.parameter.length; i++) span.parameter[i] = (span.parameter[i] ?? 0) * kept;
+          const decay = 1 - update.learningRate * weightDecay;
+          for (let i = 0; i < span.parameter.length; i++) span.parameter[i] = (span.parameter[i] ?? 0) * decay;
           amsgradStep(span as FlatParameter<"m" | "v" | "largest">, update, options, 0);
         } else kernels.adamw(span as FlatParameter<"m" | "v">, { ...update, beta1, beta2, epsilon, weightDecay });
       },

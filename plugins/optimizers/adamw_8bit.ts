@@ -64,11 +64,11 @@ export const adamw8bit: Factory<"optimizer", Partial<Adamw8bitOptions>> = define
           : { m: 0, v: 0, m8: bytes, v8: bytes, mScale: blocks, vScale: blocks };
       },
       update: (span, update, kernels) => {
-        const own = span as FlatParameter<"m" | "v" | "m8" | "v8" | "mScale" | "vScale">;
-        const { parameter, gradient, state } = own;
+        const quantized = span as FlatParameter<"m" | "v" | "m8" | "v8" | "mScale" | "vScale">;
+        const { parameter, gradient, state } = quantized;
         const weightDecay = decayOf(update, options);
         if (state.m.length > 0) {
-          kernels.adamw(own, { ...update, beta1, beta2, epsilon, weightDecay });
+          kernels.adamw(quantized, { ...update, beta1, beta2, epsilon, weightDecay });
           return;
         }
         const [m8, v8] = [bytesOf(state.m8), bytesOf(state.v8)];

@@ -29,28 +29,28 @@ export const memory: Factory<"queue", MemoryOptions> = define({
     open: async (host) => {
       const { now } = host.clock;
       // Until when each id is hidden; a new object for each who takes it.
-      const held = new Map<string, { until: number }>();
+      const leases = new Map<string, { until: number }>();
       return {
         push: async (id) => {
-          if (!held.has(id)) held.set(id, { until: 0 });
+          if (!leases.has(id)) leases.set(id, { until: 0 });
         },
         pull: async (seconds, wanted = () => true) => {
-          for (const [id, { until }] of held) {
+          for (const [id, { until }] of leases) {
             if (until > now() || !wanted(id)) continue;
-            const own = { until: now() + 1000 * seconds };
-            held.set(id, own);
-            const mine = (): boolean => held.get(id) === own;
+            const lease = { until: now() + 1000 * seconds };
+            leases.set(id, lease);
+            const mine = (): boolean => leases.get(id) === lease;
             return {
               id,
-              ack: async () => void (mine() && held.delete(id)),
+              ack: async () => void (mine() && leases.delete(id)),
               // Behind the others: what nobody here can do hides nothing.
-              nack: async () => void (mine() && held.delete(id) && held.set(id, { until: 0 })),
+              nack: async () => void (mine() && leases.delete(id) && leases.set(id, { until: 0 })),
             };
           }
           return undefined;
         },
-        ids: async () => new Set(held.keys()),
-        close: async () => held.clear(),
+        ids: async () => new Set(leases.keys()),
+        close: async () => leases.clear(),
       };
     },
   }),

@@ -122,8 +122,8 @@ async function openNatsQueue(connection: NatsConnection, { stream, ackSeconds }:
     pull: async (seconds) => {
       const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${CONSUMER}`;
       // Its own subscription: the answer comes under the message's subject, not the inbox's.
-      const asked = JSON.stringify({ batch: 1, no_wait: true });
-      const message = await healed(() => connection.request(next, asked, { timeout: 2000, noMux: true }));
+      const request = JSON.stringify({ batch: 1, no_wait: true });
+      const message = await healed(() => connection.request(next, request, { timeout: 2000, noMux: true }));
       if (message.headers?.code || !message.reply) return undefined;
       const say = async (word: string): Promise<void> => {
         silence(timer);

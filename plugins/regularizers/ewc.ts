@@ -68,12 +68,12 @@ export const ewc: Factory<"regularizer", Input> = define({
       return tensors;
     },
     term: (b, { frozen }) => {
-      const held = Object.entries(b.trainable()).flatMap(([name, w]) => {
+      const penalties = Object.entries(b.trainable()).flatMap(([name, w]) => {
         const [start, fisher] = [frozen[`start/${name}`], frozen[`fisher/${name}`]];
         return start && fisher ? [sum(mul(fisher, square(sub(w, start))))] : [];
       });
-      if (held.length === 0) throw missing("ewc", "a parameter with a saved value", "what trains");
-      return mul(held.reduce((a, c) => add(a, c)), lambda / 2);
+      if (penalties.length === 0) throw missing("ewc", "a parameter with a saved value", "what trains");
+      return mul(penalties.reduce((a, c) => add(a, c)), lambda / 2);
     },
   }),
 });

@@ -30,26 +30,26 @@ export const memory: Factory<"store", MemoryOptions> = define({
   schema: memorySchema,
   create: () => ({
     open: async () => {
-      const held = new Map<string, { bytes: Uint8Array; revision: string }>();
+      const objects = new Map<string, { bytes: Uint8Array; revision: string }>();
       let writes = 0;
       const stored = (key: string): StoredObject => ({
         key,
-        size: held.get(key)?.bytes.length ?? 0,
-        revision: held.get(key)?.revision ?? "",
+        size: objects.get(key)?.bytes.length ?? 0,
+        revision: objects.get(key)?.revision ?? "",
       });
       const conflicts = (key: string, wanted: string | null | undefined): boolean =>
-        wanted !== undefined && (held.get(key)?.revision ?? null) !== wanted;
+        wanted !== undefined && (objects.get(key)?.revision ?? null) !== wanted;
       const write = (key: string, bytes: Uint8Array): StoredObject => {
-        held.set(key, { bytes, revision: String(++writes) });
+        objects.set(key, { bytes, revision: String(++writes) });
         return stored(key);
       };
       return {
         get: async (key, range) => {
           keyParts("memory", key);
-          const own = held.get(key)?.bytes;
-          if (!own) return undefined;
+          const content = objects.get(key)?.bytes;
+          if (!content) return undefined;
           const from = range?.offset ?? 0;
-          return { ...stored(key), bytes: own.slice(from, range ? from + range.length : undefined) };
+          return { ...stored(key), bytes: content.slice(from, range ? from + range.length : undefined) };
         },
         put: async (key, bytes, options) => {
           keyParts("memory", key);
@@ -58,7 +58,7 @@ export const memory: Factory<"store", MemoryOptions> = define({
         },
         append: async (key, bytes) => {
           keyParts("memory", key);
-          const before = held.get(key)?.bytes ?? new Uint8Array();
+          const before = objects.get(key)?.bytes ?? new Uint8Array();
           const both = new Uint8Array(before.length + bytes.length);
           both.set(before);
           both.set(bytes, before.length);
@@ -67,11 +67,11 @@ export const memory: Factory<"store", MemoryOptions> = define({
         delete: async (key, options) => {
           keyParts("memory", key);
           if (conflicts(key, options?.if)) return "conflict";
-          held.delete(key);
+          objects.delete(key);
           return "done";
         },
         list: async function* (prefix) {
-          for (const key of [...held.keys()].filter((k) => k.startsWith(prefix)).sort()) yield stored(key);
+          for (const key of [...objects.keys()].filter((k) => k.startsWith(prefix)).sort()) yield stored(key);
         },
       };
     },

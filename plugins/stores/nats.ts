@@ -94,10 +94,10 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
       throw storeFailed("nats", `${key} (${name})`, error);
     });
   };
-  const entryOf = async (key: string): Promise<{ held: StoredValue; revision: number } | undefined> => {
-    const found = await kv.get(nameOf(key));
-    if (!found || found.operation !== "PUT") return undefined;
-    return { held: heldIn(found.value), revision: found.revision };
+  const entryOf = async (key: string): Promise<{ value: StoredValue; revision: number } | undefined> => {
+    const entry = await kv.get(nameOf(key));
+    if (!entry || entry.operation !== "PUT") return undefined;
+    return { value: heldIn(entry.value), revision: entry.revision };
   };
   const pieces: Objects = {
     put: (name, bytes) => objects.putBlob({ name }, bytes),
@@ -112,8 +112,8 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
       return last.bytes.slice(offset, offset + length);
     },
   };
-  const forget = async (held: StoredValue | undefined): Promise<void> => {
-    if (held?.blob !== undefined) await deleteBlob(pieces, held);
+  const forget = async (value: StoredValue | undefined): Promise<void> => {
+    if (value?.blob !== undefined) await deleteBlob(pieces, value);
   };
   /** Turns a lost race into "conflict"; throws everything else. */
   const raced = (error: unknown): "conflict" => {
@@ -124,39 +124,39 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
   return {
     get: (key, range) =>
       typed(key, async () => {
-        const found = await entryOf(key);
-        if (!found) return undefined;
-        const { held, revision } = found;
-        const size = held.blob === undefined ? held.bytes.length : held.size;
-        const own = { key, size, revision: String(revision) };
-        if (range?.length === 0) return { ...own, bytes: new Uint8Array() };
+        const entry = await entryOf(key);
+        if (!entry) return undefined;
+        const { value, revision } = entry;
+        const size = value.blob === undefined ? value.bytes.length : value.size;
+        const stored = { key, size, revision: String(revision) };
+        if (range?.length === 0) return { ...stored, bytes: new Uint8Array() };
         const from = range?.offset ?? 0;
         const length = range?.length ?? size;
-        const bytes = held.blob === undefined
-          ? held.bytes.slice(from, from + length)
-          : await getBlob(pieces, held, from, length);
-        return { ...own, bytes };
+        const bytes = value.blob === undefined
+          ? value.bytes.slice(from, from + length)
+          : await getBlob(pieces, value, from, length);
+        return { ...stored, bytes };
       }),
     put: (key, content, options) =>
       typed(key, async () => {
-        const kept = await putBlob(pieces, crypto.randomUUID(), content, INLINE);
-        const value = kept instanceof Uint8Array
-          ? joinBytes([Uint8Array.of(0), kept])
-          : new TextEncoder().encode(`\u0001${JSON.stringify(kept)}`);
+        const blob = await putBlob(pieces, crypto.randomUUID(), content, INLINE);
+        const value = blob instanceof Uint8Array
+          ? joinBytes([Uint8Array.of(0), blob])
+          : new TextEncoder().encode(`\u0001${JSON.stringify(blob)}`);
         const before = await entryOf(key);
         const wanted = options?.if;
         if (wanted !== undefined && (before === undefined ? null : String(before.revision)) !== wanted) {
           await forget(heldIn(value));
           return "conflict";
         }
-        const size = kept instanceof Uint8Array ? kept.length : kept.size;
+        const size = blob instanceof Uint8Array ? blob.length : blob.size;
         const name = nameOf(key);
         const done = await (wanted === undefined
           ? kv.put(name, value)
           : before
           ? kv.update(name, value, before.revision)
           : kv.create(name, value)).catch(raced);
-        await forget(done === "conflict" ? heldIn(value) : before?.held);
+        await forget(done === "conflict" ? heldIn(value) : before?.value);
         return done === "conflict" ? done : { key, size, revision: String(done) };
       }),
     delete: (key, options) =>
@@ -167,22 +167,22 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
         if (wanted !== undefined && String(before.revision) !== wanted) return "conflict";
         const at = wanted === undefined ? {} : { previousSeq: before.revision };
         const done = await kv.delete(nameOf(key), at).then(() => "done" as const, raced);
-        if (done === "done") await forget(before.held);
+        if (done === "done") await forget(before.value);
         return done;
       }),
     list: async function* (prefix) {
       const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
-      const key = folder === "" ? ">" : `${folder.slice(0, -1).split("/").map(encoded).join(".")}.>`;
-      const found: StoredObject[] = [];
-      for await (const entry of await kv.history({ key })) {
+      const subject = folder === "" ? ">" : `${folder.slice(0, -1).split("/").map(encoded).join(".")}.>`;
+      const objects: StoredObject[] = [];
+      for await (const entry of await kv.history({ key: subject })) {
         if (entry.operation !== "PUT") continue;
-        const own = keyOf(entry.key);
-        if (!own.startsWith(prefix)) continue;
-        const held = heldIn(entry.value);
-        const size = held.blob === undefined ? held.bytes.length : held.size;
-        found.push({ key: own, size, revision: String(entry.revision) });
+        const key = keyOf(entry.key);
+        if (!key.startsWith(prefix)) continue;
+        const value = heldIn(entry.value);
+        const size = value.blob === undefined ? value.bytes.length : value.size;
+        objects.push({ key, size, revision: String(entry.revision) });
       }
-      yield* found.sort((a, b) => (a.key < b.key ? -1 : 1));
+      yield* objects.sort((a, b) => (a.key < b.key ? -1 : 1));
     },
     close: () => connection.close(),
   };

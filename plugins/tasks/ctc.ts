@@ -79,20 +79,20 @@ export const ctc: Factory<"task", Input> = define({
 /** Each sequence's classes: the likeliest of each place, those alike that follow each other once, without blanks. */
 function likeliest(logits: Tensor | undefined, batch: Batch): number[][] {
   const width = logits?.dims.at(-1) ?? 1;
-  const found: number[][] = Array.from({ length: batch.sequences }, () => []);
-  const before: number[] = found.map(() => 0);
+  const symbols: number[][] = Array.from({ length: batch.sequences }, () => []);
+  const before: number[] = symbols.map(() => 0);
   for (let place = 0; place < batch.tokenOrigins.length / 2; place++) {
     const sequence = batch.tokenOrigins[2 * place] ?? -1;
-    const own = found[sequence];
-    if (!own) continue;
+    const sequenceSymbols = symbols[sequence];
+    if (!sequenceSymbols) continue;
     let best = 0;
     for (let c = 1; c < width; c++) {
       if (Number(logits?.data[place * width + c]) > Number(logits?.data[place * width + best])) best = c;
     }
-    if (best !== 0 && best !== before[sequence]) own.push(best);
+    if (best !== 0 && best !== before[sequence]) sequenceSymbols.push(best);
     before[sequence] = best;
   }
-  return found;
+  return symbols;
 }
 
 function targetOf(labels: Tensor | undefined, i: number): number[] {

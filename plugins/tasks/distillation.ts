@@ -150,14 +150,14 @@ function taskOf(options: DistillationOptions, task: Subtask | undefined): Subtas
     decode: () => ({}),
     predict: vectorRows,
   };
-  const own = (task?.losses ?? []).map((l) => ({ ...l, weight: (l.weight ?? 1) * options.taskWeight }));
+  const taskLosses = (task?.losses ?? []).map((l) => ({ ...l, weight: (l.weight ?? 1) * options.taskWeight }));
   const completed = task?.withConfig;
   return {
     ...alone,
     ...task,
     withConfig: completed && ((context) => taskOf(options, completed(context))),
     heads: [...task?.heads ?? [], ...heads],
-    losses: [...own.filter((l) => l.weight > 0), ...compared],
+    losses: [...taskLosses.filter((l) => l.weight > 0), ...compared],
     teacher: {
       model: options.teacher,
       ...(options.teacherTokenizer ? { tokenizer: options.teacherTokenizer } : {}),

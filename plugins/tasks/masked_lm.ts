@@ -70,7 +70,7 @@ function filled(
   tokenizer: Tokenizer,
 ): readonly Named<Json>[] {
   const texts: number[][] = Array.from({ length: sequences }, () => []);
-  const told: { token: string; score: number }[][] = Array.from({ length: sequences }, () => []);
+  const fills: { token: string; score: number }[][] = Array.from({ length: sequences }, () => []);
   const width = logits?.dims.at(-1) ?? 1;
   for (let place = 0; place < places.length / 2; place++) {
     const sequence = places[2 * place] ?? -1;
@@ -85,7 +85,7 @@ function filled(
     const most = row[best] ?? 0;
     const total = row.reduce((sum, x) => sum + Math.exp(x - most), 0);
     texts[sequence]?.push(best);
-    told[sequence]?.push({ token: tokenizer.decode([best]), score: 1 / total });
+    fills[sequence]?.push({ token: tokenizer.decode([best]), score: 1 / total });
   }
-  return texts.map((text, i) => ({ text: tokenizer.decode(text, { skipSpecialTokens: true }), fills: told[i] ?? [] }));
+  return texts.map((text, i) => ({ text: tokenizer.decode(text, { skipSpecialTokens: true }), fills: fills[i] ?? [] }));
 }

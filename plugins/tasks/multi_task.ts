@@ -132,14 +132,14 @@ export const multiTask: Factory<"task", Input> = define({
 
 function named(name: string, task: Subtask, entry: MultiTaskEntry): Subtask {
   const { data, weight, metrics, adapter } = entry;
-  const { train, eval: held } = data;
+  const { train, eval: evaluation } = data;
   const { withConfig: completed } = task;
   return {
     ...task,
     name,
     withConfig: completed && ((context) => named(name, completed(context), entry)),
     weight,
-    data: { train, ...(held ? { eval: held } : {}) },
+    data: { train, ...(evaluation ? { eval: evaluation } : {}) },
     ...(metrics ? { metrics } : {}),
     adapters: adapter,
   };

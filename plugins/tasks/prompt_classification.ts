@@ -82,7 +82,7 @@ export const promptClassification: Factory<"task", Input> = define({
       problemType: "single-label",
       columns: {},
     });
-    const counts = Object.values(verbalizer).map((own) => own.length);
+    const counts = Object.values(verbalizer).map((words) => words.length);
     return {
       subtasks: [{
         ...task,

@@ -86,7 +86,7 @@ function taskOf(options: QuestionAnsweringOptions): Subtask {
   };
   const byRow = (parts: readonly Part[], batch: Batch): Part[][] => {
     const rows = new Map<number, Part[]>();
-    parts.forEach((own, i) => rows.set(batch.rows[i] ?? 0, [...rows.get(batch.rows[i] ?? 0) ?? [], own]));
+    parts.forEach((part, i) => rows.set(batch.rows[i] ?? 0, [...rows.get(batch.rows[i] ?? 0) ?? [], part]));
     return [...rows.values()];
   };
   return {
@@ -161,20 +161,20 @@ function answerOf(
   { nBestSize, version2WithNegative, nullScoreDiffThreshold }: QuestionAnsweringOptions,
 ): AnswerOf {
   const context = parts[0]?.about?.context ?? "";
-  const kept = selectSpans(parts.flatMap((part) => part.spans), nBestSize);
+  const best = selectSpans(parts.flatMap((part) => part.spans), nBestSize);
   const empty = Math.min(...parts.map((part) => part.nothing));
-  const scores = [...kept.map((span) => span.score), ...(version2WithNegative ? [empty] : [])];
+  const scores = [...best.map((span) => span.score), ...(version2WithNegative ? [empty] : [])];
   const top = Math.max(...scores);
   const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
   const probability = (score: number): number => (total > 0 ? Math.exp(score - top) / total : 0);
-  const spans = kept.map(({ score, start, end }) => ({
+  const spans = best.map(({ score, start, end }) => ({
     text: context.slice(start, end),
     score: probability(score),
     start,
     end,
   }));
-  const difference = kept[0] ? empty - kept[0].score : Infinity;
-  const none = !kept[0] || (version2WithNegative && difference > nullScoreDiffThreshold);
+  const difference = best[0] ? empty - best[0].score : Infinity;
+  const none = !best[0] || (version2WithNegative && difference > nullScoreDiffThreshold);
   return {
     text: none ? "" : spans[0]?.text ?? "",
     score: none ? (version2WithNegative ? probability(empty) : 0) : spans[0]?.score ?? 0,

@@ -1,5 +1,5 @@
 /**
-* How a sentence embedding is made, by the spec or by the checkpoint's folder; shared by the tasks that train embeddings.
+ * How a sentence embedding is made, by the spec or by the checkpoint's folder; shared by the tasks that train embeddings.
  * @module
  */
 import * as v from "valibot";
@@ -29,8 +29,8 @@ export const sentenceEntries: {
 /** How embeddings are made: what the spec says before what the checkpoint's folder says. */
 export function modulesOf(options: SentenceOptions, known: SentenceModules | undefined): SentenceModules {
   const { pooling, normalize, prompt } = options;
-  const own = known ?? { pooling: ["mean"], steps: ["normalize"], prompt: "", lowercase: false };
-  const rest = own.steps.filter((step) => step !== "normalize");
-  const steps = normalize === undefined ? own.steps : normalize ? [...rest, "normalize" as const] : rest;
-  return { ...own, ...(pooling ? { pooling: [pooling] } : {}), steps, prompt: prompt ?? own.prompt };
+  const modules = known ?? { pooling: ["mean"], steps: ["normalize"], prompt: "", lowercase: false };
+  const rest = modules.steps.filter((step) => step !== "normalize");
+  const steps = normalize === undefined ? modules.steps : normalize ? [...rest, "normalize" as const] : rest;
+  return { ...modules, ...(pooling ? { pooling: [pooling] } : {}), steps, prompt: prompt ?? modules.prompt };
 }

@@ -60,18 +60,18 @@ export const sequenceClassification: Factory<"task", Input> = define({
 
 /** The task; a family of objectives that tell classes differ in how they come to logits. */
 export function classificationTask(options: SequenceClassificationOptions): Subtask {
-  const { labels: given, numLabels: count, problemType } = options;
-  const size = given?.length ?? count ?? (problemType === "regression" ? 1 : 2);
-  const labels = given ?? unnamedClasses(size);
+  const { labels: named, numLabels: count, problemType } = options;
+  const size = named?.length ?? count ?? (problemType === "regression" ? 1 : 2);
+  const labels = named ?? unnamedClasses(size);
   const task = taskOf(options, { names: labels }, labels);
   if (problemType === "regression") return task;
-  const open = given === undefined && count === undefined;
+  const open = named === undefined && count === undefined;
   return {
     ...task,
     ...(open ? { labelsIn: (rows) => labelsOfRows(rows, options) } : {}),
     withConfig: (context) => {
-      const own = (open ? classNames(context.config) : undefined) ?? labels;
-      return taskOf(options, headClasses(own, "sequence", context), own);
+      const classes = (open ? classNames(context.config) : undefined) ?? labels;
+      return taskOf(options, headClasses(classes, "sequence", context), classes);
     },
   };
 }

@@ -52,15 +52,15 @@ export const tokenClassification: Factory<"task", Input> = define({
 });
 
 function openTask(options: TokenClassificationOptions): Subtask {
-  const { labels: given, numLabels } = options;
-  const labels = given ?? unnamedClasses(numLabels ?? 2);
-  const open = given === undefined && numLabels === undefined;
+  const { labels: named, numLabels } = options;
+  const labels = named ?? unnamedClasses(numLabels ?? 2);
+  const open = named === undefined && numLabels === undefined;
   return {
     ...taskOf({ names: labels }, labels, options),
     ...(open ? { labelsIn: (rows) => labelsOfRows(rows, options) } : {}),
     withConfig: (context) => {
-      const own = (open ? classNames(context.config) : undefined) ?? labels;
-      return taskOf(headClasses(own, "token", context), own, options);
+      const classes = (open ? classNames(context.config) : undefined) ?? labels;
+      return taskOf(headClasses(classes, "token", context), classes, options);
     },
   };
 }
@@ -96,31 +96,31 @@ function labelsOfRows(rows: readonly Row[], { columns }: TokenClassificationOpti
 /** Tags of each sequence's words, in order, from the logits of the places that have labels. */
 function tagReadings(logits: Tensor | undefined, batch: Batch, names: readonly string[]): MetricInputs["tags"][] {
   const { labels, "labels.at": at } = batch.inputs;
-  const found = Array.from({ length: batch.sequences }, () => ({
+  const sequences = Array.from({ length: batch.sequences }, () => ({
     prediction: [] as string[],
     reference: [] as string[],
   }));
   for (let i = 0; i < (at?.data.length ?? 0); i++) {
-    const own = found[batch.tokenOrigins[2 * Number(at?.data[i])] ?? -1];
+    const sequence = sequences[batch.tokenOrigins[2 * Number(at?.data[i])] ?? -1];
     const reference = Number(labels?.data[i]);
-    if (!own || reference < 0) continue;
-    own.reference.push(names[reference] ?? "");
-    own.prediction.push(names[bestClass(logits, i, names.length).index] ?? "");
+    if (!sequence || reference < 0) continue;
+    sequence.reference.push(names[reference] ?? "");
+    sequence.prediction.push(names[bestClass(logits, i, names.length).index] ?? "");
   }
-  return found;
+  return sequences;
 }
 
 /** A tag for each word; null for one that has no token, or lies behind maxLength. */
 function tagPredictions(logits: Tensor | undefined, batch: Batch, names: readonly string[]): Named<Json>[] {
   const places: number[][] = Array.from({ length: batch.sequences }, () => []);
   for (let place = 0; place < batch.tokenOrigins.length / 2; place++) {
-    const own = places[batch.tokenOrigins[2 * place] ?? -1];
-    if (own) own[batch.tokenOrigins[2 * place + 1] ?? 0] = place;
+    const positions = places[batch.tokenOrigins[2 * place] ?? -1];
+    if (positions) positions[batch.tokenOrigins[2 * place + 1] ?? 0] = place;
   }
-  return places.map((own, i) => {
+  return places.map((positions, i) => {
     const starts = batch.metadata?.[i] as readonly number[] | undefined;
     const words = (starts ?? []).map((start) => {
-      const place = own[start];
+      const place = positions[start];
       return place === undefined ? undefined : bestClass(logits, place, names.length);
     });
     return {
