@@ -16,88 +16,115 @@ const MOST_SECONDS = 3600;
 /** An id and the number of the last time that it was taken. */
 type Entry = { hint: boolean; taken: number };
 
+const hintOf = (id: string): string => `queue/${id}.json`;
+const takenOf = (id: string, number: number): string => `queue/${id}.${number}`;
+
+/** Every id of a queue. */
+async function readEntries(store: Store): Promise<Map<string, Entry>> {
+  const all = new Map<string, Entry>();
+  for await (const key of keysBelow(store, "queue/")) {
+    const [, id = "", end = ""] = /^queue\/([^.]+)\.(json|\d+)$/.exec(key) ?? [];
+    if (id === "") continue;
+    const { hint, taken } = all.get(id) ?? { hint: false, taken: 0 };
+    all.set(id, end === "json" ? { hint: true, taken } : { hint, taken: Math.max(taken, Number(end)) });
+  }
+  return all;
+}
+
+/** Whether a hint is there and can be read; one that is damaged is moved aside. */
+async function isIntact(store: Store, id: string): Promise<boolean> {
+  try {
+    const hint = await store.get(hintOf(id));
+    if (!hint || unseal(hint.bytes)) return hint !== undefined;
+    await setAside(store, hint);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+  }
+  return false;
+}
+
+/** What was seen of those who have taken ids, and when first. */
+type Claims = Readonly<{
+  note(id: string, number: number, revision: string, seconds: number): void;
+  /** Whether an id that was taken is still somebody's. */
+  isCurrent(id: string, number: number): Promise<boolean>;
+  /** Forgets ids that are no longer there. */
+  keepOnly(ids: ReadonlyMap<string, unknown>): void;
+}>;
+
+function createClaims(store: Store, now: () => number): Claims {
+  const seen = new Map<string, { revision: string; since: number; seconds: number }>();
+  const note: Claims["note"] = (id, number, revision, seconds) =>
+    void seen.set(id, { revision: `${number} ${revision}`, since: now(), seconds });
+  return {
+    note,
+    isCurrent: async (id, number) => {
+      const claim = await store.get(takenOf(id, number));
+      if (!claim) return false;
+      const before = seen.get(id);
+      if (before?.revision === `${number} ${claim.revision}`) return now() - before.since <= 1000 * before.seconds;
+      const { seconds = 0 } = unseal<{ seconds: number }>(claim.bytes)?.value ?? {};
+      note(id, number, claim.revision, Math.min(seconds, MOST_SECONDS));
+      return true;
+    },
+    keepOnly: (ids) => {
+      for (const id of seen.keys()) if (!ids.has(id)) seen.delete(id);
+    },
+  };
+}
+
+/** An id that was taken for the time `number`, as whoever took it gives it back. */
+async function openDelivery(store: Store, id: string, number: number): Promise<Delivery | undefined> {
+  const release = async (): Promise<void> => {
+    await store.delete(takenOf(id, number));
+    if (number > 1) await store.delete(takenOf(id, number - 1));
+  };
+  /** Whether nobody has taken it since. */
+  const isMine = async (): Promise<boolean> =>
+    await store.get(takenOf(id, number + 1), { offset: 0, length: 0 }) === undefined;
+  if (!await isIntact(store, id)) {
+    await release();
+    return undefined;
+  }
+  return {
+    id,
+    ack: async () => {
+      if (!await isMine()) return;
+      await store.delete(hintOf(id));
+      await release();
+    },
+    nack: async () => {
+      if (await isMine()) await release();
+    },
+  };
+}
+
 /** A queue whose entries are objects below `queue/`. `now`: milliseconds of a clock that only goes forward, this process's. */
 export function storeQueue(store: Store, now: () => number): OpenQueue {
-  const hintOf = (id: string): string => `queue/${id}.json`;
-  const takenOf = (id: string, number: number): string => `queue/${id}.${number}`;
-  // What was seen of those who hold an id, and when first.
-  const seen = new Map<string, { revision: string; since: number; seconds: number }>();
+  const claims = createClaims(store, now);
   const whole = new Set<string>();
   let last = "";
-  const entries = async (): Promise<Map<string, Entry>> => {
-    const all = new Map<string, Entry>();
-    for await (const key of keysBelow(store, "queue/")) {
-      const [, id = "", end = ""] = /^queue\/([^.]+)\.(json|\d+)$/.exec(key) ?? [];
-      if (id === "") continue;
-      const { hint, taken } = all.get(id) ?? { hint: false, taken: 0 };
-      all.set(id, end === "json" ? { hint: true, taken } : { hint, taken: Math.max(taken, Number(end)) });
-    }
-    return all;
-  };
-  /** Whether an id that was taken is still somebody's. */
-  const isHeld = async (id: string, number: number): Promise<boolean> => {
-    const found = await store.get(takenOf(id, number));
-    if (!found) return false;
-    const known = seen.get(id);
-    if (known?.revision === `${number} ${found.revision}`) return now() - known.since <= 1000 * known.seconds;
-    const { seconds = 0 } = unseal<{ seconds: number }>(found.bytes)?.value ?? {};
-    seen.set(id, { revision: `${number} ${found.revision}`, since: now(), seconds: Math.min(seconds, MOST_SECONDS) });
-    return true;
-  };
-  /** Whether a hint is there and can be read; one that is damaged is moved aside. */
-  const intact = async (id: string): Promise<boolean> => {
-    try {
-      const found = await store.get(hintOf(id));
-      if (!found || unseal(found.bytes)) return found !== undefined;
-      await setAside(store, found);
-    } catch (error) {
-      if (!isUnreadable(error)) throw error;
-    }
-    return false;
-  };
-  const push = async (id: string): Promise<void> => {
-    const made = await store.put(hintOf(id), seal({ id }), { if: null });
-    if (made === "conflict" && !await intact(id)) await store.put(hintOf(id), seal({ id }), { if: null });
-  };
   const take = async (id: string, before: number, seconds: number): Promise<Delivery | undefined> => {
     const number = before + 1;
     const taken = await store.put(takenOf(id, number), seal({ seconds }), { if: null });
     if (taken === "conflict") return undefined;
-    seen.set(id, { revision: `${number} ${taken.revision}`, since: now(), seconds });
-    const release = async (): Promise<void> => {
-      await store.delete(takenOf(id, number));
-      if (before > 0) await store.delete(takenOf(id, before));
-    };
-    /** Whether nobody has taken it since. */
-    const isMine = async (): Promise<boolean> =>
-      await store.get(takenOf(id, number + 1), { offset: 0, length: 0 }) === undefined;
-    if (!await intact(id)) {
-      await release();
-      return undefined;
-    }
-    return {
-      id,
-      ack: async () => {
-        if (!await isMine()) return;
-        await store.delete(hintOf(id));
-        await release();
-      },
-      nack: async () => {
-        if (await isMine()) await release();
-      },
-    };
+    claims.note(id, number, taken.revision, seconds);
+    return await openDelivery(store, id, number);
   };
   return {
-    push,
+    push: async (id) => {
+      const made = await store.put(hintOf(id), seal({ id }), { if: null });
+      if (made === "conflict" && !await isIntact(store, id)) await store.put(hintOf(id), seal({ id }), { if: null });
+    },
     ids: async () => {
-      const all = await entries();
+      const all = await readEntries(store);
       const ids = new Set<string>();
       for (const [id, { hint, taken }] of all) {
         // Who has died at work has left that it had taken what is over by now.
         if (!hint) await store.delete(takenOf(id, taken));
         if (!hint) continue;
         // Each is looked at once: one that is damaged is as if it were not there.
-        if (!whole.has(id) && !await intact(id)) continue;
+        if (!whole.has(id) && !await isIntact(store, id)) continue;
         whole.add(id);
         ids.add(id);
       }
@@ -105,8 +132,8 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
       return ids;
     },
     pull: async (seconds, wanted = () => true) => {
-      const all = await entries();
-      for (const id of seen.keys()) if (!all.has(id)) seen.delete(id);
+      const all = await readEntries(store);
+      claims.keepOnly(all);
       const ids = [...all.keys()].filter((id) => all.get(id)?.hint);
       // Each look begins where the one before has ended, so that what nobody here can do hides nothing behind it.
       const from = ids.findIndex((id) => id > last);
@@ -114,7 +141,7 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
         const { taken = 0 } = all.get(id) ?? {};
         if (!wanted(id)) continue;
         try {
-          if (taken > 0 && await isHeld(id, taken)) continue;
+          if (taken > 0 && await claims.isCurrent(id, taken)) continue;
           last = id;
           const hint = await take(id, taken, seconds);
           if (hint) return hint;

@@ -42,6 +42,25 @@ import { peftConfig, savedModules, wrappedKey } from "./peft.ts";
 import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
 import { type Tied, withTying } from "./tied.ts";
 
+/** What the parts of an attached LoRA share. */
+type LoraPlan = Readonly<{
+  plugin: string;
+  options: LoraOptions;
+  backbone: InspectedBackbone;
+  targets: ReadonlySet<string>;
+  /** Rows of tables that train by themselves, by the path of the module that uses them. */
+  tokens: TokenRows;
+  /** Whether a module's update is the table's. */
+  shares(path: string): boolean;
+  /** The module whose update a module has. */
+  updateOf(path: string): string;
+  rankOf(path: string): number;
+  scaleOf(path: string): number;
+  init: ReturnType<typeof firstFactors>;
+  /** PiSSA and OLoRA start from a weight less their first product; that product stands apart, frozen. */
+  parted: boolean;
+}>;
+
 /** Attaches LoRA. Throws AttuneError where no module matches; the message lists those there are. */
 export function attachLora(
   plugin: string,
@@ -68,79 +87,19 @@ export function attachLora(
   const tokens = tokenRows(plugin, o, backbone);
   const wrapped = wrappedKey((path) => targets.has(path));
   const init = firstFactors(plugin, initLoraWeights, rankOf, scaleOf);
-  // PiSSA and OLoRA start from a weight less their first product; that product is held apart, frozen.
   const parted = initLoraWeights === "pissa" || initLoraWeights === "olora";
-
-  const linear = (b: GraphBuilder, call: HookPoints["linear"], next: (call: HookPoints["linear"]) => Value): Value => {
-    const { path, x, inFeatures, outFeatures } = call;
-    // A layer whose weight is the table's (a language model's output) uses the same rows.
-    const rows = tokens.get(tableOf(call.weight));
-    if (rows) call = { ...call, weight: replacedRows(b, rows.path, rows.ids, call.weight) };
-    if (!targets.has(path)) return next(call);
-    const y = next(useDora ? { ...call, bias: undefined } : call);
-    const r = rankOf(path);
-    const scale = scaleOf(path);
-    const shapeA = [r, inFeatures];
-    const shapeB = [outFeatures, r];
-    const [a, bb] = shares(path)
-      ? tableFactors(b, updateOf(path), r, outFeatures, inFeatures, initLoraWeights).map((x) => transpose(x))
-        .reverse() as [Value, Value]
-      : [
-        b.parameter(factor(path, "A"), shapeA, init.a(path, inFeatures, outFeatures)),
-        b.parameter(factor(path, "B"), shapeB, init.b(path, inFeatures, outFeatures)),
-      ];
-    const dropped = b.dropout(x, o.loraDropout);
-    const through = (x: Value, a: Value, bb: Value, alpha: number, bias?: Value): Value =>
-      gemm(gemm(x, a, undefined, { transB: true }), bb, bias && mul(bias, alpha), { alpha, transB: true });
-    const bias = loraBias ? b.parameter(`${path}.lora_B.bias`, [outFeatures], "zeros") : undefined;
-    const update = through(dropped, a, bb, scale, bias);
-    // x (W - s B₀A₀)ᵀ, with what is left of W where a first product stands apart
-    const rest = (x: Value, y: Value): Value => {
-      if (!parted) return y;
-      const a0 = b.parameter(first(path, "A"), shapeA, init.a(path, inFeatures, outFeatures), { frozen: true });
-      const b0 = b.parameter(first(path, "B"), shapeB, init.b(path, inFeatures, outFeatures), { frozen: true });
-      return add(y, through(x, a0, b0, -scale));
-    };
-    if (!useDora) return add(rest(x, y), update);
-    if (parted) {
-      throw badValue(plugin, "adapter.with.initLoraWeights", initLoraWeights, "true or gaussian with useDora");
-    }
-    const magnitude = b.parameter(magnitudeOf(path), [outFeatures], async (weights) => {
-      const { data, dims } = await weights.read(`${path}.weight`);
-      return rowNorms(
-        data,
-        backbone.conv1ds.includes(path) ? [dims[1] ?? 1, dims[0] ?? 1] : dims,
-        backbone.conv1ds.includes(path),
-      );
-    });
-    // ‖W + s B A‖ by row is a constant to the gradient, as the paper has it.
-    const whole = gemm(bb, a, call.weight, { alpha: scale });
-    const share = div(magnitude, detach(sqrt(sum(square(whole), -1)))); // [out]
-    // With dropout on, the base term is x W but its change by the magnitude is of the dropped x, as in PEFT.
-    const change = dropped === x
-      ? mul(y, share)
-      : add(y, mul(gemm(dropped, call.weight, undefined, { transB: true }), sub(share, 1)));
-    const result = add(change, mul(update, share));
-    return call.bias ? add(result, call.bias) : result;
-  };
-
-  const embedding = (
-    b: GraphBuilder,
-    call: HookPoints["embedding"],
-    next: (call: HookPoints["embedding"]) => Value,
-  ): Value => {
-    const { path, ids, embeddingDim, scale } = call;
-    const rows = tokens.get(path) ?? tokens.get(tableOf(call.weight));
-    let y = next(call);
-    if (rows) y = replaced(b, rows.path, rows.ids, call, y);
-    if (!targets.has(path)) return y;
-    if (useDora) throw badValue(plugin, "adapter.with.targetModules", path, "no embeddings with useDora");
-    const r = rankOf(path);
-    const count = call.weight.shape[0];
-    if (typeof count !== "number") throw missing(plugin, "a table of fixed size", path);
-    const [a, bb] = tableFactors(b, updateOf(path), r, count, embeddingDim, initLoraWeights);
-    const inner = reshape(gather(transpose(a), ids), [y.shape[0] ?? 1, r]);
-    return add(y, gemm(inner, bb, undefined, { alpha: scale * scaleOf(path), transB: true }));
+  const plan: LoraPlan = {
+    plugin,
+    options: o,
+    backbone,
+    targets,
+    tokens,
+    shares,
+    updateOf,
+    rankOf,
+    scaleOf,
+    init,
+    parted,
   };
 
   const derived = async (read: (name: string) => Promise<Matrix>): Promise<Named<Tensor>> => ({
@@ -149,8 +108,10 @@ export function attachLora(
   });
 
   return {
-    linear,
-    ...(tokens.size > 0 || backbone.embeddings.some((path) => targets.has(path)) ? { embedding } : {}),
+    linear: (b, call, next) => adaptLinear(plan, b, call, next),
+    ...(tokens.size > 0 || backbone.embeddings.some((path) => targets.has(path))
+      ? { embedding: (b, call, next) => adaptEmbedding(plan, b, call, next) }
+      : {}),
     isTrainable: (name) => {
       if (saves.isTrainable(name)) return true;
       if (!name.endsWith(".bias") || o.bias === "none") return undefined;
@@ -159,30 +120,7 @@ export function attachLora(
     sharesUpdate: shares,
     copies: (module) => tied?.part !== "whole" && saves.copies(module),
     weights: saved,
-    merge: (name, value, own) => {
-      const dot = name.lastIndexOf(".");
-      const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
-      const rows = tokens.get(path) ?? tokens.get((backbone.ties[name] ?? "").replace(/\.weight$/, ""));
-      if (rows && part === "weight") value = withRows(value, rows.ids, own(deltaOf(rows.path)));
-      if (!targets.has(path)) return value;
-      const scale = scaleOf(path);
-      if (part === "bias") return loraBias ? sumOf(value, own(`${path}.lora_B.bias`), scale) : value;
-      if (loraBias && !backbone.parameters.includes(`${path}.bias`)) {
-        throw badValue(plugin, path, "loraBias", "a layer with a bias, to merge it into");
-      }
-      if (backbone.embeddings.includes(path) || shares(path)) {
-        return plusProduct(
-          value,
-          own(tableFactor(updateOf(path), "A")),
-          own(tableFactor(updateOf(path), "B")),
-          scale,
-          true,
-        );
-      }
-      let result = plusProduct(value, own(factor(path, "A")), own(factor(path, "B")), scale, false);
-      if (parted) result = plusProduct(result, own(first(path, "A")), own(first(path, "B")), -scale, false);
-      return useDora ? rescaled(result, own(magnitudeOf(path))) : result;
-    },
+    merge: (name, value, read) => mergeLayer(plan, name, value, read),
     peft: {
       config: peftConfig("LORA", {
         ...o,
@@ -202,6 +140,128 @@ export function attachLora(
       ...(parted || tied ? { derived } : {}),
     },
   };
+}
+
+/** x Wᵀ with the update of a layer, and with the rows of its table that train by themselves. */
+function adaptLinear(
+  plan: LoraPlan,
+  b: GraphBuilder,
+  call: HookPoints["linear"],
+  next: (call: HookPoints["linear"]) => Value,
+): Value {
+  const { plugin, options, targets, tokens, shares, updateOf, rankOf, scaleOf, init, parted } = plan;
+  const { useDora, loraBias, loraDropout, initLoraWeights } = options;
+  const { path, x, inFeatures, outFeatures } = call;
+  // A layer whose weight is the table's (a language model's output) uses the same rows.
+  const rows = tokens.get(tableOf(call.weight));
+  if (rows) call = { ...call, weight: replacedRows(b, rows.path, rows.ids, call.weight) };
+  if (!targets.has(path)) return next(call);
+  const y = next(useDora ? { ...call, bias: undefined } : call);
+  const r = rankOf(path);
+  const scale = scaleOf(path);
+  const shapeA = [r, inFeatures];
+  const shapeB = [outFeatures, r];
+  const [a, bb] = shares(path)
+    ? tableFactors(b, updateOf(path), r, outFeatures, inFeatures, initLoraWeights).map((x) => transpose(x))
+      .reverse() as [Value, Value]
+    : [
+      b.parameter(factor(path, "A"), shapeA, init.a(path, inFeatures, outFeatures)),
+      b.parameter(factor(path, "B"), shapeB, init.b(path, inFeatures, outFeatures)),
+    ];
+  const dropped = b.dropout(x, loraDropout);
+  const through = (x: Value, a: Value, bb: Value, alpha: number, bias?: Value): Value =>
+    gemm(gemm(x, a, undefined, { transB: true }), bb, bias && mul(bias, alpha), { alpha, transB: true });
+  const bias = loraBias ? b.parameter(`${path}.lora_B.bias`, [outFeatures], "zeros") : undefined;
+  const update = through(dropped, a, bb, scale, bias);
+  // x (W - s B₀A₀)ᵀ, with what is left of W where a first product stands apart
+  const rest = (x: Value, y: Value): Value => {
+    if (!parted) return y;
+    const a0 = b.parameter(first(path, "A"), shapeA, init.a(path, inFeatures, outFeatures), { frozen: true });
+    const b0 = b.parameter(first(path, "B"), shapeB, init.b(path, inFeatures, outFeatures), { frozen: true });
+    return add(y, through(x, a0, b0, -scale));
+  };
+  if (!useDora) return add(rest(x, y), update);
+  if (parted) {
+    throw badValue(plugin, "adapter.with.initLoraWeights", initLoraWeights, "true or gaussian with useDora");
+  }
+  return withMagnitude(plan, b, call, { a, b: bb, y, update, dropped });
+}
+
+/** DoRA: the adapted weight at length one by row, times a magnitude that trains. */
+function withMagnitude(
+  { backbone, scaleOf }: LoraPlan,
+  b: GraphBuilder,
+  call: HookPoints["linear"],
+  factors: Readonly<{ a: Value; b: Value; y: Value; update: Value; dropped: Value }>,
+): Value {
+  const { path, x, outFeatures } = call;
+  const { y, update, dropped } = factors;
+  const magnitude = b.parameter(magnitudeOf(path), [outFeatures], async (weights) => {
+    const { data, dims } = await weights.read(`${path}.weight`);
+    return rowNorms(
+      data,
+      backbone.conv1ds.includes(path) ? [dims[1] ?? 1, dims[0] ?? 1] : dims,
+      backbone.conv1ds.includes(path),
+    );
+  });
+  // ‖W + s B A‖ by row is a constant to the gradient, as the paper has it.
+  const whole = gemm(factors.b, factors.a, call.weight, { alpha: scaleOf(path) });
+  const share = div(magnitude, detach(sqrt(sum(square(whole), -1)))); // [out]
+  // With dropout on, the base term is x W but its change by the magnitude is of the dropped x, as in PEFT.
+  const change = dropped === x
+    ? mul(y, share)
+    : add(y, mul(gemm(dropped, call.weight, undefined, { transB: true }), sub(share, 1)));
+  const result = add(change, mul(update, share));
+  return call.bias ? add(result, call.bias) : result;
+}
+
+/** A table's rows with their update, and those that train by themselves in their places. */
+function adaptEmbedding(
+  plan: LoraPlan,
+  b: GraphBuilder,
+  call: HookPoints["embedding"],
+  next: (call: HookPoints["embedding"]) => Value,
+): Value {
+  const { plugin, options: { useDora, initLoraWeights }, targets, tokens, updateOf, rankOf, scaleOf } = plan;
+  const { path, ids, embeddingDim, scale } = call;
+  const rows = tokens.get(path) ?? tokens.get(tableOf(call.weight));
+  let y = next(call);
+  if (rows) y = replaced(b, rows.path, rows.ids, call, y);
+  if (!targets.has(path)) return y;
+  if (useDora) throw badValue(plugin, "adapter.with.targetModules", path, "no embeddings with useDora");
+  const r = rankOf(path);
+  const count = call.weight.shape[0];
+  if (typeof count !== "number") throw missing(plugin, "a table of fixed size", path);
+  const [a, bb] = tableFactors(b, updateOf(path), r, count, embeddingDim, initLoraWeights);
+  const inner = reshape(gather(transpose(a), ids), [y.shape[0] ?? 1, r]);
+  return add(y, gemm(inner, bb, undefined, { alpha: scale * scaleOf(path), transB: true }));
+}
+
+/** A parameter with what was trained for it folded in. */
+function mergeLayer(plan: LoraPlan, name: string, value: Matrix, read: (name: string) => Matrix): Matrix {
+  const { plugin, options: { loraBias, useDora }, backbone, targets, tokens, shares, updateOf, scaleOf, parted } = plan;
+  const dot = name.lastIndexOf(".");
+  const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
+  const rows = tokens.get(path) ?? tokens.get((backbone.ties[name] ?? "").replace(/\.weight$/, ""));
+  if (rows && part === "weight") value = withRows(value, rows.ids, read(deltaOf(rows.path)));
+  if (!targets.has(path)) return value;
+  const scale = scaleOf(path);
+  if (part === "bias") return loraBias ? sumOf(value, read(`${path}.lora_B.bias`), scale) : value;
+  if (loraBias && !backbone.parameters.includes(`${path}.bias`)) {
+    throw badValue(plugin, path, "loraBias", "a layer with a bias, to merge it into");
+  }
+  if (backbone.embeddings.includes(path) || shares(path)) {
+    return plusProduct(
+      value,
+      read(tableFactor(updateOf(path), "A")),
+      read(tableFactor(updateOf(path), "B")),
+      scale,
+      true,
+    );
+  }
+  let result = plusProduct(value, read(factor(path, "A")), read(factor(path, "B")), scale, false);
+  if (parted) result = plusProduct(result, read(first(path, "A")), read(first(path, "B")), -scale, false);
+  return useDora ? rescaled(result, read(magnitudeOf(path))) : result;
 }
 
 /** A [r, count] and B [dim, r] of a table's update. */
@@ -289,14 +349,16 @@ function tableOf(weight: Value): string {
   return origin?.kind === "parameter" ? origin.name.replace(/\.weight$/, "") : "";
 }
 
-/** Rows that train by themselves, by the path of the module that uses them. `path`: of the table they are rows of. */
+/** By the path of a module the rows of its table that train by themselves. `path`: of the table they are rows of. */
+type TokenRows = ReadonlyMap<string, Readonly<{ path: string; ids: readonly number[] }>>;
+
 function tokenRows(
   plugin: string,
   { trainableTokenIndices }: LoraOptions,
   backbone: InspectedBackbone,
-): ReadonlyMap<string, Readonly<{ path: string; ids: readonly number[] }>> {
-  const found = new Map<string, Readonly<{ path: string; ids: readonly number[] }>>();
-  if (trainableTokenIndices === null) return found;
+): TokenRows {
+  const rows = new Map<string, Readonly<{ path: string; ids: readonly number[] }>>();
+  if (trainableTokenIndices === null) return rows;
   const named = Array.isArray(trainableTokenIndices)
     ? { [backbone.wordEmbeddings]: trainableTokenIndices as readonly number[] }
     : trainableTokenIndices as Named<readonly number[]>;
@@ -310,9 +372,9 @@ function tokenRows(
     if (wrong !== undefined) {
       throw badValue(plugin, "adapter.with.trainableTokenIndices", wrong, `ids below ${backbone.vocabSize}`);
     }
-    found.set(path, { path, ids });
+    rows.set(path, { path, ids });
   }
-  return found;
+  return rows;
 }
 
 /** The trained rows [n, dim], first those of the table. */

@@ -57,131 +57,158 @@ async function checkAdapterFile(content: Store, id: string, filename: string): P
   if (!filename.endsWith(".json")) {
     return void await openSafetensors(placedFiles({ [filename]: { store: content, key: id } }), filename);
   }
-  const found = await content.get(id, { offset: 0, length: MAX_CONFIG + 1 });
-  if (found && found.size > MAX_CONFIG) throw badFile("files", filename, `has more than ${MAX_CONFIG} bytes`);
-  parseJson(found?.bytes ?? new Uint8Array(), "file");
+  const config = await content.get(id, { offset: 0, length: MAX_CONFIG + 1 });
+  if (config && config.size > MAX_CONFIG) throw badFile("files", filename, `has more than ${MAX_CONFIG} bytes`);
+  parseJson(config?.bytes ?? new Uint8Array(), "file");
 }
 
 /** What was taken in: `rows` counts its lines, and throws where they are not JSON. */
 type Received = Readonly<{ id: string; filename: string; digest: string; rows(): number }>;
 
-/** The routes. */
-export function fileRoutes({ options, kept: values, files, jobs }: JobsContext): readonly Route[] {
-  /** A file of a job's result: its key in the store. */
-  const resultInfo = async (id: string, { tenant }: Caller): Promise<(FileInfo & { key: string }) | undefined> => {
-    const named = resultOf(id);
-    const record = named && await jobs.get(named.job);
-    const name = record?.result?.files[named?.index ?? -1];
-    if (!record?.result || record.tenant !== tenant || name === undefined) return undefined;
-    const key = `${record.result.folder}${name}`;
-    const found = await options.store.get(key, { offset: 0, length: 0 });
-    if (!found) return undefined;
-    const createdAt = record.finishedAt ?? record.createdAt;
-    const bytes = found.size;
-    return { id, key, tenant, bytes, createdAt, filename: name, purpose: "fine-tune-results" };
-  };
-  const uploaded = async (id: string, { tenant }: Caller): Promise<FileInfo | undefined> => {
-    const found = await files.get(id);
-    return found?.tenant === tenant ? found : undefined;
-  };
-  const idOf = (c: EdgeContext): string => c.req.param("id") ?? "";
-  const missing = (id: string) => httpError(404, "not_found", `No such File object: ${id}`, "file_id");
+/** A file of a job's result: its key in the store. */
+async function findResult(
+  { options, jobs }: JobsContext,
+  id: string,
+  { tenant }: Caller,
+): Promise<(FileInfo & { key: string }) | undefined> {
+  const named = resultOf(id);
+  const record = named && await jobs.get(named.job);
+  const name = record?.result?.files[named?.index ?? -1];
+  if (!record?.result || record.tenant !== tenant || name === undefined) return undefined;
+  const key = `${record.result.folder}${name}`;
+  const object = await options.store.get(key, { offset: 0, length: 0 });
+  if (!object) return undefined;
+  const createdAt = record.finishedAt ?? record.createdAt;
+  const bytes = object.size;
+  return { id, key, tenant, bytes, createdAt, filename: name, purpose: "fine-tune-results" };
+}
 
-  /** Takes in a file as it comes: its lines are looked at on the way, but whether it has to have lines may be said behind it. */
-  const received = async ({ bytes, filename: name = "" }: FormPart, id: string): Promise<Received> => {
-    const filename = (name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]/g, "_").slice(-200) || "file";
-    const check = lineCheck(filename);
-    let wrong: unknown;
-    const looked = async function* (): AsyncGenerator<Uint8Array> {
-      for await (const piece of bytes) {
-        try {
-          if (wrong === undefined) check.push(piece);
-        } catch (error) {
-          wrong = error;
-        }
-        yield piece;
+/** A file that a tenant has sent. */
+async function findUpload({ files }: JobsContext, id: string, { tenant }: Caller): Promise<FileInfo | undefined> {
+  const info = await files.get(id);
+  return info?.tenant === tenant ? info : undefined;
+}
+
+const idOf = (c: EdgeContext): string => c.req.param("id") ?? "";
+const missing = (id: string): Error => httpError(404, "not_found", `No such File object: ${id}`, "file_id");
+
+/** Takes in a file as it comes: its lines are looked at on the way, but whether it has to have lines may be said behind it. */
+async function receiveFile(
+  { files }: JobsContext,
+  { bytes, filename: name = "" }: FormPart,
+  id: string,
+): Promise<Received> {
+  const filename = (name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]/g, "_").slice(-200) || "file";
+  const check = lineCheck(filename);
+  let wrong: unknown;
+  const looked = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const piece of bytes) {
+      try {
+        if (wrong === undefined) check.push(piece);
+      } catch (error) {
+        wrong = error;
       }
-    };
-    const { pieces, digest } = digestedPieces(looked());
-    await files.receive(id, pieces);
-    const rows = (): number => {
-      if (wrong !== undefined) throw wrong;
-      return check.end();
-    };
-    return { id, filename, digest: await digest(), rows };
-  };
-  const upload = async (c: EdgeContext): Promise<Response> => {
-    const form = new Map<string, string>();
-    const id = files.newId();
-    let file: Received | undefined;
-    try {
-      for await (const part of c.get("incoming").form()) {
-        const { name } = part;
-        if (!known.has(name)) throw httpError(400, "unsupported", `${name}: ${[...known].join(", ")} are known`, name);
-        if (name !== "file") form.set(name, await textOf(part));
-        else if (part.filename === undefined) break;
-        else if (file) throw httpError(400, "invalid_value", "file: one file is expected", "file");
-        else file = await received(part, id);
-      }
-      if (!file) throw httpError(400, "missing_file", "file: a file is expected", "file");
-      return await created(c, file, form);
-    } catch (error) {
-      await files.discard(id).catch(() => {});
-      throw error;
+      yield piece;
     }
   };
-  const created = async (c: EdgeContext, file: Received, form: ReadonlyMap<string, string>): Promise<Response> => {
-    const { filename } = file;
-    const purpose = form.get("purpose");
-    const keptSeconds = keptOf(form);
-    if (purpose !== "fine-tune" && purpose !== "adapter") {
-      throw httpError(400, "invalid_value", 'purpose: "fine-tune" or "adapter" is expected', "purpose");
-    }
-    if (purpose === "adapter") await checkAdapterFile(contentIn(options.store), file.id, filename);
-    const rows = purpose === "adapter" ? undefined : file.rows();
-    const { tenant } = c.get("caller");
-    const kept = keptSeconds === undefined ? {} : { keptSeconds };
-    const request = JSON.stringify([filename, purpose, file.digest, ...Object.values(kept)]);
-    const id = await idOnce(c, values, request, () => file.id);
-    // Under a key that was used before there is this file already.
-    if (id !== file.id) await files.discard(file.id);
-    return c.json(fileShape(await files.create({ id, tenant, filename, purpose, ...(rows ? { rows } : {}), ...kept })));
+  const { pieces, digest } = digestedPieces(looked());
+  await files.receive(id, pieces);
+  const rows = (): number => {
+    if (wrong !== undefined) throw wrong;
+    return check.end();
   };
-  const list = async (c: EdgeContext): Promise<Response> => {
-    const { after, limit } = pageOf(c, 10_000);
-    const { purpose, order = "desc" } = c.req.query();
-    if (order !== "asc" && order !== "desc") {
-      throw httpError(400, "invalid_value", "order: asc or desc is expected", "order");
+  return { id, filename, digest: await digest(), rows };
+}
+
+/** Takes in a form: its file as it comes, and what is said of it. */
+async function uploadFile(context: JobsContext, c: EdgeContext): Promise<Response> {
+  const { files } = context;
+  const form = new Map<string, string>();
+  const id = files.newId();
+  let file: Received | undefined;
+  try {
+    for await (const part of c.get("incoming").form()) {
+      const { name } = part;
+      if (!known.has(name)) throw httpError(400, "unsupported", `${name}: ${[...known].join(", ")} are known`, name);
+      if (name !== "file") form.set(name, await textOf(part));
+      else if (part.filename === undefined) break;
+      else if (file) throw httpError(400, "invalid_value", "file: one file is expected", "file");
+      else file = await receiveFile(context, part, id);
     }
-    const caller = c.get("caller");
-    const found: FileInfo[] = [];
-    for await (const file of files.list()) if (file.tenant === caller.tenant) found.push(file);
-    for await (const record of jobs.list()) {
-      for (const i of (record.result?.files ?? []).keys()) {
-        const info = await resultInfo(resultFileId(record, i), caller);
-        if (info) found.push(info);
-      }
+    if (!file) throw httpError(400, "missing_file", "file: a file is expected", "file");
+    return await createFile(context, c, file, form);
+  } catch (error) {
+    await files.discard(id).catch(() => {});
+    throw error;
+  }
+}
+
+/** The file that a whole form makes. */
+async function createFile(
+  { options, kept: values, files }: JobsContext,
+  c: EdgeContext,
+  file: Received,
+  form: ReadonlyMap<string, string>,
+): Promise<Response> {
+  const { filename } = file;
+  const purpose = form.get("purpose");
+  const keptSeconds = keptOf(form);
+  if (purpose !== "fine-tune" && purpose !== "adapter") {
+    throw httpError(400, "invalid_value", 'purpose: "fine-tune" or "adapter" is expected', "purpose");
+  }
+  if (purpose === "adapter") await checkAdapterFile(contentIn(options.store), file.id, filename);
+  const rows = purpose === "adapter" ? undefined : file.rows();
+  const { tenant } = c.get("caller");
+  const kept = keptSeconds === undefined ? {} : { keptSeconds };
+  const request = JSON.stringify([filename, purpose, file.digest, ...Object.values(kept)]);
+  const id = await idOnce(c, values, request, () => file.id);
+  // Under a key that was used before there is this file already.
+  if (id !== file.id) await files.discard(file.id);
+  return c.json(fileShape(await files.create({ id, tenant, filename, purpose, ...(rows ? { rows } : {}), ...kept })));
+}
+
+/** A tenant's files: what it sent, and what its jobs have made. */
+async function listFiles(context: JobsContext, c: EdgeContext): Promise<Response> {
+  const { files, jobs } = context;
+  const { after, limit } = pageOf(c, 10_000);
+  const { purpose, order = "desc" } = c.req.query();
+  if (order !== "asc" && order !== "desc") {
+    throw httpError(400, "invalid_value", "order: asc or desc is expected", "order");
+  }
+  const caller = c.get("caller");
+  const all: FileInfo[] = [];
+  for await (const file of files.list()) if (file.tenant === caller.tenant) all.push(file);
+  for await (const record of jobs.list()) {
+    for (const i of (record.result?.files ?? []).keys()) {
+      const info = await findResult(context, resultFileId(record, i), caller);
+      if (info) all.push(info);
     }
-    const wanted = found.filter((file) => purpose === undefined || file.purpose === purpose)
-      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
-    if (order === "desc") wanted.reverse();
-    return c.json(listOf(pageBehind(wanted, after, "file").map(fileShape), limit));
-  };
+  }
+  const wanted = all.filter((file) => purpose === undefined || file.purpose === purpose)
+    .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+  if (order === "desc") wanted.reverse();
+  return c.json(listOf(pageBehind(wanted, after, "file").map(fileShape), limit));
+}
+
+/** The routes. */
+export function fileRoutes(context: JobsContext): readonly Route[] {
+  const { options, files } = context;
   const retrieve = async (c: EdgeContext): Promise<Response> => {
-    const found = await uploaded(idOf(c), c.get("caller")) ?? await resultInfo(idOf(c), c.get("caller"));
-    if (!found) throw missing(idOf(c));
-    return c.json(fileShape(found));
+    const info = await findUpload(context, idOf(c), c.get("caller")) ??
+      await findResult(context, idOf(c), c.get("caller"));
+    if (!info) throw missing(idOf(c));
+    return c.json(fileShape(info));
   };
   const content = async (c: EdgeContext): Promise<Response> => {
     const id = idOf(c);
-    const result = await resultInfo(id, c.get("caller"));
+    const result = await findResult(context, id, c.get("caller"));
     if (result) return await storedBody(options.store, result.key);
-    if (!await uploaded(id, c.get("caller"))) throw missing(id);
+    if (!await findUpload(context, id, c.get("caller"))) throw missing(id);
     return await storedBody(contentIn(options.store), id);
   };
   const remove = async (c: EdgeContext): Promise<Response> => {
     const id = idOf(c);
-    if (!await uploaded(id, c.get("caller")) || !await files.delete(id)) throw missing(id);
+    if (!await findUpload(context, id, c.get("caller")) || !await files.delete(id)) throw missing(id);
     return c.json({ id, object: "file", deleted: true });
   };
 
@@ -196,7 +223,7 @@ export function fileRoutes({ options, kept: values, files, jobs }: JobsContext):
       seconds: options.maxFileSeconds ?? UPLOAD_SECONDS,
       summary: "Upload rows as JSON lines, or an adapter",
       accepts: { "multipart/form-data": uploadSchema },
-      handle: upload,
+      handle: (c) => uploadFile(context, c),
     },
     {
       ...shared,
@@ -209,7 +236,7 @@ export function fileRoutes({ options, kept: values, files, jobs }: JobsContext):
         order: "desc (the newest first) or asc",
         purpose: "only these",
       },
-      handle: list,
+      handle: (c) => listFiles(context, c),
     },
     { ...shared, method: "get", path: "/v1/files/:id", summary: "A file's name and size", handle: retrieve },
     { ...shared, method: "get", path: "/v1/files/:id/content", summary: "A file's bytes", handle: content },

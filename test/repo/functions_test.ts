@@ -22,13 +22,10 @@ const long: readonly string[] = [
   "core/engine/program.ts buildProgram",
   "core/engine/sessions.ts openSession",
   "core/engine/state.ts createState",
-  "core/jobs/store_queue.ts storeQueue",
   "core/loop/train.ts trainLoop",
   "core/run/adapters.ts openAdapterPool",
   "core/run/train.ts runTraining",
-  "plugins/adapters/low_rank.ts attachLora",
   "runtimes/jobs/jobs_app.ts jobsApp",
-  "runtimes/jobs/files.ts fileRoutes",
   "runtimes/work/pool.ts workPool",
 ];
 
