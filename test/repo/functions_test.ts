@@ -25,7 +25,6 @@ const long: readonly string[] = [
   "core/loop/train.ts trainLoop",
   "core/run/adapters.ts openAdapterPool",
   "core/run/train.ts runTraining",
-  "runtimes/jobs/jobs_app.ts jobsApp",
   "runtimes/work/pool.ts workPool",
 ];
 

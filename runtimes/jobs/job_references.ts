@@ -1,0 +1,106 @@
+/**
+ * What a job's spec refers to: models, files, and what other jobs have made.
+ * @module
+ */
+import { AttuneError } from "../../core/errors.ts";
+import { contentIn, type JobFilesStore } from "../../core/jobs/files.ts";
+import type { Jobs } from "../../core/jobs/jobs.ts";
+import type { JobRecord } from "../../core/jobs/record.ts";
+import { referenceKind, referencesOf } from "../../core/jobs/references.ts";
+import { storeWithin } from "../../core/within.ts";
+import type { Json, Named, Store } from "../../core/types.ts";
+import type { ModelFiles, ModelRegistry } from "../http/model_registry.ts";
+import { httpError } from "../http/responses.ts";
+import { fineTunedModel } from "../http/shapes.ts";
+
+/** Where references lead. */
+export type JobReferences = Readonly<{
+  /** What a tenant's job has made, by the name that the job tells. */
+  made(name: string, tenant: string): Promise<ModelFiles | undefined>;
+  /** The files of a model, or of the adapter or model that a job has made. */
+  folder(name: string, tenant: string): Promise<Store | undefined>;
+  /** Throws what a route throws where a spec refers to what its tenant may not use. */
+  check(spec: Named<Json>, tenant: string): Promise<void>;
+  /** The folders that a job names, by name; "" has the uploaded files. */
+  placesOf(record: JobRecord): Promise<Map<string, Store>>;
+  /** Bytes of the uploaded files that a job names. */
+  bytesOf(record: JobRecord): Promise<number>;
+}>;
+
+/** References over a store of jobs. */
+export function createJobReferences(
+  { store, jobs, files, models }: Readonly<{ store: Store; jobs: Jobs; files: JobFilesStore; models: ModelRegistry }>,
+): JobReferences {
+  const madeBy = async (name: string, tenant: string): Promise<JobRecord | undefined> => {
+    const id = /^ft:.+:([\w-]{1,64})$/.exec(name)?.[1];
+    const record = id === undefined ? undefined : await jobs.get(`ftjob-${id}`);
+    const result = record?.result;
+    return record && result && !result.deleted && record.tenant === tenant && fineTunedModel(record) === name
+      ? record
+      : undefined;
+  };
+  const made = async (name: string, tenant: string): Promise<ModelFiles | undefined> => {
+    const record = await madeBy(name, tenant);
+    if (!record?.result) return undefined;
+    const { path } = (record.spec.model as Named<Named<Json>> | undefined)?.with ?? {};
+    const base = typeof path === "string" ? { base: path } : {};
+    return { id: `job/${record.id}`, files: storeWithin(store, record.result.folder), ...base };
+  };
+  const folder = async (name: string, tenant: string): Promise<Store | undefined> => {
+    if (referenceKind(name) === "model") return (await models.open(name, tenant))?.files;
+    const result = (await madeBy(name, tenant))?.result;
+    const at = ["adapter/", "model/"].find((at) => result?.files.some((file) => file.startsWith(at)));
+    return result && at !== undefined ? storeWithin(store, result.folder + at) : undefined;
+  };
+  const isThere = async (name: string, tenant: string): Promise<boolean> =>
+    referenceKind(name) === "file"
+      ? (await files.get(name))?.tenant === tenant
+      : models.isRemote?.(name) === true || await folder(name, tenant) !== undefined;
+  const check = async (spec: Named<Json>, tenant: string): Promise<void> => {
+    for (const { name, at } of readReferences(spec)) {
+      if (await isThere(name, tenant)) continue;
+      const param = paramOf(at);
+      if (referenceKind(name) === "file") throw httpError(400, "invalid_value", `${param}: no file ${name}`, param);
+      const names = (await models.names(tenant)).join(", ") || "none";
+      throw httpError(400, "model_not_found", `${param}: ${JSON.stringify(name)} is not one of ${names}`, param);
+    }
+  };
+  const placesOf = async ({ spec, tenant }: JobRecord): Promise<Map<string, Store>> => {
+    const places = new Map([["", contentIn(store)]]);
+    for (const { name } of referencesOf(spec)) {
+      const place = referenceKind(name) === "file" ? undefined : await folder(name, tenant);
+      if (place) places.set(name, place);
+    }
+    return places;
+  };
+  const bytesOf = async ({ spec }: JobRecord): Promise<number> => {
+    let bytes = 0;
+    for (const { name } of referencesOf(spec)) {
+      if (referenceKind(name) !== "file") continue;
+      bytes += (await contentIn(store).get(name, { offset: 0, length: 0 }))?.size ?? 0;
+    }
+    return bytes;
+  };
+  return { made, folder, check, placesOf, bytesOf };
+}
+
+/** Every reference of a request's spec. Throws what a route throws where something is none. */
+function readReferences(spec: Named<Json>): ReturnType<typeof referencesOf> {
+  try {
+    return referencesOf(spec);
+  } catch (error) {
+    if (!(error instanceof AttuneError)) throw error;
+    const param = paramOf(error.path);
+    throw httpError(400, "invalid_value", error.sentence.replace(error.path, param), param);
+  }
+}
+
+/** The request's own field for what stands at a place of its spec. */
+function paramOf(at: string): string {
+  const fields: Named<string> = {
+    "model.with.path": "model",
+    "data.train.with.path": "training_file",
+    "data.eval.with.path": "validation_file",
+  };
+  return fields[at] ?? `attune.${at}`;
+}
