@@ -7,6 +7,9 @@ import { badFile, badValue } from "../../core/errors.ts";
 import { strictJson } from "../../core/json.ts";
 import { storeWithin } from "../../core/within.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
+import { MODEL_CONFIG } from "../hf/model_config.ts";
+import { adapterFiles } from "../peft/files.ts";
+import { runFolders } from "./files.ts";
 
 /** A model's folder, or that of adapters over one: `base` as their config names it. */
 export type Saved =
@@ -33,11 +36,11 @@ const MAX_JSON = 2 ** 20;
 
 /** What a folder holds; undefined where it is neither. Throws AttuneError where a file of it is not sound. */
 export async function detectArtifact(files: Store): Promise<Saved | undefined> {
-  for (const model of [files, storeWithin(files, "model/")]) {
-    if (await model.get("config.json", { offset: 0, length: 0 })) return { model };
+  for (const model of [files, storeWithin(files, `${runFolders.model}/`)]) {
+    if (await model.get(MODEL_CONFIG, { offset: 0, length: 0 })) return { model };
   }
-  for (const folder of [files, storeWithin(files, "adapter/")]) {
-    const config = await jsonIn(folder, "adapter_config.json");
+  for (const folder of [files, storeWithin(files, `${runFolders.adapter}/`)]) {
+    const config = await jsonIn(folder, adapterFiles.config);
     if (!config) continue;
     const name = config.base_model_name_or_path;
     const first = { use: pluginOf(config), files: folder };
@@ -70,13 +73,13 @@ async function parsedIn(files: Store, key: string): Promise<Json | undefined> {
 
 /** Where a run had several adapters, the others' folders, in the run's order. */
 async function othersIn(folder: Store): Promise<SavedAdapter[]> {
-  const places = await parsedIn(folder, "adapters.json");
+  const places = await parsedIn(folder, adapterFiles.places);
   if (!Array.isArray(places)) return [];
   const found: SavedAdapter[] = [];
   for (const place of places) {
     if (typeof place !== "string" || !/^[\w-]{1,64}$/.test(place)) continue;
     const files = storeWithin(folder, `${place}/`);
-    const config = await jsonIn(files, "adapter_config.json");
+    const config = await jsonIn(files, adapterFiles.config);
     if (config) found.push({ use: pluginOf(config), files });
   }
   return found;

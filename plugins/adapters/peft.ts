@@ -20,6 +20,7 @@ import type {
   Plugin,
   Weights,
 } from "../../core/types.ts";
+import { classifierModules, spanModules } from "../../formats/hf/head_modules.ts";
 
 /** An opened adapter directory. `weights` are under the model's own names. */
 export type SavedAdapter = Readonly<{ config: Named<Json>; weights: Weights }>;
@@ -78,7 +79,7 @@ export function loadable<O extends { readonly from: string | null }>(
 }
 
 /** Modules that PEFT adds to `modules_to_save` by itself, whatever they are part of. */
-const automatic = ["classifier", "score", "qa_outputs"];
+const automatic = [...classifierModules, ...spanModules];
 
 /** Whether a head's module trained beside a saved adapter: it is in the file, or PEFT's rule puts it there; else it stays as the checkpoint has it. */
 function isModuleSaved(

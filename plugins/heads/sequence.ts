@@ -10,6 +10,7 @@ import { activation } from "../../core/graph/activations.ts";
 import { most } from "../../core/most.ts";
 import type { Factory, GraphBuilder, HeadSpec, Value } from "../../core/types.ts";
 import { pooledStates } from "./pooling.ts";
+import { classifierModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link sequence}. */
 export interface SequenceOptions {
@@ -39,7 +40,7 @@ export const sequence: Factory<"head", SequenceOptions> = define({
   name: "sequence",
   schema: sequenceSchema,
   create: ({ numLabels, order }) => ({
-    modulesToSave: ["classifier", "score"],
+    modulesToSave: classifierModules,
     forward: (b, states, backbone) => {
       const style = backbone.heads.sequence;
       if (!style) throw unsupported("sequence", "task", backbone.baseModelPrefix, "this family has no sequence head");

@@ -8,6 +8,7 @@ import { unsupported } from "../../core/errors.ts";
 import { reshape, slice } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { applyStyle } from "./sequence.ts";
+import { spanModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link span}: none. */
 export type SpanOptions = Readonly<Record<never, never>>;
@@ -31,7 +32,7 @@ export const span: Factory<"head", SpanOptions> = define({
   name: "span",
   schema: spanSchema,
   create: () => ({
-    modulesToSave: ["qa_outputs"],
+    modulesToSave: spanModules,
     unshareable: true,
     forward: (b, states, backbone) => {
       const style = backbone.heads.span;

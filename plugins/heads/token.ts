@@ -8,6 +8,7 @@ import { unsupported } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
 import { applyStyle, reorderClasses } from "./sequence.ts";
+import { classifierModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link token}. */
 export interface TokenOptions {
@@ -38,7 +39,7 @@ export const token: Factory<"head", TokenOptions> = define({
   name: "token",
   schema: tokenSchema,
   create: ({ numLabels, order }) => ({
-    modulesToSave: ["classifier", "score"],
+    modulesToSave: classifierModules,
     readsEncoder: true,
     forward: (b, states, backbone) => {
       const style = backbone.heads.token;

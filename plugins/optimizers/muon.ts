@@ -17,6 +17,7 @@ import {
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
+import { classifierModules, spanModules, wordModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link muon}. `beta1`, `beta2` and `epsilon` are those of AdamW, for what is not a hidden matrix. */
 export interface MuonOptions extends AdamwOptions {
@@ -32,13 +33,16 @@ export interface MuonOptions extends AdamwOptions {
   readonly adamwPattern: string;
 }
 
+/** Embeddings and heads: patterns of their names. */
+const notHidden = ["embed", "wte", "wpe", "shared", ...wordModules, ...classifierModules, ...spanModules];
+
 /** Schema of {@link MuonOptions}. */
 export const muonSchema: v.GenericSchema<Partial<MuonOptions>, MuonOptions> = v.strictObject({
   momentum: v.optional(fraction, 0.95),
   nesterov: v.optional(v.boolean(), true),
   nsSteps: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20)), 5),
   adjustLrFn: v.optional(v.picklist(["original", "match_rms_adamw"]), "original"),
-  adamwPattern: v.optional(pattern, "embed|wte|wpe|shared|lm_head|cls\\.|classifier|score|qa_outputs"),
+  adamwPattern: v.optional(pattern, notHidden.join("|")),
   beta1: v.optional(fraction, 0.9),
   beta2: v.optional(fraction, 0.999),
   epsilon: v.optional(nonNegative, 1e-8),

@@ -23,6 +23,8 @@ import { hostHere } from "../host/train.ts";
 import { checkWritable } from "../host/claim.ts";
 import { exitCodes } from "./exit.ts";
 import { writeWhole } from "../host/written.ts";
+import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
+import { adapterFiles } from "../../formats/peft/files.ts";
 
 /** Options of the command, as commander gives them. */
 export type MergeCommandOptions = Readonly<{
@@ -55,11 +57,11 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     throw badValue("merge", "--majority-sign", sign, "total or frequency");
   }
   const given = options.weights?.split(",").map((w) => number("weights", w) ?? NaN);
-  const none = paths.find((path) => !existsSync(join(path, "adapter_config.json")));
-  if (none !== undefined) throw missingIn("merge", "adapter_config.json", none, host);
+  const none = paths.find((path) => !existsSync(join(path, adapterFiles.config)));
+  if (none !== undefined) throw missingIn("merge", adapterFiles.config, none, host);
   const { base: below } = options;
   // A folder, or a GGUF file.
-  if (below !== undefined && !existsSync(below)) throw missingIn("merge", "config.json", below, host);
+  if (below !== undefined && !existsSync(below)) throw missingIn("merge", MODEL_CONFIG, below, host);
   const from = below === undefined ? undefined : await modelFiles("merge", resolve(below), host, true);
   const adapters = paths.map((path) => ({ label: path, store: directory(resolve(path)) }));
   const output = resolve(options.output);

@@ -6,6 +6,7 @@ import { AttuneError } from "../../core/errors.ts";
 import type { Store } from "../../core/types.ts";
 import type { ModelRegistry } from "../http/model_registry.ts";
 import { type Assets, assetStore, bucketStore, type KeyValues, keyValueStore, type ModelBucket } from "./stores.ts";
+import { artifactFiles } from "../../formats/run/files.ts";
 
 /** The encoder that comes with Attune. */
 const BASE = "attune:base";
@@ -38,7 +39,7 @@ export function bucketModels({ ASSETS, MODELS, MODELS_KV }: ModelBindings): Mode
       if (name === BASE) return ASSETS && { id: BASE, files: assetStore(ASSETS, "") };
       if (!/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
       for (const files of below(name)) {
-        for (const file of ["config.json", "adapter_config.json", "model/config.json", "adapter/adapter_config.json"]) {
+        for (const file of artifactFiles) {
           if (await files.get(file, { offset: 0, length: 0 })) return { id: `models/${name}`, files };
         }
       }

@@ -11,6 +11,9 @@ import { placedPaths } from "../../core/run/places.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { namesIn } from "./host.ts";
 import { resolvePackages } from "./plugin_packages.ts";
+import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
+import { adapterFiles } from "../../formats/peft/files.ts";
+import { runFolders } from "../../formats/run/files.ts";
 
 /** Reads a spec. Throws AttuneError where it is missing or not JSON. */
 export function readSpec(path: string, set: readonly string[] = []): Named<Json> {
@@ -78,14 +81,12 @@ export function readRun(dir: string, task?: string): Named<Json> {
     }
     : whole;
   const at = (name: string): string => join(resolve(dir), name);
-  const [model, adapter] = ["model", "adapter"].map((kind) => (task === undefined ? kind : `${kind}/${task}`)) as [
-    string,
-    string,
-  ];
-  if (existsSync(at(`${model}/config.json`))) {
+  const placeOf = (folder: string): string => (task === undefined ? folder : `${folder}/${task}`);
+  const [model, adapter] = [placeOf(runFolders.model), placeOf(runFolders.adapter)];
+  if (existsSync(at(`${model}/${MODEL_CONFIG}`))) {
     return { ...spec, model: { use: "pretrained", with: { path: at(model) } }, adapter: [] };
   }
-  if (!existsSync(at(`${adapter}/adapter_config.json`))) {
+  if (!existsSync(at(`${adapter}/${adapterFiles.config}`))) {
     throw badFile("spec", dir, `holds no finished run: neither ${model}/ nor ${adapter}/ is there`);
   }
   const adapters = listed(spec.adapter) as unknown as readonly { use: string }[];
@@ -94,7 +95,7 @@ export function readRun(dir: string, task?: string): Named<Json> {
 
 /** The adapters of these names that a directory holds, as parts of a spec. */
 export function savedAdapters(dir: string, names: readonly string[]): { use: string; with: { from: string } }[] {
-  const list = join(dir, "adapters.json");
+  const list = join(dir, adapterFiles.places);
   const places: readonly (string | null)[] = existsSync(list) ? JSON.parse(readFileSync(list, "utf8")) : ["."];
   return names.flatMap((use, i) => {
     const place = places[i];

@@ -13,6 +13,7 @@ import { placed, referenceKind, referencesOf } from "../../core/jobs/references.
 import type { Catalog, Json, Named, RunSpec } from "../../core/types.ts";
 import type { Lease, RunnerClient } from "./client.ts";
 import { placeBelow } from "./places.ts";
+import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 
 /** Where inputs are. */
 export type InputOptions = Readonly<{
@@ -73,7 +74,7 @@ async function pathOf(name: string, lease: Lease, options: InputOptions): Promis
     return file;
   }
   const here = models === undefined || kind !== "model" ? undefined : join(models, name);
-  return here !== undefined && existsSync(join(here, "config.json")) ? here : await fetchedFolder(name, lease, options);
+  return here !== undefined && existsSync(join(here, MODEL_CONFIG)) ? here : await fetchedFolder(name, lease, options);
 }
 
 /** A model's files, each fetched where it is missing or has changed since: what they are is their revisions, not their sizes. */

@@ -12,12 +12,11 @@ import { namesIn as entriesOf } from "../host/host.ts";
 import { directoryStore } from "../host/directory_store.ts";
 import type { ModelRegistry } from "../http/model_registry.ts";
 import { withoutToken } from "../host/hub_cache.ts";
+import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
+import { artifactFiles } from "../../formats/run/files.ts";
 
 /** The encoder that comes with Attune. */
 const BASE = "attune:base";
-
-/** What makes a folder a model's, an adapter's, or that of a run which has made one. */
-const FILES = ["config.json", "adapter_config.json", "model/config.json", "adapter/adapter_config.json"];
 
 /** Throws AttuneError (`BAD_FILE`) where a folder that was named is not there. */
 export function checkFolder(plugin: string, folder: string): void {
@@ -61,7 +60,7 @@ export function folderModels(
 function folderOf(folder: string | undefined, name: string): string | undefined {
   if (folder === undefined || !/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
   const own = join(resolve(folder), name);
-  return FILES.some((file) => existsSync(join(own, file))) || hasGguf(own) ? own : undefined;
+  return artifactFiles.some((file) => existsSync(join(own, file))) || hasGguf(own) ? own : undefined;
 }
 
 /** Whether a folder's model is a GGUF file. */
@@ -73,7 +72,7 @@ function hasGguf(folder: string): boolean {
 function namesIn(folder: string | undefined): string[] {
   if (folder === undefined || !existsSync(folder)) return [];
   const isModel = (name: string): boolean =>
-    existsSync(join(folder, name, "config.json")) || hasGguf(join(folder, name));
+    existsSync(join(folder, name, MODEL_CONFIG)) || hasGguf(join(folder, name));
   const below = (name: string): string[] =>
     readdirSync(join(folder, name), { withFileTypes: true }).filter((e) => e.isDirectory() || e.isSymbolicLink())
       .map((e) => (name === "" ? e.name : `${name}/${e.name}`));

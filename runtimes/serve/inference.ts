@@ -20,6 +20,7 @@ import type { ModelFiles } from "../http/model_registry.ts";
 import type { EdgeLimits, EdgeOptions } from "./options.ts";
 import type { Meter } from "../http/meter.ts";
 import type { SoundWeights } from "./sound_weights.ts";
+import { adapterFiles } from "../../formats/peft/files.ts";
 
 /** What a request names. */
 export type Asked = Readonly<{ model: string; adapter?: string | undefined; caller: Caller }>;
@@ -109,8 +110,8 @@ export function inferenceOf(service: InferenceContext): Inference {
     const [id = ""] = ids;
     if (!adapter) return await act({ set, stack });
     const { use, files } = adapter;
-    const weights = await files.get("adapter_model.safetensors", { offset: 0, length: 0 });
-    if (!weights) throw httpError(400, "no_adapter", "adapter: adapter_model.safetensors is missing", "adapter");
+    const weights = await files.get(adapterFiles.weights, { offset: 0, length: 0 });
+    if (!weights) throw httpError(400, "no_adapter", `adapter: ${adapterFiles.weights} is missing`, "adapter");
     const find = async () => {
       if (weights.size > limits.adapterBytes) {
         const most = `${weights.size} bytes, more than the ${limits.adapterBytes} that adapters may have`;

@@ -15,6 +15,7 @@ import type { Caller } from "../http/route.ts";
 import { detectArtifact } from "../../formats/run/saved.ts";
 import type { EdgeService } from "./service.ts";
 import type { Merged } from "./merge_plan.ts";
+import { adapterFiles } from "../../formats/peft/files.ts";
 
 /** What merged and unmerged are compared on. */
 export const probes: readonly Named<Json>[] = [
@@ -61,7 +62,7 @@ async function taskOf(
   adapter: Store,
   adapters: Parameters<typeof classification>[0]["adapters"],
 ): Promise<unknown> {
-  const stored = await adapter.get("adapter_config.json");
+  const stored = await adapter.get(adapterFiles.config);
   const config = JSON.parse(new TextDecoder().decode(stored?.bytes ?? new Uint8Array()));
   if (config.task_type === "SEQ_CLS") return (await classification({ model, adapters })).task;
   return config.task_type === "CAUSAL_LM" ? { use: "causal-lm", with: {} } : (await embeddings()).task;

@@ -14,6 +14,8 @@ import { guardedFetch } from "../http/guarded_fetch.ts";
 import { placedFiles, urlFiles } from "../http/read_files.ts";
 import type { Caller } from "../http/route.ts";
 import type { EdgeService } from "./service.ts";
+import { adapterFiles } from "../../formats/peft/files.ts";
+import { runFolders } from "../../formats/run/files.ts";
 
 const reference = v.pipe(v.string(), v.minLength(1), v.maxLength(2048));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
@@ -93,18 +95,18 @@ export async function openAdapterPool(
 ): Promise<NamedAdapter[]> {
   const all: NamedAdapter[] = [];
   for (const [i, { file, config }] of adapters.entries()) {
-    const named = await files.open(file, caller, "adapter_model.safetensors", `adapters.${i}.file`);
-    const inner = storeWithin(named, "adapter/");
+    const named = await files.open(file, caller, adapterFiles.weights, `adapters.${i}.file`);
+    const inner = storeWithin(named, `${runFolders.adapter}/`);
     // A job's result has its adapter in a folder.
     const folder = !file.startsWith("file-") && !file.includes("://") &&
-        await inner.get("adapter_config.json", { offset: 0, length: 0 })
+        await inner.get(adapterFiles.config, { offset: 0, length: 0 })
       ? inner
       : named;
     const given = typeof config === "string"
       ? await files.upload(config, caller, `adapters.${i}.config`)
       : config && new TextEncoder().encode(JSON.stringify(config));
-    const store = given ? placedFiles({ "adapter_config.json": given }, folder) : folder;
-    await checkFinite(store, "adapter_model.safetensors");
+    const store = given ? placedFiles({ [adapterFiles.config]: given }, folder) : folder;
+    await checkFinite(store, adapterFiles.weights);
     all.push({ store, opened: await openAdapter(`adapters.${i}`, store) });
   }
   return all;

@@ -7,6 +7,9 @@ import { openSafetensors } from "../../core/safetensors.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import type { ModelArtifact, ServingTask } from "./inference.ts";
 import { jsonIn } from "../../formats/run/saved.ts";
+import { classifierOutputs } from "../../formats/hf/head_modules.ts";
+import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
+import { adapterFiles } from "../../formats/peft/files.ts";
 
 const problems: Readonly<Record<string, string>> = {
   single_label_classification: "single-label",
@@ -14,11 +17,11 @@ const problems: Readonly<Record<string, string>> = {
   regression: "regression",
 };
 
-/** A classifier: its classes as the adapter's head_config.json has them, else the model's config. */
+/** A classifier: its classes as the file beside the adapter has them, else the model's config. */
 export async function classification({ model, adapters }: ModelArtifact): Promise<ServingTask> {
-  let config = await jsonIn(model, "config.json") ?? {};
+  let config = await jsonIn(model, MODEL_CONFIG) ?? {};
   for (const { files } of adapters) {
-    const head = await jsonIn(files, "head_config.json");
+    const head = await jsonIn(files, adapterFiles.head);
     const size = head?.id2label ? undefined : await classesIn(files);
     if (head?.id2label) config = head;
     else if (size !== undefined && size !== classNames(config)?.length) config = { num_labels: size };
@@ -31,10 +34,13 @@ export async function classification({ model, adapters }: ModelArtifact): Promis
   return { task: { use: "sequence-classification", with: { ...named, problemType } } };
 }
 
+/** Names of a classifier's weights. */
+const isClassifier = new RegExp(`(^|[._])(${classifierOutputs.join("|")})\\.weight$`);
+
 /** How many classes an adapter's own classifier has, if it has one. */
 async function classesIn(files: Store): Promise<number | undefined> {
-  const file = await openSafetensors(files, "adapter_model.safetensors");
-  const head = file.names.find((name) => /(^|[._])(classifier|score|out_proj|logits_proj)\.weight$/.test(name));
+  const file = await openSafetensors(files, adapterFiles.weights);
+  const head = file.names.find((name) => isClassifier.test(name));
   return head === undefined ? undefined : file.locate(head).dims[0];
 }
 

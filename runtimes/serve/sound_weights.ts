@@ -5,6 +5,7 @@
 import { checkFinite } from "../../core/finite_weights.ts";
 import { weightKeys } from "../../core/gguf_folder.ts";
 import type { Store } from "../../core/types.ts";
+import { adapterFiles } from "../../formats/peft/files.ts";
 
 /** What looks at files once as long as they stay what they are. `id` tells whose they are, as in `ModelFiles`. */
 export type SoundWeights = Readonly<{
@@ -38,6 +39,6 @@ export function soundWeights(): SoundWeights {
     checkModel: async (id, files) => {
       for (const key of await weightKeys(files)) await check(id, files, key);
     },
-    checkAdapter: (id, files) => check(id, files, "adapter_model.safetensors"),
+    checkAdapter: (id, files) => check(id, files, adapterFiles.weights),
   };
 }

@@ -7,6 +7,7 @@ import { badFile, badValue, missing, show } from "../../../core/errors.ts";
 import { jsonObject } from "../../../core/json.ts";
 import { openSafetensors, type TensorForm, toFloat32 } from "../../../core/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
+import { adapterFiles } from "../files.ts";
 
 /** An adapter to merge: PEFT's config and tensors. `read` throws where there is no such name. */
 export type OpenedAdapter = Readonly<{
@@ -33,16 +34,16 @@ export const CONFIG_IN_METADATA = "adapter_config";
  * @throws AttuneError that names what is missing or not sound: files, fields of the config, values that are not finite.
  */
 export async function openAdapter(label: string, store: Store): Promise<OpenedAdapter> {
-  const file = await openSafetensors(store, "adapter_model.safetensors", { maxHeader: MAX_HEADER });
-  const stored = await store.get("adapter_config.json", { offset: 0, length: MAX_CONFIG });
-  const where = `${label}/adapter_config.json`;
+  const file = await openSafetensors(store, adapterFiles.weights, { maxHeader: MAX_HEADER });
+  const stored = await store.get(adapterFiles.config, { offset: 0, length: MAX_CONFIG });
+  const where = `${label}/${adapterFiles.config}`;
   if (stored && stored.size > MAX_CONFIG) throw badFile("merge", where, `has more than ${MAX_CONFIG} bytes`);
   const own = file.metadata.get(CONFIG_IN_METADATA);
   const bytes = stored?.bytes ?? (own === undefined ? undefined : new TextEncoder().encode(own));
-  if (bytes === undefined) throw missing("merge", "adapter_config.json", label);
+  if (bytes === undefined) throw missing("merge", adapterFiles.config, label);
   const config = checkedConfig(jsonObject("merge", where, bytes), where);
-  const head = await store.get("head_config.json", { offset: 0, length: MAX_CONFIG });
-  if (file.names.length === 0) throw badFile("merge", `${label}/adapter_model.safetensors`, "has no tensors");
+  const head = await store.get(adapterFiles.head, { offset: 0, length: MAX_CONFIG });
+  if (file.names.length === 0) throw badFile("merge", `${label}/${adapterFiles.weights}`, "has no tensors");
   const keys = adapterKeys("merge", label, file.names);
   for (const name of file.names) {
     if (name.length > 256) throw badFile("merge", label, `has a tensor with a name of ${name.length} characters`);
@@ -54,7 +55,7 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
   return {
     label,
     config,
-    head: head && jsonObject("merge", `${label}/head_config.json`, head.bytes),
+    head: head && jsonObject("merge", `${label}/${adapterFiles.head}`, head.bytes),
     names: [...keys.keys()],
     form: (name) => ({ dtype: "float32", dims: file.locate(keys.get(name) ?? name).dims }),
     read: async (name) => toFloat32(await file.read(keys.get(name) ?? name)),

@@ -5,12 +5,13 @@
 import { streamSafetensors } from "../../../core/safetensors.ts";
 import type { Json, Named, Store } from "../../../core/types.ts";
 import type { MergedAdapter } from "./merged_adapter.ts";
+import { adapterFiles } from "../files.ts";
 
-/** Writes a merged adapter: adapter_config.json, adapter_model.safetensors, and head_config.json where there is one. */
+/** Writes a merged adapter: its config, its weights, and the names of classes where there are any. */
 export async function writeMerged(merged: MergedAdapter, to: Store): Promise<readonly string[]> {
-  await to.put("adapter_model.safetensors", streamSafetensors(merged.forms, merged.read));
-  await to.put("adapter_config.json", new TextEncoder().encode(JSON.stringify(merged.config, null, 2) + "\n"));
-  const written = ["adapter_config.json", "adapter_model.safetensors"];
+  await to.put(adapterFiles.weights, streamSafetensors(merged.forms, merged.read));
+  await to.put(adapterFiles.config, new TextEncoder().encode(JSON.stringify(merged.config, null, 2) + "\n"));
+  const written = [adapterFiles.config, adapterFiles.weights];
   return [...written, ...await writeHead(merged, to)];
 }
 
@@ -20,6 +21,6 @@ export async function writeHead(
   to: Store,
 ): Promise<readonly string[]> {
   if (!head) return [];
-  await to.put("head_config.json", new TextEncoder().encode(JSON.stringify(head, null, 2) + "\n"));
-  return ["head_config.json"];
+  await to.put(adapterFiles.head, new TextEncoder().encode(JSON.stringify(head, null, 2) + "\n"));
+  return [adapterFiles.head];
 }

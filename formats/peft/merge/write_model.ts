@@ -9,15 +9,16 @@ import { streamSafetensors } from "../../../core/safetensors.ts";
 import type { Json, Named, Store } from "../../../core/types.ts";
 import type { MergedModel } from "./into_base.ts";
 import { writeHead } from "./write_adapter.ts";
+import { MODEL_CONFIG } from "../../hf/model_config.ts";
 
 /** Writes a merged model's directory: model.safetensors, and what else there is of `base`. */
 export async function writeModel(model: MergedModel, base: Store, to: Store): Promise<readonly string[]> {
   await to.put("model.safetensors", streamSafetensors(model.forms, model.pieces));
   const written = ["model.safetensors"];
-  for (const name of ["config.json", ...carriedFiles]) {
+  for (const name of [MODEL_CONFIG, ...carriedFiles]) {
     const file = await base.get(name);
     if (!file) continue;
-    await to.put(name, name === "config.json" ? withFields(file.bytes, model.untiedConfig) : file.bytes);
+    await to.put(name, name === MODEL_CONFIG ? withFields(file.bytes, model.untiedConfig) : file.bytes);
     written.push(name);
   }
   return [...written, ...await writeHead(model, to)];
@@ -26,5 +27,5 @@ export async function writeModel(model: MergedModel, base: Store, to: Store): Pr
 /** A config with further fields; numbers stay as they are written. */
 function withFields(bytes: Uint8Array, fields: Named<Json> = {}): Uint8Array {
   if (Object.keys(fields).length === 0) return bytes;
-  return new TextEncoder().encode(configText({ ...jsonObject("merge", "config.json", bytes), ...fields }, bytes));
+  return new TextEncoder().encode(configText({ ...jsonObject("merge", MODEL_CONFIG, bytes), ...fields }, bytes));
 }

@@ -1,0 +1,7 @@
+/**
+ * The file that says what a model is.
+ * @module
+ */
+
+/** Its name in a checkpoint's directory. */
+export const MODEL_CONFIG = "config.json";
