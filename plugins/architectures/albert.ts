@@ -3,9 +3,14 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineEncoder } from "./define_encoder.ts";
-import { oneLayer, pooler, transform, wordsBias } from "./encoder_heads.ts";
-import type { ModelOptions } from "./model_options.ts";
+import {
+  defineEncoder,
+  type ModelOptions,
+  oneLayer,
+  pooler,
+  transform,
+  wordsBias,
+} from "../../blocks/architecture/mod.ts";
 
 /**
  * ALBERT: layers share their weights within groups, and embeddings are narrower than the layers.

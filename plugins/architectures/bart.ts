@@ -17,11 +17,15 @@ import type {
   Side,
   Value,
 } from "../../core/types.ts";
-import { classificationHead } from "./classification_head.ts";
-import { readConfig } from "./config.ts";
-import { joinHeads, splitHeads } from "./encoder.ts";
-import { type ModelOptions, modelSchema } from "./model_options.ts";
-import { layerNorm } from "./norms.ts";
+import {
+  classificationHead,
+  joinHeads,
+  layerNorm,
+  type ModelOptions,
+  modelSchema,
+  readConfig,
+  splitHeads,
+} from "../../blocks/architecture/mod.ts";
 
 /**
  * BART, read from `config.json`.

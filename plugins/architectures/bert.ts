@@ -3,9 +3,15 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { bertLayers, defineEncoder } from "./define_encoder.ts";
-import { oneLayer, pooler, transform, wordsBias } from "./encoder_heads.ts";
-import type { ModelOptions } from "./model_options.ts";
+import {
+  bertLayers,
+  defineEncoder,
+  type ModelOptions,
+  oneLayer,
+  pooler,
+  transform,
+  wordsBias,
+} from "../../blocks/architecture/mod.ts";
 
 /**
  * BERT.

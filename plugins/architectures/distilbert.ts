@@ -3,9 +3,7 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineEncoder } from "./define_encoder.ts";
-import { oneLayer, transform } from "./encoder_heads.ts";
-import type { ModelOptions } from "./model_options.ts";
+import { defineEncoder, type ModelOptions, oneLayer, transform } from "../../blocks/architecture/mod.ts";
 
 /**
  * DistilBERT: tokens have no types, and its configs call fields otherwise.

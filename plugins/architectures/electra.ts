@@ -3,10 +3,15 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { bertLayers, defineEncoder } from "./define_encoder.ts";
-import { oneLayer, transform, twoLayers } from "./encoder_heads.ts";
-import type { ModelOptions } from "./model_options.ts";
-import { sequenceSummary } from "./summary.ts";
+import {
+  bertLayers,
+  defineEncoder,
+  type ModelOptions,
+  oneLayer,
+  sequenceSummary,
+  transform,
+  twoLayers,
+} from "../../blocks/architecture/mod.ts";
 
 /**
  * ELECTRA: embeddings may be narrower than the layers.

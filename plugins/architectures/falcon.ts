@@ -16,12 +16,23 @@ import type {
   Named,
   Value,
 } from "../../core/types.ts";
-import { readConfig } from "./config.ts";
-import { asHeads, causalAttention, decode, type DecoderLayer, languageHeads, type Part } from "./decoder.ts";
-import { plainFeedForward } from "./feed_forward.ts";
-import { type ModelOptions, modelSchema } from "./model_options.ts";
-import { layerNorm, layerNorms } from "./norms.ts";
-import { readRotary, type Rotation, rotationOf } from "./rotary.ts";
+import {
+  asHeads,
+  causalAttention,
+  decode,
+  type DecoderLayer,
+  languageHeads,
+  layerNorm,
+  layerNorms,
+  type ModelOptions,
+  modelSchema,
+  type Part,
+  plainFeedForward,
+  readConfig,
+  readRotary,
+  type Rotation,
+  rotationOf,
+} from "../../blocks/architecture/mod.ts";
 
 /**
  * Falcon.

@@ -3,9 +3,7 @@
  * @module
  */
 import type { AdapterTargets, Json, Named } from "../../core/types.ts";
-import type { ConfigReader } from "./config.ts";
-import type { DecoderDifferences } from "./define_decoder.ts";
-import { rmsNorm } from "./norms.ts";
+import { type ConfigReader, type DecoderDifferences, rmsNorm } from "../../blocks/architecture/mod.ts";
 
 /** Values of fields that both leave out. */
 export const gemmaDefaults: Named<Json> = {

@@ -3,10 +3,8 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineDecoder } from "./define_decoder.ts";
+import { defineDecoder, type ModelOptions, slidingLayers, windowOf } from "../../blocks/architecture/mod.ts";
 import { gemmaDefaults, gemmaDifferences, gemmaTargets, softcap } from "./gemma.ts";
-import { slidingLayers, windowOf } from "./layer_kinds.ts";
-import type { ModelOptions } from "./model_options.ts";
 
 /**
  * Gemma 2: every second layer sees a window; scores and logits are capped.

@@ -3,10 +3,8 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineDecoder } from "./define_decoder.ts";
+import { defineDecoder, type ModelOptions, slidingLayers, windowOf } from "../../blocks/architecture/mod.ts";
 import { gemmaDefaults, gemmaDifferences, gemmaTargets, softcap } from "./gemma.ts";
-import { slidingLayers, windowOf } from "./layer_kinds.ts";
-import type { ModelOptions } from "./model_options.ts";
 
 /**
  * Gemma 3: every sixth layer sees all and the others a window, with angles of their own; heads of queries and keys are normed.

@@ -7,11 +7,20 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { add, slice } from "../../core/graph/functions.ts";
 import type { Backbone, Factory, FamilyFacts, GraphBuilder, Json, Named } from "../../core/types.ts";
-import { readConfig } from "./config.ts";
-import { asHeads, causalAttention, decode, type DecoderLayer, languageHeads, type Part } from "./decoder.ts";
-import { plainFeedForward } from "./feed_forward.ts";
-import { type ModelOptions, modelSchema } from "./model_options.ts";
-import { layerNorm, layerNorms } from "./norms.ts";
+import {
+  asHeads,
+  causalAttention,
+  decode,
+  type DecoderLayer,
+  languageHeads,
+  layerNorm,
+  layerNorms,
+  type ModelOptions,
+  modelSchema,
+  type Part,
+  plainFeedForward,
+  readConfig,
+} from "../../blocks/architecture/mod.ts";
 
 /**
  * GPT-2: learned positions, weights stored [in, out].

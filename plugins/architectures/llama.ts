@@ -3,8 +3,7 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineDecoder } from "./define_decoder.ts";
-import type { ModelOptions } from "./model_options.ts";
+import { defineDecoder, type ModelOptions } from "../../blocks/architecture/mod.ts";
 
 /**
  * Llama.

@@ -3,9 +3,7 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineDecoder } from "./define_decoder.ts";
-import { everyLayer, windowOf } from "./layer_kinds.ts";
-import type { ModelOptions } from "./model_options.ts";
+import { defineDecoder, everyLayer, type ModelOptions, windowOf } from "../../blocks/architecture/mod.ts";
 
 /**
  * Mistral: every layer sees a window.

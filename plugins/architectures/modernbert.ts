@@ -8,12 +8,22 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { reshape, slice } from "../../core/graph/functions.ts";
 import type { Backbone, Factory, FamilyFacts, GraphBuilder, HeadSpec, Json, Named } from "../../core/types.ts";
-import { type ConfigReader, readConfig } from "./config.ts";
-import { asHeads, decode, type DecoderLayer, type Part } from "./decoder.ts";
-import { gatedFeedForward } from "./feed_forward.ts";
-import { type ModelOptions, modelSchema } from "./model_options.ts";
-import { layerNorm } from "./norms.ts";
-import { readRotary, rotate, type Rotation, rotationOf } from "./rotary.ts";
+import {
+  asHeads,
+  type ConfigReader,
+  decode,
+  type DecoderLayer,
+  gatedFeedForward,
+  layerNorm,
+  type ModelOptions,
+  modelSchema,
+  type Part,
+  readConfig,
+  readRotary,
+  rotate,
+  type Rotation,
+  rotationOf,
+} from "../../blocks/architecture/mod.ts";
 
 /**
  * ModernBERT, read from `config.json`.

@@ -3,9 +3,7 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineDecoder } from "./define_decoder.ts";
-import type { ModelOptions } from "./model_options.ts";
-import { rmsNorm } from "./norms.ts";
+import { defineDecoder, type ModelOptions, rmsNorm } from "../../blocks/architecture/mod.ts";
 
 /**
  * OLMo 2: norms stand behind attention and feed-forward, and queries and keys are normed before they are parted into heads.

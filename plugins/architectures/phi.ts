@@ -3,9 +3,7 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineDecoder } from "./define_decoder.ts";
-import type { ModelOptions } from "./model_options.ts";
-import { layerNorm } from "./norms.ts";
+import { defineDecoder, layerNorm, type ModelOptions } from "../../blocks/architecture/mod.ts";
 
 /**
  * Phi: one norm before attention and a feed-forward part without gate, which are added together; half of each head turns.

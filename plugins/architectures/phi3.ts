@@ -3,10 +3,7 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineDecoder } from "./define_decoder.ts";
-import { everyLayer, windowOf } from "./layer_kinds.ts";
-import type { ModelOptions } from "./model_options.ts";
-import { rmsNorm } from "./norms.ts";
+import { defineDecoder, everyLayer, type ModelOptions, rmsNorm, windowOf } from "../../blocks/architecture/mod.ts";
 
 /**
  * Phi-3: queries, keys and values are one matrix, and so are the two halves of the feed-forward part's first layer.

@@ -3,9 +3,7 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineDecoder } from "./define_decoder.ts";
-import { qwenLayers } from "./layer_kinds.ts";
-import type { ModelOptions } from "./model_options.ts";
+import { defineDecoder, type ModelOptions, qwenLayers } from "../../blocks/architecture/mod.ts";
 
 /**
  * Qwen2 and Qwen2.5: queries, keys and values have biases.

@@ -3,9 +3,7 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineDecoder } from "./define_decoder.ts";
-import { qwenLayers } from "./layer_kinds.ts";
-import type { ModelOptions } from "./model_options.ts";
+import { defineDecoder, type ModelOptions, qwenLayers } from "../../blocks/architecture/mod.ts";
 
 /**
  * Qwen3: the heads of queries and keys are normed.

@@ -3,9 +3,7 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import { defineDecoder } from "./define_decoder.ts";
-import { slidingLayers, windowOf } from "./layer_kinds.ts";
-import type { ModelOptions } from "./model_options.ts";
+import { defineDecoder, type ModelOptions, slidingLayers, windowOf } from "../../blocks/architecture/mod.ts";
 
 /**
  * SmolLM3: every fourth layer does not turn heads by their positions, and may see a window only.

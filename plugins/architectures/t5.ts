@@ -21,11 +21,16 @@ import type {
   Side,
   Value,
 } from "../../core/types.ts";
-import { classificationHead } from "./classification_head.ts";
-import { readConfig } from "./config.ts";
-import { joinHeads, splitHeads } from "./encoder.ts";
-import { type ModelOptions, modelSchema } from "./model_options.ts";
-import { type Norm, rmsNorm } from "./norms.ts";
+import {
+  classificationHead,
+  joinHeads,
+  type ModelOptions,
+  modelSchema,
+  type Norm,
+  readConfig,
+  rmsNorm,
+  splitHeads,
+} from "../../blocks/architecture/mod.ts";
 
 /**
  * T5 and its relatives, read from `config.json`: scores are not scaled but get a bias by relative position, which all

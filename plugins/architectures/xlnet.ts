@@ -40,10 +40,15 @@ import type {
   Named,
   Value,
 } from "../../core/types.ts";
-import { type ConfigReader, readConfig } from "./config.ts";
-import { sequenceSummary } from "./summary.ts";
-import { type ModelOptions, modelSchema } from "./model_options.ts";
-import { layerNorm, type Norm } from "./norms.ts";
+import {
+  type ConfigReader,
+  layerNorm,
+  type ModelOptions,
+  modelSchema,
+  type Norm,
+  readConfig,
+  sequenceSummary,
+} from "../../blocks/architecture/mod.ts";
 
 /**
  * XLNet, read from `config.json`.

@@ -55,6 +55,7 @@ const blocksOf: Readonly<Record<string, string>> = {
   "plugins/data": "blocks/data/mod.ts",
   "plugins/loggers": "blocks/logger/mod.ts",
   "plugins/callbacks": "blocks/callback/mod.ts",
+  "plugins/architectures": "blocks/architecture/mod.ts",
 };
 
 /** Files that build/catalog.ts writes. */

@@ -1,0 +1,17 @@
+/**
+ * What families of models are made of: whole decoders and encoders by what differs, and the parts of those that differ more.
+ * @module
+ */
+export * from "./classification_head.ts";
+export * from "./config.ts";
+export * from "./decoder.ts";
+export * from "./define_decoder.ts";
+export * from "./define_encoder.ts";
+export * from "./encoder.ts";
+export * from "./encoder_heads.ts";
+export * from "./feed_forward.ts";
+export * from "./layer_kinds.ts";
+export * from "./model_options.ts";
+export * from "./norms.ts";
+export * from "./rotary.ts";
+export * from "./summary.ts";
