@@ -49,8 +49,8 @@ export {
   writeSafetensors,
 } from "./core/safetensors.ts";
 
-// Numbers that are the same on every machine.
-export { cos, erf, exp, log, pow, sin, tanh } from "./core/math.ts";
+// Numbers that are the same on every machine: `math.exp(x)` of a number, where `exp(x)` is of a graph's value.
+export * as math from "./core/math.ts";
 export { createRandom, fillNormal, fillUniform, permutation, type Random } from "./core/random.ts";
 export { epochOrder } from "./core/sampling.ts";
 export { qr, topSingular } from "./core/linear_algebra.ts";

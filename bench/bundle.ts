@@ -21,7 +21,7 @@ const plugins = [
   "schedules/linear",
   "metrics/accuracy",
   "metrics/f1",
-  "models/bert",
+  "architectures/bert",
   "exporters/peft",
 ];
 const contents = [

@@ -62,9 +62,9 @@ const group = v.strictObject({
 });
 
 type Entries = Readonly<{
-  weightDecay: v.GenericSchema<number | undefined, number>;
-  groups: v.GenericSchema<readonly ParameterGroupOptions[] | undefined, readonly ParameterGroupOptions[]>;
-  layerDecay: v.GenericSchema<number | undefined, number>;
+  weightDecay: v.OptionalSchema<v.GenericSchema<number>, number>;
+  groups: v.OptionalSchema<v.GenericSchema<readonly ParameterGroupOptions[]>, readonly []>;
+  layerDecay: v.OptionalSchema<v.GenericSchema<number>, 1>;
   clipValue: v.OptionalSchema<v.GenericSchema<number>, undefined>;
 }>;
 
