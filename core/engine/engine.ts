@@ -26,7 +26,7 @@ import type { Generator } from "./generator.ts";
 import { createFeeder, dimsWith } from "./feeds.ts";
 import { lossScales } from "./factors.ts";
 import { addTableRows, prepareRegularizers } from "./prepare.ts";
-import { recomputeWithin } from "./recompute.ts";
+import { createRecomputer, type Recomputer } from "./recompute.ts";
 import {
   buildProgram,
   frozenName,
@@ -106,7 +106,12 @@ export type EngineTask = Readonly<{
   reads?: readonly string[] | undefined;
   /** Rows of a data set, each a batch of its own: what regularizers may take gradients of. */
   rowsOf?: (data: Dataset) => AsyncIterable<Batch>;
+  /** Its training program, where it was built before: a plan's. */
+  built?: BuiltProgram | undefined;
 }>;
+
+/** A task's training program, and what a step of it on the largest batch computes again. */
+export type BuiltProgram = Readonly<{ program: Program; recomputer: Recomputer }>;
 
 /** What an engine is made from. `activeRows`: ids that train or evaluation data can name, by graph input. */
 export type EngineOptions = Readonly<{
@@ -132,6 +137,10 @@ export type EngineOptions = Readonly<{
   activationBudget: (elseBytes: number) => number;
 }>;
 
+function recomputerOf({ graph }: Program, { largest, built }: EngineTask): Recomputer {
+  return built?.recomputer ?? createRecomputer(graph, dimsWith(graph.inputs.keys(), largest));
+}
+
 /** Builds the training programs and their state, and opens their sessions; those of evaluation are opened when asked for. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { host, checkpoint, backbone } = options;
@@ -145,7 +154,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   for (const task of options.tasks) {
     const initial = initialWeights(checkpoint, task.attached, backbone, random);
     const regularizers = await prepareRegularizers(options, task, initial);
-    const program = buildProgram({
+    const program = task.built?.program ?? buildProgram({
       ...options,
       ...task,
       regularizers,
@@ -218,11 +227,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         initial,
         fed,
         prepack,
-        recomputed: recomputeWithin(
-          program.graph,
-          dimsWith(program.graph.inputs.keys(), task.largest),
-          budget,
-        ).values,
+        recomputed: recomputerOf(program, task)(budget).values,
         arena: true,
       }),
     );

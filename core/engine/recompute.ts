@@ -34,17 +34,28 @@ const passes: ReadonlySet<Op> = new Set<Op>([
 /** What a step computes again, the bytes that its values then take at their peak, and the nodes of its session. */
 export type Recomputation = Readonly<{ values: ReadonlySet<number>; peak: number; nodes: number }>;
 
-/** The least that has to be computed again so that a step's values take at most `budget` bytes, or as few as can be. */
-export function recomputeWithin(graph: Graph, dims: DimValues, budget: number): Recomputation {
-  let best: Recomputation = { values: new Set(), peak: Infinity, nodes: 0 };
-  for (const how of ["nothing", "passes", "attention"] as const) {
+/** Chooses the least that has to be computed again so that a step's values take at most `budget` bytes, or as few as can be. */
+export type Recomputer = (budget: number) => Recomputation;
+
+/** The recomputer of a graph on batches of such sizes. What each way costs is looked at when it is needed, and once. */
+export function createRecomputer(graph: Graph, dims: DimValues): Recomputer {
+  const known = new Map<Recompute, Recomputation>();
+  const lookAt = (how: Recompute): Recomputation => {
     const values = selectRecomputed(graph, dims, how);
     const lowered = lower(graph, () => ({ as: "feed" }), "cpu", values);
-    const peak = peakBytes(lowered, dims);
-    if (peak < best.peak) best = { values, peak, nodes: lowered.model.graph.nodes.length };
-    if (peak <= budget) break;
-  }
-  return best;
+    const one = { values, peak: peakBytes(lowered, dims), nodes: lowered.model.graph.nodes.length };
+    known.set(how, one);
+    return one;
+  };
+  return (budget) => {
+    let best: Recomputation = { values: new Set(), peak: Infinity, nodes: 0 };
+    for (const how of ["nothing", "passes", "attention"] as const) {
+      const one = known.get(how) ?? lookAt(how);
+      if (one.peak < best.peak) best = one;
+      if (one.peak <= budget) break;
+    }
+    return best;
+  };
 }
 
 /** Values of the forward pass that the backward pass makes anew for itself, by id, on batches of such sizes. */

@@ -2,7 +2,7 @@
  * The engine of a run's tasks.
  * @module
  */
-import { createEngine, type Engine } from "../engine/engine.ts";
+import { type BuiltProgram, createEngine, type Engine } from "../engine/engine.ts";
 import { missing } from "../errors.ts";
 import { largestBatch, layOut } from "../loop/layout.ts";
 import type { TaskRows } from "./batches.ts";
@@ -23,8 +23,11 @@ export async function createRunEngine(
   return await createTaskEngine([{ open, train, held }]);
 }
 
-/** Opens the engine of a run's tasks. Throws AttuneError where there is none. */
-export async function createTaskEngine(tasks: readonly TaskRows[]): Promise<Engine> {
+/** Opens the engine of a run's tasks; `built`: the programs of each that a plan has built. Throws AttuneError where there is none. */
+export async function createTaskEngine(
+  tasks: readonly TaskRows[],
+  built: readonly (BuiltProgram | undefined)[] = [],
+): Promise<Engine> {
   const [first] = tasks;
   if (!first) throw missing("spec", "a task", "the run");
   const { run, host, checkpoint, backbone } = first.open;
@@ -33,7 +36,7 @@ export async function createTaskEngine(tasks: readonly TaskRows[]): Promise<Engi
     host,
     checkpoint,
     backbone,
-    tasks: tasks.map(({ open, train }) => ({
+    tasks: tasks.map(({ open, train }, i) => ({
       name: open.task.name,
       heads: open.heads,
       losses: open.losses,
@@ -42,6 +45,7 @@ export async function createTaskEngine(tasks: readonly TaskRows[]): Promise<Engi
       example: layOut(train.samples.slice(0, 1), open.layout),
       largest: largestBatch(train.samples, training.perDeviceTrainBatchSize, open.layout),
       reads: open.task.evaluationOutputs,
+      built: built[i],
       rowsOf: async function* (data) {
         for (const sample of (await labelledRows(open, data)).samples) yield layOut([sample], open.layout);
       },

@@ -3,15 +3,16 @@
  * @module
  */
 import { type Parameter, queryBlocksFor } from "../engine/build.ts";
+import type { BuiltProgram } from "../engine/engine.ts";
 import { refused } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";
 import { buildProgram, type Program, type ProgramOptions, trainsRule } from "../engine/program.ts";
-import { type Recomputation, recomputeWithin } from "../engine/recompute.ts";
+import { createRecomputer } from "../engine/recompute.ts";
 import { initialWeights, storedBytes } from "../engine/weights.ts";
 import { productsOf } from "../engine/work.ts";
 import { evaluateDim } from "../graph/dims.ts";
-import { largestBatch } from "../loop/layout.ts";
+import { largestBatch, layOut } from "../loop/layout.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf } from "../tensor.ts";
@@ -37,11 +38,14 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
     const held = open.data.eval && await measureRows(open, open.data.eval, true, { keep: 1, reading: train.reading });
     tasks.push({ open, train, held: held?.tokens ?? 0 });
   }
-  return await planOfMeasured(run, host, tasks);
+  return (await planOfMeasured(run, host, tasks)).plan;
 }
 
+/** A plan, and the training program of each task that was built for it, where a run may go on with it. */
+export type BuiltPlan = Readonly<{ plan: Plan; built: readonly (BuiltProgram | undefined)[] }>;
+
 /** The plan of a run whose rows are encoded. */
-export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<Plan> {
+export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan> {
   return await planOfMeasured(
     run,
     host,
@@ -52,7 +56,7 @@ export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): 
 /** A task, what is known of its rows, and the tokens of those that it is evaluated on. */
 type MeasuredTask = Readonly<{ open: OpenRun; train: MeasuredRows; held: number }>;
 
-async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask[]): Promise<Plan> {
+async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask[]): Promise<BuiltPlan> {
   const { training } = run;
   const parameters = new Map<string, Parameter>();
   const trained = new Set<string>();
@@ -81,7 +85,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     ...(held === 0 ? {} : { regularizers: 4 * held }),
   };
   const elseBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
-  const sessions = works.map((work) => work.step(activationBudget(training, elseBytes)));
+  const sessions = works.map((work) => work.recomputer(activationBudget(training, elseBytes)));
   const bytes = {
     ...fixed,
     activations: Math.max(...sessions.map(({ peak }) => peak)),
@@ -110,7 +114,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     if (evaluation > 0) add("evaluation", evaluation * evaluations(training, counted));
   }
   const flops = Object.values(work).reduce((n, part) => n + part.flops, 0);
-  return {
+  const plan: Plan = {
     fits: total <= memoryLimit(training, host) && stateBytes <= STATE_BYTES,
     steps,
     tokens: Math.round(tokens),
@@ -121,19 +125,20 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     trainableParameters: count(true),
     totalParameters: count(true) + count(false),
   };
+  return { plan, built: works.map((work) => (work.isFinal ? work : undefined)) };
 }
 
 /**
- * Refuses a run that would not fit. Where even many times what its longest batch needs has room, nothing is built for it:
+ * Refuses a run that would not fit, and returns what was built to know it: the run goes on with that. Where even many times what its longest batch needs has room, nothing is built for it:
  * that would take longer than the first steps.
  *
  * @throws AttuneError (`REFUSED`) where it would not fit.
  */
-export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<void> {
+export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan["built"]> {
   const limit = memoryLimit(run.training, host);
-  if (tasks.every((task) => bytesAtMost(run, task) * tasks.length < limit / 4)) return;
-  const { fits, bytes: { total = 0 } } = await planOf(run, host, tasks);
-  if (fits) return;
+  if (tasks.every((task) => bytesAtMost(run, task) * tasks.length < limit / 4)) return [];
+  const { plan: { fits, bytes: { total = 0 } }, built } = await planOf(run, host, tasks);
+  if (fits) return built;
   const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   const message = `The run takes ${gb(total)} of memory, and may take ${gb(limit)}: attune plan says for what`;
   throw refused("plan", message);
@@ -173,10 +178,9 @@ function partOf(scope: string, prefix: string): string {
  * A task's training program, what a step on its longest batch takes, operations (by part) and tokens of a usual one, operations of one evaluation, and how many values its regularizers hold.
  */
 type Work = Readonly<
-  {
-    program: Program;
-    /** What a step computes again within so many bytes, and what it takes then. */
-    step(budget: number): Recomputation;
+  BuiltProgram & {
+    /** Whether a run would build the same program: what regularizers prepare is made up in a plan. */
+    isFinal: boolean;
     flops: Named<number>;
     tokens: number;
     evaluation: number;
@@ -189,6 +193,7 @@ type Work = Readonly<
 async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows, heldOut: number): Promise<Work> {
   const { training } = open.run;
   const batch = largestBatch(longest, training.perDeviceTrainBatchSize, open.layout);
+  const example = layOut(longest.slice(0, 1), open.layout);
   const options: ProgramOptions = {
     mode: "train",
     backbone: open.backbone,
@@ -199,8 +204,8 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows,
     checkpointing: training.gradientCheckpointing,
     queryBlocks: queryBlocksFor(batch),
     isTrainable: trainsRule(open.attached),
-    targets: batch.inputs,
-    given: Object.keys(batch.inputs),
+    targets: example.inputs,
+    given: Object.keys(example.inputs),
     taskName: open.task.name,
   };
   const random = createRandom(training.seed);
@@ -224,6 +229,7 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows,
   const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
   const perBatch = tokens / batchesPerEpoch(samples, perDeviceTrainBatchSize, dataloaderDropLast);
   const bytesOf = (p: Parameter): number => storedBytes(p, initial, open.checkpoint);
-  const step = (budget: number): Recomputation => recomputeWithin(program.graph, dims, budget);
-  return { program, step, flops, tokens: perBatch, evaluation, held, bytesOf };
+  const isFinal = !open.run.regularizers.some((r) => r.prepare);
+  const recomputer = createRecomputer(program.graph, dims);
+  return { program, recomputer, isFinal, flops, tokens: perBatch, evaluation, held, bytesOf };
 }

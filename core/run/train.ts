@@ -135,8 +135,7 @@ async function* runTraining(
   const wantsReport = run.loggers.some((logger) => logger.name === "report");
   await checkGeneration(held.tasks, output !== undefined);
   const judges = selectBestMetrics(run, tasks.flatMap(({ open, held }) => (held ? [open] : [])));
-  await (await import("./plan.ts")).checkFits(run, host, tasks);
-  const engine = await createTaskEngine(tasks);
+  const engine = await createTaskEngine(tasks, await (await import("./plan.ts")).checkFits(run, host, tasks));
   let described: Promise<void> | undefined;
   try {
     const fingerprintsOf = async (): Promise<Named<string>> => ({

@@ -8,7 +8,9 @@ import { compose } from "../../../core/compose.ts";
 import { encodeRows, trainData } from "../../../core/run/data.ts";
 import { openTasks } from "../../../core/run/open.ts";
 import { layOut, plainLayout } from "../../../core/loop/layout.ts";
-import { planOf, planRun } from "../../../core/run/plan.ts";
+import { createTaskEngine } from "../../../core/run/engine.ts";
+import { checkFits, planOf, planRun } from "../../../core/run/plan.ts";
+import { trainRun } from "../../../core/run/train.ts";
 import { sizeOf } from "../../../core/tensor.ts";
 import type { Json, Named, Plan, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
@@ -66,7 +68,46 @@ it("says of rows that are read one by one what it says of rows that are held", a
     const encoded = await encodeRows(open, trainData(open), true);
     tasks.push({ open, train: encoded, held: encoded });
   }
-  assert.deepEqual(await planRun(run, host), await planOf(run, host, tasks));
+  assert.deepEqual(await planRun(run, host), (await planOf(run, host, tasks)).plan);
+});
+
+/** Rows whose batches are so large that only a plan can tell whether a run of them fits into a gigabyte. */
+const largeBatches = (regularizers: Json[] = []): Named<Json> => {
+  const rows = Array.from({ length: 700 }, (_, i) => ({ text: "a film ".repeat(1 + i % 5), label: "good" }));
+  const training = { perDeviceTrainBatchSize: 512, maxSteps: 2, rowSharing: false };
+  return { ...tinySpec({ rows, training, dropout: 0.1 }), regularizers };
+};
+
+it("hands the run the training program that it was made of", async () => {
+  const host = { ...tinyHost(await hostHere(1)), memoryBytes: 1e9 };
+  for (const [regularizers, count] of [[[], 1], [["r-drop"], 1], [["l2-sp"], 0]] as const) {
+    const run = compose(largeBatches([...regularizers]) as unknown as RunSpec, catalog);
+    const tasks = [];
+    for (const open of await openTasks(run, host)) {
+      tasks.push({ open, train: await encodeRows(open, trainData(open), true), held: undefined });
+    }
+    const built = await checkFits(run, host, tasks);
+    const programs = built.flatMap((one) => one?.program ?? []);
+    assert.equal(programs.length, count, String(regularizers));
+    const engine = await createTaskEngine(tasks, built);
+    if (count > 0) assert.equal(engine.program(), programs[0]);
+    await engine.close();
+  }
+});
+
+it("changes no number of the run that goes on with what it has built", async () => {
+  const here = tinyHost(await hostHere(1));
+  const steps = async (memoryBytes: number): Promise<unknown[]> => {
+    const events = [];
+    const run = compose(largeBatches() as unknown as RunSpec, catalog);
+    for await (const event of trainRun(run, { ...here, memoryBytes }, {})) {
+      if (event.type === "step") events.push([event.loss, event.gradNorm]);
+    }
+    return events;
+  };
+  const planned = await steps(1e9);
+  assert.equal(planned.length, 2);
+  assert.deepEqual(planned, await steps(1e15));
 });
 
 it("refuses batches that nothing has room for", async () => {
