@@ -7,7 +7,7 @@ import type { BuiltProgram } from "../engine/engine.ts";
 import { refused } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";
-import { buildProgram, type Program, type ProgramOptions, trainsRule } from "../engine/program.ts";
+import { buildProgram, type ProgramOptions, trainsRule } from "../engine/program.ts";
 import { createRecomputer } from "../engine/recompute.ts";
 import { initialWeights, storedBytes } from "../engine/weights.ts";
 import { productsOf } from "../engine/work.ts";
