@@ -140,7 +140,7 @@ export function specSchema(): Schema {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "Attune run spec",
-    description: "What a fine-tuning run is made of.",
+    description: "A fine-tuning run.",
     type: "object",
     properties,
     required: ["version", "model", "task"],

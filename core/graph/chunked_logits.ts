@@ -1,7 +1,7 @@
 /**
  * Log-probabilities over very many classes, a block of rows at a time: a vocabulary's logits never exist whole.
  *
- * What a loss needs of logits [n, classes] is a few numbers per row. Each block of rows is scored, and where gradients
+ * A loss needs only a few numbers per row of logits [n, classes]. Each block of rows is scored, and where gradients
  * are wanted goes back through the head before the next one is made, so that nothing is computed twice (as Liger Kernel
  * does, Hsu et al. 2024).
  * @module
@@ -118,7 +118,7 @@ function blockScores(recipe: Recipe, own: Value, cuts: readonly Dim[], asked: Re
   };
 }
 
-/** What blocks up to one have given: gradients of their rows, sums for what is shared, and what the next one waits for. */
+/** Gradients after some blocks: those of their rows, sums for shared values, and the value that the next block waits for. */
 type BlockGradients = Readonly<{
   rows: readonly (readonly (Value | undefined)[])[];
   shared: readonly (Value | undefined)[];
@@ -143,7 +143,7 @@ function logitGradient(logp: Value, own: Value, dOwn: Value, dMean: Value | unde
   return f.apply("ScatterElements", [even, f.reshape(own, [m, 1]), one], { axis: 1 });
 }
 
-/** What of a value has rows of its own, down to the products; undefined where it cannot be told. */
+/** The part of a value's computation that works row by row, down to the products; undefined if there is none. */
 function recipeOf(logits: Value): Recipe | undefined {
   const [n, classes] = logits.shape;
   const rows = new Set<Value>();

@@ -9,7 +9,7 @@ export type Dim = number | string;
 /** Sizes of a tensor, in order. */
 export type Shape = readonly Dim[];
 
-/** What the names stand for in one run. */
+/** Values of the symbolic dims in one run, by name. */
 export type DimValues = Readonly<Record<string, number>>;
 
 /** The dim that counts the places of a row, of a model's inputs or of its decoder's. */
@@ -105,7 +105,7 @@ export function renameDim(dim: Dim, from: string, to: string): Dim {
   return spell(renamed);
 }
 
-/** What dims are made of, as far as they were asked for: a graph has few, and asks for each thousands of times. */
+/** The terms of dims seen before: a graph has few, and asks for each thousands of times. */
 const known = new Map<string, ReadonlyMap<string, number>>();
 const MOST_KNOWN = 4096;
 

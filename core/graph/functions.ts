@@ -1,5 +1,5 @@
 /**
- * What graphs are written with: functions from values to values. Numbers broadcast, axes may be negative.
+ * Functions from values to values, with which graphs are written. Numbers broadcast, axes may be negative.
  * @module
  */
 import { type DType, f32, type Tensor } from "../tensor.ts";

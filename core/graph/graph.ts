@@ -53,7 +53,7 @@ export class Graph {
   /** Inputs and parameters, by name. */
   readonly inputs: Map<string, Value> = new Map<string, Value>();
   readonly outputs: Map<string, Value> = new Map<string, Value>();
-  /** What new nodes are labelled with. */
+  /** The label of new nodes. */
   scope = "";
   readonly #producers: (Node | undefined)[] = [];
   readonly #origins: (Origin | undefined)[] = [];

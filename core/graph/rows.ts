@@ -37,7 +37,7 @@ export function picksDim(index: string): string {
 /** A value whose places are being chosen: `operands` are those of which it is done. */
 type Selection = Readonly<{ key: string; push: Push; scope: string; operands: Value[] }>;
 
-/** What the build context knows of selected inputs: dropout masks are made anew for the chosen places. */
+/** Replaces inputs of selected rows: dropout masks are made anew for the chosen positions. */
 export type SelectedInput = (input: Value, shape: Shape) => Value | undefined;
 
 /**

@@ -7,11 +7,11 @@ import { AttuneError, show } from "../errors.ts";
 import { addDims, type Dim, mulDims, type Shape, sizeOfShape } from "./dims.ts";
 import type { Op, Ops } from "./ops.ts";
 
-/** What is known of a value before it has a graph. */
+/** The type of a value, known before it belongs to a graph. */
 type Value = Readonly<{ dtype: DType; shape: Shape }>;
 type Values = readonly (Value | undefined)[];
 
-/** What a rule sees. */
+/** An application of an op, as shape rules see it. */
 export type Call<O extends Op = Op> = Readonly<{ op: O; inputs: Values; attrs: Ops[O] }>;
 
 /** dtype and shape of one output. */

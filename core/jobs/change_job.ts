@@ -27,7 +27,7 @@ export async function changeJob(
   }
 }
 
-/** What follows from a change, and may be lost or come twice: notes, hints, files that are no longer needed. */
+/** Side effects of a change, which may be lost or happen twice: events, queue entries, deletion of files no longer needed. */
 async function follow(jobs: JobRecords, before: JobRecord, after: JobRecord): Promise<void> {
   const { store, queue, time } = jobs.options;
   const notes = notesOf(before, after);
@@ -48,7 +48,7 @@ async function follow(jobs: JobRecords, before: JobRecord, after: JobRecord): Pr
   }
 }
 
-/** What people are told of a change. */
+/** The events that tell people of a change. */
 function notesOf(before: JobRecord, after: JobRecord): (Pick<NewEvent, "message"> & Partial<NewEvent>)[] {
   const notes: (Pick<NewEvent, "message"> & Partial<NewEvent>)[] = [];
   if (after.causes.length > before.causes.length) {

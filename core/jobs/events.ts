@@ -1,5 +1,5 @@
 /**
- * What jobs tell: events with gapless numbers, in pieces that are each written once.
+ * Events of jobs, numbered without gaps, in pieces that are each written once.
  * @module
  */
 import { storeFailed } from "../errors.ts";

@@ -8,7 +8,7 @@ import type { Store } from "../types.ts";
 import { isFileId } from "./names.ts";
 import { type Sealed, sealStore } from "./sealed.ts";
 
-/** What is known of a file. */
+/** The metadata of a file. */
 export type FileInfo = Readonly<{
   id: string;
   /** Whose file it is: nobody else is told of it. */

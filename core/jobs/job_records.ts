@@ -9,7 +9,7 @@ import { isJobId } from "./names.ts";
 import { isTerminal, type JobRecord } from "./record.ts";
 import { type Sealed, sealStore } from "./sealed.ts";
 
-/** What jobs are kept with. `now`: a clock that only goes forward, in milliseconds; `time`: seconds since 1970, for people. */
+/** Options of job records. `now`: a clock that only goes forward, in milliseconds; `time`: seconds since 1970, for people. */
 export type JobsOptions = Readonly<{
   store: Store;
   /** The store's values; absent: made here. */
@@ -29,10 +29,10 @@ export type JobsOptions = Readonly<{
   random?: () => string;
 }>;
 
-/** What of a job decides who may have it; it does not change once the job was planned. */
+/** The part of a job that decides which runner may take it; it does not change once the job is planned. */
 export type JobOffer = Pick<JobRecord, "tenant" | "needs">;
 
-/** What is remembered of a job that is not over. */
+/** The cached part of a job that is not over. */
 export type KnownJob = JobOffer & Readonly<{ status: JobRecord["status"]; leased: boolean }>;
 
 /** When a lease's sign of life was first seen, by this process's clock. */

@@ -5,11 +5,11 @@
 
 /** A line as it comes. */
 export interface JsonLine {
-  /** What is wrong with a byte, if something is. */
+  /** Takes the next byte, and returns what is wrong with it, if anything. */
   takes(byte: number): string | undefined;
   /** Up to where letters of a text stand that mean nothing else, from a place on. */
   plainUntil(bytes: Uint8Array, from: number): number;
-  /** What the line was; the next one begins. */
+  /** Ends the line and returns its kind; the next one begins. */
   end(): "empty" | "object" | "other" | "broken";
 }
 

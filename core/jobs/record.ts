@@ -14,7 +14,7 @@ export type JobStatus = "validating_files" | "queued" | "running" | "paused" | "
 /** Why a job failed. */
 export type JobError = Readonly<{ code: string; message: string; param: string | null }>;
 
-/** What a job needs of a runner. */
+/** A job's requirements of a runner. `bytes`: memory. */
 export type JobNeeds = Readonly<{ bytes: number; provider: string | null; plugins: readonly string[] }>;
 
 /** Files of one moment under a folder that only one lease writes to. */
@@ -33,7 +33,7 @@ export type JobRecord = Readonly<{
   createdAt: number;
   startedAt?: number;
   finishedAt?: number;
-  /** What was asked for, as it came. */
+  /** The request as it was received. */
   request: Named<Json>;
   /** The run spec; its files and model are names that runners resolve. */
   spec: Named<Json>;
@@ -43,11 +43,11 @@ export type JobRecord = Readonly<{
   plans?: number;
   /** The token of the newest lease; 0 before the first. */
   token: number;
-  /** What its holder, and nobody else, is known by: a hash of the text that the lease was given with. */
+  /** The hash of the lease's token, which only its holder has. */
   secret?: string;
   /** Who has the newest lease; absent where nobody works on the job. `beat` counts its signs of life. */
   lease?: Readonly<{ runner: string; beat: number }>;
-  /** What its user wants of a runner. */
+  /** The user's pending request to the runner. */
   wants?: "cancel" | "pause";
   /** Attempts that ended without a new checkpoint, and why. */
   attempts: number;

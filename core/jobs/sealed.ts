@@ -1,5 +1,5 @@
 /**
- * What jobs keep, each value with a checksum: what a disk has damaged is noticed, moved aside and told, and costs the one
+ * Stored values of jobs, each with a checksum: damage by a disk is noticed, moved aside and reported, and costs only the one
  * thing that it was.
  * @module
  */
@@ -38,7 +38,7 @@ export function seal(value: unknown): Uint8Array<ArrayBuffer> {
   return encoder.encode(`{"hash":"${checksum(encoder.encode(text))}","value":${text}}`);
 }
 
-/** What was sealed; undefined where it is no longer that. */
+/** The sealed value; undefined if the bytes do not match their checksum. */
 export function unseal<T>(bytes: Uint8Array): Readonly<{ value: T }> | undefined {
   const hash = HEAD.exec(new TextDecoder().decode(bytes.subarray(0, 64)))?.[1];
   if (hash === undefined || bytes.at(-1) !== 0x7d) return undefined;

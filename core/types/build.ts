@@ -1,5 +1,5 @@
 /**
- * What a training graph is built with, and the seams at which adapters reach into it.
+ * The graph builder, and the hook points at which adapters reach into it.
  * @module
  */
 import type { Graph, Shape, Value } from "../graph/graph.ts";
@@ -9,7 +9,7 @@ import type { Weights } from "./model.ts";
 /** Which ids a stream holds, as in input_ids and decoder_input_ids. */
 export type Side = "input" | "decoder";
 
-/** What models, adapters, heads, losses and regularizers build with. Inside middleware the seams are plain. */
+/** The builder that models, adapters, heads, losses and regularizers write with. Inside middleware its hook points call no middleware. */
 export interface GraphBuilder {
   readonly mode: "train" | "evaluate" | "generate";
   readonly graph: Graph;
@@ -25,7 +25,7 @@ export interface GraphBuilder {
   given(name: string): boolean;
   /** The same name, the same value. `frozen`: never trains, as a buffer or what an adapter keeps as it was. */
   parameter(name: string, shape: readonly number[], init?: Initializer, options?: { readonly frozen?: boolean }): Value;
-  /** What trains in this run. */
+  /** The trainable parameters of this run, by name. */
   trainable(): Named<Value>;
   /** In training each value is zero with probability p, the others grow by 1 / (1 - p); x is of places, or of weights. */
   dropout(x: Value, p: number): Value;
@@ -96,15 +96,15 @@ export type AttentionOptions = Readonly<{
   prefixBias?: (positions: Value) => Value;
 }>;
 
-/** What `f` is added to (absent: `x`), and the norm that comes behind the sum, if one does. */
+/** The residual that `f` is added to (default: `x`), and the norm after the sum, if there is one. */
 export type SublayerOptions = Readonly<{ residual?: Value; norm?: (sum: Value) => Value }>;
 
-/** What each middleware is given. `weight` is [out, in] however it is stored; every token sees the first `prefix` keys. */
+/** The arguments of the middleware at each hook point. `weight` is [out, in] however it is stored; every token sees the first `prefix` keys. */
 export interface HookPoints {
   linear: Readonly<
     { path: string; x: Value; weight: Value; bias: Value | undefined; inFeatures: number; outFeatures: number }
   >;
-  /** What is looked up is multiplied by `scale`. */
+  /** The rows looked up are multiplied by `scale`. */
   embedding: Readonly<
     { path: string; ids: Value; weight: Value; embeddingDim: number; scale: number; side: Side }
   >;

@@ -1,12 +1,12 @@
 /**
- * What a run tells, and who listens: events, callbacks, loggers, metrics.
+ * The events of a run, and who listens: callbacks, loggers, metrics.
  * @module
  */
 import type { Json, Named } from "./base.ts";
 import type { Host, Store } from "./host.ts";
 import type { Plugin, Run, TrainingArguments } from "./plugins.ts";
 
-/** What the loop tells. `step` counts finished optimizer steps, from 1 in "step". */
+/** An event of the training loop. `step` counts finished optimizer steps, from 1 in "step". */
 export type TrainingEvent =
   & Readonly<{ step: number; epoch: number }>
   & (
@@ -54,7 +54,7 @@ export type TrainingEvent =
     >
   );
 
-/** What was generated for a prompt, and what the row has for an answer. */
+/** A prompt, the text generated for it, and the row's answer. */
 export type GeneratedSample = Readonly<{ prompt: string; text: string; reference: string }>;
 
 /** One evaluated row, for reports. `scores`: probabilities by class, where there are classes. */
@@ -83,7 +83,7 @@ export interface Callback extends Plugin<"callback"> {
   ): Readonly<{ state: unknown; ask?: TrainerControl }>;
 }
 
-/** What a callback may ask for. */
+/** The requests that a callback may make of the trainer. */
 export type TrainerControl = Readonly<{
   stop?: string;
   evaluate?: boolean;
@@ -108,7 +108,7 @@ export interface LogWriter {
   close(): Promise<void>;
 }
 
-/** What a metric can read: the same in the trainer, at an endpoint, in a browser. */
+/** The kinds of readings that metrics take: the same in the trainer, at an endpoint, in a browser. */
 export interface MetricInputs {
   label: Readonly<{ prediction: number; reference: number; scores?: ArrayLike<number> }>;
   number: Readonly<{ prediction: number; reference: number }>;

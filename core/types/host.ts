@@ -46,7 +46,7 @@ export interface Store {
   close?(): Promise<void>;
 }
 
-/** What a store knows of one key. `size` is the whole object's, also for ranges. */
+/** An object in a store, without its bytes. `size`, in bytes, is the whole object's, also for ranges. */
 export type StoredObject = Readonly<{ key: string; size: number; revision: string }>;
 
 /** Trained state → files of another ecosystem. */
@@ -54,7 +54,7 @@ export interface Exporter extends Plugin<"exporter"> {
   write(trained: TrainedModel, to: Store): Promise<readonly string[]>;
 }
 
-/** What an exporter is given. Tensors are read one at a time, so that a model need not be in memory at once. */
+/** A trained model as an exporter sees it. Tensors are read one at a time, so that the model need not fit in memory. */
 export type TrainedModel = Readonly<{
   base: Checkpoint;
   backbone: InspectedBackbone;
@@ -77,7 +77,7 @@ export interface Search extends Plugin<"search"> {
   prune?(trial: Trial, trials: readonly Trial[]): boolean;
 }
 
-/** What one searched option may be. */
+/** The values that a searched option may take. */
 export type Space =
   | { readonly values: readonly Json[] }
   | Readonly<{ min: number; max: number; log?: boolean; integer?: boolean }>;
@@ -121,7 +121,7 @@ export interface Trainer extends Plugin<"trainer"> {
   train(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent>;
 }
 
-/** What a run will take, part by part. `tokens`: those of all its steps, without padding. */
+/** An estimate of a run's memory and work, part by part. `tokens`: those of all its steps, without padding. */
 export type Plan = Readonly<{
   fits: boolean;
   steps: number;
@@ -157,7 +157,7 @@ export interface Host {
   readonly clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> };
   /** A directory of files as a store; paths are absolute or relative to `base`. */
   directory?(path: string): Store;
-  /** What lies in a folder, by name; undefined where there is no such folder. */
+  /** The names in a folder; undefined if there is no such folder. */
   names?(folder: string): readonly string[] | undefined;
   /** Absolute path of a relative one. */
   resolve?(path: string, base?: string): string;
@@ -166,7 +166,7 @@ export interface Host {
   /** Where people read; absent where nobody does. `columns`: the width of one line. */
   readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
-  /** What paths of models are called in cards and adapter_config.json, where not by the path. */
+  /** Names to write in cards and adapter_config.json in place of models' paths. */
   readonly displayNames?: Named<string>;
   /** The files of `attune:base`, the encoder that comes with Attune. */
   readonly base?: Store;
@@ -204,7 +204,7 @@ export interface Channel {
   close(): void;
 }
 
-/** What is used of an onnxruntime module. */
+/** The part of an onnxruntime module that is used. */
 export interface Ort {
   readonly InferenceSession: { create(model: Uint8Array, options?: object): Promise<OrtSession> };
   readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => OrtTensor;

@@ -1,5 +1,5 @@
 /**
- * Checkpoints, models, adapters, heads, losses, and the objectives that join them.
+ * Checkpoints, models, adapters, heads, losses, and the tasks that join them.
  * @module
  */
 import type { Value } from "../graph/graph.ts";
@@ -35,7 +35,7 @@ export type Checkpoint = Readonly<{
 /** The tensors of a checkpoint. */
 export interface Weights {
   readonly names: readonly string[];
-  /** What messages call it. */
+  /** The name that messages use for it. */
   readonly label?: string;
   /** Decoded to float32; throws where there is no such name. */
   read(name: string): Promise<Tensor<Float32Array>>;
@@ -66,11 +66,11 @@ export interface Architecture extends Plugin<"architecture"> {
   read(config: Named<Json>, names?: readonly string[]): Backbone;
 }
 
-/** What is known of a family besides how it computes. Whoever needs it asks here, and has no table of families. */
+/** The facts of a family besides its computation. They are kept here alone: nothing else has a table of families. */
 export interface FamilyFacts {
   /** `model_type` of its configs. */
   readonly modelType: string;
-  /** What its classes in transformers begin with: "ModernBert" + "ForSequenceClassification". */
+  /** The prefix of its classes in transformers: "ModernBert" + "ForSequenceClassification". */
   readonly classPrefix: string;
   /** Classes that have another name than that rule gives, by what stands behind the prefix; "EncoderModel" is the encoder alone of a model with two sides. */
   readonly classes?: Named<string>;
@@ -80,7 +80,7 @@ export interface FamilyFacts {
   readonly savedNames?: readonly (readonly [pattern: RegExp, replacement: string])[];
   /** Names of parameters without weight decay, where "norm" and "bias" do not say it. */
   readonly noDecay?: RegExp;
-  /** What pairs of sentences teach: whether the second comes next, or in which order they stand. Absent: there is no head for pairs. */
+  /** The objective of sentence pairs: whether the second comes next, or the order of the two. Absent: there is no head for pairs. */
   readonly sentencePairs?: "next" | "order";
 }
 
@@ -91,7 +91,7 @@ export type AdapterTargets = Readonly<{
   /** Those of AdaLoRA and of VeRA, where they are others. */
   adalora?: readonly string[];
   vera?: readonly string[];
-  /** What IA3 scales the outputs and the inputs of. */
+  /** The modules whose outputs (`keysValues`) and inputs (`feedForward`) IA3 scales. */
   keysValues?: readonly string[];
   feedForward?: readonly string[];
   /** Normalization layers. */
@@ -143,7 +143,7 @@ export interface InspectedBackbone extends Backbone {
   /** Those of the linear layers that store their weight as [in, out]. */
   readonly conv1ds: readonly string[];
   readonly embeddings: readonly string[];
-  /** What rows of embeddings are multiplied by where they are looked up, by path, where not 1. */
+  /** The factors of looked-up embedding rows, by path, where not 1. */
   readonly scales: Named<number>;
   /** Dims of its parameters, by name. */
   readonly shapes: Named<readonly number[]>;
@@ -158,13 +158,13 @@ export interface InspectedBackbone extends Backbone {
   readonly otherSide?: readonly string[];
 }
 
-/** What a model computes: rows are places of the batch. */
+/** The output of a backbone; its rows are the positions of the batch. */
 export type BackboneOutput = Readonly<{
   /** [batch*seq, hidden]; of a model with two sides the decoder's, [batch*decoderSeq, hidden]. */
   hidden: Value;
-  /** What the layers gave whose last is `hidden`, from the embeddings on. */
+  /** The output of the embeddings and of every layer; the last is `hidden`. */
   hiddenStates: readonly Value[];
-  /** What the decoder's side reads of the other one. */
+  /** The encoder's hidden states, which the decoder reads. */
   encoder?: Value;
   /** A second stream over the same places, as XLNet's of queries. */
   query?: Value;
@@ -182,12 +182,12 @@ export type HeadSpec = Readonly<{
   )[];
   out: string;
   bias?: boolean;
-  /** What the bias of the module `out` is called where it is another module's too. */
+  /** The name of the bias of `out` where it is shared with another module. */
   outBias?: string;
   tied?: boolean;
   /** c of c · tanh(x / c) on what comes out. */
   softcap?: number;
-  /** What the library's class with this head puts in front of the model's names, where those with other heads do not. */
+  /** The prefix that transformers' class with this head puts before the model's names, if those with other heads do not. */
   parentModule?: string;
   /** Modules that train beside an adapter, where not those that the head names. */
   modulesToSave?: readonly string[];
@@ -202,7 +202,7 @@ export interface Adapter extends Plugin<"adapter"> {
   attach(backbone: InspectedBackbone, context: AttachContext): AttachedAdapter;
 }
 
-/** What an adapter is told besides the model: the head's own modules, PEFT's task_type, the run's tokenizer. */
+/** The context of an adapter besides the model: the head's modules, PEFT's task_type, the run's tokenizer. */
 export type AttachContext = Readonly<{
   modules: readonly string[];
   task: string;
@@ -220,7 +220,7 @@ export type Middleware = {
   ) => Value;
 };
 
-/** What is done between optimizer steps. Its state is part of checkpoints. */
+/** Work that an adapter does between optimizer steps. Its state is part of checkpoints. */
 export interface StepHook {
   tensors(): Named<Tensor<Float32Array>>;
   restore(tensors: Named<Tensor<Float32Array>>): void;
@@ -249,7 +249,7 @@ export interface AttachedAdapter extends Middleware {
   readonly name?: string;
   /** A further term of the training loss, of its own parameters: a scalar, once a step. */
   penalty?(b: GraphBuilder): Value;
-  /** What it does between steps, afresh for each training. */
+  /** Its work between optimizer steps, made anew for each training. */
   stepHook?(): StepHook;
   /** Places kept free in front of each sequence; positions alone are the decoder's where a model has that side. */
   readonly reservedPositions?: Readonly<{ tokens?: number; positions?: number }>;
@@ -289,7 +289,7 @@ export interface Loss extends Plugin<"loss"> {
   readonly over: "step" | "batch";
   readonly per?: "sequence";
   /**
-   * What a target is beside the output: a value for each "element" of it, the number of a class for each row, or one
+   * The target's relation to the output: a value for each "element" of it, the number of a class for each row, or one
    * value for each of its "rows". Shapes are compared before the loss is built. Absent: something else.
    */
   readonly compares?: "elements" | "classes" | "rows";
@@ -299,7 +299,7 @@ export interface Loss extends Plugin<"loss"> {
   count(target: Tensor): number;
 }
 
-/** What is learned, as data: tasks whose parts are default references, which a spec may replace. */
+/** The task to learn, as data: subtasks whose parts are default references, which a spec may replace. */
 export interface Task extends Plugin<"task"> {
   readonly subtasks: readonly Subtask[];
   /** How often each of several tasks has its turn, in proportion, given the number of its rows; absent: by these. */
@@ -334,7 +334,7 @@ export type GenerationConfig = Readonly<{
   beginSuppressTokens?: readonly number[];
   /** Sequences of tokens that never come. */
   badWordsIds?: readonly (readonly number[])[];
-  /** What is added to the score of a token where it completes a sequence. */
+  /** Biases added to the score of a token where it completes a sequence. */
   sequenceBias?: readonly (readonly [readonly number[], number])[];
   /** From so many new tokens on the end becomes likelier, by this factor to the power of those behind. */
   exponentialDecayLengthPenalty?: readonly [number, number];
@@ -350,13 +350,13 @@ export type GenerationConfig = Readonly<{
   /** 0: all may come again. */
   noRepeatNgramSize: number;
   repetitionPenalty: number;
-  /** What ends a text; null: what the checkpoint says. */
+  /** The tokens that end a text; null: the checkpoint's. */
   eosTokenId: number | readonly number[] | null;
   seed: number;
 }>;
 
 /**
- * What a task is told of a checkpoint. `trainRecipe`: whether its files have weights of a head's output ("sequence");
+ * The facts of a checkpoint that a task sees. `trainRecipe`: whether its files have weights of a head's output ("sequence");
  * `modules`: what a folder of sentence-transformers says, to tasks that ask for it.
  */
 export type TaskContext = Readonly<{
@@ -377,13 +377,13 @@ export interface Subtask {
   readonly labels?: readonly string[];
   /** Whether it wants to know what a folder of sentence-transformers says of embeddings. */
   readonly asksModules?: boolean;
-  /** What its embeddings are made by, as what is saved says it. */
+  /** The modules that make its embeddings, written with the saved model. */
   readonly modules?: SentenceModules | undefined;
-  /** What a person should know before it is run. */
+  /** Notes for the user before the run. */
   readonly notes?: readonly string[];
   /**
    * Set where nobody has named the classes, and the names that rows have would do: the names of the classes of all rows.
-   * The objective takes them as its option `labels`.
+   * The task takes them as its option `labels`.
    */
   readonly labelsIn?: ((rows: readonly Row[]) => readonly string[]) | undefined;
   readonly collator: Use<"collator">;
@@ -411,7 +411,7 @@ export interface Subtask {
   readonly config?: Named<Json>;
   /** PEFT's task_type. */
   readonly taskType?: string;
-  /** What of transformers' classes has this head: "ForMultipleChoice"; absent: `taskType` says it. */
+  /** The suffix of transformers' class with this head: "ForMultipleChoice". Absent: given by `taskType`. */
   readonly modelClass?: string;
   /** Whose outputs become targets. */
   readonly teacher?: Teacher;
@@ -426,7 +426,7 @@ export interface Subtask {
   readonly windows?: Windows;
 }
 
-/** What each sample of a row gives, and what a row's readings and prediction are, of all that its samples gave. */
+/** A row of several samples: the part that each sample gives, and the row's readings and prediction from all parts. */
 export interface Windows {
   part(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly unknown[];
   decode(parts: readonly unknown[]): { readonly [R in keyof MetricInputs]?: readonly MetricInputs[R][] };

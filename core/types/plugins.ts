@@ -37,7 +37,7 @@ export interface Kinds {
 /** The name of a kind. */
 export type Kind = keyof Kinds;
 
-/** What every plugin carries: enough to write it into a run spec and to find it again. */
+/** The fields of every plugin: enough to write it into a run spec and to find it again. */
 export interface Plugin<K extends Kind = Kind> {
   readonly kind: K;
   readonly name: string;
@@ -61,7 +61,7 @@ export type Issue = Readonly<{
   path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }>;
 
-/** What a catalog holds. `parts`: the options that are plugins, as `{ "tasks.*.task": "objective" }`. */
+/** An entry of a catalog. `parts`: the options that are plugins, as `{ "tasks.*.task": "task" }`. */
 export interface Entry<K extends Kind = Kind> {
   readonly kind: K;
   readonly use: string;
@@ -94,7 +94,7 @@ export type RunSpec = Readonly<{
   fingerprints?: Named<string>;
   /** The version of the format: 1. */
   version: 1;
-  /** What the run is called, in its folder and its cards. Default: "run". */
+  /** The name of the run, in its folder and its cards. Default: "run". */
   name?: string;
   /** Packages whose default export is a plugin or a list of them: names, from the spec's folder, or paths. */
   plugins?: readonly string[];
@@ -102,15 +102,15 @@ export type RunSpec = Readonly<{
   model: Use<"model">;
   /** How its tokenizer is read. Default: "hf", from the model's own files. */
   tokenizer?: Use<"tokenizer">;
-  /** What is learned, as `{ use: "sequence-classification", with: { labels } }`. It chooses every part that is not given. */
+  /** The task to learn, as `{ use: "sequence-classification", with: { labels } }`. It chooses every part that the spec leaves out. */
   task: Use<"task">;
   /** Absent where the task has its own. */
   data?: Readonly<{ train?: Use<"data">; eval?: Use<"data"> }>;
   /** How rows become inputs. Default: the task's. */
   collator?: Use<"collator">;
-  /** What stands on the model. Default: the task's. */
+  /** The head on top of the model. Default: the task's. */
   head?: Use<"head">;
-  /** What is minimized. Default: the task's. */
+  /** The loss to minimize. Default: the task's. */
   loss?: Use<"loss">;
   /** Which few parameters train, as "lora"; several are stacked. Default: none, the whole model trains. */
   adapter?: Use<"adapter"> | Several<"adapter">;
@@ -120,9 +120,9 @@ export type RunSpec = Readonly<{
   schedule?: Use<"schedule">;
   /** Terms and noise in training alone. Default: none. */
   regularizers?: Several<"regularizer">;
-  /** What evaluations measure. Default: the task's. */
+  /** The metrics of evaluations. Default: the task's. */
   metrics?: Several<"metric">;
-  /** What watches the run and may stop it, save or keep the best. Default: none. */
+  /** Callbacks, which watch the run and may stop it, save, or keep the best checkpoint. Default: none. */
   callbacks?: Several<"callback">;
   /** Where events are written. Default: none; the command line writes log.jsonl and report.html. */
   loggers?: Several<"logger">;
@@ -156,9 +156,9 @@ export type TrainingArguments = Readonly<{
   padToMultipleOf: number | null;
   /** How much of a label goes to all classes alike, from 0 to below 1. Default: 0. */
   labelSmoothingFactor: number;
-  /** What everything random follows from. Default: 42. */
+  /** The seed of everything random. Default: 42. */
   seed: number;
-  /** What the order of rows follows from; null: from `seed`. Default: null. */
+  /** The seed of the order of rows; null: `seed`. Default: null. */
   dataSeed: number | null;
   /** The order of rows: shuffled in each epoch, as they are, or shuffled with like lengths together. Default: "random". */
   trainSamplingStrategy: "random" | "sequential" | "group_by_length";
@@ -168,7 +168,7 @@ export type TrainingArguments = Readonly<{
   rowSharing: boolean;
   /** Whether activations are computed again in the backward pass: less memory, more time. Default: false. */
   gradientCheckpointing: boolean;
-  /** What the run may take, in bytes or as "2GB": cheap values are computed again to stay within it. */
+  /** The memory that the run may take, in bytes or as "2GB": cheap values are recomputed to stay within it. */
   memory: number | string;
   /** When steps are told: every `loggingSteps`, at the end of each epoch, or not. log.jsonl has every step. Default: "steps". */
   loggingStrategy: "no" | "steps" | "epoch";

@@ -53,7 +53,7 @@ export interface Tokenizer {
       addGenerationPrompt?: boolean;
       /** Functions that the assistant may call, as the template takes them. */
       tools?: readonly Json[];
-      /** What the template is given besides. */
+      /** Further variables of the template. */
       variables?: Named<Json>;
       /** Throw where a message spells a special token, which would become one. */
       refuseSpecialTokens?: boolean;
@@ -101,13 +101,13 @@ export interface Collator extends Plugin<"collator"> {
   /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
   resample?(sample: Sample, random: Random, context: CollatorContext): Sample;
   /**
-   * What is asked of a row whose task answers with text, and how a person would answer. Absent: what `encode` has before
+   * The questions of a row whose task answers with text, with reference answers. Absent: the tokens that `encode` has before
    * the first of its labels, and what these say.
    */
   questions?(row: Row, index: number, context: CollatorContext): readonly Question[];
 }
 
-/** What generated text is asked for. `prompt`: as a person reads it. */
+/** A prompt to generate from, and its reference answer. `prompt`: as a person reads it. */
 export type Question = Readonly<{ sample: Sample; prompt: string; reference: string }>;
 
 /** A look at rows, one after the other: there may be more of them than there is memory. */
@@ -116,7 +116,7 @@ export type RowSurvey = Readonly<{ add(row: Row): void; end(): Survey }>;
 /** How columns are read, and what a person should know of the rows. */
 export type Survey = Readonly<{ reading?: unknown; notes?: readonly string[] }>;
 
-/** What a collator may know. */
+/** The context of a collator: tokenizer, randomness, and facts of the model. */
 export type CollatorContext = Readonly<{
   tokenizer: Tokenizer;
   random: Random;
@@ -124,9 +124,9 @@ export type CollatorContext = Readonly<{
   /** True where labels must be there. */
   requiresLabels: boolean;
   modelType: string;
-  /** What pairs of sentences teach the model's family, if anything. */
+  /** The objective of sentence pairs in the model's family, if it has one. */
   sentencePairs?: "next" | "order" | undefined;
-  /** What the collator's own `survey` said of how columns are read. */
+  /** The result of the collator's `survey`: how columns are read. */
   reading?: unknown;
   /** The token that the decoder's inputs begin with, of a model that has that side. */
   decoderStartTokenId?: number | undefined;
@@ -134,13 +134,13 @@ export type CollatorContext = Readonly<{
   config: Named<Json>;
 }>;
 
-/** What is counted: one sequence mostly, n for choices; a QA row gives one sample per window. `targets`: [samples, ...]. */
+/** The unit that batches count: mostly one sequence, n for choices; a QA row gives one sample per window. `targets`: [samples, ...]. */
 export type Sample = Readonly<{
   sequences: readonly Readonly<{ length: number; decoderLength?: number; fields: Named<Field> }>[];
   targets: Named<Field>;
   /** The row this came from. */
   row: number;
-  /** What the task's decoding wants to know of it, beside numbers. */
+  /** Data for the task's decoding, besides numbers. */
   metadata?: unknown;
   /** All of its sequences stand in one row. */
   packed?: boolean;
@@ -194,7 +194,7 @@ export type Batch = Readonly<{
   decoder?: Readonly<{ seq: number; tokenOrigins: Int32Array; inputs: readonly string[] }>;
   /** In generation: places of each row that were computed before. */
   pastLength?: number;
-  /** What the collator says of each sample. */
+  /** The collator's metadata of each sample. */
   metadata?: readonly unknown[];
   /** The name of its task, where there are several. */
   task?: string;

@@ -1,5 +1,5 @@
 /**
- * What updates parameters: optimizers, their kernels, schedules, regularizers, accelerators.
+ * The parts that update parameters: optimizers, their kernels, schedules, regularizers, accelerators.
  * @module
  */
 import type { Capabilities } from "../graph/capabilities.ts";
@@ -109,9 +109,9 @@ export interface Schedule extends Plugin<"schedule"> {
   factor(step: number, totalSteps: number, learningRate: number): number;
 }
 
-/** What stands between training and its loss alone: terms, middleware in training, or both. Evaluation has none of it. */
+/** A regularizer: further terms of the loss, middleware, or both, in training only. Evaluation has none of it. */
 export interface Regularizer extends Plugin<"regularizer"> {
-  /** What it reads of a training row besides what the collator makes: targets of its sample. */
+  /** Further targets that it reads from a training row, besides the collator's. */
   fields?(row: Row, index: number): Named<Field>;
   /** Tensors that are computed once, before the first step, and stay as they are. */
   prepare?(probe: RegularizerContext): Promise<Named<Tensor<Float32Array>>>;
@@ -127,7 +127,7 @@ export interface Regularizer extends Plugin<"regularizer"> {
 /** One forward pass. `loss`: the task's, scaled as terms are. `again`: another one, with dropout drawn anew. */
 export type ForwardPass = Readonly<{ states: BackboneOutput; outputs: Named<Value>; loss: Value }>;
 
-/** What a regularizer may know before the first step: what trains, from where, and the gradients of single rows there. */
+/** The context of a regularizer before the first step: the trainable parameters, their initial values, and gradients of single rows there. */
 export type RegularizerContext = Readonly<{
   /** By name; `fresh`: it had no saved value. */
   parameters: Named<Readonly<{ shape: readonly number[]; fresh: boolean }>>;

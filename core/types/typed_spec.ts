@@ -22,7 +22,7 @@ interface PartKinds {
   exporters: "exporter";
 }
 
-/** What a factory is called with; undefined among it where it may be left out. */
+/** The options that a factory is called with, with undefined where they may be left out. */
 type InputOf<F> = F extends (...options: infer In) => unknown ? In[0] : unknown;
 
 type KeysOf<T> = T extends unknown ? keyof T : never;

@@ -19,7 +19,7 @@ export const style: string = `
 @media (prefers-color-scheme: dark) { :root { ${dark} } }
 :root:has(#theme-light:checked) { ${light} }
 :root:has(#theme-dark:checked) { ${dark} }
-* { box-sizing: border-box; }
+ * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body { margin: 0 auto; max-width: 1080px; padding: 28px 24px 56px; background: var(--page); color: var(--ink);
   font: 15px/1.55 -apple-system, BlinkMacSystemFont, "Segoe UI", Inter, Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif;

@@ -1,11 +1,11 @@
 /**
- * What a command's ending is to the shell.
+ * Exit codes of commands.
  * @module
  */
 import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
 
-/** What each kind of ending is to the shell. */
+/** The exit code of each kind of ending. */
 export const exitCodes: Readonly<{ done: 0; failed: 1; usage: 2; refused: 3; interrupted: 130 }> = {
   done: 0,
   failed: 1,

@@ -91,7 +91,7 @@ export const serveRates = {
 /** A value for each limit. */
 export type ServeLimits = Readonly<Record<keyof typeof serveLimits, number>>;
 
-/** What was asked for, with the defaults of the rest. */
+/** The limits, with defaults where none are set. */
 export function limitsOf(given: Partial<ServeLimits>): ServeLimits {
   return Object.fromEntries(
     Object.entries(serveLimits).map(([name, limit]) => [name, given[name as keyof ServeLimits] ?? limit.default]),

@@ -7,12 +7,12 @@ import { storeFailed } from "../../core/errors.ts";
 import { keyParts } from "../../core/store_key.ts";
 import type { Store, StoredObject } from "../../core/types.ts";
 
-/** What is used of a D1 database binding. */
+/** The part of a D1 database binding that is used. */
 export interface Database {
   prepare(query: string): Statement;
 }
 
-/** What is used of its statements. */
+/** The part of its statements that is used. */
 export interface Statement {
   bind(...values: unknown[]): Statement;
   first<T>(): Promise<T | null>;
@@ -20,7 +20,7 @@ export interface Statement {
   run(): Promise<{ meta: { changes: number } }>;
 }
 
-/** What is used of an R2 bucket binding. */
+/** The part of an R2 bucket binding that is used. */
 export interface Bucket {
   put(key: string, value: Uint8Array): Promise<unknown>;
   get(

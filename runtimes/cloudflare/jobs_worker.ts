@@ -29,7 +29,7 @@ export type Lasting = Readonly<
   { waitUntil(work: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
 >;
 
-/** What an isolate may take, in bytes. */
+/** The memory limit of an isolate, in bytes. */
 const MEMORY = 128 * 2 ** 20;
 
 function jobsOf(env: Bindings): Readonly<{ jobs: JobsApp; models: ModelRegistry }> {

@@ -20,7 +20,7 @@ export const isolateLimits: NonNullable<EdgeOptions["limits"]> = {
 /** Lets work go on behind an answer. */
 type Lasting = Readonly<{ waitUntil(work: Promise<unknown>): void; passThroughOnException(): void; props: unknown }>;
 
-/** What a Worker's module exports by default. */
+/** The default export of a Worker's module. */
 export type ServingWorker = Readonly<{ fetch(request: Request, env: Bindings, context: Lasting): Promise<Response> }>;
 
 /** A Worker of the endpoints, with what the options say beside its bindings. */

@@ -4,7 +4,7 @@
  */
 import type { Store } from "../../core/types.ts";
 
-/** What is used of an R2 bucket binding. */
+/** The part of an R2 bucket binding that is used. */
 export interface ModelBucket {
   get(key: string, options?: { range: { offset: number; length: number } }): Promise<ModelObject | null>;
   head(key: string): Promise<ModelHead | null>;
@@ -15,7 +15,7 @@ export interface ModelBucket {
 type ModelHead = Readonly<{ key: string; size: number; etag: string }>;
 type ModelObject = ModelHead & { arrayBuffer(): Promise<ArrayBuffer> };
 
-/** What is used of a KV namespace binding. */
+/** The part of a KV namespace binding that is used. */
 export interface KeyValues {
   get(key: string, type: "arrayBuffer"): Promise<ArrayBuffer | null>;
   list(
@@ -23,7 +23,7 @@ export interface KeyValues {
   ): Promise<{ keys: readonly { name: string }[]; list_complete: boolean; cursor?: string }>;
 }
 
-/** What is used of a binding of static assets. */
+/** The part of a binding of static assets that is used. */
 export interface Assets {
   fetch(request: Request): Promise<Response>;
 }

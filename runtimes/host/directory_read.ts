@@ -1,5 +1,5 @@
 /**
- * What a directory has under its keys: the newest version of each.
+ * Reads a directory as keys: the newest version of each.
  * @module
  */
 import type { FileHandle } from "node:fs/promises";
@@ -39,7 +39,7 @@ async function newestOf(directory: Directory, key: string): Promise<Version | un
   }
 }
 
-/** What is known of a key without reading it; undefined where there is nothing. */
+/** A key's size and revision, without reading its bytes; undefined if there is no such key. */
 export async function statKey(directory: Directory, key: string): Promise<StoredObject | undefined> {
   return (await newestOf(directory, key))?.stored;
 }
@@ -89,7 +89,7 @@ export async function* keysBelow(directory: Directory, prefix: string, folder = 
   }
 }
 
-/** What is known of all keys below a prefix. */
+/** Sizes and revisions of all keys below a prefix. */
 export async function* listKeys(directory: Directory, prefix: string): AsyncIterable<StoredObject> {
   for await (const key of keysBelow(directory, prefix)) {
     // Links that lead outside, files that have just gone.
@@ -98,7 +98,7 @@ export async function* listKeys(directory: Directory, prefix: string): AsyncIter
   }
 }
 
-/** What is known of a file; `number`: of a version that was put over a revision. */
+/** A file's name, taken apart; `number`: of a version that was put over a revision. */
 export function storedOf(key: string, info: { size: number; mtimeMs: number; ino: number }, number = 0): StoredObject {
   const { size, mtimeMs, ino } = info;
   return { key, size, revision: number > 0 ? revisionOf(number) : `${size}-${Math.round(mtimeMs * 1000)}-${ino}` };

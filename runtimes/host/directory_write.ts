@@ -13,7 +13,7 @@ import { revisionOf, statKey, storedOf } from "./directory_read.ts";
 import { GONE, OWN } from "./generations.ts";
 import { absent, isSystemError, taken } from "./system_errors.ts";
 
-/** What a file is made of. */
+/** The pieces that a file is written from. */
 type Content = Uint8Array | AsyncIterable<Uint8Array>;
 
 /** Whose files in the making these are: a process of this machine. */

@@ -4,7 +4,7 @@
  */
 import type * as nodeFiles from "node:fs/promises";
 
-/** What is used of node:fs/promises; tests hand in a disk that loses power. */
+/** The part of node:fs/promises that is used; tests pass in a disk that loses power. */
 export type Files = Pick<
   typeof nodeFiles,
   "link" | "mkdir" | "open" | "readdir" | "realpath" | "rename" | "rm" | "rmdir" | "stat" | "utimes"

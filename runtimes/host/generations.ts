@@ -19,7 +19,7 @@ export const OWN = ".~attune-";
 /** How names of folders of versions begin. They are no keys, and not hidden: whoever copies what is seen copies them. */
 const AFTER = "~attune-after-";
 
-/** What a version says that deletes the file. No other file is told from it by its length, but by what it says. */
+/** The content of a version that deletes the file. It is recognized by this content, not by its length. */
 export const GONE: Uint8Array = new TextEncoder().encode("attune: deleted 5d0c2f7b7c1e4a0f9a3be6a1c8d4f260\n");
 
 /** Versions of files. */

@@ -1,5 +1,5 @@
 /**
- * What Node, Bun and Deno share: a host over node:fs, worker threads and onnxruntime-node.
+ * The host of Node, Bun and Deno, over node:fs, worker threads and onnxruntime-node.
  * @module
  */
 import { readdirSync } from "node:fs";
@@ -15,7 +15,7 @@ import { directoryStore } from "./directory_store.ts";
 import { hubCache } from "./hub_cache.ts";
 import { disableTelemetry } from "./telemetry.ts";
 
-/** What a host may be told. */
+/** Options of a host. */
 export type HostOptions = Readonly<{
   /** An onnxruntime module; absent: onnxruntime-node is imported. */
   lib?: Ort;

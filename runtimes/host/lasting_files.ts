@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import type { Files } from "./files.ts";
 import { makeFolder as made } from "./make_folder.ts";
 
-/** What makes them. */
+/** A writer of files and folders that survive a loss of power. */
 export interface LastingFiles {
   /** Makes a folder where there is none; when it is done, the folder lasts, whoever has made it. */
   makeFolder(folder: string): Promise<void>;

@@ -8,7 +8,7 @@ import { thisRuntime } from "./host.ts";
 /** A server that listens. */
 export type Listening = Readonly<{ port: number; close(): Promise<void> }>;
 
-/** What answers. */
+/** The function that answers requests. */
 export type Handler = (request: Request) => Response | Promise<Response>;
 
 /** Where; port 0 takes a free one. `headersSeconds`: how long a request's headers may take (Bun has its own limit). */

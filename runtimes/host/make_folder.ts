@@ -8,7 +8,7 @@ import * as nodeFiles from "node:fs/promises";
 import { dirname } from "node:path";
 import { AttuneError } from "../../core/errors.ts";
 
-/** What is used of node:fs/promises. */
+/** The part of node:fs/promises that is used. */
 type Files = Pick<typeof nodeFiles, "mkdir" | "stat">;
 
 /** Makes a folder where there is none, and gives the first of those that were made. Throws what the file system throws. */

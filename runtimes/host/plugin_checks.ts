@@ -7,7 +7,7 @@ import { runChecks } from "../../conformance/run.ts";
 import { type PluginPackage, withPackages } from "../../core/packages.ts";
 import type { Catalog, Host, Named } from "../../core/types.ts";
 
-/** What the checks run with. */
+/** Options of the checks. */
 export type CheckContext = Readonly<{ catalog: Catalog; host: Host }>;
 
 /** Every check of a package's plugins, by plugin. */

@@ -103,7 +103,7 @@ function entryOf(name: string, path: string): string {
   return found;
 }
 
-/** What `exports` has for the package itself, under the conditions of an import here. */
+/** The target of "." in `exports`, under the conditions of an import here. */
 function exported(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value.map(exported).find((one) => one !== undefined);

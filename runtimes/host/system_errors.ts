@@ -21,7 +21,7 @@ export function taken(error: NodeJS.ErrnoException): false {
   throw error;
 }
 
-/** What is done with a key; the system's errors become the store's. */
+/** Runs an operation on a key; the system's errors become the store's. */
 export function withStoreErrors<T>(key: string, act: () => Promise<T>): Promise<T> {
   return act().catch((error) => {
     throw isSystemError(error) ? storeFailed("directory", key, error) : error;

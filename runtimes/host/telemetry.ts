@@ -7,7 +7,7 @@ import process from "node:process";
 
 const NAME = "ORT_DISABLE_TELEMETRY";
 
-/** What is used of bun:ffi. */
+/** The part of bun:ffi that is used. */
 type Ffi = Readonly<{
   dlopen(
     library: string,

@@ -10,7 +10,7 @@ import { claimFolder } from "./claim.ts";
 import { createHost, thisRuntime, workerChannel } from "./host.ts";
 import { disableTelemetry } from "./telemetry.ts";
 
-/** What a worker is told to do. */
+/** A message to the training worker. */
 export type WorkerTask = Readonly<
   {
     spec: Json;
@@ -23,7 +23,7 @@ export type WorkerTask = Readonly<
   }
 >;
 
-/** What a worker answers. */
+/** A message from the training worker. */
 export type WorkerMessage =
   | Readonly<{ type: "event"; event: TrainingEvent }>
   | Readonly<{ type: "done" }>
@@ -37,7 +37,7 @@ export type TrainInWorkerOptions = Readonly<
     probe?: boolean;
     signal?: AbortSignal;
     threads?: number;
-    /** What paths are called in what is written. */
+    /** Names to write in place of paths. */
     displayNames?: Named<string>;
     /** Packages whose plugins the spec may use besides those that it names itself. */
     plugins?: readonly string[];

@@ -1,5 +1,5 @@
 /**
- * What the training worker does.
+ * The training worker's side: runs a spec and posts its events.
  * @module
  */
 import process from "node:process";

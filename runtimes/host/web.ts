@@ -4,7 +4,7 @@
  */
 import type { Host, Ort, Store } from "../../core/types.ts";
 
-/** What a web host needs. */
+/** Options of a web host. */
 export type WebOptions = Readonly<{
   /** An onnxruntime-web module, configured by the caller. */
   lib: Ort;

@@ -8,7 +8,7 @@ import type * as v from "valibot";
 import { checked, httpError } from "./responses.ts";
 import { type FormPart, formParts } from "./multipart.ts";
 
-/** What a route may do with a body. Every way of reading ends with 413 behind the limit. */
+/** A request's body. Every way of reading it ends with 413 beyond the limit. */
 export type Incoming = Readonly<{
   /** The media type, without parameters; "" where none is said. */
   type: string;

@@ -8,7 +8,7 @@
  */
 import { AttuneError } from "../../core/errors.ts";
 
-/** What may be fetched, and how much. */
+/** Options of a guarded fetch: the hosts allowed, and limits. */
 export type GuardedFetchOptions = Readonly<{
   /** Hosts, as `models.example.org`, or `models.example.org:8443` where another port than 443 is meant. */
   allow: readonly string[];
@@ -19,7 +19,7 @@ export type GuardedFetchOptions = Readonly<{
   milliseconds?: number;
 }>;
 
-/** What came. `bytes` of the whole, where the server tells; `tag`: changes with the content. */
+/** A fetched range. `size`: bytes of the whole, if the server says so; `tag`: changes with the content. */
 export type Fetched = Readonly<{ bytes: Uint8Array; size: number; tag: string }>;
 
 /** Fetches some bytes of what a URL names; undefined where there is nothing (404). Throws AttuneError otherwise. */

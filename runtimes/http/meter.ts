@@ -3,7 +3,7 @@
  * @module
  */
 
-/** What is counted. */
+/** Counters of requests, for /metrics. */
 export interface Meter {
   /** One answered request; `route` is the declared path, so that names in it are nobody's. */
   answered(method: string, route: string, status: number, seconds: number): void;

@@ -30,7 +30,7 @@ export async function* formParts(stream: AsyncIterable<Uint8Array>, type: string
     if (done) throw invalid();
     held = held.length === 0 ? value : joinBytes([held, value]);
   };
-  /** What lies before the next boundary, which is passed over. */
+  /** The bytes before the next boundary, which is skipped. */
   const before = async function* (): AsyncGenerator<Uint8Array> {
     for (;;) {
       const at = placeOf(held, delimiter);

@@ -1,5 +1,5 @@
 /**
- * What every route answers with: OpenAI's error shape, checked bodies, bearer tokens, lists.
+ * Answers common to all routes: OpenAI's error shape, checked bodies, bearer tokens, lists.
  * @module
  */
 import type { Context } from "hono";
@@ -80,7 +80,7 @@ export function unknownAfter(after: string | undefined, what: string): HTTPExcep
   return httpError(400, "invalid_value", `after: there is no ${what} ${JSON.stringify(found)} in this list`, "after");
 }
 
-/** What of a whole list comes behind `after`. Throws 400 where nothing has that id. */
+/** The page of a list after the id `after`. Throws 400 if nothing has that id. */
 export function pageBehind<T extends { id: string }>(
   all: readonly T[],
   after: string | undefined,

@@ -1,5 +1,5 @@
 /**
- * What a route is: its path, who may use it, how much it takes, how often, and what it does, declared in one place.
+ * Routes, each declared in one place: its path, who may use it, its limits, and what it does.
  * @module
  */
 import type { Context } from "hono";
@@ -7,7 +7,7 @@ import type * as v from "valibot";
 import type { Json } from "../../core/types.ts";
 import type { Incoming } from "./body.ts";
 
-/** What a key may be for. */
+/** The scopes that a key may have. */
 export const scopes = ["tokenize", "evaluate", "infer", "merge", "models", "files", "jobs", "runners"] as const;
 
 /** One of {@link scopes}. */
@@ -25,7 +25,7 @@ export type RateClass = "light" | "heavy" | "submit" | "runner";
  */
 export type Caller = Readonly<{ tenant: string; tenants?: "all"; scopes: readonly Scope[]; key: string }>;
 
-/** What handlers find in their context: `caller` (of a public route nobody), `incoming` (the body, within its limit). */
+/** The variables in a handler's context: `caller` (nobody on a public route), `incoming` (the body, within its limit). */
 export type EdgeEnv = { Variables: { caller: Caller; incoming: Incoming } };
 
 /** A request as handlers get it. */
@@ -66,11 +66,11 @@ export type Route = Readonly<{
   accepts?: Readonly<Record<string, AnySchema>>;
   /** A body of the first of these types that works where the models that it names are there. */
   example?: Json;
-  /** What the query may say. */
+  /** Descriptions of the query's parameters. */
   query?: Readonly<Record<string, string>>;
-  /** What it answers with, by media type; absent: JSON. */
+  /** Schemas of the answer by media type; absent: JSON. */
   answers?: Readonly<Record<string, AnySchema>>;
-  /** What of it other threads answer, where there are any. */
+  /** The part of its work that other threads do, if there are any. */
   work?: Division;
   handle(c: EdgeContext): Response | Promise<Response>;
 }>;

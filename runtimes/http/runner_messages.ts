@@ -1,5 +1,5 @@
 /**
- * What runners say, and what of it can be true: numbers are finite, steps lie within the job, files are plain paths.
+ * Messages of runners, and their checks: numbers are finite, steps lie within the job, files are plain paths.
  * @module
  */
 import * as v from "valibot";
@@ -29,7 +29,7 @@ export const leaseSchema = v.strictObject({
   capabilities: v.strictObject({
     providers: v.pipe(v.array(name), v.maxLength(100)),
     memoryBytes: count,
-    /** What it may load; absent: everything. */
+    /** The plugins that it may load; absent: all. */
     plugins: v.optional(v.pipe(v.array(name), v.maxLength(1000))),
   }),
   waitSeconds,

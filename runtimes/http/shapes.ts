@@ -63,7 +63,7 @@ export function jobShape(record: JobRecord): Named<Json> & { id: string } {
   };
 }
 
-/** What was asked for where OpenAI's clients look for it. */
+/** The hyperparameters of a request, from where OpenAI's clients put them. */
 export function hyperparametersOf(request: Named<Json>): Named<Json> {
   const method = request.method as { supervised?: { hyperparameters?: Named<Json> } } | null | undefined;
   return {
@@ -128,7 +128,7 @@ export function fileShape(file: FileInfo): Named<Json> & { id: string } {
   };
 }
 
-/** What people are told of a training event; undefined where it is nothing to them. */
+/** The job event for a training event; undefined for those that users need not see. */
 export function toJobEvent(event: ReportedEvent, totalSteps: number | undefined, at: number): NewEvent | undefined {
   const of = totalSteps === undefined ? `${event.step}` : `${event.step}/${totalSteps}`;
   const rounded = (x: number | null): string => (x === null ? "not finite" : String(Number(x.toPrecision(6))));

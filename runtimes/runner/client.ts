@@ -1,5 +1,5 @@
 /**
- * What a runner says to its server. What fails on the way is tried again; what the server refuses is not.
+ * A runner's requests to its server. Failures on the way are retried; refusals are not.
  * @module
  */
 import { createReadStream } from "node:fs";
@@ -26,7 +26,7 @@ export type Lease = Readonly<{
 /** A file of a model; what has another revision has other bytes. */
 export type ModelFile = Readonly<{ path: readonly string[]; bytes: number; revision: string }>;
 
-/** What its user wants of a job. */
+/** The user's pending request about a job. */
 export type StopRequest = "cancel" | "pause" | null;
 
 /**

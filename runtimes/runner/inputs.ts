@@ -1,5 +1,5 @@
 /**
- * What a job needs on this machine: its references as paths, files and models fetched where they are missing.
+ * Prepares a job's inputs on this machine: references become paths, missing files and models are fetched.
  * @module
  */
 import { existsSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * What goes to the server while a job runs: signs of life, events, checkpoints. All of it from this thread, which only waits
+ * The uplink to the server while a job runs: heartbeats, events, checkpoints. All of it from this thread, which only waits
  * for the network; the one that trains may block as long as it likes.
  * @module
  */
@@ -26,7 +26,7 @@ export interface Uplink {
   close(): void;
 }
 
-/** What a line needs. */
+/** Options of an uplink. */
 export type UplinkOptions = Readonly<{
   lease: Lease;
   client: RunnerClient;

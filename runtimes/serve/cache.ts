@@ -17,7 +17,7 @@ export interface Cache<T> {
    * same at once wait for one opening. `find` is asked only where nothing is open, and throws where it may not be.
    */
   use<R>(key: string, find: () => Promise<Opening<T>>, act: (value: T) => R | Promise<R>): Promise<R>;
-  /** What is held. */
+  /** The number of cached entries, and their bytes. */
   held(): Readonly<{ entries: number; bytes: number }>;
 }
 

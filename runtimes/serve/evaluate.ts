@@ -55,7 +55,7 @@ const rowsSchema = v.strictObject({
   rows: v.pipe(v.array(v.record(v.string(), v.unknown())), v.minLength(1)),
 });
 const bodySchema = v.union([pairsSchema, rowsSchema]);
-/** What is measured of a stream: the query's, or its first line. */
+/** The metrics of a stream: from the query, or from its first line. */
 const streamSchema = v.strictObject({ metrics, labels, intervals });
 const lineSchema = v.looseObject({
   prediction: v.optional(v.unknown()),
@@ -65,7 +65,7 @@ const lineSchema = v.looseObject({
 });
 
 const number = v.nullable(v.number());
-/** What is answered, for /openapi.json. */
+/** The answer's schema, for /openapi.json. */
 const answerSchema = v.object({
   metrics: v.record(v.string(), number),
   intervals: v.optional(v.record(v.string(), v.object({ low: number, high: number }))),

@@ -22,13 +22,13 @@ import type { Meter } from "../http/meter.ts";
 import type { SoundWeights } from "./sound_weights.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 
-/** What a request names. */
+/** The model and adapters that a request names. */
 export type Asked = Readonly<{ model: string; adapter?: string | undefined; caller: Caller }>;
 
-/** What that stands for: a model's files, and adapters to stack on it. */
+/** Those names resolved: a model's files, and adapters to stack on it. */
 export type ModelArtifact = Readonly<{ model: Store; adapters: readonly SavedAdapter[] }>;
 
-/** What is done with the model: the task, and the longest text in tokens where not the model's own. */
+/** The use of a model: the task, and the longest text in tokens if not the model's maximum. */
 export type ServingTask = Readonly<
   { task: Readonly<{ use: string; with: Named<Json> }>; maxLength?: number | undefined }
 >;
@@ -57,7 +57,7 @@ const [BELIEVED, REMEMBERED] = [5000, 256];
 /** The files that a model's or adapter's name stands for. Throws 404 where the caller may use none of that name. */
 export type FindModel = (name: string, caller: Caller, param?: string) => Promise<ModelFiles>;
 
-/** What models in memory need of the service. */
+/** The parts of the service that models in memory need. */
 export type InferenceContext = Readonly<{
   options: Pick<EdgeOptions, "host" | "catalog" | "now">;
   limits: EdgeLimits;
@@ -218,7 +218,7 @@ export function tokensOf(samples: readonly Sample[], { places }: EdgeLimits): nu
   return tokens;
 }
 
-/** What a model says of each sample. Throws 400 where that is no number: finite weights may still be too large to compute with. */
+/** The model's output for each sample. Throws 400 if it is not finite: finite weights may still be too large to compute with. */
 export async function* predicted({ set, stack }: OpenedModel, samples: readonly Sample[]): AsyncGenerator<Named<Json>> {
   let at = 0;
   for await (const prediction of set.predictSamples(samples, stack)) {

@@ -17,7 +17,7 @@ import type { EdgeService } from "./service.ts";
 import type { Merged } from "./merge_plan.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 
-/** What merged and unmerged are compared on. */
+/** The inputs on which merged and unmerged models are compared. */
 export const probes: readonly Named<Json>[] = [
   "A quiet film that stays with you.",
   "The food was cold and the service worse.",

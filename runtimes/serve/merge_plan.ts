@@ -32,7 +32,7 @@ export type Merged = Readonly<{
 
 const MAX_HEADER = 8 * 2 ** 20;
 
-/** What a request's adapters merge to. Throws AttuneError where they or the base do not fit, or it would take too much. */
+/** The plan of a merge. Throws AttuneError if the adapters or the base do not fit together, or a limit would be exceeded. */
 export async function planMerge(
   service: EdgeService,
   files: MergeFiles,

@@ -1,5 +1,5 @@
 /**
- * What a merge is asked for, and the files that it names.
+ * The request of a merge, and the files that it names.
  * @module
  */
 import * as v from "valibot";
@@ -43,7 +43,7 @@ export const mergeSchema = v.strictObject({
       svdRank: v.optional(v.pipe(whole, v.minValue(1))),
       modulesFrom: v.optional(whole),
       seed: v.optional(whole),
-      /** What dare keeps: by tensor, 1 or 0 for each value of each adapter. */
+      /** The masks of dare: by tensor, 1 or 0 for each value of each adapter. */
       masks: v.optional(v.record(v.string(), v.array(v.array(v.picklist([0, 1]))))),
     }),
     {},

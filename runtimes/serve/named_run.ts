@@ -12,12 +12,12 @@ import { noFiles } from "../http/read_files.ts";
 import type { Caller } from "../http/route.ts";
 import type { EdgeService } from "./service.ts";
 
-/** What a request may say of a run. */
+/** The part of a run spec that a request may set. */
 export type NamedRun = Readonly<
   { model: string; adapter?: string | undefined; task: Json; metrics?: Json | undefined; rows?: readonly Row[] }
 >;
 
-/** What the paths of these specs stand for. */
+/** The paths by which these specs name the request's model and adapters. */
 const [MODEL, ADAPTER] = ["edge:model", "edge:adapter:"];
 
 /** A run over named files, and the host that has them. Throws what a route throws. */

@@ -1,5 +1,5 @@
 /**
- * What an app is made of, and how much it takes.
+ * Options of an app, and its limits.
  * @module
  */
 import type { Catalog, Host } from "../../core/types.ts";
@@ -66,12 +66,12 @@ export const defaultLimits: EdgeLimits = {
   },
 };
 
-/** What the app is made of. */
+/** Options of the app. */
 export type EdgeOptions = Readonly<{
   catalog: Catalog;
   keys: readonly Key[];
   models: ModelRegistry;
-  /** What computes, for the routes that run a model; absent: they answer 503. */
+  /** The host that computes, for the routes that run a model; absent: they answer 503. */
   host?: Host;
   /** The routes of files, fine-tuning jobs and runners. */
   jobs?: JobsApp;
@@ -90,7 +90,7 @@ export type EdgeOptions = Readonly<{
   cors?: readonly string[];
   /** Hosts that URLs in requests may name; absent: none. */
   allowUrls?: readonly string[];
-  /** What fetches them, absent: the runtime's own. Redirects must not be followed. */
+  /** The function that fetches them; absent: the runtime's fetch. It must not follow redirects. */
   fetch?: typeof fetch;
   /** Is told of errors that callers are told nothing of. */
   onError?: (error: Error) => void;

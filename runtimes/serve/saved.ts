@@ -1,5 +1,5 @@
 /**
- * What a run has left, opened again: to predict, to evaluate, to export.
+ * Opens the output of a run, to predict, to evaluate, to export.
  * @module
  */
 import { existsSync, readFileSync } from "node:fs";
@@ -22,7 +22,7 @@ export type Rows = readonly Row[] | Use<"data">;
 /** How a run is exported. `merge`: the adapter is folded into the model; `verify`: what was written is loaded and compared. */
 export type SavedExportOptions = Readonly<{ merge?: boolean | undefined; verify?: boolean | undefined }>;
 
-/** What was exported: the files, and with `verify` the largest difference of an output. */
+/** The result of an export: the files, and with `verify` the largest difference of an output. */
 export type Exported = Readonly<{ files: readonly string[]; difference?: number }>;
 
 /** A run that has been opened again. */

@@ -1,5 +1,5 @@
 /**
- * What `attune serve` is made of, for a server of one's own on Node, Bun or Deno.
+ * The parts of `attune serve`, for your own server on Node, Bun or Deno.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * What routes share: models and tokenizers of a tenant, caches, limits, counters.
+ * The service behind the routes: models and tokenizers of a tenant, caches, limits, counters.
  * @module
  */
 import type { Tokenizer } from "../../core/types.ts";
@@ -13,7 +13,7 @@ import { type Meter, meter } from "../http/meter.ts";
 import type { Caller } from "../http/route.ts";
 import { type SoundWeights, soundWeights } from "./sound_weights.ts";
 
-/** What routes are given. */
+/** The service that routes use. */
 export type EdgeService = Readonly<{
   options: EdgeOptions;
   limits: EdgeLimits;

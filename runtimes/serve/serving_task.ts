@@ -1,5 +1,5 @@
 /**
- * What a model is opened for, as its files say: classes, or how sentences become vectors.
+ * The task that a model's files call for: classes, or how sentences become vectors.
  * @module
  */
 import { classNames } from "../../core/class_names.ts";

@@ -1,5 +1,5 @@
 /**
- * What runs here, whether it is well, and how it is used.
+ * Pages and routes about the server: its software, its health, its documentation.
  * @module
  */
 import { VERSION } from "../../core/version.ts";

@@ -7,7 +7,7 @@ import { weightKeys } from "../../core/gguf_folder.ts";
 import type { Store } from "../../core/types.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 
-/** What looks at files once as long as they stay what they are. `id` tells whose they are, as in `ModelFiles`. */
+/** Checks weights once for as long as the files do not change. `id` says whose they are, as in `ModelFiles`. */
 export type SoundWeights = Readonly<{
   /** Looks at all files of a model. Throws AttuneError where one has what cannot be computed with. */
   checkModel(id: string, files: Store): Promise<void>;

@@ -10,7 +10,7 @@ import { detokenize, detokenizeSchema, inputsOf, tokenize, tokenizeSchema } from
 
 const numbers = v.array(v.number());
 const places = v.array(v.nullable(v.number()));
-/** What an encoding holds, for /openapi.json. */
+/** The schema of an encoding, for /openapi.json. */
 const encodingSchema = v.object({
   inputIds: numbers,
   attentionMask: v.optional(numbers),

@@ -10,7 +10,7 @@ import { codePointOffsets } from "../../plugins/tokenizers/hf.ts";
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
 const flag = (value: boolean) => v.optional(v.boolean(), value);
 
-/** What offsets count: UTF-16 units, as JavaScript's `slice` does, or code points, as Python's. */
+/** The unit of offsets: UTF-16 units, as in JavaScript's `slice`, or code points, as in Python. */
 const offsetUnit = v.picklist(["utf16", "codepoint"]);
 
 /** Options of a call. */
@@ -44,7 +44,7 @@ const tokenizeOptionsSchema = v.strictObject({
 const message = v.looseObject({ role: v.string(), content: v.optional(v.unknown()) });
 const texts = v.union([v.string(), v.array(v.string()), v.array(v.array(v.string()))]);
 
-/** What is tokenized, and how. */
+/** A request to tokenize: the texts and the options. */
 export const tokenizeSchema = v.strictObject({
   tokenizer: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
   input: v.union([
@@ -212,7 +212,7 @@ function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: Tokenize
   });
 }
 
-/** What is cut to what, as transformers decides it: a length alone means that texts are cut, where they are not padded. */
+/** The truncation and its length, decided as transformers does: a length alone means truncation, unless texts are padded. */
 function lengthsOf(tokenizer: Tokenizer, options: Options): Pick<EncodeOptions, "truncation" | "maxLength"> {
   const { truncation, maxLength, padding } = options;
   const own = truncation ?? (maxLength !== undefined && padding === false ? "longest_first" : false);
@@ -295,7 +295,7 @@ function offsetsOf(encoding: Encoding, text: Text, { offsetUnit }: Options): Arr
   return converted;
 }
 
-/** What becomes text again. */
+/** A request to turn ids into text. */
 export const detokenizeSchema = v.strictObject({
   tokenizer: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
   inputIds: v.union([v.array(count), v.array(v.array(count))], "token ids, or several lists of them, are expected"),

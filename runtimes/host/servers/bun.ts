@@ -4,7 +4,7 @@
  */
 import type { Handler, Listening, ListenOptions } from "../listen.ts";
 
-/** What is used of Bun. */
+/** The part of Bun that is used. */
 type BunServe = Readonly<{
   serve(
     options: Readonly<{

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { serve } from "@hono/node-server";
 import { type Handler, HEADERS_SECONDS, type Listening, type ListenOptions } from "../listen.ts";
 
-/** What may still come of a body that nobody reads behind the answer, so that its sender sees the answer. */
+/** Bytes still accepted of a body that nobody reads once the answer is sent, so that its sender sees the answer. */
 const LEFT = 2 ** 20;
 
 /** Serves until it is closed. */

@@ -19,7 +19,7 @@ type Operation = Readonly<{
   responses?: Named<Body & Readonly<{ description?: string }>>;
 }>;
 
-/** What is used of an OpenAPI document. */
+/** The part of an OpenAPI document that is used. */
 export type Document = Readonly<{
   info: Readonly<{ title: string; version: string; description?: string }>;
   paths: Named<Named<Operation>>;
@@ -165,7 +165,7 @@ function schemaOf(schema: Schema): Html {
   return items && holds(items) ? schemaOf(items) : html`<span class="soft">${typeOf(schema)}</span>`;
 }
 
-/** What lists hold, so that a list and a list of lists are told once. */
+/** The items' schema of nested lists, so that a list and a list of lists are described once. */
 function innermost({ items, ...schema }: Schema): string {
   return items === undefined ? JSON.stringify(schema) : innermost(items as Schema);
 }

@@ -5,7 +5,7 @@
 import { html, raw } from "hono/html";
 import { style } from "./style.ts";
 
-/** What runs here. */
+/** The software that runs here. */
 export type Running = Readonly<{ name: string; version: string; provider: string | null; features: readonly string[] }>;
 
 /** The page. */

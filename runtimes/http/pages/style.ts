@@ -10,7 +10,7 @@ export const style: string = `
   --soft: light-dark(#66635b, #9f9c95); --line: light-dark(#e2dfd7, #2e3033); --code: light-dark(#f1efe9, #232527);
   --get: light-dark(#1d5a9e, #7db3ee); --post: light-dark(#22694b, #76cba4); --put: light-dark(#8a5a00, #e2b45c);
   --delete: light-dark(#a8341a, #f09a7e); }
-* { box-sizing: border-box; }
+ * { box-sizing: border-box; }
 html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 body { margin: 0; background: var(--page); color: var(--ink); -webkit-font-smoothing: antialiased;
@@ -68,6 +68,6 @@ td table { margin-top: 4px; }
 }
 `;
 
-/** What a page may do: nothing but be read. */
+/** The Content-Security-Policy of pages: they run no code and load nothing. */
 export const policy =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
