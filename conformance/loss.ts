@@ -4,7 +4,7 @@
  */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
-import { createGraphBuilder } from "../core/engine/build.ts";
+import { createGraphBuilder } from "../core/engine/builder/builder.ts";
 import { Graph } from "../core/graph/graph.ts";
 import type { Loss, Tensor } from "../kit.ts";
 import { checkGradients, type Given, randomInput } from "./oracle/differences.ts";

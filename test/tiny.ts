@@ -2,7 +2,7 @@
  * A tiny model, its tokenizer and rows, made here: what tests train without any file beside the repository.
  * @module
  */
-import { createGraphBuilder } from "../core/engine/build.ts";
+import { createGraphBuilder } from "../core/engine/builder/builder.ts";
 import { Graph } from "../core/graph/graph.ts";
 import { createRandom, fillNormal } from "../core/random.ts";
 import { writeSafetensors } from "../core/safetensors.ts";

@@ -2,7 +2,7 @@
  * A tiny model, an encoder or a decoder of two layers, with weights from a formula.
  * @module
  */
-import { createGraphBuilder } from "../../core/engine/build.ts";
+import { createGraphBuilder } from "../../core/engine/builder/builder.ts";
 import {
   add,
   type Backbone,

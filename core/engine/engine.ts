@@ -21,7 +21,8 @@ import type {
   Regularizer,
   StepHook,
 } from "../types.ts";
-import { type Parameter, qualifyName, queryBlocksFor } from "./build.ts";
+import { queryBlocksFor } from "./builder/attention.ts";
+import { type Parameter, qualifyName } from "./builder/parameters.ts";
 import type { Generator } from "./generator.ts";
 import { createFeeder, dimsWith } from "./feeds.ts";
 import { lossScales } from "./factors.ts";

@@ -10,7 +10,9 @@ import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
 import { fillUniform, type Random } from "../random.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
-import { type BuildInfo, countDim, type DropoutMask } from "./build.ts";
+import type { BuildInfo } from "./builder/context.ts";
+import type { DropoutMask } from "./builder/dropout.ts";
+import { countDim } from "./builder/tokens.ts";
 import type { Session } from "./sessions.ts";
 import { shapeFeeds } from "./lower.ts";
 

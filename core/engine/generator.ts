@@ -6,7 +6,8 @@
 import type { Tensor } from "../tensor.ts";
 import { sizeOf } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
-import { CROSS_ATTENTION, type Phase } from "./build.ts";
+import { CROSS_ATTENTION } from "./builder/key_value_cache.ts";
+import type { Phase } from "./builder/options.ts";
 import { type EvaluatorOptions, packedBytes } from "./evaluator.ts";
 import { createKeyValueCache, type KeyValueCache } from "./key_value_cache.ts";
 import { buildProgram, type Program, trainsRule } from "./program.ts";

@@ -4,7 +4,7 @@
  */
 import { Graph } from "../graph/graph.ts";
 import type { Backbone, BackboneOutput, GraphBuilder, Head, InspectedBackbone } from "../types.ts";
-import { createGraphBuilder } from "./build.ts";
+import { createGraphBuilder } from "./builder/builder.ts";
 
 /**
  * An architecture with the paths of its linear layers and embeddings, and the names of its parameters; of a model with

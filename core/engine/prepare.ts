@@ -7,7 +7,7 @@ import { sizeOf } from "../tensor.ts";
 import type { Batch, Dataset, Named, Ort, OrtTensor, Regularizer, RegularizerContext, Tensor } from "../types.ts";
 import type { EngineOptions, EngineTask } from "./engine.ts";
 import { lossScales } from "./factors.ts";
-import type { Parameter } from "./build.ts";
+import type { Parameter } from "./builder/parameters.ts";
 import { createFeeder } from "./feeds.ts";
 import { buildProgram, lossScaleInput, type PreparedRegularizer, type Program, trainsRule } from "./program.ts";
 import { openSession } from "./sessions.ts";

@@ -20,7 +20,10 @@ import type {
   Tensor,
 } from "../types.ts";
 import { scalarOf, targetFor } from "./loss_shapes.ts";
-import { type BuildInfo, createGraphBuilder, type Phase, scalarInput, trainsIn } from "./build.ts";
+import { createGraphBuilder } from "./builder/builder.ts";
+import type { BuildInfo } from "./builder/context.ts";
+import type { Phase } from "./builder/options.ts";
+import { trainsIn } from "./builder/parameters.ts";
 
 /** A loss of a task with what it reads. */
 export type TaskLoss = Readonly<
@@ -89,6 +92,11 @@ export type Program = Readonly<{
 /** The graph input that a loss's factor is fed under. */
 export function lossScaleInput(loss: string): string {
   return `factor.${loss}`;
+}
+
+/** A scalar of the graph that the host feeds: a loss's factor. */
+function scalarInput(graph: Graph, name: string): Value {
+  return graph.input(name, "float32", []);
 }
 
 /** Whether a parameter trains, by the last adapter that has an opinion; without adapters everything does. */

@@ -8,7 +8,7 @@ import { writeOnnx } from "../onnx/write.ts";
 import { bytesPerElement, type DType, sizeOf } from "../tensor.ts";
 import type { Checkpoint, Host, OrtSession, OrtTensor, WeightLocation } from "../types.ts";
 import type { Graph, Shape, Value } from "../graph/graph.ts";
-import type { Parameter } from "./build.ts";
+import type { Parameter } from "./builder/parameters.ts";
 import { lower, type Storage } from "./lower.ts";
 import { checkDims, type InitialWeights, MISMATCHED } from "./weights.ts";
 

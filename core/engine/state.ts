@@ -15,7 +15,7 @@ import type {
   ParameterGroup,
   StepContext,
 } from "../types.ts";
-import type { Parameter } from "./build.ts";
+import type { Parameter } from "./builder/parameters.ts";
 import type { GradientOutput } from "./program.ts";
 import type { InitialWeights } from "./weights.ts";
 

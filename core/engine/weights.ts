@@ -6,7 +6,7 @@ import { AttuneError, badFile, show } from "../errors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { fillNormal, fillUniform, type Random } from "../random.ts";
 import type { AttachedAdapter, Checkpoint, InspectedBackbone, Weights } from "../types.ts";
-import { type Parameter, qualifyName } from "./build.ts";
+import { type Parameter, qualifyName } from "./builder/parameters.ts";
 
 /** Finds and reads first values. */
 export interface InitialWeights {

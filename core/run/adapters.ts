@@ -7,7 +7,7 @@
  */
 import { reachable } from "../graph/graph.ts";
 import { print } from "../graph/print.ts";
-import { qualifyName } from "../engine/build.ts";
+import { qualifyName } from "../engine/builder/parameters.ts";
 import { type BatchResult, createEvaluator, type Evaluator } from "../engine/evaluator.ts";
 import { createFeeder } from "../engine/feeds.ts";
 import { checkDims, initialWeights } from "../engine/weights.ts";

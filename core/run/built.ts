@@ -2,7 +2,8 @@
  * An opened run's model and heads, built once for what they ask for by name.
  * @module
  */
-import { createGraphBuilder, type Parameter } from "../engine/build.ts";
+import { createGraphBuilder } from "../engine/builder/builder.ts";
+import type { Parameter } from "../engine/builder/parameters.ts";
 import { trainsRule } from "../engine/program.ts";
 import { Graph } from "../graph/graph.ts";
 import type { OpenRun } from "./open_run.ts";

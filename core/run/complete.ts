@@ -3,7 +3,7 @@
  * lost tensor, and a saved tensor that nobody reads, look like any others.
  * @module
  */
-import { type Parameter, qualifyName } from "../engine/build.ts";
+import { type Parameter, qualifyName } from "../engine/builder/parameters.ts";
 import { aliasesOf, initialWeights } from "../engine/weights.ts";
 import { AttuneError, badFile, show } from "../errors.ts";
 import { createRandom } from "../random.ts";

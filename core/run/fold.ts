@@ -3,7 +3,7 @@
  * @module
  */
 import { unsupported } from "../errors.ts";
-import { qualifyName } from "../engine/build.ts";
+import { qualifyName } from "../engine/builder/parameters.ts";
 import { storedNames } from "../engine/weights.ts";
 import { transposed } from "../linear_algebra.ts";
 import type { TensorForm } from "../safetensors.ts";

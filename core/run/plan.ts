@@ -2,7 +2,8 @@
  * What a run will take, part by part, before step one.
  * @module
  */
-import { type Parameter, queryBlocksFor } from "../engine/build.ts";
+import { queryBlocksFor } from "../engine/builder/attention.ts";
+import type { Parameter } from "../engine/builder/parameters.ts";
 import type { BuiltProgram } from "../engine/engine.ts";
 import { refused } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";

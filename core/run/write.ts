@@ -2,7 +2,7 @@
  * What a finished run leaves: its spec, its metrics, the adapter or model.
  * @module
  */
-import type { Parameter } from "../engine/build.ts";
+import type { Parameter } from "../engine/builder/parameters.ts";
 import type { Engine } from "../engine/engine.ts";
 import { toSpec } from "../compose.ts";
 import type { Host, Json, Named, Run, Store, TrainedModel } from "../types.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { createGraphBuilder } from "../../core/engine/build.ts";
+import { createGraphBuilder } from "../../core/engine/builder/builder.ts";
 import { lower, shapeFeeds } from "../../core/engine/lower.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { Graph } from "../../core/graph/graph.ts";

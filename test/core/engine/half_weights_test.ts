@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import * as ort from "onnxruntime-node";
-import type { Parameter } from "../../../core/engine/build.ts";
+import type { Parameter } from "../../../core/engine/builder/parameters.ts";
 import { lower, type Storage } from "../../../core/engine/lower.ts";
 import { storedBytes } from "../../../core/engine/weights.ts";
 import * as f from "../../../core/graph/functions.ts";

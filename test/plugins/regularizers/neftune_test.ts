@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createGraphBuilder } from "../../../core/engine/build.ts";
+import { createGraphBuilder } from "../../../core/engine/builder/builder.ts";
 import { createFeeder } from "../../../core/engine/feeds.ts";
 import type { Session } from "../../../core/engine/sessions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";

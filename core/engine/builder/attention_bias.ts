@@ -1,0 +1,68 @@
+/**
+ * What is added to attention's scores: nothing where a key may be seen, else a number so low that it counts for nothing.
+ * @module
+ */
+import { missing, unsupported } from "../../errors.ts";
+import * as f from "../../graph/functions.ts";
+import type { Dim } from "../../graph/dims.ts";
+import type { Value } from "../../graph/graph.ts";
+import type { AttentionOptions } from "../../types.ts";
+import type { BuildOptions } from "./options.ts";
+import { firstPositions, tokenStream } from "./tokens.ts";
+
+/** A score so low that its exponential is zero beside any other. */
+export const MASKED_SCORE = -1e9;
+
+/** The bias of attention of some kind, where every token sees `prefix` keys in front. */
+export type AttentionBias = (options: AttentionOptions, prefix: number) => Value;
+
+/** The biases of a build: layers of one kind share one. */
+export function createAttentionBias(build: BuildOptions): AttentionBias {
+  const biases = new Map<string, Value>();
+  return (options, prefix) => {
+    const { causal = false, window = 0, queries = "input", keys = "input" } = options;
+    const key = JSON.stringify([prefix, causal, window, queries, keys]);
+    const bias = biases.get(key) ?? attentionBias(build, options, prefix);
+    biases.set(key, bias);
+    return bias;
+  };
+}
+
+// Padding sees every token, as it does in torch.
+function attentionBias(build: BuildOptions, options: AttentionOptions, prefix: number): Value {
+  const [q, k] = [tokenStream(build, options.queries), tokenStream(build, options.keys, "keys")];
+  const asQuery = (v: Value): Value => f.reshape(v, ["batch", 1, v.shape[1] ?? 1, 1]);
+  const asKey = (v: Value): Value => f.reshape(v, ["batch", 1, 1, v.shape[1] ?? 1]);
+  const [qs, ks] = [asQuery(q.segments), asKey(k.segments)];
+  let seen = f.and(f.or(f.equal(qs, ks), f.equal(qs, 0)), f.greater(ks, 0));
+  if (options.causal || options.window) {
+    const [qp, kp] = [asQuery(q.positions), asKey(k.positions)];
+    if (options.causal) seen = f.and(seen, f.not(f.greater(kp, qp)));
+    if (options.window) {
+      seen = f.and(seen, f.greater(kp, f.sub(qp, options.window)));
+      if (!options.causal) seen = f.and(seen, f.greater(f.add(qp, options.window), kp));
+    }
+  }
+  const bias = f.where(seen, 0, MASKED_SCORE);
+  return prefix === 0 ? bias : f.concat([biasInFront(bias, asQuery(q.positions), prefix, options.window), bias], 3);
+}
+
+// Keys in front stand at the first positions: all are seen, but for those that a window leaves behind.
+function biasInFront(like: Value, positions: Value, prefix: number, window: number | undefined): Value {
+  const [batch, one, queries] = like.shape as [Dim, Dim, Dim];
+  if (!window) return f.zeros(like, [batch, one, queries, prefix]);
+  const keys = f.reshape(firstPositions(like.graph, prefix), [1, 1, 1, prefix]);
+  return f.where(f.greater(keys, f.sub(positions, window)), 0, MASKED_SCORE);
+}
+
+/** A model's bias of scores with that of the keys in front. */
+export function withPrefixBias({ bias, prefixBias }: AttentionOptions, prefix: number, path: string): Value {
+  if (!bias) throw missing("graph", "a bias", path);
+  if (prefix === 0) return bias;
+  if (!prefixBias) throw unsupported("graph", path, "a prefix", "its bias of keys leaves none in front");
+  const front = prefixBias(firstPositions(bias.graph, prefix));
+  const [batch = 1, heads = 1, queries = 1] = [1, ...front.shape].slice(-4);
+  // The two parts are of one shape but for the keys.
+  const rest = bias.shape.length === 4 ? bias : f.reshape(bias, [1, ...bias.shape]);
+  return f.concat([front, f.expand(rest, [batch, heads, queries, rest.shape[3] ?? 1])], 3);
+}

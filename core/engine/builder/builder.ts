@@ -1,0 +1,139 @@
+/**
+ * The graph builder: what models, adapters, heads and losses write their part of the graph with.
+ * @module
+ */
+import type { Value } from "../../graph/graph.ts";
+import { selectRows } from "../../graph/rows.ts";
+import type { AttachedAdapter, GraphBuilder } from "../../types.ts";
+import { scaledDotProductAttention } from "./attention.ts";
+import { type BuildContext, type BuildInfo, createBuildContext } from "./context.ts";
+import { embedding, linear, plainEmbedding, plainLinear } from "./modules.ts";
+import type { BuildOptions } from "./options.ts";
+import { MODEL } from "./owner.ts";
+import { hiddenSizeOf, layer } from "./recompute.ts";
+import { countDim, labelPlaces, tokenStream } from "./tokens.ts";
+
+/** A builder over a graph, and what it remembers. */
+export type RecordedBuilder = Readonly<{
+  build: GraphBuilder;
+  recorded: BuildInfo;
+  /** Builds what an adapter asks for. */
+  within<T>(adapter: AttachedAdapter, make: (b: GraphBuilder) => T): T;
+  /** Builds what a head asks for. */
+  inHead<T>(make: () => T): T;
+  /** Builds what a regularizer of a name asks for; without a name what the model does, inside of that. */
+  asRegularizer<T>(name: string | undefined, make: () => T): T;
+}>;
+
+/** A graph builder that has built nothing yet. */
+export function createGraphBuilder(options: BuildOptions): RecordedBuilder {
+  const context = createBuildContext(options, () => plain);
+  const { owners, parameters, dropout, keyValues, modules } = context;
+  let smoothed = false;
+  const common = {
+    ...commonMembers(context),
+    // Asked for is remembered: a loss that never does cannot smooth.
+    labelSmoothing: (): number => {
+      smoothed = true;
+      return options.labelSmoothing;
+    },
+  };
+  const build = hookedBuilder(context, common);
+  const plain = plainBuilder(context, common);
+  return {
+    build,
+    recorded: {
+      ...modules,
+      parameters: parameters.all,
+      masks: dropout.masks,
+      keyValueCache: keyValues.outputs,
+      smoothed: () => smoothed,
+    },
+    within: (adapter, make) => owners.as({ ...MODEL, adapter }, () => make(plain)),
+    inHead: (make) => owners.as({ part: "head" }, make),
+    asRegularizer: (name, make) => owners.as({ ...MODEL, regularizer: name }, make),
+  };
+}
+
+type HookMembers = "linear" | "embedding" | "attention" | "sublayer";
+type CommonMembers = Omit<GraphBuilder, HookMembers | "labelSmoothing">;
+type Common = CommonMembers & Readonly<{ labelSmoothing(): number }>;
+
+/** What the model and middleware build with alike. */
+function commonMembers(context: BuildContext): CommonMembers {
+  const { options, parameters, dropout } = context;
+  const { graph, mode, targets } = options;
+  return {
+    mode,
+    graph,
+    stream: (side, role) => tokenStream(options, side, role),
+    input: (name, dtype, shape) => graph.input(name, dtype, shape),
+    given: (name) => options.given?.includes(name) ?? false,
+    labelled: (name) => {
+      const at = labelPlaces(name);
+      return targets[at] && graph.input(at, "int32", [countDim(at)]);
+    },
+    parameter: (name, shape, init, o = {}) => parameters.declare(name, shape, init, { frozen: o.frozen }),
+    trainable: parameters.trainable,
+    dropout: dropout.apply,
+    noise: dropout.noise,
+    rows: (x, index) => rowsOf(context, x, index),
+    layer: (path, x, body, also) => layer(context, path, x, body, also),
+  };
+}
+
+/** Some places, with the masks of these alone. */
+function rowsOf({ options: { graph }, dropout }: BuildContext, x: Value, index: Value): Value {
+  return selectRows(x, index, (input, shape) => {
+    const origin = graph.origin(input);
+    const known = origin?.kind === "input" ? dropout.masks.get(origin.name) : undefined;
+    const chosen = graph.origin(index);
+    return known && dropout.mask({
+      ...known,
+      name: `${known.name}@${chosen?.kind === "input" ? chosen.name : index.id}`,
+      shape,
+    });
+  });
+}
+
+/** What the model builds with: middleware stands around its hook points. */
+function hookedBuilder(context: BuildContext, { labelSmoothing, ...common }: Common): GraphBuilder {
+  const { options: { graph }, owners, keyValues, applyMiddleware } = context;
+  return {
+    ...common,
+    get labelSmoothing() {
+      return labelSmoothing();
+    },
+    linear: (path, x, o) => linear(context, path, x, o),
+    embedding: (path, ids, o) => embedding(context, path, ids, o),
+    attention: (path, q, newKeys, newValues, options = {}) =>
+      graph.within(path, () => {
+        const [k, v] = keyValues.update(newKeys, newValues, options);
+        return applyMiddleware(
+          "attention",
+          { path, q, k, v, prefix: 0, options },
+          (call) => scaledDotProductAttention(context, call),
+        );
+      }),
+    sublayer: (path, x, body, { residual = x, norm } = {}) => {
+      const normOfModel = norm && { norm: (sum: Value): Value => owners.as(MODEL, () => norm(sum)) };
+      const call = { path, x, hiddenSize: hiddenSizeOf(x), residual, ...normOfModel };
+      return applyMiddleware("sublayer", call, ({ x }) => body(x));
+    },
+  };
+}
+
+/** What middleware builds with: the hook points are plain. */
+function plainBuilder(context: BuildContext, { labelSmoothing, ...common }: Common): GraphBuilder {
+  return {
+    ...common,
+    get labelSmoothing() {
+      return labelSmoothing();
+    },
+    linear: (path, x, o) => plainLinear(context, path, x, o),
+    embedding: (path, ids, o) => plainEmbedding(context, path, ids, o),
+    attention: (path, q, k, v, options = {}) =>
+      scaledDotProductAttention(context, { path, q, k, v, prefix: 0, options }),
+    sublayer: (_path, x, body) => body(x),
+  };
+}

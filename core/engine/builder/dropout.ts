@@ -1,0 +1,68 @@
+/**
+ * Dropout and noise: graph inputs that the host fills with random numbers, addressed by the site that reads them.
+ * @module
+ */
+import * as f from "../../graph/functions.ts";
+import { addDims, mulDims } from "../../graph/dims.ts";
+import type { Shape, Value } from "../../graph/graph.ts";
+import { swapHeadsAndPlaces } from "./heads_first.ts";
+import { type BuildOptions, drawsRandomly } from "./options.ts";
+
+/** A dropout site: a mask that the host draws and feeds under `name`; without `p` uniform numbers from -1 to 1. */
+export type DropoutMask = Readonly<{ name: string; site: number; p: number | undefined; shape: Shape }>;
+
+/** What is drawn in a build. */
+export type Dropout = Readonly<{
+  masks: ReadonlyMap<string, DropoutMask>;
+  apply(x: Value, p: number): Value;
+  noise(like: Value): Value;
+  /** Of attention's probabilities, where each query sees `prefix` keys in front of the sequence. */
+  ofAttention(probabilities: Value, p: number, prefix: number): Value;
+  /** A graph input for numbers that a site draws. */
+  mask(mask: DropoutMask): Value;
+  /** The site that comes next. */
+  nextSite(): number;
+  /** Builds from an earlier site on, so that the same numbers are drawn again. */
+  again<T>(site: number, make: () => T): T;
+}>;
+
+/** The randomness of a build, which has drawn nothing yet. */
+export function createDropout(options: BuildOptions): Dropout {
+  const { graph } = options;
+  const draws = drawsRandomly(options);
+  const masks = new Map<string, DropoutMask>();
+  let next = 0;
+  const mask = (mask: DropoutMask): Value => {
+    masks.set(mask.name, mask);
+    return graph.input(mask.name, "float32", mask.shape);
+  };
+  const drop = (site: number, p: number, shape: Shape): Value => mask({ name: `dropout.${site}`, site, p, shape });
+  const apply = (x: Value, p: number): Value => draws && p > 0 ? f.mul(x, drop(next++, p, x.shape)) : x;
+  return {
+    masks,
+    mask,
+    apply,
+    noise: (like) => {
+      if (!draws) return f.zeros(like, like.shape);
+      const site = next++;
+      return mask({ name: `noise.${site}`, site, p: undefined, shape: like.shape });
+    },
+    // The masks of keys in front are drawn apart, a row for each query.
+    ofAttention: (x, p, prefix) => {
+      if (!draws || p <= 0 || prefix === 0) return apply(x, p);
+      const [batch = "batch", heads = 1, queries = "seq", keys = "seq"] = x.shape;
+      const [a, b] = [next++, next++];
+      const front = drop(a, p, [mulDims(batch, queries), mulDims(heads, prefix)]);
+      const rest = drop(b, p, [batch, heads, queries, addDims(keys, -prefix)]);
+      return f.mul(x, f.concat([swapHeadsAndPlaces(f.reshape(front, [batch, queries, heads, prefix])), rest], 3));
+    },
+    nextSite: () => next,
+    again: (site, make) => {
+      const end = next;
+      next = site;
+      const made = make();
+      next = end;
+      return made;
+    },
+  };
+}

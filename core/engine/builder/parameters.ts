@@ -1,0 +1,96 @@
+/**
+ * The parameters that a build asks for, by name.
+ * @module
+ */
+import type { Value } from "../../graph/graph.ts";
+import type { AttachedAdapter, Initializer, Named } from "../../types.ts";
+import type { BuildOptions } from "./options.ts";
+import type { Owner, OwnerStack } from "./owner.ts";
+
+/** A parameter that a build asked for. */
+export type Parameter = Readonly<{
+  name: string;
+  /** Its name without the task's, which a head's parameters have in front where tasks have names. */
+  unqualifiedName: string;
+  value: Value;
+  shape: readonly number[];
+  init: Initializer;
+  /** An adapter's, not the model's. */
+  adapter: boolean;
+  /** A row without gradient. */
+  paddingIdx: number | undefined;
+  /** Never trains, whatever adapters answer. */
+  frozen: boolean;
+  /** A regularizer's: it trains, and is not part of the model. */
+  regularizer: boolean;
+  /** The graph inputs whose ids index it, where it is an embedding table. */
+  ids: readonly string[];
+}>;
+
+/** What is known of a parameter beside its name, shape and first values. */
+export type ParameterDetails = Readonly<{ paddingIdx?: number; ids?: string; frozen?: boolean }>;
+
+/** The parameters of a build. */
+export type ParameterTable = Readonly<{
+  all: ReadonlyMap<string, Parameter>;
+  /** The same name, the same value. */
+  declare(name: string, shape: readonly number[], init?: Initializer, details?: ParameterDetails): Value;
+  /** Whether a value is a parameter that trains. */
+  isTrained(value: Value): boolean;
+  /** What trains, but for what regularizers add. */
+  trainable(): Named<Value>;
+}>;
+
+/** A table without parameters. */
+export function createParameterTable(options: BuildOptions, owners: OwnerStack): ParameterTable {
+  const { graph, isTrainable } = options;
+  const all = new Map<string, Parameter>();
+  const isTrained = (value: Value): boolean => {
+    const origin = graph.origin(value);
+    const p = origin?.kind === "parameter" ? all.get(origin.name) : undefined;
+    return p !== undefined && trainsIn(p, isTrainable);
+  };
+  return {
+    all,
+    declare: (name, shape, init = { normal: options.initializerRange }, { paddingIdx, ids, frozen = false } = {}) => {
+      const owner = owners.current();
+      const unqualifiedName = nameWithin(owner, name);
+      const isOfTask = owner.part === "head" && options.taskName && !options.shared?.(name);
+      const full = isOfTask ? `${options.taskName}.${unqualifiedName}` : unqualifiedName;
+      const known = all.get(full);
+      const value = known?.value ?? graph.parameter(full, "float32", shape);
+      const declared = known ?? {
+        name: full,
+        unqualifiedName,
+        value,
+        shape,
+        init,
+        adapter: owner.adapter !== undefined,
+        regularizer: owner.regularizer !== undefined,
+        frozen,
+        paddingIdx,
+      };
+      all.set(full, { ...declared, ids: [...new Set([...known?.ids ?? [], ...(ids === undefined ? [] : [ids])])] });
+      return value;
+    },
+    isTrained,
+    trainable: () =>
+      Object.fromEntries(
+        [...all.values()].filter((p) => !p.regularizer && isTrained(p.value)).map((p) => [p.name, p.value]),
+      ),
+  };
+}
+
+function nameWithin({ adapter, regularizer }: Owner, name: string): string {
+  return regularizer === undefined ? qualifyName(adapter, name) : `${regularizer}/${name}`;
+}
+
+/** Whether a parameter trains. */
+export function trainsIn(p: Parameter, isTrainable: BuildOptions["isTrainable"]): boolean {
+  return p.regularizer || (!p.frozen && isTrainable(p.unqualifiedName, p.adapter));
+}
+
+/** What an adapter's parameter is called in a program. */
+export function qualifyName(adapter: AttachedAdapter | undefined, name: string): string {
+  return adapter?.name === undefined ? name : `${adapter.name}/${name}`;
+}
