@@ -32,7 +32,7 @@ const examplesOf: { readonly [K in keyof MetricInputs]: readonly MetricInputs[K]
  * neither order nor grouping matters beyond rounding.
  */
 export function metricChecks(metric: Metric, figures: MetricFigures): readonly Check[] {
-  const examples = figures.readings ?? examplesOf[metric.accepts[0] ?? "label"];
+  const examples = figures.readings ?? examplesOf[metric.reads[0] ?? "label"];
   const fold = (some: readonly Example[]): unknown => some.reduce((state, e) => metric.update(state, e), metric.init());
   const json = (state: unknown): unknown => JSON.parse(JSON.stringify(state));
   const all = (): Named<number | null> => metric.compute(fold(examples));
@@ -41,7 +41,7 @@ export function metricChecks(metric: Metric, figures: MetricFigures): readonly C
     check("is a metric", () => {
       assert.equal(metric.kind, "metric");
       assert.match(metric.name, /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
-      assert.ok(metric.accepts.length > 0);
+      assert.ok(metric.reads.length > 0);
       assert.ok(examples.length >= 6, "the battery needs six examples");
     }),
     check("results are finite or null, of nothing too, and not all null of something", () => {

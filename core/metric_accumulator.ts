@@ -70,13 +70,13 @@ export function measurer(
   };
   const readingOf = (i: number, metric: Metric, row: PlainRow): Example => {
     const known = kinds[i];
-    for (const kind of known ? [known] : metric.accepts) {
+    for (const kind of known ? [known] : metric.reads) {
       const found = readers[kind](row, classes);
       if (found === undefined) continue;
       kinds[i] = kind;
       return found;
     }
-    const allowed = (known ? [known] : metric.accepts).map((kind) => forms[kind]).join(", or ");
+    const allowed = (known ? [known] : metric.reads).map((kind) => forms[kind]).join(", or ");
     throw badValue(metric.name, `row ${rows}`, row, `${allowed}${classes ? "" : hint(row)}`);
   };
   return {

@@ -60,7 +60,7 @@ export function averageOver(
 ): MetricParts {
   const bySample = options.average === "samples";
   return {
-    accepts: ["label", "labels"],
+    reads: ["label", "labels"],
     greaterIsBetter: true,
     init: (): State => bySample ? { ...emptyCounts(), samples: noSamples } : emptyCounts(),
     update: (state: State, { prediction, reference }: MetricInputs["label" | "labels"]) => {

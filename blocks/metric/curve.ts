@@ -33,7 +33,7 @@ export function curveMetric(
   { average }: CurveOptions,
 ): MetricParts {
   return {
-    accepts: ["label", "labels"],
+    reads: ["label", "labels"],
     greaterIsBetter: true,
     init: emptyTally,
     update: (state: Tally, example: MetricInputs["label" | "labels"]) => {

@@ -32,7 +32,7 @@ export function errorRate(
   charactersPerUnit: number,
 ): MetricParts {
   return {
-    accepts: ["text"],
+    reads: ["text"],
     greaterIsBetter: false,
     init: (): State => ({ edits: 0, length: 0 }),
     update: (state: State, { prediction, references }: MetricInputs["text"]): State => {

@@ -45,7 +45,7 @@ export function meanMetric<R extends keyof MetricInputs>(
   > = {},
 ): MetricParts {
   return {
-    accepts: reads,
+    reads: reads,
     greaterIsBetter,
     init: () => emptyMean,
     update: (state: Mean, example: MetricInputs[R]) => addToMean(state, value(example)),

@@ -12,7 +12,7 @@ export type Pair = Readonly<{ x: number; y: number; count: number }>;
 /** A metric over the pairs of prediction and reference; at most 65,536 distinct ones are kept exactly, see `tally.ts`. */
 export function pairMetric(name: string, value: (pairs: readonly Pair[]) => number | null): MetricParts {
   return {
-    accepts: ["number"],
+    reads: ["number"],
     greaterIsBetter: true,
     init: emptyTally,
     update: (state: Tally, { prediction, reference }: MetricInputs["number"]) =>

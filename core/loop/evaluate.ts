@@ -29,13 +29,13 @@ export async function evaluate(
     const { readings } = read;
     seen?.(read);
     metrics.forEach((metric, i) => {
-      const kind = metric.accepts.find((r) => readings[r] !== undefined);
+      const kind = metric.reads.find((r) => readings[r] !== undefined);
       if (!kind) {
         throw badValue(
           metric.name,
           "metrics",
           Object.keys(readings),
-          `readings of kind ${metric.accepts.join(" or ")}`,
+          `readings of kind ${metric.reads.join(" or ")}`,
         );
       }
       for (const example of readings[kind] as readonly MetricInputs[keyof MetricInputs][]) {

@@ -83,5 +83,5 @@ export function measuredTasks(all: readonly TaskRows[]): MeasuredTasks {
 
 /** Whether a task's rows are answered with text that no metric reads. */
 function generatesUnmeasured({ task, metrics }: OpenRun): boolean {
-  return task.generate !== undefined && !metrics.some((metric) => metric.accepts[0] === "text");
+  return task.generate !== undefined && !metrics.some((metric) => metric.reads[0] === "text");
 }

@@ -39,5 +39,5 @@ function meanLoss(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): num
 
 /** Whether a metric is one of generated text, of a task that generates. */
 export function readsText({ task }: OpenRun, metric: Metric): boolean {
-  return task.generate !== undefined && metric.accepts[0] === "text";
+  return task.generate !== undefined && metric.reads[0] === "text";
 }

@@ -126,7 +126,7 @@ export interface MetricInputs {
  * readings it takes, in order of preference. `compute`'s keys: the metric's use name, F1 and its like with their average.
  */
 export interface Metric extends Plugin<"metric"> {
-  readonly accepts: readonly (keyof MetricInputs)[];
+  readonly reads: readonly (keyof MetricInputs)[];
   readonly greaterIsBetter: boolean;
   init(): unknown;
   update(state: unknown, example: MetricInputs[keyof MetricInputs]): unknown;

@@ -35,7 +35,7 @@ export const balancedAccuracy: Factory<"metric", Partial<BalancedAccuracyOptions
   name: "balanced-accuracy",
   schema: balancedAccuracySchema,
   create: ({ adjusted }) => ({
-    accepts: ["label"],
+    reads: ["label"],
     greaterIsBetter: true,
     init: emptyCounts,
     update: (state: ClassCounts, { prediction, reference }: MetricInputs["label"]) =>

@@ -66,7 +66,7 @@ export const bleu: Factory<"metric", Partial<BleuOptions>> = define({
     const zeros = Array.from({ length: options.maxNgramOrder }, () => 0);
     const empty: Stats = { correct: zeros, total: zeros, systemLength: 0, referenceLength: 0 };
     return {
-      accepts: ["text"],
+      reads: ["text"],
       greaterIsBetter: true,
       init: (): State => ({ stats: empty, scores: emptyMean }),
       update: (state: State, example: MetricInputs["text"]): State => {

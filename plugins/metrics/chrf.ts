@@ -59,7 +59,7 @@ export const chrf: Factory<"metric", Partial<ChrfOptions>> = define({
   name: "chrf",
   schema: chrfSchema,
   create: (options) => ({
-    accepts: ["text"],
+    reads: ["text"],
     greaterIsBetter: true,
     init: (): State => ({
       rows: 0,

@@ -36,7 +36,7 @@ export const cohenKappa: Factory<"metric", Partial<CohenKappaOptions>> = define(
   name: "cohen-kappa",
   schema: cohenKappaSchema,
   create: ({ weights }) => ({
-    accepts: ["label"],
+    reads: ["label"],
     greaterIsBetter: true,
     init: emptyConfusion,
     update: (state: Confusion, { prediction, reference }: MetricInputs["label"]) =>

@@ -41,7 +41,7 @@ export const expectedCalibrationError: Factory<"metric", Partial<ExpectedCalibra
   name: "expected-calibration-error",
   schema: expectedCalibrationErrorSchema,
   create: ({ bins: n }) => ({
-    accepts: ["label"],
+    reads: ["label"],
     greaterIsBetter: false,
     init: (): State => ({ rows: 0, bins: Array.from({ length: n }, () => [0, 0, 0]) }),
     update: (state: State, example: MetricInputs["label"]) => {

@@ -33,7 +33,7 @@ export const matthewsCorrelation: Factory<"metric", MatthewsCorrelationOptions> 
   name: "matthews-correlation",
   schema: matthewsCorrelationSchema,
   create: () => ({
-    accepts: ["label"],
+    reads: ["label"],
     greaterIsBetter: true,
     init: emptyCounts,
     update: (state: ClassCounts, { prediction, reference }: MetricInputs["label"]) =>

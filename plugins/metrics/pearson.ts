@@ -30,7 +30,7 @@ export const pearson: Factory<"metric", PearsonOptions> = define({
   name: "pearson",
   schema: pearsonSchema,
   create: () => ({
-    accepts: ["number"],
+    reads: ["number"],
     greaterIsBetter: true,
     init: () => emptyMoments,
     update: (state: Moments, example: MetricInputs["number"]) => addToMoments(state, example),

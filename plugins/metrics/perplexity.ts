@@ -28,7 +28,7 @@ export const perplexity: Factory<"metric", PerplexityOptions> = define({
   name: "perplexity",
   schema: perplexitySchema,
   create: () => ({
-    accepts: ["loss"],
+    reads: ["loss"],
     greaterIsBetter: false,
     init: () => emptyMean,
     update: (state: Mean, { sum, count }: MetricInputs["loss"]) => addToMean(state, sum, count),

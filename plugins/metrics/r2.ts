@@ -32,7 +32,7 @@ export const r2: Factory<"metric", R2Options> = define({
   name: "r2",
   schema: r2Schema,
   create: () => ({
-    accepts: ["number"],
+    reads: ["number"],
     greaterIsBetter: true,
     init: () => emptyMoments,
     update: (state: Moments, example: MetricInputs["number"]) => addToMoments(state, example),

@@ -48,7 +48,7 @@ export const rocAuc: Factory<"metric", Partial<RocAucOptions>> = define({
   name: "roc-auc",
   schema: rocAucSchema,
   create: ({ average, multiClass }) => ({
-    accepts: ["label", "labels"],
+    reads: ["label", "labels"],
     greaterIsBetter: true,
     init: emptyTally,
     update: (state: Tally, example: MetricInputs["label" | "labels"]) => {

@@ -69,7 +69,7 @@ export const rouge: Factory<"metric", Partial<RougeOptions>> = define({
   create: ({ kind, useStemmer }) => {
     const wanted = typeof kind === "string" ? [kind] : kind;
     return {
-      accepts: ["text"],
+      reads: ["text"],
       greaterIsBetter: true,
       init: (): State => ({ rows: 0, sums: Object.fromEntries(wanted.map((k) => [k, [0, 0, 0]])) }),
       update: (state: State, { prediction, references }: MetricInputs["text"]): State => {

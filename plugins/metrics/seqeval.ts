@@ -59,7 +59,7 @@ export const seqeval: Factory<"metric", Partial<SeqevalOptions>> = define({
     const entities = (tags: readonly string[]): Entity[] =>
       mode === "strict" ? strictEntities("seqeval", tags, scheme) : lenientEntities(tags);
     return {
-      accepts: ["tags"],
+      reads: ["tags"],
       greaterIsBetter: true,
       init: emptyCounts,
       update: (state: State, { prediction, reference }: MetricInputs["tags"]) => {

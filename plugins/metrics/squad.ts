@@ -33,7 +33,7 @@ export const squad: Factory<"metric", SquadOptions> = define({
   name: "squad",
   schema: squadSchema,
   create: () => ({
-    accepts: ["text"],
+    reads: ["text"],
     greaterIsBetter: true,
     init: (): State => ({ rows: 0, exact: 0, f1: 0 }),
     update: (state: State, { prediction, references }: MetricInputs["text"]): State => {

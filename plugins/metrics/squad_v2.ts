@@ -52,7 +52,7 @@ export const squadV2: Factory<"metric", Partial<SquadV2Options>> = define({
   name: "squad-v2",
   schema: squadV2Schema,
   create: ({ threshold }) => ({
-    accepts: ["text"],
+    reads: ["text"],
     greaterIsBetter: true,
     init: (): State => ({ has: [0, 0, 0], none: [0, 0, 0], gains: emptyTally() }),
     update: (state: State, example: MetricInputs["text"]) => addRow(state, example, threshold),

@@ -44,7 +44,7 @@ export const ter: Factory<"metric", Partial<TerOptions>> = define({
   name: "ter",
   schema: terSchema,
   create: (options) => ({
-    accepts: ["text"],
+    reads: ["text"],
     greaterIsBetter: false,
     init: (): State => ({ rows: 0, edits: 0, length: 0 }),
     update: (state: State, { prediction, references }: MetricInputs["text"]): State => {

@@ -240,6 +240,6 @@ function queried([key, value]: readonly [string, string]): [string, unknown] {
   return [key, parseJson(new TextEncoder().encode(value), key)];
 }
 
-function readsClasses({ accepts: reads }: Metric): boolean {
+function readsClasses({ reads: reads }: Metric): boolean {
   return reads.includes("label") || reads.includes("labels");
 }

@@ -72,7 +72,7 @@ function examplesOf({ inputs }: Case, metric: Metric): Example[] {
       const score = Number(scores[i]);
       return { prediction: score >= 0.5 ? 1 : 0, reference: Number(reference), scores: [1 - score, score] };
     }
-    if (metric.accepts.includes("text")) {
+    if (metric.reads.includes("text")) {
       const golds = Array.isArray(reference) ? reference : [reference];
       return {
         prediction: text(prediction),
@@ -80,7 +80,7 @@ function examplesOf({ inputs }: Case, metric: Metric): Example[] {
         ...(noAnswerProbabilities ? { noAnswerProbability: Number(noAnswerProbabilities[i]) } : {}),
       };
     }
-    if (metric.accepts.includes("tags")) return { prediction: strings(prediction), reference: strings(reference) };
+    if (metric.reads.includes("tags")) return { prediction: strings(prediction), reference: strings(reference) };
     return { prediction: Number(prediction), reference: Number(reference) };
   });
 }

@@ -88,7 +88,7 @@ const examplesOf: { readonly [R in keyof MetricInputs]: readonly Example[] } = {
 
 for (const entry of metrics) {
   const metric = make(entry, entry.use === "f-beta" ? { beta: 2 } : {});
-  for (const reading of metric.accepts) {
+  for (const reading of metric.reads) {
     // Sets of labels have no positive class.
     const used = reading === "labels" && "average" in metric.options && metric.options.average === "binary"
       ? make(entry, { ...metric.options, average: "samples" })
