@@ -52,7 +52,7 @@ type Call = {
   readonly answered: (response: Response) => void;
   readonly failed: (error: Error) => void;
   /** Bytes of its body that are counted as waiting. */
-  held: number;
+  counted: number;
   slot: Slot | undefined;
   timer: ReturnType<typeof setTimeout> | undefined;
   /** Where the answer goes, once it has begun. */
@@ -69,6 +69,17 @@ type Slot = {
   idle: ReturnType<typeof setTimeout> | undefined;
   /** Looks whether a thread that answers many still does. */
   pulse: ReturnType<typeof setInterval> | undefined;
+};
+
+type Pool = {
+  readonly settings: WorkerSettings;
+  readonly limits: WorkLimits;
+  readonly slots: readonly Slot[];
+  readonly queue: Call[];
+  /** The id of the last call. */
+  ids: number;
+  /** Bytes of bodies and answers that wait. */
+  waitingBytes: number;
 };
 
 /** A pool of threads, which are started when they are first needed. */
@@ -89,236 +100,265 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
     idle: undefined,
     pulse: undefined,
   }));
-  const queue: Call[] = [];
-  let [ids, held] = [0, 0];
-
-  const send = (slot: Slot, message: ToWorker, transfer: readonly ArrayBuffer[] = []): void =>
-    slot.worker?.postMessage(message, [...transfer]);
-  const secondsOf = ({ work }: Call): number => (work.long ? limits.longSeconds : limits.seconds);
-
-  const release = (call: Call): void => {
-    held -= call.held;
-    call.held = 0;
-  };
-  const leave = (call: Call): void => {
-    clearTimeout(call.timer);
-    call.slot?.calls.delete(call.id);
-    release(call);
-    void call.source?.return?.()?.catch(() => {});
-    if (call.slot) rest(call.slot);
-    next();
-  };
-  const fail = (call: Call, error: Error): void => {
-    call.failed(error);
-    try {
-      call.out?.error(error);
-    } catch {
-      // its reader has gone
-    }
-    leave(call);
-  };
-  /** Ends a slot's thread and everything that it was doing. */
-  const end = (slot: Slot, error: AttuneError): void => {
-    const { worker } = slot;
-    if (!worker) return;
-    slot.worker = undefined;
-    slot.ready = false;
-    clearInterval(slot.pulse);
-    slot.pulse = undefined;
-    clearTimeout(slot.idle);
-    void worker.terminate();
-    for (const call of [...slot.calls.values()]) fail(call, error);
-  };
-  const rest = (slot: Slot): void => {
-    clearTimeout(slot.idle);
-    if (slot.calls.size > 0 || !slot.worker) return;
-    slot.worker.unref();
-    clearInterval(slot.pulse);
-    slot.pulse = undefined;
-    // What the model lane has opened is worth keeping for longer.
-    slot.idle = setTimeout(() => end(slot, gone()), slot.lane === "model" ? 20 * IDLE : IDLE);
-    slot.idle.unref?.();
-  };
-
-  const receive = (slot: Slot, message: FromWorker): void => {
-    if (message.type === "ready") return started(slot);
-    slot.silent = 0;
-    if (message.type === "pong") return;
-    const call = slot.calls.get(message.id);
-    if (!call) return;
-    if (message.type === "pull") return feed(slot, call);
-    if (message.type === "head") {
-      const { status, headers, body } = message;
-      const init = { status, headers: headers.map(([name, value]): [string, string] => [name, value]) };
-      if (body) {
-        call.answered(new Response(body.length <= PIECE ? body as Uint8Array<ArrayBuffer> : paced(body), init));
-        return leave(call);
-      }
-      clearTimeout(call.timer);
-      return call.answered(new Response(flowing(slot, call), init));
-    }
-    if (message.type === "part") return call.out?.enqueue(message.bytes);
-    if (message.type === "end") {
-      call.out?.close();
-      return leave(call);
-    }
-    fail(call, new AttuneError("The answer broke off", { code: "INTERNAL" }));
-  };
-  /** The next piece of a request's body, as the worker has asked for it. */
-  const feed = (slot: Slot, { id, source }: Call): void => {
-    if (!source) return;
-    source.next().then(
-      ({ done, value }) => {
-        if (done) return send(slot, { type: "end", id });
-        const bytes = value.slice();
-        send(slot, { type: "part", id, bytes }, [bytes.buffer]);
-      },
-      (error) => {
-        // What was wrong with the body is told to who sent it.
-        const call = slot.calls.get(id);
-        send(slot, { type: "abort", id });
-        if (call) fail(call, error);
-      },
-    );
-  };
-  /** An answer that is asked for as its reader takes it. */
-  const flowing = (slot: Slot, call: Call): ReadableStream<Uint8Array> =>
-    new ReadableStream({
-      start: (controller) => void (call.out = controller),
-      pull: () => send(slot, { type: "pull", id: call.id }),
-      cancel: () => {
-        send(slot, { type: "abort", id: call.id });
-        leave(call);
-      },
-    }, { highWaterMark: 0 });
-  /** A whole answer that leaves as its reader takes it; what waits is counted. */
-  const paced = (body: Uint8Array): ReadableStream<Uint8Array> => {
-    let at = 0;
-    held += body.length;
-    return new ReadableStream({
-      pull: (controller) => {
-        const piece = body.subarray(at, at + PIECE);
-        at += piece.length;
-        held -= piece.length;
-        if (piece.length > 0) controller.enqueue(piece);
-        if (at >= body.length) controller.close();
-      },
-      cancel: () => void (held -= body.length - at),
-    }, { highWaterMark: 0 });
-  };
-
-  const start = (slot: Slot): void => {
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
-      workerData: settings,
-      resourceLimits: { maxOldGenerationSizeMb: Math.round(limits.memoryBytes / 2 ** 20) },
-    });
-    slot.worker = worker;
-    slot.silent = 0;
-    worker.unref();
-    const isCurrent = (): boolean => slot.worker === worker;
-    worker.on("message", (message: FromWorker) => isCurrent() && receive(slot, message));
-    worker.on("error", (error: Error & { code?: string }) => {
-      if (!isCurrent()) return;
-      const memory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
-      if (!memory) process.stderr.write(`A worker failed: ${error.stack ?? error}\n`);
-      end(slot, memory ? tooMuch(limits) : gone());
-    });
-    worker.on("exit", () => isCurrent() && end(slot, gone()));
-  };
-  const started = (slot: Slot): void => {
-    slot.ready = true;
-    for (const call of slot.calls.values()) begin(slot, call);
-  };
-  const begin = (slot: Slot, call: Call): void => {
-    const { id, work: { method, path, headers, caller, body } } = call;
-    const whole = slot.lane === "compute";
-    const own = body instanceof Uint8Array ? body : undefined;
-    release(call);
-    send(slot, { type: "request", id, method, path, headers, caller, body: own, whole }, own ? [own.buffer] : []);
-    if (whole) call.timer = setTimeout(() => end(slot, tooLong(secondsOf(call))), 1000 * secondsOf(call));
-    else if (slot.pulse === undefined) watch(slot);
-  };
-  /** A thread that answers many is ended where it answers nothing for as long as one request may take. */
-  const watch = (slot: Slot): void => {
-    slot.silent = 0;
-    slot.pulse = setInterval(() => {
-      if (++slot.silent > limits.seconds) return end(slot, tooLong(limits.seconds));
-      send(slot, { type: "ping" });
-    }, 1000);
-    slot.pulse.unref?.();
-  };
-  const free = ({ work }: Call): Slot | undefined => {
-    const own = slots.filter(({ lane }) => lane === work.lane);
-    if (work.lane !== "compute") return own[0];
-    const busy = own.filter(({ calls }) => [...calls.values()].some((call) => call.work.long)).length;
-    if (work.long && own.length > 1 && busy >= own.length - 1) return undefined;
-    const idle = own.filter(({ calls }) => calls.size === 0);
-    // One that runs already is as good as one that must start.
-    return idle.find(({ ready }) => ready) ?? idle[0];
-  };
-  const next = (): void => {
-    for (let at = 0; at < queue.length;) {
-      const call = queue[at] as Call;
-      const slot = free(call);
-      if (!slot) {
-        at++;
-        continue;
-      }
-      queue.splice(at, 1);
-      call.slot = slot;
-      slot.calls.set(call.id, call);
-      clearTimeout(slot.idle);
-      if (!slot.worker) start(slot);
-      // A process waits for answers, but not for threads that have nothing to do.
-      slot.worker?.ref();
-      if (!slot.ready) continue;
-      begin(slot, call);
-    }
-  };
-  const abandon = (call: Call): void => {
-    const { slot } = call;
-    const error = new AttuneError("Nobody waits for the answer", { code: "GONE" });
-    if (!slot) {
-      const at = queue.indexOf(call);
-      if (at < 0) return;
-      queue.splice(at, 1);
-      return fail(call, error);
-    }
-    if (!slot.calls.has(call.id)) return;
-    send(slot, { type: "abort", id: call.id });
-    if (slot.lane !== "compute") return fail(call, error);
-    setTimeout(() => slot.calls.has(call.id) && end(slot, error), GRACE).unref?.();
-  };
-
+  const pool: Pool = { settings, limits, slots, queue: [], ids: 0, waitingBytes: 0 };
   return {
     fetch: (work) =>
       new Promise((answered, failed) => {
         const size = work.body instanceof Uint8Array ? work.body.length : 0;
-        if (queue.length >= limits.waiting || held + size > limits.waitingBytes) {
+        if (pool.queue.length >= pool.limits.waiting || pool.waitingBytes + size > pool.limits.waitingBytes) {
           return failed(new AttuneError("There is no room for the request now: try again", { code: "BUSY" }));
         }
-        held += size;
+        pool.waitingBytes += size;
         const source = work.body instanceof Uint8Array ? undefined : work.body[Symbol.asyncIterator]();
         const call: Call = {
-          id: ++ids,
+          id: ++pool.ids,
           work,
           source,
           answered,
           failed,
-          held: size,
+          counted: size,
           slot: undefined,
           timer: undefined,
           out: undefined,
         };
-        queue.push(call);
-        work.signal?.addEventListener("abort", () => abandon(call), { once: true });
-        next();
+        pool.queue.push(call);
+        work.signal?.addEventListener("abort", () => abandon(pool, call), { once: true });
+        assignCalls(pool);
       }),
     close: () => {
-      for (const slot of slots) end(slot, gone());
+      for (const slot of pool.slots) endThread(pool, slot, gone());
     },
   };
+}
+
+function send(slot: Slot, message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+  slot.worker?.postMessage(message, [...transfer]);
+}
+
+const secondsOf = ({ limits }: Pool, { work }: Call): number => (work.long ? limits.longSeconds : limits.seconds);
+
+/** The bytes of a call wait no longer. */
+function release(pool: Pool, call: Call): void {
+  pool.waitingBytes -= call.counted;
+  call.counted = 0;
+}
+
+/** A call is over: its slot is free for the next. */
+function finish(pool: Pool, call: Call): void {
+  clearTimeout(call.timer);
+  call.slot?.calls.delete(call.id);
+  release(pool, call);
+  void call.source?.return?.()?.catch(() => {});
+  if (call.slot) restIfIdle(pool, call.slot);
+  assignCalls(pool);
+}
+
+function fail(pool: Pool, call: Call, error: Error): void {
+  call.failed(error);
+  try {
+    call.out?.error(error);
+  } catch {
+    // its reader has gone
+  }
+  finish(pool, call);
+}
+
+/** Ends a slot's thread and everything that it was doing. */
+function endThread(pool: Pool, slot: Slot, error: AttuneError): void {
+  const { worker } = slot;
+  if (!worker) return;
+  slot.worker = undefined;
+  slot.ready = false;
+  clearInterval(slot.pulse);
+  slot.pulse = undefined;
+  clearTimeout(slot.idle);
+  void worker.terminate();
+  for (const call of [...slot.calls.values()]) fail(pool, call, error);
+}
+
+/** Lets a slot with nothing to do end its thread after a while. */
+function restIfIdle(pool: Pool, slot: Slot): void {
+  clearTimeout(slot.idle);
+  if (slot.calls.size > 0 || !slot.worker) return;
+  slot.worker.unref();
+  clearInterval(slot.pulse);
+  slot.pulse = undefined;
+  // What the model lane has opened is worth keeping for longer.
+  slot.idle = setTimeout(() => endThread(pool, slot, gone()), slot.lane === "model" ? 20 * IDLE : IDLE);
+  slot.idle.unref?.();
+}
+
+function receive(pool: Pool, slot: Slot, message: FromWorker): void {
+  if (message.type === "ready") return beginAll(pool, slot);
+  slot.silent = 0;
+  if (message.type === "pong") return;
+  const call = slot.calls.get(message.id);
+  if (!call) return;
+  if (message.type === "pull") return sendNextPart(pool, slot, call);
+  if (message.type === "head") {
+    const { status, headers, body } = message;
+    const init = { status, headers: headers.map(([name, value]): [string, string] => [name, value]) };
+    if (body) {
+      call.answered(
+        new Response(
+          body.length <= PIECE
+            ? body as Uint8Array<ArrayBuffer>
+            : pacedStream(body, (bytes) => pool.waitingBytes += bytes),
+          init,
+        ),
+      );
+      return finish(pool, call);
+    }
+    clearTimeout(call.timer);
+    return call.answered(new Response(streamAnswer(pool, slot, call), init));
+  }
+  if (message.type === "part") return call.out?.enqueue(message.bytes);
+  if (message.type === "end") {
+    call.out?.close();
+    return finish(pool, call);
+  }
+  fail(pool, call, new AttuneError("The answer broke off", { code: "INTERNAL" }));
+}
+
+/** The next piece of a request's body, as the worker has asked for it. */
+function sendNextPart(pool: Pool, slot: Slot, { id, source }: Call): void {
+  if (!source) return;
+  source.next().then(
+    ({ done, value }) => {
+      if (done) return send(slot, { type: "end", id });
+      const bytes = value.slice();
+      send(slot, { type: "part", id, bytes }, [bytes.buffer]);
+    },
+    (error) => {
+      // What was wrong with the body is told to who sent it.
+      const call = slot.calls.get(id);
+      send(slot, { type: "abort", id });
+      if (call) fail(pool, call, error);
+    },
+  );
+}
+
+/** An answer that is asked for as its reader takes it. */
+function streamAnswer(pool: Pool, slot: Slot, call: Call): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start: (controller) => void (call.out = controller),
+    pull: () => send(slot, { type: "pull", id: call.id }),
+    cancel: () => {
+      send(slot, { type: "abort", id: call.id });
+      finish(pool, call);
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** A whole answer that leaves as its reader takes it; `count` is told of the bytes that wait, and of those that left. */
+function pacedStream(body: Uint8Array, count: (bytes: number) => void): ReadableStream<Uint8Array> {
+  let at = 0;
+  count(body.length);
+  return new ReadableStream({
+    pull: (controller) => {
+      const piece = body.subarray(at, at + PIECE);
+      at += piece.length;
+      count(-piece.length);
+      if (piece.length > 0) controller.enqueue(piece);
+      if (at >= body.length) controller.close();
+    },
+    cancel: () => count(at - body.length),
+  }, { highWaterMark: 0 });
+}
+
+function startThread(pool: Pool, slot: Slot): void {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+    workerData: pool.settings,
+    resourceLimits: { maxOldGenerationSizeMb: Math.round(pool.limits.memoryBytes / 2 ** 20) },
+  });
+  slot.worker = worker;
+  slot.silent = 0;
+  worker.unref();
+  const isCurrent = (): boolean => slot.worker === worker;
+  worker.on("message", (message: FromWorker) => isCurrent() && receive(pool, slot, message));
+  worker.on("error", (error: Error & { code?: string }) => {
+    if (!isCurrent()) return;
+    const memory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
+    if (!memory) process.stderr.write(`A worker failed: ${error.stack ?? error}\n`);
+    endThread(pool, slot, memory ? tooMuch(pool.limits) : gone());
+  });
+  worker.on("exit", () => isCurrent() && endThread(pool, slot, gone()));
+}
+
+/** The thread of a slot is ready. */
+function beginAll(pool: Pool, slot: Slot): void {
+  slot.ready = true;
+  for (const call of slot.calls.values()) beginCall(pool, slot, call);
+}
+
+function beginCall(pool: Pool, slot: Slot, call: Call): void {
+  const { id, work: { method, path, headers, caller, body } } = call;
+  const whole = slot.lane === "compute";
+  const bytes = body instanceof Uint8Array ? body : undefined;
+  release(pool, call);
+  send(slot, { type: "request", id, method, path, headers, caller, body: bytes, whole }, bytes ? [bytes.buffer] : []);
+  if (whole) {
+    call.timer = setTimeout(() => endThread(pool, slot, tooLong(secondsOf(pool, call))), 1000 * secondsOf(pool, call));
+  } else if (slot.pulse === undefined) watchThread(pool, slot);
+}
+
+/** A thread that answers many is ended where it answers nothing for as long as one request may take. */
+function watchThread(pool: Pool, slot: Slot): void {
+  slot.silent = 0;
+  slot.pulse = setInterval(() => {
+    if (++slot.silent > pool.limits.seconds) return endThread(pool, slot, tooLong(pool.limits.seconds));
+    send(slot, { type: "ping" });
+  }, 1000);
+  slot.pulse.unref?.();
+}
+
+/** A slot that can take a call now. */
+function findSlot(pool: Pool, { work }: Call): Slot | undefined {
+  const lane = pool.slots.filter((slot) => slot.lane === work.lane);
+  if (work.lane !== "compute") return lane[0];
+  const busy = lane.filter(({ calls }) => [...calls.values()].some((call) => call.work.long)).length;
+  if (work.long && lane.length > 1 && busy >= lane.length - 1) return undefined;
+  const idle = lane.filter(({ calls }) => calls.size === 0);
+  // One that runs already is as good as one that must start.
+  return idle.find(({ ready }) => ready) ?? idle[0];
+}
+
+/** Gives waiting calls to slots that can take them. */
+function assignCalls(pool: Pool): void {
+  for (let at = 0; at < pool.queue.length;) {
+    const call = pool.queue[at] as Call;
+    const slot = findSlot(pool, call);
+    if (!slot) {
+      at++;
+      continue;
+    }
+    pool.queue.splice(at, 1);
+    call.slot = slot;
+    slot.calls.set(call.id, call);
+    clearTimeout(slot.idle);
+    if (!slot.worker) startThread(pool, slot);
+    // A process waits for answers, but not for threads that have nothing to do.
+    slot.worker?.ref();
+    if (!slot.ready) continue;
+    beginCall(pool, slot, call);
+  }
+}
+
+/** Nobody waits for the answer of a call any more. */
+function abandon(pool: Pool, call: Call): void {
+  const { slot } = call;
+  const error = new AttuneError("Nobody waits for the answer", { code: "GONE" });
+  if (!slot) {
+    const at = pool.queue.indexOf(call);
+    if (at < 0) return;
+    pool.queue.splice(at, 1);
+    return fail(pool, call, error);
+  }
+  if (!slot.calls.has(call.id)) return;
+  send(slot, { type: "abort", id: call.id });
+  if (slot.lane !== "compute") return fail(pool, call, error);
+  setTimeout(() => slot.calls.has(call.id) && endThread(pool, slot, error), GRACE).unref?.();
 }
 
 function tooLong(seconds: number): AttuneError {

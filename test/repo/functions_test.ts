@@ -24,7 +24,6 @@ const long: readonly string[] = [
   "core/loop/train.ts trainLoop",
   "core/run/adapters.ts openAdapterPool",
   "core/run/train.ts runTraining",
-  "runtimes/work/pool.ts workPool",
 ];
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
