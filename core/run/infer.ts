@@ -8,7 +8,7 @@ import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
 import { predictionsReader, type RowReader } from "../loop/rows.ts";
 import { AttuneError, unsupported } from "../errors.ts";
-import type { Batch, Dataset, Json, Named, Tensor } from "../types.ts";
+import type { Batch, Dataset, Host, Json, Named, Ort, Tensor } from "../types.ts";
 import { refuseNewParts } from "./complete.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import { packingRoom } from "./memory.ts";
@@ -19,22 +19,26 @@ export type InferOptions = Readonly<
   { outputHiddenStates?: boolean; outputAttentions?: boolean; untrained?: boolean }
 >;
 
+/** A host's onnxruntime. Throws AttuneError where it has none. */
+export function ortOf({ lib }: Host): Ort {
+  if (lib) return lib;
+  throw new AttuneError("This host has no onnxruntime: pass one as host.lib", {
+    code: "NO_RUNTIME",
+    plugin: "engine",
+  });
+}
+
 /** An evaluator of an opened run. Throws AttuneError where the host has no onnxruntime. */
 export function openEvaluator(open: OpenRun, options: InferOptions = {}): Evaluator {
   const { host, checkpoint, attached, backbone, run } = open;
-  if (!host.lib) {
-    throw new AttuneError("This host has no onnxruntime: pass one as host.lib", {
-      code: "NO_RUNTIME",
-      plugin: "engine",
-    });
-  }
+  const lib = ortOf(host);
   return createEvaluator({
     ...open,
     ...options,
     initial: initialWeights(checkpoint, attached, backbone, createRandom(run.training.seed)),
     fed: new Map(),
     weights: {},
-    feeder: createFeeder(host.lib, new Map(), host.kernels),
+    feeder: createFeeder(lib, new Map(), host.kernels),
     reads: open.task.evaluationOutputs,
     labelSmoothing: run.training.labelSmoothingFactor,
     prepackLimit: packingRoom(run.training, host),
@@ -64,19 +68,26 @@ export async function* predictRows(
       yield* generateRows(open, await evaluator.generator(), samples);
       return;
     }
-    const reader = predictionsReader(open.task, open.tokenizer);
-    for (const batch of batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, open.layout)) {
-      const { outputs } = await evaluator.run(batch, false);
-      yield* predictions(open, reader, outputs, batch);
-    }
-    yield* reader.end();
+    const batches = batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, open.layout);
+    yield* predictSamples(open, batches, async (batch) => (await evaluator.run(batch, false)).outputs);
   } finally {
     await evaluator.close();
   }
 }
 
+/** One prediction per row of some batches, in order. */
+export async function* predictSamples(
+  open: OpenRun,
+  batches: Iterable<Batch>,
+  run: (batch: Batch) => Promise<Named<Tensor<Float32Array>>>,
+): AsyncIterable<Named<Json>> {
+  const reader = predictionsReader(open.task, open.tokenizer);
+  for (const batch of batches) yield* predictions(open, reader, await run(batch), batch);
+  yield* reader.end();
+}
+
 /** Predictions of the rows that a batch completes, with what further outputs there are. */
-export function predictions(
+function predictions(
   { task }: OpenRun,
   reader: RowReader<Named<Json>>,
   outputs: Named<Tensor<Float32Array>>,

@@ -5,7 +5,7 @@
 import * as ort from "onnxruntime-web/wasm";
 import { compose } from "../../core/compose.ts";
 import { measurer } from "../../core/metric_accumulator.ts";
-import { type AdapterPool, openAdapterPool } from "../../core/run/adapters.ts";
+import { type AdapterPool, openAdapterPool } from "../../core/inference/adapter_pool.ts";
 import type { Catalog, Host, Json, Named, Ort, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";

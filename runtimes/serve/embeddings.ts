@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { badFile } from "../../core/errors.ts";
-import type { AdapterPool } from "../../core/run/adapters.ts";
+import type { AdapterPool } from "../../core/inference/adapter_pool.ts";
 import type { Row } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";
 import { checkValues, predicted, tokensOf } from "./inference.ts";

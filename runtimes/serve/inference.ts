@@ -4,7 +4,7 @@
  */
 import { compose } from "../../core/compose.ts";
 import { tooMuch } from "../../core/errors.ts";
-import { type AdapterPool, openAdapterPool } from "../../core/run/adapters.ts";
+import { type AdapterPool, openAdapterPool } from "../../core/inference/adapter_pool.ts";
 import { ggufIn } from "../../core/gguf_folder.ts";
 import { openWeights } from "../../core/safetensors.ts";
 import { sizeOf } from "../../core/tensor.ts";

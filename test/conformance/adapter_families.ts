@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { compose } from "../../core/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { layOut } from "../../core/loop/layout.ts";
-import { openAdapterPool } from "../../core/run/adapters.ts";
+import { openAdapterPool } from "../../core/inference/adapter_pool.ts";
 import { encodeRows } from "../../core/run/data.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { openRun } from "../../core/run/open.ts";

@@ -22,7 +22,6 @@ const long: readonly string[] = [
   "core/engine/sessions.ts openSession",
   "core/engine/state.ts createState",
   "core/loop/train.ts trainLoop",
-  "core/run/adapters.ts openAdapterPool",
   "core/run/train.ts runTraining",
 ];
 

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { plainKey } from "../../../formats/peft/keys.ts";
 import { compose } from "../../../core/compose.ts";
-import { openAdapterPool } from "../../../core/run/adapters.ts";
+import { openAdapterPool } from "../../../core/inference/adapter_pool.ts";
 import { listNewParts } from "../../../core/run/complete.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { predictRows } from "../../../core/run/infer.ts";

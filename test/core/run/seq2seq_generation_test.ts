@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import { openAdapterPool } from "../../../core/run/adapters.ts";
+import { openAdapterPool } from "../../../core/inference/adapter_pool.ts";
 import { generateSamples, generationOf } from "../../../core/run/generate.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";

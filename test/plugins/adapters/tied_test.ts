@@ -9,7 +9,7 @@ import { compose } from "../../../core/compose.ts";
 import { openAdapter } from "../../../formats/peft/merge/config.ts";
 import { mergeIntoBase } from "../../../formats/peft/merge/into_base.ts";
 import { writeModel } from "../../../formats/peft/merge/write_model.ts";
-import { openAdapterPool } from "../../../core/run/adapters.ts";
+import { openAdapterPool } from "../../../core/inference/adapter_pool.ts";
 import { layOut } from "../../../core/loop/layout.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";

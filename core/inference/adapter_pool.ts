@@ -1,0 +1,244 @@
+/**
+ * Several named adapters over one opened model: which is active may change with every request.
+ *
+ * Adapters are inputs of the graph, not part of it. Those of one kind and the same sizes therefore share a session, and
+ * the base's weights are there once for each kind.
+ * @module
+ */
+import type { BatchResult } from "../engine/evaluator.ts";
+import { createFeeder } from "../engine/feeds.ts";
+import { initialWeights } from "../engine/weights.ts";
+import { badValue, unknownName } from "../errors.ts";
+import { createMutex, type Turn } from "../mutex.ts";
+import { createRandom } from "../random.ts";
+import { inspectBuilt } from "../run/built.ts";
+import { batchesInOrder, batchesOfTokens, encodeRows } from "../run/data.ts";
+import { ortOf, predictSamples } from "../run/infer.ts";
+import { packingRoom } from "../run/memory.ts";
+import { type OpenRun, openRun } from "../run/open.ts";
+import type { Batch, BatchLayout, Host, Json, Named, Ort, Row, Run, Sample, Use } from "../types.ts";
+import { foldStack } from "./fold_stack.ts";
+import {
+  kindOfStack,
+  kindsOf,
+  loadAdapter,
+  type LoadedAdapter,
+  openStack,
+  type Tensors,
+  weightsInMemory,
+} from "./loaded_adapter.ts";
+import { createSessionPool } from "./session_pool.ts";
+import { createStackSession, type StackSession } from "./stack_session.ts";
+
+/** So many kinds of adapters find room for packed weights, each its own. */
+const PACKED_KINDS = 4;
+
+/** One adapter's name, or several that are stacked, in order; none: the base. */
+export type Stack = string | readonly string[];
+
+/** Named adapters over a model. Methods throw AttuneError where a name is unknown. */
+export interface AdapterPool {
+  readonly names: readonly string[];
+  /** What requests use that name no adapter. */
+  readonly active: readonly string[];
+  /** How many sessions are open. */
+  readonly sessions: number;
+  /** Loads a saved adapter under a name: `{ use: "lora", with: { from: "./adapter" } }`. */
+  add(name: string, adapter: Use<"adapter">): Promise<void>;
+  activate(stack: Stack): void;
+  delete(name: string): Promise<void>;
+  /** Folds adapters into the base's weights, until `unmerge`. */
+  merge(stack?: Stack): Promise<void>;
+  /** Puts the base's own weights back. */
+  unmerge(): Promise<void>;
+  /** How batches for a stack are laid out. */
+  layout(stack?: Stack): BatchLayout;
+  /** Names of parameters that neither the model nor a stack has values for: they would be random. */
+  fresh(stack?: Stack): readonly string[];
+  run(batch: Batch, stack?: Stack): Promise<BatchResult>;
+  /** Rows as samples, as long as a stack leaves room for. */
+  encode(rows: Iterable<Row> | AsyncIterable<Row>, stack?: Stack): Promise<readonly Sample[]>;
+  /** One prediction per row, in order. */
+  predict(rows: Iterable<Row> | AsyncIterable<Row>, stack?: Stack): AsyncIterable<Named<Json>>;
+  /** The same of rows that are samples already. */
+  predictSamples(samples: readonly Sample[], stack?: Stack): AsyncIterable<Named<Json>>;
+  close(): Promise<void>;
+}
+
+/** How a set computes. */
+export type AdapterSetOptions = Readonly<{
+  /** Sessions that may be open at once; the one that was not used the longest is closed. Absent: any number. */
+  maxSessions?: number;
+  /** Places of one batch; absent: as many rows as `perDeviceEvalBatchSize` says. */
+  batchTokens?: number;
+  /** Whose turn it is to compute, where several sets share what computes. */
+  turn?: Turn;
+}>;
+
+/** What a pool computes with: adapters over an opened model, `merged` in place of some of its tensors. */
+type PoolState = {
+  readonly base: OpenRun;
+  readonly adapters: Map<string, LoadedAdapter>;
+  active: readonly string[];
+  merged: Tensors;
+  /** By the kind of a stack the parameters that nothing has values for. */
+  readonly fresh: Map<string, readonly string[]>;
+};
+
+/**
+ * Opens a run's model without adapters, to which named ones are added.
+ *
+ * @throws AttuneError where the host has no onnxruntime, or a part is missing.
+ */
+export async function openAdapterPool(run: Run, host: Host, options: AdapterSetOptions = {}): Promise<AdapterPool> {
+  const lib = ortOf(host);
+  const state: PoolState = {
+    base: await openRun({ ...run, adapters: [] }, host),
+    adapters: new Map(),
+    active: [],
+    merged: new Map(),
+    fresh: new Map(),
+  };
+  const computer = createComputer(state, lib, host, options);
+  const { predict } = computer;
+  const reset = async (merged: Tensors): Promise<void> => {
+    await computer.close(() => true);
+    state.fresh.clear();
+    state.merged = merged;
+  };
+  const openOf = (members: readonly LoadedAdapter[]): OpenRun => openStack(state.base, members, state.merged);
+  return {
+    get names() {
+      return [...state.adapters.keys()];
+    },
+    get active() {
+      return state.active;
+    },
+    get sessions() {
+      return computer.sessions;
+    },
+    add: async (name, adapter) => {
+      if (state.adapters.has(name)) throw badValue("adapters", "name", name, "a name that is not taken");
+      state.adapters.set(name, await loadAdapter(state.base, name, adapter));
+    },
+    activate: (stack) => {
+      const names = typeof stack === "string" ? [stack] : [...stack];
+      membersOf(state, names);
+      state.active = names;
+    },
+    delete: async (name) => {
+      const { kind } = findAdapter(state, name);
+      state.adapters.delete(name);
+      for (const key of state.fresh.keys()) if (kindsOf(key).includes(kind)) state.fresh.delete(key);
+      state.active = state.active.filter((other) => other !== name);
+      // Sessions that no remaining adapter can use.
+      const isUsable = (kind: string): boolean =>
+        kind === "" || [...state.adapters.values()].some((other) => other.kind === kind);
+      await computer.close((key) => kindsOf(key).includes(kind) && !kindsOf(key).every(isUsable));
+    },
+    merge: async (stack) => {
+      const members = membersOf(state, stack);
+      const before = state.merged;
+      await reset(new Map([...before, ...await foldStack(openOf(members), members)]));
+    },
+    unmerge: () => reset(new Map()),
+    layout: (stack) => openOf(membersOf(state, stack)).layout,
+    fresh: (stack) => freshOf(state, membersOf(state, stack)),
+    run: (batch, stack) => computer.run(batch, membersOf(state, stack)),
+    encode: (rows, stack) => encodeFor(openOf(membersOf(state, stack)), rows),
+    predict: async function* (rows, stack) {
+      const members = membersOf(state, stack);
+      yield* predict(await encodeFor(openOf(members), rows), members);
+    },
+    predictSamples: (samples, stack) => predict(samples, membersOf(state, stack)),
+    close: () => computer.close(() => true),
+  };
+}
+
+/** What computes with stacks: sessions, one at a time. */
+type Computer = Readonly<{
+  readonly sessions: number;
+  run(batch: Batch, members: readonly LoadedAdapter[]): Promise<BatchResult>;
+  predict(samples: readonly Sample[], members: readonly LoadedAdapter[]): AsyncIterable<Named<Json>>;
+  /** Closes the sessions of stacks whose kind passes a test. */
+  close(test: (kind: string) => boolean): Promise<void>;
+}>;
+
+function createComputer(state: PoolState, lib: Ort, host: Host, options: AdapterSetOptions): Computer {
+  const { maxSessions = Infinity, batchTokens, turn = createMutex() } = options;
+  const { training } = state.base.run;
+  const feeder = createFeeder(lib, new Map(), host.kernels);
+  const sessions = createSessionPool<StackSession>(maxSessions);
+  // Only in a turn: what is closed is used by nobody then.
+  const sessionOf = (members: readonly LoadedAdapter[]): Promise<StackSession> =>
+    sessions.use(kindOfStack(members), async () => {
+      const prepackLimit = packingRoom(training, host) / PACKED_KINDS;
+      return createStackSession(openStack(state.base, members, state.merged), members, { lib, feeder, prepackLimit });
+    });
+  const run: Computer["run"] = (batch, members) =>
+    turn(async () => await (await sessionOf(members)).run(batch, members));
+  return {
+    get sessions() {
+      return sessions.size;
+    },
+    run,
+    predict: async function* (samples, members) {
+      const open = openStack(state.base, members, state.merged);
+      if (open.task.generate) {
+        yield* await turn(async () => {
+          const generator = await (await sessionOf(members)).generator(members);
+          const predictions: Named<Json>[] = [];
+          const { generateRows } = await import("../run/generate.ts");
+          for await (const prediction of generateRows(open, generator, samples)) predictions.push(prediction);
+          return predictions;
+        });
+        return;
+      }
+      const batches = batchTokens === undefined
+        ? batchesInOrder(samples, training.perDeviceEvalBatchSize, open.layout)
+        : batchesOfTokens(samples, batchTokens, open.layout);
+      yield* predictSamples(open, batches, async (batch) => (await run(batch, members)).outputs);
+    },
+    close: (test) => turn(() => sessions.close(test)),
+  };
+}
+
+function findAdapter({ adapters }: PoolState, name: string): LoadedAdapter {
+  const adapter = adapters.get(name);
+  if (!adapter) throw unknownName("adapters", "adapter", "adapter", name, [...adapters.keys()]);
+  return adapter;
+}
+
+function membersOf(state: PoolState, stack: Stack = state.active): readonly LoadedAdapter[] {
+  return (typeof stack === "string" ? [stack] : stack).map((name) => findAdapter(state, name));
+}
+
+/** Names of parameters that neither the model nor a stack has values for. */
+function freshOf({ base, merged, fresh }: PoolState, members: readonly LoadedAdapter[]): readonly string[] {
+  // Of the same kinds the same names are there, and no graph need be built to know it.
+  const kind = kindOfStack(members);
+  const before = fresh.get(kind);
+  if (before) return before;
+  const open = openStack(base, members, merged);
+  const weights = members.map(({ attached, tensors }) => ({ ...attached, weights: weightsInMemory(tensors) }));
+  const random = createRandom(base.run.training.seed);
+  const initial = initialWeights(open.checkpoint, weights, open.backbone, random);
+  const names = [...inspectBuilt(open).parameters.values()].filter((p) => !p.adapter && initial.isNew(p))
+    .map((p) => p.name);
+  fresh.set(kind, names);
+  return names;
+}
+
+async function encodeFor(open: OpenRun, rows: Iterable<Row> | AsyncIterable<Row>): Promise<readonly Sample[]> {
+  const read = async function* () {
+    let at = 0;
+    for await (const row of rows) yield { row, next: { at: ++at } };
+  };
+  const dataset = {
+    kind: "data",
+    name: "rows",
+    options: {},
+    open: async () => ({ fingerprint: "", read }),
+  } as const;
+  return (await encodeRows(open, dataset, false)).samples;
+}

@@ -1,0 +1,54 @@
+/**
+ * What a stack of adapters makes of the model's weights.
+ * @module
+ */
+import { initialWeights } from "../engine/weights.ts";
+import { badValue } from "../errors.ts";
+import { createRandom } from "../random.ts";
+import { inspectBuilt } from "../run/built.ts";
+import { canFoldApart, foldAdapters } from "../run/fold.ts";
+import type { OpenRun } from "../run/open.ts";
+import type { Tensor } from "../types.ts";
+import type { LoadedAdapter, Tensors } from "./loaded_adapter.ts";
+
+/**
+ * The tensors that folding a stack into an opened model changes.
+ *
+ * @throws AttuneError where an adapter's file lacks some of what it is made of, or no weight can hold what it computes.
+ */
+export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]): Promise<Tensors> {
+  const own = (name: string): Tensor<Float32Array> => {
+    const place = members.findIndex((_, i) => open.attached[i]?.name !== undefined && name.startsWith(`${i}/`));
+    const tensor = members[Math.max(0, place)]?.tensors.get(place < 0 ? name : name.slice(`${place}/`.length));
+    if (!tensor) throw badValue("adapters", "merge", name, "an adapter whose file has all that it is made of");
+    return tensor;
+  };
+  const initial = initialWeights(open.checkpoint, [], open.backbone, createRandom(open.run.training.seed));
+  const changed = new Map<string, Tensor<Float32Array>>();
+  const { parameters } = inspectBuilt(open);
+  const options = { backbone: open.backbone, attached: open.attached, own };
+  // A file may have a module's own weight beside what adapts it.
+  const wholeOf = (name: string): Tensor<Float32Array> | undefined =>
+    members.findLast((m) => m.tensors.has(name))?.tensors.get(name);
+  for (const p of parameters.values()) {
+    const whole = wholeOf(p.name);
+    if (p.adapter || (!whole && initial.isNew(p))) continue;
+    const value = whole ?? await initial.read(p);
+    const folded = foldAdapters(p.name, value, options);
+    // A copy of what is shared is another tensor once the adapter is gone.
+    if (whole || folded !== value || p.name in open.backbone.ties) changed.set(p.name, folded);
+  }
+  // What modules share is told apart where folding gives them other values.
+  const read = async (name: string): Promise<Tensor<Float32Array>> => {
+    const p = parameters.get(name);
+    if (!p) throw new RangeError(`No parameter "${name}"`);
+    return wholeOf(name) ?? await initial.read(p);
+  };
+  const shared = Object.entries(open.backbone.ties).filter(([name, from]) =>
+    !parameters.has(name) && parameters.has(from)
+  );
+  if (await canFoldApart(shared, read, options)) {
+    for (const [name, from] of shared) changed.set(name, foldAdapters(name, await read(from), options));
+  }
+  return changed;
+}

@@ -1,0 +1,118 @@
+/**
+ * Adapters whose files were read, and stacks of them over one opened model.
+ * @module
+ */
+import { checkDims } from "../engine/weights.ts";
+import { badFile, badValue, missing } from "../errors.ts";
+import { sha256 } from "../fingerprint.ts";
+import { reachable } from "../graph/graph.ts";
+import { print } from "../graph/print.ts";
+import { inspectBuilt } from "../run/built.ts";
+import { checkSaved } from "../run/complete.ts";
+import { attachAdapter, type OpenRun, replaceAdapters } from "../run/open.ts";
+import type { AttachedAdapter, Checkpoint, Tensor, Use, Weights } from "../types.ts";
+
+/** Tensors by name. */
+export type Tensors = ReadonlyMap<string, Tensor<Float32Array>>;
+
+/** An adapter and what its file has. Those of one `kind` compute the same from other values. */
+export type LoadedAdapter = Readonly<{ attached: AttachedAdapter; tensors: Tensors; kind: string }>;
+
+/**
+ * Reads a saved adapter.
+ *
+ * @throws AttuneError where it is not a saved one, or one of another model.
+ */
+export async function loadAdapter(base: OpenRun, name: string, adapter: Use<"adapter">): Promise<LoadedAdapter> {
+  const attached = await attachAdapter(base, base.run.use("adapter", adapter));
+  if (!attached.weights) throw badValue("adapters", name, adapter, "a saved adapter: one with `from`");
+  const tensors = new Map<string, Tensor<Float32Array>>();
+  for (const tensor of attached.weights.names) tensors.set(tensor, await attached.weights.read(tensor));
+  return { attached, tensors, kind: await kindOf(base, attached, tensors, name) };
+}
+
+/** What a stack computes: the kinds of its adapters, in order. */
+export function kindOfStack(members: readonly LoadedAdapter[]): string {
+  return members.map(({ kind }) => kind).join("\n");
+}
+
+/** The kinds that a stack's kind is made of. */
+export function kindsOf(kind: string): readonly string[] {
+  return kind.split("\n");
+}
+
+/** A model with a stack attached. `merged`: what stands in place of tensors of the checkpoint. */
+export function openStack(base: OpenRun, members: readonly LoadedAdapter[], merged: Tensors): OpenRun {
+  // A place in the stack is the name, so that every stack of these kinds is one program.
+  const attached = members.map(({ attached }, i) => ({
+    ...attached,
+    weights: undefined,
+    name: members.length > 1 ? String(i) : undefined,
+  }));
+  const { backbone } = base;
+  const untied = [...backbone.untied ?? [], ...Object.keys(backbone.ties).filter((name) => merged.has(name))];
+  return replaceAdapters(
+    { ...base, backbone: { ...backbone, untied }, checkpoint: overlaid(base.checkpoint, merged) },
+    attached,
+  );
+}
+
+/**
+ * What decides which adapters can share a session: all that is computed but the values that are fed.
+ *
+ * @throws AttuneError where an adapter is of another model: tensors of other dims, or of layers that are not there.
+ */
+async function kindOf(
+  base: OpenRun,
+  attached: AttachedAdapter,
+  tensors: Tensors,
+  name: string,
+): Promise<string> {
+  const open = replaceAdapters(base, [{ ...attached, weights: undefined, name: undefined }]);
+  const { graph, parameters } = inspectBuilt(open);
+  const fed = new Set<string>();
+  for (const [key, { dims }] of tensors) {
+    const p = parameters.get(key) ?? parameters.get(`${base.backbone.baseModelPrefix}.${key}`);
+    if (p) checkDims(p, dims, `adapter "${name}"`);
+    if (p) fed.add(p.name);
+  }
+  checkSaved(open, { ...attached, weights: { ...weightsInMemory(tensors), label: name }, name: undefined }, [
+    ...parameters.values(),
+  ]);
+  if (fed.size === 0) throw badFile("adapters", name, `has no tensor that ${base.checkpoint.label} has a place for`);
+  const constants = reachable([...graph.outputs.values()]).flatMap(({ inputs }) =>
+    inputs.flatMap((value) => {
+      const origin = value && graph.origin(value);
+      return origin?.kind === "constant" && origin.tensor.data.length > 1 ? [`${origin.tensor.data}`] : [];
+    })
+  );
+  // What is not fed is drawn, as the adapter's config says.
+  const drawn = [...parameters.values()].some((p) => p.adapter && !fed.has(p.name));
+  const config = drawn ? JSON.stringify(attached.peft?.config ?? name) : "";
+  return await sha256([print(graph), ...constants, ...[...fed].sort(), config].join("\n"));
+}
+
+/** Tensors in memory as weights. */
+export function weightsInMemory(tensors: Tensors): Weights {
+  return {
+    names: [...tensors.keys()],
+    read: async (name) => tensors.get(name) ?? await Promise.reject(missing("adapters", name, "the adapter")),
+    locate: () => undefined,
+  };
+}
+
+/** A checkpoint with some tensors in place of its own. */
+function overlaid(checkpoint: Checkpoint, tensors: Tensors): Checkpoint {
+  if (tensors.size === 0) return checkpoint;
+  const { weights } = checkpoint;
+  return {
+    ...checkpoint,
+    weights: {
+      ...weights,
+      names: [...new Set([...weights.names, ...tensors.keys()])],
+      read: async (name) => tensors.get(name) ?? await weights.read(name),
+      quantized: async (name) => (tensors.has(name) ? undefined : await weights.quantized?.(name)),
+      locate: (name) => (tensors.has(name) ? undefined : weights.locate(name)),
+    },
+  };
+}
