@@ -5,6 +5,9 @@
 
 // Making a plugin: its factory and every type that one meets.
 export { define, isPlugin } from "./core/define.ts";
+export { pluginOption, role, secretOption } from "./blocks/role.ts";
+export { mapRoles, type NamedPart, partsIn, type RoleChange, rolesOf } from "./core/roles.ts";
+export { revealSecret } from "./core/secrets.ts";
 export type * from "./core/types.ts";
 
 // Errors that say what was found, where, and what is allowed.

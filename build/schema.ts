@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type * as v from "valibot";
-import type { Entry, Kind, Named } from "../core/types.ts";
+import type { Entry, Kind, Named, Role } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -50,13 +50,11 @@ function descriptions(): ReadonlyMap<string, Readonly<{ about?: string; options:
 }
 
 /** Options that are plugins become references to their kind. */
-function withParts(schema: Schema, parts: Named<Kind>): Schema {
-  for (const [pattern, kind] of Object.entries(parts)) {
+function withParts(schema: Schema, roles: Named<Role>): Schema {
+  for (const [pattern, role] of Object.entries(roles)) {
     const [name = "", ...rest] = pattern.split(".");
-    const own = schema.properties?.[name];
-    if (own && rest.length === 0) {
-      schema.properties![name] = { anyOf: [reference(kind), { type: "array", items: reference(kind) }] };
-    }
+    if (role.role !== "plugin" || !schema.properties?.[name] || rest.length > 0) continue;
+    schema.properties[name] = { anyOf: [reference(role.kind), { type: "array", items: reference(role.kind) }] };
   }
   return schema;
 }
@@ -69,7 +67,7 @@ export function specSchema(): Schema {
   const definitions: Record<string, Schema> = {};
   for (const [kind, entries] of Object.entries(catalog) as [Kind, Named<Entry>][]) {
     const names = Object.keys(entries);
-    const each = Object.values(entries).map(({ use, schema, parts }): Schema => {
+    const each = Object.values(entries).map(({ use, schema, roles }): Schema => {
       // What JSON cannot say is left out of it; the plugin still checks it.
       const raw = toJsonSchema(schema as unknown as v.GenericSchema, {
         errorMode: "ignore",
@@ -80,7 +78,7 @@ export function specSchema(): Schema {
       for (const [name, field] of Object.entries(options.properties ?? {})) {
         if (fields[name] !== undefined) field.description = fields[name];
       }
-      const properties = { use: { const: use }, with: withParts(options, parts) };
+      const properties = { use: { const: use }, with: withParts(options, roles) };
       return {
         type: "object",
         ...(about ? { description: about } : {}),

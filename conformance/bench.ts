@@ -137,7 +137,7 @@ export function entryOf<K extends Kind>(plugin: Plugin<K>): Entry<K> {
     kind: plugin.kind,
     use: plugin.name,
     schema: anyOptions,
-    parts: {},
+    roles: plugin.roles ?? {},
     parse: () => ({ value: plugin as unknown as Kinds[K] }),
   };
 }

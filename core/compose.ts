@@ -7,26 +7,13 @@ import { nameOf } from "./define.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "./errors.ts";
 import { packagesOf } from "./packages.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
+import { replaceAt } from "./roles.ts";
+import { specParts } from "./spec_parts.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
 import type { Catalog, Json, Kind, Kinds, Plugin, Run, RunSpec, TrainingArguments, TypedSpec, Use } from "./types.ts";
 
-/** Top-level keys: the kind of part they hold, and whether they hold several. */
-const parts: Readonly<Record<string, Readonly<{ kind: Kind; several?: boolean; fallback?: Json }>>> = {
-  model: { kind: "model" },
-  tokenizer: { kind: "tokenizer", fallback: "hf" },
-  task: { kind: "task" },
-  collator: { kind: "collator" },
-  head: { kind: "head" },
-  loss: { kind: "loss" },
-  adapter: { kind: "adapter", several: true, fallback: [] },
-  optimizer: { kind: "optimizer", fallback: "adamw" },
-  schedule: { kind: "schedule", fallback: "linear" },
-  regularizers: { kind: "regularizer", several: true, fallback: [] },
-  metrics: { kind: "metric", several: true },
-  callbacks: { kind: "callback", several: true, fallback: [] },
-  loggers: { kind: "logger", several: true, fallback: [] },
-  exporters: { kind: "exporter", several: true, fallback: [] },
-};
+/** Top-level keys that hold plugins; `data` has keys of its own. */
+const parts = Object.fromEntries(Object.entries(specParts).filter(([path]) => !path.includes(".")));
 /** Keys that nothing reads yet: they may stand there empty. */
 const unread: readonly string[] = ["accelerators", "store", "trainer", "search"];
 const otherKeys: readonly string[] = ["version", "name", "data", "training", "plugins"];
@@ -227,9 +214,12 @@ function packagesMissing(named: unknown, catalog: Catalog): AttuneError[] {
   });
 }
 
-/** A run as JSON with every default filled in. Throws AttuneError where a plugin's options are not JSON. */
+/**
+ * A run as JSON with every default filled in, but for secrets: what is not the name of an environment's variable is left out.
+ * Throws AttuneError where a plugin's options are not JSON.
+ */
 export function toSpec(run: Run): Json {
-  const reference = (plugin: Plugin): Json => ({ use: plugin.name, with: jsonOf(plugin.options, plugin.name) });
+  const reference = (plugin: Plugin): Json => ({ use: plugin.name, with: jsonOf(plugin) });
   const spec: Record<string, Json> = {
     version: 1,
     name: run.name,
@@ -291,20 +281,25 @@ function withoutEvaluation(
   ];
 }
 
-function jsonOf(options: object, plugin: string): Json {
+/** A plugin's options as JSON. */
+function jsonOf({ options, name, roles = {} }: Plugin): Json {
   const convert = (value: unknown): Json => {
     if (value === null || typeof value === "string" || typeof value === "boolean") return value;
     if (typeof value === "number") return value;
     if (Array.isArray(value)) return value.map(convert);
     if (typeof value === "object") {
       if ("kind" in value && "name" in value && "options" in value) {
-        return { use: nameOf(value), with: convert(value.options) };
+        return { use: nameOf(value), with: jsonOf(value as Plugin) };
       }
       return Object.fromEntries(
         Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => [k, convert(v)]),
       );
     }
-    throw badValue(plugin, "options", value, "JSON (a run with other values cannot be written down)");
+    throw badValue(name, "options", value, "JSON (a run with other values cannot be written down)");
   };
-  return convert(options);
+  const secrets = Object.entries(roles).filter(([, { role }]) => role === "secret");
+  return secrets.reduce<Json>(
+    (json, [path]) => replaceAt(json, path, "", (value) => (typeof value === "string" ? undefined : value)) as Json,
+    convert(options),
+  );
 }

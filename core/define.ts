@@ -2,8 +2,9 @@
  * `define` makes a plugin's factory addressable: the same function is called by people and looked up by catalogs.
  * @module
  */
-import type { Entry, Factory, Kind, Kinds, Named, Plugin, Result, Schema } from "./types.ts";
+import type { Entry, Factory, Kind, Kinds, Plugin, Result, Schema } from "./types.ts";
 import { AttuneError, badValue, show } from "./errors.ts";
+import { rolesOf } from "./roles.ts";
 
 /**
  * Makes a factory whose plugins carry `kind`, `name` and their parsed `options`.
@@ -22,11 +23,11 @@ export function define<K extends Kind, In, Out extends object, const Made extend
     kind: K;
     name: string;
     schema: Schema<In, Out>;
-    parts?: Named<Kind>;
     create: (options: Out) => Made;
   }>,
 ): Factory<K, In> {
-  const { kind, name, schema, parts = {}, create } = plugin;
+  const { kind, name, schema, create } = plugin;
+  const roles = rolesOf(schema);
   const parse = (input: unknown): Result<Kinds[K]> => {
     const parsed = schema["~standard"].validate(input ?? {});
     if (parsed instanceof Promise) {
@@ -35,7 +36,7 @@ export function define<K extends Kind, In, Out extends object, const Made extend
     const result = parsed as Result<Out>;
     if (result.issues) return result;
     // The one cast of the plugin system: create's methods plus the head are the kind's interface.
-    return { value: { kind, name, options: result.value, ...create(result.value) } as unknown as Kinds[K] };
+    return { value: { kind, name, options: result.value, roles, ...create(result.value) } as unknown as Kinds[K] };
   };
   const factory = (input?: In): Kinds[K] => {
     const result = parse(input);
@@ -44,7 +45,7 @@ export function define<K extends Kind, In, Out extends object, const Made extend
     const path = issuePath(issue?.path) || "options";
     throw badValue(name, path, input, issue?.message ?? "valid options");
   };
-  const entry: Entry<K> = { kind, use: name, schema, parts, parse };
+  const entry: Entry<K> = { kind, use: name, schema, roles, parse };
   return Object.assign(factory, entry) as unknown as Factory<K, In>;
 }
 

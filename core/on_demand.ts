@@ -80,7 +80,7 @@ function absent(kind: Kind, use: string): Entry {
     get schema() {
       return missing();
     },
-    get parts() {
+    get roles() {
       return missing();
     },
     parse: missing,

@@ -6,7 +6,8 @@ import { isPlugin, issuePath } from "./define.ts";
 import { AttuneError, badValue, show, unknownName } from "./errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
 import { spellOut } from "./plain_names.ts";
-import type { Catalog, Entry, Kind, Kinds, Named } from "./types.ts";
+import { entryIn, replaceAt } from "./roles.ts";
+import type { Catalog, Entry, Kind, Kinds } from "./types.ts";
 
 /** Where names are looked up, and where what is wrong is noted. */
 export type Resolver = Readonly<{ catalog: Catalog; issues: AttuneError[] }>;
@@ -35,17 +36,18 @@ export function resolvePart<K extends Kind>(
       issues.push(unknownName("spec", `${path}.${key}`, "key", key, ["use", "with"]));
     }
   }
-  const entries: Named<Entry<K>> = (catalog[kind] ?? {}) as Named<Entry<K>>;
-  const entry = Object.hasOwn(entries, reference.use) ? entries[reference.use] : undefined;
+  const entry = entryIn(catalog, kind, reference.use);
   if (!entry) {
-    issues.push(unknownName("spec", path, kind, reference.use, Object.keys(entries)));
+    issues.push(unknownName("spec", path, kind, reference.use, Object.keys(catalog[kind] ?? {})));
     return undefined;
   }
   let options: unknown = "with" in reference ? reference.with : {};
-  for (const [pattern, partKind] of Object.entries(entry.parts)) {
+  for (const [pattern, role] of Object.entries(entry.roles)) {
+    if (role.role !== "plugin") continue;
+    const { kind: partKind } = role;
     options = replaceAt(
       options,
-      pattern.split("."),
+      pattern,
       `${path}.with`,
       (inner, at) =>
         Array.isArray(inner)
@@ -88,24 +90,4 @@ function valueAt(options: unknown, path: string): unknown {
     value = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
   }
   return value;
-}
-
-/** A copy with the values at a pattern ("tasks.*.task") replaced. */
-function replaceAt(
-  value: unknown,
-  pattern: readonly string[],
-  path: string,
-  replace: (value: unknown, path: string) => unknown,
-): unknown {
-  const [head, ...rest] = pattern;
-  if (head === undefined) return replace(value, path);
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) {
-    return head === "*" ? value.map((item, i) => replaceAt(item, rest, `${path}.${i}`, replace)) : value;
-  }
-  const copy: Record<string, unknown> = { ...value };
-  for (const key of head === "*" ? Object.keys(copy) : [head]) {
-    if (copy[key] !== undefined) copy[key] = replaceAt(copy[key], rest, `${path}.${key}`, replace);
-  }
-  return copy;
 }

@@ -5,12 +5,15 @@
  */
 import { refused, show } from "../errors.ts";
 import { countSteps } from "../loop/steps.ts";
-import type { Json, Named, Schedule, TrainingArguments } from "../types.ts";
+import type { Catalog, Json, Named, Role, Schedule, TrainingArguments } from "../types.ts";
 import type { CheckpointFiles } from "./checkpoint_files.ts";
-import { isPlace } from "./places.ts";
+import { mapRoles } from "../roles.ts";
 
 /** Parts that watch a run or place its results: they may change between attempts. */
 const watching: ReadonlySet<string> = new Set(["name", "data", "metrics", "loggers", "exporters"]);
+
+/** Roles of options that say where something lies, and not what it is: contents have fingerprints. */
+const placing: ReadonlySet<Role["role"]> = new Set(["path", "file-name", "cache", "address", "secret"]);
 
 /** Training arguments that only say when something is logged, measured or saved, and how long the run is. */
 const free: ReadonlySet<string> = new Set([
@@ -29,9 +32,13 @@ const free: ReadonlySet<string> = new Set([
 const rhythm: ReadonlySet<string> = new Set(["evalStrategy", "evalSteps", "evalDelay", "evalOnStart"]);
 
 /** What a checkpoint keeps of a resolved spec: its training arguments, and the parts that must stay. */
-export function specToKeep({ training = {}, ...parts }: Named<Json>): Named<Json> {
+export function specToKeep({ training = {}, ...parts }: Named<Json>, catalog: Catalog): Named<Json> {
   const kept = Object.entries(parts).filter(([key]) => !watching.has(key));
-  const own = withoutPlaces(Object.fromEntries(kept)) as Named<Json>;
+  const own = mapRoles(
+    Object.fromEntries(kept),
+    catalog,
+    (value, { role }) => (placing.has(role) && value !== null ? undefined : value),
+  );
   return { ...own, ...(own.task === undefined ? {} : { task: ofTasks(own.task) }), training };
 }
 
@@ -48,8 +55,8 @@ function ofTasks(task: Json): Json {
 }
 
 /** What of that must stay the same. */
-function resumableSpec(kept: Named<Json>): Named<Json> {
-  const { training, ...parts } = specToKeep(kept);
+function resumableSpec(kept: Named<Json>, catalog: Catalog): Named<Json> {
+  const { training, ...parts } = specToKeep(kept, catalog);
   const judged = Array.isArray(parts.callbacks) && parts.callbacks.length > 0;
   const named = Object.entries((training ?? {}) as Named<Json>)
     .filter(([key]) => !free.has(key) && (judged || !rhythm.has(key)));
@@ -62,9 +69,11 @@ export function assertSameRun(
   saved: CheckpointFiles,
   spec: Named<Json>,
   fingerprints: Named<string>,
+  catalog: Catalog,
 ): void {
   const lines = changedContent(saved.fingerprints, fingerprints);
-  for (const { path, was, is } of differences(resumableSpec(saved.spec as Named<Json>), resumableSpec(spec))) {
+  const before = resumableSpec(saved.spec as Named<Json>, catalog);
+  for (const { path, was, is } of differences(before, resumableSpec(spec, catalog))) {
     lines.push(`  ${path}: was ${show(was)}, now ${show(is)}`);
   }
   if (lines.length === 0) return;
@@ -123,12 +132,4 @@ function differences(
   }
   const keys = new Set([...Object.keys(was), ...Object.keys(is)]);
   return [...keys].flatMap((key) => differences(was[key], is[key], path === "" ? key : `${path}.${key}`));
-}
-
-function withoutPlaces(value: Json): Json {
-  if (Array.isArray(value)) return value.map(withoutPlaces);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, own]) => (isPlace(key, own) ? [] : [[key, withoutPlaces(own)]])),
-  );
 }

@@ -147,7 +147,7 @@ async function* runTraining(
       })),
     });
     const plan = batchPlan(run, tasks);
-    const same = output ? specToKeep(toSpec(run) as Named<Json>) : {};
+    const same = output ? specToKeep(toSpec(run) as Named<Json>, run.catalog) : {};
     if (run.spec.fingerprints) checkContent(run.spec.fingerprints, await fingerprintsOf());
     const { attune: version = VERSION } = run.spec.versions ?? {};
     if (version !== VERSION) {
@@ -161,7 +161,7 @@ async function* runTraining(
       yield { type: "warning", step: 0, epoch: 0, code: "DAMAGED_CHECKPOINT", message };
     }
     if (saved) {
-      assertSameRun(name ?? "", saved, same, await fingerprintsOf());
+      assertSameRun(name ?? "", saved, same, await fingerprintsOf(), run.catalog);
       const message = changedLength(saved, training, plan.perEpoch, run.schedule);
       if (message) yield { type: "warning", step: saved.state.step, epoch: 0, code: "OTHER_LENGTH", message };
       await checkpoints?.retire(name ?? "");

@@ -5,7 +5,7 @@
 import type { Parameter } from "../engine/builder/parameters.ts";
 import type { Engine } from "../engine/engine.ts";
 import { toSpec } from "../compose.ts";
-import type { Host, Json, Named, Run, Store, TrainedModel } from "../types.ts";
+import type { Catalog, Host, Json, Named, Run, Store, TrainedModel } from "../types.ts";
 import type { OpenRun } from "./open.ts";
 import { placedPaths } from "./places.ts";
 import { VERSION } from "../version.ts";
@@ -18,20 +18,24 @@ export async function writeJson(store: Store, key: string, value: Json): Promise
 
 /** The spec with every default filled in, absolute paths, versions and fingerprints. */
 export async function resolvedSpec(run: Run, host: Host, fingerprints: Named<string>): Promise<Json> {
-  const spec = await absolutePaths(toSpec(run) as Named<Json>, host);
+  const spec = await absolutePaths(toSpec(run) as Named<Json>, run.catalog, host);
   return { ...spec, versions: { attune: VERSION, runtime: host.runtime }, fingerprints };
 }
 
 /** A spec with the paths that its host resolves; what may be a name is one where no model lies there. */
-async function absolutePaths(spec: Named<Json>, { resolve, directory }: Host): Promise<Named<Json>> {
+async function absolutePaths(
+  spec: Named<Json>,
+  catalog: Catalog,
+  { resolve, directory }: Host,
+): Promise<Named<Json>> {
   if (!resolve) return spec;
   const names = new Set<string>();
-  placedPaths(spec, (path, name) => (name && names.add(path), path));
+  placedPaths(spec, catalog, (path, name) => (name && names.add(path), path));
   for (const path of names) {
     const there = await directory?.(resolve(path)).get("config.json", { offset: 0, length: 0 });
     if (there) names.delete(path);
   }
-  return placedPaths(spec, (path) => (names.has(path) ? path : resolve(path)));
+  return placedPaths(spec, catalog, (path) => (names.has(path) ? path : resolve(path)));
 }
 
 /**

@@ -42,6 +42,8 @@ export interface Plugin<K extends Kind = Kind> {
   readonly kind: K;
   readonly name: string;
   readonly options: object;
+  /** What its options stand for, as its schema declares it. */
+  readonly roles?: Named<Role>;
 }
 
 /** A Standard Schema, as valibot's schemas are. */
@@ -61,12 +63,30 @@ export type Issue = Readonly<{
   path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }>;
 
-/** An entry of a catalog. `parts`: the options that are plugins, as `{ "tasks.*.task": "task" }`. */
+/**
+ * What an option stands for, wherever a spec is carried.
+ * - path: relative to the spec's file; with `hub` it may be a name of the hub or of what comes with Attune. A runner fetches
+ *   what it refers to, a job may name nothing else.
+ * - file-name: a name within the run's output or the model's folder, never resolved.
+ * - cache: a folder that is written outside of the run's output; none in a job.
+ * - address: something on the network; none in a job.
+ * - secret: a text or `{ env: "NAME" }`; a text is never written into a run's files, neither is there in a job.
+ * - plugin: a plugin of a kind, or a list of them.
+ */
+export type Role =
+  | Readonly<{ role: "path"; hub?: boolean }>
+  | Readonly<{ role: "file-name" | "cache" | "address" | "secret" | "column" | "labels" | "pattern" }>
+  | Readonly<{ role: "plugin"; kind: Kind }>;
+
+/** A text, or the environment's variable that has it. */
+export type Secret = string | Readonly<{ env: string }>;
+
+/** An entry of a catalog. `roles`: what its options stand for, by their path, as `{ "tasks.*.task": { role: "plugin", kind: "task" } }`. */
 export interface Entry<K extends Kind = Kind> {
   readonly kind: K;
   readonly use: string;
   readonly schema: Schema;
-  readonly parts: Named<Kind>;
+  readonly roles: Named<Role>;
   parse(options: unknown): Result<Kinds[K]>;
 }
 

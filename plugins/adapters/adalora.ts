@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { add, gemm, mul, sqrt, square, sub, sum } from "../../core/graph/functions.ts";
@@ -92,7 +93,7 @@ const entries = {
   layersPattern: v.optional(v.nullable(names), null),
   rankPattern: v.optional(v.nullable(v.record(v.string(), v.array(v.boolean()))), null),
   fanInFanOut: v.optional(v.boolean(), false),
-  from: v.optional(v.nullable(v.string()), null),
+  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
 
 /** Schema of {@link AdaloraOptions}. */

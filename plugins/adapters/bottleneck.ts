@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { badValue } from "../../core/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add, gemm, mul } from "../../core/graph/functions.ts";
@@ -58,7 +59,7 @@ export function bottleneckSchema(
     leaveOut: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0))), []),
     initWeights: v.optional(v.picklist(["bert", "mam_adapter"]), defaults.initWeights),
     modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-    from: v.optional(v.nullable(v.string()), null),
+    from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
   });
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { mul, reshape } from "../../core/graph/functions.ts";
@@ -37,7 +38,7 @@ const entries = {
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
   initIa3Weights: v.optional(v.boolean(), true),
   fanInFanOut: v.optional(v.boolean(), false),
-  from: v.optional(v.nullable(v.string()), null),
+  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
 
 /** Schema of {@link Ia3Options}. */

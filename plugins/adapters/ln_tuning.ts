@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { matchModules } from "../../core/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
@@ -26,7 +27,7 @@ const entries = {
   targetModules: v.optional(v.nullable(names), null),
   excludeModules: v.optional(v.nullable(names), null),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  from: v.optional(v.nullable(v.string()), null),
+  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
 
 /** Schema of {@link LnTuningOptions}. */

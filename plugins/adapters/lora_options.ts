@@ -4,6 +4,7 @@
  */
 import { most } from "../../core/most.ts";
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 
 /** Options of LoRA. */
 export interface LoraOptions {
@@ -75,7 +76,7 @@ const entries = {
   initLoraWeights: v.optional(v.union([v.boolean(), v.picklist(["gaussian", "orthogonal", "pissa", "olora"])]), true),
   ensureWeightTying: v.optional(v.boolean(), false),
   fanInFanOut: v.optional(v.boolean(), false),
-  from: v.optional(v.nullable(v.string()), null),
+  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 } as const;
 
 /** Names of the options. */

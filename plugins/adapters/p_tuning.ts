@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
@@ -43,7 +44,7 @@ const entries = {
     null,
   ),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  from: v.optional(v.nullable(v.string()), null),
+  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
 
 /** Schema of {@link PTuningOptions}. */

@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import type {
@@ -45,7 +46,7 @@ const entries = {
   ),
   initWeights: v.optional(v.nullable(v.literal("zero")), null),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  from: v.optional(v.nullable(v.string()), null),
+  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
 
 /** Schema of {@link PrefixTuningOptions}. */

@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { badFile, badValue } from "../../core/errors.ts";
 import {
@@ -73,7 +74,7 @@ const entries = {
   tiedWeights: v.optional(v.boolean(), false),
   dropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0.05),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  from: v.optional(v.nullable(v.string()), null),
+  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
 
 /** Schema of {@link ReftOptions}. */

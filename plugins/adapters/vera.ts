@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import { add, gemm, mul, slice } from "../../core/graph/functions.ts";
@@ -66,7 +67,7 @@ const entries = {
   layersToTransform: v.optional(v.nullable(v.union([v.number(), v.array(v.number())])), null),
   layersPattern: v.optional(v.nullable(names), null),
   fanInFanOut: v.optional(v.boolean(), false),
-  from: v.optional(v.nullable(v.string()), null),
+  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
 
 /** Schema of {@link VeraOptions}. */

@@ -4,6 +4,7 @@
  */
 import Papa from "papaparse";
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { badFile, show } from "../../core/errors.ts";
 import type { Factory, Row } from "../../core/types.ts";
@@ -22,7 +23,7 @@ export interface CsvOptions {
 
 /** Schema of {@link CsvOptions}. */
 export const csvSchema: v.GenericSchema<Partial<CsvOptions> & { path: string }, CsvOptions> = v.strictObject({
-  path: v.string(),
+  path: role(v.string(), { role: "path" }),
   // Papa Parse would put a comma in place of these without a word.
   delimiter: v.optional(v.pipe(v.string(), v.regex(/^[^\r\n"\uFEFF]+$/, "no line break, quote or empty text")), ","),
   columns: v.optional(v.nullable(v.array(v.string())), null),

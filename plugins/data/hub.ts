@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { AttuneError, missing, unknownName, unsupported } from "../../core/errors.ts";
 import { downloadFile } from "../../core/hub/download.ts";
@@ -30,7 +31,10 @@ type Input = Partial<HubOptions> & { path: string };
 
 /** Schema of {@link HubOptions}. */
 export const hubSchema: v.GenericSchema<Input, HubOptions> = v.strictObject({
-  path: v.pipe(v.string(), v.check((path) => hubName(path) !== undefined && !path.includes("@"), "org/name")),
+  path: role(
+    v.pipe(v.string(), v.check((path) => hubName(path) !== undefined && !path.includes("@"), "org/name")),
+    { role: "address" },
+  ),
   name: v.optional(v.nullable(v.string()), null),
   split: v.optional(v.string(), "train"),
   revision: v.optional(v.pipe(v.string(), v.regex(/^\w[\w./-]*$/, "a revision")), "refs/convert/parquet"),

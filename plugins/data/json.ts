@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { badFile, badValue, missing } from "../../core/errors.ts";
 import type { Factory, Row } from "../../core/types.ts";
@@ -19,7 +20,7 @@ export interface JsonOptions {
 
 /** Schema of {@link JsonOptions}. */
 export const jsonSchema: v.GenericSchema<Partial<JsonOptions> & { path: string }, JsonOptions> = v.strictObject({
-  path: v.string(),
+  path: role(v.string(), { role: "path" }),
   field: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1))), null),
 });
 

@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { type AttuneError, badFile, badValue } from "../../core/errors.ts";
 import type { Cursor, Factory, Row, Rows } from "../../core/types.ts";
@@ -16,7 +17,9 @@ export interface JsonlOptions {
 }
 
 /** Schema of {@link JsonlOptions}. */
-export const jsonlSchema: v.GenericSchema<JsonlOptions, JsonlOptions> = v.strictObject({ path: v.string() });
+export const jsonlSchema: v.GenericSchema<JsonlOptions, JsonlOptions> = v.strictObject({
+  path: role(v.string(), { role: "path" }),
+});
 
 /** Files of more bytes are read anew each time: as rows they take several times their size. */
 const HELD = 16 * 2 ** 20;

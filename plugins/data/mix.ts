@@ -3,7 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define, isPlugin } from "../../core/define.ts";
+import { pluginOption } from "../../blocks/role.ts";
+import { define } from "../../core/define.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { createRandom } from "../../core/random.ts";
@@ -30,7 +31,7 @@ type Input = Readonly<{
 /** Schema of {@link MixOptions}. */
 export const mixSchema: v.GenericSchema<Input, MixOptions> = v.pipe(
   v.strictObject({
-    sources: v.pipe(v.array(v.custom<Dataset>(isPlugin("data"), "a dataset")), v.minLength(1)),
+    sources: v.pipe(v.array(pluginOption("data", "a dataset")), v.minLength(1)),
     probabilities: v.optional(v.nullable(v.array(v.pipe(v.number(), v.gtValue(0)))), null),
     stoppingStrategy: v.optional(v.picklist(["first_exhausted", "all_exhausted"]), "first_exhausted"),
     seed: v.optional(v.pipe(v.number(), v.integer()), 42),
@@ -59,7 +60,6 @@ export const mix: Factory<"data", Input> = define({
   kind: "data",
   name: "mix",
   schema: mixSchema,
-  parts: { "sources.*": "data" },
   create: (options) => ({
     open: async (host) => {
       const sources: Rows[] = [];

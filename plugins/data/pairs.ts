@@ -3,7 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define, isPlugin } from "../../core/define.ts";
+import { pluginOption } from "../../blocks/role.ts";
+import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { createRandom, permutation } from "../../core/random.ts";
@@ -31,7 +32,7 @@ type Input = Readonly<{ source: unknown }> & Partial<Omit<PairsOptions, "source"
 
 /** Schema of {@link PairsOptions}. */
 export const pairsSchema: v.GenericSchema<Input, PairsOptions> = v.strictObject({
-  source: v.custom<Dataset>(isPlugin("data"), "a dataset"),
+  source: pluginOption("data", "a dataset"),
   samplingStrategy: v.optional(v.picklist(["oversampling", "undersampling", "unique"]), "oversampling"),
   maxPairs: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
   seed: v.optional(v.pipe(v.number(), v.integer()), 42),
@@ -55,7 +56,6 @@ export const pairs: Factory<"data", Input> = define({
   kind: "data",
   name: "pairs",
   schema: pairsSchema,
-  parts: { source: "data" },
   create: ({ source, ...options }) => ({
     open: async (host) => {
       const opened = await source.open(host);

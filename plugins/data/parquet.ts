@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import type { Factory } from "../../core/types.ts";
@@ -20,7 +21,7 @@ type Input = Partial<ParquetOptions> & { path: string | readonly string[] };
 
 /** Schema of {@link ParquetOptions}. */
 export const parquetSchema: v.GenericSchema<Input, ParquetOptions> = v.strictObject({
-  path: v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]),
+  path: role(v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]), { role: "path" }),
   columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
 });
 

@@ -3,7 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define, isPlugin } from "../../core/define.ts";
+import { pluginOption } from "../../blocks/role.ts";
+import { define } from "../../core/define.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { createRandom, permutation } from "../../core/random.ts";
 import type { Dataset, Factory } from "../../core/types.ts";
@@ -21,7 +22,7 @@ type Input = Readonly<{ source: unknown; seed?: number }>;
 
 /** Schema of {@link ShuffleOptions}. */
 export const shuffleSchema: v.GenericSchema<Input, ShuffleOptions> = v.strictObject({
-  source: v.custom<Dataset>(isPlugin("data"), "a dataset"),
+  source: pluginOption("data", "a dataset"),
   seed: v.optional(v.pipe(v.number(), v.integer()), 42),
 }) as v.GenericSchema<Input, ShuffleOptions>;
 
@@ -39,7 +40,6 @@ export const shuffle: Factory<"data", Input> = define({
   kind: "data",
   name: "shuffle",
   schema: shuffleSchema,
-  parts: { source: "data" },
   create: ({ source, seed }) => ({
     open: async (host) => {
       const opened = await source.open(host);

@@ -3,7 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define, isPlugin } from "../../core/define.ts";
+import { pluginOption } from "../../blocks/role.ts";
+import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { createRandom, permutation } from "../../core/random.ts";
@@ -28,7 +29,7 @@ type Input = Partial<Omit<SplitOptions, "source" | "part">> & Readonly<{ source:
 
 /** Schema of {@link SplitOptions}. */
 export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject({
-  source: v.custom<Dataset>(isPlugin("data"), "a dataset"),
+  source: pluginOption("data", "a dataset"),
   part: v.picklist(["train", "test"]),
   testSize: v.optional(
     v.pipe(v.number(), v.gtValue(0), v.check((n) => n < 1 || Number.isInteger(n), "a share below 1 or a whole number")),
@@ -54,7 +55,6 @@ export const split: Factory<"data", Input> = define({
   kind: "data",
   name: "split",
   schema: splitSchema,
-  parts: { source: "data" },
   create: ({ source, part, testSize, seed, stratifyByColumn }) => ({
     open: async (host) => {
       const opened = await source.open(host);

@@ -3,7 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define, isPlugin } from "../../core/define.ts";
+import { pluginOption } from "../../blocks/role.ts";
+import { define } from "../../core/define.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
 import { rowsInMemory } from "../../blocks/data/mod.ts";
@@ -23,7 +24,7 @@ const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 /** Schema of {@link TakeOptions}. */
 export const takeSchema: v.GenericSchema<Input, TakeOptions> = v.strictObject({
-  source: v.custom<Dataset>(isPlugin("data"), "a dataset"),
+  source: pluginOption("data", "a dataset"),
   limit: whole,
   skip: v.optional(whole, 0),
 }) as v.GenericSchema<Input, TakeOptions>;
@@ -42,7 +43,6 @@ export const take: Factory<"data", Input> = define({
   kind: "data",
   name: "take",
   schema: takeSchema,
-  parts: { source: "data" },
   create: ({ source, limit, skip }) => ({
     open: async (host) => {
       const opened = await source.open(host);

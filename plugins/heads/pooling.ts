@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { most } from "../../core/most.ts";
 import { activation } from "../../core/graph/activations.ts";
 import {
@@ -53,7 +54,7 @@ export const embeddingEntries: {
     v.array(v.union([
       v.literal("normalize"),
       v.strictObject({
-        path: v.string(),
+        path: role(v.string(), { role: "file-name" }),
         outFeatures: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width)),
         bias: v.boolean(),
         activation: v.string(),

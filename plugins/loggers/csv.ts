@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { lineLog } from "../../blocks/logger/mod.ts";
@@ -16,7 +17,7 @@ export interface CsvOptions {
   readonly evalPath: string;
 }
 
-const name: v.GenericSchema<string> = v.pipe(v.string(), v.minLength(1));
+const name: v.GenericSchema<string> = role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" });
 
 /** Schema of {@link CsvOptions}. */
 export const csvSchema: v.GenericSchema<Partial<CsvOptions>, CsvOptions> = v.pipe(

@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, TrainingEvent } from "../../core/types.ts";
 import { lineLog } from "../../blocks/logger/mod.ts";
@@ -20,7 +21,7 @@ export interface JsonlOptions {
 
 /** Schema of {@link JsonlOptions}. */
 export const jsonlSchema: v.GenericSchema<Partial<JsonlOptions>, JsonlOptions> = v.strictObject({
-  path: v.optional(v.pipe(v.string(), v.minLength(1)), "log.jsonl"),
+  path: v.optional(role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" }), "log.jsonl"),
   speed: v.optional(v.boolean(), false),
 });
 

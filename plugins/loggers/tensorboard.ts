@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, LogWriter, Store, TrainingEvent } from "../../core/types.ts";
 import { appendQueue } from "../../blocks/logger/mod.ts";
@@ -17,7 +18,7 @@ export interface TensorboardOptions {
 
 /** Schema of {@link TensorboardOptions}. */
 export const tensorboardSchema: v.GenericSchema<Partial<TensorboardOptions>, TensorboardOptions> = v.strictObject({
-  directory: v.optional(v.pipe(v.string(), v.minLength(1)), "tensorboard"),
+  directory: v.optional(role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" }), "tensorboard"),
 });
 
 /**

@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, Json, Named } from "../../core/types.ts";
 import { modelFiles } from "./model_files.ts";
@@ -25,7 +26,7 @@ type Input = Readonly<{ path: string; config?: Named<Json>; ignoreMismatchedSize
 
 /** Schema of {@link PretrainedOptions}. */
 export const pretrainedSchema: v.GenericSchema<Input, PretrainedOptions> = v.strictObject({
-  path: v.pipe(v.string(), v.minLength(1)),
+  path: role(v.pipe(v.string(), v.minLength(1)), { role: "path", hub: true }),
   config: v.optional(v.record(v.string(), v.unknown()), {}),
   ignoreMismatchedSizes: v.optional(v.boolean(), false),
 }) as v.GenericSchema<Input, PretrainedOptions>;

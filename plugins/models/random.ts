@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { Factory, Json, Named } from "../../core/types.ts";
@@ -21,7 +22,7 @@ export interface RandomOptions {
 
 type Input = Readonly<{ path?: string | null; config?: Named<Json>; tokenizer?: string | null }>;
 
-const place = v.optional(v.nullable(v.pipe(v.string(), v.minLength(1))), null);
+const place = role(v.optional(v.nullable(v.pipe(v.string(), v.minLength(1))), null), { role: "path", hub: true });
 
 /** Schema of {@link RandomOptions}. */
 export const randomSchema: v.GenericSchema<Input, RandomOptions> = v.strictObject({

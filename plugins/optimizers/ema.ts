@@ -3,7 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define, isPlugin } from "../../core/define.ts";
+import { pluginOption } from "../../blocks/role.ts";
+import { define } from "../../core/define.ts";
 import type { Factory, Optimizer } from "../../core/types.ts";
 import { adamw } from "./adamw.ts";
 import { fraction, sizeOf } from "../../blocks/optimizer/mod.ts";
@@ -20,7 +21,7 @@ type Input = Readonly<{ optimizer?: unknown; decay?: number }>;
 
 /** Schema of {@link EmaOptions}. */
 export const emaSchema: v.GenericSchema<Input, EmaOptions> = v.strictObject({
-  optimizer: v.optional(v.custom<Optimizer>(isPlugin("optimizer"), "an optimizer"), () => adamw()),
+  optimizer: v.optional(pluginOption("optimizer", "an optimizer"), () => adamw()),
   decay: v.optional(fraction, 0.999),
 }) as v.GenericSchema<Input, EmaOptions>;
 
@@ -40,7 +41,6 @@ export const ema: Factory<"optimizer", Input> = define({
   kind: "optimizer",
   name: "ema",
   schema: emaSchema,
-  parts: { optimizer: "optimizer" },
   create: ({ optimizer, decay }) => ({
     elementwise: optimizer.elementwise,
     state: (shape, name) => ({ ...optimizer.state(shape, name), average: sizeOf(shape) }),

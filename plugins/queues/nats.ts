@@ -4,15 +4,17 @@
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
+import { secretOption } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { notInstalled } from "../../core/not_installed.ts";
-import type { Factory, OpenQueue } from "../../core/types.ts";
+import { revealSecret } from "../../core/secrets.ts";
+import type { Factory, OpenQueue, Secret } from "../../core/types.ts";
 
 /** Options of {@link nats}. */
 export interface NatsOptions {
-  /** As nats://user:password@host:4222; ws:// and wss:// where there are no sockets. */
-  readonly url: string;
+  /** As nats://user:password@host:4222, or the environment's variable that has it, as `{ env: "NATS_URL" }`; ws:// and wss:// where there are no sockets. */
+  readonly url: Secret;
   /** The stream's name, which is made where it is missing. */
   readonly stream: string;
   /** After how many seconds without a word an id comes back from a process that is gone. */
@@ -22,7 +24,7 @@ export interface NatsOptions {
 /** Schema of {@link NatsOptions}. */
 export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions, "url">, NatsOptions> = v.strictObject(
   {
-    url: v.pipe(v.string(), v.regex(/^(nats|tls|wss?):\/\//)),
+    url: secretOption(v.pipe(v.string(), v.regex(/^(nats|tls|wss?):\/\//))),
     stream: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)), "attune-queue"),
     ackSeconds: v.optional(v.pipe(v.number(), v.gtValue(0)), 15),
   },
@@ -45,7 +47,9 @@ export const nats: Factory<"queue", Partial<NatsOptions> & Pick<NatsOptions, "ur
   kind: "queue",
   name: "nats",
   schema: natsSchema,
-  create: (options) => ({ open: async () => await openNatsQueue(await connected(options.url), options) }),
+  create: (options) => ({
+    open: async (host) => await openNatsQueue(await connected(revealSecret("nats", options.url, host)), options),
+  }),
 });
 
 const absent = notInstalled({
@@ -70,7 +74,7 @@ async function connected(url: string): Promise<NatsConnection> {
   try {
     return await open(options);
   } catch (error) {
-    throw storeFailed("nats", url, error);
+    throw storeFailed("nats", `${protocol}//${host}`, error);
   }
 }
 

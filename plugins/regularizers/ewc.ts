@@ -3,7 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define, isPlugin } from "../../core/define.ts";
+import { pluginOption } from "../../blocks/role.ts";
+import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import { add, mul, square, sub, sum } from "../../core/graph/functions.ts";
 import type { Dataset, Factory, Tensor } from "../../core/types.ts";
@@ -23,7 +24,7 @@ type Input = Readonly<{ data: unknown; lambda?: number; rows?: number }>;
 
 /** Schema of {@link EwcOptions}. */
 export const ewcSchema: v.GenericSchema<Input, EwcOptions> = v.strictObject({
-  data: v.custom<Dataset>(isPlugin("data"), "a dataset"),
+  data: pluginOption("data", "a dataset"),
   lambda: v.optional(v.pipe(v.number(), v.minValue(0)), 100),
   rows: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 256),
 }) as v.GenericSchema<Input, EwcOptions>;
@@ -44,7 +45,6 @@ export const ewc: Factory<"regularizer", Input> = define({
   kind: "regularizer",
   name: "ewc",
   schema: ewcSchema,
-  parts: { data: "data" },
   create: ({ data, lambda, rows }) => ({
     prepare: async (probe) => {
       const start = await savedValues(probe, () => true);

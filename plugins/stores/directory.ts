@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { role } from "../../blocks/role.ts";
 import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import type { Factory } from "../../core/types.ts";
@@ -15,7 +16,7 @@ export interface DirectoryOptions {
 
 /** Schema of {@link DirectoryOptions}. */
 export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions> = v.strictObject({
-  path: v.string(),
+  path: role(v.string(), { role: "path" }),
 });
 
 /**

@@ -4,18 +4,20 @@
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
+import { secretOption } from "../../blocks/role.ts";
 import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/blobs.ts";
 import { joinBytes, jsonIn } from "../../core/bytes.ts";
 import { define } from "../../core/define.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { keyParts } from "../../core/store_key.ts";
 import { notInstalled } from "../../core/not_installed.ts";
-import type { Factory, Store, StoredObject } from "../../core/types.ts";
+import { revealSecret } from "../../core/secrets.ts";
+import type { Factory, Secret, Store, StoredObject } from "../../core/types.ts";
 
 /** Options of {@link nats}. */
 export interface NatsOptions {
-  /** As nats://user:password@host:4222; ws:// and wss:// where there are no sockets. */
-  readonly url: string;
+  /** As nats://user:password@host:4222, or the environment's variable that has it, as `{ env: "NATS_URL" }`; ws:// and wss:// where there are no sockets. */
+  readonly url: Secret;
   /** The name of the key-value bucket and the object store, which are made where they are missing. */
   readonly bucket: string;
 }
@@ -23,7 +25,7 @@ export interface NatsOptions {
 /** Schema of {@link NatsOptions}. */
 export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions, "url">, NatsOptions> = v.strictObject(
   {
-    url: v.pipe(v.string(), v.regex(/^(nats|tls|wss?):\/\//)),
+    url: secretOption(v.pipe(v.string(), v.regex(/^(nats|tls|wss?):\/\//))),
     bucket: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)), "attune"),
   },
 );
@@ -47,7 +49,9 @@ export const nats: Factory<"store", Partial<NatsOptions> & Pick<NatsOptions, "ur
   kind: "store",
   name: "nats",
   schema: natsSchema,
-  create: ({ url, bucket }) => ({ open: async () => await openNatsStore(await connected(url), bucket) }),
+  create: ({ url, bucket }) => ({
+    open: async (host) => await openNatsStore(await connected(revealSecret("nats", url, host)), bucket),
+  }),
 });
 
 const absent = notInstalled({
@@ -72,7 +76,7 @@ async function connected(url: string): Promise<NatsConnection> {
   try {
     return await open(options);
   } catch (error) {
-    throw storeFailed("nats", url, error);
+    throw storeFailed("nats", `${protocol}//${host}`, error);
   }
 }
 

@@ -3,8 +3,9 @@
  * @module
  */
 import * as v from "valibot";
+import { pluginOption, role } from "../../blocks/role.ts";
 import { headClasses } from "../../core/class_names.ts";
-import { define, isPlugin } from "../../core/define.ts";
+import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import { badValue, show } from "../../core/errors.ts";
 import type { Factory, ModelSource, Subtask, Task, TokenizerLoader } from "../../core/types.ts";
@@ -55,9 +56,9 @@ const layer = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.lay
 /** Schema of {@link DistillationOptions}. */
 export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v.pipe(
   v.strictObject({
-    teacher: v.custom<ModelSource>(isPlugin("model"), 'a source, as { use: "pretrained", with: { path } }'),
-    teacherTokenizer: v.optional(v.custom<TokenizerLoader>(isPlugin("tokenizer"), "a tokenizer")),
-    task: v.optional(v.custom<Task>(isPlugin("task"), "a task")),
+    teacher: pluginOption("model", 'a source, as { use: "pretrained", with: { path } }'),
+    teacherTokenizer: v.optional(pluginOption("tokenizer", "a tokenizer")),
+    task: v.optional(pluginOption("task", "a task")),
     embeddings: v.optional(
       v.strictObject({ weight, pooling: v.optional(v.picklist(["mean", "first"]), "mean"), projection: width }),
     ),
@@ -70,7 +71,7 @@ export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v
     ),
     logits: v.optional(v.strictObject({ weight, temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 2) })),
     taskWeight: weight,
-    cache: v.optional(v.nullable(v.string()), "runs/teachers"),
+    cache: role(v.optional(v.nullable(v.string()), "runs/teachers"), { role: "cache" }),
     columns: v.optional(v.record(v.string(), v.string()), {}),
   }),
   v.check(
@@ -95,7 +96,6 @@ export const distillation: Factory<"task", Input> = define({
   kind: "task",
   name: "distillation",
   schema: distillationSchema,
-  parts: { teacher: "model", teacherTokenizer: "tokenizer", task: "task" },
   create: (options) => ({ subtasks: (options.task?.subtasks ?? [undefined]).map((task) => taskOf(options, task)) }),
 });
 

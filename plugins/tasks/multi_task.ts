@@ -3,7 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define, isPlugin } from "../../core/define.ts";
+import { pluginOption } from "../../blocks/role.ts";
+import { define } from "../../core/define.ts";
 import { pow } from "../../core/math.ts";
 import type { Adapter, Dataset, Factory, Metric, Named, Subtask, Task } from "../../core/types.ts";
 
@@ -48,8 +49,8 @@ type Input = Readonly<{
   sampling?: Readonly<{ temperature?: number; probabilities?: Readonly<Record<string, number>> }>;
 }>;
 
-const dataset = v.custom<Dataset>(isPlugin("data"), "a dataset");
-const adapter = v.custom<Adapter>(isPlugin("adapter"), "an adapter");
+const dataset = pluginOption("data", "a dataset");
+const adapter = pluginOption("adapter", "an adapter");
 const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w-]*$/, "a name of letters, digits, dashes and underscores"));
 
 /** Schema of {@link MultiTaskOptions}. */
@@ -60,12 +61,12 @@ export const multiTaskSchema: v.GenericSchema<Input, MultiTaskOptions> = v.pipe(
         name,
         v.strictObject({
           task: v.pipe(
-            v.custom<Task>(isPlugin("task"), "a task"),
+            pluginOption("task", "a task"),
             v.check((objective) => objective.subtasks.length === 1, "a task that is one alone"),
           ),
           data: v.strictObject({ train: dataset, eval: v.optional(dataset) }),
           weight: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
-          metrics: v.optional(v.array(v.custom<Metric>(isPlugin("metric"), "a metric"))),
+          metrics: v.optional(v.array(pluginOption("metric", "a metric"))),
           adapter: v.optional(
             v.union([v.array(adapter), v.pipe(adapter, v.transform((one) => [one]))]),
             [],
@@ -114,13 +115,6 @@ export const multiTask: Factory<"task", Input> = define({
   kind: "task",
   name: "multi-task",
   schema: multiTaskSchema,
-  parts: {
-    "tasks.*.task": "task",
-    "tasks.*.data.train": "data",
-    "tasks.*.data.eval": "data",
-    "tasks.*.metrics": "metric",
-    "tasks.*.adapter": "adapter",
-  },
   create: ({ tasks, sampling: { temperature, probabilities } }) => ({
     subtasks: Object.entries(tasks).flatMap(([name, entry]) =>
       entry.task.subtasks.map((task) => named(name, task, entry))

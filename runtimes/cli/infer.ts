@@ -25,13 +25,13 @@ export async function evaluateCommand(
   const host = await hostHere();
   const opened: Readonly<{ name: string; open: OpenRun }>[] = [];
   if (isDirectory(path)) {
-    const names = options.task === undefined ? taskNames(path) : [options.task];
+    const names = options.task === undefined ? await taskNames(path) : [options.task];
     for (const task of names.length > 0 ? names : [undefined]) {
-      const run = await composed(readRun(path, task));
+      const run = await composed(await readRun(path, task));
       opened.push({ name: options.task === undefined ? task ?? "" : "", open: await openRun(run, host) });
     }
   } else {
-    const run = await composed(readSpec(path, options.set));
+    const run = await composed(await readSpec(path, options.set));
     const all = await openTasks(run, host);
     const wanted = all.filter(({ task }) => options.task === undefined || task.name === options.task);
     if (wanted.length === 0) {
@@ -62,7 +62,7 @@ export async function predictCommand(
   path: string,
   options: Readonly<{ input: string; task?: string; hiddenStates?: boolean; attentions?: boolean }>,
 ): Promise<number> {
-  const run = await composed(readRun(path, options.task));
+  const run = await composed(await readRun(path, options.task));
   const open = await openRun(run, await hostHere());
   const outputs = { outputHiddenStates: options.hiddenStates ?? false, outputAttentions: options.attentions ?? false };
   for await (const prediction of predictRows(open, rowsOf(run, options.input), outputs)) {

@@ -17,7 +17,7 @@ export async function planCommand(
 ): Promise<number> {
   const host = await hostHere();
   const memory = options.memory === undefined ? [] : [`training.memory=${options.memory}`];
-  const run = await composed(readSpec(specPath(path), [...options.set ?? [], ...memory]));
+  const run = await composed(await readSpec(specPath(path), [...options.set ?? [], ...memory]));
   const plan = await planRun(run, host);
   if (options.json) process.stdout.write(JSON.stringify(plan, null, 2) + "\n");
   else {

@@ -22,7 +22,7 @@ export type RunCommandOptions = Readonly<
 /** Trains the spec in a file, or goes on with the run in a folder. */
 export async function runCommand(path: string, options: RunCommandOptions): Promise<number> {
   const file = specPath(path);
-  const spec = readSpec(file, options.set);
+  const spec = await readSpec(file, options.set);
   // What a run has written goes on where it is.
   const own = isDirectory(path) || (options.resume && spec.fingerprints !== undefined) ? dirname(file) : undefined;
   return await trainSpec(spec, own === undefined ? options : { output: own, ...options });

@@ -5,18 +5,17 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AttuneError, badFile, badValue } from "../../core/errors.ts";
-import { spellSpec } from "../../core/plain_names.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import { placedPaths } from "../../core/run/places.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { namesIn } from "./host.ts";
-import { resolvePackages } from "./plugin_packages.ts";
+import { catalogFor, resolvePackages } from "./plugin_packages.ts";
 import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 import { runFolders } from "../../formats/run/files.ts";
 
-/** Reads a spec. Throws AttuneError where it is missing or not JSON. */
-export function readSpec(path: string, set: readonly string[] = []): Named<Json> {
+/** Reads a spec with the packages that it names. Throws AttuneError where it is missing or not JSON. */
+export async function readSpec(path: string, set: readonly string[] = []): Promise<Named<Json>> {
   if (!existsSync(path)) throw missingIn("spec", "spec.json", path, { names: namesIn, resolve });
   let spec: Json;
   try {
@@ -27,11 +26,11 @@ export function readSpec(path: string, set: readonly string[] = []): Named<Json>
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) throw badValue("spec", path, spec, "an object");
   const changed = set.reduce<Json>((value, change) => changedBy(value, change), spec);
   const folder = dirname(resolve(path));
-  const placed = placedPaths(spellSpec(changed as Named<Json>), (own, name) => {
+  const named = resolvePackages(changed as Named<Json>, folder);
+  return placedPaths(named, await catalogFor(named, folder), (own, name) => {
     const full = resolve(folder, own);
     return name && !existsSync(full) ? own : full;
   });
-  return resolvePackages(placed, folder);
 }
 
 /** Where a command's spec is, which may be named by the folder of a run that has written it. */
@@ -43,21 +42,21 @@ export function specPath(path: string): string {
 }
 
 /** The names of a finished run's tasks, where it has several. */
-export function taskNames(dir: string): readonly string[] {
+export async function taskNames(dir: string): Promise<readonly string[]> {
   const path = join(dir, "spec.json");
-  return existsSync(path) ? Object.keys(tasksOf(readSpec(path)) ?? {}) : [];
+  return existsSync(path) ? Object.keys(tasksOf(await readSpec(path)) ?? {}) : [];
 }
 
 /**
  * The spec of a finished run, its model or adapter in place of the base. Of several tasks the one that is named, as a run
  * of its own: what the run left of it is a folder of its name.
  */
-export function readRun(dir: string, task?: string): Named<Json> {
+export async function readRun(dir: string, task?: string): Promise<Named<Json>> {
   const path = join(dir, "spec.json");
   if (!isDirectory(dir)) throw missingIn("spec", "spec.json", dir, { names: namesIn, resolve });
   if (!existsSync(path)) throw badFile("spec", dir, "holds no run: spec.json is missing");
   // Its model is another one now.
-  const { versions: _versions, fingerprints: _fingerprints, ...whole } = readSpec(path) as Record<string, Json>;
+  const { versions: _versions, fingerprints: _fingerprints, ...whole } = await readSpec(path) as Record<string, Json>;
   const tasks = tasksOf(whole);
   const own = task === undefined ? undefined : tasks?.[task];
   if (tasks ? !own : task !== undefined) {

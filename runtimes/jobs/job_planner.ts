@@ -6,7 +6,9 @@ import { compose, toSpec } from "../../core/compose.ts";
 import { nameOf } from "../../core/define.ts";
 import { badKey } from "../../core/errors.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";
+import { type JobReference, referencesOf } from "../../core/jobs/references.ts";
 import { planRun } from "../../core/run/plan.ts";
+import { partsIn } from "../../core/roles.ts";
 import type { Catalog, Host, Json, Named, Run, RunSpec, Store } from "../../core/types.ts";
 
 /** What was found. */
@@ -16,6 +18,8 @@ export type Prepared = Pick<JobRecord, "needs" | "estimate" | "totalSteps">;
 export interface JobPlanner {
   /** Whether the parts of a spec are there and go together. */
   check(spec: Named<Json>): void;
+  /** What a spec refers to. Throws AttuneError where it names what no job may. */
+  references(spec: Named<Json>): readonly JobReference[];
   /** Reads every row of a job and estimates what it takes. `places`: what its references stand for; uploads by id under "". */
   plan(spec: Named<Json>, places: ReadonlyMap<string, Store>): Promise<Prepared>;
 }
@@ -31,6 +35,7 @@ export function jobPlanner(
   const composed = (spec: Named<Json>): Run => compose(spec as unknown as RunSpec, catalog);
   return {
     check: (spec) => void composed(spec),
+    references: (spec) => referencesOf(spec, catalog),
     plan: async (spec, places) => {
       const directory = (path: string): Store => {
         const found = places.get(path);
@@ -68,18 +73,12 @@ export function jobPlanner(
 
 /** Every plugin that a run loads: those of its spec, those that its task brings, those that a runner adds. */
 function pluginsOf(run: Run): string[] {
+  const named = partsIn(toSpec(run) as Named<Json>, run.catalog);
   const brought = run.task.subtasks.flatMap((task) => [
     ...task.heads,
     ...task.losses.map(({ loss }) => loss),
     task.collator,
     ...task.metrics,
   ]);
-  return [...new Set([...usedIn(toSpec(run)), ...brought.map(nameOf), "jsonl", "report"])].sort();
-}
-
-function usedIn(value: Json): string[] {
-  if (Array.isArray(value)) return value.flatMap(usedIn);
-  if (typeof value !== "object" || value === null) return [];
-  const { use } = value as Named<Json>;
-  return [...typeof use === "string" ? [use] : [], ...Object.values(value).flatMap(usedIn)];
+  return [...new Set([...named.map(({ use }) => use), ...brought.map(nameOf), "jsonl", "report"])].sort();
 }

@@ -6,12 +6,13 @@ import { AttuneError } from "../../core/errors.ts";
 import { contentIn, type JobFilesStore } from "../../core/jobs/files.ts";
 import type { Jobs } from "../../core/jobs/jobs.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";
-import { referenceKind, referencesOf } from "../../core/jobs/references.ts";
+import { type JobReference, referenceKind } from "../../core/jobs/references.ts";
 import { storeWithin } from "../../core/within.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import type { ModelFiles, ModelRegistry } from "../http/model_registry.ts";
 import { httpError } from "../http/responses.ts";
 import { fineTunedModel } from "../http/shapes.ts";
+import type { JobPlanner } from "./job_planner.ts";
 
 /** Where references lead. */
 export type JobReferences = Readonly<{
@@ -29,7 +30,15 @@ export type JobReferences = Readonly<{
 
 /** References over a store of jobs. */
 export function createJobReferences(
-  { store, jobs, files, models }: Readonly<{ store: Store; jobs: Jobs; files: JobFilesStore; models: ModelRegistry }>,
+  { store, jobs, files, models, planner }: Readonly<
+    {
+      store: Store;
+      jobs: Jobs;
+      files: JobFilesStore;
+      models: ModelRegistry;
+      planner: Pick<JobPlanner, "references">;
+    }
+  >,
 ): JobReferences {
   const madeBy = async (name: string, tenant: string): Promise<JobRecord | undefined> => {
     const id = /^ft:.+:([\w-]{1,64})$/.exec(name)?.[1];
@@ -57,7 +66,7 @@ export function createJobReferences(
       ? (await files.get(name))?.tenant === tenant
       : models.isRemote?.(name) === true || await folder(name, tenant) !== undefined;
   const check = async (spec: Named<Json>, tenant: string): Promise<void> => {
-    for (const { name, at } of readReferences(spec)) {
+    for (const { name, at } of readReferences(planner, spec)) {
       if (await isThere(name, tenant)) continue;
       const param = paramOf(at);
       if (referenceKind(name) === "file") throw httpError(400, "invalid_value", `${param}: no file ${name}`, param);
@@ -67,7 +76,7 @@ export function createJobReferences(
   };
   const placesOf = async ({ spec, tenant }: JobRecord): Promise<Map<string, Store>> => {
     const places = new Map([["", contentIn(store)]]);
-    for (const { name } of referencesOf(spec)) {
+    for (const { name } of planner.references(spec)) {
       const place = referenceKind(name) === "file" ? undefined : await folder(name, tenant);
       if (place) places.set(name, place);
     }
@@ -75,7 +84,7 @@ export function createJobReferences(
   };
   const bytesOf = async ({ spec }: JobRecord): Promise<number> => {
     let bytes = 0;
-    for (const { name } of referencesOf(spec)) {
+    for (const { name } of planner.references(spec)) {
       if (referenceKind(name) !== "file") continue;
       bytes += (await contentIn(store).get(name, { offset: 0, length: 0 }))?.size ?? 0;
     }
@@ -85,9 +94,9 @@ export function createJobReferences(
 }
 
 /** Every reference of a request's spec. Throws what a route throws where something is none. */
-function readReferences(spec: Named<Json>): ReturnType<typeof referencesOf> {
+function readReferences(planner: Pick<JobPlanner, "references">, spec: Named<Json>): readonly JobReference[] {
   try {
-    return referencesOf(spec);
+    return planner.references(spec);
   } catch (error) {
     if (!(error instanceof AttuneError)) throw error;
     const param = paramOf(error.path);

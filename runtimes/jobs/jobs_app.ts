@@ -82,7 +82,13 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
       // there is none
     }
   };
-  const references = createJobReferences({ store, jobs, files, models: options.models });
+  const references = createJobReferences({
+    store,
+    jobs,
+    files,
+    models: options.models,
+    planner: options.planner,
+  });
   const { made } = references;
   const plan = async (record: JobRecord): Promise<Prepared> =>
     await options.planner.plan(record.spec, await references.placesOf(record));

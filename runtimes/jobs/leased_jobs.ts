@@ -5,7 +5,6 @@
 import { sha256 } from "../../core/fingerprint.ts";
 import { pathParts } from "../../core/jobs/names.ts";
 import type { Change, JobRecord } from "../../core/jobs/record.ts";
-import { referencesOf } from "../../core/jobs/references.ts";
 import { httpError } from "../http/responses.ts";
 import { equalDigests } from "../http/auth.ts";
 import type { JobsContext } from "./jobs_context.ts";
@@ -65,6 +64,7 @@ export async function heldJob(
 /** A job that the caller holds, if its spec refers to a name. */
 export async function referringJob(context: JobsContext, c: EdgeContext, name: string): Promise<JobRecord> {
   const record = await heldJob(context, c, c.req.query("token"));
-  if (referencesOf(record.spec).some((reference) => reference.name === name)) return record;
+  const references = context.options.planner.references(record.spec);
+  if (references.some((reference) => reference.name === name)) return record;
   throw httpError(404, "not_found", `Job ${record.id} does not name it`);
 }

@@ -34,8 +34,11 @@ export type LocalSpec = Readonly<{ spec: Named<Json>; displayNames: Named<string
 /** Makes it. Throws AttuneError where the job names what this runner may not load. */
 export async function localSpec(lease: Lease, options: InputOptions): Promise<LocalSpec> {
   const paths = new Map<string, string>();
-  for (const { name } of referencesOf(lease.spec)) paths.set(name, await pathOf(name, lease, options));
-  const spec = { ...placed(lease.spec, (name) => paths.get(name) ?? name), loggers: loggersOf(lease.spec) };
+  for (const { name } of referencesOf(lease.spec, options.catalog)) paths.set(name, await pathOf(name, lease, options));
+  const spec = {
+    ...placed(lease.spec, options.catalog, (name) => paths.get(name) ?? name),
+    loggers: loggersOf(lease.spec),
+  };
   checkAllowed(spec, options.catalog);
   return { spec, displayNames: Object.fromEntries([...paths].map(([name, path]) => [path, name])) };
 }

@@ -28,7 +28,7 @@ export async function namedRun(
 ): Promise<Readonly<{ run: Run; host: Host }>> {
   const { host, catalog } = service.options;
   if (!host) throw httpError(503, "not_configured", "No models are computed here");
-  placed({ task, ...(metrics === undefined ? {} : { metrics }) }, (_name, at) => {
+  placed({ task, ...(metrics === undefined ? {} : { metrics }) }, catalog, (_name, at) => {
     throw httpError(400, "invalid_value", `${at}: a request may not name it`, at);
   });
   const { model: files, id, adapters: own, ids } = await namedFiles(service, { model, adapter, caller });

@@ -63,7 +63,7 @@ export async function openSaved(
   host: Host,
   options: Readonly<{ task?: string | undefined }> = {},
 ): Promise<SavedRun> {
-  const spec = readRun(folder, options.task);
+  const spec = await readRun(folder, options.task);
   const run = await composed(spec);
   const open = await openRun(run, host);
   const metrics = measuredIn(folder, options.task);

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../core/compose.ts";
 import { composeOnDemand } from "../../core/on_demand.ts";
-import { spellOut, spellSpec } from "../../core/plain_names.ts";
+import { spellOut } from "../../core/plain_names.ts";
+import { mapRoles } from "../../core/roles.ts";
 import type { Json, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { imports } from "../../plugins/imports.ts";
@@ -58,7 +59,7 @@ describe("plain texts in the place of plugins", () => {
       model: { use: "random" },
       task: { use: "multi-task", with: { tasks: { a: { task: "masked-lm", data } } } },
     };
-    assert.deepEqual(spellSpec(spec), {
+    assert.deepEqual(mapRoles(spec, catalog, (value) => value), {
       ...spec,
       task: {
         use: "multi-task",

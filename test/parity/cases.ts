@@ -34,7 +34,7 @@ export async function checkCase(folder: string, name: string): Promise<Item> {
   const expected: Expected = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));
   const output = mkdtempSync(join(tmpdir(), "attune-parity-"));
   try {
-    const run = compose(readSpec(join(folder, "spec.json")) as unknown as RunSpec, catalog);
+    const run = compose(await readSpec(join(folder, "spec.json")) as unknown as RunSpec, catalog);
     const host = await hostHere();
     const losses: number[] = [];
     const gradNorms: number[] = [];

@@ -16,7 +16,11 @@ describe("plans", () => {
         store,
         queue: await memoryQueue().open(host),
         models: { names: async () => [], open: async () => undefined },
-        planner: { check: () => {}, plan: async () => (await plan(), { needs, estimate: {}, totalSteps: 1 }) },
+        planner: {
+          check: () => {},
+          references: () => [],
+          plan: async () => (await plan(), { needs, estimate: {}, totalSteps: 1 }),
+        },
       });
     const never = (): Promise<void> => new Promise(() => {});
     const first = await server(never);

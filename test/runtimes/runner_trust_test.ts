@@ -7,7 +7,9 @@ import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import { storeFailed } from "../../core/errors.ts";
 import { queueJob } from "../../core/jobs/record.ts";
+import { referencesOf } from "../../core/jobs/references.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
+import { catalog } from "../../plugins/catalog.ts";
 import { memory } from "../../plugins/stores/memory.ts";
 import { memory as memoryQueue } from "../../plugins/queues/memory.ts";
 import { createApp, type Key } from "../../runtimes/serve/app.ts";
@@ -38,6 +40,7 @@ async function server(store?: Store) {
     models,
     planner: {
       check: () => {},
+      references: (spec) => referencesOf(spec, catalog),
       plan: () => Promise.reject(new Error("Nothing is planned here")),
     },
     onError: (error) => void errors.push(error),

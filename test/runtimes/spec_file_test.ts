@@ -8,29 +8,29 @@ import { readSpec } from "../../runtimes/host/spec_file.ts";
 const folder = mkdtempSync(join(tmpdir(), "attune-spec-"));
 mkdirSync(join(folder, "model"));
 const file = join(folder, "spec.json");
-const spec = (value: object, set: string[] = []): unknown => {
+const spec = async (value: object, set: string[] = []): Promise<unknown> => {
   writeFileSync(file, JSON.stringify(value));
-  return readSpec(file, set);
+  return await readSpec(file, set);
 };
 const model = (path: string): unknown => ({ model: { use: "pretrained", with: { path } } });
 
-it("paths are relative to the spec, and what is not there may be on the hub", () => {
-  assert.deepEqual(spec(model("./model") as object), model(join(folder, "model")));
-  assert.deepEqual(spec(model("model") as object), model(join(folder, "model")));
-  assert.deepEqual(spec(model("./none") as object), model(join(folder, "none")));
+it("paths are relative to the spec, and what is not there may be on the hub", async () => {
+  assert.deepEqual(await spec(model("./model") as object), model(join(folder, "model")));
+  assert.deepEqual(await spec(model("model") as object), model(join(folder, "model")));
+  assert.deepEqual(await spec(model("./none") as object), model(join(folder, "none")));
   for (const name of ["bert-base-uncased", "org/name", "org/name@main", "attune:base"]) {
-    assert.deepEqual(spec(model(name) as object), model(name));
+    assert.deepEqual(await spec(model(name) as object), model(name));
   }
   const data = (path: string) => ({ data: { train: { use: "jsonl", with: { path } } }, tokenizer: "hf" });
-  assert.deepEqual(spec(data("rows.jsonl")), data(join(folder, "rows.jsonl")));
+  assert.deepEqual(await spec(data("rows.jsonl")), data(join(folder, "rows.jsonl")));
   const adapter = (from: string) => ({ adapter: [{ use: "lora", with: { from } }] });
-  assert.deepEqual(spec(adapter("out/adapter")), adapter(join(folder, "out/adapter")));
+  assert.deepEqual(await spec(adapter("out/adapter")), adapter(join(folder, "out/adapter")));
 });
 
-it("of several paths each is placed, also a teacher's; names within the output and on the hub stay", () => {
+it("of several paths each is placed, also a teacher's; names within the output and on the hub stay", async () => {
   const at = (name: string): string => join(folder, name);
   assert.deepEqual(
-    spec({
+    await spec({
       data: { train: { use: "parquet", with: { path: ["a.parquet", "/b.parquet"] } } },
       task: { use: "distillation", with: { teacher: { use: "pretrained", with: { path: "./t" } }, cache: "kept" } },
       loggers: [{ use: "jsonl", with: { path: "steps.jsonl" } }, { use: "tensorboard", with: { path: "tb" } }],
@@ -47,16 +47,16 @@ it("of several paths each is placed, also a teacher's; names within the output a
   const tasks = {
     one: { data: { train: { use: "split", with: { source: { use: "csv", with: { path: "r.csv" } } } } } },
   };
-  assert.match(JSON.stringify(spec({ task: { use: "multi-task", with: { tasks } } })), new RegExp(at("r.csv")));
+  assert.match(JSON.stringify(await spec({ task: { use: "multi-task", with: { tasks } } })), new RegExp(at("r.csv")));
   const hub = { data: { train: { use: "hub", with: { path: "org/name" } } } };
-  assert.deepEqual(spec(hub), hub);
+  assert.deepEqual(await spec(hub), hub);
   // A row is no plugin, whatever its columns are called.
   const rows = { data: { train: { use: "memory", with: { rows: [{ text: "a", path: "b", with: { from: "c" } }] } } } };
-  assert.deepEqual(spec(rows), rows);
+  assert.deepEqual(await spec(rows), rows);
 });
 
-it("--set changes values, JSON where it is", () => {
-  const changed = spec({ training: { seed: 1 }, optimizer: "adamw" }, [
+it("--set changes values, JSON where it is", async () => {
+  const changed = await spec({ training: { seed: 1 }, optimizer: "adamw" }, [
     "training.seed=7",
     "optimizer.with.weightDecay=0.1",
     "name=a b",
@@ -66,5 +66,5 @@ it("--set changes values, JSON where it is", () => {
     optimizer: { use: "adamw", with: { weightDecay: 0.1 } },
     name: "a b",
   });
-  assert.throws(() => spec({}, ["nonsense"]), /expected path.to.key=value/);
+  await assert.rejects(spec({}, ["nonsense"]), /expected path.to.key=value/);
 });

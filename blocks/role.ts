@@ -1,0 +1,33 @@
+/**
+ * An option's role, said where the option is.
+ * @module
+ */
+import * as v from "valibot";
+import { isPlugin } from "../core/define.ts";
+import type { Kind, Kinds, Role, Secret } from "../core/types.ts";
+
+/**
+ * A schema that says what its option stands for: a path is resolved from the spec's file, fetched by a runner and no part
+ * of a run's identity; a secret is never written down; a plugin is composed.
+ *
+ * @example
+ * ```ts
+ * import { role } from "attune/kit";
+ * import * as v from "valibot";
+ * const schema = v.object({ vocabulary: role(v.string(), { role: "path" }) });
+ * console.assert(v.parse(schema, { vocabulary: "./words.txt" }).vocabulary === "./words.txt");
+ * ```
+ */
+export function role<S extends v.GenericSchema>(schema: S, role: Role): S {
+  return v.pipe(schema, v.metadata(role)) as unknown as S;
+}
+
+/** The schema of an option that is a plugin of a kind; a spec has its name there, or `{ use, with }`. `what`: as errors say. */
+export function pluginOption<K extends Kind>(kind: K, what: string): v.GenericSchema<Kinds[K]> {
+  return role(v.custom<Kinds[K]>(isPlugin(kind), what), { role: "plugin", kind });
+}
+
+/** The schema of a secret: the text, or the environment's variable that has it, which `revealSecret` reads. */
+export function secretOption(text: v.GenericSchema<string>): v.GenericSchema<Secret> {
+  return role(v.union([text, v.strictObject({ env: v.pipe(v.string(), v.nonEmpty()) })]), { role: "secret" });
+}
