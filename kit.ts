@@ -5,7 +5,7 @@
 
 // Making a plugin: its factory and every type that one meets.
 export { define, isPlugin } from "./core/define.ts";
-export { pluginOption, role, secretOption } from "./blocks/role.ts";
+export { pluginOption, role, secretOption } from "./blocks/options/mod.ts";
 export { mapRoles, type NamedPart, partsIn, type RoleChange, rolesOf } from "./core/roles.ts";
 export { revealSecret } from "./core/secrets.ts";
 export type * from "./core/types.ts";

@@ -72,6 +72,8 @@ export function specSchema(): Schema {
       const raw = toJsonSchema(schema as unknown as v.GenericSchema, {
         errorMode: "ignore",
         typeMode: "input",
+        // Roles are for those who carry specs; the schema is for editors.
+        overrideAction: ({ valibotAction, jsonSchema }) => valibotAction.type === "metadata" ? jsonSchema : undefined,
       }) as Schema;
       const { $schema: _, ...options } = raw;
       const { about, options: fields = {} } = said.get(`${kind} ${use}`) ?? {};

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/role.ts";
+import { role } from "../../blocks/options/mod.ts";
 import { badValue } from "../../core/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add, gemm, mul } from "../../core/graph/functions.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/role.ts";
+import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { matchModules } from "../../core/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";

@@ -4,7 +4,7 @@
  */
 import { most } from "../../core/most.ts";
 import * as v from "valibot";
-import { role } from "../../blocks/role.ts";
+import { role } from "../../blocks/options/mod.ts";
 
 /** Options of LoRA. */
 export interface LoraOptions {

@@ -4,7 +4,7 @@
  */
 import Papa from "papaparse";
 import * as v from "valibot";
-import { role } from "../../blocks/role.ts";
+import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { badFile, show } from "../../core/errors.ts";
 import type { Factory, Row } from "../../core/types.ts";

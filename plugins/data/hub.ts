@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/role.ts";
+import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { AttuneError, missing, unknownName, unsupported } from "../../core/errors.ts";
 import { downloadFile } from "../../core/hub/download.ts";

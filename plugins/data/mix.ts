@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { pluginOption } from "../../blocks/role.ts";
+import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/role.ts";
+import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, TrainingEvent } from "../../core/types.ts";
 import { lineLog } from "../../blocks/logger/mod.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/role.ts";
+import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { Factory, Json, Named } from "../../core/types.ts";

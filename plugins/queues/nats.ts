@@ -4,7 +4,7 @@
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
-import { secretOption } from "../../blocks/role.ts";
+import { secretOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { notInstalled } from "../../core/not_installed.ts";

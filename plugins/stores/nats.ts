@@ -4,7 +4,7 @@
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
-import { secretOption } from "../../blocks/role.ts";
+import { secretOption } from "../../blocks/options/mod.ts";
 import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/blobs.ts";
 import { joinBytes, jsonIn } from "../../core/bytes.ts";
 import { define } from "../../core/define.ts";

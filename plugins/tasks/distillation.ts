@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { pluginOption, role } from "../../blocks/role.ts";
+import { pluginOption, role } from "../../blocks/options/mod.ts";
 import { headClasses } from "../../core/class_names.ts";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { pluginOption } from "../../blocks/role.ts";
+import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { pow } from "../../core/math.ts";
 import type { Adapter, Dataset, Factory, Metric, Named, Subtask, Task } from "../../core/types.ts";

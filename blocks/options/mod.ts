@@ -1,10 +1,10 @@
 /**
- * An option's role, said where the option is.
+ * Schemas of options whose role others have to know, said where the option is.
  * @module
  */
 import * as v from "valibot";
-import { isPlugin } from "../core/define.ts";
-import type { Kind, Kinds, Role, Secret } from "../core/types.ts";
+import { isPlugin } from "../../core/define.ts";
+import type { Kind, Kinds, Role, Secret } from "../../core/types.ts";
 
 /**
  * A schema that says what its option stands for: a path is resolved from the spec's file, fetched by a runner and no part
