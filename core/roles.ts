@@ -106,7 +106,10 @@ export function mapRoles(
     return { ...reference, with: options };
   };
   let mapped: unknown = spec;
-  for (const [pattern, { kind }] of Object.entries(specParts)) {
+  const order = Object.keys(spec);
+  const placeOf = ([pattern]: readonly [string, unknown]): number => order.indexOf(pattern.split(".")[0] ?? "");
+  // As the spec has them, so that of several errors the first is the one that a reader comes to first.
+  for (const [pattern, { kind }] of Object.entries(specParts).sort((a, b) => placeOf(a) - placeOf(b))) {
     mapped = replaceAt(mapped, pattern, "", (value, at) => part(kind, value, at.slice(1)));
   }
   return mapped as Named<Json>;
