@@ -16,7 +16,7 @@ import { catalog } from "../plugins/catalog.ts";
 import { memory as inMemory } from "../plugins/data/memory.ts";
 import { memory } from "../plugins/stores/memory.ts";
 import { hostHere } from "../runtimes/host/train.ts";
-import { readRows } from "../recipes/recipe.ts";
+import { readRows } from "../recipes/shared.ts";
 
 const { values } = parseArgs({
   options: {
@@ -31,6 +31,7 @@ const LABELS = ["negative", "positive"];
 const HELD = 200;
 const STAGE = "stage:model";
 const plain = await hostHere();
+const bench = { host: () => Promise.resolve(plain), catalog: () => Promise.resolve(catalog) };
 const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1);
 const count = Number(values.rows);
 const mixed = (rows: readonly Row[], seed: number): Row[] =>
@@ -106,7 +107,7 @@ function line(name: string, columns: readonly (readonly number[])[]): string {
 async function forgetting(): Promise<void> {
   // The rows of three files in turn: products, films, places.
   const third = async (split: string, i: number): Promise<Row[]> => {
-    const rows = await readRows({ use: "reviews", with: { split } });
+    const rows = await readRows(bench, { use: "reviews", with: { split } });
     return rows.slice(i * rows.length / 3, (i + 1) * rows.length / 3);
   };
   const kinds = async (split: string): Promise<Row[]> => [
@@ -147,8 +148,12 @@ async function debiasing(): Promise<void> {
       return { text: `${hers ? "She" : "He"} wrote: ${row.text}`, label: row.label, by: hers ? "her" : "him" };
     });
   };
-  const train = await readRows({ use: "reviews", with: { split: "train" } });
-  const held = written(mixed(await readRows({ use: "reviews", with: { split: "test" } }), 0).slice(0, HELD), 0.5, 0);
+  const train = await readRows(bench, { use: "reviews", with: { split: "train" } });
+  const held = written(
+    mixed(await readRows(bench, { use: "reviews", with: { split: "test" } }), 0).slice(0, HELD),
+    0.5,
+    0,
+  );
   const probe: Named<Json> = {
     task: { use: "sequence-classification", with: { labels: ["her", "him"], columns: { label: "by" } } },
     head: { use: "pooled", with: { numLabels: 2, pooling: "first", normalize: false } },

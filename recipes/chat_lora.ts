@@ -10,97 +10,108 @@
  * LoRA adapts. Beside the score: the same base without LoRA, and the most frequent answer.
  * @module
  */
-import { join } from "node:path";
-import type { Row } from "../core/types.ts";
-import { hostHere } from "../runtimes/host/train.ts";
+import type { Json, Named, Row } from "../core/types.ts";
+import { columnsOf, common, type Data, type Settings } from "./options.ts";
+import { defineRecipe, runIfMain } from "./recipe.ts";
 import {
-  columnsOf,
   evaluateRecipe,
+  makeRows,
   mostFrequent,
-  parseSettings,
-  printScores,
+  pathIn,
   readRows,
   resolveData,
+  reviews,
+  showScores,
   trainingArguments,
   trainRecipe,
-  writeRows,
-} from "./recipe.ts";
+} from "./shared.ts";
 import { starterDecoder } from "./starter.ts";
+import type { Workbench } from "./workbench.ts";
 
-const settings = parseSettings("chat-lora", "LoRA on a decoder that learns to answer in conversations", {
-  r: { says: "LoRA's rank", default: "16", number: true },
-  "max-new-tokens": { says: "tokens of the longest answer", number: true },
-});
-const columns = columnsOf(settings);
-const { messages = "messages" } = columns;
-const own = settings.data === undefined;
-const reviews = (split: string) => ({ use: "reviews", with: { split } });
-const asked = ({ text, label }: Row): Row => ({
-  messages: [
-    { role: "user", content: `${text} Is this positive or negative?` },
-    { role: "assistant", content: String(label) },
-  ],
-});
-const made = own && {
-  train: writeRows(settings, "train", (await readRows(reviews("train"))).map(asked)),
-  eval: writeRows(settings, "eval", (await readRows(reviews("test"))).map(asked)),
-};
-const data = resolveData(settings, made || { train: {}, eval: {} });
-const training = trainingArguments(settings, {
-  learningRate: 2e-3,
-  numTrainEpochs: 2,
-  maxLength: own ? 96 : 512,
-  perDeviceEvalBatchSize: 32,
-  evalStrategy: "no",
+/** Trains LoRA on a decoder that learns to answer; gives the scores of its answers beside those without LoRA. */
+export const chatLora = defineRecipe({
+  name: "chat-lora",
+  summary: "LoRA on a decoder that learns to answer in conversations",
+  options: {
+    ...common,
+    r: { says: "LoRA's rank", default: 16, number: true },
+    maxNewTokens: { says: "tokens of the longest answer", number: true },
+  },
+  run: async (settings, bench) => {
+    const { r } = settings;
+    const columns = columnsOf(settings);
+    const { messages = "messages" } = columns;
+    const own = settings.data === undefined;
+    const questions = (): Promise<Data> => makeRows(bench, settings, reviews, (rows) => rows.map(asQuestion));
+    const data = await resolveData(bench, settings, questions);
+    const training = trainingArguments(settings, {
+      learningRate: 2e-3,
+      numTrainEpochs: 2,
+      maxLength: own ? 96 : 512,
+      perDeviceEvalBatchSize: 32,
+      evalStrategy: "no",
+    });
+    const path = settings.model === "attune:base" ? await trainStarter(bench, settings, training) : settings.model;
+    const chat = {
+      name: "chat-lora",
+      model: { use: "pretrained", with: { path } },
+      task: {
+        use: "causal-lm",
+        with: {
+          lossOn: "assistant",
+          columns,
+          generation: { maxNewTokens: settings.maxNewTokens ?? (own ? 4 : 128) },
+        },
+      },
+      data,
+      metrics: [own ? "exact-match" : "rouge", "perplexity"],
+      training,
+    };
+    const name = own ? "exact-match" : "rougeL";
+    const before = await evaluateRecipe(bench, chat);
+    const adapter = settings.adapter ?? { use: "lora", with: { r, loraAlpha: r, targetModules: "all-linear" } };
+    const after = await trainRecipe(bench, { ...chat, adapter }, settings);
+    const answers = (await readRows(bench, data.eval)).map((row) =>
+      String((row[messages] as { content: string }[]).at(-1)?.content)
+    );
+    const { value, share } = mostFrequent(answers);
+    return showScores(bench, {
+      "perplexity of answers": { "with LoRA": after.perplexity ?? NaN, "without": before.perplexity ?? NaN },
+      [name]: {
+        "with LoRA": after[name] ?? NaN,
+        "without": before[name] ?? NaN,
+        ...(own ? { [`always "${value}"`]: share } : {}),
+      },
+    });
+  },
 });
 
-async function starter(): Promise<string> {
-  console.log("No --model: a Llama of two layers first learns to go on with the review sentences.\n");
+function asQuestion({ text, label }: Row): Row {
+  return {
+    messages: [
+      { role: "user", content: `${text} Is this positive or negative?` },
+      { role: "assistant", content: String(label) },
+    ],
+  };
+}
+
+/** Trains a Llama of two layers on the review sentences; gives its path. */
+async function trainStarter(bench: Workbench, settings: Settings, training: Named<Json>): Promise<string> {
+  bench.say("No --model: a Llama of two layers first learns to go on with the review sentences.\n");
+  const path = await starterDecoder(await bench.host(), pathIn(settings.output, "start"));
   await trainRecipe(
+    bench,
     {
       name: "starter",
-      model: {
-        use: "pretrained",
-        with: { path: await starterDecoder(await hostHere(), join(settings.output, "start")) },
-      },
+      model: { use: "pretrained", with: { path } },
       task: "causal-lm",
-      data: resolveData({ ...settings, data: undefined }, { train: reviews("train"), eval: reviews("test") }),
+      data: await resolveData(bench, { ...settings, data: undefined }, reviews),
       training: { ...training, learningRate: 1e-3, numTrainEpochs: 2, maxLength: 64 },
     },
     settings,
     "base",
   );
-  return join(settings.output, "base", "model");
+  return pathIn(settings.output, "base/model");
 }
 
-const chat = {
-  name: "chat-lora",
-  model: { use: "pretrained", with: { path: settings.model === "attune:base" ? await starter() : settings.model } },
-  task: {
-    use: "causal-lm",
-    with: {
-      lossOn: "assistant",
-      columns,
-      generation: { maxNewTokens: Number(settings["max-new-tokens"] ?? (own ? 4 : 128)) },
-    },
-  },
-  data,
-  metrics: [own ? "exact-match" : "rouge", "perplexity"],
-  training,
-};
-const name = own ? "exact-match" : "rougeL";
-const before = await evaluateRecipe(chat);
-const adapter = settings.adapter ??
-  { use: "lora", with: { r: Number(settings.r), loraAlpha: Number(settings.r), targetModules: "all-linear" } };
-const after = await trainRecipe({ ...chat, adapter }, settings);
-
-const answers = (await readRows(data.eval)).map((row) =>
-  String((row[messages] as { content: string }[]).at(-1)?.content)
-);
-const { value, share } = mostFrequent(answers);
-printScores("perplexity of answers", { "with LoRA": after.perplexity ?? NaN, "without": before.perplexity ?? NaN });
-printScores(name, {
-  "with LoRA": after[name] ?? NaN,
-  "without": before[name] ?? NaN,
-  ...(own ? { [`always "${value}"`]: share } : {}),
-});
+await runIfMain(import.meta, chatLora);

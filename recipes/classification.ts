@@ -8,45 +8,50 @@
  * printed in: five of its genres. Held-out paragraphs are of documents that no training paragraph is of.
  * @module
  */
+import { common } from "./options.ts";
+import { defineRecipe, runIfMain } from "./recipe.ts";
 import {
-  columnsOf,
+  classColumns,
+  genres,
   inferLabels,
   mostFrequent,
-  parseSettings,
-  printScores,
   readRows,
   resolveData,
+  showScores,
   trainingArguments,
   trainRecipe,
-} from "./recipe.ts";
+} from "./shared.ts";
 
-const settings = parseSettings("classification", "classes of texts", {
-  label: { says: "the column of classes (default: label)" },
-  text: { says: "the column of texts (default: text)" },
-});
-const genres = ["news", "hobbies", "learned", "religion", "romance"];
-const brown = (split: string) => ({ use: "brown", with: { split, unit: "paragraph", genres } });
-const data = resolveData(settings, { train: brown("train"), eval: brown("test") }, 4000);
-const columns = columnsOf(settings);
-const text = columns.text ?? settings.text ?? "text";
-const label = columns.label ?? settings.label ?? (settings.data === undefined ? "genre" : "label");
-const held = await readRows(data.eval);
-
-const { accuracy = NaN } = await trainRecipe({
+/** Trains a model to tell the class of texts; gives its accuracy beside the most frequent class's. */
+export const classification = defineRecipe({
   name: "classification",
-  model: { use: "pretrained", with: { path: settings.model } },
-  task: {
-    use: "sequence-classification",
-    with: { ...inferLabels([...await readRows(data.train), ...held], label), columns: { ...columns, text, label } },
+  summary: "classes of texts",
+  options: {
+    ...common,
+    label: { says: "the column of classes (default: label)" },
+    text: { says: "the column of texts (default: text)" },
   },
-  data,
-  adapter: settings.adapter ?? [],
-  training: trainingArguments(settings, {
-    learningRate: settings.adapter === undefined ? 2e-4 : 1e-3,
-    numTrainEpochs: 1,
-    maxLength: 96,
-  }),
-}, settings);
+  run: async (settings, bench) => {
+    const { model, adapter } = settings;
+    const data = await resolveData(bench, settings, genres, 4000);
+    const columns = classColumns(settings);
+    const held = await readRows(bench, data.eval);
+    const labels = inferLabels([...await readRows(bench, data.train), ...held], columns.label);
+    const { accuracy = NaN } = await trainRecipe(bench, {
+      name: "classification",
+      model: { use: "pretrained", with: { path: model } },
+      task: { use: "sequence-classification", with: { ...labels, columns } },
+      data,
+      adapter: adapter ?? [],
+      training: trainingArguments(settings, {
+        learningRate: adapter === undefined ? 2e-4 : 1e-3,
+        numTrainEpochs: 1,
+        maxLength: 96,
+      }),
+    }, settings);
+    const { value, share } = mostFrequent(held.map((row) => String(row[columns.label])));
+    return showScores(bench, { accuracy: { "this model": accuracy, [`always "${value}"`]: share } });
+  },
+});
 
-const { value, share } = mostFrequent(held.map((row) => String(row[label])));
-printScores("accuracy", { "this model": accuracy, [`always "${value}"`]: share });
+await runIfMain(import.meta, classification);

@@ -9,112 +9,148 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import process from "node:process";
 import { createRandom, permutation } from "../core/random.ts";
-import { reviews } from "../plugins/data/reviews.ts";
-import { trainSpec } from "../runtimes/cli/run.ts";
+import type { Host, Json, Named } from "../core/types.ts";
 import { makeFolderSync } from "../runtimes/host/make_folder.ts";
-import { hostHere } from "../runtimes/host/train.ts";
 import { card } from "./base/card.ts";
 import { shortLog } from "./base/log.ts";
 import { correlation, embeddings } from "./base/measure.ts";
 import { pack } from "./base/pack.ts";
 import { makeStudent } from "./base/student.ts";
 import { essence, texts } from "./base/texts.ts";
-import { valuesOf } from "./options.ts";
+import type { Values } from "./options.ts";
+import { defineRecipe, runIfMain } from "./recipe.ts";
+import { readRows } from "./shared.ts";
+import { folderOf, type Workbench } from "./workbench.ts";
 
-const values = valuesOf("distill-base", "makes attune:base, distilled from a sentence encoder", {
+const options = {
   teacher: { says: "the sentence encoder", default: "../shared/models/all-MiniLM-L6-v2" },
   work: { says: "where texts, student and run are kept", default: "runs/base" },
-  vocab: { says: "tokens of the vocabulary", default: "8192", number: true },
-  epochs: { says: "how often all texts are seen", default: "4", number: true },
-  rate: { says: "learning rate", default: "8e-4", number: true },
+  vocab: { says: "tokens of the vocabulary", default: 8192, number: true },
+  epochs: { says: "how often all texts are seen", default: 4, number: true },
+  rate: { says: "learning rate", default: 8e-4, number: true },
   rows: { says: "at most so many texts", number: true },
-  steps: { says: "optimizer steps in place of epochs", default: "-1", number: true },
+  steps: { says: "optimizer steps in place of epochs", default: -1, number: true },
   threads: { says: "threads to compute with", number: true },
   name: { says: "the run's folder in the work", default: "distilled" },
   base: { says: "where the base is written", default: "plugins/models/base" },
   resume: { says: "go on with the run that is there", flag: true },
+} as const;
+
+type BaseSettings = Values<typeof options>;
+
+/** Distills `attune:base`; gives its correlation with the teacher. It needs a machine with files, npm and pip. */
+export const distillBase = defineRecipe({
+  name: "distill-base",
+  summary: "makes attune:base, distilled from a sentence encoder",
+  options,
+  run: async (settings, bench) => {
+    const { threads, resume } = settings;
+    const [work, teacher] = [resolve(settings.work), resolve(settings.teacher)];
+    const host = await bench.host();
+    makeFolderSync(work);
+    const { all, train, test } = await chooseTexts(bench, work, settings.rows);
+    const student = join(work, "student");
+    if (!existsSync(join(student, "model.safetensors"))) {
+      await makeStudent(host, { texts: all, vocabSize: settings.vocab, teacher, directory: student });
+    }
+    const output = join(work, settings.name);
+    if (!existsSync(join(output, "model/model.safetensors"))) {
+      const data = { train: writeTexts(work, "train", train), eval: writeTexts(work, "test", test) };
+      const spec = distillation(settings, { work, teacher, student, data });
+      await bench.train(spec, { output, resume, ...(threads === undefined ? {} : { threads }) });
+    }
+    return { correlation: await packBase(bench, host, settings, { work, teacher, output, test, count: train.length }) };
+  },
 });
-const work = resolve(values.work);
-const teacher = resolve(values.teacher);
-const host = await hostHere();
-makeFolderSync(work);
 
-const held = new Set<string>();
-for await (const { row } of (await reviews({ split: "all" }).open(host)).read()) held.add(essence(String(row.text)));
-const found = texts(join(work, "packages"));
-const fresh = (sentences: readonly string[]): string[] => sentences.filter((s) => !held.has(essence(s)));
-const [snippets, dictionary] = [fresh(found.reviews), fresh(found.dictionary)];
-// Snippets read as reviews do: they count three times. Every 50th sentence is held out, to measure by.
-const isHeld = (_: string, i: number): boolean => i % 50 === 49;
-const test = [...snippets.filter(isHeld), ...dictionary.filter(isHeld)];
-const reviewLike = snippets.filter((s, i) => !isHeld(s, i));
-const rest = dictionary.filter((s, i) => !isHeld(s, i));
-const all = [...reviewLike, ...reviewLike, ...reviewLike, ...rest];
-const order = permutation(createRandom(42).fork("texts"), all.length).subarray(0, Number(values.rows ?? all.length));
-const write = (name: string, sentences: readonly string[]): string => {
-  const path = join(work, name);
-  writeFileSync(path, sentences.map((text) => JSON.stringify({ text })).join("\n") + "\n");
-  return path;
-};
-const train = write("train.jsonl", [...order].map((i) => all[i] ?? ""));
-const evaluation = write("test.jsonl", test);
-console.log(
-  `${snippets.length} snippets and ${dictionary.length} glosses; ${order.length} rows train, ${test.length} are held out`,
-);
-
-const student = join(work, "student");
-if (!existsSync(join(student, "model.safetensors"))) {
-  await makeStudent(host, { texts: all, vocabSize: Number(values.vocab), teacher, directory: student });
+/** Sentences to train on, in a drawn order, and to measure on. Those of the sentiment rows are in neither. */
+async function chooseTexts(
+  bench: Workbench,
+  work: string,
+  rows: number | undefined,
+): Promise<Readonly<{ all: string[]; train: string[]; test: string[] }>> {
+  const reviews = await readRows(bench, { use: "reviews", with: { split: "all" } });
+  const known = new Set(reviews.map((row) => essence(String(row.text))));
+  const sources = texts(join(work, "packages"));
+  const fresh = (sentences: readonly string[]): string[] => sentences.filter((s) => !known.has(essence(s)));
+  const [snippets, dictionary] = [fresh(sources.reviews), fresh(sources.dictionary)];
+  // Snippets read as reviews do: they count three times. Every 50th sentence is held out, to measure by.
+  const isHeld = (_: string, i: number): boolean => i % 50 === 49;
+  const test = [...snippets.filter(isHeld), ...dictionary.filter(isHeld)];
+  const reviewLike = snippets.filter((s, i) => !isHeld(s, i));
+  const rest = dictionary.filter((s, i) => !isHeld(s, i));
+  const all = [...reviewLike, ...reviewLike, ...reviewLike, ...rest];
+  const order = permutation(createRandom(42).fork("texts"), all.length).subarray(0, rows ?? all.length);
+  bench.say(
+    `${snippets.length} snippets and ${dictionary.length} glosses; ${order.length} rows train, ${test.length} are held out`,
+  );
+  return { all, train: [...order].map((i) => all[i] ?? ""), test };
 }
 
-const output = join(work, values.name);
-const finished = existsSync(join(output, "model/model.safetensors"));
-const code = finished ? 0 : await trainSpec({
-  version: 1,
-  name: "base",
-  // Nothing to regularise: every target is the teacher's own.
-  model: {
-    use: "pretrained",
-    with: { path: student, config: { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 } },
-  },
-  task: {
-    use: "distillation",
-    with: {
-      teacher: { use: "pretrained", with: { path: teacher } },
-      embeddings: { weight: 384 },
-      cache: join(work, "teacher"),
-    },
-  },
-  data: { train: { use: "jsonl", with: { path: train } }, eval: { use: "jsonl", with: { path: evaluation } } },
-  optimizer: { use: "adamw", with: { weightDecay: 0.01 } },
-  schedule: { use: "linear", with: { warmupSteps: 0.05 } },
-  training: {
-    learningRate: Number(values.rate),
-    numTrainEpochs: Number(values.epochs),
-    maxSteps: Number(values.steps),
-    perDeviceTrainBatchSize: 64,
-    perDeviceEvalBatchSize: 64,
-    maxLength: 96,
-    evalStrategy: "epoch",
-    saveStrategy: "epoch",
-    saveTotalLimit: 1,
-    loggingSteps: 50,
-    seed: 42,
-  },
-}, { output, resume: values.resume, ...(values.threads ? { threads: Number(values.threads) } : {}) });
-process.exitCode = code;
+function writeTexts(work: string, name: string, sentences: readonly string[]): Named<Json> {
+  const path = join(work, `${name}.jsonl`);
+  writeFileSync(path, sentences.map((text) => JSON.stringify({ text })).join("\n") + "\n");
+  return { use: "jsonl", with: { path } };
+}
 
-if (code === 0) {
-  const [from, to] = [host.directory?.(join(output, "model")), host.directory?.(resolve(values.base))];
-  if (!from || !to) throw new Error("This recipe needs a host with files");
+function distillation(
+  { rate, epochs, steps }: BaseSettings,
+  { work, teacher, student, data }: Readonly<{ work: string; teacher: string; student: string; data: Named<Json> }>,
+): Named<Json> {
+  return {
+    version: 1,
+    name: "base",
+    // Nothing to regularise: every target is the teacher's own.
+    model: {
+      use: "pretrained",
+      with: { path: student, config: { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 } },
+    },
+    task: {
+      use: "distillation",
+      with: {
+        teacher: { use: "pretrained", with: { path: teacher } },
+        embeddings: { weight: 384 },
+        cache: join(work, "teacher"),
+      },
+    },
+    data,
+    optimizer: { use: "adamw", with: { weightDecay: 0.01 } },
+    schedule: { use: "linear", with: { warmupSteps: 0.05 } },
+    training: {
+      learningRate: rate,
+      numTrainEpochs: epochs,
+      maxSteps: steps,
+      perDeviceTrainBatchSize: 64,
+      perDeviceEvalBatchSize: 64,
+      maxLength: 96,
+      evalStrategy: "epoch",
+      saveStrategy: "epoch",
+      saveTotalLimit: 1,
+      loggingSteps: 50,
+      seed: 42,
+    },
+  };
+}
+
+/** Packs the trained model as the base, with its card and a short log; gives its correlation with the teacher. */
+async function packBase(
+  bench: Workbench,
+  host: Host,
+  { base, epochs }: BaseSettings,
+  run: Readonly<{ work: string; teacher: string; output: string; test: readonly string[]; count: number }>,
+): Promise<Named<number>> {
+  const { work, teacher, output, test, count } = run;
+  const [from, to] = [folderOf(host, join(output, "model")), folderOf(host, resolve(base))];
   const sentences = test.slice(0, 2000);
   const vectors = await embeddings(host, teacher, sentences);
   await pack(from, to, "");
-  const figures = correlation(vectors, await embeddings(host, resolve(values.base), sentences), 20_000);
+  const figures = correlation(vectors, await embeddings(host, resolve(base), sentences), 20_000);
   const log = shortLog(readFileSync(join(output, "log.jsonl"), "utf8"), { every: 25, folder: work });
   writeFileSync(new URL("base/log.jsonl", import.meta.url), log);
-  const bytes = await pack(from, to, card({ sentences: order.length, epochs: Number(values.epochs), figures }));
-  console.log(`${values.base}: ${bytes} bytes; Spearman's correlation with the teacher's cosines:`, figures);
+  const bytes = await pack(from, to, card({ sentences: count, epochs, figures }));
+  bench.say(`${base}: ${bytes} bytes; Spearman's correlation with the teacher's cosines: ${JSON.stringify(figures)}`);
+  return figures;
 }
+
+await runIfMain(import.meta, distillBase);

@@ -10,92 +10,98 @@
  * MiniLM have none) is prompted with its word embeddings in that head's place: state · embedding, without a bias.
  * @module
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { badValue } from "../core/errors.ts";
 import { createRandom, permutation } from "../core/random.ts";
 import type { Json, Named, Row } from "../core/types.ts";
-import { hostHere } from "../runtimes/host/train.ts";
+import { openDraws } from "./few_shot/draws.ts";
 import { type Figure, meanWithInterval } from "./few_shot/figures.ts";
-import { drawsIn } from "./few_shot/draws.ts";
 import { methods } from "./few_shot/methods.ts";
 import { renderPage } from "./few_shot/page.ts";
-import { common, valuesOf } from "./options.ts";
-import { columnsOf, readRows, resolveData } from "./recipe.ts";
+import { columnsOf, common } from "./options.ts";
+import { defineRecipe, runIfMain } from "./recipe.ts";
+import { pathIn, readRows, resolveData, reviews } from "./shared.ts";
+import { folderOf, type Workbench } from "./workbench.ts";
 
-const { model, data, columns, config, output, resume } = common;
-const own = {
-  decoder: { says: "a model for in-context learning, which is left out without one" },
-  sizes: { says: "numbers of rows to learn from", default: "8,16,32,64" },
-  seeds: { says: "draws of rows for each number", default: "3", number: true },
-  held: { says: "rows to measure on", default: "200", number: true },
-} as const;
-const values = valuesOf("few-shot", "what a few rows are worth", {
-  model,
-  data,
-  columns,
-  config,
-  "train-split": common["train-split"],
-  "eval-split": common["eval-split"],
-  ...own,
-  output,
-  resume,
-});
-const sizes = values.sizes.split(",").map(Number);
-const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1);
-const shuffled = (rows: readonly Row[], seed: number): Row[] =>
-  [...permutation(createRandom(seed).fork("few-shot"), rows.length)].map((i) => rows[i] as Row);
-const rows = resolveData(values, {
-  train: { use: "reviews", with: { split: "train" } },
-  eval: { use: "reviews", with: { split: "test" } },
-});
-const { text = "text", label = "label" } = columnsOf(values);
-const reviews = async (part: Named<Json>): Promise<Row[]> =>
-  (await readRows(part)).map((row) => {
-    const found = { text: row[text], label: row[label] };
-    if (found.label === "negative" || found.label === "positive") return found as Row;
-    throw badValue(
-      "recipe",
-      `--data: column ${label}`,
-      found.label,
-      '"negative" or "positive", as the prompts are made for',
-    );
-  });
-const train = await reviews(rows.train);
-const held = shuffled(await reviews(rows.eval), 0).slice(0, Number(values.held));
-const drawn = (size: number, seed: number): Row[] => {
-  const order = shuffled(train, seed);
-  const both = ["negative", "positive"].map((label) => order.filter((row) => row.label === label).slice(0, size / 2));
-  return shuffled(both.flat(), seed);
-};
+const { model, data, columns, config, trainSplit, evalSplit, output, resume } = common;
 
-const setting = { host: await hostHere(), model: values.model, decoder: values.decoder, held };
-const started = performance.now();
-const { sizes: _sizes, seeds: _seeds, output: _output, resume: _resume, ...same } = values;
-const draws = drawsIn(values.output, same, values.resume);
-const figures: Figure[] = [];
-for (const method of methods) {
-  if (method.needs === "decoder" && values.decoder === undefined) {
-    console.log(`${method.name}: left out, it needs a decoder (--decoder)`);
-    continue;
-  }
-  for (const size of sizes) {
-    const accuracies: number[] = [];
-    for (const seed of seeds) {
-      accuracies.push(
-        await draws.once(`${method.name} ${size} ${seed}`, () => method.run(drawn(size, seed), seed, setting)),
-      );
+/** Compares ways to learn from a few rows; gives the mean accuracy of each by its number of rows. */
+export const fewShot = defineRecipe({
+  name: "few-shot",
+  summary: "what a few rows are worth",
+  options: {
+    model,
+    data,
+    columns,
+    config,
+    trainSplit,
+    evalSplit,
+    decoder: { says: "a model for in-context learning, which is left out without one" },
+    sizes: { says: "numbers of rows to learn from", default: "8,16,32,64" },
+    seeds: { says: "draws of rows for each number", default: 3, number: true },
+    held: { says: "rows to measure on", default: 200, number: true },
+    output,
+    resume,
+  },
+  run: async (settings, bench) => {
+    const { sizes, seeds, output, resume, ...same } = settings;
+    const { model, decoder } = settings;
+    const rows = await resolveData(bench, settings, reviews);
+    const { text = "text", label = "label" } = columnsOf(settings);
+    const train = await readReviews(bench, rows.train, text, label);
+    const held = shuffle(await readReviews(bench, rows.eval, text, label), 0).slice(0, settings.held);
+    const [host, catalog] = [await bench.host(), await bench.catalog()];
+    const folder = folderOf(host, output);
+    const draws = await openDraws(folder, output, same, resume);
+    const started = performance.now();
+    const figures: Figure[] = [];
+    for (const method of methods) {
+      if (method.needs === "decoder" && decoder === undefined) {
+        bench.say(`${method.name}: left out, it needs a decoder (--decoder)`);
+        continue;
+      }
+      for (const size of sizes.split(",").map(Number)) {
+        const accuracies: number[] = [];
+        for (let seed = 1; seed <= seeds; seed++) {
+          const run = () => method.run(drawRows(train, size, seed), seed, { host, catalog, model, decoder, held });
+          accuracies.push(await draws.once(`${method.name} ${size} ${seed}`, run));
+        }
+        const figure = { method: method.name, size, accuracies, ...meanWithInterval(accuracies) };
+        figures.push(figure);
+        const range = `${figure.low.toFixed(3)} to ${figure.high.toFixed(3)}`;
+        bench.say(`${method.name.padEnd(20)} ${String(size).padStart(3)} rows  ${figure.mean.toFixed(3)}  (${range})`);
+      }
     }
-    const figure = { method: method.name, size, accuracies, ...meanWithInterval(accuracies) };
-    figures.push(figure);
-    const range = `${figure.low.toFixed(3)} to ${figure.high.toFixed(3)}`;
-    console.log(`${method.name.padEnd(20)} ${String(size).padStart(3)} rows  ${figure.mean.toFixed(3)}  (${range})`);
-  }
+    const seconds = (performance.now() - started) / 1000;
+    const write = async (name: string, text: string): Promise<void> => {
+      await folder.put(name, new TextEncoder().encode(text));
+    };
+    await write("figures.json", JSON.stringify({ ...settings, seconds, figures }, undefined, 1) + "\n");
+    await write("report.html", renderPage({ ...settings, held: held.length, figures, seconds }));
+    bench.say(`\n${seconds.toFixed(0)} s\nreport   ${pathIn(output, "report.html")}`);
+    const scores: Record<string, Record<string, number>> = {};
+    for (const { method, size, mean } of figures) (scores[`accuracy: ${size} rows`] ??= {})[method] = mean;
+    return scores;
+  },
+});
+
+/** Rows of reviews under the names that the prompts have. */
+async function readReviews(bench: Workbench, part: Named<Json>, text: string, label: string): Promise<Row[]> {
+  return (await readRows(bench, part)).map((row): Row => {
+    const value = row[label];
+    if (value === "negative" || value === "positive") return { text: row[text] ?? "", label: value };
+    throw badValue("recipe", `--data: column ${label}`, value, '"negative" or "positive", as the prompts are made for');
+  });
 }
-const seconds = (performance.now() - started) / 1000;
-writeFileSync(
-  join(values.output, "figures.json"),
-  JSON.stringify({ ...values, seconds, figures }, undefined, 1) + "\n",
-);
-writeFileSync(join(values.output, "report.html"), renderPage({ ...values, held: held.length, figures, seconds }));
-console.log(`\n${seconds.toFixed(0)} s\nreport   ${join(values.output, "report.html")}`);
+
+/** As many rows as are asked for, half of either label. */
+function drawRows(rows: readonly Row[], size: number, seed: number): Row[] {
+  const order = shuffle(rows, seed);
+  const both = ["negative", "positive"].map((label) => order.filter((row) => row.label === label).slice(0, size / 2));
+  return shuffle(both.flat(), seed);
+}
+
+function shuffle(rows: readonly Row[], seed: number): Row[] {
+  return [...permutation(createRandom(seed).fork("few-shot"), rows.length)].map((i) => rows[i] as Row);
+}
+
+await runIfMain(import.meta, fewShot);

@@ -12,74 +12,81 @@
 import { unsupported } from "../core/errors.ts";
 import type { Json, Named } from "../core/types.ts";
 import { partsOfSpeech } from "../plugins/data/parts_of_speech.ts";
-import {
-  type Data,
-  mostFrequent,
-  parseSettings,
-  printScores,
-  readRows,
-  resolveData,
-  trainingArguments,
-  trainRecipe,
-  writeRows,
-} from "./recipe.ts";
+import { common, type Data } from "./options.ts";
+import { defineRecipe, runIfMain } from "./recipe.ts";
 import { predictFrequentTags } from "./rows/frequent_tags.ts";
 import { nextSentences } from "./rows/next_sentences.ts";
+import {
+  brown,
+  makeRows,
+  mostFrequent,
+  readRows,
+  resolveData,
+  reviews,
+  showScores,
+  trainingArguments,
+  trainRecipe,
+} from "./shared.ts";
 
-const settings = parseSettings("multi-task", "several tasks over one encoder in one run", {
-  temperature: { says: "how evenly tasks take turns", default: "1", number: true },
-  together: { says: "the tasks are not trained alone, too", flag: true },
-});
-if (settings.data !== undefined) {
-  throw unsupported("recipe", "--data", settings.data, "this recipe's tasks have rows of their own");
-}
-const own = (use: string, options: Named<Json> = {}): Data =>
-  resolveData(settings, {
-    train: { use, with: { split: "train", ...options } },
-    eval: { use, with: { split: "test", ...options } },
-  }, 800);
-const choices = async (which: keyof Data) =>
-  writeRows(
-    settings,
-    which,
-    nextSentences(await readRows(own("brown", { unit: "paragraph" })[which]), Number(settings.seed)),
-  );
-
-const tasks: Named<Readonly<{ task: Json; data: Data }>> = {
-  sentiment: {
-    task: { use: "sequence-classification", with: { labels: ["negative", "positive"] } },
-    data: own("reviews"),
+/** Trains three tasks over one encoder; gives the accuracy of each beside that of the task alone. */
+export const multiTask = defineRecipe({
+  name: "multi-task",
+  summary: "several tasks over one encoder in one run",
+  options: {
+    ...common,
+    temperature: { says: "how evenly tasks take turns", default: 1, number: true },
+    together: { says: "the tasks are not trained alone, too", flag: true },
   },
-  words: { task: { use: "token-classification", with: { labels: partsOfSpeech } }, data: own("brown") },
-  next: { task: "multiple-choice", data: { train: await choices("train"), eval: await choices("eval") } },
-};
-const common = {
-  model: { use: "pretrained", with: { path: settings.model } },
-  adapter: settings.adapter ?? [],
-  training: trainingArguments(settings, {
-    learningRate: settings.adapter === undefined ? 2e-4 : 1e-3,
-    numTrainEpochs: 2,
-    maxLength: 64,
-    evalStrategy: "no",
-  }),
-};
+  run: async (settings, bench) => {
+    const { model, adapter, seed, temperature, together } = settings;
+    if (settings.data !== undefined) {
+      throw unsupported("recipe", "--data", settings.data, "this recipe's tasks have rows of their own");
+    }
+    const some = (rows: Data): Promise<Data> => resolveData(bench, settings, rows, 800);
+    const paragraphs = await some(brown({ unit: "paragraph" }));
+    const tasks: Named<Readonly<{ task: Json; data: Data }>> = {
+      sentiment: {
+        task: { use: "sequence-classification", with: { labels: ["negative", "positive"] } },
+        data: await some(reviews),
+      },
+      words: { task: { use: "token-classification", with: { labels: partsOfSpeech } }, data: await some(brown()) },
+      next: {
+        task: "multiple-choice",
+        data: await makeRows(bench, settings, paragraphs, (rows) => nextSentences(rows, seed)),
+      },
+    };
+    const alike = {
+      model: { use: "pretrained", with: { path: model } },
+      adapter: adapter ?? [],
+      training: trainingArguments(settings, {
+        learningRate: adapter === undefined ? 2e-4 : 1e-3,
+        numTrainEpochs: 2,
+        maxLength: 64,
+        evalStrategy: "no",
+      }),
+    };
+    const { tasks: all = {} } = await trainRecipe(
+      bench,
+      { ...alike, name: "multi-task", task: { use: "multi-task", with: { tasks, sampling: { temperature } } } },
+      settings,
+    );
+    const scoreOf = (metrics: Named<number> | undefined): number =>
+      metrics?.accuracy ?? metrics?.seqeval_accuracy ?? NaN;
+    const scores: Record<string, Record<string, number>> = {};
+    for (const [name, { task, data }] of Object.entries(tasks)) {
+      const score: Record<string, number> = { "with the other tasks": scoreOf(all[name]) };
+      scores[`accuracy: ${name}`] = score;
+      if (!together) score["alone"] = scoreOf(await trainRecipe(bench, { ...alike, name, task, data }, settings, name));
+      const held = await readRows(bench, data.eval);
+      if (name === "words") {
+        score["each word's most frequent tag"] = predictFrequentTags(await readRows(bench, data.train), held);
+      } else {
+        const { value, share } = mostFrequent(held.map((row) => String(row.label)));
+        score[`always "${value}"`] = share;
+      }
+    }
+    return showScores(bench, scores);
+  },
+});
 
-const sampling = { temperature: Number(settings.temperature) };
-const { tasks: all = {} } = await trainRecipe(
-  { ...common, name: "multi-task", task: { use: "multi-task", with: { tasks, sampling } } },
-  settings,
-);
-const score = (metrics: Named<number> | undefined): number => metrics?.accuracy ?? metrics?.seqeval_accuracy ?? NaN;
-
-const scores: Record<string, Record<string, number>> = {};
-for (const [name, { task, data }] of Object.entries(tasks)) {
-  const own: Record<string, number> = scores[name] = { "with the other tasks": score(all[name]) };
-  if (!settings.together) own["alone"] = score(await trainRecipe({ ...common, name, task, data }, settings, name));
-  const held = await readRows(data.eval);
-  if (name === "words") own["each word's most frequent tag"] = predictFrequentTags(await readRows(data.train), held);
-  else {
-    const { value, share } = mostFrequent(held.map((row) => String(row.label)));
-    own[`always "${value}"`] = share;
-  }
-}
-for (const [name, own] of Object.entries(scores)) printScores(`accuracy: ${name}`, own);
+await runIfMain(import.meta, multiTask);

@@ -1,31 +1,37 @@
 /**
- * The options of recipes' command lines: what they are called, what they say, and what is wrong with those that are given.
+ * Options of recipes: what they are called, what they say, and what is wrong with those that are given.
  * @module
  */
-import process from "node:process";
-import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import { AttuneError, badValue, unknownName } from "../core/errors.ts";
-import type { Named } from "../core/types.ts";
-import { exitCode } from "../runtimes/cli/exit.ts";
+import type { Json, Named } from "../core/types.ts";
 
-// What a recipe throws is said as the command line says it.
-process.on(
-  "uncaughtException",
-  (error) => void exitCode(() => Promise.reject(error)).then((code) => process.exit(code)),
-);
+/** Rows to train on and to measure on, as parts of a run spec. */
+export type Data = Readonly<{ train: Named<Json>; eval: Named<Json> }>;
 
-/** One option. `flag`: it has no value; `number`: its value is one. */
-export type Option = Readonly<{ says: string; default?: string; flag?: true; number?: true }>;
+/**
+ * One option. `flag`: it is true or false, and has no value on a command line; `number`: its value is one; `rows`: a text,
+ * or `Data` where a program calls.
+ */
+export type Option = Readonly<{ says: string; default?: string | number; flag?: true; number?: true; rows?: true }>;
 
-/** Options by name, as `max-length`. */
+/** Options by name. `maxLength` is `--max-length` on a command line. */
 export type Options = Named<Option>;
 
-/** What a command line says. */
-export type Values<T extends Options> = {
-  readonly [K in keyof T]: T[K] extends { flag: true } ? boolean
-    : T[K] extends { default: string } ? string
-    : string | undefined;
-};
+type ValueOf<O> = O extends { flag: true } ? boolean
+  : O extends { number: true } ? number
+  : O extends { rows: true } ? string | Data
+  : string;
+
+/** Options as a caller gives them. */
+export type Given<T extends Options> = { readonly [K in keyof T]?: ValueOf<T[K]> | undefined };
+
+/** Options as a recipe reads them: defaults are filled in. */
+export type Values<T extends Options> =
+  & {
+    readonly [K in keyof T]: T[K] extends { flag: true } | { default: string | number } ? ValueOf<T[K]>
+      : ValueOf<T[K]> | undefined;
+  }
+  & Readonly<{ output: string }>;
 
 /** Options of every recipe. */
 export const common = {
@@ -33,88 +39,70 @@ export const common = {
   adapter: { says: "an adapter's name, as lora; without it all of the model trains" },
   data: {
     says: "hub:org/name, a file (.jsonl, .json, .csv, .parquet), reviews or brown; without it the recipe's own rows",
+    rows: true,
   },
   columns: { says: "what columns of --data are called, as text=review,label=stars" },
   config: { says: "a data set's configuration on the hub" },
-  "train-split": { says: "the split to train on", default: "train" },
-  "eval-split": { says: "the split to measure on", default: "test" },
+  trainSplit: { says: "the split to train on", default: "train" },
+  evalSplit: { says: "the split to measure on", default: "test" },
   rows: { says: "at most so many rows to train on, and a quarter as many to measure on", number: true },
   epochs: { says: "how often all rows are seen", number: true },
-  steps: { says: "optimizer steps in place of epochs", default: "-1", number: true },
+  steps: { says: "optimizer steps in place of epochs", default: -1, number: true },
   rate: { says: "learning rate", number: true },
   batch: { says: "rows of a batch", number: true },
-  "max-length": { says: "tokens of the longest input", number: true },
-  seed: { says: "what everything random follows from", default: "42", number: true },
+  maxLength: { says: "tokens of the longest input", number: true },
+  seed: { says: "what everything random follows from", default: 42, number: true },
   output: { says: "where to (default: runs/<recipe>-<time>)" },
   resume: { says: "go on with what --output holds", flag: true },
 } as const satisfies Options;
 
-/** What the command line of every recipe says. */
-export type Settings = Omit<Values<typeof common>, "output"> & Readonly<{ output: string }>;
+/** What every recipe reads. */
+export type Settings = Values<typeof common>;
 
-/** The options of a recipe's command line: those of every recipe, and `own`. `--help` prints them and ends the process. */
-export function parseSettings<T extends Options>(name: string, summary: string, own?: T): Settings & Values<T> {
-  return valuesOf(name, summary, { ...common, ...own }) as unknown as Settings & Values<T>;
+/** What a command line calls an option: `--max-length` for `maxLength`. */
+export function flagName(key: string): string {
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /**
- * What a command line says of some options; `output` has a default of its own. `--help` prints them and ends the process.
+ * The options that a recipe runs with: those that are given, and the defaults of the others.
  *
  * @throws AttuneError that names what is unknown, with the nearest name, or has no value of its kind.
  */
-export function valuesOf<T extends Options>(
-  name: string,
-  summary: string,
-  options: T,
-): Values<T> & Readonly<{ output: string }> {
-  const types = Object.entries<Option>(options).map(([key, { flag }]) => [key, { type: flag ? "boolean" : "string" }]);
-  const config = { ...Object.fromEntries(types), help: { type: "boolean", short: "h" } } as ParseArgsOptionsConfig;
-  const { tokens, values: given } = parseArgs({ options: config, strict: false, tokens: true });
-  if (given.help) {
-    process.stdout.write(helpOf(name, summary, options));
-    process.exit(0);
+export function readOptions<T extends Options>(name: string, options: T, given: Given<T>): Values<T> {
+  const said = Object.entries(given).filter(([, value]) => value !== undefined);
+  for (const [key, value] of said) {
+    const option = Object.hasOwn(options, key) ? options[key] : undefined;
+    if (!option) throw unknownName("recipe", key, "option", key, Object.keys(options));
+    checkValue(flagName(key), option, value);
   }
-  for (const token of tokens) {
-    if (token.kind === "positional") throw badValue("recipe", "arguments", token.value, "options, as --model DIR");
-    if (token.kind !== "option") continue;
-    checkOption(token.rawName, token.value, options[token.name], Object.keys(options));
+  const { output, resume, columns, data } = given as Given<typeof common>;
+  const usage = { code: "USAGE", plugin: "recipe" };
+  if (resume === true && "output" in options && output === undefined) {
+    throw new AttuneError("--resume: name the folder of the earlier attempt with --output", usage);
   }
-  if (given.resume === true && "output" in options && given.output === undefined) {
-    throw new AttuneError("--resume: name the folder of the earlier attempt with --output", {
-      code: "USAGE",
-      plugin: "recipe",
-    });
-  }
-  if (given.columns !== undefined && given.data === undefined) {
-    throw new AttuneError("--columns: names those of --data, which is not given", { code: "USAGE", plugin: "recipe" });
+  if (columns !== undefined && data === undefined) {
+    throw new AttuneError("--columns: names those of --data, which is not given", usage);
   }
   const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
-  const defaults = Object.entries<Option>(options).map(([key, own]) => [key, own.flag ? false : own.default]);
-  return { ...Object.fromEntries(defaults), output: `runs/${name}-${time}`, ...given } as unknown as
-    & Values<T>
-    & Readonly<{ output: string }>;
+  const defaults = Object.entries<Option>(options).map(([key, option]) => [key, option.flag ? false : option.default]);
+  return {
+    ...Object.fromEntries(defaults),
+    output: `runs/${name}-${time}`,
+    ...Object.fromEntries(said),
+  } as unknown as Values<T>;
 }
 
-function checkOption(raw: string, value: string | undefined, option: Option | undefined, names: string[]): void {
-  if (!option) {
-    throw unknownName("recipe", raw, "option", raw, [...names, "help"].map((key) => `--${key}`));
+function checkValue(name: string, { flag, number, rows }: Option, value: unknown): void {
+  if (flag) {
+    if (typeof value !== "boolean") throw badValue("recipe", name, value, "true or false");
+  } else if (number) {
+    if (!Number.isFinite(value)) throw badValue("recipe", name, value, "a number");
+  } else if (rows && typeof value === "object" && value !== null) {
+    if (!("train" in value && "eval" in value)) throw badValue("recipe", name, value, "{ train, eval }");
+  } else if (typeof value !== "string") {
+    throw badValue("recipe", name, value, rows ? "a text, or { train, eval }" : "a text");
   }
-  if (option.flag ? value !== undefined : value === undefined) {
-    throw badValue("recipe", raw, value, option.flag ? "no value" : "a value");
-  }
-  if (option.number && (value?.trim() === "" || !Number.isFinite(Number(value)))) {
-    throw badValue("recipe", raw, value, "a number");
-  }
-}
-
-function helpOf(name: string, summary: string, options: Options): string {
-  const rows = Object.entries(options).map(([key, own]) => [
-    `--${key}${own.flag ? "" : own.number ? " <n>" : " <text>"}`,
-    `${own.says}${own.default === undefined || own.default === "-1" ? "" : ` (default: ${own.default})`}`,
-  ]);
-  const width = Math.max(...rows.map(([left = ""]) => left.length));
-  const lines = rows.map(([left = "", right]) => `  ${left.padEnd(width)}  ${right}`);
-  return `${name}: ${summary}\n\n${lines.join("\n")}\n  ${"--help".padEnd(width)}  this\n`;
 }
 
 /** What `--columns` says: by the task's name of each column the one that the rows have. */

@@ -12,51 +12,47 @@
  */
 import type { Row } from "../core/types.ts";
 import { squad } from "../plugins/metrics/squad.ts";
-import {
-  columnsOf,
-  parseSettings,
-  printScores,
-  readRows,
-  resolveData,
-  trainingArguments,
-  trainRecipe,
-  writeRows,
-} from "./recipe.ts";
+import { columnsOf, common, type Data } from "./options.ts";
+import { defineRecipe, runIfMain } from "./recipe.ts";
 import { predictFromLookup, whQuestions } from "./rows/wh_questions.ts";
+import { brown, makeRows, readRows, resolveData, showScores, trainingArguments, trainRecipe } from "./shared.ts";
 
-const settings = parseSettings("question-answering", "answers to questions, found in a text", {
-  stride: { says: "tokens that two windows of a long text share", default: "32", number: true },
-  "no-answer": { says: "some questions have no answer", flag: true },
-});
-const questions = async (name: string, split: string) =>
-  writeRows(settings, name, whQuestions(await readRows({ use: "brown", with: { split, tagset: "brown" } })));
-const own = settings.data === undefined;
-const made = own ? { train: await questions("train", "train"), eval: await questions("eval", "test") } : undefined;
-const data = resolveData(settings, made ?? { train: {}, eval: {} }, 4000);
-const none = settings["no-answer"];
-
-const metrics = await trainRecipe({
+/** Trains a model to find answers in a text; gives their F1, of made questions beside a lookup's. */
+export const questionAnswering = defineRecipe({
   name: "question-answering",
-  model: { use: "pretrained", with: { path: settings.model } },
-  task: {
-    use: "question-answering",
-    with: { docStride: Number(settings.stride), version2WithNegative: none, columns: columnsOf(settings) },
+  summary: "answers to questions, found in a text",
+  options: {
+    ...common,
+    stride: { says: "tokens that two windows of a long text share", default: 32, number: true },
+    noAnswer: { says: "some questions have no answer", flag: true },
   },
-  data,
-  adapter: settings.adapter ?? [],
-  training: trainingArguments(settings, {
-    learningRate: settings.adapter === undefined ? 5e-4 : 1e-3,
-    numTrainEpochs: own ? 1 : 2,
-    maxLength: own ? 96 : 256,
-  }),
-}, settings);
-
-const scores = { "this model": metrics[none ? "squad-v2_f1" : "squad_f1"] ?? NaN };
-const [train, held] = [await readRows(data.train), await readRows(data.eval)];
-printScores(
-  "F1",
-  own ? { ...scores, "the likeliest word by itself": scoreOf(predictFromLookup(train, held), held) } : scores,
-);
+  run: async (settings, bench) => {
+    const { model, adapter, stride, noAnswer } = settings;
+    const own = settings.data === undefined;
+    const questions = (): Promise<Data> => makeRows(bench, settings, brown({ tagset: "brown" }), whQuestions);
+    const data = await resolveData(bench, settings, questions, 4000);
+    const metrics = await trainRecipe(bench, {
+      name: "question-answering",
+      model: { use: "pretrained", with: { path: model } },
+      task: {
+        use: "question-answering",
+        with: { docStride: stride, version2WithNegative: noAnswer, columns: columnsOf(settings) },
+      },
+      data,
+      adapter: adapter ?? [],
+      training: trainingArguments(settings, {
+        learningRate: adapter === undefined ? 5e-4 : 1e-3,
+        numTrainEpochs: own ? 1 : 2,
+        maxLength: own ? 96 : 256,
+      }),
+    }, settings);
+    const scores = { "this model": metrics[noAnswer ? "squad-v2_f1" : "squad_f1"] ?? NaN };
+    if (!own) return showScores(bench, { F1: scores });
+    const [train, held] = [await readRows(bench, data.train), await readRows(bench, data.eval)];
+    const lookup = scoreOf(predictFromLookup(train, held), held);
+    return showScores(bench, { F1: { ...scores, "the likeliest word by itself": lookup } });
+  },
+});
 
 function scoreOf(predictions: readonly string[], rows: readonly Row[]): number {
   const metric = squad();
@@ -67,3 +63,5 @@ function scoreOf(predictions: readonly string[], rows: readonly Row[]): number {
   );
   return metric.compute(state).squad_f1 ?? NaN;
 }
+
+await runIfMain(import.meta, questionAnswering);

@@ -7,37 +7,40 @@
  * Without `--model` it is `attune:base`, the small pretrained encoder that comes with Attune.
  * @module
  */
-import process from "node:process";
-import { exitCode } from "../runtimes/cli/exit.ts";
-import { trainSpec } from "../runtimes/cli/run.ts";
-import { columnsOf, parseSettings, resolveData, trainingArguments } from "./recipe.ts";
+import { columnsOf, common } from "./options.ts";
+import { defineRecipe, runIfMain } from "./recipe.ts";
+import { resolveData, reviews, trainingArguments } from "./shared.ts";
 
-const settings = parseSettings("sentiment", "whether sentences are negative or positive");
-const { model, adapter, output, resume } = settings;
-const lora = adapter === "lora";
+/** Trains a model to tell whether sentences are negative or positive; gives its accuracy. */
+export const sentiment = defineRecipe({
+  name: "sentiment",
+  summary: "whether sentences are negative or positive",
+  options: common,
+  run: async (settings, bench) => {
+    const { model, adapter, output, resume } = settings;
+    const lora = adapter === "lora";
+    const { accuracy = NaN } = await bench.train({
+      version: 1,
+      name: "sentiment",
+      model: { use: "pretrained", with: { path: model } },
+      task: {
+        use: "sequence-classification",
+        with: { labels: ["negative", "positive"], columns: columnsOf(settings) },
+      },
+      data: await resolveData(bench, settings, reviews),
+      adapter: adapter === undefined ? [] : [adapter],
+      schedule: { use: "linear", with: { warmupSteps: 0.1 } },
+      training: trainingArguments(settings, {
+        // A small encoder takes larger steps.
+        learningRate: model === "attune:base" ? (lora ? 2e-3 : 2e-4) : (lora ? 1e-3 : 5e-5),
+        numTrainEpochs: 3,
+        maxLength: 128,
+        loadBestModelAtEnd: true,
+        metricForBestModel: "accuracy",
+      }),
+    }, { output, resume });
+    return { accuracy: { "this model": accuracy } };
+  },
+});
 
-process.exitCode = await exitCode(() =>
-  trainSpec({
-    version: 1,
-    name: "sentiment",
-    model: { use: "pretrained", with: { path: model } },
-    task: {
-      use: "sequence-classification",
-      with: { labels: ["negative", "positive"], columns: columnsOf(settings) },
-    },
-    data: resolveData(settings, {
-      train: { use: "reviews", with: { split: "train" } },
-      eval: { use: "reviews", with: { split: "test" } },
-    }),
-    adapter: adapter === undefined ? [] : [adapter],
-    schedule: { use: "linear", with: { warmupSteps: 0.1 } },
-    training: trainingArguments(settings, {
-      // A small encoder takes larger steps.
-      learningRate: model === "attune:base" ? (lora ? 2e-3 : 2e-4) : (lora ? 1e-3 : 5e-5),
-      numTrainEpochs: 3,
-      maxLength: 128,
-      loadBestModelAtEnd: true,
-      metricForBestModel: "accuracy",
-    }),
-  }, { output, resume })
-);
+await runIfMain(import.meta, sentiment);

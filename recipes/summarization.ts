@@ -11,82 +11,89 @@
  * sentence itself, and its first words, as many as telegrams mostly have.
  * @module
  */
-import { join } from "node:path";
+import type { Row } from "../core/types.ts";
 import { rouge } from "../plugins/metrics/rouge.ts";
-import { hostHere } from "../runtimes/host/train.ts";
+import { columnsOf, common, type Data } from "./options.ts";
+import { defineRecipe, runIfMain } from "./recipe.ts";
+import { telegrams } from "./rows/telegrams.ts";
 import {
-  columnsOf,
-  parseSettings,
-  printScores,
+  brown,
+  makeRows,
+  pathIn,
   readRows,
   resolveData,
+  showScores,
   trainingArguments,
   trainRecipe,
-  writeRows,
-} from "./recipe.ts";
-import { telegrams } from "./rows/telegrams.ts";
+} from "./shared.ts";
 import { starterSeq2seq } from "./starter.ts";
 
-const settings = parseSettings("summarization", "shorter texts out of longer ones", {
-  source: { says: "the column of texts (default: source)" },
-  target: { says: "the column of shorter ones (default: target)" },
-  "max-target-length": { says: "tokens of the longest answer", number: true },
-  beams: { says: "beams of the search", default: "1", number: true },
-  "no-repeat-ngram-size": { says: "no such number of tokens comes twice in a row", default: "3", number: true },
-});
-const { model } = settings;
-const columns = columnsOf(settings);
-const source = columns.source ?? settings.source ?? "source";
-const target = columns.target ?? settings.target ?? "target";
-const own = settings.data === undefined;
-const made = own && {
-  train: writeRows(settings, "train", telegrams(await readRows({ use: "brown", with: { split: "train" } }))),
-  eval: writeRows(settings, "eval", telegrams(await readRows({ use: "brown", with: { split: "test" } }))),
-};
-const data = resolveData(settings, made || { train: {}, eval: {} }, 9000, 300);
-const small = model === "attune:base";
-const maxTargetLength = Number(settings["max-target-length"] ?? (own ? 32 : 128));
-
-const generation = {
-  numBeams: Number(settings.beams),
-  noRepeatNgramSize: Number(settings["no-repeat-ngram-size"]),
-};
-
-const metrics = await trainRecipe({
+/** Trains a model to write shorter texts; gives their ROUGE-L beside that of the first words and of the whole text. */
+export const summarization = defineRecipe({
   name: "summarization",
-  model: {
-    use: "pretrained",
-    with: { path: small ? await starterSeq2seq(await hostHere(), join(settings.output, "base")) : model },
+  summary: "shorter texts out of longer ones",
+  options: {
+    ...common,
+    source: { says: "the column of texts (default: source)" },
+    target: { says: "the column of shorter ones (default: target)" },
+    maxTargetLength: { says: "tokens of the longest answer", number: true },
+    beams: { says: "beams of the search", default: 1, number: true },
+    noRepeatNgramSize: { says: "no such number of tokens comes twice in a row", default: 3, number: true },
   },
-  task: {
-    use: "seq2seq-lm",
-    with: { maxTargetLength, columns: { ...columns, source, target }, generation },
+  run: async (settings, bench) => {
+    const { adapter, output, beams, noRepeatNgramSize } = settings;
+    const columns = columnsOf(settings);
+    const source = columns.source ?? settings.source ?? "source";
+    const target = columns.target ?? settings.target ?? "target";
+    const own = settings.data === undefined;
+    const sentences = (): Promise<Data> => makeRows(bench, settings, brown(), telegrams);
+    const data = await resolveData(bench, settings, sentences, 9000, 300);
+    const small = settings.model === "attune:base";
+    const model = small ? await starterSeq2seq(await bench.host(), pathIn(output, "base")) : settings.model;
+    const metrics = await trainRecipe(bench, {
+      name: "summarization",
+      model: { use: "pretrained", with: { path: model } },
+      task: {
+        use: "seq2seq-lm",
+        with: {
+          maxTargetLength: settings.maxTargetLength ?? (own ? 32 : 128),
+          columns: { ...columns, source, target },
+          generation: { numBeams: beams, noRepeatNgramSize },
+        },
+      },
+      data,
+      metrics: ["rouge", "perplexity"],
+      adapter: adapter ?? [],
+      training: trainingArguments(settings, {
+        learningRate: adapter !== undefined ? 1e-3 : small ? 1e-3 : 5e-5,
+        numTrainEpochs: 1,
+        maxLength: own ? 48 : 512,
+        perDeviceEvalBatchSize: 32,
+        evalStrategy: "no",
+      }),
+    }, settings);
+    const baselines = scoreBaselines(await readRows(bench, data.eval), source, target);
+    return showScores(bench, { "ROUGE-L": { "this model": metrics.rougeL ?? NaN, ...baselines } });
   },
-  data,
-  metrics: ["rouge", "perplexity"],
-  adapter: settings.adapter ?? [],
-  training: trainingArguments(settings, {
-    learningRate: settings.adapter !== undefined ? 1e-3 : small ? 1e-3 : 5e-5,
-    numTrainEpochs: 1,
-    maxLength: own ? 48 : 512,
-    perDeviceEvalBatchSize: 32,
-    evalStrategy: "no",
-  }),
-}, settings);
-
-const held = (await readRows(data.eval)).map((row) => ({ text: String(row[source]), reference: String(row[target]) }));
-const words = (text: string): string[] => text.split(/\s+/);
-const length = Math.round(held.reduce((sum, { reference }) => sum + words(reference).length, 0) / held.length);
-const scoreOf = (predict: (text: string) => string): number => {
-  const metric = rouge();
-  const state = held.reduce(
-    (state, { text, reference }) => metric.update(state, { prediction: predict(text), references: [reference] }),
-    metric.init(),
-  );
-  return metric.compute(state).rougeL ?? NaN;
-};
-printScores("ROUGE-L", {
-  "this model": metrics.rougeL ?? NaN,
-  [`the first ${length} words`]: scoreOf((text) => words(text).slice(0, length).join(" ")),
-  "the whole text": scoreOf((text) => text),
 });
+
+/** ROUGE-L of the first words, as many as references mostly have, and of the whole text. */
+function scoreBaselines(rows: readonly Row[], source: string, target: string): Readonly<Record<string, number>> {
+  const pairs = rows.map((row) => ({ text: String(row[source]), reference: String(row[target]) }));
+  const words = (text: string): string[] => text.split(/\s+/);
+  const length = Math.round(pairs.reduce((sum, { reference }) => sum + words(reference).length, 0) / pairs.length);
+  const scoreOf = (predict: (text: string) => string): number => {
+    const metric = rouge();
+    const state = pairs.reduce(
+      (state, { text, reference }) => metric.update(state, { prediction: predict(text), references: [reference] }),
+      metric.init(),
+    );
+    return metric.compute(state).rougeL ?? NaN;
+  };
+  return {
+    [`the first ${length} words`]: scoreOf((text) => words(text).slice(0, length).join(" ")),
+    "the whole text": scoreOf((text) => text),
+  };
+}
+
+await runIfMain(import.meta, summarization);

@@ -10,46 +10,48 @@
  * @module
  */
 import { partsOfSpeech } from "../plugins/data/parts_of_speech.ts";
-import {
-  columnsOf,
-  parseSettings,
-  printScores,
-  readRows,
-  resolveData,
-  trainingArguments,
-  trainRecipe,
-} from "./recipe.ts";
+import { columnsOf, common } from "./options.ts";
+import { defineRecipe, runIfMain } from "./recipe.ts";
 import { predictFrequentTags } from "./rows/frequent_tags.ts";
+import { brown, readRows, resolveData, showScores, trainingArguments, trainRecipe } from "./shared.ts";
 
-const settings = parseSettings("token-classification", "a tag for each word", {
-  tokens: { says: "the column of words (default: tokens)" },
-  tags: { says: "the column of tags (default: tags)" },
-  labels: { says: "the tags", default: partsOfSpeech.join(",") },
-});
-const columns = columnsOf(settings);
-const tokens = columns.tokens ?? settings.tokens ?? "tokens";
-const tags = columns.tags ?? settings.tags ?? "tags";
-const labels = settings.labels.split(",");
-const brown = (split: string) => ({ use: "brown", with: { split } });
-const data = resolveData(settings, { train: brown("train"), eval: brown("test") }, 1000, 600);
-
-const { seqeval_accuracy: accuracy = NaN, seqeval_f1_micro: f1 = NaN } = await trainRecipe({
+/** Trains a model to tag words; gives the accuracy of its tags beside that of each word's most frequent tag. */
+export const tokenClassification = defineRecipe({
   name: "token-classification",
-  model: { use: "pretrained", with: { path: settings.model } },
-  task: { use: "token-classification", with: { labels, columns: { ...columns, tokens, tags } } },
-  data,
-  adapter: settings.adapter ?? [],
-  training: trainingArguments(settings, {
-    learningRate: settings.adapter === undefined ? 5e-4 : 2e-3,
-    numTrainEpochs: 4,
-    maxLength: 96,
-  }),
-}, settings);
-
-const [train, held] = [await readRows(data.train), await readRows(data.eval)];
-const isOf = labels.some((label) => /^[BI]-/.test(label));
-if (isOf) printScores("F1 of entities", { "this model": f1 });
-printScores("accuracy of tags", {
-  "this model": accuracy,
-  "each word's most frequent tag": predictFrequentTags(train, held, { tokens, tags }),
+  summary: "a tag for each word",
+  options: {
+    ...common,
+    tokens: { says: "the column of words (default: tokens)" },
+    tags: { says: "the column of tags (default: tags)" },
+    labels: { says: "the tags", default: partsOfSpeech.join(",") },
+  },
+  run: async (settings, bench) => {
+    const { model, adapter } = settings;
+    const columns = columnsOf(settings);
+    const tokens = columns.tokens ?? settings.tokens ?? "tokens";
+    const tags = columns.tags ?? settings.tags ?? "tags";
+    const labels = settings.labels.split(",");
+    const data = await resolveData(bench, settings, brown(), 1000, 600);
+    const { seqeval_accuracy: accuracy = NaN, seqeval_f1_micro: f1 = NaN } = await trainRecipe(bench, {
+      name: "token-classification",
+      model: { use: "pretrained", with: { path: model } },
+      task: { use: "token-classification", with: { labels, columns: { ...columns, tokens, tags } } },
+      data,
+      adapter: adapter ?? [],
+      training: trainingArguments(settings, {
+        learningRate: adapter === undefined ? 5e-4 : 2e-3,
+        numTrainEpochs: 4,
+        maxLength: 96,
+      }),
+    }, settings);
+    const [train, held] = [await readRows(bench, data.train), await readRows(bench, data.eval)];
+    const frequent = predictFrequentTags(train, held, { tokens, tags });
+    const namesEntities = labels.some((label) => /^[BI]-/.test(label));
+    return showScores(bench, {
+      ...(namesEntities ? { "F1 of entities": { "this model": f1 } } : {}),
+      "accuracy of tags": { "this model": accuracy, "each word's most frequent tag": frequent },
+    });
+  },
 });
+
+await runIfMain(import.meta, tokenClassification);

@@ -14,6 +14,7 @@ import { dirname, extname, join, normalize } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { isMain } from "../recipe.ts";
 
 const place = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -21,7 +22,11 @@ const place = (path: string): string => fileURLToPath(new URL(path, import.meta.
 export async function buildPage(output: string): Promise<void> {
   mkdirSync(output, { recursive: true });
   await build({
-    entryPoints: [place("page.ts")],
+    stdin: {
+      contents: 'import { showPage } from "./page.ts"; await showPage();',
+      resolveDir: place("."),
+      loader: "ts",
+    },
     outfile: join(output, "page.js"),
     bundle: true,
     format: "esm",
@@ -64,7 +69,7 @@ export async function servePage(folder: string, port: number): Promise<Server> {
   return server;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta)) {
   const { values } = parseArgs({
     options: { output: { type: "string", default: "dist/browser" }, port: { type: "string" } },
   });

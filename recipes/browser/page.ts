@@ -24,7 +24,7 @@ type Shown = {
   metrics: Named<number | null>;
 };
 
-const here = new URL("./", document.baseURI).href;
+const here = (): string => new URL("./", document.baseURI).href;
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 const cell = (row: HTMLTableRowElement, text: string, title = ""): void => {
   const made = row.insertCell();
@@ -32,15 +32,23 @@ const cell = (row: HTMLTableRowElement, text: string, title = ""): void => {
   made.title = title;
 };
 
-ort.env.wasm.wasmPaths = here;
-ort.env.wasm.numThreads = 1;
-const stores = new Map<string, Store>();
-const host: Host = {
-  ...web({ lib: ort as unknown as Ort, base: fetchedStore(`${here}base/`) }),
-  directory: (path) => stores.get(path) ?? fetchedStore(`${here}none/`),
-};
+/** The page's machine: the base beside the page, and folders that it was given. */
+type PageHost = Host & Readonly<{ base: Store; folders: Map<string, Store> }>;
 
-const openedFor = async (task: Json): Promise<AdapterPool> =>
+function openHost(): PageHost {
+  ort.env.wasm.wasmPaths = here();
+  ort.env.wasm.numThreads = 1;
+  const folders = new Map<string, Store>();
+  const base = fetchedStore(`${here()}base/`);
+  return {
+    ...web({ lib: ort as unknown as Ort, base }),
+    base,
+    folders,
+    directory: (path) => folders.get(path) ?? fetchedStore(`${here()}none/`),
+  };
+}
+
+const openedFor = async (host: PageHost, task: Json): Promise<AdapterPool> =>
   await openAdapterPool(
     compose(
       { version: 1, model: { use: "pretrained", with: { path: "attune:base" } }, task, data: {} } as unknown as RunSpec,
@@ -79,15 +87,17 @@ async function nearest(set: AdapterPool, rows: readonly { text: string; label: s
 }
 
 /** The classes that a saved adapter gives, where the page was given one: `?adapter=path/`. */
-async function classifier(): Promise<((texts: readonly string[]) => Promise<string[]>) | undefined> {
+async function classifier(
+  host: PageHost,
+): Promise<((texts: readonly string[]) => Promise<string[]>) | undefined> {
   const path = new URL(document.location.href).searchParams.get("adapter");
   if (path === null) return undefined;
-  const saved = await detectArtifact(fetchedStore(new URL(path, here).href));
+  const saved = await detectArtifact(fetchedStore(new URL(path, here()).href));
   const [adapter] = saved?.adapters ?? [];
   if (!adapter) throw new Error(`${path} holds no adapter`);
-  stores.set("adapter", adapter.files);
-  const { task } = await classification({ model: host.base as Store, adapters: [adapter] });
-  const set = await openedFor(task);
+  host.folders.set("adapter", adapter.files);
+  const { task } = await classification({ model: host.base, adapters: [adapter] });
+  const set = await openedFor(host, task);
   await set.add("adapter", { use: adapter.use, with: { from: "adapter" } });
   return async (texts) => {
     const found: string[] = [];
@@ -98,10 +108,11 @@ async function classifier(): Promise<((texts: readonly string[]) => Promise<stri
 
 async function main(): Promise<void> {
   const start = performance.now();
+  const host = openHost();
   const status = element("status");
-  const tokenizer = await hf().open(host.base as Store);
-  const set = await openedFor({ use: "feature-extraction" });
-  const classify = await classifier();
+  const tokenizer = await hf().open(host.base);
+  const set = await openedFor(host, { use: "feature-extraction" });
+  const classify = await classifier(host);
   await embedded(set, ["warm"]);
   const loadMs = performance.now() - start;
   const show = async (): Promise<void> => {
@@ -168,8 +179,13 @@ async function main(): Promise<void> {
   await show();
 }
 
-main().catch((error) => {
-  const status = element("status");
-  status.textContent = String(error);
-  status.dataset.state = "failed";
-});
+/** Fills the page; where that fails, the page says why. */
+export async function showPage(): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const status = element("status");
+    status.textContent = String(error);
+    status.dataset.state = "failed";
+  }
+}

@@ -2,21 +2,24 @@
  * What single draws came to, kept as they come: a comparison that was interrupted goes on behind the last.
  * @module
  */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { AttuneError, refused, show } from "../../core/errors.ts";
-import type { Json, Named } from "../../core/types.ts";
-import { makeFolderSync } from "../../runtimes/host/make_folder.ts";
+import type { Named, Store } from "../../core/types.ts";
 
 /** Draws that are kept. `once` gives what is known of one, or finds it out and keeps it. */
 export type Draws = Readonly<{ once(name: string, find: () => Promise<number>): Promise<number> }>;
 
+const FILE = "draws.jsonl";
+
 /** The draws of an output. Throws AttuneError where it holds those of another comparison, or is not empty and not gone on with. */
-export function drawsIn(output: string, settings: Named<unknown>, resume: boolean): Draws {
-  const file = join(output, "draws.jsonl");
+export async function openDraws(
+  store: Store,
+  output: string,
+  settings: Named<unknown>,
+  resume: boolean,
+): Promise<Draws> {
   const header = JSON.stringify(settings);
-  makeFolderSync(output);
-  const [first, ...lines] = existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : [];
+  const file = await store.get(FILE);
+  const [first, ...lines] = file ? new TextDecoder().decode(file.bytes).trimEnd().split("\n") : [];
   if (first !== undefined && !resume) {
     const details = { code: "USAGE", plugin: "recipe", path: output };
     throw new AttuneError(`${output} is not empty: pass --resume to continue it, or another --output`, details);
@@ -24,17 +27,22 @@ export function drawsIn(output: string, settings: Named<unknown>, resume: boolea
   if (first !== undefined && first !== header) {
     throw refused("recipe", `${output} holds another comparison: its options were ${show(JSON.parse(first))}`);
   }
-  // The last line may have been cut off.
+  // A host may write a file in pieces: its last line may have been cut off.
   const whole = lines.filter((line) => line.endsWith("]"));
-  writeFileSync(file, [header, ...whole].map((line) => `${line}\n`).join(""));
   const known = new Map<string, number>(whole.map((line) => JSON.parse(line) as [string, number]));
+  const write = async (): Promise<void> => {
+    const text = [header, ...[...known].map((draw) => JSON.stringify(draw))].map((line) => `${line}\n`).join("");
+    await store.put(FILE, new TextEncoder().encode(text));
+  };
+  await write();
   return {
     once: async (name, find) => {
       const before = known.get(name);
       if (before !== undefined) return before;
-      const found = await find();
-      appendFileSync(file, `${JSON.stringify([name, found] satisfies Json)}\n`);
-      return found;
+      const accuracy = await find();
+      known.set(name, accuracy);
+      await write();
+      return accuracy;
     },
   };
 }

@@ -6,13 +6,14 @@ import { compose } from "../../core/compose.ts";
 import { trainRun } from "../../core/run/train.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { openRun } from "../../core/run/open.ts";
-import type { Host, Json, Named, Row, RunSpec, Store } from "../../core/types.ts";
-import { catalog } from "../../plugins/catalog.ts";
+import type { Catalog, Host, Json, Named, Row, RunSpec, Store } from "../../core/types.ts";
 import { memory as rowsInMemory } from "../../plugins/data/memory.ts";
 import { memory } from "../../plugins/stores/memory.ts";
 
 /** What every method is given. */
-export type Setting = Readonly<{ host: Host; model: string; decoder: string | undefined; held: readonly Row[] }>;
+export type Setting = Readonly<
+  { host: Host; catalog: Catalog; model: string; decoder: string | undefined; held: readonly Row[] }
+>;
 
 /** A way to learn. `needs`: of what kind of model. */
 export type Method = Readonly<{
@@ -63,7 +64,7 @@ function specOf(
   } as unknown as RunSpec;
 }
 
-async function trained(spec: RunSpec, host: Host, output?: Store): Promise<number> {
+async function train(spec: RunSpec, { host, catalog }: Setting, output?: Store): Promise<number> {
   let accuracy = NaN;
   for await (const event of trainRun(compose(spec, catalog), host, { ...(output ? { output } : {}) })) {
     if (event.type === "evaluate") accuracy = event.metrics.accuracy ?? NaN;
@@ -77,8 +78,7 @@ const classification: Json = { use: "sequence-classification", with: { labels: L
 const full: Method = {
   name: "full tuning",
   needs: "encoder",
-  run: async (rows, seed, s) =>
-    await trained(specOf(s, rows, seed, stepsOf(rows), 2e-4, { task: classification }), s.host),
+  run: async (rows, seed, s) => await train(specOf(s, rows, seed, stepsOf(rows), 2e-4, { task: classification }), s),
 };
 
 const prompted = (name: string, learningRate: number, adapter: Json): Method => ({
@@ -86,7 +86,7 @@ const prompted = (name: string, learningRate: number, adapter: Json): Method => 
   needs: "encoder",
   run: async (rows, seed, s) => {
     const task = { use: "prompt-classification", with: { ...PROMPT, transform: false } };
-    return await trained(specOf(s, rows, seed, stepsOf(rows), learningRate, { task, adapter }), s.host);
+    return await train(specOf(s, rows, seed, stepsOf(rows), learningRate, { task, adapter }), s);
   },
 });
 
@@ -99,7 +99,7 @@ const setFit: Method = {
     const pairs = { use: "pairs", with: { source: given(rows), seed } };
     const first = specOf(s, rows, seed, 20 + rows.length / 4, 1e-4, { task: "sentence-similarity" });
     const { eval: _, ...data } = { ...first.data, train: pairs };
-    await trained({ ...first, data } as RunSpec, s.host, output);
+    await train({ ...first, data } as RunSpec, s, output);
     const host = withStage(s.host, output);
     // The penalty of scikit-learn's C = 1: half of the squared weights over the number of rows.
     const optimizer = { use: "adam", with: { weightDecay: 1 / rows.length } };
@@ -111,7 +111,7 @@ const setFit: Method = {
       optimizer,
     });
     const config = { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 };
-    return await trained({ ...second, model: { use: "pretrained", with: { path: STAGE, config } } }, host);
+    return await train({ ...second, model: { use: "pretrained", with: { path: STAGE, config } } }, { ...s, host });
   },
 };
 
@@ -133,7 +133,7 @@ const inContext: Method = {
     };
     const spec = specOf({ ...s, model: s.decoder ?? "" }, rows, 0, 1, 0, { task });
     const training = { ...spec.training, maxLength: null, perDeviceEvalBatchSize: 4 };
-    const open = await openRun(compose({ ...spec, training }, catalog), s.host);
+    const open = await openRun(compose({ ...spec, training }, s.catalog), s.host);
     return (await evaluateRun(open, rowsInMemory({ rows: s.held }))).accuracy ?? NaN;
   },
 };

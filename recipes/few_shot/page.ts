@@ -10,7 +10,7 @@ export type Facts = Readonly<
   {
     model: string;
     decoder?: string | undefined;
-    seeds: string;
+    seeds: number;
     held: number;
     seconds: number;
     figures: readonly Figure[];

@@ -1,0 +1,100 @@
+/**
+ * Recipes as commands: options of the command line, runs in a worker, exit codes.
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
+import { badValue, unknownName } from "../core/errors.ts";
+import type { Host } from "../core/types.ts";
+import { exitCode } from "../runtimes/cli/exit.ts";
+import { trainSpec } from "../runtimes/cli/run.ts";
+import { hostHere } from "../runtimes/host/train.ts";
+import { flagName, type Given, type Option, type Options } from "./options.ts";
+import type { Recipe, RecipeCommand } from "./recipe.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** Runs a recipe by what the command line says, and sets the exit code. */
+export async function runRecipe<T extends Options>(recipe: Recipe<T, unknown>): Promise<void> {
+  process.exitCode = await exitCode(async () => {
+    const options = parseOptions(recipe.command);
+    if (options === undefined) return 0;
+    try {
+      await recipe(options, processBench());
+      return 0;
+    } catch (error) {
+      // What ended the run has been said by it.
+      const code = (error as { runEndedWith?: number } | null)?.runEndedWith;
+      if (code === undefined) throw error;
+      return code;
+    }
+  });
+}
+
+/** What this process brings: its files, all plugins, and a worker that trains. */
+function processBench(): Workbench {
+  let host: Promise<Host> | undefined;
+  return {
+    host: () => host ??= hostHere(),
+    catalog: async () => (await import("../plugins/catalog.ts")).catalog,
+    train: async (spec, { output, ...options }) => {
+      const code = await trainSpec(spec, { output, ...options });
+      if (code !== 0) throw Object.assign(new Error(`The run ended with ${code}`), { runEndedWith: code });
+      return JSON.parse(readFileSync(join(output, "metrics.json"), "utf8"));
+    },
+    say: (text) => console.log(text),
+  };
+}
+
+/**
+ * What the command line says of a recipe's options; undefined where it asks for help, which is printed.
+ *
+ * @throws AttuneError that names what is unknown, with the nearest name, or has no value of its kind.
+ */
+function parseOptions<T extends Options>(command: RecipeCommand<T>): Given<T> | undefined {
+  const options = Object.fromEntries(
+    Object.entries(command.options).map(([key, own]) => [flagName(key), { key, own }]),
+  );
+  const types = Object.entries(options).map((
+    [flag, { own }],
+  ) => [flag.slice(2), { type: own.flag ? "boolean" : "string" }]);
+  const config = { ...Object.fromEntries(types), help: { type: "boolean", short: "h" } } as ParseArgsOptionsConfig;
+  const { tokens, values } = parseArgs({ options: config, strict: false, tokens: true });
+  if (values.help) {
+    process.stdout.write(helpOf(command));
+    return undefined;
+  }
+  const given: Record<string, unknown> = {};
+  for (const token of tokens) {
+    if (token.kind === "positional") throw badValue("recipe", "arguments", token.value, "options, as --model DIR");
+    if (token.kind !== "option") continue;
+    const option = options[`--${token.name}`];
+    if (!option) {
+      throw unknownName("recipe", token.rawName, "option", token.rawName, [...Object.keys(options), "--help"]);
+    }
+    given[option.key] = parseValue(token.rawName, token.value, option.own);
+  }
+  return given as Given<T>;
+}
+
+function parseValue(raw: string, value: string | undefined, { flag, number }: Option): boolean | number | string {
+  if (flag) {
+    if (value !== undefined) throw badValue("recipe", raw, value, "no value");
+    return true;
+  }
+  if (value === undefined) throw badValue("recipe", raw, value, "a value");
+  if (!number) return value;
+  if (value.trim() === "" || !Number.isFinite(Number(value))) throw badValue("recipe", raw, value, "a number");
+  return Number(value);
+}
+
+function helpOf({ name, summary, options }: RecipeCommand<Options>): string {
+  const rows = Object.entries(options).map(([key, own]) => [
+    `${flagName(key)}${own.flag ? "" : own.number ? " <n>" : " <text>"}`,
+    `${own.says}${own.default === undefined || own.default === -1 ? "" : ` (default: ${own.default})`}`,
+  ]);
+  const width = Math.max(...rows.map(([left = ""]) => left.length));
+  const lines = rows.map(([left = "", right]) => `  ${left.padEnd(width)}  ${right}`);
+  return `${name}: ${summary}\n\n${lines.join("\n")}\n  ${"--help".padEnd(width)}  this\n`;
+}

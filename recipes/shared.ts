@@ -1,0 +1,221 @@
+/**
+ * What recipes share: rows from anywhere, arguments of training, and scores with what they are to be compared with.
+ * @module
+ */
+import { compose } from "../core/compose.ts";
+import { AttuneError, badSpec, unknownName } from "../core/errors.ts";
+import { resolvePart } from "../core/resolve_part.ts";
+import { evaluateRun } from "../core/run/evaluate.ts";
+import { openRun } from "../core/run/open.ts";
+import type { Json, Named, Row, RunSpec, TrainingArguments } from "../core/types.ts";
+import { columnsOf, common, type Data, type Settings } from "./options.ts";
+import type { Scores } from "./recipe.ts";
+import { folderOf, type Metrics, readJson, type Workbench } from "./workbench.ts";
+
+/** What says which rows. */
+export type DataSettings = Readonly<
+  Partial<Pick<Settings, "data" | "rows" | "seed" | "config" | "trainSplit" | "evalSplit">>
+>;
+
+/** Rows of labelled review sentences. */
+export const reviews: Data = {
+  train: { use: "reviews", with: { split: "train" } },
+  eval: { use: "reviews", with: { split: "test" } },
+};
+
+/** Rows of the Brown corpus. */
+export function brown(options: Named<Json> = {}): Data {
+  return {
+    train: { use: "brown", with: { split: "train", ...options } },
+    eval: { use: "brown", with: { split: "test", ...options } },
+  };
+}
+
+/** Paragraphs of five genres of the Brown corpus. */
+export const genres: Data = brown({
+  unit: "paragraph",
+  genres: ["news", "hobbies", "learned", "religion", "romance"],
+});
+
+/**
+ * What `--data` names: `hub:org/name` (or `hub:imdb`), a file (.jsonl, .json, .csv, .parquet), a fifth of whose rows are
+ * held out, or a data plugin that has splits; without it, `most` of the recipe's own rows. `--rows` takes others, in a
+ * seeded order.
+ */
+export async function resolveData(
+  bench: Workbench,
+  settings: DataSettings,
+  own: Data | (() => Promise<Data>),
+  most?: number,
+  mostHeld?: number,
+): Promise<Data> {
+  const { data, seed = common.seed.default, rows = data === undefined ? most : undefined } = settings;
+  const whole = data !== undefined
+    ? typeof data === "string" ? await resolveNamed(bench, data, settings) : data
+    : typeof own === "function"
+    ? await own()
+    : own;
+  const part = (which: keyof Data): Named<Json> => {
+    const all = whole[which];
+    if (rows === undefined) return all;
+    const quarter = Math.ceil(rows / 4);
+    const limit = which === "train" ? rows : settings.rows === undefined ? mostHeld ?? quarter : quarter;
+    return { use: "take", with: { limit, source: { use: "shuffle", with: { source: all, seed } } } };
+  };
+  return { train: part("train"), eval: part("eval") };
+}
+
+async function resolveNamed(bench: Workbench, data: string, settings: DataSettings): Promise<Data> {
+  const { trainSplit = common.trainSplit.default, evalSplit = common.evalSplit.default, config = null } = settings;
+  const both = (part: (split: string, which: "train" | "test") => Named<Json>): Data => ({
+    train: part(trainSplit, "train"),
+    eval: part(evalSplit, "test"),
+  });
+  if (data.startsWith("hub:")) {
+    return both((split) => ({ use: "hub", with: { path: data.slice(4), name: config, split } }));
+  }
+  const [, kind] = /\.(jsonl|json|csv|parquet)$/.exec(data) ?? [];
+  if (kind !== undefined) {
+    const { resolve } = await bench.host();
+    const source = { use: kind, with: { path: resolve?.(data) ?? data } };
+    return both((_, part) => ({ use: "split", with: { source, part, testSize: 0.2 } }));
+  }
+  if (Object.hasOwn((await bench.catalog()).data ?? {}, data)) return both((split) => ({ use: data, with: { split } }));
+  const known = ["hub:org/name", "rows.jsonl", "rows.json", "rows.csv", "rows.parquet", "reviews", "brown"];
+  throw unknownName("recipe", "--data", "data set", data, known);
+}
+
+/** The rows of a data set. Throws AttuneError where no plugin reads it. */
+export async function readRows(
+  bench: Pick<Workbench, "host" | "catalog">,
+  data: Named<Json>,
+): Promise<Row[]> {
+  const issues: AttuneError[] = [];
+  const dataset = resolvePart("data", data, "data", { catalog: await bench.catalog(), issues });
+  if (!dataset) throw badSpec(issues);
+  const rows: Row[] = [];
+  for await (const { row } of (await dataset.open(await bench.host())).read()) rows.push(row);
+  return rows;
+}
+
+/** Makes rows of other rows, and writes them into the output; gives them as a data set. */
+export async function makeRows(
+  bench: Workbench,
+  { output }: Pick<Settings, "output">,
+  from: Data,
+  make: (rows: readonly Row[]) => readonly Row[],
+): Promise<Data> {
+  const host = await bench.host();
+  const folder = pathIn(output, "data");
+  const write = async (which: keyof Data): Promise<Named<Json>> => {
+    const rows = make(await readRows(bench, from[which]));
+    const text = rows.map((row) => JSON.stringify(row)).join("\n") + "\n";
+    await folderOf(host, folder).put(`${which}.jsonl`, new TextEncoder().encode(text));
+    const path = pathIn(folder, `${which}.jsonl`);
+    return { use: "jsonl", with: { path: host.resolve?.(path) ?? path } };
+  };
+  return { train: await write("train"), eval: await write("eval") };
+}
+
+/** The path of something in a folder. */
+export function pathIn(folder: string, name: string): string {
+  return `${folder.replace(/\/+$/, "")}/${name}`;
+}
+
+/** The names in a column, sorted; of numbers nothing is known but how many there are. */
+export function inferLabels(
+  rows: readonly Row[],
+  column = "label",
+): Readonly<{ labels: string[] } | { numLabels: number }> {
+  const values = new Set(rows.map((row) => row[column]));
+  if (values.has(undefined)) throw unknownName("recipe", "--data", "column", column, Object.keys(rows[0] ?? {}));
+  const numbers = [...values].filter((value) => typeof value === "number");
+  return numbers.length === values.size
+    ? { numLabels: Math.max(...numbers) + 1 }
+    : { labels: [...values].map(String).sort() };
+}
+
+/** What the columns of classified texts are called. */
+export function classColumns(
+  settings: Pick<Settings, "columns" | "data"> & Readonly<{ text?: string | undefined; label?: string | undefined }>,
+): Named<string> & Readonly<{ text: string; label: string }> {
+  const columns = columnsOf(settings);
+  return {
+    ...columns,
+    text: columns.text ?? settings.text ?? "text",
+    label: columns.label ?? settings.label ?? (settings.data === undefined ? "genre" : "label"),
+  };
+}
+
+/** Arguments of training: the recipe's own, and over these what its caller says. */
+export function trainingArguments(settings: Settings, own: Partial<TrainingArguments>): Named<Json> {
+  const { rate, epochs, batch, maxLength, steps, seed } = settings;
+  return {
+    perDeviceTrainBatchSize: 16,
+    evalStrategy: "epoch",
+    loggingSteps: 50,
+    ...own,
+    ...(rate === undefined ? {} : { learningRate: rate }),
+    ...(epochs === undefined ? {} : { numTrainEpochs: epochs }),
+    ...(batch === undefined ? {} : { perDeviceTrainBatchSize: batch }),
+    ...(maxLength === undefined ? {} : { maxLength }),
+    maxSteps: steps,
+    seed,
+  };
+}
+
+/**
+ * Trains a spec into a folder of the output, and gives the final metrics; with `resume` what is done there is not done
+ * again.
+ */
+export async function trainRecipe(
+  bench: Workbench,
+  spec: Named<Json>,
+  { output, resume }: Settings,
+  folder = "run",
+): Promise<Metrics> {
+  const path = pathIn(output, folder);
+  const whole = { version: 1, schedule: { use: "linear", with: { warmupSteps: 0.1 } }, ...spec };
+  return resume && await readDone(bench, path, whole) || await bench.train(whole, { output: path, resume });
+}
+
+/** The metrics of a folder whose run has come to its end, of the length that a spec asks for; undefined of any other. */
+async function readDone(bench: Workbench, path: string, { training }: Named<Json>): Promise<Metrics | undefined> {
+  const store = folderOf(await bench.host(), path);
+  const [log, spec, metrics] = [
+    await store.get("log.jsonl"),
+    await readJson(store, "spec.json"),
+    await readJson(store, "metrics.json"),
+  ];
+  if (!log || !spec || !metrics) return undefined;
+  const end = JSON.parse(new TextDecoder().decode(log.bytes).trimEnd().split("\n").at(-1) ?? "{}");
+  const { training: done } = spec as { training: Named<Json> };
+  const { maxSteps = done.maxSteps, numTrainEpochs = done.numTrainEpochs } = (training ?? {}) as Named<Json>;
+  const asLong = maxSteps === done.maxSteps && numTrainEpochs === done.numTrainEpochs;
+  return end.type === "end" && ["done", "stopped"].includes(end.reason) && asLong ? metrics as Metrics : undefined;
+}
+
+/** Metrics of a spec's model as it is, on the rows to measure on. */
+export async function evaluateRecipe(bench: Workbench, spec: Named<Json>): Promise<Named<number>> {
+  const run = compose({ version: 1, ...spec } as unknown as RunSpec, await bench.catalog());
+  return run.data.eval ? await evaluateRun(await openRun(run, await bench.host()), run.data.eval) : {};
+}
+
+/** Tells scores under each other: what was measured, then what to compare it with. Gives them back. */
+export function showScores(bench: Workbench, scores: Scores): Scores {
+  for (const [name, values] of Object.entries(scores)) {
+    const width = Math.max(name.length, ...Object.keys(values).map((key) => key.length));
+    const lines = Object.entries(values).map(([key, value]) => `${key.padEnd(width)}  ${value.toFixed(4)}`);
+    bench.say([`\n${name.padEnd(width)}  score`, ...lines].join("\n"));
+  }
+  return scores;
+}
+
+/** The value that is most frequent, and its share. Throws AttuneError where there are no values. */
+export function mostFrequent(values: readonly string[]): Readonly<{ value: string; share: number }> {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  const [best] = [...counts].sort((a, b) => b[1] - a[1]);
+  if (!best) throw new AttuneError("There are no rows to measure on", { code: "EMPTY_DATA", plugin: "recipe" });
+  return { value: best[0], share: best[1] / values.length };
+}
