@@ -105,8 +105,8 @@ describe("roles", () => {
 
   it("in a job paths are references, and nothing is written elsewhere, reached over the network or secret", () => {
     const job = (options: Named<Json>): Named<Json> => {
-      const { data: _, ...rest } = within(options);
-      return { ...rest, data: { train: { use: "jsonl", with: { path: "file-1" } } } };
+      const data = { train: { use: "jsonl", with: { path: "file-1" } } };
+      return { ...within(options), data };
     };
     const refers = { weights: ["file-2", "file-3"], vocabulary: "file-4", scratch: null, path: "/etc/passwd" };
     assert.deepEqual(referencesOf(job(refers), catalog), [
