@@ -36,7 +36,7 @@ export interface Evaluator {
   close(): Promise<void>;
 }
 
-/** What an evaluator is made from. `mlpOptions`, `weights`: what trains, and its tensors. */
+/** Options of an evaluator. `fed`, `weights`: the trained parameters, and their tensors. */
 export type EvaluatorOptions = Readonly<{
   host: Host;
   checkpoint: Checkpoint;

@@ -27,7 +27,7 @@ export type Session = Readonly<{
   close(): Promise<void>;
 }>;
 
-/** How to open a session. `mlpOptions`: the trained parameters, with the rows of those that were made smaller. */
+/** How to open a session. `fed`: the trained parameters, with the rows of those that were made smaller. */
 export type SessionOptions = Readonly<{
   host: Host;
   graph: Graph;

@@ -49,7 +49,7 @@ export interface GraphBuilder {
 /**
  * One side's places; the decoder's side has `decoderSeq` where the other has `seq`. `segments`: 0 is padding, n the n-th
  * sequence of its row, the same on both sides; `positions` restart in each sequence; both [batch, seq] int32, as
- * `sequence`: the batch's sequence that a place belongs to, -1 at padding. `columns`: 0, 1, 2, ... [seq] int32. `first`
+ * `sequence`: the batch's sequence that a place belongs to, -1 at padding. `columnIndex`: 0, 1, 2, ... [seq] int32. `first`
  * and `last`: each sequence's place within batch * seq, [sequences] int32.
  */
 export type TokenStream = Readonly<{

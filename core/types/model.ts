@@ -16,7 +16,7 @@ export interface ModelSource extends Plugin<"model"> {
   open(host: Host): Promise<Checkpoint>;
 }
 
-/** An opened checkpoint; `model_type` of its config picks the model from the catalog. `root`: what weight files are relative to. */
+/** An opened checkpoint; `model_type` of its config picks the architecture from the catalog. */
 export type Checkpoint = Readonly<{
   config: Named<Json>;
   files: Store;
@@ -356,7 +356,7 @@ export type GenerationConfig = Readonly<{
 }>;
 
 /**
- * The facts of a checkpoint that a task sees. `trainRecipe`: whether its files have weights of a head's output ("sequence");
+ * The facts of a checkpoint that a task sees. `trained`: whether its files have weights of a head's output ("sequence");
  * `modules`: what a folder of sentence-transformers says, to tasks that ask for it.
  */
 export type TaskContext = Readonly<{

@@ -65,7 +65,7 @@ export interface Tokenizer {
 }
 
 /**
- * Hugging Face's call options in camelCase. `overflow`: all windows, not only the first. `offsets`: false leaves
+ * Hugging Face's call options in camelCase. `returnOverflowingTokens`: all windows, not only the first. `offsets`: false leaves
  * offsets and wordIds empty, which is faster. `typeIds`: whether types of tokens are given, whatever models read.
  */
 export type EncodeOptions = Readonly<{
@@ -147,8 +147,8 @@ export type Sample = Readonly<{
 }>;
 
 /**
- * Padding and packing are generic over these. `size`: values per place; `fill`: what padding gets. `ignore`: labels,
- * of which only places with another value are laid out: `<name>` [picked] and `<name>.at` [picked], their places.
+ * Padding and packing are generic over these. `size`: values per place; `padValue`: the value of padding. `ignoreIndex`: of labels;
+ * only places with another value are laid out: `<name>` [picked] and `<name>.at` [picked], their places.
  * `shift`: a label is predicted that many places before its own. `column`: values are places of the sample's first
  * sequence, and become those of its row.
  */
@@ -162,7 +162,7 @@ export type Field = Readonly<{
   column?: boolean;
 }>;
 
-/** How a batch is laid out. `share`: short sequences share a row. */
+/** The layout of a batch. `rowSharing`: short sequences share a row. */
 export type BatchLayout = Readonly<{
   side: "left" | "right";
   padToMultipleOf: number;
@@ -177,7 +177,7 @@ export type BatchLayout = Readonly<{
 }>;
 
 /**
- * One micro-batch. `inputs` are the graph's; `rows`: each sample's index in the dataset; `places`: for each of
+ * One micro-batch. `inputs` are the graph's; `rows`: each sample's index in the dataset; `tokenOrigins`: for each of
  * batch * seq places its sequence within the batch (-1: padding) and its place in it, which is what random masks
  * depend on. `decoder`: the same of the decoder's side, and which of the inputs are of that side. The input `members`
  * [samples, members] says which sequences are whose (-1: none).

@@ -118,13 +118,13 @@ export interface Regularizer extends Plugin<"regularizer"> {
   /** Middleware around the model's seams, outside of what adapters put there. */
   around?(backbone: InspectedBackbone, frozen: Named<Value>): Middleware;
   /**
-   * A scalar to be minimized beside the losses, averaged over the step's micro-batches. Parameters that it asks for train,
-   * and are not part of what is saved as the model.
+   * A scalar to minimize beside the losses, averaged over the step's micro-batches. Parameters that it asks for train,
+   * and are not saved with the model. `again` makes another pass, with dropout drawn anew.
    */
   term?(b: GraphBuilder, pass: ForwardPass & Readonly<{ frozen: Named<Value>; again: () => ForwardPass }>): Value;
 }
 
-/** One forward pass. `loss`: the task's, scaled as terms are. `again`: another one, with dropout drawn anew. */
+/** One forward pass. `loss`: the task's, scaled as terms are. */
 export type ForwardPass = Readonly<{ states: BackboneOutput; outputs: Named<Value>; loss: Value }>;
 
 /** The context of a regularizer before the first step: the trainable parameters, their initial values, and gradients of single rows there. */

@@ -21,8 +21,8 @@ export type Budget = Readonly<{
 type Smoothed = Readonly<{ sensitivity: Float32Array; uncertainty: Float32Array }>;
 
 /**
- * The allocation as a stepHook: sensitivity |w ∂w| and its uncertainty are smoothed, a singular triplet's importance is
- * their product over its value and vectors, and the least important values are set to zero. `emit`: all steps.
+ * The allocation as a step hook: sensitivity |w ∂w| and its uncertainty are smoothed, a singular triplet's importance is
+ * their product over its value and vectors, and the least important values are set to zero. `told` is called with the number of all steps.
  */
 export function rankStepper(budget: Budget, told: (totalSteps: number) => void): StepHook {
   const { modules, initR, targetR, tinit, tfinal, deltaT, beta1, beta2 } = budget;

@@ -83,7 +83,7 @@ type Sizes = Readonly<{
   clamp: number;
 }>;
 
-/** What all layers share. `segments`: whether two places differ in theirs. `maskCrc`: scores of places that the order of prediction hides, for the two streams. */
+/** The values that all layers share. `segments`: whether two places differ in theirs. `masked`: scores of places that the order of prediction hides, for the two streams. */
 type Shared = Readonly<{
   positions: Value; // [2*seq, hidden]
   segments: Value | undefined; // [batch, 1, seq, seq] bool

@@ -15,7 +15,7 @@ export type WorkerSettings = Readonly<{
   threads?: number | undefined;
 }>;
 
-/** To a worker. `wholeNumber`: the answer comes in one piece; `body` absent: it comes in pieces. */
+/** To a worker. `whole`: the answer comes in one piece; `body` absent: it comes in pieces. */
 export type ToWorker =
   | Readonly<{
     type: "request";

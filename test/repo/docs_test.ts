@@ -13,7 +13,8 @@ import { commands } from "../faults/killed_runs.ts";
 import { adaptersText } from "../interchange/table.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const documents = execFileSync("git", ["ls-files", "*.md"], { cwd: root, encoding: "utf8" }).trim().split("\n");
+const tracked = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" }).trim().split("\n");
+const documents = tracked.filter((file) => file.endsWith(".md"));
 
 describe("the documents", () => {
   it("docs/adapters.md is what the plugins and the recorded runs make of it", async () => {
@@ -77,6 +78,56 @@ describe("the documents", () => {
           return !exists(path);
         }).map((to) => `${file} → ${to}`)
     );
+    assert.deepEqual(lost, []);
+  });
+  it("docs/architecture.md names files that are there, and every folder of core, formats and runtimes", () => {
+    const text = readFileSync(`${root}docs/architecture.md`, "utf8");
+    const top = new Set(tracked.map((file) => file.split("/")[0]));
+    const base = new Set(tracked.map((file) => file.split("/").at(-1)));
+    const paths = [...text.matchAll(/`([\w./-]+)`/g)].map(([, path = ""]) => path);
+    const lost = paths.filter((path) => {
+      if (/^\w+\.ts$/.test(path)) return !base.has(path);
+      return path.includes("/") && top.has(path.split("/")[0]) && !tracked.some((file) => file.startsWith(path));
+    });
+    assert.deepEqual(lost, []);
+    const folders = [...new Set(tracked.flatMap((file) => /^(core|formats|runtimes)\/\w+\//.exec(file)?.[0] ?? []))];
+    assert.deepEqual(
+      folders.filter((folder) => !paths.includes(folder)),
+      [],
+      "its table lacks a line for these folders",
+    );
+  });
+  it("README's tree has the folders of the repository, and no other", () => {
+    const [, tree = ""] = readFileSync(`${root}README.md`, "utf8").split("## The tree\n");
+    let parent = "";
+    const named = tree.split("\n").flatMap((line) => {
+      const [, indent = "", name = ""] = /^( {4}| {6})([\w.]+\/?) +/.exec(line) ?? [];
+      if (name === "") return [];
+      if (indent.length === 4) parent = name;
+      return [indent.length === 4 ? name : parent + name];
+    });
+    assert.ok(named.length > 10);
+    assert.deepEqual(named.filter((name) => !tracked.some((file) => file.startsWith(name))), []);
+    const folders = [
+      ...new Set(tracked.flatMap((file) => /^(?:(?:core|formats|runtimes)\/)?\w+\//.exec(file)?.[0] ?? [])),
+    ];
+    assert.deepEqual(
+      folders.filter((folder) => !named.includes(folder)),
+      [],
+      "the tree lacks a line for these folders",
+    );
+  });
+  it("doc comments of core/types explain fields that are there", () => {
+    const lost = tracked.filter((file) => /^core\/types\/.*\.ts$/.test(file)).flatMap((file) => {
+      const text = readFileSync(root + file, "utf8");
+      const declarations =
+        /^\/\*\*([\s\S]*?)\*\/\n((?:export )?(?:type|interface|function|const)[\s\S]*?)(?=\n\n\S|\n\/\*\*|$(?![\s\S]))/gm;
+      return [...text.matchAll(declarations)].flatMap(([, comment = "", declaration = ""]) =>
+        [...comment.matchAll(/`([A-Za-z]\w*)`(?:, `[A-Za-z]\w*`)*:/g)]
+          .filter(([, name = ""]) => !new RegExp(`\\b${name}\\b`).test(declaration))
+          .map(([, name = ""]) => `${file}: ${name}`)
+      );
+    });
     assert.deepEqual(lost, []);
   });
 });
