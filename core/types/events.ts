@@ -122,7 +122,7 @@ export interface MetricInputs {
 }
 
 /**
- * Streaming: state is plain data of bounded size, so it crosses workers and HTTP; `merge` is associative. `accepts`:
+ * Streaming: state is plain data of bounded size, so it crosses workers and HTTP; `merge` is associative. `reads`:
  * the readings it takes, in order of preference. `compute`'s keys: the metric's use name, F1 and its like with their average.
  */
 export interface Metric extends Plugin<"metric"> {
