@@ -9,7 +9,7 @@ import { readSafetensors, toFloat32, writeSafetensors } from "../safetensors.ts"
 import type { Tensor } from "../tensor.ts";
 import type { SavedTensors } from "../engine/state.ts";
 import type { Json, Named, Store } from "../types.ts";
-import type { LoopState } from "../loop/train.ts";
+import type { LoopState } from "../loop/loop_state.ts";
 
 /** A saved moment of a run. */
 export type CheckpointFiles = Readonly<{

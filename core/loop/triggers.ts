@@ -1,0 +1,37 @@
+/**
+ * When a run's loop evaluates and saves.
+ * @module
+ */
+import type { TrainingArguments } from "../types.ts";
+import { isBest, type RunningState } from "./loop_state.ts";
+
+/** What is due at a step, by the arguments or because a callback asks for it. */
+export type Triggers = Readonly<{ evaluate(state: RunningState): boolean; save(state: RunningState): boolean }>;
+
+/** The triggers of a run of so many steps. */
+export function createTriggers(
+  training: TrainingArguments,
+  { perEpoch, total }: Readonly<{ perEpoch: number; total: number }>,
+): Triggers {
+  const evalEvery = training.evalStrategy === "steps"
+    ? toSteps(training.evalSteps ?? training.loggingSteps, total)
+    : undefined;
+  const saveEvery = training.saveStrategy === "steps" ? toSteps(training.saveSteps, total) : undefined;
+  const isDue = (step: number, every: number | undefined): boolean => every !== undefined && step % every === 0;
+  const endsEpoch = (step: number): boolean => step % perEpoch === 0;
+  return {
+    evaluate: ({ step, control }) =>
+      step / perEpoch >= training.evalDelay &&
+      (control.evaluate === true || isDue(step, evalEvery) ||
+        (endsEpoch(step) && training.evalStrategy === "epoch")),
+    save: (state) =>
+      state.control.save === true || isDue(state.step, saveEvery) ||
+      (endsEpoch(state.step) && training.saveStrategy === "epoch") ||
+      (training.saveStrategy === "best" && isBest(state)),
+  };
+}
+
+/** A number of steps; below 1 a ratio of all of them. */
+function toSteps(value: number, total: number): number {
+  return value < 1 ? Math.max(1, Math.ceil(value * total)) : Math.floor(value);
+}
