@@ -27,6 +27,7 @@ import type { Generator } from "./generator.ts";
 import { createFeeder, dimsWith } from "./feeds.ts";
 import { lossScales } from "./factors.ts";
 import { addTableRows, prepareRegularizers } from "./prepare.ts";
+import { placeWeights } from "./placement.ts";
 import { createRecomputer, type Recomputer } from "./recompute.ts";
 import {
   buildProgram,
@@ -216,7 +217,18 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const stored = [...parameters.values()].filter((p) => !fed.has(p.name))
     .reduce((bytes, p) => bytes + storedBytes(p, initial, checkpoint), 0);
   const { parameters: trained, gradients, optimizer } = state.bytes;
-  const budget = options.activationBudget(trained + gradients + optimizer + (prepack ? 2 : 1) * stored);
+  const copied = programs.reduce(
+    (bytes, { program: { recorded: { parameters } } }) =>
+      bytes + placeWeights({
+        parameters: parameters.values(),
+        isFed: (name) => fed.has(name),
+        initial,
+        checkpoint,
+        provider: host.provider,
+      }).copiedBytes,
+    0,
+  );
+  const budget = options.activationBudget(trained + gradients + optimizer + (prepack ? 2 : 1) * stored + copied);
   const sessions: Session[] = [];
   for (const { program, task } of programs) {
     sessions.push(

@@ -5,11 +5,12 @@
 import { AttuneError } from "../errors.ts";
 import type { OnnxModel, OnnxValueInfo } from "../onnx/model.ts";
 import { writeOnnx } from "../onnx/write.ts";
-import { bytesPerElement, type DType, sizeOf } from "../tensor.ts";
-import type { Checkpoint, Host, OrtSession, OrtTensor, WeightLocation } from "../types.ts";
+import { sizeOf } from "../tensor.ts";
+import type { Checkpoint, Host, OrtSession, OrtTensor } from "../types.ts";
 import type { Graph, Shape, Value } from "../graph/graph.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import { lower, type Storage } from "./lower.ts";
+import { type Half, isHalf, placeWeights } from "./placement.ts";
 import { checkDims, type InitialWeights, MISMATCHED } from "./weights.ts";
 
 /** An open session with what it must be fed. */
@@ -50,17 +51,8 @@ export type SessionOptions = Readonly<{
 /** Smaller tensors stand in the model itself, in bytes. */
 const SMALL = 1024;
 
-/** A model file holds so many bytes of weights at most; the format ends at 2 GiB. */
-const MODEL_BYTES = 2 ** 30;
-
-/** Where more bytes than this are in no file, and more than are in files, they stand beside the model: one copy less. */
-const BESIDE = 2 ** 26;
-
 /** Where a machine has less memory than so many times what a model takes decoded, it stays as it is stored. */
 const SCARCE = 8;
-
-/** Weights of 16 bits that would take more bytes than this as float32 stay as they are stored, mapped. */
-const DECODED = 2 ** 26;
 
 /** Opens a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
 export async function openSession(options: SessionOptions): Promise<Session> {
@@ -81,24 +73,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     `tensor${beside.push({ path: `tensor${beside.length}`, data: bytes }) - 1}`;
   const all = [...parameters.values()].reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0);
   const compact = options.compact === true && host.provider !== "cpu" && SCARCE * all > host.memoryBytes;
-  const located = (p: Parameter): WeightLocation | undefined => {
-    const name = fed.has(p.name) ? undefined : initial.nameInCheckpoint(p);
-    return name === undefined ? undefined : checkpoint.weights.locate(name);
-  };
-  const halves = [...parameters.values()].filter((p) => isHalf(located(p)?.dtype));
-  const keepsHalves = options.decoded !== true && halves.reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0) > DECODED;
-  const mappedAt = (p: Parameter): (WeightLocation & Readonly<{ file: string }>) | undefined => {
-    const at = located(p);
-    const dtype = at?.dtype === "float32" || (keepsHalves && isHalf(at?.dtype)) ? at?.dtype : undefined;
-    const { file, offset = 0 } = at ?? {};
-    const fits = at && file !== undefined && dtype && offset % bytesPerElement[dtype] === 0 && host.provider === "cpu";
-    return fits ? { ...at, file } : undefined;
-  };
-  const frozen = [...parameters.values()].filter((p) => !fed.has(p.name));
-  const inFiles = frozen.reduce((bytes, p) => bytes + (mappedAt(p)?.bytes ?? 0), 0);
-  const inMemory = frozen.reduce((bytes, p) => bytes + (mappedAt(p) ? 0 : 4 * sizeOf(p.shape)), 0);
-  // ONNX Runtime takes tensors from files or from memory, never both in one model.
-  const besides = host.provider !== "cpu" || inMemory > MODEL_BYTES || (inMemory > BESIDE && inMemory > inFiles);
+  const { mappedAt, besides } = placeWeights({
+    parameters: parameters.values(),
+    isFed: (name) => fed.has(name),
+    initial,
+    checkpoint,
+    provider: host.provider,
+    decoded: options.decoded,
+  });
   for (const p of parameters.values()) {
     const own = fed.get(p.name);
     if (own) {
@@ -195,12 +177,6 @@ function unshaped(model: OnnxModel): OnnxModel {
 
 /** A weight that lies in a mapped file. */
 type Mapped = Readonly<{ name: string; file: string; offset: number; bytes: number; dtype?: Half }>;
-
-type Half = "float16" | "bfloat16";
-
-function isHalf(dtype: DType | undefined): dtype is Half {
-  return dtype === "float16" || dtype === "bfloat16";
-}
 
 /** The folder that all files lie below. */
 function commonFolder(files: readonly string[]): string {

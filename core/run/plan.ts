@@ -9,6 +9,7 @@ import { refused } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";
 import { buildProgram, type ProgramOptions, trainsRule } from "../engine/program.ts";
+import { placeWeights } from "../engine/placement.ts";
 import { createRecomputer } from "../engine/recompute.ts";
 import { initialWeights, storedBytes } from "../engine/weights.ts";
 import { productsOf } from "../engine/work.ts";
@@ -77,6 +78,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
   const slots = (p: Parameter): number =>
     Object.values(run.optimizer.state(p.shape, p.name)).reduce((a, b) => a + b, 0);
   const held = works.reduce((n, work) => n + work.held, 0);
+  const copied = works.reduce((n, work) => n + work.copiedBytes((name) => trained.has(name)), 0);
   const fixed = {
     frozenWeights,
     ...(frozenWeights > 0 && frozenWeights <= PREPACK_LIMIT ? { packedWeights: frozenWeights } : {}),
@@ -84,6 +86,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     gradients: 4 * count(true) * (training.gradientAccumulationSteps > 1 ? 2 : 1),
     optimizerState: 4 * [...parameters.values()].filter((p) => trained.has(p.name)).reduce((n, p) => n + slots(p), 0),
     ...(held === 0 ? {} : { regularizers: 4 * held }),
+    ...(copied === 0 ? {} : { weightCopies: copied }),
   };
   const elseBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
   const sessions = works.map((work) => work.recomputer(activationBudget(training, elseBytes)));
@@ -188,6 +191,8 @@ type Work = Readonly<
     held: number;
     /** Of a parameter that does not train: as it is stored where that is 16 bits, as float32 else. */
     bytesOf(p: Parameter): number;
+    /** Of weights that are decoded into memory: what that takes besides, where such parameters train. */
+    copiedBytes(isTrained: (name: string) => boolean): number;
   }
 >;
 
@@ -230,7 +235,15 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows,
   const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
   const perBatch = tokens / batchesPerEpoch(samples, perDeviceTrainBatchSize, dataloaderDropLast);
   const bytesOf = (p: Parameter): number => storedBytes(p, initial, open.checkpoint);
+  const copiedBytes = (isFed: (name: string) => boolean): number =>
+    placeWeights({
+      parameters: program.recorded.parameters.values(),
+      isFed,
+      initial,
+      checkpoint: open.checkpoint,
+      provider: open.host.provider,
+    }).copiedBytes;
   const isFinal = !open.run.regularizers.some((r) => r.prepare);
   const recomputer = createRecomputer(program.graph, dims);
-  return { program, recomputer, isFinal, flops, tokens: perBatch, evaluation, held, bytesOf };
+  return { program, recomputer, isFinal, flops, tokens: perBatch, evaluation, held, bytesOf, copiedBytes };
 }

@@ -12,8 +12,8 @@ import { plainPath } from "../../core/jobs/names.ts";
 import { placed, referenceKind, referencesOf } from "../../core/jobs/references.ts";
 import type { Catalog, Json, Named, RunSpec } from "../../core/types.ts";
 import type { Lease, RunnerClient } from "./client.ts";
+import { isModelFolder } from "../host/model_folder.ts";
 import { placeBelow } from "./places.ts";
-import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 
 /** Where inputs are. */
 export type InputOptions = Readonly<{
@@ -77,7 +77,7 @@ async function pathOf(name: string, lease: Lease, options: InputOptions): Promis
     return file;
   }
   const here = models === undefined || kind !== "model" ? undefined : join(models, name);
-  return here !== undefined && existsSync(join(here, MODEL_CONFIG)) ? here : await fetchedFolder(name, lease, options);
+  return here !== undefined && isModelFolder(here) ? here : await fetchedFolder(name, lease, options);
 }
 
 /** A model's files, each fetched where it is missing or has changed since: what they are is their revisions, not their sizes. */

@@ -12,7 +12,7 @@ import { namesIn as entriesOf } from "../host/host.ts";
 import { directoryStore } from "../host/directory_store.ts";
 import type { ModelRegistry } from "../http/model_registry.ts";
 import { withoutToken } from "../host/hub_cache.ts";
-import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
+import { isModelFolder } from "../host/model_folder.ts";
 import { artifactFiles } from "../../formats/run/files.ts";
 
 /** The encoder that comes with Attune. */
@@ -60,19 +60,12 @@ export function folderModels(
 function folderOf(folder: string | undefined, name: string): string | undefined {
   if (folder === undefined || !/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
   const own = join(resolve(folder), name);
-  return artifactFiles.some((file) => existsSync(join(own, file))) || hasGguf(own) ? own : undefined;
-}
-
-/** Whether a folder's model is a GGUF file. */
-function hasGguf(folder: string): boolean {
-  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
-  return isFolder && readdirSync(folder).filter((name) => /\.gguf$/i.test(name)).length === 1;
+  return artifactFiles.some((file) => existsSync(join(own, file))) || isModelFolder(own) ? own : undefined;
 }
 
 function namesIn(folder: string | undefined): string[] {
   if (folder === undefined || !existsSync(folder)) return [];
-  const isModel = (name: string): boolean =>
-    existsSync(join(folder, name, MODEL_CONFIG)) || hasGguf(join(folder, name));
+  const isModel = (name: string): boolean => isModelFolder(join(folder, name));
   const below = (name: string): string[] =>
     readdirSync(join(folder, name), { withFileTypes: true }).filter((e) => e.isDirectory() || e.isSymbolicLink())
       .map((e) => (name === "" ? e.name : `${name}/${e.name}`));

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { compose } from "../../core/compose.ts";
+import { planRun } from "../../core/run/plan.ts";
 import { train } from "../../core/run/train_whole.ts";
 import { readSafetensors } from "../../core/safetensors.ts";
 import type { Json, Named, RunSpec } from "../../core/types.ts";
@@ -14,6 +15,8 @@ import { main } from "../../runtimes/cli/main.ts";
 import { createApp } from "../../runtimes/serve/app.ts";
 import { detectArtifact } from "../../formats/run/saved.ts";
 import { folderModels } from "../../runtimes/serve/folder_models.ts";
+import type { Lease, RunnerClient } from "../../runtimes/runner/client.ts";
+import { localSpec } from "../../runtimes/runner/inputs.ts";
 import { openSaved } from "../../runtimes/serve/saved.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 
@@ -74,6 +77,31 @@ describe("a GGUF file is a base as others are", () => {
     assert.ok(names.includes("tiny"), names.join(" "));
     const opened = await models.open("tiny", "default");
     assert.ok(opened && (await detectArtifact(opened.files))?.model);
+  });
+  it("a plan counts what is decoded: as it is computed with, and as it is read and handed over", async () => {
+    const { weights } = await pretrained({ path: file }).open(host);
+    const places = weights.names.map((name) => weights.locate(name));
+    const decoded = places.filter((at) => at?.file === undefined).reduce((n, at) => n + (at?.bytes ?? 0), 0);
+    assert.ok(decoded > 0);
+    const { bytes } = await planRun(compose(specOf(file), catalog), host);
+    assert.equal(bytes.weightCopies, 2 * decoded);
+    const mapped = await planRun(compose(specOf(join(home, "whole")), catalog), host);
+    assert.deepEqual([mapped.bytes.weightCopies, mapped.bytes.frozenWeights], [undefined, bytes.frozenWeights]);
+  });
+  it("a runner that has it in its folder of models asks no server for it", async () => {
+    const asked: string[] = [];
+    const client = { modelFiles: (_lease: unknown, name: string) => (asked.push(name), Promise.resolve([])) };
+    const lease = { spec: { ...specOf("tiny") } as unknown as Named<Json> } as Lease;
+    const options = {
+      client: client as unknown as RunnerClient,
+      server: "http://x",
+      work: join(home, "work"),
+      catalog,
+    };
+    const { spec } = await localSpec(lease, { ...options, models: join(home, "models") });
+    assert.deepEqual([asked, (spec.model as Named<Named<Json>>).with?.path], [[], folder]);
+    await localSpec(lease, { ...options, models: home });
+    assert.deepEqual(asked, ["tiny"]);
   });
   it("a server answers with its embeddings", async () => {
     const app = createApp({
