@@ -201,7 +201,7 @@ export async function namedFiles(
 }
 
 /** Bytes of a model's weights as they are computed with. Throws AttuneError where its files are not sound. */
-async function float32Bytes(model: Store): Promise<number> {
+export async function float32Bytes(model: Store): Promise<number> {
   const gguf = await ggufIn(model);
   if (gguf !== undefined) {
     const { openGguf } = await import("../../core/gguf/file.ts");

@@ -68,7 +68,7 @@ async function storeMerged(
   if (!body.verify) return c.json({ file: fileShape(kept) });
   try {
     const content = { store: contentIn(jobs.store), key: kept.id };
-    const model = placedFiles({ "model.safetensors": content }, merged.base);
+    const model = placedFiles({ "model.safetensors": content }, merged.beside);
     const difference = await largestDifference(service, merged, model, body.base ?? "", caller);
     return c.json({ file: fileShape(kept), verify: { maxLogitDifference: difference, probes: probes.length } });
   } catch (error) {

@@ -3,21 +3,20 @@
  * @module
  */
 import { badValue, tooMuch } from "../../core/errors.ts";
-import { checkFiniteModel } from "../../core/finite_weights.ts";
 import { combineAdapters } from "../../formats/peft/merge/adapters.ts";
 import { CONFIG_IN_METADATA, openAdapter } from "../../formats/peft/merge/config.ts";
 import { mergeIntoBase } from "../../formats/peft/merge/into_base.ts";
 import type { MergedAdapter, MergeOptions } from "../../formats/peft/merge/merged_adapter.ts";
 import { writeMerged } from "../../formats/peft/merge/write_adapter.ts";
-import { refuseQuantized } from "../../core/quantized.ts";
-import { configIn, sharedTensors } from "../../core/run/shared_tensors.ts";
-import { openWeights, safetensorsSize, streamSafetensors, type TensorForm } from "../../core/safetensors.ts";
+import { sharedTensors } from "../../core/run/shared_tensors.ts";
+import { safetensorsSize, streamSafetensors, type TensorForm } from "../../core/safetensors.ts";
 import type { Named, Store, Tensor } from "../../core/types.ts";
 import { finiteTensor } from "../http/finite_pieces.ts";
 import { streamOf } from "../http/piece_body.ts";
-import { placedFiles, readAhead } from "../http/read_files.ts";
+import { placedFiles } from "../http/read_files.ts";
 import type { Caller } from "../http/route.ts";
 import type { EdgeService } from "./service.ts";
+import { openBase } from "./merge_base.ts";
 import { type MergeFiles, type MergeRequest, openAdapterPool } from "./merge_request.ts";
 
 /** A file to be: all that can be refused has been. */
@@ -28,9 +27,9 @@ export type Merged = Readonly<{
   /** The one adapter that it is, as files. */
   adapter: Store;
   base?: Store | undefined;
+  /** The base's config and tokenizer. */
+  beside?: Store | undefined;
 }>;
-
-const MAX_HEADER = 8 * 2 ** 20;
 
 /** The plan of a merge. Throws AttuneError if the adapters or the base do not fit together, or a limit would be exceeded. */
 export async function planMerge(
@@ -57,18 +56,14 @@ export async function planMerge(
   }
   const adapter = one ? await adapterInMemory(one) : first.store;
   const base = await files.open(body.base ?? "", caller, "model.safetensors", "base");
-  // What comes from elsewhere is read once, as it goes on.
-  if (!/:\/\//.test(body.base ?? "")) await checkFiniteModel(base);
-  const config = await configIn("merge", base, "base");
-  refuseQuantized("merge", "base", config);
-  const weights = await openWeights(readAhead(base), { maxHeader: MAX_HEADER });
+  const { weights, config, files: beside } = await openBase(options.catalog, body.base ?? "", base);
   const { forms, pieces } = mergeIntoBase(
     weights,
     one ? await openAdapter("adapters", adapter) : first.opened,
-    // What is read ahead is a copy.
+    // What is read ahead is a copy, and so is what is decoded.
     { owned: true, shared: sharedTensors(options.catalog, config, weights.names) },
   );
-  return { forms, read: pieces, metadata: { format: "pt" }, adapter, base };
+  return { forms, read: pieces, metadata: { format: "pt" }, adapter, base, beside };
 }
 
 /** The bytes of a merge, finite or an error. */

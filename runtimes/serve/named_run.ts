@@ -4,10 +4,11 @@
  */
 import { compose } from "../../core/compose.ts";
 import { missing } from "../../core/errors.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
 import { placed } from "../../core/jobs/references.ts";
 import type { Host, Json, Named, Row, Run, RunSpec, Store } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";
-import { namedFiles } from "./inference.ts";
+import { float32Bytes, namedFiles } from "./inference.ts";
 import { noFiles } from "../http/read_files.ts";
 import type { Caller } from "../http/route.ts";
 import type { EdgeService } from "./service.ts";
@@ -65,6 +66,7 @@ export async function modelWithin(service: EdgeService, caller: Caller, name: st
 async function checkSize({ limits }: EdgeService, name: string, files: Store): Promise<void> {
   let bytes = 0;
   for await (const { key, size } of files.list("")) if (key.endsWith(".safetensors")) bytes += size;
+  if (await ggufIn(files) !== undefined) bytes = await float32Bytes(files);
   if (bytes <= limits.modelBytes) return;
   const most = `${bytes} bytes of weights, more than the ${limits.modelBytes} that models may have here`;
   throw httpError(400, "model_too_large", `model: ${name} has ${most}`, "model");

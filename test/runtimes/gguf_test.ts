@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -18,6 +18,7 @@ import { folderModels } from "../../runtimes/serve/folder_models.ts";
 import type { Lease, RunnerClient } from "../../runtimes/runner/client.ts";
 import { localSpec } from "../../runtimes/runner/inputs.ts";
 import { openSaved } from "../../runtimes/serve/saved.ts";
+import { testJobs } from "../edge.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 
 const figures = JSON.parse(readFileSync(new URL("../fixtures/gguf.json", import.meta.url), "utf8"));
@@ -102,6 +103,33 @@ describe("a GGUF file is a base as others are", () => {
     assert.deepEqual([asked, (spec.model as Named<Named<Json>>).with?.path], [[], folder]);
     await localSpec(lease, { ...options, models: home });
     assert.deepEqual(asked, ["tiny"]);
+  });
+  it("a server folds an adapter into it as attune merge does, and both compute the same", async () => {
+    cpSync(join(home, "peft"), join(home, "models", "fitted"), { recursive: true });
+    const keys = [{ key: "k", tenant: "me", scopes: ["models", "infer", "files", "merge"] as const }];
+    const app = createApp({
+      catalog,
+      host,
+      keys,
+      models: folderModels(join(home, "models"), host),
+      jobs: await testJobs(),
+    });
+    const asked = async (body: Named<Json>): Promise<Response> =>
+      await app.request("/v1/adapters/merge", {
+        method: "POST",
+        headers: { authorization: "Bearer k", "content-type": "application/json" },
+        body: JSON.stringify({ adapters: [{ file: "fitted" }], base: "tiny", ...body }),
+      });
+    const answer = await asked({});
+    const bytes = new Uint8Array(await answer.arrayBuffer());
+    assert.equal(answer.status, 200, new TextDecoder().decode(bytes));
+    const found = readSafetensors(bytes, "over HTTP");
+    const wanted = readSafetensors(readFileSync(join(home, "merged", "model.safetensors")), "merged");
+    assert.deepEqual(found, wanted);
+    const checked = await (await asked({ store: true, verify: true })).json();
+    assert.ok(checked.verify?.maxLogitDifference < 1e-3, JSON.stringify(checked));
+    const elsewhere = await (await asked({ base: "https://models.example/tiny.gguf" })).json();
+    assert.match(elsewhere.error.message, /base: "https:.*tiny\.gguf" is not supported: a GGUF file is read where/);
   });
   it("a server answers with its embeddings", async () => {
     const app = createApp({

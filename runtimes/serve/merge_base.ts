@@ -1,0 +1,39 @@
+/**
+ * The base of a merge: a folder as Hugging Face saves it, read as it goes on, or one with a GGUF file, decoded.
+ * @module
+ */
+import { unsupported } from "../../core/errors.ts";
+import { checkFiniteModel } from "../../core/finite_weights.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
+import { refuseQuantized } from "../../core/quantized.ts";
+import { configIn } from "../../core/run/shared_tensors.ts";
+import { openWeights } from "../../core/safetensors.ts";
+import type { Catalog, Checkpoint, Host, Json, Named, Store, Weights } from "../../core/types.ts";
+import { noFiles, readAhead } from "../http/read_files.ts";
+
+/** A base, opened. `files`: its config and tokenizer. */
+export type MergeBase = Readonly<{ weights: Weights; config: Named<Json> | undefined; files: Store }>;
+
+const MAX_HEADER = 8 * 2 ** 20;
+
+/** Opens it. Throws AttuneError where it is not sound, or this server cannot read it. */
+export async function openBase(catalog: Catalog, name: string, files: Store): Promise<MergeBase> {
+  const isElsewhere = name.includes("://");
+  if (isElsewhere && /\.gguf(\?|$)/i.test(name)) {
+    throw unsupported("merge", "base", name, "a GGUF file is read where it is one of this server's models");
+  }
+  // What comes from elsewhere is read once, as it goes on.
+  if (!isElsewhere) await checkFiniteModel(files);
+  if (!isElsewhere && await ggufIn(files) !== undefined) return await openGgufBase(catalog, name, files);
+  const config = await configIn("merge", files, "base");
+  refuseQuantized("merge", "base", config);
+  return { config, files, weights: await openWeights(readAhead(files), { maxHeader: MAX_HEADER }) };
+}
+
+async function openGgufBase(catalog: Catalog, name: string, files: Store): Promise<MergeBase> {
+  const source = catalog.model?.pretrained?.parse({ path: name });
+  if (!source || source.issues) throw unsupported("merge", "base", name, "this server reads no GGUF files");
+  const directory = (path: string): Store => (path === name ? files : noFiles);
+  const checkpoint: Checkpoint = await source.value.open({ directory, resolve: (path) => path } as Host);
+  return { weights: checkpoint.weights, config: checkpoint.config, files: checkpoint.files };
+}
