@@ -4,7 +4,7 @@
  */
 import { bytesPerElement, type DType, sizeOf } from "../tensor.ts";
 import type { Checkpoint, Host, WeightLocation } from "../types.ts";
-import type { Parameter } from "./build.ts";
+import type { Parameter } from "./builder/parameters.ts";
 import type { InitialWeights } from "./weights.ts";
 
 /** Where frozen weights are taken from. */
