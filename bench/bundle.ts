@@ -1,9 +1,11 @@
 /**
  * Bytes of core with one recipe's plugins, minified and gzipped, dependencies left out: `node bench/bundle.ts`. What is
- * loaded only where it is needed (generation, distillation, the hub, ...) is counted apart.
+ * loaded only where it is needed (generation, distillation, the hub, ...) is counted apart. `--modules` lists what is
+ * loaded at once by folder and by file, in minified bytes.
  * @module
  */
 import { build } from "esbuild";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
@@ -30,6 +32,7 @@ const contents = [
   ...plugins.map((path) => `export * from "./plugins/${path}.ts";`),
 ].join("\n");
 const { outputFiles, metafile } = await build({
+  absWorkingDir: root,
   stdin: { contents, resolveDir: root, loader: "ts", sourcefile: "recipe.ts" },
   bundle: true,
   minify: true,
@@ -56,6 +59,16 @@ for (const [name, own] of [["at once", true], ["later, where needed", false]] as
   const bytes = files.reduce((n, { contents }) => n + contents.length, 0);
   const gzipped = files.reduce((n, { contents }) => n + gzipSync(contents, { level: 9 }).length, 0);
   console.log(`${name}: ${bytes} bytes minified, ${gzipped} gzipped, ${files.length} files`);
+}
+if (process.argv.includes("--modules")) {
+  const bytesOf = new Map<string, number>();
+  for (const { inputs } of partsLoaded(true).map((file) => outputs[file]).filter((part) => part !== undefined)) {
+    for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
+      const folder = `${file.split("/").slice(0, -1).join("/")}/`;
+      for (const name of [file, folder]) bytesOf.set(name, (bytesOf.get(name) ?? 0) + bytesInOutput);
+    }
+  }
+  for (const [name, bytes] of [...bytesOf].sort((a, b) => b[1] - a[1])) console.log(`${bytes}  ${name}`);
 }
 
 function partsLoaded(atOnce: boolean): string[] {

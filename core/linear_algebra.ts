@@ -3,6 +3,7 @@
  * @module
  */
 import { createRandom } from "./random.ts";
+import { transposed } from "./transposed.ts";
 
 /** Up to this size a matrix is decomposed whole. */
 const WHOLE = 96;
@@ -221,12 +222,5 @@ function timesTransposed(w: Float64Array, rows: number, columns: number, x: Floa
     const factor = x[i] ?? 0;
     for (let j = 0; j < columns; j++, at++) out[j] = (out[j] ?? 0) + factor * (w[at] ?? 0);
   }
-  return out;
-}
-
-/** A matrix transposed. */
-export function transposed<T extends Float32Array | Float64Array>(w: T, rows: number, columns: number): T {
-  const out = w.slice() as T;
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = w[i * columns + j] ?? 0;
   return out;
 }

@@ -5,7 +5,7 @@
 import { unsupported } from "../errors.ts";
 import { qualifyName } from "../engine/builder/parameters.ts";
 import { storedNames } from "../engine/weights.ts";
-import { transposed } from "../linear_algebra.ts";
+import { transposed } from "../transposed.ts";
 import type { TensorForm } from "../safetensors.ts";
 import type { AttachedAdapter, InspectedBackbone, Named, Tensor, TrainedModel } from "../types.ts";
 

@@ -9,7 +9,6 @@ import { checkComplete } from "./complete.ts";
 import { withGrownTables, withTokens } from "./grown.ts";
 import { untiedIn } from "./ties.ts";
 import { inspectBackbone, withHeads } from "../engine/inspect.ts";
-import { readSentenceModules, withDense } from "../sentence_modules.ts";
 import { withLabels } from "./labels.ts";
 import type {
   Adapter,
@@ -50,8 +49,9 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
 export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
   const opened = await given.model.open(host);
   const asks = given.task.subtasks.some((task) => task.asksModules);
-  const modules = asks ? await readSentenceModules(opened.files) : undefined;
-  const source = await withDense(opened, modules);
+  const sentences = asks ? await import("../sentence_modules.ts") : undefined;
+  const modules = await sentences?.readSentenceModules(opened.files);
+  const source = await sentences?.withDense(opened, modules) ?? opened;
   const tokenizer = await given.tokenizer.open(source.files);
   const stored = withTokens(source, tokenizer);
   const { run, told } = await withLabels(given, host, stored);

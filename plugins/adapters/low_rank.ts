@@ -22,7 +22,7 @@ import {
   transpose,
   where,
 } from "../../core/graph/functions.ts";
-import { transposed } from "../../core/linear_algebra.ts";
+import { transposed } from "../../core/transposed.ts";
 import { loraScale } from "../../formats/peft/lora_scale.ts";
 import { matches, matchModules, patternValue } from "../../core/module_patterns.ts";
 import type {

@@ -8,7 +8,6 @@ import { missing } from "../../core/errors.ts";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import { VERSION } from "../../core/version.ts";
 import type { AttachedAdapter, Factory, Json, Tensor, TrainedModel } from "../../core/types.ts";
-import { writeSentenceFiles } from "./sentence_files.ts";
 
 /** No options. */
 export type PeftOptions = Readonly<Record<never, never>>;
@@ -65,6 +64,8 @@ export const peft: Factory<"exporter", PeftOptions> = define({
         await put("adapters.json", JSON.stringify(places) + "\n");
       }
       await put("README.md", trained.card);
+      if (!trained.task.modules) return written;
+      const { writeSentenceFiles } = await import("./sentence_files.ts");
       return [...written, ...await writeSentenceFiles(trained, to)];
     },
   }),

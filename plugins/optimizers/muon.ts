@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { transposed } from "../../core/linear_algebra.ts";
+import { transposed } from "../../core/transposed.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
 import {

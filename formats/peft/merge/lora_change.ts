@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue, missing, show } from "../../../core/errors.ts";
-import { transposed } from "../../../core/linear_algebra.ts";
+import { transposed } from "../../../core/transposed.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";
 import { fromFloat32, toFloat32, viewOf } from "../../../core/safetensors.ts";
 import { type DType, sizeOf } from "../../../core/tensor.ts";
