@@ -176,12 +176,12 @@ function described({ summary, description, policy, path, accepts, example, query
 }
 
 const told = {
-  400: "The request is wrong: param says where",
-  401: "There is no key, or none that is known",
-  403: "The key is not for this",
-  404: "There is none of this name for this key",
+  400: "The request is invalid: param says where",
+  401: "Missing or unknown API key",
+  403: "The key lacks the scope for this route",
+  404: "Nothing of this name is available to this key",
   413: "The body is too large",
-  429: "There were too many requests: Retry-After says when to come again",
+  429: "Too many requests: Retry-After says when to try again",
 } as const;
 
 const errorSchema = v.object({

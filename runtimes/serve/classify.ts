@@ -36,9 +36,7 @@ export function classifyRoutes({ inference, limits }: EdgeService): readonly Rou
         const { set, stack } = ready;
         const fresh = set.fresh(stack);
         if (fresh.length > 0) {
-          const why = `nothing was learned for ${
-            fresh.join(", ")
-          }: name a model or an adapter that was trained to classify`;
+          const why = `no trained classifier (${fresh.join(", ")} missing): name a classification model or adapter`;
           throw httpError(400, "no_classifier", `model: ${why}`, adapter ? "adapter" : "model");
         }
         const found: unknown[] = [];
