@@ -21,7 +21,6 @@ const long: readonly string[] = [
   "core/engine/program.ts buildProgram",
   "core/engine/sessions.ts openSession",
   "core/engine/state.ts createState",
-  "core/run/train.ts runTraining",
 ];
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,0 +1,65 @@
+/**
+ * The tasks of a run with their rows, before anything is trained.
+ * @module
+ */
+import type { Dataset, Host, Named, Run, TrainingEvent } from "../types.ts";
+import type { TaskRows } from "./batches.ts";
+import { dataPath, labelledRows, trainData, withFields } from "./data.ts";
+import { type OpenRun, openTasks } from "./open.ts";
+import { tellingOf } from "./telling.ts";
+
+/** Opens a run's tasks and reads their rows; what is odd about them comes out as warnings. */
+export async function* readTasks(run: Run, host: Host): AsyncGenerator<TrainingEvent, readonly TaskRows[]> {
+  const tasks: TaskRows[] = [];
+  for (const open of await openTasks(run, host)) {
+    for (const note of open.task.notes ?? []) yield warning("CLASSES", note);
+    const rows = yield* readRows(open, host);
+    tasks.push(rows);
+    yield* warningsOf(rows);
+  }
+  return tasks;
+}
+
+async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEvent, RowsAsRead> {
+  const { data, task, run } = open;
+  const read = async function* (name: string, dataset: Dataset, reading?: unknown) {
+    const what = `${dataPath(task)}.${name}`;
+    return yield* tellingOf(host, (tell) => labelledRows(open, dataset, { reading, tell, what }));
+  };
+  const rows = withFields(yield* read("train", trainData(open)), run.regularizers);
+  const held = data.eval ? yield* read("eval", data.eval, rows.reading) : undefined;
+  const train = task.packing ? (await import("./pack.ts")).packRows(open, rows) : rows;
+  return { open, train, held, rows };
+}
+
+/** `rows`: those to train on as they were before they were packed. */
+type RowsAsRead = TaskRows & Readonly<{ rows: TaskRows["train"] }>;
+
+function* warningsOf({ open: { task }, rows, held }: RowsAsRead): Generator<TrainingEvent> {
+  for (
+    const [name, { unlabelled, samples, notes }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })
+  ) {
+    const path = `${dataPath(task)}.${name}`;
+    for (const note of notes) yield warning("ROWS", `${path}: ${note}`);
+    if (unlabelled === 0) continue;
+    const message = `${path}: ${unlabelled} of ${samples.length} rows have nothing to learn (cut at maxLength?)`;
+    yield warning("NO_LABELS", message);
+  }
+}
+
+function warning(code: string, message: string): TrainingEvent {
+  return { type: "warning", step: 0, epoch: 0, code, message };
+}
+
+/** What a run is of: hashes of its base, its tokenizer and its rows. */
+export async function fingerprintsOf(tasks: readonly TaskRows[]): Promise<Named<string>> {
+  const [{ open }] = tasks as [TaskRows];
+  return {
+    base: await open.checkpoint.fingerprint(),
+    tokenizer: open.tokenizer.fingerprint,
+    ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, held }) => {
+      const prefix = task.name === "" ? "" : `${task.name}.`;
+      return [[`${prefix}train`, train.fingerprint], ...(held ? [[`${prefix}eval`, held.fingerprint]] : [])];
+    })),
+  };
+}

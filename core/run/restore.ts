@@ -1,0 +1,55 @@
+/**
+ * Where a run begins: at a checkpoint, or with the weights of its model.
+ * @module
+ */
+import type { Engine } from "../engine/engine.ts";
+import type { Json, Named, TrainingEvent } from "../types.ts";
+import type { CheckpointFiles } from "./checkpoint_files.ts";
+import type { Checkpoints } from "./checkpoints.ts";
+import type { OpenRun } from "./open.ts";
+import { assertSameRun, changedLength } from "./resume.ts";
+
+/** What a run goes on with. */
+export type RestoreOptions = Readonly<{
+  open: OpenRun;
+  engine: Engine;
+  /** Absent where the run does not resume. */
+  checkpoints: Checkpoints | undefined;
+  /** The parts of the spec that must be the same. */
+  spec: Named<Json>;
+  /** Micro-batches of an epoch. */
+  perEpoch: number;
+  fingerprints: () => Promise<Named<string>>;
+  /** Puts logs back to where they stood. */
+  resumeLogs: (marks: Named<Json>) => void;
+}>;
+
+/**
+ * Puts the newest sound checkpoint in place and returns it, where there is one; warnings come out as events.
+ *
+ * @throws AttuneError where it is of another run.
+ */
+export async function* restoreCheckpoint(
+  { open, engine, checkpoints, spec, perEpoch, fingerprints, resumeLogs }: RestoreOptions,
+): AsyncGenerator<TrainingEvent, Readonly<{ name?: string | undefined; saved?: CheckpointFiles | undefined }>> {
+  const { training, schedule, catalog } = open.run;
+  const { name, saved, damaged } = checkpoints ? await checkpoints.newest() : { damaged: [] };
+  for (const { name, problem } of damaged) {
+    const message = `Checkpoint ${name} is damaged and passed over: ${problem}`;
+    yield { type: "warning", step: 0, epoch: 0, code: "DAMAGED_CHECKPOINT", message };
+  }
+  if (saved) {
+    assertSameRun(name ?? "", saved, spec, await fingerprints(), catalog);
+    const message = changedLength(saved, training, perEpoch, schedule);
+    if (message) yield { type: "warning", step: saved.state.step, epoch: 0, code: "OTHER_LENGTH", message };
+    await checkpoints?.retire(name ?? "");
+    engine.restore(saved.tensors);
+    resumeLogs(saved.logs);
+  } else if (engine.fresh.length > 0) {
+    const message = `${engine.fresh.length} parameters are not in ${open.checkpoint.label} and start at random: ${
+      engine.fresh.slice(0, 6).join(", ")
+    }`;
+    yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
+  }
+  return { name, saved };
+}

@@ -1,0 +1,100 @@
+/**
+ * What a run leaves: metrics, the trained model, and rows as it answers them.
+ * @module
+ */
+import type { Engine } from "../engine/engine.ts";
+import type { Evaluator } from "../engine/evaluator.ts";
+import { AttuneError } from "../errors.ts";
+import type { Named, Store, TrainingEvent } from "../types.ts";
+import type { TaskRows } from "./batches.ts";
+import { openEvaluator } from "./infer.ts";
+import type { MeasuredTask, MeasuredTasks } from "./measured_tasks.ts";
+import { metricsFile } from "./metrics.ts";
+import type { Prober } from "./probe.ts";
+import { answersPrompts, sampled, samplesFrom } from "./samples.ts";
+import { notShown, type TaskEvaluator } from "./task_evaluator.ts";
+import { writeJson, writeModel } from "./write.ts";
+
+/** What is left, and where. */
+export type ResultOptions = Readonly<{
+  tasks: readonly TaskRows[];
+  measured: MeasuredTasks;
+  engine: Engine;
+  evaluator: TaskEvaluator;
+  prober: Prober | undefined;
+  output: Store;
+  /** The run's last step. */
+  step: number;
+}>;
+
+/** Writes it. Rows come out as events, last of all. Throws what kept the last evaluation from its end. */
+export async function* writeResults(options: ResultOptions): AsyncIterable<TrainingEvent> {
+  const { tasks, measured, engine, evaluator, prober, output, step } = options;
+  const byTask = evaluator.metrics();
+  const failure = evaluator.failure();
+  if (measured.tasks.length > 0 && !failure) await writeJson(output, "metrics.json", metricsFile(tasks, byTask));
+  checkFinite(engine, step);
+  for (const task of tasks) {
+    const { name } = task.open.task;
+    const metrics = byTask.get(name) ?? {};
+    const best = evaluator.of(name);
+    if (!failure) await prober?.after(task, best, metrics);
+    await writeModel(task.open, engine, metrics, output);
+  }
+  if (prober && !failure) await writeJson(output, "probe.json", prober.file());
+  if (failure) throw failure;
+  // A report shows rows beside the untouched model's.
+  const wantsReport = tasks.some(({ open }) => open.run.loggers.some((logger) => logger.name === "report"));
+  yield* shownRows(measured, evaluator.of, byTask, step, wantsReport, engine);
+}
+
+/** Rows as the trained model answers them, and where a report wants them as the untouched one does. */
+async function* shownRows(
+  measured: MeasuredTasks,
+  bestOf: Engine["of"],
+  byTask: ReadonlyMap<string, Named<number>>,
+  step: number,
+  wantsReport: boolean,
+  engine: Engine,
+): AsyncIterable<TrainingEvent> {
+  const both = async function* (
+    task: MeasuredTask,
+    evaluator: Pick<Evaluator, "run" | "generator">,
+    at: Readonly<{ phase: "before" | "after"; step: number; metrics: Named<number> }>,
+  ): AsyncIterable<TrainingEvent> {
+    try {
+      yield await measured.shown(task, evaluator, { ...at, generates: wantsReport });
+      if (!answersPrompts(task)) return;
+      const answered = samplesFrom(measured.examplesOf(task));
+      const samples = answered.length > 0 ? answered : await sampled(task, evaluator);
+      yield { type: "samples", step: at.step, epoch: 0, task: task.open.task.name, samples };
+    } catch (error) {
+      yield notShown(at.step, error);
+    }
+  };
+  for (const task of measured.tasks) {
+    const { name } = task.open.task;
+    yield* both(task, bestOf(name), { phase: "after", step, metrics: byTask.get(name) ?? {} });
+  }
+  if (!wantsReport || measured.tasks.length === 0) return;
+  // The untouched model's figures, measured last so that the first step does not wait for them.
+  await engine.endTraining();
+  for (const task of measured.tasks) {
+    const untouched = openEvaluator(task.open);
+    try {
+      const metrics = await measured.measure(task, untouched);
+      yield* both(task, untouched, { phase: "before", step: 0, metrics });
+    } finally {
+      await untouched.close();
+    }
+  }
+}
+
+/** Throws AttuneError where a weight is not finite: it must never be saved, or the next good checkpoint makes room for it. */
+export function checkFinite(engine: Engine, step: number): void {
+  if (engine.state.isFinite()) return;
+  throw new AttuneError(`After step ${step} some trained weights are not finite numbers; nothing of them was saved`, {
+    code: "NON_FINITE",
+    plugin: "train",
+  });
+}
