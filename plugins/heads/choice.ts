@@ -7,8 +7,7 @@ import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import { gather, less, maximum, reshape, where } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
-import { pooledStates } from "./pooling.ts";
-import { applyStyle } from "./sequence.ts";
+import { applyStyle, pooledStates } from "../../blocks/head/mod.ts";
 
 /** Options of {@link choice}: none. */
 export type ChoiceOptions = Readonly<Record<never, never>>;

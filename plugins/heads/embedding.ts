@@ -6,7 +6,13 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
-import { embeddingEntries, type EmbeddingSteps, isUnshareable, sentenceEmbedding, unitLength } from "./pooling.ts";
+import {
+  embeddingEntries,
+  type EmbeddingSteps,
+  isUnshareable,
+  sentenceEmbedding,
+  unitLength,
+} from "../../blocks/head/mod.ts";
 
 /** Options of {@link embedding}. */
 export interface EmbeddingOptions extends EmbeddingSteps {

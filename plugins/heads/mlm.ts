@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { languageOutputs } from "./lm.ts";
+import { languageOutputs } from "../../blocks/head/mod.ts";
 
 /** Options of {@link mlm}: none. */
 export type MlmOptions = Readonly<Record<never, never>>;

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { applyStyle } from "./sequence.ts";
+import { applyStyle } from "../../blocks/head/mod.ts";
 
 /** Options of {@link nextSentence}: none. */
 export type NextSentenceOptions = Readonly<Record<never, never>>;

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { missing, unsupported } from "../../core/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { languageOutputs } from "./lm.ts";
+import { languageOutputs } from "../../blocks/head/mod.ts";
 
 /** Options of {@link permutationLm}: none. */
 export type PermutationLmOptions = Readonly<Record<never, never>>;

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
-import { pooledStates, unitLength } from "./pooling.ts";
+import { pooledStates, unitLength } from "../../blocks/head/mod.ts";
 
 /** Options of {@link pooled}. */
 export interface PooledOptions {

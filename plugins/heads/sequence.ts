@@ -5,11 +5,9 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
-import { constant, layerNorm, matmul, mul } from "../../core/graph/functions.ts";
-import { activation } from "../../core/graph/activations.ts";
 import { most } from "../../core/most.ts";
-import type { Factory, GraphBuilder, HeadSpec, Value } from "../../core/types.ts";
-import { pooledStates } from "./pooling.ts";
+import type { Factory } from "../../core/types.ts";
+import { applyStyle, pooledStates, reorderClasses } from "../../blocks/head/mod.ts";
 import { classifierModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link sequence}. */
@@ -51,37 +49,3 @@ export const sequence: Factory<"head", SequenceOptions> = define({
     },
   }),
 });
-
-/** Columns in another order, by a product with zeros and ones. */
-export function reorderClasses(x: Value, order: readonly number[]): Value {
-  const size = order.length;
-  const places = new Float32Array(size * size);
-  order.forEach((from, to) => (places[from * size + to] = 1));
-  return matmul(x, constant(x, { dtype: "float32", dims: [size, size], data: places }));
-}
-
-/** The steps of a style up to, and without, its last layer. */
-export function applyStyle(b: GraphBuilder, style: HeadSpec, x: Value): Value {
-  for (const step of style.steps) {
-    if ("dense" in step) {
-      const size = step.outFeatures ?? x.shape.at(-1);
-      const { bias } = step;
-      x = b.linear(step.dense, x, { outFeatures: typeof size === "number" ? size : 0, bias });
-    } else if ("activation" in step) x = activation("head", "head.activation", step.activation)(x);
-    else if ("dropout" in step) x = b.dropout(x, step.dropout);
-    else if ("scale" in step) x = mul(x, step.scale);
-    else x = normed(b, step, x);
-  }
-  return x;
-}
-
-function normed(
-  b: GraphBuilder,
-  { norm, epsilon, bias }: Readonly<{ norm: string; epsilon: number; bias?: boolean }>,
-  x: Value,
-): Value {
-  const size = Number(x.shape.at(-1));
-  const weight = b.parameter(`${norm}.weight`, [size], "ones");
-  const zeros = (): Value => b.graph.constant({ dtype: "float32", dims: [size], data: new Float32Array(size) });
-  return layerNorm(x, weight, bias === false ? zeros() : b.parameter(`${norm}.bias`, [size], "zeros"), epsilon);
-}

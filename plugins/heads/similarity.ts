@@ -6,7 +6,13 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { gather, mul, reshape, slice, sum } from "../../core/graph/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
-import { embeddingEntries, type EmbeddingSteps, isUnshareable, sentenceEmbedding, unitLength } from "./pooling.ts";
+import {
+  embeddingEntries,
+  type EmbeddingSteps,
+  isUnshareable,
+  sentenceEmbedding,
+  unitLength,
+} from "../../blocks/head/mod.ts";
 
 /** Options of {@link similarity}. */
 export interface SimilarityOptions extends EmbeddingSteps {

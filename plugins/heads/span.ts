@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import { reshape, slice } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
-import { applyStyle } from "./sequence.ts";
+import { applyStyle } from "../../blocks/head/mod.ts";
 import { spanModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link span}: none. */

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
-import { applyStyle, reorderClasses } from "./sequence.ts";
+import { applyStyle, reorderClasses } from "../../blocks/head/mod.ts";
 import { classifierModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link token}. */

@@ -21,7 +21,7 @@ import {
 import { chunkedLogits } from "../../core/graph/chunked_logits.ts";
 import { most } from "../../core/most.ts";
 import type { Factory, GraphBuilder, InspectedBackbone, Value } from "../../core/types.ts";
-import { vocabularyLogits } from "./lm.ts";
+import { vocabularyLogits } from "../../blocks/head/mod.ts";
 
 /** Options of {@link verbalizer}. */
 export interface VerbalizerOptions {

@@ -8,7 +8,7 @@ import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import { add, mul, square, sub, sum } from "../../core/graph/functions.ts";
 import type { Dataset, Factory, Tensor } from "../../core/types.ts";
-import { savedValues } from "./l2_sp.ts";
+import { savedValues } from "../../blocks/regularizer/mod.ts";
 
 /** Options of {@link ewc}. */
 export interface EwcOptions {

@@ -5,7 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { add, mul, square, sub, sum } from "../../core/graph/functions.ts";
-import type { Factory, Named, RegularizerContext, Tensor } from "../../core/types.ts";
+import type { Factory } from "../../core/types.ts";
+import { savedValues } from "../../blocks/regularizer/mod.ts";
 
 /** Options of {@link l2Sp}. */
 export interface L2SpOptions {
@@ -48,15 +49,3 @@ export const l2Sp: Factory<"regularizer", Partial<L2SpOptions>> = define({
         .reduce((a, c) => add(a, c)),
   }),
 });
-
-/** The values that parameters start from, where they are saved ones. */
-export async function savedValues(
-  { parameters, read }: RegularizerContext,
-  wanted: (name: string) => boolean,
-): Promise<Named<Tensor<Float32Array>>> {
-  const values: Record<string, Tensor<Float32Array>> = {};
-  for (const [name, { fresh }] of Object.entries(parameters)) {
-    if (!fresh && wanted(name)) values[name] = await read(name);
-  }
-  return values;
-}

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { add, sub, transpose } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
-import { savedValues } from "./l2_sp.ts";
+import { savedValues } from "../../blocks/regularizer/mod.ts";
 
 /** Options of {@link mixout}. */
 export interface MixoutOptions {

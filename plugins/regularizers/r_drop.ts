@@ -5,21 +5,9 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
-import {
-  add,
-  asMatrix,
-  constant,
-  div,
-  exp,
-  expand,
-  logSoftmax,
-  maximum,
-  mul,
-  sub,
-  sum,
-} from "../../core/graph/functions.ts";
-import { f32 } from "../../core/tensor.ts";
+import { add, asMatrix, exp, logSoftmax, mul, sub, sum } from "../../core/graph/functions.ts";
 import type { Factory, Named, Value } from "../../core/types.ts";
+import { meanOf } from "../../blocks/regularizer/mod.ts";
 
 /** Options of {@link rDrop}. */
 export interface RDropOptions {
@@ -66,9 +54,3 @@ export const rDrop: Factory<"regularizer", Partial<RDropOptions>> = define({
     };
   },
 });
-
-/** The mean of a vector whose length only a run knows. */
-export function meanOf(x: Value): Value {
-  const ones = expand(constant(x, f32([], [1])), x.shape);
-  return div(sum(x), maximum(sum(ones), 1));
-}

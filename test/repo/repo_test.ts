@@ -56,6 +56,8 @@ const blocksOf: Readonly<Record<string, string>> = {
   "plugins/loggers": "blocks/logger/mod.ts",
   "plugins/callbacks": "blocks/callback/mod.ts",
   "plugins/architectures": "blocks/architecture/mod.ts",
+  "plugins/heads": "blocks/head/mod.ts",
+  "plugins/regularizers": "blocks/regularizer/mod.ts",
 };
 
 /** Files that build/catalog.ts writes. */

@@ -1,0 +1,44 @@
+/**
+ * Logits over the vocabulary.
+ * @module
+ */
+import { chunkedLogits } from "../../core/graph/chunked_logits.ts";
+import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, tanh } from "../../core/graph/functions.ts";
+import type { BackboneOutput, GraphBuilder, HeadSpec, InspectedBackbone, Named, Value } from "../../core/types.ts";
+import { applyStyle } from "./style.ts";
+
+/** Logits over the vocabulary by a family's style, of what has labels; and what those come to, outside training. */
+export function languageOutputs(
+  b: GraphBuilder,
+  states: BackboneOutput,
+  backbone: InspectedBackbone,
+  style: HeadSpec,
+): Named<Value> {
+  const at = b.labelled("labels");
+  const logits = vocabularyLogits(b, at ? b.rows(states.hidden, at) : states.hidden, backbone, style);
+  if (!at || b.mode !== "evaluate") return { logits };
+  const labels: Value = maximum(b.input("labels", "int32", at.shape), 0);
+  const many = chunkedLogits(logits, labels, { mean: b.labelSmoothing !== 0, best: true });
+  if (many?.best) return { logits, predictions: many.best, logProbabilities: many.own };
+  return {
+    logits,
+    predictions: cast(argmax(logits), "float32"),
+    logProbabilities: pick(logSoftmax(logits), labels),
+  };
+}
+
+/** States [n, hidden] to logits over the vocabulary [n, vocabSize] by a family's style. */
+export function vocabularyLogits(b: GraphBuilder, hidden: Value, backbone: InspectedBackbone, style: HeadSpec): Value {
+  const { out, bias = false, outBias, tied, softcap, buffer } = style;
+  let logits = b.linear(out, applyStyle(b, style, hidden), {
+    outFeatures: backbone.vocabSize,
+    bias: bias || outBias !== undefined,
+    ...(tied ? { tied: `${backbone.wordEmbeddings}.weight` } : {}),
+    ...(outBias === undefined ? {} : { tiedBias: outBias }),
+  });
+  if (buffer !== undefined) {
+    logits = add(logits, b.parameter(buffer, [1, backbone.vocabSize], "zeros", { frozen: true }));
+  }
+  if (softcap !== undefined) logits = mul(tanh(div(logits, softcap)), softcap);
+  return logits;
+}

@@ -1,0 +1,13 @@
+/**
+ * Means over rows.
+ * @module
+ */
+import { constant, div, expand, maximum, sum } from "../../core/graph/functions.ts";
+import { f32 } from "../../core/tensor.ts";
+import type { Value } from "../../core/types.ts";
+
+/** The mean of a vector whose length only a run knows. */
+export function meanOf(x: Value): Value {
+  const ones = expand(constant(x, f32([], [1])), x.shape);
+  return div(sum(x), maximum(sum(ones), 1));
+}

@@ -1,0 +1,17 @@
+/**
+ * What parameters start from.
+ * @module
+ */
+import type { Named, RegularizerContext, Tensor } from "../../core/types.ts";
+
+/** The values that parameters start from, where they are saved ones. */
+export async function savedValues(
+  { parameters, read }: RegularizerContext,
+  wanted: (name: string) => boolean,
+): Promise<Named<Tensor<Float32Array>>> {
+  const values: Record<string, Tensor<Float32Array>> = {};
+  for (const [name, { fresh }] of Object.entries(parameters)) {
+    if (!fresh && wanted(name)) values[name] = await read(name);
+  }
+  return values;
+}
