@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/options/mod.ts";
+import { role } from "../options/mod.ts";
 import { most } from "../../core/most.ts";
 import { activation } from "../../core/graph/activations.ts";
 import {
