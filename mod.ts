@@ -20,7 +20,8 @@
 export { bootstrap } from "./core/bootstrap.ts";
 export { byteCount } from "./core/byte_count.ts";
 export { compose, toSpec } from "./core/compose.ts";
-export { composeOnDemand, type Imports } from "./core/on_demand.ts";
+export { composeOnDemand } from "./core/on_demand.ts";
+export { allowOnly, type Imports, loadCatalog, loaderOf, type PluginImport, type PluginLoader } from "./core/loader.ts";
 export { define, isPlugin } from "./core/define.ts";
 export { AttuneError } from "./core/errors.ts";
 export { activation } from "./core/graph/activations.ts";

@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Architecture } from "../core/types.ts";
 
 const root = fileURLToPath(new URL("../plugins", import.meta.url));
 
@@ -83,21 +84,29 @@ function catalogOf(found: readonly Found[], about: string, name: string, doc: st
   ].join("\n");
 }
 
-/** The text of plugins/imports.ts. */
-export function importsText(): string {
+/** The text of plugins/imports.ts. Architectures are imported, to say which models they read. */
+export async function importsText(): Promise<string> {
   const found = plugins();
+  const types = new Map<string, string>();
+  for (const { kind, use, factory, file } of found) {
+    if (kind !== "architecture") continue;
+    const module: Readonly<Record<string, () => Architecture>> = await import(`../plugins/${file}`);
+    types.set(use, JSON.stringify(module[factory]?.().modelTypes));
+  }
+  const importOf = ({ kind, use, factory, file }: Found): string => {
+    const load = `() => import("${file}").then((m) => m.${factory})`;
+    return kind === "architecture" ? `{ modelTypes: ${types.get(use)}, load: ${load} }` : load;
+  };
   return [
     "/**",
     " * Where every plugin of this package is, by kind and name. Written by build/catalog.ts.",
     " * @module",
     " */",
-    'import type { Imports } from "../core/on_demand.ts";',
+    'import type { Imports } from "../core/loader.ts";',
     "",
     "/** Imports the plugins that come with Attune, one by one. */",
     "export const imports: Imports = {",
-    ...kindsOf(found).flatMap((kind) =>
-      entriesOf(found, kind, ({ file, factory }) => `() => import("${file}").then((m) => m.${factory})`)
-    ),
+    ...kindsOf(found).flatMap((kind) => entriesOf(found, kind, importOf)),
     "};",
     "",
   ].join("\n");
@@ -106,5 +115,5 @@ export function importsText(): string {
 if (import.meta.main ?? process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(`${root}/catalog.ts`, catalogText());
   writeFileSync(`${root}/light_catalog.ts`, lightCatalogText());
-  writeFileSync(`${root}/imports.ts`, importsText());
+  writeFileSync(`${root}/imports.ts`, await importsText());
 }

@@ -5,6 +5,7 @@
  */
 import { nameOf } from "./define.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "./errors.ts";
+import { findArchitecture, loaderOf } from "./loader.ts";
 import { packagesOf } from "./packages.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
 import { replaceAt } from "./roles.ts";
@@ -182,6 +183,7 @@ function assemble(
     callbacks: all("callbacks", "callback"),
     loggers: all("loggers", "logger"),
     exporters: all("exporters", "exporter"),
+    architectureFor: (modelType) => findArchitecture(loaderOf(catalog), modelType),
     use: <K extends Kind>(kind: K, part: Use<K>): Kinds[K] => {
       const issues: AttuneError[] = [];
       const plugin = resolvePart(kind, part, kind, { catalog, issues });

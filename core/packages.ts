@@ -108,3 +108,6 @@ const kinds: { readonly [K in Kind]: true } = {
   queue: true,
   trainer: true,
 };
+
+/** Every kind of plugin. */
+export const allKinds: readonly Kind[] = Object.keys(kinds) as Kind[];

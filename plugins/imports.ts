@@ -2,7 +2,7 @@
  * Where every plugin of this package is, by kind and name. Written by build/catalog.ts.
  * @module
  */
-import type { Imports } from "../core/on_demand.ts";
+import type { Imports } from "../core/loader.ts";
 
 /** Imports the plugins that come with Attune, one by one. */
 export const imports: Imports = {
@@ -25,28 +25,34 @@ export const imports: Imports = {
     vera: () => import("./adapters/vera.ts").then((m) => m.vera),
   },
   architecture: {
-    albert: () => import("./architectures/albert.ts").then((m) => m.albert),
-    bart: () => import("./architectures/bart.ts").then((m) => m.bart),
-    bert: () => import("./architectures/bert.ts").then((m) => m.bert),
-    distilbert: () => import("./architectures/distilbert.ts").then((m) => m.distilbert),
-    electra: () => import("./architectures/electra.ts").then((m) => m.electra),
-    falcon: () => import("./architectures/falcon.ts").then((m) => m.falcon),
-    gemma2: () => import("./architectures/gemma2.ts").then((m) => m.gemma2),
-    gemma3: () => import("./architectures/gemma3.ts").then((m) => m.gemma3),
-    gpt2: () => import("./architectures/gpt2.ts").then((m) => m.gpt2),
-    granite: () => import("./architectures/granite.ts").then((m) => m.granite),
-    llama: () => import("./architectures/llama.ts").then((m) => m.llama),
-    mistral: () => import("./architectures/mistral.ts").then((m) => m.mistral),
-    modernbert: () => import("./architectures/modernbert.ts").then((m) => m.modernbert),
-    olmo2: () => import("./architectures/olmo2.ts").then((m) => m.olmo2),
-    phi: () => import("./architectures/phi.ts").then((m) => m.phi),
-    phi3: () => import("./architectures/phi3.ts").then((m) => m.phi3),
-    qwen2: () => import("./architectures/qwen2.ts").then((m) => m.qwen2),
-    qwen3: () => import("./architectures/qwen3.ts").then((m) => m.qwen3),
-    roberta: () => import("./architectures/roberta.ts").then((m) => m.roberta),
-    smollm3: () => import("./architectures/smollm3.ts").then((m) => m.smollm3),
-    t5: () => import("./architectures/t5.ts").then((m) => m.t5),
-    xlnet: () => import("./architectures/xlnet.ts").then((m) => m.xlnet),
+    albert: { modelTypes: ["albert"], load: () => import("./architectures/albert.ts").then((m) => m.albert) },
+    bart: { modelTypes: ["bart"], load: () => import("./architectures/bart.ts").then((m) => m.bart) },
+    bert: { modelTypes: ["bert"], load: () => import("./architectures/bert.ts").then((m) => m.bert) },
+    distilbert: {
+      modelTypes: ["distilbert"],
+      load: () => import("./architectures/distilbert.ts").then((m) => m.distilbert),
+    },
+    electra: { modelTypes: ["electra"], load: () => import("./architectures/electra.ts").then((m) => m.electra) },
+    falcon: { modelTypes: ["falcon"], load: () => import("./architectures/falcon.ts").then((m) => m.falcon) },
+    gemma2: { modelTypes: ["gemma2"], load: () => import("./architectures/gemma2.ts").then((m) => m.gemma2) },
+    gemma3: { modelTypes: ["gemma3_text"], load: () => import("./architectures/gemma3.ts").then((m) => m.gemma3) },
+    gpt2: { modelTypes: ["gpt2"], load: () => import("./architectures/gpt2.ts").then((m) => m.gpt2) },
+    granite: { modelTypes: ["granite"], load: () => import("./architectures/granite.ts").then((m) => m.granite) },
+    llama: { modelTypes: ["llama"], load: () => import("./architectures/llama.ts").then((m) => m.llama) },
+    mistral: { modelTypes: ["mistral"], load: () => import("./architectures/mistral.ts").then((m) => m.mistral) },
+    modernbert: {
+      modelTypes: ["modernbert"],
+      load: () => import("./architectures/modernbert.ts").then((m) => m.modernbert),
+    },
+    olmo2: { modelTypes: ["olmo2"], load: () => import("./architectures/olmo2.ts").then((m) => m.olmo2) },
+    phi: { modelTypes: ["phi"], load: () => import("./architectures/phi.ts").then((m) => m.phi) },
+    phi3: { modelTypes: ["phi3"], load: () => import("./architectures/phi3.ts").then((m) => m.phi3) },
+    qwen2: { modelTypes: ["qwen2"], load: () => import("./architectures/qwen2.ts").then((m) => m.qwen2) },
+    qwen3: { modelTypes: ["qwen3"], load: () => import("./architectures/qwen3.ts").then((m) => m.qwen3) },
+    roberta: { modelTypes: ["roberta"], load: () => import("./architectures/roberta.ts").then((m) => m.roberta) },
+    smollm3: { modelTypes: ["smollm3"], load: () => import("./architectures/smollm3.ts").then((m) => m.smollm3) },
+    t5: { modelTypes: ["t5", "mt5"], load: () => import("./architectures/t5.ts").then((m) => m.t5) },
+    xlnet: { modelTypes: ["xlnet"], load: () => import("./architectures/xlnet.ts").then((m) => m.xlnet) },
   },
   callback: {
     "best-weights": () => import("./callbacks/best_weights.ts").then((m) => m.bestWeights),

@@ -55,7 +55,7 @@ export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
   const tokenizer = await given.tokenizer.open(source.files);
   const stored = withTokens(source, tokenizer);
   const { run, told } = await withLabels(given, host, stored);
-  const model = modelFor(run, stored.config);
+  const model = await run.architectureFor(stored.config.model_type);
   const { config, weights: { names } } = stored;
   const architecture = model.read(config, names);
   if (!architecture.family) throw missing(model.name, "`family` (FamilyFacts)", "what the model's `read` returns");
@@ -244,12 +244,4 @@ function reserved(attached: readonly AttachedAdapter[]): BatchLayout["reserve"] 
     tokens: tokens[0] ?? 0,
     positions: attached.reduce((n, a) => n + (a.reservedPositions?.positions ?? 0), 0),
   };
-}
-
-function modelFor(run: Run, config: Named<Json>): Architecture {
-  const type = config.model_type;
-  const models = Object.keys(run.catalog.architecture ?? {}).map((name) => run.use("architecture", name));
-  const found = models.find((model) => typeof type === "string" && model.modelTypes.includes(type));
-  if (found) return found;
-  throw unknownName("spec", "config.json: model_type", "model type", String(type), models.flatMap((m) => m.modelTypes));
 }

@@ -236,5 +236,7 @@ export interface Run {
   readonly callbacks: readonly Callback[];
   readonly loggers: readonly Logger[];
   readonly exporters: readonly Exporter[];
+  /** The architecture that reads models of a type, as their config.json has it. */
+  architectureFor(modelType: unknown): Promise<Architecture>;
   use<K extends Kind>(kind: K, part: Use<K>): Kinds[K];
 }

@@ -5,11 +5,13 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AttuneError, badFile, badValue } from "../../core/errors.ts";
+import { loadCatalog, loaderOf } from "../../core/loader.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import { placedPaths } from "../../core/run/places.ts";
 import type { Json, Named } from "../../core/types.ts";
+import { imports } from "../../plugins/imports.ts";
 import { namesIn } from "./host.ts";
-import { catalogFor, resolvePackages } from "./plugin_packages.ts";
+import { loadPackages, namesIn as packagesIn, resolvePackages } from "./plugin_packages.ts";
 import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 import { runFolders } from "../../formats/run/files.ts";
@@ -27,7 +29,8 @@ export async function readSpec(path: string, set: readonly string[] = []): Promi
   const changed = set.reduce<Json>((value, change) => changedBy(value, change), spec);
   const folder = dirname(resolve(path));
   const named = resolvePackages(changed as Named<Json>, folder);
-  return placedPaths(named, await catalogFor(named, folder), (own, name) => {
+  const catalog = await loadCatalog(named, loaderOf(imports), await loadPackages(packagesIn(named), folder));
+  return placedPaths(named, catalog, (own, name) => {
     const full = resolve(folder, own);
     return name && !existsSync(full) ? own : full;
   });

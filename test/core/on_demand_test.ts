@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose, toSpec } from "../../core/compose.ts";
-import { composeOnDemand, type Imports } from "../../core/on_demand.ts";
+import { allowOnly, type Imports, loadCatalog, loaderOf, type PluginImport } from "../../core/loader.ts";
+import { composeOnDemand } from "../../core/on_demand.ts";
 import type { Kind, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { imports } from "../../plugins/imports.ts";
@@ -12,10 +13,13 @@ function watched(): Readonly<{ imports: Imports; asked: Set<string> }> {
   const kinds = Object.entries(imports).map(([kind, uses]) => [
     kind,
     Object.fromEntries(
-      Object.entries(uses).map(([use, load]) => [use, () => {
-        asked.add(`${kind} ${use}`);
-        return load();
-      }]),
+      Object.entries(uses).map(([use, one]: [string, PluginImport]) => {
+        const load = () => {
+          asked.add(`${kind} ${use}`);
+          return typeof one === "function" ? one() : one.load();
+        };
+        return [use, typeof one === "function" ? load : { ...one, load }];
+      }),
     ),
   ]);
   return { imports: Object.fromEntries(kinds), asked };
@@ -60,9 +64,16 @@ describe("composing on demand", () => {
         for (const { loss } of task.losses) run.use("loss", loss);
         for (const metric of task.metrics) run.use("metric", metric);
       }
-      for (const kind of ["architecture", "model", "tokenizer", "exporter"] as const) {
-        for (const use of Object.keys(run.catalog[kind] ?? {})) assert.equal(run.catalog[kind]?.[use]?.use, use);
+      for (const [kind, entries] of Object.entries(catalog) as [Kind, object][]) {
+        assert.deepEqual(Object.keys(run.catalog[kind] ?? {}).sort(), Object.keys(entries).sort());
       }
+      for (const use of ["hf", "peft"]) run.use("exporter", use);
+      const architectures = (): string[] => [...asked].filter((name) => name.startsWith("architecture "));
+      assert.deepEqual(architectures(), [], "none before the model's type is known");
+      assert.deepEqual((await run.architectureFor("mt5")).modelTypes, ["t5", "mt5"]);
+      assert.deepEqual(architectures(), ["architecture t5"], "and then one");
+      await assert.rejects(run.architectureFor("berth"), /model type "berth".*did you mean "bert"/);
+      assert.deepEqual(architectures(), ["architecture t5"]);
       assert.ok(asked.has("optimizer adamw") && !asked.has("optimizer lion"));
       const all = Object.values(catalog).reduce((n, entries) => n + Object.keys(entries).length, 0);
       assert.ok(asked.size < all / 3, `${asked.size} of ${all}`);
@@ -83,6 +94,37 @@ describe("composing on demand", () => {
       assert.equal(error.message, wanted);
       return /adamm[^]*adamw/.test(wanted);
     });
+  });
+
+  it("says of architectures what they read", async () => {
+    const loader = loaderOf(imports);
+    for (const name of loader.names("architecture")) {
+      const entry = await loader.load("architecture", name) as NonNullable<typeof catalog.architecture["bert"]>;
+      const parsed = entry.parse({});
+      assert.deepEqual(loader.modelTypes?.(name), parsed.issues ? undefined : parsed.value.modelTypes);
+    }
+  });
+
+  it("what was not loaded says so, and composing does not try again", async () => {
+    const { imports, asked } = watched();
+    const loaded = await loadCatalog(specs["the least"], loaderOf(imports));
+    const before = asked.size;
+    assert.throws(() => loaded.optimizer?.lion?.parse({}), /optimizer "lion" was not loaded/);
+    assert.equal(loaded.optimizer?.adamw?.use, "adamw");
+    assert.equal(asked.size, before);
+  });
+
+  it("of several sources the first that has a name gives it; only what is allowed can be had", async () => {
+    const entry = { ...catalog.schedule.constant, use: "flat" };
+    const loader = loaderOf({ schedule: { flat: entry } }, imports, catalog);
+    assert.equal(await loader.load("schedule", "flat"), entry);
+    assert.equal(await loader.load("schedule", "linear"), catalog.schedule.linear);
+    assert.equal(loader.names("schedule").filter((name) => name === "linear").length, 1);
+    await assert.rejects(loader.load("schedule", "flt"), /did you mean "flat"/);
+    const few = allowOnly(loader, new Set(["adamw", "linear"]));
+    assert.deepEqual([few.names("optimizer"), few.names("schedule"), few.names("loss")], [["adamw"], ["linear"], []]);
+    await assert.rejects(few.load("optimizer", "lion"), /lion/);
+    assert.equal((await few.load("optimizer", "adamw")).use, "adamw");
   });
 
   it("has the plugins that the catalog has", () => {
