@@ -139,8 +139,12 @@ export async function loadCatalog(
 
 /** What a spec's task brings, as a spec of these alone. */
 function broughtByTask(task: unknown, catalog: Catalog): Named<Json> {
-  const subtasks = task === undefined ? [] : resolvePart("task", task, "task", { catalog, issues: [] })?.subtasks ?? [];
+  const learned = task === undefined ? [] : resolvePart("task", task, "task", { catalog, issues: [] })?.subtasks ?? [];
+  const teachers = learned.flatMap(({ teacher }) => teacher ?? []);
+  const subtasks = [...learned, ...teachers.map((teacher) => teacher.task)];
   return {
+    model: teachers.map(({ model }) => model),
+    tokenizer: teachers.flatMap(({ tokenizer }) => tokenizer ?? []),
     collator: subtasks.map(({ collator }) => collator),
     head: subtasks.flatMap(({ heads }) => heads),
     loss: subtasks.flatMap(({ losses }) => losses.map(({ loss }) => loss)),

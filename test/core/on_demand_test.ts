@@ -42,6 +42,14 @@ const specs: Readonly<Record<string, object>> = {
     training: { evalStrategy: "epoch" },
     regularizers: ["l2-sp"],
   },
+  "a teacher": {
+    ...base,
+    model: { use: "random", with: { path: "./model" } },
+    task: {
+      use: "distillation",
+      with: { teacher: "./teacher", task: classes, embeddings: {}, hiddenStates: { layers: [[1, 2]] }, logits: {} },
+    },
+  },
   "several tasks": {
     version: 1,
     model: { use: "pretrained", with: { path: "./model" } },
@@ -58,7 +66,8 @@ describe("composing on demand", () => {
       const { imports, asked } = watched();
       const run = await composeOnDemand(spec as RunSpec, imports);
       assert.deepEqual(toSpec(run), toSpec(compose(spec as RunSpec, catalog)));
-      for (const task of run.task.subtasks) {
+      const { subtasks } = run.task;
+      for (const task of [...subtasks, ...subtasks.flatMap(({ teacher }) => teacher?.task ?? [])]) {
         run.use("collator", task.collator);
         for (const head of task.heads) run.use("head", head);
         for (const { loss } of task.losses) run.use("loss", loss);
