@@ -2,7 +2,7 @@
  * Opens what a run names: checkpoint, model, tokenizer, and the parts of its task.
  * @module
  */
-import { badValue, missing, show, unknownName, unsupported } from "../errors.ts";
+import { badValue, missing, show, unsupported } from "../errors.ts";
 import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
@@ -12,7 +12,6 @@ import { inspectBackbone, withHeads } from "../engine/inspect.ts";
 import { withLabels } from "./labels.ts";
 import type {
   Adapter,
-  Architecture,
   AttachedAdapter,
   BatchLayout,
   Checkpoint,
@@ -20,7 +19,6 @@ import type {
   Head,
   Host,
   InspectedBackbone,
-  Json,
   Named,
   Run,
   Subtask,
