@@ -14,7 +14,7 @@ import type { BuildInfo } from "./builder/context.ts";
 import type { DropoutMask } from "./builder/dropout.ts";
 import { countDim } from "./builder/tokens.ts";
 import type { Session } from "./sessions.ts";
-import { shapeFeeds } from "./lower.ts";
+import { shapeFeeds } from "./lower/lower.ts";
 
 /**
  * The sequence of padding. Masks of attention leave padding as the memory was, where zero probabilities meet it; read

@@ -6,7 +6,7 @@ import { type DimValues, evaluateShape } from "../graph/dims.ts";
 import type { Value } from "../graph/graph.ts";
 import type { OnnxNode } from "../onnx/model.ts";
 import { bytesPerElement } from "../tensor.ts";
-import type { Lowered } from "./lower.ts";
+import type { Lowered } from "./lower/lower.ts";
 
 /** Ops whose result takes the place of their first operand where nothing else reads it: it has the same bytes. */
 const views: ReadonlySet<string> = new Set(["Reshape", "Identity", "Unsqueeze"]);

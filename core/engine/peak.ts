@@ -6,7 +6,7 @@ import * as f from "../graph/functions.ts";
 import { Graph } from "../graph/graph.ts";
 import { writeOnnx } from "../onnx/write.ts";
 import type { Host, Ort, OrtTensor } from "../types.ts";
-import { lower } from "./lower.ts";
+import { lower } from "./lower/lower.ts";
 
 /** The product measured, [rows, INNER] by [INNER, COLUMNS]: what a layer of a small language model is made of. */
 const [INNER, COLUMNS] = [576, 1536];

@@ -20,7 +20,7 @@ import type {
   Tensor,
 } from "../types.ts";
 import { scalarOf, targetFor } from "./loss_shapes.ts";
-import { createGraphBuilder } from "./builder/builder.ts";
+import { createGraphBuilder, type RecordedBuilder } from "./builder/builder.ts";
 import type { BuildInfo } from "./builder/context.ts";
 import type { Phase } from "./builder/options.ts";
 import { trainsIn } from "./builder/parameters.ts";
@@ -118,17 +118,40 @@ export function trainsRule(attached: readonly AttachedAdapter[]): (name: string,
  * @throws AttuneError where a head lacks an output that a loss reads.
  */
 export function buildProgram(options: ProgramOptions): Program {
-  const { mode, backbone } = options;
-  const training = mode === "train";
+  const building = openProgram(options);
+  const { graph, recorded } = building;
+  const pass = building.forward();
+  for (const [name, sum] of pass.sums) graph.output(`loss.${name}`, sum);
+  const losses = pass.sums.map(([name]) => name);
+  if (options.mode !== "train") {
+    const outputs = addOutputs(building, pass, options);
+    return { graph, recorded, losses, gradients: [], outputs };
+  }
+  checkLosses(pass, recorded, options);
+  const objective: Objective = { losses, total: added(pass.sums) };
+  addPenalties(building, options.attached, objective);
+  addRegularizers(building, pass, objective);
+  return { graph, recorded, losses, gradients: addGradients(graph, recorded, objective.total, options), outputs: [] };
+}
+
+/** A program that is being built. */
+type Building =
+  & Omit<RecordedBuilder, "inHead">
+  & Readonly<{
+    graph: Graph;
+    regularizers: readonly FedRegularizer[];
+    /** Builds a forward pass: the first, or one more for a regularizer. */
+    forward(): Forward;
+  }>;
+
+/** A regularizer with its frozen tensors as inputs of the graph. */
+type FedRegularizer = Readonly<{ name: string; regularizer: Regularizer; frozen: Named<Value> }>;
+
+function openProgram(options: ProgramOptions): Building {
+  const { backbone, heads } = options;
   const graph = new Graph();
-  const regularizers = (training ? options.regularizers ?? [] : []).map(({ name, regularizer, frozen }) => ({
-    name,
-    regularizer,
-    frozen: Object.fromEntries(
-      Object.entries(frozen).map(([key, t]) => [key, graph.input(frozenName(name, key), "float32", t.dims)]),
-    ),
-  }));
-  const { build, recorded, within, inHead, asRegularizer } = createGraphBuilder({
+  const regularizers = feedRegularizers(graph, options);
+  const builder = createGraphBuilder({
     ...options,
     graph,
     initializerRange: backbone.initializerRange,
@@ -140,71 +163,92 @@ export function buildProgram(options: ProgramOptions): Program {
       return around ? [{ name, around }] : [];
     }),
   });
+  const { build, inHead } = builder;
   const forward = (): Forward => {
     const states = backbone.forward(build);
     const outputs: Record<string, Value> = {};
-    for (const head of options.heads) {
+    for (const head of heads) {
       graph.within("head", () => inHead(() => Object.assign(outputs, head.forward(build, states, backbone))));
     }
     return { states, outputs, sums: lossSums(build, outputs, options) };
   };
-  const { states, outputs, sums } = forward();
-  for (const [name, sum] of sums) graph.output(`loss.${name}`, sum);
-  const losses = sums.map(([name]) => name);
-  if (!training) {
-    const wanted = losses.length > 0 ? options.reads : undefined;
-    for (const [name, value] of Object.entries(outputs)) if (wanted?.includes(name) ?? true) graph.output(name, value);
-    for (const [name, value] of recorded.keyValueCache) graph.output(`kept.${name}`, value);
-    if (options.outputHiddenStates) {
-      const side = states.encoder ? "decoder" : "input";
-      states.hiddenStates.forEach((value, i) =>
-        graph.output(`hiddenStates.${i}`, f.reshape(value, ["batch", seqDim(side), ...value.shape.slice(1)]))
-      );
-    }
-    if (options.outputAttentions) recorded.attentions.forEach((value, i) => graph.output(`attentions.${i}`, value));
-    return {
-      graph,
-      recorded,
-      losses,
-      gradients: [],
-      outputs: [...graph.outputs.keys()].filter((n) => !n.startsWith("loss.") && !n.startsWith("kept.")),
-    };
+  return { ...builder, graph, regularizers, forward };
+}
+
+function feedRegularizers(graph: Graph, { mode, regularizers = [] }: ProgramOptions): readonly FedRegularizer[] {
+  return (mode === "train" ? regularizers : []).map(({ name, regularizer, frozen }) => ({
+    name,
+    regularizer,
+    frozen: Object.fromEntries(
+      Object.entries(frozen).map(([key, t]) => [key, graph.input(frozenName(name, key), "float32", t.dims)]),
+    ),
+  }));
+}
+
+/** Names what evaluation and generation read. Gives the names of the heads' outputs, and of states and attentions. */
+function addOutputs(
+  { graph, recorded }: Building,
+  { states, outputs, sums }: Forward,
+  options: ProgramOptions,
+): string[] {
+  const wanted = sums.length > 0 ? options.reads : undefined;
+  for (const [name, value] of Object.entries(outputs)) if (wanted?.includes(name) ?? true) graph.output(name, value);
+  for (const [name, value] of recorded.keyValueCache) graph.output(`kept.${name}`, value);
+  if (options.outputHiddenStates) {
+    const side = states.encoder ? "decoder" : "input";
+    states.hiddenStates.forEach((value, i) =>
+      graph.output(`hiddenStates.${i}`, f.reshape(value, ["batch", seqDim(side), ...value.shape.slice(1)]))
+    );
   }
+  if (options.outputAttentions) recorded.attentions.forEach((value, i) => graph.output(`attentions.${i}`, value));
+  return [...graph.outputs.keys()].filter((name) => !name.startsWith("loss.") && !name.startsWith("kept."));
+}
+
+function checkLosses({ sums }: Forward, recorded: BuildInfo, { labelSmoothing, losses }: ProgramOptions): void {
   if (sums.length === 0) throw missing("engine", "a loss with labels", "the task");
-  if (options.labelSmoothing > 0 && !recorded.smoothed()) {
-    const why = `no loss of this task smooths labels (${options.losses.map((l) => l.loss.name)})`;
-    throw unsupported("spec", "training.labelSmoothingFactor", options.labelSmoothing, why);
+  if (labelSmoothing > 0 && !recorded.smoothed()) {
+    const why = `no loss of this task smooths labels (${losses.map((l) => l.loss.name)})`;
+    throw unsupported("spec", "training.labelSmoothingFactor", labelSmoothing, why);
   }
-  let total = added(sums);
-  // Terms are averaged over the step's micro-batches: their factor is one over the number of these.
-  const addTerm = (name: string, term: Value, share: Value): void => {
-    const scaled = f.mul(f.reshape(term, []), share);
-    graph.output(`loss.${name}`, scaled);
-    losses.push(name);
-    total = f.add(total, scaled);
-  };
-  for (const attached of options.attached) {
-    const term = attached.penalty && within(attached, (b) => attached.penalty?.(b));
-    const name = `${attached.name ?? "adapter"}.penalty`;
-    if (term) addTerm(name, term, scalarInput(graph, lossScaleInput(name)));
+}
+
+/** What training makes smaller, as far as it is summed up: the names of its parts, and their sum. */
+type Objective = { readonly losses: string[]; total: Value };
+
+function addPenalties({ graph, within }: Building, attached: readonly AttachedAdapter[], objective: Objective): void {
+  for (const adapter of attached) {
+    const term = adapter.penalty && within(adapter, (b) => adapter.penalty?.(b));
+    const name = `${adapter.name ?? "adapter"}.penalty`;
+    if (term) addTerm(objective, name, term, scalarInput(graph, lossScaleInput(name)));
   }
-  for (const { name, regularizer, frozen } of regularizers) {
+}
+
+function addRegularizers(building: Building, first: Forward, objective: Objective): void {
+  const { graph, build, forward, asRegularizer } = building;
+  for (const { name, regularizer, frozen } of building.regularizers) {
     if (!regularizer.term) continue;
     const share = scalarInput(graph, lossScaleInput(name));
-    const pass = ({ states, outputs, sums }: Forward): ForwardPass => ({
+    const passOf = ({ states, outputs, sums }: Forward): ForwardPass => ({
       states,
       outputs,
       loss: f.div(added(sums), share),
     });
-    const again = (): ForwardPass => pass(asRegularizer(undefined, forward));
-    const context = { ...pass({ states, outputs, sums }), frozen, again };
+    const again = (): ForwardPass => passOf(asRegularizer(undefined, forward));
+    const context = { ...passOf(first), frozen, again };
     const term = graph.within(
       `regularizer.${name}`,
       () => asRegularizer(name, () => regularizer.term?.(build, context)),
     );
-    if (term) addTerm(name, term, share);
+    if (term) addTerm(objective, name, term, share);
   }
-  return { graph, recorded, losses, gradients: addGradients(graph, recorded, total, options), outputs: [] };
+}
+
+// Terms beside the losses are averaged over the step's micro-batches: their share is one over the number of these.
+function addTerm(objective: Objective, name: string, term: Value, share: Value): void {
+  const scaled = f.mul(f.reshape(term, []), share);
+  scaled.graph.output(`loss.${name}`, scaled);
+  objective.losses.push(name);
+  objective.total = f.add(objective.total, scaled);
 }
 
 /** One forward pass with the losses of it by name. */

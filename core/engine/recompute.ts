@@ -11,7 +11,7 @@ import { forwardNodes, type Graph, type Node, reachable, type Value } from "../g
 import { elementwiseOps, type Op } from "../graph/ops.ts";
 import { createFlow } from "./flow.ts";
 import { bytesOf, peakBytes } from "./liveness.ts";
-import { lower } from "./lower.ts";
+import { lower } from "./lower/lower.ts";
 
 /** What may be computed again: nothing, what costs a pass over memory, or attention's scores besides. */
 export type Recompute = "nothing" | "passes" | "attention";

@@ -5,13 +5,10 @@
 import { AttuneError } from "../errors.ts";
 import type { OnnxModel, OnnxValueInfo } from "../onnx/model.ts";
 import { writeOnnx } from "../onnx/write.ts";
-import { sizeOf } from "../tensor.ts";
-import type { Checkpoint, Host, OrtSession, OrtTensor } from "../types.ts";
+import type { Named, OrtSession, OrtTensor } from "../types.ts";
 import type { Graph, Shape, Value } from "../graph/graph.ts";
-import type { Parameter } from "./builder/parameters.ts";
-import { lower, type Storage } from "./lower.ts";
-import { type Half, isHalf, placeWeights } from "./placement.ts";
-import { checkDims, type InitialWeights, MISMATCHED } from "./weights.ts";
+import { lower } from "./lower/lower.ts";
+import { storeWeights, type WeightOptions } from "./session_weights.ts";
 
 /** An open session with what it must be fed. */
 export type Session = Readonly<{
@@ -28,35 +25,22 @@ export type Session = Readonly<{
   close(): Promise<void>;
 }>;
 
-/** How to open a session. `fed`: the trained parameters, with the rows of those that were made smaller. */
-export type SessionOptions = Readonly<{
-  host: Host;
-  graph: Graph;
-  parameters: ReadonlyMap<string, Parameter>;
-  checkpoint: Checkpoint;
-  initial: InitialWeights;
-  fed: ReadonlyMap<string, Readonly<{ rows?: number }>>;
-  /** Packs frozen weights for the matrix products: faster, one more copy of them. */
-  prepack: boolean;
-  /** Weights of 16 bits become float32 once, in memory, rather than in each run. */
-  decoded?: boolean;
-  /** Keeps the memory of a run for the next one. */
-  arena: boolean;
-  /** Values that the backward pass makes anew instead of keeping them. */
-  recomputed?: ReadonlySet<number>;
-  /** Leaves integers as they are stored where memory is scarce: they are decoded in each run. */
-  compact?: boolean;
-}>;
-
-/** Smaller tensors stand in the model itself, in bytes. */
-const SMALL = 1024;
-
-/** Where a machine has less memory than so many times what a model takes decoded, it stays as it is stored. */
-const SCARCE = 8;
+/** How to open a session. */
+export type SessionOptions =
+  & WeightOptions
+  & Readonly<{
+    graph: Graph;
+    /** Packs frozen weights for the matrix products: faster, one more copy of them. */
+    prepack: boolean;
+    /** Keeps the memory of a run for the next one. */
+    arena: boolean;
+    /** Values that the backward pass makes anew instead of keeping them. */
+    recomputed?: ReadonlySet<number>;
+  }>;
 
 /** Opens a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { host, graph, parameters, checkpoint, initial, fed } = options;
+  const { host, graph } = options;
   const lib = host.lib;
   if (!lib) {
     throw new AttuneError("This host has no onnxruntime: pass one as host.lib", {
@@ -64,67 +48,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       plugin: "engine",
     });
   }
-  const storage = new Map<string, Storage>();
-  const files: Mapped[] = [];
-  // The WebAssembly build has no files; what it is handed beside the model is not parsed, and copied once.
-  const beside: { path: string; data: Uint8Array }[] = [];
-  let inlineBytes = 0;
-  const place = (bytes: Uint8Array): string =>
-    `tensor${beside.push({ path: `tensor${beside.length}`, data: bytes }) - 1}`;
-  const all = [...parameters.values()].reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0);
-  const compact = options.compact === true && host.provider !== "cpu" && SCARCE * all > host.memoryBytes;
-  const { mappedAt, besides } = placeWeights({
-    parameters: parameters.values(),
-    isFed: (name) => fed.has(name),
-    initial,
-    checkpoint,
-    provider: host.provider,
-    decoded: options.decoded,
-  });
-  for (const p of parameters.values()) {
-    const own = fed.get(p.name);
-    if (own) {
-      storage.set(p.name, { as: "feed", rows: own.rows });
-      continue;
-    }
-    const name = initial.nameInCheckpoint(p);
-    const at = besides ? undefined : mappedAt(p);
-    if (at) {
-      checkDims(p, at.dims, checkpoint.label, MISMATCHED);
-      files.push({
-        name: p.name,
-        file: at.file,
-        offset: at.offset,
-        bytes: at.bytes,
-        ...(isHalf(at.dtype) ? { dtype: at.dtype } : {}),
-      });
-    } else {
-      const stored = compact && name !== undefined ? await checkpoint.weights.quantized?.(name) : undefined;
-      if (stored) {
-        checkDims(p, stored.values.dims, checkpoint.label, MISMATCHED);
-        const { buffer, byteOffset, byteLength } = stored.values.data;
-        inlineBytes += byteLength;
-        storage.set(p.name, {
-          as: "int8",
-          location: place(new Uint8Array(buffer, byteOffset, byteLength)),
-          scale: stored.scale,
-        });
-        continue;
-      }
-      const tensor = await initial.read(p);
-      inlineBytes += tensor.data.byteLength;
-      if (!besides || tensor.data.byteLength < SMALL) {
-        storage.set(p.name, { as: "inline", tensor });
-        continue;
-      }
-      const { buffer, byteOffset, byteLength: length } = tensor.data;
-      const location = place(new Uint8Array(buffer, byteOffset, length));
-      storage.set(p.name, { as: "external", location, offset: 0, length });
-    }
-  }
+  const { storage, files, beside, inlineBytes } = await storeWeights(options);
   const folder = commonFolder(files.map((f) => f.file));
-  for (const { name, file, bytes: length, ...own } of files) {
-    storage.set(name, { as: "external", location: file.slice(folder.length + 1), length, ...own });
+  for (const { name, file, bytes: length, ...place } of files) {
+    storage.set(name, { as: "external", location: file.slice(folder.length + 1), length, ...place });
   }
   const { model, feeds, shapes, outputs } = lower(
     graph,
@@ -132,23 +59,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     host.provider,
     options.recomputed,
   );
-  const bytes = writeOnnx(unshaped(model));
-  const session: OrtSession = await lib.InferenceSession.create(bytes, {
-    executionProviders: [host.provider],
-    graphOptimizationLevel: "disabled",
-    enableMemPattern: false,
-    // Without an arena, what a run took is given back behind it.
-    enableCpuMemArena: options.arena,
-    ...(host.threads === undefined ? {} : { intraOpNumThreads: host.threads }),
-    logSeverityLevel: 3,
+  const session: OrtSession = await lib.InferenceSession.create(writeOnnx(unshaped(model)), {
+    ...sessionOptions(options, files.length > 0 ? folder : undefined),
     ...(beside.length > 0 ? { externalData: beside } : {}),
-    extra: {
-      session: {
-        disable_prepacking: options.prepack ? "0" : "1",
-        intra_op: { allow_spinning: "0" },
-        ...(files.length > 0 ? { model_external_initializers_file_folder_path: folder } : {}),
-      },
-    },
   });
   return {
     feeds,
@@ -158,6 +71,26 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     inlineBytes,
     run: (given, fetches) => session.run(given, fetches ?? {}),
     close: () => session.release(),
+  };
+}
+
+/** The runtime's options; `folder`: where the files of weights lie. */
+function sessionOptions({ host, arena, prepack }: SessionOptions, folder: string | undefined): Named<unknown> {
+  return {
+    executionProviders: [host.provider],
+    graphOptimizationLevel: "disabled",
+    enableMemPattern: false,
+    // Without an arena, what a run took is given back behind it.
+    enableCpuMemArena: arena,
+    ...(host.threads === undefined ? {} : { intraOpNumThreads: host.threads }),
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        disable_prepacking: prepack ? "0" : "1",
+        intra_op: { allow_spinning: "0" },
+        ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
+      },
+    },
   };
 }
 
@@ -174,9 +107,6 @@ function unshaped(model: OnnxModel): OnnxModel {
   const sizes = initializers.filter(({ dtype }) => dtype === "int64");
   return { ...model, graph: { ...model.graph, inputs: [...inputs, ...sizes].map(plain), outputs: outputs.map(plain) } };
 }
-
-/** A weight that lies in a mapped file. */
-type Mapped = Readonly<{ name: string; file: string; offset: number; bytes: number; dtype?: Half }>;
 
 /** The folder that all files lie below. */
 function commonFolder(files: readonly string[]): string {

@@ -2,7 +2,7 @@
  * A graph run by onnxruntime-node, through the engine's own lowering and writing.
  * @module
  */
-import { lower, shapeFeeds } from "../../core/engine/lower.ts";
+import { lower, shapeFeeds } from "../../core/engine/lower/lower.ts";
 import type { DimValues } from "../../core/graph/dims.ts";
 import type { Graph } from "../../core/graph/graph.ts";
 import { writeOnnx } from "../../core/onnx/write.ts";

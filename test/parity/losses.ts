@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { createGraphBuilder } from "../../core/engine/builder/builder.ts";
-import { lower, shapeFeeds } from "../../core/engine/lower.ts";
+import { lower, shapeFeeds } from "../../core/engine/lower/lower.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { Graph } from "../../core/graph/graph.ts";
 import { gradients } from "../../core/graph/vjp.ts";

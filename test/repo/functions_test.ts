@@ -17,9 +17,6 @@ const ELSEWHERE = 120;
 const long: readonly string[] = [
   "core/engine/engine.ts createEngine",
   "core/engine/generator.ts createGenerator",
-  "core/engine/lower.ts lower",
-  "core/engine/program.ts buildProgram",
-  "core/engine/sessions.ts openSession",
   "core/engine/state.ts createState",
 ];
 

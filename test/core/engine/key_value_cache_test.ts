@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createKeyValueCache } from "../../../core/engine/key_value_cache.ts";
-import { lower } from "../../../core/engine/lower.ts";
+import { lower } from "../../../core/engine/lower/lower.ts";
 import { buildProgram } from "../../../core/engine/program.ts";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import type { Architecture, AttachedAdapter, Json, Named, Ort, OrtTensor } from "../../../core/types.ts";

@@ -9,7 +9,7 @@ import { compose } from "../../../core/compose.ts";
 import { dimsWith } from "../../../core/engine/feeds.ts";
 import { createFlow } from "../../../core/engine/flow.ts";
 import { executionOrder, peakBytes } from "../../../core/engine/liveness.ts";
-import { lower } from "../../../core/engine/lower.ts";
+import { lower } from "../../../core/engine/lower/lower.ts";
 import { buildProgram, trainsRule } from "../../../core/engine/program.ts";
 import { selectRecomputed } from "../../../core/engine/recompute.ts";
 import { largestBatch } from "../../../core/loop/layout.ts";

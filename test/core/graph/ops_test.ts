@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { lower } from "../../../core/engine/lower.ts";
+import { lower } from "../../../core/engine/lower/lower.ts";
 import { capabilities } from "../../../core/graph/capabilities.ts";
 import * as f from "../../../core/graph/functions.ts";
 import { gradients, isDifferentiable } from "../../../core/graph/vjp.ts";

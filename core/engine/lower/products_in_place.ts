@@ -2,7 +2,7 @@
  * Products of ONNX Runtime over matrices that are stored row by row of all of them, read where they are.
  * @module
  */
-import type { OnnxAttribute, OnnxNode } from "../onnx/model.ts";
+import type { OnnxAttribute, OnnxNode } from "../../onnx/model.ts";
 
 const int = (value: number): OnnxAttribute => ({ type: "int", value });
 const plain: OnnxNode["attributes"] = { alpha: { type: "float", value: 1 }, transA: int(0), transB: int(0) };

@@ -1,0 +1,146 @@
+/**
+ * A graph while it is lowered: the names of its values, and the tensors and feeds that its nodes have asked for.
+ * @module
+ */
+import type { Shape } from "../../graph/dims.ts";
+import type { Graph, Node, Value } from "../../graph/graph.ts";
+import type { OnnxNode, OnnxTensor } from "../../onnx/model.ts";
+import type { Provider } from "../../types.ts";
+import { bytesOf, floatInitializer, quantizedInitializers, type Storage, storedName } from "./storage.ts";
+
+/** A graph while it is lowered. */
+export type Lowering = Readonly<{
+  graph: Graph;
+  storage: (name: string, value: Value) => Storage;
+  provider: Provider;
+  /** Values that the backward pass makes a second time. */
+  recomputed: ReadonlySet<number>;
+  /** How many inputs of nodes read a value, by id. */
+  readers: ReadonlyMap<number, number>;
+  /** Names by a value's id. */
+  names: Map<number, string>;
+  /** What nodes make, by name. */
+  values: Map<string, Pick<Value, "dtype" | "shape">>;
+  /** Graph inputs and parameters that the host feeds, and of tables how many rows. */
+  feeds: Map<string, Value>;
+  rows: Map<string, number>;
+  /** Vectors of sizes that the host feeds. */
+  shapes: Map<string, Shape>;
+  initializers: Map<string, OnnxTensor>;
+  /** Ids of weights that are stored as integers, those of them that are decoded, and those stored with 16 bits. */
+  quantized: Set<number>;
+  decoded: Set<number>;
+  halves: Set<number>;
+  /** Weights of 16 bits as float32, by name. */
+  casts: Map<string, OnnxNode>;
+  /** Nodes of the forward pass made a second time. */
+  again: Map<Node, readonly OnnxNode[]>;
+}>;
+
+/** The lowering of a graph of which these nodes are needed; its outputs have their names. */
+export function createLowering(
+  of: Pick<Lowering, "graph" | "storage" | "provider" | "recomputed">,
+  nodes: readonly Node[],
+): Lowering {
+  const readers = new Map<number, number>();
+  for (const node of nodes) {
+    for (const input of node.inputs) if (input) readers.set(input.id, (readers.get(input.id) ?? 0) + 1);
+  }
+  const names = new Map<number, string>();
+  for (const [name, value] of of.graph.outputs) {
+    if (of.graph.producer(value) && !names.has(value.id)) names.set(value.id, name);
+  }
+  return {
+    ...of,
+    readers,
+    names,
+    values: new Map(),
+    feeds: new Map(),
+    rows: new Map(),
+    shapes: new Map(),
+    initializers: new Map(),
+    quantized: new Set(),
+    decoded: new Set(),
+    halves: new Set(),
+    casts: new Map(),
+    again: new Map(),
+  };
+}
+
+/** What a value is called; what no node makes becomes a tensor of the model or a feed when it is first asked for. */
+export function nameOf(lowering: Lowering, value: Value): string {
+  const known = lowering.names.get(value.id);
+  if (known) return known;
+  const origin = lowering.graph.origin(value);
+  let name = `v${value.id}`;
+  if (origin?.kind === "constant") {
+    name = `c${value.id}`;
+    const { dtype, dims, data } = origin.tensor;
+    lowering.initializers.set(name, { name, dtype, dims, data: bytesOf(data) });
+  } else if (origin) {
+    name = origin.name;
+    addStored(lowering, name, value, origin.kind === "input" ? { as: "feed" } : lowering.storage(name, value));
+  }
+  lowering.names.set(value.id, name);
+  return name;
+}
+
+function addStored(
+  { feeds, rows, initializers, quantized, halves }: Lowering,
+  name: string,
+  value: Value,
+  storage: Storage,
+): void {
+  if (storage.as === "feed") {
+    feeds.set(name, value);
+    if (storage.rows !== undefined) rows.set(name, storage.rows);
+  } else if (storage.as === "int8") {
+    quantized.add(value.id);
+    const [integers, scale] = quantizedInitializers(name, value.shape, storage);
+    if (integers) initializers.set(name, integers);
+    if (scale) initializers.set(scale.name, scale);
+  } else {
+    const half = storage.as === "external" ? storage.dtype : undefined;
+    if (half) halves.add(value.id);
+    initializers.set(
+      name,
+      floatInitializer(half ? storedName(name) : name, half ?? value.dtype, value.shape, storage),
+    );
+  }
+}
+
+/** The name of a constant vector of integers. */
+export function int64s({ initializers }: Lowering, data: readonly number[]): string {
+  const name = `i64[${data}]`;
+  if (!initializers.has(name)) {
+    const bytes = bytesOf(BigInt64Array.from(data, BigInt));
+    initializers.set(name, { name, dtype: "int64", dims: [data.length], data: bytes });
+  }
+  return name;
+}
+
+/** The name of a constant number. */
+export function float32({ initializers }: Lowering, value: number): string {
+  const name = `f32[${value}]`;
+  initializers.set(name, { name, dtype: "float32", dims: [], data: bytesOf(Float32Array.of(value)) });
+  return name;
+}
+
+/**
+ * The name of a vector of sizes. A shape with one unknown dim is a constant with -1 where that is allowed; with more, the
+ * host feeds it.
+ */
+export function shapeInput(lowering: Lowering, shape: Shape, inferred: boolean): string {
+  const symbolic = shape.filter((dim) => typeof dim === "string").length;
+  if (symbolic === 0 || (inferred && symbolic === 1)) {
+    return int64s(lowering, shape.map((dim) => (typeof dim === "string" ? -1 : dim)));
+  }
+  const name = `shape[${shape}]`;
+  lowering.shapes.set(name, shape);
+  return name;
+}
+
+/** A node with one output and without attributes, called as its output is. */
+export function simpleNode(op: string, inputs: readonly string[], output: string): OnnxNode {
+  return { op, domain: "", name: output, inputs, outputs: [output], attributes: {} };
+}

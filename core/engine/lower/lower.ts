@@ -1,0 +1,62 @@
+/**
+ * A graph to an ONNX model for one execution provider: picks op forms, orders nodes, says what the host must feed.
+ * @module
+ */
+import { type DimValues, evaluateShape, type Shape } from "../../graph/dims.ts";
+import { forwardNodes, type Graph, type Node, reachable, type Value } from "../../graph/graph.ts";
+import type { OnnxModel } from "../../onnx/model.ts";
+import type { Provider } from "../../types.ts";
+import { createLowering, type Lowering } from "./context.ts";
+import { toModel } from "./model.ts";
+import { lowerNode } from "./node.ts";
+
+/**
+ * A lowered graph. `feeds`: graph inputs and trained parameters; `shapes`: vectors of sizes, made from a run's dims;
+ * `values`: what nodes make, by name.
+ */
+export type Lowered = Readonly<{
+  model: OnnxModel;
+  values: ReadonlyMap<string, Pick<Value, "dtype" | "shape">>;
+  feeds: ReadonlyMap<string, Value>;
+  shapes: ReadonlyMap<string, Shape>;
+  outputs: ReadonlyMap<string, Value>;
+}>;
+
+/**
+ * Lowers what the outputs of a graph need. `storage` says how each parameter is stored; values of `selectRecomputed` are made
+ * a second time for the backward pass (see `recompute.ts`).
+ */
+export function lower(
+  graph: Graph,
+  storage: Lowering["storage"],
+  provider: Provider = "cpu",
+  recomputed: ReadonlySet<number> = new Set(),
+): Lowered {
+  const { outputs } = graph;
+  const nodes = executionOrder(reachable([...outputs.values()]), outputs);
+  const lowering = createLowering({ graph, storage, provider, recomputed }, nodes);
+  const forward = recomputed.size > 0 ? forwardNodes(graph) : new Set(nodes);
+  const lowered = nodes.flatMap((node) => lowerNode(lowering, node, forward.has(node)));
+  const { values, feeds, shapes } = lowering;
+  return { model: toModel(lowering, lowered), values, feeds, shapes, outputs };
+}
+
+/** The vectors of sizes that a run with these dims feeds. */
+export function shapeFeeds(shapes: ReadonlyMap<string, Shape>, dims: DimValues): Map<string, BigInt64Array> {
+  return new Map([...shapes].map(([name, shape]) => [name, BigInt64Array.from(evaluateShape(shape, dims), BigInt)]));
+}
+
+/**
+ * ONNX Runtime walks back from the nodes nobody uses, the last in the file first. Such leaves (losses, weight
+ * gradients) are therefore put at the end in reverse: each is computed, and what it needs freed, as early as possible.
+ * The gradients come before the losses: what these read in passing is not kept for them.
+ */
+function executionOrder(nodes: readonly Node[], outputs: ReadonlyMap<string, Value>): Node[] {
+  const used = new Set<number>();
+  for (const node of nodes) for (const input of node.inputs) if (input) used.add(input.id);
+  const losses = new Set([...outputs].filter(([name]) => name.startsWith("loss.")).map(([, value]) => value.id));
+  const isLeaf = (node: Node): boolean => !node.outputs.some((v) => used.has(v.id));
+  const isLoss = (node: Node): boolean => node.outputs.some((v) => losses.has(v.id));
+  const leaves = nodes.filter(isLeaf).reverse();
+  return [...nodes.filter((n) => !isLeaf(n)), ...leaves.filter(isLoss), ...leaves.filter((n) => !isLoss(n))];
+}

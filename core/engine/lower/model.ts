@@ -1,0 +1,50 @@
+/**
+ * A lowered graph as an ONNX model.
+ * @module
+ */
+import type { OnnxModel, OnnxNode, OnnxValueInfo } from "../../onnx/model.ts";
+import { type Lowering, nameOf } from "./context.ts";
+import { productsInPlace } from "./products_in_place.ts";
+import { providerRules } from "./providers.ts";
+
+/** Opset 21 and IR 10: the newest that every onnxruntime of the last years reads. */
+const OPSET = 21;
+const IR_VERSION = 10;
+
+/** The model of these nodes and of those that they asked for, which stand first. */
+export function toModel(lowering: Lowering, nodes: readonly OnnxNode[]): OnnxModel {
+  const { graph: { outputs }, provider, casts, again, initializers } = lowering;
+  const renamed = identities(lowering);
+  const all = [...casts.values(), ...[...again.values()].flat(), ...nodes, ...renamed];
+  return {
+    irVersion: IR_VERSION,
+    opsets: [{ domain: "", version: OPSET }, { domain: "com.microsoft", version: 1 }],
+    producer: "attune",
+    graph: {
+      name: "attune",
+      nodes: providerRules[provider].hasKernelsOfCpu ? productsInPlace(all, new Set(outputs.keys())) : all,
+      inputs: inputsOf(lowering),
+      outputs: [...outputs].map(([name, v]) => ({ name, dtype: v.dtype, dims: v.shape })),
+      initializers: [...initializers.values()],
+    },
+  };
+}
+
+// An output that is an input, a constant or a second name of one value gets an Identity.
+function identities(lowering: Lowering): readonly OnnxNode[] {
+  return [...lowering.graph.outputs].flatMap(([name, value]) => {
+    const from = nameOf(lowering, value);
+    if (from === name) return [];
+    return [{ op: "Identity", domain: "", name, inputs: [from], outputs: [name], attributes: {} }];
+  });
+}
+
+function inputsOf({ feeds, rows, shapes }: Lowering): readonly OnnxValueInfo[] {
+  return [
+    ...[...feeds].map(([name, { dtype, shape }]) => {
+      const count = rows.get(name);
+      return { name, dtype, dims: count === undefined ? shape : [count, ...shape.slice(1)] };
+    }),
+    ...[...shapes].map(([name, shape]) => ({ name, dtype: "int64" as const, dims: [shape.length] })),
+  ];
+}

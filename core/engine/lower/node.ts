@@ -1,0 +1,84 @@
+/**
+ * Nodes of a graph as nodes of ONNX.
+ * @module
+ */
+import type { Dim } from "../../graph/dims.ts";
+import type { Node, Value } from "../../graph/graph.ts";
+import { microsoftOps } from "../../graph/ops.ts";
+import type { OnnxNode } from "../../onnx/model.ts";
+import { float32, int64s, type Lowering, nameOf, shapeInput, simpleNode } from "./context.ts";
+import { attributesOf, formOf } from "./form.ts";
+import { providerRules } from "./providers.ts";
+import { decodeQuantized, gatherQuantized, nameAsFloat } from "./quantized.ts";
+
+/** What a node's input is called for the node that makes `reader`. */
+type NameInput = (lowering: Lowering, value: Value, reader: string) => string;
+
+/** A node as those of ONNX that make the same; `isForward`: it reads the forward pass as that was computed first. */
+export function lowerNode(lowering: Lowering, node: Node, isForward: boolean): readonly OnnxNode[] {
+  const gathered = gatherQuantized(lowering, node);
+  if (gathered) return gathered;
+  const outputs = node.outputs.map((value) => nameOf(lowering, value));
+  return nodesFor(lowering, node, isForward ? nameAsFloat : nameMadeAgain, outputs);
+}
+
+// What the backward pass makes anew stands first in the file, so that it is made right before it is read.
+function nameMadeAgain(lowering: Lowering, value: Value, reader: string): string {
+  const { graph, recomputed, again } = lowering;
+  const producer = recomputed.has(value.id) ? graph.producer(value) : undefined;
+  if (!producer) return nameAsFloat(lowering, value, reader);
+  const outputs = producer.outputs.map((value) => `${nameOf(lowering, value)}.again`);
+  if (!again.has(producer)) {
+    again.set(producer, []);
+    again.set(producer, nodesFor(lowering, producer, nameMadeAgain, outputs));
+  }
+  return outputs[producer.outputs.indexOf(value)] ?? "";
+}
+
+function nodesFor(
+  lowering: Lowering,
+  node: Node,
+  nameInput: NameInput,
+  outputs: readonly string[],
+): readonly OnnxNode[] {
+  const { values } = lowering;
+  const [output = ""] = outputs;
+  node.outputs.forEach((value, i) => values.set(outputs[i] ?? "", value));
+  const inputs = node.inputs.map((value) => (value ? nameInput(lowering, value, output) : ""));
+  const replaced = providerRules[lowering.provider].replace?.(lowering, node, inputs[0] ?? "", output);
+  if (replaced) return [replaced];
+  const { extra, attributes } = formOf(lowering, node);
+  const empty = emptyInner(node);
+  const product = `${output}.product`;
+  if (empty !== undefined) values.set(product, node.outputs[0] as Value);
+  return [
+    ...decodeQuantized(lowering, node),
+    {
+      op: node.op,
+      domain: microsoftOps.has(node.op) ? "com.microsoft" : "",
+      name: `${outputs[0]} ${node.scope}`,
+      inputs: [...inputs, ...extra],
+      outputs: empty === undefined ? outputs : [product],
+      attributes,
+    },
+    ...(empty === undefined ? [] : zeroWhereEmpty(lowering, empty, product, output)),
+  ];
+}
+
+// A block of no rows: ONNX Runtime leaves the sum over it as the memory was.
+function zeroWhereEmpty(lowering: Lowering, rows: Dim, product: string, output: string): readonly OnnxNode[] {
+  const any = `${output}.any`;
+  return [
+    simpleNode("Greater", [shapeInput(lowering, [rows], false), int64s(lowering, [0])], any),
+    simpleNode("Where", [any, product, float32(lowering, 0)], output),
+  ];
+}
+
+/** What a transposed product of more than two axes sums over, where that is within a block of rows, which may be empty. */
+function emptyInner(node: Node): Dim | undefined {
+  const { transA, transB } = node.op === "FusedMatMul" ? attributesOf(node, "FusedMatMul") : { transA: 0, transB: 0 };
+  const shape = node.inputs[0]?.shape ?? [];
+  const inner = shape.at(transA ? -2 : -1);
+  const isBlock = typeof inner === "string" && inner.includes("@");
+  return isBlock && shape.length > 2 && (transA || transB) ? inner : undefined;
+}

@@ -1,0 +1,33 @@
+/**
+ * What execution providers want otherwise than ONNX says.
+ * @module
+ */
+import type { Node } from "../../graph/graph.ts";
+import type { OnnxNode } from "../../onnx/model.ts";
+import type { Provider } from "../../types.ts";
+import { float32, type Lowering, simpleNode } from "./context.ts";
+import { attributesOf } from "./form.ts";
+
+type Rules = Readonly<{
+  /** Another node in place of a node with these names of its first input and output, where there is a better one. */
+  replace?: (lowering: Lowering, node: Node, input: string, output: string) => OnnxNode | undefined;
+  /** Whether its products have the CPU's kernels: see `productsInPlace`. */
+  hasKernelsOfCpu: boolean;
+}>;
+
+/** The rules of each provider. */
+export const providerRules: Readonly<Record<Provider, Rules>> = {
+  cpu: { hasKernelsOfCpu: true },
+  wasm: { hasKernelsOfCpu: true, replace: withoutCast },
+  webgpu: { hasKernelsOfCpu: false },
+  cuda: { hasKernelsOfCpu: false },
+};
+
+// The WebAssembly build's Cast is one function of half a megabyte, which takes 300 MB and a second to be optimised.
+function withoutCast(lowering: Lowering, node: Node, input: string, output: string): OnnxNode | undefined {
+  if (node.op !== "Cast" || attributesOf(node, "Cast").to !== "float32") return undefined;
+  const from = node.inputs[0]?.dtype;
+  if (from === "bool") return simpleNode("Where", [input, float32(lowering, 1), float32(lowering, 0)], output);
+  if (from === "int32") return simpleNode("DequantizeLinear", [input, float32(lowering, 1)], output);
+  return undefined;
+}
