@@ -9,6 +9,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type * as v from "valibot";
 import type { Entry, Kind, Named, Role } from "../core/types.ts";
+import { trainingSchemas } from "../core/training_arguments.ts";
 import { catalog } from "../plugins/catalog.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -128,7 +129,9 @@ export function specSchema(): Schema {
     plugins: { type: "array", items: { type: "string" } },
     training: {
       type: "object",
-      properties: Object.fromEntries(Object.entries(training).map(([name, description]) => [name, { description }])),
+      properties: Object.fromEntries(
+        Object.entries(trainingSchemas()).map(([name, own]) => [name, { description: training[name] ?? "", ...own }]),
+      ),
     },
     versions: { type: "object" },
     fingerprints: { type: "object" },

@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { Json, Named } from "./types.ts";
+
 const units: Readonly<Record<string, number>> = {
   "": 1,
   B: 1,
@@ -18,6 +20,14 @@ const units: Readonly<Record<string, number>> = {
 
 /** What is allowed where an amount of memory is wanted, for messages. */
 export const BYTE_COUNT = 'bytes, as a number or as "2GB", "2GiB" or "512MiB"';
+
+/** The same as JSON Schema. */
+export const byteCountSchema: Named<Json> = {
+  anyOf: [
+    { type: "number", minimum: 0.5, maximum: Number.MAX_SAFE_INTEGER },
+    { type: "string", pattern: "^(?=.*[1-9])[0-9]+(\\.[0-9]+)? ?(B|[kK]B|KiB|[MGT]i?B)?$" },
+  ],
+};
 
 /**
  * Bytes of a number or of a text with a unit: "2GB" is 2·10⁹, "2GiB" 2·2³⁰. Undefined where it is neither, or not above 0.

@@ -3,41 +3,61 @@
  * @module
  */
 import { AttuneError, badValue, unknownName, unsupported } from "./errors.ts";
-import { BYTE_COUNT, byteCount } from "./byte_count.ts";
+import { BYTE_COUNT, byteCount, byteCountSchema } from "./byte_count.ts";
 import { most } from "./most.ts";
-import type { TrainingArguments } from "./types.ts";
+import type { Json, Named, TrainingArguments } from "./types.ts";
 
-type Check = Readonly<{ allowed: string; accepts: (value: unknown) => boolean }>;
+/** What a value may be: for people, for the reader, and as JSON Schema for editors. */
+type Check = Readonly<{ allowed: string; accepts: (value: unknown) => boolean; schema: Named<Json> }>;
 type Field<T> = Readonly<{ default: T } & Check>;
 
-const number = (allowed: string, accepts: (x: number) => boolean): Check => ({
+const number = (allowed: string, schema: Named<Json>, accepts: (x: number) => boolean): Check => ({
   allowed,
+  schema,
   accepts: (x) => typeof x === "number" && Number.isFinite(x) && accepts(x),
 });
 const whole = (least: number, largest = Number.MAX_SAFE_INTEGER): Check =>
   number(
     `a whole number from ${least}${largest < Number.MAX_SAFE_INTEGER ? ` to ${largest}` : ""}`,
+    { type: "integer", minimum: least, maximum: largest },
     (x) => Number.isSafeInteger(x) && x >= least && x <= largest,
   );
-const atLeast = (least: number): Check => number(`a number from ${least}`, (x) => x >= least);
-const flag: Check = { allowed: "true or false", accepts: (x) => typeof x === "boolean" };
+const atLeast = (least: number): Check =>
+  number(`a number from ${least}`, { type: "number", minimum: least }, (x) => x >= least);
+const flag: Check = {
+  allowed: "true or false",
+  accepts: (x) => typeof x === "boolean",
+  schema: { type: "boolean" },
+};
 const oneOf = (...names: string[]): Check => ({
   allowed: `one of ${names.map((n) => `"${n}"`).join(", ")}`,
   accepts: (x) => names.includes(x as string),
+  schema: { enum: names },
 });
 const orNull = (check: Check): Check => ({
   allowed: `${check.allowed}, or null`,
   accepts: (x) => x === null || check.accepts(x),
+  schema: { anyOf: [check.schema, { type: "null" }] },
 });
 /** A count of steps, or below 1 a ratio of all of them. */
-const steps = number("a whole number from 1, or a ratio below 1", (x) => x > 0 && (x < 1 || Number.isSafeInteger(x)));
+const steps = number(
+  "a whole number from 1, or a ratio below 1",
+  {
+    anyOf: [whole(1).schema, { type: "number", exclusiveMinimum: 0, exclusiveMaximum: 1 }],
+  },
+  (x) => x > 0 && (x < 1 || Number.isSafeInteger(x)),
+);
 
 const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments[K]> } = {
   learningRate: { default: 5e-5, ...atLeast(0) },
-  numTrainEpochs: { default: 3, ...number("a number above 0", (x) => x > 0) },
+  numTrainEpochs: { default: 3, ...number("a number above 0", { type: "number", exclusiveMinimum: 0 }, (x) => x > 0) },
   maxSteps: {
     default: -1,
-    ...number("a whole number from 1, or -1 for none", (x) => Number.isSafeInteger(x) && (x > 0 || x === -1)),
+    ...number(
+      "a whole number from 1, or -1 for none",
+      { anyOf: [whole(1).schema, { const: -1 }] },
+      (x) => Number.isSafeInteger(x) && (x > 0 || x === -1),
+    ),
   },
   perDeviceTrainBatchSize: { default: 8, ...whole(1, most.batch) },
   perDeviceEvalBatchSize: { default: 8, ...whole(1, most.batch) },
@@ -46,7 +66,14 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
   maxLength: { default: null, ...orNull(whole(1, most.tokens)) },
   padding: { default: "longest", ...oneOf("longest", "max_length") },
   padToMultipleOf: { default: null, ...orNull(whole(1, most.tokens)) },
-  labelSmoothingFactor: { default: 0, ...number("a number from 0 to below 1", (x) => x >= 0 && x < 1) },
+  labelSmoothingFactor: {
+    default: 0,
+    ...number(
+      "a number from 0 to below 1",
+      { type: "number", minimum: 0, exclusiveMaximum: 1 },
+      (x) => x >= 0 && x < 1,
+    ),
+  },
   seed: { default: 42, ...whole(0) },
   dataSeed: { default: null, ...orNull(whole(0)) },
   trainSamplingStrategy: { default: "random", ...oneOf("random", "sequential", "group_by_length") },
@@ -57,6 +84,7 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
     default: "auto",
     allowed: `"auto", or ${BYTE_COUNT}`,
     accepts: (x) => x === "auto" || byteCount(x) !== undefined,
+    schema: { anyOf: [{ const: "auto" }, byteCountSchema] },
   },
   loggingStrategy: { default: "steps", ...oneOf("no", "steps", "epoch") },
   loggingSteps: { default: 500, ...steps },
@@ -71,10 +99,15 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
   loadBestModelAtEnd: { default: false, ...flag },
   metricForBestModel: {
     default: null,
-    ...orNull({ allowed: "a metric's name", accepts: (x) => typeof x === "string" }),
+    ...orNull({ allowed: "a metric's name", accepts: (x) => typeof x === "string", schema: { type: "string" } }),
   },
   greaterIsBetter: { default: null, ...orNull(flag) },
 };
+
+/** What each argument may be, as JSON Schema, with its default. */
+export function trainingSchemas(): Named<Named<Json>> {
+  return Object.fromEntries(Object.entries(fields).map(([name, f]) => [name, { ...f.schema, default: f.default }]));
+}
 
 /** TrainingArguments that a run spec keeps elsewhere. */
 const elsewhere: Readonly<Record<string, string>> = {
