@@ -32,7 +32,11 @@ export function rolesOf(schema: unknown): Named<Role> {
     if (Array.isArray(options)) { for (const inner of options) walk(inner, path); }
   };
   walk(schema, "");
-  return found;
+  // An option of one or several has its role twice: of itself, which covers lists, and of a list's items. The second would
+  // also take the keys of the one for items.
+  const isCovered = ([path, role]: [string, Role]): boolean =>
+    path.endsWith(".*") && JSON.stringify(found[path.slice(0, -2)]) === JSON.stringify(role);
+  return Object.fromEntries(Object.entries(found).filter((entry) => !isCovered(entry)));
 }
 
 type SchemaNode = Readonly<Record<string, unknown>>;

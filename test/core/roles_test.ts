@@ -62,7 +62,6 @@ describe("roles", () => {
       "tasks.*.data.train": { role: "plugin", kind: "data" },
       "tasks.*.data.eval": { role: "plugin", kind: "data" },
       "tasks.*.metrics.*": { role: "plugin", kind: "metric" },
-      "tasks.*.adapter.*": { role: "plugin", kind: "adapter" },
       "tasks.*.adapter": { role: "plugin", kind: "adapter" },
     });
     assert.deepEqual(rolesOf({ "~standard": {} }), {});
