@@ -9,6 +9,7 @@ import { storeWithin } from "../../core/within.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import { MODEL_CONFIG } from "../hf/model_config.ts";
 import { adapterFiles } from "../peft/files.ts";
+import { pluginOf } from "../peft/peft_type.ts";
 import { runFolders } from "./files.ts";
 
 /** A model's folder, or that of adapters over one: `base` as their config names it. */
@@ -18,18 +19,6 @@ export type Saved =
 
 /** One adapter: the plugin it is of, and its folder. */
 export type SavedAdapter = Readonly<{ use: string; files: Store }>;
-
-/** The plugin of each of PEFT's types. */
-const plugins: Readonly<Record<string, string>> = {
-  LORA: "lora",
-  ADALORA: "adalora",
-  IA3: "ia3",
-  LN_TUNING: "ln-tuning",
-  P_TUNING: "p-tuning",
-  PREFIX_TUNING: "prefix-tuning",
-  PROMPT_TUNING: "prompt-tuning",
-  VERA: "vera",
-};
 
 /** Larger files of JSON are refused, in bytes. */
 const MAX_JSON = 2 ** 20;
@@ -83,12 +72,4 @@ async function othersIn(folder: Store): Promise<SavedAdapter[]> {
     if (config) found.push({ use: pluginOf(config), files });
   }
   return found;
-}
-
-function pluginOf({ peft_type: type, use_dora: dora }: Named<Json>): string {
-  const use = typeof type === "string" && Object.hasOwn(plugins, type) ? plugins[type] : undefined;
-  // PEFT has DoRA as a flag of LoRA.
-  if (use === "lora" && dora === true) return "dora";
-  if (use !== undefined) return use;
-  throw badValue("saved", "adapter_config.json: peft_type", type, `one of ${Object.keys(plugins).join(", ")}`);
 }

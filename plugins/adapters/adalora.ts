@@ -22,8 +22,12 @@ import type {
   Weights,
 } from "../../core/types.ts";
 import { type Budget, rankStepper } from "./rank_allocation.ts";
-import { loadable, peftConfig, savedModules, wrappedKey } from "./peft.ts";
 import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
+import { peftConfig } from "../../formats/peft/config.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link adalora}, PEFT's AdaLoraConfig in camelCase. */
 export interface AdaloraOptions {
@@ -116,7 +120,7 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = define({
   schema: adaloraSchema,
   create: (options) =>
     loadable(
-      {
+      readPeft({
         name: "adalora",
         type: "ADALORA",
         prefix: "base_model.model.",
@@ -134,7 +138,7 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = define({
           "loftq_config",
           "lora_ga_config",
         ],
-      },
+      }),
       options,
       attach,
     ),

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { savedModules } from "./peft.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
 
 /** Options of {@link bitfit}. */
 export interface BitfitOptions {

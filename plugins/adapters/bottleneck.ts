@@ -16,8 +16,9 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { hubFormat, renameToDefault } from "./adapter_hub.ts";
-import { savedModules } from "./peft.ts";
+import { hubFormat } from "../../formats/adapterhub/config.ts";
+import { renameToDefault } from "../../formats/adapterhub/read.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
 
 /** Options of bottleneck adapters, AdapterHub's BnConfig in camelCase. */
 export interface BottleneckOptions {

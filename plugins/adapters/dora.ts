@@ -7,7 +7,8 @@ import type { Factory } from "../../core/types.ts";
 import { attachLora } from "./low_rank.ts";
 import { doraSchema, loraNames, type LoraOptions } from "./lora_options.ts";
 import { loraFields } from "./lora_peft.ts";
-import { loadable } from "./peft.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link dora}: LoRA's, with `useDora` on. */
 export type DoraOptions = LoraOptions;
@@ -30,14 +31,14 @@ export const dora: Factory<"adapter", Partial<DoraOptions>> = define({
   schema: doraSchema,
   create: (options) =>
     loadable(
-      {
+      readPeft({
         name: "dora",
         type: "LORA",
         prefix: "base_model.model.",
         schema: doraSchema,
         names: loraNames,
         ...loraFields,
-      },
+      }),
       options,
       (o, backbone, context, saved) => attachLora("dora", o, backbone, context, saved),
     ),

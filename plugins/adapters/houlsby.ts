@@ -5,8 +5,9 @@
 import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { loadableHub } from "./adapter_hub.ts";
 import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
+import { readHub } from "../../formats/adapterhub/read.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link houlsby}. */
 export type HoulsbyOptions = BottleneckOptions;
@@ -36,13 +37,13 @@ export const houlsby: Factory<"adapter", Partial<HoulsbyOptions>> = define({
   name: "houlsby",
   schema: houlsbySchema,
   create: (options) =>
-    loadableHub(
-      {
+    loadable(
+      readHub({
         name: "houlsby",
         schema: houlsbySchema,
         names: bottleneckNames,
         fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
-      },
+      }),
       options,
       (o, backbone, context, saved) => attachBottleneck("houlsby", placement, o, backbone, context, saved),
     ),

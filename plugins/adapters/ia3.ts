@@ -9,8 +9,12 @@ import { badValue } from "../../core/errors.ts";
 import { mul, reshape } from "../../core/graph/functions.ts";
 import { matches, matchModules } from "../../core/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
-import { loadable, peftConfig, savedModules, wrappedKey } from "./peft.ts";
 import { defaultTargets, selectAdaptable } from "./targets.ts";
+import { peftConfig } from "../../formats/peft/config.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link ia3}, PEFT's IA3Config in camelCase. */
 export interface Ia3Options {
@@ -60,7 +64,13 @@ export const ia3: Factory<"adapter", Partial<Ia3Options>> = define({
   schema: ia3Schema,
   create: (options) =>
     loadable(
-      { name: "ia3", type: "IA3", prefix: "base_model.model.", schema: ia3Schema, names: Object.keys(entries) },
+      readPeft({
+        name: "ia3",
+        type: "IA3",
+        prefix: "base_model.model.",
+        schema: ia3Schema,
+        names: Object.keys(entries),
+      }),
       options,
       attach,
     ),

@@ -7,8 +7,11 @@ import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { matchModules } from "../../core/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
-import { loadable, peftConfig, savedModules } from "./peft.ts";
 import { defaultTargets } from "./targets.ts";
+import { peftConfig } from "../../formats/peft/config.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link lnTuning}, PEFT's LNTuningConfig in camelCase. */
 export interface LnTuningOptions {
@@ -51,13 +54,13 @@ export const lnTuning: Factory<"adapter", Partial<LnTuningOptions>> = define({
   schema: lnTuningSchema,
   create: (options) =>
     loadable(
-      {
+      readPeft({
         name: "ln-tuning",
         type: "LN_TUNING",
         prefix: "base_model.model.",
         schema: lnTuningSchema,
         names: Object.keys(entries),
-      },
+      }),
       options,
       attach,
     ),

@@ -7,7 +7,8 @@ import type { Factory } from "../../core/types.ts";
 import { attachLora } from "./low_rank.ts";
 import { loraNames, type LoraOptions, loraSchema } from "./lora_options.ts";
 import { loraFields } from "./lora_peft.ts";
-import { loadable } from "./peft.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+import { loadable } from "./loadable.ts";
 
 export { type LoraOptions, loraSchema } from "./lora_options.ts";
 
@@ -27,14 +28,14 @@ export const lora: Factory<"adapter", Partial<LoraOptions>> = define({
   schema: loraSchema,
   create: (options) =>
     loadable(
-      {
+      readPeft({
         name: "lora",
         type: "LORA",
         prefix: "base_model.model.",
         schema: loraSchema,
         names: loraNames,
         ...loraFields,
-      },
+      }),
       options,
       (o, backbone, context, saved) => attachLora("lora", o, backbone, context, saved),
     ),

@@ -2,7 +2,7 @@
  * LoRA's adapter_config.json: what of it is no option here.
  * @module
  */
-import type { PeftType } from "./peft.ts";
+import type { PeftType } from "../../formats/peft/peft_type.ts";
 
 /** What `lora` and `dora` pass over in a saved config, and what they refuse. */
 export const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain"> = {

@@ -38,9 +38,11 @@ import type {
 } from "../../core/types.ts";
 import { firstFactors } from "./lora_init.ts";
 import type { LoraOptions } from "./lora_options.ts";
-import { peftConfig, savedModules, wrappedKey } from "./peft.ts";
 import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
 import { type Tied, withTying } from "./tied.ts";
+import { peftConfig } from "../../formats/peft/config.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
 
 /** What the parts of an attached LoRA share. */
 type LoraPlan = Readonly<{

@@ -16,8 +16,11 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { loadable, peftConfig, savedModules } from "./peft.ts";
 import { encoded, encodeRows, mlp, promptAdapter, submodules } from "./prompts.ts";
+import { peftConfig } from "../../formats/peft/config.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link pTuning}, PEFT's PromptEncoderConfig in camelCase. */
 export interface PTuningOptions {
@@ -68,7 +71,7 @@ export const pTuning: Factory<"adapter", Partial<PTuningOptions>> = define({
   schema: pTuningSchema,
   create: (options) =>
     loadable(
-      {
+      readPeft({
         name: "p-tuning",
         type: "P_TUNING",
         prefix: "base_model.",
@@ -82,7 +85,7 @@ export const pTuning: Factory<"adapter", Partial<PTuningOptions>> = define({
           "num_transformer_submodules",
           "token_dim",
         ],
-      },
+      }),
       options,
       attach,
     ),

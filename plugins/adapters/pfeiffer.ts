@@ -5,8 +5,9 @@
 import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { loadableHub } from "./adapter_hub.ts";
 import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
+import { readHub } from "../../formats/adapterhub/read.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link pfeiffer}. */
 export type PfeifferOptions = BottleneckOptions;
@@ -37,13 +38,13 @@ export const pfeiffer: Factory<"adapter", Partial<PfeifferOptions>> = define({
   name: "pfeiffer",
   schema: pfeifferSchema,
   create: (options) =>
-    loadableHub(
-      {
+    loadable(
+      readHub({
         name: "pfeiffer",
         schema: pfeifferSchema,
         names: bottleneckNames,
         fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
-      },
+      }),
       options,
       (o, backbone, context, saved) => attachBottleneck("pfeiffer", placement, o, backbone, context, saved),
     ),

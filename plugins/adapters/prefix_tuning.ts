@@ -15,8 +15,11 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { loadable, peftConfig, savedModules } from "./peft.ts";
 import { encoded, encodeRows, mlp, prefixAdapter, prefixedLayers, submodules } from "./prompts.ts";
+import { peftConfig } from "../../formats/peft/config.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link prefixTuning}, PEFT's PrefixTuningConfig in camelCase. */
 export interface PrefixTuningOptions {
@@ -76,7 +79,7 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
   schema: prefixTuningSchema,
   create: (options) =>
     loadable(
-      {
+      readPeft({
         name: "prefix-tuning",
         type: "PREFIX_TUNING",
         prefix: "base_model.",
@@ -88,7 +91,7 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
           "num_transformer_submodules",
           "token_dim",
         ],
-      },
+      }),
       options,
       attach,
     ),

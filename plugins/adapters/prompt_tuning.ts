@@ -15,8 +15,11 @@ import type {
   InspectedBackbone,
   Weights,
 } from "../../core/types.ts";
-import { loadable, peftConfig, savedModules } from "./peft.ts";
 import { promptAdapter, submodules } from "./prompts.ts";
+import { peftConfig } from "../../formats/peft/config.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link promptTuning}, PEFT's PromptTuningConfig in camelCase. */
 export interface PromptTuningOptions {
@@ -62,7 +65,7 @@ export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = de
   schema: promptTuningSchema,
   create: (options) =>
     loadable(
-      {
+      readPeft({
         name: "prompt-tuning",
         type: "PROMPT_TUNING",
         prefix: "base_model.",
@@ -76,7 +79,7 @@ export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = de
           "tokenizer_name_or_path",
           "tokenizer_kwargs",
         ],
-      },
+      }),
       options,
       attach,
     ),

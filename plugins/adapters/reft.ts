@@ -39,8 +39,10 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { hubFormat, loadableHub, renameToDefault } from "./adapter_hub.ts";
-import { savedModules } from "./peft.ts";
+import { hubFormat } from "../../formats/adapterhub/config.ts";
+import { readHub, renameToDefault } from "../../formats/adapterhub/read.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link reft}, AdapterHub's ReftConfig in camelCase. */
 export interface ReftOptions {
@@ -106,13 +108,13 @@ export const reft: Factory<"adapter", Partial<ReftOptions>> = define({
   name: "reft",
   schema: reftSchema,
   create: (options) =>
-    loadableHub(
-      {
+    loadable(
+      readHub({
         name: "reft",
         schema: reftSchema,
         names,
         fixed: { architecture: "reft", outputReft: true, nonLinearity: null, dtype: null },
-      },
+      }),
       options,
       attach,
     ),

@@ -20,8 +20,12 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { loadable, peftConfig, savedModules, wrappedKey } from "./peft.ts";
 import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
+import { peftConfig } from "../../formats/peft/config.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of {@link vera}, PEFT's VeraConfig in camelCase. */
 export interface VeraOptions {
@@ -93,7 +97,13 @@ export const vera: Factory<"adapter", Partial<VeraOptions>> = define({
   schema: veraSchema,
   create: (options) =>
     loadable(
-      { name: "vera", type: "VERA", prefix: "base_model.model.", schema: veraSchema, names: Object.keys(entries) },
+      readPeft({
+        name: "vera",
+        type: "VERA",
+        prefix: "base_model.model.",
+        schema: veraSchema,
+        names: Object.keys(entries),
+      }),
       options,
       attach,
     ),

@@ -6,6 +6,7 @@ import { badValue, refused } from "../../../core/errors.ts";
 import type { Json } from "../../../core/types.ts";
 import type { OpenedAdapter } from "./config.ts";
 import type { MergeOptions } from "./merged_adapter.ts";
+import { wrappedLayer } from "../wrapped_key.ts";
 
 /** Wholly trained modules are no sums of anything: at most one adapter may have them, or one is named. */
 export function savedModules(
@@ -22,7 +23,7 @@ export function savedModules(
       if (isMerged(name) || (modulesFrom !== undefined && modulesFrom !== i)) continue;
       const other = modules.get(name);
       // The table that an update is of is the base's, whoever has it.
-      if (other && name.includes(".base_layer.")) continue;
+      if (other && name.includes(wrappedLayer)) continue;
       if (other) {
         throw refused(
           "merge",

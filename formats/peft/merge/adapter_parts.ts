@@ -4,8 +4,8 @@
  */
 import { badValue, unsupported } from "../../../core/errors.ts";
 import type { OpenedAdapter } from "./config.ts";
+import { PREFIX, wrappedLayer } from "../wrapped_key.ts";
 
-const PREFIX = "base_model.model.";
 /** What PEFT has of an adapted module. */
 const parts: readonly string[] = [
   ".lora_A.weight",
@@ -28,7 +28,7 @@ export function partsOf(adapter: OpenedAdapter): AdapterParts {
   const whole = new Map<string, string>();
   for (const key of adapter.names) {
     if (!key.startsWith(PREFIX)) throw badValue("merge", `${adapter.label}: tensor`, key, `a name below ${PREFIX}`);
-    const name = key.slice(PREFIX.length).replace(".base_layer.", ".");
+    const name = key.slice(PREFIX.length).replace(wrappedLayer, ".");
     const part = parts.find((suffix) => name.endsWith(suffix));
     if (part === undefined) {
       if (/\.(lora|ia3|vera|oft|token_adapter|trainable_tokens)[._]/.test(name)) {

@@ -7,6 +7,7 @@ import type { SharedTensors } from "../../../core/run/shared_tensors.ts";
 import type { Weights } from "../../../core/types.ts";
 import type { AdapterParts } from "./adapter_parts.ts";
 import type { OpenedAdapter } from "./config.ts";
+import { wrappedLayer } from "../wrapped_key.ts";
 
 /** What becomes of shared tensors. `apart`: those that get a tensor of their own, by whose they were; `sameAs`: those that do not. */
 export type Shared = Readonly<
@@ -34,7 +35,7 @@ export function sharedIn(
 }
 
 /** Whether a key is of a module's own weight, beside what adapts it. */
-const isBaseLayer = (key: string): boolean => key.includes(".base_layer.");
+const isBaseLayer = (key: string): boolean => key.includes(wrappedLayer);
 
 /** Names of the adapted model in a base that may be the model without its head, or with one. */
 export type BaseNames = Readonly<{ inBase(name: string): string; out(stored: string): string }>;

@@ -1,0 +1,31 @@
+/**
+ * What an adapter's file holds.
+ * @module
+ */
+import type { AttachedAdapter, Tensor, TrainedModel } from "../core/types.ts";
+
+/** Its own parameters, and those of the model that it trains; the first has those that none asks for. */
+export async function adapterTensors(
+  trained: TrainedModel,
+  attached: AttachedAdapter,
+  first: boolean,
+): Promise<Record<string, Tensor>> {
+  const { peft, name: prefix } = attached;
+  const tensors: Record<string, Tensor> = {};
+  for (const name of trained.trained) {
+    const adapter = trained.all[name]?.adapter ?? false;
+    const isOwn = prefix === undefined || name.startsWith(`${prefix}/`);
+    const asked = trained.attached.some((a) => a.peft && a.isTrainable?.(name) === true);
+    if (adapter ? !isOwn : asked ? attached.isTrainable?.(name) !== true : !first) continue;
+    const key = peft?.key(adapter && prefix !== undefined ? name.slice(prefix.length + 1) : name);
+    if (key !== undefined) tensors[key] = await trained.read(name);
+  }
+  const read = (name: string): Promise<Tensor<Float32Array>> => {
+    const full = `${prefix}/${name}`;
+    return trained.read(prefix !== undefined && full in trained.all ? full : name);
+  };
+  return { ...tensors, ...await peft?.derived?.(read) };
+}
+
+/** Writes a file of an adapter's folder. */
+export type PutFile = (key: string, content: Uint8Array | string) => Promise<void>;

@@ -1,0 +1,32 @@
+/**
+ * An adapter's folder as AdapterHub saves it.
+ * @module
+ */
+import { writeSafetensors } from "../../core/safetensors.ts";
+import type { AttachedAdapter, Json, Tensor, TrainedModel } from "../../core/types.ts";
+import { adapterTensors, type PutFile } from "../adapter_tensors.ts";
+import { hubFiles } from "./files.ts";
+
+/** Writes an adapter, and its head's files where it has one. */
+export async function writeHub(
+  trained: TrainedModel,
+  attached: AttachedAdapter,
+  first: boolean,
+  put: PutFile,
+): Promise<void> {
+  const tensors = await adapterTensors(trained, attached, first);
+  const pick = (head: boolean): Record<string, Tensor> =>
+    Object.fromEntries(Object.entries(tensors).filter(([name]) => /\.(adapters|refts)\./.test(name) !== head));
+  const head = pick(true);
+  const config = { ...attached.peft?.config, model_name: trained.base.label };
+  // A scaling must be a float to AdapterHub, also where it is whole.
+  const json = (value: Json): string =>
+    JSON.stringify(value, null, 2).replace(/("scaling": -?\d+)(?=[,\n])/, "$1.0") + "\n";
+  await put(hubFiles.weights, writeSafetensors(pick(false)));
+  await put(hubFiles.config, json(config));
+  if (Object.keys(head).length === 0) return;
+  const { label2id = null, id2label } = trained.task.config ?? {};
+  const labels = typeof id2label === "object" && id2label !== null ? Object.keys(id2label).length : 0;
+  await put(hubFiles.headWeights, writeSafetensors(head));
+  await put(hubFiles.headConfig, json({ ...config, config: null, name: null, label2id, num_labels: labels }));
+}

@@ -1,0 +1,26 @@
+/**
+ * Fields of an adapter's config file as options of a plugin.
+ * @module
+ */
+import { issuePath } from "../core/define.ts";
+import { badValue } from "../core/errors.ts";
+import { type Json, type Named, type Result, type Schema } from "../core/types.ts";
+
+/** An option's name as Python's libraries spell it. */
+export function snakeCase(name: string): string {
+  if (name === "deltaT") return name;
+  return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+}
+
+/** Options as a plugin's schema takes them. Throws AttuneError that names the file's field. */
+export function parseOptions<O>(plugin: string, file: string, schema: Schema<unknown, O>, options: Named<Json>): O {
+  const parsed = schema["~standard"].validate(options) as Result<O>;
+  if (!parsed.issues) return parsed.value;
+  const [issue] = parsed.issues;
+  const path = issuePath(issue?.path);
+  const value = path === "" ? options : path.split(".").reduce<unknown>(
+    (inner, key) => (inner as Named<unknown> | undefined)?.[key],
+    options,
+  );
+  throw badValue(plugin, `${file}: ${path}`, value, issue?.message ?? "what its options allow");
+}
