@@ -4,7 +4,7 @@
  */
 import { issuePath } from "../core/define.ts";
 import { badValue } from "../core/errors.ts";
-import { type Json, type Named, type Result, type Schema } from "../core/types.ts";
+import type { Json, Named, Result, Schema } from "../core/types.ts";
 
 /** An option's name as Python's libraries spell it. */
 export function snakeCase(name: string): string {
