@@ -46,7 +46,7 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
   const claimed = async (): Promise<AdapterClaims> => {
     if (claims) return claims;
     const { attached: [attached] } = await bench.open({ adapter: [adapter] });
-    const peft = attached?.peft !== undefined && bench.catalog.adapter?.[adapter.name] !== undefined;
+    const peft = attached?.record !== undefined && bench.catalog.adapter?.[adapter.name] !== undefined;
     return { startsAtBase: false, mergeable: attached?.merge !== undefined, peft };
   };
   return [

@@ -10,10 +10,10 @@ export type AdapterReader<O> = Readonly<{
   read(path: string, host: Host): Promise<StoredAdapter<O>>;
 }>;
 
-/** A saved adapter: its options, and its weights under the names of here. */
+/** A saved adapter: its options, and its weights under the names of what it is attached to. */
 export type StoredAdapter<O> = Readonly<{
   options: O;
-  weights: Weights;
+  weights(context: AttachContext): Weights;
   /** Whether a module of the head trained beside it; absent: each did. */
   isTrained?(module: string, context: AttachContext): boolean;
 }>;

@@ -10,21 +10,21 @@ export async function adapterTensors(
   attached: AttachedAdapter,
   first: boolean,
 ): Promise<Record<string, Tensor>> {
-  const { peft, name: prefix } = attached;
+  const { record, name: prefix } = attached;
   const tensors: Record<string, Tensor> = {};
   for (const name of trained.trained) {
     const adapter = trained.all[name]?.adapter ?? false;
     const isOwn = prefix === undefined || name.startsWith(`${prefix}/`);
-    const asked = trained.attached.some((a) => a.peft && a.isTrainable?.(name) === true);
+    const asked = trained.attached.some((a) => a.record && a.isTrainable?.(name) === true);
     if (adapter ? !isOwn : asked ? attached.isTrainable?.(name) !== true : !first) continue;
-    const key = peft?.key(adapter && prefix !== undefined ? name.slice(prefix.length + 1) : name);
+    const key = record?.key(adapter && prefix !== undefined ? name.slice(prefix.length + 1) : name);
     if (key !== undefined) tensors[key] = await trained.read(name);
   }
   const read = (name: string): Promise<Tensor<Float32Array>> => {
     const full = `${prefix}/${name}`;
     return trained.read(prefix !== undefined && full in trained.all ? full : name);
   };
-  return { ...tensors, ...await peft?.derived?.(read) };
+  return { ...tensors, ...await record?.derived?.(read) };
 }
 
 /** Writes a file of an adapter's folder. */

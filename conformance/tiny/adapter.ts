@@ -38,7 +38,7 @@ export const tinyAdapter: Factory<"adapter", Named<unknown>> = define({
           });
           return { ...value, dims: [rows, columns], data };
         },
-        peft: { config: { peft_type: "TINY" }, key: (name) => name },
+        record: { formats: { peft: "TINY" }, config: { peft_type: "TINY" }, key: (name) => name },
       };
     },
   }),

@@ -180,6 +180,7 @@ export const tinyModelFiles: Factory<"exporter", Named<unknown>> = define({
   name: "hf",
   schema: anyOptions,
   create: () => ({
+    leaves: () => "model",
     write: async (trained, to) => {
       const { base, task } = trained;
       const { forms, read } = await mergedTensors(trained);
@@ -198,15 +199,16 @@ export const tinyAdapterFiles: Factory<"exporter", Named<unknown>> = define({
   name: "peft",
   schema: anyOptions,
   create: () => ({
+    leaves: (attached) => (attached.some(({ record }) => record) ? "adapter" : undefined),
     write: async (trained: TrainedModel, to) => {
-      const [attached] = trained.attached.filter(({ peft }) => peft);
-      if (!attached?.peft) throw missing("peft", "an adapter that PEFT can load", "the run");
+      const [attached] = trained.attached.filter(({ record }) => record);
+      if (!attached?.record) throw missing("peft", "an adapter that PEFT can load", "the run");
       const tensors: Record<string, Tensor> = {};
       for (const name of trained.trained) {
-        const key = attached.peft.key(name);
+        const key = attached.record.key(name);
         if (key !== undefined) tensors[key] = await trained.read(name);
       }
-      await to.put("adapter_config.json", jsonBytes(attached.peft.config as Json));
+      await to.put("adapter_config.json", jsonBytes(attached.record.config as Json));
       await to.put("adapter_model.safetensors", writeSafetensors(tensors));
       return ["adapter_config.json", "adapter_model.safetensors"];
     },

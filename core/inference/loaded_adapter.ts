@@ -88,7 +88,7 @@ async function kindOf(
   );
   // What is not fed is drawn, as the adapter's config says.
   const drawn = [...parameters.values()].some((p) => p.adapter && !fed.has(p.name));
-  const config = drawn ? JSON.stringify(attached.peft?.config ?? name) : "";
+  const config = drawn ? JSON.stringify(attached.record?.config ?? name) : "";
   return await sha256([print(graph), ...constants, ...[...fed].sort(), config].join("\n"));
 }
 

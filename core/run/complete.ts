@@ -95,7 +95,7 @@ export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters:
     return undefined;
   };
   for (const key of names) {
-    if (askedFor(key) || belongsElsewhere(open, inModel(key))) continue;
+    if (askedFor(key) || belongsElsewhere(open, attached, inModel(key))) continue;
     throw badFile(
       "adapter",
       where,
@@ -105,10 +105,14 @@ export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters:
   const saved = new Set(names.flatMap((key) => askedFor(key)?.name ?? []));
   const ownPrefix = name === undefined ? "" : `${name}/`;
   // A module of which nothing was saved is as the base has it: its update begins as nothing. One of which half is there is not.
-  const begun = new Set([...saved].map(updatedModule));
-  const untouched = ({ name }: Parameter): boolean => {
-    const module = updatedModule(name);
-    return begun.size > 0 && module !== undefined && !begun.has(module);
+  const updatedModule = ({ unqualifiedName }: Parameter): string | undefined => {
+    const part = attached.roleOf?.(unqualifiedName.slice(ownPrefix.length));
+    return part?.role === "factor" ? part.module : undefined;
+  };
+  const begun = new Set(parameters.filter((p) => p.adapter && saved.has(p.name)).map(updatedModule));
+  const untouched = (p: Parameter): boolean => {
+    const module = updatedModule(p);
+    return saved.size > 0 && module !== undefined && !begun.has(module);
   };
   const lost = parameters.filter((p) =>
     p.adapter && !p.frozen && p.unqualifiedName.startsWith(ownPrefix) && !saved.has(p.name) && !untouched(p)
@@ -121,22 +125,23 @@ export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters:
   );
 }
 
-/** The module that a factor of LoRA updates. */
-function updatedModule(name: string): string | undefined {
-  return /^(.*)\.lora_[AB]\b/.exec(name)?.[1];
-}
-
 /** Whether a tensor is of a part that the library's model has and this task does not compute: that one is not asked for. */
-function belongsElsewhere({ backbone, attached }: OpenRun, names: readonly string[]): boolean {
+function belongsElsewhere(
+  { backbone, attached }: OpenRun,
+  adapter: AttachedAdapter,
+  names: readonly string[],
+): boolean {
   const within = (module: string): boolean => names.some((name) => name.startsWith(`${module}.`));
   if ([...backbone.otherSide ?? [], ...backbone.idle ?? []].some(within)) return true;
   // Both names of what is shared stand in files that were saved with it.
   if (Object.entries(backbone.ties).some((pair) => pair.some((name) => names.includes(name)))) return true;
   const ties = Object.keys(backbone.ties).map(moduleOf);
   // Rows that train by themselves are the table's, whichever module has it.
-  if (names.some((name) => ties.some((module) => name === `${module}.token_adapter.trainable_tokens_delta`))) {
-    return true;
-  }
+  const isTiedRows = (name: string): boolean => {
+    const part = adapter.roleOf?.(name);
+    return part?.role === "rows" && ties.includes(part.module);
+  };
+  if (names.some(isTiedRows)) return true;
   if (attached.length > 0 && ties.some((module) => within(module) && attached.some((a) => a.sharesUpdate?.(module)))) {
     return true;
   }

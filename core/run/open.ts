@@ -171,41 +171,14 @@ export async function attachAdapter(
   const opened = adapter.open ? await adapter.open(host) : adapter;
   const stored = (module: string): boolean => checkpoint.weights.names.some((name) => name.startsWith(`${module}.`));
   const modules = heads.flatMap((h) => backbone.heads[h.name]?.modulesToSave ?? h.modulesToSave);
-  const attached = opened.attach(withHeads(backbone, heads), {
+  const parent = heads.map((h) => backbone.heads[h.name]?.parentModule).find((name) => name !== undefined);
+  return opened.attach(withHeads(backbone, heads), {
     modules,
     task: task.taskType ?? "",
     tokenizer,
     isInCheckpoint: stored,
+    ...(parent === undefined ? {} : { parent: { module: parent, beside: modules } }),
   });
-  const under = heads.map((h) => backbone.heads[h.name]?.parentModule).find((name) => name !== undefined);
-  return under === undefined ? attached : underneath(attached, under, modules);
-}
-
-/** An adapter of a model that its classifier holds under a name: in PEFT's files that stands in front of the model's. */
-function underneath(attached: AttachedAdapter, under: string, modules: readonly string[]): AttachedAdapter {
-  const { peft, weights } = attached;
-  if (!peft || peft.format) return attached;
-  const placed = (key: string): string => key.replace(/^base_model\.model\./, (start) => `${start}${under}.`);
-  const key = (name: string): string | undefined => {
-    const own = peft.key(name);
-    return own === undefined || modules.some((module) => name.startsWith(`${module}.`)) ? own : placed(own);
-  };
-  const { derived } = peft;
-  const names = new Map(weights?.names.map((n) => [n.startsWith(`${under}.`) ? n.slice(under.length + 1) : n, n]));
-  return {
-    ...attached,
-    ...(weights && {
-      weights: { ...weights, names: [...names.keys()], read: (name) => weights.read(names.get(name) ?? name) },
-    }),
-    peft: {
-      ...peft,
-      key,
-      ...(derived && {
-        derived: async (read) =>
-          Object.fromEntries(Object.entries(await derived(read)).map(([name, tensor]) => [placed(name), tensor])),
-      }),
-    },
-  };
 }
 
 /** The same run with other adapters, and the room that they need. */

@@ -5,11 +5,12 @@
 import type { Parameter } from "../engine/builder/parameters.ts";
 import type { Engine } from "../engine/engine.ts";
 import { toSpec } from "../compose.ts";
-import type { Catalog, Host, Json, Named, Run, Store, TrainedModel } from "../types.ts";
+import type { Catalog, Exporter, Host, Json, Named, Run, Store, TrainedModel } from "../types.ts";
 import type { OpenRun } from "./open.ts";
 import { placedPaths } from "./places.ts";
 import { VERSION } from "../version.ts";
 import { storeWithin } from "../within.ts";
+import { missing } from "../errors.ts";
 
 /** Writes a value as indented JSON. */
 export async function writeJson(store: Store, key: string, value: Json): Promise<void> {
@@ -40,17 +41,28 @@ async function absolutePaths(
 
 /**
  * Writes adapter/ (with an adapter) or model/, and what further exporters make. Each of several tasks has a folder of its
- * name in there, which is what a run of that task alone would have left: it loads in PEFT or transformers unchanged.
+ * name in there, which is what a run of that task alone would have left: it loads unchanged where the exporter's format does.
  */
 export async function writeModel(open: OpenRun, engine: Engine, metrics: Named<number>, output: Store): Promise<void> {
   const trained = await trainedOf(open, engine, metrics);
-  const saves = open.attached.some((a) => a.peft);
-  const name = saves ? "peft" : "hf";
+  const { exporter: standard, folder: kind } = standardExporter(open);
   const folder = open.task.name === "" ? "" : `${open.task.name}/`;
-  await open.run.use("exporter", name).write(trained, storeWithin(output, `${saves ? "adapter" : "model"}/${folder}`));
+  await standard.write(trained, storeWithin(output, `${kind}/${folder}`));
   for (const exporter of open.run.exporters) {
     await exporter.write(trained, storeWithin(output, `${exporter.name}/${folder}`));
   }
+}
+
+/** What writes a run's result: an adapter's folder where an adapter is saved as such, or a whole model's. */
+function standardExporter({ run, attached }: OpenRun): Readonly<{ exporter: Exporter; folder: string }> {
+  const folder = attached.some((a) => a.record) ? "adapter" : "model";
+  for (const entry of Object.values(run.catalog.exporter ?? {})) {
+    const made = entry.parse({});
+    if (!made.issues && made.value.leaves?.(attached) === folder) return { exporter: made.value, folder };
+  }
+  const formats = attached.flatMap(({ record }) => Object.keys(record?.formats ?? {}));
+  const format = folder === "model" ? "a whole model" : `an adapter (${formats.join(", ")})`;
+  throw missing("spec", `an exporter of ${format}`, "the catalog");
 }
 
 /** What exporters are given. */
@@ -62,7 +74,7 @@ async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>):
   const saved = new Set(open.attached.flatMap((a) => a.weights?.names ?? []));
   // Nor is what the checkpoint lacks (BERT's pooler, often) left to be drawn anew, and otherwise, wherever it is loaded.
   const drawn = new Set(open.checkpoint.weights.names.length > 0 ? engine.fresh : []);
-  // Tables that grew are wanted where an adapter is loaded, as PEFT saves them.
+  // Tables that grew are wanted where an adapter is loaded, too.
   const grown = new Set(open.checkpoint.grown ?? []);
   const kept = (p: Parameter): boolean =>
     !p.frozen && (saved.has(p.unqualifiedName) || drawn.has(p.name) || grown.has(p.unqualifiedName));
@@ -84,7 +96,7 @@ async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>):
 /** A model card in Markdown, with the front matter that the hub reads. `merged`: of a model with its adapters folded in. */
 export function modelCard(open: OpenRun, metrics: Named<number>, merged = false): string {
   const { run, checkpoint, task, attached } = open;
-  const adapter = !merged && attached.some((a) => a.peft);
+  const adapter = !merged && attached.some((a) => a.record);
   const folded = merged && run.adapters.length > 0
     ? `, ${run.adapters.map((a) => a.name).join(" and ")} folded in`
     : "";

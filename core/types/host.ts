@@ -51,6 +51,8 @@ export type StoredObject = Readonly<{ key: string; size: number; revision: strin
 
 /** Trained state → files of another ecosystem. */
 export interface Exporter extends Plugin<"exporter"> {
+  /** What it can leave of a run with these adapters, their folder or a whole model's; absent: it writes where it is asked to. */
+  leaves?(attached: readonly AttachedAdapter[]): "adapter" | "model" | undefined;
   write(trained: TrainedModel, to: Store): Promise<readonly string[]>;
 }
 

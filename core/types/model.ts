@@ -209,6 +209,8 @@ export type AttachContext = Readonly<{
   tokenizer?: Tokenizer;
   /** Whether the checkpoint has weights of a module. */
   isInCheckpoint?: (module: string) => boolean;
+  /** Where the library's class with this head has the model in a module of its own: that, and the head's modules beside it. */
+  parent?: Readonly<{ module: string; beside: readonly string[] }>;
 }>;
 
 /** Middleware per seam. */
@@ -257,18 +259,26 @@ export interface AttachedAdapter extends Middleware {
   readonly unshareable?: boolean;
   /** A parameter of the model with the adapter folded in, weights as [out, in]; absent: cannot be merged. */
   merge?(name: string, value: Tensor<Float32Array>, own: (name: string) => Tensor<Float32Array>): Tensor<Float32Array>;
-  /**
-   * adapter_config.json, and a parameter's key in the file (undefined: it is not in it); loading reads the same map.
-   * `derived`: further tensors of the file, made of own parameters.
-   */
-  readonly peft?: Readonly<{
-    /** Whose files: PEFT's (absent), or AdapterHub's, where the head has a file of its own. */
-    format?: "adapterhub";
-    config: Named<Json>;
-    key(name: string): string | undefined;
-    derived?(read: (name: string) => Promise<Tensor<Float32Array>>): Promise<Named<Tensor>>;
-  }>;
+  /** What is saved of it; absent: only a whole model can be saved, with what it trained. */
+  readonly record?: AdapterRecord;
+  /** What a parameter of its own is to a module; absent: of nothing that can be told. */
+  roleOf?(name: string): AdapterRole | undefined;
 }
+
+/** What is saved of an adapter. Formats make files of it. */
+export type AdapterRecord = Readonly<{
+  /** The format that can hold it, and what that calls it: `{ peft: "LORA" }`. */
+  formats: Named<string>;
+  /** Its options, in that format's words. */
+  config: Named<Json>;
+  /** What a parameter, its own or the model's, is called in the file; undefined: it is not in it. Loading reads the same names. */
+  key(name: string): string | undefined;
+  /** Further tensors of the file, made of its parameters. */
+  derived?(read: (name: string) => Promise<Tensor<Float32Array>>): Promise<Named<Tensor>>;
+}>;
+
+/** A parameter of an adapter: a factor of a module's update, or rows that stand in place of some of its table's. */
+export type AdapterRole = Readonly<{ module: string; role: "factor" | "rows" }>;
 
 /** Hidden states to named outputs: "logits", "startLogits". */
 export interface Head extends Plugin<"head"> {

@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue } from "../../core/errors.ts";
-import type { AttachContext, AttachedAdapter, InspectedBackbone, Json, Named, Schema } from "../../core/types.ts";
+import type { AdapterRecord, AttachContext, InspectedBackbone, Json, Named, Schema } from "../../core/types.ts";
 import { parseOptions, snakeCase } from "../config_options.ts";
 import { classNameOf } from "../hf/class_names.ts";
 import { hubFiles } from "./files.ts";
@@ -46,14 +46,14 @@ export function readConfig<O>(
 }
 
 /** How an adapter is saved: its config in AdapterHub's names, the head in a file of its own. */
-export function hubFormat(
+export function hubRecord(
   backbone: InspectedBackbone,
   { task }: AttachContext,
   config: object,
-): NonNullable<AttachedAdapter["peft"]> {
+): AdapterRecord {
   const fields = Object.entries(config).map(([name, value]): [string, Json] => [snakeCase(name), value]);
   return {
-    format: "adapterhub",
+    formats: { adapterhub: String((config as Named<Json>).architecture ?? "bottleneck") },
     config: {
       config: Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1))),
       hidden_size: backbone.hiddenSize,

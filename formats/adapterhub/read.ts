@@ -16,7 +16,7 @@ export function readHub<O>(type: HubType<O>): AdapterReader<O> {
     name: type.name,
     read: async (path, host) => {
       const { config, weights } = await openHub(type.name, path, host);
-      return { options: readConfig(type, config), weights };
+      return { options: readConfig(type, config), weights: () => weights };
     },
   };
 }

@@ -18,7 +18,7 @@ export async function writeHub(
   const pick = (head: boolean): Record<string, Tensor> =>
     Object.fromEntries(Object.entries(tensors).filter(([name]) => /\.(adapters|refts)\./.test(name) !== head));
   const head = pick(true);
-  const config = { ...attached.peft?.config, model_name: trained.base.label };
+  const config = { ...attached.record?.config, model_name: trained.base.label };
   // A scaling must be a float to AdapterHub, also where it is whole.
   const json = (value: Json): string =>
     JSON.stringify(value, null, 2).replace(/("scaling": -?\d+)(?=[,\n])/, "$1.0") + "\n";

@@ -14,6 +14,7 @@ import { adapterKeys } from "./keys.ts";
 import { isModuleSaved } from "./modules_to_save.ts";
 import type { PeftType } from "./peft_type.ts";
 import { wrappedLayer } from "./wrapped_key.ts";
+import { withoutParent } from "./record.ts";
 
 /** A reader of one type of PEFT's adapters. It throws AttuneError where a file is missing, broken, or of another type. */
 export function readPeft<O>(type: PeftType<O>): AdapterReader<O> {
@@ -30,7 +31,7 @@ export function readPeft<O>(type: PeftType<O>): AdapterReader<O> {
       }
       return {
         options,
-        weights: saved.weights,
+        weights: (context) => withoutParent(saved.weights, context),
         isTrained: (module, context) => isModuleSaved(module, saved, context),
       };
     },

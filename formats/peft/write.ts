@@ -16,7 +16,7 @@ export async function writePeft(
   put: PutFile,
 ): Promise<void> {
   const config: Json = {
-    ...attached.peft?.config,
+    ...attached.record?.config,
     base_model_name_or_path: trained.base.label,
     peft_version: `attune ${VERSION}`,
   };

@@ -15,7 +15,6 @@ import type {
   Factory,
   GraphBuilder,
   InspectedBackbone,
-  Json,
   Named,
   Tensor,
   Value,
@@ -23,7 +22,7 @@ import type {
 } from "../../core/types.ts";
 import { type Budget, rankStepper } from "./rank_allocation.ts";
 import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
-import { peftConfig } from "../../formats/peft/config.ts";
+import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
@@ -216,26 +215,32 @@ function attach(
       return o.bias === "all" || adapted.has(name.slice(0, -".bias".length)) ? true : undefined;
     },
     weights: saved,
+    roleOf: (name) => {
+      const module = /^(.*)\.lora_[AB]$/.exec(name)?.[1];
+      return module === undefined ? undefined : { module, role: "factor" };
+    },
     merge: (name, value, read) => {
       const path = name.replace(/\.weight$/, "");
       if (!adapted.has(path) || path === name) return value;
       return merged(value, read(own(path, "A")), read(own(path, "B")), read(own(path, "E")), scale);
     },
-    peft: {
-      get config(): Named<Json> {
-        return peftConfig("ADALORA", {
-          ...o,
-          targetModules: wanted,
-          modulesToSave: saves.names,
-          layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
-          rankPattern: o.rankPattern,
-          // PEFT insists on a number, also where nothing trains any more.
-          totalStep: totalSteps ?? o.tinit + o.tfinal + 1,
-          fanInFanOut: targets.some((path) => backbone.conv1ds.includes(path)),
-        }, context.task);
+    record: peftRecord(
+      "ADALORA",
+      () => ({
+        ...o,
+        targetModules: wanted,
+        modulesToSave: saves.names,
+        layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
+        rankPattern: o.rankPattern,
+        // PEFT insists on a number, also where nothing trains any more.
+        totalStep: totalSteps ?? o.tinit + o.tfinal + 1,
+        fanInFanOut: targets.some((path) => backbone.conv1ds.includes(path)),
+      }),
+      context,
+      {
+        key: wrappedKey((path) => adapted.has(path)),
       },
-      key: wrappedKey((path) => adapted.has(path)),
-    },
+    ),
   };
 }
 

@@ -16,7 +16,7 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { hubFormat } from "../../formats/adapterhub/config.ts";
+import { hubRecord } from "../../formats/adapterhub/config.ts";
 import { renameToDefault } from "../../formats/adapterhub/read.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 
@@ -127,7 +127,7 @@ export function attachBottleneck(
     },
     isTrainable: saves.isTrainable,
     weights: saved && renameToDefault(saved),
-    peft: hubFormat(backbone, context, {
+    record: hubRecord(backbone, context, {
       ...placement,
       originalLnAfter: true,
       residualBeforeLn: true,

@@ -10,7 +10,7 @@ import { mul, reshape } from "../../core/graph/functions.ts";
 import { matches, matchModules } from "../../core/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
 import { defaultTargets, selectAdaptable } from "./targets.ts";
-import { peftConfig } from "../../formats/peft/config.ts";
+import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
@@ -113,15 +113,19 @@ function attach(o: Ia3Options, backbone: InspectedBackbone, context: AttachConte
       const at = (i: number): number => (feeds(path) ? i % width : Math.floor(i / width));
       return { ...value, data: value.data.map((x, i) => x * (scales[at(i)] ?? 0)) };
     },
-    peft: {
-      config: peftConfig("IA3", {
+    record: peftRecord(
+      "IA3",
+      () => ({
         ...o,
         targetModules: wanted,
         feedforwardModules: fed,
         modulesToSave: saves.names,
         fanInFanOut: [...targets].some((path) => backbone.conv1ds.includes(path)),
-      }, context.task),
-      key: wrappedKey((path) => targets.has(path)),
-    },
+      }),
+      context,
+      {
+        key: wrappedKey((path) => targets.has(path)),
+      },
+    ),
   };
 }

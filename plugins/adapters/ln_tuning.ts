@@ -8,7 +8,7 @@ import { define } from "../../core/define.ts";
 import { matchModules } from "../../core/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
 import { defaultTargets } from "./targets.ts";
-import { peftConfig } from "../../formats/peft/config.ts";
+import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { loadable } from "./loadable.ts";
@@ -94,12 +94,11 @@ function attach(
         },
       }
       : {}),
-    peft: {
-      config: peftConfig("LN_TUNING", { ...o, targetModules: wanted, modulesToSave: saves.names }, context.task),
+    record: peftRecord("LN_TUNING", () => ({ ...o, targetModules: wanted, modulesToSave: saves.names }), context, {
       key: (name) => {
         const dot = name.lastIndexOf(".");
         return `base_model.model.${inTarget(name) ? name.slice(0, dot) + inside + name.slice(dot + 1) : name}`;
       },
-    },
+    }),
   };
 }

@@ -23,7 +23,7 @@ export function loadable<O extends { readonly from: string | null }>(
         options,
         attach: (backbone, context) => {
           const modules = context.modules.filter((module) => isTrained(module, context));
-          return attach(stored, backbone, { ...context, modules }, weights);
+          return attach(stored, backbone, { ...context, modules }, weights(context));
         },
       };
     },

@@ -40,7 +40,7 @@ import { firstFactors } from "./lora_init.ts";
 import type { LoraOptions } from "./lora_options.ts";
 import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
 import { type Tied, withTying } from "./tied.ts";
-import { peftConfig } from "../../formats/peft/config.ts";
+import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
 
@@ -122,9 +122,15 @@ export function attachLora(
     sharesUpdate: shares,
     copies: (module) => tied?.part !== "whole" && saves.copies(module),
     weights: saved,
+    roleOf: (name) => {
+      const [, module, part] = /^(.*)\.(lora_[AB]|token_adapter\.trainable_tokens_delta)\b/.exec(name) ?? [];
+      if (module === undefined) return undefined;
+      return { module, role: part === "lora_A" || part === "lora_B" ? "factor" : "rows" };
+    },
     merge: (name, value, read) => mergeLayer(plan, name, value, read),
-    peft: {
-      config: peftConfig("LORA", {
+    record: peftRecord(
+      "LORA",
+      () => ({
         ...o,
         ...(parted ? asPlainLora(o) : {}),
         // Older versions of PEFT do not know the field.
@@ -133,14 +139,17 @@ export function attachLora(
         modulesToSave: saves.names,
         layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
         fanInFanOut: [...targets].some((path) => backbone.conv1ds.includes(path)),
-      }, context.task),
-      key: (
-        name,
-      ) => (/\.lora_(A|B)\.first$/.test(name) || (parted && /\.lora_(A|B)\.weight$/.test(name))
-        ? undefined
-        : wrapped(name)),
-      ...(parted || tied ? { derived } : {}),
-    },
+      }),
+      context,
+      {
+        key: (
+          name,
+        ) => (/\.lora_(A|B)\.first$/.test(name) || (parted && /\.lora_(A|B)\.weight$/.test(name))
+          ? undefined
+          : wrapped(name)),
+        ...(parted || tied ? { derived } : {}),
+      },
+    ),
   };
 }
 

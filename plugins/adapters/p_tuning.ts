@@ -17,7 +17,7 @@ import type {
   Weights,
 } from "../../core/types.ts";
 import { encoded, encodeRows, mlp, promptAdapter, submodules } from "./prompts.ts";
-import { peftConfig } from "../../formats/peft/config.ts";
+import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { loadable } from "./loadable.ts";
@@ -117,8 +117,9 @@ function attach(
     copies: saves.copies,
     isTrainable: saves.isTrainable,
     weights: saved,
-    peft: {
-      config: peftConfig("P_TUNING", {
+    record: peftRecord(
+      "P_TUNING",
+      () => ({
         ...o,
         encoderHiddenSize: hidden,
         encoderNumLayers: 2,
@@ -128,10 +129,13 @@ function attach(
         numLayers: backbone.layers.length,
         numAttentionHeads: backbone.numHeads,
         numTransformerSubmodules: submodules(context.task),
-      }, context.task),
-      key: (name) =>
-        name === "prompt_embeddings" ? name : name.startsWith("prompt_encoder.") ? undefined : `base_model.${name}`,
-      ...(saved ? {} : { derived: encoded(async (read) => await encodeRows(read, table, parts, "relu")) }),
-    },
+      }),
+      context,
+      {
+        key: (name) =>
+          name === "prompt_embeddings" ? name : name.startsWith("prompt_encoder.") ? undefined : `base_model.${name}`,
+        ...(saved ? {} : { derived: encoded(async (read) => await encodeRows(read, table, parts, "relu")) }),
+      },
+    ),
   };
 }

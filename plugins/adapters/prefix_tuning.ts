@@ -16,7 +16,7 @@ import type {
   Weights,
 } from "../../core/types.ts";
 import { encoded, encodeRows, mlp, prefixAdapter, prefixedLayers, submodules } from "./prompts.ts";
-import { peftConfig } from "../../formats/peft/config.ts";
+import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { loadable } from "./loadable.ts";
@@ -124,8 +124,9 @@ function attach(
     copies: saves.copies,
     isTrainable: saves.isTrainable,
     weights: saved,
-    peft: {
-      config: peftConfig("PREFIX_TUNING", {
+    record: peftRecord(
+      "PREFIX_TUNING",
+      () => ({
         numVirtualTokens: count,
         initWeights: o.initWeights,
         modulesToSave: saves.names,
@@ -136,10 +137,13 @@ function attach(
         numLayers: prefixedLayers("prefix-tuning", backbone).count,
         numAttentionHeads: backbone.numKeyValueHeads,
         numTransformerSubmodules: submodules(context.task),
-      }, context.task),
-      key: (name) =>
-        name === "prompt_embeddings" ? name : name.startsWith("prompt_encoder.") ? undefined : `base_model.${name}`,
-      ...(projects ? { derived: encoded(async (read) => await encodeRows(read, table, parts, "tanh")) } : {}),
-    },
+      }),
+      context,
+      {
+        key: (name) =>
+          name === "prompt_embeddings" ? name : name.startsWith("prompt_encoder.") ? undefined : `base_model.${name}`,
+        ...(projects ? { derived: encoded(async (read) => await encodeRows(read, table, parts, "tanh")) } : {}),
+      },
+    ),
   };
 }

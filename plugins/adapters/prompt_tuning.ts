@@ -16,7 +16,7 @@ import type {
   Weights,
 } from "../../core/types.ts";
 import { promptAdapter, submodules } from "./prompts.ts";
-import { peftConfig } from "../../formats/peft/config.ts";
+import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { loadable } from "./loadable.ts";
@@ -103,8 +103,9 @@ function attach(
     copies: saves.copies,
     isTrainable: saves.isTrainable,
     weights: saved,
-    peft: {
-      config: peftConfig("PROMPT_TUNING", {
+    record: peftRecord(
+      "PROMPT_TUNING",
+      () => ({
         numVirtualTokens: o.numVirtualTokens,
         // How it started is of no consequence to a saved prompt, and PEFT would want a tokenizer's name.
         promptTuningInit: "RANDOM",
@@ -114,9 +115,12 @@ function attach(
         numLayers: backbone.layers.length,
         numAttentionHeads: backbone.numHeads,
         numTransformerSubmodules: submodules(context.task),
-      }, context.task),
-      key: (name) => (name === "prompt_embeddings" ? name : `base_model.${name}`),
-    },
+      }),
+      context,
+      {
+        key: (name) => (name === "prompt_embeddings" ? name : `base_model.${name}`),
+      },
+    ),
   };
 }
 

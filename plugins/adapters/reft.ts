@@ -39,7 +39,7 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { hubFormat } from "../../formats/adapterhub/config.ts";
+import { hubRecord } from "../../formats/adapterhub/config.ts";
 import { readHub, renameToDefault } from "../../formats/adapterhub/read.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { loadable } from "./loadable.ts";
@@ -164,8 +164,8 @@ function attach(o: ReftOptions, backbone: InspectedBackbone, context: AttachCont
     },
     isTrainable: saves.isTrainable,
     weights: saved && checkedDiagonals(renameToDefault(saved)),
-    peft: {
-      ...hubFormat(backbone, context, {
+    record: {
+      ...hubRecord(backbone, context, {
         ...Object.fromEntries(names.map((name) => [name, o[name]])),
         architecture: "reft",
         outputReft: true,

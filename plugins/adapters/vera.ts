@@ -21,7 +21,7 @@ import type {
   Weights,
 } from "../../core/types.ts";
 import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
-import { peftConfig } from "../../formats/peft/config.ts";
+import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
@@ -154,17 +154,21 @@ function attach(o: VeraOptions, backbone: InspectedBackbone, context: AttachCont
         ? merged(value, read(sharedA), read(sharedB), read(own(path, "d")), read(own(path, "b")))
         : value;
     },
-    peft: {
-      config: peftConfig("VERA", {
+    record: peftRecord(
+      "VERA",
+      () => ({
         ...o,
         targetModules: wanted,
         modulesToSave: saves.names,
         layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
         fanInFanOut: [...targets].some((path) => backbone.conv1ds.includes(path)),
-      }, context.task),
-      key: wrappedKey((path) => targets.has(path)),
-      derived: async (read) => ({ [sharedA]: await read(sharedA), [sharedB]: await read(sharedB) }),
-    },
+      }),
+      context,
+      {
+        key: wrappedKey((path) => targets.has(path)),
+        derived: async (read) => ({ [sharedA]: await read(sharedA), [sharedB]: await read(sharedB) }),
+      },
+    ),
   };
 }
 

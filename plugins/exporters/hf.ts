@@ -39,6 +39,7 @@ export const hf: Factory<"exporter", Partial<HfOptions>> = define({
   name: "hf",
   schema: hfSchema,
   create: ({ merge }) => ({
+    leaves: () => "model",
     write: async (trained, to) => {
       const { forms, read, untied } = await mergedTensors(merge ? trained : { ...trained, attached: [] });
       const name = classNameOf(trained.backbone, trained.task);

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
-import type { Factory } from "../../core/types.ts";
+import type { AttachedAdapter, Factory } from "../../core/types.ts";
 import { writeHub } from "../../formats/adapterhub/write.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 import { writePeft } from "../../formats/peft/write.ts";
@@ -32,8 +32,9 @@ export const peft: Factory<"exporter", PeftOptions> = define({
   name: "peft",
   schema: peftSchema,
   create: () => ({
+    leaves: (attached) => (attached.some(isSaved) ? "adapter" : undefined),
     write: async (trained, to) => {
-      const saved = trained.attached.filter((a) => a.peft !== undefined);
+      const saved = trained.attached.filter(isSaved);
       if (saved.length === 0) throw missing("peft", "an adapter that PEFT can load", "the run");
       const written: string[] = [];
       const put = async (key: string, content: Uint8Array | string): Promise<void> => {
@@ -42,12 +43,12 @@ export const peft: Factory<"exporter", PeftOptions> = define({
       };
       for (const [i, attached] of saved.entries()) {
         const folder = i === 0 ? "" : `${attached.name}/`;
-        const write = attached.peft?.format === "adapterhub" ? writeHub : writePeft;
+        const write = attached.record?.formats.adapterhub === undefined ? writePeft : writeHub;
         await write(trained, attached, i === 0, (key, content) => put(folder + key, content));
       }
       // Which of the run's adapters lies where.
       if (trained.attached.length > 1) {
-        const places = trained.attached.map((a) => (a.peft ? (a === saved[0] ? "." : a.name ?? ".") : null));
+        const places = trained.attached.map((a) => (isSaved(a) ? (a === saved[0] ? "." : a.name ?? ".") : null));
         await put(adapterFiles.places, JSON.stringify(places) + "\n");
       }
       await put("README.md", trained.card);
@@ -57,3 +58,8 @@ export const peft: Factory<"exporter", PeftOptions> = define({
     },
   }),
 });
+
+/** Whether an adapter has one of the formats that are written here. */
+function isSaved({ record }: AttachedAdapter): boolean {
+  return record?.formats.peft !== undefined || record?.formats.adapterhub !== undefined;
+}

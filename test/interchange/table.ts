@@ -27,8 +27,8 @@ async function optionRows(): Promise<string[]> {
   for (const [name, entry] of Object.entries(catalog.adapter ?? {}).sort()) {
     const run = compose(tinySpec({ adapter: [{ use: name }] }) as unknown as RunSpec, catalog);
     const [attached] = (await openRun(run, host)).attached;
-    const format = attached?.peft
-      ? (attached.peft.format === "adapterhub" ? "AdapterHub's" : "PEFT's")
+    const format = attached?.record
+      ? (attached.record.formats.adapterhub === undefined ? "PEFT's" : "AdapterHub's")
       : "a whole model";
     const seams = attached && ["linear", "embedding", "attention", "sublayer", "layer"].some((s) => s in attached);
     const { properties = {} } = toJsonSchema(entry.schema as never, { errorMode: "ignore" });

@@ -178,7 +178,7 @@ for (const name of ["t5", "bart"]) {
 
 it("adapters of T5's classifier have the names that PEFT gives them", async () => {
   const { engine, open } = await opened(caseOf("t5-sequence"), { adapter: { use: "lora", with: { r: 2 } } });
-  const key = (name: string): string | undefined => open.attached[0]?.peft?.key(name);
+  const key = (name: string): string | undefined => open.attached[0]?.record?.key(name);
   const query = "encoder.block.0.layer.0.SelfAttention.q.lora_A.weight";
   assert.equal(key(query), `base_model.model.transformer.${query}`);
   assert.equal(key("classification_head.dense.bias"), "base_model.model.classification_head.dense.bias");
