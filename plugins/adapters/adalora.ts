@@ -15,7 +15,6 @@ import type {
   Factory,
   GraphBuilder,
   InspectedBackbone,
-  Named,
   Tensor,
   Value,
   Weights,
