@@ -67,6 +67,20 @@ describe("roles", () => {
     assert.deepEqual(rolesOf({ "~standard": {} }), {});
   });
 
+  it("a part is seen once, where it stands alone and in a list", () => {
+    const lora = { use: "lora", with: { r: 2 } };
+    const task = { task: base.task, data: base.data };
+    const tasks = { a: { ...task, adapter: lora }, b: { ...task, adapter: [lora] } };
+    const { data: _, ...rest } = base;
+    const spec = { ...rest, task: { use: "multi-task", with: { tasks } } } as unknown as Named<Json>;
+    const adapters = partsIn(spec, catalog).filter(({ kind }) => kind === "adapter");
+    assert.deepEqual(adapters, [
+      { kind: "adapter", use: "lora", at: "task.with.tasks.a.adapter" },
+      { kind: "adapter", use: "lora", at: "task.with.tasks.b.adapter.0" },
+    ]);
+    compose(spec as unknown as RunSpec, catalog);
+  });
+
   it("a stranger's paths are resolved, one or several, also within plugins within it; what has no role stays", () => {
     const rows = { use: "take", with: { source: "more.csv", limit: 2 } };
     const given = {
