@@ -24,8 +24,8 @@ export type InputOptions = Readonly<{
   work: string;
   /** Models that are here already. */
   models?: string;
-  /** The plugins that jobs may use. */
-  catalog: Catalog;
+  /** The plugins that jobs may use, those loaded that a spec names. */
+  catalogFor(spec: Named<Json>): Promise<Catalog>;
 }>;
 
 /** A job's spec as this machine runs it, and what its paths are called in what is written. */
@@ -34,12 +34,11 @@ export type LocalSpec = Readonly<{ spec: Named<Json>; displayNames: Named<string
 /** Makes it. Throws AttuneError where the job names what this runner may not load. */
 export async function localSpec(lease: Lease, options: InputOptions): Promise<LocalSpec> {
   const paths = new Map<string, string>();
-  for (const { name } of referencesOf(lease.spec, options.catalog)) paths.set(name, await pathOf(name, lease, options));
-  const spec = {
-    ...placed(lease.spec, options.catalog, (name) => paths.get(name) ?? name),
-    loggers: loggersOf(lease.spec),
-  };
-  checkAllowed(spec, options.catalog);
+  const given = { ...lease.spec, loggers: loggersOf(lease.spec) };
+  const catalog = await options.catalogFor(given);
+  for (const { name } of referencesOf(given, catalog)) paths.set(name, await pathOf(name, lease, options));
+  const spec = placed(given, catalog, (name) => paths.get(name) ?? name);
+  checkAllowed(spec, catalog);
   return { spec, displayNames: Object.fromEntries([...paths].map(([name, path]) => [path, name])) };
 }
 

@@ -6,9 +6,9 @@ import { availableParallelism, hostname, totalmem } from "node:os";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AttuneError } from "../../core/errors.ts";
-import { withPackages } from "../../core/packages.ts";
-import type { Catalog } from "../../core/types.ts";
-import { catalog as builtIn } from "../../plugins/catalog.ts";
+import { allowOnly, loadCatalog, loaderOf } from "../../core/loader.ts";
+import type { Catalog, Json, Named } from "../../core/types.ts";
+import { imports } from "../../plugins/imports.ts";
 import { loadPackages, packagePath } from "../host/plugin_packages.ts";
 import { type Lease, runnerClient } from "./client.ts";
 import { runJob } from "./job.ts";
@@ -45,15 +45,19 @@ const [FIRST_SECONDS, LOST_SECONDS] = [30, 3600];
 export async function runRunner(options: RunnerOptions): Promise<void> {
   const { server, token, work, signal, models, jobs = Infinity } = options;
   const packages = (options.packages ?? []).map((name) => packagePath(name, process.cwd()));
-  const catalog = withPackages(restricted(builtIn, options.only), await loadPackages(packages, process.cwd()));
+  const { only } = options;
+  const builtIn = only ? allowOnly(loaderOf(imports), new Set(only)) : loaderOf(imports);
+  const loaded = await loadPackages(packages, process.cwd());
+  const all = await loadCatalog({}, builtIn, loaded);
   const threads = options.threads ?? availableParallelism();
   const name = options.name ?? `${hostname().replace(/[^\w.-]/g, "-").slice(0, 60)}-${process.pid}`;
   const tell = options.tell ?? (() => {});
   const capabilities = {
     providers: ["cpu"],
     memoryBytes: options.memoryBytes ?? totalmem(),
-    plugins: [...new Set(Object.values(catalog).flatMap((entries) => Object.keys(entries)))],
+    plugins: [...new Set(Object.values(all).flatMap((entries) => Object.keys(entries)))],
   };
+  const catalogFor = (spec: Named<Json>): Promise<Catalog> => loadCatalog(spec, builtIn, loaded);
   const client = runnerClient({ server, token, name, capabilities });
   tell(`runner ${name} waits for jobs of ${server}`);
   const next = finder(options, (signal) => client.lease(20, signal));
@@ -62,7 +66,7 @@ export async function runRunner(options: RunnerOptions): Promise<void> {
     if (!lease) continue;
     try {
       tell(`${lease.id}: taken${lease.checkpoint ? `, from step ${lease.checkpoint.step}` : ""}`);
-      await runJob(lease, { client, server, work, models, catalog, packages, threads, signal, tell });
+      await runJob(lease, { client, server, work, models, catalogFor, packages, threads, signal, tell });
       done++;
     } catch (error) {
       if (signal.aborted) return;
@@ -114,12 +118,4 @@ function reasonOf(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   const cause = error.cause instanceof Error ? reasonOf(error.cause) : undefined;
   return cause ?? [code, error.message].filter((part) => typeof part === "string" && part !== "").join(": ");
-}
-
-/** Of a catalog the plugins that are named; absent: all of it. */
-function restricted(catalog: Catalog, only: readonly string[] | undefined): Catalog {
-  if (!only) return catalog;
-  const kept = (entries: object): object =>
-    Object.fromEntries(Object.entries(entries).filter(([name]) => only.includes(name)));
-  return Object.fromEntries(Object.entries(catalog).map(([kind, entries]) => [kind, kept(entries)]));
 }

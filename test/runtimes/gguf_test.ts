@@ -97,7 +97,7 @@ describe("a GGUF file is a base as others are", () => {
       client: client as unknown as RunnerClient,
       server: "http://x",
       work: join(home, "work"),
-      catalog,
+      catalogFor: () => Promise.resolve(catalog),
     };
     const { spec } = await localSpec(lease, { ...options, models: join(home, "models") });
     assert.deepEqual([asked, (spec.model as Named<Named<Json>>).with?.path], [[], folder]);
