@@ -3,17 +3,11 @@
  * weights (Rothe, Narayan & Severyn 2020), the rest at random.
  * @module
  */
-import { inspectBackbone } from "../core/engine/inspect.ts";
-import { initialWeights } from "../core/engine/weights.ts";
-import { createRandom } from "../core/random.ts";
-import { inspectBuilt } from "../core/run/built.ts";
 import { writeSafetensors } from "../core/safetensors.ts";
 import { f32, type Tensor } from "../core/tensor.ts";
-import type { Host, Json, Named, Weights } from "../core/types.ts";
-import { bart } from "../plugins/architectures/bart.ts";
-import { llama } from "../plugins/architectures/llama.ts";
-import { noFiles } from "../plugins/models/checkpoint.ts";
+import type { Host, Json, Named } from "../core/types.ts";
 import { pretrained } from "../plugins/models/pretrained.ts";
+import { completeWeights } from "./base/complete_weights.ts";
 
 /** Says a turn as "user: ...", and ends it with the token that ends texts. */
 const chatTemplate = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}[SEP]{% endfor %}" +
@@ -43,34 +37,8 @@ async function start(
   await store.put("tokenizer_config.json", json({ ...tokenizer, chat_template: chatTemplate }));
   const own = config(base.config);
   await store.put("config.json", json(own));
-  await store.put("model.safetensors", writeSafetensors(await completed(host, own, tensors)));
+  await store.put("model.safetensors", writeSafetensors(await completeWeights(host, own, tensors)));
   return directory;
-}
-
-/** Tensors of a model with those that are not there drawn at random. */
-async function completed(
-  host: Host,
-  config: Named<Json>,
-  tensors: Named<Tensor<Float32Array>>,
-): Promise<Named<Tensor<Float32Array>>> {
-  const model = [bart(), llama()].find(({ modelTypes }) => modelTypes.includes(String(config.model_type)));
-  if (!model) throw new Error(`No starter is a ${config.model_type}`);
-  const names = Object.keys(tensors);
-  const backbone = inspectBackbone(model.read(config, names));
-  const weights: Weights = {
-    names,
-    read: (name) => Promise.resolve(tensors[name] ?? f32([0], [])),
-    locate: () => undefined,
-  };
-  const checkpoint = { config, files: noFiles, weights, label: "starter", fingerprint: () => Promise.resolve("") };
-  const initial = initialWeights(checkpoint, [], backbone, createRandom(42));
-  const all: Record<string, Tensor<Float32Array>> = {};
-  const parameters = [...inspectBuilt({ backbone, attached: [], heads: [] }).parameters.values()];
-  for (const p of parameters) all[p.name] = await initial.read(p);
-  const drawn = parameters.filter((p) => initial.isNew(p)).map((p) => p.name);
-  const shown = drawn.slice(0, 6).join(", ");
-  host.terminal?.write(`${drawn.length} parameters are not in attune:base and start at random: ${shown}\n`);
-  return all;
 }
 
 /** A Llama of two layers whose word vectors are those of `attune:base`; its layers know nothing. */

@@ -8,6 +8,7 @@ import { f32 } from "../../core/tensor.ts";
 import type { Host, Json, Named } from "../../core/types.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";
 import { trainWordPiece } from "../../plugins/tokenizers/train_word_piece.ts";
+import { completeWeights } from "./complete_weights.ts";
 
 /** What the student is made of. */
 export type StudentOptions = Readonly<
@@ -48,7 +49,8 @@ export async function makeStudent(host: Host, { texts, vocabSize, teacher, direc
     ...tokenizerConfig,
     model_max_length: studentConfig.max_position_embeddings ?? 256,
   });
-  await put("config.json", { ...studentConfig, vocab_size: Object.keys(vocab).length });
+  const config = { ...studentConfig, vocab_size: Object.keys(vocab).length };
+  await put("config.json", config);
 
   const tokenizer = await hf().open(files);
   const weights = await openWeights(files);
@@ -72,11 +74,9 @@ export async function makeStudent(host: Host, { texts, vocabSize, teacher, direc
     }
   }
   const count = Number(studentConfig.max_position_embeddings);
-  await store.put(
-    "model.safetensors",
-    writeSafetensors({
-      "embeddings.word_embeddings.weight": f32([words.length / width, width], words),
-      "embeddings.position_embeddings.weight": f32([count, width], positions.data.slice(0, count * width)),
-    }),
-  );
+  const taken = {
+    "bert.embeddings.word_embeddings.weight": f32([words.length / width, width], words),
+    "bert.embeddings.position_embeddings.weight": f32([count, width], positions.data.slice(0, count * width)),
+  };
+  await store.put("model.safetensors", writeSafetensors(await completeWeights(host, config, taken, teacher)));
 }

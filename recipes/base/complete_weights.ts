@@ -1,0 +1,41 @@
+/**
+ * Weights of small models that begin with some of another's.
+ * @module
+ */
+import { inspectBackbone } from "../../core/engine/inspect.ts";
+import { initialWeights } from "../../core/engine/weights.ts";
+import { createRandom } from "../../core/random.ts";
+import { inspectBuilt } from "../../core/run/built.ts";
+import { f32, type Tensor } from "../../core/tensor.ts";
+import type { Host, Json, Named, Weights } from "../../core/types.ts";
+import { bart } from "../../plugins/architectures/bart.ts";
+import { bert } from "../../plugins/architectures/bert.ts";
+import { llama } from "../../plugins/architectures/llama.ts";
+import { noFiles } from "../../plugins/models/checkpoint.ts";
+
+/** Tensors of a model with those that are not there drawn at random. `base`: what those that are there were taken from. */
+export async function completeWeights(
+  host: Host,
+  config: Named<Json>,
+  tensors: Named<Tensor<Float32Array>>,
+  base = "attune:base",
+): Promise<Named<Tensor<Float32Array>>> {
+  const model = [bart(), bert(), llama()].find(({ modelTypes }) => modelTypes.includes(String(config.model_type)));
+  if (!model) throw new Error(`No starter is a ${config.model_type}`);
+  const names = Object.keys(tensors);
+  const backbone = inspectBackbone(model.read(config, names));
+  const weights: Weights = {
+    names,
+    read: (name) => Promise.resolve(tensors[name] ?? f32([0], [])),
+    locate: () => undefined,
+  };
+  const checkpoint = { config, files: noFiles, weights, label: "starter", fingerprint: () => Promise.resolve("") };
+  const initial = initialWeights(checkpoint, [], backbone, createRandom(42));
+  const all: Record<string, Tensor<Float32Array>> = {};
+  const parameters = [...inspectBuilt({ backbone, attached: [], heads: [] }).parameters.values()];
+  for (const p of parameters) all[p.name] = await initial.read(p);
+  const drawn = parameters.filter((p) => initial.isNew(p)).map((p) => p.name);
+  const shown = drawn.slice(0, 6).join(", ");
+  host.terminal?.write(`${drawn.length} parameters are not in ${base} and start at random: ${shown}\n`);
+  return all;
+}
