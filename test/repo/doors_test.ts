@@ -1,0 +1,82 @@
+/** Plugins of this tree import what a stranger can import: what has no door yet is listed, and the list may only shrink. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { it } from "node:test";
+import { fileURLToPath } from "node:url";
+import * as hub from "../../core/hub/mod.ts";
+import * as kit from "../../kit.ts";
+import * as users from "../../mod.ts";
+
+/** Names that plugins take from core and formats, and that neither the kit nor another door of a stranger has. */
+const withoutDoor: readonly string[] = [
+  "core/blobs.ts Blob",
+  "core/blobs.ts Objects",
+  "core/blobs.ts deleteBlob",
+  "core/blobs.ts getBlob",
+  "core/blobs.ts putBlob",
+  "core/gguf/file.ts GgufFile",
+  "core/gguf/file.ts GgufRows",
+  "core/gguf/file.ts openGguf",
+  "core/gguf_folder.ts ggufIn",
+  "core/quantized.ts refuseQuantized",
+  "core/run/fold.ts mergedTensors",
+  "core/run/ties.ts untiedConfig",
+  "core/safetensors.ts OpenOptions",
+  "core/sentence_modules.ts sentenceFiles",
+  "core/transposed.ts transposed",
+  "formats/hf/carried_files.ts carriedFiles",
+  "formats/hf/class_names.ts classNameOf",
+  "formats/hf/config_text.ts configText",
+  "formats/hf/head_modules.ts classifierModules",
+  "formats/hf/head_modules.ts spanModules",
+  "formats/hf/head_modules.ts wordModules",
+  "formats/peft/keys.ts adapterKeys",
+  "formats/peft/lora_scale.ts loraScale",
+];
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const read = (file: string): string => readFileSync(join(root, file), "utf8").replaceAll(/^ *\/?\*.*$/gm, "");
+const filesIn = (folder: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+    .map((file) => join(folder, file)).sort();
+
+/** Types that the doors have: all of core's contracts, and those that they name. */
+const types = new Set(
+  [
+    ...filesIn("core/types").flatMap((file) => [...read(file).matchAll(/^export (?:interface|type) (\w+)/gm)]),
+    ...["kit.ts", "mod.ts", "core/types.ts", "core/hub/mod.ts", "core/graph/functions.ts"].flatMap((file) => [
+      ...read(file).matchAll(/\btype (\w+)\b(?! \*)/g),
+      ...[...read(file).matchAll(/export type \{([^}]*)\}/g)].flatMap((
+        [, names = ""],
+      ) => [...names.matchAll(/(\w+)/g)]),
+    ]),
+  ].map(([, name]) => name),
+);
+const values = new Set([kit, hub, users].flatMap((door) => Object.keys(door)));
+const isReachable = (from: string, name: string): boolean =>
+  from === "core/math.ts" ? name in kit.math : values.has(name) || types.has(name);
+
+it("plugins import what a stranger can import", () => {
+  const made = new Set(["plugins/catalog.ts", "plugins/light_catalog.ts", "plugins/imports.ts"]);
+  const missing = new Set<string>();
+  for (const file of [...filesIn("plugins"), ...filesIn("blocks")].filter((one) => !made.has(one))) {
+    for (
+      const [, names = "", path = ""] of read(file).matchAll(/^(?:import|export)[^;]*?\{([^}]*)\} from "(\.[^"]+)"/gm)
+    ) {
+      const from = relative(root, resolve(root, dirname(file), path));
+      if (!/^(core|formats)\//.test(from)) continue;
+      for (const part of names.split(",").map((one) => one.trim()).filter((one) => one !== "")) {
+        const name = part.replace(/^type /, "").replace(/ as .*$/, "");
+        if (from.startsWith("formats/") || !isReachable(from, name)) missing.add(`${from} ${name}`);
+      }
+    }
+  }
+  const found = [...missing].sort();
+  assert.deepEqual(found.filter((one) => !withoutDoor.includes(one)), [], "give these a door, or do without them");
+  assert.deepEqual(
+    withoutDoor.filter((one) => !missing.has(one)),
+    [],
+    "these have one by now: take them from the list",
+  );
+});
