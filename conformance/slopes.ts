@@ -3,7 +3,7 @@
  * @module
  */
 import type { Engine } from "../core/engine/engine.ts";
-import type { SavedTensors } from "../core/engine/state.ts";
+import type { SavedTensors } from "../core/engine/state/saved.ts";
 import { type Batch, createRandom } from "../kit.ts";
 import { assert } from "./assert.ts";
 

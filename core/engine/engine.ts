@@ -40,7 +40,9 @@ import {
 } from "./program.ts";
 import { type BatchResult, createEvaluator, type Evaluator, frozenBytes, scalarOf } from "./evaluator.ts";
 import { openSession, type Session } from "./sessions.ts";
-import { createState, type SavedTensors, type State, type TrainableParameter } from "./state.ts";
+import type { TrainableParameter } from "./state/memory.ts";
+import type { SavedTensors } from "./state/saved.ts";
+import { createState, type State } from "./state/state.ts";
 import { type InitialWeights, initialWeights, storedBytes } from "./weights.ts";
 import { usefulWork } from "./work.ts";
 

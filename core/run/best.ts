@@ -2,7 +2,7 @@
  * The best weights of each task: how they are told, and their names in a checkpoint.
  * @module
  */
-import type { SavedTensors } from "../engine/state.ts";
+import type { SavedTensors } from "../engine/state/saved.ts";
 import { unknownName } from "../errors.ts";
 import type { Metric, Run, Subtask } from "../types.ts";
 import type { TaskRows } from "./batches.ts";

@@ -7,7 +7,7 @@ import { badFile } from "../errors.ts";
 import { sha256 } from "../fingerprint.ts";
 import { readSafetensors, toFloat32, writeSafetensors } from "../safetensors.ts";
 import type { Tensor } from "../tensor.ts";
-import type { SavedTensors } from "../engine/state.ts";
+import type { SavedTensors } from "../engine/state/saved.ts";
 import type { Json, Named, Store } from "../types.ts";
 import type { LoopState } from "../loop/loop_state.ts";
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Engine } from "../engine/engine.ts";
-import type { SavedTensors } from "../engine/state.ts";
+import type { SavedTensors } from "../engine/state/saved.ts";
 import type { Named, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { joinedBest, splitBest } from "./best.ts";

@@ -12,7 +12,6 @@ const unused: readonly string[] = [
   "core/engine/feeds.ts feedNames",
   "core/engine/liveness.ts executionOrder",
   "core/engine/recompute.ts selectRecomputed",
-  "core/engine/state.ts decays",
   "core/finite_weights.ts DIGEST_IN_METADATA",
   "core/generate/sample.ts selectDrawable",
   "core/graph/capabilities.ts cpu",

@@ -17,7 +17,6 @@ const ELSEWHERE = 120;
 const long: readonly string[] = [
   "core/engine/engine.ts createEngine",
   "core/engine/generator.ts createGenerator",
-  "core/engine/state.ts createState",
 ];
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,0 +1,114 @@
+/**
+ * Which parameters train, how much of each, and in which order they lie in memory.
+ * @module
+ */
+import { sizeOf } from "../../tensor.ts";
+import type { FamilyFacts, InspectedBackbone, Optimizer, ParameterGroup } from "../../types.ts";
+import type { Parameter } from "../builder/parameters.ts";
+import type { GradientOutput } from "../program.ts";
+
+/** How the updates of a parameter differ from others'. */
+export type GroupSettings = Readonly<{
+  /** Its learning rate before the schedule, where not the run's, and a factor of it. */
+  rate: number | undefined;
+  lrScale: number;
+  appliesWeightDecay: boolean;
+  weightDecay: number | undefined;
+  /** The numbers of the programs that reach it. */
+  reached: readonly number[];
+}>;
+
+/** A parameter that trains. `rows`: those of a table that the data can name; `shape`: with these alone. */
+export type PlannedParameter = Readonly<{
+  parameter: Parameter;
+  rows: Int32Array | undefined;
+  shape: readonly number[];
+  settings: GroupSettings;
+}>;
+
+/** What a plan is made from. */
+export type PlanOptions = Readonly<{
+  parameters: ReadonlyMap<string, Parameter>;
+  /** What each program gives. */
+  gradients: readonly (readonly GradientOutput[])[];
+  optimizer: Optimizer;
+  backbone: InspectedBackbone;
+  /** Ids that the data can name, sorted, by graph input; absent: all. Inputs of one table share one list. */
+  activeRows: ReadonlyMap<string, Int32Array>;
+}>;
+
+/** Every parameter that has a gradient: those that decay first, and those alike together, so that each group is one span. */
+export function planParameters(options: PlanOptions): readonly PlannedParameter[] {
+  const { parameters, optimizer, backbone } = options;
+  const names = [...new Set(options.gradients.flat().map((g) => g.parameter))];
+  const groups = optimizer.groups?.(names.map((name) => parameters.get(name)?.unqualifiedName ?? name), backbone);
+  const planned = names.flatMap((name, i): PlannedParameter[] => {
+    const parameter = parameters.get(name);
+    return parameter ? [planParameter(parameter, groups?.[i] ?? {}, options)] : [];
+  });
+  const keys = [...new Set(planned.map((t) => groupKey(t.settings)))];
+  return planned.sort((a, b) =>
+    Number(b.settings.appliesWeightDecay) - Number(a.settings.appliesWeightDecay) ||
+    keys.indexOf(groupKey(a.settings)) - keys.indexOf(groupKey(b.settings))
+  );
+}
+
+function planParameter(parameter: Parameter, group: ParameterGroup, options: PlanOptions): PlannedParameter {
+  const { gradients, optimizer, backbone, activeRows } = options;
+  const ofParameter = (g: GradientOutput): boolean => g.parameter === parameter.name;
+  const reached = gradients.flatMap((outputs, i) => (outputs.some(ofParameter) ? [i] : []));
+  const settings = { ...settingsOf(parameter.unqualifiedName, group, backbone.family), reached };
+  const active = activeRowsOf(parameter, activeRows);
+  // A table is shortened only where its gradient comes as rows alone and unnamed rows change in closed form.
+  const idle = optimizer.decayWithoutGradient?.({ step: 1, learningRate: 1, ...settings, gradientScale: 1 });
+  const isDense = gradients.flat().some((g) => ofParameter(g) && g.dense !== undefined);
+  const rows = active && !isDense && idle !== undefined ? active : undefined;
+  const shape = rows ? [rows.length, ...parameter.shape.slice(1)] : parameter.shape;
+  return { parameter, rows, shape, settings };
+}
+
+/** The rows of a table that the data can name, where that is known of all inputs that index it. */
+function activeRowsOf({ ids }: Parameter, activeRows: PlanOptions["activeRows"]): Int32Array | undefined {
+  const lists = new Set(ids.map((name) => activeRows.get(name)));
+  const [list] = lists;
+  return lists.size === 1 ? list : undefined;
+}
+
+function settingsOf(
+  name: string,
+  { lrScale = 1, learningRate: rate, weightDecay }: ParameterGroup,
+  family: FamilyFacts,
+): Omit<GroupSettings, "reached"> {
+  // A group that says how much its weights decay says it of its biases too.
+  return { rate, lrScale, appliesWeightDecay: weightDecay === undefined ? decays(name, family) : true, weightDecay };
+}
+
+/** Whether weight decay applies: not to biases and norms, by Hugging Face's rule over names, nor to what the family leaves out. */
+function decays(name: string, { noDecay }: Pick<FamilyFacts, "noDecay">): boolean {
+  return !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/.test(name.toLowerCase()) && !noDecay?.test(name);
+}
+
+/** The same for parameters that are updated alike. */
+export function groupKey({ rate, lrScale, appliesWeightDecay, weightDecay, reached }: GroupSettings): string {
+  return `${appliesWeightDecay} ${rate} ${lrScale} ${weightDecay} ${reached}`;
+}
+
+/** The programs that reach a parameter, as one word. */
+export function reachKey({ reached }: GroupSettings): string {
+  return reached.join("+");
+}
+
+/** Whether one of some programs reaches a parameter. */
+export function isReached({ reached }: GroupSettings, programs: ReadonlySet<number>): boolean {
+  return reached.some((i) => programs.has(i));
+}
+
+/** Elements that a parameter takes in memory, where each begins at a multiple of 64 bytes. */
+export function alignedSize(length: number): number {
+  return Math.ceil(length / 16) * 16;
+}
+
+/** Elements of a planned parameter. */
+export function plannedSize({ shape }: PlannedParameter): number {
+  return sizeOf(shape);
+}

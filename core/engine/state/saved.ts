@@ -1,0 +1,88 @@
+/**
+ * A state as the tensors of a checkpoint, and back.
+ * @module
+ */
+import type { Tensor } from "../../tensor.ts";
+import type { TrainableParameter } from "./memory.ts";
+
+/** Tensors of a checkpoint by name. */
+export type SavedTensors = Readonly<Record<string, Tensor<Float32Array>>>;
+
+/** What training changes. */
+export type Progress = {
+  readonly trained: readonly TrainableParameter[];
+  /** What unnamed rows of each table have shrunk by so far. */
+  readonly idle: Map<string, number>;
+  /** Updates so far, and those of what not every program reaches, by who does. */
+  updates: number;
+  readonly updatesByReach: Map<string, number>;
+};
+
+/** Views of the weights by name, and what unnamed rows have shrunk by. */
+export function saveWeights({ trained, idle }: Progress): SavedTensors {
+  return {
+    ...Object.fromEntries([...idle].map(([name, factor]) => [`idle/${name}`, numberTensor(factor)])),
+    ...Object.fromEntries(
+      trained.map((t) => [`parameter/${t.name}`, { dtype: "float32", dims: t.shape, data: t.span.parameter }]),
+    ),
+  };
+}
+
+/** Takes weights over. Throws RangeError where one is missing. */
+export function loadWeights({ trained, idle }: Progress, tensors: SavedTensors): void {
+  for (const t of trained) t.span.parameter.set(valuesOf(tensors, `parameter/${t.name}`, t.span.parameter.length));
+  for (const name of idle.keys()) idle.set(name, numberOf(tensors, `idle/${name}`));
+}
+
+/** Views of everything that a checkpoint needs. */
+export function saveState(progress: Progress): SavedTensors {
+  const all: Record<string, Tensor<Float32Array>> = {
+    ...saveWeights(progress),
+    updates: numberTensor(progress.updates),
+  };
+  for (const [key, count] of progress.updatesByReach) all[`updates/${key}`] = numberTensor(count);
+  for (const t of progress.trained) {
+    for (const [slot, data] of Object.entries(t.span.state)) {
+      all[`${slot}/${t.name}`] = { dtype: "float32", dims: [data.length], data };
+    }
+  }
+  return all;
+}
+
+/** Takes everything over. Throws RangeError where a tensor is missing. */
+export function loadState(progress: Progress, tensors: SavedTensors): void {
+  loadWeights(progress, tensors);
+  progress.updates = numberOf(tensors, "updates");
+  for (const key of progress.updatesByReach.keys()) {
+    progress.updatesByReach.set(key, numberOf(tensors, `updates/${key}`));
+  }
+  for (const t of progress.trained) {
+    for (const [slot, data] of Object.entries(t.span.state)) {
+      data.set(valuesOf(tensors, `${slot}/${t.name}`, data.length));
+    }
+  }
+}
+
+/** Tensors with values of their own. */
+export function copyTensors(tensors: SavedTensors): SavedTensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, { ...t, data: t.data.slice() }]));
+}
+
+function valuesOf(tensors: SavedTensors, name: string, length: number): Float32Array {
+  const data = tensors[name]?.data;
+  if (data?.length !== length) {
+    throw new RangeError(`The checkpoint's "${name}" has ${data?.length ?? "no"} values, not ${length}`);
+  }
+  return data;
+}
+
+// A float64 as two float32 slots of bits, so that it survives a float32 file exactly.
+function numberTensor(value: number): Tensor<Float32Array> {
+  return { dtype: "float32", dims: [2], data: new Float32Array(Float64Array.of(value).buffer) };
+}
+
+// Byte by byte: half of a float64 may look like a float32 NaN, whose bits copying by value would change.
+function numberOf(tensors: SavedTensors, name: string): number {
+  const { buffer, byteOffset } = valuesOf(tensors, name, 2);
+  return new Float64Array(Uint8Array.from(new Uint8Array(buffer, byteOffset, 8)).buffer)[0] ?? 1;
+}

@@ -1,0 +1,31 @@
+/**
+ * Parameters between the checkpoint and memory, where tables have active rows only.
+ * @module
+ */
+import { sizeOf, type Tensor } from "../../tensor.ts";
+import type { Parameter } from "../builder/parameters.ts";
+import type { InitialWeights } from "../weights.ts";
+import type { TrainableParameter } from "./memory.ts";
+
+/** Reads a parameter's first values into memory. */
+export async function readFirstValues(t: TrainableParameter, p: Parameter, initial: InitialWeights): Promise<void> {
+  const { data } = await initial.read(p);
+  if (!t.rows) return t.span.parameter.set(data);
+  const width = sizeOf(t.shape.slice(1));
+  t.rows.forEach((row, i) => t.span.parameter.set(data.subarray(row * width, (row + 1) * width), i * width));
+}
+
+/** A parameter with all its rows, of which those that no data names have shrunk by `factor`. */
+export async function readWhole(
+  t: TrainableParameter,
+  p: Parameter,
+  initial: InitialWeights,
+  factor: number,
+): Promise<Tensor<Float32Array>> {
+  if (!t.rows) return { dtype: "float32", dims: p.shape, data: Float32Array.from(t.span.parameter) };
+  const data = Float32Array.from((await initial.read(p)).data);
+  const width = sizeOf(p.shape.slice(1));
+  if (factor !== 1) { for (let i = 0; i < data.length; i++) data[i] = (data[i] ?? 0) * factor; }
+  t.rows.forEach((row, i) => data.set(t.span.parameter.subarray(i * width, (i + 1) * width), row * width));
+  return { dtype: "float32", dims: p.shape, data };
+}
