@@ -5,7 +5,6 @@
 import { sizeOf } from "../../tensor.ts";
 import type { FamilyFacts, InspectedBackbone, Optimizer, ParameterGroup } from "../../types.ts";
 import type { Parameter } from "../builder/parameters.ts";
-import type { GradientOutput } from "../program.ts";
 
 /** How the updates of a parameter differ from others'. */
 export type GroupSettings = Readonly<{
@@ -26,11 +25,14 @@ export type PlannedParameter = Readonly<{
   settings: GroupSettings;
 }>;
 
+/** A parameter that a program gives a gradient of; `dense`: the output that has it whole, where it is not of rows alone. */
+export type GradientOf = Readonly<{ parameter: string; dense: string | undefined }>;
+
 /** What a plan is made from. */
 export type PlanOptions = Readonly<{
   parameters: ReadonlyMap<string, Parameter>;
   /** What each program gives. */
-  gradients: readonly (readonly GradientOutput[])[];
+  gradients: readonly (readonly GradientOf[])[];
   optimizer: Optimizer;
   backbone: InspectedBackbone;
   /** Ids that the data can name, sorted, by graph input; absent: all. Inputs of one table share one list. */
@@ -55,7 +57,7 @@ export function planParameters(options: PlanOptions): readonly PlannedParameter[
 
 function planParameter(parameter: Parameter, group: ParameterGroup, options: PlanOptions): PlannedParameter {
   const { gradients, optimizer, backbone, activeRows } = options;
-  const ofParameter = (g: GradientOutput): boolean => g.parameter === parameter.name;
+  const ofParameter = (g: GradientOf): boolean => g.parameter === parameter.name;
   const reached = gradients.flatMap((outputs, i) => (outputs.some(ofParameter) ? [i] : []));
   const settings = { ...settingsOf(parameter.unqualifiedName, group, backbone.family), reached };
   const active = activeRowsOf(parameter, activeRows);

@@ -7,7 +7,6 @@
  */
 import type { KernelMemory } from "../../kernels/kernels.ts";
 import type { Tensor } from "../../tensor.ts";
-import type { InitialWeights } from "../weights.ts";
 import { createWeightSwap } from "./evaluation_weights.ts";
 import { allocate, flatten, type TrainableParameter } from "./memory.ts";
 import { isReached, type PlanOptions, planParameters, reachKey } from "./plan.ts";
@@ -20,7 +19,7 @@ import {
   saveState,
   saveWeights,
 } from "./saved.ts";
-import { readFirstValues, readWhole } from "./tables.ts";
+import { type FirstValues, readFirstValues, readWhole } from "./tables.ts";
 import { applyUpdate, type StepUpdate } from "./update.ts";
 
 /** The state of a run's training. Between steps it has the weights that train in place, or those to evaluate. */
@@ -51,7 +50,7 @@ export interface State {
 /** What a state is made from. */
 export type StateOptions =
   & PlanOptions
-  & Readonly<{ initial: InitialWeights; accumulates: boolean; wasm?: WebAssembly.Module }>;
+  & Readonly<{ initial: FirstValues; accumulates: boolean; wasm?: WebAssembly.Module }>;
 
 /** Allocates and fills the state. Throws AttuneError (refused) above the memory's limit. */
 export async function createState(options: StateOptions): Promise<State> {

@@ -4,11 +4,13 @@
  */
 import { sizeOf, type Tensor } from "../../tensor.ts";
 import type { Parameter } from "../builder/parameters.ts";
-import type { InitialWeights } from "../weights.ts";
 import type { TrainableParameter } from "./memory.ts";
 
+/** What parameters are before the first step. */
+export type FirstValues = Readonly<{ read(p: Parameter): Promise<Tensor<Float32Array>> }>;
+
 /** Reads a parameter's first values into memory. */
-export async function readFirstValues(t: TrainableParameter, p: Parameter, initial: InitialWeights): Promise<void> {
+export async function readFirstValues(t: TrainableParameter, p: Parameter, initial: FirstValues): Promise<void> {
   const { data } = await initial.read(p);
   if (!t.rows) return t.span.parameter.set(data);
   const width = sizeOf(t.shape.slice(1));
@@ -19,7 +21,7 @@ export async function readFirstValues(t: TrainableParameter, p: Parameter, initi
 export async function readWhole(
   t: TrainableParameter,
   p: Parameter,
-  initial: InitialWeights,
+  initial: FirstValues,
   factor: number,
 ): Promise<Tensor<Float32Array>> {
   if (!t.rows) return { dtype: "float32", dims: p.shape, data: Float32Array.from(t.span.parameter) };
