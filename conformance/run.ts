@@ -4,10 +4,10 @@
  */
 import { compose } from "../core/compose.ts";
 import { trainRun } from "../core/run/train.ts";
-import type { Kind, Named, Store } from "../kit.ts";
+import type { Kind, Kinds, Named, Plugin, Store } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, type BenchFigures, benchOf, memoryStore, NO_LIB } from "./bench.ts";
-import { type Check, check, needing } from "./check.ts";
+import { type Check, check, needing, passedOver } from "./check.ts";
 
 /** Where a run's spec takes a plugin of a kind; kinds that are not here change what rows a run needs. */
 const places: { readonly [K in Kind]?: (part: unknown) => Named<unknown> } = {
@@ -29,10 +29,23 @@ const names = [
   "a run that is interrupted goes on to the same losses",
 ] as const;
 
-/** The checks of a run with a plugin, named as a spec names it; `figures.catalog` has it. */
-export function runChecks(kind: Kind, part: unknown, figures: BenchFigures): readonly Check[] {
-  const place = places[kind];
+/** What a plugin wants that the tiny task, which tells classes apart, has not; undefined: nothing. */
+function unmetNeed(plugin: Plugin): string | undefined {
+  if (plugin.kind === "metric") {
+    const { reads } = plugin as Kinds["metric"];
+    return reads.includes("label") || reads.includes("loss") ? undefined : `a task that is read as ${reads.join(", ")}`;
+  }
+  if (plugin.kind !== "loss") return undefined;
+  const { compares = "classes" } = plugin as Kinds["loss"];
+  return compares === "classes" ? undefined : `a task whose targets are ${compares}`;
+}
+
+/** The checks of a run with a plugin, named as a spec names it (`part`); `figures.catalog` has it. */
+export function runChecks(plugin: Plugin, part: unknown, figures: BenchFigures): readonly Check[] {
+  const place = places[plugin.kind];
   if (!place) return [];
+  const missing = unmetNeed(plugin);
+  if (missing !== undefined) return names.map((name) => passedOver(name, missing));
   return needing(benchOf(figures), NO_LIB, (bench) => checksOn(bench, place(part)), names);
 }
 

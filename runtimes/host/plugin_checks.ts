@@ -29,6 +29,6 @@ export function checksOfPackage(added: PluginPackage, { catalog, host }: CheckCo
     };
     if (made.issues) return named([first]);
     const reference = { use: entry.use, ...(options === undefined ? {} : { with: options as Named<unknown> }) };
-    return named([first, ...checksOf(made.value, figures), ...runChecks(entry.kind, reference, figures)]);
+    return named([first, ...checksOf(made.value, figures), ...runChecks(made.value, reference, figures)]);
   });
 }

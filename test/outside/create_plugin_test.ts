@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { pluginPages, templatesText } from "../../build/templates.ts";
 import { VERSION } from "../../core/version.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { here } from "../faults/killed_runs.ts";
+import { commands, here } from "../faults/killed_runs.ts";
 import { checkTypes, programs, runIn, userProject } from "./project.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -50,6 +50,15 @@ describe("create-plugin", () => {
     const { status, stdout } = checkTypes(project, made.map((kind) => `attune-plugin-my-${kind}/*.ts`));
     assert.equal(status, 0, stdout);
   });
+  for (const kind of made.filter((one) => ["loss", "metric"].includes(one))) {
+    it(`attune plugins --check runs what fits the checks' own task, and passes over the rest by name: ${kind}`, () => {
+      const [, ...command] = commands[here] ?? [];
+      const [program = ""] = programs.run;
+      const { status, stdout } = runIn(folderOf(kind), [program, ...command, "plugins", "--check", "./index.ts"]);
+      assert.equal(status, 0, stdout);
+      assert.match(stdout, /skip .*a run with it trains.*not looked at without a task/);
+    });
+  }
   for (const kind of made) {
     it(`makes a plugin that conforms: ${kind}`, () => {
       const { status, stdout, stderr } = runIn(folderOf(kind), [...programs.test, "./index.test.ts"]);
