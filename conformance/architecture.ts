@@ -185,7 +185,7 @@ async function seesWhatItMay(context: Context): Promise<void> {
   const changed = { place: last, id: 15 };
   const { open, engine, samples } = await opened(context, [...idRows(context), ...idRows(context, changed)]);
   const { sees = "all" } = context.figures;
-  const layout = { ...open.layout, share: false };
+  const layout = { ...open.layout, rowSharing: false };
   const before = await logitsOf(engine, layOut(samples.slice(2, 3), layout));
   const after = await logitsOf(engine, layOut(samples.slice(5, 6), layout));
   const differs = (place: number): boolean => apart(before.get(`0:${place}`), after.get(`0:${place}`)) > 1e-6;

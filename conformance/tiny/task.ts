@@ -162,7 +162,7 @@ export const tinyOptimizer: Factory<"optimizer", Named<unknown>> = define({
     state: () => ({}),
     update: ({ parameter, gradient }, { learningRate, gradientScale }, kernels) =>
       kernels.axpy(parameter, -learningRate * gradientScale, gradient),
-    idle: () => 1,
+    decayWithoutGradient: () => 1,
   }),
 });
 
