@@ -5,7 +5,7 @@
 import { unsupported } from "../errors.ts";
 import { sizeOf } from "../tensor.ts";
 import type { Batch, Dataset, Named, Ort, OrtTensor, Regularizer, RegularizerContext, Tensor } from "../types.ts";
-import type { EngineOptions, EngineTask } from "./engine.ts";
+import type { EngineOptions, EngineTask } from "./engine_options.ts";
 import { lossScales } from "./factors.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import { createFeeder } from "./feeds.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Callback, Named, TrainerControl, TrainingArguments, TrainingEvent } from "../types.ts";
-import type { StepResult } from "../engine/engine.ts";
+import type { StepResult } from "../engine/step.ts";
 
 /** What of the loop a checkpoint holds: all that the next step depends on and does not follow from its number. */
 export type LoopState = Readonly<{

@@ -2,7 +2,8 @@
  * The training loop: which batches, which rate, when to evaluate and save. It moves no numbers itself.
  * @module
  */
-import type { Engine, StepResult } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { StepResult } from "../engine/step.ts";
 import { AttuneError } from "../errors.ts";
 import type { Batch, Callback, Named, Optimizer, Schedule, TrainingArguments, TrainingEvent } from "../types.ts";
 import {

@@ -2,7 +2,8 @@
  * The engine of a run's tasks.
  * @module
  */
-import { type BuiltProgram, createEngine, type Engine } from "../engine/engine.ts";
+import { createEngine, type Engine } from "../engine/engine.ts";
+import type { BuiltProgram } from "../engine/engine_options.ts";
 import { missing } from "../errors.ts";
 import { largestBatch, layOut } from "../loop/layout.ts";
 import type { TaskRows } from "./batches.ts";

@@ -4,7 +4,7 @@
  */
 import { queryBlocksFor } from "../engine/builder/attention.ts";
 import type { Parameter } from "../engine/builder/parameters.ts";
-import type { BuiltProgram } from "../engine/engine.ts";
+import type { BuiltProgram } from "../engine/engine_options.ts";
 import { refused } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";

@@ -15,7 +15,6 @@ const ELSEWHERE = 120;
 
 /** Functions that are still longer. This list may only shrink: one that is short enough fails the test, too. */
 const long: readonly string[] = [
-  "core/engine/engine.ts createEngine",
   "core/engine/generator.ts createGenerator",
 ];
 

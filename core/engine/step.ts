@@ -1,0 +1,229 @@
+/**
+ * A training step: gradients of micro-batches added up in the state's memory, clipped and given to the optimizer.
+ * @module
+ */
+import type { Random } from "../random.ts";
+import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
+import type { EngineOptions, EngineTask } from "./engine_options.ts";
+import { scalarOf } from "./evaluator.ts";
+import { lossScales } from "./factors.ts";
+import type { Feeder } from "./feeds.ts";
+import { addTableRows } from "./prepare.ts";
+import { frozenName, lossScaleInput, type TaskLoss } from "./program.ts";
+import type { Session } from "./sessions.ts";
+import type { StepHooks } from "./step_hooks.ts";
+import type { TrainableParameter } from "./state/memory.ts";
+import type { State } from "./state/state.ts";
+import type { TaskParameters, TaskProgram } from "./task_programs.ts";
+
+/** What a step did. `losses`: by name, averaged over the step; `multiplyAdds`: those that are useful (`work.ts`). */
+export type StepResult = Readonly<{
+  loss: number;
+  losses: Named<number>;
+  gradNorm: number;
+  skipped: boolean;
+  multiplyAdds: number;
+}>;
+
+/** Where a step stands. */
+export type StepAt = Readonly<
+  { step: number; totalSteps?: number; learningRate: number; factor?: number; maxGradNorm: number }
+>;
+
+/** What steps work with: everything of it is made once, when the engine opens. */
+export type Trainer = Readonly<{
+  options: EngineOptions;
+  random: Random;
+  programs: readonly TaskProgram[];
+  sessions: readonly Session[];
+  /** Useful multiply-adds of a batch, by task. */
+  work: readonly ((batch: Batch) => number)[];
+  parameters: TaskParameters["parameters"];
+  state: State;
+  trained: ReadonlyMap<string, TrainableParameter>;
+  /** Trained parameters as inputs of sessions. */
+  weights: Named<OrtTensor>;
+  /** Tensors that regularizers hold, as inputs, by task. */
+  constants: readonly ReadonlyMap<string, OrtTensor>[];
+  buffers: GradientBuffers;
+  feeder: Feeder;
+  /** The place of each id among the rows that are kept of a table, by graph input. */
+  renumber: ReadonlyMap<string, Int32Array>;
+  hooks: StepHooks;
+}>;
+
+/** Where sessions write gradients: those of a parameter's first micro-batch, and those of further ones. */
+export type GradientBuffers = Readonly<{
+  first: ReadonlyMap<string, OrtTensor>;
+  further: ReadonlyMap<string, OrtTensor>;
+}>;
+
+/** Views of the state's memory as tensors. */
+export function bindGradientBuffers(state: State, lib: Ort, accumulates: boolean): GradientBuffers {
+  const bind = (of: (t: TrainableParameter) => Float32Array): ReadonlyMap<string, OrtTensor> =>
+    new Map(state.trained.map((t) => [t.name, new lib.Tensor("float32", of(t), t.shape)]));
+  const first = bind((t) => t.span.gradient);
+  return { first, further: accumulates ? bind((t) => state.accumulator(t.name)) : first };
+}
+
+/** The tensors that regularizers made before the first step, as inputs. */
+export function bindConstants({ regularizers }: TaskProgram, lib: Ort): ReadonlyMap<string, OrtTensor> {
+  return new Map(
+    regularizers.flatMap(({ name, frozen }) =>
+      Object.entries(frozen).map(([key, t]) =>
+        [frozenName(name, key), new lib.Tensor("float32", t.data, t.dims)] as const
+      )
+    ),
+  );
+}
+
+/** One optimizer step; `numbers`: the task of each micro-batch. */
+export async function trainStep(
+  trainer: Trainer,
+  batches: readonly Batch[],
+  numbers: readonly number[],
+  at: StepAt,
+): Promise<StepResult> {
+  const { options: { tasks }, state, work } = trainer;
+  state.present("trained");
+  const active = new Set(numbers);
+  const written = clearRowGradients(trainer, active);
+  const factors = lossScales(numbers.map((i) => tasks[i] as EngineTask), batches);
+  const losses: Record<string, number> = {};
+  for (const task of tasks) for (const loss of task.losses) losses[lossName(task, loss)] = 0;
+  let [sequence, multiplyAdds] = [0, 0];
+  for (const [i, batch] of batches.entries()) {
+    const number = numbers[i] ?? 0;
+    const scales = { ofLosses: factors[i] ?? {}, ofTerms: 1 / batches.length };
+    const results = await runMicroBatch(trainer, { number, batch, scales, step: at.step, sequence }, written);
+    addLosses(trainer.programs[number] as TaskProgram, results, losses);
+    sequence += batch.sequences;
+    multiplyAdds += work[number]?.(batch) ?? 0;
+  }
+  const gradNorm = state.gradNorm(active);
+  const loss = Object.values(losses).reduce((a, b) => a + b, 0);
+  const skipped = !Number.isFinite(gradNorm);
+  if (!skipped) applyUpdate(trainer, at, gradNorm, active);
+  return { loss, losses, gradNorm, skipped, multiplyAdds };
+}
+
+/** Sets gradients that come as rows alone to zero, which they are added up from; names those that have something of this step. */
+function clearRowGradients({ programs, trained }: Trainer, active: ReadonlySet<number>): Set<string> {
+  const written = new Set<string>();
+  for (const i of active) {
+    for (const { parameter, dense } of programs[i]?.program.gradients ?? []) {
+      if (dense !== undefined || written.has(parameter)) continue;
+      trained.get(parameter)?.span.gradient.fill(0);
+      written.add(parameter);
+    }
+  }
+  return written;
+}
+
+type MicroBatch = Readonly<{
+  number: number;
+  batch: Batch;
+  /** Terms beside the losses are averaged over the micro-batches. */
+  scales: Readonly<{ ofLosses: Named<number>; ofTerms: number }>;
+  step: number;
+  /** Sequences of the step before this one. */
+  sequence: number;
+}>;
+
+type Results = Readonly<Record<string, OrtTensor>>;
+
+/** Computes the losses and gradients of a micro-batch, and adds the gradients to those of the step. */
+async function runMicroBatch(trainer: Trainer, micro: MicroBatch, written: Set<string>): Promise<Results> {
+  const { options: { host }, random, feeder, buffers, state, trained } = trainer;
+  const { number, batch, step, sequence } = micro;
+  const { program } = trainer.programs[number] as TaskProgram;
+  const session = trainer.sessions[number] as Session;
+  const inputs = inputsOf(trainer, micro, session);
+  const feeds = await feeder.feeds(session, program.recorded, batch, inputs, { random, step, sequence });
+  const gradients: Record<string, OrtTensor> = {};
+  const added: string[] = [];
+  for (const { parameter, dense } of program.gradients) {
+    const again = written.has(parameter);
+    const buffer = (again ? buffers.further : buffers.first).get(parameter);
+    if (dense === undefined || !buffer) continue;
+    gradients[dense] = buffer;
+    if (again) added.push(parameter);
+    written.add(parameter);
+  }
+  // The native runtime writes results into the buffers it is given; the WebAssembly build does not.
+  const inPlace = host.provider === "cpu";
+  const fetches: Record<string, OrtTensor | null> = inPlace ? { ...gradients } : {};
+  for (const name of session.outputs) fetches[name] ??= null;
+  const results = await session.run(feeds, fetches);
+  if (!inPlace) {
+    for (const [name, tensor] of Object.entries(gradients)) {
+      (tensor.data as Float32Array).set(results[name]?.data as Float32Array);
+    }
+  }
+  for (const name of added) {
+    const t = trained.get(name);
+    if (t) state.memory.kernels.axpy(t.span.gradient, 1, state.accumulator(name));
+  }
+  addRowGradients(trainer, micro, results);
+  return results;
+}
+
+/** Inputs of a session beside the batch's: weights, what regularizers hold, and scales of losses. */
+function inputsOf(
+  { options: { host }, programs, weights, constants }: Trainer,
+  { number, scales }: MicroBatch,
+  { feeds }: Session,
+): Record<string, OrtTensor> {
+  const { Tensor } = host.lib as Ort;
+  const { task, program } = programs[number] as TaskProgram;
+  const inputs: Record<string, OrtTensor> = {};
+  for (const [name, tensor] of Object.entries(weights)) if (feeds.has(name)) inputs[name] = tensor;
+  for (const [name, tensor] of constants[number] ?? []) if (feeds.has(name)) inputs[name] = tensor;
+  for (const { name } of task.losses) {
+    inputs[lossScaleInput(name)] = new Tensor("float32", Float32Array.of(scales.ofLosses[name] ?? 0), []);
+  }
+  for (const name of program.losses) {
+    inputs[lossScaleInput(name)] ??= new Tensor("float32", Float32Array.of(scales.ofTerms), []);
+  }
+  return inputs;
+}
+
+/** Adds gradients that come as rows of tables. */
+function addRowGradients(trainer: Trainer, { number, batch }: MicroBatch, results: Results): void {
+  const { trained, renumber, parameters } = trainer;
+  for (const { parameter, sparse } of (trainer.programs[number] as TaskProgram).program.gradients) {
+    const t = trained.get(parameter);
+    if (!t) continue;
+    for (const { ids, rows } of sparse) {
+      const indices = batch.inputs[ids]?.data as Int32Array;
+      const values = results[rows]?.data as Float32Array;
+      const width = t.shape[1] ?? 1;
+      addTableRows(t.span.gradient, indices, renumber.get(ids), values, width, parameters.get(t.name)?.paddingIdx);
+    }
+  }
+}
+
+function addLosses({ task, program }: TaskProgram, results: Results, losses: Record<string, number>): void {
+  for (const term of program.losses) {
+    const loss = task.losses.find(({ name }) => name === term);
+    const name = loss ? lossName(task, loss) : term;
+    losses[name] = (losses[name] ?? 0) + scalarOf(results[`loss.${term}`]);
+  }
+}
+
+/** Clips, updates what the step's tasks reach, and lets adapters do what they do behind it. */
+function applyUpdate(
+  { options, state, hooks }: Trainer,
+  { step, totalSteps = step, learningRate, factor, maxGradNorm }: StepAt,
+  gradNorm: number,
+  active: ReadonlySet<number>,
+): void {
+  const scheduled = factor ?? (options.learningRate === 0 ? 1 : learningRate / options.learningRate);
+  const gradientScale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
+  state.update({ step, learningRate, factor: scheduled, gradientScale }, active);
+  hooks.onStep({ step, totalSteps, gradientScale }, active);
+}
+
+function lossName({ name }: EngineTask, loss: TaskLoss): string {
+  return name === "" ? loss.name : `${name}.${loss.name}`;
+}

@@ -1,0 +1,66 @@
+/**
+ * What adapters do between optimizer steps.
+ * @module
+ */
+import type { AttachedAdapter, Named, StepHook } from "../types.ts";
+import { qualifyName } from "./builder/parameters.ts";
+import type { TrainableParameter } from "./state/memory.ts";
+import type { SavedTensors } from "./state/saved.ts";
+import type { TaskProgram } from "./task_programs.ts";
+
+/** The hooks of a run's adapters. */
+export interface StepHooks {
+  /** Calls those of the tasks that a step had, behind its update. */
+  onStep(at: StepHookContext, active: ReadonlySet<number>): void;
+  /** What a checkpoint needs of them. */
+  tensors(): SavedTensors;
+  restore(tensors: SavedTensors): void;
+}
+
+type StepHookContext = Omit<Parameters<StepHook["onStep"]>[0], "parameter">;
+type Entry = { attached: AttachedAdapter; stepHook: StepHook; reached: number[] };
+
+/** What their tensors are called in checkpoints. */
+const prefixOf = (i: number): string => `stepper/${i}/`;
+
+/** The hooks of tasks' adapters, each afresh; one that several tasks share is one. */
+export function createStepHooks(
+  programs: readonly TaskProgram[],
+  parameters: ReadonlyMap<string, TrainableParameter>,
+): StepHooks {
+  const entries: Entry[] = [];
+  for (const [i, { task }] of programs.entries()) {
+    for (const a of task.attached) {
+      if (!a.stepHook) continue;
+      const known = entries.find(({ attached, reached }) => attached.name === a.name && !reached.includes(i));
+      if (known) known.reached.push(i);
+      else entries.push({ attached: a, stepHook: a.stepHook(), reached: [i] });
+    }
+  }
+  return {
+    onStep: (at, active) => {
+      for (const { attached, stepHook, reached } of entries) {
+        if (!reached.some((i) => active.has(i))) continue;
+        const parameter = (name: string): { value: Float32Array; gradient: Float32Array } | undefined => {
+          const span = parameters.get(qualifyName(attached, name))?.span;
+          return span && { value: span.parameter, gradient: span.gradient };
+        };
+        stepHook.onStep({ ...at, parameter });
+      }
+    },
+    tensors: () =>
+      Object.fromEntries(
+        entries.flatMap(({ stepHook }, i) =>
+          Object.entries(stepHook.tensors()).map(([name, tensor]) => [prefixOf(i) + name, tensor])
+        ),
+      ),
+    restore: (tensors) =>
+      entries.forEach(({ stepHook }, i) => {
+        const saved: Named<SavedTensors[string]> = Object.fromEntries(
+          Object.entries(tensors).filter(([name]) => name.startsWith(prefixOf(i)))
+            .map(([name, tensor]) => [name.slice(prefixOf(i).length), tensor]),
+        );
+        stepHook.restore(saved);
+      }),
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * The training programs of a run's tasks, and the parameters that they have together.
+ * @module
+ */
+import type { Random } from "../random.ts";
+import { queryBlocksFor } from "./builder/attention.ts";
+import type { Parameter } from "./builder/parameters.ts";
+import type { EngineOptions, EngineTask } from "./engine_options.ts";
+import { prepareRegularizers } from "./prepare.ts";
+import { buildProgram, type PreparedRegularizer, type Program, trainsRule } from "./program.ts";
+import { type InitialWeights, initialWeights } from "./weights.ts";
+
+/** A task with its training program. */
+export type TaskProgram = Readonly<{
+  task: EngineTask;
+  program: Program;
+  initial: InitialWeights;
+  regularizers: readonly PreparedRegularizer[];
+}>;
+
+/** Parameters by name, and their first values. */
+export type TaskParameters = Readonly<{ parameters: ReadonlyMap<string, Parameter>; initial: InitialWeights }>;
+
+/** Builds the training program of each task, where a plan has not built it. */
+export async function buildTaskPrograms(options: EngineOptions, random: Random): Promise<readonly TaskProgram[]> {
+  const programs: TaskProgram[] = [];
+  for (const task of options.tasks) {
+    const initial = initialWeights(options.checkpoint, task.attached, options.backbone, random);
+    const regularizers = await prepareRegularizers(options, task, initial);
+    const program = task.built?.program ?? buildProgram({
+      ...options,
+      ...task,
+      regularizers,
+      taskName: task.name,
+      mode: "train",
+      queryBlocks: queryBlocksFor(task.largest),
+      isTrainable: trainsRule(task.attached),
+      targets: task.example.inputs,
+      given: Object.keys(task.example.inputs),
+    });
+    programs.push({ task, program, initial, regularizers });
+  }
+  return programs;
+}
+
+/** The parameters of all programs; a value that several tasks share is what the first one says. */
+export function mergeParameters(programs: readonly TaskProgram[], first: TaskProgram): TaskParameters {
+  const parameters = new Map<string, Parameter>();
+  const owners = new Map<string, InitialWeights>();
+  for (const { program, initial } of programs) {
+    for (const p of program.recorded.parameters.values()) {
+      const known = parameters.get(p.name);
+      parameters.set(p.name, { ...p, ids: [...new Set([...known?.ids ?? [], ...p.ids])] });
+      if (!known) owners.set(p.name, initial);
+    }
+  }
+  const of = (p: Parameter): InitialWeights => owners.get(p.name) ?? first.initial;
+  const initial: InitialWeights = {
+    nameInCheckpoint: (p) => of(p).nameInCheckpoint(p),
+    isNew: (p) => of(p).isNew(p),
+    read: (p) => of(p).read(p),
+  };
+  return { parameters, initial };
+}

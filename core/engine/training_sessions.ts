@@ -1,0 +1,63 @@
+/**
+ * The sessions of training programs, within the memory that a run may take.
+ * @module
+ */
+import { dimsWith } from "./feeds.ts";
+import type { EngineOptions } from "./engine_options.ts";
+import { frozenBytes } from "./evaluator.ts";
+import { placeWeights } from "./placement.ts";
+import { createRecomputer, type Recomputer } from "./recompute.ts";
+import { openSession, type Session, type SessionOptions } from "./sessions.ts";
+import type { State } from "./state/state.ts";
+import type { TaskParameters, TaskProgram } from "./task_programs.ts";
+import { storedBytes } from "./weights.ts";
+
+/** Opens a session for each program. `fed`: the parameters that change, which are inputs. */
+export async function openTrainingSessions(
+  options: EngineOptions,
+  programs: readonly TaskProgram[],
+  { parameters, initial }: TaskParameters,
+  state: State,
+  fed: SessionOptions["fed"],
+): Promise<readonly Session[]> {
+  const { host, checkpoint } = options;
+  const frozen = programs.reduce((bytes, { program }) => bytes + frozenBytes(program, fed), 0);
+  const prepack = frozen <= options.prepackLimit;
+  const stored = [...parameters.values()].filter((p) => !fed.has(p.name))
+    .reduce((bytes, p) => bytes + storedBytes(p, initial, checkpoint), 0);
+  const { parameters: trained, gradients, optimizer } = state.bytes;
+  const copied = programs.reduce(
+    (bytes, { program: { recorded: { parameters } } }) =>
+      bytes + placeWeights({
+        parameters: parameters.values(),
+        isFed: (name) => fed.has(name),
+        initial,
+        checkpoint,
+        provider: host.provider,
+      }).copiedBytes,
+    0,
+  );
+  const budget = options.activationBudget(trained + gradients + optimizer + (prepack ? 2 : 1) * stored + copied);
+  const sessions: Session[] = [];
+  for (const taskProgram of programs) {
+    const { graph, recorded } = taskProgram.program;
+    sessions.push(
+      await openSession({
+        host,
+        graph,
+        parameters: recorded.parameters,
+        checkpoint,
+        initial,
+        fed,
+        prepack,
+        recomputed: recomputerOf(taskProgram)(budget).values,
+        arena: true,
+      }),
+    );
+  }
+  return sessions;
+}
+
+function recomputerOf({ program: { graph }, task: { largest, built } }: TaskProgram): Recomputer {
+  return built?.recomputer ?? createRecomputer(graph, dimsWith(graph.inputs.keys(), largest));
+}
