@@ -2,23 +2,12 @@
  * Outputs and losses of batches, with weights as they stand: its own session over the same mapped files.
  * @module
  */
-import { sizeOf, type Tensor } from "../tensor.ts";
-import type {
-  AttachedAdapter,
-  Batch,
-  Checkpoint,
-  Head,
-  Host,
-  InspectedBackbone,
-  Named,
-  Ort,
-  OrtTensor,
-} from "../types.ts";
-import type { Feeder } from "./feeds.ts";
+import type { Tensor } from "../tensor.ts";
+import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
+import type { EvaluatorOptions } from "./evaluator_options.ts";
 import type { Generator } from "./generator.ts";
-import { buildProgram, lossScaleInput, type Program, type TaskLoss, trainsRule } from "./program.ts";
+import { buildProgram, lossScaleInput, type Program, trainsRule } from "./program.ts";
 import { openSession, type Session } from "./sessions.ts";
-import type { InitialWeights } from "./weights.ts";
 
 /** What a batch gave: outputs, and sum and count of each loss. */
 export type BatchResult = Readonly<{
@@ -35,28 +24,6 @@ export interface Evaluator {
   /** Gives the sessions' memory back; they are opened again where they are needed again. */
   close(): Promise<void>;
 }
-
-/** Options of an evaluator. `fed`, `weights`: the trained parameters, and their tensors. */
-export type EvaluatorOptions = Readonly<{
-  host: Host;
-  checkpoint: Checkpoint;
-  backbone: InspectedBackbone;
-  heads: readonly Head[];
-  losses: readonly TaskLoss[];
-  attached: readonly AttachedAdapter[];
-  initial: InitialWeights;
-  fed: ReadonlyMap<string, Readonly<{ rows?: number }>>;
-  weights: Readonly<Record<string, OrtTensor>>;
-  feeder: Feeder;
-  labelSmoothing: number;
-  reads?: readonly string[] | undefined;
-  /** The task's name, where several share a model. */
-  taskName?: string;
-  outputHiddenStates?: boolean;
-  outputAttentions?: boolean;
-  /** Frozen weights up to this many bytes are packed for generation, which is faster and one more copy of them. */
-  prepackLimit?: number;
-}>;
 
 /** The same evaluator for several users, each of which closes it: the sessions stay open. */
 export function shared(evaluator: Evaluator): Evaluator {
@@ -124,21 +91,6 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       await generator?.close();
     },
   };
-}
-
-/** Bytes of the frozen matrices as a session packs them; tables are gathered from and never packed. */
-export function frozenBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
-  let bytes = 0;
-  for (const p of program.recorded.parameters.values()) {
-    if (!fed.has(p.name) && p.ids.length === 0) bytes += 4 * sizeOf(p.shape);
-  }
-  return bytes;
-}
-
-/** Bytes of all frozen matrices: those of a table that is a head, too, are packed where they are. */
-export function packedBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
-  const matrices = [...program.recorded.parameters.values()].filter((p) => !fed.has(p.name) && p.shape.length > 1);
-  return matrices.reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0);
 }
 
 /** The one number of a scalar result. */

@@ -4,7 +4,7 @@
  */
 import { dimsWith } from "./feeds.ts";
 import type { EngineOptions } from "./engine_options.ts";
-import { frozenBytes } from "./evaluator.ts";
+import { frozenBytes } from "./packing.ts";
 import { placeWeights } from "./placement.ts";
 import { createRecomputer, type Recomputer } from "./recompute.ts";
 import { openSession, type Session, type SessionOptions } from "./sessions.ts";

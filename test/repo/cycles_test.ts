@@ -7,7 +7,6 @@ import { fileURLToPath } from "node:url";
 
 /** Imports between files that still close a circle, "from → to". This list may only shrink. */
 const files: readonly string[] = [
-  "core/engine/evaluator.ts → core/engine/generator.ts",
   "core/types/plugins.ts → core/types/events.ts",
   "core/types/plugins.ts → core/types/host.ts",
   "core/types/plugins.ts → core/types/model.ts",

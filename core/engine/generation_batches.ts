@@ -1,0 +1,102 @@
+/**
+ * Batches of generation: whole prompts, then one more token in each row.
+ * @module
+ */
+import type { Tensor } from "../tensor.ts";
+import type { Batch } from "../types.ts";
+
+/** The input that says which places have logits. */
+export const LOGITS_AT: string = "labels.at";
+
+/** A batch that asks for logits at these places. */
+export function withPlaces(batch: Batch, at: Tensor): Batch {
+  const { decoder } = batch;
+  const side = decoder && { decoder: { ...decoder, inputs: [...decoder.inputs, LOGITS_AT] } };
+  return { ...batch, inputs: { ...batch.inputs, [LOGITS_AT]: at }, ...side };
+}
+
+/** A batch of whole prompts for the graph that reads what came before: one place that nothing sees. */
+export function behindNothing(batch: Batch): Batch {
+  const { inputs, seq } = batch;
+  const rows = batch.batch;
+  const behind = (tensor: Tensor | undefined): Tensor => ({
+    dtype: "int32",
+    dims: [rows, seq + 1],
+    data: grownInFront(ints(tensor), rows, seq),
+  });
+  return {
+    ...batch,
+    pastLength: 1,
+    inputs: {
+      ...inputs,
+      key_segments: behind(inputs.segments),
+      key_positions: behind(inputs.positions),
+      key_columns: { dtype: "int32", dims: [seq + 1], data: grownInFront(ints(inputs.columns), 1, seq) },
+    },
+  };
+}
+
+/** Rows of so many numbers, each with a zero in front. */
+function grownInFront(all: Int32Array, rows: number, width: number): Int32Array {
+  const out = new Int32Array(rows * (width + 1));
+  for (let row = 0; row < rows; row++) out.set(all.subarray(row * width, (row + 1) * width), row * (width + 1) + 1);
+  return out;
+}
+
+/** Chosen rows of so many numbers, each with one more behind. */
+export function grown(all: Int32Array, past: number, from: Int32Array, added: (i: number) => number): Int32Array {
+  const out = new Int32Array(from.length * (past + 1));
+  from.forEach((row, i) => {
+    out.set(all.subarray(row * past, (row + 1) * past), i * (past + 1));
+    out[(i + 1) * (past + 1) - 1] = added(i);
+  });
+  return out;
+}
+
+/** The batch of one more token in each row. */
+export function decodeBatch(
+  { prompts, pastLength: past }: Readonly<{ prompts: Batch; pastLength: number }>,
+  prefix: string,
+  of: Int32Array,
+  now: Readonly<{ tokens: Int32Array; position: Int32Array; segments: Int32Array; positions: Int32Array }>,
+): Batch {
+  const rows = of.length;
+  const order = Int32Array.from({ length: rows }, (_, i) => i);
+  const tensor = (data: Int32Array, ...dims: number[]): Tensor => ({ dtype: "int32", dims, data });
+  const inputs: Record<string, Tensor> = {
+    [`${prefix}input_ids`]: tensor(now.tokens, rows, 1),
+    [`${prefix}segments`]: tensor(new Int32Array(rows).fill(1), rows, 1),
+    [`${prefix}sequence_ids`]: tensor(order, rows, 1),
+    [`${prefix}positions`]: tensor(now.position, rows, 1),
+    [`${prefix}columns`]: tensor(Int32Array.of(past), 1),
+    [`${prefix}first`]: tensor(order, rows),
+    [`${prefix}last`]: tensor(order, rows),
+    [LOGITS_AT]: tensor(order, rows),
+    key_segments: tensor(now.segments, rows, past + 1),
+    key_positions: tensor(now.positions, rows, past + 1),
+    key_columns: tensor(Int32Array.from({ length: past + 1 }, (_, i) => i), past + 1),
+  };
+  // Tokens of an adapter stand in front of prompts only.
+  if (prompts.inputs.virtual) inputs.virtual = tensor(new Int32Array(rows), rows, 1);
+  const places = Int32Array.from({ length: 2 * rows }, (_, i) => (i & 1 ? past : i >> 1));
+  const shared = { batch: rows, samples: rows, sequences: rows, tokens: rows, pastLength: past };
+  const samples = of.map((row) => prompts.rows[row] ?? 0);
+  if (!prompts.decoder) return { ...shared, inputs, seq: 1, rows: samples, tokenOrigins: places };
+  const { seq } = prompts;
+  const read = new Int32Array(rows * seq);
+  const all = ints(prompts.inputs.segments);
+  of.forEach((row, i) => read.set(all.subarray(row * seq, (row + 1) * seq), i * seq));
+  return {
+    ...shared,
+    inputs: { ...inputs, segments: tensor(read, rows, seq) },
+    seq,
+    rows: samples,
+    tokenOrigins: new Int32Array(2 * rows * seq).fill(-1),
+    decoder: { seq: 1, tokenOrigins: places, inputs: Object.keys(inputs) },
+  };
+}
+
+/** The data of an int32 tensor; nothing where there is no tensor. */
+export function ints(tensor: Tensor | undefined): Int32Array {
+  return (tensor?.data ?? new Int32Array(0)) as Int32Array;
+}
