@@ -11,7 +11,7 @@ export type MetricParts = Omit<Metric, keyof Plugin>;
 export type Mean = Readonly<{ count: number; sum: number }>;
 
 /** The mean of nothing. */
-export const emptyMean: Mean = { count: 0, sum: 0 };
+export const emptyMean: Mean = Object.freeze({ count: 0, sum: 0 });
 
 /** The mean with one more value, or with `count` values that add up to `sum`. */
 export function addToMean(mean: Mean, sum: number, count: number = 1): Mean {

@@ -10,7 +10,7 @@ export type Moments = Readonly<
 >;
 
 /** No rows. */
-export const emptyMoments: Moments = { rows: 0, x: 0, y: 0, xx: 0, yy: 0, xy: 0, squaredError: 0 };
+export const emptyMoments: Moments = Object.freeze({ rows: 0, x: 0, y: 0, xx: 0, yy: 0, xy: 0, squaredError: 0 });
 
 /** With one more row. */
 export function addToMoments(m: Moments, { prediction, reference }: MetricInputs["number"]): Moments {

@@ -15,7 +15,9 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const files = readdirSync(join(root, "recipes"), { recursive: true, encoding: "utf8" }).filter((file) =>
   file.endsWith(".ts")
 ).sort();
-const runtime = "Bun" in globalThis ? ["run"] : "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
+// Deno finds packages by the configuration of what it is started with, which lies elsewhere.
+const deno = ["run", "-A", "--no-check", "--config", join(root, "deno.json")];
+const runtime = "Bun" in globalThis ? ["run"] : "Deno" in globalThis ? deno : [];
 
 describe("recipes", () => {
   it("do nothing when they are imported", () => {
