@@ -65,7 +65,7 @@ if (process.argv.includes("--losses")) {
     "logits and gradients are checked against torch's in the tests, besides what `npm run parity` compares. A task says *yes*",
     "where it trained; – is refused by name. The runtimes' columns tell how far the losses of two steps are from those on Node,",
     "with onnxruntime-node or, in the last one, onnxruntime-web's WebAssembly. Each family passes one battery",
-    "(`test/conformance/architecture.ts`): gradients are the loss's slopes, padding and company in a row change nothing, decoders do",
+    "(`conformance/architecture.ts`): gradients are the loss's slopes, padding and company in a row change nothing, decoders do",
     "not see what follows, files bring it back, `all-linear` finds each matrix of its layers. Adapters by family are in",
     "[a table of their own](adapters_by_family.md). Of which families GGUF files are read is in [gguf.md](gguf.md).",
     "",
