@@ -21,7 +21,7 @@ import { tinyAdapter } from "./tiny/adapter.ts";
 import { rowsInSpec, tinyRows } from "./tiny/task.ts";
 
 /** What a family is looked at with. */
-export type ModelFigures = Readonly<{
+export type ArchitectureFigures = Readonly<{
   /** A tiny config, without dropout, for 28 tokens. */
   config?: Named<Json>;
   /** Which tokens a figure depends on: all, those up to its own, or those of a decoder up to its own. Default: all. */
@@ -39,7 +39,7 @@ export type ModelFigures = Readonly<{
 }>;
 
 /** What the checks are called. */
-export const modelCheckNames = [
+export const architectureCheckNames = [
   "gradients are slopes",
   "padding changes nothing",
   "sees what it may",
@@ -47,12 +47,12 @@ export const modelCheckNames = [
   "adapters find its layers",
 ] as const;
 
-type Context = Readonly<{ bench: Bench; figures: ModelFigures & Readonly<{ config: Named<Json> }> }>;
+type Context = Readonly<{ bench: Bench; figures: ArchitectureFigures & Readonly<{ config: Named<Json> }> }>;
 
 /** The checks of a family with one config. */
-export function modelChecks(
+export function architectureChecks(
   model: Architecture,
-  given: ModelFigures & BenchFigures,
+  given: ArchitectureFigures & BenchFigures,
   config: Named<Json>,
 ): readonly Check[] {
   const catalog = { ...given.catalog, architecture: { [model.name]: entryOf<"architecture">(model) } };
@@ -61,7 +61,7 @@ export function modelChecks(
     const bench = benchOf({ ...given, catalog });
     if (bench) await property({ bench, figures });
   };
-  const [slopes, padding, sees, files, layers] = modelCheckNames;
+  const [slopes, padding, sees, files, layers] = architectureCheckNames;
   return [
     check(slopes, on(gradientsAreSlopes)),
     check(padding, on(paddingChangesNothing)),
@@ -72,7 +72,10 @@ export function modelChecks(
 }
 
 /** The checks of what a family reads, which compute nothing. */
-export function configChecks(model: Architecture, { config, refused = {}, shapes }: ModelFigures): readonly Check[] {
+export function configChecks(
+  model: Architecture,
+  { config, refused = {}, shapes }: ArchitectureFigures,
+): readonly Check[] {
   const read = (change: Named<Json> = {}): ReturnType<Architecture["read"]> => model.read({ ...config, ...change });
   return [
     check("names the model types that it reads", () => {

@@ -7,7 +7,7 @@ import { type Check, check } from "./check.ts";
 import type { Dataset, Host, Row, Rows } from "../kit.ts";
 
 /** What a data set must give. Absent parts are not looked at, but for `rows`: then those of its first reading. */
-export type DatasetFigures = Readonly<{
+export type DataFigures = Readonly<{
   rows?: readonly Row[];
   /** The same data set made anew, as another process has it. */
   again?: () => Dataset;
@@ -16,7 +16,7 @@ export type DatasetFigures = Readonly<{
 }>;
 
 /** The checks of a data set. */
-export function datasetChecks(dataset: Dataset, figures: DatasetFigures, host: Host): readonly Check[] {
+export function dataChecks(dataset: Dataset, figures: DataFigures, host: Host): readonly Check[] {
   const { again = () => dataset, other } = figures;
   const rowsOf = async (opened: Rows): Promise<Row[]> => {
     const rows: Row[] = [];

@@ -9,17 +9,17 @@ import { acceleratorChecks, type AcceleratorFigures } from "./accelerator.ts";
 import { collatorChecks, type CollatorFigures } from "./collator.ts";
 import { exporterCheckNames, exporterChecks, type ExporterFigures } from "./exporter.ts";
 import { headCheckNames, headChecks, type HeadFigures } from "./head.ts";
-import { configChecks, modelCheckNames, modelChecks, type ModelFigures } from "./architecture.ts";
-import { objectiveCheckNames, objectiveChecks, type ObjectiveFigures } from "./task.ts";
+import { architectureCheckNames, architectureChecks, type ArchitectureFigures, configChecks } from "./architecture.ts";
+import { taskCheckNames, taskChecks, type TaskFigures } from "./task.ts";
 import { regularizerCheckNames, regularizerChecks, type RegularizerFigures } from "./regularizer.ts";
 import { searchChecks, type SearchFigures } from "./search.ts";
-import { sourceChecks, type SourceFigures } from "./model.ts";
+import { modelChecks, type ModelFigures } from "./model.ts";
 import { tinyWords } from "./tiny/words.ts";
 import { tokenizerChecks, type TokenizerFigures } from "./tokenizer.ts";
 import { trainerCheckNames, trainerChecks } from "./trainer.ts";
 import { callbackChecks, type CallbackFigures } from "./callback.ts";
 import { type Check, needing } from "./check.ts";
-import { datasetChecks, type DatasetFigures } from "./data.ts";
+import { dataChecks, type DataFigures } from "./data.ts";
 import { loggerChecks, type LoggerFigures } from "./logger.ts";
 import { lossChecks, type LossExample, lossExample } from "./loss.ts";
 import { metricChecks, type MetricFigures } from "./metric.ts";
@@ -31,17 +31,17 @@ import { storeChecks, type StoreFigures } from "./store.ts";
 
 /** What checks of a kind may be told beside {@link BenchFigures}: numbers of other programs, examples, machines. */
 export interface KindFigures {
-  model: SourceFigures;
-  architecture: ModelFigures;
+  model: ModelFigures;
+  architecture: ArchitectureFigures;
   tokenizer: TokenizerFigures;
   collator: CollatorFigures;
   head: HeadFigures;
-  task: ObjectiveFigures;
+  task: TaskFigures;
   regularizer: RegularizerFigures;
   accelerator: AcceleratorFigures;
   exporter: ExporterFigures;
   search: SearchFigures;
-  data: DatasetFigures;
+  data: DataFigures;
   loss: Partial<LossExample>;
   adapter: AdapterFigures;
   optimizer: Partial<OptimizerFigures>;
@@ -58,24 +58,24 @@ export type Figures<K extends Kind = Kind> = BenchFigures & (K extends keyof Kin
 type Batteries = { readonly [K in Kind]: (plugin: Kinds[K], figures: Figures<K>) => readonly Check[] };
 
 const batteries: Batteries = {
-  model: (plugin, figures) => sourceChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
+  model: (plugin, figures) => modelChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
   architecture: (plugin, figures) => [
     ...configChecks(plugin, figures),
     ...needing(
       benchOf(figures) && figures.config,
       `figures.config and ${NO_LIB}`,
-      (config) => modelChecks(plugin, figures, config),
-      modelCheckNames,
+      (config) => architectureChecks(plugin, figures, config),
+      architectureCheckNames,
     ),
   ],
   tokenizer: (plugin, figures) => tokenizerChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
-  data: (plugin, figures) => datasetChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
+  data: (plugin, figures) => dataChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
   collator: (plugin, figures) => collatorChecks(plugin, figures, tinyWords),
   head: (plugin, figures) =>
     needing(benchOf(figures), NO_LIB, (bench) => headChecks(plugin, figures, bench), headCheckNames),
   loss: (plugin, { output, target }) => lossChecks(plugin, output && target ? { output, target } : lossExample(plugin)),
   task: (plugin, figures) =>
-    needing(benchOf(figures), NO_LIB, (bench) => objectiveChecks(plugin, figures, bench), objectiveCheckNames),
+    needing(benchOf(figures), NO_LIB, (bench) => taskChecks(plugin, figures, bench), taskCheckNames),
   adapter: (plugin, figures) =>
     needing(benchOf(figures), NO_LIB, (bench) => adapterChecks(plugin, figures, bench), adapterCheckNames),
   optimizer: optimizerChecks,
@@ -145,17 +145,17 @@ export type { AcceleratorFigures } from "./accelerator.ts";
 export type { CollatorFigures } from "./collator.ts";
 export type { ExporterFigures } from "./exporter.ts";
 export type { HeadFigures } from "./head.ts";
-export type { ModelFigures } from "./architecture.ts";
-export type { ObjectiveFigures } from "./task.ts";
+export type { ArchitectureFigures } from "./architecture.ts";
+export type { TaskFigures } from "./task.ts";
 export type { RegularizerFigures } from "./regularizer.ts";
 export type { SearchFigures } from "./search.ts";
-export type { SourceFigures } from "./model.ts";
+export type { ModelFigures } from "./model.ts";
 export type { TokenizerFigures } from "./tokenizer.ts";
 export type { AdapterClaims, AdapterFigures } from "./adapter.ts";
 export { type BenchFigures, memoryHost, memoryStore } from "./bench.ts";
 export type { CallbackFigures } from "./callback.ts";
 export type { Check } from "./check.ts";
-export type { DatasetFigures } from "./data.ts";
+export type { DataFigures } from "./data.ts";
 export { loggedEvents, type LoggerFigures, watchedStore } from "./logger.ts";
 export type { LossExample } from "./loss.ts";
 export type { MetricFigures } from "./metric.ts";

@@ -1,5 +1,5 @@
 /**
- * What every source of checkpoints must do.
+ * What every plugin that opens models must do.
  * @module
  */
 import { AttuneError, type Checkpoint, type Host, joinBytes, type ModelSource, type Named, sizeOf } from "../kit.ts";
@@ -8,7 +8,7 @@ import { type Check, check, needing } from "./check.ts";
 import { readOnlyStore, withFolders } from "./tiny/host.ts";
 
 /** A folder that a source reads: where the plugin's options name it, and what lies there. */
-export type SourceFigures = Readonly<{
+export type ModelFigures = Readonly<{
   folder?: Readonly<{
     at: string;
     files: Named<Uint8Array>;
@@ -23,8 +23,8 @@ const names = [
   "says which file is missing or cut off",
 ] as const;
 
-/** The checks of a source. */
-export function sourceChecks(source: ModelSource, { folder }: SourceFigures, host: Host): readonly Check[] {
+/** The checks of a model. */
+export function modelChecks(source: ModelSource, { folder }: ModelFigures, host: Host): readonly Check[] {
   const on = (files: Named<Uint8Array>): Host =>
     folder ? withFolders(host, { [folder.at]: readOnlyStore(files) }) : host;
   const open = async (files: Named<Uint8Array> = folder?.files ?? {}): Promise<Checkpoint> =>

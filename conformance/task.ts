@@ -1,5 +1,5 @@
 /**
- * What every objective must do, on a tiny model.
+ * What every task must do, on a tiny model.
  * @module
  */
 import { evaluateRun } from "../core/run/evaluate.ts";
@@ -12,7 +12,7 @@ import { type Check, check } from "./check.ts";
 import { rowsInSpec, tinyRows } from "./tiny/task.ts";
 
 /** What is learned from. */
-export type ObjectiveFigures = Readonly<{
+export type TaskFigures = Readonly<{
   /** Rows that it learns from. Default: texts labelled "good" and "bad". */
   rows?: readonly Row[];
   /** The model. Default: a tiny encoder. */
@@ -24,19 +24,19 @@ export type ObjectiveFigures = Readonly<{
 }>;
 
 /** What the checks are called. */
-export const objectiveCheckNames = [
+export const taskCheckNames = [
   "its collator, heads, losses and metrics are there, and fit",
   "learns",
   "its metrics take what it decodes",
   "predicts one for each row, in order, as JSON",
 ] as const;
 
-/** The checks of an objective. */
-export function objectiveChecks(objective: Task, figures: ObjectiveFigures, bench: Bench): readonly Check[] {
-  const [parts, learns, metrics, predicts] = objectiveCheckNames;
+/** The checks of a task. */
+export function taskChecks(task: Task, figures: TaskFigures, bench: Bench): readonly Check[] {
+  const [parts, learns, metrics, predicts] = taskCheckNames;
   const { rows = tinyRows, model = "tiny" } = figures;
   const data = { train: { use: "tiny-rows", with: { rows } }, eval: { use: "tiny-rows", with: { rows } } };
-  const own = { task: objective, model, data };
+  const own = { task, model, data };
   return [
     check(parts, async () => {
       const open = await bench.open(own);
@@ -46,7 +46,7 @@ export function objectiveChecks(objective: Task, figures: ObjectiveFigures, benc
     }),
     check(learns, async () => {
       // What only describes rows has nothing to learn.
-      if (objective.subtasks.every(({ losses }) => losses.length === 0)) return;
+      if (task.subtasks.every(({ losses }) => losses.length === 0)) return;
       const training = { maxSteps: 12, learningRate: 0.05, perDeviceTrainBatchSize: 8, seed: 1, ...figures.training };
       const before = await bench.train(own, { ...training, evalOnStart: true });
       const evaluations = before.flatMap((event) => (event.type === "evaluate" ? [event.metrics.loss ?? NaN] : []));
