@@ -60,6 +60,9 @@ export { qr, topSingular } from "./core/linear_algebra.ts";
 export { sha256 } from "./core/fingerprint.ts";
 export { most } from "./core/most.ts";
 
+// Searches: what of a space a trial has.
+export { chosenIn, isThere, pathsInOrder } from "./core/search_space.ts";
+
 // Texts, patterns and the names of modules.
 export { linearPattern, type Pattern } from "./core/patterns/linear_pattern.ts";
 export { type CharSet, fixedWidth, type PatternNode, remembered } from "./core/patterns/node.ts";

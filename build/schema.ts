@@ -126,6 +126,7 @@ export function specSchema(): Schema {
     callbacks: several("callback"),
     loggers: several("logger"),
     exporters: several("exporter"),
+    search: reference("search"),
     plugins: { type: "array", items: { type: "string" } },
     training: {
       type: "object",

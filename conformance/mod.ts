@@ -13,6 +13,7 @@ import { architectureCheckNames, architectureChecks, type ArchitectureFigures, c
 import { taskCheckNames, taskChecks, type TaskFigures } from "./task.ts";
 import { regularizerCheckNames, regularizerChecks, type RegularizerFigures } from "./regularizer.ts";
 import { searchChecks, type SearchFigures } from "./search.ts";
+import { prunerChecks } from "./pruner.ts";
 import { modelChecks, type ModelFigures } from "./model.ts";
 import { tinyWords } from "./tiny/words.ts";
 import { tokenizerChecks, type TokenizerFigures } from "./tokenizer.ts";
@@ -91,6 +92,7 @@ const batteries: Batteries = {
   exporter: (plugin, figures) =>
     needing(benchOf(figures), NO_LIB, (bench) => exporterChecks(plugin, figures, bench), exporterCheckNames),
   search: searchChecks,
+  pruner: prunerChecks,
   queue: (plugin, { open, shortest = 0.4, host, lib }) =>
     queueChecks({ open: open ?? (async () => ({ queue: await plugin.open(host ?? memoryHost(lib)) })), shortest }),
   trainer: (plugin, figures) =>

@@ -2,102 +2,128 @@
  * What every search must do.
  * @module
  */
-import { createRandom, type Json, type Named, type Search, type Space, type Trial } from "../kit.ts";
+import { createRandom, type Json, type Named, type Search, type Space, type Study, type Trial } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 
 /** What is searched. */
 export type SearchFigures = Readonly<{
   space?: Named<Space>;
-  /** Trials behind which it has ended, at the latest. Default: 500. */
+  /** Trials behind which it has ended, where its settings do not say how many it makes. Default: 5,000. */
   most?: number;
 }>;
 
 const aSpace: Named<Space> = {
-  rate: { min: 1e-5, max: 1e-1, log: true },
-  rank: { min: 2, max: 64, integer: true },
-  rest: { min: -1, max: 1 },
-  optimizer: { values: ["adamw", "lion", "sgd"] },
+  rate: { type: "float", low: 1e-5, high: 1e-1, log: true },
+  rank: { type: "int", low: 2, high: 64 },
+  heads: { type: "int", low: 1, high: 16, log: true },
+  rest: { type: "float", low: -1, high: 1 },
+  dropout: { type: "float", low: 0, high: 0.5, step: 0.125 },
+  optimizer: { type: "categorical", choices: ["adamw", "lion", "sgd"] },
+  momentum: { type: "float", low: 0.5, high: 0.99, when: { optimizer: ["sgd", "lion"] } },
 };
 
 /** How good a trial is: best near the middle of everything. */
 function score(set: Named<Json>, step: number): number {
   const numbers = Object.values(set).map((x) => (typeof x === "number" ? Math.atan(x) : String(x).length / 8));
-  return -numbers.reduce((sum, x) => sum + (x - 0.3) ** 2, 0) * (1 + 1 / step);
+  return numbers.reduce((sum, x) => sum + (x - 0.3) ** 2, 0) * (1 + 1 / step);
 }
 
-function finished(set: Named<Json>): Trial {
-  return { set, scores: [1, 2, 3].map((step) => ({ step, value: score(set, step) })), state: "done" };
+function finished(number: number, params: Named<Json>): Trial {
+  const values = [1, 2, 3].map((step): [number, number] => [step, score(params, step)]);
+  return { number, params, state: "complete", values, value: values[2]?.[1] ?? null };
 }
+
+const studyOf = (space: Named<Space>, trials: readonly Trial[]): Study => ({
+  name: "checks",
+  space,
+  direction: "minimize",
+  trials,
+});
 
 /** The trials of a study, one after the other. */
-function study(search: Search, space: Named<Space>, most: number, seed = 5): Trial[] {
+function made(search: Search, space: Named<Space>, most: number, seed = 5): Trial[] {
   const trials: Trial[] = [];
   while (trials.length < most) {
-    const set = search.next(space, trials, createRandom(seed).fork("trial", trials.length));
-    if (set === undefined) break;
-    trials.push(finished(set));
+    const params = search.next(studyOf(space, trials), createRandom(seed).fork("trial", trials.length));
+    if (params === undefined) break;
+    trials.push(finished(trials.length, params));
   }
   return trials;
 }
 
 /** The checks of a search. */
 export function searchChecks(search: Search, figures: SearchFigures): readonly Check[] {
-  const { space = aSpace, most = 500 } = figures;
-  const some = (): Trial[] => study(search, space, 30);
+  const { space = aSpace, most = 5000 } = figures;
+  const some = (): Trial[] => made(search, space, 30);
   return [
-    check("the same history has the same next trial, in whatever order it was reported", () => {
+    check("the same trials have the same next one", () => {
       const trials = some();
       assert.ok(trials.length > 0, "it proposes nothing");
-      const at = Math.min(12, trials.length - 1);
-      const next = (history: readonly Trial[]): unknown => search.next(space, history, createRandom(9));
-      const history = trials.slice(0, at);
-      const before = JSON.stringify(history);
-      const wanted = next(history);
-      assert.deepEqual(next(history), wanted, "a second time");
-      assert.equal(JSON.stringify(history), before, "the history it was given");
-      const reordered = history.map((trial) => ({ ...trial, scores: trial.scores.toReversed() }));
-      assert.deepEqual(next(reordered), wanted, "scores in another order");
-      assert.deepEqual(next(JSON.parse(before)), wanted, "a history from JSON");
+      const next = (history: readonly Trial[]): unknown => search.next(studyOf(space, history), createRandom(9));
+      for (const at of [0, Math.min(12, trials.length - 1), Math.min(24, trials.length - 1)]) {
+        const history = trials.slice(0, at).map((trial, i): Trial =>
+          i === 4
+            ? { ...trial, state: "running", values: [], value: null }
+            : i === 7
+            ? { ...trial, state: "pruned" }
+            : trial
+        );
+        const before = JSON.stringify(history);
+        const wanted = next(history);
+        assert.deepEqual(next(history), wanted, "a second time");
+        assert.equal(JSON.stringify(history), before, "the history it was given");
+        assert.deepEqual(next(JSON.parse(before)), wanted, "a history from JSON");
+      }
+    }),
+    check("goes on behind trials that failed, were pruned or had no figure", () => {
+      const trials = some();
+      for (const state of ["failed", "pruned", "running", "complete"] as const) {
+        const history = trials.slice(0, 14).map((trial): Trial => ({ ...trial, state, value: null }));
+        const next = search.next(studyOf(space, history), createRandom(9));
+        if (trials.length > 14) assert.ok(next !== undefined, `behind 14 that are ${state}`);
+      }
     }),
     check("proposes what is in the space: numbers within it, whole ones where asked for, listed values", () => {
-      for (const { set } of some()) {
-        assert.deepEqual(Object.keys(set).sort(), Object.keys(space).sort());
-        assert.deepEqual(JSON.parse(JSON.stringify(set)), set);
-        for (const [name, range] of Object.entries(space)) {
-          const value = set[name];
-          if ("values" in range) {
-            assert.ok(range.values.some((x) => JSON.stringify(x) === JSON.stringify(value)), `${name}: ${value}`);
-            continue;
-          }
-          assert.ok(typeof value === "number" && value >= range.min && value <= range.max, `${name}: ${value}`);
-          if (range.integer) assert.ok(Number.isInteger(value), `${name}: ${value} is not whole`);
+      for (const { params } of some()) {
+        assert.deepEqual(JSON.parse(JSON.stringify(params)), params);
+        assert.deepEqual(Object.keys(params).filter((name) => !space[name]), [], "options that are not searched");
+        for (const [name, own] of Object.entries(space)) {
+          const value = params[name];
+          const there = Object.entries(own.when ?? {}).every(([other, wanted]) =>
+            [wanted].flat().includes(params[other]!)
+          );
+          assert.equal(value !== undefined, there, `${name} beside ${JSON.stringify(params)}`);
+          if (there) checkValue(name, own, value);
         }
       }
     }),
     check("spreads over the orders of magnitude of a logarithmic range", () => {
-      const values = some().map(({ set }) => set);
-      for (const [name, range] of Object.entries(space)) {
-        if ("values" in range || !range.log || values.length < 20) continue;
-        const middle = Math.sqrt(range.min * range.max);
+      const all = search.settings.trials === undefined ? made(search, space, most) : some();
+      const values = all.map(({ params }) => params);
+      for (const [name, own] of Object.entries(space)) {
+        if (own.type !== "float" || !own.log || own.when || values.length < 20) continue;
+        const middle = Math.sqrt(own.low * own.high);
         const below = values.filter((set) => Number(set[name]) < middle).length / values.length;
-        assert.ok(below > 0.1 && below < 0.9, `${name}: ${100 * below}% below ${middle}`);
+        assert.ok(below > 0.1 && below < 0.95, `${name}: ${100 * below}% below ${middle}`);
       }
     }),
-    check("ends", () => assert.ok(study(search, space, most + 1).length <= most, `more than ${most} trials`)),
-    check("prunes none that leads", () => {
-      if (!search.prune) return;
-      const sign = "direction" in search.options && search.options.direction === "maximize" ? 1 : -1;
-      const trial = (level: number, steps: number, state: Trial["state"]): Trial => ({
-        set: {},
-        scores: Array.from({ length: steps }, (_, i) => ({ step: i + 1, value: sign * (level + i / 10) })),
-        state,
-      });
-      const others = Array.from({ length: 12 }, (_, i) => trial(i / 12, 10, "done"));
-      for (let steps = 1; steps <= 10; steps++) {
-        const leader = trial(2, steps, "running");
-        assert.equal(search.prune(leader, [...others, leader]), false, `after ${steps} steps`);
-      }
+    check("ends, or says after how many trials", () => {
+      const { trials } = search.settings;
+      if (trials !== undefined) return assert.ok(Number.isInteger(trials) && trials > 0, `${trials} trials`);
+      assert.ok(made(search, space, most + 1).length <= most, `more than ${most} trials`);
     }),
   ];
+}
+
+function checkValue(name: string, own: Space, value: Json | undefined): void {
+  if (own.type === "categorical") {
+    return assert.ok(own.choices.some((x) => JSON.stringify(x) === JSON.stringify(value)), `${name}: ${value}`);
+  }
+  const { low, high, step, type } = own;
+  assert.ok(typeof value === "number" && value >= low && value <= high, `${name}: ${value}`);
+  if (type === "int") assert.ok(Number.isInteger(value), `${name}: ${value} is not whole`);
+  if (step === undefined) return;
+  const steps = (value - low) / step;
+  assert.ok(Math.abs(steps - Math.round(steps)) < 1e-9, `${name}: ${value} is between two steps`);
 }

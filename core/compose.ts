@@ -10,13 +10,26 @@ import { packagesOf } from "./packages.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
 import { replaceAt } from "./roles.ts";
 import { specParts } from "./spec_parts.ts";
+import { wrongSpace } from "./search_space.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
-import type { Catalog, Json, Kind, Kinds, Plugin, Run, RunSpec, TrainingArguments, TypedSpec, Use } from "./types.ts";
+import type {
+  Catalog,
+  Json,
+  Kind,
+  Kinds,
+  Named,
+  Plugin,
+  Run,
+  RunSpec,
+  TrainingArguments,
+  TypedSpec,
+  Use,
+} from "./types.ts";
 
 /** Top-level keys that hold plugins; `data` has keys of its own. */
 const parts = Object.fromEntries(Object.entries(specParts).filter(([path]) => !path.includes(".")));
 /** Keys that nothing reads yet: they may stand there empty. */
-const unread: readonly string[] = ["accelerators", "store", "trainer", "search"];
+const unread: readonly string[] = ["accelerators", "store", "trainer"];
 const otherKeys: readonly string[] = ["version", "name", "data", "training", "plugins"];
 /** What an editor reads, and what a run has written beside its spec. */
 const notedKeys: readonly string[] = ["$schema", "versions", "fingerprints"];
@@ -63,8 +76,24 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   const callbacks = (made.callbacks ?? []) as unknown as Kinds["callback"][];
   issues.push(...withoutEvaluation(training, isEvaluated(given, objective), callbacks));
   resolveTasks(objective, resolver);
+  const search = made.search?.[0] as Kinds["search"] | undefined;
+  if (search) {
+    const spaced = wrongSpace(given as Named<Json>, search.settings.space, (one) => wrongIn(one, catalog));
+    issues.push(...spaced);
+  }
   if (issues.length > 0) throw badSpec(issues);
   return assemble({ spec, catalog, training, data, made });
+}
+
+/** What is wrong with a spec. */
+function wrongIn(spec: Named<Json>, catalog: Catalog): readonly AttuneError[] {
+  try {
+    compose(spec as unknown as RunSpec, catalog);
+    return [];
+  } catch (error) {
+    if (error instanceof AttuneError && error.code === "BAD_SPEC") return error.found as readonly AttuneError[];
+    throw error;
+  }
 }
 
 /** A spec as it came: nothing of it is known. */
@@ -183,6 +212,7 @@ function assemble(
     callbacks: all("callbacks", "callback"),
     loggers: all("loggers", "logger"),
     exporters: all("exporters", "exporter"),
+    search: one("search", "search"),
     architectureFor: (modelType) => findArchitecture(loaderOf(catalog), modelType),
     use: <K extends Kind>(kind: K, part: Use<K>): Kinds[K] => {
       const issues: AttuneError[] = [];
@@ -241,6 +271,7 @@ export function toSpec(run: Run): Json {
     loggers: run.loggers.map(reference),
     exporters: run.exporters.map(reference),
     training: { ...run.training },
+    ...(run.search ? { search: reference(run.search) } : {}),
   };
   for (const key of ["collator", "head", "loss"] as const) {
     const part = run.spec[key];

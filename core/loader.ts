@@ -8,6 +8,7 @@ import { allKinds, type PluginPackage, withPackages } from "./packages.ts";
 import { resolvePart } from "./resolve_part.ts";
 import { entryIn, partsIn } from "./roles.ts";
 import { specParts } from "./spec_parts.ts";
+import { cornersOf, spaceIn, trialSpec } from "./search_space.ts";
 import type { Architecture, Catalog, Entry, Json, Kind, Named } from "./types.ts";
 
 /** An import of a plugin; an architecture's says which models it reads, so that one is imported of all. */
@@ -133,6 +134,7 @@ export async function loadCatalog(
   await Promise.all(WHOLE.flatMap((kind) => loader.names(kind).map((name) => load(kind, name))));
   await loadParts(Object.fromEntries(defaults));
   await loadParts(given);
+  for (const { params } of cornersOf(spaceIn(given))) await loadParts(trialSpec(given, params));
   await loadParts(broughtByTask(given.task, catalog));
   return catalog;
 }

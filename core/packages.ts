@@ -105,6 +105,7 @@ const kinds: { readonly [K in Kind]: true } = {
   store: true,
   exporter: true,
   search: true,
+  pruner: true,
   queue: true,
   trainer: true,
 };

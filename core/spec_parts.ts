@@ -25,4 +25,5 @@ export const specParts: Readonly<Record<string, SpecPart>> = {
   callbacks: { kind: "callback", several: true, fallback: [] },
   loggers: { kind: "logger", several: true, fallback: [] },
   exporters: { kind: "exporter", several: true, fallback: [] },
+  search: { kind: "search" },
 };

@@ -17,3 +17,4 @@ export type * from "./types/rows.ts";
 export type * from "./types/training.ts";
 export type * from "./types/events.ts";
 export type * from "./types/host.ts";
+export type * from "./types/search.ts";

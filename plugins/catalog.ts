@@ -156,6 +156,7 @@ import { radam as optimizerRadam } from "./optimizers/radam.ts";
 import { rmsprop as optimizerRmsprop } from "./optimizers/rmsprop.ts";
 import { scheduleFreeAdamw as optimizerScheduleFreeAdamw } from "./optimizers/schedule_free_adamw.ts";
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
+import { none as prunerNone } from "./pruners/none.ts";
 import { directory as queueDirectory } from "./queues/directory.ts";
 import { memory as queueMemory } from "./queues/memory.ts";
 import { nats as queueNats } from "./queues/nats.ts";
@@ -174,6 +175,8 @@ import { inverseSqrt as scheduleInverseSqrt } from "./schedules/inverse_sqrt.ts"
 import { linear as scheduleLinear } from "./schedules/linear.ts";
 import { polynomial as schedulePolynomial } from "./schedules/polynomial.ts";
 import { warmupStableDecay as scheduleWarmupStableDecay } from "./schedules/warmup_stable_decay.ts";
+import { grid as searchGrid } from "./searches/grid.ts";
+import { random as searchRandom } from "./searches/random.ts";
 import { directory as storeDirectory } from "./stores/directory.ts";
 import { memory as storeMemory } from "./stores/memory.ts";
 import { nats as storeNats } from "./stores/nats.ts";
@@ -377,6 +380,9 @@ type Plugins = {
     readonly "schedule-free-adamw": typeof optimizerScheduleFreeAdamw;
     readonly sgd: typeof optimizerSgd;
   };
+  readonly pruner: {
+    readonly none: typeof prunerNone;
+  };
   readonly queue: {
     readonly directory: typeof queueDirectory;
     readonly memory: typeof queueMemory;
@@ -400,6 +406,10 @@ type Plugins = {
     readonly linear: typeof scheduleLinear;
     readonly polynomial: typeof schedulePolynomial;
     readonly "warmup-stable-decay": typeof scheduleWarmupStableDecay;
+  };
+  readonly search: {
+    readonly grid: typeof searchGrid;
+    readonly random: typeof searchRandom;
   };
   readonly store: {
     readonly directory: typeof storeDirectory;
@@ -614,6 +624,9 @@ export const catalog: Plugins = {
     "schedule-free-adamw": optimizerScheduleFreeAdamw,
     sgd: optimizerSgd,
   },
+  pruner: {
+    none: prunerNone,
+  },
   queue: {
     directory: queueDirectory,
     memory: queueMemory,
@@ -637,6 +650,10 @@ export const catalog: Plugins = {
     linear: scheduleLinear,
     polynomial: schedulePolynomial,
     "warmup-stable-decay": scheduleWarmupStableDecay,
+  },
+  search: {
+    grid: searchGrid,
+    random: searchRandom,
   },
   store: {
     directory: storeDirectory,

@@ -191,6 +191,9 @@ export const imports: Imports = {
     "schedule-free-adamw": () => import("./optimizers/schedule_free_adamw.ts").then((m) => m.scheduleFreeAdamw),
     sgd: () => import("./optimizers/sgd.ts").then((m) => m.sgd),
   },
+  pruner: {
+    none: () => import("./pruners/none.ts").then((m) => m.none),
+  },
   queue: {
     directory: () => import("./queues/directory.ts").then((m) => m.directory),
     memory: () => import("./queues/memory.ts").then((m) => m.memory),
@@ -215,6 +218,10 @@ export const imports: Imports = {
     linear: () => import("./schedules/linear.ts").then((m) => m.linear),
     polynomial: () => import("./schedules/polynomial.ts").then((m) => m.polynomial),
     "warmup-stable-decay": () => import("./schedules/warmup_stable_decay.ts").then((m) => m.warmupStableDecay),
+  },
+  search: {
+    grid: () => import("./searches/grid.ts").then((m) => m.grid),
+    random: () => import("./searches/random.ts").then((m) => m.random),
   },
   store: {
     directory: () => import("./stores/directory.ts").then((m) => m.directory),

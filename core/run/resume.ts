@@ -10,7 +10,7 @@ import type { CheckpointFiles } from "./checkpoint_files.ts";
 import { mapRoles } from "../roles.ts";
 
 /** Parts that watch a run or place its results: they may change between attempts. */
-const watching: ReadonlySet<string> = new Set(["name", "data", "metrics", "loggers", "exporters"]);
+const watching: ReadonlySet<string> = new Set(["name", "data", "metrics", "loggers", "exporters", "search"]);
 
 /** Roles of options that say where something lies, and not what it is: contents have fingerprints. */
 const placing: ReadonlySet<Role["role"]> = new Set(["path", "file-name", "cache", "address", "secret"]);

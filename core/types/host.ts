@@ -2,7 +2,7 @@
  * Where a run happens: stores, exporters, queues, trainers, and the runtime it asks for files, time and sessions.
  * @module
  */
-import type { Json, Named, Random, Tensor } from "./base.ts";
+import type { Json, Named, Tensor } from "./base.ts";
 import type { TrainingEvent } from "./events.ts";
 import type { AttachedAdapter, Checkpoint, InspectedBackbone, Subtask } from "./model.ts";
 import type { Plugin, Run } from "./plugins.ts";
@@ -71,24 +71,6 @@ export type TrainedModel = Readonly<{
   card: string;
   /** The card of a whole model, where adapters are folded in. */
   modelCard?: string;
-}>;
-
-/** Pure: the next trial from all trials so far; undefined ends the search. */
-export interface Search extends Plugin<"search"> {
-  next(space: Named<Space>, trials: readonly Trial[], random: Random): Named<Json> | undefined;
-  prune?(trial: Trial, trials: readonly Trial[]): boolean;
-}
-
-/** The values that a searched option may take. */
-export type Space =
-  | { readonly values: readonly Json[] }
-  | Readonly<{ min: number; max: number; log?: boolean; integer?: boolean }>;
-
-/** One trial and how it went. */
-export type Trial = Readonly<{
-  set: Named<Json>;
-  scores: readonly Readonly<{ step: number; value: number }>[];
-  state: "running" | "done" | "pruned" | "failed";
 }>;
 
 /** Tells runners which jobs to look at. A hint only: what a job is, its record says, and records rebuild a queue that is lost. */

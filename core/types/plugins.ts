@@ -4,9 +4,10 @@
  */
 import type { Named } from "./base.ts";
 import type { Callback, Logger, Metric } from "./events.ts";
-import type { Exporter, Queue, Search, StoreOpener, Trainer } from "./host.ts";
+import type { Exporter, Queue, StoreOpener, Trainer } from "./host.ts";
 import type { Adapter, Architecture, Head, Loss, ModelSource, Task } from "./model.ts";
 import type { Collator, Dataset, TokenizerLoader } from "./rows.ts";
+import type { Pruner, Search } from "./search.ts";
 import type { Accelerator, Optimizer, Regularizer, Schedule } from "./training.ts";
 
 /** Every kind of plugin: the `kind` it carries and the catalog's first key. */
@@ -30,6 +31,7 @@ export interface Kinds {
   store: StoreOpener;
   exporter: Exporter;
   search: Search;
+  pruner: Pruner;
   queue: Queue;
   trainer: Trainer;
 }
@@ -148,6 +150,8 @@ export type RunSpec = Readonly<{
   loggers?: Several<"logger">;
   /** Further formats that the result is written in. Default: none; adapter/ or model/ are always written. */
   exporters?: Several<"exporter">;
+  /** The options that `attune search` tries values of, and how; a plain run passes over it. */
+  search?: Use<"search">;
   /** Hugging Face's TrainingArguments in camelCase. */
   training?: Partial<TrainingArguments>;
 }>;
@@ -236,6 +240,8 @@ export interface Run {
   readonly callbacks: readonly Callback[];
   readonly loggers: readonly Logger[];
   readonly exporters: readonly Exporter[];
+  /** Absent where the spec searches nothing. */
+  readonly search?: Search | undefined;
   /** The architecture that reads models of a type, as their config.json has it. */
   architectureFor(modelType: unknown): Promise<Architecture>;
   use<K extends Kind>(kind: K, part: Use<K>): Kinds[K];

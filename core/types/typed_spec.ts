@@ -20,6 +20,7 @@ interface PartKinds {
   callbacks: "callback";
   loggers: "logger";
   exporters: "exporter";
+  search: "search";
 }
 
 /** The options that a factory is called with, with undefined where they may be left out. */

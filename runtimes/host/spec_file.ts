@@ -8,6 +8,8 @@ import { AttuneError, badFile, badValue } from "../../core/errors.ts";
 import { loadCatalog, loaderOf } from "../../core/loader.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import { placedPaths } from "../../core/run/places.ts";
+import { cornersOf, spaceIn, trialSpec } from "../../core/search_space.ts";
+import { setAt, valueAt } from "../../core/spec_paths.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
 import { namesIn } from "./host.ts";
@@ -26,14 +28,30 @@ export async function readSpec(path: string, set: readonly string[] = []): Promi
     throw badFile("spec", path, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) throw badValue("spec", path, spec, "an object");
-  const changed = set.reduce<Json>((value, change) => changedBy(value, change), spec);
+  const changed = set.reduce<Named<Json>>(changedBy, spec as Named<Json>);
   const folder = dirname(resolve(path));
-  const named = resolvePackages(changed as Named<Json>, folder);
+  const named = resolvePackages(changed, folder);
   const catalog = await loadCatalog(named, loaderOf(imports), await loadPackages(packagesIn(named), folder));
-  return placedPaths(named, catalog, (own, name) => {
-    const full = resolve(folder, own);
-    return name && !existsSync(full) ? own : full;
-  });
+  const place = (one: Named<Json>): Named<Json> =>
+    placedPaths(one, catalog, (own, name) => {
+      const full = resolve(folder, own);
+      return name && !existsSync(full) ? own : full;
+    });
+  return placedChoices(place(named), place);
+}
+
+/** A spec whose search has the paths among its choices placed as those of the spec are. */
+function placedChoices(spec: Named<Json>, place: (spec: Named<Json>) => Named<Json>): Named<Json> {
+  const choices: Record<string, Json[]> = {};
+  for (const { path, value, params } of cornersOf(spaceIn(spec))) {
+    (choices[path] ??= []).push(valueAt(place(trialSpec(spec, params)), path) ?? value);
+  }
+  return Object.entries(spaceIn(spec)).reduce<Named<Json>>((changed, [path, own]) => {
+    if (own.type !== "categorical") return changed;
+    const { search } = changed as { search: { with: { space: Named<Json> } } };
+    const space = { ...search.with.space, [path]: { ...own, choices: choices[path] ?? [] } };
+    return { ...changed, search: { ...search, with: { ...search.with, space } } } as unknown as Named<Json>;
+  }, spec);
 }
 
 /** Where a command's spec is, which may be named by the folder of a run that has written it. */
@@ -118,7 +136,7 @@ export function isDirectory(path: string): boolean {
   return existsSync(path) && statSync(path).isDirectory();
 }
 
-function changedBy(spec: Json, change: string): Json {
+function changedBy(spec: Named<Json>, change: string): Named<Json> {
   const at = change.indexOf("=");
   if (at < 1) {
     throw new AttuneError(`--set ${change}: expected path.to.key=value`, {
@@ -134,17 +152,5 @@ function changedBy(spec: Json, change: string): Json {
   } catch {
     // a plain string
   }
-  const put = (target: Json | undefined, [key, ...rest]: readonly string[]): Json => {
-    if (key === undefined) return value;
-    if (Array.isArray(target) && /^\d+$/.test(key)) {
-      return target.map((item, i) => (i === Number(key) ? put(item, rest) : item));
-    }
-    const own = typeof target === "object" && target !== null && !Array.isArray(target)
-      ? target as Named<Json>
-      : typeof target === "string"
-      ? { use: target }
-      : {};
-    return { ...own, [key]: put(own[key], rest) };
-  };
-  return put(spec, change.slice(0, at).split("."));
+  return setAt(spec, change.slice(0, at), value);
 }

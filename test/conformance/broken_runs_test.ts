@@ -24,18 +24,18 @@ import {
   type ModelSource,
   mul,
   type Named,
+  type Pruner,
   type Regularizer,
   reverseGradient,
   type Search,
-  type Space,
   square,
   sum,
   type Task,
   type Tokenizer,
   type TokenizerLoader,
   type Trainer,
-  type Trial,
 } from "../../kit.ts";
+import { random } from "../../plugins/searches/random.ts";
 import { ort } from "../../plugins/trainers/ort.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { itPasses } from "../checks.ts";
@@ -59,56 +59,73 @@ function finds<K extends Kind>(kind: K, broken: readonly Broken<K>[]): void {
   });
 }
 
-// Searches: this package has none yet. One that draws, as a whole one; then what may be wrong with it.
-const drawn = (space: Named<Space>, random: ReturnType<typeof createRandom>): Named<Json> =>
-  Object.fromEntries(
-    Object.entries(space).map(([name, range], i): [string, Json] => {
-      const u = random.uniform(i);
-      if ("values" in range) return [name, range.values[Math.floor(u * range.values.length)] ?? null];
-      if (range.log) return [name, range.min * (range.max / range.min) ** u];
-      const x = range.min + u * (range.max - range.min);
-      return [name, range.integer ? Math.floor(x) : x];
-    }),
-  );
-const search: Search = {
-  kind: "search",
-  name: "drawn",
-  options: { trials: 40, direction: "maximize" },
-  next: (space, trials, random) => (trials.length < 40 ? drawn(space, random) : undefined),
-  prune: (trial, trials) => {
-    const best = (one: Trial): number => Math.max(...one.scores.map(({ value }) => value));
-    return trials.every((other) => other === trial || best(other) > best(trial));
-  },
-};
+const search: Search = random({
+  trials: 40,
+  space: { rate: { type: "float", low: 0, high: 1 } },
+}) as Search;
 itPasses("a search that draws", checksOf(search as Checked<"search">));
 let calls = 0;
+/** A search that changes what a sound one proposes. */
+const varied = (change: (params: Record<string, Json>) => Named<Json> | undefined): Search => ({
+  ...search,
+  next: (study, random) => {
+    const params = search.next(study, random);
+    return params && change({ ...params });
+  },
+});
 finds("search", [
-  ["has a state of its own", { ...search, next: (space) => drawn(space, createRandom(calls++)) }, /same history/],
-  ["never ends", { ...search, next: (space, _, random) => drawn(space, random) }, /^ends/],
-  ["leaves the space", {
+  ["has a state of its own", { ...search, next: (study) => search.next(study, createRandom(calls++)) }, /same next/],
+  ["gives up where trials fail", {
     ...search,
-    next: (space, trials, random) => {
-      const set = search.next(space, trials, random);
-      return set && { ...set, rate: 1 };
-    },
-  }, /in the space/],
-  ["gives no whole numbers", {
-    ...search,
-    next: (space, trials, random) => {
-      const set = search.next(space, trials, random);
-      return set && { ...set, rank: Number(set.rank) + 0.25 };
-    },
-  }, /whole ones/],
+    next: (study, random) =>
+      study.trials.length > 0 && study.trials.every(({ state }) => state === "failed")
+        ? undefined
+        : search.next(study, random),
+  }, /goes on/],
+  ["never ends", { ...search, settings: { ...search.settings, trials: undefined } }, /^ends/, { most: 100 }],
+  ["leaves the space", varied((params) => ({ ...params, rate: 1 })), /in the space/],
+  ["gives no whole numbers", varied((p) => ({ ...p, rank: Number(p.rank) + 0.25 })), /whole ones/],
+  ["forgets conditions", varied((params) => ({ momentum: 0.6, ...params })), /in the space/],
+  ["draws between steps", varied((params) => ({ ...params, dropout: 0.2 })), /in the space/],
   ["draws evenly where magnitudes count", {
     ...search,
-    next: (space, trials, random) => {
-      const even = Object.fromEntries(
-        Object.entries(space).map(([name, range]) => [name, "values" in range ? range : { ...range, log: false }]),
-      );
-      return search.next(even, trials, random);
+    next: (study, random) => {
+      const space = Object.entries(study.space).map(([name, own]) => [
+        name,
+        own.type === "float" ? { ...own, log: false } : own,
+      ]);
+      return search.next({ ...study, space: Object.fromEntries(space) }, random);
     },
   }, /orders of magnitude/],
-  ["prunes the best", { ...search, prune: () => true }, /none that leads/],
+]);
+
+const pruner: Pruner = {
+  kind: "pruner",
+  name: "last",
+  options: {},
+  prune: ({ values: own, number }, { trials, direction }) => {
+    const sign = direction === "maximize" ? 1 : -1;
+    const last = own.at(-1)?.[1] ?? null;
+    const others = trials.filter((trial) => trial.number !== number);
+    return others.length > 0 && others.every(({ values }) => {
+      const there = values[own.length - 1]?.[1] ?? null;
+      return there !== null && (last === null || sign * there > sign * last);
+    });
+  },
+};
+itPasses("a pruner of the last", checksOf(pruner as Checked<"pruner">));
+finds("pruner", [
+  ["prunes the best", { ...pruner, prune: () => true }, /none that leads/],
+  ["prunes whatever is high", {
+    ...pruner,
+    prune: ({ values }, { trials }) => trials.length > 1 && Number(values.at(-1)?.[1]) > 1.5,
+  }, /none that leads/],
+  ["prunes the only one", { ...pruner, prune: (_, { trials }) => trials.length === 1 }, /stands alone/],
+  [
+    "has a state of its own",
+    { ...pruner, prune: (_, { trials }) => trials.length > 1 && calls++ % 2 > 0 },
+    /same answer/,
+  ],
 ]);
 
 // Accelerators: none yet, either.

@@ -26,7 +26,7 @@ describe("a run spec's errors", () => {
       version: 2,
       optimiser: "adamw",
       schedule: "linaer",
-      search: "grid",
+      store: "memory",
       regularizers: ["ewc"],
       metrics: [{ use: "f1", with: { averag: "macro" } }],
     };
@@ -34,7 +34,7 @@ describe("a run spec's errors", () => {
       optimiser: "UNKNOWN_NAME",
       version: "BAD_VALUE",
       schedule: "UNKNOWN_NAME",
-      search: "UNSUPPORTED",
+      store: "UNSUPPORTED",
       "regularizers.0.with.data": "MISSING",
       "metrics.0.with.averag": "UNKNOWN_NAME",
       "training.fp16": "UNSUPPORTED",
@@ -44,7 +44,7 @@ describe("a run spec's errors", () => {
     });
     const told = errorsOf(spec).map((e) => e.message).join("\n");
     assert.match(told, /did you mean "optimizer"\?.*did you mean "linear"\?/s);
-    assert.match(told, /search: "grid" is not supported: nothing reads it yet/);
+    assert.match(told, /store: "memory" is not supported: nothing reads it yet/);
     assert.match(told, /regularizers\.0\.with\.data is missing: "ewc" cannot do without it/);
   });
 

@@ -11,6 +11,7 @@ const files: readonly string[] = [
   "core/types/plugins.ts → core/types/host.ts",
   "core/types/plugins.ts → core/types/model.ts",
   "core/types/plugins.ts → core/types/rows.ts",
+  "core/types/plugins.ts → core/types/search.ts",
   "core/types/plugins.ts → core/types/training.ts",
   "core/types/build.ts → core/types/model.ts",
   "core/types/host.ts → core/types/events.ts",

@@ -68,3 +68,17 @@ it("--set changes values, JSON where it is", async () => {
   });
   await assert.rejects(spec({}, ["nonsense"]), /expected path.to.key=value/);
 });
+
+it("paths among a search's choices are placed, and the part that --set changes is spelled out", async () => {
+  const choices = ["./model", "attune:base"];
+  const searched = (choices: string[]): unknown => ({
+    model: "attune:base",
+    search: { use: "random", with: { space: { "model.with.path": { type: "categorical", choices } } } },
+  });
+  const read = await spec(searched(choices) as object) as { search: unknown };
+  assert.deepEqual(read.search, (searched([join(folder, "model"), "attune:base"]) as typeof read).search);
+  assert.deepEqual(await spec({ optimizer: "lion" }, ["optimizer.with.beta1=0.5", "schedule.with.warmupSteps=2"]), {
+    optimizer: { use: "lion", with: { beta1: 0.5 } },
+    schedule: { use: "linear", with: { warmupSteps: 2 } },
+  });
+});

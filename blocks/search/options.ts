@@ -1,0 +1,112 @@
+/**
+ * Options of searches.
+ * @module
+ */
+import * as v from "valibot";
+import type { Json, Named, Pruner, SearchSettings, Space } from "../../core/types.ts";
+import { pluginOption } from "../options/mod.ts";
+
+/** Options of every search, as a spec has them. */
+export interface SearchOptions {
+  /**
+   * What is searched, by its path in the spec: `{ "type": "float" | "int", "low", "high", "log", "step" }` or
+   * `{ "type": "categorical", "choices": [...] }`; with `when`, only beside those values of other options.
+   */
+  readonly space: Named<Space>;
+  /** Trials to make. */
+  readonly trials: number;
+  /** The seed of what is proposed. */
+  readonly seed: number;
+  /** The figure that trials are judged by, a key of metrics.json. */
+  readonly metric: string;
+  /** Whether less or more of it is better; absent: as the metric says. */
+  readonly direction?: "minimize" | "maximize" | undefined;
+  /** Trials at one time. */
+  readonly parallel: number;
+  /** Who ends trials early, by what they report. */
+  readonly pruner: Pruner;
+}
+
+/** What a spec may leave out of {@link SearchOptions}. */
+export type SearchInput = Readonly<
+  Partial<Omit<SearchOptions, "space" | "pruner">> & { space: Named<Space>; pruner?: unknown }
+>;
+
+const json = v.custom<Json>((value) => value !== undefined, "any value of JSON");
+const when = v.optional(v.record(v.string(), json));
+const log = v.optional(v.boolean(), false);
+const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+
+const space = v.pipe(
+  v.variant("type", [
+    v.strictObject({
+      type: v.literal("float"),
+      low: v.pipe(v.number(), v.finite()),
+      high: v.pipe(v.number(), v.finite()),
+      log,
+      step: v.optional(v.pipe(v.number(), v.gtValue(0))),
+      when,
+    }),
+    v.strictObject({
+      type: v.literal("int"),
+      low: v.pipe(v.number(), v.integer()),
+      high: v.pipe(v.number(), v.integer()),
+      log,
+      step: v.optional(count),
+      when,
+    }),
+    v.strictObject({ type: v.literal("categorical"), choices: v.pipe(v.array(json), v.minLength(1)), when }),
+  ]),
+  v.check(
+    (own) => problemOf(own as Space) === undefined,
+    ({ input }) => `Invalid range: ${problemOf(input as Space)}`,
+  ),
+) as unknown as v.GenericSchema<Space>;
+
+/** What keeps a range from being one. */
+function problemOf(own: Space): string | undefined {
+  if (own.type === "categorical") return undefined;
+  const { type, low, high, log, step } = own;
+  if (low > high) return "low is above high";
+  if (log && low <= 0) return "with log, low is above 0";
+  if (log && step !== undefined && !(type === "int" && step === 1)) return "log and step exclude each other";
+  return step !== undefined && high > low && step > high - low ? "step is larger than the range" : undefined;
+}
+
+type Optional<T> = v.GenericSchema<T | undefined, T>;
+
+/** Entries of the schemas of {@link SearchOptions}; plugins choose how many trials there are by default. */
+export const searchOptions: Readonly<{
+  space: v.GenericSchema<Named<Space>>;
+  seed: Optional<number>;
+  metric: Optional<string>;
+  direction: v.GenericSchema<"minimize" | "maximize" | undefined>;
+  parallel: Optional<number>;
+  pruner: v.GenericSchema<Pruner | undefined>;
+}> = {
+  space: v.pipe(
+    v.record(v.string(), space),
+    v.check((own) => Object.keys(own).length > 0, "Invalid space: nothing is searched"),
+  ),
+  seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 42),
+  metric: v.optional(v.pipe(v.string(), v.nonEmpty()), "loss"),
+  direction: v.optional(v.picklist(["minimize", "maximize"])),
+  parallel: v.optional(count, 1),
+  pruner: v.optional(pluginOption("pruner", "a pruner")),
+};
+
+/** Entry of the schemas of {@link SearchOptions}. */
+export const trialsOption: v.OptionalSchema<v.GenericSchema<number>, 20> = v.optional(count, 20);
+
+/** Ends no trial early. */
+const never: Pruner = { kind: "pruner", name: "none", options: {}, prune: () => false };
+
+/** What every search is told, from its options. */
+export function settingsOf(
+  { space, trials, seed, metric, direction, parallel, pruner = never }: Omit<SearchOptions, "trials" | "pruner"> & {
+    readonly trials?: number | undefined;
+    readonly pruner?: Pruner | undefined;
+  },
+): SearchSettings {
+  return { space, trials, seed, metric, direction, parallel, pruner };
+}

@@ -1,0 +1,45 @@
+/**
+ * Random search.
+ * @module
+ */
+import * as v from "valibot";
+import {
+  drawFrom,
+  type SearchInput,
+  type SearchOptions,
+  searchOptions,
+  settingsOf,
+  trialsOption,
+} from "../../blocks/search/mod.ts";
+import { define } from "../../core/define.ts";
+import { chosenIn } from "../../core/search_space.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link random}. */
+export interface RandomOptions extends SearchOptions {}
+
+/** Schema of {@link RandomOptions}. */
+export const randomSchema: v.GenericSchema<SearchInput, RandomOptions> = v.strictObject({
+  ...searchOptions,
+  trials: trialsOption,
+}) as unknown as v.GenericSchema<SearchInput, RandomOptions>;
+
+/**
+ * Draws every option by itself.
+ *
+ * @example
+ * ```ts
+ * import { random } from "attune/searches/random";
+ * const search = random({ space: { "training.learningRate": { type: "float", low: 1e-5, high: 1e-2, log: true } } });
+ * console.assert(search.settings.trials === 20);
+ * ```
+ */
+export const random: Factory<"search", SearchInput> = define({
+  kind: "search",
+  name: "random",
+  schema: randomSchema,
+  create: (options) => ({
+    settings: settingsOf(options),
+    next: ({ space }, stream) => chosenIn(space, (path, own) => drawFrom(own, stream.fork(path))),
+  }),
+});
