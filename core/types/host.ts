@@ -2,7 +2,7 @@
  * Where a run happens: stores, exporters, queues, trainers, and the runtime it asks for files, time and sessions.
  * @module
  */
-import type { Json, Named, Tensor } from "./base.ts";
+import type { Named, Tensor } from "./base.ts";
 import type { TrainingEvent } from "./events.ts";
 import type { AttachedAdapter, Checkpoint, InspectedBackbone, Subtask } from "./model.ts";
 import type { Plugin, Run } from "./plugins.ts";
