@@ -85,11 +85,14 @@ export function acceleratorChecks(accelerator: Accelerator, figures: Accelerator
         }
       }
     }),
-    check("scales losses by a number above 0", () => {
+    check("scales losses by a number above 0 that grows and backs off", () => {
       const { lossScale } = accelerator;
       if (!lossScale) return;
-      assert.ok(lossScale.initial > 0 && Number.isFinite(lossScale.initial), `${lossScale.initial}`);
-      assert.ok(Number.isInteger(lossScale.growthInterval) && lossScale.growthInterval > 0);
+      const { initScale, growthFactor, backoffFactor, growthInterval } = lossScale;
+      assert.ok(initScale > 0 && Number.isFinite(Math.fround(initScale)), `${initScale}`);
+      assert.ok(growthFactor > 1 && Number.isFinite(growthFactor), `${growthFactor}`);
+      assert.ok(backoffFactor > 0 && backoffFactor < 1, `${backoffFactor}`);
+      assert.ok(Number.isInteger(growthInterval) && growthInterval > 0, `${growthInterval}`);
     }),
   ];
 }

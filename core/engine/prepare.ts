@@ -9,7 +9,14 @@ import type { EngineOptions, EngineTask } from "./engine_options.ts";
 import { lossScales } from "./factors.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import { createFeeder } from "./feeds.ts";
-import { buildProgram, lossScaleInput, type PreparedRegularizer, type Program, trainsRule } from "./program.ts";
+import {
+  buildProgram,
+  LOSS_SCALE,
+  lossScaleInput,
+  type PreparedRegularizer,
+  type Program,
+  trainsRule,
+} from "./program.ts";
 import { openSession } from "./sessions.ts";
 import type { InitialWeights } from "./weights.ts";
 
@@ -128,6 +135,7 @@ async function* gradientsOf(
       for (const { name } of losses) {
         extra[lossScaleInput(name)] = new lib.Tensor("float32", Float32Array.of(factors[name] ?? 0), []);
       }
+      if (session.feeds.has(LOSS_SCALE)) extra[LOSS_SCALE] = new lib.Tensor("float32", Float32Array.of(1), []);
       const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
       yield wholeGradients(program, batch, results);
     }

@@ -49,6 +49,8 @@ export type ProgramOptions = Readonly<{
   heads: readonly Head[];
   losses: readonly TaskLoss[];
   attached: readonly AttachedAdapter[];
+  /** Gradients are of the losses times a number that the host feeds. */
+  scalesLoss?: boolean;
   regularizers?: readonly PreparedRegularizer[] | undefined;
   /** False where a training graph is wanted without its randomness. */
   random?: boolean;
@@ -94,7 +96,10 @@ export function lossScaleInput(loss: string): string {
   return `factor.${loss}`;
 }
 
-/** A scalar of the graph that the host feeds: a loss's factor. */
+/** The graph input that the scale of losses is fed under, where there is one: gradients are of the losses times it. */
+export const LOSS_SCALE = "lossScale";
+
+/** A scalar of the graph that the host feeds: a factor of losses. */
 function scalarInput(graph: Graph, name: string): Value {
   return graph.input(name, "float32", []);
 }
@@ -283,7 +288,8 @@ function lossSums(build: GraphBuilder, outputs: Named<Value>, options: ProgramOp
 function addGradients(graph: Graph, recorded: BuildInfo, total: Value, options: ProgramOptions): GradientOutput[] {
   const trained = [...recorded.parameters.values()].filter((p) => trainsIn(p, options.isTrainable));
   const tables = new Set(trained.filter((p) => p.ids.length > 0).map((p) => p.value));
-  const found = gradients(total, trained.map((p) => p.value), tables);
+  const seed = options.scalesLoss ? scalarInput(graph, LOSS_SCALE) : undefined;
+  const found = gradients(total, trained.map((p) => p.value), tables, seed);
   const rowNames = new Map<number, string>();
   return trained.flatMap((p, i): GradientOutput[] => {
     const { dense, sparse } = found[i] ?? { dense: undefined, sparse: [] };

@@ -9,7 +9,8 @@ import { scalarOf } from "./evaluator.ts";
 import { lossScales } from "./factors.ts";
 import type { Feeder } from "./feeds.ts";
 import { addTableRows } from "./prepare.ts";
-import { frozenName, lossScaleInput, type TaskLoss } from "./program.ts";
+import { inverseScale } from "../loop/loss_scale.ts";
+import { frozenName, LOSS_SCALE, lossScaleInput, type TaskLoss } from "./program.ts";
 import type { Session } from "./sessions.ts";
 import type { StepHooks } from "./step_hooks.ts";
 import type { TrainableParameter } from "./state/memory.ts";
@@ -22,12 +23,21 @@ export type StepResult = Readonly<{
   losses: Named<number>;
   gradNorm: number;
   skipped: boolean;
+  /** Some gradient was not finite before it was unscaled: the loss was scaled too much. */
+  overflowed: boolean;
   multiplyAdds: number;
 }>;
 
-/** Where a step stands. */
+/** Where a step stands. `lossScale`: what the loss is multiplied by, where gradients have few bits. */
 export type StepAt = Readonly<
-  { step: number; totalSteps?: number; learningRate: number; factor?: number; maxGradNorm: number }
+  {
+    step: number;
+    totalSteps?: number;
+    learningRate: number;
+    factor?: number;
+    maxGradNorm: number;
+    lossScale?: number | undefined;
+  }
 >;
 
 /** What steps work with: everything of it is made once, when the engine opens. */
@@ -95,16 +105,18 @@ export async function trainStep(
   for (const [i, batch] of batches.entries()) {
     const number = numbers[i] ?? 0;
     const scales = { ofLosses: factors[i] ?? {}, ofTerms: 1 / batches.length };
-    const results = await runMicroBatch(trainer, { number, batch, scales, step: at.step, sequence }, written);
+    const micro = { number, batch, scales, step: at.step, sequence, lossScale: at.lossScale };
+    const results = await runMicroBatch(trainer, micro, written);
     addLosses(trainer.programs[number] as TaskProgram, results, losses);
     sequence += batch.sequences;
     multiplyAdds += work[number]?.(batch) ?? 0;
   }
-  const gradNorm = state.gradNorm(active);
+  const gradNorm = state.gradNorm(active, at.lossScale === undefined ? undefined : inverseScale(at.lossScale));
   const loss = Object.values(losses).reduce((a, b) => a + b, 0);
   const skipped = !Number.isFinite(gradNorm);
+  const overflowed = at.lossScale !== undefined && Number.isNaN(gradNorm);
   if (!skipped) applyUpdate(trainer, at, gradNorm, active);
-  return { loss, losses, gradNorm, skipped, multiplyAdds };
+  return { loss, losses, gradNorm, skipped, overflowed, multiplyAdds };
 }
 
 /** Sets gradients that come as rows alone to zero, which they are added up from; names those that have something of this step. */
@@ -128,6 +140,7 @@ type MicroBatch = Readonly<{
   step: number;
   /** Sequences of the step before this one. */
   sequence: number;
+  lossScale: number | undefined;
 }>;
 
 type Results = Readonly<Record<string, OrtTensor>>;
@@ -171,7 +184,7 @@ async function runMicroBatch(trainer: Trainer, micro: MicroBatch, written: Set<s
 /** Inputs of a session beside the batch's: weights, what regularizers hold, and scales of losses. */
 function inputsOf(
   { options: { host }, programs, weights, constants }: Trainer,
-  { number, scales }: MicroBatch,
+  { number, scales, lossScale }: MicroBatch,
   { feeds }: Session,
 ): Record<string, OrtTensor> {
   const { Tensor } = host.lib as Ort;
@@ -185,6 +198,7 @@ function inputsOf(
   for (const name of program.losses) {
     inputs[lossScaleInput(name)] ??= new Tensor("float32", Float32Array.of(scales.ofTerms), []);
   }
+  if (feeds.has(LOSS_SCALE)) inputs[LOSS_SCALE] = new Tensor("float32", Float32Array.of(lossScale ?? 1), []);
   return inputs;
 }
 

@@ -226,13 +226,17 @@ export type Gradient = Readonly<{ dense: Value | undefined; sparse: readonly Spa
 
 /**
  * Gradients of a scalar. Only nodes between `wrt` and `loss` are visited: what is frozen is absent. `sparse` names
- * tables (among `wrt`) whose row gathers are given as rows.
+ * tables (among `wrt`) whose row gathers are given as rows. `scale`: what they are multiplied by, from the first on.
  *
  * @throws AttuneError where an op between them has no rule.
  */
-export function gradients(loss: Value, wrt: readonly Value[], sparse: ReadonlySet<Value> = new Set()): Gradient[] {
-  const one = loss.graph.constant({ dtype: "float32", dims: [], data: Float32Array.of(1) });
-  return backward([loss], [f.reshape(one, loss.shape)], wrt, sparse);
+export function gradients(
+  loss: Value,
+  wrt: readonly Value[],
+  sparse: ReadonlySet<Value> = new Set(),
+  scale: Value = loss.graph.constant({ dtype: "float32", dims: [], data: Float32Array.of(1) }),
+): Gradient[] {
+  return backward([loss], [f.reshape(scale, loss.shape)], wrt, sparse);
 }
 
 /** Gradients of Σ outputs · dy. Values of `wrt` are where it ends: what they are made of is not looked at. */

@@ -7,6 +7,19 @@ import { type AdamFactors, adamKernels, type AllKernels, dropThreshold } from ".
 
 const f = Math.fround;
 
+function scale(x: Float32Array, factor: number): void {
+  for (let i = 0; i < x.length; i++) x[i] = f((x[i] ?? 0) * f(factor));
+}
+
+function sumOfSquares(x: Float32Array): number {
+  const lanes = [0, 0, 0, 0];
+  const end = x.length - (x.length % 4);
+  for (let i = 0; i < end; i++) lanes[i % 4] = (lanes[i % 4] ?? 0) + (x[i] ?? 0) * (x[i] ?? 0);
+  let sum = lanes.reduce((a, b) => a + b, 0);
+  for (let i = end; i < x.length; i++) sum += (x[i] ?? 0) * (x[i] ?? 0);
+  return sum;
+}
+
 /** Every kernel, without WebAssembly. */
 export const fallbackKernels: AllKernels = {
   ...adamKernels(({ parameter: p, gradient: g, state: { m, v } }, start, count, factors) => {
@@ -38,17 +51,13 @@ export const fallbackKernels: AllKernels = {
       p[i] = f(w - f(R * d));
     }
   },
-  sumOfSquares: (x) => {
-    const lanes = [0, 0, 0, 0];
-    const end = x.length - (x.length % 4);
-    for (let i = 0; i < end; i++) lanes[i % 4] = (lanes[i % 4] ?? 0) + (x[i] ?? 0) * (x[i] ?? 0);
-    let sum = lanes.reduce((a, b) => a + b, 0);
-    for (let i = end; i < x.length; i++) sum += (x[i] ?? 0) * (x[i] ?? 0);
-    return sum;
+  sumOfSquares,
+  unscale: (x, factor) => {
+    const finite = x.every(Number.isFinite);
+    scale(x, factor);
+    return finite ? sumOfSquares(x) : NaN;
   },
-  scale: (x, factor) => {
-    for (let i = 0; i < x.length; i++) x[i] = f((x[i] ?? 0) * f(factor));
-  },
+  scale,
   axpy: (y, a, x) => {
     for (let i = 0; i < x.length; i++) y[i] = f((y[i] ?? 0) + f((x[i] ?? 0) * f(a)));
   },

@@ -51,6 +51,10 @@ export function guardKernels(buffer: ArrayBuffer, kernels: AllKernels): AllKerne
       check("x", x);
       return kernels.sumOfSquares(x);
     },
+    unscale: (x, factor) => {
+      check("x", x);
+      return kernels.unscale(x, factor);
+    },
     scale: (x, factor) => {
       check("x", x);
       kernels.scale(x, factor);

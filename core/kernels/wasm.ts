@@ -13,6 +13,7 @@ const names = [
   "adamw",
   "sgd",
   "sumOfSquares",
+  "unscale",
   "scale",
   "axpy",
   "scatterAddRows",
@@ -63,6 +64,7 @@ function over(x: Exports): AllKernels {
         Number(o.nesterov),
       ),
     sumOfSquares: (a) => x.sumOfSquares(at(a), a.length),
+    unscale: (a, factor) => x.unscale(at(a), a.length, factor),
     scale: (a, factor) => void x.scale(at(a), a.length, factor),
     axpy: (y, a, b) => void x.axpy(at(y), a, at(b), b.length),
     scatterAddRows: (table, rows, values, width) =>

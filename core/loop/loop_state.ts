@@ -2,8 +2,9 @@
  * Where a run's loop stands: what a checkpoint holds of it, and what changes it.
  * @module
  */
-import type { Callback, Named, TrainerControl, TrainingArguments, TrainingEvent } from "../types.ts";
+import type { Callback, LossScaleOptions, Named, TrainerControl, TrainingArguments, TrainingEvent } from "../types.ts";
 import type { StepResult } from "../engine/step.ts";
+import { createLossScale, type LossScale, updateLossScale } from "./loss_scale.ts";
 
 /** What of the loop a checkpoint holds: all that the next step depends on and does not follow from its number. */
 export type LoopState = Readonly<{
@@ -11,6 +12,8 @@ export type LoopState = Readonly<{
   skipped: number;
   /** Skipped steps in a row. */
   inARow: number;
+  /** Where the scale of losses stands, where they are scaled. */
+  lossScale?: LossScale;
   callbacks: readonly unknown[];
   /** Of each task. */
   best: Named<Readonly<{ step: number; value: number }>>;
@@ -30,6 +33,7 @@ export type RunningState = {
   step: number;
   skipped: number;
   inARow: number;
+  lossScale: LossScale | undefined;
   callbacks: readonly unknown[];
   best: LoopState["best"];
   kept: LoopState["kept"];
@@ -44,13 +48,18 @@ export type RunningState = {
 export type Judge = Readonly<{ task: string; name: string; greaterIsBetter: boolean }>;
 
 /** The state at the first step, or where a run goes on. */
-export function createLoopState(callbacks: readonly Callback[], resume: LoopState | undefined): RunningState {
+export function createLoopState(
+  callbacks: readonly Callback[],
+  resume: LoopState | undefined,
+  scaling: LossScaleOptions | undefined,
+): RunningState {
   const { step = 0, skipped = 0, inARow = 0, learningRateFactor = 1, best = {}, kept = {}, stop } =
     (resume ?? {}) as Partial<LoopState>;
   return {
     step,
     skipped,
     inARow,
+    lossScale: scaling && (resume?.lossScale ?? createLossScale(scaling)),
     callbacks: callbacks.map((callback, i) => resume?.callbacks[i] ?? callback.init()),
     best,
     kept,
@@ -63,11 +72,12 @@ export function createLoopState(callbacks: readonly Callback[], resume: LoopStat
 
 /** What a checkpoint keeps of it. */
 export function checkpointOf(state: RunningState, planned: boolean, last: boolean): LoopState {
-  const { step, skipped, inARow, callbacks, best, kept, learningRateFactor, stop, control } = state;
+  const { step, skipped, inARow, lossScale, callbacks, best, kept, learningRateFactor, stop, control } = state;
   return {
     step,
     skipped,
     inARow,
+    ...(lossScale ? { lossScale } : {}),
     callbacks,
     best,
     kept,
@@ -92,10 +102,22 @@ export function notify(
   });
 }
 
-/** Counts a step. */
-export function countStep(state: RunningState, { skipped }: Pick<StepResult, "skipped">): void {
+/** Counts a step. One that only a scaled loss made overflow says nothing against the run. */
+export function countStep(
+  state: RunningState,
+  { skipped, overflowed }: Pick<StepResult, "skipped" | "overflowed">,
+  scaling: LossScaleOptions | undefined,
+): void {
   if (skipped) state.skipped++;
-  state.inARow = skipped ? state.inARow + 1 : 0;
+  if (!overflowed) state.inARow = skipped ? state.inARow + 1 : 0;
+  if (scaling && state.lossScale && skipped === overflowed) {
+    state.lossScale = updateLossScale(state.lossScale, scaling, overflowed);
+  }
+}
+
+/** How many steps optimizer and schedule have seen: where losses are scaled, skipped ones are none of theirs. */
+export function stepsOfSchedule({ step, lossScale }: RunningState): number {
+  return lossScale?.goodSteps ?? step;
 }
 
 /** The tasks whose metrics are the best so far; that is kept. */

@@ -5,7 +5,16 @@
 import type { Engine } from "../engine/engine.ts";
 import type { StepResult } from "../engine/step.ts";
 import { AttuneError } from "../errors.ts";
-import type { Batch, Callback, Named, Optimizer, Schedule, TrainingArguments, TrainingEvent } from "../types.ts";
+import type {
+  Batch,
+  Callback,
+  LossScaleOptions,
+  Named,
+  Optimizer,
+  Schedule,
+  TrainingArguments,
+  TrainingEvent,
+} from "../types.ts";
 import {
   checkpointOf,
   countStep,
@@ -16,6 +25,7 @@ import {
   type LoopState,
   notify,
   type RunningState,
+  stepsOfSchedule,
 } from "./loop_state.ts";
 import { createTriggers, type Triggers } from "./triggers.ts";
 
@@ -29,6 +39,8 @@ export type LoopOptions = Readonly<{
   optimizer: Optimizer;
   schedule: Schedule;
   callbacks: readonly Callback[];
+  /** How losses are scaled, where they are. */
+  lossScale?: LossScaleOptions | undefined;
   steps: Readonly<{ perEpoch: number; total: number; epochs: number }>;
   rows: Readonly<{ train: number; eval: number }>;
   /** Multiply-adds a second that the machine can do, where that was measured. */
@@ -70,6 +82,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     yield result.event;
     if (result.skipped) {
       yield loop.emit(skippedStep(state, steps.perEpoch, result));
+      if (state.lossScale?.scale === 0) return yield loop.emit(scaledToNothing(state, steps.perEpoch));
       if (state.inARow >= MAX_SKIPPED) return yield loop.emit(diverged(state, steps.perEpoch, training));
     }
     if (state.step < steps.total && triggers.evaluate(state)) {
@@ -105,7 +118,7 @@ type Loop = Readonly<{
 
 function createLoop(options: LoopOptions): Loop {
   const { training, callbacks, steps, judges = [] } = options;
-  const state = createLoopState(callbacks, options.resume);
+  const state = createLoopState(callbacks, options.resume, options.lossScale);
   const at = (): Readonly<{ step: number; epoch: number }> => ({
     step: state.step,
     epoch: state.step / steps.perEpoch,
@@ -167,9 +180,10 @@ function* begin({ options, state, at, emit }: Loop): Generator<TrainingEvent> {
 /** The rate of the next step: by the schedule, times what callbacks have made of it, and as the optimizer has it. */
 function rateOf(
   { training, optimizer, schedule, steps }: LoopOptions,
-  { step, learningRateFactor }: RunningState,
+  state: RunningState,
 ): Readonly<{ factor: number; learningRate: number }> {
-  const factor = schedule.factor(step, steps.total, training.learningRate) * learningRateFactor;
+  const step = stepsOfSchedule(state);
+  const factor = schedule.factor(step, steps.total, training.learningRate) * state.learningRateFactor;
   const scheduled = training.learningRate * factor;
   return { factor, learningRate: optimizer.learningRate?.(step + 1, scheduled) ?? scheduled };
 }
@@ -181,17 +195,20 @@ async function runStep(
 ): Promise<StepResult & Readonly<{ event: TrainingEvent }>> {
   const { engine, steps, training } = options;
   state.step++;
-  const result = await engine.step(batches, {
+  const scale = state.lossScale && { lossScale: state.lossScale.scale };
+  const { overflowed, ...result } = await engine.step(batches, {
+    ...scale,
     step: state.step - state.skipped,
     totalSteps: steps.total,
     learningRate,
     factor,
     maxGradNorm: training.maxGradNorm,
   });
-  countStep(state, result);
+  countStep(state, { ...result, overflowed }, options.lossScale);
   const tokens = batches.reduce((n, b) => n + b.tokens, 0);
   const samples = batches.reduce((n, b) => n + b.samples, 0);
-  return { ...result, event: emit({ type: "step", ...at(), ...result, learningRate, tokens, samples }) };
+  const event = emit({ type: "step", ...at(), ...result, ...scale, learningRate, tokens, samples });
+  return { ...result, overflowed, event };
 }
 
 /** The last evaluation, the last checkpoint, and the best weights back in place. */
@@ -219,9 +236,25 @@ async function* interrupt(loop: Loop): AsyncIterable<TrainingEvent> {
   yield loop.emit({ type: "end", ...loop.at(), reason: "interrupted", metrics: {} });
 }
 
-function skippedStep({ step }: RunningState, perEpoch: number, { gradNorm, loss }: StepResult): TrainingEvent {
+function skippedStep(
+  { step, lossScale }: RunningState,
+  perEpoch: number,
+  { gradNorm, loss, overflowed }: StepResult,
+): TrainingEvent {
+  const at = { step, epoch: step / perEpoch };
+  if (lossScale && overflowed) {
+    const message = `Step ${step} was skipped: its gradients overflow; the loss is scaled by ${lossScale.scale} now`;
+    return { type: "warning", ...at, code: "LOSS_SCALE", message };
+  }
   const message = `Step ${step} was skipped: its gradient norm is ${gradNorm} (loss ${loss})`;
-  return { type: "warning", step, epoch: step / perEpoch, code: "NON_FINITE", message };
+  return { type: "warning", ...at, code: "NON_FINITE", message };
+}
+
+function scaledToNothing({ step }: RunningState, perEpoch: number): TrainingEvent {
+  const message =
+    `Training diverged: gradients overflow however little the loss is scaled, the last time in step ${step}, ` +
+    `and the scale has come down to 0. A lower learning rate may help, or "bf16", which needs no scale`;
+  return { type: "end", step, epoch: step / perEpoch, reason: "diverged", metrics: {}, message };
 }
 
 function diverged(

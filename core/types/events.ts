@@ -29,7 +29,10 @@ export type TrainingEvent =
       learningRate: number;
       tokens: number;
       samples: number;
+      /** Nothing was updated: a gradient was not finite, and the norm of all is none. */
       skipped: boolean;
+      /** What the loss was multiplied by before its gradients were taken, where it was. */
+      lossScale?: number;
       /** Useful ones of its matrix products: nothing made twice, no padding; absent where the trainer does not count. */
       multiplyAdds?: number;
     }>

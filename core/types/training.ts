@@ -96,6 +96,11 @@ export interface Kernels {
   ): void;
   /** Σ x², accumulated in float64 in a fixed order. */
   sumOfSquares(x: Float32Array): number;
+  /**
+   * x *= factor, and Σ x² of the products as {@link sumOfSquares} has it; NaN where some x was not finite before. A
+   * product that overflows makes the sum infinite.
+   */
+  unscale(x: Float32Array, factor: number): number;
   /** x *= factor */
   scale(x: Float32Array, factor: number): void;
   /** y += a x */
@@ -138,10 +143,20 @@ export type RegularizerContext = Readonly<{
   gradients(data: Dataset): AsyncIterable<Named<Float32Array>>;
 }>;
 
+/** How the scale of losses starts, and when it changes: the arguments of torch's GradScaler. */
+export type LossScaleOptions = Readonly<{
+  initScale: number;
+  growthFactor: number;
+  backoffFactor: number;
+  /** Good steps in a row before it grows. */
+  growthInterval: number;
+}>;
+
 /** Rewrites graphs before gradients are built or after; says how frozen weights are stored. Not `exact`: asked for by name. */
 export interface Accelerator extends Plugin<"accelerator"> {
   readonly exact: boolean;
-  readonly lossScale?: Readonly<{ initial: number; growthInterval: number }>;
+  /** How losses are scaled, where gradients have so few bits that small ones would be lost. */
+  readonly lossScale?: LossScaleOptions;
   forward?(graph: Graph, device: Device): Graph;
   training?(graph: Graph, device: Device): Graph;
   store?(

@@ -137,6 +137,7 @@ const accelerator: Accelerator = {
   forward: (graph) => graph,
 };
 itPasses("an accelerator that changes nothing", checksOf(accelerator as Checked<"accelerator">));
+const scaling = { initScale: 65536, growthFactor: 2, backoffFactor: 0.5, growthInterval: 2000 };
 finds("accelerator", [
   ["changes numbers and says it is exact", {
     ...accelerator,
@@ -150,7 +151,12 @@ finds("accelerator", [
     ...accelerator,
     store: () => ({ dtype: "int64" as const }),
   }, /no more bytes/],
-  ["scales by nothing", { ...accelerator, lossScale: { initial: 0, growthInterval: 10 } }, /above 0/],
+  ["scales by nothing", { ...accelerator, lossScale: { ...scaling, initScale: 0 } }, /above 0/],
+  [
+    "scales by more where gradients overflow",
+    { ...accelerator, lossScale: { ...scaling, backoffFactor: 2 } },
+    /above 0/,
+  ],
 ]);
 
 const trainer = ort();

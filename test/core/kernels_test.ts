@@ -103,7 +103,8 @@ describe("kernels", () => {
         kernels.sgd(span, { ...sgd, momentum: 0 });
         kernels.scale(span.gradient, 1.3);
         kernels.axpy(span.gradient, 0.3, span.state.m);
-        return [...arrays(span), [kernels.sumOfSquares(span.parameter)]];
+        const norm = kernels.unscale(span.state.v, 0.7);
+        return [...arrays(span), [norm, kernels.sumOfSquares(span.parameter)]];
       }));
   }
 
@@ -141,6 +142,30 @@ describe("kernels", () => {
     x.fill(3e38);
     assert.ok(Math.abs(memory.kernels.sumOfSquares(x) / (9 * Math.fround(3e38) ** 2) - 1) < 1e-15);
   });
+
+  it("unscale: what was not finite before is told apart from what overflows by the factor", () =>
+    both((memory) => {
+      const { kernels } = memory;
+      const x = memory.alloc(11);
+      const results: number[] = [];
+      for (let place = 0; place < x.length; place++) {
+        for (const value of [NaN, Infinity, -Infinity]) {
+          x.fill(1)[place] = value;
+          assert.ok(Number.isNaN(kernels.unscale(x, 2)), `${value} at ${place}`);
+          assert.equal(x[(place + 1) % 11], 2);
+        }
+        x.fill(1)[place] = -3e38;
+        assert.equal(kernels.unscale(x, 2), Infinity);
+        assert.equal(x[place], -Infinity);
+        x.fill(3)[place] = 1e-45;
+        const wanted = x.map((v) => v * Math.fround(1 / 3));
+        const norm = kernels.unscale(x, 1 / 3);
+        assert.deepEqual(x, wanted);
+        assert.equal(norm, kernels.sumOfSquares(x));
+        results.push(norm);
+      }
+      return [results];
+    }));
 
   it("add rows up where they belong", () =>
     both((memory) => {

@@ -29,8 +29,11 @@ export interface State {
   readonly bytes: Readonly<{ parameters: number; gradients: number; optimizer: number }>;
   /** Second gradient buffers, for adding up micro-batches. */
   accumulator(name: string): Float32Array;
-  /** √Σ g² over the gradients of some programs. */
-  gradNorm(programs: ReadonlySet<number>): number;
+  /**
+   * √Σ g² over the gradients of some programs. With a factor they are multiplied by it in the same pass; the norm is then
+   * NaN where some gradient was not finite before.
+   */
+  gradNorm(programs: ReadonlySet<number>, factor?: number): number;
   /** One optimizer step over what some programs reach. */
   update(update: StepUpdate, programs: ReadonlySet<number>): void;
   /** Puts the weights that train in place, or those to evaluate, where an optimizer tells them apart. */
@@ -77,11 +80,13 @@ export async function createState(options: StateOptions): Promise<State> {
     trained,
     bytes,
     accumulator: (name) => accumulators.get(name) ?? new Float32Array(0),
-    gradNorm: (programs) =>
-      Math.sqrt(
-        groups.filter((g) => isReached(g.settings, programs))
-          .reduce((sum, g) => sum + kernels.sumOfSquares(g.span.gradient), 0),
-      ),
+    gradNorm: (programs, factor) => {
+      const squares = ({ span: { gradient } }: (typeof groups)[number]): number =>
+        factor === undefined ? kernels.sumOfSquares(gradient) : kernels.unscale(gradient, factor);
+      return Math.sqrt(
+        groups.filter((g) => isReached(g.settings, programs)).reduce((sum, g) => sum + squares(g), 0),
+      );
+    },
     update: (update, programs) => {
       present("trained");
       applyUpdate({ progress, groups, optimizer, kernels }, update, programs);

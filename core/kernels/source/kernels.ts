@@ -3,4 +3,4 @@
  */
 export { dropoutAttention, dropoutRows } from "./dropout";
 export { adam, adamw, sgd } from "./optimizers";
-export { axpy, scale, scatterAddRows, sumOfSquares } from "./vectors";
+export { axpy, scale, scatterAddRows, sumOfSquares, unscale } from "./vectors";

@@ -22,6 +22,36 @@ export function sumOfSquares(x: usize, n: usize): f64 {
   return sum;
 }
 
+// x *= factor, and Σ x² of the products, summed as above; NaN where some x was not finite before: its exponent is all ones.
+export function unscale(x: usize, n: usize, factor: f32): f64 {
+  const F = f32x4.splat(factor), ones = i32x4.splat(0x7f800000);
+  let low = f64x2.splat(0), high = f64x2.splat(0), odd = i32x4.splat(0);
+  let i: usize = 0;
+  for (const end = n & ~3; i < end; i += 4) {
+    const four = v128.load(x + (i << 2));
+    odd = v128.or(odd, i32x4.eq(v128.and(four, ones), ones));
+    const product = f32x4.mul(four, F);
+    v128.store(x + (i << 2), product);
+    const a = f64x2.promote_low_f32x4(product);
+    const b = f64x2.promote_low_f32x4(
+      i8x16.shuffle(product, product, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7),
+    );
+    low = f64x2.add(low, f64x2.mul(a, a));
+    high = f64x2.add(high, f64x2.mul(b, b));
+  }
+  let sum = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1) + f64x2.extract_lane(high, 0) +
+    f64x2.extract_lane(high, 1);
+  let found: bool = v128.any_true(odd);
+  for (; i < n; i++) {
+    const one = load<f32>(x + (i << 2));
+    if (!isFinite<f32>(one)) found = true;
+    const product = one * factor;
+    store<f32>(x + (i << 2), product);
+    sum += <f64> product * <f64> product;
+  }
+  return found ? NaN : sum;
+}
+
 // x *= factor
 export function scale(x: usize, n: usize, factor: f32): void {
   const F = f32x4.splat(factor);
