@@ -9,7 +9,6 @@ import { scalarOf } from "./evaluator.ts";
 import { lossScales } from "./factors.ts";
 import type { Feeder } from "./feeds.ts";
 import { addTableRows } from "./prepare.ts";
-import { inverseScale } from "../loop/loss_scale.ts";
 import { frozenName, LOSS_SCALE, lossScaleInput, type TaskLoss } from "./program.ts";
 import type { Session } from "./sessions.ts";
 import type { StepHooks } from "./step_hooks.ts";
@@ -117,6 +116,11 @@ export async function trainStep(
   const overflowed = at.lossScale !== undefined && Number.isNaN(gradNorm);
   if (!skipped) applyUpdate(trainer, at, gradNorm, active);
   return { loss, losses, gradNorm, skipped, overflowed, multiplyAdds };
+}
+
+/** What gradients are multiplied by, in float32, to be those of the loss itself: 1/scale, divided in float64. */
+export function inverseScale(scale: number): number {
+  return Math.fround(1 / scale);
 }
 
 /** Sets gradients that come as rows alone to zero, which they are added up from; names those that have something of this step. */

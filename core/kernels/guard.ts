@@ -47,18 +47,7 @@ export function guardKernels(buffer: ArrayBuffer, kernels: AllKernels): AllKerne
       checkSpan(span, ...(o.momentum === 0 ? [] : ["momentum"]));
       kernels.sgd(span, o);
     },
-    sumOfSquares: (x) => {
-      check("x", x);
-      return kernels.sumOfSquares(x);
-    },
-    unscale: (x, factor) => {
-      check("x", x);
-      return kernels.unscale(x, factor);
-    },
-    scale: (x, factor) => {
-      check("x", x);
-      kernels.scale(x, factor);
-    },
+    ...overVector(kernels, check),
     axpy: (y, a, x) => {
       check("x", x);
       check("y", y, x.length);
@@ -88,6 +77,27 @@ export function guardKernels(buffer: ArrayBuffer, kernels: AllKernels): AllKerne
       check("queryPlaces", queryPlaces, 2 * batch * queries);
       check("out", out, batch * heads * queries * keys);
       kernels.dropoutAttention(out, queryPlaces, keyPlaces, heads, queries, keys, p, key, site);
+    },
+  };
+}
+
+/** The kernels that read one vector. */
+function overVector(
+  kernels: AllKernels,
+  check: (name: string, array: Float32Array) => void,
+): Pick<AllKernels, "sumOfSquares" | "unscale" | "scale"> {
+  return {
+    sumOfSquares: (x) => {
+      check("x", x);
+      return kernels.sumOfSquares(x);
+    },
+    unscale: (x, factor) => {
+      check("x", x);
+      return kernels.unscale(x, factor);
+    },
+    scale: (x, factor) => {
+      check("x", x);
+      kernels.scale(x, factor);
     },
   };
 }

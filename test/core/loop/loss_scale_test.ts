@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { createLossScale, inverseScale, type LossScale, updateLossScale } from "../../../core/loop/loss_scale.ts";
+import { inverseScale } from "../../../core/engine/step.ts";
+import { createLossScale, type LossScale, updateLossScale } from "../../../core/loop/loss_scale.ts";
 import type { LoopState } from "../../../core/loop/loop_state.ts";
 import { type LoopOptions, trainLoop } from "../../../core/loop/train.ts";
 import { readTrainingArguments } from "../../../core/training_arguments.ts";
