@@ -27,7 +27,7 @@ export type StepResult = Readonly<{
   multiplyAdds: number;
 }>;
 
-/** Where a step stands. `lossScale`: what the loss is multiplied by, where gradients have few bits. */
+/** Where a step stands. `lossScale`: what the loss is multiplied by, where gradients have few bits, and then they. */
 export type StepAt = Readonly<
   {
     step: number;
@@ -35,7 +35,7 @@ export type StepAt = Readonly<
     learningRate: number;
     factor?: number;
     maxGradNorm: number;
-    lossScale?: number | undefined;
+    lossScale?: Readonly<{ scale: number; inverse: number }> | undefined;
   }
 >;
 
@@ -110,17 +110,12 @@ export async function trainStep(
     sequence += batch.sequences;
     multiplyAdds += work[number]?.(batch) ?? 0;
   }
-  const gradNorm = state.gradNorm(active, at.lossScale === undefined ? undefined : inverseScale(at.lossScale));
+  const gradNorm = state.gradNorm(active, at.lossScale?.inverse);
   const loss = Object.values(losses).reduce((a, b) => a + b, 0);
   const skipped = !Number.isFinite(gradNorm);
   const overflowed = at.lossScale !== undefined && Number.isNaN(gradNorm);
   if (!skipped) applyUpdate(trainer, at, gradNorm, active);
   return { loss, losses, gradNorm, skipped, overflowed, multiplyAdds };
-}
-
-/** What gradients are multiplied by, in float32, to be those of the loss itself: 1/scale, divided in float64. */
-export function inverseScale(scale: number): number {
-  return Math.fround(1 / scale);
 }
 
 /** Sets gradients that come as rows alone to zero, which they are added up from; names those that have something of this step. */
@@ -144,7 +139,7 @@ type MicroBatch = Readonly<{
   step: number;
   /** Sequences of the step before this one. */
   sequence: number;
-  lossScale: number | undefined;
+  lossScale: StepAt["lossScale"];
 }>;
 
 type Results = Readonly<Record<string, OrtTensor>>;
@@ -202,7 +197,7 @@ function inputsOf(
   for (const name of program.losses) {
     inputs[lossScaleInput(name)] ??= new Tensor("float32", Float32Array.of(scales.ofTerms), []);
   }
-  if (feeds.has(LOSS_SCALE)) inputs[LOSS_SCALE] = new Tensor("float32", Float32Array.of(lossScale ?? 1), []);
+  if (feeds.has(LOSS_SCALE)) inputs[LOSS_SCALE] = new Tensor("float32", Float32Array.of(lossScale?.scale ?? 1), []);
   return inputs;
 }
 

@@ -13,6 +13,11 @@ export function createLossScale({ initScale }: LossScaleOptions): LossScale {
   return { scale: Math.fround(initScale), growthTracker: 0, goodSteps: 0 };
 }
 
+/** What gradients are multiplied by, in float32, to be those of the loss itself: 1/scale, divided in float64. */
+export function inverseScale(scale: number): number {
+  return Math.fround(1 / scale);
+}
+
 /**
  * The scale behind a step. `overflowed`: some gradient was not finite before it was unscaled; such a step is skipped, and
  * the scale backs off. It grows after `growthInterval` steps without that, where the larger one is still a finite float32.

@@ -27,6 +27,7 @@ import {
   type RunningState,
   stepsOfSchedule,
 } from "./loop_state.ts";
+import { inverseScale } from "./loss_scale.ts";
 import { createTriggers, type Triggers } from "./triggers.ts";
 
 /** Steps in a row whose gradient is not finite before a run is given up. */
@@ -195,9 +196,9 @@ async function runStep(
 ): Promise<StepResult & Readonly<{ event: TrainingEvent }>> {
   const { engine, steps, training } = options;
   state.step++;
-  const scale = state.lossScale && { lossScale: state.lossScale.scale };
+  const scale = state.lossScale?.scale;
   const { overflowed, ...result } = await engine.step(batches, {
-    ...scale,
+    lossScale: scale === undefined ? undefined : { scale, inverse: inverseScale(scale) },
     step: state.step - state.skipped,
     totalSteps: steps.total,
     learningRate,
@@ -207,7 +208,8 @@ async function runStep(
   countStep(state, { ...result, overflowed }, options.lossScale);
   const tokens = batches.reduce((n, b) => n + b.tokens, 0);
   const samples = batches.reduce((n, b) => n + b.samples, 0);
-  const event = emit({ type: "step", ...at(), ...result, ...scale, learningRate, tokens, samples });
+  const scaled = scale === undefined ? {} : { lossScale: scale };
+  const event = emit({ type: "step", ...at(), ...result, ...scaled, learningRate, tokens, samples });
   return { ...result, overflowed, event };
 }
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { inverseScale } from "../../../core/engine/step.ts";
-import { createLossScale, type LossScale, updateLossScale } from "../../../core/loop/loss_scale.ts";
+import { createLossScale, inverseScale, type LossScale, updateLossScale } from "../../../core/loop/loss_scale.ts";
 import type { LoopState } from "../../../core/loop/loop_state.ts";
 import { type LoopOptions, trainLoop } from "../../../core/loop/train.ts";
 import { readTrainingArguments } from "../../../core/training_arguments.ts";
@@ -35,7 +34,7 @@ function loopOf({ steps, settings }: Pick<Case, "steps" | "settings">, found: Re
       step: (_batches, { lossScale }) => {
         const overflowed = found.has(at++);
         const gradNorm = overflowed ? NaN : 1;
-        assert.ok(lossScale);
+        assert.equal(lossScale?.inverse, inverseScale(lossScale?.scale ?? NaN));
         return Promise.resolve({ loss: 1, losses: {}, gradNorm, skipped: overflowed, overflowed, multiplyAdds: 0 });
       },
     },
