@@ -28,6 +28,7 @@ export {
   unknownName,
   unsupported,
 } from "./core/errors.ts";
+export { type DataContext, transformed } from "./core/transformed.ts";
 export { notInstalled } from "./core/not_installed.ts";
 
 // Graphs: values, what is computed from them, and gradients.

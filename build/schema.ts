@@ -61,6 +61,7 @@ function withParts(schema: Schema, roles: Named<Role>): Schema {
 }
 
 const reference = (kind: Kind): Schema => ({ $ref: `#/definitions/${kind}` });
+const several = (kind: Kind): Schema => ({ type: "array", items: reference(kind) });
 
 /** The schema of run specs. */
 export function specSchema(): Schema {
@@ -81,7 +82,8 @@ export function specSchema(): Schema {
       for (const [name, field] of Object.entries(options.properties ?? {})) {
         if (fields[name] !== undefined) field.description = fields[name];
       }
-      const properties = { use: { const: use }, with: withParts(options, roles) };
+      const transforms = kind === "data" ? { transforms: several("transform") } : {};
+      const properties = { use: { const: use }, with: withParts(options, roles), ...transforms };
       return {
         type: "object",
         ...(about ? { description: about } : {}),
@@ -100,10 +102,9 @@ export function specSchema(): Schema {
   }
   const types = readFileSync(`${root}core/types/plugins.ts`, "utf8");
   const top = fieldsOf(types, /^export type RunSpec = Readonly<\{/m);
-  const several = (kind: Kind): Schema => ({ type: "array", items: reference(kind) });
   const data = {
     type: "object",
-    properties: { train: reference("data"), eval: reference("data") },
+    properties: { train: reference("data"), eval: reference("data"), test: reference("data") },
     additionalProperties: false,
   };
   const training = fieldsOf(types, /^export type TrainingArguments = Readonly<\{/m);

@@ -18,6 +18,7 @@ import { modelChecks, type ModelFigures } from "./model.ts";
 import { tinyWords } from "./tiny/words.ts";
 import { tokenizerChecks, type TokenizerFigures } from "./tokenizer.ts";
 import { trainerCheckNames, trainerChecks } from "./trainer.ts";
+import { transformChecks, type TransformFigures } from "./transform.ts";
 import { callbackChecks, type CallbackFigures } from "./callback.ts";
 import { type Check, needing } from "./check.ts";
 import { dataChecks, type DataFigures } from "./data.ts";
@@ -43,6 +44,7 @@ export interface KindFigures {
   exporter: ExporterFigures;
   search: SearchFigures;
   data: DataFigures;
+  transform: TransformFigures;
   loss: Partial<LossExample>;
   adapter: AdapterFigures;
   optimizer: Partial<OptimizerFigures>;
@@ -71,6 +73,7 @@ const batteries: Batteries = {
   ],
   tokenizer: (plugin, figures) => tokenizerChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
   data: (plugin, figures) => dataChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
+  transform: (plugin, figures) => transformChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
   collator: (plugin, figures) => collatorChecks(plugin, figures, tinyWords),
   head: (plugin, figures) =>
     needing(benchOf(figures), NO_LIB, (bench) => headChecks(plugin, figures, bench), headCheckNames),
@@ -158,6 +161,7 @@ export { type BenchFigures, memoryHost, memoryStore } from "./bench.ts";
 export type { CallbackFigures } from "./callback.ts";
 export type { Check } from "./check.ts";
 export type { DataFigures } from "./data.ts";
+export type { TransformFigures } from "./transform.ts";
 export { loggedEvents, type LoggerFigures, watchedStore } from "./logger.ts";
 export type { LossExample } from "./loss.ts";
 export type { MetricFigures } from "./metric.ts";

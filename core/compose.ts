@@ -12,8 +12,10 @@ import { replaceAt } from "./roles.ts";
 import { specParts } from "./spec_parts.ts";
 import { wrongSpace } from "./search_space.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
+import { dataInRun, type DataSplits, splitData, splitNames } from "./run_data.ts";
 import type {
   Catalog,
+  Dataset,
   Json,
   Kind,
   Kinds,
@@ -74,7 +76,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
     issues.push(badValue("spec", "training.maxLength", null, 'a length, where training.padding is "max_length"'));
   }
   const callbacks = (made.callbacks ?? []) as unknown as Kinds["callback"][];
-  issues.push(...withoutEvaluation(training, isEvaluated(given, objective), callbacks));
+  issues.push(...withoutEvaluation(training, isEvaluated(data, objective), callbacks));
   resolveTasks(objective, resolver);
   const search = made.search?.[0] as Kinds["search"] | undefined;
   if (search) {
@@ -101,8 +103,6 @@ type GivenInputs = Readonly<Record<string, unknown>>;
 
 /** Plugins by the spec's key. */
 type Made = Readonly<Record<string, readonly Plugin[]>>;
-
-type Data = { train?: Kinds["data"]; eval?: Kinds["data"] };
 
 function wrongKeys(given: GivenInputs): AttuneError[] {
   const allowed = [...otherKeys, ...Object.keys(parts)];
@@ -138,21 +138,22 @@ function resolveParts(given: GivenInputs, resolver: Resolver): Made {
   return made;
 }
 
-function resolveData(given: GivenInputs, resolver: Resolver): Data {
-  const data: Data = {};
+function resolveData(given: GivenInputs, resolver: Resolver): DataSplits {
+  const data: DataSplits = {};
   if (typeof given.data === "object" && given.data !== null) {
     for (const [key, part] of Object.entries(given.data)) {
-      if (key !== "train" && key !== "eval") {
-        resolver.issues.push(unknownName("spec", `data.${key}`, "key", key, ["train", "eval"]));
+      const split = splitNames.find((name) => name === key);
+      if (!split) {
+        resolver.issues.push(unknownName("spec", `data.${key}`, "key", key, splitNames));
         continue;
       }
       const dataset = resolvePart("data", part, `data.${key}`, resolver);
-      if (dataset) data[key] = dataset;
+      if (dataset) data[split] = dataset;
     }
   } else if (given.data !== undefined) {
-    resolver.issues.push(badValue("spec", "data", given.data, "an object with train and eval"));
+    resolver.issues.push(badValue("spec", "data", given.data, "an object with train, eval and test"));
   }
-  return data;
+  return splitData(data, "data", resolver.issues);
 }
 
 function isSeveral(objective: Kinds["task"] | undefined): boolean {
@@ -173,8 +174,8 @@ function wrongTasks(given: GivenInputs, objective: Kinds["task"] | undefined): A
 }
 
 /** Whether there are rows to evaluate on. */
-function isEvaluated(given: GivenInputs, objective: Kinds["task"] | undefined): boolean {
-  if (!isSeveral(objective)) return "eval" in Object(given.data);
+function isEvaluated(data: DataSplits, objective: Kinds["task"] | undefined): boolean {
+  if (!isSeveral(objective)) return data.eval !== undefined;
   return objective?.subtasks.some((task) => task.data?.eval !== undefined) ?? true;
 }
 
@@ -195,7 +196,7 @@ function assemble(
   const one = <K extends Kind>(key: string, _kind: K): Kinds[K] => made[key]?.[0] as unknown as Kinds[K];
   const all = <K extends Kind>(key: string, _kind: K): readonly Kinds[K][] =>
     (made[key] ?? []) as unknown as readonly Kinds[K][];
-  return {
+  const run: Run = {
     spec,
     name: spec.name ?? "run",
     catalog,
@@ -221,6 +222,13 @@ function assemble(
       return plugin;
     },
   };
+  return { ...run, data: dataInRun(data, run, collatorOf(run)) };
+}
+
+/** The collator of a run of one task: it says which columns are read. */
+function collatorOf({ spec, task, use }: Run): Kinds["collator"] | undefined {
+  const [subtask, ...others] = task.subtasks;
+  return subtask && others.length === 0 ? use("collator", spec.collator ?? subtask.collator) : undefined;
 }
 
 /** Packages that a spec names and its catalog was not extended with: composing imports nothing. */
@@ -251,7 +259,6 @@ function packagesMissing(named: unknown, catalog: Catalog): AttuneError[] {
  * Throws AttuneError where a plugin's options are not JSON.
  */
 export function toSpec(run: Run): Json {
-  const reference = (plugin: Plugin): Json => ({ use: plugin.name, with: jsonOf(plugin) });
   const spec: Record<string, Json> = {
     version: 1,
     name: run.name,
@@ -259,9 +266,7 @@ export function toSpec(run: Run): Json {
     model: reference(run.model),
     tokenizer: reference(run.tokenizer),
     task: reference(run.task),
-    ...(run.spec.data === undefined
-      ? {}
-      : { data: Object.fromEntries(Object.entries(run.data).map(([key, dataset]) => [key, reference(dataset)])) }),
+    ...(run.spec.data === undefined ? {} : { data: dataAsGiven(run) }),
     adapter: run.adapters.map(reference),
     optimizer: reference(run.optimizer),
     schedule: reference(run.schedule),
@@ -314,6 +319,22 @@ function withoutEvaluation(
   ];
 }
 
+/** The data sets that a spec names, not those that a transform makes of them. */
+function dataAsGiven({ spec, data }: Run): Json {
+  const named = splitNames.filter((name) => spec.data?.[name] !== undefined);
+  return Object.fromEntries(named.flatMap((name) => (data[name] ? [[name, reference(data[name])]] : [])));
+}
+
+/** A plugin as a spec names it. */
+function reference(plugin: Plugin): Json {
+  const { transforms = [] } = plugin.kind === "data" ? (plugin as Dataset).transformed ?? {} : {};
+  return {
+    use: nameOf(plugin),
+    with: jsonOf(plugin),
+    ...(transforms.length > 0 ? { transforms: transforms.map(reference) } : {}),
+  };
+}
+
 /** A plugin's options as JSON. */
 function jsonOf({ options, name, roles = {} }: Plugin): Json {
   const convert = (value: unknown): Json => {
@@ -322,7 +343,7 @@ function jsonOf({ options, name, roles = {} }: Plugin): Json {
     if (Array.isArray(value)) return value.map(convert);
     if (typeof value === "object") {
       if ("kind" in value && "name" in value && "options" in value) {
-        return { use: nameOf(value), with: jsonOf(value as Plugin) };
+        return reference(value as Plugin);
       }
       return Object.fromEntries(
         Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => [k, convert(v)]),

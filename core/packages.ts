@@ -90,6 +90,7 @@ const kinds: { readonly [K in Kind]: true } = {
   architecture: true,
   tokenizer: true,
   data: true,
+  transform: true,
   collator: true,
   head: true,
   loss: true,

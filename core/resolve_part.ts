@@ -7,7 +7,9 @@ import { AttuneError, badValue, show, unknownName } from "./errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
 import { spellOut } from "./plain_names.ts";
 import { entryIn, replaceAt } from "./roles.ts";
-import type { Catalog, Entry, Kind, Kinds } from "./types.ts";
+import { refuseTrainOnly } from "./run_data.ts";
+import { namedTransform, transformed } from "./transformed.ts";
+import type { Catalog, Dataset, Entry, Kind, Kinds, Transform } from "./types.ts";
 
 /** Where names are looked up, and where what is wrong is noted. */
 export type Resolver = Readonly<{ catalog: Catalog; issues: AttuneError[] }>;
@@ -23,7 +25,7 @@ export function resolvePart<K extends Kind>(
   resolver: Resolver,
 ): Kinds[K] | undefined {
   const { catalog, issues } = resolver;
-  if (isPlugin(kind)(part)) return withNamedErrors(part);
+  if (isPlugin(kind)(part)) return checkedPart(part, path, resolver);
   const reference = typeof part === "string" ? spellOut(kind, part) : part;
   if (
     typeof reference !== "object" || reference === null || !("use" in reference) || typeof reference.use !== "string"
@@ -32,9 +34,8 @@ export function resolvePart<K extends Kind>(
     return undefined;
   }
   for (const key of Object.keys(reference)) {
-    if (key !== "use" && key !== "with") {
-      issues.push(unknownName("spec", `${path}.${key}`, "key", key, ["use", "with"]));
-    }
+    const allowed = kind === "data" ? ["use", "with", "transforms"] : ["use", "with"];
+    if (!allowed.includes(key)) issues.push(unknownName("spec", `${path}.${key}`, "key", key, allowed));
   }
   const entry = entryIn(catalog, kind, reference.use);
   if (!entry) {
@@ -55,8 +56,15 @@ export function resolvePart<K extends Kind>(
           : resolvePart(partKind, inner, at, resolver) ?? inner,
     );
   }
+  const transforms = kind === "data" && "transforms" in reference
+    ? resolveTransforms(reference.transforms, path, resolver)
+    : [];
   const result = entry.parse(options);
-  if (!result.issues) return withNamedErrors(result.value);
+  if (!result.issues) {
+    const plugin = withNamedErrors(result.value);
+    if (kind !== "data") return kind === "transform" ? namedTransform(plugin as Transform) as Kinds[K] : plugin;
+    return checkedPart(transformed(plugin as Dataset, transforms) as Kinds[K], path, resolver);
+  }
   for (const issue of result.issues) {
     const at = issuePath(issue.path);
     const where = `${path}.with${at ? `.${at}` : ""}`;
@@ -74,6 +82,22 @@ export function resolvePart<K extends Kind>(
     }
   }
   return undefined;
+}
+
+/** A plugin that may stand where it does; what is wrong with its transforms is noted. */
+function checkedPart<K extends Kind>(plugin: Kinds[K], path: string, { issues }: Resolver): Kinds[K] {
+  if (plugin.kind !== "data") return withNamedErrors(plugin);
+  const { transforms = [] } = (plugin as Dataset).transformed ?? {};
+  issues.push(...refuseTrainOnly(transforms, path));
+  return withNamedErrors(plugin);
+}
+
+function resolveTransforms(given: unknown, path: string, resolver: Resolver): readonly Transform[] {
+  if (Array.isArray(given)) {
+    return given.flatMap((one, i) => resolvePart("transform", one, `${path}.transforms.${i}`, resolver) ?? []);
+  }
+  resolver.issues.push(badValue("spec", `${path}.transforms`, given, "a list of transforms"));
+  return [];
 }
 
 /** The names of a plugin's options, where its schema is an object's (valibot's, possibly inside a pipe). */

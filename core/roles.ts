@@ -97,7 +97,11 @@ export function mapRoles(
     if (!isObject(reference) || typeof reference.use !== "string") return value;
     see({ kind, use: reference.use, at });
     const roles = entryIn(catalog, kind, reference.use)?.roles ?? {};
-    if (!isObject(reference.with)) return typeof value === "string" ? value : reference;
+    const { transforms } = reference;
+    const more = kind === "data" && Array.isArray(transforms)
+      ? { transforms: part("transform", transforms, `${at}.transforms`) }
+      : {};
+    if (!isObject(reference.with)) return typeof value === "string" ? value : { ...reference, ...more };
     let options: unknown = reference.with;
     for (const [pattern, role] of Object.entries(roles)) {
       options = replaceAt(
@@ -107,7 +111,7 @@ export function mapRoles(
         (inner, place) => role.role === "plugin" ? part(role.kind, inner, place) : change(inner as Json, role, place),
       );
     }
-    return { ...reference, with: options };
+    return { ...reference, with: options, ...more };
   };
   let mapped: unknown = spec;
   const order = Object.keys(spec);

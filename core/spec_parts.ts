@@ -14,6 +14,7 @@ export const specParts: Readonly<Record<string, SpecPart>> = {
   task: { kind: "task" },
   "data.train": { kind: "data" },
   "data.eval": { kind: "data" },
+  "data.test": { kind: "data" },
   collator: { kind: "collator" },
   head: { kind: "head" },
   loss: { kind: "loss" },

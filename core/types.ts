@@ -14,6 +14,7 @@ export type * from "./types/typed_spec.ts";
 export type * from "./types/build.ts";
 export type * from "./types/model.ts";
 export type * from "./types/rows.ts";
+export type * from "./types/transforms.ts";
 export type * from "./types/training.ts";
 export type * from "./types/events.ts";
 export type * from "./types/host.ts";

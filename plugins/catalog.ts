@@ -200,6 +200,7 @@ import { tokenClassification as taskTokenClassification } from "./tasks/token_cl
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
 import { transformers as tokenizerTransformers } from "./tokenizers/transformers.ts";
 import { ort as trainerOrt } from "./trainers/ort.ts";
+import { mapColumns as transformMapColumns } from "./transforms/map_columns.ts";
 
 type Plugins = {
   readonly adapter: {
@@ -441,6 +442,9 @@ type Plugins = {
   };
   readonly trainer: {
     readonly ort: typeof trainerOrt;
+  };
+  readonly transform: {
+    readonly "map-columns": typeof transformMapColumns;
   };
 };
 
@@ -685,5 +689,8 @@ export const catalog: Plugins = {
   },
   trainer: {
     ort: trainerOrt,
+  },
+  transform: {
+    "map-columns": transformMapColumns,
   },
 };

@@ -254,4 +254,7 @@ export const imports: Imports = {
   trainer: {
     ort: () => import("./trainers/ort.ts").then((m) => m.ort),
   },
+  transform: {
+    "map-columns": () => import("./transforms/map_columns.ts").then((m) => m.mapColumns),
+  },
 };

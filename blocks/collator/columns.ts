@@ -4,7 +4,20 @@
  */
 import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
 import { asNumber, classReader } from "../../core/class_reader.ts";
-import type { Field, Row } from "../../core/types.ts";
+import type { Field, Named, Row, RowColumns } from "../../core/types.ts";
+
+/** The columns that a collator reads, under the names that rows have for them. */
+export function readColumns(renamed: Named<string>, { texts, spans, parallel, others }: RowColumns): RowColumns {
+  const named = (name: string): string => renamed[name] ?? name;
+  const pairs = (given: Named<string> = {}): Named<string> =>
+    Object.fromEntries(Object.entries(given).map(([name, of]) => [named(name), named(of)]));
+  return {
+    texts: texts.map(named),
+    ...(spans ? { spans: pairs(spans) } : {}),
+    ...(parallel ? { parallel: pairs(parallel) } : {}),
+    ...(others ? { others: others.map(named) } : {}),
+  };
+}
 
 /** A text column. Throws AttuneError where it is missing or something else. */
 export function textOf(plugin: string, row: Row, index: number, column: string): string {

@@ -14,6 +14,7 @@ import type {
   Row,
   Sample,
   Subtask,
+  TransformReport,
 } from "../types.ts";
 import { createRandom } from "../random.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
@@ -33,6 +34,8 @@ export type EncodedRows = Readonly<{
   reading?: unknown;
   /** What a person should know of the rows. */
   notes: readonly string[];
+  /** What transforms did to them. */
+  transforms?: readonly TransformReport[];
 }>;
 
 /** How often one looks whether there is progress to tell, in rows. */
@@ -98,6 +101,7 @@ export async function encodeRows(
     unlabelled,
     reading,
     notes: survey?.notes ?? [],
+    ...(opened.transforms ? { transforms: opened.transforms } : {}),
     ...(collator.resample ? { drawn } : {}),
   };
 }

@@ -5,6 +5,7 @@
 import { classNames } from "../class_names.ts";
 import { isPlugin } from "../define.ts";
 import { AttuneError } from "../errors.ts";
+import { taskData } from "../run_data.ts";
 import type { Checkpoint, Dataset, Host, Row, Run, Task } from "../types.ts";
 
 /** A run whose classes have names, and what was read for that. */
@@ -31,7 +32,7 @@ async function named(objective: Task, train: Dataset | undefined, path: string, 
   if (options !== objective.options) return remade(options);
   const labelsIn = objective.subtasks.map((task) => task.labelsIn).find((read) => read !== undefined);
   if (!labelsIn || !train || !own.run.catalog.task?.[objective.name]) return objective;
-  const labels = labelsIn(await rowsOf(train, own.host));
+  const labels = labelsIn(await rowsOf(inRun(own.run, train), own.host));
   if (labels.every((label, i) => label === `LABEL_${i}`)) {
     return remade({ ...objective.options, numLabels: labels.length });
   }
@@ -58,6 +59,12 @@ async function namedWithin<T>(value: T, train: Dataset | undefined, path: string
     changed ||= parts[key] !== part;
   }
   return changed ? parts as T : value;
+}
+
+/** The rows that one of the run's tasks trains on, as that task has them. */
+function inRun(run: Run, train: Dataset): Dataset {
+  const task = run.task.subtasks.find(({ data }) => data?.train === train);
+  return (task && taskData(run, task).train) ?? train;
 }
 
 async function rowsOf(dataset: Dataset, host: Host): Promise<Row[]> {

@@ -10,19 +10,18 @@ import { withGrownTables, withTokens } from "./grown.ts";
 import { untiedIn } from "./ties.ts";
 import { inspectBackbone, withHeads } from "../engine/inspect.ts";
 import { withLabels } from "./labels.ts";
+import { taskData } from "../run_data.ts";
 import type {
   Adapter,
   AttachedAdapter,
   BatchLayout,
   Checkpoint,
-  Dataset,
   Head,
   Host,
   InspectedBackbone,
   Named,
   Run,
   Subtask,
-  Use,
 } from "../types.ts";
 
 export type { OpenRun } from "./open_run.ts";
@@ -134,9 +133,6 @@ async function openTask(
     attached.push({ ...await attachAdapter(shared, adapter), name: names[i] });
   }
   const { training } = run;
-  const part = (dataset: Use<"data"> | undefined): Dataset | undefined =>
-    dataset === undefined ? undefined : run.use("data", dataset);
-  const [train, held] = [part(task.data?.train), part(task.data?.eval)];
   const open: OpenRun = {
     ...shared,
     collator: run.use("collator", run.spec.collator ?? task.collator),
@@ -154,7 +150,7 @@ async function openTask(
       reserve: reserved(attached),
       ...(task.name === "" ? {} : { task: task.name }),
     },
-    data: task.data ? { ...(train ? { train } : {}), ...(held ? { eval: held } : {}) } : run.data,
+    data: taskData(run, task),
   };
   checkComplete(open);
   return open;

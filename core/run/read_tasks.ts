@@ -2,7 +2,7 @@
  * The tasks of a run with their rows, before anything is trained.
  * @module
  */
-import type { Dataset, Host, Named, Run, TrainingEvent } from "../types.ts";
+import type { Dataset, Host, Json, Named, Run, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { dataPath, labelledRows, trainData, withFields } from "./data.ts";
 import { type OpenRun, openTasks } from "./open.ts";
@@ -15,6 +15,7 @@ export async function* readTasks(run: Run, host: Host): AsyncGenerator<TrainingE
     for (const note of open.task.notes ?? []) yield warning("CLASSES", note);
     const rows = yield* readRows(open, host);
     tasks.push(rows);
+    yield* transformsOf(rows);
     yield* warningsOf(rows);
   }
   return tasks;
@@ -45,6 +46,43 @@ function* warningsOf({ open: { task }, rows, held }: RowsAsRead): Generator<Trai
     const message = `${path}: ${unlabelled} of ${samples.length} rows have nothing to learn (cut at maxLength?)`;
     yield warning("NO_LABELS", message);
   }
+}
+
+/** What transforms did to a task's rows; which rows these were is in data.json alone. */
+function* transformsOf({ open: { task }, rows, held }: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, { transforms }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })) {
+    if (!transforms) continue;
+    const counts = transforms.map((own) => ({ ...own, rows: [] }));
+    const [first, last] = [transforms[0]?.in ?? 0, transforms.at(-1)?.out ?? 0];
+    yield {
+      type: "data",
+      step: 0,
+      epoch: 0,
+      what: `${dataPath(task)}.${name}`,
+      in: first,
+      out: last,
+      transforms: counts,
+    };
+  }
+}
+
+/** The file data.json: what transforms did to each split, by row; absent where there are none. */
+export function dataFile(tasks: readonly TaskRows[]): Json | undefined {
+  const splitsOf = ({ train, held }: TaskRows): Named<Json> =>
+    Object.fromEntries(
+      Object.entries({ train, eval: held }).flatMap(([name, rows]) => {
+        const { transforms } = rows ?? {};
+        if (!transforms) return [];
+        return [[
+          name,
+          { in: transforms[0]?.in ?? 0, out: transforms.at(-1)?.out ?? 0, transforms } as unknown as Json,
+        ]];
+      }),
+    );
+  const named = tasks.map((own) => [own.open.task.name, splitsOf(own)] as const);
+  if (named.every(([, splits]) => Object.keys(splits).length === 0)) return undefined;
+  const [[name, only] = ["", {}]] = named;
+  return name === "" ? only : { tasks: Object.fromEntries(named) };
 }
 
 function warning(code: string, message: string): TrainingEvent {

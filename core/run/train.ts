@@ -14,7 +14,7 @@ import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
 import { createTaskEngine } from "./engine.ts";
 import { type MeasuredTasks, measuredTasks } from "./measured_tasks.ts";
 import type { OpenRun } from "./open.ts";
-import { fingerprintsOf, readTasks } from "./read_tasks.ts";
+import { dataFile, fingerprintsOf, readTasks } from "./read_tasks.ts";
 import { restoreCheckpoint } from "./restore.ts";
 import { checkFinite, writeResults } from "./results.ts";
 import { checkContent, specToKeep } from "./resume.ts";
@@ -104,6 +104,8 @@ async function* runTraining(
   const [{ open }] = tasks as [TaskRows];
   // Names of classes may have been read from the rows.
   const { run } = open;
+  const report = dataFile(tasks);
+  if (output && report !== undefined) await writeJson(output, "data.json", report);
   const measured = measuredTasks(tasks);
   await checkGeneration(measured.tasks, output !== undefined);
   const judges = selectBestMetrics(run, measured.tasks.map(({ open }) => open));

@@ -5,6 +5,7 @@
 import type { Json, Named } from "./base.ts";
 import type { Host, Store } from "./host.ts";
 import type { Plugin, Run, TrainingArguments } from "./plugins.ts";
+import type { TransformReport } from "./transforms.ts";
 
 /** An event of the training loop. `step` counts finished optimizer steps, from 1 in "step". */
 export type TrainingEvent =
@@ -52,6 +53,8 @@ export type TrainingEvent =
     | Readonly<{ type: "samples"; task: string; samples: readonly GeneratedSample[] }>
     | Readonly<{ type: "progress"; what: string; done: number; total: number }>
     | Readonly<{ type: "warning"; code: string; message: string }>
+    /** What transforms did to the rows of `what`, "data.train"; the rows themselves are named in data.json. */
+    | Readonly<{ type: "data"; what: string; in: number; out: number; transforms: readonly TransformReport[] }>
     | Readonly<
       { type: "end"; reason: "done" | "stopped" | "interrupted" | "diverged"; metrics: Named<number>; message?: string }
     >

@@ -6,7 +6,7 @@ import type { Named } from "./base.ts";
 import type { Callback, Logger, Metric } from "./events.ts";
 import type { Exporter, Queue, StoreOpener, Trainer } from "./host.ts";
 import type { Adapter, Architecture, Head, Loss, ModelSource, Task } from "./model.ts";
-import type { Collator, Dataset, TokenizerLoader } from "./rows.ts";
+import type { Collator, Dataset, TokenizerLoader, Transform } from "./rows.ts";
 import type { Pruner, Search } from "./search.ts";
 import type { Accelerator, Optimizer, Regularizer, Schedule } from "./training.ts";
 
@@ -16,6 +16,7 @@ export interface Kinds {
   architecture: Architecture;
   tokenizer: TokenizerLoader;
   data: Dataset;
+  transform: Transform;
   collator: Collator;
   head: Head;
   loss: Loss;
@@ -106,6 +107,12 @@ export type Use<K extends Kind> = Kinds[K] | Readonly<{ use: string; with?: obje
 /** Several plugins or references. */
 export type Several<K extends Kind> = readonly Use<K>[];
 
+/** A dataset, or a reference to one with the transforms that its rows go through, in order. */
+export type DatasetUse = Use<"data"> | Readonly<{ use: string; with?: object; transforms?: Several<"transform"> }>;
+
+/** The data of a run, or of one of its tasks. */
+export type RunData = Readonly<{ train?: DatasetUse; eval?: DatasetUse; test?: DatasetUse }>;
+
 /** A run as JSON or as objects. See `core/spec.ts` for `training` and its defaults. */
 export type RunSpec = Readonly<{
   /** Where a JSON Schema of specs is, for editors. */
@@ -127,7 +134,7 @@ export type RunSpec = Readonly<{
   /** The task to learn, as `{ use: "sequence-classification", with: { labels } }`. It chooses every part that the spec leaves out. */
   task: Use<"task">;
   /** Absent where the task has its own. */
-  data?: Readonly<{ train?: Use<"data">; eval?: Use<"data"> }>;
+  data?: RunData;
   /** How rows become inputs. Default: the task's. */
   collator?: Use<"collator">;
   /** The head on top of the model. Default: the task's. */
@@ -231,7 +238,7 @@ export interface Run {
   readonly model: ModelSource;
   readonly tokenizer: TokenizerLoader;
   readonly task: Task;
-  readonly data: Readonly<{ train?: Dataset; eval?: Dataset }>;
+  readonly data: Readonly<{ train?: Dataset; eval?: Dataset; test?: Dataset }>;
   readonly adapters: readonly Adapter[];
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;

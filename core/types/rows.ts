@@ -4,7 +4,8 @@
  */
 import type { Json, Named, Random, Tensor } from "./base.ts";
 import type { Host, Store } from "./host.ts";
-import type { Plugin } from "./plugins.ts";
+import type { Kind, Kinds, Plugin, Use } from "./plugins.ts";
+import type { RowAction, RowColumns, SplitName, TransformReport } from "./transforms.ts";
 
 /** One row of data. */
 export type Row = Named<unknown>;
@@ -12,9 +13,12 @@ export type Row = Named<unknown>;
 /** Behind the last row given; `inner`: those of the sources of a transform. */
 export type Cursor = Readonly<{ at: number; inner?: readonly Cursor[] }>;
 
-/** Rows; a transform is a dataset with a dataset among its options: `dedupe({ source: jsonl({ path }) })`. */
+/** A source of rows; some have further sources among their options, as `mix` has. */
 export interface Dataset extends Plugin<"data"> {
+  /** Its rows, through its transforms where it has some. */
   open(host: Host): Promise<Rows>;
+  /** The transforms that its rows go through, in order, and the dataset that they stand on. */
+  readonly transformed?: Readonly<{ source: Dataset; transforms: readonly Transform[] }>;
 }
 
 /** Opened rows. `length` absent: a stream. `at` absent: shuffling uses a bounded buffer. */
@@ -24,6 +28,49 @@ export interface Rows {
   /** `where`: the place that a person would look for the row at, as a file and its line. */
   read(from?: Cursor): AsyncIterable<Readonly<{ row: Row; next: Cursor; where?: string }>>;
   at?(indices: readonly number[]): Promise<readonly Row[]>;
+  /** What the transforms did that the rows have gone through. */
+  readonly transforms?: readonly TransformReport[];
+}
+
+/** A row on its way. `index`: its place in the data set that the transforms stand on; whatever else it has goes along with it. */
+export type TransformRow = Readonly<{ row: Row; index: number; where?: string; next?: Cursor }>;
+
+/** What a transform is told. */
+export interface TransformContext {
+  readonly host: Host;
+  /** Of the run's seed and of the transform's place; the same for every split. */
+  readonly random: Random;
+  /** Which split the rows are; absent where they are none of a run's. */
+  readonly split?: SplitName | undefined;
+  /** The columns that the task reads; absent where no task is known, or its collator does not say. */
+  readonly columns?: RowColumns | undefined;
+  /** The spec's splits, each with its own transforms. */
+  readonly splits: { readonly [S in SplitName]?: Dataset };
+  /** The run's tokenizer. Throws AttuneError where the rows are of no run. */
+  tokenizer(): Promise<Tokenizer>;
+  /** A plugin by its name, as specs have it. */
+  use<K extends Kind>(kind: K, part: Use<K>): Kinds[K];
+  /** Says for the report that a row was dropped, changed or added, and why: few different words, which are counted. */
+  note(row: TransformRow, action: RowAction, reason: string): void;
+}
+
+/**
+ * Rows to rows, streaming. `scope` says how rows may be had by index: "row": at most one of each row, which depends on it
+ * and on what the survey says alone; "choice": some of the rows as they are, once or several times, in any order; "whole":
+ * anything else.
+ */
+export interface Transform extends Plugin<"transform"> {
+  readonly scope: "row" | "choice" | "whole";
+  /** Whether it may stand on the rows that are trained on alone. */
+  readonly trainOnly?: boolean;
+  /** The splits that it makes of the rows of `data.train`; it runs before the others then. */
+  readonly makes?: readonly SplitName[];
+  /** What its result depends on besides options, seed, split and rows. */
+  fingerprint?(context: TransformContext): Promise<string>;
+  /** A look at all rows before any is given; there may be more of them than there is memory. */
+  survey?(rows: AsyncIterable<TransformRow>, context: TransformContext): Promise<unknown>;
+  /** The rows that come out. `seen`: the survey's result. May be called again, over some of the rows. */
+  apply(rows: AsyncIterable<TransformRow>, context: TransformContext, seen?: unknown): AsyncIterable<TransformRow>;
 }
 
 /** Opens a tokenizer from a checkpoint's files. */
@@ -98,6 +145,8 @@ export interface Collator extends Plugin<"collator"> {
    * `reading`. A run's evaluation rows are read as its training rows are. Absent: every row stands for itself.
    */
   survey?(): RowSurvey;
+  /** The columns that it reads; absent: nobody may guess. */
+  readonly columns?: RowColumns;
   /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
   resample?(sample: Sample, random: Random, context: CollatorContext): Sample;
   /**

@@ -47,9 +47,15 @@ type PartOf<Given, K extends Kind, C extends Catalog> = Given extends { readonly
   : Given extends readonly unknown[] ? { readonly [I in keyof Given]: PartOf<Given[I], K, C> }
   : Given;
 
+/** A data set with its transforms. */
+type DatasetOf<Given, C extends Catalog> =
+  & PartOf<Given, "data", C>
+  & (Given extends { readonly transforms: infer Several } ? { readonly transforms: PartOf<Several, "transform", C> }
+    : unknown);
+
 /** A spec whose parts have the options that the catalog's plugins of these names take. */
 export type TypedSpec<S extends RunSpec, C extends Catalog> = {
   readonly [Key in keyof S]: Key extends keyof PartKinds ? PartOf<S[Key], PartKinds[Key], C>
-    : Key extends "data" ? { readonly [Split in keyof S[Key]]: PartOf<S[Key][Split], "data", C> }
+    : Key extends "data" ? { readonly [Split in keyof S[Key]]: DatasetOf<S[Key][Split], C> }
     : S[Key];
 };

@@ -17,7 +17,7 @@ import type {
   Sample,
   Tokenizer,
 } from "../../core/types.ts";
-import { idsOf, missingColumn, textOf } from "../../blocks/collator/mod.ts";
+import { idsOf, missingColumn, readColumns, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link causalLm}. */
 export interface CausalLmOptions {
@@ -64,6 +64,10 @@ export const causalLm: Factory<"collator", Partial<CausalLmOptions>> = define({
   name: "causal-lm",
   schema: causalLmSchema,
   create: (options) => ({
+    columns: readColumns(options.columns, {
+      texts: ["text", "messages", "prompt", "completion"],
+      others: ["tools", "chat_template_kwargs"],
+    }),
     encode: (row, index, context) => [sampleOf(tokensOf(row, index, options, context), index, context)],
     questions: (row, index, context) => questionsOf(row, index, options, { ...context, requiresLabels: false }),
   }),

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { CollatorContext, Factory, Field, Row } from "../../core/types.ts";
-import { classesOf, missingColumn, readyMade, textOf } from "../../blocks/collator/mod.ts";
+import { classesOf, missingColumn, readColumns, readyMade, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link ctc}. */
 export interface CtcOptions {
@@ -48,6 +48,7 @@ export const ctc: Factory<"collator", Partial<CtcOptions> & { labels: readonly s
   name: NAME,
   schema: ctcSchema,
   create: (options) => ({
+    columns: readColumns(options.columns, { texts: ["text"], others: ["target"] }),
     encode: (row, index, context) => {
       const { tokenizer } = context;
       const fields = "input_ids" in row

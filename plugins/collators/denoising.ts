@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue, missing } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Random, Row, Sample, Tokenizer } from "../../core/types.ts";
-import { textOf } from "../../blocks/collator/mod.ts";
+import { readColumns, textOf } from "../../blocks/collator/mod.ts";
 import { sequencePair } from "./seq2seq.ts";
 import { corruptSpans, infillText, longestNoiseSource, permuteSentences } from "../../blocks/collator/mod.ts";
 
@@ -55,6 +55,7 @@ export const denoising: Factory<"collator", Partial<DenoisingOptions>> = define(
   name: "denoising",
   schema: denoisingSchema,
   create: (options) => ({
+    columns: readColumns(options.columns, { texts: ["text"] }),
     encode: (row, index, context) => pieces(row, index, options, context),
     resample: (sample, random, context) => drawn(sample, random, options, context),
   }),

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { idsOf, readyMade, textOf } from "../../blocks/collator/mod.ts";
+import { idsOf, readColumns, readyMade, textOf } from "../../blocks/collator/mod.ts";
 import {
   IGNORE,
   labelField,
@@ -57,6 +57,7 @@ export const maskedLm: Factory<"collator", Partial<MaskedLmOptions>> = define({
   name: NAME,
   schema: maskedLmSchema,
   create: (options) => ({
+    columns: readColumns(options.columns, { texts: ["text"] }),
     encode: (row, index, context) =>
       "input_ids" in row ? [readyMadeSample(row, index, context)] : samplesOf(row, index, options, context),
     resample: (sample, random, context) => {

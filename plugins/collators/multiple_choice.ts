@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Row, Sample } from "../../core/types.ts";
-import { missingColumn, readyMade, textOf } from "../../blocks/collator/mod.ts";
+import { missingColumn, readColumns, readyMade, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link multipleChoice}. */
 export interface MultipleChoiceOptions {
@@ -38,6 +38,7 @@ export const multipleChoice: Factory<"collator", Partial<MultipleChoiceOptions>>
   name: NAME,
   schema: multipleChoiceSchema,
   create: ({ columns }) => ({
+    columns: readColumns(columns, { texts: ["context", "choices"], others: ["label", "labels"] }),
     encode: (row, index, context) => {
       const sequences = "input_ids" in row
         ? readyMadeSequences(row, index, context)

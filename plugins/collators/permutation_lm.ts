@@ -8,7 +8,7 @@ import { badValue, missing } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import { permutation } from "../../core/random.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
-import { idsOf, textOf } from "../../blocks/collator/mod.ts";
+import { idsOf, readColumns, textOf } from "../../blocks/collator/mod.ts";
 import { IGNORE, labelField } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link permutationLm}. */
@@ -51,6 +51,7 @@ export const permutationLm: Factory<"collator", Partial<PermutationLmOptions>> =
   name: NAME,
   schema: permutationLmSchema,
   create: (options) => ({
+    columns: readColumns(options.columns, { texts: ["text"] }),
     encode: (
       row,
       index,

@@ -6,7 +6,7 @@ import type * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
-import { missingColumn } from "../../blocks/collator/mod.ts";
+import { missingColumn, readColumns } from "../../blocks/collator/mod.ts";
 import { type MaskedLmOptions, maskedLmSchema, readyMadeSample } from "./masked_lm.ts";
 import { labelField, maskableWords, maskSample } from "../../blocks/collator/mod.ts";
 
@@ -41,6 +41,7 @@ export const pretraining: Factory<"collator", Partial<PretrainingOptions>> = def
   name: NAME,
   schema: pretrainingSchema,
   create: (options) => ({
+    columns: readColumns(options.columns, { texts: ["sentences"] }),
     encode: (
       row,
       index,

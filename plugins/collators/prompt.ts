@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue, missing, show, unsupported } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Named, Row, Sample, Tokenizer } from "../../core/types.ts";
-import { classesOf, missingColumn, optionalText, textOf } from "../../blocks/collator/mod.ts";
+import { classesOf, missingColumn, optionalText, readColumns, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link prompt}. */
 export interface PromptOptions {
@@ -71,6 +71,7 @@ export const prompt: Factory<"collator", PromptInput> = define({
       return known.words;
     };
     return {
+      columns: readColumns(options.columns, { texts: placeholders(options.template), others: ["label"] }),
       encode: (row, index, context) => {
         const words = wordsFor(context.tokenizer);
         const longest = options.scoring === "token" ? 0 : Math.max(...words.map((ids) => ids.length));

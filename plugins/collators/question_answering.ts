@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { CollatorContext, Encoding, Factory, Field, Row, RowSurvey, Sample } from "../../core/types.ts";
-import { missingColumn, readyMade, textOf } from "../../blocks/collator/mod.ts";
+import { missingColumn, readColumns, readyMade, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link questionAnswering}. */
 export interface QuestionAnsweringOptions {
@@ -46,6 +46,7 @@ export const questionAnswering: Factory<"collator", Partial<QuestionAnsweringOpt
   name: NAME,
   schema: questionAnsweringSchema,
   create: (options) => ({
+    columns: readColumns(options.columns, { texts: ["question", "context"], spans: { answers: "context" } }),
     survey: () => unitSurvey(options),
     encode: (row, index, context) =>
       "input_ids" in row ? [readyMadeSample(row, index, context)] : windowsOf(row, index, options, context),

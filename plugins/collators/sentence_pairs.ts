@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Sample } from "../../core/types.ts";
-import { missingColumn, optionalText, prompted, textOf, unquote } from "../../blocks/collator/mod.ts";
+import { missingColumn, optionalText, prompted, readColumns, textOf, unquote } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link sentencePairs}. */
 export interface SentencePairsOptions {
@@ -45,6 +45,7 @@ export const sentencePairs: Factory<"collator", Partial<SentencePairsOptions>> =
   name: NAME,
   schema: sentencePairsSchema,
   create: (options) => ({
+    columns: readColumns(options.columns, { texts: ["text", "textPair"], others: ["score"] }),
     encode: (row, index, context) => {
       const { columns } = options;
       const first = textOf(NAME, row, index, columns.text ?? "text");

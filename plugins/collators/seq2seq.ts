@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { badValue, unsupported } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { idsOf, optionalText, textOf } from "../../blocks/collator/mod.ts";
+import { idsOf, optionalText, readColumns, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link seq2seq}. */
 export interface Seq2seqOptions {
@@ -45,6 +45,7 @@ export const seq2seq: Factory<"collator", Partial<Seq2seqOptions>> = define({
   name: "seq2seq",
   schema: seq2seqSchema,
   create: (options) => ({
+    columns: readColumns(options.columns, { texts: ["source", "target"] }),
     encode: (row, index, context) => [encode(row, index, options, context)],
   }),
 });

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { classesOf, idsOf, missingColumn, readyMade } from "../../blocks/collator/mod.ts";
+import { classesOf, idsOf, missingColumn, readColumns, readyMade } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link tokenLabels}. */
 export interface TokenLabelsOptions {
@@ -53,6 +53,7 @@ export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = def
       return emptySentences === "skip" && Array.isArray(words) && words.length === 0;
     };
     return {
+      columns: readColumns(columns, { texts: ["tokens"], parallel: { tags: "tokens" } }),
       survey: () => {
         let [skipped, rows] = [0, 0];
         return {

@@ -148,6 +148,8 @@ export function consoleSink(
       for (const text of sampleTexts(event, totalSteps, terminal.columns)) tell(text, event.step);
     } else if (event.type === "checkpoint" && !terminal.isTerminal) {
       tell(`${stepText(event.step, totalSteps)}  checkpoint  ${printable(event.name)}`, event.step);
+    } else if (event.type === "data") {
+      for (const text of transformTexts(event)) line(text);
     } else if (event.type === "warning") {
       report();
       line(`warning: ${printable(event.message)}`);
@@ -166,6 +168,23 @@ export function consoleSink(
       clear();
     },
   };
+}
+
+/** What each transform did, in one line. */
+function transformTexts({ what, transforms }: TrainingEvent & { type: "data" }): string[] {
+  return transforms.map(({ use, in: before, out: after, ...actions }) => {
+    const counts = (["dropped", "changed", "added"] as const).flatMap((action) => {
+      const reasons = Object.entries(actions[action]);
+      if (reasons.length === 0) return [];
+      const shown = reasons.sort(([, a], [, b]) => b - a).slice(0, 4).map(([reason, n]) => `${n} ${reason}`);
+      return [`${action}: ${shown.join(", ")}${reasons.length > 4 ? ", ..." : ""}`];
+    });
+    return printable(
+      `${what}: ${use}: ${before} rows${after === before ? "" : ` -> ${after}`}${
+        counts.map((text) => `; ${text}`).join("")
+      }`,
+    );
+  });
 }
 
 /** How fast matrix products are, beside what the machine can do; nothing where that is not known. */

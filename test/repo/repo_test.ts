@@ -59,6 +59,7 @@ const blocksOf: Readonly<Record<string, string>> = {
   "plugins/heads": "blocks/head/mod.ts",
   "plugins/regularizers": "blocks/regularizer/mod.ts",
   "plugins/searches": "blocks/search/mod.ts",
+  "plugins/transforms": "blocks/transform/mod.ts",
 };
 
 /** Files that build/catalog.ts writes. */

@@ -1,0 +1,62 @@
+/**
+ * Transforms that look at one row at a time.
+ * @module
+ */
+import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
+import type { Row, TransformContext, TransformRow } from "../../core/types.ts";
+
+/** Rows through a function of one row; what it does is told. */
+export async function* eachRow(
+  rows: AsyncIterable<TransformRow>,
+  context: TransformContext,
+  change: (item: TransformRow) => RowChange | Promise<RowChange>,
+): AsyncIterable<TransformRow> {
+  for await (const item of rows) {
+    const { row, drop, reasons = [] } = await change(item);
+    if (drop !== undefined) {
+      context.note(item, "dropped", drop);
+      continue;
+    }
+    for (const reason of reasons) context.note(item, "changed", reason);
+    yield row === undefined ? item : { ...item, row };
+  }
+}
+
+/** `{}`: the row stays. `drop`: why it goes. `row`: what it becomes, and for which reasons it is told. */
+export type RowChange = Readonly<{ row?: Row; reasons?: readonly string[]; drop?: string }>;
+
+/** Where a person finds a row. */
+export const placeOf = ({ where, index }: TransformRow): string => where ?? `row ${index}`;
+
+/** The value of a column. Throws AttuneError that lists the row's columns where it has none of that name. */
+export function columnOf(plugin: string, item: TransformRow, column: string): unknown {
+  if (Object.hasOwn(item.row, column)) return item.row[column];
+  const there = Object.keys(item.row);
+  const near = nearest(column, there);
+  throw new AttuneError(
+    `${placeOf(item)} has no column "${column}"${near ? `, did you mean "${near}"?` : ""} Columns: ${show(there)}`,
+    { code: "UNKNOWN_COLUMN", plugin, path: column, found: there, allowed: there },
+  );
+}
+
+/** The error of a value in a row's column. */
+export function badColumn(
+  plugin: string,
+  item: TransformRow,
+  column: string,
+  value: unknown,
+  allowed: string,
+): AttuneError {
+  return badValue(plugin, `${placeOf(item)}, column "${column}"`, value, allowed);
+}
+
+/** The columns that a transform was given, else the task's; those that only some rows have are left where they are missing. */
+export function textColumns(
+  plugin: string,
+  given: readonly string[] | null,
+  { columns }: TransformContext,
+): readonly string[] {
+  const chosen = given ?? columns?.texts;
+  if (chosen) return chosen;
+  throw badValue(plugin, "columns", null, "names of columns, where no task says which it reads");
+}

@@ -1,0 +1,5 @@
+/**
+ * Building blocks of transforms.
+ * @module
+ */
+export * from "./each_row.ts";

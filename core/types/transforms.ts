@@ -1,0 +1,37 @@
+/**
+ * What is said of rows on their way: splits, columns, and what transforms did.
+ * @module
+ */
+import type { Named } from "./base.ts";
+
+/** The parts that data is divided into. */
+export type SplitName = "train" | "eval" | "test";
+
+/**
+ * The columns that a collator reads, as rows call them. `texts`: strings, lists of strings, or messages. `spans`: columns of
+ * SQuAD's answers, with the text column that each counts in. `parallel`: lists with one entry for each word of another.
+ * `others`: labels and the like.
+ */
+export type RowColumns = Readonly<{
+  texts: readonly string[];
+  spans?: Named<string>;
+  parallel?: Named<string>;
+  others?: readonly string[];
+}>;
+
+/** What became of a row. */
+export type RowAction = "dropped" | "changed" | "added";
+
+/** The row that something became of, and why. */
+export type RowNote = Readonly<{ row: number; action: RowAction; reason: string }>;
+
+/** What a transform did: rows in and out, how many it dropped, changed and added by reason, and the first of these rows. */
+export type TransformReport = Readonly<{
+  use: string;
+  in: number;
+  out: number;
+  dropped: Named<number>;
+  changed: Named<number>;
+  added: Named<number>;
+  rows: readonly RowNote[];
+}>;

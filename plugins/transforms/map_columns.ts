@@ -1,0 +1,64 @@
+/**
+ * Columns under other names.
+ * @module
+ */
+import * as v from "valibot";
+import { columnOf, eachRow } from "../../blocks/transform/mod.ts";
+import { define } from "../../core/define.ts";
+import type { Factory, Row } from "../../core/types.ts";
+
+/** Options of {@link mapColumns}. */
+export interface MapColumnsOptions {
+  /** New name → old name. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** Whether columns that are not named stay. */
+  readonly keep: boolean;
+}
+
+type Input = Readonly<{ columns: Readonly<Record<string, string>>; keep?: boolean }>;
+
+/** Schema of {@link MapColumnsOptions}. */
+export const mapColumnsSchema: v.GenericSchema<Input, MapColumnsOptions> = v.strictObject({
+  columns: v.pipe(
+    v.record(v.string(), v.pipe(v.string(), v.nonEmpty())),
+    v.check((columns) => Object.keys(columns).length > 0, "at least one column"),
+  ),
+  keep: v.optional(v.boolean(), false),
+});
+
+const NAME = "map-columns";
+
+/**
+ * Rows with the named columns under their new names, and with `keep` the others as they are: what stood under a new name
+ * before is gone, and what stood under an old one, unless it is named again.
+ *
+ * @throws AttuneError from reading where a row has no column of an old name.
+ * @example
+ * ```ts
+ * import { mapColumns } from "attune/transforms/map-columns";
+ * console.assert(mapColumns({ columns: { text: "review", label: "stars" } }).scope === "row");
+ * ```
+ */
+export const mapColumns: Factory<"transform", Input> = define({
+  kind: "transform",
+  name: NAME,
+  schema: mapColumnsSchema,
+  create: ({ columns, keep }) => {
+    const names = Object.entries(columns);
+    const gone = new Set(names.flat());
+    return {
+      scope: "row",
+      apply: (rows, context) =>
+        eachRow(rows, context, (item) => {
+          const others = keep ? Object.entries(item.row).filter(([name]) => !gone.has(name)) : [];
+          const row: Row = Object.fromEntries([
+            ...names.map(([name, old]) => [name, columnOf(NAME, item, old)]),
+            ...others,
+          ]);
+          const same = names.every(([name, old]) => name === old) &&
+            Object.keys(item.row).length === Object.keys(row).length;
+          return same ? {} : { row, reasons: ["columns"] };
+        }),
+    };
+  },
+});

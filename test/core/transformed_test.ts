@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import * as v from "valibot";
+import { compose, toSpec } from "../../core/compose.ts";
+import { define } from "../../core/define.ts";
+import { trainRun } from "../../core/run/train.ts";
+import { transformed } from "../../core/transformed.ts";
+import type { Catalog, Json, Named, Row, Rows, SplitName, TrainingEvent, TransformContext } from "../../core/types.ts";
+import { memory } from "../../plugins/data/memory.ts";
+import { memory as memoryStore } from "../../plugins/stores/memory.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
+import { tinyHost, tinyRows, tinySpec } from "../tiny.ts";
+
+const host = tinyHost(await hostHere(1));
+
+/** Drops every row whose number has a remainder, and tells what it was told. */
+const told: TransformContext[] = [];
+const every = define({
+  kind: "transform",
+  name: "every",
+  schema: v.strictObject({ nth: v.optional(v.number(), 2) }),
+  create: ({ nth }) => ({
+    scope: "row",
+    apply: async function* (rows, context) {
+      told.push(context);
+      for await (const item of rows) {
+        if (item.index % nth === 0) yield item;
+        else context.note(item, "dropped", "not every");
+      }
+    },
+  }),
+});
+/** Repeats each row, in training alone. */
+const twice = define({
+  kind: "transform",
+  name: "twice",
+  schema: v.strictObject({}),
+  create: () => ({
+    scope: "choice",
+    trainOnly: true,
+    apply: async function* (rows, context) {
+      for await (const item of rows) {
+        yield item;
+        context.note(item, "added", "again");
+        yield item;
+      }
+    },
+  }),
+});
+/** The first row to test, the second to eval, the others to train. */
+const parts = define({
+  kind: "transform",
+  name: "parts",
+  schema: v.strictObject({}),
+  create: () => ({
+    scope: "row",
+    makes: ["train", "eval", "test"],
+    apply: async function* (rows, context) {
+      for await (const item of rows) {
+        const part: SplitName = item.index === 0 ? "test" : item.index === 1 ? "eval" : "train";
+        if (part === context.split) yield item;
+        else context.note(item, "dropped", `of ${part}`);
+      }
+    },
+  }),
+});
+const own: Catalog = {
+  ...catalog,
+  transform: { every, twice, parts, "map-columns": catalog.transform["map-columns"] },
+};
+const rows: Row[] = Array.from({ length: 10 }, (_, i) => ({ text: `row ${i}`, label: i % 2 ? "bad" : "good" }));
+const source = { use: "memory", with: { rows: rows as unknown as Json } };
+const spec = (data: Named<unknown>): Named<Json> => ({ ...tinySpec(), data } as unknown as Named<Json>);
+const composed = (data: Named<unknown>) => compose(spec(data) as never, own);
+const texts = async (opened: Rows | undefined): Promise<unknown[]> => {
+  const all: unknown[] = [];
+  for await (const { row } of opened?.read() ?? []) all.push(row.text);
+  return all;
+};
+
+it("transforms run in order, and the task's columns, seed, split and tokenizer are told", async () => {
+  const run = composed({ train: { ...source, transforms: ["every", { use: "every", with: { nth: 4 } }, "twice"] } });
+  assert.deepEqual(await texts(await run.data.train?.open(host)), [
+    "row 0",
+    "row 0",
+    "row 4",
+    "row 4",
+    "row 8",
+    "row 8",
+  ]);
+  const opened = await run.data.train?.open(host);
+  assert.deepEqual((await opened?.at?.([5, 2]))?.map((row) => row.text), ["row 8", "row 4"]);
+  assert.deepEqual(opened?.transforms?.map(({ use, in: before, out }) => [use, before, out]), [
+    ["every", 10, 5],
+    ["every", 5, 3],
+    ["twice", 3, 6],
+  ]);
+  const context = told.at(-1);
+  assert.deepEqual(context?.columns, { texts: ["text", "textPair"], others: ["label", "labels"] });
+  assert.equal(context?.split, "train");
+  assert.equal((await context?.tokenizer())?.specialTokenIds.cls, 2);
+});
+
+it("a transform that splits runs first, makes the other two, and leaves to training what is its alone", async () => {
+  const run = composed({ train: { ...source, transforms: ["twice", "every", "parts"] } });
+  assert.deepEqual(Object.keys(run.data), ["train", "eval", "test"]);
+  const of = async (name: SplitName) => await texts(await run.data[name]?.open(host));
+  assert.deepEqual(await of("test"), ["row 0"]);
+  assert.deepEqual(await of("eval"), []);
+  assert.deepEqual(await of("train"), ["row 2", "row 2", "row 4", "row 4", "row 6", "row 6", "row 8", "row 8"]);
+  // A run's spec has what was given; composed again it is the same run.
+  const again = toSpec(run) as Named<Named<Named<unknown>>>;
+  assert.deepEqual(Object.keys(again.data ?? {}), ["train"]);
+  const second = compose(again as never, own);
+  const fingerprints = async (one: typeof run) => (await one.data.train?.open(host))?.fingerprint;
+  assert.equal(await fingerprints(second), await fingerprints(run));
+  assert.notEqual((await run.data.eval?.open(host))?.fingerprint, await fingerprints(run));
+});
+
+it("what may not stand where it does is an error of the spec, all at once", () => {
+  const wrong = (data: Named<unknown>, pattern: RegExp) => assert.throws(() => composed(data), pattern);
+  wrong(
+    { train: source, eval: { ...source, transforms: ["every", "twice"] } },
+    /data\.eval\.transforms\.1.*"twice".*data\.train alone/,
+  );
+  wrong({ train: source, test: { ...source, transforms: ["twice"] } }, /data\.test\.transforms\.0/);
+  wrong({ train: source, eval: { ...source, transforms: ["parts"] } }, /data\.eval\.transforms\.0/);
+  wrong({ train: { ...source, transforms: ["parts"] }, eval: source }, /data\.eval: .*"parts" on data\.train makes it/);
+  wrong({ train: { ...source, transforms: ["parts", "parts"] } }, /one transform that splits/);
+  wrong({ train: { ...source, transforms: ["evry"] } }, /data\.train\.transforms\.0.*did you mean "every"/);
+  wrong({ train: { ...source, transforms: "every" } }, /data\.train\.transforms.*a list/);
+  wrong({ train: { ...source, transform: [] } }, /did you mean "transforms"/);
+  wrong({ train: source, evl: source }, /data\.evl.*did you mean "eval"/);
+  const mixed = { use: "mix", with: { sources: [{ ...source, transforms: ["twice"] }] } };
+  wrong({ train: source, eval: mixed }, /data\.eval\.with\.sources\.0\.transforms\.0/);
+  assert.doesNotThrow(() => composed({ train: mixed }));
+  assert.throws(
+    () => compose(spec({ train: source, eval: transformed(memory({ rows }), [twice()]) }) as never, own),
+    /"twice"/,
+  );
+});
+
+it("a run says what transforms did, in events and in data.json", async () => {
+  const renamed = tinyRows.map(({ text, label }) => ({ review: text, label }));
+  const train = {
+    use: "memory",
+    with: { rows: renamed as unknown as Json },
+    transforms: [{ use: "map-columns", with: { columns: { text: "review" }, keep: true } }, "every"],
+  };
+  const output = await memoryStore().open(host);
+  const events: TrainingEvent[] = [];
+  const given = { ...tinySpec(), data: { train }, training: { maxSteps: 1 } };
+  for await (const event of trainRun(compose(given as never, own), host, { output })) events.push(event);
+  const [data] = events.filter((event) => event.type === "data");
+  assert.deepEqual([data?.what, data?.in, data?.out], ["data.train", 24, 12]);
+  assert.deepEqual(data?.transforms[1]?.dropped, { "not every": 12 });
+  const file = JSON.parse(new TextDecoder().decode((await output.get("data.json"))?.bytes));
+  assert.deepEqual(file.train.transforms[1].rows[0], { row: 1, action: "dropped", reason: "not every" });
+  assert.equal(file.train.transforms[0].changed.columns, 24);
+  const written = JSON.parse(new TextDecoder().decode((await output.get("spec.json"))?.bytes));
+  assert.equal(written.data.train.transforms[1].use, "every");
+});
+
+it("an error of a transform says whose it is", async () => {
+  const broken = define({
+    kind: "transform",
+    name: "broken",
+    schema: v.strictObject({}),
+    create: () => ({
+      scope: "row",
+      // deno-lint-ignore require-yield
+      apply: async function* () {
+        throw new TypeError("no such thing");
+      },
+    }),
+  });
+  const run = compose(spec({ train: { ...source, transforms: ["broken"] } }) as never, {
+    ...own,
+    transform: { broken },
+  });
+  await assert.rejects(
+    async () => await run.data.train?.open(host),
+    /The transform "broken" failed: TypeError: no such thing/,
+  );
+});
