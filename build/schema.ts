@@ -82,7 +82,7 @@ export function specSchema(): Schema {
       for (const [name, field] of Object.entries(options.properties ?? {})) {
         if (fields[name] !== undefined) field.description = fields[name];
       }
-      const transforms = kind === "data" ? { transforms: several("transform") } : {};
+      const transforms: Record<string, Schema> = kind === "data" ? { transforms: several("transform") } : {};
       const properties = { use: { const: use }, with: withParts(options, roles), ...transforms };
       return {
         type: "object",
