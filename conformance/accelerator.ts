@@ -1,11 +1,21 @@
 /**
- * What every accelerator must do, on a small graph.
+ * What every accelerator must do, on a small graph and on weights of several shapes.
  * @module
  */
 import { inspectBackbone } from "../core/engine/inspect.ts";
 import { capabilities } from "../core/graph/capabilities.ts";
 import { reachable } from "../core/graph/graph.ts";
-import { type Accelerator, bytesPerElement, type Device, gelu, Graph, layerNorm, matmul, sizeOf } from "../kit.ts";
+import {
+  type Accelerator,
+  type Device,
+  gelu,
+  Graph,
+  layerNorm,
+  type LinearWeight,
+  matmul,
+  type Named,
+  type Tensor,
+} from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { type Given, randomInput } from "./oracle/differences.ts";
@@ -16,14 +26,36 @@ import { tinyConfig, tinyFamily } from "./tiny/network.ts";
 export type AcceleratorFigures = Readonly<{
   /** How far a number may be from what it was, of the largest. Default: rounding alone where it is exact, else 0.1. */
   bound?: number;
+  /** How far a stored weight may be from what it was, of the largest of its values. Default: 0.2. */
+  weightBound?: number;
   /** The providers that its graphs have to fit. Default: cpu. */
   providers?: readonly Device["provider"][];
 }>;
 
 const [ROWS, WIDTH] = [5, 16];
 
+/** Dims of weights [out, in]: whole blocks, blocks that cross rows, an odd number of values. */
+const shapes: readonly (readonly [number, number])[] = [[32, 64], [12, 48], [5, 19]];
+
 /** The checks of an accelerator. */
 export function acceleratorChecks(accelerator: Accelerator, figures: AcceleratorFigures): readonly Check[] {
+  return [
+    check("says whether it is exact", () => assert.equal(typeof accelerator.exact, "boolean")),
+    ...graphChecks(accelerator, figures),
+    ...storageChecks(accelerator, figures),
+    check("scales losses by a number above 0 that grows and backs off", () => {
+      const { lossScale } = accelerator;
+      if (!lossScale) return;
+      const { initScale, growthFactor, backoffFactor, growthInterval } = lossScale;
+      assert.ok(initScale > 0 && Number.isFinite(Math.fround(initScale)), `${initScale}`);
+      assert.ok(growthFactor > 1 && Number.isFinite(growthFactor), `${growthFactor}`);
+      assert.ok(backoffFactor > 0 && backoffFactor < 1, `${backoffFactor}`);
+      assert.ok(Number.isInteger(growthInterval) && growthInterval > 0, `${growthInterval}`);
+    }),
+  ];
+}
+
+function graphChecks(accelerator: Accelerator, figures: AcceleratorFigures): readonly Check[] {
   const { bound = accelerator.exact ? 1e-6 : 0.1, providers = ["cpu"] } = figures;
   const deviceOf = (provider: Device["provider"]): Device => ({
     provider,
@@ -50,7 +82,6 @@ export function acceleratorChecks(accelerator: Accelerator, figures: Accelerator
     return (["forward", "training"] as const).flatMap((pass) => accelerator[pass]?.(built().graph, device) ?? []);
   };
   return [
-    check("says whether it is exact", () => assert.equal(typeof accelerator.exact, "boolean")),
     check("its graphs have the outputs that there were, within what it says", () => {
       const { graph, given } = built();
       const [wanted] = results(graph, given);
@@ -73,26 +104,47 @@ export function acceleratorChecks(accelerator: Accelerator, figures: Accelerator
         }
       }
     }),
-    check("stores weights in no more bytes than they have, the same each time", () => {
-      for (const [name, dims] of [["tiny.layers.0.up.weight", [32, 16]], ["tiny.norm.weight", [16]]] as const) {
-        const stored = accelerator.store?.(name, dims);
-        assert.deepEqual(accelerator.store?.(name, dims), stored, name);
-        if (!stored) continue;
-        const each = stored.dtype === "int4" ? 0.5 : bytesPerElement[stored.dtype];
-        assert.ok(each * sizeOf(dims) <= 4 * sizeOf(dims), `${name} as ${stored.dtype}`);
-        if (stored.block !== undefined) {
-          assert.ok(Number.isInteger(stored.block) && stored.block > 0, `${stored.block}`);
-        }
+  ];
+}
+
+function storageChecks(accelerator: Accelerator, { weightBound = 0.2 }: AcceleratorFigures): readonly Check[] {
+  const weights = shapes.map((dims, i): LinearWeight => ({
+    name: `tiny.layers.${i}.up.weight`,
+    module: `tiny.layers.${i}.up`,
+    dims,
+    conv1d: false,
+  }));
+  const valuesOf = ({ name, dims: [outputs, inputs] }: LinearWeight): Float32Array => {
+    const given: Given = {};
+    randomInput(new Graph(), given, name, [outputs, inputs], {});
+    return Float32Array.from(given[name]?.data as ArrayLike<number>);
+  };
+  const bytesOf = (tensors: Named<Tensor>): number =>
+    Object.values(tensors).reduce((bytes, { data }) => bytes + data.byteLength, 0);
+  return [
+    check("gives back what it stores of a weight, the same each time, its values left as they were", () => {
+      for (const weight of weights) {
+        const storage = accelerator.store?.(weight);
+        if (!storage) continue;
+        const values = valuesOf(weight);
+        const before = values.slice();
+        const tensors = storage.encode(values, weight);
+        assert.deepEqual([...values], [...before], "values");
+        assert.deepEqual(storage.encode(values, weight), tensors, weight.name);
+        assert.equal(accelerator.store?.(weight)?.format.label, storage.format.label);
+        const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+        const decoded = storage.format.decode(tensors, weight.dims);
+        assert.equal(decoded.length, values.length);
+        assert.near(decoded, values, weightBound * most);
       }
     }),
-    check("scales losses by a number above 0 that grows and backs off", () => {
-      const { lossScale } = accelerator;
-      if (!lossScale) return;
-      const { initScale, growthFactor, backoffFactor, growthInterval } = lossScale;
-      assert.ok(initScale > 0 && Number.isFinite(Math.fround(initScale)), `${initScale}`);
-      assert.ok(growthFactor > 1 && Number.isFinite(growthFactor), `${growthFactor}`);
-      assert.ok(backoffFactor > 0 && backoffFactor < 1, `${backoffFactor}`);
-      assert.ok(Number.isInteger(growthInterval) && growthInterval > 0, `${growthInterval}`);
+    check("says in how many bytes, no more than it had as float32", () => {
+      const [weight] = weights;
+      const storage = weight && accelerator.store?.(weight);
+      if (!weight || !storage) return;
+      const bytes = storage.format.bytes(weight.dims);
+      assert.ok(bytes <= 4 * weight.dims[0] * weight.dims[1], `${bytes} bytes`);
+      assert.near([bytesOf(storage.encode(valuesOf(weight), weight))], [bytes], 256);
     }),
   ];
 }

@@ -16,6 +16,7 @@ export type * from "./types/model.ts";
 export type * from "./types/rows.ts";
 export type * from "./types/transforms.ts";
 export type * from "./types/training.ts";
+export type * from "./types/storage.ts";
 export type * from "./types/events.ts";
 export type * from "./types/host.ts";
 export type * from "./types/search.ts";

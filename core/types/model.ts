@@ -10,6 +10,7 @@ import type { Host, Store } from "./host.ts";
 import type { Plugin, RunSpec, Several, Use } from "./plugins.ts";
 import type { Batch, Row, Tokenizer } from "./rows.ts";
 import type { SentenceModules } from "./sentence.ts";
+import type { EncodedWeight, FrozenWeights, WeightFormat } from "./storage.ts";
 
 /** Opens a checkpoint: `pretrained`, `random`, `attune:base`. */
 export interface ModelSource extends Plugin<"model"> {
@@ -30,6 +31,8 @@ export type Checkpoint = Readonly<{
   /** Where tokens were added: rows that its tables have in its files, and the names of parameters that grew. */
   vocabSizeBefore?: number;
   grown?: readonly string[];
+  /** How the run's accelerators store weights that do not train. */
+  frozen?: FrozenWeights;
 }>;
 
 /** The tensors of a checkpoint. */
@@ -41,6 +44,10 @@ export interface Weights {
   read(name: string): Promise<Tensor<Float32Array>>;
   /** As it is stored, where that is integers with a scale per row. */
   quantized?(name: string): Promise<QuantizedTensor | undefined>;
+  /** As it is stored, where a linear layer's weight is codes of another kind; sessions keep it so, and `read` decodes it. */
+  encoded?(name: string): Promise<EncodedWeight | undefined>;
+  /** What `encoded` gives weights of a name as; undefined: it gives none. */
+  formatOf?(name: string): WeightFormat | undefined;
   /** Where the bytes lie; `file` is a checked real path where the host can map files, else undefined. */
   locate(name: string): WeightLocation | undefined;
   /** Some of a tensor's bytes as they are stored; undefined where they are not the tensor's values alone. */
@@ -80,6 +87,8 @@ export interface FamilyFacts {
   readonly savedNames?: readonly (readonly [pattern: RegExp, replacement: string])[];
   /** Names of parameters without weight decay, where "norm" and "bias" do not say it. */
   readonly noDecay?: RegExp;
+  /** Modules that stay float32 where others are quantized, as transformers' _keep_in_fp32_modules. */
+  readonly keepInFp32Modules?: readonly string[];
   /** The objective of sentence pairs: whether the second comes next, or the order of the two. Absent: there is no head for pairs. */
   readonly sentencePairs?: "next" | "order";
 }

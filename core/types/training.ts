@@ -4,11 +4,12 @@
  */
 import type { Capabilities } from "../graph/capabilities.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import type { DType, Named, Tensor } from "./base.ts";
+import type { Named, Tensor } from "./base.ts";
 import type { GraphBuilder } from "./build.ts";
 import type { BackboneOutput, InspectedBackbone, Middleware } from "./model.ts";
 import type { Plugin } from "./plugins.ts";
 import type { Dataset, Field, Row } from "./rows.ts";
+import type { LinearWeight, WeightStorage } from "./storage.ts";
 
 /** Views of the one memory: a tensor, or neighbours of one group if `elementwise`. */
 export type FlatParameter<S extends string = string> = Readonly<{
@@ -152,17 +153,24 @@ export type LossScaleOptions = Readonly<{
   growthInterval: number;
 }>;
 
-/** Rewrites graphs before gradients are built or after; says how frozen weights are stored. Not `exact`: asked for by name. */
+/**
+ * Says how frozen weights are stored, and rewrites graphs before gradients are built or after. Each of several is asked in
+ * order: the first that takes a weight stores it, all rewrite. Not `exact`: asked for by name.
+ */
 export interface Accelerator extends Plugin<"accelerator"> {
   readonly exact: boolean;
+  /** Of which modules it may take weights; absent: of all that may be taken. */
+  readonly modules?: Readonly<{ targetModules?: readonly string[] | undefined; skipModules: readonly string[] }>;
+  /** Whether weights are its only business: a run where it can take none, or without an adapter, is an error. */
+  readonly needsFrozenWeights?: boolean;
+  /** How a linear layer's weight that does not train is stored; undefined: another's business. */
+  store?(weight: LinearWeight): WeightStorage | undefined;
+  /** The most that the mean loss may change, in nats; more ends the run before step one. */
+  readonly maxLossDrift?: number | undefined;
   /** How losses are scaled, where gradients have so few bits that small ones would be lost. */
   readonly lossScale?: LossScaleOptions;
   forward?(graph: Graph, device: Device): Graph;
   training?(graph: Graph, device: Device): Graph;
-  store?(
-    name: string,
-    dims: readonly number[],
-  ): Readonly<{ dtype: DType | "int4"; block?: number; compute?: "int8" }> | undefined;
 }
 
 /** Where a graph will run. */

@@ -31,9 +31,11 @@ import {
   square,
   sum,
   type Task,
+  type Tensor,
   type Tokenizer,
   type TokenizerLoader,
   type Trainer,
+  type WeightStorage,
 } from "../../kit.ts";
 import { random } from "../../plugins/searches/random.ts";
 import { ort } from "../../plugins/trainers/ort.ts";
@@ -128,13 +130,25 @@ finds("pruner", [
   ],
 ]);
 
-// Accelerators: none yet, either.
+// Accelerators: one that stores weights as they are.
+const tensorOf = (values: Float32Array): Tensor => ({ dtype: "float32", dims: [values.length], data: values });
+const plainStorage = (each: number, factor = 1): WeightStorage => ({
+  format: {
+    label: "plain",
+    bytes: ([outputs, inputs]) => each * outputs * inputs,
+    decodingBytes: () => 0,
+    decode: ({ values }) => Float32Array.from(values?.data as Float32Array, (x) => factor * x),
+    writeDecoded: (writer) => writer.tensor("values"),
+  },
+  encode: (values) => ({ values: tensorOf(values.slice()) }),
+});
 const accelerator: Accelerator = {
   kind: "accelerator",
   name: "same",
   options: {},
   exact: true,
   forward: (graph) => graph,
+  store: () => plainStorage(4),
 };
 itPasses("an accelerator that changes nothing", checksOf(accelerator as Checked<"accelerator">));
 const scaling = { initScale: 65536, growthFactor: 2, backoffFactor: 0.5, growthInterval: 2000 };
@@ -147,10 +161,12 @@ finds("accelerator", [
     },
   }, /the outputs that there were/],
   ["loses an output", { ...accelerator, forward: () => new Graph() }, /the outputs that there were/],
-  ["stores more than there was", {
+  ["stores more than there was", { ...accelerator, store: () => plainStorage(8) }, /no more than/],
+  ["gives back something else", { ...accelerator, store: () => plainStorage(4, 0) }, /gives back what it stores/],
+  ["changes what it is given", {
     ...accelerator,
-    store: () => ({ dtype: "int64" as const }),
-  }, /no more bytes/],
+    store: () => ({ ...plainStorage(4), encode: (values) => ({ values: tensorOf(values.fill(0)) }) }),
+  }, /left as they were/],
   ["scales by nothing", { ...accelerator, lossScale: { ...scaling, initScale: 0 } }, /above 0/],
   [
     "scales by more where gradients overflow",

@@ -1,0 +1,74 @@
+/**
+ * How frozen weights of linear layers are stored in fewer bits, and what is computed with them so.
+ *
+ * Whoever has codes gives them in this form: an accelerator that quantizes, and a checkpoint that is quantized already.
+ * @module
+ */
+import type { OnnxAttribute } from "../onnx/model.ts";
+import type { DType, Named, Tensor } from "./base.ts";
+
+/** Rows and columns of a linear layer's weight: its outputs, its inputs. */
+export type MatrixDims = readonly [outputs: number, inputs: number];
+
+/** The weight of a linear layer. `dims` and values are [out, in], also where the model stores it turned (`conv1d`). */
+export type LinearWeight = Readonly<{ name: string; module: string; dims: MatrixDims; conv1d: boolean }>;
+
+/** A weight as it is stored: small tensors, and what they mean. */
+export type EncodedWeight = Readonly<{ format: WeightFormat; tensors: Named<Tensor> }>;
+
+/** What an accelerator makes of a weight. */
+export type WeightStorage = Readonly<{
+  format: WeightFormat;
+  /** The tensors of a weight's values [out, in]. Throws AttuneError where it cannot hold one of them. */
+  encode(values: Float32Array, weight: LinearWeight): Named<Tensor>;
+}>;
+
+/**
+ * What the tensors of a weight mean, and how products over them are computed. All weights that are stored alike share one:
+ * it is known by its label.
+ */
+export interface WeightFormat {
+  /** As plans and logs name it: "nf4, block 64, double". */
+  readonly label: string;
+  /** Tensors that the runtime wants as constants, because it packs them; the others are inputs that all sessions share. */
+  readonly constants?: readonly string[];
+  /** Bytes of a weight's tensors, without tables that all weights share. */
+  bytes(dims: MatrixDims): number;
+  /** Bytes of what decoding makes on its way to float32, at most at once, beside the result. */
+  decodingBytes(dims: MatrixDims): number;
+  /** The values [out, in]. */
+  decode(tensors: Named<Tensor>, dims: MatrixDims): Float32Array;
+  /** Writes the nodes that give the values as float32 [out, in]. */
+  writeDecoded(writer: NodeWriter, dims: MatrixDims): string;
+  /** Writes x Wᵀ + bias, [rows, out], where there is a better way than to decode and multiply. */
+  writeProduct?(writer: NodeWriter, operands: ProductOperands, dims: MatrixDims): string | undefined;
+  /** Writes dy W, [rows, in], where there is a better way. */
+  writeTransposedProduct?(writer: NodeWriter, dy: string, dims: MatrixDims): string | undefined;
+  /** How far products may be from those of the decoded values, of the largest; absent: rounding alone. */
+  readonly tolerance?: Readonly<{ product?: number; transposedProduct?: number }>;
+}
+
+/** The names of a product's operands: x [rows, in], bias [out]. */
+export type ProductOperands = Readonly<{ x: string; bias: string | undefined }>;
+
+/** Writes nodes of ONNX for one weight and one reader of it. */
+export interface NodeWriter {
+  /** The name of one of the weight's tensors. */
+  tensor(name: string): string;
+  /** The name of a fixed tensor; the same `key`, the same tensor. */
+  constant(key: string, tensor: Tensor): string;
+  /** Adds a node and gives the name of its output. */
+  add(op: string, inputs: readonly string[], attributes?: Named<OnnxAttribute>, domain?: "com.microsoft"): string;
+  cast(x: string, to: DType): string;
+  reshape(x: string, dims: readonly number[]): string;
+}
+
+/** Weights of a run that are encoded once, for all sessions. Names are those of the model's parameters. */
+export interface FrozenWeights {
+  /** How a weight is stored where it does not train; undefined: as the checkpoint has it. */
+  storageOf(name: string): Readonly<{ weight: LinearWeight; format: WeightFormat }> | undefined;
+  /** Its tensors; `read`: its values as the model has them. */
+  encode(name: string, read: () => Promise<Tensor<Float32Array>>): Promise<EncodedWeight>;
+  /** Every weight that is stored so. */
+  readonly weights: readonly Readonly<{ weight: LinearWeight; format: WeightFormat }>[];
+}
