@@ -14,6 +14,7 @@ export function exportMap(): Record<string, string> {
     ".": "./mod.ts",
     "./kit": "./kit.ts",
     "./kit/hub": "./core/hub/mod.ts",
+    "./kit/quantization": "./formats/quantization/mod.ts",
     "./catalog": "./plugins/catalog.ts",
     "./imports": "./plugins/imports.ts",
     "./onnx": "./core/onnx/mod.ts",

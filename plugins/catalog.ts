@@ -2,6 +2,8 @@
  * Every plugin of this package by kind and name. Written by build/catalog.ts; hosts may hand in another catalog.
  * @module
  */
+import { fp4 as acceleratorFp4 } from "./accelerators/fp4.ts";
+import { nf4 as acceleratorNf4 } from "./accelerators/nf4.ts";
 import { adalora as adapterAdalora } from "./adapters/adalora.ts";
 import { bitfit as adapterBitfit } from "./adapters/bitfit.ts";
 import { dora as adapterDora } from "./adapters/dora.ts";
@@ -203,6 +205,10 @@ import { ort as trainerOrt } from "./trainers/ort.ts";
 import { mapColumns as transformMapColumns } from "./transforms/map_columns.ts";
 
 type Plugins = {
+  readonly accelerator: {
+    readonly fp4: typeof acceleratorFp4;
+    readonly nf4: typeof acceleratorNf4;
+  };
   readonly adapter: {
     readonly adalora: typeof adapterAdalora;
     readonly bitfit: typeof adapterBitfit;
@@ -450,6 +456,10 @@ type Plugins = {
 
 /** The plugins that come with Attune. */
 export const catalog: Plugins = {
+  accelerator: {
+    fp4: acceleratorFp4,
+    nf4: acceleratorNf4,
+  },
   adapter: {
     adalora: adapterAdalora,
     bitfit: adapterBitfit,

@@ -6,6 +6,10 @@ import type { Imports } from "../core/loader.ts";
 
 /** Imports the plugins that come with Attune, one by one. */
 export const imports: Imports = {
+  accelerator: {
+    fp4: () => import("./accelerators/fp4.ts").then((m) => m.fp4),
+    nf4: () => import("./accelerators/nf4.ts").then((m) => m.nf4),
+  },
   adapter: {
     adalora: () => import("./adapters/adalora.ts").then((m) => m.adalora),
     bitfit: () => import("./adapters/bitfit.ts").then((m) => m.bitfit),

@@ -4,7 +4,6 @@
  * Whoever has codes gives them in this form: an accelerator that quantizes, and a checkpoint that is quantized already.
  * @module
  */
-import type { OnnxAttribute } from "../onnx/model.ts";
 import type { DType, Named, Tensor } from "./base.ts";
 
 /** Rows and columns of a linear layer's weight: its outputs, its inputs. */
@@ -51,6 +50,12 @@ export interface WeightFormat {
 /** The names of a product's operands: x [rows, in], bias [out]. */
 export type ProductOperands = Readonly<{ x: string; bias: string | undefined }>;
 
+/** An attribute of a node, as ONNX tells its kind. */
+export type NodeAttribute =
+  | Readonly<{ type: "int" | "float"; value: number }>
+  | Readonly<{ type: "string"; value: string }>
+  | Readonly<{ type: "ints"; value: readonly number[] }>;
+
 /** Writes nodes of ONNX for one weight and one reader of it. */
 export interface NodeWriter {
   /** The name of one of the weight's tensors. */
@@ -58,9 +63,12 @@ export interface NodeWriter {
   /** The name of a fixed tensor; the same `key`, the same tensor. */
   constant(key: string, tensor: Tensor): string;
   /** Adds a node and gives the name of its output. */
-  add(op: string, inputs: readonly string[], attributes?: Named<OnnxAttribute>, domain?: "com.microsoft"): string;
+  add(op: string, inputs: readonly string[], attributes?: Named<NodeAttribute>, domain?: "com.microsoft"): string;
   cast(x: string, to: DType): string;
   reshape(x: string, dims: readonly number[]): string;
+  expand(x: string, dims: readonly number[]): string;
+  /** Elements from `start` to before `end` of an axis. */
+  slice(x: string, axis: number, start: number, end: number): string;
 }
 
 /** Weights of a run that are encoded once, for all sessions. Names are those of the model's parameters. */

@@ -58,6 +58,7 @@ const blocksOf: Readonly<Record<string, string>> = {
   "plugins/architectures": "blocks/architecture/mod.ts",
   "plugins/heads": "blocks/head/mod.ts",
   "plugins/regularizers": "blocks/regularizer/mod.ts",
+  "plugins/accelerators": "blocks/accelerator/mod.ts",
   "plugins/searches": "blocks/search/mod.ts",
   "plugins/transforms": "blocks/transform/mod.ts",
 };

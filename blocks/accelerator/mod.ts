@@ -1,0 +1,51 @@
+/**
+ * What accelerators are made with: the options of those that quantize, and what they refuse.
+ * @module
+ */
+import * as v from "valibot";
+import { badValue } from "../../core/errors.ts";
+import type { LinearWeight } from "../../core/types.ts";
+
+/** The options that all quantizers have. */
+export interface QuantizerOptions {
+  /** Modules that stay float32 besides those that always do: a whole name, a dotted part of it, or its end. */
+  readonly skipModules: readonly string[];
+  /** Modules that are quantized, by the same rule. Absent: all linear layers that do not train. */
+  readonly targetModules?: readonly string[] | undefined;
+  /** The most that the mean loss may change, in nats; more ends the run before step one. Absent: no limit. */
+  readonly maxLossDrift?: number | undefined;
+}
+
+const modules = v.array(v.pipe(v.string(), v.nonEmpty()));
+
+/** Their schemas, to be spread into the plugin's own. */
+export const quantizerEntries: Readonly<{
+  skipModules: v.GenericSchema<readonly string[] | undefined, readonly string[]>;
+  targetModules: v.GenericSchema<readonly string[] | undefined>;
+  maxLossDrift: v.GenericSchema<number | undefined>;
+}> = {
+  skipModules: v.optional(modules, () => []),
+  targetModules: v.optional(v.pipe(modules, v.minLength(1))),
+  maxLossDrift: v.optional(v.pipe(v.number(), v.minValue(0))),
+};
+
+/** The number types that products may be computed in. */
+export type ComputeDtype = "float32" | "float16" | "bfloat16";
+
+/** The schema of the number type that products are computed in. */
+export const computeDtypeSchema: v.GenericSchema<ComputeDtype | undefined, ComputeDtype> = v.optional(
+  v.picklist(["float32", "float16", "bfloat16"]),
+  "float32",
+);
+
+/**
+ * Refuses a weight that codes cannot hold.
+ *
+ * @throws AttuneError that says which of its values is not finite.
+ */
+export function refuseNonFinite(plugin: string, values: Float32Array, { name, dims: [, inputs] }: LinearWeight): void {
+  const at = values.findIndex((x) => !Number.isFinite(x));
+  if (at < 0) return;
+  const place = `${name}[${Math.floor(at / inputs)}, ${at % inputs}]`;
+  throw badValue(plugin, place, String(values[at]), "a finite number: it cannot be quantized");
+}

@@ -1,0 +1,7 @@
+/**
+ * Weights in few bits: the codes of other libraries, and how sessions keep them.
+ * @module
+ */
+export * from "./bitsandbytes.ts";
+export * from "./code_blocks.ts";
+export * from "./rounded_products.ts";

@@ -1,0 +1,61 @@
+/**
+ * What nf4 and fp4 have in common: all but their tables.
+ * @module
+ */
+import * as v from "valibot";
+import {
+  type ComputeDtype,
+  computeDtypeSchema,
+  quantizerEntries,
+  type QuantizerOptions,
+  refuseNonFinite,
+} from "../../blocks/accelerator/mod.ts";
+import type { Accelerator, Named, Plugin, Tensor } from "../../core/types.ts";
+import { type FourBitType, quantizeAbsmax, quantizeFourBit } from "../../formats/quantization/bitsandbytes.ts";
+import { codeBlocks } from "../../formats/quantization/code_blocks.ts";
+
+/** Options of `nf4` and `fp4`. */
+export interface FourBitOptions extends QuantizerOptions {
+  /** Weights that share one largest value, over the flattened [out, in] weight. */
+  readonly blockSize: number;
+  /** Whether the largest values are quantized too, to 8 bits in blocks of 256. */
+  readonly useDoubleQuant: boolean;
+  /** What activations and decoded weights are rounded to before each product. */
+  readonly computeDtype: ComputeDtype;
+}
+
+/** Schema of {@link FourBitOptions}. */
+export const fourBitSchema: v.GenericSchema<Partial<FourBitOptions>, FourBitOptions> = v.strictObject({
+  blockSize: v.optional(v.picklist([32, 64, 128, 256, 512, 1024, 2048, 4096]), 64),
+  useDoubleQuant: v.optional(v.boolean(), false),
+  computeDtype: computeDtypeSchema,
+  ...quantizerEntries,
+});
+
+/** An accelerator that stores weights in a type of 4 bits. */
+export function fourBit(type: FourBitType, options: FourBitOptions): Omit<Accelerator, keyof Plugin> {
+  const { blockSize, useDoubleQuant, computeDtype, skipModules, targetModules, maxLossDrift } = options;
+  const format = codeBlocks({ type, blockSize, useDoubleQuant, computeDtype });
+  const of = (data: Tensor["data"], dtype: Tensor["dtype"]): Tensor => ({ dtype, dims: [data.length], data });
+  return {
+    exact: false,
+    modules: { skipModules, targetModules },
+    needsFrozenWeights: true,
+    maxLossDrift,
+    store: () => ({
+      format,
+      encode: (values, weight): Named<Tensor> => {
+        refuseNonFinite(type, values, weight);
+        const { codes, absmax } = quantizeFourBit(values, type, blockSize);
+        if (!useDoubleQuant) return { codes: of(codes, "uint8"), absmax: of(absmax, "float32") };
+        const nested = quantizeAbsmax(absmax);
+        return {
+          codes: of(codes, "uint8"),
+          absmaxCodes: of(nested.codes, "uint8"),
+          nestedAbsmax: of(nested.nestedAbsmax, "float32"),
+          offset: of(Float32Array.of(nested.offset), "float32"),
+        };
+      },
+    }),
+  };
+}
