@@ -63,6 +63,7 @@ export { most } from "./core/most.ts";
 
 // Searches: what of a space a trial has.
 export { chosenIn, isThere, pathsInOrder } from "./core/search_space.ts";
+export { logNormalDensity, logNormalMass, truncatedQuantile } from "./core/truncated_normal.ts";
 
 // Texts, patterns and the names of modules.
 export { linearPattern, type Pattern } from "./core/patterns/linear_pattern.ts";

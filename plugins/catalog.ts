@@ -158,7 +158,11 @@ import { radam as optimizerRadam } from "./optimizers/radam.ts";
 import { rmsprop as optimizerRmsprop } from "./optimizers/rmsprop.ts";
 import { scheduleFreeAdamw as optimizerScheduleFreeAdamw } from "./optimizers/schedule_free_adamw.ts";
 import { sgd as optimizerSgd } from "./optimizers/sgd.ts";
+import { halving as prunerHalving } from "./pruners/halving.ts";
+import { hyperband as prunerHyperband } from "./pruners/hyperband.ts";
+import { median as prunerMedian } from "./pruners/median.ts";
 import { none as prunerNone } from "./pruners/none.ts";
+import { percentile as prunerPercentile } from "./pruners/percentile.ts";
 import { directory as queueDirectory } from "./queues/directory.ts";
 import { memory as queueMemory } from "./queues/memory.ts";
 import { nats as queueNats } from "./queues/nats.ts";
@@ -179,6 +183,7 @@ import { polynomial as schedulePolynomial } from "./schedules/polynomial.ts";
 import { warmupStableDecay as scheduleWarmupStableDecay } from "./schedules/warmup_stable_decay.ts";
 import { grid as searchGrid } from "./searches/grid.ts";
 import { random as searchRandom } from "./searches/random.ts";
+import { tpe as searchTpe } from "./searches/tpe.ts";
 import { directory as storeDirectory } from "./stores/directory.ts";
 import { memory as storeMemory } from "./stores/memory.ts";
 import { nats as storeNats } from "./stores/nats.ts";
@@ -388,7 +393,11 @@ type Plugins = {
     readonly sgd: typeof optimizerSgd;
   };
   readonly pruner: {
+    readonly halving: typeof prunerHalving;
+    readonly hyperband: typeof prunerHyperband;
+    readonly median: typeof prunerMedian;
     readonly none: typeof prunerNone;
+    readonly percentile: typeof prunerPercentile;
   };
   readonly queue: {
     readonly directory: typeof queueDirectory;
@@ -417,6 +426,7 @@ type Plugins = {
   readonly search: {
     readonly grid: typeof searchGrid;
     readonly random: typeof searchRandom;
+    readonly tpe: typeof searchTpe;
   };
   readonly store: {
     readonly directory: typeof storeDirectory;
@@ -639,7 +649,11 @@ export const catalog: Plugins = {
     sgd: optimizerSgd,
   },
   pruner: {
+    halving: prunerHalving,
+    hyperband: prunerHyperband,
+    median: prunerMedian,
     none: prunerNone,
+    percentile: prunerPercentile,
   },
   queue: {
     directory: queueDirectory,
@@ -668,6 +682,7 @@ export const catalog: Plugins = {
   search: {
     grid: searchGrid,
     random: searchRandom,
+    tpe: searchTpe,
   },
   store: {
     directory: storeDirectory,

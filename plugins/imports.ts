@@ -196,7 +196,11 @@ export const imports: Imports = {
     sgd: () => import("./optimizers/sgd.ts").then((m) => m.sgd),
   },
   pruner: {
+    halving: () => import("./pruners/halving.ts").then((m) => m.halving),
+    hyperband: () => import("./pruners/hyperband.ts").then((m) => m.hyperband),
+    median: () => import("./pruners/median.ts").then((m) => m.median),
     none: () => import("./pruners/none.ts").then((m) => m.none),
+    percentile: () => import("./pruners/percentile.ts").then((m) => m.percentile),
   },
   queue: {
     directory: () => import("./queues/directory.ts").then((m) => m.directory),
@@ -226,6 +230,7 @@ export const imports: Imports = {
   search: {
     grid: () => import("./searches/grid.ts").then((m) => m.grid),
     random: () => import("./searches/random.ts").then((m) => m.random),
+    tpe: () => import("./searches/tpe.ts").then((m) => m.tpe),
   },
   store: {
     directory: () => import("./stores/directory.ts").then((m) => m.directory),

@@ -60,6 +60,7 @@ const blocksOf: Readonly<Record<string, string>> = {
   "plugins/regularizers": "blocks/regularizer/mod.ts",
   "plugins/accelerators": "blocks/accelerator/mod.ts",
   "plugins/searches": "blocks/search/mod.ts",
+  "plugins/pruners": "blocks/pruner/mod.ts",
   "plugins/transforms": "blocks/transform/mod.ts",
 };
 

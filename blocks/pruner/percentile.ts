@@ -1,0 +1,69 @@
+/**
+ * Pruning by a percentile of what complete trials reported at the same step.
+ * @module
+ */
+import * as v from "valibot";
+import type { Study, Trial } from "../../core/types.ts";
+
+/** Options of pruning by a percentile. */
+export interface PercentileOptions {
+  /** Complete trials before any is pruned. */
+  readonly startupTrials: number;
+  /** Steps of a trial before it may be pruned. */
+  readonly warmupSteps: number;
+  /** Steps between two looks at a trial. */
+  readonly intervalSteps: number;
+  /** Complete trials that have reported at a step, for one to be pruned there. */
+  readonly minTrials: number;
+}
+
+const whole = (least: number): v.GenericSchema<number> => v.pipe(v.number(), v.integer(), v.minValue(least));
+
+/** Entries of the schemas of {@link PercentileOptions}. */
+export const percentileOptions: Readonly<{
+  startupTrials: v.GenericSchema<number | undefined, number>;
+  warmupSteps: v.GenericSchema<number | undefined, number>;
+  intervalSteps: v.GenericSchema<number | undefined, number>;
+  minTrials: v.GenericSchema<number | undefined, number>;
+}> = {
+  startupTrials: v.optional(whole(0), 5),
+  warmupSteps: v.optional(whole(0), 0),
+  intervalSteps: v.optional(whole(1), 1),
+  minTrials: v.optional(whole(1), 1),
+};
+
+/** Whether a trial's best value so far is worse than a percentile of complete trials' values at its last step. */
+export function isBelowPercentile(
+  trial: Trial,
+  { trials, direction }: Study,
+  percentile: number,
+  { startupTrials, warmupSteps, intervalSteps, minTrials }: PercentileOptions,
+): boolean {
+  const complete = trials.filter(({ state }) => state === "complete");
+  const step = trial.values.at(-1)?.[0];
+  if (complete.length === 0 || complete.length < startupTrials || step === undefined || step < warmupSteps) {
+    return false;
+  }
+  const before = Math.max(-1, ...trial.values.flatMap(([at]) => (at === step ? [] : [at])));
+  const from = Math.floor((step - warmupSteps) / intervalSteps) * intervalSteps + warmupSteps;
+  // One look in each interval: at its first report.
+  if (before >= from) return false;
+  const sign = direction === "maximize" ? -1 : 1;
+  const own = numbersOf(trial.values.map(([, value]) => value));
+  if (own.length === 0) return true;
+  const best = Math.min(...own.map((value) => sign * value));
+  const others = complete.flatMap(({ values }) => values.filter(([at]) => at === step).map(([, value]) => value));
+  if (others.length < minTrials) return false;
+  const losses = numbersOf(others).map((value) => sign * value).sort((a, b) => a - b);
+  return losses.length > 0 && best > quantileOf(losses, percentile / 100);
+}
+
+const numbersOf = (values: readonly (number | null)[]): number[] =>
+  values.filter((value) => value !== null && !Number.isNaN(value)) as number[];
+
+/** A quantile of sorted numbers, in a line between neighbours. */
+function quantileOf(sorted: readonly number[], share: number): number {
+  const at = share * (sorted.length - 1);
+  const low = sorted[Math.floor(at)] ?? 0;
+  return low + (at - Math.floor(at)) * ((sorted[Math.ceil(at)] ?? low) - low);
+}

@@ -1,0 +1,40 @@
+/**
+ * The percentile pruner.
+ * @module
+ */
+import * as v from "valibot";
+import {
+  isBelowPercentile,
+  type PercentileOptions as CommonOptions,
+  percentileOptions,
+} from "../../blocks/pruner/mod.ts";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link percentile}. */
+export interface PercentileOptions extends CommonOptions {
+  /** Share of the complete trials, in percent, that a trial keeps up with. */
+  readonly percentile: number;
+}
+
+/** Schema of {@link PercentileOptions}. */
+export const percentileSchema: v.GenericSchema<Partial<PercentileOptions>, PercentileOptions> = v.strictObject({
+  ...percentileOptions,
+  percentile: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100)), 25),
+});
+
+/**
+ * Ends a trial whose best value so far is not among the best `percentile` percent of complete trials at the same step.
+ *
+ * @example
+ * ```ts
+ * import { percentile } from "attune/pruners/percentile";
+ * console.assert(percentile({ percentile: 25 }).name === "percentile");
+ * ```
+ */
+export const percentile: Factory<"pruner", Partial<PercentileOptions>> = define({
+  kind: "pruner",
+  name: "percentile",
+  schema: percentileSchema,
+  create: (options) => ({ prune: (trial, study) => isBelowPercentile(trial, study, options.percentile, options) }),
+});
