@@ -43,7 +43,7 @@ export type LoopOptions = Readonly<{
   /** How losses are scaled, where they are. */
   lossScale?: LossScaleOptions | undefined;
   steps: Readonly<{ perEpoch: number; total: number; epochs: number }>;
-  rows: Readonly<{ train: number; eval: number }>;
+  rows: Readonly<{ train: number; eval: number; test?: number }>;
   /** Multiply-adds a second that the machine can do, where that was measured. */
   peak?: number | undefined;
   /** The micro-batches of step `index` (from 0) of `epoch` (from 0). */
@@ -168,6 +168,7 @@ function* begin({ options, state, at, emit }: Loop): Generator<TrainingEvent> {
     totalParameters: engine.totalParameters,
     trainRows: rows.train,
     evalRows: rows.eval,
+    ...(rows.test ? { testRows: rows.test } : {}),
     ...(peak === undefined ? {} : { peakMultiplyAddsPerSecond: peak }),
   };
   // To callbacks and in what follows a resumed run is the one that was cut off.

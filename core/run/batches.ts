@@ -12,8 +12,10 @@ import type { Batch, Named, Run } from "../types.ts";
 import type { EncodedRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
 
-/** A task of a run, opened, with its rows. */
-export type TaskRows = Readonly<{ open: OpenRun; train: EncodedRows; held: EncodedRows | undefined }>;
+/** A task of a run, opened, with its rows: to train on, to judge by while it trains, and to report on behind its end. */
+export type TaskRows = Readonly<
+  { open: OpenRun; train: EncodedRows; held: EncodedRows | undefined; test?: EncodedRows | undefined }
+>;
 
 /** The micro-batches of the steps of epochs. An epoch has as many as all tasks' rows make. */
 export type BatchPlan = Readonly<{

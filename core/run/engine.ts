@@ -61,7 +61,7 @@ export async function createTaskEngine(
     // Other epochs may name other ids where samples are drawn, and generated text any.
     activeRows: tasks.some(({ open, train }) => train.drawn || open.metrics.some((m) => readsText(open, m)))
       ? new Map()
-      : activeIds(tasks.flatMap(({ train, held }) => [...train.samples, ...(held?.samples ?? [])])),
+      : activeIds(tasks.flatMap(({ train, held, test }) => [train, held, test].flatMap((rows) => rows?.samples ?? []))),
     prepackLimit: PREPACK_LIMIT,
     activationBudget: (elseBytes) => activationBudget(training, elseBytes + processBytes(0)),
   });

@@ -5,18 +5,22 @@
 import { trainsRule } from "../engine/program.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
-import type { Named, Tensor, TrainedModel } from "../types.ts";
+import type { Tensor, TrainedModel } from "../types.ts";
 import { inspectBuilt } from "./built.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import { openEvaluator } from "./infer.ts";
+import type { FinalFigures } from "./final_figures.ts";
 import type { OpenRun } from "./open.ts";
 import { modelCard } from "./write.ts";
 
 /** Rows that a verification compares. */
 const VERIFIED = 32;
 
-/** The trained tensors of an opened run. `metrics`: those of its last evaluation, for cards. */
-export async function describeTrainedModel(open: OpenRun, metrics: Named<number> = {}): Promise<TrainedModel> {
+/** The trained tensors of an opened run. `figures`: those that it ended with, for cards. */
+export async function describeTrainedModel(
+  open: OpenRun,
+  figures: FinalFigures = { metrics: {} },
+): Promise<TrainedModel> {
   const { checkpoint, backbone, task, attached, run } = open;
   const trains = trainsRule(attached);
   const { parameters } = inspectBuilt(open);
@@ -42,9 +46,9 @@ export async function describeTrainedModel(open: OpenRun, metrics: Named<number>
       [...parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
     ),
     read,
-    metrics,
-    card: modelCard(open, metrics),
-    modelCard: modelCard(open, metrics, true),
+    metrics: figures.metrics,
+    card: modelCard(open, figures),
+    modelCard: modelCard(open, figures, true),
   };
 }
 

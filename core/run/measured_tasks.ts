@@ -38,9 +38,12 @@ export type TaskEvaluation = Readonly<{
   generates: boolean;
 }>;
 
-/** Finds them among a run's tasks. */
-export function measuredTasks(all: readonly TaskRows[]): MeasuredTasks {
-  const tasks = all.flatMap(({ held, ...task }): MeasuredTask[] => (held ? [{ ...task, held }] : []));
+/** Finds them among a run's tasks: those with rows to be judged by while it trains, or to be reported on behind its end. */
+export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" = "eval"): MeasuredTasks {
+  const tasks = all.flatMap((task): MeasuredTask[] => {
+    const held = split === "test" ? task.test : task.held;
+    return held ? [{ ...task, held }] : [];
+  });
   const examples = new Map<string, readonly Example[]>();
   const measure = async ({ open, held }: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
     const own: Example[] = [];
@@ -72,6 +75,7 @@ export function measuredTasks(all: readonly TaskRows[]): MeasuredTasks {
         step,
         epoch: 0,
         phase,
+        split,
         task: name,
         labels,
         metrics,

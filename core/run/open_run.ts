@@ -32,5 +32,5 @@ export type OpenRun = Readonly<{
   metrics: readonly Metric[];
   attached: readonly AttachedAdapter[];
   layout: BatchLayout;
-  data: Readonly<{ train?: Dataset; eval?: Dataset }>;
+  data: Readonly<{ train?: Dataset; eval?: Dataset; test?: Dataset }>;
 }>;

@@ -38,7 +38,8 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   for (const open of await openTasks(run, host)) {
     const train = await measureRows(open, trainData(open), true, { keep: run.training.perDeviceTrainBatchSize });
     const held = open.data.eval && await measureRows(open, open.data.eval, true, { keep: 1, reading: train.reading });
-    tasks.push({ open, train, held: held?.tokens ?? 0 });
+    const test = open.data.test && await measureRows(open, open.data.test, true, { keep: 1, reading: train.reading });
+    tasks.push({ open, train, held: held?.tokens ?? 0, test: test?.tokens ?? 0 });
   }
   return (await planOfMeasured(run, host, tasks)).plan;
 }
@@ -51,12 +52,17 @@ export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): 
   return await planOfMeasured(
     run,
     host,
-    tasks.map(({ open, train, held }) => ({ open, train: measured(train), held: held ? measured(held).tokens : 0 })),
+    tasks.map(({ open, train, held, test }) => ({
+      open,
+      train: measured(train),
+      held: held ? measured(held).tokens : 0,
+      test: test ? measured(test).tokens : 0,
+    })),
   );
 }
 
-/** A task, what is known of its rows, and the tokens of those that it is evaluated on. */
-type MeasuredTask = Readonly<{ open: OpenRun; train: MeasuredRows; held: number }>;
+/** A task, what is known of its rows, and the tokens of those that it is evaluated and reported on. */
+type MeasuredTask = Readonly<{ open: OpenRun; train: MeasuredRows; held: number; test: number }>;
 
 async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask[]): Promise<BuiltPlan> {
   const { training } = run;
@@ -64,8 +70,8 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
   const trained = new Set<string>();
   const works: Work[] = [];
   let frozenWeights = 0;
-  for (const { open, train, held } of tasks) {
-    const work = await workOf(open, train, held);
+  for (const { open, train } of tasks) {
+    const work = await workOf(open, train);
     for (const { parameter } of work.program.gradients) trained.add(parameter);
     for (const p of work.program.recorded.parameters.values()) {
       if (!parameters.has(p.name) && !trained.has(p.name)) frozenWeights += work.bytesOf(p);
@@ -115,7 +121,9 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     const turns = (shares[i] ?? 0) * batches;
     tokens += own * turns;
     for (const [part, n] of Object.entries(flops)) add(part, n * turns);
-    if (evaluation > 0) add("evaluation", evaluation * evaluations(training, counted));
+    const { held = 0, test = 0 } = tasks[i] ?? {};
+    const evaluated = held * evaluations(training, counted, test > 0) + test * REPORTED;
+    if (evaluation * evaluated > 0) add("evaluation", evaluation * evaluated);
   }
   const flops = Object.values(work).reduce((n, part) => n + part.flops, 0);
   const plan: Plan = {
@@ -158,8 +166,15 @@ function bytesAtMost({ training }: Run, { open: { backbone }, train: { samples }
   return 4 * (10 * parameters + training.perDeviceTrainBatchSize * longest * perPlace);
 }
 
-/** How often the held-out rows are evaluated: as asked, at the end, and once by the untouched model. */
-function evaluations(training: TrainingArguments, { total, perEpoch, epochs }: ReturnType<typeof countSteps>): number {
+/** How often the rows that are reported on are evaluated: at the end, and once by the untouched model. */
+const REPORTED = 2;
+
+/** How often the held-out rows are evaluated: as asked, at the end, and where they are reported on by the untouched model. */
+function evaluations(
+  training: TrainingArguments,
+  { total, perEpoch, epochs }: ReturnType<typeof countSteps>,
+  tested: boolean,
+): number {
   const { evalStrategy, evalSteps, loggingSteps } = training;
   const every = evalSteps ?? loggingSteps;
   const during = evalStrategy === "epoch"
@@ -168,7 +183,7 @@ function evaluations(training: TrainingArguments, { total, perEpoch, epochs }: R
     ? Math.floor(total / Math.max(1, every < 1 ? every * total : every))
     : 0;
   const atEnd = during > 0 && (evalStrategy === "epoch" ? total % perEpoch === 0 : total % Math.max(1, every) === 0);
-  return during + (atEnd ? 0 : 1) + 1;
+  return during + (atEnd ? 0 : 1) + (tested ? 0 : REPORTED - 1);
 }
 
 /** Part of a model that a node belongs to, by its scope: paths of the backbone have its prefix, those of layers a number. */
@@ -179,7 +194,7 @@ function partOf(scope: string, prefix: string): string {
 }
 
 /**
- * A task's training program, what a step on its longest batch takes, operations (by part) and tokens of a usual one, operations of one evaluation, and how many values its regularizers hold.
+ * A task's training program, what a step on its longest batch takes, operations (by part) and tokens of a usual one, operations of one evaluated token, and how many values its regularizers hold.
  */
 type Work = Readonly<
   BuiltProgram & {
@@ -196,7 +211,7 @@ type Work = Readonly<
   }
 >;
 
-async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows, heldOut: number): Promise<Work> {
+async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows): Promise<Work> {
   const { training } = open.run;
   const batch = largestBatch(longest, training.perDeviceTrainBatchSize, open.layout);
   const example = layOut(longest.slice(0, 1), open.layout);
@@ -231,7 +246,7 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows,
   const share = batch.tokens === 0 ? 1 : Math.min(1, usual / places);
   const flops = Object.fromEntries(Object.entries(all).map(([part, n]) => [part, n * share]));
   const forward = Object.entries(all).reduce((n, [part, of]) => n + (part === "backward" ? 0 : of), 0);
-  const evaluation = places === 0 ? 0 : forward * heldOut / places;
+  const evaluation = places === 0 ? 0 : forward / places;
   const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
   const perBatch = tokens / batchesPerEpoch(samples, perDeviceTrainBatchSize, dataloaderDropLast);
   const bytesOf = (p: Parameter): number => storedBytes(p, initial, open.checkpoint);

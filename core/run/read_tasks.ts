@@ -29,17 +29,18 @@ async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEven
   };
   const rows = withFields(yield* read("train", trainData(open)), run.regularizers);
   const held = data.eval ? yield* read("eval", data.eval, rows.reading) : undefined;
+  const test = data.test ? yield* read("test", data.test, rows.reading) : undefined;
   const train = task.packing ? (await import("./pack.ts")).packRows(open, rows) : rows;
-  return { open, train, held, rows };
+  return { open, train, held, test, rows };
 }
 
 /** `rows`: those to train on as they were before they were packed. */
 type RowsAsRead = TaskRows & Readonly<{ rows: TaskRows["train"] }>;
 
-function* warningsOf({ open: { task }, rows, held }: RowsAsRead): Generator<TrainingEvent> {
-  for (
-    const [name, { unlabelled, samples, notes }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })
-  ) {
+function* warningsOf({ open: { task }, rows, held, test }: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, read] of Object.entries({ train: rows, eval: held, test })) {
+    if (!read) continue;
+    const { unlabelled, samples, notes } = read;
     const path = `${dataPath(task)}.${name}`;
     for (const note of notes) yield warning("ROWS", `${path}: ${note}`);
     if (unlabelled === 0) continue;
@@ -49,8 +50,9 @@ function* warningsOf({ open: { task }, rows, held }: RowsAsRead): Generator<Trai
 }
 
 /** What transforms did to a task's rows; which rows these were is in data.json alone. */
-function* transformsOf({ open: { task }, rows, held }: RowsAsRead): Generator<TrainingEvent> {
-  for (const [name, { transforms }] of Object.entries({ train: rows, ...(held ? { eval: held } : {}) })) {
+function* transformsOf({ open: { task }, rows, held, test }: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, read] of Object.entries({ train: rows, eval: held, test })) {
+    const { transforms } = read ?? {};
     if (!transforms) continue;
     const counts = transforms.map((own) => ({ ...own, rows: [] }));
     const [first, last] = [transforms[0]?.in ?? 0, transforms.at(-1)?.out ?? 0];
@@ -68,9 +70,9 @@ function* transformsOf({ open: { task }, rows, held }: RowsAsRead): Generator<Tr
 
 /** The file data.json: what transforms did to each split, by row; absent where there are none. */
 export function dataFile(tasks: readonly TaskRows[]): Json | undefined {
-  const splitsOf = ({ train, held }: TaskRows): Named<Json> =>
+  const splitsOf = ({ train, held, test }: TaskRows): Named<Json> =>
     Object.fromEntries(
-      Object.entries({ train, eval: held }).flatMap(([name, rows]) => {
+      Object.entries({ train, eval: held, test }).flatMap(([name, rows]) => {
         const { transforms } = rows ?? {};
         if (!transforms) return [];
         return [[
@@ -95,9 +97,11 @@ export async function fingerprintsOf(tasks: readonly TaskRows[]): Promise<Named<
   return {
     base: await open.checkpoint.fingerprint(),
     tokenizer: open.tokenizer.fingerprint,
-    ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, held }) => {
+    ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, held, test }) => {
       const prefix = task.name === "" ? "" : `${task.name}.`;
-      return [[`${prefix}train`, train.fingerprint], ...(held ? [[`${prefix}eval`, held.fingerprint]] : [])];
+      return Object.entries({ train, eval: held, test }).flatMap(([name, rows]) =>
+        rows ? [[`${prefix}${name}`, rows.fingerprint]] : []
+      );
     })),
   };
 }

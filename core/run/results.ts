@@ -8,8 +8,8 @@ import { AttuneError } from "../errors.ts";
 import type { Named, Store, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { openEvaluator } from "./infer.ts";
+import type { RunFigures } from "./final_figures.ts";
 import type { MeasuredTask, MeasuredTasks } from "./measured_tasks.ts";
-import { metricsFile } from "./metrics.ts";
 import type { Prober } from "./probe.ts";
 import { answersPrompts, sampled, samplesFrom } from "./samples.ts";
 import { notShown, type TaskEvaluator } from "./task_evaluator.ts";
@@ -19,6 +19,8 @@ import { writeJson, writeModel } from "./write.ts";
 export type ResultOptions = Readonly<{
   tasks: readonly TaskRows[];
   measured: MeasuredTasks;
+  tested: MeasuredTasks;
+  final: RunFigures;
   engine: Engine;
   evaluator: TaskEvaluator;
   prober: Prober | undefined;
@@ -29,35 +31,39 @@ export type ResultOptions = Readonly<{
 
 /** Writes it. Rows come out as events, last of all. Throws what kept the last evaluation from its end. */
 export async function* writeResults(options: ResultOptions): AsyncIterable<TrainingEvent> {
-  const { tasks, measured, engine, evaluator, prober, output, step } = options;
+  const { tasks, measured, tested, final, engine, evaluator, prober, output, step } = options;
   const byTask = evaluator.metrics();
   const failure = evaluator.failure();
-  if (measured.tasks.length > 0 && !failure) await writeJson(output, "metrics.json", metricsFile(tasks, byTask));
+  if (final.whole.split && !failure) await writeJson(output, "metrics.json", final.file);
   checkFinite(engine, step);
   for (const task of tasks) {
     const { name } = task.open.task;
     const metrics = byTask.get(name) ?? {};
     const best = evaluator.of(name);
     if (!failure) await prober?.after(task, best, metrics);
-    await writeModel(task.open, engine, metrics, output);
+    await writeModel(task.open, engine, final.of(name), output);
   }
   if (prober && !failure) await writeJson(output, "probe.json", prober.file());
   if (failure) throw failure;
   // A report shows rows beside the untouched model's.
   const wantsReport = tasks.some(({ open }) => open.run.loggers.some((logger) => logger.name === "report"));
-  yield* shownRows(measured, evaluator.of, byTask, step, wantsReport, engine);
+  const isTested = (task: MeasuredTask): boolean =>
+    tested.tasks.some(({ open }) => open.task.name === task.open.task.name);
+  const judged = measured.tasks.filter((task) => !isTested(task));
+  yield* shownRows([[tested, tested.tasks], [measured, judged]], evaluator.of, final, step, wantsReport, engine);
 }
 
-/** Rows as the trained model answers them, and where a report wants them as the untouched one does. */
+/** Reported rows as the trained model answers them, and where a report wants them as the untouched one does. */
 async function* shownRows(
-  measured: MeasuredTasks,
+  reported: readonly (readonly [MeasuredTasks, readonly MeasuredTask[]])[],
   bestOf: Engine["of"],
-  byTask: ReadonlyMap<string, Named<number>>,
+  final: RunFigures,
   step: number,
   wantsReport: boolean,
   engine: Engine,
 ): AsyncIterable<TrainingEvent> {
   const both = async function* (
+    measured: MeasuredTasks,
     task: MeasuredTask,
     evaluator: Pick<Evaluator, "run" | "generator">,
     at: Readonly<{ phase: "before" | "after"; step: number; metrics: Named<number> }>,
@@ -72,18 +78,19 @@ async function* shownRows(
       yield notShown(at.step, error);
     }
   };
-  for (const task of measured.tasks) {
+  const all = reported.flatMap(([measured, tasks]) => tasks.map((task) => ({ measured, task })));
+  for (const { measured, task } of all) {
     const { name } = task.open.task;
-    yield* both(task, bestOf(name), { phase: "after", step, metrics: byTask.get(name) ?? {} });
+    yield* both(measured, task, bestOf(name), { phase: "after", step, metrics: final.of(name).metrics });
   }
-  if (!wantsReport || measured.tasks.length === 0) return;
+  if (!wantsReport || all.length === 0) return;
   // The untouched model's figures, measured last so that the first step does not wait for them.
   await engine.endTraining();
-  for (const task of measured.tasks) {
+  for (const { measured, task } of all) {
     const untouched = openEvaluator(task.open);
     try {
       const metrics = await measured.measure(task, untouched);
-      yield* both(task, untouched, { phase: "before", step: 0, metrics });
+      yield* both(measured, task, untouched, { phase: "before", step: 0, metrics });
     } finally {
       await untouched.close();
     }

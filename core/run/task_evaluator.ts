@@ -15,6 +15,8 @@ import { answersPrompts, sampled, samplesFrom } from "./samples.ts";
 export type TaskEvaluator = Readonly<{
   /** Metrics with the present weights; "best": with those of each task's best evaluation. */
   evaluate(which: "now" | "final" | "best"): Promise<Named<number>>;
+  /** Metrics of the rows that a run is reported on, once, behind its end, with the weights that it leaves. */
+  test(tested: MeasuredTasks): Promise<ReadonlyMap<string, Named<number>>>;
   /** Each task's metrics, as they were measured last. */
   metrics(): ReadonlyMap<string, Named<number>>;
   /** What kept the last evaluation of a run from its end. */
@@ -70,6 +72,17 @@ export function createTaskEvaluator(
       }
       if (which === "now" && writes) events.push(...await samplesNow(measured, engine.of));
       return combineTaskMetrics(tasks, metrics);
+    },
+    test: async (tested) => {
+      if (tested.tasks.length === 0 || failure) return new Map();
+      await engine.endTraining();
+      try {
+        return await tested.measureAll(of);
+      } catch (error) {
+        if (!writes) throw error;
+        failure = error;
+        return new Map();
+      }
     },
     metrics: () => metrics,
     failure: () => failure,

@@ -12,6 +12,7 @@ import { batchPlan, type TaskRows } from "./batches.ts";
 import { type BestMetric, selectBestMetrics } from "./best.ts";
 import { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
 import { createTaskEngine } from "./engine.ts";
+import { finalFigures } from "./final_figures.ts";
 import { type MeasuredTasks, measuredTasks } from "./measured_tasks.ts";
 import type { OpenRun } from "./open.ts";
 import { dataFile, fingerprintsOf, readTasks } from "./read_tasks.ts";
@@ -106,14 +107,14 @@ async function* runTraining(
   const { run } = open;
   const report = dataFile(tasks);
   if (output && report !== undefined) await writeJson(output, "data.json", report);
-  const measured = measuredTasks(tasks);
-  await checkGeneration(measured.tasks, output !== undefined);
+  const [measured, tested] = [measuredTasks(tasks), measuredTasks(tasks, "test")];
+  await checkGeneration([...measured.tasks, ...tested.tasks], output !== undefined);
   const judges = selectBestMetrics(run, measured.tasks.map(({ open }) => open));
   const engine = await createTaskEngine(tasks, await (await import("./plan.ts")).checkFits(run, host, tasks));
   const fingerprints = (): Promise<Named<string>> => fingerprintsOf(tasks);
   const description = describeRun(run, host, output, fingerprints);
   try {
-    yield* trainTasks({ open, tasks, measured, judges, engine, fingerprints, description, options, logs });
+    yield* trainTasks({ open, tasks, measured, tested, judges, engine, fingerprints, description, options, logs });
   } finally {
     // Nothing is written behind a run's end, however it ended.
     await description.settled();
@@ -126,6 +127,8 @@ type OpenTraining = Readonly<{
   open: OpenRun;
   tasks: readonly TaskRows[];
   measured: MeasuredTasks;
+  /** Those with rows that nothing sees before the run's end. */
+  tested: MeasuredTasks;
   judges: readonly BestMetric[];
   engine: Engine;
   fingerprints: () => Promise<Named<string>>;
@@ -136,7 +139,7 @@ type OpenTraining = Readonly<{
 
 /** Goes on from a checkpoint where there is one, trains, and writes what came of it. */
 async function* trainTasks(
-  { open, tasks, measured, judges, engine, fingerprints, description, options, logs }: OpenTraining,
+  { open, tasks, measured, tested, judges, engine, fingerprints, description, options, logs }: OpenTraining,
 ): AsyncIterable<TrainingEvent> {
   const { run, host } = open;
   const { training } = run;
@@ -171,7 +174,7 @@ async function* trainTasks(
     return await store.save({ state, ...weights, fingerprints: await fingerprints(), spec, logs: await logs.mark() });
   };
   const keepSamples = samplesFile(output, saved?.state.step ?? 0);
-  let last: TrainingEvent | undefined;
+  let last: Extract<TrainingEvent, { type: "end" }> | undefined;
   const events = trainLoop({
     engine,
     training,
@@ -205,14 +208,17 @@ async function* trainTasks(
     }
   }
   await description.write();
-  if (last?.type === "end" && (last.reason === "done" || last.reason === "stopped") && output) {
-    const results = { tasks, measured, engine, evaluator, prober, output, step: last.step };
+  if (!last) return;
+  if (last.reason !== "done" && last.reason !== "stopped") return yield last;
+  const final = finalFigures(tasks, evaluator.metrics(), await evaluator.test(tested));
+  if (output) {
+    const results = { tasks, measured, tested, final, engine, evaluator, prober, output, step: last.step };
     for await (const event of writeResults(results)) {
       await keepSamples(event);
       yield event;
     }
   }
-  if (last) yield last;
+  yield { ...last, ...final.whole };
 }
 
 /** Writes a run's spec.json, once. */
@@ -244,10 +250,11 @@ function* versionWarning({ spec }: Run): Generator<TrainingEvent> {
   yield { type: "warning", step: 0, epoch: 0, code: "OTHER_VERSION", message };
 }
 
-function countRows(tasks: readonly TaskRows[]): Readonly<{ train: number; eval: number }> {
+function countRows(tasks: readonly TaskRows[]): Readonly<{ train: number; eval: number; test: number }> {
   return {
     train: tasks.reduce((n, { train }) => n + train.samples.length, 0),
     eval: tasks.reduce((n, { held }) => n + (held?.samples.length ?? 0), 0),
+    test: tasks.reduce((n, { test }) => n + (test?.samples.length ?? 0), 0),
   };
 }
 

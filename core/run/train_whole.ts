@@ -22,8 +22,12 @@ export type TrainedRun = Readonly<{
   reason: "done" | "stopped" | "interrupted";
   /** Optimizer steps that were made. */
   step: number;
-  /** The final evaluation; empty without rows to evaluate on. */
+  /** The final figures; empty without rows to evaluate on. */
   metrics: Named<number>;
+  /** What these are of: "test" where the run has test rows. */
+  split?: "eval" | "test";
+  /** Where they are of test rows, those of the rows that judged the run. */
+  eval?: Named<number>;
   /** Why it was stopped. */
   message?: string;
 }>;
@@ -60,6 +64,13 @@ export async function train(run: Run, host: Host, options: TrainWholeOptions = {
   if (!end || end.reason === "diverged") {
     throw new AttuneError(end?.message ?? "The run ended without an end", { code: "DIVERGED", plugin: "train" });
   }
-  const { reason, step, metrics, message } = end;
-  return { reason, step, metrics, ...(message === undefined ? {} : { message }) };
+  const { reason, step, metrics, split, eval: judged, message } = end;
+  return {
+    reason,
+    step,
+    metrics,
+    ...(split ? { split } : {}),
+    ...(judged ? { eval: judged } : {}),
+    ...(message === undefined ? {} : { message }),
+  };
 }

@@ -6,6 +6,7 @@ import type { Parameter } from "../engine/builder/parameters.ts";
 import type { Engine } from "../engine/engine.ts";
 import { toSpec } from "../compose.ts";
 import type { Catalog, Exporter, Host, Json, Named, Run, Store, TrainedModel } from "../types.ts";
+import { type FinalFigures, whatOf } from "./final_figures.ts";
 import type { OpenRun } from "./open.ts";
 import { placedPaths } from "./places.ts";
 import { VERSION } from "../version.ts";
@@ -43,8 +44,8 @@ async function absolutePaths(
  * Writes adapter/ (with an adapter) or model/, and what further exporters make. Each of several tasks has a folder of its
  * name in there, which is what a run of that task alone would have left: it loads unchanged where the exporter's format does.
  */
-export async function writeModel(open: OpenRun, engine: Engine, metrics: Named<number>, output: Store): Promise<void> {
-  const trained = await trainedOf(open, engine, metrics);
+export async function writeModel(open: OpenRun, engine: Engine, figures: FinalFigures, output: Store): Promise<void> {
+  const trained = await trainedOf(open, engine, figures);
   const { exporter: standard, folder: kind } = standardExporter(open);
   const folder = open.task.name === "" ? "" : `${open.task.name}/`;
   await standard.write(trained, storeWithin(output, `${kind}/${folder}`));
@@ -66,7 +67,7 @@ function standardExporter({ run, attached }: OpenRun): Readonly<{ exporter: Expo
 }
 
 /** What exporters are given. */
-async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>): Promise<TrainedModel> {
+async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): Promise<TrainedModel> {
   const own = [...engine.program(open.task.name).recorded.parameters.values()].filter((p) => !p.regularizer);
   const names = new Map(own.map((p) => [p.unqualifiedName, p.name]));
   const reached = new Set(engine.state.trained.map((t) => t.name));
@@ -87,20 +88,19 @@ async function trainedOf(open: OpenRun, engine: Engine, metrics: Named<number>):
     trained: own.filter((p) => reached.has(p.name) || kept(p)).map((p) => p.unqualifiedName),
     all: Object.fromEntries(own.map((p) => [p.unqualifiedName, { shape: p.shape, adapter: p.adapter }])),
     read: (name) => engine.read(names.get(name) ?? name),
-    metrics,
-    card: modelCard(open, metrics),
-    modelCard: modelCard(open, metrics, true),
+    metrics: figures.metrics,
+    card: modelCard(open, figures),
+    modelCard: modelCard(open, figures, true),
   };
 }
 
 /** A model card in Markdown, with the front matter that the hub reads. `merged`: of a model with its adapters folded in. */
-export function modelCard(open: OpenRun, metrics: Named<number>, merged = false): string {
+export function modelCard(open: OpenRun, figures: FinalFigures, merged = false): string {
   const { run, checkpoint, task, attached } = open;
   const adapter = !merged && attached.some((a) => a.record);
   const folded = merged && run.adapters.length > 0
     ? `, ${run.adapters.map((a) => a.name).join(" and ")} folded in`
     : "";
-  const rows = Object.entries(metrics).map(([name, value]) => `| ${name} | ${Number(value.toPrecision(6))} |`);
   const { training } = run;
   return [
     "---",
@@ -119,7 +119,7 @@ export function modelCard(open: OpenRun, metrics: Named<number>, merged = false)
     "",
     "## Evaluation",
     "",
-    ...(rows.length > 0 ? ["| metric | value |", "|---|---|", ...rows] : ["No evaluation data was given."]),
+    ...evaluationLines(figures),
     "",
     "## Training",
     "",
@@ -129,4 +129,24 @@ export function modelCard(open: OpenRun, metrics: Named<number>, merged = false)
     }, seed ${training.seed}.`,
     "",
   ].join("\n");
+}
+
+/** The final figures, and what they are of; behind those of test rows those of the rows that judged the run. */
+function evaluationLines(figures: FinalFigures): string[] {
+  const { metrics, eval: judged } = figures;
+  if (Object.keys(metrics).length === 0) return ["No evaluation data was given."];
+  const shown = (value: number | undefined): string => value === undefined ? "" : String(Number(value.toPrecision(6)));
+  const title = whatOf(figures);
+  const about = title === undefined ? [] : [`Of ${title}.`, ""];
+  const names = Object.keys(metrics);
+  if (!judged) {
+    return [
+      ...about,
+      "| metric | value |",
+      "|---|---|",
+      ...names.map((name) => `| ${name} | ${shown(metrics[name])} |`),
+    ];
+  }
+  const rows = names.map((name) => `| ${name} | ${shown(metrics[name])} | ${shown(judged[name])} |`);
+  return [...about, "| metric | test | eval, the split that chose the checkpoint |", "|---|---|---|", ...rows];
 }

@@ -19,6 +19,8 @@ export type TrainingEvent =
       totalParameters: number;
       trainRows: number;
       evalRows: number;
+      /** Rows that the run is reported on behind its end; absent where there are none. */
+      testRows?: number;
       /** Of a float32 product of the run's own runtime, as measured; absent where steps are too small to compare. */
       peakMultiplyAddsPerSecond?: number;
     }>
@@ -43,6 +45,8 @@ export type TrainingEvent =
       {
         type: "examples";
         phase: "before" | "after";
+        /** Whose rows they are; absent: those that judged the run while it trained. */
+        split?: "eval" | "test";
         /** The task whose rows they are; "" where a run has one. */
         task: string;
         labels: readonly string[];
@@ -56,7 +60,18 @@ export type TrainingEvent =
     /** What transforms did to the rows of `what`, "data.train"; the rows themselves are named in data.json. */
     | Readonly<{ type: "data"; what: string; in: number; out: number; transforms: readonly TransformReport[] }>
     | Readonly<
-      { type: "end"; reason: "done" | "stopped" | "interrupted" | "diverged"; metrics: Named<number>; message?: string }
+      {
+        type: "end";
+        reason: "done" | "stopped" | "interrupted" | "diverged";
+        /** The final figures. */
+        metrics: Named<number>;
+        /** What these are of, and of how many rows; absent where nothing was measured. */
+        split?: "eval" | "test";
+        rows?: number;
+        /** Where they are of test rows, those of the rows that judged the run. */
+        eval?: Named<number>;
+        message?: string;
+      }
     >
   );
 

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
+import { whatOf } from "../../core/run/final_figures.ts";
 import type { Factory, Host, LogWriter, Run, TrainingEvent } from "../../core/types.ts";
 import { bar, duration, fit, metricsText, printable, short, whole } from "./console_text.ts";
 import { type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
@@ -222,9 +223,11 @@ function stepText(step: number, total: number): string {
 }
 
 function startText(event: Event<"start">, name: string): string {
-  const { trainRows, evalRows, totalEpochs, totalSteps, trainableParameters, totalParameters, step } = event;
+  const { trainRows, evalRows, testRows = 0, totalEpochs, totalSteps, trainableParameters, totalParameters, step } =
+    event;
   const share = totalParameters > 0 ? ` (${(100 * trainableParameters / totalParameters).toFixed(2)} %)` : "";
-  const rows = evalRows > 0 ? `${whole(trainRows)} rows, ${whole(evalRows)} held out` : `${whole(trainRows)} rows`;
+  const held = evalRows > 0 ? `, ${whole(evalRows)} held out` : "";
+  const rows = `${whole(trainRows)} rows${held}${testRows > 0 ? `, ${whole(testRows)} to test` : ""}`;
   const epochs = `${whole(totalEpochs)} ${totalEpochs === 1 ? "epoch" : "epochs"}`;
   return `${printable(name)}: ${rows}; ${epochs}, ${whole(totalSteps)} steps; ` +
     `${whole(trainableParameters)} of ${whole(totalParameters)} parameters train${share}${
@@ -232,9 +235,14 @@ function startText(event: Event<"start">, name: string): string {
     }`;
 }
 
-function endText({ reason, step, metrics, message }: Event<"end">, ms: number): string {
+function endText({ reason, step, metrics, message, eval: judged, ...of }: Event<"end">, ms: number): string {
+  const ended = `${reason} after step ${step} in ${duration(ms)}`;
   const summary = metricsText(metrics);
-  return `${reason} after step ${step} in ${duration(ms)}${summary === "" ? "" : `  ${summary}`}${
-    message ? `\n${printable(message)}` : ""
-  }`;
+  const what = whatOf(of);
+  return [
+    what === undefined && summary !== "" ? `${ended}  ${summary}` : ended,
+    ...(what === undefined ? [] : [`${what}:  ${summary}`]),
+    ...(judged ? [`${whatOf({ split: "eval" })}:  ${metricsText(judged)}`] : []),
+    ...(message ? [printable(message)] : []),
+  ].join("\n");
 }

@@ -26,6 +26,8 @@ export type WorstRow = Readonly<{
 
 /** The part of an analysis that every kind of row has. `scores`: 1 or 0 for right or wrong; for numbers, the absolute error. */
 type Common = Readonly<{
+  /** What the rows are of; absent: nobody said. */
+  split?: "eval" | "test";
   metrics: Named<number>;
   rows: readonly number[];
   scores: readonly number[];
@@ -50,9 +52,9 @@ const SCATTER = 800;
 /**
  * Reduces evaluated rows to what a report shows.
  */
-export function analyze({ examples, labels, metrics }: ExamplesEvent, worstRows: number): Analysis {
+export function analyze({ examples, labels, metrics, split }: ExamplesEvent, worstRows: number): Analysis {
   const rows = examples.map((example) => example.row);
-  const common = { metrics, rows };
+  const common = { metrics, rows, ...(split ? { split } : {}) };
   const kind = kindOf(examples, labels);
   if (kind === "numbers") return { ...common, kind, ...numbers(examples, worstRows) };
   if (kind === "labels") return { ...common, kind, ...labelSets(examples, labels, worstRows) };

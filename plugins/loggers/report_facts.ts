@@ -20,7 +20,13 @@ export function factsSection(run: Run, seen: ReportData): Html {
     ],
     ["Epochs", showNumber(Math.round(seen.epoch * 1000) / 1000)],
     ...(start
-      ? [["Rows", showNumber(start.trainRows), `to train on, ${showNumber(start.evalRows)} held out`]] as const
+      ? [[
+        "Rows",
+        showNumber(start.trainRows),
+        `to train on, ${showNumber(start.evalRows)} held out${
+          start.testRows ? `, ${showNumber(start.testRows)} to test` : ""
+        }`,
+      ]] as const
       : []),
     [
       "Tokens",

@@ -3,6 +3,7 @@
  * @module
  */
 import { createRandom } from "../../core/random.ts";
+import { whatOf } from "../../core/run/final_figures.ts";
 import type { Analysis } from "./report_analysis.ts";
 import type { ReportData } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";
@@ -52,9 +53,7 @@ function scoreHeadline(task: string, after: Analysis, before: Analysis | undefin
       <div class="lead">
         <p class="label">${named(task, NAMES[after.kind])}</p>
         <p class="big">${show(main.value)}</p>
-        <p class="sub">95 % interval ${show(main.low)} to ${show(main.high)}<br>on ${showNumber(
-          after.scores.length,
-        )} held-out ${after.scores.length === 1 ? "row" : "rows"}</p>
+        <p class="sub">95 % interval ${show(main.low)} to ${show(main.high)}<br>${rowsOf(after)}</p>
       </div>
       <div class="beside">${whiskers(
         lines,
@@ -92,6 +91,15 @@ function gainText(name: string, gain: { value: number; low: number; high: number
   `;
 }
 
+/** What the figures are of. */
+function rowsOf({ split, scores }: Analysis): string {
+  const rows = `${showNumber(scores.length)} ${split === undefined ? "held-out " : ""}${
+    scores.length === 1 ? "row" : "rows"
+  }`;
+  const what = whatOf(split === undefined ? {} : { split });
+  return what === undefined ? `on ${rows}` : `${what}, ${rows}`;
+}
+
 function metricHeadline(task: string, after: Analysis, before: Analysis | undefined): Html {
   const name = Object.keys(after.metrics).find((key) => key !== "loss") ?? "loss";
   const untouched = before?.metrics[name];
@@ -100,7 +108,7 @@ function metricHeadline(task: string, after: Analysis, before: Analysis | undefi
       <div class="lead">
         <p class="label">${named(task, name)}</p>
         <p class="big">${showNumber(after.metrics[name] ?? NaN)}</p>
-        <p class="sub">on ${showNumber(after.scores.length)} held-out rows${untouched !== undefined &&
+        <p class="sub">${rowsOf(after)}${untouched !== undefined &&
           html`<br>untouched model ${showNumber(untouched)}`}</p>
       </div>
     </section>

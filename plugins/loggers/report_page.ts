@@ -36,7 +36,7 @@ export function renderPage(run: Run, spec: Json, seen: ReportData): string {
     <main>
     ${seen.end?.message !== undefined && seen.end.reason !== "done" && html`<p class="message">${seen.end.message}</p>`}
     ${headlines(seen, run.training.seed)}
-    ${metricsSection(seen.tasks, last)}
+    ${metricsSection(seen.tasks, last, seen.end)}
     ${trainingSection(seen)}
     ${evaluationSection(seen)}
     ${[...seen.tasks].map(([task, { after }]) =>

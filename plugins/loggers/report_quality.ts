@@ -2,6 +2,7 @@
  * Where a model is right and wrong: confusion matrix, calibration, classes, scatter plot, worst rows.
  * @module
  */
+import { type FinalFigures, whatOf } from "../../core/run/final_figures.ts";
 import type { Named } from "../../core/types.ts";
 import type { Analysis, WorstRow } from "./report_analysis.ts";
 import { metricsOf, type Phases } from "./report_collect.ts";
@@ -22,20 +23,26 @@ const BESIDE = 5;
 const TALL = 14;
 
 /** Draws the final metrics beside those of the untouched model; `last` are those of the last evaluation, of all tasks. */
-export function metricsSection(tasks: ReadonlyMap<string, Phases>, last: Named<number>): Html | undefined {
+export function metricsSection(
+  tasks: ReadonlyMap<string, Phases>,
+  last: Named<number>,
+  { split, rows, eval: judged = {} }: Partial<FinalFigures> = {},
+): Html | undefined {
   const before = metricsOf(tasks, "before");
   const metrics = Object.entries({ ...last, ...metricsOf(tasks, "after") }).filter(([, v]) => typeof v === "number");
   if (metrics.length === 0) return undefined;
   return html`
     <section>
       <h2>Metrics</h2>
+      ${split && html`<p class="muted">Of ${whatOf({ split, ...(rows === undefined ? {} : { rows }) })}.</p>`}
       <dl class="tiles">${metrics.map(([name, value]) => {
-        const untouched = before[name];
+        const [untouched, eval_] = [before[name], judged[name]];
         return html`
           <div>
             <dt>${name}</dt>
             <dd><b>${showNumber(value)}</b>${typeof untouched === "number" &&
-              html`<span class="muted">untouched ${showNumber(untouched)}</span>`}</dd>
+              html`<span class="muted">untouched ${showNumber(untouched)}</span>`}${typeof eval_ === "number" &&
+              html`<span class="muted">eval ${showNumber(eval_)}</span>`}</dd>
           </div>
         `;
       })}</dl>

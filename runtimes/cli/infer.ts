@@ -48,10 +48,13 @@ export async function evaluateCommand(
   const found = new Map<string, Named<number>>();
   for (const { name, open } of opened) {
     for (const note of open.task.notes ?? []) process.stderr.write(`${note}\n`);
-    const data = options.data === undefined ? open.data.eval : open.run.use("data", rowsAt(options.data));
+    const { test, eval: judged } = open.data;
+    const data = options.data === undefined ? test ?? judged : open.run.use("data", rowsAt(options.data));
     if (data) found.set(name, await evaluateRun(open, data));
   }
-  if (found.size === 0) throw missing("evaluate", "data to evaluate on (--data, or data.eval of the spec)", path);
+  if (found.size === 0) {
+    throw missing("evaluate", "data to evaluate on (--data, or data.test or data.eval of the spec)", path);
+  }
   const tasks = opened.map(({ name, open }) => ({ open: { task: { ...open.task, name } } }));
   process.stdout.write(JSON.stringify(metricsFile(tasks, found), null, 2) + "\n");
   return exitCodes.done;

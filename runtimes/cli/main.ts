@@ -36,7 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--json", "as JSON")
     .action(async (spec, options) => set(await (await import("./plan.ts")).planCommand(spec, options)));
   program.command("evaluate").argument("<spec|dir>").description("metrics of a trained run or a spec's model")
-    .option("--data <file>", "rows in place of the spec's data.eval: .jsonl, .json, .csv, .parquet")
+    .option("--data <file>", "rows in place of the spec's data.test, or data.eval: .jsonl, .json, .csv, .parquet")
     .option("--task <name>", "one of several tasks (default: all)")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
     .action(async (path, options) => set(await (await import("./infer.ts")).evaluateCommand(path, options)));

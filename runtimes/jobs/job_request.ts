@@ -71,10 +71,12 @@ export function toJobSpec(request: JobRequest, start: JobStart = {}): Named<Json
   const rows = (id: string): Json => ({ use: "jsonl", with: { path: id } });
   // A task with data of its own has placed the file itself.
   const placed = JSON.stringify(own).includes(JSON.stringify(request.training_file));
-  const { adapter: _, ...others } = own;
+  const { adapter: _, data: ownData, ...others } = own;
+  // The request's files, and what else the job names, as test rows.
   const data = {
     train: rows(request.training_file),
     ...(request.validation_file ? { eval: rows(request.validation_file) } : {}),
+    ...ownData as Named<Json> | undefined,
   };
   return {
     version: 1,
@@ -82,7 +84,7 @@ export function toJobSpec(request: JobRequest, start: JobStart = {}): Named<Json
     // As OpenAI's supervised method, a job over conversations learns what the assistant says.
     task: start.row && "messages" in start.row ? { use: "causal-lm", with: { lossOn: "assistant" } } : "causal-lm",
     adapter,
-    ...(placed ? {} : { data }),
+    ...(placed ? ownData === undefined ? {} : { data: ownData } : { data }),
     ...others,
     model: modelOf(request, start.adapter?.base),
     training: {

@@ -8,6 +8,7 @@ import { type Evaluator, shared } from "../../core/engine/evaluator.ts";
 import { AttuneError, missing, unknownName, unsupported } from "../../core/errors.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { describeTrainedModel, verifyExport } from "../../core/run/export.ts";
+import type { FinalFigures } from "../../core/run/final_figures.ts";
 import { type InferOptions, openEvaluator, predictRows } from "../../core/run/infer.ts";
 import { type OpenRun, openRun } from "../../core/run/open.ts";
 import type { Dataset, Host, Json, Named, Row, Run, Use } from "../../core/types.ts";
@@ -33,7 +34,7 @@ export interface SavedRun {
   readonly open: OpenRun;
   /** One prediction for each row, in order: `{label, score, scores}`, `{text}`, `{spans}` or `{tags}`, as the task is. */
   predict(rows: Rows, options?: InferOptions): Promise<readonly Named<Json>[]>;
-  /** Metrics over rows; without any those of the run's own `data.eval`. */
+  /** Metrics over rows; without any those of the run's own `data.test`, or where it has none of its `data.eval`. */
   evaluate(rows?: Rows): Promise<Named<number>>;
   /** Writes it into a folder in the files of another ecosystem: "peft", "hf". Where that fails the folder is as it was. */
   export(format: string, folder: string, options?: SavedExportOptions): Promise<Exported>;
@@ -83,8 +84,8 @@ export async function openSaved(
       return found;
     },
     evaluate: async (rows) => {
-      const data = rows === undefined ? open.data.eval : datasetOf(rows);
-      if (!data) throw missing("evaluate", "data to evaluate on (rows, or data.eval of the spec)", folder);
+      const data = rows === undefined ? open.data.test ?? open.data.eval : datasetOf(rows);
+      if (!data) throw missing("evaluate", "data to evaluate on (rows, or data.test or data.eval of the spec)", folder);
       return await evaluateRun(open, data, {}, evaluator());
     },
     export: (format, to, how) => exported({ open, spec, metrics }, format, to, how),
@@ -100,19 +101,33 @@ function checkFormat(format: string, { catalog: { exporter = {} } }: Run): void 
   throw unsupported("export", "--format", format, `it is not built yet; there are ${built.join(", ")}`);
 }
 
-/** The figures of a run's last evaluation, as its metrics.json has them; none where it has no such file. */
-function measuredIn(path: string, task: string | undefined): Named<number> {
+/** The figures that a run ended with, as its metrics.json has them; none where it has no such file. */
+function measuredIn(path: string, task: string | undefined): FinalFigures {
   const file = join(path, "metrics.json");
-  if (!existsSync(file)) return {};
+  if (!existsSync(file)) return { metrics: {} };
   const all = JSON.parse(readFileSync(file, "utf8")) as Named<Json>;
-  const own = task === undefined ? all : ((all.tasks ?? {}) as Named<Named<Json>>)[task] ?? {};
+  const of = (figures: Json | undefined): Named<Json> => {
+    const whole = (figures ?? {}) as Named<Json>;
+    return task === undefined ? whole : ((whole.tasks ?? {}) as Named<Named<Json>>)[task] ?? {};
+  };
+  const own = of(all);
+  const split = (own.split ?? all.split) === "test" ? "test" : "eval";
+  const judged = numbersIn(of(all.eval));
+  return {
+    metrics: numbersIn(own),
+    split,
+    ...(split === "test" && Object.keys(judged).length > 0 ? { eval: judged } : {}),
+  };
+}
+
+function numbersIn(figures: Named<Json>): Named<number> {
   return Object.fromEntries(
-    Object.entries(own).filter((pair): pair is [string, number] => typeof pair[1] === "number"),
+    Object.entries(figures).filter((pair): pair is [string, number] => typeof pair[1] === "number"),
   );
 }
 
 async function exported(
-  { open, spec, metrics }: Readonly<{ open: OpenRun; spec: Named<Json>; metrics: Named<number> }>,
+  { open, spec, metrics }: Readonly<{ open: OpenRun; spec: Named<Json>; metrics: FinalFigures }>,
   format: string,
   to: string,
   { merge = false, verify = false }: SavedExportOptions = {},

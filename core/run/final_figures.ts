@@ -1,0 +1,96 @@
+/**
+ * The figures that a run ends with, and what they are of: test rows where it has some, which nothing saw before, else the
+ * rows that judged it while it trained.
+ * @module
+ */
+import type { Json, Named } from "../types.ts";
+import type { TaskRows } from "./batches.ts";
+import { combineTaskMetrics, metricsFile } from "./metrics.ts";
+
+/** Figures, and what they are of. */
+export type FinalFigures = Readonly<{
+  metrics: Named<number>;
+  /** Absent where nothing was measured, or nobody knows. */
+  split?: "eval" | "test";
+  rows?: number;
+  /** Where they are of test rows, those of the rows that judged the run. */
+  eval?: Named<number>;
+}>;
+
+/** Those of a run. */
+export type RunFigures = Readonly<{
+  /** Of all tasks in one map. */
+  whole: FinalFigures;
+  of(task: string): FinalFigures;
+  /** What metrics.json holds. */
+  file: Json;
+}>;
+
+/** Says what figures are of: "test, 600 rows"; undefined where that is not known. */
+export function whatOf({ split, rows }: Pick<FinalFigures, "split" | "rows">): string | undefined {
+  if (split === undefined) return undefined;
+  const name = split === "test" ? "test" : "eval, the split that chose the checkpoint";
+  return rows === undefined ? name : `${name}, ${rows} ${rows === 1 ? "row" : "rows"}`;
+}
+
+/** Joins what was measured of a run's tasks: a task without test rows is reported on those that judged it. */
+export function finalFigures(
+  tasks: readonly TaskRows[],
+  judged: ReadonlyMap<string, Named<number>>,
+  tested: ReadonlyMap<string, Named<number>>,
+): RunFigures {
+  const figures = new Map(tasks.map((task): [string, FinalFigures] => {
+    const { name } = task.open.task;
+    const [own, test] = [judged.get(name), tested.get(name)];
+    if (test) {
+      return [name, { metrics: test, split: "test", ...count(task.test), ...(own ? { eval: own } : {}) }];
+    }
+    return [name, own ? { metrics: own, split: "eval", ...count(task.held) } : { metrics: {} }];
+  }));
+  const measured = [...figures].filter(([, { split }]) => split !== undefined);
+  const metrics = new Map(measured.map(([name, own]) => [name, own.metrics]));
+  const rows = measured.reduce((n, [, own]) => n + (own.rows ?? 0), 0);
+  const whole: FinalFigures = measured.length === 0
+    ? { metrics: {} }
+    : tested.size === 0
+    ? { metrics: combineTaskMetrics(tasks, metrics), split: "eval", rows }
+    : {
+      metrics: combineTaskMetrics(tasks, metrics),
+      split: "test",
+      rows,
+      ...(judged.size > 0 ? { eval: combineTaskMetrics(tasks, judged) } : {}),
+    };
+  const splits = new Map(measured.map(([name, { split }]) => [name, split]));
+  return {
+    whole,
+    of: (task) => figures.get(task) ?? { metrics: {} },
+    file: fileOf(tasks, { metrics, judged, tested, splits }),
+  };
+}
+
+function count(encoded: TaskRows["held"]): Readonly<{ rows?: number }> {
+  return encoded ? { rows: encoded.rows.length } : {};
+}
+
+/** The reported figures at the top; where they are of test rows it says so, with the others beside. Of several tasks of which some have no test rows each says what its figures are of. */
+function fileOf(
+  tasks: readonly TaskRows[],
+  { metrics, judged, tested, splits }: Readonly<{
+    metrics: ReadonlyMap<string, Named<number>>;
+    judged: ReadonlyMap<string, Named<number>>;
+    tested: ReadonlyMap<string, Named<number>>;
+    splits: ReadonlyMap<string, "eval" | "test" | undefined>;
+  }>,
+): Json {
+  const whole = metricsFile(tasks, metrics) as Named<Json>;
+  if (tested.size === 0) return whole;
+  const mixed = tested.size < metrics.size;
+  const named = Object.entries((whole.tasks ?? {}) as Named<Named<Json>>)
+    .map(([name, own]) => [name, { ...own, split: splits.get(name) ?? null }]);
+  return {
+    ...whole,
+    ...(mixed && whole.tasks ? { tasks: Object.fromEntries(named) } : {}),
+    split: "test",
+    ...(judged.size > 0 ? { eval: metricsFile(tasks, judged) } : {}),
+  };
+}
