@@ -32,7 +32,9 @@ it("writes a card of a model, with the figures of its run, where an adapter is f
   const host = tinyHost(await hostHere(1));
   const spec = tinySpec({ adapter: [{ use: "lora", with: { r: 2 } }] }) as unknown as RunSpec;
   const to = await memory().open(host);
-  const trained = await describeTrainedModel(await openRun(compose(spec, catalog), host), { metrics: { accuracy: 0.875 } });
+  const trained = await describeTrainedModel(await openRun(compose(spec, catalog), host), {
+    metrics: { accuracy: 0.875 },
+  });
   await hf({ merge: true }).write(trained, to);
   const card = new TextDecoder().decode((await to.get("README.md"))?.bytes);
   assert.match(card, /^library_name: transformers$/m);
