@@ -210,13 +210,11 @@ async function* trainTasks(
   await description.write();
   if (!last) return;
   if (last.reason !== "done" && last.reason !== "stopped") return yield last;
+  const ended = { tasks, measured, tested, engine, evaluator, prober, step: last.step };
   const final = finalFigures(tasks, evaluator.metrics(), await evaluator.test(tested));
-  if (output) {
-    const results = { tasks, measured, tested, final, engine, evaluator, prober, output, step: last.step };
-    for await (const event of writeResults(results)) {
-      await keepSamples(event);
-      yield event;
-    }
+  for await (const event of output ? writeResults({ ...ended, final, output }) : []) {
+    await keepSamples(event);
+    yield event;
   }
   yield { ...last, ...final.whole };
 }
