@@ -5,10 +5,12 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import type { Check } from "../../conformance/check.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { checkCase } from "./cases.ts";
 import { checkMetricsReference } from "../reference/metrics.ts";
 import { checkTokenizerReference } from "../reference/tokenizers.ts";
+import { evaluationChecks } from "../reference/evaluation/mod.ts";
 import { checkLosses } from "./losses.ts";
 
 /** One checked item. */
@@ -20,7 +22,6 @@ export const built: readonly string[] = ["cases", "losses", "metrics", "tokenize
 /** Parts whose figures may stand beside those, of what is not built yet: by the name of their folder or file. */
 const awaited: Readonly<Record<string, string>> = {
   quantized: "quantized/cases",
-  evaluation: "evaluation",
   preferences: "preference_losses.json",
 };
 
@@ -33,7 +34,7 @@ export async function parity(reference: string, match: RegExp, parts: readonly s
     process.stderr.write(`${reference} does not exist: pass a folder of reference figures with --reference\n`);
     return 2;
   }
-  const allowed = [...built, ...Object.keys(awaited)];
+  const allowed = [...new Set([...Object.keys(checks), ...Object.keys(awaited)])];
   const unknown = parts.find((part) => !allowed.includes(part));
   if (unknown !== undefined) {
     process.stderr.write(`--parts: unknown part "${unknown}". Allowed: ${allowed.join(", ")}\n`);
@@ -84,7 +85,27 @@ const checks: Readonly<Record<string, Check>> = {
       yield { name: `tokenizers/${name}`, status: wrong.length === 0 ? "ok" : "differs", detail };
     }
   },
+  evaluation: async function* (reference, match) {
+    const folder = join(reference, "evaluation");
+    for (const file of namesIn(folder)) {
+      const name = `evaluation/${file.replace(/\.json$/, "")}`;
+      if (!match.test(name)) continue;
+      const load = evaluationChecks[file.replace(/\.json$/, "")];
+      if (load) yield await checkAll(name, await load(folder));
+      else yield { name, status: "missing", detail: "not built yet" };
+    }
+  },
 };
+
+/** One item of many checks. */
+async function checkAll(name: string, checks: readonly Check[]): Promise<Item> {
+  const wrong: string[] = [];
+  for (const one of checks) await one.run().catch((error) => wrong.push(`${one.name}: ${error.message}`));
+  const detail = wrong.length === 0
+    ? `${checks.length} checked`
+    : `${wrong.length} of ${checks.length} differ, first ${wrong[0]?.split("\n")[0]}`;
+  return { name, status: wrong.length === 0 ? "ok" : "differs", detail };
+}
 
 /** Lists what stands there, so that it is not passed over silently. */
 function notBuilt(part: string): Check {
