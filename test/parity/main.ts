@@ -53,11 +53,11 @@ export async function parity(reference: string, match: RegExp, parts: readonly s
   return counts.differs + counts.missing === 0 ? 0 : 1;
 }
 
-type Check = (reference: string, match: RegExp) => AsyncIterable<Item>;
+type Part = (reference: string, match: RegExp) => AsyncIterable<Item>;
 
 const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : []);
 
-const checks: Readonly<Record<string, Check>> = {
+const checks: Readonly<Record<string, Part>> = {
   cases: async function* (reference, match) {
     for (const name of namesIn(join(reference, "cases"))) {
       if (match.test(`cases/${name}`)) yield await checkCase(join(reference, "cases", name), `cases/${name}`);
@@ -108,7 +108,7 @@ async function checkAll(name: string, checks: readonly Check[]): Promise<Item> {
 }
 
 /** Lists what stands there, so that it is not passed over silently. */
-function notBuilt(part: string): Check {
+function notBuilt(part: string): Part {
   return async function* (reference) {
     const place = join(reference, awaited[part] ?? part);
     const names = existsSync(place) && statSync(place).isDirectory() ? readdirSync(place).sort() : [""];
