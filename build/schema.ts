@@ -123,6 +123,7 @@ export function specSchema(): Schema {
     optimizer: reference("optimizer"),
     schedule: reference("schedule"),
     regularizers: several("regularizer"),
+    accelerators: several("accelerator"),
     metrics: several("metric"),
     callbacks: several("callback"),
     loggers: several("logger"),

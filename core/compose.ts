@@ -9,6 +9,7 @@ import { findArchitecture, loaderOf } from "./loader.ts";
 import { packagesOf } from "./packages.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
 import { replaceAt } from "./roles.ts";
+import { placed, wrongAccelerators } from "./wrong_accelerators.ts";
 import { specParts } from "./spec_parts.ts";
 import { wrongSpace } from "./search_space.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
@@ -31,7 +32,7 @@ import type {
 /** Top-level keys that hold plugins; `data` has keys of its own. */
 const parts = Object.fromEntries(Object.entries(specParts).filter(([path]) => !path.includes(".")));
 /** Keys that nothing reads yet: they may stand there empty. */
-const unread: readonly string[] = ["accelerators", "store", "trainer"];
+const unread: readonly string[] = ["store", "trainer"];
 const otherKeys: readonly string[] = ["version", "name", "data", "training", "plugins"];
 /** What an editor reads, and what a run has written beside its spec. */
 const notedKeys: readonly string[] = ["$schema", "versions", "fingerprints"];
@@ -77,13 +78,19 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   }
   const callbacks = (made.callbacks ?? []) as unknown as Kinds["callback"][];
   issues.push(...withoutEvaluation(training, isEvaluated(data, objective), callbacks));
+  issues.push(
+    ...wrongAccelerators(
+      (made.accelerators ?? []) as unknown as Kinds["accelerator"][],
+      isAdapted(made, given.adapter),
+    ),
+  );
   resolveTasks(objective, resolver);
   const search = made.search?.[0] as Kinds["search"] | undefined;
   if (search) {
     const spaced = wrongSpace(given as Named<Json>, search.settings.space, (one) => wrongIn(one, catalog));
     issues.push(...spaced);
   }
-  if (issues.length > 0) throw badSpec(issues);
+  if (issues.length > 0) throw badSpec(issues.map(placed));
   return assemble({ spec, catalog, training, data, made });
 }
 
@@ -160,6 +167,14 @@ function isSeveral(objective: Kinds["task"] | undefined): boolean {
   return objective?.subtasks.some((task) => task.name !== "") ?? false;
 }
 
+/** Whether the run, or one of its tasks, has an adapter; where one is wrong, that is error enough. */
+function isAdapted({ adapter, task }: Made, given: unknown): boolean {
+  const objective = task?.[0] as Kinds["task"] | undefined;
+  const none = adapter === undefined || adapter.length === 0;
+  return !none || [given ?? []].flat().length > 0 ||
+    (objective?.subtasks.some((one) => (one.adapters ?? []).length > 0) ?? false);
+}
+
 /** What belongs to each of several tasks, and what a single one cannot do without. */
 function wrongTasks(given: GivenInputs, objective: Kinds["task"] | undefined): AttuneError[] {
   if (isSeveral(objective)) {
@@ -209,6 +224,7 @@ function assemble(
     optimizer: one("optimizer", "optimizer"),
     schedule: one("schedule", "schedule"),
     regularizers: all("regularizers", "regularizer"),
+    accelerators: all("accelerators", "accelerator"),
     metrics: all("metrics", "metric"),
     callbacks: all("callbacks", "callback"),
     loggers: all("loggers", "logger"),
@@ -271,6 +287,7 @@ export function toSpec(run: Run): Json {
     optimizer: reference(run.optimizer),
     schedule: reference(run.schedule),
     regularizers: run.regularizers.map(reference),
+    ...(run.accelerators.length === 0 ? {} : { accelerators: run.accelerators.map(reference) }),
     ...(run.spec.metrics === undefined ? {} : { metrics: run.metrics.map(reference) }),
     callbacks: run.callbacks.map(reference),
     loggers: run.loggers.map(reference),

@@ -22,6 +22,7 @@ export const specParts: Readonly<Record<string, SpecPart>> = {
   optimizer: { kind: "optimizer", fallback: "adamw" },
   schedule: { kind: "schedule", fallback: "linear" },
   regularizers: { kind: "regularizer", several: true, fallback: [] },
+  accelerators: { kind: "accelerator", several: true, fallback: [] },
   metrics: { kind: "metric", several: true },
   callbacks: { kind: "callback", several: true, fallback: [] },
   loggers: { kind: "logger", several: true, fallback: [] },

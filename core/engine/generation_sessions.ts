@@ -35,9 +35,9 @@ export function createGenerationSessions(options: EvaluatorOptions): GenerationS
         isTrainable: trainsRule(options.attached),
         targets: { [LOGITS_AT]: { dtype: "int32", dims: [0], data: new Int32Array(0) } },
       });
-      const { host, fed, prepackLimit = 0 } = options;
+      const { host, fed, initial, prepackLimit = 0 } = options;
       const fits = (copies: number): boolean =>
-        host.provider === "cpu" && copies * packedBytes(program, fed) <= prepackLimit;
+        host.provider === "cpu" && copies * packedBytes(program, fed, initial) <= prepackLimit;
       const session = await openSession({
         ...options,
         graph: program.graph,

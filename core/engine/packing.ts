@@ -4,18 +4,29 @@
  */
 import { sizeOf } from "../tensor.ts";
 import type { Program } from "./program.ts";
+import type { InitialWeights } from "./weights.ts";
 
 /** Bytes of the frozen matrices as a session packs them; tables are gathered from and never packed. */
-export function frozenBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
+export function frozenBytes(
+  program: Program,
+  fed: ReadonlyMap<string, unknown>,
+  initial: Pick<InitialWeights, "storageOf">,
+): number {
   let bytes = 0;
   for (const p of program.recorded.parameters.values()) {
-    if (!fed.has(p.name) && p.ids.length === 0) bytes += 4 * sizeOf(p.shape);
+    if (!fed.has(p.name) && p.ids.length === 0 && !initial.storageOf(p)) bytes += 4 * sizeOf(p.shape);
   }
   return bytes;
 }
 
 /** Bytes of all frozen matrices: those of a table that is a head, too, are packed where they are. */
-export function packedBytes(program: Program, fed: ReadonlyMap<string, unknown>): number {
-  const matrices = [...program.recorded.parameters.values()].filter((p) => !fed.has(p.name) && p.shape.length > 1);
+export function packedBytes(
+  program: Program,
+  fed: ReadonlyMap<string, unknown>,
+  initial: Pick<InitialWeights, "storageOf">,
+): number {
+  const matrices = [...program.recorded.parameters.values()].filter((p) =>
+    !fed.has(p.name) && p.shape.length > 1 && !initial.storageOf(p)
+  );
   return matrices.reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0);
 }

@@ -21,7 +21,7 @@ export type Placement = Readonly<{
 export type PlacementOptions = Readonly<{
   parameters: Iterable<Parameter>;
   isFed: (name: string) => boolean;
-  initial: Pick<InitialWeights, "nameInCheckpoint">;
+  initial: Pick<InitialWeights, "nameInCheckpoint" | "storageOf">;
   checkpoint: Pick<Checkpoint, "weights">;
   provider: Host["provider"];
   decoded?: boolean | undefined;
@@ -50,7 +50,8 @@ export function isHalf(dtype: DType | undefined): dtype is Half {
 /** Decides it for a session's parameters. */
 export function placeWeights(options: PlacementOptions): Placement {
   const { initial, checkpoint, provider } = options;
-  const frozen = [...options.parameters].filter((p) => !options.isFed(p.name));
+  // Codes are neither mapped nor part of the model.
+  const frozen = [...options.parameters].filter((p) => !options.isFed(p.name) && !initial.storageOf(p));
   const located = (p: Parameter): WeightLocation | undefined => {
     const name = options.isFed(p.name) ? undefined : initial.nameInCheckpoint(p);
     return name === undefined ? undefined : checkpoint.weights.locate(name);

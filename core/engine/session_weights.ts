@@ -2,10 +2,11 @@
  * A session's weights as its model has them: fed, mapped from the checkpoint's files, in the model, or in memory beside it.
  * @module
  */
-import { sizeOf } from "../tensor.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Checkpoint, Host } from "../types.ts";
 import type { Parameter } from "./builder/parameters.ts";
-import type { Storage } from "./lower/storage.ts";
+import { encodedName, type Storage, type StoredTensor } from "./lower/storage.ts";
+import { usableFormat } from "./format_check.ts";
 import { type Half, isHalf, placeWeights } from "./placement.ts";
 import { checkDims, type InitialWeights, MISMATCHED } from "./weights.ts";
 
@@ -31,6 +32,8 @@ export type StoredWeights = {
   /** The WebAssembly build has no files; what it is handed beside the model is not parsed, and copied once. */
   readonly beside: { path: string; data: Uint8Array }[];
   inlineBytes: number;
+  /** What every run is fed besides: codes, which all sessions share. */
+  readonly codes: Map<string, Tensor>;
 };
 
 /** A weight that lies in a mapped file. */
@@ -53,11 +56,13 @@ export async function storeWeights(options: WeightOptions): Promise<StoredWeight
   });
   const all = [...parameters.values()].reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0);
   const compact = options.compact === true && host.provider !== "cpu" && SCARCE * all > host.memoryBytes;
-  const stored: StoredWeights = { storage: new Map(), files: [], beside: [], inlineBytes: 0 };
+  const stored: StoredWeights = { storage: new Map(), files: [], beside: [], inlineBytes: 0, codes: new Map() };
   for (const p of parameters.values()) {
     const trained = fed.get(p.name);
-    const mapped = trained || besides ? undefined : mappedAt(p);
-    if (trained) stored.storage.set(p.name, { as: "feed", rows: trained.rows });
+    const encoded = !trained && options.initial.storageOf(p) !== undefined;
+    const mapped = trained || encoded || besides ? undefined : mappedAt(p);
+    if (encoded) await storeCodes(options, besides, stored, p);
+    else if (trained) stored.storage.set(p.name, { as: "feed", rows: trained.rows });
     else if (mapped) {
       checkDims(p, mapped.dims, checkpoint.label, MISMATCHED);
       const { file, offset, bytes, dtype } = mapped;
@@ -67,6 +72,30 @@ export async function storeWeights(options: WeightOptions): Promise<StoredWeight
     }
   }
   return stored;
+}
+
+/** Stores a weight as its codes: on a CPU sessions are fed one copy of them, elsewhere each has its own. */
+async function storeCodes(
+  { initial, host }: WeightOptions,
+  besides: boolean,
+  session: StoredWeights,
+  p: Parameter,
+): Promise<void> {
+  const own = initial.storageOf(p);
+  if (!own) return;
+  const { weight, sample } = own;
+  const { tensors, format: stored } = await initial.encode(p);
+  const format = await usableFormat(host, stored, () => sample?.() ?? { weight, format: stored, tensors });
+  const kept: Record<string, StoredTensor> = {};
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const { dtype, dims, data } = tensor;
+    const isFed = host.provider === "cpu" && !format.constants?.includes(name);
+    if (isFed) session.codes.set(encodedName(p.name, name), tensor);
+    else session.inlineBytes += data.byteLength;
+    const place = isFed ? {} : besides ? { location: placeBeside(session, data) } : { data };
+    kept[name] = { dtype, dims, ...place };
+  }
+  session.storage.set(p.name, { as: "encoded", weight, format, tensors: kept });
 }
 
 /** Stores a weight as the integers that the checkpoint has of it. False where it has none. */

@@ -48,7 +48,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       plugin: "engine",
     });
   }
-  const { storage, files, beside, inlineBytes } = await storeWeights(options);
+  const { storage, files, beside, inlineBytes, codes } = await storeWeights(options);
   const folder = commonFolder(files.map((f) => f.file));
   for (const { name, file, bytes: length, ...place } of files) {
     storage.set(name, { as: "external", location: file.slice(folder.length + 1), length, ...place });
@@ -63,13 +63,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     ...sessionOptions(options, files.length > 0 ? folder : undefined),
     ...(beside.length > 0 ? { externalData: beside } : {}),
   });
+  const shared: Record<string, OrtTensor> = {};
+  for (const [name, { dtype, data, dims }] of codes) shared[name] = new lib.Tensor(dtype, data, dims);
   return {
     feeds,
     shapes,
     outputs: [...outputs.keys()],
     mappedBytes: files.reduce((total, f) => total + f.bytes, 0),
     inlineBytes,
-    run: (given, fetches) => session.run(given, fetches ?? {}),
+    run: (given, fetches) => session.run({ ...shared, ...given }, fetches ?? {}),
     close: () => session.release(),
   };
 }

@@ -59,6 +59,9 @@ export function mergeParameters(programs: readonly TaskProgram[], first: TaskPro
     nameInCheckpoint: (p) => of(p).nameInCheckpoint(p),
     isNew: (p) => of(p).isNew(p),
     read: (p) => of(p).read(p),
+    storageOf: (p) => of(p).storageOf(p),
+    encode: (p) => of(p).encode(p),
+    readStored: (p) => of(p).readStored(p),
   };
   return { parameters, initial };
 }

@@ -10,7 +10,7 @@ import { createRecomputer, type Recomputer } from "./recompute.ts";
 import { openSession, type Session, type SessionOptions } from "./sessions.ts";
 import type { State } from "./state/state.ts";
 import type { TaskParameters, TaskProgram } from "./task_programs.ts";
-import { storedBytes } from "./weights.ts";
+import { decodingBytes, storedBytes } from "./weights.ts";
 
 /** Opens a session for each program. `fed`: the parameters that change, which are inputs. */
 export async function openTrainingSessions(
@@ -21,7 +21,7 @@ export async function openTrainingSessions(
   fed: SessionOptions["fed"],
 ): Promise<readonly Session[]> {
   const { host, checkpoint } = options;
-  const frozen = programs.reduce((bytes, { program }) => bytes + frozenBytes(program, fed), 0);
+  const frozen = programs.reduce((bytes, { program }) => bytes + frozenBytes(program, fed, initial), 0);
   const prepack = frozen <= options.prepackLimit;
   const stored = [...parameters.values()].filter((p) => !fed.has(p.name))
     .reduce((bytes, p) => bytes + storedBytes(p, initial, checkpoint), 0);
@@ -37,7 +37,10 @@ export async function openTrainingSessions(
       }).copiedBytes,
     0,
   );
-  const budget = options.activationBudget(trained + gradients + optimizer + (prepack ? 2 : 1) * stored + copied);
+  const decoding = decodingBytes([...parameters.values()].filter((p) => !fed.has(p.name)), initial);
+  const budget = options.activationBudget(
+    trained + gradients + optimizer + (prepack ? 2 : 1) * stored + copied + decoding,
+  );
   const sessions: Session[] = [];
   for (const taskProgram of programs) {
     const { graph, recorded } = taskProgram.program;

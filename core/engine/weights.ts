@@ -2,11 +2,19 @@
  * Where parameters' first values come from: a saved adapter, the checkpoint, or their own initialisation.
  * @module
  */
-import { AttuneError, badFile, show } from "../errors.ts";
+import { AttuneError, badFile, missing, show } from "../errors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { fillNormal, fillUniform, type Random } from "../random.ts";
-import type { AttachedAdapter, Checkpoint, InspectedBackbone, Weights } from "../types.ts";
+import type {
+  AttachedAdapter,
+  Checkpoint,
+  EncodedWeight,
+  FrozenWeights,
+  InspectedBackbone,
+  Weights,
+} from "../types.ts";
 import { type Parameter, qualifyName } from "./builder/parameters.ts";
+import { decodeWeight } from "./frozen_weights.ts";
 
 /** Finds and reads first values. */
 export interface InitialWeights {
@@ -16,6 +24,12 @@ export interface InitialWeights {
   isNew(parameter: Parameter): boolean;
   /** The value; throws AttuneError where a saved tensor has other dims. */
   read(parameter: Parameter): Promise<Tensor<Float32Array>>;
+  /** How a parameter is stored where it does not train, if as codes. */
+  storageOf(parameter: Parameter): ReturnType<FrozenWeights["storageOf"]>;
+  /** Its codes; encoded once for all sessions. */
+  encode(parameter: Parameter): Promise<EncodedWeight>;
+  /** The value as sessions compute with it, where it does not train. */
+  readStored(parameter: Parameter): Promise<Tensor<Float32Array>>;
 }
 
 /** First values of parameters of a checkpoint with what is attached to it. */
@@ -43,13 +57,33 @@ export function initialWeights(
     }
     return undefined;
   };
-  // What initialisations read: the checkpoint under the model's names.
+  const { frozen } = checkpoint;
+  // What initialisations read: the checkpoint under the model's names, as it is computed with.
   const weights: Pick<Weights, "read"> = {
-    read: (name) => checkpoint.weights.read(inCheckpoint(name) ?? name),
+    read: async (name) => {
+      const read = (): Promise<Tensor<Float32Array>> => checkpoint.weights.read(inCheckpoint(name) ?? name);
+      const own = inCheckpoint(name) === undefined ? undefined : frozen?.storageOf(name);
+      if (!frozen || !own) return await read();
+      const data = decodeWeight(await frozen.encode(name, read), own.weight);
+      const [rows, columns] = own.weight.dims;
+      return { dtype: "float32", dims: own.weight.conv1d ? [columns, rows] : [rows, columns], data };
+    },
   };
-  return {
+  const storageOf: InitialWeights["storageOf"] = (p) =>
+    savedIn(p.unqualifiedName) ? undefined : frozen?.storageOf(p.name);
+  const whole: InitialWeights = {
     nameInCheckpoint: (p) => (savedIn(p.unqualifiedName) ? undefined : stored(p)),
     isNew: (p) => !savedIn(p.unqualifiedName) && stored(p) === undefined,
+    storageOf,
+    encode: async (p) => {
+      if (!frozen) throw missing("engine", p.name, "what is stored as codes");
+      return await frozen.encode(p.name, () => whole.read(p));
+    },
+    readStored: async (p) => {
+      const own = storageOf(p);
+      if (!own) return await whole.read(p);
+      return { dtype: "float32", dims: p.shape, data: decodeWeight(await whole.encode(p), own.weight) };
+    },
     read: async (p) => {
       const saved = savedIn(p.unqualifiedName);
       if (saved) return checked(p, await saved(), "the saved adapter");
@@ -62,17 +96,28 @@ export function initialWeights(
       return { dtype: "float32", dims: p.shape, data: await drawn(p, weights, random.fork("init", p.name)) };
     },
   };
+  return whole;
 }
 
-/** Bytes of a parameter that does not train: as it is stored where that is 16 bits, as float32 else. */
+/** Bytes of a parameter that does not train: as it is stored where that is codes or 16 bits, as float32 else. */
 export function storedBytes(
   p: Parameter,
-  initial: Pick<InitialWeights, "nameInCheckpoint">,
+  initial: Pick<InitialWeights, "nameInCheckpoint" | "storageOf">,
   checkpoint: Pick<Checkpoint, "weights">,
 ): number {
+  const own = initial.storageOf(p);
+  if (own) return own.format.bytes(own.weight.dims);
   const name = initial.nameInCheckpoint(p);
   const dtype = name === undefined ? undefined : checkpoint.weights.locate(name)?.dtype;
   return (dtype === "float16" || dtype === "bfloat16" ? 2 : 4) * sizeOf(p.shape);
+}
+
+/** Bytes that decoding takes for a while: those of the weight that takes the most, with what is made on the way. */
+export function decodingBytes(frozen: readonly Parameter[], initial: Pick<InitialWeights, "storageOf">): number {
+  return frozen.reduce((most, p) => {
+    const own = initial.storageOf(p);
+    return own ? Math.max(most, 4 * sizeOf(p.shape) + own.format.decodingBytes(own.weight.dims)) : most;
+  }, 0);
 }
 
 /** What lets a checkpoint's tensors of other dims be drawn. */

@@ -33,7 +33,7 @@ export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]
   for (const p of parameters.values()) {
     const whole = wholeOf(p.name);
     if (p.adapter || (!whole && initial.isNew(p))) continue;
-    const value = whole ?? await initial.read(p);
+    const value = whole ?? await initial.readStored(p);
     const folded = foldAdapters(p.name, value, options);
     // A copy of what is shared is another tensor once the adapter is gone.
     if (whole || folded !== value || p.name in open.backbone.ties) changed.set(p.name, folded);
@@ -42,7 +42,7 @@ export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]
   const read = async (name: string): Promise<Tensor<Float32Array>> => {
     const p = parameters.get(name);
     if (!p) throw new RangeError(`No parameter "${name}"`);
-    return wholeOf(name) ?? await initial.read(p);
+    return wholeOf(name) ?? await initial.readStored(p);
   };
   const shared = Object.entries(open.backbone.ties).filter(([name, from]) =>
     !parameters.has(name) && parameters.has(from)

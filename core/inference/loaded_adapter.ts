@@ -104,9 +104,13 @@ export function weightsInMemory(tensors: Tensors): Weights {
 /** A checkpoint with some tensors in place of its own. */
 function overlaid(checkpoint: Checkpoint, tensors: Tensors): Checkpoint {
   if (tensors.size === 0) return checkpoint;
-  const { weights } = checkpoint;
+  const { weights, frozen } = checkpoint;
   return {
     ...checkpoint,
+    // What was folded into a weight is in none of its codes.
+    ...(frozen
+      ? { frozen: { ...frozen, storageOf: (name) => (tensors.has(name) ? undefined : frozen.storageOf(name)) } }
+      : {}),
     weights: {
       ...weights,
       names: [...new Set([...weights.names, ...tensors.keys()])],

@@ -3,6 +3,7 @@
  * @module
  */
 import { badValue, missing, show, unsupported } from "../errors.ts";
+import { withFrozenWeights } from "./accelerated.ts";
 import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
@@ -43,7 +44,7 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
 }
 
 /** Opens a run, each of its tasks with what they share. Throws AttuneError where a part is missing or not supported. */
-export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
+export async function openTasks(given: Run, host: Host): Promise<readonly OpenRun[]> {
   const opened = await given.model.open(host);
   const asks = given.task.subtasks.some((task) => task.asksModules);
   const sentences = asks ? await import("../sentence_modules.ts") : undefined;
@@ -75,7 +76,7 @@ export async function openTasks(given: Run, host: Host): Promise<OpenRun[]> {
   for (const [i, task] of tasks.entries()) {
     made.push(await openTask({ run, host, checkpoint, backbone, tokenizer, task, heads: heads[i] ?? [] }));
   }
-  return made;
+  return withFrozenWeights(made);
 }
 
 /** A checkpoint with tables for all of the tokenizer's tokens. */

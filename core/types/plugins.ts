@@ -149,6 +149,8 @@ export type RunSpec = Readonly<{
   schedule?: Use<"schedule">;
   /** Terms and noise in training alone. Default: none. */
   regularizers?: Several<"regularizer">;
+  /** How frozen weights are stored and computed with, as "nf4". Default: none, as the checkpoint has them. */
+  accelerators?: Several<"accelerator">;
   /** The metrics of evaluations. Default: the task's. */
   metrics?: Several<"metric">;
   /** Callbacks, which watch the run and may stop it, save, or keep the best checkpoint. Default: none. */
@@ -243,6 +245,7 @@ export interface Run {
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
   readonly regularizers: readonly Regularizer[];
+  readonly accelerators: readonly Accelerator[];
   readonly metrics: readonly Metric[];
   readonly callbacks: readonly Callback[];
   readonly loggers: readonly Logger[];

@@ -71,12 +71,17 @@ export interface NodeWriter {
   slice(x: string, axis: number, start: number, end: number): string;
 }
 
+/** How a weight is stored. `sample`: a small weight in the same codes, to test what is computed with them. */
+export type FrozenStorage = Readonly<{
+  weight: LinearWeight;
+  format: WeightFormat;
+  sample?: () => Readonly<{ weight: LinearWeight } & EncodedWeight>;
+}>;
+
 /** Weights of a run that are encoded once, for all sessions. Names are those of the model's parameters. */
 export interface FrozenWeights {
   /** How a weight is stored where it does not train; undefined: as the checkpoint has it. */
-  storageOf(name: string): Readonly<{ weight: LinearWeight; format: WeightFormat }> | undefined;
+  storageOf(name: string): FrozenStorage | undefined;
   /** Its tensors; `read`: its values as the model has them. */
   encode(name: string, read: () => Promise<Tensor<Float32Array>>): Promise<EncodedWeight>;
-  /** Every weight that is stored so. */
-  readonly weights: readonly Readonly<{ weight: LinearWeight; format: WeightFormat }>[];
 }

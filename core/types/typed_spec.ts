@@ -16,6 +16,7 @@ interface PartKinds {
   optimizer: "optimizer";
   schedule: "schedule";
   regularizers: "regularizer";
+  accelerators: "accelerator";
   metrics: "metric";
   callbacks: "callback";
   loggers: "logger";

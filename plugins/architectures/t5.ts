@@ -67,6 +67,7 @@ type Sizes = Readonly<{
 const t5Family: FamilyFacts = {
   modelType: "t5",
   classPrefix: "T5",
+  keepInFp32Modules: ["wo"],
   classes: { EncoderModel: "T5EncoderModel" },
   targets: {
     attention: ["q", "v"],
@@ -80,6 +81,7 @@ const t5Family: FamilyFacts = {
 const mt5Family: FamilyFacts = {
   modelType: "mt5",
   classPrefix: "MT5",
+  keepInFp32Modules: ["wo"],
   classes: { EncoderModel: "MT5EncoderModel" },
   targets: {
     ...t5Family.targets,

@@ -12,6 +12,7 @@ import { checkMetricsReference } from "../reference/metrics.ts";
 import { checkTokenizerReference } from "../reference/tokenizers.ts";
 import { evaluationChecks } from "../reference/evaluation/mod.ts";
 import { checkLosses } from "./losses.ts";
+import { checkQuantizedTensors } from "./quantized.ts";
 
 /** One checked item. */
 export type Item = Readonly<{ name: string; status: "ok" | "differs" | "missing"; detail: string }>;
@@ -21,7 +22,6 @@ export const built: readonly string[] = ["cases", "losses", "metrics", "tokenize
 
 /** Parts whose figures may stand beside those, of what is not built yet: by the name of their folder or file. */
 const awaited: Readonly<Record<string, string>> = {
-  quantized: "quantized/cases",
   preferences: "preference_losses.json",
 };
 
@@ -61,6 +61,15 @@ const checks: Readonly<Record<string, Part>> = {
   cases: async function* (reference, match) {
     for (const name of namesIn(join(reference, "cases"))) {
       if (match.test(`cases/${name}`)) yield await checkCase(join(reference, "cases", name), `cases/${name}`);
+    }
+  },
+  quantized: async function* (reference, match) {
+    // Beside the others' folder, or that folder itself.
+    const folder = existsSync(join(reference, "quantized")) ? join(reference, "quantized") : reference;
+    yield* checkQuantizedTensors(folder);
+    for (const name of namesIn(join(folder, "cases"))) {
+      const item = `quantized/${name}`;
+      if (match.test(item)) yield await checkCase(join(folder, "cases", name), item);
     }
   },
   losses: async function* (reference, match) {

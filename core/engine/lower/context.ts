@@ -5,8 +5,17 @@
 import type { Shape } from "../../graph/dims.ts";
 import type { Graph, Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode, OnnxTensor } from "../../onnx/model.ts";
+import { bytesPerElement } from "../../tensor.ts";
 import type { Provider } from "../../types.ts";
-import { bytesOf, floatInitializer, quantizedInitializers, type Storage, storedName } from "./storage.ts";
+import {
+  bytesOf,
+  encodedName,
+  floatInitializer,
+  quantizedInitializers,
+  type Storage,
+  storedName,
+  type StoredTensor,
+} from "./storage.ts";
 
 /** A graph while it is lowered. */
 export type Lowering = Readonly<{
@@ -31,8 +40,11 @@ export type Lowering = Readonly<{
   quantized: Set<number>;
   decoded: Set<number>;
   halves: Set<number>;
-  /** Weights of 16 bits as float32, by name. */
-  casts: Map<string, OnnxNode>;
+  /** Weights that are stored as codes, by id, and the tensors of theirs that are fed, by name. */
+  encoded: Map<number, Extract<Storage, { as: "encoded" }>>;
+  codes: Map<string, Pick<StoredTensor, "dtype" | "dims">>;
+  /** What decodes weights, by the name that it makes: it stands first in the file, and runs right before its reader. */
+  casts: Map<string, readonly OnnxNode[]>;
   /** Nodes of the forward pass made a second time. */
   again: Map<Node, readonly OnnxNode[]>;
 }>;
@@ -62,6 +74,8 @@ export function createLowering(
     quantized: new Set(),
     decoded: new Set(),
     halves: new Set(),
+    encoded: new Map(),
+    codes: new Map(),
     casts: new Map(),
     again: new Map(),
   };
@@ -85,15 +99,13 @@ export function nameOf(lowering: Lowering, value: Value): string {
   return name;
 }
 
-function addStored(
-  { feeds, rows, initializers, quantized, halves }: Lowering,
-  name: string,
-  value: Value,
-  storage: Storage,
-): void {
+function addStored(lowering: Lowering, name: string, value: Value, storage: Storage): void {
+  const { feeds, rows, initializers, quantized, halves } = lowering;
   if (storage.as === "feed") {
     feeds.set(name, value);
     if (storage.rows !== undefined) rows.set(name, storage.rows);
+  } else if (storage.as === "encoded") {
+    addEncoded(lowering, name, value, storage);
   } else if (storage.as === "int8") {
     quantized.add(value.id);
     const [integers, scale] = quantizedInitializers(name, value.shape, storage);
@@ -106,6 +118,23 @@ function addStored(
       name,
       floatInitializer(half ? storedName(name) : name, half ?? value.dtype, value.shape, storage),
     );
+  }
+}
+
+function addEncoded(
+  { encoded, codes, initializers }: Lowering,
+  name: string,
+  value: Value,
+  storage: Extract<Storage, { as: "encoded" }>,
+): void {
+  encoded.set(value.id, storage);
+  for (const [part, { dtype, dims, data, location }] of Object.entries(storage.tensors)) {
+    const own = encodedName(name, part);
+    const length = dims.reduce((a, b) => a * b, bytesPerElement[dtype]);
+    if (location !== undefined) {
+      initializers.set(own, { name: own, dtype, dims, external: { location, offset: 0, length } });
+    } else if (data) initializers.set(own, { name: own, dtype, dims, data: bytesOf(data) });
+    else codes.set(own, { dtype, dims });
   }
 }
 

@@ -15,7 +15,7 @@ const IR_VERSION = 10;
 export function toModel(lowering: Lowering, nodes: readonly OnnxNode[]): OnnxModel {
   const { graph: { outputs }, provider, casts, again, initializers } = lowering;
   const renamed = identities(lowering);
-  const all = [...casts.values(), ...[...again.values()].flat(), ...nodes, ...renamed];
+  const all = [...[...casts.values()].flat(), ...[...again.values()].flat(), ...nodes, ...renamed];
   return {
     irVersion: IR_VERSION,
     opsets: [{ domain: "", version: OPSET }, { domain: "com.microsoft", version: 1 }],
@@ -39,12 +39,13 @@ function identities(lowering: Lowering): readonly OnnxNode[] {
   });
 }
 
-function inputsOf({ feeds, rows, shapes }: Lowering): readonly OnnxValueInfo[] {
+function inputsOf({ feeds, rows, shapes, codes }: Lowering): readonly OnnxValueInfo[] {
   return [
     ...[...feeds].map(([name, { dtype, shape }]) => {
       const count = rows.get(name);
       return { name, dtype, dims: count === undefined ? shape : [count, ...shape.slice(1)] };
     }),
+    ...[...codes].map(([name, { dtype, dims }]) => ({ name, dtype, dims })),
     ...[...shapes].map(([name, shape]) => ({ name, dtype: "int64" as const, dims: [shape.length] })),
   ];
 }

@@ -7,6 +7,7 @@ import type { Node, Value } from "../../graph/graph.ts";
 import { microsoftOps } from "../../graph/ops.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
 import { float32, int64s, type Lowering, nameOf, shapeInput, simpleNode } from "./context.ts";
+import { encodedProduct } from "./encoded.ts";
 import { attributesOf, formOf } from "./form.ts";
 import { providerRules } from "./providers.ts";
 import { decodeQuantized, gatherQuantized, nameAsFloat } from "./quantized.ts";
@@ -44,13 +45,15 @@ function nodesFor(
   const { values } = lowering;
   const [output = ""] = outputs;
   node.outputs.forEach((value, i) => values.set(outputs[i] ?? "", value));
+  const product = encodedProduct(lowering, node, (value) => nameInput(lowering, value, output), output);
+  if (product) return product;
   const inputs = node.inputs.map((value) => (value ? nameInput(lowering, value, output) : ""));
   const replaced = providerRules[lowering.provider].replace?.(lowering, node, inputs[0] ?? "", output);
   if (replaced) return [replaced];
   const { extra, attributes } = formOf(lowering, node);
   const empty = emptyInner(node);
-  const product = `${output}.product`;
-  if (empty !== undefined) values.set(product, node.outputs[0] as Value);
+  const whole = `${output}.product`;
+  if (empty !== undefined) values.set(whole, node.outputs[0] as Value);
   return [
     ...decodeQuantized(lowering, node),
     {
@@ -58,10 +61,10 @@ function nodesFor(
       domain: microsoftOps.has(node.op) ? "com.microsoft" : "",
       name: `${outputs[0]} ${node.scope}`,
       inputs: [...inputs, ...extra],
-      outputs: empty === undefined ? outputs : [product],
+      outputs: empty === undefined ? outputs : [whole],
       attributes,
     },
-    ...(empty === undefined ? [] : zeroWhereEmpty(lowering, empty, product, output)),
+    ...(empty === undefined ? [] : zeroWhereEmpty(lowering, empty, whole, output)),
   ];
 }
 

@@ -6,6 +6,7 @@ import { badValue } from "../../errors.ts";
 import type { Shape } from "../../graph/dims.ts";
 import type { OnnxTensor } from "../../onnx/model.ts";
 import { bytesPerElement, type DType, type Tensor } from "../../tensor.ts";
+import type { LinearWeight, Named, WeightFormat } from "../../types.ts";
 
 /** How a parameter reaches the session. */
 export type Storage =
@@ -15,7 +16,17 @@ export type Storage =
   /** `dtype`: floats of 16 bits, which become float32 where they are read, for each that reads them. */
   | Readonly<{ as: "external"; location: string; offset: number; length: number; dtype?: "float16" | "bfloat16" }>
   /** Integers with a scale per row, which are decoded where they are read: what is looked up, row by row. */
-  | Readonly<{ as: "int8"; location: string; scale: Tensor }>;
+  | Readonly<{ as: "int8"; location: string; scale: Tensor }>
+  /** Codes of a linear layer's weight, which are multiplied as they are or decoded where they are read. */
+  | Readonly<{ as: "encoded"; weight: LinearWeight; format: WeightFormat; tensors: Named<StoredTensor> }>;
+
+/** A tensor of an encoded weight: its values in the model, beside it, or fed in each run where neither is there. */
+export type StoredTensor = Readonly<{
+  dtype: DType;
+  dims: readonly number[];
+  data?: Tensor["data"];
+  location?: string;
+}>;
 
 /** The tensors of a model that hold integers and their scales. */
 export function quantizedInitializers(
@@ -44,6 +55,11 @@ export function floatInitializer(
   if (storage.length !== bytes) throw badValue("engine", name, storage.length, `${bytes} bytes for dims [${dims}]`);
   const { location, offset, length } = storage;
   return { name, dtype, dims, external: { location, offset, length } };
+}
+
+/** What a tensor of an encoded weight is called. */
+export function encodedName(name: string, tensor: string): string {
+  return `${name}/${tensor}`;
 }
 
 /** What a tensor is called as it is stored, where that is not as it is read. */

@@ -80,7 +80,7 @@ it("plan and engine count frozen weights as they are stored", () => {
   const bytes = (dtype: string | undefined): number =>
     storedBytes(
       parameter,
-      { nameInCheckpoint: () => (dtype === undefined ? undefined : "w") },
+      { nameInCheckpoint: () => (dtype === undefined ? undefined : "w"), storageOf: () => undefined },
       { weights: { locate: () => ({ dtype }) } } as unknown as Checkpoint,
     );
   assert.deepEqual(["bfloat16", "float16", "float32", undefined].map(bytes), [48, 48, 96, 96]);

@@ -1,0 +1,140 @@
+/**
+ * The test of a format's kernels before anything is computed with them: a product over one weight, forward and backward,
+ * against plain arithmetic. A provider may lack a kernel, or have one that is silently wrong.
+ * @module
+ */
+import { refused } from "../errors.ts";
+import * as f from "../graph/functions.ts";
+import { Graph } from "../graph/graph.ts";
+import { writeOnnx } from "../onnx/write.ts";
+import { createRandom } from "../random.ts";
+import type { EncodedWeight, Host, LinearWeight, Named, Ort, OrtTensor, WeightFormat } from "../types.ts";
+import { encodedName } from "./lower/storage.ts";
+import { lower } from "./lower/lower.ts";
+
+/** A weight to test a format with. */
+export type FormatSample = Readonly<{ weight: LinearWeight } & EncodedWeight>;
+
+/** How far exact products may be from plain arithmetic, of the largest number. */
+const ROUNDING = 1e-5;
+
+/** Rows of the products. */
+const ROWS = 3;
+
+/** What was found out, by runtime, provider and label. */
+const known = new WeakMap<object, Map<string, Promise<WeightFormat>>>();
+
+/**
+ * A format as far as its kernels are right here: without its own products where those are not, and need not be.
+ *
+ * @throws AttuneError (`REFUSED`) that names it, where it cannot be computed with.
+ */
+export function usableFormat(host: Host, format: WeightFormat, sample: () => FormatSample): Promise<WeightFormat> {
+  const lib = host.lib as Ort;
+  const checked = known.get(lib) ?? new Map<string, Promise<WeightFormat>>();
+  known.set(lib, checked);
+  const key = `${host.provider} ${format.label}`;
+  const before = checked.get(key);
+  if (before) return before;
+  const made = testFormat(host, format, sample());
+  checked.set(key, made);
+  return made;
+}
+
+async function testFormat(host: Host, format: WeightFormat, sample: FormatSample): Promise<WeightFormat> {
+  const problem = await problemOf(host, format, sample);
+  if (problem === undefined) return format;
+  const { writeProduct: _, writeTransposedProduct: __, ...decoded } = format;
+  // An exact product only saves time.
+  if (!format.tolerance && await problemOf(host, decoded, sample) === undefined) return decoded;
+  throw refused("accelerator", `"${format.label}" cannot be computed on ${host.provider}: ${problem}`);
+}
+
+/** What is wrong with a format's products; undefined: nothing. */
+async function problemOf(
+  host: Host,
+  format: WeightFormat,
+  { weight, tensors }: FormatSample,
+): Promise<string | undefined> {
+  const [outputs, inputs] = weight.dims;
+  const values = format.decode(tensors, weight.dims);
+  const random = createRandom(7);
+  const drawn = (name: string, length: number): Float32Array => {
+    const stream = random.fork(name);
+    return Float32Array.from({ length }, (_, i) => stream.normal(i));
+  };
+  const [x, dy, bias] = [drawn("x", ROWS * inputs), drawn("dy", ROWS * outputs), drawn("bias", outputs)];
+  const at = (o: number, i: number): number => values[o * inputs + i] as number;
+  const y = Float64Array.from({ length: ROWS * outputs }, (_, k) => {
+    const [r, o] = [Math.floor(k / outputs), k % outputs];
+    let sum = bias[o] as number;
+    for (let i = 0; i < inputs; i++) sum += (x[r * inputs + i] as number) * at(o, i);
+    return sum;
+  });
+  const dx = Float64Array.from({ length: ROWS * inputs }, (_, k) => {
+    const [r, i] = [Math.floor(k / inputs), k % inputs];
+    let sum = 0;
+    for (let o = 0; o < outputs; o++) sum += (dy[r * outputs + o] as number) * at(o, i);
+    return sum;
+  });
+  try {
+    const results = await products(host, { format, weight, tensors }, { x, dy, bias });
+    return differs("its product", results.y, y, format.tolerance?.product ?? ROUNDING) ??
+      differs("its product backward", results.dx, dx, format.tolerance?.transposedProduct ?? ROUNDING);
+  } catch (error) {
+    return error instanceof Error ? error.message.split("\n")[0] : String(error);
+  }
+}
+
+function differs(what: string, found: unknown, wanted: Float64Array, bound: number): string | undefined {
+  const data = found as Float32Array;
+  const most = wanted.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+  const error = wanted.reduce((a, b, i) => Math.max(a, Math.abs(b - Number(data[i]))), 0);
+  return error <= bound * most ? undefined : `${what} is wrong by ${(error / most).toExponential(1)} of the largest`;
+}
+
+/** x Wᵀ + bias and dy W, as sessions compute them. */
+async function products(
+  host: Host,
+  { format, weight, tensors }: FormatSample,
+  given: Readonly<Record<"x" | "dy" | "bias", Float32Array>>,
+): Promise<Readonly<Record<"y" | "dx", unknown>>> {
+  const lib = host.lib as Ort;
+  const [outputs, inputs] = weight.dims;
+  const graph = new Graph();
+  const w = graph.parameter("w", "float32", weight.dims);
+  const x = graph.input("x", "float32", [ROWS, inputs]);
+  const dy = graph.input("dy", "float32", [ROWS, outputs]);
+  graph.output("y", f.gemm(x, w, graph.input("bias", "float32", [outputs]), { transB: true }));
+  graph.output("dx", f.gemm(dy, w));
+  const feeds: Record<string, OrtTensor> = {
+    x: new lib.Tensor("float32", given.x, [ROWS, inputs]),
+    dy: new lib.Tensor("float32", given.dy, [ROWS, outputs]),
+    bias: new lib.Tensor("float32", given.bias, [outputs]),
+  };
+  const stored = Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, dims, data }]) => {
+      const isFed = host.provider === "cpu" && !format.constants?.includes(name);
+      if (isFed) feeds[encodedName("w", name)] = new lib.Tensor(dtype, data, dims);
+      return [name, isFed ? { dtype, dims } : { dtype, dims, data }];
+    }),
+  );
+  const plain = { ...weight, conv1d: false };
+  const { model } = lower(
+    graph,
+    (name) => (name === "w" ? { as: "encoded", weight: plain, format, tensors: stored } : { as: "feed" }),
+    host.provider,
+  );
+  const session = await lib.InferenceSession.create(writeOnnx(model), {
+    executionProviders: [host.provider],
+    graphOptimizationLevel: "disabled",
+    // What is wrong is told by name.
+    logSeverityLevel: 4,
+  });
+  try {
+    const results: Named<OrtTensor> = await session.run(feeds);
+    return { y: results.y?.data, dx: results.dx?.data };
+  } finally {
+    await session.release();
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Weights of linear layers that do not train, as the run's accelerators or its checkpoint store them: encoded once, one at
+ * a time, and shared by all sessions.
+ * @module
+ */
+import { AttuneError, badValue, nearest, show } from "../errors.ts";
+import { createRandom } from "../random.ts";
+import type {
+  Accelerator,
+  Checkpoint,
+  EncodedWeight,
+  FrozenStorage,
+  FrozenWeights,
+  InspectedBackbone,
+  LinearWeight,
+  Tensor,
+  WeightStorage,
+} from "../types.ts";
+
+/** Where weights may be stored as codes. */
+export type FrozenOptions = Readonly<{
+  accelerators: readonly Accelerator[];
+  checkpoint: Pick<Checkpoint, "config" | "weights" | "label">;
+  /** The model with its heads, as adapters see it. */
+  backbone: InspectedBackbone;
+  /** Paths of the linear layers that belong to heads. */
+  heads: ReadonlySet<string>;
+  /** Modules that train whole beside an adapter, or would. */
+  modulesToSave: readonly string[];
+  /** Whether a parameter of the model trains. */
+  trains: (name: string) => boolean;
+  /** The checkpoint's name of a parameter. */
+  nameInCheckpoint: (name: string) => string | undefined;
+}>;
+
+/**
+ * Asks the accelerators, in order, how each weight is stored that may be. Undefined where all stay as they are.
+ *
+ * @throws AttuneError where modules that an accelerator names are not there, or nothing is left for one that only stores.
+ */
+export function createFrozenWeights(options: FrozenOptions): FrozenWeights | undefined {
+  const { accelerators, checkpoint, backbone, nameInCheckpoint } = options;
+  refuseQuantizedTwice(accelerators, checkpoint);
+  checkModules(accelerators, backbone.linears);
+  const given = new Map<string, Given>();
+  const taken = new Map<Accelerator, number>();
+  const { formatOf, encoded } = checkpoint.weights;
+  for (const weight of frozenLinears(options)) {
+    const source = nameInCheckpoint(weight.name);
+    const format = source === undefined ? undefined : formatOf?.(source);
+    // What a checkpoint has as codes stays as it is.
+    if (format) {
+      given.set(weight.name, { weight, storage: { format, encode: () => ({}) }, source });
+      continue;
+    }
+    for (const accelerator of accelerators) {
+      const storage = isWanted(accelerator, weight.module) ? accelerator.store?.(weight) : undefined;
+      if (!storage) continue;
+      given.set(weight.name, { weight, storage });
+      taken.set(accelerator, (taken.get(accelerator) ?? 0) + 1);
+      break;
+    }
+  }
+  accelerators.forEach((accelerator, i) => {
+    if (accelerator.needsFrozenWeights && !taken.has(accelerator)) throw nothingLeft(accelerator, i);
+  });
+  if (given.size === 0) return undefined;
+  const stored = new Map([...given].map(([name, one]) => [name, storageOf(one)]));
+  const known = new Map<string, Promise<EncodedWeight>>();
+  const encode = async (name: string, read: () => Promise<Tensor<Float32Array>>): Promise<EncodedWeight> => {
+    const { weight, storage, source } = given.get(name) as Given;
+    const own = source === undefined ? undefined : await encoded?.(source);
+    if (own) return own;
+    const { data } = await read();
+    const values = weight.conv1d ? turned(data, weight.dims[1], weight.dims[0]) : data;
+    return { format: storage.format, tensors: storage.encode(values, weight) };
+  };
+  return {
+    storageOf: (name) => stored.get(name),
+    encode: (name, read) => {
+      const before = known.get(name);
+      if (before) return before;
+      const made = encode(name, read);
+      known.set(name, made);
+      return made;
+    },
+  };
+}
+
+/** A weight with what stores it. `source`: its name in a checkpoint that has it as codes. */
+type Given = Readonly<{ weight: LinearWeight; storage: WeightStorage; source?: string | undefined }>;
+
+/** Dims of the weight that kernels are tested with. */
+const SAMPLE = [32, 64] as const;
+
+function storageOf({ weight, storage, source }: Given): FrozenStorage {
+  const { format } = storage;
+  if (source !== undefined) return { weight, format };
+  return {
+    weight,
+    format,
+    sample: () => {
+      const sample: LinearWeight = { ...weight, dims: SAMPLE, conv1d: false };
+      const random = createRandom(11);
+      const values = Float32Array.from({ length: SAMPLE[0] * SAMPLE[1] }, (_, i) => random.normal(i) / 16);
+      return { weight: sample, format, tensors: storage.encode(values, sample) };
+    },
+  };
+}
+
+/** The values of a weight as sessions compute with it, in the form that the model has it in. */
+export function decodeWeight({ format, tensors }: EncodedWeight, { dims, conv1d }: LinearWeight): Float32Array {
+  const values = format.decode(tensors, dims);
+  return conv1d ? turned(values, dims[0], dims[1]) : values;
+}
+
+/** A matrix of so many rows and columns with the two exchanged. */
+function turned(values: Float32Array, rows: number, columns: number): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c] as number;
+  }
+  return out;
+}
+
+/** Linear layers of the model that may be stored otherwise: not what heads have, is shared, trains, or stays float32. */
+function frozenLinears(options: FrozenOptions): readonly LinearWeight[] {
+  const { backbone, heads, modulesToSave, trains } = options;
+  const { linears, conv1ds, shapes, ties, family } = backbone;
+  const shared = new Set([...Object.keys(ties), ...Object.values(ties)]);
+  const kept = [...modulesToSave, ...family.keepInFp32Modules ?? []];
+  return linears.flatMap((module): LinearWeight[] => {
+    const name = `${module}.weight`;
+    const [rows = 0, columns = 0] = shapes[name] ?? [];
+    if (heads.has(module) || shared.has(name) || trains(name) || shapes[name]?.length !== 2) return [];
+    if (kept.some((entry) => names(entry, module))) return [];
+    const conv1d = conv1ds.includes(module);
+    return [{ name, module, dims: conv1d ? [columns, rows] : [rows, columns], conv1d }];
+  });
+}
+
+/** Whether an entry is a module's whole name, a dotted part of it, or its end. */
+function names(entry: string, module: string): boolean {
+  return `.${module}.`.includes(`.${entry}.`) || module.endsWith(entry);
+}
+
+function isWanted({ modules }: Accelerator, module: string): boolean {
+  if (!modules) return true;
+  const { targetModules, skipModules } = modules;
+  return !skipModules.some((entry) => names(entry, module)) &&
+    (targetModules?.some((entry) => names(entry, module)) ?? true);
+}
+
+function checkModules(accelerators: readonly Accelerator[], linears: readonly string[]): void {
+  accelerators.forEach(({ modules }, i) => {
+    for (const key of ["skipModules", "targetModules"] as const) {
+      modules?.[key]?.forEach((entry, j) => {
+        if (linears.some((module) => names(entry, module))) return;
+        const allowed = [...new Set(linears.map((path) => path.split(".").at(-1) ?? path))];
+        const near = nearest(entry, allowed);
+        const path = `accelerators.${i}.with.${key}.${j}`;
+        throw new AttuneError(
+          `${path}: ${show(entry)} matches no linear layer${near ? `, did you mean ${show(near)}?` : ""} ` +
+            `There are ${allowed.map(show).join(", ")}`,
+          { code: "NO_MATCH", plugin: "spec", path, found: entry, allowed },
+        );
+      });
+    }
+  });
+}
+
+function refuseQuantizedTwice(
+  accelerators: readonly Accelerator[],
+  { config, label }: FrozenOptions["checkpoint"],
+): void {
+  const i = accelerators.findIndex((one) => one.needsFrozenWeights);
+  const given = config.quantization_config;
+  if (i < 0 || typeof given !== "object" || given === null) return;
+  const method = "quant_method" in given ? given.quant_method : "codes";
+  throw badValue(
+    "spec",
+    `accelerators.${i}`,
+    accelerators[i]?.name,
+    `no quantizer over ${label}, which is quantized already (${String(method)}) and trains as it is`,
+  );
+}
+
+function nothingLeft({ name, modules }: Accelerator, i: number): AttuneError {
+  const why = modules?.targetModules || modules?.skipModules.length
+    ? "with these modules no linear layer that does not train is left for it"
+    : "every linear layer trains, or another accelerator has it";
+  return badValue("spec", `accelerators.${i}`, name, `weights to quantize: ${why}`);
+}

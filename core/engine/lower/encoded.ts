@@ -1,0 +1,131 @@
+/**
+ * Weights that are stored as codes: products over them, and where they become float32.
+ * @module
+ */
+import type { Node, Value } from "../../graph/graph.ts";
+import { elementTypes, type OnnxNode } from "../../onnx/model.ts";
+import type { NodeWriter, Tensor } from "../../types.ts";
+import { int64s, type Lowering, nameOf } from "./context.ts";
+import { attributesOf } from "./form.ts";
+import { bytesOf, encodedName } from "./storage.ts";
+
+/** Nodes that a writer has written: those that read nothing but the weight's tensors apart. */
+type Written = Readonly<{ writer: NodeWriter; decoding: OnnxNode[]; nodes: OnnxNode[] }>;
+
+/**
+ * A product with a weight of codes: as its format computes it, or over what is decoded right before, whichever way the
+ * weight is turned. Undefined for any other node.
+ */
+export function encodedProduct(
+  lowering: Lowering,
+  node: Node,
+  nameInput: (value: Value) => string,
+  output: string,
+): readonly OnnxNode[] | undefined {
+  const [left, right, bias] = node.inputs;
+  if (node.op !== "Gemm" || !left || !right) return undefined;
+  const name = nameOf(lowering, right);
+  const encoded = lowering.encoded.get(right.id);
+  if (!encoded) return undefined;
+  const { alpha, transA, transB } = attributesOf(node, "Gemm");
+  const { format, weight: { dims, conv1d } } = encoded;
+  // Codes are of [out, in]; what the model calls the weight may be turned.
+  const turns = (transB === 1) !== conv1d;
+  const written = writerFor(lowering, name, output);
+  const { writer, decoding, nodes } = written;
+  const x = nameInput(left);
+  const c = bias && nameInput(bias);
+  const plain = alpha === 1 && transA === 0;
+  const made = !plain
+    ? undefined
+    : turns
+    ? format.writeProduct?.(writer, { x, bias: c }, dims)
+    : c === undefined
+    ? format.writeTransposedProduct?.(writer, x, dims)
+    : undefined;
+  if (made !== undefined) {
+    keepDecoding(lowering, output, decoding);
+    return named(nodes, made, output);
+  }
+  const decoded = format.writeDecoded(writer, dims);
+  keepDecoding(lowering, output, decoding);
+  return [{
+    op: "Gemm",
+    domain: "",
+    name: `${output} ${node.scope}`,
+    inputs: [x, decoded, ...(c === undefined ? [] : [c])],
+    outputs: [output],
+    attributes: {
+      alpha: { type: "float", value: alpha },
+      transA: { type: "int", value: transA },
+      transB: { type: "int", value: turns ? 1 : 0 },
+    },
+  }];
+}
+
+/** What a weight of codes is called as its reader reads it: decoded for that one, as the model has it. */
+export function decodedFor(lowering: Lowering, value: Value, reader: string): string {
+  const encoded = lowering.encoded.get(value.id);
+  const name = nameOf(lowering, value);
+  if (!encoded) return name;
+  const { writer, decoding } = writerFor(lowering, name, reader);
+  const decoded = encoded.format.writeDecoded(writer, encoded.weight.dims);
+  const turned = encoded.weight.conv1d
+    ? writer.add("Transpose", [decoded], { perm: { type: "ints", value: [1, 0] } })
+    : decoded;
+  keepDecoding(lowering, `${name} ${reader}`, decoding);
+  return turned;
+}
+
+function keepDecoding({ casts }: Lowering, key: string, decoding: readonly OnnxNode[]): void {
+  if (decoding.length > 0) casts.set(`decoded ${key}`, decoding);
+}
+
+/** The nodes with another name for one of their outputs; what no node made gets it by an Identity. */
+function named(nodes: readonly OnnxNode[], from: string, to: string): readonly OnnxNode[] {
+  if (!nodes.some(({ outputs }) => outputs.includes(from))) {
+    return [...nodes, { op: "Identity", domain: "", name: to, inputs: [from], outputs: [to], attributes: {} }];
+  }
+  const rename = (name: string): string => (name === from ? to : name);
+  return nodes.map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
+}
+
+/** Writes for one weight and one reader. What reads nothing else than the weight stands apart, to be put first in the file. */
+function writerFor(lowering: Lowering, name: string, reader: string): Written {
+  const { initializers } = lowering;
+  const decoding: OnnxNode[] = [];
+  const nodes: OnnxNode[] = [];
+  const fixed = new Set<string>();
+  const known = (name: string): string => {
+    fixed.add(name);
+    return name;
+  };
+  const add: NodeWriter["add"] = (op, inputs, attributes = {}, domain) => {
+    const isFixed = inputs.every((input) => input === "" || fixed.has(input));
+    const output = `${name} for ${reader} ${decoding.length + nodes.length}`;
+    (isFixed ? decoding : nodes).push({
+      op,
+      domain: domain ?? "",
+      name: output,
+      inputs,
+      outputs: [output],
+      attributes,
+    });
+    return isFixed ? known(output) : output;
+  };
+  const ints = (values: readonly number[]): string => known(int64s(lowering, values));
+  const writer: NodeWriter = {
+    add,
+    tensor: (part) => known(encodedName(name, part)),
+    constant: (key, { dtype, dims, data }: Tensor) => {
+      const own = `constant ${key}`;
+      if (!initializers.has(own)) initializers.set(own, { name: own, dtype, dims, data: bytesOf(data) });
+      return known(own);
+    },
+    cast: (x, dtype) => add("Cast", [x], { to: { type: "int", value: elementTypes[dtype] } }),
+    reshape: (x, dims) => add("Reshape", [x, ints(dims)]),
+    expand: (x, dims) => add("Expand", [x, ints(dims)]),
+    slice: (x, axis, start, end) => add("Slice", [x, ints([start]), ints([end]), ints([axis])]),
+  };
+  return { writer, decoding, nodes };
+}

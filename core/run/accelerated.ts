@@ -1,0 +1,45 @@
+/**
+ * Opened tasks whose frozen weights are stored as the run's accelerators, or the checkpoint, have them.
+ * @module
+ */
+import { createFrozenWeights } from "../engine/frozen_weights.ts";
+import { withHeads } from "../engine/inspect.ts";
+import { storedNames } from "../engine/weights.ts";
+import type { OpenRun } from "./open_run.ts";
+
+/**
+ * The tasks over a checkpoint that says how weights are stored that none of them trains.
+ *
+ * @throws AttuneError where an accelerator names modules that are not there, or finds nothing to store.
+ */
+export function withFrozenWeights(tasks: readonly OpenRun[]): readonly OpenRun[] {
+  const [first] = tasks;
+  if (!first || (first.run.accelerators.length === 0 && !first.checkpoint.weights.formatOf)) return tasks;
+  const { run, checkpoint } = first;
+  const heads = tasks.flatMap((task) => task.heads);
+  const backbone = withHeads(first.backbone, heads);
+  const body = new Set(first.backbone.linears);
+  const { weights } = checkpoint;
+  const frozen = createFrozenWeights({
+    accelerators: run.accelerators,
+    checkpoint,
+    backbone,
+    heads: new Set(
+      backbone.linears.filter((path) => !body.has(path) && !path.startsWith(`${backbone.baseModelPrefix}.`)),
+    ),
+    modulesToSave: heads.flatMap((head) => backbone.heads[head.name]?.modulesToSave ?? head.modulesToSave),
+    trains: (name) => tasks.some(({ attached }) => trains(first, attached, name)),
+    nameInCheckpoint: storedNames(weights.names, backbone),
+  });
+  return frozen ? tasks.map((task) => ({ ...task, checkpoint: { ...checkpoint, frozen } })) : tasks;
+}
+
+/** Whether a parameter of the model trains under some adapters; a run without any trains all of it. */
+function trains({ run: { spec } }: OpenRun, attached: OpenRun["attached"], name: string): boolean {
+  for (const adapter of attached.toReversed()) {
+    const answer = adapter.isTrainable?.(name);
+    if (answer !== undefined) return answer;
+  }
+  // A server's adapters come and go: what its run was made with says it.
+  return attached.length === 0 && [spec.adapter ?? []].flat().length === 0;
+}
