@@ -207,7 +207,13 @@ import { tokenClassification as taskTokenClassification } from "./tasks/token_cl
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
 import { transformers as tokenizerTransformers } from "./tokenizers/transformers.ts";
 import { ort as trainerOrt } from "./trainers/ort.ts";
+import { balance as transformBalance } from "./transforms/balance.ts";
+import { clean as transformClean } from "./transforms/clean.ts";
+import { filter as transformFilter } from "./transforms/filter.ts";
 import { mapColumns as transformMapColumns } from "./transforms/map_columns.ts";
+import { redact as transformRedact } from "./transforms/redact.ts";
+import { reweigh as transformReweigh } from "./transforms/reweigh.ts";
+import { split as transformSplit } from "./transforms/split.ts";
 
 type Plugins = {
   readonly accelerator: {
@@ -460,7 +466,13 @@ type Plugins = {
     readonly ort: typeof trainerOrt;
   };
   readonly transform: {
+    readonly balance: typeof transformBalance;
+    readonly clean: typeof transformClean;
+    readonly filter: typeof transformFilter;
     readonly "map-columns": typeof transformMapColumns;
+    readonly redact: typeof transformRedact;
+    readonly reweigh: typeof transformReweigh;
+    readonly split: typeof transformSplit;
   };
 };
 
@@ -716,6 +728,12 @@ export const catalog: Plugins = {
     ort: trainerOrt,
   },
   transform: {
+    balance: transformBalance,
+    clean: transformClean,
+    filter: transformFilter,
     "map-columns": transformMapColumns,
+    redact: transformRedact,
+    reweigh: transformReweigh,
+    split: transformSplit,
   },
 };

@@ -264,6 +264,12 @@ export const imports: Imports = {
     ort: () => import("./trainers/ort.ts").then((m) => m.ort),
   },
   transform: {
+    balance: () => import("./transforms/balance.ts").then((m) => m.balance),
+    clean: () => import("./transforms/clean.ts").then((m) => m.clean),
+    filter: () => import("./transforms/filter.ts").then((m) => m.filter),
     "map-columns": () => import("./transforms/map_columns.ts").then((m) => m.mapColumns),
+    redact: () => import("./transforms/redact.ts").then((m) => m.redact),
+    reweigh: () => import("./transforms/reweigh.ts").then((m) => m.reweigh),
+    split: () => import("./transforms/split.ts").then((m) => m.split),
   },
 };

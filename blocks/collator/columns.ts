@@ -7,12 +7,16 @@ import { asNumber, classReader } from "../../core/class_reader.ts";
 import type { Field, Named, Row, RowColumns } from "../../core/types.ts";
 
 /** The columns that a collator reads, under the names that rows have for them. */
-export function readColumns(renamed: Named<string>, { texts, spans, parallel, others }: RowColumns): RowColumns {
+export function readColumns(
+  renamed: Named<string>,
+  { texts, optional, spans, parallel, others }: RowColumns,
+): RowColumns {
   const named = (name: string): string => renamed[name] ?? name;
   const pairs = (given: Named<string> = {}): Named<string> =>
     Object.fromEntries(Object.entries(given).map(([name, of]) => [named(name), named(of)]));
   return {
     texts: texts.map(named),
+    ...(optional ? { optional: optional.map(named) } : {}),
     ...(spans ? { spans: pairs(spans) } : {}),
     ...(parallel ? { parallel: pairs(parallel) } : {}),
     ...(others ? { others: others.map(named) } : {}),

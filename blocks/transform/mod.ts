@@ -1,5 +1,12 @@
 /**
- * Building blocks of transforms.
+ * Building blocks of transforms: one row at a time, texts that are changed, expressions, classes of rows.
  * @module
  */
+export * from "./changed_text.ts";
+export * from "./clean_text.ts";
 export * from "./each_row.ts";
+export * from "./expression.ts";
+export * from "./groups.ts";
+export * from "./personal_data.ts";
+export * from "./quality.ts";
+export * from "./row_texts.ts";

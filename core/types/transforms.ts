@@ -8,12 +8,13 @@ import type { Named } from "./base.ts";
 export type SplitName = "train" | "eval" | "test";
 
 /**
- * The columns that a collator reads, as rows call them. `texts`: strings, lists of strings, or messages. `spans`: columns of
- * SQuAD's answers, with the text column that each counts in. `parallel`: lists with one entry for each word of another.
+ * The columns that a collator reads, as rows call them. `texts`: strings, lists of strings, or messages, of which a row may
+ * lack those that are `optional`, though not all. `spans`: columns of SQuAD's answers, with the text column that each counts in. `parallel`: lists with one entry for each word of another.
  * `others`: labels and the like.
  */
 export type RowColumns = Readonly<{
   texts: readonly string[];
+  optional?: readonly string[];
   spans?: Named<string>;
   parallel?: Named<string>;
   others?: readonly string[];

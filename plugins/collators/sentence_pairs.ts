@@ -45,7 +45,7 @@ export const sentencePairs: Factory<"collator", Partial<SentencePairsOptions>> =
   name: NAME,
   schema: sentencePairsSchema,
   create: (options) => ({
-    columns: readColumns(options.columns, { texts: ["text", "textPair"], others: ["score"] }),
+    columns: readColumns(options.columns, { texts: ["text", "textPair"], optional: ["textPair"], others: ["score"] }),
     encode: (row, index, context) => {
       const { columns } = options;
       const first = textOf(NAME, row, index, columns.text ?? "text");

@@ -1,0 +1,50 @@
+/**
+ * Expressions of users: matched in linear time, whatever they are.
+ * @module
+ */
+import { badValue } from "../../core/errors.ts";
+import type { Edit } from "./changed_text.ts";
+
+/** An expression in RE2's notation. */
+export interface Expression {
+  /** Whether it matches somewhere in a text. */
+  isIn(text: string): boolean;
+  /** What it matches, in order; `by`: what becomes of it, with $1 for a group and $0 for the whole. */
+  edits(text: string, by: string): Edit[];
+}
+
+/** Compiles an expression. Throws AttuneError that says what is wrong with it, and where it stands. */
+export async function openExpression(plugin: string, path: string, source: string): Promise<Expression> {
+  const { RE2JS } = await import("re2js");
+  const compile = () => {
+    try {
+      return RE2JS.compile(source, RE2JS.LOOKBEHINDS);
+    } catch (error) {
+      const problem = error instanceof Error ? error.message.replace(/^error parsing regexp: /, "") : String(error);
+      throw badValue(
+        plugin,
+        path,
+        source,
+        `an expression in RE2's notation, which has no look-ahead and no references back (${problem})`,
+      );
+    }
+  };
+  const pattern = compile();
+  return {
+    isIn: (text) => pattern.matcher(text).find(),
+    edits: (text, by) => {
+      const matcher = pattern.matcher(text);
+      const found: Edit[] = [];
+      while (matcher.find()) {
+        const put = by.replaceAll(
+          /\$(\d|\$)/g,
+          (_, group: string) =>
+            group === "$" ? "$" : Number(group) <= matcher.groupCount() ? matcher.group(Number(group)) ?? "" : "",
+        );
+        const edit = { from: matcher.start(), to: matcher.end(), text: put };
+        if (edit.to > edit.from || put !== "") found.push(edit);
+      }
+      return found;
+    },
+  };
+}

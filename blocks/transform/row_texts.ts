@@ -1,0 +1,170 @@
+/**
+ * Changing the texts of rows: strings, lists of strings, messages, and with them what counts their places.
+ * @module
+ */
+import type { Row, RowColumns, TransformRow } from "../../core/types.ts";
+import { type ChangedText, type Edit, edited } from "./changed_text.ts";
+import { badColumn } from "./each_row.ts";
+
+/** How a text is changed; why it was goes to `reasons`. */
+export type TextChange = (text: string) => ChangedText;
+
+/** Where texts stand in rows, and what counts their places. */
+export type TextPlaces = Readonly<{ texts: readonly string[] }> & Pick<RowColumns, "spans" | "parallel">;
+
+/**
+ * A row with its texts changed: SQuAD's answers move with their context, and a word that nothing is left of goes with its
+ * tag. The same row where no text changes.
+ *
+ * @throws AttuneError where an answer does not stand where it says, or nothing is left of it.
+ */
+export function changeRow(plugin: string, item: TransformRow, places: TextPlaces, change: TextChange): Row {
+  const { row } = item;
+  const changed: Record<string, unknown> = {};
+  for (const column of places.texts) {
+    if (!Object.hasOwn(row, column)) continue;
+    const value = row[column];
+    const tags = Object.entries(places.parallel ?? {}).filter(([, words]) => words === column).map(([name]) => name);
+    const answers = Object.entries(places.spans ?? {}).filter(([, text]) => text === column).map(([name]) => name);
+    if (typeof value === "string") {
+      const next = change(value);
+      if (next.text === value) continue;
+      changed[column] = next.text;
+      for (const name of answers) changed[name] = movedAnswers(plugin, item, name, value, next);
+    } else if (tags.length > 0 && isTexts(value)) {
+      Object.assign(changed, changedWords(item.row, column, value, tags, change));
+    } else {
+      const next = changeWithin(value, change);
+      if (next !== value) changed[column] = next;
+    }
+  }
+  return Object.keys(changed).length === 0 ? row : { ...row, ...changed };
+}
+
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === "string");
+
+/** Lists of texts and messages, each text changed; anything else as it is. */
+function changeWithin(value: unknown, change: TextChange): unknown {
+  if (typeof value === "string") return change(value).text;
+  if (Array.isArray(value)) {
+    const next = value.map((one) => changeWithin(one, change));
+    return next.some((one, i) => one !== value[i]) ? next : value;
+  }
+  if (typeof value !== "object" || value === null) return value;
+  // A message, or a part of one.
+  const key = ["content", "text"].find((name) => Object.hasOwn(value, name));
+  if (key === undefined) return value;
+  const old = (value as Row)[key];
+  const next = changeWithin(old, change);
+  return next === old ? value : { ...value, [key]: next };
+}
+
+/** Words, each changed by itself; the tags of those that nothing is left of are gone. */
+function changedWords(
+  row: Row,
+  column: string,
+  words: readonly string[],
+  tags: readonly string[],
+  change: TextChange,
+): Row {
+  const next = words.map((word) => change(word).text);
+  if (next.every((word, i) => word === words[i])) return {};
+  return keepWords(row, column, words, next, tags);
+}
+
+/** A row with other words; where a word becomes nothing it goes, and its tag with it. Words that were empty before stay. */
+export function keepWords(
+  row: Row,
+  column: string,
+  before: readonly string[],
+  words: readonly string[],
+  tags: readonly string[],
+): Row {
+  const stays = words.map((word, i) => word !== "" || before[i] === "");
+  const kept: Record<string, unknown> = { [column]: words.filter((_, i) => stays[i]) };
+  for (const name of tags) {
+    const own = row[name];
+    if (Array.isArray(own) && own.length === words.length) kept[name] = own.filter((_, i) => stays[i]);
+  }
+  return kept;
+}
+
+/**
+ * A list of words that is changed as one text, its words with a blank between: of words that become one, the first stays
+ * with its tag.
+ */
+export function changeWordsTogether(
+  row: Row,
+  column: string,
+  words: readonly string[],
+  tags: readonly string[],
+  editsOf: (text: string) => readonly Edit[],
+): Row {
+  const edits = editsOf(words.join(" "));
+  if (edits.length === 0) return {};
+  let at = 0;
+  const bounds = words.map((word) => {
+    const from = at;
+    at += word.length + 1;
+    return { from, to: from + word.length };
+  });
+  // An edit over several words stands in the first of them, and takes out its part of the others.
+  const ownEdits = (from: number, to: number): Edit[] =>
+    edits.flatMap((edit) => {
+      if (edit.from >= to || edit.to <= from) return [];
+      const begins = edit.from >= from;
+      return [{
+        from: Math.max(edit.from, from) - from,
+        to: Math.min(edit.to, to) - from,
+        text: begins ? edit.text : "",
+      }];
+    });
+  const next = words.map((word, i) => {
+    const { from = 0, to = 0 } = bounds[i] ?? {};
+    return edited(word, ownEdits(from, to)).text;
+  });
+  return keepWords(row, column, words, next, tags);
+}
+
+/** SQuAD's answers behind a change of their context: each is what stands in its place now, in the unit that it counted in. */
+function movedAnswers(plugin: string, item: TransformRow, column: string, before: string, next: ChangedText): unknown {
+  const value = item.row[column];
+  const { text, answer_start: starts } = Object(value) as Readonly<{ text?: unknown; answer_start?: unknown }>;
+  if (!isTexts(text) || !Array.isArray(starts) || text.length !== starts.length) return value;
+  const texts: string[] = [];
+  const places: number[] = [];
+  text.forEach((answer, i) => {
+    const start = Number(starts[i]);
+    const byPoint = unitsOf(before, start);
+    const at = [byPoint, start].find((place) => before.startsWith(answer, place));
+    if (at === undefined) {
+      throw badColumn(plugin, item, column, answer, `an answer that stands in its text at answer_start ${start}`);
+    }
+    const [from, to] = [next.start(at), next.end(at + answer.length)];
+    const moved = next.text.slice(from, to);
+    if (moved.trim() === "" && answer.trim() !== "") {
+      throw badColumn(plugin, item, column, answer, "an answer of which something is left");
+    }
+    texts.push(moved);
+    places.push(at === byPoint ? [...next.text.slice(0, from)].length : from);
+  });
+  return { ...Object(value), text: texts, answer_start: places };
+}
+
+/** UTF-16 units of the first so many code points. */
+function unitsOf(text: string, points: number): number {
+  let at = 0;
+  for (let i = 0; i < points && at < text.length; i++) at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+  return at;
+}
+
+/** All text of a value: a string, a list of them, or messages. */
+export function textIn(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(textIn).filter((text) => text !== "").join("\n");
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value !== "object" || value === null) return "";
+  const { content, text } = value as Row;
+  return textIn(content ?? text);
+}

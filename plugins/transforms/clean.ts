@@ -1,0 +1,206 @@
+/**
+ * Texts made clean.
+ * @module
+ */
+import * as v from "valibot";
+import {
+  type ChangedText,
+  changeRow,
+  columnOf,
+  eachRow,
+  edited,
+  failedRule,
+  gopher,
+  lowered,
+  normalized,
+  openExpression,
+  placeOf,
+  type QualityLimits,
+  type RowChange,
+  textColumns,
+  textIn,
+  thenChanged,
+  tidied,
+  unchanged,
+  type UnicodeForm,
+  withoutControl,
+  withoutHtml,
+} from "../../blocks/transform/mod.ts";
+import { role } from "../../blocks/options/mod.ts";
+import { define } from "../../core/define.ts";
+import { AttuneError } from "../../core/errors.ts";
+import type { Factory, Row, RowColumns, TransformRow } from "../../core/types.ts";
+
+/** Options of {@link clean}. */
+export interface CleanOptions {
+  /** The form of Unicode that texts get. null: they keep theirs. */
+  readonly unicode: UnicodeForm | null;
+  /** Whether tags of HTML go and its character references are spelled out. */
+  readonly html: boolean;
+  /** Whether control characters go, and what cannot be seen. */
+  readonly control: boolean;
+  /** Whether blanks become one, lines end at their last word, and paragraphs have one empty line between them. */
+  readonly whitespace: boolean;
+  /** Whether texts get small letters. */
+  readonly lowercase: boolean;
+  /** Expressions in RE2's notation and what becomes of their matches, in order; `$1` is a group. */
+  readonly replace: readonly (readonly [string, string])[];
+  /** What a row becomes that lacks a text, or whose text is empty once it is clean: an error, nothing, or filled. */
+  readonly missing: "error" | "drop" | Readonly<{ fill: string }>;
+  /** Rules of quality that texts have to meet: Gopher's, or some of them by name. null: none. */
+  readonly quality: "gopher" | QualityLimits | null;
+  /** The columns whose texts are changed. null: the task's. */
+  readonly columns: readonly string[] | null;
+}
+
+type Input = Partial<CleanOptions>;
+
+const limit = v.optional(v.nullable(v.pipe(v.number(), v.minValue(0))));
+const pairs = v.optional(
+  v.nullable(v.array(v.tuple([v.pipe(v.number(), v.integer(), v.minValue(1)), v.pipe(v.number(), v.minValue(0))]))),
+);
+const limits = v.strictObject({
+  minDocWords: limit,
+  maxDocWords: limit,
+  minAvgWordLength: limit,
+  maxAvgWordLength: limit,
+  maxSymbolWordRatio: limit,
+  maxBulletLinesRatio: limit,
+  maxEllipsisLinesRatio: limit,
+  maxNonAlphaWordsRatio: limit,
+  minStopWords: limit,
+  stopWords: v.optional(v.nullable(v.array(v.string()))),
+  dupLineFrac: limit,
+  dupParaFrac: limit,
+  dupLineCharFrac: limit,
+  dupParaCharFrac: limit,
+  topNGrams: pairs,
+  dupNGrams: pairs,
+});
+const flag = (byDefault: boolean) => v.optional(v.boolean(), byDefault);
+
+/** Schema of {@link CleanOptions}. */
+export const cleanSchema: v.GenericSchema<Input, CleanOptions> = v.strictObject({
+  unicode: v.optional(v.nullable(v.picklist(["NFC", "NFD", "NFKC", "NFKD"])), "NFC"),
+  html: flag(true),
+  control: flag(true),
+  whitespace: flag(true),
+  lowercase: flag(false),
+  replace: v.optional(role(v.array(v.tuple([v.string(), v.string()])), { role: "pattern" }), []),
+  missing: v.optional(v.union([v.picklist(["error", "drop"]), v.strictObject({ fill: v.string() })]), "error"),
+  quality: v.optional(v.nullable(v.union([v.literal("gopher"), limits])), null),
+  columns: v.optional(v.nullable(role(v.array(v.string()), { role: "column" })), null),
+}) as v.GenericSchema<Input, CleanOptions>;
+
+const NAME = "clean";
+
+/**
+ * Texts without HTML and control characters, in one form of Unicode; then in small letters and with replacements where asked
+ * for; at last without superfluous blanks. Rows without text are an error, dropped or filled; those that fail a rule of quality are
+ * dropped. SQuAD's answers move with their context; a word that nothing is left of goes with its tag.
+ *
+ * @throws AttuneError where a text is missing, an expression cannot be read, or nothing is left of an answer.
+ * @example
+ * ```ts
+ * import { clean } from "attune/transforms/clean";
+ * console.assert(clean({ missing: "drop", replace: [["https?://[^ ]+", ""]] }).scope === "row");
+ * ```
+ */
+export const clean: Factory<"transform", Input> = define({
+  kind: "transform",
+  name: NAME,
+  schema: cleanSchema,
+  create: (options) => ({
+    scope: "row",
+    apply: async function* (rows, context) {
+      const { quality, missing, columns } = options;
+      const texts = textColumns(NAME, columns, context);
+      const places = { ...context.columns, texts };
+      const steps = await openSteps(options);
+      const rules = quality === "gopher" ? gopher : quality;
+      yield* eachRow(rows, context, (item): RowChange => {
+        if ("input_ids" in item.row && columns === null) return {};
+        const reasons = new Set<string>();
+        const cleaned = changeRow(NAME, item, places, (text) => cleanedText(text, steps, reasons));
+        const lacking = missingColumns(item, cleaned, options, context.columns);
+        if (lacking.length > 0 && missing === "drop") return { drop: "missing" };
+        if (lacking.length > 0 && missing === "error") throw missingText(item, lacking[0] ?? "");
+        const filled = typeof missing === "object" && lacking.length > 0
+          ? { ...cleaned, ...Object.fromEntries(lacking.map((column) => [column, missing.fill])) }
+          : cleaned;
+        if (filled !== cleaned) reasons.add("filled");
+        const failed = rules && failedBy(filled, texts, rules);
+        if (failed) return { drop: failed };
+        return filled === item.row ? {} : { row: filled, reasons: [...reasons] };
+      });
+    },
+  }),
+});
+
+/** A step by the option that asks for it. */
+type Step = Readonly<{ name: string; change(text: string): ChangedText }>;
+
+async function openSteps(options: CleanOptions): Promise<readonly Step[]> {
+  const { unicode, html, control, whitespace, lowercase, replace } = options;
+  const steps: Step[] = [];
+  if (html) steps.push({ name: "html", change: withoutHtml });
+  if (control) steps.push({ name: "control", change: withoutControl });
+  if (unicode) steps.push({ name: "unicode", change: (text) => normalized(text, unicode) });
+  if (lowercase) steps.push({ name: "lowercase", change: lowered });
+  for (const [i, [source, by]] of replace.entries()) {
+    const expression = await openExpression(NAME, `replace.${i}.0`, source);
+    steps.push({ name: "replace", change: (text) => edited(text, expression.edits(text, by)) });
+  }
+  if (whitespace) steps.push({ name: "whitespace", change: tidied });
+  return steps;
+}
+
+function cleanedText(text: string, steps: readonly Step[], reasons: Set<string>): ChangedText {
+  return steps.reduce((sofar, { name, change }) => {
+    const next = thenChanged(sofar, change);
+    if (next !== sofar) reasons.add(name);
+    return next;
+  }, unchanged(text));
+}
+
+const isMissing = (value: unknown): boolean =>
+  value === undefined || value === null || Number.isNaN(value) ||
+  ((typeof value === "string" || Array.isArray(value)) && textIn(value).trim() === "");
+
+/** The columns of a row that have no text. Of the task's some may be absent; not all of them. */
+function missingColumns(
+  item: TransformRow,
+  row: Row,
+  { columns }: CleanOptions,
+  known: RowColumns | undefined,
+): readonly string[] {
+  if (columns !== null) {
+    for (const column of columns) columnOf(NAME, item, column);
+    return columns.filter((column) => isMissing(row[column]));
+  }
+  const { texts = [], optional = [] } = known ?? {};
+  const lacking = texts.filter((column) => isMissing(row[column]));
+  if (lacking.length === texts.length) return lacking.slice(0, 1);
+  return lacking.filter((column) => !optional.includes(column));
+}
+
+function missingText(item: TransformRow, column: string): AttuneError {
+  const message = `${placeOf(item)}, column "${column}": no text is there, or is left of it ` +
+    '(`missing: "drop"` leaves such rows out, `missing: { "fill": text }` puts one there)';
+  return new AttuneError(message, {
+    code: "BAD_OPTION",
+    plugin: NAME,
+    path: column,
+    found: item.row[column],
+    allowed: ["a text"],
+  });
+}
+
+function failedBy(row: Row, texts: readonly string[], rules: QualityLimits): string | undefined {
+  for (const column of texts) {
+    if (!Object.hasOwn(row, column)) continue;
+    const failed = failedRule(textIn(row[column]), rules);
+    if (failed) return failed;
+  }
+  return undefined;
+}

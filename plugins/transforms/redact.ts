@@ -1,0 +1,113 @@
+/**
+ * Personal data taken out of texts.
+ * @module
+ */
+import * as v from "valibot";
+import {
+  changeRow,
+  changeWordsTogether,
+  eachRow,
+  type Edit,
+  edited,
+  type Expression,
+  openExpression,
+  type PersonalKind,
+  personalKinds,
+  personalSpans,
+  textColumns,
+} from "../../blocks/transform/mod.ts";
+import { role } from "../../blocks/options/mod.ts";
+import { define } from "../../core/define.ts";
+import type { Factory, Row, RowColumns } from "../../core/types.ts";
+
+/** Options of {@link redact}. */
+export interface RedactOptions {
+  /** What is looked for. */
+  readonly kinds: readonly PersonalKind[];
+  /** Further expressions in RE2's notation, by the name of what they find. */
+  readonly patterns: Readonly<Record<string, string>>;
+  /** What is put in its place: a text for all, or one by kind. null: the kind in brackets, as "[EMAIL]". */
+  readonly with: string | Readonly<Record<string, string>> | null;
+  /** The columns whose texts are changed. null: the task's. */
+  readonly columns: readonly string[] | null;
+}
+
+type Input = Partial<RedactOptions>;
+
+/** Schema of {@link RedactOptions}. */
+export const redactSchema: v.GenericSchema<Input, RedactOptions> = v.strictObject({
+  kinds: v.optional(v.array(v.picklist(personalKinds)), [...personalKinds]),
+  patterns: v.optional(role(v.record(v.string(), v.string()), { role: "pattern" }), {}),
+  with: v.optional(v.nullable(v.union([v.string(), v.record(v.string(), v.string())])), null),
+  columns: v.optional(v.nullable(role(v.array(v.string()), { role: "column" })), null),
+});
+
+const NAME = "redact";
+
+/**
+ * Texts with emails, phone numbers, addresses of the internet, cards (by Luhn's test) and bank accounts (by their country's
+ * length and check digits) replaced. Where two overlap, the longer is replaced. Answers stay where they belong in their
+ * context; of words that become one, the first stays with its tag.
+ *
+ * @example
+ * ```ts
+ * import { redact } from "attune/transforms/redact";
+ * console.assert(redact({ kinds: ["email"], patterns: { ticket: "[A-Z]{3}-[0-9]+" } }).scope === "row");
+ * ```
+ */
+export const redact: Factory<"transform", Input> = define({
+  kind: "transform",
+  name: NAME,
+  schema: redactSchema,
+  create: ({ kinds, patterns, with: by, columns }) => {
+    const textFor = (kind: string): string =>
+      (typeof by === "string" ? by : by !== null && Object.hasOwn(by, kind) ? by[kind] : undefined) ??
+        `[${kind.toUpperCase()}]`;
+    return {
+      scope: "row",
+      apply: async function* (rows, context) {
+        const texts = textColumns(NAME, columns, context);
+        const expressions: (readonly [string, Expression])[] = [];
+        for (const [name, source] of Object.entries(patterns)) {
+          expressions.push([name, await openExpression(NAME, `patterns.${name}`, source)]);
+        }
+        yield* eachRow(rows, context, (item) => {
+          const found = new Set<string>();
+          const editsOf = (text: string): Edit[] => {
+            const more = expressions.flatMap(([kind, one]) =>
+              one.edits(text, "").map(({ from, to }) => ({ kind, from, to }))
+            );
+            return personalSpans(text, kinds, more).map(({ kind, from, to }) => {
+              found.add(kind);
+              return { from, to, text: textFor(kind) };
+            });
+          };
+          const [words, others] = wordColumns(item.row, texts, context.columns);
+          const places = { ...context.columns, texts: others };
+          let row = changeRow(NAME, item, places, (text) => edited(text, editsOf(text)));
+          for (const column of words) {
+            const tags = Object.entries(context.columns?.parallel ?? {}).filter(([, of]) => of === column);
+            const own = row[column] as readonly string[];
+            const next = changeWordsTogether(row, column, own, tags.map(([name]) => name), editsOf);
+            if (Object.keys(next).length > 0) row = { ...row, ...next };
+          }
+          return row === item.row ? {} : { row, reasons: [...found] };
+        });
+      },
+    };
+  },
+});
+
+/** Columns with lists of words that tags stand beside, and the others. */
+function wordColumns(
+  row: Row,
+  texts: readonly string[],
+  columns: RowColumns | undefined,
+): readonly [readonly string[], readonly string[]] {
+  const tagged = new Set(Object.values(columns?.parallel ?? {}));
+  const isWords = (name: string): boolean => {
+    const value = row[name];
+    return tagged.has(name) && Array.isArray(value) && value.every((word) => typeof word === "string");
+  };
+  return [texts.filter(isWords), texts.filter((name) => !isWords(name))];
+}

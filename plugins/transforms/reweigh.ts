@@ -1,0 +1,77 @@
+/**
+ * Weights with which a class does not depend on a group.
+ * @module
+ */
+import * as v from "valibot";
+import { columnOf, eachRow, groupKey } from "../../blocks/transform/mod.ts";
+import { role } from "../../blocks/options/mod.ts";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link reweigh}. */
+export interface ReweighOptions {
+  /** The column with the groups. */
+  readonly column: string;
+  /** The column with the classes. */
+  readonly label: string;
+}
+
+type Input = Readonly<{ column: string; label?: string }>;
+const column = role(v.pipe(v.string(), v.nonEmpty()), { role: "column" });
+
+/** Schema of {@link ReweighOptions}. */
+export const reweighSchema: v.GenericSchema<Input, ReweighOptions> = v.strictObject({
+  column,
+  label: v.optional(column, "label"),
+});
+
+const NAME = "reweigh";
+
+/** How many rows there are of each group, of each class, and of each group with each class. */
+type Counts = Readonly<
+  { total: number; group: Map<string, number>; label: Map<string, number>; both: Map<string, number> }
+>;
+
+/**
+ * Training rows with a column `weight` as Kamiran and Calders (2012) reweigh: the probability of a row's group times that
+ * of its class over the probability of both. With these weights group and class are independent. Weights that rows have
+ * already are multiplied.
+ *
+ * @example
+ * ```ts
+ * import { reweigh } from "attune/transforms/reweigh";
+ * console.assert(reweigh({ column: "sex" }).trainOnly === true);
+ * ```
+ */
+export const reweigh: Factory<"transform", Input> = define({
+  kind: "transform",
+  name: NAME,
+  schema: reweighSchema,
+  create: ({ column, label }) => ({
+    scope: "row",
+    trainOnly: true,
+    survey: async (rows): Promise<Counts> => {
+      const counts = { total: 0, group: new Map(), label: new Map(), both: new Map() };
+      const add = (map: Map<string, number>, key: string): void => void map.set(key, (map.get(key) ?? 0) + 1);
+      for await (const item of rows) {
+        const [group, own] = [groupKey(NAME, item, column), groupKey(NAME, item, label)];
+        counts.total++;
+        add(counts.group, group);
+        add(counts.label, own);
+        add(counts.both, `${group} ${own}`);
+      }
+      return counts;
+    },
+    apply: (rows, context, seen) => {
+      const { total, group, label: labels, both } = seen as Counts;
+      return eachRow(rows, context, (item) => {
+        const [g, l] = [groupKey(NAME, item, column), groupKey(NAME, item, label)];
+        const weight = (group.get(g) ?? 0) * (labels.get(l) ?? 0) / (total * (both.get(`${g} ${l}`) ?? 1));
+        const before = item.row.weight === undefined ? 1 : columnOf(NAME, item, "weight");
+        if (typeof before !== "number") throw badValue(NAME, `row ${item.index}, column "weight"`, before, "a number");
+        return { row: { ...item.row, weight: before * weight }, reasons: ["weight"] };
+      });
+    },
+  }),
+});

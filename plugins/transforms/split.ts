@@ -1,0 +1,165 @@
+/**
+ * One data set as train, eval and test.
+ * @module
+ */
+import * as v from "valibot";
+import { groupKey } from "../../blocks/transform/mod.ts";
+import { role } from "../../blocks/options/mod.ts";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import { permutation } from "../../core/random.ts";
+import type { Factory, Random, SplitName, TransformRow } from "../../core/types.ts";
+
+/** Options of {@link split}. */
+export interface SplitOptions {
+  /** The share of each split, or its number of rows. Shares may leave rows over; numbers too. */
+  readonly sizes: Readonly<Partial<Record<SplitName, number>>>;
+  /** A column whose values keep their shares in every split. null: none. */
+  readonly stratify: string | null;
+  /** A column whose rows of one value stay together. null: none. */
+  readonly group: string | null;
+}
+
+type Input = Partial<SplitOptions>;
+const size = v.pipe(v.number(), v.gtValue(0));
+const column = v.nullable(role(v.pipe(v.string(), v.nonEmpty()), { role: "column" }));
+
+/** Schema of {@link SplitOptions}. */
+export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject({
+  sizes: v.optional(
+    v.pipe(
+      v.strictObject({ train: size, eval: v.optional(size), test: v.optional(size) }),
+      v.check(({ train, ...others }) => {
+        const all = [train, ...Object.values(others)];
+        const shares = all.every((one) => one <= 1);
+        return shares ? all.reduce((a, b) => a + b, 0) <= 1 + 1e-9 : all.every(Number.isInteger);
+      }, "shares that are 1 together at most, or whole numbers of rows"),
+      v.check((sizes) => Object.keys(sizes).length > 1, "eval or test beside train"),
+    ),
+    { train: 0.8, eval: 0.1, test: 0.1 },
+  ),
+  stratify: v.optional(column, null),
+  group: v.optional(column, null),
+}) as v.GenericSchema<Input, SplitOptions>;
+
+const NAME = "split";
+
+/**
+ * Divides the rows of `data.train` among the splits by the run's seed; rows keep their order. It runs before the other
+ * transforms. With `stratify` each value of a column has its share in every split, with `group` rows of one value are in
+ * one split, with both whole groups are dealt so that the shares are met as well as they can be.
+ *
+ * @throws AttuneError where a split would have no rows.
+ * @example
+ * ```ts
+ * import { split } from "attune/transforms/split";
+ * console.assert(split({ sizes: { train: 0.9, test: 0.1 } }).makes?.join() === "train,test");
+ * ```
+ */
+export const split: Factory<"transform", Input> = define({
+  kind: "transform",
+  name: NAME,
+  schema: splitSchema,
+  create: ({ sizes, stratify, group }) => {
+    const names = (["train", "eval", "test"] as const).filter((name) => sizes[name] !== undefined);
+    return {
+      scope: "row",
+      makes: names,
+      survey: async (rows, { random }) => {
+        const units = await unitsOf(rows, stratify, group);
+        return partsOf(units, names.map((name) => sizes[name] ?? 0), random, names);
+      },
+      apply: async function* (rows, context, seen) {
+        const parts = seen as Uint8Array;
+        const own = names.indexOf(context.split ?? "train");
+        for await (const item of rows) {
+          const part = parts[item.index] ?? names.length;
+          if (part === own) yield item;
+          else context.note(item, "dropped", part < names.length ? `in ${names[part]}` : "in no split");
+        }
+      },
+    };
+  },
+});
+
+/** Rows that go together: those of one group, or each by itself; `counts` by stratum. */
+type Unit = Readonly<{ rows: number[]; counts: number[] }>;
+
+async function unitsOf(
+  rows: AsyncIterable<TransformRow>,
+  stratify: string | null,
+  group: string | null,
+): Promise<readonly Unit[]> {
+  const units = new Map<string | number, Unit>();
+  const strata = new Map<string, number>();
+  for await (const item of rows) {
+    const key = group === null ? item.index : groupKey(NAME, item, group);
+    const value = stratify === null ? "" : groupKey(NAME, item, stratify);
+    const stratum = strata.get(value) ?? strata.size;
+    strata.set(value, stratum);
+    const unit = units.get(key) ?? { rows: [], counts: [] };
+    units.set(key, unit);
+    unit.rows.push(item.index);
+    unit.counts[stratum] = (unit.counts[stratum] ?? 0) + 1;
+  }
+  return [...units.values()];
+}
+
+/** The part of each row; behind the last where it is in none. Throws AttuneError where a part would be empty. */
+function partsOf(
+  units: readonly Unit[],
+  sizes: readonly number[],
+  random: Random,
+  names: readonly SplitName[],
+): Uint8Array {
+  const total = units.reduce((n, unit) => n + unit.rows.length, 0);
+  const parts = new Uint8Array(total).fill(sizes.length);
+  if (total === 0) return parts;
+  const isCount = sizes.some((one) => one > 1);
+  const wanted = sizes.reduce((a, b) => a + b, 0);
+  if (isCount && wanted > total) throw badValue(NAME, "sizes", sizes, `${total} rows in all, as many as there are`);
+  const shares = sizes.map((one) => (isCount ? one / total : one));
+  const rest = 1 - shares.reduce((a, b) => a + b, 0);
+  const filled = rest > 1e-9 ? [...shares, rest] : shares;
+  for (const [part, unit] of dealt(units, filled, random)) for (const row of unit.rows) parts[row] = part;
+  const counts = sizes.map((_, part) => parts.reduce((n, own) => n + Number(own === part), 0));
+  const empty = counts.indexOf(0);
+  if (empty >= 0) {
+    throw badValue(
+      NAME,
+      `sizes.${names[empty]}`,
+      sizes[empty],
+      `a size that leaves rows in every split of ${total} rows`,
+    );
+  }
+  return parts;
+}
+
+/**
+ * Units with their parts: in a drawn order, large ones first, each goes to the part that lacks most of what it has. For
+ * single rows that gives every part its share of each stratum, to within a row.
+ */
+function* dealt(units: readonly Unit[], shares: readonly number[], random: Random): Generator<[number, Unit]> {
+  const strata = Math.max(...units.map(({ counts }) => counts.length));
+  const sums = Array.from({ length: strata }, (_, s) => units.reduce((n, { counts }) => n + (counts[s] ?? 0), 0));
+  const total = sums.reduce((a, b) => a + b, 0);
+  const given = shares.map(() => sums.map(() => 0));
+  const sizes = shares.map(() => 0);
+  const order = [...permutation(random.fork("units"), units.length)].map((i) => units[i] as Unit);
+  order.sort((a, b) => b.rows.length - a.rows.length);
+  for (const unit of order) {
+    const lacks = (part: number): number => {
+      const share = shares[part] ?? 0;
+      const byStratum = unit.counts.reduce(
+        (n, count, s) => n + count * (share * (sums[s] ?? 0) - (given[part]?.[s] ?? 0)) / (sums[s] ?? 1),
+        0,
+      );
+      // Of parts that lack as much of its strata, the one that lacks most rows.
+      return byStratum / unit.rows.length + (share * total - (sizes[part] ?? 0)) / total / 1e3;
+    };
+    const part = shares.reduce((best, _, i) => (lacks(i) > lacks(best) + 1e-12 ? i : best), 0);
+    sizes[part] = (sizes[part] ?? 0) + unit.rows.length;
+    unit.counts.forEach((count, s) => ((given[part] as number[])[s] = (given[part]?.[s] ?? 0) + count));
+    yield [part, unit];
+  }
+}

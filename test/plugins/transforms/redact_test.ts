@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { it } from "node:test";
+import { isIban, isLuhn, personalKinds, personalSpans } from "../../../blocks/transform/mod.ts";
+import { checksOf } from "../../../conformance/mod.ts";
+import { redact } from "../../../plugins/transforms/redact.ts";
+import { itPasses } from "../../checks.ts";
+import { sharedPath, SKIP_REASON } from "../../shared.ts";
+import { columns, openThrough, through } from "./run_transforms.ts";
+
+const rows = [{ text: "Write to a.b@c.example, or call +1 (555) 010-9891." }, { text: "nothing" }];
+itPasses(
+  "redact",
+  checksOf(redact(), {
+    rows,
+    expected: [{ text: "Write to [EMAIL], or call [PHONE]." }, { text: "nothing" }],
+    other: redact({ kinds: ["email"] }),
+  }),
+);
+
+it("replaces by kind, by own texts, and what own expressions find", async () => {
+  const text = "ABC-12 from 10.0.0.1, card 4111 1111 1111 1111, GB82 WEST 1234 5698 7654 32";
+  const one = async (options: Parameters<typeof redact>[0]) => (await through([{ text }], [redact(options)]))[0]?.text;
+  assert.equal(await one({}), "ABC-12 from [IP], card [CARD], [IBAN]");
+  assert.equal(
+    await one({ kinds: ["ip"], with: "***" }),
+    "ABC-12 from ***, card 4111 1111 1111 1111, GB82 WEST 1234 5698 7654 32",
+  );
+  assert.equal(
+    await one({ patterns: { ticket: "[A-Z]{3}-\\d+" }, with: { ip: "<ip>" } }),
+    "[TICKET] from <ip>, card [CARD], [IBAN]",
+  );
+  // The longer one wins where two overlap.
+  assert.equal(
+    await one({ kinds: ["iban"], patterns: { digits: "[0-9]{4}" } }),
+    "ABC-12 from 10.0.0.1, card [DIGITS] [DIGITS] [DIGITS] [DIGITS], [IBAN]",
+  );
+  const [report] = (await openThrough([{ text }], [redact()])).transforms ?? [];
+  assert.deepEqual(report?.changed, { ip: 1, card: 1, iban: 1 });
+  assert.throws(() => redact({ kinds: ["mail" as never] }), /"email"/);
+});
+
+it("answers and tags stay where they belong", async () => {
+  const context = "Mail 😀 joe@example.org or Ann at once.";
+  const row = { question: "Who?", context, answers: { text: ["Ann", "joe"], answer_start: [26, 7] } };
+  const [found] = await through([row], [redact()], { columns: columns.questions });
+  assert.equal(found?.context, "Mail 😀 [EMAIL] or Ann at once.");
+  // Part of what is gone becomes what stands there.
+  assert.deepEqual(found?.answers, { text: ["Ann", "[EMAIL]"], answer_start: [18, 7] });
+  const words = [{
+    tokens: ["Call", "(555)", "010-6373", "or", "x@y.example", "."],
+    tags: ["O", "B", "I", "O", "E", "O"],
+  }];
+  assert.deepEqual(await through(words, [redact()], { columns: columns.tags }), [
+    { tokens: ["Call", "[PHONE]", "or", "[EMAIL]", "."], tags: ["O", "B", "O", "E", "O"] },
+  ]);
+});
+
+it("takes no longer for texts that nearly match", () => {
+  const nearly = [
+    "+1" + "1".repeat(200_000),
+    "a".repeat(200_000) + "@",
+    "1-".repeat(100_000),
+    "a.".repeat(100_000) + "@",
+    "1:".repeat(100_000),
+    "DE12" + " a".repeat(100_000),
+    "(1)".repeat(60_000),
+  ];
+  const begun = performance.now();
+  for (const text of nearly) assert.ok(personalSpans(text + "x", personalKinds).length >= 0);
+  assert.ok(performance.now() - begun < 20_000);
+});
+
+it("tests cards and accounts", () => {
+  assert.deepEqual(["79927398713", "79927398710", ""].map(isLuhn), [true, false, false]);
+  const accounts = [
+    "GB82WEST12345698765432",
+    "gb82west12345698765432",
+    "GB82WEST12345698765433",
+    "GB82WEST1234569876543",
+    "XX82WEST12345698765432",
+  ];
+  assert.deepEqual(accounts.map(isIban), [true, true, false, false, false]);
+});
+
+const pii = sharedPath("reference/evaluation/pii.json");
+it("finds what is personal in the reference's lines, and nothing else", { skip: pii ? false : SKIP_REASON }, () => {
+  for (const { text, spans } of JSON.parse(readFileSync(String(pii), "utf8")).lines) {
+    const found = personalSpans(text, personalKinds).map(({ kind, from: start, to: end }) => ({
+      kind,
+      start,
+      end,
+      text: text.slice(start, end),
+    }));
+    assert.deepEqual(found, spans, text);
+  }
+});

@@ -1,0 +1,38 @@
+/**
+ * Rows through transforms, as a run of a task has them.
+ * @module
+ */
+import { type DataContext, transformed } from "../../../core/transformed.ts";
+import type { Row, RowColumns, Rows, Transform } from "../../../core/types.ts";
+import { memory } from "../../../plugins/data/memory.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
+
+const host = await hostHere(1);
+
+/** The columns of the tasks that tests transform for. */
+export const columns: { readonly [task: string]: RowColumns } = {
+  classification: { texts: ["text", "textPair"], optional: ["textPair"], others: ["label"] },
+  questions: { texts: ["question", "context"], spans: { answers: "context" } },
+  tags: { texts: ["tokens"], parallel: { tags: "tokens" } },
+};
+
+/** Opened rows behind transforms. */
+export async function openThrough(
+  rows: readonly Row[],
+  transforms: readonly Transform[],
+  context: Partial<DataContext> = {},
+): Promise<Rows> {
+  return await transformed(memory({ rows }), transforms, { seed: 42, columns: columns.classification, ...context })
+    .open(host);
+}
+
+/** What comes out. */
+export async function through(
+  rows: readonly Row[],
+  transforms: readonly Transform[],
+  context: Partial<DataContext> = {},
+): Promise<Row[]> {
+  const out: Row[] = [];
+  for await (const { row } of (await openThrough(rows, transforms, context)).read()) out.push(row);
+  return out;
+}
