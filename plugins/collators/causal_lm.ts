@@ -65,7 +65,8 @@ export const causalLm: Factory<"collator", Partial<CausalLmOptions>> = define({
   schema: causalLmSchema,
   create: (options) => ({
     columns: readColumns(options.columns, {
-      texts: ["text", "messages", "prompt", "completion"], optional: ["text", "messages", "prompt", "completion"],
+      texts: ["text", "messages", "prompt", "completion"],
+      optional: ["text", "messages", "prompt", "completion"],
       others: ["tools", "chat_template_kwargs"],
     }),
     encode: (row, index, context) => [sampleOf(tokensOf(row, index, options, context), index, context)],

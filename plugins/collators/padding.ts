@@ -61,7 +61,11 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
   create: (options) => {
     const classId = classesOf("padding", options.labels);
     return {
-      columns: readColumns(options.columns, { texts: ["text", "textPair"], optional: ["textPair"], others: ["label", "labels"] }),
+      columns: readColumns(options.columns, {
+        texts: ["text", "textPair"],
+        optional: ["textPair"],
+        others: ["label", "labels"],
+      }),
       survey: () => {
         let hot = options.problemType === "multi-label";
         return { add: (row) => void (hot &&= areHot([row], options)), end: () => ({ reading: { hot } }) };
