@@ -35,9 +35,12 @@ export async function faultOfWeights(store: Store, key: string): Promise<WeightF
   const file = await openSafetensors(store, key);
   if (file.names.length === 0) return { code: "no_tensors", problem: "has no tensors" };
   let wrong: string | undefined;
+  // Codes of other libraries may be viewed as floats.
+  const packed = new Set(file.names.flatMap((name) => /^(.+)\.quant_state\.\w+$/.exec(name)?.[1] ?? []));
+  const isCode = (name: string): boolean => packed.has(name) || name.endsWith(".W_q");
   const looked = async function* (): AsyncGenerator<Uint8Array> {
     for await (const { name, piece } of piecesOf(file)) {
-      if (allFinite(file.locate(name).dtype, piece)) yield piece;
+      if (isCode(name) || allFinite(file.locate(name).dtype, piece)) yield piece;
       else return void (wrong = name);
     }
   };

@@ -8,6 +8,7 @@ import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
 import { withGrownTables, withTokens } from "./grown.ts";
+import { turnConv1ds } from "./quantized_base.ts";
 import { untiedIn } from "./ties.ts";
 import { inspectBackbone, withHeads } from "../engine/inspect.ts";
 import { withLabels } from "./labels.ts";
@@ -71,7 +72,7 @@ export async function openTasks(given: Run, host: Host): Promise<readonly OpenRu
   // Heads of several tasks may have modules of one name.
   const ties = Object.assign({}, built.ties, ...heads.map((own) => withHeads(built, own).ties));
   const backbone = { ...built, ties, untied: await untiedIn(stored, { ...built, ties }) };
-  const checkpoint = grownFor(stored, backbone, heads);
+  const checkpoint = grownFor(turnConv1ds(stored, backbone), backbone, heads);
   const made: OpenRun[] = [];
   for (const [i, task] of tasks.entries()) {
     made.push(await openTask({ run, host, checkpoint, backbone, tokenizer, task, heads: heads[i] ?? [] }));

@@ -24,6 +24,7 @@ import { measured, type MeasuredRows, measureRows, trainData } from "./data.ts";
 import { PREPACK_LIMIT } from "./engine.ts";
 import { activationBudget, memoryLimit, processBytes, STATE_BYTES } from "./memory.ts";
 import { type OpenRun, openTasks } from "./open.ts";
+import { refuseTrainedCodes } from "./quantized_base.ts";
 
 /** Floating-point operations that one core does in a second in matrix products, for the estimate of time. */
 const FLOPS_PER_SECOND = 4e10;
@@ -36,6 +37,7 @@ const FLOPS_PER_SECOND = 4e10;
 export async function planRun(run: Run, host: Host): Promise<Plan> {
   const tasks: MeasuredTask[] = [];
   for (const open of await openTasks(run, host)) {
+    refuseTrainedCodes(open);
     const train = await measureRows(open, trainData(open), true, { keep: run.training.perDeviceTrainBatchSize });
     const held = open.data.eval && await measureRows(open, open.data.eval, true, { keep: 1, reading: train.reading });
     const test = open.data.test && await measureRows(open, open.data.test, true, { keep: 1, reading: train.reading });

@@ -6,12 +6,14 @@ import type { Dataset, Host, Json, Named, Run, TrainingEvent } from "../types.ts
 import type { TaskRows } from "./batches.ts";
 import { dataPath, labelledRows, trainData, withFields } from "./data.ts";
 import { type OpenRun, openTasks } from "./open.ts";
+import { refuseTrainedCodes } from "./quantized_base.ts";
 import { tellingOf } from "./telling.ts";
 
 /** Opens a run's tasks and reads their rows; what is odd about them comes out as warnings. */
 export async function* readTasks(run: Run, host: Host): AsyncGenerator<TrainingEvent, readonly TaskRows[]> {
   const tasks: TaskRows[] = [];
   for (const open of await openTasks(run, host)) {
+    refuseTrainedCodes(open);
     for (const note of open.task.notes ?? []) yield warning("CLASSES", note);
     const rows = yield* readRows(open, host);
     tasks.push(rows);

@@ -33,6 +33,19 @@ export type Checkpoint = Readonly<{
   grown?: readonly string[];
   /** How the run's accelerators store weights that do not train. */
   frozen?: FrozenWeights;
+  /** What was quantized before it was saved. */
+  quantization?: CheckpointQuantization;
+}>;
+
+/**
+ * Weights of a checkpoint that a library has quantized. They train as they are, frozen, below adapters, and no accelerator
+ * takes them; `config` and `files` are as those of the model without it.
+ */
+export type CheckpointQuantization = Readonly<{
+  /** As messages name it: "gptq (4 bits)". */
+  method: string;
+  /** The names of the weights, of linear layers all: what is read of them is [out, in]. */
+  weights: ReadonlySet<string>;
 }>;
 
 /** The tensors of a checkpoint. */

@@ -3,9 +3,9 @@
  * @module
  */
 import { ggufIn } from "../../core/gguf_folder.ts";
-import { refuseQuantized } from "../../core/quantized.ts";
 import { type OpenOptions, openWeights } from "../../core/safetensors.ts";
 import type { Checkpoint, Json, Named, Store } from "../../core/types.ts";
+import { methodOf } from "../../formats/quantization/method.ts";
 import { checkpointOf, readConfig } from "./checkpoint.ts";
 
 /** How a model is opened. `config`: replaces fields of its own; `gguf`: which file, where a folder has several. */
@@ -25,8 +25,10 @@ export async function openModel(
     return await ggufCheckpoint(files, only, label, config);
   }
   const whole = { ...await readConfig(plugin, files, label), ...config };
-  refuseQuantized(plugin, label, whole);
   const weights = await openWeights(files, how);
-  refuseQuantized(plugin, label, undefined, weights.names);
-  return checkpointOf({ config: whole, files, weights, label });
+  const plain = checkpointOf({ config: whole, files, weights, label });
+  if (!methodOf(plugin, label, whole, weights.names)) return plain;
+  // What reads codes is loaded where there are some.
+  const { openPacked } = await import("../../formats/quantization/open.ts");
+  return await openPacked(plugin, plain);
 }

@@ -5,7 +5,7 @@
 import { unsupported } from "../../core/errors.ts";
 import { checkFiniteModel } from "../../core/finite_weights.ts";
 import { ggufIn } from "../../core/gguf_folder.ts";
-import { refuseQuantized } from "../../core/quantized.ts";
+import { methodOf } from "../../formats/quantization/method.ts";
 import { configIn } from "../../core/run/shared_tensors.ts";
 import { openWeights } from "../../core/safetensors.ts";
 import type { Catalog, Checkpoint, Host, Json, Named, Store, Weights } from "../../core/types.ts";
@@ -24,15 +24,18 @@ export async function openBase(catalog: Catalog, name: string, files: Store): Pr
   }
   // What comes from elsewhere is read once, as it goes on.
   if (!isElsewhere) await checkFiniteModel(files);
-  if (!isElsewhere && await ggufIn(files) !== undefined) return await openGgufBase(catalog, name, files);
+  if (!isElsewhere && await ggufIn(files) !== undefined) return await openDecoded(catalog, name, files);
   const config = await configIn("merge", files, "base");
-  refuseQuantized("merge", "base", config);
-  return { config, files, weights: await openWeights(readAhead(files), { maxHeader: MAX_HEADER }) };
+  const weights = await openWeights(readAhead(files), { maxHeader: MAX_HEADER });
+  if (!methodOf("merge", "base", config, weights.names)) return { config, files, weights };
+  if (!isElsewhere) return await openDecoded(catalog, name, files);
+  throw unsupported("merge", "base", name, "a quantized base is read where it is one of this server's models");
 }
 
-async function openGgufBase(catalog: Catalog, name: string, files: Store): Promise<MergeBase> {
+/** What is not stored as floats is opened as models are. */
+async function openDecoded(catalog: Catalog, name: string, files: Store): Promise<MergeBase> {
   const source = catalog.model?.pretrained?.parse({ path: name });
-  if (!source || source.issues) throw unsupported("merge", "base", name, "this server reads no GGUF files");
+  if (!source || source.issues) throw unsupported("merge", "base", name, "this server reads no such models");
   const directory = (path: string): Store => (path === name ? files : noFiles);
   const checkpoint: Checkpoint = await source.value.open({ directory, resolve: (path) => path } as Host);
   return { weights: checkpoint.weights, config: checkpoint.config, files: checkpoint.files };

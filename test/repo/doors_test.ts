@@ -20,7 +20,6 @@ const withoutDoor: readonly string[] = [
   "core/gguf/file.ts GgufRows",
   "core/gguf/file.ts openGguf",
   "core/gguf_folder.ts ggufIn",
-  "core/quantized.ts refuseQuantized",
   "core/run/fold.ts mergedTensors",
   "core/run/ties.ts untiedConfig",
   "core/safetensors.ts OpenOptions",
@@ -45,6 +44,7 @@ const withoutDoor: readonly string[] = [
   "formats/peft/record.ts peftRecord",
   "formats/peft/wrapped_key.ts wrappedKey",
   "formats/peft/write.ts writePeft",
+  "formats/quantization/method.ts methodOf",
 ];
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,0 +1,91 @@
+/**
+ * By which library a checkpoint's weights are quantized: what its config says, or else what its tensors are called.
+ * @module
+ */
+import { badFile, show } from "../../core/errors.ts";
+import type { Json, Named } from "../../core/types.ts";
+
+/** A library's method. `config`: what config.json says of it; `label`: its name, with the bits where those are said. */
+export type QuantizationMethod = Readonly<{ name: string; label: string; config: Named<Json> }>;
+
+/** Fields of config.json that say how weights are quantized. */
+export const configFields: readonly string[] = ["quantization_config", "compression_config", "quantization"];
+
+/** What tensors of each library are called: a file may have them without a config that says so. */
+const marks: readonly (readonly [method: string, names: RegExp])[] = [
+  ["bitsandbytes", /\.SCB$|\.absmax$|\.quant_state\.bitsandbytes__\w+$/],
+  ["gptq", /\.g_idx$/],
+  ["awq", /\.qweight$/],
+  ["compressed-tensors", /\.weight_packed$/],
+  ["hqq", /\.W_q$/],
+  ["fp8", /\.weight_scale(_inv)?$/],
+];
+
+/** Methods whose tensors say all of their layout. */
+const selfDescribing: ReadonlySet<string> = new Set(["bitsandbytes", "hqq"]);
+
+/** The method of a checkpoint; undefined: its weights are plain. Throws AttuneError where only a config could say the layout. */
+export function methodOf(
+  plugin: string,
+  label: string,
+  config: Named<Json> | undefined,
+  names: readonly string[] = [],
+): QuantizationMethod | undefined {
+  const said = saidIn(config);
+  if (said) return said;
+  for (const [name, pattern] of marks) {
+    const found = names.find((tensor) => pattern.test(tensor));
+    if (found === undefined) continue;
+    if (selfDescribing.has(name)) return { name, label: name, config: {} };
+    throw badFile(
+      plugin,
+      label,
+      `has tensor ${show(found)} of ${name}, and no quantization_config that says how it is packed`,
+    );
+  }
+  return undefined;
+}
+
+/**
+ * Refuses a model whose weights are stored as a library's codes.
+ *
+ * @throws AttuneError with the method's name.
+ */
+export function refuseQuantized(
+  plugin: string,
+  label: string,
+  config: Named<Json> | undefined,
+  names: readonly string[] = [],
+): void {
+  const method = methodOf(plugin, label, config, names);
+  if (method) throw unreadMethod(plugin, label, method.label);
+}
+
+/** The error of a method that is not read. */
+export function unreadMethod(plugin: string, label: string, method: string): Error {
+  const advice = "which is not read: take the checkpoint it was made from, or save it dequantized";
+  return badFile(plugin, `${label}/config.json`, `says that the weights are quantized by ${method}, ${advice}`);
+}
+
+function saidIn(config: Named<Json> | undefined): QuantizationMethod | undefined {
+  const field = configFields.find((name) => typeof config?.[name] === "object" && config[name] !== null);
+  if (field === undefined) return undefined;
+  const given = config?.[field] as Named<Json>;
+  const named = (name: string, bits?: Json): QuantizationMethod => ({
+    name,
+    label: typeof bits === "number" ? `${name} (${bits} bits)` : name,
+    config: given,
+  });
+  const { quant_method: method } = given;
+  if (typeof method === "string") return named(method, method === "bitsandbytes" ? bitsOf(given) : given.bits);
+  // None of the others writes this field.
+  if (field === "quantization") return named("mlx");
+  if (field === "compression_config") return named("compressed-tensors");
+  // Older configs of bitsandbytes do not name it.
+  if ("load_in_8bit" in given || "load_in_4bit" in given) return named("bitsandbytes", bitsOf(given) ?? 8);
+  return named(`a method that quantization_config does not name (${show(given)})`);
+}
+
+function bitsOf({ load_in_4bit: four, load_in_8bit: eight }: Named<Json>): number | undefined {
+  return four === true ? 4 : eight === true ? 8 : undefined;
+}

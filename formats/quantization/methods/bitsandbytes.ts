@@ -1,0 +1,150 @@
+/**
+ * Weights that bitsandbytes packed: nf4 and fp4 with any block size and a second level, and int8 with a scale per output.
+ * @module
+ */
+import { badFile, show, unsupported } from "../../../core/errors.ts";
+import { strictJson } from "../../../core/json.ts";
+import { sizeOf } from "../../../core/tensor.ts";
+import type { Named } from "../../../core/types.ts";
+import { dequantizeFourBit } from "../bitsandbytes.ts";
+import type { PackedWeight, PackingMethod } from "../packed_weight.ts";
+import { checkForm, readFloats, type StoredTensors } from "../stored_tensors.ts";
+
+const STATE = /^(.+\.weight)\.quant_state\.bitsandbytes__(\w+)$/;
+const SCB = /^(.+)\.SCB$/;
+
+/** Larger descriptions of a weight are refused, in bytes. */
+const MAX_STATE = 2 ** 16;
+
+/** A weight of 4 bits as its description says. */
+type FourBitState = Readonly<{
+  blockSize: number;
+  shape: readonly [number, number];
+  nested?: Readonly<{ blockSize: number; offset: number }>;
+}>;
+
+/** bitsandbytes: a description stands beside each weight, so that config.json is not asked. */
+export const bitsandbytes: PackingMethod = {
+  name: "bitsandbytes",
+  suffixes: [STATE, SCB, /\.weight\.(absmax|quant_map|nested_absmax|nested_quant_map)$/, /\.weight_format$/],
+  open: async (tensors) => {
+    const weights: PackedWeight[] = [];
+    for (const name of tensors.names) {
+      const [, weight = "", type = ""] = STATE.exec(name) ?? [];
+      const [, module] = SCB.exec(name) ?? [];
+      if (weight !== "") weights.push(await fourBit(tensors, weight, name, type));
+      if (module !== undefined) weights.push(await eightBit(tensors, module));
+    }
+    return weights;
+  },
+};
+
+async function fourBit(tensors: StoredTensors, name: string, stateName: string, type: string): Promise<PackedWeight> {
+  const { label } = tensors;
+  if (type !== "nf4" && type !== "fp4") {
+    throw unsupported("pretrained", `${label}: ${name}`, type, "nf4 and fp4 are read");
+  }
+  const { blockSize, shape, nested } = await stateOf(tensors, stateName);
+  const size = sizeOf(shape);
+  const blocks = Math.ceil(size / blockSize);
+  const form = tensors.form(name);
+  const bytes = Math.ceil(size / 2);
+  // The bytes may be viewed as another type's, whose last value may be filled up.
+  const stored = tensors.names.includes(name) && form ? (await tensors.bytes(name)).length : 0;
+  if (stored < bytes || stored >= bytes + 4) {
+    throw badFile("pretrained", label, `has ${stored} bytes in tensor ${show(name)}; ${show(shape)} takes ${bytes}`);
+  }
+  checkForm(tensors, `${name}.absmax`, nested ? "uint8" : "float32", [blocks]);
+  checkForm(tensors, `${name}.quant_map`, "float32", [16]);
+  if (nested) {
+    checkForm(tensors, `${name}.nested_absmax`, "float32", [Math.ceil(blocks / nested.blockSize)]);
+    checkForm(tensors, `${name}.nested_quant_map`, "float32", [256]);
+  }
+  const parts = ["", ".absmax", ".quant_map", ...nested ? [".nested_absmax", ".nested_quant_map"] : []];
+  return {
+    name,
+    dims: shape,
+    parts: [...parts.map((part) => name + part), stateName],
+    values: async () => {
+      const absmax = nested ? await nestedAbsmax(tensors, name, nested) : await readFloats(tensors, `${name}.absmax`);
+      const table = await readFloats(tensors, `${name}.quant_map`);
+      return dequantizeFourBit({ codes: await tensors.bytes(name), absmax }, table, blockSize, size);
+    },
+  };
+}
+
+/** The block maxima of a second level, by the file's own table. */
+async function nestedAbsmax(
+  tensors: StoredTensors,
+  name: string,
+  { blockSize, offset }: Readonly<{ blockSize: number; offset: number }>,
+): Promise<Float32Array> {
+  const most = await readFloats(tensors, `${name}.nested_absmax`);
+  const table = await readFloats(tensors, `${name}.nested_quant_map`);
+  return Float32Array.from(
+    await tensors.bytes(`${name}.absmax`),
+    (code, b) => Math.fround((table[code] as number) * (most[Math.floor(b / blockSize)] as number)) + offset,
+  );
+}
+
+async function stateOf(tensors: StoredTensors, name: string): Promise<FourBitState> {
+  const { label } = tensors;
+  const wrong = (problem: string): Error => badFile("pretrained", label, `says in tensor ${show(name)} ${problem}`);
+  const [length = 0] = checkForm(tensors, name, "uint8", [null]);
+  if (length > MAX_STATE) throw wrong(`${length} bytes, where at most ${MAX_STATE} describe a weight`);
+  let state: Named<unknown>;
+  try {
+    state = strictJson(await tensors.bytes(name)) as Named<unknown>;
+  } catch (cause) {
+    throw wrong(`what is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+  if (typeof state !== "object" || state === null) throw wrong(`${show(state)}, which describes no weight`);
+  const whole = (field: string, least: number, most: number): number => {
+    const value = state[field];
+    if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return Number(value);
+    throw wrong(`${field} ${show(value)}, where a whole number from ${least} to ${most} is due`);
+  };
+  const blockSize = whole("blocksize", 1, 2 ** 20);
+  const { shape } = state;
+  const isDim = (dim: unknown): dim is number => Number.isInteger(dim) && Number(dim) >= 1 && Number(dim) <= 2 ** 31;
+  if (!Array.isArray(shape) || shape.length !== 2 || !shape.every(isDim)) {
+    throw wrong(`shape ${show(shape)}, where [out, in] is due`);
+  }
+  const [outputs = 1, inputs = 1] = shape;
+  const plain = { blockSize, shape: [outputs, inputs] as const };
+  if (state.nested_offset === undefined && state.nested_blocksize === undefined) return plain;
+  const offset = state.nested_offset;
+  if (typeof offset !== "number" || !Number.isFinite(offset)) {
+    throw wrong(`nested_offset ${show(offset)}, not a number`);
+  }
+  return { ...plain, nested: { blockSize: whole("nested_blocksize", 1, 2 ** 20), offset: Math.fround(offset) } };
+}
+
+/** 1/127 as the library multiplies by it. */
+const SHARE = Math.fround(7.874015718698502e-3);
+
+async function eightBit(tensors: StoredTensors, module: string): Promise<PackedWeight> {
+  const name = `${module}.weight`;
+  const [outputs = 0, inputs = 0] = checkForm(tensors, name, "int8", [null, null]);
+  const scale = `${module}.SCB`;
+  checkForm(tensors, scale, "float32", [outputs]);
+  const format = `${module}.weight_format`;
+  const hasFormat = tensors.form(format) !== undefined;
+  const layout = hasFormat ? (await tensors.read(format)).data[0] : 0;
+  if (Number(layout) !== 0) {
+    throw unsupported("pretrained", `${tensors.label}: ${format}`, layout, "weights by rows (0) are read");
+  }
+  return {
+    name,
+    dims: [outputs, inputs],
+    parts: [name, scale, ...hasFormat ? [format] : []],
+    values: async () => {
+      const scales = await readFloats(tensors, scale);
+      const { data } = await tensors.read(name);
+      return Float32Array.from(
+        data as Int8Array,
+        (code, i) => Math.fround(code * (scales[Math.floor(i / inputs)] as number)) * SHARE,
+      );
+    },
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * Weights that GPTQ's libraries packed (auto_gptq, gptqmodel): codes along the inputs, zero points along the outputs.
+ * @module
+ */
+import { badFile, badValue, show, unsupported } from "../../../core/errors.ts";
+import type { Json, Named } from "../../../core/types.ts";
+import { decodeLinear, evenGroups, type LinearCodes } from "../linear_codes.ts";
+import type { PackedWeight, PackingMethod } from "../packed_weight.ts";
+import { checkForm, readFloats, readWords, type StoredTensors } from "../stored_tensors.ts";
+import { codeIn, wordsFor } from "../words.ts";
+
+const CODES = /^(.+)\.qweight$/;
+
+/** GPTQ, of 2, 3, 4 and 8 bits. */
+export const gptq: PackingMethod = {
+  name: "gptq",
+  suffixes: [CODES, /\.(qzeros|scales|g_idx)$/],
+  open: (tensors, config) => {
+    const layout = layoutOf(tensors.label, config);
+    const modules = tensors.names.flatMap((name) => CODES.exec(name)?.[1] ?? []);
+    return Promise.resolve(modules.map((module) => packed(tensors, module, layout)));
+  },
+};
+
+/** How a file is packed. `zeroBias`: what stored zero points are short of. */
+type Layout = Readonly<{ bits: number; groupSize: number; zeroBias: number }>;
+
+function layoutOf(label: string, config: Named<Json>): Layout {
+  const field = (name: string): string => `${label}/config.json: quantization_config.${name}`;
+  const { bits, group_size: groupSize = -1, checkpoint_format: format = "gptq" } = config;
+  if (config.is_marlin_format === true || (format !== "gptq" && format !== "gptq_v2")) {
+    const found = config.is_marlin_format === true ? "gptq in marlin's layout" : `gptq in the layout ${show(format)}`;
+    throw unsupported("pretrained", field("checkpoint_format"), found, "gptq and gptq_v2 are read");
+  }
+  if (bits !== 2 && bits !== 3 && bits !== 4 && bits !== 8) {
+    throw badValue("pretrained", field("bits"), bits, "2, 3, 4 or 8 for gptq");
+  }
+  if (!Number.isInteger(groupSize) || (Number(groupSize) < 1 && groupSize !== -1)) {
+    throw badValue("pretrained", field("group_size"), groupSize, "a whole number from 1, or -1 for one group");
+  }
+  if (typeof config.dynamic === "object" && config.dynamic !== null && Object.keys(config.dynamic).length > 0) {
+    throw unsupported("pretrained", field("dynamic"), "gptq of several layouts", "one for all modules is read");
+  }
+  return { bits, groupSize: Number(groupSize), zeroBias: format === "gptq" ? 1 : 0 };
+}
+
+function packed(tensors: StoredTensors, module: string, layout: Layout): PackedWeight {
+  const { label } = tensors;
+  const { bits } = layout;
+  const [qweight, qzeros, scales, index] = ["qweight", "qzeros", "scales", "g_idx"].map((part) =>
+    `${module}.${part}`
+  ) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  const [words = 0, outputs = 0] = checkForm(tensors, qweight, "int32", [null, null]);
+  const hasIndex = tensors.form(index) !== undefined;
+  const inputs = hasIndex ? checkForm(tensors, index, "int32", [null])[0] ?? 0 : Math.floor(words * 32 / bits);
+  if (inputs < 1 || wordsFor(inputs, bits) !== words) {
+    throw badFile(
+      "pretrained",
+      label,
+      `has ${words} rows in ${show(qweight)}, where ${inputs} inputs of ${bits} bits are due`,
+    );
+  }
+  const [groups = 0] = checkForm(tensors, scales, "floats", [null, outputs]);
+  const size = layout.groupSize === -1 ? inputs : layout.groupSize;
+  if (!hasIndex && groups !== Math.ceil(inputs / size)) {
+    throw badFile(
+      "pretrained",
+      label,
+      `has ${groups} groups in ${show(scales)}; ${inputs} inputs by ${size} make others`,
+    );
+  }
+  checkForm(tensors, qzeros, "int32", [groups, wordsFor(outputs, bits)]);
+  const codes = async (): Promise<LinearCodes> => ({
+    bits,
+    codes: inputsFirst(await readWords(tensors, qweight), bits, outputs, inputs),
+    scales: byOutputs(await readFloats(tensors, scales), groups, outputs),
+    zeros: zeroPoints(await readWords(tensors, qzeros), layout, groups, outputs),
+    groups: hasIndex ? groupsIn(await readWords(tensors, index), groups, label, index) : evenGroups(inputs, size),
+  });
+  return {
+    name: `${module}.weight`,
+    dims: [outputs, inputs],
+    parts: [qweight, qzeros, scales, ...hasIndex ? [index] : []],
+    values: async () => decodeLinear(await codes(), [outputs, inputs]),
+  };
+}
+
+/** Codes [out, in] of words [in / codes a word, out]. */
+function inputsFirst(words: Int32Array, bits: number, outputs: number, inputs: number): Uint8Array {
+  const codes = new Uint8Array(outputs * inputs);
+  for (let i = 0; i < inputs; i++) {
+    for (let o = 0; o < outputs; o++) codes[o * inputs + i] = codeIn(words, bits, i, o, outputs);
+  }
+  return codes;
+}
+
+/** Zero points [out, groups] of words [groups, out / codes a word]; one more than is stored wraps, as the library's does. */
+function zeroPoints(words: Int32Array, { bits, zeroBias }: Layout, groups: number, outputs: number): Float32Array {
+  const zeros = new Float32Array(outputs * groups);
+  const width = wordsFor(outputs, bits);
+  const mask = (1 << bits) - 1;
+  for (let g = 0; g < groups; g++) {
+    for (let o = 0; o < outputs; o++) zeros[o * groups + g] = (codeIn(words, bits, o, g * width, 1) + zeroBias) & mask;
+  }
+  return zeros;
+}
+
+/** [out, groups] of what is stored as [groups, out]. */
+export function byOutputs(stored: Float32Array, groups: number, outputs: number): Float32Array {
+  const out = new Float32Array(stored.length);
+  for (let g = 0; g < groups; g++) {
+    for (let o = 0; o < outputs; o++) out[o * groups + g] = stored[g * outputs + o] as number;
+  }
+  return out;
+}
+
+/** The group of each input, as a file says it. Throws AttuneError where there is no such group. */
+export function groupsIn(index: Int32Array, groups: number, label: string, name: string): Int32Array {
+  const wrong = index.find((g) => g < 0 || g >= groups);
+  if (wrong === undefined) return index;
+  throw badFile("pretrained", label, `names group ${wrong} in tensor ${show(name)}, of ${groups}`);
+}

@@ -1,0 +1,122 @@
+/**
+ * The weights of a checkpoint whose linear layers a library has packed, under plain names and as floats.
+ * @module
+ */
+import { badFile, show } from "../../core/errors.ts";
+import { jsonObject } from "../../core/json.ts";
+import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.ts";
+import { configFields, methodOf, type QuantizationMethod, unreadMethod } from "./method.ts";
+import { awq } from "./methods/awq.ts";
+import { bitsandbytes } from "./methods/bitsandbytes.ts";
+import { compressedTensors } from "./methods/compressed_tensors.ts";
+import { gptq } from "./methods/gptq.ts";
+import { hqq } from "./methods/hqq.ts";
+import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
+import { storedTensors } from "./stored_tensors.ts";
+
+/** Every method that is read. */
+export const packingMethods: readonly PackingMethod[] = [bitsandbytes, gptq, awq, compressedTensors, hqq];
+
+/**
+ * A checkpoint whose weights a library has packed, as one with plain ones: a packed weight has the name that it would have
+ * unpacked, reads as float32 [out, in], its tensors have no names any more, and the config says nothing of it.
+ *
+ * @throws AttuneError where the method, or a layout of it, is not read, and where tensors are lost or contradict themselves.
+ */
+export async function openPacked(plugin: string, checkpoint: Checkpoint): Promise<Checkpoint> {
+  const { label, config, weights, files } = checkpoint;
+  const found = methodOf(plugin, label, config, weights.names);
+  if (!found) return checkpoint;
+  const method = packingMethods.find(({ name }) => name === found.name);
+  if (!method) throw unreadMethod(plugin, label, found.label);
+  const packed = new Map<string, PackedWeight>();
+  const parts = new Set<string>();
+  for (const weight of await method.open(storedTensors(weights, label), found.config)) {
+    packed.set(weight.name, weight);
+    for (const part of weight.parts) parts.add(part);
+  }
+  checkAll(label, found, method, weights.names, packed, parts);
+  return {
+    ...checkpoint,
+    config: withoutFields(config),
+    files: withoutConfigFields(files),
+    weights: unpackedWeights(weights, packed, parts),
+    quantization: { method: found.label, weights: new Set(packed.keys()) },
+  };
+}
+
+function withoutFields(config: Named<Json>): Named<Json> {
+  return Object.fromEntries(Object.entries(config).filter(([name]) => !configFields.includes(name)));
+}
+
+/** The same files, with a config.json that says nothing of codes. */
+function withoutConfigFields(files: Store): Store {
+  return {
+    ...files,
+    get: async (key, range) => {
+      const stored = key === "config.json" ? await files.get(key) : undefined;
+      if (!stored) return await files.get(key, range);
+      const bytes = new TextEncoder().encode(
+        JSON.stringify(withoutFields(jsonObject("pretrained", key, stored.bytes))),
+      );
+      const { offset = 0, length = bytes.length } = range ?? {};
+      return { ...stored, size: bytes.length, bytes: bytes.slice(offset, offset + length) };
+    },
+  };
+}
+
+/** Throws where a config speaks of codes that are not there, codes lack what they belong to, or a weight is there twice. */
+function checkAll(
+  label: string,
+  found: QuantizationMethod,
+  method: PackingMethod,
+  names: readonly string[],
+  packed: ReadonlyMap<string, PackedWeight>,
+  parts: ReadonlySet<string>,
+): void {
+  if (packed.size === 0) {
+    throw badFile(
+      "pretrained",
+      `${label}/config.json`,
+      `says that the weights are quantized by ${found.label}, and none of them is: take quantization_config out`,
+    );
+  }
+  for (const name of names) {
+    if (parts.has(name)) continue;
+    if (packed.has(name)) throw badFile("pretrained", label, `has ${show(name)} twice, as floats and as codes`);
+    if (method.suffixes.some((pattern) => pattern.test(name))) {
+      throw badFile(
+        "pretrained",
+        label,
+        `has tensor ${show(name)} of ${found.label}, and not the codes that it belongs to`,
+      );
+    }
+  }
+}
+
+function unpackedWeights(
+  weights: Weights,
+  packed: ReadonlyMap<string, PackedWeight>,
+  parts: ReadonlySet<string>,
+): Weights {
+  // Each stands where the first of its tensors stood.
+  const firsts = new Map([...packed.values()].map((weight) => [weight.parts[0], weight.name]));
+  const names = weights.names.flatMap((name) => firsts.get(name) ?? (parts.has(name) ? [] : [name]));
+  return {
+    ...weights,
+    names,
+    read: async (name) => {
+      const weight = packed.get(name);
+      if (!weight) return await weights.read(name);
+      return { dtype: "float32", dims: weight.dims, data: await weight.values() };
+    },
+    quantized: async (name) => packed.has(name) ? undefined : await weights.quantized?.(name),
+    part: (name) => packed.has(name) ? undefined : weights.part?.(name),
+    locate: (name) => {
+      const weight = packed.get(name);
+      if (!weight) return weights.locate(name);
+      const [outputs, inputs] = weight.dims;
+      return { file: undefined, offset: 0, bytes: 4 * outputs * inputs, dtype: "float32", dims: weight.dims };
+    },
+  };
+}

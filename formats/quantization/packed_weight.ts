@@ -1,0 +1,32 @@
+/**
+ * Weights of linear layers that a library has packed, and what reads them.
+ * @module
+ */
+import type { Json, MatrixDims, Named } from "../../core/types.ts";
+import type { StoredTensors } from "./stored_tensors.ts";
+
+/** A packed weight of a linear layer. */
+export type PackedWeight = Readonly<{
+  /** What it would be called unpacked: the module's path and ".weight". */
+  name: string;
+  /** [out, in], whatever the model's module has. */
+  dims: MatrixDims;
+  /** The tensors that it is packed in. */
+  parts: readonly string[];
+  /** Its values [out, in]. Throws AttuneError where the codes contradict themselves. */
+  values(): Promise<Float32Array>;
+}>;
+
+/** What reads the weights that a library packs. */
+export type PackingMethod = Readonly<{
+  /** As `quant_method` of config.json calls it. */
+  name: string;
+  /** The ends of names of the tensors in which it packs weights, first the one that has the codes. */
+  suffixes: readonly [codes: RegExp, ...others: RegExp[]];
+  /**
+   * The packed weights among a model's tensors; `config`: what its config.json says of the method.
+   *
+   * @throws AttuneError where a layout is not read, or tensors do not fit each other.
+   */
+  open(tensors: StoredTensors, config: Named<Json>): Promise<readonly PackedWeight[]>;
+}>;
