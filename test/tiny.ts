@@ -124,9 +124,10 @@ export const tinyRows: readonly Row[] = Array.from({ length: 24 }, (_, i) => {
   };
 });
 
-/** The tiny model's weights, the same every time. */
-export function tinyWeights(): Named<Tensor<Float32Array>> {
-  const architecture = bert().read(tinyConfig);
+/** The tiny model's weights, or those of one that is as wide as a config says, the same every time. */
+export function tinyWeights(config: Named<Json> = tinyConfig): Named<Tensor<Float32Array>> {
+  const architecture = bert().read(config);
+  const width = Number(config.hidden_size);
   const { build, recorded } = createGraphBuilder({
     graph: new Graph(),
     mode: "evaluate",
@@ -138,9 +139,9 @@ export function tinyWeights(): Named<Tensor<Float32Array>> {
     isTrainable: () => false,
   });
   architecture.forward(build);
-  build.parameter("bert.pooler.dense.weight", [16, 16]);
-  build.parameter("bert.pooler.dense.bias", [16], "zeros");
-  build.parameter("classifier.weight", [2, 16]);
+  build.parameter("bert.pooler.dense.weight", [width, width]);
+  build.parameter("bert.pooler.dense.bias", [width], "zeros");
+  build.parameter("classifier.weight", [2, width]);
   build.parameter("classifier.bias", [2], "zeros");
   const random = createRandom(11);
   return Object.fromEntries([...recorded.parameters.values()].map((p) => {

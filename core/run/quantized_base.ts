@@ -6,7 +6,7 @@
 import { aliasesOf, initialWeights } from "../engine/weights.ts";
 import { trainsIn } from "../engine/builder/parameters.ts";
 import { trainsRule } from "../engine/program.ts";
-import { badValue } from "../errors.ts";
+import { show, unsupported } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import { transposed } from "../transposed.ts";
 import type { Checkpoint, InspectedBackbone } from "../types.ts";
@@ -25,12 +25,12 @@ export function refuseTrainedCodes({ checkpoint, attached, backbone, heads }: Op
   const [first] = trained;
   if (!first) return;
   const others = trained.length > 1 ? ` and ${trained.length - 1} more` : "";
-  throw badValue(
+  throw unsupported(
     "spec",
     "adapter",
-    attached.length === 0 ? null : `what trains "${first.name}"${others}`,
-    `an adapter that leaves the weights of ${label} as they are, for they are quantized by ${quantization.method}: ` +
-      "to train them, take the checkpoint that they were made from",
+    `training of ${show(first.name)}${others}`,
+    `weights of ${label} are quantized by ${quantization.method} and stay as they are: adapt them (lora), or take the ` +
+      "checkpoint that they were made from",
   );
 }
 

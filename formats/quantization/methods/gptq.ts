@@ -99,13 +99,12 @@ function inputsFirst(words: Int32Array, bits: number, outputs: number, inputs: n
   return codes;
 }
 
-/** Zero points [out, groups] of words [groups, out / codes a word]; one more than is stored wraps, as the library's does. */
+/** Zero points [out, groups] of words [groups, out / codes a word]. */
 function zeroPoints(words: Int32Array, { bits, zeroBias }: Layout, groups: number, outputs: number): Float32Array {
   const zeros = new Float32Array(outputs * groups);
   const width = wordsFor(outputs, bits);
-  const mask = (1 << bits) - 1;
   for (let g = 0; g < groups; g++) {
-    for (let o = 0; o < outputs; o++) zeros[o * groups + g] = (codeIn(words, bits, o, g * width, 1) + zeroBias) & mask;
+    for (let o = 0; o < outputs; o++) zeros[o * groups + g] = codeIn(words, bits, o, g * width, 1) + zeroBias;
   }
   return zeros;
 }
