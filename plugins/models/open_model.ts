@@ -5,7 +5,7 @@
 import { ggufIn } from "../../core/gguf_folder.ts";
 import { type OpenOptions, openWeights } from "../../core/safetensors.ts";
 import type { Checkpoint, Json, Named, Store } from "../../core/types.ts";
-import { methodOf } from "../../formats/quantization/method.ts";
+import { methodOf } from "../../formats/packed/method.ts";
 import { checkpointOf, readConfig } from "./checkpoint.ts";
 
 /** How a model is opened. `config`: replaces fields of its own; `gguf`: which file, where a folder has several. */
@@ -29,6 +29,6 @@ export async function openModel(
   const plain = checkpointOf({ config: whole, files, weights, label });
   if (!methodOf(plugin, label, whole, weights.names)) return plain;
   // What reads codes is loaded where there are some.
-  const { openPacked } = await import("../../formats/quantization/open.ts");
+  const { openPacked } = await import("../../formats/packed/open.ts");
   return await openPacked(plugin, plain);
 }

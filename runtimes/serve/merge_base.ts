@@ -5,7 +5,7 @@
 import { unsupported } from "../../core/errors.ts";
 import { checkFiniteModel } from "../../core/finite_weights.ts";
 import { ggufIn } from "../../core/gguf_folder.ts";
-import { methodOf } from "../../formats/quantization/method.ts";
+import { methodOf } from "../../formats/packed/method.ts";
 import { configIn } from "../../core/run/shared_tensors.ts";
 import { openWeights } from "../../core/safetensors.ts";
 import type { Catalog, Checkpoint, Host, Json, Named, Store, Weights } from "../../core/types.ts";

@@ -44,7 +44,7 @@ const withoutDoor: readonly string[] = [
   "formats/peft/record.ts peftRecord",
   "formats/peft/wrapped_key.ts wrappedKey",
   "formats/peft/write.ts writePeft",
-  "formats/quantization/method.ts methodOf",
+  "formats/packed/method.ts methodOf",
 ];
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

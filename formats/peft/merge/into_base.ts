@@ -6,7 +6,7 @@
 import type { SharedTensors } from "../../../core/run/shared_tensors.ts";
 import { releaseBuffer } from "../../../core/bytes.ts";
 import { badValue, missing, show, unsupported } from "../../../core/errors.ts";
-import { refuseQuantized } from "../../quantization/method.ts";
+import { refuseQuantized } from "../../packed/method.ts";
 import { fromFloat32, type TensorForm } from "../../../core/safetensors.ts";
 import type { DType } from "../../../core/tensor.ts";
 import type { Json, Named, Weights } from "../../../core/types.ts";

@@ -14,7 +14,7 @@ import { predictRows } from "../../../core/run/infer.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { openSafetensors, readSafetensors, writeSafetensors } from "../../../core/safetensors.ts";
-import { refuseQuantized } from "../../../formats/quantization/method.ts";
+import { refuseQuantized } from "../../../formats/packed/method.ts";
 import { f32, type Tensor } from "../../../core/tensor.ts";
 import type { Host, Json, Named, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";

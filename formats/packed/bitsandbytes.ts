@@ -2,13 +2,13 @@
  * Weights that bitsandbytes packed: nf4 and fp4 with any block size and a second level, and int8 with a scale per output.
  * @module
  */
-import { badFile, show, unsupported } from "../../../core/errors.ts";
-import { strictJson } from "../../../core/json.ts";
-import { sizeOf } from "../../../core/tensor.ts";
-import type { Named } from "../../../core/types.ts";
-import { dequantizeFourBit } from "../bitsandbytes.ts";
-import type { PackedWeight, PackingMethod } from "../packed_weight.ts";
-import { checkForm, readFloats, type StoredTensors } from "../stored_tensors.ts";
+import { badFile, show, unsupported } from "../../core/errors.ts";
+import { strictJson } from "../../core/json.ts";
+import { sizeOf } from "../../core/tensor.ts";
+import type { Named } from "../../core/types.ts";
+import { dequantizeFourBit } from "../quantization/bitsandbytes.ts";
+import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
+import { checkForm, readFloats, type StoredTensors } from "./stored_tensors.ts";
 
 const STATE = /^(.+\.weight)\.quant_state\.bitsandbytes__(\w+)$/;
 const SCB = /^(.+)\.SCB$/;

@@ -6,11 +6,11 @@ import { badFile, show } from "../../core/errors.ts";
 import { jsonObject } from "../../core/json.ts";
 import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.ts";
 import { configFields, methodOf, type QuantizationMethod, unreadMethod } from "./method.ts";
-import { awq } from "./methods/awq.ts";
-import { bitsandbytes } from "./methods/bitsandbytes.ts";
-import { compressedTensors } from "./methods/compressed_tensors.ts";
-import { gptq } from "./methods/gptq.ts";
-import { hqq } from "./methods/hqq.ts";
+import { awq } from "./awq.ts";
+import { bitsandbytes } from "./bitsandbytes.ts";
+import { compressedTensors } from "./compressed_tensors.ts";
+import { gptq } from "./gptq.ts";
+import { hqq } from "./hqq.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { storedTensors } from "./stored_tensors.ts";
 

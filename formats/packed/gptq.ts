@@ -2,12 +2,12 @@
  * Weights that GPTQ's libraries packed (auto_gptq, gptqmodel): codes along the inputs, zero points along the outputs.
  * @module
  */
-import { badFile, badValue, show, unsupported } from "../../../core/errors.ts";
-import type { Json, Named } from "../../../core/types.ts";
-import { decodeLinear, evenGroups, type LinearCodes } from "../linear_codes.ts";
-import type { PackedWeight, PackingMethod } from "../packed_weight.ts";
-import { checkForm, readFloats, readWords, type StoredTensors } from "../stored_tensors.ts";
-import { codeIn, wordsFor } from "../words.ts";
+import { badFile, badValue, show, unsupported } from "../../core/errors.ts";
+import type { Json, Named } from "../../core/types.ts";
+import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
+import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
+import { checkForm, readFloats, readWords, type StoredTensors } from "./stored_tensors.ts";
+import { codeIn, wordsFor } from "./words.ts";
 
 const CODES = /^(.+)\.qweight$/;
 

@@ -2,11 +2,11 @@
  * Weights that AWQ packed in its layout "gemm": eight outputs a word, in an order of its own.
  * @module
  */
-import { badFile, badValue, show, unsupported } from "../../../core/errors.ts";
-import type { Json, Named } from "../../../core/types.ts";
-import { decodeLinear, evenGroups, type LinearCodes } from "../linear_codes.ts";
-import type { PackedWeight, PackingMethod } from "../packed_weight.ts";
-import { checkForm, readFloats, readWords, type StoredTensors } from "../stored_tensors.ts";
+import { badFile, badValue, show, unsupported } from "../../core/errors.ts";
+import type { Json, Named } from "../../core/types.ts";
+import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
+import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
+import { checkForm, readFloats, readWords, type StoredTensors } from "./stored_tensors.ts";
 import { byOutputs } from "./gptq.ts";
 
 const CODES = /^(.+)\.qweight$/;

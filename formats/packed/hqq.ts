@@ -2,12 +2,12 @@
  * Weights that HQQ packed: groups along either axis of the flattened weight, zero points that need not be whole.
  * @module
  */
-import { badFile, show, unsupported } from "../../../core/errors.ts";
-import { viewOf } from "../../../core/safetensors.ts";
-import { sizeOf } from "../../../core/tensor.ts";
-import type { Json, Named } from "../../../core/types.ts";
-import type { PackedWeight, PackingMethod } from "../packed_weight.ts";
-import { checkForm, readFloats, readNumber, type StoredTensors } from "../stored_tensors.ts";
+import { badFile, show, unsupported } from "../../core/errors.ts";
+import { viewOf } from "../../core/safetensors.ts";
+import { sizeOf } from "../../core/tensor.ts";
+import type { Json, Named } from "../../core/types.ts";
+import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
+import { checkForm, readFloats, readNumber, type StoredTensors } from "./stored_tensors.ts";
 
 const CODES = /^(.+)\.W_q$/;
 

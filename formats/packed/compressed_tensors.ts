@@ -2,13 +2,13 @@
  * Weights that compressed-tensors packed (llm-compressor, vLLM): format "pack-quantized", codes of any number of bits.
  * @module
  */
-import { badFile, badValue, show, unsupported } from "../../../core/errors.ts";
-import { linearPattern } from "../../../core/patterns/linear_pattern.ts";
-import type { Json, Named } from "../../../core/types.ts";
-import { decodeLinear, evenGroups, type LinearCodes } from "../linear_codes.ts";
-import type { PackedWeight, PackingMethod } from "../packed_weight.ts";
-import { checkForm, readFloats, readWords, type StoredTensors } from "../stored_tensors.ts";
-import { codeIn, wordsFor } from "../words.ts";
+import { badFile, badValue, show, unsupported } from "../../core/errors.ts";
+import { linearPattern } from "../../core/patterns/linear_pattern.ts";
+import type { Json, Named } from "../../core/types.ts";
+import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
+import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
+import { checkForm, readFloats, readWords, type StoredTensors } from "./stored_tensors.ts";
+import { codeIn, wordsFor } from "./words.ts";
 import { groupsIn } from "./gptq.ts";
 
 const CODES = /^(.+)\.weight_packed$/;
