@@ -2,11 +2,12 @@
  * Commands, their options, and exit codes: 0 done, 1 failed, 2 wrong usage or spec, 3 refused, 130 interrupted.
  * @module
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import process from "node:process";
-import { BYTE_COUNT, byteCount } from "../../core/byte_count.ts";
 import { VERSION } from "../../core/version.ts";
 import { exitCode, exitCodes } from "./exit.ts";
+import { addStudyCommands } from "./study_commands.ts";
+import { bytes, collect, list, wholeNumber } from "./values.ts";
 import { serveLimits, shownLimit, shownRates } from "./limits.ts";
 
 /** Runs one command line and gives its exit code. */
@@ -35,6 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--memory <bytes>", "what the run may take, as 2GB or 512MiB (default: the machine's)", bytes)
     .option("--json", "as JSON")
     .action(async (spec, options) => set(await (await import("./plan.ts")).planCommand(spec, options)));
+  addStudyCommands(program, set);
   program.command("evaluate").argument("<spec|dir>").description("metrics of a trained run or a spec's model")
     .option("--data <file>", "rows in place of the spec's data.test, or data.eval: .jsonl, .json, .csv, .parquet")
     .option("--task <name>", "one of several tasks (default: all)")
@@ -125,26 +127,4 @@ export async function main(args: readonly string[]): Promise<number> {
       throw error;
     }
   });
-}
-
-function wholeNumber(least: number, most = Infinity): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${least}${most < Infinity ? ` to ${most}` : ""}.`);
-  };
-}
-
-function bytes(text: string): number {
-  const count = byteCount(text);
-  if (count === undefined) throw new InvalidArgumentError(`Expected ${BYTE_COUNT}.`);
-  return count;
-}
-
-function list(text: string): string[] {
-  return text.split(",").map((name) => name.trim()).filter((name) => name !== "");
-}
-
-function collect(value: string, all: string[]): string[] {
-  return [...all, value];
 }

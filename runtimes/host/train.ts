@@ -5,7 +5,7 @@
 import process from "node:process";
 import type { Worker } from "node:worker_threads";
 import { AttuneError, type ErrorDetails } from "../../core/errors.ts";
-import type { Json, Named, TrainingEvent } from "../../core/types.ts";
+import type { Channel, Json, Named, SplitName, TrainingEvent } from "../../core/types.ts";
 import { claimFolder } from "./claim.ts";
 import { createHost, thisRuntime, workerChannel } from "./host.ts";
 import { disableTelemetry } from "./telemetry.ts";
@@ -20,6 +20,8 @@ export type WorkerTask = Readonly<
     threads: number | undefined;
     displayNames: Named<string>;
     plugins: readonly string[];
+    /** Splits of the data that are left alone. */
+    without: readonly SplitName[];
   }
 >;
 
@@ -41,8 +43,17 @@ export type TrainInWorkerOptions = Readonly<
     displayNames?: Named<string>;
     /** Packages whose plugins the spec may use besides those that it names itself. */
     plugins?: readonly string[];
+    /** Splits of the data that the run leaves alone, whatever its spec says. */
+    without?: readonly SplitName[];
   }
 >;
+
+/** A thread that trains one run after the other, and keeps what they share: their base, their rows. */
+export interface TrainingWorker {
+  /** Events come as they happen. Throws AttuneError as `trainRun` does. */
+  train(spec: Json, options?: TrainInWorkerOptions): AsyncIterable<TrainingEvent>;
+  close(): Promise<void>;
+}
 
 /**
  * Trains a run spec (JSON) in a worker; events come as they happen.
@@ -50,11 +61,35 @@ export type TrainInWorkerOptions = Readonly<
  * @throws AttuneError as `trainRun` does.
  */
 export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions = {}): AsyncIterable<TrainingEvent> {
-  const { output, resume = false, probe = false, signal, threads, displayNames = {}, plugins = [] } = options;
+  const worker = await openTrainingWorker();
+  try {
+    yield* worker.train(spec, options);
+  } finally {
+    await worker.close();
+  }
+}
+
+/** Starts a thread for several runs. */
+export async function openTrainingWorker(): Promise<TrainingWorker> {
+  const worker = await startWorker();
+  const channel = workerChannel(worker);
+  return {
+    train: (spec, options = {}) => claimedRun(channel, spec, options),
+    close: async () => {
+      channel.close();
+      await worker.terminate();
+    },
+  };
+}
+
+async function* claimedRun(channel: Channel, spec: Json, options: TrainInWorkerOptions): AsyncIterable<TrainingEvent> {
+  const { output, resume = false, probe = false, signal, threads, displayNames = {}, plugins = [], without = [] } =
+    options;
   // By this thread, which nothing blocks: whatever happens to the worker, the claim is renewed and let go.
   const release = output === undefined ? undefined : await claimFolder(output);
   try {
-    yield* trainedIn(await startWorker(), { spec, output, resume, probe, threads, displayNames, plugins }, signal);
+    const task = { spec, output, resume, probe, threads, displayNames, plugins, without };
+    yield* trainedIn(channel, task, signal);
   } finally {
     await release?.();
   }
@@ -73,11 +108,10 @@ async function startWorker(): Promise<Worker> {
 }
 
 async function* trainedIn(
-  worker: Worker,
+  channel: Channel,
   task: WorkerTask,
   signal: AbortSignal | undefined,
 ): AsyncIterable<TrainingEvent> {
-  const channel = workerChannel(worker);
   channel.send({ type: "run", task });
   const abort = (): void => channel.send({ type: "abort" });
   if (signal?.aborted) abort();
@@ -91,8 +125,6 @@ async function* trainedIn(
     throw new Error("The training thread ended before the run did");
   } finally {
     signal?.removeEventListener("abort", abort);
-    channel.close();
-    await worker.terminate();
   }
 }
 

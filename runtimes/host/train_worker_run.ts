@@ -7,23 +7,31 @@ import { parentPort } from "node:worker_threads";
 import { AttuneError } from "../../core/errors.ts";
 import { composeOnDemand } from "../../core/on_demand.ts";
 import { trainRun } from "../../core/run/train.ts";
+import { createWarmParts } from "../../core/run/warm.ts";
 import type { RunSpec, Store } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
 import { loadPackages, namesIn } from "./plugin_packages.ts";
 import { hostHere, type WorkerMessage, type WorkerTask } from "./train.ts";
 
-const abort = new AbortController();
 const port = parentPort;
 const answer = (message: WorkerMessage): void => port?.postMessage(message);
 
+let abort = new AbortController();
+// One run after the other: what they share stays open.
+const shared = createWarmParts();
+
 async function run(task: WorkerTask): Promise<void> {
   try {
+    abort = new AbortController();
+    const { signal } = abort;
     const host = { ...await hostHere(task.threads), displayNames: task.displayNames };
     const packages = await loadPackages([...new Set([...namesIn(Object(task.spec)), ...task.plugins])], process.cwd());
-    const run = await composeOnDemand(task.spec as unknown as RunSpec, imports, packages);
+    const whole = shared(await composeOnDemand(task.spec as unknown as RunSpec, imports, packages));
+    const kept = Object.entries(whole.data).filter(([split]) => !task.without.some((name) => name === split));
+    const run = { ...whole, data: Object.fromEntries(kept) };
     const output = task.output === undefined ? undefined : host.directory && claimed(host.directory(task.output));
     const { resume, probe } = task;
-    for await (const event of trainRun(run, host, { output, resume, probe, signal: abort.signal })) {
+    for await (const event of trainRun(run, host, { output, resume, probe, signal })) {
       answer({ type: "event", event });
       // Lets an abort message in: the runtime computes on this thread.
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,70 @@
+/**
+ * What `attune search` says: lines for people, or for programs one JSON object a line.
+ * @module
+ */
+import { join } from "node:path";
+import process from "node:process";
+import type { Json, Named } from "../../core/types.ts";
+import { type Budget, budgetLines } from "../study/budget.ts";
+import type { TrialLine } from "../study/study_files.ts";
+
+/** The end of a search. `split`: the rows that its figures are of. */
+export type Winner = Readonly<{
+  best: TrialLine;
+  split: string;
+  metrics: Named<number>;
+  metric: string;
+  folder: string;
+}>;
+
+/** Says what happens in a search. */
+export interface SearchSpeaker {
+  budget(budget: Budget): void;
+  trial(trial: TrialLine, best: TrialLine | undefined, metric: string): void;
+  winner(winner: Winner): void;
+}
+
+/** For programs. */
+export function jsonSpeaker(): SearchSpeaker {
+  const say = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
+  return {
+    budget: ({ runs, plan }) => say({ type: "budget", runs: runs ?? null, plan }),
+    trial: (trial, best) => say({ type: "trial", ...trial, best: best?.number ?? null }),
+    winner: ({ best: { number, params, value, run }, split, metrics, folder }) =>
+      say({ type: "end", trial: number, params, value, run, split, metrics, best: join(folder, "best") }),
+  };
+}
+
+/** For people. */
+export function textSpeaker(): SearchSpeaker {
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  return {
+    budget: (budget) => budgetLines(budget).forEach(say),
+    trial: ({ number, state, value, params, values, message }, best, metric) => {
+      const figure = value === null ? message ?? "" : `${metric} ${shown(value)}`;
+      const where = state === "pruned" ? ` at step ${values.at(-1)?.[0]}` : "";
+      const beside = best ? `, best ${shown(best.value)} (trial ${best.number})` : "";
+      say(`trial ${String(number).padEnd(5)}${state}${where}  ${figure}${beside}  ${paramsText(params)}`);
+    },
+    winner: ({ best, split, metrics, metric, folder }) => {
+      say(`\nbest      trial ${best.number}: ${metric} ${shown(best.value)} on eval, by which it was chosen`);
+      for (const [path, value] of Object.entries(best.params)) say(`          ${path} = ${shown(value)}`);
+      const figures = Object.entries(metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
+      const what = split === "eval"
+        ? "eval, the rows that chose it (a spec with data.test has rows it never saw)"
+        : split;
+      say(`figures   ${figures}  of ${what}`);
+      say(`report    ${join(folder, "report.html")}\nbest run  ${join(folder, "best")}`);
+    },
+  };
+}
+
+/** What a trial tries, in one line. */
+function paramsText(params: Named<Json>): string {
+  return Object.entries(params).map(([path, value]) => `${path}=${shown(value)}`).join(" ");
+}
+
+function shown(value: Json | undefined): string {
+  if (typeof value === "number") return String(Number(value.toPrecision(4)));
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
+}

@@ -1,0 +1,20 @@
+/**
+ * The commands that make several runs of one spec, with their options.
+ * @module
+ */
+import type { Command } from "commander";
+import { collect, wholeNumber } from "./values.ts";
+
+/** Adds them to the program; `set` is told the exit code. */
+export function addStudyCommands(program: Command, set: (code: number) => void): void {
+  program.command("search").argument("<spec>").description("try values of a spec's options, as its search says")
+    .option("--trials <n>", "trials to make, in place of the search's", wholeNumber(1))
+    .option("--timeout <seconds>", "no trial begins behind that", wholeNumber(1))
+    .option("-o, --output <dir>", "output directory (default: runs/<name>)")
+    .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
+    .option("--resume", "go on with the same trials")
+    .option("--parallel <n>", "trials at one time, in place of the search's", wholeNumber(1))
+    .option("--dry-run", "say what it would take, and end")
+    .option("--json", "as JSON lines on stdout")
+    .action(async (spec, options) => set(await (await import("./search.ts")).searchCommand(spec, options)));
+}

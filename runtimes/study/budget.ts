@@ -1,0 +1,49 @@
+/**
+ * What a search or folds take before they begin: so many runs, of what one takes.
+ * @module
+ */
+import { createRandom } from "../../core/random.ts";
+import type { Plan, Search, Trial } from "../../core/types.ts";
+
+/** Trials beyond which nobody counts. */
+const MOST_COUNTED = 10_000;
+
+/** How many trials a search makes; undefined where that cannot be said. */
+export function countTrials({ settings, next }: Search): number | undefined {
+  if (settings.trials !== undefined) return settings.trials;
+  const trials: Trial[] = [];
+  while (trials.length < MOST_COUNTED) {
+    const study = { name: "count", space: settings.space, direction: "minimize" as const, trials };
+    const params = next(study, createRandom(settings.seed).fork("trial", trials.length));
+    if (params === undefined) return trials.length;
+    trials.push({ number: trials.length, params, state: "complete", values: [], value: 0 });
+  }
+  return undefined;
+}
+
+/** Several runs: what one takes, and all together at the most. */
+export type Budget = Readonly<{ runs: number | undefined; what: string; plan: Plan }>;
+
+/** Lines that say what it takes. */
+export function budgetLines({ runs, what, plan }: Budget): readonly string[] {
+  const count = (n: number): string => Math.round(n).toLocaleString("en");
+  const one = `one ${plan.steps === 1 ? "step" : `${count(plan.steps)} steps`}, ${count(plan.tokens)} tokens, ` +
+    `about ${span(plan.seconds)}, ${((plan.bytes.total ?? 0) / 1e6).toFixed(0)} MB`;
+  if (runs === undefined) {
+    return [`runs         more than ${count(MOST_COUNTED)}: ${what}`, `each         ${one.slice(4)}`];
+  }
+  return [
+    `runs         ${count(runs)}: ${what}`,
+    `each         ${one.replace(/^one /, "")}`,
+    `all          ${count(runs * plan.steps)} steps, ${count(runs * plan.tokens)} tokens, about ${
+      span(runs * plan.seconds)
+    } at the most`,
+  ];
+}
+
+/** A time as people say it. */
+function span(seconds: number): string {
+  if (seconds < 100) return `${seconds < 10 ? seconds.toFixed(1) : seconds.toFixed(0)} s`;
+  const minutes = seconds / 60;
+  return minutes < 100 ? `${minutes.toFixed(0)} min` : `${(minutes / 60).toFixed(1)} h`;
+}

@@ -1,0 +1,222 @@
+/**
+ * The report of a search: how it went, which options mattered, every trial. One file with nothing to fetch or to execute.
+ * @module
+ */
+import { importanceShares, importancesOf } from "../../core/importances.ts";
+import type { Json, Named, Study } from "../../core/types.ts";
+import { VERSION } from "../../core/version.ts";
+import { type Html, html, markupOf } from "../../plugins/loggers/report_html.ts";
+import { lineChart } from "../../plugins/loggers/report_line_chart.ts";
+import { showNumber } from "../../plugins/loggers/report_scale.ts";
+import { style } from "../../plugins/loggers/report_style.ts";
+import { parallelCoordinates } from "./report_parallel.ts";
+import { bestTrial } from "./run_study.ts";
+import type { TrialLine } from "./study_files.ts";
+
+/** What is shown. `winner`: its figures, and the rows that they are of, once it has been trained again. */
+export type SearchReport = Readonly<{
+  study: Omit<Study, "trials"> & Readonly<{ trials: readonly TrialLine[] }>;
+  metric: string;
+  sampler: string;
+  pruner: string;
+  winner?: Readonly<{ split: string; metrics: Named<number> }> | undefined;
+}>;
+
+/** Trials that are complete, below which importances say nothing. */
+const ENOUGH = 5;
+
+/** The whole page as text. */
+export function renderSearch(report: SearchReport): string {
+  const { study, metric, sampler, pruner, winner } = report;
+  const { trials, direction, name } = study;
+  const best = bestTrial(trials, direction);
+  const count = (state: string): number => trials.filter((trial) => trial.state === state).length;
+  const states = ["complete", "pruned", "failed"].filter((state) => count(state) > 0);
+  const body = html`
+    <header>
+      <div class="top">
+        <p class="brand">Attune</p>
+        <fieldset class="theme"><legend>Theme</legend>${["auto", "light", "dark"].map((theme) =>
+          html`<label><input type="radio" name="theme" id="theme-${theme}"${
+            theme === "auto" && html`
+              checked
+            `
+          }><span>${theme}</span></label>`
+        )}</fieldset>
+      </div>
+      <h1 dir="auto">${name}</h1>
+      <p
+        class="about"><span>search by <b>${sampler}</b></span><span>pruner <b>${pruner}</b></span><span>${states.map((
+          state,
+        ) => `${count(state)} ${state}`).join(", ")}</span></p>
+    </header>
+    <main>
+    ${best && bestSection(best, metric, winner)}
+    ${historySection(study, metric)}
+    ${importanceSection(study)}
+    ${parallelSection(study, metric)}
+    ${trialsSection(study, metric, best)}
+    </main>
+    <footer>Made by Attune ${VERSION}. Importances: PED-ANOVA, the best tenth of the complete trials against all.</footer>
+  `;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>${markupOf(name)} · search · Attune</title>
+<style>${style}${parallelStyle}</style>
+</head>
+<body>
+${markupOf(body)}
+</body>
+</html>
+`;
+}
+
+const parallelStyle = `
+.curves .dots { stroke: none; }
+.axes svg { display: block; width: 100%; overflow: visible; }
+.axes path { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke-opacity: .55; }
+.axes path.best { stroke-width: 3; stroke-opacity: 1; }
+.axes path:hover { stroke-width: 3; stroke-opacity: 1; }
+.axes line { stroke: var(--line); }
+`;
+
+function bestSection(best: TrialLine, metric: string, winner: SearchReport["winner"]): Html {
+  return html`
+    <section class="hero">
+      <div>
+        <p class="label">${metric} of trial ${best.number} on eval, which chose it</p>
+        <p class="big">${shown(best.value)}</p>
+        ${winner && html`<p class="sub">${winnerText(winner, metric)}</p>`}
+      </div>
+      <dl class="tiles">${Object.entries(best.params).map(([path, value]) =>
+        html`
+          <div>
+            <dt>${path}</dt>
+            <dd><b>${shown(value)}</b></dd>
+          </div>
+        `
+      )}</dl>
+    </section>
+  `;
+}
+
+function winnerText({ split, metrics }: NonNullable<SearchReport["winner"]>, metric: string): string {
+  const figures = Object.entries(metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
+  return split === "eval"
+    ? `Trained once more: ${figures}. There are no rows that it never saw: with data.test there would be.`
+    : `On ${split}, rows that no trial saw: ${metric} ${shown(metrics[metric] ?? null)} (${figures}).`;
+}
+
+function historySection({ trials, direction }: SearchReport["study"], metric: string): Html {
+  const sign = direction === "maximize" ? -1 : 1;
+  let best: number | null = null;
+  const soFar = trials.map(({ number, state, value }): [number, number | null] => {
+    if (state === "complete" && value !== null && (best === null || sign * value < sign * best)) best = value;
+    return [number, best];
+  });
+  const of = (state: string) =>
+    trials.filter((trial) => trial.state === state).map((
+      { number, value },
+    ): [number, number | null] => [number, value]);
+  const pruned = of("pruned");
+  return html`
+    <section>
+      <h2>History</h2>
+      ${lineChart({
+        title: metric,
+        height: 240,
+        xLabel: "trial",
+        curves: [
+          { name: "best so far", color: 2, style: "line", points: soFar },
+          { name: "complete", color: 1, style: "dots", points: of("complete") },
+          ...(pruned.length > 0
+            ? [{ name: "pruned, at its last step", color: 4 as const, style: "dots" as const, points: pruned }]
+            : []),
+        ],
+      })}
+    </section>
+  `;
+}
+
+function importanceSection(study: SearchReport["study"]): Html | false {
+  const complete = study.trials.filter(({ state }) => state === "complete");
+  if (complete.length < ENOUGH) return false;
+  const shares = Object.entries(importanceShares(importancesOf(study))).sort(([, a], [, b]) => b - a);
+  const most = Math.max(...shares.map(([, share]) => share));
+  return html`
+    <section>
+      <h2>What mattered</h2>
+      <p class="muted">How differently the best trials and all trials are spread over each option.${complete.length <
+          50 && " Of few trials this is a hint, no finding."}</p>
+      <div class="scroll">
+        <table class="rows">
+          <thead>
+            <tr>
+              <th>option</th>
+              <th class="num">share</th>
+            </tr>
+          </thead>
+          <tbody>${shares.map(([path, share]) =>
+            html`
+              <tr>
+                <th class="bar" style="--w:${Math.round(100 * share / most)}%">${path}</th>
+                <td class="num">${(100 * share).toFixed(1)} %</td>
+              </tr>
+            `
+          )}</tbody>
+        </table>
+      </div>
+    </section>
+  `;
+}
+
+function parallelSection(study: SearchReport["study"], metric: string): Html | false {
+  const drawn = parallelCoordinates(study, metric);
+  return drawn && html`
+    <section>
+      <h2>Every complete trial</h2>
+      <p class="muted">One line each, through its values; the best is drawn thick. Options that a trial does not have break its line.</p>
+      ${drawn}
+    </section>
+  `;
+}
+
+function trialsSection({ trials, space }: SearchReport["study"], metric: string, best: TrialLine | undefined): Html {
+  const paths = Object.keys(space);
+  return html`
+    <section>
+      <h2>Trials</h2>
+      <div class="scroll">
+        <table class="rows">
+          <thead>
+            <tr><th class="num">trial</th><th>state</th><th class="num">${metric}</th>${paths.map((path) =>
+              html`<th class="num">${path}</th>`
+            )}<th>run</th></tr>
+          </thead>
+          <tbody>${trials.map(({ number, state, value, params, run, values, message }) =>
+            html`<tr><td class="num">${number}${number === best?.number && " ★"}</td><td>${
+              state === "pruned"
+                ? `pruned at step ${values.at(-1)?.[0] ?? 0}`
+                : message === undefined
+                ? state
+                : `${state}: ${message}`
+            }</td><td class="num">${shown(value)}</td>${
+              paths.map((path) => html`<td class="num">${path in params ? shown(params[path] ?? null) : ""}</td>`)
+            }<td>${run}</td></tr>`
+          )}</tbody>
+        </table>
+      </div>
+    </section>
+  `;
+}
+
+function shown(value: Json): string {
+  if (typeof value === "number") return showNumber(value, 4);
+  if (value === null) return "–";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,0 +1,155 @@
+/**
+ * A search: trials are proposed, run, pruned and written down, the same ones however it is cut off and goes on.
+ *
+ * With several at a time trial n begins when trial n - parallel has ended, and knows of no later one how it went: so what is
+ * proposed and pruned depends on no clock.
+ * @module
+ */
+import { AttuneError } from "../../core/errors.ts";
+import { createRandom } from "../../core/random.ts";
+import { trialSpec } from "../../core/search_space.ts";
+import type { Json, Named, Search, Study, Trial } from "../../core/types.ts";
+import type { Runs } from "./runs.ts";
+import { type StudyFiles, trialFolder, type TrialLine } from "./study_files.ts";
+
+/** What a search is made of. */
+export type StudyOptions = Readonly<{
+  name: string;
+  search: Search;
+  direction: Study["direction"];
+  /** The spec that is searched; each trial's is made of it. */
+  spec: Named<Json>;
+  files: StudyFiles;
+  runs: Runs;
+  /** Aborted where the search is interrupted. */
+  signal: AbortSignal;
+  /** Whether no further trial may begin. */
+  isOver: () => boolean;
+  /** Is told of each trial: when it begins, and when it has ended. */
+  tell: (trial: TrialLine, study: Study) => void;
+}>;
+
+/** Runs a search to its end, or to where it is interrupted; gives the trials that have ended. */
+export async function runStudy(options: StudyOptions): Promise<readonly TrialLine[]> {
+  const { search, files, signal, isOver, direction, name, tell } = options;
+  const { trials: most = Infinity, parallel, seed, space } = search.settings;
+  const ended = new Map((await files.trials()).map((trial) => [trial.number, trial]));
+  const begun: Trial[] = [];
+  const running: Promise<void>[] = [];
+  const stop = new AbortController();
+  const abort = (): void => stop.abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    for (let number = 0; number < most; number++) {
+      if (number >= parallel) await running[number - parallel];
+      if (signal.aborted || (isOver() && !ended.has(number))) break;
+      // Those that may still be running are taken to be, whether they are or not.
+      const known = begun.map((
+        trial,
+      ) => (trial.number <= number - parallel ? ended.get(trial.number) ?? trial : trial));
+      const study: Study = { name, space, direction, trials: known };
+      const params = ended.get(number)?.params ?? await files.params(number) ??
+        search.next(study, createRandom(seed).fork("trial", number));
+      if (params === undefined) break;
+      const trial: Trial = { number, params, state: "running", values: [], value: null };
+      begun.push(trial);
+      if (ended.has(number)) {
+        running.push(Promise.resolve());
+        continue;
+      }
+      await files.note(number, params);
+      tell({ ...trial, run: trialFolder(number) }, study);
+      running.push(
+        runTrial(options, trial, study, stop.signal).then(async (line) => {
+          if (!line) return;
+          await files.add(line);
+          ended.set(number, line);
+          tell(line, { ...study, trials: [...ended.values()] });
+        }),
+      );
+      running.at(-1)?.catch(abort);
+    }
+    await Promise.all(running);
+  } finally {
+    await Promise.allSettled(running);
+    signal.removeEventListener("abort", abort);
+  }
+  return [...ended.values()].sort((a, b) => a.number - b.number);
+}
+
+/** Runs one trial; undefined where it was interrupted. */
+async function runTrial(
+  { search, spec, files, runs, name }: StudyOptions,
+  { number, params }: Trial,
+  study: Study,
+  signal: AbortSignal,
+): Promise<TrialLine | undefined> {
+  const { metric, pruner, parallel } = search.settings;
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  signal.addEventListener("abort", interrupt, { once: true });
+  if (signal.aborted) return undefined;
+  const logged = await files.logged(number, metric);
+  let values: Trial["values"] = [];
+  let [pruned, total] = [false, Infinity];
+  const run = trialFolder(number);
+  const line = (state: Trial["state"], value: number | null, message?: string): TrialLine => ({
+    number,
+    params,
+    state,
+    values,
+    value,
+    run,
+    ...(message === undefined ? {} : { message }),
+  });
+  const report = (step: number, value: number | null): void => {
+    // What comes behind the decision is of a run that has not heard of it yet.
+    if (pruned || values.some(([at]) => at === step)) return;
+    values = [...values, [step, value]];
+    if (step >= total) return;
+    const trial = line("running", null);
+    pruned = pruner.prune(trial, { ...study, trials: [...study.trials, trial] });
+    if (pruned) stop.abort();
+  };
+  try {
+    const own = { ...trialSpec(spec, params), name: `${name}-trial-${number}` };
+    const end = await runs.run(own, run, {
+      slot: number % parallel,
+      signal: stop.signal,
+      test: false,
+      see: (event) => {
+        if (event.type === "start") {
+          total = event.totalSteps;
+          // A trial that was cut off where it was to end ends there again.
+          for (const [step, value] of logged) if (step <= event.step) report(step, value);
+        }
+        if (event.type === "evaluate") report(event.step, finite(event.metrics[metric]));
+      },
+    });
+    if (end.reason === "interrupted") return pruned ? line("pruned", values.at(-1)?.[1] ?? null) : undefined;
+    if (end.reason === "diverged") return line("failed", null, end.message);
+    const value = finite(end.metrics[metric]);
+    return value === null ? line("failed", null, `its ${metric} is no number`) : line("complete", value);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    // What is wrong with the first is wrong with all: it is said, not tried again and again.
+    const isAlone = study.trials.every(({ state }) => state !== "complete");
+    if (!(error instanceof AttuneError) || (isAlone && error.code !== "REFUSED" && error.code !== "NON_FINITE")) {
+      throw error;
+    }
+    return line("failed", null, error.sentence);
+  } finally {
+    signal.removeEventListener("abort", interrupt);
+  }
+}
+
+function finite(value: number | undefined): number | null {
+  return value !== undefined && Number.isFinite(value) ? value : null;
+}
+
+/** The best of the complete trials; of equals the first. */
+export function bestTrial<T extends Trial>(trials: readonly T[], direction: Study["direction"]): T | undefined {
+  const sign = direction === "maximize" ? -1 : 1;
+  return trials.filter(({ state, value }) => state === "complete" && value !== null)
+    .sort((a, b) => sign * (Number(a.value) - Number(b.value)) || a.number - b.number)[0];
+}

@@ -1,0 +1,123 @@
+/**
+ * The files of a search: study.json says what it is, trials.jsonl how each trial went, and each trial has a folder, whose
+ * trial.json says what it tries before it begins.
+ * @module
+ */
+import { badFile, refused, show } from "../../core/errors.ts";
+import type { Json, Named, Store, Trial } from "../../core/types.ts";
+
+/** A trial as trials.jsonl has it. */
+export type TrialLine = Trial & Readonly<{ run: string; message?: string | undefined }>;
+
+const STUDY = "study.json";
+const TRIALS = "trials.jsonl";
+
+/** The folder of a trial within a search's. */
+export const trialFolder = (number: number): string => `trials/${String(number).padStart(4, "0")}`;
+
+/** Files of a search in its folder. */
+export interface StudyFiles {
+  /** How the trials ended that did. */
+  trials(): Promise<readonly TrialLine[]>;
+  /** Adds one that has ended; it is on the disk then. */
+  add(trial: TrialLine): Promise<void>;
+  /** What a trial tries, as it was noted before it began. */
+  params(number: number): Promise<Named<Json> | undefined>;
+  note(number: number, params: Named<Json>): Promise<void>;
+  /** Writes the report. */
+  report(page: string): Promise<void>;
+  /** The steps at which a trial's run was evaluated, with a figure of each, by its log. */
+  logged(number: number, metric: string): Promise<Trial["values"]>;
+}
+
+/**
+ * Opens the files of a search, or begins them.
+ *
+ * @throws AttuneError (`REFUSED`) where they are another search's, with every difference.
+ */
+export async function openStudyFiles(store: Store, study: Named<Json>): Promise<StudyFiles> {
+  const before = await jsonAt(store, STUDY);
+  if (before === undefined) await putJson(store, STUDY, study);
+  else {
+    const lines = Object.keys({ ...before, ...study }).filter((key) =>
+      !mayChange.has(key) && canonical(before[key]) !== canonical(study[key])
+    ).map((key) => `  ${key}: was ${show(before[key])}, now ${show(study[key])}`);
+    if (lines.length > 0) throw refused("search", `${STUDY} is of another search:\n${lines.join("\n")}`);
+    await putJson(store, STUDY, study);
+  }
+  return {
+    trials: async () => await readTrials(store),
+    add: async (trial) => {
+      const line = new TextEncoder().encode(`${JSON.stringify(trial)}\n`);
+      if (store.append) await store.append(TRIALS, line, { sync: true });
+      else await store.put(TRIALS, joined((await store.get(TRIALS))?.bytes, line));
+    },
+    params: async (number) => (await jsonAt(store, `${trialFolder(number)}.json`))?.params as Named<Json> | undefined,
+    report: async (page) => void await store.put("report.html", new TextEncoder().encode(page)),
+    note: async (number, params) => await putJson(store, `${trialFolder(number)}.json`, { number, params }),
+    logged: async (number, metric) => await loggedValues(store, `${trialFolder(number)}/log.jsonl`, metric),
+  };
+}
+
+/** What a search may be told anew when it goes on. */
+const mayChange: ReadonlySet<string> = new Set(["trials", "parallel", "versions"]);
+
+/** Lines of trials that ended. One that was cut off is taken away: its trial ends once more. */
+async function readTrials(store: Store): Promise<readonly TrialLine[]> {
+  const file = await store.get(TRIALS);
+  if (!file) return [];
+  const text = new TextDecoder().decode(file.bytes);
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  if (whole.length < text.length) await store.put(TRIALS, new TextEncoder().encode(whole));
+  return whole.split("\n").filter((line) => line !== "").map((line, i) => {
+    try {
+      return JSON.parse(line) as TrialLine;
+    } catch {
+      throw badFile("search", TRIALS, `line ${i + 1} is not JSON`);
+    }
+  });
+}
+
+async function loggedValues(store: Store, key: string, metric: string): Promise<Trial["values"]> {
+  const file = await store.get(key);
+  const values = new Map<number, number | null>();
+  for (const line of file ? new TextDecoder().decode(file.bytes).split("\n") : []) {
+    let event: { type?: string; step?: number; metrics?: Named<number | null> };
+    try {
+      event = JSON.parse(line);
+    } catch {
+      continue; // the end of a line that was cut off
+    }
+    const { type, step = 0, metrics = {} } = event;
+    // Behind the last step there may be another, of the best weights.
+    if (type === "evaluate" && !values.has(step)) values.set(step, metrics[metric] ?? null);
+  }
+  return [...values];
+}
+
+async function jsonAt(store: Store, key: string): Promise<Named<Json> | undefined> {
+  const file = await store.get(key);
+  return file && JSON.parse(new TextDecoder().decode(file.bytes));
+}
+
+async function putJson(store: Store, key: string, value: Json): Promise<void> {
+  await store.put(key, new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n"));
+}
+
+function joined(before: Uint8Array | undefined, line: Uint8Array): Uint8Array {
+  const all = new Uint8Array((before?.length ?? 0) + line.length);
+  if (before) all.set(before);
+  all.set(line, before?.length ?? 0);
+  return all;
+}
+
+/** A value as JSON, whatever order its keys have. */
+function canonical(value: Json | undefined): string {
+  return JSON.stringify(
+    value,
+    (_, own) =>
+      typeof own === "object" && own !== null && !Array.isArray(own)
+        ? Object.fromEntries(Object.entries(own).sort(([a], [b]) => (a < b ? -1 : 1)))
+        : own,
+  ) ?? "";
+}

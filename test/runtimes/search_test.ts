@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { createRandom } from "../../core/random.ts";
+import type { Json, Named } from "../../core/types.ts";
+import { main } from "../../runtimes/cli/main.ts";
+import { commands, here, killableRun, started } from "../faults/killed_runs.ts";
+
+const space = {
+  "training.learningRate": { type: "float", low: 1e-4, high: 1e-1, log: true },
+  "adapter.with.r": { type: "int", low: 1, high: 4 },
+  "optimizer.use": { type: "categorical", choices: ["adamw", "lion"] },
+  "optimizer.with.beta1": { type: "float", low: 0.5, high: 0.99, when: { "optimizer.use": "lion" } },
+};
+const search = {
+  use: "tpe",
+  with: { trials: 8, startupTrials: 4, metric: "loss", pruner: { use: "median", with: { startupTrials: 2 } }, space },
+};
+const { folder, spec } = killableRun({
+  callbacks: [],
+  loggers: [],
+  search: search as unknown as Json,
+  training: { maxSteps: 12, evalSteps: 3, saveSteps: 2, gradientAccumulationSteps: 1, loadBestModelAtEnd: false },
+});
+const at = (name: string): string => join(folder, name);
+const lines = (output: string): Named<Json>[] =>
+  readFileSync(join(output, "search/trials.jsonl"), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line))
+    .sort((a, b) => a.number - b.number);
+
+/** Another spec beside the first one. */
+function changed(name: string, change: Named<Json>): string {
+  const file = at(`${name}.json`);
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(spec, "utf8")), ...change }));
+  return file;
+}
+
+describe("attune search", () => {
+  const whole = at("whole");
+  it("makes its trials, ends bad ones early, and trains the best once more as it was", async () => {
+    assert.equal(await main(["search", spec, "--output", whole]), 0);
+    const trials = lines(whole);
+    assert.deepEqual(trials.map(({ number }) => number), [0, 1, 2, 3, 4, 5, 6, 7]);
+    const states = trials.map(({ state }) => state);
+    assert.ok(states.includes("complete") && states.includes("pruned"), states.join());
+    for (const { params, state, values, value, run } of trials as { [key: string]: never }[]) {
+      const one = JSON.parse(readFileSync(join(whole, "search", run ?? "", "spec.json"), "utf8"));
+      assert.equal(one.training.learningRate, params?.["training.learningRate"]);
+      assert.equal(one.adapter[0].with.r, params?.["adapter.with.r"]);
+      assert.equal(one.optimizer.use, params?.["optimizer.use"]);
+      assert.equal("optimizer.with.beta1" in (params ?? {}), one.optimizer.use === "lion");
+      assert.equal(one.search, undefined);
+      const reported = values as unknown as [number, number][];
+      if (state === "complete") {
+        const metrics = JSON.parse(readFileSync(join(whole, "search", run ?? "", "metrics.json"), "utf8"));
+        assert.equal(value, metrics.loss);
+        assert.deepEqual(reported.map(([step]) => step), [3, 6, 9, 12]);
+      } else assert.ok(reported.length < 4 && value === reported.at(-1)?.[1], JSON.stringify(reported));
+    }
+    const complete = trials.filter(({ state }) => state === "complete");
+    const best = complete.reduce((a, b) => (Number(b.value) < Number(a.value) ? b : a));
+    const weights = "adapter/adapter_model.safetensors";
+    assert.deepEqual(
+      readFileSync(join(whole, "search/best", weights)),
+      readFileSync(join(whole, "search", String(best.run), weights)),
+    );
+    for (const name of ["metrics.json", "report.html", "log.jsonl"]) {
+      assert.ok(existsSync(join(whole, "search/best", name)), name);
+    }
+    const page = readFileSync(join(whole, "search/report.html"), "utf8");
+    for (const part of ["History", "Every complete trial", "adapter.with.r", "trials/0007"]) {
+      assert.ok(page.includes(part), part);
+    }
+    assert.ok(!/<script|https?:\/\//.test(page), "it fetches and executes nothing");
+    const { seed, sampler, direction } = JSON.parse(readFileSync(join(whole, "search/study.json"), "utf8"));
+    assert.deepEqual([seed, sampler.use, direction], [42, "tpe", "minimize"]);
+  });
+
+  for (const parallel of [1, 2]) {
+    it(`goes on with the same trials however often it is killed, ${parallel} at a time`, async () => {
+      const [output, random] = [at(`killed-${parallel}`), createRandom(parallel)];
+      const args = (to: string): string[] => [
+        ...commands[here] ?? [],
+        ...["search", spec, "--output", to, "--resume", "--json", "--parallel", String(parallel)],
+      ];
+      let hits = 0;
+      for (let attempt = 0;; attempt++) {
+        assert.ok(attempt < 12, "it does not come to its end");
+        const after = attempt < 3 ? Math.floor(4 * random.uniform(2 * attempt)) : Infinity;
+        let count = 0;
+        const ended = await started(args(output), (_, child) => {
+          if (count++ === after) setTimeout(() => child.kill("SIGKILL"), 300 * random.uniform(2 * attempt + 1));
+        });
+        if (ended.signal !== null) hits++;
+        else {
+          assert.equal(ended.code, 0, ended.output);
+          break;
+        }
+      }
+      assert.ok(hits >= 2, `${hits} kills hit`);
+      const other = parallel === 1 ? whole : at("whole-2");
+      if (parallel > 1) assert.equal(await main(["search", spec, "--output", other, "--parallel", "2"]), 0);
+      assert.deepEqual(lines(output), lines(other));
+      const weights = "search/best/adapter/adapter_model.safetensors";
+      assert.deepEqual(readFileSync(join(output, weights)), readFileSync(join(other, weights)));
+    });
+  }
+
+  it("makes more trials where it goes on with more, and refuses to go on as another search", async () => {
+    const output = at("more");
+    const some = changed("some", { search: { use: "random", with: { trials: 2, space } } as unknown as Json });
+    assert.equal(await main(["search", some, "--output", output]), 0);
+    const before = lines(output);
+    assert.equal(await main(["search", some, "--output", output]), 2, "not empty");
+    assert.equal(await main(["search", some, "--output", output, "--resume", "--trials", "3"]), 0);
+    assert.deepEqual(lines(output).slice(0, 2), before);
+    assert.equal(lines(output).length, 3);
+    assert.equal(await main(["search", some, "--output", output, "--resume", "--set", "search.with.seed=1"]), 3);
+    assert.equal(await main(["search", some, "--output", output, "--resume", "--set", "training.maxSteps=9"]), 3);
+  });
+
+  it("says what is wrong before anything is written", async () => {
+    const output = at("none");
+    const wrong = async (name: string, change: Named<Json>): Promise<number> =>
+      await main(["search", changed(name, change), "--output", output]);
+    const of = (more: object): Named<Json> => ({
+      search: { use: "tpe", with: { ...search.with, ...more } } as unknown as Json,
+    });
+    assert.equal(await wrong("no-search", { search: null }), 2);
+    assert.equal(await wrong("no-metric", of({ metric: "acuracy" })), 2);
+    assert.equal(await wrong("no-path", of({ space: { "adapter.with.rr": space["adapter.with.r"] } })), 2);
+    assert.equal(await wrong("no-pruner", of({ pruner: "medina" })), 2);
+    const { data } = JSON.parse(readFileSync(spec, "utf8"));
+    const unmeasured = { data: { train: data.train }, training: { maxSteps: 2 } };
+    assert.equal(await wrong("no-eval", unmeasured), 2);
+    assert.equal(await main(["search", spec, "--output", output, "--dry-run"]), 0);
+    assert.ok(!readdirSync(folder).includes("none"));
+  });
+});
