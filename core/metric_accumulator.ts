@@ -4,8 +4,9 @@
  */
 import { bootstrap, type BootstrapOptions, type Interval } from "./bootstrap.ts";
 import { asNumber, classReader } from "./class_reader.ts";
+import { flatMetric } from "./figures.ts";
 import { AttuneError, badValue, tooMuch } from "./errors.ts";
-import type { Metric, MetricInputs, Named } from "./types.ts";
+import type { Json, Metric, MetricInputs, Named } from "./types.ts";
 
 /** A row as people have it. */
 export type PlainRow = Readonly<{
@@ -17,6 +18,8 @@ export type PlainRow = Readonly<{
   scores?: unknown;
   /** How sure an empty answer is (SQuAD 2.0). */
   noAnswerProbability?: unknown;
+  /** Values of columns, for metrics that ask for them: those of groups. */
+  groups?: unknown;
 }>;
 
 /** Metrics that take rows. */
@@ -24,7 +27,9 @@ export interface MetricAccumulator {
   /** Throws AttuneError where a metric cannot read the row. */
   add(row: PlainRow): void;
   compute(): Named<number | null>;
-  /** Bootstrap intervals, where rows are kept. */
+  /** What of that is more than a number, by the same keys. */
+  figures(): Named<Json>;
+  /** Bootstrap intervals, where rows are kept; those of numbers within figures by their path. */
   intervals(options: BootstrapOptions): Named<Interval>;
 }
 
@@ -74,7 +79,9 @@ export function measurer(
       const found = readers[kind](row, classes);
       if (found === undefined) continue;
       kinds[i] = kind;
-      return found;
+      return metric.columns
+        ? { ...found, columns: groupsIn(row), ...(options.labels ? { classes: options.labels } : {}) }
+        : found;
     }
     const allowed = (known ? [known] : metric.reads).map((kind) => forms[kind]).join(", or ");
     throw badValue(metric.name, `row ${rows}`, row, `${allowed}${classes ? "" : hint(row)}`);
@@ -108,9 +115,13 @@ export function measurer(
       });
       return values;
     },
+    figures: () => Object.assign({}, ...metrics.map((metric, i) => metric.figures?.(states[i]))) as Named<Json>,
     intervals: (how) => {
       for (const examples of kept) count((how.samples ?? 1000) * drawsOf(examples), "intervals.samples");
-      return Object.assign({}, ...metrics.map((metric, i) => bootstrap(metric, kept[i] ?? [], how))) as Named<Interval>;
+      return Object.assign(
+        {},
+        ...metrics.map((metric, i) => bootstrap(flatMetric(metric), kept[i] ?? [], how)),
+      ) as Named<Interval>;
     },
   };
 }
@@ -203,6 +214,12 @@ const readers: { readonly [K in Kind]: (row: PlainRow, classes: Classes) => Metr
     return { prediction, references, ...(isNumber(p) ? { noAnswerProbability: p } : {}) };
   },
 };
+
+/** The values of a row's columns. Throws AttuneError where they are none. */
+function groupsIn({ groups = {} }: PlainRow): Named<Json> {
+  if (typeof groups === "object" && groups !== null && !Array.isArray(groups)) return groups as Named<Json>;
+  throw badValue("measure", "groups", groups, "values by the names of their columns");
+}
 
 /** The place of the highest score, the first of equals; -1 where one is no number. */
 function highest(scores: readonly number[]): number {

@@ -7,9 +7,14 @@ import { averagePrecision as metricAveragePrecision } from "./metrics/average_pr
 import { balancedAccuracy as metricBalancedAccuracy } from "./metrics/balanced_accuracy.ts";
 import { bleu as metricBleu } from "./metrics/bleu.ts";
 import { brier as metricBrier } from "./metrics/brier.ts";
+import { byGroup as metricByGroup } from "./metrics/by_group.ts";
 import { cer as metricCer } from "./metrics/cer.ts";
 import { chrf as metricChrf } from "./metrics/chrf.ts";
 import { cohenKappa as metricCohenKappa } from "./metrics/cohen_kappa.ts";
+import { demographicParity as metricDemographicParity } from "./metrics/demographic_parity.ts";
+import { disparateImpact as metricDisparateImpact } from "./metrics/disparate_impact.ts";
+import { equalOpportunity as metricEqualOpportunity } from "./metrics/equal_opportunity.ts";
+import { equalizedOdds as metricEqualizedOdds } from "./metrics/equalized_odds.ts";
 import { exactMatch as metricExactMatch } from "./metrics/exact_match.ts";
 import { expectedCalibrationError as metricExpectedCalibrationError } from "./metrics/expected_calibration_error.ts";
 import { f1 as metricF1 } from "./metrics/f1.ts";
@@ -46,9 +51,14 @@ type Plugins = {
     readonly "balanced-accuracy": typeof metricBalancedAccuracy;
     readonly bleu: typeof metricBleu;
     readonly brier: typeof metricBrier;
+    readonly "by-group": typeof metricByGroup;
     readonly cer: typeof metricCer;
     readonly chrf: typeof metricChrf;
     readonly "cohen-kappa": typeof metricCohenKappa;
+    readonly "demographic-parity": typeof metricDemographicParity;
+    readonly "disparate-impact": typeof metricDisparateImpact;
+    readonly "equal-opportunity": typeof metricEqualOpportunity;
+    readonly "equalized-odds": typeof metricEqualizedOdds;
     readonly "exact-match": typeof metricExactMatch;
     readonly "expected-calibration-error": typeof metricExpectedCalibrationError;
     readonly "f-beta": typeof metricFBeta;
@@ -90,9 +100,14 @@ export const lightCatalog: Plugins = {
     "balanced-accuracy": metricBalancedAccuracy,
     bleu: metricBleu,
     brier: metricBrier,
+    "by-group": metricByGroup,
     cer: metricCer,
     chrf: metricChrf,
     "cohen-kappa": metricCohenKappa,
+    "demographic-parity": metricDemographicParity,
+    "disparate-impact": metricDisparateImpact,
+    "equal-opportunity": metricEqualOpportunity,
+    "equalized-odds": metricEqualizedOdds,
     "exact-match": metricExactMatch,
     "expected-calibration-error": metricExpectedCalibrationError,
     "f-beta": metricFBeta,

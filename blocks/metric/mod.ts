@@ -15,3 +15,5 @@ export * from "./ranks.ts";
 export * from "./scores.ts";
 export * from "./tally.ts";
 export * from "./words.ts";
+export * from "./fairness.ts";
+export * from "./groups.ts";

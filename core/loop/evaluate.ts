@@ -2,8 +2,8 @@
  * Evaluation: metrics over batches, streaming.
  * @module
  */
-import { badValue } from "../errors.ts";
-import type { Batch, Metric, MetricInputs, Named, Subtask, Tokenizer } from "../types.ts";
+import type { Batch, Metric, Subtask, Tokenizer } from "../types.ts";
+import { type Measured, measureRows } from "./measure.ts";
 import { readingsReader, type RowReadings } from "./rows.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 
@@ -22,26 +22,12 @@ export async function evaluate(
   metrics: readonly Metric[],
   tokenizer: Tokenizer,
   seen?: RowsSeen,
-): Promise<Named<number>> {
-  const states = metrics.map((metric) => metric.init());
+): Promise<Measured> {
+  const measurement = measureRows(metrics, task.labels);
   const reader = readingsReader(task, tokenizer);
   const update = (read: RowReadings): void => {
-    const { readings } = read;
     seen?.(read);
-    metrics.forEach((metric, i) => {
-      const kind = metric.reads.find((r) => readings[r] !== undefined);
-      if (!kind) {
-        throw badValue(
-          metric.name,
-          "metrics",
-          Object.keys(readings),
-          `readings of kind ${metric.reads.join(" or ")}`,
-        );
-      }
-      for (const example of readings[kind] as readonly MetricInputs[keyof MetricInputs][]) {
-        states[i] = metric.update(states[i], example);
-      }
-    });
+    measurement.add(read);
   };
   let lossSum = 0;
   let samples = 0;
@@ -53,9 +39,6 @@ export async function evaluate(
     reader.read(outputs, batch).forEach(update);
   }
   reader.end().forEach(update);
-  const result: Record<string, number> = { loss: samples === 0 ? 0 : lossSum / samples };
-  metrics.forEach((metric, i) => {
-    for (const [name, value] of Object.entries(metric.compute(states[i]))) if (value !== null) result[name] = value;
-  });
-  return result;
+  const { metrics: found, figures } = measurement.measured();
+  return { metrics: { loss: samples === 0 ? 0 : lossSum / samples, ...found }, figures };
 }

@@ -107,6 +107,7 @@ export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
     tokenOrigins: input.places,
     ...(layout.task === undefined ? {} : { task: layout.task }),
     ...(samples.some((s) => s.metadata !== undefined) && { metadata: samples.map((s) => s.metadata) }),
+    ...(samples.some((s) => s.columns !== undefined) && { columns: samples.map((s) => s.columns) }),
     ...(decoder &&
       { decoder: { seq: decoder.seq, tokenOrigins: decoder.places, inputs: Object.keys(decoderInputs ?? {}) } }),
   };

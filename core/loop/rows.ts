@@ -12,19 +12,27 @@ export interface RowReader<T> {
   end(): T[];
 }
 
-/** Readings, and which rows of the data set they are of. */
-export type RowReadings = Readonly<{ rows: ArrayLike<number>; readings: ReturnType<Subtask["decode"]> }>;
+/** Readings, which rows of the data set they are of, and the columns of these that metrics ask for. */
+export type RowReadings = Readonly<{
+  rows: ArrayLike<number>;
+  readings: ReturnType<Subtask["decode"]>;
+  columns?: readonly (Named<Json> | undefined)[] | undefined;
+}>;
 
 /** Readings of a task, row by row where a row may be several samples, else of each batch. */
 export function readingsReader(task: Subtask, tokenizer: Tokenizer): RowReader<RowReadings> {
   const { windows } = task;
   if (!windows) {
     const read = (outputs: Named<Tensor>, batch: Batch): RowReadings[] => [
-      { rows: batch.rows, readings: task.decode(outputs, batch, tokenizer) },
+      { rows: batch.rows, readings: task.decode(outputs, batch, tokenizer), columns: batch.columns },
     ];
     return { read, end: () => [] };
   }
-  return rowReader(task, tokenizer, (parts, row) => ({ rows: [row], readings: windows.decode(parts) }));
+  return rowReader(task, tokenizer, (parts, row, columns) => ({
+    rows: [row],
+    readings: windows.decode(parts),
+    columns: columns && [columns],
+  }));
 }
 
 /** Predictions of a task, one per row. */
@@ -37,12 +45,13 @@ export function predictionsReader(task: Subtask, tokenizer: Tokenizer): RowReade
 function rowReader<T>(
   task: Subtask,
   tokenizer: Tokenizer,
-  whole: (parts: readonly unknown[], row: number) => T,
+  whole: (parts: readonly unknown[], row: number, columns: Named<Json> | undefined) => T,
 ): RowReader<T> {
   let row: number | undefined;
+  let columns: Named<Json> | undefined;
   let parts: unknown[] = [];
   const end = (): T[] => {
-    const done = row === undefined ? [] : [whole(parts, row)];
+    const done = row === undefined ? [] : [whole(parts, row, columns)];
     [row, parts] = [undefined, []];
     return done;
   };
@@ -51,6 +60,7 @@ function rowReader<T>(
       (task.windows?.part(outputs, batch, tokenizer) ?? []).flatMap((part, i) => {
         const done = batch.rows[i] === row ? [] : end();
         row = batch.rows[i];
+        columns = batch.columns?.[i];
         parts.push(part);
         return done;
       }),

@@ -33,11 +33,18 @@ export function whatOf({ split, rows }: Pick<FinalFigures, "split" | "rows">): s
   return rows === undefined ? name : `${name}, ${rows} ${rows === 1 ? "row" : "rows"}`;
 }
 
+/** What was measured of a run's tasks. */
+export type TasksMeasured = Readonly<{
+  metrics: ReadonlyMap<string, Named<number>>;
+  /** What of a task's metrics is more than a number. */
+  figuresOf(task: string): Named<Json>;
+}>;
+
 /** Joins what was measured of a run's tasks: a task without test rows is reported on those that judged it. */
 export function finalFigures(
   tasks: readonly TaskRows[],
-  judged: ReadonlyMap<string, Named<number>>,
-  tested: ReadonlyMap<string, Named<number>>,
+  { metrics: judged, figuresOf: judgedFigures }: TasksMeasured,
+  { metrics: tested, figuresOf: testedFigures }: TasksMeasured,
 ): RunFigures {
   const figures = new Map(tasks.map((task): [string, FinalFigures] => {
     const { name } = task.open.task;
@@ -61,11 +68,17 @@ export function finalFigures(
       ...(judged.size > 0 ? { eval: combineTaskMetrics(tasks, judged) } : {}),
     };
   const splits = new Map(measured.map(([name, { split }]) => [name, split]));
-  return {
-    whole,
-    of: (task) => figures.get(task) ?? { metrics: {} },
-    file: fileOf(tasks, { metrics, judged, tested, splits }),
-  };
+  const withFigures = (
+    all: ReadonlyMap<string, Named<number>>,
+    figuresOf: (task: string) => Named<Json>,
+  ): Map<string, Named<Json>> => new Map([...all].map(([name, own]) => [name, { ...own, ...figuresOf(name) }]));
+  const file = fileOf(tasks, {
+    metrics: withFigures(metrics, (name) => (tested.has(name) ? testedFigures(name) : judgedFigures(name))),
+    judged: withFigures(judged, judgedFigures),
+    tested,
+    splits,
+  });
+  return { whole, of: (task) => figures.get(task) ?? { metrics: {} }, file };
 }
 
 function count(encoded: TaskRows["held"]): Readonly<{ rows?: number }> {
@@ -76,9 +89,9 @@ function count(encoded: TaskRows["held"]): Readonly<{ rows?: number }> {
 function fileOf(
   tasks: readonly TaskRows[],
   { metrics, judged, tested, splits }: Readonly<{
-    metrics: ReadonlyMap<string, Named<number>>;
-    judged: ReadonlyMap<string, Named<number>>;
-    tested: ReadonlyMap<string, Named<number>>;
+    metrics: ReadonlyMap<string, Named<Json>>;
+    judged: ReadonlyMap<string, Named<Json>>;
+    tested: ReadonlyMap<string, unknown>;
     splits: ReadonlyMap<string, "eval" | "test" | undefined>;
   }>,
 ): Json {

@@ -7,11 +7,13 @@ import { badFile, badValue } from "../errors.ts";
 import { type GenerationOptions, generationOptions } from "../generate/options.ts";
 import { search, type Steps } from "../generate/search.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
+import { type Measured, measureRows } from "../loop/measure.ts";
 import { layOut } from "../loop/layout.ts";
 import { createRandom } from "../random.ts";
 import type { Field, GenerationConfig, Json, Metric, MetricInputs, Named, Question, Sample, Tensor } from "../types.ts";
 import { contextOf, type EncodedRows } from "./data.ts";
 import type { OpenRun } from "./open.ts";
+import { columnsRead, pickColumns } from "./row_columns.ts";
 
 /** A sample with the tokens that were generated for it, the last one the token that ended them where one did. */
 export type Generated = Readonly<{ sample: Sample; tokens: readonly number[] }>;
@@ -177,14 +179,16 @@ export async function textMetrics(
   rows: RowsWithPrompts,
   metrics: readonly Metric[],
   seen?: RowsSeen,
-): Promise<Named<number>> {
-  const states = metrics.map((metric) => metric.init());
+): Promise<Measured> {
+  const measurement = measureRows(metrics, undefined);
+  const wanted = columnsRead(open);
   for await (const { row, ...text } of generateAnswers(open, generator, questionsOf(open, rows))) {
-    metrics.forEach((metric, i) => (states[i] = metric.update(states[i], text)));
-    seen?.({ rows: [row], readings: { text: [text] } });
+    const columns = wanted.length > 0 ? [pickColumns(rows.rows[row] ?? {}, wanted)] : undefined;
+    const read = { rows: [row], readings: { text: [text] }, columns };
+    seen?.(read);
+    measurement.add(read);
   }
-  const found = metrics.flatMap((metric, i) => Object.entries(metric.compute(states[i])));
-  return Object.fromEntries(found.filter((pair): pair is [string, number] => pair[1] !== null));
+  return measurement.measured();
 }
 
 function parsed(bytes: Uint8Array): Named<Json> {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Evaluator } from "../engine/evaluator.ts";
-import type { Example, Named, TrainingEvent } from "../types.ts";
+import type { Example, Json, Named, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { measured } from "./evaluate.ts";
 import { collectExamples } from "./examples.ts";
@@ -24,6 +24,8 @@ export type MeasuredTasks = Readonly<{
   measure(task: MeasuredTask, evaluator: Measuring): Promise<Named<number>>;
   /** Metrics by task; `evaluatorOf` may put a task's own weights in place first. */
   measureAll(evaluatorOf: (task: string) => Measuring): Promise<Map<string, Named<number>>>;
+  /** What of a task's metrics was more than a number, as it was measured last. */
+  figuresOf(task: string): Named<Json>;
   /** Rows of a task as they were measured last. */
   examplesOf(task: MeasuredTask): readonly Example[];
   /** The event with a task's rows as they were measured last, or as they were generated where nothing measures texts. */
@@ -45,12 +47,15 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
     return held ? [{ ...task, held }] : [];
   });
   const examples = new Map<string, readonly Example[]>();
+  const figures = new Map<string, Named<Json>>();
   const measure = async ({ open, held }: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
     const own: Example[] = [];
     examples.set(open.task.name, own);
-    return await measured(open, evaluator, held, (read) => {
+    const found = await measured(open, evaluator, held, (read) => {
       if (own.length < EXAMPLES) collectExamples(own, open, held, read);
     });
+    figures.set(open.task.name, found.figures);
+    return found.metrics;
   };
   return {
     tasks,
@@ -63,6 +68,7 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
       }
       return found;
     },
+    figuresOf: (task) => figures.get(task) ?? {},
     examplesOf: ({ open }) => examples.get(open.task.name) ?? [],
     shown: async ({ open, held }, evaluator, { phase, step, metrics, generates }) => {
       const { name, labels = [] } = open.task;
@@ -79,6 +85,7 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
         task: name,
         labels,
         metrics,
+        figures: figures.get(name) ?? {},
         examples: examples.get(name) ?? [],
       };
     },

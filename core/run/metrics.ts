@@ -22,15 +22,15 @@ export function combineTaskMetrics(tasks: Tasks, byTask: ReadonlyMap<string, Nam
 }
 
 /** What metrics.json holds: `{ loss, tasks: { name: metrics } }`, of a task that is alone its metrics. */
-export function metricsFile(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): Json {
+export function metricsFile(tasks: Tasks, byTask: ReadonlyMap<string, Named<Json>>): Json {
   return byTask.get("") ?? { loss: meanLoss(tasks, byTask), tasks: Object.fromEntries(byTask) };
 }
 
-function meanLoss(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): number {
+function meanLoss(tasks: Tasks, byTask: ReadonlyMap<string, Named<Json>>): number {
   let [sum, weights] = [0, 0];
   for (const { open: { task: { name, weight = 1 } } } of tasks) {
     const loss = byTask.get(name)?.loss;
-    if (loss === undefined) continue;
+    if (typeof loss !== "number") continue;
     sum += weight * loss;
     weights += weight;
   }

@@ -51,6 +51,8 @@ export type TrainingEvent =
         task: string;
         labels: readonly string[];
         metrics: Named<number>;
+        /** What of these is more than a number. */
+        figures?: Named<Json>;
         examples: readonly Example[];
       }
     >
@@ -129,17 +131,25 @@ export interface LogWriter {
   close(): Promise<void>;
 }
 
+/**
+ * Of the row that a reading is of, for metrics that ask for it: the columns that they name, and the names of the task's
+ * classes where these have names.
+ */
+export type RowFacts = Readonly<{ columns?: Named<Json>; classes?: readonly string[] }>;
+
 /** The kinds of readings that metrics take: the same in the trainer, at an endpoint, in a browser. */
 export interface MetricInputs {
-  label: Readonly<{ prediction: number; reference: number; scores?: ArrayLike<number> }>;
-  number: Readonly<{ prediction: number; reference: number }>;
-  labels: Readonly<{ prediction: readonly number[]; reference: readonly number[]; scores?: ArrayLike<number> }>;
-  loss: Readonly<{ sum: number; count: number }>;
-  tags: Readonly<{ prediction: readonly string[]; reference: readonly string[] }>;
+  label: RowFacts & Readonly<{ prediction: number; reference: number; scores?: ArrayLike<number> }>;
+  number: RowFacts & Readonly<{ prediction: number; reference: number }>;
+  labels:
+    & RowFacts
+    & Readonly<{ prediction: readonly number[]; reference: readonly number[]; scores?: ArrayLike<number> }>;
+  loss: RowFacts & Readonly<{ sum: number; count: number }>;
+  tags: RowFacts & Readonly<{ prediction: readonly string[]; reference: readonly string[] }>;
   /** `prompt`: what was asked, where a row is asked several times. */
-  text: Readonly<
-    { prediction: string; references: readonly string[]; noAnswerProbability?: number; prompt?: string }
-  >;
+  text:
+    & RowFacts
+    & Readonly<{ prediction: string; references: readonly string[]; noAnswerProbability?: number; prompt?: string }>;
 }
 
 /**
@@ -149,10 +159,14 @@ export interface MetricInputs {
 export interface Metric extends Plugin<"metric"> {
   readonly reads: readonly (keyof MetricInputs)[];
   readonly greaterIsBetter: boolean;
+  /** Columns of the rows that it reads besides, as those of groups; absent: none. */
+  readonly columns?: readonly string[];
   init(): unknown;
   update(state: unknown, example: MetricInputs[keyof MetricInputs]): unknown;
   /** About how many elementary steps `update` takes; absent: as many as the example is long. */
   steps?(example: MetricInputs[keyof MetricInputs]): number;
   merge(a: unknown, b: unknown): unknown;
   compute(state: unknown): Named<number | null>;
+  /** What stands in metrics.json and reports for keys of `compute` that are more than one number. Absent: nothing is. */
+  figures?(state: unknown): Named<Json>;
 }

@@ -191,6 +191,8 @@ export type Sample = Readonly<{
   row: number;
   /** Data for the task's decoding, besides numbers. */
   metadata?: unknown;
+  /** Columns of its row that metrics ask for. */
+  columns?: Named<Json>;
   /** All of its sequences stand in one row. */
   packed?: boolean;
 }>;
@@ -245,6 +247,8 @@ export type Batch = Readonly<{
   pastLength?: number;
   /** The collator's metadata of each sample. */
   metadata?: readonly unknown[];
+  /** Columns of each sample's row that metrics ask for. */
+  columns?: readonly (Named<Json> | undefined)[];
   /** The name of its task, where there are several. */
   task?: string;
 }>;

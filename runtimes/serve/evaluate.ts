@@ -3,12 +3,13 @@
  * @module
  */
 import * as v from "valibot";
-import { badValue, unknownName } from "../../core/errors.ts";
-import { issuePath } from "../../core/define.ts";
+import { type AttuneError, badValue } from "../../core/errors.ts";
+import { resolvePart } from "../../core/resolve_part.ts";
 import { labelNames, measurer, type MetricAccumulator, type PlainRow } from "../../core/metric_accumulator.ts";
+import { intervalsOutside, withIntervals } from "../../core/figures.ts";
 import { createRandom } from "../../core/random.ts";
 import { listNewParts } from "../../core/run/complete.ts";
-import { evaluateRun } from "../../core/run/evaluate.ts";
+import { measureRun } from "../../core/run/evaluate.ts";
 import { openRun } from "../../core/run/open.ts";
 import type { Json, Metric, Named } from "../../core/types.ts";
 import { checked, httpError } from "../http/responses.ts";
@@ -45,6 +46,8 @@ const pairsSchema = v.strictObject({
   references: v.optional(v.array(v.unknown())),
   scores: v.optional(v.array(v.unknown())),
   noAnswerProbabilities: v.optional(v.array(v.number())),
+  /** By the name of each column the values of the rows, as many. */
+  groups: v.optional(v.record(v.pipe(v.string(), v.maxLength(200)), v.array(v.unknown()))),
 });
 /** Rows that a model answers; absent metrics are the task's own. */
 const rowsSchema = v.strictObject({
@@ -62,12 +65,14 @@ const lineSchema = v.looseObject({
   reference: v.optional(v.unknown()),
   scores: v.optional(v.unknown()),
   noAnswerProbability: v.optional(v.number()),
+  groups: v.optional(v.record(v.string(), v.unknown())),
 });
 
 const number = v.nullable(v.number());
 /** The answer's schema, for /openapi.json. */
 const answerSchema = v.object({
-  metrics: v.record(v.string(), number),
+  /** Numbers; of metrics by group their figures. */
+  metrics: v.record(v.string(), v.unknown()),
   intervals: v.optional(v.record(v.string(), v.object({ low: number, high: number }))),
   labels,
   /** Of a head that no file has anything of: it was random. */
@@ -170,13 +175,15 @@ async function ofModel(
     rows,
   });
   const open = await openRun(run, host);
-  const figures = open.data.eval ? await evaluateRun(open, open.data.eval, { untrained: true }) : {};
+  const { metrics: figures, figures: more } = open.data.eval
+    ? await measureRun(open, open.data.eval, { untrained: true })
+    : { metrics: {} as Named<number>, figures: {} };
   if (figures.loss !== undefined && !Number.isFinite(figures.loss)) {
     const why = "its loss is not finite: the model's weights, or an adapter's, are too large or damaged";
     throw httpError(400, "not_finite", `model: ${why}`, "model");
   }
   const newParameters = listNewParts(open);
-  return c.json({ metrics: figures, ...(newParameters.length > 0 ? { newParameters } : {}) });
+  return c.json({ metrics: { ...figures, ...more }, ...(newParameters.length > 0 ? { newParameters } : {}) });
 }
 
 function measurerOf(service: EdgeService, asked: v.InferOutput<typeof streamSchema>): MetricAccumulator {
@@ -190,23 +197,22 @@ function measurerOf(service: EdgeService, asked: v.InferOutput<typeof streamSche
 
 function answerOf(measured: MetricAccumulator, how: v.InferOutput<typeof intervals>): Named<unknown> {
   const { samples = 1000, confidence = 0.95, seed = 42 } = typeof how === "object" ? how : {};
+  const [values, figures] = [measured.compute(), measured.figures()];
+  if (how === false) return { metrics: { ...values, ...figures } };
+  const intervals = measured.intervals({ samples, confidence, random: createRandom(seed) });
+  const outside = Object.entries(intervalsOutside(intervals)).filter(([key]) => !Object.hasOwn(figures, key));
   return {
-    metrics: measured.compute(),
-    ...(how === false ? {} : { intervals: measured.intervals({ samples, confidence, random: createRandom(seed) }) }),
+    metrics: { ...values, ...withIntervals(figures, intervals) },
+    intervals: Object.fromEntries(outside),
   };
 }
 
 function metricsOf({ options: { catalog } }: EdgeService, uses: v.InferOutput<typeof metrics>): Metric[] {
-  const entries = catalog.metric ?? {};
   return uses.map((part, i) => {
-    const { use, with: options } = typeof part === "string" ? { use: part, with: {} } : part;
-    const entry = Object.hasOwn(entries, use) ? entries[use] : undefined;
-    if (!entry) throw unknownName("evaluate", `metrics.${i}`, "metric", use, Object.keys(entries));
-    const parsed = entry.parse(options ?? {});
-    if (!parsed.issues) return parsed.value;
-    const [issue] = parsed.issues;
-    const path = [`metrics.${i}.with`, issuePath(issue?.path)].filter((p) => p !== "").join(".");
-    throw badValue(use, path, options, issue?.message ?? "valid options");
+    const issues: AttuneError[] = [];
+    const metric = resolvePart("metric", part, `metrics.${i}`, { catalog, issues });
+    if (metric && issues.length === 0) return metric;
+    throw issues[0] ?? badValue("evaluate", `metrics.${i}`, part, "a metric");
   });
 }
 
@@ -225,11 +231,18 @@ function rowsOf(body: v.InferOutput<typeof pairsSchema>): PlainRow[] {
     const wanted = `as many as ${given[0]?.[0]}, ${length}, are expected, found ${values?.length}`;
     throw httpError(400, "invalid_value", `${param}: ${wanted}`, param);
   }
+  for (const [column, values] of Object.entries(body.groups ?? {})) {
+    if (values.length === length) continue;
+    const wanted = `as many as ${given[0]?.[0]}, ${length}, are expected, found ${values.length}`;
+    throw httpError(400, "invalid_value", `groups.${column}: ${wanted}`, "groups");
+  }
+  const groups = Object.entries(body.groups ?? {});
   const keys = Object.entries(columns).filter(([, [, values]]) => values !== undefined);
   // One object after the other, of one shape: there may be as many as a body has room for.
   return Array.from({ length }, (_, i) => {
     const row: Record<string, unknown> = {};
     for (const [key, [, values]] of keys) row[key] = values?.[i];
+    if (groups.length > 0) row.groups = Object.fromEntries(groups.map(([column, values]) => [column, values[i]]));
     return row as PlainRow;
   });
 }

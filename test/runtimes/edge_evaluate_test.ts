@@ -86,8 +86,10 @@ describe("evaluate", () => {
       assert.deepEqual((await stream([{ metrics: use }, ...lines])).metrics, found, metric);
     }
     const all = Object.keys(catalog.metric ?? {});
-    // One of these is the mean of what others give one by one.
-    assert.deepEqual(all.filter((name) => !seen.has(name)).sort(), ["exact-match", "f1", "precision", "recall"]);
+    // One of these is the mean of what others give one by one; those of groups have figures of their own.
+    const groups = ["by-group", "demographic-parity", "disparate-impact", "equal-opportunity", "equalized-odds"];
+    const others = [...groups, "exact-match", "f1", "precision", "recall"];
+    assert.deepEqual(all.filter((name) => !seen.has(name)).sort(), others.sort());
   });
 
   const task = { use: "sequence-classification", with: { labels: ["bad", "good"] } };
@@ -145,6 +147,37 @@ describe("evaluate", () => {
     assert.notDeepEqual(
       (await ask({ ...body, intervals: { samples: 200, confidence: 0.9, seed: 8 } })).intervals,
       intervals,
+    );
+  });
+
+  it("measures by group, in one body, as lines, and of rows and a model", async () => {
+    const metrics = [
+      { use: "by-group", with: { metric: { use: "f1", with: { average: "macro" } }, column: "region" } },
+      { use: "demographic-parity", with: { column: "region", positive: "yes" } },
+    ];
+    const rows = [["yes", "yes", "n"], ["no", "yes", "n"], ["yes", "no", "s"], ["yes", "yes", "s"], ["no", "no", "s"]];
+    const [predictions, references, region] = [0, 1, 2].map((i) => rows.map((row) => row[i]));
+    const body = { metrics, predictions, references, groups: { region } };
+    const found = await ask({ ...body, intervals: { samples: 50 } }) as unknown as {
+      metrics: Named<Named<Named<Json>>>;
+    };
+    const { f1_macro_by_region: f1s, "demographic-parity": parity } = found.metrics;
+    assert.deepEqual([f1s?.n?.count, f1s?.s?.count], [2, 3]);
+    assert.ok(Math.abs(Number(f1s?.n?.value) - 1 / 3) < 1e-12 && Array.isArray(f1s?.n?.value_interval));
+    assert.ok(Math.abs(Number(parity?.difference) - (2 / 3 - 1 / 2)) < 1e-12);
+    assert.ok(Array.isArray(parity?.difference_interval));
+    const lines = rows.map(([prediction, reference, region]) => ({ prediction, reference, groups: { region } }));
+    const plain = await ask(body);
+    assert.deepEqual((await stream([{ metrics, labels: ["no", "yes"] }, ...lines])).metrics, plain.metrics);
+    const placed = tinyRows.map((row, i) => ({ ...row, region: i % 2 ? "n" : "s" }));
+    const by = [{ use: "by-group", with: { metric: "accuracy", column: "region" } }];
+    const model = await ask({ model: "tiny", task, rows: placed, metrics: by }) as unknown as typeof found;
+    assert.deepEqual(Object.keys(model.metrics.accuracy_by_region ?? {}), ["n", "s"]);
+    await refused({ ...body, groups: { region: ["n"] } }, /groups\.region: as many/);
+    await refused({ ...body, groups: {} }, /row 0.*column "region"/);
+    await refused(
+      { ...body, metrics: [{ use: "by-group", with: { metric: "acuracy", column: "region" } }] },
+      /acuracy/,
     );
   });
 

@@ -1,0 +1,192 @@
+/**
+ * Decisions by group, and what is said of them as Fairlearn and AIF360 count it: rates, differences, ratios.
+ * @module
+ */
+import * as v from "valibot";
+import { AttuneError, badValue } from "../../core/errors.ts";
+import type { Json, MetricInputs, Named } from "../../core/types.ts";
+import { role } from "../options/mod.ts";
+import { groupColumns, groupEntries, groupOf, type GroupOptions, inOrder } from "./groups.ts";
+import type { MetricParts } from "./mean.ts";
+
+/** Options of the metrics of fairness. */
+export interface FairnessOptions extends GroupOptions {
+  /** The class that is the favourable decision: its number, or its name where classes have names. */
+  readonly positive: number | string;
+  /** Which of the two is the metric's number; both are among its figures. */
+  readonly kind: "difference" | "ratio";
+  /** A column with weights of rows. */
+  readonly weight?: string | undefined;
+}
+
+/** Options of those that compare groups with each other or with all rows. */
+export interface ParityOptions extends FairnessOptions {
+  /** `between_groups`: the largest against the smallest; `to_overall`: each against all rows together. */
+  readonly method: "between_groups" | "to_overall";
+}
+
+/** Entries of the schemas of {@link FairnessOptions}. */
+export const fairnessEntries: typeof groupEntries & {
+  readonly positive: v.OptionalSchema<v.GenericSchema<number | string>, 1>;
+  readonly weight: v.OptionalSchema<v.GenericSchema<string>, undefined>;
+} = {
+  ...groupEntries,
+  positive: v.optional(v.union([v.pipe(v.number(), v.integer()), v.pipe(v.string(), v.nonEmpty())]), 1),
+  weight: v.optional(role(v.pipe(v.string(), v.nonEmpty()), { role: "column" }), undefined),
+};
+
+/** Entries of the schemas of {@link ParityOptions}. */
+export const parityEntries: typeof fairnessEntries & {
+  readonly kind: v.OptionalSchema<v.GenericSchema<"difference" | "ratio">, "difference">;
+  readonly method: v.OptionalSchema<v.GenericSchema<"between_groups" | "to_overall">, "between_groups">;
+} = {
+  ...fairnessEntries,
+  kind: v.optional(v.picklist(["difference", "ratio"]), "difference"),
+  method: v.optional(v.picklist(["between_groups", "to_overall"]), "between_groups"),
+};
+
+/** A group's rows, and the weights of the four cells: selected and positive, selected, positive, neither. */
+export type Cells = { count: number; tp: number; fp: number; fn: number; tn: number };
+
+/** The shares of a group. */
+export type Rates = Readonly<{
+  selectionRate: number;
+  truePositiveRate: number;
+  falsePositiveRate: number;
+}>;
+
+/** A group with its shares. */
+export type GroupRates = Rates & Readonly<{ count: number }>;
+
+/** What a metric of fairness says: null where it is 0/0. */
+export type Gap = Readonly<{ difference: number | null; ratio: number | null }>;
+
+type State = { groups: { [name: string]: Cells } };
+
+const none = (): Cells => ({ count: 0, tp: 0, fp: 0, fn: 0, tn: 0 });
+
+/**
+ * A metric over the decisions of each group. `gap` says what its figures are; `left` is left of the groups once the small
+ * ones are out.
+ */
+export function overGroups(
+  plugin: string,
+  options: FairnessOptions,
+  gap: (groups: Named<Cells>, overall: Cells) => Gap & Named<Json>,
+): MetricParts {
+  const columns = groupColumns(plugin, options);
+  const { positive, weight, minCount, kind } = options;
+  const said = (state: State): Readonly<{ gap?: Gap & Named<Json>; groups: Named<Json> }> => {
+    const groups = Object.fromEntries(inOrder(state.groups).filter(([, { count }]) => count >= minCount));
+    const shown = inOrder(state.groups).map(([name, cells]): [string, Json] => [
+      name,
+      cells.count >= minCount
+        ? { count: cells.count, ...ratesOf(plugin, name, cells) }
+        : { count: cells.count, leftOut: true },
+    ]);
+    const any = Object.keys(groups).length > 0;
+    const overall = Object.values(groups).reduce(addCells, none());
+    return { groups: Object.fromEntries(shown), ...(any ? { gap: gap(groups, overall) } : {}) };
+  };
+  return {
+    reads: ["label"],
+    columns: [...columns, ...(weight === undefined ? [] : [weight])],
+    greaterIsBetter: kind === "ratio",
+    init: (): State => ({ groups: {} }),
+    update: (state: State, example: MetricInputs["label"]): State => {
+      const name = groupOf(plugin, example, columns);
+      const own = weight === undefined ? 1 : weightOf(plugin, weight, example);
+      const [selected, actual] = [example.prediction, example.reference].map((id) =>
+        id === idOf(plugin, positive, example)
+      );
+      if (!Object.hasOwn(state.groups, name)) state.groups[name] = none();
+      const cells = state.groups[name] as Cells;
+      const cell = selected ? (actual ? "tp" : "fp") : actual ? "fn" : "tn";
+      cells.count++;
+      cells[cell] += own;
+      return state;
+    },
+    merge: (a: State, b: State): State => {
+      const groups: Record<string, Cells> = {};
+      for (const [name, cells] of [...Object.entries(a.groups), ...Object.entries(b.groups)]) {
+        groups[name] = addCells(Object.hasOwn(groups, name) ? groups[name] ?? none() : none(), cells);
+      }
+      return { groups };
+    },
+    compute: (state: State) => ({ [plugin]: said(state).gap?.[kind] ?? null }),
+    figures: (state: State) => {
+      const { gap: found, groups } = said(state);
+      return { [plugin]: { ...(found ?? { difference: null, ratio: null }), groups } };
+    },
+  };
+}
+
+/** The number of the positive class. */
+function idOf(plugin: string, positive: number | string, { classes }: MetricInputs["label"]): number {
+  if (typeof positive === "number") return positive;
+  const id = classes?.indexOf(positive) ?? -1;
+  if (id >= 0) return id;
+  throw badValue(plugin, "positive", positive, classes ? `one of ${classes.join(", ")}` : "the number of a class");
+}
+
+function weightOf(plugin: string, column: string, { columns = {} }: MetricInputs["label"]): number {
+  const weight = columns[column];
+  if (typeof weight === "number" && weight >= 0 && Number.isFinite(weight)) return weight;
+  throw badValue(plugin, column, weight, "a weight of 0 or more");
+}
+
+function addCells(a: Cells, b: Cells): Cells {
+  return { count: a.count + b.count, tp: a.tp + b.tp, fp: a.fp + b.fp, fn: a.fn + b.fn, tn: a.tn + b.tn };
+}
+
+/**
+ * A group's shares; 0/0 is 0 where there is no positive or negative row, as scikit-learn and Fairlearn have it.
+ *
+ * @throws AttuneError where all weights of the group are 0.
+ */
+export function ratesOf(plugin: string, name: string, { tp, fp, fn, tn }: Cells): Rates {
+  const all = tp + fp + fn + tn;
+  if (all === 0) {
+    throw new AttuneError(`all weights of the group "${name}" are 0: nothing can be said of it`, {
+      code: "BAD_VALUE",
+      plugin,
+      found: 0,
+      allowed: ["a weight above 0 among the rows of each group"],
+    });
+  }
+  const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+  return {
+    selectionRate: (tp + fp) / all,
+    truePositiveRate: share(tp, tp + fn),
+    falsePositiveRate: share(fp, fp + tn),
+  };
+}
+
+/** The gap of one share between groups, or between each group and all rows; null for 0/0. */
+export function gapOf(values: readonly number[], overall: number, method: ParityOptions["method"]): Gap {
+  if (method === "between_groups") {
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    return { difference: high - low, ratio: high === 0 ? null : low / high };
+  }
+  const ratios = values.flatMap((value) => {
+    if (value === 0 && overall === 0) return [];
+    const ratio = value / overall;
+    return [ratio > 1 ? 1 / ratio : ratio];
+  });
+  return {
+    difference: Math.max(...values.map((value) => Math.abs(value - overall))),
+    ratio: ratios.length === 0 ? null : Math.min(...ratios),
+  };
+}
+
+/** The gap of one share of all groups. */
+export function parityOf(
+  plugin: string,
+  rate: keyof Rates,
+  groups: Named<Cells>,
+  overall: Cells,
+  method: ParityOptions["method"],
+): Gap {
+  const values = Object.entries(groups).map(([name, cells]) => ratesOf(plugin, name, cells)[rate]);
+  return gapOf(values, ratesOf(plugin, "all rows", overall)[rate], method);
+}

@@ -1,0 +1,77 @@
+/**
+ * Groups of rows: the values of a row's columns, and what is counted in each group.
+ * @module
+ */
+import * as v from "valibot";
+import { badValue, missing } from "../../core/errors.ts";
+import type { MetricInputs, Named } from "../../core/types.ts";
+import { role } from "../options/mod.ts";
+
+/** Options of what is measured by group. */
+export interface GroupOptions {
+  /** The column whose values are the groups. */
+  readonly column?: string | undefined;
+  /** Several columns, whose combinations of values are the groups. */
+  readonly columns?: readonly string[] | undefined;
+  /** Groups of fewer rows are left out: what is said of them is chance. */
+  readonly minCount: number;
+}
+
+/** Entries of the schemas of {@link GroupOptions}. */
+export const groupEntries: {
+  readonly column: v.OptionalSchema<v.GenericSchema<string>, undefined>;
+  readonly columns: v.OptionalSchema<v.GenericSchema<readonly string[]>, undefined>;
+  readonly minCount: v.OptionalSchema<v.GenericSchema<number>, 1>;
+} = {
+  column: v.optional(role(v.pipe(v.string(), v.nonEmpty()), { role: "column" }), undefined),
+  columns: v.optional(
+    role(v.pipe(v.array(v.pipe(v.string(), v.nonEmpty())), v.minLength(1), v.readonly()), { role: "column" }),
+    undefined,
+  ),
+  minCount: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
+};
+
+/** Throws AttuneError unless exactly one of `column` and `columns` is there; gives them as a list. */
+export function groupColumns(plugin: string, { column, columns }: Omit<GroupOptions, "minCount">): readonly string[] {
+  if (columns !== undefined && column === undefined) return columns;
+  if (column !== undefined && columns === undefined) return [column];
+  throw badValue(plugin, "column", column === undefined ? undefined : { column, columns }, "either column or columns");
+}
+
+/** Between the values of several columns. */
+const CROSS = " & ";
+
+/**
+ * The group of a row.
+ *
+ * @throws AttuneError where one of the columns is missing or empty: who belongs to no group belongs to no comparison.
+ */
+export function groupOf(
+  plugin: string,
+  { columns: row = {} }: MetricInputs[keyof MetricInputs],
+  columns: readonly string[],
+): string {
+  const values = columns.map((name) => {
+    const value = Object.hasOwn(row, name) ? row[name] : undefined;
+    if (value === undefined || value === null || value === "") {
+      throw missing(
+        plugin,
+        `a value of the column "${name}" (there are ${Object.keys(row).join(", ") || "none"})`,
+        "a row",
+      );
+    }
+    if (typeof value === "object") {
+      throw badValue(plugin, name, value, "a text, a number or a truth value, as groups have");
+    }
+    return String(value);
+  });
+  const group = values.join(CROSS);
+  // A key of this name would set the object's prototype.
+  if (group === "__proto__") throw badValue(plugin, columns.join(", "), group, "another name");
+  return group;
+}
+
+/** Groups in the order of their names' code units. */
+export function inOrder<T>(groups: Named<T>): readonly (readonly [string, T])[] {
+  return Object.entries(groups).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}

@@ -1,0 +1,44 @@
+/**
+ * Figures that are more than numbers: their numbers by path, and intervals beside each.
+ * @module
+ */
+import type { Interval } from "./bootstrap.ts";
+import type { Json, Metric, Named } from "./types.ts";
+
+/** Between the keys of a path; no key has it. */
+const STEP = "\u0000";
+
+/** The numbers of nested figures, by their paths. */
+export function flatten(figures: Json, path = ""): Named<number | null> {
+  if (typeof figures === "number" || figures === null) return { [path]: figures };
+  if (typeof figures !== "object" || Array.isArray(figures)) return {};
+  const below = (key: string): string => (path === "" ? key : path + STEP + key);
+  return Object.assign({}, ...Object.entries(figures).map(([key, value]) => flatten(value, below(key))));
+}
+
+/** A metric whose values are all of its numbers, also those within its figures, by their paths. */
+export function flatMetric(metric: Metric): Metric {
+  if (!metric.figures) return metric;
+  return {
+    ...metric,
+    compute: (state) => flatten({ ...metric.compute(state), ...metric.figures?.(state) }),
+  };
+}
+
+/** The intervals of numbers that stand in no figures. */
+export function intervalsOutside(intervals: Named<Interval>): Named<Interval> {
+  return Object.fromEntries(Object.entries(intervals).filter(([path]) => !path.includes(STEP)));
+}
+
+/** Figures with `<key>_interval` behind each number that has one; counts have none. */
+export function withIntervals(figures: Named<Json>, intervals: Named<Interval>, path = ""): Named<Json> {
+  const pairs = Object.entries(figures).flatMap(([key, value]): [string, Json][] => {
+    const at = path === "" ? key : path + STEP + key;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return [[key, withIntervals(value as Named<Json>, intervals, at)]];
+    }
+    const interval = Object.hasOwn(intervals, at) && key !== "count" ? intervals[at] : undefined;
+    return interval ? [[key, value], [`${key}_interval`, [interval.low, interval.high]]] : [[key, value]];
+  });
+  return Object.fromEntries(pairs);
+}

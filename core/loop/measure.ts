@@ -1,0 +1,67 @@
+/**
+ * Several metrics over readings of rows, added up as they come.
+ * @module
+ */
+import { badValue, unsupported } from "../errors.ts";
+import type { Json, Metric, MetricInputs, Named } from "../types.ts";
+import type { RowReadings } from "./rows.ts";
+
+/** Numbers, and what is more than a number, by the same keys. */
+export type Measured = Readonly<{ metrics: Named<number>; figures: Named<Json> }>;
+
+/** Adds readings up. */
+export type Measurement = Readonly<{
+  /** Throws AttuneError where a metric cannot read what the task decodes, or a row has not the columns it asks for. */
+  add(read: RowReadings): void;
+  measured(): Measured;
+}>;
+
+/** A measurement of some metrics. `classes`: the names of the task's classes. */
+export function measureRows(metrics: readonly Metric[], classes: readonly string[] | undefined): Measurement {
+  const states = metrics.map((metric) => metric.init());
+  return {
+    add: (read) =>
+      metrics.forEach((metric, i) => {
+        for (const example of examplesFor(metric, read, classes)) states[i] = metric.update(states[i], example);
+      }),
+    measured: () => measuredIn(metrics, states),
+  };
+}
+
+/** The readings that a metric takes, with the facts of their rows that it asks for. */
+export function examplesFor(
+  metric: Metric,
+  { rows, readings, columns }: RowReadings,
+  classes: readonly string[] | undefined,
+): readonly MetricInputs[keyof MetricInputs][] {
+  const kind = metric.reads.find((r) => readings[r] !== undefined);
+  if (!kind) {
+    throw badValue(metric.name, "metrics", Object.keys(readings), `readings of kind ${metric.reads.join(" or ")}`);
+  }
+  const examples = readings[kind] as readonly MetricInputs[keyof MetricInputs][];
+  if (!metric.columns || metric.columns.length === 0) return examples;
+  if (examples.length !== rows.length) {
+    throw unsupported(
+      metric.name,
+      "metrics",
+      metric.columns,
+      "the task's readings are of places and not of rows, so there is no row whose columns they had",
+    );
+  }
+  return examples.map((example, i) => ({
+    ...example,
+    columns: columns?.[i] ?? {},
+    ...(classes ? { classes } : {}),
+  }));
+}
+
+/** What metrics compute of their states. */
+export function measuredIn(metrics: readonly Metric[], states: readonly unknown[]): Measured {
+  const found: Record<string, number> = {};
+  const figures: Record<string, Json> = {};
+  metrics.forEach((metric, i) => {
+    for (const [name, value] of Object.entries(metric.compute(states[i]))) if (value !== null) found[name] = value;
+    Object.assign(figures, metric.figures?.(states[i]));
+  });
+  return { metrics: found, figures };
+}

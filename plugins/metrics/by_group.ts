@@ -1,0 +1,104 @@
+/**
+ * Any metric by group.
+ * @module
+ */
+import * as v from "valibot";
+import { groupColumns, groupEntries, groupOf, type GroupOptions, inOrder } from "../../blocks/metric/mod.ts";
+import { pluginOption } from "../../blocks/options/mod.ts";
+import { define } from "../../core/define.ts";
+import type { Factory, Json, Metric, MetricInputs, Named } from "../../core/types.ts";
+
+/** Options of {@link byGroup}. */
+export interface ByGroupOptions extends GroupOptions {
+  /** The metric of each group. */
+  readonly metric: Metric;
+}
+
+type Input = Partial<GroupOptions> & Readonly<{ metric: unknown }>;
+
+/** Schema of {@link ByGroupOptions}. */
+export const byGroupSchema: v.GenericSchema<Input, ByGroupOptions> = v.strictObject({
+  ...groupEntries,
+  metric: pluginOption("metric", "a metric"),
+}) as v.GenericSchema<Input, ByGroupOptions>;
+
+type Group = Readonly<{ count: number; state: unknown }>;
+type State = Readonly<{ groups: { [name: string]: Group } }>;
+
+/**
+ * A metric of each group of rows that have the same value of a column, or of several crossed. Its number is that of the group
+ * where the metric is worst, under `<metric>_by_<column>`; its figures are those of every group with the count of its rows:
+ * `{"accuracy_by_region": {"north": {"value": 0.9, "count": 120}}}`. A group of fewer rows than `minCount` has null there.
+ *
+ * @throws AttuneError where a row has no value of the column, or `column` and `columns` are both there or both missing.
+ * @example
+ * ```ts
+ * import { accuracy } from "attune/metrics/accuracy";
+ * import { byGroup } from "attune/metrics/by-group";
+ * const metric = byGroup({ metric: accuracy(), column: "region" });
+ * const rows = [[1, "north"], [0, "north"], [1, "south"]] as const;
+ * const state = rows.reduce(
+ *   (s, [prediction, region]) => metric.update(s, { prediction, reference: 1, columns: { region } }),
+ *   metric.init(),
+ * );
+ * console.assert(metric.compute(state).accuracy_by_region === 0.5);
+ * ```
+ */
+export const byGroup: Factory<"metric", Input> = define({
+  kind: "metric",
+  name: "by-group",
+  schema: byGroupSchema,
+  create: (options) => {
+    const { metric, minCount } = options;
+    const columns = groupColumns("by-group", options);
+    const suffix = `_by_${columns.join("_")}`;
+    const valuesOf = ({ groups }: State): readonly (readonly [string, number, Named<number | null>])[] =>
+      inOrder(groups).map(([name, { count, state }]) => [name, count, metric.compute(state)]);
+    const keysOf = (values: ReturnType<typeof valuesOf>): readonly string[] => [
+      ...new Set([...Object.keys(metric.compute(metric.init())), ...values.flatMap(([, , own]) => Object.keys(own))]),
+    ];
+    return {
+      reads: metric.reads,
+      columns: [...new Set([...columns, ...metric.columns ?? []])],
+      greaterIsBetter: metric.greaterIsBetter,
+      init: (): State => ({ groups: {} }),
+      update: ({ groups }: State, example: MetricInputs[keyof MetricInputs]): State => {
+        const name = groupOf("by-group", example, columns);
+        const own = Object.hasOwn(groups, name) ? groups[name] : undefined;
+        if (own) groups[name] = { count: own.count + 1, state: metric.update(own.state, example) };
+        else groups[name] = { count: 1, state: metric.update(metric.init(), example) };
+        return { groups };
+      },
+      ...(metric.steps ? { steps: metric.steps } : {}),
+      merge: (a: State, b: State): State => {
+        const groups: Record<string, Group> = {};
+        for (const [name, { count, state }] of [...Object.entries(a.groups), ...Object.entries(b.groups)]) {
+          const own = (Object.hasOwn(groups, name) ? groups[name] : undefined) ?? { count: 0, state: metric.init() };
+          groups[name] = { count: own.count + count, state: metric.merge(own.state, state) };
+        }
+        return { groups };
+      },
+      compute: (state: State) => {
+        const values = valuesOf(state);
+        const worst = metric.greaterIsBetter ? Math.min : Math.max;
+        return Object.fromEntries(
+          keysOf(values).map((key) => {
+            const all = values.flatMap(([, count, own]) => (count >= minCount ? own[key] ?? [] : []));
+            return [key + suffix, all.length === 0 ? null : worst(...all)];
+          }),
+        );
+      },
+      figures: (state: State): Named<Json> => {
+        const values = valuesOf(state);
+        return Object.fromEntries(
+          keysOf(values).map((key) => [
+            key + suffix,
+            Object.fromEntries(
+              values.map(([name, count, own]) => [name, { value: count >= minCount ? own[key] ?? null : null, count }]),
+            ),
+          ]),
+        );
+      },
+    };
+  },
+});

@@ -1,0 +1,42 @@
+/**
+ * Demographic parity.
+ * @module
+ */
+import * as v from "valibot";
+import { overGroups, parityEntries, parityOf, type ParityOptions } from "../../blocks/metric/mod.ts";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link demographicParity}. */
+export interface DemographicParityOptions extends ParityOptions {}
+
+/** Schema of {@link DemographicParityOptions}. */
+export const demographicParitySchema: v.GenericSchema<Partial<DemographicParityOptions>, DemographicParityOptions> = v
+  .strictObject(parityEntries);
+
+/**
+ * Whether groups are selected alike: the gap of the share of rows of each group that get the positive class, as Fairlearn
+ * counts it. Figures: `difference`, `ratio` (null for 0/0), and each group's shares.
+ *
+ * @throws AttuneError where a row has no value of the column, or `column` and `columns` are both there or both missing.
+ * @example
+ * ```ts
+ * import { demographicParity } from "attune/metrics/demographic-parity";
+ * const metric = demographicParity({ column: "region" });
+ * const rows = [[1, "north"], [0, "north"], [1, "south"], [1, "south"]] as const;
+ * const state = rows.reduce(
+ *   (s, [prediction, region]) => metric.update(s, { prediction, reference: 1, columns: { region } }),
+ *   metric.init(),
+ * );
+ * console.assert(metric.compute(state)["demographic-parity"] === 0.5);
+ * ```
+ */
+export const demographicParity: Factory<"metric", Partial<DemographicParityOptions>> = define({
+  kind: "metric",
+  name: "demographic-parity",
+  schema: demographicParitySchema,
+  create: (options) =>
+    overGroups("demographic-parity", options, (groups, overall) => ({
+      ...parityOf("demographic-parity", "selectionRate", groups, overall, options.method),
+    })),
+});

@@ -1,0 +1,43 @@
+/**
+ * Equal opportunity.
+ * @module
+ */
+import * as v from "valibot";
+import { overGroups, parityEntries, parityOf, type ParityOptions } from "../../blocks/metric/mod.ts";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link equalOpportunity}. */
+export interface EqualOpportunityOptions extends ParityOptions {}
+
+/** Schema of {@link EqualOpportunityOptions}. */
+export const equalOpportunitySchema: v.GenericSchema<Partial<EqualOpportunityOptions>, EqualOpportunityOptions> = v
+  .strictObject(parityEntries);
+
+/**
+ * Whether those who deserve the positive class get it alike in all groups: the gap of true positive rates, as Fairlearn counts
+ * it. A group without positive rows has a rate of 0, not a missing one: `minCount` and the counts beside say how far to trust
+ * that.
+ *
+ * @throws AttuneError where a row has no value of the column, or `column` and `columns` are both there or both missing.
+ * @example
+ * ```ts
+ * import { equalOpportunity } from "attune/metrics/equal-opportunity";
+ * const metric = equalOpportunity({ column: "region" });
+ * const rows = [[1, "north"], [0, "north"], [1, "south"], [1, "south"]] as const;
+ * const state = rows.reduce(
+ *   (s, [prediction, region]) => metric.update(s, { prediction, reference: 1, columns: { region } }),
+ *   metric.init(),
+ * );
+ * console.assert(metric.compute(state)["equal-opportunity"] === 0.5);
+ * ```
+ */
+export const equalOpportunity: Factory<"metric", Partial<EqualOpportunityOptions>> = define({
+  kind: "metric",
+  name: "equal-opportunity",
+  schema: equalOpportunitySchema,
+  create: (options) =>
+    overGroups("equal-opportunity", options, (groups, overall) => ({
+      ...parityOf("equal-opportunity", "truePositiveRate", groups, overall, options.method),
+    })),
+});

@@ -1,0 +1,68 @@
+/**
+ * Equalized odds.
+ * @module
+ */
+import * as v from "valibot";
+import { type Gap, overGroups, parityEntries, parityOf, type ParityOptions } from "../../blocks/metric/mod.ts";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link equalizedOdds}. */
+export interface EqualizedOddsOptions extends ParityOptions {
+  /** How the gaps of both rates become one: the worse of them, or their mean. */
+  readonly agg: "worst_case" | "mean";
+}
+
+/** Schema of {@link EqualizedOddsOptions}. */
+export const equalizedOddsSchema: v.GenericSchema<Partial<EqualizedOddsOptions>, EqualizedOddsOptions> = v.strictObject(
+  {
+    ...parityEntries,
+    agg: v.optional(v.picklist(["worst_case", "mean"]), "worst_case"),
+  },
+);
+
+/**
+ * Whether right and wrong positives are alike in all groups: the gaps of true and false positive rates (Hardt et al. 2016),
+ * the worse of them or their mean, as Fairlearn counts it.
+ *
+ * @throws AttuneError where a row has no value of the column, or `column` and `columns` are both there or both missing.
+ * @example
+ * ```ts
+ * import { equalizedOdds } from "attune/metrics/equalized-odds";
+ * const metric = equalizedOdds({ column: "region" });
+ * const rows = [[1, "north"], [0, "north"], [1, "south"], [1, "south"]] as const;
+ * const state = rows.reduce(
+ *   (s, [prediction, region]) => metric.update(s, { prediction, reference: 1, columns: { region } }),
+ *   metric.init(),
+ * );
+ * console.assert(metric.compute(state)["equalized-odds"] === 0.5);
+ * ```
+ */
+export const equalizedOdds: Factory<"metric", Partial<EqualizedOddsOptions>> = define({
+  kind: "metric",
+  name: "equalized-odds",
+  schema: equalizedOddsSchema,
+  create: (options) =>
+    overGroups("equalized-odds", options, (groups, overall) => {
+      const [right, wrong] = (["truePositiveRate", "falsePositiveRate"] as const).map((rate) =>
+        parityOf("equalized-odds", rate, groups, overall, options.method)
+      ) as [Gap, Gap];
+      return options.agg === "mean" ? meanOfBoth(right, wrong) : worstOfBoth(right, wrong);
+    }),
+});
+
+/** As Python's min has it: a missing first ratio stays, a missing second one gives the first. */
+function worstOfBoth(right: Gap, wrong: Gap): Gap {
+  return {
+    difference: Math.max(right.difference ?? 0, wrong.difference ?? 0),
+    ratio: right.ratio === null || wrong.ratio === null ? right.ratio : Math.min(right.ratio, wrong.ratio),
+  };
+}
+
+function meanOfBoth(right: Gap, wrong: Gap): Gap {
+  const ratios = [right.ratio, wrong.ratio].filter((ratio) => ratio !== null);
+  return {
+    difference: ((right.difference ?? 0) + (wrong.difference ?? 0)) / 2,
+    ratio: ratios.length === 0 ? null : ratios.reduce((a, b) => a + b, 0) / ratios.length,
+  };
+}
