@@ -9,7 +9,7 @@ import type { Json, Metric, Named } from "./types.ts";
 const STEP = "\u0000";
 
 /** The numbers of nested figures, by their paths. */
-export function flatten(figures: Json, path = ""): Named<number | null> {
+function flatten(figures: Json, path = ""): Named<number | null> {
   if (typeof figures === "number" || figures === null) return { [path]: figures };
   if (typeof figures !== "object" || Array.isArray(figures)) return {};
   const below = (key: string): string => (path === "" ? key : path + STEP + key);

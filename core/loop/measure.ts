@@ -29,7 +29,7 @@ export function measureRows(metrics: readonly Metric[], classes: readonly string
 }
 
 /** The readings that a metric takes, with the facts of their rows that it asks for. */
-export function examplesFor(
+function examplesFor(
   metric: Metric,
   { rows, readings, columns }: RowReadings,
   classes: readonly string[] | undefined,
@@ -56,7 +56,7 @@ export function examplesFor(
 }
 
 /** What metrics compute of their states. */
-export function measuredIn(metrics: readonly Metric[], states: readonly unknown[]): Measured {
+function measuredIn(metrics: readonly Metric[], states: readonly unknown[]): Measured {
   const found: Record<string, number> = {};
   const figures: Record<string, Json> = {};
   metrics.forEach((metric, i) => {

@@ -5,6 +5,7 @@
  */
 import type { Json, Named } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
+import type { MeasuredTasks } from "./measured_tasks.ts";
 import { combineTaskMetrics, metricsFile } from "./metrics.ts";
 
 /** Figures, and what they are of. */
@@ -33,18 +34,14 @@ export function whatOf({ split, rows }: Pick<FinalFigures, "split" | "rows">): s
   return rows === undefined ? name : `${name}, ${rows} ${rows === 1 ? "row" : "rows"}`;
 }
 
-/** What was measured of a run's tasks. */
-export type TasksMeasured = Readonly<{
-  metrics: ReadonlyMap<string, Named<number>>;
-  /** What of a task's metrics is more than a number. */
-  figuresOf(task: string): Named<Json>;
-}>;
+/** What was measured of a run's tasks: numbers, and what of them is more than a number. */
+export type TasksMeasured = readonly [ReadonlyMap<string, Named<number>>, Pick<MeasuredTasks, "figuresOf">];
 
 /** Joins what was measured of a run's tasks: a task without test rows is reported on those that judged it. */
 export function finalFigures(
   tasks: readonly TaskRows[],
-  { metrics: judged, figuresOf: judgedFigures }: TasksMeasured,
-  { metrics: tested, figuresOf: testedFigures }: TasksMeasured,
+  [judged, { figuresOf: judgedFigures }]: TasksMeasured,
+  [tested, { figuresOf: testedFigures }]: TasksMeasured,
 ): RunFigures {
   const figures = new Map(tasks.map((task): [string, FinalFigures] => {
     const { name } = task.open.task;

@@ -211,9 +211,7 @@ async function* trainTasks(
   if (!last) return;
   if (last.reason !== "done" && last.reason !== "stopped") return yield last;
   const ended = { tasks, measured, tested, engine, evaluator, prober, step: last.step };
-  const { figuresOf } = measured;
-  const test = { metrics: await evaluator.test(tested), figuresOf: tested.figuresOf };
-  const final = finalFigures(tasks, { metrics: evaluator.metrics(), figuresOf }, test);
+  const final = finalFigures(tasks, [evaluator.metrics(), measured], [await evaluator.test(tested), tested]);
   for await (const event of output ? writeResults({ ...ended, final, output }) : []) {
     await keepSamples(event);
     yield event;
