@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { compose } from "../core/compose.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";
+import { allSamples } from "../core/run/encoded_rows.ts";
 import { openRun } from "../core/run/open.ts";
 import { createRunEngine } from "../core/run/engine.ts";
 import type { RunSpec } from "../core/types.ts";
@@ -42,12 +43,13 @@ const host = await hostHere(Number(values.threads));
 const run = compose(spec, catalog);
 const open = await openRun(run, host);
 const train = await encodeRows(open, run.use("data", { use: "reviews", with: { split: "train" } }), true);
+const samples = await allSamples(train);
 const engine = await createRunEngine(open, train, undefined);
 answer({
   event: "ready",
   name: `attune ${values.mode}${values.padded ? " padded" : ""}`,
-  rows: train.samples.length,
-  lengths: train.samples.map((s) => s.sequences[0]?.length ?? 0),
+  rows: samples.length,
+  lengths: samples.map((s) => s.sequences[0]?.length ?? 0),
   startMs: performance.now(),
   environment: { node: process.version },
 });
@@ -59,7 +61,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const losses: number[] = [];
   for (const rows of command.batches ?? []) {
     const start = performance.now();
-    const batch = layOut(rows.flatMap((row) => train.samples[row] ?? []), open.layout);
+    const batch = layOut(rows.flatMap((row) => samples[row] ?? []), open.layout);
     const { loss } = await engine.step([batch], { step: ++step, learningRate, maxGradNorm: 1 });
     ms.push(performance.now() - start);
     losses.push(loss);

@@ -12,7 +12,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { compose } from "../core/compose.ts";
-import { encodeRows } from "../core/run/data.ts";
+import { encodeAll } from "../core/run/data.ts";
 import { generateSamples, generationOf } from "../core/run/generate.ts";
 import { openEvaluator } from "../core/run/infer.ts";
 import { openRun } from "../core/run/open.ts";
@@ -66,7 +66,7 @@ async function serve(): Promise<void> {
     const { prompts, maxNewTokens }: Asked = JSON.parse(line);
     const [from, cpu] = [performance.now(), process.cpuUsage()];
     const rows = prompts.map((content) => ({ messages: [{ role: "user", content }] }));
-    const { samples } = await encodeRows(open, memory({ rows }), false);
+    const samples = await encodeAll(open, memory({ rows }), false);
     const options = await generationOf(open, { maxNewTokens });
     const tokens: (readonly number[])[] = [];
     for await (const own of generateSamples(open, await evaluator.generator(), samples, options)) {

@@ -12,6 +12,7 @@ import { compose } from "../core/compose.ts";
 import { measurePeak } from "../core/engine/peak.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";
+import { allSamples } from "../core/run/encoded_rows.ts";
 import { openRun } from "../core/run/open.ts";
 import { createRunEngine } from "../core/run/engine.ts";
 import type { Json, Named, Row, RunSpec } from "../core/types.ts";
@@ -84,13 +85,14 @@ const open = await openRun(run, await hostHere(Number(values.threads)));
 const dataset = run.data.train;
 if (!dataset) throw new Error("no rows");
 const train = await encodeRows(open, dataset, true);
+const samples = await allSamples(train);
 const engine = await createRunEngine(open, train, undefined);
 const host = open.host;
 answer({
   event: "ready",
   name: `attune ${values.adapter}${values.checkpointing ? " low memory" : ""}`,
   rows: count,
-  lengths: train.samples.map((s) => s.sequences[0]?.length ?? 0),
+  lengths: samples.map((s) => s.sequences[0]?.length ?? 0),
   startMs: performance.now(),
   environment: { node: process.version },
 });
@@ -103,7 +105,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const work: number[] = [];
   for (const batch of command.batches ?? []) {
     const start = performance.now();
-    const laid = layOut(batch.flatMap((row) => train.samples[row] ?? []), open.layout);
+    const laid = layOut(batch.flatMap((row) => samples[row] ?? []), open.layout);
     const { loss, multiplyAdds } = await engine.step([laid], { step: ++step, learningRate: 1e-4, maxGradNorm: 1 });
     ms.push(performance.now() - start);
     losses.push(loss);

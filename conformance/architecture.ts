@@ -8,6 +8,7 @@ import type { Engine } from "../core/engine/engine.ts";
 import { inspectBackbone } from "../core/engine/inspect.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";
+import { allSamples } from "../core/run/encoded_rows.ts";
 import { createRunEngine } from "../core/run/engine.ts";
 import { evaluateRun } from "../core/run/evaluate.ts";
 import { type OpenRun, openRun } from "../core/run/open.ts";
@@ -131,7 +132,8 @@ async function opened(context: Context, rows: readonly Row[], adapter: readonly 
   const { bench, figures } = context;
   const open = await bench.open({ model: modelOf(context), task: figures.perPlace, adapter });
   const train = await encodeRows(open, rowsInSpec({ rows }), true);
-  return { open, samples: train.samples, engine: await createRunEngine(open, train, undefined) };
+  const samples = await allSamples(train);
+  return { open, samples: samples, engine: await createRunEngine(open, train, undefined) };
 }
 
 /** Logits by "row:place" of a batch, padding left out. */

@@ -99,6 +99,8 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
       assert.deepEqual(labelled(), first);
       assert.equal(JSON.stringify(rows), before, "the rows");
       for (const { row } of first) assert.ok(row >= 0 && row < rows.length, `row ${row} of ${rows.length}`);
+      // Of such rows it is known how many samples they are before they are encoded.
+      if (collator.oneEach) assert.equal(first.length, rows.length, "every row is one sample");
       // A row is the same row wherever it stands.
       const [alone] = rows.slice(0, 1).map((row) => collator.encode(row, 5, contextOf(true, { reading: reading() })));
       assert.ok(alone?.every(({ row }) => row === 5), "samples say which row they are of");

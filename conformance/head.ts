@@ -3,7 +3,8 @@
  * @module
  */
 import { createRunEngine } from "../core/run/engine.ts";
-import { encodeRows } from "../core/run/data.ts";
+import { encodeAll, encodeRows } from "../core/run/data.ts";
+import { allSamples } from "../core/run/encoded_rows.ts";
 import { openEvaluator } from "../core/run/infer.ts";
 import type { OpenRun } from "../core/run/open.ts";
 import { layOut } from "../core/loop/layout.ts";
@@ -86,7 +87,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
   /** Outputs of each sequence's places or of each sample, by "name row:place" or "name row". */
   const outputsOf = async (open: OpenRun, share: boolean): Promise<Named<Named<Float32Array>>> => {
     const evaluator = openEvaluator(open, { untrained: true });
-    const { samples } = await encodeRows(open, rowsOf(open), false);
+    const samples = await encodeAll(open, rowsOf(open), false);
     const batch = layOut(samples.slice(0, 4), { ...open.layout, rowSharing: share });
     const { outputs } = await evaluator.run(batch, false);
     await evaluator.close();
@@ -132,8 +133,9 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
         const open of await opened(Object.keys(await outputsOf((await opened())[0] as OpenRun, false)).slice(0, 1))
       ) {
         const train = await encodeRows(open, rowsOf(open), true);
+        const samples = await allSamples(train);
         const engine = await createRunEngine(open, train, undefined);
-        await assertSlopes(engine, layOut(train.samples.slice(0, 4), open.layout), 1e-3);
+        await assertSlopes(engine, layOut(samples.slice(0, 4), open.layout), 1e-3);
         await engine.close();
       }
     }),

@@ -5,6 +5,7 @@
 import { compose } from "../core/compose.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";
+import { allSamples } from "../core/run/encoded_rows.ts";
 import { createRunEngine } from "../core/run/engine.ts";
 import { trainRun } from "../core/run/train.ts";
 import type { Json, Named, Regularizer } from "../kit.ts";
@@ -55,8 +56,9 @@ export function regularizerChecks(
       if (!smooth) return;
       const open = await bench.open({ regularizers: [regularizer] });
       const train = await encodeRows(open, rowsOf(open), true);
+      const samples = await allSamples(train);
       const engine = await createRunEngine(open, train, undefined);
-      await assertSlopes(engine, layOut(train.samples.slice(0, 4), open.layout), 1e-3);
+      await assertSlopes(engine, layOut(samples.slice(0, 4), open.layout), 1e-3);
       await engine.close();
     }),
     check(resumes, async () => {

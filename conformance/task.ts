@@ -4,7 +4,7 @@
  */
 import { evaluateRun } from "../core/run/evaluate.ts";
 import { predictRows } from "../core/run/infer.ts";
-import { encodeRows } from "../core/run/data.ts";
+import { encodeAll } from "../core/run/data.ts";
 import type { Json, Named, Row, Task } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, lossesIn } from "./bench.ts";
@@ -41,7 +41,7 @@ export function taskChecks(task: Task, figures: TaskFigures, bench: Bench): read
     check(parts, async () => {
       const open = await bench.open(own);
       assert.ok(open.heads.length > 0, "no head");
-      const { samples } = await encodeRows(open, rowsInSpec({ rows }), true);
+      const samples = await encodeAll(open, rowsInSpec({ rows }), true);
       assert.ok(samples.length > 0, "no samples");
     }),
     check(learns, async () => {

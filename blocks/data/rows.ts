@@ -21,6 +21,7 @@ export function rowsInMemory(rows: readonly Row[], fingerprint: string, where?: 
         if (!row) throw badValue("data", "row", index, `a row from 0 to ${rows.length - 1}`);
         return row;
       }),
+    ...(where ? { where: async (index) => where(index) } : {}),
   };
 }
 

@@ -16,7 +16,7 @@ import type { SavedTensors } from "./state/saved.ts";
 import { createState, type State } from "./state/state.ts";
 import { bindConstants, bindGradientBuffers, type StepAt, type StepResult, type Trainer, trainStep } from "./step.ts";
 import { createStepHooks } from "./step_hooks.ts";
-import { buildTaskPrograms, mergeParameters, type TaskParameters } from "./task_programs.ts";
+import { buildTaskPrograms, mergeParameters, type TaskParameters, type TaskProgram } from "./task_programs.ts";
 import { openTrainingSessions } from "./training_sessions.ts";
 import type { InitialWeights } from "./weights.ts";
 import { usefulWork } from "./work.ts";
@@ -56,6 +56,13 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** Whether a table of embeddings trains. */
+function trainsTable(programs: readonly TaskProgram[], { parameters }: TaskParameters): boolean {
+  return programs.some(({ program }) =>
+    program.gradients.some(({ parameter }) => (parameters.get(parameter)?.ids.length ?? 0) > 0)
+  );
+}
+
 /** Builds the training programs and their state, and opens their sessions; those of evaluation are opened when asked for. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { host, backbone } = options;
@@ -72,7 +79,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     initial,
     optimizer: options.optimizer,
     backbone,
-    activeRows: options.activeRows,
+    activeRows: trainsTable(programs, known) ? await options.activeRows() : new Map(),
     accumulates: options.accumulates,
     wasm: host.kernels,
   });

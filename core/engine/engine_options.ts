@@ -40,7 +40,10 @@ export type EngineTask = Readonly<{
 /** A task's training program, and what a step of it on the largest batch computes again. */
 export type BuiltProgram = Readonly<{ program: Program; recomputer: Recomputer }>;
 
-/** What an engine is made from. `activeRows`: ids that train or evaluation data can name, by graph input. */
+/**
+ * What an engine is made from. `activeRows` finds the ids that train or evaluation data can name, by graph input; it is asked
+ * where a table of them trains.
+ */
 export type EngineOptions = Readonly<{
   host: Host;
   checkpoint: Checkpoint;
@@ -54,7 +57,7 @@ export type EngineOptions = Readonly<{
   checkpointing: boolean;
   accumulates: boolean;
   seed: number;
-  activeRows: ReadonlyMap<string, Int32Array>;
+  activeRows: () => Promise<ReadonlyMap<string, Int32Array>>;
   /** Frozen weights up to this many bytes are packed for speed. */
   prepackLimit: number;
   /**

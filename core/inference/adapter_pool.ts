@@ -12,7 +12,7 @@ import { badValue, unknownName } from "../errors.ts";
 import { createMutex, type Turn } from "../mutex.ts";
 import { createRandom } from "../random.ts";
 import { inspectBuilt } from "../run/built.ts";
-import { batchesInOrder, batchesOfTokens, encodeRows } from "../run/data.ts";
+import { batchesInOrder, batchesOfTokens, encodeAll } from "../run/data.ts";
 import { ortOf, predictSamples } from "../run/infer.ts";
 import { packingRoom } from "../run/memory.ts";
 import { type OpenRun, openRun } from "../run/open.ts";
@@ -240,5 +240,5 @@ async function encodeFor(open: OpenRun, rows: Iterable<Row> | AsyncIterable<Row>
     options: {},
     open: async () => ({ fingerprint: "", read }),
   } as const;
-  return (await encodeRows(open, dataset, false)).samples;
+  return await encodeAll(open, dataset, false);
 }

@@ -8,7 +8,7 @@ import { readingsReader, type RowReadings } from "./rows.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 
 /** Sees what is read of evaluated rows, for reports. */
-export type RowsSeen = (read: RowReadings) => void;
+export type RowsSeen = (read: RowReadings) => void | Promise<void>;
 
 /**
  * Metrics of the present weights. `loss`: each batch's mean, weighted by its number of samples.
@@ -17,7 +17,7 @@ export type RowsSeen = (read: RowReadings) => void;
  */
 export async function evaluate(
   evaluator: Pick<Evaluator, "run">,
-  batches: Iterable<Batch>,
+  batches: AsyncIterable<Batch>,
   task: Subtask,
   metrics: readonly Metric[],
   tokenizer: Tokenizer,
@@ -25,20 +25,20 @@ export async function evaluate(
 ): Promise<Measured> {
   const measurement = measureRows(metrics, task.labels);
   const reader = readingsReader(task, tokenizer);
-  const update = (read: RowReadings): void => {
-    seen?.(read);
+  const update = async (read: RowReadings): Promise<void> => {
+    await seen?.(read);
     measurement.add(read);
   };
   let lossSum = 0;
   let samples = 0;
-  for (const batch of batches) {
+  for await (const batch of batches) {
     const { outputs, losses } = await evaluator.run(batch, true);
     const mean = Object.values(losses).reduce((total, { sum, count }) => total + (count > 0 ? sum / count : 0), 0);
     lossSum += mean * batch.samples;
     samples += batch.samples;
-    reader.read(outputs, batch).forEach(update);
+    for (const read of reader.read(outputs, batch)) await update(read);
   }
-  reader.end().forEach(update);
+  for (const read of reader.end()) await update(read);
   const { metrics: found, figures } = measurement.measured();
   return { metrics: { loss: samples === 0 ? 0 : lossSum / samples, ...found }, figures };
 }

@@ -47,7 +47,7 @@ export type LoopOptions = Readonly<{
   /** Multiply-adds a second that the machine can do, where that was measured. */
   peak?: number | undefined;
   /** The micro-batches of step `index` (from 0) of `epoch` (from 0). */
-  batchesOf(epoch: number, index: number): readonly Batch[];
+  batchesOf(epoch: number, index: number): Promise<readonly Batch[]>;
   /** Metrics with the present weights; absent where there is no evaluation data. */
   evaluate?: (which: "now" | "final" | "best") => Promise<Named<number>>;
   /** Writes a checkpoint and says its name. */
@@ -67,19 +67,23 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   const { training, steps, signal, resume } = options;
   const loop = createLoop(options);
   const { state, triggers } = loop;
+  const batchesAt = batchesAhead(options);
   yield* begin(loop);
   // Of a run that is longer now than it was, what was the last step then is one like others.
   if (resume?.last && state.step < steps.total && triggers.evaluate(state)) yield* loop.evaluate("now");
   if (training.evalOnStart && state.step === 0) yield* loop.evaluate("now");
   while (state.step < steps.total && state.stop === undefined) {
     if (signal?.aborted) return yield* interrupt(loop);
-    const batches = options.batchesOf(Math.floor(state.step / steps.perEpoch), state.step % steps.perEpoch);
+    const batches = await batchesAt(state.step);
     const rate = rateOf(options, state);
     if (!Number.isFinite(rate.learningRate) || !Number.isFinite(rate.factor)) {
       yield* loop.save(false);
       throw noRate(options, { step: state.step + 1, ...rate, learningRateFactor: state.learningRateFactor });
     }
-    const result = await runStep(loop, batches, rate);
+    const running = runStep(loop, batches, rate);
+    // What the next step reads from disk comes while this one computes.
+    void batchesAt(state.step);
+    const result = await running;
     yield result.event;
     if (result.skipped) {
       yield loop.emit(skippedStep(state, steps.perEpoch, result));
@@ -98,6 +102,22 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   }
   if (signal?.aborted) return yield* interrupt(loop);
   yield* end(loop);
+}
+
+/**
+ * The micro-batches of a step, which is counted from 0; asked for again it gives the same. What goes wrong is thrown where
+ * the step is waited for.
+ */
+function batchesAhead({ batchesOf, steps: { perEpoch, total } }: LoopOptions): (step: number) => Promise<readonly Batch[]> {
+  let ahead: Readonly<{ step: number; batches: Promise<readonly Batch[]> }> | undefined;
+  return (step) => {
+    if (step >= total) return Promise.resolve([]);
+    if (ahead?.step !== step) {
+      ahead = { step, batches: batchesOf(Math.floor(step / perEpoch), step % perEpoch) };
+      ahead.batches.catch(() => {});
+    }
+    return ahead.batches;
+  };
 }
 
 /** A loop that runs. What its functions do comes out as events. */

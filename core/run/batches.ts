@@ -9,7 +9,7 @@ import { batchesPerEpoch } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
 import { epochOrder } from "../sampling.ts";
 import type { Batch, Named, Run } from "../types.ts";
-import type { EncodedRows } from "./data.ts";
+import type { EncodedRows } from "./encoded_rows.ts";
 import type { OpenRun } from "./open.ts";
 
 /** A task of a run, opened, with its rows: to train on, to judge by while it trains, and to report on behind its end. */
@@ -23,7 +23,7 @@ export type BatchPlan = Readonly<{
   /** Each task's part of all micro-batches. */
   shares: readonly number[];
   /** Those of step `index` of `epoch`, both from 0. */
-  of(epoch: number, index: number): readonly Batch[];
+  of(epoch: number, index: number): Promise<readonly Batch[]>;
 }>;
 
 /**
@@ -36,19 +36,19 @@ export function batchPlan(run: Run, tasks: readonly TaskRows[]): BatchPlan {
   const sources = tasks.map(({ open, train }) => batchesOfTask(open, train));
   const { perEpoch, shares } = epochOf(
     run,
-    tasks.map(({ open, train }) => ({ name: open.task.name, samples: train.samples.length })),
+    tasks.map(({ open, train }) => ({ name: open.task.name, samples: train.count })),
   );
   const turns = turnsOf(shares, run);
   return {
     perEpoch,
     shares,
-    of: (epoch, index) => {
+    of: async (epoch, index) => {
       const first = index * training.gradientAccumulationSteps;
       const batches: Batch[] = [];
       for (let b = first; b < Math.min(first + training.gradientAccumulationSteps, perEpoch); b++) {
         const { task, earlier } = turns(epoch * perEpoch + b);
         const source = sources[task];
-        if (source) batches.push(source.at(Math.floor(earlier / source.count), earlier % source.count));
+        if (source) batches.push(await source.at(Math.floor(earlier / source.count), earlier % source.count));
       }
       return batches;
     },
@@ -89,6 +89,7 @@ function sharesOf(names: readonly string[], weights: Named<number>): number[] {
 function turnsOf(shares: readonly number[], run: Run): (n: number) => Readonly<{ task: number; earlier: number }> {
   const { training } = run;
   const random = createRandom(training.dataSeed ?? training.seed).fork("tasks");
+  if (shares.length === 1) return (n) => ({ task: 0, earlier: n });
   const turns: number[] = [];
   const earlier: number[] = [];
   const had = shares.map(() => 0);
@@ -103,7 +104,7 @@ function turnsOf(shares: readonly number[], run: Run): (n: number) => Readonly<{
   };
   return (n) => {
     while (turns.length <= n) {
-      const task = shares.length === 1 ? 0 : next(turns.length);
+      const task = next(turns.length);
       turns.push(task);
       earlier.push(had[task] ?? 0);
       had[task] = (had[task] ?? 0) + 1;
@@ -115,26 +116,27 @@ function turnsOf(shares: readonly number[], run: Run): (n: number) => Readonly<{
 /** One task's batches, from seeded orders of its epochs. */
 function batchesOfTask(
   open: OpenRun,
-  { samples, drawn }: EncodedRows,
-): Readonly<{ count: number; at(epoch: number, index: number): Batch }> {
+  rows: EncodedRows,
+): Readonly<{ count: number; at(epoch: number, index: number): Promise<Batch> }> {
   const { training } = open.run;
   const { name } = open.task;
   const seeded = createRandom(training.dataSeed ?? training.seed);
   const random = name === "" ? seeded.fork("order") : seeded.fork("order", name);
   const size = training.perDeviceTrainBatchSize;
-  let known: { epoch: number; order: Int32Array } | undefined;
+  let known: { epoch: number; order: Promise<Int32Array> } | undefined;
+  const orderOf = async (epoch: number): Promise<Int32Array> => {
+    const strategy = training.trainSamplingStrategy;
+    const lengths = strategy === "group_by_length" ? (await rows.sizes()).tokens : undefined;
+    const options = { count: rows.count, strategy, batchSize: size, random: random.fork(epoch) };
+    return epochOrder(lengths ? { ...options, lengths } : options);
+  };
   return {
-    count: countOf(open.run, { name, samples: samples.length }),
-    at: (epoch, index) => {
-      if (known?.epoch !== epoch) {
-        const lengths = (i: number): number => samples[i]?.sequences.reduce((n, s) => n + s.length, 0) ?? 0;
-        const options = { count: samples.length, strategy: training.trainSamplingStrategy, batchSize: size, lengths };
-        known = { epoch, order: epochOrder({ ...options, random: random.fork(epoch) }) };
-      }
-      const chosen = [...known.order.subarray(index * size, (index + 1) * size)].flatMap((i) =>
-        (epoch > 0 && drawn ? drawn(i, epoch) : samples[i]) ?? []
-      );
-      return layOut(chosen, open.layout);
+    count: countOf(open.run, { name, samples: rows.count }),
+    at: async (epoch, index) => {
+      if (known?.epoch !== epoch) known = { epoch, order: orderOf(epoch) };
+      const order = await known.order;
+      const chosen = [...order.subarray(index * size, (index + 1) * size)];
+      return layOut(await rows.samples(chosen, epoch), open.layout);
     },
   };
 }

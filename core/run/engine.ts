@@ -5,9 +5,11 @@
 import { createEngine, type Engine } from "../engine/engine.ts";
 import type { BuiltProgram } from "../engine/engine_options.ts";
 import { missing } from "../errors.ts";
-import { largestBatch, layOut } from "../loop/layout.ts";
+import { layOut } from "../loop/layout.ts";
+import type { Batch, Sample } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
-import { activeIds, type EncodedRows, labelledRows } from "./data.ts";
+import { activeIds, labelledRows, largestSamples } from "./data.ts";
+import { type EncodedRows, inOrder } from "./encoded_rows.ts";
 import { activationBudget, processBytes } from "./memory.ts";
 import { readsText } from "./metrics.ts";
 import type { OpenRun } from "./open.ts";
@@ -33,22 +35,22 @@ export async function createTaskEngine(
   if (!first) throw missing("spec", "a task", "the run");
   const { run, host, checkpoint, backbone } = first.open;
   const { training } = run;
+  const batches = await Promise.all(tasks.map(({ open, train }) => batchesFor(open, train)));
   return await createEngine({
     host,
     checkpoint,
     backbone,
-    tasks: tasks.map(({ open, train }, i) => ({
+    tasks: tasks.map(({ open }, i) => ({
       name: open.task.name,
       heads: open.heads,
       losses: open.losses,
       weight: open.task.weight ?? 1,
       attached: open.attached,
-      example: layOut(train.samples.slice(0, 1), open.layout),
-      largest: largestBatch(train.samples, training.perDeviceTrainBatchSize, open.layout),
+      ...batches[i] as Awaited<ReturnType<typeof batchesFor>>,
       reads: open.task.evaluationOutputs,
       built: built[i],
       rowsOf: async function* (data) {
-        for (const sample of (await labelledRows(open, data)).samples) yield layOut([sample], open.layout);
+        for await (const sample of inOrder(await labelledRows(open, data))) yield layOut([sample], open.layout);
       },
     })),
     regularizers: run.regularizers,
@@ -58,11 +60,38 @@ export async function createTaskEngine(
     checkpointing: training.gradientCheckpointing,
     accumulates: training.gradientAccumulationSteps > 1,
     seed: training.seed,
-    // Other epochs may name other ids where samples are drawn, and generated text any.
-    activeRows: tasks.some(({ open, train }) => train.drawn || open.metrics.some((m) => readsText(open, m)))
-      ? new Map()
-      : activeIds(tasks.flatMap(({ train, held, test }) => [train, held, test].flatMap((rows) => rows?.samples ?? []))),
+    activeRows: async () => namesAny(tasks) ? new Map() : await activeIds(samplesOf(tasks)),
     prepackLimit: PREPACK_LIMIT,
     activationBudget: (elseBytes) => activationBudget(training, elseBytes + processBytes(0)),
   });
+}
+
+/** Batches that tell an engine what is to come. */
+async function batchesFor({ run, layout }: OpenRun, train: EncodedRows): Promise<Readonly<{ example: Batch; largest: Batch }>> {
+  const size = run.training.perDeviceTrainBatchSize;
+  return {
+    example: layOut(await train.samples([0]), layout),
+    largest: layOut(await largestSamples(train, size), layout),
+  };
+}
+
+/** Tokens up to which all rows are encoded before the first step, only to know which ids they name. */
+const ASKED_TOKENS = 2 ** 20;
+
+/**
+ * Whether any id may come: other epochs may name other ids where samples are drawn, generated text any; and of much text to
+ * find out takes longer than it saves.
+ */
+function namesAny(tasks: readonly TaskRows[]): boolean {
+  const tokens = tasks.flatMap(splitsOf).reduce((n, { looked, count }) => n + looked.total * count / looked.count, 0);
+  return tokens > ASKED_TOKENS ||
+    tasks.some(({ open, train }) => train.redrawn || open.metrics.some((m) => readsText(open, m)));
+}
+
+async function* samplesOf(tasks: readonly TaskRows[]): AsyncIterable<Sample> {
+  for (const rows of tasks.flatMap(splitsOf)) yield* inOrder(rows);
+}
+
+function splitsOf({ train, held, test }: TaskRows): EncodedRows[] {
+  return [train, held, test].filter((rows) => rows !== undefined);
 }

@@ -6,7 +6,8 @@ import type { Evaluator } from "../engine/evaluator.ts";
 import { evaluate, type RowsSeen } from "../loop/evaluate.ts";
 import type { Dataset, Named } from "../types.ts";
 import { refuseNewParts } from "./complete.ts";
-import { batchesInOrder, type EncodedRows, labelledRows } from "./data.ts";
+import { batchesInOrder, labelledRows } from "./data.ts";
+import { type EncodedRows, inOrder } from "./encoded_rows.ts";
 import { openEvaluator } from "./infer.ts";
 import { columnsRead, withColumns } from "./row_columns.ts";
 import type { Measured } from "../loop/measure.ts";
@@ -49,15 +50,12 @@ export async function measureRun(
 export async function measured(
   open: OpenRun,
   evaluator: Pick<Evaluator, "run" | "generator">,
-  rows: Pick<EncodedRows, "rows" | "samples">,
+  rows: EncodedRows,
   seen?: RowsSeen,
 ): Promise<Measured> {
   const { task, tokenizer, run, layout } = open;
-  const batches = batchesInOrder(
-    withColumns(rows, columnsRead(open)).samples,
-    run.training.perDeviceEvalBatchSize,
-    layout,
-  );
+  const samples = inOrder(withColumns(rows, columnsRead(open)));
+  const batches = batchesInOrder(samples, run.training.perDeviceEvalBatchSize, layout);
   const [text, others] = [true, false].map((own) => open.metrics.filter((m) => readsText(open, m) === own));
   const metrics = await evaluate(evaluator, batches, task, others ?? [], tokenizer, seen);
   if (!text || text.length === 0) return metrics;

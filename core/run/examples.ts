@@ -4,18 +4,19 @@
  */
 import type { RowReadings } from "../loop/rows.ts";
 import type { Example, Json, MetricInputs, Named, Row } from "../types.ts";
-import type { EncodedRows } from "./data.ts";
+import type { EncodedRows } from "./encoded_rows.ts";
 import type { OpenRun } from "./open.ts";
 
 /** Appends rows that were evaluated. */
-export function collectExamples(
+export async function collectExamples(
   examples: Example[],
   open: OpenRun,
   held: EncodedRows,
   { rows, readings }: RowReadings,
-): void {
+): Promise<void> {
   const labels = open.task.labels ?? [];
   const columns = columnsOf(open);
+  const shown = await held.rows(Array.from(rows));
   const each = <R>(
     of: readonly R[] | undefined,
     show: (reading: R, row: Row) => Omit<Example, "row" | "text"> & Partial<Pick<Example, "text">>,
@@ -24,7 +25,7 @@ export function collectExamples(
     if (of?.length !== rows.length) return;
     of.forEach((reading, i) => {
       const row = rows[i] ?? 0;
-      const own = held.rows[row] ?? {};
+      const own = shown[i] ?? {};
       examples.push({ row, text: textOf(own, columns), ...show(reading, own) });
     });
   };

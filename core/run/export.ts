@@ -8,6 +8,7 @@ import { createRandom } from "../random.ts";
 import type { Tensor, TrainedModel } from "../types.ts";
 import { inspectBuilt } from "./built.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
+import { inOrder } from "./encoded_rows.ts";
 import { openEvaluator } from "./infer.ts";
 import type { FinalFigures } from "./final_figures.ts";
 import type { OpenRun } from "./open.ts";
@@ -56,11 +57,11 @@ export async function describeTrainedModel(
 export async function verifyExport(a: OpenRun, b: OpenRun, labelled = true): Promise<number> {
   const data = a.run.data.eval ?? a.run.data.train;
   if (!data) return NaN;
-  const { samples } = await encodeRows(a, data, labelled);
+  const rows = await encodeRows(a, data, labelled);
   const [left, right] = [openEvaluator(a), openEvaluator(b)];
   let difference = 0;
   try {
-    for (const batch of batchesInOrder(samples.slice(0, VERIFIED), 8, a.layout)) {
+    for await (const batch of batchesInOrder(inOrder(rows, VERIFIED), 8, a.layout)) {
       const [x, y] = [await left.run(batch, false), await right.run(batch, false)];
       for (const [name, { data }] of Object.entries(x.outputs)) {
         const other = y.outputs[name]?.data;

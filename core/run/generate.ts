@@ -11,7 +11,9 @@ import { type Measured, measureRows } from "../loop/measure.ts";
 import { layOut } from "../loop/layout.ts";
 import { createRandom } from "../random.ts";
 import type { Field, GenerationConfig, Json, Metric, MetricInputs, Named, Question, Sample, Tensor } from "../types.ts";
-import { contextOf, type EncodedRows } from "./data.ts";
+import type { Samples } from "./data.ts";
+import { type EncodedRows, inOrder, rowsInOrder } from "./encoded_rows.ts";
+import { contextOf } from "./encoding.ts";
 import type { OpenRun } from "./open.ts";
 import { columnsRead, pickColumns } from "./row_columns.ts";
 
@@ -30,7 +32,7 @@ export async function generationOf(open: OpenRun, asked?: Partial<GenerationConf
 export async function* generateRows(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
-  samples: readonly Sample[],
+  samples: Samples,
 ): AsyncIterable<Named<Json>> {
   const options = await generationOf(open);
   for await (const own of generateSamples(open, generator, samples, options)) {
@@ -43,14 +45,14 @@ export async function* generateRows(
 export async function* generateSamples(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
-  samples: readonly Sample[],
+  samples: Samples,
   options: GenerationOptions,
   from = 0,
 ): AsyncIterable<Generated> {
   const size = open.run.training.perDeviceEvalBatchSize;
   const random = createRandom(options.seed).fork("generate");
-  for (let start = 0; start < samples.length; start += size) {
-    const own = samples.slice(start, start + size);
+  let start = from;
+  for await (const own of chunks(samples, size)) {
     const prompts = own.map((sample) => promptOf(sample, open.backbone.decoderStartTokenId !== undefined));
     const tokens = prompts.map((prompt) => promptTokens(prompt));
     const found = await search(
@@ -58,12 +60,13 @@ export async function* generateSamples(
       tokens,
       options,
       (i) => ({
-        random: random.fork(from + start + i),
+        random: random.fork(start + i),
         room: roomBehind(open, tokens[i] ?? [], own[i]?.row ?? 0),
         source: sourceTokens(prompts[i]),
       }),
     );
     for (const [i, tokens] of found.entries()) yield { sample: own[i] as Sample, tokens };
+    start += own.length;
   }
 }
 
@@ -119,35 +122,32 @@ export function sequencesOf(generated: readonly Generated[]): Tensor {
   return { dtype: "int32", dims: [generated.length, longest], data };
 }
 
-/** Rows of which text is generated. */
-export type RowsWithPrompts = Pick<EncodedRows, "rows" | "samples"> & Partial<Pick<EncodedRows, "reading">>;
-
 /** What is asked of rows, one after the other: as their collator asks, or what comes before their labels. */
-export function* questionsOf(open: OpenRun, { rows, samples, reading }: RowsWithPrompts): Iterable<Question> {
+export async function* questionsOf(open: OpenRun, rows: EncodedRows): AsyncGenerator<Question, undefined> {
   const { collator, tokenizer } = open;
   if (!collator.questions) {
-    for (const sample of samples) {
+    for await (const sample of inOrder(rows)) {
       const reference = tokenizer.decode(labelsOf(sample), { skipSpecialTokens: true });
       yield { sample, prompt: "", reference };
     }
     return;
   }
-  const context = contextOf(open, false, reading);
-  for (const [i, row] of rows.entries()) yield* collator.questions(row, i, context);
+  const context = contextOf(open, false, rows.reading);
+  for await (const { row, number } of rowsInOrder(rows)) yield* collator.questions(row, number, context);
 }
 
 /** What is generated for questions, and their answers, both as a person reads them. */
 export async function* generateAnswers(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
-  questions: Iterable<Question>,
+  questions: AsyncIterable<Question>,
   given?: GenerationOptions,
 ): AsyncIterable<MetricInputs["text"] & Readonly<{ row: number }>> {
   const options = given ?? await generationOf(open);
   const ended = (tokens: readonly number[]): readonly number[] =>
     options.eosTokenIds.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens;
   let from = 0;
-  for (const own of chunks(questions, open.run.training.perDeviceEvalBatchSize)) {
+  for await (const own of chunks(questions, open.run.training.perDeviceEvalBatchSize)) {
     const samples = own.map(({ sample }) => sample);
     let i = 0;
     for await (const { sample, tokens } of generateSamples(open, generator, samples, options, from)) {
@@ -161,9 +161,9 @@ export async function* generateAnswers(
 }
 
 /** Values some at a time, no more of them taken than are needed. */
-function* chunks<T>(values: Iterable<T>, size: number): Iterable<readonly T[]> {
+async function* chunks<T>(values: Iterable<T> | AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
   let chunk: T[] = [];
-  for (const value of values) {
+  for await (const value of values) {
     chunk.push(value);
     if (chunk.length < size) continue;
     yield chunk;
@@ -172,20 +172,31 @@ function* chunks<T>(values: Iterable<T>, size: number): Iterable<readonly T[]> {
   if (chunk.length > 0) yield chunk;
 }
 
+/** The first so many; no more are asked for. */
+export async function* first<T>(values: AsyncIterable<T>, count: number): AsyncGenerator<T> {
+  let taken = 0;
+  if (count === 0) return;
+  for await (const value of values) {
+    yield value;
+    if (++taken >= count) return;
+  }
+}
+
 /** Metrics of generated text against rows' answers. */
 export async function textMetrics(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
-  rows: RowsWithPrompts,
+  rows: EncodedRows,
   metrics: readonly Metric[],
   seen?: RowsSeen,
 ): Promise<Measured> {
   const measurement = measureRows(metrics, undefined);
   const wanted = columnsRead(open);
   for await (const { row, ...text } of generateAnswers(open, generator, questionsOf(open, rows))) {
-    const columns = wanted.length > 0 ? [pickColumns(rows.rows[row] ?? {}, wanted)] : undefined;
+    const asked = wanted.length > 0 ? await rows.rows([row]) : [];
+    const columns = wanted.length > 0 ? asked.map((own) => pickColumns(own, wanted)) : undefined;
     const read = { rows: [row], readings: { text: [text] }, columns };
-    seen?.(read);
+    await seen?.(read);
     measurement.add(read);
   }
   return measurement.measured();

@@ -4,9 +4,9 @@
  */
 import type { Evaluator } from "../engine/evaluator.ts";
 import type { Example } from "../types.ts";
-import type { EncodedRows } from "./data.ts";
+import type { EncodedRows } from "./encoded_rows.ts";
 import { collectExamples } from "./examples.ts";
-import { generateAnswers, questionsOf } from "./generate.ts";
+import { first, generateAnswers, questionsOf } from "./generate.ts";
 import type { OpenRun } from "./open.ts";
 
 /** How many rows. */
@@ -22,18 +22,10 @@ export async function generatedExamples(
   const generator = await evaluator.generator();
   try {
     for await (const { row, ...text } of generateAnswers(open, generator, first(questionsOf(open, held), ROWS))) {
-      collectExamples(examples, open, held, { rows: [row], readings: { text: [text] } });
+      await collectExamples(examples, open, held, { rows: [row], readings: { text: [text] } });
     }
     return examples;
   } finally {
     await generator.close();
-  }
-}
-
-function* first<T>(values: Iterable<T>, count: number): Iterable<T> {
-  let taken = 0;
-  for (const value of values) {
-    if (taken++ >= count) return;
-    yield value;
   }
 }

@@ -11,6 +11,7 @@ import { AttuneError, unsupported } from "../errors.ts";
 import type { Batch, Dataset, Host, Json, Named, Ort, Tensor } from "../types.ts";
 import { refuseNewParts } from "./complete.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
+import { inOrder } from "./encoded_rows.ts";
 import { packingRoom } from "./memory.ts";
 import type { OpenRun } from "./open.ts";
 
@@ -54,7 +55,7 @@ export async function* predictRows(
 ): AsyncIterable<Named<Json>> {
   if (!options.untrained) refuseNewParts(open);
   try {
-    const { samples } = await encodeRows(open, dataset, false);
+    const samples = inOrder(await encodeRows(open, dataset, false));
     if (open.task.generate) {
       if (options.outputHiddenStates || options.outputAttentions) {
         throw unsupported(
@@ -78,11 +79,11 @@ export async function* predictRows(
 /** One prediction per row of some batches, in order. */
 export async function* predictSamples(
   open: OpenRun,
-  batches: Iterable<Batch>,
+  batches: AsyncIterable<Batch>,
   run: (batch: Batch) => Promise<Named<Tensor<Float32Array>>>,
 ): AsyncIterable<Named<Json>> {
   const reader = predictionsReader(open.task, open.tokenizer);
-  for (const batch of batches) yield* predictions(open, reader, await run(batch), batch);
+  for await (const batch of batches) yield* predictions(open, reader, await run(batch), batch);
   yield* reader.end();
 }
 

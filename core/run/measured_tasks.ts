@@ -51,8 +51,8 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
   const measure = async ({ open, held }: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
     const own: Example[] = [];
     examples.set(open.task.name, own);
-    const found = await measured(open, evaluator, held, (read) => {
-      if (own.length < EXAMPLES) collectExamples(own, open, held, read);
+    const found = await measured(open, evaluator, held, async (read) => {
+      if (own.length < EXAMPLES) await collectExamples(own, open, held, read);
     });
     figures.set(open.task.name, found.figures);
     return found.metrics;

@@ -5,7 +5,8 @@
 import { badValue, missing, unsupported } from "../errors.ts";
 import { shareRows } from "../loop/layout.ts";
 import type { Sample } from "../types.ts";
-import type { EncodedRows } from "./data.ts";
+import type { EncodedRows } from "./encoded_rows.ts";
+import { createSampleSizes } from "./sample_sizes.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 
 /**
@@ -13,7 +14,7 @@ import { maxLengthOf, type OpenRun } from "./open.ts";
  *
  * @throws AttuneError where no length is given, or a part of the run needs a row for each sequence.
  */
-export function packRows(open: OpenRun, encoded: EncodedRows): EncodedRows {
+export async function packRows(open: OpenRun, encoded: EncodedRows): Promise<EncodedRows> {
   const { run, attached, heads, layout } = open;
   if (run.training.maxLength === null) {
     throw missing("spec", "training.maxLength, the length of packed rows", "task.with.packing");
@@ -22,23 +23,34 @@ export function packRows(open: OpenRun, encoded: EncodedRows): EncodedRows {
     throw unsupported("spec", "task.with.packing", true, "an adapter or the head needs a row for each sequence");
   }
   const own = layout.reserve.tokens;
-  const lengths = encoded.samples.map(({ sequences, row }) => {
-    if (sequences.length !== 1) throw badValue("spec", `row ${row}`, sequences.length, "one sequence, to be packed");
-    return (sequences[0]?.length ?? 0) + own;
-  });
+  const { several, tokens, size, row } = await encoded.sizes();
+  if (several) throw badValue("spec", `row ${several.row}`, several.sequences, "one sequence, to be packed");
+  const lengths = Array.from({ length: encoded.count }, (_, place) => tokens(place) + own);
   // A ready-made row may be longer than what rows are packed to: it stays alone.
-  const room = Math.max(maxLengthOf(open) + own, ...lengths);
+  const room = lengths.reduce((a, b) => Math.max(a, b), maxLengthOf(open) + own);
   const bins = shareRows([lengths], [room]).map((bin) => bin.sort((a, b) => a - b));
   bins.sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
-  const joined = (bin: readonly number[], sample: (index: number) => Sample): Sample => {
-    const members = bin.map(sample);
+  const joined = (members: readonly Sample[]): Sample => {
     const [first] = members as [Sample];
     return { ...first, sequences: members.flatMap((member) => member.sequences), packed: true };
   };
-  const { drawn } = encoded;
+  const sizes = createSampleSizes(false);
+  // What is packed is as long as its members are.
+  for (const bin of bins) {
+    const [first = 0] = bin;
+    sizes.put({ tokens: bin.reduce((n, place) => n + tokens(place), 0), size: size(first), row: row(first) });
+  }
   return {
     ...encoded,
-    samples: bins.map((bin) => joined(bin, (i) => encoded.samples[i] as Sample)),
-    ...(drawn ? { drawn: (i: number, epoch: number) => joined(bins[i] ?? [], (k) => drawn(k, epoch)) } : {}),
+    count: bins.length,
+    looked: sizes,
+    sizes: () => Promise.resolve(sizes),
+    largest: (count) => Promise.resolve(sizes.largest(count)),
+    samples: async (places, epoch) => {
+      const members = places.map((place) => bins[place] ?? []);
+      const samples = await encoded.samples(members.flat(), epoch);
+      let at = 0;
+      return members.map(({ length }) => joined(samples.slice(at, at += length)));
+    },
   };
 }

@@ -18,9 +18,10 @@ import { largestBatch, layOut } from "../loop/layout.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf } from "../tensor.ts";
-import type { Host, Named, Plan, Run, TrainingArguments } from "../types.ts";
+import type { Dataset, Host, Named, Plan, Run, TrainingArguments } from "../types.ts";
 import { epochOf, type TaskRows } from "./batches.ts";
-import { measured, type MeasuredRows, measureRows, trainData } from "./data.ts";
+import { encodeRows, estimated, largestSamples, measured, type MeasuredRows, trainData } from "./data.ts";
+import { type EncodedRows, withFields } from "./encoded_rows.ts";
 import { PREPACK_LIMIT } from "./engine.ts";
 import { activationBudget, memoryLimit, processBytes, STATE_BYTES } from "./memory.ts";
 import { type OpenRun, openTasks } from "./open.ts";
@@ -38,10 +39,11 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
   const tasks: MeasuredTask[] = [];
   for (const open of await openTasks(run, host)) {
     refuseTrainedCodes(open);
-    const train = await measureRows(open, trainData(open), true, { keep: run.training.perDeviceTrainBatchSize });
-    const held = open.data.eval && await measureRows(open, open.data.eval, true, { keep: 1, reading: train.reading });
-    const test = open.data.test && await measureRows(open, open.data.test, true, { keep: 1, reading: train.reading });
-    tasks.push({ open, train, held: held?.tokens ?? 0, test: test?.tokens ?? 0 });
+    const rows = withFields(await encodeRows(open, trainData(open), true), run.regularizers);
+    const train = await measured(rows, run.training.perDeviceTrainBatchSize);
+    const tokensOf = async (dataset: Dataset | undefined): Promise<number> =>
+      dataset ? (await (await encodeRows(open, dataset, true, { reading: rows.reading })).sizes()).total : 0;
+    tasks.push({ open, train, held: await tokensOf(open.data.eval), test: await tokensOf(open.data.test) });
   }
   return (await planOfMeasured(run, host, tasks)).plan;
 }
@@ -51,16 +53,13 @@ export type BuiltPlan = Readonly<{ plan: Plan; built: readonly (BuiltProgram | u
 
 /** The plan of a run whose rows are encoded. */
 export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan> {
-  return await planOfMeasured(
-    run,
-    host,
-    tasks.map(({ open, train, held, test }) => ({
-      open,
-      train: measured(train),
-      held: held ? measured(held).tokens : 0,
-      test: test ? measured(test).tokens : 0,
-    })),
-  );
+  const known: MeasuredTask[] = [];
+  const tokensOf = async (rows: EncodedRows | undefined): Promise<number> => rows ? (await estimated(rows, 0)).tokens : 0;
+  for (const { open, train, held, test } of tasks) {
+    const own = await estimated(train, run.training.perDeviceTrainBatchSize);
+    known.push({ open, train: own, held: await tokensOf(held), test: await tokensOf(test) });
+  }
+  return await planOfMeasured(run, host, known);
 }
 
 /** A task, what is known of its rows, and the tokens of those that it is evaluated and reported on. */
@@ -150,7 +149,8 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
  */
 export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan["built"]> {
   const limit = memoryLimit(run.training, host);
-  if (tasks.every((task) => bytesAtMost(run, task) * tasks.length < limit / 4)) return [];
+  const most = await Promise.all(tasks.map((task) => bytesAtMost(run, task)));
+  if (most.every((bytes) => bytes * tasks.length < limit / 4)) return [];
   const { plan: { fits, bytes: { total = 0 } }, built } = await planOf(run, host, tasks);
   if (fits) return built;
   const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
@@ -159,8 +159,9 @@ export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]
 }
 
 /** More than a task takes: ten values for each of a parameter, 300 of a layer's width for each place, its attention, logits. */
-function bytesAtMost({ training }: Run, { open: { backbone }, train: { samples } }: TaskRows): number {
+async function bytesAtMost({ training }: Run, { open: { backbone }, train }: TaskRows): Promise<number> {
   const parameters = Object.values(backbone.shapes).reduce((n, shape) => n + sizeOf(shape), 0);
+  const samples = await largestSamples(train, training.perDeviceTrainBatchSize);
   const places = samples.map(({ sequences }) => sequences.reduce((n, s) => n + s.length + (s.decoderLength ?? 0), 0));
   const longest = places.reduce((a, b) => Math.max(a, b), 1);
   const perPlace = (backbone.layers.length + 2) * (300 * backbone.hiddenSize + 20 * backbone.numHeads * longest) +

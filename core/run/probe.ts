@@ -7,6 +7,7 @@ import type { Evaluator } from "../engine/evaluator.ts";
 import type { Json, Named, Sample } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { batchesInOrder } from "./data.ts";
+import { allSamples, type EncodedRows, inOrder } from "./encoded_rows.ts";
 import type { OpenRun } from "./open.ts";
 
 /** Values of a logits array that are written. */
@@ -31,14 +32,14 @@ export function createProber(engine: Pick<Engine, "of">, tasks: readonly TaskRow
       for (const { open, held } of tasks) {
         const { name } = open.task;
         if (held) {
-          first.set(name, await createRegularizerContext(engine.of(name), open, held.samples, metrics.get(name) ?? {}));
+          first.set(name, await createRegularizerContext(engine.of(name), open, held, metrics.get(name) ?? {}));
         }
       }
     },
     after: async (task, evaluator, metrics) => {
       const { open, held } = task;
-      const after = held && await createRegularizerContext(evaluator, open, held.samples, metrics);
-      probed[open.task.name] = probeFile(task, first.get(open.task.name), after);
+      const after = held && await createRegularizerContext(evaluator, open, held, metrics);
+      probed[open.task.name] = await probeFile(task, first.get(open.task.name), after);
     },
     file: () => probed[""] ?? { tasks: probed },
   };
@@ -48,13 +49,11 @@ export function createProber(engine: Pick<Engine, "of">, tasks: readonly TaskRow
 async function createRegularizerContext(
   engine: Pick<Evaluator, "run">,
   open: OpenRun,
-  samples: readonly Sample[],
+  held: EncodedRows,
   metrics: Named<number>,
 ): Promise<Json> {
-  const [batch] = batchesInOrder(samples, open.run.training.perDeviceEvalBatchSize, {
-    ...open.layout,
-    rowSharing: false,
-  });
+  const size = open.run.training.perDeviceEvalBatchSize;
+  const { value: batch } = await batchesInOrder(inOrder(held, size), size, { ...open.layout, rowSharing: false }).next();
   const result: Record<string, Json> = { loss: metrics.loss ?? null };
   if (!batch) return result;
   // Without labels, heads that read labelled places only give every place's outputs.
@@ -68,8 +67,12 @@ async function createRegularizerContext(
 }
 
 /** What probe.json says of a task. */
-function probeFile({ open, train, held }: TaskRows, before: Json | undefined, after: Json | undefined): Json {
-  const first = train.samples.slice(0, 6);
+async function probeFile(
+  { open, train, held }: TaskRows,
+  before: Json | undefined,
+  after: Json | undefined,
+): Promise<Json> {
+  const first = await allSamples(train, 6);
   const ids = (s: Sample): Json[] => s.sequences.map(({ fields }) => [...(fields.input_ids?.data ?? [])]);
   const labels = first.map((s): Json => {
     const own = s.sequences[0]?.fields.labels;
@@ -79,7 +82,7 @@ function probeFile({ open, train, held }: TaskRows, before: Json | undefined, af
     tokenization: first.map((s) => (s.sequences.length === 1 ? ids(s)[0] ?? [] : ids(s))),
     ...(labels.every((l) => Array.isArray(l) && l.length > 0) ? { tokenizationLabels: labels } : {}),
     ...(open.task.windows
-      ? { features: { train: train.samples.length, ...(held ? { eval: held.samples.length } : {}) } }
+      ? { features: { train: train.count, ...(held ? { eval: held.count } : {}) } }
       : {}),
     ...(before === undefined ? {} : { evalBefore: before }),
     ...(after === undefined ? {} : { eval: after }),

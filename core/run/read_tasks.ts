@@ -4,7 +4,8 @@
  */
 import type { Dataset, Host, Json, Named, Run, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
-import { dataPath, labelledRows, trainData, withFields } from "./data.ts";
+import { dataPath, labelledRows, trainData } from "./data.ts";
+import { withFields } from "./encoded_rows.ts";
 import { type OpenRun, openTasks } from "./open.ts";
 import { refuseTrainedCodes } from "./quantized_base.ts";
 import { tellingOf } from "./telling.ts";
@@ -32,7 +33,7 @@ async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEven
   const rows = withFields(yield* read("train", trainData(open)), run.regularizers);
   const held = data.eval ? yield* read("eval", data.eval, rows.reading) : undefined;
   const test = data.test ? yield* read("test", data.test, rows.reading) : undefined;
-  const train = task.packing ? (await import("./pack.ts")).packRows(open, rows) : rows;
+  const train = task.packing ? await (await import("./pack.ts")).packRows(open, rows) : rows;
   return { open, train, held, test, rows };
 }
 
@@ -42,11 +43,11 @@ type RowsAsRead = TaskRows & Readonly<{ rows: TaskRows["train"] }>;
 function* warningsOf({ open: { task }, rows, held, test }: RowsAsRead): Generator<TrainingEvent> {
   for (const [name, read] of Object.entries({ train: rows, eval: held, test })) {
     if (!read) continue;
-    const { unlabelled, samples, notes } = read;
+    const { looked: { unlabelled, count }, notes } = read;
     const path = `${dataPath(task)}.${name}`;
     for (const note of notes) yield warning("ROWS", `${path}: ${note}`);
     if (unlabelled === 0) continue;
-    const message = `${path}: ${unlabelled} of ${samples.length} rows have nothing to learn (cut at maxLength?)`;
+    const message = `${path}: ${unlabelled} of ${count} rows have nothing to learn (cut at maxLength?)`;
     yield warning("NO_LABELS", message);
   }
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Json, Named, Row } from "../types.ts";
-import type { EncodedRows } from "./data.ts";
+import { type EncodedRows, mapSamples } from "./encoded_rows.ts";
 import type { OpenRun } from "./open.ts";
 
 /** The columns that a run's metrics ask for. */
@@ -17,11 +17,10 @@ export function pickColumns(row: Row, names: readonly string[]): Named<Json> {
 }
 
 /** Rows whose samples carry some of their columns. */
-export function withColumns<R extends Pick<EncodedRows, "rows" | "samples">>(rows: R, names: readonly string[]): R {
-  if (names.length === 0) return rows;
-  const samples = rows.samples.map((sample) => ({
-    ...sample,
-    columns: pickColumns(rows.rows[sample.row] ?? {}, names),
-  }));
-  return { ...rows, samples };
+export function withColumns(encoded: EncodedRows, names: readonly string[]): EncodedRows {
+  if (names.length === 0) return encoded;
+  return mapSamples(encoded, async (samples) => {
+    const rows = await encoded.rows(samples.map(({ row }) => row));
+    return samples.map((sample, i) => ({ ...sample, columns: pickColumns(rows[i] ?? {}, names) }));
+  });
 }

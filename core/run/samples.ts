@@ -30,7 +30,7 @@ export async function checkGeneration(tasks: readonly MeasuredTask[], wanted: bo
     if (open.task.generate === undefined || (!wanted && measures.length === 0)) continue;
     const { generationOf, questionsOf } = await import("./generate.ts");
     await generationOf(open);
-    const [first] = questionsOf(open, held);
+    const { value: first } = await questionsOf(open, held).next();
     const [metric] = measures;
     if (metric && !first) {
       throw badValue(
@@ -48,21 +48,14 @@ export async function sampled(
   { open, held }: MeasuredTask,
   evaluator: Pick<Evaluator, "generator">,
 ): Promise<GeneratedSample[]> {
-  const { generateAnswers, generationOf, questionsOf } = await import("./generate.ts");
+  const { first, generateAnswers, generationOf, questionsOf } = await import("./generate.ts");
   const options = await generationOf(open);
   const generator = await evaluator.generator();
   const found: GeneratedSample[] = [];
-  const few = function* (): ReturnType<typeof questionsOf> extends Iterable<infer Q> ? Iterable<Q> : never {
-    let taken = 0;
-    for (const question of questionsOf(open, held)) {
-      if (taken++ >= COUNT) return;
-      yield question;
-    }
-  };
   try {
     const short = { ...options, maxNewTokens: Math.min(options.maxNewTokens, TOKENS) };
     for await (
-      const { prompt = "", prediction, references: [reference = ""] } of generateAnswers(open, generator, few(), short)
+      const { prompt = "", prediction, references: [reference = ""] } of generateAnswers(open, generator, first(questionsOf(open, held), COUNT), short)
     ) {
       found.push({ prompt, text: prediction, reference });
     }

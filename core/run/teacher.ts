@@ -6,8 +6,9 @@ import { badValue, missing, unsupported } from "../errors.ts";
 import { sha256 } from "../fingerprint.ts";
 import { openSafetensors, writeSafetensors } from "../safetensors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
-import type { Dataset, Field, Row, Sample, Store, Subtask, Task, Teacher } from "../types.ts";
-import { batchesInOrder, type EncodedRows, encodeRows, type ReadingOptions } from "./data.ts";
+import type { Dataset, Field, Rows, Sample, Store, Subtask, Task, Teacher } from "../types.ts";
+import { batchesInOrder, encodeAll, type ReadingOptions } from "./data.ts";
+import { type EncodedRows, inOrder, mapSamples, rowsInOrder } from "./encoded_rows.ts";
 import { openEvaluator } from "./infer.ts";
 import { type OpenRun, openRun } from "./open.ts";
 
@@ -29,7 +30,7 @@ export async function addTeacherTargets(
   encoded: EncodedRows,
   { tell, what = "rows" }: Pick<ReadingOptions, "tell" | "what"> = {},
 ): Promise<EncodedRows> {
-  if (encoded.drawn) {
+  if (encoded.redrawn) {
     throw unsupported(
       "teacher",
       "task",
@@ -49,30 +50,31 @@ export async function addTeacherTargets(
     },
     open.host,
   );
-  const { samples } = await encodeRows(own, rowsAgain(encoded), false);
+  const samples = await encodeAll(own, rowsAgain(encoded), false);
   const cache = teacher.cache === null ? undefined : open.host.directory?.(open.host.resolve?.(teacher.cache) ?? "");
   const fingerprint = await fingerprintOf(own, teacher, encoded);
   const key = `${fingerprint}.safetensors`;
   const outputs = await cached(cache, key, samples, teacher) ??
     await computed(own, teacher, samples, (done) => tell?.(`${what}, the teacher`, done, samples.length));
   if (cache) await save(cache, key, outputs);
-  return {
-    ...encoded,
-    fingerprint,
-    samples: encoded.samples.map((sample, i) => withTargets(sample, samples[i]?.sequences[0]?.length ?? 0, i, outputs)),
-  };
+  const lengths = samples.map((sample) => sample.sequences[0]?.length ?? 0);
+  const withTeacher = mapSamples(encoded, (own, places) =>
+    own.map((sample, i) => withTargets(sample, lengths[places[i] ?? 0] ?? 0, places[i] ?? 0, outputs)));
+  // That tokens agree is known before the first step.
+  for await (const _ of inOrder(withTeacher));
+  return { ...withTeacher, fingerprint };
 }
 
 function alone(task: Subtask): Task {
   return { kind: "task", name: "teacher", options: {}, subtasks: [task] };
 }
 
-function rowsAgain({ rows, fingerprint }: EncodedRows): Dataset {
-  const read = async function* (): AsyncIterable<Readonly<{ row: Row; next: { at: number } }>> {
-    for (const [at, row] of rows.entries()) yield await Promise.resolve({ row, next: { at: at + 1 } });
+function rowsAgain(encoded: EncodedRows): Dataset {
+  const { rowCount: length, rows: at, fingerprint } = encoded;
+  const read = async function* (): ReturnType<Rows["read"]> {
+    for await (const { row, number } of rowsInOrder(encoded)) yield { row, next: { at: number + 1 } };
   };
-  const opened = { length: rows.length, fingerprint, read };
-  return { kind: "data", name: "rows", options: {}, open: () => Promise.resolve(opened) };
+  return { kind: "data", name: "rows", options: {}, open: () => Promise.resolve({ length, fingerprint, read, at }) };
 }
 
 async function fingerprintOf(open: OpenRun, { outputs }: Teacher, { fingerprint }: EncodedRows): Promise<string> {
@@ -103,7 +105,7 @@ async function computed(
   const sorted = order.map((i) => ({ ...samples[i] as Sample, row: i }));
   try {
     let done = 0;
-    for (const batch of batchesInOrder(sorted, BATCH, open.layout)) {
+    for await (const batch of batchesInOrder(sorted, BATCH, open.layout)) {
       const result = await evaluator.run(batch, false);
       for (const name of outputs) {
         const output = result.outputs[name];

@@ -250,9 +250,9 @@ function* versionWarning({ spec }: Run): Generator<TrainingEvent> {
 
 function countRows(tasks: readonly TaskRows[]): Readonly<{ train: number; eval: number; test: number }> {
   return {
-    train: tasks.reduce((n, { train }) => n + train.samples.length, 0),
-    eval: tasks.reduce((n, { held }) => n + (held?.samples.length ?? 0), 0),
-    test: tasks.reduce((n, { test }) => n + (test?.samples.length ?? 0), 0),
+    train: tasks.reduce((n, { train }) => n + train.count, 0),
+    eval: tasks.reduce((n, { held }) => n + (held?.count ?? 0), 0),
+    test: tasks.reduce((n, { test }) => n + (test?.count ?? 0), 0),
   };
 }
 

@@ -28,6 +28,10 @@ export interface Rows {
   /** `where`: the place that a person would look for the row at, as a file and its line. */
   read(from?: Cursor): AsyncIterable<Readonly<{ row: Row; next: Cursor; where?: string }>>;
   at?(indices: readonly number[]): Promise<readonly Row[]>;
+  /** Where a person would look for a row that was had by its index. */
+  where?(index: number): Promise<string | undefined>;
+  /** Indices of some of the longest rows, as they are stored; absent: nobody knows without reading all. */
+  readonly longest?: readonly number[];
   /** What the transforms did that the rows have gone through. */
   readonly transforms?: readonly TransformReport[];
 }
@@ -140,6 +144,8 @@ export type Encoding = Readonly<{
 export interface Collator extends Plugin<"collator"> {
   /** Told the checkpoint's config and the run's lengths. */
   encode(row: Row, index: number, context: CollatorContext): readonly Sample[];
+  /** Whether every row is one sample, so that rows can be encoded as they are needed. Absent: all are encoded to be counted. */
+  readonly oneEach?: boolean;
   /**
    * Begins to look at all rows of a data set, for what they say together of how its columns are read; `encode` is told its
    * `reading`. A run's evaluation rows are read as its training rows are. Absent: every row stands for itself.

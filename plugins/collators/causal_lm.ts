@@ -64,6 +64,7 @@ export const causalLm: Factory<"collator", Partial<CausalLmOptions>> = define({
   name: "causal-lm",
   schema: causalLmSchema,
   create: (options) => ({
+    oneEach: true,
     columns: readColumns(options.columns, {
       texts: ["text", "messages", "prompt", "completion"],
       optional: ["text", "messages", "prompt", "completion"],

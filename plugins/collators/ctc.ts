@@ -48,6 +48,7 @@ export const ctc: Factory<"collator", Partial<CtcOptions> & { labels: readonly s
   name: NAME,
   schema: ctcSchema,
   create: (options) => ({
+    oneEach: true,
     columns: readColumns(options.columns, { texts: ["text"], others: ["target"] }),
     encode: (row, index, context) => {
       const { tokenizer } = context;

@@ -38,6 +38,7 @@ export const multipleChoice: Factory<"collator", Partial<MultipleChoiceOptions>>
   name: NAME,
   schema: multipleChoiceSchema,
   create: ({ columns }) => ({
+    oneEach: true,
     columns: readColumns(columns, { texts: ["context", "choices"], others: ["label", "labels"] }),
     encode: (row, index, context) => {
       const sequences = "input_ids" in row

@@ -61,6 +61,7 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
   create: (options) => {
     const classId = classesOf("padding", options.labels);
     return {
+      oneEach: true,
       columns: readColumns(options.columns, {
         texts: ["text", "textPair"],
         optional: ["textPair"],

@@ -51,6 +51,7 @@ export const permutationLm: Factory<"collator", Partial<PermutationLmOptions>> =
   name: NAME,
   schema: permutationLmSchema,
   create: (options) => ({
+    oneEach: true,
     columns: readColumns(options.columns, { texts: ["text"] }),
     encode: (
       row,

@@ -71,6 +71,7 @@ export const prompt: Factory<"collator", PromptInput> = define({
       return known.words;
     };
     return {
+      oneEach: true,
       columns: readColumns(options.columns, { texts: placeholders(options.template), others: ["label"] }),
       encode: (row, index, context) => {
         const words = wordsFor(context.tokenizer);

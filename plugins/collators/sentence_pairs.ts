@@ -45,6 +45,7 @@ export const sentencePairs: Factory<"collator", Partial<SentencePairsOptions>> =
   name: NAME,
   schema: sentencePairsSchema,
   create: (options) => ({
+    oneEach: true,
     columns: readColumns(options.columns, { texts: ["text", "textPair"], optional: ["textPair"], others: ["score"] }),
     encode: (row, index, context) => {
       const { columns } = options;

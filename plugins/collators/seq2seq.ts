@@ -45,6 +45,7 @@ export const seq2seq: Factory<"collator", Partial<Seq2seqOptions>> = define({
   name: "seq2seq",
   schema: seq2seqSchema,
   create: (options) => ({
+    oneEach: true,
     columns: readColumns(options.columns, { texts: ["source", "target"], optional: ["target"] }),
     encode: (row, index, context) => [encode(row, index, options, context)],
   }),

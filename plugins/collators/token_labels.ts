@@ -53,6 +53,7 @@ export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = def
       return emptySentences === "skip" && Array.isArray(words) && words.length === 0;
     };
     return {
+      oneEach: emptySentences === "refuse",
       columns: readColumns(columns, { texts: ["tokens"], parallel: { tags: "tokens" } }),
       survey: () => {
         let [skipped, rows] = [0, 0];

@@ -7,7 +7,7 @@ import { compose } from "../../core/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { layOut } from "../../core/loop/layout.ts";
 import { openAdapterPool } from "../../core/inference/adapter_pool.ts";
-import { encodeRows } from "../../core/run/data.ts";
+import { encodeAll } from "../../core/run/data.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { openRun } from "../../core/run/open.ts";
 import { trainRun } from "../../core/run/train.ts";
@@ -59,7 +59,7 @@ export async function onFamily(use: Readonly<{ use: string; with?: Named<Json> }
   const set = await openAdapterPool(compose(specOf([]), catalog), host);
   try {
     await set.add("one", saved);
-    const { samples } = await encodeRows(open, rowsOf({ rows }), true);
+    const samples = await encodeAll(open, rowsOf({ rows }), true);
     const logits = async (stack: readonly string[]): Promise<Float32Array> =>
       (await set.run(layOut(samples, set.layout(stack)), stack)).outputs.logits?.data ?? new Float32Array();
     const apart = await logits(["one"]);

@@ -9,6 +9,7 @@ import { compose } from "../../core/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { layOut } from "../../core/loop/layout.ts";
 import { encodeRows } from "../../core/run/data.ts";
+import { allSamples } from "../../core/run/encoded_rows.ts";
 import { createRunEngine } from "../../core/run/engine.ts";
 import { openRun } from "../../core/run/open.ts";
 import type { Batch, Json, Named, RunSpec, Tensor } from "../../core/types.ts";
@@ -52,9 +53,10 @@ async function differences(folder: string, expected: Expected): Promise<string[]
   const encoded = await encodeRows(open, open.run.use("data", train), true);
   const engine = await createRunEngine(open, encoded, undefined);
   const wrong = engine.fresh.length > 0 ? [`not in the file: ${engine.fresh.join(", ")}`] : [];
-  const padded = layOut(encoded.samples, { ...open.layout, rowSharing: false });
+  const samples = await allSamples(encoded);
+  const padded = layOut(samples, { ...open.layout, rowSharing: false });
   const limit = Math.max(1e-5 * Math.max(1, Math.abs(expected.loss)), 10 * expected.noise);
-  for (const [what, batch] of [["padded", padded], ["shared", layOut(encoded.samples, open.layout)]] as const) {
+  for (const [what, batch] of [["padded", padded], ["shared", layOut(samples, open.layout)]] as const) {
     const { loss } = await engine.step([batch], { step: 1, learningRate: 0, maxGradNorm: 0 });
     if (!(Math.abs(loss - expected.loss) <= limit)) wrong.push(`${what} rows: loss ${loss}, not ${expected.loss}`);
   }

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { bootstrap } from "../../core/bootstrap.ts";
 import { compose } from "../../core/compose.ts";
 import { createRandom } from "../../core/random.ts";
-import { batchesInOrder, encodeRows } from "../../core/run/data.ts";
+import { batchesInOrder, encodeAll } from "../../core/run/data.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { openEvaluator } from "../../core/run/infer.ts";
 import { openRun } from "../../core/run/open.ts";
@@ -110,7 +110,7 @@ describe("evaluate", () => {
     const { loss, ...own } = trainers;
     const seen: MetricInputs["label"][] = [];
     const evaluator = openEvaluator(open);
-    const { samples } = await encodeRows(open, data, true);
+    const samples = await encodeAll(open, data, true);
     const batches = batchesInOrder(samples, 8, open.layout);
     await evaluate(evaluator, batches, open.task, [], open.tokenizer, ({ readings }) => {
       seen.push(...readings.label ?? []);

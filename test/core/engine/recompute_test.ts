@@ -13,7 +13,7 @@ import { lower } from "../../../core/engine/lower/lower.ts";
 import { buildProgram, trainsRule } from "../../../core/engine/program.ts";
 import { selectRecomputed } from "../../../core/engine/recompute.ts";
 import { largestBatch } from "../../../core/loop/layout.ts";
-import { encodeRows, trainData } from "../../../core/run/data.ts";
+import { encodeAll, trainData } from "../../../core/run/data.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Json, RunSpec } from "../../../core/types.ts";
@@ -78,7 +78,7 @@ describe("what is computed again", () => {
     const family = families[name] as Family;
     it(`${name}: keeps less with each step`, async () => {
       const open = await openRun(compose(specOf(family, {}), catalog), tinyHost(await hostHere(1)));
-      const { samples } = await encodeRows(open, trainData(open), true);
+      const samples = await encodeAll(open, trainData(open), true);
       const batch = largestBatch(samples, 2, open.layout);
       const { graph } = buildProgram({
         mode: "train",

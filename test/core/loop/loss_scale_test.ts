@@ -50,7 +50,7 @@ function loopOf({ steps, settings }: Pick<Case, "steps" | "settings">, found: Re
     lossScale: settings,
     steps: { perEpoch: steps, total: steps, epochs: 1 },
     rows: { train: steps, eval: 0 },
-    batchesOf: () => [],
+    batchesOf: async () => [],
   };
 }
 

@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
 import { buildProgram } from "../../../core/engine/program.ts";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";
-import { encodeRows } from "../../../core/run/data.ts";
+import { encodeAll } from "../../../core/run/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { layOut } from "../../../core/loop/layout.ts";
 import { generateAnswers, generateSamples, generationOf } from "../../../core/run/generate.ts";
@@ -81,7 +81,7 @@ const camel = (options: Named<unknown>): Named<unknown> =>
 /** What prompts go on with, without what ends it. */
 async function generated(open: OpenRun, prompts: readonly (readonly number[])[]): Promise<(readonly number[])[]> {
   const rows: Row[] = prompts.map((input_ids) => ({ input_ids }));
-  const { samples } = await encodeRows(open, open.run.use("data", { use: "memory", with: { rows } }), false);
+  const samples = await encodeAll(open, open.run.use("data", { use: "memory", with: { rows } }), false);
   const generator = await openEvaluator(open).generator();
   const found: (readonly number[])[] = [];
   const options = await generationOf(open);
@@ -189,7 +189,7 @@ describe("generation", () => {
     const open = await opened(figure, { maxNewTokens: 2, eosTokenId: [] });
     const evaluator = openEvaluator(open);
     let [asked, answered] = [0, 0];
-    const questions = function* (): Iterable<Question> {
+    const questions = async function* (): AsyncIterable<Question> {
       for (let row = 0; row < 20; row++) {
         asked++;
         const fields = { input_ids: { axis: "token", data: Int32Array.of(2, 9, 5 + row), padValue: 0 } } as const;

@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
 import { openAdapterPool } from "../../../core/inference/adapter_pool.ts";
 import { generateSamples, generationOf } from "../../../core/run/generate.ts";
-import { encodeRows } from "../../../core/run/data.ts";
+import { encodeAll } from "../../../core/run/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { openEvaluator, predictRows } from "../../../core/run/infer.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
@@ -66,7 +66,7 @@ async function opened(own: Case, change: Change = {}): Promise<OpenRun> {
 }
 
 async function generated(open: OpenRun, asked: Partial<GenerationConfig>): Promise<number[][]> {
-  const { samples } = await encodeRows(open, open.run.data.train as never, false);
+  const samples = await encodeAll(open, open.run.data.train as never, false);
   const evaluator = openEvaluator(open);
   const generator = await evaluator.generator();
   const found: number[][] = [];

@@ -11,7 +11,7 @@ import { mergeIntoBase } from "../../../formats/peft/merge/into_base.ts";
 import { writeModel } from "../../../formats/peft/merge/write_model.ts";
 import { openAdapterPool } from "../../../core/inference/adapter_pool.ts";
 import { layOut } from "../../../core/loop/layout.ts";
-import { encodeRows } from "../../../core/run/data.ts";
+import { encodeAll } from "../../../core/run/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { describeTrainedModel } from "../../../core/run/export.ts";
 import { openRun } from "../../../core/run/open.ts";
@@ -163,7 +163,7 @@ for (const own of cases) {
         near(await lossOf(own, exported, "tiny:written", []), first, "exported");
 
         const set = await openAdapterPool(runOf(own, "tiny:model", []), host);
-        const { samples } = await encodeRows(open, open.run.data.eval as never, false);
+        const samples = await encodeAll(open, open.run.data.eval as never, false);
         const logitsOf = async (stack: readonly string[]): Promise<Float32Array | undefined> =>
           (await set.run(layOut(samples, set.layout(stack)), stack)).outputs.logits?.data;
         await set.add("a", { use: "lora", with: { from: "tiny:adapter" } });

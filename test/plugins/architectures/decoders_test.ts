@@ -9,7 +9,8 @@ import type { Engine } from "../../../core/engine/engine.ts";
 import { buildProgram } from "../../../core/engine/program.ts";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { layOut } from "../../../core/loop/layout.ts";
-import { type EncodedRows, encodeRows } from "../../../core/run/data.ts";
+import { encodeRows } from "../../../core/run/data.ts";
+import { allSamples, type EncodedRows } from "../../../core/run/encoded_rows.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
 import { packRows } from "../../../core/run/pack.ts";
 import { createRunEngine } from "../../../core/run/engine.ts";
@@ -91,12 +92,13 @@ async function opened({ name, config }: Case, change: Named<Json> = {}, training
   };
   const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
   const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
+  const samples = await allSamples(train);
   return {
     open,
     train,
     engine: await createRunEngine(open, train, undefined),
-    shared: layOut(train.samples, open.layout),
-    padded: layOut(train.samples, { ...open.layout, rowSharing: false }),
+    shared: layOut(samples, open.layout),
+    padded: layOut(samples, { ...open.layout, rowSharing: false }),
   };
 }
 
@@ -173,7 +175,7 @@ describe("packing", () => {
 
   it("rows hold whole sequences, as many as fit, and compute what they compute alone", async () => {
     const { open, train, engine, padded } = await opened(figure, { attention_dropout: 0 }, { maxLength: 10 });
-    const { samples } = packRows(open, train);
+    const samples = await allSamples(await packRows(open, train));
     assert.deepEqual(samples.map((s) => s.sequences.map((q) => q.length)), [[9], [3, 6]]);
     for (const share of [true, false]) {
       const batch = layOut(samples, { ...open.layout, rowSharing: share });
@@ -192,7 +194,7 @@ describe("packing", () => {
   it("without a length is an error", async () => {
     const { open, train, engine } = await opened(figure);
     await engine.close();
-    assert.throws(() => packRows(open, train), /training\.maxLength/);
+    await assert.rejects(packRows(open, train), /training\.maxLength/);
   });
 });
 

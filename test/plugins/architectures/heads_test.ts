@@ -7,6 +7,7 @@ import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
 import { layOut } from "../../../core/loop/layout.ts";
 import { encodeRows } from "../../../core/run/data.ts";
+import { allSamples } from "../../../core/run/encoded_rows.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { createRunEngine } from "../../../core/run/engine.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
@@ -84,9 +85,10 @@ describe("torch's figures", () => {
       };
       const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
       const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
+      const samples = await allSamples(train);
       const engine = await createRunEngine(open, train, undefined);
       assert.deepEqual(engine.fresh, []);
-      const padded = layOut(train.samples, { ...open.layout, rowSharing: false });
+      const padded = layOut(samples, { ...open.layout, rowSharing: false });
       const { outputs } = await engine.run(padded, figure.task !== "TokenClassification");
       for (const [name, wanted] of Object.entries(figure.logits)) {
         const found = outputs[name.replace(/_l/, "L")];
@@ -98,8 +100,8 @@ describe("torch's figures", () => {
           if (counts) near(found?.data[i] ?? NaN, value, Math.max(5e-6, 4 * figure.noise), `${name} ${i}`);
         });
       }
-      const batch = layOut(train.samples, open.layout);
-      assert.equal(batch.batch, figure.task === "QuestionAnswering" ? train.samples.length : 1);
+      const batch = layOut(samples, open.layout);
+      assert.equal(batch.batch, figure.task === "QuestionAnswering" ? samples.length : 1);
       const { loss } = await engine.step([batch], { step: 1, learningRate: 0, maxGradNorm: 0 });
       near(loss, figure.loss, 2e-6, "loss");
       // T5's tagger holds its model under a name.

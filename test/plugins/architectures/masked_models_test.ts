@@ -9,6 +9,7 @@ import { compose } from "../../../core/compose.ts";
 import type { Engine } from "../../../core/engine/engine.ts";
 import { layOut } from "../../../core/loop/layout.ts";
 import { encodeRows } from "../../../core/run/data.ts";
+import { allSamples } from "../../../core/run/encoded_rows.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { createRunEngine } from "../../../core/run/engine.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";
@@ -80,8 +81,9 @@ async function opened(figure: Case, change: Named<Json> = {}, training: Named<Js
     training: { perDeviceTrainBatchSize: 4, ...training },
   };
   const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
-  const { samples, ...train } = await encodeRows(open, open.run.use("data", spec.data.train), true);
-  const engine = await createRunEngine(open, { samples, ...train }, undefined);
+  const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
+  const engine = await createRunEngine(open, train, undefined);
+  const samples = await allSamples(train);
   assert.deepEqual(engine.fresh, []);
   return {
     engine,

@@ -8,6 +8,7 @@ import { compose } from "../../../core/compose.ts";
 import type { Engine } from "../../../core/engine/engine.ts";
 import { layOut } from "../../../core/loop/layout.ts";
 import { encodeRows } from "../../../core/run/data.ts";
+import { allSamples } from "../../../core/run/encoded_rows.ts";
 import { describeTrainedModel } from "../../../core/run/export.ts";
 import { mergedTensors } from "../../../core/run/fold.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
@@ -66,9 +67,10 @@ async function opened(
   };
   const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
   const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
+  const samples = await allSamples(train);
   const engine = await createRunEngine(open, train, undefined);
-  const padded = layOut(train.samples, { ...open.layout, rowSharing: false });
-  return { open, engine, batch: layOut(train.samples, open.layout), padded };
+  const padded = layOut(samples, { ...open.layout, rowSharing: false });
+  return { open, engine, batch: layOut(samples, open.layout), padded };
 }
 
 /** Loss and gradients by parameter, whole, of one step that changes nothing. */

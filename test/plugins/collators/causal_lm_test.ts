@@ -185,8 +185,8 @@ describe("errors", () => {
     await assert.rejects(encodeRows(open(), memory({ rows: [cut] }), true), /Nothing would be learned/);
   });
   it("some rows of which nothing is learned are counted", async () => {
-    const { unlabelled } = await encodeRows(open(), memory({ rows: [cut, { prompt: "a", completion: "b" }] }), true);
-    assert.equal(unlabelled, 1);
+    const { looked } = await encodeRows(open(), memory({ rows: [cut, { prompt: "a", completion: "b" }] }), true);
+    assert.equal(looked.unlabelled, 1);
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import { encodeRows } from "../../../core/run/data.ts";
+import { encodeAll, encodeRows } from "../../../core/run/data.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import type { Row, RunSpec } from "../../../core/types.ts";
@@ -22,7 +22,7 @@ async function targetsOf(task: object, name: string, text: string, use = name.sp
     directory,
     resolve: (p, b) => p.startsWith("rows/") ? p : host.resolve?.(p, b) ?? p,
   });
-  const { samples } = await encodeRows(open, run.data.train as never, true);
+  const samples = await encodeAll(open, run.data.train as never, true);
   return samples.map((
     { targets, sequences },
   ) => [...targets.labels?.data ?? (sequences[0]?.fields.labels?.data ?? []).filter((x) => x !== -100)]);
@@ -101,7 +101,7 @@ describe("labels of rows", () => {
     const run = compose({ ...tinySpec(), task: several(["a", "b"]), data } as RunSpec, catalog);
     const open = await openRun(run, tinyHost(await hostHere()));
     const { reading } = await encodeRows(open, run.data.train as never, true);
-    const { samples } = await encodeRows(open, run.data.eval as never, true, { reading });
+    const samples = await encodeAll(open, run.data.eval as never, true, { reading });
     assert.deepEqual(samples.map((s) => [...s.targets.labels?.data ?? []]), [[1, 1], [1, 1]]);
   });
 });

@@ -120,7 +120,7 @@ describe("multi-task", () => {
       let [own, all] = [0, 0];
       for (let epoch = 0; epoch < 60; epoch++) {
         for (let index = 0; index < 9; index++) {
-          const turns = plan.of(epoch, index);
+          const turns = await plan.of(epoch, index);
           all += turns.length;
           own += turns.filter((batch) => batch.task === "reviews").length;
         }

@@ -1,0 +1,231 @@
+/**
+ * A data set's rows as samples, encoded as they are needed: there may be more of them than there is memory.
+ * @module
+ */
+import { AttuneError, badValue } from "../errors.ts";
+import type { Regularizer, Row, Sample, TransformReport } from "../types.ts";
+import type { RowEncoder } from "./encoding.ts";
+import { createSampleCache, type SampleCache } from "./sample_cache.ts";
+import { createSampleSizes, sizeOf, type SampleSizes } from "./sample_sizes.ts";
+import type { SeekableRows } from "./seekable.ts";
+
+/** Encoded rows: samples by their place, in the order of the rows. */
+export type EncodedRows = Readonly<{
+  /** How many samples there are. */
+  count: number;
+  fingerprint: string;
+  /** Samples as they are in an epoch; in the first one, and in evaluation, where none is named. */
+  samples(places: readonly number[], epoch?: number): Promise<readonly Sample[]>;
+  /** How many rows there are. */
+  rowCount: number;
+  /** Rows, by the numbers that samples have of them. */
+  rows(numbers: readonly number[]): Promise<readonly Row[]>;
+  /** Whether something of samples is drawn anew in each epoch. */
+  redrawn: boolean;
+  /** What was looked at before the first step: all samples, or of many the first. */
+  looked: SampleSizes;
+  /** The sizes of all samples, which are encoded for it where that was not done before. */
+  sizes(): Promise<SampleSizes>;
+  /** Places of the largest samples, the largest first: of those that were looked at, and that their source says are long. */
+  largest(count: number): Promise<readonly number[]>;
+  /** How the collator read the columns. */
+  reading?: unknown;
+  /** What a person should know of the rows. */
+  notes: readonly string[];
+  /** What transforms did to them. */
+  transforms?: readonly TransformReport[];
+}>;
+
+/** Bytes of samples that are kept in memory, of one data set. */
+const KEPT_BYTES = 48 * 2 ** 20;
+
+/** Tokens that are looked at before the first step: smaller data sets are checked whole. */
+const LOOKED_TOKENS = 2 ** 17;
+
+/** Rows that are encoded at once where all are. */
+const AT_ONCE = 256;
+
+/** How rows are encoded. */
+export type EncodingOptions = Readonly<{
+  source: SeekableRows;
+  encoder: RowEncoder;
+  labelled: boolean;
+  /** Whether every row is one sample: only then is it known how many there are before all are encoded. */
+  oneEach: boolean;
+  /** Is told of each row that was looked at. */
+  tell?: ((done: number, total: number) => Promise<void>) | undefined;
+}>;
+
+/** Rows that are encoded; the first of them, or all of few, are looked at. Throws AttuneError where one is not as the task wants it. */
+export async function lookAtRows(
+  options: EncodingOptions,
+): Promise<Pick<EncodedRows, "count" | "samples" | "looked" | "sizes" | "largest">> {
+  const { source, encoder, labelled, oneEach } = options;
+  const cache = createSampleCache(KEPT_BYTES);
+  const pass = await encodeInOrder(options, cache, ({ total, unlabelled, count }) =>
+    total >= LOOKED_TOKENS && unlabelled < count);
+  const isAll = !oneEach || pass.count >= source.length;
+  const count = isAll ? pass.count : source.length;
+  const reader = { ...options, cache, count, row: isAll ? pass.row : same, firstOf: isAll ? pass.firstOf : same };
+  const samples: EncodedRows["samples"] = (places, epoch = 0) => samplesAt(reader, places, epoch);
+  let looked = pass;
+  if (encoder.redraws && isAll) {
+    // What is drawn for a sample may need all rows to have been seen.
+    const drawn = createSampleSizes(labelled);
+    for await (const sample of inOrder({ count, samples })) drawn.add(sample);
+    looked = drawn;
+  }
+  let all: Promise<SampleSizes> | undefined = isAll ? Promise.resolve(looked) : undefined;
+  return {
+    count,
+    looked,
+    samples,
+    sizes: () => all ??= encodeInOrder(options, cache, () => false),
+    largest: async (wanted) => {
+      const known = all ? await all : looked;
+      if (known.count === count) return known.largest(wanted);
+      const places = [...new Set([...known.largest(wanted), ...source.longest ?? spread(count)])];
+      const candidates = (await samples(places)).map((sample, i) => ({ place: places[i] ?? 0, size: sizeOf(sample) }));
+      return candidates.sort((a, b) => b.size - a.size || a.place - b.place).slice(0, wanted).map(({ place }) => place);
+    },
+  };
+}
+
+const same = (number: number): number => number;
+
+/** Encodes rows one after the other, all or until enough is known; where a row may be several samples, all. */
+async function encodeInOrder(
+  { source, encoder, labelled, oneEach, tell }: EncodingOptions,
+  cache: SampleCache,
+  isEnough: (sizes: SampleSizes) => boolean,
+): Promise<SampleSizes> {
+  const sizes = createSampleSizes(labelled);
+  let number = 0;
+  for await (const { row, where } of source.read()) {
+    for (const sample of encoder.encode(row, number, where)) {
+      const place = sizes.count;
+      // Where nothing is drawn anew a sample is the same in every epoch.
+      const own = encoder.redraws ? sample : encoder.finish(sample, place, 0);
+      cache.put(place, own);
+      sizes.add(encoder.redraws && oneEach ? encoder.finish(sample, place, 0) : own);
+    }
+    number++;
+    await tell?.(number, source.length);
+    if (oneEach && isEnough(sizes)) break;
+  }
+  return sizes;
+}
+
+/** What samples are read with. */
+type SampleReader =
+  & EncodingOptions
+  & Pick<SampleSizes, "row" | "firstOf">
+  & Readonly<{ cache: SampleCache; count: number }>;
+
+async function samplesAt(reader: SampleReader, places: readonly number[], epoch: number): Promise<readonly Sample[]> {
+  const { source, encoder, cache, count } = reader;
+  const ready = new Map<number, Sample>();
+  const missing = new Set<number>();
+  for (const place of places) {
+    const sample = cache.get(place);
+    if (sample) ready.set(place, sample);
+    else if (Number.isInteger(place) && place >= 0 && place < count) missing.add(reader.row(place));
+    else throw badValue("data", "sample", place, `a sample from 0 to ${count - 1}`);
+  }
+  const numbers = [...missing];
+  const rows = missing.size > 0 ? await source.at(numbers) : [];
+  for (const [i, row] of rows.entries()) {
+    const number = numbers[i] ?? 0;
+    for (const [k, sample] of (await encodedAt(reader, row, number)).entries()) {
+      const place = reader.firstOf(number) + k;
+      const own = encoder.redraws ? sample : encoder.finish(sample, place, 0);
+      cache.put(place, own);
+      ready.set(place, own);
+    }
+  }
+  return places.map((place) => {
+    const sample = ready.get(place) as Sample;
+    return encoder.redraws ? encoder.finish(sample, place, epoch) : sample;
+  });
+}
+
+/** The samples of a row that was read by its number, as many as were found of it before. */
+async function encodedAt(
+  { source, encoder, oneEach }: EncodingOptions,
+  row: Row,
+  number: number,
+): Promise<readonly Sample[]> {
+  const encode = (where?: string): readonly Sample[] => {
+    const samples = encoder.encode(row, number, where);
+    if (!oneEach || samples.length === 1) return samples;
+    throw new AttuneError(
+      `Row ${number} is ${samples.length} samples, and its collator says that every row is one: set oneEach to false there`,
+      { code: "BAD_VALUE", plugin: "data", found: samples.length, allowed: ["1"] },
+    );
+  };
+  try {
+    return encode();
+  } catch (error) {
+    // Where it stands is looked for only where someone wants to know.
+    const where = await source.where?.(number);
+    if (where === undefined) throw error;
+    return encode(where);
+  }
+}
+
+/** Places that are spread over all, where no one knows which are long. */
+function spread(count: number): number[] {
+  return Array.from({ length: Math.min(count, AT_ONCE) }, (_, i) => Math.floor(i * count / Math.min(count, AT_ONCE)));
+}
+
+/** All samples in order, some of them in memory at a time. */
+export async function* inOrder(
+  { count, samples }: Pick<EncodedRows, "count" | "samples">,
+  most: number = count,
+): AsyncGenerator<Sample> {
+  const end = Math.min(count, most);
+  for (let start = 0; start < end; start += AT_ONCE) {
+    yield* await samples(Array.from({ length: Math.min(AT_ONCE, end - start) }, (_, i) => start + i));
+  }
+}
+
+/** All samples, or the first so many, in memory. */
+export async function allSamples(rows: Pick<EncodedRows, "count" | "samples">, most?: number): Promise<Sample[]> {
+  const all: Sample[] = [];
+  for await (const sample of inOrder(rows, most)) all.push(sample);
+  return all;
+}
+
+/** All rows in order with their numbers, some of them in memory at a time. */
+export async function* rowsInOrder(
+  { rowCount, rows }: Pick<EncodedRows, "rowCount" | "rows">,
+): AsyncGenerator<Readonly<{ row: Row; number: number }>> {
+  for (let start = 0; start < rowCount; start += AT_ONCE) {
+    const numbers = Array.from({ length: Math.min(AT_ONCE, rowCount - start) }, (_, i) => start + i);
+    for (const [i, row] of (await rows(numbers)).entries()) yield { row, number: start + i };
+  }
+}
+
+/** The same rows with each sample changed. `change` is told the sample's place. */
+export function mapSamples(
+  encoded: EncodedRows,
+  change: (samples: readonly Sample[], places: readonly number[]) => readonly Sample[] | Promise<readonly Sample[]>,
+): EncodedRows {
+  return {
+    ...encoded,
+    samples: async (places, epoch) => await change(await encoded.samples(places, epoch), places),
+  };
+}
+
+/** Rows with what regularizers read of them among the targets. */
+export function withFields(encoded: EncodedRows, regularizers: readonly Regularizer[]): EncodedRows {
+  const reading = regularizers.filter((r) => r.fields);
+  if (reading.length === 0) return encoded;
+  return mapSamples(encoded, async (samples) => {
+    const rows = await encoded.rows(samples.map(({ row }) => row));
+    return samples.map((sample, i) => ({
+      ...sample,
+      targets: Object.assign({}, sample.targets, ...reading.map((r) => r.fields?.(rows[i] ?? {}, sample.row))),
+    }));
+  });
+}

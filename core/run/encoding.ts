@@ -1,0 +1,128 @@
+/**
+ * One row to samples, as a run's collator and model want them.
+ * @module
+ */
+import { AttuneError, badValue } from "../errors.ts";
+import { createRandom } from "../random.ts";
+import type { CollatorContext, Field, Row, Sample } from "../types.ts";
+import { maxLengthOf, type OpenRun } from "./open.ts";
+
+/** Encodes rows one by one. */
+export type RowEncoder = Readonly<{
+  /** A row's samples before anything is drawn for them. Throws AttuneError that says `where` the row is. */
+  encode(row: Row, number: number, where?: string): readonly Sample[];
+  /** The sample at a place as it is in an epoch. Throws AttuneError where the model has no room for it. */
+  finish(sample: Sample, place: number, epoch: number): Sample;
+  /** Whether something of samples is drawn anew in each epoch. */
+  redraws: boolean;
+}>;
+
+/** The encoder of a run's rows. */
+export function createRowEncoder(open: OpenRun, labelled: boolean, reading: unknown): RowEncoder {
+  const { collator } = open;
+  const context = contextOf(open, labelled, reading);
+  return {
+    encode: (row, number, where) => {
+      try {
+        return collator.encode(row, number, context);
+      } catch (error) {
+        throw where === undefined ? error : locatedAt(error, where);
+      }
+    },
+    finish: (sample, place, epoch) => {
+      const drawn = collator.resample?.(sample, context.random.fork(epoch, place), context) ?? sample;
+      return checked(withDecoder(drawn, open), open);
+    },
+    redraws: collator.resample !== undefined,
+  };
+}
+
+/** What a run's collator is told. */
+export function contextOf(open: OpenRun, labelled: boolean, reading?: unknown): CollatorContext {
+  const { run, tokenizer, checkpoint, backbone } = open;
+  return {
+    tokenizer,
+    random: createRandom(run.training.seed).fork("collator"),
+    maxLength: finite(maxLengthOf(open)),
+    requiresLabels: labelled,
+    modelType: backbone.family.modelType,
+    sentencePairs: backbone.family.sentencePairs,
+    decoderStartTokenId: backbone.decoderStartTokenId,
+    config: checkpoint.config,
+    reading,
+  };
+}
+
+/** Whether a sample has labels of places, and none of them counts. */
+export function nothingCounts({ sequences }: Sample): boolean {
+  const fields = sequences.flatMap((s) => Object.values(s.fields)).filter((field) => field.ignoreIndex !== undefined);
+  return fields.length > 0 &&
+    fields.every(({ data, ignoreIndex: ignore, size = 1, shift = 0 }) =>
+      data.subarray(shift * size).every((x) => x === ignore)
+    );
+}
+
+/** Tokens of all of a sample's sequences. */
+export function tokensIn({ sequences }: Sample): number {
+  return sequences.reduce((n, { length }) => n + length, 0);
+}
+
+/** An error of a row with the place where a person finds the row. */
+function locatedAt(error: unknown, where: string): unknown {
+  if (!(error instanceof AttuneError)) return error;
+  const { code, plugin, path, found, allowed } = error;
+  return new AttuneError(`${where}: ${error.sentence}`, { code, plugin, path, found, allowed, cause: error });
+}
+
+function finite(length: number): number | undefined {
+  return Number.isFinite(length) ? length : undefined;
+}
+
+/** Where a model has a decoder's side and a task does not say what it reads there: its inputs, shifted right. */
+function withDecoder(sample: Sample, { backbone: { decoderStartTokenId: decoderStart } }: OpenRun): Sample {
+  if (decoderStart === undefined || sample.sequences.some((s) => s.decoderLength !== undefined)) return sample;
+  return {
+    ...sample,
+    sequences: sample.sequences.map((sequence) => {
+      const ids = sequence.fields.input_ids;
+      if (!ids) return sequence;
+      const shifted = Int32Array.from(ids.data, (_, i) => (i === 0 ? decoderStart : Number(ids.data[i - 1])));
+      const field: Field = { axis: "decoderToken", data: shifted, padValue: ids.padValue };
+      return {
+        length: sequence.length,
+        decoderLength: sequence.length,
+        fields: { ...sequence.fields, decoder_input_ids: field },
+      };
+    }),
+  };
+}
+
+/** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */
+function checked(sample: Sample, { backbone, layout: { reserve } }: OpenRun): Sample {
+  const [own, other] = backbone.decoderStartTokenId === undefined ? [reserve.positions, 0] : [0, reserve.positions];
+  const positions = backbone.goesBeyond ? Infinity : backbone.maxPositions;
+  for (const { length, decoderLength = 0, fields } of sample.sequences) {
+    for (
+      const [size, what, room] of [
+        [length, "tokens", positions - reserve.tokens - own],
+        [decoderLength, "tokens of the decoder", positions - other],
+      ] as const
+    ) {
+      if (size <= room) continue;
+      throw badValue(
+        "engine",
+        `row ${sample.row}`,
+        `${size} ${what}`,
+        `at most ${room} (the model's positions${
+          room < backbone.maxPositions ? ", less those that adapters take" : ""
+        })`,
+      );
+    }
+    for (const name of ["input_ids", "decoder_input_ids"]) {
+      const wrong = fields[name]?.data.find((id) => id < 0 || id >= backbone.vocabSize);
+      if (wrong === undefined) continue;
+      throw badValue("engine", `${name} of row ${sample.row}`, wrong, `an id from 0 to ${backbone.vocabSize - 1}`);
+    }
+  }
+  return sample;
+}
