@@ -1,0 +1,126 @@
+/**
+ * Rows that are encoded as they are needed, beside the same rows encoded all at once.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import { encodeRows } from "../../../core/run/data.ts";
+import { allSamples, inOrder } from "../../../core/run/encoded_rows.ts";
+import { type OpenRun, openRun } from "../../../core/run/open.ts";
+import { trainRun } from "../../../core/run/train.ts";
+import type { Dataset, Json, Named, Row, Run, RunSpec, TrainingEvent } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
+import { tinyHost, tinySpec } from "../../tiny.ts";
+
+/** More rows than are looked at before the first step; the longest stand far behind the first. */
+const COUNT = 12_000;
+const lengthOf = (i: number): number => (i % 1000 === 777 ? 30 : 16 + (i % 9));
+const rowOf = (i: number): Row => ({
+  input_ids: Array.from({ length: lengthOf(i) }, (_, k) => 5 + ((i + k) % 20)),
+  labels: i % 2,
+});
+
+type Counted = Readonly<{ dataset: Dataset; read: () => number; byIndex: () => number }>;
+
+/** Rows that are made when they are asked for, and are counted then. */
+function countedRows(change: (row: Row, i: number) => Row = (row) => row, seeks = true): Counted {
+  let [read, byIndex] = [0, 0];
+  const dataset: Dataset = {
+    kind: "data",
+    name: "counted",
+    options: {},
+    open: async () => ({
+      ...(seeks ? { length: COUNT } : {}),
+      fingerprint: "0".repeat(64),
+      read: async function* (from) {
+        for (let i = from?.at ?? 0; i < COUNT; i++) {
+          read++;
+          yield { row: change(rowOf(i), i), next: { at: i + 1 }, where: `made, row ${i}` };
+        }
+      },
+      where: async (i) => `made, row ${i}`,
+      ...(seeks
+        ? {
+          at: async (indices) => {
+            byIndex += indices.length;
+            return indices.map((i) => change(rowOf(i), i));
+          },
+        }
+        : {}),
+    }),
+  };
+  return { dataset, read: () => read, byIndex: () => byIndex };
+}
+
+/** A run over these rows for both splits. */
+async function composed(dataset: Dataset, training: Named<Json>, held?: Dataset): Promise<Run> {
+  const spec = { ...tinySpec({ training }), adapter: { use: "lora", with: { r: 2 } } };
+  const run = compose(spec as unknown as RunSpec, catalog);
+  return { ...run, data: held ? { train: dataset, eval: held } : { train: dataset } };
+}
+
+async function opened(dataset: Dataset): Promise<OpenRun> {
+  return await openRun(await composed(dataset, {}), tinyHost(await hostHere(1)));
+}
+
+async function eventsOf(run: Run): Promise<TrainingEvent[]> {
+  const events: TrainingEvent[] = [];
+  for await (const event of trainRun(run, tinyHost(await hostHere(1)), {})) events.push(event);
+  return events;
+}
+
+describe("rows of a large data set", () => {
+  it("are looked at in part, and by their place are what they are when all are encoded", async () => {
+    const { dataset, read, byIndex } = countedRows();
+    const open = await opened(dataset);
+    const rows = await encodeRows(open, dataset, true);
+    assert.equal(rows.count, COUNT);
+    // The survey of the columns reads all rows and keeps none; encoding ends where enough is known.
+    assert.ok(read() < COUNT + 8000, `${read()} rows read`);
+    assert.ok(rows.looked.total >= 2 ** 17 && rows.looked.count < 8000, `${rows.looked.count} looked at`);
+    const places = [COUNT - 1, 0, 9777, 9777, 41];
+    const some = await rows.samples(places);
+    assert.ok(byIndex() <= 3, `${byIndex()} rows by their place`);
+    const all = await allSamples(rows);
+    assert.deepEqual(some, places.map((place) => all[place]));
+    all.forEach(({ row, sequences }, i) => assert.deepEqual([row, sequences[0]?.length], [i, lengthOf(i)]));
+    const sizes = await rows.sizes();
+    assert.deepEqual([sizes.count, sizes.total], [COUNT, all.reduce((n, _, i) => n + lengthOf(i), 0)]);
+    assert.deepEqual(await rows.largest(3), [777, 1777, 2777]);
+  });
+  it("are had from streams, too", async () => {
+    const { dataset } = countedRows((row) => row, false);
+    const rows = await encodeRows(await opened(dataset), dataset, true);
+    let i = 0;
+    for await (const { row, sequences } of inOrder(rows)) {
+      assert.deepEqual([row, sequences[0]?.length], [i, lengthOf(i)]);
+      i++;
+    }
+    assert.equal(i, COUNT);
+  });
+  it("that are not as the task wants them say where they stand, when they are reached", async () => {
+    const broken = countedRows((row, i) => (i === 11_111 ? { ...row, labels: 9 } : row));
+    const rows = await encodeRows(await opened(broken.dataset), broken.dataset, true);
+    await assert.rejects(rows.samples([3, 11_111]), /made, row 11111: .*9/);
+    await assert.rejects(allSamples(rows), /made, row 11111/);
+    await assert.rejects(rows.samples([COUNT]), /a sample from 0 to 11999/);
+    const early = countedRows((row, i) => (i === 5 ? { ...row, labels: 9 } : row));
+    await assert.rejects(encodeRows(await opened(early.dataset), early.dataset, true), /made, row 5: .*9/);
+  });
+  it("train as a stream of them does, whose rows are all in memory", async () => {
+    const training = { maxSteps: 6, perDeviceTrainBatchSize: 4, gradientAccumulationSteps: 2, seed: 7 };
+    for (const trainSamplingStrategy of ["random", "sequential", "group_by_length"]) {
+      const [seeking, streamed] = [countedRows(), countedRows((row) => row, false)];
+      const losses = async ({ dataset }: Counted): Promise<number[]> =>
+        (await eventsOf(await composed(dataset, { ...training, trainSamplingStrategy })))
+          .flatMap((event) => (event.type === "step" ? [event.loss, event.gradNorm ?? NaN] : []));
+      const found = await losses(seeking);
+      assert.equal(found.length, 12);
+      assert.deepEqual(found, await losses(streamed), trainSamplingStrategy);
+      // Eight samples a step, the ones after the next not yet.
+      if (trainSamplingStrategy !== "group_by_length") assert.ok(seeking.byIndex() < 400, `${seeking.byIndex()}`);
+    }
+  });
+});
