@@ -108,7 +108,9 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
  * The micro-batches of a step, which is counted from 0; asked for again it gives the same. What goes wrong is thrown where
  * the step is waited for.
  */
-function batchesAhead({ batchesOf, steps: { perEpoch, total } }: LoopOptions): (step: number) => Promise<readonly Batch[]> {
+function batchesAhead(
+  { batchesOf, steps: { perEpoch, total } }: LoopOptions,
+): (step: number) => Promise<readonly Batch[]> {
   let ahead: Readonly<{ step: number; batches: Promise<readonly Batch[]> }> | undefined;
   return (step) => {
     if (step >= total) return Promise.resolve([]);

@@ -6,7 +6,7 @@ import { AttuneError, badValue } from "../errors.ts";
 import type { Regularizer, Row, Sample, TransformReport } from "../types.ts";
 import type { RowEncoder } from "./encoding.ts";
 import { createSampleCache, type SampleCache } from "./sample_cache.ts";
-import { createSampleSizes, sizeOf, type SampleSizes } from "./sample_sizes.ts";
+import { createSampleSizes, type SampleSizes, sizeOf } from "./sample_sizes.ts";
 import type { SeekableRows } from "./seekable.ts";
 
 /** Encoded rows: samples by their place, in the order of the rows. */
@@ -62,8 +62,11 @@ export async function lookAtRows(
 ): Promise<Pick<EncodedRows, "count" | "samples" | "looked" | "sizes" | "largest">> {
   const { source, encoder, labelled, oneEach } = options;
   const cache = createSampleCache(KEPT_BYTES);
-  const pass = await encodeInOrder(options, cache, ({ total, unlabelled, count }) =>
-    total >= LOOKED_TOKENS && unlabelled < count);
+  const pass = await encodeInOrder(
+    options,
+    cache,
+    ({ total, unlabelled, count }) => total >= LOOKED_TOKENS && unlabelled < count,
+  );
   const isAll = !oneEach || pass.count >= source.length;
   const count = isAll ? pass.count : source.length;
   const reader = { ...options, cache, count, row: isAll ? pass.row : same, firstOf: isAll ? pass.firstOf : same };

@@ -67,7 +67,10 @@ export async function createTaskEngine(
 }
 
 /** Batches that tell an engine what is to come. */
-async function batchesFor({ run, layout }: OpenRun, train: EncodedRows): Promise<Readonly<{ example: Batch; largest: Batch }>> {
+async function batchesFor(
+  { run, layout }: OpenRun,
+  train: EncodedRows,
+): Promise<Readonly<{ example: Batch; largest: Batch }>> {
   const size = run.training.perDeviceTrainBatchSize;
   return {
     example: layOut(await train.samples([0]), layout),

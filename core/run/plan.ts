@@ -54,7 +54,8 @@ export type BuiltPlan = Readonly<{ plan: Plan; built: readonly (BuiltProgram | u
 /** The plan of a run whose rows are encoded. */
 export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan> {
   const known: MeasuredTask[] = [];
-  const tokensOf = async (rows: EncodedRows | undefined): Promise<number> => rows ? (await estimated(rows, 0)).tokens : 0;
+  const tokensOf = async (rows: EncodedRows | undefined): Promise<number> =>
+    rows ? (await estimated(rows, 0)).tokens : 0;
   for (const { open, train, held, test } of tasks) {
     const own = await estimated(train, run.training.perDeviceTrainBatchSize);
     known.push({ open, train: own, held: await tokensOf(held), test: await tokensOf(test) });

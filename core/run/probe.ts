@@ -53,7 +53,8 @@ async function createRegularizerContext(
   metrics: Named<number>,
 ): Promise<Json> {
   const size = open.run.training.perDeviceEvalBatchSize;
-  const { value: batch } = await batchesInOrder(inOrder(held, size), size, { ...open.layout, rowSharing: false }).next();
+  const { value: batch } = await batchesInOrder(inOrder(held, size), size, { ...open.layout, rowSharing: false })
+    .next();
   const result: Record<string, Json> = { loss: metrics.loss ?? null };
   if (!batch) return result;
   // Without labels, heads that read labelled places only give every place's outputs.
@@ -81,9 +82,7 @@ async function probeFile(
   return {
     tokenization: first.map((s) => (s.sequences.length === 1 ? ids(s)[0] ?? [] : ids(s))),
     ...(labels.every((l) => Array.isArray(l) && l.length > 0) ? { tokenizationLabels: labels } : {}),
-    ...(open.task.windows
-      ? { features: { train: train.count, ...(held ? { eval: held.count } : {}) } }
-      : {}),
+    ...(open.task.windows ? { features: { train: train.count, ...(held ? { eval: held.count } : {}) } } : {}),
     ...(before === undefined ? {} : { evalBefore: before }),
     ...(after === undefined ? {} : { eval: after }),
   };

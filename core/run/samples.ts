@@ -55,7 +55,12 @@ export async function sampled(
   try {
     const short = { ...options, maxNewTokens: Math.min(options.maxNewTokens, TOKENS) };
     for await (
-      const { prompt = "", prediction, references: [reference = ""] } of generateAnswers(open, generator, first(questionsOf(open, held), COUNT), short)
+      const { prompt = "", prediction, references: [reference = ""] } of generateAnswers(
+        open,
+        generator,
+        first(questionsOf(open, held), COUNT),
+        short,
+      )
     ) {
       found.push({ prompt, text: prediction, reference });
     }

@@ -5,8 +5,9 @@
 import type { Row, Rows } from "../types.ts";
 
 /** Rows of known number. */
-export type SeekableRows = Pick<Rows, "fingerprint" | "read" | "transforms" | "longest" | "where"> &
-  Readonly<{ length: number; at: NonNullable<Rows["at"]> }>;
+export type SeekableRows =
+  & Pick<Rows, "fingerprint" | "read" | "transforms" | "longest" | "where">
+  & Readonly<{ length: number; at: NonNullable<Rows["at"]> }>;
 
 /** Opened rows as they are where their source can seek; the rows of a stream are held in memory. */
 export async function seekable(opened: Rows): Promise<SeekableRows> {

@@ -58,8 +58,10 @@ export async function addTeacherTargets(
     await computed(own, teacher, samples, (done) => tell?.(`${what}, the teacher`, done, samples.length));
   if (cache) await save(cache, key, outputs);
   const lengths = samples.map((sample) => sample.sequences[0]?.length ?? 0);
-  const withTeacher = mapSamples(encoded, (own, places) =>
-    own.map((sample, i) => withTargets(sample, lengths[places[i] ?? 0] ?? 0, places[i] ?? 0, outputs)));
+  const withTeacher = mapSamples(
+    encoded,
+    (own, places) => own.map((sample, i) => withTargets(sample, lengths[places[i] ?? 0] ?? 0, places[i] ?? 0, outputs)),
+  );
   // That tokens agree is known before the first step.
   for await (const _ of inOrder(withTeacher));
   return { ...withTeacher, fingerprint };
