@@ -49,7 +49,7 @@ export function largestBatch(samples: readonly Sample[], size: number, layout: B
 }
 
 /** Samples by the length of their first sequence, the longest first. */
-export function longestFirst(samples: readonly Sample[]): Sample[] {
+function longestFirst(samples: readonly Sample[]): Sample[] {
   const tokensOf = ({ sequences: [first] }: Sample): number => (first?.length ?? 0) + (first?.decoderLength ?? 0);
   return [...samples].sort((a, b) => tokensOf(b) - tokensOf(a));
 }
