@@ -36,19 +36,31 @@ export * from "./core/graph/functions.ts";
 export { activation } from "./core/graph/activations.ts";
 export { chunkedLogits } from "./core/graph/chunked_logits.ts";
 export { addDims, type Dim, mulDims, seqDim, type Shape, sizeOfShape } from "./core/graph/dims.ts";
-export { Graph, type Value, type Values } from "./core/graph/graph.ts";
+export {
+  type Append,
+  type Asked,
+  Graph,
+  type Node,
+  type Purpose,
+  type Rewrite,
+  type Value,
+  type Values,
+} from "./core/graph/graph.ts";
+export type { Op } from "./core/graph/ops.ts";
 export { print } from "./core/graph/print.ts";
 export { backward, gradients } from "./core/graph/vjp.ts";
 
 // Tensors and the files that hold them.
 export { bytesPerElement, f32, i32, sizeOf } from "./core/tensor.ts";
 export {
+  fromFloat32,
   openSafetensors,
   openWeights,
   readSafetensors,
   shardIndex,
   streamSafetensors,
   toFloat32,
+  viewOf,
   weightFiles,
   writeSafetensors,
 } from "./core/safetensors.ts";

@@ -5,6 +5,7 @@
  */
 import { nameOf } from "./define.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "./errors.ts";
+import { withHalfPrecision, withoutHalfPrecision } from "./half_precision.ts";
 import { findArchitecture, loaderOf } from "./loader.ts";
 import { packagesOf } from "./packages.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
@@ -73,6 +74,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   issues.push(...wrongTasks(given, objective));
   const { training, issues: wrong } = readTrainingArguments(given.training);
   issues.push(...wrong);
+  const accelerators = withHalfPrecision(made.accelerators ?? [], training, resolver);
   if (training.padding === "max_length" && training.maxLength === null) {
     issues.push(badValue("spec", "training.maxLength", null, 'a length, where training.padding is "max_length"'));
   }
@@ -91,7 +93,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
     issues.push(...spaced);
   }
   if (issues.length > 0) throw badSpec(issues.map(placed));
-  return assemble({ spec, catalog, training, data, made });
+  return assemble({ spec, catalog, training, data, made: { ...made, accelerators } });
 }
 
 /** What is wrong with a spec. */
@@ -292,7 +294,7 @@ export function toSpec(run: Run): Json {
     callbacks: run.callbacks.map(reference),
     loggers: run.loggers.map(reference),
     exporters: run.exporters.map(reference),
-    training: { ...run.training },
+    training: withoutHalfPrecision(run.training),
     ...(run.search ? { search: reference(run.search) } : {}),
   };
   for (const key of ["collator", "head", "loss"] as const) {

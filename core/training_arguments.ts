@@ -80,6 +80,8 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
   dataloaderDropLast: { default: false, ...flag },
   rowSharing: { default: true, ...flag },
   gradientCheckpointing: { default: false, ...flag },
+  fp16: { default: false, ...flag },
+  bf16: { default: false, ...flag },
   memory: {
     default: "auto",
     allowed: `"auto", or ${BYTE_COUNT}`,
@@ -138,15 +140,20 @@ const elsewhere: Readonly<Record<string, string>> = {
   neftuneNoiseAlpha: 'regularizers (as { "use": "neftune", "with": { "noiseAlpha": 5 } })',
   activationCheckpointing: "training.gradientCheckpointing",
   packing: "task.with.packing",
+  halfPrecisionBackend: 'accelerators (as "fp16")',
+  fp16Backend: 'accelerators (as "fp16")',
+  fp16OptLevel: 'accelerators (as "fp16")',
   earlyStoppingPatience: 'callbacks (as { "use": "early-stopping", "with": { "earlyStoppingPatience": 3 } })',
+};
+
+/** Those that may stand here where they are off. */
+const elsewhereWhereOn: Readonly<Record<string, string>> = {
+  fp16FullEval: 'accelerators (as "fp16"): evaluations compute as training does',
+  bf16FullEval: 'accelerators (as "bf16"): evaluations compute as training does',
 };
 
 /** All other TrainingArguments: they are not built; off (false, null, 0) they are accepted. */
 const notBuilt: readonly string[] = [
-  "fp16",
-  "bf16",
-  "fp16FullEval",
-  "bf16FullEval",
   "tf32",
   "torchCompile",
   "useLigerKernel",
@@ -219,13 +226,14 @@ const notBuilt: readonly string[] = [
 function notHere(name: string, value: unknown): readonly AttuneError[] {
   const path = `training.${name}`;
   const known = name.replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-  if (Object.hasOwn(elsewhere, known)) {
-    const place = elsewhere[known] ?? "";
+  const off = value === false || value === null || value === 0;
+  const place = (Object.hasOwn(elsewhere, known) ? elsewhere[known] : undefined) ??
+    (off ? undefined : elsewhereWhereOn[known]);
+  if (place !== undefined) {
     const details = { code: "MISPLACED", plugin: "spec", path, found: value, allowed: [place] };
     return [new AttuneError(`${path}: this lives in ${place}`, details)];
   }
-  if (notBuilt.includes(known)) {
-    const off = value === false || value === null || value === 0;
+  if (notBuilt.includes(known) || Object.hasOwn(elsewhereWhereOn, known)) {
     return off ? [] : [unsupported("spec", path, value, "it is not built yet")];
   }
   return [unknownName("spec", path, "training argument", name, Object.keys(fields))];

@@ -8,7 +8,7 @@
  * @module
  */
 export type { DType, Json, Named, Random, Tensor } from "./types/base.ts";
-export type { Graph, Shape, Value } from "./graph/graph.ts";
+export type { Append, Asked, Graph, Purpose, Rewrite, Shape, Value } from "./graph/graph.ts";
 export type * from "./types/plugins.ts";
 export type * from "./types/typed_spec.ts";
 export type * from "./types/build.ts";

@@ -2,6 +2,8 @@
  * Every plugin of this package by kind and name. Written by build/catalog.ts; hosts may hand in another catalog.
  * @module
  */
+import { bf16 as acceleratorBf16 } from "./accelerators/bf16.ts";
+import { fp16 as acceleratorFp16 } from "./accelerators/fp16.ts";
 import { fp4 as acceleratorFp4 } from "./accelerators/fp4.ts";
 import { nf4 as acceleratorNf4 } from "./accelerators/nf4.ts";
 import { adalora as adapterAdalora } from "./adapters/adalora.ts";
@@ -222,6 +224,8 @@ import { split as transformSplit } from "./transforms/split.ts";
 
 type Plugins = {
   readonly accelerator: {
+    readonly bf16: typeof acceleratorBf16;
+    readonly fp16: typeof acceleratorFp16;
     readonly fp4: typeof acceleratorFp4;
     readonly nf4: typeof acceleratorNf4;
   };
@@ -489,6 +493,8 @@ type Plugins = {
 /** The plugins that come with Attune. */
 export const catalog: Plugins = {
   accelerator: {
+    bf16: acceleratorBf16,
+    fp16: acceleratorFp16,
     fp4: acceleratorFp4,
     nf4: acceleratorNf4,
   },

@@ -7,6 +7,8 @@ import type { Imports } from "../core/loader.ts";
 /** Imports the plugins that come with Attune, one by one. */
 export const imports: Imports = {
   accelerator: {
+    bf16: () => import("./accelerators/bf16.ts").then((m) => m.bf16),
+    fp16: () => import("./accelerators/fp16.ts").then((m) => m.fp16),
     fp4: () => import("./accelerators/fp4.ts").then((m) => m.fp4),
     nf4: () => import("./accelerators/nf4.ts").then((m) => m.nf4),
   },

@@ -5,12 +5,23 @@
 import { type DimValues, evaluateDim, evaluateShape } from "../../core/graph/dims.ts";
 import { type Graph, type Node, reachable, type Value } from "../../core/graph/graph.ts";
 import type { Op } from "../../core/graph/ops.ts";
+import { fromFloat32, toFloat32, viewOf } from "../../core/safetensors.ts";
+import type { DType } from "../../core/tensor.ts";
 
 /** A tensor of the reference: booleans are 0 and 1. */
 export type Reference = Readonly<{ dims: readonly number[]; data: Float64Array }>;
 
 type Rule<O extends Op> = (node: Node<O>, inputs: readonly Reference[], dims: DimValues) => readonly Reference[];
 type Table = { readonly [O in Op]: Rule<O> };
+
+/** A number in another dtype: floats of 16 bits are rounded to the nearest, ties to even. */
+function castTo(dtype: DType, value: number): number {
+  if (dtype === "bool") return Number(value !== 0);
+  if (dtype === "float32" || dtype === "float64") return value;
+  if (dtype !== "float16" && dtype !== "bfloat16") return Math.trunc(value);
+  const bytes = fromFloat32(Float32Array.of(value), dtype);
+  return toFloat32({ dtype, dims: [], data: viewOf(dtype, bytes) }).data[0] ?? NaN;
+}
 
 const size = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
 const make = (dims: readonly number[], at: (index: readonly number[]) => number): Reference => {
@@ -159,12 +170,7 @@ const table: Table = {
   }],
   QuickGelu: (node, [x]) => [{ dims: x!.dims, data: x!.data.map((v) => v * sigmoid(node.attrs.alpha * v)) }],
   Not: each((x) => (x === 0 ? 1 : 0)),
-  Cast: (node, [x]) => [{
-    dims: x!.dims,
-    data: x!.data.map((
-      v,
-    ) => (node.attrs.to === "bool" ? Number(v !== 0) : node.attrs.to === "float32" ? v : Math.trunc(v))),
-  }],
+  Cast: (node, [x]) => [{ dims: x!.dims, data: x!.data.map((v) => castTo(node.attrs.to, v)) }],
   Add: pair((a, b) => a + b),
   Sub: pair((a, b) => a - b),
   Mul: pair((a, b) => a * b),

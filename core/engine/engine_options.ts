@@ -3,6 +3,7 @@
  * @module
  */
 import type {
+  Accelerator,
   AttachedAdapter,
   Batch,
   Checkpoint,
@@ -50,6 +51,8 @@ export type EngineOptions = Readonly<{
   backbone: InspectedBackbone;
   tasks: readonly EngineTask[];
   regularizers?: readonly Regularizer[];
+  /** What rewrites the graphs, in order. */
+  accelerators?: readonly Accelerator[] | undefined;
   optimizer: Optimizer;
   /** The run's, before the schedule. */
   learningRate: number;

@@ -2,7 +2,7 @@
  * What evaluators and generators are made from.
  * @module
  */
-import type { AttachedAdapter, Checkpoint, Head, Host, InspectedBackbone, OrtTensor } from "../types.ts";
+import type { Accelerator, AttachedAdapter, Checkpoint, Head, Host, InspectedBackbone, OrtTensor } from "../types.ts";
 import type { Feeder } from "./feeds.ts";
 import type { TaskLoss } from "./program.ts";
 import type { InitialWeights } from "./weights.ts";
@@ -19,6 +19,8 @@ export type EvaluatorOptions = Readonly<{
   fed: ReadonlyMap<string, Readonly<{ rows?: number }>>;
   weights: Readonly<Record<string, OrtTensor>>;
   feeder: Feeder;
+  /** What rewrites the graphs, in order. */
+  accelerators?: readonly Accelerator[] | undefined;
   labelSmoothing: number;
   reads?: readonly string[] | undefined;
   /** The task's name, where several share a model. */

@@ -5,14 +5,17 @@
 import { missing, unsupported } from "../errors.ts";
 import * as f from "../graph/functions.ts";
 import { seqDim } from "../graph/dims.ts";
-import { Graph, type Value } from "../graph/graph.ts";
+import { capabilities } from "../graph/capabilities.ts";
+import { Graph, type Rewrite, type Value } from "../graph/graph.ts";
 import { gradients } from "../graph/vjp.ts";
 import type {
+  Accelerator,
   AttachedAdapter,
   BackboneOutput,
   ForwardPass,
   GraphBuilder,
   Head,
+  Host,
   InspectedBackbone,
   Loss,
   Named,
@@ -49,8 +52,10 @@ export type ProgramOptions = Readonly<{
   heads: readonly Head[];
   losses: readonly TaskLoss[];
   attached: readonly AttachedAdapter[];
-  /** Gradients are of the losses times a number that the host feeds. */
-  scalesLoss?: boolean;
+  /** Each rewrites the graph, in order; where one scales losses, gradients are of them times what the host feeds. */
+  accelerators?: readonly Accelerator[] | undefined;
+  /** Where it will run; accelerators ask. */
+  host?: Pick<Host, "provider" | "memoryBytes">;
   regularizers?: readonly PreparedRegularizer[] | undefined;
   /** False where a training graph is wanted without its randomness. */
   random?: boolean;
@@ -154,7 +159,7 @@ type FedRegularizer = Readonly<{ name: string; regularizer: Regularizer; frozen:
 
 function openProgram(options: ProgramOptions): Building {
   const { backbone, heads } = options;
-  const graph = new Graph();
+  const graph = new Graph(rewritesOf(options));
   const regularizers = feedRegularizers(graph, options);
   const builder = createGraphBuilder({
     ...options,
@@ -178,6 +183,12 @@ function openProgram(options: ProgramOptions): Building {
     return { states, outputs, sums: lossSums(build, outputs, options) };
   };
   return { ...builder, graph, regularizers, forward };
+}
+
+function rewritesOf({ accelerators = [], host, backbone }: ProgramOptions): readonly Rewrite[] {
+  const { provider = "cpu", memoryBytes: bytes = Infinity } = host ?? {};
+  const device = { provider, can: capabilities[provider], bytes, backbone };
+  return accelerators.flatMap((accelerator) => accelerator.rewrite?.(device) ?? []);
 }
 
 function feedRegularizers(graph: Graph, { mode, regularizers = [] }: ProgramOptions): readonly FedRegularizer[] {
@@ -288,7 +299,7 @@ function lossSums(build: GraphBuilder, outputs: Named<Value>, options: ProgramOp
 function addGradients(graph: Graph, recorded: BuildInfo, total: Value, options: ProgramOptions): GradientOutput[] {
   const trained = [...recorded.parameters.values()].filter((p) => trainsIn(p, options.isTrainable));
   const tables = new Set(trained.filter((p) => p.ids.length > 0).map((p) => p.value));
-  const seed = options.scalesLoss ? scalarInput(graph, LOSS_SCALE) : undefined;
+  const seed = options.accelerators?.some((a) => a.lossScale) ? scalarInput(graph, LOSS_SCALE) : undefined;
   const found = gradients(total, trained.map((p) => p.value), tables, seed);
   const rowNames = new Map<number, string>();
   return trained.flatMap((p, i): GradientOutput[] => {

@@ -34,7 +34,7 @@ type Recipe = Readonly<{
 }>;
 
 /** Ops that treat every element alone and that heads put behind their products. */
-const elementwise: ReadonlySet<Op> = new Set<Op>(["Add", "Sub", "Mul", "Div", "Tanh", "Neg", "Identity"]);
+const elementwise: ReadonlySet<Op> = new Set<Op>(["Add", "Sub", "Mul", "Div", "Tanh", "Neg", "Identity", "Cast"]);
 
 const known = new WeakMap<Graph, Map<string, ClassScores>>();
 

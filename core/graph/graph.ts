@@ -47,6 +47,21 @@ export type Region = Readonly<{
   transparent: boolean;
 }>;
 
+/** An operation that is asked for. */
+export type Asked<O extends Op = Op> = Readonly<{ op: O; inputs: Values; attrs: Ops[O] }>;
+
+/** What a node is for: the model's outputs, a loss (or a regularizer's term) of them, or gradients. */
+export type Purpose = "outputs" | "loss" | "gradients";
+
+/**
+ * Makes other nodes in place of those that are asked for, as a graph is built: of the model, its losses and its gradients
+ * alike. `next` appends a node as the rewrites behind this one have it.
+ */
+export type Rewrite = (asked: Asked, next: Append, purpose: Purpose) => readonly Value[];
+
+/** Appends an operation and gives its outputs. */
+export type Append = <O extends Op>(op: O, inputs: Values, attrs: Ops[O]) => readonly Value[];
+
 /** A training or inference graph under construction. */
 export class Graph {
   readonly nodes: Node[] = [];
@@ -58,7 +73,15 @@ export class Graph {
   readonly #producers: (Node | undefined)[] = [];
   readonly #origins: (Origin | undefined)[] = [];
   readonly #known: Map<string, readonly Value[]> = new Map();
+  readonly #rewritten: Map<string, readonly Value[]> = new Map();
   readonly #regions: Map<number, Region> = new Map();
+  readonly #readAs: Map<number, Value> = new Map();
+  readonly #rewrites: readonly Rewrite[];
+
+  /** An empty graph. `rewrites`: what stands between an operation that is asked for and its nodes, the first one first. */
+  constructor(rewrites: readonly Rewrite[] = []) {
+    this.#rewrites = rewrites;
+  }
 
   /** A value fed in each run; the same name gives the same value. */
   input(name: string, dtype: DType, shape: Shape): Value {
@@ -84,7 +107,20 @@ export class Graph {
 
   /** Appends an operation and gives its outputs. Throws where shapes or dtypes do not fit. */
   append<O extends Op>(op: O, inputs: Values, attrs: Ops[O]): readonly Value[] {
-    const key = `${op} ${inputs.map((v) => v?.id ?? "-").join(" ")} ${JSON.stringify(attrs)}`;
+    if (this.#rewrites.length === 0) return this.#append(op, inputs, attrs);
+    const purpose = purposeOf(this.scope);
+    const key = `${purpose} ${keyOf(op, inputs, attrs)}`;
+    const known = this.#rewritten.get(key);
+    if (known) return known;
+    const from = (i: number): Append => (op, inputs, attrs) =>
+      this.#rewrites[i]?.({ op, inputs, attrs }, from(i + 1), purpose) ?? this.#append(op, inputs, attrs);
+    const outputs = from(0)(op, inputs, attrs);
+    this.#rewritten.set(key, outputs);
+    return outputs;
+  }
+
+  #append<O extends Op>(op: O, inputs: Values, attrs: Ops[O]): readonly Value[] {
+    const key = keyOf(op, inputs, attrs);
     const known = this.#known.get(key);
     if (known) return known;
     const inferred = inferShapes({ op, inputs, attrs });
@@ -118,6 +154,16 @@ export class Graph {
   /** Where a value comes from that no node makes. */
   origin(value: Value): Origin | undefined {
     return this.#origins[value.id];
+  }
+
+  /** Declares that others read `other` in a node's result's place: what gradients are computed from, too. */
+  replace(result: Value, other: Value): void {
+    this.#readAs.set(result.id, other);
+  }
+
+  /** What others read in a value's place. */
+  readAs(value: Value): Value {
+    return this.#readAs.get(value.id) ?? value;
   }
 
   /** The region that a value is an output of. */
@@ -156,6 +202,15 @@ export class Graph {
     this.#origins.push(origin);
     return value;
   }
+}
+
+function keyOf(op: Op, inputs: Values, attrs: unknown): string {
+  return `${op} ${inputs.map((v) => v?.id ?? "-").join(" ")} ${JSON.stringify(attrs)}`;
+}
+
+function purposeOf(scope: string): Purpose {
+  if (scope.startsWith("d.")) return "gradients";
+  return /^(loss|regularizer)\./.test(scope) ? "loss" : "outputs";
 }
 
 /** The nodes that the given values need, producers first, in the order they were appended. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { AttuneError } from "../errors.ts";
+import type { DType } from "../tensor.ts";
 import { addDims, type Dim, mulDims, sizeOfShape } from "./dims.ts";
 import * as f from "./functions.ts";
 import { type Node, reachable, type Region, type Value, type Values } from "./graph.ts";
@@ -16,6 +17,9 @@ import type { Op } from "./ops.ts";
  */
 type Rule<O extends Op> = (node: Node<O>, dy: Values, needs: readonly boolean[]) => Values;
 type VjpTable = { readonly [O in Op]: Rule<O> | null };
+
+/** What has gradients, which are of the same dtype. */
+const floats: ReadonlySet<DType> = new Set<DType>(["float32", "float16", "bfloat16"]);
 
 const table: VjpTable = {
   Identity: (_, dy) => [dy[0]],
@@ -57,7 +61,7 @@ const table: VjpTable = {
     return [f.mul(out(dy), f.add(s, f.mul(f.mul(scaled, s), f.sub(ones(node), s))))];
   },
   Not: null,
-  Cast: (node, dy) => (x0(node).dtype === "float32" ? [f.cast(out(dy), "float32")] : [undefined]),
+  Cast: (node, dy) => (floats.has(x0(node).dtype) ? [f.cast(out(dy), x0(node).dtype)] : [undefined]),
   Add: (node, dy, needs) => [
     needs[0] ? unbroadcast(out(dy), x0(node)) : undefined,
     needs[1] ? unbroadcast(out(dy), x1(node)) : undefined,
@@ -401,7 +405,8 @@ function x2(node: Node): Value {
   return node.inputs[2] as Value;
 }
 function y0(node: Node): Value {
-  return node.outputs[0] as Value;
+  const y = node.outputs[0] as Value;
+  return y.graph.readAs(y);
 }
 
 function noRule(node: Node, why: string): AttuneError {

@@ -54,6 +54,7 @@ export async function createTaskEngine(
       },
     })),
     regularizers: run.regularizers,
+    accelerators: run.accelerators,
     optimizer: run.optimizer,
     learningRate: training.learningRate,
     labelSmoothing: training.labelSmoothingFactor,

@@ -36,6 +36,7 @@ export function openEvaluator(open: OpenRun, options: InferOptions = {}): Evalua
   return createEvaluator({
     ...open,
     ...options,
+    accelerators: run.accelerators,
     initial: initialWeights(checkpoint, attached, backbone, createRandom(run.training.seed)),
     fed: new Map(),
     weights: {},

@@ -225,6 +225,8 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows)
     heads: open.heads,
     losses: open.losses,
     attached: open.attached,
+    accelerators: open.run.accelerators,
+    host: open.host,
     labelSmoothing: training.labelSmoothingFactor,
     checkpointing: training.gradientCheckpointing,
     queryBlocks: queryBlocksFor(batch),

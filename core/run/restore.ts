@@ -24,6 +24,14 @@ export type RestoreOptions = Readonly<{
   resumeLogs: (marks: Named<Json>) => void;
 }>;
 
+/** What accelerators have to say where the run will be. */
+function* notices({ run, host }: OpenRun): Generator<TrainingEvent> {
+  for (const accelerator of run.accelerators) {
+    const message = accelerator.notice?.(host.provider);
+    if (message !== undefined) yield { type: "warning", step: 0, epoch: 0, code: "ACCELERATOR", message };
+  }
+}
+
 /**
  * Puts the newest sound checkpoint in place and returns it, where there is one; warnings come out as events.
  *
@@ -45,7 +53,10 @@ export async function* restoreCheckpoint(
     await checkpoints?.retire(name ?? "");
     engine.restore(saved.tensors);
     resumeLogs(saved.logs);
-  } else if (engine.fresh.length > 0) {
+    return { name, saved };
+  }
+  yield* notices(open);
+  if (engine.fresh.length > 0) {
     const message = `${engine.fresh.length} parameters are not in ${open.checkpoint.label} and start at random: ${
       engine.fresh.slice(0, 6).join(", ")
     }`;

@@ -6,7 +6,7 @@ import { toSpec } from "../compose.ts";
 import type { Engine } from "../engine/engine.ts";
 import { countSteps } from "../loop/steps.ts";
 import type { LoopState } from "../loop/loop_state.ts";
-import { trainLoop } from "../loop/train.ts";
+import { type LoopOptions, trainLoop } from "../loop/train.ts";
 import type { Host, Json, LogWriter, Named, Run, Store, TrainingEvent, TrainOptions } from "../types.ts";
 import { batchPlan, type TaskRows } from "./batches.ts";
 import { type BestMetric, selectBestMetrics } from "./best.ts";
@@ -176,11 +176,8 @@ async function* trainTasks(
   const keepSamples = samplesFile(output, saved?.state.step ?? 0);
   let last: Extract<TrainingEvent, { type: "end" }> | undefined;
   const events = trainLoop({
+    ...loopParts(run),
     engine,
-    training,
-    optimizer: run.optimizer,
-    schedule: run.schedule,
-    callbacks: run.callbacks,
     steps: countSteps(plan.perEpoch, training),
     rows: countRows(tasks),
     peak: await peakOf(engine, host),
@@ -217,6 +214,14 @@ async function* trainTasks(
     yield event;
   }
   yield { ...last, ...final.whole };
+}
+
+/** The parts of a run that its loop works with. */
+function loopParts(
+  { training, optimizer, schedule, callbacks, accelerators }: Run,
+): Pick<LoopOptions, "training" | "optimizer" | "schedule" | "callbacks" | "lossScale"> {
+  const lossScale = accelerators.find((a) => a.lossScale)?.lossScale;
+  return { training, optimizer, schedule, callbacks, lossScale };
 }
 
 /** Writes a run's spec.json, once. */

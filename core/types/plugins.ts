@@ -149,7 +149,7 @@ export type RunSpec = Readonly<{
   schedule?: Use<"schedule">;
   /** Terms and noise in training alone. Default: none. */
   regularizers?: Several<"regularizer">;
-  /** How frozen weights are stored and computed with, as "nf4". Default: none, as the checkpoint has them. */
+  /** How frozen weights are stored and products computed, as "nf4" or "fp16". Default: none, as the checkpoint has them. */
   accelerators?: Several<"accelerator">;
   /** The metrics of evaluations. Default: the task's. */
   metrics?: Several<"metric">;
@@ -201,6 +201,10 @@ export type TrainingArguments = Readonly<{
   rowSharing: boolean;
   /** Whether activations are computed again in the backward pass: less memory, more time. Default: false. */
   gradientCheckpointing: boolean;
+  /** Puts the accelerator "fp16" last: float16 products, and losses scaled. Default: false. */
+  fp16: boolean;
+  /** Puts the accelerator "bf16" last: bfloat16 products. Default: false. */
+  bf16: boolean;
   /** The memory that the run may take, in bytes or as "2GB": cheap values are recomputed to stay within it. */
   memory: number | string;
   /** When steps are told: every `loggingSteps`, at the end of each epoch, or not. log.jsonl has every step. Default: "steps". */

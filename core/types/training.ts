@@ -3,7 +3,7 @@
  * @module
  */
 import type { Capabilities } from "../graph/capabilities.ts";
-import type { Graph, Value } from "../graph/graph.ts";
+import type { Rewrite, Value } from "../graph/graph.ts";
 import type { Named, Tensor } from "./base.ts";
 import type { GraphBuilder } from "./build.ts";
 import type { BackboneOutput, InspectedBackbone, Middleware } from "./model.ts";
@@ -154,8 +154,8 @@ export type LossScaleOptions = Readonly<{
 }>;
 
 /**
- * Says how frozen weights are stored, and rewrites graphs before gradients are built or after. Each of several is asked in
- * order: the first that takes a weight stores it, all rewrite. Not `exact`: asked for by name.
+ * Says how frozen weights are stored, and rewrites graphs as they are built. Each of several is asked in order: the first
+ * that takes a weight stores it, all rewrite. Not `exact`: asked for by name.
  */
 export interface Accelerator extends Plugin<"accelerator"> {
   readonly exact: boolean;
@@ -169,8 +169,10 @@ export interface Accelerator extends Plugin<"accelerator"> {
   readonly maxLossDrift?: number | undefined;
   /** How losses are scaled, where gradients have so few bits that small ones would be lost. */
   readonly lossScale?: LossScaleOptions;
-  forward?(graph: Graph, device: Device): Graph;
-  training?(graph: Graph, device: Device): Graph;
+  /** What there is to say before step one of a run on a provider, in one line. */
+  notice?(provider: Provider): string | undefined;
+  /** What stands between operations and their nodes, in each graph that is built: of the model, its losses and gradients. */
+  rewrite?(device: Device): Rewrite;
 }
 
 /** Where a graph will run. */

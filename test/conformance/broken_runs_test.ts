@@ -147,7 +147,7 @@ const accelerator: Accelerator = {
   name: "same",
   options: {},
   exact: true,
-  forward: (graph) => graph,
+  rewrite: () => ({ op, inputs, attrs }, next) => next(op, inputs, attrs),
   store: () => plainStorage(4),
 };
 itPasses("an accelerator that changes nothing", checksOf(accelerator as Checked<"accelerator">));
@@ -155,12 +155,23 @@ const scaling = { initScale: 65536, growthFactor: 2, backoffFactor: 0.5, growthI
 finds("accelerator", [
   ["changes numbers and says it is exact", {
     ...accelerator,
-    forward: (graph) => {
-      for (const [name, value] of graph.outputs) graph.output(name, mul(value, 1.01));
-      return graph;
-    },
+    rewrite: () => ({ op, inputs, attrs }, next) => op === "Gelu" ? next("Tanh", inputs, {}) : next(op, inputs, attrs),
   }, /the outputs that there were/],
-  ["loses an output", { ...accelerator, forward: () => new Graph() }, /the outputs that there were/],
+  ["changes gradients alone", {
+    ...accelerator,
+    rewrite: () => ({ op, inputs, attrs }, next, purpose) =>
+      purpose === "gradients" && op === "Add" ? next("Sub", inputs, {}) : next(op, inputs, attrs),
+  }, /the outputs that there were/],
+  ["asks for what no provider has", {
+    ...accelerator,
+    exact: false,
+    rewrite: () => ({ op, inputs, attrs }, next) =>
+      op === "Gelu"
+        ? next("Cast", next("Cast", next("Gelu", inputs, { approximate: "none" }), { to: "float64" }), {
+          to: "float32",
+        })
+        : next(op, inputs, attrs),
+  }, /ops that the provider has/],
   ["stores more than there was", { ...accelerator, store: () => plainStorage(8) }, /no more than/],
   ["gives back something else", { ...accelerator, store: () => plainStorage(4, 0) }, /gives back what it stores/],
   ["changes what it is given", {

@@ -22,7 +22,7 @@ const training = (values: Named<Json>): Named<string> => codes(tinySpec({ traini
 describe("a run spec's errors", () => {
   it("come all at once, each with its path", () => {
     const spec = {
-      ...tinySpec({ training: { fp16: true, weightDecay: 0.1, learningRat: 1, numTrainEpochs: "3" } }),
+      ...tinySpec({ training: { fp16: true, bf16: true, weightDecay: 0.1, learningRat: 1, numTrainEpochs: "3" } }),
       version: 2,
       optimiser: "adamw",
       schedule: "linaer",
@@ -37,7 +37,7 @@ describe("a run spec's errors", () => {
       store: "UNSUPPORTED",
       "regularizers.0.with.data": "MISSING",
       "metrics.0.with.averag": "UNKNOWN_NAME",
-      "training.fp16": "UNSUPPORTED",
+      "training.bf16": "BAD_VALUE",
       "training.weightDecay": "MISPLACED",
       "training.learningRat": "UNKNOWN_NAME",
       "training.numTrainEpochs": "BAD_VALUE",
@@ -50,7 +50,13 @@ describe("a run spec's errors", () => {
 
   it("send names of TrainingArguments to parts that exist", () => {
     const names = ["optim", "adamBeta1", "lrSchedulerType", "warmupSteps", "reportTo", "loggingDir", "runName"];
-    names.push("neftuneNoiseAlpha", "earlyStoppingPatience", "activationCheckpointing");
+    names.push(
+      "halfPrecisionBackend",
+      "fp16OptLevel",
+      "neftuneNoiseAlpha",
+      "earlyStoppingPatience",
+      "activationCheckpointing",
+    );
     for (const name of names) {
       const [error] = errorsOf(tinySpec({ training: { [name]: 1 } }));
       assert.equal(error?.code, "MISPLACED", name);
@@ -58,13 +64,17 @@ describe("a run spec's errors", () => {
       assert.deepEqual(errorsOf(tinySpec({ training: { [python]: 1 } }))[0]?.allowed, error?.allowed, python);
       const [place = "", use] = error?.allowed[0]?.split(/ \(as (.*)\)$/) ?? [];
       if (use === undefined) continue;
-      const several = ["loggers", "callbacks", "regularizers"].includes(place);
+      const several = ["loggers", "callbacks", "regularizers", "accelerators"].includes(place);
       const part = JSON.parse(use.replace(/, "with": \.\.\./, "")) as Json;
       const spec = tinySpec({ training: { evalStrategy: "epoch" } });
       assert.deepEqual(errorsOf({ ...spec, [place]: several ? [part] : part }), [], name);
     }
-    for (const name of ["bf16", "deepspeed", "pushToHub", "loggingNanInfFilter", "torchCompileMode"]) {
+    for (const name of ["tf32", "deepspeed", "pushToHub", "loggingNanInfFilter", "torchCompileMode"]) {
       assert.deepEqual(training({ [name]: "x" }), { [`training.${name}`]: "UNSUPPORTED" });
+      assert.deepEqual(training({ [name]: false }), {});
+    }
+    for (const name of ["fp16FullEval", "bf16_full_eval"]) {
+      assert.deepEqual(training({ [name]: true }), { [`training.${name}`]: "MISPLACED" });
       assert.deepEqual(training({ [name]: false }), {});
     }
   });

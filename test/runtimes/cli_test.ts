@@ -22,7 +22,7 @@ it("what is wrong on the command line is exit code 2, and nothing is written", a
       ["run", spec, "--threads", "0", "--output", output],
       ["run", spec, "--output", spec],
       ["run", spec, "--set", "training", "--output", output],
-      ["plan", spec, "--set", "training.fp16=true"],
+      ["plan", spec, "--set", "training.tf32=true"],
       ["run", spec, "--ouptut", output],
       ["serve", "--port", "65536"],
       ["merge", join(folder, "none"), "--output", output],

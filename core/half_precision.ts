@@ -1,0 +1,39 @@
+/**
+ * `training.fp16` and `training.bf16`: Hugging Face's names of the accelerators "fp16" and "bf16".
+ * @module
+ */
+import { AttuneError, badValue } from "./errors.ts";
+import { resolvePart, type Resolver } from "./resolve_part.ts";
+import type { Plugin, TrainingArguments } from "./types.ts";
+
+const names = ["fp16", "bf16"] as const;
+
+/** The accelerators of a spec with the one that its training arguments ask for, put last. What is wrong is noted. */
+export function withHalfPrecision(
+  accelerators: readonly Plugin[],
+  training: Pick<TrainingArguments, "fp16" | "bf16">,
+  resolver: Resolver,
+): readonly Plugin[] {
+  const { issues } = resolver;
+  const there = names.filter((name) => accelerators.some((a) => a.name === name));
+  const asked = names.filter((name) => training[name]);
+  if (there.length > 1) issues.push(badValue("spec", "accelerators", there, 'one of "fp16" and "bf16"'));
+  if (asked.length > 1) issues.push(badValue("spec", "training.bf16", true, "false, where training.fp16 is true"));
+  const [name] = asked;
+  if (!name || asked.length > 1) return accelerators;
+  if (there.length > 0) {
+    const message =
+      `training.${name}: true is the accelerator "${name}", and accelerators has "${there[0]}" already: ` +
+      "say it in one place";
+    issues.push(new AttuneError(message, { code: "BAD_VALUE", plugin: "spec", path: `training.${name}`, found: true }));
+    return accelerators;
+  }
+  const made = resolvePart("accelerator", name, `training.${name}`, resolver);
+  return made ? [...accelerators, made as unknown as Plugin] : accelerators;
+}
+
+/** Training arguments as a spec keeps them beside accelerators, which have what these two ask for. */
+export function withoutHalfPrecision(training: TrainingArguments): Omit<TrainingArguments, "fp16" | "bf16"> {
+  const { fp16: _fp16, bf16: _bf16, ...others } = training;
+  return others;
+}

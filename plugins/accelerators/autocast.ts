@@ -1,0 +1,168 @@
+/**
+ * torch's autocast: products of 16-bit operands with 16-bit results, forward and backward; other ops as their operands
+ * come, or in float32, by the device's list.
+ *
+ * Graphs stay float32: what is a 16-bit tensor in torch is a value cast there and back, so that every kernel computes in
+ * float32 and rounds once, as torch's do. The gradient of a cast is a cast back, so that the gradient of every 16-bit
+ * tensor has 16 bits too; sums of gradients of float32 tensors stay float32, as do master weights.
+ * @module
+ */
+import type { Append, Asked, Graph, Node, Rewrite, Value } from "../../core/graph/graph.ts";
+import type { Op } from "../../core/graph/ops.ts";
+import type { Provider } from "../../core/types.ts";
+
+/** The dtypes of 16 bits. */
+export type Half = "float16" | "bfloat16";
+
+const products: ReadonlySet<Op> = new Set<Op>(["MatMul", "FusedMatMul", "Gemm"]);
+
+/** Ops whose result has the values of their first operand, or of all. */
+const moves: ReadonlySet<Op> = new Set<Op>([
+  "Identity",
+  "Transpose",
+  "Reshape",
+  "Expand",
+  "Slice",
+  "Gather",
+  "GatherElements",
+  "Concat",
+]);
+
+/** What CUDA's list computes in float32; CPU's takes it as it comes. */
+const preciseOnCuda: ReadonlySet<Op> = new Set<Op>([
+  "Softmax",
+  "LogSoftmax",
+  "LayerNormalization",
+  "Exp",
+  "Log",
+  "Pow",
+  "Reciprocal",
+  "Softplus",
+  "ReduceSum",
+]);
+
+/** The rewrite of a graph that runs on a provider. */
+export function autocast(half: Half, provider: Provider): Rewrite {
+  const precise = provider === "cpu" || provider === "wasm" ? new Set<Op>() : preciseOnCuda;
+  const known = new Map<Value, boolean>();
+  /** Whether a value is a 16-bit tensor in torch. */
+  const isHalf = (value: Value): boolean => {
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    const node = value.graph.producer(value);
+    const found = node?.op === "Cast" ? node.inputs[0]?.dtype === half : node !== undefined && moves.has(node.op) &&
+      (node.op === "Concat" ? node.inputs : node.inputs.slice(0, 1)).every((x) => x && isHalf(x));
+    known.set(value, found);
+    return found;
+  };
+  return ({ op, inputs, attrs }, next, purpose) => {
+    const rounded = (x: Value): Value => (isHalf(x) ? x : roundTo(half, x, next));
+    if (op === "Cast") return castOnce({ op, inputs, attrs } as Asked<"Cast">, next);
+    const [a, b] = inputs;
+    if (a && b && products.has(op) && a.dtype === "float32") {
+      if (isUniform(a)) {
+        // Sums of columns, which are products with ones here.
+        const sums = next(op, inputs, attrs);
+        return isHalf(b) ? sums.map(rounded) : sums;
+      }
+      return [product({ op, inputs, attrs } as Asked<Product>, next, rounded, isHalf)];
+    }
+    const outputs = next(op, inputs, attrs);
+    if (purpose !== "outputs" || moves.has(op) || precise.has(op) || !comesHalf({ op, inputs, attrs }, isHalf)) {
+      return outputs;
+    }
+    const [first, ...others] = outputs;
+    if (first?.dtype !== "float32") return outputs;
+    const result = rounded(first);
+    first.graph.replace(first, result);
+    return [result, ...others];
+  };
+}
+
+/** What there is to say of a provider that has no arithmetic of 16 bits. */
+export function noFaster(name: string, provider: Provider): string | undefined {
+  if (provider !== "cpu" && provider !== "wasm") return undefined;
+  return `${name} on the CPU gives the numbers of a 16-bit run, and is no faster: products are rounded to 16 bits, ` +
+    "and computed in float32";
+}
+
+type Product = "MatMul" | "FusedMatMul" | "Gemm";
+
+/** A product of 16-bit operands. A factor comes behind it, as in models; the bias of a linear layer before it is rounded. */
+function product(
+  { op, inputs: [a, b, c], attrs }: Asked<Product>,
+  next: Append,
+  rounded: (x: Value) => Value,
+  isHalf: (x: Value) => boolean,
+): Value {
+  const operand = (x: Value): Value => (isHalf(x) ? x : isOfModel(x) ? rounded(x) : roundForOne(x, rounded));
+  const operands = [operand(a as Value), operand(b as Value)];
+  const { alpha = 1, ...plain } = attrs as { alpha?: number; transA?: 0 | 1; transB?: 0 | 1 };
+  const bias = c && alpha === 1 && isOfModel(c) ? [rounded(c)] : [];
+  if (areScores(plain, operands)) return next(op, operands, attrs)[0] as Value;
+  const given = op === "MatMul" ? {} : { ...plain, alpha: 1 };
+  const made = next(op, [...operands, ...bias], given as typeof attrs)[0] as Value;
+  const result = rounded(alpha === 1 ? made : next("Mul", [rounded(made), number(made, alpha)], {})[0] as Value);
+  if (!c || bias.length > 0) return result;
+  const sum = next("Add", [result, c], {})[0] as Value;
+  return isHalf(c) ? rounded(sum) : sum;
+}
+
+/**
+ * Whether a product makes scores of attention, queries by keys, or their gradients: torch's fused attention keeps these
+ * in float32, factor and mask included, and rounds shares where they meet the values.
+ */
+function areScores({ transA, transB }: { transA?: 0 | 1; transB?: 0 | 1 }, [a]: readonly Value[]): boolean {
+  return transB === 1 && transA === 0 && (a?.shape.length ?? 0) > 2;
+}
+
+/** There and back. */
+function roundTo(half: Half, x: Value, next: Append): Value {
+  const narrow = castOnce({ op: "Cast", inputs: [x], attrs: { to: half } }, next);
+  return next("Cast", narrow, { to: "float32" })[0] as Value;
+}
+
+/** What was cast there and back before is not cast there again. */
+function castOnce({ op, inputs, attrs }: Asked<"Cast">, next: Append): readonly Value[] {
+  const [x] = inputs;
+  const [before] = producerOf(x)?.op === "Cast" ? producerOf(x)?.inputs ?? [] : [];
+  return x?.dtype === "float32" && before?.dtype === attrs.to ? [before] : next(op, inputs, attrs);
+}
+
+/** A float32 tensor is cast anew for each product that reads it: the gradients of its readers are rounded one by one. */
+function roundForOne(x: Value, rounded: (x: Value) => Value): Value {
+  return x.graph.withVjp([x], [rounded(x)], ([dy]) => [dy], true)[0] as Value;
+}
+
+/** Whether a value is a parameter, perhaps moved: torch casts such a one once for all that read it. */
+function isOfModel(value: Value): boolean {
+  const node = producerOf(value);
+  if (node) return moves.has(node.op) && node.inputs[0] !== undefined && isOfModel(node.inputs[0]);
+  return value.graph.origin(value)?.kind === "parameter";
+}
+
+/** Whether an op's operands are all 16-bit tensors, beside numbers. */
+function comesHalf({ op, inputs }: Asked, isHalf: (x: Value) => boolean): boolean {
+  // torch's root mean square norms end in a product with a float32 weight; its layer norms are as what they norm.
+  if (op === "SimplifiedLayerNormalization") return false;
+  const read = op === "LayerNormalization" ? inputs.slice(0, 1) : inputs;
+  const floats = read.filter((x) => x !== undefined && x.dtype === "float32" && !isUniform(x));
+  return floats.length > 0 && floats.every((x) => x && isHalf(x));
+}
+
+/** Whether a value is one number, perhaps repeated. */
+function isUniform(value: Value): boolean {
+  const node: Node | undefined = producerOf(value);
+  if (node?.op === "Expand" || node?.op === "Reshape") return node.inputs[0] !== undefined && isUniform(node.inputs[0]);
+  const origin = value.graph.origin(value);
+  return origin?.kind === "constant" && origin.tensor.dims.length === 0;
+}
+
+function producerOf(value: Value | undefined): Node | undefined {
+  return value?.graph.producer(value);
+}
+
+function number(like: Value, value: number): Value {
+  const graph: Graph = like.graph;
+  return graph.constant({ dtype: "float32", dims: [], data: Float32Array.of(value) });
+}

@@ -1,0 +1,42 @@
+/**
+ * bfloat16.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { autocast, noFaster } from "./autocast.ts";
+import { halfStorage } from "./half_storage.ts";
+
+/** Options of {@link bf16}. */
+export interface Bf16Options {
+  /** How linear layers' weights that do not train are stored: their products are the same. */
+  readonly storage: "bfloat16" | "float32";
+}
+
+/** Schema of {@link Bf16Options}. */
+export const bf16Schema: v.GenericSchema<Partial<Bf16Options>, Bf16Options> = v.strictObject({
+  storage: v.optional(v.picklist(["bfloat16", "float32"]), "bfloat16"),
+});
+
+/**
+ * torch's autocast to bfloat16: products have 16-bit operands and results, master weights stay float32. It has float32's
+ * range, so that no loss is scaled. On a CPU it gives a 16-bit run's numbers, and is no faster.
+ *
+ * @example
+ * ```ts
+ * import { bf16 } from "attune/accelerators/bf16";
+ * console.assert(bf16().name === "bf16");
+ * ```
+ */
+export const bf16: Factory<"accelerator", Partial<Bf16Options>> = define({
+  kind: "accelerator",
+  name: "bf16",
+  schema: bf16Schema,
+  create: ({ storage }) => ({
+    exact: false,
+    ...(storage === "bfloat16" ? { store: () => halfStorage(storage) } : {}),
+    notice: (provider) => noFaster("bf16", provider),
+    rewrite: ({ provider }) => autocast("bfloat16", provider),
+  }),
+});

@@ -1,0 +1,59 @@
+/**
+ * float16 with loss scaling.
+ * @module
+ */
+import * as v from "valibot";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { autocast, noFaster } from "./autocast.ts";
+import { halfStorage } from "./half_storage.ts";
+
+/** Options of {@link fp16}: the first four are those of torch's GradScaler. */
+export interface Fp16Options {
+  /** The scale of the loss in the first step. */
+  readonly initScale: number;
+  /** What it grows by. */
+  readonly growthFactor: number;
+  /** What it is multiplied by where gradients overflow. */
+  readonly backoffFactor: number;
+  /** After how many good steps in a row it grows. */
+  readonly growthInterval: number;
+  /** How linear layers' weights that do not train are stored: their products are the same. */
+  readonly storage: "float16" | "float32";
+}
+
+/** The largest float32: a scale is one. */
+const MOST = 3.4028234663852886e38;
+
+/** Schema of {@link Fp16Options}. */
+export const fp16Schema: v.GenericSchema<Partial<Fp16Options>, Fp16Options> = v.strictObject({
+  initScale: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(MOST)), 65536),
+  growthFactor: v.optional(v.pipe(v.number(), v.gtValue(1), v.maxValue(MOST)), 2),
+  backoffFactor: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.5),
+  growthInterval: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 2000),
+  storage: v.optional(v.picklist(["float16", "float32"]), "float16"),
+});
+
+/**
+ * torch's autocast to float16 with its GradScaler (Micikevicius et al. 2018): products have 16-bit operands and results,
+ * master weights stay float32, the loss is scaled so that small gradients are not lost, and steps whose gradients overflow
+ * are skipped. On a CPU it gives a 16-bit run's numbers, and is no faster.
+ *
+ * @example
+ * ```ts
+ * import { fp16 } from "attune/accelerators/fp16";
+ * console.assert(fp16({ growthInterval: 100 }).name === "fp16");
+ * ```
+ */
+export const fp16: Factory<"accelerator", Partial<Fp16Options>> = define({
+  kind: "accelerator",
+  name: "fp16",
+  schema: fp16Schema,
+  create: ({ storage, ...lossScale }) => ({
+    exact: false,
+    lossScale,
+    ...(storage === "float16" ? { store: () => halfStorage(storage) } : {}),
+    notice: (provider) => noFaster("fp16", provider),
+    rewrite: ({ provider }) => autocast("float16", provider),
+  }),
+});

@@ -1,0 +1,30 @@
+/**
+ * Weights that do not train in 16 bits: what products over them read anyway.
+ * @module
+ */
+import { fromFloat32, toFloat32, viewOf } from "../../core/safetensors.ts";
+import type { WeightFormat, WeightStorage } from "../../core/types.ts";
+import type { Half } from "./autocast.ts";
+
+const formatOf = (dtype: Half): WeightFormat => ({
+  label: dtype,
+  // Tensors of 16 bits cannot be fed on every runtime.
+  constants: ["values"],
+  bytes: ([outputs, inputs]) => 2 * outputs * inputs,
+  decodingBytes: () => 0,
+  decode: ({ values }, dims) => toFloat32({ dtype, dims, data: values?.data ?? viewOf(dtype, new Uint8Array(0)) }).data,
+  writeDecoded: (writer) => writer.cast(writer.tensor("values"), "float32"),
+});
+
+const formats: Readonly<Record<Half, WeightFormat>> = {
+  float16: formatOf("float16"),
+  bfloat16: formatOf("bfloat16"),
+};
+
+/** Weights rounded to 16 bits, to the nearest. */
+export function halfStorage(dtype: Half): WeightStorage {
+  return {
+    format: formats[dtype],
+    encode: (values, { dims }) => ({ values: { dtype, dims, data: viewOf(dtype, fromFloat32(values, dtype)) } }),
+  };
+}
