@@ -16,7 +16,6 @@ import {
   type Collator,
   createRandom,
   type Exporter,
-  Graph,
   type Json,
   type Kind,
   type Kinds,
