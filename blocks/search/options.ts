@@ -73,16 +73,14 @@ function problemOf(own: Space): string | undefined {
   return step !== undefined && high > low && step > high - low ? "step is larger than the range" : undefined;
 }
 
-type Optional<T> = v.GenericSchema<T | undefined, T>;
-
 /** Entries of the schemas of {@link SearchOptions}; plugins choose how many trials there are by default. */
 export const searchOptions: Readonly<{
   space: v.GenericSchema<Named<Space>>;
-  seed: Optional<number>;
-  metric: Optional<string>;
-  direction: v.GenericSchema<"minimize" | "maximize" | undefined>;
-  parallel: Optional<number>;
-  pruner: v.GenericSchema<Pruner | undefined>;
+  seed: v.OptionalSchema<v.GenericSchema<number>, 42>;
+  metric: v.OptionalSchema<v.GenericSchema<string>, "loss">;
+  direction: v.OptionalSchema<v.GenericSchema<"minimize" | "maximize">, undefined>;
+  parallel: v.OptionalSchema<v.GenericSchema<number>, 1>;
+  pruner: v.OptionalSchema<v.GenericSchema<unknown, Pruner>, undefined>;
 }> = {
   space: v.pipe(
     v.record(v.string(), space),

@@ -61,6 +61,7 @@ describe("roles", () => {
       "tasks.*.task": { role: "plugin", kind: "task" },
       "tasks.*.data.train": { role: "plugin", kind: "data" },
       "tasks.*.data.eval": { role: "plugin", kind: "data" },
+      "tasks.*.data.test": { role: "plugin", kind: "data" },
       "tasks.*.metrics.*": { role: "plugin", kind: "metric" },
       "tasks.*.adapter": { role: "plugin", kind: "adapter" },
     });
