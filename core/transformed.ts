@@ -108,7 +108,8 @@ async function openTransformed(
   counting = false;
   const reports = stages.map(({ tally }) => tally.report());
   const fingerprint = await fingerprintOf(source, stages, given);
-  if (!isIndexed) return heldRows(held, fingerprint, reports);
+  const told = carried(source, transforms);
+  if (!isIndexed) return { ...heldRows(held, fingerprint, reports), ...told };
   const rowWise = stages.filter(({ transform }) => transform.scope === "row");
   const at = async (indices: readonly number[]): Promise<readonly Row[]> => {
     const places = indices.map((index) => kept[index] ?? refuseIndex(index, kept.length));
@@ -125,9 +126,28 @@ async function openTransformed(
     length: kept.length,
     fingerprint,
     transforms: reports,
+    ...told,
     at,
     read: (from) => from && from.at > 0 ? readAt(at, kept.length, from.at) : numbered(rowsThrough(stages)),
   };
+}
+
+/** What is known of a source's columns, under the names that they have behind the transforms. */
+function carried({ classes, notes }: Rows, transforms: readonly Transform[]): Pick<Rows, "classes" | "notes"> {
+  const renamed = transforms.reduce<Rows["classes"]>(
+    (known, { renames = {} }) =>
+      known && {
+        ...known,
+        ...Object.fromEntries(
+          Object.entries(renames).flatMap(([name, old]) => {
+            const names = known[old];
+            return names ? [[name, names]] : [];
+          }),
+        ),
+      },
+    classes,
+  );
+  return { ...(renamed ? { classes: renamed } : {}), ...(notes ? { notes } : {}) };
 }
 
 /** Rows that can be had again only from where they are held. */

@@ -59,6 +59,7 @@ import { questionAnswering as collatorQuestionAnswering } from "./collators/ques
 import { sentencePairs as collatorSentencePairs } from "./collators/sentence_pairs.ts";
 import { seq2seq as collatorSeq2seq } from "./collators/seq2seq.ts";
 import { tokenLabels as collatorTokenLabels } from "./collators/token_labels.ts";
+import { arrow as dataArrow } from "./data/arrow.ts";
 import { brown as dataBrown } from "./data/brown.ts";
 import { csv as dataCsv } from "./data/csv.ts";
 import { hub as dataHub } from "./data/hub.ts";
@@ -72,6 +73,7 @@ import { reviews as dataReviews } from "./data/reviews.ts";
 import { shuffle as dataShuffle } from "./data/shuffle.ts";
 import { split as dataSplit } from "./data/split.ts";
 import { take as dataTake } from "./data/take.ts";
+import { text as dataText } from "./data/text.ts";
 import { hf as exporterHf } from "./exporters/hf.ts";
 import { peft as exporterPeft } from "./exporters/peft.ts";
 import { choice as headChoice } from "./heads/choice.ts";
@@ -291,6 +293,7 @@ type Plugins = {
     readonly "token-labels": typeof collatorTokenLabels;
   };
   readonly data: {
+    readonly arrow: typeof dataArrow;
     readonly brown: typeof dataBrown;
     readonly csv: typeof dataCsv;
     readonly hub: typeof dataHub;
@@ -304,6 +307,7 @@ type Plugins = {
     readonly shuffle: typeof dataShuffle;
     readonly split: typeof dataSplit;
     readonly take: typeof dataTake;
+    readonly text: typeof dataText;
   };
   readonly exporter: {
     readonly hf: typeof exporterHf;
@@ -560,6 +564,7 @@ export const catalog: Plugins = {
     "token-labels": collatorTokenLabels,
   },
   data: {
+    arrow: dataArrow,
     brown: dataBrown,
     csv: dataCsv,
     hub: dataHub,
@@ -573,6 +578,7 @@ export const catalog: Plugins = {
     shuffle: dataShuffle,
     split: dataSplit,
     take: dataTake,
+    text: dataText,
   },
   exporter: {
     hf: exporterHf,

@@ -80,6 +80,7 @@ export const imports: Imports = {
     "token-labels": () => import("./collators/token_labels.ts").then((m) => m.tokenLabels),
   },
   data: {
+    arrow: () => import("./data/arrow.ts").then((m) => m.arrow),
     brown: () => import("./data/brown.ts").then((m) => m.brown),
     csv: () => import("./data/csv.ts").then((m) => m.csv),
     hub: () => import("./data/hub.ts").then((m) => m.hub),
@@ -93,6 +94,7 @@ export const imports: Imports = {
     shuffle: () => import("./data/shuffle.ts").then((m) => m.shuffle),
     split: () => import("./data/split.ts").then((m) => m.split),
     take: () => import("./data/take.ts").then((m) => m.take),
+    text: () => import("./data/text.ts").then((m) => m.text),
   },
   exporter: {
     hf: () => import("./exporters/hf.ts").then((m) => m.hf),

@@ -2,5 +2,9 @@
  * Building blocks of datasets: rows in memory, text files.
  * @module
  */
+export * from "./compose.ts";
+export * from "./files.ts";
 export * from "./rows.ts";
+export * from "./slices.ts";
 export * from "./text_file.ts";
+export * from "./unpacked.ts";

@@ -1,23 +1,40 @@
 /**
- * Text files of a host, in pieces: by lines or as one text, with a fingerprint of their bytes.
+ * Text files, packed or not, in pieces: by lines or as one text, with a fingerprint of their bytes.
  * @module
  */
 import { joinBytes } from "../../core/bytes.ts";
-import { badFile, missing, refusePointer } from "../../core/errors.ts";
+import { type AttuneError, badFile, missing, refusePointer } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
-import type { Host } from "../../core/types.ts";
+import type { Host, Store } from "../../core/types.ts";
+import { unpacked } from "./unpacked.ts";
 
-/** Bytes read at once. */
-const PIECE = 4 * 2 ** 20;
+/** Bytes read at once, and those that tell what a file is. */
+const [PIECE, BEGINNING] = [4 * 2 ** 20, 64 * 2 ** 10];
 
-/** A file that is read once, from its start to its end. */
+/** A file: its name in messages, and where it is. */
+export type FilePlace = Readonly<{ name: string; store: Store; key: string }>;
+
+/** The place of a file by its path. Throws AttuneError where the host has no files. */
+export function placeOf(plugin: string, path: string, host: Host): FilePlace {
+  if (!host.directory) throw missing(plugin, "access to files", host.runtime);
+  const full = host.resolve?.(path) ?? path;
+  const cut = Math.max(full.lastIndexOf("/"), full.lastIndexOf("\\")) + 1;
+  return { name: path, store: host.directory(full.slice(0, cut)), key: full.slice(cut) };
+}
+
+/** A file, unpacked where it is packed, that is read once, from its start to its end. */
 export interface TextFile {
-  /** Bytes. */
+  /** Bytes, as they lie there. */
   readonly size: number;
   /** The lines without their ends, from line 1. Throws AttuneError with the line's number where it is too long or not UTF-8. */
   lines(): AsyncIterable<Readonly<{ number: number; text: string }>>;
-  /** The whole text. Throws AttuneError where the file has more bytes than `limit` or is not UTF-8. */
-  text(limit: number): Promise<string>;
+  /** The first bytes, some thousands of them. */
+  beginning(): Promise<Uint8Array>;
+  /**
+   * The whole text, in an encoding as the web names it; a byte order mark says it too. Throws AttuneError where there are
+   * more bytes than `limit`, or others than the encoding has.
+   */
+  text(limit: number, encoding?: string): Promise<string>;
   /** SHA-256 over the SHA-256 of each 4 MiB, once everything was read: the web's digest takes no streams. */
   fingerprint(): Promise<string>;
 }
@@ -25,20 +42,15 @@ export interface TextFile {
 /** Longer lines are refused: a file without line ends is not one of lines. */
 const MAX_LINE = 64 * 2 ** 20;
 
-/** Opens a file by its path. Throws AttuneError where the host has no files or there is none of that name. */
-export async function openTextFile(plugin: string, path: string, host: Host): Promise<TextFile> {
-  if (!host.directory) throw missing(plugin, "access to files", host.runtime);
-  const full = host.resolve?.(path) ?? path;
-  const cut = Math.max(full.lastIndexOf("/"), full.lastIndexOf("\\"));
-  const store = host.directory(full.slice(0, cut + 1));
-  const key = full.slice(cut + 1);
+/** Opens a file. Throws AttuneError where there is none of that name, and where it has changed while it is read. */
+export async function openTextFile(plugin: string, { name: path, store, key }: FilePlace): Promise<TextFile> {
   const first = await store.get(key, { offset: 0, length: 0 });
   if (!first) throw badFile(plugin, path, "does not exist");
   const { size, revision } = first;
   const digests: string[] = [];
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  const pieces = async function* (): AsyncIterable<Uint8Array> {
+  const stored = async function* (): AsyncIterable<Uint8Array> {
     for (let offset = 0; offset < size; offset += PIECE) {
       const piece = await store.get(key, { offset, length: PIECE });
       if (piece?.revision !== revision) throw badFile(plugin, path, "changed while it was read");
@@ -47,6 +59,7 @@ export async function openTextFile(plugin: string, path: string, host: Host): Pr
       yield piece.bytes;
     }
   };
+  const pieces = (): AsyncIterable<Uint8Array> => unpacked(plugin, path, stored());
   const lineOf = (parts: readonly Uint8Array[], number: number): string => {
     checkLength(parts.reduce((n, part) => n + part.length, 0), number);
     try {
@@ -78,21 +91,46 @@ export async function openTextFile(plugin: string, path: string, host: Host): Pr
       }
       if (begunBytes > 0) yield { number, text: lineOf(begun, number) };
     },
-    text: async (limit) => {
-      if (size > limit) {
-        throw badFile(plugin, path, `has ${size} bytes, more than ${limit}: split it, or make it JSON lines`);
-      }
-      // A byte order mark is dropped by the decoder.
-      const whole = new TextDecoder("utf-8", { fatal: true });
+    beginning: async () => {
+      for await (const piece of unpacked(plugin, path, storedPieces(store, key, size))) return piece;
+      return new Uint8Array(0);
+    },
+    text: async (limit, encoding = "utf-8") => {
+      const tooLong = (bytes: number): AttuneError =>
+        badFile(plugin, path, `has ${bytes} bytes, more than ${limit}: split it, or make it JSON lines`);
+      if (size > limit) throw tooLong(size);
       const parts: string[] = [];
+      let bytes = 0;
+      let whole: TextDecoder | undefined;
       try {
-        for await (const piece of pieces()) parts.push(whole.decode(piece, { stream: true }));
-        parts.push(whole.decode());
+        for await (const piece of pieces()) {
+          bytes += piece.length;
+          if (bytes > limit) throw tooLong(bytes);
+          // A byte order mark is dropped by the decoder.
+          whole ??= new TextDecoder(encodingOf(piece) ?? encoding, { fatal: true });
+          parts.push(whole.decode(piece, { stream: true }));
+        }
+        if (whole) parts.push(whole.decode());
       } catch (error) {
-        throw error instanceof TypeError ? badFile(plugin, path, "is not UTF-8") : error;
+        if (!(error instanceof TypeError)) throw error;
+        throw badFile(plugin, path, `is not ${whole?.encoding.toUpperCase() ?? encoding}`);
       }
       return parts.join("");
     },
     fingerprint: () => sha256(digests.join()),
   };
+}
+
+/** Bytes of a file from its start, in pieces. */
+async function* storedPieces(store: Store, key: string, size: number): AsyncIterable<Uint8Array> {
+  for (let offset = 0; offset < size; offset += BEGINNING) {
+    const piece = await store.get(key, { offset, length: BEGINNING });
+    if (piece) yield piece.bytes;
+  }
+}
+
+/** The encoding that a byte order mark tells. */
+function encodingOf([a, b, c]: Uint8Array): string | undefined {
+  if (a === 0xef && b === 0xbb && c === 0xbf) return "utf-8";
+  return a === 0xff && b === 0xfe ? "utf-16le" : a === 0xfe && b === 0xff ? "utf-16be" : undefined;
 }

@@ -6,7 +6,7 @@ import { classNames } from "../class_names.ts";
 import { isPlugin } from "../define.ts";
 import { AttuneError } from "../errors.ts";
 import { taskData } from "../run_data.ts";
-import type { Checkpoint, Dataset, Host, Row, Run, Task } from "../types.ts";
+import type { Checkpoint, Dataset, Host, Row, Rows, Run, Task } from "../types.ts";
 
 /** A run whose classes have names, and what was read for that. */
 export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
@@ -32,7 +32,8 @@ async function named(objective: Task, train: Dataset | undefined, path: string, 
   if (options !== objective.options) return remade(options);
   const labelsIn = objective.subtasks.map((task) => task.labelsIn).find((read) => read !== undefined);
   if (!labelsIn || !train || !own.run.catalog.task?.[objective.name]) return objective;
-  const labels = labelsIn(await rowsOf(inRun(own.run, train), own.host));
+  const { rows, classes } = await rowsOf(inRun(own.run, train), own.host);
+  const labels = labelsIn(rows, classes);
   if (labels.every((label, i) => label === `LABEL_${i}`)) {
     return remade({ ...objective.options, numLabels: labels.length });
   }
@@ -67,9 +68,10 @@ function inRun(run: Run, train: Dataset): Dataset {
   return (task && taskData(run, task).train) ?? train;
 }
 
-async function rowsOf(dataset: Dataset, host: Host): Promise<Row[]> {
+async function rowsOf(dataset: Dataset, host: Host): Promise<Readonly<{ rows: Row[]; classes: Rows["classes"] }>> {
   const rows: Row[] = [];
-  for await (const { row } of (await dataset.open(host)).read()) rows.push(row);
-  if (rows.length > 0) return rows;
+  const opened = await dataset.open(host);
+  for await (const { row } of opened.read()) rows.push(row);
+  if (rows.length > 0) return { rows, classes: opened.classes };
   throw new AttuneError("The data set has no rows", { code: "EMPTY_DATA", plugin: dataset.name, found: 0 });
 }

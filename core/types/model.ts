@@ -8,7 +8,7 @@ import type { GraphBuilder, HookPoints } from "./build.ts";
 import type { MetricInputs } from "./events.ts";
 import type { Host, Store } from "./host.ts";
 import type { Plugin, RunSpec, Several, Use } from "./plugins.ts";
-import type { Batch, Row, Tokenizer } from "./rows.ts";
+import type { Batch, Row, Rows, Tokenizer } from "./rows.ts";
 import type { SentenceModules } from "./sentence.ts";
 import type { EncodedWeight, FrozenWeights, WeightFormat } from "./storage.ts";
 
@@ -415,9 +415,9 @@ export interface Subtask {
   readonly notes?: readonly string[];
   /**
    * Set where nobody has named the classes, and the names that rows have would do: the names of the classes of all rows.
-   * The task takes them as its option `labels`.
+   * The task takes them as its option `labels`. `classes`: names that the source of the rows has, by column.
    */
-  readonly labelsIn?: ((rows: readonly Row[]) => readonly string[]) | undefined;
+  readonly labelsIn?: ((rows: readonly Row[], classes?: Rows["classes"]) => readonly string[]) | undefined;
   readonly collator: Use<"collator">;
   readonly heads: Several<"head">;
   readonly metrics: Several<"metric">;

@@ -25,6 +25,10 @@ export interface Dataset extends Plugin<"data"> {
 export interface Rows {
   readonly length?: number;
   readonly fingerprint: string;
+  /** Names of classes by column, where the source has them for a column of whole numbers: that of 0, of 1, ... */
+  readonly classes?: Named<readonly string[]>;
+  /** What a person should know of how they are read. */
+  readonly notes?: readonly string[];
   /** `where`: the place that a person would look for the row at, as a file and its line. */
   read(from?: Cursor): AsyncIterable<Readonly<{ row: Row; next: Cursor; where?: string }>>;
   at?(indices: readonly number[]): Promise<readonly Row[]>;
@@ -69,6 +73,8 @@ export interface Transform extends Plugin<"transform"> {
   readonly trainOnly?: boolean;
   /** The splits that it makes of the rows of `data.train`; it runs before the others then. */
   readonly makes?: readonly SplitName[];
+  /** Columns that it calls otherwise: new names with the old ones. */
+  readonly renames?: Named<string>;
   /** What its result depends on besides options, seed, split and rows. */
   fingerprint?(context: TransformContext): Promise<string>;
   /** A look at all rows before any is given; there may be more of them than there is memory. */

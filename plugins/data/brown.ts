@@ -4,17 +4,18 @@
  * @module
  */
 import * as v from "valibot";
+import { splitOf, type SplitText } from "./files_options.ts";
 import { define } from "../../core/define.ts";
 import { badFile, missing } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
-import type { Factory, Row, Store } from "../../core/types.ts";
+import type { Factory, Row, Rows, Store } from "../../core/types.ts";
 import { partOfSpeech } from "./parts_of_speech.ts";
-import { rowsInMemory } from "../../blocks/data/mod.ts";
+import { rowsInMemory, slicedRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link brown}. */
 export interface BrownOptions {
-  /** Every fifth of the 500 documents is "test". */
-  readonly split: "train" | "test" | "all";
+  /** Every fifth of the 500 documents is "test"; "all" has both. Parts as `train[:10%]`, too. */
+  readonly split: SplitText<"train" | "test" | "all">;
   /** The piece of text that becomes a row. */
   readonly unit: "sentence" | "paragraph";
   /** The corpus's own tags, without those of headlines and titles, or the twelve that these are folded into. */
@@ -25,7 +26,7 @@ export interface BrownOptions {
 
 /** Schema of {@link BrownOptions}. */
 export const brownSchema: v.GenericSchema<Partial<BrownOptions>, BrownOptions> = v.strictObject({
-  split: v.optional(v.picklist(["train", "test", "all"]), "train"),
+  split: splitOf<"train" | "test" | "all">(["train", "test", "all"], "train"),
   unit: v.optional(v.picklist(["sentence", "paragraph"]), "sentence"),
   tagset: v.optional(v.picklist(["universal", "brown"]), "universal"),
   genres: v.optional(v.nullable(v.array(v.string())), null),
@@ -54,17 +55,20 @@ export const brown: Factory<"data", Partial<BrownOptions>> = define({
         throw missing("brown", what, "node_modules");
       }
       const store = host.directory(folder);
-      const rows: Row[] = [];
-      for (const [i, [document, genre]] of (await documents(store, folder)).entries()) {
-        if (options.split !== "all" && (i % 5 === 4) !== (options.split === "test")) continue;
-        if (options.genres !== null && !options.genres.includes(genre)) continue;
-        for (const paragraph of paragraphsOf(await textOf(store, folder, document), options.tagset)) {
-          const { heading, sentences } = paragraph;
-          const parts = options.unit === "paragraph" ? [sentences] : sentences.map((sentence) => [sentence]);
-          for (const part of parts) rows.push({ ...rowOf(part), genre, document, heading });
+      const open = async (split: string): Promise<Rows> => {
+        const rows: Row[] = [];
+        for (const [i, [document, genre]] of (await documents(store, folder)).entries()) {
+          if (split !== "all" && (i % 5 === 4) !== (split === "test")) continue;
+          if (options.genres !== null && !options.genres.includes(genre)) continue;
+          for (const paragraph of paragraphsOf(await textOf(store, folder, document), options.tagset)) {
+            const { heading, sentences } = paragraph;
+            const parts = options.unit === "paragraph" ? [sentences] : sentences.map((sentence) => [sentence]);
+            for (const part of parts) rows.push({ ...rowOf(part), genre, document, heading });
+          }
         }
-      }
-      return rowsInMemory(rows, await sha256(JSON.stringify(rows)));
+        return rowsInMemory(rows, await sha256(JSON.stringify(rows)));
+      };
+      return await slicedRows("brown", options.split, { names: ["train", "test", "all"], open });
     },
   }),
 });

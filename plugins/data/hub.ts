@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
+import { slicedRows, slicesIn } from "../../blocks/data/mod.ts";
 import { define } from "../../core/define.ts";
 import { AttuneError, missing, unknownName, unsupported } from "../../core/errors.ts";
 import { downloadFile } from "../../core/hub/download.ts";
@@ -11,8 +12,8 @@ import { hubError } from "../../core/hub/errors.ts";
 import { hubName } from "../../core/hub/name.ts";
 import { isCommit, isOffline, listFiles } from "../../core/hub/repository.ts";
 import { hubClient } from "../../core/hub/request.ts";
-import type { Factory, Host, HubCache } from "../../core/types.ts";
-import { openParquet } from "./parquet_file.ts";
+import type { Factory, Host, HubCache, Rows } from "../../core/types.ts";
+import { openParquets } from "./parquet_file.ts";
 
 /** Options of {@link hub}. */
 export interface HubOptions {
@@ -20,6 +21,7 @@ export interface HubOptions {
   readonly path: string;
   /** Which of its configurations; null: the only one, or "default". */
   readonly name: string | null;
+  /** A split, or parts as `datasets` writes them: `train[:10%]`, `train+test`. */
   readonly split: string;
   /** Branch, tag or commit; the hub makes Parquet of every data set in `refs/convert/parquet`. */
   readonly revision: string;
@@ -61,9 +63,17 @@ export const hub: Factory<"data", Input> = define({
       const cache = host.hubCache;
       if (!cache) throw missing("hub", "a cache of the hub", host.runtime);
       const repo = `datasets/${options.path}`;
-      const { commit, files } = await filesOf(repo, options, host, cache);
-      const store = cache.snapshot(repo, commit);
-      return await openParquet(files.map((key) => ({ name: `${options.path}/${key}`, store, key })), options.columns);
+      const open = async (split: string): Promise<Rows> => {
+        const { commit, files } = await filesOf(repo, { ...options, split }, host, cache);
+        const store = cache.snapshot(repo, commit);
+        return await openParquets(
+          files.map((key) => ({ name: `${options.path}/${key}`, store, key })),
+          options.columns,
+        );
+      };
+      // Which splits there are, the hub says where one is asked for.
+      const names = slicesIn("hub", options.split).map(({ split }) => split);
+      return await slicedRows("hub", options.split, { names, open });
     },
   }),
 });

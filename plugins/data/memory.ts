@@ -7,17 +7,23 @@ import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Factory, Row } from "../../core/types.ts";
-import { rowsInMemory } from "../../blocks/data/mod.ts";
+import { rowsInMemory, slicedRows } from "../../blocks/data/mod.ts";
+import { splitOption } from "./files_options.ts";
 
 /** Options of {@link memory}. */
 export interface MemoryOptions {
   /** The rows. */
   readonly rows: readonly Row[];
+  /** A part of them as Hugging Face's `datasets` writes it, of "train" (`train[:10%]`); null: all. */
+  readonly split: string | null;
 }
 
+type Input = Partial<MemoryOptions> & Pick<MemoryOptions, "rows">;
+
 /** Schema of {@link MemoryOptions}. */
-export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.strictObject({
+export const memorySchema: v.GenericSchema<Input, MemoryOptions> = v.strictObject({
   rows: v.array(v.record(v.string(), v.unknown())),
+  split: splitOption,
 });
 
 /**
@@ -30,11 +36,17 @@ export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.str
  * console.assert(memory({ rows: [{ text: "fine", label: "good" }] }).kind === "data");
  * ```
  */
-export const memory: Factory<"data", MemoryOptions> = define({
+export const memory: Factory<"data", Input> = define({
   kind: "data",
   name: "memory",
   schema: memorySchema,
-  create: ({ rows }) => ({ open: async () => rowsInMemory(rows, await sha256(textOf(rows))) }),
+  create: ({ rows, split }) => ({
+    open: async () =>
+      await slicedRows("memory", split ?? "train", {
+        names: ["train"],
+        open: async () => rowsInMemory(rows, await sha256(textOf(rows))),
+      }),
+  }),
 });
 
 function textOf(rows: readonly Row[]): string {

@@ -11,53 +11,54 @@ import {
 } from "hyparquet/src/index.js";
 import { AttuneError, badFile, badValue, refusePointer } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
+import { concatenatedRows, type FilePlace } from "../../blocks/data/mod.ts";
+import { classesIn } from "./features.ts";
+import { codecsOf } from "./parquet_codecs.ts";
+import { plain } from "./plain_values.ts";
 import { checkedPages, checkMetadata } from "./parquet_checks.ts";
-import type { Row, Rows, Store } from "../../core/types.ts";
+import type { Row, Rows } from "../../core/types.ts";
 
 /** Bytes that are hashed at once. */
 const PIECE = 4 * 2 ** 20;
 
-/** One file: its name in messages, and where it is. */
-export type ParquetPlace = Readonly<{ name: string; store: Store; key: string }>;
+/** A group of rows of a file, by the numbers of its rows. */
+type Group = Readonly<{ rowGroup: RowGroup; from: number; count: number }>;
 
-/** A group of rows of a file, by the numbers of its rows within all files. */
-type Group = Readonly<{ file: number; rowGroup: RowGroup; from: number; first: number; count: number }>;
+/** The rows of several files, one after the other. Throws AttuneError where one is broken. */
+export async function openParquets(places: readonly FilePlace[], columns: readonly string[] | null): Promise<Rows> {
+  const files: Rows[] = [];
+  for (const place of places) files.push(await openParquet(place, columns));
+  return await concatenatedRows(files);
+}
 
-/** The rows of files, one after the other; the last group that was read is kept. Throws AttuneError where one is broken. */
-export async function openParquet(places: readonly ParquetPlace[], columns: readonly string[] | null): Promise<Rows> {
-  const files: { place: ParquetPlace; buffer: AsyncBuffer; metadata: FileMetaData }[] = [];
+/** The rows of a file; the last group that was read is kept. Throws AttuneError where it is broken. */
+export async function openParquet(place: FilePlace, columns: readonly string[] | null): Promise<Rows> {
+  const buffer = await bufferOf(place);
+  refusePointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));
+  const metadata = await read(place, async () => {
+    const metadata = await parquetMetadataAsync(buffer);
+    checkMetadata(metadata, buffer.byteLength);
+    return metadata;
+  });
+  checkColumns(place, metadata, columns);
   const groups: Group[] = [];
-  const digests: string[] = [];
   let length = 0;
-  for (const place of places) {
-    const buffer = await bufferOf(place);
-    refusePointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));
-    const metadata = await read(place, async () => {
-      const metadata = await parquetMetadataAsync(buffer);
-      checkMetadata(metadata, buffer.byteLength);
-      return metadata;
-    });
-    checkColumns(place, metadata, columns);
-    let from = 0;
-    for (const rowGroup of metadata.row_groups) {
-      const count = Number(rowGroup.num_rows);
-      groups.push({ file: files.length, rowGroup, from, first: length, count });
-      from += count;
-      length += count;
-    }
-    files.push({ place, buffer, metadata });
-    digests.push(await digestOf(place, buffer));
+  for (const rowGroup of metadata.row_groups) {
+    const count = Number(rowGroup.num_rows);
+    groups.push({ rowGroup, from: length, count });
+    length += count;
   }
+  const compressors = await codecsOf(metadata);
   let cached: Readonly<{ group: Group; rows: Promise<readonly Row[]> }> | undefined;
   const rowsOf = (group: Group): Promise<readonly Row[]> => {
     if (cached?.group === group) return cached.rows;
-    const { place, buffer, metadata } = files[group.file] as (typeof files)[number];
     const rows = read(place, async () => {
       const records = await parquetReadObjects({
         file: checkedPages(buffer, group.rowGroup),
         metadata,
         rowStart: group.from,
         rowEnd: group.from + group.count,
+        ...(compressors ? { compressors } : {}),
         ...(columns ? { columns: [...columns] } : {}),
       });
       return records.map((row) => plain(row) as Row);
@@ -66,22 +67,24 @@ export async function openParquet(places: readonly ParquetPlace[], columns: read
     return rows;
   };
   const groupOf = (index: number): Group | undefined =>
-    groups.find(({ first, count }) => index >= first && index < first + count);
+    groups.find(({ from, count }) => index >= from && index < from + count);
+  const features = metadata.key_value_metadata?.find(({ key }) => key === "huggingface")?.value;
   return {
     length,
-    fingerprint: await sha256(JSON.stringify([digests, columns])),
+    fingerprint: await sha256(JSON.stringify([[await digestOf(place, buffer)], columns])),
+    ...classesIn(features, columns),
     read: async function* (from) {
       let at = from?.at ?? 0;
       for (const group of groups) {
-        if (at >= group.first + group.count) continue;
-        for (const row of (await rowsOf(group)).slice(at - group.first)) yield { row, next: { at: ++at } };
+        if (at >= group.from + group.count) continue;
+        for (const row of (await rowsOf(group)).slice(at - group.from)) yield { row, next: { at: ++at } };
       }
     },
     at: async (indices) => {
       const selected: Row[] = [];
       for (const index of indices) {
         const group = Number.isInteger(index) ? groupOf(index) : undefined;
-        const row = group && (await rowsOf(group))[index - group.first];
+        const row = group && (await rowsOf(group))[index - group.from];
         if (!row) throw badValue("parquet", "row", index, `a row from 0 to ${length - 1}`);
         selected.push(row);
       }
@@ -90,7 +93,7 @@ export async function openParquet(places: readonly ParquetPlace[], columns: read
   };
 }
 
-async function bufferOf({ name, store, key }: ParquetPlace): Promise<AsyncBuffer> {
+async function bufferOf({ name, store, key }: FilePlace): Promise<AsyncBuffer> {
   const first = await store.get(key, { offset: 0, length: 0 });
   if (!first) throw badFile("parquet", name, "does not exist");
   const { size, revision } = first;
@@ -106,7 +109,7 @@ async function bufferOf({ name, store, key }: ParquetPlace): Promise<AsyncBuffer
 }
 
 /** SHA-256 over the SHA-256 of each 4 MiB. */
-async function digestOf(place: ParquetPlace, { byteLength, slice }: AsyncBuffer): Promise<string> {
+async function digestOf(place: FilePlace, { byteLength, slice }: AsyncBuffer): Promise<string> {
   const digests: string[] = [];
   for (let offset = 0; offset < byteLength; offset += PIECE) {
     digests.push(await sha256(new Uint8Array(await slice(offset, Math.min(byteLength, offset + PIECE)))));
@@ -114,7 +117,7 @@ async function digestOf(place: ParquetPlace, { byteLength, slice }: AsyncBuffer)
   return await sha256(`${place.key} ${digests.join()}`);
 }
 
-async function read<T>({ name }: ParquetPlace, make: () => Promise<T>): Promise<T> {
+async function read<T>({ name }: FilePlace, make: () => Promise<T>): Promise<T> {
   try {
     return await make();
   } catch (cause) {
@@ -123,7 +126,7 @@ async function read<T>({ name }: ParquetPlace, make: () => Promise<T>): Promise<
   }
 }
 
-function checkColumns({ name }: ParquetPlace, { schema }: FileMetaData, columns: readonly string[] | null): void {
+function checkColumns({ name }: FilePlace, { schema }: FileMetaData, columns: readonly string[] | null): void {
   const there = topColumns(schema);
   const lacking = columns?.find((column) => !there.includes(column));
   if (lacking !== undefined) throw badValue("parquet", "columns", lacking, `a column of ${name}: ${there.join(", ")}`);
@@ -139,19 +142,4 @@ function topColumns(schema: FileMetaData["schema"]): string[] {
   };
   for (let at = 1; at < schema.length; at = skip(at)) names.push(schema[at]?.name ?? "");
   return names;
-}
-
-/** Values as JSON has them: 64-bit integers as numbers where they are exact, dates as text. */
-function plain(value: unknown): unknown {
-  if (typeof value === "bigint") {
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : String(value);
-  }
-  if (value instanceof Date) return value.toISOString();
-  if (ArrayBuffer.isView(value)) return value instanceof BigInt64Array ? Array.from(value, plain) : value;
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]));
-  }
-  return value ?? null;
 }

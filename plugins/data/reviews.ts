@@ -3,21 +3,22 @@
  * @module
  */
 import * as v from "valibot";
+import { splitOf, type SplitText } from "./files_options.ts";
 import { define } from "../../core/define.ts";
 import { badFile, missing } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
-import type { Factory, Row } from "../../core/types.ts";
-import { rowsInMemory } from "../../blocks/data/mod.ts";
+import type { Factory, Row, Rows } from "../../core/types.ts";
+import { rowsInMemory, slicedRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link reviews}. */
 export interface ReviewsOptions {
-  /** Every fifth row of each file is "test": 2,400 and 600 rows. */
-  readonly split: "train" | "test" | "all";
+  /** Every fifth row of each file is "test": 2,400 and 600 rows; "all" has both. Parts as `train[:10%]`, too. */
+  readonly split: SplitText<"train" | "test" | "all">;
 }
 
 /** Schema of {@link ReviewsOptions}. */
 export const reviewsSchema: v.GenericSchema<Partial<ReviewsOptions>, ReviewsOptions> = v.strictObject({
-  split: v.optional(v.picklist(["train", "test", "all"]), "train"),
+  split: splitOf<"train" | "test" | "all">(["train", "test", "all"], "train"),
 });
 
 const files: readonly string[] = ["amazon", "imdb", "yelp"];
@@ -46,20 +47,23 @@ export const reviews: Factory<"data", Partial<ReviewsOptions>> = define({
           "node_modules",
         );
       }
-      const rows: Row[] = [];
       const store = host.directory(folder);
-      for (const name of files) {
-        const labelled = labelledRows(
-          await store.get(`test/fixtures/${name}.json`),
-          `${folder}/test/fixtures/${name}.json`,
-        );
-        labelled.forEach((r, i) => {
-          if (split === "all" || (i % 5 === 4) === (split === "test")) {
-            rows.push({ text: r.text, label: r.class === 1 ? "positive" : "negative" });
-          }
-        });
-      }
-      return rowsInMemory(rows, await sha256(JSON.stringify(rows)));
+      const open = async (split: string): Promise<Rows> => {
+        const rows: Row[] = [];
+        for (const name of files) {
+          const labelled = labelledRows(
+            await store.get(`test/fixtures/${name}.json`),
+            `${folder}/test/fixtures/${name}.json`,
+          );
+          labelled.forEach((r, i) => {
+            if (split === "all" || (i % 5 === 4) === (split === "test")) {
+              rows.push({ text: r.text, label: r.class === 1 ? "positive" : "negative" });
+            }
+          });
+        }
+        return rowsInMemory(rows, await sha256(JSON.stringify(rows)));
+      };
+      return await slicedRows("reviews", split, { names: ["train", "test", "all"], open });
     },
   }),
 });

@@ -58,3 +58,10 @@ export function classesIn(values: Iterable<unknown>): readonly string[] {
   const numbers = all.every(([, number]) => number !== undefined);
   return all.sort(([a, m], [b, n]) => (numbers ? Number(m) - Number(n) : a < b ? -1 : 1)).map(([name]) => name);
 }
+
+/** Whether a column that may have names of classes has their numbers; -1 and nothing are rows without a class. */
+export function areNumbersOf(names: readonly string[], values: readonly unknown[]): boolean {
+  return values.every((value) =>
+    value === null || (typeof value === "number" && Number.isInteger(value) && value >= -1 && value < names.length)
+  );
+}

@@ -7,8 +7,8 @@ import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses 
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import { sizeOf } from "../../core/tensor.ts";
-import type { Factory, Json, MetricInputs, Named, Row, Subtask, Tensor } from "../../core/types.ts";
-import { classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
+import type { Factory, Json, MetricInputs, Named, Row, Rows, Subtask, Tensor } from "../../core/types.ts";
+import { areNumbersOf, classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
 
 /** Options of {@link sequenceClassification}. */
 export interface SequenceClassificationOptions {
@@ -68,7 +68,7 @@ export function classificationTask(options: SequenceClassificationOptions): Subt
   const open = named === undefined && count === undefined;
   return {
     ...task,
-    ...(open ? { labelsIn: (rows) => labelsOfRows(rows, options) } : {}),
+    ...(open ? { labelsIn: (rows, classes) => labelsOfRows(rows, options, classes) } : {}),
     withConfig: (context) => {
       const classes = (open ? classNames(context.config) : undefined) ?? labels;
       return taskOf(options, headClasses(classes, "sequence", context), classes);
@@ -111,10 +111,13 @@ function taskOf(
 function labelsOfRows(
   rows: readonly Row[],
   { problemType, columns }: SequenceClassificationOptions,
+  classes: Rows["classes"] = {},
 ): readonly string[] {
   const several = problemType === "multi-label";
   const column = columns.label ?? (several ? columns.labels ?? "labels" : undefined);
   const values = rows.map((row) => row[column ?? ("label" in row ? "label" : "labels")]);
+  const named = classes[column ?? (rows.some((row) => "label" in row) ? "label" : "labels")];
+  if (named && areNumbersOf(named, values.flat())) return named;
   // What the collator says of rows without the column is better.
   if (values.some((value) => value === undefined)) return unnamedClasses(2);
   if (!several) return classesIn(values);

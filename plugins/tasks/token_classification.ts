@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/class_names.ts";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
-import type { Batch, Factory, Json, MetricInputs, Named, Row, Subtask, Tensor } from "../../core/types.ts";
-import { classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
+import type { Batch, Factory, Json, MetricInputs, Named, Row, Rows, Subtask, Tensor } from "../../core/types.ts";
+import { areNumbersOf, classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
 
 /** Options of {@link tokenClassification}. */
 export interface TokenClassificationOptions {
@@ -57,7 +57,7 @@ function openTask(options: TokenClassificationOptions): Subtask {
   const open = named === undefined && numLabels === undefined;
   return {
     ...taskOf({ names: labels }, labels, options),
-    ...(open ? { labelsIn: (rows) => labelsOfRows(rows, options) } : {}),
+    ...(open ? { labelsIn: (rows, classes) => labelsOfRows(rows, options, classes) } : {}),
     withConfig: (context) => {
       const classes = (open ? classNames(context.config) : undefined) ?? labels;
       return taskOf(headClasses(classes, "token", context), classes, options);
@@ -87,9 +87,15 @@ function taskOf(
 }
 
 /** Names of the tags, as the rows have them. */
-function labelsOfRows(rows: readonly Row[], { columns }: TokenClassificationOptions): readonly string[] {
+function labelsOfRows(
+  rows: readonly Row[],
+  { columns }: TokenClassificationOptions,
+  classes: Rows["classes"] = {},
+): readonly string[] {
   // What the collator says of rows without the column is better, and ready-made rows have numbers without names.
   const tags = rows.map((row) => row["input_ids" in row ? "" : columns.tags ?? "tags"]);
+  const named = classes[columns.tags ?? "tags"];
+  if (named && areNumbersOf(named, tags.flat())) return named;
   return tags.every((list) => Array.isArray(list)) ? classesIn(tags.flat()) : unnamedClasses(2);
 }
 

@@ -48,6 +48,7 @@ export const mapColumns: Factory<"transform", Input> = define({
     const gone = new Set(names.flat());
     return {
       scope: "row",
+      renames: columns,
       apply: (rows, context) =>
         eachRow(rows, context, (item) => {
           const others = keep ? Object.entries(item.row).filter(([name]) => !gone.has(name)) : [];

@@ -1,0 +1,133 @@
+/**
+ * Rows of several sources one after the other, and a range of rows: what files, splits and slices are made of.
+ * @module
+ */
+import { badValue } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import type { Cursor, Row, Rows } from "../../core/types.ts";
+import { checkSplit, rangeOf, slicesIn } from "./slices.ts";
+
+/** The rows of several sources, one after the other. */
+export async function concatenatedRows(parts: readonly Rows[]): Promise<Rows> {
+  const [only] = parts;
+  if (only && parts.length === 1) return only;
+  const lengths = parts.map(({ length }) => length);
+  const counted = lengths.every((length) => length !== undefined) ? lengths as number[] : undefined;
+  const length = counted?.reduce((a, b) => a + b, 0);
+  const classes = Object.assign({}, ...parts.map((part) => part.classes ?? {}));
+  const notes = parts.flatMap((part) => part.notes ?? []);
+  const select = parts.map(({ at }) => at);
+  return {
+    ...(length === undefined ? {} : { length }),
+    fingerprint: await sha256(JSON.stringify(parts.map(({ fingerprint }) => fingerprint))),
+    ...(Object.keys(classes).length > 0 ? { classes } : {}),
+    ...(notes.length > 0 ? { notes } : {}),
+    read: async function* (from) {
+      let count = from?.at ?? 0;
+      const [first, behind] = placeOf(from, counted ?? []);
+      for (let part = first; part < parts.length; part++) {
+        for await (const { row, next, where } of parts[part]?.read(part === first ? behind : undefined) ?? []) {
+          const cursor: Cursor = { at: ++count, inner: [{ at: part }, next] };
+          yield { row, next: cursor, ...(where === undefined ? {} : { where }) };
+        }
+      }
+    },
+    ...(counted && select.every((at) => at !== undefined)
+      ? { at: async (indices) => await rowsOfParts(parts, counted, indices) }
+      : {}),
+  };
+}
+
+/** Which source is read on, and behind which of its rows: as its cursor says, or by the number of the row alone. */
+function placeOf(from: Cursor | undefined, lengths: readonly number[]): [number, Cursor | undefined] {
+  const [part, behind] = from?.inner ?? [];
+  if (part) return [part.at, behind];
+  let [at, first] = [from?.at ?? 0, 0];
+  while (at > 0 && first < lengths.length && at >= (lengths[first] ?? 0)) at -= lengths[first++] ?? 0;
+  return [first, at > 0 ? { at } : undefined];
+}
+
+/** Rows by their numbers among all parts; each part is asked once. */
+async function rowsOfParts(
+  parts: readonly Rows[],
+  lengths: readonly number[],
+  indices: readonly number[],
+): Promise<Row[]> {
+  const firsts: number[] = [];
+  let total = 0;
+  for (const length of lengths) {
+    firsts.push(total);
+    total += length;
+  }
+  const wanted = parts.map((): { index: number; place: number }[] => []);
+  for (const [place, index] of indices.entries()) {
+    const part = firsts.findLastIndex((first, k) => first <= index && index < first + (lengths[k] ?? 0));
+    if (!Number.isInteger(index) || part < 0) throw badValue("data", "row", index, `a row from 0 to ${total - 1}`);
+    wanted[part]?.push({ index: index - (firsts[part] ?? 0), place });
+  }
+  const rows: Row[] = new Array(indices.length);
+  for (const [part, own] of wanted.entries()) {
+    if (own.length === 0) continue;
+    const read = await parts[part]?.at?.(own.map(({ index }) => index)) ?? [];
+    own.forEach(({ place }, i) => (rows[place] = read[i] ?? {}));
+  }
+  return rows;
+}
+
+/** The splits that a source has, and how one is opened: once, however many parts of it are asked for. */
+export type Splits = Readonly<{ names: readonly string[]; open: (split: string) => Promise<Rows> }>;
+
+/**
+ * The rows that `datasets` would give for a text as "train[:10%]+test". Throws AttuneError where there is no such split, and
+ * where the text is not written as `datasets` has it.
+ */
+export async function slicedRows(plugin: string, split: string, { names, open }: Splits): Promise<Rows> {
+  const opened = new Map<string, Rows>();
+  const parts: Rows[] = [];
+  for (const slice of slicesIn(plugin, split)) {
+    checkSplit(plugin, slice.split, names);
+    const rows = opened.get(slice.split) ?? await open(slice.split);
+    opened.set(slice.split, rows);
+    const isWhole = slice.from === null && slice.to === null;
+    parts.push(isWhole ? rows : await rangeOfRows(rows, ...rangeOf(plugin, slice, rows.length ?? await countOf(rows))));
+  }
+  return await concatenatedRows(parts);
+}
+
+/** The number of rows of a source that does not know it. */
+async function countOf(rows: Rows): Promise<number> {
+  let count = 0;
+  for await (const _ of rows.read()) count++;
+  return count;
+}
+
+/** Rows from one to the one before another; the source has at least so many. */
+export async function rangeOfRows(source: Rows, from: number, to: number): Promise<Rows> {
+  if (from === 0 && to === source.length) return source;
+  const { at } = source;
+  return {
+    length: to - from,
+    fingerprint: await sha256(`${source.fingerprint} ${from} ${to}`),
+    ...(source.classes ? { classes: source.classes } : {}),
+    ...(source.notes ? { notes: source.notes } : {}),
+    read: async function* (cursor) {
+      let count = cursor?.at ?? 0;
+      if (from + count >= to) return;
+      for await (
+        const { row, next, where } of source.read(cursor ? cursor.inner?.[0] : from > 0 ? { at: from } : undefined)
+      ) {
+        yield { row, next: { at: ++count, inner: [next] }, ...(where === undefined ? {} : { where }) };
+        if (from + count >= to) return;
+      }
+    },
+    ...(at
+      ? {
+        at: async (indices) => {
+          const wrong = indices.find((index) => !Number.isInteger(index) || index < 0 || index >= to - from);
+          if (wrong !== undefined) throw badValue("data", "row", wrong, `a row from 0 to ${to - from - 1}`);
+          return await at(indices.map((index) => from + index));
+        },
+      }
+      : {}),
+  };
+}

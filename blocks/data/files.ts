@@ -1,0 +1,174 @@
+/**
+ * The files that a path of a spec stands for: one, several, a pattern, or a folder with its splits.
+ * @module
+ */
+import { badFile, badValue, missing, tooMuch } from "../../core/errors.ts";
+import type { Host, Rows } from "../../core/types.ts";
+import { concatenatedRows, slicedRows } from "./compose.ts";
+
+/** What files of a format end in; `.gz` and `.zst` may follow. */
+export type FileOptions = Readonly<{
+  plugin: string;
+  path: string | readonly string[];
+  /** A slice as `datasets` writes it; null: "train", or the only split that there is. */
+  split: string | null;
+  endings: readonly string[];
+}>;
+
+/** Files that one path may stand for, and how deep folders may lie. */
+const [MAX_FILES, MAX_DEPTH] = [100_000, 32];
+
+/** The rows of the files that a path stands for, in the order of their names. Throws AttuneError where there are none. */
+export async function openFiles(
+  options: FileOptions,
+  host: Host,
+  open: (path: string) => Promise<Rows>,
+): Promise<Rows> {
+  const { plugin, path, split } = options;
+  const splits = filesOf(options, host);
+  const names = Object.keys(splits);
+  const rowsOf = async (paths: readonly string[] = []): Promise<Rows> => {
+    const parts: Rows[] = [];
+    for (const one of paths) parts.push(await open(one));
+    return await concatenatedRows(parts);
+  };
+  if (names.length === 0) throw badFile(plugin, String(path), `has no file that ends in ${options.endings.join(", ")}`);
+  const chosen = split ?? (names.length === 1 ? names[0] : "train") ?? "train";
+  return await slicedRows(plugin, chosen, { names, open: (name) => rowsOf(splits[name]) });
+}
+
+/** The files of each split. Only a folder has splits: files given by name or by a pattern are all "train". */
+function filesOf({ plugin, path, endings }: FileOptions, host: Host): Readonly<Record<string, readonly string[]>> {
+  const list = typeof path === "string" ? [path] : path;
+  const [only] = list;
+  if (only !== undefined && list.length === 1 && isFolder(only, host)) {
+    return splitsOf(filesBelow(plugin, only, endings, host), only);
+  }
+  return { train: list.flatMap((one) => filesAt(plugin, one, endings, host)) };
+}
+
+/** The files that one path of a list stands for, each by its path. */
+function filesAt(plugin: string, path: string, endings: readonly string[], host: Host): readonly string[] {
+  if (isFolder(path, host)) return filesBelow(plugin, path, endings, host);
+  if (!/[*?[{]/.test(path) || isThere(path, host)) return [path];
+  if (!host.names) throw missing(plugin, "access to folders", host.runtime);
+  const parts = path.split(/[\\/]/);
+  const plain = parts.findIndex((part) => /[*?[{]/.test(part));
+  const found: string[] = [];
+  matching(parts.slice(0, plain).join("/"), parts.slice(plain), { plugin, host, found });
+  if (found.length === 0) throw badFile(plugin, path, "no file is named so");
+  return found;
+}
+
+type Walk = Readonly<{ plugin: string; host: Host; found: string[] }>;
+
+/** Adds the files below a folder whose names match the parts of a pattern. */
+function matching(folder: string, [part = "", ...rest]: readonly string[], walk: Walk, depth = 0): void {
+  const { plugin, host, found } = walk;
+  if (part === "**") {
+    matching(folder, rest, walk, depth);
+    for (const name of depth < MAX_DEPTH ? visible(folder, host) : []) {
+      if (isFolder(`${folder}/${name}`, host)) matching(below(folder, name), ["**", ...rest], walk, depth + 1);
+    }
+    return;
+  }
+  const wanted = expressionOf(part);
+  for (const name of visible(folder, host)) {
+    if (!wanted.test(name)) continue;
+    const path = below(folder, name);
+    if (rest.length > 0) matching(path, rest, walk, depth + 1);
+    else if (!isFolder(path, host)) {
+      if (found.push(path) > MAX_FILES) throw tooMuch(plugin, path, "files", found.length, MAX_FILES);
+    }
+  }
+}
+
+/** The files of a format in a folder and those within it. */
+function filesBelow(plugin: string, folder: string, endings: readonly string[], host: Host): readonly string[] {
+  const found: string[] = [];
+  matching(folder.replace(/[\\/]+$/, ""), ["**", "*"], { plugin, host, found });
+  return found.filter((path) => hasEnding(path, endings));
+}
+
+/** Whether a file's name ends as those of a format do, packed or not. */
+export function hasEnding(path: string, endings: readonly string[]): boolean {
+  const plain = path.toLowerCase().replace(/\.(gz|zst)$/, "");
+  return endings.some((ending) => plain.endsWith(ending));
+}
+
+/** Names in a folder that `datasets` looks at: none that begin with a point or, as its folders, with two underscores. */
+function visible(folder: string, host: Host): readonly string[] {
+  return (host.names?.(resolved(folder === "" ? "/" : folder, host)) ?? [])
+    .filter((name) => !/^\.|^__/.test(name)).sort();
+}
+
+function isFolder(path: string, host: Host): boolean {
+  return host.names?.(resolved(path, host)) !== undefined;
+}
+
+function isThere(path: string, host: Host): boolean {
+  const [, folder = "", name = ""] = /^(.*?)[\\/]*([^\\/]*)$/.exec(path) ?? [];
+  return host.names?.(resolved(folder === "" ? "." : folder, host))?.includes(name) === true;
+}
+
+function resolved(path: string, host: Host): string {
+  return host.resolve?.(path) ?? path;
+}
+
+function below(folder: string, name: string): string {
+  return folder === "" ? `/${name}` : `${folder}/${name}`;
+}
+
+/** A part of a pattern as an expression of one name: `*`, `?`, `[a-c]`, `[!a]`, `{a,b}`. */
+function expressionOf(part: string): RegExp {
+  const text = part.replace(/\*+/g, "*").replace(/\[!?[^\]]+\]|\{[^{}]*\}|[*?]|[^*?[{]+|[[{]/g, (piece) => {
+    if (piece === "*") return "[^]*";
+    if (piece === "?") return "[^]";
+    if (/^\[.+\]$/.test(piece)) return piece.replace(/^\[!/, "[^").replaceAll("\\", "\\\\");
+    if (piece.startsWith("{") && piece.endsWith("}")) {
+      return `(?:${piece.slice(1, -1).split(",").map(quoted).join("|")})`;
+    }
+    return quoted(piece);
+  });
+  try {
+    return new RegExp(`^${text}$`);
+  } catch {
+    // A range that ends before it begins.
+    throw badValue("data", "path", part, "a pattern of *, ?, [a-z] and {a,b}");
+  }
+}
+
+function quoted(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}
+
+/** How files and folders of a split are named, in `datasets`' order. */
+const words: Readonly<Record<string, readonly string[]>> = {
+  train: ["train", "training"],
+  validation: ["validation", "valid", "dev", "val"],
+  test: ["test", "testing", "eval", "evaluation"],
+};
+
+/**
+ * The files of each split, told by their names as `datasets` tells them: `data/<split>-00000-of-00001.*`, else the words
+ * for train, validation and test in names of files or folders; all are "train" where no name says anything.
+ */
+export function splitsOf(paths: readonly string[], root: string): Readonly<Record<string, readonly string[]>> {
+  const inside = (path: string): string => path.slice(root.length).replaceAll("\\", "/").replace(/^\/*/, "/");
+  const grouped = (nameOf: (path: string) => string | undefined): Record<string, string[]> => {
+    const splits: Record<string, string[]> = {};
+    for (const path of paths) {
+      const name = nameOf(inside(path));
+      if (name !== undefined) (splits[name] ??= []).push(path);
+    }
+    return splits;
+  };
+  const shards = grouped((path) => /^\/data\/(\w+(?:\.\w+)*)-\d{5}-of-\d+.*\./.exec(path)?.[1]);
+  if (Object.keys(shards).length > 0) return shards;
+  const named = grouped((path) => {
+    const parts = new Set(path.toLowerCase().split(/[ ._\-0-9/]+/));
+    return Object.keys(words).find((split) => words[split]?.some((word) => parts.has(word)));
+  });
+  if (Object.keys(named).length > 0) return named;
+  return paths.length > 0 ? { train: paths } : {};
+}

@@ -1,0 +1,94 @@
+/**
+ * Packed files unpacked as they are read: gzip and Zstandard, told by their first bytes.
+ * @module
+ */
+import { AttuneError, badFile } from "../../core/errors.ts";
+
+/** Larger windows are refused: a reader holds one in memory. It is what the program `zstd` takes without being asked. */
+const MAX_WINDOW = 128 * 2 ** 20;
+
+/** Bytes as they are, or unpacked where they begin as a packed file does. Throws AttuneError where they are damaged. */
+export async function* unpacked(
+  plugin: string,
+  name: string,
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  const all = pieces[Symbol.asyncIterator]();
+  const first = await all.next();
+  if (first.done) return;
+  const rest = async function* (): AsyncGenerator<Uint8Array> {
+    yield first.value;
+    for (let next = await all.next(); !next.done; next = await all.next()) yield next.value;
+  };
+  try {
+    const packing = packingOf(first.value);
+    if (packing === "gzip") yield* gunzipped(rest());
+    else if (packing === "zstd") {
+      const window = windowOf(first.value);
+      if (window > MAX_WINDOW) throw new Error(`its window of ${window} bytes is larger than ${MAX_WINDOW}`);
+      yield* unzstd(rest());
+    } else yield* rest();
+  } catch (cause) {
+    if (cause instanceof AttuneError) throw cause;
+    throw badFile(plugin, name, `cannot be unpacked (${cause instanceof Error ? cause.message : cause})`);
+  } finally {
+    await all.return?.();
+  }
+}
+
+/** How a file is packed, by its first bytes. */
+export function packingOf(bytes: Uint8Array): "gzip" | "zstd" | undefined {
+  const begins = (...magic: number[]): boolean => magic.every((byte, i) => bytes[i] === byte);
+  return begins(0x1f, 0x8b, 8) ? "gzip" : begins(0x28, 0xb5, 0x2f, 0xfd) ? "zstd" : undefined;
+}
+
+async function* gunzipped(pieces: AsyncGenerator<Uint8Array>): AsyncIterable<Uint8Array> {
+  const source = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      const next = await pieces.next();
+      if (next.done) controller.close();
+      else controller.enqueue(next.value);
+    },
+    cancel: async () => void await pieces.return(undefined),
+  });
+  const stream = new DecompressionStream("gzip") as unknown as ReadableWritablePair<Uint8Array, Uint8Array>;
+  const reader = source.pipeThrough(stream).getReader();
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+async function* unzstd(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const { Decompress } = await import("fzstd");
+  const ready: Uint8Array[] = [];
+  const stream = new Decompress((piece) => {
+    // The library writes over what it has given.
+    if (piece.length > 0) ready.push(piece.slice());
+  });
+  for await (const piece of pieces) {
+    // Smaller pieces: what one of them unpacks to lies in memory.
+    for (let at = 0; at < piece.length; at += ZSTD_PIECE) {
+      stream.push(piece.slice(at, at + ZSTD_PIECE));
+      yield* ready.splice(0);
+    }
+  }
+  stream.push(new Uint8Array(0), true);
+  yield* ready.splice(0);
+}
+
+const ZSTD_PIECE = 64 * 2 ** 10;
+
+/** Bytes that a frame of Zstandard refers back to, as its header has them (RFC 8878). */
+function windowOf(bytes: Uint8Array): number {
+  const [flags = 0, descriptor = 0] = [bytes[4], bytes[5]];
+  if ((flags & 32) === 0) {
+    const base = 2 ** (10 + (descriptor >> 3));
+    return base + base / 8 * (descriptor & 7);
+  }
+  const [dictionary, size] = [[0, 1, 2, 4][flags & 3] ?? 0, [1, 2, 4, 8][flags >> 6] ?? 1];
+  let content = 0;
+  for (let i = size - 1; i >= 0; i--) content = content * 256 + (bytes[5 + dictionary + i] ?? 0);
+  return size === 2 ? content + 256 : content;
+}

@@ -1,0 +1,108 @@
+/**
+ * Arrow files, and the folders that `datasets` saves.
+ * @module
+ */
+import * as v from "valibot";
+import { concatenatedRows, openFiles, placeOf, slicedRows } from "../../blocks/data/mod.ts";
+import { define } from "../../core/define.ts";
+import { badFile, badValue } from "../../core/errors.ts";
+import type { Factory, Host, Rows } from "../../core/types.ts";
+import { openArrow } from "./arrow_file.ts";
+import { classesIn } from "./features.ts";
+import { type FilesOptions, filesOptions } from "./files_options.ts";
+
+/** Options of {@link arrow}. */
+export interface ArrowOptions extends FilesOptions {}
+
+type Input = Partial<ArrowOptions> & Pick<ArrowOptions, "path">;
+
+/** Schema of {@link ArrowOptions}. */
+export const arrowSchema: v.GenericSchema<Input, ArrowOptions> = v.strictObject(filesOptions);
+
+/**
+ * Rows of Arrow files (`.arrow`, `.feather`; not packed), and of folders as `Dataset.save_to_disk` and
+ * `DatasetDict.save_to_disk` of Hugging Face's `datasets` leave them, shard by shard. Names of classes come along.
+ *
+ * @throws AttuneError from `open` where a file does not exist or is damaged.
+ * @example
+ * ```ts
+ * import { arrow } from "attune/data/arrow";
+ * console.assert(arrow({ path: "./saved", split: "train[:10%]" }).name === "arrow");
+ * ```
+ */
+export const arrow: Factory<"data", Input> = define({
+  kind: "data",
+  name: "arrow",
+  schema: arrowSchema,
+  create: ({ path, split }) => ({
+    open: async (host) => {
+      const saved = typeof path === "string" ? await openSaved(path, split, host) : undefined;
+      return saved ?? await openFiles(
+        { plugin: "arrow", path, split, endings: [".arrow", ".feather", ".ipc"] },
+        host,
+        (file) => openArrow(placeOf("arrow", file, host)),
+      );
+    },
+  }),
+});
+
+/** A folder that `datasets` has saved; undefined where it is none. */
+async function openSaved(path: string, split: string | null, host: Host): Promise<Rows | undefined> {
+  const folder = path.replace(/[\\/]+$/, "");
+  const splits = await described(`${folder}/dataset_dict.json`, host);
+  if (splits) {
+    const names = textsOf(splits.splits);
+    if (!names || names.length === 0 || names.some((name) => !/^\w+(\.\w+)*$/.test(name))) {
+      throw badFile("arrow", `${folder}/dataset_dict.json`, 'has no list of "splits"');
+    }
+    const chosen = split ?? (names.length === 1 ? names[0] ?? "" : "train");
+    return await slicedRows("arrow", chosen, {
+      names,
+      open: async (name) => await openShards(`${folder}/${name}`, host) ?? refuse(`${folder}/${name}/state.json`),
+    });
+  }
+  const rows = await openShards(folder, host);
+  return rows && await slicedRows("arrow", split ?? "train", { names: ["train"], open: async () => rows });
+}
+
+function refuse(file: string): never {
+  throw badFile("arrow", file, "does not exist");
+}
+
+/** The shards of one saved data set in order; undefined where the folder is none. */
+async function openShards(folder: string, host: Host): Promise<Rows | undefined> {
+  const state = await described(`${folder}/state.json`, host);
+  if (!state) return undefined;
+  const files = Array.isArray(state._data_files) ? state._data_files : [];
+  const names = textsOf(files.map((file: Readonly<{ filename?: unknown }> | null) => file?.filename));
+  if (!names) throw badFile("arrow", `${folder}/state.json`, 'has no list of "_data_files"');
+  const parts: Rows[] = [];
+  for (const name of names) {
+    if (!/^[\w.-]+$/.test(name)) throw badValue("arrow", `${folder}/state.json`, name, "a file of this folder");
+    parts.push(await openArrow(placeOf("arrow", `${folder}/${name}`, host)));
+  }
+  const rows = await concatenatedRows(parts);
+  const info = await described(`${folder}/dataset_info.json`, host);
+  return rows.classes || !info ? rows : { ...rows, ...classesIn(JSON.stringify(info)) };
+}
+
+function textsOf(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) && value.every((one) => typeof one === "string") ? value : undefined;
+}
+
+/** Descriptions are short. */
+const MAX_BYTES = 16 * 2 ** 20;
+
+/** A JSON object in a file; undefined where there is no such file. */
+async function described(path: string, host: Host): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const { store, key } = placeOf("arrow", path, host);
+  const file = await store.get(key, { offset: 0, length: MAX_BYTES });
+  if (!file) return undefined;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(file.bytes));
+    if (typeof value === "object" && value !== null) return value as Readonly<Record<string, unknown>>;
+  } catch {
+    // Said below.
+  }
+  throw badFile("arrow", path, "is not a JSON object");
+}

@@ -1,0 +1,147 @@
+/**
+ * Arrow files as rows, read a group of rows at a time.
+ * @module
+ */
+import type { FilePlace } from "../../blocks/data/mod.ts";
+import { joinBytes } from "../../core/bytes.ts";
+import { AttuneError, badFile, badValue, refusePointer } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import type { Row, Rows } from "../../core/types.ts";
+import { type ArrowMessage, arrowMessages, type ReadBytes } from "./arrow_messages.ts";
+import { classesIn } from "./features.ts";
+import { plain } from "./plain_values.ts";
+
+/** Bytes that are hashed at once. */
+const PIECE = 4 * 2 ** 20;
+
+type Batch = Readonly<{
+  length: number;
+  offsets?: ArrayLike<number | bigint> | undefined;
+  values?: ArrayLike<unknown> | undefined;
+  children?: readonly Batch[] | undefined;
+  type: Readonly<{ typeId: number }>;
+}>;
+
+type Flechette = typeof import("@uwdata/flechette");
+
+/** The rows of an Arrow file; the last group that was read is kept. Throws AttuneError where it is broken. */
+export async function openArrow(place: FilePlace): Promise<Rows> {
+  const first = await place.store.get(place.key, { offset: 0, length: 64 });
+  if (!first) throw badFile("arrow", place.name, "does not exist");
+  refusePointer("arrow", place.name, first.bytes);
+  const read: ReadBytes = async (offset, length) => {
+    const part = await place.store.get(place.key, { offset, length });
+    if (part?.revision !== first.revision) throw badFile("arrow", place.name, "changed while it was read");
+    if (part.bytes.length < length) throw badFile("arrow", place.name, "ends too early");
+    return part.bytes;
+  };
+  const library = await import("@uwdata/flechette");
+  const messages = await checked(place, () => arrowMessages(read, first.size));
+  const groups = messages.filter(({ kind }) => kind === "rows");
+  const firsts = startsOf(groups);
+  const length = firsts.at(-1) ?? 0;
+  const begin = joinBytes(
+    await Promise.all(
+      messages.filter(({ kind }) => kind !== "rows").map(({ at, size }) => read(at, size)),
+    ),
+  );
+  const table = await checked(place, () => Promise.resolve(tableOf(library, [begin])));
+  let cached: Readonly<{ group: number; rows: Promise<readonly Row[]> }> | undefined;
+  const rowsOf = (group: number): Promise<readonly Row[]> => {
+    if (cached?.group === group) return cached.rows;
+    const rows = checked(place, async () => {
+      const { at, size, count } = groups[group] as ArrowMessage;
+      const table = tableOf(library, [begin, await read(at, size)]);
+      for (const { data } of table.children) for (const batch of data) checkBatch(batch, count);
+      const own = table.toArray();
+      if (own.length !== count) throw new Error(`a group has ${own.length} rows, it says ${count}`);
+      return own.map((row) => plain(row) as Row);
+    });
+    cached = { group, rows };
+    return rows;
+  };
+  const groupOf = (index: number): number => firsts.findLastIndex((from) => from <= index);
+  return {
+    length,
+    fingerprint: await digestOf(read, first.size),
+    ...classesIn(table.schema.metadata?.get("huggingface")),
+    read: async function* (from) {
+      let at = from?.at ?? 0;
+      for (let group = Math.max(0, groupOf(at)); group < groups.length; group++) {
+        for (const row of (await rowsOf(group)).slice(at - (firsts[group] ?? 0))) yield { row, next: { at: ++at } };
+      }
+    },
+    at: async (indices) => {
+      const selected: Row[] = [];
+      for (const index of indices) {
+        const group = Number.isInteger(index) && index < length ? groupOf(index) : -1;
+        const row = group < 0 ? undefined : (await rowsOf(group))[index - (firsts[group] ?? 0)];
+        if (!row) throw badValue("arrow", "row", index, `a row from 0 to ${length - 1}`);
+        selected.push(row);
+      }
+      return selected;
+    },
+  };
+}
+
+/** The number of each group's first row, and at last the number of all. */
+function startsOf(groups: readonly ArrowMessage[]): readonly number[] {
+  const firsts = [0];
+  for (const { count } of groups) firsts.push((firsts.at(-1) ?? 0) + count);
+  return firsts;
+}
+
+/** Throws Error where a column's values lead out of it: a reader would follow them until memory ends. */
+function checkBatch({ length, offsets, values, children, type }: Batch, count: number): void {
+  if (length !== count) throw new Error(`a column has ${length} values for ${count} rows`);
+  const [inner] = children ?? [];
+  if (offsets) {
+    if (offsets.length < count + 1) throw new Error(`a column has ${offsets.length} offsets for ${count} rows`);
+    const end = inner ? inner.length : values?.length ?? 0;
+    let last = 0;
+    for (let i = 0; i <= count; i++) {
+      const offset = Number(offsets[i]);
+      if (!(offset >= last && offset <= end)) throw new Error(`an offset ${offset} is not from ${last} to ${end}`);
+      last = offset;
+    }
+  } else if (inner === undefined && values && "at" in values && "BYTES_PER_ELEMENT" in values) {
+    // Bits and wide numbers take several elements or a part of one.
+    const bits = 8 * values.length * Number(values.BYTES_PER_ELEMENT);
+    if (bits < count) throw new Error(`a column has ${bits} bits for ${count} values`);
+  }
+  const size = (type as Readonly<{ stride?: number }>).stride ?? 1;
+  for (const child of children ?? []) {
+    const least = offsets ? child.length : inner && isFixedList(type) ? count * size : count;
+    if (child.length < least) throw new Error(`a column has ${child.length} values for ${least} places`);
+    checkBatch(child, child.length);
+  }
+}
+
+/** Whether a column's rows are lists of one length. */
+function isFixedList({ typeId }: Readonly<{ typeId: number }>): boolean {
+  return typeId === 16;
+}
+
+/** The end of a stream of messages. */
+const END = Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0);
+
+function tableOf({ tableFromIPC }: Flechette, parts: readonly Uint8Array[]): ReturnType<Flechette["tableFromIPC"]> {
+  return tableFromIPC(joinBytes([...parts, END]), { useBigInt: true, useDate: true });
+}
+
+async function digestOf(read: ReadBytes, size: number): Promise<string> {
+  const digests: string[] = [];
+  for (let offset = 0; offset < size; offset += PIECE) {
+    digests.push(await sha256(await read(offset, Math.min(PIECE, size - offset))));
+  }
+  return await sha256(digests.join());
+}
+
+async function checked<T>({ name }: FilePlace, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make();
+  } catch (cause) {
+    if (cause instanceof AttuneError) throw cause;
+    throw badFile("arrow", name, `cannot be read as Arrow (${cause instanceof Error ? cause.message : cause})`);
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The messages of an Arrow file: where its schema, dictionaries and groups of rows lie, without reading the rows.
+ * @module
+ */
+
+/** A message with its body: where it begins, how long it is, and of which kind. */
+export type ArrowMessage = Readonly<{
+  kind: "schema" | "dictionary" | "rows";
+  at: number;
+  size: number;
+  /** The rows of a group. */
+  count: number;
+}>;
+
+/** Reads some bytes of a file. */
+export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
+
+/** Bytes that one message's description, and one message as a whole, may have. */
+const [MAX_HEADER, MAX_MESSAGE] = [16 * 2 ** 20, 2 ** 30];
+
+const CONTINUES = 0xffffffff;
+
+/** The messages of a file of `size` bytes, in Arrow's streaming form or its file form. Throws Error where it is damaged. */
+export async function arrowMessages(read: ReadBytes, size: number): Promise<readonly ArrowMessage[]> {
+  const begin = new TextDecoder("latin1").decode(await read(0, Math.min(8, size)));
+  const messages: ArrowMessage[] = [];
+  for (let at = begin.startsWith("ARROW1") ? 8 : 0; at + 8 <= size;) {
+    const prefix = viewOf(await read(at, 8));
+    // Before Arrow 0.15 the length stood alone.
+    const isOld = prefix.getUint32(0, true) !== CONTINUES;
+    const [head, length] = isOld ? [4, prefix.getInt32(0, true)] : [8, prefix.getInt32(4, true)];
+    if (length === 0) break;
+    within("bytes of a message's description", length, Math.min(MAX_HEADER, size - at - head));
+    const { kind, body, count } = described(await read(at + head, length));
+    within("bytes of a message", body, Math.min(MAX_MESSAGE, size - at - head - length));
+    messages.push({ kind, at, size: head + length + body, count });
+    at += head + length + body;
+  }
+  if (messages[0]?.kind !== "schema") throw new Error("it does not begin with a schema");
+  return messages;
+}
+
+const kinds: Readonly<Record<number, ArrowMessage["kind"]>> = { 1: "schema", 2: "dictionary", 3: "rows" };
+
+/** What a message's table of FlatBuffers says: fields 1 and 2 its kind and header, 3 the length of its body. */
+function described(bytes: Uint8Array): Readonly<{ kind: ArrowMessage["kind"]; body: number; count: number }> {
+  const view = viewOf(bytes);
+  const message = view.getUint32(0, true);
+  const kindAt = fieldOf(view, message, 1);
+  const kind = kinds[kindAt === 0 ? 0 : view.getUint8(kindAt)];
+  if (!kind) throw new Error("a message is of no kind that tables have");
+  const header = targetOf(view, fieldOf(view, message, 2));
+  if (header === 0) throw new Error("a message has no header");
+  const wholeAt = (at: number): number => (at === 0 ? 0 : Number(view.getBigInt64(at, true)));
+  const body = wholeAt(fieldOf(view, message, 3));
+  if (kind === "schema") {
+    const budget = { fields: MAX_FIELDS };
+    for (const field of tablesIn(view, fieldOf(view, header, 1))) checkField(view, field, budget);
+    checkTexts(view, fieldOf(view, header, 2));
+    return { kind, body, count: 0 };
+  }
+  const batch = kind === "rows" ? header : targetOf(view, fieldOf(view, header, 1));
+  if (batch === 0) throw new Error("a dictionary has no values");
+  for (const [index, size] of [[1, 16], [2, 16], [4, 8]] as const) vectorOf(view, fieldOf(view, batch, index), size);
+  // The shortest value is a bit; columns without any values have no bytes at all.
+  const count = within("rows of a group", wholeAt(fieldOf(view, batch, 0)), 8 * Math.max(0, body) + 2 ** 16);
+  return { kind, body, count };
+}
+
+/** Columns of a table, and fields within them. */
+const MAX_FIELDS = 100_000;
+
+/** Goes through a field and those within it: what a vector says of its length must be true of the bytes. */
+function checkField(view: DataView, field: number, budget: { fields: number }): void {
+  if (--budget.fields < 0) throw new Error(`the schema has more than ${MAX_FIELDS} fields`);
+  // A union lists the ids of its types.
+  const typeAt = fieldOf(view, field, 2);
+  const type = targetOf(view, fieldOf(view, field, 3));
+  if (typeAt > 0 && view.getUint8(typeAt) === 14 && type > 0) vectorOf(view, fieldOf(view, type, 1), 4);
+  for (const child of tablesIn(view, fieldOf(view, field, 5))) checkField(view, child, budget);
+  checkTexts(view, fieldOf(view, field, 6));
+}
+
+/** Goes through pairs of texts. */
+function checkTexts(view: DataView, at: number): void {
+  for (const pair of tablesIn(view, at)) {
+    for (const part of [0, 1]) vectorOf(view, fieldOf(view, pair, part), 1);
+  }
+}
+
+/** Where a table's field lies; 0: it has none. */
+function fieldOf(view: DataView, table: number, index: number): number {
+  const layout = table - view.getInt32(table, true);
+  const place = 4 + 2 * index;
+  const offset = place < view.getUint16(layout, true) ? view.getUint16(layout + place, true) : 0;
+  return offset === 0 ? 0 : table + offset;
+}
+
+/** Where a field that points elsewhere points to. */
+function targetOf(view: DataView, at: number): number {
+  return at === 0 ? 0 : at + view.getInt32(at, true);
+}
+
+/** Where the elements of a vector begin, and how many they are. Throws Error where they do not all lie in the bytes. */
+function vectorOf(view: DataView, at: number, size: number): Readonly<{ from: number; count: number }> {
+  if (at === 0) return { from: 0, count: 0 };
+  const from = targetOf(view, at) + 4;
+  const count = view.getInt32(from - 4, true);
+  within("bytes of a vector", count * size, view.byteLength - from);
+  return { from, count };
+}
+
+/** Where the tables of a vector lie. */
+function tablesIn(view: DataView, at: number): number[] {
+  const { from, count } = vectorOf(view, at, 4);
+  return Array.from({ length: count }, (_, i) => targetOf(view, from + 4 * i));
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function within(what: string, count: number, most: number): number {
+  if (Number.isSafeInteger(count) && count >= 0 && count <= most) return count;
+  throw new Error(`${what}: ${count} is not from 0 to ${most}`);
+}

@@ -1,0 +1,293 @@
+/**
+ * Files, folders, patterns, packed files and slices, against files that Hugging Face's `datasets` has written.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { rangeOf, slicesIn } from "../../../blocks/data/mod.ts";
+import { checksOf } from "../../../conformance/mod.ts";
+import { AttuneError } from "../../../core/errors.ts";
+import type { Dataset, Host, Row } from "../../../core/types.ts";
+import { arrow } from "../../../plugins/data/arrow.ts";
+import { csv } from "../../../plugins/data/csv.ts";
+import { json } from "../../../plugins/data/json.ts";
+import { jsonl } from "../../../plugins/data/jsonl.ts";
+import { memory } from "../../../plugins/data/memory.ts";
+import { parquet } from "../../../plugins/data/parquet.ts";
+import { reviews } from "../../../plugins/data/reviews.ts";
+import { text } from "../../../plugins/data/text.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
+import { itPasses } from "../../checks.ts";
+import { sharedPath, SKIP_REASON } from "../../shared.ts";
+import { heldStore } from "../../tiny.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "attune-files-"));
+const written = (name: string, content: string | Uint8Array): string => {
+  mkdirSync(join(folder, name, ".."), { recursive: true });
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/formats/${name}`, import.meta.url));
+const rows: Row[] = JSON.parse(readFileSync(fixture("rows.json"), "utf8"));
+const host = () => hostHere(1);
+const open = async (dataset: Dataset, on?: Host) => await dataset.open(on ?? await host());
+const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {
+  const found: Row[] = [];
+  for await (const { row } of (await open(dataset, on)).read()) found.push(row);
+  return found;
+};
+const dataChecks = async (make: () => Dataset, rows: readonly Row[], other: () => Dataset) =>
+  checksOf(make(), { host: await host(), rows, again: make, other: other() });
+
+/** Zstandard as a frame of blocks that are not compressed (RFC 8878), in a window of 2 ** (10 + exponent) bytes. */
+function zstd(content: string | Uint8Array, exponent = 10): Uint8Array {
+  const bytes = Buffer.from(content);
+  const parts = [Buffer.of(0x28, 0xb5, 0x2f, 0xfd, 0, exponent << 3)];
+  for (let at = 0; at === 0 || at < bytes.length; at += 2 ** 17) {
+    const block = bytes.subarray(at, at + 2 ** 17);
+    const header = (block.length << 3) | Number(at + 2 ** 17 >= bytes.length);
+    parts.push(Buffer.of(header & 255, (header >> 8) & 255, header >> 16), block);
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+const lines = rows.map((row) => JSON.stringify(row)).join("\n");
+const packed = written("rows.jsonl.gz", gzipSync(lines));
+const names = ["sad", "calm", "glad"];
+
+describe("what datasets has written", () => {
+  for (const codec of ["none", "snappy", "gzip", "zstd", "lz4", "brotli"]) {
+    it(`Parquet, ${codec}: its rows and the names of its classes`, async () => {
+      const dataset = parquet({ path: fixture(`${codec}.parquet`) });
+      assert.deepEqual(await read(dataset), rows);
+      assert.deepEqual((await open(dataset)).classes, { label: names, tags: ["O", "B"] });
+      const narrow = parquet({ path: fixture(`${codec}.parquet`), columns: ["tags"] });
+      assert.deepEqual((await open(narrow)).classes, { tags: ["O", "B"] });
+    });
+  }
+  it("save_to_disk, in shards and in splits", async () => {
+    const saved = arrow({ path: fixture("saved") });
+    assert.deepEqual(await read(saved), rows);
+    assert.deepEqual((await open(saved)).classes, { label: names, tags: ["O", "B"] });
+    assert.deepEqual(await read(arrow({ path: fixture("dict") })), rows.slice(0, 10));
+    assert.deepEqual(await read(arrow({ path: fixture("dict"), split: "test" })), rows.slice(10));
+    assert.deepEqual(await read(arrow({ path: fixture("dict"), split: "train[8:]+test[:2]" })), rows.slice(8, 12));
+    assert.deepEqual(await read(arrow({ path: fixture("saved/data-00001-of-00002.arrow") })), rows.slice(7));
+    await assert.rejects(read(arrow({ path: fixture("dict"), split: "tset" })), /did you mean "test"/);
+  });
+  it("a damaged Arrow file gives rows or says what is wrong, whatever bit is flipped", async () => {
+    const whole = new Uint8Array(readFileSync(fixture("saved/data-00000-of-00002.arrow")));
+    const outcomes = { rows: 0, refused: 0 };
+    for (let bit = 0; bit < 8 * whole.length; bit += 7) {
+      const bytes = whole.slice();
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      const on = { ...await host(), directory: () => heldStore({ "x.arrow": bytes }), names: undefined } as Host;
+      await read(arrow({ path: "x.arrow" }), on).then(() => outcomes.rows++, (error) => {
+        assert.ok(error instanceof AttuneError, String(error?.stack));
+        outcomes.refused++;
+      });
+    }
+    assert.ok(outcomes.rows > 0 && outcomes.refused > 0, JSON.stringify(outcomes));
+  });
+  it("slices as it counts them", () => {
+    const { slices } = JSON.parse(readFileSync(fixture("slices.json"), "utf8"));
+    for (const [count, spec, wanted] of slices) {
+      // A part that ends before it begins is an error here.
+      const backwards = Array.isArray(wanted) && wanted.some(([, from, to]) => from > to);
+      if (typeof wanted === "string" || backwards) {
+        assert.throws(() => ranges(spec, count, 5), { name: "AttuneError" }, `${spec} of ${count}`);
+      } else assert.deepEqual(ranges(spec, count, 5), wanted, `${spec} of ${count}`);
+    }
+  });
+  const shared = sharedPath("reference/evaluation/slices.json");
+  it("slices of the reference", { skip: shared === undefined && SKIP_REASON }, () => {
+    const { slices } = JSON.parse(readFileSync(shared ?? "", "utf8"));
+    for (const { rows: count, spec, expected, error } of slices) {
+      const backwards = expected?.some(([, from, to]: [string, number, number]) => from > to);
+      if (error || backwards) {
+        assert.throws(() => ranges(spec, count, 20), { name: "AttuneError" }, `${spec} of ${count}`);
+      } else assert.deepEqual(ranges(spec, count, 20), expected, `${spec} of ${count}`);
+    }
+  });
+  const formats = sharedPath("reference/evaluation/formats");
+  it("formats of the reference", { skip: formats === undefined && SKIP_REASON }, async () => {
+    const { rows: columns } = JSON.parse(readFileSync(join(formats ?? "", "rows.json"), "utf8"));
+    const wanted: Row[] = columns.label.map((_: unknown, i: number) =>
+      Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, (values as unknown[])[i]]))
+    );
+    const at = (name: string): string => join(formats ?? "", name);
+    for (const name of ["brotli", "default", "gzip", "lz4", "none", "snappy", "zstd"]) {
+      assert.deepEqual(await read(parquet({ path: at(`${name}.parquet`) })), wanted, name);
+    }
+    for (const name of ["array.json", "lines.jsonl"]) {
+      assert.deepEqual(await read(jsonl({ path: at(name) })), wanted, name);
+      assert.deepEqual(await read(json({ path: at(name) })), wanted, name);
+    }
+    assert.deepEqual(await read(arrow({ path: at("saved") })), wanted);
+    assert.deepEqual(await read(arrow({ path: at("saved_dict"), split: "train+test" })), wanted);
+  });
+});
+
+/** The ranges of a text, of splits with so many rows. */
+function ranges(spec: string, train: number, evaluation: number): unknown[] {
+  const lengths: Record<string, number> = { train, eval: evaluation };
+  return slicesIn("test", spec).map((slice) => {
+    const length = lengths[slice.split];
+    if (length === undefined) throw new AttuneError("no such split", { code: "UNKNOWN_NAME", plugin: "test" });
+    return [slice.split, ...rangeOf("test", slice, length)];
+  });
+}
+
+itPasses(
+  "packed JSON lines, sliced",
+  await dataChecks(
+    () => jsonl({ path: packed, split: "train[2:5]+train[-2:]" }),
+    [...rows.slice(2, 5), ...rows.slice(-2)],
+    () => jsonl({ path: packed, split: "train[3:5]" }),
+  ),
+);
+itPasses(
+  "Arrow",
+  await dataChecks(() => arrow({ path: fixture("saved") }), rows, () => arrow({ path: fixture("dict") })),
+);
+itPasses(
+  "Arrow, sliced across shards",
+  await dataChecks(
+    () => arrow({ path: fixture("saved"), split: "train[3:-3]" }),
+    rows.slice(3, -3),
+    () => arrow({ path: fixture("saved"), split: "train[3:]" }),
+  ),
+);
+const [book, other] = [written("book.txt", "One.\r\n\r\nTwo,\nthree.\n\n\nFour."), written("other.txt", "Five.\n")];
+const asRows = (...texts: string[]): Row[] => texts.map((text) => ({ text }));
+itPasses(
+  "text",
+  await dataChecks(() => text({ path: book }), asRows("One.", "Two,", "three.", "Four."), () => text({ path: other })),
+);
+
+describe("paths", () => {
+  written("many/a.csv", "text,label\na,1\n");
+  written("many/b.csv", "text,label\nb,2\n");
+  written("many/deep/c.csv.gz", gzipSync("text,label\nc,3\n"));
+  written("many/.hidden.csv", "text,label\nh,9\n");
+  written("many/notes.md", "no rows\n");
+  const letters = async (path: string | string[]): Promise<string> =>
+    (await read(csv({ path }))).map((row) => row.text).join("");
+
+  it("are files, lists, patterns and folders, in the order of names", async () => {
+    const many = join(folder, "many");
+    for (
+      const [path, wanted] of [
+        [many, "abc"],
+        [`${many}/`, "abc"],
+        [`${many}/*.csv`, "ab"],
+        [`${many}/**/*.csv*`, "abc"],
+        [`${many}/{b,a}.csv`, "ab"],
+        [`${many}/[!a].csv`, "b"],
+        [`${many}/?.csv`, "ab"],
+        [[`${many}/b.csv`, `${many}/a.csv`], "ba"],
+        [[`${many}/b.csv`, `${many}/deep`], "bc"],
+      ] as const
+    ) assert.equal(await letters(path as string), wanted, String(path));
+    await assert.rejects(letters(`${many}/*.tsv`), { code: "BAD_FILE", message: /no file is named so/ });
+    await assert.rejects(letters(`${many}/[b-a].csv`), { code: "BAD_VALUE" });
+    await assert.rejects(read(jsonl({ path: many })), /no file that ends in \.jsonl/);
+    const odd = written("odd[1].csv", "text\nx\n");
+    assert.equal(await letters(odd), "x");
+  });
+  it("of a folder have splits by their names", async () => {
+    const sets = join(folder, "sets");
+    written("sets/train.jsonl", '{"n":1}\n{"n":2}');
+    written("sets/my-validation.jsonl", '{"n":3}');
+    written("sets/test/part.jsonl", '{"n":4}');
+    const numbers = async (split?: string): Promise<unknown[]> =>
+      (await read(jsonl({ path: sets, ...(split ? { split } : {}) }))).map((row) => row.n);
+    assert.deepEqual(await numbers(), [1, 2]);
+    assert.deepEqual(await numbers("validation"), [3]);
+    assert.deepEqual(await numbers("test+train[-50%:]"), [4, 2]);
+    await assert.rejects(numbers("dev"), { code: "UNKNOWN_NAME", message: /unknown split "dev"/ });
+    written("shards/data/train-00000-of-00002.jsonl", '{"n":1}');
+    written("shards/data/train-00001-of-00002.jsonl", '{"n":2}');
+    written("shards/data/unseen-00000-of-00001.jsonl", '{"n":3}');
+    const shards = jsonl({ path: join(folder, "shards"), split: "train+unseen" });
+    assert.deepEqual((await read(shards)).map((row) => row.n), [1, 2, 3]);
+  });
+  it("slice every source", async () => {
+    const all = Array.from({ length: 10 }, (_, n) => ({ n }));
+    assert.deepEqual(await read(memory({ rows: all, split: "train[-2:]+train[:10%]" })), [{ n: 8 }, { n: 9 }, {
+      n: 0,
+    }]);
+    const some = await read(reviews({ split: "test" }));
+    assert.deepEqual(await read(reviews({ split: "test[:3]+test[599:]" })), [...some.slice(0, 3), ...some.slice(599)]);
+    assert.throws(() => reviews({ split: "validation" as "test" }), { code: "BAD_VALUE", message: /train, test, all/ });
+  });
+});
+
+describe("content tells", () => {
+  it("a list from lines, under either name", async () => {
+    const [list, many] = [written("list.jsonl", JSON.stringify(rows, null, 1)), written("lines.json", lines)];
+    assert.deepEqual(await read(jsonl({ path: list })), rows);
+    assert.deepEqual(await read(json({ path: many })), rows);
+    const document = written("document.json", JSON.stringify({ data: { rows } }, null, 2));
+    await assert.rejects(read(json({ path: document })), /expected a list of objects.*"data.rows"/);
+    assert.deepEqual(await read(json({ path: document, field: "data.rows" })), rows);
+  });
+  it("how a file is packed, whatever it is called", async () => {
+    assert.deepEqual(await read(jsonl({ path: written("packed.jsonl", gzipSync(lines)) })), rows);
+    assert.deepEqual(await read(jsonl({ path: written("rows.jsonl.zst", zstd(lines)) })), rows);
+    const long = "stone\n".repeat(100_000);
+    assert.equal((await read(text({ path: written("long.txt.zst", zstd(long)) }))).length, 100_000);
+    assert.equal((await read(text({ path: written("long.txt.gz", gzipSync(long)) }))).length, 100_000);
+  });
+  it("that a packed file is damaged, cut short, or wants too much memory", async () => {
+    const bad = (name: string, bytes: Uint8Array) => read(jsonl({ path: written(name, bytes) }));
+    const whole = new Uint8Array(gzipSync(lines));
+    await assert.rejects(bad("cut.jsonl.gz", whole.slice(0, -40)), { code: "BAD_FILE", message: /cannot be unpacked/ });
+    await assert.rejects(bad("cut.jsonl.zst", zstd(lines).slice(0, -40)), { code: "BAD_FILE" });
+    await assert.rejects(bad("wide.jsonl.zst", zstd(lines, 31)), { code: "BAD_FILE", message: /window/ });
+    const bomb = gzipSync(new Uint8Array(300 * 2 ** 20));
+    await assert.rejects(read(csv({ path: written("bomb.csv.gz", bomb) })), { message: /more than 268435456/ });
+    await assert.rejects(bad("bomb.jsonl.gz", bomb), { message: /longer than 67108864 bytes/ });
+  });
+});
+
+describe("CSV", () => {
+  const first = async (content: string | Uint8Array, options = {}): Promise<Row | undefined> =>
+    (await read(csv({ path: written("one.csv", content), ...options })))[0];
+  it("finds what stands between values, and says it", async () => {
+    for (const mark of [";", "\t", "|"]) {
+      const path = written("marks.csv", `text${mark}label\n"a, ${mark} b"${mark}1\nc${mark}2\n`);
+      assert.deepEqual(await read(csv({ path })), [{ text: `a, ${mark} b`, label: "1" }, { text: "c", label: "2" }]);
+      const { notes } = await open(csv({ path }));
+      assert.match(notes?.join() ?? "", /separated by/);
+    }
+    assert.equal((await open(csv({ path: written("plain.csv", "text,label\na;b,1\n") }))).notes, undefined);
+    assert.deepEqual(await first("text\nyes; no\n"), { text: "yes; no" });
+  });
+  it("takes quotes as they are where it is told to", async () => {
+    assert.deepEqual(await first('text,label\n"a,1\n', { quoting: 3 }), { text: '"a', label: "1" });
+    await assert.rejects(first('text,label\n"a,1\n'), { code: "BAD_FILE" });
+  });
+  it("reads other encodings, by name or by their mark", async () => {
+    const latin = Uint8Array.from([...Buffer.from("text\ncaf", "latin1"), 0xe9, 10]);
+    assert.deepEqual(await first(latin, { encoding: "latin-1" }), { text: "café" });
+    await assert.rejects(first(latin), { message: /is not UTF-8/ });
+    const wide = Uint8Array.from([0xff, 0xfe, ...Buffer.from("text\ncafé\n", "utf16le")]);
+    assert.deepEqual(await first(wide), { text: "café" });
+    assert.throws(() => csv({ path: "x", encoding: "klingon" }), { code: "BAD_VALUE" });
+  });
+});
+
+it("text comes in lines, paragraphs and whole files", async () => {
+  const [lines, paragraphs, documents] = await Promise.all(
+    (["line", "paragraph", "document"] as const).map((sampleBy) => read(text({ path: [book, other], sampleBy }))),
+  );
+  assert.deepEqual(lines, asRows("One.", "Two,", "three.", "Four.", "Five."));
+  assert.deepEqual(paragraphs, asRows("One.", "Two,\nthree.", "Four.", "Five."));
+  assert.deepEqual(documents, asRows("One.\r\n\r\nTwo,\nthree.\n\n\nFour.", "Five.\n"));
+});
