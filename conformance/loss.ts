@@ -35,8 +35,8 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       data: target.data.slice(from * size, to * size),
     } as Tensor;
   };
-  // Σ over rows from one to another, of one output for all.
-  const summed = (from: number, to: number, check = false): number => {
+  // Σ over rows from one to another, of one output for all, with weights of these rows.
+  const summed = (from: number, to: number, check = false, weights?: readonly number[]): number => {
     const graph = new Graph();
     const given: Given = {};
     const { build } = createGraphBuilder({
@@ -56,7 +56,9 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
     const own = part(from, to);
     given.target = { dims: own.dims, data: Float64Array.from(own.data, Number) };
     const x = graph.input("output", "float32", given.output.dims);
-    const value = loss.sum(build, x, graph.input("target", own.dtype, own.dims));
+    if (weights) given.weight = { dims: [to - from], data: Float64Array.from(weights) };
+    const weight = weights && graph.input("weight", "float32", [to - from]);
+    const value = loss.sum(build, x, graph.input("target", own.dtype, own.dims), weight);
     if (check) checkGradients(value, ["output"], given, {});
     const [found] = interpret(graph, given, [value], {});
     assert.equal(found?.data.length, 1, "a loss is one number");
@@ -72,6 +74,19 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       assert.ok(Math.abs(all - a - b) <= 1e-9 * Math.max(1, Math.abs(all)), `${all} and ${a} + ${b}`);
       const counts = [loss.count(part(0, rows)), loss.count(part(0, 2)), loss.count(part(2, rows))] as const;
       assert.ok(counts[0] > 0 && Math.abs(counts[0] - counts[1] - counts[2]) < 1e-9, `${counts}`);
+    }),
+    check("counts a row as often as its weight says, where it reads weights", () => {
+      if (!loss.weighted) return;
+      const weights = Array.from({ length: rows }, (_, i) => i % 3);
+      const weight: Tensor = { dtype: "float32", dims: [rows], data: Float32Array.from(weights) };
+      const repeated = weights.reduce((n, w, i) => n + w * summed(i, i + 1), 0);
+      const found = summed(0, rows, true, weights);
+      assert.ok(Math.abs(found - repeated) <= 1e-9 * Math.max(1, Math.abs(repeated)), `${found} and ${repeated}`);
+      const ones = { ...weight, data: new Float32Array(rows).fill(1) };
+      assert.near([loss.count(target, ones)], [loss.count(target)], 1e-9);
+      if (loss.count(part(0, 1)) === loss.count(part(0, 2))) return; // Not counted by rows.
+      const count = weights.reduce((n, w, i) => n + w * loss.count(part(i, i + 1)), 0);
+      assert.near([loss.count(target, weight)], [count], 1e-6);
     }),
     check("says what its mean is over", () => assert.ok(["step", "batch"].includes(loss.over))),
   ];

@@ -128,6 +128,7 @@ async function openTransformed(
     transforms: reports,
     ...told,
     at,
+    ...(source.where ? { where: async (number: number) => await source.where?.(kept[number] ?? -1) } : {}),
     read: (from) => from && from.at > 0 ? readAt(at, kept.length, from.at) : numbered(rowsThrough(stages)),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Building blocks of losses: the divisor of a mean.
+ * Building blocks of losses: sums and the divisors of means, with the weights of rows.
  * @module
  */
 export * from "./reduction.ts";

@@ -3,7 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import type { Tensor } from "../../core/types.ts";
+import { mul, reshape, sum } from "../../core/graph/functions.ts";
+import type { Tensor, Value } from "../../core/types.ts";
 
 /** The mean over what is counted, or the plain sum over each micro-batch. */
 export type Reduction = "mean" | "sum";
@@ -15,11 +16,33 @@ export const reductionSchema: v.OptionalSchema<v.PicklistSchema<["mean", "sum"],
 );
 
 /** The divisor of the sum: the count for "mean", 1 for "sum". */
-export function counted(reduction: string, count: (target: Tensor) => number): (target: Tensor) => number {
+export function counted(reduction: string, count: Count): Count {
   return reduction === "sum" ? () => 1 : count;
 }
 
-/** The rows of a target: all its axes but the last, which falls away where a row has one value. */
-export function rowsOf({ dims }: Tensor): number {
-  return (dims.length > 1 ? dims.slice(0, -1) : dims).reduce((a, b) => a * b, 1);
+/** What divides a sum, from the target and the weights of its rows. */
+export type Count = (target: Tensor, weight?: Tensor) => number;
+
+/** The sum of what each row gives, by its weight where rows have one. `each`: [rows, ...]. */
+export function weightedSum(each: Value, weight: Value | undefined): Value {
+  if (!weight) return sum(each);
+  return sum(mul(each, reshape(weight, [weight.shape[0] ?? 1, ...each.shape.slice(1).map(() => 1)])));
+}
+
+/** How many rows a target has, each counted by its weight: all its axes but the last, which falls away where a row has one value. */
+export const rowsOf: Count = (target, weight) => {
+  const { dims } = target;
+  const rows = (dims.length > 1 ? dims.slice(0, -1) : dims).reduce((a, b) => a * b, 1);
+  return weight ? rows / (dims[0] ?? 1) * weightOf(weight) : rows;
+};
+
+/** How many values a target has, those of each row counted by its weight. */
+export const valuesOf: Count = ({ dims, data }, weight) =>
+  weight ? data.length / (dims[0] ?? 1) * weightOf(weight) : data.length;
+
+/** The weight of all rows together. */
+function weightOf({ data }: Tensor): number {
+  let total = 0;
+  for (const weight of data) total += Number(weight);
+  return total;
 }

@@ -2,6 +2,7 @@
  * Outputs and losses of batches, with weights as they stand: its own session over the same mapped files.
  * @module
  */
+import { countIn } from "../row_weight.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
 import type { EvaluatorOptions } from "./evaluator_options.ts";
@@ -36,9 +37,11 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   const { host, checkpoint, initial, fed, feeder } = options;
   const lib = host.lib as Ort;
   let generator: Generator | undefined;
-  const known = new Map<boolean, Readonly<{ program: Program; session: Session }>>();
+  const known = new Map<string, Readonly<{ program: Program; session: Session }>>();
   const opened = async (batch: Batch, labelled: boolean): Promise<Readonly<{ program: Program; session: Session }>> => {
-    const found = known.get(labelled);
+    // Some data sets have weights of rows, others none.
+    const key = `${labelled} ${labelled && batch.weight !== undefined}`;
+    const found = known.get(key);
     if (found) return found;
     const program = buildProgram({
       ...options,
@@ -61,7 +64,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       compact: true,
     });
     const own = { program, session };
-    known.set(labelled, own);
+    known.set(key, own);
     return own;
   };
   return {
@@ -81,7 +84,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       }
       const losses = options.losses.filter((l) => program.losses.includes(l.name)).map((l) => [
         l.name,
-        { sum: l.weight * scalarOf(results[`loss.${l.name}`]), count: l.loss.count(batch.inputs[l.target] as Tensor) },
+        { sum: l.weight * scalarOf(results[`loss.${l.name}`]), count: countIn(batch, l.loss, l.target) },
       ]);
       return { outputs, losses: Object.fromEntries(losses) };
     },

@@ -2,7 +2,8 @@
  * What losses are multiplied by.
  * @module
  */
-import type { Batch, Tensor } from "../types.ts";
+import { countIn } from "../row_weight.ts";
+import type { Batch } from "../types.ts";
 import type { TaskLoss } from "./program.ts";
 
 /**
@@ -14,7 +15,7 @@ export function lossScales(
   batches: readonly Batch[],
 ): Record<string, number>[] {
   const counts = batches.map((batch, i) =>
-    Object.fromEntries((tasks[i]?.losses ?? []).map((l) => [l.name, l.loss.count(batch.inputs[l.target] as Tensor)]))
+    Object.fromEntries((tasks[i]?.losses ?? []).map((l) => [l.name, countIn(batch, l.loss, l.target)]))
   );
   return counts.map((own, i) => {
     const task = tasks[i];

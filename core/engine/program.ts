@@ -4,9 +4,10 @@
  */
 import { missing, unsupported } from "../errors.ts";
 import * as f from "../graph/functions.ts";
-import { seqDim } from "../graph/dims.ts";
+import { type Dim, seqDim } from "../graph/dims.ts";
 import { capabilities } from "../graph/capabilities.ts";
 import { Graph, type Rewrite, type Value } from "../graph/graph.ts";
+import { weightInput } from "../row_weight.ts";
 import { gradients } from "../graph/vjp.ts";
 import type {
   Accelerator,
@@ -285,15 +286,29 @@ function lossSums(build: GraphBuilder, outputs: Named<Value>, options: ProgramOp
     const rows = loss.per === "sequence" ? "sequences" : value.shape[0] ?? "sequences";
     const count = build.labelled(target)?.shape[0] ?? rows;
     const labels = graph.input(target, shaped.dtype, [count, ...shaped.dims.slice(1)]);
+    const weight = rowWeights(graph, loss, options.targets[weightInput(target)], target, count);
     const sum = graph.within(
       `loss.${name}`,
       () => {
-        const sum = loss.sum(build, value, targetFor(loss, value, labels, classes));
+        const sum = loss.sum(build, value, targetFor(loss, value, labels, classes), weight);
         return f.mul(scalarOf(loss, sum), scalarInput(graph, lossScaleInput(name)));
       },
     );
     return [[name, sum] as const];
   });
+}
+
+/** The weights of a target's rows, where rows have some. Throws AttuneError where the loss does not read them. */
+function rowWeights(
+  graph: Graph,
+  loss: Loss,
+  given: Tensor | undefined,
+  target: string,
+  count: Dim,
+): Value | undefined {
+  if (!given) return undefined;
+  if (loss.weighted) return graph.input(weightInput(target), "float32", [count]);
+  throw unsupported(loss.name, "loss", loss.name, 'it does not read the weights of rows (the column "weight")');
 }
 
 function addGradients(graph: Graph, recorded: BuildInfo, total: Value, options: ProgramOptions): GradientOutput[] {

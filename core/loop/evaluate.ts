@@ -11,7 +11,7 @@ import type { Evaluator } from "../engine/evaluator.ts";
 export type RowsSeen = (read: RowReadings) => void | Promise<void>;
 
 /**
- * Metrics of the present weights. `loss`: each batch's mean, weighted by its number of samples.
+ * Metrics of the present weights. `loss`: each batch's mean, weighted by its number of samples, or by their weight.
  *
  * @throws AttuneError where a metric cannot read what the task decodes.
  */
@@ -30,15 +30,16 @@ export async function evaluate(
     measurement.add(read);
   };
   let lossSum = 0;
-  let samples = 0;
+  let total = 0;
   for await (const batch of batches) {
     const { outputs, losses } = await evaluator.run(batch, true);
-    const mean = Object.values(losses).reduce((total, { sum, count }) => total + (count > 0 ? sum / count : 0), 0);
-    lossSum += mean * batch.samples;
-    samples += batch.samples;
+    const mean = Object.values(losses).reduce((sofar, { sum, count }) => sofar + (count > 0 ? sum / count : 0), 0);
+    const weight = batch.weight ?? batch.samples;
+    lossSum += mean * weight;
+    total += weight;
     for (const read of reader.read(outputs, batch)) await update(read);
   }
   for (const read of reader.end()) await update(read);
   const { metrics: found, figures } = measurement.measured();
-  return { metrics: { loss: samples === 0 ? 0 : lossSum / samples, ...found }, figures };
+  return { metrics: { loss: total === 0 ? 0 : lossSum / total, ...found }, figures };
 }

@@ -6,6 +6,7 @@ import { badValue, tooMuch } from "../errors.ts";
 import { most } from "../most.ts";
 import type { Tensor, TensorData } from "../tensor.ts";
 import type { Batch, BatchLayout, Field, Sample } from "../types.ts";
+import { weightInput } from "../row_weight.ts";
 
 /** Rows shorter than this are filled up with other sequences where rows are shared. */
 const SHARED_LENGTH = 64;
@@ -63,7 +64,7 @@ function longestFirst(samples: readonly Sample[]): Sample[] {
  * @throws AttuneError where samples disagree about their fields.
  */
 export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
-  const sequences = samples.flatMap((sample) => sample.sequences);
+  const sequences = samples.flatMap((sample) => weighed(sample));
   const lengths = sequences.map((s) => s.length);
   const decoderLengths = sequences.map((s) => s.decoderLength ?? 0);
   const hasDecoder = sequences.some((s) => s.decoderLength !== undefined);
@@ -103,6 +104,7 @@ export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
     samples: samples.length,
     sequences: sequences.length,
     tokens: lengths.reduce((a, b) => a + b, 0),
+    ...(samples.some((s) => s.weight !== undefined) && { weight: samples.reduce((n, s) => n + (s.weight ?? 1), 0) }),
     rows: Int32Array.from(samples, (s) => s.row),
     tokenOrigins: input.places,
     ...(layout.task === undefined ? {} : { task: layout.task }),
@@ -111,6 +113,12 @@ export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
     ...(decoder &&
       { decoder: { seq: decoder.seq, tokenOrigins: decoder.places, inputs: Object.keys(decoderInputs ?? {}) } }),
   };
+}
+
+/** The sequences of a sample, each with its row's weight where it has one. */
+export function weighed({ sequences, weight }: Sample): Sample["sequences"] {
+  if (weight === undefined) return sequences;
+  return sequences.map((sequence) => (sequence.weight === undefined ? { ...sequence, weight } : sequence));
 }
 
 /** Rows as long as the longest sequence, or longer and evenly filled where the padding saved outweighs what attention adds. */
@@ -321,18 +329,20 @@ function labelledPlaces(
   reserved: number,
 ): Record<string, Tensor> {
   const { ignoreIndex: ignore, data, size = 1, shift = 0 } = field;
-  const found: { place: number; values: Float32Array | Int32Array }[] = [];
+  const found: { place: number; values: Float32Array | Int32Array; weight?: number | undefined }[] = [];
   sequences.forEach((sequence, i) => {
     const own = sequence.fields[name]?.data ?? data.subarray(0, 0);
     // Virtual tokens in front predict the first tokens.
     for (let j = Math.max(0, shift - reserved); j < (lengths[i] ?? 0); j++) {
       if (own[j * size] === ignore) continue;
-      found.push({ place: (starts[i] ?? 0) + j - shift, values: own.subarray(j * size, (j + 1) * size) });
+      const values = own.subarray(j * size, (j + 1) * size);
+      found.push({ place: (starts[i] ?? 0) + j - shift, values, weight: sequence.weight });
     }
   });
   // A batch always has a place: of one that nothing counts in, the sum is zero.
   if (found.length === 0) {
-    found.push({ place: starts[0] ?? 0, values: filled({ ...field, padValue: ignore ?? 0 }, size) });
+    const values = filled({ ...field, padValue: ignore ?? 0 }, size);
+    found.push({ place: starts[0] ?? 0, values, weight: sequences[0]?.weight });
   }
   found.sort((a, b) => a.place - b.place);
   const kept = filled({ ...field, padValue: 0 }, found.length * size);
@@ -341,6 +351,7 @@ function labelledPlaces(
   return {
     [name]: { dtype: dtypeOf(data), dims: size === 1 ? [count] : [count, size], data: kept },
     [`${name}.at`]: { dtype: "int32", dims: [count], data: Int32Array.from(found, (f) => f.place) },
+    ...weightsOf(name, found),
   };
 }
 
@@ -375,8 +386,16 @@ function targetsOf(samples: readonly Sample[], { starts, seq }: SideLayout): Rec
       data.set(own.column ? own.data.map((place) => place + (columns[i] ?? 0)) : own.data, i * size);
     });
     targets[name] = { dtype: dtypeOf(data), dims: size === 1 ? [samples.length] : [samples.length, size], data };
+    Object.assign(targets, weightsOf(name, samples));
   }
   return targets;
+}
+
+/** The weights of a target's rows, where they have some. */
+function weightsOf(name: string, rows: readonly Readonly<{ weight?: number | undefined }>[]): Record<string, Tensor> {
+  if (rows.every(({ weight }) => weight === undefined)) return {};
+  const data = Float32Array.from(rows, ({ weight }) => weight ?? 1);
+  return { [weightInput(name)]: { dtype: "float32", dims: [rows.length], data } };
 }
 
 function filled(field: Field, length: number): Float32Array | Int32Array {

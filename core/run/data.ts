@@ -39,9 +39,10 @@ export async function encodeRows(
   const source = await seekable(await dataset.open(host));
   const survey = labelled ? await surveyOf(collator, source) : undefined;
   const reading = options.reading ?? survey?.reading;
+  const [first] = labelled && source.length > 0 ? await source.at([0]) : [];
   const rows = await lookAtRows({
     source,
-    encoder: createRowEncoder(open, labelled, reading),
+    encoder: createRowEncoder(open, labelled, reading, first),
     labelled,
     oneEach: collator.oneEach ?? false,
     tell: async (done, total) => {

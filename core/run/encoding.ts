@@ -4,6 +4,7 @@
  */
 import { AttuneError, badValue } from "../errors.ts";
 import { createRandom } from "../random.ts";
+import { rowWeigher } from "../row_weight.ts";
 import type { CollatorContext, Field, Row, Sample } from "../types.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 
@@ -17,21 +18,24 @@ export type RowEncoder = Readonly<{
   redraws: boolean;
 }>;
 
-/** The encoder of a run's rows. */
-export function createRowEncoder(open: OpenRun, labelled: boolean, reading: unknown): RowEncoder {
+/** The encoder of a run's rows, of which `first` is the first: it says whether they have weights. */
+export function createRowEncoder(open: OpenRun, labelled: boolean, reading: unknown, first?: Row): RowEncoder {
   const { collator } = open;
   const context = contextOf(open, labelled, reading);
+  const weigh = labelled ? rowWeigher(first) : undefined;
   return {
     encode: (row, number, where) => {
       try {
-        return collator.encode(row, number, context);
+        const samples = collator.encode(row, number, context);
+        return weigh?.(samples, row, number) ?? samples;
       } catch (error) {
         throw where === undefined ? error : locatedAt(error, where);
       }
     },
     finish: (sample, place, epoch) => {
       const drawn = collator.resample?.(sample, context.random.fork(epoch, place), context) ?? sample;
-      return checked(withDecoder(drawn, open), open);
+      const weighed = drawn.weight === sample.weight ? drawn : { ...drawn, weight: sample.weight };
+      return checked(withDecoder(weighed as Sample, open), open);
     },
     redraws: collator.resample !== undefined,
   };

@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue, missing, unsupported } from "../errors.ts";
-import { shareRows } from "../loop/layout.ts";
+import { shareRows, weighed } from "../loop/layout.ts";
 import type { Sample } from "../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
@@ -32,7 +32,7 @@ export async function packRows(open: OpenRun, encoded: EncodedRows): Promise<Enc
   bins.sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
   const joined = (members: readonly Sample[]): Sample => {
     const [first] = members as [Sample];
-    return { ...first, sequences: members.flatMap((member) => member.sequences), packed: true };
+    return { ...first, sequences: members.flatMap((member) => weighed(member)), packed: true };
   };
   const sizes = createSampleSizes(false);
   // What is packed is as long as its members are.

@@ -197,10 +197,12 @@ export type CollatorContext = Readonly<{
 
 /** The unit that batches count: mostly one sequence, n for choices; a QA row gives one sample per window. `targets`: [samples, ...]. */
 export type Sample = Readonly<{
-  sequences: readonly Readonly<{ length: number; decoderLength?: number; fields: Named<Field> }>[];
+  sequences: readonly Readonly<{ length: number; decoderLength?: number; fields: Named<Field>; weight?: number }>[];
   targets: Named<Field>;
   /** The row this came from. */
   row: number;
+  /** The row's weight in every loss; absent in all samples of a data set, or in none. */
+  weight?: number;
   /** Data for the task's decoding, besides numbers. */
   metadata?: unknown;
   /** Columns of its row that metrics ask for. */
@@ -257,6 +259,8 @@ export type Batch = Readonly<{
   decoder?: Readonly<{ seq: number; tokenOrigins: Int32Array; inputs: readonly string[] }>;
   /** In generation: places of each row that were computed before. */
   pastLength?: number;
+  /** The weight of all samples together, where rows have weights; `<target>.weight` has it by the target's rows. */
+  weight?: number;
   /** The collator's metadata of each sample. */
   metadata?: readonly unknown[];
   /** Columns of each sample's row that metrics ask for. */

@@ -4,10 +4,10 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { add, constant, mul, neg, softplus, sub, sum } from "../../core/graph/functions.ts";
+import { add, constant, mul, neg, softplus, sub } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Factory } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema } from "../../blocks/loss/mod.ts";
+import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link bceWithLogits}. */
 export interface BceWithLogitsOptions {
@@ -38,14 +38,15 @@ export const bceWithLogits: Factory<"loss", Partial<BceWithLogitsOptions>> = def
   schema: bceWithLogitsSchema,
   create: ({ posWeight, reduction }) => ({
     over: "batch",
+    weighted: true,
     compares: "elements",
     perClass: { posWeight },
-    sum: (_, logits, target) => {
-      if (!posWeight) return sum(sub(softplus(logits), mul(logits, target)));
+    sum: (_, logits, target, rowWeight) => {
+      if (!posWeight) return weightedSum(sub(softplus(logits), mul(logits, target)), rowWeight);
       const extra = constant(logits, f32([posWeight.length], posWeight.map((w) => w - 1)));
       const weight = add(mul(target, extra), 1);
-      return sum(sub(add(mul(weight, softplus(neg(logits))), logits), mul(logits, target)));
+      return weightedSum(sub(add(mul(weight, softplus(neg(logits))), logits), mul(logits, target)), rowWeight);
     },
-    count: counted(reduction, (target) => target.data.length),
+    count: counted(reduction, valuesOf),
   }),
 });

@@ -20,6 +20,7 @@ import {
 } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Factory } from "../../core/types.ts";
+import { valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link cosineEmbedding}. */
 export interface CosineEmbeddingOptions {
@@ -47,15 +48,16 @@ export const cosineEmbedding: Factory<"loss", Partial<CosineEmbeddingOptions>> =
   schema: cosineEmbeddingSchema,
   create: ({ margin }) => ({
     over: "batch",
+    weighted: true,
     compares: "rows",
-    sum: (_, output, target) => {
+    sum: (_, output, target, weight) => {
       const [a, b] = [slice(output, 1, 0, 1), slice(output, 1, 1, 2)];
       // Added to squared lengths, as torch does: two zeros have a cosine of 0.
       const length = sqrt(mul(add(sum(mul(a, a), -1), 1e-12), add(sum(mul(b, b), -1), 1e-12)));
       const cosine = reshape(div(sum(mul(a, b), -1), length), target.shape);
       const one = constant(output, f32([], [1]));
-      return sum(where(greater(target, 0), sub(one, cosine), relu(sub(cosine, margin))));
+      return weightedSum(where(greater(target, 0), sub(one, cosine), relu(sub(cosine, margin))), weight);
     },
-    count: (target) => target.data.length,
+    count: valuesOf,
   }),
 });

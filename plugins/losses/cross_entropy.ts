@@ -22,7 +22,7 @@ import {
 } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Factory, Tensor, Value } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema, rowsOf } from "../../blocks/loss/mod.ts";
+import { counted, type Reduction, reductionSchema, rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
@@ -68,23 +68,26 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
   schema: crossEntropySchema,
   create: ({ ignoreIndex, over, weight, labelSmoothing, target, reduction }) => {
     const weights = (like: Value): Value | undefined => weight && constant(like, f32([weight.length], weight));
-    const countOf = ({ data }: Tensor): number => {
+    const countOf = ({ data }: Tensor, rowWeight?: Tensor): number => {
       let count = 0;
-      for (const id of data) if (Number(id) !== ignoreIndex) count += weight?.[Number(id)] ?? 1;
+      data.forEach((id: number | bigint, i: number) => {
+        if (Number(id) !== ignoreIndex) count += (weight?.[Number(id)] ?? 1) * Number(rowWeight?.data[i] ?? 1);
+      });
       return count;
     };
     return {
       over: over === "batch" ? "batch" : "step",
+      weighted: true,
       compares: target === "probabilities" ? "elements" : "classes",
       perClass: { weight },
-      sum: (b, logits, labels) => {
+      sum: (b, logits, labels, rowWeight) => {
         const logp = (): Value => logSoftmax(logits); // [rows, classes]
         const e = labelSmoothing ?? b.labelSmoothing;
         const w = weights(logits);
         const even = (): Value => mul(neg(mean(w ? mul(logp(), w) : logp(), -1)), e); // [rows]
         if (target === "probabilities") {
           const nll = neg(sum(mul(w ? mul(logp(), w) : logp(), labels), -1));
-          return sum(e === 0 ? nll : add(mul(nll, 1 - e), even()));
+          return weightedSum(e === 0 ? nll : add(mul(nll, 1 - e), even()), rowWeight);
         }
         const counts = cast(not(equal(labels, ignoreIndex)), "float32"); // [rows]
         const classes = maximum(labels, 0);
@@ -94,12 +97,8 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
           : chunkedLogits(logits, classes, { mean: e !== 0, best: b.mode !== "train" });
         const nll = neg(many?.own ?? pick(logp(), classes));
         const weighted = w ? mul(nll, gather(w, classes)) : nll;
-        return sum(
-          mul(
-            e === 0 ? weighted : add(mul(weighted, 1 - e), many?.mean ? mul(neg(many.mean), e) : even()),
-            counts,
-          ),
-        );
+        const each = e === 0 ? weighted : add(mul(weighted, 1 - e), many?.mean ? mul(neg(many.mean), e) : even());
+        return weightedSum(mul(each, counts), rowWeight);
       },
       count: counted(reduction, target === "probabilities" ? rowsOf : countOf),
     };

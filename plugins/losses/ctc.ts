@@ -7,7 +7,7 @@ import { badValue } from "../../core/errors.ts";
 import { define } from "../../core/define.ts";
 import * as f from "../../core/graph/functions.ts";
 import type { Factory, GraphBuilder, Value } from "../../core/types.ts";
-import { counted } from "../../blocks/loss/mod.ts";
+import { counted, rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link ctc}. */
 export interface CtcOptions {
@@ -50,16 +50,20 @@ export const ctc: Factory<"loss", Partial<CtcOptions>> = define({
   schema: ctcSchema,
   create: ({ blank, reduction, zeroInfinity }) => ({
     over: "batch",
+    weighted: true,
     per: "sequence",
-    sum: (b, logits, target) => {
+    sum: (b, logits, target, weight) => {
       const nll = negativeLog(b, f.logSoftmax(f.asMatrix(logits)), target, blank); // [sequences]
       const impossible = f.greater(nll, -MASKED_SCORE / 10);
       const each = f.where(impossible, zeroInfinity ? 0 : Infinity, nll);
-      if (reduction === "sum") return f.sum(each);
+      if (reduction === "sum") return weightedSum(each, weight);
       const lengths = f.sum(f.cast(f.greater(target, -1), "float32"), -1);
-      return f.sum(f.div(each, f.maximum(lengths, 1)));
+      return weightedSum(f.div(each, f.maximum(lengths, 1)), weight);
     },
-    count: counted(reduction, (target) => target.dims[0] ?? 0),
+    count: counted(
+      reduction,
+      ({ dims, data }, weight) => rowsOf({ dims: dims.slice(0, 1), dtype: "int32", data }, weight),
+    ),
   }),
 });
 

@@ -7,7 +7,7 @@ import { define } from "../../core/define.ts";
 import { exp, logSoftmax, mul } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { divergence } from "./kl_div.ts";
-import { rowsOf } from "../../blocks/loss/mod.ts";
+import { rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link distillationKl}. */
 export interface DistillationKlOptions {
@@ -34,11 +34,12 @@ export const distillationKl: Factory<"loss", Partial<DistillationKlOptions>> = d
   schema: distillationKlSchema,
   create: ({ temperature }) => ({
     over: "batch",
+    weighted: true,
     compares: "elements",
-    sum: (_, logits, target) => {
+    sum: (_, logits, target, weight) => {
       const logt = logSoftmax(mul(target, 1 / temperature));
       const logp = logSoftmax(mul(logits, 1 / temperature));
-      return mul(divergence(exp(logt), logt, logp), temperature ** 2);
+      return mul(weightedSum(divergence(exp(logt), logt, logp), weight), temperature ** 2);
     },
     count: rowsOf,
   }),

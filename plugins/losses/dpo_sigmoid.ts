@@ -4,8 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { add, mul, neg, slice, softplus, sub, sum } from "../../core/graph/functions.ts";
+import { add, mul, neg, slice, softplus, sub } from "../../core/graph/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
+import { rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link dpoSigmoid}. */
 export interface DpoSigmoidOptions {
@@ -38,13 +39,14 @@ export const dpoSigmoid: Factory<"loss", Partial<DpoSigmoidOptions>> = define({
   schema: dpoSigmoidSchema,
   create: ({ beta, labelSmoothing: s }) => ({
     over: "batch",
+    weighted: true,
     compares: "elements",
-    sum: (_, output, target) => {
+    sum: (_, output, target, weight) => {
       const preference = (logps: Value): Value => sub(slice(logps, 1, 0, 1), slice(logps, 1, 1, 2));
       const scaled = mul(sub(preference(output), preference(target)), beta);
       const each = softplus(neg(scaled));
-      return sum(s === 0 ? each : add(mul(each, 1 - s), mul(softplus(scaled), s)));
+      return weightedSum(s === 0 ? each : add(mul(each, 1 - s), mul(softplus(scaled), s)), weight);
     },
-    count: (target) => target.dims[0] ?? 0,
+    count: rowsOf,
   }),
 });

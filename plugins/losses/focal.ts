@@ -18,10 +18,10 @@ import {
   pick,
   pow,
   sub,
-  sum,
 } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Factory, Value } from "../../core/types.ts";
+import { weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link focal}. */
 export interface FocalOptions {
@@ -55,18 +55,21 @@ export const focal: Factory<"loss", Partial<FocalOptions>> = define({
   schema: focalSchema,
   create: ({ gamma, alpha, ignoreIndex }) => ({
     over: "batch",
+    weighted: true,
     compares: "classes",
     perClass: { alpha },
-    sum: (_, logits, target) => {
+    sum: (_, logits, target, rowWeight) => {
       const classes = maximum(target, 0);
       const logp = pick(logSoftmax(logits), classes);
       const counts = cast(not(equal(target, ignoreIndex)), "float32");
       const weight = alpha ? mul(counts, gather(constant(logits, f32([alpha.length], alpha)), classes)) : counts;
-      return sum(mul(mul(focalFactor(exp(logp), gamma), neg(logp)), weight));
+      return weightedSum(mul(mul(focalFactor(exp(logp), gamma), neg(logp)), weight), rowWeight);
     },
-    count: ({ data }) => {
+    count: ({ data }, weight) => {
       let count = 0;
-      for (const id of data) if (Number(id) !== ignoreIndex) count++;
+      data.forEach((id: number | bigint, i: number) => {
+        if (Number(id) !== ignoreIndex) count += Number(weight?.data[i] ?? 1);
+      });
       return count;
     },
   }),

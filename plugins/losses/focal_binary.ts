@@ -4,9 +4,10 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { add, constant, mul, sigmoid, softplus, sub, sum } from "../../core/graph/functions.ts";
+import { add, constant, mul, sigmoid, softplus, sub } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
 import type { Factory } from "../../core/types.ts";
+import { valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 import { focalFactor } from "./focal.ts";
 
 /** Options of {@link focalBinary}. */
@@ -38,15 +39,17 @@ export const focalBinary: Factory<"loss", Partial<FocalBinaryOptions>> = define(
   schema: focalBinarySchema,
   create: ({ gamma, alpha }) => ({
     over: "batch",
+    weighted: true,
     compares: "elements",
-    sum: (_, logits, target) => {
+    sum: (_, logits, target, weight) => {
       const one = constant(logits, f32([], [1]));
       const negative = sub(one, target);
       const p = sigmoid(logits);
       const right = add(mul(p, target), mul(sub(one, p), negative));
       const each = mul(focalFactor(right, gamma), sub(softplus(logits), mul(logits, target)));
-      return sum(alpha === undefined ? each : mul(each, add(mul(target, alpha), mul(negative, 1 - alpha))));
+      const own = alpha === undefined ? each : mul(each, add(mul(target, alpha), mul(negative, 1 - alpha)));
+      return weightedSum(own, weight);
     },
-    count: (target) => target.data.length,
+    count: valuesOf,
   }),
 });

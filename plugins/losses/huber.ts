@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { abs, minimum, mul, sub, sum } from "../../core/graph/functions.ts";
+import { abs, minimum, mul, sub } from "../../core/graph/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema } from "../../blocks/loss/mod.ts";
+import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link huber}. */
 export interface HuberOptions {
@@ -37,9 +37,10 @@ export const huber: Factory<"loss", Partial<HuberOptions>> = define({
   schema: huberSchema,
   create: ({ delta, reduction }) => ({
     over: "batch",
+    weighted: true,
     compares: "elements",
-    sum: (_, output, target) => sum(huberOf(sub(output, target), delta)),
-    count: counted(reduction, (target) => target.data.length),
+    sum: (_, output, target, weight) => weightedSum(huberOf(sub(output, target), delta), weight),
+    count: counted(reduction, valuesOf),
   }),
 });
 

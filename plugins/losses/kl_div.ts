@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { greater, log, logSoftmax, maximum, mul, sub, sum, where } from "../../core/graph/functions.ts";
+import { greater, log, logSoftmax, maximum, mul, sub, where } from "../../core/graph/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
-import { counted, rowsOf } from "../../blocks/loss/mod.ts";
+import { counted, rowsOf, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link klDiv}. */
 export interface KlDivOptions {
@@ -34,15 +34,16 @@ export const klDiv: Factory<"loss", Partial<KlDivOptions>> = define({
   schema: klDivSchema,
   create: ({ reduction }) => ({
     over: "batch",
+    weighted: true,
     compares: "elements",
-    sum: (_, logits, target) => divergence(target, logSafe(target), logSoftmax(logits)),
-    count: counted(reduction, reduction === "mean" ? (target) => target.data.length : rowsOf),
+    sum: (_, logits, target, weight) => weightedSum(divergence(target, logSafe(target), logSoftmax(logits)), weight),
+    count: counted(reduction, reduction === "mean" ? valuesOf : rowsOf),
   }),
 });
 
-/** Σ t (ln t - ln p) over everything. */
+/** t (ln t - ln p) of every value. */
 export function divergence(t: Value, logt: Value, logp: Value): Value {
-  return sum(mul(t, sub(logt, logp)));
+  return mul(t, sub(logt, logp));
 }
 
 // 0 ln 0 is 0.

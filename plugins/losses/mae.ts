@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { abs, sub, sum } from "../../core/graph/functions.ts";
+import { abs, sub } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema } from "../../blocks/loss/mod.ts";
+import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link mae}. */
 export interface MaeOptions {
@@ -34,8 +34,9 @@ export const mae: Factory<"loss", Partial<MaeOptions>> = define({
   schema: maeSchema,
   create: ({ reduction }) => ({
     over: "batch",
+    weighted: true,
     compares: "elements",
-    sum: (_, output, target) => sum(abs(sub(output, target))),
-    count: counted(reduction, (target) => target.data.length),
+    sum: (_, output, target, weight) => weightedSum(abs(sub(output, target)), weight),
+    count: counted(reduction, valuesOf),
   }),
 });

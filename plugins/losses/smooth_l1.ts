@@ -4,10 +4,10 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
-import { abs, div, sub, sum } from "../../core/graph/functions.ts";
+import { abs, div, sub } from "../../core/graph/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { huberOf } from "./huber.ts";
-import { counted, type Reduction, reductionSchema } from "../../blocks/loss/mod.ts";
+import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link smoothL1}. */
 export interface SmoothL1Options {
@@ -38,11 +38,12 @@ export const smoothL1: Factory<"loss", Partial<SmoothL1Options>> = define({
   schema: smoothL1Schema,
   create: ({ beta, reduction }) => ({
     over: "batch",
+    weighted: true,
     compares: "elements",
-    sum: (_, output, target) => {
+    sum: (_, output, target, weight) => {
       const difference = sub(output, target);
-      return sum(beta === 0 ? abs(difference) : div(huberOf(difference, beta), beta));
+      return weightedSum(beta === 0 ? abs(difference) : div(huberOf(difference, beta), beta), weight);
     },
-    count: counted(reduction, (target) => target.data.length),
+    count: counted(reduction, valuesOf),
   }),
 });

@@ -19,6 +19,7 @@ import {
   sum,
 } from "../../core/graph/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
+import { weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link triplet}. */
 export interface TripletOptions {
@@ -53,16 +54,17 @@ export const triplet: Factory<"loss", Partial<TripletOptions>> = define({
   schema: tripletSchema,
   create: ({ margin, p, swap }) => ({
     over: "batch",
+    weighted: true,
     compares: "rows",
-    sum: (_, output, target) => {
+    sum: (_, output, target, weight) => {
       const [a, pos, neg] = [0, 1, 2].map((i) => slice(output, 1, i, i + 1)) as [Value, Value, Value];
       const far = swap ? minimum(distance(a, neg, p), distance(pos, neg, p)) : distance(a, neg, p);
       const each = relu(add(sub(distance(a, pos, p), far), margin));
-      return sum(mul(reshape(each, target.shape), target));
+      return weightedSum(mul(reshape(each, target.shape), target), weight);
     },
-    count: ({ data }) => {
+    count: ({ data }, weight) => {
       let total = 0;
-      for (const weight of data) total += Number(weight);
+      data.forEach((own: number | bigint, i: number) => (total += Number(own) * Number(weight?.data[i] ?? 1)));
       return total;
     },
   }),

@@ -98,6 +98,12 @@ const losses: readonly Broken<Loss>[] = [
     /adds up over rows/,
   ],
   ["counts one row", { ...loss, count: () => 1 }, /adds up over rows/],
+  ["reads weights and counts them not", { ...loss, count: (y) => loss.count(y) }, /as often as its weight says/],
+  [
+    "counts weights and reads them not",
+    { ...loss, sum: (b, x, y) => loss.sum(b, x, y) },
+    /as often as its weight says/,
+  ],
   ["a mean over nothing known", { ...loss, over: "epoch" as "step" }, /what its mean is over/],
 ];
 
