@@ -97,7 +97,11 @@ it("transforms run in order, and the task's columns, seed, split and tokenizer a
     ["twice", 3, 6],
   ]);
   const context = told.at(-1);
-  assert.deepEqual(context?.columns, { texts: ["text", "textPair"], others: ["label", "labels"] });
+  assert.deepEqual(context?.columns, {
+    texts: ["text", "textPair"],
+    optional: ["textPair"],
+    others: ["label", "labels"],
+  });
   assert.equal(context?.split, "train");
   assert.equal((await context?.tokenizer())?.specialTokenIds.cls, 2);
 });
