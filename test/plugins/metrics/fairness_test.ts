@@ -1,6 +1,6 @@
 /** Figures by group beside Fairlearn's and AIF360's (test/fixtures/fairness.py), and what groups refuse. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { bootstrap } from "../../../core/bootstrap.ts";
 import { flatMetric, withIntervals } from "../../../core/figures.ts";
@@ -15,100 +15,12 @@ import { equalizedOdds } from "../../../plugins/metrics/equalized_odds.ts";
 import { f1 } from "../../../plugins/metrics/f1.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
+import { fairnessChecks } from "../../reference/evaluation/fairness.ts";
+import { itHolds } from "../../reference/evaluation/mod.ts";
 
-type Gap = Named<number | null>;
-type FairnessSet = Readonly<{
-  name: string;
-  labels: readonly number[];
-  predictions: readonly number[];
-  attributes: Named<readonly string[]>;
-  weights: readonly number[] | null;
-  expected: Readonly<{
-    byGroup: readonly (Readonly<{ group: readonly string[] }> & Named<number | null | readonly string[]>)[];
-    demographicParity: Gap;
-    equalOpportunity: Gap;
-    equalizedOdds: Gap;
-    accuracy: Gap;
-    aif360?: Named<Gap>;
-  }>;
-}>;
-
-const shared = "/work/shared/reference/evaluation/fairness.json";
-const files = [new URL("../../fixtures/fairness.json", import.meta.url).pathname, shared];
-
-const near = (found: unknown, expected: number | null | undefined, what: string): void => {
-  if (expected === null || expected === undefined) assert.equal(found, null, what);
-  else {assert.ok(
-      typeof found === "number" && Math.abs(found - expected) <= 1e-12,
-      `${what}: ${found} is not ${expected}`,
-    );}
-};
-
-for (const file of files) {
-  const skip = existsSync(file) ? false : `${file} is not there`;
-  describe(`figures of ${file.split("/").slice(-2).join("/")}`, { skip }, () => {
-    const { sets } = (skip ? { sets: [] } : JSON.parse(readFileSync(file, "utf8"))) as { sets: readonly FairnessSet[] };
-    for (const set of sets) it(set.name, () => checkSet(set));
-  });
-}
-
-function checkSet({ labels, predictions, attributes, weights, expected }: FairnessSet): void {
-  const columns = Object.keys(attributes);
-  const rows = labels.map((reference, i): MetricInputs["label"] => ({
-    reference,
-    prediction: predictions[i] ?? 0,
-    columns: {
-      ...Object.fromEntries(columns.map((name) => [name, attributes[name]?.[i] ?? null])),
-      weight: weights?.[i] ?? 1,
-    },
-  }));
-  const given = { columns, ...(weights ? { weight: "weight" } : {}) };
-  const of = (metric: Metric): Gap & Readonly<{ groups: Named<Gap> }> => {
-    const state = rows.reduce((s, row) => metric.update(s, row), metric.init());
-    const figures = (metric.figures?.(state) ?? {})[metric.name] as Gap & Readonly<{ groups: Named<Gap> }>;
-    const kind = (metric.options as { kind: string }).kind;
-    assert.deepEqual(metric.compute(state), { [metric.name]: figures[kind] });
-    return figures;
-  };
-  for (
-    const [make, name] of [[demographicParity, "demographicParity"], [equalOpportunity, "equalOpportunity"], [
-      equalizedOdds,
-      "equalizedOdds",
-    ]] as const
-  ) {
-    const [between, toOverall] = [of(make(given)), of(make({ ...given, method: "to_overall" }))];
-    near(between.difference, expected[name].difference, `${name} difference`);
-    near(between.ratio, expected[name].ratio, `${name} ratio`);
-    near(toOverall.difference, expected[name].differenceToOverall, `${name} difference to overall`);
-    near(toOverall.ratio, expected[name].ratioToOverall, `${name} ratio to overall`);
-    for (const { group, count, ...rates } of expected.byGroup.filter((own) => own.count !== 0)) {
-      const own = between.groups[group.join(" & ")];
-      assert.equal(own?.count, count);
-      for (const rate of ["selectionRate", "truePositiveRate", "falsePositiveRate"]) {
-        near(own?.[rate], rates[rate] as number, `${group} ${rate}`);
-      }
-    }
-  }
-  const mean = of(equalizedOdds({ ...given, agg: "mean" }));
-  near(mean.difference, expected.equalizedOdds.differenceMean, "mean of odds");
-  near(mean.ratio, expected.equalizedOdds.ratioMean, "mean of odds' ratios");
-  for (const [privileged, gap] of Object.entries(expected.aif360 ?? {})) {
-    const found = of(disparateImpact({ ...given, privileged }));
-    near(found.difference, gap.statisticalParityDifference, "statistical parity");
-    near(found.ratio, gap.disparateImpact, "disparate impact");
-    for (const name of ["equalOpportunityDifference", "averageOddsDifference", "averageAbsOddsDifference"]) {
-      near(found[name], gap[name], name);
-    }
-  }
-  if (weights) return;
-  const metric = byGroup({ metric: accuracy(), columns });
-  const figures = metric.figures?.(rows.reduce((s, row) => metric.update(s, row), metric.init())) ?? {};
-  const groups = figures[`accuracy_by_${columns.join("_")}`] as Named<Gap>;
-  for (const { group, count, accuracy: value } of expected.byGroup.filter((own) => own.count !== 0)) {
-    assert.equal(groups[group.join(" & ")]?.count, count);
-    near(groups[group.join(" & ")]?.value, value as number, `accuracy of ${group}`);
-  }
-}
+const figures = JSON.parse(readFileSync(new URL("../../fixtures/fairness.json", import.meta.url), "utf8"));
+itPasses("figures of Fairlearn and AIF360", fairnessChecks(figures.sets));
+await itHolds("fairness");
 
 const region = (i: number): string => (i % 3 === 0 ? "north" : "south");
 const rows = Array.from({ length: 12 }, (_, i): MetricInputs["label"] => ({

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { cleaned } from "./clean_cases.ts";
-import { failedQuality, failedRepetition, gopher, normalized } from "../../../blocks/transform/mod.ts";
+import { normalized } from "../../../blocks/transform/mod.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { clean } from "../../../plugins/transforms/clean.ts";
 import { itPasses } from "../../checks.ts";
-import { sharedPath, SKIP_REASON } from "../../shared.ts";
+import { itHolds } from "../../reference/evaluation/mod.ts";
 import { columns, openThrough, through } from "./run_transforms.ts";
 
 const dirty = [{ text: "  A <b>fine</b>\u0000  film &amp;c. " }, { text: "as it is" }, { text: "\u200b " }];
@@ -93,11 +92,4 @@ it("a normal form holds whole, where characters change across what is seen as on
   }
 });
 
-const quality = sharedPath("reference/evaluation/quality.json");
-it("rules of quality are datatrove's", { skip: quality ? false : SKIP_REASON }, () => {
-  for (const row of JSON.parse(readFileSync(String(quality), "utf8")).rows) {
-    const words = row.text.split(/\s+/u).filter((word: string) => word !== "");
-    assert.equal(failedQuality(row.text, words, gopher) ?? null, row.quality, row.text);
-    assert.equal(failedRepetition(row.text, words, gopher) ?? null, row.repetition, row.text);
-  }
-});
+await itHolds("quality");

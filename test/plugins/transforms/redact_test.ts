@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { it } from "node:test";
 import { isIban, isLuhn, personalKinds, personalSpans } from "../../../blocks/transform/mod.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { redact } from "../../../plugins/transforms/redact.ts";
 import { itPasses } from "../../checks.ts";
-import { sharedPath, SKIP_REASON } from "../../shared.ts";
+import { itHolds } from "../../reference/evaluation/mod.ts";
 import { columns, openThrough, through } from "./run_transforms.ts";
 
 const rows = [{ text: "Write to a.b@c.example, or call +1 (555) 010-9891." }, { text: "nothing" }];
@@ -83,15 +82,4 @@ it("tests cards and accounts", () => {
   assert.deepEqual(accounts.map(isIban), [true, true, false, false, false]);
 });
 
-const pii = sharedPath("reference/evaluation/pii.json");
-it("finds what is personal in the reference's lines, and nothing else", { skip: pii ? false : SKIP_REASON }, () => {
-  for (const { text, spans } of JSON.parse(readFileSync(String(pii), "utf8")).lines) {
-    const found = personalSpans(text, personalKinds).map(({ kind, from: start, to: end }) => ({
-      kind,
-      start,
-      end,
-      text: text.slice(start, end),
-    }));
-    assert.deepEqual(found, spans, text);
-  }
-});
+await itHolds("pii");

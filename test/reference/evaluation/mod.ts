@@ -16,6 +16,11 @@ export const evaluationChecks: Readonly<Record<string, (folder: string) => Promi
     return [...cutNormalChecks(truncatedNormal), ...tpeChecks(cases)];
   },
   pruners: async (folder) => (await import("./searches.ts")).prunerChecks(read(folder, "pruners").studies),
+  search: async (folder) => (await import("./best_of_search.ts")).bestOfSearchChecks(read(folder, "search")),
+  balance: async (folder) => (await import("./data.ts")).balanceChecks(read(folder, "balance")),
+  quality: async (folder) => (await import("./data.ts")).qualityChecks(read(folder, "quality").rows),
+  pii: async (folder) => (await import("./data.ts")).personalChecks(read(folder, "pii")),
+  fairness: async (folder) => (await import("./fairness.ts")).fairnessChecks(read(folder, "fairness").sets),
   importances: async (folder) => (await import("./searches.ts")).importanceChecks(read(folder, "importances").sets),
 };
 
