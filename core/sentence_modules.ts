@@ -110,7 +110,7 @@ export async function withDense(checkpoint: Checkpoint, modules: SentenceModules
   }
   if (weights.size === 0) return checkpoint;
   const own = checkpoint.weights;
-  const { quantized } = own;
+  const { quantized, encoded, formatOf } = own;
   return {
     ...checkpoint,
     weights: {
@@ -118,6 +118,8 @@ export async function withDense(checkpoint: Checkpoint, modules: SentenceModules
       read: async (name) => await (weights.get(name) ?? own).read(name),
       locate: (name) => (weights.get(name) ?? own).locate(name),
       ...(quantized ? { quantized: async (name) => weights.has(name) ? undefined : await quantized(name) } : {}),
+      ...(encoded ? { encoded: async (name) => weights.has(name) ? undefined : await encoded(name) } : {}),
+      ...(formatOf ? { formatOf: (name) => weights.has(name) ? undefined : formatOf(name) } : {}),
     },
   };
 }

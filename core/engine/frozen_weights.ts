@@ -20,7 +20,7 @@ import type {
 /** Where weights may be stored as codes. */
 export type FrozenOptions = Readonly<{
   accelerators: readonly Accelerator[];
-  checkpoint: Pick<Checkpoint, "config" | "weights" | "label">;
+  checkpoint: Pick<Checkpoint, "quantization" | "weights" | "label">;
   /** The model with its heads, as adapters see it. */
   backbone: InspectedBackbone;
   /** Paths of the linear layers that belong to heads. */
@@ -171,17 +171,15 @@ function checkModules(accelerators: readonly Accelerator[], linears: readonly st
 
 function refuseQuantizedTwice(
   accelerators: readonly Accelerator[],
-  { config, label }: FrozenOptions["checkpoint"],
+  { quantization, label }: FrozenOptions["checkpoint"],
 ): void {
   const i = accelerators.findIndex((one) => one.needsFrozenWeights);
-  const given = config.quantization_config;
-  if (i < 0 || typeof given !== "object" || given === null) return;
-  const method = "quant_method" in given ? given.quant_method : "codes";
+  if (i < 0 || !quantization) return;
   throw badValue(
     "spec",
     `accelerators.${i}`,
     accelerators[i]?.name,
-    `no quantizer over ${label}, which is quantized already (${String(method)}) and trains as it is`,
+    `no quantizer over ${label}, which is quantized already (${quantization.method}) and trains as it is`,
   );
 }
 

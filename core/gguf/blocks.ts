@@ -18,7 +18,7 @@ const buffer = new DataView(new ArrayBuffer(4));
 const steps = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
 
 /** A half-precision number. */
-function halfToFloat(bits: number): number {
+export function halfToFloat(bits: number): number {
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
   const infinite = fraction === 0 ? Infinity : NaN;
   const size = exponent === 31 ? infinite : (exponent === 0 ? fraction : fraction + 1024) * (steps[exponent] as number);

@@ -19,6 +19,8 @@ export interface GgufFile {
   readonly tensors: ReadonlyMap<string, GgufTensor>;
   /** A tensor, or some of its rows, as float32; no more than a piece of its bytes is in memory beside them. */
   read(name: string, rows?: GgufRows): Promise<Tensor<Float32Array>>;
+  /** The bytes of a tensor, or of some of its rows, in the blocks of its type. */
+  blocks(name: string, rows?: GgufRows): Promise<Uint8Array>;
   /** Where the bytes lie of what is stored as plain floats; of other types what they are decoded to. */
   locate(name: string, rows?: GgufRows): WeightLocation;
   /** What reads some of the bytes of what is stored as plain floats. */
@@ -72,6 +74,10 @@ export async function openGguf(files: Store, key: string): Promise<GgufFile> {
         dequantize(type, stored, data, at / type.bytes * type.values);
       }
       return { dtype: "float32", dims, data };
+    },
+    blocks: async (name, rows) => {
+      const { offset, bytes } = found(name, rows);
+      return await bytesOf(offset, bytes);
     },
     locate: (name, rows) => {
       const { dims, type, offset, bytes } = found(name, rows);

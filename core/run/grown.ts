@@ -63,6 +63,7 @@ export function withGrownTables(
         return shape ? withMeans(tensor, shape) : tensor;
       },
       quantized: async (name) => (grown.has(name) ? undefined : await weights.quantized?.(name)),
+      formatOf: (name) => (grown.has(name) ? undefined : weights.formatOf?.(name)),
       part: (name) => (grown.has(name) ? undefined : weights.part?.(name)),
       locate: (name) => {
         const at = weights.locate(name);

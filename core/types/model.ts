@@ -44,7 +44,7 @@ export type Checkpoint = Readonly<{
 export type CheckpointQuantization = Readonly<{
   /** As messages name it: "gptq (4 bits)". */
   method: string;
-  /** The names of the weights, of linear layers all: what is read of them is [out, in]. */
+  /** Names of weights of linear layers that may not train; what is read of them is [out, in]. Those of GGUF files may. */
   weights: ReadonlySet<string>;
 }>;
 

@@ -5,6 +5,7 @@
 import { badFile, badValue, show, unsupported } from "../../core/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
+import { keptBlocks } from "./kept.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { checkForm, readFloats, readWords, type StoredTensors } from "./stored_tensors.ts";
 import { byOutputs } from "./gptq.ts";
@@ -49,18 +50,20 @@ function packed(tensors: StoredTensors, module: string, groupSize: number): Pack
   if (tensors.form(`${module}.g_idx`)) {
     throw badFile("pretrained", tensors.label, `has tensor ${show(`${module}.g_idx`)}, which awq does not have`);
   }
+  const groupOf = evenGroups(inputs, size);
   const codes = async (): Promise<LinearCodes> => ({
     bits: 4,
     codes: outputsFirst(await readWords(tensors, qweight), inputs, words),
     scales: byOutputs(await readFloats(tensors, scales), groups, outputs),
     zeros: Float32Array.from(outputsFirst(await readWords(tensors, qzeros), groups, words)),
-    groups: evenGroups(inputs, size),
+    groups: groupOf,
   });
   return {
     name: `${module}.weight`,
     dims: [outputs, inputs],
     parts: [qweight, qzeros, scales],
     values: async () => decodeLinear(await codes(), [outputs, inputs]),
+    kept: keptBlocks({ bits: 4, groups: groupOf, count: groups, hasZeros: true }, [outputs, inputs], codes),
   };
 }
 

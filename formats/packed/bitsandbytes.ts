@@ -5,8 +5,10 @@
 import { badFile, show, unsupported } from "../../core/errors.ts";
 import { strictJson } from "../../core/json.ts";
 import { sizeOf } from "../../core/tensor.ts";
-import type { Named } from "../../core/types.ts";
-import { dequantizeFourBit } from "../quantization/bitsandbytes.ts";
+import type { Named, Tensor } from "../../core/types.ts";
+import { dequantizeFourBit, dynamicMap, fourBitTables, NESTED_BLOCK } from "../quantization/bitsandbytes.ts";
+import { codeBlocks } from "../quantization/code_blocks.ts";
+import { scaledRows } from "../quantization/scaled_rows.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { checkForm, readFloats, type StoredTensors } from "./stored_tensors.ts";
 
@@ -60,17 +62,56 @@ async function fourBit(tensors: StoredTensors, name: string, stateName: string, 
     checkForm(tensors, `${name}.nested_absmax`, "float32", [Math.ceil(blocks / nested.blockSize)]);
     checkForm(tensors, `${name}.nested_quant_map`, "float32", [256]);
   }
+  const table = await readFloats(tensors, `${name}.quant_map`);
+  const map = nested ? await readFloats(tensors, `${name}.nested_quant_map`) : undefined;
   const parts = ["", ".absmax", ".quant_map", ...nested ? [".nested_absmax", ".nested_quant_map"] : []];
   return {
     name,
     dims: shape,
     parts: [...parts.map((part) => name + part), stateName],
     values: async () => {
-      const absmax = nested ? await nestedAbsmax(tensors, name, nested) : await readFloats(tensors, `${name}.absmax`);
-      const table = await readFloats(tensors, `${name}.quant_map`);
+      const absmax = nested && map
+        ? await nestedAbsmax(tensors, name, nested, map)
+        : await readFloats(tensors, `${name}.absmax`);
       return dequantizeFourBit({ codes: await tensors.bytes(name), absmax }, table, blockSize, size);
     },
+    kept: isEqual(table, fourBitTables[type]) && (!nested || isNestedAsUsual(nested, map))
+      ? {
+        format: codeBlocks({ type, blockSize, useDoubleQuant: nested !== undefined }),
+        tensors: async () => ({
+          codes: bytesOf((await tensors.bytes(name)).subarray(0, bytes)),
+          ...await absmaxTensors(tensors, name, nested?.offset),
+        }),
+      }
+      : undefined,
   };
+}
+
+/** Whether a second level is the library's own, as sessions decode it. */
+function isNestedAsUsual({ blockSize }: Readonly<{ blockSize: number }>, map: Float32Array | undefined): boolean {
+  return blockSize === NESTED_BLOCK && map !== undefined && isEqual(map, dynamicMap);
+}
+
+function isEqual(a: Float32Array, b: Float32Array): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
+}
+
+/** The block maxima as sessions have them. `offset`: of a second level. */
+async function absmaxTensors(tensors: StoredTensors, name: string, offset: number | undefined): Promise<Named<Tensor>> {
+  if (offset === undefined) return { absmax: floatsOf(await readFloats(tensors, `${name}.absmax`)) };
+  return {
+    absmaxCodes: bytesOf(await tensors.bytes(`${name}.absmax`)),
+    nestedAbsmax: floatsOf(await readFloats(tensors, `${name}.nested_absmax`)),
+    offset: floatsOf(Float32Array.of(offset)),
+  };
+}
+
+function bytesOf(data: Uint8Array): Tensor {
+  return { dtype: "uint8", dims: [data.length], data };
+}
+
+function floatsOf(data: Float32Array): Tensor {
+  return { dtype: "float32", dims: [data.length], data };
 }
 
 /** The block maxima of a second level, by the file's own table. */
@@ -78,9 +119,9 @@ async function nestedAbsmax(
   tensors: StoredTensors,
   name: string,
   { blockSize, offset }: Readonly<{ blockSize: number; offset: number }>,
+  table: Float32Array,
 ): Promise<Float32Array> {
   const most = await readFloats(tensors, `${name}.nested_absmax`);
-  const table = await readFloats(tensors, `${name}.nested_quant_map`);
   return Float32Array.from(
     await tensors.bytes(`${name}.absmax`),
     (code, b) => Math.fround((table[code] as number) * (most[Math.floor(b / blockSize)] as number)) + offset,
@@ -120,9 +161,6 @@ async function stateOf(tensors: StoredTensors, name: string): Promise<FourBitSta
   return { ...plain, nested: { blockSize: whole("nested_blocksize", 1, 2 ** 20), offset: Math.fround(offset) } };
 }
 
-/** 1/127 as the library multiplies by it. */
-const SHARE = Math.fround(7.874015718698502e-3);
-
 async function eightBit(tensors: StoredTensors, module: string): Promise<PackedWeight> {
   const name = `${module}.weight`;
   const [outputs = 0, inputs = 0] = checkForm(tensors, name, "int8", [null, null]);
@@ -140,11 +178,12 @@ async function eightBit(tensors: StoredTensors, module: string): Promise<PackedW
     parts: [name, scale, ...hasFormat ? [format] : []],
     values: async () => {
       const scales = await readFloats(tensors, scale);
-      const { data } = await tensors.read(name);
-      return Float32Array.from(
-        data as Int8Array,
-        (code, i) => Math.fround(code * (scales[Math.floor(i / inputs)] as number)) * SHARE,
-      );
+      const codes = await tensors.read(name);
+      return scaledRows.decode({ codes, scales: floatsOf(scales) }, [outputs, inputs]);
+    },
+    kept: {
+      format: scaledRows,
+      tensors: async () => ({ codes: await tensors.read(name), scales: floatsOf(await readFloats(tensors, scale)) }),
     },
   };
 }

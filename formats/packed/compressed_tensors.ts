@@ -6,6 +6,7 @@ import { badFile, badValue, show, unsupported } from "../../core/errors.ts";
 import { linearPattern } from "../../core/patterns/linear_pattern.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
+import { keptBlocks } from "./kept.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { checkForm, readFloats, readWords, type StoredTensors } from "./stored_tensors.ts";
 import { codeIn, wordsFor } from "./words.ts";
@@ -133,20 +134,26 @@ async function packed(tensors: StoredTensors, module: string, scheme: Scheme): P
     const { data } = await tensors.read(name("zero_point"));
     return everyOutput(Float32Array.from(data as Int8Array, (zero) => zero + offset));
   };
+  const groupOf = hasIndex
+    ? groupsIn(await readWords(tensors, name("g_idx")), groups, label, name("g_idx"))
+    : evenGroups(inputs, size);
   const codes = async (): Promise<LinearCodes> => ({
     bits,
     codes: rowsOf(await readWords(tensors, name("packed")), bits, outputs, inputs),
     scales: everyOutput(await readFloats(tensors, name("scale"))),
     zeros: await zeros(),
-    groups: hasIndex
-      ? groupsIn(await readWords(tensors, name("g_idx")), groups, label, name("g_idx"))
-      : evenGroups(inputs, size),
+    groups: groupOf,
   });
   return {
     name: `${module}.weight`,
     dims: [outputs, inputs],
     parts: ["packed", "scale", "shape", ...zeroForm ? ["zero_point"] : [], ...hasIndex ? ["g_idx"] : []].map(name),
     values: async () => decodeLinear(await codes(), [outputs, inputs]),
+    kept: keptBlocks(
+      { bits, groups: groupOf, count: groups, hasZeros: zeroForm !== undefined },
+      [outputs, inputs],
+      codes,
+    ),
   };
 }
 

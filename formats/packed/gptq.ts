@@ -5,6 +5,7 @@
 import { badFile, badValue, show, unsupported } from "../../core/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
+import { keptBlocks } from "./kept.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { checkForm, readFloats, readWords, type StoredTensors } from "./stored_tensors.ts";
 import { codeIn, wordsFor } from "./words.ts";
@@ -15,10 +16,14 @@ const CODES = /^(.+)\.qweight$/;
 export const gptq: PackingMethod = {
   name: "gptq",
   suffixes: [CODES, /\.(qzeros|scales|g_idx)$/],
-  open: (tensors, config) => {
+  open: async (tensors, config) => {
     const layout = layoutOf(tensors.label, config);
-    const modules = tensors.names.flatMap((name) => CODES.exec(name)?.[1] ?? []);
-    return Promise.resolve(modules.map((module) => packed(tensors, module, layout)));
+    const weights: PackedWeight[] = [];
+    for (const name of tensors.names) {
+      const [, module] = CODES.exec(name) ?? [];
+      if (module !== undefined) weights.push(await packed(tensors, module, layout));
+    }
+    return weights;
   },
 };
 
@@ -44,7 +49,7 @@ function layoutOf(label: string, config: Named<Json>): Layout {
   return { bits, groupSize: Number(groupSize), zeroBias: format === "gptq" ? 1 : 0 };
 }
 
-function packed(tensors: StoredTensors, module: string, layout: Layout): PackedWeight {
+async function packed(tensors: StoredTensors, module: string, layout: Layout): Promise<PackedWeight> {
   const { label } = tensors;
   const { bits } = layout;
   const [qweight, qzeros, scales, index] = ["qweight", "qzeros", "scales", "g_idx"].map((part) =>
@@ -75,18 +80,20 @@ function packed(tensors: StoredTensors, module: string, layout: Layout): PackedW
     );
   }
   checkForm(tensors, qzeros, "int32", [groups, wordsFor(outputs, bits)]);
+  const groupOf = hasIndex ? groupsIn(await readWords(tensors, index), groups, label, index) : evenGroups(inputs, size);
   const codes = async (): Promise<LinearCodes> => ({
     bits,
     codes: inputsFirst(await readWords(tensors, qweight), bits, outputs, inputs),
     scales: byOutputs(await readFloats(tensors, scales), groups, outputs),
     zeros: zeroPoints(await readWords(tensors, qzeros), layout, groups, outputs),
-    groups: hasIndex ? groupsIn(await readWords(tensors, index), groups, label, index) : evenGroups(inputs, size),
+    groups: groupOf,
   });
   return {
     name: `${module}.weight`,
     dims: [outputs, inputs],
     parts: [qweight, qzeros, scales, ...hasIndex ? [index] : []],
     values: async () => decodeLinear(await codes(), [outputs, inputs]),
+    kept: keptBlocks({ bits, groups: groupOf, count: groups, hasZeros: true }, [outputs, inputs], codes),
   };
 }
 

@@ -4,16 +4,36 @@
  */
 import { badFile, show, unsupported } from "../../core/errors.ts";
 import { viewOf } from "../../core/safetensors.ts";
-import { sizeOf } from "../../core/tensor.ts";
+import { sizeOf, type TensorData } from "../../core/tensor.ts";
 import type { Json, Named } from "../../core/types.ts";
+import { evenGroups } from "../quantization/linear_codes.ts";
+import { keptBlocks } from "./kept.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { checkForm, readFloats, readNumber, type StoredTensors } from "./stored_tensors.ts";
 
 const CODES = /^(.+)\.W_q$/;
 
 /** What stands beside each weight, of its values and of how it was made. */
-const others =
-  /\.(scale|zero|axis|channel_wise|compute_dtype|encoded_state_dict|group_size|nbits|offload_meta|optimize|packing|quant_scale|quant_zero|round_zero|shape|stores_quant_config|unpack_view_dtype|view_as_float)$/;
+const fields = [
+  "scale",
+  "zero",
+  "axis",
+  "channel_wise",
+  "compute_dtype",
+  "encoded_state_dict",
+  "group_size",
+  "nbits",
+  "offload_meta",
+  "optimize",
+  "packing",
+  "quant_scale",
+  "quant_zero",
+  "round_zero",
+  "shape",
+  "stores_quant_config",
+  "unpack_view_dtype",
+  "view_as_float",
+] as const;
 
 /** HQQ of 1, 2, 3, 4 and 8 bits. */
 export const hqq: PackingMethod = {
@@ -89,30 +109,56 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
       );
     }
   }
-  const beside = tensors.names.filter((own) =>
-    own.startsWith(`${module}.`) && others.test(own) && own === name(own.slice(module.length + 1))
-  );
+  const words = async (): Promise<TensorData> =>
+    viewOf(packing.bytes === 1 ? "uint8" : "int32", await tensors.bytes(name("W_q")));
+  const codes = async (): Promise<GroupedCodes> => ({
+    codes: unpacked(await words(), bits, packing.codes, rows, columns),
+    scales: everyGroup(await readFloats(tensors, name("scale")), scales),
+    zeros: everyGroup(await readFloats(tensors, name("zero")), scales),
+  });
+  const dims = [outputs, inputs] as const;
+  const groups = evenGroups(inputs, group);
   return {
     name: name("weight"),
-    dims: [outputs, inputs],
-    parts: [name("W_q"), ...beside],
-    values: async () => {
-      const words = viewOf(packing.bytes === 1 ? "uint8" : "int32", await tensors.bytes(name("W_q")));
-      const [scale, zero] = [await readFloats(tensors, name("scale")), await readFloats(tensors, name("zero"))];
-      const values = new Float32Array(size);
-      // The first rows stand in the highest bits.
-      const step = Math.ceil(rows / packing.codes);
-      const mask = (1 << bits) - 1;
-      for (let r = 0; r < rows; r++) {
-        const shift = bits * (packing.codes - 1 - Math.floor(r / step));
-        for (let c = 0; c < columns; c++) {
-          const code = (Number(words[(r % step) * columns + c]) >>> shift) & mask;
-          const g = axis === 1 ? r : c;
-          const [s, z] = [scale[scale.length === 1 ? 0 : g] as number, zero[zero.length === 1 ? 0 : g] as number];
-          values[r * columns + c] = Math.fround(code - z) * s;
-        }
-      }
-      return values;
-    },
+    dims,
+    parts: ["W_q", ...fields].map(name).filter((part) => tensors.form(part)),
+    values: async () => decodeGroups(await codes(), axis === 1 ? "rows" : "columns", columns),
+    // Groups within the rows are groups of inputs.
+    kept: axis === 1 && inputs % group === 0
+      ? keptBlocks({ bits, groups, count: inputs / group, hasZeros: true }, dims, async () => ({
+        ...await codes(),
+        bits,
+        groups,
+      }))
+      : undefined,
   };
+}
+
+/** Codes of groups [rows, columns], one a byte, with the scale and zero point of each group. */
+type GroupedCodes = Readonly<{ codes: Uint8Array; scales: Float32Array; zeros: Float32Array }>;
+
+/** The first rows stand in the highest bits. */
+function unpacked(words: TensorData, bits: number, each: number, rows: number, columns: number): Uint8Array {
+  const codes = new Uint8Array(rows * columns);
+  const step = Math.ceil(rows / each);
+  const mask = (1 << bits) - 1;
+  for (let r = 0; r < rows; r++) {
+    const shift = bits * (each - 1 - Math.floor(r / step));
+    for (let c = 0; c < columns; c++) {
+      codes[r * columns + c] = (Number(words[(r % step) * columns + c]) >>> shift) & mask;
+    }
+  }
+  return codes;
+}
+
+function decodeGroups({ codes, scales, zeros }: GroupedCodes, by: "rows" | "columns", columns: number): Float32Array {
+  return Float32Array.from(codes, (code, i) => {
+    const g = by === "rows" ? Math.floor(i / columns) : i % columns;
+    return Math.fround(code - (zeros[g] as number)) * (scales[g] as number);
+  });
+}
+
+/** One value for all groups as one for each. */
+function everyGroup(values: Float32Array, count: number): Float32Array {
+  return values.length === count ? values : new Float32Array(count).fill(values[0] ?? 0);
 }

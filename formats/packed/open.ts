@@ -110,6 +110,11 @@ function unpackedWeights(
       if (!weight) return await weights.read(name);
       return { dtype: "float32", dims: weight.dims, data: await weight.values() };
     },
+    encoded: async (name) => {
+      const kept = packed.get(name)?.kept;
+      return kept ? { format: kept.format, tensors: await kept.tensors() } : await weights.encoded?.(name);
+    },
+    formatOf: (name) => packed.has(name) ? packed.get(name)?.kept?.format : weights.formatOf?.(name),
     quantized: async (name) => packed.has(name) ? undefined : await weights.quantized?.(name),
     part: (name) => packed.has(name) ? undefined : weights.part?.(name),
     locate: (name) => {

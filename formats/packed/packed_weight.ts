@@ -3,6 +3,7 @@
  * @module
  */
 import type { Json, MatrixDims, Named } from "../../core/types.ts";
+import type { KeptWeight } from "./kept.ts";
 import type { StoredTensors } from "./stored_tensors.ts";
 
 /** A packed weight of a linear layer. */
@@ -15,6 +16,8 @@ export type PackedWeight = Readonly<{
   parts: readonly string[];
   /** Its values [out, in]. Throws AttuneError where the codes contradict themselves. */
   values(): Promise<Float32Array>;
+  /** As sessions keep it; absent: it is decoded at once. */
+  kept?: KeptWeight | undefined;
 }>;
 
 /** What reads the weights that a library packs. */

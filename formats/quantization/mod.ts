@@ -4,4 +4,6 @@
  */
 export * from "./bitsandbytes.ts";
 export * from "./code_blocks.ts";
+export * from "./gguf_blocks.ts";
+export * from "./linear_blocks.ts";
 export * from "./rounded_products.ts";

@@ -43,7 +43,17 @@ export async function ggufCheckpoint(store: Store, key: string, label: string, m
     ]),
   );
   let hash: Promise<string> | undefined;
-  return { config, files: filesIn(written), weights, label, fingerprint: () => hash ??= hashed(store, key) };
+  const packed = [...new Set([...file.tensors.values()].map(({ type }) => type.name))].filter((type) => /Q/.test(type));
+  return {
+    config,
+    files: filesIn(written),
+    weights,
+    label,
+    fingerprint: () => hash ??= hashed(store, key),
+    ...(packed.length > 0
+      ? { quantization: { method: `GGUF (${packed.sort().join(", ")})`, weights: new Set<string>() } }
+      : {}),
+  };
 }
 
 /** What of a config is about tokens. */

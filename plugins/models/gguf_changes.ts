@@ -9,10 +9,13 @@ import { sizeOf, type Tensor } from "../../core/tensor.ts";
 export type Change = Readonly<{
   dims?: (dims: readonly number[]) => readonly number[];
   values: (tensor: Tensor<Float32Array>) => Float32Array;
+  /** Where each of its rows belongs, where nothing else is done than to put rows elsewhere; of [out, in] what the file has. */
+  place?: (rows: number) => (row: number) => number;
 }>;
 
 /** Rows in another order: where each row there belongs here. */
 const reordered = (to: (rows: number) => (row: number) => number): Change => ({
+  place: to,
   values: ({ dims, data }) => {
     const [rows = 0, ...rest] = dims;
     const width = sizeOf(rest);
@@ -58,6 +61,7 @@ export const minusOne: Change = { values: ({ data }) => data.map((value) => valu
 /** [in, out] where the file has [out, in]. */
 export const transposed: Change = {
   dims: (dims) => dims.toReversed(),
+  place: () => (row) => row,
   values: ({ dims: [rows = 1, width = 1], data }) => {
     const out = new Float32Array(data.length);
     for (let row = 0; row < rows; row++) {

@@ -5,6 +5,7 @@
 import { missing, unsupported } from "../../core/errors.ts";
 import type { GgufFile, GgufRows } from "../../core/gguf/file.ts";
 import type { Weights } from "../../core/types.ts";
+import { blocksAsKept, formatOfBlocks } from "../../formats/quantization/gguf_blocks.ts";
 import { type GgufArchitecture, unread } from "./gguf_architectures.ts";
 import type { Change } from "./gguf_changes.ts";
 import type { GgufFields } from "./gguf_metadata.ts";
@@ -23,6 +24,10 @@ export function ggufWeights(file: GgufFile, key: string, architecture: GgufArchi
     if (!source) throw missing("pretrained", `tensor "${name}"`, key);
     return source;
   };
+  const typeOf = ({ tensor }: Source): string => file.tensors.get(tensor)?.type.name ?? "";
+  // A matrix whose rows are as the file has them, if elsewhere.
+  const isKept = ({ tensor, change }: Source): boolean =>
+    file.tensors.get(tensor)?.dims.length === 2 && (!change || change.place !== undefined);
   return {
     names: [...sources.keys()],
     label: key,
@@ -31,6 +36,19 @@ export function ggufWeights(file: GgufFile, key: string, architecture: GgufArchi
       const stored = await file.read(tensor, rows);
       if (!change) return stored;
       return { dtype: "float32", dims: change.dims?.(stored.dims) ?? stored.dims, data: change.values(stored) };
+    },
+    formatOf: (name) => {
+      const source = sources.get(name);
+      return source && isKept(source) ? formatOfBlocks(typeOf(source)) : undefined;
+    },
+    encoded: async (name) => {
+      const source = sourceOf(name);
+      const { tensor, rows, change } = source;
+      const format = isKept(source) ? formatOfBlocks(typeOf(source)) : undefined;
+      if (!format) return undefined;
+      const [height = 0, width = 0] = file.locate(tensor, rows).dims;
+      const place = change?.place?.(height) ?? ((row: number) => row);
+      return { format, tensors: blocksAsKept(typeOf(source), await file.blocks(tensor, rows), [height, width], place) };
     },
     part: (name) => {
       const { tensor, rows, change } = sourceOf(name);

@@ -1,0 +1,82 @@
+/**
+ * Packed weights as sessions keep them, where ONNX Runtime's product over blocks can hold them as they are.
+ * @module
+ */
+import type { MatrixDims, Named, Tensor, WeightFormat } from "../../core/types.ts";
+import { type BlockBits, linearBlocks, packCodes, productBlocks } from "../quantization/linear_blocks.ts";
+import type { LinearCodes } from "../quantization/linear_codes.ts";
+
+/** A weight that sessions keep as it is. */
+export type KeptWeight = Readonly<{ format: WeightFormat; tensors(): Promise<Named<Tensor>> }>;
+
+/** What is known of codes before they are read. `hasZeros`: whether zero points may be other than the middle. */
+export type CodesLayout = Readonly<{ bits: number; groups: Int32Array; count: number; hasZeros: boolean }>;
+
+/** The weight as blocks along its inputs; undefined where its groups are no runs of whole blocks in any order. */
+export function keptBlocks(
+  { bits, groups, count, hasZeros }: CodesLayout,
+  dims: MatrixDims,
+  codes: () => Promise<LinearCodes>,
+): KeptWeight | undefined {
+  const [, inputs] = dims;
+  const order = orderOf(groups);
+  const blockSize = blockSizeOf(order ? order.map((i) => groups[i] as number) : groups, count);
+  if (blockSize === undefined) return undefined;
+  const wide: BlockBits = bits <= 2 ? 2 : bits <= 4 ? 4 : 8;
+  // The middle of wider codes is another one.
+  const stored = { bits: wide, blockSize, hasZeros: hasZeros || wide !== bits, hasOrder: order !== undefined };
+  return {
+    format: linearBlocks(stored),
+    tensors: async () => {
+      const tensors = blocksOf(await codes(), dims, blockSize, wide, order ?? groups.map((_, i) => i));
+      return {
+        codes: tensors.codes,
+        scales: tensors.scales,
+        ...(stored.hasZeros ? { zeros: tensors.zeros } : {}),
+        ...(order ? { order: { dtype: "int32", dims: [inputs], data: order } } : {}),
+      };
+    },
+  };
+}
+
+/** The inputs by their groups; undefined where they stand so already. */
+function orderOf(groups: Int32Array): Int32Array | undefined {
+  if (groups.every((g, i) => i === 0 || g >= (groups[i - 1] as number))) return undefined;
+  return groups.map((_, i) => i).sort((a, b) => (groups[a] as number) - (groups[b] as number) || a - b);
+}
+
+/** The largest block within which no group ends. */
+function blockSizeOf(sorted: Int32Array, count: number): number | undefined {
+  const inputs = sorted.length;
+  if (count === 1) return productBlocks.find((size) => size <= inputs) ?? productBlocks.at(-1);
+  const ends = (i: number): boolean => i > 0 && sorted[i] !== sorted[i - 1];
+  return productBlocks.find((size) => sorted.every((_, i) => !ends(i) || i % size === 0));
+}
+
+function blocksOf(
+  { codes, scales, zeros, groups }: LinearCodes,
+  [outputs, inputs]: MatrixDims,
+  blockSize: number,
+  bits: BlockBits,
+  order: Int32Array,
+): Readonly<{ codes: Tensor; scales: Tensor; zeros: Tensor }> {
+  const blocks = Math.ceil(inputs / blockSize);
+  const count = scales.length / outputs;
+  const plain = new Uint8Array(outputs * blocks * blockSize);
+  const [ownScales, ownZeros] = [new Float32Array(outputs * blocks), new Float32Array(outputs * blocks)];
+  for (let o = 0; o < outputs; o++) {
+    for (let i = 0; i < inputs; i++) {
+      plain[o * blocks * blockSize + i] = codes[o * inputs + (order[i] as number)] as number;
+    }
+    for (let b = 0; b < blocks; b++) {
+      const g = o * count + (groups[order[b * blockSize] as number] as number);
+      ownScales[o * blocks + b] = scales[g] as number;
+      ownZeros[o * blocks + b] = zeros[g] as number;
+    }
+  }
+  return {
+    codes: { dtype: "uint8", dims: [outputs, blocks, blockSize * bits / 8], data: packCodes(plain, bits) },
+    scales: { dtype: "float32", dims: [outputs, blocks], data: ownScales },
+    zeros: { dtype: "float32", dims: [outputs, blocks], data: ownZeros },
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * Blocks of GGUF files that ONNX Runtime's product over blocks can hold as they are: Q4_0, Q4_1 and Q8_0.
+ * @module
+ */
+import { halfToFloat } from "../../core/gguf/blocks.ts";
+import type { Named, Tensor, WeightFormat } from "../../core/types.ts";
+import { linearBlocks, packCodes } from "./linear_blocks.ts";
+
+/** A block's weights. */
+const SIZE = 32;
+
+type Kept = Readonly<{ format: WeightFormat; bits: 4 | 8; least: boolean }>;
+
+const kept: Readonly<Record<string, Kept>> = {
+  Q4_0: { format: linearBlocks({ bits: 4, blockSize: SIZE, hasZeros: false }), bits: 4, least: false },
+  Q4_1: { format: linearBlocks({ bits: 4, blockSize: SIZE, hasZeros: true }), bits: 4, least: true },
+  Q8_0: { format: linearBlocks({ bits: 8, blockSize: SIZE, hasZeros: false }), bits: 8, least: false },
+};
+
+/** How sessions keep blocks of a type; undefined: they are decoded. */
+export function formatOfBlocks(type: string): WeightFormat | undefined {
+  return Object.hasOwn(kept, type) ? kept[type]?.format : undefined;
+}
+
+/** Rows of blocks as sessions keep them. `place`: where each row of the file belongs. */
+export function blocksAsKept(
+  type: string,
+  bytes: Uint8Array,
+  [rows, columns]: readonly [rows: number, columns: number],
+  place: (row: number) => number,
+): Named<Tensor> {
+  const { bits, least } = kept[type] as Kept;
+  const [head, width] = [least ? 4 : 2, (least ? 4 : 2) + SIZE * bits / 8];
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const blocks = columns / SIZE;
+  const codes = new Uint8Array(rows * columns);
+  const [scales, zeros] = [new Float32Array(rows * blocks), new Float32Array(rows * blocks)];
+  for (let row = 0; row < rows; row++) {
+    for (let b = 0; b < blocks; b++) {
+      const [at, to] = [(row * blocks + b) * width, place(row) * blocks + b];
+      const [d, m] = [halfToFloat(data.getUint16(at, true)), least ? halfToFloat(data.getUint16(at + 2, true)) : 0];
+      // Where all values are the least, that is their scale: (0 - -1) m.
+      const isFlat = least && d === 0;
+      scales[to] = isFlat ? m : d;
+      zeros[to] = isFlat ? -1 : -m / d;
+      if (isFlat) continue;
+      for (let i = 0; i < SIZE; i++) {
+        const own = at + head + (bits === 4 ? i & 15 : i);
+        // The low nibbles of all bytes come first.
+        const code = bits === 8 ? data.getInt8(own) + 128 : (data.getUint8(own) >> (i < 16 ? 0 : 4)) & 15;
+        codes[to * SIZE + i] = code;
+      }
+    }
+  }
+  return {
+    codes: { dtype: "uint8", dims: [rows, blocks, SIZE * bits / 8], data: packCodes(codes, bits) },
+    scales: { dtype: "float32", dims: [rows, blocks], data: scales },
+    ...(least ? { zeros: { dtype: "float32", dims: [rows, blocks], data: zeros } } : {}),
+  };
+}
