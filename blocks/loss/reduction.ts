@@ -46,3 +46,10 @@ function weightOf({ data }: Tensor): number {
   for (const weight of data) total += Number(weight);
   return total;
 }
+
+/** n / (k n_k) for each class, as scikit-learn's "balanced": k are the classes that there are rows of; of others it is 1. */
+export function balancedWeights(counts: readonly number[]): number[] {
+  const total = counts.reduce((a, b) => a + b, 0);
+  const there = counts.filter((count) => count > 0).length;
+  return counts.map((count) => (count > 0 ? total / (there * count) : 1));
+}

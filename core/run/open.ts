@@ -11,6 +11,7 @@ import { withGrownTables, withTokens } from "./grown.ts";
 import { turnConv1ds } from "./quantized_base.ts";
 import { untiedIn } from "./ties.ts";
 import { inspectBackbone, withHeads } from "../engine/inspect.ts";
+import { withClassCounts } from "./class_counts.ts";
 import { withLabels } from "./labels.ts";
 import { taskData } from "../run_data.ts";
 import type {
@@ -18,9 +19,11 @@ import type {
   AttachedAdapter,
   BatchLayout,
   Checkpoint,
+  Dataset,
   Head,
   Host,
   InspectedBackbone,
+  Loss,
   Named,
   Run,
   Subtask,
@@ -114,15 +117,10 @@ function headsOf(run: Run, task: Subtask): readonly Head[] {
 async function openTask(
   shared: Pick<OpenRun, "run" | "host" | "checkpoint" | "backbone" | "tokenizer" | "task" | "heads">,
 ): Promise<OpenRun> {
-  const { run, backbone, tokenizer, task, heads } = shared;
-  const losses = task.losses.map(({ loss, output, target, weight = 1, classes }, i) => ({
-    loss: run.use("loss", i === 0 && run.spec.loss !== undefined ? run.spec.loss : loss),
-    output,
-    target,
-    weight,
-    classes,
-    name: task.losses.findIndex((l) => l.output === output) === i ? output : `${output}${i}`,
-  }));
+  const { backbone, tokenizer, task, heads } = shared;
+  const data = taskData(shared.run, task);
+  const losses = await openLosses(shared, data.train);
+  const run = withLoss(shared.run, losses[0]?.loss);
   const attached: AttachedAdapter[] = [];
   const own = (task.adapters ?? []).map((adapter) => run.use("adapter", adapter));
   // Adapters of one task beside those of all: every one needs a name.
@@ -137,6 +135,7 @@ async function openTask(
   const { training } = run;
   const open: OpenRun = {
     ...shared,
+    run,
     collator: run.use("collator", run.spec.collator ?? task.collator),
     losses,
     metrics: run.spec.metrics === undefined ? task.metrics.map((m) => run.use("metric", m)) : run.metrics,
@@ -152,10 +151,35 @@ async function openTask(
       reserve: reserved(attached),
       ...(task.name === "" ? {} : { task: task.name }),
     },
-    data: taskData(run, task),
+    data,
   };
   checkComplete(open);
   return open;
+}
+
+/** A task's losses, that of the spec in place of the first; they know the classes of the training rows where they want to. */
+async function openLosses(
+  { run, host, task }: Pick<OpenRun, "run" | "host" | "task">,
+  train: Dataset | undefined,
+): Promise<OpenRun["losses"]> {
+  const losses: OpenRun["losses"][number][] = [];
+  for (const [i, { loss, output, target, weight = 1, classes }] of task.losses.entries()) {
+    const own = run.use("loss", i === 0 && run.spec.loss !== undefined ? run.spec.loss : loss);
+    losses.push({
+      loss: await withClassCounts(own, { task, train, host, classes }),
+      output,
+      target,
+      weight,
+      classes,
+      name: task.losses.findIndex((l) => l.output === output) === i ? output : `${output}${i}`,
+    });
+  }
+  return losses;
+}
+
+/** A run whose spec has the loss as it was opened, so that what it counted is written down. */
+function withLoss(run: Run, loss: Loss | undefined): Run {
+  return run.spec.loss === undefined || !loss ? run : { ...run, spec: { ...run.spec, loss } };
 }
 
 /** An adapter opened and attached to a model and its head. */

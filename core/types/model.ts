@@ -329,6 +329,8 @@ export interface Loss extends Plugin<"loss"> {
   readonly compares?: "elements" | "classes" | "rows";
   /** Options that have a value for each class: as many as the output's last axis is long. */
   readonly perClass?: Named<readonly number[] | undefined>;
+  /** Present where it waits to know how many labels of each class the training rows have: the loss that knows. */
+  withClassCounts?(counts: readonly number[]): Loss;
   sum(b: GraphBuilder, output: Value, target: Value, weight?: Value): Value;
   count(target: Tensor, weight?: Tensor): number;
 }
@@ -420,6 +422,8 @@ export interface Subtask {
    * The task takes them as its option `labels`. `classes`: names that the source of the rows has, by column.
    */
   readonly labelsIn?: ((rows: readonly Row[], classes?: Rows["classes"]) => readonly string[]) | undefined;
+  /** The classes that a row is labelled with, by their ids: one, or one for each word. Absent: it tells no classes. */
+  readonly classIds?: ((row: Row, index: number) => readonly number[]) | undefined;
   readonly collator: Use<"collator">;
   readonly heads: Several<"head">;
   readonly metrics: Several<"metric">;

@@ -21,8 +21,15 @@ import {
   sum,
 } from "../../core/graph/functions.ts";
 import { f32 } from "../../core/tensor.ts";
-import type { Factory, Tensor, Value } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema, rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
+import type { Factory, Loss, Plugin, Tensor, Value } from "../../core/types.ts";
+import {
+  balancedWeights,
+  counted,
+  type Reduction,
+  reductionSchema,
+  rowsOf,
+  weightedSum,
+} from "../../blocks/loss/mod.ts";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
@@ -35,6 +42,8 @@ export interface CrossEntropyOptions {
   readonly over: "step" | "tokens" | "batch";
   /** Weight of each class; the sum is divided by the weights of the targets. */
   readonly weight?: readonly number[] | undefined;
+  /** The same as `weight`; or "balanced": n / (k n_k), of the classes of the training rows, as scikit-learn has it. */
+  readonly classWeights?: "balanced" | readonly number[] | undefined;
   /** ε of label smoothing, in place of the run's `labelSmoothingFactor`. */
   readonly labelSmoothing?: number | undefined;
   /** Targets are numbers of classes, or a probability for each class. */
@@ -44,14 +53,21 @@ export interface CrossEntropyOptions {
 }
 
 /** Schema of {@link CrossEntropyOptions}. */
-export const crossEntropySchema: v.GenericSchema<Partial<CrossEntropyOptions>, CrossEntropyOptions> = v.strictObject({
-  ignoreIndex: v.optional(v.pipe(v.number(), v.integer()), -100),
-  over: v.optional(v.picklist(["step", "tokens", "batch"]), "batch"),
-  weight: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))),
-  labelSmoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
-  target: v.optional(v.picklist(["indices", "probabilities"]), "indices"),
-  reduction: reductionSchema,
-});
+export const crossEntropySchema: v.GenericSchema<Partial<CrossEntropyOptions>, CrossEntropyOptions> = v.pipe(
+  v.strictObject({
+    ignoreIndex: v.optional(v.pipe(v.number(), v.integer()), -100),
+    over: v.optional(v.picklist(["step", "tokens", "batch"]), "batch"),
+    weight: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))),
+    classWeights: v.optional(v.union([v.literal("balanced"), v.array(v.pipe(v.number(), v.minValue(0)))])),
+    labelSmoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+    target: v.optional(v.picklist(["indices", "probabilities"]), "indices"),
+    reduction: reductionSchema,
+  }),
+  v.check(
+    ({ weight, classWeights }) => weight === undefined || classWeights === undefined,
+    "weight or classWeights, not both",
+  ),
+);
 
 /**
  * -ln softmax(logits)[target]; with label smoothing ε: (1-ε)·nll + ε·mean over classes of -ln p (Szegedy et al. 2016).
@@ -66,41 +82,52 @@ export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = defin
   kind: "loss",
   name: "cross-entropy",
   schema: crossEntropySchema,
-  create: ({ ignoreIndex, over, weight, labelSmoothing, target, reduction }) => {
-    const weights = (like: Value): Value | undefined => weight && constant(like, f32([weight.length], weight));
-    const countOf = ({ data }: Tensor, rowWeight?: Tensor): number => {
-      let count = 0;
-      data.forEach((id: number | bigint, i: number) => {
-        if (Number(id) !== ignoreIndex) count += (weight?.[Number(id)] ?? 1) * Number(rowWeight?.data[i] ?? 1);
-      });
-      return count;
-    };
-    return {
-      over: over === "batch" ? "batch" : "step",
-      weighted: true,
-      compares: target === "probabilities" ? "elements" : "classes",
-      perClass: { weight },
-      sum: (b, logits, labels, rowWeight) => {
-        const logp = (): Value => logSoftmax(logits); // [rows, classes]
-        const e = labelSmoothing ?? b.labelSmoothing;
-        const w = weights(logits);
-        const even = (): Value => mul(neg(mean(w ? mul(logp(), w) : logp(), -1)), e); // [rows]
-        if (target === "probabilities") {
-          const nll = neg(sum(mul(w ? mul(logp(), w) : logp(), labels), -1));
-          return weightedSum(e === 0 ? nll : add(mul(nll, 1 - e), even()), rowWeight);
-        }
-        const counts = cast(not(equal(labels, ignoreIndex)), "float32"); // [rows]
-        const classes = maximum(labels, 0);
-        // A large vocabulary's logits are not made whole.
-        const many = w && e !== 0
-          ? undefined
-          : chunkedLogits(logits, classes, { mean: e !== 0, best: b.mode !== "train" });
-        const nll = neg(many?.own ?? pick(logp(), classes));
-        const weighted = w ? mul(nll, gather(w, classes)) : nll;
-        const each = e === 0 ? weighted : add(mul(weighted, 1 - e), many?.mean ? mul(neg(many.mean), e) : even());
-        return weightedSum(mul(each, counts), rowWeight);
-      },
-      count: counted(reduction, target === "probabilities" ? rowsOf : countOf),
-    };
-  },
+  create: (options) => entropyOf(options),
 });
+
+function entropyOf(options: CrossEntropyOptions): Omit<Loss, keyof Plugin> {
+  const { ignoreIndex, over, classWeights, labelSmoothing, target, reduction } = options;
+  const isBalanced = classWeights === "balanced";
+  const weight = isBalanced ? undefined : classWeights ?? options.weight;
+  const weights = (like: Value): Value | undefined => weight && constant(like, f32([weight.length], weight));
+  const countOf = ({ data }: Tensor, rowWeight?: Tensor): number => {
+    let count = 0;
+    data.forEach((id: number | bigint, i: number) => {
+      if (Number(id) !== ignoreIndex) count += (weight?.[Number(id)] ?? 1) * Number(rowWeight?.data[i] ?? 1);
+    });
+    return count;
+  };
+  return {
+    over: over === "batch" ? "batch" : "step",
+    weighted: true,
+    compares: target === "probabilities" ? "elements" : "classes",
+    perClass: { weight },
+    sum: (b, logits, labels, rowWeight) => {
+      const logp = (): Value => logSoftmax(logits); // [rows, classes]
+      const e = labelSmoothing ?? b.labelSmoothing;
+      const w = weights(logits);
+      const even = (): Value => mul(neg(mean(w ? mul(logp(), w) : logp(), -1)), e); // [rows]
+      if (target === "probabilities") {
+        const nll = neg(sum(mul(w ? mul(logp(), w) : logp(), labels), -1));
+        return weightedSum(e === 0 ? nll : add(mul(nll, 1 - e), even()), rowWeight);
+      }
+      const counts = cast(not(equal(labels, ignoreIndex)), "float32"); // [rows]
+      const classes = maximum(labels, 0);
+      // A large vocabulary's logits are not made whole.
+      const many = w && e !== 0
+        ? undefined
+        : chunkedLogits(logits, classes, { mean: e !== 0, best: b.mode !== "train" });
+      const nll = neg(many?.own ?? pick(logp(), classes));
+      const weighted = w ? mul(nll, gather(w, classes)) : nll;
+      const each = e === 0 ? weighted : add(mul(weighted, 1 - e), many?.mean ? mul(neg(many.mean), e) : even());
+      return weightedSum(mul(each, counts), rowWeight);
+    },
+    count: counted(reduction, target === "probabilities" ? rowsOf : countOf),
+    ...(isBalanced
+      ? {
+        withClassCounts: (counts: readonly number[]) =>
+          crossEntropy({ ...options, classWeights: balancedWeights(counts) }),
+      }
+      : {}),
+  };
+}

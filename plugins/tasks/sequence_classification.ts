@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { classReader } from "../../core/class_reader.ts";
 import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/class_names.ts";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
@@ -92,6 +93,7 @@ function taskOf(
     name: "",
     labels,
     ...(note === undefined ? {} : { notes: [note] }),
+    ...(problemType === "single-label" ? { classIds: classIdOf(labels, columns) } : {}),
     collator: { use: "padding", with: { problemType, labels, numLabels: size, columns } },
     heads: [{ use: "sequence", with: { numLabels: size, order } }],
     losses: [{ loss, output: "logits", target: "labels", classes: size }],
@@ -104,6 +106,19 @@ function taskOf(
     config: { ...labelConfig(names), problem_type: problems[problemType] },
     decode: (outputs, batch) => readings(outputs, batch.inputs.labels, problemType, size),
     predict: (outputs) => predictions(outputs, labels, problemType, size),
+  };
+}
+
+/** The class of a row, as the collator reads it. */
+function classIdOf(
+  labels: readonly string[],
+  columns: SequenceClassificationOptions["columns"],
+): NonNullable<Subtask["classIds"]> {
+  const read = classReader(labels);
+  return (row) => {
+    const id = read(row[columns.label ?? ("label" in row ? "label" : "labels")]);
+    // What is wrong with a label the collator says better.
+    return id === undefined ? [] : [id];
   };
 }
 

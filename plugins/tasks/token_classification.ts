@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { classReader } from "../../core/class_reader.ts";
 import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/class_names.ts";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
@@ -71,10 +72,16 @@ function taskOf(
   labels: readonly string[],
   { emptySentences, columns }: TokenClassificationOptions,
 ): Subtask {
+  const read = classReader(labels);
   return {
     name: "",
     labels,
     ...(note === undefined ? {} : { notes: [note] }),
+    classIds: (row) => {
+      const tags = row[columns.tags ?? "tags"];
+      // What is wrong with a tag the collator says better.
+      return Array.isArray(tags) ? tags.flatMap((tag) => read(tag) ?? []) : [];
+    },
     collator: { use: "token-labels", with: { labels, emptySentences, columns } },
     heads: [{ use: "token", with: { numLabels: labels.length, order } }],
     losses: [{ loss: "cross-entropy", output: "logits", target: "labels", classes: labels.length }],

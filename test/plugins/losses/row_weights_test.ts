@@ -9,6 +9,8 @@ import { trainRun } from "../../../core/run/train.ts";
 import type { Catalog, Json, Loss, Named, Row, Tensor, TrainingEvent } from "../../../core/types.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { catalog } from "../../../plugins/catalog.ts";
+import { crossEntropy } from "../../../plugins/losses/cross_entropy.ts";
+import { memory as memoryStore } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
 
@@ -192,4 +194,33 @@ it("weights of 1 change nothing, and wrong ones are named", async () => {
     /row 6 has a column "weight", and the first row has none/,
   );
   await assert.rejects(steps(task, [{ ...rows[0], weight: 1 }, ...rows]), /row 1 has no column "weight"/);
+});
+
+it("balanced classes weigh n / (k n_k) of the training rows' labels, and are written down so", async () => {
+  const [task = ""] = tasks.classes ?? [];
+  const rows = tinyRows.filter((_, i) => i % 2 === 0 || i % 6 === 1).slice(0, 8);
+  const good = rows.filter(({ label }) => label === "good").length;
+  const balanced = { loss: { use: "cross-entropy", with: { classWeights: "balanced" } } };
+  const numbers = [8 / (2 * (8 - good)), 8 / (2 * good)];
+  assert.notEqual(good, 4);
+  const given = { loss: { use: "cross-entropy", with: { classWeights: numbers } } };
+  assert.deepEqual(await steps(task, rows, {}, balanced), await steps(task, rows, {}, given));
+  const same = { loss: { use: "cross-entropy", with: { weight: numbers } } };
+  assert.deepEqual(await steps(task, rows, {}, same), await steps(task, rows, {}, given));
+  const data = { use: "memory", with: { rows: rows as unknown as Json } };
+  const spec = { ...tinySpec(), ...balanced, data: { train: data }, training: { maxSteps: 1 } };
+  const output = await memoryStore().open(host);
+  for await (const _ of trainRun(compose(spec as never, catalog), host, { output }));
+  const written = JSON.parse(new TextDecoder().decode((await output.get("spec.json"))?.bytes));
+  assert.deepEqual(written.loss.with.classWeights, numbers);
+  // Words count by their tags.
+  const [tagTask = "", tagRows = []] = tasks.tags ?? [];
+  const tags = tagRows.flatMap((row) => row.tags as string[]);
+  const count = (tag: string) => tags.filter((own) => own === tag).length;
+  const byTag = {
+    loss: { use: "cross-entropy", with: { classWeights: ["x", "y"].map((t) => tags.length / (2 * count(t))) } },
+  };
+  assert.deepEqual(await steps(tagTask, tagRows, {}, balanced), await steps(tagTask, tagRows, {}, byTag));
+  await assert.rejects(steps("masked-lm", tinyRows, {}, balanced), /classWeights.*does not say which classes/);
+  assert.throws(() => crossEntropy({ weight: [1, 2], classWeights: "balanced" }), /not both/);
 });
