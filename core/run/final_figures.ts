@@ -79,7 +79,7 @@ export function finalFigures(
 }
 
 function count(encoded: TaskRows["held"]): Readonly<{ rows?: number }> {
-  return encoded ? { rows: encoded.rows.length } : {};
+  return encoded ? { rows: encoded.rowCount } : {};
 }
 
 /** The reported figures at the top; where they are of test rows it says so, with the others beside. Of several tasks of which some have no test rows each says what its figures are of. */
