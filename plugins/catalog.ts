@@ -218,6 +218,8 @@ import { transformers as tokenizerTransformers } from "./tokenizers/transformers
 import { ort as trainerOrt } from "./trainers/ort.ts";
 import { balance as transformBalance } from "./transforms/balance.ts";
 import { clean as transformClean } from "./transforms/clean.ts";
+import { decontaminate as transformDecontaminate } from "./transforms/decontaminate.ts";
+import { dedupe as transformDedupe } from "./transforms/dedupe.ts";
 import { filter as transformFilter } from "./transforms/filter.ts";
 import { mapColumns as transformMapColumns } from "./transforms/map_columns.ts";
 import { redact as transformRedact } from "./transforms/redact.ts";
@@ -486,6 +488,8 @@ type Plugins = {
   readonly transform: {
     readonly balance: typeof transformBalance;
     readonly clean: typeof transformClean;
+    readonly decontaminate: typeof transformDecontaminate;
+    readonly dedupe: typeof transformDedupe;
     readonly filter: typeof transformFilter;
     readonly "map-columns": typeof transformMapColumns;
     readonly redact: typeof transformRedact;
@@ -757,6 +761,8 @@ export const catalog: Plugins = {
   transform: {
     balance: transformBalance,
     clean: transformClean,
+    decontaminate: transformDecontaminate,
+    dedupe: transformDedupe,
     filter: transformFilter,
     "map-columns": transformMapColumns,
     redact: transformRedact,

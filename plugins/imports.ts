@@ -275,6 +275,8 @@ export const imports: Imports = {
   transform: {
     balance: () => import("./transforms/balance.ts").then((m) => m.balance),
     clean: () => import("./transforms/clean.ts").then((m) => m.clean),
+    decontaminate: () => import("./transforms/decontaminate.ts").then((m) => m.decontaminate),
+    dedupe: () => import("./transforms/dedupe.ts").then((m) => m.dedupe),
     filter: () => import("./transforms/filter.ts").then((m) => m.filter),
     "map-columns": () => import("./transforms/map_columns.ts").then((m) => m.mapColumns),
     redact: () => import("./transforms/redact.ts").then((m) => m.redact),

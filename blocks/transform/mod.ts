@@ -10,3 +10,7 @@ export * from "./groups.ts";
 export * from "./personal_data.ts";
 export * from "./quality.ts";
 export * from "./row_texts.ts";
+export * from "./contamination.ts";
+export * from "./duplicates.ts";
+export * from "./hash_table.ts";
+export * from "./words.ts";

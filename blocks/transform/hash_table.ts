@@ -1,0 +1,54 @@
+/**
+ * A table of hashes in typed arrays: some 16 bytes for each, where a map of texts has hundreds.
+ * @module
+ */
+import { type Hash, mixed } from "./words.ts";
+
+/** A table from hashes to numbers. */
+export type HashTable = Readonly<{
+  /** The number of a hash; undefined where it is not there. */
+  get(hash: Hash): number | undefined;
+  set(hash: Hash, value: number): void;
+  readonly size: number;
+}>;
+
+/** An empty table. */
+export function createHashTable(): HashTable {
+  let capacity = 1024;
+  let [first, second] = [new Uint32Array(capacity), new Uint32Array(capacity)];
+  // One more than the number, so that 0 is an empty place.
+  let values = new Uint32Array(capacity);
+  let size = 0;
+  const placeOf = ([a, b]: Hash): number => {
+    let place = mixed(a ^ b) & (capacity - 1);
+    while (values[place] !== 0 && (first[place] !== a >>> 0 || second[place] !== b >>> 0)) {
+      place = (place + 1) & (capacity - 1);
+    }
+    return place;
+  };
+  const put = (hash: Hash, value: number): void => {
+    const place = placeOf(hash);
+    if (values[place] === 0) size++;
+    [first[place], second[place], values[place]] = [hash[0], hash[1], value];
+  };
+  const grow = (): void => {
+    const old = [first, second, values] as const;
+    capacity *= 2;
+    size = 0;
+    [first, second, values] = [new Uint32Array(capacity), new Uint32Array(capacity), new Uint32Array(capacity)];
+    old[2].forEach((value, i) => value !== 0 && put([old[0][i] ?? 0, old[1][i] ?? 0], value));
+  };
+  return {
+    get: (hash) => {
+      const value = values[placeOf(hash)] ?? 0;
+      return value === 0 ? undefined : value - 1;
+    },
+    set: (hash, value) => {
+      if (2 * size >= capacity) grow();
+      put(hash, value + 1);
+    },
+    get size() {
+      return size;
+    },
+  };
+}

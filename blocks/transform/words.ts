@@ -1,0 +1,89 @@
+/**
+ * Words and their hashes, for comparing texts by what they say.
+ * @module
+ */
+
+/** The words of a text in lower case: letters, digits and underscores of Unicode, as Python's `\w` has them. */
+export function wordsOf(text: string): readonly string[] {
+  return text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? [];
+}
+
+/** The two halves of a hash of 64 bits. */
+export type Hash = readonly [number, number];
+
+const [FIRST, SECOND] = [0x9e3779b1, 0x85ebca6b];
+
+/** A hash of a text's UTF-16 units. */
+export function hashOf(text: string): Hash {
+  let [a, b] = [FIRST | 0, SECOND | 0];
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    a = Math.imul(a ^ unit, 0x2c1b3c6d);
+    a ^= a >>> 15;
+    b = Math.imul(b ^ unit, 0x297a2d39);
+    b ^= b >>> 13;
+  }
+  return [mixed(a ^ text.length), mixed(b + text.length)];
+}
+
+/** A hash of hashes in their order. */
+export function hashOfRun(hashes: readonly Hash[], from: number, count: number): Hash {
+  let [a, b] = [FIRST | 0, SECOND | 0];
+  for (let i = from; i < from + count; i++) {
+    const [first, second] = hashes[i] ?? [0, 0];
+    a = Math.imul(((a << 5) | (a >>> 27)) ^ first, 0x2c1b3c6d);
+    b = Math.imul(((b << 7) | (b >>> 25)) ^ second, 0x297a2d39);
+  }
+  return [mixed(a ^ count), mixed(b + count)];
+}
+
+/** Bits of a number, each of which depends on all of its own (MurmurHash3). */
+export function mixed(value: number): number {
+  let h = value;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** Hashes of every `n` words in a row, in order; of all words where they are fewer, of the text where there are none. */
+export function shinglesOf(text: string, n: number): readonly Hash[] {
+  const words = wordsOf(text);
+  if (words.length === 0) return [hashOf(text)];
+  const hashes = words.map(hashOf);
+  const size = Math.min(n, words.length);
+  return Array.from({ length: words.length - size + 1 }, (_, i) => hashOfRun(hashes, i, size));
+}
+
+/** A set of hashes: sorted, none twice, each as its two halves. */
+export type HashSet = Uint32Array;
+
+/** The set of some hashes. */
+export function hashSet(hashes: readonly Hash[]): HashSet {
+  const halves = new Uint32Array(2 * hashes.length);
+  hashes.forEach(([first, second], i) => {
+    halves[2 * i] = first;
+    halves[2 * i + 1] = second;
+  });
+  // Typed arrays sort numbers without a function.
+  new BigUint64Array(halves.buffer).sort();
+  let size = 0;
+  for (let i = 0; i < halves.length; i += 2) {
+    if (size > 0 && halves[i] === halves[size - 2] && halves[i + 1] === halves[size - 1]) continue;
+    halves[size++] = halves[i] ?? 0;
+    halves[size++] = halves[i + 1] ?? 0;
+  }
+  return halves.slice(0, size);
+}
+
+/** Jaccard's similarity of two sets: the share of what either has that both have. */
+export function jaccard(a: HashSet, b: HashSet): number {
+  let [i, j, both] = [0, 0, 0];
+  while (i < a.length && j < b.length) {
+    const [high, other] = [a[i + 1] ?? 0, b[j + 1] ?? 0];
+    const order = high - other || (a[i] ?? 0) - (b[j] ?? 0);
+    if (order === 0) both++;
+    if (order <= 0) i += 2;
+    if (order >= 0) j += 2;
+  }
+  return both / ((a.length + b.length) / 2 - both);
+}

@@ -1,0 +1,108 @@
+/**
+ * Leaving out training rows that say what rows of the other splits say.
+ * @module
+ */
+import * as v from "valibot";
+import { pluginOption } from "../../blocks/options/mod.ts";
+import { type Contamination, createContamination, eachRow, textColumns, textIn } from "../../blocks/transform/mod.ts";
+import { define } from "../../core/define.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import type { Dataset, Factory, TransformContext, TransformRow } from "../../core/types.ts";
+
+/** Options of {@link decontaminate}. */
+export interface DecontaminateOptions {
+  /** The data sets whose rows must not be met; null: `eval` and `test` of the spec. */
+  readonly against: readonly Dataset[] | null;
+  /** Words in a row that tell a row to have been met. */
+  readonly ngram: number;
+  /** Rows that were met are left out, or only told of. */
+  readonly action: "drop" | "report";
+  /** The columns that are compared; null: the task's texts. */
+  readonly columns: readonly string[] | null;
+}
+
+type Input = Partial<Omit<DecontaminateOptions, "against">> & Readonly<{ against?: readonly unknown[] | null }>;
+
+const NAME = "decontaminate";
+
+/** Schema of {@link DecontaminateOptions}. */
+export const decontaminateSchema: v.GenericSchema<Input, DecontaminateOptions> = v.strictObject({
+  against: v.optional(v.nullable(v.pipe(v.array(pluginOption("data", "a dataset")), v.minLength(1))), null),
+  ngram: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 13),
+  action: v.optional(v.picklist(["drop", "report"]), "drop"),
+  columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
+}) as v.GenericSchema<Input, DecontaminateOptions>;
+
+/**
+ * Training rows without those that have 13 words in a row in common with a row of `eval` or `test`, in whatever case and
+ * punctuation; a row of fewer words counts as a whole. Runs of words that stand in more than a tenth of the rows, as headers
+ * and templates, say nothing. Rows of `eval` and `test` themselves stay, unless it is said what they are compared with.
+ *
+ * @example
+ * ```ts
+ * import { decontaminate } from "attune/transforms/decontaminate";
+ * console.assert(decontaminate({ action: "report" }).name === "decontaminate");
+ * ```
+ */
+export const decontaminate: Factory<"transform", Input> = define({
+  kind: "transform",
+  name: NAME,
+  schema: decontaminateSchema,
+  create: (options) => ({
+    scope: "row",
+    fingerprint: async (context) => {
+      const others: string[] = [];
+      for (const { dataset } of othersOf(options, context)) others.push((await dataset.open(context.host)).fingerprint);
+      return await sha256(others.join());
+    },
+    survey: (rows, context) => surveyed(rows, options, context),
+    apply: (rows, context, seen) => {
+      const { runs, names, columns } = seen as Seen;
+      return eachRow(rows, context, (item) => {
+        const from = runs.match(textOf(item, columns));
+        if (from === undefined) return {};
+        const reason = `words of ${names[from] ?? "another set"}`;
+        if (options.action === "drop") return { drop: reason };
+        return { row: item.row, reasons: [reason] };
+      });
+    },
+  }),
+});
+
+/** What the survey says: the runs of words, by the number of the data set that they are of. */
+type Seen = Readonly<{ runs: Contamination; names: readonly string[]; columns: readonly string[] }>;
+
+async function surveyed(
+  rows: AsyncIterable<TransformRow>,
+  options: DecontaminateOptions,
+  context: TransformContext,
+): Promise<Seen> {
+  const columns = textColumns(NAME, options.columns, context);
+  const runs = createContamination(options.ngram);
+  const others = othersOf(options, context);
+  for (const [i, { dataset }] of others.entries()) {
+    for await (const { row } of (await dataset.open(context.host)).read()) {
+      runs.forbid(textOf({ row, index: 0 }, columns), i);
+    }
+  }
+  if (others.length > 0) { for await (const item of rows) runs.count(textOf(item, columns)); }
+  return { runs, names: others.map(({ name }) => name), columns };
+}
+
+/** The data sets that rows are compared with. */
+function othersOf(
+  { against }: DecontaminateOptions,
+  { split, splits }: TransformContext,
+): readonly Readonly<{ name: string; dataset: Dataset }>[] {
+  if (against) return against.map((dataset) => ({ name: dataset.name, dataset }));
+  // What is measured on stays whole.
+  if (split === "eval" || split === "test") return [];
+  return (["eval", "test"] as const).flatMap((name) => {
+    const dataset = splits[name];
+    return dataset ? [{ name, dataset }] : [];
+  });
+}
+
+function textOf({ row }: TransformRow, columns: readonly string[]): string {
+  return columns.map((name) => textIn(row[name])).filter((text) => text !== "").join("\n");
+}

@@ -1,0 +1,143 @@
+/**
+ * Leaving out rows that were there before.
+ * @module
+ */
+import * as v from "valibot";
+import {
+  bandsFor,
+  exactClusters,
+  nearClusters,
+  type NearOptions,
+  textColumns,
+  textIn,
+} from "../../blocks/transform/mod.ts";
+import { define } from "../../core/define.ts";
+import type { Factory, TransformContext, TransformRow } from "../../core/types.ts";
+
+/** Options of {@link dedupe}. */
+export interface DedupeOptions extends NearOptions {
+  /** The columns that are compared; null: all that the task reads, or of near duplicates all of its texts. */
+  readonly columns: readonly string[] | null;
+  /** Whether texts that are alike are duplicates too. */
+  readonly near: boolean;
+  /** Jaccard's similarity of two texts' shingles from which on they are alike. */
+  readonly threshold: number;
+  /** Words of a shingle. */
+  readonly ngram: number;
+  /** Hash functions of a signature; memory is 4 bytes a row for each band. */
+  readonly permutations: number;
+  /** Parts of a signature, one of which two candidates have in common; null: as the threshold wants it. */
+  readonly bands: number | null;
+  /** Values of a band; null: as the threshold wants it. */
+  readonly rows: number | null;
+  /** Which of a cluster stays: the first row, or the one with the longest text. */
+  readonly keep: "first" | "longest";
+}
+
+type Input = Partial<DedupeOptions>;
+
+const whole = v.pipe(v.number(), v.integer(), v.minValue(1));
+const NAME = "dedupe";
+
+/** Schema of {@link DedupeOptions}. */
+export const dedupeSchema: v.GenericSchema<Input, DedupeOptions> = v.strictObject({
+  columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
+  near: v.optional(v.boolean(), false),
+  threshold: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.8),
+  ngram: v.optional(v.pipe(whole, v.maxValue(100)), 3),
+  permutations: v.optional(v.pipe(whole, v.maxValue(4096)), 256),
+  bands: v.optional(v.nullable(whole), null),
+  rows: v.optional(v.nullable(whole), null),
+  keep: v.optional(v.picklist(["first", "longest"]), "first"),
+});
+
+/**
+ * Rows without those that are the same as one before, or with `near` are like one: MinHash finds candidates, each of which
+ * is compared exactly. Memory is some bytes a row and the shingles of rows that have candidates.
+ *
+ * @throws AttuneError where bands and rows want more permutations than there are, or a column is missing.
+ * @example
+ * ```ts
+ * import { dedupe } from "attune/transforms/dedupe";
+ * console.assert(dedupe({ near: true, threshold: 0.7 }).scope === "choice");
+ * ```
+ */
+export const dedupe: Factory<"transform", Input> = define({
+  kind: "transform",
+  name: NAME,
+  schema: dedupeSchema,
+  create: (options) => {
+    if (options.near) bandsFor(NAME, options);
+    return {
+      scope: "choice",
+      survey: (rows, context) => fatesOf(rows, options, context),
+      apply: async function* (rows, context, seen) {
+        const fates = seen as Uint8Array;
+        let at = 0;
+        for await (const item of rows) {
+          const fate = fates[at++] ?? STAYS;
+          if (fate === STAYS) yield item;
+          else context.note(item, "dropped", fate === EXACT ? "duplicate" : "near duplicate");
+        }
+      },
+    };
+  },
+});
+
+/** What becomes of a row. */
+const [STAYS, EXACT, NEAR] = [0, 1, 2];
+
+async function fatesOf(
+  rows: AsyncIterable<TransformRow>,
+  options: DedupeOptions,
+  context: TransformContext,
+): Promise<Uint8Array> {
+  const { near, columns, keep } = options;
+  const read = columns ?? (near ? textColumns(NAME, null, context) : comparedColumns(context));
+  const texts = through(rows, near ? (item) => textOf(item, read) : (item) => valuesOf(item, read));
+  const exact = await exactClusters(texts);
+  const { first } = near ? await nearClusters(NAME, texts, options) : exact;
+  const kept = keep === "first" ? first : await longestOf(first, through(rows, (item) => textOf(item, read)));
+  return Uint8Array.from(first, (cluster, row) => {
+    if (kept[cluster] === row) return STAYS;
+    return exact.first[row] === exact.first[kept[cluster] ?? 0] ? EXACT : NEAR;
+  });
+}
+
+/** The longest row of each cluster, by the number of its first one. */
+async function longestOf(first: Uint32Array, texts: AsyncIterable<string>): Promise<Uint32Array> {
+  const kept = first.slice();
+  const lengths = new Float64Array(first.length).fill(-1);
+  let row = 0;
+  for await (const text of texts) {
+    const cluster = first[row] ?? row;
+    if (text.length > (lengths[cluster] ?? 0)) [lengths[cluster], kept[cluster]] = [text.length, row];
+    row++;
+  }
+  return kept;
+}
+
+/** The columns that the task reads; null where nobody knows. */
+function comparedColumns({ columns }: TransformContext): readonly string[] | null {
+  if (!columns) return null;
+  const { texts, spans = {}, parallel = {}, others = [] } = columns;
+  return [...new Set([...texts, ...Object.keys(spans), ...Object.keys(parallel), ...others])];
+}
+
+/** All values that are compared, as one text. */
+function valuesOf({ row }: TransformRow, columns: readonly string[] | null): string {
+  return JSON.stringify((columns ?? Object.keys(row).sort()).map((name) => [name, row[name] ?? null]));
+}
+
+/** The text that is compared; a column that only some rows have is nothing in the others. */
+function textOf({ row }: TransformRow, columns: readonly string[] | null): string {
+  return (columns ?? Object.keys(row)).map((name) => textIn(row[name])).join("\n");
+}
+
+function through<T>(rows: AsyncIterable<TransformRow>, change: (item: TransformRow) => T): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]: async function* () {
+      for await (const item of rows) yield change(item);
+    },
+  };
+}
