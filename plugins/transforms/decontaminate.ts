@@ -4,7 +4,14 @@
  */
 import * as v from "valibot";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import { type Contamination, createContamination, eachRow, textColumns, textIn } from "../../blocks/transform/mod.ts";
+import {
+  columnOf,
+  type Contamination,
+  createContamination,
+  eachRow,
+  textColumns,
+  textIn,
+} from "../../blocks/transform/mod.ts";
 import { define } from "../../core/define.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { Dataset, Factory, TransformContext, TransformRow } from "../../core/types.ts";
@@ -57,9 +64,9 @@ export const decontaminate: Factory<"transform", Input> = define({
     },
     survey: (rows, context) => surveyed(rows, options, context),
     apply: (rows, context, seen) => {
-      const { runs, names, columns } = seen as Seen;
+      const { runs, names, textIn } = seen as Seen;
       return eachRow(rows, context, (item) => {
-        const from = runs.match(textOf(item, columns));
+        const from = runs.match(textIn(item));
         if (from === undefined) return {};
         const reason = `words of ${names[from] ?? "another set"}`;
         if (options.action === "drop") return { drop: reason };
@@ -70,7 +77,7 @@ export const decontaminate: Factory<"transform", Input> = define({
 });
 
 /** What the survey says: the runs of words, by the number of the data set that they are of. */
-type Seen = Readonly<{ runs: Contamination; names: readonly string[]; columns: readonly string[] }>;
+type Seen = Readonly<{ runs: Contamination; names: readonly string[]; textIn: (item: TransformRow) => string }>;
 
 async function surveyed(
   rows: AsyncIterable<TransformRow>,
@@ -78,15 +85,16 @@ async function surveyed(
   context: TransformContext,
 ): Promise<Seen> {
   const columns = textColumns(NAME, options.columns, context);
+  const text = (item: TransformRow): string => textOf(item, columns, options.columns !== null);
   const runs = createContamination(options.ngram);
   const others = othersOf(options, context);
   for (const [i, { dataset }] of others.entries()) {
     for await (const { row } of (await dataset.open(context.host)).read()) {
-      runs.forbid(textOf({ row, index: 0 }, columns), i);
+      runs.forbid(text({ row, index: 0 }), i);
     }
   }
-  if (others.length > 0) { for await (const item of rows) runs.count(textOf(item, columns)); }
-  return { runs, names: others.map(({ name }) => name), columns };
+  if (others.length > 0) { for await (const item of rows) runs.count(text(item)); }
+  return { runs, names: others.map(({ name }) => name), textIn: text };
 }
 
 /** The data sets that rows are compared with. */
@@ -103,6 +111,9 @@ function othersOf(
   });
 }
 
-function textOf({ row }: TransformRow, columns: readonly string[]): string {
-  return columns.map((name) => textIn(row[name])).filter((text) => text !== "").join("\n");
+/** The text that is compared; columns that were named must be there. */
+function textOf(item: TransformRow, columns: readonly string[], given: boolean): string {
+  return columns.map((name) => textIn(given ? columnOf(NAME, item, name) : item.row[name])).filter((text) =>
+    text !== ""
+  ).join("\n");
 }

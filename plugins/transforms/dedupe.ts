@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import {
   bandsFor,
+  columnOf,
   exactClusters,
   nearClusters,
   type NearOptions,
@@ -94,10 +95,12 @@ async function fatesOf(
 ): Promise<Uint8Array> {
   const { near, columns, keep } = options;
   const read = columns ?? (near ? textColumns(NAME, null, context) : comparedColumns(context));
-  const texts = through(rows, near ? (item) => textOf(item, read) : (item) => valuesOf(item, read));
+  const texts = through(rows, (item) => (near ? textOf : valuesOf)(item, read, columns !== null));
   const exact = await exactClusters(texts);
   const { first } = near ? await nearClusters(NAME, texts, options) : exact;
-  const kept = keep === "first" ? first : await longestOf(first, through(rows, (item) => textOf(item, read)));
+  const kept = keep === "first"
+    ? first
+    : await longestOf(first, through(rows, (item) => textOf(item, read, columns !== null)));
   return Uint8Array.from(first, (cluster, row) => {
     if (kept[cluster] === row) return STAYS;
     return exact.first[row] === exact.first[kept[cluster] ?? 0] ? EXACT : NEAR;
@@ -125,13 +128,19 @@ function comparedColumns({ columns }: TransformContext): readonly string[] | nul
 }
 
 /** All values that are compared, as one text. */
-function valuesOf({ row }: TransformRow, columns: readonly string[] | null): string {
-  return JSON.stringify((columns ?? Object.keys(row).sort()).map((name) => [name, row[name] ?? null]));
+function valuesOf(item: TransformRow, columns: readonly string[] | null, given: boolean): string {
+  return JSON.stringify(namesIn(item, columns, given).map((name) => [name, item.row[name] ?? null]));
 }
 
-/** The text that is compared; a column that only some rows have is nothing in the others. */
-function textOf({ row }: TransformRow, columns: readonly string[] | null): string {
-  return (columns ?? Object.keys(row)).map((name) => textIn(row[name])).join("\n");
+/** The text that is compared. */
+function textOf(item: TransformRow, columns: readonly string[] | null, given: boolean): string {
+  return namesIn(item, columns, given).map((name) => textIn(item.row[name])).join("\n");
+}
+
+/** Columns that were named must be there; of the task's, some rows may lack some, and a row without any is compared whole. */
+function namesIn(item: TransformRow, columns: readonly string[] | null, given: boolean): readonly string[] {
+  if (given) { for (const name of columns ?? []) columnOf(NAME, item, name); }
+  return columns?.some((name) => Object.hasOwn(item.row, name)) ? columns : Object.keys(item.row).sort();
 }
 
 function through<T>(rows: AsyncIterable<TransformRow>, change: (item: TransformRow) => T): AsyncIterable<T> {

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import {
+  bandsFor,
+  createContamination,
+  createHashTable,
+  exactClusters,
+  hashOf,
+  hashSet,
+  jaccard,
+  nearClusters,
+  shinglesOf,
+  wordsOf,
+} from "../../../blocks/transform/mod.ts";
+import { checksOf } from "../../../conformance/mod.ts";
+import { createRandom } from "../../../core/random.ts";
+import type { Row } from "../../../core/types.ts";
+import { memory } from "../../../plugins/data/memory.ts";
+import { decontaminate } from "../../../plugins/transforms/decontaminate.ts";
+import { dedupe } from "../../../plugins/transforms/dedupe.ts";
+import { itPasses } from "../../checks.ts";
+import { sharedPath, SKIP_REASON } from "../../shared.ts";
+import { openThrough, through } from "./run_transforms.ts";
+
+const rows: Row[] = [
+  { text: "a fine film", label: 1 },
+  { text: "a fine film", label: 0 },
+  { text: "dull", label: 0 },
+  { text: "a fine film", label: 1 },
+  { text: "A fine film!", label: 1 },
+  { text: "dull", label: 0 },
+];
+const at = (...indices: number[]): Row[] => indices.map((i) => rows[i] ?? {});
+
+itPasses("dedupe", checksOf(dedupe(), { rows, expected: at(0, 1, 2, 4), other: dedupe({ columns: ["text"] }) }));
+itPasses(
+  "dedupe of near duplicates",
+  checksOf(dedupe({ near: true, keep: "longest" }), { rows, expected: at(2, 4), other: dedupe() }),
+);
+const seen: Row[] = [{ text: "What a fine film, the best of the year." }, { text: "Dull!" }];
+const evaluated = memory({ rows: seen });
+itPasses(
+  "decontaminate",
+  checksOf(decontaminate({ against: [evaluated], ngram: 3 }), {
+    rows,
+    expected: [],
+    other: decontaminate({ against: [evaluated], ngram: 4 }),
+  }),
+);
+
+/** Texts whose similarity to an earlier one lies anywhere between none and all. */
+function corpus(count: number): string[] {
+  const random = createRandom(7);
+  const word = (at: number): string => `w${Math.floor(400 * random.fork("word").uniform(at))}`;
+  const texts: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const own = Array.from({ length: 30 }, (_, k) => word(100 * i + k));
+    const copied = texts[Math.floor(i * random.fork("from").uniform(i))]?.split(" ");
+    const changes = Math.floor(8 * random.fork("changes").uniform(i));
+    if (!copied || random.fork("copies").uniform(i) < 0.5) texts.push(own.join(" "));
+    else {
+      const cut = Math.floor(20 * random.fork("at").uniform(i));
+      texts.push(copied.map((old, k) => (k >= cut && k < cut + changes ? own[k] : old)).join(" "));
+    }
+  }
+  return texts;
+}
+
+const stream = (texts: readonly string[]): AsyncIterable<string> => ({
+  [Symbol.asyncIterator]: async function* () {
+    yield* texts;
+  },
+});
+const near = { threshold: 0.8, ngram: 3, permutations: 256, bands: null, rows: null };
+
+describe("near duplicates", () => {
+  it("are the pairs that comparing all with all gives, and no others", async () => {
+    const texts = corpus(900);
+    const sets = texts.map((text) => hashSet(shinglesOf(text, 3)));
+    const plain = texts.map((text) => {
+      const words = wordsOf(text);
+      return new Set(words.slice(2).map((_, i) => words.slice(i, i + 3).join(" ")));
+    });
+    const parent = texts.map((_, i) => i);
+    const rootOf = (i: number): number => (parent[i] === i ? i : rootOf(parent[i] ?? i));
+    let pairs = 0;
+    for (let i = 0; i < texts.length; i++) {
+      for (let j = 0; j < i; j++) {
+        const [a, b] = [plain[i] ?? new Set(), plain[j] ?? new Set()];
+        const both = [...a].filter((one) => b.has(one)).length;
+        const similarity = both / (a.size + b.size - both);
+        const found = jaccard(sets[i] ?? new Uint32Array(), sets[j] ?? new Uint32Array());
+        assert.ok(Math.abs(found - similarity) < 1e-12, `${found} for ${similarity}`);
+        if (similarity < near.threshold) continue;
+        pairs++;
+        parent[Math.max(rootOf(i), rootOf(j))] = Math.min(rootOf(i), rootOf(j));
+      }
+    }
+    const { first } = await nearClusters("test", stream(texts), near);
+    const wanted = texts.map((_, i) => rootOf(i));
+    const [missed, wrong] = [[0, 1], [1, 0]].map(([a]) =>
+      texts.filter((_, i) => (a === 0 ? first[i] === i && wanted[i] !== i : first[i] !== i && wanted[i] === i)).length
+    );
+    const duplicates = wanted.filter((root, i) => root !== i).length;
+    assert.ok(pairs > 100 && duplicates > 100, `${pairs} pairs, ${duplicates} duplicates`);
+    assert.equal(wrong, 0);
+    assert.ok((missed ?? 1) / duplicates <= 0.05, `${missed} of ${duplicates} are missed`);
+  });
+  it("take time in proportion to their number, however many are the same", async () => {
+    const texts = Array.from(
+      { length: 20_000 },
+      (_, i) => (i % 2 === 0 ? "one and the same text" : `text number ${i}`),
+    );
+    const { first } = await nearClusters("test", stream(texts), { ...near, permutations: 32 });
+    assert.equal(first.filter((cluster) => cluster === 0).length, 10_000);
+  });
+  it("have bands that miss one pair in a hundred at the threshold", () => {
+    for (const threshold of [0.5, 0.7, 0.8, 0.9, 0.95]) {
+      const [bands, size] = bandsFor("test", { ...near, threshold });
+      assert.ok(bands * size <= 256);
+      assert.ok(1 - (1 - threshold ** size) ** bands >= 0.95, `${bands} x ${size} at ${threshold}`);
+    }
+    assert.deepEqual(bandsFor("test", { ...near, bands: 16 }), [16, 16]);
+    assert.throws(() => dedupe({ near: true, bands: 32, rows: 16 }), { message: /at most 256 permutations/ });
+  });
+  it("stand in no task's columns: the columns that are named must be there", async () => {
+    await assert.rejects(through(rows, [dedupe({ columns: ["txet"] })]), { code: "UNKNOWN_COLUMN" });
+    assert.equal((await through([{ a: 1 }, { a: 2 }, { a: 1 }], [dedupe({ near: true })])).length, 2);
+    const { transforms } = await openThrough(rows, [dedupe({ near: true })]);
+    assert.deepEqual(transforms?.[0]?.dropped, { duplicate: 3, "near duplicate": 1 });
+  });
+  const shared = sharedPath("reference/evaluation/duplicates.json");
+  it("form the reference's clusters", { skip: shared === undefined && SKIP_REASON }, async () => {
+    const { pairs, corpus, clusters } = JSON.parse(readFileSync(shared ?? "", "utf8"));
+    for (const { first, second, words3, words5 } of pairs) {
+      for (const [n, wanted] of [[3, words3], [5, words5]]) {
+        assert.ok(Math.abs(jaccard(hashSet(shinglesOf(first, n)), hashSet(shinglesOf(second, n))) - wanted) < 1e-12);
+      }
+    }
+    const { first } = await nearClusters("test", stream(corpus), near);
+    const found = new Map<number, number[]>();
+    first.forEach((cluster, i) => found.set(cluster, [...found.get(cluster) ?? [], i]));
+    assert.deepEqual([...found.values()].filter(({ length }) => length > 1), clusters);
+  });
+});
+
+it("equal texts are told by hashes in tables that grow", async () => {
+  const texts = Array.from({ length: 5000 }, (_, i) => `text ${i % 3000}`);
+  const { first } = await exactClusters(stream(texts));
+  assert.deepEqual([...first], texts.map((_, i) => i % 3000));
+  const table = createHashTable();
+  for (let i = 0; i < 5000; i++) table.set(hashOf(`${i}`), i);
+  assert.equal(table.size, 5000);
+  for (let i = 0; i < 5000; i++) assert.equal(table.get(hashOf(`${i}`)), i);
+  assert.equal(table.get(hashOf("none")), undefined);
+});
+
+describe("contamination", () => {
+  it("is what the spec's other splits say, in whatever case; eval itself stays", async () => {
+    const splits = { eval: evaluated };
+    const texts = [{ text: "A FINE film" }, { text: "dull" }, { text: "a bad film" }];
+    const step = decontaminate({ ngram: 3 });
+    assert.deepEqual(await through(texts, [step], { splits, split: "train" }), texts.slice(2));
+    const told = await openThrough(texts, [decontaminate({ ngram: 3, action: "report" })], { splits, split: "train" });
+    assert.equal(told.length, 3);
+    assert.deepEqual(told.transforms?.[0]?.changed, { "words of eval": 2 });
+    assert.deepEqual(await through(seen, [step], { splits, split: "eval" }), seen);
+  });
+  it("passes over runs of words that many rows have", () => {
+    const runs = createContamination(3);
+    runs.forbid("dear sir or madam, this is new", 0);
+    const texts = Array.from({ length: 200 }, (_, i) => `dear sir or madam, number ${i}`);
+    for (const text of texts) runs.count(text);
+    assert.equal(texts.filter((text) => runs.match(text) !== undefined).length, 0);
+    assert.equal(runs.match("and this is new"), 0);
+  });
+  const shared = sharedPath("reference/evaluation/contamination.json");
+  it("is the reference's", { skip: shared === undefined && SKIP_REASON }, () => {
+    const { train, eval: others, expected } = JSON.parse(readFileSync(shared ?? "", "utf8"));
+    for (const [n, wanted] of Object.entries(expected)) {
+      const runs = createContamination(Number(n));
+      others.forEach((text: string, i: number) => runs.forbid(text, i));
+      train.forEach((text: string) => runs.count(text));
+      const found = train.flatMap((text: string, i: number) => {
+        const match = runs.match(text);
+        return match === undefined ? [] : [{ train: i, eval: [match] }];
+      });
+      assert.deepEqual(found, wanted, `${n} words`);
+    }
+  });
+});
