@@ -70,6 +70,7 @@ export * as math from "./core/math.ts";
 export { createRandom, fillNormal, fillUniform, permutation, type Random } from "./core/random.ts";
 export { type FinalFigures, whatOf } from "./core/run/final_figures.ts";
 export { epochOrder } from "./core/sampling.ts";
+export { divideRows } from "./core/folds.ts";
 export { qr, topSingular } from "./core/linear_algebra.ts";
 export { sha256 } from "./core/fingerprint.ts";
 export { most } from "./core/most.ts";

@@ -43,6 +43,8 @@ export { matches, matchModules } from "./core/module_patterns.ts";
 export { createRandom, permutation, philox4x32 } from "./core/random.ts";
 export { type AdapterPool, openAdapterPool, type Stack } from "./core/inference/adapter_pool.ts";
 export { importanceShares, importancesOf } from "./core/importances.ts";
+export { type CorrectedInterval, correctedInterval, type FoldFigures } from "./core/corrected_interval.ts";
+export { divideRows, type FoldOptions } from "./core/folds.ts";
 export { evaluateRun } from "./core/run/evaluate.ts";
 export { predictRows } from "./core/run/infer.ts";
 export { type OpenRun, openRun } from "./core/run/open.ts";

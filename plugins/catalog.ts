@@ -62,6 +62,7 @@ import { tokenLabels as collatorTokenLabels } from "./collators/token_labels.ts"
 import { arrow as dataArrow } from "./data/arrow.ts";
 import { brown as dataBrown } from "./data/brown.ts";
 import { csv as dataCsv } from "./data/csv.ts";
+import { fold as dataFold } from "./data/fold.ts";
 import { hub as dataHub } from "./data/hub.ts";
 import { json as dataJson } from "./data/json.ts";
 import { jsonl as dataJsonl } from "./data/jsonl.ts";
@@ -298,6 +299,7 @@ type Plugins = {
     readonly arrow: typeof dataArrow;
     readonly brown: typeof dataBrown;
     readonly csv: typeof dataCsv;
+    readonly fold: typeof dataFold;
     readonly hub: typeof dataHub;
     readonly json: typeof dataJson;
     readonly jsonl: typeof dataJsonl;
@@ -571,6 +573,7 @@ export const catalog: Plugins = {
     arrow: dataArrow,
     brown: dataBrown,
     csv: dataCsv,
+    fold: dataFold,
     hub: dataHub,
     json: dataJson,
     jsonl: dataJsonl,

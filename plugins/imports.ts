@@ -83,6 +83,7 @@ export const imports: Imports = {
     arrow: () => import("./data/arrow.ts").then((m) => m.arrow),
     brown: () => import("./data/brown.ts").then((m) => m.brown),
     csv: () => import("./data/csv.ts").then((m) => m.csv),
+    fold: () => import("./data/fold.ts").then((m) => m.fold),
     hub: () => import("./data/hub.ts").then((m) => m.hub),
     json: () => import("./data/json.ts").then((m) => m.json),
     jsonl: () => import("./data/jsonl.ts").then((m) => m.jsonl),

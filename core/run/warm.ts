@@ -5,6 +5,9 @@
 import { toSpec } from "../compose.ts";
 import type { Checkpoint, Dataset, Host, Json, Named, Run } from "../types.ts";
 
+/** Models and data sets that are kept at one time. */
+const MOST_OPEN = 8;
+
 /**
  * Makes runs share what they open: models, and data sets of equal options in runs of equal seeds. It holds what was opened
  * for as long as it lives.
@@ -13,9 +16,16 @@ export function createWarmParts(): (run: Run) => Run {
   const opened = new Map<string, Promise<unknown>>();
   const once = <T>(key: string, open: () => Promise<T>): Promise<T> => {
     const known = opened.get(key) as Promise<T> | undefined;
-    if (known) return known;
+    if (known) {
+      opened.delete(key);
+      opened.set(key, known);
+      return known;
+    }
     const made = open();
     opened.set(key, made);
+    // Of folds each has rows of its own: what was not asked for longest goes.
+    const [oldest = ""] = opened.keys();
+    if (opened.size > MOST_OPEN) opened.delete(oldest);
     // What failed may do better the next time.
     made.catch(() => opened.delete(key));
     return made;

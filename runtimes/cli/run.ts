@@ -7,9 +7,10 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { AttuneError } from "../../core/errors.ts";
 import { readTrainingArguments } from "../../core/training_arguments.ts";
-import type { Json, LogWriter, Named, Use } from "../../core/types.ts";
+import type { Json, LogWriter, Named } from "../../core/types.ts";
 import { isClaim } from "../host/claim.ts";
 import { clock, terminal } from "../host/host.ts";
+import { withLoggers } from "../host/run_loggers.ts";
 import { trainInWorker } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
 import { isDirectory, readSpec, specPath } from "../host/spec_file.ts";
@@ -81,15 +82,6 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
     process.stdout.write(`\nreport   ${join(output, "report.html")}\nresults  ${output}\n`);
   }
   return code;
-}
-
-/** Every run of a command writes log.jsonl and report.html; the console is the command's own. */
-export function withLoggers(spec: Named<Json>): Named<Json> {
-  const { loggers = [] } = spec;
-  const given = (Array.isArray(loggers) ? loggers : [loggers]) as readonly Use<"logger">[];
-  const nameOf = (use: Use<"logger">): string => (typeof use === "string" ? use : "use" in use ? use.use : use.name);
-  const own = ["jsonl", "report"].filter((name) => !given.some((use) => nameOf(use) === name));
-  return { ...spec, loggers: [...given.filter((use) => nameOf(use) !== "console"), ...own] as unknown as Json };
 }
 
 /** The console; plugins and runtime are loaded by the worker alone. */

@@ -17,4 +17,19 @@ export function addStudyCommands(program: Command, set: (code: number) => void):
     .option("--dry-run", "say what it would take, and end")
     .option("--json", "as JSON lines on stdout")
     .action(async (spec, options) => set(await (await import("./search.ts")).searchCommand(spec, options)));
+  program.command("crossvalidate").argument("<spec>").description("train once for each fold of the training rows")
+    .option("--folds <n>", "folds of the rows", wholeNumber(2), 5)
+    .option("--repeats <n>", "how often the rows are divided anew", wholeNumber(1), 1)
+    .option("--stratify <column>", "column whose values keep their shares in every fold")
+    .option("--group <column>", "column whose values stand in one fold each")
+    .option("--seed <n>", "seed of the divisions", wholeNumber(0), 42)
+    .option("-o, --output <dir>", "output directory (default: runs/<name>)")
+    .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
+    .option("--resume", "go on with the same folds")
+    .option("--parallel <n>", "folds at one time", wholeNumber(1), 1)
+    .option("--dry-run", "say what it would take, and end")
+    .option("--json", "as JSON lines on stdout")
+    .action(async (spec, options) =>
+      set(await (await import("./crossvalidate.ts")).crossvalidateCommand(spec, options))
+    );
 }

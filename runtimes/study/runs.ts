@@ -2,6 +2,7 @@
  * Where the runs of a search or of folds happen: here, in worker threads that keep what runs share.
  * @module
  */
+import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Json, Named, TrainingEvent } from "../../core/types.ts";
 import { openTrainingWorker, type TrainingWorker } from "../host/train.ts";
@@ -26,7 +27,8 @@ export interface Runs {
 }
 
 /** Runs of this machine below a folder, in as many workers as there are slots. */
-export function runsHere(below: string, threads: number | undefined): Runs {
+export function runsHere(below: string, slots: number): Runs {
+  const threads = slots === 1 ? undefined : Math.max(1, Math.floor(cpus().length / slots));
   const workers = new Map<number, Promise<TrainingWorker>>();
   return {
     run: async (spec, folder, { slot, signal, see, test }) => {

@@ -36,15 +36,7 @@ export interface StudyFiles {
  * @throws AttuneError (`REFUSED`) where they are another search's, with every difference.
  */
 export async function openStudyFiles(store: Store, study: Named<Json>): Promise<StudyFiles> {
-  const before = await jsonAt(store, STUDY);
-  if (before === undefined) await putJson(store, STUDY, study);
-  else {
-    const lines = Object.keys({ ...before, ...study }).filter((key) =>
-      !mayChange.has(key) && canonical(before[key]) !== canonical(study[key])
-    ).map((key) => `  ${key}: was ${show(before[key])}, now ${show(study[key])}`);
-    if (lines.length > 0) throw refused("search", `${STUDY} is of another search:\n${lines.join("\n")}`);
-    await putJson(store, STUDY, study);
-  }
+  await keepDescription(store, STUDY, study);
   return {
     trials: async () => await readTrials(store),
     add: async (trial) => {
@@ -57,6 +49,20 @@ export async function openStudyFiles(store: Store, study: Named<Json>): Promise<
     note: async (number, params) => await putJson(store, `${trialFolder(number)}.json`, { number, params }),
     logged: async (number, metric) => await loggedValues(store, `${trialFolder(number)}/log.jsonl`, metric),
   };
+}
+
+/**
+ * Writes what several runs are, or compares it with what they were.
+ *
+ * @throws AttuneError (`REFUSED`) with every difference.
+ */
+export async function keepDescription(store: Store, key: string, now: Named<Json>): Promise<void> {
+  const before = await jsonAt(store, key) ?? now;
+  const lines = Object.keys({ ...before, ...now }).filter((name) =>
+    !mayChange.has(name) && canonical(before[name]) !== canonical(now[name])
+  ).map((name) => `  ${name}: was ${show(before[name])}, now ${show(now[name])}`);
+  if (lines.length > 0) throw refused("study", `${key} is of other runs:\n${lines.join("\n")}`);
+  await putJson(store, key, now);
 }
 
 /** What a search may be told anew when it goes on. */
@@ -95,12 +101,14 @@ async function loggedValues(store: Store, key: string, metric: string): Promise<
   return [...values];
 }
 
-async function jsonAt(store: Store, key: string): Promise<Named<Json> | undefined> {
+/** What a JSON file of a store holds; undefined where there is none. */
+export async function jsonAt(store: Store, key: string): Promise<Named<Json> | undefined> {
   const file = await store.get(key);
   return file && JSON.parse(new TextDecoder().decode(file.bytes));
 }
 
-async function putJson(store: Store, key: string, value: Json): Promise<void> {
+/** Writes a JSON file. */
+export async function putJson(store: Store, key: string, value: Json): Promise<void> {
   await store.put(key, new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n"));
 }
 

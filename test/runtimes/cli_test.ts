@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { it } from "node:test";
 import { main } from "../../runtimes/cli/main.ts";
-import { withLoggers } from "../../runtimes/cli/run.ts";
+import { withLoggers } from "../../runtimes/host/run_loggers.ts";
 import { commands } from "../faults/killed_runs.ts";
 import { tinySpec } from "../tiny.ts";
 

@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Dataset, Host, Row, Store } from "../../../core/types.ts";
 import { csv } from "../../../plugins/data/csv.ts";
+import { fold } from "../../../plugins/data/fold.ts";
 import { jsonl } from "../../../plugins/data/jsonl.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { reviews } from "../../../plugins/data/reviews.ts";
@@ -47,6 +48,8 @@ const shuffled = (seed: number) => () => shuffle({ source, seed });
 itPasses("shuffle", await dataChecks(shuffled(1), await read(shuffled(1)()), shuffled(2)));
 const half = (seed: number) => () => split({ source, part: "train", seed });
 itPasses("split", await dataChecks(half(1), await read(half(1)()), half(2)));
+const third = (seed: number) => () => fold({ source, part: "train", folds: 3, fold: 1, seed });
+itPasses("fold", await dataChecks(third(1), await read(third(1)()), third(2)));
 const sentences = await read(reviews({ split: "test" }));
 itPasses("reviews", await dataChecks(() => reviews({ split: "test" }), sentences, () => reviews()));
 

@@ -17,6 +17,7 @@ export const evaluationChecks: Readonly<Record<string, (folder: string) => Promi
   },
   pruners: async (folder) => (await import("./searches.ts")).prunerChecks(read(folder, "pruners").studies),
   search: async (folder) => (await import("./best_of_search.ts")).bestOfSearchChecks(read(folder, "search")),
+  folds: async (folder) => (await import("./folds.ts")).foldChecks(read(folder, "folds").sets),
   balance: async (folder) => (await import("./data.ts")).balanceChecks(read(folder, "balance")),
   quality: async (folder) => (await import("./data.ts")).qualityChecks(read(folder, "quality").rows),
   pii: async (folder) => (await import("./data.ts")).personalChecks(read(folder, "pii")),

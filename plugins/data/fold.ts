@@ -1,0 +1,101 @@
+/**
+ * One fold of a data set, or all others.
+ * @module
+ */
+import * as v from "valibot";
+import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
+import { pluginOption } from "../../blocks/options/mod.ts";
+import { define } from "../../core/define.ts";
+import { badValue } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
+import { divideRows } from "../../core/folds.ts";
+import { createRandom } from "../../core/random.ts";
+import type { Dataset, Factory, Row } from "../../core/types.ts";
+
+/** Options of {@link fold}. */
+export interface FoldOptions {
+  /** The dataset that is divided. */
+  readonly source: Dataset;
+  /** How many folds there are. */
+  readonly folds: number;
+  /** Which one this is about, from 0. */
+  readonly fold: number;
+  /** The rows of the fold (test), or all others (train). */
+  readonly part: "train" | "test";
+  /** Column whose values keep their shares in every fold; null: none. */
+  readonly stratify: string | null;
+  /** Column whose values stand in one fold each; null: none. */
+  readonly group: string | null;
+  /** Whether rows are divided at random. */
+  readonly shuffle: boolean;
+  /** The seed of that. */
+  readonly seed: number;
+  /** Which division of this seed. */
+  readonly repeat: number;
+}
+
+type Input =
+  & Partial<Omit<FoldOptions, "source" | "folds" | "fold" | "part">>
+  & Readonly<{ source: unknown; folds: number; fold: number; part: "train" | "test" }>;
+
+const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least));
+
+/** Schema of {@link FoldOptions}. */
+export const foldSchema: v.GenericSchema<Input, FoldOptions> = v.pipe(
+  v.strictObject({
+    source: pluginOption("data", "a dataset"),
+    folds: whole(2),
+    fold: whole(0),
+    part: v.picklist(["train", "test"]),
+    stratify: v.optional(v.nullable(v.string()), null),
+    group: v.optional(v.nullable(v.string()), null),
+    shuffle: v.optional(v.boolean(), true),
+    seed: v.optional(v.pipe(v.number(), v.integer()), 42),
+    repeat: v.optional(whole(0), 0),
+  }),
+  v.check(({ fold, folds }) => fold < folds, "Invalid fold: they are counted from 0"),
+) as unknown as v.GenericSchema<Input, FoldOptions>;
+
+/**
+ * One fold of a division as scikit-learn makes it: KFold, StratifiedKFold, GroupKFold or StratifiedGroupKFold, by the columns
+ * that are named. Rows keep their order.
+ *
+ * @throws AttuneError from `open` where a column is missing or the rows are too few.
+ * @example
+ * ```ts
+ * import { fold } from "attune/data/fold";
+ * import { memory } from "attune/data/memory";
+ * const source = memory({ rows: [{ text: "a" }, { text: "b" }] });
+ * console.assert(fold({ source, folds: 2, fold: 0, part: "test" }).kind === "data");
+ * ```
+ */
+export const fold: Factory<"data", Input> = define({
+  kind: "data",
+  name: "fold",
+  schema: foldSchema,
+  create: ({ source, folds, fold, part, stratify, group, shuffle, seed, repeat }) => ({
+    open: async (host) => {
+      const opened = await source.open(host);
+      const rows = await allRows(opened);
+      const of = divideRows({
+        rows: rows.length,
+        folds,
+        classes: stratify === null ? undefined : valuesOf(rows, stratify, "stratify"),
+        groups: group === null ? undefined : valuesOf(rows, group, "group"),
+        random: shuffle ? createRandom(seed).fork("folds", repeat) : undefined,
+      });
+      const how = JSON.stringify([folds, fold, part, stratify, group, shuffle && [seed, repeat]]);
+      return rowsInMemory(
+        rows.filter((_, i) => (of[i] === fold) === (part === "test")),
+        await sha256(`${opened.fingerprint} fold ${how}`),
+      );
+    },
+  }),
+});
+
+function valuesOf(rows: readonly Row[], column: string, option: string): readonly unknown[] {
+  return rows.map((row, i) => {
+    if (Object.hasOwn(row, column)) return row[column];
+    throw badValue("fold", option, column, `a column of row ${i}, which has ${Object.keys(row).join(", ")}`);
+  });
+}

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { correctedInterval } from "../../core/corrected_interval.ts";
+import type { Json, Named } from "../../core/types.ts";
+import { main } from "../../runtimes/cli/main.ts";
+import { commands, here, killableRun, started } from "../faults/killed_runs.ts";
+
+const { folder, spec } = killableRun({
+  callbacks: [],
+  loggers: [],
+  training: { maxSteps: 8, evalSteps: 4, saveSteps: 2, gradientAccumulationSteps: 1, loadBestModelAtEnd: false },
+});
+const at = (name: string): string => join(folder, name);
+const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
+const rowsOf = (output: string): Named<Json>[] =>
+  readFileSync(join(output, "folds/predictions.jsonl"), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line));
+const whole = json(spec);
+const rows: readonly Named<Json>[] = whole.data.train.with.rows;
+
+/** Another spec beside the first one. */
+function changed(name: string, change: Named<Json>): string {
+  writeFileSync(at(`${name}.json`), JSON.stringify({ ...whole, ...change }));
+  return at(`${name}.json`);
+}
+
+describe("attune crossvalidate", () => {
+  const output = at("whole");
+  const args = ["--folds", "3", "--stratify", "label"];
+  it("trains once for each fold, and answers every row by a model that never saw it", async () => {
+    assert.equal(await main(["crossvalidate", spec, ...args, "--output", output]), 0);
+    const lines = rowsOf(output);
+    assert.deepEqual(lines.map(({ row }) => row), rows.map((_, i) => i));
+    lines.forEach(({ row, label }) => assert.equal(label, rows[Number(row)]?.label));
+    const metrics = json(join(output, "folds/metrics.json"));
+    for (const fold of [0, 1, 2]) {
+      const own = json(join(output, `folds/fold-${fold}/metrics.json`));
+      assert.equal(own.split, "test");
+      assert.equal(metrics.loss.folds[fold], own.loss);
+      const tested = lines.filter((line) => line.fold === fold);
+      const right = tested.filter(({ label, prediction }) => label === prediction).length;
+      assert.ok(Math.abs(own.accuracy - right / tested.length) < 1e-12);
+      for (const name of ["spec.json", "log.jsonl", "report.html", "adapter/adapter_config.json"]) {
+        assert.ok(existsSync(join(output, `folds/fold-${fold}`, name)), name);
+      }
+    }
+    const sizes = { trainRows: rows.length * 2 / 3, testRows: rows.length / 3 };
+    const { mean, low, high } = correctedInterval({ values: metrics.accuracy.folds, ...sizes });
+    assert.ok(Math.abs(metrics.accuracy.mean - mean) < 1e-12);
+    assert.ok(
+      Math.abs(metrics.accuracy.interval[0] - low) < 1e-9 && Math.abs(metrics.accuracy.interval[1] - high) < 1e-9,
+    );
+  });
+  it("goes on with the same folds where it is killed", async () => {
+    const [parts, command] = [at("parts"), [...commands[here] ?? [], "crossvalidate", spec, ...args, "--json"]];
+    let lines = 0;
+    const ended = await started([...command, "--output", parts], (_, child) => {
+      if (++lines === 2) setTimeout(() => child.kill("SIGKILL"), 150);
+    });
+    assert.equal(ended.signal, "SIGKILL", ended.output);
+    assert.equal(await main(["crossvalidate", spec, ...args, "--output", parts, "--resume", "--parallel", "2"]), 0);
+    for (const name of ["metrics.json", "predictions.jsonl", "fold-2/adapter/adapter_model.safetensors"]) {
+      assert.deepEqual(readFileSync(join(parts, "folds", name)), readFileSync(join(output, "folds", name)), name);
+    }
+    assert.equal(await main(["crossvalidate", spec, "--folds", "4", "--output", parts, "--resume"]), 3);
+    assert.equal(await main(["crossvalidate", spec, ...args, "--output", parts]), 2);
+  });
+  it("searches within each fold's training rows where the spec has a search", async () => {
+    const space = { "adapter.with.r": { type: "categorical", choices: [1, 2] } };
+    const { train } = whole.data;
+    const nested = changed("nested", {
+      data: { train },
+      training: { ...whole.training, evalStrategy: "no" },
+      search: { use: "grid", with: { metric: "accuracy", space } },
+    });
+    const found = at("nested");
+    assert.equal(await main(["crossvalidate", nested, "--folds", "2", "--output", found]), 0);
+    for (const fold of [0, 1]) {
+      const { params } = json(join(found, `folds/fold-${fold}.json`));
+      const below = join(found, `folds/fold-${fold}`);
+      const trials = readFileSync(join(below, "search/trials.jsonl"), "utf8").trimEnd().split("\n").map((l) =>
+        JSON.parse(l)
+      );
+      const best = trials.reduce((a, b) => (b.value > a.value ? b : a));
+      assert.deepEqual(params, best.params);
+      assert.equal(json(join(below, "spec.json")).adapter[0].with.r, params["adapter.with.r"]);
+      // A trial trains on half of the fold's training rows, and sees none of its test rows.
+      const { data } = json(join(below, "search/trials/0000/spec.json"));
+      assert.equal(data.train.with.source.with.part, "train");
+      assert.equal(data.eval.with.source.with.part, "train");
+      assert.equal(data.eval.with.source.with.fold, fold);
+    }
+  });
+  it("repeats divide anew, and groups stay together", async () => {
+    const grouped = changed("grouped", {
+      data: { ...whole.data, train: { use: "memory", with: { rows: rows.map((row, i) => ({ ...row, of: i % 5 })) } } },
+      training: { ...whole.training, maxSteps: 1 },
+    });
+    const found = at("grouped");
+    const more = ["--folds", "2", "--repeats", "2", "--group", "of", "--output", found];
+    assert.equal(await main(["crossvalidate", grouped, ...more]), 0);
+    const lines = rowsOf(found);
+    assert.equal(lines.length, 2 * rows.length);
+    for (const repeat of [0, 1]) {
+      const folds = new Map<number, Json>();
+      for (const { row, fold } of lines.filter((line) => line.repeat === repeat)) {
+        const group = Number(row) % 5;
+        assert.equal(folds.get(group) ?? fold, fold);
+        folds.set(group, fold ?? null);
+      }
+    }
+    assert.equal(json(join(found, "folds/metrics.json")).loss.folds.length, 4);
+  });
+  it("says what is wrong before anything is written", async () => {
+    const none = ["--output", at("none")];
+    assert.equal(await main(["crossvalidate", spec, "--folds", "1", ...none]), 2);
+    assert.equal(await main(["crossvalidate", spec, "--folds", "1000", ...none]), 2);
+    assert.equal(await main(["crossvalidate", spec, "--stratify", "lable", ...none]), 2);
+    assert.equal(await main(["crossvalidate", changed("no-data", { data: {} }), ...none]), 2);
+    assert.equal(await main(["crossvalidate", spec, "--dry-run", ...none]), 0);
+    assert.ok(!readdirSync(folder).includes("none"));
+  });
+});
