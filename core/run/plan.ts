@@ -9,16 +9,16 @@ import { refused } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";
 import { buildProgram, type ProgramOptions, trainsRule } from "../engine/program.ts";
-import { placeWeights } from "../engine/placement.ts";
+import { isHalf, placeWeights } from "../engine/placement.ts";
 import { createRecomputer } from "../engine/recompute.ts";
-import { initialWeights, storedBytes } from "../engine/weights.ts";
+import { decodingBytes, type InitialWeights, initialWeights, storedBytes } from "../engine/weights.ts";
 import { productsOf } from "../engine/work.ts";
 import { evaluateDim } from "../graph/dims.ts";
 import { largestBatch, layOut } from "../loop/layout.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf } from "../tensor.ts";
-import type { Dataset, Host, Named, Plan, Run, TrainingArguments } from "../types.ts";
+import type { Dataset, FrozenPart, Host, Named, Plan, Run, TrainingArguments } from "../types.ts";
 import { epochOf, type TaskRows } from "./batches.ts";
 import { encodeRows, estimated, largestSamples, measured, type MeasuredRows, trainData } from "./data.ts";
 import { type EncodedRows, withFields } from "./encoded_rows.ts";
@@ -71,16 +71,13 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
   const parameters = new Map<string, Parameter>();
   const trained = new Set<string>();
   const works: Work[] = [];
-  let frozenWeights = 0;
   for (const { open, train } of tasks) {
     const work = await workOf(open, train);
     for (const { parameter } of work.program.gradients) trained.add(parameter);
-    for (const p of work.program.recorded.parameters.values()) {
-      if (!parameters.has(p.name) && !trained.has(p.name)) frozenWeights += work.bytesOf(p);
-      parameters.set(p.name, p);
-    }
+    for (const p of work.program.recorded.parameters.values()) parameters.set(p.name, p);
     works.push(work);
   }
+  const { frozen, fixed: frozenBytes } = frozenParts(works, trained);
   const count = (own: boolean): number =>
     [...parameters.values()].filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
   const slots = (p: Parameter): number =>
@@ -88,8 +85,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
   const held = works.reduce((n, work) => n + work.held, 0);
   const copied = works.reduce((n, work) => n + work.copiedBytes((name) => trained.has(name)), 0);
   const fixed = {
-    frozenWeights,
-    ...(frozenWeights > 0 && frozenWeights <= PREPACK_LIMIT ? { packedWeights: frozenWeights } : {}),
+    ...frozenBytes,
     trainedWeights: 4 * count(true),
     gradients: 4 * count(true) * (training.gradientAccumulationSteps > 1 ? 2 : 1),
     optimizerState: 4 * [...parameters.values()].filter((p) => trained.has(p.name)).reduce((n, p) => n + slots(p), 0),
@@ -133,6 +129,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     steps,
     tokens: Math.round(tokens),
     bytes: { ...bytes, total },
+    frozen,
     flops,
     seconds: flops / speed,
     work,
@@ -140,6 +137,43 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     totalParameters: count(true) + count(false),
   };
   return { plan, built: works.map((work) => (work.isFinal ? work : undefined)) };
+}
+
+/** The weights that do not train: by how they are stored, and what they take with what is made of them. */
+function frozenParts(
+  works: readonly Work[],
+  trained: ReadonlySet<string>,
+): Readonly<{ frozen: readonly FrozenPart[]; fixed: Named<number> }> {
+  const parts = new Map<string, FrozenPart>();
+  const seen = new Set<string>(trained);
+  let dequantizationBuffer = 0;
+  for (const { program, initial, storedAs } of works) {
+    const own = [...program.recorded.parameters.values()].filter((p) => !seen.has(p.name));
+    dequantizationBuffer = Math.max(dequantizationBuffer, decodingBytes(own, initial));
+    for (const p of own) {
+      seen.add(p.name);
+      const { storage, bytes, encoded } = storedAs(p);
+      const before = parts.get(storage);
+      parts.set(storage, {
+        storage,
+        weights: (before?.weights ?? 0) + 1,
+        bytes: (before?.bytes ?? 0) + bytes,
+        encoded,
+      });
+    }
+  }
+  const frozen = [...parts.values()].sort((a, b) => Number(b.encoded) - Number(a.encoded));
+  const sum = (some: readonly FrozenPart[]): number => some.reduce((n, part) => n + part.bytes, 0);
+  // Codes are multiplied as they are.
+  const packed = sum(frozen.filter((part) => !part.encoded));
+  return {
+    frozen,
+    fixed: {
+      frozenWeights: sum(frozen),
+      ...(packed > 0 && packed <= PREPACK_LIMIT ? { packedWeights: packed } : {}),
+      ...(dequantizationBuffer === 0 ? {} : { dequantizationBuffer }),
+    },
+  };
 }
 
 /**
@@ -208,8 +242,9 @@ type Work = Readonly<
     tokens: number;
     evaluation: number;
     held: number;
-    /** Of a parameter that does not train: as it is stored where that is 16 bits, as float32 else. */
-    bytesOf(p: Parameter): number;
+    /** How a parameter is stored where it does not train. */
+    storedAs(p: Parameter): Pick<FrozenPart, "storage" | "bytes" | "encoded">;
+    initial: InitialWeights;
     /** Of weights that are decoded into memory: what that takes besides, where such parameters train. */
     copiedBytes(isTrained: (name: string) => boolean): number;
   }
@@ -255,7 +290,14 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows)
   const evaluation = places === 0 ? 0 : forward / places;
   const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
   const perBatch = tokens / batchesPerEpoch(samples, perDeviceTrainBatchSize, dataloaderDropLast);
-  const bytesOf = (p: Parameter): number => storedBytes(p, initial, open.checkpoint);
+  const storedAs: Work["storedAs"] = (p) => {
+    const bytes = storedBytes(p, initial, open.checkpoint);
+    const encoded = initial.storageOf(p);
+    if (encoded) return { storage: encoded.format.label, bytes, encoded: true };
+    const name = initial.nameInCheckpoint(p);
+    const dtype = name === undefined ? undefined : open.checkpoint.weights.locate(name)?.dtype;
+    return { storage: isHalf(dtype) ? dtype : "float32", bytes, encoded: false };
+  };
   const copiedBytes = (isFed: (name: string) => boolean): number =>
     placeWeights({
       parameters: program.recorded.parameters.values(),
@@ -266,5 +308,5 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows)
     }).copiedBytes;
   const isFinal = !open.run.regularizers.some((r) => r.prepare);
   const recomputer = createRecomputer(program.graph, dims);
-  return { program, recomputer, isFinal, flops, tokens: perBatch, evaluation, held, bytesOf, copiedBytes };
+  return { program, recomputer, isFinal, flops, tokens: perBatch, evaluation, held, storedAs, initial, copiedBytes };
 }

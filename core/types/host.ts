@@ -111,6 +111,8 @@ export type Plan = Readonly<{
   steps: number;
   tokens: number;
   bytes: Named<number>;
+  /** Of the frozen weights: how many are stored how, and in how many bytes. */
+  frozen: readonly FrozenPart[];
   flops: number;
   seconds: number;
   /** Where the work lies: the model's parts forward, all of them backward, evaluations. */
@@ -118,6 +120,9 @@ export type Plan = Readonly<{
   trainableParameters: number;
   totalParameters: number;
 }>;
+
+/** Frozen weights that are stored alike. `storage`: a type of numbers, or the label of a format. */
+export type FrozenPart = Readonly<{ storage: string; weights: number; bytes: number; encoded: boolean }>;
 
 /** Where a run writes, and how it is stopped. */
 export type TrainOptions = Readonly<{

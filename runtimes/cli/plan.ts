@@ -5,10 +5,27 @@
 import process from "node:process";
 import { memoryLimit } from "../../core/run/memory.ts";
 import { planRun } from "../../core/run/plan.ts";
+import type { Plan } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { hostHere } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";
+
+/** What a part of the memory is called. */
+function inWords(name: string): string {
+  return name === "trainedWeights" ? "trainable" : name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+/** `14 weights, nf4, block 64, double: 76,168 B; float32 590 kB` */
+function frozenText(frozen: Plan["frozen"]): string {
+  const size = (bytes: number): string =>
+    bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  return frozen.map(({ storage, weights, bytes, encoded }) =>
+    encoded
+      ? `${weights} ${weights === 1 ? "weight" : "weights"}, ${storage}: ${bytes.toLocaleString("en")} B`
+      : `${storage} ${size(bytes)}`
+  ).join("; ");
+}
 
 /** Prints the plan of a spec; exit code 3 where it cannot fit. */
 export async function planCommand(
@@ -24,7 +41,12 @@ export async function planCommand(
     const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`.padStart(12);
     const gflop = (n: number): string => `${(n / 1e9).toFixed(1)} GFLOP`.padStart(18);
     const seconds = (n: number): string => `${n.toFixed(n < 10 ? 1 : 0)} s`.padStart(10);
-    const rows = Object.entries(plan.bytes).map(([name, bytes]) => `  ${name.padEnd(18)}${mb(bytes)}`);
+    const rows = Object.entries(plan.bytes).map(([name, bytes]) => {
+      const line = `  ${inWords(name).padEnd(22)}${mb(bytes)}`;
+      return name === "frozenWeights" && plan.frozen.some((part) => part.encoded)
+        ? `${line}   ${frozenText(plan.frozen)}`
+        : line;
+    });
     process.stdout.write([
       `parameters   ${plan.totalParameters.toLocaleString("en")} (${
         plan.trainableParameters.toLocaleString("en")
