@@ -5,6 +5,8 @@
 import { bf16 as acceleratorBf16 } from "./accelerators/bf16.ts";
 import { fp16 as acceleratorFp16 } from "./accelerators/fp16.ts";
 import { fp4 as acceleratorFp4 } from "./accelerators/fp4.ts";
+import { int4 as acceleratorInt4 } from "./accelerators/int4.ts";
+import { int8 as acceleratorInt8 } from "./accelerators/int8.ts";
 import { nf4 as acceleratorNf4 } from "./accelerators/nf4.ts";
 import { adalora as adapterAdalora } from "./adapters/adalora.ts";
 import { bitfit as adapterBitfit } from "./adapters/bitfit.ts";
@@ -232,6 +234,8 @@ type Plugins = {
     readonly bf16: typeof acceleratorBf16;
     readonly fp16: typeof acceleratorFp16;
     readonly fp4: typeof acceleratorFp4;
+    readonly int4: typeof acceleratorInt4;
+    readonly int8: typeof acceleratorInt8;
     readonly nf4: typeof acceleratorNf4;
   };
   readonly adapter: {
@@ -506,6 +510,8 @@ export const catalog: Plugins = {
     bf16: acceleratorBf16,
     fp16: acceleratorFp16,
     fp4: acceleratorFp4,
+    int4: acceleratorInt4,
+    int8: acceleratorInt8,
     nf4: acceleratorNf4,
   },
   adapter: {

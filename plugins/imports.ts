@@ -10,6 +10,8 @@ export const imports: Imports = {
     bf16: () => import("./accelerators/bf16.ts").then((m) => m.bf16),
     fp16: () => import("./accelerators/fp16.ts").then((m) => m.fp16),
     fp4: () => import("./accelerators/fp4.ts").then((m) => m.fp4),
+    int4: () => import("./accelerators/int4.ts").then((m) => m.int4),
+    int8: () => import("./accelerators/int8.ts").then((m) => m.int8),
     nf4: () => import("./accelerators/nf4.ts").then((m) => m.nf4),
   },
   adapter: {

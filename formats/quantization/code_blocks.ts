@@ -6,14 +6,8 @@
  * @module
  */
 import type { DType, MatrixDims, Named, NodeWriter, Tensor, WeightFormat } from "../../core/types.ts";
-import {
-  dequantizeAbsmax,
-  dequantizeFourBit,
-  dynamicMap,
-  fourBitTables,
-  type FourBitType,
-  NESTED_BLOCK,
-} from "./bitsandbytes.ts";
+import { dequantizeAbsmax, dequantizeFourBit, fourBitTables, type FourBitType, NESTED_BLOCK } from "./bitsandbytes.ts";
+import { writeNested } from "./nested_scales.ts";
 import { roundedProducts } from "./rounded_products.ts";
 
 /** What tells codes of 4 bits apart. `computeDtype`: what operands of products are rounded to first. */
@@ -116,19 +110,7 @@ function pairTable(writer: NodeWriter, type: FourBitType): string {
 
 function writeAbsmax(writer: NodeWriter, useDoubleQuant: boolean, blocks: number): string {
   if (!useDoubleQuant) return writer.tensor("absmax");
-  const map = writer.constant("dynamic map", fixed("float32", [256], dynamicMap));
-  const values = writer.add("Gather", [map, writer.cast(writer.tensor("absmaxCodes"), "int32")]);
-  const nested = writer.tensor("nestedAbsmax");
-  const groups = Math.ceil(blocks / NESTED_BLOCK);
-  const scales = groups === 1 ? nested : writer.slice(
-    writer.reshape(writer.expand(writer.reshape(nested, [groups, 1]), [groups, NESTED_BLOCK]), [
-      groups * NESTED_BLOCK,
-    ]),
-    0,
-    0,
-    blocks,
-  );
-  return writer.add("Add", [writer.add("Mul", [values, scales]), writer.tensor("offset")]);
+  return writeNested(writer, { codes: "absmaxCodes", nested: "nestedAbsmax", offset: "offset" }, blocks);
 }
 
 function fixed(dtype: DType, dims: readonly number[], data: Tensor["data"]): Tensor {

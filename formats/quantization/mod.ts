@@ -6,4 +6,7 @@ export * from "./bitsandbytes.ts";
 export * from "./code_blocks.ts";
 export * from "./gguf_blocks.ts";
 export * from "./linear_blocks.ts";
+export * from "./linear_quantizer.ts";
+export * from "./nested_scales.ts";
+export * from "./output_int8.ts";
 export * from "./rounded_products.ts";

@@ -2,8 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
-import type { Json, Named } from "../../../core/types.ts";
+import type { Accelerator, Json, Named } from "../../../core/types.ts";
 import { dequantizeFourBit, fourBitTables, quantizeFourBit } from "../../../formats/quantization/bitsandbytes.ts";
+import { fp4 } from "../../../plugins/accelerators/fp4.ts";
+import { int4 } from "../../../plugins/accelerators/int4.ts";
+import { int8 } from "../../../plugins/accelerators/int8.ts";
+import { nf4 } from "../../../plugins/accelerators/nf4.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
@@ -61,6 +65,45 @@ describe("over nf4", () => {
         assert.ok(differs(found, await numbersOf(over(spec, {}), host)), "it changes nothing");
       });
     }
+  }
+});
+
+describe("over other codes", () => {
+  const storages: readonly (readonly [Accelerator, number])[] = [
+    [int4(), 2e-5],
+    [int4({ blockSize: 16, symmetric: false }), 2e-5],
+    [int4({ symmetric: false, useDoubleQuant: true }), 2e-5],
+    [int4({ accuracyLevel: 4 }), 3e-2],
+    [int4({ accuracyLevel: 4, symmetric: false, useDoubleQuant: true }), 3e-2],
+    [int8({ forward: "float32" }), 2e-5],
+    [int8(), 3e-2],
+    [int8({ backward: "int8" }), 3e-2],
+    [int8({ activationScale: "tensor" }), 3e-2],
+    [nf4({ blockSize: 4096 }), 2e-5],
+    [nf4({ blockSize: 32, useDoubleQuant: true }), 2e-5],
+    [fp4({ blockSize: 512, useDoubleQuant: true }), 2e-5],
+    [nf4({ computeDtype: "bfloat16" }), 3e-2],
+    [nf4({ computeDtype: "float16" }), 5e-3],
+    [int4({ computeDtype: "float16" }), 5e-3],
+  ];
+  for (const [accelerator, bound] of storages) {
+    const { name, options } = accelerator;
+    it(`${name} ${JSON.stringify(options)}`, async () => {
+      const roundtrip: Roundtrip = (values, dims) => {
+        const weight = { name: "w", module: "w", dims, conv1d: false };
+        const storage = accelerator.store?.(weight);
+        assert.ok(storage);
+        return storage.format.decode(storage.encode(values, weight), dims);
+      };
+      const spec = tinySpec({ adapter: { use: "dora", with: { r: 2, targetModules: "all-linear" } } });
+      const host = hostWith(plain, tinyFiles());
+      const quantized = over(spec, { accelerators: [{ use: name, with: options as Json }] });
+      const stored = await storedIn(quantized, host);
+      const found = await numbersOf(quantized, host);
+      const decoded = hostWith(plain, withDecoded(tinyFiles(), stored, roundtrip));
+      near(found, await numbersOf(over(spec, {}), decoded), bound);
+      assert.notDeepEqual(found, await numbersOf(over(spec, {}), host), "it changes nothing");
+    });
   }
 });
 

@@ -1,0 +1,80 @@
+/**
+ * Frozen weights in linear codes of 4 bits.
+ * @module
+ */
+import * as v from "valibot";
+import {
+  type ComputeDtype,
+  computeDtypeSchema,
+  quantizerEntries,
+  type QuantizerOptions,
+  refuseNonFinite,
+} from "../../blocks/accelerator/mod.ts";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { type LinearBlocks, linearBlocks } from "../../formats/quantization/linear_blocks.ts";
+import { encodeLinear } from "../../formats/quantization/linear_quantizer.ts";
+
+/** Options of {@link int4}. */
+export interface Int4Options extends QuantizerOptions {
+  /** Inputs of an output that share one scale. */
+  readonly blockSize: number;
+  /** Whether codes lie evenly around zero; else each block has a zero point of its own. */
+  readonly symmetric: boolean;
+  /** 4: activations are rounded to int8 in products, block by block, which is faster; 0: they are not. */
+  readonly accuracyLevel: 0 | 4;
+  /** Whether the scales are quantized too, to 8 bits in blocks of 256. */
+  readonly useDoubleQuant: boolean;
+  /** What activations and decoded weights are rounded to before each product. */
+  readonly computeDtype: ComputeDtype;
+}
+
+/** Schema of {@link Int4Options}. */
+export const int4Schema: v.GenericSchema<Partial<Int4Options>, Int4Options> = v.pipe(
+  v.strictObject({
+    blockSize: v.optional(v.picklist([16, 32, 64, 128, 256]), 32),
+    symmetric: v.optional(v.boolean(), true),
+    accuracyLevel: v.optional(v.picklist([0, 4]), 0),
+    useDoubleQuant: v.optional(v.boolean(), false),
+    computeDtype: computeDtypeSchema,
+    ...quantizerEntries,
+  }),
+  v.check(
+    ({ accuracyLevel, computeDtype }) => accuracyLevel === 0 || computeDtype === "float32",
+    'accuracyLevel 4 rounds activations to int8: computeDtype has to be "float32" with it',
+  ),
+);
+
+/**
+ * Linear codes of 4 bits with a scale per block of inputs, in the layout of ONNX Runtime's MatMulNBits. For frozen linear
+ * layers under an adapter.
+ *
+ * @example
+ * ```ts
+ * import { int4 } from "attune/accelerators/int4";
+ * console.assert(int4({ symmetric: false }).name === "int4");
+ * ```
+ */
+export const int4: Factory<"accelerator", Partial<Int4Options>> = define({
+  kind: "accelerator",
+  name: "int4",
+  schema: int4Schema,
+  create: (options) => {
+    const { skipModules, targetModules, maxLossDrift, symmetric, ...own } = options;
+    const blocks: LinearBlocks = { ...own, bits: 4, hasZeros: !symmetric, wholeZeros: true };
+    const format = linearBlocks(blocks);
+    return {
+      exact: false,
+      modules: { skipModules, targetModules },
+      needsFrozenWeights: true,
+      maxLossDrift,
+      store: () => ({
+        format,
+        encode: (values, weight) => {
+          refuseNonFinite("int4", values, weight);
+          return encodeLinear(values, weight.dims, blocks);
+        },
+      }),
+    };
+  },
+});

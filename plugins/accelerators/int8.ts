@@ -1,0 +1,60 @@
+/**
+ * Frozen weights as int8, multiplied in int8.
+ * @module
+ */
+import * as v from "valibot";
+import { quantizerEntries, type QuantizerOptions, refuseNonFinite } from "../../blocks/accelerator/mod.ts";
+import { define } from "../../core/define.ts";
+import type { Factory } from "../../core/types.ts";
+import { encodeInt8, outputInt8 } from "../../formats/quantization/output_int8.ts";
+
+/** Options of {@link int8}. */
+export interface Int8Options extends QuantizerOptions {
+  /** Whether products are computed in int8, or over weights that are decoded for them. */
+  readonly forward: "int8" | "float32";
+  /** The same of products with gradients, which have one scale per row in int8. */
+  readonly backward: "int8" | "float32";
+  /** Whether activations have one scale per row, or one for all of them: faster, and bad for language models. */
+  readonly activationScale: "row" | "tensor";
+}
+
+/** Schema of {@link Int8Options}. */
+export const int8Schema: v.GenericSchema<Partial<Int8Options>, Int8Options> = v.strictObject({
+  forward: v.optional(v.picklist(["int8", "float32"]), "int8"),
+  backward: v.optional(v.picklist(["float32", "int8"]), "float32"),
+  activationScale: v.optional(v.picklist(["row", "tensor"]), "row"),
+  ...quantizerEntries,
+});
+
+/**
+ * Integers of 8 bits with a scale per output: a quarter of the bytes, and products in int8. For frozen linear layers under
+ * an adapter.
+ *
+ * @example
+ * ```ts
+ * import { int8 } from "attune/accelerators/int8";
+ * console.assert(int8({ backward: "int8" }).name === "int8");
+ * ```
+ */
+export const int8: Factory<"accelerator", Partial<Int8Options>> = define({
+  kind: "accelerator",
+  name: "int8",
+  schema: int8Schema,
+  create: (options) => {
+    const { skipModules, targetModules, maxLossDrift } = options;
+    const format = outputInt8(options);
+    return {
+      exact: false,
+      modules: { skipModules, targetModules },
+      needsFrozenWeights: true,
+      maxLossDrift,
+      store: () => ({
+        format,
+        encode: (values, weight) => {
+          refuseNonFinite("int8", values, weight);
+          return encodeInt8(values, weight.dims, options);
+        },
+      }),
+    };
+  },
+});
