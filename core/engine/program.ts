@@ -63,6 +63,8 @@ export type ProgramOptions = Readonly<{
   labelSmoothing: number;
   checkpointing: boolean;
   isTrainable: (name: string, adapter: boolean) => boolean;
+  /** Names the heads' outputs in training, too. */
+  withOutputs?: boolean;
   /** Names further outputs: hidden states, attention probabilities. */
   outputHiddenStates?: boolean;
   outputAttentions?: boolean;
@@ -142,7 +144,9 @@ export function buildProgram(options: ProgramOptions): Program {
   const objective: Objective = { losses, total: added(pass.sums) };
   addPenalties(building, options.attached, objective);
   addRegularizers(building, pass, objective);
-  return { graph, recorded, losses, gradients: addGradients(graph, recorded, objective.total, options), outputs: [] };
+  const found = addGradients(graph, recorded, objective.total, options);
+  if (options.withOutputs) for (const [name, value] of Object.entries(pass.outputs)) graph.output(name, value);
+  return { graph, recorded, losses, gradients: found, outputs: options.withOutputs ? Object.keys(pass.outputs) : [] };
 }
 
 /** A program that is being built. */

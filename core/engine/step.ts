@@ -8,12 +8,12 @@ import type { EngineOptions, EngineTask } from "./engine_options.ts";
 import { scalarOf } from "./evaluator.ts";
 import { lossScales } from "./factors.ts";
 import type { Feeder } from "./feeds.ts";
-import { addTableRows } from "./prepare.ts";
 import { frozenName, LOSS_SCALE, lossScaleInput, type TaskLoss } from "./program.ts";
 import type { Session } from "./sessions.ts";
 import type { StepHooks } from "./step_hooks.ts";
 import type { TrainableParameter } from "./state/memory.ts";
 import type { State } from "./state/state.ts";
+import { addTableRows } from "./table_rows.ts";
 import type { TaskParameters, TaskProgram } from "./task_programs.ts";
 
 /** What a step did. `losses`: by name, averaged over the step; `multiplyAdds`: those that are useful (`work.ts`). */

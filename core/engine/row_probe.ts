@@ -1,0 +1,123 @@
+/**
+ * Losses, gradients and outputs of single batches before the first step, without dropout: from first values, in a session
+ * that is closed again.
+ * @module
+ */
+import { sizeOf, type Tensor } from "../tensor.ts";
+import type { Accelerator, Batch, Checkpoint, Host, InspectedBackbone, Named, Ort, OrtTensor } from "../types.ts";
+import type { EngineTask } from "./engine_options.ts";
+import { scalarOf } from "./evaluator.ts";
+import { createFeeder } from "./feeds.ts";
+import { buildProgram, LOSS_SCALE, lossScaleInput, type Program, trainsRule } from "./program.ts";
+import { openSession } from "./sessions.ts";
+import { addTableRows } from "./table_rows.ts";
+import type { InitialWeights } from "./weights.ts";
+
+/** What is probed. */
+export type RowProbeOptions = Readonly<{
+  host: Host;
+  checkpoint: Checkpoint;
+  backbone: InspectedBackbone;
+  accelerators?: readonly Accelerator[] | undefined;
+  labelSmoothing: number;
+  task: Pick<EngineTask, "name" | "heads" | "losses" | "attached" | "example">;
+  initial: InitialWeights;
+  /** Whether outputs of the heads are wanted too. */
+  withOutputs?: boolean;
+}>;
+
+/** What a batch gave: losses times the factors that they were given, their gradients by parameter, outputs by name. */
+export type Probed = Readonly<{
+  losses: Named<number>;
+  gradients: Named<Float32Array>;
+  outputs: Named<Tensor<Float32Array>>;
+}>;
+
+/** A session that is probed. */
+export interface RowProbe {
+  readonly program: Program;
+  /** `factors`: of each loss; one that is not named counts nothing. */
+  run(batch: Batch, factors: Named<number>): Promise<Probed>;
+  close(): Promise<void>;
+}
+
+/** The training program that is probed. */
+export function buildProbed(options: Omit<RowProbeOptions, "initial">): Program {
+  const { task } = options;
+  return buildProgram({
+    ...options,
+    ...task,
+    taskName: task.name,
+    regularizers: [],
+    mode: "train",
+    checkpointing: false,
+    random: false,
+    isTrainable: trainsRule(task.attached),
+    targets: task.example.inputs,
+    given: Object.keys(task.example.inputs),
+  });
+}
+
+/** Opens a probe. */
+export async function openRowProbe(
+  options: RowProbeOptions,
+  program: Program = buildProbed(options),
+): Promise<RowProbe> {
+  const { host, checkpoint, initial } = options;
+  const lib = host.lib as Ort;
+  const { parameters } = program.recorded;
+  const session = await openSession({
+    host,
+    graph: program.graph,
+    parameters,
+    checkpoint,
+    initial,
+    fed: new Map<string, never>(),
+    prepack: false,
+    arena: true,
+  });
+  const feeder = createFeeder(lib, new Map(), host.kernels);
+  const scalar = (value: number): OrtTensor => new lib.Tensor("float32", Float32Array.of(value), []);
+  return {
+    program,
+    run: async (batch, factors) => {
+      const extra: Record<string, OrtTensor> = {};
+      for (const name of program.losses) extra[lossScaleInput(name)] = scalar(factors[name] ?? 0);
+      if (session.feeds.has(LOSS_SCALE)) extra[LOSS_SCALE] = scalar(1);
+      const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
+      return {
+        losses: Object.fromEntries(program.losses.map((name) => [name, scalarOf(results[`loss.${name}`])])),
+        gradients: wholeGradients(program, batch, results),
+        outputs: Object.fromEntries(program.outputs.flatMap((name) => {
+          const result = results[name];
+          return result ? [[name, { dtype: "float32", dims: result.dims, data: result.data as Float32Array }]] : [];
+        })),
+      };
+    },
+    close: () => session.close(),
+  };
+}
+
+/** Gradients of whole parameters, rows of tables added where they belong. */
+function wholeGradients(
+  { gradients, recorded }: Program,
+  batch: Batch,
+  results: Readonly<Record<string, OrtTensor>>,
+): Named<Float32Array> {
+  return Object.fromEntries(gradients.map(({ parameter, dense, sparse }) => {
+    const p = recorded.parameters.get(parameter);
+    const shape = p?.shape ?? [];
+    const whole = dense === undefined ? new Float32Array(sizeOf(shape)) : results[dense]?.data as Float32Array;
+    for (const { ids, rows } of sparse) {
+      addTableRows(
+        whole,
+        batch.inputs[ids]?.data as Int32Array,
+        undefined,
+        results[rows]?.data as Float32Array,
+        sizeOf(shape.slice(1)),
+        p?.paddingIdx,
+      );
+    }
+    return [parameter, whole];
+  }));
+}

@@ -1,0 +1,22 @@
+/**
+ * Gradients that come as rows of tables.
+ * @module
+ */
+
+/** Adds rows of gradients to a table's; `numbers`: where a table holds only some rows. */
+export function addTableRows(
+  table: Float32Array,
+  ids: Int32Array,
+  numbers: Int32Array | undefined,
+  values: Float32Array,
+  width: number,
+  paddingIdx: number | undefined,
+): void {
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i] ?? 0;
+    if (id === paddingIdx) continue;
+    const to = (numbers ? numbers[id] ?? 0 : id) * width;
+    const from = i * width;
+    for (let j = 0; j < width; j++) table[to + j] = (table[to + j] ?? 0) + (values[from + j] ?? 0);
+  }
+}
