@@ -145,7 +145,7 @@ export function buildProgram(options: ProgramOptions): Program {
   addPenalties(building, options.attached, objective);
   addRegularizers(building, pass, objective);
   const found = addGradients(graph, recorded, objective.total, options);
-  if (options.withOutputs) for (const [name, value] of Object.entries(pass.outputs)) graph.output(name, value);
+  if (options.withOutputs) { for (const [name, value] of Object.entries(pass.outputs)) graph.output(name, value); }
   return { graph, recorded, losses, gradients: found, outputs: options.withOutputs ? Object.keys(pass.outputs) : [] };
 }
 

@@ -2,7 +2,15 @@
  * Where a run's loop stands: what a checkpoint holds of it, and what changes it.
  * @module
  */
-import type { Callback, LossScaleOptions, Named, TrainerControl, TrainingArguments, TrainingEvent } from "../types.ts";
+import type {
+  Callback,
+  Drift,
+  LossScaleOptions,
+  Named,
+  TrainerControl,
+  TrainingArguments,
+  TrainingEvent,
+} from "../types.ts";
 import type { StepResult } from "../engine/step.ts";
 import { createLossScale, type LossScale, updateLossScale } from "./loss_scale.ts";
 
@@ -20,6 +28,8 @@ export type LoopState = Readonly<{
   /** The step whose weights are kept as each task's best. */
   kept: Named<number>;
   learningRateFactor: number;
+  /** What quantizing the base changed before step one. */
+  drift?: Drift | undefined;
   /** Why the run is about to stop. */
   stop?: string;
   /** False where only an interruption asked for this checkpoint: an uninterrupted run does not have it. */

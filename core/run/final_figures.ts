@@ -3,7 +3,7 @@
  * rows that judged it while it trained.
  * @module
  */
-import type { Json, Named } from "../types.ts";
+import type { Drift, Json, Named } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import type { MeasuredTasks } from "./measured_tasks.ts";
 import { combineTaskMetrics, metricsFile } from "./metrics.ts";
@@ -16,6 +16,8 @@ export type FinalFigures = Readonly<{
   rows?: number;
   /** Where they are of test rows, those of the rows that judged the run. */
   eval?: Named<number>;
+  /** What quantizing the base changed before step one, where it was. */
+  drift?: Drift | undefined;
 }>;
 
 /** Those of a run. */
@@ -42,6 +44,7 @@ export function finalFigures(
   tasks: readonly TaskRows[],
   [judged, { figuresOf: judgedFigures }]: TasksMeasured,
   [tested, { figuresOf: testedFigures }]: TasksMeasured,
+  drift?: Drift,
 ): RunFigures {
   const figures = new Map(tasks.map((task): [string, FinalFigures] => {
     const { name } = task.open.task;
@@ -75,7 +78,7 @@ export function finalFigures(
     tested,
     splits,
   });
-  return { whole, of: (task) => figures.get(task) ?? { metrics: {} }, file };
+  return { whole, of: (task) => ({ ...(figures.get(task) ?? { metrics: {} }), drift }), file };
 }
 
 function count(encoded: TaskRows["held"]): Readonly<{ rows?: number }> {

@@ -3,15 +3,18 @@
  * @module
  */
 import type { Engine } from "../engine/engine.ts";
-import type { Json, Named, TrainingEvent } from "../types.ts";
+import type { Drift, Json, Named, TrainingEvent } from "../types.ts";
+import type { TaskRows } from "./batches.ts";
 import type { CheckpointFiles } from "./checkpoint_files.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { OpenRun } from "./open.ts";
+import { passQualityGate } from "./quality_gate.ts";
 import { assertSameRun, changedLength } from "./resume.ts";
 
 /** What a run goes on with. */
 export type RestoreOptions = Readonly<{
   open: OpenRun;
+  tasks: readonly TaskRows[];
   engine: Engine;
   /** Absent where the run does not resume. */
   checkpoints: Checkpoints | undefined;
@@ -23,6 +26,9 @@ export type RestoreOptions = Readonly<{
   /** Puts logs back to where they stood. */
   resumeLogs: (marks: Named<Json>) => void;
 }>;
+
+/** Where it begins: a checkpoint and its name; and what quantizing the base has changed. */
+export type Restored = Readonly<{ name?: string | undefined; saved?: CheckpointFiles; drift: Drift | undefined }>;
 
 /** What accelerators have to say where the run will be. */
 function* notices({ run, host }: OpenRun): Generator<TrainingEvent> {
@@ -38,8 +44,8 @@ function* notices({ run, host }: OpenRun): Generator<TrainingEvent> {
  * @throws AttuneError where it is of another run.
  */
 export async function* restoreCheckpoint(
-  { open, engine, checkpoints, spec, perEpoch, fingerprints, resumeLogs }: RestoreOptions,
-): AsyncGenerator<TrainingEvent, Readonly<{ name?: string | undefined; saved?: CheckpointFiles | undefined }>> {
+  { open, tasks, engine, checkpoints, spec, perEpoch, fingerprints, resumeLogs }: RestoreOptions,
+): AsyncGenerator<TrainingEvent, Restored> {
   const { training, schedule, catalog } = open.run;
   const { name, saved, damaged } = checkpoints ? await checkpoints.newest() : { damaged: [] };
   for (const { name, problem } of damaged) {
@@ -53,7 +59,7 @@ export async function* restoreCheckpoint(
     await checkpoints?.retire(name ?? "");
     engine.restore(saved.tensors);
     resumeLogs(saved.logs);
-    return { name, saved };
+    return { name, saved, drift: saved.state.drift };
   }
   yield* notices(open);
   if (engine.fresh.length > 0) {
@@ -62,5 +68,5 @@ export async function* restoreCheckpoint(
     }`;
     yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
   }
-  return { name, saved };
+  return { drift: yield* passQualityGate(tasks) };
 }

@@ -149,8 +149,9 @@ async function* trainTasks(
   if (run.spec.fingerprints) checkContent(run.spec.fingerprints, await fingerprints());
   yield* versionWarning(run);
   const checkpoints = output && checkpointsIn(output, training.saveTotalLimit ?? undefined);
-  const { name, saved } = yield* restoreCheckpoint({
+  const { name, saved, drift } = yield* restoreCheckpoint({
     open,
+    tasks,
     engine,
     checkpoints: options.resume ? checkpoints : undefined,
     spec,
@@ -170,8 +171,8 @@ async function* trainTasks(
   const save = async (store: Checkpoints, state: LoopState): Promise<string> => {
     checkFinite(engine, state.step);
     await description.write();
-    const weights = { tensors: engine.tensors(), best: evaluator.best() };
-    return await store.save({ state, ...weights, fingerprints: await fingerprints(), spec, logs: await logs.mark() });
+    const kept = { state: drift ? { ...state, drift } : state, tensors: engine.tensors(), best: evaluator.best() };
+    return await store.save({ ...kept, fingerprints: await fingerprints(), spec, logs: await logs.mark() });
   };
   const keepSamples = samplesFile(output, saved?.state.step ?? 0);
   let last: Extract<TrainingEvent, { type: "end" }> | undefined;
@@ -208,7 +209,7 @@ async function* trainTasks(
   if (!last) return;
   if (last.reason !== "done" && last.reason !== "stopped") return yield last;
   const ended = { tasks, measured, tested, engine, evaluator, prober, step: last.step };
-  const final = finalFigures(tasks, [evaluator.metrics(), measured], [await evaluator.test(tested), tested]);
+  const final = finalFigures(tasks, [evaluator.metrics(), measured], [await evaluator.test(tested), tested], drift);
   for await (const event of output ? writeResults({ ...ended, final, output }) : []) {
     await keepSamples(event);
     yield event;

@@ -8,6 +8,7 @@ import { toSpec } from "../compose.ts";
 import type { Catalog, Exporter, Host, Json, Named, Run, Store, TrainedModel } from "../types.ts";
 import { type FinalFigures, whatOf } from "./final_figures.ts";
 import type { OpenRun } from "./open.ts";
+import { driftText } from "./drift_text.ts";
 import { placedPaths } from "./places.ts";
 import { VERSION } from "../version.ts";
 import { storeWithin } from "../within.ts";
@@ -109,6 +110,7 @@ export function modelCard(open: OpenRun, figures: FinalFigures, merged = false):
     "tags:",
     "- attune",
     ...run.adapters.map((a) => `- ${a.name}`),
+    ...(merged ? [] : quantizationLines(run)),
     "---",
     "",
     `# ${run.name}`,
@@ -128,7 +130,24 @@ export function modelCard(open: OpenRun, figures: FinalFigures, merged = false):
       training.maxSteps > 0 ? `${training.maxSteps} steps` : `${training.numTrainEpochs} epochs`
     }, seed ${training.seed}.`,
     "",
+    ...acceleratorLines(run, figures),
   ].join("\n");
+}
+
+/** What loads the base in Python as the run had it, where that exists. */
+function quantizationLines({ accelerators }: Run): string[] {
+  const [quantizer, another] = accelerators.filter(({ modules }) => modules !== undefined);
+  return quantizer?.python === undefined || another ? [] : [`quantization: ${JSON.stringify(quantizer.python)}`];
+}
+
+/** A line for each accelerator: its options, and what the base lost by it. */
+function acceleratorLines({ accelerators }: Run, { drift }: FinalFigures): string[] {
+  if (accelerators.length === 0) return [];
+  const lines = accelerators.map(({ name, options, modules }) => {
+    const changed = modules && drift ? `: ${driftText(drift)}` : "";
+    return `- \`${name}\` ${JSON.stringify(options)}${changed}`;
+  });
+  return ["## Accelerators", "", ...lines, ""];
 }
 
 /** The final figures, and what they are of; behind those of test rows those of the rows that judged the run. */

@@ -39,6 +39,7 @@ export type TrainingEvent =
       /** Useful ones of its matrix products: nothing made twice, no padding; absent where the trainer does not count. */
       multiplyAdds?: number;
     }>
+    | Readonly<{ type: "drift" } & Drift>
     | Readonly<{ type: "evaluate"; metrics: Named<number>; best: boolean }>
     | Readonly<{ type: "checkpoint"; name: string }>
     | Readonly<
@@ -76,6 +77,12 @@ export type TrainingEvent =
       }
     >
   );
+
+/**
+ * How far a model with quantized weights is from the unquantized one before step one, over some rows: the change of the
+ * mean loss in nats, the largest change of a logit, and the cosine of the trainable gradients, null where these are zero.
+ */
+export type Drift = Readonly<{ rows: number; loss: number; logits: number; gradientCosine: number | null }>;
 
 /** A prompt, the text generated for it, and the row's answer. */
 export type GeneratedSample = Readonly<{ prompt: string; text: string; reference: string }>;

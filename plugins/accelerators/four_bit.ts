@@ -41,6 +41,7 @@ export function fourBit(type: FourBitType, options: FourBitOptions): Omit<Accele
     exact: false,
     modules: { skipModules, targetModules },
     needsFrozenWeights: true,
+    python: pythonOf(type, options),
     maxLossDrift,
     store: () => ({
       format,
@@ -58,4 +59,16 @@ export function fourBit(type: FourBitType, options: FourBitOptions): Omit<Accele
       },
     }),
   };
+}
+
+/** Hugging Face's configuration of the same codes: its blocks are of 64, and its list of modules takes the place of its own. */
+function pythonOf(type: FourBitType, options: FourBitOptions): string | undefined {
+  const { blockSize, useDoubleQuant, computeDtype, skipModules, targetModules } = options;
+  if (blockSize !== 64 || targetModules !== undefined) return undefined;
+  const skipped = skipModules.length === 0
+    ? ""
+    : `, llm_int8_skip_modules=${JSON.stringify(["lm_head", ...skipModules])}`;
+  return `BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="${type}", ` +
+    `bnb_4bit_use_double_quant=${useDoubleQuant ? "True" : "False"}, ` +
+    `bnb_4bit_compute_dtype=torch.${computeDtype}${skipped})`;
 }

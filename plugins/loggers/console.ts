@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { whatOf } from "../../core/run/final_figures.ts";
+import { driftText } from "../../core/run/drift_text.ts";
 import type { Factory, Host, LogWriter, Run, TrainingEvent } from "../../core/types.ts";
 import { bar, duration, fit, metricsText, printable, short, whole } from "./console_text.ts";
 import { type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
@@ -151,6 +152,8 @@ export function consoleSink(
       tell(`${stepText(event.step, totalSteps)}  checkpoint  ${printable(event.name)}`, event.step);
     } else if (event.type === "data") {
       for (const text of transformTexts(event)) line(text);
+    } else if (event.type === "drift") {
+      line(`quantized base: ${driftText(event)}`);
     } else if (event.type === "warning") {
       report();
       line(`warning: ${printable(event.message)}`);

@@ -16,6 +16,7 @@ export type Phases = Readonly<{ before?: Analysis; after?: Analysis }>;
 export type ReportData = Readonly<{
   start?: EventOf<"start">;
   end?: EventOf<"end">;
+  drift?: EventOf<"drift">;
   /** Evaluated rows of each task, by its name: "" where a run has one. */
   tasks: ReadonlyMap<string, Phases>;
   points: readonly Point[];
@@ -47,6 +48,7 @@ export type Collector = Readonly<{
 export type CollectorState = Readonly<{
   sums: Sums;
   start?: EventOf<"start">;
+  drift?: EventOf<"drift">;
   series: SeriesState;
   evaluations: readonly Evaluation[];
   warnings: readonly EventOf<"warning">[];
@@ -75,7 +77,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
   const series = createSeries(POINTS);
   const warnings: EventOf<"warning">[] = [];
   const tasks = new Map<string, Phases>();
-  const edges: { start?: EventOf<"start">; end?: EventOf<"end"> } = {};
+  const edges: { start?: EventOf<"start">; end?: EventOf<"end">; drift?: EventOf<"drift"> } = {};
   const sums: { -readonly [K in keyof Sums]: number } = {
     steps: 0,
     epoch: 0,
@@ -104,6 +106,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
       if (event.type === "step") step(event);
       else if (event.type === "start") edges.start ??= event;
       else if (event.type === "end") edges.end = event;
+      else if (event.type === "drift") edges.drift = event;
       else if (event.type === "examples") {
         tasks.set(event.task, { ...tasks.get(event.task), [event.phase]: analyze(event, worstRows) });
       } else if (event.type === "warning") warnings.length < WARNINGS ? warnings.push(event) : sums.moreWarnings++;
@@ -118,6 +121,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
     state: () => ({
       sums: { ...sums },
       ...(edges.start ? { start: edges.start } : {}),
+      ...(edges.drift ? { drift: edges.drift } : {}),
       series: series.state(),
       evaluations: [...evaluations],
       warnings: [...warnings],
@@ -125,6 +129,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
     restore: (state) => {
       Object.assign(sums, state.sums);
       if (state.start) edges.start = state.start;
+      if (state.drift) edges.drift = state.drift;
       series.restore(state.series);
       evaluations = [...state.evaluations];
       warnings.splice(0, warnings.length, ...state.warnings);

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Json, Plugin, Run } from "../../core/types.ts";
+import { driftText } from "../../core/run/drift_text.ts";
 import type { ReportData } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";
 import { showNumber, showPercent, showSeconds } from "./report_scale.ts";
@@ -47,6 +48,9 @@ export function factsSection(run: Run, seen: ReportData): Html {
       run.adapters.map((adapter) => adapter.name).join(", ") || "none",
       run.adapters.map(ranks).join(", ") || undefined,
     ],
+    ...run.accelerators.map((a) =>
+      ["Accelerator", a.name, a.modules && seen.drift ? driftText(seen.drift) : undefined] as const
+    ),
     ["Optimizer", run.optimizer.name, `${run.schedule.name} schedule`],
     ["Learning rate", showNumber(training.learningRate)],
     [
