@@ -68,6 +68,7 @@ export {
 // Numbers that are the same on every machine: `math.exp(x)` of a number, where `exp(x)` is of a graph's value.
 export * as math from "./core/math.ts";
 export { createRandom, fillNormal, fillUniform, permutation, type Random } from "./core/random.ts";
+export { driftText } from "./core/run/drift_text.ts";
 export { type FinalFigures, whatOf } from "./core/run/final_figures.ts";
 export { epochOrder } from "./core/sampling.ts";
 export { divideRows } from "./core/folds.ts";

@@ -37,6 +37,7 @@ const run = {
   optimizer: part("optimizer", "adamw"),
   schedule: part("schedule", "linear"),
   regularizers: [],
+  accelerators: [],
   metrics: [],
   callbacks: [],
   loggers: [],
