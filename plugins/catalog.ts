@@ -219,6 +219,7 @@ import { tokenClassification as taskTokenClassification } from "./tasks/token_cl
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
 import { transformers as tokenizerTransformers } from "./tokenizers/transformers.ts";
 import { ort as trainerOrt } from "./trainers/ort.ts";
+import { augment as transformAugment } from "./transforms/augment.ts";
 import { balance as transformBalance } from "./transforms/balance.ts";
 import { clean as transformClean } from "./transforms/clean.ts";
 import { decontaminate as transformDecontaminate } from "./transforms/decontaminate.ts";
@@ -492,6 +493,7 @@ type Plugins = {
     readonly ort: typeof trainerOrt;
   };
   readonly transform: {
+    readonly augment: typeof transformAugment;
     readonly balance: typeof transformBalance;
     readonly clean: typeof transformClean;
     readonly decontaminate: typeof transformDecontaminate;
@@ -768,6 +770,7 @@ export const catalog: Plugins = {
     ort: trainerOrt,
   },
   transform: {
+    augment: transformAugment,
     balance: transformBalance,
     clean: transformClean,
     decontaminate: transformDecontaminate,

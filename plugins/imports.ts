@@ -276,6 +276,7 @@ export const imports: Imports = {
     ort: () => import("./trainers/ort.ts").then((m) => m.ort),
   },
   transform: {
+    augment: () => import("./transforms/augment.ts").then((m) => m.augment),
     balance: () => import("./transforms/balance.ts").then((m) => m.balance),
     clean: () => import("./transforms/clean.ts").then((m) => m.clean),
     decontaminate: () => import("./transforms/decontaminate.ts").then((m) => m.decontaminate),

@@ -9,7 +9,7 @@ import type { Field, Named, Row, RowColumns } from "../../core/types.ts";
 /** The columns that a collator reads, under the names that rows have for them. */
 export function readColumns(
   renamed: Named<string>,
-  { texts, optional, spans, parallel, others }: RowColumns,
+  { texts, optional, learned, spans, parallel, others }: RowColumns,
 ): RowColumns {
   const named = (name: string): string => renamed[name] ?? name;
   const pairs = (given: Named<string> = {}): Named<string> =>
@@ -17,6 +17,7 @@ export function readColumns(
   return {
     texts: texts.map(named),
     ...(optional ? { optional: optional.map(named) } : {}),
+    ...(learned ? { learned: learned.map(named) } : {}),
     ...(spans ? { spans: pairs(spans) } : {}),
     ...(parallel ? { parallel: pairs(parallel) } : {}),
     ...(others ? { others: others.map(named) } : {}),

@@ -127,29 +127,43 @@ export function changeWordsTogether(
   return keepWords(row, column, words, next, tags);
 }
 
+/** SQuAD's answers where they stand in their text, in UTF-16 units. `byPoint`: their places count code points. */
+export function standingAnswers(
+  plugin: string,
+  item: TransformRow,
+  column: string,
+  context: string,
+): readonly Readonly<{ from: number; to: number; byPoint: boolean }>[] {
+  const { text, answer_start: starts } = Object(item.row[column]) as Readonly<
+    { text?: unknown; answer_start?: unknown }
+  >;
+  if (!isTexts(text) || !Array.isArray(starts) || text.length !== starts.length) return [];
+  return text.map((answer, i) => {
+    const start = Number(starts[i]);
+    const byPoint = unitsOf(context, start);
+    const from = [byPoint, start].find((place) => context.startsWith(answer, place));
+    if (from !== undefined) return { from, to: from + answer.length, byPoint: from === byPoint };
+    throw badColumn(plugin, item, column, answer, `an answer that stands in its text at answer_start ${start}`);
+  });
+}
+
 /** SQuAD's answers behind a change of their context: each is what stands in its place now, in the unit that it counted in. */
 function movedAnswers(plugin: string, item: TransformRow, column: string, before: string, next: ChangedText): unknown {
-  const value = item.row[column];
-  const { text, answer_start: starts } = Object(value) as Readonly<{ text?: unknown; answer_start?: unknown }>;
-  if (!isTexts(text) || !Array.isArray(starts) || text.length !== starts.length) return value;
-  const texts: string[] = [];
-  const places: number[] = [];
-  text.forEach((answer, i) => {
-    const start = Number(starts[i]);
-    const byPoint = unitsOf(before, start);
-    const at = [byPoint, start].find((place) => before.startsWith(answer, place));
-    if (at === undefined) {
-      throw badColumn(plugin, item, column, answer, `an answer that stands in its text at answer_start ${start}`);
-    }
-    const [from, to] = [next.start(at), next.end(at + answer.length)];
-    const moved = next.text.slice(from, to);
+  const answers = standingAnswers(plugin, item, column, before).map(({ from, to, byPoint }) => {
+    const [start, end] = [next.start(from), next.end(to)];
+    const moved = next.text.slice(start, end);
+    const answer = before.slice(from, to);
     if (moved.trim() === "" && answer.trim() !== "") {
       throw badColumn(plugin, item, column, answer, "an answer of which something is left");
     }
-    texts.push(moved);
-    places.push(at === byPoint ? [...next.text.slice(0, from)].length : from);
+    return { text: moved, place: byPoint ? [...next.text.slice(0, start)].length : start };
   });
-  return { ...Object(value), text: texts, answer_start: places };
+  if (answers.length === 0) return item.row[column];
+  return {
+    ...Object(item.row[column]),
+    text: answers.map(({ text }) => text),
+    answer_start: answers.map(({ place }) => place),
+  };
 }
 
 /** UTF-16 units of the first so many code points. */

@@ -2,7 +2,7 @@
  * Where a run happens: stores, exporters, queues, trainers, and the runtime it asks for files, time and sessions.
  * @module
  */
-import type { Named, Tensor } from "./base.ts";
+import type { Json, Named, Tensor } from "./base.ts";
 import type { TrainingEvent } from "./events.ts";
 import type { AttachedAdapter, Checkpoint, InspectedBackbone, Subtask } from "./model.ts";
 import type { Plugin, Run } from "./plugins.ts";
@@ -152,6 +152,8 @@ export interface Host {
   resolve?(path: string, base?: string): string;
   /** Rows and files inside an installed package. */
   packageDirectory?(name: string): string | undefined;
+  /** The result of a run, opened from its folder, to answer rows. */
+  openSaved?(folder: string): Promise<SavedModel>;
   /** Where people read; absent where nobody does. `columns`: the width of one line. */
   readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
@@ -165,6 +167,15 @@ export interface Host {
   readonly kernels?: WebAssembly.Module;
   /** Threads to compute with; absent: onnxruntime's own choice. */
   readonly threads?: number;
+}
+
+/** A trained model that answers rows. `columns`: the text columns that it reads. */
+export interface SavedModel {
+  readonly task: string;
+  readonly columns: readonly string[];
+  readonly maskToken: string | undefined;
+  predict(rows: readonly Named<unknown>[]): Promise<readonly Named<Json>[]>;
+  close(): Promise<void>;
 }
 
 /** The hub's cache: blobs by etag, snapshots by commit, refs by branch. `repo` is org/name, or datasets/org/name. */

@@ -15,6 +15,8 @@ export type SplitName = "train" | "eval" | "test";
 export type RowColumns = Readonly<{
   texts: readonly string[];
   optional?: readonly string[];
+  /** Those of the texts that are learned: a transform that makes up words leaves them alone. */
+  learned?: readonly string[];
   spans?: Named<string>;
   parallel?: Named<string>;
   others?: readonly string[];

@@ -68,6 +68,7 @@ export const causalLm: Factory<"collator", Partial<CausalLmOptions>> = define({
     columns: readColumns(options.columns, {
       texts: ["text", "messages", "prompt", "completion"],
       optional: ["text", "messages", "prompt", "completion"],
+      learned: ["completion"],
       others: ["tools", "chat_template_kwargs"],
     }),
     encode: (row, index, context) => [sampleOf(tokensOf(row, index, options, context), index, context)],

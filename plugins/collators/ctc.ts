@@ -49,7 +49,7 @@ export const ctc: Factory<"collator", Partial<CtcOptions> & { labels: readonly s
   schema: ctcSchema,
   create: (options) => ({
     oneEach: true,
-    columns: readColumns(options.columns, { texts: ["text"], others: ["target"] }),
+    columns: readColumns(options.columns, { texts: ["text"], learned: ["text"], others: ["target"] }),
     encode: (row, index, context) => {
       const { tokenizer } = context;
       const fields = "input_ids" in row

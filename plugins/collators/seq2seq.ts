@@ -46,7 +46,7 @@ export const seq2seq: Factory<"collator", Partial<Seq2seqOptions>> = define({
   schema: seq2seqSchema,
   create: (options) => ({
     oneEach: true,
-    columns: readColumns(options.columns, { texts: ["source", "target"], optional: ["target"] }),
+    columns: readColumns(options.columns, { texts: ["source", "target"], optional: ["target"], learned: ["target"] }),
     encode: (row, index, context) => [encode(row, index, options, context)],
   }),
 });

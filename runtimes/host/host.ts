@@ -10,7 +10,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
 import { notInstalled } from "../../core/not_installed.ts";
-import type { Channel, Host, Ort } from "../../core/types.ts";
+import type { Channel, Host, Ort, SavedModel } from "../../core/types.ts";
 import { directoryStore } from "./directory_store.ts";
 import { hubCache } from "./hub_cache.ts";
 import { disableTelemetry } from "./telemetry.ts";
@@ -35,7 +35,7 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
   let lib = options.lib;
   let absent: unknown;
   if (!lib) await load().then((found) => (lib = found), (error) => (absent = error));
-  return {
+  const host: Host = {
     runtime,
     provider: options.provider ?? "cpu",
     get lib() {
@@ -54,6 +54,24 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
     terminal: terminal(),
     memoryBytes: totalmem(),
     threads: options.threads ?? availableParallelism(),
+    openSaved: async (folder) => await openSavedModel(folder, host),
+  };
+  return host;
+}
+
+/** A finished run as a model that answers rows. */
+async function openSavedModel(folder: string, host: Host): Promise<SavedModel> {
+  // What serves is loaded only where something is served.
+  const { openSaved } = await import("../serve/saved.ts");
+  const saved = await openSaved(folder, host);
+  const { collator, tokenizer, run } = saved.open;
+  const { mask } = tokenizer.specialTokenIds;
+  return {
+    task: run.task.name,
+    columns: collator.columns?.texts ?? [],
+    maskToken: mask === undefined ? undefined : tokenizer.decode([mask]),
+    predict: async (rows) => await saved.predict(rows),
+    close: async () => await saved.close(),
   };
 }
 

@@ -1,0 +1,71 @@
+/** Transforms as a user writes them: in a spec, on the command line. */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { it } from "node:test";
+import { main } from "../../runtimes/cli/main.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "attune-cli-transforms-"));
+const lines = Array.from(
+  { length: 30 },
+  (_, i) => `"<b>Row</b>  ${i} of a@b.example ",${i % 3 === 0 ? "bad" : "good"},${i % 4}`,
+);
+writeFileSync(join(folder, "rows.csv"), ["review,stars,shop", ...lines, '"",bad,1'].join("\n") + "\n");
+const rows = { use: "csv", with: { path: "./rows.csv" } };
+const names = { use: "map-columns", with: { columns: { text: "review", label: "stars", shop: "shop" } } };
+const written = (name: string, data: object): string => {
+  const spec = {
+    version: 1,
+    model: "attune:base",
+    task: "sequence-classification",
+    data,
+    adapter: "lora",
+    training: { maxSteps: 1, maxLength: 16 },
+  };
+  writeFileSync(join(folder, name), JSON.stringify(spec));
+  return join(folder, name);
+};
+
+it("one file becomes three splits, clean and balanced, and data.json says what was done to which row", async () => {
+  const transforms = [
+    names,
+    { use: "clean", with: { missing: "drop" } },
+    "redact",
+    { use: "split", with: { sizes: { train: 0.6, eval: 0.2, test: 0.2 }, stratify: "stars" } },
+    { use: "balance", with: { method: "over" } },
+    { use: "reweigh", with: { column: "shop" } },
+    { use: "augment", with: { methods: ["typo"] } },
+  ];
+  const output = join(folder, "out");
+  assert.equal(await main(["run", written("spec.json", { train: { ...rows, transforms } }), "--output", output]), 0);
+  const report = JSON.parse(readFileSync(join(output, "data.json"), "utf8"));
+  const used = (split: string) => report[split].transforms.map(({ use }: { use: string }) => use);
+  assert.deepEqual(used("train"), ["split", "map-columns", "clean", "redact", "balance", "reweigh", "augment"]);
+  assert.deepEqual(used("eval"), ["split", "map-columns", "clean", "redact"]);
+  const { in: before, out, transforms: [divided, , cleaned] } = report.train;
+  assert.equal(before, 31);
+  assert.equal(divided.out + Object.values<number>(divided.dropped).reduce((a, b) => a + b, 0), 31);
+  assert.ok(out > divided.out && cleaned.changed.html > 0 && cleaned.changed.whitespace > 0);
+  assert.deepEqual(Object.keys(divided.rows[0]).sort(), ["action", "reason", "row"]);
+  // The run's own spec, with everything filled in, is the same run.
+  const again = JSON.parse(readFileSync(join(output, "spec.json"), "utf8"));
+  assert.deepEqual(Object.keys(again.data), ["train"]);
+  assert.equal(await main(["plan", join(output, "spec.json")]), 0);
+});
+
+it("what may not be is exit code 2, and nothing is written", async () => {
+  const wrong: readonly object[] = [
+    { train: rows, eval: { ...rows, transforms: ["balance"] } },
+    { train: rows, test: { ...rows, transforms: [{ use: "augment", with: { methods: ["swap"] } }] } },
+    { train: { ...rows, transforms: [{ use: "filter", with: { column: "review", matches: "(?<=a" } }] } },
+    { train: { ...rows, transforms: [{ use: "map-columns", with: { columns: { text: "revew" } } }] } },
+    { train: { ...rows, transforms: [{ use: "clean", with: { lowercas: true } }] } },
+    { train: { ...rows, transforms: [names, "clean"] } },
+  ];
+  for (const [i, data] of wrong.entries()) {
+    const output = join(folder, `wrong-${i}`);
+    assert.equal(await main(["run", written(`wrong-${i}.json`, data), "--output", output]), 2, JSON.stringify(data));
+    assert.ok(!existsSync(join(output, "spec.json")));
+  }
+});
