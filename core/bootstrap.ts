@@ -3,6 +3,7 @@
  * @module
  */
 import { badValue } from "./errors.ts";
+import { quantileOf } from "./statistics/intervals.ts";
 import type { Metric, MetricInputs, Named, Random } from "./types.ts";
 
 /** How an interval is made. */
@@ -57,7 +58,10 @@ export function bootstrap(
     Object.entries(values).map(([key, all]) => {
       const sorted = all.filter((x) => x !== null).sort((a, b) => a - b);
       const defined = sorted.length * 2 > samples;
-      return [key, { low: defined ? quantile(sorted, tail) : null, high: defined ? quantile(sorted, 1 - tail) : null }];
+      return [key, {
+        low: defined ? quantileOf(sorted, tail) : null,
+        high: defined ? quantileOf(sorted, 1 - tail) : null,
+      }];
     }),
   );
 }
@@ -90,25 +94,33 @@ function resampler(metric: Metric, examples: readonly Example[]): Resample {
   };
 }
 
-/** Few kinds of examples: draws are counted, and n examples of one kind are merged from states of 1, 2, 4, ... of them. */
+/** Few kinds of examples: draws are counted. */
 function byCount(metric: Metric, states: readonly unknown[], kindOf: readonly number[], kinds: number): Resample {
-  const powers: unknown[][] = Array.from({ length: kinds }, (_, kind) => [states[kindOf.indexOf(kind)]]);
-  const power = (kind: number, bit: number): unknown => {
-    const made = powers[kind] ?? [];
-    while (made.length <= bit) made.push(metric.merge(made.at(-1), made.at(-1)));
-    return made[bit];
-  };
+  const merged = countedStates(metric, Array.from({ length: kinds }, (_, kind) => states[kindOf.indexOf(kind)]));
   return (index) => {
     const counts = new Uint32Array(kinds);
     for (let draw = 0; draw < kindOf.length; draw++) {
       const kind = kindOf[index(draw)] ?? 0;
       counts[kind] = (counts[kind] ?? 0) + 1;
     }
+    return merged(counts);
+  };
+}
+
+/** States of which each is there so many times, as one: n of a kind are merged from states of 1, 2, 4, ... of them. */
+export function countedStates(metric: Metric, states: readonly unknown[]): (counts: Uint32Array) => unknown {
+  const powers: unknown[][] = states.map((state) => [state]);
+  const power = (kind: number, bit: number): unknown => {
+    const made = powers[kind] ?? [];
+    while (made.length <= bit) made.push(metric.merge(made.at(-1), made.at(-1)));
+    return made[bit];
+  };
+  return (counts) => {
     const parts: unknown[] = [];
     counts.forEach((count, kind) => {
       for (let bit = 0; count >> bit > 0; bit++) if ((count >> bit) & 1) parts.push(power(kind, bit));
     });
-    return mergeAll(metric, parts);
+    return parts.length === 0 ? metric.init() : mergeAll(metric, parts);
   };
 }
 
@@ -123,12 +135,4 @@ function mergeAll(metric: Metric, parts: readonly unknown[]): unknown {
     level = next;
   }
   return level[0];
-}
-
-/** Linear between neighbours, as numpy's. */
-function quantile(sorted: readonly number[], q: number): number {
-  const at = q * (sorted.length - 1);
-  const below = Math.floor(at);
-  const [a = 0, b = a] = [sorted[below], sorted[below + 1]];
-  return a + (b - a) * (at - below);
 }

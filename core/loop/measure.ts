@@ -29,7 +29,7 @@ export function measureRows(metrics: readonly Metric[], classes: readonly string
 }
 
 /** The readings that a metric takes, with the facts of their rows that it asks for. */
-function examplesFor(
+export function examplesFor(
   metric: Metric,
   { rows, readings, columns }: RowReadings,
   classes: readonly string[] | undefined,

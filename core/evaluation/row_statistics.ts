@@ -1,0 +1,126 @@
+/**
+ * What resampling needs of each evaluated row: of metrics that are means one number, of others their state of the row, each
+ * distinct one once.
+ * @module
+ */
+import { countedStates } from "../bootstrap.ts";
+import { flatMetric } from "../figures.ts";
+import { examplesFor } from "../loop/measure.ts";
+import type { RowReadings } from "../loop/rows.ts";
+import type { Metric, Named } from "../types.ts";
+
+/** One metric's numbers over rows. */
+export type MetricStatistics = Readonly<{
+  metric: Metric;
+  /** The row of each unit; -1 where a unit is no row. */
+  rows: Int32Array;
+  /** Its values over all rows, also those within figures, by path. */
+  values: Named<number | null>;
+  /** Of values that are means each unit's number, NaN where it has none. */
+  means: Named<Float64Array>;
+  /** Values where each unit is there so many times. */
+  compute(counts: ArrayLike<number>): Named<number | null>;
+}>;
+
+/** Collects the statistics of some metrics. */
+export type StatisticsCollector = Readonly<{ add(read: RowReadings): void; end(): readonly MetricStatistics[] }>;
+
+/** Distinct states up to which they are kept of a metric that seems to be a mean. */
+const DISTINCT = 4096;
+
+/** A collector. `classes`: the names of the task's classes. */
+export function collectStatistics(
+  metrics: readonly Metric[],
+  classes: readonly string[] | undefined,
+): StatisticsCollector {
+  const all = metrics.map((metric) => collectOne(flatMetric(metric), classes));
+  return { add: (read) => all.forEach((one) => one.add(read)), end: () => all.map((one) => one.end()) };
+}
+
+function collectOne(
+  metric: Metric,
+  classes: readonly string[] | undefined,
+): Readonly<{ add(read: RowReadings): void; end(): MetricStatistics }> {
+  const rows: number[] = [];
+  const numbers: Record<string, number[]> = {};
+  const kinds = new Map<string, number>();
+  const states: unknown[] = [];
+  const kindOf: number[] = [];
+  let keepsStates = true;
+  let total = metric.init();
+  const means = (): string[] =>
+    Object.entries(metric.compute(total)).flatMap(([key, value]) => (isMean(numbers[key], value) ? [key] : []));
+  const addUnit = (row: number, state: unknown): void => {
+    const unit = rows.push(row) - 1;
+    for (const [key, value] of Object.entries(metric.compute(state))) {
+      const own = numbers[key] ??= [];
+      while (own.length < unit) own.push(NaN);
+      own.push(value ?? NaN);
+    }
+    if (!keepsStates) return;
+    const name = JSON.stringify(state);
+    const kind = kinds.get(name) ?? kinds.size;
+    if (kind === kinds.size) {
+      kinds.set(name, kind);
+      states.push(state);
+      const keys = kinds.size % DISTINCT === 0 ? Object.keys(metric.compute(total)) : [];
+      // As many states as rows would be kept for nothing.
+      keepsStates = keys.length === 0 || means().length < keys.length;
+    }
+    kindOf.push(kind);
+  };
+  return {
+    add: (read) => {
+      if (!metric.reads.some((kind) => read.readings[kind] !== undefined)) return;
+      const examples = examplesFor(metric, read, classes);
+      for (const example of examples) total = metric.update(total, example);
+      const updated = examples.map((example) => metric.update(metric.init(), example));
+      if (examples.length === read.rows.length) updated.forEach((state, i) => addUnit(read.rows[i] ?? -1, state));
+      else if (updated.length > 0) addUnit(-1, updated.reduce((a, b) => metric.merge(a, b)));
+    },
+    end: () => {
+      const values = metric.compute(total);
+      for (const own of Object.values(numbers)) while (own.length < rows.length) own.push(NaN);
+      const found = Object.fromEntries(means().map((key) => [key, Float64Array.from(numbers[key] ?? [])]));
+      const others = keepsStates && Object.keys(values).some((key) => !Object.hasOwn(found, key));
+      const merged = others ? countedStates(metric, states) : undefined;
+      return {
+        metric,
+        rows: Int32Array.from(rows),
+        values,
+        means: found,
+        compute: (counts) => ({
+          ...(merged ? metric.compute(merged(countsOfKinds(kindOf, kinds.size, counts))) : {}),
+          ...Object.fromEntries(Object.entries(found).map(([key, own]) => [key, weightedMean(own, counts)])),
+        }),
+      };
+    },
+  };
+}
+
+/** Whether a value is the mean of units' numbers, those that have one. */
+function isMean(numbers: readonly number[] | undefined, value: number | null): boolean {
+  if (!numbers || value === null) return false;
+  let [sum, count] = [0, 0];
+  for (const x of numbers) if (!Number.isNaN(x)) [sum, count] = [sum + x, count + 1];
+  return count > 0 && Math.abs(sum / count - value) <= 1e-9 * Math.max(1, Math.abs(value));
+}
+
+function weightedMean(numbers: Float64Array, counts: ArrayLike<number>): number | null {
+  let [sum, count] = [0, 0];
+  for (let i = 0; i < numbers.length; i++) {
+    const x = numbers[i] ?? NaN;
+    const n = counts[i] ?? 0;
+    if (n > 0 && !Number.isNaN(x)) [sum, count] = [sum + n * x, count + n];
+  }
+  return count > 0 ? sum / count : null;
+}
+
+function countsOfKinds(kindOf: readonly number[], kinds: number, counts: ArrayLike<number>): Uint32Array {
+  const found = new Uint32Array(kinds);
+  for (let i = 0; i < kindOf.length; i++) {
+    const kind = kindOf[i] ?? 0;
+    found[kind] = (found[kind] ?? 0) + (counts[i] ?? 0);
+  }
+  return found;
+}
