@@ -31,7 +31,7 @@ export function intervalsOf(own: MetricStatistics, options: ResamplingOptions): 
   const found: Record<string, ValueInterval> = {};
   const rest = Object.keys(own.values).filter((key) => {
     const share = draws.clustered ? undefined : proportionOf(own.means[key]);
-    if (!share) return own.values[key] !== null;
+    if (!share) return own.values[key] !== null && !isCount(key);
     const [right, n] = share;
     const [low, high] = wilson(right, n, confidence);
     found[key] = { low, high, method: "wilson", ...(Math.min(right, n - right) < ROUGH ? { rough: true } : {}) };
@@ -46,7 +46,8 @@ export function intervalsOf(own: MetricStatistics, options: ResamplingOptions): 
   }
   for (const key of rest) {
     const bounds = boundsOf(own.values[key] ?? 0, replicates[key], jackknife(own.means[key], draws), options);
-    if (bounds) found[key] = bounds;
+    // Resamples that are all alike say nothing of the rows that were not drawn.
+    if (bounds) found[key] = { ...bounds, ...(bounds.low === bounds.high ? { rough: true } : {}) };
   }
   return found;
 }
@@ -67,7 +68,7 @@ export function differencesOf(
   checkPaired(first.rows, second.rows);
   const draws = drawsOf(first.rows, options);
   const keys = Object.keys(first.values).filter((key) =>
-    typeof first.values[key] === "number" && typeof second.values[key] === "number"
+    typeof first.values[key] === "number" && typeof second.values[key] === "number" && !isCount(key)
   );
   const replicates: Record<string, number[]> = {};
   for (let s = 0; s < options.samples; s++) {
@@ -85,6 +86,11 @@ export function differencesOf(
     const interval = boundsOf(y - x, replicates[key], jackknife(gaps, draws), options);
     return [key, { first: x, second: y, difference: y - x, ...(interval ? { interval } : {}) }];
   }));
+}
+
+/** Whether a path is that of a group's count. */
+function isCount(path: string): boolean {
+  return path.endsWith("\u0000count");
 }
 
 function checkPaired(a: Int32Array, b: Int32Array): void {

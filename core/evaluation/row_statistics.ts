@@ -49,7 +49,12 @@ function collectOne(
   let keepsStates = true;
   let total = metric.init();
   const means = (): string[] =>
-    Object.entries(metric.compute(total)).flatMap(([key, value]) => (isMean(numbers[key], value) ? [key] : []));
+    Object.entries(metric.compute(total)).flatMap(([key, value]) => {
+      const own = numbers[key];
+      // What is said of several groups at once is no mean, though it may look like one: that of a group some rows lack.
+      const several = metric.figures !== undefined && !(own?.some(Number.isNaN) || (own?.length ?? 0) < rows.length);
+      return isMean(own, value) && !several ? [key] : [];
+    });
   const addUnit = (row: number, state: unknown): void => {
     const unit = rows.push(row) - 1;
     for (const [key, value] of Object.entries(metric.compute(state))) {

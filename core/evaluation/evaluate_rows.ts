@@ -1,0 +1,140 @@
+/**
+ * An evaluation that can be believed: figures with intervals, by group, with every row's answer for those who ask.
+ * @module
+ */
+import type { Evaluator } from "../engine/evaluator.ts";
+import { badValue } from "../errors.ts";
+import { withIntervals } from "../figures.ts";
+import type { RowReadings } from "../loop/rows.ts";
+import { createRandom } from "../random.ts";
+import { refuseNewParts } from "../run/complete.ts";
+import { labelledRows } from "../run/data.ts";
+import { measured } from "../run/evaluate.ts";
+import { collectExamples } from "../run/examples.ts";
+import { openEvaluator } from "../run/infer.ts";
+import type { OpenRun } from "../run/open.ts";
+import { columnsRead, pickColumns } from "../run/row_columns.ts";
+import type { Dataset, Example, Json, Metric, Named } from "../types.ts";
+import { intervalsOf, type ResamplingOptions, type ValueInterval } from "./resampled.ts";
+import { collectStatistics, type MetricStatistics } from "./row_statistics.ts";
+import type { AnswerKind } from "./predictions.ts";
+import { createRowTable, type RowTable } from "./row_table.ts";
+
+/** What is wanted besides metrics. */
+export type EvaluationOptions = Readonly<{
+  /** Resamples of intervals; absent: no intervals. */
+  intervals?: number | undefined;
+  /** Columns whose values every metric is measured by. */
+  by?: readonly string[] | undefined;
+  /** The column whose values say which rows belong together. */
+  cluster?: string | undefined;
+  /** Keeps each row's columns, for slices. */
+  slices?: boolean | undefined;
+  /** Keeps each metric's numbers of rows, for comparisons. */
+  statistics?: boolean | undefined;
+  /** Is told each row's answer, with the columns that are measured by. */
+  answered?: ((example: Example, groups: Named<Json>) => void) | undefined;
+}>;
+
+/** What an evaluation gives. */
+export type Evaluation = Readonly<{
+  metrics: Named<number>;
+  /** As metrics.json has them: numbers and figures by group, with `<key>_interval` beside where they were asked for. */
+  figures: Named<Json>;
+  /** Rows that were answered. */
+  rows: number;
+  statistics: readonly MetricStatistics[];
+  /** The metrics of these, those by group too. */
+  measured: readonly Metric[];
+  /** How rows were answered; absent where readings are of places. */
+  kind: AnswerKind | undefined;
+  table: RowTable;
+  /** Keys whose interval is rough: fewer than five rows are right, or wrong. */
+  rough: readonly string[];
+}>;
+
+/** Draws of an evaluation come from this seed: the same rows give the same intervals. */
+const SEED = 42;
+
+/** The resampling of an evaluation. */
+export function resamplingOf(table: RowTable, { intervals = 2000, cluster }: EvaluationOptions): ResamplingOptions {
+  const clusterOf = cluster === undefined ? undefined : (row: number): string => table.clusterOf(row);
+  return { samples: intervals, random: createRandom(SEED).fork("evaluation"), clusterOf };
+}
+
+/**
+ * Evaluates an opened run over a dataset, row by row: what is kept of a row is a few numbers, and only where options ask.
+ * The evaluator is closed behind it.
+ *
+ * @throws AttuneError where the run's head is new, or rows lack a column that is asked for.
+ */
+export async function evaluateRows(
+  given: OpenRun,
+  dataset: Dataset,
+  options: EvaluationOptions = {},
+  evaluator: Evaluator = openEvaluator(given),
+): Promise<Evaluation> {
+  refuseNewParts(given);
+  const open = withGroups(given, options.by ?? []);
+  const keepsNumbers = options.intervals !== undefined || options.statistics === true || options.slices === true;
+  const collector = collectStatistics(keepsNumbers ? open.metrics : [], open.task.labels);
+  const table = createRowTable(options);
+  const grouped = columnsRead(open);
+  let kind: AnswerKind | undefined;
+  try {
+    const rows = await labelledRows(open, dataset);
+    const seen = async (read: RowReadings): Promise<void> => {
+      collector.add(read);
+      kind = kindOf(read) ?? kind;
+      if (!table.keeps && !options.answered) return;
+      const numbers = Array.from(read.rows);
+      const own = await rows.rows(numbers);
+      const examples: Example[] = [];
+      await collectExamples(examples, open, rows, read);
+      numbers.forEach((row, i) => table.add(row, own[i] ?? {}, examples[i]));
+      examples.forEach((example, i) => options.answered?.(example, pickColumns(own[i] ?? {}, grouped)));
+    };
+    const { metrics, figures } = await measured(open, evaluator, rows, seen);
+    const statistics = collector.end();
+    const { found, rough } = options.intervals === undefined
+      ? { found: {}, rough: [] }
+      : allIntervals(statistics, resamplingOf(table, options));
+    return {
+      metrics,
+      figures: withIntervals({ ...metrics, ...figures }, found),
+      rows: rows.rowCount,
+      statistics,
+      measured: open.metrics,
+      kind,
+      table,
+      rough,
+    };
+  } finally {
+    await evaluator.close();
+  }
+}
+
+const KINDS: readonly AnswerKind[] = ["text", "tags", "labels", "number", "label"];
+
+function kindOf({ rows, readings }: RowReadings): AnswerKind | undefined {
+  return KINDS.find((kind) => readings[kind]?.length === rows.length && rows.length > 0);
+}
+
+function allIntervals(
+  statistics: readonly MetricStatistics[],
+  options: ResamplingOptions,
+): Readonly<{ found: Named<ValueInterval>; rough: readonly string[] }> {
+  const found: Named<ValueInterval> = Object.assign({}, ...statistics.map((own) => intervalsOf(own, options)));
+  return { found, rough: Object.keys(found).filter((key) => found[key]?.rough) };
+}
+
+/** The run with each of its metrics also by the values of columns. */
+function withGroups(open: OpenRun, by: readonly string[]): OpenRun {
+  if (by.length === 0) return open;
+  const plain = open.metrics.filter((metric) => !metric.columns);
+  const grouped = by.flatMap((column) =>
+    plain.map((metric): Metric => open.run.use("metric", { use: "by-group", with: { metric, column } }))
+  );
+  if (plain.length > 0) return { ...open, metrics: [...open.metrics, ...grouped] };
+  throw badValue("evaluate", "--by", by, "metrics of the run that can be measured by group");
+}

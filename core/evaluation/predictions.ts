@@ -1,0 +1,69 @@
+/**
+ * predictions.jsonl: one line per row, written by one evaluation and read by the next one's comparison.
+ * @module
+ */
+import { badFile } from "../errors.ts";
+import type { RowReadings } from "../loop/rows.ts";
+import type { Example, Json, MetricInputs, Named } from "../types.ts";
+
+/** A line of it. */
+export function predictionLine({ row, reference, prediction, scores }: Example, groups: Named<Json>): string {
+  return JSON.stringify({
+    row,
+    label: reference,
+    prediction,
+    ...(scores ? { scores } : {}),
+    ...(Object.keys(groups).length > 0 ? { groups } : {}),
+  });
+}
+
+/** A line as metrics read it. `classes`: the task's. Throws AttuneError where it is no answer of that kind. */
+export function readPrediction(
+  line: string,
+  number: number,
+  kind: AnswerKind,
+  classes: readonly string[],
+): RowReadings {
+  const where = `predictions.jsonl, line ${number}`;
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw badFile("evaluate", where, "is not JSON");
+  }
+  const { row, label, prediction, scores, groups = {} } = Object(value) as Named<Json>;
+  if (typeof row !== "number" || label === undefined || prediction === undefined) {
+    throw badFile("evaluate", where, "has not row, label and prediction");
+  }
+  const id = (name: Json): number => (typeof name === "string" ? classes.indexOf(name) : Number(name));
+  const reading = readers[kind](label, prediction, id);
+  if (!reading) throw badFile("evaluate", where, `has no answer of this task (${kind})`);
+  const readings = { [kind]: [{ ...reading, ...(scores === undefined ? {} : { scores }) }] } as RowReadings["readings"];
+  return { rows: [row], readings, columns: [groups as Named<Json>] };
+}
+
+/** The kinds of readings that a line can be. */
+export type AnswerKind = Exclude<keyof MetricInputs, "loss">;
+
+const readers: Readonly<
+  Record<AnswerKind, (label: Json, prediction: Json, id: (name: Json) => number) => object | undefined>
+> = {
+  label: (reference, prediction, id) => {
+    const [a, b] = [id(reference), id(prediction)];
+    return a >= 0 && b >= 0 ? { reference: a, prediction: b } : undefined;
+  },
+  labels: (reference, prediction, id) =>
+    Array.isArray(reference) && Array.isArray(prediction)
+      ? { reference: reference.map(id), prediction: prediction.map(id) }
+      : undefined,
+  number: (reference, prediction) =>
+    typeof reference === "number" && typeof prediction === "number" ? { reference, prediction } : undefined,
+  tags: (reference, prediction) =>
+    Array.isArray(reference) && Array.isArray(prediction)
+      ? { reference: reference.map(String), prediction: prediction.map(String) }
+      : undefined,
+  text: (reference, prediction) =>
+    typeof prediction === "string"
+      ? { references: (Array.isArray(reference) ? reference : [reference]).map(String), prediction }
+      : undefined,
+};

@@ -1,0 +1,216 @@
+/**
+ * `attune evaluate`: figures that can be believed, and what they are of.
+ * @module
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import process from "node:process";
+import { compareStatistics, comparisonFile } from "../../core/evaluation/compare.ts";
+import {
+  evaluateRows,
+  type Evaluation,
+  type EvaluationOptions,
+  resamplingOf,
+} from "../../core/evaluation/evaluate_rows.ts";
+import { type AnswerKind, predictionLine, readPrediction } from "../../core/evaluation/predictions.ts";
+import { collectStatistics, type MetricStatistics } from "../../core/evaluation/row_statistics.ts";
+import { worstSlices } from "../../core/evaluation/slices.ts";
+import { badValue, missing, unknownName } from "../../core/errors.ts";
+import { whatOf } from "../../core/run/final_figures.ts";
+import { combineTaskMetrics, metricsFile } from "../../core/run/metrics.ts";
+import { type OpenRun, openRun, openTasks } from "../../core/run/open.ts";
+import type { RowReadings } from "../../core/loop/rows.ts";
+import { columnsRead } from "../../core/run/row_columns.ts";
+import type { Dataset, Example, Host, Json, Named } from "../../core/types.ts";
+import { composed } from "../host/plugin_packages.ts";
+import { isDirectory, readRun, readSpec, taskNames } from "../host/spec_file.ts";
+import { hostHere } from "../host/train.ts";
+import { evaluationReport } from "./evaluation_report.ts";
+import { exitCodes } from "./exit.ts";
+import { rowsAt } from "./rows_at.ts";
+
+/** Options of the command. */
+export type EvaluateCommandOptions = Readonly<{
+  data?: string;
+  split?: "train" | "eval" | "test";
+  task?: string;
+  set?: readonly string[];
+  intervals?: number;
+  cluster?: string;
+  compare?: string;
+  by?: readonly string[];
+  slices?: boolean;
+  predictions?: string | true;
+  report?: string;
+  json?: boolean;
+}>;
+
+/** A task to evaluate, its rows, and what these are. */
+type Evaluated = Readonly<
+  { name: string; open: OpenRun; data: Dataset; what: string; split?: "train" | "eval" | "test" }
+>;
+
+/** Prints the figures of a trained run, or of a spec's untrained model, as JSON; of several tasks those of each. Exit 0 whatever they are. */
+export async function evaluateCommand(path: string, options: EvaluateCommandOptions): Promise<number> {
+  const host = await hostHere();
+  const opened = (await openAll(path, options, host)).flatMap(({ name, open }) => dataOf(name, open, options) ?? []);
+  if (opened.length === 0) {
+    throw missing("evaluate", "data to evaluate on (--data, or data.test or data.eval of the spec)", path);
+  }
+  const files = new Map<string, Named<Json>>();
+  const numbers = new Map<string, Named<number>>();
+  for (const one of opened) {
+    for (const note of one.open.task.notes ?? []) process.stderr.write(`${note}\n`);
+    const { file, metrics } = await evaluateOne(one, path, options, host);
+    files.set(one.name, file);
+    numbers.set(one.name, metrics);
+  }
+  const tasks = opened.map(({ name, open }) => ({ open: { task: { ...open.task, name } } }));
+  const whole = files.get("") ?? { ...metricsFile(tasks, files) as Named<Json> };
+  if (files.size > 1) Object.assign(whole, { loss: combineTaskMetrics(tasks, numbers).loss ?? null });
+  process.stdout.write((options.json ? JSON.stringify(whole) : JSON.stringify(whole, null, 2)) + "\n");
+  return exitCodes.done;
+}
+
+async function openAll(
+  path: string,
+  options: EvaluateCommandOptions,
+  host: Host,
+): Promise<readonly Readonly<{ name: string; open: OpenRun }>[]> {
+  const opened: Readonly<{ name: string; open: OpenRun }>[] = [];
+  const named = (name: string | undefined): string => (options.task === undefined ? name ?? "" : "");
+  if (isDirectory(path)) {
+    const names = options.task === undefined ? await taskNames(path) : [options.task];
+    for (const task of names.length > 0 ? names : [undefined]) {
+      opened.push({ name: named(task), open: await openRun(await composed(await readRun(path, task)), host) });
+    }
+    return opened;
+  }
+  const all = await openTasks(await composed(await readSpec(path, options.set)), host);
+  const wanted = all.filter(({ task }) => options.task === undefined || task.name === options.task);
+  if (wanted.length === 0) {
+    throw unknownName("evaluate", "--task", "task", options.task ?? "", all.map((o) => o.task.name));
+  }
+  return wanted.map((open) => ({ name: named(open.task.name), open }));
+}
+
+/** The rows to evaluate on: those that were named, else test rows, else those that judged the run. */
+function dataOf(name: string, open: OpenRun, options: EvaluateCommandOptions): Evaluated | undefined {
+  if (options.data !== undefined) {
+    if (options.split !== undefined) throw badValue("evaluate", "--split", options.split, "no split beside --data");
+    const data = open.run.use("data", rowsAt(options.data));
+    return { name, open, data, what: basename(options.data) };
+  }
+  const split = options.split ?? (open.data.test ? "test" : "eval");
+  const data = open.data[split];
+  if (data) return { name, open, data, split, what: split === "train" ? split : whatOf({ split }) ?? split };
+  if (options.split === undefined) return undefined;
+  throw missing("evaluate", `data.${split}`, `the spec (it has ${Object.keys(open.data).join(", ") || "none"})`);
+}
+
+async function evaluateOne(
+  one: Evaluated,
+  path: string,
+  options: EvaluateCommandOptions,
+  host: Host,
+): Promise<Readonly<{ file: Named<Json>; metrics: Named<number> }>> {
+  const { open, data, split, name } = one;
+  const lines: string[] = [];
+  const examples: Example[] = [];
+  const wantsReport = options.report !== undefined;
+  const answered = options.predictions !== undefined || wantsReport
+    ? (example: Example, groups: Named<Json>): void => {
+      if (options.predictions !== undefined) lines.push(predictionLine(example, groups));
+      if (wantsReport && examples.length < REPORTED) examples.push(example);
+    }
+    : undefined;
+  const compares = options.compare !== undefined;
+  const asked: EvaluationOptions = { ...options, statistics: compares, answered };
+  const evaluation = await evaluateRows(open, data, asked);
+  const what = `${one.what}, ${evaluation.rows} ${evaluation.rows === 1 ? "row" : "rows"}`;
+  const compared = options.compare === undefined ? undefined : compareStatistics(
+    await statisticsOf(options.compare, one, evaluation, options, host),
+    evaluation.statistics,
+    resamplingOf(evaluation.table, options),
+  );
+  const slices = options.slices ? worstSlices(evaluation.statistics, evaluation.table) : undefined;
+  const file: Named<Json> = {
+    ...evaluation.figures,
+    ...(split ? { split } : {}),
+    rows: evaluation.rows,
+    of: what,
+    ...(compared ? { compare: { with: options.compare ?? "", ...comparisonFile(compared) } } : {}),
+    ...(slices ? { slices: slices as unknown as Json } : {}),
+  };
+  process.stderr.write(`${name === "" ? "" : `${name}: `}${what}\n`);
+  if (evaluation.rough.length > 0) {
+    process.stderr.write(
+      `rough intervals, since fewer than 5 rows are right or wrong: ${evaluation.rough.map(shownPath).join(", ")}\n`,
+    );
+  }
+  const folder = name === "" ? "" : `${name}-`;
+  if (options.predictions !== undefined) {
+    const at = typeof options.predictions === "string"
+      ? resolve(options.predictions)
+      : join(isDirectory(path) ? path : process.cwd(), `${folder}predictions.jsonl`);
+    await writeWithFolder(at, lines.map((line) => `${line}\n`).join(""));
+    process.stderr.write(`predictions  ${at}\n`);
+  }
+  if (options.report !== undefined) {
+    const at = name === ""
+      ? resolve(options.report)
+      : join(dirname(resolve(options.report)), folder + basename(options.report));
+    const { metrics, figures } = evaluation;
+    await writeWithFolder(at, await evaluationReport(open, host, { split, metrics, figures, examples, file }));
+    process.stderr.write(`report  ${at}\n`);
+  }
+  return { file, metrics: evaluation.metrics };
+}
+
+/** Rows that a report is made of at most. */
+const REPORTED = 20_000;
+
+const shownPath = (path: string): string => path.replaceAll("\u0000", ".");
+
+async function writeWithFolder(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
+
+function readPredictions(file: string, kind: AnswerKind, classes: readonly string[]): RowReadings[] {
+  return readFileSync(file, "utf8").split("\n").flatMap((line, i) =>
+    line.trim() === "" ? [] : [readPrediction(line, i + 1, kind, classes)]
+  );
+}
+
+/** What another run gives on the same rows: from its predictions.jsonl where that has these rows, else from its model. */
+async function statisticsOf(
+  folder: string,
+  { open, data, name }: Evaluated,
+  own: Evaluation,
+  options: EvaluateCommandOptions,
+  host: Host,
+): Promise<readonly MetricStatistics[]> {
+  if (!isDirectory(folder)) throw missing("evaluate", "a run's output directory", folder);
+  const file = join(folder, `${name === "" ? "" : `${name}-`}predictions.jsonl`);
+  const classes = open.task.labels ?? [];
+  const written = existsSync(file) && own.kind ? readPredictions(file, own.kind, classes) : [];
+  const wanted = columnsRead({ metrics: own.measured });
+  const hasColumns = written.every(({ columns }) => wanted.every((name) => columns?.[0] && name in columns[0]));
+  const isSame = written.length === own.rows && hasColumns;
+  if (isSame || (written.length > 0 && !existsSync(join(folder, "spec.json")))) {
+    const collector = collectStatistics(own.measured, classes);
+    for (const read of written) collector.add(read);
+    return collector.end();
+  }
+  const other = await openRun(await composed(await readRun(folder, name === "" ? options.task : name)), host);
+  const names = other.task.labels ?? [];
+  if (names.join("\n") !== classes.join("\n")) {
+    throw badValue("evaluate", "--compare", names, `a run of the same classes, ${classes.join(", ")}`);
+  }
+  // The same metrics over the same rows.
+  const same: OpenRun = { ...other, metrics: open.metrics };
+  const { statistics } = await evaluateRows(same, data, { by: options.by, cluster: options.cluster, statistics: true });
+  return statistics;
+}

@@ -1,0 +1,164 @@
+/** `attune evaluate` as a user types it: what its figures are of, intervals, groups, slices, comparisons, files. */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { before, describe, it } from "node:test";
+import { writeSafetensors } from "../../core/safetensors.ts";
+import type { Json, Named } from "../../core/types.ts";
+import { main } from "../../runtimes/cli/main.ts";
+import { tinyConfig, tinyRows, tinySpec, tinyTokenizer, tinyWeights } from "../tiny.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "attune-evaluate-"));
+const at = (name: string): string => join(folder, name);
+const rows = Array.from({ length: 48 }, (_, i): Named<Json> => ({
+  ...tinyRows[i % tinyRows.length] as Named<Json>,
+  region: i % 3 === 0 ? "north" : "south",
+  page: Math.floor(i / 4),
+}));
+const lines = (some: readonly Named<Json>[]): string => some.map((row) => `${JSON.stringify(row)}\n`).join("");
+
+/** What a command line prints, and its exit code. */
+async function attune(...args: readonly string[]): Promise<Readonly<{ code: number; out: string; err: string }>> {
+  const said = { out: "", err: "" };
+  const [out, err] = [process.stdout.write, process.stderr.write];
+  // What is no text is the test runner's.
+  const kept = (name: "out" | "err", real: typeof process.stdout.write): typeof process.stdout.write =>
+    ((text: string | Uint8Array) =>
+      typeof text === "string" ? (said[name] += text, true) : real.call(process.stdout, text)) as typeof real;
+  process.stdout.write = kept("out", out);
+  process.stderr.write = kept("err", err);
+  try {
+    const code = await main(args);
+    return { code, ...said };
+  } finally {
+    [process.stdout.write, process.stderr.write] = [out, err];
+  }
+}
+
+async function evaluated(...args: readonly string[]): Promise<Named<Json> & { err: string }> {
+  const { code, out, err } = await attune("evaluate", ...args);
+  assert.equal(code, 0, err);
+  return { ...JSON.parse(out), err };
+}
+
+before(async () => {
+  mkdirSync(at("model"));
+  const files = { "config.json": tinyConfig, "tokenizer.json": tinyTokenizer };
+  for (const [name, value] of Object.entries(files)) writeFileSync(join(at("model"), name), JSON.stringify(value));
+  writeFileSync(join(at("model"), "model.safetensors"), writeSafetensors(tinyWeights()));
+  for (const [name, some] of Object.entries({ train: rows.slice(0, 24), eval: rows.slice(24, 36), test: rows })) {
+    writeFileSync(at(`${name}.jsonl`), lines(some));
+  }
+  const data = Object.fromEntries(
+    ["train", "eval", "test"].map((name) => [name, { use: "jsonl", with: { path: `./${name}.jsonl` } }]),
+  );
+  const metrics = ["accuracy", { use: "f1", with: { average: "macro" } }];
+  const model = { use: "pretrained", with: { path: "./model" } };
+  for (const [name, maxSteps] of [["one", 1], ["ten", 10]] as const) {
+    const spec = tinySpec({ training: { maxSteps, perDeviceTrainBatchSize: 4, learningRate: 0.01 } }) as Named<Json>;
+    writeFileSync(at(`${name}.json`), JSON.stringify({ ...spec, data, metrics, model, name }));
+    const { code, err } = await attune("run", at(`${name}.json`), "--output", at(name), "--json");
+    assert.equal(code, 0, err);
+  }
+});
+
+describe("attune evaluate", () => {
+  it("says what its figures are of, and takes another split or other rows", async () => {
+    const file = JSON.parse(readFileSync(join(at("ten"), "metrics.json"), "utf8"));
+    const test = await evaluated(at("ten"));
+    assert.deepEqual([test.loss, test.accuracy, test.split, test.of], [
+      file.loss,
+      file.accuracy,
+      "test",
+      "test, 48 rows",
+    ]);
+    assert.match(test.err, /^test, 48 rows$/m);
+    const judged = await evaluated(at("ten"), "--split", "eval");
+    assert.equal(judged.of, "eval, the split that chose the checkpoint, 12 rows");
+    assert.deepEqual([judged.loss, judged.split], [file.eval.loss, "eval"]);
+    assert.equal((await evaluated(at("ten"), "--split", "train")).of, "train, 24 rows");
+    const other = await evaluated(at("ten"), "--data", at("eval.jsonl"), "--json");
+    assert.deepEqual([other.of, other.split, other.loss], ["eval.jsonl, 12 rows", undefined, file.eval.loss]);
+    assert.equal((await attune("evaluate", at("ten"), "--split", "held")).code, 2);
+    assert.equal((await attune("evaluate", at("ten"), "--split", "test", "--data", at("eval.jsonl"))).code, 2);
+  });
+
+  it("puts intervals beside its numbers, by group too, and resamples clusters whole", async () => {
+    const found = await evaluated(at("ten"), "--intervals", "200", "--by", "region");
+    const [low = 1, high = 0] = found.accuracy_interval as number[];
+    assert.ok(low < Number(found.accuracy) && Number(found.accuracy) <= high && low > 0);
+    const { north } = found.accuracy_by_region as Named<Named<Json>>;
+    assert.deepEqual(Object.keys(north ?? {}), ["value", "value_interval", "count"]);
+    assert.equal(north?.count, 16);
+    assert.deepEqual(await evaluated(at("ten"), "--intervals", "200", "--by", "region"), found);
+    const clustered = await evaluated(at("one"), "--intervals", "200", "--cluster", "page");
+    assert.notDeepEqual(
+      clustered.accuracy_interval,
+      (await evaluated(at("one"), "--intervals", "200")).accuracy_interval,
+    );
+    assert.match((await attune("evaluate", at("ten"), "--by", "age")).err, /column "age"/);
+    assert.match((await attune("evaluate", at("ten"), "--intervals", "--cluster", "age")).err, /column "age"/);
+  });
+
+  it("compares two runs on the same rows, from the model or from predictions.jsonl alike", async () => {
+    type Compared = Named<Json> & {
+      accuracy: Named<Json>;
+      mcnemar: Named<number>;
+      changed: { fixed: number[]; broken: number[] };
+    };
+    const own = await evaluated(at("ten"));
+    const models = (await evaluated(at("ten"), "--compare", at("one"), "--intervals", "200")).compare as Compared;
+    const other = await evaluated(at("one"), "--predictions");
+    const written = (await evaluated(at("ten"), "--compare", at("one"), "--intervals", "200")).compare as Compared;
+    assert.deepEqual(written, models);
+    const { value, other: before, difference, difference_interval: [low, high] } = models.accuracy as {
+      value: number;
+      other: number;
+      difference: number;
+      difference_interval: [number, number];
+    };
+    assert.deepEqual([value, before, difference], [own.accuracy, other.accuracy, value - before]);
+    assert.ok(low <= difference && difference <= high && low < high);
+    const { fixed, broken } = models.changed;
+    assert.ok(Math.abs((fixed.length - broken.length) / rows.length - difference) < 1e-12);
+    assert.deepEqual([models.mcnemar.onlySecondRight, models.mcnemar.onlyFirstRight], [fixed.length, broken.length]);
+    const lines = readFileSync(join(at("one"), "predictions.jsonl"), "utf8").trim().split("\n");
+    assert.equal(lines.length, rows.length);
+    const line = JSON.parse(lines[3] ?? "");
+    assert.deepEqual([line.row, line.label, line.scores.length], [3, rows[3]?.label, 2]);
+    assert.ok(fixed.every((row) => JSON.parse(lines[row] ?? "").prediction !== rows[row]?.label));
+    const few = ["--data", at("eval.jsonl"), "--compare", at("one")];
+    assert.equal((await evaluated(at("ten"), ...few)).rows, 12);
+    assert.match((await attune("evaluate", at("ten"), "--compare", at("none"))).err, /none/);
+  });
+
+  it("searches slices, and says how many", async () => {
+    const { slices } = await evaluated(at("one"), "--slices") as unknown as {
+      slices: { metric: string; searched: number; slices: Named<Json>[] };
+    };
+    assert.equal(slices.metric, "accuracy");
+    assert.ok(slices.searched >= slices.slices.length && slices.slices.length > 2);
+    const [worst] = slices.slices;
+    assert.ok(Number(worst?.holm) >= Number(worst?.benjaminiHochberg) && Number(worst?.holm) >= Number(worst?.p));
+    assert.ok(slices.slices.some(({ column, value }) => column === "label" && value === "bad"));
+  });
+
+  it("writes the run's report of any evaluation", async () => {
+    await evaluated(
+      at("ten"),
+      "--by",
+      "region",
+      "--report",
+      at("pages/report.html"),
+      "--predictions",
+      at("answers.jsonl"),
+    );
+    const page = readFileSync(at("pages/report.html"), "utf8");
+    assert.match(page, /test, 48 rows/);
+    assert.match(page, /Confusion/);
+    const line = JSON.parse(readFileSync(at("answers.jsonl"), "utf8").split("\n")[0] ?? "");
+    assert.deepEqual(line.groups, { region: "north" });
+  });
+});
