@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue } from "./errors.ts";
-import { quantileOf } from "./statistics/intervals.ts";
+import { quantileOf } from "./intervals.ts";
 import type { Metric, MetricInputs, Named, Random } from "./types.ts";
 
 /** How an interval is made. */

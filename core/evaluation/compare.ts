@@ -2,7 +2,7 @@
  * Two models over the same rows: differences with intervals, McNemar's test, and which rows changed.
  * @module
  */
-import { type McNemar, mcnemar } from "../statistics/significance.ts";
+import { type McNemar, mcnemar } from "../significance.ts";
 import type { Json, Named } from "../types.ts";
 import { type Difference, differencesOf, type ResamplingOptions } from "./resampled.ts";
 import type { MetricStatistics } from "./row_statistics.ts";
@@ -56,13 +56,14 @@ function isRightOrWrong(values: Float64Array): boolean {
 
 /** A comparison as JSON: `<key>: { value, other, difference, difference_interval }`. */
 export function comparisonFile({ differences, mcnemar: test, changed }: Comparison): Named<Json> {
-  const shown = Object.entries(differences).map(([key, { first, second, difference, interval }]): [string, Json] => [
+  const shown = Object.entries(differences).map(([key, { first, second, difference, interval, p }]): [string, Json] => [
     key.replaceAll("\u0000", "."),
     {
       value: second,
       other: first,
       difference,
       ...(interval ? { difference_interval: [interval.low, interval.high] } : {}),
+      ...(p === undefined ? {} : { p }),
     },
   ]);
   return {

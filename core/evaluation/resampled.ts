@@ -3,7 +3,8 @@
  * @module
  */
 import { badValue } from "../errors.ts";
-import { bcaInterval, type Bounds, percentileInterval, wilson } from "../statistics/intervals.ts";
+import { bcaInterval, type Bounds, percentileInterval, wilson } from "../intervals.ts";
+import { signPermutation } from "../significance.ts";
 import type { Named, Random } from "../types.ts";
 import type { MetricStatistics } from "./row_statistics.ts";
 
@@ -53,7 +54,14 @@ export function intervalsOf(own: MetricStatistics, options: ResamplingOptions): 
 }
 
 /** The difference of one value between two models. */
-export type Difference = Readonly<{ first: number; second: number; difference: number; interval?: ValueInterval }>;
+export type Difference = Readonly<{
+  first: number;
+  second: number;
+  difference: number;
+  interval?: ValueInterval;
+  /** Of a mean: how likely such a difference is where the sign of each row's is chance. */
+  p?: number;
+}>;
 
 /**
  * Differences, the second model's value less the first's, over the same resampled rows of both.
@@ -83,8 +91,18 @@ export function differencesOf(
     const [x, y] = [first.values[key] ?? 0, second.values[key] ?? 0];
     const [a, b] = [first.means[key], second.means[key]];
     const gaps = a && b ? b.map((value, i) => value - (a[i] ?? NaN)) : undefined;
+    // Whether proportions differ is McNemar's to say.
+    const p = gaps && !draws.clustered && !proportionOf(a)
+      ? signPermutation(Array.from(gaps).filter((gap) => !Number.isNaN(gap)), options.random, options.samples)
+      : undefined;
     const interval = boundsOf(y - x, replicates[key], jackknife(gaps, draws), options);
-    return [key, { first: x, second: y, difference: y - x, ...(interval ? { interval } : {}) }];
+    return [key, {
+      first: x,
+      second: y,
+      difference: y - x,
+      ...(interval ? { interval } : {}),
+      ...(p === undefined ? {} : { p }),
+    }];
   }));
 }
 

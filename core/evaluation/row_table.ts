@@ -4,7 +4,6 @@
  */
 import { missing } from "../errors.ts";
 import type { Example, Row } from "../types.ts";
-import type { EvaluationOptions } from "./evaluate_rows.ts";
 
 /** A column whose values make slices: which value each row has. */
 export type SliceColumn = Readonly<{ name: string; values: readonly string[]; of: ReadonlyMap<number, number> }>;
@@ -26,7 +25,9 @@ const [VALUES, CHARACTERS] = [50, 60];
 const BINS = 4;
 
 /** An empty table. */
-export function createRowTable({ cluster, slices = false }: EvaluationOptions): RowTable {
+export function createRowTable(
+  { cluster, slices = false }: Readonly<{ cluster?: string | undefined; slices?: boolean | undefined }>,
+): RowTable {
   const clusters = new Map<number, string>();
   const columns = new Map<string, { values: Map<string, number>; of: Map<number, number> } | undefined>();
   const lengths = new Map<number, number>();

@@ -2,8 +2,8 @@
  * The standard normal distribution.
  * @module
  */
-import { exp } from "../math.ts";
-import { logNormalMass, truncatedQuantile } from "../truncated_normal.ts";
+import { exp } from "./math.ts";
+import { logNormalMass, truncatedQuantile } from "./truncated_normal.ts";
 
 /** Where nothing of it is left in double precision. */
 const FAR = 38;

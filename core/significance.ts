@@ -2,8 +2,8 @@
  * Whether a difference is more than chance: McNemar's test, permutations of signs, corrections of many tests.
  * @module
  */
-import { exp, log } from "../math.ts";
-import type { Random } from "../types.ts";
+import { exp, log } from "./math.ts";
+import type { Random } from "./types.ts";
 import { normalShare } from "./normal.ts";
 
 /** What McNemar's test (1947) says of two models over the same rows. */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { createRandom } from "../../../core/random.ts";
-import { bcaInterval, percentileInterval, wilson } from "../../../core/statistics/intervals.ts";
-import { benjaminiHochberg, holm, mcnemar, signPermutation } from "../../../core/statistics/significance.ts";
-import type { Json, Named } from "../../../core/types.ts";
-import { sharedPath, SKIP_REASON } from "../../shared.ts";
+import { createRandom } from "../../core/random.ts";
+import { bcaInterval, percentileInterval, wilson } from "../../core/intervals.ts";
+import { benjaminiHochberg, holm, mcnemar, signPermutation } from "../../core/significance.ts";
+import type { Json, Named } from "../../core/types.ts";
+import { sharedPath, SKIP_REASON } from "../shared.ts";
 
 const near = (found: readonly number[] | undefined, expected: readonly number[] | undefined, what: string): void => {
   assert.equal(found?.length, expected?.length, what);
@@ -17,7 +17,7 @@ const near = (found: readonly number[] | undefined, expected: readonly number[] 
 type Case = Named<Json> & { expected: Named<number & readonly number[]> };
 const file = sharedPath("reference/evaluation/significance.json");
 // Figures of test/fixtures/significance.py: scipy, statsmodels.
-const own = new URL("../../fixtures/significance.json", import.meta.url).pathname;
+const own = new URL("../fixtures/significance.json", import.meta.url).pathname;
 
 for (const path of [own, file]) {
   describe(
