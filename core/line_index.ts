@@ -58,7 +58,12 @@ export async function openLines(
   return linesOf(place, index, size, revision);
 }
 
-function linesOf({ plugin, name, store, key }: LinesPlace, index: LineIndex, size: number, revision: string): IndexedLines {
+function linesOf(
+  { plugin, name, store, key }: LinesPlace,
+  index: LineIndex,
+  size: number,
+  revision: string,
+): IndexedLines {
   const { count, firsts, offsets, numbers } = index;
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const blockOf = (line: number): number => {
@@ -71,7 +76,10 @@ function linesOf({ plugin, name, store, key }: LinesPlace, index: LineIndex, siz
     return from;
   };
   /** The lines of some blocks, as bytes, with their numbers in the file. */
-  const read = async (from: number, to: number): Promise<readonly Readonly<{ bytes: Uint8Array; number: number }>[]> => {
+  const read = async (
+    from: number,
+    to: number,
+  ): Promise<readonly Readonly<{ bytes: Uint8Array; number: number }>[]> => {
     const offset = offsets[from] ?? 0;
     const piece = await store.get(key, { offset, length: (offsets[to] ?? size) - offset });
     if (piece?.revision !== revision) throw changed(plugin, name);
@@ -204,7 +212,8 @@ async function scan(
 
 /** Bytes of ASCII that a line may be empty with, and those of a byte order mark. */
 function isBlank(byte: number | undefined): boolean {
-  return byte === 32 || (byte !== undefined && byte >= 9 && byte <= 13) || byte === 0xef || byte === 0xbb || byte === 0xbf;
+  return byte === 32 || (byte !== undefined && byte >= 9 && byte <= 13) || byte === 0xef || byte === 0xbb ||
+    byte === 0xbf;
 }
 
 /** The lines of some bytes that are not empty, the first of which has a number in its file. */

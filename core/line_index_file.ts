@@ -32,7 +32,8 @@ export async function readIndex(cache: Store | undefined, key: string): Promise<
   if (text(body.length, bytes.length) !== await sha256(body) || text(0, MAGIC.length) !== MAGIC) return undefined;
   const start = bytes.indexOf(10, MAGIC.length) + 1;
   const { blocks, ...header } = JSON.parse(text(MAGIC.length, start));
-  const column = (i: number): Float64Array => new Float64Array(body.slice(start + 8 * i * blocks, start + 8 * (i + 1) * blocks).buffer);
+  const column = (i: number): Float64Array =>
+    new Float64Array(body.slice(start + 8 * i * blocks, start + 8 * (i + 1) * blocks).buffer);
   return { ...header, firsts: column(0), offsets: column(1), numbers: column(2) };
 }
 

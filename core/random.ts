@@ -66,6 +66,37 @@ export function permutation(random: Random, n: number): Int32Array {
   return order;
 }
 
+/** Rounds of the network that permutes, each with a key of its own. */
+const ROUNDS = 4;
+
+/**
+ * Another permutation of the numbers 0 to n-1, which tells the number at any place without a table: a Feistel network of four
+ * rounds over the next power of four, gone round until a number is below n (Black & Rogaway 2002).
+ */
+export function seekablePermutation(random: Random, n: number): (place: number) => number {
+  let half = 2;
+  while (half * half < n) half *= 2;
+  const keys = Array.from({ length: ROUNDS }, (_, round) => random.bits(round));
+  const mixed = (number: number): number => {
+    let [left, right] = [Math.floor(number / half), number % half];
+    for (const key of keys) [left, right] = [right, (left ^ (mix(right ^ key) & (half - 1))) >>> 0];
+    return left * half + right;
+  };
+  return (place) => {
+    let number = mixed(place);
+    while (number >= n) number = mixed(number);
+    return number;
+  };
+}
+
+/** 32 bits of which each depends on all others: the end of MurmurHash3. */
+function mix(bits: number): number {
+  let x = bits ^ (bits >>> 16);
+  x = Math.imul(x, 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+  return x ^ (x >>> 16);
+}
+
 /** Fills with normals of mean 0. */
 export function fillNormal(random: Random, out: Float32Array, std: number): void {
   for (let i = 0; i < out.length; i++) out[i] = std * random.normal(i);

@@ -2,7 +2,7 @@
  * In which order the rows of an epoch are taken: a function of the random stream alone, so that resuming needs no state.
  * @module
  */
-import { permutation, type Random } from "./random.ts";
+import { permutation, type Random, seekablePermutation } from "./random.ts";
 import type { TrainingArguments } from "./types.ts";
 
 /** Batches that group_by_length sorts together at most. */
@@ -22,20 +22,13 @@ const MEGABATCH = 50;
  * console.assert([...order].sort().join() === "0,1,2,3");
  * ```
  */
-export function epochOrder(
-  options: Readonly<{
-    count: number;
-    strategy: TrainingArguments["trainSamplingStrategy"];
-    batchSize: number;
-    random: Random;
-    lengths?: (index: number) => number;
-  }>,
-): Int32Array {
-  const { count, strategy, batchSize, random, lengths = () => 0 } = options;
+export function epochOrder(options: OrderOptions): Int32Array {
+  const { count, strategy, random } = options;
   if (strategy === "sequential") return Int32Array.from({ length: count }, (_, i) => i);
   const order = permutation(random, count);
   if (strategy === "random" || count === 0) return order;
-  const size = batchSize * Math.max(1, Math.min(MEGABATCH, Math.floor(count / (batchSize * 4))));
+  const { lengths = none } = options;
+  const size = megabatchSize(options);
   const at = (place: number): number => order[place] ?? 0;
   let longest = 0;
   for (let start = 0; start < count; start += size) {
@@ -45,4 +38,65 @@ export function epochOrder(
   }
   [order[0], order[longest]] = [at(longest), at(0)];
   return order;
+}
+
+/** What an order is made from. `lengths` is needed for group_by_length alone; `batchSize`: rows of one optimizer step. */
+export type OrderOptions = Readonly<{
+  count: number;
+  strategy: TrainingArguments["trainSamplingStrategy"];
+  batchSize: number;
+  random: Random;
+  lengths?: (index: number) => number;
+}>;
+
+/** The rows of an epoch from one place in its order to the one before another. */
+export type EpochOrder = (from: number, to: number) => Int32Array;
+
+/** Rows of which a table of the order is not kept: it would be larger than what is trained on at a time. */
+const LARGE = 2 ** 20;
+
+/**
+ * The rows of one epoch, some at a time: those of `epochOrder` up to a million rows; of more there is no table, and any
+ * place is had at once. Their order is another one then, as exact, by a keyed permutation.
+ */
+export function orderOfEpoch(options: OrderOptions, large: number = LARGE): EpochOrder {
+  const { count, strategy, random } = options;
+  const some = (at: (place: number) => number): EpochOrder => (from, to) =>
+    Int32Array.from({ length: Math.max(0, Math.min(to, count) - from) }, (_, i) => at(from + i));
+  if (strategy === "sequential") return some((place) => place);
+  if (count <= large) {
+    const order = epochOrder(options);
+    return (from, to) => order.subarray(from, to);
+  }
+  const drawn = seekablePermutation(random, count);
+  return some(strategy === "random" ? drawn : groupedByLength(options, drawn));
+}
+
+/** As `epochOrder` groups rows, one megabatch at a time. */
+function groupedByLength(options: OrderOptions, drawn: (place: number) => number): (place: number) => number {
+  const { count, lengths = none } = options;
+  const size = megabatchSize(options);
+  const sorted = (start: number): Int32Array =>
+    Int32Array.from({ length: Math.min(size, count - start) }, (_, i) => drawn(start + i))
+      .sort((a, b) => lengths(b) - lengths(a));
+  let [most, longest] = [0, 0];
+  for (let row = 0; row < count; row++) most = Math.max(most, lengths(row));
+  while (lengths(drawn(longest)) < most) longest++;
+  // The longest row of all, and the row whose place it takes.
+  const other = longest - longest % size;
+  const [last, first] = [sorted(other)[0] ?? 0, sorted(0)[0] ?? 0];
+  let known: Readonly<{ start: number; rows: Int32Array }> | undefined;
+  return (place) => {
+    if (place === 0) return last;
+    if (place === other) return first;
+    const start = place - place % size;
+    if (known?.start !== start) known = { start, rows: sorted(start) };
+    return known.rows[place - start] ?? 0;
+  };
+}
+
+const none = (): number => 0;
+
+function megabatchSize({ count, batchSize }: OrderOptions): number {
+  return batchSize * Math.max(1, Math.min(MEGABATCH, Math.floor(count / (batchSize * 4))));
 }

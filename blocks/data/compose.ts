@@ -33,7 +33,21 @@ export async function concatenatedRows(parts: readonly Rows[]): Promise<Rows> {
       }
     },
     ...(counted && select.every((at) => at !== undefined)
-      ? { at: async (indices) => await rowsOfParts(parts, counted, indices) }
+      ? { at: async (indices) => await rowsOfParts(parts, counted, indices), ...placesOfParts(parts, counted) }
+      : {}),
+  };
+}
+
+/** Where rows stand among all parts, and the longest of them. */
+function placesOfParts(parts: readonly Rows[], lengths: readonly number[]): Pick<Rows, "where" | "longest"> {
+  const firsts = lengths.map((_, part) => lengths.slice(0, part).reduce((a, b) => a + b, 0));
+  return {
+    where: async (index) => {
+      const part = firsts.findLastIndex((first) => first <= index);
+      return await parts[part]?.where?.(index - (firsts[part] ?? 0));
+    },
+    ...(parts.every(({ longest }) => longest)
+      ? { longest: parts.flatMap(({ longest = [] }, part) => longest.map((index) => index + (firsts[part] ?? 0))) }
       : {}),
   };
 }
@@ -127,6 +141,10 @@ export async function rangeOfRows(source: Rows, from: number, to: number): Promi
           if (wrong !== undefined) throw badValue("data", "row", wrong, `a row from 0 to ${to - from - 1}`);
           return await at(indices.map((index) => from + index));
         },
+        where: async (index) => await source.where?.(from + index),
+        ...(source.longest
+          ? { longest: source.longest.filter((index) => index >= from && index < to).map((index) => index - from) }
+          : {}),
       }
       : {}),
   };

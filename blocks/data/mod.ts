@@ -4,6 +4,7 @@
  */
 export * from "./compose.ts";
 export * from "./files.ts";
+export * from "./line_rows.ts";
 export * from "./rows.ts";
 export * from "./slices.ts";
 export * from "./text_file.ts";

@@ -11,15 +11,15 @@ import { unpacked } from "./unpacked.ts";
 /** Bytes read at once, and those that tell what a file is. */
 const [PIECE, BEGINNING] = [4 * 2 ** 20, 64 * 2 ** 10];
 
-/** A file: its name in messages, and where it is. */
-export type FilePlace = Readonly<{ name: string; store: Store; key: string }>;
+/** A file: its name in messages, where it is, its whole path where it has one, and where what is noted of it is kept. */
+export type FilePlace = Readonly<{ name: string; store: Store; key: string; path?: string; cache?: Store | undefined }>;
 
 /** The place of a file by its path. Throws AttuneError where the host has no files. */
 export function placeOf(plugin: string, path: string, host: Host): FilePlace {
   if (!host.directory) throw missing(plugin, "access to files", host.runtime);
   const full = host.resolve?.(path) ?? path;
   const cut = Math.max(full.lastIndexOf("/"), full.lastIndexOf("\\")) + 1;
-  return { name: path, store: host.directory(full.slice(0, cut)), key: full.slice(cut) };
+  return { name: path, store: host.directory(full.slice(0, cut)), key: full.slice(cut), path: full, cache: host.cache };
 }
 
 /** A file, unpacked where it is packed, that is read once, from its start to its end. */

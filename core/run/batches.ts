@@ -7,7 +7,7 @@ import { badValue } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import { batchesPerEpoch } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
-import { epochOrder } from "../sampling.ts";
+import { type EpochOrder, orderOfEpoch } from "../sampling.ts";
 import type { Batch, Named, Run } from "../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
 import type { OpenRun } from "./open.ts";
@@ -123,19 +123,19 @@ function batchesOfTask(
   const seeded = createRandom(training.dataSeed ?? training.seed);
   const random = name === "" ? seeded.fork("order") : seeded.fork("order", name);
   const size = training.perDeviceTrainBatchSize;
-  let known: { epoch: number; order: Promise<Int32Array> } | undefined;
-  const orderOf = async (epoch: number): Promise<Int32Array> => {
+  let known: { epoch: number; order: Promise<EpochOrder> } | undefined;
+  const orderOf = async (epoch: number): Promise<EpochOrder> => {
     const strategy = training.trainSamplingStrategy;
     const lengths = strategy === "group_by_length" ? (await rows.sizes()).tokens : undefined;
     const options = { count: rows.count, strategy, batchSize: size, random: random.fork(epoch) };
-    return epochOrder(lengths ? { ...options, lengths } : options);
+    return orderOfEpoch(lengths ? { ...options, lengths } : options);
   };
   return {
     count: countOf(open.run, { name, samples: rows.count }),
     at: async (epoch, index) => {
       if (known?.epoch !== epoch) known = { epoch, order: orderOf(epoch) };
       const order = await known.order;
-      const chosen = [...order.subarray(index * size, (index + 1) * size)];
+      const chosen = [...order(index * size, (index + 1) * size)];
       return layOut(await rows.samples(chosen, epoch), open.layout);
     },
   };

@@ -2,14 +2,16 @@
  * A run's rows as samples and batches.
  * @module
  */
+import { cachedJson } from "../cached.ts";
 import { AttuneError, missing } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
-import type { Batch, BatchLayout, Collator, Dataset, Sample, Subtask, Survey } from "../types.ts";
+import type { Batch, BatchLayout, Dataset, Sample, Subtask, Survey } from "../types.ts";
 import { allSamples, type EncodedRows, lookAtRows } from "./encoded_rows.ts";
 import { createRowEncoder } from "./encoding.ts";
 import type { OpenRun } from "./open.ts";
-import { seekable, type SeekableRows } from "./seekable.ts";
+import { seekable, type SeekableRows, worthKeeping } from "./seekable.ts";
 import type { Tell } from "./telling.ts";
+import { VERSION } from "../version.ts";
 
 /** How often one looks whether there is progress to tell, in rows. */
 const PROGRESS = 64;
@@ -37,7 +39,7 @@ export async function encodeRows(
 ): Promise<EncodedRows> {
   const { host, collator } = open;
   const source = await seekable(await dataset.open(host));
-  const survey = labelled ? await surveyOf(collator, source) : undefined;
+  const survey = labelled ? await surveyOf(open, source) : undefined;
   const reading = options.reading ?? survey?.reading;
   const [first] = labelled && source.length > 0 ? await source.at([0]) : [];
   const rows = await lookAtRows({
@@ -73,11 +75,14 @@ export async function encodeAll(
 }
 
 /** What a collator makes of all rows, which pass by one at a time. */
-async function surveyOf(collator: Collator, source: SeekableRows): Promise<Survey | undefined> {
+async function surveyOf({ collator, host }: OpenRun, source: SeekableRows): Promise<Survey | undefined> {
   const looking = collator.survey?.();
   if (!looking) return undefined;
-  for await (const { row } of source.read()) looking.add(row);
-  return looking.end();
+  const known = [source.fingerprint, VERSION, collator.name, collator.options];
+  return await cachedJson(worthKeeping(source, host), "surveys", known, async () => {
+    for await (const { row } of source.read()) looking.add(row);
+    return looking.end();
+  });
 }
 
 /** What a plan wants to know of rows: how many samples and tokens they are, and the longest. */

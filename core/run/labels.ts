@@ -2,11 +2,14 @@
  * Names of classes that nobody gave: they are read from the training rows, and stand in the run's spec from then on.
  * @module
  */
+import { cachedJson } from "../cached.ts";
 import { classNames } from "../class_names.ts";
 import { isPlugin } from "../define.ts";
 import { AttuneError } from "../errors.ts";
 import { taskData } from "../run_data.ts";
-import type { Checkpoint, Dataset, Host, Row, Rows, Run, Task } from "../types.ts";
+import type { Checkpoint, Dataset, Host, LabelNames, Rows, Run, Task } from "../types.ts";
+import { worthKeeping } from "./seekable.ts";
+import { VERSION } from "../version.ts";
 
 /** A run whose classes have names, and what was read for that. */
 export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
@@ -32,8 +35,8 @@ async function named(objective: Task, train: Dataset | undefined, path: string, 
   if (options !== objective.options) return remade(options);
   const labelsIn = objective.subtasks.map((task) => task.labelsIn).find((read) => read !== undefined);
   if (!labelsIn || !train || !own.run.catalog.task?.[objective.name]) return objective;
-  const { rows, classes } = await rowsOf(inRun(own.run, train), own.host);
-  const labels = labelsIn(rows, classes);
+  const { values, classes } = await valuesIn(inRun(own.run, train), labelsIn, objective, own.host);
+  const labels = labelsIn.namesOf(values, classes);
   if (labels.every((label, i) => label === `LABEL_${i}`)) {
     return remade({ ...objective.options, numLabels: labels.length });
   }
@@ -68,10 +71,32 @@ function inRun(run: Run, train: Dataset): Dataset {
   return (task && taskData(run, task).train) ?? train;
 }
 
-async function rowsOf(dataset: Dataset, host: Host): Promise<Readonly<{ rows: Row[]; classes: Rows["classes"] }>> {
-  const rows: Row[] = [];
+type Values = readonly (readonly [row: number, value: unknown])[];
+
+/** What rows say of their classes, each different value once: there may be more rows than there is memory. */
+async function valuesIn(
+  dataset: Dataset,
+  { valueOf }: LabelNames,
+  { name, options }: Task,
+  host: Host,
+): Promise<Readonly<{ values: Values; classes: Rows["classes"] }>> {
   const opened = await dataset.open(host);
-  for await (const { row } of opened.read()) rows.push(row);
-  if (rows.length > 0) return { rows, classes: opened.classes };
+  const values = await cachedJson(
+    worthKeeping(opened, host),
+    "labels",
+    [opened.fingerprint, VERSION, name, options],
+    async () => {
+      const different = new Map<string, readonly [number, unknown]>();
+      let number = 0;
+      for await (const { row } of opened.read()) {
+        const value = valueOf(row);
+        const key = JSON.stringify(value) ?? "";
+        if (!different.has(key)) different.set(key, [number, value]);
+        number++;
+      }
+      return [...different.values()];
+    },
+  );
+  if (values.length > 0) return { values, classes: opened.classes };
   throw new AttuneError("The data set has no rows", { code: "EMPTY_DATA", plugin: dataset.name, found: 0 });
 }

@@ -2,12 +2,20 @@
  * Rows that are had by their number, whatever their source can do.
  * @module
  */
-import type { Row, Rows } from "../types.ts";
+import type { Host, Row, Rows, Store } from "../types.ts";
 
 /** Rows of known number. */
 export type SeekableRows =
   & Pick<Rows, "fingerprint" | "read" | "transforms" | "longest" | "where">
   & Readonly<{ length: number; at: NonNullable<Rows["at"]> }>;
+
+/** Data sets of fewer rows are looked through faster than a cache is asked. */
+const KEPT_ROWS = 10_000;
+
+/** Where what was found out about rows is kept, if that is worth while. */
+export function worthKeeping({ length }: Pick<Rows, "length">, { cache }: Host): Store | undefined {
+  return length === undefined || length < KEPT_ROWS ? undefined : cache;
+}
 
 /** Opened rows as they are where their source can seek; the rows of a stream are held in memory. */
 export async function seekable(opened: Rows): Promise<SeekableRows> {

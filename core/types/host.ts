@@ -163,6 +163,8 @@ export interface Host {
   readonly base?: Store;
   /** The Hugging Face hub's cache on disk, as Python lays it out. */
   readonly hubCache?: HubCache;
+  /** What may be made again from other files, kept for later runs of any process; absent: nothing is kept. */
+  readonly cache?: Store;
   /** The kernels as a compiled module, where bytes may not be compiled (workerd). */
   readonly kernels?: WebAssembly.Module;
   /** Threads to compute with; absent: onnxruntime's own choice. */

@@ -402,6 +402,15 @@ export type TaskContext = Readonly<{
 }>;
 
 /**
+ * Names of classes as rows have them. `valueOf`: what of a row says its classes, as JSON; `namesOf`: the names in all
+ * different values, each with the number of the first row that has it.
+ */
+export type LabelNames = Readonly<{
+  valueOf(row: Row): Json | undefined;
+  namesOf(values: readonly (readonly [row: number, value: unknown])[], classes?: Rows["classes"]): readonly string[];
+}>;
+
+/**
  * One task. `name` is "" when alone; else it prefixes metrics, head parameters and the task's own adapters.
  * `decode`: outputs as metrics read them.
  */
@@ -418,10 +427,10 @@ export interface Subtask {
   /** Notes for the user before the run. */
   readonly notes?: readonly string[];
   /**
-   * Set where nobody has named the classes, and the names that rows have would do: the names of the classes of all rows.
-   * The task takes them as its option `labels`. `classes`: names that the source of the rows has, by column.
+   * Set where nobody has named the classes, and the names that rows have would do. The task takes them as its option
+   * `labels`.
    */
-  readonly labelsIn?: ((rows: readonly Row[], classes?: Rows["classes"]) => readonly string[]) | undefined;
+  readonly labelsIn?: LabelNames | undefined;
   /** The classes that a row is labelled with, by their ids: one, or one for each word. Absent: it tells no classes. */
   readonly classIds?: ((row: Row, index: number) => readonly number[]) | undefined;
   readonly collator: Use<"collator">;

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { type FilePlace, openFiles, openTextFile, placeOf, rowsInMemory } from "../../blocks/data/mod.ts";
+import { type FilePlace, openFiles, openLineRows, openTextFile, placeOf, rowsInMemory } from "../../blocks/data/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, Row, Rows } from "../../core/types.ts";
 import { type FilesOptions, filesOptions } from "./files_options.ts";
@@ -52,6 +52,10 @@ export const text: Factory<"data", Input> = define({
 
 /** The rows of a text file. */
 export async function openText(place: FilePlace, sampleBy: TextOptions["sampleBy"]): Promise<Rows> {
+  const large = sampleBy === "line"
+    ? await openLineRows("text", place, { rowOf: (line) => ({ text: line.replace(/\r$/, "") }) })
+    : undefined;
+  if (large) return large;
   const file = await openTextFile("text", place);
   const rows: Row[] = [];
   const lines: number[] = [];

@@ -24,10 +24,9 @@ const MOST = 1000;
  *
  * @throws AttuneError where a value is no name of a class, or there are too many of them.
  */
-export function classesIn(values: Iterable<unknown>): readonly string[] {
+export function classesIn(values: Iterable<readonly [row: number, value: unknown]>): readonly string[] {
   const names = new Map<string, number | undefined>();
-  let at = 0;
-  for (const value of values) {
+  for (const [at, value] of values) {
     const number = asNumber(value);
     if (number !== undefined && !Number.isInteger(number)) {
       throw badValue(
@@ -51,7 +50,6 @@ export function classesIn(values: Iterable<unknown>): readonly string[] {
         "few classes, or task.with.labels with their names",
       );
     }
-    at++;
   }
   if (names.size === 0) throw missing("labels", "task.with.labels", "the spec, and the rows have none");
   const all = [...names];

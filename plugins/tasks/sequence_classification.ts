@@ -8,7 +8,7 @@ import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses 
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import { sizeOf } from "../../core/tensor.ts";
-import type { Factory, Json, MetricInputs, Named, Row, Rows, Subtask, Tensor } from "../../core/types.ts";
+import type { Factory, Json, LabelNames, MetricInputs, Named, Subtask, Tensor } from "../../core/types.ts";
 import { areNumbersOf, classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
 
 /** Options of {@link sequenceClassification}. */
@@ -69,7 +69,7 @@ export function classificationTask(options: SequenceClassificationOptions): Subt
   const open = named === undefined && count === undefined;
   return {
     ...task,
-    ...(open ? { labelsIn: (rows, classes) => labelsOfRows(rows, options, classes) } : {}),
+    ...(open ? { labelsIn: labelNames(options) } : {}),
     withConfig: (context) => {
       const classes = (open ? classNames(context.config) : undefined) ?? labels;
       return taskOf(options, headClasses(classes, "sequence", context), classes);
@@ -123,25 +123,27 @@ function classIdOf(
 }
 
 /** Names of the classes, as the rows have them. */
-function labelsOfRows(
-  rows: readonly Row[],
-  { problemType, columns }: SequenceClassificationOptions,
-  classes: Rows["classes"] = {},
-): readonly string[] {
+function labelNames({ problemType, columns }: SequenceClassificationOptions): LabelNames {
   const several = problemType === "multi-label";
   const column = columns.label ?? (several ? columns.labels ?? "labels" : undefined);
-  const values = rows.map((row) => row[column ?? ("label" in row ? "label" : "labels")]);
-  const named = classes[column ?? (rows.some((row) => "label" in row) ? "label" : "labels")];
-  if (named && areNumbersOf(named, values.flat())) return named;
-  // What the collator says of rows without the column is better.
-  if (values.some((value) => value === undefined)) return unnamedClasses(2);
-  if (!several) return classesIn(values);
-  const lists = values.map((value) => (Array.isArray(value) ? value : []));
-  const size = lists[0]?.length ?? 0;
-  const hot = lists.every((list) =>
-    list.length === size && list.every((x) => x === 0 || x === 1 || typeof x === "boolean")
-  );
-  return hot && size > 0 ? unnamedClasses(size) : classesIn(lists.flat());
+  return {
+    valueOf: (row) => row[column ?? ("label" in row ? "label" : "labels")] as Json | undefined,
+    namesOf: (values, classes = {}) => {
+      const named = column === undefined ? classes.label ?? classes.labels : classes[column];
+      const all = values.map(([, value]) => value);
+      if (named && areNumbersOf(named, all.flat())) return named;
+      // What the collator says of rows without the column is better.
+      if (all.some((value) => value === undefined)) return unnamedClasses(2);
+      if (!several) return classesIn(values);
+      const lists = values.map(([row, value]) => [row, Array.isArray(value) ? value : []] as const);
+      const size = lists[0]?.[1].length ?? 0;
+      const hot = lists.every(([, list]) =>
+        list.length === size && list.every((x) => x === 0 || x === 1 || typeof x === "boolean")
+      );
+      if (hot && size > 0) return unnamedClasses(size);
+      return classesIn(lists.flatMap(([row, list]) => list.map((value: unknown) => [row, value] as const)));
+    },
+  };
 }
 
 function rowsOf(outputs: Named<Tensor>, size: number): Float32Array[] {

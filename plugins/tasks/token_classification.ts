@@ -7,7 +7,7 @@ import { classReader } from "../../core/class_reader.ts";
 import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/class_names.ts";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
-import type { Batch, Factory, Json, MetricInputs, Named, Row, Rows, Subtask, Tensor } from "../../core/types.ts";
+import type { Batch, Factory, Json, LabelNames, MetricInputs, Named, Subtask, Tensor } from "../../core/types.ts";
 import { areNumbersOf, classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
 
 /** Options of {@link tokenClassification}. */
@@ -58,7 +58,7 @@ function openTask(options: TokenClassificationOptions): Subtask {
   const open = named === undefined && numLabels === undefined;
   return {
     ...taskOf({ names: labels }, labels, options),
-    ...(open ? { labelsIn: (rows, classes) => labelsOfRows(rows, options, classes) } : {}),
+    ...(open ? { labelsIn: labelNames(options) } : {}),
     withConfig: (context) => {
       const classes = (open ? classNames(context.config) : undefined) ?? labels;
       return taskOf(headClasses(classes, "token", context), classes, options);
@@ -94,16 +94,23 @@ function taskOf(
 }
 
 /** Names of the tags, as the rows have them. */
-function labelsOfRows(
-  rows: readonly Row[],
-  { columns }: TokenClassificationOptions,
-  classes: Rows["classes"] = {},
-): readonly string[] {
-  // What the collator says of rows without the column is better, and ready-made rows have numbers without names.
-  const tags = rows.map((row) => row["input_ids" in row ? "" : columns.tags ?? "tags"]);
-  const named = classes[columns.tags ?? "tags"];
-  if (named && areNumbersOf(named, tags.flat())) return named;
-  return tags.every((list) => Array.isArray(list)) ? classesIn(tags.flat()) : unnamedClasses(2);
+function labelNames({ columns }: TokenClassificationOptions): LabelNames {
+  const column = columns.tags ?? "tags";
+  return {
+    // What the collator says of rows without the column is better, and ready-made rows have numbers without names.
+    valueOf: (row) => {
+      const tags = row["input_ids" in row ? "" : column];
+      return Array.isArray(tags) ? [...new Set(tags)].sort() : null;
+    },
+    namesOf: (values, classes = {}) => {
+      const tags = values.flatMap(([row, list]) =>
+        Array.isArray(list) ? list.map((tag: unknown) => [row, tag] as const) : [[row, undefined] as const]
+      );
+      const named = classes[column];
+      if (named && areNumbersOf(named, tags.map(([, tag]) => tag))) return named;
+      return values.every(([, list]) => Array.isArray(list)) ? classesIn(tags) : unnamedClasses(2);
+    },
+  };
 }
 
 /** Tags of each sequence's words, in order, from the logits of the places that have labels. */

@@ -31,6 +31,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--resume", "continue from the newest checkpoint")
     .option("--probe", "write probe.json")
     .option("--threads <n>", "threads to compute with", wholeNumber(1))
+    .option("--no-cache", "read and write nothing in the user's cache")
     .action(async (spec, options) => set(await (await import("./run.ts")).runCommand(spec, options)));
   program.command("plan").argument("<spec>").description("memory, parameters and time of a run, before step one")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])

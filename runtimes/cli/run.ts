@@ -17,7 +17,16 @@ import { isDirectory, readSpec, specPath } from "../host/spec_file.ts";
 
 /** Options of `attune run`. */
 export type RunCommandOptions = Readonly<
-  { output?: string; set?: readonly string[]; json?: boolean; resume?: boolean; probe?: boolean; threads?: number }
+  {
+    output?: string;
+    set?: readonly string[];
+    json?: boolean;
+    resume?: boolean;
+    probe?: boolean;
+    threads?: number;
+    /** False: nothing in the user's cache is read or written. */
+    cache?: boolean;
+  }
 >;
 
 /** Trains the spec in a file, or goes on with the run in a folder. */
@@ -51,6 +60,8 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
   let code: number = exitCodes.failed;
   let display: LogWriter | undefined;
   const { resume, probe, threads } = options;
+  // The worker's environment is this one's.
+  if (options.cache === false) process.env.ATTUNE_CACHE = "off";
   const full = withLoggers(spec);
   const events = trainInWorker(full, { output, resume, probe, threads, signal: abort.signal })[Symbol.asyncIterator]();
   try {

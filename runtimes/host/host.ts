@@ -14,6 +14,7 @@ import type { Channel, Host, Ort, SavedModel } from "../../core/types.ts";
 import { directoryStore } from "./directory_store.ts";
 import { hubCache } from "./hub_cache.ts";
 import { disableTelemetry } from "./telemetry.ts";
+import { userCache } from "./user_cache.ts";
 
 /** Options of a host. */
 export type HostOptions = Readonly<{
@@ -51,6 +52,7 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
     packageDirectory,
     base: directoryStore(fileURLToPath(new URL("../../plugins/models/base", import.meta.url))),
     hubCache: hubCache(process.env),
+    ...cacheOf(userCache(process.env, process.platform)),
     terminal: terminal(),
     memoryBytes: totalmem(),
     threads: options.threads ?? availableParallelism(),
@@ -74,6 +76,8 @@ async function openSavedModel(folder: string, host: Host): Promise<SavedModel> {
     close: async () => await saved.close(),
   };
 }
+
+const cacheOf = (cache: Host["cache"]): Pick<Host, "cache"> => (cache ? { cache } : {});
 
 /** The version of onnxruntime-node that Attune is checked with. */
 export const RUNTIME_VERSION = "1.30.0";

@@ -282,8 +282,16 @@ it("a large file of JSON lines is read anew each time, and its first wrong line 
     }
     assert.deepEqual(found, Array.from({ length: 4400 - (from?.at ?? 0) }, (_, i) => i + (from?.at ?? 0)));
   }
+  assert.deepEqual((await opened.at?.([4399, 0, 17]))?.map(({ label }) => label), [4399, 0, 17]);
+  assert.match(await opened.where?.(17) ?? "", /large\.jsonl, line 18$/);
+  assert.equal(opened.longest?.length, 64);
   const wrong = jsonl({ path: written("wrong.jsonl", [...all, "{"].join("\n")) });
   await assert.rejects(async () => await wrong.open(await host()), /wrong\.jsonl, line 4401: is not JSON/);
+  // What begins and ends as an object is found when it is read.
+  const within = jsonl({ path: written("within.jsonl", [...all, "{]}"].join("\n")) });
+  const late = await within.open(await host());
+  assert.equal((await late.at?.([4399]))?.[0]?.label, 4399);
+  await assert.rejects(async () => await late.at?.([4400]), /within\.jsonl, line 4401: is not JSON/);
 });
 
 it("a file of many columns takes no more than their number", async () => {

@@ -1,0 +1,45 @@
+/**
+ * Large files of lines as rows: read as they are needed, by an index of their lines.
+ * @module
+ */
+import { type Line, openLines } from "../../core/line_index.ts";
+import type { Row, Rows } from "../../core/types.ts";
+import type { FilePlace } from "./text_file.ts";
+import { packingOf } from "./unpacked.ts";
+
+/** Smaller files are held in memory: as rows they take several times their size. */
+const HELD = 16 * 2 ** 20;
+
+/** What makes rows of lines. `check`: of the first and last byte of a line that are not blank, while lines are counted. */
+export type LineReader = Readonly<{
+  rowOf(line: string, where: string): Row;
+  check?(first: number, last: number, where: string): void;
+}>;
+
+/** The rows of a file that is large and not packed, a line each; undefined where it is another one. Throws AttuneError as `openLines` does. */
+export async function openLineRows(plugin: string, place: FilePlace, reader: LineReader): Promise<Rows | undefined> {
+  const { name, store, key, path, cache } = place;
+  const beginning = await store.get(key, { offset: 0, length: 4 });
+  if (!beginning || beginning.size <= HELD || packingOf(beginning.bytes)) return undefined;
+  const whereIs = (number: number): string => `${name}, line ${number}`;
+  const { check } = reader;
+  const { count, fingerprint, longest, at, read } = await openLines(
+    { plugin, name, store, key, identity: `${plugin} ${path ?? name}` },
+    cache,
+    check && ((first, last, number) => check(first, last, whereIs(number))),
+  );
+  const rowOf = ({ text, number }: Line): Row => reader.rowOf(text, whereIs(number));
+  return {
+    length: count,
+    fingerprint,
+    longest,
+    at: async (indices) => (await at(indices)).map(rowOf),
+    where: async (index) => whereIs((await at([index]))[0]?.number ?? 0),
+    read: async function* (from) {
+      let index = from?.at ?? 0;
+      for await (const line of read(index)) {
+        yield { row: rowOf(line), next: { at: ++index }, where: whereIs(line.number) };
+      }
+    },
+  };
+}
