@@ -74,6 +74,7 @@ export { epochOrder } from "./core/sampling.ts";
 export { divideRows } from "./core/folds.ts";
 export { qr, topSingular } from "./core/linear_algebra.ts";
 export { sha256 } from "./core/fingerprint.ts";
+export { type IndexedLines, type Line, type LinesPlace, openLines } from "./core/line_index.ts";
 export { most } from "./core/most.ts";
 
 // Searches: what of a space a trial has.
