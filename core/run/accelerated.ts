@@ -43,3 +43,19 @@ function trains({ run: { spec } }: OpenRun, attached: OpenRun["attached"], name:
   // A server's adapters come and go: what its run was made with says it.
   return attached.length === 0 && [spec.adapter ?? []].flat().length === 0;
 }
+
+/** The inputs that share a scale where a linear layer's weight is stored as codes, by its checkpoint or an accelerator. */
+export function blockSizeOf(
+  { run, backbone, checkpoint }: Pick<OpenRun, "run" | "backbone" | "checkpoint">,
+  module: string,
+): number | undefined {
+  const name = `${module}.weight`;
+  const own = storedNames(checkpoint.weights.names, backbone)(name);
+  const kept = own === undefined ? undefined : checkpoint.weights.formatOf?.(own);
+  if (kept) return kept.blockSize;
+  const conv1d = backbone.conv1ds.includes(module);
+  const [rows = 0, columns = 0] = backbone.shapes[name] ?? [];
+  const weight = { name, module, dims: conv1d ? [columns, rows] as const : [rows, columns] as const, conv1d };
+  return run.accelerators.map((accelerator) => accelerator.store?.(weight)).find((storage) => storage)?.format
+    .blockSize;
+}

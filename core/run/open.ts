@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue, missing, show, unsupported } from "../errors.ts";
-import { withFrozenWeights } from "./accelerated.ts";
+import { blockSizeOf, withFrozenWeights } from "./accelerated.ts";
 import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
@@ -184,12 +184,10 @@ function withLoss(run: Run, loss: Loss | undefined): Run {
 
 /** An adapter opened and attached to a model and its head. */
 export async function attachAdapter(
-  { backbone, heads, task, tokenizer, host, checkpoint }: Pick<
-    OpenRun,
-    "backbone" | "heads" | "task" | "tokenizer" | "host" | "checkpoint"
-  >,
+  open: Pick<OpenRun, "run" | "backbone" | "heads" | "task" | "tokenizer" | "host" | "checkpoint">,
   adapter: Adapter,
 ): Promise<AttachedAdapter> {
+  const { backbone, heads, task, tokenizer, host, checkpoint } = open;
   const opened = adapter.open ? await adapter.open(host) : adapter;
   const stored = (module: string): boolean => checkpoint.weights.names.some((name) => name.startsWith(`${module}.`));
   const modules = heads.flatMap((h) => backbone.heads[h.name]?.modulesToSave ?? h.modulesToSave);
@@ -199,6 +197,7 @@ export async function attachAdapter(
     task: task.taskType ?? "",
     tokenizer,
     isInCheckpoint: stored,
+    blockSizeOf: (module) => blockSizeOf(open, module),
     ...(parent === undefined ? {} : { parent: { module: parent, beside: modules } }),
   });
 }

@@ -229,6 +229,8 @@ export type AttachContext = Readonly<{
   modules: readonly string[];
   task: string;
   tokenizer?: Tokenizer;
+  /** The inputs that share a scale in the weight of a linear layer that is stored as codes; undefined: it has none. */
+  blockSizeOf?: (module: string) => number | undefined;
   /** Whether the checkpoint has weights of a module. */
   isInCheckpoint?: (module: string) => boolean;
   /** Where the library's class with this head has the model in a module of its own: that, and the head's modules beside it. */

@@ -29,6 +29,8 @@ export type WeightStorage = Readonly<{
 export interface WeightFormat {
   /** As plans and logs name it: "nf4, block 64, double". */
   readonly label: string;
+  /** Inputs of an output that share a scale and a zero point, where blocks run so. */
+  readonly blockSize?: number;
   /** Tensors that the runtime wants as constants, because it packs them; the others are inputs that all sessions share. */
   readonly constants?: readonly string[];
   /** Bytes of a weight's tensors, without tables that all weights share. */

@@ -53,6 +53,7 @@ export function linearBlocks(options: LinearBlocks): WeightFormat {
       ...(accuracyLevel === 0 ? [] : ["activations in int8"]),
       ...(computeDtype === "float32" ? [] : [`computed in ${computeDtype}`]),
     ].join(", "),
+    blockSize,
     // The kernel over activations in int8 packs what it multiplies by.
     ...(accuracyLevel === 0 ? {} : { constants: ["codes", "scales", "zeros"] }),
     bytes: (dims) => {

@@ -22,6 +22,13 @@ export interface LoraOptions {
   readonly useRslora: boolean;
   /** Trains a magnitude beside the direction (Liu et al. 2024). */
   readonly useDora: boolean;
+  /**
+   * Lets A read one number for each group of inputs (QA-LoRA, Xu et al. 2023), so that the update goes into zero points:
+   * `attune merge --exact`.
+   */
+  readonly useQalora: boolean;
+  /** Inputs of a group, with `useQalora`; null: those that share a zero point in the base, else PEFT's 16. */
+  readonly qaloraGroupSize: number | null;
   /** Which biases of the model train: none, all, or those of the targets. */
   readonly bias: "none" | "all" | "lora_only";
   /** Whether B has a bias. */
@@ -65,6 +72,8 @@ const entries = {
   excludeModules: v.optional(v.nullable(names), null),
   useRslora: v.optional(v.boolean(), false),
   useDora: v.optional(v.boolean(), false),
+  useQalora: v.optional(v.boolean(), false),
+  qaloraGroupSize: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
   bias: v.optional(v.picklist(["none", "all", "lora_only"]), "none"),
   loraBias: v.optional(v.boolean(), false),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),

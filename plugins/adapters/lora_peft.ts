@@ -9,7 +9,6 @@ export const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain">
   // What only other kinds of layers read, and how the first factors were found.
   harmless: [
     "megatron_core",
-    "qalora_group_size",
     "eva_config",
     "corda_config",
     "loftq_config",
@@ -32,7 +31,6 @@ export const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain">
       "monteclora_config",
       "target_parameters",
       "use_bdlora",
-      "use_qalora",
       "velora_config",
     ],
   },

@@ -39,6 +39,7 @@ import type {
 import { firstFactors } from "./lora_init.ts";
 import type { LoraOptions } from "./lora_options.ts";
 import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
+import { groupsOfInputs, pooled, withoutPooling } from "../../formats/peft/pooled_inputs.ts";
 import { type Tied, withTying } from "./tied.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
@@ -58,6 +59,8 @@ type LoraPlan = Readonly<{
   updateOf(path: string): string;
   rankOf(path: string): number;
   scaleOf(path: string): number;
+  /** Inputs that A reads as one; undefined: it reads each. */
+  pool: number | undefined;
   init: ReturnType<typeof firstFactors>;
   /** PiSSA and OLoRA start from a weight less their first product; that product stands apart, frozen. */
   parted: boolean;
@@ -86,6 +89,8 @@ export function attachLora(
     const r = rankOf(path);
     return loraScale(patternValue(updateOf(path), o.alphaPattern, o.loraAlpha), r, o.useRslora);
   };
+  if (o.useQalora) checkPooled(plugin, o, [...targets], backbone);
+  const pool = poolOf(plugin, o, [...targets], context);
   const tokens = tokenRows(plugin, o, backbone);
   const wrapped = wrappedKey((path) => targets.has(path));
   const init = firstFactors(plugin, initLoraWeights, rankOf, scaleOf);
@@ -100,6 +105,7 @@ export function attachLora(
     updateOf,
     rankOf,
     scaleOf,
+    pool,
     init,
     parted,
   };
@@ -133,8 +139,10 @@ export function attachLora(
       () => ({
         ...o,
         ...(parted ? asPlainLora(o) : {}),
-        // Older versions of PEFT do not know the field.
+        // Older versions of PEFT do not know the fields.
         ensureWeightTying: o.ensureWeightTying ? true : undefined,
+        useQalora: o.useQalora ? true : undefined,
+        qaloraGroupSize: pool,
         targetModules: wanted,
         modulesToSave: saves.names,
         layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
@@ -153,6 +161,38 @@ export function attachLora(
   };
 }
 
+/** PEFT's own group of inputs. */
+const POOL = 16;
+
+/** Inputs that A reads as one: a file has one number for all modules, so blocks of the base have to be alike. */
+function poolOf(
+  plugin: string,
+  o: LoraOptions,
+  targets: readonly string[],
+  { blockSizeOf }: AttachContext,
+): number | undefined {
+  if (!o.useQalora || o.qaloraGroupSize !== null) return o.useQalora ? o.qaloraGroupSize ?? POOL : undefined;
+  const sizes = [...new Set(targets.flatMap((path) => blockSizeOf?.(path) ?? []))];
+  if (sizes.length <= 1) return sizes[0] ?? POOL;
+  throw badValue(
+    plugin,
+    "adapter.with.qaloraGroupSize",
+    null,
+    `a number: the base has blocks of ${sizes.join(" and ")}`,
+  );
+}
+
+function checkPooled(plugin: string, o: LoraOptions, targets: readonly string[], backbone: InspectedBackbone): void {
+  const refuse = (field: string, found: unknown, allowed: string): Error =>
+    badValue(plugin, `adapter.with.${field}`, found, `${allowed} with useQalora`);
+  if (o.useDora) throw refuse("useDora", true, "false");
+  if (o.loraBias) throw refuse("loraBias", true, "false");
+  if (typeof o.initLoraWeights !== "boolean") throw refuse("initLoraWeights", o.initLoraWeights, "true or false");
+  const table = targets.find((path) => backbone.embeddings.includes(path));
+  if (table !== undefined) throw refuse("targetModules", table, "linear layers alone");
+  if (o.ensureWeightTying) throw refuse("ensureWeightTying", true, "false");
+}
+
 /** x Wᵀ with the update of a layer, and with the rows of its table that train by themselves. */
 function adaptLinear(
   plan: LoraPlan,
@@ -160,7 +200,7 @@ function adaptLinear(
   call: HookPoints["linear"],
   next: (call: HookPoints["linear"]) => Value,
 ): Value {
-  const { plugin, options, targets, tokens, shares, updateOf, rankOf, scaleOf, init, parted } = plan;
+  const { plugin, options, targets, tokens, shares, updateOf, rankOf, scaleOf, pool, init, parted } = plan;
   const { useDora, loraBias, loraDropout, initLoraWeights } = options;
   const { path, x, inFeatures, outFeatures } = call;
   // A layer whose weight is the table's (a language model's output) uses the same rows.
@@ -170,20 +210,21 @@ function adaptLinear(
   const y = next(useDora ? { ...call, bias: undefined } : call);
   const r = rankOf(path);
   const scale = scaleOf(path);
-  const shapeA = [r, inFeatures];
+  const read = pool === undefined ? inFeatures : groupsOfInputs(plugin, path, inFeatures, pool);
+  const shapeA = [r, read];
   const shapeB = [outFeatures, r];
   const [a, bb] = shares(path)
     ? tableFactors(b, updateOf(path), r, outFeatures, inFeatures, initLoraWeights).map((x) => transpose(x))
       .reverse() as [Value, Value]
     : [
-      b.parameter(factor(path, "A"), shapeA, init.a(path, inFeatures, outFeatures)),
+      b.parameter(factor(path, "A"), shapeA, init.a(path, read, outFeatures)),
       b.parameter(factor(path, "B"), shapeB, init.b(path, inFeatures, outFeatures)),
     ];
   const dropped = b.dropout(x, loraDropout);
   const through = (x: Value, a: Value, bb: Value, alpha: number, bias?: Value): Value =>
     gemm(gemm(x, a, undefined, { transB: true }), bb, bias && mul(bias, alpha), { alpha, transB: true });
   const bias = loraBias ? b.parameter(`${path}.lora_B.bias`, [outFeatures], "zeros") : undefined;
-  const update = through(dropped, a, bb, scale, bias);
+  const update = through(pool === undefined ? dropped : pooled(dropped, inFeatures, pool), a, bb, scale, bias);
   // x (W - s B₀A₀)ᵀ, with what is left of W where a first product stands apart
   const rest = (x: Value, y: Value): Value => {
     if (!parted) return y;
@@ -250,7 +291,18 @@ function adaptEmbedding(
 
 /** A parameter with what was trained for it folded in. */
 function mergeLayer(plan: LoraPlan, name: string, value: Matrix, read: (name: string) => Matrix): Matrix {
-  const { plugin, options: { loraBias, useDora }, backbone, targets, tokens, shares, updateOf, scaleOf, parted } = plan;
+  const {
+    plugin,
+    options: { loraBias, useDora },
+    backbone,
+    targets,
+    tokens,
+    shares,
+    updateOf,
+    scaleOf,
+    pool,
+    parted,
+  } = plan;
   const dot = name.lastIndexOf(".");
   const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
   const rows = tokens.get(path) ?? tokens.get((backbone.ties[name] ?? "").replace(/\.weight$/, ""));
@@ -270,7 +322,8 @@ function mergeLayer(plan: LoraPlan, name: string, value: Matrix, read: (name: st
       true,
     );
   }
-  let result = plusProduct(value, read(factor(path, "A")), read(factor(path, "B")), scale, false);
+  const a = pool === undefined ? read(factor(path, "A")) : withoutPooling(read(factor(path, "A")), pool);
+  let result = plusProduct(value, a, read(factor(path, "B")), scale, false);
   if (parted) result = plusProduct(result, read(first(path, "A")), read(first(path, "B")), -scale, false);
   return useDora ? rescaled(result, read(magnitudeOf(path))) : result;
 }

@@ -8,6 +8,7 @@ import { jsonObject } from "../../../core/json.ts";
 import { openSafetensors, type TensorForm, toFloat32 } from "../../../core/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { adapterFiles } from "../files.ts";
+import { withoutPooling } from "../pooled_inputs.ts";
 
 /** An adapter to merge: PEFT's config and tensors. `read` throws where there is no such name. */
 export type OpenedAdapter = Readonly<{
@@ -18,12 +19,15 @@ export type OpenedAdapter = Readonly<{
   names: readonly string[];
   form(name: string): TensorForm;
   read(name: string): Promise<Tensor<Float32Array>>;
+  /** The inputs that A of its file reads as one (QA-LoRA); what is read of A here is as wide as all inputs. */
+  pooledBy?: number | undefined;
 }>;
 
 const MAX_CONFIG = 2 ** 20;
 /** Headers of adapters are some kilobytes. */
 const MAX_HEADER = 8 * 2 ** 20;
 const MAX_PATTERNS = 1024;
+const MAX_POOL = 2 ** 16;
 
 /** Where a safetensors file may carry its own adapter_config.json. */
 export const CONFIG_IN_METADATA = "adapter_config";
@@ -52,13 +56,37 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
       throw badFile("merge", label, `tensor ${show(name)} has values that are not finite`);
     }
   }
-  return {
+  return withoutPools({
     label,
     config,
     head: head && jsonObject("merge", `${label}/${adapterFiles.head}`, head.bytes),
     names: [...keys.keys()],
     form: (name) => ({ dtype: "float32", dims: file.locate(keys.get(name) ?? name).dims }),
     read: async (name) => toFloat32(await file.read(keys.get(name) ?? name)),
+  });
+}
+
+/** PEFT's own group of inputs in QA-LoRA. */
+const POOL = 16;
+
+/** An adapter whose A reads groups of inputs as one that reads each of them. */
+function withoutPools(adapter: OpenedAdapter): OpenedAdapter {
+  const { config: { use_qalora, qalora_group_size: size = POOL, ...config }, label, form, read } = adapter;
+  if (adapter.config.peft_type !== "LORA" || use_qalora !== true) return adapter;
+  if (!Number.isInteger(size) || Number(size) < 1 || Number(size) > MAX_POOL) {
+    throw badValue("merge", `${label}: qalora_group_size`, size, `a whole number from 1 to ${MAX_POOL}`);
+  }
+  const group = Number(size);
+  const isPooled = (name: string): boolean => name.endsWith(".lora_A.weight");
+  return {
+    ...adapter,
+    config,
+    pooledBy: group,
+    form: (name) => {
+      const { dtype, dims: [r = 0, groups = 0] } = form(name);
+      return isPooled(name) ? { dtype, dims: [r, groups * group] } : form(name);
+    },
+    read: async (name) => isPooled(name) ? withoutPooling(await read(name), group) : await read(name),
   };
 }
 

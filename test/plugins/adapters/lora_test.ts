@@ -21,6 +21,7 @@ ofLora("on embeddings", { targetModules: ["query", "word_embeddings"] });
 ofLora("and token rows", { trainableTokenIndices: [5, 6] });
 ofLora("gaussian", { initLoraWeights: "gaussian" });
 ofLora("orthogonal", { initLoraWeights: "orthogonal" });
+ofLora("over groups of inputs", { useQalora: true, qaloraGroupSize: 4 });
 ofLora("pissa", { initLoraWeights: "pissa" });
 ofLora("olora", { initLoraWeights: "olora", useRslora: true });
 testAdapter("dora", { use: "dora", with: { r: 2, targetModules: ["query", "output.dense"] } }, lora);
