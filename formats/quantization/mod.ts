@@ -10,3 +10,4 @@ export * from "./linear_quantizer.ts";
 export * from "./nested_scales.ts";
 export * from "./output_int8.ts";
 export * from "./rounded_products.ts";
+export * from "./pooled_inputs.ts";

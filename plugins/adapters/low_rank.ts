@@ -39,7 +39,8 @@ import type {
 import { firstFactors } from "./lora_init.ts";
 import type { LoraOptions } from "./lora_options.ts";
 import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
-import { groupsOfInputs, pooled, withoutPooling } from "../../formats/peft/pooled_inputs.ts";
+import { withoutPooling } from "../../formats/quantization/pooled_inputs.ts";
+import { groupsOfInputs, pooled } from "./pooled_inputs.ts";
 import { type Tied, withTying } from "./tied.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";

@@ -8,7 +8,7 @@ import { jsonObject } from "../../../core/json.ts";
 import { openSafetensors, type TensorForm, toFloat32 } from "../../../core/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { adapterFiles } from "../files.ts";
-import { withoutPooling } from "../pooled_inputs.ts";
+import { withoutPooling } from "../../quantization/pooled_inputs.ts";
 
 /** An adapter to merge: PEFT's config and tensors. `read` throws where there is no such name. */
 export type OpenedAdapter = Readonly<{

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { compose } from "../../../core/compose.ts";
 import { openRun } from "../../../core/run/open.ts";
 import type { Json, Named, RunSpec } from "../../../core/types.ts";
-import { withoutPooling } from "../../../formats/peft/pooled_inputs.ts";
+import { withoutPooling } from "../../../formats/quantization/pooled_inputs.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { packedFigures, packedFiles } from "../../formats/packed/packed.ts";

@@ -4,7 +4,7 @@
  */
 import { badValue } from "../../core/errors.ts";
 import { mul, reshape, sum } from "../../core/graph/functions.ts";
-import type { Tensor, Value } from "../../core/types.ts";
+import type { Value } from "../../core/types.ts";
 
 /** The number of groups. Throws AttuneError where they do not divide a layer's inputs. */
 export function groupsOfInputs(plugin: string, path: string, inFeatures: number, groupSize: number): number {
@@ -17,13 +17,4 @@ export function pooled(x: Value, inFeatures: number, groupSize: number): Value {
   const groups = inFeatures / groupSize;
   const parts = reshape(x, [x.shape[0] ?? 1, groups, groupSize]);
   return mul(sum(parts, -1), groups / groupSize);
-}
-
-/** The factor A [r, in] that does without pooling what one of [r, groups] does with it. */
-export function withoutPooling(a: Tensor<Float32Array>, groupSize: number): Tensor<Float32Array> {
-  const [r = 0, groups = 0] = a.dims;
-  const data = new Float32Array(a.data.length * groupSize);
-  const factor = groups / groupSize;
-  for (let i = 0; i < data.length; i++) data[i] = (a.data[Math.floor(i / groupSize)] as number) * factor;
-  return { dtype: "float32", dims: [r, groups * groupSize], data };
 }

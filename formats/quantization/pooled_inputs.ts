@@ -1,0 +1,14 @@
+/**
+ * QA-LoRA's factor A, which reads one number for each group of inputs, as one that reads each of them.
+ * @module
+ */
+import type { Tensor } from "../../core/types.ts";
+
+/** The factor A [r, in] that does without pooling what one of [r, groups] does with it. */
+export function withoutPooling(a: Tensor<Float32Array>, groupSize: number): Tensor<Float32Array> {
+  const [r = 0, groups = 0] = a.dims;
+  const data = new Float32Array(a.data.length * groupSize);
+  const factor = groups / groupSize;
+  for (let i = 0; i < data.length; i++) data[i] = (a.data[Math.floor(i / groupSize)] as number) * factor;
+  return { dtype: "float32", dims: [r, groups * groupSize], data };
+}
