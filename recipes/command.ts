@@ -7,13 +7,17 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import { badValue, unknownName } from "../core/errors.ts";
-import type { Host } from "../core/types.ts";
+import type { Host, Named, Study } from "../core/types.ts";
 import { exitCode } from "../runtimes/cli/exit.ts";
+import { crossvalidateSpec } from "../runtimes/cli/crossvalidate.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
+import { searchSpec } from "../runtimes/cli/search.ts";
 import { hostHere } from "../runtimes/host/train.ts";
 import { flagName, type Given, type Option, type Options } from "./options.ts";
 import type { Recipe, RecipeCommand } from "./recipe.ts";
-import type { Workbench } from "./workbench.ts";
+import { bestTrial } from "../runtimes/study/run_study.ts";
+import type { TrialLine } from "../runtimes/study/study_files.ts";
+import type { Metrics, Workbench } from "./workbench.ts";
 
 /** Runs a recipe by what the command line says, and sets the exit code. */
 export async function runRecipe<T extends Options>(recipe: Recipe<T, unknown>): Promise<void> {
@@ -32,6 +36,13 @@ export async function runRecipe<T extends Options>(recipe: Recipe<T, unknown>): 
   });
 }
 
+/** Throws where something did not come to its end: that has been said by it. */
+function ended(what: string, code: number): void {
+  if (code !== 0) throw Object.assign(new Error(`The ${what} ended with ${code}`), { runEndedWith: code });
+}
+
+const readJson = (folder: string, name: string): unknown => JSON.parse(readFileSync(join(folder, name), "utf8"));
+
 /** What this process brings: its files, all plugins, and a worker that trains. */
 function processBench(): Workbench {
   let host: Promise<Host> | undefined;
@@ -39,9 +50,20 @@ function processBench(): Workbench {
     host: () => host ??= hostHere(),
     catalog: async () => (await import("../plugins/catalog.ts")).catalog,
     train: async (spec, { output, ...options }) => {
-      const code = await trainSpec(spec, { output, ...options });
-      if (code !== 0) throw Object.assign(new Error(`The run ended with ${code}`), { runEndedWith: code });
-      return JSON.parse(readFileSync(join(output, "metrics.json"), "utf8"));
+      ended("run", await trainSpec(spec, { output, ...options }));
+      return readJson(output, "metrics.json") as Metrics;
+    },
+    search: async (spec, { output, resume }) => {
+      ended("search", await searchSpec(spec, { output, resume }));
+      const trials = readFileSync(join(output, "search/trials.jsonl"), "utf8").trimEnd().split("\n");
+      const { direction } = readJson(output, "search/study.json") as Study;
+      const best = bestTrial(trials.map((line) => JSON.parse(line) as TrialLine), direction);
+      return { metrics: readJson(output, "search/best/metrics.json") as Metrics, params: best?.params ?? {} };
+    },
+    crossvalidate: async (spec, { output, resume, folds, ...division }) => {
+      const own = { repeats: 1, seed: 42, parallel: 1, ...division };
+      ended("cross-validation", await crossvalidateSpec(spec, { output, resume, folds, ...own }));
+      return readJson(output, "folds/metrics.json") as Named<{ mean: number; interval: [number, number] }>;
     },
     say: (text) => console.log(text),
   };

@@ -23,6 +23,16 @@ export type Workbench = Readonly<{
   catalog(): Promise<Catalog>;
   /** Trains a spec and gives its last metrics. Throws where the run does not come to its end. */
   train(spec: Named<Json>, settings: TrainSettings): Promise<Metrics>;
+  /**
+   * Searches as a spec says; gives the figures of the winner, trained once more, and the values that it was chosen by. Absent
+   * where no process has files for it.
+   */
+  search?(spec: Named<Json>, settings: TrainSettings): Promise<Readonly<{ metrics: Metrics; params: Named<Json> }>>;
+  /** Trains a spec once for each fold; gives the mean and interval of each figure. Absent as `search` is. */
+  crossvalidate?(
+    spec: Named<Json>,
+    settings: TrainSettings & Readonly<{ folds: number; stratify?: string }>,
+  ): Promise<Named<Readonly<{ mean: number; interval: readonly [number, number] }>>>;
   /** Tells whoever watches a text of one or more lines. */
   say(text: string): void;
 }>;

@@ -12,7 +12,7 @@ import type { Host, Json, Named, Run } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";
 import { hostHere } from "../host/train.ts";
-import { type Budget, budgetLines, countTrials } from "../study/budget.ts";
+import { type Budget, budgetLines, countTrials, totalsOf } from "../study/budget.ts";
 import { dividedSource, type Division, foldsOf, foldSpec } from "../study/fold_specs.ts";
 import { type FoldMetrics, runFolds } from "../study/run_folds.ts";
 import { runsHere } from "../study/runs.ts";
@@ -36,16 +36,23 @@ export type CrossvalidateOptions = Readonly<{
 
 /** Cross-validates a spec. */
 export async function crossvalidateCommand(path: string, options: CrossvalidateOptions): Promise<number> {
+  return await crossvalidateSpec(await readSpec(specPath(path), options.set), options);
+}
+
+/** Cross-validates a spec, and gives the exit code. */
+export async function crossvalidateSpec(
+  given: Named<Json>,
+  options: Omit<CrossvalidateOptions, "set">,
+): Promise<number> {
   const host = await hostHere();
   const { folds, repeats, stratify = null, group = null, seed, parallel, json } = options;
   const division: Division = { folds, repeats, stratify, group, seed };
-  const given = await readSpec(specPath(path), options.set);
   const whole = await composed(given);
   dividedSource(given, whole);
   const { spec, run } = await withNamedLabels(given, whole, host);
   const budget = await foldsBudget(spec, run, division, host);
   if (json) {
-    process.stdout.write(JSON.stringify({ type: "budget", runs: budget.runs ?? null, plan: budget.plan }) + "\n");
+    process.stdout.write(JSON.stringify({ type: "budget", ...totalsOf(budget), plan: budget.plan }) + "\n");
   } else process.stdout.write(budgetLines(budget).join("\n") + "\n");
   if (!budget.plan.fits) return exitCodes.refused;
   if (options.dryRun) return exitCodes.done;

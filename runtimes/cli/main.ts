@@ -36,6 +36,8 @@ export async function main(args: readonly string[]): Promise<number> {
   program.command("plan").argument("<spec>").description("memory, parameters and time of a run, before step one")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
     .option("--memory <bytes>", "what the run may take, as 2GB or 512MiB (default: the machine's)", bytes)
+    .option("--folds <n>", "with all that cross-validation over so many folds takes", wholeNumber(2))
+    .option("--repeats <n>", "divisions of the rows", wholeNumber(1))
     .option("--json", "as JSON")
     .action(async (spec, options) => set(await (await import("./plan.ts")).planCommand(spec, options)));
   addStudyCommands(program, set);

@@ -5,7 +5,8 @@
 import process from "node:process";
 import { memoryLimit } from "../../core/run/memory.ts";
 import { planRun } from "../../core/run/plan.ts";
-import type { Plan } from "../../core/types.ts";
+import type { Host, Json, Named, Plan, Run } from "../../core/types.ts";
+import { type Budget, budgetLines, totalsOf } from "../study/budget.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { hostHere } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
@@ -30,14 +31,19 @@ function frozenText(frozen: Plan["frozen"]): string {
 /** Prints the plan of a spec; exit code 3 where it cannot fit. */
 export async function planCommand(
   path: string,
-  options: Readonly<{ set?: readonly string[]; memory?: number; json?: boolean }>,
+  options: Readonly<{ set?: readonly string[]; memory?: number; json?: boolean; folds?: number; repeats?: number }>,
 ): Promise<number> {
   const host = await hostHere();
   const memory = options.memory === undefined ? [] : [`training.memory=${options.memory}`];
-  const run = await composed(await readSpec(specPath(path), [...options.set ?? [], ...memory]));
+  const spec = await readSpec(specPath(path), [...options.set ?? [], ...memory]);
+  const run = await composed(spec);
   const plan = await planRun(run, host);
-  if (options.json) process.stdout.write(JSON.stringify(plan, null, 2) + "\n");
-  else {
+  const { folds, repeats = 1 } = options;
+  const whole = await wholeBudget(spec, run, host, folds === undefined ? undefined : { folds, repeats });
+  if (options.json) {
+    const all = whole && { [whole.name]: totalsOf(whole.budget) };
+    process.stdout.write(JSON.stringify({ ...plan, ...all }, null, 2) + "\n");
+  } else {
     const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`.padStart(12);
     const gflop = (n: number): string => `${(n / 1e9).toFixed(1)} GFLOP`.padStart(18);
     const seconds = (n: number): string => `${n.toFixed(n < 10 ? 1 : 0)} s`.padStart(10);
@@ -61,8 +67,26 @@ export async function planCommand(
       plan.fits
         ? "fits         yes"
         : `fits         no: the run may take ${mb(memoryLimit(run.training, host)).trim()}`,
+      ...whole ? [whole.name, ...budgetLines(whole.budget).map((line) => `  ${line}`)] : [],
       "",
     ].join("\n"));
   }
   return plan.fits ? exitCodes.done : exitCodes.refused;
+}
+
+/** What the runs of a search or of folds take together; undefined where the spec is one run. */
+async function wholeBudget(
+  spec: Named<Json>,
+  run: Run,
+  host: Host,
+  asked: Readonly<{ folds: number; repeats: number }> | undefined,
+): Promise<Readonly<{ name: "search" | "crossvalidate"; budget: Budget }> | undefined> {
+  if (asked) {
+    const { foldsBudget } = await import("./crossvalidate.ts");
+    const division = { ...asked, stratify: null, group: null, seed: 42 };
+    return { name: "crossvalidate", budget: await foldsBudget(spec, run, division, host) };
+  }
+  if (!run.search) return undefined;
+  const { searchBudget } = await import("../study/search_here.ts");
+  return { name: "search", budget: await searchBudget(spec, run.search) };
 }

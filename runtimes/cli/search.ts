@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { badSpec, missing } from "../../core/errors.ts";
 import { directionOf } from "../../core/run/judged.ts";
-import type { Search } from "../../core/types.ts";
+import type { Json, Named, Search } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";
 import { hostHere } from "../host/train.ts";
@@ -37,7 +37,14 @@ export async function searchCommand(path: string, options: SearchCommandOptions)
   const given = await readSpec(specPath(path), options.set);
   // Without one, these options alone would look like one.
   if ((given.search ?? null) === null) throw badSpec([missing("spec", "what is searched, and how", "search")]);
-  const spec = await readSpec(specPath(path), [...options.set ?? [], ...more]);
+  return await searchSpec(await readSpec(specPath(path), [...options.set ?? [], ...more]), options);
+}
+
+/** Searches as a spec says, and gives the exit code. */
+export async function searchSpec(
+  spec: Named<Json>,
+  options: Omit<SearchCommandOptions, "trials" | "parallel" | "set">,
+): Promise<number> {
   const run = await composed(spec);
   const search = run.search as Search;
   const direction = directionOf(run);

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import type { Json, Named } from "../../core/types.ts";
-import { type Budget, budgetLines } from "../study/budget.ts";
+import { type Budget, budgetLines, totalsOf } from "../study/budget.ts";
 import type { TrialLine } from "../study/study_files.ts";
 
 /** The end of a search. `split`: the rows that its figures are of. */
@@ -28,7 +28,7 @@ export interface SearchSpeaker {
 export function jsonSpeaker(): SearchSpeaker {
   const say = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
   return {
-    budget: ({ runs, plan }) => say({ type: "budget", runs: runs ?? null, plan }),
+    budget: (budget) => say({ type: "budget", ...totalsOf(budget), plan: budget.plan }),
     trial: (trial, best) => say({ type: "trial", ...trial, best: best?.number ?? null }),
     winner: ({ best: { number, params, value, run }, split, metrics, folder }) =>
       say({ type: "end", trial: number, params, value, run, split, metrics, best: join(folder, "best") }),

@@ -3,7 +3,7 @@
  * @module
  */
 import { createRandom } from "../../core/random.ts";
-import type { Plan, Search, Trial } from "../../core/types.ts";
+import type { Named, Plan, Search, Trial } from "../../core/types.ts";
 
 /** Trials beyond which nobody counts. */
 const MOST_COUNTED = 10_000;
@@ -23,6 +23,18 @@ export function countTrials({ settings, next }: Search): number | undefined {
 
 /** Several runs: what one takes, and all together at the most. */
 export type Budget = Readonly<{ runs: number | undefined; what: string; plan: Plan }>;
+
+/** What all of them take together at the most; null where nobody can count them. */
+export function totalsOf({ runs, plan }: Budget): Named<number | null> {
+  const times = (n: number): number | null => (runs === undefined ? null : runs * n);
+  return {
+    runs: runs ?? null,
+    steps: times(plan.steps),
+    tokens: times(plan.tokens),
+    flops: times(plan.flops),
+    seconds: times(plan.seconds),
+  };
+}
 
 /** Lines that say what it takes. */
 export function budgetLines({ runs, what, plan }: Budget): readonly string[] {

@@ -70,6 +70,13 @@ describe("recipes, with their own rows", { skip: withoutRows }, () => {
     const spec = JSON.parse(readFileSync(join(output, "with/spec.json"), "utf8"));
     assert.equal(spec.model.with.path, join(output, "pretraining/model"));
   });
+  it("options that suit, by a search and folds", async () => {
+    const { text, output } = await recipe("tune", ["--rows", "48", "--steps", "4", "--trials", "2", "--folds", "2"]);
+    assert.match(text, /accuracy of test rows +score\nthe winner +0\.\d+\ndefault options +0\.\d+/);
+    for (const file of ["tuned/search/report.html", "tuned/search/best/adapter", "folds/folds/predictions.jsonl"]) {
+      assert.ok(existsSync(join(output, file)), file);
+    }
+  });
   it("several tasks", async () => {
     const { text } = await recipe("multi_task", [...short, "--together"]);
     for (const task of ["sentiment", "words", "next"]) {

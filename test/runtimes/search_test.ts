@@ -137,3 +137,29 @@ describe("attune search", () => {
     assert.ok(!readdirSync(folder).includes("none"));
   });
 });
+
+it("attune plan counts the whole of a search, and of folds where it is asked to", async () => {
+  const plan = async (...args: string[]) => {
+    const { code, output } = await started([...commands[here] ?? [], "plan", spec, "--json", ...args]);
+    assert.equal(code, 0, output);
+    return JSON.parse(output.slice(output.indexOf("{")));
+  };
+  const searched = await plan();
+  assert.deepEqual([searched.steps, searched.search.runs, searched.search.steps], [12, 9, 108]);
+  const folded = await plan("--folds", "3", "--repeats", "2");
+  assert.deepEqual([folded.crossvalidate.runs, folded.crossvalidate.steps], [54, 648]);
+});
+
+it("the winner is reported on test rows, which no trial has measured", async () => {
+  const { data } = JSON.parse(readFileSync(spec, "utf8"));
+  const tested = changed("tested", {
+    data: { ...data, test: { use: "take", with: { source: data.train, limit: 7 } } },
+    search: { use: "grid", with: { space: { "adapter.with.r": { type: "categorical", choices: [1, 2] } } } },
+    training: { maxSteps: 2 },
+  });
+  const output = at("tested");
+  assert.equal(await main(["search", tested, "--output", output]), 0);
+  const split = (run: string) => JSON.parse(readFileSync(join(output, "search", run, "metrics.json"), "utf8")).split;
+  assert.deepEqual(["trials/0000", "trials/0001", "best"].map(split), [undefined, undefined, "test"]);
+  assert.match(readFileSync(join(output, "search/report.html"), "utf8"), /On test, rows that no trial saw/);
+});
