@@ -22,7 +22,9 @@ export async function openTrainingSessions(
 ): Promise<readonly Session[]> {
   const { host, checkpoint } = options;
   const frozen = programs.reduce((bytes, { program }) => bytes + frozenBytes(program, fed, initial), 0);
-  const prepack = frozen <= options.prepackLimit;
+  const isEncoded = [...parameters.values()].some((p) => !fed.has(p.name) && initial.storageOf(p));
+  // Who stores weights as codes has no memory for two more copies of the head.
+  const prepack = frozen <= options.prepackLimit && !isEncoded;
   const stored = [...parameters.values()].filter((p) => !fed.has(p.name))
     .reduce((bytes, p) => bytes + storedBytes(p, initial, checkpoint), 0);
   const { parameters: trained, gradients, optimizer } = state.bytes;

@@ -164,8 +164,7 @@ function frozenParts(
   }
   const frozen = [...parts.values()].sort((a, b) => Number(b.encoded) - Number(a.encoded));
   const sum = (some: readonly FrozenPart[]): number => some.reduce((n, part) => n + part.bytes, 0);
-  // Codes are multiplied as they are.
-  const packed = sum(frozen.filter((part) => !part.encoded));
+  const packed = frozen.some((part) => part.encoded) ? 0 : sum(frozen);
   return {
     frozen,
     fixed: {
