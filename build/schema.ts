@@ -104,7 +104,12 @@ export function specSchema(): Schema {
   const top = fieldsOf(types, /^export type RunSpec = Readonly<\{/m);
   const data = {
     type: "object",
-    properties: { train: reference("data"), eval: reference("data"), test: reference("data") },
+    properties: {
+      train: reference("data"),
+      eval: reference("data"),
+      test: reference("data"),
+      leakThreshold: { type: "number", minimum: 0, maximum: 1 },
+    },
     additionalProperties: false,
   };
   const training = fieldsOf(types, /^export type TrainingArguments = Readonly<\{/m);

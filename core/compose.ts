@@ -152,8 +152,13 @@ function resolveData(given: GivenInputs, resolver: Resolver): DataSplits {
   if (typeof given.data === "object" && given.data !== null) {
     for (const [key, part] of Object.entries(given.data)) {
       const split = splitNames.find((name) => name === key);
+      if (key === "leakThreshold") {
+        if (typeof part === "number" && part >= 0 && part <= 1) continue;
+        resolver.issues.push(badValue("spec", `data.${key}`, part, "a share from 0 to 1"));
+        continue;
+      }
       if (!split) {
-        resolver.issues.push(unknownName("spec", `data.${key}`, "key", key, splitNames));
+        resolver.issues.push(unknownName("spec", `data.${key}`, "key", key, [...splitNames, "leakThreshold"]));
         continue;
       }
       const dataset = resolvePart("data", part, `data.${key}`, resolver);
@@ -341,7 +346,11 @@ function withoutEvaluation(
 /** The data sets that a spec names, not those that a transform makes of them. */
 function dataAsGiven({ spec, data }: Run): Json {
   const named = splitNames.filter((name) => spec.data?.[name] !== undefined);
-  return Object.fromEntries(named.flatMap((name) => (data[name] ? [[name, reference(data[name])]] : [])));
+  const { leakThreshold } = spec.data ?? {};
+  return {
+    ...Object.fromEntries(named.flatMap((name) => (data[name] ? [[name, reference(data[name])]] : []))),
+    ...(leakThreshold === undefined ? {} : { leakThreshold }),
+  };
 }
 
 /** A plugin as a spec names it. */

@@ -3,27 +3,11 @@
  * @module
  */
 
+import { FIRST, type Hash, hashOf, mixed, SECOND } from "../../core/text_hash.ts";
+
 /** The words of a text in lower case: letters, digits and underscores of Unicode, as Python's `\w` has them. */
 export function wordsOf(text: string): readonly string[] {
   return text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? [];
-}
-
-/** The two halves of a hash of 64 bits. */
-export type Hash = readonly [number, number];
-
-const [FIRST, SECOND] = [0x9e3779b1, 0x85ebca6b];
-
-/** A hash of a text's UTF-16 units. */
-export function hashOf(text: string): Hash {
-  let [a, b] = [FIRST | 0, SECOND | 0];
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    a = Math.imul(a ^ unit, 0x2c1b3c6d);
-    a ^= a >>> 15;
-    b = Math.imul(b ^ unit, 0x297a2d39);
-    b ^= b >>> 13;
-  }
-  return [mixed(a ^ text.length), mixed(b + text.length)];
 }
 
 /** A hash of hashes in their order. */
@@ -35,14 +19,6 @@ export function hashOfRun(hashes: readonly Hash[], from: number, count: number):
     b = Math.imul(((b << 7) | (b >>> 25)) ^ second, 0x297a2d39);
   }
   return [mixed(a ^ count), mixed(b + count)];
-}
-
-/** Bits of a number, each of which depends on all of its own (MurmurHash3). */
-export function mixed(value: number): number {
-  let h = value;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
 
 /** Hashes of every `n` words in a row, in order; of all words where they are fewer, of the text where there are none. */

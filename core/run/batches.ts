@@ -10,11 +10,19 @@ import { createRandom } from "../random.ts";
 import { type EpochOrder, orderOfEpoch } from "../sampling.ts";
 import type { Batch, Named, Run } from "../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
+import type { Leaks } from "./leaks.ts";
 import type { OpenRun } from "./open.ts";
 
 /** A task of a run, opened, with its rows: to train on, to judge by while it trains, and to report on behind its end. */
 export type TaskRows = Readonly<
-  { open: OpenRun; train: EncodedRows; held: EncodedRows | undefined; test?: EncodedRows | undefined }
+  {
+    open: OpenRun;
+    train: EncodedRows;
+    held: EncodedRows | undefined;
+    test?: EncodedRows | undefined;
+    /** Rows of the other splits that are trained on as well. */
+    leaks?: Readonly<Record<string, Leaks>>;
+  }
 >;
 
 /** The micro-batches of the steps of epochs. An epoch has as many as all tasks' rows make. */

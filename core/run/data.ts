@@ -59,7 +59,7 @@ export async function encodeRows(
     fingerprint: source.fingerprint,
     redrawn: collator.resample !== undefined,
     reading,
-    notes: survey?.notes ?? [],
+    notes: [...source.notes ?? [], ...survey?.notes ?? []],
     ...(source.transforms ? { transforms: source.transforms } : {}),
   };
 }

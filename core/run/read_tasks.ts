@@ -2,10 +2,11 @@
  * The tasks of a run with their rows, before anything is trained.
  * @module
  */
-import type { Dataset, Host, Json, Named, Run, TrainingEvent } from "../types.ts";
+import type { Dataset, Host, Json, Named, Row, Run, RunData, Subtask, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { dataPath, labelledRows, trainData } from "./data.ts";
 import { withFields } from "./encoded_rows.ts";
+import { isSameSource, judgeLeaks, type Leaks, leaksBetween } from "./leaks.ts";
 import { type OpenRun, openTasks } from "./open.ts";
 import { refuseTrainedCodes } from "./quantized_base.ts";
 import { tellingOf } from "./telling.ts";
@@ -17,9 +18,9 @@ export async function* readTasks(run: Run, host: Host): AsyncGenerator<TrainingE
     refuseTrainedCodes(open);
     for (const note of open.task.notes ?? []) yield warning("CLASSES", note);
     const rows = yield* readRows(open, host);
-    tasks.push(rows);
     yield* transformsOf(rows);
     yield* warningsOf(rows);
+    tasks.push({ ...rows, leaks: yield* leaksOf(rows) });
   }
   return tasks;
 }
@@ -35,6 +36,43 @@ async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEven
   const test = data.test ? yield* read("test", data.test, rows.reading) : undefined;
   const train = task.packing ? await (await import("./pack.ts")).packRows(open, rows) : rows;
   return { open, train, held, test, rows };
+}
+
+/** Rows that are measured on and trained on; a run with too many of them ends here. */
+async function* leaksOf(
+  { open, rows, held, test }: RowsAsRead,
+): AsyncGenerator<TrainingEvent, Readonly<Record<string, Leaks>>> {
+  const { task, data, run, collator } = open;
+  const found: Record<string, Leaks> = {};
+  for (const [name, other] of [["eval", held], ["test", test]] as const) {
+    const [trained, measured] = [data.train, data[name]];
+    if (!other || !trained || !measured) continue;
+    const leaks = await leaksBetween(passing(rows), passing(other), collator.columns);
+    const event = judgeLeaks(leaks, {
+      path: dataPath(task),
+      name,
+      threshold: leakThreshold(run, task),
+      isSameSource: () => isSameSource(trained, measured),
+    });
+    if (event) yield event;
+    found[name] = leaks;
+  }
+  return found;
+}
+
+/** The share of measured rows that may be trained on, where a run's spec says it. */
+export function leakThreshold({ spec }: Run, { data }: Subtask): number | undefined {
+  return (data as RunData | undefined ?? spec.data)?.leakThreshold;
+}
+
+/** Rows that are read at once. */
+const AT_ONCE = 1024;
+
+async function* passing({ rows, rowCount }: TaskRows["train"]): AsyncGenerator<Readonly<{ row: Row }>> {
+  for (let start = 0; start < rowCount; start += AT_ONCE) {
+    const numbers = Array.from({ length: Math.min(AT_ONCE, rowCount - start) }, (_, i) => start + i);
+    for (const row of await rows(numbers)) yield { row };
+  }
 }
 
 /** `rows`: those to train on as they were before they were packed. */
@@ -73,8 +111,8 @@ function* transformsOf({ open: { task }, rows, held, test }: RowsAsRead): Genera
 
 /** The file data.json: what transforms did to each split, by row; absent where there are none. */
 export function dataFile(tasks: readonly TaskRows[]): Json | undefined {
-  const splitsOf = ({ train, held, test }: TaskRows): Named<Json> =>
-    Object.fromEntries(
+  const splitsOf = ({ train, held, test, leaks }: TaskRows): Named<Json> => ({
+    ...Object.fromEntries(
       Object.entries({ train, eval: held, test }).flatMap(([name, rows]) => {
         const { transforms } = rows ?? {};
         if (!transforms) return [];
@@ -83,7 +121,9 @@ export function dataFile(tasks: readonly TaskRows[]): Json | undefined {
           { in: transforms[0]?.in ?? 0, out: transforms.at(-1)?.out ?? 0, transforms } as unknown as Json,
         ]];
       }),
-    );
+    ),
+    ...(leaks && Object.values(leaks).some(({ rows }) => rows > 0) ? { leaks: leaks as unknown as Json } : {}),
+  });
   const named = tasks.map((own) => [own.open.task.name, splitsOf(own)] as const);
   if (named.every(([, splits]) => Object.keys(splits).length === 0)) return undefined;
   const [[name, only] = ["", {}]] = named;

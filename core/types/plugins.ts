@@ -111,7 +111,13 @@ export type Several<K extends Kind> = readonly Use<K>[];
 export type DatasetUse = Use<"data"> | Readonly<{ use: string; with?: object; transforms?: Several<"transform"> }>;
 
 /** The data of a run, or of one of its tasks. */
-export type RunData = Readonly<{ train?: DatasetUse; eval?: DatasetUse; test?: DatasetUse }>;
+export type RunData = Readonly<{
+  train?: DatasetUse;
+  eval?: DatasetUse;
+  test?: DatasetUse;
+  /** The share of the rows of `eval` or `test` that may stand in `train` as well; above it a run is refused. Default: 0.01. */
+  leakThreshold?: number;
+}>;
 
 /** A run as JSON or as objects. See `core/spec.ts` for `training` and its defaults. */
 export type RunSpec = Readonly<{

@@ -13,7 +13,9 @@ export interface MultiTaskEntry {
   /** The task to learn. */
   readonly task: Task;
   /** Its rows. */
-  readonly data: Readonly<{ train: Dataset; eval?: Dataset | undefined; test?: Dataset | undefined }>;
+  readonly data: Readonly<
+    { train: Dataset; eval?: Dataset | undefined; test?: Dataset | undefined; leakThreshold?: number | undefined }
+  >;
   /** The factor of its losses. */
   readonly weight: number;
   /** Metrics of this task. Default: the task's. */
@@ -39,7 +41,7 @@ type Input = Readonly<{
       string,
       Readonly<{
         task: unknown;
-        data: Readonly<{ train: unknown; eval?: unknown; test?: unknown }>;
+        data: Readonly<{ train: unknown; eval?: unknown; test?: unknown; leakThreshold?: number }>;
         weight?: number;
         metrics?: readonly unknown[];
         adapter?: unknown;
@@ -64,7 +66,12 @@ export const multiTaskSchema: v.GenericSchema<Input, MultiTaskOptions> = v.pipe(
             pluginOption("task", "a task"),
             v.check((objective) => objective.subtasks.length === 1, "a task that is one alone"),
           ),
-          data: v.strictObject({ train: dataset, eval: v.optional(dataset), test: v.optional(dataset) }),
+          data: v.strictObject({
+            train: dataset,
+            eval: v.optional(dataset),
+            test: v.optional(dataset),
+            leakThreshold: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+          }),
           weight: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
           metrics: v.optional(v.array(pluginOption("metric", "a metric"))),
           adapter: v.optional(
@@ -126,14 +133,19 @@ export const multiTask: Factory<"task", Input> = define({
 
 function named(name: string, task: Subtask, entry: MultiTaskEntry): Subtask {
   const { data, weight, metrics, adapter } = entry;
-  const { train, eval: evaluation, test } = data;
+  const { train, eval: evaluation, test, leakThreshold } = data;
   const { withConfig: completed } = task;
   return {
     ...task,
     name,
     withConfig: completed && ((context) => named(name, completed(context), entry)),
     weight,
-    data: { train, ...(evaluation ? { eval: evaluation } : {}), ...(test ? { test } : {}) },
+    data: {
+      train,
+      ...(evaluation ? { eval: evaluation } : {}),
+      ...(test ? { test } : {}),
+      ...(leakThreshold === undefined ? {} : { leakThreshold }),
+    },
     ...(metrics ? { metrics } : {}),
     adapters: adapter,
   };

@@ -12,6 +12,7 @@ import {
   textColumns,
   textIn,
 } from "../../blocks/transform/mod.ts";
+import { columnsIn, valuesIn } from "../../core/compared_rows.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, TransformContext, TransformRow } from "../../core/types.ts";
 
@@ -94,7 +95,7 @@ async function fatesOf(
   context: TransformContext,
 ): Promise<Uint8Array> {
   const { near, columns, keep } = options;
-  const read = columns ?? (near ? textColumns(NAME, null, context) : comparedColumns(context));
+  const read = columns ?? (near ? textColumns(NAME, null, context) : columnsIn(context.columns));
   const texts = through(rows, (item) => (near ? textOf : valuesOf)(item, read, columns !== null));
   const exact = await exactClusters(texts);
   const { first } = near ? await nearClusters(NAME, texts, options) : exact;
@@ -120,16 +121,9 @@ async function longestOf(first: Uint32Array, texts: AsyncIterable<string>): Prom
   return kept;
 }
 
-/** The columns that the task reads; null where nobody knows. */
-function comparedColumns({ columns }: TransformContext): readonly string[] | null {
-  if (!columns) return null;
-  const { texts, spans = {}, parallel = {}, others = [] } = columns;
-  return [...new Set([...texts, ...Object.keys(spans), ...Object.keys(parallel), ...others])];
-}
-
 /** All values that are compared, as one text. */
 function valuesOf(item: TransformRow, columns: readonly string[] | null, given: boolean): string {
-  return JSON.stringify(namesIn(item, columns, given).map((name) => [name, item.row[name] ?? null]));
+  return valuesIn(item.row, namesIn(item, columns, given));
 }
 
 /** The text that is compared. */

@@ -4,15 +4,15 @@ import { describe, it } from "node:test";
 import {
   bandsFor,
   createContamination,
-  createHashTable,
   exactClusters,
-  hashOf,
   hashSet,
   jaccard,
   nearClusters,
   shinglesOf,
   wordsOf,
 } from "../../../blocks/transform/mod.ts";
+import { createHashTable } from "../../../core/hash_table.ts";
+import { hashOf } from "../../../core/text_hash.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { createRandom } from "../../../core/random.ts";
 import type { Row } from "../../../core/types.ts";

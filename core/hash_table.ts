@@ -2,7 +2,7 @@
  * A table of hashes in typed arrays: some 16 bytes for each, where a map of texts has hundreds.
  * @module
  */
-import { type Hash, mixed } from "./words.ts";
+import { type Hash, mixed } from "./text_hash.ts";
 
 /** A table from hashes to numbers. */
 export type HashTable = Readonly<{

@@ -1,0 +1,139 @@
+/**
+ * Rows that are trained on and measured on as well.
+ * @module
+ */
+import { columnsIn, valuesIn } from "../compared_rows.ts";
+import { refused } from "../errors.ts";
+import { createHashTable } from "../hash_table.ts";
+import { hashOf } from "../text_hash.ts";
+import type { Dataset, Json, Row, RowColumns, TrainingEvent } from "../types.ts";
+
+/** Rows of one split that the training rows have, too. */
+export type Leaks = Readonly<{
+  /** How many of the other split's rows there are in training, and how many it has. */
+  rows: number;
+  of: number;
+  /** How many training rows are among them. */
+  train: number;
+  /** The first of them: numbers of rows, and what they say. */
+  first: readonly Readonly<{ train: number; other: number; text: string }>[];
+}>;
+
+/** A split whose rows pass by. */
+export type PassingRows = AsyncIterable<Readonly<{ row: Row }>>;
+
+/** Leaks that are named. */
+const NAMED = 20;
+
+/** Rows of `other` that stand in `train`: told by hashes of the columns that the task reads. */
+export async function leaksBetween(
+  train: PassingRows,
+  other: PassingRows,
+  columns: RowColumns | undefined,
+): Promise<Leaks> {
+  const read = columnsIn(columns);
+  const table = createHashTable();
+  const counts: number[] = [];
+  let of = 0;
+  for await (const { row } of other) {
+    const hash = hashOf(valuesIn(row, read));
+    const known = table.get(hash);
+    if (known === undefined) table.set(hash, of);
+    counts[of] = 0;
+    counts[known ?? of] = (counts[known ?? of] ?? 0) + 1;
+    of++;
+  }
+  const first: { train: number; other: number; text: string }[] = [];
+  let [rows, leaked, at] = [0, 0, 0];
+  for await (const { row } of of > 0 ? train : []) {
+    const values = valuesIn(row, read);
+    const place = table.get(hashOf(values));
+    if (place !== undefined) {
+      leaked++;
+      rows += counts[place] ?? 0;
+      counts[place] = 0;
+      if (first.length < NAMED) {
+        first.push({ train: at, other: place, text: shortened(textOf(row, columns) ?? values) });
+      }
+    }
+    at++;
+  }
+  return { rows, of, train: leaked, first };
+}
+
+function textOf(row: Row, columns: RowColumns | undefined): string | undefined {
+  const value = columns?.texts.map((name) => row[name]).find((one) => typeof one === "string");
+  return typeof value === "string" ? value : undefined;
+}
+
+function shortened(text: string): string {
+  const line = text.replace(/\s+/g, " ");
+  return line.length > 80 ? `${line.slice(0, 77)}...` : line;
+}
+
+/** The share of a split's rows that may stand in training, and the rows from which on a share says something. */
+const [THRESHOLD, FEW] = [0.01, 100];
+
+/** What is told of leaks. Throws AttuneError (`REFUSED`) where there are too many of them for its figures to mean anything. */
+export function judgeLeaks(
+  leaks: Leaks,
+  { path, name, threshold = THRESHOLD, isSameSource }: Readonly<
+    { path: string; name: string; threshold?: number | undefined; isSameSource: () => boolean }
+  >,
+): TrainingEvent | undefined {
+  const { rows, of, train, first } = leaks;
+  if (rows === 0) return undefined;
+  const share = rows / of;
+  const named = first.map((one) => `train row ${one.train} = ${name} row ${one.other}: ${JSON.stringify(one.text)}`);
+  const message = `${path}: ${rows} of ${of} rows of ${name} (${(100 * share).toFixed(1)} %) stand in train as well`;
+  if (share > threshold && of >= FEW && !isSameSource()) {
+    const more = train > first.length ? [`and ${train - first.length} more`] : [];
+    throw refused(
+      "data",
+      [
+        `${message}, more than ${path}.leakThreshold (${threshold}) lets through: what is measured there would be memory.`,
+        ...named.map((line) => `  ${line}`),
+        ...more.map((line) => `  ${line}`),
+        `Leave them out with the transform "decontaminate", or set ${path}.leakThreshold to 1 to be told only.`,
+      ].join("\n"),
+    );
+  }
+  return {
+    type: "warning",
+    step: 0,
+    epoch: 0,
+    code: "LEAKS",
+    message: `${message}: ${named.slice(0, 3).join("; ")}${train > 3 ? "; ..." : ""}`,
+  };
+}
+
+/** Options that choose some of a source's rows: without them, two data sets may be of one source. */
+const CHOOSING: ReadonlySet<string> = new Set([
+  "split",
+  "part",
+  "limit",
+  "skip",
+  "testSize",
+  "seed",
+  "stratifyByColumn",
+]);
+
+/** Whether two splits are parts of one source. */
+export function isSameSource(a: Dataset, b: Dataset): boolean {
+  return sourceOf(a) === sourceOf(b);
+}
+
+function sourceOf(dataset: Dataset): string {
+  const { name, options } = dataset.transformed?.source ?? dataset;
+  const described = (value: unknown): Json => {
+    if (Array.isArray(value)) return value.map(described);
+    if (typeof value !== "object" || value === null) return value === undefined ? null : value as Json;
+    if ("kind" in value && value.kind === "data") return sourceOf(value as Dataset);
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([key, part]) =>
+        CHOOSING.has(key) || typeof part === "function" ? [] : [[key, described(part)]]
+      ),
+    );
+  };
+  return JSON.stringify([name, described(options)]);
+}
