@@ -6,11 +6,9 @@
 /** The two halves of a hash of 64 bits. */
 export type Hash = readonly [number, number];
 
-/** What the first half begins with. */
-export const FIRST = 0x9e3779b1;
-
-/** What the second half begins with. */
-export const SECOND = 0x85ebca6b;
+/** What the two halves begin with. */
+const FIRST = 0x9e3779b1;
+const SECOND = 0x85ebca6b;
 
 /** A hash of a text's UTF-16 units. */
 export function hashOf(text: string): Hash {

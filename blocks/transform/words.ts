@@ -3,7 +3,7 @@
  * @module
  */
 
-import { FIRST, type Hash, hashOf, mixed, SECOND } from "../../core/text_hash.ts";
+import { type Hash, hashOf, mixed } from "../../core/text_hash.ts";
 
 /** The words of a text in lower case: letters, digits and underscores of Unicode, as Python's `\w` has them. */
 export function wordsOf(text: string): readonly string[] {
@@ -12,7 +12,7 @@ export function wordsOf(text: string): readonly string[] {
 
 /** A hash of hashes in their order. */
 export function hashOfRun(hashes: readonly Hash[], from: number, count: number): Hash {
-  let [a, b] = [FIRST | 0, SECOND | 0];
+  let [a, b] = [count, -count];
   for (let i = from; i < from + count; i++) {
     const [first, second] = hashes[i] ?? [0, 0];
     a = Math.imul(((a << 5) | (a >>> 27)) ^ first, 0x2c1b3c6d);

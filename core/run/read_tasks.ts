@@ -61,7 +61,7 @@ async function* leaksOf(
 }
 
 /** The share of measured rows that may be trained on, where a run's spec says it. */
-export function leakThreshold({ spec }: Run, { data }: Subtask): number | undefined {
+function leakThreshold({ spec }: Run, { data }: Subtask): number | undefined {
   return (data as RunData | undefined ?? spec.data)?.leakThreshold;
 }
 
