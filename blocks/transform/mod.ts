@@ -11,7 +11,6 @@ export * from "./duplicates.ts";
 export * from "./each_row.ts";
 export * from "./expression.ts";
 export * from "./groups.ts";
-export * from "./hash_table.ts";
 export * from "./inflection.ts";
 export * from "./personal_data.ts";
 export * from "./quality.ts";
