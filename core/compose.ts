@@ -14,7 +14,7 @@ import { placed, wrongAccelerators } from "./wrong_accelerators.ts";
 import { specParts } from "./spec_parts.ts";
 import { wrongSpace } from "./search_space.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
-import { dataInRun, type DataSplits, splitData, splitNames } from "./run_data.ts";
+import { dataInRun, type DataSplits, hasSplit, splitData, splitNames } from "./run_data.ts";
 import type {
   Catalog,
   Dataset,
@@ -198,7 +198,7 @@ function wrongTasks(given: GivenInputs, objective: Kinds["task"] | undefined): A
 /** Whether there are rows to evaluate on. */
 function isEvaluated(data: DataSplits, objective: Kinds["task"] | undefined): boolean {
   if (!isSeveral(objective)) return data.eval !== undefined;
-  return objective?.subtasks.some((task) => task.data?.eval !== undefined) ?? true;
+  return objective?.subtasks.some((task) => hasSplit(task.data, "eval")) ?? true;
 }
 
 /** The parts that the task names by default must be there, too; better to know now than at step one. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { AttuneError, badValue } from "./errors.ts";
-import type { Collator, Dataset, Host, Run, SplitName, Subtask, Tokenizer, Transform } from "./types.ts";
+import type { Collator, Dataset, Host, Run, RunData, SplitName, Subtask, Tokenizer, Transform } from "./types.ts";
 import { inContext, transformed } from "./transformed.ts";
 
 /** The splits of a run's data, in order. */
@@ -51,6 +51,13 @@ export function splitData(data: Readonly<DataSplits>, path: string, issues: Attu
     made[name] = transformed(source, [splitter, ...others.filter(({ trainOnly }) => !trainOnly)]);
   }
   return made;
+}
+
+/** Whether there are rows of a split: its own, or those that a transform of the training rows makes. */
+export function hasSplit(data: RunData | undefined, split: SplitName): boolean {
+  const train = Object(data?.train) as Partial<Dataset>;
+  const makes = train.transformed?.transforms.some((transform) => transform.makes?.includes(split));
+  return data?.[split] !== undefined || makes === true;
 }
 
 /** What is wrong with transforms at a place of a spec: some may change training rows alone. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { missing, unknownName } from "../errors.ts";
+import { hasSplit } from "../run_data.ts";
 import type { Metric, Run, Study } from "../types.ts";
 
 /**
@@ -13,7 +14,7 @@ import type { Metric, Run, Study } from "../types.ts";
 export function directionOf(run: Run): Study["direction"] {
   const { metric, direction } = run.search?.settings ?? { metric: "loss", direction: undefined };
   const tasks = run.task.subtasks;
-  const isEvaluated = (task: typeof tasks[number]): boolean => (task.data ?? run.data).eval !== undefined;
+  const isEvaluated = (task: typeof tasks[number]): boolean => hasSplit(task.data ?? run.data, "eval");
   if (!tasks.some(isEvaluated)) throw missing("spec", "the data that trials are judged by", "data.eval");
   const names: string[] = ["loss"];
   if (metric === "loss") return direction ?? "minimize";

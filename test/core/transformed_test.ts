@@ -4,6 +4,8 @@ import * as v from "valibot";
 import { compose, toSpec } from "../../core/compose.ts";
 import { define } from "../../core/define.ts";
 import { trainRun } from "../../core/run/train.ts";
+import { changeTexts, mapRoles, partsIn } from "../../core/roles.ts";
+import { taskData } from "../../core/run_data.ts";
 import { transformed } from "../../core/transformed.ts";
 import type { Catalog, Json, Named, Row, Rows, SplitName, TrainingEvent, TransformContext } from "../../core/types.ts";
 import { memory } from "../../plugins/data/memory.ts";
@@ -187,4 +189,48 @@ it("an error of a transform says whose it is", async () => {
     async () => await run.data.train?.open(host),
     /The transform "broken" failed: TypeError: no such thing/,
   );
+});
+
+it("tasks of several have their splits made too, and are evaluated on them", async () => {
+  const task = { use: "sequence-classification", with: { labels: ["bad", "good"] } };
+  const tasks = { a: { task, data: { train: { ...source, transforms: ["every", "parts"] } } } };
+  const given = {
+    ...spec({}),
+    data: undefined,
+    task: { use: "multi-task", with: { tasks } },
+    training: { maxSteps: 1, evalStrategy: "steps", evalSteps: 1 },
+  };
+  const run = compose(given as never, own);
+  const [subtask] = run.task.subtasks;
+  assert.ok(subtask);
+  const data = taskData(run, subtask);
+  assert.deepEqual(Object.keys(data), ["train", "eval", "test"]);
+  assert.deepEqual(await texts(await data.train?.open(host)), ["row 2", "row 4", "row 6", "row 8"]);
+  assert.deepEqual(told.at(-1)?.columns?.others, ["label", "labels"]);
+  const again = compose(toSpec(run) as never, own);
+  assert.deepEqual(Object.keys(taskData(again, again.task.subtasks[0] as never)), ["train", "eval", "test"]);
+  const wrong = { ...tasks.a, data: { train: source, eval: { ...source, transforms: ["twice"] } } };
+  const refused = { ...given, task: { use: "multi-task", with: { tasks: { a: wrong } } } };
+  assert.throws(() => compose(refused as never, own), /task\.with\.tasks\.a\.data\.eval\.transforms\.0: "twice"/);
+});
+
+it("paths in the options of transforms are found, wherever a spec is carried", () => {
+  const data = {
+    train: {
+      ...source,
+      transforms: [{ use: "augment", with: { methods: ["mask"], model: "./m", models: ["a", "b"] } }],
+    },
+  };
+  const mapped = mapRoles(
+    spec(data),
+    catalog,
+    (value, role) => role.role === "path" ? changeTexts(value, "", (text) => `/at/${text}`) : value,
+  );
+  const [{ with: options }] = ((mapped.data as Named<Named<Json>>).train?.transforms ?? []) as unknown as readonly [
+    Named<Named<Json>>,
+  ];
+  assert.deepEqual([options?.model, options?.models], ["/at/./m", ["/at/a", "/at/b"]]);
+  assert.deepEqual(partsIn(spec(data), catalog).filter(({ kind }) => kind === "transform"), [
+    { kind: "transform", use: "augment", at: "data.train.transforms.0" },
+  ]);
 });
