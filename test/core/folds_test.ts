@@ -5,18 +5,11 @@ import { divideRows } from "../../core/folds.ts";
 import { createRandom } from "../../core/random.ts";
 import { itPasses } from "../checks.ts";
 import { correctedChecks, foldChecks } from "../reference/evaluation/folds.ts";
-import { sharedPath, SKIP_REASON } from "../shared.ts";
 import { itHolds } from "../reference/evaluation/mod.ts";
 
 const figures = JSON.parse(readFileSync(new URL("../fixtures/search.json", import.meta.url), "utf8"));
 itPasses("folds as scikit-learn divides them", foldChecks(figures.folds));
 await itHolds("folds");
-const shared = sharedPath("reference/evaluation/significance.json");
-if (shared === undefined) describe("the corrected interval of the reference", { skip: SKIP_REASON }, () => {});
-else {
-  const { correctedResampledT } = JSON.parse(readFileSync(shared, "utf8"));
-  itPasses("the corrected interval of the reference", correctedChecks(correctedResampledT));
-}
 itPasses("the corrected interval", correctedChecks(figures.corrected));
 
 describe("shuffled folds", () => {

@@ -9,7 +9,6 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { rangeOf, slicesIn } from "../../../blocks/data/mod.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { AttuneError } from "../../../core/errors.ts";
 import type { Dataset, Host, Row } from "../../../core/types.ts";
@@ -23,7 +22,8 @@ import { reviews } from "../../../plugins/data/reviews.ts";
 import { text } from "../../../plugins/data/text.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { itPasses } from "../../checks.ts";
-import { sharedPath, SKIP_REASON } from "../../shared.ts";
+import { rangesIn } from "../../reference/evaluation/formats.ts";
+import { itHolds } from "../../reference/evaluation/mod.ts";
 import { heldStore } from "../../tiny.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-files-"));
@@ -100,48 +100,14 @@ describe("what datasets has written", () => {
       // A part that ends before it begins is an error here.
       const backwards = Array.isArray(wanted) && wanted.some(([, from, to]) => from > to);
       if (typeof wanted === "string" || backwards) {
-        assert.throws(() => ranges(spec, count, 5), { name: "AttuneError" }, `${spec} of ${count}`);
-      } else assert.deepEqual(ranges(spec, count, 5), wanted, `${spec} of ${count}`);
+        assert.throws(() => rangesIn(spec, { train: count, eval: 5 }), { name: "AttuneError" }, `${spec} of ${count}`);
+      } else assert.deepEqual(rangesIn(spec, { train: count, eval: 5 }), wanted, `${spec} of ${count}`);
     }
-  });
-  const shared = sharedPath("reference/evaluation/slices.json");
-  it("slices of the reference", { skip: shared === undefined && SKIP_REASON }, () => {
-    const { slices } = JSON.parse(readFileSync(shared ?? "", "utf8"));
-    for (const { rows: count, spec, expected, error } of slices) {
-      const backwards = expected?.some(([, from, to]: [string, number, number]) => from > to);
-      if (error || backwards) {
-        assert.throws(() => ranges(spec, count, 20), { name: "AttuneError" }, `${spec} of ${count}`);
-      } else assert.deepEqual(ranges(spec, count, 20), expected, `${spec} of ${count}`);
-    }
-  });
-  const formats = sharedPath("reference/evaluation/formats");
-  it("formats of the reference", { skip: formats === undefined && SKIP_REASON }, async () => {
-    const { rows: columns } = JSON.parse(readFileSync(join(formats ?? "", "rows.json"), "utf8"));
-    const wanted: Row[] = columns.label.map((_: unknown, i: number) =>
-      Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, (values as unknown[])[i]]))
-    );
-    const at = (name: string): string => join(formats ?? "", name);
-    for (const name of ["brotli", "default", "gzip", "lz4", "none", "snappy", "zstd"]) {
-      assert.deepEqual(await read(parquet({ path: at(`${name}.parquet`) })), wanted, name);
-    }
-    for (const name of ["array.json", "lines.jsonl"]) {
-      assert.deepEqual(await read(jsonl({ path: at(name) })), wanted, name);
-      assert.deepEqual(await read(json({ path: at(name) })), wanted, name);
-    }
-    assert.deepEqual(await read(arrow({ path: at("saved") })), wanted);
-    assert.deepEqual(await read(arrow({ path: at("saved_dict"), split: "train+test" })), wanted);
   });
 });
 
-/** The ranges of a text, of splits with so many rows. */
-function ranges(spec: string, train: number, evaluation: number): unknown[] {
-  const lengths: Record<string, number> = { train, eval: evaluation };
-  return slicesIn("test", spec).map((slice) => {
-    const length = lengths[slice.split];
-    if (length === undefined) throw new AttuneError("no such split", { code: "UNKNOWN_NAME", plugin: "test" });
-    return [slice.split, ...rangeOf("test", slice, length)];
-  });
-}
+await itHolds("slices");
+await itHolds("formats");
 
 itPasses(
   "packed JSON lines, sliced",

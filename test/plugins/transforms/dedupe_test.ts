@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import {
   bandsFor,
@@ -20,7 +19,7 @@ import { memory } from "../../../plugins/data/memory.ts";
 import { decontaminate } from "../../../plugins/transforms/decontaminate.ts";
 import { dedupe } from "../../../plugins/transforms/dedupe.ts";
 import { itPasses } from "../../checks.ts";
-import { sharedPath, SKIP_REASON } from "../../shared.ts";
+import { itHolds } from "../../reference/evaluation/mod.ts";
 import { openThrough, through } from "./run_transforms.ts";
 
 const rows: Row[] = [
@@ -130,19 +129,6 @@ describe("near duplicates", () => {
     const { transforms } = await openThrough(rows, [dedupe({ near: true })]);
     assert.deepEqual(transforms?.[0]?.dropped, { duplicate: 3, "near duplicate": 1 });
   });
-  const shared = sharedPath("reference/evaluation/duplicates.json");
-  it("form the reference's clusters", { skip: shared === undefined && SKIP_REASON }, async () => {
-    const { pairs, corpus, clusters } = JSON.parse(readFileSync(shared ?? "", "utf8"));
-    for (const { first, second, words3, words5 } of pairs) {
-      for (const [n, wanted] of [[3, words3], [5, words5]]) {
-        assert.ok(Math.abs(jaccard(hashSet(shinglesOf(first, n)), hashSet(shinglesOf(second, n))) - wanted) < 1e-12);
-      }
-    }
-    const { first } = await nearClusters("test", stream(corpus), near);
-    const found = new Map<number, number[]>();
-    first.forEach((cluster, i) => found.set(cluster, [...found.get(cluster) ?? [], i]));
-    assert.deepEqual([...found.values()].filter(({ length }) => length > 1), clusters);
-  });
 });
 
 it("equal texts are told by hashes in tables that grow", async () => {
@@ -175,18 +161,7 @@ describe("contamination", () => {
     assert.equal(texts.filter((text) => runs.match(text) !== undefined).length, 0);
     assert.equal(runs.match("and this is new"), 0);
   });
-  const shared = sharedPath("reference/evaluation/contamination.json");
-  it("is the reference's", { skip: shared === undefined && SKIP_REASON }, () => {
-    const { train, eval: others, expected } = JSON.parse(readFileSync(shared ?? "", "utf8"));
-    for (const [n, wanted] of Object.entries(expected)) {
-      const runs = createContamination(Number(n));
-      others.forEach((text: string, i: number) => runs.forbid(text, i));
-      train.forEach((text: string) => runs.count(text));
-      const found = train.flatMap((text: string, i: number) => {
-        const match = runs.match(text);
-        return match === undefined ? [] : [{ train: i, eval: [match] }];
-      });
-      assert.deepEqual(found, wanted, `${n} words`);
-    }
-  });
 });
+
+await itHolds("duplicates");
+await itHolds("contamination");

@@ -1,0 +1,64 @@
+/**
+ * Duplicates and contamination beside exact comparison.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { createContamination, hashSet, jaccard, nearClusters, shinglesOf } from "../../../blocks/transform/mod.ts";
+import { type Check, check } from "../../../conformance/check.ts";
+import type { Named } from "../../../core/types.ts";
+
+/** `duplicates.json`: how alike texts are, and the clusters of a corpus. */
+export type DuplicateFigures = Readonly<{
+  pairs: readonly Readonly<{ first: string; second: string; words3: number; words5: number }>[];
+  corpus: readonly string[];
+  clusters: readonly (readonly number[])[];
+}>;
+
+/** `contamination.json`: rows of training that share words with those of evaluation, by how many words. */
+export type ContaminationFigures = Readonly<{
+  train: readonly string[];
+  eval: readonly string[];
+  expected: Named<readonly unknown[]>;
+}>;
+
+/** Similarities within 1e-12, and every cluster. */
+export function duplicateChecks({ pairs, corpus, clusters }: DuplicateFigures): Check[] {
+  return [
+    ...pairs.map(({ first, second, words3, words5 }, i) =>
+      check(`how alike pair ${i} is`, () => {
+        for (const [n, wanted] of [[3, words3], [5, words5]] as const) {
+          const found = jaccard(hashSet(shinglesOf(first, n)), hashSet(shinglesOf(second, n)));
+          assert.ok(Math.abs(found - wanted) < 1e-12, `${found} for ${wanted}, ${n} words`);
+        }
+      })
+    ),
+    check("clusters of the corpus", async () => {
+      const rows = {
+        [Symbol.asyncIterator]: async function* () {
+          yield* corpus;
+        },
+      };
+      const options = { threshold: 0.8, ngram: 3, permutations: 256, bands: null, rows: null };
+      const { first } = await nearClusters("parity", rows, options);
+      const found = new Map<number, number[]>();
+      first.forEach((cluster, i) => found.set(cluster, [...found.get(cluster) ?? [], i]));
+      assert.deepEqual([...found.values()].filter(({ length }) => length > 1), clusters);
+    }),
+  ];
+}
+
+/** Every row that shares words, and with which. */
+export function contaminationChecks({ train, eval: others, expected }: ContaminationFigures): Check[] {
+  return Object.entries(expected).map(([n, wanted]) =>
+    check(`rows that share ${n} words`, () => {
+      const runs = createContamination(Number(n));
+      others.forEach((text, i) => runs.forbid(text, i));
+      train.forEach((text) => runs.count(text));
+      const found = train.flatMap((text, i) => {
+        const match = runs.match(text);
+        return match === undefined ? [] : [{ train: i, eval: [match] }];
+      });
+      assert.deepEqual(found, wanted);
+    })
+  );
+}
