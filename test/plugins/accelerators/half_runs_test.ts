@@ -1,0 +1,107 @@
+/**
+ * 20 steps of small models in 16 bits beside torch.autocast("cpu") and GradScaler: see test/fixtures/half_runs.py.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../../core/compose.ts";
+import { trainRun } from "../../../core/run/train.ts";
+import { writeSafetensors } from "../../../core/safetensors.ts";
+import { sizeOf, type Tensor } from "../../../core/tensor.ts";
+import type { Host, Json, Named, Row, RunSpec, TrainingEvent } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
+import { tinyHost } from "../../tiny.ts";
+import figures from "../../fixtures/half_runs.json" with { type: "json" };
+
+type Line = Readonly<
+  { loss: number; gradNorm: number | null; learningRate: number; skipped: boolean; lossScale?: number }
+>;
+type Case = Readonly<{
+  family: string;
+  task: string;
+  config: Named<Json>;
+  tensors: Named<readonly number[]>;
+  runs: Readonly<Record<"float32" | "fp16" | "bf16", readonly Line[]>>;
+}>;
+const cases = figures.cases as unknown as readonly Case[];
+
+/** The weights that the script beside the figures makes. */
+function formula(name: string, dims: readonly number[]): Tensor<Float32Array> {
+  const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
+  const base = name.endsWith("weight") && name.toLowerCase().includes("norm") ? 1 : 0;
+  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => base + 0.2 * Math.sin(i * 12.9898 + seed));
+  return { dtype: "float32", dims, data };
+}
+
+async function hostOf({ config, tensors }: Case): Promise<Host> {
+  const weights = Object.fromEntries(Object.entries(tensors).map(([name, dims]) => [name, formula(name, dims)]));
+  return tinyHost(await hostHere(1), {
+    "config.json": new TextEncoder().encode(JSON.stringify(config)),
+    "model.safetensors": writeSafetensors(weights),
+  });
+}
+
+type Step = Extract<TrainingEvent, { type: "step" }>;
+
+async function stepsOf(own: Case, accelerators: readonly Json[]): Promise<Step[]> {
+  const { task } = own;
+  const rows = figures.ids.map((input_ids, i) => ({
+    input_ids,
+    labels: task === "causal-lm" ? input_ids : (task === "seq2seq-lm" ? figures.answers : figures.told)[i],
+    ...(task === "masked-lm" ? { token_type_ids: input_ids.map(() => 0) } : {}),
+  })) as Row[];
+  const run = compose({
+    version: 1,
+    model: { use: "pretrained", with: { path: "tiny:model" } },
+    task,
+    data: { train: { use: "memory", with: { rows } } },
+    accelerators,
+    optimizer: "sgd",
+    schedule: "linear",
+    training: {
+      learningRate: figures.rate,
+      maxSteps: figures.steps,
+      perDeviceTrainBatchSize: 2,
+      trainSamplingStrategy: "sequential",
+      saveStrategy: "no",
+    },
+  } as unknown as RunSpec, catalog);
+  const steps: Step[] = [];
+  for await (const event of trainRun(run, await hostOf(own), {})) if (event.type === "step") steps.push(event);
+  return steps;
+}
+
+const given = { float32: [], fp16: [{ use: "fp16", with: figures.scaler }], bf16: ["bf16"] };
+
+/**
+ * How far losses may be from torch's: twice as far as torch's own three codes of attention, which round in other places, are
+ * from each other in these runs. Both ends of a distance are rounded.
+ */
+function boundOf({ runs }: Case, name: "fp16" | "bf16"): number {
+  const others = (runs as unknown as Record<string, readonly (readonly number[])[]>)[`${name} otherwise`] ?? [];
+  const distances = others.flatMap((losses) => losses.map((loss, i) => Math.abs(loss - (runs[name][i]?.loss ?? NaN))));
+  return 2 * Math.max(...distances);
+}
+
+for (const own of cases) {
+  describe(`20 steps of ${own.family}`, () => {
+    for (const name of ["float32", "fp16", "bf16"] as const) {
+      it(name, async () => {
+        const due = own.runs[name];
+        const steps = await stepsOf(own, given[name]);
+        assert.deepEqual(steps.map(({ skipped }) => skipped), due.map(({ skipped }) => skipped));
+        assert.deepEqual(steps.map(({ lossScale }) => lossScale), due.map(({ lossScale }) => lossScale));
+        const bound = name === "float32" ? 1e-5 : boundOf(own, name);
+        for (const [i, { learningRate }] of steps.entries()) {
+          assert.ok(Math.abs(learningRate / (due[i]?.learningRate ?? NaN) - 1) < 1e-12, `rate in step ${i}`);
+        }
+        const off = Math.max(...steps.map(({ loss }, i) => Math.abs(loss - (due[i]?.loss ?? NaN))));
+        assert.ok(off <= bound, `losses are ${off} from torch's, and may be ${bound}`);
+        if (name !== "float32") {
+          assert.ok(Math.abs((steps[0]?.loss ?? NaN) - (own.runs.float32[0]?.loss ?? NaN)) > 1e-6);
+        }
+      });
+    }
+  });
+}
