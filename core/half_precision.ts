@@ -4,7 +4,7 @@
  */
 import { AttuneError, badValue } from "./errors.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
-import type { Plugin, TrainingArguments } from "./types.ts";
+import type { Json, Named, Plugin, TrainingArguments } from "./types.ts";
 
 const names = ["fp16", "bf16"] as const;
 
@@ -30,6 +30,12 @@ export function withHalfPrecision(
   }
   const made = resolvePart("accelerator", name, `training.${name}`, resolver);
   return made ? [...accelerators, made as unknown as Plugin] : accelerators;
+}
+
+/** The accelerators that a spec's training arguments ask for, as a spec of these alone. */
+export function halfPrecisionOf({ training }: Readonly<{ training?: unknown }>): Named<Json> {
+  const given = (typeof training === "object" && training !== null ? training : {}) as Named<Json>;
+  return { accelerators: names.filter((name) => given[name] === true) };
 }
 
 /** Training arguments as a spec keeps them beside accelerators, which have what these two ask for. */

@@ -5,6 +5,7 @@
 import { AttuneError, unknownName } from "./errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
 import { allKinds, type PluginPackage, withPackages } from "./packages.ts";
+import { halfPrecisionOf } from "./half_precision.ts";
 import { resolvePart } from "./resolve_part.ts";
 import { entryIn, partsIn } from "./roles.ts";
 import { specParts } from "./spec_parts.ts";
@@ -133,8 +134,10 @@ export async function loadCatalog(
   );
   await Promise.all(WHOLE.flatMap((kind) => loader.names(kind).map((name) => load(kind, name))));
   await loadParts(Object.fromEntries(defaults));
-  await loadParts(given);
-  for (const { params } of cornersOf(spaceIn(given))) await loadParts(trialSpec(given, params));
+  for (const one of [given, ...cornersOf(spaceIn(given)).map(({ params }) => trialSpec(given, params))]) {
+    await loadParts(one);
+    await loadParts(halfPrecisionOf(one));
+  }
   await loadParts(broughtByTask(given.task, catalog));
   return catalog;
 }
