@@ -41,7 +41,7 @@ async function read(cache: Store, key: string): Promise<Readonly<{ value: Json }
 }
 
 /** Whether a value is the same behind JSON; what is undefined in an object goes, which nobody sees. */
-function isJson(value: unknown): boolean {
+export function isJson(value: unknown): boolean {
   if (value === null || typeof value === "string" || typeof value === "boolean") return true;
   if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0);
   if (Array.isArray(value)) return value.every(isJson);

@@ -100,16 +100,21 @@ async function openTransformed(
   }
   const isIndexed = source.at !== undefined && transforms.every(({ scope }) => scope !== "whole");
   const kept: number[] = [];
-  const held: TransformRow[] = [];
+  let held: TransformRow[] | undefined = [];
+  let count = 0;
   for await (const item of rowsThrough(stages)) {
+    count++;
     if (isIndexed) kept.push(item.index);
-    else held.push(item);
+    else if (held && held.push(item) > IN_MEMORY && host.cache) held = undefined;
   }
   counting = false;
   const reports = stages.map(({ tally }) => tally.report());
   const fingerprint = await fingerprintOf(source, stages, given);
   const told = carried(source, transforms);
-  if (!isIndexed) return { ...heldRows(held, fingerprint, reports), ...told };
+  if (!isIndexed && held) return { ...heldRows(held, fingerprint, reports), ...told };
+  // Many rows are a stream, which whoever wants them by their number writes down in the cache.
+  const stream = (from?: Cursor): AsyncGenerator<ReadRow> => numbered(rowsThrough(stages), 0, from?.at);
+  if (!isIndexed) return { length: count, fingerprint, transforms: reports, ...told, read: stream };
   const rowWise = stages.filter(({ transform }) => transform.scope === "row");
   const at = async (indices: readonly number[]): Promise<readonly Row[]> => {
     const places = indices.map((index) => kept[index] ?? refuseIndex(index, kept.length));
@@ -168,10 +173,16 @@ function refuseIndex(index: number, length: number): never {
 
 type ReadRow = Readonly<{ row: Row; next: Cursor; where?: string }>;
 
-async function* numbered(rows: AsyncIterable<TransformRow>, from = 0): AsyncGenerator<ReadRow> {
+/** Rows with their places, the first of which is `from`; those before `behind` are passed over. */
+async function* numbered(rows: AsyncIterable<TransformRow>, from = 0, behind = 0): AsyncGenerator<ReadRow> {
   let at = from;
-  for await (const { row, where } of rows) yield { row, next: { at: ++at }, ...(where === undefined ? {} : { where }) };
+  for await (const { row, where } of rows) {
+    if (++at > behind) yield { row, next: { at }, ...(where === undefined ? {} : { where }) };
+  }
 }
+
+/** Rows that are held in memory where they are not had by their index. */
+const IN_MEMORY = 50_000;
 
 /** Rows that are read by their index at once. */
 const BLOCK = 256;

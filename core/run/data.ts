@@ -38,7 +38,7 @@ export async function encodeRows(
   options: ReadingOptions = {},
 ): Promise<EncodedRows> {
   const { host, collator } = open;
-  const source = await seekable(await dataset.open(host));
+  const source = await seekable(await dataset.open(host), host);
   const survey = labelled ? await surveyOf(open, source) : undefined;
   const reading = options.reading ?? survey?.reading;
   const [first] = labelled && source.length > 0 ? await source.at([0]) : [];

@@ -2,6 +2,7 @@
  * Rows that are had by their number, whatever their source can do.
  * @module
  */
+import { isJson } from "../cached.ts";
 import type { Host, Row, Rows, Store } from "../types.ts";
 
 /** Rows of known number. */
@@ -17,13 +18,26 @@ export function worthKeeping({ length }: Pick<Rows, "length">, { cache }: Host):
   return length === undefined || length < KEPT_ROWS ? undefined : cache;
 }
 
-/** Opened rows as they are where their source can seek; the rows of a stream are held in memory. */
-export async function seekable(opened: Rows): Promise<SeekableRows> {
+/** Characters of rows of a stream up to which they are held in memory. */
+const IN_MEMORY = 16 * 2 ** 20;
+
+/**
+ * Opened rows as they are where their source can seek. The rows of a stream are held in memory, or where there are many of
+ * them in the host's cache, if it has one that has room.
+ */
+export async function seekable(opened: Rows, { cache }: Host, most: number = IN_MEMORY): Promise<SeekableRows> {
   const { at, length } = opened;
   if (at && length !== undefined) return { ...opened, at, length };
   const rows: Row[] = [];
   const places: (string | undefined)[] = [];
+  let left = cache ? most : Infinity;
   for await (const { row, where } of opened.read()) {
+    if (left < Infinity) left -= isJson(row) ? JSON.stringify(row).length : 0;
+    if (cache && left < 0) {
+      const spooled = await (await import("./spooled.ts")).spooledRows(opened, cache);
+      if (spooled) return spooled;
+      left = Infinity;
+    }
     rows.push(row);
     places.push(where);
   }

@@ -3,14 +3,20 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { allSamples, inOrder } from "../../../core/run/encoded_rows.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
+import { seekable, type SeekableRows } from "../../../core/run/seekable.ts";
 import { trainRun } from "../../../core/run/train.ts";
-import type { Dataset, Json, Named, Row, Run, RunSpec, TrainingEvent } from "../../../core/types.ts";
+import { AttuneError } from "../../../core/errors.ts";
+import type { Dataset, Json, Named, Row, Run, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
+import { directoryStore } from "../../../runtimes/host/directory_store.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
@@ -122,5 +128,64 @@ describe("rows of a large data set", () => {
       // Eight samples a step, the ones after the next not yet.
       if (trainSamplingStrategy !== "group_by_length") assert.ok(seeking.byIndex() < 400, `${seeking.byIndex()}`);
     }
+  });
+});
+
+describe("rows of a large stream", () => {
+  const folder = mkdtempSync(join(tmpdir(), "attune-spooled-"));
+  after(() => rmSync(folder, { recursive: true }));
+  const cacheIn = (name: string): Store => directoryStore(join(folder, name));
+  const opening = async (cache: Store | undefined, change?: (row: Row, i: number) => Row) => {
+    const { dataset, read } = countedRows(change, false);
+    const host = { ...tinyHost(await hostHere(1)), ...(cache ? { cache } : {}) };
+    return { rows: await seekable(await dataset.open(host), host, 100_000), read };
+  };
+  const same = async (rows: SeekableRows): Promise<void> => {
+    const numbers = [COUNT - 1, 0, 777];
+    assert.deepEqual(await rows.at(numbers), numbers.map(rowOf));
+    assert.equal(rows.length, COUNT);
+    assert.equal(await rows.where?.(41), "made, row 41");
+    let number = 11_000;
+    for await (const { row, where, next } of rows.read({ at: number })) {
+      assert.deepEqual([row, where, next.at], [rowOf(number), `made, row ${number}`, number + 1]);
+      number++;
+    }
+    assert.equal(number, COUNT);
+  };
+  it("are written down once, and had by their number in this process and the next", async () => {
+    const cache = cacheIn("one");
+    const first = await opening(cache);
+    await same(first.rows);
+    const again = await opening(cache);
+    assert.ok(again.read() < 3000 && first.read() >= COUNT, `${first.read()} rows read, then ${again.read()}`);
+    await same(again.rows);
+  });
+  it("are right whatever became of what was written, and in memory where there is no room", async () => {
+    const cache = cacheIn("two");
+    await opening(cache);
+    const [name = ""] = readdirSync(join(folder, "two", "rows"));
+    const path = join(folder, "two", "rows", name);
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.subarray(0, bytes.length / 2));
+    await same((await opening(cache)).rows);
+    bytes[5000] = 65;
+    writeFileSync(path, bytes);
+    await same((await opening(cache)).rows);
+    rmSync(join(folder, "two", "spooled"), { recursive: true });
+    await same((await opening(cache)).rows);
+    const full = async (): Promise<never> => {
+      throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    };
+    const { rows } = await opening({ ...cache, get: full, put: full });
+    assert.deepEqual(await rows.at([5]), [rowOf(5)]);
+  });
+  it("that JSON cannot hold stay as they are, and those that fail say so", async () => {
+    const odd = await opening(cacheIn("three"), (row, i) => (i === 9000 ? { ...row, at: new Date(0) } : row));
+    assert.deepEqual(await odd.rows.at([9000]), [{ ...rowOf(9000), at: new Date(0) }]);
+    const fails = opening(cacheIn("four"), (row, i) => {
+      if (i === 9000) throw new AttuneError("row 9000 is broken", { code: "BAD_VALUE", plugin: "made" });
+      return row;
+    });
+    await assert.rejects(fails, /row 9000 is broken/);
   });
 });
