@@ -12,7 +12,7 @@ import { checkMetricsReference } from "../reference/metrics.ts";
 import { checkTokenizerReference } from "../reference/tokenizers.ts";
 import { evaluationChecks } from "../reference/evaluation/mod.ts";
 import { checkLosses } from "./losses.ts";
-import { checkQuantizedTensors } from "./quantized.ts";
+import { checkQuantized } from "./quantized.ts";
 
 /** One checked item. */
 export type Item = Readonly<{ name: string; status: "ok" | "differs" | "missing"; detail: string }>;
@@ -66,7 +66,7 @@ const checks: Readonly<Record<string, Part>> = {
   quantized: async function* (reference, match) {
     // Beside the others' folder, or that folder itself.
     const folder = existsSync(join(reference, "quantized")) ? join(reference, "quantized") : reference;
-    yield* checkQuantizedTensors(folder);
+    yield* checkQuantized(folder);
     for (const name of namesIn(join(folder, "cases"))) {
       const item = `quantized/${name}`;
       if (match.test(item)) yield await checkCase(join(folder, "cases", name), item);
