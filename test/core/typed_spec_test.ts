@@ -10,11 +10,12 @@ import type { Catalog, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 
 const rows = [{ text: "fun", label: "good" }];
+const rowsOf = { use: "memory", with: { rows } } as const;
 const spec = {
   version: 1,
   model: { use: "pretrained", with: { path: "attune:base" } },
   task: { use: "sequence-classification", with: { labels: ["bad", "good"] } },
-  data: { train: { use: "memory", with: { rows } } },
+  data: { train: rowsOf },
 } as const;
 
 it("takes what the plugins take", () => {
@@ -26,7 +27,14 @@ it("takes what the plugins take", () => {
     loss: { use: "focal" },
     metrics: ["accuracy", { use: "f1", with: { average: "macro" } }],
     callbacks: [{ use: "early-stopping", with: { metric: "accuracy" } }],
-    data: { train: { use: "reviews", with: { split: "train" } }, eval: { use: "reviews", with: { split: "test" } } },
+    data: {
+      train: {
+        use: "reviews",
+        with: { split: "train" },
+        transforms: ["clean", { use: "balance", with: { method: "weights" } }],
+      },
+      eval: { use: "reviews", with: { split: "test" }, transforms: ["redact"] },
+    },
     training: { evalStrategy: "epoch" },
   }, catalog);
   assert.equal(run.adapters.length, 2);
@@ -49,6 +57,12 @@ it("refuses other options, values and missing ones, before it runs", () => {
   refused(() => compose({ ...spec, data: { train: { use: "reviews", with: { split: "x" } } } }, catalog), /split/);
   // @ts-expect-error: an option that must be there
   refused(() => compose({ ...spec, data: { train: { use: "memory" } } }, catalog), /rows/);
+  const option = { ...rowsOf, transforms: [{ use: "clean", with: { lowercas: true } }] } as const;
+  // @ts-expect-error: no such option of a transform
+  refused(() => compose({ ...spec, data: { train: option } }, catalog), /lowercas/);
+  const value = { ...rowsOf, transforms: ["clean", { use: "balance", with: { method: "x" } }] } as const;
+  // @ts-expect-error: no such value of a transform
+  refused(() => compose({ ...spec, data: { train: value } }, catalog), /method/);
   // @ts-expect-error: one of several
   refused(() => compose({ ...spec, adapter: ["bitfit", { use: "lora", with: { rank: 8 } }] }, catalog), /rank/);
 });
