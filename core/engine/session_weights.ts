@@ -34,6 +34,8 @@ export type StoredWeights = {
   inlineBytes: number;
   /** What every run is fed besides: codes, which all sessions share. */
   readonly codes: Map<string, Tensor>;
+  /** Whether some are multiplied as the runtime packs them, and otherwise not. */
+  packs: boolean;
 };
 
 /** A weight that lies in a mapped file. */
@@ -56,7 +58,14 @@ export async function storeWeights(options: WeightOptions): Promise<StoredWeight
   });
   const all = [...parameters.values()].reduce((bytes, p) => bytes + 4 * sizeOf(p.shape), 0);
   const compact = options.compact === true && host.provider !== "cpu" && SCARCE * all > host.memoryBytes;
-  const stored: StoredWeights = { storage: new Map(), files: [], beside: [], inlineBytes: 0, codes: new Map() };
+  const stored: StoredWeights = {
+    storage: new Map(),
+    files: [],
+    beside: [],
+    inlineBytes: 0,
+    codes: new Map(),
+    packs: false,
+  };
   for (const p of parameters.values()) {
     const trained = fed.get(p.name);
     const encoded = !trained && options.initial.storageOf(p) !== undefined;
@@ -95,6 +104,7 @@ async function storeCodes(
     const place = isFed ? {} : besides ? { location: placeBeside(session, data) } : { data };
     kept[name] = { dtype, dims, ...place };
   }
+  session.packs ||= (format.constants ?? []).length > 0;
   session.storage.set(p.name, { as: "encoded", weight, format, tensors: kept });
 }
 

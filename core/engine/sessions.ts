@@ -48,7 +48,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       plugin: "engine",
     });
   }
-  const { storage, files, beside, inlineBytes, codes } = await storeWeights(options);
+  const { storage, files, beside, inlineBytes, codes, packs } = await storeWeights(options);
   const folder = commonFolder(files.map((f) => f.file));
   for (const { name, file, bytes: length, ...place } of files) {
     storage.set(name, { as: "external", location: file.slice(folder.length + 1), length, ...place });
@@ -60,7 +60,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     options.recomputed,
   );
   const session: OrtSession = await lib.InferenceSession.create(writeOnnx(unshaped(model)), {
-    ...sessionOptions(options, files.length > 0 ? folder : undefined),
+    ...sessionOptions({ ...options, prepack: options.prepack || packs }, files.length > 0 ? folder : undefined),
     ...(beside.length > 0 ? { externalData: beside } : {}),
   });
   const shared: Record<string, OrtTensor> = {};

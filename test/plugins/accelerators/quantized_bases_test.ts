@@ -125,6 +125,15 @@ describe("of every family", () => {
   }
 });
 
+it("activations are rounded where they are asked to be, in training and evaluation alike", async () => {
+  const spec = tinySpec({ adapter: "lora", training: { maxSteps: 1 } });
+  const host = hostWith(plain, tinyFiles());
+  const numbers = (options: Named<Json>): Promise<readonly number[]> =>
+    numbersOf(over(spec, { accelerators: [{ use: "int4", with: options }] }), host);
+  const [exact, rounded] = [await numbers({}), await numbers({ accuracyLevel: 4 })];
+  exact.forEach((x, i) => assert.ok(Math.abs(x - (rounded[i] ?? NaN)) > 1e-6, `number ${i}: ${x} and ${rounded[i]}`));
+});
+
 describe("what is quantized", () => {
   const namesIn = async (family: string, options: Named<Json> = {}): Promise<readonly string[]> => {
     const files = await filesOf(await made(family), "model/");
