@@ -32,6 +32,8 @@ export type EvaluationOptions = Readonly<{
   slices?: boolean | undefined;
   /** Keeps each metric's numbers of rows, for comparisons. */
   statistics?: boolean | undefined;
+  /** Further columns that are told with answers. */
+  columns?: readonly string[] | undefined;
   /** Is told each row's answer, with the columns that are measured by. */
   answered?: ((example: Example, groups: Named<Json>) => void) | undefined;
 }>;
@@ -79,7 +81,7 @@ export async function evaluateRows(
   const keepsNumbers = options.intervals !== undefined || options.statistics === true || options.slices === true;
   const collector = collectStatistics(keepsNumbers ? open.metrics : [], open.task.labels);
   const table = createRowTable(options);
-  const grouped = columnsRead(open);
+  const grouped = [...new Set([...columnsRead(open), ...options.columns ?? []])];
   let kind: AnswerKind | undefined;
   try {
     const rows = await labelledRows(open, dataset);

@@ -41,6 +41,7 @@ export type EvaluateCommandOptions = Readonly<{
   compare?: string;
   by?: readonly string[];
   slices?: boolean;
+  thresholds?: string;
   predictions?: string | true;
   report?: string;
   json?: boolean;
@@ -135,6 +136,10 @@ async function evaluateOne(
     resamplingOf(evaluation.table, options),
   );
   const slices = options.slices ? worstSlices(evaluation.statistics, evaluation.table) : undefined;
+  const effect = options.thresholds === undefined
+    ? undefined
+    : await (await import("../../core/evaluation/threshold_effect.ts"))
+      .thresholdEffect(open, options.thresholds, data, { shownOn: what });
   const file: Named<Json> = {
     ...evaluation.figures,
     ...(split ? { split } : {}),
@@ -142,6 +147,7 @@ async function evaluateOne(
     of: what,
     ...(compared ? { compare: { with: options.compare ?? "", ...comparisonFile(compared) } } : {}),
     ...(slices ? { slices: slices as unknown as Json } : {}),
+    ...(effect ? { thresholds: effect } : {}),
   };
   process.stderr.write(`${name === "" ? "" : `${name}: `}${what}\n`);
   if (evaluation.rough.length > 0) {

@@ -21,6 +21,7 @@ export function addEvaluateCommand(program: Command, set: (code: number) => void
     .option("--compare <dir>", "differences from another run on the same rows, and whether they are chance")
     .option("--by <column>", "every metric also by this column's values; repeatable", collect, [])
     .option("--slices", "where it is worst: values of columns and lengths, corrected for the search")
+    .option("--thresholds <column>", "thresholds for each group, tuned on eval, shown on the evaluated rows")
     .option("--predictions [file]", "each row's answer (default: predictions.jsonl of the directory)")
     .option("--report <file.html>", "the run's report, of this evaluation")
     .option("--json", "as one line of JSON")

@@ -145,6 +145,23 @@ describe("attune evaluate", () => {
     assert.ok(slices.slices.some(({ column, value }) => column === "label" && value === "bad"));
   });
 
+  it("chooses thresholds for each group on eval, and shows them on test, before and after", async () => {
+    type Effect = { accuracy: number; selectionRateGap: number };
+    const { thresholds } = await evaluated(at("one"), "--thresholds", "region") as unknown as {
+      thresholds: Named<Json> & { demographic_parity: Named<Effect> & { groups: Named<Json> } };
+    };
+    assert.deepEqual([thresholds.tunedOn, thresholds.shownOn], ["eval, 12 rows", "test, 48 rows"]);
+    const { groups, before, mixture, rounded } = thresholds.demographic_parity;
+    assert.deepEqual(Object.keys(groups).sort(), ["north", "south"]);
+    for (const effect of [before, mixture, rounded]) assert.ok((effect?.accuracy ?? -1) >= 0);
+    // Where they were tuned the mixture leaves no gap.
+    const own = await evaluated(at("one"), "--thresholds", "region", "--split", "eval") as unknown as {
+      thresholds: { demographic_parity: Named<Effect> };
+    };
+    assert.ok((own.thresholds.demographic_parity.mixture?.selectionRateGap ?? 1) < 1e-9);
+    assert.match((await attune("evaluate", at("one"), "--thresholds", "age")).err, /column "age"/);
+  });
+
   it("writes the run's report of any evaluation", async () => {
     await evaluated(
       at("ten"),

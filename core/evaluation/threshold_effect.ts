@@ -1,0 +1,143 @@
+/**
+ * Thresholds per group: tuned on some rows, shown on others, before and after.
+ * @module
+ */
+import { missing, unsupported } from "../errors.ts";
+import type { OpenRun } from "../run/open.ts";
+import type { Dataset, Json, Named } from "../types.ts";
+import { evaluateRows } from "./evaluate_rows.ts";
+import { type Constraint, positiveShare, type ScoredRow, type ThresholdRule, tuneThresholds } from "./thresholds.ts";
+
+/** What is measured of decisions: how many are right, and how far groups are apart. */
+type Effect = Readonly<
+  { accuracy: number; selectionRateGap: number; truePositiveRateGap: number; falsePositiveRateGap: number }
+>;
+
+/** The constraints that are tuned for. */
+const CONSTRAINTS: readonly Constraint[] = ["demographic_parity", "equalized_odds"];
+
+/**
+ * The rules for each group of a column, tuned on the run's eval rows, and what they change on the shown ones: `mixture` is the
+ * rule as it is, which draws; `rounded` the likelier of its two thresholds for everyone, which leaves a gap.
+ *
+ * @throws AttuneError where the task has not two classes with scores, or rows lack the column.
+ */
+export async function thresholdEffect(
+  open: OpenRun,
+  column: string,
+  shown: Dataset,
+  what: Readonly<{ shownOn: string }>,
+): Promise<Named<Json>> {
+  const { labels = [] } = open.task;
+  if (labels.length !== 2) {
+    throw unsupported(
+      "evaluate",
+      "--thresholds",
+      column,
+      `a threshold chooses between two classes, and there are ${labels.length}`,
+    );
+  }
+  if (!open.data.eval) throw missing("evaluate", "rows to tune thresholds on", "data.eval of the spec");
+  const tuned = await scoredRows(open, column, open.data.eval);
+  const rows = open.data.eval === shown ? tuned : await scoredRows(open, column, shown);
+  const effects = CONSTRAINTS.map((constraint): [string, Json] => {
+    const { rules, x, y } = tuneThresholds(tuned, constraint);
+    const share = (row: ScoredRow, of: (rule: ThresholdRule) => ThresholdRule): number => {
+      const rule = rules[row.group];
+      if (rule) return positiveShare(of(rule), row.score);
+      throw missing("evaluate", `rows of the group "${row.group}"`, "the rows that thresholds were tuned on");
+    };
+    return [constraint, {
+      groups: Object.fromEntries(Object.entries(rules).map(([name, rule]) => [name, shownRule(rule)])),
+      rate: x,
+      objective: y,
+      before: effectOf(rows, ({ score }) => Number(score > 0.5)),
+      mixture: effectOf(rows, (row) => share(row, (rule) => rule)),
+      rounded: effectOf(rows, (row) => share(row, rounded)),
+    }];
+  });
+  return {
+    column,
+    positive: labels[1] ?? "",
+    tunedOn: `eval, ${tuned.length} rows`,
+    ...what,
+    ...Object.fromEntries(effects),
+  };
+}
+
+/** The likelier of a rule's thresholds, without the other. */
+function rounded(rule: ThresholdRule): ThresholdRule {
+  const first = rule.p0 > rule.p1;
+  const constant = rule.predictionConstant > 0.5 ? 1 : 0;
+  return {
+    ...rule,
+    p0: Number(first),
+    p1: Number(!first),
+    pIgnore: rule.pIgnore > 0.5 ? 1 : 0,
+    predictionConstant: constant,
+  };
+}
+
+/** JSON has no infinity: null is a threshold that no score, or every score, is above. */
+function shownRule({ p0, threshold0, p1, threshold1, pIgnore, predictionConstant }: ThresholdRule): Json {
+  const shown = (
+    threshold: number,
+  ): Json => (Number.isFinite(threshold) ? threshold : threshold > 0 ? "above all" : "below all");
+  const likelier = p0 > p1 ? threshold0 : threshold1;
+  return {
+    threshold: shown(likelier),
+    p0,
+    threshold0: shown(threshold0),
+    p1,
+    threshold1: shown(threshold1),
+    ...(pIgnore > 0 ? { pIgnore, predictionConstant } : {}),
+  };
+}
+
+async function scoredRows(open: OpenRun, column: string, data: Dataset): Promise<ScoredRow[]> {
+  const rows: ScoredRow[] = [];
+  await evaluateRows({ ...open, metrics: [] }, data, {
+    columns: [column],
+    answered: ({ row, reference, scores }, columns) => {
+      const group = columns[column];
+      if (group === undefined || group === null) {
+        throw missing("evaluate", `a value of the column "${column}"`, `row ${row}`);
+      }
+      // A single score is that of the second class.
+      const score = scores?.at(-1);
+      if (score === undefined) {
+        throw unsupported("evaluate", "--thresholds", column, "the task gives no scores of classes");
+      }
+      rows.push({ group: String(group), score, label: reference === open.task.labels?.[1] ? 1 : 0 });
+    },
+  });
+  return rows;
+}
+
+function effectOf(rows: readonly ScoredRow[], share: (row: ScoredRow) => number): Effect {
+  const groups = new Map<string, { n: number; selected: number; positives: number; right: number; wrong: number }>();
+  let correct = 0;
+  for (const row of rows) {
+    const p = share(row);
+    const own = groups.get(row.group) ?? { n: 0, selected: 0, positives: 0, right: 0, wrong: 0 };
+    own.n++;
+    own.selected += p;
+    own.positives += row.label;
+    if (row.label === 1) own.right += p;
+    else own.wrong += p;
+    correct += row.label === 1 ? p : 1 - p;
+    groups.set(row.group, own);
+  }
+  const all = [...groups.values()];
+  const gap = (rate: (group: typeof all[number]) => readonly [part: number, whole: number]): number => {
+    // 0/0 is 0, as in the metrics of fairness.
+    const values = all.map((group) => rate(group)).map(([part, whole]) => (whole === 0 ? 0 : part / whole));
+    return Math.max(...values) - Math.min(...values);
+  };
+  return {
+    accuracy: rows.length === 0 ? 0 : correct / rows.length,
+    selectionRateGap: gap(({ selected, n }) => [selected, n]),
+    truePositiveRateGap: gap(({ right, positives }) => [right, positives]),
+    falsePositiveRateGap: gap(({ wrong, n, positives }) => [wrong, n - positives]),
+  };
+}
