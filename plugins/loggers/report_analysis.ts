@@ -3,6 +3,7 @@
  * @module
  */
 import type { Example, Json, Named, TrainingEvent } from "../../core/types.ts";
+import { type Breakdown, breakdowns } from "./report_breakdown.ts";
 import { calibrate, type Calibration } from "./report_calibration.ts";
 import { type ClassCounts, classCounts, type Confusion, confusionOf, labelCounts } from "./report_counts.ts";
 
@@ -29,6 +30,10 @@ type Common = Readonly<{
   /** What the rows are of; absent: nobody said. */
   split?: "eval" | "test";
   metrics: Named<number>;
+  /** What of these is more than a number. */
+  figures: Named<Json>;
+  /** Parts of the rows. */
+  tables: readonly Breakdown[];
   rows: readonly number[];
   scores: readonly number[];
   baseline?: Readonly<{ name: string; scores: readonly number[] }>;
@@ -52,9 +57,14 @@ const SCATTER = 800;
 /**
  * Reduces evaluated rows to what a report shows.
  */
-export function analyze({ examples, labels, metrics, split }: ExamplesEvent, worstRows: number): Analysis {
+export function analyze(event: ExamplesEvent, worstRows: number): Analysis {
+  const own = analyzed(event, worstRows);
+  return { ...own, tables: breakdowns(own.kind, event.examples, own.scores) };
+}
+
+function analyzed({ examples, labels, metrics, figures = {}, split }: ExamplesEvent, worstRows: number): Analysis {
   const rows = examples.map((example) => example.row);
-  const common = { metrics, rows, ...(split ? { split } : {}) };
+  const common = { metrics, figures, tables: [], rows, ...(split ? { split } : {}) };
   const kind = kindOf(examples, labels);
   if (kind === "numbers") return { ...common, kind, ...numbers(examples, worstRows) };
   if (kind === "labels") return { ...common, kind, ...labelSets(examples, labels, worstRows) };

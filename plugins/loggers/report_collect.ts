@@ -4,6 +4,7 @@
  */
 import type { Named, TrainingEvent } from "../../core/types.ts";
 import { type Analysis, analyze } from "./report_analysis.ts";
+import { type SamplesEvent, withSamples } from "./report_samples.ts";
 import { createSeries, type Point, type SeriesState } from "./report_series.ts";
 
 /** One evaluation. */
@@ -21,6 +22,8 @@ export type ReportData = Readonly<{
   tasks: ReadonlyMap<string, Phases>;
   points: readonly Point[];
   evaluations: readonly Evaluation[];
+  /** What language models said in evaluations. */
+  answers: readonly SamplesEvent[];
   warnings: readonly EventOf<"warning">[];
   /** Warnings that were too many to keep. */
   moreWarnings: number;
@@ -51,6 +54,7 @@ export type CollectorState = Readonly<{
   drift?: EventOf<"drift">;
   series: SeriesState;
   evaluations: readonly Evaluation[];
+  answers?: readonly SamplesEvent[];
   warnings: readonly EventOf<"warning">[];
 }>;
 
@@ -89,6 +93,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
     moreWarnings: 0,
   };
   let evaluations: Evaluation[] = [];
+  let answers: readonly SamplesEvent[] = [];
   let last = now();
   const step = (event: EventOf<"step">): void => {
     const { loss, gradNorm, learningRate } = event;
@@ -109,6 +114,9 @@ export function createCollector(now: () => number, worstRows: number): Collector
       else if (event.type === "drift") edges.drift = event;
       else if (event.type === "examples") {
         tasks.set(event.task, { ...tasks.get(event.task), [event.phase]: analyze(event, worstRows) });
+      } else if (event.type === "samples") {
+        // No text at all where none is wanted.
+        if (worstRows > 0) answers = withSamples(answers, event);
       } else if (event.type === "warning") warnings.length < WARNINGS ? warnings.push(event) : sums.moreWarnings++;
       else if (event.type === "evaluate") {
         evaluations.push({ step: event.step, metrics: event.metrics, best: event.best });
@@ -124,6 +132,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
       ...(edges.drift ? { drift: edges.drift } : {}),
       series: series.state(),
       evaluations: [...evaluations],
+      ...(answers.length > 0 ? { answers } : {}),
       warnings: [...warnings],
     }),
     restore: (state) => {
@@ -132,9 +141,10 @@ export function createCollector(now: () => number, worstRows: number): Collector
       if (state.drift) edges.drift = state.drift;
       series.restore(state.series);
       evaluations = [...state.evaluations];
+      answers = state.answers ?? [];
       warnings.splice(0, warnings.length, ...state.warnings);
     },
-    collected: () => ({ ...sums, ...edges, tasks, points: series.points(), evaluations, warnings }),
+    collected: () => ({ ...sums, ...edges, tasks, points: series.points(), evaluations, answers, warnings }),
   };
 }
 

@@ -9,6 +9,7 @@ import { baseOf, factsSection, specSection, warningsSection } from "./report_fac
 import { headlines } from "./report_headline.ts";
 import { type Html, html, markupOf } from "./report_html.ts";
 import { metricsSection, qualitySections } from "./report_quality.ts";
+import { samplesSection } from "./report_samples.ts";
 import { style } from "./report_style.ts";
 import { evaluationSection, trainingSection } from "./report_training.ts";
 
@@ -39,6 +40,7 @@ export function renderPage(run: Run, spec: Json, seen: ReportData): string {
     ${metricsSection(seen.tasks, last, seen.end)}
     ${trainingSection(seen)}
     ${evaluationSection(seen)}
+    ${samplesSection(seen.answers)}
     ${[...seen.tasks].map(([task, { after }]) =>
       after && html`${task !== "" && html`<h2 class="task" dir="auto">${task}</h2>`}${qualitySections(after)}`
     )}

@@ -10,6 +10,7 @@ import { calibrationChart } from "./report_calibration_chart.ts";
 import { type ClassCounts, ratesOf } from "./report_counts.ts";
 import { heatMap } from "./report_heat_map.ts";
 import { type Html, html, type Part } from "./report_html.ts";
+import { breakdownSections, groupSections } from "./report_tables.ts";
 import { scatter } from "./report_scatter.ts";
 import { showNumber, showPercent } from "./report_scale.ts";
 
@@ -42,7 +43,9 @@ export function metricsSection(
             <dt>${name}</dt>
             <dd><b>${showNumber(value)}</b>${typeof untouched === "number" &&
               html`<span class="muted">untouched ${showNumber(untouched)}</span>`}${typeof eval_ === "number" &&
-              html`<span class="muted">eval ${showNumber(eval_)}</span>`}</dd>
+              html`
+                <span class="muted">· eval ${showNumber(eval_)}</span>
+              `}</dd>
           </div>
         `;
       })}</dl>
@@ -52,7 +55,7 @@ export function metricsSection(
 
 /** Draws what there is to draw of evaluated rows. */
 export function qualitySections(after: Analysis): Html {
-  return html`${
+  return html`${groupSections(after.figures)}${
     after.kind === "numbers" && after.points.length > 0 &&
     html`<section><h2>Predicted against true</h2><div class="narrow">${scatter(after.points)}</div>
 ${
@@ -76,7 +79,7 @@ ${
     after.kind === "other"
       ? after.shown.length > 0 && textSection(after)
       : after.worst.length > 0 && worstSection(after)
-  }`;
+  }${breakdownSections(after.tables)}`;
 }
 
 function tagSections({ confusion, classes, worst }: Extract<Analysis, { readonly kind: "tags" }>): Html {

@@ -1,0 +1,120 @@
+/**
+ * Tables of a report: parts of the rows, and figures by group.
+ * @module
+ */
+import type { Json, Named } from "../../core/types.ts";
+import type { Breakdown } from "./report_breakdown.ts";
+import { type Html, html } from "./report_html.ts";
+import { showNumber, showPercent } from "./report_scale.ts";
+
+/** Draws the tables of parts of the rows; nothing where there are none. */
+export function breakdownSections(tables: readonly Breakdown[]): Html {
+  return html`${
+    tables.map(({ title, note, columns, rows, shares }) =>
+      html`
+        <section>
+          <h2>${title}</h2>
+          <p class="muted">${note}</p>
+          ${table(columns, rows.map((row) => row.map((cell, i) => cellText(cell, shares.includes(i)))))}
+        </section>
+      `
+    )
+  }`;
+}
+
+/** Draws figures by group: a metric of each group, and gaps between groups with each group's shares. */
+export function groupSections(figures: Named<Json>): Html {
+  return html`${
+    Object.entries(figures).map(([name, value]) =>
+      isObject(value) && (isObject(value.groups) ? gapSection(name, value, value.groups) : byGroupSection(name, value))
+    )
+  }`;
+}
+
+function byGroupSection(name: string, groups: Named<Json>): Html | undefined {
+  const rows = Object.entries(groups).flatMap(([group, own]) =>
+    isObject(own) && "count" in own
+      ? [[group, numberText(own.value), intervalText(own.value_interval), numberText(own.count)]]
+      : []
+  );
+  if (rows.length === 0) return undefined;
+  const measured = rows.some(([, , interval]) => interval !== "");
+  const shown = measured ? rows : rows.map(([group = "", value = "", , count = ""]) => [group, value, count]);
+  return html`
+    <section>
+      <h2>${name}</h2>
+      ${table(["Group", "Value", ...measured ? ["95 % interval"] : [], "Rows"], shown)}
+    </section>
+  `;
+}
+
+function gapSection(name: string, gap: Named<Json>, groups: Named<Json>): Html {
+  const said = ["difference", "ratio"].map((key) => {
+    const interval = intervalText(gap[`${key}_interval`]);
+    return `${key} ${numberText(gap[key])}${interval === "" ? "" : ` (${interval})`}`;
+  });
+  const rates = ["selectionRate", "truePositiveRate", "falsePositiveRate"] as const;
+  const rows = Object.entries(groups).flatMap(([group, own]) =>
+    isObject(own)
+      ? [[
+        group,
+        ...rates.map((rate) => {
+          const interval = intervalText(own[`${rate}_interval`]);
+          return own.leftOut === true
+            ? "too few rows"
+            : `${numberText(own[rate])}${interval === "" ? "" : ` (${interval})`}`;
+        }),
+        numberText(own.count),
+      ]]
+      : []
+  );
+  return html`
+    <section>
+      <h2>${name}</h2>
+      <p class="muted">${said.join(
+        ", ",
+      )}. A gap is never below 0: equal groups have one by chance. A rate of no rows is 0.</p>
+      ${table(["Group", "Selected", "True positives", "False positives", "Rows"], rows)}
+    </section>
+  `;
+}
+
+function table(columns: readonly string[], rows: readonly (readonly string[])[]): Html {
+  return html`
+    <div class="scroll">
+      <table class="rows">
+        <thead>
+          <tr>${columns.map((name, i) =>
+            html`
+              <th scope="col" ${i > 0 && html`
+                class="num"
+              `}>${name}</th>
+            `
+          )}</tr>
+        </thead>
+        <tbody>${rows.map((row) =>
+          html`<tr>${
+            row.map((cell, i) => i === 0 ? html`<td dir="auto">${cell}</td>` : html`<td class="num">${cell}</td>`)
+          }</tr>`
+        )}</tbody>
+      </table>
+    </div>
+  `;
+}
+
+function cellText(cell: string | number, share: boolean): string {
+  return typeof cell === "string" ? cell : share ? showPercent(cell) : showNumber(cell);
+}
+
+function numberText(value: Json | undefined): string {
+  return typeof value === "number" ? showNumber(value) : "–";
+}
+
+function intervalText(value: Json | undefined): string {
+  if (!Array.isArray(value)) return "";
+  return value.map((bound) => numberText(bound)).join(" to ");
+}
+
+function isObject(value: Json | undefined): value is Named<Json> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

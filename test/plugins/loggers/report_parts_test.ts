@@ -1,0 +1,89 @@
+/** What a report says beyond classes: entities, answers, lengths, groups, and samples before against now. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Example, Json, TrainingEvent } from "../../../core/types.ts";
+import { analyze } from "../../../plugins/loggers/report_analysis.ts";
+import { breakdowns } from "../../../plugins/loggers/report_breakdown.ts";
+import { createCollector } from "../../../plugins/loggers/report_collect.ts";
+import { markupOf } from "../../../plugins/loggers/report_html.ts";
+import { samplesSection } from "../../../plugins/loggers/report_samples.ts";
+import { groupSections } from "../../../plugins/loggers/report_tables.ts";
+
+const tagged = (row: number, reference: string, prediction: string): Example => ({
+  row,
+  text: "word ".repeat(row + 2),
+  reference: reference.split(" "),
+  prediction: prediction.split(" "),
+  words: reference.split(" ").map((_, i) => `w${i}`),
+});
+
+describe("a report's parts", () => {
+  it("entities: how each true one was found, and those that are not there", () => {
+    const pairs = [
+      ["B-PER I-PER O", "B-PER I-PER O"],
+      ["B-PER I-PER O", "B-LOC I-LOC O"],
+      ["B-PER I-PER O", "B-PER O O"],
+      ["B-PER I-PER O", "O O B-LOC"],
+      ...Array.from({ length: 4 }, () => ["B-LOC O O", "B-LOC O O"]),
+    ];
+    const examples = pairs.map(([a = "", b = ""], i) => tagged(i, a, b));
+    const [entities, lengths] = breakdowns("tags", examples, examples.map(() => 1));
+    assert.deepEqual(entities?.rows, [
+      ["PER", 4, 0.25, 0.25, 0.25, 0.25, 0],
+      ["LOC", 4, 1, 0, 0, 0, 1],
+    ]);
+    assert.equal(lengths?.title, "By length of the text");
+    assert.equal(lengths.rows.reduce((n, row) => n + Number(row[1]), 0), 8);
+  });
+
+  it("texts: by kind and length of the answer, length of the text, overlap", () => {
+    const answers = ["1999", "in two words", "Ada Lovelace", "yes", "12", "", "the red door", "no"];
+    const examples = answers.map((reference, row): Example => ({
+      row,
+      text: "x".repeat(10 * (row + 1)),
+      reference: row === 1 ? [reference, "two"] : reference,
+      prediction: row === 6 ? "a red door" : reference,
+    }));
+    const tables = breakdowns("other", examples, answers.map((_, i) => Number(i !== 6)));
+    const of = (title: string): readonly (readonly (string | number)[])[] =>
+      tables.find((table) => table.title === title)?.rows ?? [];
+    const kinds = Object.fromEntries(of("By kind of answer").map(([kind, n]) => [kind, n]));
+    assert.deepEqual(kinds, { "yes or no": 2, "year or date": 1, number: 1, name: 1, phrase: 2, empty: 1 });
+    assert.deepEqual(of("By overlap with the answer").map((row) => row[1]), [0, 0, 1, 7]);
+    for (const title of ["By length of the answer", "By length of the text"]) {
+      assert.equal(of(title).reduce((n, row) => n + Number(row[1]), 0), 8, title);
+    }
+  });
+
+  it("groups: figures with intervals, and gaps", () => {
+    const figures: { readonly [key: string]: Json } = {
+      accuracy_by_region: { north: { value: 0.5, value_interval: [0.25, 0.75], count: 8 } },
+      "demographic-parity": { difference: 0.125, ratio: null, groups: { f: { count: 9, leftOut: true } } },
+    };
+    const page = markupOf(groupSections(figures));
+    assert.match(page, /accuracy_by_region[^]*north[^]*0\.50*<[^]*0\.250* to 0\.750*[^]*8/);
+    assert.match(page, /difference 0\.1250*, ratio –[^]*too few rows/);
+    const event = { type: "examples", step: 1, epoch: 1, phase: "after", task: "", labels: [], metrics: {} } as const;
+    assert.deepEqual(analyze({ ...event, figures, examples: [] }, 3).figures, figures);
+  });
+
+  it("samples: the untouched model's first, then as training went on; none where no text is wanted", () => {
+    const said = (step: number, text: string): TrainingEvent => ({
+      type: "samples",
+      step,
+      epoch: 0,
+      task: "",
+      samples: [{ prompt: "Once", text, reference: "upon a time" }],
+    });
+    const events = [...[10, 20, 30, 40, 50, 60].map((step) => said(step, `answer ${step}`)), said(0, "nothing")];
+    const [with_, without] = [20, 0].map((worst) => {
+      const collector = createCollector(() => 0, worst);
+      for (const event of events) collector.log(event);
+      return collector.collected().answers;
+    });
+    assert.deepEqual(with_?.map(({ step }) => step), [0, 30, 40, 50, 60]);
+    assert.deepEqual(without, []);
+    const page = markupOf(samplesSection(with_ ?? []) as ReturnType<typeof groupSections>);
+    assert.match(page, /Once[^]*untouched[^]*nothing[^]*step 30[^]*step 60[^]*answer 60[^]*reference[^]*upon a time/);
+  });
+});
