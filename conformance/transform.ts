@@ -26,7 +26,9 @@ const columns = { texts: ["text"], others: ["label"] };
 
 /** The checks of a transform. */
 export function transformChecks(transform: Transform, figures: TransformFigures, host: Host): readonly Check[] {
-  const { rows = tinyRows, context = {}, other, isRandom = false } = figures;
+  const { rows: given = tinyRows, context = {}, other, isRandom = false } = figures;
+  // One that changes what it is given must not spoil others' rows.
+  const rows = structuredClone(given);
   const open = async (
     transforms: readonly Transform[],
     seed = 42,
@@ -52,9 +54,9 @@ export function transformChecks(transform: Transform, figures: TransformFigures,
       if (figures.expected) assert.deepEqual(first, figures.expected);
     }),
     check("leaves the rows that it is given as they are", async () => {
-      const before = JSON.stringify(rows);
-      await out(await open([transform]));
-      assert.equal(JSON.stringify(rows), before);
+      const own = structuredClone(given);
+      await out(await open([transform], 42, own));
+      assert.equal(JSON.stringify(own), JSON.stringify(given));
     }),
     check(
       "gives rows by index and behind any row as it streams them, also from a source without an index",

@@ -2,7 +2,19 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { checksOf, conform, memoryStore } from "../../conformance/mod.ts";
-import type { Callback, Dataset, Logger, Loss, Metric, Optimizer, Queue, Schedule, StoreOpener } from "../../kit.ts";
+import type {
+  Callback,
+  Dataset,
+  Logger,
+  Loss,
+  Metric,
+  Optimizer,
+  Queue,
+  Schedule,
+  StoreOpener,
+  Transform,
+  TransformRow,
+} from "../../kit.ts";
 import { earlyStopping } from "../../plugins/callbacks/early_stopping.ts";
 import { memory as rowsInMemory } from "../../plugins/data/memory.ts";
 import { jsonl } from "../../plugins/loggers/jsonl.ts";
@@ -13,6 +25,8 @@ import { adam } from "../../plugins/optimizers/adam.ts";
 import { memory as memoryQueue } from "../../plugins/queues/memory.ts";
 import { linear } from "../../plugins/schedules/linear.ts";
 import { memory as memoryStoreOf } from "../../plugins/stores/memory.ts";
+import { augment } from "../../plugins/transforms/augment.ts";
+import { filter } from "../../plugins/transforms/filter.ts";
 import { failing } from "./failing.ts";
 
 /** A plugin, what is wrong with a copy of it, and the check that has to say so. */
@@ -187,7 +201,64 @@ const queues: readonly Broken<Queue>[] = [
   }, /each id once/],
 ];
 
-const all = { schedule: schedules, metric: metrics, callback: callbacks, logger: loggers, loss: losses };
+const transform = augment({ methods: ["typo"], columns: ["text"] });
+const plain = filter({ column: "text", maxLength: 30 });
+const each = (change: (item: TransformRow, i: number) => TransformRow[]): Transform["apply"] =>
+  async function* (rows) {
+    let i = 0;
+    for await (const item of rows) yield* change(item, i++);
+  };
+let passes = 0;
+const transforms: readonly Broken<Transform>[] = [
+  ["drops rows and says nothing", { ...plain, apply: each((item, i) => (i % 2 ? [item] : [])) }, /counts the rows/],
+  [
+    "makes rows and says nothing",
+    { ...plain, scope: "choice", apply: each((item) => [item, item]) },
+    /counts the rows/,
+  ],
+  [
+    "changes rows and says nothing",
+    { ...plain, apply: each((item) => [{ ...item, row: { ...item.row, text: "x" } }]) },
+    /counts the rows/,
+  ],
+  ["changes the rows that it is given", {
+    ...plain,
+    apply: each((item) => {
+      (item.row as Record<string, unknown>).seen = true;
+      return [item];
+    }),
+  }, /as they are/],
+  [
+    "gives others each time",
+    { ...plain, apply: each((item) => [{ ...item, row: { n: passes++ } }]) },
+    /same rows each time/,
+  ],
+  [
+    "says that a row depends on itself alone, and counts them",
+    { ...plain, apply: each((item, i) => [{ ...item, row: { ...item.row, i } }]) },
+    /by index/,
+  ],
+  ["chooses rows, and changes them", {
+    ...plain,
+    scope: "choice",
+    apply: async function* (rows, context) {
+      for await (const item of rows) {
+        context.note(item, "changed", "text");
+        yield { ...item, row: { text: "x" } };
+      }
+    },
+  }, /by index/],
+  ["draws by the seed and does not say so", transform, /same rows for every seed/],
+];
+
+const all = {
+  transform: transforms,
+  schedule: schedules,
+  metric: metrics,
+  callback: callbacks,
+  logger: loggers,
+  loss: losses,
+};
 const others = { optimizer: optimizers, dataset: datasets, store: stores, queue: queues };
 for (const [kind, broken] of Object.entries({ ...all, ...others })) {
   describe(`the checks of a ${kind} find one that`, () => {
