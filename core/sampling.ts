@@ -52,12 +52,12 @@ export type OrderOptions = Readonly<{
 /** The rows of an epoch from one place in its order to the one before another. */
 export type EpochOrder = (from: number, to: number) => Int32Array;
 
-/** Rows of which a table of the order is not kept: it would be larger than what is trained on at a time. */
-const LARGE = 2 ** 20;
+/** Of more rows no table of the order is made: each epoch, and each resumed run, would wait for it. */
+const LARGE = 2 ** 17;
 
 /**
- * The rows of one epoch, some at a time: those of `epochOrder` up to a million rows; of more there is no table, and any
- * place is had at once. Their order is another one then, as exact, by a keyed permutation.
+ * The rows of one epoch, some at a time: those of `epochOrder` up to 131,072 rows; of more there is no table, and
+ * any place is had at once. Their order is another one then, as exact, by a keyed permutation.
  */
 export function orderOfEpoch(options: OrderOptions, large: number = LARGE): EpochOrder {
   const { count, strategy, random } = options;
