@@ -5,6 +5,7 @@
 import { createFrozenWeights } from "../engine/frozen_weights.ts";
 import { withHeads } from "../engine/inspect.ts";
 import { storedNames } from "../engine/weights.ts";
+import type { Checkpoint, FrozenStorage } from "../types.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /**
@@ -44,6 +45,39 @@ function trains({ run: { spec } }: OpenRun, attached: OpenRun["attached"], name:
   return attached.length === 0 && [spec.adapter ?? []].flat().length === 0;
 }
 
+/**
+ * A run's checkpoint with the codes in which its accelerators store weights, as one that has them. Weights whose values are no
+ * equal steps are as they were.
+ */
+export function encodedCheckpoint({ checkpoint, backbone, heads }: OpenRun): Checkpoint {
+  const { frozen, weights } = checkpoint;
+  const stored = storedNames(weights.names, backbone);
+  const codes = new Map<string, Readonly<{ name: string; storage: FrozenStorage }>>();
+  for (const path of withHeads(backbone, heads).linears) {
+    const name = `${path}.weight`;
+    const [own, storage] = [stored(name), frozen?.storageOf(name)];
+    if (own !== undefined && storage) codes.set(own, { name, storage });
+  }
+  if (!frozen || codes.size === 0) return checkpoint;
+  return {
+    ...checkpoint,
+    quantization: { method: "accelerators", weights: new Set(codes.keys()) },
+    weights: {
+      ...weights,
+      formatOf: (name) => codes.get(name)?.storage.format,
+      encoded: async (name) => {
+        const own = codes.get(name);
+        return own && await frozen.encode(own.name, () => weights.read(name));
+      },
+      locate: (name) => {
+        const at = weights.locate(name);
+        const own = codes.get(name);
+        return at && own ? { ...at, dims: own.storage.weight.dims } : at;
+      },
+    },
+  };
+}
+
 /** The inputs that share a scale where a linear layer's weight is stored as codes, by its checkpoint or an accelerator. */
 export function blockSizeOf(
   { run, backbone, checkpoint }: Pick<OpenRun, "run" | "backbone" | "checkpoint">,
@@ -52,10 +86,10 @@ export function blockSizeOf(
   const name = `${module}.weight`;
   const own = storedNames(checkpoint.weights.names, backbone)(name);
   const kept = own === undefined ? undefined : checkpoint.weights.formatOf?.(own);
-  if (kept) return kept.blockSize;
+  if (kept) return kept.blocks?.size;
   const conv1d = backbone.conv1ds.includes(module);
   const [rows = 0, columns = 0] = backbone.shapes[name] ?? [];
   const weight = { name, module, dims: conv1d ? [columns, rows] as const : [rows, columns] as const, conv1d };
-  return run.accelerators.map((accelerator) => accelerator.store?.(weight)).find((storage) => storage)?.format
-    .blockSize;
+  return run.accelerators.map((accelerator) => accelerator.store?.(weight)).find((storage) => storage)?.format.blocks
+    ?.size;
 }

@@ -5,7 +5,7 @@
 import { inspectBackbone } from "../engine/inspect.ts";
 import { AttuneError } from "../errors.ts";
 import { jsonObject } from "../json.ts";
-import type { Architecture, Catalog, Json, Named, Store } from "../types.ts";
+import type { Architecture, Catalog, FamilyFacts, Json, Named, Store } from "../types.ts";
 import { untiedConfig } from "./ties.ts";
 
 /** The config of a folder; undefined where it has none. Throws AttuneError where it is not sound. */
@@ -19,6 +19,10 @@ export type SharedTensors = Readonly<{
   ties: Named<string>;
   /** What its config says once they are not. */
   untiedConfig: Named<Json>;
+  /** What tells which weights the model has turned. */
+  conv1ds: readonly string[];
+  baseModelPrefix: string;
+  family: FamilyFacts;
 }>;
 
 /** What the model of a config shares, heads included; undefined where no model of the catalog reads the config. */
@@ -40,7 +44,9 @@ export function sharedTensors(
         ...tied ? [[`${out}.weight`, `${backbone.wordEmbeddings}.weight`] as const] : [],
         ...outBias === undefined ? [] : [[`${out}.bias`, outBias] as const],
       ]);
-      return { ties: { ...backbone.ties, ...Object.fromEntries(heads) }, untiedConfig: untiedConfig(backbone) };
+      const { conv1ds, baseModelPrefix, family } = backbone;
+      const ties = { ...backbone.ties, ...Object.fromEntries(heads) };
+      return { ties, untiedConfig: untiedConfig(backbone), conv1ds, baseModelPrefix, family };
     } catch (error) {
       // What is not built here can be merged by names alone.
       if (error instanceof AttuneError) return undefined;

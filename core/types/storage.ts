@@ -29,8 +29,8 @@ export type WeightStorage = Readonly<{
 export interface WeightFormat {
   /** As plans and logs name it: "nf4, block 64, double". */
   readonly label: string;
-  /** Inputs of an output that share a scale and a zero point, where blocks run so. */
-  readonly blockSize?: number;
+  /** Where values are equal steps in blocks along the inputs of each output: what tells those apart. */
+  readonly blocks?: StepBlocks;
   /** Tensors that the runtime wants as constants, because it packs them; the others are inputs that all sessions share. */
   readonly constants?: readonly string[];
   /** Bytes of a weight's tensors, without tables that all weights share. */
@@ -48,6 +48,20 @@ export interface WeightFormat {
   /** How far products may be from those of the decoded values, of the largest; absent: rounding alone. */
   readonly tolerance?: Readonly<{ product?: number; transposedProduct?: number }>;
 }
+
+/** w[o, i] = scales[o, b] (codes[o, i] - zeros[o, b]), b = ⌊i / size⌋. */
+export type StepBlocks = Readonly<{
+  bits: 2 | 4 | 8;
+  /** Inputs that share a scale and a zero point. */
+  size: number;
+  /** Whether inputs stand in another order than the model's. */
+  hasOrder: boolean;
+  /** Codes one a byte [out, in], scales and zero points [out, blocks], in memory of their own. */
+  read(
+    tensors: Named<Tensor>,
+    dims: MatrixDims,
+  ): Readonly<{ codes: Uint8Array; scales: Float32Array; zeros: Float32Array }>;
+}>;
 
 /** The names of a product's operands: x [rows, in], bias [out]. */
 export type ProductOperands = Readonly<{ x: string; bias: string | undefined }>;

@@ -10,7 +10,7 @@
  * model's: which input each is.
  * @module
  */
-import type { DType, MatrixDims, Named, NodeWriter, Tensor, WeightFormat } from "../../core/types.ts";
+import type { DType, MatrixDims, Named, NodeWriter, StepBlocks, Tensor, WeightFormat } from "../../core/types.ts";
 import { dequantizeAbsmax, NESTED_BLOCK } from "./bitsandbytes.ts";
 import { writeNested } from "./nested_scales.ts";
 import { roundedProducts } from "./rounded_products.ts";
@@ -53,7 +53,7 @@ export function linearBlocks(options: LinearBlocks): WeightFormat {
       ...(accuracyLevel === 0 ? [] : ["activations in int8"]),
       ...(computeDtype === "float32" ? [] : [`computed in ${computeDtype}`]),
     ].join(", "),
-    blockSize,
+    blocks: { bits, size: blockSize, hasOrder, read: (tensors, dims) => readBlocks(tensors, dims, options) },
     // The kernel over activations in int8 packs what it multiplies by.
     ...(accuracyLevel === 0 ? {} : { constants: ["codes", "scales", "zeros"] }),
     bytes: (dims) => {
@@ -132,23 +132,40 @@ export function packCodes(codes: Uint8Array, bits: BlockBits): Uint8Array {
   return packed;
 }
 
-function decodeBlocks(tensors: Named<Tensor>, [outputs, inputs]: MatrixDims, options: LinearBlocks): Float32Array {
+function readBlocks(
+  tensors: Named<Tensor>,
+  [outputs, inputs]: MatrixDims,
+  options: LinearBlocks,
+): ReturnType<StepBlocks["read"]> {
   const { bits, blockSize } = options;
-  const [codes, scales] = [tensors.codes?.data as Uint8Array, scalesOf(tensors)];
-  const zeros = tensors.zeros?.data as Float32Array | Uint8Array | undefined;
-  const order = tensors.order?.data as Int32Array | undefined;
+  const packed = tensors.codes?.data as Uint8Array;
+  const stored = tensors.zeros?.data as Float32Array | Uint8Array | undefined;
   const blocks = Math.ceil(inputs / blockSize);
   const middle = 2 ** (bits - 1);
   const zeroAt = (o: number, b: number): number =>
-    zeros instanceof Uint8Array
-      ? codeAt(zeros.subarray(o * zeroBytes(inputs, options)), b, bits)
-      : zeros?.[o * blocks + b] ?? middle;
+    stored instanceof Uint8Array
+      ? codeAt(stored.subarray(o * zeroBytes(inputs, options)), b, bits)
+      : stored?.[o * blocks + b] ?? middle;
+  const zeros = new Float32Array(outputs * blocks);
+  const codes = new Uint8Array(outputs * inputs);
+  for (let o = 0; o < outputs; o++) {
+    for (let b = 0; b < blocks; b++) zeros[o * blocks + b] = zeroAt(o, b);
+    for (let i = 0; i < inputs; i++) codes[o * inputs + i] = codeAt(packed, o * blocks * blockSize + i, bits);
+  }
+  return { codes, scales: scalesOf(tensors).slice(), zeros };
+}
+
+function decodeBlocks(tensors: Named<Tensor>, dims: MatrixDims, options: LinearBlocks): Float32Array {
+  const [outputs, inputs] = dims;
+  const { codes, scales, zeros } = readBlocks(tensors, dims, options);
+  const order = tensors.order?.data as Int32Array | undefined;
+  const blocks = Math.ceil(inputs / options.blockSize);
   const values = new Float32Array(outputs * inputs);
   for (let o = 0; o < outputs; o++) {
     for (let i = 0; i < inputs; i++) {
-      const b = Math.floor(i / blockSize);
-      const steps = Math.fround(codeAt(codes, o * blocks * blockSize + i, bits) - zeroAt(o, b));
-      values[o * inputs + (order ? order[i] as number : i)] = (scales[o * blocks + b] as number) * steps;
+      const b = o * blocks + Math.floor(i / options.blockSize);
+      const steps = Math.fround((codes[o * inputs + i] as number) - (zeros[b] as number));
+      values[o * inputs + (order ? order[i] as number : i)] = (scales[b] as number) * steps;
     }
   }
   return values;

@@ -2,20 +2,24 @@
  * `attune merge`: several adapters as one, or folded into their base.
  * @module
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { badValue, missing } from "../../core/errors.ts";
 import { mergeAdapters, mergedAsOpened } from "../../formats/peft/merge/adapters.ts";
-import { openAdapter } from "../../formats/peft/merge/config.ts";
-import { mergeIntoBase } from "../../formats/peft/merge/into_base.ts";
+import { openAdapter, type OpenedAdapter } from "../../formats/peft/merge/config.ts";
+import { type MergedModel, mergeIntoBase } from "../../formats/peft/merge/into_base.ts";
 import type { MergeOptions } from "../../formats/peft/merge/merged_adapter.ts";
 import { type MergeMethod, mergeMethods } from "../../formats/peft/merge/methods.ts";
 import { writeMerged } from "../../formats/peft/merge/write_adapter.ts";
 import { writeModel } from "../../formats/peft/merge/write_model.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import { sharedTensors } from "../../core/run/shared_tensors.ts";
-import type { Store } from "../../core/types.ts";
+import { compose } from "../../core/compose.ts";
+import { encodedCheckpoint } from "../../core/run/accelerated.ts";
+import { openRun } from "../../core/run/open.ts";
+import { turnConv1ds } from "../../core/run/quantized_base.ts";
+import type { Checkpoint, Host, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { modelFiles } from "../../plugins/models/model_files.ts";
 import { openModel } from "../../plugins/models/open_model.ts";
@@ -37,7 +41,29 @@ export type MergeCommandOptions = Readonly<{
   majoritySign?: string;
   modulesFrom?: string;
   seed?: string;
+  exact?: boolean;
 }>;
+
+/**
+ * The base with a QA-LoRA adapter in its zero points. Where the base is not quantized, it is what the accelerators of the run
+ * make of it whose folder the adapter's is in.
+ */
+async function mergeExactly(base: Checkpoint, path: string, adapter: OpenedAdapter, host: Host): Promise<MergedModel> {
+  const { mergeIntoZeroPoints } = await import("../../formats/peft/merge/into_zero_points.ts");
+  const spec = base.quantization ? undefined : specBeside(path);
+  if (!spec?.accelerators) return mergeIntoZeroPoints(base, adapter);
+  const open = await openRun(
+    compose({ ...spec, model: { use: "pretrained", with: { path: base.label } } }, catalog),
+    host,
+  );
+  return mergeIntoZeroPoints(encodedCheckpoint(open), adapter);
+}
+
+/** The spec of the run that an adapter's folder lies in; undefined: there is none. */
+function specBeside(path: string): RunSpec | undefined {
+  const file = join(resolve(path), "..", "spec.json");
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) as RunSpec : undefined;
+}
 
 /** Merges adapter directories and writes the result. */
 export async function mergeCommand(paths: readonly string[], options: MergeCommandOptions): Promise<number> {
@@ -80,6 +106,10 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     }
     return exitCodes.done;
   };
+  if (options.exact && (below === undefined || adapters.length !== 1)) {
+    const found = below === undefined ? "no --base" : `${adapters.length} adapters`;
+    throw badValue("merge", "--exact", found, "one adapter and its --base");
+  }
   await checkWritable(output);
   const [only] = adapters;
   // One adapter goes in as it is, DoRA's magnitudes and all; without weights it counts once.
@@ -88,10 +118,15 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     const merged = await mergeAdapters(adapters, merging);
     return await written((to) => writeMerged(merged, to));
   }
-  const { config, files: base, weights } = await openModel("merge", from.files, below, { gguf: from.gguf });
+  const opened = await openModel("merge", from.files, below, { gguf: from.gguf });
   const adapter = alone
     ? await openAdapter(only.label, only.store)
     : mergedAsOpened(await mergeAdapters(adapters, merging));
-  const model = mergeIntoBase(weights, adapter, { shared: sharedTensors(catalog, config, weights.names) });
-  return await written((to) => writeModel(model, base, to));
+  const shared = sharedTensors(catalog, opened.config, opened.weights.names);
+  // Weights of codes are [out, in], also where the model has them turned.
+  const { weights } = shared ? turnConv1ds(opened, shared) : opened;
+  const model = options.exact
+    ? await mergeExactly({ ...opened, label: resolve(below) }, paths[0] ?? "", adapter, host)
+    : mergeIntoBase(weights, adapter, { shared });
+  return await written((to) => writeModel(model, opened.files, to));
 }

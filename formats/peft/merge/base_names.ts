@@ -20,7 +20,7 @@ export function sharedIn(
   adapter: OpenedAdapter,
   modules: AdapterParts["modules"],
   whole: AdapterParts["whole"],
-  shared: SharedTensors | undefined,
+  shared: Pick<SharedTensors, "ties"> | undefined,
 ): Shared {
   const has = (name: string): boolean =>
     base.names.some((own) => own === name || name.endsWith(`.${own}`) || own.endsWith(`.${name}`));

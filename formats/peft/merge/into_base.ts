@@ -29,7 +29,9 @@ export type MergedModel = Readonly<{
 }>;
 
 /** How an adapter goes into a base. `weight` scales the update; `owned`: what parts of the base are read as is nobody else's. */
-export type IntoBaseOptions = Readonly<{ weight?: number; owned?: boolean; shared?: SharedTensors | undefined }>;
+export type IntoBaseOptions = Readonly<
+  { weight?: number; owned?: boolean; shared?: Pick<SharedTensors, "ties" | "untiedConfig"> | undefined }
+>;
 
 /** What the merged file will have, by the names there. */
 type Plan = Readonly<{
