@@ -44,15 +44,14 @@ const merge = (run: string, base: string, output: string, exact = true): Promise
 describe("attune merge --exact", () => {
   const hqq = packedFigures["hqq 4"];
   if (!hqq) throw new Error("No fixture hqq 4");
-  for (
-    const [figure, options] of Object.entries({
-      "hqq 4": {},
-      "hqq 2": { qaloraGroupSize: 32 },
-      awq: {},
-      "gptq 4": {},
-      "compressed 4": { useRslora: true },
-    })
-  ) {
+  const cases: Named<Named<Json>> = {
+    "hqq 4": {},
+    "hqq 2": { qaloraGroupSize: 32 },
+    awq: {},
+    "gptq 4": {},
+    "compressed 4": { useRslora: true },
+  };
+  for (const [figure, options] of Object.entries(cases)) {
     it(`${figure}: logits of the base with its adapter, in HQQ's layout`, async () => {
       const packed = packedFigures[figure];
       if (!packed) throw new Error(`No fixture ${figure}`);
