@@ -15,9 +15,8 @@ import { hostHere } from "../host/train.ts";
 import { type Budget, budgetLines, countTrials, totalsOf } from "../study/budget.ts";
 import { dividedSource, type Division, foldsOf, foldSpec } from "../study/fold_specs.ts";
 import { type FoldMetrics, runFolds } from "../study/run_folds.ts";
-import { runsHere } from "../study/runs.ts";
 import { exitCodes } from "./exit.ts";
-import { inFolder } from "./study_output.ts";
+import { inFolder, runsFor } from "./study_output.ts";
 
 /** Options of `attune crossvalidate`. */
 export type CrossvalidateOptions = Readonly<{
@@ -29,6 +28,7 @@ export type CrossvalidateOptions = Readonly<{
   output?: string;
   set?: readonly string[];
   resume?: boolean;
+  server?: string;
   parallel: number;
   dryRun?: boolean;
   json?: boolean;
@@ -50,18 +50,18 @@ export async function crossvalidateSpec(
   const whole = await composed(given);
   dividedSource(given, whole);
   const { spec, run } = await withNamedLabels(given, whole, host);
-  const budget = await foldsBudget(spec, run, division, host);
+  const budget = await foldsBudget(spec, run, division, options.server === undefined ? host : undefined);
   if (json) {
-    process.stdout.write(JSON.stringify({ type: "budget", ...totalsOf(budget), plan: budget.plan }) + "\n");
+    process.stdout.write(JSON.stringify({ type: "budget", ...totalsOf(budget), plan: budget.plan ?? null }) + "\n");
   } else process.stdout.write(budgetLines(budget).join("\n") + "\n");
-  if (!budget.plan.fits) return exitCodes.refused;
+  if (budget.plan?.fits === false) return exitCodes.refused;
   if (options.dryRun) return exitCodes.done;
   const output = resolve(options.output ?? join("runs", run.name));
   return await inFolder("crossvalidate", output, options.resume, async (signal) => {
     const folder = join(output, "folds");
     const store = host.directory?.(folder);
     if (!store) throw missing("crossvalidate", "access to files", host.runtime);
-    const runs = runsHere(folder, parallel);
+    const runs = runsFor(options.server, folder, parallel, host, store);
     try {
       const metrics = await runFolds({
         ...{ spec, run, division, store, runs, parallel, host, signal },
@@ -80,14 +80,16 @@ export async function crossvalidateSpec(
   });
 }
 
-/** What the folds take, each with its search where the spec has one. */
-export async function foldsBudget(spec: Named<Json>, run: Run, division: Division, host: Host): Promise<Budget> {
+/** What the folds take, each with its search where the spec has one. `host`: absent where they do not run here. */
+export async function foldsBudget(
+  spec: Named<Json>,
+  run: Run,
+  division: Division,
+  host: Host | undefined,
+): Promise<Budget> {
   const [first] = foldsOf(division);
   const { folds, repeats } = division;
-  const plan = await planRun(
-    await composed(foldSpec(spec, run, division, first ?? { number: 0, fold: 0, repeat: 0 })),
-    host,
-  );
+  const plan = host && first && await planRun(await composed(foldSpec(spec, run, division, first)), host);
   const trials = run.search ? countTrials(run.search) : 0;
   const all = folds * repeats;
   const times = repeats > 1 ? `${repeats} times ${folds} folds` : `${folds} folds`;

@@ -10,11 +10,10 @@ import type { Json, Named, Search } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";
 import { hostHere } from "../host/train.ts";
-import { runsHere } from "../study/runs.ts";
 import { searchBudget, searchHere } from "../study/search_here.ts";
 import { exitCodes } from "./exit.ts";
 import { jsonSpeaker, textSpeaker } from "./search_speaker.ts";
-import { inFolder } from "./study_output.ts";
+import { inFolder, runsFor } from "./study_output.ts";
 
 /** Options of `attune search`. */
 export type SearchCommandOptions = Readonly<{
@@ -23,6 +22,7 @@ export type SearchCommandOptions = Readonly<{
   output?: string;
   set?: readonly string[];
   resume?: boolean;
+  server?: string;
   parallel?: number;
   dryRun?: boolean;
   json?: boolean;
@@ -48,10 +48,10 @@ export async function searchSpec(
   const run = await composed(spec);
   const search = run.search as Search;
   const direction = directionOf(run);
-  const budget = await searchBudget(spec, search);
+  const budget = await searchBudget(spec, search, options.server === undefined);
   const say = options.json ? jsonSpeaker() : textSpeaker();
   say.budget(budget);
-  if (!budget.plan.fits) return exitCodes.refused;
+  if (budget.plan?.fits === false) return exitCodes.refused;
   if (options.dryRun) return exitCodes.done;
   const output = resolve(options.output ?? join("runs", run.name));
   return await inFolder("search", output, options.resume, async (signal) => {
@@ -59,7 +59,7 @@ export async function searchSpec(
     const host = await hostHere();
     const store = host.directory?.(folder);
     if (!store) throw missing("search", "access to files", host.runtime);
-    const runs = runsHere(folder, search.settings.parallel);
+    const runs = runsFor(options.server, folder, search.settings.parallel, host, store);
     const { metric } = search.settings;
     try {
       const { trials, best, end } = await searchHere({

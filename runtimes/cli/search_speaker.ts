@@ -28,7 +28,7 @@ export interface SearchSpeaker {
 export function jsonSpeaker(): SearchSpeaker {
   const say = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
   return {
-    budget: (budget) => say({ type: "budget", ...totalsOf(budget), plan: budget.plan }),
+    budget: (budget) => say({ type: "budget", ...totalsOf(budget), plan: budget.plan ?? null }),
     trial: (trial, best) => say({ type: "trial", ...trial, best: best?.number ?? null }),
     winner: ({ best: { number, params, value, run }, split, metrics, folder }) =>
       say({ type: "end", trial: number, params, value, run, split, metrics, best: join(folder, "best") }),

@@ -4,9 +4,12 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import process from "node:process";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError, missing } from "../../core/errors.ts";
+import type { Host, Store } from "../../core/types.ts";
 import { isDirectory } from "../host/spec_file.ts";
 import { claimFolder, isClaim } from "../host/claim.ts";
+import { type Runs, runsHere } from "../study/runs.ts";
+import { runsAtServer } from "../study/runs_at_server.ts";
 import { exitCodes } from "./exit.ts";
 
 /**
@@ -44,4 +47,12 @@ export async function inFolder<T>(
     process.off("SIGTERM", interrupt);
     await release();
   }
+}
+
+/** Where the runs of a command happen: here, or at a server. Throws AttuneError where its key is not set. */
+export function runsFor(server: string | undefined, folder: string, slots: number, host: Host, store: Store): Runs {
+  if (server === undefined) return runsHere(folder, slots);
+  const key = process.env.ATTUNE_API_KEY;
+  if (!key) throw missing("server", "the server's key", "ATTUNE_API_KEY");
+  return runsAtServer({ url: server, key, host, store });
 }

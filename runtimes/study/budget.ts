@@ -21,24 +21,25 @@ export function countTrials({ settings, next }: Search): number | undefined {
   return undefined;
 }
 
-/** Several runs: what one takes, and all together at the most. */
-export type Budget = Readonly<{ runs: number | undefined; what: string; plan: Plan }>;
+/** Several runs, and what one takes; absent where that is for others to say: a server plans each job. */
+export type Budget = Readonly<{ runs: number | undefined; what: string; plan: Plan | undefined }>;
 
 /** What all of them take together at the most; null where nobody can count them. */
 export function totalsOf({ runs, plan }: Budget): Named<number | null> {
-  const times = (n: number): number | null => (runs === undefined ? null : runs * n);
+  const times = (n: number | undefined): number | null => (runs === undefined || n === undefined ? null : runs * n);
   return {
     runs: runs ?? null,
-    steps: times(plan.steps),
-    tokens: times(plan.tokens),
-    flops: times(plan.flops),
-    seconds: times(plan.seconds),
+    steps: times(plan?.steps),
+    tokens: times(plan?.tokens),
+    flops: times(plan?.flops),
+    seconds: times(plan?.seconds),
   };
 }
 
 /** Lines that say what it takes. */
 export function budgetLines({ runs, what, plan }: Budget): readonly string[] {
   const count = (n: number): string => Math.round(n).toLocaleString("en");
+  if (!plan) return [`runs         ${runs === undefined ? `more than ${count(MOST_COUNTED)}` : count(runs)}: ${what}`];
   const one = `one ${plan.steps === 1 ? "step" : `${count(plan.steps)} steps`}, ${count(plan.tokens)} tokens, ` +
     `about ${span(plan.seconds)}, ${((plan.bytes.total ?? 0) / 1e6).toFixed(0)} MB`;
   if (runs === undefined) {

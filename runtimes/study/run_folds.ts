@@ -121,7 +121,10 @@ async function runFold(
       ...(scores ? { scores } : {}),
     })
   );
-  await store.put(`${folder}/predictions.jsonl`, encoded(lines.map((line) => `${line}\n`).join("")));
+  // A server's jobs do not tell their rows.
+  if (lines.length > 0) {
+    await store.put(`${folder}/predictions.jsonl`, encoded(lines.map((line) => `${line}\n`).join("")));
+  }
   const chosen = spec.search === undefined ? {} : { params };
   const result: FoldResult = { ...fold, metrics: end.metrics, trainRows, testRows, ...chosen };
   await putJson(store, `${folder}.json`, result as unknown as Json);
@@ -212,6 +215,7 @@ async function joinPredictions(store: Store, folds: readonly Fold[]): Promise<vo
       if (line !== "") lines.push({ repeat, row: Number(JSON.parse(line).row ?? Infinity), line });
     }
   }
+  if (lines.length === 0) return;
   lines.sort((a, b) => a.repeat - b.repeat || (a.row === b.row ? 0 : a.row - b.row));
   await store.put("predictions.jsonl", encoded(lines.map(({ line }) => `${line}\n`).join("")));
 }

@@ -109,7 +109,7 @@ async function runTrial(
     if (step >= total) return;
     const trial = line("running", null);
     pruned = pruner.prune(trial, { ...study, trials: [...study.trials, trial] });
-    if (pruned) stop.abort();
+    if (pruned) stop.abort("pruned");
   };
   try {
     const own = { ...trialSpec(spec, params), name: `${name}-trial-${number}` };

@@ -76,13 +76,13 @@ function logged(spec: Named<Json>): Named<Json> {
   return { ...spec, loggers: loggers.filter((use) => nameOf(use) !== "report") };
 }
 
-/** What the trials of a search take, and the best once more. */
-export async function searchBudget(spec: Named<Json>, search: Search): Promise<Budget> {
+/** What the trials of a search take, and the best once more. `here`: they run on this machine. */
+export async function searchBudget(spec: Named<Json>, search: Search, here = true): Promise<Budget> {
   const trials = countTrials(search);
   return {
     runs: trials === undefined ? undefined : trials + 1,
     what: `${trials ?? "the"} trials, and the best once more`,
-    plan: await planRun(await composed(trialSpec(spec, {})), await hostHere()),
+    plan: here ? await planRun(await composed(trialSpec(spec, {})), await hostHere()) : undefined,
   };
 }
 

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, describe, it } from "node:test";
+import { jobRig } from "../faults/job_rig.ts";
+import { commands, here, started } from "../faults/killed_runs.ts";
+import { tinySpec } from "../tiny.ts";
+
+describe("with --server", () => {
+  it("trials and folds are jobs that runners train, pruned ones are cancelled, and what is left is fetched", async () => {
+    const rig = await jobRig();
+    after(() => rig.close());
+    rig.runner("a");
+    const folder = mkdtempSync(join(tmpdir(), "attune-search-server-"));
+    const spec = join(folder, "spec.json");
+    const space = { "training.learningRate": { type: "categorical", choices: [0.05, 0.03, 1e-7] } };
+    const pruner = { use: "median", with: { startupTrials: 2 } };
+    writeFileSync(
+      spec,
+      JSON.stringify({
+        ...tinySpec({ adapter: [{ use: "lora", with: { r: 2 } }] }),
+        model: { use: "pretrained", with: { path: "tiny" } },
+        training: { maxSteps: 30, evalStrategy: "steps", evalSteps: 5, perDeviceTrainBatchSize: 4, learningRate: 0.02 },
+        search: { use: "grid", with: { metric: "loss", pruner, space } },
+      }),
+    );
+    const env = { ...process.env, ATTUNE_API_KEY: "key" };
+    const run = async (command: string, ...args: string[]): Promise<void> => {
+      const all = [
+        ...commands[here] ?? [],
+        command,
+        spec,
+        ...args,
+        "--output",
+        join(folder, command),
+        "--server",
+        rig.url,
+      ];
+      const { code, output } = await started(all, () => {}, env);
+      assert.equal(code, 0, output);
+    };
+    await run("search");
+    const trials = readFileSync(join(folder, "search/search/trials.jsonl"), "utf8").trimEnd().split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(trials.map(({ state }) => state), ["complete", "complete", "pruned"]);
+    assert.equal(trials[0].values.length, 6);
+    assert.ok(existsSync(join(folder, "search/search/best/adapter/adapter_model.safetensors")));
+    assert.ok(existsSync(join(folder, "search/search/report.html")));
+    const plain = JSON.parse(readFileSync(spec, "utf8"));
+    delete plain.search;
+    writeFileSync(spec, JSON.stringify(plain));
+    await run("crossvalidate", "--folds", "2");
+    const { loss } = JSON.parse(readFileSync(join(folder, "crossvalidate/folds/metrics.json"), "utf8"));
+    assert.equal(loss.folds.length, 2);
+  });
+});
