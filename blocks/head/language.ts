@@ -18,13 +18,16 @@ export function languageOutputs(
   const logits = vocabularyLogits(b, at ? b.rows(states.hidden, at) : states.hidden, backbone, style);
   if (!at || b.mode !== "evaluate") return { logits };
   const labels: Value = maximum(b.input("labels", "int32", at.shape), 0);
-  const many = chunkedLogits(logits, labels, { mean: b.labelSmoothing !== 0, best: true });
-  if (many?.best) return { logits, predictions: many.best, logProbabilities: many.own };
-  return {
-    logits,
-    predictions: cast(argmax(logits), "float32"),
-    logProbabilities: pick(logSoftmax(logits), labels),
-  };
+  // Part of the loss, whatever few bits the logits may have.
+  return logits.graph.within("loss.labels", () => {
+    const many = chunkedLogits(logits, labels, { mean: b.labelSmoothing !== 0, best: true });
+    if (many?.best) return { logits, predictions: many.best, logProbabilities: many.own };
+    return {
+      logits,
+      predictions: cast(argmax(logits), "float32"),
+      logProbabilities: pick(logSoftmax(logits), labels),
+    };
+  });
 }
 
 /** States [n, hidden] to logits over the vocabulary [n, vocabSize] by a family's style. */

@@ -44,7 +44,11 @@ async function hostOf({ config, tensors }: Case): Promise<Host> {
 
 type Step = Extract<TrainingEvent, { type: "step" }>;
 
-async function stepsOf(own: Case, accelerators: readonly Json[]): Promise<Step[]> {
+/** The loss before the first step, as an evaluation has it, and the steps. */
+async function runOf(
+  own: Case,
+  accelerators: readonly Json[],
+): Promise<Readonly<{ before: number | undefined; steps: Step[] }>> {
   const { task } = own;
   const rows = figures.ids.map((input_ids, i) => ({
     input_ids,
@@ -55,7 +59,7 @@ async function stepsOf(own: Case, accelerators: readonly Json[]): Promise<Step[]
     version: 1,
     model: { use: "pretrained", with: { path: "tiny:model" } },
     task,
-    data: { train: { use: "memory", with: { rows } } },
+    data: { train: { use: "memory", with: { rows } }, eval: { use: "memory", with: { rows } } },
     accelerators,
     optimizer: "sgd",
     schedule: "linear",
@@ -65,11 +69,18 @@ async function stepsOf(own: Case, accelerators: readonly Json[]): Promise<Step[]
       perDeviceTrainBatchSize: 2,
       trainSamplingStrategy: "sequential",
       saveStrategy: "no",
+      evalStrategy: "steps",
+      evalSteps: figures.steps,
+      evalOnStart: true,
     },
   } as unknown as RunSpec, catalog);
   const steps: Step[] = [];
-  for await (const event of trainRun(run, await hostOf(own), {})) if (event.type === "step") steps.push(event);
-  return steps;
+  let before: number | undefined;
+  for await (const event of trainRun(run, await hostOf(own), {})) {
+    if (event.type === "step") steps.push(event);
+    if (event.type === "evaluate") before ??= event.metrics.loss;
+  }
+  return { before, steps };
 }
 
 const given = { float32: [], fp16: [{ use: "fp16", with: figures.scaler }], bf16: ["bf16"] };
@@ -89,7 +100,8 @@ for (const own of cases) {
     for (const name of ["float32", "fp16", "bf16"] as const) {
       it(name, async () => {
         const due = own.runs[name];
-        const steps = await stepsOf(own, given[name]);
+        const { before, steps } = await runOf(own, given[name]);
+        assert.ok(Math.abs((before ?? NaN) - (steps[0]?.loss ?? NaN)) < 2e-6, `${before} evaluated, ${steps[0]?.loss}`);
         assert.deepEqual(steps.map(({ skipped }) => skipped), due.map(({ skipped }) => skipped));
         assert.deepEqual(steps.map(({ lossScale }) => lossScale), due.map(({ lossScale }) => lossScale));
         const bound = name === "float32" ? 1e-5 : boundOf(own, name);

@@ -129,6 +129,47 @@ describe("fp16", () => {
     }
   });
 
+  it("takes losses of a vocabulary in blocks in float32, in evaluations as in training", async () => {
+    const config = {
+      model_type: "llama",
+      vocab_size: 8192,
+      hidden_size: 16,
+      intermediate_size: 24,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      num_key_value_heads: 2,
+      max_position_embeddings: 64,
+      initializer_range: 0.2,
+      bos_token_id: 2,
+      eos_token_id: 3,
+      pad_token_id: 0,
+    };
+    const rows = [1, 2, 3].map((n) => ({ text: "the film was very good and the food was bad ".repeat(n) }));
+    for (const name of ["fp16", "bf16"]) {
+      const data = { use: "memory", with: { rows } };
+      const events = await run({
+        version: 1,
+        model: { use: "random", with: { tokenizer: "attune:base", config } },
+        task: "causal-lm",
+        data: { train: data, eval: data },
+        accelerators: [name],
+        training: {
+          maxSteps: 1,
+          trainSamplingStrategy: "sequential",
+          evalOnStart: true,
+          evalStrategy: "steps",
+          saveStrategy: "no",
+        },
+      });
+      const evaluated = events.find((event) => event.type === "evaluate")?.metrics.loss ?? NaN;
+      const [step] = stepsOf(events);
+      assert.ok(
+        Math.abs(evaluated / (step?.loss ?? NaN) - 1) < 1e-6,
+        `${evaluated} evaluated, ${step?.loss} in training`,
+      );
+    }
+  });
+
   it("keeps master weights in float32", async () => {
     const output = await store();
     await run({ ...tinySpec({ training }), accelerators: ["bf16"] }, output);
