@@ -43,7 +43,7 @@ export async function lineLog(store: Store, key: string, header?: string): Promi
       size = text.length;
       before = undefined;
       if (header !== undefined && size === 0) write(header);
-      for (const line of waiting.splice(0)) write(line);
+      for (const line of untold(new TextDecoder().decode(text), waiting.splice(0))) write(line);
     },
     write: (line) => {
       if (begun) write(line);
@@ -56,10 +56,17 @@ export async function lineLog(store: Store, key: string, header?: string): Promi
     close: async () => {
       // A run that never began leaves the log of an earlier attempt as it was, and says why.
       if (waiting.length > 0) {
-        const text = new TextDecoder().decode(before) + waiting.splice(0).map((line) => `${line}\n`).join("");
+        const old = new TextDecoder().decode(before);
+        const text = old + untold(old, waiting.splice(0)).map((line) => `${line}\n`).join("");
         queue.replace(encoder.encode(text));
       }
       await queue.close();
     },
   };
+}
+
+/** The lines that a text does not have: what an earlier attempt has told is not told again. */
+function untold(text: string, lines: readonly string[]): string[] {
+  const told = new Set(text.split("\n"));
+  return lines.filter((line) => !told.has(line));
 }
