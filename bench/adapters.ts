@@ -4,6 +4,8 @@
  *     node bench/adapters.ts --models decoder,encoder,minilm --adapters lora,dora [--rounds 2] [--steps 2]
  *     node bench/adapters.ts --models smollm2,smollm2-long --adapters lora [--dtype bfloat16] [--low]
  *     node bench/adapters.ts --models smollm2-chats --adapters lora-all [--dtype bfloat16]
+ *     node bench/adapters.ts --models smollm2 --adapters lora --accelerators nf4 [--bitsandbytes nf4]
+ *     node bench/adapters.ts --models smollm2 --adapters lora --accelerators '{"use":"int8","with":{"backward":"int8"}}'
  * @module
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -26,6 +28,9 @@ const { values: flags } = parseArgs({
     steps: { type: "string", default: "2" },
     low: { type: "boolean", default: false },
     dtype: { type: "string", default: "float32" },
+    // An accelerator here, and bitsandbytes' type there.
+    accelerators: { type: "string" },
+    bitsandbytes: { type: "string" },
     smollm2: {
       type: "string",
       default: join(homedir(), ".cache", "attune-test-models", "SmolLM2-135M-Instruct"),
@@ -90,8 +95,22 @@ async function compared(model: string, path: string, adapter: string): Promise<s
   const [size = 1, length = 1] = shapes[model] ?? [];
   const own = ["--model", path, "--adapter", adapter, "--length", String(length)];
   if (model === "smollm2-chats") own.push("--chats");
-  const ours = serve([process.execPath, here("model_steps.ts"), ...own, ...(flags.low ? ["--checkpointing"] : [])]);
-  const theirs = serve([flags.python, here("hf/model_steps.py"), ...own, "--dtype", flags.dtype]);
+  const given = (name: string, value: string | undefined) => (value === undefined ? [] : [`--${name}`, value]);
+  const ours = serve([
+    process.execPath,
+    here("model_steps.ts"),
+    ...own,
+    ...(flags.low ? ["--checkpointing"] : []),
+    ...given("accelerators", flags.accelerators),
+  ]);
+  const theirs = serve([
+    flags.python,
+    here("hf/model_steps.py"),
+    ...own,
+    "--dtype",
+    flags.dtype,
+    ...given("bitsandbytes", flags.bitsandbytes),
+  ]);
   const all: { ms: number[]; peak: number; losses: number[] }[] = [];
   await ours.ready();
   await theirs.ready();

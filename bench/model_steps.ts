@@ -29,6 +29,8 @@ const { values } = parseArgs({
     checkpointing: { type: "boolean", default: false },
     // Rows of half to one and a half times the length, of which the last two fifths are learned.
     chats: { type: "boolean", default: false },
+    // One accelerator, as a spec has it: its name, or the object.
+    accelerators: { type: "string" },
   },
 });
 const answer = (message: object): void => void process.stdout.write(JSON.stringify(message) + "\n");
@@ -53,6 +55,7 @@ function drawn(): Row[] {
   });
 }
 
+const acceleratorIn = (text: string): Json => (text.startsWith("{") ? JSON.parse(text) : text);
 const attention = causal ? ["q_proj", "v_proj"] : ["query", "value"];
 const forward = causal ? ["down_proj"] : ["output.dense"];
 const lora = { r: 8, loraAlpha: 16, loraDropout: 0, targetModules: attention };
@@ -78,6 +81,7 @@ const spec = {
   adapter: values.adapter === "full"
     ? []
     : [{ use: values.adapter.replace(/-all$/, ""), with: options[values.adapter] ?? {} }],
+  ...(values.accelerators === undefined ? {} : { accelerators: [acceleratorIn(values.accelerators)] }),
   training: { maxLength: values.chats ? 2 * length : length, gradientCheckpointing: values.checkpointing },
 } as unknown as RunSpec;
 const run = compose(spec, catalog);

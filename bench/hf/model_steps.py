@@ -52,6 +52,18 @@ def adapted(model, kind: str, causal: bool):
     return model
 
 
+def quantized(args) -> dict:
+    if not args.bitsandbytes:
+        return {}
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if args.bitsandbytes == "int8":
+        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
+    four = dict(load_in_4bit=True, bnb_4bit_quant_type=args.bitsandbytes, bnb_4bit_compute_dtype=getattr(torch, args.dtype))
+    return {"quantization_config": BitsAndBytesConfig(**four)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True)
@@ -62,6 +74,7 @@ def main() -> None:
     parser.add_argument("--checkpointing", action="store_true")
     parser.add_argument("--chats", action="store_true", help="rows of half to one and a half times the length, of which the last two fifths are learned")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--bitsandbytes", choices=("nf4", "fp4", "int8"), help="the base in the library's codes")
     args = parser.parse_args()
 
     import torch
@@ -71,9 +84,13 @@ def main() -> None:
     torch.manual_seed(1)
     causal = AutoConfig.from_pretrained(args.model).model_type == "llama"
     auto = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
-    model = auto.from_pretrained(args.model, dtype=getattr(torch, args.dtype), attn_implementation="sdpa")
+    model = auto.from_pretrained(args.model, dtype=getattr(torch, args.dtype), attn_implementation="sdpa", **quantized(args))
     model.config.use_cache = False
     data = rows(args.rows, args.length, model.config.vocab_size, args.chats)
+    if args.bitsandbytes:
+        import peft
+
+        model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     model = adapted(model, args.adapter, causal)
     if args.checkpointing:
         model.enable_input_require_grads()
