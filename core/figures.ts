@@ -26,7 +26,7 @@ export function flatMetric(metric: Metric): Metric {
 }
 
 /** The intervals of numbers that stand in no figures. */
-export function intervalsOutside(intervals: Named<Interval>): Named<Interval> {
+export function intervalsOutside<I extends Interval>(intervals: Named<I>): Named<I> {
   return Object.fromEntries(Object.entries(intervals).filter(([path]) => !path.includes(STEP)));
 }
 

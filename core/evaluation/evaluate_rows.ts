@@ -18,12 +18,19 @@ import type { Dataset, Example, Json, Metric, Named } from "../types.ts";
 import { intervalsOf, type ResamplingOptions, type ValueInterval } from "./resampled.ts";
 import { collectStatistics, type MetricStatistics } from "./row_statistics.ts";
 import type { AnswerKind } from "./predictions.ts";
+import { isLoss, rowLoss } from "./row_loss.ts";
 import { createRowTable, type RowTable } from "./row_table.ts";
 
 /** What is wanted besides metrics. */
 export type EvaluationOptions = Readonly<{
+  /** A head that is new is taken as it is. */
+  untrained?: boolean | undefined;
   /** Resamples of intervals; absent: no intervals. */
   intervals?: number | undefined;
+  /** The share of resamples within them; 0.95 unless given. */
+  confidence?: number | undefined;
+  /** The seed of their draws: the same rows give the same intervals. */
+  seed?: number | undefined;
   /** Columns whose values every metric is measured by. */
   by?: readonly string[] | undefined;
   /** The column whose values say which rows belong together. */
@@ -51,17 +58,17 @@ export type Evaluation = Readonly<{
   /** How rows were answered; absent where readings are of places. */
   kind: AnswerKind | undefined;
   table: RowTable;
+  /** Intervals by path, where they were asked for. */
+  intervals: Named<ValueInterval>;
   /** Keys whose interval is rough: fewer than five rows are right, or wrong. */
   rough: readonly string[];
 }>;
 
-/** Draws of an evaluation come from this seed: the same rows give the same intervals. */
-const SEED = 42;
-
 /** The resampling of an evaluation. */
-export function resamplingOf(table: RowTable, { intervals = 2000, cluster }: EvaluationOptions): ResamplingOptions {
+export function resamplingOf(table: RowTable, options: EvaluationOptions): ResamplingOptions {
+  const { intervals = 2000, confidence = 0.95, seed = 42, cluster } = options;
   const clusterOf = cluster === undefined ? undefined : (row: number): string => table.clusterOf(row);
-  return { samples: intervals, random: createRandom(SEED).fork("evaluation"), clusterOf };
+  return { samples: intervals, confidence, random: createRandom(seed).fork("evaluation"), clusterOf };
 }
 
 /**
@@ -76,10 +83,10 @@ export async function evaluateRows(
   options: EvaluationOptions = {},
   evaluator: Evaluator = openEvaluator(given),
 ): Promise<Evaluation> {
-  refuseNewParts(given);
+  if (!options.untrained) refuseNewParts(given);
   const open = withGroups(given, options.by ?? []);
   const keepsNumbers = options.intervals !== undefined || options.statistics === true || options.slices === true;
-  const collector = collectStatistics(keepsNumbers ? open.metrics : [], open.task.labels);
+  const collector = collectStatistics(keepsNumbers ? [...open.metrics, rowLoss] : [], open.task.labels);
   const table = createRowTable(options);
   const grouped = [...new Set([...columnsRead(open), ...options.columns ?? []])];
   let kind: AnswerKind | undefined;
@@ -97,7 +104,7 @@ export async function evaluateRows(
       examples.forEach((example, i) => options.answered?.(example, pickColumns(own[i] ?? {}, grouped)));
     };
     const { metrics, figures } = await measured(open, evaluator, rows, seen);
-    const statistics = collector.end();
+    const statistics = collector.end().filter((own) => own.metric !== rowLoss || isLoss(own.values.loss, metrics.loss));
     const { found, rough } = options.intervals === undefined
       ? { found: {}, rough: [] }
       : allIntervals(statistics, resamplingOf(table, options));
@@ -106,9 +113,10 @@ export async function evaluateRows(
       figures: withIntervals({ ...metrics, ...figures }, found),
       rows: rows.rowCount,
       statistics,
-      measured: open.metrics,
+      measured: statistics.map(({ metric }) => metric),
       kind,
       table,
+      intervals: found,
       rough,
     };
   } finally {

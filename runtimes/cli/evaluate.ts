@@ -2,10 +2,11 @@
  * `attune evaluate`: figures that can be believed, and what they are of.
  * @module
  */
-import { existsSync, readFileSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { createReadStream, createWriteStream, existsSync } from "node:fs";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
+import { createInterface } from "node:readline";
 import { compareStatistics, comparisonFile } from "../../core/evaluation/compare.ts";
 import {
   evaluateRows,
@@ -13,14 +14,13 @@ import {
   type EvaluationOptions,
   resamplingOf,
 } from "../../core/evaluation/evaluate_rows.ts";
-import { type AnswerKind, predictionLine, readPrediction } from "../../core/evaluation/predictions.ts";
+import { predictionLine, readPrediction } from "../../core/evaluation/predictions.ts";
 import { collectStatistics, type MetricStatistics } from "../../core/evaluation/row_statistics.ts";
 import { worstSlices } from "../../core/evaluation/slices.ts";
 import { badValue, missing, unknownName } from "../../core/errors.ts";
 import { whatOf } from "../../core/run/final_figures.ts";
 import { combineTaskMetrics, metricsFile } from "../../core/run/metrics.ts";
 import { type OpenRun, openRun, openTasks } from "../../core/run/open.ts";
-import type { RowReadings } from "../../core/loop/rows.ts";
 import { columnsRead } from "../../core/run/row_columns.ts";
 import type { Dataset, Example, Host, Json, Named } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
@@ -117,18 +117,19 @@ async function evaluateOne(
   host: Host,
 ): Promise<Readonly<{ file: Named<Json>; metrics: Named<number> }>> {
   const { open, data, split, name } = one;
-  const lines: string[] = [];
   const examples: Example[] = [];
   const wantsReport = options.report !== undefined;
-  const answered = options.predictions !== undefined || wantsReport
+  const predictions = await predictionsFile(one.name, path, options.predictions);
+  const answered = predictions || wantsReport
     ? (example: Example, groups: Named<Json>): void => {
-      if (options.predictions !== undefined) lines.push(predictionLine(example, groups));
+      predictions?.add(predictionLine(example, groups));
       if (wantsReport && examples.length < REPORTED) examples.push(example);
     }
     : undefined;
   const compares = options.compare !== undefined;
   const asked: EvaluationOptions = { ...options, statistics: compares, answered };
   const evaluation = await evaluateRows(open, data, asked);
+  await predictions?.end();
   const what = `${one.what}, ${evaluation.rows} ${evaluation.rows === 1 ? "row" : "rows"}`;
   const compared = options.compare === undefined ? undefined : compareStatistics(
     await statisticsOf(options.compare, one, evaluation, options, host),
@@ -156,13 +157,7 @@ async function evaluateOne(
     );
   }
   const folder = name === "" ? "" : `${name}-`;
-  if (options.predictions !== undefined) {
-    const at = typeof options.predictions === "string"
-      ? resolve(options.predictions)
-      : join(isDirectory(path) ? path : process.cwd(), `${folder}predictions.jsonl`);
-    await writeWithFolder(at, lines.map((line) => `${line}\n`).join(""));
-    process.stderr.write(`predictions  ${at}\n`);
-  }
+  if (predictions) process.stderr.write(`predictions  ${predictions.path}\n`);
   if (options.report !== undefined) {
     const at = name === ""
       ? resolve(options.report)
@@ -184,10 +179,47 @@ async function writeWithFolder(path: string, text: string): Promise<void> {
   await writeFile(path, text);
 }
 
-function readPredictions(file: string, kind: AnswerKind, classes: readonly string[]): RowReadings[] {
-  return readFileSync(file, "utf8").split("\n").flatMap((line, i) =>
-    line.trim() === "" ? [] : [readPrediction(line, i + 1, kind, classes)]
-  );
+/** Lines as they come, in a file that is there when all are; undefined where none is asked for. */
+async function predictionsFile(
+  name: string,
+  path: string,
+  asked: string | true | undefined,
+): Promise<Readonly<{ path: string; add(line: string): void; end(): Promise<void> }> | undefined> {
+  if (asked === undefined) return undefined;
+  const folder = isDirectory(path) ? path : process.cwd();
+  const at = asked === true ? join(folder, `${name === "" ? "" : `${name}-`}predictions.jsonl`) : resolve(asked);
+  await mkdir(dirname(at), { recursive: true });
+  const file = createWriteStream(`${at}.part`);
+  const failed = new Promise<never>((_, reject) => file.on("error", reject));
+  failed.catch(() => {});
+  return {
+    path: at,
+    add: (line) => void file.write(`${line}\n`),
+    end: async () => {
+      await Promise.race([failed, new Promise<void>((done) => file.end(done))]);
+      await rename(`${at}.part`, at);
+    },
+  };
+}
+
+/** The statistics of a file of predictions, where it has all rows with the columns that metrics ask for. */
+async function statisticsIn(
+  file: string,
+  own: Evaluation,
+  classes: readonly string[],
+  must: boolean,
+): Promise<readonly MetricStatistics[] | undefined> {
+  if (!existsSync(file) || !own.kind) return undefined;
+  const collector = collectStatistics(own.measured, classes);
+  const wanted = columnsRead({ metrics: own.measured });
+  let number = 0;
+  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+    if (line.trim() === "") continue;
+    const read = readPrediction(line, ++number, own.kind, classes);
+    if (!must && !wanted.every((name) => read.columns?.[0] && name in read.columns[0])) return undefined;
+    collector.add(read);
+  }
+  return must || number === own.rows ? collector.end() : undefined;
 }
 
 /** What another run gives on the same rows: from its predictions.jsonl where that has these rows, else from its model. */
@@ -201,15 +233,8 @@ async function statisticsOf(
   if (!isDirectory(folder)) throw missing("evaluate", "a run's output directory", folder);
   const file = join(folder, `${name === "" ? "" : `${name}-`}predictions.jsonl`);
   const classes = open.task.labels ?? [];
-  const written = existsSync(file) && own.kind ? readPredictions(file, own.kind, classes) : [];
-  const wanted = columnsRead({ metrics: own.measured });
-  const hasColumns = written.every(({ columns }) => wanted.every((name) => columns?.[0] && name in columns[0]));
-  const isSame = written.length === own.rows && hasColumns;
-  if (isSame || (written.length > 0 && !existsSync(join(folder, "spec.json")))) {
-    const collector = collectStatistics(own.measured, classes);
-    for (const read of written) collector.add(read);
-    return collector.end();
-  }
+  const written = await statisticsIn(file, own, classes, !existsSync(join(folder, "spec.json")));
+  if (written) return written;
   const other = await openRun(await composed(await readRun(folder, name === "" ? options.task : name)), host);
   const names = other.task.labels ?? [];
   if (names.join("\n") !== classes.join("\n")) {

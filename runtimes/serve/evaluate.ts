@@ -7,11 +7,12 @@ import { type AttuneError, badValue } from "../../core/errors.ts";
 import { resolvePart } from "../../core/resolve_part.ts";
 import { labelNames, measurer, type MetricAccumulator, type PlainRow } from "../../core/metric_accumulator.ts";
 import { intervalsOutside, withIntervals } from "../../core/figures.ts";
+import { evaluateRows } from "../../core/evaluation/evaluate_rows.ts";
 import { createRandom } from "../../core/random.ts";
 import { listNewParts } from "../../core/run/complete.ts";
 import { measureRun } from "../../core/run/evaluate.ts";
-import { openRun } from "../../core/run/open.ts";
-import type { Json, Metric, Named } from "../../core/types.ts";
+import { type OpenRun, openRun } from "../../core/run/open.ts";
+import type { Dataset, Json, Metric, Named } from "../../core/types.ts";
 import { checked, httpError } from "../http/responses.ts";
 import { parseJson } from "../http/body.ts";
 import { namedRun } from "./named_run.ts";
@@ -55,6 +56,7 @@ const rowsSchema = v.strictObject({
   model: name,
   adapter: v.optional(name),
   task: use,
+  intervals,
   rows: v.pipe(v.array(v.record(v.string(), v.unknown())), v.minLength(1)),
 });
 const bodySchema = v.union([pairsSchema, rowsSchema]);
@@ -166,7 +168,7 @@ async function streamed(c: EdgeContext, service: EdgeService): Promise<Response>
 async function ofModel(
   c: EdgeContext,
   service: EdgeService,
-  { metrics, rows, ...named }: v.InferOutput<typeof rowsSchema>,
+  { metrics, rows, intervals: how, ...named }: v.InferOutput<typeof rowsSchema>,
 ): Promise<Response> {
   const { run, host } = await namedRun(service, c.get("caller"), {
     ...named,
@@ -175,15 +177,33 @@ async function ofModel(
     rows,
   });
   const open = await openRun(run, host);
-  const { metrics: figures, figures: more } = open.data.eval
-    ? await measureRun(open, open.data.eval, { untrained: true })
-    : { metrics: {} as Named<number>, figures: {} };
+  const found = open.data.eval && await rowsMeasured(open, open.data.eval, how);
+  const figures: Named<number> = found?.metrics ?? {};
   if (figures.loss !== undefined && !Number.isFinite(figures.loss)) {
     const why = "its loss is not finite: the model's weights, or an adapter's, are too large or damaged";
     throw httpError(400, "not_finite", `model: ${why}`, "model");
   }
   const newParameters = listNewParts(open);
-  return c.json({ metrics: { ...figures, ...more }, ...(newParameters.length > 0 ? { newParameters } : {}) });
+  return c.json({ ...found?.answer, ...(newParameters.length > 0 ? { newParameters } : {}) });
+}
+
+/** What a model gives on rows, with the intervals that were asked for. */
+async function rowsMeasured(
+  open: OpenRun,
+  data: Dataset,
+  how: v.InferOutput<typeof intervals>,
+): Promise<Readonly<{ metrics: Named<number>; answer: Named<unknown> }>> {
+  if (how === false) {
+    const { metrics, figures } = await measureRun(open, data, { untrained: true });
+    return { metrics, answer: { metrics: { ...metrics, ...figures } } };
+  }
+  const { samples = 1000, confidence = 0.95, seed = 42 } = typeof how === "object" ? how : {};
+  const found = await evaluateRows(open, data, { untrained: true, intervals: samples, confidence, seed });
+  const outside = Object.entries(intervalsOutside(found.intervals)).map(([key, { low, high }]) => [key, { low, high }]);
+  const flat = new Set(outside.map(([key]) => `${key}_interval`));
+  // Those of plain numbers stand apart, as they do for pairs.
+  const metrics = Object.fromEntries(Object.entries(found.figures).filter(([key]) => !flat.has(key)));
+  return { metrics: found.metrics, answer: { metrics, intervals: Object.fromEntries(outside) } };
 }
 
 function measurerOf(service: EdgeService, asked: v.InferOutput<typeof streamSchema>): MetricAccumulator {

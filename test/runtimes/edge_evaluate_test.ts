@@ -173,6 +173,16 @@ describe("evaluate", () => {
     const by = [{ use: "by-group", with: { metric: "accuracy", column: "region" } }];
     const model = await ask({ model: "tiny", task, rows: placed, metrics: by }) as unknown as typeof found;
     assert.deepEqual(Object.keys(model.metrics.accuracy_by_region ?? {}), ["n", "s"]);
+    const asked = { model: "tiny", task, rows: placed, metrics: ["accuracy", ...by], intervals: { samples: 50 } };
+    const { metrics: values, intervals } = await ask(asked) as unknown as typeof found & {
+      intervals: Answer["intervals"];
+    };
+    assert.deepEqual(values.accuracy_by_region?.n?.value, model.metrics.accuracy_by_region?.n?.value);
+    assert.ok(Array.isArray(values.accuracy_by_region?.n?.value_interval));
+    assert.ok(
+      (intervals?.accuracy?.low ?? 9) <= Number(values.accuracy) &&
+        Number(values.accuracy) <= (intervals?.accuracy?.high ?? 0),
+    );
     await refused({ ...body, groups: { region: ["n"] } }, /groups\.region: as many/);
     await refused({ ...body, groups: {} }, /row 0.*column "region"/);
     await refused(

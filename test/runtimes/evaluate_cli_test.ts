@@ -89,6 +89,8 @@ describe("attune evaluate", () => {
     const found = await evaluated(at("ten"), "--intervals", "200", "--by", "region");
     const [low = 1, high = 0] = found.accuracy_interval as number[];
     assert.ok(low < Number(found.accuracy) && Number(found.accuracy) <= high && low > 0);
+    const [least = 9, most = 0] = found.loss_interval as number[];
+    assert.ok(least < Number(found.loss) && Number(found.loss) < most);
     const { north } = found.accuracy_by_region as Named<Named<Json>>;
     assert.deepEqual(Object.keys(north ?? {}), ["value", "value_interval", "count"]);
     assert.equal(north?.count, 16);
@@ -121,6 +123,8 @@ describe("attune evaluate", () => {
     };
     assert.deepEqual([value, before, difference], [own.accuracy, other.accuracy, value - before]);
     assert.ok(low <= difference && difference <= high && low < high);
+    const { value: now, p } = models.loss as { value: number; p: number };
+    assert.ok(Math.abs(now - Number(own.loss)) < 1e-4 && p > 0 && p <= 1);
     const { fixed, broken } = models.changed;
     assert.ok(Math.abs((fixed.length - broken.length) / rows.length - difference) < 1e-12);
     assert.deepEqual([models.mcnemar.onlySecondRight, models.mcnemar.onlyFirstRight], [fixed.length, broken.length]);
