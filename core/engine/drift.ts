@@ -3,7 +3,7 @@
  * @module
  */
 import type { Batch, Checkpoint, Drift, Named, Tensor } from "../types.ts";
-import { lossScales } from "./factors.ts";
+import { lossFactors } from "./factors.ts";
 import { openRowProbe, type Probed, type RowProbe, type RowProbeOptions } from "./row_probe.ts";
 import type { InitialWeights } from "./weights.ts";
 
@@ -22,7 +22,7 @@ export async function measureDrift(
   const probes = [await open(stored), await open(options.checkpoint)] as const;
   try {
     const { task } = options;
-    const factors = lossScales(batches.map(() => ({ ...task, weight: 1 })), batches);
+    const factors = lossFactors(batches.map(() => ({ ...task, weight: 1 })), batches);
     let [loss, logits] = [0, 0];
     const sums = [new Map<string, Float64Array>(), new Map<string, Float64Array>()] as const;
     for (const [i, batch] of batches.entries()) {

@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
 import type { EvaluatorOptions } from "./evaluator_options.ts";
 import type { Generator } from "./generator.ts";
-import { buildProgram, lossScaleInput, type Program, trainsRule } from "./program.ts";
+import { buildProgram, lossFactorInput, type Program, trainsRule } from "./program.ts";
 import { openSession, type Session } from "./sessions.ts";
 
 /** What a batch gave: outputs, and sum and count of each loss. */
@@ -74,7 +74,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       const extra: Record<string, OrtTensor> = {};
       for (const [name, tensor] of Object.entries(weights)) if (session.feeds.has(name)) extra[name] = tensor;
       for (const name of program.losses) {
-        extra[lossScaleInput(name)] = new lib.Tensor("float32", Float32Array.of(1), []);
+        extra[lossFactorInput(name)] = new lib.Tensor("float32", Float32Array.of(1), []);
       }
       const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
       const outputs: Record<string, Tensor<Float32Array>> = {};

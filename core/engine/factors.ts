@@ -10,7 +10,7 @@ import type { TaskLoss } from "./program.ts";
  * Each micro-batch's factor of each loss: weight over the step's count, or over its own count and the number of
  * micro-batches. Where a step's micro-batches are of several tasks, each task counts by its share of them.
  */
-export function lossScales(
+export function lossFactors(
   tasks: readonly Readonly<{ name: string; losses: readonly TaskLoss[]; weight: number }>[],
   batches: readonly Batch[],
 ): Record<string, number>[] {

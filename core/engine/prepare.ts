@@ -5,7 +5,7 @@
 import { unsupported } from "../errors.ts";
 import type { Dataset, Named, Regularizer, RegularizerContext, Tensor } from "../types.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";
-import { lossScales } from "./factors.ts";
+import { lossFactors } from "./factors.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import type { PreparedRegularizer, Program } from "./program.ts";
 import { buildProbed, openRowProbe, type RowProbeOptions } from "./row_probe.ts";
@@ -96,7 +96,7 @@ async function* gradientsOf(
   const probe = await openRowProbe(options, program);
   try {
     for await (const batch of rowsOf(data)) {
-      const [factors = {}] = lossScales([{ ...task, weight: 1 }], [batch]);
+      const [factors = {}] = lossFactors([{ ...task, weight: 1 }], [batch]);
       yield (await probe.run(batch, factors)).gradients;
     }
   } finally {

@@ -100,7 +100,7 @@ export type Program = Readonly<{
 }>;
 
 /** The graph input that a loss's factor is fed under. */
-export function lossScaleInput(loss: string): string {
+export function lossFactorInput(loss: string): string {
   return `factor.${loss}`;
 }
 
@@ -240,7 +240,7 @@ function addPenalties({ graph, within }: Building, attached: readonly AttachedAd
   for (const adapter of attached) {
     const term = adapter.penalty && within(adapter, (b) => adapter.penalty?.(b));
     const name = `${adapter.name ?? "adapter"}.penalty`;
-    if (term) addTerm(objective, name, term, scalarInput(graph, lossScaleInput(name)));
+    if (term) addTerm(objective, name, term, scalarInput(graph, lossFactorInput(name)));
   }
 }
 
@@ -248,7 +248,7 @@ function addRegularizers(building: Building, first: Forward, objective: Objectiv
   const { graph, build, forward, asRegularizer } = building;
   for (const { name, regularizer, frozen } of building.regularizers) {
     if (!regularizer.term) continue;
-    const share = scalarInput(graph, lossScaleInput(name));
+    const share = scalarInput(graph, lossFactorInput(name));
     const passOf = ({ states, outputs, sums }: Forward): ForwardPass => ({
       states,
       outputs,
@@ -295,7 +295,7 @@ function lossSums(build: GraphBuilder, outputs: Named<Value>, options: ProgramOp
       `loss.${name}`,
       () => {
         const sum = loss.sum(build, value, targetFor(loss, value, labels, classes), weight);
-        return f.mul(scalarOf(loss, sum), scalarInput(graph, lossScaleInput(name)));
+        return f.mul(scalarOf(loss, sum), scalarInput(graph, lossFactorInput(name)));
       },
     );
     return [[name, sum] as const];

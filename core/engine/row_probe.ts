@@ -8,7 +8,7 @@ import type { Accelerator, Batch, Checkpoint, Host, InspectedBackbone, Named, Or
 import type { EngineTask } from "./engine_options.ts";
 import { scalarOf } from "./evaluator.ts";
 import { createFeeder } from "./feeds.ts";
-import { buildProgram, LOSS_SCALE, lossScaleInput, type Program, trainsRule } from "./program.ts";
+import { buildProgram, LOSS_SCALE, lossFactorInput, type Program, trainsRule } from "./program.ts";
 import { openSession } from "./sessions.ts";
 import { addTableRows } from "./table_rows.ts";
 import type { InitialWeights } from "./weights.ts";
@@ -82,7 +82,7 @@ export async function openRowProbe(
     program,
     run: async (batch, factors) => {
       const extra: Record<string, OrtTensor> = {};
-      for (const name of program.losses) extra[lossScaleInput(name)] = scalar(factors[name] ?? 0);
+      for (const name of program.losses) extra[lossFactorInput(name)] = scalar(factors[name] ?? 0);
       if (session.feeds.has(LOSS_SCALE)) extra[LOSS_SCALE] = scalar(1);
       const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
       return {

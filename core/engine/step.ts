@@ -6,9 +6,9 @@ import type { Random } from "../random.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";
 import { scalarOf } from "./evaluator.ts";
-import { lossScales } from "./factors.ts";
+import { lossFactors } from "./factors.ts";
 import type { Feeder } from "./feeds.ts";
-import { frozenName, LOSS_SCALE, lossScaleInput, type TaskLoss } from "./program.ts";
+import { frozenName, LOSS_SCALE, lossFactorInput, type TaskLoss } from "./program.ts";
 import type { Session } from "./sessions.ts";
 import type { StepHooks } from "./step_hooks.ts";
 import type { TrainableParameter } from "./state/memory.ts";
@@ -97,7 +97,7 @@ export async function trainStep(
   state.present("trained");
   const active = new Set(numbers);
   const written = clearRowGradients(trainer, active);
-  const factors = lossScales(numbers.map((i) => tasks[i] as EngineTask), batches);
+  const factors = lossFactors(numbers.map((i) => tasks[i] as EngineTask), batches);
   const losses: Record<string, number> = {};
   for (const task of tasks) for (const loss of task.losses) losses[lossName(task, loss)] = 0;
   let [sequence, multiplyAdds] = [0, 0];
@@ -192,10 +192,10 @@ function inputsOf(
   for (const [name, tensor] of Object.entries(weights)) if (feeds.has(name)) inputs[name] = tensor;
   for (const [name, tensor] of constants[number] ?? []) if (feeds.has(name)) inputs[name] = tensor;
   for (const { name } of task.losses) {
-    inputs[lossScaleInput(name)] = new Tensor("float32", Float32Array.of(scales.ofLosses[name] ?? 0), []);
+    inputs[lossFactorInput(name)] = new Tensor("float32", Float32Array.of(scales.ofLosses[name] ?? 0), []);
   }
   for (const name of program.losses) {
-    inputs[lossScaleInput(name)] ??= new Tensor("float32", Float32Array.of(scales.ofTerms), []);
+    inputs[lossFactorInput(name)] ??= new Tensor("float32", Float32Array.of(scales.ofTerms), []);
   }
   if (feeds.has(LOSS_SCALE)) inputs[LOSS_SCALE] = new Tensor("float32", Float32Array.of(lossScale?.scale ?? 1), []);
   return inputs;

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { trainsRule } from "../../../core/engine/program.ts";
-import { buildProgram, lossScaleInput, type Program } from "../../../core/engine/program.ts";
+import { buildProgram, lossFactorInput, type Program } from "../../../core/engine/program.ts";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { evaluateShape } from "../../../core/graph/dims.ts";
 import { type Node, reachable, type Value } from "../../../core/graph/graph.ts";
@@ -68,7 +68,7 @@ const fixed: Readonly<Record<string, readonly number[]>> = {
   "first.picks": [...picks],
   "first.unpick": [...unpick],
   labels: [0, 2, 1],
-  [lossScaleInput("logits")]: [1 / 3],
+  [lossFactorInput("logits")]: [1 / 3],
 };
 
 /** Numbers for all that a program reads: the same for the same name, so that programs can be compared. */
