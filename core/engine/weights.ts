@@ -10,6 +10,7 @@ import type {
   Checkpoint,
   EncodedWeight,
   FrozenWeights,
+  InitialValues,
   InspectedBackbone,
   Weights,
 } from "../types.ts";
@@ -59,7 +60,8 @@ export function initialWeights(
   };
   const { frozen } = checkpoint;
   // What initialisations read: the checkpoint under the model's names, as it is computed with.
-  const weights: Pick<Weights, "read"> = {
+  const weights: InitialValues = {
+    readWhole: (name) => checkpoint.weights.read(inCheckpoint(name) ?? name),
     read: async (name) => {
       const read = (): Promise<Tensor<Float32Array>> => checkpoint.weights.read(inCheckpoint(name) ?? name);
       const own = inCheckpoint(name) === undefined ? undefined : frozen?.storageOf(name);
@@ -166,7 +168,7 @@ function checked(p: Parameter, tensor: Tensor<Float32Array>, where: string): Ten
   return tensor;
 }
 
-async function drawn(p: Parameter, weights: Pick<Weights, "read">, random: Random): Promise<Float32Array> {
+async function drawn(p: Parameter, weights: InitialValues, random: Random): Promise<Float32Array> {
   const size = sizeOf(p.shape);
   if (typeof p.init === "function") {
     const data = await p.init(weights, random);

@@ -120,4 +120,10 @@ export type Initializer =
   | "ones"
   | { readonly normal: number }
   | { readonly uniform: number }
-  | ((weights: Pick<Weights, "read">, random: Random) => Promise<Float32Array>);
+  | ((weights: InitialValues, random: Random) => Promise<Float32Array>);
+
+/**
+ * What initial values are made of: the checkpoint's tensors under the model's names. `read`: as sessions compute with them;
+ * `readWhole`: as the checkpoint has them, before an accelerator has stored them in fewer bits.
+ */
+export type InitialValues = Readonly<Pick<Weights, "read"> & { readWhole?: Weights["read"] }>;

@@ -4,13 +4,13 @@
  */
 import { badValue } from "../../core/errors.ts";
 import { qr, topSingular } from "../../core/linear_algebra.ts";
-import type { Random, Weights } from "../../core/types.ts";
+import type { InitialValues, Random, Tensor } from "../../core/types.ts";
 import type { LoraOptions } from "./lora_options.ts";
 
 /** Both factors of a module: A [r, in] and B [out, r]. */
 export type Factors = Readonly<{ a: Float32Array; b: Float32Array }>;
 
-/** PiSSA (Meng et al. 2024), OLoRA (Büyükakyüz 2024), or orthogonal halves. Throws AttuneError where r does not fit. */
+/** PiSSA (Meng et al. 2024), LoftQ (Li et al. 2023), OLoRA (Büyükakyüz 2024), or orthogonal halves. Throws AttuneError where r does not fit. */
 export async function readFactors(
   plugin: string,
   how: LoraOptions["initLoraWeights"],
@@ -19,14 +19,16 @@ export async function readFactors(
   scale: number,
   inFeatures: number,
   outFeatures: number,
-  weights: Pick<Weights, "read">,
+  weights: InitialValues,
   random: Random,
 ): Promise<Factors> {
   if (how === "orthogonal") return orthogonal(plugin, r, inFeatures, outFeatures, random);
   if (r > Math.min(inFeatures, outFeatures)) {
     throw badValue(plugin, "adapter.with.r", r, `at most ${Math.min(inFeatures, outFeatures)} for ${how} (${path})`);
   }
-  const { data, dims } = await weights.read(`${path}.weight`);
+  const { data, dims } = how === "loftq"
+    ? await lostByQuantizing(plugin, path, weights)
+    : await weights.read(`${path}.weight`);
   // [out, in], however it is stored.
   const stored = dims[0] === outFeatures && dims[1] === inFeatures;
   const at = stored
@@ -53,6 +55,20 @@ export async function readFactors(
       return root(k) * (u[k * outFeatures + row] ?? 0);
     }),
   };
+}
+
+/** What an accelerator that stores a weight in fewer bits has lost of it (LoftQ, Li et al. 2023). */
+async function lostByQuantizing(plugin: string, path: string, weights: InitialValues): Promise<Tensor<Float32Array>> {
+  const stored = await weights.read(`${path}.weight`);
+  const whole = await weights.readWhole?.(`${path}.weight`);
+  const data = stored.data.map((value, i) => (whole?.data[i] ?? value) - value);
+  if (data.some((value) => value !== 0)) return { ...stored, data };
+  throw badValue(
+    plugin,
+    "adapter.with.initLoraWeights",
+    "loftq",
+    `another start for ${path}, of which nothing is lost: loftq wants an unquantized base and a quantizer under accelerators (nf4)`,
+  );
 }
 
 /** A's rows and B's columns lie in halves of the rank that are orthogonal, so that B A = 0 at first. */

@@ -48,9 +48,12 @@ export interface LoraOptions {
   /**
    * True: A Kaiming-uniform, B zero; "gaussian": A normal of standard deviation 1/r, B zero; "orthogonal": A and B of
    * mutually orthogonal halves; "pissa": the largest singular directions (Meng et al. 2024); "olora": the first columns
-   * of QR (Büyükakyüz 2024); false: both random.
+   * of QR (Büyükakyüz 2024); "loftq": the largest singular directions of what a quantizer under `accelerators` loses of the
+   * weight, so that W ≈ Q + α/r · B A (Li et al. 2023); false: both random.
    */
-  readonly initLoraWeights: boolean | "gaussian" | "orthogonal" | "pissa" | "olora";
+  readonly initLoraWeights: boolean | "gaussian" | "orthogonal" | "pissa" | "olora" | "loftq";
+  /** With "loftq": the bits, which the quantizer has, and how often, which is once: the base stays what others load, too. */
+  readonly loftqConfig: Readonly<{ loftqBits?: 4 | undefined; loftqIter?: 1 | undefined }> | null;
   /** Whether modules that share a table (embeddings and the output) go on sharing it, and what is learned for it. */
   readonly ensureWeightTying: boolean;
   /** How a weight is stored, as PEFT notes it; read from the model here, so that either value is taken. */
@@ -63,6 +66,11 @@ const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))])
 const rank = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.rank));
 const counts = v.record(v.string(), rank);
 const ids = v.array(v.pipe(v.number(), v.integer(), v.minValue(0)));
+
+const loftq = v.strictObject({
+  loftqBits: v.optional(v.literal(4), 4),
+  loftqIter: v.optional(v.literal(1), 1),
+});
 
 const entries = {
   r: v.optional(rank, 8),
@@ -82,14 +90,18 @@ const entries = {
   rankPattern: v.optional(counts, {}),
   alphaPattern: v.optional(v.record(v.string(), v.number()), {}),
   trainableTokenIndices: v.optional(v.nullable(v.union([ids, v.record(v.string(), ids)])), null),
-  initLoraWeights: v.optional(v.union([v.boolean(), v.picklist(["gaussian", "orthogonal", "pissa", "olora"])]), true),
+  initLoraWeights: v.optional(
+    v.union([v.boolean(), v.picklist(["gaussian", "orthogonal", "pissa", "olora", "loftq"])]),
+    true,
+  ),
+  loftqConfig: v.optional(v.nullable(loftq), null),
   ensureWeightTying: v.optional(v.boolean(), false),
   fanInFanOut: v.optional(v.boolean(), false),
   from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 } as const;
 
-/** Names of the options. */
-export const loraNames: readonly string[] = Object.keys(entries);
+/** Names of the options that a saved config has; how LoftQ began is nothing to go on from. */
+export const loraNames: readonly string[] = Object.keys(entries).filter((name) => name !== "loftqConfig");
 
 /** Schema of {@link LoraOptions}. */
 export const loraSchema: v.GenericSchema<Partial<LoraOptions>, LoraOptions> = v.strictObject(entries);

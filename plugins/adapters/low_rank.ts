@@ -92,6 +92,12 @@ export function attachLora(
   };
   if (o.useQalora) checkPooled(plugin, o, [...targets], backbone);
   const pool = poolOf(plugin, o, [...targets], context);
+  if (o.loftqConfig !== null && initLoraWeights !== "loftq") {
+    throw badValue(plugin, "adapter.with.loftqConfig", o.loftqConfig, 'null, or initLoraWeights "loftq"');
+  }
+  if (o.useDora && initLoraWeights === "loftq") {
+    throw badValue(plugin, "adapter.with.initLoraWeights", initLoraWeights, "true or gaussian with useDora");
+  }
   const tokens = tokenRows(plugin, o, backbone);
   const wrapped = wrappedKey((path) => targets.has(path));
   const init = firstFactors(plugin, initLoraWeights, rankOf, scaleOf);
@@ -140,6 +146,9 @@ export function attachLora(
       () => ({
         ...o,
         ...(parted ? asPlainLora(o) : {}),
+        // PEFT would quantize again what it loads.
+        ...(initLoraWeights === "loftq" ? { initLoraWeights: true } : {}),
+        loftqConfig: undefined,
         // Older versions of PEFT do not know the fields.
         ensureWeightTying: o.ensureWeightTying ? true : undefined,
         useQalora: o.useQalora ? true : undefined,
