@@ -51,6 +51,12 @@ export async function searchSpec(
   const budget = await searchBudget(spec, search, options.server === undefined);
   const say = options.json ? jsonSpeaker() : textSpeaker();
   say.budget(budget);
+  const { pruner } = search.settings;
+  if (pruner.name !== "none" && run.training.evalStrategy === "no") {
+    process.stderr.write(
+      `The pruner "${pruner.name}" ends no trial: training.evalStrategy is "no", so that none reports\n`,
+    );
+  }
   if (budget.plan?.fits === false) return exitCodes.refused;
   if (options.dryRun) return exitCodes.done;
   const output = resolve(options.output ?? join("runs", run.name));

@@ -138,6 +138,15 @@ describe("attune search", () => {
   });
 });
 
+it("no trial begins behind --timeout, and a pruner that nobody reports to is told of", async () => {
+  const slow = changed("slow", { training: { maxSteps: 60 } });
+  const args = ["search", slow, "--output", at("slow"), "--timeout", "1", "--trials", "1000"];
+  const { code, output } = await started([...commands[here] ?? [], ...args]);
+  assert.equal(code, 0, output);
+  assert.match(output, /The pruner "median" ends no trial: training\.evalStrategy is "no"/);
+  assert.ok(lines(at("slow")).length < 100, `${lines(at("slow")).length} trials`);
+});
+
 it("attune plan counts the whole of a search, and of folds where it is asked to", async () => {
   const plan = async (...args: string[]) => {
     const { code, output } = await started([...commands[here] ?? [], "plan", spec, "--json", ...args]);
