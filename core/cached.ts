@@ -2,7 +2,7 @@
  * What was found out once and costs time to find again, as JSON in a cache.
  * @module
  */
-import { jsonBytes } from "./bytes.ts";
+import { joinBytes, jsonBytes } from "./bytes.ts";
 import { sha256 } from "./fingerprint.ts";
 import type { Json, Store } from "./types.ts";
 
@@ -26,6 +26,34 @@ export async function cachedJson<T>(
     await cache.put(key, jsonBytes({ sha256: await sha256(text), text })).catch(() => {});
   }
   return value;
+}
+
+/** Bytes of a SHA-256 in hexadecimal. */
+const DIGEST = 64;
+
+/** Bytes that were kept for the same parts; undefined where there are none, or they are not whole. */
+export async function keptBytes(
+  cache: Store | undefined,
+  folder: string,
+  parts: readonly unknown[],
+): Promise<Uint8Array | undefined> {
+  const key = `${folder}/${await sha256(JSON.stringify(parts))}`;
+  const bytes = (await cache?.get(key).catch(() => undefined))?.bytes;
+  if (!bytes || bytes.length < DIGEST) return undefined;
+  const body = bytes.subarray(0, bytes.length - DIGEST);
+  return new TextDecoder().decode(bytes.subarray(body.length)) === await sha256(body) ? body : undefined;
+}
+
+/** Keeps bytes for parts that name all that they depend on. Where that fails, as on a full disk, they are not kept. */
+export async function keepBytes(
+  cache: Store | undefined,
+  folder: string,
+  parts: readonly unknown[],
+  bytes: Uint8Array,
+): Promise<void> {
+  if (!cache) return;
+  const key = `${folder}/${await sha256(JSON.stringify(parts))}`;
+  await cache.put(key, joinBytes([bytes, new TextEncoder().encode(await sha256(bytes))])).catch(() => {});
 }
 
 async function read(cache: Store, key: string): Promise<Readonly<{ value: Json }> | undefined> {

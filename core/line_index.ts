@@ -51,10 +51,10 @@ export async function openLines(
   const file = await store.get(key, { offset: 0, length: 0 });
   if (!file) throw badFile(plugin, name, "does not exist");
   const { size, revision } = file;
-  const cached = `lines/${await sha256(JSON.stringify([identity, size, revision]))}`;
-  const known = await readIndex(cache, cached);
+  const parts = ["lines 1", identity, size, revision];
+  const known = await readIndex(cache, parts);
   const index = known ?? await scan(place, size, revision, check);
-  if (!known) await writeIndex(cache, cached, index);
+  if (!known) await writeIndex(cache, parts, index);
   return linesOf(place, index, size, revision);
 }
 

@@ -2,13 +2,14 @@
  * A run's rows as samples and batches.
  * @module
  */
-import { cachedJson } from "../cached.ts";
+import { cachedJson, keepBytes, keptBytes } from "../cached.ts";
 import { AttuneError, missing } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import type { Batch, BatchLayout, Dataset, Sample, Subtask, Survey } from "../types.ts";
-import { allSamples, type EncodedRows, lookAtRows } from "./encoded_rows.ts";
+import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
 import { createRowEncoder } from "./encoding.ts";
 import type { OpenRun } from "./open.ts";
+import { createSampleSizes } from "./sample_sizes.ts";
 import { seekable, type SeekableRows, worthKeeping } from "./seekable.ts";
 import type { Tell } from "./telling.ts";
 import { VERSION } from "../version.ts";
@@ -47,6 +48,7 @@ export async function encodeRows(
     encoder: createRowEncoder(open, labelled, reading, first),
     labelled,
     oneEach: collator.oneEach ?? false,
+    known: knownSizes(open, source, labelled, reading),
     tell: async (done, total) => {
       if (done % PROGRESS === 0 || done === total) await options.tell?.(options.what ?? "rows", done, total);
     },
@@ -61,6 +63,27 @@ export async function encodeRows(
     reading,
     notes: [...source.notes ?? [], ...survey?.notes ?? []],
     ...(source.transforms ? { transforms: source.transforms } : {}),
+  };
+}
+
+/** Where sizes of samples are kept, of data sets that are worth it: by all that they depend on. */
+function knownSizes(
+  { host, collator, tokenizer, checkpoint, backbone, run, layout }: OpenRun,
+  source: SeekableRows,
+  labelled: boolean,
+  reading: unknown,
+): EncodingOptions["known"] {
+  const cache = worthKeeping(source, host);
+  if (!cache) return undefined;
+  const rows = [source.fingerprint, source.length, labelled, reading ?? null];
+  const model = [tokenizer.fingerprint, checkpoint.config, backbone.maxPositions, layout.reserve];
+  const parts = ["sizes 1", VERSION, rows, model, collator.name, collator.options, run.training.maxLength];
+  return {
+    find: async () => {
+      const bytes = await keptBytes(cache, "sizes", parts);
+      return bytes && createSampleSizes(labelled, bytes);
+    },
+    keep: async (sizes) => await keepBytes(cache, "sizes", parts, sizes.bytes()),
   };
 }
 

@@ -6,7 +6,7 @@ import { AttuneError, badValue } from "../errors.ts";
 import type { Regularizer, Row, Sample, TransformReport } from "../types.ts";
 import type { RowEncoder } from "./encoding.ts";
 import { createSampleCache, type SampleCache } from "./sample_cache.ts";
-import { createSampleSizes, type SampleSizes, sizeOf } from "./sample_sizes.ts";
+import { createSampleSizes, type GrowingSizes, type SampleSizes, sizeOf } from "./sample_sizes.ts";
 import type { SeekableRows } from "./seekable.ts";
 
 /** Encoded rows: samples by their place, in the order of the rows. */
@@ -52,6 +52,8 @@ export type EncodingOptions = Readonly<{
   labelled: boolean;
   /** Whether every row is one sample: only then is it known how many there are before all are encoded. */
   oneEach: boolean;
+  /** Finds the sizes of the same samples, as an earlier run has left them, and keeps them. */
+  known?: Readonly<{ find(): Promise<SampleSizes | undefined>; keep(sizes: GrowingSizes): Promise<void> }> | undefined;
   /** Is told of each row that was looked at. */
   tell?: ((done: number, total: number) => Promise<void>) | undefined;
 }>;
@@ -62,11 +64,14 @@ export async function lookAtRows(
 ): Promise<Pick<EncodedRows, "count" | "samples" | "looked" | "sizes" | "largest">> {
   const { source, encoder, labelled, oneEach } = options;
   const cache = createSampleCache(KEPT_BYTES);
-  const pass = await encodeInOrder(
-    options,
-    cache,
-    ({ total, unlabelled, count }) => total >= LOOKED_TOKENS && unlabelled < count,
-  );
+  // Small data is checked whole; of other data it must be known how many samples there are.
+  const pass = oneEach
+    ? await encodeInOrder(
+      options,
+      cache,
+      ({ total, unlabelled, count }) => total >= LOOKED_TOKENS && unlabelled < count,
+    )
+    : await allSizes(options, cache);
   const isAll = !oneEach || pass.count >= source.length;
   const count = isAll ? pass.count : source.length;
   const reader = { ...options, cache, count, row: isAll ? pass.row : same, firstOf: isAll ? pass.firstOf : same };
@@ -83,7 +88,7 @@ export async function lookAtRows(
     count,
     looked,
     samples,
-    sizes: () => all ??= encodeInOrder(options, cache, () => false),
+    sizes: () => all ??= allSizes(options, cache),
     largest: async (wanted) => {
       const known = all ? await all : looked;
       if (known.count === count) return known.largest(wanted);
@@ -96,12 +101,23 @@ export async function lookAtRows(
 
 const same = (number: number): number => number;
 
+/** The sizes of all samples: as they are known, or all are encoded. */
+async function allSizes(options: EncodingOptions, cache: SampleCache): Promise<SampleSizes> {
+  // What is drawn anew says nothing of what is drawn for this run.
+  const known = options.encoder.redraws ? undefined : options.known;
+  const before = await known?.find();
+  if (before) return before;
+  const sizes = await encodeInOrder(options, cache, () => false);
+  await known?.keep(sizes);
+  return sizes;
+}
+
 /** Encodes rows one after the other, all or until enough is known; where a row may be several samples, all. */
 async function encodeInOrder(
   { source, encoder, labelled, oneEach, tell }: EncodingOptions,
   cache: SampleCache,
   isEnough: (sizes: SampleSizes) => boolean,
-): Promise<SampleSizes> {
+): Promise<GrowingSizes> {
   const sizes = createSampleSizes(labelled);
   let number = 0;
   for await (const { row, where } of source.read()) {

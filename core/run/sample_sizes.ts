@@ -2,6 +2,7 @@
  * How large samples are and whose rows they are of: a few bytes for each.
  * @module
  */
+import { joinBytes, jsonBytes } from "../bytes.ts";
 import type { Sample } from "../types.ts";
 import { nothingCounts, tokensIn } from "./encoding.ts";
 
@@ -30,13 +31,17 @@ export interface SampleSizes {
 export interface GrowingSizes extends SampleSizes {
   add(sample: Sample): void;
   put(sizes: Readonly<{ tokens: number; size: number; row: number }>): void;
+  /** All of it, for a cache. */
+  bytes(): Uint8Array;
 }
 
-/** Sizes of no samples yet. `labelled`: it is counted in how many nothing is to be learned. */
-export function createSampleSizes(labelled: boolean): GrowingSizes {
-  const [tokens, sizes, rows] = [createColumn(), createColumn(), createColumn()];
-  let [count, total, unlabelled] = [0, 0, 0];
-  let several: SampleSizes["several"];
+/** Sizes of no samples yet, or those of `known` bytes. `labelled`: it is counted in how many nothing is to be learned. */
+export function createSampleSizes(labelled: boolean, known?: Uint8Array): GrowingSizes {
+  const header = known ? headerOf(known) : { count: 0, total: 0, unlabelled: 0 };
+  const columnOf = (i: number): Column => createColumn(known && columnIn(known, header.count, i));
+  const [tokens, sizes, rows] = [columnOf(2), columnOf(1), columnOf(0)];
+  let { count, total, unlabelled } = header;
+  let several: SampleSizes["several"] = header.several;
   const put: GrowingSizes["put"] = (own) => {
     tokens.set(count, own.tokens);
     sizes.set(count, own.size);
@@ -58,6 +63,10 @@ export function createSampleSizes(labelled: boolean): GrowingSizes {
       return several;
     },
     put,
+    bytes: () => {
+      const head = jsonBytes({ count, total, unlabelled, several });
+      return joinBytes([head, new TextEncoder().encode("\n"), ...[rows, sizes, tokens].map((own) => own.bytes(count))]);
+    },
     tokens: tokens.at,
     size: sizes.at,
     row: rows.at,
@@ -85,14 +94,33 @@ export function sizeOf({ sequences: [first] }: Sample): number {
   return (first?.length ?? 0) + (first?.decoderLength ?? 0);
 }
 
+type Header = Pick<SampleSizes, "count" | "total" | "unlabelled"> & Partial<Pick<SampleSizes, "several">>;
+
+function headerOf(bytes: Uint8Array): Header {
+  return JSON.parse(new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(10))));
+}
+
+/** One of the columns that stand behind the header. */
+function columnIn(bytes: Uint8Array, count: number, i: number): Uint32Array<ArrayBuffer> {
+  const start = bytes.indexOf(10) + 1;
+  return new Uint32Array(bytes.slice(start + 4 * i * count, start + 4 * (i + 1) * count).buffer as ArrayBuffer);
+}
+
 /** Whole numbers one after the other. */
-function createColumn(): Readonly<{ at(place: number): number; set(place: number, value: number): void }> {
-  let values = new Uint32Array(1024);
+type Column = Readonly<{
+  at(place: number): number;
+  set(place: number, value: number): void;
+  bytes(count: number): Uint8Array;
+}>;
+
+function createColumn(known?: Uint32Array<ArrayBuffer>): Column {
+  let values = known ?? new Uint32Array(1024);
   return {
+    bytes: (count) => new Uint8Array(values.buffer, 0, 4 * count),
     at: (place) => values[place] ?? 0,
     set: (place, value) => {
       if (place >= values.length) {
-        const longer = new Uint32Array(2 * values.length);
+        const longer = new Uint32Array(Math.max(1024, 2 * values.length));
         longer.set(values);
         values = longer;
       }

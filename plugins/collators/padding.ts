@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
-import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
+import type { CollatorContext, Factory, Field, Row, RowSurvey, Sample } from "../../core/types.ts";
 import {
   classesOf,
   missingColumn,
@@ -67,10 +67,7 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
         optional: ["textPair"],
         others: ["label", "labels"],
       }),
-      survey: () => {
-        let hot = options.problemType === "multi-label";
-        return { add: (row) => void (hot &&= areHot([row], options)), end: () => ({ reading: { hot } }) };
-      },
+      ...(options.problemType === "multi-label" ? { survey: () => hotSurvey(options) } : {}),
       encode: (row, index, context) => {
         const fields = "input_ids" in row
           ? readyMade("padding", row, index, context.tokenizer.specialTokenIds.pad ?? 0)
@@ -86,6 +83,12 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
     };
   },
 });
+
+/** Whether all rows of a data set have their labels as zeros and ones. */
+function hotSurvey(options: PaddingOptions): RowSurvey {
+  let hot = true;
+  return { add: (row) => void (hot &&= areHot([row], options)), end: () => ({ reading: { hot } }) };
+}
 
 /**
  * Whether a column of several labels has, in all its rows, a 0 or 1 for each of them, as transformers wants it; else it
