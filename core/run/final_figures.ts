@@ -56,7 +56,9 @@ export function finalFigures(
   }));
   const measured = [...figures].filter(([, { split }]) => split !== undefined);
   const metrics = new Map(measured.map(([name, own]) => [name, own.metrics]));
-  const rows = measured.reduce((n, [, own]) => n + (own.rows ?? 0), 0);
+  // Rows of the split that the whole is called by; a task without test rows says itself what it is of.
+  const named = tested.size === 0 ? measured : measured.filter(([name]) => tested.has(name));
+  const rows = named.reduce((n, [, own]) => n + (own.rows ?? 0), 0);
   const whole: FinalFigures = measured.length === 0
     ? { metrics: {} }
     : tested.size === 0

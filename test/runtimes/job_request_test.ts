@@ -14,6 +14,15 @@ describe("a fine-tuning request as a run spec", () => {
     const all = { use: "causal-lm", with: { lossOn: "all" } };
     assert.deepEqual(toJobSpec(request({ attune: { task: all } }), { row: chat }).task, all);
   });
+  it("test rows that the job names stand beside the request's files", () => {
+    const rows = (path: string): Json => ({ use: "jsonl", with: { path } });
+    const attune = { data: { test: rows("file-c") } };
+    assert.deepEqual(toJobSpec(request({ validation_file: "file-b", attune })).data, {
+      train: rows("file-a"),
+      eval: rows("file-b"),
+      test: rows("file-c"),
+    });
+  });
   it("on what a job has made the adapter goes on, over its base", () => {
     const model = "ft:tiny:attune::1";
     const start = { adapter: { use: "lora", base: "tiny" } };

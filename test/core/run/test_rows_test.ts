@@ -119,6 +119,8 @@ describe("data.test", () => {
       eval: Named<Json>;
     };
     assert.equal(file.split, "test");
+    const end = run.events.findLast((event) => event.type === "end");
+    assert.deepEqual(end?.type === "end" && [end.split, end.rows], ["test", 6]);
     assert.deepEqual([file.tasks.reviews?.split, file.tasks.things?.split], ["test", "eval"]);
     assert.deepEqual([file.tasks.reviews?.accuracy, (file.eval.tasks as Named<Named<Json>>).reviews?.accuracy], [0, 1]);
     assert.match(await text(run, "model/things/README.md"), /Of eval, the split that chose the checkpoint, 1 row\./);
