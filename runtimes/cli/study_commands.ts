@@ -18,6 +18,16 @@ export function addStudyCommands(program: Command, set: (code: number) => void):
     .option("--dry-run", "say what it would take, and end")
     .option("--json", "as JSON lines on stdout")
     .action(async (spec, options) => set(await (await import("./search.ts")).searchCommand(spec, options)));
+  program.command("data").argument("<spec>").description("what a spec's data is like: rows, classes, lengths, leaks")
+    .option("--rows <n>", "look at the first rows of each split only", wholeNumber(1))
+    .option("--labels", "find labels that are likely wrong; trains five folds")
+    .option("--near", "find texts that are nearly the same, too")
+    .option("--tokens", "show which tokens are learned")
+    .option("--write <dir>", "write the rows as they will be trained, and data.json")
+    .option("--html <file>", "write a page")
+    .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
+    .option("--json", "as JSON on stdout")
+    .action(async (spec, options) => set(await (await import("./data.ts")).dataCommand(spec, options)));
   program.command("crossvalidate").argument("<spec>").description("train once for each fold of the training rows")
     .option("--folds <n>", "folds of the rows", wholeNumber(2), 5)
     .option("--repeats <n>", "how often the rows are divided anew", wholeNumber(1), 1)

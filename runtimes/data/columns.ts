@@ -1,0 +1,89 @@
+/**
+ * What columns hold: types, what is missing or empty, how long texts are, which values come how often.
+ * @module
+ */
+import type { Named, Row } from "../../core/types.ts";
+
+/** What a column holds. */
+export type ColumnReport = Readonly<{
+  /** Rows by the type of their value. */
+  types: Named<number>;
+  missing: number;
+  empty: number;
+  /** Characters of texts. */
+  characters?: Readonly<{ least: number; mean: number; most: number }>;
+  /** Rows by value, most frequent first, where there are few values. */
+  values?: Named<number>;
+}>;
+
+/** Columns with more values are not taken for classes, and longer texts are no values of one. */
+const [MOST_VALUES, MOST_CHARACTERS] = [100, 64];
+
+/** Looks at rows one after the other. */
+export function createColumnStatistics(): Readonly<{ add(row: Row): void; report(): Named<ColumnReport> }> {
+  const columns = new Map<string, Column>();
+  let rows = 0;
+  return {
+    add: (row) => {
+      for (const [name, value] of Object.entries(row)) {
+        const known = columns.get(name) ?? newColumn();
+        columns.set(name, known);
+        addValue(known, value);
+      }
+      rows++;
+    },
+    report: () => Object.fromEntries([...columns].map(([name, column]) => [name, reportOf(column, rows)])),
+  };
+}
+
+type Column = {
+  seen: number;
+  types: Map<string, number>;
+  missing: number;
+  empty: number;
+  texts: number;
+  characters: number;
+  least: number;
+  most: number;
+  values: Map<string, number> | undefined;
+};
+
+function newColumn(): Column {
+  const numbers = { seen: 0, missing: 0, empty: 0, texts: 0, characters: 0, least: Infinity, most: 0 };
+  return { ...numbers, types: new Map(), values: new Map() };
+}
+
+function addValue(column: Column, value: unknown): void {
+  column.seen++;
+  if (value === null || value === undefined) {
+    column.missing++;
+    return;
+  }
+  const type = Array.isArray(value) ? "list" : ArrayBuffer.isView(value) ? "bytes" : typeof value;
+  column.types.set(type, (column.types.get(type) ?? 0) + 1);
+  if (typeof value === "string") {
+    if (value.trim() === "") column.empty++;
+    column.texts++;
+    column.characters += value.length;
+    column.least = Math.min(column.least, value.length);
+    column.most = Math.max(column.most, value.length);
+  } else if (Array.isArray(value) && value.length === 0) column.empty++;
+  const shown = type === "string" || type === "number" || type === "boolean" ? String(value) : undefined;
+  if (shown === undefined || shown.length > MOST_CHARACTERS) column.values = undefined;
+  column.values?.set(shown ?? "", (column.values.get(shown ?? "") ?? 0) + 1);
+  if ((column.values?.size ?? 0) > MOST_VALUES) column.values = undefined;
+}
+
+function reportOf(
+  { seen, types, missing, empty, texts, characters, least, most, values }: Column,
+  rows: number,
+): ColumnReport {
+  const classes = values && values.size > 0 && values.size * 2 <= rows ? values : undefined;
+  return {
+    types: Object.fromEntries(types),
+    missing: missing + rows - seen,
+    empty,
+    ...(texts > 0 ? { characters: { least, mean: characters / texts, most } } : {}),
+    ...(classes ? { values: Object.fromEntries([...classes].sort((a, b) => b[1] - a[1])) } : {}),
+  };
+}

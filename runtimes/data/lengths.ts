@@ -1,0 +1,94 @@
+/**
+ * How long samples are in tokens, and what is cut of them.
+ * @module
+ */
+import { contextOf, tokensIn } from "../../core/run/encoding.ts";
+import type { OpenRun } from "../../core/run/open.ts";
+import type { Row } from "../../core/types.ts";
+
+/** Lengths of rows in tokens before anything is cut. */
+export type LengthReport = Readonly<{
+  least: number;
+  mean: number;
+  median: number;
+  /** Nine of ten, ninety-five and ninety-nine of a hundred rows have no more. */
+  p90: number;
+  p95: number;
+  p99: number;
+  most: number;
+  total: number;
+  /** Where rows are cut, how many are, and how many tokens that costs. */
+  maxLength: number | null;
+  cutRows: number;
+  cutTokens: number;
+  /** Rows by length: each the number of rows of up to so many tokens. */
+  histogram: readonly Readonly<{ upTo: number; rows: number }>[];
+}>;
+
+/** Longer rows are counted as ones of this length in shares and medians. */
+const MOST_COUNTED = 2 ** 20;
+
+/** Encodes rows one after the other, whole and as they are trained on. `add` throws AttuneError where a row is not as the task wants it. */
+export function createLengths(
+  open: OpenRun,
+  reading: unknown,
+): Readonly<{ add(row: Row, number: number): void; report(): LengthReport | undefined }> {
+  const cut = contextOf(open, true, reading);
+  const whole = { ...cut, maxLength: undefined };
+  const counts = new Map<number, number>();
+  let [rows, total, most, cutRows, cutTokens] = [0, 0, 0, 0, 0];
+  const lengthOf = (row: Row, number: number, context: typeof cut): number =>
+    open.collator.encode(row, number, context).reduce((n, sample) => n + tokensIn(sample), 0);
+  return {
+    add: (row, number) => {
+      const length = lengthOf(row, number, whole);
+      const kept = cut.maxLength !== undefined && length > cut.maxLength ? lengthOf(row, number, cut) : length;
+      if (kept < length) {
+        cutRows++;
+        cutTokens += length - kept;
+      }
+      rows++;
+      total += length;
+      most = Math.max(most, length);
+      const counted = Math.min(length, MOST_COUNTED);
+      counts.set(counted, (counts.get(counted) ?? 0) + 1);
+    },
+    report: () => {
+      if (rows === 0) return undefined;
+      const sorted = [...counts].sort((a, b) => a[0] - b[0]);
+      const quantile = (share: number): number => {
+        let seen = 0;
+        return sorted.find(([, count]) => (seen += count) >= share * rows)?.[0] ?? most;
+      };
+      return {
+        least: sorted[0]?.[0] ?? 0,
+        mean: total / rows,
+        median: quantile(0.5),
+        p90: quantile(0.9),
+        p95: quantile(0.95),
+        p99: quantile(0.99),
+        most,
+        total,
+        maxLength: cut.maxLength ?? null,
+        cutRows,
+        cutTokens,
+        histogram: histogramOf(sorted, most),
+      };
+    },
+  };
+}
+
+const BARS = 20;
+
+function histogramOf(sorted: readonly (readonly [number, number])[], most: number): LengthReport["histogram"] {
+  const width = Math.max(1, Math.ceil(most / BARS));
+  const bars = Array.from(
+    { length: Math.ceil(Math.max(1, most) / width) },
+    (_, i) => ({ upTo: (i + 1) * width, rows: 0 }),
+  );
+  for (const [length, count] of sorted) {
+    const bar = bars[Math.min(bars.length - 1, Math.max(0, Math.ceil(length / width) - 1))];
+    if (bar) bar.rows += count;
+  }
+  return bars;
+}

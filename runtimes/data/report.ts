@@ -1,0 +1,173 @@
+/**
+ * What a spec's data is like, split by split: rows pass by one at a time, so that there may be more than there is memory.
+ * @module
+ */
+import { exactClusters, nearClusters, textIn } from "../../blocks/transform/mod.ts";
+import { columnsIn, valuesIn } from "../../core/compared_rows.ts";
+import { AttuneError } from "../../core/errors.ts";
+import { type Leaks, leaksBetween } from "../../core/run/leaks.ts";
+import type { OpenRun } from "../../core/run/open.ts";
+import { splitNames } from "../../core/run_data.ts";
+import type { Named, Row, RowColumns, Rows, SplitName, TransformReport } from "../../core/types.ts";
+import { type ColumnReport, createColumnStatistics } from "./columns.ts";
+import { createLengths, type LengthReport } from "./lengths.ts";
+import { type DataOptions, passing, shortened } from "./passing.ts";
+import type { LabelIssue } from "./label_issues.ts";
+import type { ShownTokens } from "./tokens.ts";
+
+/** Rows that say the same as one before: how many, and the first of them with the row that they repeat. */
+export type DuplicateReport = Readonly<{
+  rows: number;
+  first: readonly Readonly<{ row: number; of: number; text: string }>[];
+}>;
+
+/** What one split is like. */
+export type SplitReport = Readonly<{
+  in: number;
+  out: number;
+  columns: Named<ColumnReport>;
+  classes?: Named<readonly string[]>;
+  lengths?: LengthReport;
+  duplicates: DuplicateReport;
+  nearDuplicates?: DuplicateReport;
+  /** Rows that the task cannot read, and why the first of them cannot be. */
+  unreadable?: Readonly<{ rows: number; first: readonly string[] }>;
+  transforms?: readonly TransformReport[];
+  notes: readonly string[];
+  first: readonly Row[];
+}>;
+
+/** What the data of one task is like. */
+export type DataReport =
+  & { readonly [S in SplitName]?: SplitReport }
+  & Readonly<{ leaks: Named<Leaks>; labels?: readonly LabelIssue[]; tokens?: readonly ShownTokens[] }>;
+
+/** Duplicates and errors that are named, and rows that are shown. */
+const [NAMED, SHOWN] = [20, 3];
+
+/** Looks at the data of a task. Throws AttuneError where no row of a split can be read as the task wants it. */
+export async function reportData(open: OpenRun, options: DataOptions): Promise<DataReport> {
+  const { data, host, collator } = open;
+  const report: { -readonly [S in SplitName]?: SplitReport } = {};
+  const opened: Partial<Record<SplitName, Rows>> = {};
+  let reading: unknown;
+  for (const name of splitNames) {
+    const dataset = data[name];
+    if (!dataset) continue;
+    const rows = await dataset.open(host);
+    opened[name] = rows;
+    if (name === "train") reading = await readingOf(open, rows, options);
+    report[name] = await reportSplit(open, rows, reading, options);
+  }
+  const leaks: Record<string, Leaks> = {};
+  for (const name of ["eval", "test"] as const) {
+    const [train, other] = [opened.train, opened[name]];
+    if (train && other) {
+      leaks[name] = await leaksBetween(passing(train, options), passing(other, options), collator.columns);
+    }
+  }
+  const tokens = options.tokens ? await (await import("./tokens.ts")).learnedTokens(open, reading, options) : undefined;
+  return { ...report, leaks, ...(tokens ? { tokens } : {}) };
+}
+
+async function readingOf({ collator }: OpenRun, rows: Rows, options: DataOptions): Promise<unknown> {
+  const looking = collator.survey?.();
+  if (!looking) return undefined;
+  for await (const { row } of passing(rows, options)) looking.add(row);
+  try {
+    return looking.end().reading;
+  } catch (error) {
+    if (error instanceof AttuneError) return undefined;
+    throw error;
+  }
+}
+
+async function reportSplit(open: OpenRun, rows: Rows, reading: unknown, options: DataOptions): Promise<SplitReport> {
+  const columns = createColumnStatistics();
+  const lengths = createLengths(open, reading);
+  const first: Row[] = [];
+  const errors: AttuneError[] = [];
+  let [count, unreadable] = [0, 0];
+  for await (const { row, where } of passing(rows, options)) {
+    columns.add(row);
+    if (first.length < SHOWN) first.push(row);
+    try {
+      lengths.add(row, count);
+    } catch (error) {
+      if (!(error instanceof AttuneError)) throw error;
+      unreadable++;
+      if (errors.length < NAMED) errors.push(where === undefined ? error : located(error, where));
+    }
+    count++;
+  }
+  if (count === 0) throw new AttuneError("The data set has no rows", { code: "EMPTY_DATA", plugin: "data", found: 0 });
+  if (unreadable === count && errors[0]) throw errors[0];
+  const tokens = lengths.report();
+  return {
+    in: rows.transforms?.[0]?.in ?? count,
+    out: count,
+    columns: columns.report(),
+    ...(rows.classes ? { classes: rows.classes } : {}),
+    ...(tokens ? { lengths: tokens } : {}),
+    ...await duplicatesIn(open.collator.columns, rows, options),
+    ...(unreadable > 0 ? { unreadable: { rows: unreadable, first: errors.map((error) => error.sentence) } } : {}),
+    ...(rows.transforms ? { transforms: rows.transforms } : {}),
+    notes: rows.notes ?? [],
+    first,
+  };
+}
+
+function located(error: AttuneError, where: string): AttuneError {
+  const { code, plugin, path, found, allowed } = error;
+  return new AttuneError(`${where}: ${error.sentence}`, { code, plugin, path, found, allowed, cause: error });
+}
+
+/** Rows that are the same in what the task reads, and with `near` texts that are alike. */
+async function duplicatesIn(
+  columns: RowColumns | undefined,
+  rows: Rows,
+  options: DataOptions,
+): Promise<Pick<SplitReport, "duplicates" | "nearDuplicates">> {
+  const read = columnsIn(columns);
+  const values = through(rows, options, (row) => valuesIn(row, read));
+  const text = (row: Row): string => (columns?.texts ?? Object.keys(row)).map((name) => textIn(row[name])).join("\n");
+  const texts = through(rows, options, text);
+  const exact = (await exactClusters(values)).first;
+  const duplicates = await named(exact, texts, () => true);
+  if (!options.near) return { duplicates };
+  const { first } = await nearClusters("data", texts, {
+    threshold: 0.8,
+    ngram: 3,
+    permutations: 256,
+    bands: null,
+    rows: null,
+  });
+  return { duplicates, nearDuplicates: await named(first, texts, (row) => exact[row] === row) };
+}
+
+/** The rows that repeat another, of those that are wanted. */
+async function named(
+  first: Uint32Array,
+  texts: AsyncIterable<string>,
+  wanted: (row: number) => boolean,
+): Promise<DuplicateReport> {
+  const shown: { row: number; of: number; text: string }[] = [];
+  let [rows, at] = [0, 0];
+  for await (const text of texts) {
+    const of = first[at] ?? at;
+    if (of !== at && wanted(at)) {
+      rows++;
+      if (shown.length < NAMED) shown.push({ row: at, of, text: shortened(text, 80) });
+    }
+    at++;
+  }
+  return { rows, first: shown };
+}
+
+function through<T>(rows: Rows, options: DataOptions, change: (row: Row) => T): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]: async function* () {
+      for await (const { row } of passing(rows, options)) yield change(row);
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * Which tokens of rows are learned: those whose labels count, with the text of each.
+ * @module
+ */
+import { createRowEncoder } from "../../core/run/encoding.ts";
+import type { OpenRun } from "../../core/run/open.ts";
+import type { Sample } from "../../core/types.ts";
+import { type DataOptions, passing } from "./passing.ts";
+
+/** A sample's tokens: what each says, and whether it is learned. */
+export type ShownTokens = Readonly<{ row: number; tokens: readonly Readonly<{ text: string; learned: boolean }>[] }>;
+
+/** The tokens of the first samples of the training rows; nothing where labels stand at no tokens. */
+export async function learnedTokens(
+  open: OpenRun,
+  reading: unknown,
+  options: DataOptions,
+  count = 3,
+): Promise<readonly ShownTokens[]> {
+  const { data, host, tokenizer } = open;
+  const shown: ShownTokens[] = [];
+  if (!data.train) return shown;
+  let encoder: ReturnType<typeof createRowEncoder> | undefined;
+  let number = 0;
+  for await (const { row, where } of passing(await data.train.open(host), options)) {
+    encoder ??= createRowEncoder(open, true, reading, row);
+    for (const sample of encoder.encode(row, number, where)) {
+      const tokens = tokensOf(encoder.finish(sample, shown.length, 0), (ids) => tokenizer.decode(ids));
+      if (tokens && shown.push({ row: number, tokens }) >= count) return shown;
+    }
+    number++;
+  }
+  return shown;
+}
+
+/** Tokens before one that its text may depend on. */
+const BEFORE = 8;
+
+function tokensOf(
+  { sequences }: Sample,
+  decode: (ids: readonly number[]) => string,
+): ShownTokens["tokens"] | undefined {
+  const parts = sequences.flatMap(({ fields }) => {
+    const labels = Object.values(fields).find(({ ignoreIndex }) => ignoreIndex !== undefined);
+    if (!labels) return [];
+    const { data, ignoreIndex, shift = 0 } = labels;
+    const read = (fields[labels.axis === "decoderToken" ? "decoder_input_ids" : "input_ids"] ?? labels).data;
+    // What is learned at a place is its label: the token itself, or what stands there in place of a mask.
+    const ids = Array.from(data, (label, i) => Number(label === ignoreIndex ? read[i] ?? 0 : label));
+    return ids.map((id, i) => {
+      const before = decode(ids.slice(Math.max(0, i - BEFORE), i));
+      const whole = decode(ids.slice(Math.max(0, i - BEFORE), i + 1));
+      const text = whole.startsWith(before) ? whole.slice(before.length) : decode([id]);
+      return { text, learned: data[i] !== ignoreIndex && i >= shift };
+    });
+  });
+  return parts.length > 0 ? parts : undefined;
+}

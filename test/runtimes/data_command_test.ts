@@ -1,0 +1,196 @@
+/**
+ * `attune data` as people type it, and confident learning against cleanlab's figures.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { describe, it } from "node:test";
+import { main } from "../../runtimes/cli/main.ts";
+import {
+  confidentCounts,
+  type LabelFilter,
+  labelIssues,
+  type LabelScore,
+  labelScores,
+  rankedIssues,
+} from "../../runtimes/data/label_issues.ts";
+import { sharedPath, SKIP_REASON } from "../shared.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "attune-data-command-"));
+const written = (name: string, content: string): string => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+const spec = (name: string, data: object, more = {}): string =>
+  written(
+    `${name}.json`,
+    JSON.stringify({
+      version: 1,
+      name,
+      model: "attune:base",
+      task: "sequence-classification",
+      data,
+      adapter: "lora",
+      ...more,
+    }),
+  );
+
+/** What a command writes, and its exit code. */
+async function typed(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const parts = { out: "", err: "" };
+  const { stdout, stderr } = process;
+  const before = [stdout.write, stderr.write] as const;
+  // What the test runner says meanwhile goes its way: it writes bytes.
+  const taking = (key: "out" | "err", stream: NodeJS.WriteStream) => {
+    const write = stream.write.bind(stream);
+    return (text: string | Uint8Array): boolean => {
+      if (typeof text !== "string") return write(text);
+      parts[key] += text;
+      return true;
+    };
+  };
+  stdout.write = taking("out", stdout) as typeof stdout.write;
+  stderr.write = taking("err", stderr) as typeof stderr.write;
+  try {
+    return { code: await main(args), ...parts };
+  } finally {
+    [stdout.write, stderr.write] = before;
+  }
+}
+
+written(
+  "train.csv",
+  [
+    "review;stars",
+    "a <b>fine</b> film;good",
+    "a fine film;good",
+    "dull;bad",
+    ";bad",
+    "What a long and winding story this was, with no end in sight at all;bad",
+    "a good film that stands in both;good",
+    "It was a very good film, one of the best of this year, I think.;good",
+    "It was a very good film, one of the best of this year, I think!;good",
+    "",
+  ].join("\n"),
+);
+written(
+  "eval.jsonl",
+  ['{"text":"a good film that stands in both","label":"good"}', '{"text":"new","label":"bad"}'].join("\n"),
+);
+const data = {
+  train: {
+    use: "csv",
+    with: { path: "./train.csv" },
+    transforms: [{ use: "map-columns", with: { columns: { text: "review", label: "stars" } } }, {
+      use: "clean",
+      with: { missing: "drop" },
+    }],
+  },
+  eval: { use: "jsonl", with: { path: "./eval.jsonl" } },
+};
+
+describe("attune data", () => {
+  it("tells rows, columns, classes, lengths, duplicates, leaks and what transforms did, as lines and as JSON", async () => {
+    const path = spec("whole", data, { training: { maxLength: 8 } });
+    const { code, out } = await typed("data", path, "--json", "--near");
+    assert.equal(code, 0);
+    const { train, eval: other, leaks } = JSON.parse(out);
+    assert.deepEqual([train.in, train.out, other.out], [8, 7, 2]);
+    assert.deepEqual(train.columns.label.values, { good: 5, bad: 2 });
+    assert.deepEqual(train.columns.text.types, { string: 7 });
+    assert.equal(train.duplicates.rows, 1);
+    assert.deepEqual(train.duplicates.first, [{ row: 1, of: 0, text: "a fine film" }]);
+    assert.deepEqual(train.nearDuplicates.first.map((one: { row: number; of: number }) => [one.row, one.of]), [[6, 5]]);
+    assert.deepEqual(train.transforms[1].dropped, { missing: 1 });
+    assert.equal(train.lengths.maxLength, 8);
+    assert.ok(train.lengths.cutRows >= 3 && train.lengths.cutTokens > 0, out);
+    assert.match(train.notes.join(), /separated by ";"/);
+    assert.deepEqual([leaks.eval.rows, leaks.eval.of, leaks.eval.train], [1, 2, 1]);
+    const lines = (await typed("data", path)).out;
+    for (
+      const part of [/data\.train +7 rows of 8/, /clean: .*dropped: 1 missing/, /"good" 71\.4 %/, /1 of 2 rows of eval/]
+    ) assert.match(lines, part);
+    assert.ok(lines.split("\n").every((line) => line.length <= 100), "lines are no longer than the terminal is wide");
+  });
+  it("writes the rows as they will be trained, and a page that stands alone", async () => {
+    const [out, page] = [join(folder, "out"), join(folder, "pages", "data.html")];
+    const { code } = await typed("data", spec("writes", data), "--write", out, "--html", page, "--rows", "3");
+    assert.equal(code, 0);
+    const rows = readFileSync(join(out, "train.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(rows[0], { text: "a fine film", label: "good" });
+    assert.equal(rows.length, 3);
+    assert.ok(existsSync(join(out, "eval.jsonl")));
+    assert.equal(JSON.parse(readFileSync(join(out, "data.json"), "utf8")).train.out, 3);
+    const html = readFileSync(page, "utf8");
+    assert.match(html, /<h1 dir="auto">writes<\/h1>/);
+    assert.ok(!/<script|https?:\/\//.test(html));
+  });
+  it("shows which tokens are learned", async () => {
+    const rows = [{ text: "a fine film with a story" }, { text: "one more film" }];
+    const path = spec("tokens", { train: { use: "memory", with: { rows } } }, { task: "masked-lm" });
+    const { tokens } = JSON.parse((await typed("data", path, "--tokens", "--json")).out);
+    assert.equal(tokens.length, 2);
+    const said = tokens[0].tokens.map((token: { text: string }) => token.text).join("");
+    assert.match(said, /a fine film with a story/);
+    assert.match((await typed("data", path, "--tokens")).out, /\[learned\] in brackets/);
+  });
+  it("names rows that the task cannot read, and refuses where it can read none", async () => {
+    const some = { train: { use: "memory", with: { rows: [{ text: "a", label: "x" }, { text: 7, label: "y" }] } } };
+    const { train } = JSON.parse((await typed("data", spec("some", some), "--json")).out);
+    assert.equal(train.unreadable.rows, 1);
+    const none = { train: { use: "memory", with: { rows: [{ review: "a", label: "x" }] } } };
+    const { code, err } = await typed("data", spec("none", none), "--json");
+    assert.equal(code, 2);
+    assert.match(err, /text/);
+  });
+  it("finds labels that were turned round", async () => {
+    const words = { good: ["great", "love", "excellent", "perfect"], bad: ["terrible", "hate", "awful", "worst"] };
+    const rows = Array.from({ length: 120 }, (_, i) => {
+      const label = i % 2 === 0 ? "good" as const : "bad" as const;
+      const word = (k: number): string => words[label][(i + k) % 4] ?? "";
+      const other = label === "good" ? "bad" : "good";
+      return { text: `${word(0)} ${word(1)} number ${i}`, label: i % 30 === 11 ? other : label };
+    });
+    const path = spec("turned", { train: { use: "memory", with: { rows } } }, {
+      training: { learningRate: 0.003, numTrainEpochs: 3, maxLength: 16 },
+    });
+    const { labels } = JSON.parse((await typed("data", path, "--labels", "--json")).out);
+    const found = labels.map(({ row }: { row: number }) => row);
+    assert.deepEqual([...found].sort((a, b) => a - b), [11, 41, 71, 101]);
+    assert.equal(labels[0].given === labels[0].suggested, false);
+  });
+});
+
+describe("confident learning", () => {
+  it("leaves rows alone that the model agrees with, and classes of one row", () => {
+    const rows = { labels: [0, 0, 1, 1], probabilities: [[0.9, 0.1], [0.1, 0.9], [0.1, 0.9], [0.2, 0.8]] };
+    assert.deepEqual(labelIssues(rows), [1]);
+    assert.deepEqual(labelIssues({ ...rows, labels: [0, 1, 1, 1] }), []);
+    assert.deepEqual(rankedIssues(rows, [0, 1]), [1, 0]);
+  });
+  const shared = sharedPath("reference/evaluation/labels.json");
+  it("has cleanlab's figures", { skip: shared === undefined && SKIP_REASON }, () => {
+    for (const { name, expected, ...rows } of JSON.parse(readFileSync(shared ?? "", "utf8")).sets) {
+      const { thresholds, joint, calibratedJoint: calibrated, issues, ranked, scores } = expected;
+      const counts = confidentCounts(rows);
+      counts.thresholds.forEach((value, k) => assert.ok(Math.abs(value - thresholds[k]) < 1e-12, name));
+      assert.deepEqual(counts.joint, joint, name);
+      assert.deepEqual(counts.calibrated, calibrated, name);
+      for (const [filter, wanted] of Object.entries(issues)) {
+        assert.deepEqual(labelIssues(rows, filter as LabelFilter), wanted, `${name}, ${filter}`);
+      }
+      for (const [by, wanted] of Object.entries(ranked)) {
+        assert.deepEqual(rankedIssues(rows, issues.prune_by_noise_rate, by as LabelScore), wanted, `${name}, ${by}`);
+      }
+      for (const [by, wanted] of Object.entries(scores)) {
+        const found = labelScores(rows, by as LabelScore);
+        (wanted as number[]).forEach((value, i) =>
+          assert.ok(Math.abs((found[i] ?? NaN) - value) < 1e-9, `${name}, ${by}`)
+        );
+      }
+    }
+  });
+});
