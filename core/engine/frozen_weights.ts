@@ -160,7 +160,7 @@ function checkModules(accelerators: readonly Accelerator[], linears: readonly st
         const near = nearest(entry, allowed);
         const path = `accelerators.${i}.with.${key}.${j}`;
         throw new AttuneError(
-          `${path}: ${show(entry)} matches no linear layer${near ? `, did you mean ${show(near)}?` : ""} ` +
+          `${path}: ${show(entry)} matches no linear layer${near ? `, did you mean ${show(near)}?` : "."} ` +
             `There are ${allowed.map(show).join(", ")}`,
           { code: "NO_MATCH", plugin: "spec", path, found: entry, allowed },
         );
