@@ -105,15 +105,15 @@ async function* runTraining(
   const [{ open }] = tasks as [TaskRows];
   // Names of classes may have been read from the rows.
   const { run } = open;
-  const report = dataFile(tasks);
-  if (output && report !== undefined) await writeJson(output, "data.json", report);
   const [measured, tested] = [measuredTasks(tasks), measuredTasks(tasks, "test")];
   await checkGeneration([...measured.tasks, ...tested.tasks], output !== undefined);
   const judges = selectBestMetrics(run, measured.tasks.map(({ open }) => open));
   const engine = await createTaskEngine(tasks, await (await import("./plan.ts")).checkFits(run, host, tasks));
   const fingerprints = (): Promise<Named<string>> => fingerprintsOf(tasks);
   const description = describeRun(run, host, output, fingerprints);
+  const report = dataFile(tasks);
   try {
+    if (output && report !== undefined) await writeJson(output, "data.json", report);
     yield* trainTasks({ open, tasks, measured, tested, judges, engine, fingerprints, description, options, logs });
   } finally {
     // Nothing is written behind a run's end, however it ended.
