@@ -133,13 +133,13 @@ async function runFold(
 
 /** What a search over a fold's training rows chooses; undefined where it was interrupted. */
 async function searchedParams(
-  { spec, division, store, runs }: FoldsOptions,
+  { spec, run: given, division, store, runs }: FoldsOptions,
   fold: Fold,
   whole: Named<Json>,
   slot: number,
   signal: AbortSignal,
 ): Promise<Named<Json> | undefined> {
-  const inner = innerSpec(whole, spec.search ?? null, division);
+  const inner = innerSpec(whole, spec.search ?? null, given, division);
   const run = await composed(inner);
   if (!run.search) return {};
   const search = { ...run.search, settings: { ...run.search.settings, parallel: 1 } };

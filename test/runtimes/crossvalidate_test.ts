@@ -92,6 +92,43 @@ describe("attune crossvalidate", () => {
       assert.equal(data.eval.with.source.with.fold, fold);
     }
   });
+  it("does transforms to every row that is measured, those for training alone to rows that train alone", async () => {
+    const renamed = rows.map(({ text, ...row }) => ({ ...row, body: text ?? null }));
+    const body = { use: "map-columns", with: { columns: { text: "body", label: "label" } } };
+    const typos = { use: "augment", with: { methods: ["typo"] } };
+    const space = { "adapter.with.r": { type: "categorical", choices: [1, 2] } };
+    const spec = (name: string, more: readonly Json[]): string =>
+      changed(name, {
+        data: { train: { use: "memory", with: { rows: renamed }, transforms: [...more, body, typos] } },
+        training: { ...whole.training, maxSteps: 2, evalSteps: 1 },
+        search: { use: "grid", with: { metric: "loss", space } },
+      });
+    const used = (part: Named<Named<Json>[]>): Json[] => (part.transforms ?? []).map(({ use }) => use ?? null);
+    const data = (name: string, folder: string) => json(join(at(name), "folds/fold-0", folder, "spec.json")).data;
+    const folds = ["--folds", "2", "--stratify", "label"];
+    assert.equal(await main(["crossvalidate", spec("mapped", []), ...folds, "--output", at("mapped")]), 2, "no eval");
+    const plain = [spec("mapped", []), "--set", "training.evalStrategy=no"];
+    assert.equal(await main(["crossvalidate", ...plain, ...folds, "--output", at("mapped")]), 0);
+    const inner = data("mapped", "search/trials/0000");
+    assert.deepEqual([inner.train, inner.eval].map(used), [["map-columns", "augment"], ["map-columns"]]);
+    const outer = data("mapped", "");
+    assert.deepEqual([outer.train, outer.test].map(used), [["map-columns", "augment"], ["map-columns"]]);
+    // What a split holds out to judge by is held out of each fold's training rows; its test rows are the fold's.
+    const split = { use: "split", with: { sizes: { train: 0.5, eval: 0.25, test: 0.25 }, stratify: "label" } };
+    assert.equal(await main(["crossvalidate", spec("split", [split]), ...folds, "--output", at("split")]), 0);
+    for (const folder of ["", "search/trials/0001"]) {
+      const { train, eval: held } = data("split", folder);
+      assert.deepEqual(used(train), ["split", "map-columns", "augment"]);
+      const { train: share, eval: judging, ...rest } = train.transforms[0].with.sizes;
+      assert.ok(Math.abs(share - 2 / 3) < 1e-12 && Math.abs(judging - 1 / 3) < 1e-12);
+      assert.deepEqual([rest, held], [{}, undefined]);
+    }
+    const [first = ""] = readFileSync(join(at("split"), "folds/fold-0/log.jsonl"), "utf8").split("\n");
+    const start = JSON.parse(first);
+    const third = rows.length / 2 / 3;
+    assert.ok(Math.abs(start.evalRows - third) <= 1, `${start.evalRows} rows judge, of ${rows.length}`);
+    assert.deepEqual(rowsOf(at("split")).map(({ row }) => row), rows.map((_, i) => i));
+  });
   it("repeats divide anew, and groups stay together", async () => {
     const grouped = changed("grouped", {
       data: { ...whole.data, train: { use: "memory", with: { rows: rows.map((row, i) => ({ ...row, of: i % 5 })) } } },
