@@ -148,7 +148,10 @@ export function classColumns(
 }
 
 /** Arguments of training: the recipe's own, and over these what its caller says. */
-export function trainingArguments(settings: Settings, own: Partial<TrainingArguments>): Named<Json> {
+export function trainingArguments(
+  settings: Pick<Settings, "rate" | "epochs" | "batch" | "maxLength" | "steps" | "seed">,
+  own: Partial<TrainingArguments>,
+): Named<Json> {
   const { rate, epochs, batch, maxLength, steps, seed } = settings;
   return {
     perDeviceTrainBatchSize: 16,
@@ -171,7 +174,7 @@ export function trainingArguments(settings: Settings, own: Partial<TrainingArgum
 export async function trainRecipe(
   bench: Workbench,
   spec: Named<Json>,
-  { output, resume }: Settings,
+  { output, resume }: Pick<Settings, "output" | "resume">,
   folder = "run",
 ): Promise<Metrics> {
   const path = pathIn(output, folder);

@@ -77,6 +77,33 @@ describe("recipes, with their own rows", { skip: withoutRows }, () => {
       assert.ok(existsSync(join(output, file)), file);
     }
   });
+  it("a dirty CSV file, prepared by transforms", async () => {
+    const { text, output } = await recipe("dirty_csv", ["--rows", "200", "--steps", "2", "--max-length", "32"]);
+    for (const score of ["test rows", "those that are not in train"]) {
+      assert.match(
+        text,
+        new RegExp(
+          `accuracy of ${score} +score\\nprepared +0.\\d+\\none spelling of each class +0.\\d+\\nas they are +0.\\d+`,
+        ),
+      );
+    }
+    const { train } = JSON.parse(readFileSync(join(output, "prepared/data.json"), "utf8"));
+    const [spellings, texts, short, personal, twice, leaks, balanced] = train.transforms.slice(1);
+    assert.ok(spellings.changed.replace > 0 && spellings.changed.lowercase > 0);
+    for (const reason of ["html", "control", "whitespace"]) assert.ok(texts.changed[reason] > 0, reason);
+    assert.ok(texts.dropped.missing > 0 && short.dropped.minLength > 0);
+    assert.ok(personal.changed.email > 0 && personal.changed.phone > 0);
+    assert.ok(twice.dropped.duplicate > 0 && twice.dropped["near duplicate"] > 0);
+    assert.ok(leaks.dropped["words of test"] > 0);
+    assert.equal(balanced.changed.weight, balanced.out);
+    // All test rows that stand in train were found.
+    const dirty = readFileSync(join(output, "data/test.csv"), "utf8").split("\n").filter((line) =>
+      line.endsWith('"yes"')
+    );
+    assert.ok(dirty.length > 0);
+    const { leaks: left } = JSON.parse(readFileSync(join(output, "prepared/data.json"), "utf8"));
+    assert.equal(left, undefined);
+  });
   it("several tasks", async () => {
     const { text } = await recipe("multi_task", [...short, "--together"]);
     for (const task of ["sentiment", "words", "next"]) {

@@ -1,0 +1,97 @@
+/**
+ * Review sentences made dirty, as rows are that people typed, pasted and joined.
+ * @module
+ */
+import { createRandom, permutation, type Random } from "../../core/random.ts";
+import type { Row } from "../../core/types.ts";
+
+/** What the columns of the dirty file are called. */
+export const dirtyColumns = { text: "Review Text", label: "Sentiment" } as const;
+
+/** How the classes are spelled, each in every way. */
+export const spellings: Readonly<Record<string, readonly string[]>> = {
+  positive: ["positive", "Positive", "POSITIVE ", "pos", "+"],
+  negative: ["negative", "Negative", " NEGATIVE", "neg", "-"],
+};
+
+/** What stands where a text should. */
+const placeholders: readonly string[] = ["n/a", "?", "-", "ok", "..."];
+
+/** Shares of the rows that something is done to. */
+const shares = {
+  html: 0.25,
+  blanks: 0.25,
+  control: 0.1,
+  contact: 0.1,
+  missing: 0.05,
+  placeholder: 0.05,
+  exact: 0.2,
+  near: 0.2,
+  negative: 0.3,
+  leak: 0.1,
+} as const;
+
+/** Dirty rows to train on, and those to test on; `seen` says of each of these whether it stands in train. */
+export type DirtyRows = Readonly<{ train: readonly Row[]; test: readonly Row[] }>;
+
+/**
+ * Rows of `text` and `label` with HTML, double blanks, control characters, contact data, classes spelled in several ways,
+ * missing and meaningless texts, duplicates, near duplicates, few negative ones, and some of the test rows.
+ */
+export function dirtyReviews(train: readonly Row[], test: readonly Row[], seed: number): DirtyRows {
+  const random = createRandom(seed).fork("dirt");
+  const drawn = (what: keyof typeof shares, i: number): boolean => random.fork(what).uniform(i) < shares[what];
+  const isSeen = test.map((_, i) => drawn("leak", i));
+  const kept = train.filter(({ label }, i) => label !== "negative" || drawn("negative", i));
+  const extra = kept.flatMap((row, i): Row[] => [
+    ...(drawn("exact", i) ? [row] : []),
+    ...(drawn("near", i) ? [{ ...row, text: `${row.text} Really.` }] : []),
+    ...(drawn("missing", i) ? [{ ...row, text: i % 2 === 0 ? "" : "<p> </p>" }] : []),
+    ...(drawn("placeholder", i) ? [{ ...row, text: pick(placeholders, random.fork("which"), i) }] : []),
+  ]);
+  const rows = [...kept, ...extra, ...test.filter((_, i) => isSeen[i])];
+  const order = permutation(random.fork("order"), rows.length);
+  return {
+    train: Array.from(order, (place, i): Row => {
+      const { text = "", label = "" } = rows[place] as Readonly<{ text?: string; label?: string }>;
+      return {
+        [dirtyColumns.text]: text === "" ? text : dirtied(text, i, random, drawn),
+        [dirtyColumns.label]: pick(spellings[label] ?? [label], random.fork("spelling"), i),
+      };
+    }),
+    test: test.map(({ text, label }, i) => ({
+      [dirtyColumns.text]: text,
+      [dirtyColumns.label]: label,
+      seen: isSeen[i] ? "yes" : "no",
+    })),
+  };
+}
+
+function dirtied(
+  text: string,
+  i: number,
+  random: Random,
+  drawn: (what: keyof typeof shares, i: number) => boolean,
+): string {
+  let dirty = text;
+  if (drawn("contact", i)) {
+    const number = 1000 + Math.floor(random.fork("number").uniform(i) * 9000);
+    dirty += i % 2 === 0 ? ` Write to guest${number}@example.com` : ` Call +1 212 555 ${number}`;
+  }
+  if (drawn("blanks", i)) dirty = ` ${dirty.replaceAll(" ", "  ")} `;
+  if (drawn("control", i)) dirty = dirty.replace(" ", " \u200B\u0007");
+  if (drawn("html", i)) dirty = `<p>${dirty.replaceAll("&", "&amp;").replaceAll("'", "&#39;")}<br/></p>`;
+  return dirty;
+}
+
+function pick<T>(values: readonly T[], random: Random, i: number): T {
+  return values[Math.floor(random.uniform(i) * values.length)] as T;
+}
+
+/** Rows as CSV; the first one says which columns there are. */
+export function csvOf(rows: readonly Row[]): string {
+  const columns = Object.keys(rows[0] ?? {});
+  const quoted = (value: unknown): string => `"${String(value ?? "").replaceAll('"', '""')}"`;
+  return [columns.map(quoted), ...rows.map((row) => columns.map((name) => quoted(row[name])))]
+    .map((values) => `${values.join(",")}\n`).join("");
+}
