@@ -100,8 +100,8 @@ export function specSchema(): Schema {
     };
     definitions[kind] = { anyOf: [{ enum: names }, { type: "string" }, ...each, other] };
   }
-  const types = readFileSync(`${root}core/types/plugins.ts`, "utf8");
-  const top = fieldsOf(types, /^export type RunSpec = Readonly<\{/m);
+  const typesOf = (file: string): string => readFileSync(`${root}core/types/${file}.ts`, "utf8");
+  const top = fieldsOf(typesOf("plugins"), /^export type RunSpec = Readonly<\{/m);
   const data = {
     type: "object",
     properties: {
@@ -112,7 +112,7 @@ export function specSchema(): Schema {
     },
     additionalProperties: false,
   };
-  const training = fieldsOf(types, /^export type TrainingArguments = Readonly<\{/m);
+  const training = fieldsOf(typesOf("training_arguments"), /^export type TrainingArguments = Readonly<\{/m);
   const properties: Record<string, Schema> = {
     $schema: { type: "string" },
     version: { const: 1 },

@@ -98,7 +98,6 @@ export function dataInRun(
       columns: collator?.columns,
       splits,
       tokenizer,
-      use: run.use,
     });
   }
   return splits;

@@ -11,8 +11,6 @@ import type {
   Dataset,
   Host,
   Json,
-  Kind,
-  Kinds,
   Row,
   RowColumns,
   Rows,
@@ -21,7 +19,6 @@ import type {
   TransformContext,
   TransformReport,
   TransformRow,
-  Use,
 } from "./types.ts";
 import { createTally, type Tally } from "./transform_tally.ts";
 
@@ -32,7 +29,6 @@ export type DataContext = Readonly<{
   columns?: RowColumns | undefined;
   splits?: TransformContext["splits"];
   tokenizer?: (host: Host) => ReturnType<TransformContext["tokenizer"]>;
-  use?: <K extends Kind>(kind: K, part: Use<K>) => Kinds[K];
 }>;
 
 /** The seed of transforms that stand in no run. */
@@ -237,7 +233,7 @@ function throughStage(
 }
 
 function contextOf(
-  { seed, split, columns, splits = {}, tokenizer, use }: DataContext,
+  { seed, split, columns, splits = {}, tokenizer }: DataContext,
   host: Host,
   { name, i }: Readonly<{ name: string; i: number }>,
   note: TransformContext["note"],
@@ -252,10 +248,6 @@ function contextOf(
     tokenizer: async () => {
       if (!tokenizer) throw missing(name, "a tokenizer", "a run's spec");
       return await tokenizer(host);
-    },
-    use: (kind, part) => {
-      if (!use) throw missing(name, `the ${kind} that it needs`, "a run's spec");
-      return use(kind, part);
     },
   };
 }

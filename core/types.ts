@@ -9,14 +9,18 @@
  */
 export type { DType, Json, Named, Random, Tensor } from "./types/base.ts";
 export type { Append, Asked, Graph, Purpose, Rewrite, Shape, Value } from "./graph/graph.ts";
+export type * from "./types/plugin.ts";
 export type * from "./types/plugins.ts";
+export type * from "./types/training_arguments.ts";
 export type * from "./types/typed_spec.ts";
 export type * from "./types/build.ts";
 export type * from "./types/model.ts";
+export type * from "./types/weights.ts";
 export type * from "./types/rows.ts";
 export type * from "./types/transforms.ts";
 export type * from "./types/training.ts";
 export type * from "./types/storage.ts";
 export type * from "./types/events.ts";
 export type * from "./types/host.ts";
+export type * from "./types/exporter.ts";
 export type * from "./types/search.ts";

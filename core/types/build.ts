@@ -4,7 +4,7 @@
  */
 import type { Graph, Shape, Value } from "../graph/graph.ts";
 import type { DType, Named, Random } from "./base.ts";
-import type { Weights } from "./model.ts";
+import type { Weights } from "./weights.ts";
 
 /** Which ids a stream holds, as in input_ids and decoder_input_ids. */
 export type Side = "input" | "decoder";

@@ -1,10 +1,10 @@
 /**
- * The events of a run, and who listens: callbacks, loggers, metrics.
+ * The events of a run, and who reads them: callbacks, metrics.
  * @module
  */
 import type { Json, Named } from "./base.ts";
-import type { Host, Store } from "./host.ts";
-import type { Plugin, Run, TrainingArguments } from "./plugins.ts";
+import type { Plugin } from "./plugin.ts";
+import type { TrainingArguments } from "./training_arguments.ts";
 import type { TransformReport } from "./transforms.ts";
 
 /** An event of the training loop. `step` counts finished optimizer steps, from 1 in "step". */
@@ -122,21 +122,6 @@ export type TrainerControl = Readonly<{
   keep?: boolean;
   learningRateFactor?: number;
 }>;
-
-/** Receives events. */
-export interface Logger extends Plugin<"logger"> {
-  open(host: Host, run: Run, output: Store | undefined): Promise<LogWriter>;
-}
-
-/** An opened logger. */
-export interface LogWriter {
-  log(event: TrainingEvent): void;
-  /** Called before a checkpoint: writes out what was logged and says where the log stands. */
-  mark?(): Promise<Json>;
-  /** Called before "start" where a run goes on from a checkpoint: what was logged behind the mark never was. */
-  resume?(mark: Json): void;
-  close(): Promise<void>;
-}
 
 /**
  * Of the row that a reading is of, for metrics that ask for it: the columns that they name, and the names of the task's

@@ -1,12 +1,9 @@
 /**
- * Where a run happens: stores, exporters, queues, trainers, and the runtime it asks for files, time and sessions.
+ * Where a run happens: stores, queues, and the runtime it asks for files, time and sessions.
  * @module
  */
-import type { Json, Named, Tensor } from "./base.ts";
-import type { TrainingEvent } from "./events.ts";
-import type { AttachedAdapter, Checkpoint, InspectedBackbone, Subtask } from "./model.ts";
-import type { Plugin, Run } from "./plugins.ts";
-import type { Provider } from "./training.ts";
+import type { Json, Named } from "./base.ts";
+import type { Plugin } from "./plugin.ts";
 
 /** Opens a store. */
 export interface StoreOpener extends Plugin<"store"> {
@@ -49,30 +46,6 @@ export interface Store {
 /** An object in a store, without its bytes. `size`, in bytes, is the whole object's, also for ranges. */
 export type StoredObject = Readonly<{ key: string; size: number; revision: string }>;
 
-/** Trained state → files of another ecosystem. */
-export interface Exporter extends Plugin<"exporter"> {
-  /** What it can leave of a run with these adapters, their folder or a whole model's; absent: it writes where it is asked to. */
-  leaves?(attached: readonly AttachedAdapter[]): "adapter" | "model" | undefined;
-  write(trained: TrainedModel, to: Store): Promise<readonly string[]>;
-}
-
-/** A trained model as an exporter sees it. Tensors are read one at a time, so that the model need not fit in memory. */
-export type TrainedModel = Readonly<{
-  base: Checkpoint;
-  backbone: InspectedBackbone;
-  task: Subtask;
-  attached: readonly AttachedAdapter[];
-  /** Names of the parameters that trained, or that the base has no values for. */
-  trained: readonly string[];
-  /** Every parameter of the program, and whether it is an adapter's own. */
-  all: Named<Readonly<{ shape: readonly number[]; adapter: boolean }>>;
-  read(name: string): Promise<Tensor<Float32Array>>;
-  metrics: Named<number>;
-  card: string;
-  /** The card of a whole model, where adapters are folded in. */
-  modelCard?: string;
-}>;
-
 /** Tells runners which jobs to look at. A hint only: what a job is, its record says, and records rebuild a queue that is lost. */
 export interface Queue extends Plugin<"queue"> {
   open(host: Host): Promise<OpenQueue>;
@@ -97,12 +70,6 @@ export interface Delivery {
   readonly id: string;
   ack(): Promise<void>;
   nack(): Promise<void>;
-}
-
-/** Here (ort) or elsewhere (torch): the iterable is all one sees, the signal all one controls. */
-export interface Trainer extends Plugin<"trainer"> {
-  plan(run: Run, host: Host): Promise<Plan>;
-  train(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent>;
 }
 
 /** An estimate of a run's memory and work, part by part. `tokens`: those of all its steps, without padding. */
@@ -223,3 +190,6 @@ export interface OrtSession {
   run(feeds: Named<OrtTensor>, fetches?: Named<OrtTensor | null>): Promise<Named<OrtTensor>>;
   release(): Promise<void>;
 }
+
+/** ONNX Runtime's execution providers, as far as capability tables exist. */
+export type Provider = "cpu" | "wasm" | "webgpu" | "cuda";

@@ -3,14 +3,15 @@
  * @module
  */
 import type { Value } from "../graph/graph.ts";
-import type { DType, Json, Named, Tensor } from "./base.ts";
+import type { Json, Named, Tensor } from "./base.ts";
 import type { GraphBuilder, HookPoints } from "./build.ts";
-import type { MetricInputs } from "./events.ts";
+import type { Metric, MetricInputs } from "./events.ts";
 import type { Host, Store } from "./host.ts";
-import type { Plugin, RunSpec, Several, Use } from "./plugins.ts";
-import type { Batch, Row, Rows, Tokenizer } from "./rows.ts";
+import type { Plugin, PluginUse } from "./plugin.ts";
+import type { Batch, Collator, Row, Rows, RunData, Tokenizer, TokenizerLoader } from "./rows.ts";
 import type { SentenceModules } from "./sentence.ts";
-import type { EncodedWeight, FrozenWeights, WeightFormat } from "./storage.ts";
+import type { FrozenWeights } from "./storage.ts";
+import type { Weights } from "./weights.ts";
 
 /** Opens a checkpoint: `pretrained`, `random`, `attune:base`. */
 export interface ModelSource extends Plugin<"model"> {
@@ -46,37 +47,6 @@ export type CheckpointQuantization = Readonly<{
   method: string;
   /** Names of weights of linear layers that may not train; what is read of them is [out, in]. Those of GGUF files may. */
   weights: ReadonlySet<string>;
-}>;
-
-/** The tensors of a checkpoint. */
-export interface Weights {
-  readonly names: readonly string[];
-  /** The name that messages use for it. */
-  readonly label?: string;
-  /** Decoded to float32; throws where there is no such name. */
-  read(name: string): Promise<Tensor<Float32Array>>;
-  /** As it is stored, where that is integers with a scale per row. */
-  quantized?(name: string): Promise<QuantizedTensor | undefined>;
-  /** As it is stored, where a linear layer's weight is codes of another kind; sessions keep it so, and `read` decodes it. */
-  encoded?(name: string): Promise<EncodedWeight | undefined>;
-  /** What `encoded` gives weights of a name as; undefined: it gives none. */
-  formatOf?(name: string): WeightFormat | undefined;
-  /** Where the bytes lie; `file` is a checked real path where the host can map files, else undefined. */
-  locate(name: string): WeightLocation | undefined;
-  /** Some of a tensor's bytes as they are stored; undefined where they are not the tensor's values alone. */
-  part?(name: string): ((from: number, length: number) => Promise<Uint8Array>) | undefined;
-}
-
-/** x[r] = scale[r] · values[r]. */
-export type QuantizedTensor = Readonly<{ values: Tensor<Int8Array>; scale: Tensor<Float32Array> }>;
-
-/** Where a tensor's bytes lie. */
-export type WeightLocation = Readonly<{
-  file: string | undefined;
-  offset: number;
-  bytes: number;
-  dtype: DType;
-  dims: readonly number[];
 }>;
 
 /** One family, written once; `read` refuses by name what it does not support. */
@@ -435,16 +405,16 @@ export interface Subtask {
   readonly labelsIn?: LabelNames | undefined;
   /** The classes that a row is labelled with, by their ids: one, or one for each word. Absent: it tells no classes. */
   readonly classIds?: ((row: Row, index: number) => readonly number[]) | undefined;
-  readonly collator: Use<"collator">;
-  readonly heads: Several<"head">;
-  readonly metrics: Several<"metric">;
-  readonly adapters?: Several<"adapter">;
+  readonly collator: PluginUse<Collator>;
+  readonly heads: readonly PluginUse<Head>[];
+  readonly metrics: readonly PluginUse<Metric>[];
+  readonly adapters?: readonly PluginUse<Adapter>[];
   /** `classes`: how many the target tells apart, which the output must have. */
   readonly losses: readonly Readonly<
-    { loss: Use<"loss">; output: string; target: string; weight?: number; classes?: number }
+    { loss: PluginUse<Loss>; output: string; target: string; weight?: number; classes?: number }
   >[];
   /** Its own data, where several tasks have theirs. */
-  readonly data?: RunSpec["data"];
+  readonly data?: RunData;
   /** How much its losses count beside other tasks'. */
   readonly weight?: number;
   /** Whether several samples of the training data make one row of `maxLength`. */
@@ -484,8 +454,8 @@ export interface Windows {
 
 /** A model whose `outputs` for each row become targets `teacher.<output>`; cached under `cache`, if not null. */
 export type Teacher = Readonly<{
-  model: Use<"model">;
-  tokenizer?: Use<"tokenizer">;
+  model: PluginUse<ModelSource>;
+  tokenizer?: PluginUse<TokenizerLoader>;
   task: Subtask;
   outputs: readonly string[];
   cache: string | null;

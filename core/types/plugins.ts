@@ -1,17 +1,20 @@
 /**
- * Plugins: their kinds, how they are made and named, and the run spec that composes them.
+ * All kinds of plugins, how they are made and named, the run spec that composes them, and the kinds that are told a whole run.
  * @module
  */
-import type { Named } from "./base.ts";
-import type { Callback, Logger, Metric } from "./events.ts";
-import type { Exporter, Queue, StoreOpener, Trainer } from "./host.ts";
+import type { Json, Named } from "./base.ts";
+import type { Callback, Metric, TrainingEvent } from "./events.ts";
+import type { Exporter } from "./exporter.ts";
+import type { Host, Plan, Queue, Store, StoreOpener, TrainOptions } from "./host.ts";
 import type { Adapter, Architecture, Head, Loss, ModelSource, Task } from "./model.ts";
-import type { Collator, Dataset, TokenizerLoader, Transform } from "./rows.ts";
+import type { Kind, Plugin, PluginUse, Result, Role, Schema } from "./plugin.ts";
+import type { Collator, Dataset, RunData, TokenizerLoader, Transform } from "./rows.ts";
 import type { Pruner, Search } from "./search.ts";
 import type { Accelerator, Optimizer, Regularizer, Schedule } from "./training.ts";
+import type { TrainingArguments } from "./training_arguments.ts";
 
 /** Every kind of plugin: the `kind` it carries and the catalog's first key. */
-export interface Kinds {
+export interface Kinds extends Record<Kind, Plugin> {
   model: ModelSource;
   architecture: Architecture;
   tokenizer: TokenizerLoader;
@@ -37,53 +40,6 @@ export interface Kinds {
   trainer: Trainer;
 }
 
-/** The name of a kind. */
-export type Kind = keyof Kinds;
-
-/** The fields of every plugin: enough to write it into a run spec and to find it again. */
-export interface Plugin<K extends Kind = Kind> {
-  readonly kind: K;
-  readonly name: string;
-  readonly options: object;
-  /** What its options stand for, as its schema declares it. */
-  readonly roles?: Named<Role>;
-}
-
-/** A Standard Schema, as valibot's schemas are. */
-export interface Schema<In = unknown, Out = unknown> {
-  readonly "~standard": Readonly<{
-    types?: Readonly<{ input: In; output: Out }> | undefined;
-    validate: (value: unknown) => Result<Out> | Promise<unknown>;
-  }>;
-}
-
-/** A value, or what is wrong with the input. */
-export type Result<T> = Readonly<{ value: T; issues?: undefined }> | Readonly<{ issues: readonly Issue[] }>;
-
-/** One thing that is wrong, and where. */
-export type Issue = Readonly<{
-  message: string;
-  path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-}>;
-
-/**
- * What an option stands for, wherever a spec is carried.
- * - path: relative to the spec's file; with `hub` it may be a name of the hub or of what comes with Attune. A runner fetches
- *   what it refers to, a job may name nothing else.
- * - file-name: a name within the run's output or the model's folder, never resolved.
- * - cache: a folder that is written outside of the run's output; none in a job.
- * - address: something on the network; none in a job.
- * - secret: a text or `{ env: "NAME" }`; a text is never written into a run's files, neither is there in a job.
- * - plugin: a plugin of a kind, or a list of them.
- */
-export type Role =
-  | Readonly<{ role: "path"; hub?: boolean }>
-  | Readonly<{ role: "file-name" | "cache" | "address" | "secret" | "column" | "labels" | "pattern" }>
-  | Readonly<{ role: "plugin"; kind: Kind }>;
-
-/** A text, or the environment's variable that has it. */
-export type Secret = string | Readonly<{ env: string }>;
-
 /** An entry of a catalog. `roles`: what its options stand for, by their path, as `{ "tasks.*.task": { role: "plugin", kind: "task" } }`. */
 export interface Entry<K extends Kind = Kind> {
   readonly kind: K;
@@ -101,23 +57,11 @@ export interface Factory<K extends Kind, In> extends Entry<K> {
 /** Plain maps from kind and name to entry, handed in by the host. */
 export type Catalog = { readonly [K in Kind]?: Named<Entry<K>> };
 
-/** A plugin, or a reference to one. */
-export type Use<K extends Kind> = Kinds[K] | Readonly<{ use: string; with?: object }> | string;
+/** A plugin of a kind, or a reference to one. */
+export type Use<K extends Kind> = PluginUse<Kinds[K]>;
 
 /** Several plugins or references. */
 export type Several<K extends Kind> = readonly Use<K>[];
-
-/** A dataset, or a reference to one with the transforms that its rows go through, in order. */
-export type DatasetUse = Use<"data"> | Readonly<{ use: string; with?: object; transforms?: Several<"transform"> }>;
-
-/** The data of a run, or of one of its tasks. */
-export type RunData = Readonly<{
-  train?: DatasetUse;
-  eval?: DatasetUse;
-  test?: DatasetUse;
-  /** The share of the rows of `eval` or `test` that may stand in `train` as well; above it a run is refused. Default: 0.01. */
-  leakThreshold?: number;
-}>;
 
 /** A run as JSON or as objects. See `core/spec.ts` for `training` and its defaults. */
 export type RunSpec = Readonly<{
@@ -171,76 +115,6 @@ export type RunSpec = Readonly<{
   training?: Partial<TrainingArguments>;
 }>;
 
-/** Hugging Face's TrainingArguments in camelCase, as far as they belong to the loop. Steps below 1 are ratios of all steps. */
-export type TrainingArguments = Readonly<{
-  /** The initial learning rate. Default: 5e-5. */
-  learningRate: number;
-  /** How often all rows are seen; may be a fraction. Default: 3. */
-  numTrainEpochs: number;
-  /** Optimizer steps in place of epochs; -1: as many as the epochs have. Default: -1. */
-  maxSteps: number;
-  /** Rows of a micro-batch in training. Default: 8. */
-  perDeviceTrainBatchSize: number;
-  /** Rows of a batch in evaluation. Default: 8. */
-  perDeviceEvalBatchSize: number;
-  /** Micro-batches of one optimizer step. Default: 1. */
-  gradientAccumulationSteps: number;
-  /** The global norm that gradients are clipped to; 0: they are not. Default: 1. */
-  maxGradNorm: number;
-  /** Tokens of the longest input; longer ones are cut. null: what the model has room for. Default: null. */
-  maxLength: number | null;
-  /** Whether inputs are padded to the longest of their batch, or all to `maxLength`. Default: "longest". */
-  padding: "longest" | "max_length";
-  /** Lengths are padded to a multiple of so many tokens. null: they are not. Default: null. */
-  padToMultipleOf: number | null;
-  /** How much of a label goes to all classes alike, from 0 to below 1. Default: 0. */
-  labelSmoothingFactor: number;
-  /** The seed of everything random. Default: 42. */
-  seed: number;
-  /** The seed of the order of rows; null: `seed`. Default: null. */
-  dataSeed: number | null;
-  /** The order of rows: shuffled in each epoch, as they are, or shuffled with like lengths together. Default: "random". */
-  trainSamplingStrategy: "random" | "sequential" | "group_by_length";
-  /** Whether an epoch's last, smaller batch is left out. Default: false. */
-  dataloaderDropLast: boolean;
-  /** Whether short rows share a row of the tensor instead of padding; no number changes beyond rounding. Default: true. */
-  rowSharing: boolean;
-  /** Whether activations are computed again in the backward pass: less memory, more time. Default: false. */
-  gradientCheckpointing: boolean;
-  /** Puts the accelerator "fp16" last: float16 products, and losses scaled. Default: false. */
-  fp16: boolean;
-  /** Puts the accelerator "bf16" last: bfloat16 products. Default: false. */
-  bf16: boolean;
-  /** The memory that the run may take, in bytes or as "2GB": cheap values are recomputed to stay within it. */
-  memory: number | string;
-  /** When steps are told: every `loggingSteps`, at the end of each epoch, or not. log.jsonl has every step. Default: "steps". */
-  loggingStrategy: "no" | "steps" | "epoch";
-  /** Steps between two lines; below 1 a ratio of all steps. Default: 500. */
-  loggingSteps: number;
-  /** Whether the first step is told, too. Default: false. */
-  loggingFirstStep: boolean;
-  /** When the model is measured while it trains: every `evalSteps`, after each epoch, or not. At the end it always is. Default: "no". */
-  evalStrategy: "no" | "steps" | "epoch";
-  /** Steps between two evaluations; below 1 a ratio of all steps; null: `loggingSteps`. Default: null. */
-  evalSteps: number | null;
-  /** Epochs before the first evaluation. Default: 0. */
-  evalDelay: number;
-  /** Whether the model is measured before the first step. Default: false. */
-  evalOnStart: boolean;
-  /** When a checkpoint is written: every `saveSteps`, after each epoch, where an evaluation is the best so far, or not. Default: "steps". */
-  saveStrategy: "no" | "steps" | "epoch" | "best";
-  /** Steps between two checkpoints; below 1 a ratio of all steps. Default: 500. */
-  saveSteps: number;
-  /** Checkpoints that are kept; null: all. Default: null. */
-  saveTotalLimit: number | null;
-  /** Whether the weights of the best evaluation are put back at the end. Default: false. */
-  loadBestModelAtEnd: boolean;
-  /** The metric that tells the best evaluation; null: the loss. Default: null. */
-  metricForBestModel: string | null;
-  /** Whether more of that metric is better; null: as the metric says. Default: null. */
-  greaterIsBetter: boolean | null;
-}>;
-
 /** A composed run: every part is a plugin, every default filled in. `use` gives back what a part became. */
 export interface Run {
   readonly spec: RunSpec;
@@ -265,4 +139,25 @@ export interface Run {
   /** The architecture that reads models of a type, as their config.json has it. */
   architectureFor(modelType: unknown): Promise<Architecture>;
   use<K extends Kind>(kind: K, part: Use<K>): Kinds[K];
+}
+
+/** Receives events. */
+export interface Logger extends Plugin<"logger"> {
+  open(host: Host, run: Run, output: Store | undefined): Promise<LogWriter>;
+}
+
+/** An opened logger. */
+export interface LogWriter {
+  log(event: TrainingEvent): void;
+  /** Called before a checkpoint: writes out what was logged and says where the log stands. */
+  mark?(): Promise<Json>;
+  /** Called before "start" where a run goes on from a checkpoint: what was logged behind the mark never was. */
+  resume?(mark: Json): void;
+  close(): Promise<void>;
+}
+
+/** Here (ort) or elsewhere (torch): the iterable is all one sees, the signal all one controls. */
+export interface Trainer extends Plugin<"trainer"> {
+  plan(run: Run, host: Host): Promise<Plan>;
+  train(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent>;
 }

@@ -4,7 +4,7 @@
  */
 import type { Json, Named, Random, Tensor } from "./base.ts";
 import type { Host, Store } from "./host.ts";
-import type { Kind, Kinds, Plugin, Use } from "./plugins.ts";
+import type { Plugin, PluginUse } from "./plugin.ts";
 import type { RowAction, RowColumns, SplitName, TransformReport } from "./transforms.ts";
 
 /** One row of data. */
@@ -56,8 +56,6 @@ export interface TransformContext {
   readonly splits: { readonly [S in SplitName]?: Dataset };
   /** The run's tokenizer. Throws AttuneError where the rows are of no run. */
   tokenizer(): Promise<Tokenizer>;
-  /** A plugin by its name, as specs have it. */
-  use<K extends Kind>(kind: K, part: Use<K>): Kinds[K];
   /** Says for the report that a row was dropped, changed or added, and why: few different words, which are counted. */
   note(row: TransformRow, action: RowAction, reason: string): void;
 }
@@ -82,6 +80,20 @@ export interface Transform extends Plugin<"transform"> {
   /** The rows that come out. `seen`: the survey's result. May be called again, over some of the rows. */
   apply(rows: AsyncIterable<TransformRow>, context: TransformContext, seen?: unknown): AsyncIterable<TransformRow>;
 }
+
+/** A dataset, or a reference to one with the transforms that its rows go through, in order. */
+export type DatasetUse =
+  | PluginUse<Dataset>
+  | Readonly<{ use: string; with?: object; transforms?: readonly PluginUse<Transform>[] }>;
+
+/** The data of a run, or of one of its tasks. */
+export type RunData = Readonly<{
+  train?: DatasetUse;
+  eval?: DatasetUse;
+  test?: DatasetUse;
+  /** The share of the rows of `eval` or `test` that may stand in `train` as well; above it a run is refused. Default: 0.01. */
+  leakThreshold?: number;
+}>;
 
 /** Opens a tokenizer from a checkpoint's files. */
 export interface TokenizerLoader extends Plugin<"tokenizer"> {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Json, Named, Random } from "./base.ts";
-import type { Plugin } from "./plugins.ts";
+import type { Plugin } from "./plugin.ts";
 
 /**
  * The values that a searched option may take. `log`: orders of magnitude are as likely as each other. `when`: the values of

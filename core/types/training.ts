@@ -6,8 +6,9 @@ import type { Capabilities } from "../graph/capabilities.ts";
 import type { Rewrite, Value } from "../graph/graph.ts";
 import type { Named, Tensor } from "./base.ts";
 import type { GraphBuilder } from "./build.ts";
+import type { Provider } from "./host.ts";
 import type { BackboneOutput, InspectedBackbone, Middleware } from "./model.ts";
-import type { Plugin } from "./plugins.ts";
+import type { Plugin } from "./plugin.ts";
 import type { Dataset, Field, Row } from "./rows.ts";
 import type { LinearWeight, WeightStorage } from "./storage.ts";
 
@@ -179,6 +180,3 @@ export interface Accelerator extends Plugin<"accelerator"> {
 
 /** Where a graph will run. */
 export type Device = Readonly<{ provider: Provider; can: Capabilities; bytes: number; backbone: InspectedBackbone }>;
-
-/** ONNX Runtime's execution providers, as far as capability tables exist. */
-export type Provider = "cpu" | "wasm" | "webgpu" | "cuda";

@@ -2,7 +2,8 @@
  * Options of a spec's parts as the plugins of a catalog have them, so that a wrong one is found where it is written.
  * @module
  */
-import type { Catalog, Kind, RunSpec } from "./plugins.ts";
+import type { Kind } from "./plugin.ts";
+import type { Catalog, RunSpec } from "./plugins.ts";
 
 /** The kinds that a spec's keys hold. */
 interface PartKinds {

@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs";
 import { it } from "node:test";
 
 const types: Readonly<Record<string, readonly string[]>> = {
-  "core/types/plugins.ts": ["RunSpec", "TrainingArguments"],
+  "core/types/plugins.ts": ["RunSpec"],
+  "core/types/training_arguments.ts": ["TrainingArguments"],
   "core/types/host.ts": ["TrainOptions"],
   "core/run/train_whole.ts": ["TrainedRun"],
   "runtimes/host/host.ts": ["HostOptions"],

@@ -1,0 +1,78 @@
+/**
+ * What every plugin has, whatever its kind, and how its options are described.
+ * @module
+ */
+import type { Named } from "./base.ts";
+
+/** The name of a kind. */
+export type Kind =
+  | "model"
+  | "architecture"
+  | "tokenizer"
+  | "data"
+  | "transform"
+  | "collator"
+  | "head"
+  | "loss"
+  | "task"
+  | "adapter"
+  | "optimizer"
+  | "schedule"
+  | "regularizer"
+  | "accelerator"
+  | "metric"
+  | "callback"
+  | "logger"
+  | "store"
+  | "exporter"
+  | "search"
+  | "pruner"
+  | "queue"
+  | "trainer";
+
+/** The fields of every plugin: enough to write it into a run spec and to find it again. */
+export interface Plugin<K extends Kind = Kind> {
+  readonly kind: K;
+  readonly name: string;
+  readonly options: object;
+  /** What its options stand for, as its schema declares it. */
+  readonly roles?: Named<Role>;
+}
+
+/** A plugin, or a reference to one. */
+export type PluginUse<P extends Plugin> = P | Readonly<{ use: string; with?: object }> | string;
+
+/** A Standard Schema, as valibot's schemas are. */
+export interface Schema<In = unknown, Out = unknown> {
+  readonly "~standard": Readonly<{
+    types?: Readonly<{ input: In; output: Out }> | undefined;
+    validate: (value: unknown) => Result<Out> | Promise<unknown>;
+  }>;
+}
+
+/** A value, or what is wrong with the input. */
+export type Result<T> = Readonly<{ value: T; issues?: undefined }> | Readonly<{ issues: readonly Issue[] }>;
+
+/** One thing that is wrong, and where. */
+export type Issue = Readonly<{
+  message: string;
+  path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}>;
+
+/**
+ * What an option stands for, wherever a spec is carried.
+ * - path: relative to the spec's file; with `hub` it may be a name of the hub or of what comes with Attune. A runner fetches
+ *   what it refers to, a job may name nothing else.
+ * - file-name: a name within the run's output or the model's folder, never resolved.
+ * - cache: a folder that is written outside of the run's output; none in a job.
+ * - address: something on the network; none in a job.
+ * - secret: a text or `{ env: "NAME" }`; a text is never written into a run's files, neither is there in a job.
+ * - plugin: a plugin of a kind, or a list of them.
+ */
+export type Role =
+  | Readonly<{ role: "path"; hub?: boolean }>
+  | Readonly<{ role: "file-name" | "cache" | "address" | "secret" | "column" | "labels" | "pattern" }>
+  | Readonly<{ role: "plugin"; kind: Kind }>;
+
+/** A text, or the environment's variable that has it. */
+export type Secret = string | Readonly<{ env: string }>;
