@@ -2,15 +2,16 @@
  * A run's rows as samples and batches.
  * @module
  */
-import { cachedJson, keepBytes, keptBytes } from "../cached.ts";
+import { cachedJson, isJson, keepBytes, keptBytes } from "../cached.ts";
 import { AttuneError, missing } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
-import type { Batch, BatchLayout, Dataset, Sample, Subtask, Survey } from "../types.ts";
+import type { Batch, BatchLayout, Dataset, Rows, Sample, Subtask, Survey } from "../types.ts";
 import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
 import { createRowEncoder } from "./encoding.ts";
-import type { OpenRun } from "./open.ts";
+import { maxLengthOf, type OpenRun } from "./open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
 import { seekable, type SeekableRows, worthKeeping } from "./seekable.ts";
+import { madeOf } from "./shared_rows.ts";
 import type { Tell } from "./telling.ts";
 import { VERSION } from "../version.ts";
 
@@ -38,8 +39,28 @@ export async function encodeRows(
   labelled: boolean,
   options: ReadingOptions = {},
 ): Promise<EncodedRows> {
+  const opened = await dataset.open(open.host);
+  const key = samplesKey(open, labelled, options.reading);
+  return await madeOf(opened, key, () => encodeOpened(open, dataset, opened, labelled, options));
+}
+
+/** All that samples of given rows depend on, besides the model and the task; undefined where that cannot be said. */
+function samplesKey(open: OpenRun, labelled: boolean, reading: unknown): string | undefined {
+  const { collator, layout, tokenizer, run: { training } } = open;
+  if (reading !== undefined && !isJson(reading)) return undefined;
+  const lengths = [training.maxLength, maxLengthOf(open), layout.reserve, tokenizer.fingerprint];
+  return JSON.stringify([labelled, reading ?? null, collator.name, collator.options, lengths, training.seed]);
+}
+
+async function encodeOpened(
+  open: OpenRun,
+  dataset: Dataset,
+  opened: Rows,
+  labelled: boolean,
+  options: ReadingOptions,
+): Promise<EncodedRows> {
   const { host, collator } = open;
-  const source = await seekable(await dataset.open(host), host);
+  const source = await seekable(opened, host);
   const survey = labelled ? await surveyOf(open, source) : undefined;
   const reading = options.reading ?? survey?.reading;
   const [first] = labelled && source.length > 0 ? await source.at([0]) : [];
