@@ -3,7 +3,7 @@
  * rows that judged it while it trained.
  * @module
  */
-import type { Drift, Json, Named } from "../types.ts";
+import type { Drift, Json, Named, TransformReport } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import type { MeasuredTasks } from "./measured_tasks.ts";
 import { combineTaskMetrics, metricsFile } from "./metrics.ts";
@@ -18,6 +18,8 @@ export type FinalFigures = Readonly<{
   eval?: Named<number>;
   /** What quantizing the base changed before step one, where it was. */
   drift?: Drift | undefined;
+  /** What transforms did to the rows that were trained on. */
+  transforms?: readonly TransformReport[] | undefined;
 }>;
 
 /** Those of a run. */
@@ -46,6 +48,7 @@ export function finalFigures(
   [tested, { figuresOf: testedFigures }]: TasksMeasured,
   drift?: Drift,
 ): RunFigures {
+  const transforms = new Map(tasks.map(({ open, train }) => [open.task.name, train.transforms]));
   const figures = new Map(tasks.map((task): [string, FinalFigures] => {
     const { name } = task.open.task;
     const [own, test] = [judged.get(name), tested.get(name)];
@@ -80,7 +83,11 @@ export function finalFigures(
     tested,
     splits,
   });
-  return { whole, of: (task) => ({ ...(figures.get(task) ?? { metrics: {} }), drift }), file };
+  return {
+    whole,
+    of: (task) => ({ ...(figures.get(task) ?? { metrics: {} }), drift, transforms: transforms.get(task) }),
+    file,
+  };
 }
 
 function count(encoded: TaskRows["held"]): Readonly<{ rows?: number }> {

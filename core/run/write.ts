@@ -130,6 +130,7 @@ export function modelCard(open: OpenRun, figures: FinalFigures, merged = false):
       training.maxSteps > 0 ? `${training.maxSteps} steps` : `${training.numTrainEpochs} epochs`
     }, seed ${training.seed}.`,
     "",
+    ...transformLines(figures),
     ...acceleratorLines(run, figures),
   ].join("\n");
 }
@@ -138,6 +139,14 @@ export function modelCard(open: OpenRun, figures: FinalFigures, merged = false):
 function quantizationLines({ accelerators }: Run): string[] {
   const [quantizer, another] = accelerators.filter(({ modules }) => modules !== undefined);
   return quantizer?.python === undefined || another ? [] : [`quantization: ${JSON.stringify(quantizer.python)}`];
+}
+
+/** What the rows are that were trained on: how many, and what transforms they went through. */
+function transformLines({ transforms = [] }: FinalFigures): string[] {
+  const [first, last] = [transforms[0], transforms.at(-1)];
+  if (!first || !last) return [];
+  const rows = `${first.in} rows${first.in === last.out ? "" : ` -> ${last.out}`}`;
+  return [`Data: ${rows} through the transforms ${transforms.map(({ use }) => use).join(", ")}.`, ""];
 }
 
 /** A line for each accelerator: its options, and what the base lost by it. */

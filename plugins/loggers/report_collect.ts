@@ -4,6 +4,7 @@
  */
 import type { Named, TrainingEvent } from "../../core/types.ts";
 import { type Analysis, analyze } from "./report_analysis.ts";
+import { type DataEvent, isLeak, withoutTexts } from "./report_data.ts";
 import { type SamplesEvent, withSamples } from "./report_samples.ts";
 import { createSeries, type Point, type SeriesState } from "./report_series.ts";
 
@@ -18,6 +19,8 @@ export type ReportData = Readonly<{
   start?: EventOf<"start">;
   end?: EventOf<"end">;
   drift?: EventOf<"drift">;
+  /** What transforms did to the rows of each split. */
+  data: readonly DataEvent[];
   /** Evaluated rows of each task, by its name: "" where a run has one. */
   tasks: ReadonlyMap<string, Phases>;
   points: readonly Point[];
@@ -52,6 +55,7 @@ export type CollectorState = Readonly<{
   sums: Sums;
   start?: EventOf<"start">;
   drift?: EventOf<"drift">;
+  data?: readonly DataEvent[];
   series: SeriesState;
   evaluations: readonly Evaluation[];
   answers?: readonly SamplesEvent[];
@@ -81,6 +85,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
   const series = createSeries(POINTS);
   const warnings: EventOf<"warning">[] = [];
   const tasks = new Map<string, Phases>();
+  const data = new Map<string, DataEvent>();
   const edges: { start?: EventOf<"start">; end?: EventOf<"end">; drift?: EventOf<"drift"> } = {};
   const sums: { -readonly [K in keyof Sums]: number } = {
     steps: 0,
@@ -112,13 +117,16 @@ export function createCollector(now: () => number, worstRows: number): Collector
       else if (event.type === "start") edges.start ??= event;
       else if (event.type === "end") edges.end = event;
       else if (event.type === "drift") edges.drift = event;
+      else if (event.type === "data") data.set(event.what, event);
       else if (event.type === "examples") {
         tasks.set(event.task, { ...tasks.get(event.task), [event.phase]: analyze(event, worstRows) });
       } else if (event.type === "samples") {
         // No text at all where none is wanted.
         if (worstRows > 0) answers = withSamples(answers, event);
-      } else if (event.type === "warning") warnings.length < WARNINGS ? warnings.push(event) : sums.moreWarnings++;
-      else if (event.type === "evaluate") {
+      } else if (event.type === "warning") {
+        const told = isLeak(event) && worstRows === 0 ? { ...event, message: withoutTexts(event.message) } : event;
+        warnings.length < WARNINGS ? warnings.push(told) : sums.moreWarnings++;
+      } else if (event.type === "evaluate") {
         evaluations.push({ step: event.step, metrics: event.metrics, best: event.best });
         // Every other one goes, the best and the newest stay.
         if (evaluations.length > POINTS) evaluations = evaluations.filter((e, i) => i % 2 === 1 || e.best);
@@ -130,6 +138,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
       sums: { ...sums },
       ...(edges.start ? { start: edges.start } : {}),
       ...(edges.drift ? { drift: edges.drift } : {}),
+      ...(data.size > 0 ? { data: [...data.values()] } : {}),
       series: series.state(),
       evaluations: [...evaluations],
       ...(answers.length > 0 ? { answers } : {}),
@@ -139,12 +148,22 @@ export function createCollector(now: () => number, worstRows: number): Collector
       Object.assign(sums, state.sums);
       if (state.start) edges.start = state.start;
       if (state.drift) edges.drift = state.drift;
+      for (const event of state.data ?? []) data.set(event.what, event);
       series.restore(state.series);
       evaluations = [...state.evaluations];
       answers = state.answers ?? [];
       warnings.splice(0, warnings.length, ...state.warnings);
     },
-    collected: () => ({ ...sums, ...edges, tasks, points: series.points(), evaluations, answers, warnings }),
+    collected: () => ({
+      ...sums,
+      ...edges,
+      data: [...data.values()],
+      tasks,
+      points: series.points(),
+      evaluations,
+      answers,
+      warnings,
+    }),
   };
 }
 

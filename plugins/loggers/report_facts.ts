@@ -5,6 +5,7 @@
 import type { Json, Plugin, Run } from "../../core/types.ts";
 import { driftText } from "../../core/run/drift_text.ts";
 import type { ReportData } from "./report_collect.ts";
+import { isLeak } from "./report_data.ts";
 import { type Html, html } from "./report_html.ts";
 import { showNumber, showPercent, showSeconds } from "./report_scale.ts";
 
@@ -87,8 +88,9 @@ function work({ multiplyAdds, seconds, start }: ReportData): readonly (readonly 
   return [["Multiply-adds", `${showNumber(speed / 1e9)} G`, note]];
 }
 
-/** Draws the warnings; nothing where there are none. */
-export function warningsSection({ warnings, moreWarnings }: ReportData): Html | undefined {
+/** Draws the warnings but those that stand beside the data; nothing where there are none. */
+export function warningsSection({ warnings: all, moreWarnings }: ReportData): Html | undefined {
+  const warnings = all.filter((own) => !isLeak(own));
   if (warnings.length === 0) return undefined;
   return html`<section><h2>Warnings</h2><ul class="warnings">${
     warnings.map(({ step, code, message }) =>

@@ -5,6 +5,7 @@
 import type { Json, Run } from "../../core/types.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ReportData } from "./report_collect.ts";
+import { dataSection } from "./report_data.ts";
 import { baseOf, factsSection, specSection, warningsSection } from "./report_facts.ts";
 import { headlines } from "./report_headline.ts";
 import { type Html, html, markupOf } from "./report_html.ts";
@@ -44,6 +45,7 @@ export function renderPage(run: Run, spec: Json, seen: ReportData): string {
     ${[...seen.tasks].map(([task, { after }]) =>
       after && html`${task !== "" && html`<h2 class="task" dir="auto">${task}</h2>`}${qualitySections(after)}`
     )}
+    ${dataSection(seen)}
     ${factsSection(run, seen)}
     ${warningsSection(seen)}
     ${specSection(spec)}

@@ -143,6 +143,8 @@ table { border-collapse: collapse; }
 .heat.small td small { display: none; }
 .heat.small td b { font-weight: 500; }
 .heat.small .none b { visibility: hidden; }
+.rows caption { text-align: left; padding-bottom: 2px; color: var(--soft); }
+.rows caption b { color: var(--ink); font-weight: 600; }
 .rows { width: 100%; font-size: 13.5px; line-height: 1.45; }
 .rows th, .rows td { text-align: left; padding: 7px 18px 7px 0; border-bottom: 1px solid var(--rule); vertical-align: top; overflow-wrap: anywhere; }
 .rows th:last-child, .rows td:last-child { padding-right: 0; }

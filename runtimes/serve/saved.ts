@@ -116,8 +116,17 @@ function measuredIn(path: string, task: string | undefined): FinalFigures {
   return {
     metrics: numbersIn(own),
     split,
+    transforms: transformsIn(path, task),
     ...(split === "test" && Object.keys(judged).length > 0 ? { eval: judged } : {}),
   };
+}
+
+/** What transforms did to the rows that a run was trained on, as its data.json has it. */
+function transformsIn(path: string, task: string | undefined): FinalFigures["transforms"] {
+  const file = join(path, "data.json");
+  if (!existsSync(file)) return undefined;
+  const all = JSON.parse(readFileSync(file, "utf8"));
+  return (task === undefined ? all : all.tasks?.[task])?.train?.transforms;
 }
 
 function numbersIn(figures: Named<Json>): Named<number> {

@@ -5,6 +5,7 @@ import type { Example, Json, TrainingEvent } from "../../../core/types.ts";
 import { analyze } from "../../../plugins/loggers/report_analysis.ts";
 import { breakdowns } from "../../../plugins/loggers/report_breakdown.ts";
 import { createCollector } from "../../../plugins/loggers/report_collect.ts";
+import { dataSection } from "../../../plugins/loggers/report_data.ts";
 import { markupOf } from "../../../plugins/loggers/report_html.ts";
 import { samplesSection } from "../../../plugins/loggers/report_samples.ts";
 import { groupSections } from "../../../plugins/loggers/report_tables.ts";
@@ -65,6 +66,48 @@ describe("a report's parts", () => {
     assert.match(page, /difference 0\.1250*, ratio –[^]*too few rows/);
     const event = { type: "examples", step: 1, epoch: 1, phase: "after", task: "", labels: [], metrics: {} } as const;
     assert.deepEqual(analyze({ ...event, figures, examples: [] }, 3).figures, figures);
+  });
+
+  it("data: what transforms did to each split, by reason, and leaks; no row's text where none is wanted", () => {
+    const report = { use: "clean", in: 1000, out: 990, dropped: { missing: 10 }, changed: {}, added: {}, rows: [] };
+    const reasons = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`<b>${i}`, i + 1]));
+    const at = { step: 0, epoch: 0 };
+    const events: TrainingEvent[] = [
+      { ...at, type: "data", what: "data.train", in: 1000, out: 5, transforms: [report] },
+      // A run that goes on tells it again.
+      {
+        ...at,
+        type: "data",
+        what: "data.train",
+        in: 1000,
+        out: 1200,
+        transforms: [report, { ...report, use: "augment", in: 990, out: 1200, dropped: {}, added: reasons }],
+      },
+      { ...at, type: "data", what: "data.test", in: 50, out: 50, transforms: [] },
+      {
+        ...at,
+        type: "warning",
+        code: "LEAKS",
+        message: 'data: 3 of 50 rows: train row 1 = test row 2: "a \\"secret\\" text"',
+      },
+    ];
+    const [shown, hidden] = [20, 0].map((worst) => {
+      const collector = createCollector(() => 0, worst);
+      for (const event of events) collector.log(event);
+      const resumed = createCollector(() => 0, worst);
+      resumed.restore(JSON.parse(JSON.stringify(collector.state())));
+      assert.deepEqual(resumed.collected().data, collector.collected().data);
+      return markupOf(dataSection(resumed.collected()));
+    });
+    assert.match(
+      shown ?? "",
+      /data\.train<\/b> 1000 rows → 1200<[^]*clean<[^]*990<[^]*10 missing<[^]*augment</,
+    );
+    assert.match(shown ?? "", /8 &lt;b&gt;7, 7 &lt;b&gt;6,[^<]*, 3 for other reasons<[^]*data\.test<\/b> 50 rows</);
+    assert.match(shown ?? "", /3 of 50 rows[^<]*secret/);
+    assert.match(hidden ?? "", /3 of 50 rows: train row 1 = test row 2: &quot;…&quot;/);
+    assert.ok(!hidden?.includes("secret"));
+    assert.equal(dataSection(createCollector(() => 0, 1).collected()), undefined);
   });
 
   it("samples: the untouched model's first, then as training went on; none where no text is wanted", () => {
