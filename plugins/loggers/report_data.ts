@@ -3,18 +3,21 @@
  * @module
  */
 import type { Named, TrainingEvent } from "../../core/types.ts";
-import type { ReportData } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";
 import { showNumber } from "./report_scale.ts";
 
 /** The event that says what transforms did. */
 export type DataEvent = Extract<TrainingEvent, { readonly type: "data" }>;
 
+type Warning = Readonly<{ code: string; message: string }>;
+
 /** Reasons that a cell names; of the others it has the sum. */
 const REASONS = 6;
 
 /** Draws them, a table for each split, with the leaks below; nothing where there are none. */
-export function dataSection({ data, warnings }: Pick<ReportData, "data" | "warnings">): Html | undefined {
+export function dataSection(
+  { data, warnings }: Readonly<{ data: readonly DataEvent[]; warnings: readonly Warning[] }>,
+): Html | undefined {
   const leaks = warnings.filter(isLeak);
   if (data.length === 0 && leaks.length === 0) return undefined;
   return html`
@@ -33,7 +36,7 @@ export function dataSection({ data, warnings }: Pick<ReportData, "data" | "warni
 }
 
 /** Whether a warning is of rows that are measured on and trained on. */
-export function isLeak({ code }: Readonly<{ code: string }>): boolean {
+export function isLeak({ code }: Pick<Warning, "code">): boolean {
   return code === "LEAKS";
 }
 
