@@ -5,7 +5,7 @@
 import { columnsIn, valuesIn } from "../compared_rows.ts";
 import { refused } from "../errors.ts";
 import { createHashTable } from "../hash_table.ts";
-import { hashOf } from "../text_hash.ts";
+import { type Hash, hashOf } from "../text_hash.ts";
 import type { Dataset, Json, Row, RowColumns, TrainingEvent } from "../types.ts";
 
 /** Rows of one split that the training rows have, too. */
@@ -19,46 +19,106 @@ export type Leaks = Readonly<{
   first: readonly Readonly<{ train: number; other: number; text: string }>[];
 }>;
 
-/** A split whose rows pass by. */
+/** A split whose rows pass by, as often as they are gone through. */
 export type PassingRows = AsyncIterable<Readonly<{ row: Row }>>;
 
 /** Leaks that are named. */
 const NAMED = 20;
 
-/** Rows of `other` that stand in `train`: told by hashes of the columns that the task reads. */
+/** Rows of the other split that a table holds at once: of more, both splits are gone through once more for each part. */
+const AT_ONCE = 2 ** 21;
+
+/** What rows are compared by, and how many different ones a table may hold. */
+export type LeakOptions = Readonly<{ columns: RowColumns | undefined; atOnce?: number }>;
+
+/** Those hashes whose lowest `bits` bits are `value`. */
+type Part = Readonly<{ bits: number; value: number }>;
+
+/**
+ * Rows of `other` that stand in `train`: told by hashes of the columns that the task reads. Memory is that of one table,
+ * however many rows there are: where it is full, each half of the hashes is looked at alone.
+ */
 export async function leaksBetween(
   train: PassingRows,
   other: PassingRows,
-  columns: RowColumns | undefined,
+  options: LeakOptions,
 ): Promise<Leaks> {
+  return await leaksOfPart(train, other, options, { bits: 0, value: 0 });
+}
+
+async function leaksOfPart(
+  train: PassingRows,
+  other: PassingRows,
+  options: LeakOptions,
+  part: Part,
+): Promise<Leaks> {
+  const table = await tableOf(other, options, part);
+  if (table) return await leaksIn(train, table, options, part);
+  const bits = part.bits + 1;
+  const low = await leaksOfPart(train, other, options, { bits, value: part.value });
+  const high = await leaksOfPart(train, other, options, { bits, value: part.value + 2 ** part.bits });
+  return {
+    rows: low.rows + high.rows,
+    of: low.of,
+    train: low.train + high.train,
+    first: [...low.first, ...high.first].sort((a, b) => a.train - b.train).slice(0, NAMED),
+  };
+}
+
+/** The rows of a split by their hashes: the first of each, how many there are of it, and of all. */
+type Table = Readonly<{ place(hash: Hash): number | undefined; first: number[]; counts: number[]; of: number }>;
+
+/** A part of the other split's rows; undefined where they are too many for one table. */
+async function tableOf(other: PassingRows, options: LeakOptions, part: Part): Promise<Table | undefined> {
+  const { columns, atOnce = AT_ONCE } = options;
   const read = columnsIn(columns);
   const table = createHashTable();
-  const counts: number[] = [];
+  const [first, counts]: [number[], number[]] = [[], []];
   let of = 0;
   for await (const { row } of other) {
+    const number = of++;
     const hash = hashOf(valuesIn(row, read));
-    const known = table.get(hash);
-    if (known === undefined) table.set(hash, of);
-    counts[of] = 0;
-    counts[known ?? of] = (counts[known ?? of] ?? 0) + 1;
-    of++;
-  }
-  const first: { train: number; other: number; text: string }[] = [];
-  let [rows, leaked, at] = [0, 0, 0];
-  for await (const { row } of of > 0 ? train : []) {
-    const values = valuesIn(row, read);
-    const place = table.get(hashOf(values));
-    if (place !== undefined) {
-      leaked++;
-      rows += counts[place] ?? 0;
-      counts[place] = 0;
-      if (first.length < NAMED) {
-        first.push({ train: at, other: place, text: shortened(textOf(row, columns) ?? values) });
-      }
+    if (!isIn(part, hash)) continue;
+    const place = table.get(hash) ?? table.size;
+    // Hashes that differ in the bits behind these alone cannot be divided further.
+    if (place === atOnce && part.bits < 31) return undefined;
+    if (place === table.size) {
+      table.set(hash, place);
+      first.push(number);
+      counts.push(0);
     }
-    at++;
+    counts[place] = (counts[place] ?? 0) + 1;
   }
-  return { rows, of, train: leaked, first };
+  return { place: table.get, first, counts, of };
+}
+
+async function leaksIn(
+  train: PassingRows,
+  { place: placeOf, first, counts, of }: Table,
+  { columns }: LeakOptions,
+  part: Part,
+): Promise<Leaks> {
+  const read = columnsIn(columns);
+  const named: { train: number; other: number; text: string }[] = [];
+  let [rows, leaked, at] = [0, 0, 0];
+  for await (const { row } of first.length > 0 ? train : []) {
+    const number = at++;
+    const values = valuesIn(row, read);
+    const hash = hashOf(values);
+    const place = isIn(part, hash) ? placeOf(hash) : undefined;
+    if (place === undefined) continue;
+    leaked++;
+    rows += counts[place] ?? 0;
+    counts[place] = 0;
+    if (named.length < NAMED) {
+      named.push({ train: number, other: first[place] ?? 0, text: shortened(textOf(row, columns) ?? values) });
+    }
+  }
+  return { rows, of, train: leaked, first: named };
+}
+
+function isIn({ bits, value }: Part, [low]: Hash): boolean {
+  return low % 2 ** bits === value;
 }
 
 function textOf(row: Row, columns: RowColumns | undefined): string | undefined {

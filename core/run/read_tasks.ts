@@ -2,14 +2,17 @@
  * The tasks of a run with their rows, before anything is trained.
  * @module
  */
+import { cachedJson } from "../cached.ts";
 import type { Dataset, Host, Json, Named, Row, Run, RunData, Subtask, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { dataPath, labelledRows, trainData } from "./data.ts";
 import { withFields } from "./encoded_rows.ts";
-import { isSameSource, judgeLeaks, type Leaks, leaksBetween } from "./leaks.ts";
+import { isSameSource, judgeLeaks, type Leaks, leaksBetween, type PassingRows } from "./leaks.ts";
 import { type OpenRun, openTasks } from "./open.ts";
 import { refuseTrainedCodes } from "./quantized_base.ts";
+import { worthKeeping } from "./seekable.ts";
 import { tellingOf } from "./telling.ts";
+import { VERSION } from "../version.ts";
 
 /** Opens a run's tasks and reads their rows; what is odd about them comes out as warnings. */
 export async function* readTasks(run: Run, host: Host): AsyncGenerator<TrainingEvent, readonly TaskRows[]> {
@@ -20,7 +23,7 @@ export async function* readTasks(run: Run, host: Host): AsyncGenerator<TrainingE
     const rows = yield* readRows(open, host);
     yield* transformsOf(rows);
     yield* warningsOf(rows);
-    tasks.push({ ...rows, leaks: yield* leaksOf(rows) });
+    tasks.push({ ...rows, leaks: yield* leaksOf(rows, host) });
   }
   return tasks;
 }
@@ -41,13 +44,22 @@ async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEven
 /** Rows that are measured on and trained on; a run with too many of them ends here. */
 async function* leaksOf(
   { open, rows, held, test }: RowsAsRead,
+  host: Host,
 ): AsyncGenerator<TrainingEvent, Readonly<Record<string, Leaks>>> {
   const { task, data, run, collator } = open;
   const found: Record<string, Leaks> = {};
   for (const [name, other] of [["eval", held], ["test", test]] as const) {
     const [trained, measured] = [data.train, data[name]];
     if (!other || !trained || !measured) continue;
-    const leaks = await leaksBetween(passing(rows), passing(other), collator.columns);
+    const { columns } = collator;
+    const whole = { length: rows.rowCount + other.rowCount };
+    const known = [VERSION, rows.fingerprint, rows.rowCount, other.fingerprint, other.rowCount, columns ?? null];
+    const leaks = await cachedJson(
+      worthKeeping(whole, host),
+      "leaks",
+      known,
+      () => leaksBetween(passing(rows), passing(other), { columns }),
+    );
     const event = judgeLeaks(leaks, {
       path: dataPath(task),
       name,
@@ -68,11 +80,15 @@ function leakThreshold({ spec }: Run, { data }: Subtask): number | undefined {
 /** Rows that are read at once. */
 const AT_ONCE = 1024;
 
-async function* passing({ rows, rowCount }: TaskRows["train"]): AsyncGenerator<Readonly<{ row: Row }>> {
-  for (let start = 0; start < rowCount; start += AT_ONCE) {
-    const numbers = Array.from({ length: Math.min(AT_ONCE, rowCount - start) }, (_, i) => start + i);
-    for (const row of await rows(numbers)) yield { row };
-  }
+function passing({ rows, rowCount }: TaskRows["train"]): PassingRows {
+  return {
+    [Symbol.asyncIterator]: async function* () {
+      for (let start = 0; start < rowCount; start += AT_ONCE) {
+        const numbers = Array.from({ length: Math.min(AT_ONCE, rowCount - start) }, (_, i) => start + i);
+        for (const row of await rows(numbers)) yield { row };
+      }
+    },
+  };
 }
 
 /** `rows`: those to train on as they were before they were packed. */

@@ -63,7 +63,9 @@ export async function reportData(open: OpenRun, options: DataOptions): Promise<D
   for (const name of ["eval", "test"] as const) {
     const [train, other] = [opened.train, opened[name]];
     if (train && other) {
-      leaks[name] = await leaksBetween(passing(train, options), passing(other, options), collator.columns);
+      leaks[name] = await leaksBetween(passing(train, options), passing(other, options), {
+        columns: collator.columns,
+      });
     }
   }
   const tokens = options.tokens ? await (await import("./tokens.ts")).learnedTokens(open, reading, options) : undefined;
