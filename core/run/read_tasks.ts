@@ -3,7 +3,7 @@
  * @module
  */
 import { cachedJson } from "../cached.ts";
-import type { Dataset, Host, Json, Named, Row, Run, RunData, Subtask, TrainingEvent } from "../types.ts";
+import type { Dataset, Host, Json, Named, Run, RunData, Subtask, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { dataPath, labelledRows, trainData } from "./data.ts";
 import { withFields } from "./encoded_rows.ts";

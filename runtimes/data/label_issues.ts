@@ -89,11 +89,33 @@ function halfToEven(value: number): number {
   return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
 }
 
-/** What confident learning counts: thresholds of classes, rows by given and by confident class, the same in whole rows. */
+/** The rows that are confidently of another class than their label says, in order. */
+function confidentOthers(rows: LabelledProbabilities): number[] {
+  const thresholds = classThresholds(rows);
+  return rows.labels.flatMap((given, i) => {
+    const guess = confidentClass(rows.probabilities[i] ?? [], thresholds);
+    return guess === undefined || guess === given ? [] : [i];
+  });
+}
+
+/**
+ * What confident learning counts: thresholds of classes, rows by given and by confident class, the same in whole rows, and
+ * which rows are confidently of another class.
+ */
 export function confidentCounts(
   rows: LabelledProbabilities,
-): Readonly<{ thresholds: readonly number[]; joint: number[][]; calibrated: number[][] }> {
-  return { thresholds: classThresholds(rows), joint: confidentJoint(rows), calibrated: calibratedJoint(rows) };
+): Readonly<{
+  thresholds: readonly number[];
+  joint: number[][];
+  calibrated: number[][];
+  offDiagonal: number[];
+}> {
+  return {
+    thresholds: classThresholds(rows),
+    joint: confidentJoint(rows),
+    calibrated: calibratedJoint(rows),
+    offDiagonal: confidentOthers(rows),
+  };
 }
 
 /** The numbers of the rows whose labels are doubted, in order. */
@@ -102,15 +124,11 @@ export function labelIssues(rows: LabelledProbabilities, filter: LabelFilter = "
   if (filter === "predicted_neq_given") {
     return labels.flatMap((given, i) => (argmax(probabilities[i] ?? []) === given ? [] : [i]));
   }
-  const thresholds = classThresholds(rows);
   const agreed = (i: number): boolean => {
     const p = probabilities[i] ?? [];
     return (p[labels[i] ?? -1] ?? 0) >= Math.max(...p) - TINY;
   };
-  const off = labels.flatMap((given, i) => {
-    const guess = confidentClass(probabilities[i] ?? [], thresholds);
-    return guess === undefined || guess === given || agreed(i) ? [] : [i];
-  });
+  const off = confidentOthers(rows).filter((i) => !agreed(i));
   if (filter === "low_normalized_margin" || filter === "low_self_confidence") {
     const scores = labelScores(rows, filter === "low_self_confidence" ? "self_confidence" : "normalized_margin");
     const order = labels.map((_, i) => i).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b);

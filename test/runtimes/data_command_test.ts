@@ -9,15 +9,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { main } from "../../runtimes/cli/main.ts";
-import {
-  confidentCounts,
-  type LabelFilter,
-  labelIssues,
-  type LabelScore,
-  labelScores,
-  rankedIssues,
-} from "../../runtimes/data/label_issues.ts";
-import { sharedPath, SKIP_REASON } from "../shared.ts";
+import { labelIssues, rankedIssues } from "../../runtimes/data/label_issues.ts";
+import { itHolds } from "../reference/evaluation/mod.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-data-command-"));
 const written = (name: string, content: string): string => {
@@ -171,26 +164,5 @@ describe("confident learning", () => {
     assert.deepEqual(labelIssues({ ...rows, labels: [0, 1, 1, 1] }), []);
     assert.deepEqual(rankedIssues(rows, [0, 1]), [1, 0]);
   });
-  const shared = sharedPath("reference/evaluation/labels.json");
-  it("has cleanlab's figures", { skip: shared === undefined && SKIP_REASON }, () => {
-    for (const { name, expected, ...rows } of JSON.parse(readFileSync(shared ?? "", "utf8")).sets) {
-      const { thresholds, joint, calibratedJoint: calibrated, issues, ranked, scores } = expected;
-      const counts = confidentCounts(rows);
-      counts.thresholds.forEach((value, k) => assert.ok(Math.abs(value - thresholds[k]) < 1e-12, name));
-      assert.deepEqual(counts.joint, joint, name);
-      assert.deepEqual(counts.calibrated, calibrated, name);
-      for (const [filter, wanted] of Object.entries(issues)) {
-        assert.deepEqual(labelIssues(rows, filter as LabelFilter), wanted, `${name}, ${filter}`);
-      }
-      for (const [by, wanted] of Object.entries(ranked)) {
-        assert.deepEqual(rankedIssues(rows, issues.prune_by_noise_rate, by as LabelScore), wanted, `${name}, ${by}`);
-      }
-      for (const [by, wanted] of Object.entries(scores)) {
-        const found = labelScores(rows, by as LabelScore);
-        (wanted as number[]).forEach((value, i) =>
-          assert.ok(Math.abs((found[i] ?? NaN) - value) < 1e-9, `${name}, ${by}`)
-        );
-      }
-    }
-  });
 });
+await itHolds("labels");

@@ -28,6 +28,7 @@ export const evaluationChecks: Readonly<Record<string, (folder: string) => Promi
   pii: async (folder) => (await import("./data.ts")).personalChecks(read(folder, "pii")),
   fairness: async (folder) => (await import("./fairness.ts")).fairnessChecks(read(folder, "fairness").sets),
   thresholds: async (folder) => (await import("./thresholds.ts")).thresholdChecks(read(folder, "thresholds").sets),
+  labels: async (folder) => (await import("./labels.ts")).labelChecks(read(folder, "labels").sets),
   importances: async (folder) => (await import("./searches.ts")).importanceChecks(read(folder, "importances").sets),
 };
 
