@@ -3,8 +3,9 @@
  * @module
  */
 import { bootstrap, type BootstrapOptions, type Interval } from "./bootstrap.ts";
+import { figuresOf } from "./by_chance.ts";
 import { asNumber, classReader } from "./class_reader.ts";
-import { flatMetric } from "./figures.ts";
+import { flatMetric, shareIntervals } from "./figures.ts";
 import { AttuneError, badValue, tooMuch } from "./errors.ts";
 import type { Json, Metric, MetricInputs, Named } from "./types.ts";
 
@@ -115,12 +116,15 @@ export function measurer(
       });
       return values;
     },
-    figures: () => Object.assign({}, ...metrics.map((metric, i) => metric.figures?.(states[i]))) as Named<Json>,
+    figures: () => Object.assign({}, ...metrics.map((metric, i) => figuresOf(metric, states[i]))) as Named<Json>,
     intervals: (how) => {
       for (const examples of kept) count((how.samples ?? 1000) * drawsOf(examples), "intervals.samples");
       return Object.assign(
         {},
-        ...metrics.map((metric, i) => bootstrap(flatMetric(metric), kept[i] ?? [], how)),
+        ...metrics.map((metric, i) => ({
+          ...bootstrap(flatMetric(metric), kept[i] ?? [], how),
+          ...shareIntervals(metric, states[i], how.confidence),
+        })),
       ) as Named<Interval>;
     },
   };

@@ -4,7 +4,8 @@
  */
 import * as v from "valibot";
 import { AttuneError, badValue } from "../../core/errors.ts";
-import type { Json, MetricInputs, Named } from "../../core/types.ts";
+import { hypergeometric } from "../../core/hypergeometric.ts";
+import type { Json, MetricInputs, Named, Random, Share } from "../../core/types.ts";
 import { role } from "../options/mod.ts";
 import { groupColumns, groupEntries, groupOf, type GroupOptions, inOrder } from "./groups.ts";
 import type { MetricParts } from "./mean.ts";
@@ -76,8 +77,10 @@ export function overGroups(
 ): MetricParts {
   const columns = groupColumns(plugin, options);
   const { positive, weight, minCount, kind } = options;
+  const counted = (state: State): Named<Cells> =>
+    Object.fromEntries(inOrder(state.groups).filter(([, { count }]) => count >= minCount));
   const said = (state: State): Readonly<{ gap?: Gap & Named<Json>; groups: Named<Json> }> => {
-    const groups = Object.fromEntries(inOrder(state.groups).filter(([, { count }]) => count >= minCount));
+    const groups = counted(state);
     const shown = inOrder(state.groups).map(([name, cells]): [string, Json] => [
       name,
       cells.count >= minCount
@@ -118,7 +121,52 @@ export function overGroups(
       const { gap: found, groups } = said(state);
       return { [plugin]: { ...(found ?? { difference: null, ratio: null }), groups } };
     },
+    // Cells of weights do not say which rows are in them.
+    ...(weight === undefined
+      ? {
+        regrouped: (state: State, random: Random): State => ({ groups: redrawn(counted(state), random) }),
+        shares: (state: State): readonly Share[] =>
+          Object.entries(counted(state)).flatMap(([name, { count, tp, fp, fn, tn }]) => {
+            const share = (rate: keyof Rates, right: number, of: number): Share => ({
+              path: [plugin, "groups", name, rate],
+              right,
+              of,
+            });
+            return [
+              share("selectionRate", tp + fp, count),
+              share("truePositiveRate", tp, tp + fn),
+              share("falsePositiveRate", fp, fp + tn),
+            ];
+          }),
+      }
+      : {}),
   };
+}
+
+/** The rows of all groups in groups of the same sizes that are drawn. */
+function redrawn(groups: Named<Cells>, random: Random): Record<string, Cells> {
+  let rest = Object.values(groups).reduce(addCells, none());
+  let at = 0;
+  return Object.fromEntries(
+    Object.entries(groups).map(([name, { count }]) => {
+      let [wanted, left] = [count, rest.count];
+      const take = (there: number): number => {
+        const taken = hypergeometric(random.uniform(at++), left, there, wanted);
+        [wanted, left] = [wanted - taken, left - there];
+        return taken;
+      };
+      const [tp, fp, fn] = [take(rest.tp), take(rest.fp), take(rest.fn)];
+      const own = { count, tp, fp, fn, tn: wanted };
+      rest = {
+        count: rest.count - count,
+        tp: rest.tp - tp,
+        fp: rest.fp - fp,
+        fn: rest.fn - fn,
+        tn: rest.tn - own.tn,
+      };
+      return [name, own];
+    }),
+  );
 }
 
 /** The number of the positive class. */

@@ -31,7 +31,7 @@ export function intervalsOf(own: MetricStatistics, options: ResamplingOptions): 
   const draws = drawsOf(own.rows, options);
   const found: Record<string, ValueInterval> = {};
   const rest = Object.keys(own.values).filter((key) => {
-    const share = draws.clustered ? undefined : proportionOf(own.means[key]);
+    const share = draws.clustered ? undefined : own.shares[key] ?? proportionOf(own.means[key]);
     if (!share) return own.values[key] !== null && !isCount(key);
     const [right, n] = share;
     const [low, high] = wilson(right, n, confidence);

@@ -4,7 +4,7 @@
  * @module
  */
 import { countedStates } from "../bootstrap.ts";
-import { flatMetric } from "../figures.ts";
+import { flatMetric, sharesOf } from "../figures.ts";
 import { examplesFor } from "../loop/measure.ts";
 import type { RowReadings } from "../loop/rows.ts";
 import type { Metric, Named } from "../types.ts";
@@ -18,6 +18,8 @@ export type MetricStatistics = Readonly<{
   values: Named<number | null>;
   /** Of values that are means each unit's number, NaN where it has none. */
   means: Named<Float64Array>;
+  /** Of values that are shares of some rows: how many have it, and of how many. */
+  shares: Named<readonly [right: number, of: number]>;
   /** Values where each unit is there so many times. */
   compute(counts: ArrayLike<number>): Named<number | null>;
 }>;
@@ -94,6 +96,7 @@ function collectOne(
         rows: Int32Array.from(rows),
         values,
         means: found,
+        shares: sharesOf(metric, total),
         compute: (counts) => ({
           ...(merged ? metric.compute(merged(countsOfKinds(kindOf, kinds.size, counts))) : {}),
           ...Object.fromEntries(Object.entries(found).map(([key, own]) => [key, weightedMean(own, counts)])),

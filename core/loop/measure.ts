@@ -2,6 +2,7 @@
  * Several metrics over readings of rows, added up as they come.
  * @module
  */
+import { figuresOf } from "../by_chance.ts";
 import { badValue, unsupported } from "../errors.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";
 import type { RowReadings } from "./rows.ts";
@@ -61,7 +62,7 @@ function measuredIn(metrics: readonly Metric[], states: readonly unknown[]): Mea
   const figures: Record<string, Json> = {};
   metrics.forEach((metric, i) => {
     for (const [name, value] of Object.entries(metric.compute(states[i]))) if (value !== null) found[name] = value;
-    Object.assign(figures, metric.figures?.(states[i]));
+    Object.assign(figures, figuresOf(metric, states[i]));
   });
   return { metrics: found, figures };
 }

@@ -2,7 +2,7 @@
  * The events of a run, and who reads them: callbacks, metrics.
  * @module
  */
-import type { Json, Named } from "./base.ts";
+import type { Json, Named, Random } from "./base.ts";
 import type { Plugin } from "./plugin.ts";
 import type { TrainingArguments } from "./training_arguments.ts";
 import type { TransformReport } from "./transforms.ts";
@@ -161,4 +161,11 @@ export interface Metric extends Plugin<"metric"> {
   compute(state: unknown): Named<number | null>;
   /** What stands in metrics.json and reports for keys of `compute` that are more than one number. Absent: nothing is. */
   figures?(state: unknown): Named<Json>;
+  /** The same rows, each in a group that is drawn, as many in each group: what gaps are by chance. Undefined: nobody can say. */
+  regrouped?(state: unknown, random: Random): unknown;
+  /** Of numbers within `figures` that are shares of rows, by their keys: how many have it, and of how many. */
+  shares?(state: unknown): readonly Share[];
 }
+
+/** A share of rows within figures. */
+export type Share = Readonly<{ path: readonly string[]; right: number; of: number }>;

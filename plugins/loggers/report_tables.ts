@@ -51,7 +51,11 @@ function byGroupSection(name: string, groups: Named<Json>): Html | undefined {
 function gapSection(name: string, gap: Named<Json>, groups: Named<Json>): Html {
   const said = ["difference", "ratio"].map((key) => {
     const interval = intervalText(gap[`${key}_interval`]);
-    return `${key} ${numberText(gap[key])}${interval === "" ? "" : ` (${interval})`}`;
+    const chance = gap[`${key}_by_chance`] === undefined ? "" : `, by chance ${numberText(gap[`${key}_by_chance`])}`;
+    const range = intervalText(gap[`${key}_by_chance_interval`]);
+    return `${key} ${numberText(gap[key])}${interval === "" ? "" : ` (${interval})`}${chance}${
+      range === "" ? "" : ` (${range})`
+    }`;
   });
   const rates = ["selectionRate", "truePositiveRate", "falsePositiveRate"] as const;
   const rows = Object.entries(groups).flatMap(([group, own]) =>
@@ -72,8 +76,8 @@ function gapSection(name: string, gap: Named<Json>, groups: Named<Json>): Html {
     <section>
       <h2>${name}</h2>
       <p class="muted">${said.join(
-        ", ",
-      )}. A gap is never below 0: equal groups have one by chance. A rate of no rows is 0.</p>
+        "; ",
+      )}. A gap is never below 0, so equal groups have one by chance: that of the same rows in groups drawn at random. A rate of no rows is 0.</p>
       ${table(["Group", "Selected", "True positives", "False positives", "Rows"], rows)}
     </section>
   `;

@@ -166,6 +166,7 @@ describe("evaluate", () => {
     assert.ok(Math.abs(Number(f1s?.n?.value) - 1 / 3) < 1e-12 && Array.isArray(f1s?.n?.value_interval));
     assert.ok(Math.abs(Number(parity?.difference) - (2 / 3 - 1 / 2)) < 1e-12);
     assert.ok(Array.isArray(parity?.difference_interval));
+    assert.ok(Number(parity?.difference_by_chance) > 0 && Array.isArray(parity?.difference_by_chance_interval));
     const lines = rows.map(([prediction, reference, region]) => ({ prediction, reference, groups: { region } }));
     const plain = await ask(body);
     assert.deepEqual((await stream([{ metrics, labels: ["no", "yes"] }, ...lines])).metrics, plain.metrics);

@@ -29,7 +29,13 @@ describe("metrics by group in a run", () => {
     assert.deepEqual(counts(file.accuracy_by_region), [2, 3]);
     const north = rows.filter(({ region }) => region === "north").length;
     assert.deepEqual(counts(file.eval.accuracy_by_region), [north, rows.length - north]);
-    const parity = file["demographic-parity"] as { difference: number; groups: Named<Json> };
+    const parity = file["demographic-parity"] as {
+      difference: number;
+      difference_by_chance: number;
+      groups: Named<Json>;
+    };
+    // Five rows in four groups: chance alone gives a gap, and a large one where not all are selected alike.
+    assert.ok(parity.difference_by_chance >= 0 && (parity.difference > 0) === (parity.difference_by_chance > 0));
     assert.ok(parity.difference >= 0 && "north & 0" in parity.groups);
     assert.equal(run.metrics["demographic-parity"], parity.difference);
     assert.equal(typeof run.metrics.accuracy_by_region, "number");

@@ -59,11 +59,17 @@ describe("a report's parts", () => {
   it("groups: figures with intervals, and gaps", () => {
     const figures: { readonly [key: string]: Json } = {
       accuracy_by_region: { north: { value: 0.5, value_interval: [0.25, 0.75], count: 8 } },
-      "demographic-parity": { difference: 0.125, ratio: null, groups: { f: { count: 9, leftOut: true } } },
+      "demographic-parity": {
+        difference: 0.125,
+        difference_by_chance: 0.0625,
+        difference_by_chance_interval: [0, 0.25],
+        ratio: null,
+        groups: { f: { count: 9, leftOut: true } },
+      },
     };
     const page = markupOf(groupSections(figures));
     assert.match(page, /accuracy_by_region[^]*north[^]*0\.50*<[^]*0\.250* to 0\.750*[^]*8/);
-    assert.match(page, /difference 0\.1250*, ratio –[^]*too few rows/);
+    assert.match(page, /difference 0\.1250*, by chance 0\.06250* \(0 to 0\.250*\); ratio –[^]*too few rows/);
     const event = { type: "examples", step: 1, epoch: 1, phase: "after", task: "", labels: [], metrics: {} } as const;
     assert.deepEqual(analyze({ ...event, figures, examples: [] }, 3).figures, figures);
   });
