@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { AttuneError, badValue } from "../../core/errors.ts";
-import { hypergeometric } from "../../core/hypergeometric.ts";
+import { hypergeometric } from "./hypergeometric.ts";
 import type { Json, MetricInputs, Named, Random, Share } from "../../core/types.ts";
 import { role } from "../options/mod.ts";
 import { groupColumns, groupEntries, groupOf, type GroupOptions, inOrder } from "./groups.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { figuresOf } from "../../core/by_chance.ts";
 import { shareIntervals } from "../../core/figures.ts";
-import { hypergeometric } from "../../core/hypergeometric.ts";
+import { hypergeometric } from "../../blocks/metric/hypergeometric.ts";
 import { wilson } from "../../core/intervals.ts";
 import { measurer } from "../../core/metric_accumulator.ts";
 import { createRandom } from "../../core/random.ts";
