@@ -2,7 +2,7 @@
  * Recipes as commands: options of the command line, runs in a worker, exit codes.
  * @module
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
@@ -58,7 +58,9 @@ function processBench(): Workbench {
       const trials = readFileSync(join(output, "search/trials.jsonl"), "utf8").trimEnd().split("\n");
       const { direction } = readJson(output, "search/study.json") as Study;
       const best = bestTrial(trials.map((line) => JSON.parse(line) as TrialLine), direction);
-      return { metrics: readJson(output, "search/best/metrics.json") as Metrics, params: best?.params ?? {} };
+      const metricsOf = (run: string) => readJson(output, `search/${run}/metrics.json`) as Metrics;
+      const usual = existsSync(join(output, "search/default")) ? metricsOf("default") : {};
+      return { metrics: metricsOf("best"), usual, params: best?.params ?? {} };
     },
     crossvalidate: async (spec, { output, resume, folds, ...division }) => {
       const own = { repeats: 1, seed: 42, parallel: 1, ...division };

@@ -65,10 +65,8 @@ export const tune = defineRecipe({
       with: { trials, startupTrials: Math.min(10, Math.ceil(trials / 2)), metric: "accuracy", pruner: "median", space },
     };
     const at = (name: string) => ({ output: pathIn(output, name), resume });
-    bench.say("Default options:");
-    const usual = await bench.train(spec, at("defaults"));
-    bench.say("\nThe search:");
-    const { metrics, params } = await bench.search({ ...spec, search }, at("tuned"));
+    bench.say("The search:");
+    const { metrics, usual, params } = await bench.search({ ...spec, search }, at("tuned"));
     bench.say("\nThe winner, over folds of the rows that it was trained and judged on:");
     const chosen = trialSpec({ ...spec, data: { train: data.train } }, params);
     const folded = await bench.crossvalidate(

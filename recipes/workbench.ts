@@ -24,10 +24,13 @@ export type Workbench = Readonly<{
   /** Trains a spec and gives its last metrics. Throws where the run does not come to its end. */
   train(spec: Named<Json>, settings: TrainSettings): Promise<Metrics>;
   /**
-   * Searches as a spec says; gives the figures of the winner, trained once more, and the values that it was chosen by. Absent
-   * where no process has files for it.
+   * Searches as a spec says; gives the figures of the winner, trained once more, and the values that it was chosen by, and
+   * those of the spec as it is, where there are test rows to see both on. Absent where no process has files for it.
    */
-  search?(spec: Named<Json>, settings: TrainSettings): Promise<Readonly<{ metrics: Metrics; params: Named<Json> }>>;
+  search?(
+    spec: Named<Json>,
+    settings: TrainSettings,
+  ): Promise<Readonly<{ metrics: Metrics; params: Named<Json>; usual: Metrics }>>;
   /** Trains a spec once for each fold; gives the mean and interval of each figure. Absent as `search` is. */
   crossvalidate?(
     spec: Named<Json>,

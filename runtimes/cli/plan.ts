@@ -91,5 +91,5 @@ async function wholeBudget(
   }
   if (!run.search) return undefined;
   const { searchBudget } = await import("../study/search_here.ts");
-  return { name: "search", budget: await searchBudget(spec, run.search) };
+  return { name: "search", budget: await searchBudget(spec, run, run.search) };
 }

@@ -48,7 +48,7 @@ export async function searchSpec(
   const run = await composed(spec);
   const search = run.search as Search;
   const direction = directionOf(run);
-  const budget = await searchBudget(spec, search, options.server === undefined);
+  const budget = await searchBudget(spec, run, search, options.server === undefined);
   const say = options.json ? jsonSpeaker() : textSpeaker();
   say.budget(budget);
   const { pruner } = search.settings;
@@ -68,8 +68,9 @@ export async function searchSpec(
     const runs = runsFor(options.server, folder, search.settings.parallel, host, store);
     const { metric } = search.settings;
     try {
-      const { trials, best, end } = await searchHere({
+      const { trials, best, end, usual, compared } = await searchHere({
         ...{ run, search, direction, spec, store, runs, signal, best: "best", timeout: options.timeout },
+        folder: options.server === undefined ? folder : undefined,
         tell: (trial, best) => say.trial(trial, best, metric),
       });
       if (signal.aborted) return exitCodes.interrupted;
@@ -78,7 +79,7 @@ export async function searchSpec(
         process.stderr.write(`None of the ${trials.length} trials came to a figure: ${why}\n`);
         return exitCodes.failed;
       }
-      say.winner({ best, split: end.split ?? "eval", metrics: end.metrics, metric, folder });
+      say.winner({ best, split: end.split ?? "eval", metrics: end.metrics, usual, compared, metric, folder });
       return exitCodes.done;
     } finally {
       await runs.close();

@@ -6,13 +6,17 @@ import { join } from "node:path";
 import process from "node:process";
 import type { Json, Named } from "../../core/types.ts";
 import { type Budget, budgetLines, totalsOf } from "../study/budget.ts";
+import { comparedFigures, type FigureWithin, type RunsCompared } from "../study/compared_figures.ts";
+import type { RunEnd } from "../study/runs.ts";
 import type { TrialLine } from "../study/study_files.ts";
 
-/** The end of a search. `split`: the rows that its figures are of. */
+/** The end of a search. `split`: the rows that its figures are of; `usual`: how the spec did as it was. */
 export type Winner = Readonly<{
   best: TrialLine;
   split: string;
   metrics: Named<number>;
+  usual?: RunEnd | undefined;
+  compared?: RunsCompared | undefined;
   metric: string;
   folder: string;
 }>;
@@ -30,8 +34,12 @@ export function jsonSpeaker(): SearchSpeaker {
   return {
     budget: (budget) => say({ type: "budget", ...totalsOf(budget), plan: budget.plan ?? null }),
     trial: (trial, best) => say({ type: "trial", ...trial, best: best?.number ?? null }),
-    winner: ({ best: { number, params, value, run }, split, metrics, folder }) =>
-      say({ type: "end", trial: number, params, value, run, split, metrics, best: join(folder, "best") }),
+    winner: ({ best: { number, params, value, run }, split, metrics, usual, compared, folder }) =>
+      say({
+        ...{ type: "end", trial: number, params, value, run, split, metrics, best: join(folder, "best") },
+        ...(usual ? { default: usual.metrics } : {}),
+        ...(compared ? { compared } : {}),
+      }),
   };
 }
 
@@ -46,17 +54,44 @@ export function textSpeaker(): SearchSpeaker {
       const beside = best ? `, best ${shown(best.value)} (trial ${best.number})` : "";
       say(`trial ${String(number).padEnd(5)}${state}${where}  ${figure}${beside}  ${paramsText(params)}`);
     },
-    winner: ({ best, split, metrics, metric, folder }) => {
+    winner: ({ best, split, metrics, usual, compared, metric, folder }) => {
       say(`\nbest      trial ${best.number}: ${metric} ${shown(best.value)} on eval, by which it was chosen`);
       for (const [path, value] of Object.entries(best.params)) say(`          ${path} = ${shown(value)}`);
-      const figures = Object.entries(metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
       const what = split === "eval"
         ? "eval, the rows that chose it (a spec with data.test has rows it never saw)"
         : split;
-      say(`figures   ${figures}  of ${what}`);
+      if (!compared) say(`figures   ${metricsText(metrics)}  of ${what}`);
+      if (usual?.reason === "diverged") say(`default   ${usual.message ?? "the spec as it was diverged"}`);
+      else if (usual && !compared) say(`default   ${metricsText(usual.metrics)}  of the spec as it was`);
+      if (compared) comparedLines(compared, metric).forEach(say);
       say(`report    ${join(folder, "report.html")}\nbest run  ${join(folder, "best")}`);
     },
   };
+}
+
+const metricsText = (metrics: Named<number>): string =>
+  Object.entries(metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
+
+/** The winner beside the spec as it was, on the same rows. */
+function comparedLines(compared: RunsCompared, metric: string): string[] {
+  const figures = comparedFigures(compared, metric);
+  const width = Math.max(8, ...figures.map(({ name }) => name.length)) + 2;
+  const lines = figures.map(({ name, best, default: usual, difference, p }) =>
+    `${name.padEnd(width)}${withinText(best).padEnd(26)}${withinText(usual).padEnd(26)}${
+      difference ? withinText(difference) : ""
+    }${p === undefined ? "" : `  p ${shown(p)}`}`
+  );
+  const rows = `${compared.rows} rows`;
+  return [
+    `\nOn test, ${rows} that no trial saw, with intervals of 95 %:`,
+    `${"".padEnd(width)}${"the winner".padEnd(26)}${"the spec as it was".padEnd(26)}difference`,
+    ...lines,
+    "",
+  ];
+}
+
+function withinText({ value, interval }: FigureWithin): string {
+  return interval ? `${shown(value)} [${shown(interval[0])}, ${shown(interval[1])}]` : shown(value);
 }
 
 /** What a trial tries, in one line. */

@@ -10,6 +10,8 @@ import { lineChart } from "../../plugins/loggers/report_line_chart.ts";
 import { showNumber } from "../../plugins/loggers/report_scale.ts";
 import { style } from "../../plugins/loggers/report_style.ts";
 import { parallelCoordinates } from "./report_parallel.ts";
+import { comparedFigures, type FigureWithin, type RunsCompared } from "./compared_figures.ts";
+import type { RunEnd } from "./runs.ts";
 import { bestTrial } from "./run_study.ts";
 import type { TrialLine } from "./study_files.ts";
 
@@ -19,7 +21,14 @@ export type SearchReport = Readonly<{
   metric: string;
   sampler: string;
   pruner: string;
-  winner?: Readonly<{ split: string; metrics: Named<number> }> | undefined;
+  winner?:
+    | Readonly<{
+      split: string;
+      metrics: Named<number>;
+      usual?: RunEnd | undefined;
+      compared?: RunsCompared | undefined;
+    }>
+    | undefined;
 }>;
 
 /** Trials that are complete, below which importances say nothing. */
@@ -52,6 +61,7 @@ export function renderSearch(report: SearchReport): string {
     </header>
     <main>
     ${best && bestSection(best, metric, winner)}
+    ${winner && comparisonSection(winner, metric)}
     ${historySection(study, metric)}
     ${importanceSection(study)}
     ${parallelSection(study, metric)}
@@ -110,6 +120,56 @@ function winnerText({ split, metrics }: NonNullable<SearchReport["winner"]>, met
   return split === "eval"
     ? `Trained once more: ${figures}. There are no rows that it never saw: with data.test there would be.`
     : `On ${split}, rows that no trial saw: ${metric} ${shown(metrics[metric] ?? null)} (${figures}).`;
+}
+
+/** The winner beside the spec as it was, on rows that no trial saw. */
+function comparisonSection({ usual, compared }: NonNullable<SearchReport["winner"]>, metric: string): Html | false {
+  if (!usual) return false;
+  if (!compared) {
+    const figures = Object.entries(usual.metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
+    return html`
+      <section>
+        <h2>Against the spec as it was</h2>
+        <p>${usual.reason === "diverged" ? usual.message ?? "It diverged." : `On the same rows: ${figures}.`}</p>
+      </section>
+    `;
+  }
+  return html`
+    <section>
+      <h2>Against the spec as it was</h2>
+      <p
+        class="muted">Both on the ${compared
+          .rows} rows of test, which no trial saw, with intervals of 95 %. A difference whose interval has 0 in it may be chance.</p>
+      <div class="scroll">
+        <table class="rows">
+          <thead>
+            <tr>
+              <th>figure</th>
+              <th class="num">the winner</th>
+              <th class="num">the spec as it was</th>
+              <th class="num">difference</th>
+              <th class="num">p</th>
+            </tr>
+          </thead>
+          <tbody>${comparedFigures(compared, metric).map(({ name, best, default: other, difference, p }) =>
+            html`
+              <tr>
+                <th>${name}</th>
+                <td class="num">${within(best)}</td>
+                <td class="num">${within(other)}</td>
+                <td class="num">${difference ? within(difference) : ""}</td>
+                <td class="num">${p === undefined ? "" : shown(p)}</td>
+              </tr>
+            `
+          )}</tbody>
+        </table>
+      </div>
+    </section>
+  `;
+}
+
+function within({ value, interval }: FigureWithin): string {
+  return interval ? `${shown(value)} [${shown(interval[0])}, ${shown(interval[1])}]` : shown(value);
 }
 
 function historySection({ trials, direction }: SearchReport["study"], metric: string): Html {

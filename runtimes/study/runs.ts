@@ -23,6 +23,7 @@ export type RunOptions = Readonly<{
 /** Something that trains specs into folders, and goes on where a folder has a checkpoint. */
 export interface Runs {
   run(spec: Named<Json>, folder: string, options: RunOptions): Promise<RunEnd>;
+  /** Lets go of what is kept open; a further run opens it anew. */
   close(): Promise<void>;
 }
 
@@ -57,7 +58,9 @@ export function runsHere(below: string, slots: number): Runs {
       return end;
     },
     close: async () => {
-      await Promise.all([...workers.values()].map(async (worker) => await (await worker).close()));
+      const all = [...workers.values()];
+      workers.clear();
+      await Promise.all(all.map(async (worker) => await (await worker).close()));
     },
   };
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import { planRun } from "../../core/run/plan.ts";
+import { hasSplit } from "../../core/run_data.ts";
 import { trialSpec } from "../../core/search_space.ts";
 import type { Json, Named, Run, Search, Store, Study } from "../../core/types.ts";
 import { VERSION } from "../../core/version.ts";
@@ -11,9 +12,10 @@ import { withLoggers } from "../host/run_loggers.ts";
 import { hostHere } from "../host/train.ts";
 import { type Budget, countTrials } from "./budget.ts";
 import { renderSearch } from "./report.ts";
+import type { RunsCompared } from "./compared_figures.ts";
 import { bestTrial, runStudy } from "./run_study.ts";
 import type { RunEnd, Runs } from "./runs.ts";
-import { openStudyFiles, type TrialLine } from "./study_files.ts";
+import { openStudyFiles, putJson, type TrialLine } from "./study_files.ts";
 
 /** A search that is set up. */
 export type SearchHere = Readonly<{
@@ -27,15 +29,22 @@ export type SearchHere = Readonly<{
   signal: AbortSignal;
   /** Where the best is trained once more, from the runs' folder; undefined: it is not. */
   best: string | undefined;
+  /** The runs' folder on this machine, where they are here: only then are rows of the winner and the default compared. */
+  folder?: string | undefined;
   timeout?: number | undefined;
   tell?: (trial: TrialLine, best: TrialLine | undefined) => void;
 }>;
 
-/** How a search ended. `best` is absent where no trial came to a figure, `end` where the best was not trained once more. */
+/**
+ * How a search ended. `best` is absent where no trial came to a figure, `end` where the best was not trained once more,
+ * `usual` (how the spec did as it was) and `compared` where there are no test rows to see both on.
+ */
 export type SearchEnd = Readonly<{
   trials: readonly TrialLine[];
   best?: TrialLine | undefined;
   end?: RunEnd | undefined;
+  usual?: RunEnd | undefined;
+  compared?: RunsCompared | undefined;
 }>;
 
 /** Searches to the end, or to where it is interrupted. */
@@ -62,11 +71,43 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
   await files.report(renderSearch(page));
   const best = bestTrial(trials, direction);
   if (!best || signal.aborted || options.best === undefined) return { trials, best };
-  const winner = withLoggers({ ...trialSpec(spec, best.params), name: run.name });
-  const end = await runs.run(winner, options.best, { slot: 0, signal, see: () => {}, test: true });
-  if (end.reason === "interrupted") return { trials, best };
-  await files.report(renderSearch({ ...page, winner: { split: end.split ?? "eval", metrics: end.metrics } }));
-  return { trials, best, end };
+  const made = async (params: Named<Json>, folder: string): Promise<RunEnd | undefined> => {
+    const own = withLoggers({ ...trialSpec(spec, params), name: folder === options.best ? run.name : folder });
+    const end = await runs.run(own, folder, { slot: 0, signal, see: () => {}, test: true });
+    return end.reason === "interrupted" ? undefined : end;
+  };
+  const end = await made(best.params, options.best);
+  if (!end) return { trials, best };
+  const split = end.split ?? "eval";
+  // Of rows that chose the winner no comparison would be fair.
+  const usual = split === "test" ? await made({}, DEFAULT) : undefined;
+  if (split === "test" && !usual) return { trials, best };
+  const compared = usual && usual.reason !== "diverged" ? await comparedWith(options, options.best) : undefined;
+  await files.report(
+    renderSearch({ ...page, winner: { split, metrics: end.metrics, compared, usual } }),
+  );
+  return { trials, best, end, usual, compared };
+}
+
+/** The folder of the spec as it was, beside the winner's. */
+const DEFAULT = "default";
+
+/** The winner and the default on the test rows, in comparison.json too; undefined where their weights are elsewhere. */
+async function comparedWith(
+  { folder, runs, store }: SearchHere,
+  best: string,
+): Promise<RunsCompared | undefined> {
+  if (folder === undefined) return undefined;
+  // What they keep open makes room.
+  await runs.close();
+  const host = await hostHere();
+  const compared = await (await import("./compare_runs.ts")).compareRuns(
+    `${folder}/${best}`,
+    `${folder}/${DEFAULT}`,
+    host,
+  );
+  await putJson(store, "comparison.json", { split: "test", ...compared });
+  return compared;
 }
 
 /** A spec whose runs keep a log, and no report: that one would measure the untouched model each time. */
@@ -76,12 +117,15 @@ function logged(spec: Named<Json>): Named<Json> {
   return { ...spec, loggers: loggers.filter((use) => nameOf(use) !== "report") };
 }
 
-/** What the trials of a search take, and the best once more. `here`: they run on this machine. */
-export async function searchBudget(spec: Named<Json>, search: Search, here = true): Promise<Budget> {
+/** What the trials of a search take, the best once more, and the spec as it is. `here`: they run on this machine. */
+export async function searchBudget(spec: Named<Json>, run: Run, search: Search, here = true): Promise<Budget> {
   const trials = countTrials(search);
+  const tested = run.task.subtasks.some((task) => hasSplit(task.data ?? run.data, "test"));
   return {
-    runs: trials === undefined ? undefined : trials + 1,
-    what: `${trials ?? "the"} trials, and the best once more`,
+    runs: trials === undefined ? undefined : trials + (tested ? 2 : 1),
+    what: `${trials ?? "the"} trials, ${
+      tested ? "the best once more, and the spec as it is" : "and the best once more"
+    }`,
     plan: here ? await planRun(await composed(trialSpec(spec, {})), await hostHere()) : undefined,
   };
 }

@@ -159,16 +159,66 @@ it("attune plan counts the whole of a search, and of folds where it is asked to"
   assert.deepEqual([folded.crossvalidate.runs, folded.crossvalidate.steps], [54, 648]);
 });
 
-it("the winner is reported on test rows, which no trial has measured", async () => {
+it("the winner is reported on test rows, which no trial has measured, beside the spec as it was", async () => {
   const { data } = JSON.parse(readFileSync(spec, "utf8"));
   const tested = changed("tested", {
-    data: { ...data, test: { use: "take", with: { source: data.train, limit: 7 } } },
+    data: { ...data, test: { use: "take", with: { source: data.train, limit: 20 } } },
+    metrics: ["accuracy"],
+    adapter: [{ use: "lora", with: { r: 3 } }],
+    search: {
+      use: "grid",
+      with: { space: { "training.learningRate": { type: "categorical", choices: [1e-5, 5e-2] } } },
+    },
+    training: { maxSteps: 12, learningRate: 1e-5 },
+  });
+  const output = at("tested");
+  const { code, output: said } = await started([
+    ...commands[here] ?? [],
+    ...["search", tested, "--output", output],
+  ]);
+  assert.equal(code, 0, said);
+  assert.match(said, /^runs +4: 2 trials, the best once more, and the spec as it is$/m);
+  const file = (name: string) => JSON.parse(readFileSync(join(output, "search", name), "utf8"));
+  const runs = ["trials/0000", "trials/0001", "best", "default"];
+  const metrics = runs.map((run) => file(`${run}/metrics.json`));
+  assert.deepEqual(metrics.map(({ split }) => split), [undefined, undefined, "test", "test"]);
+  assert.deepEqual([file("default/spec.json"), file("best/spec.json")].map((s) => s.training.learningRate), [
+    1e-5,
+    5e-2,
+  ]);
+  const compared = file("comparison.json");
+  assert.equal(compared.rows, 20);
+  // Those that each run has said of itself, with an interval, and the difference between them with another.
+  for (const [name, run] of [["best", metrics[2]], ["default", metrics[3]]]) {
+    for (const key of ["loss", "accuracy"]) {
+      assert.ok(Math.abs(compared[name][key] - run[key]) < 1e-6, `${name} ${key}`);
+    }
+    const [low, high] = compared[name].accuracy_interval;
+    assert.ok(low <= compared[name].accuracy && compared[name].accuracy <= high && low < high);
+  }
+  for (const key of ["loss", "accuracy"]) {
+    const { difference, difference_interval: [low, high] } = compared.difference[key];
+    assert.ok(Math.abs(difference - (compared.best[key] - compared.default[key])) < 1e-7, `${key} ${difference}`);
+    assert.ok(low <= difference && difference <= high);
+  }
+  const { mcnemar, p } = compared.difference.accuracy;
+  assert.equal(p, mcnemar.exact);
+  assert.match(said, /^accuracy +[\d.]+ \[[\d.]+, [\d.]+\] +[\d.]+ \[[\d.]+, [\d.]+\] +-?[\d.]+ \[.*\] +p [\d.]+$/m);
+  const page = readFileSync(join(output, "search/report.html"), "utf8");
+  for (const part of ["On test, rows that no trial saw", "Against the spec as it was", "on the 20 rows of test"]) {
+    assert.ok(page.includes(part), part);
+  }
+});
+
+it("a search without test rows says so, and compares nothing", async () => {
+  const untested = changed("untested", {
     search: { use: "grid", with: { space: { "adapter.with.r": { type: "categorical", choices: [1, 2] } } } },
     training: { maxSteps: 2 },
   });
-  const output = at("tested");
-  assert.equal(await main(["search", tested, "--output", output]), 0);
-  const split = (run: string) => JSON.parse(readFileSync(join(output, "search", run, "metrics.json"), "utf8")).split;
-  assert.deepEqual(["trials/0000", "trials/0001", "best"].map(split), [undefined, undefined, "test"]);
-  assert.match(readFileSync(join(output, "search/report.html"), "utf8"), /On test, rows that no trial saw/);
+  const output = at("untested");
+  const ended = await started([...commands[here] ?? [], "search", untested, "--output", output]);
+  assert.equal(ended.code, 0, ended.output);
+  assert.match(ended.output, /of eval, the rows that chose it \(a spec with data.test has rows it never saw\)/);
+  assert.ok(!existsSync(join(output, "search/default")) && !existsSync(join(output, "search/comparison.json")));
+  assert.match(readFileSync(join(output, "search/report.html"), "utf8"), /There are no rows that it never saw/);
 });

@@ -1,0 +1,57 @@
+/**
+ * Two runs on the same rows: the figures of each with intervals, and how they differ.
+ * @module
+ */
+import { compareStatistics, comparisonFile } from "../../core/evaluation/compare.ts";
+import { evaluateRows, type Evaluation, resamplingOf } from "../../core/evaluation/evaluate_rows.ts";
+import { openRun } from "../../core/run/open.ts";
+import type { Host, Json, Named } from "../../core/types.ts";
+import { composed } from "../host/plugin_packages.ts";
+import { readRun, taskNames } from "../host/spec_file.ts";
+import type { RunsCompared } from "./compared_figures.ts";
+
+/** Resamples of intervals, and of differences. */
+const RESAMPLES = 2000;
+
+/** Compares two folders' runs on the test rows of both, task by task; a task without test rows is left out. */
+export async function compareRuns(best: string, usual: string, host: Host): Promise<RunsCompared> {
+  const names = await taskNames(best);
+  const all: { [part in "best" | "default" | "difference"]: Record<string, Json> } = {
+    best: {},
+    default: {},
+    difference: {},
+  };
+  let rows = 0;
+  for (const name of names.length > 0 ? names : [undefined]) {
+    const [own, other] = [await evaluated(best, name, host), await evaluated(usual, name, host)];
+    if (!own || !other) continue;
+    rows += own.rows;
+    const compared = compareStatistics(
+      other.statistics,
+      own.statistics,
+      resamplingOf(own.table, { intervals: RESAMPLES }),
+    );
+    const difference = withMcnemar(comparisonFile(compared));
+    const named = (figures: Named<Json>): Named<Json> =>
+      name === undefined
+        ? figures
+        : Object.fromEntries(Object.entries(figures).map(([key, value]) => [`${name}_${key}`, value]));
+    Object.assign(all.best, named(own.figures));
+    Object.assign(all.default, named(other.figures));
+    Object.assign(all.difference, named(difference));
+  }
+  return { rows, ...all };
+}
+
+async function evaluated(folder: string, task: string | undefined, host: Host): Promise<Evaluation | undefined> {
+  const open = await openRun(await composed(await readRun(folder, task)), host);
+  const { test } = open.data;
+  return test && await evaluateRows(open, test, { intervals: RESAMPLES, statistics: true });
+}
+
+/** Differences with what McNemar's test says beside the figure that it is of. */
+function withMcnemar({ changed: _changed, mcnemar, ...differences }: Record<string, Json>): Named<Json> {
+  const { metric, p, ...test } = (mcnemar ?? {}) as Named<Json>;
+  const own = typeof metric === "string" ? differences[metric] as Named<Json> | undefined : undefined;
+  return own ? { ...differences, [metric as string]: { ...own, p: p ?? null, mcnemar: test } } : differences;
+}
