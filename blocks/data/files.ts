@@ -119,6 +119,19 @@ function below(folder: string, name: string): string {
   return folder === "" ? `/${name}` : `${folder}/${name}`;
 }
 
+/** Whether a path below a folder is one that a pattern means: `*` within a name, `**` for any folders. */
+export function matchesPattern(pattern: string, path: string): boolean {
+  const matches = ([part, ...rest]: readonly string[], names: readonly string[]): boolean => {
+    if (part === undefined) return names.length === 0;
+    if (part !== "**") {
+      return names[0] !== undefined && expressionOf(part).test(names[0]) && matches(rest, names.slice(1));
+    }
+    // At the end it means the files of all folders.
+    return rest.length === 0 ? names.length > 0 : names.some((_, from) => matches(rest, names.slice(from)));
+  };
+  return matches(pattern.split("/"), path.split("/"));
+}
+
 /** A part of a pattern as an expression of one name: `*`, `?`, `[a-c]`, `[!a]`, `{a,b}`. */
 function expressionOf(part: string): RegExp {
   const text = part.replace(/\*+/g, "*").replace(/\[!?[^\]]+\]|\{[^{}]*\}|[*?]|[^*?[{]+|[[{]/g, (piece) => {

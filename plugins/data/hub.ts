@@ -6,25 +6,26 @@ import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
 import { slicedRows, slicesIn } from "../../blocks/data/mod.ts";
 import { define } from "../../core/define.ts";
-import { AttuneError, missing, unknownName, unsupported } from "../../core/errors.ts";
+import { AttuneError, badFile, missing, unknownName, unsupported } from "../../core/errors.ts";
 import { downloadFile } from "../../core/hub/download.ts";
 import { hubError } from "../../core/hub/errors.ts";
 import { hubName } from "../../core/hub/name.ts";
 import { isCommit, isOffline, listFiles } from "../../core/hub/repository.ts";
 import { hubClient } from "../../core/hub/request.ts";
-import type { Factory, Host, HubCache, Rows } from "../../core/types.ts";
-import { openParquets } from "./parquet_file.ts";
+import type { Factory, Host, HubCache, Named, Rows, Store } from "../../core/types.ts";
+import { openHubFiles } from "./hub_files.ts";
+import { type HubConfig, hubConfig, type HubRepository } from "./hub_layout.ts";
 
 /** Options of {@link hub}. */
 export interface HubOptions {
   /** `org/name`. */
   readonly path: string;
-  /** Which of its configurations; null: the only one, or "default". */
+  /** Which of its configurations; null: the one that its README calls the default, "default", or the only one. */
   readonly name: string | null;
   /** A split, or parts as `datasets` writes them: `train[:10%]`, `train+test`. */
   readonly split: string;
-  /** Branch, tag or commit; the hub makes Parquet of every data set in `refs/convert/parquet`. */
-  readonly revision: string;
+  /** Branch, tag or commit; null: the Parquet that the hub makes of data sets in `refs/convert/parquet`, else `main`. */
+  readonly revision: string | null;
   /** The columns that are read; null: all. */
   readonly columns: readonly string[] | null;
 }
@@ -39,15 +40,16 @@ export const hubSchema: v.GenericSchema<Input, HubOptions> = v.strictObject({
   ),
   name: v.optional(v.nullable(v.string()), null),
   split: v.optional(v.string(), "train"),
-  revision: v.optional(v.pipe(v.string(), v.regex(/^\w[\w./-]*$/, "a revision")), "refs/convert/parquet"),
+  revision: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^\w[\w./-]*$/, "a revision"))), null),
   columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
 });
 
 /**
- * A split of a data set as the hub has it in Parquet (`<name>/<split>/0000.parquet`), downloaded into the cache that
- * Python uses too. Honours HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE; what was downloaded serves without a network.
+ * A split of a data set of the hub, downloaded into the cache that Python uses too: Parquet, CSV, JSON, text or Arrow files,
+ * packed or not, by the `configs` of its README or by their names as `datasets` has it. Honours HF_ENDPOINT, HF_TOKEN and
+ * HF_HUB_OFFLINE; what was downloaded serves without a network.
  *
- * @throws AttuneError from `open` where the hub has no such data set, configuration or split, or only a part of it.
+ * @throws AttuneError from `open` where the hub has no such data set, configuration or split, and says what there is.
  * @example
  * ```ts
  * import { hub } from "attune/data/hub";
@@ -64,12 +66,16 @@ export const hub: Factory<"data", Input> = define({
       if (!cache) throw missing("hub", "a cache of the hub", host.runtime);
       const repo = `datasets/${options.path}`;
       const open = async (split: string): Promise<Rows> => {
-        const { commit, files } = await filesOf(repo, { ...options, split }, host, cache);
+        const { commit, config, files } = await splitAt(repo, { ...options, split }, host, cache);
         const store = cache.snapshot(repo, commit);
-        return await openParquets(
-          files.map((key) => ({ name: `${options.path}/${key}`, store, key })),
-          options.columns,
-        );
+        const places = files.map((key) => ({
+          name: `${options.path}/${key}`,
+          store,
+          key,
+          path: `${repo}@${commit}/${key}`,
+          cache: host.cache,
+        }));
+        return await openHubFiles(config, places, options.columns);
       };
       // Which splits there are, the hub says where one is asked for.
       const names = slicesIn("hub", options.split).map(({ split }) => split);
@@ -78,17 +84,44 @@ export const hub: Factory<"data", Input> = define({
   }),
 });
 
-type Files = Readonly<{ commit: string; files: readonly string[] }>;
+/** The branch with the Parquet that the hub makes. */
+const CONVERTED = "refs/convert/parquet";
+
+/** Files of one split, how they are read, and the commit that they are of. */
+type Files = Readonly<{ commit: string; config: HubConfig; files: readonly string[] }>;
+
+/** The files of a split at the revision that is asked for; where none is, those that the hub has made, else its author's. */
+async function splitAt(repo: string, options: HubOptions, host: Host, cache: HubCache): Promise<Files> {
+  const { revision } = options;
+  if (revision !== null) return await filesOf(repo, { ...options, revision }, host, cache);
+  try {
+    return await filesOf(repo, { ...options, revision: CONVERTED }, host, cache);
+  } catch (error) {
+    if (!(error instanceof AttuneError)) throw error;
+    const own = { ...options, revision: "main" };
+    // Nothing was converted, or a part alone; what is wrong with that is said where the author's files do not serve either.
+    if (/^HUB_(404|OFFLINE|UNREACHABLE)$/.test(error.code)) return await filesOf(repo, own, host, cache);
+    if (error.code !== "UNSUPPORTED") throw error;
+    return await filesOf(repo, own, host, cache).catch(() => {
+      throw error;
+    });
+  }
+}
+
+type AtRevision = HubOptions & Readonly<{ revision: string }>;
 
 /** The files of a split, downloaded where they must be. */
-async function filesOf(repo: string, options: HubOptions, host: Host, cache: HubCache): Promise<Files> {
+async function filesOf(repo: string, options: AtRevision, host: Host, cache: HubCache): Promise<Files> {
   const { path, revision } = options;
   const cached = async (): Promise<Files | undefined> => {
     const commit = isCommit(revision) ? revision : await cache.ref(repo, revision);
     if (commit === undefined || !isCommit(commit)) return undefined;
     const keys: string[] = [];
-    for await (const { key } of cache.snapshot(repo, commit).list("")) keys.push(key);
-    return keys.length > 0 ? { commit, files: splitOf(keys, options) } : undefined;
+    const store = cache.snapshot(repo, commit);
+    for await (const { key } of store.list("")) keys.push(key);
+    return keys.length > 0
+      ? { commit, ...splitOf({ path, files: keys, card: await cardOf(path, store), isPart: true }, options) }
+      : undefined;
   };
   if (isOffline(host)) {
     const snapshot = await cached();
@@ -97,11 +130,16 @@ async function filesOf(repo: string, options: HubOptions, host: Host, cache: Hub
   }
   const client = await hubClient(host);
   try {
-    const { commit, files: all } = await listFiles(client, "datasets", path, revision);
-    const files = splitOf([...all], options);
-    for (const file of files) await downloadFile({ client, host, cache, repo, commit, file, progress: undefined });
+    const { commit, files: listed } = await listFiles(client, "datasets", path, revision);
+    const download = async (file: string): Promise<void> =>
+      await downloadFile({ client, host, cache, repo, commit, file, progress: undefined });
+    const isConverted = revision === CONVERTED;
+    if (!isConverted && listed.has(CARD)) await download(CARD);
+    const card = isConverted ? {} : await cardOf(path, cache.snapshot(repo, commit));
+    const found = splitOf({ path, files: [...listed], card }, options);
+    for (const file of found.files) await download(file);
     if (!isCommit(revision)) await cache.setRef(repo, revision, commit);
-    return { commit, files };
+    return { commit, ...found };
   } catch (error) {
     // Without a network, what was downloaded before serves; what the hub refuses stays refused.
     const away = error instanceof AttuneError && /^HUB_(UNREACHABLE|5\d\d)$/.test(error.code);
@@ -111,8 +149,38 @@ async function filesOf(repo: string, options: HubOptions, host: Host, cache: Hub
   }
 }
 
-/** The files `<name>/<split>/*.parquet` of a listing. Throws AttuneError that says what there is. */
-function splitOf(all: readonly string[], { path, name, split }: HubOptions): string[] {
+/** The file that describes a repository. */
+const CARD = "README.md";
+
+/** The YAML at the head of a repository's README; nothing where there is none. */
+async function cardOf(path: string, store: Store): Promise<Named<unknown>> {
+  const file = await store.get(CARD);
+  const head = /^\uFEFF?---[ \t]*\r?\n([^]*?)\r?\n---[ \t]*(?:\r?\n|$)/.exec(new TextDecoder().decode(file?.bytes))
+    ?.[1];
+  if (head === undefined) return {};
+  const { parse } = await import("yaml");
+  try {
+    const value: unknown = parse(head);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Named<unknown> : {};
+  } catch (cause) {
+    throw badFile("hub", `${path}/${CARD}`, `its head is not YAML (${cause instanceof Error ? cause.message : cause})`);
+  }
+}
+
+/** A split's files of a repository, and how they are read. Throws AttuneError that says what there is. */
+function splitOf(repository: HubRepository, options: AtRevision): Omit<Files, "commit"> {
+  const { path, split, name, revision } = options;
+  const config = revision === CONVERTED ? convertedConfig(repository.files, options) : hubConfig(repository, name);
+  const files = config.splits[split] ?? [];
+  if (files.length > 0) return { config, files };
+  if (config.splits[`partial-${split}`]) {
+    throw unsupported("hub", `${path}: split`, split, "the hub has only a part of it in Parquet");
+  }
+  throw unknownName("hub", `${path}: split`, "split", split, Object.keys(config.splits));
+}
+
+/** The files `<name>/<split>/*.parquet` that the hub makes. Throws AttuneError that says what there is. */
+function convertedConfig(all: readonly string[], { path, name }: HubOptions): HubConfig {
   const known = all.flatMap((file) => {
     const [, config = "", part = ""] = /^([^/]+)\/([^/]+)\/[^/]+\.parquet$/.exec(file) ?? [];
     return config === "" ? [] : [{ file, config, part }];
@@ -120,11 +188,8 @@ function splitOf(all: readonly string[], { path, name, split }: HubOptions): str
   const configs = [...new Set(known.map(({ config }) => config))];
   const config = name ?? (configs.length === 1 ? configs[0] : "default") ?? "";
   if (!configs.includes(config)) throw unknownName("hub", `${path}: name`, "configuration", config, configs);
-  const parts = known.filter((k) => k.config === config);
-  const files = parts.filter(({ part }) => part === split).map(({ file }) => file).sort();
-  if (files.length > 0) return files;
-  if (parts.some(({ part }) => part === `partial-${split}`)) {
-    throw unsupported("hub", `${path}: split`, split, "the hub has only a part of it in Parquet");
-  }
-  throw unknownName("hub", `${path}: split`, "split", split, [...new Set(parts.map(({ part }) => part))]);
+  const splits: Record<string, string[]> = {};
+  for (const { file, part } of known.filter((one) => one.config === config)) (splits[part] ??= []).push(file);
+  for (const files of Object.values(splits)) files.sort();
+  return { name: config, format: "parquet", splits, options: {}, classes: {} };
 }

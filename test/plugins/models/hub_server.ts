@@ -20,6 +20,8 @@ export type HubServerOptions = Readonly<{
   wrong?: Uint8Array;
   /** Answers everything with this status. */
   status?: number;
+  /** The revisions that there are besides the commit. */
+  revisions?: readonly string[];
   /** Never answers. */
   silent?: boolean;
 }>;
@@ -77,7 +79,8 @@ export async function startHub(options: HubServerOptions): Promise<HubServer> {
     if (url.includes("/forbidden/")) return deny(403);
     const api = /^\/api\/(?:models|datasets)\/(?:[\w-]+\/)?[\w-]+\/revision\/(.+)$/.exec(url);
     if (api) {
-      if (!["main", commit, "refs%2Fpr%2F1", "refs%2Fconvert%2Fparquet"].includes(api[1] ?? "")) {
+      const { revisions = ["main", "refs/pr/1", "refs/convert/parquet"] } = options;
+      if (![commit, ...revisions].includes(decodeURIComponent(api[1] ?? ""))) {
         return deny(404, "RevisionNotFound");
       }
       const siblings = Object.keys(files).map((rfilename) => ({ rfilename }));
