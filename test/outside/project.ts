@@ -57,11 +57,18 @@ export function checkTypes(project: string, include: readonly string[]): SpawnSy
 }
 
 /** Programs of the runtime that this test runs in: one that runs a file, one that runs a file of tests. */
-export const programs: Readonly<{ run: readonly string[]; test: readonly string[] }> = ({
-  node: { run: ["node"], test: ["node", "--test"] },
-  bun: { run: ["bun"], test: ["bun", "test", "--timeout", "60000"] },
-  deno: { run: ["deno", "run", "-A", "--no-check"], test: ["deno", "test", "-A", "--no-check"] },
+export const programs: Readonly<
+  { run: readonly string[]; test: readonly string[]; testTogether: readonly string[] }
+> = ({
+  node: { run: ["node"], test: ["node", "--test"], testTogether: ["node", "--test", "--test-isolation=none"] },
+  bun: { run: ["bun"], ...testedBy("bun", "test", "--timeout", "60000") },
+  deno: { run: ["deno", "run", "-A", "--no-check"], ...testedBy("deno", "test", "-A", "--no-check") },
 } as const)[here as "node"];
+
+/** A command that takes all files into one process whatever it is told. */
+function testedBy(...test: readonly string[]): Pick<typeof programs, "test" | "testTogether"> {
+  return { test, testTogether: test };
+}
 
 /** Runs one of them in a folder. */
 export function runIn(folder: string, [program = "", ...args]: readonly string[]): SpawnSyncReturns<string> {
