@@ -8,6 +8,7 @@ import { layOut } from "../loop/layout.ts";
 import type { Batch, BatchLayout, Dataset, Rows, Sample, Subtask, Survey } from "../types.ts";
 import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
 import { createRowEncoder } from "./encoding.ts";
+import { openKeptSamples } from "./kept_samples.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
 import { seekable, type SeekableRows, worthKeeping } from "./seekable.ts";
@@ -18,8 +19,10 @@ import { VERSION } from "../version.ts";
 /** How often one looks whether there is progress to tell, in rows. */
 const PROGRESS = 64;
 
-/** How rows are read: as others of the run were, and who is told how far it is, under which name. */
-export type ReadingOptions = Readonly<{ reading?: unknown; tell?: Tell | undefined; what?: string }>;
+/** How rows are read: as others of the run were, who is told how far it is, under which name, and how often all pass. */
+export type ReadingOptions = Readonly<
+  { reading?: unknown; tell?: Tell | undefined; what?: string; passes?: (rows: number) => number }
+>;
 
 /** Where a run spec has a task's data. */
 export function dataPath({ name }: Pick<Subtask, "name">): string {
@@ -70,6 +73,7 @@ async function encodeOpened(
     labelled,
     oneEach: collator.oneEach ?? false,
     known: knownSizes(open, source, labelled, reading),
+    keeping: keepingOf(open, source, labelled, { ...options, reading }),
     tell: async (done, total) => {
       if (done % PROGRESS === 0 || done === total) await options.tell?.(options.what ?? "rows", done, total);
     },
@@ -105,6 +109,32 @@ function knownSizes(
       return bytes && createSampleSizes(labelled, bytes);
     },
     keep: async (sizes) => await keepBytes(cache, "sizes", parts, sizes.bytes()),
+  };
+}
+
+/**
+ * Where encoded samples are kept, of data sets that are worth it, by all that they depend on: where all rows pass again in this
+ * run, or a run before this one has had them.
+ */
+function keepingOf(
+  { host, run, collator, tokenizer, checkpoint, backbone, layout, task }: OpenRun,
+  source: SeekableRows,
+  labelled: boolean,
+  { reading, passes }: ReadingOptions,
+): EncodingOptions["keeping"] {
+  const cache = worthKeeping(source, host);
+  if (!cache) return undefined;
+  const { maxLength, seed } = run.training;
+  const rows = [source.fingerprint, source.length, labelled, reading ?? null];
+  const model = [tokenizer.fingerprint, checkpoint.config, backbone.maxPositions, backbone.vocabSize, layout.reserve];
+  const said = [collator.name, collator.options, task.labels ?? null, maxLength, seed];
+  const parts = ["samples 1", VERSION, rows, model, said];
+  return {
+    open: async () => {
+      let isFirst = false;
+      await cachedJson(cache, "passes", parts, async () => isFirst = true);
+      return (passes?.(source.length) ?? 1) > 1 || !isFirst ? await openKeptSamples({ cache, parts }) : undefined;
+    },
   };
 }
 

@@ -5,7 +5,7 @@
 import { AttuneError, badValue } from "../errors.ts";
 import type { Regularizer, Row, Sample, TransformReport } from "../types.ts";
 import type { RowEncoder } from "./encoding.ts";
-import { createSampleCache, type SampleCache } from "./sample_cache.ts";
+import { createSampleLevels, type SampleKeeping, type SampleLevels } from "./sample_levels.ts";
 import { createSampleSizes, type GrowingSizes, type SampleSizes, sizeOf } from "./sample_sizes.ts";
 import type { SeekableRows } from "./seekable.ts";
 
@@ -36,9 +36,6 @@ export type EncodedRows = Readonly<{
   transforms?: readonly TransformReport[];
 }>;
 
-/** Bytes of samples that are kept in memory, of one data set. */
-const KEPT_BYTES = 48 * 2 ** 20;
-
 /** Tokens that are looked at before the first step: smaller data sets are checked whole. */
 const LOOKED_TOKENS = 2 ** 17;
 
@@ -54,6 +51,8 @@ export type EncodingOptions = Readonly<{
   oneEach: boolean;
   /** Finds the sizes of the same samples, as an earlier run has left them, and keeps them. */
   known?: Readonly<{ find(): Promise<SampleSizes | undefined>; keep(sizes: GrowingSizes): Promise<void> }> | undefined;
+  /** Where encoded samples are kept, besides in memory. */
+  keeping?: SampleKeeping | undefined;
   /** Is told of each row that was looked at. */
   tell?: ((done: number, total: number) => Promise<void>) | undefined;
 }>;
@@ -63,18 +62,18 @@ export async function lookAtRows(
   options: EncodingOptions,
 ): Promise<Pick<EncodedRows, "count" | "samples" | "looked" | "sizes" | "largest">> {
   const { source, encoder, labelled, oneEach } = options;
-  const cache = createSampleCache(KEPT_BYTES);
+  const levels = createSampleLevels(options.keeping);
   // Small data is checked whole; of other data it must be known how many samples there are.
   const pass = oneEach
     ? await encodeInOrder(
       options,
-      cache,
+      levels,
       ({ total, unlabelled, count }) => total >= LOOKED_TOKENS && unlabelled < count,
     )
-    : await allSizes(options, cache);
+    : await allSizes(options, levels);
   const isAll = !oneEach || pass.count >= source.length;
   const count = isAll ? pass.count : source.length;
-  const reader = { ...options, cache, count, row: isAll ? pass.row : same, firstOf: isAll ? pass.firstOf : same };
+  const reader = { ...options, levels, count, row: isAll ? pass.row : same, firstOf: isAll ? pass.firstOf : same };
   const samples: EncodedRows["samples"] = (places, epoch = 0) => samplesAt(reader, places, epoch);
   let looked = pass;
   if (encoder.redraws && isAll) {
@@ -88,7 +87,7 @@ export async function lookAtRows(
     count,
     looked,
     samples,
-    sizes: () => all ??= allSizes(options, cache),
+    sizes: () => all ??= allSizes(options, levels),
     largest: async (wanted) => {
       const known = all ? await all : looked;
       if (known.count === count) return known.largest(wanted);
@@ -102,12 +101,12 @@ export async function lookAtRows(
 const same = (number: number): number => number;
 
 /** The sizes of all samples: as they are known, or all are encoded. */
-async function allSizes(options: EncodingOptions, cache: SampleCache): Promise<SampleSizes> {
+async function allSizes(options: EncodingOptions, levels: SampleLevels): Promise<SampleSizes> {
   // What is drawn anew says nothing of what is drawn for this run.
   const known = options.encoder.redraws ? undefined : options.known;
   const before = await known?.find();
   if (before) return before;
-  const sizes = await encodeInOrder(options, cache, () => false);
+  const sizes = await encodeInOrder(options, levels, () => false);
   await known?.keep(sizes);
   return sizes;
 }
@@ -115,23 +114,24 @@ async function allSizes(options: EncodingOptions, cache: SampleCache): Promise<S
 /** Encodes rows one after the other, all or until enough is known; where a row may be several samples, all. */
 async function encodeInOrder(
   { source, encoder, labelled, oneEach, tell }: EncodingOptions,
-  cache: SampleCache,
+  levels: SampleLevels,
   isEnough: (sizes: SampleSizes) => boolean,
 ): Promise<GrowingSizes> {
   const sizes = createSampleSizes(labelled);
   let number = 0;
   for await (const { row, where } of source.read()) {
-    for (const sample of encoder.encode(row, number, where)) {
+    for (const sample of levels.timed(() => encoder.encode(row, number, where))) {
       const place = sizes.count;
       // Where nothing is drawn anew a sample is the same in every epoch.
       const own = encoder.redraws ? sample : encoder.finish(sample, place, 0);
-      cache.put(place, own);
+      await levels.put(place, own);
       sizes.add(encoder.redraws && oneEach ? encoder.finish(sample, place, 0) : own);
     }
     number++;
     await tell?.(number, source.length);
     if (oneEach && isEnough(sizes)) break;
   }
+  if (number >= source.length) await levels.flush();
   return sizes;
 }
 
@@ -139,43 +139,51 @@ async function encodeInOrder(
 type SampleReader =
   & EncodingOptions
   & Pick<SampleSizes, "row" | "firstOf">
-  & Readonly<{ cache: SampleCache; count: number }>;
+  & Readonly<{ levels: SampleLevels; count: number }>;
 
 async function samplesAt(reader: SampleReader, places: readonly number[], epoch: number): Promise<readonly Sample[]> {
-  const { source, encoder, cache, count } = reader;
-  const ready = new Map<number, Sample>();
-  const missing = new Set<number>();
+  const { encoder, levels, count } = reader;
   for (const place of places) {
-    const sample = cache.get(place);
-    if (sample) ready.set(place, sample);
-    else if (Number.isInteger(place) && place >= 0 && place < count) missing.add(reader.row(place));
-    else throw badValue("data", "sample", place, `a sample from 0 to ${count - 1}`);
+    if (Number.isInteger(place) && place >= 0 && place < count) continue;
+    throw badValue("data", "sample", place, `a sample from 0 to ${count - 1}`);
   }
-  const numbers = [...missing];
-  const rows = missing.size > 0 ? await source.at(numbers) : [];
-  for (const [i, row] of rows.entries()) {
-    const number = numbers[i] ?? 0;
-    for (const [k, sample] of (await encodedAt(reader, row, number)).entries()) {
-      const place = reader.firstOf(number) + k;
-      const own = encoder.redraws ? sample : encoder.finish(sample, place, 0);
-      cache.put(place, own);
-      ready.set(place, own);
-    }
+  const ready = new Map(await levels.get(places, (some) => freshAt(reader, some)));
+  const missing = places.filter((place) => !ready.has(place));
+  for (const [place, sample] of await freshAt(reader, missing)) {
+    await levels.put(place, sample);
+    ready.set(place, sample);
   }
+  if (levels.count() >= count) await levels.flush();
   return places.map((place) => {
     const sample = ready.get(place) as Sample;
     return encoder.redraws ? encoder.finish(sample, place, epoch) : sample;
   });
 }
 
+/** The samples at some places, encoded now, with the others of their rows. */
+async function freshAt(reader: SampleReader, places: readonly number[]): Promise<ReadonlyMap<number, Sample>> {
+  const { source, encoder } = reader;
+  const fresh = new Map<number, Sample>();
+  const numbers = [...new Set(places.map(reader.row))];
+  const rows = numbers.length > 0 ? await source.at(numbers) : [];
+  for (const [i, row] of rows.entries()) {
+    const number = numbers[i] ?? 0;
+    for (const [k, sample] of (await encodedAt(reader, row, number)).entries()) {
+      const place = reader.firstOf(number) + k;
+      fresh.set(place, encoder.redraws ? sample : encoder.finish(sample, place, 0));
+    }
+  }
+  return fresh;
+}
+
 /** The samples of a row that was read by its number, as many as were found of it before. */
 async function encodedAt(
-  { source, encoder, oneEach }: EncodingOptions,
+  { source, encoder, oneEach, levels }: SampleReader,
   row: Row,
   number: number,
 ): Promise<readonly Sample[]> {
   const encode = (where?: string): readonly Sample[] => {
-    const samples = encoder.encode(row, number, where);
+    const samples = levels.timed(() => encoder.encode(row, number, where));
     if (!oneEach || samples.length === 1) return samples;
     throw new AttuneError(
       `Row ${number} is ${samples.length} samples, and its collator says that every row is one: set oneEach to false there`,

@@ -30,15 +30,25 @@ export async function* readTasks(run: Run, host: Host): AsyncGenerator<TrainingE
 
 async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEvent, RowsAsRead> {
   const { data, task, run } = open;
-  const read = async function* (name: string, dataset: Dataset, reading?: unknown) {
+  const read = async function* (name: string, dataset: Dataset, passes: Passes, reading?: unknown) {
     const what = `${dataPath(task)}.${name}`;
-    return yield* tellingOf(host, (tell) => labelledRows(open, dataset, { reading, tell, what }));
+    return yield* tellingOf(host, (tell) => labelledRows(open, dataset, { reading, tell, what, passes }));
   };
-  const rows = withFields(yield* read("train", trainData(open)), run.regularizers);
-  const held = data.eval ? yield* read("eval", data.eval, rows.reading) : undefined;
-  const test = data.test ? yield* read("test", data.test, rows.reading) : undefined;
+  const rows = withFields(yield* read("train", trainData(open), passesOf(run)), run.regularizers);
+  const held = data.eval
+    ? yield* read("eval", data.eval, () => (run.training.evalStrategy === "no" ? 1 : 2), rows.reading)
+    : undefined;
+  const test = data.test ? yield* read("test", data.test, () => 1, rows.reading) : undefined;
   const train = task.packing ? await (await import("./pack.ts")).packRows(open, rows) : rows;
   return { open, train, held, test, rows };
+}
+
+/** How often all of so many rows pass. */
+type Passes = (rows: number) => number;
+
+function passesOf({ training }: Run): Passes {
+  const { maxSteps, numTrainEpochs, perDeviceTrainBatchSize: size, gradientAccumulationSteps } = training;
+  return (rows) => (maxSteps > 0 ? maxSteps * gradientAccumulationSteps * size / rows : numTrainEpochs);
 }
 
 /** Rows that are measured on and trained on; a run with too many of them ends here. */

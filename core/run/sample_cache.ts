@@ -7,7 +7,8 @@ import type { Sample } from "../types.ts";
 /** Samples by their place. */
 export type SampleCache = Readonly<{
   get(place: number): Sample | undefined;
-  put(place: number, sample: Sample): void;
+  /** Says whether it has room for the sample, or has it already. */
+  put(place: number, sample: Sample): boolean;
 }>;
 
 /** Bytes that a sample takes, and each of its fields, besides the values; as measured on Node. */
@@ -23,9 +24,10 @@ export function createSampleCache(bytes: number): SampleCache {
   return {
     get: (place) => samples.get(place),
     put: (place, sample) => {
-      if (left <= 0 || samples.has(place)) return;
+      if (left <= 0 || samples.has(place)) return samples.has(place);
       left -= bytesOf(sample);
       samples.set(place, sample);
+      return true;
     },
   };
 }

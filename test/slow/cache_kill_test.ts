@@ -12,7 +12,8 @@ import { after, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openLines } from "../../core/line_index.ts";
 import { seekable } from "../../core/run/seekable.ts";
-import type { Host, Rows } from "../../core/types.ts";
+import { openKeptSamples } from "../../core/run/kept_samples.ts";
+import type { Host, Rows, Sample } from "../../core/types.ts";
 import { directoryStore } from "../../runtimes/host/directory_store.ts";
 
 const COUNT = 60_000;
@@ -27,6 +28,26 @@ const opened: Rows = {
     for (let i = from?.at ?? 0; i < COUNT; i++) yield { row: row(i), next: { at: i + 1 } };
   },
 };
+
+const sampleOf = (i: number): Sample => ({
+  row: i,
+  sequences: [{
+    length: i % 50,
+    fields: { input_ids: { axis: "token", data: new Int32Array(i % 50).fill(i), padValue: 0 } },
+  }],
+  targets: {},
+});
+
+/** Reads what is kept of some thousand samples, and keeps the others. */
+async function keep(): Promise<void> {
+  const kept = await openKeptSamples({ cache: directoryStore(cache), parts: ["kill"], blockBytes: 2 ** 16 });
+  for (let i = 0; i < 6000; i++) {
+    const sample = (await kept.get([i])).get(i);
+    if (sample) assert.deepEqual(sample, sampleOf(i));
+    else await kept.put(i, sampleOf(i));
+  }
+  await kept.flush();
+}
 
 /** Indexes a file and writes a stream down, then looks at some rows of both. */
 async function look(): Promise<void> {
@@ -45,7 +66,7 @@ async function look(): Promise<void> {
 
 if (given !== undefined) {
   // The child: until it is killed.
-  for (;;) await look();
+  for (;;) await Promise.all([look(), keep()]);
 } else {
   after(() => rmSync(folder, { recursive: true, force: true }));
   it("processes killed at random leave a cache that others read rightly", async () => {
@@ -60,6 +81,7 @@ if (given !== undefined) {
       child.kill("SIGKILL");
       await new Promise((done) => child.on("exit", done));
       await look();
+      await keep();
     }
   });
 }
