@@ -130,10 +130,13 @@ function keepingOf(
   const said = [collator.name, collator.options, task.labels ?? null, maxLength, seed];
   const parts = ["samples 1", VERSION, rows, model, said];
   return {
-    open: async () => {
+    rows: source.length,
+    open: async (isAgain) => {
       let isFirst = false;
       await cachedJson(cache, "passes", parts, async () => isFirst = true);
-      return (passes?.(source.length) ?? 1) > 1 || !isFirst ? await openKeptSamples({ cache, parts }) : undefined;
+      return isAgain || !isFirst || (passes?.(source.length) ?? 1) > 1
+        ? await openKeptSamples({ cache, parts })
+        : undefined;
     },
   };
 }

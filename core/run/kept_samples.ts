@@ -5,6 +5,7 @@
  */
 import { sha256 } from "../fingerprint.ts";
 import type { Sample, Store } from "../types.ts";
+import { type Addresses, createAddresses } from "./sample_addresses.ts";
 import { type Block, createBlock, readTable } from "./sample_block.ts";
 import { isSameRecord, readRecord, RECORD_HEAD, recordOf, recordSize } from "./sample_record.ts";
 
@@ -49,47 +50,99 @@ const WORD = 4;
 
 /** Opens the samples that were kept of the same parts, by whatever process. */
 export async function openKeptSamples(options: KeptOptions): Promise<KeptSamples> {
-  const { cache, parts, blockBytes = BLOCK, mostBytes = MOST } = options;
-  const folder = `samples/${await sha256(JSON.stringify(parts))}`;
-  const wordsEach = blockBytes / WORD;
-  const mostBlocks = Math.min(Math.floor(mostBytes / blockBytes), Math.floor((2 ** 32 - 1) / wordsEach));
-  const addresses = createAddresses();
-  const keys: string[] = [];
-  let isFull = false;
-  const addBlock = (key: string, table: ReadonlyMap<number, number>): void => {
-    const number = keys.push(key) - 1;
-    for (const [place, offset] of table) addresses.set(place, number * wordsEach + offset / WORD);
-  };
-  for (const key of await keysIn(cache, folder)) {
-    const table = keys.length < mostBlocks ? await readTable(cache, key, blockBytes).catch(() => undefined) : undefined;
-    if (table) addBlock(key, table);
-  }
-  let before = keys.length;
+  const { blockBytes = BLOCK } = options;
+  const blocks = await openBlocks(options, blockBytes);
   let block: Block = createBlock(blockBytes);
   /** What is being written. */
   let written: Block | undefined;
   let writing: Promise<void> = Promise.resolve();
-
-  const write = async (full: Block): Promise<void> => {
-    const bytes = await full.bytes();
-    const key = `${folder}/${(await sha256(bytes)).slice(0, 32)}`;
-    await cache.put(key, bytes, { if: null });
-    addBlock(key, full.table);
-    written = undefined;
-  };
+  let isFull = false;
   /** Begins a block, behind the one before: there are two in memory at most. */
   const turn = async (): Promise<void> => {
     if (block.table.size === 0) return;
     await writing;
     const full = block;
-    block = createBlock(blockBytes);
-    written = full;
+    [block, written] = [createBlock(blockBytes), full];
     // A disk that is full: what is there serves, and no more is tried.
-    writing = write(full).catch(() => {
+    writing = blocks.write(full).catch(() => {
       isFull = true;
+    }).then(() => {
       written = undefined;
     });
   };
+  const recordAt = async (place: number): Promise<Uint8Array | undefined> =>
+    block.get(place) ?? written?.get(place) ?? await blocks.record(place);
+  return {
+    get count() {
+      return blocks.addresses.count() + block.table.size + (written?.table.size ?? 0);
+    },
+    some: blocks.some,
+    get: async (places) => {
+      const ready = new Map<number, Sample>();
+      await Promise.all([...new Set(places)].map(async (place) => {
+        const record = await recordAt(place);
+        const sample = record && readRecord(record, place);
+        if (sample) ready.set(place, sample);
+        else blocks.addresses.delete(place);
+      }));
+      return ready;
+    },
+    put: async (place, sample) => {
+      if (isFull || blocks.addresses.has(place) || block.get(place) || written?.get(place)) return;
+      const record = recordOf(place, sample);
+      // A collator whose samples hold what JSON cannot: the others of its samples will, too.
+      if (!record) isFull = true;
+      if (!record || record.length > blockBytes) return;
+      if (!block.hasRoom(record)) {
+        await turn();
+        isFull ||= !blocks.hasRoom();
+      }
+      if (!isFull) block.add(place, record);
+    },
+    confirm: async (samples) => {
+      for (const [place, sample] of samples) {
+        const record = await recordAt(place);
+        const fresh = record && recordOf(place, sample);
+        if (!record || !readRecord(record, place) || (fresh && isSameRecord(record, fresh))) continue;
+        return await blocks.forget();
+      }
+    },
+    flush: async () => {
+      if (!isFull) await turn();
+      await writing;
+    },
+  };
+}
+
+/** The blocks that are on disk. */
+type Blocks = Readonly<{
+  addresses: Addresses;
+  /** Whether there may be another, besides one that is being written. */
+  hasRoom(): boolean;
+  /** The bytes of a place's record, whole or not. */
+  record(place: number): Promise<Uint8Array | undefined>;
+  write(block: Block): Promise<void>;
+  /** Places of what was there when they were opened. */
+  some(count: number): readonly number[];
+  /** Removes what was there when they were opened. */
+  forget(): Promise<void>;
+}>;
+
+async function openBlocks({ cache, parts, mostBytes = MOST }: KeptOptions, blockBytes: number): Promise<Blocks> {
+  const folder = `samples/${await sha256(JSON.stringify(parts))}`;
+  const wordsEach = blockBytes / WORD;
+  const most = Math.min(Math.floor(mostBytes / blockBytes), Math.floor((2 ** 32 - 1) / wordsEach));
+  const addresses = createAddresses();
+  const keys: string[] = [];
+  const add = (key: string, table: ReadonlyMap<number, number>): void => {
+    const number = keys.push(key) - 1;
+    for (const [place, offset] of table) addresses.set(place, number * wordsEach + offset / WORD);
+  };
+  for (const key of await keysIn(cache, folder)) {
+    const table = keys.length < most ? await readTable(cache, key, blockBytes).catch(() => undefined) : undefined;
+    if (table) add(key, table);
+  }
+  let before = [...keys];
   const recordOn = async (address: number): Promise<Uint8Array | undefined> => {
     const key = keys[Math.floor(address / wordsEach)] ?? "";
     const offset = address % wordsEach * WORD;
@@ -100,53 +153,25 @@ export async function openKeptSamples(options: KeptOptions): Promise<KeptSamples
     if (size > blockBytes) return undefined;
     return size <= first.length ? first.subarray(0, size) : await read(size);
   };
-  const recordAt = async (place: number): Promise<Uint8Array | undefined> => {
-    const waiting = block.get(place) ?? written?.get(place);
-    const address = addresses.get(place);
-    return waiting ?? (address === undefined ? undefined : await recordOn(address).catch(() => undefined));
-  };
   return {
-    get count() {
-      return addresses.count() + block.table.size + (written?.table.size ?? 0);
+    addresses,
+    hasRoom: () => keys.length + 1 < most,
+    record: async (place) => {
+      const address = addresses.get(place);
+      return address === undefined ? undefined : await recordOn(address).catch(() => undefined);
     },
-    some: (count) => (before > 0 ? addresses.some(count) : []),
-    get: async (places) => {
-      const ready = new Map<number, Sample>();
-      await Promise.all([...new Set(places)].map(async (place) => {
-        const record = await recordAt(place);
-        const sample = record && readRecord(record, place);
-        if (sample) ready.set(place, sample);
-        else addresses.delete(place);
-      }));
-      return ready;
+    write: async (block) => {
+      const bytes = await block.bytes();
+      const key = `${folder}/${(await sha256(bytes)).slice(0, 32)}`;
+      await cache.put(key, bytes, { if: null });
+      add(key, block.table);
     },
-    put: async (place, sample) => {
-      if (isFull || addresses.has(place) || block.get(place) || written?.get(place)) return;
-      const record = recordOf(place, sample);
-      // A collator whose samples hold what JSON cannot: the others of its samples will, too.
-      if (!record) isFull = true;
-      if (!record || record.length > blockBytes) return;
-      if (!block.hasRoom(record)) {
-        await turn();
-        isFull ||= keys.length + 1 >= mostBlocks;
-      }
-      if (!isFull) block.add(place, record);
-    },
-    confirm: async (samples) => {
-      for (const [place, sample] of samples) {
-        const record = await recordAt(place);
-        const fresh = record && recordOf(place, sample);
-        if (!record || !readRecord(record, place) || (fresh && isSameRecord(record, fresh))) continue;
-        addresses.clear();
-        const old = keys.slice(0, before);
-        before = 0;
-        await Promise.all(old.map((key) => cache.delete(key).catch(() => {})));
-        return;
-      }
-    },
-    flush: async () => {
-      if (!isFull) await turn();
-      await writing;
+    some: (count) => (before.length > 0 ? addresses.some(count) : []),
+    forget: async () => {
+      addresses.clear();
+      const old = before;
+      before = [];
+      await Promise.all(old.map((key) => cache.delete(key).catch(() => {})));
     },
   };
 }
@@ -159,53 +184,4 @@ async function keysIn(cache: Store, folder: string): Promise<string[]> {
     // What cannot be listed is not there.
   }
   return keys;
-}
-
-/** Where samples are, by their place: four bytes for each place up to the last. */
-type Addresses = Readonly<{
-  count(): number;
-  has(place: number): boolean;
-  get(place: number): number | undefined;
-  set(place: number, address: number): void;
-  delete(place: number): void;
-  clear(): void;
-  some(count: number): readonly number[];
-}>;
-
-function createAddresses(): Addresses {
-  // One more than the address: 0 is none.
-  let words = new Uint32Array(1024);
-  let count = 0;
-  return {
-    count: () => count,
-    has: (place) => (words[place] ?? 0) > 0,
-    get: (place) => words[place] ? (words[place] ?? 0) - 1 : undefined,
-    set: (place, address) => {
-      if (place >= words.length) {
-        const longer = new Uint32Array(Math.max(place + 1, 2 * words.length));
-        longer.set(words);
-        words = longer;
-      }
-      if (!words[place]) count++;
-      words[place] = address + 1;
-    },
-    delete: (place) => {
-      if (!words[place]) return;
-      words[place] = 0;
-      count--;
-    },
-    clear: () => {
-      words.fill(0);
-      count = 0;
-    },
-    some: (count) => {
-      const step = Math.max(1, Math.floor(words.length / count / 4));
-      const places: number[] = [];
-      for (let from = 0; from < words.length && places.length < count; from += step) {
-        const place = words.subarray(from, from + step).findIndex((word) => word > 0);
-        if (place >= 0) places.push(from + place);
-      }
-      return places;
-    },
-  };
 }

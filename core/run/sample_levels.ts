@@ -8,8 +8,10 @@ import { createSampleCache } from "./sample_cache.ts";
 
 /** Where encoded samples are kept. */
 export type SampleKeeping = Readonly<{
-  /** Opens what was kept; undefined where keeping them does not pay. */
-  open(): Promise<KeptSamples | undefined>;
+  /** Opens what was kept; undefined where keeping them does not pay. `isAgain`: all rows have passed once. */
+  open(isAgain: boolean): Promise<KeptSamples | undefined>;
+  /** How many rows there are. */
+  rows: number;
   /** Milliseconds from which on encoding a row is dear. */
   dear?: number;
   /** Bytes that are kept in memory. */
@@ -35,7 +37,7 @@ type Fresh = (places: readonly number[]) => Promise<ReadonlyMap<number, Sample>>
 const KEPT_BYTES = 48 * 2 ** 20;
 
 /** Milliseconds: what is encoded faster is not read faster than that. */
-const DEAR = 0.3;
+const DEAR = 0.5;
 
 /** How many rows must have been encoded before it is said how long that takes. */
 const TIMED = 256;
@@ -49,12 +51,17 @@ export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLe
   const memory = createSampleCache(memoryBytes);
   let [spent, encoded, inMemory] = [0, 0, 0];
   let opening: Promise<KeptSamples | undefined> | undefined;
+  let wasAgain = false;
   let kept: KeptSamples | undefined;
   let confirming: Promise<void> | undefined;
   /** The samples on disk, where it pays to have them there. */
   const onDisk = async (): Promise<KeptSamples | undefined> => {
     if (!keeping || (dear > 0 && (encoded < TIMED || spent < dear * encoded))) return undefined;
-    return kept = await (opening ??= keeping.open().catch(() => undefined));
+    // Runs of one process that share these rows are further passes, which nobody has foretold.
+    const isAgain = encoded > keeping.rows;
+    if (!opening || (isAgain && !wasAgain && !kept)) opening = keeping.open(isAgain).catch(() => undefined);
+    wasAgain = isAgain;
+    return kept = await opening;
   };
   return {
     timed: (encode) => {

@@ -170,6 +170,52 @@ describe("sizes of many samples", () => {
   });
 });
 
+describe("samples that are dear to encode", () => {
+  const folder = mkdtempSync(join(tmpdir(), "attune-dear-"));
+  after(() => rmSync(folder, { recursive: true }));
+  it("are kept on disk where memory has no room, if they pass again in this run or one before had them", async (t) => {
+    // Every look at the clock is 0.6 milliseconds behind the one before.
+    let now = 0;
+    t.mock.method(performance, "now", () => now += 0.6);
+    let encoded = 0;
+    const open = async (passes: number, seed = 7) => {
+      const { dataset } = countedRows();
+      const host = { ...tinyHost(await hostHere(1)), cache: directoryStore(folder) };
+      const run = await openRun(await composed(dataset, { seed }), host);
+      const encode: typeof run.collator.encode = (row, index, context) => {
+        encoded++;
+        // So large that some thousand are more than memory keeps.
+        const notes = { axis: "sample", size: 3000, padValue: 0, data: new Float32Array(3000).fill(index) } as const;
+        return run.collator.encode(row, index, context).map((own) => ({ ...own, targets: { ...own.targets, notes } }));
+      };
+      return await encodeRows({ ...run, collator: { ...run.collator, encode } }, dataset, true, {
+        passes: () => passes,
+      });
+    };
+    const places = Array.from({ length: 900 }, (_, i) => COUNT - 1 - 3 * i);
+    const encodedBy = async (rows: Awaited<ReturnType<typeof open>>): Promise<number> => {
+      const before = encoded;
+      const samples = await rows.samples(places);
+      samples.forEach(({ row, targets }, i) =>
+        assert.deepEqual([row, targets.notes?.data[2999]], [places[i], places[i]])
+      );
+      return encoded - before;
+    };
+    const once = await open(1);
+    assert.deepEqual([await encodedBy(once), await encodedBy(once)], [900, 900]);
+    const twice = await open(2, 8);
+    assert.deepEqual([await encodedBy(twice), await encodedBy(twice)], [900, 0]);
+    const again = await open(1);
+    assert.deepEqual([await encodedBy(again), await encodedBy(again)], [900, 0]);
+    // Blocks are written beside all else.
+    const blocks = (): number => readdirSync(join(folder, "samples"), { recursive: true }).length;
+    for (let wait = 0; blocks() < 12 && wait < 300; wait++) await new Promise((done) => setTimeout(done, 100));
+    // All but what waited for a whole block, and those by which it is seen that they are the same.
+    const later = await encodedBy(await open(1));
+    assert.ok(later < 700, `${later}`);
+  });
+});
+
 describe("rows of a large stream", () => {
   const folder = mkdtempSync(join(tmpdir(), "attune-spooled-"));
   after(() => rmSync(folder, { recursive: true }));

@@ -36,11 +36,13 @@ const sampleOf = (i: number, first = 0): Sample => ({
   targets: { scores: { axis: "sample", size: 2, padValue: 0, data: Float32Array.of(i / 7, NaN) } },
 });
 
-type Asked = Readonly<{ first?: number; redraws?: boolean; perRow?: number; sample?: (i: number) => Sample }>;
+type Asked = Readonly<
+  { first?: number; redraws?: boolean; perRow?: number; later?: boolean; sample?: (i: number) => Sample }
+>;
 
 /** Rows whose encoding is counted. */
 async function rowsOver(cache: Store, asked: Asked = {}, options: Partial<KeptOptions> = {}) {
-  const { first = 0, redraws = false, perRow = 1, sample = (i) => sampleOf(i, first) } = asked;
+  const { first = 0, redraws = false, perRow = 1, later = false, sample = (i) => sampleOf(i, first) } = asked;
   let encoded = 0;
   const encoder: RowEncoder = {
     encode: (_, number) => {
@@ -63,7 +65,11 @@ async function rowsOver(cache: Store, asked: Asked = {}, options: Partial<KeptOp
     labelled: true,
     oneEach: perRow === 1,
     keeping: {
-      open: async () => await openKeptSamples({ cache, parts: ["rows"], blockBytes: 2 ** 14, ...options }),
+      open: async (isAgain) =>
+        later && !isAgain
+          ? undefined
+          : await openKeptSamples({ cache, parts: ["rows"], blockBytes: 2 ** 14, ...options }),
+      rows: COUNT,
       dear: 0,
       memoryBytes: 0,
     },
@@ -109,6 +115,17 @@ describe("encoded samples on disk", () => {
     assert.deepEqual(await passed(next), truth);
     // Those by which it was seen that the samples are the same.
     assert.ok(next.encoded() - looked <= 32, `${next.encoded() - looked}`);
+  });
+  it("are kept from the second pass on where nobody has foretold it", async () => {
+    const rows = await rowsOver(directoryStore(folder), { later: true });
+    const times: number[] = [];
+    for (let pass = 0; pass < 4; pass++) {
+      const before = rows.encoded();
+      assert.deepEqual(await passed(rows), truth);
+      times.push(rows.encoded() - before);
+    }
+    // All were encoded once before, when they were looked at.
+    assert.deepEqual(times, [COUNT, 0, 0, 0]);
   });
   it("serve rows of several samples, and those of which something is drawn anew", async () => {
     for (const asked of [{ perRow: 2 }, { redraws: true }, { perRow: 3, redraws: true }]) {
