@@ -9,7 +9,8 @@ import type { InitialWeights } from "./weights.ts";
 
 /**
  * Compares a model with itself over its checkpoint as that is stored, batch by batch, so that no more than one batch's
- * logits are there at a time. The checkpoint's weights are mapped where they lie in files, and read once.
+ * logits are there at a time, in as little memory as can be: a run that quantizes has little. The checkpoint's weights are
+ * mapped where they lie in files, and read once.
  */
 export async function measureDrift(
   options: Omit<RowProbeOptions, "withOutputs" | "initial">,
@@ -18,7 +19,7 @@ export async function measureDrift(
 ): Promise<Drift> {
   const { frozen: _, ...stored } = options.checkpoint;
   const open = async (checkpoint: Checkpoint): Promise<RowProbe> =>
-    await openRowProbe({ ...options, checkpoint, initial: initialOf(checkpoint), withOutputs: true });
+    await openRowProbe({ ...options, checkpoint, initial: initialOf(checkpoint), withOutputs: true, sparing: true });
   const probes = [await open(stored), await open(options.checkpoint)] as const;
   try {
     const { task } = options;
@@ -32,11 +33,19 @@ export async function measureDrift(
       logits = Math.max(logits, largestChange(before.outputs, after.outputs));
       addUp(sums[0], before);
       addUp(sums[1], after);
+      for (const { outputs } of [before, after]) for (const { data } of Object.values(outputs)) freeMemory(data);
     }
     return { rows: batches.length, loss, logits, gradientCosine: cosine(...sums) };
   } finally {
     for (const probe of probes) await probe.close();
   }
+}
+
+/** Gives a large array's memory back now: whoever makes one a batch has many before the collector looks. */
+function freeMemory({ buffer }: Float32Array): void {
+  // Not every runtime can, and none has to: it is garbage either way.
+  const { transfer } = buffer as { transfer?: (length: number) => ArrayBuffer };
+  transfer?.call(buffer, 0);
 }
 
 function total(losses: Named<number>): number {

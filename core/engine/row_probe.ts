@@ -7,8 +7,9 @@ import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Accelerator, Batch, Checkpoint, Host, InspectedBackbone, Named, Ort, OrtTensor } from "../types.ts";
 import type { EngineTask } from "./engine_options.ts";
 import { scalarOf } from "./evaluator.ts";
-import { createFeeder } from "./feeds.ts";
+import { createFeeder, dimsWith } from "./feeds.ts";
 import { buildProgram, LOSS_SCALE, lossFactorInput, type Program, trainsRule } from "./program.ts";
+import { createRecomputer } from "./recompute.ts";
 import { openSession } from "./sessions.ts";
 import { addTableRows } from "./table_rows.ts";
 import type { InitialWeights } from "./weights.ts";
@@ -24,6 +25,8 @@ export type RowProbeOptions = Readonly<{
   initial: InitialWeights;
   /** Whether outputs of the heads are wanted too. */
   withOutputs?: boolean;
+  /** Takes as little memory as it can: layers are computed anew for the backward pass, nothing is kept between runs. */
+  sparing?: boolean;
 }>;
 
 /** What a batch gave: losses times the factors that they were given, their gradients by parameter, outputs by name. */
@@ -50,7 +53,7 @@ export function buildProbed(options: Omit<RowProbeOptions, "initial">): Program 
     taskName: task.name,
     regularizers: [],
     mode: "train",
-    checkpointing: false,
+    checkpointing: options.sparing === true,
     random: false,
     isTrainable: trainsRule(task.attached),
     targets: task.example.inputs,
@@ -63,10 +66,14 @@ export async function openRowProbe(
   options: RowProbeOptions,
   program: Program = buildProbed(options),
 ): Promise<RowProbe> {
-  const { host, checkpoint, initial } = options;
+  const { host, checkpoint, initial, task } = options;
   const lib = host.lib as Ort;
   const { parameters } = program.recorded;
+  const recomputed = options.sparing
+    ? createRecomputer(program.graph, dimsWith(program.graph.inputs.keys(), task.example))(0).values
+    : undefined;
   const session = await openSession({
+    ...(recomputed ? { recomputed } : {}),
     host,
     graph: program.graph,
     parameters,
@@ -74,7 +81,7 @@ export async function openRowProbe(
     initial,
     fed: new Map<string, never>(),
     prepack: false,
-    arena: true,
+    arena: options.sparing !== true,
   });
   const feeder = createFeeder(lib, new Map(), host.kernels);
   const scalar = (value: number): OrtTensor => new lib.Tensor("float32", Float32Array.of(value), []);
