@@ -42,10 +42,10 @@ export async function measureDrift(
 }
 
 /** Gives a large array's memory back now: whoever makes one a batch has many before the collector looks. */
-function freeMemory({ buffer }: Float32Array): void {
+function freeMemory({ buffer, byteLength }: Float32Array): void {
   // Not every runtime can, and none has to: it is garbage either way.
   const { transfer } = buffer as { transfer?: (length: number) => ArrayBuffer };
-  transfer?.call(buffer, 0);
+  if (byteLength === buffer.byteLength) transfer?.call(buffer, 0);
 }
 
 function total(losses: Named<number>): number {

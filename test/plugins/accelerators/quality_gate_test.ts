@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/compose.ts";
 import { trainRun } from "../../../core/run/train.ts";
-import type { Json, Named, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
+import type { Host, Json, Named, Ort, OrtTensor, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
@@ -18,9 +18,10 @@ const store = (): Promise<Store> => memory().open(host);
 async function run(
   accelerators: readonly Json[],
   output?: Store,
-  options: Readonly<{ resume?: boolean; signal?: AbortSignal; change?: Named<Json>; onStep?: () => void }> = {},
+  options: Readonly<{ resume?: boolean; signal?: AbortSignal; change?: Named<Json>; onStep?: () => void; on?: Host }> =
+    {},
 ): Promise<TrainingEvent[]> {
-  const { change, onStep, ...rest } = options;
+  const { change, onStep, on = host, ...rest } = options;
   const spec = {
     loggers: ["jsonl", "report"],
     ...tinySpec({ adapter: "lora", training: { maxSteps: 4, evalStrategy: "steps", evalSteps: 4 } }),
@@ -29,7 +30,7 @@ async function run(
   };
   const events: TrainingEvent[] = [];
   const made = compose(spec as unknown as RunSpec, catalog);
-  for await (const event of trainRun(made, host, { ...(output ? { output } : {}), ...rest })) {
+  for await (const event of trainRun(made, on, { ...(output ? { output } : {}), ...rest })) {
     events.push(event);
     if (event.type === "step") onStep?.();
   }
@@ -98,6 +99,44 @@ describe("the quality gate", () => {
       (await text(output, "log.jsonl")).split("\n").filter((line) => !line.includes('"checkpoint"'));
     assert.deepEqual(await told(parts), await told(whole));
     assert.equal(await text(parts, "adapter/README.md"), await text(whole, "adapter/README.md"));
+  });
+
+  it("takes little memory: nothing packed or kept between rows, outputs given back", async () => {
+    const lib = host.lib as Ort;
+    type Opened = { options: Named<unknown>; results: OrtTensor[]; isOpen: boolean };
+    const opened: Opened[] = [];
+    const create: Ort["InferenceSession"]["create"] = async (model, options) => {
+      const session = await lib.InferenceSession.create(model, options);
+      const one: Opened = { options: options as Named<unknown>, results: [], isOpen: true };
+      opened.push(one);
+      return {
+        run: async (feeds, fetches) => {
+          const results = await session.run(feeds, fetches ?? {});
+          one.results.push(...Object.values(results));
+          return results;
+        },
+        release: async () => {
+          one.isOpen = false;
+          await session.release();
+        },
+      };
+    };
+    const seen: Host = { ...host, lib: { ...lib, Tensor: lib.Tensor, InferenceSession: { create } } };
+    let before: readonly Opened[] = [];
+    const change = { training: { maxSteps: 1 } };
+    await run(["nf4"], undefined, { change, on: seen, onStep: () => (before = [...opened]) });
+    const gate = before.filter(({ results, options }) => results.length > 2 && options.enableCpuMemArena === false);
+    assert.equal(gate.length, 2, `${before.map(({ results }) => results.length)}`);
+    for (const { options, results, isOpen } of gate) {
+      assert.ok(!isOpen);
+      assert.match(JSON.stringify(options.extra), /"disable_prepacking":"1"/);
+      const rows = Math.min(32, tinyRows.length);
+      assert.equal(
+        results.filter(({ data }) => (data as Float32Array).length === 0).length,
+        rows,
+        "an output of each row is given back",
+      );
+    }
   });
 
   it("leaves runs alone that quantize nothing", async () => {
