@@ -14,10 +14,11 @@ import {
   type EvaluationOptions,
   resamplingOf,
 } from "../../core/evaluation/evaluate_rows.ts";
+import { createSeenRows, type SeenRows } from "../../core/evaluation/same_rows.ts";
 import { predictionLine, readPrediction } from "../../core/evaluation/predictions.ts";
 import { collectStatistics, type MetricStatistics } from "../../core/evaluation/row_statistics.ts";
 import { worstSlices } from "../../core/evaluation/slices.ts";
-import { badValue, missing, unknownName } from "../../core/errors.ts";
+import { badFile, badValue, missing, unknownName } from "../../core/errors.ts";
 import { whatOf } from "../../core/run/final_figures.ts";
 import { combineTaskMetrics, metricsFile } from "../../core/run/metrics.ts";
 import { type OpenRun, openRun, openTasks } from "../../core/run/open.ts";
@@ -120,19 +121,21 @@ async function evaluateOne(
   const examples: Example[] = [];
   const wantsReport = options.report !== undefined;
   const predictions = await predictionsFile(one.name, path, options.predictions);
-  const answered = predictions || wantsReport
+  const compares = options.compare !== undefined;
+  const seen = createSeenRows();
+  const answered = predictions || wantsReport || compares
     ? (example: Example, groups: Named<Json>): void => {
+      if (compares) seen.add(example);
       predictions?.add(predictionLine(example, groups));
       if (wantsReport && examples.length < REPORTED) examples.push(example);
     }
     : undefined;
-  const compares = options.compare !== undefined;
   const asked: EvaluationOptions = { ...options, statistics: compares, answered };
   const evaluation = await evaluateRows(open, data, asked);
   await predictions?.end();
   const what = `${one.what}, ${evaluation.rows} ${evaluation.rows === 1 ? "row" : "rows"}`;
   const compared = options.compare === undefined ? undefined : compareStatistics(
-    await statisticsOf(options.compare, one, evaluation, options, host),
+    await statisticsOf(options.compare, one, { ...evaluation, seen }, options, host),
     evaluation.statistics,
     resamplingOf(evaluation.table, options),
   );
@@ -202,39 +205,52 @@ async function predictionsFile(
   };
 }
 
-/** The statistics of a file of predictions, where it has all rows with the columns that metrics ask for. */
+/** What the rows of an evaluation gave, and which these were. */
+type Compared = Evaluation & Readonly<{ seen: SeenRows }>;
+
+/**
+ * The statistics of a file of predictions, where it has all rows with the columns that metrics ask for; else why not. Nothing
+ * is said of a file that is not there.
+ */
 async function statisticsIn(
   file: string,
-  own: Evaluation,
+  own: Compared,
   classes: readonly string[],
-  must: boolean,
-): Promise<readonly MetricStatistics[] | undefined> {
+): Promise<readonly MetricStatistics[] | string | undefined> {
   if (!existsSync(file) || !own.kind) return undefined;
   const collector = collectStatistics(own.measured, classes);
   const wanted = columnsRead({ metrics: own.measured });
   let number = 0;
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
     if (line.trim() === "") continue;
-    const read = readPrediction(line, ++number, own.kind, classes);
-    if (!must && !wanted.every((name) => read.columns?.[0] && name in read.columns[0])) return undefined;
+    const read = readPrediction(line, number + 1, own.kind, classes);
+    const { row, label } = JSON.parse(line) as { row: number; label: Json };
+    const other = own.seen.differs(number++, row, label);
+    if (other !== undefined) return other;
+    const lacks = wanted.filter((name) => !(read.columns?.[0] && name in read.columns[0]));
+    if (lacks.length > 0) return `it has not the columns ${lacks.join(", ")}`;
     collector.add(read);
   }
-  return must || number === own.rows ? collector.end() : undefined;
+  return number === own.rows ? collector.end() : `it has ${number} rows, ${own.rows} are evaluated`;
 }
 
 /** What another run gives on the same rows: from its predictions.jsonl where that has these rows, else from its model. */
 async function statisticsOf(
   folder: string,
   { open, data, name }: Evaluated,
-  own: Evaluation,
+  own: Compared,
   options: EvaluateCommandOptions,
   host: Host,
 ): Promise<readonly MetricStatistics[]> {
   if (!isDirectory(folder)) throw missing("evaluate", "a run's output directory", folder);
   const file = join(folder, `${name === "" ? "" : `${name}-`}predictions.jsonl`);
   const classes = open.task.labels ?? [];
-  const written = await statisticsIn(file, own, classes, !existsSync(join(folder, "spec.json")));
-  if (written) return written;
+  const written = await statisticsIn(file, own, classes);
+  if (written !== undefined && typeof written !== "string") return written;
+  if (written !== undefined) {
+    if (!existsSync(join(folder, "spec.json"))) throw badFile("evaluate", file, `does not fit these rows: ${written}`);
+    process.stderr.write(`${file} does not fit these rows: ${written}. The model beside it answers them\n`);
+  }
   const other = await openRun(await composed(await readRun(folder, name === "" ? options.task : name)), host);
   const names = other.task.labels ?? [];
   if (names.join("\n") !== classes.join("\n")) {

@@ -138,6 +138,44 @@ describe("attune evaluate", () => {
     assert.match((await attune("evaluate", at("ten"), "--compare", at("none"))).err, /none/);
   });
 
+  it("answers of other rows are no comparison: as many rows with another label are named, and the model answers", async () => {
+    await evaluated(at("one"), "--predictions");
+    const file = join(at("one"), "predictions.jsonl");
+    const written = readFileSync(file, "utf8");
+    const models = (await evaluated(at("ten"), "--compare", at("one"))).compare;
+    const [line = "", ...rest] = written.trim().split("\n").slice(5);
+    const { label, ...own } = JSON.parse(line);
+    const turned = JSON.stringify({ ...own, label: label === "good" ? "bad" : "good" });
+    const others = [...written.trim().split("\n").slice(0, 5), turned, ...rest].join("\n");
+    writeFileSync(file, others);
+    const again = await evaluated(at("ten"), "--compare", at("one"));
+    assert.match(
+      again.err,
+      /predictions\.jsonl does not fit these rows: row 5 has the label "(good|bad)" there, another one here/,
+    );
+    assert.deepEqual(again.compare, models);
+    // Without a model there is nothing else to ask.
+    mkdirSync(at("lines"));
+    for (
+      const [text, why] of [
+        [others, /does not fit these rows: row 5 has the label/],
+        [written.split("\n").slice(0, 40).join("\n"), /it has 40 rows, 48 are evaluated/],
+        [written.split("\n").slice(1).join("\n"), /it has row 1 where row 0 is evaluated/],
+        [written + line, /row 5 is not among the 48/],
+      ] as const
+    ) {
+      writeFileSync(join(at("lines"), "predictions.jsonl"), text);
+      const { code, err } = await attune("evaluate", at("ten"), "--compare", at("lines"));
+      assert.equal(code, 2);
+      assert.match(err, why);
+    }
+    writeFileSync(join(at("lines"), "predictions.jsonl"), written);
+    const { with: _, ...same } = (await evaluated(at("ten"), "--compare", at("lines"))).compare as Named<Json>;
+    const { with: __, ...wanted } = models as Named<Json>;
+    assert.deepEqual(same, wanted);
+    writeFileSync(file, written);
+  });
+
   it("searches slices, and says how many", async () => {
     const { slices } = await evaluated(at("one"), "--slices") as unknown as {
       slices: { metric: string; searched: number; slices: Named<Json>[] };
