@@ -81,13 +81,16 @@ describe("a GGUF file is a base as others are", () => {
   });
   it("a plan counts what is decoded: as it is computed with, and as it is read and handed over", async () => {
     const { weights } = await pretrained({ path: file }).open(host);
-    const places = weights.names.map((name) => weights.locate(name));
+    // What layers multiply with stays codes, and is neither decoded nor copied; tables are looked up in.
+    const staysCodes = (name: string): boolean => weights.formatOf?.(name) !== undefined && !name.includes("embed");
+    const places = weights.names.filter((name) => !staysCodes(name)).map((name) => weights.locate(name));
     const decoded = places.filter((at) => at?.file === undefined).reduce((n, at) => n + (at?.bytes ?? 0), 0);
-    assert.ok(decoded > 0);
+    assert.ok(decoded > 0 && places.length < weights.names.length);
     const { bytes } = await planRun(compose(specOf(file), catalog), host);
     assert.equal(bytes.weightCopies, 2 * decoded);
     const mapped = await planRun(compose(specOf(join(home, "whole")), catalog), host);
-    assert.deepEqual([mapped.bytes.weightCopies, mapped.bytes.frozenWeights], [undefined, bytes.frozenWeights]);
+    assert.equal(mapped.bytes.weightCopies, undefined);
+    assert.ok(Number(bytes.frozenWeights) < Number(mapped.bytes.frozenWeights));
   });
   it("a runner that has it in its folder of models asks no server for it", async () => {
     const asked: string[] = [];
