@@ -14,6 +14,9 @@ export type Texts = AsyncIterable<string>;
 /** Rows by cluster: `first[i]` is the first row of the cluster that row i is in. */
 export type Clusters = Readonly<{ first: Uint32Array }>;
 
+/** Clusters of texts that are alike. `uncompared`: candidates that were passed over, where very many are alike. */
+export type NearClusters = Clusters & Readonly<{ uncompared: number }>;
+
 /** How near duplicates are found. `bands`, `rows`: of the signatures; null: as the threshold wants it. */
 export type NearOptions = Readonly<{
   threshold: number;
@@ -27,7 +30,7 @@ export type NearOptions = Readonly<{
 const RECALL = 0.99;
 
 /** Other rows of a bucket that a row is compared with, at most. */
-const MOST_COMPARED = 64;
+export const MOST_COMPARED = 64;
 
 /** Texts that are equal, told by hashes of 64 bits. */
 export async function exactClusters(texts: Texts): Promise<Clusters> {
@@ -65,7 +68,7 @@ export function bandsFor(plugin: string, { threshold, permutations, bands, rows 
 }
 
 /** Texts that are alike: the connected components of the pairs whose similarity is at least the threshold. */
-export async function nearClusters(plugin: string, texts: Texts, options: NearOptions): Promise<Clusters> {
+export async function nearClusters(plugin: string, texts: Texts, options: NearOptions): Promise<NearClusters> {
   const { ngram, threshold } = options;
   const [bands, size] = bandsFor(plugin, options);
   const signer = createSigner(bands, size);
@@ -77,7 +80,7 @@ export async function nearClusters(plugin: string, texts: Texts, options: NearOp
   const components = createComponents(count);
   const buckets = new Map<number, number[]>();
   const sets = new Map<number, HashSet>();
-  let at = 0;
+  let [at, uncompared] = [0, 0];
   for await (const text of texts) {
     const row = at++;
     // Rows that share no key with another need no second look.
@@ -97,15 +100,16 @@ export async function nearClusters(plugin: string, texts: Texts, options: NearOp
         if (isSame) break;
       }
       if (isSame) continue;
+      uncompared += Math.max(0, others.length - MOST_COMPARED);
       others.push(row);
       sets.set(row, own);
     }
   }
-  return { first: components.first() };
+  return { first: components.first(), uncompared };
 }
 
-/** A set's signature: for each band a hash of the smallest values of its permutations. */
-function createSigner(bands: number, size: number): (set: HashSet) => Uint32Array {
+/** A set's signature: for each band a hash of the smallest values of its permutations, in an array that is written over. */
+export function createSigner(bands: number, size: number): (set: HashSet) => Uint32Array {
   const count = bands * size;
   // Odd factors make permutations of the numbers of 32 bits.
   const factors = Int32Array.from({ length: count }, (_, i) => mixed(2 * i + 1) | 1);

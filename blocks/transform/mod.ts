@@ -12,6 +12,7 @@ export * from "./each_row.ts";
 export * from "./expression.ts";
 export * from "./groups.ts";
 export * from "./inflection.ts";
+export * from "./near_pairs.ts";
 export * from "./personal_data.ts";
 export * from "./quality.ts";
 export * from "./row_texts.ts";

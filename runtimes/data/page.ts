@@ -8,7 +8,7 @@ import { type Html, html, markupOf } from "../../plugins/loggers/report_html.ts"
 import { style } from "../../plugins/loggers/report_style.ts";
 import type { ColumnReport } from "./columns.ts";
 import type { LengthReport } from "./lengths.ts";
-import type { DataReport, DuplicateReport, SplitReport } from "./report.ts";
+import type { DataReport, DuplicateReport, SplitLeaks, SplitReport } from "./report.ts";
 import { shownTransform } from "./shown.ts";
 
 /** The whole page as text, of each task's data by its name. */
@@ -65,6 +65,23 @@ main ul { padding-left: 20px; margin: 6px 0 12px; }
 section > p { margin: 6px 0 10px; }
 `;
 
+/** Rows of a split that are nearly the same as rows of train. */
+function nearLeaks(name: string, of: number, { other, first, uncompared }: NonNullable<SplitLeaks["near"]>): Html {
+  return html`
+    <h3>Nearly the same</h3>
+    <p>${count(other)} of ${count(of)} (${percent(other, of)})${uncompared > 0 &&
+      `; ${count(uncompared)} pairs were not compared: there may be more`}</p>
+    ${first.length > 0 &&
+      table(
+        ["train", name, "similarity", "text"],
+        first.map(({ row, other, similarity, text }) => [row, other, similarity.toFixed(2), text]),
+        0,
+        1,
+        2,
+      )}
+  `;
+}
+
 function taskSection(task: string, report: DataReport): Html {
   return html`
     ${task !== "" && html`<h2>${task}</h2>`}
@@ -81,6 +98,7 @@ function taskSection(task: string, report: DataReport): Html {
               0,
               1,
             )}
+          ${leaks.near && nearLeaks(name, leaks.of, leaks.near)}
         </section>
       `
     )}
@@ -187,10 +205,11 @@ function lengthsPart(lengths: LengthReport, rows: number): Html {
   `;
 }
 
-function duplicatesPart(title: string, { rows, first }: DuplicateReport, all: number): Html {
+function duplicatesPart(title: string, { rows, first, uncompared = 0 }: DuplicateReport, all: number): Html {
   return html`
     <h3>${title}: ${count(rows)} rows (${percent(rows, all)})</h3>
     ${first.length > 0 && table(["row", "repeats", "text"], first.map(({ row, of, text }) => [row, of, text]), 0, 1)}
+    ${uncompared > 0 && html`<p>${count(uncompared)} pairs were not compared: there may be more.</p>`}
   `;
 }
 

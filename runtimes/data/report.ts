@@ -2,9 +2,10 @@
  * What a spec's data is like, split by split: rows pass by one at a time, so that there may be more than there is memory.
  * @module
  */
-import { exactClusters, nearClusters, textIn } from "../../blocks/transform/mod.ts";
+import { exactClusters, nearClusters, type NearPairs, nearPairs, textIn } from "../../blocks/transform/mod.ts";
 import { columnsIn, valuesIn } from "../../core/compared_rows.ts";
 import { AttuneError } from "../../core/errors.ts";
+import { hashOf } from "../../core/text_hash.ts";
 import { type Leaks, leaksBetween } from "../../core/run/leaks.ts";
 import type { OpenRun } from "../../core/run/open.ts";
 import { splitNames } from "../../core/run_data.ts";
@@ -19,7 +20,12 @@ import type { ShownTokens } from "./tokens.ts";
 export type DuplicateReport = Readonly<{
   rows: number;
   first: readonly Readonly<{ row: number; of: number; text: string }>[];
+  /** Near candidates that were passed over, where very many rows are alike: there may be more duplicates than these. */
+  uncompared?: number;
 }>;
+
+/** Rows of a split that stand in `train`, and with `near` those that are nearly the same as a training row. */
+export type SplitLeaks = Leaks & Readonly<{ near?: NearPairs }>;
 
 /** What one split is like. */
 export type SplitReport = Readonly<{
@@ -40,7 +46,7 @@ export type SplitReport = Readonly<{
 /** What the data of one task is like. */
 export type DataReport =
   & { readonly [S in SplitName]?: SplitReport }
-  & Readonly<{ leaks: Named<Leaks>; labels?: readonly LabelIssue[]; tokens?: readonly ShownTokens[] }>;
+  & Readonly<{ leaks: Named<SplitLeaks>; labels?: readonly LabelIssue[]; tokens?: readonly ShownTokens[] }>;
 
 /** Duplicates and errors that are named, and rows that are shown. */
 const [NAMED, SHOWN] = [20, 3];
@@ -59,17 +65,36 @@ export async function reportData(open: OpenRun, options: DataOptions): Promise<D
     if (name === "train") reading = await readingOf(open, rows, options);
     report[name] = await reportSplit(open, rows, reading, options);
   }
-  const leaks: Record<string, Leaks> = {};
+  const leaks: Record<string, SplitLeaks> = {};
   for (const name of ["eval", "test"] as const) {
     const [train, other] = [opened.train, opened[name]];
-    if (train && other) {
-      leaks[name] = await leaksBetween(passing(train, options), passing(other, options), {
-        columns: collator.columns,
-      });
-    }
+    if (train && other) leaks[name] = await leaksOf(collator.columns, train, other, options);
   }
   const tokens = options.tokens ? await (await import("./tokens.ts")).learnedTokens(open, reading, options) : undefined;
   return { ...report, leaks, ...(tokens ? { tokens } : {}) };
+}
+
+/** How texts that are nearly the same are told, as the transform `dedupe` does. */
+const NEAR = { threshold: 0.8, ngram: 3, permutations: 256, bands: null, rows: null };
+
+async function leaksOf(
+  columns: RowColumns | undefined,
+  train: Rows,
+  other: Rows,
+  options: DataOptions,
+): Promise<SplitLeaks> {
+  const leaks = await leaksBetween(passing(train, options), passing(other, options), { columns });
+  if (!options.near) return leaks;
+  const read = columnsIn(columns);
+  const compared = (rows: Rows) =>
+    through(rows, options, (row) => ({ text: textOf(columns, row), hash: hashOf(valuesIn(row, read)) }));
+  const near = await nearPairs("data", compared(train), compared(other), { ...NEAR, named: NAMED });
+  return { ...leaks, near: { ...near, first: near.first.map((one) => ({ ...one, text: shortened(one.text, 80) })) } };
+}
+
+/** The texts of a row that are compared. */
+function textOf(columns: RowColumns | undefined, row: Row): string {
+  return (columns?.texts ?? Object.keys(row)).map((name) => textIn(row[name])).join("\n");
 }
 
 async function readingOf({ collator }: OpenRun, rows: Rows, options: DataOptions): Promise<unknown> {
@@ -132,19 +157,13 @@ async function duplicatesIn(
 ): Promise<Pick<SplitReport, "duplicates" | "nearDuplicates">> {
   const read = columnsIn(columns);
   const values = through(rows, options, (row) => valuesIn(row, read));
-  const text = (row: Row): string => (columns?.texts ?? Object.keys(row)).map((name) => textIn(row[name])).join("\n");
-  const texts = through(rows, options, text);
+  const texts = through(rows, options, (row) => textOf(columns, row));
   const exact = (await exactClusters(values)).first;
   const duplicates = await named(exact, texts, () => true);
   if (!options.near) return { duplicates };
-  const { first } = await nearClusters("data", texts, {
-    threshold: 0.8,
-    ngram: 3,
-    permutations: 256,
-    bands: null,
-    rows: null,
-  });
-  return { duplicates, nearDuplicates: await named(first, texts, (row) => exact[row] === row) };
+  const { first, uncompared } = await nearClusters("data", texts, NEAR);
+  const near = await named(first, texts, (row) => exact[row] === row);
+  return { duplicates, nearDuplicates: uncompared > 0 ? { ...near, uncompared } : near };
 }
 
 /** The rows that repeat another, of those that are wanted. */

@@ -21,6 +21,15 @@ export function reportLines(report: DataReport, width: number): string[] {
   for (const [name, leaks] of Object.entries(report.leaks)) {
     say(`leaks        ${number(leaks.rows)} of ${number(leaks.of)} rows of ${name} stand in train`);
     for (const { train, other, text } of leaks.first.slice(0, 5)) say(`  train ${train} = ${name} ${other}  ${text}`);
+    const { near } = leaks;
+    if (!near) continue;
+    say(
+      `near leaks   ${number(near.other)} of ${number(leaks.of)} rows of ${name} are nearly the same as rows of train`,
+    );
+    if (near.uncompared > 0) say(`  ${number(near.uncompared)} pairs were not compared: there may be more`);
+    for (const { row, other, similarity, text } of near.first.slice(0, 5)) {
+      say(`  train ${row} ~ ${name} ${other}  ${similarity.toFixed(2)}  ${text}`);
+    }
   }
   for (const { row, tokens } of report.tokens ?? []) {
     say("", `tokens       train row ${row}: [learned] in brackets`);
@@ -100,10 +109,11 @@ function splitLines(name: string, split: SplitReport, width: number): string[] {
   ];
 }
 
-function duplicateLines(name: string, { rows, first }: DuplicateReport, all: number): string[] {
+function duplicateLines(name: string, { rows, first, uncompared = 0 }: DuplicateReport, all: number): string[] {
   return [
     `  ${name.padEnd(12)} ${number(rows)} rows (${percent(rows, all)})`,
     ...first.slice(0, 3).map(({ row, of, text }) => `    row ${row} = row ${of}  ${text}`),
+    ...(uncompared > 0 ? [`    ${number(uncompared)} pairs were not compared: there may be more`] : []),
   ];
 }
 

@@ -108,6 +108,33 @@ describe("attune data", () => {
     ) assert.match(lines, part);
     assert.ok(lines.split("\n").every((line) => line.length <= 100), "lines are no longer than the terminal is wide");
   });
+  it("tells rows of other splits that are nearly the same as training rows", async () => {
+    const words = Array.from({ length: 30 }, (_, i) => `word${i}`);
+    const text = (k: number): string => words.map((word) => `${word}x${k}`).join(" ");
+    const train = Array.from({ length: 40 }, (_, k) => ({ text: text(k), label: k % 2 ? "a" : "b" }));
+    const near = text(7).replace("word29x7", "end");
+    const far = text(8).split(" ").map((word, i) => (i % 3 ? word : "other")).join(" ");
+    const other = [{ text: "new", label: "a" }, { text: near, label: "a" }, { text: text(9), label: "a" }, {
+      text: text(10),
+      label: "a",
+    }, { text: far, label: "a" }];
+    const memory = (rows: object) => ({ use: "memory", with: { rows } });
+    const path = spec("near", { train: memory(train), eval: memory(other) });
+    const { leaks } = JSON.parse((await typed("data", path, "--near", "--json")).out);
+    // Row 9 of train stands there as it is; the text of row 10 has another label.
+    assert.deepEqual([leaks.eval.rows, leaks.eval.near.other, leaks.eval.near.rows], [1, 2, 2]);
+    const first = leaks.eval.near.first.map((
+      one: { row: number; other: number; similarity: number },
+    ) => [one.row, one.other, one.similarity]);
+    assert.deepEqual(first, [[7, 1, 27 / 29], [10, 3, 1]]);
+    const page = join(folder, "near.html");
+    assert.match(
+      (await typed("data", path, "--near", "--html", page)).out,
+      /near leaks +2 of 5 rows.*train 7 ~ eval 1 +0\.93/s,
+    );
+    assert.match(readFileSync(page, "utf8"), /Nearly the same/);
+    assert.equal(JSON.parse((await typed("data", path, "--json")).out).leaks.eval.near, undefined);
+  });
   it("writes the rows as they will be trained, and a page that stands alone", async () => {
     const [out, page] = [join(folder, "out"), join(folder, "pages", "data.html")];
     const { code } = await typed("data", spec("writes", data), "--write", out, "--html", page, "--rows", "3");
