@@ -7,10 +7,10 @@ import { open as openFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { missing } from "../../core/errors.ts";
+import { AttuneError, badFile, missing } from "../../core/errors.ts";
 import { type OpenRun, openTasks } from "../../core/run/open.ts";
 import { splitNames } from "../../core/run_data.ts";
-import type { Host, Json, Named, Rows } from "../../core/types.ts";
+import type { Host, Json, Named, Row, Rows, SplitName } from "../../core/types.ts";
 import { type DataOptions, passing } from "../data/passing.ts";
 import { type DataReport, reportData } from "../data/report.ts";
 import { reportLines } from "../data/text.ts";
@@ -23,6 +23,7 @@ import { exitCodes } from "./exit.ts";
 export type DataCommandOptions = Readonly<{
   rows?: number;
   labels?: boolean;
+  predictions?: string;
   near?: boolean;
   tokens?: boolean;
   write?: string;
@@ -44,7 +45,10 @@ export async function dataCommand(path: string, options: DataCommandOptions): Pr
       tokens: options.tokens === true,
     };
     const report = await reportData(open, looked);
-    const labels = options.labels ? await labelsOf(spec, open, host, looked) : undefined;
+    const isJudged = options.labels === true || options.predictions !== undefined;
+    const labels = isJudged
+      ? await labelsOf(spec, open, host, { ...looked, predictions: options.predictions })
+      : undefined;
     reports[open.task.name] = labels ? { ...report, labels } : report;
     if (options.write !== undefined) {
       await writeRows(
@@ -118,31 +122,79 @@ async function writeLines(rows: Rows, path: string, options: DataOptions): Promi
   }
 }
 
-/** Trains folds of the training rows in a folder that goes away, and says which labels they doubt. */
+type LabelOptions = DataOptions & Readonly<{ predictions: string | undefined }>;
+
+/** Which labels of rows are doubted: by predictions that were saved, else by folds that are trained in a folder that goes away. */
 async function labelsOf(
   spec: Named<Json>,
-  { data }: OpenRun,
+  open: OpenRun,
   host: Host,
-  options: DataOptions,
+  options: LabelOptions,
 ): Promise<DataReport["labels"]> {
+  const { data } = open;
   if (!data.train) throw missing("spec", "the data whose labels are judged", "data.train");
   const folder = mkdtempSync(join(tmpdir(), "attune-labels-"));
   const { doubtedLabels } = await import("../data/label_folds.ts");
   const { runsHere } = await import("../study/runs.ts");
   const store = host.directory?.(folder);
   if (!store) throw missing("data", "access to files", host.runtime);
+  const rows = join(folder, "rows.jsonl");
+  const tell = (text: string): void => void process.stderr.write(`${text}\n`);
   const runs = runsHere(folder, 1);
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
   process.once("SIGINT", interrupt);
   try {
-    const rows = join(folder, "rows.jsonl");
+    const saved = await savedLabels(open, host, options, { rows, tell });
+    if (saved) return saved;
     await writeLines(await data.train.open(host), rows, options);
-    const tell = (text: string): void => void process.stderr.write(`${text}\n`);
     return await doubtedLabels({ spec, rows, store, runs, host, signal: abort.signal, tell });
   } finally {
     process.off("SIGINT", interrupt);
     await runs.close();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Doubted labels by predictions that are named, or that the spec's cross-validation has left; undefined where there are none. */
+async function savedLabels(
+  open: OpenRun,
+  host: Host,
+  options: LabelOptions,
+  { rows, tell }: Readonly<{ rows: string; tell: (text: string) => void }>,
+): Promise<DataReport["labels"] | undefined> {
+  const { predictionsFile, readScores, splitOfScores } = await import("../data/saved_predictions.ts");
+  const { classesOf, issuesIn } = await import("../data/label_folds.ts");
+  const given = options.predictions === undefined ? undefined : resolve(options.predictions);
+  const file = predictionsFile(given ?? resolve("runs", open.run.name, "folds"));
+  if (file === undefined) {
+    if (given === undefined) return undefined;
+    throw badFile("data", given, "has no predictions.jsonl, of folds or of a run (attune evaluate --predictions)");
+  }
+  const classes = classesOf(open);
+  const { columns } = open.collator;
+  const opened: { name: SplitName; rows: AsyncIterable<Readonly<{ row: Row }>>; source: Rows }[] = [];
+  for (const name of splitNames) {
+    const source = await open.data[name]?.open(host);
+    if (source) opened.push({ name, rows: passing(source, options), source });
+  }
+  try {
+    const { labels, scores } = readScores(file, classes);
+    const split = await splitOfScores(file, { labels, scores }, classes, opened, columns?.others ?? ["label"]);
+    tell(`labels are judged by ${file}, of ${split}`);
+    const source = opened.find(({ name }) => name === split)?.source;
+    if (source) await writeLines(source, rows, options);
+    const judged = {
+      numbers: labels.map((_, i) => i),
+      labels: labels.map((label) => classes.indexOf(label)),
+      probabilities: scores,
+      path: rows,
+    };
+    return await issuesIn(judged, classes, { host, columns: columns?.texts, split, tell });
+  } catch (error) {
+    // What was found by itself may be of other rows.
+    if (given !== undefined || !(error instanceof AttuneError)) throw error;
+    tell(`${error.sentence}; five folds are trained`);
+    return undefined;
   }
 }

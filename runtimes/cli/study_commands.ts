@@ -21,6 +21,7 @@ export function addStudyCommands(program: Command, set: (code: number) => void):
   program.command("data").argument("<spec>").description("what a spec's data is like: rows, classes, lengths, leaks")
     .option("--rows <n>", "look at the first rows of each split only", wholeNumber(1))
     .option("--labels", "find labels that are likely wrong; trains five folds")
+    .option("--predictions <path>", "judge labels by these: a file, or the output of crossvalidate or of a run")
     .option("--near", "find texts that are nearly the same, too")
     .option("--tokens", "show which tokens are learned")
     .option("--write <dir>", "write the rows as they will be trained, and data.json")

@@ -3,13 +3,20 @@
  * @module
  */
 import { unsupported } from "../../core/errors.ts";
-import { openTasks } from "../../core/run/open.ts";
 import { setAt } from "../../core/spec_paths.ts";
-import type { Host, Json, Named, Store } from "../../core/types.ts";
+import { type OpenRun, openTasks } from "../../core/run/open.ts";
+import type { Host, Json, Named, SplitName, Store } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { runFolds } from "../study/run_folds.ts";
 import type { Runs } from "../study/runs.ts";
-import { confidentCounts, type LabelIssue, labelIssues, labelScores, rankedIssues } from "./label_issues.ts";
+import {
+  confidentCounts,
+  type LabelIssue,
+  labelIssues,
+  type LabelledProbabilities,
+  labelScores,
+  rankedIssues,
+} from "./label_issues.ts";
 import { shortened } from "./passing.ts";
 
 /** What is judged: rows as they are trained on, in a file of JSON lines, and where the folds' runs go. */
@@ -31,15 +38,7 @@ export async function doubtedLabels(options: LabelFoldsOptions): Promise<readonl
   const train: Json = { use: "jsonl", with: { path: rows } };
   const spec = { ...options.spec, data: { train, leakThreshold: 1 } };
   const [open] = await openTasks(await composed(spec), host);
-  const { labels } = open?.task ?? {};
-  if (!labels || open?.run.task.name !== "sequence-classification") {
-    throw unsupported(
-      "data",
-      "--labels",
-      open?.run.task.name,
-      "labels of whole rows are judged, of sequence-classification",
-    );
-  }
+  const labels = classesOf(open);
   const named = setAt(spec, "task.with.labels", [...labels]);
   const metrics = await runFolds({
     spec: named,
@@ -50,13 +49,29 @@ export async function doubtedLabels(options: LabelFoldsOptions): Promise<readonl
       tell(`fold ${number + 1} of ${FOLDS}${accuracy === undefined ? "" : `  accuracy ${accuracy.toPrecision(4)}`}`),
   });
   if (!metrics) return [];
-  return await issuesIn(
-    await linesOf(store, "predictions.jsonl"),
-    labels,
-    host,
-    rows,
-    open.collator.columns?.texts,
-    tell,
+  const known = (await linesOf(store, "predictions.jsonl"))
+    .filter(({ row, scores }) => row !== null && scores?.length === labels.length);
+  const judged: JudgedRows = {
+    numbers: known.map(({ row }) => row ?? 0),
+    labels: known.map(({ label }) => labels.indexOf(String(label))),
+    probabilities: known.map(({ scores = [] }) => scores),
+    path: rows,
+  };
+  return await issuesIn(judged, labels, { host, columns: open?.collator.columns?.texts, split: "train", tell });
+}
+
+/** The classes of a task whose labels can be judged. Throws AttuneError where it has no labels of whole rows. */
+export function classesOf(open: OpenRun | undefined): readonly string[] {
+  const { labels } = open?.task ?? {};
+  if (labels && open?.run.task.name === "sequence-classification" && open.run.task.options) {
+    const { problemType } = open.run.task.options as Readonly<{ problemType?: unknown }>;
+    if (problemType !== "multi-label" && problemType !== "regression") return labels;
+  }
+  throw unsupported(
+    "data",
+    "--labels",
+    open?.run.task.name,
+    "one label of each whole row is judged, of sequence-classification",
   );
 }
 
@@ -73,36 +88,33 @@ async function linesOf(store: Store, key: string): Promise<readonly Prediction[]
   return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Prediction);
 }
 
-async function issuesIn(
-  predictions: readonly Prediction[],
-  labels: readonly string[],
-  host: Host,
-  path: string,
-  columns: readonly string[] | undefined,
-  tell: (text: string) => void,
+/** Rows that are judged: their numbers, labels and probabilities, and the file of lines that has them all. */
+export type JudgedRows = LabelledProbabilities & Readonly<{ numbers: readonly number[]; path: string }>;
+
+/** The rows whose labels are doubted. `classes`: names of labels; `columns`: what of a row is shown. */
+export async function issuesIn(
+  rows: JudgedRows,
+  classes: readonly string[],
+  { host, columns, split, tell }:
+    & Pick<LabelFoldsOptions, "host" | "tell">
+    & Readonly<{ columns: readonly string[] | undefined; split: SplitName }>,
 ): Promise<readonly LabelIssue[]> {
-  const known = predictions.filter(({ row, scores }) => row !== null && scores?.length === labels.length);
-  const rows = {
-    labels: known.map(({ label }) => labels.indexOf(String(label))),
-    probabilities: known.map(({ scores = [] }) => scores),
-  };
+  const { numbers, path, labels, probabilities } = rows;
   const scores = labelScores(rows);
   const right = confidentCounts(rows).calibrated.reduce((sum, row, k) => sum + (row[k] ?? 0), 0);
-  tell(
-    `about ${
-      (100 * (1 - right / Math.max(1, known.length))).toFixed(1)
-    } % of the labels are wrong, as far as the folds can tell`,
-  );
+  const wrong = 100 * (1 - right / Math.max(1, labels.length));
+  tell(`about ${wrong.toFixed(1)} % of the labels of ${split} are wrong, as far as can be told`);
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
   const file = await host.directory?.(path.slice(0, cut)).get(path.slice(cut));
   const lines = new TextDecoder().decode(file?.bytes ?? new Uint8Array()).split("\n");
   return rankedIssues(rows, labelIssues(rows)).map((i) => {
-    const own = rows.probabilities[i] ?? [];
-    const row = known[i]?.row ?? 0;
+    const own = probabilities[i] ?? [];
+    const row = numbers[i] ?? 0;
     return {
+      split,
       row,
-      given: labels[rows.labels[i] ?? -1] ?? "",
-      suggested: labels[own.indexOf(Math.max(...own))] ?? "",
+      given: classes[labels[i] ?? -1] ?? "",
+      suggested: classes[own.indexOf(Math.max(...own))] ?? "",
       score: scores[i] ?? 0,
       text: shortened(textIn(JSON.parse(lines[row] ?? "{}"), columns), 120),
     };

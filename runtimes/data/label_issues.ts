@@ -2,9 +2,17 @@
  * Labels that are likely wrong, by confident learning (Northcutt et al. 2021) as cleanlab finds and ranks them.
  * @module
  */
+import type { SplitName } from "../../core/types.ts";
 
 /** A row whose label is doubted. */
-export type LabelIssue = Readonly<{ row: number; given: string; suggested: string; score: number; text: string }>;
+export type LabelIssue = Readonly<{
+  split: SplitName;
+  row: number;
+  given: string;
+  suggested: string;
+  score: number;
+  text: string;
+}>;
 
 /** Rows as many as the lists are long; `probabilities[i][k]`: of class k, from a model that has not seen row i. */
 export type LabelledProbabilities = Readonly<{

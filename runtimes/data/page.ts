@@ -106,9 +106,11 @@ function taskSection(task: string, report: DataReport): Html {
       html`
         <section>
           <h2>Labels that are likely wrong</h2>
-          <p>${count(report.labels.length)}, by confident learning over five folds; the least trusted first.</p>
+          <p>${count(
+            report.labels.length,
+          )}, by confident learning, of models that have not seen the row; the least trusted first.</p>
           ${table(
-            ["row", "trust", "given", "suggested", "text"],
+            [report.labels[0]?.split ?? "row", "trust", "given", "suggested", "text"],
             report.labels.slice(0, 200).map(({ row, score, given, suggested, text }) => [
               row,
               score.toFixed(3),

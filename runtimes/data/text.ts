@@ -41,8 +41,8 @@ export function reportLines(report: DataReport, width: number): string[] {
       "",
       `labels       ${number(report.labels.length)} are likely wrong (confident learning), the least trusted first`,
     );
-    for (const { row, given, suggested, score, text } of report.labels.slice(0, 20)) {
-      say(`  train ${row}  ${given} -> ${suggested}  ${score.toFixed(3)}  ${text}`);
+    for (const { split, row, given, suggested, score, text } of report.labels.slice(0, 20)) {
+      say(`  ${split} ${row}  ${given} -> ${suggested}  ${score.toFixed(3)}  ${text}`);
     }
   }
   return lines;

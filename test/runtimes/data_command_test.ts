@@ -3,7 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -165,6 +165,49 @@ describe("attune data", () => {
     const { code, err } = await typed("data", spec("none", none), "--json");
     assert.equal(code, 2);
     assert.match(err, /text/);
+  });
+  it("judges labels by predictions that were saved, of whichever split they are", async () => {
+    const rows = Array.from({ length: 20 }, (_, i) => ({ text: `row ${i}`, label: i % 2 ? "good" : "bad" }));
+    const other = rows.slice(0, 10).map(({ text, label }) => ({ text: `other ${text}`, label }));
+    const memory = (rows: object) => ({ use: "memory", with: { rows } });
+    const path = spec("saved", { train: memory(rows), eval: memory(other) });
+    const lines = (of: typeof rows, turned: number): string =>
+      of.map(({ label }, row) => {
+        const good = (label === "good") === (row !== turned) ? 0.9 : 0.1;
+        return JSON.stringify({ row, label, prediction: label, scores: [1 - good, good] }) + "\n";
+      }).join("");
+    mkdirSync(join(folder, "output", "folds"), { recursive: true });
+    // Repeated divisions judge a row several times.
+    written("output/folds/predictions.jsonl", lines(rows, 6) + lines(rows, 6));
+    const judged = async (...args: string[]) => {
+      const { code, out, err } = await typed("data", path, "--json", ...args);
+      assert.ok(!/fold 1 of/.test(err), "nothing is trained");
+      return { code, err, labels: out === "" ? undefined : JSON.parse(out).labels };
+    };
+    const { labels: [found, ...none] } = await judged("--labels", "--predictions", join(folder, "output"));
+    assert.deepEqual(none, []);
+    assert.deepEqual(found, {
+      split: "train",
+      row: 6,
+      given: "bad",
+      suggested: "good",
+      score: found.score,
+      text: "row 6",
+    });
+    assert.ok(Math.abs(found.score - 0.1) < 1e-12);
+    const ofEval = await judged("--predictions", written("eval.predictions", lines(other, 3)));
+    assert.deepEqual([ofEval.labels[0].split, ofEval.labels[0].row], ["eval", 3]);
+    const wrong = async (content: string, message: RegExp) => {
+      const { code, err } = await judged("--predictions", written("wrong.predictions", content));
+      assert.equal(code, 2, err);
+      assert.match(err, message);
+    };
+    await wrong(lines(rows.slice(0, 15), 1), /15 rows are those of no split: train has 20 rows, eval has 10 rows/);
+    await wrong(lines([...rows].reverse(), 1), /train has another label in row 0/);
+    await wrong('{"row":0,"label":"bad","scores":[1]}\n', /line 1: has not row, label and 2 scores/);
+    await wrong('{"row":null,"label":"bad","scores":[1,0]}\n', /transforms drop rows/);
+    await wrong(lines(rows, 1).split("\n").slice(3).join("\n"), /no prediction of row 0/);
+    assert.match((await judged("--predictions", join(folder, "none"))).err, /has no predictions\.jsonl/);
   });
   it("finds labels that were turned round", async () => {
     const words = { good: ["great", "love", "excellent", "perfect"], bad: ["terrible", "hate", "awful", "worst"] };

@@ -1,0 +1,86 @@
+/**
+ * Predictions that a run or a cross-validation has saved, of rows that its models have not seen.
+ * @module
+ */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { badFile, unsupported } from "../../core/errors.ts";
+import type { Json, Row } from "../../core/types.ts";
+import type { SplitName } from "../../core/types.ts";
+
+/** What models said of rows that they had not seen: the mean of their scores, for each row. */
+export type UnseenScores = Readonly<{ labels: readonly string[]; scores: readonly (readonly number[])[] }>;
+
+/** The file of predictions that a path names: itself, that of a run's folder, or that of a cross-validation's. */
+export function predictionsFile(path: string): string | undefined {
+  if (!existsSync(path)) return undefined;
+  if (!statSync(path).isDirectory()) return path;
+  return ["folds/predictions.jsonl", "predictions.jsonl"].map((name) => join(path, name)).find((file) =>
+    existsSync(file)
+  );
+}
+
+type Line = Readonly<{ row?: unknown; label?: unknown; scores?: unknown }>;
+
+/** Reads a file of predictions of a task with these classes. Throws AttuneError where a line is none, or has no scores of the classes. */
+export function readScores(file: string, classes: readonly string[]): UnseenScores {
+  const labels: string[] = [];
+  const sums: { scores: number[]; times: number }[] = [];
+  readFileSync(file, "utf8").split("\n").forEach((text, i) => {
+    if (text === "") return;
+    const where = `${file}, line ${i + 1}`;
+    const { row, label, scores } = parsed(text, where);
+    if (row === null) {
+      const why = "folds whose transforms drop rows do not say which row is which: cross-validate what --write writes";
+      throw unsupported("data", where, null, why);
+    }
+    const isScores = Array.isArray(scores) && scores.length === classes.length &&
+      scores.every((score) => typeof score === "number" && score >= 0 && score <= 1);
+    if (typeof row !== "number" || !Number.isInteger(row) || row < 0 || label === undefined || !isScores) {
+      throw badFile("data", where, `has not row, label and ${classes.length} scores from 0 to 1`);
+    }
+    const known = sums[row] ??= { scores: classes.map(() => 0), times: 0 };
+    scores.forEach((score: number, k) => (known.scores[k] = (known.scores[k] ?? 0) + score));
+    known.times++;
+    labels[row] = nameOf(label, classes);
+  });
+  const gap = Array.from(sums).findIndex((sum) => sum === undefined);
+  if (sums.length === 0 || gap >= 0) throw badFile("data", file, `has no prediction of row ${Math.max(0, gap)}`);
+  return { labels, scores: sums.map(({ scores, times }) => scores.map((score) => score / times)) };
+}
+
+function parsed(text: string, where: string): Line {
+  try {
+    return Object(JSON.parse(text)) as Line;
+  } catch {
+    throw badFile("data", where, "is not JSON");
+  }
+}
+
+/** A label as the task calls it, which rows may have as its number. */
+function nameOf(label: unknown, classes: readonly string[]): string {
+  const text = String(label as Json);
+  return classes.includes(text) ? text : classes[Number(text)] ?? text;
+}
+
+/** Splits whose rows may be those of the predictions, with why the last of them are not. */
+export async function splitOfScores(
+  file: string,
+  { labels }: UnseenScores,
+  classes: readonly string[],
+  splits: readonly Readonly<{ name: SplitName; rows: AsyncIterable<Readonly<{ row: Row }>> }>[],
+  columns: readonly string[],
+): Promise<SplitName> {
+  const reasons: string[] = [];
+  for (const { name, rows } of splits) {
+    let [at, other] = [0, -1];
+    for await (const { row } of rows) {
+      const label = labels[at];
+      if (other < 0 && !columns.some((column) => nameOf(row[column], classes) === label)) other = at;
+      at++;
+    }
+    if (at === labels.length && other < 0) return name;
+    reasons.push(at === labels.length ? `${name} has another label in row ${other}` : `${name} has ${at} rows`);
+  }
+  throw badFile("data", file, `its ${labels.length} rows are those of no split: ${reasons.join(", ")}`);
+}
