@@ -11,6 +11,7 @@ import { composed } from "../host/plugin_packages.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";
 import { hostHere } from "../host/train.ts";
 import { searchBudget, searchHere } from "../study/search_here.ts";
+import { bytesIn } from "../study/study_files.ts";
 import { exitCodes } from "./exit.ts";
 import { jsonSpeaker, textSpeaker } from "./search_speaker.ts";
 import { inFolder, runsFor } from "./study_output.ts";
@@ -79,7 +80,16 @@ export async function searchSpec(
         process.stderr.write(`None of the ${trials.length} trials came to a figure: ${why}\n`);
         return exitCodes.failed;
       }
-      say.winner({ best, split: end.split ?? "eval", metrics: end.metrics, usual, compared, metric, folder });
+      say.winner({
+        best,
+        split: end.split ?? "eval",
+        metrics: end.metrics,
+        usual,
+        compared,
+        metric,
+        folder,
+        bytes: await bytesIn(store),
+      });
       return exitCodes.done;
     } finally {
       await runs.close();

@@ -19,6 +19,8 @@ export type Winner = Readonly<{
   compared?: RunsCompared | undefined;
   metric: string;
   folder: string;
+  /** What the search takes on the disk. */
+  bytes: number;
 }>;
 
 /** Says what happens in a search. */
@@ -34,9 +36,10 @@ export function jsonSpeaker(): SearchSpeaker {
   return {
     budget: (budget) => say({ type: "budget", ...totalsOf(budget), plan: budget.plan ?? null }),
     trial: (trial, best) => say({ type: "trial", ...trial, best: best?.number ?? null }),
-    winner: ({ best: { number, params, value, run }, split, metrics, usual, compared, folder }) =>
+    winner: ({ best: { number, params, value, run }, split, metrics, usual, compared, folder, bytes }) =>
       say({
         ...{ type: "end", trial: number, params, value, run, split, metrics, best: join(folder, "best") },
+        bytes,
         ...(usual ? { default: usual.metrics } : {}),
         ...(compared ? { compared } : {}),
       }),
@@ -54,7 +57,7 @@ export function textSpeaker(): SearchSpeaker {
       const beside = best ? `, best ${shown(best.value)} (trial ${best.number})` : "";
       say(`trial ${String(number).padEnd(5)}${state}${where}  ${figure}${beside}  ${paramsText(params)}`);
     },
-    winner: ({ best, split, metrics, usual, compared, metric, folder }) => {
+    winner: ({ best, split, metrics, usual, compared, metric, folder, bytes }) => {
       say(`\nbest      trial ${best.number}: ${metric} ${shown(best.value)} on eval, by which it was chosen`);
       for (const [path, value] of Object.entries(best.params)) say(`          ${path} = ${shown(value)}`);
       const what = split === "eval"
@@ -65,6 +68,7 @@ export function textSpeaker(): SearchSpeaker {
       else if (usual && !compared) say(`default   ${metricsText(usual.metrics)}  of the spec as it was`);
       if (compared) comparedLines(compared, metric).forEach(say);
       say(`report    ${join(folder, "report.html")}\nbest run  ${join(folder, "best")}`);
+      say(`on disk   ${(bytes / 1e6).toFixed(1)} MB in ${folder}`);
     },
   };
 }

@@ -15,7 +15,7 @@ import { withLoggers } from "../host/run_loggers.ts";
 import { dividedSource, type Division, type Fold, foldsOf, foldSpec, innerSpec } from "./fold_specs.ts";
 import type { Runs } from "./runs.ts";
 import { searchHere } from "./search_here.ts";
-import { jsonAt, keepDescription, putJson } from "./study_files.ts";
+import { jsonAt, keepDescription, putJson, removeCheckpoints } from "./study_files.ts";
 
 /** A fold that has ended. `params`: what a search within it chose. */
 export type FoldResult =
@@ -88,7 +88,10 @@ async function runFold(
   const { spec, run, division, store, runs } = options;
   const folder = `fold-${fold.number}`;
   const before = await jsonAt(store, `${folder}.json`) as unknown as FoldResult | undefined;
-  if (before) return before;
+  if (before) {
+    await removeCheckpoints(store, folder);
+    return before;
+  }
   const whole = foldSpec(spec, run, division, fold);
   const params = spec.search === undefined ? {} : await searchedParams(options, fold, whole, slot, signal);
   if (!params) return undefined;
@@ -128,6 +131,7 @@ async function runFold(
   const chosen = spec.search === undefined ? {} : { params };
   const result: FoldResult = { ...fold, metrics: end.metrics, trainRows, testRows, ...chosen };
   await putJson(store, `${folder}.json`, result as unknown as Json);
+  await removeCheckpoints(store, folder);
   return result;
 }
 

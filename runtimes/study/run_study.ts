@@ -34,6 +34,8 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
   const { search, files, signal, isOver, direction, name, tell } = options;
   const { trials: most = Infinity, parallel, seed, space } = search.settings;
   const ended = new Map((await files.trials()).map((trial) => [trial.number, trial]));
+  // Those of a trial whose end was the last that was written.
+  for (const number of ended.keys()) await files.clear(number);
   const begun: Trial[] = [];
   const running: Promise<void>[] = [];
   const stop = new AbortController();
@@ -64,6 +66,7 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
           if (!line) return;
           await files.add(line);
           ended.set(number, line);
+          await files.clear(number);
           tell(line, { ...study, trials: [...ended.values()] });
         }),
       );
@@ -126,12 +129,15 @@ async function runTrial(
         if (event.type === "evaluate") report(event.step, finite(event.metrics[metric]));
       },
     });
-    if (end.reason === "interrupted") return pruned ? line("pruned", values.at(-1)?.[1] ?? null) : undefined;
+    // A run that came to its end before it heard of the decision is pruned all the same: no clock decides.
+    if (pruned) return line("pruned", values.at(-1)?.[1] ?? null);
+    if (end.reason === "interrupted") return undefined;
     if (end.reason === "diverged") return line("failed", null, end.message);
     const value = finite(end.metrics[metric]);
     return value === null ? line("failed", null, `its ${metric} is no number`) : line("complete", value);
   } catch (error) {
     if (signal.aborted) return undefined;
+    if (pruned) return line("pruned", values.at(-1)?.[1] ?? null);
     // What is wrong with the first is wrong with all: it is said, not tried again and again.
     const isAlone = study.trials.every(({ state }) => state !== "complete");
     if (!(error instanceof AttuneError) || (isAlone && error.code !== "REFUSED" && error.code !== "NON_FINITE")) {

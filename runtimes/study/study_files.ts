@@ -24,6 +24,8 @@ export interface StudyFiles {
   /** What a trial tries, as it was noted before it began. */
   params(number: number): Promise<Named<Json> | undefined>;
   note(number: number, params: Named<Json>): Promise<void>;
+  /** Lets a trial's checkpoints go, which nothing goes on from any more. */
+  clear(number: number): Promise<void>;
   /** Writes the report. */
   report(page: string): Promise<void>;
   /** The steps at which a trial's run was evaluated, with a figure of each, by its log. */
@@ -45,10 +47,25 @@ export async function openStudyFiles(store: Store, study: Named<Json>): Promise<
       else await store.put(TRIALS, joined((await store.get(TRIALS))?.bytes, line));
     },
     params: async (number) => (await jsonAt(store, `${trialFolder(number)}.json`))?.params as Named<Json> | undefined,
+    clear: async (number) => await removeCheckpoints(store, trialFolder(number)),
     report: async (page) => void await store.put("report.html", new TextEncoder().encode(page)),
     note: async (number, params) => await putJson(store, `${trialFolder(number)}.json`, { number, params }),
     logged: async (number, metric) => await loggedValues(store, `${trialFolder(number)}/log.jsonl`, metric),
   };
+}
+
+/** Removes the checkpoints of a run that has ended, whose end is written down elsewhere. */
+export async function removeCheckpoints(store: Store, folder: string): Promise<void> {
+  const keys: string[] = [];
+  for await (const { key } of store.list(`${folder}/checkpoints/`)) keys.push(key);
+  for (const key of keys) await store.delete(key);
+}
+
+/** Bytes of all that a store has. */
+export async function bytesIn(store: Store): Promise<number> {
+  let bytes = 0;
+  for await (const { size } of store.list("")) bytes += size;
+  return bytes;
 }
 
 /**

@@ -44,6 +44,7 @@ describe("attune crossvalidate", () => {
       for (const name of ["spec.json", "log.jsonl", "report.html", "adapter/adapter_config.json"]) {
         assert.ok(existsSync(join(output, `folds/fold-${fold}`, name)), name);
       }
+      assert.ok(!existsSync(join(output, `folds/fold-${fold}/checkpoints/latest`)), "nothing goes on from there");
     }
     const sizes = { trainRows: rows.length * 2 / 3, testRows: rows.length / 3 };
     const { mean, low, high } = correctedInterval({ values: metrics.accuracy.folds, ...sizes });

@@ -57,6 +57,12 @@ describe("attune search", () => {
         assert.deepEqual(reported.map(([step]) => step), [3, 6, 9, 12]);
       } else assert.ok(reported.length < 4 && value === reported.at(-1)?.[1], JSON.stringify(reported));
     }
+    // What has ended has nothing to go on from; the winner is a run like any other.
+    const withCheckpoints = readdirSync(join(whole, "search"), { recursive: true, encoding: "utf8" })
+      .filter((name) => /checkpoints\/step-\d+$/.test(name.replaceAll("\\", "/"))).map((name) =>
+        name.split(/[\\/]/)[0]
+      );
+    assert.deepEqual([...new Set(withCheckpoints)], ["best"]);
     const complete = trials.filter(({ state }) => state === "complete");
     const best = complete.reduce((a, b) => (Number(b.value) < Number(a.value) ? b : a));
     const weights = "adapter/adapter_model.safetensors";
@@ -101,6 +107,9 @@ describe("attune search", () => {
       const other = parallel === 1 ? whole : at("whole-2");
       if (parallel > 1) assert.equal(await main(["search", spec, "--output", other, "--parallel", "2"]), 0);
       assert.deepEqual(lines(output), lines(other));
+      for (const { run } of lines(output)) {
+        assert.ok(!existsSync(join(output, "search", String(run), "checkpoints/latest")), `${run} has checkpoints`);
+      }
       const weights = "search/best/adapter/adapter_model.safetensors";
       assert.deepEqual(readFileSync(join(output, weights)), readFileSync(join(other, weights)));
     });
