@@ -2,6 +2,7 @@
  * Data sets with transforms: rows pass one transform after the other, and what each did is counted.
  * @module
  */
+import { cachedJson } from "./cached.ts";
 import { AttuneError, badValue, missing } from "./errors.ts";
 import { sha256 } from "./fingerprint.ts";
 import { withNamedErrors } from "./named_errors.ts";
@@ -20,6 +21,7 @@ import type {
   TransformReport,
   TransformRow,
 } from "./types.ts";
+import { seekable } from "./seekable.ts";
 import { createTally, type Tally } from "./transform_tally.ts";
 
 /** What the transforms of a run's data are told, besides the host. */
@@ -36,7 +38,7 @@ const NO_RUN: DataContext = { seed: 42 };
 
 /**
  * A data set whose rows go through transforms, in order. Opening it reads all rows once, so that it knows how many come out
- * and what was done to them; rows are held only where they cannot be had again by their index.
+ * and what was done to them; rows that cannot be had again by their index are held in memory, or written down in the host's cache where they are many.
  *
  * @example
  * ```ts
@@ -94,23 +96,17 @@ async function openTransformed(
     const seen = await transform.survey?.(rowsThrough(stages), context);
     stages.push({ transform, context, seen, tally });
   }
-  const isIndexed = source.at !== undefined && transforms.every(({ scope }) => scope !== "whole");
-  const kept: number[] = [];
-  let held: TransformRow[] | undefined = [];
-  let count = 0;
-  for await (const item of rowsThrough(stages)) {
-    count++;
-    if (isIndexed) kept.push(item.index);
-    else if (held && held.push(item) > IN_MEMORY && host.cache) held = undefined;
-  }
-  counting = false;
-  const reports = stages.map(({ tally }) => tally.report());
   const fingerprint = await fingerprintOf(source, stages, given);
   const told = carried(source, transforms);
-  if (!isIndexed && held) return { ...heldRows(held, fingerprint, reports), ...told };
-  // Many rows are a stream, which whoever wants them by their number writes down in the cache.
-  const stream = (from?: Cursor): AsyncGenerator<ReadRow> => numbered(rowsThrough(stages), 0, from?.at);
-  if (!isIndexed) return { length: count, fingerprint, transforms: reports, ...told, read: stream };
+  if (source.at === undefined || transforms.some(({ scope }) => scope === "whole")) {
+    const written = await writtenRows({ fingerprint, stages, rows: () => rowsThrough(stages) }, host);
+    counting = false;
+    return { ...written, ...told };
+  }
+  const kept: number[] = [];
+  for await (const { index } of rowsThrough(stages)) kept.push(index);
+  counting = false;
+  const reports = stages.map(({ tally }) => tally.report());
   const rowWise = stages.filter(({ transform }) => transform.scope === "row");
   const at = async (indices: readonly number[]): Promise<readonly Row[]> => {
     const places = indices.map((index) => kept[index] ?? refuseIndex(index, kept.length));
@@ -152,14 +148,38 @@ function carried({ classes, notes }: Rows, transforms: readonly Transform[]): Pi
   return { ...(renamed ? { classes: renamed } : {}), ...(notes ? { notes } : {}) };
 }
 
-/** Rows that can be had again only from where they are held. */
-function heldRows(held: readonly TransformRow[], fingerprint: string, transforms: readonly TransformReport[]): Rows {
+/**
+ * Rows that cannot be had again by the index of their source: held in memory, or where there are many of them written down in
+ * the host's cache, together with what was done to them, so that another run does not do it again.
+ */
+async function writtenRows(
+  { fingerprint, stages, rows }: Readonly<
+    { fingerprint: string; stages: readonly Stage[]; rows: () => AsyncIterable<TransformRow> }
+  >,
+  host: Host,
+): Promise<Rows> {
+  // Of several readings at once only the newest counts.
+  let [begun, counted] = [0, 0];
+  const read = async function* (): AsyncGenerator<ReadRow> {
+    const reading = ++begun;
+    yield* numbered(rows());
+    if (reading === begun) counted = reading;
+  };
+  const { at, length, ...written } = await seekable({ fingerprint, read }, host);
+  const find = async (): Promise<readonly TransformReport[]> => {
+    if (counted !== begun) { for await (const _ of read()); }
+    return stages.map(({ tally }) => tally.report());
+  };
+  // One whole reading: they are in memory.
+  const cache = begun === 1 && counted === 1 ? undefined : host.cache;
   return {
-    length: held.length,
-    fingerprint,
-    transforms,
-    read: (from) => numbered(iterable(held.slice(from?.at ?? 0)), from?.at),
-    at: async (indices) => indices.map((index) => (held[index] ?? refuseIndex(index, held.length)).row),
+    ...written,
+    length,
+    transforms: await cachedJson(cache, "transforms", [fingerprint], find),
+    at: async (indices) => {
+      const wrong = indices.find((index) => index < 0 || index >= length);
+      return wrong === undefined ? await at(indices) : refuseIndex(wrong, length);
+    },
   };
 }
 
@@ -169,16 +189,11 @@ function refuseIndex(index: number, length: number): never {
 
 type ReadRow = Readonly<{ row: Row; next: Cursor; where?: string }>;
 
-/** Rows with their places, the first of which is `from`; those before `behind` are passed over. */
-async function* numbered(rows: AsyncIterable<TransformRow>, from = 0, behind = 0): AsyncGenerator<ReadRow> {
-  let at = from;
-  for await (const { row, where } of rows) {
-    if (++at > behind) yield { row, next: { at }, ...(where === undefined ? {} : { where }) };
-  }
+/** Rows with their places. */
+async function* numbered(rows: AsyncIterable<TransformRow>): AsyncGenerator<ReadRow> {
+  let at = 0;
+  for await (const { row, where } of rows) yield { row, next: { at: ++at }, ...(where === undefined ? {} : { where }) };
 }
-
-/** Rows that are held in memory where they are not had by their index. */
-const IN_MEMORY = 50_000;
 
 /** Rows that are read by their index at once. */
 const BLOCK = 256;

@@ -11,7 +11,7 @@ import { createRowEncoder } from "./encoding.ts";
 import { openKeptSamples } from "./kept_samples.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
-import { seekable, type SeekableRows, worthKeeping } from "./seekable.ts";
+import { seekable, type SeekableRows, worthKeeping } from "../seekable.ts";
 import { madeOf } from "./shared_rows.ts";
 import type { Tell } from "./telling.ts";
 import { VERSION } from "../version.ts";

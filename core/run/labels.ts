@@ -8,7 +8,7 @@ import { isPlugin } from "../define.ts";
 import { AttuneError } from "../errors.ts";
 import { taskData } from "../run_data.ts";
 import type { Checkpoint, Dataset, Host, LabelNames, Rows, Run, Task } from "../types.ts";
-import { worthKeeping } from "./seekable.ts";
+import { worthKeeping } from "../seekable.ts";
 import { VERSION } from "../version.ts";
 
 /** A run whose classes have names, and what was read for that. */

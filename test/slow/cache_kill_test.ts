@@ -11,8 +11,8 @@ import process from "node:process";
 import { after, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openLines } from "../../core/line_index.ts";
-import { seekable } from "../../core/run/seekable.ts";
 import { openKeptSamples } from "../../core/run/kept_samples.ts";
+import { seekable } from "../../core/seekable.ts";
 import type { Host, Rows, Sample } from "../../core/types.ts";
 import { directoryStore } from "../../runtimes/host/directory_store.ts";
 

@@ -2,8 +2,8 @@
  * Rows that are had by their number, whatever their source can do.
  * @module
  */
-import { isJson } from "../cached.ts";
-import type { Host, Row, Rows, Store } from "../types.ts";
+import { isJson } from "./cached.ts";
+import type { Cursor, Host, Row, Rows, Store } from "./types.ts";
 
 /** Rows of known number. */
 export type SeekableRows =
@@ -41,10 +41,10 @@ export async function seekable(opened: Rows, { cache }: Host, most: number = IN_
     rows.push(row);
     places.push(where);
   }
-  const read = async function* (): ReturnType<Rows["read"]> {
-    for (const [i, row] of rows.entries()) {
+  const read = async function* (from?: Cursor): ReturnType<Rows["read"]> {
+    for (let i = from?.at ?? 0; i < rows.length; i++) {
       const where = places[i];
-      yield { row, next: { at: i + 1 }, ...(where === undefined ? {} : { where }) };
+      yield { row: rows[i] ?? {}, next: { at: i + 1 }, ...(where === undefined ? {} : { where }) };
     }
   };
   return {

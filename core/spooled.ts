@@ -2,9 +2,9 @@
  * Rows of a source that cannot seek, written down in the user's cache as lines, so that they are had by their number.
  * @module
  */
-import { cachedJson, isJson } from "../cached.ts";
-import { type IndexedLines, openLines } from "../line_index.ts";
-import type { Row, Rows, Store } from "../types.ts";
+import { cachedJson, isJson } from "./cached.ts";
+import { type IndexedLines, openLines } from "./line_index.ts";
+import type { Row, Rows, Store } from "./types.ts";
 import type { SeekableRows } from "./seekable.ts";
 
 /** Characters that are written at once. */

@@ -1,0 +1,126 @@
+/**
+ * What balanced sampling and augmentation bring, told even where that is nothing: `node bench/data_methods.ts`.
+ *
+ * Both train all of `attune:base` on review sentences, several seeds, each of which draws other rows, and tell the figure of
+ * 600 test rows with and without, and the mean difference with its 95 % interval (Student's t over seeds, paired).
+ * @module
+ */
+import { parseArgs } from "node:util";
+import process from "node:process";
+import { compose } from "../core/compose.ts";
+import { createRandom, permutation } from "../core/random.ts";
+import { train } from "../core/run/train_whole.ts";
+import type { Json, Row, RunSpec } from "../core/types.ts";
+import { catalog } from "../plugins/catalog.ts";
+import { reviews } from "../plugins/data/reviews.ts";
+import { hostHere } from "../runtimes/host/train.ts";
+
+/** A comparison: its figure, its rows of each class, its steps, and the transforms of each way. */
+type Comparison = Readonly<{
+  metric: string;
+  positive: number;
+  negative: number;
+  maxSteps: number;
+  ways: Readonly<Record<string, readonly Json[]>>;
+}>;
+
+const comparisons: Readonly<Record<string, Comparison>> = {
+  balance: {
+    metric: "f1_macro",
+    positive: 760,
+    negative: 40,
+    maxSteps: 150,
+    ways: {
+      without: [],
+      over: [{ use: "balance", with: { method: "over" } }],
+      weights: [{ use: "balance", with: { method: "weights" } }],
+    },
+  },
+  augment: {
+    metric: "accuracy",
+    positive: 32,
+    negative: 32,
+    maxSteps: 80,
+    ways: {
+      without: [],
+      eda: [{ use: "augment", with: { methods: ["synonym", "insert", "swap", "delete"], perRow: 4 } }],
+    },
+  },
+};
+
+const { values: { seeds, only } } = parseArgs({
+  options: { seeds: { type: "string", default: "5" }, only: { type: "string" } },
+});
+const host = await hostHere();
+const rowsOf = async (split: "train" | "test"): Promise<Row[]> => {
+  const rows: Row[] = [];
+  for await (const { row } of (await reviews({ split }).open(host)).read()) rows.push(row);
+  return rows;
+};
+const [all, test] = [await rowsOf("train"), await rowsOf("test")];
+
+/** So many rows of each class, as a seed draws them. */
+function drawnRows({ positive, negative }: Comparison, seed: number): Row[] {
+  const shuffled = Array.from(permutation(createRandom(seed).fork("rows"), all.length), (i) => all[i] as Row);
+  const of = (label: string, n: number): Row[] => shuffled.filter((row) => row.label === label).slice(0, n);
+  return [...of("positive", positive), ...of("negative", negative)];
+}
+
+async function figureOf(comparison: Comparison, transforms: readonly Json[], seed: number): Promise<number> {
+  const memory = (rows: readonly Row[]): object => ({ use: "memory", with: { rows } });
+  const spec = {
+    version: 1,
+    model: "attune:base",
+    task: { use: "sequence-classification", with: { labels: ["negative", "positive"] } },
+    data: { train: { ...memory(drawnRows(comparison, seed)), transforms }, eval: memory(test) },
+    metrics: ["accuracy", { use: "f1", with: { average: "macro" } }],
+    loggers: [],
+    schedule: { use: "linear", with: { warmupSteps: 0.1 } },
+    training: {
+      learningRate: 2e-4,
+      maxSteps: comparison.maxSteps,
+      perDeviceTrainBatchSize: 16,
+      maxLength: 64,
+      evalStrategy: "no",
+      seed,
+    },
+  } as unknown as RunSpec;
+  const { metrics } = await train(compose(spec, catalog), host, {});
+  return metrics[comparison.metric] ?? NaN;
+}
+
+/** Student's t at 97.5 %, by degrees of freedom from 1. */
+const t975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262] as const;
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** The mean of differences and half of its 95 % interval. */
+function differenceOf(a: readonly number[], b: readonly number[]): readonly [mean: number, half: number] {
+  const differences = a.map((value, i) => value - (b[i] ?? NaN));
+  const middle = mean(differences);
+  const variance = differences.reduce((sum, d) => sum + (d - middle) ** 2, 0) / (differences.length - 1);
+  return [middle, (t975[differences.length - 2] ?? NaN) * Math.sqrt(variance / differences.length)];
+}
+
+for (const [name, comparison] of Object.entries(comparisons)) {
+  if (only !== undefined && only !== name) continue;
+  const figures: Record<string, number[]> = {};
+  for (let seed = 1; seed <= Number(seeds); seed++) {
+    for (const [way, transforms] of Object.entries(comparison.ways)) {
+      (figures[way] ??= []).push(await figureOf(comparison, transforms, seed));
+    }
+  }
+  for (const [way, values] of Object.entries(figures)) {
+    const [difference, half] = differenceOf(values, figures.without ?? []);
+    const beside = way === "without"
+      ? ""
+      : `; difference ${difference.toFixed(3)}, 95 % interval ${(difference - half).toFixed(3)} to ${
+        (difference + half).toFixed(3)
+      }`;
+    process.stdout.write(
+      `${name} ${way}: ${comparison.metric} ${mean(values).toFixed(3)} (${
+        values.map((value) => value.toFixed(3)).join(" ")
+      })${beside}\n`,
+    );
+  }
+}
