@@ -10,7 +10,7 @@ import { withFields } from "./encoded_rows.ts";
 import { isSameSource, judgeLeaks, type Leaks, leaksBetween, type PassingRows } from "./leaks.ts";
 import { type OpenRun, openTasks } from "./open.ts";
 import { refuseTrainedCodes } from "./quantized_base.ts";
-import { worthKeeping } from "./seekable.ts";
+import { worthKeeping } from "../seekable.ts";
 import { tellingOf } from "./telling.ts";
 import { VERSION } from "../version.ts";
 
