@@ -48,6 +48,7 @@ export { divideRows, type FoldOptions } from "./core/folds.ts";
 export { evaluateRun } from "./core/run/evaluate.ts";
 export { predictRows } from "./core/run/infer.ts";
 export { type OpenRun, openRun } from "./core/run/open.ts";
+export { proposeFit } from "./core/run/fit.ts";
 export { planRun } from "./core/run/plan.ts";
 export { trainRun } from "./core/run/train.ts";
 export { train, type TrainedRun, type TrainWholeOptions } from "./core/run/train_whole.ts";

@@ -238,6 +238,7 @@ function assemble(
     exporters: all("exporters", "exporter"),
     search: one("search", "search"),
     architectureFor: (modelType) => findArchitecture(loaderOf(catalog), modelType),
+    composeOther: async (other) => await Promise.resolve(compose(other, catalog)),
     use: <K extends Kind>(kind: K, part: Use<K>): Kinds[K] => {
       const issues: AttuneError[] = [];
       const plugin = resolvePart(kind, part, kind, { catalog, issues });

@@ -32,5 +32,9 @@ export async function composeOnDemand(
 ): Promise<Run> {
   const loader = loaderOf(plugins, withPackages({}, packages));
   const run = compose(spec, await loadCatalog(spec, loaderOf(plugins), packages));
-  return { ...run, architectureFor: (modelType) => findArchitecture(loader, modelType) };
+  return {
+    ...run,
+    architectureFor: (modelType) => findArchitecture(loader, modelType),
+    composeOther: (other) => composeOnDemand(other, plugins, packages),
+  };
 }

@@ -36,6 +36,15 @@ const FLOPS_PER_SECOND = 4e10;
  * @throws AttuneError where the run cannot be opened, or a row of its data is not as its task wants it.
  */
 export async function planRun(run: Run, host: Host): Promise<Plan> {
+  return await planMeasured(run, host, await measureTasks(run, host));
+}
+
+/**
+ * The tasks of a run, and what a plan has to know of their rows.
+ *
+ * @throws AttuneError where the run cannot be opened, or a row of its data is not as its task wants it.
+ */
+export async function measureTasks(run: Run, host: Host): Promise<readonly MeasuredTask[]> {
   const tasks: MeasuredTask[] = [];
   for (const open of await openTasks(run, host)) {
     refuseTrainedCodes(open);
@@ -45,6 +54,11 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
       dataset ? (await (await encodeRows(open, dataset, true, { reading: rows.reading })).sizes()).total : 0;
     tasks.push({ open, train, held: await tokensOf(open.data.eval), test: await tokensOf(open.data.test) });
   }
+  return tasks;
+}
+
+/** The plan of a run of tasks whose rows are known. */
+export async function planMeasured(run: Run, host: Host, tasks: readonly MeasuredTask[]): Promise<Plan> {
   return (await planOfMeasured(run, host, tasks)).plan;
 }
 
@@ -64,7 +78,7 @@ export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): 
 }
 
 /** A task, what is known of its rows, and the tokens of those that it is evaluated and reported on. */
-type MeasuredTask = Readonly<{ open: OpenRun; train: MeasuredRows; held: number; test: number }>;
+export type MeasuredTask = Readonly<{ open: OpenRun; train: MeasuredRows; held: number; test: number }>;
 
 async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask[]): Promise<BuiltPlan> {
   const { training } = run;
@@ -187,8 +201,11 @@ export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]
   if (most.every((bytes) => bytes * tasks.length < limit / 4)) return [];
   const { plan: { fits, bytes: { total = 0 } }, built } = await planOf(run, host, tasks);
   if (fits) return built;
-  const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-  const message = `The run takes ${gb(total)} of memory, and may take ${gb(limit)}: attune plan says for what`;
+  const { inGigabytes, proposeFit } = await import("./fit.ts");
+  const { fits: would, bytes, spec } = await proposeFit(run, host);
+  const message = `The run takes ${inGigabytes(total)} of memory, and may take ${inGigabytes(limit)}: attune plan says ` +
+    `for what. ${would ? "It fits" : "Nothing makes it fit: the least is"} with ${JSON.stringify(spec)}, in ` +
+    inGigabytes(bytes);
   throw refused("plan", message);
 }
 

@@ -88,6 +88,12 @@ export type Plan = Readonly<{
   totalParameters: number;
 }>;
 
+/**
+ * What of a spec would be otherwise, as it would stand there, and what the run then takes. `fits`: whether that is little
+ * enough; where it is not, nothing takes less.
+ */
+export type Fit = Readonly<{ fits: boolean; bytes: number; spec: Named<Json> }>;
+
 /** Frozen weights that are stored alike. `storage`: a type of numbers, or the label of a format. */
 export type FrozenPart = Readonly<{ storage: string; weights: number; bytes: number; encoded: boolean }>;
 

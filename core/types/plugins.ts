@@ -138,6 +138,8 @@ export interface Run {
   readonly search?: Search | undefined;
   /** The architecture that reads models of a type, as their config.json has it. */
   architectureFor(modelType: unknown): Promise<Architecture>;
+  /** The run of another spec, whose plugins come from where this one's do. */
+  composeOther(spec: RunSpec): Promise<Run>;
   use<K extends Kind>(kind: K, part: Use<K>): Kinds[K];
 }
 

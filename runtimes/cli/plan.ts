@@ -3,6 +3,7 @@
  * @module
  */
 import process from "node:process";
+import { fitText, proposeFit } from "../../core/run/fit.ts";
 import { memoryLimit } from "../../core/run/memory.ts";
 import { planRun } from "../../core/run/plan.ts";
 import type { Host, Json, Named, Plan, Run } from "../../core/types.ts";
@@ -10,7 +11,6 @@ import { type Budget, budgetLines, totalsOf } from "../study/budget.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { hostHere } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
-import { fittingAccelerators } from "./fitting.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";
 
 /** What a part of the memory is called. */
@@ -39,12 +39,12 @@ export async function planCommand(
   const spec = await readSpec(specPath(path), [...options.set ?? [], ...memory]);
   const run = await composed(spec);
   const plan = await planRun(run, host);
-  const fitting = plan.fits ? undefined : await fittingAccelerators(spec, run, host);
+  const proposal = plan.fits ? undefined : await proposeFit(run, host);
   const { folds, repeats = 1 } = options;
   const whole = await wholeBudget(spec, run, host, folds === undefined ? undefined : { folds, repeats });
   if (options.json) {
     const all = whole && { [whole.name]: totalsOf(whole.budget) };
-    process.stdout.write(JSON.stringify({ ...plan, ...all, ...(fitting ? { fitting } : {}) }, null, 2) + "\n");
+    process.stdout.write(JSON.stringify({ ...plan, ...proposal && { proposal }, ...all }, null, 2) + "\n");
   } else {
     const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`.padStart(12);
     const gflop = (n: number): string => `${(n / 1e9).toFixed(1)} GFLOP`.padStart(18);
@@ -69,7 +69,7 @@ export async function planCommand(
       plan.fits
         ? "fits         yes"
         : `fits         no: the run may take ${mb(memoryLimit(run.training, host)).trim()}`,
-      ...fitting ? [`fits with    "accelerators": ${JSON.stringify(fitting)}`] : [],
+      ...proposal ? [fitText(proposal)] : [],
       ...whole ? [whole.name, ...budgetLines(whole.budget).map((line) => `  ${line}`)] : [],
       "",
     ].join("\n"));

@@ -82,6 +82,43 @@ describe("attune run with accelerators", () => {
     assert.ok(!existsSync(at("refused/adapter")) && !existsSync(at("refused/checkpoints")));
   });
 
+  it("attune plan names what fits into --memory, and run refuses with the same words", async () => {
+    const wide = JSON.stringify({ hidden_size: 256, intermediate_size: 1024, num_hidden_layers: 4 });
+    const sets = Object.entries(JSON.parse(wide)).flatMap(([key, n]) => ["--set", `model.with.config.${key}=${n}`]);
+    const command = async (...args: string[]): Promise<Readonly<{ code: number; output: string }>> => {
+      const ended = await started([...commands[here] ?? [], ...args], () => {});
+      return { code: ended.code ?? -1, output: ended.output };
+    };
+    const plan = async (...more: string[]) => await command("plan", at("spec.json"), ...sets, ...more);
+    const none = await plan("--memory", "1MB", "--json");
+    assert.equal(none.code, 3, none.output);
+    const { fits, bytes } = JSON.parse(none.output).proposal;
+    assert.equal(fits, false);
+    const memory = `${bytes + 200_000}`;
+    const said = await plan("--memory", memory);
+    assert.equal(said.code, 3, said.output);
+    const [, text = "", size] = /^fits with +(\{.*\}), in (.*)$/m.exec(said.output) ?? [];
+    assert.equal(size, `${(bytes / 1e9).toFixed(2)} GB`, said.output);
+    const change = JSON.parse(text) as Named<Named<Json>>;
+    const { proposal } = JSON.parse((await plan("--memory", memory, "--json")).output);
+    assert.deepEqual([proposal.fits, proposal.spec], [true, change]);
+    const given = Object.entries(change).flatMap(([key, value]) =>
+      Array.isArray(value)
+        ? ["--set", `${key}=${JSON.stringify(value)}`]
+        : Object.entries(value).flatMap(([name, one]) => ["--set", `${key}.${name}=${JSON.stringify(one)}`])
+    );
+    const fitting = await plan(...given);
+    assert.equal(fitting.code, 0, fitting.output);
+    const run = async (output: string, ...more: string[]) =>
+      await command("run", at("spec.json"), "--output", at(output), "--threads", "1", ...sets, ...more);
+    const refused = await run("large", "--set", `training.memory=${memory}`);
+    assert.equal(refused.code, 3, refused.output);
+    assert.ok(refused.output.includes(`It fits with ${text}`), refused.output);
+    assert.ok(!existsSync(at("large/adapter")) && !existsSync(at("large/checkpoints")));
+    const done = await run("small", ...given, "--set", "training.maxSteps=1");
+    assert.equal(done.code, 0, done.output);
+  });
+
   it("both of training.fp16 and training.bf16 are wrong usage", async () => {
     const said = await attune("both", "training.fp16=true", "training.bf16=true");
     assert.equal(said.code, 2, said.output);

@@ -33,12 +33,6 @@ async function said(...args: readonly string[]): Promise<Readonly<{ code: number
   return await started([...commands[here] ?? [], ...args]);
 }
 
-/** The plan of a spec. */
-async function planned(...args: readonly string[]): Promise<{ bytes: { total: number } }> {
-  const { output } = await said("plan", ...args, "--json");
-  return JSON.parse(output.slice(output.indexOf("{")));
-}
-
 it("a run over nf4 is planned, trained, and predicts from its folder", async () => {
   const spec = written("nf4.json", { accelerators: [{ use: "nf4", with: { useDoubleQuant: true } }] });
   const plan = await said("plan", spec);
@@ -55,19 +49,6 @@ it("a run over nf4 is planned, trained, and predicts from its folder", async () 
   const predictions = lines.map((line) => JSON.parse(line));
   assert.equal(predictions.length, rows.length);
   assert.deepEqual(Object.keys(predictions[0].scores).sort(), ["bad", "good"]);
-});
-
-it("a plan that has no room names what would make it fit", async () => {
-  const spec = written("plain.json", {});
-  const { bytes: { total } } = await planned(spec);
-  const least = 'accelerators=[{"use":"nf4","with":{"useDoubleQuant":true}}]';
-  const { bytes: { total: small } } = await planned(spec, "--set", least);
-  assert.ok(small < total, `${small} and ${total}`);
-  const { code, output } = await said("plan", spec, "--memory", String(small + 1000));
-  assert.equal(code, 3);
-  const set = /fits with +"accelerators": (\[.*\])/.exec(output)?.[1];
-  assert.ok(set, output);
-  assert.equal((await said("plan", spec, "--memory", String(small + 1000), "--set", `accelerators=${set}`)).code, 0);
 });
 
 it("what may not be is exit code 2, a drift that may not be 3, and nothing is trained", async () => {
