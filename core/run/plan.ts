@@ -203,7 +203,8 @@ export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]
   if (fits) return built;
   const { inGigabytes, proposeFit } = await import("./fit.ts");
   const { fits: would, bytes, spec } = await proposeFit(run, host);
-  const message = `The run takes ${inGigabytes(total)} of memory, and may take ${inGigabytes(limit)}: attune plan says ` +
+  const message =
+    `The run takes ${inGigabytes(total)} of memory, and may take ${inGigabytes(limit)}: attune plan says ` +
     `for what. ${would ? "It fits" : "Nothing makes it fit: the least is"} with ${JSON.stringify(spec)}, in ` +
     inGigabytes(bytes);
   throw refused("plan", message);

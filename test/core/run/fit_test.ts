@@ -41,7 +41,7 @@ function* withoutParts({ training, accelerators, ...others }: Named<Json>): Gene
   const limit = memory === undefined ? {} : { memory };
   const batch = perDeviceTrainBatchSize === undefined ? {} : { perDeviceTrainBatchSize, gradientAccumulationSteps };
   const checkpointing = gradientCheckpointing === undefined ? {} : { gradientCheckpointing };
-  const stored = accelerators === undefined ? {} : { accelerators };
+  const stored: Named<Json> = accelerators === undefined ? {} : { accelerators };
   if (Object.keys(batch).length > 0) yield { ...others, ...stored, training: { ...limit, ...checkpointing } as Json };
   if (Object.keys(checkpointing).length > 0) yield { ...others, ...stored, training: { ...limit, ...batch } as Json };
   if (Object.keys(stored).length > 0) yield { ...others, training: { ...limit, ...batch, ...checkpointing } as Json };
