@@ -28,19 +28,11 @@ type Change = Readonly<{ accelerators?: readonly Json[]; training?: Named<Json> 
  * @throws AttuneError where the run cannot be opened.
  * @example
  * ```ts
- * import { compose, proposeFit } from "attune";
- * import { catalog } from "attune/catalog";
- * import { node } from "attune/node";
- * const run = compose({
- *   version: 1,
- *   model: { use: "pretrained", with: { path: "./model" } },
- *   task: "causal-lm",
- *   data: { train: { use: "jsonl", with: { path: "rows.jsonl" } } },
- *   adapter: "lora",
- *   training: { memory: "2GB" },
- * }, catalog);
- * const { fits, spec } = await proposeFit(run, await node());
- * console.log(fits, JSON.stringify(spec));
+ * import { type Host, proposeFit, type Run } from "attune";
+ * export async function wouldFitWith(run: Run, host: Host): Promise<string> {
+ *   const { fits, spec } = await proposeFit(run, host);
+ *   return fits ? JSON.stringify(spec) : "nothing";
+ * }
  * ```
  */
 export async function proposeFit(run: Run, host: Host): Promise<Fit> {
