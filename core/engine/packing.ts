@@ -5,16 +5,20 @@
 import { sizeOf } from "../tensor.ts";
 import type { Program } from "./program.ts";
 import type { InitialWeights } from "./weights.ts";
+import { productsOf } from "./work.ts";
 
-/** Bytes of the frozen matrices as a session packs them; tables are gathered from and never packed. */
+/** Bytes of the frozen matrices as a session packs them; tables that are only gathered from are never packed. */
 export function frozenBytes(
   program: Program,
   fed: ReadonlyMap<string, unknown>,
   initial: Pick<InitialWeights, "storageOf">,
 ): number {
+  const multiplied = new Set(productsOf(program.graph).flatMap(({ node }) => node.inputs));
   let bytes = 0;
   for (const p of program.recorded.parameters.values()) {
-    if (!fed.has(p.name) && p.ids.length === 0 && !initial.storageOf(p)) bytes += 4 * sizeOf(p.shape);
+    // A table of a large vocabulary that is the head, too, may be most of what is packed.
+    const isPacked = p.ids.length === 0 || multiplied.has(p.value);
+    if (!fed.has(p.name) && isPacked && !initial.storageOf(p)) bytes += 4 * sizeOf(p.shape);
   }
   return bytes;
 }

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { compose } from "../../../core/compose.ts";
+import { frozenBytes } from "../../../core/engine/packing.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { createRunEngine } from "../../../core/run/engine.ts";
 import { openRun } from "../../../core/run/open.ts";
@@ -43,4 +44,26 @@ it("a session is not told the shapes of what it is fed", async () => {
   await engine.close();
   assert.ok(told.length > 3);
   assert.deepEqual(told.filter((shape) => shape.length > 0), []);
+});
+
+it("a table that is the head, too, counts among what is packed, and one that is only gathered from does not", async () => {
+  const host = tinyHost(await hostHere(1));
+  const bytesWith = async (tied: boolean): Promise<number> => {
+    const config = { ...families.llama?.config, ...noDropout, tie_word_embeddings: tied };
+    const spec = {
+      version: 1,
+      model: tinyModel({ config, task: "causal-lm" }),
+      task: "causal-lm",
+      adapter: "lora",
+      data: { train: { use: "memory", with: { rows: [{ input_ids: [5, 6, 7, 8] }] } } },
+    };
+    const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
+    const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
+    const engine = await createRunEngine(open, train, undefined);
+    await engine.close();
+    const trained = new Map(engine.state.trained.map(({ name }) => [name, 0]));
+    assert.ok(trained.size > 0);
+    return frozenBytes(engine.program(), trained, engine.initial);
+  };
+  assert.equal(await bytesWith(true), await bytesWith(false));
 });
