@@ -129,8 +129,8 @@ function taskSection(task: string, report: DataReport): Html {
         ${report.tokens.map(({ row, tokens }) =>
           html`
             <h3>train row ${row}</h3>
-            <p class="tokens" dir="auto">${tokens.map(({ text, learned }) =>
-              learned ? html`<mark>${text}</mark>` : text
+            <p class="tokens" dir="auto">${tokens.map(({ text, learned, label }) =>
+              learned ? html`<mark>${text}${label !== undefined && html`<sub>${label}</sub>`}</mark>` : text
             )}</p>
           `
         )}
@@ -192,7 +192,7 @@ function lengthsPart(lengths: LengthReport, rows: number): Html {
         : `maxLength ${maxLength} cuts ${count(lengths.cutRows)} rows (${percent(lengths.cutRows, rows)}) and ${
           count(lengths.cutTokens)
         } tokens (${percent(lengths.cutTokens, lengths.total)}).`}</p>
-    ${histogram.map((bar) =>
+    ${histogram.slice(Math.max(0, histogram.findIndex(({ rows }) => rows > 0))).map((bar) =>
       html`
         <div
           class="bar"><span>to ${bar

@@ -51,10 +51,14 @@ export function reportLines(report: DataReport, width: number): string[] {
 /** Tokens one after the other, those that are learned in brackets. */
 function marked(tokens: ShownTokens["tokens"]): string {
   let [text, inside] = ["", false];
-  for (const { text: token, learned } of tokens) {
+  for (const { text: token, learned, label } of tokens) {
     if (learned !== inside) text += learned ? "[" : "]";
     inside = learned;
     text += token.replace(/\n/g, "\u23ce");
+    if (label === undefined) continue;
+    // Each class stands behind its token.
+    text += `/${label}]`;
+    inside = false;
   }
   return inside ? `${text}]` : text;
 }
@@ -138,7 +142,7 @@ function bars(histogram: readonly Readonly<{ upTo: number; rows: number }>[], wi
   const most = Math.max(1, ...histogram.map(({ rows }) => rows));
   const room = Math.max(10, Math.min(40, width - 40));
   const last = histogram.findLastIndex(({ rows }) => rows > 0);
-  return histogram.slice(0, last + 1).map(({ upTo, rows }) =>
+  return histogram.slice(Math.max(0, histogram.findIndex(({ rows }) => rows > 0)), last + 1).map(({ upTo, rows }) =>
     `    ${`to ${upTo}`.padStart(9)}  ${"#".repeat(Math.ceil(room * rows / most)).padEnd(room)}  ${number(rows)}`
   );
 }

@@ -7,8 +7,11 @@ import type { OpenRun } from "../../core/run/open.ts";
 import type { Sample } from "../../core/types.ts";
 import { type DataOptions, passing } from "./passing.ts";
 
-/** A sample's tokens: what each says, and whether it is learned. */
-export type ShownTokens = Readonly<{ row: number; tokens: readonly Readonly<{ text: string; learned: boolean }>[] }>;
+/** A token: what it says, whether it is learned, and where that is a class of the token, which. */
+export type ShownToken = Readonly<{ text: string; learned: boolean; label?: string }>;
+
+/** A sample's tokens. */
+export type ShownTokens = Readonly<{ row: number; tokens: readonly ShownToken[] }>;
 
 /** The tokens of the first samples of the training rows; nothing where labels stand at no tokens. */
 export async function learnedTokens(
@@ -17,7 +20,9 @@ export async function learnedTokens(
   options: DataOptions,
   count = 3,
 ): Promise<readonly ShownTokens[]> {
-  const { data, host, tokenizer } = open;
+  const { data, host, tokenizer, collator, task } = open;
+  // Labels of tokens are classes here, and tokens wherever else they stand at tokens.
+  const classes = collator.name === "token-labels" ? task.labels : undefined;
   const shown: ShownTokens[] = [];
   if (!data.train) return shown;
   let encoder: ReturnType<typeof createRowEncoder> | undefined;
@@ -25,7 +30,7 @@ export async function learnedTokens(
   for await (const { row, where } of passing(await data.train.open(host), options)) {
     encoder ??= createRowEncoder(open, true, reading, row);
     for (const sample of encoder.encode(row, number, where)) {
-      const tokens = tokensOf(encoder.finish(sample, shown.length, 0), (ids) => tokenizer.decode(ids));
+      const tokens = tokensOf(encoder.finish(sample, shown.length, 0), (ids) => tokenizer.decode(ids), classes);
       if (tokens && shown.push({ row: number, tokens }) >= count) return shown;
     }
     number++;
@@ -39,6 +44,7 @@ const BEFORE = 8;
 function tokensOf(
   { sequences }: Sample,
   decode: (ids: readonly number[]) => string,
+  classes: readonly string[] | undefined,
 ): ShownTokens["tokens"] | undefined {
   const parts = sequences.flatMap(({ fields }) => {
     const labels = Object.values(fields).find(({ ignoreIndex }) => ignoreIndex !== undefined);
@@ -46,12 +52,14 @@ function tokensOf(
     const { data, ignoreIndex, shift = 0 } = labels;
     const read = (fields[labels.axis === "decoderToken" ? "decoder_input_ids" : "input_ids"] ?? labels).data;
     // What is learned at a place is its label: the token itself, or what stands there in place of a mask.
-    const ids = Array.from(data, (label, i) => Number(label === ignoreIndex ? read[i] ?? 0 : label));
+    const ids = Array.from(data, (label, i) => Number(classes || label === ignoreIndex ? read[i] ?? 0 : label));
     return ids.map((id, i) => {
       const before = decode(ids.slice(Math.max(0, i - BEFORE), i));
       const whole = decode(ids.slice(Math.max(0, i - BEFORE), i + 1));
       const text = whole.startsWith(before) ? whole.slice(before.length) : decode([id]);
-      return { text, learned: data[i] !== ignoreIndex && i >= shift };
+      const learned = data[i] !== ignoreIndex && i >= shift;
+      const label = learned ? classes?.[Number(data[i])] : undefined;
+      return { text, learned, ...(label === undefined ? {} : { label }) };
     });
   });
   return parts.length > 0 ? parts : undefined;

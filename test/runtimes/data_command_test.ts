@@ -157,6 +157,16 @@ describe("attune data", () => {
     assert.match(said, /a fine film with a story/);
     assert.match((await typed("data", path, "--tokens")).out, /\[learned\] in brackets/);
   });
+  it("shows classes of tokens behind the tokens", async () => {
+    const rows = [{ tokens: ["good", "film"], tags: ["B", "O"] }, { tokens: ["film"], tags: ["O"] }];
+    const path = spec("tags", { train: { use: "memory", with: { rows } } }, { task: "token-classification" });
+    const { tokens: [first] } = JSON.parse((await typed("data", path, "--tokens", "--json")).out);
+    assert.deepEqual(first.tokens.flatMap((one: { text: string; label?: string }) => one.label ?? []), ["B", "O"]);
+    assert.match(first.tokens.map(({ text }: { text: string }) => text).join(""), /good film/);
+    const page = join(folder, "tags.html");
+    assert.match((await typed("data", path, "--tokens", "--html", page)).out, /good\/B\]\[ ?film\/O\]/);
+    assert.match(readFileSync(page, "utf8"), /good<sub>B<\/sub>/);
+  });
   it("names rows that the task cannot read, and refuses where it can read none", async () => {
     const some = { train: { use: "memory", with: { rows: [{ text: "a", label: "x" }, { text: 7, label: "y" }] } } };
     const { train } = JSON.parse((await typed("data", spec("some", some), "--json")).out);
