@@ -11,6 +11,7 @@ import {
   started,
   uninterrupted,
 } from "../faults/killed_runs.ts";
+import { killedSearch } from "../faults/killed_search.ts";
 
 const seed = 20;
 /** Long enough for every kill to find the run at work. */
@@ -55,5 +56,13 @@ describe("a run that is killed at random moments", () => {
     const random = createRandom(seed).fork("full");
     assert.equal(await killed(spec, join(folder, "parts"), 10, random.uniform), 10);
     assertSameResults(join(folder, "whole"), join(folder, "parts"));
+  });
+});
+
+describe("a search that is killed at random moments", () => {
+  it("12 times makes the same trials, loses none, and has the same winner", async () => {
+    const { hits, trials, lost } = await killedSearch(12);
+    assert.ok(hits >= 10, `${hits} kills hit`);
+    assert.deepEqual([trials, lost], [15, 0]);
   });
 });
