@@ -40,6 +40,9 @@ type Example = MetricInputs[Kind];
 /** Steps that one draw takes at least. */
 const DRAW = 20;
 
+/** Numbers of a metric that cost nothing to speak of. */
+const FEW = 100;
+
 /** Rows that are kept for intervals at most. */
 const KEPT = 200_000;
 
@@ -73,6 +76,11 @@ export function measurer(
   const count = (more: number, where: string): void => {
     steps += more;
     if (steps > maxSteps) throw tooMuch("measure", where, "steps of computing", Math.round(steps), maxSteps);
+  };
+  /** How many numbers a metric gives, those of its groups too. */
+  const numbersOf = (i: number): number => {
+    const metric = metrics[i];
+    return metric?.figures ? Object.keys(flatMetric(metric).compute(states[i])).length : 0;
   };
   const readingOf = (i: number, metric: Metric, row: PlainRow): Example => {
     const known = kinds[i];
@@ -118,7 +126,10 @@ export function measurer(
     },
     figures: () => Object.assign({}, ...metrics.map((metric, i) => figuresOf(metric, states[i]))) as Named<Json>,
     intervals: (how) => {
-      for (const examples of kept) count((how.samples ?? 1000) * drawsOf(examples), "intervals.samples");
+      kept.forEach((examples, i) => {
+        const numbers = numbersOf(i);
+        count((how.samples ?? 1000) * (drawsOf(examples) + (numbers > FEW ? DRAW * numbers : 0)), "intervals.samples");
+      });
       return Object.assign(
         {},
         ...metrics.map((metric, i) => ({

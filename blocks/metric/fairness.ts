@@ -124,7 +124,10 @@ export function overGroups(
     // Cells of weights do not say which rows are in them.
     ...(weight === undefined
       ? {
-        regrouped: (state: State, random: Random): State => ({ groups: redrawn(counted(state), random) }),
+        regrouped: (state: State, random: Random): State | undefined => {
+          const groups = counted(state);
+          return Object.keys(groups).length > DRAWN_GROUPS ? undefined : { groups: redrawn(groups, random) };
+        },
         shares: (state: State): readonly Share[] =>
           Object.entries(counted(state)).flatMap(([name, { count, tp, fp, fn, tn }]) => {
             const share = (rate: keyof Rates, right: number, of: number): Share => ({
@@ -142,6 +145,9 @@ export function overGroups(
       : {}),
   };
 }
+
+/** Groups that are drawn at most: of more there is a gap anyway, and each draw takes its time. */
+const DRAWN_GROUPS = 50;
 
 /** The rows of all groups in groups of the same sizes that are drawn. */
 function redrawn(groups: Named<Cells>, random: Random): Record<string, Cells> {

@@ -5,6 +5,7 @@
 import type { Evaluator } from "../engine/evaluator.ts";
 import { badValue } from "../errors.ts";
 import { withIntervals } from "../figures.ts";
+import type { RowsSeen } from "../loop/evaluate.ts";
 import type { RowReadings } from "../loop/rows.ts";
 import { createRandom } from "../random.ts";
 import { refuseNewParts } from "../run/complete.ts";
@@ -12,6 +13,8 @@ import { labelledRows } from "../run/data.ts";
 import { measured } from "../run/evaluate.ts";
 import { collectExamples } from "../run/examples.ts";
 import { openEvaluator } from "../run/infer.ts";
+import type { EncodedRows } from "../run/encoded_rows.ts";
+import { generatesUnmeasured } from "../run/metrics.ts";
 import type { OpenRun } from "../run/open.ts";
 import { columnsRead, pickColumns } from "../run/row_columns.ts";
 import type { Dataset, Example, Json, Metric, Named } from "../types.ts";
@@ -41,6 +44,8 @@ export type EvaluationOptions = Readonly<{
   statistics?: boolean | undefined;
   /** Further columns that are told with answers. */
   columns?: readonly string[] | undefined;
+  /** Rows of a task that generates are answered with text though no metric reads it. */
+  generates?: boolean | undefined;
   /** Is told each row's answer, with the columns that are measured by. */
   answered?: ((example: Example, groups: Named<Json>) => void) | undefined;
 }>;
@@ -104,6 +109,8 @@ export async function evaluateRows(
       examples.forEach((example, i) => options.answered?.(example, pickColumns(own[i] ?? {}, grouped)));
     };
     const { metrics, figures } = await measured(open, evaluator, rows, seen);
+    const measuredKind = kind;
+    if (options.generates && generatesUnmeasured(open)) await answerAll(open, evaluator, rows, seen);
     const statistics = collector.end().filter((own) => own.metric !== rowLoss || isLoss(own.values.loss, metrics.loss));
     const { found, rough } = options.intervals === undefined
       ? { found: {}, rough: [] }
@@ -114,13 +121,24 @@ export async function evaluateRows(
       rows: rows.rowCount,
       statistics,
       measured: statistics.map(({ metric }) => metric),
-      kind,
+      kind: measuredKind,
       table,
       intervals: found,
       rough,
     };
   } finally {
     await evaluator.close();
+  }
+}
+
+/** Tells what is generated for every row. */
+async function answerAll(open: OpenRun, evaluator: Evaluator, rows: EncodedRows, seen: RowsSeen): Promise<void> {
+  const generator = await evaluator.generator();
+  try {
+    const { textMetrics } = await import("../run/generate.ts");
+    await textMetrics(open, generator, rows, [], seen);
+  } finally {
+    await generator.close();
   }
 }
 

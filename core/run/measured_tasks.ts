@@ -6,8 +6,8 @@ import type { Evaluator } from "../engine/evaluator.ts";
 import type { Example, Json, Named, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { measured } from "./evaluate.ts";
+import { generatesUnmeasured } from "./metrics.ts";
 import { collectExamples } from "./examples.ts";
-import type { OpenRun } from "./open.ts";
 
 /** Rows whose evaluation is kept for reports. */
 const EXAMPLES = 20_000;
@@ -90,9 +90,4 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
       };
     },
   };
-}
-
-/** Whether a task's rows are answered with text that no metric reads. */
-function generatesUnmeasured({ task, metrics }: OpenRun): boolean {
-  return task.generate !== undefined && !metrics.some((metric) => metric.reads[0] === "text");
 }

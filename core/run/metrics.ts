@@ -41,3 +41,8 @@ function meanLoss(tasks: Tasks, byTask: ReadonlyMap<string, Named<Json>>): numbe
 export function readsText({ task }: OpenRun, metric: Metric): boolean {
   return task.generate !== undefined && metric.reads[0] === "text";
 }
+
+/** Whether a task's rows are answered with text that no metric reads. */
+export function generatesUnmeasured({ task, metrics }: OpenRun): boolean {
+  return task.generate !== undefined && !metrics.some((metric) => metric.reads[0] === "text");
+}

@@ -130,7 +130,7 @@ async function evaluateOne(
       if (wantsReport && examples.length < REPORTED) examples.push(example);
     }
     : undefined;
-  const asked: EvaluationOptions = { ...options, statistics: compares, answered };
+  const asked: EvaluationOptions = { ...options, statistics: compares, generates: predictions !== undefined, answered };
   const evaluation = await evaluateRows(open, data, asked);
   await predictions?.end();
   const what = `${one.what}, ${evaluation.rows} ${evaluation.rows === 1 ? "row" : "rows"}`;

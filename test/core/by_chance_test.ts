@@ -87,6 +87,19 @@ describe("gaps by chance", () => {
     const some = rows.map((row) => ({ ...row, columns: { ...row.columns, w: 2 } }));
     const said = figuresOf(weighted, fold(weighted, some))["demographic-parity"];
     assert.deepEqual(Object.keys(said as object), ["difference", "ratio", "groups"]);
+    const many = Array.from(
+      { length: 51 },
+      (_, i): Row => ({ prediction: i % 2, reference: 1, columns: { region: i } }),
+    );
+    const all = demographicParity({ column: "region" });
+    assert.ok(!Object.hasOwn(figuresOf(all, fold(all, many))["demographic-parity"] as object, "difference_by_chance"));
+    assert.ok(
+      Object.hasOwn(figuresOf(all, fold(all, many.slice(1)))["demographic-parity"] as object, "difference_by_chance"),
+    );
+    // Intervals of thousands of groups are refused before they are computed.
+    const measured = measurer([all], { keep: true, maxSteps: 1e8 });
+    for (let i = 0; i < 4000; i++) measured.add({ prediction: 1, reference: 1, groups: { region: i } });
+    assert.throws(() => measured.intervals({ samples: 1000, random: createRandom(1) }), /intervals\.samples/);
     const few = demographicParity({ column: "region", minCount: 5 });
     const own = figuresOf(few, fold(few, rows))["demographic-parity"] as Named<number>;
     assert.deepEqual([own.difference, own.difference_by_chance], [0, 0]);

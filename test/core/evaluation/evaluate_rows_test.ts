@@ -74,6 +74,35 @@ describe("an evaluation row by row", () => {
     }
   });
 
+  it("of a task that generates and measures no text: answers of every row, where they are asked for", async () => {
+    const rows: readonly Row[] = ["good", "bad", "dull", "fun"].map((completion, i) => ({
+      prompt: `the film was ${i}`,
+      completion,
+      region: i < 2 ? "north" : "south",
+    }));
+    const lines = async (generates: boolean): Promise<readonly Named<Json>[]> => {
+      const found: Named<Json>[] = [];
+      const { kind, metrics } = await evaluateRows(await openLanguageModel([]), memory({ rows: [...rows] }), {
+        generates,
+        columns: ["region"],
+        answered: (example, groups) => void found.push(JSON.parse(predictionLine(example, groups))),
+      });
+      assert.deepEqual([kind, typeof metrics.loss], [undefined, "number"]);
+      return found;
+    };
+    assert.deepEqual(await lines(false), []);
+    const answers = await lines(true);
+    assert.deepEqual(
+      answers.map(({ row, label, groups }) => [row, label, groups]),
+      rows.map((row, i) => [
+        i,
+        row.completion,
+        { region: row.region },
+      ]),
+    );
+    assert.ok(answers.every(({ prediction }) => typeof prediction === "string"));
+  });
+
   it("lines of every kind are read as they were written; what is none is named", () => {
     const groups = { region: "north" };
     const of = (
