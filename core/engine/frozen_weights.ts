@@ -56,7 +56,7 @@ export function createFrozenWeights(options: FrozenOptions): FrozenWeights | und
     for (const accelerator of accelerators) {
       const storage = isWanted(accelerator, weight.module) ? accelerator.store?.(weight) : undefined;
       if (!storage) continue;
-      given.set(weight.name, { weight, storage });
+      given.set(weight.name, { weight, storage, accelerator });
       taken.set(accelerator, (taken.get(accelerator) ?? 0) + 1);
       break;
     }
@@ -87,13 +87,15 @@ export function createFrozenWeights(options: FrozenOptions): FrozenWeights | und
   };
 }
 
-/** A weight with what stores it. `source`: its name in a checkpoint that has it as codes. */
-type Given = Readonly<{ weight: LinearWeight; storage: WeightStorage; source?: string | undefined }>;
+/** A weight with what stores it: an accelerator, or a checkpoint that has it as codes, under the name `source`. */
+type Given = Readonly<
+  { weight: LinearWeight; storage: WeightStorage; accelerator?: Accelerator; source?: string | undefined }
+>;
 
 /** Dims of the weight that kernels are tested with. */
 const SAMPLE = [32, 64] as const;
 
-function storageOf({ weight, storage, source }: Given): FrozenStorage {
+function storageOf({ weight, storage, accelerator, source }: Given): FrozenStorage {
   const { format } = storage;
   if (source !== undefined) return { weight, format };
   return {
@@ -101,9 +103,12 @@ function storageOf({ weight, storage, source }: Given): FrozenStorage {
     format,
     sample: () => {
       const sample: LinearWeight = { ...weight, dims: SAMPLE, conv1d: false };
+      // What stores one weight may know its sizes: it is asked again for another.
+      const own = accelerator?.store?.(sample);
+      if (own?.format.label !== format.label) return undefined;
       const random = createRandom(11);
       const values = Float32Array.from({ length: SAMPLE[0] * SAMPLE[1] }, (_, i) => random.normal(i) / 16);
-      return { weight: sample, format, tensors: storage.encode(values, sample) };
+      return { weight: sample, format, tensors: own.encode(values, sample) };
     },
   };
 }

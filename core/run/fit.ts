@@ -3,8 +3,9 @@
  * @module
  */
 import { AttuneError } from "../errors.ts";
-import type { Accelerator, Fit, Host, Json, Named, Run, RunSpec } from "../types.ts";
+import type { Fit, Host, Json, Named, Run, RunSpec } from "../types.ts";
 import { openTasks } from "./open.ts";
+import { isQuantizer } from "./quality_gate.ts";
 import { type MeasuredTask, measureTasks, planMeasured } from "./plan.ts";
 
 /** Ways to store frozen weights, from the one that changes the numbers of a run the least. */
@@ -100,11 +101,6 @@ function storagesOf(run: Run): readonly (readonly Json[] | undefined)[] {
       return [Object.keys(options).length === 0 ? use : { use, with: options }, ...others];
     }),
   ];
-}
-
-function isQuantizer({ store, needsFrozenWeights, maxLossDrift, modules }: Accelerator): boolean {
-  return store !== undefined &&
-    (needsFrozenWeights === true || modules !== undefined || maxLossDrift !== undefined);
 }
 
 /** The accelerators of a run as its spec has them, without those that its training arguments name. */

@@ -23,7 +23,7 @@ export async function* passQualityGate(tasks: readonly TaskRows[]): AsyncGenerat
   let worst: Drift | undefined;
   for (const task of tasks) {
     const { run, checkpoint } = task.open;
-    const quantizers = run.accelerators.filter((accelerator) => accelerator.modules !== undefined);
+    const quantizers = run.accelerators.filter(isQuantizer);
     if (quantizers.length === 0 || !checkpoint.frozen) continue;
     const drift = await driftOf(task);
     yield { type: "drift", step: 0, epoch: 0, ...drift };
@@ -31,6 +31,11 @@ export async function* passQualityGate(tasks: readonly TaskRows[]): AsyncGenerat
     if (!worst || !(Math.abs(drift.loss) <= Math.abs(worst.loss))) worst = drift;
   }
   return worst;
+}
+
+/** Whether weights are an accelerator's business: those of modules that it names, or nothing else at all. */
+export function isQuantizer({ modules, needsFrozenWeights }: Accelerator): boolean {
+  return modules !== undefined || needsFrozenWeights === true;
 }
 
 async function driftOf({ open, held, train }: TaskRows): Promise<Drift> {

@@ -9,6 +9,7 @@ import type { Catalog, Exporter, Host, Json, Named, Run, Store, TrainedModel } f
 import { type FinalFigures, whatOf } from "./final_figures.ts";
 import type { OpenRun } from "./open.ts";
 import { driftText } from "./drift_text.ts";
+import { isQuantizer } from "./quality_gate.ts";
 import { placedPaths } from "./places.ts";
 import { VERSION } from "../version.ts";
 import { storeWithin } from "../within.ts";
@@ -152,8 +153,9 @@ function transformLines({ transforms = [] }: FinalFigures): string[] {
 /** A line for each accelerator: its options, and what the base lost by it. */
 function acceleratorLines({ accelerators }: Run, { drift }: FinalFigures): string[] {
   if (accelerators.length === 0) return [];
-  const lines = accelerators.map(({ name, options, modules }) => {
-    const changed = modules && drift ? `: ${driftText(drift)}` : "";
+  const lines = accelerators.map((accelerator) => {
+    const { name, options } = accelerator;
+    const changed = drift && isQuantizer(accelerator) ? `: ${driftText(drift)}` : "";
     return `- \`${name}\` ${JSON.stringify(options)}${changed}`;
   });
   return ["## Accelerators", "", ...lines, ""];

@@ -91,7 +91,7 @@ export interface NodeWriter {
 export type FrozenStorage = Readonly<{
   weight: LinearWeight;
   format: WeightFormat;
-  sample?: () => Readonly<{ weight: LinearWeight } & EncodedWeight>;
+  sample?: () => Readonly<{ weight: LinearWeight } & EncodedWeight> | undefined;
 }>;
 
 /** Weights of a run that are encoded once, for all sessions. Names are those of the model's parameters. */

@@ -2,6 +2,7 @@
  * Run specs from files: relative paths made absolute, values changed by --set.
  * @module
  */
+import { overWholeWeights } from "../../core/half_precision.ts";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AttuneError, badFile, badValue } from "../../core/errors.ts";
@@ -104,7 +105,7 @@ export async function readRun(dir: string, task?: string): Promise<Named<Json>> 
   const placeOf = (folder: string): string => (task === undefined ? folder : `${folder}/${task}`);
   const [model, adapter] = [placeOf(runFolders.model), placeOf(runFolders.adapter)];
   if (existsSync(at(`${model}/${MODEL_CONFIG}`))) {
-    return { ...spec, model: { use: "pretrained", with: { path: at(model) } }, adapter: [] };
+    return { ...overWholeWeights(spec), model: { use: "pretrained", with: { path: at(model) } } };
   }
   if (!existsSync(at(`${adapter}/${adapterFiles.config}`))) {
     throw badFile("spec", dir, `holds no finished run: neither ${model}/ nor ${adapter}/ is there`);

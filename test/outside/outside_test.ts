@@ -31,6 +31,7 @@ const parts = {
   metrics: ["confidence", "accuracy"],
   loggers: ["loss-lines"],
   exporters: ["trained-tensors"],
+  accelerators: [{ use: "levels", with: { most: 15 } }],
 };
 const spec = {
   version: 1,
@@ -93,6 +94,11 @@ for await (const event of trainRun(run, await node(), {})) if (event.type === "s
       steps.map(({ step, loss }) => `${step} ${loss}\n`).join(""),
     );
     assert.ok(lines.findLast(({ type }) => type === "evaluate").metrics.confidence > 0);
+    const drift = lines.find(({ type }) => type === "drift");
+    assert.ok(drift && Math.abs(drift.loss) < 0.5 && drift.gradientCosine > 0.9, JSON.stringify(drift));
+    const planned = attune("plan", "spec.json");
+    assert.equal(planned.status, 0, planned.stderr);
+    assert.match(planned.stdout, /frozen weights .*\d+ weights, levels per output: [\d,]+ B/);
     const exported = readdirSync(join(project, "out"), { recursive: true, encoding: "utf8" });
     assert.ok(exported.some((name) => name.endsWith("trained.safetensors")), exported.join());
     const evaluated = attune("evaluate", "out");

@@ -1,6 +1,7 @@
 /** What a user writes with the package's plugins: it compiles, and what is wrong does not. */
 import { compose, type RunSpec } from "attune";
 import { catalog } from "attune/catalog";
+import { levels } from "./attune-plugin-outside/accelerator.ts";
 import { gain } from "./attune-plugin-outside/adapter.ts";
 import { outsider } from "./attune-plugin-outside/architecture.ts";
 import { phrases } from "./attune-plugin-outside/data.ts";
@@ -34,6 +35,7 @@ export const run = compose({
   metrics: [confidence()],
   loggers: [lossLines({ path: "lines.txt" })],
   exporters: [trainedTensors()],
+  accelerators: [levels({ most: 31 })],
   training: { maxSteps: 2, learningRate: 0.01, perDeviceTrainBatchSize: 4 },
 }, all);
 
@@ -50,6 +52,8 @@ export function wrong(): void {
   gain({ targets: [1] });
   // @ts-expect-error there is no option momentum
   signSgd({ momentum: 0.9 });
+  // @ts-expect-error most is a number
+  levels({ most: "many" });
   // @ts-expect-error a schedule is no loss
   compose({ ...common, loss: stairs() }, all);
   // @ts-expect-error there is no option evry

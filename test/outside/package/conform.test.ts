@@ -19,4 +19,4 @@ for (const factory of plugins) {
     await conform(plugin, { lib, ...figures } as Figures);
   });
 }
-test("all kinds are there", () => assert.equal(new Set(plugins.map(({ kind }) => kind)).size, 9));
+test("all kinds are there", () => assert.equal(new Set(plugins.map(({ kind }) => kind)).size, 10));

@@ -1,3 +1,4 @@
+import { levels } from "./accelerator.ts";
 import { gain } from "./adapter.ts";
 import { outsider } from "./architecture.ts";
 import { phrases } from "./data.ts";
@@ -8,4 +9,4 @@ import { confidence } from "./metric.ts";
 import { signSgd } from "./optimizer.ts";
 import { stairs } from "./schedule.ts";
 
-export default [confidence, signSgd, polyOne, phrases, gain, lossLines, outsider, trainedTensors, stairs];
+export default [confidence, signSgd, polyOne, phrases, gain, lossLines, outsider, trainedTensors, stairs, levels];
