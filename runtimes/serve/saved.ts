@@ -2,6 +2,7 @@
  * Opens the output of a run, to predict, to evaluate, to export.
  * @module
  */
+import { overWholeWeights } from "../../core/half_precision.ts";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Evaluator, shared } from "../../core/engine/evaluator.ts";
@@ -160,8 +161,13 @@ async function exported(
     async (into) => exporter.write(await describeTrainedModel(open, metrics), into),
   );
   if (!verify) return { files };
+  const whole = overWholeWeights(spec);
   const again = format === "hf"
-    ? { ...spec, model: { use: "pretrained", with: { path: folder } }, adapter: [] }
+    ? { ...whole, model: { use: "pretrained", with: { path: folder } } }
     : { ...spec, adapter: savedAdapters(folder, run.adapters.map((adapter) => adapter.name)) };
-  return { files, difference: await verifyExport(open, await openRun(await composed(again), host)) };
+  // Merged weights are those of the base as it is stored, not of its codes: so is what they are compared with.
+  const asStored = format === "hf" && open.checkpoint.frozen && whole.accelerators !== undefined
+    ? await openRun(await composed({ ...spec, accelerators: whole.accelerators }), host)
+    : open;
+  return { files, difference: await verifyExport(asStored, await openRun(await composed(again), host)) };
 }

@@ -49,6 +49,10 @@ it("a run over nf4 is planned, trained, and predicts from its folder", async () 
   const predictions = lines.map((line) => JSON.parse(line));
   assert.equal(predictions.length, rows.length);
   assert.deepEqual(Object.keys(predictions[0].scores).sort(), ["bad", "good"]);
+  const merged = await said("export", output, "--format", "hf", "--merge", "--verify", "--output", join(folder, "hf"));
+  assert.equal(merged.code, 0, merged.output);
+  const config = JSON.parse(readFileSync(join(folder, "hf/config.json"), "utf8"));
+  assert.equal(config.quantization_config, undefined);
 });
 
 it("what may not be is exit code 2, a drift that may not be 3, and nothing is trained", async () => {
