@@ -3,6 +3,7 @@
  * @module
  */
 export * from "./compose.ts";
+export * from "./file_digest.ts";
 export * from "./files.ts";
 export * from "./line_rows.ts";
 export * from "./rows.ts";

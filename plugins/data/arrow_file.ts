@@ -2,7 +2,7 @@
  * Arrow files as rows, read a group of rows at a time.
  * @module
  */
-import type { FilePlace } from "../../blocks/data/mod.ts";
+import { digestsOf, type FilePlace } from "../../blocks/data/mod.ts";
 import { joinBytes } from "../../core/bytes.ts";
 import { AttuneError, badFile, badValue, refusePointer } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
@@ -10,9 +10,6 @@ import type { Row, Rows } from "../../core/types.ts";
 import { type ArrowMessage, arrowMessages, type ReadBytes } from "./arrow_messages.ts";
 import { classesIn } from "./features.ts";
 import { plain } from "./plain_values.ts";
-
-/** Bytes that are hashed at once. */
-const PIECE = 4 * 2 ** 20;
 
 type Batch = Readonly<{
   length: number;
@@ -63,7 +60,7 @@ export async function openArrow(place: FilePlace): Promise<Rows> {
   const groupOf = (index: number): number => firsts.findLastIndex((from) => from <= index);
   return {
     length,
-    fingerprint: await digestOf(read, first.size),
+    fingerprint: await sha256((await digestsOf(place, { ...first, read })).join()),
     ...classesIn(table.schema.metadata?.get("huggingface")),
     read: async function* (from) {
       let at = from?.at ?? 0;
@@ -127,14 +124,6 @@ const END = Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0);
 
 function tableOf({ tableFromIPC }: Flechette, parts: readonly Uint8Array[]): ReturnType<Flechette["tableFromIPC"]> {
   return tableFromIPC(joinBytes([...parts, END]), { useBigInt: true, useDate: true });
-}
-
-async function digestOf(read: ReadBytes, size: number): Promise<string> {
-  const digests: string[] = [];
-  for (let offset = 0; offset < size; offset += PIECE) {
-    digests.push(await sha256(await read(offset, Math.min(PIECE, size - offset))));
-  }
-  return await sha256(digests.join());
 }
 
 async function checked<T>({ name }: FilePlace, make: () => Promise<T>): Promise<T> {

@@ -11,15 +11,12 @@ import {
 } from "hyparquet/src/index.js";
 import { AttuneError, badFile, badValue, refusePointer } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
-import { concatenatedRows, type FilePlace } from "../../blocks/data/mod.ts";
+import { concatenatedRows, digestsOf, type FilePlace } from "../../blocks/data/mod.ts";
 import { classesIn } from "./features.ts";
 import { codecsOf } from "./parquet_codecs.ts";
 import { plain } from "./plain_values.ts";
 import { checkedPages, checkMetadata } from "./parquet_checks.ts";
 import type { Row, Rows } from "../../core/types.ts";
-
-/** Bytes that are hashed at once. */
-const PIECE = 4 * 2 ** 20;
 
 /** A group of rows of a file, by the numbers of its rows. */
 type Group = Readonly<{ rowGroup: RowGroup; from: number; count: number }>;
@@ -93,12 +90,16 @@ export async function openParquet(place: FilePlace, columns: readonly string[] |
   };
 }
 
-async function bufferOf({ name, store, key }: FilePlace): Promise<AsyncBuffer> {
+/** A file's bytes, and which version of it they are. */
+type FileBuffer = AsyncBuffer & Readonly<{ revision: string }>;
+
+async function bufferOf({ name, store, key }: FilePlace): Promise<FileBuffer> {
   const first = await store.get(key, { offset: 0, length: 0 });
   if (!first) throw badFile("parquet", name, "does not exist");
   const { size, revision } = first;
   return {
     byteLength: size,
+    revision,
     slice: async (start, end = size) => {
       const from = start < 0 ? size + start : start;
       const slice = await store.get(key, { offset: from, length: Math.max(0, end - from) });
@@ -109,12 +110,9 @@ async function bufferOf({ name, store, key }: FilePlace): Promise<AsyncBuffer> {
 }
 
 /** SHA-256 over the SHA-256 of each 4 MiB. */
-async function digestOf(place: FilePlace, { byteLength, slice }: AsyncBuffer): Promise<string> {
-  const digests: string[] = [];
-  for (let offset = 0; offset < byteLength; offset += PIECE) {
-    digests.push(await sha256(new Uint8Array(await slice(offset, Math.min(byteLength, offset + PIECE)))));
-  }
-  return await sha256(`${place.key} ${digests.join()}`);
+async function digestOf(place: FilePlace, { byteLength: size, revision, slice }: FileBuffer): Promise<string> {
+  const read = async (offset: number, length: number) => new Uint8Array(await slice(offset, offset + length));
+  return await sha256(`${place.key} ${(await digestsOf(place, { size, revision, read })).join()}`);
 }
 
 async function read<T>({ name }: FilePlace, make: () => Promise<T>): Promise<T> {
