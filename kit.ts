@@ -77,6 +77,7 @@ export { columnsIn, valuesIn } from "./core/compared_rows.ts";
 export { createHashTable, type HashTable } from "./core/hash_table.ts";
 export { type Hash, hashOf, mixed } from "./core/text_hash.ts";
 export { sha256 } from "./core/fingerprint.ts";
+export { cachedJson } from "./core/cached.ts";
 export { type IndexedLines, type Line, type LinesPlace, openLines } from "./core/line_index.ts";
 export { most } from "./core/most.ts";
 
