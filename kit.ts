@@ -89,7 +89,7 @@ export { logNormalDensity, logNormalMass, truncatedQuantile } from "./core/trunc
 export { linearPattern, type Pattern } from "./core/patterns/linear_pattern.ts";
 export { type CharSet, fixedWidth, type PatternNode, remembered } from "./core/patterns/node.ts";
 export { searchFor } from "./core/patterns/search.ts";
-export { layerIndex, matches, matchModules, patternValue } from "./core/module_patterns.ts";
+export { layerIndex, matches, matchModules, patternValue } from "./core/patterns/module_patterns.ts";
 
 // Files, JSON and stores.
 export { allBytes, joinBytes, jsonBytes, jsonIn } from "./core/bytes.ts";

@@ -39,7 +39,7 @@ export type { MergedAdapter, MergeOptions } from "./formats/peft/merge/merged_ad
 export { writeMerged } from "./formats/peft/merge/write_adapter.ts";
 export { type MergeMethod, mergeMethods } from "./formats/peft/merge/methods.ts";
 export { packagesOf, type PluginPackage, withPackages } from "./core/packages.ts";
-export { matches, matchModules } from "./core/module_patterns.ts";
+export { matches, matchModules } from "./core/patterns/module_patterns.ts";
 export { createRandom, permutation, philox4x32 } from "./core/random.ts";
 export { type AdapterPool, openAdapterPool, type Stack } from "./core/inference/adapter_pool.ts";
 export { importanceShares, importancesOf } from "./core/importances.ts";

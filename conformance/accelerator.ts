@@ -22,7 +22,7 @@ import {
 } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
-import { type Given, randomInput } from "./oracle/differences.ts";
+import { type Given, randomInput } from "./differences.ts";
 import { interpret } from "./oracle/interpreter.ts";
 import { tinyConfig, tinyFamily } from "./tiny/network.ts";
 

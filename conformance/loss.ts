@@ -7,7 +7,7 @@ import { type Check, check } from "./check.ts";
 import { createGraphBuilder } from "../core/engine/builder/builder.ts";
 import { Graph } from "../core/graph/graph.ts";
 import type { Loss, Tensor } from "../kit.ts";
-import { checkGradients, type Given, randomInput } from "./oracle/differences.ts";
+import { checkGradients, type Given, randomInput } from "./differences.ts";
 import { interpret } from "./oracle/interpreter.ts";
 
 /** A target with what its output's dims are. Its first axis counts rows, four or more of them. */

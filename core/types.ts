@@ -8,7 +8,6 @@
  * @module
  */
 export type { DType, Json, Named, Random, Tensor } from "./types/base.ts";
-export type { Append, Asked, Graph, Purpose, Rewrite, Shape, Value } from "./graph/graph.ts";
 export type * from "./types/plugin.ts";
 export type * from "./types/plugins.ts";
 export type * from "./types/training_arguments.ts";

@@ -6,6 +6,8 @@ import type { Graph, Shape, Value } from "../graph/graph.ts";
 import type { DType, Named, Random } from "./base.ts";
 import type { Weights } from "./weights.ts";
 
+export type { Append, Asked, Graph, Purpose, Rewrite, Shape, Value } from "../graph/graph.ts";
+
 /** Which ids a stream holds, as in input_ids and decoder_input_ids. */
 export type Side = "input" | "decoder";
 

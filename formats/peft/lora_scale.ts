@@ -2,7 +2,7 @@
  * LoRA's ranks and scales, as PEFT's config has them.
  * @module
  */
-import { patternValue } from "../../core/module_patterns.ts";
+import { patternValue } from "../../core/patterns/module_patterns.ts";
 import type { Json, Named } from "../../core/types.ts";
 
 /** The factor of B A in a module's update: alpha / r, or alpha / sqrt(r) in rsLoRA. */

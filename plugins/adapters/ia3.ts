@@ -7,7 +7,7 @@ import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { mul, reshape } from "../../core/graph/functions.ts";
-import { matches, matchModules } from "../../core/module_patterns.ts";
+import { matches, matchModules } from "../../core/patterns/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
 import { defaultTargets, selectAdaptable } from "./targets.ts";
 import { peftRecord } from "../../formats/peft/record.ts";

@@ -24,7 +24,7 @@ import {
 } from "../../core/graph/functions.ts";
 import { transposed } from "../../core/transposed.ts";
 import { loraScale } from "../../formats/peft/lora_scale.ts";
-import { matches, matchModules, patternValue } from "../../core/module_patterns.ts";
+import { matches, matchModules, patternValue } from "../../core/patterns/module_patterns.ts";
 import type {
   AttachContext,
   AttachedAdapter,

@@ -3,7 +3,7 @@
  * @module
  */
 import { missing } from "../../core/errors.ts";
-import { layerIndex } from "../../core/module_patterns.ts";
+import { layerIndex } from "../../core/patterns/module_patterns.ts";
 import type { AdapterTargets, InspectedBackbone } from "../../core/types.ts";
 
 /**

@@ -7,7 +7,7 @@ import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import { add, gemm, mul, slice } from "../../core/graph/functions.ts";
-import { matchModules } from "../../core/module_patterns.ts";
+import { matchModules } from "../../core/patterns/module_patterns.ts";
 import { most } from "../../core/most.ts";
 import type {
   AttachContext,

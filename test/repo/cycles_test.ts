@@ -10,9 +10,6 @@ const files: readonly string[] = [];
 
 /** The same between folders. */
 const folders: readonly string[] = [
-  "conformance → conformance/oracle",
-  "core → core/graph",
-  "core → core/patterns",
   "core → core/types",
 ];
 

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { writeSafetensors } from "../../core/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../core/types.ts";
-import { matches } from "../../core/module_patterns.ts";
+import { matches } from "../../core/patterns/module_patterns.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { edgeRig } from "../edge.ts";
 import { heldStore, tinyConfig, tinyFiles } from "../tiny.ts";

@@ -10,7 +10,7 @@ import * as f from "../../../core/graph/functions.ts";
 import { Graph, reachable, type Value } from "../../../core/graph/graph.ts";
 import { choosePlaces, choosesPlaces, selectRows } from "../../../core/graph/rows.ts";
 import { gradients } from "../../../core/graph/vjp.ts";
-import { fixedInput, type Given, mixed, near, randomInput } from "../../../conformance/oracle/differences.ts";
+import { fixedInput, type Given, mixed, near, randomInput } from "../../../conformance/differences.ts";
 import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";
 

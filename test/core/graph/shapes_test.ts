@@ -8,7 +8,7 @@ import { evaluateShape } from "../../../core/graph/dims.ts";
 import * as f from "../../../core/graph/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import type { Op } from "../../../core/graph/ops.ts";
-import { near } from "../../../conformance/oracle/differences.ts";
+import { near } from "../../../conformance/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";
 import { type Call, callDims, calls, graphOf } from "./calls.ts";

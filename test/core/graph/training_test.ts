@@ -19,7 +19,7 @@ import { sequence } from "../../../plugins/heads/sequence.ts";
 import { crossEntropy } from "../../../plugins/losses/cross_entropy.ts";
 import { bert } from "../../../plugins/architectures/bert.ts";
 import { assertGolden } from "../../golden.ts";
-import { type Given, near } from "../../../conformance/oracle/differences.ts";
+import { type Given, near } from "../../../conformance/differences.ts";
 import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";
 

@@ -17,7 +17,7 @@ import {
   near,
   randomInput,
   wholeGradient,
-} from "../../../conformance/oracle/differences.ts";
+} from "../../../conformance/differences.ts";
 import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { type Call, callDims as dims, calls, graphOf } from "./calls.ts";
 

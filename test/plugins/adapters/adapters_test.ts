@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { layerIndex, matchModules, patternValue } from "../../../core/module_patterns.ts";
+import { layerIndex, matchModules, patternValue } from "../../../core/patterns/module_patterns.ts";
 import { inLayers } from "../../../plugins/adapters/targets.ts";
 import { testAdapter } from "../../adapter_checks.ts";
 

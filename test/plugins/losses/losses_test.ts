@@ -11,7 +11,7 @@ import { ctc } from "../../../plugins/losses/ctc.ts";
 import { focal } from "../../../plugins/losses/focal.ts";
 import { triplet } from "../../../plugins/losses/triplet.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
-import { checkGradients, fixedInput, type Given, randomInput } from "../../../conformance/oracle/differences.ts";
+import { checkGradients, fixedInput, type Given, randomInput } from "../../../conformance/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { checkLosses } from "../../parity/losses.ts";
 import { checksOf } from "../../../conformance/mod.ts";

@@ -4,7 +4,7 @@ import { add, mul, reverseGradient, square, sum } from "../../../core/graph/func
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { gradients } from "../../../core/graph/vjp.ts";
 import type { Json, Row } from "../../../core/types.ts";
-import { type Given, randomInput } from "../../../conformance/oracle/differences.ts";
+import { type Given, randomInput } from "../../../conformance/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { tinyRows } from "../../tiny.ts";
 import { type Ran, run } from "./runs.ts";

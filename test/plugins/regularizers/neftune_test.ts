@@ -9,7 +9,7 @@ import { createRandom } from "../../../core/random.ts";
 import type { InspectedBackbone, Ort, Sample } from "../../../core/types.ts";
 import { neftune } from "../../../plugins/regularizers/neftune.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
-import { fixedInput, type Given, randomInput } from "../../../conformance/oracle/differences.ts";
+import { fixedInput, type Given, randomInput } from "../../../conformance/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { run } from "./runs.ts";
 

@@ -4,7 +4,7 @@ import { createGraphBuilder } from "../../../core/engine/builder/builder.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import type { Json } from "../../../core/types.ts";
 import { rDrop } from "../../../plugins/regularizers/r_drop.ts";
-import { checkGradients, type Given, randomInput } from "../../../conformance/oracle/differences.ts";
+import { checkGradients, type Given, randomInput } from "../../../conformance/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { run } from "./runs.ts";
 

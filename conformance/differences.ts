@@ -2,14 +2,14 @@
  * Gradients by central differences of the interpreter, to compare gradient rules with.
  * @module
  */
-import { assert } from "../assert.ts";
-import { type DimValues, evaluateShape, type Shape } from "../../core/graph/dims.ts";
-import * as f from "../../core/graph/functions.ts";
-import type { Graph, Value } from "../../core/graph/graph.ts";
-import { type Gradient, gradients } from "../../core/graph/vjp.ts";
-import { createRandom } from "../../core/random.ts";
-import { type DType, sizeOf } from "../../core/tensor.ts";
-import { interpret, type Reference } from "./interpreter.ts";
+import { assert } from "./assert.ts";
+import { type DimValues, evaluateShape, type Shape } from "../core/graph/dims.ts";
+import * as f from "../core/graph/functions.ts";
+import type { Graph, Value } from "../core/graph/graph.ts";
+import { type Gradient, gradients } from "../core/graph/vjp.ts";
+import { createRandom } from "../core/random.ts";
+import { type DType, sizeOf } from "../core/tensor.ts";
+import { interpret, type Reference } from "./oracle/interpreter.ts";
 
 /** Inputs of a run, by name. */
 export type Given = Record<string, Reference>;

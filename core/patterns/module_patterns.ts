@@ -2,8 +2,8 @@
  * Which modules a list of targets means, by PEFT's rules.
  * @module
  */
-import { noMatch, unsupported } from "./errors.ts";
-import { linearPattern, type Pattern } from "./patterns/linear_pattern.ts";
+import { noMatch, unsupported } from "../errors.ts";
+import { linearPattern, type Pattern } from "./linear_pattern.ts";
 
 /**
  * The paths that targets name: a string is a regular expression for the whole path, "all-linear" is every linear layer;
