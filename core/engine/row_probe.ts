@@ -25,7 +25,7 @@ export type RowProbeOptions = Readonly<{
   initial: InitialWeights;
   /** Whether outputs of the heads are wanted too. */
   withOutputs?: boolean;
-  /** Takes as little memory as it can: layers are computed anew for the backward pass, nothing is kept between runs. */
+  /** Takes as little memory as it can: what can be is computed anew for the backward pass. */
   sparing?: boolean;
 }>;
 
@@ -81,7 +81,8 @@ export async function openRowProbe(
     initial,
     fed: new Map<string, never>(),
     prepack: false,
-    arena: options.sparing !== true,
+    // Closing gives it back whole; without one the heap keeps what is left of the runs, which is much more.
+    arena: true,
   });
   const feeder = createFeeder(lib, new Map(), host.kernels);
   const scalar = (value: number): OrtTensor => new lib.Tensor("float32", Float32Array.of(value), []);
