@@ -28,7 +28,7 @@ export {
   unknownName,
   unsupported,
 } from "./core/errors.ts";
-export { type DataContext, transformed } from "./core/transformed.ts";
+export { type DataContext, transformed } from "./core/spec/transformed.ts";
 export { notInstalled } from "./core/not_installed.ts";
 
 // Graphs: values, what is computed from them, and gradients.
@@ -70,20 +70,20 @@ export * as math from "./core/math.ts";
 export { createRandom, fillNormal, fillUniform, permutation, type Random } from "./core/random.ts";
 export { driftText } from "./core/run/drift_text.ts";
 export { type FinalFigures, whatOf } from "./core/run/final_figures.ts";
-export { epochOrder } from "./core/sampling.ts";
-export { divideRows } from "./core/folds.ts";
+export { epochOrder } from "./core/data/sampling.ts";
+export { divideRows } from "./core/data/folds.ts";
 export { qr, topSingular } from "./core/linear_algebra.ts";
-export { columnsIn, valuesIn } from "./core/compared_rows.ts";
-export { createHashTable, type HashTable } from "./core/hash_table.ts";
-export { type Hash, hashOf, mixed } from "./core/text_hash.ts";
+export { columnsIn, valuesIn } from "./core/data/compared_rows.ts";
+export { createHashTable, type HashTable } from "./core/data/hash_table.ts";
+export { type Hash, hashOf, mixed } from "./core/data/text_hash.ts";
 export { sha256 } from "./core/fingerprint.ts";
-export { cachedJson } from "./core/cached.ts";
-export { type IndexedLines, type Line, type LinesPlace, openLines } from "./core/line_index.ts";
+export { cachedJson } from "./core/data/cached.ts";
+export { type IndexedLines, type Line, type LinesPlace, openLines } from "./core/data/line_index.ts";
 export { most } from "./core/most.ts";
 
 // Searches: what of a space a trial has.
-export { chosenIn, isThere, pathsInOrder } from "./core/search_space.ts";
-export { logNormalDensity, logNormalMass, truncatedQuantile } from "./core/truncated_normal.ts";
+export { chosenIn, isThere, pathsInOrder } from "./core/spec/search_space.ts";
+export { logNormalDensity, logNormalMass, truncatedQuantile } from "./core/statistics/truncated_normal.ts";
 
 // Texts, patterns and the names of modules.
 export { linearPattern, type Pattern } from "./core/patterns/linear_pattern.ts";
@@ -101,6 +101,6 @@ export { writeProto } from "./core/onnx/proto_writer.ts";
 export { storeWithin } from "./core/within.ts";
 
 // Classes: their names in a config, and how rows name them.
-export { asNumber, classReader } from "./core/class_reader.ts";
-export { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "./core/class_names.ts";
+export { asNumber, classReader } from "./core/data/class_reader.ts";
+export { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "./core/data/class_names.ts";
 export { VERSION } from "./core/version.ts";

@@ -17,11 +17,18 @@
  * ```
  * @module
  */
-export { bootstrap } from "./core/bootstrap.ts";
+export { bootstrap } from "./core/statistics/bootstrap.ts";
 export { byteCount } from "./core/byte_count.ts";
-export { compose, toSpec } from "./core/compose.ts";
-export { composeOnDemand } from "./core/on_demand.ts";
-export { allowOnly, type Imports, loadCatalog, loaderOf, type PluginImport, type PluginLoader } from "./core/loader.ts";
+export { compose, toSpec } from "./core/spec/compose.ts";
+export { composeOnDemand } from "./core/spec/on_demand.ts";
+export {
+  allowOnly,
+  type Imports,
+  loadCatalog,
+  loaderOf,
+  type PluginImport,
+  type PluginLoader,
+} from "./core/spec/loader.ts";
 export { define, isPlugin } from "./core/define.ts";
 export { AttuneError } from "./core/errors.ts";
 export { activation } from "./core/graph/activations.ts";
@@ -32,19 +39,19 @@ export { print } from "./core/graph/print.ts";
 export { backward, type Gradient, gradients } from "./core/graph/vjp.ts";
 export { createEngine, type Engine } from "./core/engine/engine.ts";
 export type { EngineOptions } from "./core/engine/engine_options.ts";
-export { classReader } from "./core/class_reader.ts";
-export { labelNames, measurer, type MetricAccumulator, type PlainRow } from "./core/metric_accumulator.ts";
+export { classReader } from "./core/data/class_reader.ts";
+export { labelNames, measurer, type MetricAccumulator, type PlainRow } from "./core/evaluation/metric_accumulator.ts";
 export { mergeAdapters } from "./formats/peft/merge/adapters.ts";
 export type { MergedAdapter, MergeOptions } from "./formats/peft/merge/merged_adapter.ts";
 export { writeMerged } from "./formats/peft/merge/write_adapter.ts";
 export { type MergeMethod, mergeMethods } from "./formats/peft/merge/methods.ts";
-export { packagesOf, type PluginPackage, withPackages } from "./core/packages.ts";
+export { packagesOf, type PluginPackage, withPackages } from "./core/spec/packages.ts";
 export { matches, matchModules } from "./core/patterns/module_patterns.ts";
 export { createRandom, permutation, philox4x32 } from "./core/random.ts";
 export { type AdapterPool, openAdapterPool, type Stack } from "./core/inference/adapter_pool.ts";
-export { importanceShares, importancesOf } from "./core/importances.ts";
-export { type CorrectedInterval, correctedInterval, type FoldFigures } from "./core/corrected_interval.ts";
-export { divideRows, type FoldOptions } from "./core/folds.ts";
+export { importanceShares, importancesOf } from "./core/statistics/importances.ts";
+export { type CorrectedInterval, correctedInterval, type FoldFigures } from "./core/statistics/corrected_interval.ts";
+export { divideRows, type FoldOptions } from "./core/data/folds.ts";
 export { evaluateRun } from "./core/run/evaluate.ts";
 export { predictRows } from "./core/run/infer.ts";
 export { type OpenRun, openRun } from "./core/run/open.ts";
@@ -53,7 +60,7 @@ export { planRun } from "./core/run/plan.ts";
 export { trainRun } from "./core/run/train.ts";
 export { train, type TrainedRun, type TrainWholeOptions } from "./core/run/train_whole.ts";
 export { dequantizeInt8, quantizeInt8 } from "./core/int8.ts";
-export { epochOrder } from "./core/sampling.ts";
+export { epochOrder } from "./core/data/sampling.ts";
 export {
   openSafetensors,
   openWeights,

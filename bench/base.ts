@@ -6,7 +6,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { openAdapterPool } from "../core/inference/adapter_pool.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { reviews } from "../plugins/data/reviews.ts";

@@ -27,7 +27,7 @@ const plugins = [
   "exporters/peft",
 ];
 const contents = [
-  'export { compose } from "./core/compose.ts";',
+  'export { compose } from "./core/spec/compose.ts";',
   'export { trainRun } from "./core/run/train.ts";',
   ...plugins.map((path) => `export * from "./plugins/${path}.ts";`),
 ].join("\n");

@@ -6,7 +6,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { trainRun } from "../core/run/train.ts";
 import type { Json, RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";

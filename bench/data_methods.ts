@@ -7,7 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import process from "node:process";
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { createRandom, permutation } from "../core/random.ts";
 import { train } from "../core/run/train_whole.ts";
 import type { Json, Row, RunSpec } from "../core/types.ts";

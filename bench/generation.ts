@@ -11,7 +11,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { encodeAll } from "../core/run/data.ts";
 import { generateSamples, generationOf } from "../core/run/generate.ts";
 import { openEvaluator } from "../core/run/infer.ts";

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { measurePeak } from "../core/engine/peak.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";

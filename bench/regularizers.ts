@@ -6,7 +6,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { createRandom, permutation } from "../core/random.ts";
 import { evaluateRun } from "../core/run/evaluate.ts";
 import { openRun } from "../core/run/open.ts";

@@ -102,7 +102,7 @@ export async function importsText(): Promise<string> {
     " * Where every plugin of this package is, by kind and name. Written by build/catalog.ts.",
     " * @module",
     " */",
-    'import type { Imports } from "../core/loader.ts";',
+    'import type { Imports } from "../core/spec/loader.ts";',
     "",
     "/** Imports the plugins that come with Attune, one by one. */",
     "export const imports: Imports = {",

@@ -9,7 +9,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type * as v from "valibot";
 import type { Entry, Kind, Named, Role } from "../core/types.ts";
-import { trainingSchemas } from "../core/training_arguments.ts";
+import { trainingSchemas } from "../core/spec/training_arguments.ts";
 import { catalog } from "../plugins/catalog.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

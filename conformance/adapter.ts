@@ -2,7 +2,7 @@
  * What every adapter must do, on a tiny model.
  * @module
  */
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { describeTrainedModel } from "../core/run/export.ts";
 import { predictRows } from "../core/run/infer.ts";
 import { openRun } from "../core/run/open.ts";

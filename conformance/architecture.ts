@@ -3,7 +3,7 @@
  * decoders do not see what follows, it comes back from its files, and adapters find its layers.
  * @module
  */
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import type { Engine } from "../core/engine/engine.ts";
 import { inspectBackbone } from "../core/engine/inspect.ts";
 import { layOut } from "../core/loop/layout.ts";

@@ -2,7 +2,7 @@
  * Where checks run plugins: a tiny model, its tokenizer, rows and every other part of a run, on a machine in memory.
  * @module
  */
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { type OpenRun, openRun } from "../core/run/open.ts";
 import { trainRun } from "../core/run/train.ts";
 import type {

@@ -2,7 +2,7 @@
  * What every regularizer must do, on a tiny model.
  * @module
  */
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/data.ts";
 import { allSamples } from "../core/run/encoded_rows.ts";

@@ -2,7 +2,7 @@
  * A short run with a plugin in it, whatever it does there.
  * @module
  */
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { trainRun } from "../core/run/train.ts";
 import type { Kind, Kinds, Named, Plugin, Store } from "../kit.ts";
 import { assert } from "./assert.ts";

@@ -2,7 +2,7 @@
  * What every trainer must do, with a tiny model.
  * @module
  */
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import type { Json, Named, Run, Store, Trainer, TrainingEvent, TrainOptions } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, memoryStore } from "./bench.ts";

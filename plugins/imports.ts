@@ -2,7 +2,7 @@
  * Where every plugin of this package is, by kind and name. Written by build/catalog.ts.
  * @module
  */
-import type { Imports } from "../core/loader.ts";
+import type { Imports } from "../core/spec/loader.ts";
 
 /** Imports the plugins that come with Attune, one by one. */
 export const imports: Imports = {

@@ -2,9 +2,9 @@
  * What recipes share: rows from anywhere, arguments of training, and scores with what they are to be compared with.
  * @module
  */
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { AttuneError, badSpec, unknownName } from "../core/errors.ts";
-import { resolvePart } from "../core/resolve_part.ts";
+import { resolvePart } from "../core/spec/resolve_part.ts";
 import { evaluateRun } from "../core/run/evaluate.ts";
 import { openRun } from "../core/run/open.ts";
 import type { Json, Named, Row, RunSpec, TrainingArguments } from "../core/types.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 import { AttuneError } from "../core/errors.ts";
-import { trialSpec } from "../core/search_space.ts";
+import { trialSpec } from "../core/spec/search_space.ts";
 import type { Json, Named } from "../core/types.ts";
 import { columnsOf, common } from "./options.ts";
 import { defineRecipe, runIfMain } from "./recipe.ts";

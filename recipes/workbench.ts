@@ -2,7 +2,7 @@
  * The workbench of a recipe: what its caller brings, be it a command, a test, a page or an endpoint.
  * @module
  */
-import { compose } from "../core/compose.ts";
+import { compose } from "../core/spec/compose.ts";
 import { AttuneError } from "../core/errors.ts";
 import { train } from "../core/run/train_whole.ts";
 import type { Catalog, Host, Json, Named, RunSpec, Store } from "../core/types.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
-import { asNumber, classReader } from "../../core/class_reader.ts";
+import { asNumber, classReader } from "../../core/data/class_reader.ts";
 import type { Field, Named, Row, RowColumns } from "../../core/types.ts";
 
 /** The columns that a collator reads, under the names that rows have for them. */

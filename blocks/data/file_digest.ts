@@ -2,7 +2,7 @@
  * What a large file's bytes are, hashed whole once for as long as it stays the file that it is.
  * @module
  */
-import { cachedJson } from "../../core/cached.ts";
+import { cachedJson } from "../../core/data/cached.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import type { FilePlace } from "./text_file.ts";
 

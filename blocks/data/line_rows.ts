@@ -2,7 +2,7 @@
  * Large files of lines as rows: read as they are needed, by an index of their lines.
  * @module
  */
-import { type Line, openLines } from "../../core/line_index.ts";
+import { type Line, openLines } from "../../core/data/line_index.ts";
 import type { Row, Rows } from "../../core/types.ts";
 import type { FilePlace } from "./text_file.ts";
 import { packingOf } from "./unpacked.ts";

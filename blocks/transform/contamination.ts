@@ -2,8 +2,8 @@
  * Which rows say what rows of another set say: runs of words that both have (Brown et al. 2020, C).
  * @module
  */
-import { createHashTable } from "../../core/hash_table.ts";
-import type { Hash } from "../../core/text_hash.ts";
+import { createHashTable } from "../../core/data/hash_table.ts";
+import type { Hash } from "../../core/data/text_hash.ts";
 import { shinglesOf, wordsOf } from "./words.ts";
 
 /** Runs of words that stand in more than this share of rows are headers and templates, and in at least so many. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { badValue } from "../../core/errors.ts";
-import { createHashTable } from "../../core/hash_table.ts";
-import { hashOf, mixed } from "../../core/text_hash.ts";
+import { createHashTable } from "../../core/data/hash_table.ts";
+import { hashOf, mixed } from "../../core/data/text_hash.ts";
 import { type HashSet, hashSet, jaccard, shinglesOf } from "./words.ts";
 
 /** Texts that may be gone through several times; there may be more of them than there is memory. */

@@ -2,8 +2,8 @@
  * Rows of one set that are like rows of another: MinHash finds candidates, each of which is verified exactly.
  * @module
  */
-import { createHashTable } from "../../core/hash_table.ts";
-import type { Hash } from "../../core/text_hash.ts";
+import { createHashTable } from "../../core/data/hash_table.ts";
+import type { Hash } from "../../core/data/text_hash.ts";
 import { bandsFor, createSigner, growing, MOST_COMPARED, type NearOptions } from "./duplicates.ts";
 import { type HashSet, hashSet, jaccard, shinglesOf } from "./words.ts";
 

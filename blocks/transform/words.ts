@@ -3,7 +3,7 @@
  * @module
  */
 
-import { type Hash, hashOf, mixed } from "../../core/text_hash.ts";
+import { type Hash, hashOf, mixed } from "../../core/data/text_hash.ts";
 
 /** The words of a text in lower case: letters, digits and underscores of Unicode, as Python's `\w` has them. */
 export function wordsOf(text: string): readonly string[] {

@@ -2,7 +2,7 @@
  * Outputs and losses of batches, with weights as they stand: its own session over the same mapped files.
  * @module
  */
-import { countIn } from "../row_weight.ts";
+import { countIn } from "../data/row_weight.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
 import type { EvaluatorOptions } from "./evaluator_options.ts";

@@ -2,7 +2,7 @@
  * What losses are multiplied by.
  * @module
  */
-import { countIn } from "../row_weight.ts";
+import { countIn } from "../data/row_weight.ts";
 import type { Batch } from "../types.ts";
 import type { TaskLoss } from "./program.ts";
 

@@ -7,7 +7,7 @@ import * as f from "../graph/functions.ts";
 import { type Dim, seqDim } from "../graph/dims.ts";
 import { capabilities } from "../graph/capabilities.ts";
 import { Graph, type Rewrite, type Value } from "../graph/graph.ts";
-import { weightInput } from "../row_weight.ts";
+import { weightInput } from "../data/row_weight.ts";
 import { gradients } from "../graph/vjp.ts";
 import type {
   Accelerator,

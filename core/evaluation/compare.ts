@@ -2,7 +2,7 @@
  * Two models over the same rows: differences with intervals, McNemar's test, and which rows changed.
  * @module
  */
-import { type McNemar, mcnemar } from "../significance.ts";
+import { type McNemar, mcnemar } from "../statistics/significance.ts";
 import type { Json, Named } from "../types.ts";
 import { type Difference, differencesOf, type ResamplingOptions } from "./resampled.ts";
 import type { MetricStatistics } from "./row_statistics.ts";

@@ -4,7 +4,7 @@
  */
 import type { Evaluator } from "../engine/evaluator.ts";
 import { badValue } from "../errors.ts";
-import { withIntervals } from "../figures.ts";
+import { withIntervals } from "../statistics/figures.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
 import type { RowReadings } from "../loop/rows.ts";
 import { createRandom } from "../random.ts";

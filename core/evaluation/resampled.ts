@@ -3,8 +3,8 @@
  * @module
  */
 import { badValue } from "../errors.ts";
-import { bcaInterval, type Bounds, percentileInterval, wilson } from "../intervals.ts";
-import { signPermutation } from "../significance.ts";
+import { bcaInterval, type Bounds, percentileInterval, wilson } from "../statistics/intervals.ts";
+import { signPermutation } from "../statistics/significance.ts";
 import type { Named, Random } from "../types.ts";
 import type { MetricStatistics } from "./row_statistics.ts";
 

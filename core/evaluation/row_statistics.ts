@@ -3,8 +3,8 @@
  * distinct one once.
  * @module
  */
-import { countedStates } from "../bootstrap.ts";
-import { flatMetric, sharesOf } from "../figures.ts";
+import { countedStates } from "../statistics/bootstrap.ts";
+import { flatMetric, sharesOf } from "../statistics/figures.ts";
 import { examplesFor } from "../loop/measure.ts";
 import type { RowReadings } from "../loop/rows.ts";
 import type { Metric, Named } from "../types.ts";

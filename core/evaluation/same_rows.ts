@@ -2,7 +2,7 @@
  * Whether answers that were written are of the rows that are evaluated: a hash of each row's label is kept, not the label.
  * @module
  */
-import { hashOf } from "../text_hash.ts";
+import { hashOf } from "../data/text_hash.ts";
 import type { Example, Json } from "../types.ts";
 
 /** The rows of an evaluation, in its order. */

@@ -3,8 +3,8 @@
  * @module
  */
 import { createRandom } from "../random.ts";
-import { normalShare } from "../normal.ts";
-import { benjaminiHochberg, holm } from "../significance.ts";
+import { normalShare } from "../statistics/normal.ts";
+import { benjaminiHochberg, holm } from "../statistics/significance.ts";
 import type { MetricStatistics } from "./row_statistics.ts";
 import type { RowTable } from "./row_table.ts";
 

@@ -6,7 +6,7 @@ import { badValue, tooMuch } from "../errors.ts";
 import { most } from "../most.ts";
 import type { Tensor, TensorData } from "../tensor.ts";
 import type { Batch, BatchLayout, Field, Sample } from "../types.ts";
-import { weightInput } from "../row_weight.ts";
+import { weightInput } from "../data/row_weight.ts";
 
 /** Rows shorter than this are filled up with other sequences where rows are shared. */
 const SHARED_LENGTH = 64;

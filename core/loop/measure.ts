@@ -2,7 +2,7 @@
  * Several metrics over readings of rows, added up as they come.
  * @module
  */
-import { figuresOf } from "../by_chance.ts";
+import { figuresOf } from "../statistics/by_chance.ts";
 import { badValue, unsupported } from "../errors.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";
 import type { RowReadings } from "./rows.ts";

@@ -7,7 +7,7 @@ import { badValue } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import { batchesPerEpoch } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
-import { type EpochOrder, orderOfEpoch } from "../sampling.ts";
+import { type EpochOrder, orderOfEpoch } from "../data/sampling.ts";
 import type { Batch, Named, Run } from "../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
 import type { Leaks } from "./leaks.ts";

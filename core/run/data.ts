@@ -2,7 +2,7 @@
  * A run's rows as samples and batches.
  * @module
  */
-import { cachedJson, isJson, keepBytes, keptBytes } from "../cached.ts";
+import { cachedJson, isJson, keepBytes, keptBytes } from "../data/cached.ts";
 import { AttuneError, missing } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import type { Batch, BatchLayout, Dataset, Rows, Sample, Subtask, Survey } from "../types.ts";
@@ -11,7 +11,7 @@ import { createRowEncoder } from "./encoding.ts";
 import { openKeptSamples } from "./kept_samples.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
-import { seekable, type SeekableRows, worthKeeping } from "../seekable.ts";
+import { seekable, type SeekableRows, worthKeeping } from "../data/seekable.ts";
 import { madeOf } from "./shared_rows.ts";
 import type { Tell } from "./telling.ts";
 import { VERSION } from "../version.ts";

@@ -7,7 +7,7 @@ import type { Regularizer, Row, Sample, TransformReport } from "../types.ts";
 import type { RowEncoder } from "./encoding.ts";
 import { createSampleLevels, type SampleKeeping, type SampleLevels } from "./sample_levels.ts";
 import { createSampleSizes, type GrowingSizes, type SampleSizes, sizeOf } from "./sample_sizes.ts";
-import type { SeekableRows } from "../seekable.ts";
+import type { SeekableRows } from "../data/seekable.ts";
 
 /** Encoded rows: samples by their place, in the order of the rows. */
 export type EncodedRows = Readonly<{

@@ -4,7 +4,7 @@
  */
 import { AttuneError, badValue } from "../errors.ts";
 import { createRandom } from "../random.ts";
-import { rowWeigher } from "../row_weight.ts";
+import { rowWeigher } from "../data/row_weight.ts";
 import type { CollatorContext, Field, Row, Sample } from "../types.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { missing, unknownName } from "../errors.ts";
-import { hasSplit } from "../run_data.ts";
+import { hasSplit } from "../spec/run_data.ts";
 import type { Metric, Run, Study } from "../types.ts";
 
 /**

@@ -2,13 +2,13 @@
  * Names of classes that nobody gave: they are read from the training rows, and stand in the run's spec from then on.
  * @module
  */
-import { cachedJson } from "../cached.ts";
-import { classNames } from "../class_names.ts";
+import { cachedJson } from "../data/cached.ts";
+import { classNames } from "../data/class_names.ts";
 import { isPlugin } from "../define.ts";
 import { AttuneError } from "../errors.ts";
-import { taskData } from "../run_data.ts";
+import { taskData } from "../spec/run_data.ts";
 import type { Checkpoint, Dataset, Host, LabelNames, Rows, Run, Task } from "../types.ts";
-import { worthKeeping } from "../seekable.ts";
+import { worthKeeping } from "../data/seekable.ts";
 import { VERSION } from "../version.ts";
 
 /** A run whose classes have names, and what was read for that. */

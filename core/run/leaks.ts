@@ -2,10 +2,10 @@
  * Rows that are trained on and measured on as well.
  * @module
  */
-import { columnsIn, valuesIn } from "../compared_rows.ts";
+import { columnsIn, valuesIn } from "../data/compared_rows.ts";
 import { refused } from "../errors.ts";
-import { createHashTable } from "../hash_table.ts";
-import { type Hash, hashOf } from "../text_hash.ts";
+import { createHashTable } from "../data/hash_table.ts";
+import { type Hash, hashOf } from "../data/text_hash.ts";
 import type { Dataset, Json, Row, RowColumns, TrainingEvent } from "../types.ts";
 
 /** Rows of one split that the training rows have, too. */

@@ -13,7 +13,7 @@ import { untiedIn } from "./ties.ts";
 import { inspectBackbone, withHeads } from "../engine/inspect.ts";
 import { withClassCounts } from "./class_counts.ts";
 import { withLabels } from "./labels.ts";
-import { taskData } from "../run_data.ts";
+import { taskData } from "../spec/run_data.ts";
 import type {
   Adapter,
   AttachedAdapter,

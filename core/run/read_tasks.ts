@@ -2,7 +2,7 @@
  * The tasks of a run with their rows, before anything is trained.
  * @module
  */
-import { cachedJson } from "../cached.ts";
+import { cachedJson } from "../data/cached.ts";
 import type { Dataset, Host, Json, Named, Run, RunData, Subtask, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { dataPath, labelledRows, trainData } from "./data.ts";
@@ -10,7 +10,7 @@ import { withFields } from "./encoded_rows.ts";
 import { isSameSource, judgeLeaks, type Leaks, leaksBetween, type PassingRows } from "./leaks.ts";
 import { type OpenRun, openTasks } from "./open.ts";
 import { refuseTrainedCodes } from "./quantized_base.ts";
-import { worthKeeping } from "../seekable.ts";
+import { worthKeeping } from "../data/seekable.ts";
 import { tellingOf } from "./telling.ts";
 import { VERSION } from "../version.ts";
 

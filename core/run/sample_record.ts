@@ -2,7 +2,7 @@
  * One encoded sample as bytes: its size, a checksum, its place, then all but the numbers as JSON, then these.
  * @module
  */
-import { isJson } from "../cached.ts";
+import { isJson } from "../data/cached.ts";
 import { checksum } from "../checksum.ts";
 import type { Field, Named, Sample } from "../types.ts";
 

@@ -2,7 +2,7 @@
  * A whole run: open, encode, train, evaluate, write. What happens comes out as events.
  * @module
  */
-import { toSpec } from "../compose.ts";
+import { toSpec } from "../spec/compose.ts";
 import type { Engine } from "../engine/engine.ts";
 import { countSteps } from "../loop/steps.ts";
 import type { LoopState } from "../loop/loop_state.ts";

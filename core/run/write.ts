@@ -4,7 +4,7 @@
  */
 import type { Parameter } from "../engine/builder/parameters.ts";
 import type { Engine } from "../engine/engine.ts";
-import { toSpec } from "../compose.ts";
+import { toSpec } from "../spec/compose.ts";
 import type { Catalog, Exporter, Host, Json, Named, Run, Store, TrainedModel } from "../types.ts";
 import { type FinalFigures, whatOf } from "./final_figures.ts";
 import type { OpenRun } from "./open.ts";

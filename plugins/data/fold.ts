@@ -8,7 +8,7 @@ import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
-import { divideRows } from "../../core/folds.ts";
+import { divideRows } from "../../core/data/folds.ts";
 import { createRandom } from "../../core/random.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
 

@@ -14,7 +14,7 @@ import {
 } from "../../blocks/search/mod.ts";
 import { define } from "../../core/define.ts";
 import { exp, log as ln } from "../../core/math.ts";
-import { isThere, pathsInOrder } from "../../core/search_space.ts";
+import { isThere, pathsInOrder } from "../../core/spec/search_space.ts";
 import type { Factory, Json, Named, Space } from "../../core/types.ts";
 
 /** Options of {@link grid}. */

@@ -12,7 +12,7 @@ import {
   trialsOption,
 } from "../../blocks/search/mod.ts";
 import { define } from "../../core/define.ts";
-import { chosenIn } from "../../core/search_space.ts";
+import { chosenIn } from "../../core/spec/search_space.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link random}. */

@@ -12,7 +12,7 @@ import {
   trialsOption,
 } from "../../blocks/search/mod.ts";
 import { define } from "../../core/define.ts";
-import { chosenIn } from "../../core/search_space.ts";
+import { chosenIn } from "../../core/spec/search_space.ts";
 import type { Factory, Json, Named, Random, Space, Study } from "../../core/types.ts";
 import { drawCandidates, isFixed, logDensityAt, type Mixture, mixtureOf } from "./tpe_mixture.ts";
 import { isFinished, splitTrials } from "./tpe_split.ts";

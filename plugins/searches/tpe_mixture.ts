@@ -4,7 +4,7 @@
  */
 import { nearestIn, type NumericSpace, stepOf } from "../../blocks/search/mod.ts";
 import { exp, log } from "../../core/math.ts";
-import { logNormalDensity, logNormalMass, truncatedQuantile } from "../../core/truncated_normal.ts";
+import { logNormalDensity, logNormalMass, truncatedQuantile } from "../../core/statistics/truncated_normal.ts";
 import type { Json, Named, Random, Space, Trial } from "../../core/types.ts";
 
 /** The kernels of one option: normals cut to a range, or shares of choices. */

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { pluginOption, role } from "../../blocks/options/mod.ts";
-import { headClasses } from "../../core/class_names.ts";
+import { headClasses } from "../../core/data/class_names.ts";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import { badValue, show } from "../../core/errors.ts";

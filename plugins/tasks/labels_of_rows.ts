@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { asNumber } from "../../core/class_reader.ts";
+import { asNumber } from "../../core/data/class_reader.ts";
 import { badValue, missing } from "../../core/errors.ts";
 
 /** A name of a class, as people write it: 1 is "1". */

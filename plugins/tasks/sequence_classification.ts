@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { classReader } from "../../core/class_reader.ts";
-import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/class_names.ts";
+import { classReader } from "../../core/data/class_reader.ts";
+import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/data/class_names.ts";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import { sizeOf } from "../../core/tensor.ts";

@@ -12,7 +12,7 @@ import {
   textColumns,
   textIn,
 } from "../../blocks/transform/mod.ts";
-import { columnsIn, valuesIn } from "../../core/compared_rows.ts";
+import { columnsIn, valuesIn } from "../../core/data/compared_rows.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, TransformContext, TransformRow } from "../../core/types.ts";
 

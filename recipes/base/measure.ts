@@ -2,7 +2,7 @@
  * How like the teacher's a student's sentence embeddings are.
  * @module
  */
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { predictRows } from "../../core/run/infer.ts";
 import { openRun } from "../../core/run/open.ts";
 import { createRandom } from "../../core/random.ts";

@@ -3,8 +3,8 @@
  * @module
  */
 import * as ort from "onnxruntime-web/wasm";
-import { compose } from "../../core/compose.ts";
-import { measurer } from "../../core/metric_accumulator.ts";
+import { compose } from "../../core/spec/compose.ts";
+import { measurer } from "../../core/evaluation/metric_accumulator.ts";
 import { type AdapterPool, openAdapterPool } from "../../core/inference/adapter_pool.ts";
 import type { Catalog, Host, Json, Named, Ort, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";

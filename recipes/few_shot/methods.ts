@@ -2,7 +2,7 @@
  * The ways to learn from a few rows that are compared: each takes rows and a seed and gives its accuracy on the held rows.
  * @module
  */
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { trainRun } from "../../core/run/train.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { openRun } from "../../core/run/open.ts";

@@ -7,7 +7,7 @@ import process from "node:process";
 import { missing } from "../../core/errors.ts";
 import { openTasks } from "../../core/run/open.ts";
 import { planRun } from "../../core/run/plan.ts";
-import { setAt, valueAt } from "../../core/spec_paths.ts";
+import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Host, Json, Named, Run } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";

@@ -9,7 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { AttuneError, badFile, missing } from "../../core/errors.ts";
 import { type OpenRun, openTasks } from "../../core/run/open.ts";
-import { splitNames } from "../../core/run_data.ts";
+import { splitNames } from "../../core/spec/run_data.ts";
 import type { Host, Json, Named, Row, Rows, SplitName } from "../../core/types.ts";
 import { type DataOptions, passing } from "../data/passing.ts";
 import { type DataReport, reportData } from "../data/report.ts";

@@ -15,7 +15,7 @@ import { writeMerged } from "../../formats/peft/merge/write_adapter.ts";
 import { writeModel } from "../../formats/peft/merge/write_model.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import { sharedTensors } from "../../core/run/shared_tensors.ts";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { encodedCheckpoint } from "../../core/run/accelerated.ts";
 import { openRun } from "../../core/run/open.ts";
 import { turnConv1ds } from "../../core/run/quantized_base.ts";

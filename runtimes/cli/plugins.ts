@@ -5,7 +5,7 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import process from "node:process";
 import type * as v from "valibot";
-import { badPackage } from "../../core/packages.ts";
+import { badPackage } from "../../core/spec/packages.ts";
 import type { Entry } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { loadPackages } from "../host/plugin_packages.ts";

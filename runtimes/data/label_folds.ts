@@ -3,7 +3,7 @@
  * @module
  */
 import { unsupported } from "../../core/errors.ts";
-import { setAt } from "../../core/spec_paths.ts";
+import { setAt } from "../../core/spec/spec_paths.ts";
 import { type OpenRun, openTasks } from "../../core/run/open.ts";
 import type { Host, Json, Named, SplitName, Store } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";

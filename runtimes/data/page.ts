@@ -2,7 +2,7 @@
  * What `attune data` finds as a page: one file with nothing to fetch or to execute.
  * @module
  */
-import { splitNames } from "../../core/run_data.ts";
+import { splitNames } from "../../core/spec/run_data.ts";
 import { VERSION } from "../../core/version.ts";
 import { type Html, html, markupOf } from "../../plugins/loggers/report_html.ts";
 import { style } from "../../plugins/loggers/report_style.ts";

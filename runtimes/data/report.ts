@@ -3,12 +3,12 @@
  * @module
  */
 import { exactClusters, nearClusters, type NearPairs, nearPairs, textIn } from "../../blocks/transform/mod.ts";
-import { columnsIn, valuesIn } from "../../core/compared_rows.ts";
+import { columnsIn, valuesIn } from "../../core/data/compared_rows.ts";
 import { AttuneError } from "../../core/errors.ts";
-import { hashOf } from "../../core/text_hash.ts";
+import { hashOf } from "../../core/data/text_hash.ts";
 import { type Leaks, leaksBetween } from "../../core/run/leaks.ts";
 import type { OpenRun } from "../../core/run/open.ts";
-import { splitNames } from "../../core/run_data.ts";
+import { splitNames } from "../../core/spec/run_data.ts";
 import type { Named, Row, RowColumns, Rows, SplitName, TransformReport } from "../../core/types.ts";
 import { type ColumnReport, createColumnStatistics } from "./columns.ts";
 import { createLengths, type LengthReport } from "./lengths.ts";

@@ -2,7 +2,7 @@
  * What `attune data` finds, as lines for a terminal.
  * @module
  */
-import { splitNames } from "../../core/run_data.ts";
+import { splitNames } from "../../core/spec/run_data.ts";
 import { shownTransform } from "./shown.ts";
 import type { ShownTokens } from "./tokens.ts";
 import { shortened } from "./passing.ts";

@@ -4,7 +4,7 @@
  */
 import { type Check, checksOf } from "../../conformance/mod.ts";
 import { runChecks } from "../../conformance/run.ts";
-import { type PluginPackage, withPackages } from "../../core/packages.ts";
+import { type PluginPackage, withPackages } from "../../core/spec/packages.ts";
 import type { Catalog, Host, Named } from "../../core/types.ts";
 
 /** Options of the checks. */

@@ -6,8 +6,8 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { compose } from "../../core/compose.ts";
-import { badPackage, entriesOf, type PluginPackage, withPackages } from "../../core/packages.ts";
+import { compose } from "../../core/spec/compose.ts";
+import { badPackage, entriesOf, type PluginPackage, withPackages } from "../../core/spec/packages.ts";
 import type { Catalog, Json, Named, Run, RunSpec } from "../../core/types.ts";
 
 /**

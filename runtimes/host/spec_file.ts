@@ -2,15 +2,15 @@
  * Run specs from files: relative paths made absolute, values changed by --set.
  * @module
  */
-import { overWholeWeights } from "../../core/half_precision.ts";
+import { overWholeWeights } from "../../core/spec/half_precision.ts";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AttuneError, badFile, badValue } from "../../core/errors.ts";
-import { loadCatalog, loaderOf } from "../../core/loader.ts";
+import { loadCatalog, loaderOf } from "../../core/spec/loader.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import { placedPaths } from "../../core/run/places.ts";
-import { cornersOf, spaceIn, trialSpec } from "../../core/search_space.ts";
-import { setAt, valueAt } from "../../core/spec_paths.ts";
+import { cornersOf, spaceIn, trialSpec } from "../../core/spec/search_space.ts";
+import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
 import { namesIn } from "./host.ts";

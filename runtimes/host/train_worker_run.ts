@@ -5,7 +5,7 @@
 import process from "node:process";
 import { parentPort } from "node:worker_threads";
 import { AttuneError } from "../../core/errors.ts";
-import { composeOnDemand } from "../../core/on_demand.ts";
+import { composeOnDemand } from "../../core/spec/on_demand.ts";
 import { trainRun } from "../../core/run/train.ts";
 import { createWarmParts } from "../../core/run/warm.ts";
 import type { RunSpec, Store } from "../../core/types.ts";

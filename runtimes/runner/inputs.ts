@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { refused } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
 import { plainPath } from "../../core/jobs/names.ts";

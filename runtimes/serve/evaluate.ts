@@ -4,9 +4,14 @@
  */
 import * as v from "valibot";
 import { type AttuneError, badValue } from "../../core/errors.ts";
-import { resolvePart } from "../../core/resolve_part.ts";
-import { labelNames, measurer, type MetricAccumulator, type PlainRow } from "../../core/metric_accumulator.ts";
-import { intervalsOutside, withIntervals } from "../../core/figures.ts";
+import { resolvePart } from "../../core/spec/resolve_part.ts";
+import {
+  labelNames,
+  measurer,
+  type MetricAccumulator,
+  type PlainRow,
+} from "../../core/evaluation/metric_accumulator.ts";
+import { intervalsOutside, withIntervals } from "../../core/statistics/figures.ts";
 import { evaluateRows } from "../../core/evaluation/evaluate_rows.ts";
 import { createRandom } from "../../core/random.ts";
 import { listNewParts } from "../../core/run/complete.ts";

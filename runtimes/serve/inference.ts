@@ -2,7 +2,7 @@
  * Models that answer requests: one session of a model serves many adapters, which are inputs of its graph.
  * @module
  */
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { tooMuch } from "../../core/errors.ts";
 import { type AdapterPool, openAdapterPool } from "../../core/inference/adapter_pool.ts";
 import { ggufIn } from "../../core/gguf_folder.ts";

@@ -2,7 +2,7 @@
  * A merged model beside its base with the adapter, computed.
  * @module
  */
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { verifyExport } from "../../core/run/export.ts";
 import { openRun } from "../../core/run/open.ts";
 import type { OpenRun } from "../../core/run/open_run.ts";

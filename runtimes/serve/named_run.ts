@@ -2,7 +2,7 @@
  * Runs over models and adapters that requests name: specs hold no paths, the files are those the caller may use.
  * @module
  */
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { missing } from "../../core/errors.ts";
 import { ggufIn } from "../../core/gguf_folder.ts";
 import { placed } from "../../core/jobs/references.ts";

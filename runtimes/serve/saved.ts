@@ -2,7 +2,7 @@
  * Opens the output of a run, to predict, to evaluate, to export.
  * @module
  */
-import { overWholeWeights } from "../../core/half_precision.ts";
+import { overWholeWeights } from "../../core/spec/half_precision.ts";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Evaluator, shared } from "../../core/engine/evaluator.ts";

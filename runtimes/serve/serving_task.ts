@@ -2,7 +2,7 @@
  * The task that a model's files call for: classes, or how sentences become vectors.
  * @module
  */
-import { classNames } from "../../core/class_names.ts";
+import { classNames } from "../../core/data/class_names.ts";
 import { openSafetensors } from "../../core/safetensors.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import type { ModelArtifact, ServingTask } from "./inference.ts";

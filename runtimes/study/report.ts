@@ -2,7 +2,7 @@
  * The report of a search: how it went, which options mattered, every trial. One file with nothing to fetch or to execute.
  * @module
  */
-import { importanceShares, importancesOf } from "../../core/importances.ts";
+import { importanceShares, importancesOf } from "../../core/statistics/importances.ts";
 import type { Json, Named, Study } from "../../core/types.ts";
 import { VERSION } from "../../core/version.ts";
 import { type Html, html, markupOf } from "../../plugins/loggers/report_html.ts";

@@ -2,12 +2,12 @@
  * Cross-validation: a run for each fold, their figures together, and what each row was answered by a model that never saw it.
  * @module
  */
-import { correctedInterval } from "../../core/corrected_interval.ts";
+import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
 import { AttuneError, refused } from "../../core/errors.ts";
-import { divideRows } from "../../core/folds.ts";
+import { divideRows } from "../../core/data/folds.ts";
 import { createRandom } from "../../core/random.ts";
 import { directionOf } from "../../core/run/judged.ts";
-import { trialSpec } from "../../core/search_space.ts";
+import { trialSpec } from "../../core/spec/search_space.ts";
 import type { Example, Host, Json, Named, Run, Store } from "../../core/types.ts";
 import { storeWithin } from "../../core/within.ts";
 import { composed } from "../host/plugin_packages.ts";

@@ -7,7 +7,7 @@
  */
 import { AttuneError } from "../../core/errors.ts";
 import { createRandom } from "../../core/random.ts";
-import { trialSpec } from "../../core/search_space.ts";
+import { trialSpec } from "../../core/spec/search_space.ts";
 import type { Json, Named, Search, Study, Trial } from "../../core/types.ts";
 import type { Runs } from "./runs.ts";
 import { type StudyFiles, trialFolder, type TrialLine } from "./study_files.ts";

@@ -3,8 +3,8 @@
  * @module
  */
 import { planRun } from "../../core/run/plan.ts";
-import { hasSplit } from "../../core/run_data.ts";
-import { trialSpec } from "../../core/search_space.ts";
+import { hasSplit } from "../../core/spec/run_data.ts";
+import { trialSpec } from "../../core/spec/search_space.ts";
 import type { Json, Named, Run, Search, Store, Study } from "../../core/types.ts";
 import { VERSION } from "../../core/version.ts";
 import { composed } from "../host/plugin_packages.ts";

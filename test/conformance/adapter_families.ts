@@ -3,7 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { layOut } from "../../core/loop/layout.ts";
 import { openAdapterPool } from "../../core/inference/adapter_pool.ts";

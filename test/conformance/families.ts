@@ -2,7 +2,7 @@
  * Tiny models of every family, with random weights.
  * @module
  */
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { trainRun } from "../../core/run/train.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";

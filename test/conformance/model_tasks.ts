@@ -2,7 +2,7 @@
  * Every task on tiny models of every family: whether it trains there, or is refused by name.
  * @module
  */
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { trainRun } from "../../core/run/train.ts";
 import type { Host, Json, Named, RunSpec } from "../../core/types.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bootstrap } from "../../core/bootstrap.ts";
+import { bootstrap } from "../../core/statistics/bootstrap.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { createRandom } from "../../core/random.ts";
 import type { Metric, MetricInputs } from "../../core/types.ts";

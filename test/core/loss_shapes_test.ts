@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";
 import { openRun } from "../../core/run/open.ts";
 import { writeSafetensors } from "../../core/safetensors.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose, toSpec } from "../../core/compose.ts";
-import { allowOnly, type Imports, loadCatalog, loaderOf, type PluginImport } from "../../core/loader.ts";
-import { composeOnDemand } from "../../core/on_demand.ts";
+import { compose, toSpec } from "../../core/spec/compose.ts";
+import { allowOnly, type Imports, loadCatalog, loaderOf, type PluginImport } from "../../core/spec/loader.ts";
+import { composeOnDemand } from "../../core/spec/on_demand.ts";
 import type { Kind, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { imports } from "../../plugins/imports.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../core/compose.ts";
-import { composeOnDemand } from "../../core/on_demand.ts";
+import { compose } from "../../core/spec/compose.ts";
+import { composeOnDemand } from "../../core/spec/on_demand.ts";
 import { spellOut } from "../../core/plain_names.ts";
 import { mapRoles } from "../../core/roles.ts";
 import type { Json, RunSpec } from "../../core/types.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import * as v from "valibot";
-import { compose, toSpec } from "../../core/compose.ts";
+import { compose, toSpec } from "../../core/spec/compose.ts";
 import { define } from "../../core/define.ts";
 import { trainRun } from "../../core/run/train.ts";
 import { changeTexts, mapRoles, partsIn } from "../../core/roles.ts";
-import { taskData } from "../../core/run_data.ts";
-import { transformed } from "../../core/transformed.ts";
+import { taskData } from "../../core/spec/run_data.ts";
+import { transformed } from "../../core/spec/transformed.ts";
 import type { Catalog, Json, Named, Row, Rows, SplitName, TrainingEvent, TransformContext } from "../../core/types.ts";
 import { memory } from "../../plugins/data/memory.ts";
 import { memory as memoryStore } from "../../plugins/stores/memory.ts";

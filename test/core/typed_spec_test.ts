@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import type { Catalog, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { layOut } from "../../core/loop/layout.ts";
 import { encodeRows } from "../../core/run/data.ts";

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { openRun } from "../../core/run/open.ts";
 import type { Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";

@@ -5,7 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { trainRun } from "../../core/run/train.ts";
 import type { RunSpec } from "../../core/types.ts";

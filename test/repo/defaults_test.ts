@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { it } from "node:test";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type { GenericSchema } from "valibot";
-import { readTrainingArguments } from "../../core/training_arguments.ts";
+import { readTrainingArguments } from "../../core/spec/training_arguments.ts";
 import type { Catalog } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 

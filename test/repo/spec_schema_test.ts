@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";
 import { specSchemaText } from "../../build/schema.ts";
-import { readTrainingArguments } from "../../core/training_arguments.ts";
+import { readTrainingArguments } from "../../core/spec/training_arguments.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { edgeRig } from "../edge.ts";
 

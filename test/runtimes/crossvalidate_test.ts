@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { correctedInterval } from "../../core/corrected_interval.ts";
+import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { main } from "../../runtimes/cli/main.ts";
 import { commands, here, killableRun, started } from "../faults/killed_runs.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { bootstrap } from "../../core/bootstrap.ts";
-import { compose } from "../../core/compose.ts";
+import { bootstrap } from "../../core/statistics/bootstrap.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { createRandom } from "../../core/random.ts";
 import { batchesInOrder, encodeAll } from "../../core/run/data.ts";
 import { evaluateRun } from "../../core/run/evaluate.ts";

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { planRun } from "../../core/run/plan.ts";
 import { train } from "../../core/run/train_whole.ts";
 import { readSafetensors } from "../../core/safetensors.ts";

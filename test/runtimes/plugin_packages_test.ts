@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import type { Json, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { catalogFor } from "../../runtimes/host/plugin_packages.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { isAbsolute, join, relative } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { trainRun } from "../../core/run/train.ts";
 import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";

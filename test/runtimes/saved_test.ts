@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import { trainRun } from "../../core/run/train.ts";
 import { train } from "../../core/run/train_whole.ts";
 import type { Host, RunSpec, TrainingEvent } from "../../core/types.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { compose } from "../../core/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
 import type { Json, Named, RunSpec, Search, TrainingEvent } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { runStudy } from "../../runtimes/study/run_study.ts";

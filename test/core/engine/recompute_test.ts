@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { dimsWith } from "../../../core/engine/feeds.ts";
 import { createFlow } from "../../../core/engine/flow.ts";
 import { executionOrder, peakBytes } from "../../../core/engine/liveness.ts";

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { frozenBytes } from "../../../core/engine/packing.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { createRunEngine } from "../../../core/run/engine.ts";

@@ -1,7 +1,7 @@
 /** Evaluations row by row: generated text, windows, tags, clusters, and what is kept of rows. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { compareStatistics } from "../../../core/evaluation/compare.ts";
 import { evaluateRows, resamplingOf } from "../../../core/evaluation/evaluate_rows.ts";
 import { predictionLine, readPrediction } from "../../../core/evaluation/predictions.ts";

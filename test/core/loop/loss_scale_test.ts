@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { createLossScale, inverseScale, type LossScale, updateLossScale } from "../../../core/loop/loss_scale.ts";
 import type { LoopState } from "../../../core/loop/loop_state.ts";
 import { type LoopOptions, trainLoop } from "../../../core/loop/train.ts";
-import { readTrainingArguments } from "../../../core/training_arguments.ts";
+import { readTrainingArguments } from "../../../core/spec/training_arguments.ts";
 import type { LossScaleOptions, Optimizer, TrainingEvent } from "../../../core/types.ts";
 
 type Case = Readonly<{

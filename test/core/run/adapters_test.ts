@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { type AdapterPool, openAdapterPool } from "../../../core/inference/adapter_pool.ts";
 import { predictRows } from "../../../core/run/infer.ts";
 import { openRun } from "../../../core/run/open.ts";

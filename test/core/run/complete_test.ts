@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { plainKey } from "../../../formats/peft/keys.ts";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { openAdapterPool } from "../../../core/inference/adapter_pool.ts";
 import { listNewParts } from "../../../core/run/complete.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";

@@ -7,11 +7,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { allSamples, inOrder } from "../../../core/run/encoded_rows.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
-import { seekable, type SeekableRows } from "../../../core/seekable.ts";
+import { seekable, type SeekableRows } from "../../../core/data/seekable.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { AttuneError } from "../../../core/errors.ts";
 import type { Dataset, Json, Named, Row, Run, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";

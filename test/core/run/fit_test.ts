@@ -1,7 +1,7 @@
 /** What a run that does not fit would fit with: planned, in an order of cost. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { AttuneError } from "../../../core/errors.ts";
 import { proposeFit } from "../../../core/run/fit.ts";
 import { planRun } from "../../../core/run/plan.ts";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { predictRows } from "../../../core/run/infer.ts";
 import { openRun, openTasks } from "../../../core/run/open.ts";

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { encodeRows, trainData } from "../../../core/run/data.ts";
 import { openTasks } from "../../../core/run/open.ts";
 import { layOut, plainLayout } from "../../../core/loop/layout.ts";

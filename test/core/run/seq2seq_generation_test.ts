@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { openAdapterPool } from "../../../core/inference/adapter_pool.ts";
 import { generateSamples, generationOf } from "../../../core/run/generate.ts";
 import { encodeAll } from "../../../core/run/data.ts";

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import * as v from "valibot";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { define } from "../../../core/define.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { Catalog, Exporter, Json, RunSpec } from "../../../core/types.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { planRun } from "../../../core/run/plan.ts";
 import { define } from "../../../core/define.ts";
 import type { Callback, Json, Named, Row, RunSpec, TrainingEvent } from "../../../core/types.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { train } from "../../../core/run/train_whole.ts";
 import { createWarmParts } from "../../../core/run/warm.ts";
 import type { Collator, Json, Kind, Named, Run, RunSpec } from "../../../core/types.ts";

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { verifyExport } from "../../../core/run/export.ts";
 import { type OpenRun, openRun } from "../../../core/run/open.ts";
 import { train } from "../../../core/run/train_whole.ts";

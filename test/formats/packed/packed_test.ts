@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { planRun } from "../../../core/run/plan.ts";

@@ -2,7 +2,7 @@
  * Runs over quantized bases, and the same over bases whose weights were quantized and decoded before.
  * @module
  */
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { readSafetensors, writeSafetensors } from "../../../core/safetensors.ts";

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { checksOf } from "../../../conformance/mod.ts";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { AttuneError } from "../../../core/errors.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { readSafetensors } from "../../../core/safetensors.ts";

@@ -1,7 +1,7 @@
 /** A run over a quantized base is the same run over the base with its weights quantized and decoded before. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import type { Accelerator, Json, Named } from "../../../core/types.ts";
 import { dequantizeFourBit, fourBitTables, quantizeFourBit } from "../../../formats/quantization/bitsandbytes.ts";
 import { fp4 } from "../../../plugins/accelerators/fp4.ts";

@@ -1,7 +1,7 @@
 /** What was trained over a quantized base is used over one, and merged into the base as it is stored. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { openAdapterPool } from "../../../core/inference/adapter_pool.ts";
 import { describeTrainedModel } from "../../../core/run/export.ts";
 import { mergedTensors } from "../../../core/run/fold.ts";

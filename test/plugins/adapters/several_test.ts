@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { describeTrainedModel, verifyExport } from "../../../core/run/export.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { trainRun } from "../../../core/run/train.ts";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { openAdapter } from "../../../formats/peft/merge/config.ts";
 import { mergeIntoBase } from "../../../formats/peft/merge/into_base.ts";
 import { writeModel } from "../../../formats/peft/merge/write_model.ts";

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import type { Engine } from "../../../core/engine/engine.ts";
 import { buildProgram } from "../../../core/engine/program.ts";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";

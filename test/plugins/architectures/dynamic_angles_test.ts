@@ -1,7 +1,7 @@
 /** Angles that grow with a sequence, and rows beyond the positions of a config: losses are transformers'. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { openRun } from "../../../core/run/open.ts";
 import { writeSafetensors } from "../../../core/safetensors.ts";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { createRunEngine } from "../../../core/run/engine.ts";
 import { buildProgram, type Program, type ProgramOptions, trainsRule } from "../../../core/engine/program.ts";
 import { type DimValues, evaluateDim, evaluateShape } from "../../../core/graph/dims.ts";

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { createRandom } from "../../../core/random.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { allSamples, type EncodedRows } from "../../../core/run/encoded_rows.ts";

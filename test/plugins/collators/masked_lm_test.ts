@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { allSamples } from "../../../core/run/encoded_rows.ts";
 import { openRun } from "../../../core/run/open.ts";

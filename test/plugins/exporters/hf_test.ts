@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { describeTrainedModel } from "../../../core/run/export.ts";
 import { openRun } from "../../../core/run/open.ts";
 import type { RunSpec } from "../../../core/types.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { createGraphBuilder } from "../../../core/engine/builder/builder.ts";
 import { Graph } from "../../../core/graph/graph.ts";
 import { gradients } from "../../../core/graph/vjp.ts";

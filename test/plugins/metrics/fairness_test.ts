@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { bootstrap } from "../../../core/bootstrap.ts";
-import { flatMetric, withIntervals } from "../../../core/figures.ts";
+import { bootstrap } from "../../../core/statistics/bootstrap.ts";
+import { flatMetric, withIntervals } from "../../../core/statistics/figures.ts";
 import { createRandom } from "../../../core/random.ts";
 import type { Json, Metric, MetricInputs, Named } from "../../../core/types.ts";
 import { accuracy } from "../../../plugins/metrics/accuracy.ts";

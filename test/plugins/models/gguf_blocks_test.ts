@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { usableFormat } from "../../../core/engine/format_check.ts";
 import { blockTypes, dequantize } from "../../../core/gguf/blocks.ts";
 import { planRun } from "../../../core/run/plan.ts";

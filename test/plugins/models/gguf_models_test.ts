@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";
 import { openRun } from "../../../core/run/open.ts";
 import type { RunSpec } from "../../../core/types.ts";

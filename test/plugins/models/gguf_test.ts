@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { sha256 } from "../../../core/fingerprint.ts";
 import { blockTypes, dequantize } from "../../../core/gguf/blocks.ts";
 import { evaluateRun } from "../../../core/run/evaluate.ts";

@@ -2,7 +2,7 @@
  * Runs of the tiny model with optimizers.
  * @module
  */
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { readSafetensors } from "../../../core/safetensors.ts";
 import type { Json, Named, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose, toSpec } from "../../../core/compose.ts";
+import { compose, toSpec } from "../../../core/spec/compose.ts";
 import type { Json, Row, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";

@@ -4,11 +4,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { checksOf } from "../../../conformance/mod.ts";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { AttuneError } from "../../../core/errors.ts";
 import { createRandom } from "../../../core/random.ts";
-import { setAt, valueAt } from "../../../core/spec_paths.ts";
-import { trialSpec } from "../../../core/search_space.ts";
+import { setAt, valueAt } from "../../../core/spec/spec_paths.ts";
+import { trialSpec } from "../../../core/spec/search_space.ts";
 import type { Json, Named, RunSpec, Search, Space, Trial } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { grid } from "../../../plugins/searches/grid.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { batchPlan } from "../../../core/run/batches.ts";
 import { encodeRows } from "../../../core/run/data.ts";
 import { openTasks } from "../../../core/run/open.ts";

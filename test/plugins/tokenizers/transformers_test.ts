@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import type { EncodeOptions, Encoding, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";

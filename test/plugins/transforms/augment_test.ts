@@ -15,10 +15,10 @@ import {
   wordsIn,
 } from "../../../blocks/transform/mod.ts";
 import { checksOf } from "../../../conformance/mod.ts";
-import { compose } from "../../../core/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
 import { createRandom } from "../../../core/random.ts";
 import { trainRun } from "../../../core/run/train.ts";
-import { transformed } from "../../../core/transformed.ts";
+import { transformed } from "../../../core/spec/transformed.ts";
 import type { Host, Row, SavedModel } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/data/memory.ts";

@@ -10,8 +10,8 @@ import {
   shinglesOf,
   wordsOf,
 } from "../../../blocks/transform/mod.ts";
-import { createHashTable } from "../../../core/hash_table.ts";
-import { hashOf } from "../../../core/text_hash.ts";
+import { createHashTable } from "../../../core/data/hash_table.ts";
+import { hashOf } from "../../../core/data/text_hash.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { createRandom } from "../../../core/random.ts";
 import type { Row } from "../../../core/types.ts";

@@ -3,7 +3,7 @@ import { it } from "node:test";
 import { checksOf } from "../../../conformance/mod.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { mapColumns } from "../../../plugins/transforms/map_columns.ts";
-import { transformed } from "../../../core/transformed.ts";
+import { transformed } from "../../../core/spec/transformed.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { itPasses } from "../../checks.ts";
 

@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
-import { correctedInterval } from "../../../core/corrected_interval.ts";
-import { divideRows } from "../../../core/folds.ts";
+import { correctedInterval } from "../../../core/statistics/corrected_interval.ts";
+import { divideRows } from "../../../core/data/folds.ts";
 import type { Named } from "../../../core/types.ts";
 
 /** Rows, and the test rows of each fold. */

@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
-import { importanceShares, importancesOf } from "../../../core/importances.ts";
-import { logNormalMass, truncatedQuantile } from "../../../core/truncated_normal.ts";
+import { importanceShares, importancesOf } from "../../../core/statistics/importances.ts";
+import { logNormalMass, truncatedQuantile } from "../../../core/statistics/truncated_normal.ts";
 import type { Catalog, Json, Named, Space, Study, Trial } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { logDensityAt, mixtureOf } from "../../../plugins/searches/tpe_mixture.ts";

@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
-import { bcaInterval, percentileInterval, wilson } from "../../../core/intervals.ts";
+import { bcaInterval, percentileInterval, wilson } from "../../../core/statistics/intervals.ts";
 import { createRandom } from "../../../core/random.ts";
-import { benjaminiHochberg, holm, mcnemar, signPermutation } from "../../../core/significance.ts";
+import { benjaminiHochberg, holm, mcnemar, signPermutation } from "../../../core/statistics/significance.ts";
 import type { Named } from "../../../core/types.ts";
 import { correctedChecks, type CorrectedSet } from "./folds.ts";
 

@@ -1,0 +1,80 @@
+/**
+ * What was found out once and costs time to find again, as JSON in a cache.
+ * @module
+ */
+import { joinBytes, jsonBytes } from "../bytes.ts";
+import { sha256 } from "../fingerprint.ts";
+import type { Json, Store } from "../types.ts";
+
+/**
+ * What `find` finds, or what it has found before for the same parts, which must name all that it depends on. A cache that
+ * fails, and what in it is not whole, is as if nothing had been found; what JSON cannot hold is not kept.
+ */
+export async function cachedJson<T>(
+  cache: Store | undefined,
+  folder: string,
+  parts: readonly unknown[],
+  find: () => Promise<T>,
+): Promise<T> {
+  if (!cache) return await find();
+  const key = `${folder}/${await sha256(JSON.stringify(parts))}.json`;
+  const known = await read(cache, key);
+  if (known) return known.value as T;
+  const value = await find();
+  if (isJson(value)) {
+    const text = JSON.stringify(value);
+    await cache.put(key, jsonBytes({ sha256: await sha256(text), text })).catch(() => {});
+  }
+  return value;
+}
+
+/** Bytes of a SHA-256 in hexadecimal. */
+const DIGEST = 64;
+
+/** Bytes that were kept for the same parts; undefined where there are none, or they are not whole. */
+export async function keptBytes(
+  cache: Store | undefined,
+  folder: string,
+  parts: readonly unknown[],
+): Promise<Uint8Array | undefined> {
+  const key = `${folder}/${await sha256(JSON.stringify(parts))}`;
+  const bytes = (await cache?.get(key).catch(() => undefined))?.bytes;
+  if (!bytes || bytes.length < DIGEST) return undefined;
+  const body = bytes.subarray(0, bytes.length - DIGEST);
+  return new TextDecoder().decode(bytes.subarray(body.length)) === await sha256(body) ? body : undefined;
+}
+
+/** Keeps bytes for parts that name all that they depend on. Where that fails, as on a full disk, they are not kept. */
+export async function keepBytes(
+  cache: Store | undefined,
+  folder: string,
+  parts: readonly unknown[],
+  bytes: Uint8Array,
+): Promise<void> {
+  if (!cache) return;
+  const key = `${folder}/${await sha256(JSON.stringify(parts))}`;
+  await cache.put(key, joinBytes([bytes, new TextEncoder().encode(await sha256(bytes))])).catch(() => {});
+}
+
+async function read(cache: Store, key: string): Promise<Readonly<{ value: Json }> | undefined> {
+  try {
+    const file = await cache.get(key);
+    const { sha256: digest, text } = JSON.parse(new TextDecoder().decode(file?.bytes)) as Readonly<
+      Record<string, string>
+    >;
+    return text !== undefined && digest === await sha256(text) ? { value: JSON.parse(text) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a value is the same behind JSON; what is undefined in an object goes, which nobody sees. */
+export function isJson(value: unknown): boolean {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return true;
+  if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0);
+  if (Array.isArray(value)) return value.every(isJson);
+  if (typeof value !== "object") return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  return Object.values(value).every((part) => part === undefined || isJson(part));
+}

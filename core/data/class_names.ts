@@ -1,0 +1,56 @@
+/**
+ * Names of classes in a model's config.
+ * @module
+ */
+import type { Json, Named, TaskContext } from "../types.ts";
+
+/** Classes in order of their ids as `id2label` names them; undefined where it is not there, or not of distinct names from 0. */
+export function classNames({ id2label }: Named<Json>): readonly string[] | undefined {
+  if (typeof id2label !== "object" || id2label === null || Array.isArray(id2label)) return undefined;
+  const entries = Object.entries(id2label as Named<Json>).sort(([a], [b]) => Number(a) - Number(b));
+  const names = entries.map(([, name]) => String(name));
+  const whole = entries.length > 0 && entries.every(([id], i) => id === String(i));
+  return whole && new Set(names).size === names.length ? names : undefined;
+}
+
+/** Names of classes that say nothing: those that transformers gives where nobody named them. */
+export function unnamedClasses(size: number): readonly string[] {
+  return Array.from({ length: size }, (_, i) => `LABEL_${i}`);
+}
+
+/** How the classes of a task lie in a trained head. `order`: the head's output for each class, where it is another one. */
+export type HeadClasses = Readonly<{ names: readonly string[]; order?: readonly number[]; note?: string }>;
+
+/**
+ * The classes of a task in the head that a checkpoint has trained: the head's outputs keep their names, in whatever order
+ * the task lists them. Other names are another task, for which the head goes on as it is; `note` says so.
+ */
+export function headClasses(labels: readonly string[], head: string, { config, trained }: TaskContext): HeadClasses {
+  const known = trained(head) ? classNames(config) : undefined;
+  const nameless = (list: readonly string[]): boolean =>
+    list.every((name, i) => name === unnamedClasses(list.length)[i]);
+  if (!known || nameless(known) || nameless(labels)) return { names: labels };
+  const key = (name: string): string => name.toLowerCase();
+  const order = labels.map((name) => known.findIndex((other) => key(other) === key(name)));
+  if (known.length === labels.length && new Set(order).size === labels.length && !order.includes(-1)) {
+    const names = order.map((_, place) => labels[order.indexOf(place)] ?? "");
+    return order.every((place, i) => place === i) ? { names } : { names, order };
+  }
+  const note =
+    `The head of the checkpoint was trained for other classes, ${listed(known)} (id2label in config.json): it ` +
+    `starts from them as ${listed(labels)}`;
+  return { names: labels, note };
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 10).map((name) => JSON.stringify(name)).join(", ");
+  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
+}
+
+/** What config.json says of classes, in the order of the head's outputs. */
+export function labelConfig(names: readonly string[]): Named<Json> {
+  return {
+    id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),
+    label2id: Object.fromEntries(names.map((label, i) => [label, i])),
+  };
+}

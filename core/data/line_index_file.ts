@@ -1,0 +1,41 @@
+/**
+ * What is noted of a file's lines, as it is kept in a cache.
+ * @module
+ */
+import { joinBytes } from "../bytes.ts";
+import { keepBytes, keptBytes } from "./cached.ts";
+import type { Store } from "../types.ts";
+
+/** Where lines are: the number of the first line of each block among those that are not empty, where it begins, and its number in the file. */
+export type LineIndex = Readonly<{
+  count: number;
+  fingerprint: string;
+  longest: readonly number[];
+  firsts: Float64Array;
+  offsets: Float64Array;
+  numbers: Float64Array;
+}>;
+
+const FOLDER = "lines";
+
+/** Reads the index of a file, named by what it depends on; undefined where there is none, or it is not whole. */
+export async function readIndex(cache: Store | undefined, parts: readonly unknown[]): Promise<LineIndex | undefined> {
+  const bytes = await keptBytes(cache, FOLDER, parts);
+  if (!bytes) return undefined;
+  const start = bytes.indexOf(10) + 1;
+  const { blocks, ...header } = JSON.parse(new TextDecoder().decode(bytes.subarray(0, start)));
+  const column = (i: number): Float64Array =>
+    new Float64Array(bytes.slice(start + 8 * i * blocks, start + 8 * (i + 1) * blocks).buffer);
+  return { ...header, firsts: column(0), offsets: column(1), numbers: column(2) };
+}
+
+/** Keeps an index. Where it cannot be kept, as on a disk that is full, the next run makes it again. */
+export async function writeIndex(
+  cache: Store | undefined,
+  parts: readonly unknown[],
+  { firsts, offsets, numbers, ...header }: LineIndex,
+): Promise<void> {
+  const columns = [firsts, offsets, numbers].map(({ buffer }) => new Uint8Array(buffer as ArrayBuffer));
+  const head = new TextEncoder().encode(`${JSON.stringify({ ...header, blocks: firsts.length })}\n`);
+  await keepBytes(cache, FOLDER, parts, joinBytes([head, ...columns]));
+}

@@ -1,0 +1,53 @@
+/**
+ * The weights of rows: a column `weight`, which every loss reads.
+ * @module
+ */
+import { asNumber } from "./class_reader.ts";
+import { AttuneError, badValue } from "../errors.ts";
+import type { Batch, Loss, Row, Sample, Tensor } from "../types.ts";
+
+/** The name of the input with the weights of a target's rows. */
+export function weightInput(target: string): string {
+  return `${target}.weight`;
+}
+
+/** What divides a loss's sum over a batch, by its rows' weights where they have some. */
+export function countIn(batch: Batch, loss: Loss, target: string): number {
+  return loss.count(batch.inputs[target] as Tensor, batch.inputs[weightInput(target)]);
+}
+
+/** Gives samples the weight of their row. */
+export type RowWeigher = (samples: readonly Sample[], row: Row, index: number) => readonly Sample[];
+
+/**
+ * Reads the weights of a data set's rows, of which `first` is the first: it says whether rows have weights.
+ *
+ * @throws AttuneError from reading where a weight is no finite number from 0 on, or only some rows have one.
+ */
+export function rowWeigher(first: Row | undefined): RowWeigher {
+  const isWeighted = first !== undefined && Object.hasOwn(first, "weight");
+  return (samples, row, index) => {
+    const isGiven = Object.hasOwn(row, "weight");
+    if (!isGiven && !isWeighted) return samples;
+    if (isGiven !== isWeighted) throw partlyWeighted(row, index, isGiven);
+    const weight = asNumber(row.weight) ?? row.weight;
+    if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
+      const allowed = "a finite number, at least 0: how often the row counts in the loss";
+      throw badValue("data", `row ${index}, column "weight"`, row.weight, allowed);
+    }
+    return samples.map((sample) => ({ ...sample, weight }));
+  };
+}
+
+function partlyWeighted({ weight }: Row, index: number, isGiven: boolean): AttuneError {
+  const what = isGiven
+    ? `row ${index} has a column "weight", and the first row has none`
+    : `row ${index} has no column "weight", and the first row has one`;
+  return new AttuneError(`${what}: all rows of a data set have a weight, or none`, {
+    code: "UNKNOWN_COLUMN",
+    plugin: "data",
+    path: "weight",
+    found: weight,
+    allowed: ["a weight in every row"],
+  });
+}

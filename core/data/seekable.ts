@@ -1,0 +1,57 @@
+/**
+ * Rows that are had by their number, whatever their source can do.
+ * @module
+ */
+import { isJson } from "./cached.ts";
+import type { Cursor, Host, Row, Rows, Store } from "../types.ts";
+
+/** Rows of known number. */
+export type SeekableRows =
+  & Pick<Rows, "fingerprint" | "notes" | "read" | "transforms" | "longest" | "where">
+  & Readonly<{ length: number; at: NonNullable<Rows["at"]> }>;
+
+/** Data sets of fewer rows are looked through faster than a cache is asked. */
+const KEPT_ROWS = 10_000;
+
+/** Where what was found out about rows is kept, if that is worth while. */
+export function worthKeeping({ length }: Pick<Rows, "length">, { cache }: Host): Store | undefined {
+  return length === undefined || length < KEPT_ROWS ? undefined : cache;
+}
+
+/** Characters of rows of a stream up to which they are held in memory. */
+const IN_MEMORY = 16 * 2 ** 20;
+
+/**
+ * Opened rows as they are where their source can seek. The rows of a stream are held in memory, or where there are many of
+ * them in the host's cache, if it has one that has room.
+ */
+export async function seekable(opened: Rows, { cache }: Host, most: number = IN_MEMORY): Promise<SeekableRows> {
+  const { at, length } = opened;
+  if (at && length !== undefined) return { ...opened, at, length };
+  const rows: Row[] = [];
+  const places: (string | undefined)[] = [];
+  let left = cache ? most : Infinity;
+  for await (const { row, where } of opened.read()) {
+    if (left < Infinity) left -= isJson(row) ? JSON.stringify(row).length : 0;
+    if (cache && left < 0) {
+      const spooled = await (await import("./spooled.ts")).spooledRows(opened, cache);
+      if (spooled) return spooled;
+      left = Infinity;
+    }
+    rows.push(row);
+    places.push(where);
+  }
+  const read = async function* (from?: Cursor): ReturnType<Rows["read"]> {
+    for (let i = from?.at ?? 0; i < rows.length; i++) {
+      const where = places[i];
+      yield { row: rows[i] ?? {}, next: { at: i + 1 }, ...(where === undefined ? {} : { where }) };
+    }
+  };
+  return {
+    ...opened,
+    length: rows.length,
+    read,
+    at: async (numbers) => numbers.map((number) => rows[number] ?? {}),
+    where: async (number) => places[number],
+  };
+}

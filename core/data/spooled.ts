@@ -1,0 +1,78 @@
+/**
+ * Rows of a source that cannot seek, written down in the user's cache as lines, so that they are had by their number.
+ * @module
+ */
+import { cachedJson, isJson } from "./cached.ts";
+import { type IndexedLines, openLines } from "./line_index.ts";
+import type { Row, Rows, Store } from "../types.ts";
+import type { SeekableRows } from "./seekable.ts";
+
+/** Characters that are written at once. */
+const AT_ONCE = 2 ** 20;
+
+/**
+ * The rows of a stream by their number; undefined where the cache has no room for them, or they hold what JSON cannot: they
+ * must be in memory then. What another process has written down for the same rows serves.
+ */
+export async function spooledRows(opened: Rows, cache: Store): Promise<SeekableRows | undefined> {
+  const key = `rows/${opened.fingerprint}.jsonl`;
+  const failure: { error?: unknown } = {};
+  const open = (): Promise<IndexedLines> =>
+    openLines({ plugin: "data", name: `cache/${key}`, store: cache, key, identity: key }, cache);
+  const write = async (): Promise<IndexedLines> => {
+    await cache.put(key, lineBytes(opened, failure));
+    return await open();
+  };
+  try {
+    const isThere = await cache.get(key, { offset: 0, length: 0 }) !== undefined;
+    let lines = isThere ? await open() : await write();
+    // What the bytes were when they were written: others are written anew.
+    const { fingerprint } = await cachedJson(cache, "spooled", [key], async () => {
+      if (isThere) lines = await write();
+      return { fingerprint: lines.fingerprint };
+    });
+    if (fingerprint !== lines.fingerprint) lines = await write();
+    return fingerprint === lines.fingerprint ? seekableLines(opened, lines) : undefined;
+  } catch {
+    if (failure.error !== undefined) throw failure.error;
+    return undefined;
+  }
+}
+
+/** Rows as lines, each with the place where a person finds it. What goes wrong with the rows themselves is noted in `failure`. */
+async function* lineBytes(opened: Rows, failure: { error?: unknown }): AsyncGenerator<Uint8Array> {
+  let text = "";
+  const rows = opened.read()[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await rows.next().catch((error) => {
+      failure.error = error;
+      throw error;
+    });
+    if (next.done) break;
+    const { row, where = null } = next.value;
+    if (!isJson(row)) throw new TypeError("A row holds what JSON cannot");
+    text += `${JSON.stringify([where, row])}\n`;
+    if (text.length < AT_ONCE) continue;
+    yield new TextEncoder().encode(text);
+    text = "";
+  }
+  yield new TextEncoder().encode(text);
+}
+
+function seekableLines(opened: Rows, { count, longest, at, read }: IndexedLines): SeekableRows {
+  const parsed = ({ text }: Readonly<{ text: string }>): readonly [string | null, Row] => JSON.parse(text);
+  return {
+    ...opened,
+    length: count,
+    longest,
+    at: async (numbers) => (await at(numbers)).map((line) => parsed(line)[1]),
+    where: async (number) => (await at([number])).map((line) => parsed(line)[0] ?? undefined)[0],
+    read: async function* (from) {
+      let number = from?.at ?? 0;
+      for await (const line of read(number)) {
+        const [where, row] = parsed(line);
+        yield { row, next: { at: ++number }, ...(where === null ? {} : { where }) };
+      }
+    },
+  };
+}

@@ -1,0 +1,289 @@
+/**
+ * Metrics over plain predictions and references, a row at a time: what a trainer's evaluation adds up, without its model.
+ * @module
+ */
+import { bootstrap, type BootstrapOptions, type Interval } from "../statistics/bootstrap.ts";
+import { figuresOf } from "../statistics/by_chance.ts";
+import { asNumber, classReader } from "../data/class_reader.ts";
+import { flatMetric, shareIntervals } from "../statistics/figures.ts";
+import { AttuneError, badValue, tooMuch } from "../errors.ts";
+import type { Json, Metric, MetricInputs, Named } from "../types.ts";
+
+/** A row as people have it. */
+export type PlainRow = Readonly<{
+  /** A class or its name, a class's scores, a number, classes, tags, a text; `{ sum, count }` or a number for a loss. */
+  prediction?: unknown;
+  /** As the prediction; a text may have several references. */
+  reference?: unknown;
+  /** Of each class its score, or of two classes that of the second. */
+  scores?: unknown;
+  /** How sure an empty answer is (SQuAD 2.0). */
+  noAnswerProbability?: unknown;
+  /** Values of columns, for metrics that ask for them: those of groups. */
+  groups?: unknown;
+}>;
+
+/** Metrics that take rows. */
+export interface MetricAccumulator {
+  /** Throws AttuneError where a metric cannot read the row. */
+  add(row: PlainRow): void;
+  compute(): Named<number | null>;
+  /** What of that is more than a number, by the same keys. */
+  figures(): Named<Json>;
+  /** Bootstrap intervals, where rows are kept; those of numbers within figures by their path. */
+  intervals(options: BootstrapOptions): Named<Interval>;
+}
+
+type Kind = keyof MetricInputs;
+type Example = MetricInputs[Kind];
+
+/** Steps that one draw takes at least. */
+const DRAW = 20;
+
+/** Numbers of a metric that cost nothing to speak of. */
+const FEW = 100;
+
+/** Rows that are kept for intervals at most. */
+const KEPT = 200_000;
+
+/**
+ * A measurer. `labels`: names of classes; `keep`: rows are kept, for intervals; `maxSteps`: about how many elementary steps
+ * all of it may take.
+ *
+ * @throws AttuneError from its methods.
+ * @example
+ * ```ts
+ * import { measurer } from "attune";
+ * import { accuracy } from "attune/metrics/accuracy";
+ * const measured = measurer([accuracy()], { labels: ["bad", "good"] });
+ * measured.add({ prediction: "good", reference: "good" });
+ * measured.add({ prediction: [0.9, 0.1], reference: 1 });
+ * console.assert(measured.compute().accuracy === 0.5);
+ * ```
+ */
+export function measurer(
+  metrics: readonly Metric[],
+  options: Readonly<{ labels?: readonly string[]; keep?: boolean; maxSteps?: number }> = {},
+): MetricAccumulator {
+  const { keep = false, maxSteps = Infinity } = options;
+  const classes = options.labels && classReader(options.labels);
+  const states = metrics.map((metric) => metric.init());
+  const kinds: (Kind | undefined)[] = metrics.map(() => undefined);
+  const kept: Example[][] = metrics.map(() => []);
+  let rows = 0;
+  let steps = 0;
+  /** Looked at before anything is computed. */
+  const count = (more: number, where: string): void => {
+    steps += more;
+    if (steps > maxSteps) throw tooMuch("measure", where, "steps of computing", Math.round(steps), maxSteps);
+  };
+  /** How many numbers a metric gives, those of its groups too. */
+  const numbersOf = (i: number): number => {
+    const metric = metrics[i];
+    return metric?.figures ? Object.keys(flatMetric(metric).compute(states[i])).length : 0;
+  };
+  const readingOf = (i: number, metric: Metric, row: PlainRow): Example => {
+    const known = kinds[i];
+    for (const kind of known ? [known] : metric.reads) {
+      const found = readers[kind](row, classes);
+      if (found === undefined) continue;
+      kinds[i] = kind;
+      return metric.columns
+        ? { ...found, columns: groupsIn(row), ...(options.labels ? { classes: options.labels } : {}) }
+        : found;
+    }
+    const allowed = (known ? [known] : metric.reads).map((kind) => forms[kind]).join(", or ");
+    throw badValue(metric.name, `row ${rows}`, row, `${allowed}${classes ? "" : hint(row)}`);
+  };
+  return {
+    add: (row) => {
+      metrics.forEach((metric, i) => {
+        const example = readingOf(i, metric, row);
+        count(metric.steps?.(example) ?? lengthOf(example), `row ${rows}`);
+        try {
+          states[i] = metric.update(states[i], example);
+        } catch (error) {
+          if (!(error instanceof AttuneError)) throw error;
+          const own = error.message.replace(/^\[attune\] (\[[\w.-]+\] )?/, "");
+          throw new AttuneError(`row ${rows}: ${own}`, { code: error.code, plugin: metric.name, path: error.path });
+        }
+        if (keep) kept[i]?.push(example);
+      });
+      rows++;
+      if (keep && rows > KEPT) throw badValue("measure", "intervals", rows, `intervals of at most ${KEPT} rows`);
+    },
+    compute: () => {
+      const values: Record<string, number | null> = {};
+      metrics.forEach((metric, i) => {
+        for (const [key, value] of Object.entries(metric.compute(states[i]))) {
+          if (Object.hasOwn(values, key) && values[key] !== value) {
+            throw badValue("measure", "metrics", key, "metrics whose values have names of their own");
+          }
+          values[key] = value;
+        }
+      });
+      return values;
+    },
+    figures: () => Object.assign({}, ...metrics.map((metric, i) => figuresOf(metric, states[i]))) as Named<Json>,
+    intervals: (how) => {
+      kept.forEach((examples, i) => {
+        const numbers = numbersOf(i);
+        count((how.samples ?? 1000) * (drawsOf(examples) + (numbers > FEW ? DRAW * numbers : 0)), "intervals.samples");
+      });
+      return Object.assign(
+        {},
+        ...metrics.map((metric, i) => ({
+          ...bootstrap(flatMetric(metric), kept[i] ?? [], how),
+          ...shareIntervals(metric, states[i], how.confidence),
+        })),
+      ) as Named<Interval>;
+    },
+  };
+}
+
+/**
+ * The names of classes among rows, sorted by code points, as scikit-learn numbers them; undefined where none is named.
+ * Where one row has a class as text and another as number, 1 and "1" are one class.
+ *
+ * @throws AttuneError where some rows name classes and others number them.
+ */
+export function labelNames(rows: Iterable<PlainRow>): readonly string[] | undefined {
+  const names = new Set<string>();
+  const others = new Set<number | boolean>();
+  for (const { prediction, reference } of rows) {
+    // A list of numbers beside a class are its scores.
+    const scored = Array.isArray(prediction) && prediction.every(isNumber) && !Array.isArray(reference);
+    for (const value of [scored ? [] : prediction, reference].flat()) {
+      if (typeof value === "string") names.add(value);
+      else if (isNumber(value) || typeof value === "boolean") others.add(value);
+    }
+  }
+  if (names.size === 0) return undefined;
+  const numbers = [...names].every((name) => asNumber(name) !== undefined);
+  const read = classReader([...names]);
+  const alike = (value: number | boolean): boolean =>
+    names.has(String(value)) || (numbers && read(value) !== undefined);
+  if (others.size > 0 && !numbers && ![...others].some(alike)) {
+    const found = [[...names].slice(0, 3), [...others].slice(0, 3)];
+    throw badValue(
+      "measure",
+      "predictions, references",
+      found,
+      "names or numbers of classes on both sides, or `labels`",
+    );
+  }
+  for (const value of others) if (!alike(value)) names.add(String(value));
+  return [...names].sort(byCodePoints);
+}
+
+function byCodePoints(a: string, b: string): number {
+  const [left, right] = [[...a], [...b]];
+  const at = left.findIndex((c, i) => c !== right[i]);
+  if (at < 0) return left.length - right.length;
+  return (left[at]?.codePointAt(0) ?? 0) - (right[at]?.codePointAt(0) ?? -1);
+}
+
+type Classes = ((value: unknown) => number | undefined) | undefined;
+
+const forms: Readonly<Record<Kind, string>> = {
+  label: "a class as prediction and reference",
+  number: "numbers as prediction and reference",
+  labels: "lists of classes as prediction and reference",
+  loss: "a loss as prediction: a number, or { sum, count }",
+  tags: "lists of tags as prediction and reference",
+  text: "a text as prediction, a text or several as reference",
+};
+
+function hint({ prediction, reference }: PlainRow): string {
+  return typeof prediction === "string" || typeof reference === "string" ? "; names of classes need labels" : "";
+}
+
+/** A row as a kind of reading, or undefined where it is not of that kind. */
+const readers: { readonly [K in Kind]: (row: PlainRow, classes: Classes) => MetricInputs[K] | undefined } = {
+  label: ({ prediction, reference, scores }, classes) => {
+    const own = scoresOf(scores ?? (Array.isArray(prediction) ? prediction : undefined));
+    const actual = classOf(reference, classes);
+    const predicted = Array.isArray(prediction) || prediction === undefined || prediction === null
+      ? own && highest(own)
+      : classOf(prediction, classes);
+    if (actual === undefined || predicted === undefined || predicted < 0) return undefined;
+    return { prediction: predicted, reference: actual, ...(own ? { scores: own } : {}) };
+  },
+  number: ({ prediction, reference }) =>
+    isNumber(prediction) && isNumber(reference) ? { prediction, reference } : undefined,
+  labels: ({ prediction, reference, scores }, classes) => {
+    const own = scoresOf(scores);
+    const [predicted, actual] = [classesOf(prediction, classes), classesOf(reference, classes)];
+    return predicted && actual && { prediction: predicted, reference: actual, ...(own ? { scores: own } : {}) };
+  },
+  loss: ({ prediction }) => {
+    if (isNumber(prediction)) return { sum: prediction, count: 1 };
+    const { sum, count } = Object(prediction) as { sum?: unknown; count?: unknown };
+    return isNumber(sum) && isNumber(count) ? { sum, count } : undefined;
+  },
+  tags: ({ prediction, reference }) =>
+    areTexts(prediction) && areTexts(reference) ? { prediction, reference } : undefined,
+  text: ({ prediction, reference, noAnswerProbability: p }) => {
+    const references = typeof reference === "string" ? [reference] : reference;
+    if (typeof prediction !== "string" || !areTexts(references)) return undefined;
+    return { prediction, references, ...(isNumber(p) ? { noAnswerProbability: p } : {}) };
+  },
+};
+
+/** The values of a row's columns. Throws AttuneError where they are none. */
+function groupsIn({ groups = {} }: PlainRow): Named<Json> {
+  if (typeof groups === "object" && groups !== null && !Array.isArray(groups)) return groups as Named<Json>;
+  throw badValue("measure", "groups", groups, "values by the names of their columns");
+}
+
+/** The place of the highest score, the first of equals; -1 where one is no number. */
+function highest(scores: readonly number[]): number {
+  let best = 0;
+  for (const [i, score] of scores.entries()) {
+    if (Number.isNaN(score)) return -1;
+    if (score > (scores[best] ?? 0)) best = i;
+  }
+  return best;
+}
+
+/** How long an example is to what reads it once. */
+function lengthOf(example: Example): number {
+  if ("references" in example) {
+    return example.references.reduce((n, { length }) => n + length + example.prediction.length, 0);
+  }
+  if (!("prediction" in example)) return 1;
+  const { prediction, reference } = example;
+  const scores = "scores" in example ? example.scores?.length ?? 0 : 0;
+  const [predicted, actual] = [prediction, reference].map((side) => (Array.isArray(side) ? side.length : 0));
+  return 1 + (predicted ?? 0) + (1 + scores) * (1 + (actual ?? 0));
+}
+
+/** Steps of drawing as many examples as there are, once: texts have been read by then. */
+function drawsOf(examples: readonly Example[]): number {
+  return examples.reduce((n, example) => n + DRAW + ("references" in example ? 0 : lengthOf(example)), 0);
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number";
+}
+
+function areTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function classOf(value: unknown, classes: Classes): number | undefined {
+  if (classes) return classes(value);
+  return typeof value === "boolean" ? Number(value) : isNumber(value) ? value : undefined;
+}
+
+function classesOf(value: unknown, classes: Classes): readonly number[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const found = value.map((item) => classOf(item, classes));
+  return found.every(isNumber) ? found : undefined;
+}
+
+/** Scores of all classes; a score alone is that of the second of two. */
+function scoresOf(value: unknown): readonly number[] | undefined {
+  if (isNumber(value)) return [1 - value, value];
+  return Array.isArray(value) && value.length > 0 && value.every(isNumber) ? value : undefined;
+}

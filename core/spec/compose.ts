@@ -1,0 +1,388 @@
+/**
+ * A run spec (JSON or objects) to a run: references become plugins, defaults are filled in, and everything that is
+ * wrong is reported at once.
+ * @module
+ */
+import { nameOf } from "../define.ts";
+import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "../errors.ts";
+import { withHalfPrecision, withoutHalfPrecision } from "./half_precision.ts";
+import { findArchitecture, loaderOf } from "./loader.ts";
+import { packagesOf } from "./packages.ts";
+import { resolvePart, type Resolver } from "./resolve_part.ts";
+import { replaceAt } from "../roles.ts";
+import { placed, wrongAccelerators } from "./wrong_accelerators.ts";
+import { specParts } from "../spec_parts.ts";
+import { wrongSpace } from "./search_space.ts";
+import { readTrainingArguments } from "./training_arguments.ts";
+import { dataInRun, type DataSplits, hasSplit, splitData, splitNames } from "./run_data.ts";
+import type {
+  Catalog,
+  Dataset,
+  Json,
+  Kind,
+  Kinds,
+  Named,
+  Plugin,
+  Run,
+  RunSpec,
+  TrainingArguments,
+  TypedSpec,
+  Use,
+} from "../types.ts";
+
+/** Top-level keys that hold plugins; `data` has keys of its own. */
+const parts = Object.fromEntries(Object.entries(specParts).filter(([path]) => !path.includes(".")));
+/** Keys that nothing reads yet: they may stand there empty. */
+const unread: readonly string[] = ["store", "trainer"];
+const otherKeys: readonly string[] = ["version", "name", "data", "training", "plugins"];
+/** What an editor reads, and what a run has written beside its spec. */
+const notedKeys: readonly string[] = ["$schema", "versions", "fingerprints"];
+
+/**
+ * Composes a run.
+ *
+ * @throws AttuneError (`BAD_SPEC`) that lists every error of the spec.
+ * @example
+ * ```ts
+ * import { compose } from "attune";
+ * import { catalog } from "attune/catalog";
+ * const run = compose({
+ *   version: 1,
+ *   model: { use: "pretrained", with: { path: "./model" } },
+ *   task: { use: "sequence-classification", with: { labels: ["bad", "good"] } },
+ *   data: { train: { use: "memory", with: { rows: [{ text: "fine", label: "good" }] } } },
+ * }, catalog);
+ * console.assert(run.training.learningRate === 5e-5);
+ * ```
+ */
+export function compose<const S extends RunSpec, C extends Catalog>(typed: S & TypedSpec<S, C>, catalog: C): Run {
+  const spec: RunSpec = typed;
+  if (typeof spec !== "object" || spec === null || Array.isArray(spec)) {
+    throw badSpec([badValue("spec", "spec", spec, "an object")]);
+  }
+  const given = spec as GivenInputs;
+  const resolver: Resolver = { catalog, issues: [] };
+  const { issues } = resolver;
+  issues.push(...wrongKeys(given), ...wrongHead(given), ...packagesMissing(given.plugins, catalog));
+  for (const key of ["model", "task"]) {
+    if (given[key] === undefined) issues.push(badValue("spec", key, undefined, "a value"));
+  }
+  issues.push(...wrongNotes(given));
+  const made = resolveParts(given, resolver);
+  const data = resolveData(given, resolver);
+  const objective = made.task?.[0] as Kinds["task"] | undefined;
+  issues.push(...wrongTasks(given, objective));
+  const { training, issues: wrong } = readTrainingArguments(given.training);
+  issues.push(...wrong);
+  const accelerators = withHalfPrecision(made.accelerators ?? [], training, resolver);
+  if (training.padding === "max_length" && training.maxLength === null) {
+    issues.push(badValue("spec", "training.maxLength", null, 'a length, where training.padding is "max_length"'));
+  }
+  const callbacks = (made.callbacks ?? []) as unknown as Kinds["callback"][];
+  issues.push(...withoutEvaluation(training, isEvaluated(data, objective), callbacks));
+  issues.push(
+    ...wrongAccelerators(
+      (made.accelerators ?? []) as unknown as Kinds["accelerator"][],
+      isAdapted(made, given.adapter),
+    ),
+  );
+  resolveTasks(objective, resolver);
+  const search = made.search?.[0] as Kinds["search"] | undefined;
+  if (search) {
+    const spaced = wrongSpace(given as Named<Json>, search.settings.space, (one) => wrongIn(one, catalog));
+    issues.push(...spaced);
+  }
+  if (issues.length > 0) throw badSpec(issues.map(placed));
+  return assemble({ spec, catalog, training, data, made: { ...made, accelerators } });
+}
+
+/** What is wrong with a spec. */
+function wrongIn(spec: Named<Json>, catalog: Catalog): readonly AttuneError[] {
+  try {
+    compose(spec as unknown as RunSpec, catalog);
+    return [];
+  } catch (error) {
+    if (error instanceof AttuneError && error.code === "BAD_SPEC") return error.found as readonly AttuneError[];
+    throw error;
+  }
+}
+
+/** A spec as it came: nothing of it is known. */
+type GivenInputs = Readonly<Record<string, unknown>>;
+
+/** Plugins by the spec's key. */
+type Made = Readonly<Record<string, readonly Plugin[]>>;
+
+function wrongKeys(given: GivenInputs): AttuneError[] {
+  const allowed = [...otherKeys, ...Object.keys(parts)];
+  return Object.entries(given).flatMap(([key, value]) => {
+    if (unread.includes(key)) {
+      const empty = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+      return empty ? [] : [unsupported("spec", key, value, "nothing reads it yet")];
+    }
+    return allowed.includes(key) || notedKeys.includes(key) ? [] : [unknownName("spec", key, "key", key, allowed)];
+  });
+}
+
+function wrongHead({ version, name }: GivenInputs): AttuneError[] {
+  const issues: AttuneError[] = [];
+  if (version !== 1) issues.push(badValue("spec", "version", version, "1"));
+  if (name !== undefined && (typeof name !== "string" || !/^[\w][\w.-]{0,127}$/.test(name))) {
+    issues.push(badValue("spec", "name", name, "letters, digits, dots, dashes and underscores"));
+  }
+  return issues;
+}
+
+/** The plugins of a spec, with the defaults. */
+function resolveParts(given: GivenInputs, resolver: Resolver): Made {
+  const made: Record<string, Plugin[]> = {};
+  for (const [key, { kind, several, fallback }] of Object.entries(parts)) {
+    const value = given[key] ?? fallback;
+    if (value === undefined) continue;
+    const list = Array.isArray(value) ? value : [value];
+    if (Array.isArray(value) && !several) resolver.issues.push(badValue("spec", key, value, "one plugin"));
+    const paths = list.map((_, i) => (Array.isArray(value) ? `${key}.${i}` : key));
+    made[key] = list.flatMap((part, i) => resolvePart(kind, part, paths[i] ?? key, resolver) ?? []);
+  }
+  return made;
+}
+
+function resolveData(given: GivenInputs, resolver: Resolver): DataSplits {
+  const data: DataSplits = {};
+  if (typeof given.data === "object" && given.data !== null) {
+    for (const [key, part] of Object.entries(given.data)) {
+      const split = splitNames.find((name) => name === key);
+      if (key === "leakThreshold") {
+        if (typeof part === "number" && part >= 0 && part <= 1) continue;
+        resolver.issues.push(badValue("spec", `data.${key}`, part, "a share from 0 to 1"));
+        continue;
+      }
+      if (!split) {
+        resolver.issues.push(unknownName("spec", `data.${key}`, "key", key, [...splitNames, "leakThreshold"]));
+        continue;
+      }
+      const dataset = resolvePart("data", part, `data.${key}`, resolver);
+      if (dataset) data[split] = dataset;
+    }
+  } else if (given.data !== undefined) {
+    resolver.issues.push(badValue("spec", "data", given.data, "an object with train, eval and test"));
+  }
+  return splitData(data, "data", resolver.issues);
+}
+
+function isSeveral(objective: Kinds["task"] | undefined): boolean {
+  return objective?.subtasks.some((task) => task.name !== "") ?? false;
+}
+
+/** Whether the run, or one of its tasks, has an adapter; where one is wrong, that is error enough. */
+function isAdapted({ adapter, task }: Made, given: unknown): boolean {
+  const objective = task?.[0] as Kinds["task"] | undefined;
+  const none = adapter === undefined || adapter.length === 0;
+  return !none || [given ?? []].flat().length > 0 ||
+    (objective?.subtasks.some((one) => (one.adapters ?? []).length > 0) ?? false);
+}
+
+/** What belongs to each of several tasks, and what a single one cannot do without. */
+function wrongTasks(given: GivenInputs, objective: Kinds["task"] | undefined): AttuneError[] {
+  if (isSeveral(objective)) {
+    return ["data", "collator", "head", "loss", "metrics"].flatMap((key) =>
+      given[key] === undefined
+        ? []
+        : [unsupported("spec", key, given[key], `each task of "${objective?.name}" has its own`)]
+    );
+  }
+  const isMissing = given.data === undefined && (objective || given.task === undefined);
+  return isMissing ? [badValue("spec", "data", undefined, "a value")] : [];
+}
+
+/** Whether there are rows to evaluate on. */
+function isEvaluated(data: DataSplits, objective: Kinds["task"] | undefined): boolean {
+  if (!isSeveral(objective)) return data.eval !== undefined;
+  return objective?.subtasks.some((task) => hasSplit(task.data, "eval")) ?? true;
+}
+
+/** The parts that the task names by default must be there, too; better to know now than at step one. */
+function resolveTasks(objective: Kinds["task"] | undefined, resolver: Resolver): void {
+  for (const task of objective?.subtasks ?? []) {
+    for (const part of task.heads) resolvePart("head", part, "task.head", resolver);
+    for (const { loss } of task.losses) resolvePart("loss", loss, "task.loss", resolver);
+    resolvePart("collator", task.collator, "task.collator", resolver);
+    for (const metric of task.metrics) resolvePart("metric", metric, "task.metrics", resolver);
+  }
+}
+
+/** A run of parts that are all there. */
+function assemble(
+  { spec, catalog, training, data, made }: Pick<Run, "spec" | "catalog" | "training" | "data"> & { made: Made },
+): Run {
+  const one = <K extends Kind>(key: string, _kind: K): Kinds[K] => made[key]?.[0] as unknown as Kinds[K];
+  const all = <K extends Kind>(key: string, _kind: K): readonly Kinds[K][] =>
+    (made[key] ?? []) as unknown as readonly Kinds[K][];
+  const run: Run = {
+    spec,
+    name: spec.name ?? "run",
+    catalog,
+    training,
+    model: one("model", "model"),
+    tokenizer: one("tokenizer", "tokenizer"),
+    task: one("task", "task"),
+    data,
+    adapters: all("adapter", "adapter"),
+    optimizer: one("optimizer", "optimizer"),
+    schedule: one("schedule", "schedule"),
+    regularizers: all("regularizers", "regularizer"),
+    accelerators: all("accelerators", "accelerator"),
+    metrics: all("metrics", "metric"),
+    callbacks: all("callbacks", "callback"),
+    loggers: all("loggers", "logger"),
+    exporters: all("exporters", "exporter"),
+    search: one("search", "search"),
+    architectureFor: (modelType) => findArchitecture(loaderOf(catalog), modelType),
+    composeOther: async (other) => await Promise.resolve(compose(other, catalog)),
+    use: <K extends Kind>(kind: K, part: Use<K>): Kinds[K] => {
+      const issues: AttuneError[] = [];
+      const plugin = resolvePart(kind, part, kind, { catalog, issues });
+      if (!plugin) throw badSpec(issues);
+      return plugin;
+    },
+  };
+  return { ...run, data: dataInRun(data, run, collatorOf(run)) };
+}
+
+/** The collator of a run of one task: it says which columns are read. */
+function collatorOf({ spec, task, use }: Run): Kinds["collator"] | undefined {
+  const [subtask, ...others] = task.subtasks;
+  return subtask && others.length === 0 ? use("collator", spec.collator ?? subtask.collator) : undefined;
+}
+
+/** Packages that a spec names and its catalog was not extended with: composing imports nothing. */
+function packagesMissing(named: unknown, catalog: Catalog): AttuneError[] {
+  if (named === undefined) return [];
+  if (!Array.isArray(named) || named.some((name) => typeof name !== "string" || name === "")) {
+    return [badValue("spec", "plugins", named, "a list of packages' names")];
+  }
+  const there = packagesOf(catalog);
+  return named.flatMap((name, i) => {
+    if (there.includes(name)) return [];
+    const how =
+      "the command line loads it; in TypeScript, `compose(spec, await catalogFor(spec, folder))` of attune/plugins";
+    return [
+      new AttuneError(`plugins.${i}: ${show(name)} is not loaded: ${how}`, {
+        code: "MISSING",
+        plugin: "spec",
+        path: `plugins.${i}`,
+        found: name,
+        allowed: there,
+      }),
+    ];
+  });
+}
+
+/**
+ * A run as JSON with every default filled in, but for secrets: what is not the name of an environment's variable is left out.
+ * Throws AttuneError where a plugin's options are not JSON.
+ */
+export function toSpec(run: Run): Json {
+  const spec: Record<string, Json> = {
+    version: 1,
+    name: run.name,
+    ...(run.spec.plugins?.length ? { plugins: run.spec.plugins } : {}),
+    model: reference(run.model),
+    tokenizer: reference(run.tokenizer),
+    task: reference(run.task),
+    ...(run.spec.data === undefined ? {} : { data: dataAsGiven(run) }),
+    adapter: run.adapters.map(reference),
+    optimizer: reference(run.optimizer),
+    schedule: reference(run.schedule),
+    regularizers: run.regularizers.map(reference),
+    ...(run.accelerators.length === 0 ? {} : { accelerators: run.accelerators.map(reference) }),
+    ...(run.spec.metrics === undefined ? {} : { metrics: run.metrics.map(reference) }),
+    callbacks: run.callbacks.map(reference),
+    loggers: run.loggers.map(reference),
+    exporters: run.exporters.map(reference),
+    training: withoutHalfPrecision(run.training),
+    ...(run.search ? { search: reference(run.search) } : {}),
+  };
+  for (const key of ["collator", "head", "loss"] as const) {
+    const part = run.spec[key];
+    if (part !== undefined) spec[key] = reference(run.use(key, part as never) as Plugin);
+  }
+  return spec;
+}
+
+function wrongNotes({ $schema, versions, fingerprints }: Readonly<Record<string, unknown>>): AttuneError[] {
+  const isNamed = (value: unknown): boolean =>
+    typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every((one) => typeof one === "string");
+  const issue = (right: boolean, path: string, found: unknown, allowed: string): AttuneError[] =>
+    found === undefined || right ? [] : [badValue("spec", path, found, allowed)];
+  return [
+    ...issue(typeof $schema === "string", "$schema", $schema, "where the schema is"),
+    ...issue(isNamed(versions), "versions", versions, "the versions that a run has written"),
+    ...issue(isNamed(fingerprints), "fingerprints", fingerprints, "the fingerprints that a run has written"),
+  ];
+}
+
+/** What of a run waits for evaluations that it does not have. */
+function withoutEvaluation(
+  { evalStrategy, evalOnStart, loadBestModelAtEnd, saveStrategy }: TrainingArguments,
+  rows: boolean,
+  callbacks: readonly Kinds["callback"][],
+): AttuneError[] {
+  const never = evalStrategy === "no";
+  const issue = (wrong: boolean, path: string, found: unknown, allowed: string): AttuneError[] =>
+    wrong ? [badValue("spec", path, found, allowed)] : [];
+  const where = 'where training.evalStrategy is "no"';
+  return [
+    ...issue(!never && !rows, "training.evalStrategy", evalStrategy, '"no", where there is no data.eval'),
+    ...issue(evalOnStart && !rows, "training.evalOnStart", evalOnStart, "false, where there is no data.eval"),
+    ...issue(never && loadBestModelAtEnd, "training.loadBestModelAtEnd", true, `false, ${where}`),
+    ...issue(never && saveStrategy === "best", "training.saveStrategy", "best", `another one, ${where}`),
+    ...callbacks.flatMap(({ name, needsEvaluation: judges }, i) =>
+      issue(never && judges !== undefined, `callbacks.${i}`, name, `no callback that judges evaluations, ${where}`)
+    ),
+  ];
+}
+
+/** The data sets that a spec names, not those that a transform makes of them. */
+function dataAsGiven({ spec, data }: Run): Json {
+  const named = splitNames.filter((name) => spec.data?.[name] !== undefined);
+  const { leakThreshold } = spec.data ?? {};
+  return {
+    ...Object.fromEntries(named.flatMap((name) => (data[name] ? [[name, reference(data[name])]] : []))),
+    ...(leakThreshold === undefined ? {} : { leakThreshold }),
+  };
+}
+
+/** A plugin as a spec names it. */
+function reference(plugin: Plugin): Json {
+  const { transforms = [] } = plugin.kind === "data" ? (plugin as Dataset).transformed ?? {} : {};
+  return {
+    use: nameOf(plugin),
+    with: jsonOf(plugin),
+    ...(transforms.length > 0 ? { transforms: transforms.map(reference) } : {}),
+  };
+}
+
+/** A plugin's options as JSON. */
+function jsonOf({ options, name, roles = {} }: Plugin): Json {
+  const convert = (value: unknown): Json => {
+    if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+    if (typeof value === "number") return value;
+    if (Array.isArray(value)) return value.map(convert);
+    if (typeof value === "object") {
+      if ("kind" in value && "name" in value && "options" in value) {
+        return reference(value as Plugin);
+      }
+      return Object.fromEntries(
+        Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => [k, convert(v)]),
+      );
+    }
+    throw badValue(name, "options", value, "JSON (a run with other values cannot be written down)");
+  };
+  const secrets = Object.entries(roles).filter(([, { role }]) => role === "secret");
+  return secrets.reduce<Json>(
+    (json, [path]) => replaceAt(json, path, "", (value) => (typeof value === "string" ? undefined : value)) as Json,
+    convert(options),
+  );
+}

@@ -1,0 +1,57 @@
+/**
+ * `training.fp16` and `training.bf16`: Hugging Face's names of the accelerators "fp16" and "bf16".
+ * @module
+ */
+import { AttuneError, badValue } from "../errors.ts";
+import { resolvePart, type Resolver } from "./resolve_part.ts";
+import type { Json, Named, Plugin, TrainingArguments } from "../types.ts";
+
+const names = ["fp16", "bf16"] as const;
+
+/** The accelerators of a spec with the one that its training arguments ask for, put last. What is wrong is noted. */
+export function withHalfPrecision(
+  accelerators: readonly Plugin[],
+  training: Pick<TrainingArguments, "fp16" | "bf16">,
+  resolver: Resolver,
+): readonly Plugin[] {
+  const { issues } = resolver;
+  const there = names.filter((name) => accelerators.some((a) => a.name === name));
+  const asked = names.filter((name) => training[name]);
+  if (there.length > 1) issues.push(badValue("spec", "accelerators", there, 'one of "fp16" and "bf16"'));
+  if (asked.length > 1) issues.push(badValue("spec", "training.bf16", true, "false, where training.fp16 is true"));
+  const [name] = asked;
+  if (!name || asked.length > 1) return accelerators;
+  if (there.length > 0) {
+    const message =
+      `training.${name}: true is the accelerator "${name}", and accelerators has "${there[0]}" already: ` +
+      "say it in one place";
+    issues.push(new AttuneError(message, { code: "BAD_VALUE", plugin: "spec", path: `training.${name}`, found: true }));
+    return accelerators;
+  }
+  const made = resolvePart("accelerator", name, `training.${name}`, resolver);
+  return made ? [...accelerators, made as unknown as Plugin] : accelerators;
+}
+
+/** The accelerators that a spec's training arguments ask for, as a spec of these alone. */
+export function halfPrecisionOf({ training }: Readonly<{ training?: unknown }>): Named<Json> {
+  const given = (typeof training === "object" && training !== null ? training : {}) as Named<Json>;
+  return { accelerators: names.filter((name) => given[name] === true) };
+}
+
+/** Training arguments as a spec keeps them beside accelerators, which have what these two ask for. */
+export function withoutHalfPrecision(training: TrainingArguments): Omit<TrainingArguments, "fp16" | "bf16"> {
+  const { fp16: _fp16, bf16: _bf16, ...others } = training;
+  return others;
+}
+
+/** A spec over weights of its adapters' run that are whole: nothing is stored as codes below an adapter, and none is there. */
+export function overWholeWeights(spec: Named<Json>): Named<Json> {
+  const { adapter, accelerators } = spec;
+  const listed = (value: Json | undefined): readonly Json[] => [value ?? []].flat() as readonly Json[];
+  if (listed(adapter).length === 0 || accelerators === undefined) return { ...spec, adapter: [] };
+  const kept = listed(accelerators).filter((one) => {
+    const use = typeof one === "string" ? one : (one as Named<Json> | null)?.use;
+    return names.some((name) => name === use);
+  });
+  return { ...spec, adapter: [], accelerators: kept };
+}

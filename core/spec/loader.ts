@@ -1,0 +1,195 @@
+/**
+ * Plugins by kind and name, loaded where they are asked for: one way for catalogs, lists of imports and packages.
+ * @module
+ */
+import { AttuneError, unknownName } from "../errors.ts";
+import { withNamedErrors } from "./named_errors.ts";
+import { allKinds, type PluginPackage, withPackages } from "./packages.ts";
+import { halfPrecisionOf } from "./half_precision.ts";
+import { resolvePart } from "./resolve_part.ts";
+import { entryIn, partsIn } from "../roles.ts";
+import { specParts } from "../spec_parts.ts";
+import { cornersOf, spaceIn, trialSpec } from "./search_space.ts";
+import type { Architecture, Catalog, Entry, Json, Kind, Named } from "../types.ts";
+
+/** An import of a plugin; an architecture's says which models it reads, so that one is imported of all. */
+export type PluginImport =
+  | (() => Promise<Entry>)
+  | Readonly<{ modelTypes: readonly string[]; load: () => Promise<Entry> }>;
+
+/** Where each plugin is: what imports it, by kind and name. */
+export type Imports = { readonly [K in Kind]?: { readonly [use: string]: PluginImport } };
+
+/** Plugins that can be had by kind and name. */
+export interface PluginLoader {
+  /** The names of a kind's plugins. */
+  names(kind: Kind): readonly string[];
+  /** The plugin of one of these names. */
+  load(kind: Kind, name: string): Promise<Entry>;
+  /** The `model_type`s that an architecture reads, where that is known before it is loaded. */
+  modelTypes?(architecture: string): readonly string[] | undefined;
+}
+
+/**
+ * A loader of everything that catalogs, lists of imports and other loaders have; the first that has a name gives it.
+ *
+ * @example
+ * ```ts
+ * import { loaderOf } from "attune";
+ * import { imports } from "attune/imports";
+ * const loader = loaderOf(imports);
+ * console.assert(loader.names("optimizer").includes("adamw") && loader.modelTypes?.("t5")?.includes("mt5"));
+ * ```
+ */
+export function loaderOf(...sources: readonly (Catalog | Imports | PluginLoader)[]): PluginLoader {
+  const loaders = sources.map((source) => (isLoader(source) ? source : loaderOfMap(source)));
+  const loaderWith = (kind: Kind, name: string): PluginLoader | undefined =>
+    loaders.find((loader) => loader.names(kind).includes(name));
+  return {
+    names: (kind) => [...new Set(loaders.flatMap((loader) => loader.names(kind)))],
+    load: async (kind, name) => {
+      const loader = loaderWith(kind, name);
+      if (loader) return await loader.load(kind, name);
+      throw unknownName("plugins", name, kind, name, loaders.flatMap((one) => one.names(kind)));
+    },
+    modelTypes: (name) => loaderWith("architecture", name)?.modelTypes?.(name),
+  };
+}
+
+const isLoader = (source: object): source is PluginLoader =>
+  "load" in source && typeof source.load === "function" && "names" in source && typeof source.names === "function";
+
+function loaderOfMap(source: Catalog | Imports): PluginLoader {
+  const plugins = source as { readonly [K in Kind]?: Named<Entry | PluginImport> };
+  const found = (kind: Kind, name: string): Entry | PluginImport | undefined => plugins[kind]?.[name];
+  return {
+    names: (kind) => Object.keys(plugins[kind] ?? {}),
+    load: async (kind, name) => {
+      const one = found(kind, name) as Entry | PluginImport;
+      if ("parse" in one) return one;
+      return await (typeof one === "function" ? one() : one.load());
+    },
+    modelTypes: (name) => {
+      const one = found("architecture", name);
+      return one !== undefined && "modelTypes" in one ? one.modelTypes : undefined;
+    },
+  };
+}
+
+/** A loader of those plugins alone that have one of these names: what a runner allows. */
+export function allowOnly(loader: PluginLoader, allowed: ReadonlySet<string>): PluginLoader {
+  const names = (kind: Kind): readonly string[] => loader.names(kind).filter((name) => allowed.has(name));
+  return {
+    ...loader,
+    names,
+    load: async (kind, name) => {
+      if (allowed.has(name)) return await loader.load(kind, name);
+      throw unknownName("plugins", name, kind, name, names(kind));
+    },
+  };
+}
+
+/** Kinds of which a run may ask for any when it is written, whatever its spec names. */
+const WHOLE: readonly Kind[] = ["exporter"];
+
+/**
+ * A catalog in which the plugins that a spec names are loaded: those at its keys and defaults, those that these name in their
+ * options in turn, and those that its tasks bring. Of the others it has the names, which errors list. Plugins of `packages`
+ * are there besides.
+ *
+ * @throws AttuneError (`BAD_PLUGIN`) where two plugins of a kind have one name.
+ */
+export async function loadCatalog(
+  spec: unknown,
+  loader: PluginLoader,
+  packages: readonly PluginPackage[] = [],
+): Promise<Catalog> {
+  const waiting = new Set<Entry>();
+  const kinds: Record<string, Named<Entry>> = {};
+  for (const kind of allKinds) {
+    const names = loader.names(kind);
+    if (names.length === 0) continue;
+    kinds[kind] = Object.fromEntries(names.map((name) => [name, unloaded(kind, name)]));
+    for (const entry of Object.values(kinds[kind])) waiting.add(entry);
+  }
+  const catalog = withPackages(kinds as Catalog, packages);
+  const load = async (kind: Kind, name: string): Promise<void> => {
+    const entry = entryIn(catalog, kind, name);
+    if (!entry || !waiting.delete(entry)) return;
+    (catalog[kind] as Record<string, Entry>)[name] = await loader.load(kind, name);
+  };
+  const loadParts = async (parts: Named<Json>): Promise<void> => {
+    for (;;) {
+      const named = partsIn(parts, catalog).filter(({ kind, use }) => {
+        const entry = entryIn(catalog, kind, use);
+        return entry !== undefined && waiting.has(entry);
+      });
+      if (named.length === 0) return;
+      await Promise.all(named.map(({ kind, use }) => load(kind, use)));
+    }
+  };
+  const given = typeof spec === "object" && spec !== null && !Array.isArray(spec) ? spec as Named<Json> : {};
+  const defaults = Object.entries(specParts).flatMap(([key, { fallback }]) =>
+    fallback === undefined ? [] : [[key, fallback]]
+  );
+  await Promise.all(WHOLE.flatMap((kind) => loader.names(kind).map((name) => load(kind, name))));
+  await loadParts(Object.fromEntries(defaults));
+  for (const one of [given, ...cornersOf(spaceIn(given)).map(({ params }) => trialSpec(given, params))]) {
+    await loadParts(one);
+    await loadParts(halfPrecisionOf(one));
+  }
+  await loadParts(broughtByTask(given.task, catalog));
+  return catalog;
+}
+
+/** What a spec's task brings, as a spec of these alone. */
+function broughtByTask(task: unknown, catalog: Catalog): Named<Json> {
+  const learned = task === undefined ? [] : resolvePart("task", task, "task", { catalog, issues: [] })?.subtasks ?? [];
+  const teachers = learned.flatMap(({ teacher }) => teacher ?? []);
+  const subtasks = [...learned, ...teachers.map((teacher) => teacher.task)];
+  return {
+    model: teachers.map(({ model }) => model),
+    tokenizer: teachers.flatMap(({ tokenizer }) => tokenizer ?? []),
+    collator: subtasks.map(({ collator }) => collator),
+    head: subtasks.flatMap(({ heads }) => heads),
+    loss: subtasks.flatMap(({ losses }) => losses.map(({ loss }) => loss)),
+    metrics: subtasks.flatMap(({ metrics }) => metrics),
+  } as unknown as Named<Json>;
+}
+
+/** Stands where a plugin is that was not loaded: it has a name. */
+function unloaded(kind: Kind, use: string): Entry {
+  const refuse = (): never => {
+    const message = `The ${kind} "${use}" was not loaded: the run's spec names it nowhere`;
+    throw new AttuneError(message, { code: "MISSING", plugin: use, path: kind });
+  };
+  return {
+    kind,
+    use,
+    roles: {},
+    get schema() {
+      return refuse();
+    },
+    parse: refuse,
+  };
+}
+
+/** The architecture that reads models of a type. Throws AttuneError (`UNKNOWN_NAME`) where there is none. */
+export async function findArchitecture(loader: PluginLoader, modelType: unknown): Promise<Architecture> {
+  const names = loader.names("architecture");
+  const types: string[] = [];
+  for (const name of names) {
+    const known = loader.modelTypes?.(name);
+    if (known && !known.includes(String(modelType))) {
+      types.push(...known);
+      continue;
+    }
+    const entry = await loader.load("architecture", name) as Entry<"architecture">;
+    const parsed = entry.parse({});
+    if (parsed.issues) continue;
+    const { modelTypes } = parsed.value;
+    if (typeof modelType === "string" && modelTypes.includes(modelType)) return withNamedErrors(parsed.value);
+    types.push(...modelTypes);
+  }
+  throw unknownName("spec", "config.json: model_type", "model type", String(modelType), types);
+}

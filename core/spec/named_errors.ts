@@ -1,0 +1,29 @@
+/**
+ * Plugins that throw are named: whose error it is, and of which kind.
+ * @module
+ */
+import { AttuneError } from "../errors.ts";
+import type { Plugin } from "../types.ts";
+
+/** A plugin whose functions' own errors say the plugin's kind and name; Attune's errors and interruptions stay as they are. */
+export function withNamedErrors<P extends Plugin>(plugin: P): P {
+  const { kind, name } = plugin;
+  const renamed = (error: unknown): unknown => {
+    if (!(error instanceof Error) || error instanceof AttuneError || error.name === "AbortError") return error;
+    const details = { code: "PLUGIN", plugin: name, path: kind, cause: error };
+    return new AttuneError(`The ${kind} "${name}" failed: ${error.name}: ${error.message}`, details);
+  };
+  const named = (act: (...args: unknown[]) => unknown) => (...args: unknown[]): unknown => {
+    try {
+      const result = act(...args);
+      if (!(result instanceof Promise)) return result;
+      return result.catch((error) => {
+        throw renamed(error);
+      });
+    } catch (error) {
+      throw renamed(error);
+    }
+  };
+  const parts = Object.entries(plugin).map(([key, part]) => [key, typeof part === "function" ? named(part) : part]);
+  return Object.fromEntries(parts) as P;
+}

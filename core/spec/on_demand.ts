@@ -1,0 +1,40 @@
+/**
+ * Composing a run from plugins that are loaded as it names them: a process that does one run need not read them all.
+ * @module
+ */
+import { compose } from "./compose.ts";
+import { findArchitecture, type Imports, loadCatalog, loaderOf, type PluginLoader } from "./loader.ts";
+import { type PluginPackage, withPackages } from "./packages.ts";
+import type { Run, RunSpec } from "../types.ts";
+
+/**
+ * Composes a run as {@link compose} does, loading the plugins that its spec names, those that they name in turn, and the
+ * architecture of its model once it is known. Plugins of `packages` are there besides.
+ *
+ * @throws AttuneError (`BAD_SPEC`) that lists every error of the spec.
+ * @example
+ * ```ts
+ * import { composeOnDemand } from "attune";
+ * import { imports } from "attune/imports";
+ * const run = await composeOnDemand({
+ *   version: 1,
+ *   model: { use: "pretrained", with: { path: "./model" } },
+ *   task: { use: "sequence-classification", with: { labels: ["bad", "good"] } },
+ *   data: { train: { use: "memory", with: { rows: [{ text: "fine", label: "good" }] } } },
+ * }, imports);
+ * console.assert(run.optimizer.name === "adamw");
+ * ```
+ */
+export async function composeOnDemand(
+  spec: RunSpec,
+  plugins: Imports | PluginLoader,
+  packages: readonly PluginPackage[] = [],
+): Promise<Run> {
+  const loader = loaderOf(plugins, withPackages({}, packages));
+  const run = compose(spec, await loadCatalog(spec, loaderOf(plugins), packages));
+  return {
+    ...run,
+    architectureFor: (modelType) => findArchitecture(loader, modelType),
+    composeOther: (other) => composeOnDemand(other, plugins, packages),
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * A part of a run spec made a plugin by the catalog's entry of its name.
+ * @module
+ */
+import { isPlugin, issuePath } from "../define.ts";
+import { AttuneError, badValue, show, unknownName } from "../errors.ts";
+import { withNamedErrors } from "./named_errors.ts";
+import { spellOut } from "../plain_names.ts";
+import { entryIn, replaceAt } from "../roles.ts";
+import { refuseTrainOnly } from "./run_data.ts";
+import { namedTransform, transformed } from "./transformed.ts";
+import type { Catalog, Dataset, Entry, Kind, Kinds, Transform } from "../types.ts";
+
+/** Where names are looked up, and where what is wrong is noted. */
+export type Resolver = Readonly<{ catalog: Catalog; issues: AttuneError[] }>;
+
+/**
+ * The plugin that a part of a spec stands for: a plugin, its name, or `{ use, with }`. Undefined where it is none of them;
+ * what is wrong with it is among the resolver's issues then.
+ */
+export function resolvePart<K extends Kind>(
+  kind: K,
+  part: unknown,
+  path: string,
+  resolver: Resolver,
+): Kinds[K] | undefined {
+  const { catalog, issues } = resolver;
+  if (isPlugin(kind)(part)) return checkedPart(part, path, resolver);
+  const reference = typeof part === "string" ? spellOut(kind, part) : part;
+  if (
+    typeof reference !== "object" || reference === null || !("use" in reference) || typeof reference.use !== "string"
+  ) {
+    issues.push(badValue("spec", path, part, `a ${kind}: a name, or { "use": name, "with": options }`));
+    return undefined;
+  }
+  for (const key of Object.keys(reference)) {
+    const allowed = kind === "data" ? ["use", "with", "transforms"] : ["use", "with"];
+    if (!allowed.includes(key)) issues.push(unknownName("spec", `${path}.${key}`, "key", key, allowed));
+  }
+  const entry = entryIn(catalog, kind, reference.use);
+  if (!entry) {
+    issues.push(unknownName("spec", path, kind, reference.use, Object.keys(catalog[kind] ?? {})));
+    return undefined;
+  }
+  let options: unknown = "with" in reference ? reference.with : {};
+  for (const [pattern, role] of Object.entries(entry.roles)) {
+    if (role.role !== "plugin") continue;
+    const { kind: partKind } = role;
+    options = replaceAt(
+      options,
+      pattern,
+      `${path}.with`,
+      (inner, at) =>
+        Array.isArray(inner)
+          ? inner.map((one, i) => resolvePart(partKind, one, `${at}.${i}`, resolver) ?? one)
+          : resolvePart(partKind, inner, at, resolver) ?? inner,
+    );
+  }
+  const transforms = kind === "data" && "transforms" in reference
+    ? resolveTransforms(reference.transforms, path, resolver)
+    : [];
+  const result = entry.parse(options);
+  if (!result.issues) {
+    const plugin = withNamedErrors(result.value);
+    if (kind !== "data") return kind === "transform" ? namedTransform(plugin as Transform) as Kinds[K] : plugin;
+    return checkedPart(transformed(plugin as Dataset, transforms) as Kinds[K], path, resolver);
+  }
+  for (const issue of result.issues) {
+    const at = issuePath(issue.path);
+    const where = `${path}.with${at ? `.${at}` : ""}`;
+    const found = valueAt(options, at);
+    const allowed = optionNames(entry);
+    // A strict schema says of a key it does not know only that it expected none.
+    if (allowed && found === undefined && issue.message.startsWith("Invalid key: Expected")) {
+      const details = { code: "MISSING", plugin: "spec", path: where, allowed };
+      issues.push(new AttuneError(`${where} is missing: "${entry.use}" cannot do without it`, details));
+    } else if (allowed && issue.message.includes("Expected never")) {
+      issues.push(unknownName("spec", where, "option", at.split(".").at(-1) ?? "", allowed));
+    } else {
+      const details = { code: "BAD_OPTION", plugin: "spec", path: where, found };
+      issues.push(new AttuneError(`${where}: ${issue.message}, found ${show(found)}`, details));
+    }
+  }
+  return undefined;
+}
+
+/** A plugin that may stand where it does; what is wrong with its transforms is noted. */
+function checkedPart<K extends Kind>(plugin: Kinds[K], path: string, { issues }: Resolver): Kinds[K] {
+  if (plugin.kind !== "data") return withNamedErrors(plugin);
+  const { transforms = [] } = (plugin as Dataset).transformed ?? {};
+  issues.push(...refuseTrainOnly(transforms, path));
+  return withNamedErrors(plugin);
+}
+
+function resolveTransforms(given: unknown, path: string, resolver: Resolver): readonly Transform[] {
+  if (Array.isArray(given)) {
+    return given.flatMap((one, i) => resolvePart("transform", one, `${path}.transforms.${i}`, resolver) ?? []);
+  }
+  resolver.issues.push(badValue("spec", `${path}.transforms`, given, "a list of transforms"));
+  return [];
+}
+
+/** The names of a plugin's options, where its schema is an object's (valibot's, possibly inside a pipe). */
+function optionNames(entry: Entry): string[] | undefined {
+  const schema = entry.schema as { entries?: object; pipe?: readonly { entries?: object }[] };
+  const entries = schema.entries ?? schema.pipe?.[0]?.entries;
+  return entries && Object.keys(entries);
+}
+
+function valueAt(options: unknown, path: string): unknown {
+  let value = options;
+  for (const key of path.split(".")) {
+    if (key === "") continue;
+    value = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+  }
+  return value;
+}

@@ -1,0 +1,118 @@
+/**
+ * The data of a run with its transforms: which splits there are, and what their transforms are told.
+ * @module
+ */
+import { AttuneError, badValue } from "../errors.ts";
+import type { Collator, Dataset, Host, Run, RunData, SplitName, Subtask, Tokenizer, Transform } from "../types.ts";
+import { inContext, transformed } from "./transformed.ts";
+
+/** The splits of a run's data, in order. */
+export const splitNames: readonly SplitName[] = ["train", "eval", "test"];
+
+/** Data sets by split. */
+export type DataSplits = { [S in SplitName]?: Dataset };
+
+/**
+ * Which datasets there are once a transform of `train` has made others. That transform runs first; of the others those for
+ * training alone stay with `train`. What is wrong goes to `issues`.
+ */
+export function splitData(data: Readonly<DataSplits>, path: string, issues: AttuneError[]): DataSplits {
+  for (const name of ["eval", "test"] as const) {
+    data[name]?.transformed?.transforms.forEach((transform, i) => {
+      if (!transform.makes) return;
+      issues.push(
+        badValue("spec", `${path}.${name}.transforms.${i}`, transform.name, `"${transform.name}" on data.train alone`),
+      );
+    });
+  }
+  const { source, transforms = [] } = data.train?.transformed ?? {};
+  const splitters = transforms.filter(({ makes }) => makes !== undefined);
+  const [splitter] = splitters;
+  if (!source || !splitter) return { ...data };
+  if (splitters.length > 1) {
+    issues.push(
+      badValue("spec", `${path}.train.transforms`, splitters.map((t) => t.name), "one transform that splits"),
+    );
+  }
+  const others = transforms.filter((transform) => transform !== splitter);
+  const made: DataSplits = { ...data, train: transformed(source, [splitter, ...others]) };
+  for (const name of splitter.makes ?? []) {
+    if (name === "train") continue;
+    if (data[name]) {
+      issues.push(
+        badValue(
+          "spec",
+          `${path}.${name}`,
+          data[name].name,
+          `nothing, where "${splitter.name}" on data.train makes it`,
+        ),
+      );
+    }
+    made[name] = transformed(source, [splitter, ...others.filter(({ trainOnly }) => !trainOnly)]);
+  }
+  return made;
+}
+
+/** Whether there are rows of a split: its own, or those that a transform of the training rows makes. */
+export function hasSplit(data: RunData | undefined, split: SplitName): boolean {
+  const train = Object(data?.train) as Partial<Dataset>;
+  const makes = train.transformed?.transforms.some((transform) => transform.makes?.includes(split));
+  return data?.[split] !== undefined || makes === true;
+}
+
+/** What is wrong with transforms at a place of a spec: some may change training rows alone. */
+export function refuseTrainOnly(transforms: readonly Transform[], path: string): AttuneError[] {
+  const split = /(?:^|\.)data\.(eval|test)(?:\.|$)/.exec(path)?.[1];
+  if (split === undefined) return [];
+  return transforms.flatMap(({ name, trainOnly }, i) =>
+    trainOnly
+      ? [
+        new AttuneError(
+          `${path}.transforms.${i}: "${name}" changes what is measured: it may stand on data.train alone, not on ${split}`,
+          { code: "BAD_OPTION", plugin: "spec", path: `${path}.transforms.${i}`, found: name, allowed: ["data.train"] },
+        ),
+      ]
+      : []
+  );
+}
+
+/** A run's data sets whose transforms know of the run: its seed, its tokenizer, its other splits, and the columns its task reads. */
+export function dataInRun(
+  data: Readonly<DataSplits>,
+  run: Pick<Run, "model" | "tokenizer" | "training" | "use">,
+  collator: Collator | undefined,
+): DataSplits {
+  const tokenizers = new WeakMap<Host, Promise<Tokenizer>>();
+  const tokenizer = (host: Host): Promise<Tokenizer> => {
+    const known = tokenizers.get(host) ?? run.model.open(host).then(({ files }) => run.tokenizer.open(files));
+    tokenizers.set(host, known);
+    return known;
+  };
+  const splits: DataSplits = {};
+  for (const split of splitNames) {
+    const dataset = data[split];
+    if (!dataset) continue;
+    splits[split] = inContext(dataset, {
+      seed: run.training.seed,
+      split,
+      columns: collator?.columns,
+      splits,
+      tokenizer,
+    });
+  }
+  return splits;
+}
+
+/** The data of one of a run's tasks: its own where it has some, else the run's. */
+export function taskData(run: Run, task: Subtask): DataSplits {
+  if (!task.data) return run.data;
+  const given: DataSplits = {};
+  for (const split of splitNames) {
+    const part = task.data[split];
+    if (part !== undefined) given[split] = run.use("data", part as Dataset);
+  }
+  const issues: AttuneError[] = [];
+  const data = splitData(given, `task.with.tasks.${task.name}.data`, issues);
+  if (issues[0]) throw issues[0];
+  return dataInRun(data, run, run.use("collator", task.collator));
+}

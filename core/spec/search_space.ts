@@ -1,0 +1,124 @@
+/**
+ * A search's space: which of its options a trial has, the specs that trials become, and spaces that no trial could have.
+ * @module
+ */
+import { AttuneError, badValue, unknownName } from "../errors.ts";
+import { setAt } from "./spec_paths.ts";
+import type { Json, Named, Space } from "../types.ts";
+
+/** Whether an option is there beside what was chosen before it. */
+export function isThere({ when = {} }: Space, chosen: (path: string) => Json | undefined): boolean {
+  return Object.entries(when).every(([path, wanted]) => {
+    const value = chosen(path);
+    return (Array.isArray(wanted) ? wanted : [wanted]).some((one) => JSON.stringify(one) === JSON.stringify(value));
+  });
+}
+
+/** The paths of a space, each behind those that it depends on. Throws AttuneError where they depend on each other in a circle. */
+export function pathsInOrder(space: Named<Space>): readonly string[] {
+  const order = new Set<string>();
+  const visit = (path: string, above: readonly string[]): void => {
+    if (order.has(path)) return;
+    if (above.includes(path)) {
+      throw badValue("spec", `search.with.space.${path}.when`, above, "no circle of conditions");
+    }
+    for (const other of Object.keys(space[path]?.when ?? {})) if (space[other]) visit(other, [...above, path]);
+    order.add(path);
+  };
+  for (const path of Object.keys(space)) visit(path, []);
+  return [...order];
+}
+
+/** Draws the options of a trial one after the other, those that are not there left out. */
+export function chosenIn(
+  space: Named<Space>,
+  choose: (path: string, own: Space, chosen: Named<Json>) => Json,
+): Named<Json> {
+  const chosen: Record<string, Json> = {};
+  for (const path of pathsInOrder(space)) {
+    const own = space[path];
+    if (own && isThere(own, (other) => chosen[other])) chosen[path] = choose(path, own, chosen);
+  }
+  return chosen;
+}
+
+/** The spec of a trial: the searched one with the trial's values, and without the search. */
+export function trialSpec(spec: Named<Json>, params: Named<Json>): Named<Json> {
+  const { search: _search, ...rest } = spec as Record<string, Json>;
+  // What holds others is set before them.
+  const paths = Object.keys(params).sort((a, b) => a.split(".").length - b.split(".").length || (a < b ? -1 : 1));
+  return paths.reduce<Named<Json>>((made, path) => setAt(made, path, params[path] ?? null), rest);
+}
+
+/** A trial at one end of an option, or with one of its choices; of the options that it depends on, the first that fits. */
+export type SpaceCorner = Readonly<{ path: string; value: Json; params: Named<Json> }>;
+
+/** Corners of a space that between them have every choice, and both ends of every range. */
+export function cornersOf(space: Named<Space>): readonly SpaceCorner[] {
+  const withParents = (path: string, value: Json, above: readonly string[] = []): Named<Json> => {
+    const parents = Object.entries(space[path]?.when ?? {}).map(([other, wanted]) => {
+      if (above.includes(other)) return {};
+      return withParents(other, Array.isArray(wanted) ? wanted[0] ?? null : wanted, [...above, path]);
+    });
+    return Object.assign({}, ...parents, { [path]: value });
+  };
+  return Object.entries(space).flatMap(([path, own]) => {
+    const values = own.type === "categorical" ? own.choices : [...new Set([own.low, own.high])];
+    return values.map((value) => ({ path, value, params: withParents(path, value) }));
+  });
+}
+
+/** Keys of a spec that hold no option of a run. */
+const unsearched: readonly string[] = ["$schema", "version", "name", "plugins", "search", "versions", "fingerprints"];
+
+/**
+ * What is wrong with a space: paths that the spec does not have, values that it does not take, conditions on what is not
+ * searched. `issuesOf`: what is wrong with a spec.
+ */
+export function wrongSpace(
+  spec: Named<Json>,
+  space: Named<Space>,
+  issuesOf: (spec: Named<Json>) => readonly AttuneError[],
+): AttuneError[] {
+  const at = (path: string): string => `search.with.space.${path}`;
+  const issues: AttuneError[] = [];
+  const told = new Set(issuesOf(trialSpec(spec, {})).map(({ sentence }) => sentence));
+  for (const [path, { when = {} }] of Object.entries(space)) {
+    for (const other of Object.keys(when)) {
+      if (space[other]) continue;
+      issues.push(unknownName("spec", `${at(path)}.when.${other}`, "searched option", other, Object.keys(space)));
+    }
+    if (unsearched.includes(path.split(".")[0] ?? "")) {
+      issues.push(badValue("spec", at(path), path, "the path of a plugin, of its options or of a training argument"));
+    }
+  }
+  if (issues.length > 0) return issues;
+  try {
+    pathsInOrder(space);
+  } catch (error) {
+    if (error instanceof AttuneError) return [error];
+    throw error;
+  }
+  for (const { path, params } of cornersOf(space)) {
+    for (const issue of issuesOf(trialSpec(spec, params))) {
+      if (told.has(issue.sentence)) continue;
+      told.add(issue.sentence);
+      const { code, plugin, found, allowed } = issue;
+      const message = `${at(path)}: ${issue.sentence}`;
+      issues.push(new AttuneError(message, { code, plugin, path: at(path), found, allowed }));
+    }
+  }
+  return issues;
+}
+
+/** The space of a spec's search as it stands there, with what is no space left out. */
+export function spaceIn({ search }: Named<Json>): Named<Space> {
+  const space = (search as { with?: { space?: unknown } } | undefined)?.with?.space;
+  if (typeof space !== "object" || space === null) return {};
+  return Object.fromEntries(
+    Object.entries(space as Named<Space>).filter(([, own]) => {
+      if (typeof own !== "object" || own === null) return false;
+      return own.type === "categorical" ? Array.isArray(own.choices) : own.type === "float" || own.type === "int";
+    }),
+  );
+}

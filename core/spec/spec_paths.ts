@@ -1,0 +1,46 @@
+/**
+ * Values of a run spec by their path: `adapter.with.r`, `optimizer.use`, `metrics.0`.
+ * @module
+ */
+import { spellOut } from "../plain_names.ts";
+import { specParts } from "../spec_parts.ts";
+import type { Json, Named } from "../types.ts";
+
+/**
+ * A copy of a spec with another value at a path. What stands there as a name is spelled out as `{ use, with }`, what is left
+ * out begins as its default, and a list of one thing is that thing.
+ */
+export function setAt(spec: Named<Json>, path: string, value: Json): Named<Json> {
+  const put = (target: Json | undefined, keys: readonly string[], at: string): Json => {
+    const [key, ...rest] = keys;
+    if (key === undefined) return value;
+    const below = at === "" ? key : `${at}.${key}`;
+    if (Array.isArray(target)) {
+      if (/^\d+$/.test(key)) return target.map((item, i) => (i === Number(key) ? put(item, rest, below) : item));
+      if (target.length === 1) return [put(target[0], keys, at)];
+    }
+    const map = mapAt(target, at);
+    return { ...map, [key]: put(map[key], rest, below) };
+  };
+  return put(spec, path.split("."), "") as Named<Json>;
+}
+
+/** What stands at a path of a spec; undefined where there is nothing. */
+export function valueAt(spec: Named<Json>, path: string): Json | undefined {
+  let value: Json | undefined = spec;
+  let at = "";
+  for (const key of path.split(".")) {
+    if (Array.isArray(value) && !/^\d+$/.test(key) && value.length === 1) value = value[0];
+    value = Array.isArray(value) ? value[Number(key)] : mapAt(value, at)[key];
+    at = at === "" ? key : `${at}.${key}`;
+  }
+  return value;
+}
+
+/** A part of a spec as a map from key to value. */
+function mapAt(value: Json | undefined, at: string): Named<Json> {
+  const { kind, fallback } = specParts[at] ?? {};
+  const own = value ?? fallback;
+  if (typeof own === "string") return kind === undefined ? { use: own } : spellOut(kind, own);
+  return typeof own === "object" && own !== null && !Array.isArray(own) ? own as Named<Json> : {};
+}

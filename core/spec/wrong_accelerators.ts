@@ -1,0 +1,54 @@
+/**
+ * What may be wrong with the accelerators of a spec before anything is opened.
+ * @module
+ */
+import { AttuneError, badValue, show, unsupported } from "../errors.ts";
+import type { Accelerator, Named } from "../types.ts";
+
+/** Accelerators that contradict each other, or have nothing to store. `isAdapted`: whether the run has an adapter. */
+export function wrongAccelerators(accelerators: readonly Accelerator[], isAdapted: boolean): readonly AttuneError[] {
+  return accelerators.flatMap((accelerator, i) => {
+    if (!accelerator.needsFrozenWeights) return [];
+    const path = `accelerators.${i}`;
+    const issues: AttuneError[] = [];
+    if (!isAdapted) {
+      const why = "it quantizes weights that do not train, and without an adapter all of them train";
+      issues.push(unsupported("spec", path, accelerator.name, why));
+    }
+    const targets = targetsOf(accelerator);
+    const before = accelerators.findIndex((other) => other.needsFrozenWeights && targetsOf(other) === targets);
+    if (before < i) {
+      const modules = targets === "" ? "all modules" : targets.replaceAll("\n", ", ");
+      const other = `${show(accelerators[before]?.name)} of accelerators.${before}`;
+      issues.push(badValue("spec", path, accelerator.name, `other targetModules than ${other} (${modules})`));
+    }
+    return issues;
+  });
+}
+
+/** The modules that an accelerator asks for, the same text for the same ones; "": all. */
+function targetsOf({ modules }: Accelerator): string {
+  return [...new Set(modules?.targetModules)].sort().join("\n");
+}
+
+/** Names of BitsAndBytesConfig, in lower case without underscores, and where what they say is said here. */
+const places: Named<string> = {
+  quantizationconfig: 'accelerators (as [{ "use": "nf4" }])',
+  loadin4bit: 'accelerators (as [{ "use": "nf4" }])',
+  loadin8bit: 'accelerators (as [{ "use": "int8" }])',
+  bnb4bitquanttype: 'accelerators, as the name: { "use": "nf4" } or { "use": "fp4" }',
+  bnb4bitusedoublequant: "accelerators.*.with.useDoubleQuant",
+  bnb4bitcomputedtype: "accelerators.*.with.computeDtype",
+  bnb4bitblocksize: "accelerators.*.with.blockSize",
+  llmint8skipmodules: "accelerators.*.with.skipModules, which adds to what is never quantized",
+};
+
+/** The same error, or where Hugging Face's name of an option of accelerators belongs, where it is of that. */
+export function placed(issue: AttuneError): AttuneError {
+  if (issue.code !== "UNKNOWN_NAME") return issue;
+  const name = issue.path.split(".").at(-1) ?? "";
+  const place = places[name.replaceAll("_", "").toLowerCase()];
+  if (place === undefined) return issue;
+  const details = { code: "UNKNOWN_NAME", plugin: "spec", path: issue.path, found: issue.found, allowed: [place] };
+  return new AttuneError(`${issue.path}: this lives in ${place}`, details);
+}

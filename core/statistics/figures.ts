@@ -1,0 +1,66 @@
+/**
+ * Figures that are more than numbers: their numbers by path, and intervals beside each.
+ * @module
+ */
+import type { Interval } from "./bootstrap.ts";
+import { wilson } from "./intervals.ts";
+import type { Json, Metric, Named } from "../types.ts";
+
+/** Between the keys of a path; no key has it. */
+const STEP = "\u0000";
+
+/** The numbers of nested figures, by their paths. */
+function flatten(figures: Json, path = ""): Named<number | null> {
+  if (typeof figures === "number" || figures === null) return { [path]: figures };
+  if (typeof figures !== "object" || Array.isArray(figures)) return {};
+  const below = (key: string): string => (path === "" ? key : path + STEP + key);
+  return Object.assign({}, ...Object.entries(figures).map(([key, value]) => flatten(value, below(key))));
+}
+
+/** A metric whose values are all of its numbers, also those within its figures, by their paths. */
+export function flatMetric(metric: Metric): Metric {
+  if (!metric.figures) return metric;
+  return {
+    ...metric,
+    compute: (state) => flatten({ ...metric.compute(state), ...metric.figures?.(state) }),
+  };
+}
+
+/** The shares of rows within a metric's figures, by path: how many have it, and of how many. */
+export function sharesOf(metric: Metric, state: unknown): Named<readonly [right: number, of: number]> {
+  return Object.fromEntries(
+    (metric.shares?.(state) ?? []).map(({ path, right, of }) => [path.join(STEP), [right, of]]),
+  );
+}
+
+/** Wilson's intervals of these. */
+export function shareIntervals(
+  metric: Metric,
+  state: unknown,
+  confidence?: number,
+): Named<Readonly<{ low: number; high: number }>> {
+  return Object.fromEntries(
+    Object.entries(sharesOf(metric, state)).map(([path, [right, of]]) => {
+      const [low, high] = wilson(right, of, confidence);
+      return [path, { low, high }];
+    }),
+  );
+}
+
+/** The intervals of numbers that stand in no figures. */
+export function intervalsOutside<I extends Interval>(intervals: Named<I>): Named<I> {
+  return Object.fromEntries(Object.entries(intervals).filter(([path]) => !path.includes(STEP)));
+}
+
+/** Figures with `<key>_interval` behind each number that has one; counts have none. */
+export function withIntervals(figures: Named<Json>, intervals: Named<Interval>, path = ""): Named<Json> {
+  const pairs = Object.entries(figures).flatMap(([key, value]): [string, Json][] => {
+    const at = path === "" ? key : path + STEP + key;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return [[key, withIntervals(value as Named<Json>, intervals, at)]];
+    }
+    const interval = Object.hasOwn(intervals, at) && key !== "count" ? intervals[at] : undefined;
+    return interval ? [[key, value], [`${key}_interval`, [interval.low, interval.high]]] : [[key, value]];
+  });
+  return Object.fromEntries(pairs);
+}

@@ -1,0 +1,122 @@
+/**
+ * How much each searched option mattered: PED-ANOVA (Watanabe et al. 2023, "PED-ANOVA: Efficiently quantifying
+ * hyperparameter importance in arbitrary subspaces"), and for options that not all trials have its conditional form. It
+ * compares where the best trials lie with where all do.
+ * @module
+ */
+import { exp, log, pow } from "../math.ts";
+import { logNormalMass } from "./truncated_normal.ts";
+import type { Json, Named, Space, Study, Trial } from "../types.ts";
+
+/** Points of a range on which densities are compared. */
+const POINTS = 50;
+/** Trials that have an option, or lack it, at the least; fewer say nothing. */
+const FEWEST = 2;
+
+/**
+ * The importance of each option by its path, unscaled; what is not known is 0. `share`: of the trials that count as the
+ * best.
+ */
+export function importancesOf(
+  { space, direction, trials }: Pick<Study, "space" | "direction" | "trials">,
+  share = 0.1,
+): Named<number> {
+  const sign = direction === "maximize" ? -1 : 1;
+  const all = trials.filter(({ state, value }) => state === "complete" && value !== null);
+  const loss = ({ value }: Trial): number => sign * Number(value);
+  const cutoff = all.map(loss).sort((a, b) => a - b)[Math.ceil(share * all.length) - 1] ?? -Infinity;
+  const best = new Set(all.filter((trial) => loss(trial) <= cutoff));
+  return Object.fromEntries(
+    Object.entries(space).map(([path, own]) => {
+      const having = all.filter(({ params }) => Object.hasOwn(params, path));
+      const good = having.filter((trial) => best.has(trial));
+      const isFixed = own.type === "categorical" ? own.choices.length < 2 : own.low === own.high;
+      if (isFixed || having.length < FEWEST || good.length === 0) return [path, 0];
+      const values = (trials: readonly Trial[]): Json[] => trials.map(({ params }) => params[path] ?? null);
+      const [top, local] = [densityOf(values(good), own), densityOf(values(having), own)];
+      const divergence = top.reduce((sum, p, i) => sum + (local[i] ?? 0) * (p / (local[i] ?? 1) - 1) ** 2, 0);
+      const weight = (good.length / best.size) ** 2 / (having.length / all.length);
+      return [path, weight * divergence * (best.size / all.length) ** 2];
+    }),
+  );
+}
+
+/** Importances that add up to 1; equal ones where nothing mattered. */
+export function importanceShares(importances: Named<number>): Named<number> {
+  const entries = Object.entries(importances);
+  const total = entries.reduce((sum, [, value]) => sum + value, 0);
+  return Object.fromEntries(
+    entries.map(([path, value]) => [path, total > 0 ? value / total : 1 / entries.length]),
+  );
+}
+
+/** The share of each point of an option's grid, by kernels around what was seen. */
+function densityOf(seen: readonly Json[], own: Space): readonly number[] {
+  const counts = own.type === "categorical" ? choiceCounts(seen, own.choices) : gridCounts(seen.map(Number), own);
+  const at = counts.flatMap((count, i) => (count > 0 ? [i] : []));
+  const weights = at.map((i) => counts[i] ?? 0);
+  const total = seen.length + 1;
+  const kernel = own.type === "categorical"
+    ? choiceKernel(at, counts.length)
+    : normalKernel(at, weights, counts.length);
+  return counts.map((_, i) => {
+    const sum = [...weights, 1].reduce((sum, weight, k) => sum + weight / total * kernel(k, i), 0);
+    return sum + 1e-12;
+  });
+}
+
+function choiceCounts(seen: readonly Json[], choices: readonly Json[]): number[] {
+  const keys = seen.map((value) => JSON.stringify(value));
+  return choices.map((choice) => keys.filter((key) => key === JSON.stringify(choice)).length);
+}
+
+function choiceKernel(at: readonly number[], choices: number): (kernel: number, i: number) => number {
+  const prior = 1 / (at.length + 1);
+  const total = 1 + prior * choices;
+  return (kernel, i) => (kernel === at.length ? 1 / choices : (prior + (at[kernel] === i ? 1 : 0)) / total);
+}
+
+function gridCounts(seen: readonly number[], own: Exclude<Space, { type: "categorical" }>): number[] {
+  const { type, log: byLog = false } = own;
+  const step = own.step ?? (type === "int" ? 1 : undefined);
+  const values = byLog && type === "int"
+    ? Math.ceil(log(own.high - own.low + 1) / Math.LN2 - 1e-12) + 1
+    : step === undefined || byLog
+    ? POINTS
+    : Math.round((own.high - own.low) / step) + 1;
+  const points = Math.min(values, POINTS);
+  const scaled = (x: number): number => (byLog ? log(x) : x);
+  const [low, high] = [scaled(own.low), scaled(own.high)];
+  const width = (high - low) / (points - 1);
+  const counts = new Array<number>(points).fill(0);
+  for (const x of seen) {
+    const at = Math.min(points - 1, Math.max(0, Math.ceil((scaled(x) - low) / width - 0.5)));
+    counts[at] = (counts[at] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Normals cut to the grid, as wide as Scott's rule has them, and one prior. */
+function normalKernel(
+  at: readonly number[],
+  weights: readonly number[],
+  points: number,
+): (kernel: number, i: number) => number {
+  const total = weights.reduce((a, b) => a + b, 0);
+  const mean = at.reduce((sum, x, i) => sum + x * (weights[i] ?? 0), 0) / total;
+  const squares = at.reduce((sum, x, i) => sum + (x - mean) ** 2 * (weights[i] ?? 0), 0);
+  let running = 0;
+  const upTo = weights.map((weight) => running += weight);
+  const first = upTo.findIndex((sum) => sum >= Math.floor(total / 4));
+  const third = upTo.findIndex((sum) => sum > Math.floor(total * 3 / 4));
+  const spread = (at[third < 0 ? at.length - 1 : third] ?? 0) - (at[first] ?? 0);
+  const scott = 1.059 * Math.min(spread / 1.34, Math.sqrt(squares / Math.max(1, total - 1))) * pow(total, -0.2);
+  // At the least so wide that nine tenths of a kernel are in its own cell.
+  const width = Math.max(scott, 0.5 / 1.64);
+  const [low, high] = [-0.5, points - 0.5];
+  return (kernel, i) => {
+    const [mu, sigma] = kernel === at.length ? [(points - 1) / 2, points] : [at[kernel] ?? 0, width];
+    const z = (x: number): number => (x - mu) / sigma;
+    return exp(logNormalMass(z(i - 0.5), z(i + 0.5)) - logNormalMass(z(low), z(high)));
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * Lines by their number, beside the same file split in memory; and what a cache does to them, whatever becomes of it.
+ * @module
+ */
+import assert from "node:assert/strict";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { cachedJson } from "../../../core/data/cached.ts";
+import { createRandom } from "../../../core/random.ts";
+import { type IndexedLines, type Line, openLines } from "../../../core/data/line_index.ts";
+import type { Store } from "../../../core/types.ts";
+import { directoryStore } from "../../../runtimes/host/directory_store.ts";
+import { userCache } from "../../../runtimes/host/user_cache.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "attune-lines-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const random = createRandom(5);
+
+/** Lines of every kind: short ones and long ones, empty ones, of blanks, of several bytes a character, with either end. */
+const text = "\uFEFF" + Array.from({ length: 9000 }, (_, i) => {
+  const n = random.bits(i);
+  if (n % 17 === 0) return n % 2 ? "" : "  \t";
+  if (i === 4321) return "y".repeat(300_000);
+  return `${i} ${"äö€𝄞x".repeat(n % 40)}${n % 5 === 0 ? "\r" : ""}`;
+}).join("\n");
+
+/** What any reader of lines has. */
+const expected: readonly Line[] = text.slice(1).split("\n").map((line, i) => ({ text: line, number: i + 1 }))
+  .filter((line) => line.text.trim() !== "");
+
+const opened = async (name: string, cache?: Store): Promise<IndexedLines> =>
+  await openLines(
+    { plugin: "text", name, store: directoryStore(folder), key: name, identity: join(folder, name) },
+    cache,
+  );
+
+const all = async (lines: IndexedLines, from = 0): Promise<Line[]> => {
+  const found: Line[] = [];
+  for await (const line of lines.read(from)) found.push(line);
+  return found;
+};
+
+/** A store that counts what is read of it. */
+function counted(store: Store): Store & { reads: number } {
+  const own = { ...store, reads: 0 };
+  own.get = async (key, range) => {
+    own.reads++;
+    return await store.get(key, range);
+  };
+  return own;
+}
+
+describe("lines of a file", () => {
+  writeFileSync(join(folder, "lines.txt"), text);
+  it("are had one after the other from any, and by their numbers, as they stand in the file", async () => {
+    const lines = await opened("lines.txt");
+    assert.equal(lines.count, expected.length);
+    assert.deepEqual(await all(lines), expected);
+    assert.deepEqual(await all(lines, 4000), expected.slice(4000));
+    assert.deepEqual(await all(lines, expected.length), []);
+    const numbers = [0, expected.length - 1, 4000, 4000, 17];
+    assert.deepEqual(await lines.at(numbers), numbers.map((i) => expected[i]));
+    assert.equal(expected[lines.longest[0] ?? 0]?.text.length, 300_000);
+    for (const number of [-1, 0.5, expected.length]) await assert.rejects(lines.at([number]), /a row from 0 to/);
+  });
+  it("by their number take a read of some thousand bytes each, however many there are", async () => {
+    const store = counted(directoryStore(folder));
+    const place = { plugin: "text", name: "lines.txt", store, key: "lines.txt", identity: "" };
+    const lines = await openLines(place, undefined);
+    store.reads = 0;
+    await lines.at([8000, 3, 5000, 8000]);
+    assert.equal(store.reads, 3);
+  });
+  it("of a file that changed, or is not UTF-8, are an error that says where", async () => {
+    writeFileSync(join(folder, "changed.txt"), text);
+    const lines = await opened("changed.txt");
+    writeFileSync(join(folder, "changed.txt"), `${text}\nmore`);
+    await assert.rejects(lines.at([3]), /changed\.txt.*changed while it was read/);
+    const bytes = Uint8Array.from([...new TextEncoder().encode("one\n\ntwo\n"), 0xff, 0xfe, 10]);
+    writeFileSync(join(folder, "bytes.txt"), bytes);
+    await assert.rejects(all(await opened("bytes.txt")), /bytes\.txt, line 4: is not UTF-8|bytes\.txt, line 4.*UTF-8/);
+    await assert.rejects(opened("nowhere.txt"), /does not exist/);
+  });
+  it("are indexed once: the cache has it for the next, until the file changes", async () => {
+    const cache = directoryStore(join(folder, "cache"));
+    const first = await opened("lines.txt", cache);
+    const store = counted(directoryStore(folder));
+    const again = await openLines({
+      plugin: "text",
+      name: "x",
+      store,
+      key: "lines.txt",
+      identity: join(folder, "lines.txt"),
+    }, cache);
+    assert.equal(store.reads, 1, "its size and revision alone");
+    assert.deepEqual([again.count, again.fingerprint, again.longest], [first.count, first.fingerprint, first.longest]);
+    assert.deepEqual(await all(again), expected);
+    writeFileSync(join(folder, "lines.txt"), text.replace("17 ", "18 "));
+    utimesSync(join(folder, "lines.txt"), 1, 1);
+    assert.notEqual((await opened("lines.txt", cache)).fingerprint, first.fingerprint);
+    writeFileSync(join(folder, "lines.txt"), text);
+  });
+  it("are right whatever the cache holds: cut off anywhere, damaged, full, or gone", async () => {
+    const [name] = readdirSync(join(folder, "cache", "lines"));
+    const root = join(folder, "broken");
+    mkdirSync(join(root, "lines"), { recursive: true });
+    const bytes = readFileSync(join(folder, "cache", "lines", name ?? ""));
+    const cache = directoryStore(root);
+    await opened("lines.txt", cache);
+    const [own] = readdirSync(join(root, "lines"));
+    const path = join(root, "lines", own ?? "");
+    for (const length of [0, 10, 100, bytes.length - 1]) {
+      truncateSync(path, length);
+      assert.deepEqual(await all(await opened("lines.txt", cache)), expected, `cut at ${length}`);
+    }
+    for (const at of [3, 40, 400, bytes.length - 9]) {
+      const damaged = Uint8Array.from(readFileSync(path));
+      damaged[at] = (damaged[at] ?? 0) ^ 1;
+      writeFileSync(path, damaged);
+      assert.deepEqual(await all(await opened("lines.txt", cache)), expected, `changed at ${at}`);
+    }
+    const fails = (): never => {
+      throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    };
+    const full: Store = { ...cache, get: async () => fails(), put: async () => fails() };
+    assert.deepEqual(await all(await opened("lines.txt", full)), expected);
+    assert.equal(await cachedJson(full, "x", [1], async () => 7), 7);
+  });
+});
+
+describe("the user's cache", () => {
+  const root = join(folder, "user");
+  it("is where the environment says, or nowhere", () => {
+    assert.equal(userCache({ ATTUNE_CACHE: "off" }, "linux"), undefined);
+    assert.ok(userCache({ ATTUNE_CACHE: root }, "linux"));
+    assert.ok(userCache({}, "darwin"));
+  });
+  it("keeps what JSON can hold, finds it again, and looks again where it is not whole", async () => {
+    const cache = userCache({ ATTUNE_CACHE: root }, "linux");
+    let looks = 0;
+    const find = async (): Promise<unknown> => ({ looks: ++looks });
+    assert.deepEqual(await cachedJson(cache, "found", ["a"], find), { looks: 1 });
+    assert.deepEqual(await cachedJson(cache, "found", ["a"], find), { looks: 1 });
+    assert.deepEqual(await cachedJson(cache, "found", ["b"], find), { looks: 2 });
+    for (const name of readdirSync(join(root, "found"))) truncateSync(join(root, "found", name), 50);
+    assert.deepEqual(await cachedJson(cache, "found", ["a"], find), { looks: 3 });
+    const odd = async (): Promise<unknown> => new Map([[1, ++looks]]);
+    assert.deepEqual(await cachedJson(cache, "found", ["map"], odd), new Map([[1, 4]]));
+    assert.deepEqual(await cachedJson(cache, "found", ["map"], odd), new Map([[1, 5]]));
+    assert.deepEqual(await cachedJson(undefined, "found", ["a"], find), { looks: 6 });
+  });
+  it("makes room: the least recently used goes, and what a run may be reading stays", async () => {
+    const own = join(folder, "bounded");
+    const cache = userCache({ ATTUNE_CACHE: own }, "linux", 3000) as Store;
+    for (const [i, name] of ["a", "b", "c"].entries()) {
+      await cache.put(`x/${name}`, new Uint8Array(1000));
+      const then = Date.now() / 1000 - 100_000 + i;
+      utimesSync(join(own, "x", name), then, then);
+    }
+    await cache.get("x/a");
+    await cache.put("x/d", new Uint8Array(1500));
+    assert.deepEqual(readdirSync(join(own, "x")).sort(), ["a", "d"]);
+    await cache.put("x/e", new Uint8Array(1500));
+    assert.deepEqual(readdirSync(join(own, "x")).sort(), ["a", "d", "e"]);
+  });
+});
