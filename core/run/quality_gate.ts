@@ -7,11 +7,12 @@ import { initialWeights } from "../engine/weights.ts";
 import { AttuneError } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import { createRandom } from "../random.ts";
-import type { Accelerator, Drift, TrainingEvent } from "../types.ts";
+import type { Accelerator, Drift, Sample, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 
-/** Rows that are compared. */
+/** So many rows are compared at most, and of long ones only as many as have so many tokens: each passes both models twice. */
 const ROWS = 32;
+const TOKENS = 4096;
 
 /**
  * Compares each task's model with the base as it is stored, and tells what the last of them found; undefined where nothing
@@ -42,7 +43,7 @@ async function driftOf({ open, held, train }: TaskRows): Promise<Drift> {
   const { run, host, checkpoint, backbone, task, heads, losses, attached, layout } = open;
   const rows = held && held.count > 0 ? held : train;
   const places = Array.from({ length: Math.min(ROWS, rows.count) }, (_, i) => i);
-  const batches = (await rows.samples(places)).map((sample) => layOut([sample], layout));
+  const batches = fewTokens(await rows.samples(places)).map((sample) => layOut([sample], layout));
   const [example] = batches;
   if (!example) return { rows: 0, loss: 0, logits: 0, gradientCosine: null };
   const random = createRandom(run.training.seed);
@@ -55,6 +56,16 @@ async function driftOf({ open, held, train }: TaskRows): Promise<Drift> {
     task: { name: task.name, heads, losses, attached, example },
   };
   return await measureDrift(options, (of) => initialWeights(of, attached, backbone, random), batches);
+}
+
+/** The first samples, as many as have not too many tokens together; one at least. */
+function fewTokens(samples: readonly Sample[]): readonly Sample[] {
+  let tokens = 0;
+  const end = samples.findIndex(({ sequences }) => {
+    tokens += sequences.reduce((n, { length, decoderLength = 0 }) => n + length + decoderLength, 0);
+    return tokens > TOKENS;
+  });
+  return end < 0 ? samples : samples.slice(0, Math.max(1, end));
 }
 
 function refuseDrift({ name, maxLossDrift }: Accelerator, { loss, rows }: Drift): void {
