@@ -7,7 +7,18 @@ import { qualifyName } from "../engine/builder/parameters.ts";
 import { storedNames } from "../engine/weights.ts";
 import { transposed } from "../transposed.ts";
 import type { TensorForm } from "../safetensors.ts";
-import type { AttachedAdapter, InspectedBackbone, Named, Tensor, TrainedModel } from "../types.ts";
+import type { AttachedAdapter, InspectedBackbone, Middleware, Named, Tensor, TrainedModel } from "../types.ts";
+
+/** A table that misses none, so that an adapter of whichever is refused rather than lost. */
+const hookPoints = Object.keys(
+  {
+    linear: true,
+    embedding: true,
+    attention: true,
+    sublayer: true,
+    layer: true,
+  } satisfies Record<keyof Middleware, true>,
+) as (keyof Middleware)[];
 
 /** What merging reads. `own`: an adapter's own parameter. */
 export type MergeOptions = Readonly<{
@@ -31,7 +42,7 @@ export function foldAdapters(
   let result = conv1d ? turned(value) : value;
   for (const adapter of attached) {
     if (!adapter.merge) {
-      const seam = (["linear", "embedding", "attention", "sublayer"] as const).find((seam) => adapter[seam]);
+      const seam = hookPoints.find((seam) => adapter[seam]);
       if (seam) throw unsupported("merge", "adapter", adapter.name ?? seam, "it is no change of weights");
       continue;
     }
