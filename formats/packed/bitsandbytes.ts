@@ -10,6 +10,7 @@ import { dequantizeFourBit, dynamicMap, fourBitTables, NESTED_BLOCK } from "../q
 import { codeBlocks } from "../quantization/code_blocks.ts";
 import { scaledRows } from "../quantization/scaled_rows.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
+import { type FourBitLayout, repackEightBit, repackFourBit } from "./repack_bitsandbytes.ts";
 import { checkForm, readFloats, type StoredTensors } from "./stored_tensors.ts";
 
 const STATE = /^(.+\.weight)\.quant_state\.bitsandbytes__(\w+)$/;
@@ -23,6 +24,8 @@ type FourBitState = Readonly<{
   blockSize: number;
   shape: readonly [number, number];
   nested?: Readonly<{ blockSize: number; offset: number }>;
+  /** All that it says. */
+  whole: Named<unknown>;
 }>;
 
 /** bitsandbytes: a description stands beside each weight, so that config.json is not asked. */
@@ -46,7 +49,7 @@ async function fourBit(tensors: StoredTensors, name: string, stateName: string, 
   if (type !== "nf4" && type !== "fp4") {
     throw unsupported("pretrained", `${label}: ${name}`, type, "nf4 and fp4 are read");
   }
-  const { blockSize, shape, nested } = await stateOf(tensors, stateName);
+  const { blockSize, shape, nested, whole } = await stateOf(tensors, stateName);
   const size = sizeOf(shape);
   const blocks = Math.ceil(size / blockSize);
   const form = tensors.form(name);
@@ -65,6 +68,8 @@ async function fourBit(tensors: StoredTensors, name: string, stateName: string, 
   const table = await readFloats(tensors, `${name}.quant_map`);
   const map = nested ? await readFloats(tensors, `${name}.nested_quant_map`) : undefined;
   const parts = ["", ".absmax", ".quant_map", ...nested ? [".nested_absmax", ".nested_quant_map"] : []];
+  const isUsual = isEqual(table, fourBitTables[type]) && (!nested || isNestedAsUsual(nested, map));
+  const layout: FourBitLayout = { type, blockSize, bytes: stored, state: nested && { name: stateName, whole } };
   return {
     name,
     dims: shape,
@@ -75,7 +80,7 @@ async function fourBit(tensors: StoredTensors, name: string, stateName: string, 
         : await readFloats(tensors, `${name}.absmax`);
       return dequantizeFourBit({ codes: await tensors.bytes(name), absmax }, table, blockSize, size);
     },
-    kept: isEqual(table, fourBitTables[type]) && (!nested || isNestedAsUsual(nested, map))
+    kept: isUsual
       ? {
         format: codeBlocks({ type, blockSize, useDoubleQuant: nested !== undefined }),
         tensors: async () => ({
@@ -84,6 +89,7 @@ async function fourBit(tensors: StoredTensors, name: string, stateName: string, 
         }),
       }
       : undefined,
+    repack: isUsual ? repackFourBit(name, layout) : undefined,
   };
 }
 
@@ -140,25 +146,25 @@ async function stateOf(tensors: StoredTensors, name: string): Promise<FourBitSta
     throw wrong(`what is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
   if (typeof state !== "object" || state === null) throw wrong(`${show(state)}, which describes no weight`);
-  const whole = (field: string, least: number, most: number): number => {
+  const wholeIn = (field: string, least: number, most: number): number => {
     const value = state[field];
     if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return Number(value);
     throw wrong(`${field} ${show(value)}, where a whole number from ${least} to ${most} is due`);
   };
-  const blockSize = whole("blocksize", 1, 2 ** 20);
+  const blockSize = wholeIn("blocksize", 1, 2 ** 20);
   const { shape } = state;
   const isDim = (dim: unknown): dim is number => Number.isInteger(dim) && Number(dim) >= 1 && Number(dim) <= 2 ** 31;
   if (!Array.isArray(shape) || shape.length !== 2 || !shape.every(isDim)) {
     throw wrong(`shape ${show(shape)}, where [out, in] is due`);
   }
   const [outputs = 1, inputs = 1] = shape;
-  const plain = { blockSize, shape: [outputs, inputs] as const };
+  const plain = { blockSize, shape: [outputs, inputs] as const, whole: state };
   if (state.nested_offset === undefined && state.nested_blocksize === undefined) return plain;
   const offset = state.nested_offset;
   if (typeof offset !== "number" || !Number.isFinite(offset)) {
     throw wrong(`nested_offset ${show(offset)}, not a number`);
   }
-  return { ...plain, nested: { blockSize: whole("nested_blocksize", 1, 2 ** 20), offset: Math.fround(offset) } };
+  return { ...plain, nested: { blockSize: wholeIn("nested_blocksize", 1, 2 ** 20), offset: Math.fround(offset) } };
 }
 
 async function eightBit(tensors: StoredTensors, module: string): Promise<PackedWeight> {
@@ -185,5 +191,6 @@ async function eightBit(tensors: StoredTensors, module: string): Promise<PackedW
       format: scaledRows,
       tensors: async () => ({ codes: await tensors.read(name), scales: floatsOf(await readFloats(tensors, scale)) }),
     },
+    repack: repackEightBit(module, [outputs, inputs]),
   };
 }

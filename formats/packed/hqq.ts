@@ -9,6 +9,7 @@ import type { Json, Named } from "../../core/types.ts";
 import { evenGroups } from "../quantization/linear_codes.ts";
 import { keptBlocks } from "./kept.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
+import { type HqqGroups, repackHqq } from "./repack_hqq.ts";
 import { checkForm, readFloats, readNumber, type StoredTensors } from "./stored_tensors.ts";
 
 const CODES = /^(.+)\.W_q$/;
@@ -117,6 +118,12 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
     zeros: everyGroup(await readFloats(tensors, name("zero")), scales),
   });
   const dims = [outputs, inputs] as const;
+  const flag = async (part: string): Promise<boolean> => await number(part) === 1 || said[part] === true;
+  const solver: HqqGroups = {
+    ...{ bits, by: axis === 1 ? "rows" : "columns", rows, columns, each: packing.codes, bytes: packing.bytes },
+    ...{ optimize: await flag("optimize"), roundZero: await flag("round_zero") },
+  };
+  const hasGroups = ["scale", "zero"].every((part) => sizeOf(tensors.form(name(part))?.dims ?? []) === scales);
   const groups = evenGroups(inputs, group);
   return {
     name: name("weight"),
@@ -131,6 +138,8 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
         groups,
       }))
       : undefined,
+    // One scale for all groups is not the quantizer's, which gives each its range.
+    repack: hasGroups ? repackHqq(tensors, module, solver) : undefined,
   };
 }
 

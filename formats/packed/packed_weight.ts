@@ -2,6 +2,7 @@
  * Weights of linear layers that a library has packed, and what reads them.
  * @module
  */
+import type { TensorForm } from "../../core/safetensors.ts";
 import type { Json, MatrixDims, Named } from "../../core/types.ts";
 import type { KeptWeight } from "./kept.ts";
 import type { StoredTensors } from "./stored_tensors.ts";
@@ -18,6 +19,16 @@ export type PackedWeight = Readonly<{
   values(): Promise<Float32Array>;
   /** As sessions keep it; absent: it is decoded at once. */
   kept?: KeptWeight | undefined;
+  /** Packs other values in the same layout, as the library's quantizer does; absent: that is not done of this layout. */
+  repack?: Repack | undefined;
+}>;
+
+/** How a weight gets other values in the layout that it has. */
+export type Repack = Readonly<{
+  /** The forms of tensors that are not of the form which the old ones have, by their whole names. */
+  forms?: Named<TensorForm>;
+  /** The bytes of the tensors that values [out, in] change, by their whole names; the others stay as they are. */
+  pack(values: Float32Array): Promise<Named<Uint8Array>>;
 }>;
 
 /** What reads the weights that a library packs. */

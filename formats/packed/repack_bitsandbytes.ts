@@ -1,0 +1,67 @@
+/**
+ * Weights packed again in bitsandbytes' layouts, as its quantizers do.
+ * @module
+ */
+import { fromFloat32, toFloat32, viewOf } from "../../core/safetensors.ts";
+import type { MatrixDims, Named } from "../../core/types.ts";
+import { type FourBitType, quantizeAbsmax, quantizeFourBit } from "../quantization/bitsandbytes.ts";
+import { roundToEven } from "../quantization/round_to_even.ts";
+import type { Repack } from "./packed_weight.ts";
+
+/** How a weight of 4 bits is stored. `bytes`: those of its codes, filled up; `state`: its description, where that has an offset. */
+export type FourBitLayout = Readonly<{
+  type: FourBitType;
+  blockSize: number;
+  bytes: number;
+  state?: Readonly<{ name: string; whole: Named<unknown> }> | undefined;
+}>;
+
+/** Room for a number's digits: a description's length has to be known before its offset is. */
+const DIGITS = 25;
+
+/** nf4 or fp4, with a second level where there is a state. */
+export function repackFourBit(name: string, { type, blockSize, bytes, state }: FourBitLayout): Repack {
+  const textOf = (offset: number): string => JSON.stringify({ ...state?.whole, nested_offset: offset });
+  const length = textOf(0).length + DIGITS;
+  return {
+    ...(state ? { forms: { [state.name]: { dtype: "uint8", dims: [length] } } } : {}),
+    pack: (values) => {
+      const { codes, absmax } = quantizeFourBit(values, type, blockSize);
+      const filled = new Uint8Array(bytes);
+      filled.set(codes);
+      if (!state) return Promise.resolve({ [name]: filled, [`${name}.absmax`]: bytesOf(absmax) });
+      const nested = quantizeAbsmax(absmax);
+      return Promise.resolve({
+        [name]: filled,
+        [`${name}.absmax`]: nested.codes,
+        [`${name}.nested_absmax`]: bytesOf(nested.nestedAbsmax),
+        // Spaces behind JSON say nothing.
+        [state.name]: new TextEncoder().encode(textOf(nested.offset).padEnd(length)),
+      });
+    },
+  };
+}
+
+/** int8 with a scale per output: of the values in half precision, which the library takes. */
+export function repackEightBit(module: string, [outputs, inputs]: MatrixDims): Repack {
+  return {
+    pack: (values) => {
+      const data = viewOf("float16", fromFloat32(values.slice(), "float16"));
+      const halves = toFloat32({ dtype: "float16", dims: [outputs, inputs], data }).data;
+      const [codes, scales] = [new Int8Array(values.length), new Float32Array(outputs)];
+      for (let o = 0; o < outputs; o++) {
+        const row = halves.subarray(o * inputs, (o + 1) * inputs);
+        const most = row.reduce((sofar, x) => Math.max(sofar, Math.abs(x)), 0);
+        scales[o] = most;
+        // A number by a tensor is torch's reciprocal times it.
+        const factor = most === 0 ? 0 : Math.fround(127 * Math.fround(1 / most));
+        row.forEach((x, i) => (codes[o * inputs + i] = roundToEven(Math.fround(x * factor))));
+      }
+      return Promise.resolve({ [`${module}.weight`]: bytesOf(codes), [`${module}.SCB`]: bytesOf(scales) });
+    },
+  };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Int8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
