@@ -2,6 +2,7 @@
  * A trained run, opened from its files, as exporters want it; and the proof that what they wrote is the same.
  * @module
  */
+import type { BatchResult } from "../engine/evaluator.ts";
 import { trainsRule } from "../engine/program.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../random.ts";
@@ -55,23 +56,45 @@ export async function describeTrainedModel(
 
 /** The largest difference of an output between two opened runs, over rows of the evaluation data or, without, made-up ids. `labelled`: its rows have labels. */
 export async function verifyExport(a: OpenRun, b: OpenRun, labelled = true): Promise<number> {
+  return (await compareRuns(a, b, { labelled })).difference;
+}
+
+/** How two runs differ: the largest difference of an output, the losses of each where they were asked for, over so many rows. */
+export type RunDifference = Readonly<{ difference: number; losses: readonly [number, number]; rows: number }>;
+
+/** What `verifyExport` compares, with `losses` also the mean loss of each run: rows need labels then. */
+export async function compareRuns(
+  a: OpenRun,
+  b: OpenRun,
+  { labelled, losses = false }: Readonly<{ labelled: boolean; losses?: boolean }>,
+): Promise<RunDifference> {
   const data = a.run.data.eval ?? a.run.data.train;
-  if (!data) return NaN;
-  const rows = await encodeRows(a, data, labelled);
+  const unknown: RunDifference = { difference: NaN, losses: [NaN, NaN], rows: 0 };
+  if (!data) return unknown;
+  const samples = await encodeRows(a, data, labelled);
   const [left, right] = [openEvaluator(a), openEvaluator(b)];
-  let difference = 0;
+  let [difference, rows, total] = [0, 0, 0];
+  const sums: [number, number] = [0, 0];
   try {
-    for await (const batch of batchesInOrder(inOrder(rows, VERIFIED), 8, a.layout)) {
-      const [x, y] = [await left.run(batch, false), await right.run(batch, false)];
+    for await (const batch of batchesInOrder(inOrder(samples, VERIFIED), 8, a.layout)) {
+      const [x, y] = [await left.run(batch, losses), await right.run(batch, losses)];
       for (const [name, { data }] of Object.entries(x.outputs)) {
         const other = y.outputs[name]?.data;
         data.forEach((value, i) => (difference = Math.max(difference, Math.abs(value - (other?.[i] ?? NaN)))));
-        if (!other || other.length !== data.length) return NaN;
+        if (!other || other.length !== data.length) return unknown;
       }
+      const weight = batch.weight ?? batch.samples;
+      [x, y].forEach((result, i) => (sums[i] = (sums[i] ?? 0) + weight * meanLoss(result)));
+      [rows, total] = [rows + batch.samples, total + weight];
     }
   } finally {
     await left.close();
     await right.close();
   }
-  return difference;
+  return { difference, losses: losses ? [sums[0] / total, sums[1] / total] : [NaN, NaN], rows };
+}
+
+/** The losses of a batch, each a mean, added up: as an evaluation has them. */
+function meanLoss({ losses }: BatchResult): number {
+  return Object.values(losses).reduce((sofar, { sum, count }) => sofar + (count > 0 ? sum / count : 0), 0);
 }

@@ -41,8 +41,7 @@ export function turnConv1ds(
 ): Checkpoint {
   const { quantization, weights } = checkpoint;
   if (!quantization || backbone.conv1ds.length === 0) return checkpoint;
-  const names = new Set(backbone.conv1ds.flatMap((path) => aliasesOf(`${path}.weight`, backbone)));
-  const turns = (name: string): boolean => names.has(name) && quantization.weights.has(name);
+  const turns = turnedIn(checkpoint, backbone);
   const swapped = ([outputs = 1, inputs = 1]: readonly number[]): readonly number[] => [inputs, outputs];
   return {
     ...checkpoint,
@@ -60,4 +59,13 @@ export function turnConv1ds(
       },
     },
   };
+}
+
+/** Whether a packed weight of a checkpoint is [in, out] in the model. */
+export function turnedIn(
+  { quantization }: Pick<Checkpoint, "quantization">,
+  backbone: Pick<InspectedBackbone, "conv1ds" | "baseModelPrefix" | "family">,
+): (name: string) => boolean {
+  const names = new Set(backbone.conv1ds.flatMap((path) => aliasesOf(`${path}.weight`, backbone)));
+  return (name) => names.has(name) && quantization?.weights.has(name) === true;
 }

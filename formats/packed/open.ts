@@ -24,9 +24,30 @@ export const packingMethods: readonly PackingMethod[] = [bitsandbytes, gptq, awq
  * @throws AttuneError where the method, or a layout of it, is not read, and where tensors are lost or contradict themselves.
  */
 export async function openPacked(plugin: string, checkpoint: Checkpoint): Promise<Checkpoint> {
-  const { label, config, weights, files } = checkpoint;
-  const found = methodOf(plugin, label, config, weights.names);
+  const { config, weights, files } = checkpoint;
+  const found = await packedIn(plugin, checkpoint);
   if (!found) return checkpoint;
+  const { packed } = found;
+  const parts = new Set([...packed.values()].flatMap((weight) => weight.parts));
+  return {
+    ...checkpoint,
+    config: withoutFields(config),
+    files: withoutConfigFields(files),
+    weights: unpackedWeights(weights, packed, parts),
+    quantization: { method: found.method, weights: new Set(packed.keys()) },
+  };
+}
+
+/** The packed weights of a checkpoint by their plain names, and the method as messages name it. */
+export type PackedWeights = Readonly<{ method: string; packed: ReadonlyMap<string, PackedWeight> }>;
+
+/** What of a checkpoint, read as it is stored, a library has packed; undefined: nothing. Throws as `openPacked` does. */
+export async function packedIn(
+  plugin: string,
+  { label, config, weights }: Pick<Checkpoint, "label" | "config" | "weights">,
+): Promise<PackedWeights | undefined> {
+  const found = methodOf(plugin, label, config, weights.names);
+  if (!found) return undefined;
   const method = packingMethods.find(({ name }) => name === found.name);
   if (!method) throw unreadMethod(plugin, label, found.label);
   const packed = new Map<string, PackedWeight>();
@@ -36,13 +57,7 @@ export async function openPacked(plugin: string, checkpoint: Checkpoint): Promis
     for (const part of weight.parts) parts.add(part);
   }
   checkAll(label, found, method, weights.names, packed, parts);
-  return {
-    ...checkpoint,
-    config: withoutFields(config),
-    files: withoutConfigFields(files),
-    weights: unpackedWeights(weights, packed, parts),
-    quantization: { method: found.label, weights: new Set(packed.keys()) },
-  };
+  return { method: found.label, packed };
 }
 
 function withoutFields(config: Named<Json>): Named<Json> {

@@ -22,7 +22,9 @@ export type HqqGroups = Readonly<{
 }>;
 
 /** Values by group, with what they are quantized by: code = scale · value + zero. */
-type Grouped = Readonly<{ values: Float32Array; scales: Float32Array; zeros: Float32Array; groupOf(i: number): number }>;
+type Grouped = Readonly<
+  { values: Float32Array; scales: Float32Array; zeros: Float32Array; groupOf(i: number): number }
+>;
 
 const { fround } = Math;
 

@@ -74,6 +74,8 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--modules-from <n>", "number (from 0) of the adapter whose wholly trained modules are taken")
     .option("--seed <n>", "seed of dare's masks", "42")
     .option("--exact", "fold a QA-LoRA adapter into the zero points of its quantized base, in HQQ's layout")
+    .option("--requantize", "pack the weights again that the base has packed, in its layout (bitsandbytes, hqq)")
+    .option("--verify", "with --requantize: say what is lost beside the unquantized merge")
     .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
   const serve = program.command("serve").description("files, fine-tuning jobs and runners over HTTP")
     .option("--port <n>", "0 takes a free one", wholeNumber(0, 65535), 8787)

@@ -11,8 +11,10 @@ import { openAdapter, type OpenedAdapter } from "../../formats/peft/merge/config
 import { type MergedModel, mergeIntoBase } from "../../formats/peft/merge/into_base.ts";
 import type { MergeOptions } from "../../formats/peft/merge/merged_adapter.ts";
 import { type MergeMethod, mergeMethods } from "../../formats/peft/merge/methods.ts";
+import { requantized } from "../../formats/peft/merge/requantized.ts";
 import { writeMerged } from "../../formats/peft/merge/write_adapter.ts";
 import { writeModel } from "../../formats/peft/merge/write_model.ts";
+import { ggufIn } from "../../core/gguf_folder.ts";
 import { missingIn } from "../../core/missing_folder.ts";
 import { sharedTensors } from "../../core/run/shared_tensors.ts";
 import { compose } from "../../core/spec/compose.ts";
@@ -26,6 +28,7 @@ import { openModel } from "../../plugins/models/open_model.ts";
 import { hostHere } from "../host/train.ts";
 import { checkWritable } from "../host/claim.ts";
 import { exitCodes } from "./exit.ts";
+import { lostBy, lostText, openPackedBase } from "./requantize.ts";
 import { writeWhole } from "../host/written.ts";
 import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
@@ -42,6 +45,8 @@ export type MergeCommandOptions = Readonly<{
   modulesFrom?: string;
   seed?: string;
   exact?: boolean;
+  requantize?: boolean;
+  verify?: boolean;
 }>;
 
 /**
@@ -63,6 +68,15 @@ async function mergeExactly(base: Checkpoint, path: string, adapter: OpenedAdapt
 function specBeside(path: string): RunSpec | undefined {
   const file = join(resolve(path), "..", "spec.json");
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) as RunSpec : undefined;
+}
+
+/** Throws AttuneError where options do not go together. */
+function checkRequantize({ requantize, verify, exact, base }: MergeCommandOptions): void {
+  if (verify && !requantize) throw badValue("merge", "--verify", "no --requantize", "--verify beside --requantize");
+  if (requantize && exact) throw badValue("merge", "--requantize", "--exact", "one of both: --exact changes no code");
+  if (requantize && base === undefined) {
+    throw badValue("merge", "--requantize", "no --base", "an adapter and its --base");
+  }
 }
 
 /** Merges adapter directories and writes the result. */
@@ -110,6 +124,7 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     const found = below === undefined ? "no --base" : `${adapters.length} adapters`;
     throw badValue("merge", "--exact", found, "one adapter and its --base");
   }
+  checkRequantize(options);
   await checkWritable(output);
   const [only] = adapters;
   // One adapter goes in as it is, DoRA's magnitudes and all; without weights it counts once.
@@ -125,8 +140,19 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
   const shared = sharedTensors(catalog, opened.config, opened.weights.names);
   // Weights of codes are [out, in], also where the model has them turned.
   const { weights } = shared ? turnConv1ds(opened, shared) : opened;
+  const packed = options.requantize
+    ? await openPackedBase(from.files, opened, from.gguf ?? await ggufIn(from.files))
+    : undefined;
   const model = options.exact
     ? await mergeExactly({ ...opened, label: resolve(below) }, paths[0] ?? "", adapter, host)
     : mergeIntoBase(weights, adapter, { shared });
-  return await written((to) => writeModel(model, opened.files, to));
+  if (!packed) return await written((to) => writeModel(model, opened.files, to));
+  const again = requantized(model, packed);
+  // The base's own config says how weights are packed.
+  await written((to) => writeModel(again, from.files, to));
+  if (!options.verify) return exitCodes.done;
+  const merge = { adapter: paths[0] ?? "", merged: model, base: packed, files: opened.files, output };
+  const lost = await lostBy(merge, host, directory);
+  process.stdout.write(lostText(lost));
+  return Number.isFinite(lost.difference) ? exitCodes.done : exitCodes.failed;
 }

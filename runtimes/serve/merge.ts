@@ -13,7 +13,8 @@ import { bodyOf } from "../http/piece_body.ts";
 import { placedFiles } from "../http/read_files.ts";
 import { type EdgeContext, jsonRoute, type Route } from "../http/route.ts";
 import type { EdgeService } from "./service.ts";
-import { largestDifference, probes } from "./merge_check.ts";
+import { largestDifference } from "./merge_check.ts";
+import { probes } from "./probes.ts";
 import { bytesOf, type Merged, planMerge } from "./merge_plan.ts";
 import { mergeFiles, type MergeRequest, mergeSchema } from "./merge_request.ts";
 

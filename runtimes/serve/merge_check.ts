@@ -9,21 +9,12 @@ import type { OpenRun } from "../../core/run/open_run.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";
 import { modelWithin } from "./named_run.ts";
-import { classification, embeddings } from "./serving_task.ts";
+import { probes, taskOf } from "./probes.ts";
 import { placedFiles } from "../http/read_files.ts";
 import type { Caller } from "../http/route.ts";
 import { detectArtifact } from "../../formats/run/saved.ts";
 import type { EdgeService } from "./service.ts";
 import type { Merged } from "./merge_plan.ts";
-import { adapterFiles } from "../../formats/peft/files.ts";
-
-/** The inputs on which merged and unmerged models are compared. */
-export const probes: readonly Named<Json>[] = [
-  "A quiet film that stays with you.",
-  "The food was cold and the service worse.",
-  "It does what it says, no more and no less.",
-  "Why would anyone pay for this twice?",
-].map((text) => ({ text }));
 
 /** The largest difference of an output between the merged model and its base with the adapter. `name`: the base's. */
 export async function largestDifference(
@@ -54,16 +45,4 @@ export async function largestDifference(
   };
   const use = saved?.adapters?.[0]?.use ?? "lora";
   return await verifyExport(await open("base", [{ use, with: { from: "adapter" } }]), await open("merged", []), false);
-}
-
-/** The task that an adapter was trained for. */
-async function taskOf(
-  model: Store,
-  adapter: Store,
-  adapters: Parameters<typeof classification>[0]["adapters"],
-): Promise<unknown> {
-  const stored = await adapter.get(adapterFiles.config);
-  const config = JSON.parse(new TextDecoder().decode(stored?.bytes ?? new Uint8Array()));
-  if (config.task_type === "SEQ_CLS") return (await classification({ model, adapters })).task;
-  return config.task_type === "CAUSAL_LM" ? { use: "causal-lm", with: {} } : (await embeddings()).task;
 }

@@ -25,6 +25,8 @@ export type MergedModel = Readonly<{
   head?: Named<Json> | undefined;
   /** What its config says where tensors are apart that the base shared. */
   untiedConfig?: Named<Json> | undefined;
+  /** What a tensor is called in the base, where it is there, and whether it is another one than that; absent: not known. */
+  origin?(name: string): Readonly<{ stored?: string | undefined; changed: boolean }>;
   pieces(name: string): AsyncIterable<Uint8Array>;
 }>;
 
@@ -69,6 +71,10 @@ export function mergeIntoBase(base: Weights, adapter: OpenedAdapter, options: In
     forms: plan.forms,
     head: adapter.head,
     untiedConfig: shared.apart.size > 0 ? options.shared?.untiedConfig : undefined,
+    origin: (name) => {
+      const { stored, key } = plan.sources.get(name) ?? {};
+      return { stored, changed: key !== undefined || plan.changes.has(name) };
+    },
     pieces: (name) => piecesOf(plan, name, base, adapter, owned),
   };
 }
@@ -129,7 +135,7 @@ function planWhole({ forms, sources, outName }: Plan, name: string, key: string,
     throw badValue("merge", `${adapter.label}: ${name}`, form.dims, `the base's shape, ${show(before.dims)}`);
   }
   forms[out] = { dtype: before && floats.has(before.dtype) ? before.dtype : form.dtype, dims: form.dims };
-  sources.set(out, { key });
+  sources.set(out, { ...sources.get(out), key });
 }
 
 /** The bytes of a tensor of the merged file. */

@@ -1,0 +1,119 @@
+/**
+ * `attune merge --requantize`: a base opened as its library has packed it, and what packing it again loses.
+ * @module
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { badValue } from "../../core/errors.ts";
+import { compareRuns, type RunDifference } from "../../core/run/export.ts";
+import { openRun } from "../../core/run/open.ts";
+import { turnedIn } from "../../core/run/quantized_base.ts";
+import { sharedTensors } from "../../core/run/shared_tensors.ts";
+import { openWeights } from "../../core/safetensors.ts";
+import { overWholeWeights } from "../../core/spec/half_precision.ts";
+import type { Checkpoint, Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
+import { packedIn } from "../../formats/packed/open.ts";
+import type { MergedModel } from "../../formats/peft/merge/into_base.ts";
+import { mergedValues, type PackedBase, repackedNames } from "../../formats/peft/merge/requantized.ts";
+import { writeModel } from "../../formats/peft/merge/write_model.ts";
+import { catalog } from "../../plugins/catalog.ts";
+import { readConfig } from "../../plugins/models/checkpoint.ts";
+import { openModel } from "../../plugins/models/open_model.ts";
+import { composed } from "../host/plugin_packages.ts";
+import { probes, taskOf } from "../serve/probes.ts";
+
+/** The base as its files have it. Throws AttuneError where none of its weights are packed, or it is a GGUF file. */
+export async function openPackedBase(files: Store, opened: Checkpoint, gguf: string | undefined): Promise<PackedBase> {
+  const { label, config } = opened;
+  const allowed = "a base whose weights bitsandbytes or hqq has quantized";
+  if (gguf !== undefined) throw badValue("merge", "--requantize", `the GGUF file ${gguf}`, allowed);
+  const stored = { label, config: await readConfig("merge", files, label), weights: await openWeights(files) };
+  const found = await packedIn("merge", stored);
+  if (!found) throw badValue("merge", "--requantize", `an unquantized base (${label})`, allowed);
+  const shared = sharedTensors(catalog, config, opened.weights.names);
+  return { ...found, label, weights: stored.weights, turned: shared ? turnedIn(opened, shared) : () => false };
+}
+
+/** What a requantized merge loses: of outputs, of the mean loss, and the most of any weight, ‖Q - W‖ / ‖W‖. */
+export type Lost = RunDifference & Readonly<{ weights: number; weight: Readonly<{ name: string; error: number }> }>;
+
+/** A merge that was written: from which adapter's folder, unquantized, and over which base. `files`: the base's, unquantized. */
+export type Requantized = Readonly<{
+  adapter: string;
+  merged: MergedModel;
+  base: PackedBase;
+  files: Store;
+  output: string;
+}>;
+
+/** Opens what was written, and the unquantized merge beside it, which is written for as long as that takes. */
+export async function lostBy(requantizing: Requantized, host: Host, directory: (path: string) => Store): Promise<Lost> {
+  const { adapter, merged, base, files, output } = requantizing;
+  const weight = await worstWeight(merged, base, await openModel("merge", directory(output), output));
+  const beside = mkdtempSync(join(dirname(output), ".unquantized-"));
+  try {
+    await writeModel(merged, files, directory(beside));
+    const { spec, losses } = await specFor(adapter, directory(output), directory(resolve(adapter)));
+    const over = async (path: string) =>
+      await openRun(await composed({ ...spec, model: { use: "pretrained", with: { path } } }), host);
+    const found = await compareRuns(await over(beside), await over(output), { labelled: losses, losses });
+    return { ...found, weights: repackedNames(merged, base).length, weight };
+  } finally {
+    rmSync(beside, { recursive: true, force: true });
+  }
+}
+
+/** The weight that has lost most, as the folder gives it. */
+async function worstWeight(merged: MergedModel, base: PackedBase, { weights }: Checkpoint): Promise<Lost["weight"]> {
+  let worst: Lost["weight"] = { name: "", error: 0 };
+  for (const name of repackedNames(merged, base)) {
+    const [due, { data }] = [await mergedValues(merged, base, name), await weights.read(name)];
+    let [lost, all] = [0, 0];
+    due.forEach((x, i) => {
+      lost += ((data[i] as number) - x) ** 2;
+      all += x ** 2;
+    });
+    const error = all === 0 ? 0 : Math.sqrt(lost / all);
+    if (!(error <= worst.error)) worst = { name, error };
+  }
+  return worst;
+}
+
+/** What is computed: the run that the adapter is of, with its rows, or else the adapter's task over a few texts. */
+async function specFor(
+  adapter: string,
+  model: Store,
+  files: Store,
+): Promise<Readonly<{ spec: Named<Json>; losses: boolean }>> {
+  const path = join(resolve(adapter), "..", "spec.json");
+  const whole: Named<Json> | undefined = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+  const rows = (whole as unknown as RunSpec | undefined)?.data;
+  const isOneTask = (whole?.task as Named<Named<Json>> | undefined)?.with?.tasks === undefined;
+  if (whole && isOneTask && (rows?.eval ?? rows?.train)) {
+    // Its model is another one now.
+    const { versions: _versions, fingerprints: _fingerprints, accelerators: _accelerators, ...spec } = overWholeWeights(
+      whole,
+    );
+    return { spec, losses: true };
+  }
+  const task = await taskOf(model, files, []);
+  const spec = { version: 1, task, data: { eval: { use: "memory", with: { rows: probes } } } };
+  // Texts alone are what a language model predicts; of classes they say nothing.
+  return { spec: spec as unknown as Named<Json>, losses: task.use === "causal-lm" };
+}
+
+/** What was lost, in a line each. */
+export function lostText({ difference, losses: [before, after], rows, weights, weight }: Lost): string {
+  const loss = Number.isNaN(before)
+    ? "loss not known: the inputs have no labels"
+    : `loss ${before.toFixed(6)} unquantized, ${after.toFixed(6)} requantized (${after < before ? "" : "+"}${
+      (after - before).toExponential(2)
+    })`;
+  return [
+    `verified on ${rows} inputs: largest logit difference ${difference.toExponential(2)}`,
+    loss,
+    `largest relative error of ${weights} weights ${weight.error.toExponential(2)}${
+      weight.name === "" ? "" : ` (${weight.name})`
+    }`,
+  ].map((line) => `${line}\n`).join("");
+}
