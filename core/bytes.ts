@@ -15,11 +15,16 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
   return all;
 }
 
+/** A copy that shares no memory: `slice` of Node's Buffer, which is a Uint8Array too, gives a view. */
+export function copyBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
+}
+
 /** Bytes, or all of a stream, whose parts may be buffers that are used again. */
 export async function allBytes(content: Uint8Array | AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   if (content instanceof Uint8Array) return content;
   const parts: Uint8Array[] = [];
-  for await (const part of content) parts.push(part.slice());
+  for await (const part of content) parts.push(copyBytes(part));
   return joinBytes(parts);
 }
 

@@ -3,6 +3,7 @@
  * are what was written, where their file says what that was.
  * @module
  */
+import { copyBytes } from "./bytes.ts";
 import { badFile, show } from "./errors.ts";
 import { weightKeys } from "./gguf_folder.ts";
 import { digestedPieces } from "./fingerprint.ts";
@@ -108,10 +109,12 @@ async function faultOfGguf(store: Store, key: string): Promise<WeightFault | und
 /** Whether all values that bytes of a tensor are can be computed with as float32. */
 export function allFinite(dtype: DType, piece: Uint8Array): boolean {
   // Computed with are floats of 32 bits, which the largest of 64 do not fit.
-  if (dtype === "float64") return new Float64Array(piece.slice().buffer).every((x) => Number.isFinite(Math.fround(x)));
+  if (dtype === "float64") {
+    return new Float64Array(copyBytes(piece).buffer).every((x) => Number.isFinite(Math.fround(x)));
+  }
   const how = exponents[dtype];
   if (!how) return true;
-  const own = piece.byteOffset % how.bytes === 0 ? piece : piece.slice();
+  const own = piece.byteOffset % how.bytes === 0 ? piece : copyBytes(piece);
   const { buffer, byteOffset, length } = own;
   const { bytes, mask } = how;
   const words = bytes === 2

@@ -2,6 +2,7 @@
  * The safetensors format: files read by range, one tensor at a time, and a model's weights over one file or many.
  * @module
  */
+import { copyBytes } from "./bytes.ts";
 import { badFile, missing, refusePointer, show } from "./errors.ts";
 import { dequantizeInt8, quantizedTensor, scaleName } from "./int8.ts";
 import { parseSafetensorsHeader, safetensorsHeaderLength, type TensorInfo } from "./safetensors_header.ts";
@@ -255,7 +256,7 @@ export async function shardIndex(store: Store): Promise<ReadonlyMap<string, stri
 /** The values that a tensor's bytes are; no copy where they are aligned. */
 export function viewOf(dtype: DType, bytes: Uint8Array): TensorData {
   // Typed arrays want aligned bytes.
-  const own = bytes.byteOffset % bytesPerElement[dtype] === 0 ? bytes : bytes.slice();
+  const own = bytes.byteOffset % bytesPerElement[dtype] === 0 ? bytes : copyBytes(bytes);
   const { buffer, byteOffset } = own;
   const length = own.byteLength / bytesPerElement[dtype];
   switch (dtype) {

@@ -2,7 +2,7 @@
  * A block of encoded samples as it is written: records, then a table of where they are, its digest, and how many there are.
  * @module
  */
-import { joinBytes } from "../bytes.ts";
+import { copyBytes, joinBytes } from "../bytes.ts";
 import { sha256 } from "../fingerprint.ts";
 import type { Store } from "../types.ts";
 
@@ -60,6 +60,6 @@ export async function readTable(
   const bytes = (await cache.get(key, { offset: start, length: 8 * count }))?.bytes;
   if (bytes?.length !== 8 * count) return undefined;
   if (await sha256(bytes) !== new TextDecoder().decode(tail.subarray(0, DIGEST))) return undefined;
-  const words = new Uint32Array(bytes.slice().buffer);
+  const words = new Uint32Array(copyBytes(bytes).buffer);
   return new Map(Array.from({ length: count }, (_, i) => [words[i] ?? 0, words[count + i] ?? 0]));
 }

@@ -53,7 +53,8 @@ export const memory: Factory<"store", MemoryOptions> = define({
         },
         put: async (key, bytes, options) => {
           keyParts("memory", key);
-          const all = bytes instanceof Uint8Array ? bytes.slice() : await allBytes(bytes);
+          // Not slice: of a Buffer of Node's it is a view.
+          const all = bytes instanceof Uint8Array ? new Uint8Array(bytes) : await allBytes(bytes);
           return conflicts(key, options?.if) ? "conflict" : write(key, all);
         },
         append: async (key, bytes) => {

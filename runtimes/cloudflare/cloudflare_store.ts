@@ -3,6 +3,7 @@
  * @module
  */
 import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/blobs.ts";
+import { copyBytes } from "../../core/bytes.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { keyParts } from "../../core/store_key.ts";
 import type { Store, StoredObject } from "../../core/types.ts";
@@ -85,7 +86,7 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
       typed(key, async () => {
         const kept = await putBlob(pieces, `blobs/${crypto.randomUUID()}`, content, INLINE);
         const [blob, size, value] = kept instanceof Uint8Array
-          ? [null, kept.length, kept.slice().buffer]
+          ? [null, kept.length, copyBytes(kept).buffer]
           : [`${kept.blob}:${kept.piece}`, kept.size, null];
         const revision = crypto.randomUUID();
         const before = await rowOf(key);

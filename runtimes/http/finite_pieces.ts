@@ -2,6 +2,7 @@
  * Files that are made as they are sent, of which nothing is sent that nobody can compute with.
  * @module
  */
+import { copyBytes } from "../../core/bytes.ts";
 import { badFile, show } from "../../core/errors.ts";
 import { allFinite } from "../../core/finite_weights.ts";
 import type { TensorForm } from "../../core/safetensors.ts";
@@ -38,7 +39,7 @@ export async function startPieces(pieces: AsyncIterable<Uint8Array>): Promise<As
     over = done;
     if (done) break;
     // The next piece may be made in the memory of this one.
-    first.push(value.slice());
+    first.push(copyBytes(value));
     bytes += value.length;
   }
   return (async function* () {

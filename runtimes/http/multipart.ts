@@ -2,7 +2,7 @@
  * Forms with files (multipart/form-data, RFC 7578), read as they come: a part is handed on piece by piece and never held.
  * @module
  */
-import { joinBytes } from "../../core/bytes.ts";
+import { copyBytes, joinBytes } from "../../core/bytes.ts";
 import { httpError } from "./responses.ts";
 
 /** One field of a form. Its bytes are read before the next field is asked for; what nobody reads is passed over. */
@@ -80,7 +80,7 @@ export async function textOf({ name, bytes }: FormPart): Promise<string> {
   for await (const piece of bytes) {
     size += piece.length;
     if (size > MAX_TEXT) throw httpError(400, "invalid_value", `${name}: at most ${MAX_TEXT} bytes are expected`, name);
-    all.push(piece.slice());
+    all.push(copyBytes(piece));
   }
   return new TextDecoder().decode(joinBytes(all));
 }

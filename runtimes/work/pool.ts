@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { Worker } from "node:worker_threads";
+import { copyBytes } from "../../core/bytes.ts";
 import { AttuneError } from "../../core/errors.ts";
 import type { Work, Workers } from "../http/offload.ts";
 import type { Lane } from "../http/route.ts";
@@ -226,7 +227,7 @@ function sendNextPart(pool: Pool, slot: Slot, { id, source }: Call): void {
   source.next().then(
     ({ done, value }) => {
       if (done) return send(slot, { type: "end", id });
-      const bytes = value.slice();
+      const bytes = copyBytes(value);
       send(slot, { type: "part", id, bytes }, [bytes.buffer]);
     },
     (error) => {

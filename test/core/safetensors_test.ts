@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
@@ -7,6 +8,7 @@ import {
   openSafetensors,
   openWeights,
   parseSafetensorsHeader,
+  readSafetensors,
   streamSafetensors,
   toFloat32,
   writeSafetensors,
@@ -83,6 +85,14 @@ describe("safetensors", () => {
     const opened = await open(writeSafetensors(tensors));
     for (const [name, tensor] of Object.entries(tensors)) assert.deepEqual(await opened.read(name), tensor);
     assert.equal(toFloat32(await opened.read("i64")).data[0], -5);
+  });
+
+  it("reads tensors at odd places of a buffer of Node's, whose slices are views", () => {
+    const tensors = {
+      odd: { dtype: "int8", dims: [3], data: Int8Array.of(1, 2, 3) } as Tensor,
+      x: f32([2], [1.5, -2]),
+    };
+    assert.deepEqual(readSafetensors(Buffer.from(writeSafetensors(tensors)), "file"), tensors);
   });
 
   it("streams the same bytes, asking for one tensor at a time", async () => {

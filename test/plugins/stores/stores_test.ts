@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,6 +25,21 @@ itPasses(
   "store directory",
   storeChecks(async () => await directory({ path: join(folder(), "made", "later") }).open(await hostHere(1))),
 );
+
+it("a memory store keeps no view of a buffer of Node's that is used again, whole or in parts", async () => {
+  const store = await memory().open(await hostHere(1));
+  const again = Buffer.from("first");
+  await store.put("whole", again);
+  await store.put(
+    "parts",
+    (async function* () {
+      yield again;
+      again.write("other");
+    })(),
+  );
+  const read = async (key: string): Promise<string> => new TextDecoder().decode((await store.get(key))?.bytes);
+  assert.deepEqual([await read("whole"), await read("parts")], ["first", "first"]);
+});
 
 describe("a directory store", () => {
   it("follows no link that leads outside", async () => {
