@@ -2,7 +2,7 @@
  * `attune merge --requantize`: a base opened as its library has packed it, and what packing it again loses.
  * @module
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { badValue } from "../../core/errors.ts";
 import { compareRuns, type RunDifference } from "../../core/run/export.ts";
@@ -20,6 +20,7 @@ import { catalog } from "../../plugins/catalog.ts";
 import { readConfig } from "../../plugins/models/checkpoint.ts";
 import { openModel } from "../../plugins/models/open_model.ts";
 import { composed } from "../host/plugin_packages.ts";
+import { readSpec } from "../host/spec_file.ts";
 import { probes, taskOf } from "../serve/probes.ts";
 
 /** The base as its files have it. Throws AttuneError where none of its weights are packed, or it is a GGUF file. */
@@ -86,7 +87,7 @@ async function specFor(
   files: Store,
 ): Promise<Readonly<{ spec: Named<Json>; losses: boolean }>> {
   const path = join(resolve(adapter), "..", "spec.json");
-  const whole: Named<Json> | undefined = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+  const whole = existsSync(path) ? await readSpec(path) : undefined;
   const rows = (whole as unknown as RunSpec | undefined)?.data;
   const isOneTask = (whole?.task as Named<Named<Json>> | undefined)?.with?.tasks === undefined;
   if (whole && isOneTask && (rows?.eval ?? rows?.train)) {

@@ -141,6 +141,20 @@ describe("attune merge --requantize", () => {
     });
   }
 
+  it("the run's rows are those of a file that its spec names from its folder", async () => {
+    const base = join(root, "bnb-nf4");
+    const path = `${base}-run/spec.json`;
+    const spec = JSON.parse(readFileSync(path, "utf8"));
+    const rows = spec.data.eval.with.rows.slice(0, 3).map((row: Json) => JSON.stringify(row)).join("\n");
+    writeFileSync(`${base}-run/rows.jsonl`, rows);
+    writeFileSync(path, JSON.stringify({ ...spec, data: { eval: { use: "jsonl", with: { path: "rows.jsonl" } } } }));
+    const { code, out } = await said(
+      ...["merge", join(`${base}-run`, "adapter"), "--base", base, "--requantize", "--verify", "-o", `${base}-rows`],
+    );
+    assert.equal(code, 0, out);
+    assert.match(out, /verified on 3 inputs.*\nloss \d/);
+  });
+
   it("an adapter without its run is compared over a few texts, which have no labels", async () => {
     const base = join(root, "bnb-nf4");
     rmSync(`${base}-run/spec.json`);
