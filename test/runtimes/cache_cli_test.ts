@@ -32,7 +32,7 @@ writeFileSync(
   }),
 );
 
-it("a run keeps the index of lines and the names of classes, and --no-cache keeps nothing", async () => {
+it("a run keeps the index of lines, the names of classes and the count of leaks, and --no-cache keeps nothing", async () => {
   const cache = join(folder, "cache");
   process.env.ATTUNE_CACHE = cache;
   const run = async (name: string, ...more: readonly string[]): Promise<string[]> => {
@@ -42,7 +42,7 @@ it("a run keeps the index of lines and the names of classes, and --no-cache keep
     return steps.flatMap(({ type, loss }) => (type === "step" ? [loss] : []));
   };
   const first = await run("first");
-  assert.deepEqual(readdirSync(cache).sort(), ["labels", "lines"]);
+  assert.deepEqual(readdirSync(cache).sort(), ["labels", "leaks", "lines"]);
   assert.deepEqual(await run("second"), first);
   const spec = JSON.parse(readFileSync(join(folder, "second", "spec.json"), "utf8"));
   assert.deepEqual(spec.task.with.labels, ["bad", "good"]);
