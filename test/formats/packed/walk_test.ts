@@ -1,0 +1,97 @@
+/** What a user does over a checkpoint that is quantized already, from the first step to the answers of a server. */
+import assert from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { train } from "../../../core/run/train_whole.ts";
+import { compose } from "../../../core/spec/compose.ts";
+import type { Json, Named, RunSpec } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
+import { createApp } from "../../../runtimes/serve/app.ts";
+import { folderModels } from "../../../runtimes/serve/folder_models.ts";
+import { openSaved } from "../../../runtimes/serve/saved.ts";
+import { assertSameResults, commands, here, started, uninterrupted } from "../../faults/killed_runs.ts";
+import { decodedFolder, ggufFolder, packedFolder } from "./causal.ts";
+import { packedFigures, type PackedLayers } from "./packed.ts";
+
+const home = mkdtempSync(join(tmpdir(), "attune-packed-"));
+const at = (name: string): string => join(home, name);
+const host = await hostHere(1);
+const gguf = ggufFolder(at("gguf"));
+const bases: Record<string, string> = { gguf };
+for (const [name, figure] of [["nf4", "bnb nf4"], ["int8", "bnb int8"], ["gptq", "gptq 4"]] as const) {
+  bases[name] = await packedFolder(at(name), gguf, packedFigures[figure] as PackedLayers, host);
+}
+const rows = ["the cat 123", "that cat the cat", "the the 12 cat", "12 that"]
+  .map((text, i) => ({ text, label: i % 2 ? "good" : "bad" }));
+const specOf = (path: string, task: Json, training: Named<Json> = {}): RunSpec =>
+  ({
+    version: 1,
+    model: { use: "pretrained", with: { path } },
+    task,
+    adapter: { use: "lora", with: { r: 4, targetModules: "all-linear", loraDropout: 0.1 } },
+    data: { train: { use: "memory", with: { rows } }, eval: { use: "memory", with: { rows } } },
+    training: { maxSteps: 4, perDeviceTrainBatchSize: 2, learningRate: 0.02, seed: 3, ...training },
+  }) as unknown as RunSpec;
+const generates = { use: "causal-lm", with: { generation: { maxNewTokens: 8, doSample: false } } };
+
+describe("over a checkpoint that is quantized already", () => {
+  it("what is generated is what the decoded weights generate, trained alike", async () => {
+    const answersOf = async (path: string): Promise<unknown> => {
+      const output = `${path}-generates`;
+      await train(compose(specOf(path, generates), catalog), host, { output });
+      const saved = await openSaved(output, host);
+      return await saved.predict(rows.map(({ text }) => ({ text })));
+    };
+    for (const [name, path] of Object.entries(bases)) {
+      const found = await answersOf(path);
+      assert.ok(JSON.stringify(found).length > 40, `${name}: ${JSON.stringify(found)}`);
+      assert.deepEqual(found, await answersOf(await decodedFolder(at(`${name}-decoded`), path, host)), name);
+    }
+  });
+
+  for (const name of ["gptq", "gguf"]) {
+    it(`a run over ${name} that is killed and resumed leaves the bytes of one that was not`, async () => {
+      const spec = at(`${name}.json`);
+      const training = { maxSteps: 8, saveSteps: 2, evalStrategy: "steps", evalSteps: 3, loggingSteps: 1 };
+      writeFileSync(spec, JSON.stringify(specOf(bases[name] ?? "", generates, training)));
+      const [whole, parts] = [at(`${name}-whole`), at(`${name}-parts`)];
+      await uninterrupted(spec, whole);
+      const args = [...commands[here] ?? [], "run", spec, "--output", parts, "--threads", "1", "--json"];
+      const ended = await started(args, (line, child) => {
+        if (line.startsWith('{"type":"step","step":5,')) child.kill("SIGKILL");
+      });
+      assert.notEqual(ended.code, 0, "it was killed");
+      const resumed = await started([...args, "--resume"]);
+      assert.equal(resumed.code, 0, resumed.output);
+      assertSameResults(whole, parts);
+    });
+  }
+
+  it("a server answers with an adapter over it as over the decoded weights", async () => {
+    const models = folderModels(home, host);
+    const app = createApp({ catalog, host, keys: [{ key: "k", tenant: "me", scopes: ["models", "infer"] }], models });
+    const asked = async (path: string, body: Named<Json>): Promise<readonly number[]> => {
+      const headers = { authorization: "Bearer k", "content-type": "application/json" };
+      const answer = await app.request(path, { method: "POST", headers, body: JSON.stringify(body) });
+      const found = await answer.json();
+      assert.equal(answer.status, 200, JSON.stringify(found));
+      return found.results ? Object.values(found.results[0].scores) : found.data[0].embedding;
+    };
+    for (const [name, path] of Object.entries(bases)) {
+      const output = at(`${name}-classes`);
+      await train(compose(specOf(path, "sequence-classification"), catalog), host, { output });
+      await (await openSaved(output, host)).export("peft", at(`${name}-adapter`));
+      await decodedFolder(at(`${name}-decoded`), path, host);
+      for (const route of ["/v1/classify", "/v1/embeddings"]) {
+        const of = (model: string): Promise<readonly number[]> =>
+          asked(route, { model, adapter: `${name}-adapter`, input: "the cat 12" });
+        const [found, wanted] = [await of(name), await of(`${name}-decoded`)];
+        assert.equal(found.length, wanted.length);
+        found.forEach((x, i) => assert.ok(Math.abs(x - (wanted[i] ?? NaN)) < 1e-5, `${name} ${route} ${i}: ${x}`));
+      }
+    }
+  });
+});
