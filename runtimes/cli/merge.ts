@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { badValue, missing } from "../../core/errors.ts";
 import { mergeAdapters, mergedAsOpened } from "../../formats/peft/merge/adapters.ts";
-import { openAdapter, type OpenedAdapter } from "../../formats/peft/merge/config.ts";
+import { checkLone, openAdapter, type OpenedAdapter } from "../../formats/peft/merge/config.ts";
 import { type MergedModel, mergeIntoBase } from "../../formats/peft/merge/into_base.ts";
 import type { MergeOptions } from "../../formats/peft/merge/merged_adapter.ts";
 import { type MergeMethod, mergeMethods } from "../../formats/peft/merge/methods.ts";
@@ -133,6 +133,7 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     const merged = await mergeAdapters(adapters, merging);
     return await written((to) => writeMerged(merged, to));
   }
+  if (adapters.length === 1 && only) await checkLone(only.label, only.store);
   const opened = await openModel("merge", from.files, below, { gguf: from.gguf });
   const adapter = alone
     ? await openAdapter(only.label, only.store)

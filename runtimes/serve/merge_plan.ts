@@ -4,7 +4,7 @@
  */
 import { badValue, tooMuch } from "../../core/errors.ts";
 import { combineAdapters } from "../../formats/peft/merge/adapters.ts";
-import { CONFIG_IN_METADATA, openAdapter } from "../../formats/peft/merge/config.ts";
+import { checkLone, CONFIG_IN_METADATA, openAdapter } from "../../formats/peft/merge/config.ts";
 import { mergeIntoBase } from "../../formats/peft/merge/into_base.ts";
 import type { MergedAdapter, MergeOptions } from "../../formats/peft/merge/merged_adapter.ts";
 import { writeMerged } from "../../formats/peft/merge/write_adapter.ts";
@@ -43,6 +43,7 @@ export async function planMerge(
   const [first] = all;
   if (!first) throw badValue("merge", "adapters", 0, "at least one adapter");
   const alone = body.base !== undefined && all.length === 1 && body.adapters[0]?.weight === 1;
+  if (body.base !== undefined && all.length === 1) await checkLone("adapters.0", first.store);
   const one = alone ? undefined : combineAdapters(all.map(({ opened }) => opened), optionsOf(body, limits));
   const size = one ? safetensorsSize(one.forms) : 0;
   if (size > limits.resultBytes) {

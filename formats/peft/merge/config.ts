@@ -3,7 +3,7 @@
  * @module
  */
 import { adapterKeys } from "../keys.ts";
-import { badFile, badValue, missing, show } from "../../../core/errors.ts";
+import { badFile, badValue, missing, show, unsupported } from "../../../core/errors.ts";
 import { jsonObject } from "../../../core/json.ts";
 import { openSafetensors, type TensorForm, toFloat32 } from "../../../core/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
@@ -64,6 +64,21 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
     form: (name) => ({ dtype: "float32", dims: file.locate(keys.get(name) ?? name).dims }),
     read: async (name) => toFloat32(await file.read(keys.get(name) ?? name)),
   });
+}
+
+/**
+ * That a folder's adapter is all that its run had: the first of several, folded in alone, makes another model.
+ *
+ * @throws AttuneError that names the others.
+ */
+export async function checkLone(label: string, store: Store): Promise<void> {
+  const stored = await store.get(adapterFiles.places, { offset: 0, length: MAX_CONFIG });
+  const text = stored && new TextDecoder().decode(stored.bytes);
+  const others = (text?.match(/"[\w-]{1,64}"/g) ?? []).join(", ");
+  if (others === "") return;
+  const why =
+    `its run has more adapters (${adapterFiles.places}: ${others}): fold all of them in with attune export --merge`;
+  throw unsupported("merge", label, "one of several adapters", why);
 }
 
 /** PEFT's own group of inputs in QA-LoRA. */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { openAdapter } from "../../../formats/peft/merge/config.ts";
+import { checkLone, openAdapter } from "../../../formats/peft/merge/config.ts";
 import { mergeIntoBase } from "../../../formats/peft/merge/into_base.ts";
 import {
   fromFloat32,
@@ -228,6 +228,14 @@ describe("attune merge --base", () => {
     assert.equal(await main(["merge", adapter, "--method", "linear", "--base", base, "-o", output]), 0);
     agree(readSafetensors(readFileSync(join(output, "model.safetensors")), "merged"), first.merged);
     assert.equal(readFileSync(join(output, "config.json"), "utf8"), "{}");
+    // The first of several that a run trained together is not what it trained.
+    const again = join(folder, "again");
+    writeFileSync(join(adapter, "adapters.json"), json([null, "."]));
+    assert.equal(await main(["merge", adapter, "--base", base, "-o", again]), 0);
+    writeFileSync(join(adapter, "adapters.json"), json([".", "ia3"]));
+    await assert.rejects(checkLone("several", host.directory(adapter)), /several: .*adapters\.json: "ia3"/);
+    assert.equal(await main(["merge", adapter, "--base", base, "-o", join(folder, "refused")]), 2);
+    assert.ok(!existsSync(join(folder, "refused")));
     rmSync(folder, { recursive: true });
   });
 });
