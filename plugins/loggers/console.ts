@@ -190,10 +190,14 @@ function transformTexts({ what, transforms }: TrainingEvent & { type: "data" }):
   });
 }
 
-/** How fast matrix products are, beside what the machine can do; nothing where that is not known. */
+/**
+ * How fast matrix products are, beside what the machine can do; nothing where that is not known. A peak that steps
+ * surpass was measured while the machine did other work, and says nothing.
+ */
 function workText(perSecond: number | undefined, peak: number | undefined): string[] {
   if (!perSecond || !peak) return [];
-  return [`${short(perSecond / 1e9)} G multiply-adds/s (${whole(100 * perSecond / peak)} % of peak)`];
+  const share = perSecond <= peak ? ` (${whole(100 * perSecond / peak)} % of peak)` : "";
+  return [`${short(perSecond / 1e9)} G multiply-adds/s${share}`];
 }
 
 /** How many generated answers are told. */

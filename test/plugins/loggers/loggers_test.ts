@@ -287,6 +287,15 @@ test("console: multiply-adds a second, and how much of the machine's peak that i
   }
 });
 
+test("console: a peak that steps surpass is no peak", async () => {
+  const host = hostOf(false, 200);
+  const sink = await consoleLogger().open(host, runOf(), undefined);
+  for (const event of counted) sink.log(event.type === "start" ? { ...event, peakMultiplyAddsPerSecond: 1e11 } : event);
+  await sink.close();
+  assert.match(host.written.join(""), /300\.0 G multiply-adds\/s/);
+  assert.doesNotMatch(host.written.join(""), /of peak/);
+});
+
 test("jsonl: what is measured on the machine is written where it is asked for, and nowhere else", async () => {
   const [plain, timed] = [watchedStore(), watchedStore()];
   await logged(jsonl(), plain, counted);
