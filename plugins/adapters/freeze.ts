@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import { most } from "../../core/most.ts";
-import type { Factory } from "../../core/types.ts";
+import type { Factory, InspectedBackbone } from "../../core/types.ts";
 
 /** Options of {@link freeze}. */
 export interface FreezeOptions {
@@ -44,12 +44,12 @@ export const freeze: Factory<"adapter", Partial<FreezeOptions>> = define({
       }
       const frozen = backbone.layers.slice(0, count - trainLastLayers);
       const trained = new Set(backbone.layers.slice(count - trainLastLayers));
-      const embeddings = backbone.wordEmbeddings.split(".").slice(0, -1).join(".");
+      const isEmbedding = embeddingsOf(backbone);
       return {
         isTrainable: (name) => {
           if ([...trained].some((path) => name.startsWith(`${path}.`))) return true;
           if (frozen.some((path) => name.startsWith(`${path}.`))) return false;
-          if (name.startsWith(`${embeddings}.`)) return trainEmbeddings;
+          if (isEmbedding(name)) return trainEmbeddings;
           // Projections between embeddings and the first layer belong to the backbone's bottom.
           if (/embeddings_project|embedding_hidden_mapping_in/.test(name)) return trainEmbeddings;
           return true;
@@ -58,3 +58,13 @@ export const freeze: Factory<"adapter", Partial<FreezeOptions>> = define({
     },
   }),
 });
+
+/** What a model looks tokens and places up in, where that stands beside the layers rather than in a module of its own. */
+const TABLES = /(^|\.)(wte|wpe|shared|embed_\w+|word_embeddings?|layernorm_embedding)\./;
+
+/** Which parameters are the embeddings': all of their module's, or tables beside the layers, but not the norm behind these. */
+function embeddingsOf({ wordEmbeddings, layers }: InspectedBackbone): (name: string) => boolean {
+  const parent = wordEmbeddings.slice(0, wordEmbeddings.lastIndexOf(".") + 1);
+  const besideLayers = layers.some((path) => path.startsWith(parent));
+  return (name) => (besideLayers ? TABLES.test(name) : name.startsWith(parent));
+}
