@@ -146,9 +146,9 @@ async function evaluateOne(
       .thresholdEffect(open, options.thresholds, data, { shownOn: what });
   const file: Named<Json> = {
     ...evaluation.figures,
-    ...(split ? { split } : {}),
+    // A file's name is no figure: the same rows give the same answer, whatever holds them.
+    ...(split ? { split, of: what } : {}),
     rows: evaluation.rows,
-    of: what,
     ...(compared ? { compare: { with: options.compare ?? "", ...comparisonFile(compared) } } : {}),
     ...(slices ? { slices: slices as unknown as Json } : {}),
     ...(effect ? { thresholds: effect } : {}),
