@@ -1,11 +1,10 @@
 /**
- * What `attune data` finds as a page: one file with nothing to fetch or to execute.
+ * What `attune data` finds as a page.
  * @module
  */
 import { splitNames } from "../../core/spec/run_data.ts";
-import { VERSION } from "../../core/version.ts";
-import { type Html, html, markupOf } from "../../plugins/loggers/report_html.ts";
-import { style } from "../../plugins/loggers/report_style.ts";
+import { type Html, html } from "../../plugins/loggers/report_html.ts";
+import { renderShell } from "../../plugins/loggers/report_shell.ts";
 import type { ColumnReport } from "./columns.ts";
 import type { LengthReport } from "./lengths.ts";
 import type { DataReport, DuplicateReport, SplitLeaks, SplitReport } from "./report.ts";
@@ -13,39 +12,13 @@ import { shownTransform } from "./shown.ts";
 
 /** The whole page as text, of each task's data by its name. */
 export function renderData(name: string, reports: readonly (readonly [string, DataReport])[]): string {
-  const body = html`
-    <header>
-      <div class="top">
-        <p class="brand">Attune</p>
-        <fieldset class="theme"><legend>Theme</legend>${["auto", "light", "dark"].map((theme) =>
-          html`<label><input type="radio" name="theme" id="theme-${theme}"${
-            theme === "auto" && html`
-              checked
-            `
-          }><span>${theme}</span></label>`
-        )}</fieldset>
-      </div>
-      <h1 dir="auto">${name}</h1>
-      <p class="about"><span>data</span></p>
-    </header>
-    <main>${reports.map(([task, report]) => taskSection(task, report))}</main>
-    <footer>Made by Attune ${VERSION}.</footer>
-  `;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>${markupOf(name)} · data · Attune</title>
-<style>${style}${own}</style>
-</head>
-<body>
-${markupOf(body)}
-</body>
-</html>
-`;
+  return renderShell({
+    name,
+    kind: "data",
+    about: html`<span>data</span>`,
+    main: reports.map(([task, report]) => taskSection(task, report)),
+    style: own,
+  });
 }
 
 const own = `

@@ -4,11 +4,10 @@
  */
 import { importanceShares, importancesOf } from "../../core/statistics/importances.ts";
 import type { Json, Named, Study } from "../../core/types.ts";
-import { VERSION } from "../../core/version.ts";
-import { type Html, html, markupOf } from "../../plugins/loggers/report_html.ts";
+import { type Html, html } from "../../plugins/loggers/report_html.ts";
 import { lineChart } from "../../plugins/loggers/report_line_chart.ts";
 import { showNumber } from "../../plugins/loggers/report_scale.ts";
-import { style } from "../../plugins/loggers/report_style.ts";
+import { renderShell } from "../../plugins/loggers/report_shell.ts";
 import { parallelCoordinates } from "./report_parallel.ts";
 import { comparedFigures, type FigureWithin, type RunsCompared } from "./compared_figures.ts";
 import type { RunEnd } from "./runs.ts";
@@ -41,49 +40,25 @@ export function renderSearch(report: SearchReport): string {
   const best = bestTrial(trials, direction);
   const count = (state: string): number => trials.filter((trial) => trial.state === state).length;
   const states = ["complete", "pruned", "failed"].filter((state) => count(state) > 0);
-  const body = html`
-    <header>
-      <div class="top">
-        <p class="brand">Attune</p>
-        <fieldset class="theme"><legend>Theme</legend>${["auto", "light", "dark"].map((theme) =>
-          html`<label><input type="radio" name="theme" id="theme-${theme}"${
-            theme === "auto" && html`
-              checked
-            `
-          }><span>${theme}</span></label>`
-        )}</fieldset>
-      </div>
-      <h1 dir="auto">${name}</h1>
-      <p
-        class="about"><span>search by <b>${sampler}</b></span><span>pruner <b>${pruner}</b></span><span>${states.map((
-          state,
-        ) => `${count(state)} ${state}`).join(", ")}</span></p>
-    </header>
-    <main>
-    ${best && bestSection(best, metric, winner)}
-    ${winner && comparisonSection(winner, metric)}
-    ${historySection(study, metric)}
-    ${importanceSection(study)}
-    ${parallelSection(study, metric)}
-    ${trialsSection(study, metric, best)}
-    </main>
-    <footer>Made by Attune ${VERSION}. Importances: PED-ANOVA, the best tenth of the complete trials against all.</footer>
-  `;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>${markupOf(name)} · search · Attune</title>
-<style>${style}${parallelStyle}</style>
-</head>
-<body>
-${markupOf(body)}
-</body>
-</html>
-`;
+  return renderShell({
+    name,
+    kind: "search",
+    about: html`<span>search by <b>${sampler}</b></span><span>pruner <b>${pruner}</b></span><span>${
+      states.map((
+        state,
+      ) => `${count(state)} ${state}`).join(", ")
+    }</span>`,
+    main: html`
+      ${best && bestSection(best, metric, winner)}
+      ${winner && comparisonSection(winner, metric)}
+      ${historySection(study, metric)}
+      ${importanceSection(study)}
+      ${parallelSection(study, metric)}
+      ${trialsSection(study, metric, best)}
+    `,
+    footer: " Importances: PED-ANOVA, the best tenth of the complete trials against all.",
+    style: parallelStyle,
+  });
 }
 
 const parallelStyle = `
