@@ -1,10 +1,10 @@
 /**
- * What accelerators are made with: the options of those that quantize, and what they refuse.
+ * What accelerators are made with: those that quantize, their options, and what they refuse.
  * @module
  */
 import * as v from "valibot";
 import { badValue } from "../../core/errors.ts";
-import type { LinearWeight } from "../../core/types.ts";
+import type { Accelerator, LinearWeight, Plugin, WeightStorage } from "../../core/types.ts";
 
 /** The options that all quantizers have. */
 export interface QuantizerOptions {
@@ -48,4 +48,33 @@ export function refuseNonFinite(plugin: string, values: Float32Array, { name, di
   if (at < 0) return;
   const place = `${name}[${Math.floor(at / inputs)}, ${at % inputs}]`;
   throw badValue(plugin, place, String(values[at]), "a finite number: it cannot be quantized");
+}
+
+/**
+ * An accelerator that stores every weight it takes in one form; a value that is not finite is refused before it is encoded.
+ *
+ * @example
+ * ```ts
+ * import { quantizer } from "attune/blocks/accelerator";
+ * console.assert(quantizer("mine", { skipModules: [] }, {} as never).needsFrozenWeights === true);
+ * ```
+ */
+export function quantizer(
+  plugin: string,
+  { skipModules, targetModules, maxLossDrift }: QuantizerOptions,
+  { format, encode }: WeightStorage,
+): Omit<Accelerator, keyof Plugin> {
+  return {
+    exact: false,
+    modules: { skipModules, targetModules },
+    needsFrozenWeights: true,
+    maxLossDrift,
+    store: () => ({
+      format,
+      encode: (values, weight) => {
+        refuseNonFinite(plugin, values, weight);
+        return encode(values, weight);
+      },
+    }),
+  };
 }

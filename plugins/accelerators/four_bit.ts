@@ -6,9 +6,9 @@ import * as v from "valibot";
 import {
   type ComputeDtype,
   computeDtypeSchema,
+  quantizer,
   quantizerEntries,
   type QuantizerOptions,
-  refuseNonFinite,
 } from "../../blocks/accelerator/mod.ts";
 import type { Accelerator, Named, Plugin, Tensor } from "../../core/types.ts";
 import { type FourBitType, quantizeAbsmax, quantizeFourBit } from "../../formats/quantization/bitsandbytes.ts";
@@ -34,31 +34,21 @@ export const fourBitSchema: v.GenericSchema<Partial<FourBitOptions>, FourBitOpti
 
 /** An accelerator that stores weights in a type of 4 bits. */
 export function fourBit(type: FourBitType, options: FourBitOptions): Omit<Accelerator, keyof Plugin> {
-  const { blockSize, useDoubleQuant, computeDtype, skipModules, targetModules, maxLossDrift } = options;
+  const { blockSize, useDoubleQuant, computeDtype } = options;
   const format = codeBlocks({ type, blockSize, useDoubleQuant, computeDtype });
   const of = (data: Tensor["data"], dtype: Tensor["dtype"]): Tensor => ({ dtype, dims: [data.length], data });
-  return {
-    exact: false,
-    modules: { skipModules, targetModules },
-    needsFrozenWeights: true,
-    python: pythonOf(type, options),
-    maxLossDrift,
-    store: () => ({
-      format,
-      encode: (values, weight): Named<Tensor> => {
-        refuseNonFinite(type, values, weight);
-        const { codes, absmax } = quantizeFourBit(values, type, blockSize);
-        if (!useDoubleQuant) return { codes: of(codes, "uint8"), absmax: of(absmax, "float32") };
-        const nested = quantizeAbsmax(absmax);
-        return {
-          codes: of(codes, "uint8"),
-          absmaxCodes: of(nested.codes, "uint8"),
-          nestedAbsmax: of(nested.nestedAbsmax, "float32"),
-          offset: of(Float32Array.of(nested.offset), "float32"),
-        };
-      },
-    }),
+  const encode = (values: Float32Array): Named<Tensor> => {
+    const { codes, absmax } = quantizeFourBit(values, type, blockSize);
+    if (!useDoubleQuant) return { codes: of(codes, "uint8"), absmax: of(absmax, "float32") };
+    const nested = quantizeAbsmax(absmax);
+    return {
+      codes: of(codes, "uint8"),
+      absmaxCodes: of(nested.codes, "uint8"),
+      nestedAbsmax: of(nested.nestedAbsmax, "float32"),
+      offset: of(Float32Array.of(nested.offset), "float32"),
+    };
   };
+  return { ...quantizer(type, options, { format, encode }), python: pythonOf(type, options) };
 }
 
 /** Hugging Face's configuration of the same codes: its blocks are of 64, and its list of modules takes the place of its own. */

@@ -6,9 +6,9 @@ import * as v from "valibot";
 import {
   type ComputeDtype,
   computeDtypeSchema,
+  quantizer,
   quantizerEntries,
   type QuantizerOptions,
-  refuseNonFinite,
 } from "../../blocks/accelerator/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
@@ -60,21 +60,19 @@ export const int4: Factory<"accelerator", Partial<Int4Options>> = define({
   name: "int4",
   schema: int4Schema,
   create: (options) => {
-    const { skipModules, targetModules, maxLossDrift, symmetric, ...own } = options;
-    const blocks: LinearBlocks = { ...own, bits: 4, hasZeros: !symmetric, wholeZeros: true };
-    const format = linearBlocks(blocks);
-    return {
-      exact: false,
-      modules: { skipModules, targetModules },
-      needsFrozenWeights: true,
-      maxLossDrift,
-      store: () => ({
-        format,
-        encode: (values, weight) => {
-          refuseNonFinite("int4", values, weight);
-          return encodeLinear(values, weight.dims, blocks);
-        },
-      }),
+    const { blockSize, useDoubleQuant, computeDtype, accuracyLevel, symmetric } = options;
+    const blocks: LinearBlocks = {
+      blockSize,
+      useDoubleQuant,
+      computeDtype,
+      accuracyLevel,
+      bits: 4,
+      hasZeros: !symmetric,
+      wholeZeros: true,
     };
+    return quantizer("int4", options, {
+      format: linearBlocks(blocks),
+      encode: (values, { dims }) => encodeLinear(values, dims, blocks),
+    });
   },
 });

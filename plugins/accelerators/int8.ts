@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { quantizerEntries, type QuantizerOptions, refuseNonFinite } from "../../blocks/accelerator/mod.ts";
+import { quantizer, quantizerEntries, type QuantizerOptions } from "../../blocks/accelerator/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { encodeInt8, outputInt8 } from "../../formats/quantization/output_int8.ts";
@@ -40,21 +40,9 @@ export const int8: Factory<"accelerator", Partial<Int8Options>> = define({
   kind: "accelerator",
   name: "int8",
   schema: int8Schema,
-  create: (options) => {
-    const { skipModules, targetModules, maxLossDrift } = options;
-    const format = outputInt8(options);
-    return {
-      exact: false,
-      modules: { skipModules, targetModules },
-      needsFrozenWeights: true,
-      maxLossDrift,
-      store: () => ({
-        format,
-        encode: (values, weight) => {
-          refuseNonFinite("int8", values, weight);
-          return encodeInt8(values, weight.dims, options);
-        },
-      }),
-    };
-  },
+  create: (options) =>
+    quantizer("int8", options, {
+      format: outputInt8(options),
+      encode: (values, { dims }) => encodeInt8(values, dims, options),
+    }),
 });
