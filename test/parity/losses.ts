@@ -3,7 +3,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { createGraphBuilder } from "../../core/engine/builder/builder.ts";
+import { buildOn } from "../graph_builder.ts";
 import { lower, shapeFeeds } from "../../core/engine/lower/lower.ts";
 import { AttuneError } from "../../core/errors.ts";
 import { Graph } from "../../core/graph/graph.ts";
@@ -108,16 +108,7 @@ async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
 async function compute(lib: Ort, loss: Loss, all: Given): Promise<{ value: number; gradient: Float32Array }> {
   const { output, target, batch } = all;
   const graph = new Graph();
-  const { build } = createGraphBuilder({
-    graph,
-    mode: "train",
-    attached: [],
-    initializerRange: 0.02,
-    labelSmoothing: 0,
-    checkpointing: false,
-    targets: {},
-    isTrainable: () => true,
-  });
+  const { build } = buildOn(graph);
   const x = graph.input("output", "float32", batch.segments ? ["batch", "seq", output.dims[2] ?? 1] : output.dims);
   const rows = loss.per === "sequence" ? "sequences" : target.dims[0] ?? 1;
   const sum = loss.sum(build, x, graph.input("target", target.dtype, [rows, ...target.dims.slice(1)]));

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { createGraphBuilder } from "../../../core/engine/builder/builder.ts";
+import { buildOn } from "../../graph_builder.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { trainRun } from "../../../core/run/train.ts";
 import { f32 } from "../../../core/tensor.ts";
-import type { Catalog, GraphBuilder, Loss, RunSpec } from "../../../core/types.ts";
+import type { Catalog, Loss, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { ctc } from "../../../plugins/losses/ctc.ts";
 import { focal } from "../../../plugins/losses/focal.ts";
@@ -27,18 +27,6 @@ it("losses and their gradients equal torch's", { skip: path ? false : SKIP_REASO
   assert.deepEqual(items.filter((i) => i.status !== "ok").map((i) => `${i.name}: ${i.detail}`), []);
 });
 
-const buildOn = (graph: Graph): GraphBuilder =>
-  createGraphBuilder({
-    graph,
-    mode: "train",
-    attached: [],
-    initializerRange: 0.02,
-    labelSmoothing: 0,
-    checkpointing: false,
-    targets: {},
-    isTrainable: () => true,
-  }).build;
-
 describe("ctc", () => {
   // Two sequences share the first row (3 and 2 places), one stands alone behind padding in the second.
   const dims = { batch: 2, seq: 5, sequences: 3 };
@@ -57,7 +45,7 @@ describe("ctc", () => {
     int("sequence_ids", ["batch", "seq"], ids);
     int("columns", ["seq"], [0, 1, 2, 3, 4]);
     int("first", ["sequences"], [0, 3, 6]);
-    return { value: loss.sum(buildOn(graph), x, int("labels", ["sequences", 2], labels.flat())), given };
+    return { value: loss.sum(buildOn(graph).build, x, int("labels", ["sequences", 2], labels.flat())), given };
   };
 
   // Every way to name a class at each place, those that spell the labels added up.
@@ -96,7 +84,7 @@ it("focal has a slope where the prediction is certain", () => {
   const given: Given = {};
   const x = fixedInput(graph, given, "logits", "float32", [2, 2], {}, [60, -60, 1, 0]);
   const target = fixedInput(graph, given, "target", "int32", [2], {}, [0, 1]);
-  checkGradients(focal({ gamma: 0.5 }).sum(buildOn(graph), x, target), ["logits"], given, {});
+  checkGradients(focal({ gamma: 0.5 }).sum(buildOn(graph).build, x, target), ["logits"], given, {});
 });
 
 it("triplets of any norm have its slope", () => {
@@ -104,7 +92,7 @@ it("triplets of any norm have its slope", () => {
   const given: Given = {};
   const x = randomInput(graph, given, "output", [2, 3, 4], {});
   const weight = fixedInput(graph, given, "weight", "float32", [2], {}, [1, 0.5]);
-  checkGradients(triplet({ p: 3, margin: 4, swap: true }).sum(buildOn(graph), x, weight), ["output"], given, {});
+  checkGradients(triplet({ p: 3, margin: 4, swap: true }).sum(buildOn(graph).build, x, weight), ["output"], given, {});
 });
 
 const ints = (...data: number[]) => ({ dtype: "int32" as const, dims: [data.length], data: Int32Array.from(data) });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { createGraphBuilder } from "../../../core/engine/builder/builder.ts";
+import { buildOn } from "../../graph_builder.ts";
 import { Graph } from "../../../core/graph/graph.ts";
 import { gradients } from "../../../core/graph/vjp.ts";
 import { trainRun } from "../../../core/run/train.ts";
@@ -21,16 +21,7 @@ it("losses with weights of rows and their gradients equal torch's", () => {
     const made = (catalog as Catalog).loss?.[name]?.parse(options);
     const loss = (made && !made.issues ? made.value : undefined) as Loss;
     const graph = new Graph();
-    const { build } = createGraphBuilder({
-      graph,
-      mode: "train",
-      attached: [],
-      initializerRange: 0.02,
-      labelSmoothing: 0,
-      checkpointing: false,
-      targets: {},
-      isTrainable: () => true,
-    });
+    const { build } = buildOn(graph);
     const rows = weight.length;
     const x = graph.input("output", "float32", output.dims);
     const value = loss.sum(

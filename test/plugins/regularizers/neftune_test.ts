@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createGraphBuilder } from "../../../core/engine/builder/builder.ts";
+import { buildOn } from "../../graph_builder.ts";
 import { createFeeder } from "../../../core/engine/feeds.ts";
 import type { Session } from "../../../core/engine/sessions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
@@ -13,17 +13,6 @@ import { fixedInput, type Given, randomInput } from "../../../conformance/differ
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { run } from "./runs.ts";
 
-const buildOn = (graph: Graph, mode: "train" | "evaluate" = "train") =>
-  createGraphBuilder({
-    graph,
-    mode,
-    attached: [],
-    initializerRange: 0.02,
-    labelSmoothing: 0,
-    checkpointing: false,
-    targets: {},
-    isTrainable: () => true,
-  });
 const near = (found: number | undefined, wanted: number, tolerance = 1e-9): void =>
   assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance, `${found} and ${wanted}`);
 
