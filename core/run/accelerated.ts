@@ -5,7 +5,7 @@
 import { createFrozenWeights } from "../engine/frozen_weights.ts";
 import { withHeads } from "../engine/inspect.ts";
 import { storedNames } from "../engine/weights.ts";
-import type { Checkpoint, FrozenStorage } from "../types.ts";
+import type { Accelerator, Checkpoint, FrozenStorage } from "../types.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /**
@@ -92,4 +92,9 @@ export function blockSizeOf(
   const weight = { name, module, dims: conv1d ? [columns, rows] as const : [rows, columns] as const, conv1d };
   return run.accelerators.map((accelerator) => accelerator.store?.(weight)).find((storage) => storage)?.format.blocks
     ?.size;
+}
+
+/** Whether weights are an accelerator's business: those of modules that it names, or nothing else at all. */
+export function isQuantizer({ modules, needsFrozenWeights }: Accelerator): boolean {
+  return modules !== undefined || needsFrozenWeights === true;
 }

@@ -8,6 +8,7 @@ import { AttuneError } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import { createRandom } from "../random.ts";
 import type { Accelerator, Drift, Sample, TrainingEvent } from "../types.ts";
+import { isQuantizer } from "./accelerated.ts";
 import type { TaskRows } from "./batches.ts";
 
 /** So many rows are compared at most, and of long ones only as many as have so many tokens: each passes both models twice. */
@@ -32,11 +33,6 @@ export async function* passQualityGate(tasks: readonly TaskRows[]): AsyncGenerat
     if (!worst || !(Math.abs(drift.loss) <= Math.abs(worst.loss))) worst = drift;
   }
   return worst;
-}
-
-/** Whether weights are an accelerator's business: those of modules that it names, or nothing else at all. */
-export function isQuantizer({ modules, needsFrozenWeights }: Accelerator): boolean {
-  return modules !== undefined || needsFrozenWeights === true;
 }
 
 async function driftOf({ open, held, train }: TaskRows): Promise<Drift> {

@@ -7,7 +7,7 @@ import type { Dataset, Host, Json, Named, Run, RunData, Subtask, TrainingEvent }
 import type { TaskRows } from "./batches.ts";
 import { dataPath, labelledRows, trainData } from "./data.ts";
 import { withFields } from "./encoded_rows.ts";
-import { isSameSource, judgeLeaks, type Leaks, leaksBetween, type PassingRows } from "./leaks.ts";
+import type { Leaks, PassingRows } from "./leaks.ts";
 import { type OpenRun, openTasks } from "./open.ts";
 import { refuseTrainedCodes } from "./quantized_base.ts";
 import { worthKeeping } from "../data/seekable.ts";
@@ -61,6 +61,7 @@ async function* leaksOf(
   for (const [name, other] of [["eval", held], ["test", test]] as const) {
     const [trained, measured] = [data.train, data[name]];
     if (!other || !trained || !measured) continue;
+    const { isSameSource, judgeLeaks, leaksBetween } = await import("./leaks.ts");
     const { columns } = collator;
     const whole = { length: rows.rowCount + other.rowCount };
     const known = [VERSION, rows.fingerprint, rows.rowCount, other.fingerprint, other.rowCount, columns ?? null];

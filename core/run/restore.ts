@@ -4,11 +4,11 @@
  */
 import type { Engine } from "../engine/engine.ts";
 import type { Drift, Json, Named, TrainingEvent } from "../types.ts";
+import { isQuantizer } from "./accelerated.ts";
 import type { TaskRows } from "./batches.ts";
 import type { CheckpointFiles } from "./checkpoint_files.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { OpenRun } from "./open.ts";
-import { passQualityGate } from "./quality_gate.ts";
 import { assertSameRun, changedLength } from "./resume.ts";
 
 /** What a run goes on with. */
@@ -68,5 +68,7 @@ export async function* restoreCheckpoint(
     }`;
     yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
   }
+  if (!open.run.accelerators.some(isQuantizer)) return { drift: undefined };
+  const { passQualityGate } = await import("./quality_gate.ts");
   return { drift: yield* passQualityGate(tasks) };
 }

@@ -9,7 +9,7 @@ import type { Catalog, Exporter, Host, Json, Named, Run, Store, TrainedModel } f
 import { type FinalFigures, whatOf } from "./final_figures.ts";
 import type { OpenRun } from "./open.ts";
 import { driftText } from "./drift_text.ts";
-import { isQuantizer } from "./quality_gate.ts";
+import { isQuantizer } from "./accelerated.ts";
 import { placedPaths } from "./places.ts";
 import { VERSION } from "../version.ts";
 import { storeWithin } from "../within.ts";
