@@ -91,18 +91,29 @@ async function encodeOpened(
   };
 }
 
-/** Where sizes of samples are kept, of data sets that are worth it: by all that they depend on. */
+/** All that the samples of some rows depend on, for what is kept of them over runs. */
+function samplesDependOn(
+  { collator, tokenizer, checkpoint, backbone, layout, task, run: { training } }: OpenRun,
+  source: SeekableRows,
+  labelled: boolean,
+  reading: unknown,
+): readonly unknown[] {
+  const rows = [source.fingerprint, source.length, labelled, reading ?? null];
+  const model = [tokenizer.fingerprint, checkpoint.config, backbone.maxPositions, backbone.vocabSize, layout.reserve];
+  const said = [collator.name, collator.options, task.labels ?? null, training.maxLength, training.seed];
+  return [VERSION, rows, model, said];
+}
+
+/** Where sizes of samples are kept, of data sets that are worth it. */
 function knownSizes(
-  { host, collator, tokenizer, checkpoint, backbone, run, layout }: OpenRun,
+  open: OpenRun,
   source: SeekableRows,
   labelled: boolean,
   reading: unknown,
 ): EncodingOptions["known"] {
-  const cache = worthKeeping(source, host);
+  const cache = worthKeeping(source, open.host);
   if (!cache) return undefined;
-  const rows = [source.fingerprint, source.length, labelled, reading ?? null];
-  const model = [tokenizer.fingerprint, checkpoint.config, backbone.maxPositions, layout.reserve];
-  const parts = ["sizes 1", VERSION, rows, model, collator.name, collator.options, run.training.maxLength];
+  const parts = ["sizes 2", ...samplesDependOn(open, source, labelled, reading)];
   return {
     find: async () => {
       const bytes = await keptBytes(cache, "sizes", parts);
@@ -113,22 +124,18 @@ function knownSizes(
 }
 
 /**
- * Where encoded samples are kept, of data sets that are worth it, by all that they depend on: where all rows pass again in this
- * run, or a run before this one has had them.
+ * Where encoded samples are kept, of data sets that are worth it: where all rows pass again in this run, or a run before this
+ * one has had them.
  */
 function keepingOf(
-  { host, run, collator, tokenizer, checkpoint, backbone, layout, task }: OpenRun,
+  open: OpenRun,
   source: SeekableRows,
   labelled: boolean,
   { reading, passes }: ReadingOptions,
 ): EncodingOptions["keeping"] {
-  const cache = worthKeeping(source, host);
+  const cache = worthKeeping(source, open.host);
   if (!cache) return undefined;
-  const { maxLength, seed } = run.training;
-  const rows = [source.fingerprint, source.length, labelled, reading ?? null];
-  const model = [tokenizer.fingerprint, checkpoint.config, backbone.maxPositions, backbone.vocabSize, layout.reserve];
-  const said = [collator.name, collator.options, task.labels ?? null, maxLength, seed];
-  const parts = ["samples 1", VERSION, rows, model, said];
+  const parts = ["samples 1", ...samplesDependOn(open, source, labelled, reading)];
   return {
     rows: source.length,
     open: async (isAgain) => {

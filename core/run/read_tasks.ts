@@ -6,7 +6,7 @@ import { cachedJson } from "../data/cached.ts";
 import type { Dataset, Host, Json, Named, Run, RunData, Subtask, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { dataPath, labelledRows, trainData } from "./data.ts";
-import { withFields } from "./encoded_rows.ts";
+import { rowsInOrder, withFields } from "./encoded_rows.ts";
 import type { Leaks, PassingRows } from "./leaks.ts";
 import { type OpenRun, openTasks } from "./open.ts";
 import { refuseTrainedCodes } from "./quantized_base.ts";
@@ -88,18 +88,9 @@ function leakThreshold({ spec }: Run, { data }: Subtask): number | undefined {
   return (data as RunData | undefined ?? spec.data)?.leakThreshold;
 }
 
-/** Rows that are read at once. */
-const AT_ONCE = 1024;
-
-function passing({ rows, rowCount }: TaskRows["train"]): PassingRows {
-  return {
-    [Symbol.asyncIterator]: async function* () {
-      for (let start = 0; start < rowCount; start += AT_ONCE) {
-        const numbers = Array.from({ length: Math.min(AT_ONCE, rowCount - start) }, (_, i) => start + i);
-        for (const row of await rows(numbers)) yield { row };
-      }
-    },
-  };
+/** Rows that pass by as often as they are gone through. */
+function passing(rows: TaskRows["train"]): PassingRows {
+  return { [Symbol.asyncIterator]: () => rowsInOrder(rows) };
 }
 
 /** `rows`: those to train on as they were before they were packed. */
