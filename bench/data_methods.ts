@@ -10,6 +10,7 @@ import process from "node:process";
 import { compose } from "../core/spec/compose.ts";
 import { createRandom, permutation } from "../core/random.ts";
 import { train } from "../core/run/train_whole.ts";
+import { correctedInterval } from "../core/statistics/corrected_interval.ts";
 import type { Json, Row, RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { reviews } from "../plugins/data/reviews.ts";
@@ -89,18 +90,7 @@ async function figureOf(comparison: Comparison, transforms: readonly Json[], see
   return metrics[comparison.metric] ?? NaN;
 }
 
-/** Student's t at 97.5 %, by degrees of freedom from 1. */
-const t975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262] as const;
-
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
-/** The mean of differences and half of its 95 % interval. */
-function differenceOf(a: readonly number[], b: readonly number[]): readonly [mean: number, half: number] {
-  const differences = a.map((value, i) => value - (b[i] ?? NaN));
-  const middle = mean(differences);
-  const variance = differences.reduce((sum, d) => sum + (d - middle) ** 2, 0) / (differences.length - 1);
-  return [middle, (t975[differences.length - 2] ?? NaN) * Math.sqrt(variance / differences.length)];
-}
 
 for (const [name, comparison] of Object.entries(comparisons)) {
   if (only !== undefined && only !== name) continue;
@@ -111,12 +101,12 @@ for (const [name, comparison] of Object.entries(comparisons)) {
     }
   }
   for (const [way, values] of Object.entries(figures)) {
-    const [difference, half] = differenceOf(values, figures.without ?? []);
+    const differences = values.map((value, i) => value - (figures.without?.[i] ?? NaN));
+    // Every seed has rows of its own: nothing is to be corrected.
+    const { mean: difference, low, high } = correctedInterval({ values: differences, trainRows: 1, testRows: 0 });
     const beside = way === "without"
       ? ""
-      : `; difference ${difference.toFixed(3)}, 95 % interval ${(difference - half).toFixed(3)} to ${
-        (difference + half).toFixed(3)
-      }`;
+      : `; difference ${difference.toFixed(3)}, 95 % interval ${low.toFixed(3)} to ${high.toFixed(3)}`;
     process.stdout.write(
       `${name} ${way}: ${comparison.metric} ${mean(values).toFixed(3)} (${
         values.map((value) => value.toFixed(3)).join(" ")

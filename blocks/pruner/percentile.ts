@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { quantileOf } from "../../core/statistics/intervals.ts";
 import type { Study, Trial } from "../../core/types.ts";
 
 /** Options of pruning by a percentile. */
@@ -60,10 +61,3 @@ export function isBelowPercentile(
 
 const numbersOf = (values: readonly (number | null)[]): number[] =>
   values.filter((value) => value !== null && !Number.isNaN(value)) as number[];
-
-/** A quantile of sorted numbers, in a line between neighbours. */
-function quantileOf(sorted: readonly number[], share: number): number {
-  const at = share * (sorted.length - 1);
-  const low = sorted[Math.floor(at)] ?? 0;
-  return low + (at - Math.floor(at)) * ((sorted[Math.ceil(at)] ?? low) - low);
-}

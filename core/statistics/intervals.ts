@@ -17,7 +17,15 @@ export function wilson(successes: number, trials: number, confidence = 0.95): Bo
   return [successes === 0 ? 0 : center - half, successes === trials ? 1 : center + half];
 }
 
-/** Linear between neighbours, as numpy's. `sorted`: ascending. */
+/**
+ * A quantile, linear between neighbours, as numpy's. `sorted`: ascending.
+ *
+ * @example
+ * ```ts
+ * import { quantileOf } from "attune/kit";
+ * console.assert(quantileOf([1, 2, 4], 0.75) === 3);
+ * ```
+ */
 export function quantileOf(sorted: ArrayLike<number>, q: number): number {
   const at = Math.min(1, Math.max(0, q)) * (sorted.length - 1);
   const below = Math.floor(at);

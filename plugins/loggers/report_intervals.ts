@@ -3,6 +3,7 @@
  * @module
  */
 import type { Random } from "../../core/random.ts";
+import { quantileOf } from "../../core/statistics/intervals.ts";
 
 /** A mean with its percentile interval. */
 export type Interval = Readonly<{ value: number; low: number; high: number }>;
@@ -40,15 +41,7 @@ export function meanInterval(
   means.sort((a, b) => a - b);
   const tail = (1 - confidence) / 2;
   const value = cells.reduce((sum, cell) => sum + cell.count * cell.mean, 0) / rows;
-  return { value, low: quantile(means, tail), high: quantile(means, 1 - tail) };
-}
-
-/** The quantile of sorted values, linear between neighbours. */
-function quantile(sorted: readonly number[], share: number): number {
-  const place = share * (sorted.length - 1);
-  const below = Math.floor(place);
-  const [a = 0, b = a] = [sorted[below], sorted[below + 1]];
-  return a + (b - a) * (place - below);
+  return { value, low: quantileOf(means, tail), high: quantileOf(means, 1 - tail) };
 }
 
 /**
