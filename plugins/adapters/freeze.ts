@@ -50,8 +50,8 @@ export const freeze: Factory<"adapter", Partial<FreezeOptions>> = define({
           if ([...trained].some((path) => name.startsWith(`${path}.`))) return true;
           if (frozen.some((path) => name.startsWith(`${path}.`))) return false;
           if (isEmbedding(name)) return trainEmbeddings;
-          // Projections between embeddings and the first layer belong to the backbone's bottom.
-          if (/embeddings_project|embedding_hidden_mapping_in/.test(name)) return trainEmbeddings;
+          // What stands between embeddings and the first layer belongs to the backbone's bottom.
+          if (/embeddings_project|embedding_hidden_mapping_in|layernorm_embedding/.test(name)) return trainEmbeddings;
           return true;
         },
       };
@@ -59,12 +59,12 @@ export const freeze: Factory<"adapter", Partial<FreezeOptions>> = define({
   }),
 });
 
-/** What a model looks tokens and places up in, where that stands beside the layers rather than in a module of its own. */
-const TABLES = /(^|\.)(wte|wpe|shared|embed_\w+|word_embeddings?|layernorm_embedding)\./;
-
-/** Which parameters are the embeddings': all of their module's, or tables beside the layers, but not the norm behind these. */
-function embeddingsOf({ wordEmbeddings, layers }: InspectedBackbone): (name: string) => boolean {
+/** Which parameters are the embeddings': their tables, and all of the module that is theirs where they have one. */
+function embeddingsOf({ wordEmbeddings, embeddings, layers }: InspectedBackbone): (name: string) => boolean {
   const parent = wordEmbeddings.slice(0, wordEmbeddings.lastIndexOf(".") + 1);
-  const besideLayers = layers.some((path) => path.startsWith(parent));
-  return (name) => (besideLayers ? TABLES.test(name) : name.startsWith(parent));
+  const modules = [
+    ...[wordEmbeddings, ...embeddings].map((path) => `${path}.`),
+    ...layers.some((path) => path.startsWith(parent)) ? [] : [parent],
+  ];
+  return (name) => modules.some((prefix) => name.startsWith(prefix));
 }
