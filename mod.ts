@@ -19,7 +19,8 @@
  */
 export { bootstrap } from "./core/statistics/bootstrap.ts";
 export { byteCount } from "./core/byte_count.ts";
-export { compose, toSpec } from "./core/spec/compose.ts";
+export { compose } from "./core/spec/compose.ts";
+export { toSpec } from "./core/spec/to_spec.ts";
 export { composeOnDemand } from "./core/spec/on_demand.ts";
 export {
   allowOnly,

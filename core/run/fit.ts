@@ -5,7 +5,7 @@
 import { AttuneError } from "../errors.ts";
 import type { Fit, Host, Json, Named, Run, RunSpec } from "../types.ts";
 import { openTasks } from "./open.ts";
-import { isQuantizer } from "./accelerated.ts";
+import { isQuantizer } from "./quantizer.ts";
 import { type MeasuredTask, measureTasks, planMeasured } from "./plan.ts";
 
 /** Ways to store frozen weights, from the one that changes the numbers of a run the least. */

@@ -3,12 +3,10 @@
  * @module
  */
 import { badValue, missing, show, unsupported } from "../errors.ts";
-import { blockSizeOf, withFrozenWeights } from "./accelerated.ts";
 import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
-import { withGrownTables, withTokens } from "./grown.ts";
-import { turnConv1ds } from "./quantized_base.ts";
+import { blockSizeOf } from "./quantizer.ts";
 import { untiedIn } from "./ties.ts";
 import { inspectBackbone, withHeads } from "../engine/inspect.ts";
 import { withClassCounts } from "./class_counts.ts";
@@ -55,7 +53,7 @@ export async function openTasks(given: Run, host: Host): Promise<readonly OpenRu
   const modules = await sentences?.readSentenceModules(opened.files);
   const source = await sentences?.withDense(opened, modules) ?? opened;
   const tokenizer = await given.tokenizer.open(source.files);
-  const stored = withTokens(source, tokenizer);
+  const stored = tokenizer.changed ? (await import("./grown.ts")).withTokens(source, tokenizer) : source;
   const { run, told } = await withLabels(given, host, stored);
   const model = await run.architectureFor(stored.config.model_type);
   const { config, weights: { names } } = stored;
@@ -75,21 +73,24 @@ export async function openTasks(given: Run, host: Host): Promise<readonly OpenRu
   // Heads of several tasks may have modules of one name.
   const ties = Object.assign({}, built.ties, ...heads.map((own) => withHeads(built, own).ties));
   const backbone = { ...built, ties, untied: await untiedIn(stored, { ...built, ties }) };
-  const checkpoint = grownFor(turnConv1ds(stored, backbone), backbone, heads);
+  const packed = stored.quantization && await import("./quantized_base.ts");
+  const turned = packed?.turnConv1ds(stored, backbone) ?? stored;
+  const checkpoint = turned.vocabSizeBefore === undefined ? turned : await grownFor(turned, backbone, heads);
   const made: OpenRun[] = [];
   for (const [i, task] of tasks.entries()) {
     made.push(await openTask({ run, host, checkpoint, backbone, tokenizer, task, heads: heads[i] ?? [] }));
   }
-  return withFrozenWeights(made);
+  const encodes = run.accelerators.length > 0 || checkpoint.weights.formatOf !== undefined;
+  return encodes ? (await import("./accelerated.ts")).withFrozenWeights(made) : made;
 }
 
 /** A checkpoint with tables for all of the tokenizer's tokens. */
-function grownFor(
+async function grownFor(
   checkpoint: Checkpoint,
   backbone: InspectedBackbone,
   heads: readonly (readonly Head[])[],
-): Checkpoint {
-  if (checkpoint.vocabSizeBefore === undefined) return checkpoint;
+): Promise<Checkpoint> {
+  const { withGrownTables } = await import("./grown.ts");
   const shapes = new Map<string, readonly number[]>();
   for (const own of heads) {
     for (const p of inspectBuilt({ backbone, attached: [], heads: own }).parameters.values()) {

@@ -5,7 +5,6 @@
 import { queryBlocksFor } from "../engine/builder/attention.ts";
 import type { Parameter } from "../engine/builder/parameters.ts";
 import type { BuiltProgram } from "../engine/engine_options.ts";
-import { refused } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";
 import { buildProgram, type ProgramOptions, trainsRule } from "../engine/program.ts";
@@ -25,7 +24,6 @@ import { type EncodedRows, withFields } from "./encoded_rows.ts";
 import { PREPACK_LIMIT } from "./engine.ts";
 import { activationBudget, memoryLimit, processBytes, STATE_BYTES } from "./memory.ts";
 import { type OpenRun, openTasks } from "./open.ts";
-import { refuseTrainedCodes } from "./quantized_base.ts";
 
 /** Floating-point operations that one core does in a second in matrix products, for the estimate of time. */
 const FLOPS_PER_SECOND = 4e10;
@@ -47,7 +45,7 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
 export async function measureTasks(run: Run, host: Host): Promise<readonly MeasuredTask[]> {
   const tasks: MeasuredTask[] = [];
   for (const open of await openTasks(run, host)) {
-    refuseTrainedCodes(open);
+    if (open.checkpoint.quantization) (await import("./quantized_base.ts")).refuseTrainedCodes(open);
     const rows = withFields(await encodeRows(open, trainData(open), true), run.regularizers);
     const train = await measured(rows, run.training.perDeviceTrainBatchSize);
     const tokensOf = async (dataset: Dataset | undefined): Promise<number> =>
@@ -187,38 +185,6 @@ function frozenParts(
       ...(dequantizationBuffer === 0 ? {} : { dequantizationBuffer }),
     },
   };
-}
-
-/**
- * Refuses a run that would not fit, and returns what was built to know it: the run goes on with that. Where even many times what its longest batch needs has room, nothing is built for it:
- * that would take longer than the first steps.
- *
- * @throws AttuneError (`REFUSED`) where it would not fit.
- */
-export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan["built"]> {
-  const limit = memoryLimit(run.training, host);
-  const most = await Promise.all(tasks.map((task) => bytesAtMost(run, task)));
-  if (most.every((bytes) => bytes * tasks.length < limit / 4)) return [];
-  const { plan: { fits, bytes: { total = 0 } }, built } = await planOf(run, host, tasks);
-  if (fits) return built;
-  const { inGigabytes, proposeFit } = await import("./fit.ts");
-  const { fits: would, bytes, spec } = await proposeFit(run, host);
-  const message =
-    `The run takes ${inGigabytes(total)} of memory, and may take ${inGigabytes(limit)}: attune plan says ` +
-    `for what. ${would ? "It fits" : "Nothing makes it fit: the least is"} with ${JSON.stringify(spec)}, in ` +
-    inGigabytes(bytes);
-  throw refused("plan", message);
-}
-
-/** More than a task takes: ten values for each of a parameter, 300 of a layer's width for each place, its attention, logits. */
-async function bytesAtMost({ training }: Run, { open: { backbone }, train }: TaskRows): Promise<number> {
-  const parameters = Object.values(backbone.shapes).reduce((n, shape) => n + sizeOf(shape), 0);
-  const samples = await largestSamples(train, training.perDeviceTrainBatchSize);
-  const places = samples.map(({ sequences }) => sequences.reduce((n, s) => n + s.length + (s.decoderLength ?? 0), 0));
-  const longest = places.reduce((a, b) => Math.max(a, b), 1);
-  const perPlace = (backbone.layers.length + 2) * (300 * backbone.hiddenSize + 20 * backbone.numHeads * longest) +
-    10 * backbone.vocabSize;
-  return 4 * (10 * parameters + training.perDeviceTrainBatchSize * longest * perPlace);
 }
 
 /** How often the rows that are reported on are evaluated: at the end, and once by the untouched model. */

@@ -8,7 +8,7 @@ import { AttuneError } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import { createRandom } from "../random.ts";
 import type { Accelerator, Drift, Sample, TrainingEvent } from "../types.ts";
-import { isQuantizer } from "./accelerated.ts";
+import { isQuantizer } from "./quantizer.ts";
 import type { TaskRows } from "./batches.ts";
 
 /** So many rows are compared at most, and of long ones only as many as have so many tokens: each passes both models twice. */

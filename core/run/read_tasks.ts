@@ -3,13 +3,12 @@
  * @module
  */
 import { cachedJson } from "../data/cached.ts";
-import type { Dataset, Host, Json, Named, Run, RunData, Subtask, TrainingEvent } from "../types.ts";
+import type { Dataset, Host, Run, RunData, Subtask, TrainingEvent } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
 import { dataPath, labelledRows, trainData } from "./data.ts";
 import { rowsInOrder, withFields } from "./encoded_rows.ts";
 import type { Leaks, PassingRows } from "./leaks.ts";
 import { type OpenRun, openTasks } from "./open.ts";
-import { refuseTrainedCodes } from "./quantized_base.ts";
 import { worthKeeping } from "../data/seekable.ts";
 import { tellingOf } from "./telling.ts";
 import { VERSION } from "../version.ts";
@@ -18,7 +17,7 @@ import { VERSION } from "../version.ts";
 export async function* readTasks(run: Run, host: Host): AsyncGenerator<TrainingEvent, readonly TaskRows[]> {
   const tasks: TaskRows[] = [];
   for (const open of await openTasks(run, host)) {
-    refuseTrainedCodes(open);
+    if (open.checkpoint.quantization) (await import("./quantized_base.ts")).refuseTrainedCodes(open);
     for (const note of open.task.notes ?? []) yield warning("CLASSES", note);
     const rows = yield* readRows(open, host);
     yield* transformsOf(rows);
@@ -127,42 +126,6 @@ function* transformsOf({ open: { task }, rows, held, test }: RowsAsRead): Genera
   }
 }
 
-/** The file data.json: what transforms did to each split, by row; absent where there are none. */
-export function dataFile(tasks: readonly TaskRows[]): Json | undefined {
-  const splitsOf = ({ train, held, test, leaks }: TaskRows): Named<Json> => ({
-    ...Object.fromEntries(
-      Object.entries({ train, eval: held, test }).flatMap(([name, rows]) => {
-        const { transforms } = rows ?? {};
-        if (!transforms) return [];
-        return [[
-          name,
-          { in: transforms[0]?.in ?? 0, out: transforms.at(-1)?.out ?? 0, transforms } as unknown as Json,
-        ]];
-      }),
-    ),
-    ...(leaks && Object.values(leaks).some(({ rows }) => rows > 0) ? { leaks: leaks as unknown as Json } : {}),
-  });
-  const named = tasks.map((own) => [own.open.task.name, splitsOf(own)] as const);
-  if (named.every(([, splits]) => Object.keys(splits).length === 0)) return undefined;
-  const [[name, only] = ["", {}]] = named;
-  return name === "" ? only : { tasks: Object.fromEntries(named) };
-}
-
 function warning(code: string, message: string): TrainingEvent {
   return { type: "warning", step: 0, epoch: 0, code, message };
-}
-
-/** What a run is of: hashes of its base, its tokenizer and its rows. */
-export async function fingerprintsOf(tasks: readonly TaskRows[]): Promise<Named<string>> {
-  const [{ open }] = tasks as [TaskRows];
-  return {
-    base: await open.checkpoint.fingerprint(),
-    tokenizer: open.tokenizer.fingerprint,
-    ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, held, test }) => {
-      const prefix = task.name === "" ? "" : `${task.name}.`;
-      return Object.entries({ train, eval: held, test }).flatMap(([name, rows]) =>
-        rows ? [[`${prefix}${name}`, rows.fingerprint]] : []
-      );
-    })),
-  };
 }

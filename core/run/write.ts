@@ -4,12 +4,12 @@
  */
 import type { Parameter } from "../engine/builder/parameters.ts";
 import type { Engine } from "../engine/engine.ts";
-import { toSpec } from "../spec/compose.ts";
+import { toSpec } from "../spec/to_spec.ts";
 import type { Catalog, Exporter, Host, Json, Named, Run, Store, TrainedModel } from "../types.ts";
 import { type FinalFigures, whatOf } from "./final_figures.ts";
 import type { OpenRun } from "./open.ts";
 import { driftText } from "./drift_text.ts";
-import { isQuantizer } from "./accelerated.ts";
+import { isQuantizer } from "./quantizer.ts";
 import { placedPaths } from "./places.ts";
 import { VERSION } from "../version.ts";
 import { storeWithin } from "../within.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { toSpec } from "../../core/spec/compose.ts";
+import { toSpec } from "../../core/spec/to_spec.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, Json } from "../../core/types.ts";
 import { type CollectorState, createCollector } from "./report_collect.ts";

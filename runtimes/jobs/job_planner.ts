@@ -2,7 +2,8 @@
  * What a job will take, found before it is queued.
  * @module
  */
-import { compose, toSpec } from "../../core/spec/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
+import { toSpec } from "../../core/spec/to_spec.ts";
 import { nameOf } from "../../core/define.ts";
 import { badKey } from "../../core/errors.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose, toSpec } from "../../core/spec/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
+import { toSpec } from "../../core/spec/to_spec.ts";
 import { allowOnly, type Imports, loadCatalog, loaderOf, type PluginImport } from "../../core/spec/loader.ts";
 import { composeOnDemand } from "../../core/spec/on_demand.ts";
 import type { Kind, RunSpec } from "../../core/types.ts";

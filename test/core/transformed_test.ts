@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import * as v from "valibot";
-import { compose, toSpec } from "../../core/spec/compose.ts";
+import { compose } from "../../core/spec/compose.ts";
+import { toSpec } from "../../core/spec/to_spec.ts";
 import { define } from "../../core/define.ts";
 import { trainRun } from "../../core/run/train.ts";
 import { changeTexts, mapRoles, partsIn } from "../../core/roles.ts";

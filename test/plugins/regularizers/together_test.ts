@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose, toSpec } from "../../../core/spec/compose.ts";
+import { compose } from "../../../core/spec/compose.ts";
+import { toSpec } from "../../../core/spec/to_spec.ts";
 import type { Json, Row, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
