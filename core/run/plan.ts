@@ -19,7 +19,7 @@ import { createRandom } from "../random.ts";
 import { sizeOf } from "../tensor.ts";
 import type { Dataset, FrozenPart, Host, Named, Plan, Run, TrainingArguments } from "../types.ts";
 import { epochOf, type TaskRows } from "./batches.ts";
-import { encodeRows, estimated, largestSamples, measured, type MeasuredRows, trainData } from "./data.ts";
+import { encodeRows, estimated, measured, type MeasuredRows, trainData } from "./data.ts";
 import { type EncodedRows, withFields } from "./encoded_rows.ts";
 import { PREPACK_LIMIT } from "./engine.ts";
 import { activationBudget, memoryLimit, processBytes, STATE_BYTES } from "./memory.ts";

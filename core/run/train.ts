@@ -5,7 +5,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { countSteps } from "../loop/steps.ts";
 import { type LoopOptions, trainLoop } from "../loop/train.ts";
-import type { Host, Json, LogWriter, Named, Run, TrainingEvent, TrainOptions } from "../types.ts";
+import type { Host, Json, LogWriter, Run, TrainingEvent, TrainOptions } from "../types.ts";
 import { batchPlan, type TaskRows } from "./batches.ts";
 import { beginFresh } from "./begin.ts";
 import { createTaskEngine } from "./engine.ts";

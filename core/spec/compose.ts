@@ -15,7 +15,6 @@ import { readTrainingArguments } from "./training_arguments.ts";
 import { dataInRun, type DataSplits, hasSplit, splitData, splitNames } from "./run_data.ts";
 import type {
   Catalog,
-  Dataset,
   Json,
   Kind,
   Kinds,
