@@ -44,8 +44,9 @@ export const computeDtypeSchema: v.GenericSchema<ComputeDtype | undefined, Compu
  * @throws AttuneError that says which of its values is not finite.
  */
 export function refuseNonFinite(plugin: string, values: Float32Array, { name, dims: [, inputs] }: LinearWeight): void {
-  const at = values.findIndex((x) => !Number.isFinite(x));
-  if (at < 0) return;
+  let at = 0;
+  while (at < values.length && Number.isFinite(values[at])) at++;
+  if (at === values.length) return;
   const place = `${name}[${Math.floor(at / inputs)}, ${at % inputs}]`;
   throw badValue(plugin, place, String(values[at]), "a finite number: it cannot be quantized");
 }

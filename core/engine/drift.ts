@@ -2,15 +2,18 @@
  * How far a model whose frozen weights are quantized is from the one that it was.
  * @module
  */
-import type { Batch, Checkpoint, Drift, Named, Tensor } from "../types.ts";
+import type { Batch, Checkpoint, Drift, Named } from "../types.ts";
 import { lossFactors } from "./factors.ts";
-import { openRowProbe, type Probed, type RowProbe, type RowProbeOptions } from "./row_probe.ts";
+import { openRowProbe, type Probed, type RowProbeOptions } from "./row_probe.ts";
 import type { InitialWeights } from "./weights.ts";
 
+/** Of outputs that take more bytes than this, only so many are compared: those of every so manieth place. */
+const COMPARED = 2 ** 26;
+
 /**
- * Compares a model with itself over its checkpoint as that is stored, batch by batch, so that no more than one batch's
- * logits are there at a time, in as little memory as can be: a run that quantizes has little. The checkpoint's weights are
- * mapped where they lie in files, and read once.
+ * Compares a model with itself over its checkpoint as that is stored, in as little memory as can be: a run that quantizes
+ * has little. The checkpoint's weights are mapped where they lie in files, read by one session alone, which is closed before
+ * that of the other model is opened.
  */
 export async function measureDrift(
   options: Omit<RowProbeOptions, "withOutputs" | "initial">,
@@ -18,27 +21,61 @@ export async function measureDrift(
   batches: readonly Batch[],
 ): Promise<Drift> {
   const { frozen: _, ...stored } = options.checkpoint;
-  const open = async (checkpoint: Checkpoint): Promise<RowProbe> =>
-    await openRowProbe({ ...options, checkpoint, initial: initialOf(checkpoint), withOutputs: true, sparing: true });
-  const probes = [await open(stored), await open(options.checkpoint)] as const;
-  try {
-    const { task } = options;
-    const factors = lossFactors(batches.map(() => ({ ...task, weight: 1 })), batches);
-    let [loss, logits] = [0, 0];
-    const sums = [new Map<string, Float64Array>(), new Map<string, Float64Array>()] as const;
-    for (const [i, batch] of batches.entries()) {
-      const of = factors[i] ?? {};
-      const [before, after] = [await probes[0].run(batch, of), await probes[1].run(batch, of)];
-      loss += total(after.losses) - total(before.losses);
-      logits = Math.max(logits, largestChange(before.outputs, after.outputs));
-      addUp(sums[0], before);
-      addUp(sums[1], after);
-      for (const { outputs } of [before, after]) for (const { data } of Object.values(outputs)) freeMemory(data);
+  const { task } = options;
+  const factors = lossFactors(batches.map(() => ({ ...task, weight: 1 })), batches);
+  const throughAll = async (checkpoint: Checkpoint, see: (outputs: Outputs, i: number) => void): Promise<Sums> => {
+    const initial = initialOf(checkpoint);
+    const probe = await openRowProbe({ ...options, checkpoint, initial, withOutputs: true, sparing: true });
+    const sums: Sums = { loss: 0, gradients: new Map() };
+    try {
+      for (const [i, batch] of batches.entries()) {
+        const probed = await probe.run(batch, factors[i] ?? {});
+        addUp(sums, probed);
+        see(probed.outputs, i);
+        for (const { data } of Object.values(probed.outputs)) freeMemory(data);
+      }
+    } finally {
+      await probe.close();
     }
-    return { rows: batches.length, loss, logits, gradientCosine: cosine(...sums) };
-  } finally {
-    for (const probe of probes) await probe.close();
-  }
+    return sums;
+  };
+  const kept: Named<Float32Array>[] = [];
+  let [stride, logits] = [1, 0];
+  const before = await throughAll(stored, (outputs, i) => {
+    if (i === 0) stride = strideOf(outputs, batches);
+    kept.push(placesOf(outputs, stride));
+  });
+  const after = await throughAll(options.checkpoint, (outputs, i) => {
+    logits = Math.max(logits, largestChange(kept[i] ?? {}, placesOf(outputs, stride)));
+  });
+  const gradientCosine = cosine(before.gradients, after.gradients);
+  return { rows: batches.length, loss: after.loss - before.loss, logits, gradientCosine };
+}
+
+type Outputs = Probed["outputs"];
+type Sums = { loss: number; readonly gradients: Map<string, Float64Array> };
+
+/** Of how many places one is compared, by what the first batch's outputs take. */
+function strideOf(outputs: Outputs, batches: readonly Batch[]): number {
+  const sizeOf = ({ inputs }: Batch): number => Object.values(inputs).reduce((n, { data }) => n + data.length, 0);
+  const all = batches.reduce((n, batch) => n + sizeOf(batch), 0) / Math.max(1, sizeOf(batches[0] as Batch));
+  const bytes = Object.values(outputs).reduce((n, { data }) => n + data.byteLength, 0);
+  return Math.max(1, Math.ceil(all * bytes / COMPARED));
+}
+
+/** Copies of outputs at every so manieth place. */
+function placesOf(outputs: Outputs, stride: number): Named<Float32Array> {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { data, dims }]) => {
+      const width = dims.at(-1) ?? 1;
+      const count = Math.ceil(data.length / width / stride);
+      const places = new Float32Array(count * width);
+      for (let k = 0; k < count; k++) {
+        places.set(data.subarray(k * stride * width, (k * stride + 1) * width), k * width);
+      }
+      return [name, places];
+    }),
+  );
 }
 
 /** Gives a large array's memory back now: whoever makes one a batch has many before the collector looks. */
@@ -48,15 +85,11 @@ function freeMemory({ buffer, byteLength }: Float32Array): void {
   if (byteLength === buffer.byteLength) transfer?.call(buffer, 0);
 }
 
-function total(losses: Named<number>): number {
-  return Object.values(losses).reduce((a, b) => a + b, 0);
-}
-
 /** NaN where a number is not comparable. */
-function largestChange(before: Named<Tensor<Float32Array>>, after: Named<Tensor<Float32Array>>): number {
+function largestChange(before: Named<Float32Array>, after: Named<Float32Array>): number {
   let most = 0;
-  for (const [name, { data }] of Object.entries(before)) {
-    const others = after[name]?.data;
+  for (const [name, data] of Object.entries(before)) {
+    const others = after[name];
     for (let i = 0; i < data.length; i++) {
       const change = Math.abs((others?.[i] ?? NaN) - (data[i] ?? NaN));
       if (!(change <= most)) most = change;
@@ -66,11 +99,12 @@ function largestChange(before: Named<Tensor<Float32Array>>, after: Named<Tensor<
   return most;
 }
 
-function addUp(sums: Map<string, Float64Array>, { gradients }: Probed): void {
+function addUp(sums: Sums, { losses, gradients }: Probed): void {
+  sums.loss += Object.values(losses).reduce((a, b) => a + b, 0);
   for (const [name, gradient] of Object.entries(gradients)) {
-    const sum = sums.get(name) ?? new Float64Array(gradient.length);
+    const sum = sums.gradients.get(name) ?? new Float64Array(gradient.length);
     for (let i = 0; i < gradient.length; i++) sum[i] = (sum[i] ?? 0) + (gradient[i] ?? 0);
-    sums.set(name, sum);
+    sums.gradients.set(name, sum);
   }
 }
 

@@ -3,7 +3,8 @@
  *
  * Of all ways to keep as little as possible, the least is a minimum cut between what is there anyway and what the
  * backward pass reads (Jain et al. 2020; He & Yu 2023). Only what costs a pass over memory is computed again, or also
- * attention's scores, never a product with a weight.
+ * attention's scores, never a product with a weight. Weights that are rounded to be multiplied always are: kept, they would be
+ * one more copy of the model.
  * @module
  */
 import type { DimValues } from "../graph/dims.ts";
@@ -30,6 +31,9 @@ const passes: ReadonlySet<Op> = new Set<Op>([
   "LayerNormalization",
   "SimplifiedLayerNormalization",
 ]);
+
+/** Ops that give the elements of their first operand, in another type or order. */
+const moves: ReadonlySet<Op> = new Set<Op>(["Cast", "Identity", "Transpose", "Reshape", "Slice"]);
 
 /** What a step computes again, the bytes that its values then take at their peak, and the nodes of its session. */
 export type Recomputation = Readonly<{ values: ReadonlySet<number>; peak: number; nodes: number }>;
@@ -60,8 +64,9 @@ export function createRecomputer(graph: Graph, dims: DimValues): Recomputer {
 
 /** Values of the forward pass that the backward pass makes anew for itself, by id, on batches of such sizes. */
 export function selectRecomputed(graph: Graph, dims: DimValues, how: Recompute): ReadonlySet<number> {
-  if (how === "nothing") return new Set();
   const forward = forwardNodes(graph);
+  const rounded = roundedWeights(graph, forward);
+  if (how === "nothing") return rounded;
   const kept = new Set<number>(), wanted: Value[] = [];
   for (const node of reachable([...graph.outputs.values()])) {
     if (forward.has(node)) continue;
@@ -72,7 +77,28 @@ export function selectRecomputed(graph: Graph, dims: DimValues, how: Recompute):
       wanted.push(input);
     }
   }
-  return leastKept(graph, wanted, (value) => bytesOf(value, dims), (node) => isCheap(graph, node, how));
+  const made = leastKept(graph, wanted, (value) => bytesOf(value, dims), (node) => isCheap(graph, node, how));
+  return new Set([...rounded, ...made]);
+}
+
+/** Casts of weights, with what moves their elements before and behind. */
+function roundedWeights(graph: Graph, forward: ReadonlySet<Node>): ReadonlySet<number> {
+  const moved = new Map<number, Node>();
+  const rounded = new Set<number>();
+  const round = (node: Node): void => {
+    for (const { id } of node.outputs) rounded.add(id);
+    for (const input of node.inputs) {
+      const before = input && moved.get(input.id);
+      if (input && before && !rounded.has(input.id)) round(before);
+    }
+  };
+  for (const node of forward) {
+    const [x] = node.inputs;
+    if (!x || !moves.has(node.op) || !(moved.has(x.id) || graph.origin(x)?.kind === "parameter")) continue;
+    for (const { id } of node.outputs) moved.set(id, node);
+    if (node.op === "Cast" || rounded.has(x.id)) round(node);
+  }
+  return rounded;
 }
 
 function isCheap(graph: Graph, node: Node, how: Recompute): boolean {

@@ -11,6 +11,7 @@ import type { OpenRun } from "./open.ts";
 import { driftText } from "./drift_text.ts";
 import { isQuantizer } from "./quantizer.ts";
 import { placedPaths } from "./places.ts";
+import { pythonOf } from "./python_base.ts";
 import { VERSION } from "../version.ts";
 import { storeWithin } from "../within.ts";
 import { missing } from "../errors.ts";
@@ -111,7 +112,7 @@ export function modelCard(open: OpenRun, figures: FinalFigures, merged = false):
     "tags:",
     "- attune",
     ...run.adapters.map((a) => `- ${a.name}`),
-    ...(merged ? [] : quantizationLines(run)),
+    ...(merged ? [] : quantizationLines(open)),
     "---",
     "",
     `# ${run.name}`,
@@ -137,9 +138,9 @@ export function modelCard(open: OpenRun, figures: FinalFigures, merged = false):
 }
 
 /** What loads the base in Python as the run had it, where that exists. */
-function quantizationLines({ accelerators }: Run): string[] {
-  const [quantizer, another] = accelerators.filter(({ modules }) => modules !== undefined);
-  return quantizer?.python === undefined || another ? [] : [`quantization: ${JSON.stringify(quantizer.python)}`];
+function quantizationLines(open: OpenRun): string[] {
+  const python = pythonOf(open);
+  return python === undefined ? [] : [`quantization: ${JSON.stringify(python)}`];
 }
 
 /** What the rows are that were trained on: how many, and what transforms they went through. */

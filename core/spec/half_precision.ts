@@ -43,15 +43,3 @@ export function withoutHalfPrecision(training: TrainingArguments): Omit<Training
   const { fp16: _fp16, bf16: _bf16, ...others } = training;
   return others;
 }
-
-/** A spec over weights of its adapters' run that are whole: nothing is stored as codes below an adapter, and none is there. */
-export function overWholeWeights(spec: Named<Json>): Named<Json> {
-  const { adapter, accelerators } = spec;
-  const listed = (value: Json | undefined): readonly Json[] => [value ?? []].flat() as readonly Json[];
-  if (listed(adapter).length === 0 || accelerators === undefined) return { ...spec, adapter: [] };
-  const kept = listed(accelerators).filter((one) => {
-    const use = typeof one === "string" ? one : (one as Named<Json> | null)?.use;
-    return names.some((name) => name === use);
-  });
-  return { ...spec, adapter: [], accelerators: kept };
-}

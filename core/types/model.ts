@@ -72,6 +72,8 @@ export interface FamilyFacts {
   readonly noDecay?: RegExp;
   /** Modules that stay float32 where others are quantized, as transformers' _keep_in_fp32_modules. */
   readonly keepInFp32Modules?: readonly string[];
+  /** The class of linear layers of transformers' model where it is one of their own: what quantizes there passes them over. */
+  readonly linearClass?: string;
   /** The objective of sentence pairs: whether the second comes next, or the order of the two. Absent: there is no head for pairs. */
   readonly sentencePairs?: "next" | "order";
 }

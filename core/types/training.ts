@@ -166,8 +166,11 @@ export interface Accelerator extends Plugin<"accelerator"> {
   readonly needsFrozenWeights?: boolean;
   /** How a linear layer's weight that does not train is stored; undefined: another's business. */
   store?(weight: LinearWeight): WeightStorage | undefined;
-  /** What loads a base so in Python, where that exists. */
-  readonly python?: string | undefined;
+  /**
+   * What loads a base so in Python, where that exists. `skipped`: linear layers to leave out, by the rule of
+   * `llm_int8_skip_modules`; absent: those that Hugging Face leaves out by itself.
+   */
+  python?(skipped: readonly string[] | undefined): string | undefined;
   /** The most that the mean loss may change, in nats; more ends the run before step one. */
   readonly maxLossDrift?: number | undefined;
   /** How losses are scaled, where gradients have so few bits that small ones would be lost. */

@@ -50,27 +50,35 @@ const SMALLEST = fround(1e-38);
 /** The nearest codes of a weight; its values have to be finite. */
 export function quantizeFourBit(values: Float32Array, type: FourBitType, blockSize: number): FourBitCodes {
   const { order, borders } = rankings[type];
+  const codeAt = nearestCodes[type];
   const codes = new Uint8Array(Math.ceil(values.length / 2));
   const absmax = new Float32Array(Math.ceil(values.length / blockSize));
   for (let b = 0; b < absmax.length; b++) {
     const [start, end] = [b * blockSize, Math.min((b + 1) * blockSize, values.length)];
-    let most = 0;
-    for (let i = start; i < end; i++) most = Math.max(most, Math.abs(values[i] as number));
     const isFull = end - start === blockSize;
+    const most = largest(values, start, end);
     const divisor = Math.max(most, SMALLEST);
-    const factor = fround(1 / divisor);
     // The library's loop over whole blocks multiplies, the one over the rest divides.
+    const factor = fround(1 / divisor);
     absmax[b] = isFull ? most : divisor;
     for (let i = start; i < end; i++) {
       const x = values[i] as number;
-      const scaled = fround(isFull ? x * factor : x / divisor);
-      const code = order[rank(borders, Math.min(1, Math.max(-1, scaled)))] as number;
+      const code = codeAt(fround(isFull ? x * factor : x / divisor));
       codes[i >> 1] = (codes[i >> 1] as number) | (i % 2 === 0 ? code << 4 : code);
     }
   }
   // The last nibble of an odd number of values: the code of a zero.
   if (values.length % 2 === 1) codes[codes.length - 1] = (codes.at(-1) as number) | (order[rank(borders, 0)] as number);
   return { codes, absmax };
+}
+
+function largest(values: Float32Array, start: number, end: number): number {
+  let most = 0;
+  for (let i = start; i < end; i++) {
+    const x = Math.abs(values[i] as number);
+    if (x > most) most = x;
+  }
+  return most;
 }
 
 /** The values of codes. */
@@ -152,6 +160,33 @@ const rankings: Readonly<Record<FourBitType, ReturnType<typeof ranking>>> = {
   nf4: ranking(fourBitTables.nf4),
   fp4: ranking(fourBitTables.fp4),
 };
+
+/** So finely [-1, 1] is cut that no part has two borders. */
+const PARTS = 1024;
+
+const nearestCodes: Readonly<Record<FourBitType, (x: number) => number>> = {
+  nf4: nearestCode(rankings.nf4),
+  fp4: nearestCode(rankings.fp4),
+};
+
+/**
+ * The code of a value, which is cut at 1 and -1: it is looked up by the part of [-1, 1] that it lies in, which says all but on
+ * which side of a border in that part it is. A hundred million weights want it.
+ */
+function nearestCode({ order, borders }: ReturnType<typeof ranking>): (x: number) => number {
+  const part = (x: number): number => Math.floor((x + 1) * (PARTS / 2));
+  const [below, above] = [new Uint8Array(PARTS + 1), new Uint8Array(PARTS + 1)];
+  const between = new Float32Array(PARTS + 1).fill(Infinity);
+  for (let p = 0, k = 0; p <= PARTS; p++) {
+    below[p] = order[k] as number;
+    if (k < borders.length && part(borders[k] as number) === p) between[p] = borders[k++] as number;
+    above[p] = order[k] as number;
+  }
+  return (x) => {
+    const p = ((x < -1 ? -1 : x > 1 ? 1 : x) + 1) * (PARTS / 2) | 0;
+    return (x > (between[p] as number) ? above[p] : below[p]) as number;
+  };
+}
 
 function bordersOf(sorted: Float32Array): Float32Array {
   return Float32Array.from({ length: sorted.length - 1 }, (_, i) => {

@@ -22,25 +22,30 @@ export function encodeLinear(
   const symmetric = !hasZeros;
   const blocks = Math.ceil(inputs / blockSize);
   const count = outputs * blocks;
-  const blockAt = (b: number): Float32Array => {
-    const [o, i] = [Math.floor(b / blocks), (b % blocks) * blockSize];
-    return values.subarray(o * inputs + i, o * inputs + Math.min(i + blockSize, inputs));
-  };
-  const ranges = Array.from({ length: count }, (_, b) => rangeOf(blockAt(b), symmetric, useDoubleQuant));
-  const given = Float32Array.from(ranges, ({ scale }) => scale);
+  const startOf = (b: number): number => Math.floor(b / blocks) * inputs + (b % blocks) * blockSize;
+  const endOf = (b: number): number => Math.min(startOf(b) + blockSize, (Math.floor(b / blocks) + 1) * inputs);
+  const [given, least] = [new Float32Array(count), new Float32Array(count)];
+  for (let b = 0; b < count; b++) {
+    const range = rangeOf(values, startOf(b), endOf(b));
+    least[b] = range.least;
+    given[b] = scaleOf(range, symmetric, useDoubleQuant);
+  }
   const nested = useDoubleQuant ? quantizeAbsmax(given) : undefined;
   const scales = nested ? dequantizeAbsmax(nested) : given;
   const codes = new Uint8Array(count * blockSize / 2);
   const zeros = new Uint8Array(outputs * zeroBytes(inputs, options));
   for (let b = 0; b < count; b++) {
     const scale = scales[b] as number;
-    const zero = symmetric ? 8 : zeroOf(ranges[b]?.least ?? 0, scale);
-    const block = blockAt(b);
+    const zero = symmetric ? 8 : zeroOf(least[b] as number, scale);
+    const [start, end] = [startOf(b), endOf(b)];
     const codeAt = (i: number): number => {
-      const x = block[i] ?? 0;
-      return Math.max(0, Math.min(15, (scale === 0 ? 0 : Math.round(x / scale)) + zero));
+      const x = i < end ? values[i] as number : 0;
+      const code = (scale === 0 ? 0 : Math.round(x / scale)) + zero;
+      return code < 0 ? 0 : code > 15 ? 15 : code;
     };
-    for (let i = 0; i < blockSize; i += 2) codes[(b * blockSize + i) / 2] = codeAt(i) | (codeAt(i + 1) << 4);
+    for (let i = 0; i < blockSize; i += 2) {
+      codes[(b * blockSize + i) / 2] = codeAt(start + i) | (codeAt(start + i + 1) << 4);
+    }
     const at = Math.floor(b / blocks) * zeroBytes(inputs, options) + ((b % blocks) >> 1);
     zeros[at] = (zeros[at] as number) | (zero << (b % blocks % 2 === 0 ? 0 : 4));
   }
@@ -57,18 +62,25 @@ export function encodeLinear(
   };
 }
 
-/** The step between the values of a block, and the least of these. */
-function rangeOf(
-  block: Float32Array,
-  symmetric: boolean,
-  positive: boolean,
-): Readonly<{ scale: number; least: number }> {
+type Range = Readonly<{ least: number; most: number }>;
+
+/** The least and the largest of some values, and of 0. */
+function rangeOf(values: Float32Array, start: number, end: number): Range {
   let [least, most] = [0, 0];
-  for (const x of block) [least, most] = [Math.min(least, x), Math.max(most, x)];
-  if (!symmetric) return { scale: Math.fround((most - least) / 15), least };
+  for (let i = start; i < end; i++) {
+    const x = values[i] as number;
+    if (x < least) least = x;
+    else if (x > most) most = x;
+  }
+  return { least, most };
+}
+
+/** The step between the values of a block. */
+function scaleOf({ least, most }: Range, symmetric: boolean, positive: boolean): number {
+  if (!symmetric) return Math.fround((most - least) / 15);
   // There is one more code below zero than above: the largest value has it, unless steps have to be positive.
-  if (positive) return { scale: Math.fround(Math.max(-least, most) / 7.5), least };
-  return { scale: Math.fround((-least > most ? least : most) / -8) || 0, least };
+  if (positive) return Math.fround(Math.max(-least, most) / 7.5);
+  return Math.fround((-least > most ? least : most) / -8) || 0;
 }
 
 function zeroOf(least: number, scale: number): number {

@@ -48,16 +48,17 @@ export function fourBit(type: FourBitType, options: FourBitOptions): Omit<Accele
       offset: of(Float32Array.of(nested.offset), "float32"),
     };
   };
-  return { ...quantizer(type, options, { format, encode }), python: pythonOf(type, options) };
+  return { ...quantizer(type, options, { format, encode }), python: (skipped) => pythonOf(type, options, skipped) };
 }
 
-/** Hugging Face's configuration of the same codes: its blocks are of 64, and its list of modules takes the place of its own. */
-function pythonOf(type: FourBitType, options: FourBitOptions): string | undefined {
-  const { blockSize, useDoubleQuant, computeDtype, skipModules, targetModules } = options;
-  if (blockSize !== 64 || targetModules !== undefined) return undefined;
-  const skipped = skipModules.length === 0
-    ? ""
-    : `, llm_int8_skip_modules=${JSON.stringify(["lm_head", ...skipModules])}`;
+/** Hugging Face's configuration of the same codes: its blocks are of 64. */
+function pythonOf(
+  type: FourBitType,
+  { blockSize, useDoubleQuant, computeDtype }: FourBitOptions,
+  modules: readonly string[] | undefined,
+): string | undefined {
+  if (blockSize !== 64) return undefined;
+  const skipped = modules ? `, llm_int8_skip_modules=${JSON.stringify(modules)}` : "";
   return `BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="${type}", ` +
     `bnb_4bit_use_double_quant=${useDoubleQuant ? "True" : "False"}, ` +
     `bnb_4bit_compute_dtype=torch.${computeDtype}${skipped})`;

@@ -60,6 +60,7 @@ const family: FamilyFacts = {
     norms: ["input_layernorm", "post_attention_layernorm", "ln_f"],
   },
   noDecay: layerNorms,
+  linearClass: "FalconLinear",
 };
 
 function read(config: Named<Json>): Backbone {

@@ -10,7 +10,7 @@ import { openRun } from "../../core/run/open.ts";
 import { turnedIn } from "../../core/run/quantized_base.ts";
 import { sharedTensors } from "../../core/run/shared_tensors.ts";
 import { openWeights } from "../../core/safetensors.ts";
-import { overWholeWeights } from "../../core/spec/half_precision.ts";
+import { overWholeWeights } from "../../core/spec/whole_weights.ts";
 import type { Checkpoint, Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { packedIn } from "../../formats/packed/open.ts";
 import type { MergedModel } from "../../formats/peft/merge/into_base.ts";
@@ -19,7 +19,7 @@ import { writeModel } from "../../formats/peft/merge/write_model.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { readConfig } from "../../plugins/models/checkpoint.ts";
 import { openModel } from "../../plugins/models/open_model.ts";
-import { composed } from "../host/plugin_packages.ts";
+import { catalogFor, composed } from "../host/plugin_packages.ts";
 import { readSpec } from "../host/spec_file.ts";
 import { probes, taskOf } from "../serve/probes.ts";
 
@@ -94,6 +94,7 @@ async function specFor(
     // Its model is another one now.
     const { versions: _versions, fingerprints: _fingerprints, accelerators: _accelerators, ...spec } = overWholeWeights(
       whole,
+      await catalogFor(whole),
     );
     return { spec, losses: true };
   }

@@ -2,7 +2,7 @@
  * Run specs from files: relative paths made absolute, values changed by --set.
  * @module
  */
-import { overWholeWeights } from "../../core/spec/half_precision.ts";
+import { overWholeWeights } from "../../core/spec/whole_weights.ts";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AttuneError, badFile, badValue } from "../../core/errors.ts";
@@ -11,7 +11,7 @@ import { missingIn } from "../../core/missing_folder.ts";
 import { placedPaths } from "../../core/run/places.ts";
 import { cornersOf, spaceIn, trialSpec } from "../../core/spec/search_space.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
-import type { Json, Named } from "../../core/types.ts";
+import type { Catalog, Json, Named } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
 import { namesIn } from "./host.ts";
 import { loadPackages, namesIn as packagesIn, resolvePackages } from "./plugin_packages.ts";
@@ -32,13 +32,18 @@ export async function readSpec(path: string, set: readonly string[] = []): Promi
   const changed = set.reduce<Named<Json>>(changedBy, spec as Named<Json>);
   const folder = dirname(resolve(path));
   const named = resolvePackages(changed, folder);
-  const catalog = await loadCatalog(named, loaderOf(imports), await loadPackages(packagesIn(named), folder));
+  const catalog = await catalogOf(named, folder);
   const place = (one: Named<Json>): Named<Json> =>
     placedPaths(one, catalog, (own, name) => {
       const full = resolve(folder, own);
       return name && !existsSync(full) ? own : full;
     });
   return placedChoices(place(named), place);
+}
+
+/** The plugins that a spec names, its packages found from `folder`. */
+async function catalogOf(spec: Named<Json>, folder: string): Promise<Catalog> {
+  return await loadCatalog(spec, loaderOf(imports), await loadPackages(packagesIn(spec), folder));
 }
 
 /** A spec whose search has the paths among its choices placed as those of the spec are. */
@@ -105,7 +110,10 @@ export async function readRun(dir: string, task?: string): Promise<Named<Json>> 
   const placeOf = (folder: string): string => (task === undefined ? folder : `${folder}/${task}`);
   const [model, adapter] = [placeOf(runFolders.model), placeOf(runFolders.adapter)];
   if (existsSync(at(`${model}/${MODEL_CONFIG}`))) {
-    return { ...overWholeWeights(spec), model: { use: "pretrained", with: { path: at(model) } } };
+    return {
+      ...overWholeWeights(spec, await catalogOf(spec, dir)),
+      model: { use: "pretrained", with: { path: at(model) } },
+    };
   }
   if (!existsSync(at(`${adapter}/${adapterFiles.config}`))) {
     throw badFile("spec", dir, `holds no finished run: neither ${model}/ nor ${adapter}/ is there`);

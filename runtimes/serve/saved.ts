@@ -2,7 +2,7 @@
  * Opens the output of a run, to predict, to evaluate, to export.
  * @module
  */
-import { overWholeWeights } from "../../core/spec/half_precision.ts";
+import { overWholeWeights } from "../../core/spec/whole_weights.ts";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Evaluator, shared } from "../../core/engine/evaluator.ts";
@@ -161,7 +161,7 @@ async function exported(
     async (into) => exporter.write(await describeTrainedModel(open, metrics), into),
   );
   if (!verify) return { files };
-  const whole = overWholeWeights(spec);
+  const whole = overWholeWeights(spec, open.run.catalog);
   const again = format === "hf"
     ? { ...whole, model: { use: "pretrained", with: { path: folder } } }
     : { ...spec, adapter: savedAdapters(folder, run.adapters.map((adapter) => adapter.name)) };

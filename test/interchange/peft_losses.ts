@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { compose } from "../../core/spec/compose.ts";
 import { trainRun } from "../../core/run/train.ts";
-import type { Host, Named, RunSpec } from "../../core/types.ts";
+import type { Host, Json, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 
@@ -33,8 +33,9 @@ export async function lossesHere(
   model: string,
   folder: string,
   kind: string,
-  { rows, length, steps, rate }: PeftLosses,
+  { rows, length, steps, rate }: Omit<PeftLosses, "losses">,
   host: Host,
+  accelerators: readonly Json[] = [],
 ): Promise<number[]> {
   const [lossOn = "all", packing] = kind.split(" ");
   const spec = {
@@ -46,6 +47,7 @@ export async function lossesHere(
     adapter: { use: "lora", with: { from: join(folder, "adapter") } },
     optimizer: { use: "adamw", with: { weightDecay: 0.01 } },
     schedule: "constant",
+    accelerators,
     loggers: [],
     training: {
       learningRate: rate,

@@ -8,7 +8,7 @@
 import { badValue, missing, refused, show, unsupported } from "../../../core/errors.ts";
 import type { TensorForm } from "../../../core/safetensors.ts";
 import type { Checkpoint, MatrixDims, Named, Tensor, Weights } from "../../../core/types.ts";
-import { hqqConfig, hqqForms, type HqqLayout, hqqTensors } from "../../packed/hqq_layout.ts";
+import { type GroupedWeight, hqqConfig, hqqForms, type HqqLayout, hqqTensors } from "../../packed/hqq_layout.ts";
 import { alphaOf, loraScale } from "../lora_scale.ts";
 import { partsOf } from "./adapter_parts.ts";
 import { namesIn } from "./base_names.ts";
@@ -76,7 +76,10 @@ export function mergeIntoZeroPoints(base: Checkpoint, adapter: OpenedAdapter): M
   };
 }
 
-/** How each packed weight of the base is stored; all of them have to have zero points. */
+/**
+ * How each packed weight is written; all of them have to have zero points. HQQ's groups go on over the ends of rows: where a
+ * row's last block is a shorter one, groups are the largest that lie in one block each.
+ */
 function packedLayouts(
   { weights, quantization, label }: Checkpoint,
   updates: ReadonlyMap<string, Factors>,
@@ -87,9 +90,8 @@ function packedLayouts(
   for (const name of quantization?.weights ?? []) {
     const format = weights.formatOf?.(name);
     const blocks = format?.blocks?.hasOrder === false ? format.blocks : undefined;
-    const layout = blocks && { bits: blocks.bits, groupSize: blocks.size };
     const inputs = weights.locate(name)?.dims[1] ?? 0;
-    if (!layout || inputs % layout.groupSize !== 0) {
+    if (!blocks) {
       const found = format?.label ?? "codes whose groups are no blocks of inputs";
       throw unsupported(
         "merge",
@@ -98,7 +100,7 @@ function packedLayouts(
         "zero points are needed, one for each block of inputs (--exact)",
       );
     }
-    layouts.set(name, layout);
+    layouts.set(name, { bits: blocks.bits, groupSize: commonDivisor(blocks.size, inputs) });
   }
   for (const [name, { path }] of updates) {
     const layout = layouts.get(name);
@@ -175,7 +177,7 @@ async function packedTensors(
   const encoded = await weights.encoded?.(stored);
   const read = encoded?.format.blocks?.read(encoded.tensors, dims);
   if (!read) throw missing("merge", `codes of ${show(stored)}`, "the base");
-  const { codes, scales, zeros } = read;
+  const { codes, scales, zeros } = regrouped(read, encoded?.format.blocks?.size ?? 0, layout.groupSize, dims);
   if (!update) return hqqTensors(layout, dims, { codes, scales, zeros });
   const [outputs, inputs] = dims;
   const { groupSize } = layout;
@@ -202,6 +204,22 @@ async function packedTensors(
     }
   }
   return hqqTensors(layout, dims, { codes, scales, zeros });
+}
+
+/** Scales and zero points of blocks as those of smaller groups that lie in them. */
+function regrouped(weight: GroupedWeight, block: number, group: number, [outputs, inputs]: MatrixDims): GroupedWeight {
+  if (block === group) return weight;
+  const [blocks, groups] = [Math.ceil(inputs / block), inputs / group];
+  const ofGroups = (values: Float32Array): Float32Array =>
+    Float32Array.from({ length: outputs * groups }, (_, at) => {
+      const place = (at % groups) * group;
+      return values[Math.floor(at / groups) * blocks + Math.floor(place / block)] as number;
+    });
+  return { codes: weight.codes, scales: ofGroups(weight.scales), zeros: ofGroups(weight.zeros) };
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 function addWhole(

@@ -12,7 +12,7 @@ import type { Json, Named, RunSpec, Tensor } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { mergeCommand } from "../../../runtimes/cli/merge.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
-import { tinyFiles, tinySpec } from "../../tiny.ts";
+import { tinyConfig, tinyFiles, tinySpec, tinyWeights } from "../../tiny.ts";
 import { packedFigures, packedFiles } from "./packed.ts";
 
 const root = mkdtempSync(join(tmpdir(), "attune-exact-"));
@@ -78,6 +78,25 @@ describe("attune merge --exact", () => {
     assert.equal(await merge(run, base, output), 0);
     const adapter = { use: "lora", with: { from: join(run, "adapter") } };
     const accelerators = [{ use: "int4", with: { blockSize: 16 } }];
+    const adapted = await opened(specOf(base, { adapter, accelerators } as unknown as Named<Json>));
+    assert.ok(await verifyExport(adapted, await opened(specOf(output))) <= 1e-5);
+  });
+
+  it("rows that end within a block of the base have smaller groups", async () => {
+    const config = { ...tinyConfig, intermediate_size: 40 };
+    const base = folderOf("uneven", {
+      ...tinyFiles(),
+      "config.json": new TextEncoder().encode(JSON.stringify(config)),
+      "model.safetensors": writeSafetensors(tinyWeights(config)),
+    });
+    const accelerators = [{ use: "int4", with: { blockSize: 16, symmetric: false } }];
+    const run = await trained("uneven", base, {}, { accelerators });
+    const output = join(root, "uneven-merged");
+    assert.equal(await merge(run, base, output), 0);
+    const tensors = readSafetensors(readFileSync(join(output, "model.safetensors")), "model.safetensors");
+    const sizeOf = (module: string): number => Number(tensors[`bert.encoder.layer.0.${module}.group_size`]?.data[0]);
+    assert.deepEqual(["intermediate.dense", "output.dense"].map(sizeOf), [16, 8]);
+    const adapter = { use: "lora", with: { from: join(run, "adapter") } };
     const adapted = await opened(specOf(base, { adapter, accelerators } as unknown as Named<Json>));
     assert.ok(await verifyExport(adapted, await opened(specOf(output))) <= 1e-5);
   });

@@ -101,13 +101,14 @@ describe("the quality gate", () => {
     assert.equal(await text(parts, "adapter/README.md"), await text(whole, "adapter/README.md"));
   });
 
-  it("takes little memory: nothing packed, outputs given back, closed before step one", async () => {
+  it("takes little memory: nothing packed, outputs given back, one session at a time, closed before step one", async () => {
     const lib = host.lib as Ort;
-    type Opened = { options: Named<unknown>; results: OrtTensor[]; isOpen: boolean };
+    type Opened = { options: Named<unknown>; results: OrtTensor[]; isOpen: boolean; beside: number };
     const opened: Opened[] = [];
     const create: Ort["InferenceSession"]["create"] = async (model, options) => {
       const session = await lib.InferenceSession.create(model, options);
-      const one: Opened = { options: options as Named<unknown>, results: [], isOpen: true };
+      const beside = opened.filter(({ isOpen }) => isOpen).length;
+      const one: Opened = { options: options as Named<unknown>, results: [], isOpen: true, beside };
       opened.push(one);
       return {
         run: async (feeds, fetches) => {
@@ -127,6 +128,7 @@ describe("the quality gate", () => {
     const change = { training: { maxSteps: 1 } };
     await run(["nf4"], undefined, { change, on: seen, onStep: () => (before = opened.filter(isGate)) });
     assert.equal(before.length, 2, "closed before the first step");
+    assert.equal(before[0]?.beside, before[1]?.beside, "the base as it is stored is closed when the other is opened");
     for (const { options, results } of before) {
       assert.match(JSON.stringify(options.extra), /"disable_prepacking":"1"/);
       const rows = Math.min(32, tinyRows.length);
