@@ -97,6 +97,7 @@ import { verbalizer as headVerbalizer } from "./heads/verbalizer.ts";
 import { consoleLogger as loggerConsoleLogger } from "./loggers/console.ts";
 import { csv as loggerCsv } from "./loggers/csv.ts";
 import { jsonl as loggerJsonl } from "./loggers/jsonl.ts";
+import { predictions as loggerPredictions } from "./loggers/predictions.ts";
 import { report as loggerReport } from "./loggers/report.ts";
 import { tensorboard as loggerTensorboard } from "./loggers/tensorboard.ts";
 import { bceWithLogits as lossBceWithLogits } from "./losses/bce_with_logits.ts";
@@ -343,6 +344,7 @@ type Plugins = {
     readonly console: typeof loggerConsoleLogger;
     readonly csv: typeof loggerCsv;
     readonly jsonl: typeof loggerJsonl;
+    readonly predictions: typeof loggerPredictions;
     readonly report: typeof loggerReport;
     readonly tensorboard: typeof loggerTensorboard;
   };
@@ -620,6 +622,7 @@ export const catalog: Plugins = {
     console: loggerConsoleLogger,
     csv: loggerCsv,
     jsonl: loggerJsonl,
+    predictions: loggerPredictions,
     report: loggerReport,
     tensorboard: loggerTensorboard,
   },

@@ -124,6 +124,7 @@ export const imports: Imports = {
     console: () => import("./loggers/console.ts").then((m) => m.consoleLogger),
     csv: () => import("./loggers/csv.ts").then((m) => m.csv),
     jsonl: () => import("./loggers/jsonl.ts").then((m) => m.jsonl),
+    predictions: () => import("./loggers/predictions.ts").then((m) => m.predictions),
     report: () => import("./loggers/report.ts").then((m) => m.report),
     tensorboard: () => import("./loggers/tensorboard.ts").then((m) => m.tensorboard),
   },

@@ -7,7 +7,7 @@ import { badValue } from "../../core/errors.ts";
 import type { MetricInputs } from "../../core/types.ts";
 import { finite, type MetricParts } from "./mean.ts";
 import { scoresOf } from "./scores.ts";
-import { addToTally, emptyTally, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
+import { addToTally, emptyTally, gatherTallies, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
 
 /** How areas of several classes become one. */
 export interface CurveOptions {
@@ -41,6 +41,7 @@ export function curveMetric(
       return state;
     },
     merge: (a: Tally, b: Tally) => mergeTallies(a, b),
+    gather: (tallies: readonly Tally[], counts: ArrayLike<number>) => gatherTallies(tallies, counts),
     compute: (state: Tally) => ({ [name]: averageAreas([...pointsByClass(state).values()], area, average) }),
   };
 }

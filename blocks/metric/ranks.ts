@@ -4,7 +4,7 @@
  */
 import type { MetricInputs } from "../../core/types.ts";
 import type { MetricParts } from "./mean.ts";
-import { addToTally, emptyTally, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
+import { addToTally, emptyTally, gatherTallies, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
 
 /** A pair and how often it occurred. */
 export type Pair = Readonly<{ x: number; y: number; count: number }>;
@@ -18,6 +18,7 @@ export function pairMetric(name: string, value: (pairs: readonly Pair[]) => numb
     update: (state: Tally, { prediction, reference }: MetricInputs["number"]) =>
       addToTally(state, "", [prediction, reference]),
     merge: (a: Tally, b: Tally) => mergeTallies(a, b),
+    gather: (tallies: readonly Tally[], counts: ArrayLike<number>) => gatherTallies(tallies, counts),
     compute: (state: Tally) => {
       const pairs: Pair[] = [];
       for (const { values: [x = 0, y = 0], count } of tallyEntries(state)) pairs.push({ x, y, count });

@@ -5,17 +5,12 @@
 import { badValue } from "../errors.ts";
 import { bcaInterval, type Bounds, percentileInterval, wilson } from "../statistics/intervals.ts";
 import { signPermutation } from "../statistics/significance.ts";
-import type { Named, Random } from "../types.ts";
+import { type Resamples, resamplesOf, type ResamplesOptions, sortedReplicates } from "../statistics/resamples.ts";
+import type { Named } from "../types.ts";
 import type { MetricStatistics } from "./row_statistics.ts";
 
 /** How resamples are drawn. */
-export type ResamplingOptions = Readonly<{
-  samples: number;
-  confidence?: number;
-  random: Random;
-  /** The cluster of a row, where rows belong together: clusters are drawn with all their rows. */
-  clusterOf?: ((row: number) => string) | undefined;
-}>;
+export type ResamplingOptions = ResamplesOptions & Readonly<{ samples: number; confidence?: number }>;
 
 /** Where a value lies, and how that was found. */
 export type ValueInterval = Readonly<
@@ -28,7 +23,7 @@ const ROUGH = 5;
 /** Intervals of a metric's values, by path: proportions by Wilson, means by BCa, the rest by percentiles. */
 export function intervalsOf(own: MetricStatistics, options: ResamplingOptions): Named<ValueInterval> {
   const { confidence = 0.95 } = options;
-  const draws = drawsOf(own.rows, options);
+  const draws = resamplesOf(own.rows, options);
   const found: Record<string, ValueInterval> = {};
   const rest = Object.keys(own.values).filter((key) => {
     const share = draws.clustered ? undefined : own.shares[key] ?? proportionOf(own.means[key]);
@@ -41,7 +36,7 @@ export function intervalsOf(own: MetricStatistics, options: ResamplingOptions): 
   if (rest.length === 0) return found;
   const replicates: Record<string, number[]> = {};
   for (let s = 0; s < options.samples; s++) {
-    for (const [key, value] of Object.entries(own.compute(draws.counts(s)))) {
+    for (const [key, value] of Object.entries(own.compute(draws.counts(s), draws.clustered))) {
       if (value !== null) (replicates[key] ??= []).push(value);
     }
   }
@@ -74,14 +69,14 @@ export function differencesOf(
   options: ResamplingOptions,
 ): Named<Difference> {
   checkPaired(first.rows, second.rows);
-  const draws = drawsOf(first.rows, options);
+  const draws = resamplesOf(first.rows, options);
   const keys = Object.keys(first.values).filter((key) =>
     typeof first.values[key] === "number" && typeof second.values[key] === "number" && !isCount(key)
   );
   const replicates: Record<string, number[]> = {};
   for (let s = 0; s < options.samples; s++) {
     const counts = draws.counts(s);
-    const [a, b] = [first.compute(counts), second.compute(counts)];
+    const [a, b] = [first, second].map((own) => own.compute(counts, draws.clustered)) as [Numbers, Numbers];
     for (const key of keys) {
       const [x, y] = [a[key], b[key]];
       if (typeof x === "number" && typeof y === "number") (replicates[key] ??= []).push(y - x);
@@ -106,6 +101,8 @@ export function differencesOf(
   }));
 }
 
+type Numbers = Named<number | null>;
+
 /** Whether a path is that of a group's count. */
 function isCount(path: string): boolean {
   return path.endsWith("\u0000count");
@@ -117,44 +114,11 @@ function checkPaired(a: Int32Array, b: Int32Array): void {
   throw badValue("evaluate", "--compare", `${b.length} rows, the first ${Array.from(b.subarray(0, 3))}`, allowed);
 }
 
-type Draws = Readonly<{
-  clustered: boolean;
-  /** How often each unit is there in a resample; the array is used again. */
-  counts(sample: number): Uint32Array;
-  /** The cluster of each unit, and how many there are. */
-  clusters: Readonly<{ of: Int32Array; count: number }>;
-}>;
-
-/** Rows that are several units stay together, too. */
-function drawsOf(rows: Int32Array, { random, clusterOf }: ResamplingOptions): Draws {
-  const known = new Map<string, number>();
-  const of = Int32Array.from(rows, (row, unit) => {
-    const name = row < 0 ? `unit ${unit}` : clusterOf ? clusterOf(row) : `row ${row}`;
-    const cluster = known.get(name) ?? known.size;
-    known.set(name, cluster);
-    return cluster;
-  });
-  const count = known.size;
-  const counts = new Uint32Array(rows.length);
-  const drawn = new Uint32Array(count);
-  return {
-    clustered: count < rows.length,
-    clusters: { of, count },
-    counts: (sample) => {
-      const stream = random.fork("bootstrap", sample);
-      drawn.fill(0);
-      for (let i = 0; i < count; i++) {
-        const cluster = Math.floor(stream.uniform(i) * count);
-        drawn[cluster] = (drawn[cluster] ?? 0) + 1;
-      }
-      for (let i = 0; i < of.length; i++) counts[i] = drawn[of[i] ?? 0] ?? 0;
-      return counts;
-    },
-  };
-}
-
 /** A mean without each cluster; undefined of what is no mean. */
-function jackknife(numbers: Float64Array | undefined, { clusters: { of, count } }: Draws): Float64Array | undefined {
+function jackknife(
+  numbers: Float64Array | undefined,
+  { clusters: { of, count } }: Resamples,
+): Float64Array | undefined {
   if (!numbers) return undefined;
   const [sums, sizes] = [new Float64Array(count), new Float64Array(count)];
   let [sum, size] = [0, 0];
@@ -187,8 +151,8 @@ function boundsOf(
   without: Float64Array | undefined,
   { samples, confidence = 0.95 }: ResamplingOptions,
 ): ValueInterval | undefined {
-  if (!replicates || replicates.length * 2 <= samples) return undefined;
-  const sorted = Float64Array.from(replicates).sort();
+  const sorted = sortedReplicates(replicates, samples);
+  if (!sorted) return undefined;
   const named = ([low, high]: Bounds, method: ValueInterval["method"]): ValueInterval => ({ low, high, method });
   return without && without.length > 1
     ? named(bcaInterval(value, sorted, without, confidence), "bca")

@@ -3,8 +3,8 @@
  * distinct one once.
  * @module
  */
-import { countedStates } from "../statistics/bootstrap.ts";
 import { flatMetric, sharesOf } from "../statistics/figures.ts";
+import { collectStates, STATES } from "../statistics/unit_states.ts";
 import { examplesFor } from "../loop/measure.ts";
 import type { RowReadings } from "../loop/rows.ts";
 import type { Metric, Named } from "../types.ts";
@@ -20,15 +20,12 @@ export type MetricStatistics = Readonly<{
   means: Named<Float64Array>;
   /** Of values that are shares of some rows: how many have it, and of how many. */
   shares: Named<readonly [right: number, of: number]>;
-  /** Values where each unit is there so many times. */
-  compute(counts: ArrayLike<number>): Named<number | null>;
+  /** Values where each unit is there so many times; `clustered`: some are there together. */
+  compute(counts: ArrayLike<number>, clustered?: boolean): Named<number | null>;
 }>;
 
 /** Collects the statistics of some metrics. */
 export type StatisticsCollector = Readonly<{ add(read: RowReadings): void; end(): readonly MetricStatistics[] }>;
-
-/** Distinct states up to which they are kept of a metric that seems to be a mean. */
-const DISTINCT = 4096;
 
 /** A collector. `classes`: the names of the task's classes. */
 export function collectStatistics(
@@ -45,10 +42,7 @@ function collectOne(
 ): Readonly<{ add(read: RowReadings): void; end(): MetricStatistics }> {
   const rows: number[] = [];
   const numbers: Record<string, number[]> = {};
-  const kinds = new Map<string, number>();
-  const states: unknown[] = [];
-  const kindOf: number[] = [];
-  let keepsStates = true;
+  let states: ReturnType<typeof collectStates> | undefined = collectStates(metric);
   let total = metric.init();
   const means = (): string[] =>
     Object.entries(metric.compute(total)).flatMap(([key, value]) => {
@@ -64,17 +58,12 @@ function collectOne(
       while (own.length < unit) own.push(NaN);
       own.push(value ?? NaN);
     }
-    if (!keepsStates) return;
-    const name = JSON.stringify(state);
-    const kind = kinds.get(name) ?? kinds.size;
-    if (kind === kinds.size) {
-      kinds.set(name, kind);
-      states.push(state);
-      const keys = kinds.size % DISTINCT === 0 ? Object.keys(metric.compute(total)) : [];
-      // As many states as rows would be kept for nothing.
-      keepsStates = keys.length === 0 || means().length < keys.length;
+    states?.add(state);
+    if (states && unit + 1 === STATES && states.size * 2 > STATES) {
+      // As many states as rows, of what seems to be a mean, would be kept for nothing.
+      const keys = Object.keys(metric.compute(total));
+      if (keys.length > 0 && means().length === keys.length) states = undefined;
     }
-    kindOf.push(kind);
   };
   return {
     add: (read) => {
@@ -89,16 +78,15 @@ function collectOne(
       const values = metric.compute(total);
       for (const own of Object.values(numbers)) while (own.length < rows.length) own.push(NaN);
       const found = Object.fromEntries(means().map((key) => [key, Float64Array.from(numbers[key] ?? [])]));
-      const others = keepsStates && Object.keys(values).some((key) => !Object.hasOwn(found, key));
-      const merged = others ? countedStates(metric, states) : undefined;
+      const others = Object.keys(values).some((key) => !Object.hasOwn(found, key)) ? states : undefined;
       return {
         metric,
         rows: Int32Array.from(rows),
         values,
         means: found,
         shares: sharesOf(metric, total),
-        compute: (counts) => ({
-          ...(merged ? metric.compute(merged(countsOfKinds(kindOf, kinds.size, counts))) : {}),
+        compute: (counts, clustered = false) => ({
+          ...others?.compute(counts, values, clustered),
           ...Object.fromEntries(Object.entries(found).map(([key, own]) => [key, weightedMean(own, counts)])),
         }),
       };
@@ -122,13 +110,4 @@ function weightedMean(numbers: Float64Array, counts: ArrayLike<number>): number 
     if (n > 0 && !Number.isNaN(x)) [sum, count] = [sum + n * x, count + n];
   }
   return count > 0 ? sum / count : null;
-}
-
-function countsOfKinds(kindOf: readonly number[], kinds: number, counts: ArrayLike<number>): Uint32Array {
-  const found = new Uint32Array(kinds);
-  for (let i = 0; i < kindOf.length; i++) {
-    const kind = kindOf[i] ?? 0;
-    found[kind] = (found[kind] ?? 0) + (counts[i] ?? 0);
-  }
-  return found;
 }

@@ -6,6 +6,7 @@ import type { RowReadings } from "../loop/rows.ts";
 import type { Example, Json, MetricInputs, Named, Row } from "../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
 import type { OpenRun } from "./open.ts";
+import { columnsRead, pickColumns } from "./row_columns.ts";
 
 /** Appends rows that were evaluated. */
 export async function collectExamples(
@@ -16,6 +17,7 @@ export async function collectExamples(
 ): Promise<void> {
   const labels = open.task.labels ?? [];
   const columns = columnsOf(open);
+  const grouped = columnsRead(open);
   const shown = await held.rows(Array.from(rows));
   const each = <R>(
     of: readonly R[] | undefined,
@@ -26,7 +28,8 @@ export async function collectExamples(
     of.forEach((reading, i) => {
       const row = rows[i] ?? 0;
       const own = shown[i] ?? {};
-      examples.push({ row, text: textOf(own, columns), ...show(reading, own) });
+      const facts = grouped.length > 0 ? { groups: pickColumns(own, grouped) } : {};
+      examples.push({ row, text: textOf(own, columns), ...show(reading, own), ...facts });
     });
   };
   const named = (id: number): Json => labels[id] ?? id;

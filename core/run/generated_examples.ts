@@ -9,19 +9,17 @@ import { collectExamples } from "./examples.ts";
 import { first, generateAnswers, questionsOf } from "./generate.ts";
 import type { OpenRun } from "./open.ts";
 
-/** How many rows. */
-const ROWS = 20;
-
-/** Some rows with what is generated for them, of a task that generates but measures no text. */
+/** Rows with what is generated for them, at most so many, of a task that generates but measures no text. */
 export async function generatedExamples(
   open: OpenRun,
   evaluator: Pick<Evaluator, "generator">,
   held: EncodedRows,
+  most: number,
 ): Promise<Example[]> {
   const examples: Example[] = [];
   const generator = await evaluator.generator();
   try {
-    for await (const { row, ...text } of generateAnswers(open, generator, first(questionsOf(open, held), ROWS))) {
+    for await (const { row, ...text } of generateAnswers(open, generator, first(questionsOf(open, held), most))) {
       await collectExamples(examples, open, held, { rows: [row], readings: { text: [text] } });
     }
     return examples;

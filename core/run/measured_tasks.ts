@@ -9,8 +9,8 @@ import { measured } from "./evaluate.ts";
 import { generatesUnmeasured } from "./metrics.ts";
 import { collectExamples } from "./examples.ts";
 
-/** Rows whose evaluation is kept for reports. */
-const EXAMPLES = 20_000;
+/** Rows whose evaluation is kept for reports, and those that are generated for them. */
+const [EXAMPLES, GENERATED] = [20_000, 20];
 
 type Measuring = Pick<Evaluator, "run" | "generator">;
 
@@ -40,19 +40,26 @@ export type TaskEvaluation = Readonly<{
   generates: boolean;
 }>;
 
-/** Finds them among a run's tasks: those with rows to be judged by while it trains, or to be reported on behind its end. */
+/**
+ * Finds them among a run's tasks: those with rows to be judged by while it trains, or to be reported on behind its end.
+ * Every row that is reported on is kept where a logger asks for that.
+ */
 export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" = "eval"): MeasuredTasks {
+  const keepsAll = ({ open, test }: TaskRows): boolean =>
+    (split === "test" || !test) && open.run.loggers.some(({ everyRow }) => everyRow === true);
   const tasks = all.flatMap((task): MeasuredTask[] => {
     const held = split === "test" ? task.test : task.held;
     return held ? [{ ...task, held }] : [];
   });
   const examples = new Map<string, readonly Example[]>();
   const figures = new Map<string, Named<Json>>();
-  const measure = async ({ open, held }: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
+  const measure = async (task: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
+    const { open, held } = task;
+    const most = keepsAll(task) ? Infinity : EXAMPLES;
     const own: Example[] = [];
     examples.set(open.task.name, own);
     const found = await measured(open, evaluator, held, async (read) => {
-      if (own.length < EXAMPLES) await collectExamples(own, open, held, read);
+      if (own.length < most) await collectExamples(own, open, held, read);
     });
     figures.set(open.task.name, found.figures);
     return found.metrics;
@@ -70,11 +77,15 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
     },
     figuresOf: (task) => figures.get(task) ?? {},
     examplesOf: ({ open }) => examples.get(open.task.name) ?? [],
-    shown: async ({ open, held }, evaluator, { phase, step, metrics, generates }) => {
+    shown: async (task, evaluator, { phase, step, metrics, generates }) => {
+      const { open, held } = task;
       const { name, labels = [] } = open.task;
       if (generates && generatesUnmeasured(open)) {
         const { generatedExamples } = await import("./generated_examples.ts");
-        examples.set(name, await generatedExamples(open, evaluator, held));
+        examples.set(
+          name,
+          await generatedExamples(open, evaluator, held, keepsAll(task) && phase === "after" ? Infinity : GENERATED),
+        );
       }
       return {
         type: "examples",

@@ -69,7 +69,10 @@ async function* shownRows(
     at: Readonly<{ phase: "before" | "after"; step: number; metrics: Named<number> }>,
   ): AsyncIterable<TrainingEvent> {
     try {
-      yield await measured.shown(task, evaluator, { ...at, generates: wantsReport });
+      yield await measured.shown(task, evaluator, {
+        ...at,
+        generates: at.phase === "before" ? wantsReport : wantsRows,
+      });
       if (!answersPrompts(task)) return;
       const answered = samplesFrom(measured.examplesOf(task));
       const samples = answered.length > 0 ? answered : await sampled(task, evaluator);
@@ -78,6 +81,8 @@ async function* shownRows(
       yield notShown(at.step, error);
     }
   };
+  const wantsRows = wantsReport ||
+    reported.some(([, tasks]) => tasks.some(({ open }) => open.run.loggers.some(({ everyRow }) => everyRow === true)));
   const all = reported.flatMap(([measured, tasks]) => tasks.map((task) => ({ measured, task })));
   for (const { measured, task } of all) {
     const { name } = task.open.task;

@@ -98,6 +98,8 @@ export type Example = Readonly<{
   loss?: number;
   /** The words that reference and prediction have a tag each for. */
   words?: readonly string[];
+  /** Columns of the row that metrics ask for, as those of groups. */
+  groups?: Named<Json>;
 }>;
 
 /** A reducer: its state is plain data and part of the checkpoint; what it asks for happens between steps. */
@@ -158,6 +160,8 @@ export interface Metric extends Plugin<"metric"> {
   /** About how many elementary steps `update` takes; absent: as many as the example is long. */
   steps?(example: MetricInputs[keyof MetricInputs]): number;
   merge(a: unknown, b: unknown): unknown;
+  /** So many of each of some states as one, for a metric whose states are slow to merge; absent: they are merged. */
+  gather?(states: readonly unknown[], counts: ArrayLike<number>): unknown;
   compute(state: unknown): Named<number | null>;
   /** What stands in metrics.json and reports for keys of `compute` that are more than one number. Absent: nothing is. */
   figures?(state: unknown): Named<Json>;

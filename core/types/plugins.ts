@@ -145,6 +145,8 @@ export interface Run {
 
 /** Receives events. */
 export interface Logger extends Plugin<"logger"> {
+  /** It is told every row of the reported split, however many there are; absent: the first 20,000 do. */
+  readonly everyRow?: boolean;
   open(host: Host, run: Run, output: Store | undefined): Promise<LogWriter>;
 }
 

@@ -50,6 +50,7 @@ export const byGroup: Factory<"metric", Input> = define({
   schema: byGroupSchema,
   create: (options) => {
     const { metric, minCount } = options;
+    const { gather } = metric;
     const columns = groupColumns("by-group", options);
     const suffix = `_by_${columns.join("_")}`;
     const valuesOf = ({ groups }: State): readonly (readonly [string, number, Named<number | null>])[] =>
@@ -78,6 +79,9 @@ export const byGroup: Factory<"metric", Input> = define({
         }
         return { groups };
       },
+      ...(gather
+        ? { gather: (states: readonly State[], counts: ArrayLike<number>) => gathered(gather, states, counts) }
+        : {}),
       compute: (state: State) => {
         const values = valuesOf(state);
         const worst = metric.greaterIsBetter ? Math.min : Math.max;
@@ -102,3 +106,25 @@ export const byGroup: Factory<"metric", Input> = define({
     };
   },
 });
+
+/** So many of each state as one, group by group. */
+function gathered(
+  gather: NonNullable<Metric["gather"]>,
+  states: readonly State[],
+  counts: ArrayLike<number>,
+): State {
+  const parts = new Map<string, { count: number; states: unknown[]; counts: number[] }>();
+  states.forEach(({ groups }, i) => {
+    const times = counts[i] ?? 0;
+    if (times === 0) return;
+    for (const [name, { count, state }] of Object.entries(groups)) {
+      const own = parts.get(name) ?? { count: 0, states: [], counts: [] };
+      parts.set(name, own);
+      own.count += times * count;
+      own.states.push(state);
+      own.counts.push(times);
+    }
+  });
+  const groups = [...parts].map(([name, own]) => [name, { count: own.count, state: gather(own.states, own.counts) }]);
+  return { groups: Object.fromEntries(groups) };
+}

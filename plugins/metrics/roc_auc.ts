@@ -15,7 +15,14 @@ import {
 } from "../../blocks/metric/mod.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 import { scoresOf } from "../../blocks/metric/mod.ts";
-import { addToTally, emptyTally, mergeTallies, type Tally, tallyEntries } from "../../blocks/metric/mod.ts";
+import {
+  addToTally,
+  emptyTally,
+  gatherTallies,
+  mergeTallies,
+  type Tally,
+  tallyEntries,
+} from "../../blocks/metric/mod.ts";
 
 /** Options of {@link rocAuc}. */
 export interface RocAucOptions extends CurveOptions {
@@ -59,6 +66,7 @@ export const rocAuc: Factory<"metric", Partial<RocAucOptions>> = define({
       return state;
     },
     merge: (a: Tally, b: Tally) => mergeTallies(a, b),
+    gather: (tallies: readonly Tally[], counts: ArrayLike<number>) => gatherTallies(tallies, counts),
     compute: (state: Tally) => ({
       "roc-auc": pairAreas(state, average) ??
         averageAreas([...pointsByClass(onlyRest(state)).values()], rocArea, average),

@@ -4,17 +4,28 @@
  */
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { isPlugin } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
+import { directionOf } from "../../core/run/judged.ts";
 import { openTasks } from "../../core/run/open.ts";
 import { planRun } from "../../core/run/plan.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
-import type { Host, Json, Named, Run } from "../../core/types.ts";
+import type { Host, Json, Named, Run, Task } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";
 import { hostHere } from "../host/train.ts";
 import { type Budget, budgetLines, countTrials, totalsOf } from "../study/budget.ts";
-import { dividedSource, type Division, foldsOf, foldSpec } from "../study/fold_specs.ts";
-import { type FoldMetrics, runFolds } from "../study/run_folds.ts";
+import { flatFoldMetrics, type FoldMetrics } from "../study/fold_figures.ts";
+import {
+  dividedRows,
+  type Division,
+  divisionsOf,
+  foldsOf,
+  foldSpec,
+  type FoldSpecs,
+  judgedSpec,
+} from "../study/fold_specs.ts";
+import { judgedOrNot, runFolds } from "../study/run_folds.ts";
 import { exitCodes } from "./exit.ts";
 import { inFolder, runsFor } from "./study_output.ts";
 
@@ -47,9 +58,13 @@ export async function crossvalidateSpec(
   const host = await hostHere();
   const { folds, repeats, stratify = null, group = null, seed, parallel, json } = options;
   const division: Division = { folds, repeats, stratify, group, seed };
-  const whole = await composed(given);
-  dividedSource(given, whole);
-  const { spec, run } = await withNamedLabels(given, whole, host);
+  const whole = await composedWithFolds(given);
+  // A model that is the server's alone says there what classes it has.
+  const isHere = options.server === undefined || (whole.model.options as Named<Json>).path === "attune:base";
+  const { spec, run } = isHere ? await withNamedLabels(given, whole, host) : { spec: given, run: whole };
+  const specs = await foldSpecs(spec, run, division, host);
+  await checkSearch(specs, division);
+  tellUndivided(specs, division);
   const budget = await foldsBudget(spec, run, division, options.server === undefined ? host : undefined);
   if (json) {
     process.stdout.write(JSON.stringify({ type: "budget", ...totalsOf(budget), plan: budget.plan ?? null }) + "\n");
@@ -89,7 +104,9 @@ export async function foldsBudget(
 ): Promise<Budget> {
   const [first] = foldsOf(division);
   const { folds, repeats } = division;
-  const plan = host && first && await planRun(await composed(foldSpec(spec, run, division, first)), host);
+  const specs = await foldSpecs(spec, run, division, host ?? await hostHere());
+  const plan = host && first &&
+    await planRun(await composed(await judgedOrNot(foldSpec(specs, first), specs)), host);
   const trials = run.search ? countTrials(run.search) : 0;
   const all = folds * repeats;
   const times = repeats > 1 ? `${repeats} times ${folds} folds` : `${folds} folds`;
@@ -100,23 +117,80 @@ export async function foldsBudget(
   };
 }
 
+/**
+ * The run of a spec whose folds have rows to judge trials by where it has none itself: as long as it is composed, the rows
+ * that are divided stand for these.
+ */
+async function composedWithFolds(spec: Named<Json>): Promise<Run> {
+  try {
+    return await composed(spec);
+  } catch (error) {
+    const train = valueAt(spec, "data.train");
+    if (spec.search === undefined || train === undefined || valueAt(spec, "data.eval") !== undefined) throw error;
+    const { transforms: _, ...source } = Object(train) as Named<Json>;
+    try {
+      return await composed(setAt(spec, "data.eval", typeof train === "string" ? train : source));
+    } catch {
+      throw error;
+    }
+  }
+}
+
+/** How a spec's rows are divided, task by task. */
+async function foldSpecs(spec: Named<Json>, run: Run, division: Division, host: Host): Promise<FoldSpecs> {
+  const divided = dividedRows(spec, run);
+  return { spec, name: run.name, divided, divisions: await divisionsOf(divided, run, division, host) };
+}
+
+/** Throws AttuneError where a search within folds has no figure to judge its trials by. */
+async function checkSearch(specs: FoldSpecs, division: Division): Promise<void> {
+  const [first] = foldsOf(division);
+  if (specs.spec.search === undefined || !first) return;
+  directionOf(await composed({ ...judgedSpec(foldSpec(specs, first), specs), search: specs.spec.search }));
+}
+
 /** A spec with the classes that its rows have, so that a fold without one of them knows of it. */
 async function withNamedLabels(spec: Named<Json>, run: Run, host: Host): Promise<{ spec: Named<Json>; run: Run }> {
-  if (valueAt(spec, "task.with.labels") !== undefined) return { spec, run };
+  if (!run.task.subtasks.some(({ labelsIn }) => labelsIn)) return { spec, run };
   const [open] = await openTasks(run, host);
-  const { labels } = (open?.run.task.options ?? {}) as { labels?: readonly string[] };
-  if (!labels) return { spec, run };
-  const named = setAt(spec, "task.with.labels", [...labels]);
-  return { spec: named, run: await composed(named) };
+  const named = open ? labelled(spec, "task", open.run.task) : spec;
+  return named === spec ? { spec, run } : { spec: named, run: await composedWithFolds(named) };
+}
+
+/** A spec with the classes that were read for a task at a path, and for those within it. */
+function labelled(spec: Named<Json>, path: string, { options }: Task): Named<Json> {
+  const given = (key: string): boolean => valueAt(spec, `${path}.with.${key}`) !== undefined;
+  const isSaid = given("labels") || given("numLabels");
+  const within = (made: Named<Json>, at: string, value: unknown): Named<Json> => {
+    if (isPlugin("task")(value)) return labelled(made, at, value);
+    if (typeof value !== "object" || value === null || Array.isArray(value) || "kind" in value) return made;
+    return Object.entries(value).reduce((own, [key, part]) => within(own, `${at}.${key}`, part), made);
+  };
+  return Object.entries(options as object).reduce((made, [key, value]) => {
+    const isRead = key === "labels" ? Array.isArray(value) : key === "numLabels" && typeof value === "number";
+    if (isRead) return isSaid ? made : setAt(made, `${path}.with.${key}`, value as Json);
+    return within(made, `${path}.with.${key}`, value);
+  }, spec);
+}
+
+/** Says which tasks are divided without a column, because their rows have none. */
+function tellUndivided({ divided, divisions }: FoldSpecs, division: Division): void {
+  for (const option of ["stratify", "group"] as const) {
+    const without = divided.filter(({ task }) => divisions[task]?.[option] !== division[option]);
+    if (without.length === 0) continue;
+    const names = without.map(({ task }) => task).join(", ");
+    process.stderr.write(`The rows of ${names} have no column "${division[option]}": they are divided without it\n`);
+  }
 }
 
 function say(metrics: FoldMetrics, folder: string, json: boolean | undefined): void {
   if (json) return void process.stdout.write(JSON.stringify({ type: "end", metrics }) + "\n");
   process.stdout.write("\n");
-  for (const [name, { mean, interval, folds }] of Object.entries(metrics)) {
+  const width = Math.max(10, ...Object.keys(flatFoldMetrics(metrics)).map(({ length }) => length)) + 2;
+  for (const [name, { mean, interval, folds }] of Object.entries(flatFoldMetrics(metrics))) {
     const [low, high] = interval ?? [];
     const reach = low === undefined || high === undefined ? "" : ` [${low.toPrecision(4)}, ${high.toPrecision(4)}]`;
-    process.stdout.write(`${name.padEnd(12)}${mean.toPrecision(4)}${reach}  over ${folds.length} folds\n`);
+    process.stdout.write(`${name.padEnd(width)}${mean.toPrecision(4)}${reach}  over ${folds.length} folds\n`);
   }
-  process.stdout.write(`results     ${folder}\n`);
+  process.stdout.write(`${"results".padEnd(width)}${folder}\n`);
 }

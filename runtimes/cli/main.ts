@@ -30,6 +30,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--json", "events as JSON lines on stdout")
     .option("--resume", "continue from the newest checkpoint")
     .option("--probe", "write probe.json")
+    .option("--predictions", "write predictions.jsonl: each row of the reported split, as the trained model answers it")
     .option("--threads <n>", "threads to compute with", wholeNumber(1))
     .option("--no-cache", "read and write nothing in the user's cache")
     .action(async (spec, options) => set(await (await import("./run.ts")).runCommand(spec, options)));

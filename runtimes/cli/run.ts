@@ -10,7 +10,7 @@ import { readTrainingArguments } from "../../core/spec/training_arguments.ts";
 import type { Json, LogWriter, Named } from "../../core/types.ts";
 import { isClaim } from "../host/claim.ts";
 import { clock, terminal } from "../host/host.ts";
-import { withLoggers } from "../host/run_loggers.ts";
+import { withLoggers, withPredictions } from "../host/run_loggers.ts";
 import { trainInWorker } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
 import { isDirectory, readSpec, specPath } from "../host/spec_file.ts";
@@ -23,6 +23,7 @@ export type RunCommandOptions = Readonly<
     json?: boolean;
     resume?: boolean;
     probe?: boolean;
+    predictions?: boolean;
     threads?: number;
     /** False: nothing in the user's cache is read or written. */
     cache?: boolean;
@@ -62,7 +63,7 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
   const { resume, probe, threads } = options;
   // The worker's environment is this one's.
   if (options.cache === false) process.env.ATTUNE_CACHE = "off";
-  const full = withLoggers(spec);
+  const full = options.predictions ? withPredictions(withLoggers(spec)) : withLoggers(spec);
   const events = trainInWorker(full, { output, resume, probe, threads, signal: abort.signal })[Symbol.asyncIterator]();
   try {
     // The worker starts meanwhile; it is the one that checks the spec.

@@ -1,10 +1,12 @@
 /**
- * The specs of folds: each trains on all rows but a fold's, which are its test rows.
+ * The specs of folds: each trains on all rows but a fold's, which are its test rows. Of several tasks each task's rows are
+ * divided.
  * @module
  */
-import { missing, unsupported } from "../../core/errors.ts";
+import { badValue, missing, unsupported } from "../../core/errors.ts";
 import { spellOut } from "../../core/plain_names.ts";
-import type { Json, Named, Run, Transform } from "../../core/types.ts";
+import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
+import type { Dataset, Host, Json, Named, Run, Transform } from "../../core/types.ts";
 
 /** How rows are divided. */
 export type Division = Readonly<{
@@ -18,15 +20,70 @@ export type Division = Readonly<{
 /** A reference to a data set, with its transforms. */
 type DataPart = Readonly<{ use: string; with?: Named<Json>; transforms?: readonly Json[] }>;
 
-/** The data set that is divided, without its transforms. Throws AttuneError where a run has none of its own. */
-export function dividedSource(spec: Named<Json>, run: Run): DataPart {
-  if (run.task.subtasks.some(({ name }) => name !== "")) {
-    throw unsupported("crossvalidate", "task", run.task.name, "each of its tasks has rows of its own to divide");
+/** Training rows that are divided: a run's, or one of its tasks'. */
+export type DividedRows = Readonly<{
+  /** The task whose they are; "" where a run has one. */
+  task: string;
+  /** Where the spec has its data. */
+  path: string;
+  /** The data set, without its transforms. */
+  source: DataPart;
+  /** The transforms as they were made. */
+  transforms: readonly Transform[];
+}>;
+
+/** The rows of a run that are divided, task by task. Throws AttuneError where a task has none of its own. */
+export function dividedRows(spec: Named<Json>, run: Run): readonly DividedRows[] {
+  return run.task.subtasks.map(({ name, data }): DividedRows => {
+    const path = name === "" ? "data" : `task.with.tasks.${name}.data`;
+    const train = valueAt(spec, `${path}.train`);
+    if (train === undefined) {
+      if (name !== "" && data) {
+        throw unsupported("crossvalidate", "task", run.task.name, `its rows are to stand under ${path}`);
+      }
+      throw missing("spec", "the data that is divided into folds", `${path}.train`);
+    }
+    const { transforms: _, ...source } = partOf(train);
+    const made = (name === "" ? run.data.train : data?.train) as Dataset | undefined;
+    return { task: name, path, source, transforms: made?.transformed?.transforms ?? [] };
+  });
+}
+
+/**
+ * How each task's rows are divided: a task whose rows lack a column is divided without it.
+ *
+ * @throws AttuneError where no task has the column.
+ */
+export async function divisionsOf(
+  divided: readonly DividedRows[],
+  run: Run,
+  division: Division,
+  host: Host,
+): Promise<Named<Division>> {
+  if (divided.length === 1 || (division.stratify === null && division.group === null)) {
+    return Object.fromEntries(divided.map(({ task }) => [task, division]));
   }
-  const train = (spec.data as Named<Json> | undefined)?.train;
-  if (train === undefined) throw missing("spec", "the data that is divided into folds", "data.train");
-  const { transforms: _, ...source } = partOf(train);
-  return source;
+  const columns = new Map<string, readonly string[]>();
+  for (const { task, source } of divided) {
+    const opened = await run.use("data", source).open(host);
+    for await (const { row } of opened.read()) {
+      columns.set(task, Object.keys(row));
+      break;
+    }
+  }
+  const known = (option: "stratify" | "group", task: string): string | null => {
+    const column = division[option];
+    if (column === null || columns.get(task)?.includes(column)) return column;
+    const all = [...new Set([...columns.values()].flat())];
+    if (all.includes(column)) return null;
+    throw badValue("crossvalidate", `--${option}`, column, `a column of a task's rows: ${all.join(", ")}`);
+  };
+  return Object.fromEntries(
+    divided.map(({ task }) => [
+      task,
+      { ...division, stratify: known("stratify", task), group: known("group", task) },
+    ]),
+  );
 }
 
 function partOf(value: Json): DataPart {
@@ -37,7 +94,7 @@ function partOf(value: Json): DataPart {
 export type Fold = Readonly<{ number: number; fold: number; repeat: number }>;
 
 /** All folds, division by division. */
-export function foldsOf({ folds, repeats }: Division): readonly Fold[] {
+export function foldsOf({ folds, repeats }: Pick<Division, "folds" | "repeats">): readonly Fold[] {
   return Array.from({ length: folds * repeats }, (_, number) => ({
     number,
     fold: number % folds,
@@ -45,20 +102,29 @@ export function foldsOf({ folds, repeats }: Division): readonly Fold[] {
   }));
 }
 
+/** What the specs of folds are made of. */
+export type FoldSpecs = Readonly<{
+  spec: Named<Json>;
+  name: string;
+  divided: readonly DividedRows[];
+  divisions: Named<Division>;
+}>;
+
 /** The spec of a fold. Of the transforms those for training alone are left out of its test rows. */
-export function foldSpec(spec: Named<Json>, run: Run, division: Division, fold: Fold): Named<Json> {
-  const { train, eval: held } = (spec.data ?? {}) as { train: Json; eval?: Json };
-  const transforms = foldTransforms(train, run);
+export function foldSpec({ spec, name, divided, divisions }: FoldSpecs, fold: Fold): Named<Json> {
   const { search: _search, ...rest } = spec as Record<string, Json>;
-  return {
-    ...rest,
-    name: `${run.name}-fold-${fold.number}`,
-    data: {
-      train: foldPart(dividedSource(spec, run), division, fold, "train", transforms.training),
-      ...(held === undefined ? {} : { eval: held }),
-      test: foldPart(dividedSource(spec, run), division, fold, "test", transforms.measured),
-    },
-  };
+  const named: Named<Json> = { ...rest, name: `${name}-fold-${fold.number}` };
+  return divided.reduce((made, rows) => {
+    const { test: _test, ...given } = valueAt(spec, rows.path) as Record<string, Json>;
+    const division = divisions[rows.task] as Division;
+    const transforms = foldTransforms(given.train ?? null, rows.transforms);
+    const data = {
+      ...given,
+      train: foldPart(rows.source, division, fold, "train", transforms.training),
+      test: foldPart(rows.source, division, fold, "test", transforms.measured),
+    };
+    return setAt(made, rows.path, data);
+  }, named);
 }
 
 /**
@@ -67,14 +133,11 @@ export function foldSpec(spec: Named<Json>, run: Run, division: Division, fold: 
  */
 function foldTransforms(
   train: Json,
-  run: Run,
+  known: readonly Transform[],
 ): Readonly<{ training: readonly Json[]; measured: readonly Json[]; splits: boolean }> {
   const { transforms = [] } = partOf(train);
   const useOf = (transform: Json): string => typeof transform === "string" ? transform : String(partOf(transform).use);
-  const all = transforms.map((given) => ({
-    given,
-    made: run.data.train?.transformed?.transforms.find(({ name }) => name === useOf(given)),
-  }));
+  const all = transforms.map((given) => ({ given, made: known.find(({ name }) => name === useOf(given)) }));
   return {
     splits: all.some(({ given, made }) => made?.makes && splitWithoutTest(given, made).length > 0),
     training: all.flatMap(({ given, made }) => (made?.makes ? splitWithoutTest(given, made) : [given])),
@@ -109,19 +172,41 @@ function foldPart(
 }
 
 /**
- * The spec of a search within a fold, which sees the fold's training rows alone: where the spec has no rows to judge trials
- * by, these are a fold of them, as measured rows are. `run`: the one whose folds these are.
+ * A fold's spec without its test rows, which is judged by rows of the fold's training rows alone: where the spec has none to
+ * judge by, these are a fold of them, as measured rows are. `whole`: the fold's spec.
  */
-export function innerSpec(spec: Named<Json>, search: Json, run: Run, division: Division): Named<Json> {
-  const { train = null, eval: held } = spec.data as Named<Json>;
-  const { training, measured, splits } = foldTransforms(train, run);
-  if (held !== undefined) return { ...spec, data: { train, eval: held }, search };
-  if (splits) return { ...spec, data: { train }, search };
-  const { transforms: _, ...source } = partOf(train);
+export function judgedSpec(whole: Named<Json>, { divided, divisions }: FoldSpecs): Named<Json> {
   const first = { number: 0, fold: 0, repeat: 0 };
-  const parts = {
-    train: foldPart(source, division, first, "train", training),
-    eval: foldPart(source, division, first, "test", measured),
-  };
-  return { ...spec, data: parts, search };
+  return divided.reduce((made, rows) => {
+    const { test: _test, ...given } = valueAt(whole, rows.path) as Record<string, Json>;
+    const { train = null } = given;
+    const { training, measured, splits } = foldTransforms(train, rows.transforms);
+    if (given.eval !== undefined || splits) return setAt(made, rows.path, given);
+    const { transforms: _, ...source } = partOf(train);
+    const division = innerDivision(divisions[rows.task] as Division);
+    const inner = {
+      train: foldPart(source, division, first, "train", training),
+      eval: foldPart(source, division, first, "test", measured),
+    };
+    return setAt(made, rows.path, { ...given, ...inner });
+  }, whole);
+}
+
+/** Of as many groups as folds one is another fold's: the rest is divided into one fewer. */
+function innerDivision(division: Division): Division {
+  return division.group === null ? division : { ...division, folds: Math.max(2, division.folds - 1) };
+}
+
+/** Whether nothing judges a run of the spec while it trains, though its arguments ask for that. */
+export function lacksJudges(spec: Named<Json>, divided: readonly DividedRows[]): boolean {
+  const { evalStrategy = "no", evalOnStart = false } = (spec.training ?? {}) as Named<Json>;
+  if (evalStrategy === "no" && evalOnStart === false) return false;
+  return divided.every(({ path, transforms }) =>
+    valueAt(spec, `${path}.eval`) === undefined && !transforms.some(({ makes }) => makes?.includes("eval"))
+  );
+}
+
+/** The spec without evaluations while it trains. */
+export function unjudged(spec: Named<Json>): Named<Json> {
+  return { ...spec, training: { ...spec.training as Named<Json>, evalStrategy: "no", evalOnStart: false } };
 }

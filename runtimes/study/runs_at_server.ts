@@ -4,6 +4,8 @@
  */
 import { AttuneError, badValue, missing } from "../../core/errors.ts";
 import { sha256 } from "../../core/fingerprint.ts";
+import { taskData } from "../../core/spec/run_data.ts";
+import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Dataset, Host, Json, Named, Run, Store, TrainingEvent } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import type { RunEnd, RunOptions, Runs } from "./runs.ts";
@@ -98,49 +100,58 @@ async function requestOf(
   if (run.model.name !== "pretrained" || typeof path !== "string" || path.startsWith("/")) {
     throw badValue("server", "model", path ?? run.model.name, "a model's name at the server, as attune:base");
   }
-  const data = await uploadedData(spec, run, host, upload, test);
+  const { spec: own, file, rows } = await uploadedData(spec, run, host, upload, test);
   const { path: _path, ...modelOptions } = ((spec.model as Named<Named<Json>>).with ?? {}) as Named<Json>;
-  const parts = Object.fromEntries(Object.entries(spec).filter(([key, value]) => !notOurs.has(key) && value !== null));
+  const parts = Object.fromEntries(Object.entries(own).filter(([key, value]) => !notOurs.has(key) && value !== null));
   const training = { ...parts.training as Named<Json> | undefined, learningRate: run.training.learningRate };
+  // Of its logs the server's runners write those that jobs leave; what rows are answered is asked for.
+  const loggers = run.loggers.filter(({ name }) => name === "predictions").map(({ name }) => name);
   const request = {
     model: path,
-    training_file: data.file,
+    training_file: file,
     suffix: run.name.slice(0, 64),
     attune: {
       adapter: [],
       ...parts,
       training,
-      data: data.parts,
+      ...(own.data === undefined ? {} : { data: own.data }),
+      ...(loggers.length > 0 ? { loggers } : {}),
       ...(Object.keys(modelOptions).length > 0 ? { model: { use: "pretrained", with: modelOptions } } : {}),
     },
   };
-  return { request, rows: data.rows };
+  return { request, rows };
 }
 
-/** A run's data with its rows at the server; transforms stay in the spec. */
+/** A spec whose rows are at the server, of several tasks each task's; transforms stay in the spec. `rows`: those of each split. */
 async function uploadedData(
   spec: Named<Json>,
   run: Run,
   host: Host,
   upload: (lines: string) => Promise<string>,
   test: boolean,
-): Promise<Readonly<{ file: string; parts: Named<Json>; rows: Named<number> }>> {
-  const given = (spec.data ?? {}) as Named<Json>;
-  const parts: Record<string, Json> = {};
+): Promise<Readonly<{ spec: Named<Json>; file: string; rows: Named<number> }>> {
   const rows: Record<string, number> = {};
-  let file = "";
-  for (const split of Object.keys(given)) {
-    const dataset = run.data[split as keyof Run["data"]] as Dataset | undefined;
-    if (!dataset || (split === "test" && !test)) continue;
-    const lines = await linesOf(dataset.transformed?.source ?? dataset, host);
-    const id = await upload(lines);
-    rows[split] = lines.split("\n").length - 1;
-    if (split === "train") file = id;
-    const { transforms } = Object(given[split]) as { transforms?: Json };
-    parts[split] = { use: "jsonl", with: { path: id }, ...(transforms === undefined ? {} : { transforms }) };
+  let [made, file] = [spec, ""];
+  for (const task of run.task.subtasks) {
+    const at = task.data ? `task.with.tasks.${task.name}.data` : "data";
+    const given = (valueAt(spec, at) ?? {}) as Named<Json>;
+    const parts: Record<string, Json> = {};
+    const splits = taskData(run, task);
+    for (const [split, value] of Object.entries(given)) {
+      if (split === "leakThreshold") parts[split] = value;
+      const dataset = splits[split as keyof typeof splits];
+      if (!dataset || (split === "test" && !test)) continue;
+      const lines = await linesOf(dataset.transformed?.source ?? dataset, host);
+      const id = await upload(lines);
+      rows[split] = (rows[split] ?? 0) + lines.split("\n").length - 1;
+      if (split === "train" && file === "") file = id;
+      const { transforms } = Object(value) as { transforms?: Json };
+      parts[split] = { use: "jsonl", with: { path: id }, ...(transforms === undefined ? {} : { transforms }) };
+    }
+    made = setAt(made, at, parts);
   }
   if (file === "") throw missing("server", "the data to train on", "data.train");
-  return { file, parts, rows };
+  return { spec: made, file, rows };
 }
 
 async function linesOf(dataset: Dataset, host: Host): Promise<string> {

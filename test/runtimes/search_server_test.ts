@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
+import type { Json, Named } from "../../core/types.ts";
 import { jobRig } from "../faults/job_rig.ts";
 import { commands, here, started } from "../faults/killed_runs.ts";
 import { tinySpec } from "../tiny.ts";
@@ -26,15 +27,17 @@ describe("with --server", () => {
         search: { use: "grid", with: { metric: "loss", pruner, space } },
       }),
     );
+    const linesOf = (name: string): Named<Json>[] =>
+      readFileSync(join(folder, name), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line));
     const env = { ...process.env, ATTUNE_API_KEY: "key" };
     const run = async (command: string, ...args: string[]): Promise<void> => {
       const all = [
         ...commands[here] ?? [],
         command,
         spec,
-        ...args,
         "--output",
         join(folder, command),
+        ...args,
         "--server",
         rig.url,
       ];
@@ -54,5 +57,17 @@ describe("with --server", () => {
     await run("crossvalidate", "--folds", "2");
     const { loss } = JSON.parse(readFileSync(join(folder, "crossvalidate/folds/metrics.json"), "utf8"));
     assert.equal(loss.folds.length, 2);
+    const rows = plain.data.train.with.rows as readonly Named<Json>[];
+    const answered = linesOf("crossvalidate/folds/predictions.jsonl");
+    assert.deepEqual(answered.map(({ row }) => row), rows.map((_, i) => i));
+    answered.forEach(({ row, label }) => assert.equal(label, rows[Number(row)]?.label));
+    // Several tasks: each one's rows are at the server, too.
+    const { data, task, ...rest } = plain;
+    const tasks = { films: { task, data }, again: { task, data } };
+    writeFileSync(spec, JSON.stringify({ ...rest, task: { use: "multi-task", with: { tasks } } }));
+    await run("crossvalidate", "--folds", "2", "--output", join(folder, "several"));
+    const several = JSON.parse(readFileSync(join(folder, "several/folds/metrics.json"), "utf8"));
+    assert.deepEqual(Object.keys(several.tasks), ["films", "again"]);
+    assert.deepEqual(linesOf("several/folds/again-predictions.jsonl").map(({ row }) => row), rows.map((_, i) => i));
   });
 });

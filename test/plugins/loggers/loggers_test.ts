@@ -5,6 +5,7 @@ import { AttuneError } from "../../../core/errors.ts";
 import { consoleLogger } from "../../../plugins/loggers/console.ts";
 import { csv } from "../../../plugins/loggers/csv.ts";
 import { jsonl } from "../../../plugins/loggers/jsonl.ts";
+import { predictions } from "../../../plugins/loggers/predictions.ts";
 import { tensorboard } from "../../../plugins/loggers/tensorboard.ts";
 import { checksOf, loggedEvents, watchedStore } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
@@ -36,7 +37,7 @@ function hostOf(isTerminal: boolean, columns = 100): Host & { readonly written: 
   } as Host & { readonly written: string[] };
 }
 
-for (const logger of [jsonl(), csv(), tensorboard()]) {
+for (const logger of [jsonl(), csv(), predictions(), tensorboard()]) {
   itPasses(logger.name, checksOf(logger, { host: hostOf(false), run: runOf() }));
 }
 for (const isTerminal of [false, true]) {
@@ -318,4 +319,32 @@ test("console: no text moves the cursor", async () => {
   sink.log({ type: "evaluate", step: 0, epoch: 0, metrics: { "\x1b[31mred": 1 }, best: false });
   await sink.close();
   assert.deepEqual(host.written, ["warning: a?[2Jb c??1m\n", "step 0  evaluation  ?[31mred 1.0000\n"]);
+});
+
+test("predictions: every row as the trained model answers it, a file for each task", async () => {
+  const store = watchedStore();
+  const shown = (task: string, phase: "before" | "after", prediction: string): TrainingEvent => ({
+    type: "examples",
+    step: 6,
+    epoch: 3,
+    phase,
+    task,
+    labels: ["a", "b"],
+    metrics: {},
+    examples: [
+      { row: 0, text: "x", reference: "a", prediction, scores: [0.25, 0.75], groups: { region: "north" } },
+      { row: 1, text: "y", reference: "b", prediction: "b" },
+    ],
+  });
+  await logged(predictions({ path: "answers.jsonl" }), store, [
+    ...loggedEvents,
+    shown("films", "after", "b"),
+    shown("", "after", "b"),
+    shown("", "before", "a"),
+  ]);
+  assert.deepEqual([...store.files.keys()].sort(), ["answers.jsonl", "films-answers.jsonl"]);
+  assert.deepEqual(linesOf(store, "answers.jsonl"), [
+    '{"row":0,"label":"a","prediction":"b","scores":[0.25,0.75],"groups":{"region":"north"}}',
+    '{"row":1,"label":"b","prediction":"b"}',
+  ]);
 });

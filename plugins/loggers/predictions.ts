@@ -1,0 +1,53 @@
+/**
+ * A log of what the trained model answers: a line for every row that the run is reported on.
+ * @module
+ */
+import * as v from "valibot";
+import { role } from "../../blocks/options/mod.ts";
+import { define } from "../../core/define.ts";
+import { predictionLine } from "../../core/evaluation/predictions.ts";
+import type { Factory } from "../../core/types.ts";
+
+/** Options of {@link predictions}. */
+export interface PredictionsOptions {
+  /** The file's name in the output; of several tasks each has its own, with the task's name and a dash in front. */
+  readonly path: string;
+}
+
+/** Schema of {@link PredictionsOptions}. */
+export const predictionsSchema: v.GenericSchema<Partial<PredictionsOptions>, PredictionsOptions> = v.strictObject({
+  path: v.optional(role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" }), "predictions.jsonl"),
+});
+
+/**
+ * Writes `predictions.jsonl` when a run ends: for every row of `data.test`, else of `data.eval`, its label, what the trained
+ * model answers, and the scores of classes. Rows wait in memory for that. A run whose task answers places rather than rows
+ * leaves no file, and one without an output does nothing.
+ *
+ * @example
+ * ```ts
+ * import { predictions } from "attune/loggers/predictions";
+ * console.assert(predictions().everyRow === true);
+ * ```
+ */
+export const predictions: Factory<"logger", Partial<PredictionsOptions>> = define({
+  kind: "logger",
+  name: "predictions",
+  schema: predictionsSchema,
+  create: ({ path }) => ({
+    everyRow: true,
+    open: async (_host, _run, output) => {
+      const files = new Map<string, string>();
+      return {
+        log: (event) => {
+          if (event.type !== "examples" || event.phase !== "after" || event.examples.length === 0) return;
+          const lines = event.examples.map((example) => `${predictionLine(example, example.groups ?? {})}\n`);
+          files.set(event.task === "" ? path : `${event.task}-${path}`, lines.join(""));
+        },
+        close: async () => {
+          for (const [name, text] of files) await output?.put(name, new TextEncoder().encode(text));
+        },
+      };
+    },
+  }),
+});

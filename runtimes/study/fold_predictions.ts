@@ -1,0 +1,84 @@
+/**
+ * What each row was answered by a model that never saw it: the predictions of all folds in one file.
+ * @module
+ */
+import { divideRows } from "../../core/data/folds.ts";
+import { createRandom } from "../../core/random.ts";
+import type { Host, Json, Named, Run, Store } from "../../core/types.ts";
+import type { DividedRows, Division, Fold, FoldSpecs } from "./fold_specs.ts";
+
+/** The rows of a task that are a fold's, by their place in its data; those of all folds. */
+export type FoldPlaces = (task: string, fold?: Fold) => Int32Array;
+
+/** Divides the rows once more, as each fold's data set does. */
+export async function placesOf({ divided, divisions }: FoldSpecs, run: Run, host: Host): Promise<FoldPlaces> {
+  const each = new Map<string, (fold?: Fold) => Int32Array>();
+  for (const rows of divided) each.set(rows.task, await placesIn(rows, divisions[rows.task] as Division, run, host));
+  return (task, fold) => each.get(task)?.(fold) ?? new Int32Array();
+}
+
+async function placesIn(
+  { source }: DividedRows,
+  { folds, stratify, group, seed }: Division,
+  run: Run,
+  host: Host,
+): Promise<(fold?: Fold) => Int32Array> {
+  const opened = await run.use("data", source).open(host);
+  const [classes, groups]: [unknown[], unknown[]] = [[], []];
+  let rows = 0;
+  for await (const { row } of opened.read()) {
+    rows++;
+    if (stratify !== null) classes.push(row[stratify]);
+    if (group !== null) groups.push(row[group]);
+  }
+  const made = new Map<number, Int32Array>();
+  const divided = (repeat: number): Int32Array => {
+    const known = made.get(repeat) ?? divideRows({
+      rows,
+      folds,
+      classes: stratify === null ? undefined : classes,
+      groups: group === null ? undefined : groups,
+      random: createRandom(seed).fork("folds", repeat),
+    });
+    made.set(repeat, known);
+    return known;
+  };
+  return (one) => {
+    const of = divided(one?.repeat ?? 0);
+    return Int32Array.from(of.keys()).filter((row) => one === undefined || of[row] === one.fold);
+  };
+}
+
+/**
+ * Writes a task's predictions, in the order of the rows within each division; nothing where its folds have left none, as of
+ * a task that answers places rather than rows.
+ */
+export async function joinPredictions(
+  store: Store,
+  folds: readonly Fold[],
+  task: string,
+  places: FoldPlaces,
+): Promise<void> {
+  const name = task === "" ? "predictions.jsonl" : `${task}-predictions.jsonl`;
+  const repeated = folds.some(({ repeat }) => repeat > 0);
+  const all: { repeat: number; row: number; line: string }[] = [];
+  for (const fold of folds) {
+    const lines = await linesOf(store, `fold-${fold.number}/${name}`);
+    const of = places(task, fold);
+    for (const line of lines) {
+      const { row: within, ...answer } = JSON.parse(line) as Named<Json>;
+      // Where transforms have dropped rows, a row's place in the fold says nothing of its place in the data.
+      const row = lines.length === of.length ? of[Number(within)] ?? null : null;
+      const placed = { row, fold: fold.number, ...(repeated ? { repeat: fold.repeat } : {}), ...answer };
+      all.push({ repeat: fold.repeat, row: row ?? Infinity, line: `${JSON.stringify(placed)}\n` });
+    }
+  }
+  if (all.length === 0) return;
+  all.sort((a, b) => a.repeat - b.repeat || (a.row === b.row ? 0 : a.row - b.row));
+  await store.put(name, new TextEncoder().encode(all.map(({ line }) => line).join("")));
+}
+
+async function linesOf(store: Store, key: string): Promise<readonly string[]> {
+  const file = await store.get(key);
+  return file ? new TextDecoder().decode(file.bytes).split("\n").filter((line) => line !== "") : [];
+}
