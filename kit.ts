@@ -83,6 +83,7 @@ export { most } from "./core/most.ts";
 
 // Searches: what of a space a trial has.
 export { chosenIn, isThere, pathsInOrder } from "./core/spec/search_space.ts";
+export { predictionLine } from "./core/evaluation/predictions.ts";
 export { quantileOf } from "./core/statistics/intervals.ts";
 export { logNormalDensity, logNormalMass, truncatedQuantile } from "./core/statistics/truncated_normal.ts";
 

@@ -3,9 +3,14 @@
  * @module
  */
 import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
-import type { Named } from "../../core/types.ts";
+import type { Json, Named } from "../../core/types.ts";
 import type { FoldPlaces } from "./fold_predictions.ts";
-import type { FoldResult } from "./run_folds.ts";
+import type { Fold } from "./fold_specs.ts";
+
+/** A fold that has ended. `metrics`: of several tasks those of each have its name in front; `params`: what a search within it chose. */
+export type FoldResult =
+  & Fold
+  & Readonly<{ metrics: Named<number>; trainRows: number; testRows: number; params?: Named<Json> | undefined }>;
 
 /** A figure over folds. */
 export type FoldFigure = Readonly<

@@ -10,7 +10,7 @@ import type { Host, Json, Named, Run, Store } from "../../core/types.ts";
 import { storeWithin } from "../../core/within.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { withLoggers, withPredictions } from "../host/run_loggers.ts";
-import { type FoldMetrics, foldMetrics } from "./fold_figures.ts";
+import { type FoldMetrics, foldMetrics, type FoldResult } from "./fold_figures.ts";
 import { joinPredictions, placesOf } from "./fold_predictions.ts";
 import {
   dividedRows,
@@ -27,11 +27,6 @@ import {
 import type { Runs } from "./runs.ts";
 import { searchHere } from "./search_here.ts";
 import { jsonAt, keepDescription, putJson, removeCheckpoints } from "./study_files.ts";
-
-/** A fold that has ended. `metrics`: of several tasks those of each have its name in front; `params`: what a search within it chose. */
-export type FoldResult =
-  & Fold
-  & Readonly<{ metrics: Named<number>; trainRows: number; testRows: number; params?: Named<Json> | undefined }>;
 
 /** What cross-validation is made of. */
 export type FoldsOptions = Readonly<{
