@@ -13,21 +13,25 @@ export async function sha256(content: Uint8Array | string): Promise<string> {
 /** Bytes that are digested at once: the web's digest takes no streams. */
 const PIECE = 4 * 2 ** 20;
 
-/** A stream in pieces of 4 MiB, in one buffer that is used again; `digest`, behind the last: SHA-256 over the SHA-256 of each. */
+/**
+ * A stream in pieces of so many bytes, in one buffer that is used again; `digest`, behind the last: SHA-256 over the SHA-256
+ * of each. Where a digest is to be compared with one of another version, all are of 4 MiB.
+ */
 export function digestedPieces(
   stream: AsyncIterable<Uint8Array>,
+  pieceBytes: number = PIECE,
 ): Readonly<{ pieces: AsyncIterable<Uint8Array>; digest(): Promise<string> }> {
   const digests: string[] = [];
   const pieces = async function* (): AsyncGenerator<Uint8Array> {
-    const piece = new Uint8Array(PIECE);
+    const piece = new Uint8Array(pieceBytes);
     let length = 0;
     for await (const bytes of stream) {
       for (let from = 0; from < bytes.length;) {
-        const part = bytes.subarray(from, from + PIECE - length);
+        const part = bytes.subarray(from, from + pieceBytes - length);
         piece.set(part, length);
         length += part.length;
         from += part.length;
-        if (length < PIECE) continue;
+        if (length < pieceBytes) continue;
         digests.push(await sha256(piece));
         yield piece;
         length = 0;

@@ -16,6 +16,9 @@ export interface LastingFiles {
   writeFile(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<number>;
 }
 
+/** Bytes that are written at once: on Deno nothing else happens meanwhile. */
+const PIECE = 2 ** 17;
+
 /** Folders that are remembered to last. */
 const MOST = 4096;
 
@@ -68,7 +71,7 @@ export function lastingFiles(files: Files, root: string): LastingFiles {
       let size = 0;
       try {
         for await (const part of bytes instanceof Uint8Array ? [bytes] : bytes) {
-          await file.writeFile(part);
+          for (let at = 0; at < part.length; at += PIECE) await file.writeFile(part.subarray(at, at + PIECE));
           size += part.length;
         }
         await file.sync();

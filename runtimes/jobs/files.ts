@@ -49,6 +49,9 @@ function keptOf(form: ReadonlyMap<string, string>): number | undefined {
   throw httpError(400, "invalid_value", `${SECONDS}: ${allowed}`, SECONDS);
 }
 
+/** Bytes that are digested and written at once: on Deno nothing else happens meanwhile. */
+const PIECE = 2 ** 17;
+
 /** The JSON of an adapter's config is no longer. */
 const MAX_CONFIG = 4 * 2 ** 20;
 
@@ -111,7 +114,7 @@ async function receiveFile(
       yield piece;
     }
   };
-  const { pieces, digest } = digestedPieces(looked());
+  const { pieces, digest } = digestedPieces(looked(), PIECE);
   await files.receive(id, pieces);
   const rows = (): number => {
     if (wrong !== undefined) throw wrong;
