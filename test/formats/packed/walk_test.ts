@@ -3,11 +3,16 @@ import assert from "node:assert/strict";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import { train } from "../../../core/run/train_whole.ts";
+import { storeQueue } from "../../../core/jobs/store_queue.ts";
+import { readSafetensors } from "../../../core/safetensors.ts";
 import { compose } from "../../../core/spec/compose.ts";
 import type { Json, Named, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
+import { memory } from "../../../plugins/stores/memory.ts";
+import { jobPlanner } from "../../../runtimes/jobs/job_planner.ts";
+import { jobsApp } from "../../../runtimes/jobs/jobs_app.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { createApp } from "../../../runtimes/serve/app.ts";
 import { folderModels } from "../../../runtimes/serve/folder_models.ts";
@@ -36,6 +41,25 @@ const specOf = (path: string, task: Json, training: Named<Json> = {}): RunSpec =
     training: { maxSteps: 4, perDeviceTrainBatchSize: 2, learningRate: 0.02, seed: 3, ...training },
   }) as unknown as RunSpec;
 const generates = { use: "causal-lm", with: { generation: { maxNewTokens: 8, doSample: false } } };
+
+const folders = folderModels(home, host);
+const store = await memory().open(host);
+const queue = storeQueue(store, () => performance.now());
+const jobs = jobsApp({ store, queue, models: folders, planner: jobPlanner(catalog, host) });
+const scopes = ["models", "infer", "evaluate", "merge", "files"] as const;
+const keys = [{ key: "k", tenant: "me", scopes }];
+const app = createApp({ catalog, host, keys, models: folders, jobs });
+const asked = async (path: string, body: unknown): Promise<Response> => {
+  const headers = { authorization: "Bearer k", "content-type": "application/json" };
+  const answer = await app.request(path, { method: "POST", headers, body: JSON.stringify(body) });
+  assert.equal(answer.status, 200, answer.status === 200 ? "" : await answer.clone().text());
+  return answer;
+};
+const near = (found: readonly number[], wanted: readonly number[], what: string): void => {
+  assert.equal(found.length, wanted.length, what);
+  assert.ok(found.length > 0, what);
+  found.forEach((x, i) => assert.ok(Math.abs(x - (wanted[i] ?? NaN)) < 1e-5, `${what} ${i}: ${x}`));
+};
 
 describe("over a checkpoint that is quantized already", () => {
   it("what is generated is what the decoded weights generate, trained alike", async () => {
@@ -70,28 +94,56 @@ describe("over a checkpoint that is quantized already", () => {
     });
   }
 
-  it("a server answers with an adapter over it as over the decoded weights", async () => {
-    const models = folderModels(home, host);
-    const app = createApp({ catalog, host, keys: [{ key: "k", tenant: "me", scopes: ["models", "infer"] }], models });
-    const asked = async (path: string, body: Named<Json>): Promise<readonly number[]> => {
-      const headers = { authorization: "Bearer k", "content-type": "application/json" };
-      const answer = await app.request(path, { method: "POST", headers, body: JSON.stringify(body) });
-      const found = await answer.json();
-      assert.equal(answer.status, 200, JSON.stringify(found));
-      return found.results ? Object.values(found.results[0].scores) : found.data[0].embedding;
-    };
-    for (const [name, path] of Object.entries(bases)) {
-      const output = at(`${name}-classes`);
-      await train(compose(specOf(path, "sequence-classification"), catalog), host, { output });
-      await (await openSaved(output, host)).export("peft", at(`${name}-adapter`));
-      await decodedFolder(at(`${name}-decoded`), path, host);
-      for (const route of ["/v1/classify", "/v1/embeddings"]) {
-        const of = (model: string): Promise<readonly number[]> =>
-          asked(route, { model, adapter: `${name}-adapter`, input: "the cat 12" });
-        const [found, wanted] = [await of(name), await of(`${name}-decoded`)];
-        assert.equal(found.length, wanted.length);
-        found.forEach((x, i) => assert.ok(Math.abs(x - (wanted[i] ?? NaN)) < 1e-5, `${name} ${route} ${i}: ${x}`));
+  describe("a server answers over it as over the decoded weights", () => {
+    const task = { use: "sequence-classification", with: { labels: ["bad", "good"] } };
+    before(async () => {
+      for (const [name, path] of Object.entries(bases)) {
+        const output = at(`${name}-classes`);
+        await train(compose(specOf(path, "sequence-classification"), catalog), host, { output });
+        await (await openSaved(output, host)).export("peft", at(`${name}-adapter`));
+        await decodedFolder(at(`${name}-decoded`), path, host);
       }
+    });
+
+    for (const name of Object.keys(bases)) {
+      it(`${name}: classes, vectors and figures, with an adapter and without one`, async () => {
+        const adapters = [{}, { adapter: `${name}-adapter` }];
+        const answers: readonly (readonly [body: Named<Json>, of: (answer: Response) => Promise<readonly number[]>])[] =
+          [
+            ...adapters.map((own) =>
+              [{ path: "/v1/embeddings", ...own, input: ["the cat 12", "that"] }, async (answer: Response) => {
+                const { data } = await answer.json();
+                return data.flatMap(({ embedding }: { embedding: number[] }) => embedding);
+              }] as const
+            ),
+            [{ path: "/v1/classify", ...adapters[1], input: "the cat 12" }, async (answer) => {
+              const { results: [{ scores }] } = await answer.json();
+              return Object.values<number>(scores);
+            }],
+            [{ path: "/v1/evaluate", ...adapters[1], task, rows }, async (answer) => {
+              const { metrics: { loss, accuracy } } = await answer.json();
+              return [loss, accuracy];
+            }],
+          ];
+        for (const [{ path, ...body }, of] of answers) {
+          const found = async (model: string) => await of(await asked(String(path), { model, ...body }));
+          near(await found(name), await found(`${name}-decoded`), `${name} ${path}`);
+        }
+      });
+
+      it(`${name}: a merge, whose answer is a whole model of floats, and what it differs by`, async () => {
+        const merge = (base: string, more: object = {}) =>
+          asked("/v1/adapters/merge", { adapters: [{ file: `${name}-adapter` }], base, ...more });
+        const whole = async (base: string) =>
+          readSafetensors(new Uint8Array(await (await merge(base)).arrayBuffer()), base);
+        const [found, wanted] = [await whole(name), await whole(`${name}-decoded`)];
+        assert.deepEqual(Object.keys(found).sort(), Object.keys(wanted).sort());
+        for (const [tensor, { data }] of Object.entries(wanted)) {
+          near([...found[tensor]?.data as Float32Array], [...data as Float32Array], `${name} ${tensor}`);
+        }
+        const { verify } = await (await merge(name, { verify: true })).json();
+        assert.ok(verify.maxLogitDifference < 1e-4, JSON.stringify(verify));
+      });
     }
   });
 });
