@@ -15,6 +15,9 @@ const MAX_BYTES = 8 * 2 ** 30;
 /** What was used within this time stays whatever its size, in milliseconds: a run may be reading it. */
 const RECENT = 60 * 60 * 1000;
 
+/** What is read again and again is said to be in use as often, in milliseconds. */
+const RENEWED = 60 * 1000;
+
 /**
  * The cache that the environment names: ATTUNE_CACHE, a folder, or "off" for none; else `attune` within XDG_CACHE_HOME, or
  * the place that the system has for caches.
@@ -41,12 +44,22 @@ function folderOf(
 /** A folder as a store that makes room for what is put into it. */
 function boundedStore(folder: string, maxBytes: number): Store {
   const store = directoryStore(folder);
+  /** When each key was last said to be in use. */
+  const renewed = new Map<string, number>();
+  const renew = async (key: string): Promise<void> => {
+    const now = Date.now();
+    if (now - (renewed.get(key) ?? -Infinity) < RENEWED) return;
+    renewed.set(key, now);
+    const path = join(folder, key);
+    // Whoever reads a file part by part sees by its time of writing that it is still the same.
+    const info = await stat(path).catch(() => undefined);
+    if (info) await utimes(path, now / 1000, info.mtimeMs / 1000).catch(() => {});
+  };
   return {
     ...store,
     get: async (key, range) => {
       const file = await store.get(key, range);
-      const now = new Date();
-      if (file && !range) await utimes(join(folder, key), now, now).catch(() => {});
+      if (file && range?.length !== 0) await renew(key);
       return file;
     },
     put: async (key, bytes, options) => {

@@ -162,17 +162,19 @@ describe("the user's cache", () => {
     assert.deepEqual(await cachedJson(undefined, "found", ["a"], find), { looks: 6 });
   });
   it("makes room: the least recently used goes, and what a run may be reading stays", async () => {
-    const own = join(folder, "bounded");
-    const cache = userCache({ ATTUNE_CACHE: own }, "linux", 3000) as Store;
-    for (const [i, name] of ["a", "b", "c"].entries()) {
-      await cache.put(`x/${name}`, new Uint8Array(1000));
-      const then = Date.now() / 1000 - 100_000 + i;
-      utimesSync(join(own, "x", name), then, then);
+    for (const range of [undefined, { offset: 10, length: 20 }]) {
+      const own = join(folder, `bounded ${range?.length}`);
+      const cache = userCache({ ATTUNE_CACHE: own }, "linux", 3000) as Store;
+      for (const [i, name] of ["a", "b", "c"].entries()) {
+        await cache.put(`x/${name}`, new Uint8Array(1000));
+        const then = Date.now() / 1000 - 100_000 + i;
+        utimesSync(join(own, "x", name), then, then);
+      }
+      await cache.get("x/a", range);
+      await cache.put("x/d", new Uint8Array(1500));
+      assert.deepEqual(readdirSync(join(own, "x")).sort(), ["a", "d"]);
+      await cache.put("x/e", new Uint8Array(1500));
+      assert.deepEqual(readdirSync(join(own, "x")).sort(), ["a", "d", "e"]);
     }
-    await cache.get("x/a");
-    await cache.put("x/d", new Uint8Array(1500));
-    assert.deepEqual(readdirSync(join(own, "x")).sort(), ["a", "d"]);
-    await cache.put("x/e", new Uint8Array(1500));
-    assert.deepEqual(readdirSync(join(own, "x")).sort(), ["a", "d", "e"]);
   });
 });
