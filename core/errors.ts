@@ -132,6 +132,16 @@ export function refused(plugin: string, message: string): AttuneError {
   return new AttuneError(message, { code: "REFUSED", plugin });
 }
 
+/** A run in which no parameter changes. */
+export function nothingTrains(): AttuneError {
+  return new AttuneError("Nothing trains: every parameter that the losses depend on stays as it is", {
+    code: "NOTHING_TRAINS",
+    plugin: "engine",
+    found: "0 parameters that train",
+    allowed: ["layers that freeze leaves out", "an adapter", "a head"],
+  });
+}
+
 /** A store's key that is not a plain relative path, or that links lead outside of the store. */
 export function badKey(plugin: string, key: string, problem = "is not a path inside the store"): AttuneError {
   return new AttuneError(`Key ${show(key)} ${problem}`, { code: "BAD_KEY", plugin, path: key, found: key });

@@ -4,7 +4,7 @@
  */
 import { createEngine, type Engine } from "../engine/engine.ts";
 import type { BuiltProgram } from "../engine/engine_options.ts";
-import { missing } from "../errors.ts";
+import { missing, nothingTrains } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import type { Batch, Sample } from "../types.ts";
 import type { TaskRows } from "./batches.ts";
@@ -36,7 +36,7 @@ export async function createTaskEngine(
   const { run, host, checkpoint, backbone } = first.open;
   const { training } = run;
   const batches = await Promise.all(tasks.map(({ open, train }) => batchesFor(open, train)));
-  return await createEngine({
+  const engine = await createEngine({
     host,
     checkpoint,
     backbone,
@@ -65,6 +65,9 @@ export async function createTaskEngine(
     prepackLimit: PREPACK_LIMIT,
     activationBudget: (elseBytes) => activationBudget(training, elseBytes + processBytes(0)),
   });
+  if (engine.trainableParameters > 0) return engine;
+  await engine.close();
+  throw nothingTrains();
 }
 
 /** Batches that tell an engine what is to come. */

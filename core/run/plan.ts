@@ -5,6 +5,7 @@
 import { queryBlocksFor } from "../engine/builder/attention.ts";
 import type { Parameter } from "../engine/builder/parameters.ts";
 import type { BuiltProgram } from "../engine/engine_options.ts";
+import { nothingTrains } from "../errors.ts";
 import { dimsWith } from "../engine/feeds.ts";
 import { dryRegularizers } from "../engine/prepare.ts";
 import { buildProgram, type ProgramOptions, trainsRule } from "../engine/program.ts";
@@ -89,6 +90,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     for (const p of work.program.recorded.parameters.values()) parameters.set(p.name, p);
     works.push(work);
   }
+  if (trained.size === 0) throw nothingTrains();
   const { frozen, fixed: frozenBytes } = frozenParts(works, trained);
   const count = (own: boolean): number =>
     [...parameters.values()].filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);

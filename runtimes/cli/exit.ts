@@ -27,6 +27,7 @@ const usageCodes: ReadonlySet<string> = new Set([
   "UNSUPPORTED",
   "EMPTY_DATA",
   "NO_LABELS",
+  "NOTHING_TRAINS",
   "BAD_FILE",
   "BAD_PLUGIN",
   "NOT_INSTALLED",

@@ -7,7 +7,7 @@ import process from "node:process";
 import { it } from "node:test";
 import { main } from "../../runtimes/cli/main.ts";
 import { withLoggers } from "../../runtimes/host/run_loggers.ts";
-import { commands } from "../faults/killed_runs.ts";
+import { commands, here } from "../faults/killed_runs.ts";
 import { tinySpec } from "../tiny.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-cli-"));
@@ -30,6 +30,24 @@ it("what is wrong on the command line is exit code 2, and nothing is written", a
     ]
   ) assert.equal(await main(args), 2, args.join(" "));
   assert.deepEqual(readdirSync(folder), ["spec.json"]);
+});
+
+it("a run in which nothing trains is refused before its first step, and so is its plan", async () => {
+  const frozen = join(folder, "frozen.json");
+  const rows = [{ text: "one", textPair: "two", score: 1 }, { text: "a", textPair: "b", score: 0 }];
+  const task = "sentence-similarity";
+  const data = { train: { use: "memory", with: { rows } } };
+  writeFileSync(frozen, JSON.stringify({ version: 1, model: "attune:base", task, data, adapter: "freeze" }));
+  for (const args of [["plan", frozen], ["run", frozen, "--output", join(folder, "frozen")]]) {
+    const [program = "", ...rest] = commands[here] ?? [];
+    const said = await new Promise<string>((resolve) =>
+      execFile(program, [...rest, ...args], { timeout: 50_000 }, (error, _, stderr) => {
+        resolve(`${error?.code}: ${stderr}`);
+      })
+    );
+    assert.match(said, /^2: [^]*Nothing trains: every parameter/, args[0]);
+  }
+  assert.equal(await main(["plan", frozen, "--set", 'adapter={"use":"freeze","with":{"trainLastLayers":1}}']), 0);
 });
 
 it("one logger may be a name, and a run of the command has log and report beside it", () => {
