@@ -12,7 +12,8 @@ import { badValue, unknownName } from "../errors.ts";
 import { createMutex, type Turn } from "../mutex.ts";
 import { createRandom } from "../random.ts";
 import { inspectBuilt } from "../run/built.ts";
-import { batchesInOrder, batchesOfTokens, encodeAll } from "../run/data.ts";
+import { batchesInOrder, batchesOfTokens, noRows } from "../run/data.ts";
+import { createRowEncoder } from "../run/encoding.ts";
 import { ortOf, predictSamples } from "../run/infer.ts";
 import { packingRoom } from "../run/memory.ts";
 import { type OpenRun, openRun } from "../run/open.ts";
@@ -229,16 +230,15 @@ function freshOf({ base, merged, fresh }: PoolState, members: readonly LoadedAda
   return names;
 }
 
+/** Rows as samples, one after the other: those of a request are few, and nothing is found out or kept of them. */
 async function encodeFor(open: OpenRun, rows: Iterable<Row> | AsyncIterable<Row>): Promise<readonly Sample[]> {
-  const read = async function* () {
-    let at = 0;
-    for await (const row of rows) yield { row, next: { at: ++at } };
-  };
-  const dataset = {
-    kind: "data",
-    name: "rows",
-    options: {},
-    open: async () => ({ fingerprint: "", read }),
-  } as const;
-  return await encodeAll(open, dataset, false);
+  const encoder = createRowEncoder(open, false, undefined);
+  const samples: Sample[] = [];
+  let number = 0;
+  for await (const row of rows) {
+    for (const sample of encoder.encode(row, number)) samples.push(encoder.finish(sample, samples.length, 0));
+    number++;
+  }
+  if (samples.length === 0) throw noRows("rows");
+  return samples;
 }

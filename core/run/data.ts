@@ -195,15 +195,18 @@ export async function estimated(rows: EncodedRows, keep: number): Promise<Measur
   return { samples: count, tokens, longest: await largestSamples(rows, keep) };
 }
 
+/** Where there are no rows. */
+export function noRows(plugin: string): AttuneError {
+  return new AttuneError("The data set has no rows", {
+    code: "EMPTY_DATA",
+    plugin,
+    found: 0,
+    allowed: ["at least one row"],
+  });
+}
+
 function checkLearned(dataset: Dataset, { count, looked }: Pick<EncodedRows, "count" | "looked">): void {
-  if (count === 0) {
-    throw new AttuneError("The data set has no rows", {
-      code: "EMPTY_DATA",
-      plugin: dataset.name,
-      found: 0,
-      allowed: ["at least one row"],
-    });
-  }
+  if (count === 0) throw noRows(dataset.name);
   if (looked.unlabelled < looked.count) return;
   throw new AttuneError(
     `Nothing would be learned: no label of the ${count} rows counts. What is to be learned may be missing, or ` +

@@ -37,18 +37,26 @@ export type Authenticate = (request: Request) => Promise<Caller>;
 /** Checks bearer tokens against keys, in a time that does not tell how much of a token is right. */
 export function authenticator(keys: readonly Key[], time: () => number): Authenticate {
   const known = Promise.all(keys.map(async (key) => ({ ...key, digest: await sha256(key.key) })));
-  return async (request) => {
-    const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-    if (given === undefined) throw httpError(401, "missing_api_key", "A bearer token is missing");
+  type Known = Awaited<typeof known>[number];
+  // Of tokens that were right no digest is made again: that takes longer than many a request.
+  const passed = new Map<string, Known>();
+  const matched = async (given: string): Promise<Known> => {
     const digest = await sha256(given);
-    let found: Key | undefined;
+    let found: Known | undefined;
     // Every key is looked at, every character of its digest.
     for (const key of await known) if (equalDigests(key.digest, digest)) found = key;
     if (!found) throw httpError(401, "invalid_api_key", "The bearer token is wrong");
+    passed.set(given, found);
+    return found;
+  };
+  return async (request) => {
+    const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    if (given === undefined) throw httpError(401, "missing_api_key", "A bearer token is missing");
+    const found = passed.get(given) ?? await matched(given);
     if (found.expires !== undefined && found.expires <= time()) {
       throw httpError(401, "expired_api_key", "The bearer token is no longer valid");
     }
-    const { tenant, tenants, scopes } = found;
+    const { tenant, tenants, scopes, digest } = found;
     return { tenant, ...(tenants ? { tenants } : {}), scopes, key: digest };
   };
 }

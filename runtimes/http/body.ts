@@ -25,6 +25,24 @@ export type Incoming = Readonly<{
 /** How a body is read. `maxBytes`: of all media types, or of each; `seconds`: for how long it may come. */
 export type BodyLimits = Readonly<{ maxBytes: number | Readonly<Record<string, number>>; seconds: number }>;
 
+/** Bodies that are here already, and requests of whose bodies no more comes than their headers say. */
+const [received, measured] = [new WeakMap<Request, Uint8Array<ArrayBuffer>>(), new WeakSet<Request>()];
+
+/** The same request, whose body this is: streams take longer than many a request. */
+export function withBody(request: Request, bytes: Uint8Array<ArrayBuffer>): Request {
+  received.set(request, bytes);
+  return request;
+}
+
+/** The same request, of whose body its server hands out no more than Content-Length says. */
+export function withExactLength(request: Request): Request {
+  measured.add(request);
+  return request;
+}
+
+/** Bodies of such requests that are no longer are read at once. */
+const SHORT = 2 ** 16;
+
 /** A line of JSON lines that is longer is refused. */
 const MAX_LINE = 2 ** 20;
 
@@ -49,7 +67,10 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
       throw httpError(400, "unsupported_media_type", `Content-Type: ${types.join(" or ")} is expected`);
     }
   };
+  const given = received.get(request);
+  if (given && given.length > maxBytes) throw tooLarge();
   const parts = async function* (): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    if (given) return yield given;
     const reader = (request.body as ReadableStream<Uint8Array<ArrayBuffer>> | null)?.getReader();
     if (!reader) return;
     let late = false;
@@ -62,8 +83,8 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
     try {
       while (true) {
         const part = await reader.read().catch(() => undefined);
-        if (late) throw httpError(408, "body_too_slow", `The body took over ${seconds} s`);
-        if (!part) throw httpError(400, "body_lost", "The body ended too early");
+        if (late) throw tooSlow(seconds);
+        if (!part) throw lost();
         if (part.done) return;
         bytes += part.value.length;
         if (bytes > maxBytes) throw tooLarge();
@@ -74,7 +95,10 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
       void reader.cancel().catch(() => {});
     }
   };
+  const isShort = said !== null && Number(said) <= SHORT && measured.has(request);
   const bytes = async (): Promise<Uint8Array<ArrayBuffer>> => {
+    if (given) return given;
+    if (isShort) return await atOnce(request, seconds);
     const all: Uint8Array[] = [];
     for await (const part of parts()) all.push(part);
     return joinBytes(all);
@@ -101,6 +125,18 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
       }
     },
   };
+}
+
+const tooSlow = (seconds: number) => httpError(408, "body_too_slow", `The body took over ${seconds} s`);
+const lost = () => httpError(400, "body_lost", "The body ended too early");
+
+/** A body whose length is known to be small. */
+async function atOnce(request: Request, seconds: number): Promise<Uint8Array<ArrayBuffer>> {
+  return await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(tooSlow(seconds)), 1000 * seconds);
+    request.arrayBuffer().then((buffer) => resolve(new Uint8Array(buffer)), () => reject(lost()))
+      .finally(() => clearTimeout(timer));
+  });
 }
 
 /** JSON in UTF-8 without what parsers disagree about. Throws what a route throws. */

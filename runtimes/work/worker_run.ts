@@ -5,6 +5,7 @@
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { createApp } from "../serve/app.ts";
+import { withBody } from "../http/body.ts";
 import type { Caller } from "../http/route.ts";
 import { folderModels } from "../serve/folder_models.ts";
 import { openJobStore } from "../jobs/job_store.ts";
@@ -14,8 +15,8 @@ import { hostHere } from "../host/train.ts";
 import type { FromWorker, ToWorker, WorkerSettings } from "./messages.ts";
 import { planRoutes } from "./plan_route.ts";
 
-/** Whom the pool says that a request is from; nothing of what callers send becomes this header. */
-const CALLER = "x-attune-caller";
+/** Whom the pool says that a request is from. */
+const callers = new WeakMap<Request, Caller>();
 
 const port = parentPort;
 const say = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
@@ -28,7 +29,6 @@ type Open = {
   answer: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** What was read of it and not sent. */
   first?: Uint8Array<ArrayBuffer> | undefined;
-  second?: Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>> | undefined;
 };
 
 /** Bytes of an answer that is sent as one message. */
@@ -49,7 +49,7 @@ async function opened({ store, models, plugins, allowHub, limits, threads }: Wor
   return createApp({
     catalog,
     keys: [],
-    authenticate: (request) => Promise.resolve(JSON.parse(decodeURIComponent(request.headers.get(CALLER) ?? "null"))),
+    authenticate: (request) => Promise.resolve(callers.get(request) ?? nobody),
     limiter: () => 0,
     host,
     models: named,
@@ -83,50 +83,43 @@ export async function receive(message: ToWorker): Promise<void> {
 }
 
 async function answer(
-  { id, method, path, headers: given, caller, body, whole }: Extract<ToWorker, { type: "request" }>,
+  { id, method, path, headers, caller, body, whole }: Extract<ToWorker, { type: "request" }>,
 ) {
   const own: Open = { gone: new AbortController(), body: undefined, answer: undefined };
   open.set(id, own);
-  const stream = body ?? new ReadableStream<Uint8Array>({
-    start: (controller) => void (own.body = controller),
-    pull: () => say({ type: "pull", id }),
-  }, { highWaterMark: 0 });
-  const headers = { ...given, [CALLER]: encodeURIComponent(JSON.stringify(caller ?? nobody)) };
-  const request = new Request(`http://worker${path}`, {
+  const url = `http://worker${path}`;
+  const { signal } = own.gone;
+  const request = body ? withBody(new Request(url, { method, headers, signal }), body) : new Request(url, {
     method,
     headers,
-    body: stream,
-    signal: own.gone.signal,
+    body: new ReadableStream<Uint8Array>({
+      start: (controller) => void (own.body = controller),
+      pull: () => say({ type: "pull", id }),
+    }, { highWaterMark: 0 }),
+    signal,
     duplex: "half",
   } as RequestInit);
+  if (caller) callers.set(request, caller);
   const response = await (await app).fetch(request);
   const head = { type: "head", id, status: response.status, headers: [...response.headers] } as const;
-  const isSmall = whole || await begin(own, response);
-  if (!isSmall) return say(head);
+  // JSON is here as a whole, however long it is.
+  const isHere = whole || /^application\/json/.test(response.headers.get("content-type") ?? "");
+  const bytes = isHere ? new Uint8Array(await response.arrayBuffer()) : undefined;
+  if (!bytes || !whole && bytes.length > SMALL) {
+    own.first = bytes;
+    own.answer = bytes ? undefined : response.body?.getReader();
+    return say(head);
+  }
   open.delete(id);
-  const bytes = whole ? new Uint8Array(await response.arrayBuffer()) : own.first ?? new Uint8Array();
   say({ ...head, body: bytes }, [bytes.buffer]);
-}
-
-/** Begins to read an answer that flows; whether it was all of it. What is short is one message, in place of five. */
-async function begin(own: Open, response: Response): Promise<boolean> {
-  own.answer = response.body?.getReader();
-  if (!own.answer || !/^application\/json/.test(response.headers.get("content-type") ?? "")) return false;
-  const { done, value } = await own.answer.read();
-  // Transferred is the whole memory of a piece, which may be others' too.
-  own.first = value?.slice();
-  if (done || value.length > SMALL) return done;
-  own.second = await own.answer.read();
-  return own.second.done;
 }
 
 /** Sends the next piece of an answer. */
 async function send(id: number, own: Open): Promise<void> {
   try {
-    const { first, second, answer } = own;
-    const piece = first ? { done: false, value: first } as const : second ?? await answer?.read();
-    if (first) own.first = undefined;
-    else own.second = undefined;
+    const { first, answer } = own;
+    const piece = first ? { done: false, value: first } as const : await answer?.read();
+    own.first = undefined;
     if (piece && !piece.done) return say({ type: "part", id, bytes: piece.value });
     open.delete(id);
     say({ type: "end", id });

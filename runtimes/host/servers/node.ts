@@ -4,10 +4,14 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { serve } from "@hono/node-server";
+import { withExactLength } from "../../http/body.ts";
 import { type Handler, HEADERS_SECONDS, type Listening, type ListenOptions } from "../listen.ts";
 
 /** Bytes still accepted of a body that nobody reads once the answer is sent, so that its sender sees the answer. */
 const LEFT = 2 ** 20;
+
+/** For how long it may come, in milliseconds. */
+const LATE = 2000;
 
 /** Serves until it is closed. */
 export async function serveNode(
@@ -19,7 +23,14 @@ export async function serveNode(
   return await new Promise((resolve, reject) => {
     const server = serve(
       // Streams of events have no end; how long bodies may take is the app's to say.
-      { fetch: handler, port, hostname, overrideGlobalObjects: false, serverOptions },
+      {
+        // The parser keeps a request to its Content-Length.
+        fetch: (request) => handler(withExactLength(request)),
+        port,
+        hostname,
+        overrideGlobalObjects: false,
+        serverOptions,
+      },
       ({ port }) => resolve({ port, close: closed }),
     );
     server.once("error", reject);
@@ -28,10 +39,10 @@ export async function serveNode(
       outgoing.once("finish", () => {
         if (incoming.complete) return;
         const { socket } = incoming;
-        const before = socket.bytesRead;
+        const [before, since] = [socket.bytesRead, performance.now()];
         const look = setInterval(() => {
           if (incoming.complete || socket.destroyed) clearInterval(look);
-          else if (socket.bytesRead - before > LEFT) socket.destroySoon();
+          else if (socket.bytesRead - before > LEFT || performance.now() - since > LATE) socket.destroySoon();
         }, 1);
       }));
     const closed = (): Promise<void> =>
