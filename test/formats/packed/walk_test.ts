@@ -107,20 +107,20 @@ describe("over a checkpoint that is quantized already", () => {
 
     for (const name of Object.keys(bases)) {
       it(`${name}: classes, vectors and figures, with an adapter and without one`, async () => {
-        const adapters = [{}, { adapter: `${name}-adapter` }];
+        const over: Named<Json> = { adapter: `${name}-adapter` };
         const answers: readonly (readonly [body: Named<Json>, of: (answer: Response) => Promise<readonly number[]>])[] =
           [
-            ...adapters.map((own) =>
+            ...[{}, over].map((own: Named<Json>) =>
               [{ path: "/v1/embeddings", ...own, input: ["the cat 12", "that"] }, async (answer: Response) => {
                 const { data } = await answer.json();
                 return data.flatMap(({ embedding }: { embedding: number[] }) => embedding);
               }] as const
             ),
-            [{ path: "/v1/classify", ...adapters[1], input: "the cat 12" }, async (answer) => {
+            [{ path: "/v1/classify", ...over, input: "the cat 12" }, async (answer) => {
               const { results: [{ scores }] } = await answer.json();
               return Object.values<number>(scores);
             }],
-            [{ path: "/v1/evaluate", ...adapters[1], task, rows }, async (answer) => {
+            [{ path: "/v1/evaluate", ...over, task, rows }, async (answer) => {
               const { metrics: { loss, accuracy } } = await answer.json();
               return [loss, accuracy];
             }],
