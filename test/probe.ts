@@ -6,7 +6,7 @@
  * @module
  */
 import process from "node:process";
-import { type Capabilities, cpu } from "../core/graph/capabilities.ts";
+import { type Capabilities, capabilities } from "../core/graph/capabilities.ts";
 import type { Op } from "../core/graph/ops.ts";
 import type { DType } from "../core/tensor.ts";
 import { type Call, callDims, calls, graphOf } from "./core/graph/calls.ts";
@@ -34,7 +34,7 @@ export async function hasKernel(op: Op, dtype: DType): Promise<boolean> {
 /** The table as it is. */
 export async function probe(): Promise<Capabilities> {
   const found: [string, DType[]][] = [];
-  for (const op of Object.keys(cpu) as Op[]) {
+  for (const op of Object.keys(capabilities.cpu) as Op[]) {
     const dtypes: DType[] = [];
     for (const dtype of probedDtypes) if (await hasKernel(op, dtype)) dtypes.push(dtype);
     found.push([op, dtypes]);
@@ -52,7 +52,7 @@ function retyped(op: Op, dtype: DType): Call {
 if (import.meta.main) {
   const found = await probe();
   for (const [op, dtypes] of Object.entries(found)) {
-    const known = cpu[op as Op];
+    const known = capabilities.cpu[op as Op];
     const note = String(known) === String(dtypes) ? "" : `  (the table says ${known.join(", ") || "none"})`;
     process.stdout.write(`${op}: ${dtypes.join(", ") || "none"}${note}\n`);
   }

@@ -9,28 +9,14 @@
  */
 import type { DimValues } from "../graph/dims.ts";
 import { forwardNodes, type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
-import { elementwiseOps, type Op } from "../graph/ops.ts";
+import { opTable } from "../graph/op_table.ts";
+import type { Op } from "../graph/ops.ts";
 import { createFlow } from "./flow.ts";
 import { bytesOf, peakBytes } from "./liveness.ts";
 import { lower } from "./lower/lower.ts";
 
 /** What may be computed again: nothing, what costs a pass over memory, or attention's scores besides. */
 export type Recompute = "nothing" | "passes" | "attention";
-
-/** Elementwise ops that cost far more than a pass over memory. */
-const slow: ReadonlySet<Op> = new Set<Op>(["Log", "Pow", "Softplus"]);
-
-/** Ops that cost about one pass over memory. */
-const passes: ReadonlySet<Op> = new Set<Op>([
-  ...[...elementwiseOps].filter((op) => !slow.has(op)),
-  "Transpose",
-  "Reshape",
-  "Expand",
-  "Concat",
-  "Slice",
-  "LayerNormalization",
-  "SimplifiedLayerNormalization",
-]);
 
 /** Ops that give the elements of their first operand, in another type or order. */
 const moves: ReadonlySet<Op> = new Set<Op>(["Cast", "Identity", "Transpose", "Reshape", "Slice"]);
@@ -102,10 +88,10 @@ function roundedWeights(graph: Graph, forward: ReadonlySet<Node>): ReadonlySet<n
 }
 
 function isCheap(graph: Graph, node: Node, how: Recompute): boolean {
-  if (passes.has(node.op)) return true;
-  if (how !== "attention") return false;
-  const weight = node.inputs.some((input) => input && graph.origin(input)?.kind === "parameter");
-  return node.op === "Softmax" || ((node.op === "MatMul" || node.op === "FusedMatMul") && !weight);
+  const { recompute } = opTable[node.op];
+  if (recompute === "passes") return true;
+  return recompute === "attention" && how === "attention" &&
+    !node.inputs.some((input) => input && graph.origin(input)?.kind === "parameter");
 }
 
 /** The values to make anew so that as few bytes as possible are kept for `wanted`. */

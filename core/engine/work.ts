@@ -2,8 +2,9 @@
  * The work of a program: the multiply-adds of its matrix products, as sizes of a batch tell.
  * @module
  */
-import { addDims, type Dim, evaluateDim, mulDims, sizeOfShape } from "../graph/dims.ts";
+import { addDims, type Dim, evaluateDim } from "../graph/dims.ts";
 import { forwardNodes, type Graph, type Node, reachable } from "../graph/graph.ts";
+import { opTable } from "../graph/op_table.ts";
 import type { Batch } from "../types.ts";
 import { dimsWith } from "./feeds.ts";
 
@@ -14,11 +15,10 @@ export type Product = Readonly<{ node: Node; multiplyAdds: Dim; again: boolean }
 export function productsOf(graph: Graph): readonly Product[] {
   const forward = forwardNodes(graph);
   return reachable([...graph.outputs.values()]).flatMap((node): Product[] => {
-    if (node.op !== "Gemm" && node.op !== "MatMul" && node.op !== "FusedMatMul") return [];
-    const [a, out] = [node.inputs[0], node.outputs[0]];
-    const turned = "transA" in node.attrs && node.attrs.transA === 1;
-    const multiplyAdds = mulDims(sizeOfShape(out?.shape ?? []), a?.shape.at(turned ? -2 : -1) ?? 1);
-    return [{ node, multiplyAdds, again: !forward.has(node) && !node.scope.startsWith("d.") }];
+    const multiplyAdds = opTable[node.op].multiplyAdds?.(node);
+    return multiplyAdds === undefined
+      ? []
+      : [{ node, multiplyAdds, again: !forward.has(node) && !node.scope.startsWith("d.") }];
   });
 }
 

@@ -9,7 +9,7 @@
 import { type Dim, splitDim } from "./dims.ts";
 import * as f from "./functions.ts";
 import type { Graph, Node, Value } from "./graph.ts";
-import type { Op } from "./ops.ts";
+import { opTable } from "./op_table.ts";
 import { backward } from "./vjp.ts";
 
 /** Logits of more classes than this are made in blocks, where they are also wider than what they are made of. */
@@ -32,9 +32,6 @@ type Recipe = Readonly<{
   /** The logits of a block, by what its rows are of the values with rows. */
   build: (block: ReadonlyMap<Value, Value>) => Value;
 }>;
-
-/** Ops that treat every element alone and that heads put behind their products. */
-const elementwise: ReadonlySet<Op> = new Set<Op>(["Add", "Sub", "Mul", "Div", "Tanh", "Neg", "Identity", "Cast"]);
 
 const known = new WeakMap<Graph, Map<string, ClassScores>>();
 
@@ -166,7 +163,7 @@ function recipeOf(logits: Value): Recipe | undefined {
       if (c && !added) return undefined;
       return (block) => f.apply("Gemm", [left(block), right(block), ...(added ? [added(block)] : [])], attrs);
     }
-    if (!elementwise.has(node.op)) return undefined;
+    if (opTable[node.op].rows !== "elementwise") return undefined;
     const parts = node.inputs.map((input) => input && visit(input));
     if (parts.some((part) => !part)) return undefined;
     return (block) => f.apply(node.op, parts.map((part) => part?.(block)), node.attrs);

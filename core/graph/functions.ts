@@ -5,7 +5,7 @@
 import { type DType, f32, type Tensor } from "../tensor.ts";
 import { type Dim, mulDims, type Shape } from "./dims.ts";
 import type { Op, Ops } from "./ops.ts";
-import type { Value, Values } from "./graph.ts";
+import type { Value, Values } from "./value.ts";
 
 /** One op with one output. */
 export function apply<O extends Op>(op: O, inputs: Values, attrs: Ops[O]): Value {

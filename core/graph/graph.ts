@@ -7,68 +7,32 @@
  */
 import type { DType, Tensor } from "../tensor.ts";
 import type { Shape } from "./dims.ts";
+import { opTable } from "./op_table.ts";
 import type { Op, Ops } from "./ops.ts";
-import { inferShapes } from "./shapes.ts";
+import type {
+  Append,
+  Graph as AnyGraph,
+  Node,
+  Origin,
+  Purpose,
+  Region,
+  RegionRule,
+  Rewrite,
+  Value,
+  Values,
+} from "./value.ts";
 
 export type { Dim, Shape } from "./dims.ts";
-
-/** One tensor of a graph. */
-export type Value = Readonly<{ graph: Graph; id: number; dtype: DType; shape: Shape }>;
-
-/** Values, some of which may be absent. */
-export type Values = readonly (Value | undefined)[];
-
-/** One operation. `scope`: the part of the model that made it. */
-export type Node<O extends Op = Op> = Readonly<{
-  op: O;
-  inputs: Values;
-  outputs: readonly Value[];
-  attrs: Ops[O];
-  scope: string;
-}>;
-
-/** Where a value comes from that no node makes: fed in each run, a parameter of the model, or fixed. */
-export type Origin =
-  | Readonly<{ kind: "input"; name: string }>
-  | Readonly<{ kind: "parameter"; name: string }>
-  | Readonly<{ kind: "constant"; tensor: Tensor }>;
-
-/** A gradient rule for a whole region: gets the outputs' gradients, gives the inputs'. */
-export type Rule = (dy: Values, needs: readonly boolean[]) => Values;
-
-/**
- * From `inputs` to `outputs`, gradients take `rule` and do not look inside. `transparent`: the rule only saves memory,
- * so rewrites may look through it.
- */
-export type Region = Readonly<{
-  inputs: readonly Value[];
-  outputs: readonly Value[];
-  rule: Rule;
-  transparent: boolean;
-}>;
-
-/** An operation that is asked for. */
-export type Asked<O extends Op = Op> = Readonly<{ op: O; inputs: Values; attrs: Ops[O] }>;
-
-/** What a node is for: the model's outputs, a loss (or a regularizer's term) of them, or gradients. */
-export type Purpose = "outputs" | "loss" | "gradients";
-
-/**
- * Makes other nodes in place of those that are asked for, as a graph is built: of the model, its losses and its gradients
- * alike. `next` appends a node as the rewrites behind this one have it.
- */
-export type Rewrite = (asked: Asked, next: Append, purpose: Purpose) => readonly Value[];
-
-/** Appends an operation and gives its outputs. */
-export type Append = <O extends Op>(op: O, inputs: Values, attrs: Ops[O]) => readonly Value[];
+export type { Append, Asked, Node, Origin, Purpose, Region, RegionRule, Rewrite, Value, Values } from "./value.ts";
 
 /** A training or inference graph under construction. */
-export class Graph {
+export type Graph = AnyGraph;
+
+/** Makes an empty graph. `rewrites`: what stands between an operation that is asked for and its nodes, the first one first. */
+export const Graph: new (rewrites?: readonly Rewrite[]) => Graph = class implements AnyGraph {
   readonly nodes: Node[] = [];
-  /** Inputs and parameters, by name. */
   readonly inputs: Map<string, Value> = new Map<string, Value>();
   readonly outputs: Map<string, Value> = new Map<string, Value>();
-  /** The label of new nodes. */
   scope = "";
   readonly #producers: (Node | undefined)[] = [];
   readonly #origins: (Origin | undefined)[] = [];
@@ -78,22 +42,18 @@ export class Graph {
   readonly #readAs: Map<number, Value> = new Map();
   readonly #rewrites: readonly Rewrite[];
 
-  /** An empty graph. `rewrites`: what stands between an operation that is asked for and its nodes, the first one first. */
   constructor(rewrites: readonly Rewrite[] = []) {
     this.#rewrites = rewrites;
   }
 
-  /** A value fed in each run; the same name gives the same value. */
   input(name: string, dtype: DType, shape: Shape): Value {
     return this.inputs.get(name) ?? this.#source({ kind: "input", name }, dtype, shape);
   }
 
-  /** A named tensor of the model: trained, or frozen. */
   parameter(name: string, dtype: DType, shape: Shape): Value {
     return this.inputs.get(name) ?? this.#source({ kind: "parameter", name }, dtype, shape);
   }
 
-  /** A small fixed tensor; equal ones are one. */
   constant(tensor: Tensor): Value {
     const key = `constant ${tensor.dtype} ${tensor.dims} ${
       tensor.data.length > 16 ? this.#producers.length : tensor.data
@@ -105,7 +65,6 @@ export class Graph {
     return value;
   }
 
-  /** Appends an operation and gives its outputs. Throws where shapes or dtypes do not fit. */
   append<O extends Op>(op: O, inputs: Values, attrs: Ops[O]): readonly Value[] {
     if (this.#rewrites.length === 0) return this.#append(op, inputs, attrs);
     const purpose = purposeOf(this.scope);
@@ -123,7 +82,7 @@ export class Graph {
     const key = keyOf(op, inputs, attrs);
     const known = this.#known.get(key);
     if (known) return known;
-    const inferred = inferShapes({ op, inputs, attrs });
+    const inferred = opTable[op].shape({ op, inputs, attrs });
     const outputs: Value[] = [];
     const node: Node<O> = { op, inputs, outputs, attrs, scope: this.scope };
     for (const { dtype, shape } of inferred) outputs.push(this.#value(dtype, shape, node as Node, undefined));
@@ -132,13 +91,16 @@ export class Graph {
     return outputs;
   }
 
-  /** Names a result. */
   output(name: string, value: Value): void {
     this.outputs.set(name, value);
   }
 
-  /** Declares a region whose gradient is `rule`: fused losses, gradient reversal, detach, checkpointing. */
-  withVjp(inputs: readonly Value[], outputs: readonly Value[], rule: Rule, transparent = false): readonly Value[] {
+  withVjp(
+    inputs: readonly Value[],
+    outputs: readonly Value[],
+    rule: RegionRule,
+    transparent = false,
+  ): readonly Value[] {
     // An Identity per output keeps the region apart from other uses of the same nodes.
     const marked = outputs.map((value) => this.#unique("Identity", value));
     const region: Region = { inputs, outputs: marked, rule, transparent };
@@ -146,32 +108,26 @@ export class Graph {
     return marked;
   }
 
-  /** The node that makes a value, if one does. */
   producer(value: Value): Node | undefined {
     return this.#producers[value.id];
   }
 
-  /** Where a value comes from that no node makes. */
   origin(value: Value): Origin | undefined {
     return this.#origins[value.id];
   }
 
-  /** Declares that others read `other` in a node's result's place: what gradients are computed from, too. */
   replace(result: Value, other: Value): void {
     this.#readAs.set(result.id, other);
   }
 
-  /** What others read in a value's place. */
   readAs(value: Value): Value {
     return this.#readAs.get(value.id) ?? value;
   }
 
-  /** The region that a value is an output of. */
   region(value: Value): Region | undefined {
     return this.#regions.get(value.id);
   }
 
-  /** Runs `build` with its nodes labelled. */
   within<T>(scope: string, build: () => T): T {
     const outer = this.scope;
     this.scope = scope;
@@ -202,7 +158,7 @@ export class Graph {
     this.#origins.push(origin);
     return value;
   }
-}
+};
 
 function keyOf(op: Op, inputs: Values, attrs: unknown): string {
   return `${op} ${inputs.map((v) => v?.id ?? "-").join(" ")} ${JSON.stringify(attrs)}`;

@@ -1,8 +1,8 @@
 /**
  * The op set: standard ONNX ops, and a few of com.microsoft, that inference packages have kernels for.
  *
- * A new line here compiles only when the shape table, the gradient table, the capability table and the reference
- * interpreter have it too.
+ * A new line here compiles only with a record of its family (`op_record.ts` says what that holds) and a line of the
+ * reference interpreter.
  * @module
  */
 import type { DType } from "../tensor.ts";
@@ -11,9 +11,9 @@ import type { Dim, Shape } from "./dims.ts";
 /** No attributes. */
 export type None = Readonly<Record<never, never>>;
 
-/** Op → attributes. */
-export interface Ops {
-  // one tensor in, one of the same shape out
+/** Ops that treat every element alone, and their attributes. */
+export interface ElementwiseOps {
+  // one tensor
   Identity: None;
   Neg: None;
   Abs: None;
@@ -49,27 +49,39 @@ export interface Ops {
   And: None;
   Or: None;
   Where: None;
-  // products
+}
+
+/** Matrix products, and their attributes. */
+export interface ProductOps {
   MatMul: None;
   /** alpha · A B with A, B transposed on their last two axes where asked; of com.microsoft. */
   FusedMatMul: Readonly<{ alpha: number; transA: 0 | 1; transB: 0 | 1 }>;
   /** alpha · A' B' + C on matrices. */
   Gemm: Readonly<{ alpha: number; transA: 0 | 1; transB: 0 | 1 }>;
-  // shape
+}
+
+/** Ops that rearrange elements, and their attributes. */
+export interface ArrangementOps {
   Transpose: Readonly<{ perm: readonly number[] }>;
   Reshape: Readonly<{ shape: Shape }>;
   Expand: Readonly<{ shape: Shape }>;
   Concat: Readonly<{ axis: number }>;
   /** Elements start to end (excluded; null: the last) of an axis; the two may be sums of names. */
   Slice: Readonly<{ axis: number; start: Dim; end: Dim | null }>;
-  // places
+}
+
+/** Ops that look up or add to elements by index, and their attributes. */
+export interface IndexOps {
   Gather: Readonly<{ axis: number }>;
   GatherElements: Readonly<{ axis: number }>;
   /** data with updates added at rows: data [n, ...], indices [m, 1] int64, updates [m, ...]. */
   ScatterND: None;
   /** data with updates added along an axis. */
   ScatterElements: Readonly<{ axis: number }>;
-  // along axes
+}
+
+/** Ops along axes, and their attributes. */
+export interface AxisOps {
   Softmax: Readonly<{ axis: number }>;
   LogSoftmax: Readonly<{ axis: number }>;
   ReduceSum: Readonly<{ axes: readonly number[]; keepdims: 0 | 1 }>;
@@ -83,45 +95,8 @@ export interface Ops {
   SimplifiedLayerNormalization: Readonly<{ epsilon: number }>;
 }
 
+/** Op → attributes. */
+export interface Ops extends ElementwiseOps, ProductOps, ArrangementOps, IndexOps, AxisOps {}
+
 /** The name of an op. */
 export type Op = keyof Ops;
-
-/** Ops that live in ONNX Runtime's own domain. */
-export const microsoftOps: ReadonlySet<Op> = new Set<Op>(["FusedMatMul", "QuickGelu"]);
-
-/** Ops that treat every element alone. */
-export const elementwiseOps: ReadonlySet<Op> = new Set<Op>([
-  "Identity",
-  "Neg",
-  "Abs",
-  "Sign",
-  "Sqrt",
-  "Reciprocal",
-  "Exp",
-  "Log",
-  "Sin",
-  "Cos",
-  "Erf",
-  "Tanh",
-  "Sigmoid",
-  "Softplus",
-  "Relu",
-  "HardSigmoid",
-  "Gelu",
-  "QuickGelu",
-  "Not",
-  "Cast",
-  "Add",
-  "Sub",
-  "Mul",
-  "Div",
-  "Pow",
-  "Max",
-  "Min",
-  "Equal",
-  "Less",
-  "Greater",
-  "And",
-  "Or",
-  "Where",
-]);

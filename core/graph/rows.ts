@@ -8,19 +8,15 @@
  * them [batch * picks] (rows with fewer repeat a place), `<index>.unpick` [chosen] finds the chosen ones among those.
  * @module
  */
-import { type Dim, mulDims, renameDim, type Shape } from "./dims.ts";
+import { type Dim, mulDims, type Shape } from "./dims.ts";
 import * as f from "./functions.ts";
-import type { Graph, Node, Value } from "./graph.ts";
-import { elementwiseOps } from "./ops.ts";
-
-/**
- * Where the places lie: on axis 0 as batch*seq ("flat"), or on an axis behind a batch axis 0, which holds the places
- * once ("seq") or several times in turn ("3*seq": query heads that share a key head).
- */
-type Form = "flat" | number;
+import type { Graph, Value } from "./graph.ts";
+import { inverse, selectedShape, timesOf } from "./op_arrangement.ts";
+import type { RowForm } from "./op_record.ts";
+import { opTable } from "./op_table.ts";
 
 /** One operand of a pushed op: selected in a form, or (undefined) left as it is. */
-type Operand = Readonly<{ value: Value; form: Form | undefined }>;
+type Operand = Readonly<{ value: Value; form: RowForm | undefined }>;
 
 type Push = Readonly<{ operands: readonly Operand[]; rebuild: (operands: readonly Value[], perRow: string) => Value }>;
 
@@ -56,9 +52,9 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
   const known = new Map<string, Value>();
 
   // Depth first over a list of its own: models are as deep as they like, the stack of calls is not.
-  const select = (value: Value, form: Form): Value => {
+  const select = (value: Value, form: RowForm): Value => {
     const open: Selection[] = [];
-    const begin = (value: Value, form: Form): Value | undefined => {
+    const begin = (value: Value, form: RowForm): Value | undefined => {
       const key = `${value.id} ${form}`;
       const found = known.get(key);
       if (found) return found;
@@ -87,7 +83,7 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
     }
     return made as Value;
   };
-  const leaf = (value: Value, form: Form): Value => {
+  const leaf = (value: Value, form: RowForm): Value => {
     const shape = selectedShape(value.shape, form, seq, perRow);
     const made = value.graph.origin(value)?.kind === "input" ? selectedInput(value, shape) : undefined;
     if (made) return made;
@@ -101,9 +97,7 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
     const order = [0, form, ...value.shape.map((_, i) => i).filter((i) => i !== 0 && i !== form)];
     const moved = f.transpose(value, order);
     const rows = f.gather(f.reshape(moved, [mulDims("batch", seq), ...moved.shape.slice(2)]), picks);
-    const inverse: number[] = [];
-    order.forEach((axis, i) => (inverse[axis] = i));
-    return f.transpose(f.reshape(rows, ["batch", perRow, ...moved.shape.slice(2)]), inverse);
+    return f.transpose(f.reshape(rows, ["batch", perRow, ...moved.shape.slice(2)]), inverse(order));
   };
   return f.gather(select(x, "flat"), unpick);
 }
@@ -141,7 +135,7 @@ export function choosePlaces(
 function neededWhole(x: Value, seq: string): ReadonlySet<number> {
   const whole = new Set<number>();
   const seen = new Set<string>();
-  const waiting: { value: Value; form: Form }[] = [{ value: x, form: "flat" }];
+  const waiting: { value: Value; form: RowForm }[] = [{ value: x, form: "flat" }];
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { value, form } = next;
     const key = `${value.id} ${form}`;
@@ -167,71 +161,28 @@ function markWhole(value: Value, whole: Set<number>): void {
 }
 
 /** How the question for some places of `value` becomes one for its operands; undefined where it cannot. */
-function pushOf(value: Value, form: Form, seq: string): Push | undefined {
+function pushOf(value: Value, form: RowForm, seq: string): Push | undefined {
   const node = value.graph.producer(value);
   if (!node || node.outputs[0] !== value || (value.graph.region(value) && !value.graph.region(value)?.transparent)) {
     return undefined;
   }
   const inputs = node.inputs as readonly Value[];
-  const again = (operands: readonly Value[]): Value => f.apply(node.op, operands, node.attrs);
-  if (elementwiseOps.has(node.op)) {
-    const operands = inputs.map((input) => aligned(input, value, form, seq));
-    return operands.every((o) => o !== undefined) ? { operands: operands as Operand[], rebuild: again } : undefined;
-  }
-  const [a, b] = inputs;
-  if (!a) return undefined;
-  const rank = value.shape.length;
-  const axis = form === "flat" ? 0 : form;
-  const flat = mulDims("batch", seq);
-  switch (node.op) {
-    case "LayerNormalization":
-    case "SimplifiedLayerNormalization":
-    case "Softmax":
-    case "LogSoftmax":
-      if (axis === rank - 1) return undefined;
-      return { operands: inputs.map((value, i) => ({ value, form: i === 0 ? form : undefined })), rebuild: again };
-    case "Gemm":
-      if ((node as Node<"Gemm">).attrs.transA || form !== "flat") return undefined;
-      return {
-        operands: inputs.map((value, i) => ({
-          value,
-          form: i === 0 || (i === 2 && value.shape.length === 2 && value.shape[0] === flat) ? form : undefined,
-        })),
-        rebuild: again,
-      };
-    case "MatMul":
-    case "FusedMatMul": {
-      const transA = node.op === "FusedMatMul" && (node as Node<"FusedMatMul">).attrs.transA;
-      if (!b || transA || axis !== rank - 2 || a.shape.length !== rank) return undefined;
-      return { operands: [{ value: a, form }, { value: b, form: undefined }], rebuild: again };
-    }
-    case "Slice":
-      if ((node as Node<"Slice">).attrs.axis === axis) return undefined;
-      return { operands: [{ value: a, form }], rebuild: again };
-    case "Concat":
-      if ((node as Node<"Concat">).attrs.axis === axis) return undefined;
-      return { operands: inputs.map((value) => ({ value, form })), rebuild: again };
-    case "Transpose": {
-      const from = (node as Node<"Transpose">).attrs.perm[axis] ?? 0;
-      const perm = (node as Node<"Transpose">).attrs.perm;
-      if (form === "flat" ? from !== 0 : perm[0] !== 0) return undefined;
-      return { operands: [{ value: a, form: form === "flat" ? "flat" : from }], rebuild: again };
-    }
-    case "Reshape": {
-      const before = formBefore(a.shape, value.shape, form, seq);
-      if (before === undefined) return undefined;
-      return {
-        operands: [{ value: a, form: before }],
-        rebuild: ([x], perRow) => f.reshape(x as Value, selectedShape(value.shape, form, seq, perRow)),
-      };
-    }
-    default:
-      return undefined;
-  }
+  const { rows } = opTable[node.op];
+  const operands = rows === "elementwise"
+    ? inputs.map((input) => aligned(input, value, form, seq))
+    : rows?.(node, form, seq)?.map((form, i): Operand => ({ value: inputs[i] as Value, form }));
+  if (!operands?.every((operand) => operand !== undefined)) return undefined;
+  return {
+    operands,
+    rebuild: (selected, perRow) =>
+      node.op === "Reshape"
+        ? f.reshape(selected[0] as Value, selectedShape(value.shape, form, seq, perRow))
+        : f.apply(node.op, selected, node.attrs),
+  };
 }
 
 /** The operand of an elementwise op, by broadcasting's alignment; undefined where its places have no batch axis. */
-function aligned(operand: Value, result: Value, form: Form, seq: string): Operand | undefined {
+function aligned(operand: Value, result: Value, form: RowForm, seq: string): Operand | undefined {
   const offset = result.shape.length - operand.shape.length;
   const axis = (form === "flat" ? 0 : form) - offset;
   if (axis < 0 || operand.shape[axis] === 1) return { value: operand, form: undefined };
@@ -239,35 +190,6 @@ function aligned(operand: Value, result: Value, form: Form, seq: string): Operan
   return offset === 0 && operand.shape[0] === "batch" && operand.shape[axis] === result.shape[axis]
     ? { value: operand, form: axis }
     : undefined;
-}
-
-function formBefore(before: Shape, after: Shape, form: Form, seq: string): Form | undefined {
-  const flat = mulDims("batch", seq);
-  if (form === "flat") {
-    if (before[0] === flat) return "flat";
-    return before[0] === "batch" && before[1] === seq ? 1 : undefined;
-  }
-  if (after[0] !== "batch" || timesOf(after[form], seq) === undefined) return undefined;
-  if (before[0] === flat) return form === 1 && after[1] === seq ? "flat" : undefined;
-  if (before[0] !== "batch") return undefined;
-  // As many values behind the places, and the places innermost in their axis: the same values are chosen.
-  const behind = (shape: Shape, axis: number) => shape.slice(axis + 1).reduce(mulDims, 1);
-  const axis = before.findIndex((dim, i) =>
-    i > 0 && timesOf(dim, seq) !== undefined && behind(before, i) === behind(after, form)
-  );
-  return axis < 0 ? undefined : axis;
-}
-
-/** How many times an axis holds the places in turn; undefined where it does not. */
-function timesOf(dim: Dim | undefined, seq: string): number | undefined {
-  if (dim === seq) return 1;
-  const several = typeof dim === "string" ? /^(\d+)\*(\w+)$/.exec(dim) : null;
-  return several?.[2] === seq ? Number(several[1]) : undefined;
-}
-
-function selectedShape(shape: Shape, form: Form, seq: string, perRow: string): Shape {
-  const axis = form === "flat" ? 0 : form;
-  return shape.map((dim, i) => (i === axis ? renameDim(dim, seq, perRow) : dim));
 }
 
 /** Whether a graph has asked for chosen places of an input. */

@@ -14,7 +14,6 @@ const unused: readonly string[] = [
   "core/engine/recompute.ts selectRecomputed",
   "core/finite_weights.ts DIGEST_IN_METADATA",
   "core/generate/sample.ts selectDrawable",
-  "core/graph/capabilities.ts cpu",
   "core/graph/dims.ts sameShape",
   "core/graph/rows.ts choosesPlaces",
   "core/graph/vjp.ts isDifferentiable",

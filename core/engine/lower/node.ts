@@ -4,7 +4,6 @@
  */
 import type { Dim } from "../../graph/dims.ts";
 import type { Node, Value } from "../../graph/graph.ts";
-import { microsoftOps } from "../../graph/ops.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
 import { float32, int64s, type Lowering, nameOf, shapeInput, simpleNode } from "./context.ts";
 import { encodedProduct } from "./encoded.ts";
@@ -50,20 +49,13 @@ function nodesFor(
   const inputs = node.inputs.map((value) => (value ? nameInput(lowering, value, output) : ""));
   const replaced = providerRules[lowering.provider].replace?.(lowering, node, inputs[0] ?? "", output);
   if (replaced) return [replaced];
-  const { extra, attributes } = formOf(lowering, node);
+  const form = formOf(lowering, node, inputs);
   const empty = emptyInner(node);
   const whole = `${output}.product`;
   if (empty !== undefined) values.set(whole, node.outputs[0] as Value);
   return [
     ...decodeQuantized(lowering, node),
-    {
-      op: node.op,
-      domain: microsoftOps.has(node.op) ? "com.microsoft" : "",
-      name: `${outputs[0]} ${node.scope}`,
-      inputs: [...inputs, ...extra],
-      outputs: empty === undefined ? outputs : [whole],
-      attributes,
-    },
+    { ...form, name: `${outputs[0]} ${node.scope}`, outputs: empty === undefined ? outputs : [whole] },
     ...(empty === undefined ? [] : zeroWhereEmpty(lowering, empty, whole, output)),
   ];
 }

@@ -4,11 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { capabilities, cpu } from "../../../core/graph/capabilities.ts";
+import { capabilities } from "../../../core/graph/capabilities.ts";
 import { probe, probedDtypes } from "../../probe.ts";
 
 describe("capabilities", () => {
-  it("of the CPU are what onnxruntime-node runs", async () => assert.deepEqual(cpu, await probe()));
+  it("of the CPU are what onnxruntime-node runs", async () => assert.deepEqual(capabilities.cpu, await probe()));
   it("name only dtypes that are probed", () => {
     for (const table of Object.values(capabilities)) {
       for (const [op, dtypes] of Object.entries(table)) {
@@ -19,7 +19,7 @@ describe("capabilities", () => {
   it("of other providers are no more than the CPU's, which takes over what they lack", () => {
     for (const table of Object.values(capabilities)) {
       for (const [op, dtypes] of Object.entries(table)) {
-        const all: readonly string[] = cpu[op as keyof typeof cpu];
+        const all: readonly string[] = capabilities.cpu[op as keyof typeof capabilities.cpu];
         assert.deepEqual(dtypes.filter((dtype) => !all.includes(dtype)), [], op);
       }
     }
