@@ -23,11 +23,8 @@ function commentAbove(text: string, at: number): string | undefined {
     .join(" ").replaceAll(/\{@link (\w+)\}/g, "$1").trim();
 }
 
-/** What the fields of a type say they are. */
-function fieldsOf(text: string, head: RegExp): Record<string, string> {
-  const start = head.exec(text);
-  if (!start) return {};
-  const from = start.index + start[0].length;
+/** What the fields of a type say they are, which begins at a place of a text. */
+function fieldsOf(text: string, from: number): Record<string, string> {
   const body = text.slice(from, text.indexOf("\n}", from) + 1);
   return Object.fromEntries([...body.matchAll(/^ {2}(?:readonly )?([\w$]+)\??:/gm)].flatMap((field) => {
     const said = commentAbove(body, field.index);
@@ -35,19 +32,47 @@ function fieldsOf(text: string, head: RegExp): Record<string, string> {
   }));
 }
 
+/** Texts that declare options, by the name of these: plugins may share them. */
+const declarations: ReadonlyMap<string, string> = new Map(
+  ["plugins", "core", "blocks"].flatMap((folder) =>
+    readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" }).map((file) => `${root}${folder}/${file}`)
+  ).filter((file) => file.endsWith(".ts")).flatMap((file) => {
+    const text = readFileSync(file, "utf8");
+    return [...text.matchAll(/^export (?:interface|type) (\w+(?:Options|Steps))\b/gm)].map(([, name = ""]) =>
+      [name, text] as const
+    );
+  }),
+);
+
+/** What the fields of options say they are, with those that these extend or are another name of. `text`: where they may stand. */
+function optionsOf(name: string, text: string): Record<string, string> {
+  const declares = new RegExp(`^export (?:interface ${name}\\b([^{]*)|type ${name} = ([^{;]*))([{;])`, "m");
+  const source = declares.test(text) ? text : declarations.get(name) ?? "";
+  const [head = "", bases = "", other = ""] = declares.exec(source) ?? [];
+  const inherited = `${bases}${other}`.match(/\b\w+(?:Options|Steps)\b/g)?.map((base) => optionsOf(base, source)) ?? [];
+  return Object.assign(
+    {},
+    ...inherited,
+    head.endsWith("{") ? fieldsOf(source, source.indexOf(head) + head.length) : {},
+  );
+}
+
 /** What each plugin says of itself and its options, by kind and name. */
 function descriptions(): ReadonlyMap<string, Readonly<{ about?: string; options: Record<string, string> }>> {
-  const found = new Map<string, Readonly<{ about?: string; options: Record<string, string> }>>();
+  const said = new Map<string, Readonly<{ about?: string; options: Record<string, string> }>>();
   for (const file of readdirSync(`${root}plugins`, { recursive: true, encoding: "utf8" })) {
     if (!/^[\w-]+[\\/]\w+\.ts$/.test(file)) continue;
     const text = readFileSync(`${root}plugins/${file}`, "utf8");
-    for (const made of text.matchAll(/^export const \w+: Factory<"(\w+)", [^]*?\bname: "([\w-]+)"/gm)) {
+    const first = /^export (?:interface|type) (\w+Options)\b/m.exec(text)?.[1] ?? "";
+    const plugin = /^export const \w+: Factory<"(\w+)", ([^]*?)> = [^]*?\bname: (?:"([\w-]+)"|NAME)/gm;
+    for (const made of text.matchAll(plugin)) {
+      const [, kind = "", input = "", name = /^const NAME = "([\w-]+)"/m.exec(text)?.[1]] = made;
       const about = commentAbove(text, made.index)?.split(/(?<=[.:]) /)[0];
-      const options = fieldsOf(text, /^export (?:interface \w+Options\b[^{]*|type \w+Options = Readonly<)\{/m);
-      found.set(`${made[1]} ${made[2]}`, { ...(about ? { about } : {}), options });
+      const options = optionsOf(/\b\w+Options\b/.exec(input)?.[0] ?? first, text);
+      said.set(`${kind} ${name}`, { ...(about ? { about } : {}), options });
     }
   }
-  return found;
+  return said;
 }
 
 /** Options that are plugins become references to their kind. */
@@ -55,7 +80,11 @@ function withParts(schema: Schema, roles: Named<Role>): Schema {
   for (const [pattern, role] of Object.entries(roles)) {
     const [name = "", ...rest] = pattern.split(".");
     if (role.role !== "plugin" || !schema.properties?.[name] || rest.length > 0) continue;
-    schema.properties[name] = { anyOf: [reference(role.kind), { type: "array", items: reference(role.kind) }] };
+    const { description } = schema.properties[name];
+    schema.properties[name] = {
+      ...(description === undefined ? {} : { description }),
+      anyOf: [reference(role.kind), { type: "array", items: reference(role.kind) }],
+    };
   }
   return schema;
 }
@@ -101,7 +130,9 @@ export function specSchema(): Schema {
     definitions[kind] = { anyOf: [{ enum: names }, { type: "string" }, ...each, other] };
   }
   const typesOf = (file: string): string => readFileSync(`${root}core/types/${file}.ts`, "utf8");
-  const top = fieldsOf(typesOf("plugins"), /^export type RunSpec = Readonly<\{/m);
+  const fieldsIn = (file: string, head: string): Record<string, string> =>
+    fieldsOf(typesOf(file), typesOf(file).indexOf(head) + head.length);
+  const top = fieldsIn("plugins", "export type RunSpec = Readonly<{");
   const data = {
     type: "object",
     properties: {
@@ -112,7 +143,7 @@ export function specSchema(): Schema {
     },
     additionalProperties: false,
   };
-  const training = fieldsOf(typesOf("training_arguments"), /^export type TrainingArguments = Readonly<\{/m);
+  const training = fieldsIn("training_arguments", "export type TrainingArguments = Readonly<{");
   const properties: Record<string, Schema> = {
     $schema: { type: "string" },
     version: { const: 1 },

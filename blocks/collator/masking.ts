@@ -4,18 +4,7 @@
  */
 import { missing } from "../../core/errors.ts";
 import type { CollatorContext, Encoding, Field, Random } from "../../core/types.ts";
-
-/** How tokens are masked. The rest of the chosen ones stay as they are. */
-export interface MaskingOptions {
-  /** Share of the tokens that are chosen. */
-  readonly mlmProbability: number;
-  /** Share of the chosen ones that the mask token replaces. */
-  readonly maskReplaceProb: number;
-  /** Share of the chosen ones that a random token replaces. */
-  readonly randomReplaceProb: number;
-  /** Whether all tokens of a word are chosen together. */
-  readonly wholeWordMask: boolean;
-}
+import type { MaskedTextOptions } from "../options/mod.ts";
 
 /** Labels of this value do not count. */
 export const IGNORE = -100;
@@ -37,7 +26,7 @@ export function maskableWords({ ids, wordIds, specialTokensMask }: Encoding): Ma
 export function maskSample(
   { ids, words }: Maskable,
   random: Random,
-  options: MaskingOptions,
+  options: Omit<MaskedTextOptions, "columns">,
   { tokenizer }: CollatorContext,
 ): Readonly<{ inputIds: Int32Array; labels: Int32Array }> {
   const { mask } = tokenizer.specialTokenIds;

@@ -40,7 +40,9 @@ const poolingSchema: v.GenericSchema<Pooling> = v.picklist([
 
 /** How a sentence's embedding is made: one pooling or several side by side, and what stands behind it. */
 export interface EmbeddingSteps {
+  /** How tokens' states become one vector; several stand side by side. */
   readonly pooling: Pooling | readonly Pooling[];
+  /** What the pooled vector goes through, in order. */
   readonly steps: readonly (SentenceDense | "normalize")[];
 }
 

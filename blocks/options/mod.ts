@@ -1,10 +1,14 @@
 /**
- * Schemas of options whose role others have to know, said where the option is.
+ * Schemas of options whose role others have to know, and options that plugins of two kinds share.
  * @module
  */
 import * as v from "valibot";
 import { isPlugin } from "../../core/define.ts";
 import type { Kind, Kinds, Role, Secret } from "../../core/types.ts";
+
+export * from "./masked_lm.ts";
+export * from "./permutation_lm.ts";
+export * from "./prompt.ts";
 
 /**
  * A schema that says what its option stands for: a path is resolved from the spec's file, fetched by a runner and no part

@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { quantileOf } from "../../core/statistics/intervals.ts";
 import type { Study, Trial } from "../../core/types.ts";
 
-/** Options of pruning by a percentile. */
-export interface PercentileOptions {
+/** Options of pruners that compare a trial with others at the same step. */
+export interface PrunerOptions {
   /** Complete trials before any is pruned. */
   readonly startupTrials: number;
   /** Steps of a trial before it may be pruned. */
@@ -20,7 +20,7 @@ export interface PercentileOptions {
 
 const whole = (least: number): v.GenericSchema<number> => v.pipe(v.number(), v.integer(), v.minValue(least));
 
-/** Entries of the schemas of {@link PercentileOptions}. */
+/** Entries of the schemas of {@link PrunerOptions}. */
 export const percentileOptions: Readonly<{
   startupTrials: v.GenericSchema<number | undefined, number>;
   warmupSteps: v.GenericSchema<number | undefined, number>;
@@ -38,7 +38,7 @@ export function isBelowPercentile(
   trial: Trial,
   { trials, direction }: Study,
   percentile: number,
-  { startupTrials, warmupSteps, intervalSteps, minTrials }: PercentileOptions,
+  { startupTrials, warmupSteps, intervalSteps, minTrials }: PrunerOptions,
 ): boolean {
   const complete = trials.filter(({ state }) => state === "complete");
   const step = trial.values.at(-1)?.[0];

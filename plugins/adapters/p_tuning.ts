@@ -3,10 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
-import { most } from "../../core/most.ts";
 import type {
   AttachContext,
   AttachedAdapter,
@@ -16,9 +14,8 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { encoded, encodeRows, mlp, promptAdapter, submodules } from "./prompts.ts";
-import { peftRecord } from "../../formats/peft/record.ts";
-import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { hiddenSize, savedVectors, sizesOfModel, vectorEntries } from "./prompt_record.ts";
+import { encodeRows, mlp, promptAdapter, submodules } from "./prompts.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { loadable } from "./loadable.ts";
 
@@ -40,14 +37,9 @@ export interface PTuningOptions {
 }
 
 const entries = {
-  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 8),
+  ...vectorEntries,
   encoderReparameterizationType: v.optional(v.picklist(["MLP", "LSTM"]), "MLP"),
-  encoderHiddenSize: v.optional(
-    v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
-    null,
-  ),
-  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
+  encoderHiddenSize: hiddenSize,
 };
 
 /** Schema of {@link PTuningOptions}. */
@@ -77,14 +69,7 @@ export const pTuning: Factory<"adapter", Partial<PTuningOptions>> = define({
         prefix: "base_model.",
         schema: pTuningSchema,
         names: Object.keys(entries),
-        harmless: [
-          "encoder_dropout",
-          "encoder_num_layers",
-          "num_attention_heads",
-          "num_layers",
-          "num_transformer_submodules",
-          "token_dim",
-        ],
+        harmless: ["encoder_dropout", "encoder_num_layers", ...sizesOfModel],
       }),
       options,
       attach,
@@ -97,7 +82,6 @@ function attach(
   context: AttachContext,
   saved?: Weights,
 ): AttachedAdapter {
-  const saves = savedModules(o.modulesToSave, context.modules);
   const count = o.numVirtualTokens * submodules(context.task);
   const hidden = o.encoderHiddenSize ?? backbone.hiddenSize;
   if (o.encoderReparameterizationType === "LSTM" && !saved) {
@@ -114,28 +98,14 @@ function attach(
   };
   return {
     ...promptAdapter(backbone, o.numVirtualTokens, prompt),
-    copies: saves.copies,
-    isTrainable: saves.isTrainable,
-    weights: saved,
-    record: peftRecord(
+    ...savedVectors(
       "P_TUNING",
-      () => ({
-        ...o,
-        encoderHiddenSize: hidden,
-        encoderNumLayers: 2,
-        encoderDropout: 0,
-        modulesToSave: saves.names,
-        tokenDim: backbone.hiddenSize,
-        numLayers: backbone.layers.length,
-        numAttentionHeads: backbone.numHeads,
-        numTransformerSubmodules: submodules(context.task),
-      }),
+      o,
+      backbone,
       context,
-      {
-        key: (name) =>
-          name === "prompt_embeddings" ? name : name.startsWith("prompt_encoder.") ? undefined : `base_model.${name}`,
-        ...(saved ? {} : { derived: encoded(async (read) => await encodeRows(read, table, parts, "relu")) }),
-      },
+      saved,
+      () => ({ ...o, encoderHiddenSize: hidden, encoderNumLayers: 2, encoderDropout: 0 }),
+      saved ? undefined : (read) => encodeRows(read, table, parts, "relu"),
     ),
   };
 }

@@ -3,9 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
-import { most } from "../../core/most.ts";
 import type {
   AttachContext,
   AttachedAdapter,
@@ -15,9 +13,8 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { encoded, encodeRows, mlp, prefixAdapter, prefixedLayers, submodules } from "./prompts.ts";
-import { peftRecord } from "../../formats/peft/record.ts";
-import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { hiddenSize, savedVectors, sizesOfModel, vectorEntries } from "./prompt_record.ts";
+import { encodeRows, mlp, prefixAdapter, prefixedLayers } from "./prompts.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { loadable } from "./loadable.ts";
 
@@ -41,15 +38,10 @@ export interface PrefixTuningOptions {
 }
 
 const entries = {
-  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 8),
+  ...vectorEntries,
   prefixProjection: v.optional(v.boolean(), false),
-  encoderHiddenSize: v.optional(
-    v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
-    null,
-  ),
+  encoderHiddenSize: hiddenSize,
   initWeights: v.optional(v.nullable(v.literal("zero")), null),
-  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
 
 /** Schema of {@link PrefixTuningOptions}. */
@@ -85,12 +77,7 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
         prefix: "base_model.",
         schema: prefixTuningSchema,
         names: Object.keys(entries),
-        harmless: [
-          "num_attention_heads",
-          "num_layers",
-          "num_transformer_submodules",
-          "token_dim",
-        ],
+        harmless: sizesOfModel,
       }),
       options,
       attach,
@@ -103,7 +90,6 @@ function attach(
   context: AttachContext,
   saved?: Weights,
 ): AttachedAdapter {
-  const saves = savedModules(o.modulesToSave, context.modules);
   const { numVirtualTokens: count } = o;
   const tokenDim = backbone.numKeyValueHeads * backbone.headDim;
   const hidden = o.encoderHiddenSize ?? tokenDim;
@@ -121,29 +107,23 @@ function attach(
       count,
       prefix,
     ),
-    copies: saves.copies,
-    isTrainable: saves.isTrainable,
-    weights: saved,
-    record: peftRecord(
+    ...savedVectors(
       "PREFIX_TUNING",
+      o,
+      backbone,
+      context,
+      saved,
       () => ({
         numVirtualTokens: count,
         initWeights: o.initWeights,
-        modulesToSave: saves.names,
         // PEFT makes the projection anew where this is true and the file cannot fill it.
         prefixProjection: false,
         encoderHiddenSize: hidden,
         tokenDim,
         numLayers: prefixedLayers("prefix-tuning", backbone).count,
         numAttentionHeads: backbone.numKeyValueHeads,
-        numTransformerSubmodules: submodules(context.task),
       }),
-      context,
-      {
-        key: (name) =>
-          name === "prompt_embeddings" ? name : name.startsWith("prompt_encoder.") ? undefined : `base_model.${name}`,
-        ...(projects ? { derived: encoded(async (read) => await encodeRows(read, table, parts, "tanh")) } : {}),
-      },
+      projects ? (read) => encodeRows(read, table, parts, "tanh") : undefined,
     ),
   };
 }

@@ -3,10 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { badValue, missing, unsupported } from "../../core/errors.ts";
-import { most } from "../../core/most.ts";
 import type {
   AttachContext,
   AttachedAdapter,
@@ -15,9 +13,8 @@ import type {
   InspectedBackbone,
   Weights,
 } from "../../core/types.ts";
+import { savedVectors, sizesOfModel, vectorEntries } from "./prompt_record.ts";
 import { promptAdapter, submodules } from "./prompts.ts";
-import { peftRecord } from "../../formats/peft/record.ts";
-import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { loadable } from "./loadable.ts";
 
@@ -36,11 +33,9 @@ export interface PromptTuningOptions {
 }
 
 const entries = {
-  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 8),
+  ...vectorEntries,
   promptTuningInit: v.optional(v.picklist(["RANDOM", "TEXT", "SAMPLE_VOCAB"]), "RANDOM"),
   promptTuningInitText: v.optional(v.nullable(v.string()), null),
-  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
 
 /** Schema of {@link PromptTuningOptions}. */
@@ -71,14 +66,7 @@ export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = de
         prefix: "base_model.",
         schema: promptTuningSchema,
         names: Object.keys(entries),
-        harmless: [
-          "num_attention_heads",
-          "num_layers",
-          "num_transformer_submodules",
-          "token_dim",
-          "tokenizer_name_or_path",
-          "tokenizer_kwargs",
-        ],
+        harmless: ["tokenizer_name_or_path", "tokenizer_kwargs", ...sizesOfModel],
       }),
       options,
       attach,
@@ -91,7 +79,6 @@ function attach(
   context: AttachContext,
   saved?: Weights,
 ): AttachedAdapter {
-  const saves = savedModules(o.modulesToSave, context.modules);
   const count = o.numVirtualTokens * submodules(context.task);
   const init = saved ? "zeros" as const : firstPrompt(o, count, backbone, context);
   return {
@@ -100,27 +87,12 @@ function attach(
       o.numVirtualTokens,
       (b, dim) => b.parameter("prompt_embeddings", [count, dim], init),
     ),
-    copies: saves.copies,
-    isTrainable: saves.isTrainable,
-    weights: saved,
-    record: peftRecord(
-      "PROMPT_TUNING",
-      () => ({
-        numVirtualTokens: o.numVirtualTokens,
-        // How it started is of no consequence to a saved prompt, and PEFT would want a tokenizer's name.
-        promptTuningInit: "RANDOM",
-        promptTuningInitText: null,
-        modulesToSave: saves.names,
-        tokenDim: backbone.hiddenSize,
-        numLayers: backbone.layers.length,
-        numAttentionHeads: backbone.numHeads,
-        numTransformerSubmodules: submodules(context.task),
-      }),
-      context,
-      {
-        key: (name) => (name === "prompt_embeddings" ? name : `base_model.${name}`),
-      },
-    ),
+    // How it started is of no consequence to a saved prompt, and PEFT would want a tokenizer's name.
+    ...savedVectors("PROMPT_TUNING", o, backbone, context, saved, () => ({
+      numVirtualTokens: o.numVirtualTokens,
+      promptTuningInit: "RANDOM",
+      promptTuningInitText: null,
+    })),
   };
 }
 

@@ -167,10 +167,3 @@ export async function encodeRows(
   }
   return { dtype: "float32", dims: [rows, width], data: Float32Array.from(x) };
 }
-
-/** The `derived` of an adapter whose file holds one table that its own parameters make. */
-export function encoded(
-  rows: (read: Read) => Promise<Tensor<Float32Array>>,
-): (read: Read) => Promise<Readonly<{ prompt_embeddings: Tensor }>> {
-  return async (read) => ({ prompt_embeddings: await rows(read) });
-}

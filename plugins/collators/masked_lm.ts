@@ -2,42 +2,24 @@
  * Texts with masked tokens.
  * @module
  */
-import * as v from "valibot";
+import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { idsOf, readColumns, readyMade, textOf } from "../../blocks/collator/mod.ts";
 import {
+  idsOf,
   IGNORE,
   labelField,
   type Maskable,
   maskableWords,
-  type MaskingOptions,
   maskSample,
+  readColumns,
+  readyMade,
+  textOf,
 } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link maskedLm}. */
-export interface MaskedLmOptions extends MaskingOptions {
-  /** Where the columns are, where not under their own names. */
-  readonly columns: Readonly<Record<string, string>>;
-}
-
-const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
-
-/** Schema of {@link MaskedLmOptions}. */
-export const maskedLmSchema: v.GenericSchema<Partial<MaskedLmOptions>, MaskedLmOptions> = v.pipe(
-  v.strictObject({
-    mlmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.15),
-    maskReplaceProb: v.optional(share, 0.8),
-    randomReplaceProb: v.optional(share, 0.1),
-    wholeWordMask: v.optional(v.boolean(), false),
-    columns: v.optional(v.record(v.string(), v.string()), {}),
-  }),
-  v.check(
-    (o) => o.maskReplaceProb + o.randomReplaceProb <= 1,
-    "maskReplaceProb and randomReplaceProb of 1 together at most",
-  ),
-);
+export type MaskedLmOptions = MaskedTextOptions;
 
 const NAME = "masked-lm";
 
@@ -55,7 +37,7 @@ const NAME = "masked-lm";
 export const maskedLm: Factory<"collator", Partial<MaskedLmOptions>> = define({
   kind: "collator",
   name: NAME,
-  schema: maskedLmSchema,
+  schema: maskedTextSchema,
   create: (options) => ({
     columns: readColumns(options.columns, { texts: ["text"] }),
     encode: (row, index, context) =>

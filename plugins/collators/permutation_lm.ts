@@ -2,33 +2,15 @@
  * Texts with spans to be told in a random order.
  * @module
  */
-import * as v from "valibot";
+import { type PermutedTextOptions, permutedTextSchema } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { badValue, missing } from "../../core/errors.ts";
-import { most } from "../../core/most.ts";
 import { permutation } from "../../core/random.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
-import { idsOf, readColumns, textOf } from "../../blocks/collator/mod.ts";
-import { IGNORE, labelField } from "../../blocks/collator/mod.ts";
+import { idsOf, IGNORE, labelField, readColumns, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link permutationLm}. */
-export interface PermutationLmOptions {
-  /** Length of a span over that of its surroundings. */
-  readonly plmProbability: number;
-  /** Longest span, in tokens. */
-  readonly maxSpanLength: number;
-  /** Where the columns are, where not under their own names. */
-  readonly columns: Readonly<Record<string, string>>;
-}
-
-/** Schema of {@link PermutationLmOptions}. */
-export const permutationLmSchema: v.GenericSchema<Partial<PermutationLmOptions>, PermutationLmOptions> = v.strictObject(
-  {
-    plmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 1 / 6),
-    maxSpanLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 5),
-    columns: v.optional(v.record(v.string(), v.string()), {}),
-  },
-);
+export type PermutationLmOptions = PermutedTextOptions;
 
 const NAME = "permutation-lm";
 
@@ -49,7 +31,7 @@ type About = Readonly<{ ids: Int32Array; special: Int32Array }>;
 export const permutationLm: Factory<"collator", Partial<PermutationLmOptions>> = define({
   kind: "collator",
   name: NAME,
-  schema: permutationLmSchema,
+  schema: permutedTextSchema,
   create: (options) => ({
     oneEach: true,
     columns: readColumns(options.columns, { texts: ["text"] }),

@@ -2,19 +2,16 @@
  * Pairs of sentences, half of which belong together, with masked tokens.
  * @module
  */
-import type * as v from "valibot";
+import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { badValue } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
 import { missingColumn, readColumns } from "../../blocks/collator/mod.ts";
-import { type MaskedLmOptions, maskedLmSchema, readyMadeSample } from "./masked_lm.ts";
+import { readyMadeSample } from "./masked_lm.ts";
 import { labelField, maskableWords, maskSample } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link pretraining}: those of masking. */
-export type PretrainingOptions = MaskedLmOptions;
-
-/** Schema of {@link PretrainingOptions}. */
-export const pretrainingSchema: v.GenericSchema<Partial<PretrainingOptions>, PretrainingOptions> = maskedLmSchema;
+export type PretrainingOptions = MaskedTextOptions;
 
 const NAME = "pretraining";
 const FOLLOWS = 0, STRANGER = 1;
@@ -39,7 +36,7 @@ const documents = new WeakMap<CollatorContext, Map<number, readonly string[]>>()
 export const pretraining: Factory<"collator", Partial<PretrainingOptions>> = define({
   kind: "collator",
   name: NAME,
-  schema: pretrainingSchema,
+  schema: maskedTextSchema,
   create: (options) => ({
     columns: readColumns(options.columns, { texts: ["sentences"] }),
     encode: (

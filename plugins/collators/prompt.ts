@@ -3,48 +3,25 @@
  * @module
  */
 import * as v from "valibot";
+import {
+  PROMPT_GAP,
+  promptedTextEntries,
+  type PromptedTextInput,
+  type PromptedTextOptions,
+} from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { badValue, missing, show, unsupported } from "../../core/errors.ts";
 import type { CollatorContext, Factory, Field, Named, Row, Sample, Tokenizer } from "../../core/types.ts";
 import { classesOf, missingColumn, optionalText, readColumns, textOf } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link prompt}. */
-export interface PromptOptions {
-  /** A text with columns in braces and one `{mask}`: "{text} It was {mask}." */
-  readonly template: string;
-  /** Words that say each label, labels in the order of their ids. */
-  readonly verbalizer: Named<readonly string[]>;
-  /** Whether the gap is a mask token, or the end of the prompt. */
-  readonly lm: "masked" | "causal";
-  /** A word's score: by its first token at the gap, or by all of its tokens behind the prompt. */
-  readonly scoring: "token" | "likelihood";
-  /** Rows with labels that stand in front of every prompt, answered. */
-  readonly demonstrations: readonly Row[];
-  /** The text that follows each demonstration. */
-  readonly separator: string;
-  /** Where the columns are, where not under their own names. */
-  readonly columns: Readonly<Record<string, string>>;
-}
+export type PromptOptions = PromptedTextOptions;
 
-/** Options as a caller writes them: those with defaults may be left out. */
-export type PromptInput =
-  & Readonly<{ template: string; verbalizer: Named<readonly string[]> }>
-  & Partial<Omit<PromptOptions, "template" | "verbalizer">>;
-
-const GAP = "{mask}";
 const NAME = "prompt";
 const IGNORE = -100;
 
 /** Schema of {@link PromptOptions}. */
-export const promptSchema: v.GenericSchema<PromptInput, PromptOptions> = v.strictObject({
-  template: v.pipe(v.string(), v.check((t) => t.split(GAP).length === 2, `one ${GAP}`)),
-  verbalizer: v.record(v.string(), v.array(v.string())),
-  lm: v.optional(v.picklist(["masked", "causal"]), "masked"),
-  scoring: v.optional(v.picklist(["token", "likelihood"]), "token"),
-  demonstrations: v.optional(v.array(v.record(v.string(), v.unknown())), []),
-  separator: v.optional(v.string(), "\n"),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
+export const promptSchema: v.GenericSchema<PromptedTextInput, PromptOptions> = v.strictObject(promptedTextEntries);
 
 /**
  * Columns of the template → input_ids, the place of the gap, ids of the label words; `label` → `labels`. What is too long
@@ -59,7 +36,7 @@ export const promptSchema: v.GenericSchema<PromptInput, PromptOptions> = v.stric
  * console.assert(prompt({ template: "{text} It was {mask}.", verbalizer: words }).name === "prompt");
  * ```
  */
-export const prompt: Factory<"collator", PromptInput> = define({
+export const prompt: Factory<"collator", PromptedTextInput> = define({
   kind: "collator",
   name: NAME,
   schema: promptSchema,
@@ -129,7 +106,7 @@ function labelOf(row: Row, index: number, labels: readonly string[], { columns }
  * Throws AttuneError where a word is unknown, or its first token another label's.
  */
 function labelWords({ template, verbalizer, scoring }: PromptOptions, tokenizer: Tokenizer): readonly Int32Array[] {
-  const before = (template.split(GAP)[0] ?? "").split("}").at(-1) ?? "";
+  const before = (template.split(PROMPT_GAP)[0] ?? "").split("}").at(-1) ?? "";
   const ids = (text: string): Int32Array => tokenizer.encode(text, { addSpecialTokens: false, offsets: false })[0].ids;
   const bare = ids(before.trimEnd());
   const taken = new Map<number, string>();
@@ -215,7 +192,7 @@ function shortened(text: string, tokens: number, tokenizer: Tokenizer): string {
 
 /** Names of the columns that a template asks for. */
 function placeholders(template: string): string[] {
-  return [...template.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name).filter((name) => `{${name}}` !== GAP);
+  return [...template.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name).filter((name) => `{${name}}` !== PROMPT_GAP);
 }
 
 function columnsOf(row: Row, index: number, { template, columns }: PromptOptions): Record<string, string> {
@@ -231,6 +208,6 @@ function columnsOf(row: Row, index: number, { template, columns }: PromptOptions
 /** The template with its columns and its gap filled, and where the gap is. */
 function fill(template: string, values: Named<string>, gap: string): Readonly<{ text: string; at: number }> {
   const put = (part: string): string => part.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "");
-  const [before = "", behind = ""] = template.split(GAP).map(put);
+  const [before = "", behind = ""] = template.split(PROMPT_GAP).map(put);
   return { text: before + gap + behind, at: before.length };
 }

@@ -12,6 +12,7 @@ import type { Cursor, Dataset, Factory, Row, Rows } from "../../core/types.ts";
 
 /** Options of {@link mix}. */
 export interface MixOptions {
+  /** The data sets that are mixed. */
   readonly sources: readonly Dataset[];
   /** How likely the next row is from each source, as numbers in proportion; null: all alike. */
   readonly probabilities: readonly number[] | null;

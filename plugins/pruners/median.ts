@@ -3,12 +3,12 @@
  * @module
  */
 import * as v from "valibot";
-import { isBelowPercentile, type PercentileOptions, percentileOptions } from "../../blocks/pruner/mod.ts";
+import { isBelowPercentile, percentileOptions, type PrunerOptions } from "../../blocks/pruner/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link median}. */
-export interface MedianOptions extends PercentileOptions {}
+export interface MedianOptions extends PrunerOptions {}
 
 /** Schema of {@link MedianOptions}. */
 export const medianSchema: v.GenericSchema<Partial<MedianOptions>, MedianOptions> = v.strictObject(percentileOptions);

@@ -3,16 +3,12 @@
  * @module
  */
 import * as v from "valibot";
-import {
-  isBelowPercentile,
-  type PercentileOptions as CommonOptions,
-  percentileOptions,
-} from "../../blocks/pruner/mod.ts";
+import { isBelowPercentile, percentileOptions, type PrunerOptions } from "../../blocks/pruner/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link percentile}. */
-export interface PercentileOptions extends CommonOptions {
+export interface PercentileOptions extends PrunerOptions {
   /** Share of the complete trials, in percent, that a trial keeps up with. */
   readonly percentile: number;
 }

@@ -4,11 +4,8 @@
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
-import { secretOption } from "../../blocks/options/mod.ts";
+import { connectNats, natsUrl, withoutNats } from "../../blocks/nats/mod.ts";
 import { define } from "../../core/define.ts";
-import { storeFailed } from "../../core/errors.ts";
-import { notInstalled } from "../../core/not_installed.ts";
-import { revealSecret } from "../../core/secrets.ts";
 import type { Factory, OpenQueue, Secret } from "../../core/types.ts";
 
 /** Options of {@link nats}. */
@@ -24,7 +21,7 @@ export interface NatsOptions {
 /** Schema of {@link NatsOptions}. */
 export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions, "url">, NatsOptions> = v.strictObject(
   {
-    url: secretOption(v.pipe(v.string(), v.regex(/^(nats|tls|wss?):\/\//))),
+    url: natsUrl,
     stream: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)), "attune-queue"),
     ackSeconds: v.optional(v.pipe(v.number(), v.gtValue(0)), 15),
   },
@@ -48,39 +45,13 @@ export const nats: Factory<"queue", Partial<NatsOptions> & Pick<NatsOptions, "ur
   name: "nats",
   schema: natsSchema,
   create: (options) => ({
-    open: async (host) => await openNatsQueue(await connected(revealSecret("nats", options.url, host)), options),
+    open: async (host) => await openNatsQueue(await connectNats(options.url, host), options),
   }),
 });
 
-const absent = notInstalled({
-  plugin: "nats",
-  name: "@nats-io",
-  purpose: "A NATS server",
-  install: "npm install @nats-io/transport-node@3 @nats-io/jetstream@3 @nats-io/kv@3 @nats-io/obj@3",
-});
-
-async function connected(url: string): Promise<NatsConnection> {
-  const { username, password, protocol, host } = new URL(url);
-  const options = {
-    servers: protocol.startsWith("ws") ? `${protocol}//${host}` : host,
-    ...(username ? { user: decodeURIComponent(username), pass: decodeURIComponent(password) } : {}),
-    ...(protocol === "tls:" ? { tls: {} } : {}),
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-  };
-  const open = protocol.startsWith("ws")
-    ? (await import("@nats-io/nats-core").catch(absent)).wsconnect
-    : (await import("@nats-io/transport-node").catch(absent)).connect;
-  try {
-    return await open(options);
-  } catch (error) {
-    throw storeFailed("nats", `${protocol}//${host}`, error);
-  }
-}
-
 async function openNatsQueue(connection: NatsConnection, { stream, ackSeconds }: NatsOptions): Promise<OpenQueue> {
   const { AckPolicy, DiscardPolicy, jetstream, jetstreamManager, RetentionPolicy } = await import("@nats-io/jetstream")
-    .catch(absent);
+    .catch(withoutNats);
   const manager = await jetstreamManager(connection);
   const js = jetstream(connection);
   const ensure = async (): Promise<void> => {

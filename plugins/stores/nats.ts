@@ -4,14 +4,12 @@
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
-import { secretOption } from "../../blocks/options/mod.ts";
+import { connectNats, natsUrl, withoutNats } from "../../blocks/nats/mod.ts";
 import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/blobs.ts";
 import { joinBytes, jsonIn } from "../../core/bytes.ts";
 import { define } from "../../core/define.ts";
 import { storeFailed } from "../../core/errors.ts";
 import { keyParts } from "../../core/store_key.ts";
-import { notInstalled } from "../../core/not_installed.ts";
-import { revealSecret } from "../../core/secrets.ts";
 import type { Factory, Secret, Store, StoredObject } from "../../core/types.ts";
 
 /** Options of {@link nats}. */
@@ -25,7 +23,7 @@ export interface NatsOptions {
 /** Schema of {@link NatsOptions}. */
 export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions, "url">, NatsOptions> = v.strictObject(
   {
-    url: secretOption(v.pipe(v.string(), v.regex(/^(nats|tls|wss?):\/\//))),
+    url: natsUrl,
     bucket: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)), "attune"),
   },
 );
@@ -50,42 +48,16 @@ export const nats: Factory<"store", Partial<NatsOptions> & Pick<NatsOptions, "ur
   name: "nats",
   schema: natsSchema,
   create: ({ url, bucket }) => ({
-    open: async (host) => await openNatsStore(await connected(revealSecret("nats", url, host)), bucket),
+    open: async (host) => await openNatsStore(await connectNats(url, host), bucket),
   }),
 });
-
-const absent = notInstalled({
-  plugin: "nats",
-  name: "@nats-io",
-  purpose: "A NATS server",
-  install: "npm install @nats-io/transport-node@3 @nats-io/jetstream@3 @nats-io/kv@3 @nats-io/obj@3",
-});
-
-async function connected(url: string): Promise<NatsConnection> {
-  const { username, password, protocol, host } = new URL(url);
-  const options = {
-    servers: protocol.startsWith("ws") ? `${protocol}//${host}` : host,
-    ...(username ? { user: decodeURIComponent(username), pass: decodeURIComponent(password) } : {}),
-    ...(protocol === "tls:" ? { tls: {} } : {}),
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-  };
-  const open = protocol.startsWith("ws")
-    ? (await import("@nats-io/nats-core").catch(absent)).wsconnect
-    : (await import("@nats-io/transport-node").catch(absent)).connect;
-  try {
-    return await open(options);
-  } catch (error) {
-    throw storeFailed("nats", `${protocol}//${host}`, error);
-  }
-}
 
 /** A value in the bucket: the bytes behind a 0, or behind a 1 the objects that hold them. */
 type StoredValue = Readonly<{ bytes: Uint8Array; blob?: undefined }> | Blob;
 
 async function openNatsStore(connection: NatsConnection, bucket: string): Promise<Store> {
-  const { Kvm } = await import("@nats-io/kv").catch(absent);
-  const { Objm } = await import("@nats-io/obj").catch(absent);
+  const { Kvm } = await import("@nats-io/kv").catch(withoutNats);
+  const { Objm } = await import("@nats-io/obj").catch(withoutNats);
   const kv = await new Kvm(connection).create(bucket, { history: 1 });
   const objects = await new Objm(connection).create(bucket);
   let last: { name: string; bytes: Uint8Array } | undefined;

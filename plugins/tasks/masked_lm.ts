@@ -2,35 +2,13 @@
  * The objective of telling masked tokens.
  * @module
  */
-import * as v from "valibot";
+import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, Json, Named, Tensor, Tokenizer } from "../../core/types.ts";
 import { tokenReadings } from "./causal_lm.ts";
 
 /** Options of {@link maskedLm}. */
-export interface MaskedLmOptions {
-  /** Share of the tokens that are chosen. */
-  readonly mlmProbability: number;
-  /** Share of the chosen ones that the mask token replaces. */
-  readonly maskReplaceProb: number;
-  /** Share of the chosen ones that a random token replaces. */
-  readonly randomReplaceProb: number;
-  /** Whether all tokens of a word are chosen together. */
-  readonly wholeWordMask: boolean;
-  /** Where the columns are, where not under their own names. */
-  readonly columns: Readonly<Record<string, string>>;
-}
-
-const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
-
-/** Schema of {@link MaskedLmOptions}. */
-export const maskedLmSchema: v.GenericSchema<Partial<MaskedLmOptions>, MaskedLmOptions> = v.strictObject({
-  mlmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.15),
-  maskReplaceProb: v.optional(share, 0.8),
-  randomReplaceProb: v.optional(share, 0.1),
-  wholeWordMask: v.optional(v.boolean(), false),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
+export type MaskedLmOptions = MaskedTextOptions;
 
 /**
  * Masked language modelling (Devlin et al. 2019): `text`; the loss is one mean over all masked tokens of a step.
@@ -44,7 +22,7 @@ export const maskedLmSchema: v.GenericSchema<Partial<MaskedLmOptions>, MaskedLmO
 export const maskedLm: Factory<"task", Partial<MaskedLmOptions>> = define({
   kind: "task",
   name: "masked-lm",
-  schema: maskedLmSchema,
+  schema: maskedTextSchema,
   create: (options) => ({
     subtasks: [{
       name: "",

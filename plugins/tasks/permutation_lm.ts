@@ -2,31 +2,14 @@
  * The objective of telling tokens in a random order.
  * @module
  */
-import * as v from "valibot";
+import { type PermutedTextOptions, permutedTextSchema } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
-import { most } from "../../core/most.ts";
 import type { Factory } from "../../core/types.ts";
 import { tokenReadings } from "./causal_lm.ts";
 
 /** Options of {@link permutationLm}. */
-export interface PermutationLmOptions {
-  /** Length of a span over that of its surroundings. */
-  readonly plmProbability: number;
-  /** Longest span, in tokens. */
-  readonly maxSpanLength: number;
-  /** Where the columns are, where not under their own names. */
-  readonly columns: Readonly<Record<string, string>>;
-}
-
-/** Schema of {@link PermutationLmOptions}. */
-export const permutationLmSchema: v.GenericSchema<Partial<PermutationLmOptions>, PermutationLmOptions> = v.strictObject(
-  {
-    plmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 1 / 6),
-    maxSpanLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 5),
-    columns: v.optional(v.record(v.string(), v.string()), {}),
-  },
-);
+export type PermutationLmOptions = PermutedTextOptions;
 
 /**
  * Permutation language modelling (Yang et al. 2019): `text`; the loss is one mean over all told tokens of a step.
@@ -40,7 +23,7 @@ export const permutationLmSchema: v.GenericSchema<Partial<PermutationLmOptions>,
 export const permutationLm: Factory<"task", Partial<PermutationLmOptions>> = define({
   kind: "task",
   name: "permutation-lm",
-  schema: permutationLmSchema,
+  schema: permutedTextSchema,
   create: (options) => ({
     subtasks: [{
       name: "",

@@ -2,17 +2,13 @@
  * BERT's own objective: masked tokens and next sentences.
  * @module
  */
-import type * as v from "valibot";
+import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, Json, Named, Tensor } from "../../core/types.ts";
 import { tokenReadings } from "./causal_lm.ts";
-import { type MaskedLmOptions, maskedLmSchema } from "./masked_lm.ts";
 
 /** Options of {@link pretraining}: those of masking. */
-export type PretrainingOptions = MaskedLmOptions;
-
-/** Schema of {@link PretrainingOptions}. */
-export const pretrainingSchema: v.GenericSchema<Partial<PretrainingOptions>, PretrainingOptions> = maskedLmSchema;
+export type PretrainingOptions = MaskedTextOptions;
 
 /**
  * Masked language modelling and next sentence prediction (Devlin et al. 2019), or for ALBERT the order of two sentences
@@ -27,7 +23,7 @@ export const pretrainingSchema: v.GenericSchema<Partial<PretrainingOptions>, Pre
 export const pretraining: Factory<"task", Partial<PretrainingOptions>> = define({
   kind: "task",
   name: "pretraining",
-  schema: pretrainingSchema,
+  schema: maskedTextSchema,
   create: (options) => ({
     subtasks: [{
       name: "",

@@ -62,6 +62,8 @@ const blocksOf: Readonly<Record<string, string>> = {
   "plugins/searches": "blocks/search/mod.ts",
   "plugins/pruners": "blocks/pruner/mod.ts",
   "plugins/transforms": "blocks/transform/mod.ts",
+  "plugins/stores": "blocks/nats/mod.ts",
+  "plugins/queues": "blocks/nats/mod.ts",
 };
 
 /** Files that build/catalog.ts writes. */

@@ -24,6 +24,19 @@ it("describes training arguments, plugins and their options", () => {
   assert.ok(definitions.task.anyOf[0].enum.includes("sequence-classification"));
 });
 
+it("says of every option of every plugin what it is", () => {
+  type Entry = { properties?: { use: { const?: string }; with?: { properties?: Named<{ description?: string }> } } };
+  const silent = Object.entries(JSON.parse(file).definitions as Named<{ anyOf: readonly Entry[] }>).flatMap((
+    [kind, { anyOf }],
+  ) =>
+    anyOf.flatMap(({ properties }) =>
+      Object.entries(properties?.with?.properties ?? {}).filter(([, { description }]) => !description)
+        .map(([name]) => `${kind} ${properties?.use.const} ${name}`)
+    )
+  );
+  assert.deepEqual(silent, []);
+});
+
 /** Whether a value is as a schema wants it, by those of JSON Schema's keywords that training arguments are described with. */
 function fits(schema: Named<Json>, value: Json): boolean {
   const keywords: Named<(own: never) => boolean> = {

@@ -1,0 +1,36 @@
+/**
+ * How tokens are masked: the options of the task and of its collator.
+ * @module
+ */
+import * as v from "valibot";
+
+/** How tokens are masked. The rest of the chosen ones stay as they are. */
+export interface MaskedTextOptions {
+  /** Share of the tokens that are chosen. */
+  readonly mlmProbability: number;
+  /** Share of the chosen ones that the mask token replaces. */
+  readonly maskReplaceProb: number;
+  /** Share of the chosen ones that a random token replaces. */
+  readonly randomReplaceProb: number;
+  /** Whether all tokens of a word are chosen together. */
+  readonly wholeWordMask: boolean;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+
+/** Schema of {@link MaskedTextOptions}. */
+export const maskedTextSchema: v.GenericSchema<Partial<MaskedTextOptions>, MaskedTextOptions> = v.pipe(
+  v.strictObject({
+    mlmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.15),
+    maskReplaceProb: v.optional(share, 0.8),
+    randomReplaceProb: v.optional(share, 0.1),
+    wholeWordMask: v.optional(v.boolean(), false),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  v.check(
+    (o) => o.maskReplaceProb + o.randomReplaceProb <= 1,
+    "maskReplaceProb and randomReplaceProb of 1 together at most",
+  ),
+);

@@ -1,0 +1,23 @@
+/**
+ * Which tokens are predicted in a random order: the options of the task and of its collator.
+ * @module
+ */
+import * as v from "valibot";
+import { most } from "../../core/most.ts";
+
+/** Which tokens are predicted in a random order. */
+export interface PermutedTextOptions {
+  /** Length of a span over that of its surroundings. */
+  readonly plmProbability: number;
+  /** Longest span, in tokens. */
+  readonly maxSpanLength: number;
+  /** Where the columns are, where not under their own names. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Schema of {@link PermutedTextOptions}. */
+export const permutedTextSchema: v.GenericSchema<Partial<PermutedTextOptions>, PermutedTextOptions> = v.strictObject({
+  plmProbability: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 1 / 6),
+  maxSpanLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 5),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
+});
