@@ -3,7 +3,6 @@
  * @module
  */
 import type { DType } from "../tensor.ts";
-import type { Named } from "../types.ts";
 
 /** An attribute of a node. Ints are whole numbers within ±2^53, floats are stored as float32. */
 export type OnnxAttribute =
@@ -21,7 +20,7 @@ export type OnnxNode = Readonly<{
   name: string;
   inputs: readonly string[];
   outputs: readonly string[];
-  attributes: Named<OnnxAttribute>;
+  attributes: Readonly<Record<string, OnnxAttribute>>;
 }>;
 
 /** A stored tensor: its little-endian bytes in `data`, or where in another file they lie in `external`. */
@@ -54,7 +53,7 @@ export type OnnxModel = Readonly<{
   opsets: readonly Readonly<{ domain: string; version: number }>[];
   producer: string;
   graph: OnnxGraph;
-  metadata?: Named<string>;
+  metadata?: Readonly<Record<string, string>>;
 }>;
 
 /** ONNX's numbers of element types (TensorProto.DataType). */

@@ -14,7 +14,7 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { hiddenSize, savedVectors, sizesOfModel, vectorEntries } from "./prompt_record.ts";
+import { hiddenSize, numVirtualTokens, savedEntries, savedVectors, sizesOfModel } from "./prompt_record.ts";
 import { encodeRows, mlp, promptAdapter, submodules } from "./prompts.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { loadable } from "./loadable.ts";
@@ -37,9 +37,10 @@ export interface PTuningOptions {
 }
 
 const entries = {
-  ...vectorEntries,
+  numVirtualTokens,
   encoderReparameterizationType: v.optional(v.picklist(["MLP", "LSTM"]), "MLP"),
   encoderHiddenSize: hiddenSize,
+  ...savedEntries,
 };
 
 /** Schema of {@link PTuningOptions}. */

@@ -13,7 +13,7 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { hiddenSize, savedVectors, sizesOfModel, vectorEntries } from "./prompt_record.ts";
+import { hiddenSize, numVirtualTokens, savedEntries, savedVectors, sizesOfModel } from "./prompt_record.ts";
 import { encodeRows, mlp, prefixAdapter, prefixedLayers } from "./prompts.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { loadable } from "./loadable.ts";
@@ -38,10 +38,11 @@ export interface PrefixTuningOptions {
 }
 
 const entries = {
-  ...vectorEntries,
+  numVirtualTokens,
   prefixProjection: v.optional(v.boolean(), false),
   encoderHiddenSize: hiddenSize,
   initWeights: v.optional(v.nullable(v.literal("zero")), null),
+  ...savedEntries,
 };
 
 /** Schema of {@link PrefixTuningOptions}. */

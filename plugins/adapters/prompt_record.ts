@@ -17,13 +17,17 @@ import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { submodules } from "./prompts.ts";
 
-/** The fields of their schemas that are the same. */
-export const vectorEntries: Readonly<{
-  numVirtualTokens: v.OptionalSchema<v.GenericSchema<number>, 8>;
+/** The schema of how many vectors stand in front. */
+export const numVirtualTokens: v.OptionalSchema<v.GenericSchema<number>, 8> = v.optional(
+  v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)),
+  8,
+);
+
+/** The fields of their schemas that say what is saved, and what is continued. */
+export const savedEntries: Readonly<{
   modulesToSave: v.OptionalSchema<v.GenericSchema<readonly string[] | null>, null>;
   from: v.OptionalSchema<v.GenericSchema<string | null>, null>;
 }> = {
-  numVirtualTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 8),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
   from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };

@@ -13,7 +13,7 @@ import type {
   InspectedBackbone,
   Weights,
 } from "../../core/types.ts";
-import { savedVectors, sizesOfModel, vectorEntries } from "./prompt_record.ts";
+import { numVirtualTokens, savedEntries, savedVectors, sizesOfModel } from "./prompt_record.ts";
 import { promptAdapter, submodules } from "./prompts.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { loadable } from "./loadable.ts";
@@ -33,9 +33,10 @@ export interface PromptTuningOptions {
 }
 
 const entries = {
-  ...vectorEntries,
+  numVirtualTokens,
   promptTuningInit: v.optional(v.picklist(["RANDOM", "TEXT", "SAMPLE_VOCAB"]), "RANDOM"),
   promptTuningInitText: v.optional(v.nullable(v.string()), null),
+  ...savedEntries,
 };
 
 /** Schema of {@link PromptTuningOptions}. */
