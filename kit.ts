@@ -78,7 +78,8 @@ export { createHashTable, type HashTable } from "./core/data/hash_table.ts";
 export { type Hash, hashOf, mixed } from "./core/data/text_hash.ts";
 export { sha256 } from "./core/fingerprint.ts";
 export { cachedJson } from "./core/data/cached.ts";
-export { type IndexedLines, type Line, type LinesPlace, openLines } from "./core/data/line_index.ts";
+export { type IndexedLines, type Line, openLines } from "./core/data/line_index.ts";
+export { type IndexedRecords, openRecords, type RecordForm, type RecordsPlace } from "./core/data/record_index.ts";
 export { most } from "./core/most.ts";
 
 // Searches: what of a space a trial has.

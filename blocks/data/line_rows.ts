@@ -10,6 +10,12 @@ import { packingOf } from "./unpacked.ts";
 /** Smaller files are held in memory: as rows they take several times their size. */
 const HELD = 16 * 2 ** 20;
 
+/** Whether a file is so large that its rows are read as they are needed, and can be: packed ones are read from their start alone. */
+export async function isIndexed({ store, key }: FilePlace): Promise<boolean> {
+  const beginning = await store.get(key, { offset: 0, length: 4 });
+  return beginning !== undefined && beginning.size > HELD && packingOf(beginning.bytes) === undefined;
+}
+
 /** What makes rows of lines. `check`: of the first and last byte of a line that are not blank, while lines are counted. */
 export type LineReader = Readonly<{
   rowOf(line: string, where: string): Row;
@@ -19,8 +25,7 @@ export type LineReader = Readonly<{
 /** The rows of a file that is large and not packed, a line each; undefined where it is another one. Throws AttuneError as `openLines` does. */
 export async function openLineRows(plugin: string, place: FilePlace, reader: LineReader): Promise<Rows | undefined> {
   const { name, store, key, path, cache } = place;
-  const beginning = await store.get(key, { offset: 0, length: 4 });
-  if (!beginning || beginning.size <= HELD || packingOf(beginning.bytes)) return undefined;
+  if (!await isIndexed(place)) return undefined;
   const whereIs = (number: number): string => `${name}, line ${number}`;
   const { check } = reader;
   const { count, fingerprint, longest, at, read } = await openLines(

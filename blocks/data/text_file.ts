@@ -35,6 +35,8 @@ export interface TextFile {
    * more bytes than `limit`, or others than the encoding has.
    */
   text(limit: number, encoding?: string): Promise<string>;
+  /** All of it in pieces, in UTF-8. Throws AttuneError where there are other bytes than the encoding has. */
+  utf8(encoding?: string): AsyncIterable<Uint8Array>;
   /** SHA-256 over the SHA-256 of each 4 MiB, once everything was read: the web's digest takes no streams. */
   fingerprint(): Promise<string>;
 }
@@ -117,6 +119,22 @@ export async function openTextFile(plugin: string, { name: path, store, key }: F
       }
       return parts.join("");
     },
+    utf8: async function* (encoding = "utf-8") {
+      let whole: TextDecoder | undefined;
+      const encoder = new TextEncoder();
+      const decoded = (piece?: Uint8Array): Uint8Array => {
+        try {
+          return encoder.encode(piece ? whole?.decode(piece, { stream: true }) : whole?.decode());
+        } catch {
+          throw badFile(plugin, path, `is not ${whole?.encoding.toUpperCase()}`);
+        }
+      };
+      for await (const piece of pieces()) {
+        whole ??= new TextDecoder(encodingOf(piece) ?? encoding, { fatal: true });
+        yield decoded(piece);
+      }
+      if (whole) yield decoded();
+    },
     fingerprint: () => sha256(digests.join()),
   };
 }
@@ -130,7 +148,7 @@ async function* storedPieces(store: Store, key: string, size: number): AsyncIter
 }
 
 /** The encoding that a byte order mark tells. */
-function encodingOf([a, b, c]: Uint8Array): string | undefined {
+export function encodingOf([a, b, c]: Uint8Array): string | undefined {
   if (a === 0xef && b === 0xbb && c === 0xbf) return "utf-8";
   return a === 0xff && b === 0xfe ? "utf-16le" : a === 0xfe && b === 0xff ? "utf-16be" : undefined;
 }

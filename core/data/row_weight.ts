@@ -20,12 +20,11 @@ export function countIn(batch: Batch, loss: Loss, target: string): number {
 export type RowWeigher = (samples: readonly Sample[], row: Row, index: number) => readonly Sample[];
 
 /**
- * Reads the weights of a data set's rows, of which `first` is the first: it says whether rows have weights.
+ * Reads the weights of a data set's rows. `isWeighted`: whether the first of them has one, which says whether all do.
  *
  * @throws AttuneError from reading where a weight is no finite number from 0 on, or only some rows have one.
  */
-export function rowWeigher(first: Row | undefined): RowWeigher {
-  const isWeighted = first !== undefined && Object.hasOwn(first, "weight");
+export function rowWeigher(isWeighted: boolean): RowWeigher {
   return (samples, row, index) => {
     const isGiven = Object.hasOwn(row, "weight");
     if (!isGiven && !isWeighted) return samples;

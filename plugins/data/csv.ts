@@ -49,8 +49,8 @@ export const csvSchema: v.GenericSchema<Input, CsvOptions> = v.strictObject({
 });
 
 /**
- * Rows of CSV files (RFC 4180; `.csv`, `.tsv`, packed or not) of at most 256 MiB each; every value is a string, empty lines
- * are passed over.
+ * Rows of CSV files (RFC 4180; `.csv`, `.tsv`, packed or not) of any size; every value is a string, empty lines are passed
+ * over.
  *
  * @throws AttuneError from `open` with the line's number where a quote stays open or a row has other columns.
  * @example

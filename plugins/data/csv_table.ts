@@ -3,8 +3,9 @@
  * @module
  */
 import Papa from "papaparse";
-import { type FilePlace, openTextFile, rowsInMemory } from "../../blocks/data/mod.ts";
+import { type FilePlace, openTextFile, packingOf, rowsInMemory } from "../../blocks/data/mod.ts";
 import { badFile, show } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
 import type { Row, Rows } from "../../core/types.ts";
 
 /** How a CSV file is written; null: that is told by its content. */
@@ -15,20 +16,51 @@ export type CsvForm = Readonly<{
   encoding: string;
 }>;
 
-/** Larger files are refused: the parser wants the text in one piece. */
-const MAX_BYTES = 256 * 2 ** 20;
+/** Larger files are read in pieces: the parser wants the text in one. */
+const MAX_BYTES = 16 * 2 ** 20;
 
 /** Rows of a CSV file. Throws AttuneError with the line's number where a quote stays open or a row has other columns. */
 export async function openCsv(place: FilePlace, form: CsvForm): Promise<Rows> {
-  const { name: path } = place;
+  const { rows, delimiter } = await openedCsv(place, form);
+  const { columns, quoting, encoding } = form;
+  const isPlain = form.delimiter === null && columns === null && quoting && encoding === "utf-8";
+  // The same bytes are other rows.
+  const fingerprint = isPlain ? rows.fingerprint : await sha256(JSON.stringify([rows.fingerprint, form]));
+  const isTold = form.delimiter !== null || delimiter === ",";
+  const note = `${place.name}: values are separated by ${show(delimiter)}, as its lines show`;
+  return { ...rows, fingerprint, ...(isTold ? {} : { notes: [note] }) };
+}
+
+async function openedCsv(place: FilePlace, form: CsvForm): Promise<Readonly<{ rows: Rows; delimiter: string }>> {
+  const beginning = await place.store.get(place.key, { offset: 0, length: 4 });
+  const isPacked = beginning !== undefined && packingOf(beginning.bytes) !== undefined;
+  if (beginning && (isPacked || beginning.size > MAX_BYTES)) {
+    const large = await import("./csv_large.ts");
+    if (isPacked || !await large.isReadInPlace(place, form)) {
+      const { told, ...rows } = await large.openStreamedCsv(place, form);
+      return { rows, delimiter: told };
+    }
+    const delimiter = form.delimiter ?? await large.toldDelimiter(place, form);
+    return { rows: await large.openIndexedCsv(place, { ...form, delimiter }), delimiter };
+  }
   const file = await openTextFile("csv", place);
   const text = await file.text(MAX_BYTES, form.encoding);
   const delimiter = form.delimiter ?? delimiterOf(text, form);
-  const { data, errors } = recordsOf(text, delimiter, form.quoting);
+  return { rows: rowsOf(text, place.name, { ...form, delimiter }, await file.fingerprint()), delimiter };
+}
+
+/** The rows of a file's text. */
+function rowsOf(
+  text: string,
+  path: string,
+  { delimiter, columns, quoting }: CsvForm & Readonly<{ delimiter: string }>,
+  fingerprint: string,
+): Rows {
+  const { data, errors } = recordsOf(text, delimiter, quoting);
   const problems = new Map(errors.map((error) => [error.row ?? 0, error.message]));
   const rows: Row[] = [];
   const places: number[] = [];
-  let names = form.columns;
+  let names = columns;
   let line = 1;
   for (const [i, record] of data.entries()) {
     const where = `${path}, line ${line}`;
@@ -43,9 +75,21 @@ export async function openCsv(place: FilePlace, form: CsvForm): Promise<Rows> {
       places.push(first);
     }
   }
-  const opened = rowsInMemory(rows, await file.fingerprint(), (i) => `${path}, line ${places[i]}`);
-  if (form.delimiter !== null || delimiter === ",") return opened;
-  return { ...opened, notes: [`${path}: values are separated by ${show(delimiter)}, as its lines show`] };
+  return rowsInMemory(rows, fingerprint, (i) => `${path}, line ${places[i]}`);
+}
+
+/** Reads the values of one record, as it was found among others. Throws AttuneError where its quotes are wrong. */
+export type RecordReader = (text: string, where: string) => readonly string[];
+
+/** A reader of records of one form. */
+export function createRecordReader(delimiter: string, quoting: boolean): RecordReader {
+  const parser = new Papa.Parser({ delimiter, newline: "\n" });
+  return (text, where) => {
+    if (!quoting || !text.includes('"')) return text.split(delimiter);
+    const { data: [record = []], errors: [error] } = parser.parse(`${text}\n`, 0, false) as Records;
+    if (error) throw badFile("csv", where, error.message);
+    return record;
+  };
 }
 
 type Records = Readonly<{ data: readonly string[][]; errors: readonly Papa.ParseError[] }>;
@@ -59,16 +103,23 @@ function recordsOf(text: string, delimiter: string, quoting: boolean, preview = 
   return { data: lines.map((line) => line.split(delimiter)), errors: [] };
 }
 
-/** Characters that files have between values, and how much of a file tells which. */
-const [DELIMITERS, LOOKED_AT, LINES] = [[",", ";", "\t", "|"], 2 ** 20, 50];
+/** Characters that files have between values, and how many lines tell which. */
+const [DELIMITERS, LINES] = [[",", ";", "\t", "|"], 50];
+
+/** As much of a file tells that. */
+export const LOOKED_AT: number = 2 ** 20;
 
 /** The first that divides each of the first lines into equally many values, more than one; a comma where none does. */
-function delimiterOf(text: string, { quoting, columns }: CsvForm): string {
+export function delimiterOf(
+  text: string,
+  { quoting, columns }: CsvForm,
+  isCut: boolean = text.length > LOOKED_AT,
+): string {
   const beginning = text.slice(0, LOOKED_AT);
   const divides = (delimiter: string): boolean => {
     const { data, errors } = recordsOf(beginning, delimiter, quoting, LINES);
     // The last one may be cut.
-    const whole = text.length > LOOKED_AT || data.length === LINES ? data.slice(0, -1) : data;
+    const whole = isCut || data.length === LINES ? data.slice(0, -1) : data;
     const records = whole.filter((record) => record.length > 1 || record[0] !== "");
     const width = columns?.length ?? records[0]?.length ?? 0;
     const broken = errors.some(({ row = 0 }) => row < whole.length);
@@ -106,14 +157,16 @@ function withOneLineEnd(text: string, delimiter: string): string {
   return parts.join("") + text.slice(from);
 }
 
-function headerOf(record: readonly string[], where: string): readonly string[] {
+/** Names of columns. Throws AttuneError where one is there twice. */
+export function headerOf(record: readonly string[], where: string): readonly string[] {
   const seen = new Set<string>();
   const twice = record.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined) throw badFile("csv", where, `names column ${show(twice)} twice`);
   return record;
 }
 
-function rowOf(names: readonly string[], record: readonly string[], where: string): Row {
+/** A record as a row. Throws AttuneError where it has other columns. */
+export function rowOf(names: readonly string[], record: readonly string[], where: string): Row {
   if (record.length !== names.length) {
     throw badFile("csv", where, `has ${record.length} values for ${names.length} columns`);
   }

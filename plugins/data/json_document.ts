@@ -2,12 +2,14 @@
  * JSON files as rows: one document, or JSON lines where the file's content says so.
  * @module
  */
-import { type FilePlace, openTextFile, rowsInMemory } from "../../blocks/data/mod.ts";
+import { type FilePlace, isIndexed, openTextFile, packingOf, rowsInMemory } from "../../blocks/data/mod.ts";
 import { badFile, badValue, missing } from "../../core/errors.ts";
+import { sha256 } from "../../core/fingerprint.ts";
 import type { Row, Rows } from "../../core/types.ts";
+import { openJsonList } from "./json_list.ts";
 import { openJsonLines } from "./json_lines.ts";
 
-/** Larger documents are refused: the parser wants the text in one piece. */
+/** Larger documents that have their list inside are refused: the parser wants the text in one piece. */
 const MAX_BYTES = 256 * 2 ** 20;
 
 /**
@@ -18,6 +20,7 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
   const { name } = place;
   const file = await openTextFile(plugin, place);
   if (field === null && !isList(await file.beginning())) return await linesOf(plugin, place);
+  if (field === null && await isLarge(place)) return await openJsonList(plugin, place);
   const text = await file.text(MAX_BYTES);
   let list: unknown;
   try {
@@ -37,7 +40,16 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
     if (typeof row === "object" && row !== null && !Array.isArray(row)) return;
     throw badValue(plugin, `${where}, row ${i}`, row, "an object");
   });
-  return rowsInMemory(list as Row[], await file.fingerprint(), (i) => `${where}, row ${i}`);
+  const bytes = await file.fingerprint();
+  // The same bytes are other rows.
+  const fingerprint = field === null ? bytes : await sha256(JSON.stringify([bytes, field]));
+  return rowsInMemory(list as Row[], fingerprint, (i) => `${where}, row ${i}`);
+}
+
+/** Whether a list's rows are read one by one: of large files, and of packed ones, whose size nobody knows. */
+async function isLarge(place: FilePlace): Promise<boolean> {
+  const beginning = await place.store.get(place.key, { offset: 0, length: 4 });
+  return await isIndexed(place) || (beginning !== undefined && packingOf(beginning.bytes) !== undefined);
 }
 
 /** One object a line. Throws AttuneError where the file is one document, with a list of rows somewhere in it. */

@@ -2,12 +2,9 @@
  * Files of JSON lines as rows, parsed as they are read.
  * @module
  */
-import { type FilePlace, openLineRows, openTextFile, rowsInMemory } from "../../blocks/data/mod.ts";
+import { type FilePlace, openLineRows, openTextFile, type StreamedRow, streamedRows } from "../../blocks/data/mod.ts";
 import { badFile, badValue } from "../../core/errors.ts";
-import type { Cursor, Row, Rows } from "../../core/types.ts";
-
-/** Unpacked, larger files are read anew each time: as rows they take several times their size. */
-const HELD = 16 * 2 ** 20;
+import type { Row, Rows } from "../../core/types.ts";
 
 /**
  * Rows of a file with one JSON object a line. Throws AttuneError with the line's number where one is something else; of a
@@ -23,43 +20,20 @@ export async function openJsonLines(plugin: string, place: FilePlace): Promise<R
     },
   });
   if (large) return large;
-  const rows: Row[] = [];
-  const lines: number[] = [];
-  let isSmall = true;
-  let [length, characters] = [0, 0];
-  const file = await openTextFile(plugin, place);
-  for await (const { row, number, size } of rowsIn(plugin, file.lines(), place.name)) {
-    length++;
-    characters += size;
-    if (isSmall && characters > HELD) {
-      isSmall = false;
-      rows.length = lines.length = 0;
-    }
-    if (!isSmall) continue;
-    rows.push(row);
-    lines.push(number);
-  }
-  const fingerprint = await file.fingerprint();
-  if (isSmall) return rowsInMemory(rows, fingerprint, (i) => `${place.name}, line ${lines[i]}`);
-  const read = async function* (from?: Cursor): ReturnType<Rows["read"]> {
-    let at = 0;
-    for await (const { row, number } of rowsIn(plugin, (await openTextFile(plugin, place)).lines(), place.name)) {
-      if (at++ >= (from?.at ?? 0)) yield { row, next: { at }, where: `${place.name}, line ${number}` };
-    }
-  };
-  return { length, fingerprint, read };
+  return await streamedRows(async () => {
+    const file = await openTextFile(plugin, place);
+    return { rows: rowsIn(plugin, file.lines(), place.name), fingerprint: file.fingerprint };
+  });
 }
-
-type NumberedRow = Readonly<{ row: Row; number: number; size: number }>;
 
 async function* rowsIn(
   plugin: string,
   lines: AsyncIterable<Readonly<{ number: number; text: string }>>,
   path: string,
-): AsyncGenerator<NumberedRow> {
+): AsyncGenerator<StreamedRow> {
   for await (const { number, text } of lines) {
-    const line = text.trim();
-    if (line !== "") yield { row: rowOf(plugin, line, `${path}, line ${number}`), number, size: text.length };
+    const [line, where] = [text.trim(), `${path}, line ${number}`];
+    if (line !== "") yield { row: rowOf(plugin, line, where), where, size: text.length };
   }
 }
 

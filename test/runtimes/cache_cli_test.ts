@@ -42,7 +42,7 @@ it("a run keeps the index of lines, the names of classes and the count of leaks,
     return steps.flatMap(({ type, loss }) => (type === "step" ? [loss] : []));
   };
   const first = await run("first");
-  assert.deepEqual(readdirSync(cache).sort(), ["labels", "leaks", "lines"]);
+  assert.deepEqual(readdirSync(cache).sort(), ["labels", "leaks", "records"]);
   assert.deepEqual(await run("second"), first);
   const spec = JSON.parse(readFileSync(join(folder, "second", "spec.json"), "utf8"));
   assert.deepEqual(spec.task.with.labels, ["bad", "good"]);

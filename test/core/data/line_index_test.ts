@@ -113,14 +113,14 @@ describe("lines of a file", () => {
     writeFileSync(join(folder, "lines.txt"), text);
   });
   it("are right whatever the cache holds: cut off anywhere, damaged, full, or gone", async () => {
-    const [name] = readdirSync(join(folder, "cache", "lines"));
+    const [name] = readdirSync(join(folder, "cache", "records"));
     const root = join(folder, "broken");
-    mkdirSync(join(root, "lines"), { recursive: true });
-    const bytes = readFileSync(join(folder, "cache", "lines", name ?? ""));
+    mkdirSync(join(root, "records"), { recursive: true });
+    const bytes = readFileSync(join(folder, "cache", "records", name ?? ""));
     const cache = directoryStore(root);
     await opened("lines.txt", cache);
-    const [own] = readdirSync(join(root, "lines"));
-    const path = join(root, "lines", own ?? "");
+    const [own] = readdirSync(join(root, "records"));
+    const path = join(root, "records", own ?? "");
     for (const length of [0, 10, 100, bytes.length - 1]) {
       truncateSync(path, length);
       assert.deepEqual(await all(await opened("lines.txt", cache)), expected, `cut at ${length}`);

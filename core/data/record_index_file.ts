@@ -1,14 +1,16 @@
 /**
- * What is noted of a file's lines, as it is kept in a cache.
+ * What is noted of a file's records, as it is kept in a cache.
  * @module
  */
 import { joinBytes } from "../bytes.ts";
 import { keepBytes, keptBytes } from "./cached.ts";
 import type { Store } from "../types.ts";
 
-/** Where lines are: the number of the first line of each block among those that are not empty, where it begins, and its number in the file. */
-export type LineIndex = Readonly<{
+/** Where records are: of the first one of each block its number among all, where it begins, and by which number a person finds it. */
+export type RecordIndex = Readonly<{
   count: number;
+  /** Where the last one ends. */
+  end: number;
   fingerprint: string;
   longest: readonly number[];
   firsts: Float64Array;
@@ -16,10 +18,10 @@ export type LineIndex = Readonly<{
   numbers: Float64Array;
 }>;
 
-const FOLDER = "lines";
+const FOLDER = "records";
 
 /** Reads the index of a file, named by what it depends on; undefined where there is none, or it is not whole. */
-export async function readIndex(cache: Store | undefined, parts: readonly unknown[]): Promise<LineIndex | undefined> {
+export async function readIndex(cache: Store | undefined, parts: readonly unknown[]): Promise<RecordIndex | undefined> {
   const bytes = await keptBytes(cache, FOLDER, parts);
   if (!bytes) return undefined;
   const start = bytes.indexOf(10) + 1;
@@ -33,7 +35,7 @@ export async function readIndex(cache: Store | undefined, parts: readonly unknow
 export async function writeIndex(
   cache: Store | undefined,
   parts: readonly unknown[],
-  { firsts, offsets, numbers, ...header }: LineIndex,
+  { firsts, offsets, numbers, ...header }: RecordIndex,
 ): Promise<void> {
   const columns = [firsts, offsets, numbers].map(({ buffer }) => new Uint8Array(buffer as ArrayBuffer));
   const head = new TextEncoder().encode(`${JSON.stringify({ ...header, blocks: firsts.length })}\n`);

@@ -1,0 +1,73 @@
+/**
+ * Records of bytes that come in pieces, and rows of files that cannot be read from any place, as packed ones.
+ * @module
+ */
+import { joinBytes } from "../../core/bytes.ts";
+import type { Cursor, Row, Rows } from "../../core/types.ts";
+import { rowsInMemory } from "./rows.ts";
+
+/** Looks for the ends of records: in pieces as they come; `begun` is where the record begins whose end has not come. */
+export type Cutter = Readonly<{ push(bytes: Uint8Array): void; end(): number; begun(): number }>;
+
+/** Where a record stands among all bytes. */
+type Place = Readonly<{ begin: number; end: number }>;
+
+/** The records of pieces, each with its bytes, which are to be read before the next one is asked for. */
+export async function* recordsIn<R extends Place>(
+  pieces: AsyncIterable<Uint8Array>,
+  cut: (found: (record: R) => void) => Cutter,
+): AsyncGenerator<Readonly<{ record: R; bytes: Uint8Array }>> {
+  let ready: R[] = [];
+  const cutter = cut((record) => ready.push(record));
+  let parts: Uint8Array[] = [];
+  let from = 0;
+  const take = function* (): Generator<Readonly<{ record: R; bytes: Uint8Array }>> {
+    if (ready.length === 0) return;
+    const whole = joinBytes(parts);
+    for (const record of ready) yield { record, bytes: whole.subarray(record.begin - from, record.end - from) };
+    const begun = cutter.begun();
+    [ready, parts, from] = [[], [whole.subarray(begun - from)], begun];
+  };
+  for await (const piece of pieces) {
+    cutter.push(piece);
+    parts.push(piece);
+    yield* take();
+  }
+  cutter.end();
+  yield* take();
+}
+
+/** Rows with more characters are read anew each time: in memory they take several times their size. */
+const HELD = 16 * 2 ** 20;
+
+/** A row as it is read, with the place where a person finds it, and its characters. */
+export type StreamedRow = Readonly<{ row: Row; where: string; size: number }>;
+
+/** A reading of a file from its start; its fingerprint is known at its end. */
+export type Reading = Readonly<{ rows: AsyncIterable<StreamedRow>; fingerprint(): Promise<string> }>;
+
+/** Rows that are read from a file's start to its end: in memory where they are few, else anew each time. */
+export async function streamedRows(open: () => Promise<Reading>): Promise<Rows> {
+  const rows: Row[] = [];
+  const places: string[] = [];
+  let [length, characters] = [0, 0];
+  const first = await open();
+  for await (const { row, where, size } of first.rows) {
+    length++;
+    characters += size;
+    if (characters > HELD) rows.length = places.length = 0;
+    else {
+      rows.push(row);
+      places.push(where);
+    }
+  }
+  const fingerprint = await first.fingerprint();
+  if (characters <= HELD) return rowsInMemory(rows, fingerprint, (i) => places[i] ?? "");
+  const read = async function* (from?: Cursor): ReturnType<Rows["read"]> {
+    let at = 0;
+    for await (const { row, where } of (await open()).rows) {
+      if (at++ >= (from?.at ?? 0)) yield { row, next: { at }, where };
+    }
+  };
+  return { length, fingerprint, read };
+}

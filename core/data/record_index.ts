@@ -1,0 +1,202 @@
+/**
+ * Records of a file by their number, whatever its size: one pass notes where every some thousand bytes of them begin, and how
+ * many there are; what was noted is kept in the user's cache.
+ * @module
+ */
+import { type AttuneError, badFile, badValue, refusePointer } from "../errors.ts";
+import { sha256 } from "../fingerprint.ts";
+import { readIndex, type RecordIndex, writeIndex } from "./record_index_file.ts";
+import type { Store } from "../types.ts";
+
+/** A file of records: its name in messages, where it is, and what else it is known by, as its whole path. */
+export type RecordsPlace = Readonly<{ plugin: string; name: string; store: Store; key: string; identity: string }>;
+
+/** Records of a file, by their number from 0. */
+export interface IndexedRecords<T> {
+  readonly count: number;
+  /** SHA-256 over the SHA-256 of each 4 MiB. */
+  readonly fingerprint: string;
+  /** Some of the longest. */
+  readonly longest: readonly number[];
+  at(numbers: readonly number[]): Promise<readonly T[]>;
+  read(from: number): AsyncIterable<T>;
+}
+
+/** Notes a record: where it begins in the file, its bytes, and the number by which a person finds it, as its line. */
+export type NoteRecord = (begin: number, bytes: number, number: number) => void;
+
+/** How a file is one of records. */
+export type RecordForm<R, T> = Readonly<{
+  /** What its index depends on, besides the file. */
+  id: string;
+  /** Begins to look at all bytes, which come in order. `end` says where the last record ends. Both throw AttuneError where one is wrong. */
+  scan(note: NoteRecord): Readonly<{ push(bytes: Uint8Array, offset: number): void; end(size: number): number }>;
+  /** The records of bytes that hold whole ones; the number of the first. */
+  split(bytes: Uint8Array, number: number): readonly R[];
+  /** What a record says. */
+  read(record: R): T;
+}>;
+
+/** Bytes that are scanned at once, and read at once where records are read one after the other. */
+const [PIECE, READ] = [4 * 2 ** 20, 2 ** 20];
+
+/** A block of records has at least so many bytes, and a file at most so many blocks. */
+const [BLOCK, BLOCKS] = [8 * 2 ** 10, 2 ** 18];
+
+/** How many of the longest records are remembered, and how many blocks are read at the same time. */
+const [LONGEST, TOGETHER] = [64, 16];
+
+/**
+ * Opens a file of records. Throws AttuneError where there is none of that name, where it changes, and as its form does.
+ */
+export async function openRecords<R, T>(
+  place: RecordsPlace,
+  cache: Store | undefined,
+  form: RecordForm<R, T>,
+): Promise<IndexedRecords<T>> {
+  const { plugin, name, store, key, identity } = place;
+  const file = await store.get(key, { offset: 0, length: 0 });
+  if (!file) throw badFile(plugin, name, "does not exist");
+  const { size, revision } = file;
+  const parts = [form.id, identity, size, revision];
+  const known = await readIndex(cache, parts);
+  const index = known ?? await scan(place, size, revision, form);
+  if (!known) await writeIndex(cache, parts, index);
+  return recordsOf(place, index, revision, form);
+}
+
+function recordsOf<R, T>(
+  { plugin, name, store, key }: RecordsPlace,
+  { count, fingerprint, longest, end: size, firsts, offsets, numbers }: RecordIndex,
+  revision: string,
+  form: RecordForm<R, T>,
+): IndexedRecords<T> {
+  const blockOf = (record: number): number => {
+    let [from, to] = [0, firsts.length - 1];
+    while (from < to) {
+      const middle = (from + to + 1) >>> 1;
+      if ((firsts[middle] ?? 0) <= record) from = middle;
+      else to = middle - 1;
+    }
+    return from;
+  };
+  /** The records of some blocks. */
+  const read = async (from: number, to: number): Promise<readonly R[]> => {
+    const offset = offsets[from] ?? 0;
+    const piece = await store.get(key, { offset, length: (offsets[to] ?? size) - offset });
+    if (piece?.revision !== revision) throw changed(plugin, name);
+    return form.split(piece.bytes, numbers[from] ?? 1);
+  };
+  return {
+    count,
+    fingerprint,
+    longest,
+    at: async (wanted) => {
+      const byBlock = new Map<number, number[]>();
+      wanted.forEach((record, place) => {
+        if (!Number.isInteger(record) || record < 0 || record >= count) {
+          throw badValue(plugin, "row", record, `a row from 0 to ${count - 1}`);
+        }
+        const block = blockOf(record);
+        const own = byBlock.get(block);
+        if (own) own.push(place);
+        else byBlock.set(block, [place]);
+      });
+      const records: T[] = new Array(wanted.length);
+      const blocks = [...byBlock];
+      for (let start = 0; start < blocks.length; start += TOGETHER) {
+        await Promise.all(
+          blocks.slice(start, start + TOGETHER).map(async ([block, places]) => {
+            const own = await read(block, block + 1);
+            for (const place of places) {
+              const record = own[(wanted[place] ?? 0) - (firsts[block] ?? 0)];
+              if (!record) throw changed(plugin, name);
+              records[place] = form.read(record);
+            }
+          }),
+        );
+      }
+      return records;
+    },
+    read: async function* (from) {
+      if (from >= count) return;
+      let block = blockOf(from);
+      let skipped = from - (firsts[block] ?? 0);
+      while (block < firsts.length) {
+        let end = block + 1;
+        while (end < firsts.length && (offsets[end] ?? 0) - (offsets[block] ?? 0) < READ) end++;
+        for (const record of await read(block, end)) if (skipped-- <= 0) yield form.read(record);
+        block = end;
+      }
+    },
+  };
+}
+
+function changed(plugin: string, name: string): AttuneError {
+  return badFile(plugin, name, "changed while it was read");
+}
+
+/** One pass over a file. */
+async function scan<R, T>(
+  { plugin, name, store, key }: RecordsPlace,
+  size: number,
+  revision: string,
+  form: RecordForm<R, T>,
+): Promise<RecordIndex> {
+  const blockBytes = Math.max(BLOCK, Math.ceil(size / BLOCKS));
+  const [firsts, offsets, numbers]: [number[], number[], number[]] = [[], [], []];
+  const longest = createLongest();
+  const digests: Promise<string>[] = [];
+  let count = 0;
+  const looking = form.scan((begin, bytes, number) => {
+    if (offsets.length === 0 || begin - (offsets.at(-1) ?? 0) >= blockBytes) {
+      firsts.push(count);
+      offsets.push(begin);
+      numbers.push(number);
+    }
+    longest.add(count++, bytes);
+  });
+  for (let offset = 0; offset < size; offset += PIECE) {
+    const piece = await store.get(key, { offset, length: PIECE });
+    if (piece?.revision !== revision) throw changed(plugin, name);
+    const { bytes } = piece;
+    if (offset === 0) refusePointer(plugin, name, bytes);
+    // Hashed on another thread, while this one looks for ends of records.
+    digests.push(sha256(bytes));
+    looking.push(bytes, offset);
+    // Not further ahead than one piece: each holds its bytes.
+    await digests.at(-2);
+  }
+  const end = looking.end(size);
+  return {
+    count,
+    end,
+    fingerprint: await sha256((await Promise.all(digests)).join()),
+    longest: longest.numbers(),
+    firsts: Float64Array.from(firsts),
+    offsets: Float64Array.from(offsets),
+    numbers: Float64Array.from(numbers),
+  };
+}
+
+/** Remembers the numbers of the longest records. */
+function createLongest(): Readonly<{ add(record: number, bytes: number): void; numbers(): number[] }> {
+  let kept: Readonly<{ record: number; bytes: number }>[] = [];
+  let least = -1;
+  const cut = (): void => {
+    kept = kept.sort((a, b) => b.bytes - a.bytes || a.record - b.record).slice(0, LONGEST);
+  };
+  return {
+    add: (record, bytes) => {
+      if (bytes <= least) return;
+      kept.push({ record, bytes });
+      if (kept.length < 2 * LONGEST) return;
+      cut();
+      least = kept.at(-1)?.bytes ?? -1;
+    },
+    numbers: () => {
+      cut();
+      return kept.map(({ record }) => record);
+    },
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * Where records of CSV begin and end, in bytes that come in pieces: nothing but line ends, quotes and delimiters is looked at.
+ * @module
+ */
+import { badFile } from "../../core/errors.ts";
+
+/** Bytes that mean something. */
+const [LF, CR, QUOTE] = [10, 13, 34];
+
+/** Blanks, which may stand behind a quote. */
+const BLANKS: readonly number[] = [9, 11, 12, 32];
+
+/** Larger records are refused: a quote that stays open would make one of a whole file. */
+const MAX_RECORD = 64 * 2 ** 20;
+
+/** A record that is not empty: where it begins and ends among the bytes, the line of its first one, and its values. */
+export type CsvRecord = Readonly<{ begin: number; end: number; line: number; values: number }>;
+
+/** What divides values, in the bytes at hand, and whether values may stand in quotes. */
+export type CsvSigns = Readonly<{ delimiter: Uint8Array; quoting: boolean }>;
+
+/** Bytes that are looked at: where they stand, and by which number their first line is known. */
+export type CsvBytes = Readonly<{ whereIs: (line: number) => string; line?: number; isStart?: boolean }>;
+
+/** Looks for records. */
+export type CsvCutter = Readonly<{
+  push(bytes: Uint8Array): void;
+  /** Says that there is no more, and where the last record ends. */
+  end(): number;
+  /** Where the record begins whose end has not come. */
+  begun(): number;
+}>;
+
+/**
+ * Begins to look for records; `found` is told each that is not empty.
+ *
+ * @throws AttuneError from `push` and `end` where a quote stays open, something stands behind one, or a record is too long.
+ */
+export function cutCsv(
+  { delimiter, quoting }: CsvSigns,
+  { whereIs, line: firstLine = 1, isStart = true }: CsvBytes,
+  found: (record: CsvRecord) => void,
+): CsvCutter {
+  const means = meaningful(delimiter, quoting);
+  const fallbacks = fallbacksOf(delimiter);
+  // Where the piece stands, where the record and the value began, and the lines of both.
+  let [at, begin, value, line, first, values] = [0, 0, 0, firstLine, firstLine, 1];
+  let state: "plain" | "quoted" | "closed" = "plain";
+  // Where the last quote closed, and where the last CR stood.
+  let [closedAt, crAt] = [-2, -2];
+  /** How many bytes of the delimiter were just read. */
+  let matched = 0;
+  /** Whether the value stands in quotes that have nothing in them. */
+  let isEmptyQuoted = false;
+  const next = (from: number): void => {
+    [begin, value, first, values, state, matched, isEmptyQuoted] = [from, from, line, 1, "plain", 0, false];
+  };
+  /** Sees to it that nothing but blanks stands between a closed quote and a place. */
+  const checkBehindQuote = (bytes: Uint8Array, to: number): void => {
+    for (let i = Math.max(0, closedAt + 1 - at); i < to - at; i++) {
+      if (BLANKS.includes(bytes[i] ?? 0)) continue;
+      throw badFile("csv", whereIs(first), "Trailing quote on quoted field is malformed");
+    }
+  };
+  const close = (end: number): void => {
+    const isEmpty = values === 1 && (end === begin || isEmptyQuoted);
+    if (!isEmpty) found({ begin, end, line: first, values });
+  };
+  /** Whether a byte completes the delimiter. */
+  const divides = (byte: number): boolean => {
+    while (matched > 0 && byte !== delimiter[matched]) matched = fallbacks[matched - 1] ?? 0;
+    if (byte === delimiter[matched]) matched++;
+    if (matched < delimiter.length) return false;
+    matched = 0;
+    return true;
+  };
+  const inQuotes = (byte: number, here: number): void => {
+    if (byte === QUOTE) {
+      state = "closed";
+      closedAt = here;
+      isEmptyQuoted = here - value === 1;
+    } else if (byte === CR || (byte === LF && crAt !== here - 1)) line++;
+    if (byte === CR) crAt = here;
+  };
+  const step = (byte: number, here: number, bytes: Uint8Array): void => {
+    if (state === "quoted") return inQuotes(byte, here);
+    if (byte === LF && crAt === here - 1 && here === begin) return next(here + 1);
+    if (byte === LF || byte === CR) {
+      if (state === "closed") checkBehindQuote(bytes, here);
+      if (byte === CR) crAt = here;
+      close(here);
+      line++;
+      return next(here + 1);
+    }
+    if (byte === QUOTE && quoting && state === "closed" && closedAt === here - 1) {
+      // A quote within a value is written twice; the next one ends it.
+      state = "quoted";
+    } else if (byte === QUOTE && quoting && here === value) state = "quoted";
+    else if (divides(byte)) {
+      if (state === "closed") checkBehindQuote(bytes, here + 1 - delimiter.length);
+      [value, state, isEmptyQuoted] = [here + 1, "plain", false];
+      values++;
+    }
+  };
+  return {
+    begun: () => begin,
+    end: () => {
+      // Behind a quote, blanks are before what divides alone.
+      if (state === "quoted" || (state === "closed" && closedAt !== at - 1)) {
+        throw badFile("csv", whereIs(first), "Quoted field unterminated");
+      }
+      if (at > begin) close(at);
+      return at;
+    },
+    push: (bytes) => {
+      const mark = isStart && at === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+      if (mark > 0) [begin, value] = [mark, mark];
+      const base = at;
+      for (let i = mark; i < bytes.length; i++) {
+        const byte = bytes[i] as number;
+        if (means[byte] === 1 || matched > 0) step(byte, base + i, bytes);
+      }
+      if (state === "closed") checkBehindQuote(bytes, base + bytes.length - matched);
+      at += bytes.length;
+      if (at - begin > MAX_RECORD) {
+        throw badFile("csv", whereIs(first), `is longer than ${MAX_RECORD} bytes: does a quote stay open?`);
+      }
+    },
+  };
+}
+
+/** Bytes that are more than a part of a value. */
+function meaningful(delimiter: Uint8Array, quoting: boolean): Uint8Array {
+  const means = new Uint8Array(256);
+  for (const byte of [LF, CR, delimiter[0] ?? 0, ...quoting ? [QUOTE] : []]) means[byte] = 1;
+  return means;
+}
+
+/** Where a search for the delimiter goes on when a byte does not fit (Knuth, Morris, Pratt). */
+function fallbacksOf(delimiter: Uint8Array): readonly number[] {
+  const fallbacks = [0];
+  for (let i = 1, k = 0; i < delimiter.length; i++) {
+    while (k > 0 && delimiter[i] !== delimiter[k]) k = fallbacks[k - 1] ?? 0;
+    if (delimiter[i] === delimiter[k]) k++;
+    fallbacks.push(k);
+  }
+  return fallbacks;
+}
