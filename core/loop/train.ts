@@ -67,22 +67,22 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   const { training, steps, signal, resume } = options;
   const loop = createLoop(options);
   const { state, triggers } = loop;
-  const batchesAt = batchesAhead(options);
+  const ahead = batchesAhead(options);
   yield* begin(loop);
   // Of a run that is longer now than it was, what was the last step then is one like others.
   if (resume?.last && state.step < steps.total && triggers.evaluate(state)) yield* loop.evaluate("now");
   if (training.evalOnStart && state.step === 0) yield* loop.evaluate("now");
   while (state.step < steps.total && state.stop === undefined) {
     if (signal?.aborted) return yield* interrupt(loop);
-    const batches = await batchesAt(state.step);
+    const batches = await ahead.at(state.step);
     const rate = rateOf(options, state);
     if (!Number.isFinite(rate.learningRate) || !Number.isFinite(rate.factor)) {
       yield* loop.save(false);
       throw noRate(options, { step: state.step + 1, ...rate, learningRateFactor: state.learningRateFactor });
     }
     const running = runStep(loop, batches, rate);
-    // What the next step reads from disk comes while this one computes.
-    void batchesAt(state.step);
+    // What the next steps read and others encode comes while this one computes.
+    ahead.prepare(state.step);
     const result = await running;
     yield result.event;
     if (result.skipped) {
@@ -104,22 +104,43 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   yield* end(loop);
 }
 
-/**
- * The micro-batches of a step, which is counted from 0; asked for again it gives the same. What goes wrong is thrown where
- * the step is waited for.
- */
-function batchesAhead(
-  { batchesOf, steps: { perEpoch, total } }: LoopOptions,
-): (step: number) => Promise<readonly Batch[]> {
-  let ahead: Readonly<{ step: number; batches: Promise<readonly Batch[]> }> | undefined;
-  return (step) => {
-    if (step >= total) return Promise.resolve([]);
-    if (ahead?.step !== step) {
-      ahead = { step, batches: batchesOf(Math.floor(step / perEpoch), step % perEpoch) };
-      ahead.batches.catch(() => {});
-    }
-    return ahead.batches;
+/** Steps whose micro-batches are made ahead of time, as many of these as there may be, and the bytes that they may take. */
+const [STEPS_AHEAD, BATCHES_AHEAD, BYTES_AHEAD] = [8, 16, 32 * 2 ** 20];
+
+/** The micro-batches of steps, some of them ahead of time. */
+type BatchesAhead = Readonly<{
+  /** Those of a step, which is counted from 0; asked for again it gives the same. */
+  at(step: number): Promise<readonly Batch[]>;
+  /** Begins with those of steps from this one on, while others are computed. */
+  prepare(step: number): void;
+}>;
+
+/** What goes wrong with a step's batches is thrown where the step is waited for. */
+function batchesAhead({ batchesOf, training, steps: { perEpoch, total } }: LoopOptions): BatchesAhead {
+  const waiting = new Map<number, Promise<readonly Batch[]>>();
+  const most = Math.max(1, Math.min(STEPS_AHEAD, Math.floor(BATCHES_AHEAD / training.gradientAccumulationSteps)));
+  // Of the largest step so far.
+  let bytes = 0;
+  const begin = (step: number): Promise<readonly Batch[]> => {
+    const batches = batchesOf(Math.floor(step / perEpoch), step % perEpoch);
+    batches.then((made) => (bytes = Math.max(bytes, bytesOf(made))), () => {});
+    waiting.set(step, batches);
+    return batches;
   };
+  return {
+    at: async (step) => {
+      for (const earlier of waiting.keys()) if (earlier < step) waiting.delete(earlier);
+      return await (waiting.get(step) ?? begin(step));
+    },
+    prepare: (first) => {
+      const ahead = Math.max(1, Math.min(most, Math.floor(BYTES_AHEAD / Math.max(1, bytes))));
+      for (let step = first; step < Math.min(first + ahead, total); step++) if (!waiting.has(step)) begin(step);
+    },
+  };
+}
+
+function bytesOf(batches: readonly Batch[]): number {
+  return batches.reduce((n, { inputs }) => Object.values(inputs).reduce((m, { data }) => m + data.byteLength, n), 0);
 }
 
 /** A loop that runs. What its functions do comes out as events. */

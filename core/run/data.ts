@@ -7,7 +7,8 @@ import { AttuneError, missing } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import type { Batch, BatchLayout, Dataset, Rows, Sample, Subtask, Survey } from "../types.ts";
 import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
-import { createRowEncoder } from "./encoding.ts";
+import { createBeside } from "./start_beside.ts";
+import { encoderFacts, rowEncoderOf } from "./encoding.ts";
 import { openKeptSamples } from "./kept_samples.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
@@ -21,7 +22,14 @@ const PROGRESS = 64;
 
 /** How rows are read: as others of the run were, who is told how far it is, under which name, and how often all pass. */
 export type ReadingOptions = Readonly<
-  { reading?: unknown; tell?: Tell | undefined; what?: string; passes?: (rows: number) => number }
+  {
+    reading?: unknown;
+    tell?: Tell | undefined;
+    what?: string;
+    passes?: (rows: number) => number;
+    /** Whether they are a run's to train on, which are asked for ahead of its steps. */
+    beside?: boolean;
+  }
 >;
 
 /** Where a run spec has a task's data. */
@@ -67,9 +75,12 @@ async function encodeOpened(
   const survey = labelled ? await surveyOf(open, source) : undefined;
   const reading = options.reading ?? survey?.reading;
   const [first] = labelled && source.length > 0 ? await source.at([0]) : [];
+  const facts = encoderFacts(open, labelled, reading, first);
   const rows = await lookAtRows({
     source,
-    encoder: createRowEncoder(open, labelled, reading, first),
+    encoder: rowEncoderOf(facts, open),
+    beside: options.beside ? createBeside(open, facts) : undefined,
+    passes: options.passes?.(source.length) ?? 1,
     labelled,
     oneEach: collator.oneEach ?? false,
     known: knownSizes(open, source, labelled, reading),

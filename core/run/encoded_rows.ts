@@ -4,6 +4,7 @@
  */
 import { AttuneError, badValue } from "../errors.ts";
 import type { Regularizer, Row, Sample, TransformReport } from "../types.ts";
+import type { EncodingBeside } from "./beside.ts";
 import type { RowEncoder } from "./encoding.ts";
 import { createSampleLevels, type SampleKeeping, type SampleLevels } from "./sample_levels.ts";
 import { createSampleSizes, type GrowingSizes, type SampleSizes, sizeOf } from "./sample_sizes.ts";
@@ -34,6 +35,8 @@ export type EncodedRows = Readonly<{
   notes: readonly string[];
   /** What transforms did to them. */
   transforms?: readonly TransformReport[];
+  /** Ends what encodes them beside a run's steps, with the run. */
+  close?: () => Promise<void>;
 }>;
 
 /** Tokens that are looked at before the first step: smaller data sets are checked whole. */
@@ -53,6 +56,10 @@ export type EncodingOptions = Readonly<{
   known?: Readonly<{ find(): Promise<SampleSizes | undefined>; keep(sizes: GrowingSizes): Promise<void> }> | undefined;
   /** Where encoded samples are kept, besides in memory. */
   keeping?: SampleKeeping | undefined;
+  /** Encodes the rows of a run's steps elsewhere, while the run's own thread computes. */
+  beside?: EncodingBeside | undefined;
+  /** How often all rows pass. */
+  passes?: number;
   /** Is told of each row that was looked at. */
   tell?: ((done: number, total: number) => Promise<void>) | undefined;
 }>;
@@ -60,7 +67,7 @@ export type EncodingOptions = Readonly<{
 /** Rows that are encoded; the first of them, or all of few, are looked at. Throws AttuneError where one is not as the task wants it. */
 export async function lookAtRows(
   options: EncodingOptions,
-): Promise<Pick<EncodedRows, "count" | "samples" | "looked" | "sizes" | "largest">> {
+): Promise<Pick<EncodedRows, "count" | "samples" | "looked" | "sizes" | "largest" | "close">> {
   const { source, encoder, labelled, oneEach } = options;
   const levels = createSampleLevels(options.keeping);
   // Small data is checked whole; of other data it must be known how many samples there are.
@@ -72,9 +79,17 @@ export async function lookAtRows(
     )
     : await allSizes(options, levels);
   const isAll = !oneEach || pass.count >= source.length;
+  let before = 0;
   const count = isAll ? pass.count : source.length;
-  const reader = { ...options, levels, count, row: isAll ? pass.row : same, firstOf: isAll ? pass.firstOf : same };
-  const samples: EncodedRows["samples"] = (places, epoch = 0) => samplesAt(reader, places, epoch);
+  const reader = {
+    ...options,
+    levels,
+    count,
+    before: () => before,
+    row: isAll ? pass.row : same,
+    firstOf: isAll ? pass.firstOf : same,
+  };
+  const samples: EncodedRows["samples"] = (places, epoch) => samplesAt(reader, places, epoch);
   let looked = pass;
   if (encoder.redraws && isAll) {
     // What is drawn for a sample may need all rows to have been seen.
@@ -82,12 +97,14 @@ export async function lookAtRows(
     for await (const sample of inOrder({ count, samples })) drawn.add(sample);
     looked = drawn;
   }
+  before = levels.timing().encoded;
   let all: Promise<SampleSizes> | undefined = isAll ? Promise.resolve(looked) : undefined;
   return {
     count,
     looked,
     samples,
     sizes: () => all ??= allSizes(options, levels),
+    ...(options.beside ? { close: options.beside.close } : {}),
     largest: async (wanted) => {
       const known = all ? await all : looked;
       if (known.count === count) return known.largest(wanted);
@@ -139,9 +156,15 @@ async function encodeInOrder(
 type SampleReader =
   & EncodingOptions
   & Pick<SampleSizes, "row" | "firstOf">
-  & Readonly<{ levels: SampleLevels; count: number }>;
+  & Readonly<{
+    levels: SampleLevels;
+    count: number;
+    /** How many rows were encoded before the first step. */
+    before: () => number;
+  }>;
 
-async function samplesAt(reader: SampleReader, places: readonly number[], epoch: number): Promise<readonly Sample[]> {
+/** Samples by their place. An epoch is named by the steps of a run alone: these can have been asked for ahead of time. */
+async function samplesAt(reader: SampleReader, places: readonly number[], epoch?: number): Promise<readonly Sample[]> {
   const { encoder, levels, count } = reader;
   for (const place of places) {
     if (Number.isInteger(place) && place >= 0 && place < count) continue;
@@ -149,31 +172,56 @@ async function samplesAt(reader: SampleReader, places: readonly number[], epoch:
   }
   const ready = new Map(await levels.get(places, (some) => freshAt(reader, some)));
   const missing = places.filter((place) => !ready.has(place));
-  for (const [place, sample] of await freshAt(reader, missing)) {
+  for (const [place, sample] of await freshAt(reader, missing, epoch !== undefined)) {
     await levels.put(place, sample);
     ready.set(place, sample);
   }
   if (levels.count() >= count) await levels.flush();
   return places.map((place) => {
     const sample = ready.get(place) as Sample;
-    return encoder.redraws ? encoder.finish(sample, place, epoch) : sample;
+    return encoder.redraws ? encoder.finish(sample, place, epoch ?? 0) : sample;
   });
 }
 
-/** The samples at some places, encoded now, with the others of their rows. */
-async function freshAt(reader: SampleReader, places: readonly number[]): Promise<ReadonlyMap<number, Sample>> {
-  const { source, encoder } = reader;
+/** The samples at some places, encoded now, with the others of their rows. `isAhead`: there may be time to encode them elsewhere. */
+async function freshAt(
+  reader: SampleReader,
+  places: readonly number[],
+  isAhead = false,
+): Promise<ReadonlyMap<number, Sample>> {
+  const { source, encoder, oneEach } = reader;
   const fresh = new Map<number, Sample>();
   const numbers = [...new Set(places.map(reader.row))];
   const rows = numbers.length > 0 ? await source.at(numbers) : [];
+  const elsewhere = isAhead && rows.length > 0 ? await encodedElsewhere(reader, rows, numbers) : undefined;
   for (const [i, row] of rows.entries()) {
     const number = numbers[i] ?? 0;
-    for (const [k, sample] of (await encodedAt(reader, row, number)).entries()) {
+    const ready = elsewhere?.[i];
+    // What is wrong with a row is said here.
+    const samples = ready && (!oneEach || ready.length === 1) ? ready : await encodedAt(reader, row, number);
+    for (const [k, sample] of samples.entries()) {
       const place = reader.firstOf(number) + k;
-      fresh.set(place, encoder.redraws ? sample : encoder.finish(sample, place, 0));
+      fresh.set(place, ready === samples || encoder.redraws ? sample : encoder.finish(sample, place, 0));
     }
   }
   return fresh;
+}
+
+/** The samples of rows of steps to come, finished but for what is drawn in each epoch; undefined where nobody else encodes them. */
+async function encodedElsewhere(
+  { beside, levels, source, passes = 1, before }: SampleReader,
+  rows: readonly Row[],
+  numbers: readonly number[],
+): Promise<readonly (readonly Sample[])[] | undefined> {
+  if (!beside) return undefined;
+  const timing = levels.timing();
+  const kept = levels.count();
+  const toCome = passes * source.length + before() - timing.encoded;
+  // While all that was encoded is kept, no row comes twice.
+  const left = kept >= timing.encoded ? Math.min(toCome, source.length - kept) : toCome;
+  const samples = await beside.encode(rows, numbers, { ...timing, left });
+  if (samples) levels.passed(rows.length);
+  return samples;
 }
 
 /** The samples of a row that was read by its number, as many as were found of it before. */

@@ -5,7 +5,7 @@
 import { AttuneError, badValue } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import { rowWeigher } from "../data/row_weight.ts";
-import type { CollatorContext, Field, Row, Sample } from "../types.ts";
+import type { Collator, CollatorContext, Field, Row, Sample, Tokenizer } from "../types.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 
 /** Encodes rows one by one. */
@@ -18,11 +18,45 @@ export type RowEncoder = Readonly<{
   redraws: boolean;
 }>;
 
-/** The encoder of a run's rows, of which `first` is the first: it says whether they have weights. */
+/** What a run's samples depend on besides its tokenizer and its collator: plain facts, which a thread can be told. */
+export type EncoderFacts = Readonly<{
+  context: Omit<CollatorContext, "tokenizer" | "random">;
+  seed: number;
+  /** Whether the first row has a weight, and with it every row. */
+  isWeighted: boolean;
+  room: Readonly<{ tokens: number; decoderTokens: number; positions: number; vocabSize: number }>;
+}>;
+
+/** The facts of a run's rows, of which `first` is the first: it says whether they have weights. */
+export function encoderFacts(open: OpenRun, labelled: boolean, reading: unknown, first?: Row): EncoderFacts {
+  const { run, backbone, layout: { reserve } } = open;
+  const positions = backbone.goesBeyond ? Infinity : backbone.maxPositions;
+  const [own, other] = backbone.decoderStartTokenId === undefined ? [reserve.positions, 0] : [0, reserve.positions];
+  return {
+    context: contextFacts(open, labelled, reading),
+    seed: run.training.seed,
+    isWeighted: first !== undefined && Object.hasOwn(first, "weight"),
+    room: {
+      tokens: positions - reserve.tokens - own,
+      decoderTokens: positions - other,
+      positions: backbone.maxPositions,
+      vocabSize: backbone.vocabSize,
+    },
+  };
+}
+
+/** The encoder of a run's rows, of which `first` is the first. */
 export function createRowEncoder(open: OpenRun, labelled: boolean, reading: unknown, first?: Row): RowEncoder {
-  const { collator } = open;
-  const context = contextOf(open, labelled, reading);
-  const weigh = labelled ? rowWeigher(first) : undefined;
+  return rowEncoderOf(encoderFacts(open, labelled, reading, first), open);
+}
+
+/** The encoder of rows of which these facts are known. */
+export function rowEncoderOf(
+  facts: EncoderFacts,
+  { collator, tokenizer }: Readonly<{ collator: Collator; tokenizer: Tokenizer }>,
+): RowEncoder {
+  const context = { ...facts.context, tokenizer, random: collatorRandom(facts.seed) };
+  const weigh = facts.context.requiresLabels ? rowWeigher(facts.isWeighted) : undefined;
   return {
     encode: (row, number, where) => {
       try {
@@ -35,7 +69,7 @@ export function createRowEncoder(open: OpenRun, labelled: boolean, reading: unkn
     finish: (sample, place, epoch) => {
       const drawn = collator.resample?.(sample, context.random.fork(epoch, place), context) ?? sample;
       const weighed = drawn.weight === sample.weight ? drawn : { ...drawn, weight: sample.weight };
-      return checked(withDecoder(weighed as Sample, open), open);
+      return checked(withDecoder(weighed as Sample, facts), facts);
     },
     redraws: collator.resample !== undefined,
   };
@@ -43,10 +77,13 @@ export function createRowEncoder(open: OpenRun, labelled: boolean, reading: unkn
 
 /** What a run's collator is told. */
 export function contextOf(open: OpenRun, labelled: boolean, reading?: unknown): CollatorContext {
-  const { run, tokenizer, checkpoint, backbone } = open;
+  const { run, tokenizer } = open;
+  return { ...contextFacts(open, labelled, reading), tokenizer, random: collatorRandom(run.training.seed) };
+}
+
+function contextFacts(open: OpenRun, labelled: boolean, reading: unknown): EncoderFacts["context"] {
+  const { checkpoint, backbone } = open;
   return {
-    tokenizer,
-    random: createRandom(run.training.seed).fork("collator"),
     maxLength: finite(maxLengthOf(open)),
     requiresLabels: labelled,
     modelType: backbone.family.modelType,
@@ -55,6 +92,10 @@ export function contextOf(open: OpenRun, labelled: boolean, reading?: unknown): 
     config: checkpoint.config,
     reading,
   };
+}
+
+function collatorRandom(seed: number): CollatorContext["random"] {
+  return createRandom(seed).fork("collator");
 }
 
 /** Whether a sample has labels of places, and none of them counts. */
@@ -83,7 +124,7 @@ function finite(length: number): number | undefined {
 }
 
 /** Where a model has a decoder's side and a task does not say what it reads there: its inputs, shifted right. */
-function withDecoder(sample: Sample, { backbone: { decoderStartTokenId: decoderStart } }: OpenRun): Sample {
+function withDecoder(sample: Sample, { context: { decoderStartTokenId: decoderStart } }: EncoderFacts): Sample {
   if (decoderStart === undefined || sample.sequences.some((s) => s.decoderLength !== undefined)) return sample;
   return {
     ...sample,
@@ -102,30 +143,26 @@ function withDecoder(sample: Sample, { backbone: { decoderStartTokenId: decoderS
 }
 
 /** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */
-function checked(sample: Sample, { backbone, layout: { reserve } }: OpenRun): Sample {
-  const [own, other] = backbone.decoderStartTokenId === undefined ? [reserve.positions, 0] : [0, reserve.positions];
-  const positions = backbone.goesBeyond ? Infinity : backbone.maxPositions;
+function checked(sample: Sample, { room }: EncoderFacts): Sample {
   for (const { length, decoderLength = 0, fields } of sample.sequences) {
     for (
-      const [size, what, room] of [
-        [length, "tokens", positions - reserve.tokens - own],
-        [decoderLength, "tokens of the decoder", positions - other],
+      const [size, what, most] of [
+        [length, "tokens", room.tokens],
+        [decoderLength, "tokens of the decoder", room.decoderTokens],
       ] as const
     ) {
-      if (size <= room) continue;
+      if (size <= most) continue;
       throw badValue(
         "engine",
         `row ${sample.row}`,
         `${size} ${what}`,
-        `at most ${room} (the model's positions${
-          room < backbone.maxPositions ? ", less those that adapters take" : ""
-        })`,
+        `at most ${most} (the model's positions${most < room.positions ? ", less those that adapters take" : ""})`,
       );
     }
     for (const name of ["input_ids", "decoder_input_ids"]) {
-      const wrong = fields[name]?.data.find((id) => id < 0 || id >= backbone.vocabSize);
+      const wrong = fields[name]?.data.find((id) => id < 0 || id >= room.vocabSize);
       if (wrong === undefined) continue;
-      throw badValue("engine", `${name} of row ${sample.row}`, wrong, `an id from 0 to ${backbone.vocabSize - 1}`);
+      throw badValue("engine", `${name} of row ${sample.row}`, wrong, `an id from 0 to ${room.vocabSize - 1}`);
     }
   }
   return sample;

@@ -60,8 +60,10 @@ export async function openKeptSamples(options: KeptOptions): Promise<KeptSamples
   /** Begins a block, behind the one before: there are two in memory at most. */
   const turn = async (): Promise<void> => {
     if (block.table.size === 0) return;
-    await writing;
     const full = block;
+    await writing;
+    // Of several that wait the first has begun it.
+    if (block !== full) return;
     [block, written] = [createBlock(blockBytes), full];
     // A disk that is full: what is there serves, and no more is tried.
     writing = blocks.write(full).catch(() => {

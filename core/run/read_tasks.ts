@@ -31,7 +31,8 @@ async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEven
   const { data, task, run } = open;
   const read = async function* (name: string, dataset: Dataset, passes: Passes, reading?: unknown) {
     const what = `${dataPath(task)}.${name}`;
-    return yield* tellingOf(host, (tell) => labelledRows(open, dataset, { reading, tell, what, passes }));
+    const beside = name === "train";
+    return yield* tellingOf(host, (tell) => labelledRows(open, dataset, { reading, tell, what, passes, beside }));
   };
   const rows = withFields(yield* read("train", trainData(open), passesOf(run)), run.regularizers);
   const held = data.eval

@@ -22,6 +22,10 @@ export type SampleKeeping = Readonly<{
 export type SampleLevels = Readonly<{
   /** Encodes a row; how long that takes says whether it is dear. */
   timed<T>(encode: () => T): T;
+  /** Counts rows that were encoded elsewhere. */
+  passed(rows: number): void;
+  /** Milliseconds that encoding took here, and the rows that were encoded for it. */
+  timing(): Readonly<{ spent: number; encoded: number }>;
   /** Those that are kept of some places. `fresh` encodes samples, by which it is judged what an earlier run has kept. */
   get(places: readonly number[], fresh: Fresh): Promise<ReadonlyMap<number, Sample>>;
   put(place: number, sample: Sample): Promise<void>;
@@ -49,7 +53,7 @@ const CONFIRMED = 32;
 export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLevels {
   const { dear = DEAR, memoryBytes = KEPT_BYTES } = keeping ?? {};
   const memory = createSampleCache(memoryBytes);
-  let [spent, encoded, inMemory] = [0, 0, 0];
+  let [spent, encoded, elsewhere, inMemory] = [0, 0, 0, 0];
   let opening: Promise<KeptSamples | undefined> | undefined;
   let wasAgain = false;
   let kept: KeptSamples | undefined;
@@ -58,7 +62,7 @@ export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLe
   const onDisk = async (): Promise<KeptSamples | undefined> => {
     if (!keeping || (dear > 0 && (encoded < TIMED || spent < dear * encoded))) return undefined;
     // Runs of one process that share these rows are further passes, which nobody has foretold.
-    const isAgain = encoded > keeping.rows;
+    const isAgain = encoded + elsewhere > keeping.rows;
     if (!opening || (isAgain && !wasAgain && !kept)) opening = keeping.open(isAgain).catch(() => undefined);
     wasAgain = isAgain;
     return kept = await opening;
@@ -71,6 +75,8 @@ export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLe
       encoded++;
       return samples;
     },
+    passed: (rows) => void (elsewhere += rows),
+    timing: () => ({ spent, encoded }),
     get: async (places, fresh) => {
       const ready = new Map<number, Sample>();
       for (const place of places) {

@@ -99,6 +99,7 @@ async function* runTraining(
     yield* trainTasks({ run, host, tasks, engine, prepared, signal: options.signal });
   } finally {
     await prepared?.settled();
+    for (const { train } of tasks) await train.close?.();
     await engine.close();
   }
 }

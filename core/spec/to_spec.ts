@@ -51,8 +51,8 @@ function dataAsGiven({ spec, data }: Run): Json {
   };
 }
 
-/** A plugin as a spec names it. */
-function reference(plugin: Plugin): Json {
+/** A plugin as a spec names it. Throws AttuneError where its options hold what JSON cannot. */
+export function reference(plugin: Plugin): Json {
   const { transforms = [] } = plugin.kind === "data" ? (plugin as Dataset).transformed ?? {} : {};
   return {
     use: nameOf(plugin),

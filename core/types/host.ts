@@ -142,6 +142,30 @@ export interface Host {
   readonly kernels?: WebAssembly.Module;
   /** Threads to compute with; absent: onnxruntime's own choice. */
   readonly threads?: number;
+  /** Starts a thread that encodes rows beside the training step; absent where there are none. Throws where it cannot have a part. */
+  startEncoder?(job: EncoderJob): Promise<EncoderThread>;
+}
+
+/** What a thread makes samples with: parts as a spec names them, the packages that they may be of, and plain facts of the run. */
+export type EncoderJob = Readonly<{
+  model: Json;
+  tokenizer: Json;
+  collator: Json;
+  plugins: readonly string[];
+  facts: unknown;
+}>;
+
+/** Samples of one row on their way between threads: their heads, in which fields have the place of their numbers, and these. */
+export type PackedSamples = Readonly<{ heads: readonly unknown[]; buffer: ArrayBuffer }>;
+
+/** A thread that encodes rows. */
+export interface EncoderThread {
+  /** The fingerprint of the tokenizer that it has. */
+  readonly tokenizer: string;
+  /** The samples of each row, which have these numbers; undefined where it failed at one, or has ended. */
+  encode(rows: readonly Named<unknown>[], numbers: readonly number[]): Promise<readonly PackedSamples[] | undefined>;
+  /** Ends it; what it was asked for and has not answered is answered with undefined. */
+  close(): Promise<void>;
 }
 
 /** A trained model that answers rows. `columns`: the text columns that it reads. */

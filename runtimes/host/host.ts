@@ -37,12 +37,28 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
   let absent: unknown;
   if (!lib) await load().then((found) => (lib = found), (error) => (absent = error));
   const host: Host = {
-    runtime,
+    ...filesHost(runtime),
     provider: options.provider ?? "cpu",
     get lib() {
       if (!lib) throw absent;
       return lib;
     },
+    openSaved: async (folder) => await openSavedModel(folder, host),
+    threads: options.threads ?? availableParallelism(),
+    startEncoder: async (job) => await (await import("./encoder_thread.ts")).startEncoderThread(job),
+  };
+  return host;
+}
+
+/** A host of this process's runtime that computes nothing: it reads and writes. */
+export function createFilesHost(): Host {
+  return filesHost(thisRuntime());
+}
+
+function filesHost(runtime: "node" | "bun" | "deno"): Host {
+  return {
+    runtime,
+    provider: "cpu",
     env: process.env,
     fetch: (input, init) => fetch(input, init),
     clock,
@@ -55,10 +71,7 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
     ...cacheOf(userCache(process.env, process.platform)),
     terminal: terminal(),
     memoryBytes: totalmem(),
-    threads: options.threads ?? availableParallelism(),
-    openSaved: async (folder) => await openSavedModel(folder, host),
   };
-  return host;
 }
 
 /** A finished run as a model that answers rows. */

@@ -8,8 +8,9 @@ import { AttuneError } from "../../core/errors.ts";
 import { composeOnDemand } from "../../core/spec/on_demand.ts";
 import { trainRun } from "../../core/run/train.ts";
 import { createWarmParts } from "../../core/run/warm.ts";
-import type { RunSpec, Store } from "../../core/types.ts";
+import type { Host, RunSpec, Store } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
+import { startEncoderThread } from "./encoder_thread.ts";
 import { loadPackages, namesIn } from "./plugin_packages.ts";
 import { hostHere, type WorkerMessage, type WorkerTask } from "./train.ts";
 
@@ -24,7 +25,12 @@ async function run(task: WorkerTask): Promise<void> {
   try {
     abort = new AbortController();
     const { signal } = abort;
-    const host = { ...await hostHere(task.threads), displayNames: task.displayNames };
+    const given = await hostHere(task.threads);
+    const host: Host = {
+      ...given,
+      displayNames: task.displayNames,
+      startEncoder: (job) => startEncoderThread({ ...job, plugins: [...job.plugins, ...task.plugins] }),
+    };
     const packages = await loadPackages([...new Set([...namesIn(Object(task.spec)), ...task.plugins])], process.cwd());
     const whole = shared(await composeOnDemand(task.spec as unknown as RunSpec, imports, packages));
     const kept = Object.entries(whole.data).filter(([split]) => !task.without.some((name) => name === split));
