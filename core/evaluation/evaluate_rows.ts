@@ -6,7 +6,7 @@ import type { Evaluator } from "../engine/evaluator.ts";
 import { badValue } from "../errors.ts";
 import { withIntervals } from "../statistics/figures.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
-import type { RowReadings } from "../loop/rows.ts";
+import { areOfRows, type RowReadings } from "../loop/rows.ts";
 import { createRandom } from "../random.ts";
 import { refuseNewParts } from "../run/complete.ts";
 import { labelledRows } from "../run/data.ts";
@@ -144,8 +144,8 @@ async function answerAll(open: OpenRun, evaluator: Evaluator, rows: EncodedRows,
 
 const KINDS: readonly AnswerKind[] = ["text", "tags", "labels", "number", "label"];
 
-function kindOf({ rows, readings }: RowReadings): AnswerKind | undefined {
-  return KINDS.find((kind) => readings[kind]?.length === rows.length && rows.length > 0);
+function kindOf(read: RowReadings): AnswerKind | undefined {
+  return KINDS.find((kind) => read.rows.length > 0 && areOfRows(read, kind));
 }
 
 function allIntervals(

@@ -6,7 +6,7 @@
 import { flatMetric, sharesOf } from "../statistics/figures.ts";
 import { collectStates, STATES } from "../statistics/unit_states.ts";
 import { examplesFor } from "../loop/measure.ts";
-import type { RowReadings } from "../loop/rows.ts";
+import { areOfRows, type RowReadings } from "../loop/rows.ts";
 import type { Metric, Named } from "../types.ts";
 
 /** One metric's numbers over rows. */
@@ -67,12 +67,21 @@ function collectOne(
   };
   return {
     add: (read) => {
-      if (!metric.reads.some((kind) => read.readings[kind] !== undefined)) return;
+      const kind = metric.reads.find((one) => read.readings[one] !== undefined);
+      if (!kind) return;
       const examples = examplesFor(metric, read, classes);
       for (const example of examples) total = metric.update(total, example);
       const updated = examples.map((example) => metric.update(metric.init(), example));
-      if (examples.length === read.rows.length) updated.forEach((state, i) => addUnit(read.rows[i] ?? -1, state));
-      else if (updated.length > 0) addUnit(-1, updated.reduce((a, b) => metric.merge(a, b)));
+      if (areOfRows(read, kind)) return updated.forEach((state, i) => addUnit(read.rows[i] ?? -1, state));
+      // Places of one row stay together.
+      const places = read.places?.[kind];
+      const of = (i: number): number => read.rows[places?.[i] ?? -1] ?? -1;
+      const together = new Map<number, unknown>();
+      updated.forEach((state, i) => {
+        const row = of(i);
+        together.set(row, together.has(row) ? metric.merge(together.get(row), state) : state);
+      });
+      for (const [row, state] of together) addUnit(row, state);
     },
     end: () => {
       const values = metric.compute(total);

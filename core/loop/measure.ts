@@ -5,7 +5,7 @@
 import { figuresOf } from "../statistics/by_chance.ts";
 import { badValue, unsupported } from "../errors.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";
-import type { RowReadings } from "./rows.ts";
+import { areOfRows, type RowReadings } from "./rows.ts";
 
 /** Numbers, and what is more than a number, by the same keys. */
 export type Measured = Readonly<{ metrics: Named<number>; figures: Named<Json> }>;
@@ -32,16 +32,17 @@ export function measureRows(metrics: readonly Metric[], classes: readonly string
 /** The readings that a metric takes, with the facts of their rows that it asks for. */
 export function examplesFor(
   metric: Metric,
-  { rows, readings, columns }: RowReadings,
+  read: RowReadings,
   classes: readonly string[] | undefined,
 ): readonly MetricInputs[keyof MetricInputs][] {
+  const { readings, columns } = read;
   const kind = metric.reads.find((r) => readings[r] !== undefined);
   if (!kind) {
     throw badValue(metric.name, "metrics", Object.keys(readings), `readings of kind ${metric.reads.join(" or ")}`);
   }
   const examples = readings[kind] as readonly MetricInputs[keyof MetricInputs][];
   if (!metric.columns || metric.columns.length === 0) return examples;
-  if (examples.length !== rows.length) {
+  if (!areOfRows(read, kind)) {
     throw unsupported(
       metric.name,
       "metrics",

@@ -2,7 +2,7 @@
  * Rows that are several samples, whatever batches these came in.
  * @module
  */
-import type { Batch, Json, Named, Subtask, Tensor, Tokenizer } from "../types.ts";
+import type { Batch, Json, MetricInputs, Named, Subtask, Tensor, Tokenizer } from "../types.ts";
 
 /** Reads whole rows: samples of one row must come one after the other. */
 export interface RowReader<T> {
@@ -17,14 +17,26 @@ export type RowReadings = Readonly<{
   rows: ArrayLike<number>;
   readings: ReturnType<Subtask["decode"]>;
   columns?: readonly (Named<Json> | undefined)[] | undefined;
+  /** Of kinds whose readings are of places and not of rows: which of `rows` each is of. */
+  places?: { readonly [R in keyof MetricInputs]?: Int32Array } | undefined;
 }>;
+
+/** Whether the readings of a kind are of whole rows, one each. */
+export function areOfRows({ rows, readings, places }: RowReadings, kind: keyof MetricInputs): boolean {
+  return readings[kind]?.length === rows.length && places?.[kind] === undefined;
+}
 
 /** Readings of a task, row by row where a row may be several samples, else of each batch. */
 export function readingsReader(task: Subtask, tokenizer: Tokenizer): RowReader<RowReadings> {
   const { windows } = task;
   if (!windows) {
     const read = (outputs: Named<Tensor>, batch: Batch): RowReadings[] => [
-      { rows: batch.rows, readings: task.decode(outputs, batch, tokenizer), columns: batch.columns },
+      {
+        rows: batch.rows,
+        readings: task.decode(outputs, batch, tokenizer),
+        columns: batch.columns,
+        places: task.placesOf?.(batch),
+      },
     ];
     return { read, end: () => [] };
   }

@@ -2,7 +2,7 @@
  * Evaluated rows as reports show them.
  * @module
  */
-import type { RowReadings } from "../loop/rows.ts";
+import { areOfRows, type RowReadings } from "../loop/rows.ts";
 import type { Example, Json, MetricInputs, Named, Row } from "../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
 import type { OpenRun } from "./open.ts";
@@ -13,18 +13,20 @@ export async function collectExamples(
   examples: Example[],
   open: OpenRun,
   held: EncodedRows,
-  { rows, readings }: RowReadings,
+  read: RowReadings,
 ): Promise<void> {
+  const { rows, readings } = read;
   const labels = open.task.labels ?? [];
   const columns = columnsOf(open);
   const grouped = columnsRead(open);
   const shown = await held.rows(Array.from(rows));
   const each = <R>(
+    kind: keyof MetricInputs,
     of: readonly R[] | undefined,
     show: (reading: R, row: Row) => Omit<Example, "row" | "text"> & Partial<Pick<Example, "text">>,
   ): void => {
     // Readings of places rather than of rows are not shown row by row.
-    if (of?.length !== rows.length) return;
+    if (!of || !areOfRows(read, kind)) return;
     of.forEach((reading, i) => {
       const row = rows[i] ?? 0;
       const own = shown[i] ?? {};
@@ -33,7 +35,7 @@ export async function collectExamples(
     });
   };
   const named = (id: number): Json => labels[id] ?? id;
-  each(readings.label, ({ reference, prediction, scores: given }: MetricInputs["label"]) => {
+  each("label", readings.label, ({ reference, prediction, scores: given }: MetricInputs["label"]) => {
     const scores = given ? Array.from(given) : undefined;
     return {
       reference: named(reference),
@@ -41,22 +43,22 @@ export async function collectExamples(
       ...(scores ? { scores, loss: -Math.log(Math.max(1e-12, scores[reference] ?? 0)) } : {}),
     };
   });
-  each(readings.number, ({ reference, prediction }: MetricInputs["number"]) => ({
+  each("number", readings.number, ({ reference, prediction }: MetricInputs["number"]) => ({
     reference,
     prediction,
     loss: (prediction - reference) ** 2,
   }));
-  each(readings.labels, ({ reference, prediction, scores }: MetricInputs["labels"]) => ({
+  each("labels", readings.labels, ({ reference, prediction, scores }: MetricInputs["labels"]) => ({
     reference: reference.map((id) => String(named(id))),
     prediction: prediction.map((id) => String(named(id))),
     ...(scores ? { scores: Array.from(scores) } : {}),
   }));
-  each(readings.text, ({ references, prediction, prompt }: MetricInputs["text"]) => ({
+  each("text", readings.text, ({ references, prediction, prompt }: MetricInputs["text"]) => ({
     reference: references.length === 1 ? references[0] ?? "" : [...references],
     prediction,
     ...(prompt === undefined ? {} : { text: prompt }),
   }));
-  each(readings.tags, ({ reference, prediction }: MetricInputs["tags"], row) => ({
+  each("tags", readings.tags, ({ reference, prediction }: MetricInputs["tags"], row) => ({
     reference: [...reference],
     prediction: [...prediction],
     ...wordsOf(row, reference, columns, named),

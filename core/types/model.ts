@@ -441,6 +441,8 @@ export interface Subtask {
     batch: Batch,
     tokenizer: Tokenizer,
   ): { readonly [R in keyof MetricInputs]?: readonly MetricInputs[R][] };
+  /** The sample of each reading, of kinds whose readings are of places within rows and not of rows. Absent: none are. */
+  placesOf?(batch: Batch): { readonly [R in keyof MetricInputs]?: Int32Array };
   /** One JSON line per row, as `attune predict` prints it. */
   predict(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly Named<Json>[];
   /** How rows are read that may be several samples, where they are. */

@@ -5,7 +5,7 @@
 import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, Json, Named, Tensor, Tokenizer } from "../../core/types.ts";
-import { tokenReadings } from "./causal_lm.ts";
+import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
 
 /** Options of {@link maskedLm}. */
 export type MaskedLmOptions = MaskedTextOptions;
@@ -32,7 +32,8 @@ export const maskedLm: Factory<"task", Partial<MaskedLmOptions>> = define({
       metrics: ["perplexity", "accuracy"],
       modelClass: "ForMaskedLM",
       reads: ["predictions", "logProbabilities"],
-      decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
+      decode: tokenReadings,
+      placesOf: tokenPlaces,
       predict: (outputs, batch, tokenizer) =>
         filled(outputs, batch.inputs.input_ids, batch.tokenOrigins, batch.sequences, tokenizer),
     }],

@@ -6,7 +6,7 @@ import { type PermutedTextOptions, permutedTextSchema } from "../../blocks/optio
 import { define } from "../../core/define.ts";
 import { unsupported } from "../../core/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { tokenReadings } from "./causal_lm.ts";
+import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
 
 /** Options of {@link permutationLm}. */
 export type PermutationLmOptions = PermutedTextOptions;
@@ -33,7 +33,8 @@ export const permutationLm: Factory<"task", Partial<PermutationLmOptions>> = def
       metrics: ["perplexity", "accuracy"],
       modelClass: "LMHeadModel",
       reads: ["predictions", "logProbabilities"],
-      decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
+      decode: tokenReadings,
+      placesOf: tokenPlaces,
       predict: () => {
         throw unsupported("permutation-lm", "predict", "permutation-lm", "it tells tokens of texts that it is given");
       },

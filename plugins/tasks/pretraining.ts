@@ -5,7 +5,7 @@
 import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory, Json, Named, Tensor } from "../../core/types.ts";
-import { tokenReadings } from "./causal_lm.ts";
+import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
 
 /** Options of {@link pretraining}: those of masking. */
 export type PretrainingOptions = MaskedTextOptions;
@@ -36,7 +36,8 @@ export const pretraining: Factory<"task", Partial<PretrainingOptions>> = define(
       metrics: ["perplexity", "accuracy"],
       modelClass: "ForPreTraining",
       reads: ["predictions", "logProbabilities"],
-      decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
+      decode: tokenReadings,
+      placesOf: tokenPlaces,
       predict: (outputs) => relations(outputs),
     }],
   }),

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { most } from "../../core/most.ts";
 import type { Factory, GenerationConfig, Subtask } from "../../core/types.ts";
-import { tokenReadings } from "./causal_lm.ts";
+import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
 import { decodeTexts, generationSchema } from "./generation.ts";
 
 /** Options of {@link seq2seqLm}. */
@@ -61,7 +61,8 @@ export function seq2seqTask(collator: Subtask["collator"]): Subtask {
     metrics: ["perplexity", "accuracy"],
     taskType: "SEQ_2_SEQ_LM",
     evaluationOutputs: ["predictions", "logProbabilities"],
-    decode: (outputs, batch) => tokenReadings(outputs, batch.inputs.labels),
+    decode: tokenReadings,
+    placesOf: tokenPlaces,
     generate: {},
     predict: (outputs, _, tokenizer) => decodeTexts(outputs, tokenizer),
   };
