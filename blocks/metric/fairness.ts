@@ -67,25 +67,26 @@ type State = { groups: { [name: string]: Cells } };
 const none = (): Cells => ({ count: 0, tp: 0, fp: 0, fn: 0, tn: 0 });
 
 /**
- * A metric over the decisions of each group. `gap` says what its figures are; `left` is left of the groups once the small
- * ones are out.
+ * A metric over the decisions of each group. `gap` says what its figures are, of the groups once the small ones are out;
+ * `check` throws where all groups there are cannot be measured.
  */
 export function overGroups(
   plugin: string,
   options: FairnessOptions,
   gap: (groups: Named<Cells>, overall: Cells) => Gap & Named<Json>,
+  check: (groups: Named<Cells>) => void = () => {},
 ): MetricParts {
   const columns = groupColumns(plugin, options);
   const { positive, weight, minCount, kind } = options;
+  // Of a group whose rows weigh nothing nothing can be said.
+  const isSaid = (cells: Cells): boolean => cells.count >= minCount && weightIn(cells) > 0;
   const counted = (state: State): Named<Cells> =>
-    Object.fromEntries(inOrder(state.groups).filter(([, { count }]) => count >= minCount));
+    Object.fromEntries(inOrder(state.groups).filter(([, cells]) => isSaid(cells)));
   const said = (state: State): Readonly<{ gap?: Gap & Named<Json>; groups: Named<Json> }> => {
     const groups = counted(state);
     const shown = inOrder(state.groups).map(([name, cells]): [string, Json] => [
       name,
-      cells.count >= minCount
-        ? { count: cells.count, ...ratesOf(plugin, name, cells) }
-        : { count: cells.count, leftOut: true },
+      isSaid(cells) ? { count: cells.count, ...ratesOf(cells) } : { count: cells.count, leftOut: true },
     ]);
     const any = Object.keys(groups).length > 0;
     const overall = Object.values(groups).reduce(addCells, none());
@@ -115,6 +116,10 @@ export function overGroups(
         groups[name] = addCells(Object.hasOwn(groups, name) ? groups[name] ?? none() : none(), cells);
       }
       return { groups };
+    },
+    check: ({ groups }: State) => {
+      for (const [name, cells] of inOrder(groups)) if (weightIn(cells) === 0) throw weightless(plugin, name);
+      check(groups);
     },
     compute: (state: State) => ({ [plugin]: said(state).gap?.[kind] ?? null }),
     figures: (state: State) => {
@@ -193,24 +198,23 @@ function addCells(a: Cells, b: Cells): Cells {
   return { count: a.count + b.count, tp: a.tp + b.tp, fp: a.fp + b.fp, fn: a.fn + b.fn, tn: a.tn + b.tn };
 }
 
-/**
- * A group's shares; 0/0 is 0 where there is no positive or negative row, as scikit-learn and Fairlearn have it.
- *
- * @throws AttuneError where all weights of the group are 0.
- */
-export function ratesOf(plugin: string, name: string, { tp, fp, fn, tn }: Cells): Rates {
-  const all = tp + fp + fn + tn;
-  if (all === 0) {
-    throw new AttuneError(`all weights of the group "${name}" are 0: nothing can be said of it`, {
-      code: "BAD_VALUE",
-      plugin,
-      found: 0,
-      allowed: ["a weight above 0 among the rows of each group"],
-    });
-  }
+function weightless(plugin: string, name: string): AttuneError {
+  return new AttuneError(`all weights of the group "${name}" are 0: nothing can be said of it`, {
+    code: "BAD_VALUE",
+    plugin,
+    found: 0,
+    allowed: ["a weight above 0 among the rows of each group"],
+  });
+}
+
+const weightIn = ({ tp, fp, fn, tn }: Cells): number => tp + fp + fn + tn;
+
+/** A group's shares; 0/0 is 0 where there is no positive or negative row, as scikit-learn and Fairlearn have it. */
+export function ratesOf(cells: Cells): Rates {
+  const { tp, fp, fn, tn } = cells;
   const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
   return {
-    selectionRate: (tp + fp) / all,
+    selectionRate: (tp + fp) / weightIn(cells),
     truePositiveRate: share(tp, tp + fn),
     falsePositiveRate: share(fp, fp + tn),
   };
@@ -235,12 +239,11 @@ export function gapOf(values: readonly number[], overall: number, method: Parity
 
 /** The gap of one share of all groups. */
 export function parityOf(
-  plugin: string,
   rate: keyof Rates,
   groups: Named<Cells>,
   overall: Cells,
   method: ParityOptions["method"],
 ): Gap {
-  const values = Object.entries(groups).map(([name, cells]) => ratesOf(plugin, name, cells)[rate]);
-  return gapOf(values, ratesOf(plugin, "all rows", overall)[rate], method);
+  const values = Object.values(groups).map((cells) => ratesOf(cells)[rate]);
+  return gapOf(values, ratesOf(overall)[rate], method);
 }

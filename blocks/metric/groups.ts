@@ -54,11 +54,9 @@ export function groupOf(
   const values = columns.map((name) => {
     const value = Object.hasOwn(row, name) ? row[name] : undefined;
     if (value === undefined || value === null || value === "") {
-      throw missing(
-        plugin,
-        `a value of the column "${name}" (there are ${Object.keys(row).join(", ") || "none"})`,
-        "a row",
-      );
+      const there = Object.keys(row).join(", ") || "none";
+      const why = value === undefined ? `there are ${there}` : `it is ${value === "" ? "empty" : "null"}`;
+      throw missing(plugin, `a value of the column "${name}" (${why})`, "a row");
     }
     if (typeof value === "object") {
       throw badValue(plugin, name, value, "a text, a number or a truth value, as groups have");

@@ -16,7 +16,7 @@ import { openEvaluator } from "../run/infer.ts";
 import type { EncodedRows } from "../run/encoded_rows.ts";
 import { generatesUnmeasured } from "../run/metrics.ts";
 import type { OpenRun } from "../run/open.ts";
-import { columnsRead, pickColumns } from "../run/row_columns.ts";
+import { checkColumns, columnsRead, pickColumns } from "../run/row_columns.ts";
 import type { Dataset, Example, Json, Metric, Named } from "../types.ts";
 import { intervalsOf, type ResamplingOptions, type ValueInterval } from "./resampled.ts";
 import { collectStatistics, type MetricStatistics } from "./row_statistics.ts";
@@ -97,6 +97,7 @@ export async function evaluateRows(
   let kind: AnswerKind | undefined;
   try {
     const rows = await labelledRows(open, dataset);
+    await checkColumns(open, rows, "the evaluated rows");
     const seen = async (read: RowReadings): Promise<void> => {
       collector.add(read);
       kind = kindOf(read) ?? kind;

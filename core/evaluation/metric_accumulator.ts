@@ -6,7 +6,8 @@ import { bootstrap, type BootstrapOptions, type Interval } from "../statistics/b
 import { figuresOf } from "../statistics/by_chance.ts";
 import { asNumber, classReader } from "../data/class_reader.ts";
 import { flatMetric, shareIntervals } from "../statistics/figures.ts";
-import { AttuneError, badValue, tooMuch } from "../errors.ts";
+import { badValue, tooMuch } from "../errors.ts";
+import { inRow } from "../loop/measure.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";
 
 /** A row as people have it. */
@@ -103,9 +104,7 @@ export function measurer(
         try {
           states[i] = metric.update(states[i], example);
         } catch (error) {
-          if (!(error instanceof AttuneError)) throw error;
-          const own = error.message.replace(/^\[attune\] (\[[\w.-]+\] )?/, "");
-          throw new AttuneError(`row ${rows}: ${own}`, { code: error.code, plugin: metric.name, path: error.path });
+          throw inRow(error, rows, metric.name);
         }
         if (keep) kept[i]?.push(example);
       });
@@ -115,6 +114,7 @@ export function measurer(
     compute: () => {
       const values: Record<string, number | null> = {};
       metrics.forEach((metric, i) => {
+        metric.check?.(states[i]);
         for (const [key, value] of Object.entries(metric.compute(states[i]))) {
           if (Object.hasOwn(values, key) && values[key] !== value) {
             throw badValue("measure", "metrics", key, "metrics whose values have names of their own");

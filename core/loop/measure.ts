@@ -3,7 +3,7 @@
  * @module
  */
 import { figuresOf } from "../statistics/by_chance.ts";
-import { badValue, unsupported } from "../errors.ts";
+import { AttuneError, badValue, unsupported } from "../errors.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";
 import { areOfRows, type RowReadings } from "./rows.ts";
 
@@ -23,10 +23,30 @@ export function measureRows(metrics: readonly Metric[], classes: readonly string
   return {
     add: (read) =>
       metrics.forEach((metric, i) => {
-        for (const example of examplesFor(metric, read, classes)) states[i] = metric.update(states[i], example);
+        examplesFor(metric, read, classes).forEach((example, at) => {
+          try {
+            states[i] = metric.update(states[i], example);
+          } catch (error) {
+            throw areOfRows(read, kindOf(metric, read)) ? inRow(error, read.rows[at] ?? 0, metric.name) : error;
+          }
+        });
       }),
     measured: () => measuredIn(metrics, states),
   };
+}
+
+/** An error of a metric, with the row that it is about in front. */
+export function inRow(error: unknown, row: number, metric: string): unknown {
+  if (!(error instanceof AttuneError)) return error;
+  const own = error.message.replace(/^\[attune\] (\[[\w.-]+\] )?(a row: )?/, "");
+  return new AttuneError(`row ${row}: ${own}`, { code: error.code, plugin: metric, path: error.path });
+}
+
+/** The kind of readings that a metric takes. Throws AttuneError where a task has none of its kinds. */
+function kindOf(metric: Metric, { readings }: RowReadings): keyof MetricInputs {
+  const kind = metric.reads.find((one) => readings[one] !== undefined);
+  if (kind) return kind;
+  throw badValue(metric.name, "metrics", Object.keys(readings), `readings of kind ${metric.reads.join(" or ")}`);
 }
 
 /** The readings that a metric takes, with the facts of their rows that it asks for. */
@@ -36,10 +56,7 @@ export function examplesFor(
   classes: readonly string[] | undefined,
 ): readonly MetricInputs[keyof MetricInputs][] {
   const { readings, columns } = read;
-  const kind = metric.reads.find((r) => readings[r] !== undefined);
-  if (!kind) {
-    throw badValue(metric.name, "metrics", Object.keys(readings), `readings of kind ${metric.reads.join(" or ")}`);
-  }
+  const kind = kindOf(metric, read);
   const examples = readings[kind] as readonly MetricInputs[keyof MetricInputs][];
   if (!metric.columns || metric.columns.length === 0) return examples;
   if (!areOfRows(read, kind)) {
@@ -62,6 +79,7 @@ function measuredIn(metrics: readonly Metric[], states: readonly unknown[]): Mea
   const found: Record<string, number> = {};
   const figures: Record<string, Json> = {};
   metrics.forEach((metric, i) => {
+    metric.check?.(states[i]);
     for (const [name, value] of Object.entries(metric.compute(states[i]))) if (value !== null) found[name] = value;
     Object.assign(figures, figuresOf(metric, states[i]));
   });

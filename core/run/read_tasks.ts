@@ -10,6 +10,7 @@ import { rowsInOrder, withFields } from "./encoded_rows.ts";
 import type { Leaks, PassingRows } from "./leaks.ts";
 import { type OpenRun, openTasks } from "./open.ts";
 import { worthKeeping } from "../data/seekable.ts";
+import { checkColumns } from "./row_columns.ts";
 import { tellingOf } from "./telling.ts";
 import { VERSION } from "../version.ts";
 
@@ -39,6 +40,9 @@ async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEven
     ? yield* read("eval", data.eval, () => (run.training.evalStrategy === "no" ? 1 : 2), rows.reading)
     : undefined;
   const test = data.test ? yield* read("test", data.test, () => 1, rows.reading) : undefined;
+  for (const [name, measured] of [["eval", held], ["test", test]] as const) {
+    if (measured) await checkColumns(open, measured, `${dataPath(task)}.${name}`);
+  }
   const train = task.packing ? await (await import("./pack.ts")).packRows(open, rows) : rows;
   return { open, train, held, test, rows };
 }

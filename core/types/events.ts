@@ -163,6 +163,8 @@ export interface Metric extends Plugin<"metric"> {
   /** So many of each of some states as one, for a metric whose states are slow to merge; absent: they are merged. */
   gather?(states: readonly unknown[], counts: ArrayLike<number>): unknown;
   compute(state: unknown): Named<number | null>;
+  /** Throws AttuneError where all rows together cannot be measured, as where nobody is of a group that is named; of some rows nothing is said. */
+  check?(state: unknown): void;
   /** What stands in metrics.json and reports for keys of `compute` that are more than one number. Absent: nothing is. */
   figures?(state: unknown): Named<Json>;
   /** The same rows, each in a group that is drawn, as many in each group: what gaps are by chance. Undefined: nobody can say. */

@@ -37,6 +37,6 @@ export const demographicParity: Factory<"metric", Partial<DemographicParityOptio
   schema: demographicParitySchema,
   create: (options) =>
     overGroups("demographic-parity", options, (groups, overall) => ({
-      ...parityOf("demographic-parity", "selectionRate", groups, overall, options.method),
+      ...parityOf("selectionRate", groups, overall, options.method),
     })),
 });

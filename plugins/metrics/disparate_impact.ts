@@ -52,7 +52,13 @@ export const disparateImpact: Factory<"metric", Input> = define({
   kind: "metric",
   name: "disparate-impact",
   schema: disparateImpactSchema,
-  create: (options) => overGroups("disparate-impact", options, (groups) => impact(groups, options.privileged)),
+  create: (options) => {
+    const { privileged } = options;
+    return overGroups("disparate-impact", options, (groups) => impact(groups, privileged), (groups) => {
+      if (Object.hasOwn(groups, privileged) || Object.keys(groups).length === 0) return;
+      throw unknownName("disparate-impact", "privileged", "group", privileged, Object.keys(groups).sort());
+    });
+  },
 });
 
 function specificity({ fp, tn }: Cells): number {
@@ -60,10 +66,10 @@ function specificity({ fp, tn }: Cells): number {
 }
 
 function impact(groups: Named<Cells>, privileged: string): Gap & Named<Json> {
+  // Of some rows none may be of it, or too few.
   const own = Object.hasOwn(groups, privileged) ? groups[privileged] : undefined;
-  if (!own) throw unknownName("disparate-impact", "privileged", "group", privileged, Object.keys(groups));
   const others = Object.entries(groups).filter(([name]) => name !== privileged).map(([, cells]) => cells);
-  if (others.length === 0) return { difference: null, ratio: null };
+  if (!own || others.length === 0) return { difference: null, ratio: null };
   const all = others.reduce((a, b) => ({
     count: a.count + b.count,
     tp: a.tp + b.tp,
@@ -71,7 +77,7 @@ function impact(groups: Named<Cells>, privileged: string): Gap & Named<Json> {
     fn: a.fn + b.fn,
     tn: a.tn + b.tn,
   }));
-  const [a, b] = [ratesOf("disparate-impact", "the others", all), ratesOf("disparate-impact", privileged, own)];
+  const [a, b] = [ratesOf(all), ratesOf(own)];
   const [right, wrong] = [
     a.truePositiveRate - b.truePositiveRate,
     // AIF360 counts negatives by specificity, which is 0 where there are none: the other way round than Fairlearn.

@@ -38,6 +38,6 @@ export const equalOpportunity: Factory<"metric", Partial<EqualOpportunityOptions
   schema: equalOpportunitySchema,
   create: (options) =>
     overGroups("equal-opportunity", options, (groups, overall) => ({
-      ...parityOf("equal-opportunity", "truePositiveRate", groups, overall, options.method),
+      ...parityOf("truePositiveRate", groups, overall, options.method),
     })),
 });

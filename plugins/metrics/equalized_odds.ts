@@ -45,7 +45,7 @@ export const equalizedOdds: Factory<"metric", Partial<EqualizedOddsOptions>> = d
   create: (options) =>
     overGroups("equalized-odds", options, (groups, overall) => {
       const [right, wrong] = (["truePositiveRate", "falsePositiveRate"] as const).map((rate) =>
-        parityOf("equalized-odds", rate, groups, overall, options.method)
+        parityOf(rate, groups, overall, options.method)
       ) as [Gap, Gap];
       return options.agg === "mean" ? meanOfBoth(right, wrong) : worstOfBoth(right, wrong);
     }),

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { bootstrap } from "../../../core/statistics/bootstrap.ts";
+import { measurer } from "../../../core/evaluation/metric_accumulator.ts";
+import { collectStatistics } from "../../../core/evaluation/row_statistics.ts";
 import { flatMetric, withIntervals } from "../../../core/statistics/figures.ts";
 import { createRandom } from "../../../core/random.ts";
 import type { Json, Metric, MetricInputs, Named } from "../../../core/types.ts";
@@ -84,12 +86,39 @@ describe("groups", () => {
     const parity = demographicParity({ column: "region", positive: "maybe" });
     assert.throws(() => fold(parity), /positive: expected one of no, yes but found "maybe"/);
     const impact = disparateImpact({ column: "region", privileged: "west" });
-    assert.throws(() => impact.compute(fold(impact)), /west.*north|south/s);
+    assert.throws(() => impact.check?.(fold(impact)), /west.*north|south/s);
     const weighted = demographicParity({ column: "region", weight: "w" });
     const zero = rows.map((row) => ({
       ...row,
       columns: { ...row.columns, w: row.columns?.region === "north" ? 0 : 1 },
     }));
-    assert.throws(() => weighted.compute(fold(weighted, zero)), /all weights of the group "north" are 0/);
+    assert.throws(() => weighted.check?.(fold(weighted, zero)), /all weights of the group "north" are 0/);
   });
+});
+
+it("what single rows and resamples lack is missing there, and said of all rows alone", () => {
+  const rows = Array.from({ length: 60 }, (_, i): MetricInputs["label"] => ({
+    prediction: Number(i % 3 === 0),
+    reference: Number(i % 2 === 0),
+    // Of the privileged there are few, so that some resamples have none.
+    columns: { sex: i % 20 === 0 ? "m" : "f", weight: i % 7 === 0 ? 0 : 1 },
+  }));
+  const impact = disparateImpact({ column: "sex", privileged: "m" });
+  const { low, high } = bootstrap(impact, rows, { samples: 300, random: createRandom(1) })["disparate-impact"] ?? {};
+  assert.ok(typeof low === "number" && typeof high === "number" && low <= high);
+  // A single row that weighs nothing says nothing, and is no error before all are seen.
+  const weighed = demographicParity({ column: "sex", weight: "weight" });
+  const collector = collectStatistics([weighed, impact], undefined);
+  collector.add({
+    rows: rows.map((_, i) => i),
+    readings: { label: rows },
+    columns: rows.map(({ columns }) => columns),
+  });
+  assert.deepEqual(collector.end().map(({ rows }) => rows.length), [60, 60]);
+  const measured = measurer([disparateImpact({ column: "sex", privileged: "x" })]);
+  for (const { prediction, reference, columns } of rows) measured.add({ prediction, reference, groups: columns });
+  assert.throws(() => measured.compute(), /privileged.*"x".*Allowed: "f", "m"/);
+  const weightless = measurer([weighed]);
+  weightless.add({ prediction: 1, reference: 1, groups: { sex: "f", weight: 0 } });
+  assert.throws(() => weightless.compute(), /all weights of the group "f" are 0/);
 });
