@@ -44,6 +44,7 @@ export function usableFormat(host: Host, format: WeightFormat, sample: () => For
 async function testFormat(host: Host, format: WeightFormat, sample: FormatSample): Promise<WeightFormat> {
   const problem = await problemOf(host, format, sample);
   if (problem === undefined) return format;
+  if (format.otherwise && await problemOf(host, format.otherwise, sample) === undefined) return format.otherwise;
   const { writeProduct: _, writeTransposedProduct: __, ...decoded } = format;
   // An exact product only saves time.
   if (!format.tolerance && await problemOf(host, decoded, sample) === undefined) return decoded;
@@ -63,7 +64,9 @@ async function problemOf(
     const stream = random.fork(name);
     return Float32Array.from({ length }, (_, i) => stream.normal(i));
   };
-  const [x, dy, bias] = [drawn("x", ROWS * inputs), drawn("dy", ROWS * outputs), drawn("bias", outputs)];
+  // The first row is of the largest integers there are, where activations become some: sums of them may be cut.
+  const rows = (name: string, width: number): Float32Array => drawn(name, ROWS * width).fill(1, 0, width);
+  const [x, dy, bias] = [rows("x", inputs), rows("dy", outputs), drawn("bias", outputs)];
   const at = (o: number, i: number): number => values[o * inputs + i] as number;
   const y = Float64Array.from({ length: ROWS * outputs }, (_, k) => {
     const [r, o] = [Math.floor(k / outputs), k % outputs];

@@ -107,7 +107,12 @@ function storageOf({ weight, storage, accelerator, source }: Given): FrozenStora
       const own = accelerator?.store?.(sample);
       if (own?.format.label !== format.label) return undefined;
       const random = createRandom(11);
-      const values = Float32Array.from({ length: SAMPLE[0] * SAMPLE[1] }, (_, i) => random.normal(i) / 16);
+      const [outputs, inputs] = SAMPLE;
+      // One output and one input have the largest values alone, so that sums are as large as they get.
+      const values = Float32Array.from(
+        { length: outputs * inputs },
+        (_, i) => (i < inputs || i % inputs === 0 ? 0.25 : random.normal(i) / 16),
+      );
       return { weight: sample, format, tensors: own.encode(values, sample) };
     },
   };

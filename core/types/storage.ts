@@ -47,6 +47,8 @@ export interface WeightFormat {
   writeTransposedProduct?(writer: NodeWriter, dy: string, dims: MatrixDims): string | undefined;
   /** How far products may be from those of the decoded values, of the largest; absent: rounding alone. */
   readonly tolerance?: Readonly<{ product?: number; transposedProduct?: number }>;
+  /** The same of the same tensors by other kernels, for where these are wrong. */
+  readonly otherwise?: WeightFormat;
 }
 
 /** w[o, i] = scales[o, b] (codes[o, i] - zeros[o, b]), b = ⌊i / size⌋. */
@@ -80,6 +82,8 @@ export interface NodeWriter {
   constant(key: string, tensor: Tensor): string;
   /** Adds a node and gives the name of its output. */
   add(op: string, inputs: readonly string[], attributes?: Named<NodeAttribute>, domain?: "com.microsoft"): string;
+  /** What several products of one pass read alike is made once: `make` writes it and gives its names, the same for a `key`. */
+  once(key: string, make: () => readonly string[]): readonly string[];
   cast(x: string, to: DType): string;
   reshape(x: string, dims: readonly number[]): string;
   expand(x: string, dims: readonly number[]): string;

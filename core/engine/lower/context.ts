@@ -45,6 +45,8 @@ export type Lowering = Readonly<{
   codes: Map<string, Pick<StoredTensor, "dtype" | "dims">>;
   /** What decodes weights, by the name that it makes: it stands first in the file, and runs right before its reader. */
   casts: Map<string, readonly OnnxNode[]>;
+  /** Names of what several products read alike. */
+  alike: Map<string, readonly string[]>;
   /** Nodes of the forward pass made a second time. */
   again: Map<Node, readonly OnnxNode[]>;
 }>;
@@ -77,6 +79,7 @@ export function createLowering(
     encoded: new Map(),
     codes: new Map(),
     casts: new Map(),
+    alike: new Map(),
     again: new Map(),
   };
 }
@@ -137,6 +140,9 @@ function addEncoded(
     else codes.set(own, { dtype, dims });
   }
 }
+
+/** What stands behind the name of a value that the backward pass makes a second time. */
+export const AGAIN = ".again";
 
 /** The name of a constant vector of integers. */
 export function int64s({ initializers }: Lowering, data: readonly number[]): string {

@@ -5,7 +5,7 @@
 import type { Node, Value } from "../../graph/graph.ts";
 import { elementTypes, type OnnxNode } from "../../onnx/model.ts";
 import type { NodeWriter, Tensor } from "../../types.ts";
-import { int64s, type Lowering, nameOf } from "./context.ts";
+import { AGAIN, int64s, type Lowering, nameOf } from "./context.ts";
 import { attributesOf } from "./form.ts";
 import { bytesOf, encodedName } from "./storage.ts";
 
@@ -92,17 +92,18 @@ function named(nodes: readonly OnnxNode[], from: string, to: string): readonly O
 
 /** Writes for one weight and one reader. What reads nothing else than the weight stands apart, to be put first in the file. */
 function writerFor(lowering: Lowering, name: string, reader: string): Written {
-  const { initializers } = lowering;
+  const { initializers, casts } = lowering;
   const decoding: OnnxNode[] = [];
   const nodes: OnnxNode[] = [];
   const fixed = new Set<string>();
+  let count = 0;
   const known = (name: string): string => {
     fixed.add(name);
     return name;
   };
   const add: NodeWriter["add"] = (op, inputs, attributes = {}, domain) => {
     const isFixed = inputs.every((input) => input === "" || fixed.has(input));
-    const output = `${name} for ${reader} ${decoding.length + nodes.length}`;
+    const output = `${name} for ${reader} ${count++}`;
     (isFixed ? decoding : nodes).push({
       op,
       domain: domain ?? "",
@@ -121,6 +122,17 @@ function writerFor(lowering: Lowering, name: string, reader: string): Written {
       const own = `constant ${key}`;
       if (!initializers.has(own)) initializers.set(own, { name: own, dtype, dims, data: bytesOf(data) });
       return known(own);
+    },
+    once: (key, make) => {
+      // What is kept of the forward pass for the backward one is no more than without.
+      const own = `${key}${reader.endsWith(AGAIN) ? AGAIN : ""}`;
+      const before = lowering.alike.get(own);
+      if (before) return before;
+      const start = nodes.length;
+      const names = make();
+      lowering.alike.set(own, names);
+      casts.set(own, nodes.splice(start));
+      return names;
     },
     cast: (x, dtype) => add("Cast", [x], { to: { type: "int", value: elementTypes[dtype] } }),
     reshape: (x, dims) => add("Reshape", [x, ints(dims)]),

@@ -5,7 +5,7 @@
 import type { Dim } from "../../graph/dims.ts";
 import type { Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
-import { float32, int64s, type Lowering, nameOf, shapeInput, simpleNode } from "./context.ts";
+import { AGAIN, float32, int64s, type Lowering, nameOf, shapeInput, simpleNode } from "./context.ts";
 import { encodedProduct } from "./encoded.ts";
 import { attributesOf, formOf } from "./form.ts";
 import { providerRules } from "./providers.ts";
@@ -27,7 +27,7 @@ function nameMadeAgain(lowering: Lowering, value: Value, reader: string): string
   const { graph, recomputed, again } = lowering;
   const producer = recomputed.has(value.id) ? graph.producer(value) : undefined;
   if (!producer) return nameAsFloat(lowering, value, reader);
-  const outputs = producer.outputs.map((value) => `${nameOf(lowering, value)}.again`);
+  const outputs = producer.outputs.map((value) => `${nameOf(lowering, value)}${AGAIN}`);
   if (!again.has(producer)) {
     again.set(producer, []);
     again.set(producer, nodesFor(lowering, producer, nameMadeAgain, outputs));
