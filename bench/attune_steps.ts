@@ -23,11 +23,15 @@ const { values } = parseArgs({
     threads: { type: "string", default: "2" },
     /** The same padding as the opponent, in place of shared rows. */
     padded: { type: "boolean", default: false },
+    /** One accelerator, as a spec has it: its name, or the object. */
+    accelerators: { type: "string" },
   },
 });
 const answer = (message: object): void => void process.stdout.write(JSON.stringify(message) + "\n");
 const peak = (): number => 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? 0);
 
+const acceleratorIn = (text: string): RunSpec["accelerators"] =>
+  JSON.parse(`[${text.startsWith("{") ? text : JSON.stringify(text)}]`);
 const lora = { use: "lora", with: { r: 8, loraAlpha: 16, loraDropout: 0.1, targetModules: ["query", "value"] } };
 const spec: RunSpec = {
   version: 1,
@@ -36,6 +40,7 @@ const spec: RunSpec = {
   task: { use: "sequence-classification", with: { labels: ["negative", "positive"] } },
   data: { train: { use: "reviews", with: { split: "train" } } },
   ...(values.mode === "lora" ? { adapter: lora } : {}),
+  ...(values.accelerators === undefined ? {} : { accelerators: acceleratorIn(values.accelerators) }),
   training: { maxLength: 128, perDeviceTrainBatchSize: 16, rowSharing: !values.padded },
 };
 const learningRate = values.mode === "lora" ? 1e-3 : 5e-5;
@@ -47,7 +52,7 @@ const samples = await allSamples(train);
 const engine = await createRunEngine(open, train, undefined);
 answer({
   event: "ready",
-  name: `attune ${values.mode}${values.padded ? " padded" : ""}`,
+  name: `attune ${values.mode}${values.padded ? " padded" : ""}${values.accelerators ? ` ${values.accelerators}` : ""}`,
   rows: samples.length,
   lengths: samples.map((s) => s.sequences[0]?.length ?? 0),
   startMs: performance.now(),

@@ -1,5 +1,5 @@
 /**
- * How far a model whose frozen weights are quantized is from the one that it was.
+ * How far a model whose weights are quantized, or multiplied as if they were, is from the one that it was.
  * @module
  */
 import type { Batch, Checkpoint, Drift, Named } from "../types.ts";
@@ -20,7 +20,7 @@ export async function measureDrift(
   initialOf: (checkpoint: Checkpoint) => InitialWeights,
   batches: readonly Batch[],
 ): Promise<Drift> {
-  const { frozen: _, ...stored } = options.checkpoint;
+  const { frozen: _, products: __, ...stored } = options.checkpoint;
   const { task } = options;
   const factors = lossFactors(batches.map(() => ({ ...task, weight: 1 })), batches);
   const throughAll = async (checkpoint: Checkpoint, see: (outputs: Outputs, i: number) => void): Promise<Sums> => {

@@ -3,13 +3,25 @@
  * against plain arithmetic. A provider may lack a kernel, or have one that is silently wrong.
  * @module
  */
-import { refused } from "../errors.ts";
+import { type AttuneError, refused } from "../errors.ts";
 import * as f from "../graph/functions.ts";
 import { Graph } from "../graph/graph.ts";
 import { writeOnnx } from "../onnx/write.ts";
 import { createRandom } from "../random.ts";
-import type { EncodedWeight, Host, LinearWeight, Named, Ort, OrtTensor, WeightFormat } from "../types.ts";
-import { encodedName } from "./lower/storage.ts";
+import type {
+  EncodedWeight,
+  Host,
+  LinearWeight,
+  MatrixDims,
+  Named,
+  Ort,
+  OrtTensor,
+  ProductFormat,
+  Tensor,
+  TrainedProduct,
+  WeightFormat,
+} from "../types.ts";
+import { encodedName, type Storage } from "./lower/storage.ts";
 import { lower } from "./lower/lower.ts";
 
 /** A weight to test a format with. */
@@ -22,7 +34,7 @@ const ROUNDING = 1e-5;
 const ROWS = 3;
 
 /** What was found out, by runtime, provider and label. */
-const known = new WeakMap<object, Map<string, Promise<WeightFormat>>>();
+const known = new WeakMap<object, Map<string, Promise<unknown>>>();
 
 /**
  * A format as far as its kernels are right here: without its own products where those are not, and need not be.
@@ -30,35 +42,99 @@ const known = new WeakMap<object, Map<string, Promise<WeightFormat>>>();
  * @throws AttuneError (`REFUSED`) that names it, where it cannot be computed with.
  */
 export function usableFormat(host: Host, format: WeightFormat, sample: () => FormatSample): Promise<WeightFormat> {
+  return once(host, format.label, async () => {
+    const { weight, tensors } = sample();
+    const problemOf = async (of: WeightFormat): Promise<string | undefined> =>
+      await problemWith(host, of, weight, of.decode(tensors, weight.dims), storedAs(host, of, weight, tensors));
+    const problem = await problemOf(format);
+    if (problem === undefined) return format;
+    if (format.otherwise && await problemOf(format.otherwise) === undefined) return format.otherwise;
+    const { writeProduct: _, writeTransposedProduct: __, ...decoded } = format;
+    // An exact product only saves time.
+    if (!format.tolerance && await problemOf(decoded) === undefined) return decoded;
+    throw notComputed(host, format.label, problem);
+  });
+}
+
+/**
+ * The same of products over weights that train.
+ *
+ * @throws AttuneError (`REFUSED`) that names it, where it cannot be computed with.
+ */
+export function usableProducts(host: Host, format: ProductFormat): Promise<ProductFormat> {
+  return once(host, format.label, async () => {
+    const values = sampleValues();
+    const weight: LinearWeight = { name: "w", module: "w", dims: SAMPLE, conv1d: false };
+    const problemOf = async (of: ProductFormat): Promise<string | undefined> =>
+      await problemWith(host, of, weight, values, {
+        storage: { as: "feed" },
+        feeds: { w: new (host.lib as Ort).Tensor("float32", values, SAMPLE) },
+        products: new Map([["w", { weight, format: of }]]),
+      });
+    const problem = await problemOf(format);
+    if (problem === undefined) return format;
+    if (format.otherwise && await problemOf(format.otherwise) === undefined) return format.otherwise;
+    throw notComputed(host, format.label, problem);
+  });
+}
+
+/** Dims of the weight that kernels are tested with. */
+export const SAMPLE: MatrixDims = [32, 64];
+
+/** Its values. One output and one input have the largest alone, so that sums are as large as they get. */
+export function sampleValues(): Float32Array {
+  const random = createRandom(11);
+  const [outputs, inputs] = SAMPLE;
+  return Float32Array.from(
+    { length: outputs * inputs },
+    (_, i) => (i < inputs || i % inputs === 0 ? 0.25 : random.normal(i) / 16),
+  );
+}
+
+function once<T>(host: Host, label: string, make: () => Promise<T>): Promise<T> {
   const lib = host.lib as Ort;
-  const checked = known.get(lib) ?? new Map<string, Promise<WeightFormat>>();
+  const checked = known.get(lib) ?? new Map<string, Promise<unknown>>();
   known.set(lib, checked);
-  const key = `${host.provider} ${format.label}`;
-  const before = checked.get(key);
-  if (before) return before;
-  const made = testFormat(host, format, sample());
+  const key = `${host.provider} ${label}`;
+  const made = checked.get(key) ?? make();
   checked.set(key, made);
-  return made;
+  // A label is known of formats of one kind.
+  return made as Promise<T>;
 }
 
-async function testFormat(host: Host, format: WeightFormat, sample: FormatSample): Promise<WeightFormat> {
-  const problem = await problemOf(host, format, sample);
-  if (problem === undefined) return format;
-  if (format.otherwise && await problemOf(host, format.otherwise, sample) === undefined) return format.otherwise;
-  const { writeProduct: _, writeTransposedProduct: __, ...decoded } = format;
-  // An exact product only saves time.
-  if (!format.tolerance && await problemOf(host, decoded, sample) === undefined) return decoded;
-  throw refused("accelerator", `"${format.label}" cannot be computed on ${host.provider}: ${problem}`);
+function notComputed({ provider }: Host, label: string, problem: string): AttuneError {
+  return refused("accelerator", `"${label}" cannot be computed on ${provider}: ${problem}`);
 }
 
-/** What is wrong with a format's products; undefined: nothing. */
-async function problemOf(
+/** How the session of a test has its weight. */
+type Tested = Readonly<{
+  storage: Storage;
+  feeds: Readonly<Record<string, OrtTensor>>;
+  products?: ReadonlyMap<string, TrainedProduct>;
+}>;
+
+/** A weight as its tensors. */
+function storedAs(host: Host, format: WeightFormat, weight: LinearWeight, tensors: Named<Tensor>): Tested {
+  const feeds: Record<string, OrtTensor> = {};
+  const stored = Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, dims, data }]) => {
+      const isFed = host.provider === "cpu" && !format.constants?.includes(name);
+      if (isFed) feeds[encodedName("w", name)] = new (host.lib as Ort).Tensor(dtype, data, dims);
+      return [name, isFed ? { dtype, dims } : { dtype, dims, data }];
+    }),
+  );
+  return { storage: { as: "encoded", weight: { ...weight, conv1d: false }, format, tensors: stored }, feeds };
+}
+
+/** What is wrong with products over a weight of such values; undefined: nothing. */
+async function problemWith(
   host: Host,
-  format: WeightFormat,
-  { weight, tensors }: FormatSample,
+  { tolerance }: Pick<WeightFormat, "tolerance">,
+  weight: LinearWeight,
+  values: Float32Array,
+  tested: Tested,
 ): Promise<string | undefined> {
   const [outputs, inputs] = weight.dims;
-  const values = format.decode(tensors, weight.dims);
   const random = createRandom(7);
   const drawn = (name: string, length: number): Float32Array => {
     const stream = random.fork(name);
@@ -81,9 +157,9 @@ async function problemOf(
     return sum;
   });
   try {
-    const results = await products(host, { format, weight, tensors }, { x, dy, bias });
-    return differs("its product", results.y, y, format.tolerance?.product ?? ROUNDING) ??
-      differs("its product backward", results.dx, dx, format.tolerance?.transposedProduct ?? ROUNDING);
+    const results = await products(host, weight, tested, { x, dy, bias });
+    return differs("its product", results.y, y, tolerance?.product ?? ROUNDING) ??
+      differs("its product backward", results.dx, dx, tolerance?.transposedProduct ?? ROUNDING);
   } catch (error) {
     return error instanceof Error ? error.message.split("\n")[0] : String(error);
   }
@@ -99,7 +175,8 @@ function differs(what: string, found: unknown, wanted: Float64Array, bound: numb
 /** x Wᵀ + bias and dy W, as sessions compute them. */
 async function products(
   host: Host,
-  { format, weight, tensors }: FormatSample,
+  weight: LinearWeight,
+  { storage, feeds: own, products: trained }: Tested,
   given: Readonly<Record<"x" | "dy" | "bias", Float32Array>>,
 ): Promise<Readonly<Record<"y" | "dx", unknown>>> {
   const lib = host.lib as Ort;
@@ -111,22 +188,17 @@ async function products(
   graph.output("y", f.gemm(x, w, graph.input("bias", "float32", [outputs]), { transB: true }));
   graph.output("dx", f.gemm(dy, w));
   const feeds: Record<string, OrtTensor> = {
+    ...own,
     x: new lib.Tensor("float32", given.x, [ROWS, inputs]),
     dy: new lib.Tensor("float32", given.dy, [ROWS, outputs]),
     bias: new lib.Tensor("float32", given.bias, [outputs]),
   };
-  const stored = Object.fromEntries(
-    Object.entries(tensors).map(([name, { dtype, dims, data }]) => {
-      const isFed = host.provider === "cpu" && !format.constants?.includes(name);
-      if (isFed) feeds[encodedName("w", name)] = new lib.Tensor(dtype, data, dims);
-      return [name, isFed ? { dtype, dims } : { dtype, dims, data }];
-    }),
-  );
-  const plain = { ...weight, conv1d: false };
   const { model } = lower(
     graph,
-    (name) => (name === "w" ? { as: "encoded", weight: plain, format, tensors: stored } : { as: "feed" }),
+    (name) => (name === "w" ? storage : { as: "feed" }),
     host.provider,
+    undefined,
+    trained,
   );
   const session = await lib.InferenceSession.create(writeOnnx(model), {
     executionProviders: [host.provider],

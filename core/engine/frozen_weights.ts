@@ -1,10 +1,9 @@
 /**
- * Weights of linear layers that do not train, as the run's accelerators or its checkpoint store them: encoded once, one at
- * a time, and shared by all sessions.
+ * Weights of linear layers as the run's accelerators take them. Those that do not train are stored as they, or the checkpoint,
+ * have them: encoded once, one at a time, and shared by all sessions. Of those that train products are computed otherwise.
  * @module
  */
 import { AttuneError, badValue, nearest, show } from "../errors.ts";
-import { createRandom } from "../random.ts";
 import type {
   Accelerator,
   Checkpoint,
@@ -14,8 +13,11 @@ import type {
   InspectedBackbone,
   LinearWeight,
   Tensor,
+  TrainedProduct,
+  TrainedProducts,
   WeightStorage,
 } from "../types.ts";
+import { SAMPLE, sampleValues } from "./format_check.ts";
 
 /** Where weights may be stored as codes. */
 export type FrozenOptions = Readonly<{
@@ -29,23 +31,43 @@ export type FrozenOptions = Readonly<{
   modulesToSave: readonly string[];
   /** Whether a parameter of the model trains. */
   trains: (name: string) => boolean;
+  /** Whether the run has an adapter: only without one products over weights that train are computed otherwise. */
+  isAdapted: boolean;
   /** The checkpoint's name of a parameter. */
   nameInCheckpoint: (name: string) => string | undefined;
 }>;
 
+/** What accelerators take of a model; undefined: nothing. */
+export type AcceleratedWeights = Readonly<
+  { frozen: FrozenWeights | undefined; products: TrainedProducts | undefined }
+>;
+
 /**
- * Asks the accelerators, in order, how each weight is stored that may be. Undefined where all stay as they are.
+ * Asks the accelerators, in order, how each weight is stored that may be, or multiplied.
  *
  * @throws AttuneError where modules that an accelerator names are not there, or nothing is left for one that only stores.
  */
-export function createFrozenWeights(options: FrozenOptions): FrozenWeights | undefined {
-  const { accelerators, checkpoint, backbone, nameInCheckpoint } = options;
+export function accelerateWeights(options: FrozenOptions): AcceleratedWeights {
+  const { accelerators, checkpoint, backbone } = options;
   refuseQuantizedTwice(accelerators, checkpoint);
   checkModules(accelerators, backbone.linears);
+  const taken = new Set<Accelerator>();
+  const given = givenWeights(options, taken);
+  const products = options.isAdapted ? new Map<string, TrainedProduct>() : trainedProducts(options, taken);
+  accelerators.forEach((accelerator, i) => {
+    if (accelerator.needsFrozenWeights && !taken.has(accelerator)) throw nothingLeft(accelerator, i);
+  });
+  return {
+    frozen: given.size === 0 ? undefined : frozenWeights(given, checkpoint),
+    products: products.size === 0 ? undefined : { of: (name) => products.get(name) },
+  };
+}
+
+/** How weights that do not train are stored, by name. */
+function givenWeights(options: FrozenOptions, taken: Set<Accelerator>): ReadonlyMap<string, Given> {
+  const { accelerators, checkpoint: { weights: { formatOf } }, nameInCheckpoint } = options;
   const given = new Map<string, Given>();
-  const taken = new Map<Accelerator, number>();
-  const { formatOf, encoded } = checkpoint.weights;
-  for (const weight of frozenLinears(options)) {
+  for (const weight of linearWeights(options, false)) {
     const source = nameInCheckpoint(weight.name);
     const format = source === undefined ? undefined : formatOf?.(source);
     // What a checkpoint has as codes stays as it is.
@@ -57,14 +79,30 @@ export function createFrozenWeights(options: FrozenOptions): FrozenWeights | und
       const storage = isWanted(accelerator, weight.module) ? accelerator.store?.(weight) : undefined;
       if (!storage) continue;
       given.set(weight.name, { weight, storage, accelerator });
-      taken.set(accelerator, (taken.get(accelerator) ?? 0) + 1);
+      taken.add(accelerator);
       break;
     }
   }
-  accelerators.forEach((accelerator, i) => {
-    if (accelerator.needsFrozenWeights && !taken.has(accelerator)) throw nothingLeft(accelerator, i);
-  });
-  if (given.size === 0) return undefined;
+  return given;
+}
+
+/** How products over weights that train are computed, by name. */
+function trainedProducts(options: FrozenOptions, taken: Set<Accelerator>): ReadonlyMap<string, TrainedProduct> {
+  const products = new Map<string, TrainedProduct>();
+  for (const weight of linearWeights(options, true)) {
+    for (const accelerator of options.accelerators) {
+      const format = isWanted(accelerator, weight.module) ? accelerator.multiply?.(weight) : undefined;
+      if (!format) continue;
+      products.set(weight.name, { weight, format });
+      taken.add(accelerator);
+      break;
+    }
+  }
+  return products;
+}
+
+function frozenWeights(given: ReadonlyMap<string, Given>, { weights }: FrozenOptions["checkpoint"]): FrozenWeights {
+  const { encoded } = weights;
   const stored = new Map([...given].map(([name, one]) => [name, storageOf(one)]));
   const known = new Map<string, Promise<EncodedWeight>>();
   const encode = async (name: string, read: () => Promise<Tensor<Float32Array>>): Promise<EncodedWeight> => {
@@ -92,9 +130,6 @@ type Given = Readonly<
   { weight: LinearWeight; storage: WeightStorage; accelerator?: Accelerator; source?: string | undefined }
 >;
 
-/** Dims of the weight that kernels are tested with. */
-const SAMPLE = [32, 64] as const;
-
 function storageOf({ weight, storage, accelerator, source }: Given): FrozenStorage {
   const { format } = storage;
   if (source !== undefined) return { weight, format };
@@ -106,14 +141,7 @@ function storageOf({ weight, storage, accelerator, source }: Given): FrozenStora
       // What stores one weight may know its sizes: it is asked again for another.
       const own = accelerator?.store?.(sample);
       if (own?.format.label !== format.label) return undefined;
-      const random = createRandom(11);
-      const [outputs, inputs] = SAMPLE;
-      // One output and one input have the largest values alone, so that sums are as large as they get.
-      const values = Float32Array.from(
-        { length: outputs * inputs },
-        (_, i) => (i < inputs || i % inputs === 0 ? 0.25 : random.normal(i) / 16),
-      );
-      return { weight: sample, format, tensors: own.encode(values, sample) };
+      return { weight: sample, format, tensors: own.encode(sampleValues(), sample) };
     },
   };
 }
@@ -133,8 +161,8 @@ function turned(values: Float32Array, rows: number, columns: number): Float32Arr
   return out;
 }
 
-/** Linear layers of the model that may be stored otherwise: not what heads have, is shared, trains, or stays float32. */
-function frozenLinears(options: FrozenOptions): readonly LinearWeight[] {
+/** Linear layers of the model that may be otherwise: not what heads have, is shared, or stays float32. */
+function linearWeights(options: FrozenOptions, train: boolean): readonly LinearWeight[] {
   const { backbone, heads, modulesToSave, trains } = options;
   const { linears, conv1ds, shapes, ties, family } = backbone;
   const shared = new Set([...Object.keys(ties), ...Object.values(ties)]);
@@ -142,7 +170,7 @@ function frozenLinears(options: FrozenOptions): readonly LinearWeight[] {
   return linears.flatMap((module): LinearWeight[] => {
     const name = `${module}.weight`;
     const [rows = 0, columns = 0] = shapes[name] ?? [];
-    if (heads.has(module) || shared.has(name) || trains(name) || shapes[name]?.length !== 2) return [];
+    if (heads.has(module) || shared.has(name) || trains(name) !== train || shapes[name]?.length !== 2) return [];
     if (kept.some((entry) => names(entry, module))) return [];
     const conv1d = conv1ds.includes(module);
     return [{ name, module, dims: conv1d ? [columns, rows] : [rows, columns], conv1d }];

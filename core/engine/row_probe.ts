@@ -80,6 +80,7 @@ export async function openRowProbe(
     checkpoint,
     initial,
     fed: new Map<string, never>(),
+    products: checkpoint.products,
     prepack: false,
     // Closing gives it back whole; without one the heap keeps what is left of the runs, which is much more.
     arena: true,

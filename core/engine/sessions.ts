@@ -5,8 +5,9 @@
 import { AttuneError } from "../errors.ts";
 import type { OnnxModel, OnnxValueInfo } from "../onnx/model.ts";
 import { writeOnnx } from "../onnx/write.ts";
-import type { Named, OrtSession, OrtTensor } from "../types.ts";
+import type { Named, OrtSession, OrtTensor, TrainedProduct, TrainedProducts } from "../types.ts";
 import type { Graph, Shape, Value } from "../graph/graph.ts";
+import { usableProducts } from "./format_check.ts";
 import { lower } from "./lower/lower.ts";
 import { storeWeights, type WeightOptions } from "./session_weights.ts";
 
@@ -36,6 +37,8 @@ export type SessionOptions =
     arena: boolean;
     /** Values that the backward pass makes anew instead of keeping them. */
     recomputed?: ReadonlySet<number>;
+    /** How products over weights that train are computed; absent: in float32. */
+    products?: TrainedProducts | undefined;
   }>;
 
 /** Opens a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
@@ -58,6 +61,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     (name) => storage.get(name) ?? { as: "feed" },
     host.provider,
     options.recomputed,
+    await productsOf(options),
   );
   const session: OrtSession = await lib.InferenceSession.create(writeOnnx(unshaped(model)), {
     ...sessionOptions({ ...options, prepack: options.prepack || packs }, files.length > 0 ? folder : undefined),
@@ -74,6 +78,16 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     run: (given, fetches) => session.run({ ...shared, ...given }, fetches ?? {}),
     close: () => session.release(),
   };
+}
+
+/** How products over a session's parameters are computed, as far as the provider's kernels are right. */
+async function productsOf({ host, parameters, products }: SessionOptions): Promise<Map<string, TrainedProduct>> {
+  const usable = new Map<string, TrainedProduct>();
+  for (const name of parameters.keys()) {
+    const own = products?.of(name);
+    if (own) usable.set(name, { ...own, format: await usableProducts(host, own.format) });
+  }
+  return usable;
 }
 
 /** The runtime's options; `folder`: where the files of weights lie. */

@@ -56,6 +56,7 @@ export async function openTrainingSessions(
         fed,
         prepack,
         recomputed: recomputerOf(taskProgram)(budget).values,
+        products: checkpoint.products,
         arena: true,
       }),
     );

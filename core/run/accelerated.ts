@@ -1,19 +1,19 @@
 /**
- * Opened tasks whose frozen weights are stored as the run's accelerators, or the checkpoint, have them.
+ * Opened tasks whose weights are stored, or multiplied, as the run's accelerators, or the checkpoint, have them.
  * @module
  */
-import { createFrozenWeights } from "../engine/frozen_weights.ts";
+import { accelerateWeights } from "../engine/frozen_weights.ts";
 import { withHeads } from "../engine/inspect.ts";
 import { storedNames } from "../engine/weights.ts";
 import type { Checkpoint, FrozenStorage } from "../types.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /**
- * The tasks over a checkpoint that says how weights are stored that none of them trains.
+ * The tasks over a checkpoint that says how weights are stored that none of them trains, and how others are multiplied.
  *
  * @throws AttuneError where an accelerator names modules that are not there, or finds nothing to store.
  */
-export function withFrozenWeights(tasks: readonly OpenRun[]): readonly OpenRun[] {
+export function withAcceleratedWeights(tasks: readonly OpenRun[]): readonly OpenRun[] {
   const [first] = tasks;
   if (!first) return tasks;
   const { run, checkpoint } = first;
@@ -21,7 +21,7 @@ export function withFrozenWeights(tasks: readonly OpenRun[]): readonly OpenRun[]
   const backbone = withHeads(first.backbone, heads);
   const body = new Set(first.backbone.linears);
   const { weights } = checkpoint;
-  const frozen = createFrozenWeights({
+  const { frozen, products } = accelerateWeights({
     accelerators: run.accelerators,
     checkpoint,
     backbone,
@@ -30,19 +30,25 @@ export function withFrozenWeights(tasks: readonly OpenRun[]): readonly OpenRun[]
     ),
     modulesToSave: heads.flatMap((head) => backbone.heads[head.name]?.modulesToSave ?? head.modulesToSave),
     trains: (name) => tasks.some(({ attached }) => trains(first, attached, name)),
+    isAdapted: tasks.some(({ attached }) => attached.length > 0) || hasAdapter(first),
     nameInCheckpoint: storedNames(weights.names, backbone),
   });
-  return frozen ? tasks.map((task) => ({ ...task, checkpoint: { ...checkpoint, frozen } })) : tasks;
+  const own = { ...checkpoint, ...(frozen ? { frozen } : {}), ...(products ? { products } : {}) };
+  return frozen || products ? tasks.map((task) => ({ ...task, checkpoint: own })) : tasks;
+}
+
+/** Whether a run's spec has an adapter. A server's adapters come and go: what its run was made with says it. */
+function hasAdapter({ run: { spec } }: OpenRun): boolean {
+  return [spec.adapter ?? []].flat().length > 0;
 }
 
 /** Whether a parameter of the model trains under some adapters; a run without any trains all of it. */
-function trains({ run: { spec } }: OpenRun, attached: OpenRun["attached"], name: string): boolean {
+function trains(run: OpenRun, attached: OpenRun["attached"], name: string): boolean {
   for (const adapter of attached.toReversed()) {
     const answer = adapter.isTrainable?.(name);
     if (answer !== undefined) return answer;
   }
-  // A server's adapters come and go: what its run was made with says it.
-  return attached.length === 0 && [spec.adapter ?? []].flat().length === 0;
+  return attached.length === 0 && !hasAdapter(run);
 }
 
 /**

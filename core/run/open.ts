@@ -81,7 +81,7 @@ export async function openTasks(given: Run, host: Host): Promise<readonly OpenRu
     made.push(await openTask({ run, host, checkpoint, backbone, tokenizer, task, heads: heads[i] ?? [] }));
   }
   const encodes = run.accelerators.length > 0 || checkpoint.weights.formatOf !== undefined;
-  return encodes ? (await import("./accelerated.ts")).withFrozenWeights(made) : made;
+  return encodes ? (await import("./accelerated.ts")).withAcceleratedWeights(made) : made;
 }
 
 /** A checkpoint with tables for all of the tokenizer's tokens. */

@@ -26,7 +26,7 @@ export async function* passQualityGate(tasks: readonly TaskRows[]): AsyncGenerat
   for (const task of tasks) {
     const { run, checkpoint } = task.open;
     const quantizers = run.accelerators.filter(isQuantizer);
-    if (quantizers.length === 0 || !checkpoint.frozen) continue;
+    if (quantizers.length === 0 || !(checkpoint.frozen || checkpoint.products)) continue;
     const drift = await driftOf(task);
     yield { type: "drift", step: 0, epoch: 0, ...drift };
     for (const quantizer of quantizers) refuseDrift(quantizer, drift);

@@ -11,7 +11,7 @@ export function wrongAccelerators(accelerators: readonly Accelerator[], isAdapte
     if (!accelerator.needsFrozenWeights) return [];
     const path = `accelerators.${i}`;
     const issues: AttuneError[] = [];
-    if (!isAdapted) {
+    if (!isAdapted && !accelerator.multiply) {
       const why = "it quantizes weights that do not train, and without an adapter all of them train";
       issues.push(unsupported("spec", path, accelerator.name, why));
     }

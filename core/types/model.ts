@@ -10,7 +10,7 @@ import type { Host, Store } from "./host.ts";
 import type { Plugin, PluginUse } from "./plugin.ts";
 import type { Batch, Collator, Row, Rows, RunData, Tokenizer, TokenizerLoader } from "./rows.ts";
 import type { SentenceModules } from "./sentence.ts";
-import type { FrozenWeights } from "./storage.ts";
+import type { FrozenWeights, TrainedProducts } from "./storage.ts";
 import type { Weights } from "./weights.ts";
 
 /** Opens a checkpoint: `pretrained`, `random`, `attune:base`. */
@@ -34,6 +34,8 @@ export type Checkpoint = Readonly<{
   grown?: readonly string[];
   /** How the run's accelerators store weights that do not train. */
   frozen?: FrozenWeights;
+  /** How they compute products over weights that train. */
+  products?: TrainedProducts;
   /** What was quantized before it was saved. */
   quantization?: CheckpointQuantization;
 }>;

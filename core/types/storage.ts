@@ -65,6 +65,30 @@ export type StepBlocks = Readonly<{
   ): Readonly<{ codes: Uint8Array; scales: Float32Array; zeros: Float32Array }>;
 }>;
 
+/**
+ * How products over the weight of a linear layer that trains are computed: from tensors that each pass makes of its values,
+ * which updates change. Where it does not write a product, that is one of the values themselves, as the weight's gradient
+ * is. All that are computed alike share one: it is known by its label.
+ */
+export interface ProductFormat
+  extends Pick<WeightFormat, "label" | "writeProduct" | "writeTransposedProduct" | "tolerance"> {
+  /** Writes the nodes that make the tensors, by name. `values`: as the model has them, [in, out] where `conv1d`. */
+  writeTensors(writer: NodeWriter, values: string, weight: Pick<LinearWeight, "conv1d">): Named<string>;
+  /** Bytes of those of a weight's tensors that the backward pass reads. */
+  bytes(dims: MatrixDims): number;
+  /** The same of the same tensors by other kernels, for where these are wrong. */
+  readonly otherwise?: ProductFormat;
+}
+
+/** Products over weights that train: names are those of the model's parameters. */
+export interface TrainedProducts {
+  /** How those over a weight are computed; undefined: in float32. */
+  of(name: string): TrainedProduct | undefined;
+}
+
+/** How products over a weight are computed. */
+export type TrainedProduct = Readonly<{ weight: LinearWeight; format: ProductFormat }>;
+
 /** The names of a product's operands: x [rows, in], bias [out]. */
 export type ProductOperands = Readonly<{ x: string; bias: string | undefined }>;
 
@@ -82,8 +106,8 @@ export interface NodeWriter {
   constant(key: string, tensor: Tensor): string;
   /** Adds a node and gives the name of its output. */
   add(op: string, inputs: readonly string[], attributes?: Named<NodeAttribute>, domain?: "com.microsoft"): string;
-  /** What several products of one pass read alike is made once: `make` writes it and gives its names, the same for a `key`. */
-  once(key: string, make: () => readonly string[]): readonly string[];
+  /** What several products of one pass read alike is made once: `make` writes it and gives its names; `key` tells it apart. */
+  once(key: string, make: () => Named<string>): Named<string>;
   cast(x: string, to: DType): string;
   reshape(x: string, dims: readonly number[]): string;
   expand(x: string, dims: readonly number[]): string;

@@ -10,7 +10,7 @@ import type { Provider } from "./host.ts";
 import type { BackboneOutput, InspectedBackbone, Middleware } from "./model.ts";
 import type { Plugin } from "./plugin.ts";
 import type { Dataset, Field, Row } from "./rows.ts";
-import type { LinearWeight, WeightStorage } from "./storage.ts";
+import type { LinearWeight, ProductFormat, WeightStorage } from "./storage.ts";
 
 /** Views of the one memory: a tensor, or neighbours of one group if `elementwise`. */
 export type FlatParameter<S extends string = string> = Readonly<{
@@ -162,10 +162,15 @@ export interface Accelerator extends Plugin<"accelerator"> {
   readonly exact: boolean;
   /** Of which modules it may take weights; absent: of all that may be taken. */
   readonly modules?: Readonly<{ targetModules?: readonly string[] | undefined; skipModules: readonly string[] }>;
-  /** Whether weights are its only business: a run where it can take none, or without an adapter, is an error. */
+  /** Whether weights are its only business: a run where it can take none is an error, as is one without an adapter where it takes no weight that trains. */
   readonly needsFrozenWeights?: boolean;
   /** How a linear layer's weight that does not train is stored; undefined: another's business. */
   store?(weight: LinearWeight): WeightStorage | undefined;
+  /**
+   * How products over a linear layer's weight that trains are computed, in a run without an adapter; undefined: another's
+   * business. Evaluation, and all that is written, are as without it.
+   */
+  multiply?(weight: LinearWeight): ProductFormat | undefined;
   /**
    * What loads a base so in Python, where that exists. `skipped`: linear layers to leave out, by the rule of
    * `llm_int8_skip_modules`; absent: those that Hugging Face leaves out by itself.

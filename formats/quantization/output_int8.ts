@@ -7,7 +7,15 @@
  * @module
  */
 import { quantizeInt8 } from "../../core/int8.ts";
-import type { MatrixDims, Named, NodeAttribute, NodeWriter, Tensor, WeightFormat } from "../../core/types.ts";
+import type {
+  MatrixDims,
+  Named,
+  NodeAttribute,
+  NodeWriter,
+  ProductFormat,
+  Tensor,
+  WeightFormat,
+} from "../../core/types.ts";
 
 /**
  * How products are computed. In int8, activations (and gradients) are rounded to it with one scale per row, or activations
@@ -22,6 +30,9 @@ export type OutputInt8 = Readonly<{
 /** How far a product in int8 may be from the exact one, of the largest. */
 const ROUNDED = 3e-2;
 
+/** ONNX's number of int8. */
+const INT8 = 3;
+
 const int = (value: number): NodeAttribute => ({ type: "int", value });
 
 /**
@@ -33,20 +44,12 @@ export function outputInt8(options: OutputInt8): WeightFormat {
   return { ...formatOver(options, signed), otherwise: formatOver(options, unsigned) };
 }
 
-function formatOver({ forward, backward, activationScale }: OutputInt8, integersOf: ReadIntegers): WeightFormat {
-  const how = forward === "float32"
-    ? []
-    : [activationScale === "row" ? "products in int8" : "products in int8 with one scale"];
+function formatOver(options: OutputInt8, integersOf: ReadIntegers): WeightFormat {
+  const { forward, backward } = options;
+  const rounded = roundedProducts(options, integersOf);
   return {
-    label: ["int8", ...how, ...(backward === "int8" ? ["gradients in int8"] : [])].join(", "),
-    ...(forward === "int8" || backward === "int8"
-      ? {
-        tolerance: {
-          ...(forward === "int8" ? { product: ROUNDED } : {}),
-          ...(backward === "int8" ? { transposedProduct: ROUNDED } : {}),
-        },
-      }
-      : {}),
+    ...rounded,
+    label: ["int8", ...labelsOf(options)].join(", "),
     bytes: ([outputs, inputs]) => (backward === "int8" ? 2 : 1) * outputs * inputs + 4 * outputs,
     decodingBytes: () => 0,
     decode: ({ codes, scales }, [outputs, inputs]) =>
@@ -58,23 +61,76 @@ function formatOver({ forward, backward, activationScale }: OutputInt8, integers
       const values = writer.add("Mul", [writer.cast(writer.tensor("codes"), "float32"), writer.tensor("scales")]);
       return writer.add("Transpose", [values], { perm: { type: "ints", value: [1, 0] } });
     },
-    writeProduct: (writer, { x, bias }) => {
-      const scales = writer.tensor("scales");
-      const y = forward === "float32"
-        ? writer.add("Mul", [product(writer, x, 0), scales])
-        : activationScale === "row"
-        ? rowProduct(writer, x, integersOf(writer, "codes"), scales)
-        : tensorProduct(writer, x, integersOf(writer, "codes"), scales);
-      return bias === undefined ? y : writer.add("Add", [y, bias]);
-    },
     // The scales are the outputs': they go into dy.
-    writeTransposedProduct: (writer, dy) => {
-      const scaled = writer.add("Mul", [dy, writer.tensor("scales")]);
-      return backward === "float32"
-        ? product(writer, scaled, 1)
-        : rowProduct(writer, scaled, integersOf(writer, "rows"));
-    },
+    ...(forward === "int8" ? {} : {
+      writeProduct: (writer, { x, bias }) =>
+        withBias(writer, writer.add("Mul", [product(writer, x, 0), writer.tensor("scales")]), bias),
+    }),
+    ...(backward === "int8" ? {} : { writeTransposedProduct: (writer, dy) => product(writer, scaled(writer, dy), 1) }),
   };
+}
+
+/**
+ * The same products over a weight that trains, of which each pass makes codes anew. What is not computed in int8 is computed
+ * over the values themselves. Undefined where nothing is.
+ */
+export function trainedInt8(options: OutputInt8): ProductFormat | undefined {
+  const { forward, backward } = options;
+  if (forward === "float32" && backward === "float32") return undefined;
+  const over = (integersOf: ReadIntegers): ProductFormat => ({
+    ...roundedProducts(options, integersOf),
+    label: ["int8 of weights that train", ...labelsOf(options)].join(", "),
+    bytes: ([outputs, inputs]) => (backward === "int8" ? outputs * inputs + 4 * outputs : 0),
+    writeTensors: (writer, values, { conv1d }) => {
+      const scales = stepOf(writer, values, conv1d ? 0 : 1);
+      const attributes = { axis: int(conv1d ? 1 : 0), output_dtype: int(INT8) };
+      const integers = writer.add("QuantizeLinear", [values, scales], attributes);
+      const turned = (): string => writer.add("Transpose", [integers], { perm: { type: "ints", value: [1, 0] } });
+      return {
+        scales,
+        ...(forward === "int8" ? { codes: conv1d ? integers : turned() } : {}),
+        ...(backward === "int8" ? { rows: conv1d ? turned() : integers } : {}),
+      };
+    },
+  });
+  return { ...over(signed), otherwise: over(unsigned) };
+}
+
+/** The products that are computed in int8, and how far they may be from others. */
+function roundedProducts(
+  { forward, backward, activationScale }: OutputInt8,
+  integersOf: ReadIntegers,
+): Pick<WeightFormat, "writeProduct" | "writeTransposedProduct" | "tolerance"> {
+  const multiply = activationScale === "row" ? rowProduct : tensorProduct;
+  const tolerance = {
+    ...(forward === "int8" ? { product: ROUNDED } : {}),
+    ...(backward === "int8" ? { transposedProduct: ROUNDED } : {}),
+  };
+  return {
+    ...(Object.keys(tolerance).length === 0 ? {} : { tolerance }),
+    ...(forward === "float32" ? {} : {
+      writeProduct: (writer, { x, bias }) =>
+        withBias(writer, multiply(writer, x, integersOf(writer, "codes"), writer.tensor("scales")), bias),
+    }),
+    ...(backward === "float32"
+      ? {}
+      : { writeTransposedProduct: (writer, dy) => rowProduct(writer, scaled(writer, dy), integersOf(writer, "rows")) }),
+  };
+}
+
+function labelsOf({ forward, backward, activationScale }: OutputInt8): readonly string[] {
+  return [
+    ...(forward === "float32" ? [] : [`products in int8${activationScale === "row" ? "" : " with one scale"}`]),
+    ...(backward === "float32" ? [] : ["gradients in int8"]),
+  ];
+}
+
+function scaled(writer: NodeWriter, dy: string): string {
+  return writer.add("Mul", [dy, writer.tensor("scales")]);
+}
+
+function withBias(writer: NodeWriter, y: string, bias: string | undefined): string {
+  return bias === undefined ? y : writer.add("Add", [y, bias]);
 }
 
 /** The codes of a weight [out, in]; its values have to be finite. */
@@ -125,25 +181,28 @@ function zeroByte(writer: NodeWriter): string {
 /** x in 8 bits, with one scale per row, times integers with a scale per column. */
 function rowProduct(writer: NodeWriter, x: string, integers: Integers, columns?: string): string {
   const one = scalar(writer, "one", 1);
-  const [rounded = "", scale = ""] = writer.once(`rows of ${x}`, () => roundedRows(writer, x));
+  const { rounded = "", scale = "" } = writer.once(`rows of ${x}`, () => roundedRows(writer, x));
   const inputs = [rounded, integers.values, one, columns ?? one, zeroByte(writer), integers.zero ?? ""];
   while (inputs.at(-1) === "") inputs.pop();
   return writer.add("Mul", [writer.add("MatMulIntegerToFloat", inputs, {}, "com.microsoft"), scale]);
 }
 
 /** The rows of x as bytes whose zero is 128, and what each of them counts by, as a column. */
-function roundedRows(writer: NodeWriter, x: string): readonly string[] {
-  const last = writer.constant("last axis", { dtype: "int64", dims: [1], data: BigInt64Array.of(-1n) });
-  const keepdims = int(0);
-  const [most, least] = ["ReduceMax", "ReduceMin"].map((op) => writer.add(op, [x, last], { keepdims }));
-  const largest = writer.add("Max", [most ?? "", writer.add("Neg", [least ?? ""])]);
-  // A row of zeros has a scale, too.
-  const scale = writer.add("Max", [
-    writer.add("Mul", [largest, scalar(writer, "1/127", 1 / 127)]),
-    scalar(writer, "tiny", 1e-30),
-  ]);
+function roundedRows(writer: NodeWriter, x: string): Named<string> {
+  const scale = stepOf(writer, x, 1);
   const zeros = writer.add("Expand", [zeroByte(writer), writer.add("Shape", [scale])]);
-  return [writer.add("QuantizeLinear", [x, scale, zeros], { axis: int(0) }), writer.reshape(scale, [-1, 1])];
+  const rounded = writer.add("QuantizeLinear", [x, scale, zeros], { axis: int(0) });
+  return { rounded, scale: writer.reshape(scale, [-1, 1]) };
+}
+
+/** What 127 steps of make the largest magnitude along an axis of a matrix. */
+function stepOf(writer: NodeWriter, x: string, along: 0 | 1): string {
+  const axes = writer.constant(`axis ${along}`, { dtype: "int64", dims: [1], data: BigInt64Array.of(BigInt(along)) });
+  const keepdims = int(0);
+  const [most = "", least = ""] = ["ReduceMax", "ReduceMin"].map((op) => writer.add(op, [x, axes], { keepdims }));
+  const largest = writer.add("Max", [most, writer.add("Neg", [least])]);
+  // What is all zeros has steps, too.
+  return writer.add("Max", [writer.add("Div", [largest, scalar(writer, "127", 127)]), scalar(writer, "tiny", 1e-30)]);
 }
 
 /** x in 8 bits with one scale, times integers with a scale per column. */

@@ -1,18 +1,18 @@
 /**
- * Frozen weights as int8, multiplied in int8.
+ * Weights as int8, multiplied in int8.
  * @module
  */
 import * as v from "valibot";
 import { quantizer, quantizerEntries, type QuantizerOptions } from "../../blocks/accelerator/mod.ts";
 import { define } from "../../core/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { encodeInt8, outputInt8 } from "../../formats/quantization/output_int8.ts";
+import { encodeInt8, outputInt8, trainedInt8 } from "../../formats/quantization/output_int8.ts";
 
 /** Options of {@link int8}. */
 export interface Int8Options extends QuantizerOptions {
-  /** Whether products are computed in int8, or over weights that are decoded for them. */
+  /** Whether products are computed in int8, or over weights that are decoded for them (those that train: as they are). */
   readonly forward: "int8" | "float32";
-  /** The same of products with gradients, which have one scale per row in int8. */
+  /** The same of products of weights and gradients, which have one scale per row in int8. */
   readonly backward: "int8" | "float32";
   /** Whether activations have one scale per row, or one for all of them: faster, and bad for language models. */
   readonly activationScale: "row" | "tensor";
@@ -27,8 +27,9 @@ export const int8Schema: v.GenericSchema<Partial<Int8Options>, Int8Options> = v.
 });
 
 /**
- * Integers of 8 bits with a scale per output: a quarter of the bytes, and products in int8. For frozen linear layers under
- * an adapter.
+ * Integers of 8 bits with a scale per output, and products in int8. Under an adapter frozen linear layers are stored so, in a
+ * quarter of the bytes. Without one, linear layers that train stay float32, and so do their gradients: each pass rounds the
+ * weights anew for its products, and evaluation and all that is written are as without it.
  *
  * @example
  * ```ts
@@ -40,9 +41,14 @@ export const int8: Factory<"accelerator", Partial<Int8Options>> = define({
   kind: "accelerator",
   name: "int8",
   schema: int8Schema,
-  create: (options) =>
-    quantizer("int8", options, {
-      format: outputInt8(options),
-      encode: (values, { dims }) => encodeInt8(values, dims, options),
-    }),
+  create: (options) => {
+    const products = trainedInt8(options);
+    return {
+      ...quantizer("int8", options, {
+        format: outputInt8(options),
+        encode: (values, { dims }) => encodeInt8(values, dims, options),
+      }),
+      ...(products ? { multiply: () => products } : {}),
+    };
+  },
 });

@@ -6,7 +6,7 @@ import type { Shape } from "../../graph/dims.ts";
 import type { Graph, Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode, OnnxTensor } from "../../onnx/model.ts";
 import { bytesPerElement } from "../../tensor.ts";
-import type { Provider } from "../../types.ts";
+import type { Named, Provider, TrainedProduct } from "../../types.ts";
 import {
   bytesOf,
   encodedName,
@@ -21,6 +21,8 @@ import {
 export type Lowering = Readonly<{
   graph: Graph;
   storage: (name: string, value: Value) => Storage;
+  /** How products over parameters that train are computed, where not in float32. */
+  products: ReadonlyMap<string, TrainedProduct>;
   provider: Provider;
   /** Values that the backward pass makes a second time. */
   recomputed: ReadonlySet<number>;
@@ -46,14 +48,14 @@ export type Lowering = Readonly<{
   /** What decodes weights, by the name that it makes: it stands first in the file, and runs right before its reader. */
   casts: Map<string, readonly OnnxNode[]>;
   /** Names of what several products read alike. */
-  alike: Map<string, readonly string[]>;
+  alike: Map<string, Named<string>>;
   /** Nodes of the forward pass made a second time. */
   again: Map<Node, readonly OnnxNode[]>;
 }>;
 
 /** The lowering of a graph of which these nodes are needed; its outputs have their names. */
 export function createLowering(
-  of: Pick<Lowering, "graph" | "storage" | "provider" | "recomputed">,
+  of: Pick<Lowering, "graph" | "storage" | "products" | "provider" | "recomputed">,
   nodes: readonly Node[],
 ): Lowering {
   const readers = new Map<number, number>();

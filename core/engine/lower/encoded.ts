@@ -1,5 +1,6 @@
 /**
- * Weights that are stored as codes: products over them, and where they become float32.
+ * Weights that are stored as codes: products over them, and where they become float32. And products over weights that train,
+ * from codes that are made of their values.
  * @module
  */
 import type { Node, Value } from "../../graph/graph.ts";
@@ -26,7 +27,7 @@ export function encodedProduct(
   if (node.op !== "Gemm" || !left || !right) return undefined;
   const name = nameOf(lowering, right);
   const encoded = lowering.encoded.get(right.id);
-  if (!encoded) return undefined;
+  if (!encoded) return trainedProduct(lowering, node, nameInput, output);
   const { alpha, transA, transB } = attributesOf(node, "Gemm");
   const { format, weight: { dims, conv1d } } = encoded;
   // Codes are of [out, in]; what the model calls the weight may be turned.
@@ -61,6 +62,34 @@ export function encodedProduct(
       transB: { type: "int", value: turns ? 1 : 0 },
     },
   }];
+}
+
+/** A product with a weight that trains, where its format has one. */
+function trainedProduct(
+  lowering: Lowering,
+  node: Node,
+  nameInput: (value: Value) => string,
+  output: string,
+): readonly OnnxNode[] | undefined {
+  const [left, right, bias] = node.inputs;
+  const { alpha, transA, transB } = attributesOf(node as Node<"Gemm">, "Gemm");
+  const own = right && lowering.products.get(nameOf(lowering, right));
+  if (!left || !own || alpha !== 1 || transA !== 0) return undefined;
+  const { format, weight } = own;
+  const { dims, conv1d } = weight;
+  const isForward = (transB === 1) !== conv1d;
+  if (isForward ? !format.writeProduct : !format.writeTransposedProduct || bias) return undefined;
+  const { writer, nodes } = writerFor(lowering, weight.name, output);
+  const tensors = writer.once(
+    `codes of ${weight.name}`,
+    () => format.writeTensors(writer, nameInput(right), weight),
+  );
+  const reading = { ...writer, tensor: (name: string) => tensors[name] ?? "" };
+  const x = nameInput(left);
+  const made = isForward
+    ? format.writeProduct?.(reading, { x, bias: bias && nameInput(bias) }, dims)
+    : format.writeTransposedProduct?.(reading, x, dims);
+  return made === undefined ? undefined : named(nodes, made, output);
 }
 
 /** What a weight of codes is called as its reader reads it: decoded for that one, as the model has it. */

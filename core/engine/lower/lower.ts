@@ -24,17 +24,18 @@ export type Lowered = Readonly<{
 
 /**
  * Lowers what the outputs of a graph need. `storage` says how each parameter is stored; values of `selectRecomputed` are made
- * a second time for the backward pass (see `recompute.ts`).
+ * a second time for the backward pass (see `recompute.ts`). `products`: how those over parameters that train are computed.
  */
 export function lower(
   graph: Graph,
   storage: Lowering["storage"],
   provider: Provider = "cpu",
   recomputed: ReadonlySet<number> = new Set(),
+  products: Lowering["products"] = new Map(),
 ): Lowered {
   const { outputs } = graph;
   const nodes = executionOrder(reachable([...outputs.values()]), outputs);
-  const lowering = createLowering({ graph, storage, provider, recomputed }, nodes);
+  const lowering = createLowering({ graph, storage, products, provider, recomputed }, nodes);
   const forward = recomputed.size > 0 ? forwardNodes(graph) : new Set(nodes);
   const lowered = nodes.flatMap((node) => lowerNode(lowering, node, forward.has(node)));
   const { values, feeds, shapes } = lowering;

@@ -1,0 +1,107 @@
+/**
+ * 20 steps of small models whose weights train while their products are in int8, beside torch: see test/fixtures/int8_runs.py.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compose } from "../../../core/spec/compose.ts";
+import { trainRun } from "../../../core/run/train.ts";
+import { writeSafetensors } from "../../../core/safetensors.ts";
+import { sizeOf, type Tensor } from "../../../core/tensor.ts";
+import type { Host, Json, Named, Row, RunSpec, TrainingEvent } from "../../../core/types.ts";
+import { catalog } from "../../../plugins/catalog.ts";
+import { hostHere } from "../../../runtimes/host/train.ts";
+import { tinyHost } from "../../tiny.ts";
+import figures from "../../fixtures/int8_runs.json" with { type: "json" };
+
+type Line = Readonly<{ loss: number; gradNorm: number }>;
+type Noise = Readonly<{ firstLoss: number; firstNorm: number; losses: number }>;
+type Figures = Readonly<{ lines: readonly Line[]; noise?: Noise }>;
+type Case = Readonly<{
+  family: string;
+  task: string;
+  config: Named<Json>;
+  tensors: Named<readonly number[]>;
+  runs: Readonly<Record<"float32" | "backward float32" | "backward int8", Figures>>;
+}>;
+const cases = figures.cases as unknown as readonly Case[];
+
+/** The weights that the script beside the figures makes. */
+function formula(name: string, dims: readonly number[]): Tensor<Float32Array> {
+  const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
+  const base = name.endsWith("weight") && /norm|ln_/.test(name.toLowerCase()) ? 1 : 0;
+  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => base + 0.2 * Math.sin(i * 12.9898 + seed));
+  return { dtype: "float32", dims, data };
+}
+
+async function hostOf({ config, tensors }: Case): Promise<Host> {
+  const weights = Object.fromEntries(Object.entries(tensors).map(([name, dims]) => [name, formula(name, dims)]));
+  return tinyHost(await hostHere(1), {
+    "config.json": new TextEncoder().encode(JSON.stringify(config)),
+    "model.safetensors": writeSafetensors(weights),
+  });
+}
+
+type Step = Extract<TrainingEvent, { type: "step" }>;
+
+async function stepsOf(own: Case, accelerators: readonly Json[], training: Named<Json> = {}): Promise<readonly Step[]> {
+  const { task } = own;
+  const rows = figures.ids.map((input_ids, i) => ({
+    input_ids,
+    labels: task === "causal-lm" ? input_ids : (task === "seq2seq-lm" ? figures.answers : figures.told)[i],
+    ...(task === "masked-lm" ? { token_type_ids: input_ids.map(() => 0) } : {}),
+  })) as Row[];
+  const run = compose({
+    version: 1,
+    model: { use: "pretrained", with: { path: "tiny:model" } },
+    task,
+    data: { train: { use: "memory", with: { rows } } },
+    accelerators,
+    optimizer: "sgd",
+    schedule: "linear",
+    training: {
+      learningRate: figures.rate,
+      maxSteps: figures.steps,
+      perDeviceTrainBatchSize: 2,
+      trainSamplingStrategy: "sequential",
+      saveStrategy: "no",
+      ...training,
+    },
+  } as unknown as RunSpec, catalog);
+  const steps: Step[] = [];
+  for await (const event of trainRun(run, await hostOf(own), {})) if (event.type === "step") steps.push(event);
+  return steps;
+}
+
+function near(found: number | null | undefined, wanted: number | undefined, bound: number): void {
+  const off = Math.abs((found ?? NaN) - (wanted ?? NaN));
+  assert.ok(off <= bound, `${found} is ${off} from torch's ${wanted}, and may be ${bound}`);
+}
+
+const accelerators = {
+  float32: [],
+  "backward float32": ["int8"],
+  "backward int8": [{ use: "int8", with: { backward: "int8" } }],
+} as const;
+
+for (const own of cases) {
+  describe(`20 steps of ${own.family}`, () => {
+    for (const name of ["float32", "backward float32", "backward int8"] as const) {
+      it(name, async () => {
+        const steps = await stepsOf(own, accelerators[name]);
+        const { lines, noise } = own.runs[name];
+        const [first, last] = [lines[0] as Line, lines.at(-1) as Line];
+        const [step] = steps;
+        assert.equal(steps.length, lines.length);
+        // Wherever a number lies on the border of two integers torch itself may give either.
+        near(step?.loss, first.loss, Math.max(1e-5 * first.loss, 2 * (noise?.firstLoss ?? 0)));
+        const norm = Math.max(1e-4, 2 * (noise?.firstNorm ?? 0)) * first.gradNorm;
+        near(step?.gradNorm, first.gradNorm, norm);
+        if (noise) steps.forEach(({ loss }, i) => near(loss, lines[i]?.loss, Math.max(1e-5, 2 * noise.losses)));
+        assert.ok(last.loss < first.loss - 0.1);
+        const plain = own.runs.float32.lines[0]?.gradNorm ?? NaN;
+        if (noise) assert.ok(Math.abs((step?.gradNorm ?? NaN) - plain) > norm, "it changes nothing");
+      });
+    }
+  });
+}
