@@ -15,6 +15,7 @@ import {
   type LinearWeight,
   matmul,
   type Named,
+  type NodeWriter,
   type Rewrite,
   square,
   sum,
@@ -47,6 +48,24 @@ export function acceleratorChecks(accelerator: Accelerator, figures: Accelerator
     check("says whether it is exact", () => assert.equal(typeof accelerator.exact, "boolean")),
     ...graphChecks(accelerator, figures),
     ...storageChecks(accelerator, figures),
+    check("writes products over weights that train from the tensors that it makes of them, which are no larger", () => {
+      for (const weight of [...weightsOf(shapes), ...weightsOf(shapes).map((one) => ({ ...one, conv1d: true }))]) {
+        const format = accelerator.multiply?.(weight);
+        if (!format) continue;
+        assert.equal(accelerator.multiply?.(weight)?.label, format.label);
+        const { dims } = weight;
+        assert.ok(format.bytes(dims) <= 4 * dims[0] * dims[1], `${format.bytes(dims)} bytes`);
+        const given = new Set(["values", "x", "bias", "dy"]);
+        const tensors = format.writeTensors(writerOver(given, {}), "values", weight);
+        const writer = writerOver(given, tensors);
+        const products = [
+          format.writeProduct?.(writer, { x: "x", bias: "bias" }, dims),
+          format.writeTransposedProduct?.(writer, "dy", dims),
+        ];
+        assert.ok(products.some((name) => name !== undefined), "no product");
+        for (const name of products) if (name !== undefined) assert.ok(given.has(name), name);
+      }
+    }),
     check("scales losses by a number above 0 that grows and backs off", () => {
       const { lossScale } = accelerator;
       if (!lossScale) return;
@@ -118,12 +137,7 @@ function graphChecks(accelerator: Accelerator, figures: AcceleratorFigures): rea
 }
 
 function storageChecks(accelerator: Accelerator, { weightBound = 0.2 }: AcceleratorFigures): readonly Check[] {
-  const weights = shapes.map((dims, i): LinearWeight => ({
-    name: `tiny.layers.${i}.up.weight`,
-    module: `tiny.layers.${i}.up`,
-    dims,
-    conv1d: false,
-  }));
+  const weights = weightsOf(shapes);
   const valuesOf = ({ name, dims: [outputs, inputs] }: LinearWeight): Float32Array => {
     const given: Given = {};
     randomInput(new Graph(), given, name, [outputs, inputs], {});
@@ -157,4 +171,38 @@ function storageChecks(accelerator: Accelerator, { weightBound = 0.2 }: Accelera
       assert.near([bytesOf(storage.encode(valuesOf(weight), weight))], [bytes], 256);
     }),
   ];
+}
+
+function weightsOf(shapes: readonly (readonly [number, number])[]): readonly LinearWeight[] {
+  return shapes.map((dims, i) => ({
+    name: `tiny.layers.${i}.up.weight`,
+    module: `tiny.layers.${i}.up`,
+    dims,
+    conv1d: false,
+  }));
+}
+
+/** A writer that knows which names there are, and refuses others. */
+function writerOver(there: Set<string>, tensors: Named<string>): NodeWriter {
+  const made = (inputs: readonly string[]): string => {
+    for (const name of inputs) assert.ok(name === "" || there.has(name), `"${name}" is read, and nothing makes it`);
+    const name = `made ${there.size}`;
+    there.add(name);
+    return name;
+  };
+  const alike = new Map<string, Named<string>>();
+  return {
+    tensor: (name) => tensors[name] ?? `the tensor "${name}"`,
+    constant: () => made([]),
+    add: (_, inputs) => made(inputs),
+    once: (key, make) => {
+      const own = alike.get(key) ?? make();
+      alike.set(key, own);
+      return own;
+    },
+    cast: (x) => made([x]),
+    reshape: (x) => made([x]),
+    expand: (x) => made([x]),
+    slice: (x) => made([x]),
+  };
 }

@@ -53,7 +53,7 @@ export async function measureDrift(
 }
 
 type Outputs = Probed["outputs"];
-type Sums = { loss: number; readonly gradients: Map<string, Float64Array> };
+type Sums = { loss: number; readonly gradients: Map<string, Float32Array> };
 
 /** Of how many places one is compared, by what the first batch's outputs take. */
 function strideOf(outputs: Outputs, batches: readonly Batch[]): number {
@@ -102,14 +102,18 @@ function largestChange(before: Named<Float32Array>, after: Named<Float32Array>):
 function addUp(sums: Sums, { losses, gradients }: Probed): void {
   sums.loss += Object.values(losses).reduce((a, b) => a + b, 0);
   for (const [name, gradient] of Object.entries(gradients)) {
-    const sum = sums.gradients.get(name) ?? new Float64Array(gradient.length);
-    for (let i = 0; i < gradient.length; i++) sum[i] = (sum[i] ?? 0) + (gradient[i] ?? 0);
-    sums.gradients.set(name, sum);
+    const sum = sums.gradients.get(name);
+    // What comes first is kept: where all of a model trains, each of its gradients is as large as the model.
+    if (!sum) sums.gradients.set(name, gradient);
+    else {
+      for (let i = 0; i < gradient.length; i++) sum[i] = (sum[i] ?? 0) + (gradient[i] ?? 0);
+      freeMemory(gradient);
+    }
   }
 }
 
 /** Of all gradients as one vector; null where one of the two is zero. */
-function cosine(a: ReadonlyMap<string, Float64Array>, b: ReadonlyMap<string, Float64Array>): number | null {
+function cosine(a: ReadonlyMap<string, Float32Array>, b: ReadonlyMap<string, Float32Array>): number | null {
   let [dot, aa, bb] = [0, 0, 0];
   for (const [name, x] of a) {
     const y = b.get(name);

@@ -18,7 +18,17 @@ import { largestBatch, layOut } from "../loop/layout.ts";
 import { batchesPerEpoch, countSteps } from "../loop/steps.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf } from "../tensor.ts";
-import type { Dataset, FrozenPart, Host, Named, Plan, Run, TrainingArguments } from "../types.ts";
+import type {
+  Checkpoint,
+  Dataset,
+  FrozenPart,
+  Host,
+  Named,
+  Plan,
+  ProductPart,
+  Run,
+  TrainingArguments,
+} from "../types.ts";
 import { epochOf, type TaskRows } from "./batches.ts";
 import { encodeRows, estimated, measured, type MeasuredRows, trainData } from "./data.ts";
 import { type EncodedRows, withFields } from "./encoded_rows.ts";
@@ -92,6 +102,8 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
   }
   if (trained.size === 0) throw nothingTrains();
   const { frozen, fixed: frozenBytes } = frozenParts(works, trained);
+  const products = productParts(tasks[0]?.open.checkpoint, trained);
+  const codes = products.reduce((n, part) => n + part.bytes, 0);
   const count = (own: boolean): number =>
     [...parameters.values()].filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
   const slots = (p: Parameter): number =>
@@ -103,6 +115,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     trainedWeights: 4 * count(true),
     gradients: 4 * count(true) * (training.gradientAccumulationSteps > 1 ? 2 : 1),
     optimizerState: 4 * [...parameters.values()].filter((p) => trained.has(p.name)).reduce((n, p) => n + slots(p), 0),
+    ...(codes === 0 ? {} : { trainedCodes: codes }),
     ...(held === 0 ? {} : { regularizers: 4 * held }),
     ...(copied === 0 ? {} : { weightCopies: copied }),
   };
@@ -144,6 +157,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     tokens: Math.round(tokens),
     bytes: { ...bytes, total },
     frozen,
+    ...(products.length === 0 ? {} : { products }),
     flops,
     seconds: flops / speed,
     work,
@@ -187,6 +201,19 @@ function frozenParts(
       ...(dequantizationBuffer === 0 ? {} : { dequantizationBuffer }),
     },
   };
+}
+
+/** How products over weights that train are computed where not in float32; all tasks share them. */
+function productParts(checkpoint: Checkpoint | undefined, trained: ReadonlySet<string>): readonly ProductPart[] {
+  const parts = new Map<string, ProductPart>();
+  for (const name of trained) {
+    const own = checkpoint?.products?.of(name);
+    if (!own) continue;
+    const { label: format } = own.format;
+    const { weights, bytes } = parts.get(format) ?? { weights: 0, bytes: 0 };
+    parts.set(format, { format, weights: weights + 1, bytes: bytes + own.format.bytes(own.weight.dims) });
+  }
+  return [...parts.values()];
 }
 
 /** How often the rows that are reported on are evaluated: at the end, and once by the untouched model. */

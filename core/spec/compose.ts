@@ -79,7 +79,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   issues.push(...withoutEvaluation(training, isEvaluated(data, objective), callbacks));
   issues.push(
     ...wrongAccelerators(
-      (made.accelerators ?? []) as unknown as Kinds["accelerator"][],
+      accelerators as unknown as Kinds["accelerator"][],
       isAdapted(made, given.adapter),
     ),
   );

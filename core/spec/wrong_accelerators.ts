@@ -15,6 +15,11 @@ export function wrongAccelerators(accelerators: readonly Accelerator[], isAdapte
       const why = "it quantizes weights that do not train, and without an adapter all of them train";
       issues.push(unsupported("spec", path, accelerator.name, why));
     }
+    const rounding = accelerators.find((other) => other.rewrite);
+    if (!isAdapted && rounding) {
+      const why = `it multiplies float32 weights that train, which ${show(rounding.name)} rounds before products`;
+      issues.push(unsupported("spec", path, `${accelerator.name} beside ${rounding.name}`, why));
+    }
     const targets = targetsOf(accelerator);
     const before = accelerators.findIndex((other) => other.needsFrozenWeights && targetsOf(other) === targets);
     if (before < i) {

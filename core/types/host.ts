@@ -80,6 +80,8 @@ export type Plan = Readonly<{
   bytes: Named<number>;
   /** Of the frozen weights: how many are stored how, and in how many bytes. */
   frozen: readonly FrozenPart[];
+  /** Of those that train: over how many products are computed otherwise than in float32, and how. */
+  products?: readonly ProductPart[];
   flops: number;
   seconds: number;
   /** Where the work lies: the model's parts forward, all of them backward, evaluations. */
@@ -96,6 +98,9 @@ export type Fit = Readonly<{ fits: boolean; bytes: number; spec: Named<Json> }>;
 
 /** Frozen weights that are stored alike. `storage`: a type of numbers, or the label of a format. */
 export type FrozenPart = Readonly<{ storage: string; weights: number; bytes: number; encoded: boolean }>;
+
+/** Weights that train, products over which are computed alike. `bytes`: of what the backward pass keeps of them besides. */
+export type ProductPart = Readonly<{ format: string; weights: number; bytes: number }>;
 
 /** Where a run writes, and how it is stopped. */
 export type TrainOptions = Readonly<{

@@ -29,6 +29,12 @@ function frozenText(frozen: Plan["frozen"]): string {
   ).join("; ");
 }
 
+/** `12 weights, int8 of weights that train, products in int8` */
+function productsText(products: NonNullable<Plan["products"]>): string {
+  return products.map(({ format, weights }) => `${weights} ${weights === 1 ? "weight" : "weights"}, ${format}`)
+    .join("; ");
+}
+
 /** Prints the plan of a spec; exit code 3 where it cannot fit. */
 export async function planCommand(
   path: string,
@@ -51,9 +57,12 @@ export async function planCommand(
     const seconds = (n: number): string => `${n.toFixed(n < 10 ? 1 : 0)} s`.padStart(10);
     const rows = Object.entries(plan.bytes).map(([name, bytes]) => {
       const line = `  ${inWords(name).padEnd(22)}${mb(bytes)}`;
-      return name === "frozenWeights" && plan.frozen.some((part) => part.encoded)
-        ? `${line}   ${frozenText(plan.frozen)}`
-        : line;
+      const how = name === "frozenWeights" && plan.frozen.some((part) => part.encoded)
+        ? frozenText(plan.frozen)
+        : name === "trainedWeights"
+        ? productsText(plan.products ?? [])
+        : "";
+      return how === "" ? line : `${line}   ${how}`;
     });
     process.stdout.write([
       `parameters   ${plan.totalParameters.toLocaleString("en")} (${

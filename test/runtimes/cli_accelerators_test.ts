@@ -55,6 +55,20 @@ it("a run over nf4 is planned, trained, and predicts from its folder", async () 
   assert.equal(config.quantization_config, undefined);
 });
 
+it("a run whose weights train is planned, trained and saved with products in int8", async () => {
+  const spec = written("int8.json", { adapter: [], accelerators: ["int8"], training: { maxSteps: 1, maxLength: 16 } });
+  const plan = await said("plan", spec);
+  assert.equal(plan.code, 0, plan.output);
+  assert.match(plan.output, /trainable +[\d.]+ MB   \d+ weights, int8 of weights that train, products in int8\n/);
+  const output = join(folder, "int8");
+  const run = await said("run", spec, "--output", output);
+  assert.equal(run.code, 0, run.output);
+  assert.match(run.output, /mean loss changes by/);
+  const predicted = await said("predict", output, "--input", data);
+  assert.equal(predicted.code, 0, predicted.output);
+  assert.equal(predicted.output.split("\n").filter((line) => line.startsWith("{")).length, rows.length);
+});
+
 it("what may not be is exit code 2, a drift that may not be 3, and nothing is trained", async () => {
   const wrong = async (accelerators: unknown, code: number): Promise<void> => {
     const output = join(folder, "wrong");
