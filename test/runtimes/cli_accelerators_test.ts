@@ -59,7 +59,7 @@ it("a run whose weights train is planned, trained and saved with products in int
   const spec = written("int8.json", { adapter: [], accelerators: ["int8"], training: { maxSteps: 1, maxLength: 16 } });
   const plan = await said("plan", spec);
   assert.equal(plan.code, 0, plan.output);
-  assert.match(plan.output, /trainable +[\d.]+ MB   \d+ weights, int8 of weights that train, products in int8\n/);
+  assert.match(plan.output, /trainable +[\d.]+ MB {3}\d+ weights, int8 of weights that train, products in int8\n/);
   const output = join(folder, "int8");
   const run = await said("run", spec, "--output", output);
   assert.equal(run.code, 0, run.output);
