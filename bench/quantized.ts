@@ -2,8 +2,10 @@
  * Accuracies behind three epochs of review sentences over a base in 16, 8 and 4 bits, beside float32:
  *
  *     node bench/quantized.ts [--model attune:base] [--rate 2e-3] [--seeds 3] [--only nf4]
+ *     node bench/quantized.ts --full [--model DIR] [--rate 5e-5]
  *
- * LoRA over the base as each accelerator stores it, the same seeds for all. Beside each accuracy stand the mean difference from
+ * LoRA over the base as each accelerator stores it, or all weights as far as an accelerator does without an adapter; the same
+ * seeds for all. Beside each accuracy stand the mean difference from
  * float32 with its 95 % interval (Student's t over seeds, paired), and what the quality gate says before step one.
  * @module
  */
@@ -27,10 +29,14 @@ const ways: Readonly<Record<string, readonly Json[]>> = {
   "nf4, double": [{ use: "nf4", with: { useDoubleQuant: true } }],
 };
 
-const { values: { model, rate, seeds, only } } = parseArgs({
+/** What says something where all weights train. */
+const ofAll = ["float32", "bf16", "int8", "int8, both ways"];
+
+const { values: { model, full, rate = full ? "2e-4" : "2e-3", seeds, only } } = parseArgs({
   options: {
     model: { type: "string", default: "attune:base" },
-    rate: { type: "string", default: "2e-3" },
+    full: { type: "boolean", default: false },
+    rate: { type: "string" },
     seeds: { type: "string", default: "3" },
     only: { type: "string", default: "" },
   },
@@ -49,7 +55,7 @@ async function accuracyOf(
       train: { use: "reviews", with: { split: "train" } },
       eval: { use: "reviews", with: { split: "test" } },
     },
-    adapter: "lora",
+    adapter: full ? [] : "lora",
     accelerators,
     loggers: [],
     schedule: { use: "linear", with: { warmupSteps: 0.1 } },
@@ -72,7 +78,7 @@ async function accuracyOf(
 
 const known: Record<string, number[]> = {};
 for (const [name, accelerators] of Object.entries(ways)) {
-  if (name !== "float32" && !name.startsWith(only)) continue;
+  if (name !== "float32" && !name.startsWith(only) || full && !ofAll.includes(name)) continue;
   const values: number[] = [];
   let drift: Drift | undefined;
   for (let seed = 1; seed <= Number(seeds); seed++) {
