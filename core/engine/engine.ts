@@ -7,8 +7,9 @@ import { missing } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
-import type { EngineOptions } from "./engine_options.ts";
-import { type BatchResult, createEvaluator, type Evaluator } from "./evaluator.ts";
+import type { EngineOptions, EngineTask } from "./engine_options.ts";
+import type { BatchResult, Evaluator } from "./evaluator.ts";
+import type { EvaluatorOptions } from "./evaluator_options.ts";
 import { createFeeder } from "./feeds.ts";
 import type { Generator } from "./generator.ts";
 import type { Program } from "./program.ts";
@@ -91,9 +92,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const sessions = await openTrainingSessions(options, programs, known, state, fed);
   const weights: Record<string, OrtTensor> = {};
   for (const t of state.trained) weights[t.name] = new lib.Tensor("float32", t.span.parameter, t.shape);
-  const evaluators = options.tasks.map((task) =>
-    createEvaluator({ ...options, ...task, taskName: task.name, initial, fed, weights, feeder })
-  );
+  const evaluators = createEvaluators((number) => {
+    const task = options.tasks[number] as EngineTask;
+    return { ...options, ...task, taskName: task.name, initial, fed, weights, feeder };
+  });
   const trainer: Trainer = {
     options,
     random,
@@ -114,13 +116,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 }
 
 /** The engine over its parts. */
-function engineOver(trainer: Trainer, initial: InitialWeights, evaluators: readonly Evaluator[]): Engine {
+function engineOver(trainer: Trainer, initial: InitialWeights, evaluators: Evaluators): Engine {
   const { options: { tasks }, programs, parameters, state, trained, work, sessions, hooks } = trainer;
   const all = [...parameters.values()];
   /** The evaluator of a task, with the weights to evaluate. */
-  const presented = (number: number): Evaluator => {
+  const presented = async (number: number): Promise<Evaluator> => {
+    const evaluator = await evaluators.of(number);
     state.present("evaluated");
-    return evaluators[number] as Evaluator;
+    return evaluator;
   };
   const endTraining = endOf(trainer, evaluators);
   return {
@@ -137,13 +140,13 @@ function engineOver(trainer: Trainer, initial: InitialWeights, evaluators: reado
       state.restore(tensors);
       hooks.restore(tensors);
     },
-    run: async (batch, labelled) => await presented(numberOf(tasks, batch)).run(batch, labelled),
-    generator: async () => await presented(0).generator(),
+    run: async (batch, labelled) => await (await presented(numberOf(tasks, batch))).run(batch, labelled),
+    generator: async () => await (await presented(0)).generator(),
     of: (task) => {
       const number = Math.max(0, tasks.findIndex(({ name }) => name === task));
       return {
-        run: async (batch, labelled) => await presented(number).run(batch, labelled),
-        generator: async () => await presented(number).generator(),
+        run: async (batch, labelled) => await (await presented(number)).run(batch, labelled),
+        generator: async () => await (await presented(number)).generator(),
       };
     },
     read: async (name) => {
@@ -164,11 +167,29 @@ function engineOver(trainer: Trainer, initial: InitialWeights, evaluators: reado
   };
 }
 
+/** The evaluators of a run's tasks, each made when it is first asked for. */
+type Evaluators = Readonly<{ of(number: number): Promise<Evaluator>; close(): Promise<void> }>;
+
+function createEvaluators(optionsOf: (number: number) => EvaluatorOptions): Evaluators {
+  const made = new Map<number, Evaluator>();
+  return {
+    of: async (number) => {
+      const { createEvaluator } = await import("./evaluator.ts");
+      const evaluator = made.get(number) ?? createEvaluator(optionsOf(number));
+      made.set(number, evaluator);
+      return evaluator;
+    },
+    close: async () => {
+      for (const evaluator of made.values()) await evaluator.close();
+    },
+  };
+}
+
 /** Closes evaluators, and sessions once. */
-function endOf({ sessions }: Trainer, evaluators: readonly Evaluator[]): () => Promise<void> {
+function endOf({ sessions }: Trainer, evaluators: Evaluators): () => Promise<void> {
   let ended = false;
   return async () => {
-    for (const evaluator of evaluators) await evaluator.close();
+    await evaluators.close();
     if (!ended) { for (const session of sessions) await session.close(); }
     ended = true;
   };

@@ -8,7 +8,7 @@ import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
 import type { EvaluatorOptions } from "./evaluator_options.ts";
 import type { Generator } from "./generator.ts";
 import { buildProgram, lossFactorInput, type Program, trainsRule } from "./program.ts";
-import { openSession, type Session } from "./sessions.ts";
+import { openSession, scalarOf, type Session } from "./sessions.ts";
 
 /** What a batch gave: outputs, and sum and count of each loss. */
 export type BatchResult = Readonly<{
@@ -94,9 +94,4 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       await generator?.close();
     },
   };
-}
-
-/** The one number of a scalar result. */
-export function scalarOf(tensor: OrtTensor | undefined): number {
-  return (tensor?.data as Float32Array | undefined)?.[0] ?? NaN;
 }

@@ -6,11 +6,10 @@
 import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Accelerator, Batch, Checkpoint, Host, InspectedBackbone, Named, Ort, OrtTensor } from "../types.ts";
 import type { EngineTask } from "./engine_options.ts";
-import { scalarOf } from "./evaluator.ts";
 import { createFeeder, dimsWith } from "./feeds.ts";
 import { buildProgram, LOSS_SCALE, lossFactorInput, type Program, trainsRule } from "./program.ts";
 import { createRecomputer } from "./recompute.ts";
-import { openSession } from "./sessions.ts";
+import { openSession, scalarOf } from "./sessions.ts";
 import { addTableRows } from "./table_rows.ts";
 import type { InitialWeights } from "./weights.ts";
 

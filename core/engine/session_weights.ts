@@ -6,7 +6,6 @@ import { sizeOf, type Tensor } from "../tensor.ts";
 import type { Checkpoint, Host } from "../types.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import { encodedName, type Storage, type StoredTensor } from "./lower/storage.ts";
-import { usableFormat } from "./format_check.ts";
 import { type Half, isHalf, placeWeights } from "./placement.ts";
 import { checkDims, type InitialWeights, MISMATCHED } from "./weights.ts";
 
@@ -94,6 +93,7 @@ async function storeCodes(
   if (!own) return;
   const { weight, sample } = own;
   const { tensors, format: stored } = await initial.encode(p);
+  const { usableFormat } = await import("./format_check.ts");
   const format = await usableFormat(host, stored, () => sample?.() ?? { weight, format: stored, tensors });
   const kept: Record<string, StoredTensor> = {};
   for (const [name, tensor] of Object.entries(tensors)) {

@@ -5,11 +5,10 @@
 import type { Random } from "../random.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";
-import { scalarOf } from "./evaluator.ts";
 import { lossFactors } from "./factors.ts";
 import type { Feeder } from "./feeds.ts";
 import { frozenName, LOSS_SCALE, lossFactorInput, type TaskLoss } from "./program.ts";
-import type { Session } from "./sessions.ts";
+import { scalarOf, type Session } from "./sessions.ts";
 import type { StepHooks } from "./step_hooks.ts";
 import type { TrainableParameter } from "./state/memory.ts";
 import type { State } from "./state/state.ts";

@@ -6,7 +6,6 @@ import type { Random } from "../random.ts";
 import { queryBlocksFor } from "./builder/attention.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";
-import { prepareRegularizers } from "./prepare.ts";
 import { buildProgram, type PreparedRegularizer, type Program, trainsRule } from "./program.ts";
 import { type InitialWeights, initialWeights } from "./weights.ts";
 
@@ -26,7 +25,9 @@ export async function buildTaskPrograms(options: EngineOptions, random: Random):
   const programs: TaskProgram[] = [];
   for (const task of options.tasks) {
     const initial = initialWeights(options.checkpoint, task.attached, options.backbone, random);
-    const regularizers = await prepareRegularizers(options, task, initial);
+    const regularizers = options.regularizers?.length
+      ? await (await import("./prepare.ts")).prepareRegularizers(options, task, initial)
+      : [];
     const program = task.built?.program ?? buildProgram({
       ...options,
       ...task,

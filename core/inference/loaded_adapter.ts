@@ -8,7 +8,7 @@ import { sha256 } from "../fingerprint.ts";
 import { reachable } from "../graph/graph.ts";
 import { print } from "../graph/print.ts";
 import { inspectBuilt } from "../run/built.ts";
-import { checkSaved } from "../run/complete.ts";
+import { checkSaved } from "../run/complete_adapter.ts";
 import { attachAdapter, type OpenRun, replaceAdapters } from "../run/open.ts";
 import type { AttachedAdapter, Checkpoint, Tensor, Use, Weights } from "../types.ts";
 

@@ -10,9 +10,8 @@ export type CountedRows = Readonly<
   { task: Subtask; train: Dataset | undefined; host: Host; classes: number | undefined }
 >;
 
-/** A loss that knows how many labels of each class there are, where it waits for that. Throws AttuneError where nobody can say. */
+/** A loss that waits to know how many labels of each class there are, with that. Throws AttuneError where nobody can say. */
 export async function withClassCounts(loss: Loss, { task, train, host, classes }: CountedRows): Promise<Loss> {
-  if (!loss.withClassCounts) return loss;
   const { classIds } = task;
   if (!classIds) {
     throw unsupported(
@@ -32,5 +31,5 @@ export async function withClassCounts(loss: Loss, { task, train, host, classes }
     }
     index++;
   }
-  return loss.withClassCounts(counts);
+  return loss.withClassCounts?.(counts) ?? loss;
 }

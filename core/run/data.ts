@@ -9,7 +9,6 @@ import type { Batch, BatchLayout, Dataset, Rows, Sample, Subtask, Survey } from 
 import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
 import { createBeside } from "./start_beside.ts";
 import { encoderFacts, rowEncoderOf } from "./encoding.ts";
-import { openKeptSamples } from "./kept_samples.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
 import { seekable, type SeekableRows, worthKeeping } from "../data/seekable.ts";
@@ -152,9 +151,8 @@ function keepingOf(
     open: async (isAgain) => {
       let isFirst = false;
       await cachedJson(cache, "passes", parts, async () => isFirst = true);
-      return isAgain || !isFirst || (passes?.(source.length) ?? 1) > 1
-        ? await openKeptSamples({ cache, parts })
-        : undefined;
+      if (!isAgain && isFirst && (passes?.(source.length) ?? 1) <= 1) return undefined;
+      return await (await import("./kept_samples.ts")).openKeptSamples({ cache, parts });
     },
   };
 }

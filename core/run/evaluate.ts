@@ -5,7 +5,7 @@
 import type { Evaluator } from "../engine/evaluator.ts";
 import { evaluate, type RowsSeen } from "../loop/evaluate.ts";
 import type { Dataset, Named } from "../types.ts";
-import { refuseNewParts } from "./complete.ts";
+import { refuseNewParts } from "./new_parts.ts";
 import { batchesInOrder, labelledRows } from "./data.ts";
 import { type EncodedRows, inOrder } from "./encoded_rows.ts";
 import { openEvaluator } from "./infer.ts";

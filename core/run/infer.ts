@@ -9,7 +9,7 @@ import { createRandom } from "../random.ts";
 import { predictionsReader, type RowReader } from "../loop/rows.ts";
 import { AttuneError, unsupported } from "../errors.ts";
 import type { Batch, Dataset, Host, Json, Named, Ort, Tensor } from "../types.ts";
-import { refuseNewParts } from "./complete.ts";
+import { refuseNewParts } from "./new_parts.ts";
 import { batchesInOrder, encodeRows } from "./data.ts";
 import { inOrder } from "./encoded_rows.ts";
 import { packingRoom } from "./memory.ts";

@@ -3,11 +3,10 @@
  * @module
  */
 import { cachedJson } from "../data/cached.ts";
-import { classNames } from "../data/class_names.ts";
 import { isPlugin } from "../define.ts";
 import { AttuneError } from "../errors.ts";
 import { taskData } from "../spec/run_data.ts";
-import type { Checkpoint, Dataset, Host, LabelNames, Rows, Run, Task } from "../types.ts";
+import type { Dataset, Host, LabelNames, Rows, Run, Task } from "../types.ts";
 import { worthKeeping } from "../data/seekable.ts";
 import { VERSION } from "../version.ts";
 
@@ -15,14 +14,12 @@ import { VERSION } from "../version.ts";
 export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
 
 /**
- * The run with names of classes from its training rows, where neither the spec nor the checkpoint has any.
+ * The run with names of classes from its training rows.
  *
  * @throws AttuneError where the rows cannot be read, or have no classes.
  */
-export async function withLabels(run: Run, host: Host, { config }: Pick<Checkpoint, "config">): Promise<LabelledRun> {
+export async function readLabels(run: Run, host: Host): Promise<LabelledRun> {
   const told: string[] = [];
-  if (!run.task.subtasks.some((task) => task.labelsIn)) return { run, told };
-  if (classNames(config)) return { run, told };
   const objective = await named(run.task, run.data.train, "task", { run, host, told });
   return { run: { ...run, task: objective }, told };
 }

@@ -6,11 +6,10 @@ import { badValue, missing, show, unsupported } from "../errors.ts";
 import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
+import type { LabelledRun } from "./labels.ts";
+import { classNames } from "../data/class_names.ts";
 import { blockSizeOf } from "./quantizer.ts";
-import { untiedIn } from "./ties.ts";
 import { inspectBackbone, withHeads } from "../engine/inspect.ts";
-import { withClassCounts } from "./class_counts.ts";
-import { withLabels } from "./labels.ts";
 import { taskData } from "../spec/run_data.ts";
 import type {
   Adapter,
@@ -72,7 +71,7 @@ export async function openTasks(given: Run, host: Host): Promise<readonly OpenRu
   const built = inspectBackbone(architecture, heads.flat());
   // Heads of several tasks may have modules of one name.
   const ties = Object.assign({}, built.ties, ...heads.map((own) => withHeads(built, own).ties));
-  const backbone = { ...built, ties, untied: await untiedIn(stored, { ...built, ties }) };
+  const backbone = { ...built, ties, untied: await untiedOf(stored, { ...built, ties }) };
   const packed = stored.quantization && await import("./quantized_base.ts");
   const turned = packed?.turnConv1ds(stored, backbone) ?? stored;
   const checkpoint = turned.vocabSizeBefore === undefined ? turned : await grownFor(turned, backbone, heads);
@@ -82,6 +81,18 @@ export async function openTasks(given: Run, host: Host): Promise<readonly OpenRu
   }
   const encodes = run.accelerators.length > 0 || checkpoint.weights.formatOf !== undefined;
   return encodes ? (await import("./accelerated.ts")).withAcceleratedWeights(made) : made;
+}
+
+/** Of a model that shares no tensors there is nothing to compare. */
+async function untiedOf(checkpoint: Checkpoint, backbone: InspectedBackbone): Promise<readonly string[]> {
+  if (Object.keys(backbone.ties).length === 0) return [];
+  return await (await import("./ties.ts")).untiedIn(checkpoint, backbone);
+}
+
+/** The run with names of its classes from the training rows, where neither the spec nor the checkpoint has any. */
+async function withLabels(run: Run, host: Host, { config }: Checkpoint): Promise<LabelledRun> {
+  if (!run.task.subtasks.some((task) => task.labelsIn) || classNames(config)) return { run, told: [] };
+  return await (await import("./labels.ts")).readLabels(run, host);
 }
 
 /** A checkpoint with tables for all of the tokenizer's tokens. */
@@ -154,7 +165,7 @@ async function openTask(
     },
     data,
   };
-  checkComplete(open);
+  await checkComplete(open);
   return open;
 }
 
@@ -167,7 +178,9 @@ async function openLosses(
   for (const [i, { loss, output, target, weight = 1, classes }] of task.losses.entries()) {
     const own = run.use("loss", i === 0 && run.spec.loss !== undefined ? run.spec.loss : loss);
     losses.push({
-      loss: await withClassCounts(own, { task, train, host, classes }),
+      loss: own.withClassCounts
+        ? await (await import("./class_counts.ts")).withClassCounts(own, { task, train, host, classes })
+        : own,
       output,
       target,
       weight,

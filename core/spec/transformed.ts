@@ -2,27 +2,9 @@
  * Data sets with transforms: rows pass one transform after the other, and what each did is counted.
  * @module
  */
-import { cachedJson } from "../data/cached.ts";
-import { AttuneError, badValue, missing } from "../errors.ts";
-import { sha256 } from "../fingerprint.ts";
+import { AttuneError } from "../errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
-import { createRandom } from "../random.ts";
-import type {
-  Cursor,
-  Dataset,
-  Host,
-  Json,
-  Row,
-  RowColumns,
-  Rows,
-  SplitName,
-  Transform,
-  TransformContext,
-  TransformReport,
-  TransformRow,
-} from "../types.ts";
-import { seekable } from "../data/seekable.ts";
-import { createTally, type Tally } from "./transform_tally.ts";
+import type { Dataset, Host, RowColumns, Rows, SplitName, Transform, TransformContext } from "../types.ts";
 
 /** What the transforms of a run's data are told, besides the host. */
 export type DataContext = Readonly<{
@@ -61,7 +43,9 @@ export function transformed(
       const opened = await source.open(host);
       const known = last.get(host);
       if (known?.fingerprint === opened.fingerprint) return await known.rows;
-      const rows = openTransformed(opened, transforms, host, context);
+      const rows = import("./transformed_rows.ts").then(({ openTransformed }) =>
+        openTransformed(opened, transforms, host, context)
+      );
       last.set(host, { fingerprint: opened.fingerprint, rows });
       rows.catch(() => last.delete(host));
       return await rows;
@@ -73,211 +57,6 @@ export function transformed(
 export function inContext(dataset: Dataset, context: DataContext): Dataset {
   const { source, transforms = [] } = dataset.transformed ?? {};
   return source ? transformed(source, transforms, context) : dataset;
-}
-
-/** A transform among others, and what it has seen. */
-type Stage = Readonly<{ transform: Transform; context: TransformContext; seen: unknown; tally: Tally }>;
-
-async function openTransformed(
-  source: Rows,
-  transforms: readonly Transform[],
-  host: Host,
-  given: DataContext,
-): Promise<Rows> {
-  const stages: Stage[] = [];
-  let counting = true;
-  const rowsThrough = (own: readonly Stage[]): AsyncIterable<TransformRow> =>
-    own.reduce((rows, stage) => throughStage(rows, stage), sourceRows(source));
-  for (const [i, transform] of transforms.entries()) {
-    const tally = createTally(transform.name);
-    const context = contextOf(given, host, { name: transform.name, i }, (row, action, reason) => {
-      if (counting) tally.note(row, action, reason);
-    });
-    const seen = await transform.survey?.(rowsThrough(stages), context);
-    stages.push({ transform, context, seen, tally });
-  }
-  const fingerprint = await fingerprintOf(source, stages, given);
-  const told = carried(source, transforms);
-  if (source.at === undefined || transforms.some(({ scope }) => scope === "whole")) {
-    const written = await writtenRows({ fingerprint, stages, rows: () => rowsThrough(stages) }, host);
-    counting = false;
-    return { ...written, ...told };
-  }
-  const kept: number[] = [];
-  for await (const { index } of rowsThrough(stages)) kept.push(index);
-  counting = false;
-  const reports = stages.map(({ tally }) => tally.report());
-  const rowWise = stages.filter(({ transform }) => transform.scope === "row");
-  const at = async (indices: readonly number[]): Promise<readonly Row[]> => {
-    const places = indices.map((index) => kept[index] ?? refuseIndex(index, kept.length));
-    const rows = await source.at?.(places) ?? [];
-    const items = rowWise.reduce(
-      (own, stage) => throughStage(own, stage, false),
-      iterable(places.map((index, i): TransformRow => ({ row: rows[i] ?? {}, index }))),
-    );
-    const out: Row[] = [];
-    for await (const { row } of items) out.push(row);
-    return out;
-  };
-  return {
-    length: kept.length,
-    fingerprint,
-    transforms: reports,
-    ...told,
-    at,
-    ...(source.where ? { where: async (number: number) => await source.where?.(kept[number] ?? -1) } : {}),
-    read: (from) => from && from.at > 0 ? readAt(at, kept.length, from.at) : numbered(rowsThrough(stages)),
-  };
-}
-
-/** What is known of a source's columns, under the names that they have behind the transforms. */
-function carried({ classes, notes }: Rows, transforms: readonly Transform[]): Pick<Rows, "classes" | "notes"> {
-  const renamed = transforms.reduce<Rows["classes"]>(
-    (known, { renames = {} }) =>
-      known && {
-        ...known,
-        ...Object.fromEntries(
-          Object.entries(renames).flatMap(([name, old]) => {
-            const names = known[old];
-            return names ? [[name, names]] : [];
-          }),
-        ),
-      },
-    classes,
-  );
-  return { ...(renamed ? { classes: renamed } : {}), ...(notes ? { notes } : {}) };
-}
-
-/**
- * Rows that cannot be had again by the index of their source: held in memory, or where there are many of them written down in
- * the host's cache, together with what was done to them, so that another run does not do it again.
- */
-async function writtenRows(
-  { fingerprint, stages, rows }: Readonly<
-    { fingerprint: string; stages: readonly Stage[]; rows: () => AsyncIterable<TransformRow> }
-  >,
-  host: Host,
-): Promise<Rows> {
-  // Of several readings at once only the newest counts.
-  let [begun, counted] = [0, 0];
-  const read = async function* (): AsyncGenerator<ReadRow> {
-    const reading = ++begun;
-    yield* numbered(rows());
-    if (reading === begun) counted = reading;
-  };
-  const { at, length, ...written } = await seekable({ fingerprint, read }, host);
-  const find = async (): Promise<readonly TransformReport[]> => {
-    if (counted !== begun) { for await (const _ of read()); }
-    return stages.map(({ tally }) => tally.report());
-  };
-  // One whole reading: they are in memory.
-  const cache = begun === 1 && counted === 1 ? undefined : host.cache;
-  return {
-    ...written,
-    length,
-    transforms: await cachedJson(cache, "transforms", [fingerprint], find),
-    at: async (indices) => {
-      const wrong = indices.find((index) => index < 0 || index >= length);
-      return wrong === undefined ? await at(indices) : refuseIndex(wrong, length);
-    },
-  };
-}
-
-function refuseIndex(index: number, length: number): never {
-  throw badValue("data", "row", index, `a row from 0 to ${length - 1}`);
-}
-
-type ReadRow = Readonly<{ row: Row; next: Cursor; where?: string }>;
-
-/** Rows with their places. */
-async function* numbered(rows: AsyncIterable<TransformRow>): AsyncGenerator<ReadRow> {
-  let at = 0;
-  for await (const { row, where } of rows) yield { row, next: { at: ++at }, ...(where === undefined ? {} : { where }) };
-}
-
-/** Rows that are read by their index at once. */
-const BLOCK = 256;
-
-async function* readAt(at: NonNullable<Rows["at"]>, length: number, from: number): AsyncGenerator<ReadRow> {
-  for (let start = from; start < length; start += BLOCK) {
-    const indices = Array.from({ length: Math.min(BLOCK, length - start) }, (_, i) => start + i);
-    for (const [i, row] of (await at(indices)).entries()) yield { row, next: { at: start + i + 1 } };
-  }
-}
-
-function sourceRows(source: Rows): AsyncIterable<TransformRow> {
-  return {
-    [Symbol.asyncIterator]: async function* () {
-      let index = 0;
-      for await (const item of source.read()) yield { ...item, index: index++ };
-    },
-  };
-}
-
-function iterable(items: readonly TransformRow[]): AsyncIterable<TransformRow> {
-  return {
-    [Symbol.asyncIterator]: async function* () {
-      yield* items;
-    },
-  };
-}
-
-/** Rows through a transform, as often as they are read; every reading is counted anew. */
-function throughStage(
-  rows: AsyncIterable<TransformRow>,
-  { transform, context, seen, tally }: Stage,
-  counts = true,
-): AsyncIterable<TransformRow> {
-  const silent = counts ? context : { ...context, note: () => {} };
-  const counted = async function* (): AsyncGenerator<TransformRow> {
-    for await (const item of rows) {
-      tally.in();
-      yield item;
-    }
-  };
-  return {
-    [Symbol.asyncIterator]: async function* () {
-      if (!counts) return yield* transform.apply(rows, silent, seen);
-      tally.reset();
-      for await (const item of transform.apply({ [Symbol.asyncIterator]: counted }, context, seen)) {
-        tally.out();
-        yield item;
-      }
-    },
-  };
-}
-
-function contextOf(
-  { seed, split, columns, splits = {}, tokenizer }: DataContext,
-  host: Host,
-  { name, i }: Readonly<{ name: string; i: number }>,
-  note: TransformContext["note"],
-): TransformContext {
-  return {
-    host,
-    random: createRandom(seed).fork("transform", name, i),
-    split,
-    columns,
-    splits,
-    note,
-    tokenizer: async () => {
-      if (!tokenizer) throw missing(name, "a tokenizer", "a run's spec");
-      return await tokenizer(host);
-    },
-  };
-}
-
-async function fingerprintOf(
-  source: Rows,
-  stages: readonly Stage[],
-  { seed, split, columns }: DataContext,
-): Promise<string> {
-  const parts: Json[] = [];
-  for (const { transform, context } of stages) {
-    const more = await transform.fingerprint?.(context) ?? null;
-    parts.push([transform.name, JSON.parse(JSON.stringify(transform.options)) as Json, more]);
-  }
-  return await sha256(JSON.stringify(["transformed", source.fingerprint, seed, split ?? null, columns ?? null, parts]));
 }
 
 /** A transform's error with its name, as those of all plugins have. */

@@ -6,9 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import type { AttachedAdapter, Factory } from "../../core/types.ts";
-import { writeHub } from "../../formats/adapterhub/write.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
-import { writePeft } from "../../formats/peft/write.ts";
 
 /** No options. */
 export type PeftOptions = Readonly<Record<never, never>>;
@@ -43,7 +41,9 @@ export const peft: Factory<"exporter", PeftOptions> = define({
       };
       for (const [i, attached] of saved.entries()) {
         const folder = i === 0 ? "" : `${attached.name}/`;
-        const write = attached.record?.formats.adapterhub === undefined ? writePeft : writeHub;
+        const write = attached.record?.formats.adapterhub === undefined
+          ? (await import("../../formats/peft/write.ts")).writePeft
+          : (await import("../../formats/adapterhub/write.ts")).writeHub;
         await write(trained, attached, i === 0, (key, content) => put(folder + key, content));
       }
       // Which of the run's adapters lies where.

@@ -14,7 +14,7 @@ import {
 import { intervalsOutside, withIntervals } from "../../core/statistics/figures.ts";
 import { evaluateRows } from "../../core/evaluation/evaluate_rows.ts";
 import { createRandom } from "../../core/random.ts";
-import { listNewParts } from "../../core/run/complete.ts";
+import { listNewParts } from "../../core/run/new_parts.ts";
 import { measureRun } from "../../core/run/evaluate.ts";
 import { type OpenRun, openRun } from "../../core/run/open.ts";
 import type { Dataset, Json, Metric, Named } from "../../core/types.ts";

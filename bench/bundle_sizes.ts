@@ -1,0 +1,126 @@
+/**
+ * What a bundle of core and one recipe's plugins weighs, dependencies left out.
+ * @module
+ */
+import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** The plugins of `recipes/sentiment.ts` with LoRA. */
+const plugins = [
+  "models/pretrained",
+  "tokenizers/hf",
+  "tasks/sequence_classification",
+  "data/reviews",
+  "collators/padding",
+  "heads/sequence",
+  "losses/cross_entropy",
+  "adapters/lora",
+  "optimizers/adamw",
+  "schedules/linear",
+  "metrics/accuracy",
+  "metrics/f1",
+  "architectures/bert",
+  "exporters/peft",
+];
+
+/** What of the rest the first step of this recipe loads, whatever else it does: its tokenizer, and its kernels. */
+const beforeStepOne = ["plugins/tokenizers/open_tokenizer.ts", "core/kernels/bytes.ts"];
+
+/** Bytes, minified, and behind gzip. */
+export type Size = Readonly<{ minified: number; gzipped: number; files: number }>;
+
+/** The sizes of a recipe. */
+export type BundleSizes = Readonly<{
+  /** What import statements reach, as one file: where bundlers put it that know what a page has loaded (Rollup, Vite). */
+  atOnce: Size;
+  /** That, and what the first step loads besides. */
+  untilStepOne: Size;
+  /** What import statements reach as esbuild splits it: a file for each set of later parts that share something. */
+  split: Size;
+  /** What runs load where they need it, as esbuild splits it. */
+  later: Size;
+  /** Minified bytes of what is reached at once, by file. */
+  modules: ReadonlyMap<string, number>;
+}>;
+
+/** Bundles the recipe, and weighs it. */
+export async function bundleSizes(): Promise<BundleSizes> {
+  const one = await bundle([], { plugins: [leaveOut] });
+  const first = await bundle(beforeStepOne, { plugins: [leaveOut] });
+  const parts = await bundle([], { splitting: true });
+  const { outputs } = parts.metafile;
+  const loaded = reached(outputs);
+  const sizeOf = (atOnce: boolean): Size =>
+    size(parts.outputFiles.filter(({ path }) => [...loaded].some((file) => path.endsWith(`/${file}`)) === atOnce));
+  return {
+    atOnce: size(one.outputFiles),
+    untilStepOne: size(first.outputFiles),
+    split: sizeOf(true),
+    later: sizeOf(false),
+    modules: new Map(
+      Object.values(one.metafile.outputs).flatMap(({ inputs }) =>
+        Object.entries(inputs).map(([file, { bytesInOutput }]) => [file, bytesInOutput] as const)
+      ),
+    ),
+  };
+}
+
+/** Leaves out what is imported where it is needed. */
+const leaveOut: Plugin = {
+  name: "leave out",
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^\./ }, ({ kind, path }) => kind === "dynamic-import" ? { path, external: true } : undefined);
+  },
+};
+
+type Output = Readonly<{ path: string; contents: Uint8Array }>;
+
+async function bundle(
+  more: readonly string[],
+  options: BuildOptions,
+): Promise<Readonly<{ outputFiles: readonly Output[]; metafile: Metafile }>> {
+  const contents = [
+    'export { compose } from "./core/spec/compose.ts";',
+    'export { trainRun } from "./core/run/train.ts";',
+    ...plugins.map((path) => `export * from "./plugins/${path}.ts";`),
+    ...more.map((path) => `export * from "./${path}";`),
+  ].join("\n");
+  return await build({
+    absWorkingDir: root,
+    stdin: { contents, resolveDir: root, loader: "ts", sourcefile: "recipe.ts" },
+    bundle: true,
+    minify: true,
+    outdir: "out",
+    metafile: true,
+    format: "esm",
+    platform: "neutral",
+    packages: "external",
+    write: false,
+    ...options,
+  }) as Readonly<{ outputFiles: readonly Output[]; metafile: Metafile }>;
+}
+
+/** The files that the recipe's own imports. */
+function reached(outputs: Metafile["outputs"]): ReadonlySet<string> {
+  const loaded = new Set<string>();
+  const load = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    for (const { path, kind } of outputs[file]?.imports ?? []) {
+      if (kind === "import-statement" && outputs[path]) load(path);
+    }
+  };
+  load(Object.keys(outputs).find((file) => outputs[file]?.entryPoint === "recipe.ts") ?? "");
+  return loaded;
+}
+
+function size(files: readonly Output[]): Size {
+  return {
+    minified: files.reduce((n, { contents }) => n + contents.length, 0),
+    gzipped: files.reduce((n, { contents }) => n + gzipSync(contents, { level: 9 }).length, 0),
+    files: files.length,
+  };
+}

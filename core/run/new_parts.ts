@@ -1,0 +1,32 @@
+/**
+ * Parts of a run that nothing was learned for yet: nothing can be asked of them.
+ * @module
+ */
+import { initialWeights } from "../engine/weights.ts";
+import { AttuneError } from "../errors.ts";
+import { createRandom } from "../random.ts";
+import { inspectBuilt } from "./built.ts";
+import { listed } from "./complete.ts";
+import type { OpenRun } from "./open_run.ts";
+
+/** The names of a head's parameters that no file has: it starts anew, and nothing can be asked of it before it is trained. */
+export function listNewParts(open: OpenRun): readonly string[] {
+  const { checkpoint, attached, backbone } = open;
+  // A model from scratch is asked for as such.
+  if (checkpoint.weights.names.length === 0) return [];
+  const { isNew } = initialWeights(checkpoint, attached, backbone, createRandom(0));
+  return [...inspectBuilt(open).parameters.values()].filter((p) => !p.adapter && !p.frozen && isNew(p)).map((p) =>
+    p.name
+  );
+}
+
+/** Refuses what would answer with a head that nothing was learned for. Throws AttuneError that names its parameters. */
+export function refuseNewParts(open: OpenRun): void {
+  const fresh = listNewParts(open);
+  if (fresh.length === 0) return;
+  throw new AttuneError(
+    `${open.checkpoint.label}: ${listed(fresh)} ${fresh.length === 1 ? "is" : "are"} missing and would be random: ` +
+      "the head is new, train it first",
+    { code: "NEW_HEAD", plugin: "checkpoint", path: open.checkpoint.label, found: fresh },
+  );
+}
