@@ -7,6 +7,7 @@ import { define } from "../../core/define.ts";
 import { missing } from "../../core/errors.ts";
 import type { AttachedAdapter, Factory } from "../../core/types.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
+import type { writePeft as WritePeft } from "../../formats/peft/write.ts";
 
 /** No options. */
 export type PeftOptions = Readonly<Record<never, never>>;
@@ -41,9 +42,7 @@ export const peft: Factory<"exporter", PeftOptions> = define({
       };
       for (const [i, attached] of saved.entries()) {
         const folder = i === 0 ? "" : `${attached.name}/`;
-        const write = attached.record?.formats.adapterhub === undefined
-          ? (await import("../../formats/peft/write.ts")).writePeft
-          : (await import("../../formats/adapterhub/write.ts")).writeHub;
+        const write = await writerOf(attached);
         await write(trained, attached, i === 0, (key, content) => put(folder + key, content));
       }
       // Which of the run's adapters lies where.
@@ -62,4 +61,14 @@ export const peft: Factory<"exporter", PeftOptions> = define({
 /** Whether an adapter has one of the formats that are written here. */
 function isSaved({ record }: AttachedAdapter): boolean {
   return record?.formats.peft !== undefined || record?.formats.adapterhub !== undefined;
+}
+
+/** What writes an adapter in its format. */
+async function writerOf({ record }: AttachedAdapter): Promise<typeof WritePeft> {
+  if (record?.formats.adapterhub === undefined) {
+    const { writePeft } = await import("../../formats/peft/write.ts");
+    return writePeft;
+  }
+  const { writeHub } = await import("../../formats/adapterhub/write.ts");
+  return writeHub;
 }
