@@ -29,7 +29,6 @@ const withoutDoor: readonly string[] = [
   "formats/adapterhub/config.ts hubRecord",
   "formats/adapterhub/read.ts readHub",
   "formats/adapterhub/read.ts renameToDefault",
-  "formats/adapterhub/write.ts writeHub",
   "formats/hf/carried_files.ts carriedFiles",
   "formats/hf/class_names.ts classNameOf",
   "formats/hf/config_text.ts configText",
