@@ -7,7 +7,6 @@ import type { OnnxModel, OnnxValueInfo } from "../onnx/model.ts";
 import { writeOnnx } from "../onnx/write.ts";
 import type { Named, OrtSession, OrtTensor, TrainedProduct, TrainedProducts } from "../types.ts";
 import type { Graph, Shape, Value } from "../graph/graph.ts";
-import { usableProducts } from "./format_check.ts";
 import { lower } from "./lower/lower.ts";
 import { storeWeights, type WeightOptions } from "./session_weights.ts";
 
@@ -83,8 +82,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 /** How products over a session's parameters are computed, as far as the provider's kernels are right. */
 async function productsOf({ host, parameters, products }: SessionOptions): Promise<Map<string, TrainedProduct>> {
   const usable = new Map<string, TrainedProduct>();
+  if (!products) return usable;
+  const { usableProducts } = await import("./format_check.ts");
   for (const name of parameters.keys()) {
-    const own = products?.of(name);
+    const own = products.of(name);
     if (own) usable.set(name, { ...own, format: await usableProducts(host, own.format) });
   }
   return usable;

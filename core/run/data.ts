@@ -7,7 +7,6 @@ import { AttuneError, missing } from "../errors.ts";
 import { layOut } from "../loop/layout.ts";
 import type { Batch, BatchLayout, Dataset, Rows, Sample, Subtask, Survey } from "../types.ts";
 import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
-import { createBeside } from "./start_beside.ts";
 import { encoderFacts, rowEncoderOf } from "./encoding.ts";
 import { maxLengthOf, type OpenRun } from "./open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
@@ -75,10 +74,13 @@ async function encodeOpened(
   const reading = options.reading ?? survey?.reading;
   const [first] = labelled && source.length > 0 ? await source.at([0]) : [];
   const facts = encoderFacts(open, labelled, reading, first);
+  const beside = options.beside && host.startEncoder
+    ? (await import("./start_beside.ts")).createBeside(open, facts)
+    : undefined;
   const rows = await lookAtRows({
     source,
     encoder: rowEncoderOf(facts, open),
-    beside: options.beside ? createBeside(open, facts) : undefined,
+    beside,
     passes: options.passes?.(source.length) ?? 1,
     labelled,
     oneEach: collator.oneEach ?? false,
