@@ -17,13 +17,8 @@ export function predictionLine({ row, reference, prediction, scores }: Example, 
   });
 }
 
-/** A line as metrics read it. `classes`: the task's. Throws AttuneError where it is no answer of that kind. */
-export function readPrediction(
-  line: string,
-  number: number,
-  kind: AnswerKind,
-  classes: readonly string[],
-): RowReadings {
+/** The row and label of a line. Throws AttuneError where it has none. */
+export function rowOf(line: string, number: number): Readonly<{ row: number; label: Json }> {
   const where = `predictions.jsonl, line ${number}`;
   let value: unknown;
   try {
@@ -31,13 +26,25 @@ export function readPrediction(
   } catch {
     throw badFile("evaluate", where, "is not JSON");
   }
-  const { row, label, prediction, scores, groups = {} } = Object(value) as Named<Json>;
-  if (typeof row !== "number" || label === undefined || prediction === undefined) {
-    throw badFile("evaluate", where, "has not row, label and prediction");
-  }
+  const { row, label, prediction } = Object(value) as Named<Json>;
+  if (typeof row === "number" && label !== undefined && prediction !== undefined) return { row, label };
+  throw badFile("evaluate", where, "has not row, label and prediction");
+}
+
+/** A line as metrics read it. `classes`: the task's. Throws AttuneError where it is no answer of that kind. */
+export function readPrediction(
+  line: string,
+  number: number,
+  kind: AnswerKind,
+  classes: readonly string[],
+): RowReadings {
+  const { row, label } = rowOf(line, number);
+  const { prediction = null, scores, groups = {} } = JSON.parse(line) as Named<Json>;
   const id = (name: Json): number => (typeof name === "string" ? classes.indexOf(name) : Number(name));
   const reading = readers[kind](label, prediction, id);
-  if (!reading) throw badFile("evaluate", where, `has no answer of this task (${kind})`);
+  if (!reading) {
+    throw badFile("evaluate", `predictions.jsonl, line ${number}`, `has no answer of this task (${kind})`);
+  }
   const readings = { [kind]: [{ ...reading, ...(scores === undefined ? {} : { scores }) }] } as RowReadings["readings"];
   return { rows: [row], readings, columns: [groups as Named<Json>] };
 }

@@ -68,14 +68,26 @@ export function resolvePart<K extends Kind>(
   for (const issue of result.issues) {
     const at = issuePath(issue.path);
     const where = `${path}.with${at ? `.${at}` : ""}`;
-    const found = valueAt(options, at);
+    const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
+    const found = valueAt(options, keys);
     const allowed = optionNames(entry);
     // A strict schema says of a key it does not know only that it expected none.
     if (allowed && found === undefined && issue.message.startsWith("Invalid key: Expected")) {
       const details = { code: "MISSING", plugin: "spec", path: where, allowed };
       issues.push(new AttuneError(`${where} is missing: "${entry.use}" cannot do without it`, details));
     } else if (allowed && issue.message.includes("Expected never")) {
-      issues.push(unknownName("spec", where, "option", at.split(".").at(-1) ?? "", allowed));
+      // Further in, another's options are allowed.
+      const [last = ""] = keys.slice(-1);
+      issues.push(
+        keys.length === 1
+          ? unknownName("spec", where, "option", last, allowed)
+          : new AttuneError(`${where}: there is no "${last}" here`, {
+            code: "UNKNOWN_NAME",
+            plugin: "spec",
+            path: where,
+            found: last,
+          }),
+      );
     } else {
       const details = { code: "BAD_OPTION", plugin: "spec", path: where, found };
       issues.push(new AttuneError(`${where}: ${issue.message}, found ${show(found)}`, details));
@@ -107,11 +119,9 @@ function optionNames(entry: Entry): string[] | undefined {
   return entries && Object.keys(entries);
 }
 
-function valueAt(options: unknown, path: string): unknown {
-  let value = options;
-  for (const key of path.split(".")) {
-    if (key === "") continue;
-    value = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
-  }
-  return value;
+function valueAt(options: unknown, keys: readonly string[]): unknown {
+  return keys.reduce<unknown>(
+    (value, key) => typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined,
+    options,
+  );
 }

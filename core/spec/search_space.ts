@@ -53,7 +53,7 @@ export function trialSpec(spec: Named<Json>, params: Named<Json>): Named<Json> {
 /** A trial at one end of an option, or with one of its choices; of the options that it depends on, the first that fits. */
 export type SpaceCorner = Readonly<{ path: string; value: Json; params: Named<Json> }>;
 
-/** Corners of a space that between them have every choice, and both ends of every range. */
+/** Corners of a space that between them have every choice, both ends of every range, and of numbers one between. */
 export function cornersOf(space: Named<Space>): readonly SpaceCorner[] {
   const withParents = (path: string, value: Json, above: readonly string[] = []): Named<Json> => {
     const parents = Object.entries(space[path]?.when ?? {}).map(([other, wanted]) => {
@@ -63,9 +63,16 @@ export function cornersOf(space: Named<Space>): readonly SpaceCorner[] {
     return Object.assign({}, ...parents, { [path]: value });
   };
   return Object.entries(space).flatMap(([path, own]) => {
-    const values = own.type === "categorical" ? own.choices : [...new Set([own.low, own.high])];
+    const values = own.type === "categorical" ? own.choices : [...new Set([own.low, own.high, ...betweenOf(own)])];
     return values.map((value) => ({ path, value, params: withParents(path, value) }));
   });
+}
+
+/** Of a range of numbers one that is no whole number, where it has such: an option may take none. */
+function betweenOf(own: Exclude<Space, { type: "categorical" }>): readonly number[] {
+  const { type, low, high, step } = own;
+  if (type === "int" || low === high) return [];
+  return [low + (step ?? (high - low) * 0.381966)];
 }
 
 /** Keys of a spec that hold no option of a run. */

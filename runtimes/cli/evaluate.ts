@@ -3,7 +3,7 @@
  * @module
  */
 import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -15,7 +15,7 @@ import {
   resamplingOf,
 } from "../../core/evaluation/evaluate_rows.ts";
 import { createSeenRows, type SeenRows } from "../../core/evaluation/same_rows.ts";
-import { predictionLine, readPrediction } from "../../core/evaluation/predictions.ts";
+import { predictionLine, readPrediction, rowOf } from "../../core/evaluation/predictions.ts";
 import { collectStatistics, type MetricStatistics } from "../../core/evaluation/row_statistics.ts";
 import { worstSlices } from "../../core/evaluation/slices.ts";
 import { badFile, badValue, missing, unknownName } from "../../core/errors.ts";
@@ -131,8 +131,11 @@ async function evaluateOne(
     }
     : undefined;
   const asked: EvaluationOptions = { ...options, statistics: compares, generates: predictions !== undefined, answered };
-  const evaluation = await evaluateRows(open, data, asked);
-  await predictions?.end();
+  const evaluation = await evaluateRows(open, data, asked).catch(async (error) => {
+    await predictions?.drop();
+    throw error;
+  });
+  const written = await predictions?.end();
   const what = `${one.what}, ${evaluation.rows} ${evaluation.rows === 1 ? "row" : "rows"}`;
   const compared = options.compare === undefined ? undefined : compareStatistics(
     await statisticsOf(options.compare, one, { ...evaluation, seen }, options, host),
@@ -160,7 +163,7 @@ async function evaluateOne(
     );
   }
   const folder = name === "" ? "" : `${name}-`;
-  if (predictions) process.stderr.write(`predictions  ${predictions.path}\n`);
+  if (written !== undefined) process.stderr.write(written);
   if (options.report !== undefined) {
     const at = name === ""
       ? resolve(options.report)
@@ -182,25 +185,41 @@ async function writeWithFolder(path: string, text: string): Promise<void> {
   await writeFile(path, text);
 }
 
-/** Lines as they come, in a file that is there when all are; undefined where none is asked for. */
+/** Lines as they come, in a file that is there when all are, and what is to be said of it; undefined where none is asked for. */
 async function predictionsFile(
   name: string,
   path: string,
   asked: string | true | undefined,
-): Promise<Readonly<{ path: string; add(line: string): void; end(): Promise<void> }> | undefined> {
+): Promise<Readonly<{ add(line: string): void; end(): Promise<string>; drop(): Promise<void> }> | undefined> {
   if (asked === undefined) return undefined;
   const folder = isDirectory(path) ? path : process.cwd();
-  const at = asked === true ? join(folder, `${name === "" ? "" : `${name}-`}predictions.jsonl`) : resolve(asked);
+  const prefix = name === "" ? "" : `${name}-`;
+  const at = asked === true
+    ? join(folder, `${prefix}predictions.jsonl`)
+    : join(dirname(resolve(asked)), prefix + basename(asked));
   await mkdir(dirname(at), { recursive: true });
   const file = createWriteStream(`${at}.part`);
   const failed = new Promise<never>((_, reject) => file.on("error", reject));
   failed.catch(() => {});
+  let lines = 0;
+  const closed = (): Promise<void> => Promise.race([failed, new Promise<void>((done) => file.end(done))]);
   return {
-    path: at,
-    add: (line) => void file.write(`${line}\n`),
+    drop: async () => {
+      await closed().catch(() => {});
+      await rm(`${at}.part`, { force: true });
+    },
+    add: (line) => {
+      lines++;
+      file.write(`${line}\n`);
+    },
     end: async () => {
-      await Promise.race([failed, new Promise<void>((done) => file.end(done))]);
-      await rename(`${at}.part`, at);
+      await closed();
+      if (lines > 0) {
+        await rename(`${at}.part`, at);
+        return `predictions  ${at}\n`;
+      }
+      await rm(`${at}.part`);
+      return "no predictions: the task answers places within rows, and not rows\n";
     },
   };
 }
@@ -223,10 +242,10 @@ async function statisticsIn(
   let number = 0;
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
     if (line.trim() === "") continue;
-    const read = readPrediction(line, number + 1, own.kind, classes);
-    const { row, label } = JSON.parse(line) as { row: number; label: Json };
+    const { row, label } = rowOf(line, number + 1);
     const other = own.seen.differs(number++, row, label);
     if (other !== undefined) return other;
+    const read = readPrediction(line, number, own.kind, classes);
     const lacks = wanted.filter((name) => !(read.columns?.[0] && name in read.columns[0]));
     if (lacks.length > 0) return `it has not the columns ${lacks.join(", ")}`;
     collector.add(read);

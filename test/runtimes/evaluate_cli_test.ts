@@ -1,6 +1,6 @@
 /** `attune evaluate` as a user types it: what its figures are of, intervals, groups, slices, comparisons, files. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -174,6 +174,20 @@ describe("attune evaluate", () => {
     const { with: __, ...wanted } = models as Named<Json>;
     assert.deepEqual(same, wanted);
     writeFileSync(file, written);
+  });
+
+  it("a task that answers places within rows has no predictions, and says so", async () => {
+    const spec = JSON.parse(readFileSync(at("one.json"), "utf8"));
+    const { metrics: _, adapter: __, ...own } = { ...spec, name: "masked", task: "masked-lm" };
+    writeFileSync(at("masked.json"), JSON.stringify(own));
+    const file = at("masked-predictions.jsonl");
+    // A model that cannot be evaluated leaves nothing either.
+    assert.equal((await attune("evaluate", at("masked.json"), "--predictions", file)).code, 1);
+    assert.equal(existsSync(file) || existsSync(`${file}.part`), false);
+    assert.equal((await attune("run", at("masked.json"), "--output", at("masked"), "--json")).code, 0);
+    const { err } = await evaluated(at("masked"), "--predictions", file);
+    assert.match(err, /no predictions: the task answers places/);
+    assert.equal(existsSync(file) || existsSync(`${file}.part`), false);
   });
 
   it("searches slices, and says how many", async () => {
