@@ -14,13 +14,15 @@ import { catalog } from "../plugins/catalog.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-type Schema = { [key: string]: unknown; properties?: Record<string, Schema>; description?: string };
+/** A JSON Schema. */
+export type Schema = { [key: string]: unknown; properties?: Record<string, Schema>; description?: string };
 
 /** The comment that ends right above a place, as one line of text. */
 function commentAbove(text: string, at: number): string | undefined {
-  const found = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*$/.exec(text.slice(0, at))?.[1];
-  return found?.split("\n").map((line) => line.replace(/^\s*\*\s?/, "").trim()).filter((line) => !line.startsWith("@"))
-    .join(" ").replaceAll(/\{@link (\w+)\}/g, "$1").trim();
+  const comment = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*$/.exec(text.slice(0, at))?.[1];
+  const lines = comment?.split("\n").map((line) => line.replace(/^\s*\*\s?/, "").trim());
+  const tags = lines?.findIndex((line) => line.startsWith("@")) ?? -1;
+  return lines?.slice(0, tags < 0 ? undefined : tags).join(" ").replaceAll(/\{@link (\w+)\}/g, "$1").trim();
 }
 
 /** What the fields of a type say they are, which begins at a place of a text. */
@@ -67,7 +69,7 @@ function descriptions(): ReadonlyMap<string, Readonly<{ about?: string; options:
     const plugin = /^export const \w+: Factory<"(\w+)", ([^]*?)> = [^]*?\bname: (?:"([\w-]+)"|NAME)/gm;
     for (const made of text.matchAll(plugin)) {
       const [, kind = "", input = "", name = /^const NAME = "([\w-]+)"/m.exec(text)?.[1]] = made;
-      const about = commentAbove(text, made.index)?.split(/(?<=[.:]) /)[0];
+      const about = commentAbove(text, made.index)?.split(/(?<=[.:]) (?=[A-Z`])/)[0];
       const options = optionsOf(/\b\w+Options\b/.exec(input)?.[0] ?? first, text);
       said.set(`${kind} ${name}`, { ...(about ? { about } : {}), options });
     }

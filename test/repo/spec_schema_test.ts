@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";
+import { optionsText } from "../../build/options.ts";
 import { specSchemaText } from "../../build/schema.ts";
 import { readTrainingArguments } from "../../core/spec/training_arguments.ts";
 import type { Json, Named } from "../../core/types.ts";
@@ -13,6 +14,9 @@ import { edgeRig } from "../edge.ts";
 const file = readFileSync(new URL("../../spec.schema.json", import.meta.url), "utf8");
 
 it("spec.schema.json is up to date (npm run build:catalog)", () => assert.ok(file === specSchemaText()));
+
+it("docs/options.md has the same (npm run build:catalog)", () =>
+  assert.ok(readFileSync(new URL("../../docs/options.md", import.meta.url), "utf8") === optionsText()));
 
 it("describes training arguments, plugins and their options", () => {
   const { properties, definitions } = JSON.parse(file);
